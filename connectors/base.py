@@ -1,0 +1,120 @@
+"""What the gateway and a connector say to each other.
+
+A connector speaks one department's protocol. It is handed the permitted part of an inquiry (`RecordRequest`) and
+answers with typed records, or with a `Failure` per dataset. It never sees a requester, a purpose or a rule, and never
+imports the gateway.
+
+Invariants: only the fields of a `DatasetRequest` may be in what is sent to the source; a record that names another
+subject, or none, fails its whole dataset; a fault of the source is a `Failure`, never an exception, and carries nothing
+of the source's own text.
+"""
+
+from __future__ import annotations
+
+import datetime
+import enum
+from collections.abc import Mapping, Sequence
+from typing import Literal, NamedTuple, Protocol
+
+import msgspec
+
+SubjectKind = Literal["organisation", "person"]
+
+
+class Subject(NamedTuple):
+    """The organisation or person that records are about. `value` is in the canonical form of its scheme."""
+
+    kind: SubjectKind
+    scheme: str
+    value: str
+
+
+class FieldType(enum.StrEnum):
+    """The types that a catalogue field may have; anything else from a source is invalid."""
+
+    STRING = "String"
+    INT = "Int"
+    BOOLEAN = "Boolean"
+    DECIMAL = "Decimal"
+    DATE = "Date"
+    DATETIME = "DateTime"
+
+
+class DatasetShape(msgspec.Struct, frozen=True):
+    """What a connector must know of a dataset: its id and every catalogue field's type, by catalogue name."""
+
+    id: str
+    fields: Mapping[str, FieldType]
+
+
+class Record(msgspec.Struct, kw_only=True):
+    """One record as decoded from its source.
+
+    Subclasses are generated per dataset and field list: each requested catalogue field `name` is the attribute
+    `f_name`, typed, `None` where the source has none. `m_*` are what the record says of itself.
+    """
+
+    m_id: str
+    m_version: str
+    m_document: str | None = None
+    m_effective: datetime.date | None = None
+    m_mitigation: str | None = None
+
+
+class DatasetRequest(NamedTuple):
+    """One dataset for some subjects, and the catalogue names of exactly the fields to be asked for, sorted."""
+
+    dataset: str
+    fields: tuple[str, ...]
+    subjects: tuple[Subject, ...]
+
+
+class RecordRequest(NamedTuple):
+    """All that one inquiry may ask of one department. `deadline` is on the event loop's clock, in seconds."""
+
+    datasets: tuple[DatasetRequest, ...]
+    deadline: float
+
+
+class Fault(enum.StrEnum):
+    """Why a dataset could not be had; the values are the contract's error codes."""
+
+    UNAVAILABLE = "SOURCE_UNAVAILABLE"
+    TIMEOUT = "SOURCE_TIMEOUT"
+    INVALID = "SOURCE_INVALID"
+
+
+class Failure(NamedTuple):
+    """A dataset that could not be had.
+
+    `detail` is for the operator's log: it names the check that failed, never a value from the source.
+    """
+
+    fault: Fault
+    retryable: bool
+    detail: str
+
+
+Outcome = Sequence[Record] | Failure
+"""Of one subject and dataset: the records in the source's order, or why there are none."""
+
+
+class Connector(Protocol):
+    """One department's system."""
+
+    async def fetch(self, request: RecordRequest) -> Mapping[tuple[Subject, str], Outcome]:
+        """Give an `Outcome` for every (subject, dataset id) of the request. Never raises for a fault of the source."""
+        ...
+
+    async def close(self) -> None:
+        """Release connections; called once, when the gateway stops."""
+        ...
+
+
+class SourceConfigError(ValueError):
+    """A `sources.yaml` part is wrong. `path` leads from the department to the offending key; `message` says the fix."""
+
+    def __init__(self, path: tuple[str | int, ...], message: str) -> None:
+        super().__init__(message)
+        self.path = path
+        self.message = message

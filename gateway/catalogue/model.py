@@ -1,0 +1,135 @@
+"""What may be shared: the values that a catalogue is made of. No I/O here.
+
+Arts. 18, 20-22, 44: every dataset says whose it is, on what law it rests, how it may be disclosed and how long it is
+displayed. Only `published` datasets can be asked for.
+"""
+
+from __future__ import annotations
+
+import datetime
+import enum
+from collections.abc import Callable, Mapping
+from typing import Literal
+
+import msgspec
+
+from connectors.base import FieldType, SubjectKind
+
+Information = Literal["public", "non_public"]
+Disclosure = Literal["open", "shared", "authorised"]
+Nature = Literal["adverse", "favourable", "neutral"]
+Shape = Literal["list", "subject"]
+
+
+class Status(enum.StrEnum):
+    """The lifecycle of a dataset, in order (Arts. 20, 21)."""
+
+    DRAFT = "draft"
+    CONSULTATION = "consultation"
+    APPROVED = "approved"
+    PUBLISHED = "published"
+    RETIRED = "retired"
+
+
+class Basis(msgspec.Struct, frozen=True):
+    """The legal basis of a dataset or purpose."""
+
+    law: str
+    article: str | None = None
+
+
+class Period(msgspec.Struct, frozen=True):
+    """An ISO 8601 duration of calendar years, months and days; `text` is how it was written."""
+
+    text: str
+    months: int
+    days: int
+
+    def after(self, start: datetime.date) -> datetime.date:
+        """The day this period after `start`, in calendar months: a missing day is the month's last."""
+        month = start.year * 12 + start.month - 1 + self.months
+        year, month0 = divmod(month, 12)
+        if year > datetime.MAXYEAR:
+            return datetime.date.max
+        first_of_next = (
+            datetime.date(year + (month0 == 11), (month0 + 1) % 12 + 1, 1) if year < datetime.MAXYEAR else None
+        )
+        last = (first_of_next - datetime.timedelta(days=1)).day if first_of_next else 31
+        return datetime.date(year, month0 + 1, min(start.day, last)) + datetime.timedelta(days=self.days)
+
+
+class Display(msgspec.Struct, frozen=True):
+    """How long records are displayed, counted from the record's `effective` date (Art. 44)."""
+
+    min: Period | None
+    max: Period | None
+    counted_from: str = "effective"
+    law: str | None = None
+
+
+class Field(msgspec.Struct, frozen=True):
+    """One catalogue field; `name` is its GraphQL name too. `override` is the written reason for a reserved pattern."""
+
+    name: str
+    type: FieldType
+    title: str
+    override: str | None = None
+
+
+class Dataset(msgspec.Struct, frozen=True):
+    """One dataset of one department.
+
+    `id` is its kebab-case name (`tax-arrears`), `graphql_name` the field on subjects (`taxArrears`) and `type_name`
+    the record type (`TaxArrears`). A `subject`-shaped dataset puts its fields on the subject itself.
+    """
+
+    id: str
+    department: str
+    department_title: str
+    title: str
+    status: Status
+    subjects: tuple[SubjectKind, ...]
+    information: Information
+    disclosure: Disclosure
+    nature: Nature
+    category: str
+    basis: tuple[Basis, ...]
+    display: Display | None
+    restorable: bool
+    shape: Shape
+    fields: Mapping[str, Field]
+
+    @property
+    def graphql_name(self) -> str:
+        head, *rest = self.id.split("-")
+        return head + "".join(map(str.capitalize, rest))
+
+    @property
+    def type_name(self) -> str:
+        return "".join(map(str.capitalize, self.id.split("-")))
+
+
+class IdentifierScheme(msgspec.Struct, frozen=True):
+    """A kind of identifier. `canonical` gives the canonical form of a value, or raises `ValueError`."""
+
+    name: str
+    title: str
+    subjects: tuple[SubjectKind, ...]
+    canonical: Callable[[str], str]
+
+
+class Catalogue(msgspec.Struct, frozen=True):
+    """All datasets of all departments and all identifier schemes, as one content-addressed version.
+
+    `digest` is the SHA-256, in hexadecimal, of the canonical form of all of it.
+    """
+
+    datasets: Mapping[str, Dataset]
+    schemes: Mapping[str, IdentifierScheme]
+    departments: Mapping[str, str]
+    digest: str
+
+    @property
+    def published(self) -> Mapping[str, Dataset]:
+        """The only datasets that exist for a requester."""
+        return {id: d for id, d in self.datasets.items() if d.status is Status.PUBLISHED}

@@ -1,0 +1,106 @@
+"""Every error, the tree on top.
+
+    DutyboundError
+    ├── ConfigurationError      what a start refuses; carries `Problem`s with file, line and fix
+    └── Refusal                 a whole operation is refused; carries the contract's code, and becomes one ledger entry
+
+Within one answer a denied field or a failed department is not an exception: it is a value beside the data.
+Messages use the reader's words, quote input in backticks, fit a line and name the fix. Nothing internal is in them.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+
+class Code(enum.StrEnum):
+    """The stable codes of `extensions.code`."""
+
+    UNAUTHENTICATED = "UNAUTHENTICATED"
+    FORBIDDEN = "FORBIDDEN"
+    REQUEST_INVALID = "REQUEST_INVALID"
+    INQUIRY_REQUIRED = "INQUIRY_REQUIRED"
+    INQUIRY_INVALID = "INQUIRY_INVALID"
+    IDENTIFIER_INVALID = "IDENTIFIER_INVALID"
+    CASE_NOT_VERIFIED = "CASE_NOT_VERIFIED"
+    UNAUTHORIZED_FIELD_OR_TYPE = "UNAUTHORIZED_FIELD_OR_TYPE"
+    SOURCE_UNAVAILABLE = "SOURCE_UNAVAILABLE"
+    SOURCE_TIMEOUT = "SOURCE_TIMEOUT"
+    SOURCE_INVALID = "SOURCE_INVALID"
+    QUOTA_EXCEEDED = "QUOTA_EXCEEDED"
+    LIMIT_EXCEEDED = "LIMIT_EXCEEDED"
+    LEDGER_UNAVAILABLE = "LEDGER_UNAVAILABLE"
+    DECISION_UNAVAILABLE = "DECISION_UNAVAILABLE"
+    GRAPHQL_PARSE_FAILED = "GRAPHQL_PARSE_FAILED"
+    GRAPHQL_VALIDATION_FAILED = "GRAPHQL_VALIDATION_FAILED"
+    GRAPHQL_OPERATION_INVALID = "GRAPHQL_OPERATION_INVALID"
+    GRAPHQL_VARIABLES_INVALID = "GRAPHQL_VARIABLES_INVALID"
+    INTERNAL = "INTERNAL"
+
+
+STATUS: Mapping[Code, int] = {
+    Code.UNAUTHENTICATED: 401,
+    Code.FORBIDDEN: 403,
+    Code.CASE_NOT_VERIFIED: 403,
+    Code.QUOTA_EXCEEDED: 429,
+    Code.LEDGER_UNAVAILABLE: 503,
+    Code.DECISION_UNAVAILABLE: 503,
+    Code.INTERNAL: 500,
+}
+"""HTTP status of a refusal under `application/graphql-response+json`; every other code is 400."""
+
+
+class Problem(NamedTuple):
+    """One thing wrong in a file that people edit. `line` and `column` count from 1; 0 where the file is not text."""
+
+    file: str
+    line: int
+    column: int
+    path: str
+    message: str
+
+    def __str__(self) -> str:
+        where = f"{self.file}:{self.line}:{self.column}" if self.line else self.file
+        return f"{where}: {self.path + ': ' if self.path else ''}{self.message}"
+
+
+class DutyboundError(Exception):
+    """The root; never raised itself."""
+
+
+class ConfigurationError(DutyboundError):
+    """Files that a start refuses, with every problem found, in file and line order."""
+
+    def __init__(self, problems: list[Problem]) -> None:
+        super().__init__("\n".join(map(str, problems)))
+        self.problems = problems
+
+
+class Refusal(DutyboundError):
+    """The operation is refused as a whole, before or instead of data.
+
+    `extensions` join `code` in the error; `status` overrides the code's own (REQUEST_INVALID has several);
+    `headers` go on the HTTP answer; `locations` and `path` as in GraphQL.
+    """
+
+    def __init__(
+        self,
+        code: Code,
+        message: str,
+        *,
+        status: int | None = None,
+        headers: Mapping[str, str] | None = None,
+        locations: list[dict[str, int]] | None = None,
+        path: list[str | int] | None = None,
+        **extensions: Any,
+    ) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.status = status or STATUS.get(code, 400)
+        self.headers = dict(headers or {})
+        self.locations = locations
+        self.path = path
+        self.extensions = extensions

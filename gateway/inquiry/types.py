@@ -1,0 +1,182 @@
+"""The values that pass between the steps of an inquiry. Pure: no I/O, no clock, no randomness."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import msgspec
+
+from connectors.base import Failure, Record, Subject, SubjectKind
+from gateway.rules.model import Cell, Grant
+
+
+class Narrowing(msgspec.Struct, frozen=True):
+    """One RFC 9396 `authorization_details` entry of type `subject-inquiry`; `None` leaves that part open."""
+
+    purpose: str | None = None
+    case: str | None = None
+    datasets: frozenset[str] | None = None
+    identifier: tuple[str, str] | None = None
+
+
+class Requester(msgspec.Struct, frozen=True):
+    """Who asks: a registered client and the official behind it, as the token says; who is allowed what comes later.
+
+    `expires` is in seconds since the epoch. `scopes` are the token's. `acr` is the RFC 9470 class, where given.
+    `department`, `roles`, `grants` and `registry` come from the rule set in force; empty for an unregistered client.
+    """
+
+    issuer: str
+    client: str
+    official: str | None
+    scopes: frozenset[str]
+    expires: float
+    department: str = ""
+    roles: frozenset[str] = frozenset()
+    grants: tuple[Grant, ...] = ()
+    registry: str | None = None
+    acr: str | None = None
+    narrowing: tuple[Narrowing, ...] = ()
+    identifier: tuple[str, str] | None = None
+
+
+class Declaration(msgspec.Struct, frozen=True):
+    """What the operation says of itself, by `@inquiry` or the `Inquiry` header."""
+
+    purpose: str
+    case: str | None = None
+    document: str | None = None
+    consent: str | None = None
+    reference: str | None = None
+
+
+class Consent(msgspec.Struct, frozen=True):
+    """A subject's consent: to one requester and purpose, for datasets (and fields, or all), until a day (included)."""
+
+    id: str
+    issuer: str
+    client: str
+    purpose: str
+    datasets: Mapping[str, frozenset[str] | None]
+    until: datetime.date
+
+
+class SubjectFacts(msgspec.Struct, frozen=True):
+    """What is known of one named subject, at one moment.
+
+    Record keys are `dataset/record-id`. `opted_out` names datasets. `withdrawn` and `restored` name records, as do
+    `disputed` (an objection is open) and `overdue` (it was not decided in time).
+    """
+
+    consents: tuple[Consent, ...] = ()
+    disputed: frozenset[str] = frozenset()
+    overdue: frozenset[str] = frozenset()
+    withdrawn: frozenset[str] = frozenset()
+    restored: frozenset[str] = frozenset()
+    opted_out: frozenset[str] = frozenset()
+    case_verified: bool = False
+
+
+class Facts(msgspec.Struct, frozen=True):
+    """One snapshot for the named subjects, read after the request arrived, with its change number."""
+
+    change: int
+    subjects: Mapping[Subject, SubjectFacts]
+
+
+class Wanted(NamedTuple):
+    """What an operation selects of one dataset: catalogue fields, and whether `record` or `__typename` too (`bare`)."""
+
+    fields: frozenset[str]
+    bare: bool
+
+
+class Selected(msgspec.Struct, frozen=True, eq=False):
+    """All that an operation selects, per subject kind and dataset, over schema coordinates; hashed by identity."""
+
+    kinds: Mapping[SubjectKind, Mapping[str, Wanted]]
+
+
+class Permit(NamedTuple):
+    """Leave to fetch the named fields (sorted) of one dataset for one subject. Made only by `decide`."""
+
+    subject: Subject
+    dataset: str
+    fields: tuple[str, ...]
+
+
+class SubjectDecision(msgspec.Struct, frozen=True, eq=False):
+    """The decision for one subject: table and guards together. Interned: equal keys give the same object.
+
+    `cells` has every published field of every wanted dataset. `permitted` has, per wanted dataset, all its permitted
+    fields, selected or not. `fetch` lists what to ask for: per dataset the permitted selected fields, sorted; a dataset
+    is in it where a selected field is permitted, or where it is `bare` and any of its fields is permitted.
+    """
+
+    cells: Mapping[tuple[str, str], Cell]
+    permitted: Mapping[str, frozenset[str]]
+    fetch: tuple[tuple[str, tuple[str, ...]], ...]
+
+
+class Decision(NamedTuple):
+    """Permit or deny per subject, dataset and field. `permits` is all that may be fetched."""
+
+    grant: Grant | None
+    subjects: Mapping[Subject, SubjectDecision]
+    permits: tuple[Permit, ...]
+
+
+class Denial(NamedTuple):
+    """A denied selection: the response path without list indices, and the cell that says why."""
+
+    path: tuple[str, ...]
+    cell: Cell
+
+
+class Released(msgspec.Struct):
+    """What one subject's dataset gives to the answer: records in order, and beside each its end of display and dispute."""
+
+    records: list[Record]
+    display_until: list[datetime.date | None]
+    disputed: list[bool]
+
+
+class Withheld(msgspec.Struct, frozen=True):
+    """A record that a restraint held back, and why; only oversight may see it."""
+
+    subject: Subject
+    dataset: str
+    record: str
+    version: str
+    restraint: str
+
+
+class Caution(msgspec.Struct, frozen=True):
+    """What the recipient of a record must know, selected or not (Arts. 33, 45)."""
+
+    dataset: str
+    record: str
+    disputed: bool
+    mitigation: str | None
+
+
+class Obligation(msgspec.Struct, frozen=True):
+    """What the recipient must do with an answer; depends on the purpose, never on the records."""
+
+    id: str
+    type: str
+    properties: Mapping[str, str]
+
+
+class Answer(NamedTuple):
+    """What leaves: an HTTP status, headers and the bytes of the body."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+Outcome = Released | Failure
+Json = Any
