@@ -20,7 +20,6 @@ from ruamel.yaml.nodes import MappingNode, ScalarNode, SequenceNode
 
 from gateway.errors import ConfigurationError, Problem
 
-
 _T = TypeVar("_T")
 
 

@@ -114,7 +114,7 @@ class RequesterEntry(msgspec.Struct, frozen=True):
 
 
 class Policies(msgspec.Struct, frozen=True):
-    """Everything under `policies/` as loaded: the catalogue, purposes and requesters; and the digest of all with rules."""
+    """Everything under `policies/` as loaded: the catalogue, purposes, requesters; and one digest of all with rules."""
 
     catalogue: Catalogue
     purposes: Mapping[str, Purpose]
