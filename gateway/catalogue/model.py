@@ -55,7 +55,10 @@ class Period(msgspec.Struct, frozen=True):
             datetime.date(year + (month0 == 11), (month0 + 1) % 12 + 1, 1) if year < datetime.MAXYEAR else None
         )
         last = (first_of_next - datetime.timedelta(days=1)).day if first_of_next else 31
-        return datetime.date(year, month0 + 1, min(start.day, last)) + datetime.timedelta(days=self.days)
+        try:
+            return datetime.date(year, month0 + 1, min(start.day, last)) + datetime.timedelta(days=self.days)
+        except OverflowError:
+            return datetime.date.max
 
 
 class Display(msgspec.Struct, frozen=True):
@@ -80,7 +83,8 @@ class Dataset(msgspec.Struct, frozen=True):
     """One dataset of one department.
 
     `id` is its kebab-case name (`tax-arrears`), `graphql_name` the field on subjects (`taxArrears`) and `type_name`
-    the record type (`TaxArrears`). A `subject`-shaped dataset puts its fields on the subject itself.
+    the record type (`TaxArrears`). A `subject`-shaped dataset puts its fields on the subject itself. `open_law` is the law
+    that lets an adverse dataset be open; `override` the written reason for a reserved word in its id or title.
     """
 
     id: str
@@ -98,6 +102,8 @@ class Dataset(msgspec.Struct, frozen=True):
     restorable: bool
     shape: Shape
     fields: Mapping[str, Field]
+    open_law: str | None = None
+    override: str | None = None
 
     @property
     def graphql_name(self) -> str:
@@ -132,4 +138,4 @@ class Catalogue(msgspec.Struct, frozen=True):
     @property
     def published(self) -> Mapping[str, Dataset]:
         """The only datasets that exist for a requester."""
-        return {id: d for id, d in self.datasets.items() if d.status is Status.PUBLISHED}
+        return {name: d for name, d in self.datasets.items() if d.status is Status.PUBLISHED}
