@@ -2,7 +2,7 @@
 
 A `Node` knows its file, line, column and path, so that each problem can be told where it stands and what to write
 instead. Reading collects problems instead of stopping at the first. Duplicate keys, aliases, tags and several documents
-in one file are refused: what a reviewer reads is what is loaded. YAML 1.2 core schema: only `true` and `false` are booleans.
+in one file are refused: what a reviewer reads is what is loaded. As in YAML 1.2, only `true` and `false` are booleans.
 """
 
 from __future__ import annotations

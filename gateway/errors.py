@@ -82,7 +82,8 @@ class Refusal(DutyboundError):
     """The operation is refused as a whole, before or instead of data.
 
     `extensions` join `code` in the error; `status` overrides the code's own (REQUEST_INVALID has several);
-    `headers` go on the HTTP answer; `locations` and `path` as in GraphQL.
+    `headers` go on the HTTP answer; `locations` and `path` as in GraphQL; `also` has further errors of the same code,
+    each as message and locations (a document can be invalid in several places).
     """
 
     def __init__(
@@ -94,6 +95,7 @@ class Refusal(DutyboundError):
         headers: Mapping[str, str] | None = None,
         locations: list[dict[str, int]] | None = None,
         path: list[str | int] | None = None,
+        also: list[tuple[str, list[dict[str, int]]]] | None = None,
         **extensions: Any,
     ) -> None:
         super().__init__(message)
@@ -103,4 +105,5 @@ class Refusal(DutyboundError):
         self.headers = dict(headers or {})
         self.locations = locations
         self.path = path
+        self.also = also or []
         self.extensions = extensions

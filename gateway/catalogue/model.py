@@ -83,8 +83,8 @@ class Dataset(msgspec.Struct, frozen=True):
     """One dataset of one department.
 
     `id` is its kebab-case name (`tax-arrears`), `graphql_name` the field on subjects (`taxArrears`) and `type_name`
-    the record type (`TaxArrears`). A `subject`-shaped dataset puts its fields on the subject itself. `open_law` is the law
-    that lets an adverse dataset be open; `override` the written reason for a reserved word in its id or title.
+    the record type (`TaxArrears`). A `subject`-shaped dataset puts its fields on the subject itself. `open_law` is
+    the law that lets an adverse dataset be open; `override` the written reason for a reserved word in its id or title.
     """
 
     id: str
@@ -116,12 +116,17 @@ class Dataset(msgspec.Struct, frozen=True):
 
 
 class IdentifierScheme(msgspec.Struct, frozen=True):
-    """A kind of identifier. `canonical` gives the canonical form of a value, or raises `ValueError`."""
+    """A kind of identifier. `canonical` gives the canonical form of a value, or raises `ValueError`.
+
+    `module` and `pattern` say where that check comes from.
+    """
 
     name: str
     title: str
     subjects: tuple[SubjectKind, ...]
     canonical: Callable[[str], str]
+    module: str | None = None
+    pattern: str | None = None
 
 
 class Catalogue(msgspec.Struct, frozen=True):

@@ -136,7 +136,7 @@ class Denial(NamedTuple):
 
 
 class Released(msgspec.Struct):
-    """What one subject's dataset gives to the answer: records in order, and beside each its end of display and dispute."""
+    """What one subject's dataset gives to the answer: records in order, and each one's end of display and dispute."""
 
     records: list[Record]
     display_until: list[datetime.date | None]

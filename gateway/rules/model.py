@@ -14,7 +14,7 @@ from gateway.catalogue.model import Basis, Catalogue, Period
 
 
 class Reason(enum.StrEnum):
-    """Why a field is denied; a reason depends on the caller's own grant, token, case and consent only (invariant 16)."""
+    """Why a field is denied; it depends on the caller's own grant, token, case and consent only (invariant 16)."""
 
     PURPOSE_NOT_PERMITTED = "PURPOSE_NOT_PERMITTED"
     SCOPE_MISSING = "SCOPE_MISSING"
@@ -70,7 +70,11 @@ class Frequency(msgspec.Struct, frozen=True):
 
 
 class Purpose(msgspec.Struct, frozen=True):
-    """A registered reason to ask: an upper bound on fields, subject kinds, frequency and lifetime."""
+    """A registered reason to ask: an upper bound on fields, subject kinds, frequency and lifetime.
+
+    `scope` is what the token must carry: `inquire` (for all datasets, or `inquire:<dataset>`), or `self`, the subject's own.
+    `step_up` is the authentication class (`acr`) that it must carry.
+    """
 
     name: str
     title: str
@@ -85,6 +89,7 @@ class Purpose(msgspec.Struct, frozen=True):
     case_registry: str | None = None
     official_required: bool = False
     step_up: str | None = None
+    scope: Literal["inquire", "self"] = "inquire"
     overdue_objection: Literal["withhold", "flag"] = "withhold"
     secrecy_max: Period | None = None
 

@@ -1,0 +1,81 @@
+"""Step 6: permits -> outcomes, departments in parallel, one deadline.
+
+Only a `Permit` opens a call, and only what a permit names is kept of what comes back. A department that fails, hangs or
+errs gives a `Failure` for its own datasets and nothing else (invariant 9).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Mapping, Sequence
+
+from connectors.base import Connector, DatasetRequest, Failure, Fault, Outcome, RecordRequest, Subject
+from gateway.inquiry.types import Permit
+
+log = logging.getLogger("dutybound.fetch")
+
+Got = dict[tuple[Subject, str], Outcome]
+
+_LATE = Failure(Fault.TIMEOUT, True, "the inquiry's deadline")
+_DEFECT = Failure(Fault.UNAVAILABLE, False, "the connector failed")
+_MISSING = Failure(Fault.INVALID, False, "the connector gave no outcome")
+
+
+class Fetcher:
+    """`connectors` by department; `departments` names the department of each dataset."""
+
+    def __init__(self, connectors: Mapping[str, Connector], departments: Mapping[str, str]) -> None:
+        self._connectors, self._departments = connectors, departments
+
+    async def fetch(self, permits: Sequence[Permit], deadline: float) -> Got:
+        """An outcome for every permit, never an exception. `deadline` is on the event loop's clock, in seconds."""
+        requests = self._requests(permits)
+        got: Got = {}
+        if len(requests) == 1:
+            ((department, datasets),) = requests.items()
+            coroutine = self._ask(department, RecordRequest(datasets, deadline), got)
+            try:
+                async with asyncio.timeout_at(deadline):
+                    await coroutine
+            except TimeoutError:
+                log.warning("%s did not answer within the inquiry's deadline", department)
+        elif requests:
+            tasks = [
+                asyncio.ensure_future(self._ask(department, RecordRequest(datasets, deadline), got))
+                for department, datasets in requests.items()
+            ]
+            try:
+                _, late = await asyncio.wait(tasks, timeout=deadline - asyncio.get_running_loop().time())
+            finally:
+                for task in tasks:
+                    task.cancel()  # nothing happens to those that are done
+            if late:
+                log.warning("%d departments did not answer within the inquiry's deadline", len(late))
+        for permit in permits:
+            got.setdefault((permit.subject, permit.dataset), _LATE)
+        return got
+
+    def _requests(self, permits: Sequence[Permit]) -> dict[str, tuple[DatasetRequest, ...]]:
+        grouped: dict[str, dict[tuple[str, tuple[str, ...]], list[Subject]]] = {}
+        for subject, dataset, fields in permits:
+            grouped.setdefault(self._departments[dataset], {}).setdefault((dataset, fields), []).append(subject)
+        return {
+            department: tuple([DatasetRequest(name, fields, tuple(who)) for (name, fields), who in datasets.items()])
+            for department, datasets in grouped.items()
+        }
+
+    async def _ask(self, department: str, request: RecordRequest, got: Got) -> None:
+        try:
+            connector = self._connectors[department]
+            answer: Mapping[tuple[Subject, str], Outcome] = await connector.fetch(request)
+        except Exception as error:  # a defect of one connector is that department's failure, not the inquiry's
+            log.error("the connector of %s failed: %s", department, type(error).__name__, exc_info=error)
+            answer = {}
+            missing = _DEFECT
+        else:
+            missing = _MISSING
+        for dataset in request.datasets:
+            for subject in dataset.subjects:
+                key = (subject, dataset.dataset)
+                got[key] = answer.get(key, missing)

@@ -1,0 +1,275 @@
+"""Step 2: GraphQL document -> Plan, compiled once and cached; then a request's variables -> what it asks. Pure.
+
+A plan's key is the SHA-256 of the document, the operation name and the catalogue's digest. `@skip` and `@include` are
+evaluated per request: each assignment of their variables gives a `Variant`, compiled on first need and kept.
+Only the selected operation's declaration counts. Follows the GraphQL specification, October 2021.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import msgspec
+from cachetools import LRUCache
+from graphql import (
+    DocumentNode,
+    FragmentDefinitionNode,
+    GraphQLError,
+    GraphQLSchema,
+    GraphQLSyntaxError,
+    OperationDefinitionNode,
+    OperationType,
+    get_variable_values,
+    parse,
+    validate,
+)
+
+from connectors.base import Subject
+from gateway.catalogue.model import Catalogue
+from gateway.errors import Code, Refusal
+from gateway.inquiry import limits
+from gateway.inquiry.collect import KINDS, Collector, compute, condition_variables
+from gateway.inquiry.selections import Compute, Root, Variant
+from gateway.inquiry.types import Declaration
+
+DECLARED = ("purpose", "case", "document", "consent", "reference")
+_VARIANTS = 64
+_SIMPLE: Mapping[str, type] = {"String": str, "Boolean": bool}
+
+
+class Asked(NamedTuple):
+    """One root field and the subjects it names, in the order of its answer."""
+
+    root: Root
+    subjects: tuple[Subject, ...]
+
+
+class Bound(msgspec.Struct, frozen=True):
+    """What one request asks: variant, declaration, subjects (distinct, in order of naming) and coerced variables."""
+
+    variant: Variant
+    declaration: Declaration | None
+    asked: tuple[Asked, ...]
+    subjects: tuple[Subject, ...]
+    variables: Mapping[str, Any]
+
+
+class Plan:
+    """One operation of one document, compiled."""
+
+    def __init__(
+        self,
+        schema: GraphQLSchema,
+        catalogue: Catalogue,
+        document: DocumentNode,
+        operation: OperationDefinitionNode,
+        most: limits.Limits,
+    ) -> None:
+        self.document, self.operation = document, operation
+        self._schema, self._catalogue, self._limits = schema, catalogue, most
+        self._fragments = {d.name.value: d for d in document.definitions if isinstance(d, FragmentDefinitionNode)}
+        self._conditions = condition_variables(operation, self._fragments.values())
+        self._variants: LRUCache[tuple[bool, ...], Variant] = LRUCache(_VARIANTS)
+        self._definitions = list(operation.variable_definitions or ())
+        self._quick = _quick(self._definitions)
+        self._declared: dict[str, Compute] | None = None
+        for directive in operation.directives or ():
+            if directive.name.value == "inquiry":
+                definition = schema.get_directive("inquiry")
+                arguments = definition.args if definition else {}
+                self._declared = {
+                    a.name.value: compute(a.value, arguments[a.name.value].type) for a in directive.arguments or ()
+                }
+        self.names_subjects = bool(self.variant(dict.fromkeys(self._conditions)).roots) or bool(self._conditions)
+
+    def variant(self, variables: Mapping[str, Any]) -> Variant:
+        """The operation under these variables' conditions."""
+        key = tuple([bool(variables.get(name)) for name in self._conditions])
+        variant = self._variants.get(key)
+        if variant is None:
+            conditions = dict(zip(self._conditions, key, strict=True))
+            variant = Collector(self._schema, self._catalogue, self._fragments, conditions).variant(self.operation)
+            self._variants[key] = variant
+        return variant
+
+    def bind(self, variables: Mapping[str, Any], header: Mapping[str, str] | None) -> Bound:
+        """Read the variables. Raises `Refusal` for variables, declaration, identifiers or number of subjects."""
+        values = self._coerce(variables)
+        variant = self.variant(values)
+        if not variant.roots:
+            return Bound(variant, None, (), (), values)
+        declaration = self._declaration(values, header)
+        asked = tuple([Asked(root, self._subjects(root, root.identifiers(values))) for root in variant.roots])
+        subjects = asked[0].subjects if len(asked) == 1 and len(asked[0].subjects) == 1 else _distinct(asked)
+        if len(subjects) > 1:
+            self._count(subjects)
+        return Bound(variant, declaration, asked, subjects, values)
+
+    def _coerce(self, variables: Mapping[str, Any]) -> Mapping[str, Any]:
+        if self._quick is not None and len(variables) == len(self._quick):
+            for name, check in self._quick:
+                value = variables.get(name)
+                if check is None:
+                    if not (
+                        type(value) is dict
+                        and len(value) == 2
+                        and type(value.get("value")) is str
+                        and value.get("scheme") in self._catalogue.schemes
+                    ):
+                        break
+                elif type(value) is not check:
+                    break
+            else:
+                return variables
+        coerced = get_variable_values(self._schema, self._definitions, dict(variables), max_errors=5)
+        if isinstance(coerced, list):
+            raise _refusal(Code.GRAPHQL_VARIABLES_INVALID, coerced)
+        return coerced.coerced
+
+    def _declaration(self, values: Mapping[str, Any], header: Mapping[str, str] | None) -> Declaration:
+        said: dict[str, str] | None = None
+        if self._declared is not None:
+            said = {}
+            for name, of in self._declared.items():
+                value = of(values)
+                if value is not None:
+                    said[name] = _word(value)
+        if said is None and header is None:
+            raise Refusal(
+                Code.INQUIRY_REQUIRED,
+                "declare the purpose: add `@inquiry(purpose: ...)` to the operation, or the `Inquiry` header",
+            )
+        if said is not None and header is not None:
+            for name in DECLARED:
+                if said.get(name) != header.get(name):
+                    raise Refusal(Code.INQUIRY_INVALID, f"`@inquiry` and the `Inquiry` header differ on `{name}`")
+        declared = said if said is not None else dict(header or {})
+        if "purpose" not in declared:
+            raise Refusal(Code.INQUIRY_REQUIRED, "the declaration names no `purpose`")
+        for name in DECLARED[1:]:
+            if name in declared and not 0 < len(declared[name].strip()) <= 200:
+                raise Refusal(Code.INQUIRY_INVALID, f"`{name}` must be 1 to 200 characters")
+        return Declaration(**declared)
+
+    def _subjects(self, root: Root, value: Any) -> tuple[Subject, ...]:
+        named = value if root.many else (value,)
+        if not isinstance(named, Sequence) or len(named) > 1000:
+            raise Refusal(Code.LIMIT_EXCEEDED, "too many identifiers are named", path=[root.key])
+        if root.field == "_entities":
+            return tuple([self._entity(root, item) for item in named])
+        (kind,) = root.selections
+        return tuple([self._subject(root, kind, _word(item["scheme"]), item["value"]) for item in named])
+
+    def _entity(self, root: Root, item: Any) -> Subject:
+        type_name = item.get("__typename") if isinstance(item, Mapping) else None
+        kind = KINDS.get(type_name) if isinstance(type_name, str) else None
+        if kind is None or not isinstance(item.get("scheme"), str) or not isinstance(item.get("value"), str):
+            raise Refusal(
+                Code.IDENTIFIER_INVALID,
+                "a representation needs `__typename` (Organisation or Person), `scheme` and `value`",
+                path=[root.key],
+            )
+        return self._subject(root, kind, item["scheme"], item["value"])
+
+    def _subject(self, root: Root, kind: Any, scheme_name: str, value: str) -> Subject:
+        scheme = self._catalogue.schemes.get(scheme_name)
+        if scheme is None or kind not in scheme.subjects:
+            raise Refusal(
+                Code.IDENTIFIER_INVALID, f"the scheme `{scheme_name[:40]}` does not identify a {kind}", path=[root.key]
+            )
+        try:
+            return Subject(kind, scheme_name, scheme.canonical(value))
+        except ValueError:
+            shown = value if len(value) <= 40 else value[:40] + "…"
+            raise Refusal(
+                Code.IDENTIFIER_INVALID,
+                f"`{shown}` is not a valid {scheme.title}: check its length, characters and check digits",
+                path=[root.key],
+            ) from None
+
+    def _count(self, subjects: Sequence[Subject]) -> None:
+        people = sum(subject.kind == "person" for subject in subjects)
+        most = self._limits.organisations
+        if people and len(subjects) > 1:
+            raise Refusal(Code.LIMIT_EXCEEDED, "an inquiry names at most one person, and nobody beside")
+        if len(subjects) > most:
+            raise Refusal(
+                Code.LIMIT_EXCEEDED, f"the inquiry names {len(subjects)} organisations; at most {most} are allowed"
+            )
+
+
+class Planner:
+    """Compiles documents against one catalogue's schema, and keeps the compiled ones."""
+
+    def __init__(self, schema: GraphQLSchema, catalogue: Catalogue, most: limits.Limits, keep: int = 1024) -> None:
+        self._schema, self._catalogue, self._limits = schema, catalogue, most
+        self._plans: LRUCache[tuple[bytes, str | None], Plan] = LRUCache(keep)
+
+    def plan(self, query: str, operation_name: str | None) -> Plan:
+        """The compiled operation. Raises `Refusal` where the document does not parse, validate or fit the limits."""
+        key = (hashlib.sha256(query.encode("utf-8", "surrogatepass")).digest(), operation_name)
+        plan = self._plans.get(key)
+        if plan is None:
+            plan = self._plans[key] = self._compile(query, operation_name)
+        return plan
+
+    def _compile(self, query: str, operation_name: str | None) -> Plan:
+        try:
+            document = parse(query, max_tokens=self._limits.tokens)
+        except GraphQLSyntaxError as error:
+            if "Parsing aborted" in error.message:  # graphql-core's words for a document over its bounds
+                message = f"the document has more than {self._limits.tokens} tokens, or is nested too deeply"
+                raise Refusal(Code.LIMIT_EXCEEDED, message) from None
+            raise _refusal(Code.GRAPHQL_PARSE_FAILED, [error]) from None
+        limits.check(document, self._limits)
+        errors = validate(self._schema, document, max_errors=20)
+        if errors:
+            raise _refusal(Code.GRAPHQL_VALIDATION_FAILED, errors)
+        return Plan(self._schema, self._catalogue, document, _operation(document, operation_name), self._limits)
+
+
+def _operation(document: DocumentNode, name: str | None) -> OperationDefinitionNode:
+    operations = [d for d in document.definitions if isinstance(d, OperationDefinitionNode)]
+    named = [o for o in operations if name is None or (o.name is not None and o.name.value == name)]
+    if len(named) != 1:
+        problem = f"there is no operation `{name}`" if name else "the document has several operations"
+        if not operations:
+            problem = "the document has no operation"
+        raise Refusal(Code.GRAPHQL_OPERATION_INVALID, f"{problem}; name one with `operationName`")
+    (operation,) = named
+    if operation.operation is not OperationType.QUERY:
+        raise Refusal(Code.GRAPHQL_OPERATION_INVALID, f"`{operation.operation.value}` operations are not served")
+    return operation
+
+
+def _word(value: Any) -> str:
+    """An enum's name as text: coercion gives the schema library's own enum members."""
+    return value if type(value) is str else str(getattr(value, "value", value))
+
+
+def _distinct(asked: Sequence[Asked]) -> tuple[Subject, ...]:
+    return tuple(dict.fromkeys(subject for one in asked for subject in one.subjects))
+
+
+def _quick(definitions: Sequence[Any]) -> list[tuple[str, type | None]] | None:
+    """For the commonest variables, what each must be to need no coercion; `None` where graphql-core has to look."""
+    found: list[tuple[str, type | None]] = []
+    for definition in definitions:
+        inner = getattr(definition.type, "type", None)  # set where the type is non-null
+        name = str(getattr(getattr(inner, "name", None), "value", ""))
+        if name == "IdentifierInput":
+            found.append((definition.variable.name.value, None))
+        elif name in _SIMPLE and definition.type.kind == "non_null_type":
+            found.append((definition.variable.name.value, _SIMPLE[name]))
+        else:
+            return None
+    return found
+
+
+def _refusal(code: Code, errors: Sequence[GraphQLError]) -> Refusal:
+    told = [
+        (error.message, [{"line": at.line, "column": at.column} for at in error.locations or ()]) for error in errors
+    ]
+    return Refusal(code, told[0][0], locations=told[0][1] or None, also=told[1:])
