@@ -1,0 +1,1 @@
+"""The comparison gateway of `make bench` in Python's usual parts: Strawberry and httpx, enforcing and recording nothing."""

@@ -1,0 +1,140 @@
+"""Child processes of the bench: pinned to cores, measured over their whole tree, always ended.
+
+CPU is user and system time of every process of a tree, as /proc tells it, ended children that were waited for
+included. Everything here is Linux's own; the bench runs nowhere else.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+TICKS = os.sysconf("SC_CLK_TCK")
+PAGE = os.sysconf("SC_PAGE_SIZE")
+ROOT = Path(__file__).resolve().parents[2]
+
+
+class BenchError(Exception):
+    """The bench cannot go on; the message says why and what to do."""
+
+
+class Child:
+    """One started process and its descendants; `log` has all that it wrote."""
+
+    def __init__(
+        self, command: Sequence[str], log: Path, *, cores: Sequence[int], env: dict[str, str] | None = None,
+        piped: bool = False,
+    ) -> None:
+        self.name, self.log = command[0], log
+        self.started = time.perf_counter()
+        with log.open("wb") as output:
+            self.process = subprocess.Popen(
+                ["taskset", "-c", ",".join(map(str, cores)), *command],
+                stdout=subprocess.PIPE if piped else output,
+                stderr=output,
+                stdin=subprocess.DEVNULL,
+                cwd=ROOT,
+                env={**os.environ, **(env or {})},
+                start_new_session=True,
+            )
+
+    def check(self) -> None:
+        """Raise where the process has ended by itself."""
+        if (code := self.process.poll()) is not None:
+            raise BenchError(f"a process ended with {code}: {self.process.args!r}\n{self.told()}")
+
+    def told(self) -> str:
+        """The end of what it wrote."""
+        return self.log.read_text(errors="replace")[-3000:]
+
+    def tree(self) -> list[int]:
+        """The process ids of the process and its descendants."""
+        parents: dict[int, list[int]] = {}
+        for path in Path("/proc").glob("[0-9]*/stat"):
+            with contextlib.suppress(OSError):
+                after = path.read_text().rpartition(")")[2].split()
+                parents.setdefault(int(after[1]), []).append(int(path.parent.name))
+        found, todo = [], [self.process.pid]
+        while todo:
+            found.append(todo.pop())
+            todo += parents.get(found[-1], [])
+        return found
+
+    def cpu_ms(self) -> float:
+        """Milliseconds of CPU that the tree has used."""
+        ticks = 0
+        for pid in self.tree():
+            with contextlib.suppress(OSError):
+                after = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+                ticks += sum(map(int, after[11:15]))
+        return ticks * 1000 / TICKS
+
+    def rss_mb(self) -> float:
+        """Resident megabytes (2**20 bytes) of the tree."""
+        pages = 0
+        for pid in self.tree():
+            with contextlib.suppress(OSError):
+                pages += int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+        return pages * PAGE / 2**20
+
+    def stop(self) -> None:
+        """End the process and every other of its session."""
+        for number in (signal.SIGTERM, signal.SIGKILL):
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self.process.pid, number)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self.process.wait(5)
+                break
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)
+        if self.process.stdout:
+            self.process.stdout.close()
+
+
+@contextlib.contextmanager
+def running(child: Child) -> Iterator[Child]:
+    """The child, ended at the end whatever happens."""
+    try:
+        yield child
+    finally:
+        child.stop()
+
+
+def free_port() -> int:
+    """A port of loopback that is free now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+class Cores:
+    """Which cores do what: the gateway has one alone; what drives and feeds it has the others."""
+
+    def __init__(self) -> None:
+        usable = sorted(os.sched_getaffinity(0))
+        if len(usable) < 2:
+            raise BenchError("the bench needs two cores: one for the gateway alone, one for load and departments")
+        self.all = usable
+        self.gateway = usable[:1]
+        self.departments = usable[1:2]
+        self.load = usable[2:3] or usable[1:2]
+
+
+def start_departments(jwks: Path, folder: Path, cores: Sequence[int]) -> tuple[Child, dict[str, str]]:
+    """The five departments and the issuer, and the base URL of each."""
+    command = [sys.executable, "-m", "tests.bench.departments", str(jwks)]
+    child = Child(command, folder / "departments.log", cores=cores, piped=True)
+    assert child.process.stdout
+    line = child.process.stdout.readline()
+    if not line:
+        child.stop()
+        raise BenchError(f"the departments did not start:\n{child.told()}")
+    return child, {name: f"http://127.0.0.1:{port}" for name, port in json.loads(line).items()}
