@@ -1,0 +1,353 @@
+"""`gateway.yaml` and the environment -> `Settings`, once, when a process starts.
+
+Every key of the file can be given as `DUTYBOUND_<KEY>` instead, nested by a double underscore
+(`DUTYBOUND_OAUTH__AUDIENCE`, `DUTYBOUND_OAUTH__ISSUERS__0__JWKS_URL`); the environment wins. Invariants: an unknown key
+is refused; relative paths resolve against the file's folder; a secret stands in a file of its own or in the
+environment, never in `gateway.yaml`; plain http is for loopback only. All problems are told at once, with file, line
+and column, or the variable's name. What is in the files that the settings point at is for others to check.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import msgspec
+from ruamel.yaml.error import StringMark
+from ruamel.yaml.nodes import MappingNode, ScalarNode, SequenceNode
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
+
+from gateway.documents import Node, read
+from gateway.errors import ConfigurationError, Problem
+
+PREFIX = "DUTYBOUND_"
+_SIZES = {"B": 1, "KiB": 1024, "MiB": 1024**2}
+_DURATIONS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
+
+
+class IssuerSettings(msgspec.Struct, frozen=True):
+    """One authorization server. `issuer` is compared exactly; `name` is what `requesters.yaml` may call it.
+
+    `official_claim` names the claim that holds the official, instead of `act.sub` and `sub`. Without `jwks_url` the
+    keys are found by RFC 8414 or OpenID discovery.
+    """
+
+    issuer: str
+    name: str
+    official_claim: str | None = None
+    jwks_url: str | None = None
+
+
+class OAuthSettings(msgspec.Struct, frozen=True):
+    """Whose tokens count, and the audience that they must be for."""
+
+    audience: str
+    issuers: tuple[IssuerSettings, ...]
+
+    @property
+    def aliases(self) -> Mapping[str, str]:
+        """Issuer name -> issuer URL, as the rule set's loader wants it."""
+        return {issuer.name: issuer.issuer for issuer in self.issuers}
+
+
+class LedgerSettings(msgspec.Struct, frozen=True):
+    """The ledger's origin (`<host>/<path>`, no scheme) and the file of its signing key."""
+
+    origin: str
+    key_file: Path
+
+
+class Limits(msgspec.Struct, frozen=True):
+    """Bounds of one request: `body` in bytes, `deadline` in seconds, the others counts."""
+
+    body: int = 64 * 1024
+    depth: int = 8
+    aliases: int = 30
+    tokens: int = 2000
+    organisations: int = 20
+    deadline: float = 5.0
+
+
+class Settings(msgspec.Struct, frozen=True):
+    """Everything a process is told at its start. `store` and `valkey` may hold a password: never log them.
+
+    `case_registries` are kept as written (each a mapping with its `kind`), with `*_file` paths resolved.
+    """
+
+    file: Path
+    host: str
+    port: int
+    public_url: str
+    store: str
+    valkey: str | None
+    policies: Path
+    sources: Path
+    ledger: LedgerSettings
+    oauth: OAuthSettings
+    limits: Limits
+    case_registries: Mapping[str, Mapping[str, Any]]
+
+
+def load(path: Path, environ: Mapping[str, str]) -> Settings:
+    """Read `path` and the `DUTYBOUND_*` variables of `environ`; raises `ConfigurationError` with every problem."""
+    problems: list[Problem] = []
+    root = read(path, problems)
+    if root is None:
+        raise ConfigurationError(problems)
+    variables = _overlay(root, environ, problems)
+    settings = _settings(root, path, set(variables))
+    if problems:
+        raise ConfigurationError(sorted(_by_variable(problem, variables) for problem in problems))
+    return settings
+
+
+def _by_variable(problem: Problem, variables: Mapping[str, str]) -> Problem:
+    """A problem of a value that came from the environment names the variable instead of the file."""
+    name = variables.get(problem.path)
+    return problem._replace(file=name, line=0, column=0, path="") if name else problem
+
+
+def _overlay(root: Node, environ: Mapping[str, str], problems: list[Problem]) -> dict[str, str]:
+    """Write the variables over the document; gives, by path, the name of the variable that a value came from."""
+    variables: dict[str, str] = {}
+    for name in sorted(environ):
+        if not name.startswith(PREFIX):
+            continue
+        mark = StringMark(name, 0, 0, 0, None, None)
+        raw: Any = root._raw
+        path: list[str] = []
+        parts = name.removeprefix(PREFIX).split("__")
+        for depth, part in enumerate(parts):
+            last = depth == len(parts) - 1
+            found = _step(raw, part)
+            if found is None:
+                problems.append(Problem(name, 0, 0, "", f"leads nowhere at `{part}`"))
+                break
+            key, child = found
+            path.append(key)
+            if last:
+                _put(raw, key, ScalarNode("tag:yaml.org,2002:str", environ[name], mark, mark), mark)
+                variables[".".join(path)] = name
+            elif child is None or (isinstance(child, ScalarNode) and child.value in ("", "~", "null")):
+                child = MappingNode("tag:yaml.org,2002:map", [], mark, mark)
+                _put(raw, key, child, mark)
+                variables[".".join(path)] = name
+            raw = child
+    return variables
+
+
+def _step(raw: Any, part: str) -> tuple[str, Any] | None:
+    """The child that one part of a variable's name means: its key as written (or to be written), and it or `None`."""
+    if isinstance(raw, MappingNode):
+        for key, value in raw.value:
+            if str(key.value).upper().replace("-", "_") == part:
+                return str(key.value), value
+        return (part.lower(), None) if part else None
+    if isinstance(raw, SequenceNode) and part.isdecimal() and int(part) <= len(raw.value):
+        return part, raw.value[int(part)] if int(part) < len(raw.value) else None
+    return None
+
+
+def _put(raw: Any, key: str, value: Any, mark: StringMark) -> None:
+    if isinstance(raw, SequenceNode):
+        raw.value[int(key) : int(key) + 1] = [value]
+        return
+    for index, (existing, _) in enumerate(raw.value):
+        if str(existing.value) == key:
+            raw.value[index] = (existing, value)
+            return
+    raw.value.append((ScalarNode("tag:yaml.org,2002:str", key, mark, mark), value))
+
+
+def _settings(root: Node, path: Path, variables: set[str]) -> Settings:
+    folder = path.resolve().parent
+    required = ("listen", "public_url", "store", "policies", "sources", "ledger", "oauth")
+    keys = root.mapping(required, ("valkey", "limits", "case_registries"))
+    host, port = _listen(keys["listen"]) if "listen" in keys else ("", 0)
+    store = _store(keys["store"], folder, variables) if "store" in keys else ""
+    valkey = keys.get("valkey")
+    return Settings(
+        file=path.resolve(),
+        host=host,
+        port=port,
+        public_url=_public(keys["public_url"]) if "public_url" in keys else "",
+        store=store,
+        valkey=None if valkey is None or valkey.is_null else _valkey(valkey, variables),
+        policies=_path(keys.get("policies"), folder, directory=True),
+        sources=_path(keys.get("sources"), folder),
+        ledger=_ledger(keys["ledger"], folder) if "ledger" in keys else LedgerSettings("", folder),
+        oauth=_oauth(keys["oauth"]) if "oauth" in keys else OAuthSettings("", ()),
+        limits=_limits(keys["limits"]) if "limits" in keys else Limits(),
+        case_registries=_case_registries(keys["case_registries"], folder) if "case_registries" in keys else {},
+    )
+
+
+def _listen(node: Node) -> tuple[str, int]:
+    text = node.text(pattern=r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]+):[0-9]{1,5}", what="`host:port`, as `127.0.0.1:8080`")
+    host, _, port = text.rpartition(":")
+    if text and not 1 <= int(port) <= 65535:
+        node.problem(f"port `{port}` must be from 1 to 65535")
+    return host.strip("[]"), int(port or 0)
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host name or address never leaves this machine."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def url(node: Node) -> str:
+    """An https URL (http for loopback only) without credentials, query, fragment or closing slash."""
+    text = node.text(pattern=r"https?://[^\s?#\"\\<>]+", what="an https URL, as `https://gateway.example`")
+    if not text:
+        return ""
+    try:
+        parts = urlsplit(text)
+        _ = parts.port
+    except ValueError:
+        node.problem(f"`{text}` is not a URL")
+        return ""
+    if "@" in parts.netloc or not parts.hostname:
+        node.problem("must name a host, and no user or password")
+    elif parts.scheme == "http" and not is_loopback(parts.hostname):
+        node.problem(f"`{text}` must be https (http is for loopback only)")
+    return text
+
+
+def _public(node: Node) -> str:
+    return url(node).rstrip("/")
+
+
+def _store(node: Node, folder: Path, variables: set[str]) -> str:
+    text = node.text()
+    if not text:
+        return ""
+    try:
+        parsed = make_url(text)
+    except (ArgumentError, ValueError):
+        node.problem("must be a database URL, as `sqlite:///var/dutybound.db` or `postgresql+asyncpg://host/name`")
+        return ""
+    if parsed.password and node.path not in variables:
+        node.problem(f"a password does not belong in this file; give the whole URL as `{PREFIX}STORE`")
+    if parsed.get_backend_name() not in ("sqlite", "postgresql"):
+        node.problem(f"unknown database `{parsed.drivername}`; must be sqlite or postgresql")
+    if parsed.get_backend_name() == "sqlite" and parsed.database and parsed.database != ":memory:":
+        parsed = parsed.set(database=str(folder / parsed.database))
+    return parsed.render_as_string(hide_password=False)
+
+
+def _valkey(node: Node, variables: set[str]) -> str:
+    text = node.text()
+    if text and not re.fullmatch(r"(valkey|redis)s?://\S+", text):
+        node.problem("must be a URL, as `valkey://127.0.0.1:6379`")
+    if "@" in text and node.path not in variables:
+        node.problem(f"a password does not belong in this file; give the whole URL as `{PREFIX}VALKEY`")
+    return text
+
+
+def _path(node: Node | None, folder: Path, *, directory: bool = False) -> Path:
+    text = node.text(what="a path") if node else ""
+    path = (folder / text).resolve()
+    if node and text and not (path.is_dir() if directory else path.is_file()):
+        node.problem(f"there is no {'folder' if directory else 'file'} `{text}` (seen from this file's folder)")
+    return path
+
+
+def _ledger(node: Node, folder: Path) -> LedgerSettings:
+    keys = node.mapping(("origin", "key_file"))
+    origin = keys["origin"].text(
+        pattern=r"[A-Za-z0-9._~:/-]+", what="a host and path without a scheme, as `gateway.example/ledger`"
+    ) if "origin" in keys else ""  # fmt: skip
+    if "://" in origin:
+        keys["origin"].problem(f"`{origin}` must have no scheme, as `gateway.example/ledger`")
+    key_file = keys["key_file"].text(what="a path") if "key_file" in keys else ""
+    return LedgerSettings(origin, (folder / key_file).resolve())
+
+
+def _oauth(node: Node) -> OAuthSettings:
+    keys = node.mapping(("audience", "issuers"))
+    issuers: list[IssuerSettings] = []
+    if "issuers" in keys:
+        for item in keys["issuers"].items():
+            issuer = _issuer(item)
+            if any(issuer.issuer == other.issuer or issuer.name == other.name for other in issuers):
+                item.problem(f"issuer `{issuer.name}` stands twice; keep one")
+            issuers.append(issuer)
+        if not issuers:
+            keys["issuers"].problem("must name at least one issuer")
+    return OAuthSettings(keys["audience"].text() if "audience" in keys else "", tuple(issuers))
+
+
+def _issuer(node: Node) -> IssuerSettings:
+    keys = node.mapping(("issuer",), ("name", "official_claim", "introspection", "jwks_url"))
+    issuer = url(keys["issuer"]) if "issuer" in keys else ""
+    if "introspection" in keys and not keys["introspection"].is_null:
+        keys["introspection"].problem("token introspection (RFC 7662) is not supported; write `null`, and use JWTs")
+
+    def optional(key: str, pattern: str, what: str) -> str | None:
+        child = keys.get(key)
+        return None if child is None or child.is_null else child.text(pattern=pattern, what=what)
+
+    jwks_url = keys.get("jwks_url")
+    return IssuerSettings(
+        issuer,
+        optional("name", r"[a-z0-9][a-z0-9._-]*", "a short name in lower case, as `login`") or issuer,
+        optional("official_claim", r"\S+", "the name of a claim"),
+        None if jwks_url is None or jwks_url.is_null else url(jwks_url),
+    )
+
+
+def size(node: Node) -> int:
+    """Bytes of a size such as `64KiB`."""
+    text = node.text(pattern=r"[1-9][0-9]{0,8} ?(B|KiB|MiB)", what="a size, as `64KiB`")
+    found = re.fullmatch(r"([0-9]+) ?(\w+)", text)
+    return int(found[1]) * _SIZES[found[2]] if found else 0
+
+
+def duration(node: Node) -> float:
+    """Seconds of a duration such as `5s` or `250ms`."""
+    text = node.text(pattern=r"[0-9]{1,9}(\.[0-9]{1,3})? ?(ms|s|m|h)", what="a duration, as `5s` or `250ms`")
+    found = re.fullmatch(r"([0-9.]+) ?(\w+)", text)
+    seconds = float(found[1]) * _DURATIONS[found[2]] if found else 0.0
+    if found and seconds <= 0:
+        node.problem(f"`{text}` must be more than nothing")
+    return seconds
+
+
+def _limits(node: Node) -> Limits:
+    keys = node.mapping((), Limits.__struct_fields__)
+    given: dict[str, Any] = {}
+    for key, child in keys.items():
+        given[key] = (
+            size(child) if key == "body" else duration(child) if key == "deadline" else child.integer(1, 100_000)
+        )
+    return Limits(**given)
+
+
+def _case_registries(node: Node, folder: Path) -> dict[str, dict[str, Any]]:
+    registries: dict[str, dict[str, Any]] = {}
+    for name, child in node.mapping(any_key=True).items():
+        keys = child.mapping(("kind",), any_key=True)
+        if "kind" in keys:
+            keys["kind"].text()
+        if child.is_mapping:
+            registries[name] = _resolved(child.plain(), folder)
+    return registries
+
+
+def _resolved(value: Any, folder: Path) -> Any:
+    if isinstance(value, dict):
+        return {
+            key: str((folder / child).resolve())
+            if key.endswith("_file") and isinstance(child, str)
+            else _resolved(child, folder)
+            for key, child in value.items()
+        }
+    return [_resolved(child, folder) for child in value] if isinstance(value, list) else value

@@ -1,0 +1,161 @@
+"""gateway.yaml and the environment: what is read, and what each mistake is told."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from gateway.errors import ConfigurationError
+from gateway.settings import Settings, load
+
+GOOD = """\
+listen: 127.0.0.1:8080
+public_url: https://gateway.example/
+store: sqlite:///var/dutybound.db
+valkey: valkey://127.0.0.1:6379
+policies: policies
+sources: sources.yaml
+ledger: {origin: gateway.example/ledger, key_file: ledger.key}
+oauth:
+  audience: https://gateway.example
+  issuers:
+    - {issuer: https://login.example, name: login, introspection: null}
+    - {issuer: "http://127.0.0.1:9000", official_claim: staff, jwks_url: "http://127.0.0.1:9000/keys"}
+limits: {body: 64KiB, depth: 8, aliases: 30, tokens: 2000, organisations: 20, deadline: 250ms}
+case_registries:
+  courts: {kind: case-rest, url: https://courts.example/cases, auth: {client_secret_file: secrets/courts}}
+"""
+
+
+def write(folder: Path, text: str) -> Path:
+    (folder / "policies").mkdir(exist_ok=True)
+    (folder / "sources.yaml").write_text("departments: {}\n")
+    file = folder / "gateway.yaml"
+    file.write_text(text)
+    return file
+
+
+def refused(folder: Path, text: str, environ: dict[str, str] | None = None) -> list[str]:
+    with pytest.raises(ConfigurationError) as caught:
+        load(write(folder, text), environ or {})
+    return [str(problem).replace(f"{folder}/", "") for problem in caught.value.problems]
+
+
+def good(folder: Path, environ: dict[str, str] | None = None, text: str = GOOD) -> Settings:
+    return load(write(folder, text), {"HOME": "/", **(environ or {})})
+
+
+def test_every_key_of_the_contract_is_read(tmp_path: Path) -> None:
+    settings = good(tmp_path)
+    assert (settings.host, settings.port) == ("127.0.0.1", 8080)
+    assert settings.public_url == "https://gateway.example"
+    assert settings.store == f"sqlite:///{tmp_path}/var/dutybound.db"
+    assert settings.valkey == "valkey://127.0.0.1:6379"
+    assert settings.policies == tmp_path / "policies"
+    assert settings.sources == tmp_path / "sources.yaml"
+    assert (settings.ledger.origin, settings.ledger.key_file) == ("gateway.example/ledger", tmp_path / "ledger.key")
+    login, other = settings.oauth.issuers
+    assert (login.issuer, login.name, login.official_claim, login.jwks_url) == (
+        "https://login.example",
+        "login",
+        None,
+        None,
+    )
+    assert (other.name, other.official_claim, other.jwks_url) == (
+        "http://127.0.0.1:9000",
+        "staff",
+        "http://127.0.0.1:9000/keys",
+    )
+    assert settings.oauth.aliases["login"] == "https://login.example"
+    assert (settings.limits.body, settings.limits.deadline) == (65536, 0.25)
+    assert settings.case_registries["courts"] == {
+        "kind": "case-rest",
+        "url": "https://courts.example/cases",
+        "auth": {"client_secret_file": str(tmp_path / "secrets/courts")},
+    }
+
+
+def test_what_is_optional_has_the_contracts_defaults(tmp_path: Path) -> None:
+    text = GOOD.split("limits:", maxsplit=1)[0].replace("valkey: valkey://127.0.0.1:6379\n", "")
+    settings = good(tmp_path, text=text)
+    assert settings.valkey is None
+    assert settings.case_registries == {}
+    assert (settings.limits.body, settings.limits.depth, settings.limits.tokens) == (65536, 8, 2000)
+
+
+def test_the_environment_wins_nested_and_in_lists(tmp_path: Path) -> None:
+    settings = good(
+        tmp_path,
+        {
+            "DUTYBOUND_LISTEN": "[::1]:9999",
+            "DUTYBOUND_STORE": "postgresql+asyncpg://gateway:secret@db.example/dutybound",
+            "DUTYBOUND_OAUTH__ISSUERS__0__OFFICIAL_CLAIM": "officer",
+            "DUTYBOUND_OAUTH__ISSUERS__2__ISSUER": "https://third.example",
+            "DUTYBOUND_LIMITS__DEADLINE": "2s",
+            "DUTYBOUND_CASE_REGISTRIES__MARKET__KIND": "case-rest",
+        },
+    )
+    assert (settings.host, settings.port) == ("::1", 9999)
+    assert settings.store == "postgresql+asyncpg://gateway:secret@db.example/dutybound"
+    assert settings.oauth.issuers[0].official_claim == "officer"
+    assert settings.oauth.issuers[2].issuer == "https://third.example"
+    assert settings.limits.deadline == 2.0
+    assert settings.case_registries["market"] == {"kind": "case-rest"}
+
+
+def test_a_wrong_variable_is_named(tmp_path: Path) -> None:
+    problems = refused(
+        tmp_path,
+        GOOD,
+        {"DUTYBOUND_LIMITS__BODY": "big", "DUTYBOUND_LISTNE": "x:1", "DUTYBOUND_LISTEN__PORT": "1"},
+    )
+    assert problems == [
+        "DUTYBOUND_LIMITS__BODY: `big` must be a size, as `64KiB`",
+        "DUTYBOUND_LISTEN__PORT: leads nowhere at `PORT`",
+        "DUTYBOUND_LISTNE: unknown key `listne` (did you mean `listen`?)",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "problem"),
+    [
+        ("listen: 127.0.0.1:8080", "listen: 8080", "gateway.yaml:1:9: listen: `8080` must be `host:port`"),
+        ("127.0.0.1:8080", "127.0.0.1:70000", "gateway.yaml:1:9: listen: port `70000` must be from 1 to 65535"),
+        ("listen:", "lissten:", "gateway.yaml:1:1: lissten: unknown key `lissten` (did you mean `listen`?)"),
+        ("https://gateway.example/", "http://gateway.example", "gateway.yaml:2:13: public_url: `http://gateway.exampl"),
+        (
+            "https://gateway.example/",
+            "https://me:pw@gateway.example",
+            "gateway.yaml:2:13: public_url: must name a host",
+        ),
+        ("sqlite:///var/dutybound.db", "mysql://h/x", "gateway.yaml:3:8: store: unknown database `mysql`"),
+        ("sqlite:///var/dutybound.db", "nonsense", "gateway.yaml:3:8: store: must be a database URL"),
+        ("sqlite:///var/dutybound.db", "postgresql://u:pw@h/x", "gateway.yaml:3:8: store: a password does not belong"),
+        ("valkey://", "valkey://:pw@", "gateway.yaml:4:9: valkey: a password does not belong"),
+        ("policies: policies", "policies: nowhere", "gateway.yaml:5:11: policies: there is no folder `nowhere`"),
+        ("sources.yaml", "none.yaml", "gateway.yaml:6:10: sources: there is no file `none.yaml`"),
+        ("origin: gateway", "origin: https://gateway", "gateway.yaml:7:18: ledger.origin: `https://gateway.example"),
+        ("introspection: null", "introspection: {}", "gateway.yaml:11:67: oauth.issuers.0.introspection: token intro"),
+        (
+            '"http://127.0.0.1:9000"',
+            "https://login.example",
+            "gateway.yaml:12:7: oauth.issuers.1: issuer `https://login",
+        ),
+        ("name: login", "name: Login", "gateway.yaml:11:45: oauth.issuers.0.name: `Login` must be a short name"),
+        ("body: 64KiB", "body: 64kB", "gateway.yaml:13:16: limits.body: `64kB` must be a size"),
+        ("250ms", "0s", "gateway.yaml:13:89: limits.deadline: `0s` must be more than nothing"),
+        ("depth: 8", "depth: 0", "gateway.yaml:13:30: limits.depth: `0` must be a whole number from 1"),
+        ("kind: case-rest, ", "", "gateway.yaml:15:11: case_registries.courts: `kind` is missing"),
+    ],
+)
+def test_a_mistake_is_told_with_its_place(tmp_path: Path, old: str, new: str, problem: str) -> None:
+    assert old in GOOD
+    problems = refused(tmp_path, GOOD.replace(old, new, 1))
+    assert any(told.startswith(problem) for told in problems), problems
+
+
+def test_all_problems_are_told_at_once_and_a_missing_file_is_one(tmp_path: Path) -> None:
+    assert len(refused(tmp_path, "listen: x\n")) == 7
+    with pytest.raises(ConfigurationError, match="cannot be read"):
+        load(tmp_path / "absent.yaml", {})
