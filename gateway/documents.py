@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import MappingNode, ScalarNode, SequenceNode
+from ruamel.yaml.tokens import AliasToken, AnchorToken, TagToken
 
 from gateway.errors import ConfigurationError, Problem
 
@@ -32,17 +33,23 @@ def suggest(word: str, known: Iterable[str]) -> str:
 class Node:
     """One value of a document: a mapping, a sequence or a scalar, and where it stands."""
 
-    def __init__(self, file: str, raw: Any, path: str, problems: list[Problem]) -> None:
+    def __init__(self, file: str, raw: Any, path: str, problems: list[Problem], key: Any = None) -> None:
         self.file, self.path, self.problems = file, path, problems
         self._raw = raw
+        self._key = key
         self.line, self.column = raw.start_mark.line + 1, raw.start_mark.column + 1
 
     def problem(self, message: str) -> None:
         """Note that this value is wrong; `message` says what and the fix."""
         self.problems.append(Problem(self.file, self.line, self.column, self.path, message))
 
-    def _child(self, raw: Any, key: str | int) -> Node:
-        return Node(self.file, raw, f"{self.path}.{key}" if self.path else str(key), self.problems)
+    def key_problem(self, message: str) -> None:
+        """Note that this value's key is wrong, where the key stands (at the value, where it is not in a mapping)."""
+        mark = (self._key or self._raw).start_mark
+        self.problems.append(Problem(self.file, mark.line + 1, mark.column + 1, self.path, message))
+
+    def _child(self, raw: Any, key: str | int, key_raw: Any = None) -> Node:
+        return Node(self.file, raw, f"{self.path}.{key}" if self.path else str(key), self.problems, key_raw)
 
     def mapping(
         self, required: Iterable[str] = (), optional: Iterable[str] = (), *, any_key: bool = False
@@ -55,7 +62,7 @@ class Node:
         required, optional = list(required), list(optional)
         for key_raw, value_raw in self._raw.value:
             key = str(key_raw.value)
-            child = self._child(value_raw, key)
+            child = self._child(value_raw, key, key_raw)
             child_key = self._child(key_raw, key)
             if key in entries:
                 child_key.problem("stands twice; keep one")
@@ -161,7 +168,7 @@ class Node:
         for key in path:
             children: Mapping[Any, Node]
             if node.is_mapping:
-                children = {str(k.value): node._child(v, str(k.value)) for k, v in node._raw.value}
+                children = {str(k.value): node._child(v, str(k.value), k) for k, v in node._raw.value}
             elif node.is_sequence:
                 children = dict(enumerate(node.items()))
             else:
@@ -196,15 +203,17 @@ def read(path: Path, problems: list[Problem], shown_as: str | None = None) -> No
         problems.append(Problem(file, 0, 0, "", f"cannot be read ({error.strerror})"))
         return None
     except UnicodeDecodeError as error:
-        problems.append(Problem(file, 0, 0, "", f"is not UTF-8 (byte {error.start})"))
-        return None
-    if match := re.search(r"(?m)^[^#\n'\"]*[:\-,\[{]\s([&*]\w+|!\S+)", source):
-        line = source.count("\n", 0, match.start(1)) + 1
-        problems.append(
-            Problem(file, line, 1, "", f"`{match[1]}`: anchors, aliases and tags are not allowed; write it out")
-        )
+        line = error.object.count(b"\n", 0, error.start) + 1
+        problems.append(Problem(file, line, 1, "", "is not UTF-8; save it as UTF-8"))
         return None
     try:
+        for token in YAML(typ="rt", pure=True).scan(source):
+            if isinstance(token, AliasToken | AnchorToken | TagToken):
+                line, column = token.start_mark.line + 1, token.start_mark.column + 1
+                problems.append(
+                    Problem(file, line, column, "", "anchors, aliases and tags are not allowed; write it out")
+                )
+                return None
         raw = YAML(typ="rt", pure=True).compose(source)
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
