@@ -57,11 +57,11 @@ _WORDS: Mapping[str, str] = {
     "face image, face template",
     "genetic": "genetic gene genome genomic genotype dna hereditary",
     "health": "health healthcare medical medicine medication illness disease sickness sick diagnosis diagnoses "
-    "disability disabled patient hospital hospitalisation hospitalization vaccination vaccine pregnancy pregnant allergy "
-    "psychiatric psychological therapy prescription hiv addiction; blood type, blood group, mental state",
+    "disability disabled patient hospital hospitalisation hospitalization vaccination vaccine pregnancy pregnant "
+    "allergy psychiatric psychological therapy prescription hiv addiction; blood type, blood group, mental state",
     "sex-life": "sex sexual sexuality gay lesbian bisexual lgbt; gender identity",
-    "location-or-movement": "location geolocation gps latitude longitude coordinates geo movement whereabouts itinerary "
-    "trajectory trip travel travelled tracking roaming; border crossing, current position",
+    "location-or-movement": "location geolocation gps latitude longitude coordinates geo movement whereabouts "
+    "itinerary trajectory trip travel travelled tracking roaming; border crossing, current position",
     "communications-or-contacts": "communication message messaging sms email contact phone telephone mobile chat "
     "correspondence friend follower acquaintance; call log, call record, phone call, social network, e mail",
 }

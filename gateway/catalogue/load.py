@@ -1,0 +1,203 @@
+"""Reads the catalogue: `policies/catalogue/*.yaml`, one file a department, and `policies/identifiers.yaml`.
+
+Everything wrong is collected with its file, line, column and fix; nothing stops at the first problem. What could be
+read comes back even then, so that other files can be checked against it, but nobody may serve a catalogue that has
+problems. The digest depends on what the files say, not on how they are written or ordered.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, get_args
+
+import msgspec
+
+from connectors.base import FieldType
+from gateway.catalogue import checks, words
+from gateway.catalogue.identifiers import load_schemes, subject_kinds
+from gateway.catalogue.model import (
+    Basis,
+    Catalogue,
+    Dataset,
+    Disclosure,
+    Display,
+    Field,
+    IdentifierScheme,
+    Information,
+    Nature,
+    Period,
+    Shape,
+    Status,
+)
+from gateway.catalogue.periods import EXPECTED, parse
+from gateway.documents import Node, read
+from gateway.errors import Problem
+
+_ID = r"[a-z][a-z0-9]{0,40}(-[a-z0-9]{1,40}){0,8}"
+_FIELD = r"[a-z][A-Za-z0-9]{0,60}"
+_REQUIRED = ["title", "status", "subjects", "information", "disclosure", "nature", "basis", "fields"]
+_OPTIONAL = ["category", "display", "restorable", "shape", "open_law", "override"]
+
+
+def load(policies_dir: Path, problems: list[Problem]) -> Catalogue:
+    """The catalogue under `policies_dir`; everything that is wrong with it is added to `problems`."""
+    schemes = load_schemes(policies_dir / "identifiers.yaml", problems)
+    folder = policies_dir / "catalogue"
+    datasets: dict[str, Dataset] = {}
+    nodes: dict[str, Node] = {}
+    departments: dict[str, str] = {}
+    files = sorted(path for path in folder.glob("*.y*ml") if not path.name.startswith("."))
+    if not files:
+        problems.append(Problem(str(folder), 0, 0, "", "holds no catalogue file (`<department>.yaml`)"))
+    for file in files:
+        if file.suffix != ".yaml":
+            problems.append(Problem(str(file), 0, 0, "", f"would not be read; rename it to `{file.stem}.yaml`"))
+        elif node := read(file, problems):
+            _department(node, departments, datasets, nodes)
+    for dataset in datasets.values():
+        for check in checks.ON_DATASET:
+            for finding in check(dataset):
+                _report(nodes[dataset.id], finding)
+        for kind in dataset.subjects:
+            if schemes and not any(kind in scheme.subjects for scheme in schemes.values()):
+                nodes[dataset.id].at(["subjects"]).problem(f"no scheme in `identifiers.yaml` names a {kind}; add one")
+    for across in checks.ON_ALL:
+        for name, finding in across(datasets):
+            _report(nodes[name], finding)
+    datasets = dict(sorted(datasets.items()))
+    departments = dict(sorted(departments.items()))
+    return Catalogue(datasets, schemes, departments, digest(datasets, schemes, departments))
+
+
+def digest(
+    datasets: Mapping[str, Dataset], schemes: Mapping[str, IdentifierScheme], departments: Mapping[str, str]
+) -> str:
+    """SHA-256, in hexadecimal, of the canonical form of a catalogue."""
+    canonical = {
+        "departments": dict(departments),
+        "datasets": {name: msgspec.to_builtins(dataset) for name, dataset in datasets.items()},
+        "schemes": {s.name: [s.title, list(s.subjects), s.module, s.pattern] for s in schemes.values()},
+    }
+    return hashlib.sha256(msgspec.json.encode(canonical, order="sorted")).hexdigest()
+
+
+def _report(node: Node, finding: checks.Finding) -> None:
+    place = node.at(finding.path)
+    if finding.at_key:
+        place.key_problem(finding.message)
+    else:
+        place.problem(finding.message)
+
+
+def _department(node: Node, departments: dict[str, str], datasets: dict[str, Dataset], nodes: dict[str, Node]) -> None:
+    entries = node.mapping(["department", "title", "datasets"])
+    if len(entries) < 3:
+        return
+    name = entries["department"].text(pattern=_ID, what="a department's id in lower case, such as `tax`")
+    title = entries["title"].text()
+    if name in departments:
+        entries["department"].problem(f"`{name}` has another file already; one file a department")
+    departments.setdefault(name, title)
+    listed = entries["datasets"].mapping(any_key=True)
+    if entries["datasets"].is_mapping and not listed:
+        entries["datasets"].problem("lists no dataset")
+    for key, entry in listed.items():
+        if key in nodes:
+            entry.key_problem(f"`{key}` stands already in {nodes[key].file}:{nodes[key].line}; rename one")
+            continue
+        dataset = _dataset(key, entry, name, title)
+        if dataset:
+            datasets[key], nodes[key] = dataset, entry
+
+
+def _dataset(name: str, node: Node, department: str, department_title: str) -> Dataset | None:
+    before = len(node.problems)
+    if not re.fullmatch(_ID, name):
+        node.key_problem(f"`{name}` must be a dataset's id in lower case with hyphens, such as `tax-arrears`")
+    entries = node.mapping(_REQUIRED, _OPTIONAL)
+    if len(node.problems) > before and not set(_REQUIRED) <= entries.keys():
+        return None
+    fields = {key: _field(key, field) for key, field in entries["fields"].mapping(any_key=True).items()}
+    if entries["fields"].is_mapping and not fields:
+        entries["fields"].problem("lists no field; a dataset has at least one")
+    dataset = Dataset(
+        id=name,
+        department=department,
+        department_title=department_title,
+        title=entries["title"].text(),
+        status=Status(entries["status"].choice(list(Status))),
+        subjects=subject_kinds(entries["subjects"]),
+        information=_word(entries["information"], Information),
+        disclosure=_word(entries["disclosure"], Disclosure),
+        nature=_word(entries["nature"], Nature),
+        category=entries["category"].choice(words.CATEGORIES) if "category" in entries else words.ORDINARY,
+        basis=_basis(entries["basis"]),
+        display=_display(entries["display"]) if "display" in entries else None,
+        restorable=entries["restorable"].boolean() if "restorable" in entries else False,
+        shape=_word(entries["shape"], Shape) if "shape" in entries else "list",
+        fields={key: field for key, field in fields.items() if field},
+        open_law=entries["open_law"].text() if "open_law" in entries else None,
+        override=entries["override"].text(what="a written reason") if "override" in entries else None,
+    )
+    return dataset if len(node.problems) == before else None
+
+
+def _word(node: Node, vocabulary: Any) -> Any:
+    """One of the words of a `Literal`, typed as that by the field it goes into."""
+    return node.choice(get_args(vocabulary))
+
+
+def _field(name: str, node: Node) -> Field | None:
+    before = len(node.problems)
+    if not re.fullmatch(_FIELD, name):
+        node.key_problem(f"`{name}` must be a camelCase name, such as `validUntil`: it becomes a GraphQL field")
+    entries = node.mapping(["type", "title"], ["override"])
+    if len(entries) < 2:
+        return None
+    return (
+        Field(
+            name,
+            FieldType(entries["type"].choice(list(FieldType))),
+            entries["title"].text(),
+            entries["override"].text(what="a written reason") if "override" in entries else None,
+        )
+        if len(node.problems) == before
+        else None
+    )
+
+
+def _basis(node: Node) -> tuple[Basis, ...]:
+    bases = []
+    for item in node.items():
+        entries = item.mapping(["law"], ["article"])
+        if "law" in entries:
+            article = entries["article"].text() if "article" in entries else None
+            bases.append(Basis(entries["law"].text(), article))
+    if node.is_sequence and not node.items():
+        node.problem("names no law; a dataset rests on at least one: `[{law: ..., article: ...}]`")
+    return tuple(bases)
+
+
+def _display(node: Node) -> Display:
+    entries = node.mapping(["from"], ["min", "max", "law"])
+    if "from" in entries:
+        entries["from"].choice(["effective"], "the only date that display can count from is")
+    return Display(
+        min=_period(entries.get("min")),
+        max=_period(entries.get("max")),
+        law=entries["law"].text(what="the law that allows this display") if "law" in entries else None,
+    )
+
+
+def _period(node: Node | None) -> Period | None:
+    if node is None:
+        return None
+    text = node.text(what=EXPECTED)
+    try:
+        return parse(text) if text else None
+    except ValueError as error:
+        node.problem(str(error))
+        return None
