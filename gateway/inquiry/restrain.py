@@ -1,0 +1,171 @@
+"""Step 7, restrain: withhold record by record, at the moment of release. Pure.
+
+Arts. 33, 37, 41(2), 44-47. Permission is about fields and was settled before; a restraint is about one record. Each is
+a small named rule in `RESTRAINTS`, in order; the first that holds withholds the record and is what oversight reads.
+
+Invariants: a fact only ever takes away (10); withheld records leave no trace in what is released, so that "all
+withheld" and "no records" are one answer (5); every released record that is disputed or has mitigation is in the
+cautions, selected or not (19). `today` is the day in the policies' time zone at release, and every end of display is
+computed again from it: a permit or an answer of a source from before midnight counts for nothing after it.
+
+Leaves to others: which records there are (`fetch`), what is known of the subject (`facts`), the entry (`disclose`).
+"""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from typing import NamedTuple
+
+import msgspec
+
+from connectors.base import Record, Subject
+from gateway.catalogue.model import Dataset, Period
+from gateway.inquiry.types import Caution, Released, SubjectFacts, Withheld
+from gateway.rules.model import Purpose
+
+_KEPT_DATES = 4096  # effective dates remembered per display period: over eleven years of days
+
+
+class _Ends(dict[datetime.date | None, datetime.date | None]):
+    """Last day of display by effective date, for one maximum; remembered, since nothing in it is about anybody."""
+
+    def __init__(self, longest: Period | None) -> None:
+        self._longest = longest
+
+    def __missing__(self, effective: datetime.date | None) -> datetime.date | None:
+        if len(self) >= _KEPT_DATES:
+            self.clear()
+        end = self[effective] = self._longest.after(effective) if self._longest and effective else None
+        return end
+
+
+class _Over(dict[datetime.date | None, bool]):
+    """Whether a record of an effective date is not displayed on one day, for one maximum."""
+
+    def __init__(self, longest: Period | None, today: datetime.date) -> None:
+        self._ends, self._today = _ends(longest), today
+
+    def __missing__(self, effective: datetime.date | None) -> bool:
+        if len(self) >= _KEPT_DATES:
+            self.clear()
+        end = self._ends[effective]
+        # Without an effective date, or with one to come, no period of display runs today.
+        over = self[effective] = effective is None or effective > self._today or (end is not None and end < self._today)
+        return over
+
+
+_ends = lru_cache(maxsize=256)(_Ends)
+_over = lru_cache(maxsize=256)(_Over)
+
+
+class Release(msgspec.Struct, frozen=True, gc=False):
+    """What the restraints look at: one subject's records of one dataset, on the day of release."""
+
+    dataset: Dataset
+    purpose: Purpose
+    facts: SubjectFacts
+    today: datetime.date
+    records: Sequence[Record]
+
+
+class Restraint(NamedTuple):
+    """One reason to withhold a record: `withholds` gives the positions of the records that it holds back."""
+
+    name: str
+    article: str
+    withholds: Callable[[Release], Sequence[int]]
+
+
+def _named(dataset: Dataset, records: Sequence[Record], keys: frozenset[str]) -> Sequence[int]:
+    # Positions of the records whose key in facts, `dataset/record-id`, is among `keys`.
+    return [at for at, record in enumerate(records) if f"{dataset.id}/{record.m_id}" in keys] if keys else ()
+
+
+def _display_ended(release: Release) -> Sequence[int]:
+    display = release.dataset.display
+    if display is None:
+        return ()
+    over = _over(display.max, release.today)
+    return [at for at, record in enumerate(release.records) if over[record.m_effective]]
+
+
+def _no_source_document(release: Release) -> Sequence[int]:
+    if release.dataset.nature != "adverse":
+        return ()
+    return [at for at, record in enumerate(release.records) if not record.m_document]
+
+
+def _withdrawn(release: Release) -> Sequence[int]:
+    return _named(release.dataset, release.records, release.facts.withdrawn)
+
+
+def _restored(release: Release) -> Sequence[int]:
+    return _named(release.dataset, release.records, release.facts.restored)
+
+
+def _opted_out(release: Release) -> Sequence[int]:
+    if release.dataset.nature == "favourable" and release.dataset.id in release.facts.opted_out:
+        return range(len(release.records))
+    return ()
+
+
+def _objection_overdue(release: Release) -> Sequence[int]:
+    if release.purpose.overdue_objection != "withhold":
+        return ()
+    return _named(release.dataset, release.records, release.facts.overdue)
+
+
+RESTRAINTS: tuple[Restraint, ...] = (
+    Restraint("display-ended", "44", _display_ended),
+    Restraint("no-source-document", "37", _no_source_document),
+    Restraint("withdrawn", "47(2)", _withdrawn),
+    Restraint("restored", "46", _restored),
+    Restraint("opted-out", "41(2)", _opted_out),
+    Restraint("objection-overdue", "45", _objection_overdue),
+)
+
+
+def restrain(
+    dataset: Dataset,
+    purpose: Purpose,
+    subject: Subject,
+    records: Sequence[Record],
+    facts: SubjectFacts,
+    today: datetime.date,
+    restraints: tuple[Restraint, ...] = RESTRAINTS,
+) -> tuple[Released, list[Withheld], list[Caution]]:
+    """Sort one subject's records of one dataset into released and withheld, in their order.
+
+    `today` is the day of release in the policies' time zone. `display_until` is the last day on which a record is
+    shown, `None` where the dataset has no maximum. `Withheld.record` and `Caution.record` are the record's id.
+    """
+    release = Release(dataset, purpose, facts, today, records)
+    reasons: dict[int, str] = {}
+    for restraint in restraints:
+        for at in restraint.withholds(release):
+            reasons.setdefault(at, restraint.name)
+    shown = list(records)
+    withheld: list[Withheld] = []
+    if reasons:
+        shown = [record for at, record in enumerate(records) if at not in reasons]
+        for at in sorted(reasons):
+            record = records[at]
+            withheld.append(Withheld(subject, dataset.id, record.m_id, record.m_version, reasons[at]))
+    disputed = [False] * len(shown)
+    # An overdue objection is an open one, whichever of the two sets the facts name it in.
+    if facts.disputed or facts.overdue:
+        for at in _named(dataset, shown, facts.disputed | facts.overdue):
+            disputed[at] = True
+    if dataset.display is None:
+        until: list[datetime.date | None] = [None] * len(shown)
+    else:
+        ends = _ends(dataset.display.max)
+        until = [ends[record.m_effective] for record in shown]
+    cautions = [
+        Caution(dataset.id, record.m_id, disputed[at], record.m_mitigation)
+        for at, record in enumerate(shown)
+        if record.m_mitigation or disputed[at]
+    ]
+    return Released(shown, until, disputed), withheld, cautions
