@@ -2,6 +2,8 @@
 
     DutyboundError
     ├── ConfigurationError      what a start refuses; carries `Problem`s with file, line and fix
+    ├── LedgerUnavailable       an entry could not be made durable: nothing that it would prove may leave
+    ├── VerificationFailed      a receipt or a stored ledger is not what was signed; says where
     └── Refusal                 a whole operation is refused; carries the contract's code, and becomes one ledger entry
 
 Within one answer a denied field or a failed department is not an exception: it is a value beside the data.
@@ -76,6 +78,14 @@ class ConfigurationError(DutyboundError):
     def __init__(self, problems: list[Problem]) -> None:
         super().__init__("\n".join(map(str, problems)))
         self.problems = problems
+
+
+class LedgerUnavailable(DutyboundError):
+    """The ledger is full, closed, out of reach or lost its shard; `Code.LEDGER_UNAVAILABLE` to a requester."""
+
+
+class VerificationFailed(DutyboundError):
+    """A check of signed or stored bytes failed; the message names the first broken thing and is for a person."""
 
 
 class Refusal(DutyboundError):

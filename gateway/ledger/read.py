@@ -1,0 +1,196 @@
+"""Entries back out of the store: a shard's stored tree, opened payloads, and receipts made again. Read only.
+
+`StoredTree` answers for nodes from what is stored: leaves in `entry`, hashes of full tiles in `subtree`. It trusts
+nothing to be there: a hole is a `VerificationFailed` that names it.
+"""
+
+from __future__ import annotations
+
+import datetime
+import sqlite3
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from sqlalchemy import bindparam, select
+
+from gateway.errors import VerificationFailed
+from gateway.ledger import proof
+from gateway.ledger.leaf import Opening, oversight_digest
+from gateway.ledger.merkle import inclusion_proof, leaf_hash, node_hash
+from gateway.ledger.seal import OVERSIGHT, TOLD, Part, unseal
+from gateway.storage.store import compiled
+from gateway.storage.tables import SHARD_BITS, entry, entry_requester, moment, period_key, requester, shard, subtree
+
+TILE_BITS = 8
+TILE_WIDTH = 1 << TILE_BITS
+
+_SHARDS = compiled(select(shard).order_by(shard.c.id))[0]
+_LEAVES = compiled(
+    select(entry.c.id, entry.c.leaf)
+    .where(entry.c.id >= bindparam("first"), entry.c.id < bindparam("last"))
+    .order_by(entry.c.id)
+)[0]
+_SUBTREES = compiled(
+    select(subtree.c.position, subtree.c.hash)
+    .where(
+        subtree.c.shard == bindparam("shard"),
+        subtree.c.level == bindparam("level"),
+        subtree.c.position >= bindparam("first"),
+        subtree.c.position < bindparam("last"),
+    )
+    .order_by(subtree.c.position)
+)[0]
+_ENTRIES = compiled(
+    select(entry, period_key.c.secret)
+    .outerjoin(period_key, period_key.c.id == entry.c.period)
+    .where(entry.c.id >= bindparam("first"), entry.c.id < bindparam("last"))
+    .order_by(entry.c.id)
+    .limit(bindparam("count"))
+)[0]
+_OWN = compiled(
+    select(entry_requester.c.at, entry_requester.c.entry)
+    .join(requester, requester.c.id == entry_requester.c.requester)
+    .where(
+        requester.c.issuer == bindparam("issuer"),
+        requester.c.client == bindparam("client"),
+        (entry_requester.c.at > bindparam("at"))
+        | ((entry_requester.c.at == bindparam("at2")) & (entry_requester.c.entry > bindparam("entry"))),
+    )
+    .order_by(entry_requester.c.at, entry_requester.c.entry)
+    .limit(bindparam("count"))
+)[0]
+_AT = compiled(select(entry.c.at).where(entry.c.id == bindparam("entry")))[0]
+
+
+class Head(NamedTuple):
+    """A `shard` row."""
+
+    id: int
+    name: str
+    origin: str
+    verifier: str
+    epoch: int
+    size: int
+    root: bytes
+    floor: int
+    checkpoint: str
+
+
+class StoredEntry(NamedTuple):
+    """An entry with its payload opened; a part whose key was destroyed is None. `at` is the shard's floor after it."""
+
+    shard: int
+    index: int
+    at: datetime.datetime
+    leaf: bytes
+    told: Part | None
+    oversight: Part | None
+
+
+def heads(connection: sqlite3.Connection) -> list[Head]:
+    """Every shard of the store, in the order they were made."""
+    return [Head(*row) for row in connection.execute(_SHARDS)]
+
+
+class StoredTree:
+    """Nodes of one shard's tree of `size` leaves, read a tile at a time and kept as long as this object."""
+
+    def __init__(self, connection: sqlite3.Connection, shard: int, size: int) -> None:
+        self._connection, self._shard, self.size = connection, shard, size
+        self._tiles: dict[tuple[int, int], list[bytes]] = {}
+
+    def leaves(self, first: int, last: int) -> list[bytes]:
+        """The 32-byte leaves (not their hashes) from `first` up to `last`."""
+        base = self._shard << SHARD_BITS
+        rows = self._connection.execute(_LEAVES, (base + first, base + last)).fetchall()
+        for index, (found, _) in enumerate(rows, first):
+            if found != base + index:
+                raise VerificationFailed(f"entry {index} is missing")
+        if len(rows) != last - first:
+            raise VerificationFailed(f"entry {first + len(rows)} is missing")
+        return [leaf for _, leaf in rows]
+
+    def tile(self, level: int, number: int) -> list[bytes]:
+        """The hashes of a tile of tlog-tiles: all of it, or what a tree of this size has of it."""
+        found = self._tiles.get((level, number))
+        if found is None:
+            first = number << TILE_BITS
+            last = min(first + TILE_WIDTH, self.size >> level * TILE_BITS)
+            if level == 0:
+                found = [leaf_hash(leaf) for leaf in self.leaves(first, last)]
+            else:
+                rows = self._connection.execute(_SUBTREES, (self._shard, level, first, last)).fetchall()
+                found = [hash_ for _, hash_ in rows]
+                if [position for position, _ in rows] != list(range(first, last)):
+                    raise VerificationFailed(f"a hash of tile {level}/{number} is missing")
+            self._tiles[level, number] = found
+        return found
+
+    def node(self, level: int, position: int) -> bytes:
+        """A complete subtree's hash (`merkle.Node`)."""
+        tile_level, above = divmod(level, TILE_BITS)
+        first = position << above
+        number, offset = divmod(first, TILE_WIDTH)
+        row = self.tile(tile_level, number)[offset : offset + (1 << above)]
+        if len(row) != 1 << above:
+            raise VerificationFailed(f"tile {tile_level}/{number} is too short")
+        while len(row) > 1:
+            row = [node_hash(left, right) for left, right in zip(row[::2], row[1::2], strict=True)]
+        return row[0]
+
+    def peaks(self) -> tuple[bytes | None, ...]:
+        """What `merkle.Tree` keeps."""
+        size = self.size
+        return tuple(
+            self.node(level, (size >> level) - 1) if size >> level & 1 else None for level in range(size.bit_length())
+        )
+
+
+def read_entries(connection: sqlite3.Connection, shard: int, first: int, count: int) -> Iterator[StoredEntry]:
+    """A shard's entries from index `first` on, opened. Raises `VerificationFailed` where a payload does not open."""
+    base = shard << SHARD_BITS
+    last = base + (1 << SHARD_BITS)
+    ciphers: dict[int, AESGCM] = {}
+    for id_, at, leaf, period, told, oversight, secret in connection.execute(_ENTRIES, (base + first, last, count)):
+        index = id_ - base
+        told_part = oversight_part = None
+        if secret is not None:
+            try:
+                cipher = ciphers.get(period) or ciphers.setdefault(period, AESGCM(secret))
+                told_part = unseal(cipher, told, TOLD, id_)
+                oversight_part = unseal(cipher, oversight, OVERSIGHT, id_)
+            except (ValueError, TypeError) as error:
+                raise VerificationFailed(f"entry {index}: {error}") from error
+        yield StoredEntry(shard, index, moment(at), leaf, told_part, oversight_part)
+
+
+def own_entries(
+    connection: sqlite3.Connection, issuer: str, client: str, after: tuple[int, int], count: int
+) -> list[tuple[int, int]]:
+    """One requester's entries after a place `(at in microseconds, entry id)`, as such places, oldest first."""
+    at, id_ = after
+    return connection.execute(_OWN, (issuer, client, at, at, id_, count)).fetchall()
+
+
+def first_since(connection: sqlite3.Connection, head: Head, at: int) -> int:
+    """The index of a shard's first entry with a time (microseconds) of `at` or later; its size where there is none."""
+    low, high = 0, head.size
+    while low < high:
+        middle = (low + high) // 2
+        row = connection.execute(_AT, ((head.id << SHARD_BITS) + middle,)).fetchone()
+        if row is None:
+            raise VerificationFailed(f"entry {middle} is missing")
+        low, high = (middle + 1, high) if row[0] < at else (low, middle)
+    return low
+
+
+def receipt_text(tree: StoredTree, head: Head, found: StoredEntry) -> str:
+    """A receipt for a stored entry, against the shard's present checkpoint. Both parts must be open."""
+    if found.told is None or found.oversight is None:
+        raise VerificationFailed(f"entry {found.index} was erased: no receipt can be made for it")
+    opening = Opening(found.told.salt, oversight_digest(found.oversight.salt, found.oversight.body), found.told.body)
+    lines = ""
+    for sibling in reversed(inclusion_proof(tree.node, found.index, tree.size)):
+        lines = proof.path_line(lines, sibling)
+    return proof.write(opening.encode(), found.index, lines, head.checkpoint)

@@ -1,0 +1,100 @@
+"""The tables of the ledger, and the `metadata` that every table of the project is declared on.
+
+Invariants: an `entry` row is never changed once committed; a `shard` row changes only by compare-and-swap of its head.
+Readable payloads stand encrypted beside their leaf; the key that opens them is a row of `period_key` and can be
+destroyed (set to NULL) without touching a proof. `entry_requester` is an index that can be rebuilt from the entries.
+
+An entry's id is `shard << 40 | index`, so a shard's entries are one range of the primary key, in order.
+All times are whole microseconds since 1970-01-01T00:00Z.
+"""
+
+from __future__ import annotations
+
+import datetime
+
+from sqlalchemy import BigInteger, Column, ForeignKey, Integer, LargeBinary, MetaData, Table, Text, UniqueConstraint
+from sqlalchemy.types import TypeEngine
+
+metadata = MetaData()
+
+_key: TypeEngine[int] = BigInteger().with_variant(Integer(), "sqlite")
+"""SQLite makes a primary key its row id only when the type is INTEGER."""
+
+SHARD_BITS = 40
+
+_EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.timezone.utc)
+_MICROSECOND = datetime.timedelta(microseconds=1)
+
+
+def micros(at: datetime.datetime) -> int:
+    """An aware time as whole microseconds since the epoch."""
+    return (at - _EPOCH) // _MICROSECOND
+
+
+def moment(value: int) -> datetime.datetime:
+    """The inverse of `micros`, in UTC."""
+    return _EPOCH + value * _MICROSECOND
+
+
+shard = Table(
+    "shard",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("name", Text, nullable=False, unique=True),
+    Column("origin", Text, nullable=False),  # the checkpoint's first line: `<ledger origin>/<name>`
+    Column("verifier", Text, nullable=False),  # the signed-note verifier key of whoever signs now
+    Column("epoch", BigInteger, nullable=False),  # raised by each process that takes the shard
+    Column("size", BigInteger, nullable=False),
+    Column("root", LargeBinary(32), nullable=False),
+    Column("floor", BigInteger, nullable=False),  # the highest time of any entry
+    Column("checkpoint", Text, nullable=False),  # the signed note for exactly this size and root
+)
+
+entry = Table(
+    "entry",
+    metadata,
+    Column("id", _key, primary_key=True, autoincrement=False),
+    Column("at", BigInteger, nullable=False),  # the shard's floor after this entry: never falls along the index
+    Column("leaf", LargeBinary(32), nullable=False),
+    Column("period", Integer, ForeignKey("period_key.id"), nullable=False),
+    Column("told", LargeBinary, nullable=False),  # sealed: see `gateway.ledger.seal`
+    Column("oversight", LargeBinary, nullable=False),
+)
+
+subtree = Table(
+    "subtree",
+    metadata,
+    Column("shard", Integer, ForeignKey("shard.id"), primary_key=True),
+    Column("level", Integer, primary_key=True),  # of tlog-tiles, from 1: the hash of a full tile one level below
+    Column("position", BigInteger, primary_key=True),
+    Column("hash", LargeBinary(32), nullable=False),
+    sqlite_with_rowid=False,
+)
+
+period_key = Table(
+    "period_key",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("shard", Integer, ForeignKey("shard.id"), nullable=False),
+    Column("period", Text, nullable=False),  # the UTC day that it seals, `YYYY-MM-DD`
+    Column("secret", LargeBinary(32)),  # NULL once destroyed
+    UniqueConstraint("shard", "period"),
+)
+
+requester = Table(
+    "requester",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("issuer", Text, nullable=False),
+    Column("client", Text, nullable=False),
+    UniqueConstraint("issuer", "client"),
+)
+
+entry_requester = Table(
+    "entry_requester",
+    metadata,
+    Column("requester", Integer, ForeignKey("requester.id"), primary_key=True),
+    Column("at", BigInteger, primary_key=True),
+    Column("entry", _key, ForeignKey("entry.id"), primary_key=True),
+    sqlite_with_rowid=False,
+)
