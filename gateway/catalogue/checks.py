@@ -33,10 +33,11 @@ THREE_MONTHS, ONE_YEAR, THREE_YEARS = parse("P3M"), parse("P1Y"), parse("P3Y")
 SHORTEST_REASON = 10
 """A written reason has at least this many characters: `ok` is none."""
 
-_RESERVED_TYPES = """query mutation subscription organisation person subject record recordmeta permission dataset datasetfield basis
-    display inquiryreceipt obligation property purpose identifierscheme identifierinput decimal date datetime string int
-    float boolean id me caution consent objection restoration optout recall accesshistory consentinput objectioninput
-    restorationinput optoutinput changeinput"""
+_RESERVED_TYPES = """
+    query mutation subscription organisation person subject record recordmeta permission dataset datasetfield
+    basis display inquiryreceipt obligation property purpose identifierscheme identifierinput decimal date datetime
+    string int float boolean id me caution consent objection restoration optout recall accesshistory consentinput
+    objectioninput restorationinput optoutinput changeinput"""
 RESERVED_TYPES = frozenset(_RESERVED_TYPES.split())
 """Type names, in lower case, that the schema has or keeps for itself."""
 SUBJECT_FIELDS = frozenset(["scheme", "value", "record"])
