@@ -132,9 +132,7 @@ def expected(group: Group, subject: str, today: datetime.date) -> dict[str, Any]
 
 def document(group: Group, directive: str = "", alias: str = "") -> str:
     """The operation that asks for all the group's fields; `alias`, if any, renames one field (a new document)."""
-    selections = [
-        f"{graphql_name(department)} {{ {' '.join(group.fields)} }}" for department in DEPARTMENTS
-    ]
+    selections = [f"{graphql_name(department)} {{ {' '.join(group.fields)} }}" for department in DEPARTMENTS]
     if alias:
         selections.append(f"{alias}: {graphql_name(DEPARTMENTS[0])} {{ {group.fields[0]} }}")
     return f"query Bench($id: IdentifierInput!) {directive} {{ organisation(id: $id) {{ {' '.join(selections)} }} }}"

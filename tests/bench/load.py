@@ -46,7 +46,9 @@ def require_wrk() -> None:
         raise BenchError("wrk, the load generator, is missing; install it (Debian: apt-get install wrk)")
 
 
-def wrk(url: str, arguments: Sequence[str], *, connections: int, seconds: float, cores: Sequence[int]) -> dict[str, int]:
+def wrk(
+    url: str, arguments: Sequence[str], *, connections: int, seconds: float, cores: Sequence[int]
+) -> dict[str, int]:
     """Run wrk once and give its counts; latencies in microseconds."""
     command = ["taskset", "-c", ",".join(map(str, cores)), "wrk", "-t1", f"-c{connections}", f"-d{round(seconds)}s"]
     command += ["--timeout", "10s", "--latency", "-s", str(SCRIPT), url, "--", *arguments]

@@ -30,7 +30,12 @@ class Child:
     """One started process and its descendants; `log` has all that it wrote."""
 
     def __init__(
-        self, command: Sequence[str], log: Path, *, cores: Sequence[int], env: dict[str, str] | None = None,
+        self,
+        command: Sequence[str],
+        log: Path,
+        *,
+        cores: Sequence[int],
+        env: dict[str, str] | None = None,
         piped: bool = False,
     ) -> None:
         self.name, self.log = command[0], log

@@ -1,1 +1,1 @@
-"""The comparison gateway of `make bench` in Python's usual parts: Strawberry and httpx, enforcing and recording nothing."""
+"""The comparison gateway of `make bench` in Python's usual parts: it enforces and records nothing."""

@@ -17,6 +17,7 @@ from typing import Any
 import httpx
 import strawberry
 from starlette.applications import Starlette
+from starlette.routing import Route
 from strawberry.asgi import GraphQL
 
 DEPARTMENTS: dict[str, str] = json.loads(os.environ["BENCH_DEPARTMENTS"])
@@ -114,5 +115,4 @@ async def lifespan(_: Starlette) -> AsyncIterator[None]:
         yield
 
 
-app = Starlette(lifespan=lifespan)
-app.add_route("/graphql", GraphQL(strawberry.Schema(Query)))
+app = Starlette(routes=[Route("/graphql", GraphQL(strawberry.Schema(Query)))], lifespan=lifespan)

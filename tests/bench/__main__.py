@@ -1,0 +1,66 @@
+"""`python -m tests.bench [PART,...]`: measure, print tables, write `var/bench.json`.
+
+Parts come from the argument or the variable `ONLY`; without either, all of them. Everything runs on loopback, in a
+folder of its own below `var/`, and every process that is started is ended.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from tests.bench import journey, report
+from tests.bench.processes import ROOT, BenchError, Cores
+from tests.bench.report import Row
+
+
+def _say(what: str) -> None:
+    print(f"... {what}", file=sys.stderr, flush=True)
+
+
+def _journey(folder: Path, cores: Cores) -> list[Row]:
+    rows = journey.run(folder, cores, _say)
+    print("\n## journey: one organisation, five departments, 200 leaf values\n")
+    print(report.journey([row for row in rows if row["bench"] == "journey"]))
+    print("\n" + report.budget(journey.budget(rows)))
+    return rows
+
+
+RUNS: dict[str, Callable[[Path, Cores], list[Row]]] = {"journey": _journey}
+
+
+def main(arguments: list[str]) -> int:
+    """Run the parts; 0, or 1 with the reason on standard error."""
+    asked = ",".join(arguments) or os.environ.get("ONLY", "")
+    parts = [part.strip() for part in asked.split(",") if part.strip()] or list(RUNS)
+    if unknown := [part for part in parts if part not in RUNS]:
+        print(f"unknown part `{unknown[0]}`; there are {', '.join(RUNS)}", file=sys.stderr)
+        return 1
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+    var = ROOT / "var"
+    var.mkdir(exist_ok=True)
+    folder = Path(tempfile.mkdtemp(prefix="bench-", dir=var))
+    machine, started, rows = report.machine(), time.monotonic(), []
+    print(machine)
+    try:
+        cores = Cores()
+        for part in parts:
+            rows += RUNS[part](folder, cores)
+        report.write(var / "bench.json", machine, rows)
+    except BenchError as problem:
+        print(f"bench: {problem}", file=sys.stderr)
+        return 1
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    print(f"\n{time.monotonic() - started:.0f} s; written to {(var / 'bench.json').relative_to(ROOT)}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,101 @@
+"""The rows of a run, the budget that they are held against, and the tables that are printed."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+from pathlib import Path
+from typing import Any, NamedTuple
+
+Row = dict[str, Any]
+
+
+class Line(NamedTuple):
+    """One line of the budget: what was measured against what must and what should be; less is better unless `more`."""
+
+    what: str
+    value: float
+    unit: str
+    must: float
+    aim: float
+    more: bool = False
+
+    def mark(self) -> str:
+        """`aim`, `ok` or `OVER`."""
+        sign = -1 if self.more else 1
+        if sign * self.value <= sign * self.aim:
+            return "aim"
+        return "ok" if sign * self.value <= sign * self.must else "OVER"
+
+
+def machine() -> str:
+    """The machine in a line; figures from two machines are not comparable, ratios nearly are."""
+    model = next(
+        (
+            line.split(":", 1)[1].strip()
+            for line in Path("/proc/cpuinfo").read_text().splitlines()
+            if "model name" in line
+        ),
+        platform.machine(),
+    )
+    cores = len(os.sched_getaffinity(0))
+    load = os.getloadavg()[0]
+    python = platform.python_version()
+    return f"{cores} cores, {model}, {platform.system()} {platform.machine()}, Python {python}, load average {load:.2f}"
+
+
+def _cell(value: object) -> str:
+    if isinstance(value, float):
+        return f"{value:,.0f}" if value >= 1000 else f"{value:.3f}" if value < 10 else f"{value:.1f}"
+    return str(value)
+
+
+def table(heads: list[str], lines: list[list[object]]) -> str:
+    """A Markdown table, columns as wide as they need."""
+    cells = [heads, *([_cell(value) for value in line] for line in lines)]
+    widths = [max(len(line[column]) for line in cells) for column in range(len(heads))]
+    made = [
+        "| " + " | ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)) + " |" for line in cells
+    ]
+    made.insert(1, "|" + "|".join("-" * (width + 2) for width in widths) + "|")
+    return "\n".join(made)
+
+
+JOURNEY = ["name", "connections", "cpu_ms", "requests_per_s", "p50_ms", "p99_ms"]
+
+
+def journey(rows: list[Row]) -> str:
+    """The rows with a load behind them, and their ratio to the gateway's own row of as many connections."""
+    own = {row["connections"]: row["cpu_ms"] for row in rows if row["name"] == "dutybound"}
+    lines = [
+        [row[key] for key in JOURNEY]
+        + [f"{row['cpu_ms'] / own[row['connections']]:.1f}x" if row["connections"] in own else ""]
+        for row in rows
+        if "cpu_ms" in row and "p50_ms" in row
+    ]
+    return table(
+        ["gateway", "connections", "CPU ms an inquiry", "requests/s", "p50 ms", "p99 ms", "CPU to dutybound's"], lines
+    )
+
+
+def budget(lines: list[Line]) -> str:
+    """The budget table."""
+    return table(
+        ["budget", "measured", "must", "aim", ""],
+        [[line.what, f"{_cell(line.value)} {line.unit}".strip(), line.must, line.aim, line.mark()] for line in lines],
+    )
+
+
+def others(rows: list[Row], keys: list[str]) -> str:
+    """Rows of a part of its own."""
+    return table(keys, [[row.get(key, "") for key in keys] for row in rows])
+
+
+def write(file: Path, machine: str, rows: list[Row]) -> None:
+    """Write `bench.json`; rows of parts that did not run this time are not kept."""
+    file.parent.mkdir(exist_ok=True)
+    rounded = [
+        {key: round(value, 4) if isinstance(value, float) else value for key, value in row.items()} for row in rows
+    ]
+    file.write_text(json.dumps({"machine": machine, "rows": rounded}, indent=1) + "\n")
