@@ -1,0 +1,232 @@
+"""The authorization servers whose tokens count: where their keys are, and which are in force now.
+
+Metadata by RFC 8414, else OpenID Connect Discovery; keys by RFC 7517. Invariants: only configured issuers are ever
+asked; nothing that a token says (`jku`, `x5u`, `jwk`) leads to a key; answers are bounded in bytes and time, and no
+redirect is followed; whatever tokens arrive, an issuer is asked at most once per interval; an issuer that is down
+hurts its own tokens only, and its last keys serve on for a bounded time. Which claims a token needs is for others.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import warnings
+from collections.abc import Callable, Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpx
+import msgspec
+from joserfc.errors import JoseError
+from joserfc.jwk import ECKey, OKPKey, RSAKey
+
+from gateway.settings import IssuerSettings, is_loopback
+
+VerificationKey = RSAKey | ECKey | OKPKey
+
+MAX_BYTES = 256 * 1024
+MAX_KEYS = 64
+_KINDS: Mapping[tuple[str, str | None], tuple[str, type[VerificationKey]]] = {
+    ("RSA", None): ("RS256", RSAKey),
+    ("EC", "P-256"): ("ES256", ECKey),
+    ("OKP", "Ed25519"): ("EdDSA", OKPKey),
+}
+ALGORITHMS = tuple(algorithm for algorithm, _ in _KINDS.values())
+
+
+class Ages(msgspec.Struct, frozen=True):
+    """Bounds in seconds: keys are asked for again when `refresh` old and never used past `stale`.
+
+    `interval` is the least time between two requests to an issuer; `timeout` bounds one request as a whole.
+    """
+
+    refresh: float = 600.0
+    stale: float = 6 * 3600.0
+    interval: float = 5.0
+    timeout: float = 4.0
+
+
+class Key(msgspec.Struct, frozen=True, eq=False):
+    """A public key and the one algorithm it verifies; `thumbprint` (RFC 7638) says which key it is, whatever its id."""
+
+    kid: str | None
+    algorithm: str
+    thumbprint: str
+    jwk: VerificationKey
+
+
+class IssuerUnavailable(Exception):
+    """The issuer could not be asked, or answered with something else than keys. The text is for the operator."""
+
+
+def new_client() -> httpx.AsyncClient:
+    """A client fit for asking issuers: no redirects, no proxy from the environment, every wait bounded."""
+    return httpx.AsyncClient(timeout=httpx.Timeout(3.0), follow_redirects=False, trust_env=False)
+
+
+class Issuer:
+    """One authorization server and its keys.
+
+    `http` gives the client to use; `now` seconds since the epoch, never falling.
+    """
+
+    def __init__(
+        self,
+        settings: IssuerSettings,
+        http: Callable[[], httpx.AsyncClient],
+        now: Callable[[], float],
+        ages: Ages | None = None,
+    ) -> None:
+        self.settings = settings
+        self._http = http
+        self._now = now
+        self._ages = ages or Ages()
+        self._keys: dict[str, Key] = {}
+        self._read_at = float("-inf")
+        self._asked_at = float("-inf")
+        self._jwks_url: str | None = None
+        self._discovered_at = float("-inf")
+        self._refresh: asyncio.Task[None] | None = None
+
+    async def key(self, kid: str | None, algorithm: str) -> Key | None:
+        """The key in force with this id and algorithm; asks the issuer where it is unknown or the keys are old.
+
+        Without an id the only key for the algorithm is meant. Raises `IssuerUnavailable` where no keys may be used.
+        """
+        now = self._now()
+        if now - self._read_at > self._ages.stale:
+            await self._ask(now)
+        elif self._find(kid, algorithm) is None and (self._asking() or now - self._asked_at >= self._ages.interval):
+            try:
+                await self._ask(now)
+            except IssuerUnavailable:
+                return None
+        else:
+            self.freshen(now)
+        return self._find(kid, algorithm)
+
+    def in_force(self, thumbprint: str, now: float) -> bool:
+        """Whether a key is still published, as far as was heard within the `stale` bound."""
+        return thumbprint in self._keys and now - self._read_at <= self._ages.stale
+
+    def freshen(self, now: float) -> None:
+        """Ask in the background where the keys are due."""
+        if now - self._read_at > self._ages.refresh and now - self._asked_at >= self._ages.interval:
+            self._begin(now).add_done_callback(_heard)
+
+    def _find(self, kid: str | None, algorithm: str) -> Key | None:
+        found = [key for key in self._keys.values() if key.algorithm == algorithm and kid in (None, key.kid)]
+        return found[0] if len(found) == 1 else None
+
+    def _asking(self) -> bool:
+        return self._refresh is not None and not self._refresh.done()
+
+    def _begin(self, now: float) -> asyncio.Task[None]:
+        if self._refresh is None or self._refresh.done():
+            self._asked_at = now
+            self._refresh = asyncio.create_task(self._read(now))
+        return self._refresh
+
+    async def _ask(self, now: float) -> None:
+        """Read the keys again, together with whoever else waits for them; a caller's cancellation stops nobody else."""
+        if not self._asking() and now - self._asked_at < self._ages.interval:
+            raise IssuerUnavailable("was asked a moment ago without success")
+        await asyncio.shield(self._begin(now))
+
+    async def _read(self, now: float) -> None:
+        try:
+            async with asyncio.timeout(self._ages.timeout):
+                if self._jwks_url is None or now - self._discovered_at > self._ages.stale:
+                    self._jwks_url = self.settings.jwks_url or await self._discover()
+                    self._discovered_at = now
+                keys = _keys(await self._get(self._jwks_url))
+        except (TimeoutError, httpx.HTTPError, httpx.InvalidURL, IssuerUnavailable) as error:
+            self._jwks_url = None
+            raise IssuerUnavailable(str(error) or type(error).__name__) from error
+        self._keys, self._read_at = keys, now
+
+    async def _discover(self) -> str:
+        issuer = self.settings.issuer
+        parts = urlsplit(issuer)
+        path = parts.path.rstrip("/")
+        places = (
+            f"{parts.scheme}://{parts.netloc}/.well-known/oauth-authorization-server{path}",
+            f"{issuer.rstrip('/')}/.well-known/openid-configuration",
+        )
+        why = ""
+        for place in places:
+            try:
+                metadata = await self._get(place)
+            except IssuerUnavailable as error:
+                why = str(error)
+                continue
+            if metadata.get("issuer") != issuer:
+                raise IssuerUnavailable("its metadata names another issuer")
+            url = metadata.get("jwks_uri")
+            if not isinstance(url, str) or not _allowed(url):
+                raise IssuerUnavailable("its metadata has no usable jwks_uri")
+            return url
+        raise IssuerUnavailable(f"it has no metadata: {why}")
+
+    async def _get(self, url: str) -> dict[str, Any]:
+        headers = {"Accept": "application/json, application/jwk-set+json", "Accept-Encoding": "identity"}
+        async with self._http().stream("GET", url, headers=headers, follow_redirects=False) as response:
+            if response.status_code != 200:
+                raise IssuerUnavailable(f"it answered {response.status_code}")
+            if response.headers.get("content-encoding", "identity") != "identity":
+                raise IssuerUnavailable("its answer is compressed")
+            body = bytearray()
+            async for chunk in response.aiter_raw():
+                body += chunk
+                if len(body) > MAX_BYTES:
+                    raise IssuerUnavailable("its answer is too long")
+        try:
+            return msgspec.json.decode(bytes(body), type=dict[str, Any])
+        except (msgspec.DecodeError, RecursionError) as error:
+            raise IssuerUnavailable("its answer is not a JSON object") from error
+
+
+def _heard(task: asyncio.Task[None]) -> None:
+    """Take note of a background request's end: its failure is told when the keys are needed."""
+    if not task.cancelled():
+        task.exception()
+
+
+def _allowed(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        return parts.scheme == "https" or (parts.scheme == "http" and is_loopback(parts.hostname or ""))
+    except ValueError:
+        return False
+
+
+def _keys(document: dict[str, Any]) -> dict[str, Key]:
+    """The keys of a JWK set that may verify signatures, by thumbprint; what is unknown or unfit is passed over."""
+    listed = document.get("keys")
+    if not isinstance(listed, list):
+        raise IssuerUnavailable("its key set has no `keys`")
+    keys: dict[str, Key] = {}
+    for jwk in listed[:MAX_KEYS]:
+        if isinstance(jwk, dict) and (key := _key(jwk)):
+            keys[key.thumbprint] = key
+    return keys
+
+
+def _key(jwk: dict[str, Any]) -> Key | None:
+    kty, crv = jwk.get("kty"), jwk.get("crv")
+    if not isinstance(kty, str) or not isinstance(crv, str | None):
+        return None
+    kind = _KINDS.get((kty, crv))
+    kid = jwk.get("kid")
+    if kind is None or not isinstance(kid, str | None) or jwk.get("use", "sig") != "sig":
+        return None
+    algorithm, key_type = kind
+    if jwk.get("alg", algorithm) != algorithm or "verify" not in jwk.get("key_ops", ["verify"]):
+        return None
+    public: dict[str, Any] = {name: jwk[name] for name in ("kty", "crv", "n", "e", "x", "y") if name in jwk}
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            key = key_type.import_key(public)
+            return Key(kid, algorithm, key.thumbprint(), key)
+    except (JoseError, ValueError, TypeError, Warning):
+        return None

@@ -1,0 +1,479 @@
+"""Step 1 against a real issuer on loopback: which tokens are taken, what each other one is told, and key rotation."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import datetime
+import hmac
+import json
+import re
+import time
+from collections.abc import AsyncIterator, Iterator
+from typing import Any
+
+import httpx
+import pytest
+from joserfc import jws
+from joserfc.jwk import RSAKey
+
+from gateway.errors import Code, Refusal
+from gateway.inquiry.authenticate import Authenticator
+from gateway.inquiry.types import Narrowing, Requester
+from gateway.issuers import Ages, Issuer, new_client
+from gateway.rules.model import RequesterEntry
+from gateway.settings import IssuerSettings
+from tests.inquiry.issuer import TestIssuer
+
+METADATA = "https://gateway.example/.well-known/oauth-protected-resource"
+
+
+class Gate:
+    """An authenticator over real issuers, with a clock and a registry that a test moves."""
+
+    def __init__(self, client: httpx.AsyncClient, issuers: list[IssuerSettings]) -> None:
+        self.ahead = 0.0
+        self.entries: dict[tuple[str, str], RequesterEntry] = {}
+        self.issuers = [Issuer(s, lambda: client, lambda: time.time() + self.ahead, Ages(timeout=1.0)) for s in issuers]
+        self.authenticator = Authenticator(
+            self.issuers,
+            audience="https://gateway.example",
+            metadata_url=METADATA,
+            registered=lambda issuer, client: self.entries.get((issuer, client)),
+            clock=lambda: datetime.datetime.fromtimestamp(time.time() + self.ahead, datetime.UTC),
+            remembered=8,
+        )
+
+    async def __call__(self, authorization: bytes | None) -> Requester:
+        return await self.authenticator.authenticate(authorization)
+
+    async def refusal(self, authorization: bytes | None) -> Refusal:
+        with pytest.raises(Refusal) as caught:
+            await self(authorization)
+        assert caught.value.code is Code.UNAUTHENTICATED
+        assert caught.value.status == 401
+        return caught.value
+
+
+@pytest.fixture
+def issuer() -> Iterator[TestIssuer]:
+    served = TestIssuer()
+    yield served
+    served.close()
+
+
+@pytest.fixture
+async def client() -> AsyncIterator[httpx.AsyncClient]:
+    async with new_client() as opened:
+        yield opened
+
+
+@pytest.fixture
+def gate(client: httpx.AsyncClient, issuer: TestIssuer) -> Gate:
+    return Gate(client, [IssuerSettings(issuer.url, "login")])
+
+
+@pytest.mark.parametrize("key", [0, 1, 2])
+async def test_the_three_algorithms_are_taken(gate: Gate, issuer: TestIssuer, key: int) -> None:
+    requester = await gate(issuer.token(key, scope="inquire inquire:tax-arrears", acr="loa-3"))
+    assert (requester.issuer, requester.client, requester.acr) == (issuer.url, "court", "loa-3")
+    assert requester.scopes == {"inquire", "inquire:tax-arrears"}
+    assert requester.expires > time.time()
+    assert requester.grants == ()
+
+
+async def test_shapes_of_a_good_token_that_are_all_taken(gate: Gate, issuer: TestIssuer) -> None:
+    good = [
+        issuer.token(header={"typ": "application/at+jwt"}),
+        issuer.token(header={"typ": "AT+JWT"}),
+        issuer.token(header={"x": "unknown header parameters are ignored"}),
+        issuer.token(header={"jku": "https://evil.example/keys"}),
+        issuer.token(aud=["https://other.example", "https://gateway.example"]),
+        issuer.token(iat=time.time() + 3, nbf=time.time() + 3),
+        issuer.token(exp=time.time() + 60.5),
+        issuer.token(jti=...),
+        issuer.token().replace(b"Bearer ", b"bearer   "),
+    ]
+    for token in good:
+        assert (await gate(token)).client == "court"
+
+
+BAD: list[tuple[dict[str, Any], dict[str, Any], str]] = [
+    ({"typ": "JWT"}, {}, "`typ` must be `at+jwt`"),
+    ({"typ": ...}, {}, "`typ` must be `at+jwt`"),
+    ({"kid": "unknown"}, {}, "does not publish"),
+    ({"kid": "ec"}, {}, "does not publish"),
+    ({"kid": "../../etc/passwd"}, {}, "does not publish"),
+    ({}, {"iss": "https://evil.example"}, "not from an issuer"),
+    ({}, {"iss": ...}, "not from an issuer"),
+    ({}, {"iss": ["x"]}, "not from an issuer"),
+    ({}, {"aud": "https://gateway.example/"}, "another audience"),
+    ({}, {"aud": ["https://other.example"]}, "another audience"),
+    ({}, {"aud": ...}, "`aud`"),
+    ({}, {"exp": 1_600_000_000}, "expired"),
+    ({}, {"exp": ...}, "`exp`"),
+    ({}, {"exp": "tomorrow"}, "`exp`"),
+    ({}, {"exp": True}, "`exp`"),
+    ({}, {"exp": 10**30}, "`exp`"),
+    ({}, {"iat": 4_000_000_000}, "not valid yet"),
+    ({}, {"nbf": 4_000_000_000}, "not valid yet"),
+    ({}, {"iat": ...}, "`iat`"),
+    ({}, {"sub": ...}, "`sub`"),
+    ({}, {"sub": ""}, "`sub`"),
+    ({}, {"client_id": ...}, "`client_id`"),
+    ({}, {"client_id": 7}, "`client_id`"),
+    ({}, {"scope": ["inquire"]}, "`scope`"),
+    ({}, {"cnf": {"jkt": "x"}}, "bound to a key"),
+    ({}, {"act": "someone"}, "`act`"),
+    ({}, {"authorization_details": "all"}, "`authorization_details`"),
+    ({}, {"authorization_details": [{"type": "subject-inquiry", "purposes": ["X"]}]}, "`purposes`"),
+    ({}, {"authorization_details": [{"type": "subject-inquiry", "datasets": "tax-arrears"}]}, "`datasets`"),
+    ({}, {"authorization_details": [{"type": "subject-inquiry", "identifier": "123"}]}, "`identifier`"),
+    ({}, {"scope": "self"}, "claim"),
+    ({}, {"scope": "self", "identifier": {"scheme": "PIN"}}, "`value`"),
+]
+
+
+@pytest.mark.parametrize(("header", "claims", "told"), BAD)
+async def test_a_bad_token_is_told_what_is_wrong(
+    gate: Gate, issuer: TestIssuer, header: dict[str, Any], claims: dict[str, Any], told: str
+) -> None:
+    refusal = await gate.refusal(issuer.token(header=header, **claims))
+    assert told in refusal.message
+    challenge = refusal.headers["WWW-Authenticate"]
+    assert challenge.startswith(f'Bearer resource_metadata="{METADATA}", error="invalid_token", error_description="')
+    assert re.fullmatch(r'[^"\\]+', challenge.split('error_description="')[1].removesuffix('"'))
+
+
+def _part(value: Any) -> bytes:
+    return base64.urlsafe_b64encode(json.dumps(value).encode()).rstrip(b"=")
+
+
+async def test_forgeries_are_refused(gate: Gate, issuer: TestIssuer) -> None:
+    rsa = issuer.keys[0]
+    good = issuer.token().removeprefix(b"Bearer ")
+    head, body, signature = good.split(b".")
+    none = b".".join([_part({"alg": "none", "typ": "at+jwt"}), body, b""])
+    none_with = b".".join([_part({"alg": "None", "typ": "at+jwt", "kid": "rsa"}), body, signature])
+    signed = b".".join([_part({"alg": "HS256", "typ": "at+jwt", "kid": "rsa"}), body])
+    mac = hmac.digest(rsa.as_pem(private=False), signed, "sha256")
+    confused = signed + b"." + base64.urlsafe_b64encode(mac).rstrip(b"=")
+    thief = RSAKey.generate_key(2048, {"kid": "rsa"})
+    stolen = _signed(thief, issuer)
+    changed = b".".join([head, _part(issuer.claims(client_id="tax")), signature])
+    cut = good[:-8]
+    for forgery in (none, none_with, confused, stolen, changed, cut):
+        refusal = await gate.refusal(b"Bearer " + forgery)
+        assert any(word in refusal.message for word in ("signed with one of", "signature is wrong"))
+
+
+def _signed(key: RSAKey, issuer: TestIssuer) -> bytes:
+    heading = {"alg": "RS256", "typ": "at+jwt", "kid": "rsa"}
+    return jws.serialize_compact(heading, json.dumps(issuer.claims()), key, ["RS256"]).encode()
+
+
+async def test_a_critical_header_is_refused(gate: Gate, issuer: TestIssuer) -> None:
+    _, body, signature = issuer.token().removeprefix(b"Bearer ").split(b".")
+    head = _part({"alg": "RS256", "typ": "at+jwt", "kid": "rsa", "crit": ["exp"], "exp": 1})
+    assert "crit" in (await gate.refusal(b"Bearer " + b".".join([head, body, signature]))).message
+
+
+@pytest.mark.parametrize(
+    "authorization",
+    [
+        b"",
+        b"Bearer",
+        b"Bearer ",
+        b"Basic Y291cnQ6c2VjcmV0",
+        b"DPoP abc.def.ghi",
+        b"Bearer opaque",
+        b"Bearer a.b.c",
+        b"Bearer a.b.c.d.e",
+        b"Bearer ..",
+        b"Bearer \xff\xfe.\x00.\x00",
+        b"Bearer " + _part([1]) + b"." + _part({}) + b".x",
+        b"Bearer " + _part({"alg": 5}) + b"." + _part({}) + b".x",
+        b"Bearer " + _part({"alg": "RS256", "typ": "at+jwt"}) + b"." + _part([]) + b".x",
+        b"Bearer " + b"[" * 6000,
+        b"Bearer " + b"a" * 9000,
+    ],
+)
+async def test_what_is_no_token_is_refused_without_asking_anyone(
+    gate: Gate, issuer: TestIssuer, authorization: bytes
+) -> None:
+    refusal = await gate.refusal(authorization)
+    assert 'error="invalid_token"' in refusal.headers["WWW-Authenticate"]
+    assert not issuer.asked
+
+
+async def test_without_a_token_the_challenge_has_no_error(gate: Gate) -> None:
+    refusal = await gate.refusal(None)
+    assert refusal.headers["WWW-Authenticate"] == f'Bearer resource_metadata="{METADATA}"'
+
+
+async def test_one_authorization_header_only(gate: Gate) -> None:
+    one = [(b"host", b"x"), (b"authorization", b"Bearer a")]
+    assert gate.authenticator.credentials(one) == b"Bearer a"
+    assert gate.authenticator.credentials([(b"host", b"x")]) is None
+    with pytest.raises(Refusal, match="more than one"):
+        gate.authenticator.credentials([*one, (b"authorization", b"Bearer b")])
+
+
+@pytest.mark.parametrize(
+    ("claims", "official"),
+    [
+        ({}, None),
+        ({"sub": "j.okafor"}, "j.okafor"),
+        ({"sub": "court", "act": {"sub": "r.haas"}}, "r.haas"),
+        ({"sub": "j.okafor", "act": {"sub": "r.haas"}}, "r.haas"),
+        ({"sub": "j.okafor", "act": {"sub": "court"}}, "j.okafor"),
+        ({"act": {"sub": "court"}}, None),
+        ({"act": {"sub": 5}}, None),
+        ({"act": {}}, None),
+    ],
+)
+async def test_the_official(gate: Gate, issuer: TestIssuer, claims: dict[str, Any], official: str | None) -> None:
+    assert (await gate(issuer.token(**claims))).official == official
+
+
+async def test_the_official_claim_of_an_issuer_overrides(client: httpx.AsyncClient, issuer: TestIssuer) -> None:
+    gate = Gate(client, [IssuerSettings(issuer.url, "login", official_claim="staff_no")])
+    assert (await gate(issuer.token(staff_no="77", sub="other"))).official == "77"
+    assert (await gate(issuer.token(sub="other", act={"sub": "third"}))).official is None
+
+
+async def test_authorization_details_narrow(gate: Gate, issuer: TestIssuer) -> None:
+    details = [
+        {"type": "payment", "amount": 5},
+        {"type": "subject-inquiry", "purpose": "COURT_ENFORCEMENT", "datasets": ["tax-arrears"]},
+        {"type": "subject-inquiry", "case": "C-1", "identifier": {"scheme": "LEI", "value": "X"}},
+    ]
+    requester = await gate(issuer.token(authorization_details=details))
+    assert requester.narrowing == (
+        Narrowing(purpose="COURT_ENFORCEMENT", datasets=frozenset({"tax-arrears"})),
+        Narrowing(case="C-1", identifier=("LEI", "X")),
+    )
+
+
+async def test_only_a_self_token_has_an_identifier(gate: Gate, issuer: TestIssuer) -> None:
+    identifier = {"scheme": "PIN", "value": "1234567890"}
+    assert (await gate(issuer.token(scope="self", identifier=identifier))).identifier == ("PIN", "1234567890")
+    assert (await gate(issuer.token(identifier=identifier))).identifier is None
+
+
+async def test_scopes(gate: Gate, issuer: TestIssuer) -> None:
+    for scope in ("inquire", "inquire:tax-arrears", "steward", "openid recalls", "oversight", "officer"):
+        gate.authenticator.check_scope(await gate(issuer.token(scope=scope)))
+    for scope in ("", "openid profile", "inquiry", "INQUIRE"):
+        with pytest.raises(Refusal) as caught:
+            gate.authenticator.check_scope(await gate(issuer.token(scope=scope)))
+        assert (caught.value.code, caught.value.status) == (Code.FORBIDDEN, 403)
+        assert 'error="insufficient_scope"' in caught.value.headers["WWW-Authenticate"]
+        assert caught.value.headers["WWW-Authenticate"].endswith(', scope="inquire"')
+
+
+def entry(issuer: str, department: str) -> RequesterEntry:
+    return RequesterEntry(issuer, "court", "Court", department, frozenset({"court"}), (), "courts")
+
+
+async def test_the_rule_set_in_force_counts_from_the_next_request_on(gate: Gate, issuer: TestIssuer) -> None:
+    token = issuer.token()
+    assert (await gate(token)).department == ""
+    gate.entries[issuer.url, "court"] = entry(issuer.url, "courts")
+    first = await gate(token)
+    assert (first.department, first.registry) == ("courts", "courts")
+    assert await gate(token) is first
+    gate.entries[issuer.url, "court"] = entry(issuer.url, "justice")
+    assert (await gate(token)).department == "justice"
+    gate.entries.clear()
+    unregistered = await gate(token)
+    assert (unregistered.department, unregistered.roles, unregistered.registry) == ("", frozenset(), None)
+
+
+async def test_a_remembered_token_still_expires(gate: Gate, issuer: TestIssuer) -> None:
+    token = issuer.token()
+    await gate(token)
+    gate.ahead = 601
+    assert "expired" in (await gate.refusal(token)).message
+
+
+async def test_rotation_a_new_key_is_found_and_a_dropped_one_stops_at_once(gate: Gate, issuer: TestIssuer) -> None:
+    old = issuer.token()
+    await gate(old)
+    issuer.keys[0] = RSAKey.generate_key(2048, {"kid": "rsa-2"})
+    await gate(old)
+    gate.ahead = 10
+    assert (await gate(issuer.token())).client == "court"
+    assert "does not publish" in (await gate.refusal(old)).message
+    gate.ahead = 20
+    assert "does not publish" in (await gate.refusal(old)).message
+
+
+async def test_a_key_replaced_under_the_same_id_stops_its_old_tokens(gate: Gate, issuer: TestIssuer) -> None:
+    old = issuer.token()
+    await gate(old)
+    issuer.keys[0] = RSAKey.generate_key(2048, {"kid": "rsa"})
+    gate.ahead = 10
+    await gate.refusal(issuer.token(header={"kid": "no such"}))
+    assert "signature is wrong" in (await gate.refusal(old)).message
+    assert (await gate(issuer.token())).client == "court"
+
+
+async def test_unknown_key_ids_ask_the_issuer_once_an_interval(gate: Gate, issuer: TestIssuer) -> None:
+    await gate(issuer.token())
+    tokens = [issuer.token(header={"kid": f"k{n}"}) for n in range(20)]
+    gate.ahead = 10
+    refusals = await asyncio.gather(*(gate.refusal(token) for token in tokens))
+    assert len(refusals) == 20
+    assert issuer.asked["/keys"] == 2
+
+
+async def test_concurrent_first_tokens_share_one_request(gate: Gate, issuer: TestIssuer) -> None:
+    issuer.delay = 0.05
+    requesters = await asyncio.gather(*(gate(issuer.token(n % 3, jti=str(n))) for n in range(12)))
+    assert {requester.client for requester in requesters} == {"court"}
+    assert issuer.asked == {"/.well-known/oauth-authorization-server": 1, "/keys": 1}
+
+
+async def test_a_caller_that_goes_away_does_not_stop_the_others(gate: Gate, issuer: TestIssuer) -> None:
+    issuer.delay = 0.1
+    leaving = asyncio.create_task(gate(issuer.token()))
+    await asyncio.sleep(0.05)
+    staying = asyncio.create_task(gate(issuer.token()))
+    await asyncio.sleep(0)
+    leaving.cancel()
+    assert (await staying).client == "court"
+    assert issuer.asked["/keys"] == 1
+
+
+async def test_openid_discovery_where_there_is_no_oauth_metadata(gate: Gate, issuer: TestIssuer) -> None:
+    issuer.oidc_only = True
+    assert (await gate(issuer.token())).client == "court"
+
+
+async def test_a_configured_key_address_needs_no_discovery(client: httpx.AsyncClient, issuer: TestIssuer) -> None:
+    gate = Gate(client, [IssuerSettings(issuer.url, "login", jwks_url=f"{issuer.url}/keys")])
+    assert (await gate(issuer.token())).client == "court"
+    assert issuer.asked == {"/keys": 1}
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        (500, {}, b"{}"),
+        (302, {"Location": "/keys"}, b""),
+        (200, {}, b"not json"),
+        (200, {}, b"[]"),
+        (200, {}, b"{" + b'"a":' * 3),
+        (200, {}, b'{"keys": 5}'),
+        (200, {"Content-Encoding": "gzip"}, b"{}"),
+        (200, {}, b'{"a": "' + b"x" * 400_000 + b'"}'),
+        (200, {}, b"[" * 100_000),
+    ],
+)
+async def test_an_issuer_that_answers_nonsense_refuses_its_tokens(
+    client: httpx.AsyncClient, issuer: TestIssuer, answer: tuple[int, dict[str, str], bytes]
+) -> None:
+    discovered = Gate(client, [IssuerSettings(issuer.url, "login")])
+    configured = Gate(client, [IssuerSettings(issuer.url, "login", jwks_url=f"{issuer.url}/keys")])
+    issuer.answer = answer
+    for gate in (discovered, configured):
+        refusal = await gate.refusal(issuer.token())
+        assert "out of reach" in refusal.message
+        assert refusal.extensions == {"retryable": True}
+        asked = issuer.asked.total()
+        await gate.refusal(issuer.token())
+        assert issuer.asked.total() == asked
+
+
+@pytest.mark.parametrize(
+    "metadata",
+    [
+        {"issuer": "https://evil.example"},
+        {"jwks_uri": "http://evil.example/keys"},
+        {"jwks_uri": "file:///etc/passwd"},
+        {"jwks_uri": 5},
+        {"jwks_uri": "http://[bad"},
+    ],
+)
+async def test_metadata_that_points_elsewhere_is_not_followed(
+    gate: Gate, issuer: TestIssuer, metadata: dict[str, Any]
+) -> None:
+    issuer.metadata = metadata
+    assert "out of reach" in (await gate.refusal(issuer.token())).message
+    assert issuer.asked["/keys"] == 0
+
+
+async def test_a_slow_issuer_is_given_up(gate: Gate, issuer: TestIssuer) -> None:
+    issuer.delay = 3.0
+    assert "out of reach" in (await gate.refusal(issuer.token())).message
+
+
+async def test_an_issuer_that_is_down_refuses_only_its_own(client: httpx.AsyncClient, issuer: TestIssuer) -> None:
+    down = TestIssuer()
+    down.close()
+    gate = Gate(client, [IssuerSettings(down.url, "down"), IssuerSettings(issuer.url, "login")])
+    assert "out of reach" in (await gate.refusal(down.token())).message
+    assert (await gate(issuer.token())).client == "court"
+
+
+async def test_stale_keys_serve_on_but_not_for_ever(gate: Gate, issuer: TestIssuer) -> None:
+    token = issuer.token(exp=int(time.time()) + 10**6)
+    await gate(token)
+    issuer.answer = (503, {}, b"")
+    gate.ahead = 3600
+    assert (await gate(token)).client == "court"
+    assert (await gate(issuer.token(exp=int(time.time()) + 10**6, jti="2"))).client == "court"
+    gate.ahead = 6 * 3600 + 1
+    assert "out of reach" in (await gate.refusal(token)).message
+    issuer.answer = None
+    gate.ahead += 10
+    assert (await gate(token)).client == "court"
+
+
+async def test_keys_are_freshened_behind_the_requests(gate: Gate, issuer: TestIssuer) -> None:
+    token = issuer.token(exp=int(time.time()) + 10**6)
+    await gate(token)
+    gate.ahead = 700
+    issuer.keys[0] = RSAKey.generate_key(2048, {"kid": "rsa-2"})
+    assert (await gate(token)).client == "court"
+    refresh = gate.issuers[0]._refresh
+    assert refresh is not None
+    await refresh
+    assert "does not publish" in (await gate.refusal(token)).message
+
+
+async def test_unfit_keys_are_passed_over(gate: Gate, issuer: TestIssuer) -> None:
+    weak = json.loads(json.dumps(issuer.keys[0].as_dict(private=False)))
+    issuer.extra_jwks = [
+        {"kty": "oct", "k": "c2VjcmV0", "kid": "oct"},
+        {**weak, "kid": "enc", "use": "enc"},
+        {**weak, "kid": "hs", "alg": "HS256"},
+        {**weak, "kid": "ops", "key_ops": ["encrypt"]},
+        {**weak, "kid": 5},
+        {**weak, "kid": "short", "n": weak["n"][:80]},
+        {"kty": ["RSA"]},
+        {"kty": "EC", "crv": "P-256", "x": "AA", "y": "AA", "kid": "point"},
+        {"kty": "AKP", "kid": "pq"},
+        5,  # type: ignore[list-item]
+    ]
+    assert (await gate(issuer.token())).client == "court"
+    for kid in ("oct", "enc", "hs", "ops", "short", "point", "pq"):
+        assert "does not publish" in (await gate.refusal(issuer.token(header={"kid": kid}))).message
+
+
+async def test_without_a_key_id_the_only_fitting_key_is_meant(gate: Gate, issuer: TestIssuer) -> None:
+    assert (await gate(issuer.token(header={"kid": ...}))).client == "court"
+    issuer.keys.append(RSAKey.generate_key(2048, {"kid": "another"}))
+    gate.ahead = 700
+    await gate.refusal(issuer.token(header={"kid": "look again"}))
+    assert "does not publish" in (await gate.refusal(issuer.token(header={"kid": ...}, jti="3"))).message
+
+
+async def test_the_memory_of_tokens_is_bounded_and_holds_no_token(gate: Gate, issuer: TestIssuer) -> None:
+    tokens = [issuer.token(jti=str(n)) for n in range(12)]
+    for token in tokens:
+        await gate(token)
+    remembered = gate.authenticator._verified
+    assert len(remembered) == 8
+    assert {len(key) for key in remembered} == {32}
