@@ -72,7 +72,7 @@ class Frequency(msgspec.Struct, frozen=True):
 class Purpose(msgspec.Struct, frozen=True):
     """A registered reason to ask: an upper bound on fields, subject kinds, frequency and lifetime.
 
-    `scope` is what the token must carry: `inquire` (for all datasets, or `inquire:<dataset>`), or `self`, the subject's own.
+    `scope` is what the token must carry: `inquire` (or `inquire:<dataset>`), or `self`, the subject's own token;
     `step_up` is the authentication class (`acr`) that it must carry.
     """
 

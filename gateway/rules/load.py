@@ -1,0 +1,55 @@
+"""From the files under `policies/` to a rule set, or to every problem in them.
+
+All files are read before anything is refused, so that one run tells everything. Where the catalogue, the purposes or
+the requesters are broken, the words of the rules are not checked against them: the same mistake is told once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from gateway.catalogue.load import load as load_catalogue
+from gateway.errors import ConfigurationError, Problem
+from gateway.rules import check, purposes, requesters, rule, tokens, vocabulary
+from gateway.rules.rule import Rule
+from gateway.rules.ruleset import RuleSet
+
+
+def load(policies_dir: Path, issuers: Mapping[str, str] | None = None) -> RuleSet:
+    """Read and check everything; raises `ConfigurationError` with all problems.
+
+    `issuers` gives the URL of each issuer that `requesters.yaml` names; without it, the names stand for themselves, so
+    that the files can be checked without a configuration.
+    """
+    problems: list[Problem] = []
+    catalogue = load_catalogue(policies_dir, problems)
+    registered = purposes.load(policies_dir, catalogue, problems)
+    who = requesters.load(policies_dir, catalogue, registered, issuers, problems)
+    time_zone = requesters.time_zone(policies_dir, problems)
+    sound = not problems
+    rules = load_rules(policies_dir, problems)
+    if sound:
+        check.check(rules, vocabulary.of(catalogue, registered, who), problems)
+    if problems:
+        raise ConfigurationError(sorted(problems))
+    return RuleSet(catalogue, registered, who, rules, time_zone)
+
+
+def load_rules(policies_dir: Path, problems: list[Problem]) -> list[Rule]:
+    """The rules of `rules/*.cedar` that can be used, in the files' order; each id once."""
+    directory = policies_dir / "rules"
+    files = sorted(directory.glob("*.cedar"))
+    if not files:
+        problems.append(Problem(str(directory), 0, 0, "", "holds no rule (`*.cedar`): nothing would ever be permitted"))
+    found: dict[str, Rule] = {}
+    for file in files:
+        read = rule.read(file, problems)
+        if read is not None and read.id in found:
+            line, column = tokens.place(read.text, tokens.annotation(read.text, "id") or 0)
+            other = Path(found[read.id].file).name
+            message = f"`{read.id}` is the id of the rule in `{other}` too; give one of them another"
+            problems.append(Problem(str(file), line, column, f"@id {read.id}", message))
+        elif read is not None:
+            found[read.id] = read
+    return list(found.values())

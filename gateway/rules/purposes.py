@@ -1,0 +1,200 @@
+"""The registered reasons to ask, read from `policies/purposes.yaml`.
+
+A purpose lists every field that it may see by name, never all of them (Art. 19: necessary); for an adverse dataset it
+says why, and on which law. How often and how long is mandatory. Every problem is told with its place and what to write;
+nothing here decides: the rules do, within this bound.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Literal
+
+from connectors.base import SubjectKind
+from gateway import documents
+from gateway.catalogue import periods
+from gateway.catalogue.model import Basis, Catalogue, Period
+from gateway.documents import Node, suggest
+from gateway.errors import Problem
+from gateway.rules.model import Frequency, Purpose, PurposeFields
+
+KINDS: tuple[SubjectKind, ...] = ("organisation", "person")
+FILE = "purposes.yaml"
+
+_REQUIRED = ("title", "articles", "basis", "dpv", "frequency", "delete_after", "subjects", "fields")
+_OPTIONAL = ("case", "official", "step_up", "scope", "overdue_objection", "secrecy")
+_EVERYTHING = frozenset({"all", "*", "any", "every"})
+_NONE = Period("P1D", 0, 1)
+
+
+def load(policies_dir: Path, catalogue: Catalogue, problems: list[Problem]) -> dict[str, Purpose]:
+    """Read the purposes; what is wrong becomes problems, and what could be read is returned, in the file's order."""
+    root = documents.read(policies_dir / FILE, problems)
+    if root is None:
+        return {}
+    entries = root.mapping(any_key=True)
+    if not entries and root.is_mapping:
+        root.problem("lists no purpose; register at least one")
+    purposes = {}
+    for name, node in entries.items():
+        if not _is_enum_name(name):
+            node.problem(f"`{name}` must be a name in capitals, digits and `_`, such as `TENDER_QUALIFICATION`")
+        else:
+            purposes[name] = _purpose(name, node, catalogue)
+    return purposes
+
+
+def _is_enum_name(name: str) -> bool:
+    ascii_word = name.isascii() and name.replace("_", "").isalnum()
+    return ascii_word and name[0].isalpha() and name == name.upper() and not name.startswith("__")
+
+
+def _purpose(name: str, node: Node, catalogue: Catalogue) -> Purpose:
+    entries = node.mapping(_REQUIRED, _OPTIONAL)
+    case = entries["case"].mapping(["required"], ["registry"]) if "case" in entries else {}
+    official = entries["official"].mapping(["required"]) if "official" in entries else {}
+    subjects = tuple(_subjects(entries["subjects"])) if "subjects" in entries else ()
+    registry = case["registry"].choice(_registries(catalogue), "a department:") if "registry" in case else None
+    return Purpose(
+        name=name,
+        title=entries["title"].text(what="a title") if "title" in entries else "",
+        articles=texts(entries.get("articles"), "an article's number, such as \"22(1)\""),
+        basis=bases(entries.get("basis")),
+        dpv=entries["dpv"].text(pattern=r"dpv:[A-Z][A-Za-z]+", what="a DPV term, such as `dpv:LegalCompliance`")
+        if "dpv" in entries
+        else "",
+        subjects=subjects,
+        fields=_fields(entries["fields"], subjects, catalogue) if "fields" in entries else {},
+        frequency=_frequency(entries["frequency"]) if "frequency" in entries else Frequency(0, _NONE),
+        delete_after=_period(entries["delete_after"]) if "delete_after" in entries else _NONE,
+        case_required="required" in case and case["required"].boolean(),
+        case_registry=registry or None,
+        official_required="required" in official and official["required"].boolean(),
+        step_up=entries["step_up"].text(what="an authentication class (`acr`)") if "step_up" in entries else None,
+        scope=_scope(entries.get("scope")),
+        overdue_objection=_overdue(entries.get("overdue_objection")),
+        secrecy_max=_secrecy(entries.get("secrecy")),
+    )
+
+
+def _registries(catalogue: Catalogue) -> list[str]:
+    return sorted(catalogue.departments)
+
+
+def _scope(node: Node | None) -> Literal["inquire", "self"]:
+    return "self" if node is not None and node.choice(["inquire", "self"]) == "self" else "inquire"
+
+
+def _overdue(node: Node | None) -> Literal["withhold", "flag"]:
+    return "flag" if node is not None and node.choice(["withhold", "flag"]) == "flag" else "withhold"
+
+
+def _secrecy(node: Node | None) -> Period | None:
+    entries = node.mapping(["max"]) if node is not None else {}
+    return _period(entries["max"]) if "max" in entries else None
+
+
+def _frequency(node: Node) -> Frequency:
+    entries = node.mapping(["max", "per"])
+    return Frequency(
+        entries["max"].integer(1, 1_000_000) if "max" in entries else 0,
+        _period(entries["per"]) if "per" in entries else _NONE,
+    )
+
+
+def _period(node: Node) -> Period:
+    text = node.text(what=periods.EXPECTED)
+    if text:
+        try:
+            return periods.parse(text)
+        except ValueError as error:
+            node.problem(str(error))
+    return _NONE
+
+
+def _subjects(node: Node) -> list[SubjectKind]:
+    kinds: list[SubjectKind] = []
+    for item in node.items():
+        found = item.choice(KINDS, "subject kinds are")
+        for kind in KINDS:
+            if kind == found and kind not in kinds:
+                kinds.append(kind)
+    if node.is_sequence and not kinds:
+        node.problem("names no subject kind; write `organisation`, `person` or both")
+    return kinds
+
+
+def _fields(node: Node, subjects: tuple[SubjectKind, ...], catalogue: Catalogue) -> Mapping[str, PurposeFields]:
+    if not node.is_mapping and not node.is_sequence:
+        node.problem("must list datasets and their fields by name; a purpose never names them all at once")
+        return {}
+    bound = {}
+    entries = node.mapping(any_key=True)
+    if node.is_mapping and not entries:
+        node.problem("names no dataset; a purpose without fields permits nothing")
+    for name, entry in entries.items():
+        dataset = catalogue.datasets.get(name)
+        if name in _EVERYTHING:
+            entry.problem(f"`{name}` is not a dataset; list the datasets by name, never all at once")
+        elif dataset is None:
+            entry.problem(f"unknown dataset `{name}`{suggest(name, catalogue.datasets)}")
+        else:
+            if subjects and not set(subjects) & set(dataset.subjects):
+                covered = " and ".join(dataset.subjects)
+                entry.problem(f"`{name}` covers {covered} only, which is no subject of this purpose; remove it")
+            parts = entry.mapping(["names"], ["because", "basis"])
+            names = _names(parts["names"], name, dataset.fields) if "names" in parts else frozenset()
+            because = parts["because"].text(what="why these fields are necessary") if "because" in parts else None
+            basis = bases(parts.get("basis"))
+            if dataset.nature == "adverse":
+                for key in ("because", "basis"):
+                    if key not in parts:
+                        entry.problem(f"`{name}` is adverse: `{key}` must say why these fields are necessary (Art. 19)")
+            bound[name] = PurposeFields(names, because, basis)
+    return bound
+
+
+def _names(node: Node, dataset: str, known: Mapping[str, object]) -> frozenset[str]:
+    if not node.is_sequence:
+        node.problem("must list the fields by name; a purpose never names them all at once")
+        return frozenset()
+    names: set[str] = set()
+    for item in node.items():
+        name = item.text(what="a field's name")
+        if name in _EVERYTHING and name not in known:
+            item.problem(f"`{name}` is not a field; list the fields by name, never all at once")
+        elif name and name not in known:
+            item.problem(f"unknown field `{name}` of `{dataset}`{suggest(name, known)}")
+        elif name in names:
+            item.problem(f"`{name}` stands twice; keep one")
+        elif name:
+            names.add(name)
+    if not names and not node.items():
+        node.problem(f"names no field of `{dataset}`; list at least one, or remove the dataset")
+    return frozenset(names)
+
+
+def texts(node: Node | None, what: str) -> tuple[str, ...]:
+    """The non-empty strings of a list that has at least one."""
+    if node is None:
+        return ()
+    items = node.items()
+    if node.is_sequence and not items:
+        node.problem(f"is empty; write {what}")
+    return tuple(text for item in items if (text := item.text(what=what)))
+
+
+def bases(node: Node | None) -> tuple[Basis, ...]:
+    """The legal bases of a list that has at least one: `[{law: ..., article: ...}]`."""
+    if node is None:
+        return ()
+    items = node.items()
+    if node.is_sequence and not items:
+        node.problem("is empty; name the law and its article")
+    found = []
+    for item in items:
+        parts = item.mapping(["law"], ["article"])
+        if "law" in parts and (law := parts["law"].text(what="a law's name")):
+            found.append(Basis(law, parts["article"].text(what="an article") if "article" in parts else None))
+    return tuple(found)

@@ -1,0 +1,200 @@
+"""The registered client systems and their grants, read from `policies/requesters.yaml`; the calendar's time zone.
+
+A requester is (issuer, client). A grant narrows one purpose to datasets listed by name, from and until a day. Two
+grants of one requester for one purpose never hold on the same day, so there is always one answer to "on which
+agreement?". Everybody, for the open record, is a requester too: client `open-record` of the issuer `public`, which no
+token can name.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import zoneinfo
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+
+import msgspec
+
+from gateway import documents
+from gateway.catalogue.model import Catalogue
+from gateway.documents import Node, suggest
+from gateway.errors import Problem
+from gateway.rules.model import Grant, Purpose, RequesterEntry
+
+PUBLIC = ("public", "open-record")
+"""(issuer, client) of everybody: who the open record is served to."""
+
+FILE = "requesters.yaml"
+
+_EVERYTHING = frozenset({"all", "*", "any", "every"})
+
+
+class Requesters(msgspec.Struct, frozen=True):
+    """What the file registers. `roles` and `departments` are all that a rule may name; values are titles.
+
+    `digest` is the SHA-256, in hexadecimal, of the canonical form of all of it, with issuers as the file writes them:
+    the same file gives the same digest wherever it serves.
+    """
+
+    entries: Mapping[tuple[str, str], RequesterEntry]
+    roles: Mapping[str, str]
+    departments: Mapping[str, str]
+    digest: str
+
+
+def load(
+    policies_dir: Path,
+    catalogue: Catalogue,
+    purposes: Mapping[str, Purpose],
+    issuers: Mapping[str, str] | None,
+    problems: list[Problem],
+) -> Requesters:
+    """Read the requesters; what is wrong becomes problems.
+
+    `issuers` gives the URL of each issuer's name; without it every name stands for itself, so that the files can be
+    checked away from the configuration that they will serve in.
+    """
+    root = documents.read(policies_dir / FILE, problems)
+    if root is None:
+        return Requesters({}, {}, dict(catalogue.departments), "")
+    parts = root.mapping(["roles", "requesters"], ["departments"])
+    roles = _titles(parts.get("roles"))
+    departments = {**catalogue.departments, **_titles(parts.get("departments"))}
+    found: list[tuple[Node, str, RequesterEntry]] = []
+    for node in parts["requesters"].items() if "requesters" in parts else []:
+        read = _requester(node, catalogue, purposes, roles, departments, issuers)
+        if read is not None:
+            found.append((node, *read))
+    clients = Counter(entry.client for _, _, entry in found)
+    entries: dict[tuple[str, str], RequesterEntry] = {}
+    for node, alias, entry in found:
+        if (entry.issuer, entry.client) in entries:
+            node.problem(f"`{entry.client}` of `{alias}` stands twice; keep one, with all its grants")
+        elif clients[entry.client] > 1:
+            grants = tuple(msgspec.structs.replace(grant, id=f"{alias}/{grant.id}") for grant in entry.grants)
+            entries[entry.issuer, entry.client] = msgspec.structs.replace(entry, grants=grants)
+        else:
+            entries[entry.issuer, entry.client] = entry
+    written = [msgspec.structs.replace(entry, issuer=alias) for _, alias, entry in found]
+    canonical = msgspec.json.encode([roles, departments, written], order="sorted")
+    return Requesters(entries, roles, departments, hashlib.sha256(canonical).hexdigest())
+
+
+def _titles(node: Node | None) -> dict[str, str]:
+    entries = node.mapping(any_key=True) if node is not None else {}
+    return {name: title.text(what="a title") for name, title in entries.items()}
+
+
+def _requester(
+    node: Node,
+    catalogue: Catalogue,
+    purposes: Mapping[str, Purpose],
+    roles: Mapping[str, str],
+    departments: Mapping[str, str],
+    issuers: Mapping[str, str] | None,
+) -> tuple[str, RequesterEntry] | None:
+    parts = node.mapping(["issuer", "client", "title", "department", "roles", "grants"], ["registry"])
+    client = parts["client"].text(pattern=r"[\x21-\x7e]+", what="a client id") if "client" in parts else ""
+    alias, issuer = _issuer(parts["issuer"], issuers) if "issuer" in parts else ("", "")
+    named = parts["roles"].items() if "roles" in parts else []
+    held = frozenset(role.choice(roles, "registered roles are") for role in named)
+    if "roles" in parts and parts["roles"].is_sequence and not named:
+        parts["roles"].problem("is empty; name at least one role")
+    registry = parts["registry"].choice(sorted(catalogue.departments), "a department:") if "registry" in parts else None
+    department = parts["department"].choice(departments, "registered departments are") if "department" in parts else ""
+    if issuer == PUBLIC[0] and client and client != PUBLIC[1]:
+        parts["client"].problem(f"the issuer `public` has one client only, `{PUBLIC[1]}`")
+    grants: dict[str, list[Grant]] = {}
+    for item in parts["grants"].items() if "grants" in parts else []:
+        grant = _grant(item, client, catalogue, purposes)
+        if grant is not None:
+            earlier = grants.setdefault(grant.purpose, [])
+            for other in earlier:
+                if grant.valid_from <= other.valid_until and other.valid_from <= grant.valid_until:
+                    item.problem(
+                        f"overlaps another grant for {grant.purpose} ({other.valid_from} to {other.valid_until}); "
+                        "on each day one agreement holds"
+                    )
+                    break
+            numbered = f"{grant.id}#{len(earlier) + 1}" if earlier else grant.id
+            earlier.append(msgspec.structs.replace(grant, id=numbered))
+    if not client or not issuer:
+        return None
+    return alias, RequesterEntry(
+        issuer=issuer,
+        client=client,
+        title=parts["title"].text(what="a title") if "title" in parts else "",
+        department=department,
+        roles=held,
+        grants=tuple(grant for several in grants.values() for grant in several),
+        registry=registry or None,
+    )
+
+
+def _issuer(node: Node, issuers: Mapping[str, str] | None) -> tuple[str, str]:
+    alias = node.text(what="an issuer's name or URL")
+    if not alias or alias == PUBLIC[0] or issuers is None or alias in issuers.values():
+        return alias, alias
+    if alias in issuers:
+        return alias, issuers[alias]
+    node.problem(f"unknown issuer `{alias}`{suggest(alias, issuers)}; name it under `oauth.issuers`")
+    return alias, ""
+
+
+def _grant(node: Node, client: str, catalogue: Catalogue, purposes: Mapping[str, Purpose]) -> Grant | None:
+    parts = node.mapping(["purpose", "datasets", "from", "until", "agreed_by"], ["suspended"])
+    name = parts["purpose"].text(what="a purpose's name") if "purpose" in parts else ""
+    purpose = purposes.get(name)
+    if name and purpose is None:
+        parts["purpose"].problem(f"unknown purpose `{name}`{suggest(name, purposes)}")
+    datasets = _datasets(parts["datasets"], catalogue, purpose) if "datasets" in parts else frozenset()
+    agreed_by = parts["agreed_by"].text(what="the agreement's name") if "agreed_by" in parts else ""
+    suspended = "suspended" in parts and parts["suspended"].boolean()
+    if purpose is None or "from" not in parts or "until" not in parts:
+        return None
+    first, last = parts["from"].date(), parts["until"].date()
+    if first > last:
+        parts["until"].problem(f"`{last}` is before `from` ({first}); both days are included")
+    return Grant(f"{client}/{name}", name, datasets, first, last, agreed_by, suspended)
+
+
+def _datasets(node: Node, catalogue: Catalogue, purpose: Purpose | None) -> frozenset[str]:
+    if not node.is_sequence:
+        node.problem("must list the datasets by name; a grant never names them all at once")
+        return frozenset()
+    datasets: set[str] = set()
+    for item in node.items():
+        name = item.text(what="a dataset's name")
+        if name in _EVERYTHING:
+            item.problem(f"`{name}` is not a dataset; list the datasets by name, never all at once")
+        elif name and name not in catalogue.datasets:
+            item.problem(f"unknown dataset `{name}`{suggest(name, catalogue.datasets)}")
+        elif name and purpose is not None and name not in purpose.fields:
+            item.problem(
+                f"`{name}` is not in {purpose.name}{suggest(name, purpose.fields)}; a grant never widens its purpose"
+            )
+        elif name in datasets:
+            item.problem(f"`{name}` stands twice; keep one")
+        elif name:
+            datasets.add(name)
+    if not node.items():
+        node.problem("names no dataset; list at least one, or remove the grant")
+    return frozenset(datasets)
+
+
+def time_zone(policies_dir: Path, problems: list[Problem]) -> str:
+    """The IANA time zone of `calendar.yaml`, whose days a grant, a consent and a display end with."""
+    root = documents.read(policies_dir / "calendar.yaml", problems)
+    parts = root.mapping(["time_zone"]) if root is not None else {}
+    if "time_zone" not in parts:
+        return "UTC"
+    name = parts["time_zone"].text(what="an IANA time zone, such as `Europe/Sofia`")
+    if not name:
+        return "UTC"
+    try:
+        return zoneinfo.ZoneInfo(name).key
+    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
+        known = suggest(name, zoneinfo.available_timezones())
+        parts["time_zone"].problem(f"unknown time zone `{name}`{known}; write an IANA name, such as `Europe/Sofia`")
+        return "UTC"
