@@ -42,7 +42,7 @@ class Named(NamedTuple):
 NAMED: Mapping[str, Named] = {
     "ordinary": Named(
         organisation(0),
-        {dataset: S * min(2, shape.most) for dataset, shape in DATASETS.items() if "LEI" in shape.schemes},
+        {dataset: S * shape.most for dataset, shape in DATASETS.items() if "LEI" in shape.schemes},
         "has records with every department, all displayed",
     ),
     "display_ended": Named(
