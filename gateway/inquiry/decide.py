@@ -1,0 +1,229 @@
+"""Step 4: permit or deny every field for every subject. Pure.
+
+A permit is the table and the guards; admission comes after. The table (`rule_set.cells`) answers a grant, a kind of
+subject and flags; the flags come from the token and the facts, per subject. The guards are looked at each time: the
+grant's days and suspension, the token's expiry, and what its `authorization_details` narrow. Each only takes away
+(invariant 1). What is missing is denied (invariant 8): a requester that the rule set does not know, a grant, a
+subject's facts. A reason depends on the caller's own grant, token, case and consent, never on records (invariant 16).
+
+Equal decisions are one object, kept by all that can change them: flags, never identifiers, so nothing about a subject
+is kept. The memo is emptied when it is full.
+"""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Protocol
+
+from connectors.base import Subject, SubjectKind
+from gateway.inquiry.types import (
+    Consent,
+    Decision,
+    Declaration,
+    Facts,
+    Permit,
+    Requester,
+    Selected,
+    SubjectDecision,
+    SubjectFacts,
+    Wanted,
+)
+from gateway.rules import guards
+from gateway.rules.model import Cell, Flag, Grant, Policies, Purpose
+
+Coverage = frozenset[tuple[str, frozenset[str] | None]]
+"""What consents in force cover: datasets, and of each its fields, or all (`None`)."""
+
+_NOTHING = SubjectFacts()
+_NO_COVERAGE: Coverage = frozenset()
+_KEPT = 2048
+
+_memo: dict[tuple[object, ...], SubjectDecision] = {}
+
+
+class RuleSet(Protocol):
+    """What a rule set is to this step."""
+
+    digest: str
+    policies: Policies
+
+    def cells(self, grant: Grant, kind: SubjectKind, flags: Flag) -> Mapping[tuple[str, str], Cell]: ...
+
+
+def decide(
+    selected: Selected,
+    requester: Requester,
+    declaration: Declaration,
+    rule_set: RuleSet,
+    facts: Facts,
+    subjects: Sequence[Subject],
+    now: datetime.datetime,
+) -> Decision:
+    """The decision for each subject, and all that may be fetched.
+
+    `now` is an aware moment; days are those of the policies' time zone. The grant is the requester's for the declared
+    purpose that holds today, else the one that ends last, else `None`.
+    """
+    policies = rule_set.policies
+    today = guards.day(now, policies.time_zone)
+    name = declaration.purpose
+    grant = guards.grant_for(policies.requesters.get((requester.issuer, requester.client)), name, today)
+    purpose = policies.purposes.get(name)
+    alive = now.timestamp() < requester.expires
+    self_only = purpose is not None and purpose.scope == "self"
+    step_up = purpose is not None and (purpose.step_up is None or purpose.step_up == requester.acr)
+    asks = (
+        selected,
+        rule_set.digest,
+        name,
+        grant.id if grant is not None else None,
+        today,
+        alive,
+        requester.scopes,
+        requester.official is not None,
+        step_up,
+    )
+    decisions: dict[Subject, SubjectDecision] = {}
+    permits: list[Permit] = []
+    for subject in subjects:
+        if subject in decisions:
+            continue
+        known = facts.subjects.get(subject, _NOTHING)
+        coverage = _coverage(known.consents, requester, declaration, today) if known.consents else _NO_COVERAGE
+        open_to = _open_to(requester, declaration, subject) if requester.narrowing else None
+        own = self_only and requester.identifier == (subject.scheme, subject.value)
+        key = (*asks, subject.kind, known.case_verified, coverage, open_to, own)
+        decision = _memo.get(key)
+        if decision is None:
+            frame = _Frame(selected, requester, rule_set, purpose, name, grant, today, alive)
+            decision = frame.decide(subject.kind, known.case_verified, coverage, open_to, own)
+            if len(_memo) >= _KEPT:
+                _memo.clear()
+            _memo[key] = decision
+        decisions[subject] = decision
+        permits += [Permit(subject, dataset, fields) for dataset, fields in decision.fetch]
+    return Decision(grant, decisions, tuple(permits))
+
+
+class _Frame:
+    """All of an inquiry that is the same for each of its subjects."""
+
+    def __init__(
+        self,
+        selected: Selected,
+        requester: Requester,
+        rule_set: RuleSet,
+        purpose: Purpose | None,
+        name: str,
+        grant: Grant | None,
+        today: datetime.date,
+        alive: bool,
+    ) -> None:
+        self.selected, self.requester, self.rule_set = selected, requester, rule_set
+        self.purpose, self.name, self.grant, self.today, self.alive = purpose, name, grant, today, alive
+
+    def decide(
+        self, kind: SubjectKind, case: bool, coverage: Coverage, open_to: frozenset[str] | None, own: bool
+    ) -> SubjectDecision:
+        published = self.rule_set.policies.catalogue.published
+        consented = dict(coverage)
+        blocked = self._blocked()
+        cells: dict[tuple[str, str], Cell] = {}
+        permitted: dict[str, frozenset[str]] = {}
+        fetch: list[tuple[str, tuple[str, ...]]] = []
+        for dataset, wanted in self.selected.kinds.get(kind, {}).items():
+            if dataset not in published:
+                permitted[dataset] = frozenset()
+                cells.update({(dataset, field): guards.unknown(dataset) for field in wanted.fields})
+                continue
+            leave = set()
+            for field in published[dataset].fields:
+                consent = dataset in consented and ((fields := consented[dataset]) is None or field in fields)
+                cell = blocked or self._cell(kind, dataset, field, case, consent, open_to, own)
+                cells[dataset, field] = cell
+                if cell.permitted:
+                    leave.add(field)
+            permitted[dataset] = frozenset(leave)
+            asked = _asked(wanted, leave)
+            if asked is not None:
+                fetch.append((dataset, asked))
+        return SubjectDecision(cells, permitted, tuple(fetch))
+
+    def _blocked(self) -> Cell | None:
+        """The denial of everything, whatever the dataset; `None` where each dataset is looked at."""
+        if self.purpose is None or self.grant is None:
+            return guards.no_grant(self.name)
+        return guards.inactive(self.grant, self.today) or (None if self.alive else guards.EXPIRED)
+
+    def _cell(
+        self,
+        kind: SubjectKind,
+        dataset: str,
+        field: str,
+        case: bool,
+        consent: bool,
+        open_to: frozenset[str] | None,
+        own: bool,
+    ) -> Cell:
+        """The table's answer, and where it permits, the token's narrowing."""
+        purpose, grant, requester = self.purpose, self.grant, self.requester
+        if purpose is None or grant is None:
+            return guards.no_grant(self.name)
+        if purpose.scope == "self":
+            scope = own and "self" in requester.scopes
+        else:
+            scope = guards.scope_covers(requester.scopes, dataset)
+        flags = guards.flags(
+            scope=scope,
+            consent=consent,
+            case=case,
+            official=requester.official is not None,
+            step_up=purpose.step_up is None or purpose.step_up == requester.acr,
+        )
+        cell = self.rule_set.cells(grant, kind, flags).get((dataset, field)) or guards.unknown(dataset)
+        if cell.permitted and open_to is not None and dataset not in open_to:
+            return guards.narrowed(dataset)
+        return cell
+
+
+def _asked(wanted: Wanted, leave: set[str]) -> tuple[str, ...] | None:
+    """What to fetch of a dataset: the permitted selected fields; `None` where there is nothing to fetch."""
+    asked = tuple(sorted(wanted.fields & leave))
+    return asked if asked or (wanted.bare and leave) else None
+
+
+def _coverage(
+    consents: Iterable[Consent], requester: Requester, declaration: Declaration, today: datetime.date
+) -> Coverage:
+    """What the consents cover that name this requester and purpose and hold today; a declared consent narrows to it."""
+    covered: dict[str, frozenset[str] | None] = {}
+    for consent in consents:
+        if (
+            consent.purpose != declaration.purpose
+            or consent.client != requester.client
+            or consent.issuer != requester.issuer
+            or consent.until < today
+            or (declaration.consent is not None and consent.id != declaration.consent)
+        ):
+            continue
+        for dataset, fields in consent.datasets.items():
+            before = covered.get(dataset, frozenset())
+            covered[dataset] = None if fields is None or before is None else before | fields
+    return frozenset(covered.items())
+
+
+def _open_to(requester: Requester, declaration: Declaration, subject: Subject) -> frozenset[str] | None:
+    """The datasets that a narrowed token leaves open for this purpose, case and subject; `None` for all of them."""
+    datasets: set[str] = set()
+    for narrowing in requester.narrowing:
+        if (
+            narrowing.purpose not in (None, declaration.purpose)
+            or narrowing.case not in (None, declaration.case)
+            or narrowing.identifier not in (None, (subject.scheme, subject.value))
+        ):
+            continue
+        if narrowing.datasets is None:
+            return None
+        datasets |= narrowing.datasets
+    return frozenset(datasets)

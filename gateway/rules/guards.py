@@ -1,0 +1,108 @@
+"""What is looked at again at every inquiry, beside the table: the grant's days, and what the token narrows.
+
+A guard only takes away. Each gives a `Cell` that says why, like the table's. Pure: the day comes in as an argument.
+"""
+
+from __future__ import annotations
+
+import datetime
+import zoneinfo
+from functools import lru_cache
+
+from gateway.rules.model import Cell, Flag, Grant, Reason, RequesterEntry
+
+_zone = lru_cache(8)(zoneinfo.ZoneInfo)
+
+
+def day(now: datetime.datetime, time_zone: str) -> datetime.date:
+    """The calendar day of a moment in the policies' time zone; raises `ValueError` for a moment without an offset."""
+    if now.tzinfo is None:
+        raise ValueError("`now` needs a time zone")
+    return now.astimezone(_zone(time_zone)).date()
+
+
+def grant_for(entry: RequesterEntry | None, purpose: str, today: datetime.date) -> Grant | None:
+    """The requester's grant for the purpose that holds today, else the one that ends last; `None` if there is none."""
+    last: Grant | None = None
+    for grant in entry.grants if entry is not None else ():
+        if grant.purpose == purpose:
+            if grant.valid_from <= today <= grant.valid_until and not grant.suspended:
+                return grant
+            if last is None or grant.valid_until > last.valid_until:
+                last = grant
+    return last
+
+
+def no_grant(purpose: str) -> Cell:
+    """Every field is denied to a requester without a grant for the purpose."""
+    return Cell(
+        False,
+        Reason.PURPOSE_NOT_PERMITTED,
+        articles=("28(1)",),
+        advice=f"You hold no grant for {purpose}. Ask under a purpose that you were granted, or agree on one first.",
+        needs=(f"a grant for {purpose}",),
+    )
+
+
+def inactive(grant: Grant, today: datetime.date) -> Cell | None:
+    """The denial of a grant that does not hold today, or `None`."""
+    if grant.suspended:
+        why, what = "is suspended", "lifted from its suspension"
+    elif today < grant.valid_from:
+        why, what = f"holds from {grant.valid_from} on", "that holds today"
+    elif today > grant.valid_until:
+        why, what = f"ended on {grant.valid_until}", "renewed"
+    else:
+        return None
+    return Cell(
+        False,
+        Reason.GRANT_INACTIVE,
+        articles=("28(1)",),
+        advice=f"Your grant {grant.id} {why}. Renew the agreement ({grant.agreed_by}) before asking again.",
+        needs=(f"the grant {grant.id} {what}",),
+    )
+
+
+def narrowed(dataset: str) -> Cell:
+    """The denial of a dataset that the token's `authorization_details` leave out."""
+    return Cell(
+        False,
+        Reason.TOKEN_NARROWED,
+        articles=("27",),
+        advice=f"The token's authorization_details leave out `{dataset}` for this purpose, case and subject: "
+        "get a token that covers it.",
+        needs=(f"a token whose authorization_details cover `{dataset}`, the purpose, the case and the subject",),
+    )
+
+
+def unknown(dataset: str) -> Cell:
+    """The denial of what the published catalogue does not have."""
+    return Cell(
+        False,
+        Reason.PURPOSE_NOT_PERMITTED,
+        articles=("20",),
+        advice=f"The published catalogue does not have this field of `{dataset}`. Leave it out.",
+        needs=(f"the field in the published catalogue, under `{dataset}`",),
+    )
+
+
+EXPIRED = Cell(
+    False,
+    Reason.TOKEN_NARROWED,
+    articles=("27",),
+    advice="The token expired while the inquiry was on its way: get a new one and ask again.",
+    needs=("a token that has not expired",),
+)
+"""The denial of everything where the token's time ran out after it was accepted."""
+
+
+def scope_covers(scopes: frozenset[str], dataset: str) -> bool:
+    """Whether a token's scopes cover a dataset, for every purpose but those of the subject alone."""
+    return "inquire" in scopes or f"inquire:{dataset}" in scopes
+
+
+def flags(
+    *, scope: bool, consent: bool, case: bool, official: bool, step_up: bool, break_glass: bool = False
+) -> Flag:
+    """The booleans of a decision's key as flags."""
+    return Flag(scope * 1 + consent * 2 + case * 4 + official * 8 + step_up * 16 + break_glass * 32)
