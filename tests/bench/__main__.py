@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.bench import journey, report
+from tests.bench import blocks, journey, report
 from tests.bench.processes import ROOT, BenchError, Cores
 from tests.bench.report import Row
 
@@ -32,7 +32,21 @@ def _journey(folder: Path, cores: Cores) -> list[Row]:
     return rows
 
 
-RUNS: dict[str, Callable[[Path, Cores], list[Row]]] = {"journey": _journey}
+def _block(title: str, measure: Callable[[Path, Cores], list[Row]]) -> Callable[[Path, Cores], list[Row]]:
+    def run(folder: Path, cores: Cores) -> list[Row]:
+        rows = measure(folder, cores)
+        print(f"\n## {title}\n")
+        print(report.others(rows, ["name", "connections", "cpu_us", "wall_us", "per_s"]))
+        return rows
+
+    return run
+
+
+RUNS: dict[str, Callable[[Path, Cores], list[Row]]] = {
+    "journey": _journey,
+    "tokens": _block("tokens: authenticate one, microseconds each", blocks.tokens),
+    "ledger": _block("ledger: durable appends, so many at once, microseconds an entry", blocks.ledger),
+}
 
 
 def main(arguments: list[str]) -> int:

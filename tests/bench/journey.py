@@ -222,7 +222,8 @@ def pair(scene: Scene) -> list[Row]:
             port = free_port()
             folder = scene.folder / f"pair{index}"
             config = world.write(folder, scene.departments, scene.issuer_url, port)
-            config.write_text(config.read_text().replace("sqlite:///ledger.db", "sqlite:///../pair.db"))
+            shared = config.read_text().replace("sqlite:///ledger.db", "sqlite:///../pair.db")
+            config.write_text(shared.replace("key_file: ledger.key", "key_file: ../pair0/ledger.key"))
             on = [scene.cores.all[-1 - index]] if spread else scene.cores.gateway
             gateway = gateways.dutybound(config, port, scene.cores, on)
             started.append(gateway)

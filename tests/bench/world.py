@@ -17,6 +17,7 @@ from joserfc import jwt
 from joserfc.jwk import KeySet, RSAKey
 
 from tests.bench import data
+from tests.bench.processes import ROOT
 
 PURPOSE = "BENCH_CHECK"
 AUDIENCE = "http://127.0.0.1/bench"
@@ -109,7 +110,7 @@ def _purposes() -> str:
   basis: {BASIS}
   dpv: dpv:LegalCompliance
   subjects: [organisation]
-  frequency: {{max: 1000000000, per: P1D}}
+  frequency: {{max: 1000000, per: P1D}}
   delete_after: P90D
   fields:
 {fields}
@@ -138,12 +139,13 @@ def _requesters() -> str:
 
 RULE = f"""@id("bench-check")
 @article("22(1)")
-@advice("Ask for the bench's own fields.")
-permit (
-  principal,
-  action == Action::"{PURPOSE}",
-  resource
-);
+@basis("Bench Act, article 1")
+@advice("{{purpose}} is open to departments, for public information.")
+permit (principal, action == Action::"{PURPOSE}", resource)
+when {{
+  principal.roles.contains(Role::"department") &&
+  resource.information == Information::"public"
+}};
 """
 
 
@@ -160,6 +162,9 @@ def write(folder: Path, urls: dict[str, str], issuer: str, port: int) -> Path:
     (policies / "calendar.yaml").write_text("time_zone: UTC\n")
     (policies / "purposes.yaml").write_text(_purposes())
     (policies / "requesters.yaml").write_text(_requesters())
+    for shipped in (ROOT / "policies" / "rules").glob("*.cedar"):
+        if "Action::" not in (text := shipped.read_text()):  # the project's own, for every purpose
+            (policies / "rules" / shipped.name).write_text(text)
     (policies / "rules" / "bench-check.cedar").write_text(RULE)
     sources = "departments:\n" + "".join(_source(name, urls[name]) for name in data.DEPARTMENTS)
     (folder / "sources.yaml").write_text(sources)
