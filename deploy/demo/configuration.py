@@ -1,0 +1,112 @@
+"""Where everything of a running demo is: ports, folders, and the gateway's files with these filled in."""
+
+from __future__ import annotations
+
+import datetime
+import json
+import secrets
+import zoneinfo
+from collections.abc import Mapping
+from pathlib import Path
+from string import Template
+from typing import NamedTuple
+
+from deploy.demo.clients import CLIENTS
+from deploy.demo.processes import ROOT, free_port
+from gateway.documents import read
+from gateway.errors import Problem
+
+USUAL: Mapping[str, int] = {
+    "gateway": 8080,
+    "issuer": 8081,
+    "market": 8082,
+    "tax": 8083,
+    "courts": 8084,
+    "environment": 8085,
+    "labour": 8086,
+    "registry_market": 8087,
+    "registry_courts": 8088,
+}
+"""The ports of a demo that finds them free."""
+
+DEPARTMENTS: Mapping[str, tuple[str, str]] = {
+    "market": ("rest", "http://127.0.0.1:{port}/api"),
+    "tax": ("sql", "postgresql://gateway@127.0.0.1:{port}/tax"),
+    "courts": ("graphql", "http://127.0.0.1:{port}/graphql"),
+    "environment": ("rest", "http://127.0.0.1:{port}/v2"),
+    "labour": ("sql", "postgresql://gateway@127.0.0.1:{port}/labour"),
+}
+"""Kind and address of each department's server."""
+
+
+class Place(NamedTuple):
+    """One demo's files and ports. `var` holds what outlives it."""
+
+    var: Path
+    ports: Mapping[str, int]
+
+    @property
+    def data(self) -> Path:
+        """The departments' stores, kept for the day."""
+        return self.var / "demo" / "data"
+
+    @property
+    def run(self) -> Path:
+        """This run's own files: configuration, store, key, logs."""
+        return self.var / "demo" / "run"
+
+    @property
+    def told(self) -> Path:
+        """What a running demo tells."""
+        return self.var / "demo.json"
+
+    @property
+    def public_key(self) -> Path:
+        """The verifier key of the ledger's shard."""
+        return self.var / "ledger.pub"
+
+    @property
+    def store(self) -> Path:
+        """The gateway's store."""
+        return self.run / "gateway.db"
+
+    @property
+    def config(self) -> Path:
+        """The gateway's configuration."""
+        return self.run / "gateway.yaml"
+
+    def url(self, server: str) -> str:
+        """The loopback address of one server."""
+        return f"http://127.0.0.1:{self.ports[server]}"
+
+
+def choose_ports(usual: Mapping[str, int] = USUAL) -> dict[str, int]:
+    """A port for every server: the usual one where it is free."""
+    ports: dict[str, int] = {}
+    for server, port in usual.items():
+        chosen = free_port(port)
+        while chosen in ports.values():
+            chosen = free_port()
+        ports[server] = chosen
+    return ports
+
+
+def today() -> datetime.date:
+    """The day in the time zone that the policies count days in."""
+    problems: list[Problem] = []
+    node = read(ROOT / "policies" / "calendar.yaml", problems)
+    zone = node.mapping(any_key=True)["time_zone"].text() if node is not None else "UTC"
+    return datetime.datetime.now(zoneinfo.ZoneInfo(zone)).date()
+
+
+def write(place: Place) -> dict[str, str]:
+    """Write `gateway.yaml`, `sources.yaml` and the clients' new secrets; gives the secrets by client id."""
+    values = {**{server: str(port) for server, port in place.ports.items()}, "policies": str(ROOT / "policies")}
+    for name in ("gateway.yaml", "sources.yaml"):
+        template = Template((Path(__file__).parent / name).read_text())
+        (place.run / name).write_text(template.substitute(values))
+    made = {client: secrets.token_urlsafe(18) for client in CLIENTS}
+    file = place.run / "clients.json"
+    file.touch(mode=0o600)
+    file.write_text(json.dumps(made))
+    return made
