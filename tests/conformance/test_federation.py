@@ -28,7 +28,7 @@ def test_composition_takes_the_subgraph(world: World, client: Client, sdl: str) 
 
 
 def test_apollo_gateway_reads_a_subject(world: World, client: Client, sdl: str) -> None:
-    """Through `_entities`, with the declaration in the `Inquiry` header: what it reads is what a direct inquiry reads."""
+    """Through `_entities`, with the declaration in the `Inquiry` header, as a direct inquiry reads it."""
     subject = world.subject("ordinary")
     case = world.case("market-regulator", subject)
     official = world.told["cases"][case]["official"]

@@ -1,0 +1,46 @@
+"""What the bench tells: the contract's file, and marks that follow the budget."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from tests.bench import report
+from tests.bench.report import Line
+
+
+def test_a_line_is_marked_by_the_budget() -> None:
+    assert Line("cpu", 0.10, "ms", 0.4, 0.17).mark() == "aim"
+    assert Line("cpu", 0.30, "ms", 0.4, 0.17).mark() == "ok"
+    assert Line("cpu", 0.41, "ms", 0.4, 0.17).mark() == "OVER"
+    assert Line("scaling", 1.96, "times", 1.8, 1.95, more=True).mark() == "aim"
+    assert Line("scaling", 1.85, "times", 1.8, 1.95, more=True).mark() == "ok"
+    assert Line("scaling", 1.2, "times", 1.8, 1.95, more=True).mark() == "OVER"
+
+
+def test_the_file_has_the_contract_s_shape(tmp_path: Path) -> None:
+    row = {
+        "bench": "journey",
+        "name": "dutybound",
+        "connections": 32,
+        "cpu_ms": 0.123456,
+        "requests_per_s": 1000.0,
+        "p50_ms": 1.0,
+        "p99_ms": 2.0,
+    }
+    report.write(tmp_path / "var" / "bench.json", "a machine", [row])
+    told = json.loads((tmp_path / "var" / "bench.json").read_text())
+    assert told == {"machine": "a machine", "rows": [{**row, "cpu_ms": 0.1235}]}
+
+
+def test_ratios_are_to_the_gateway_s_own_row_of_as_many_connections() -> None:
+    def row(name: str, connections: int, cpu_ms: float) -> report.Row:
+        return {"name": name, "connections": connections, "cpu_ms": cpu_ms, "requests_per_s": 1.0} | {
+            "p50_ms": 1.0,
+            "p99_ms": 1.0,
+        }
+
+    table = report.journey([row("dutybound", 32, 0.5), row("apollo-gateway", 32, 2.0), row("apollo-gateway", 1, 2.0)])
+    *_, apollo, alone = [[cell.strip() for cell in line.split("|")] for line in table.splitlines()]
+    assert apollo[7] == "4.0x"
+    assert alone[7] == ""
