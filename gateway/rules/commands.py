@@ -1,0 +1,144 @@
+"""`dutybound rules check | explain | matrix`: the rules as people read them, in the terminal."""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import sys
+from pathlib import Path
+from typing import Any
+
+from gateway.catalogue.model import Dataset
+from gateway.documents import suggest
+from gateway.errors import ConfigurationError
+from gateway.rules import explain, guards, load, matrix
+from gateway.rules.model import Flag, RequesterEntry
+from gateway.rules.purposes import KINDS
+from gateway.rules.ruleset import RuleSet
+from gateway.rules.vocabulary import FLAGS
+
+_GIVEN = "scope,case,official,step_up"
+
+
+class _Unknown(Exception):
+    """A name on the command line that the policies do not have."""
+
+
+def register(subparsers: Any) -> None:
+    """Add `rules` and its parts to the command; each sets `run`, which takes the arguments and returns an exit code."""
+    rules = subparsers.add_parser("rules", help="check, explain and list the rules")
+    parts = rules.add_subparsers(required=True, metavar="COMMAND")
+
+    check = _part(parts, "check", "read all policies and tell every problem, with file, line and fix")
+    check.set_defaults(run=_check)
+
+    explained = _part(parts, "explain", "why one field is permitted or denied, and what it would take")
+    explained.add_argument("requester", help="the client, such as `market-regulator`")
+    explained.add_argument("purpose", help="such as `TENDER_QUALIFICATION`")
+    explained.add_argument("subject", choices=KINDS, help="the kind of subject")
+    explained.add_argument("field", help="such as `tax-arrears.amount`")
+    explained.add_argument(
+        "--given",
+        default=_GIVEN,
+        metavar="LIST",
+        help=f"what to take as given, of {', '.join(FLAGS)}; `none` for nothing (default: {_GIVEN})",
+    )
+    explained.add_argument("--on", type=datetime.date.fromisoformat, metavar="DATE", help="the day (default: today)")
+    explained.set_defaults(run=_explain)
+
+    listed = _part(parts, "matrix", "what every grant permits, and what it takes")
+    listed.add_argument("--csv", action="store_true", help="one row for every grant, kind of subject and field")
+    listed.set_defaults(run=_matrix)
+
+
+def _part(parts: Any, name: str, text: str) -> argparse.ArgumentParser:
+    parser: argparse.ArgumentParser = parts.add_parser(name, help=text, description=text)
+    parser.add_argument("--policies", type=Path, default=Path("policies"), metavar="DIR", help="default: policies")
+    return parser
+
+
+def _load(arguments: argparse.Namespace) -> RuleSet | None:
+    try:
+        return load.load(arguments.policies)
+    except ConfigurationError as error:
+        print(error, file=sys.stderr)
+        count = len(error.problems)
+        print(f"{count} problem{'s' if count > 1 else ''}; nothing was loaded", file=sys.stderr)
+        return None
+
+
+def _check(arguments: argparse.Namespace) -> int:
+    rule_set = _load(arguments)
+    if rule_set is None:
+        return 1
+    policies = rule_set.policies
+    grants = sum(len(entry.grants) for entry in policies.requesters.values())
+    print(
+        f"{len(rule_set.rules)} rules, {len(policies.purposes)} purposes, {len(policies.requesters)} requesters with "
+        f"{grants} grants, {len(policies.catalogue.published)} published datasets: no problem"
+    )
+    print(f"rule set {rule_set.digest}")
+    return 0
+
+
+def _explain(arguments: argparse.Namespace) -> int:
+    rule_set = _load(arguments)
+    if rule_set is None:
+        return 1
+    policies = rule_set.policies
+    try:
+        requester = _requester(rule_set, arguments.requester)
+        dataset, field = _field(rule_set, arguments.field)
+        flags = _flags(arguments.given)
+        if arguments.purpose not in policies.purposes:
+            raise _Unknown(f"unknown purpose `{arguments.purpose}`{suggest(arguments.purpose, policies.purposes)}")
+    except _Unknown as error:
+        print(error, file=sys.stderr)
+        return 2
+    today = arguments.on or guards.day(datetime.datetime.now(datetime.UTC), policies.time_zone)
+    purpose = policies.purposes[arguments.purpose]
+    explanation = explain.explain(rule_set, requester, purpose, arguments.subject, dataset, field, flags, today)
+    for line in explain.lines(explanation):
+        print(line)
+    return 0
+
+
+def _matrix(arguments: argparse.Namespace) -> int:
+    rule_set = _load(arguments)
+    if rule_set is None:
+        return 1
+    if arguments.csv:
+        sys.stdout.write(matrix.as_csv(rule_set))
+    else:
+        for line in matrix.table(rule_set):
+            print(line)
+    return 0
+
+
+def _requester(rule_set: RuleSet, name: str) -> RequesterEntry:
+    entries = rule_set.policies.requesters.values()
+    for entry in entries:
+        if name in (entry.client, f"{entry.issuer}/{entry.client}"):
+            return entry
+    raise _Unknown(f"unknown requester `{name}`{suggest(name, [entry.client for entry in entries])}")
+
+
+def _field(rule_set: RuleSet, text: str) -> tuple[Dataset, str]:
+    name, _, field = text.partition(".")
+    datasets = rule_set.policies.catalogue.datasets
+    for dataset in datasets.values():
+        if name in (dataset.id, dataset.graphql_name):
+            if field in dataset.fields:
+                return dataset, field
+            raise _Unknown(f"unknown field `{field}` of `{dataset.id}`{suggest(field, dataset.fields)}")
+    raise _Unknown(f"unknown dataset `{name}`{suggest(name, datasets)}; write `<dataset>.<field>`")
+
+
+def _flags(text: str) -> Flag:
+    flags = Flag(0)
+    for name in text.split(",") if text != "none" else ():
+        known = FLAGS.get(name.strip().replace("-", "_"))
+        if known is None:
+            raise _Unknown(f"unknown `{name}`{suggest(name, FLAGS)}; one of {', '.join(FLAGS)}")
+        flags |= known
+    return flags
