@@ -1,8 +1,9 @@
 """Appending: `append` returns once its entry is durable, and not otherwise.
 
-Group commit: while one transaction is being committed, whatever arrives waits and goes into the next one together. A
-thread of its own does it all (salts, seals, hashes, signature, transaction), so a slow disk stalls no other request; see
-`gateway/adr/0001-group-commit.md`. The queue is bounded: when it is full, `append` refuses at once.
+Group commit: whatever arrives in one turn of the event loop, or while a transaction is under way, goes into the next
+one together. On a fast disk that nobody else is writing to, the loop commits itself, which costs less than waking a
+thread; otherwise a thread waits for the disk, and no other request stalls. `gateway/adr/0001-group-commit.md` has the
+measurements. The queue is bounded: when it is full, `append` refuses at once.
 
 Invariants: no receipt before its commit; an error or an unknown outcome refuses the whole group, and the head is read
 again before the next; once the shard is lost, every append refuses. A cancelled append may leave its entry behind: an
@@ -12,17 +13,18 @@ entry without an answer is allowed, an answer without an entry is not.
 from __future__ import annotations
 
 import asyncio
+import collections
 import datetime
 import os
-import queue
-import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from gateway.errors import LedgerUnavailable, VerificationFailed
 from gateway.ledger import read
-from gateway.ledger.shard import Pending, Receipt, Shard, hold
+from gateway.ledger.shard import Batch, Busy, Pending, Receipt, Shard, hold
 from gateway.storage.store import Store
 from gateway.storage.tables import SHARD_BITS, micros, moment
 
@@ -30,6 +32,7 @@ __all__ = ["Ledger", "Own", "Receipt"]
 
 MAX_GROUP = 256
 MAX_SHARDS = 64
+INLINE_LIMIT = 0.002
 
 _Waiting = tuple[Pending, "asyncio.Future[Receipt]"]
 
@@ -46,21 +49,29 @@ class Ledger:
     """A process's ledger: one shard of the store's.
 
     `origin` is the ledger's (`gateway.example/ledger`); a shard's is `<origin>/<shard>`. `shard` names one; otherwise
-    the first of `1`, `2`, ... that no running process holds. `waiting` is how many appends may wait.
+    the first of `1`, `2`, ... that no running process holds. `waiting` is how many appends may wait. `inline_limit` is
+    the time of a commit, in seconds, above which a thread commits.
     """
 
     def __init__(
-        self, store: Store, private: Ed25519PrivateKey, origin: str, *, shard: str | None = None, waiting: int = 4096
+        self,
+        store: Store,
+        private: Ed25519PrivateKey,
+        origin: str,
+        *,
+        shard: str | None = None,
+        waiting: int = 4096,
+        inline_limit: float = INLINE_LIMIT,
     ) -> None:
         self.store = store
         self.origin = origin
-        self._private, self._wanted, self._limit = private, shard, waiting
+        self._private, self._wanted, self._limit, self._inline_limit = private, shard, waiting, inline_limit
         self._shard: Shard | None = None
         self._lock: int | None = None
-        self._queue: queue.SimpleQueue[_Waiting | None] = queue.SimpleQueue()
-        self._waiting = 0
-        self._open = self._faulted = False
-        self._thread: threading.Thread | None = None
+        self._queue: collections.deque[_Waiting] = collections.deque()
+        self._pace = 0.0
+        self._open = self._faulted = self._busy = False
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="ledger")
 
     @property
     def shard(self) -> str:
@@ -80,10 +91,10 @@ class Ledger:
     async def start(self) -> None:
         """Take a shard; raises `LedgerUnavailable` where none can be had."""
         self._loop = asyncio.get_running_loop()
-        self._shard = await asyncio.to_thread(self._take)
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self._shard = await self._loop.run_in_executor(self._thread, self._take)
         self._open = True
-        self._thread = threading.Thread(target=self._run, args=(self._shard,), name="ledger", daemon=True)
-        self._thread.start()
 
     def _take(self) -> Shard:
         for name in [self._wanted] if self._wanted else map(str, range(1, MAX_SHARDS + 1)):
@@ -96,6 +107,7 @@ class Ledger:
                     return Shard(self.store, self._private, self.origin, name)
                 except BaseException:
                     os.close(self._lock)
+                    self._lock = None
                     raise
         raise LedgerUnavailable(
             f"shard `{self._wanted}` is held by another process" if self._wanted else "every shard is held by a process"
@@ -111,67 +123,92 @@ class Ledger:
         """
         if not self._open:
             raise LedgerUnavailable("the ledger is not open")
-        if self._waiting >= self._limit:
+        if len(self._queue) >= self._limit:
             raise LedgerUnavailable("too many entries wait for the ledger")
-        self._waiting += 1
-        future = self._loop.create_future()
-        self._queue.put((Pending(told, oversight, micros(at), by), future))
+        future: asyncio.Future[Receipt] = self._loop.create_future()
+        self._queue.append((Pending(told, oversight, micros(at), by), future))
+        if not self._busy:
+            self._busy = True
+            self._idle.clear()
+            self._loop.call_soon(self._turn)
         return await future
 
     async def close(self) -> None:
         """Commit what waits, then let the shard go. Appends from now on are refused."""
         self._open = False
-        if self._thread is not None:
-            self._queue.put(None)
-            await asyncio.to_thread(self._thread.join)
-            self._thread = None
         if self._shard is not None:
+            await self._idle.wait()
             self._shard.close()
+        self._thread.shutdown()
         if self._lock is not None:
             os.close(self._lock)
             self._lock = None
 
-    def _run(self, shard: Shard) -> None:
-        """The thread: groups, in order, until the end is in the queue."""
-        take, end = self._queue, False
-        while not end:
-            group: list[_Waiting] = []
-            item = take.get()
-            while item is not None:
-                group.append(item)
-                if len(group) == MAX_GROUP:
-                    break
-                try:
-                    item = take.get_nowait()
-                except queue.Empty:
-                    break
-            end = item is None
-            if group:
-                self._commit(shard, group)
-
-    def _commit(self, shard: Shard, group: list[_Waiting]) -> None:
-        outcome: list[Receipt] | LedgerUnavailable
+    def _turn(self) -> None:
+        """Commit one group. `_busy` is set from before the first waits until nobody does: one turn at a time."""
+        assert self._shard is not None, "`start` came first"
+        waiting = self._queue
+        if not waiting:
+            self._busy = False
+            self._idle.set()
+            return None
+        group = [waiting.popleft() for _ in range(min(len(waiting), MAX_GROUP))]
         try:
-            shard.recover()
-            outcome = shard.write(shard.prepare([pending for pending, _ in group]))
-        except LedgerUnavailable as error:
-            outcome = error
-        except Exception as error:  # whatever it was, nobody may be left waiting
-            outcome = LedgerUnavailable(f"the ledger failed ({type(error).__name__})")
-        self._loop.call_soon_threadsafe(self._resolve, group, outcome)
+            if not self._shard.sound:
+                return self._hand_over(group, None)
+            batch = self._shard.prepare([pending for pending, _ in group])
+            if self._pace > self._inline_limit:
+                return self._hand_over(group, batch)
+            try:
+                receipts = self._write(batch, patient=False)
+            except Busy:
+                return self._hand_over(group, batch)
+        except Exception as error:
+            return self._refuse(group, error)
+        return self._answer(group, receipts)
 
-    def _resolve(self, group: list[_Waiting], outcome: list[Receipt] | LedgerUnavailable) -> None:
-        self._waiting -= len(group)
-        if isinstance(outcome, LedgerUnavailable):
-            self._faulted = True
-            for _, future in group:
-                if not future.done():
-                    future.set_exception(LedgerUnavailable(str(outcome)))
-            return
+    def _write(self, batch: Batch, *, patient: bool) -> list[Receipt]:
+        assert self._shard is not None, "`start` came first"
+        begun = time.perf_counter()
+        receipts = self._shard.write(batch, patient=patient)
+        self._pace += (time.perf_counter() - begun - self._pace) / 8
+        return receipts
+
+    def _hand_over(self, group: list[_Waiting], batch: Batch | None) -> None:
+        """Let the thread write the batch; without one, it first finds out what the store holds, then prepares it."""
+
+        def work() -> list[Receipt]:
+            shard = self._shard
+            assert shard is not None, "`start` came first"
+            if batch is not None:
+                return self._write(batch, patient=True)
+            shard.recover()
+            return self._write(shard.prepare([pending for pending, _ in group]), patient=True)
+
+        def done(outcome: asyncio.Future[list[Receipt]]) -> None:
+            error = outcome.exception()
+            if error is not None:
+                self._refuse(group, error)
+            else:
+                self._answer(group, outcome.result())
+
+        self._loop.run_in_executor(self._thread, work).add_done_callback(done)
+
+    def _answer(self, group: list[_Waiting], receipts: list[Receipt]) -> None:
         self._faulted = False
-        for (_, future), receipt in zip(group, outcome, strict=True):
+        for (_, future), receipt in zip(group, receipts, strict=True):
             if not future.done():
                 future.set_result(receipt)
+        self._loop.call_soon(self._turn)
+
+    def _refuse(self, group: list[_Waiting], error: BaseException) -> None:
+        """Whatever went wrong, nobody may be left waiting, and nobody gets a receipt."""
+        self._faulted = True
+        reason = str(error) if isinstance(error, LedgerUnavailable) else f"the ledger failed ({type(error).__name__})"
+        for _, future in group:
+            if not future.done():
+                future.set_exception(LedgerUnavailable(reason))
+        self._loop.call_soon(self._turn)
 
     async def own(self, issuer: str, client: str, after: str | None = None, first: int = 20) -> list[Own]:
         """A requester's own entries in every shard of the store, oldest first, after a cursor of an earlier call.

@@ -4,7 +4,8 @@ A leaf is hashed as SHA-256(0x00 || leaf), a node as SHA-256(0x01 || left || rig
 
 A `Tree` is a value: `grow` gives a new one and leaves the old as it was, so a commit that fails needs no undoing. It
 holds the peaks only (one hash a level at most); everything else comes from whoever stored the leaves, through a
-`Node` function that gives the hash of the complete subtree over leaves `position << level` to `(position + 1) << level`.
+`Node` function that gives the hash of the complete subtree over leaves `position << level` to
+`(position + 1) << level`.
 """
 
 from __future__ import annotations
@@ -31,28 +32,27 @@ def node_hash(left: bytes, right: bytes) -> bytes:
     return _sha256(b"\x01" + left + right).digest()
 
 
-class Tree(NamedTuple):
-    """A tree by its size and its peaks: `peaks[level]` is the complete subtree of that bit of `size`, or None."""
+class Tree:
+    """A tree by its size and its peaks: `peaks[level]` is the complete subtree of that bit of `size`, or None.
 
-    size: int = 0
-    peaks: tuple[bytes | None, ...] = ()
+    `partials[level]` is the hash over the leaves right of the last complete subtree of that level, where `size` has a
+    lower bit set, and the empty root elsewhere; the last is the root.
+    """
+
+    __slots__ = ("partials", "peaks", "size")
+
+    def __init__(self, size: int = 0, peaks: Sequence[bytes | None] = ()) -> None:
+        self.size, self.peaks = size, tuple(peaks)
+        self.partials = [EMPTY_ROOT]
+        rest: bytes | None = None
+        for peak in peaks:
+            if peak is not None:
+                rest = peak if rest is None else node_hash(peak, rest)
+            self.partials.append(rest or EMPTY_ROOT)
 
     @property
     def root(self) -> bytes:
-        return self.partials()[-1]
-
-    def partials(self) -> list[bytes]:
-        """By level, the hash over the leaves right of the last complete subtree of that level; last, the root.
-
-        Entry `level` is meaningful where `size` has a lower bit set, and is the empty root elsewhere.
-        """
-        found = [EMPTY_ROOT]
-        rest: bytes | None = None
-        for peak in self.peaks:
-            if peak is not None:
-                rest = peak if rest is None else node_hash(peak, rest)
-            found.append(rest or EMPTY_ROOT)
-        return found
+        return self.partials[-1]
 
     def grow(self, leaf_hashes: Sequence[bytes]) -> Growth:
         """This tree with more leaves, and every node that became complete on the way."""
@@ -72,7 +72,7 @@ class Tree(NamedTuple):
             row = [sha(b"\x01" + left + right).digest() for left, right in zip(row[::2], row[1::2], strict=False)]
             start >>= 1
             level += 1
-        return Growth(self, Tree(self.size + len(leaf_hashes), tuple(peaks)), rows)
+        return Growth(self, Tree(self.size + len(leaf_hashes), peaks), rows)
 
 
 class Growth(NamedTuple):
@@ -96,7 +96,7 @@ class Growth(NamedTuple):
         path, so a group costs about two calls a leaf whatever the tree's size.
         """
         old, size = self.before.size, self.tree.size
-        partials, peaks = self.tree.partials(), self.tree.peaks
+        partials, peaks = self.tree.partials, self.tree.peaks
         top = max(size - 1, 0).bit_length()
         above_start, above = old >> top, [empty]
         for level in range(top - 1, -1, -1):

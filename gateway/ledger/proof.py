@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+
+import msgspec
 
 from gateway.ledger.merkle import HASH_SIZE
 from gateway.ledger.note import b64, number, unb64
@@ -12,7 +13,7 @@ HEADER = "c2sp.org/tlog-proof@v1"
 MAX_PATH = 64
 
 
-class Proof(NamedTuple):
+class Proof(msgspec.Struct, frozen=True):
     """A tlog-proof as read: nothing in it is trusted yet. `checkpoint` is the signed note, verbatim."""
 
     extra: bytes

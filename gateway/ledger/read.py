@@ -11,56 +11,19 @@ import sqlite3
 from collections.abc import Iterator
 from typing import NamedTuple
 
+import msgspec
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from sqlalchemy import bindparam, select
 
 from gateway.errors import VerificationFailed
 from gateway.ledger import proof
+from gateway.ledger import statements as sql
 from gateway.ledger.leaf import Opening, oversight_digest
 from gateway.ledger.merkle import inclusion_proof, leaf_hash, node_hash
 from gateway.ledger.seal import OVERSIGHT, TOLD, Part, unseal
-from gateway.storage.store import compiled
-from gateway.storage.tables import SHARD_BITS, entry, entry_requester, moment, period_key, requester, shard, subtree
+from gateway.storage.tables import SHARD_BITS, moment
 
 TILE_BITS = 8
 TILE_WIDTH = 1 << TILE_BITS
-
-_SHARDS = compiled(select(shard).order_by(shard.c.id))[0]
-_LEAVES = compiled(
-    select(entry.c.id, entry.c.leaf)
-    .where(entry.c.id >= bindparam("first"), entry.c.id < bindparam("last"))
-    .order_by(entry.c.id)
-)[0]
-_SUBTREES = compiled(
-    select(subtree.c.position, subtree.c.hash)
-    .where(
-        subtree.c.shard == bindparam("shard"),
-        subtree.c.level == bindparam("level"),
-        subtree.c.position >= bindparam("first"),
-        subtree.c.position < bindparam("last"),
-    )
-    .order_by(subtree.c.position)
-)[0]
-_ENTRIES = compiled(
-    select(entry, period_key.c.secret)
-    .outerjoin(period_key, period_key.c.id == entry.c.period)
-    .where(entry.c.id >= bindparam("first"), entry.c.id < bindparam("last"))
-    .order_by(entry.c.id)
-    .limit(bindparam("count"))
-)[0]
-_OWN = compiled(
-    select(entry_requester.c.at, entry_requester.c.entry)
-    .join(requester, requester.c.id == entry_requester.c.requester)
-    .where(
-        requester.c.issuer == bindparam("issuer"),
-        requester.c.client == bindparam("client"),
-        (entry_requester.c.at > bindparam("at"))
-        | ((entry_requester.c.at == bindparam("at2")) & (entry_requester.c.entry > bindparam("entry"))),
-    )
-    .order_by(entry_requester.c.at, entry_requester.c.entry)
-    .limit(bindparam("count"))
-)[0]
-_AT = compiled(select(entry.c.at).where(entry.c.id == bindparam("entry")))[0]
 
 
 class Head(NamedTuple):
@@ -77,7 +40,7 @@ class Head(NamedTuple):
     checkpoint: str
 
 
-class StoredEntry(NamedTuple):
+class StoredEntry(msgspec.Struct, frozen=True):
     """An entry with its payload opened; a part whose key was destroyed is None. `at` is the shard's floor after it."""
 
     shard: int
@@ -90,7 +53,7 @@ class StoredEntry(NamedTuple):
 
 def heads(connection: sqlite3.Connection) -> list[Head]:
     """Every shard of the store, in the order they were made."""
-    return [Head(*row) for row in connection.execute(_SHARDS)]
+    return [Head(*row) for row in connection.execute(sql.SHARDS)]
 
 
 class StoredTree:
@@ -103,7 +66,7 @@ class StoredTree:
     def leaves(self, first: int, last: int) -> list[bytes]:
         """The 32-byte leaves (not their hashes) from `first` up to `last`."""
         base = self._shard << SHARD_BITS
-        rows = self._connection.execute(_LEAVES, (base + first, base + last)).fetchall()
+        rows = self._connection.execute(sql.LEAVES, (base + first, base + last)).fetchall()
         for index, (found, _) in enumerate(rows, first):
             if found != base + index:
                 raise VerificationFailed(f"entry {index} is missing")
@@ -120,7 +83,7 @@ class StoredTree:
             if level == 0:
                 found = [leaf_hash(leaf) for leaf in self.leaves(first, last)]
             else:
-                rows = self._connection.execute(_SUBTREES, (self._shard, level, first, last)).fetchall()
+                rows = self._connection.execute(sql.SUBTREES, (self._shard, level, first, last)).fetchall()
                 found = [hash_ for _, hash_ in rows]
                 if [position for position, _ in rows] != list(range(first, last)):
                     raise VerificationFailed(f"a hash of tile {level}/{number} is missing")
@@ -150,9 +113,9 @@ class StoredTree:
 def read_entries(connection: sqlite3.Connection, shard: int, first: int, count: int) -> Iterator[StoredEntry]:
     """A shard's entries from index `first` on, opened. Raises `VerificationFailed` where a payload does not open."""
     base = shard << SHARD_BITS
-    last = base + (1 << SHARD_BITS)
     ciphers: dict[int, AESGCM] = {}
-    for id_, at, leaf, period, told, oversight, secret in connection.execute(_ENTRIES, (base + first, last, count)):
+    rows = connection.execute(sql.ENTRIES, (base + first, base + first + count))
+    for id_, at, leaf, period, told, oversight, secret in rows:
         index = id_ - base
         told_part = oversight_part = None
         if secret is not None:
@@ -170,7 +133,7 @@ def own_entries(
 ) -> list[tuple[int, int]]:
     """One requester's entries after a place `(at in microseconds, entry id)`, as such places, oldest first."""
     at, id_ = after
-    return connection.execute(_OWN, (issuer, client, at, at, id_, count)).fetchall()
+    return connection.execute(sql.OWN, (issuer, client, at, at, id_, count, 0)).fetchall()
 
 
 def first_since(connection: sqlite3.Connection, head: Head, at: int) -> int:
@@ -178,7 +141,7 @@ def first_since(connection: sqlite3.Connection, head: Head, at: int) -> int:
     low, high = 0, head.size
     while low < high:
         middle = (low + high) // 2
-        row = connection.execute(_AT, ((head.id << SHARD_BITS) + middle,)).fetchone()
+        row = connection.execute(sql.AT, ((head.id << SHARD_BITS) + middle,)).fetchone()
         if row is None:
             raise VerificationFailed(f"entry {middle} is missing")
         low, high = (middle + 1, high) if row[0] < at else (low, middle)

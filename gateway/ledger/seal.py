@@ -1,9 +1,12 @@
 """Payloads beside the leaf, encrypted by a key that can be destroyed.
 
-A sealed part is `nonce (12 bytes) || AES-256-GCM(period key, nonce, salt (32) || part, associated data)`; the associated
-data is `told` or `over` in ASCII and the entry's id (8 bytes, big-endian), so a sealed part moved to another entry or
-column does not open. Nonces are random. A key seals one shard's entries of one day: at 5,000 entries a second that is
-under 2^30 messages, well below where random 96-bit nonces might meet (NIST SP 800-38D: 2^32).
+A sealed part is
+
+    nonce (12 bytes) || AES-256-GCM( period key, nonce, salt (32 bytes) || part, associated data )
+
+with the associated data `told` or `over` in ASCII and the entry's id (8 bytes, big-endian), so that a sealed part moved
+to another entry or column does not open. Nonces are random. A key seals one shard's entries of one day: at 5,000
+entries a second that is under 2^30 messages, well below where random 96-bit nonces might meet (2^32, NIST SP 800-38D).
 """
 
 from __future__ import annotations

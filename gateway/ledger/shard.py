@@ -7,34 +7,40 @@ an unknown outcome: nothing of that group is given out, and the head is read aga
 one thread at a time.
 
 A process holds its shard by a lock on a file beside the store, which the system frees when the process ends, however
-it ends; the next to take the shard raises its epoch, so a process that wrongly believes it still holds it loses the swap.
+it ends; the next to take the shard raises its epoch, so a process that wrongly believes to hold it loses the swap.
 """
 
 from __future__ import annotations
 
 import fcntl
+import functools
 import os
 import sqlite3
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from sqlalchemy import bindparam, insert, select, update
-from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
 from gateway.errors import LedgerUnavailable, VerificationFailed
 from gateway.ledger import leaf, proof
+from gateway.ledger import statements as sql
 from gateway.ledger.merkle import EMPTY_ROOT, Growth, Tree, leaf_hash
 from gateway.ledger.note import Signer
 from gateway.ledger.read import TILE_BITS, Head, StoredTree, heads
 from gateway.ledger.seal import KEY_SIZE, NONCE_SIZE, OVERSIGHT, TOLD, seal
-from gateway.storage.store import Store, compiled
-from gateway.storage.tables import SHARD_BITS, entry, entry_requester, period_key, requester, shard, subtree
+from gateway.storage.store import Store
+from gateway.storage.tables import SHARD_BITS, moment
 
 _DAY = 86_400_000_000
+_CHUNKS = (64, 16, 4, 1)
 _RANDOM = 2 * (leaf.SALT_SIZE + NONCE_SIZE)
+
+
+class Busy(Exception):
+    """Another process is writing to the store; nothing was attempted, the batch can be written with patience."""
 
 
 class Pending(NamedTuple):
@@ -46,7 +52,7 @@ class Pending(NamedTuple):
     by: tuple[str, str]
 
 
-class Receipt(NamedTuple):
+class Receipt(msgspec.Struct, frozen=True):
     """The proof of one entry: `text` is a C2SP tlog-proof whose `extra` opens what the requester was told."""
 
     shard: str
@@ -65,45 +71,6 @@ class Batch(NamedTuple):
     receipts: list[Receipt]
 
 
-_INSERT_ENTRY = compiled(insert(entry))[0]
-_INSERT_SUBTREE = compiled(insert(subtree))[0]
-_INSERT_REQUESTER_ENTRY = compiled(insert(entry_requester))[0]
-_SWAP, _SWAP_NAMES = compiled(
-    update(shard)
-    .where(
-        shard.c.id == bindparam("b_id"),
-        shard.c.epoch == bindparam("b_epoch"),
-        shard.c.size == bindparam("b_size"),
-        shard.c.root == bindparam("b_root"),
-    )
-    .values(
-        size=bindparam("n_size"), root=bindparam("n_root"), floor=bindparam("n_floor"), checkpoint=bindparam("n_note")
-    )
-)
-_CLAIM, _CLAIM_NAMES = compiled(
-    update(shard)
-    .where(shard.c.id == bindparam("b_id"), shard.c.epoch == bindparam("b_epoch"))
-    .values(epoch=bindparam("n_epoch"), verifier=bindparam("n_verifier"), checkpoint=bindparam("n_note"))
-)
-_INSERT_SHARD = compiled(sqlite_insert(shard).on_conflict_do_nothing())[0]
-_NEW_REQUESTER = compiled(
-    sqlite_insert(requester).values(issuer=bindparam("issuer"), client=bindparam("client")).on_conflict_do_nothing()
-)[0]
-_REQUESTER = compiled(
-    select(requester.c.id).where(requester.c.issuer == bindparam("issuer"), requester.c.client == bindparam("client"))
-)[0]
-_NEW_KEY = compiled(
-    sqlite_insert(period_key)
-    .values(shard=bindparam("shard"), period=bindparam("period"), secret=bindparam("secret"))
-    .on_conflict_do_nothing()
-)[0]
-_KEY = compiled(
-    select(period_key.c.id, period_key.c.secret).where(
-        period_key.c.shard == bindparam("shard"), period_key.c.period == bindparam("period")
-    )
-)[0]
-
-
 def hold(store: Path, name: str) -> int | None:
     """Lock a shard's name for this process; the lock's file descriptor, or None where another process holds it."""
     descriptor = os.open(f"{store}.shard-{name}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -113,6 +80,22 @@ def hold(store: Path, name: str) -> int | None:
         os.close(descriptor)
         return None
     return descriptor
+
+
+def _insert(connection: sqlite3.Connection, statement: str, rows: Sequence[tuple[object, ...]]) -> None:
+    """Insert rows, many a statement: each statement gives the interpreter lock up once, however many rows it has."""
+    at = 0
+    while at < len(rows):
+        count = next(size for size in _CHUNKS if size <= len(rows) - at)
+        values = [value for row in rows[at : at + count] for value in row]
+        connection.execute(_many(statement, count), values)
+        at += count
+
+
+@functools.lru_cache(maxsize=2 * len(_CHUNKS))
+def _many(statement: str, count: int) -> str:
+    head, marks = statement.split(" VALUES ")
+    return f"{head} VALUES {', '.join([marks] * count)}"
 
 
 class Shard:
@@ -126,18 +109,16 @@ class Shard:
         self._ciphers: dict[int, tuple[int, AESGCM]] = {}
         self._requesters: dict[tuple[str, str], int] = {}
         self._attempt: Head | None = None
-        self._connection = store.connect()
+        self._store = store
         try:
+            self._connection, self._hasty = store.connect(), store.connect(wait_ms=0)
             self._claim()
         except sqlite3.Error as error:
-            self._connection.close()
             raise LedgerUnavailable(f"the store does not take shard `{name}` ({error})") from error
-        except BaseException:
-            self._connection.close()
-            raise
 
     def close(self) -> None:
         self._connection.close()
+        self._hasty.close()
 
     def _claim(self) -> None:
         verifier = str(self._signer.verifier)
@@ -150,7 +131,7 @@ class Shard:
             if head is None:
                 id_ = 1 + max((head.id for head in found.values()), default=0)
                 head = Head(id_, self.name, origin, verifier, 0, 0, EMPTY_ROOT, 0, empty)
-                self._connection.execute(_INSERT_SHARD, head)
+                self._connection.execute(sql.INSERT_SHARD, head)
             if head.origin != origin:
                 raise LedgerUnavailable(
                     f"shard `{self.name}` in the store belongs to `{head.origin}`, not to `{origin}`;"
@@ -158,17 +139,10 @@ class Shard:
                 )
             tree = self._tree(head)
             head = head._replace(epoch=head.epoch + 1, checkpoint=self._signer.checkpoint(tree.size, tree.root))
-            values = {
-                "b_id": head.id,
-                "b_epoch": head.epoch - 1,
-                "n_epoch": head.epoch,
-                "n_verifier": verifier,
-                "n_note": head.checkpoint,
-            }
-            self._connection.execute(_CLAIM, [values[name] for name in _CLAIM_NAMES])
+            self._connection.execute(sql.CLAIM, (verifier, head.epoch, head.checkpoint, head.id, head.epoch - 1))
             self._connection.execute("COMMIT")
         except BaseException:
-            self._rollback()
+            self.close()
             raise
         self._id = head.id
         self._head, self._now = head, tree
@@ -186,10 +160,6 @@ class Shard:
             f"shard `{self.name}` in the store is damaged: {reason}; run `dutybound ledger verify` before anything else"
         )
 
-    def _rollback(self) -> None:
-        if self._connection.in_transaction:
-            self._connection.execute("ROLLBACK")
-
     @property
     def size(self) -> int:
         return self._now.size
@@ -197,6 +167,11 @@ class Shard:
     @property
     def floor(self) -> int:
         return self._head.floor
+
+    @property
+    def sound(self) -> bool:
+        """Whether the next group can be prepared without `recover` first."""
+        return self._attempt is None and self.lost is None
 
     def recover(self) -> None:
         """After a commit whose outcome is unknown: read the head again, and go on from what is there.
@@ -208,7 +183,8 @@ class Shard:
         if self._attempt is None:
             return
         try:
-            self._rollback()
+            self.close()
+            self._connection, self._hasty = self._store.connect(), self._store.connect(wait_ms=0)
             head = next((head for head in heads(self._connection) if head.id == self._id), None)
         except sqlite3.Error as error:
             raise LedgerUnavailable(f"the store is out of reach ({error})") from error
@@ -257,47 +233,56 @@ class Shard:
         ]
         return Batch(growth, floor, checkpoint, entries, requesters, receipts)
 
-    def write(self, batch: Batch) -> list[Receipt]:
-        """Commit a prepared group, and only then give its receipts out. Raises `LedgerUnavailable`; see `recover`."""
-        before, tree, execute = self._head, batch.growth.tree, self._connection.execute
+    def write(self, batch: Batch, *, patient: bool) -> list[Receipt]:
+        """Commit a prepared group, and only then give its receipts out.
+
+        `patient` waits for another process that is writing, else that raises `Busy`. Raises `LedgerUnavailable` for
+        anything else; then `recover` before the next group.
+        """
+        connection = self._connection if patient else self._hasty
+        before, tree, execute = self._head, batch.growth.tree, connection.execute
         head = before._replace(size=tree.size, root=tree.root, floor=batch.floor, checkpoint=batch.checkpoint)
-        self._attempt = head
         try:
             execute("BEGIN IMMEDIATE")
-            self._connection.executemany(_INSERT_ENTRY, batch.entries)
-            self._connection.executemany(_INSERT_REQUESTER_ENTRY, batch.requesters)
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY and not patient:
+                raise Busy from error
+            raise LedgerUnavailable(f"the store takes no entries ({error})") from error
+        self._attempt = head
+        try:
+            _insert(connection, sql.INSERT_ENTRY, batch.entries)
+            _insert(connection, sql.INSERT_REQUESTER_ENTRY, batch.requesters)
             for level in range(TILE_BITS, len(batch.growth.rows), TILE_BITS):
                 rows = [(self._id, level // TILE_BITS, at, node) for at, node in batch.growth.complete(level)]
-                self._connection.executemany(_INSERT_SUBTREE, rows)
-            values = {
-                "b_id": before.id,
-                "b_epoch": before.epoch,
-                "b_size": before.size,
-                "b_root": before.root,
-                "n_size": tree.size,
-                "n_root": tree.root,
-                "n_floor": batch.floor,
-                "n_note": batch.checkpoint,
-            }
-            if execute(_SWAP, [values[name] for name in _SWAP_NAMES]).rowcount != 1:
+                connection.executemany(sql.INSERT_SUBTREE, rows)
+            swap = (
+                tree.size,
+                tree.root,
+                batch.floor,
+                batch.checkpoint,
+                before.id,
+                before.epoch,
+                before.size,
+                before.root,
+            )
+            if execute(sql.SWAP, swap).rowcount != 1:
                 self.lost = f"shard `{self.name}` was taken over by another process"
                 raise LedgerUnavailable(self.lost)
             execute("COMMIT")
         except sqlite3.Error as error:
             raise LedgerUnavailable(f"the store did not take the entries ({error})") from error
         finally:
-            self._rollback()
+            if connection.in_transaction:
+                connection.rollback()
         self._head, self._now, self._attempt = head, tree, None
         return batch.receipts
 
     def _cipher(self, day: int) -> tuple[int, AESGCM]:
         """The day's key, made in a transaction of its own: a key without an entry does no harm."""
-        from gateway.storage.tables import moment
-
         period = moment(day * _DAY).date().isoformat()
         try:
-            self._connection.execute(_NEW_KEY, (self._id, period, os.urandom(KEY_SIZE)))
-            id_, secret = self._connection.execute(_KEY, (self._id, period)).fetchone()
+            self._connection.execute(sql.NEW_KEY, (self._id, period, os.urandom(KEY_SIZE)))
+            id_, secret = self._connection.execute(sql.KEY, (self._id, period)).fetchone()
         except sqlite3.Error as error:
             raise LedgerUnavailable(f"the store did not take a new key ({error})") from error
         if secret is None:
@@ -308,8 +293,8 @@ class Shard:
 
     def _requester(self, by: tuple[str, str]) -> int:
         try:
-            self._connection.execute(_NEW_REQUESTER, by)
-            found: int = self._connection.execute(_REQUESTER, by).fetchone()[0]
+            self._connection.execute(sql.NEW_REQUESTER, by)
+            found: int = self._connection.execute(sql.REQUESTER, by).fetchone()[0]
         except sqlite3.Error as error:
             raise LedgerUnavailable(f"the store did not take a new requester ({error})") from error
         self._requesters[by] = found

@@ -16,9 +16,11 @@ from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DatabaseError
+from sqlalchemy.pool import QueuePool
 from sqlalchemy.sql import ClauseElement
 
 from gateway.errors import ConfigurationError, Problem
+from gateway.storage import facts as _facts  # noqa: F401  its tables are part of every store
 from gateway.storage.tables import metadata
 
 BUSY_TIMEOUT_MS = 5_000
@@ -26,10 +28,16 @@ BUSY_TIMEOUT_MS = 5_000
 _DIALECT = sqlite.dialect(paramstyle="qmark")
 
 
-def compiled(statement: ClauseElement) -> tuple[str, tuple[str, ...]]:
-    """A Core statement as SQLite's SQL with `?` marks, and the parameters' names in the order of the marks."""
+def compiled(statement: ClauseElement, *parameters: str) -> str:
+    """A Core statement as SQLite's SQL with `?` marks.
+
+    `parameters` are the names that the caller will fill the marks with, in order; a different order is a defect.
+    """
     made = statement.compile(dialect=_DIALECT)
-    return str(made), tuple(getattr(made, "positiontup", None) or ())
+    order = tuple(getattr(made, "positiontup", None) or ())
+    if order != parameters:
+        raise AssertionError(f"the marks of this statement are {order}, not {parameters}:\n{made}")
+    return str(made)
 
 
 class Store:
@@ -38,14 +46,19 @@ class Store:
     def __init__(self, path: Path, *, read_only: bool = False) -> None:
         self.path = path
         self._read_only = read_only
-        self.engine: Engine = create_engine("sqlite://", creator=self.connect, pool_size=4)
+        self.engine: Engine = create_engine(
+            "sqlite://", creator=self.connect, poolclass=QueuePool, pool_size=4
+        )  # the pool SQLAlchemy takes for an in-memory URL closes connections that other threads are using
         event.listen(self.engine, "begin", _begin)
 
-    def connect(self) -> sqlite3.Connection:
-        """A connection of the caller's own, in autocommit mode (say BEGIN yourself); the caller closes it."""
+    def connect(self, wait_ms: int = BUSY_TIMEOUT_MS) -> sqlite3.Connection:
+        """A connection of the caller's own, in autocommit mode (say BEGIN yourself); the caller closes it.
+
+        `wait_ms` is how long a statement waits while another connection is writing.
+        """
         uri = self.path.resolve().as_uri() + ("?mode=ro" if self._read_only else "?mode=rw")
         connection = sqlite3.connect(
-            uri, uri=True, isolation_level=None, check_same_thread=False, timeout=BUSY_TIMEOUT_MS / 1000
+            uri, uri=True, isolation_level=None, check_same_thread=False, timeout=wait_ms / 1000
         )
         try:
             if not self._read_only:

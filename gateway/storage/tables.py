@@ -22,7 +22,7 @@ _key: TypeEngine[int] = BigInteger().with_variant(Integer(), "sqlite")
 
 SHARD_BITS = 40
 
-_EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.timezone.utc)
+_EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
 _MICROSECOND = datetime.timedelta(microseconds=1)
 
 
