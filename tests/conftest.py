@@ -1,0 +1,89 @@
+"""`world`: the demo's region, running for real, for the tests that ask it over the network.
+
+Each test worker starts its own, at the first test that wants one, on free ports and in a folder of its own; the
+departments' invented records are made once a day and shared. Nothing here is simulated: the authorization server, five
+departments, two case registries and the gateway are processes, and end with the worker.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+from deploy.demo import client, stores
+from deploy.demo.configuration import USUAL, Place, choose_ports, today
+from deploy.demo.supervisor import Region
+
+SHARED = Path(__file__).resolve().parents[1] / "var" / "tests"
+
+
+class World(NamedTuple):
+    """A running region, by what `demo.json` tells of it."""
+
+    told: Mapping[str, Any]
+    region: Region
+
+    @property
+    def graphql(self) -> str:
+        """The address to ask."""
+        return f"{self.told['gateway']}/graphql"
+
+    def subject(self, name: str) -> dict[str, str]:
+        """A named subject's identifier: `{scheme, value}`."""
+        return dict(self.told["subjects"][name])
+
+    def case(self, client_id: str, subject: Mapping[str, str], official: str | None = None) -> str:
+        """An open case of the client's registry that names the subject and is the official's (default: the first's)."""
+        about = self.told["clients"][client_id]
+        wanted = official or about["officials"][0]
+        for number, case in self.told["cases"].items():
+            fits = case["registry"] == about["department"] and case["open"] and case["official"] == wanted
+            if fits and case["subject"] == dict(subject):
+                return str(number)
+        raise LookupError(f"no open case of {client_id} and {wanted} names {dict(subject)}")
+
+    def token(self, client_id: str, official: str | None = None, scope: str | None = None, **more: str) -> str:
+        """An access token from the region's authorization server."""
+        return client.token(self.told, client_id, official, scope, **more)
+
+    def ask(
+        self,
+        client_id: str,
+        query: str,
+        variables: Mapping[str, Any] | None = None,
+        *,
+        official: str | None = None,
+        scope: str | None = None,
+    ) -> client.Reply:
+        """Ask the gateway one question with a new token."""
+        return client.ask(self.told, self.token(client_id, official, scope), query, variables or {})
+
+
+@pytest.fixture(scope="session")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    """The region of this worker."""
+    var = tmp_path_factory.mktemp("region")
+    (var / "demo").mkdir()
+    (var / "demo" / "data").symlink_to(_records(), target_is_directory=True)
+    region = Region(var, lambda line: None)
+    region.place = Place(var, choose_ports(dict.fromkeys(USUAL, 0)))  # two workers never want the same port
+    with region:
+        yield World(region.tell(), region)
+
+
+def _records() -> Path:
+    """The folder of today's records, made by the first worker that comes."""
+    folder = SHARED / "region"
+    SHARED.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(SHARED / "region.lock", os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        stores.prepare(folder, today())
+    finally:
+        os.close(descriptor)
+    return folder
