@@ -1,0 +1,140 @@
+"""Step 3, facts: what is known of the named subjects, in one snapshot read after the inquiry arrived.
+
+Arts. 23-25, 41(2), 42, 45-47. Invariant 6: a read begins only after everyone it is for has asked, on the primary; its
+change number belongs to the same snapshot. Whoever asks in the same turn of the event loop shares one query; rows are
+handed to those who named their subject and to nobody else. Nothing is kept between reads.
+
+Fails closed: a store that cannot be read, or a row that is not understood, is `DECISION_UNAVAILABLE`. Time is an
+argument. Leaves to others: the case (`cases`), a consent's terms and last day against the inquiry (`decide`), what a
+restrained record is (`restrain`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import datetime
+import logging
+from collections.abc import Iterable, Sequence
+from typing import Any, Protocol
+
+import msgspec
+
+from connectors.base import Subject
+from gateway.errors import Code, Refusal
+from gateway.inquiry.types import Consent, Facts, SubjectFacts
+
+log = logging.getLogger("dutybound.facts")
+
+Row = tuple[int, str | None, str, str, str, str, str, str, str, str, str, str]
+"""Change number; then one fact in force: kind, id, scheme, value, dataset, record, issuer, client, purpose, fields,
+until. Without any fact there is one row, its kind `None`."""
+
+_NOTHING = SubjectFacts()
+_terms = msgspec.json.Decoder(dict[str, frozenset[str] | None])
+
+
+class Source(Protocol):
+    """Where facts stand: all in force of the named (scheme, value) pairs, from one snapshot; at least one row."""
+
+    def read(self, subjects: Iterable[tuple[str, str]], /) -> Sequence[Row]: ...
+
+
+_Snapshot = tuple[int, dict[tuple[str, str], list[Row]]]
+
+
+class FactsReader:
+    """Reads facts for inquiries, in groups. `zone` is the policies' time zone, in which an objection's day ends."""
+
+    def __init__(self, source: Source, zone: datetime.tzinfo) -> None:
+        self._source = source
+        self._zone = zone
+        self._waiting: list[tuple[Sequence[Subject], asyncio.Future[_Snapshot]]] = []
+
+    async def read(self, subjects: Sequence[Subject], now: datetime.datetime) -> Facts:
+        """The facts of these subjects; an objection is overdue once its day has passed at `now`.
+
+        Raises `Refusal` with `DECISION_UNAVAILABLE`.
+        """
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[_Snapshot] = loop.create_future()
+        if not self._waiting:
+            loop.call_soon(self._answer)
+        self._waiting.append((subjects, future))
+        change, found = await future
+        if not found:
+            return Facts(change, dict.fromkeys(subjects, _NOTHING))
+        today = now.astimezone(self._zone).date().isoformat()
+        try:
+            return Facts(change, {each: _folded(found.get(each[1:], ()), today) for each in subjects})
+        except (ValueError, TypeError, msgspec.MsgspecError) as error:
+            log.error("a fact is not understood (%s)", type(error).__name__)
+            raise _unavailable() from None
+
+    def _answer(self) -> None:
+        waiting, self._waiting = self._waiting, []
+        try:
+            wanted = {subject[1:]: None for subjects, _ in waiting for subject in subjects}
+            rows = self._source.read(wanted)
+            change = rows[0][0]
+            found: dict[tuple[str, str], list[Row]] = {}
+            if rows[0][1] is not None:
+                for row in rows:
+                    found.setdefault((row[3], row[4]), []).append(row)
+        except Exception as error:
+            log.error("facts cannot be read (%s)", type(error).__name__)
+            for _, future in waiting:
+                if not future.done():
+                    future.set_exception(_unavailable())
+            return
+        for _, future in waiting:
+            if not future.done():
+                future.set_result((change, found))
+
+
+def _unavailable() -> Refusal:
+    return Refusal(
+        Code.DECISION_UNAVAILABLE,
+        "consents and objections cannot be read now, so nothing was disclosed; ask again later",
+        retryable=True,
+    )
+
+
+def _folded(rows: Iterable[Row], today: str) -> SubjectFacts:
+    if not rows:
+        return _NOTHING
+    consents: list[Consent] = []
+    names: dict[str, set[str]] = {
+        "disputed": set(), "overdue": set(), "withdrawal": set(), "restoration": set(), "opt-out": set()
+    }  # fmt: skip
+    for _, kind, name, _, _, dataset, record, issuer, client, purpose, fields, until in rows:
+        if kind == "consent":
+            last = datetime.date.fromisoformat(until)
+            consents.append(Consent(name, issuer, client, purpose, _terms.decode(fields), last))
+        elif kind == "objection":
+            names["disputed"].add(_key(dataset, record))
+            if len(until) != len(today) or until < today:
+                names["overdue"].add(_key(dataset, record))
+        elif kind == "opt-out":
+            names["opt-out"].add(_text(dataset))
+        elif kind in ("withdrawal", "restoration"):
+            names[kind].add(_key(dataset, record))
+        else:
+            raise ValueError(f"unknown kind of fact `{kind}`")
+    return SubjectFacts(
+        consents=tuple(consents),
+        disputed=frozenset(names["disputed"]),
+        overdue=frozenset(names["overdue"]),
+        withdrawn=frozenset(names["withdrawal"]),
+        restored=frozenset(names["restoration"]),
+        opted_out=frozenset(names["opt-out"]),
+    )
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str) or not value:
+        raise TypeError("a fact names nothing")
+    return value
+
+
+def _key(dataset: Any, record: Any) -> str:
+    return f"{_text(dataset)}/{_text(record)}"
