@@ -37,7 +37,9 @@ class Node:
         self.file, self.path, self.problems = file, path, problems
         self._raw = raw
         self._key = key
-        self.line, self.column = raw.start_mark.line + 1, raw.start_mark.column + 1
+        empty = key is not None and isinstance(raw, ScalarNode) and not raw.value and raw.style is None
+        mark = (key if empty else raw).start_mark  # a value that is not there starts at whatever comes next
+        self.line, self.column = mark.line + 1, mark.column + 1
 
     def problem(self, message: str) -> None:
         """Note that this value is wrong; `message` says what and the fix."""

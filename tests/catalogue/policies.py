@@ -18,8 +18,11 @@ IDENTIFIERS: dict[str, Any] = {
 }
 
 
-def dataset(fields: Mapping[str, str] | None = None, **changes: Any) -> dict[str, Any]:
-    """A dataset that nothing refuses, with some keys changed; a key changed to `None` is left out."""
+def dataset(fields: Mapping[str, Any] | None = None, **changes: Any) -> dict[str, Any]:
+    """A dataset that nothing refuses, with some keys changed; a key changed to `None` is left out.
+
+    A field is given by its type, or by its whole entry.
+    """
     entry: dict[str, Any] = {
         "title": "Notices",
         "status": "published",
@@ -29,7 +32,8 @@ def dataset(fields: Mapping[str, str] | None = None, **changes: Any) -> dict[str
         "nature": "neutral",
         "basis": [{"law": "Notices Act", "article": "1"}],
         "fields": {
-            name: {"type": type_, "title": "What it holds"} for name, type_ in (fields or {"number": "String"}).items()
+            name: field if isinstance(field, dict) else {"type": field, "title": "What it holds"}
+            for name, field in (fields or {"number": "String"}).items()
         },
     }
     entry |= changes
