@@ -1,0 +1,169 @@
+"""The connector for departments with a REST interface: one GET per subject and dataset, or one per batch of subjects.
+
+`path` is a template with `{scheme}` and `{value}`, both percent-encoded. Where the source can leave fields out,
+`select` names the query parameter that lists the source-side names of exactly the requested fields. Where it answers in
+pages, `paging` follows a token or a link, which must stay on the same origin. 404 means no records unless
+`no_records` says otherwise.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from connectors.auth import read_auth
+from connectors.base import (
+    Connector,
+    DatasetRequest,
+    DatasetShape,
+    Failure,
+    Fault,
+    Outcome,
+    Record,
+    RecordRequest,
+    Subject,
+)
+from connectors.calling import Caller, read_limits
+from connectors.config import Reader
+from connectors.endpoint import Endpoint, read_endpoint
+from connectors.pyreqwest_transport import PyreqwestTransport
+from connectors.source import invalid, read_datasets, unmapped
+from connectors.transport import TransportFactory
+
+DEPARTMENT_KEYS = ("kind", "base_url", "auth", "tls", "limits", "headers", "datasets", "allow_plain_http")
+_BAD_VALUE = Failure(Fault.INVALID, False, "the identifier cannot stand in a path")
+
+
+class RestConnector:
+    """Fills `connectors.base.Connector`."""
+
+    def __init__(self, caller: Caller, endpoints: Mapping[str, Endpoint]) -> None:
+        self._caller = caller
+        self._endpoints = endpoints
+
+    async def fetch(self, request: RecordRequest) -> Mapping[tuple[Subject, str], Outcome]:
+        """See the port."""
+        end = self._caller.end(request.deadline, asyncio.get_running_loop().time())
+        datasets = request.datasets
+        if len(datasets) == 1 and len(datasets[0].subjects) == 1:
+            # The hot path: one call needs no task of its own.
+            dataset = datasets[0]
+            if dataset.dataset not in self._endpoints:
+                return unmapped(request)
+            subject = dataset.subjects[0]
+            return {(subject, dataset.dataset): await self._one(dataset, subject, end)}
+        outcomes: dict[tuple[Subject, str], Outcome] = {}
+        async with asyncio.TaskGroup() as tasks:
+            for dataset in datasets:
+                endpoint = self._endpoints.get(dataset.dataset)
+                if endpoint is None:
+                    outcomes |= unmapped(request, dataset.dataset)
+                elif endpoint.batch is not None and len(dataset.subjects) > 1:
+                    for group in endpoint.batch.groups(dataset.subjects):
+                        tasks.create_task(self._store_batch(outcomes, dataset, group, end))
+                else:
+                    for subject in dataset.subjects:
+                        tasks.create_task(self._store_one(outcomes, dataset, subject, end))
+        return outcomes
+
+    async def _store_one(
+        self, outcomes: dict[tuple[Subject, str], Outcome], dataset: DatasetRequest, subject: Subject, end: float
+    ) -> None:
+        outcomes[subject, dataset.dataset] = await self._one(dataset, subject, end)
+
+    async def _one(self, dataset: DatasetRequest, subject: Subject, end: float) -> Outcome:
+        endpoint = self._endpoints[dataset.dataset]
+        url = endpoint.url(subject, dataset.fields)
+        if url is None:
+            return _BAD_VALUE
+        answer = await self._caller.call("GET", url, None, end, endpoint.no_records)
+        if isinstance(answer, Failure):
+            return answer
+        if answer.status != 200:
+            return []
+        decoder = endpoint.decoder(dataset.fields)
+        if endpoint.paging is not None:
+            return await self._pages(endpoint, dataset, subject, url, answer.body, end)
+        records = decoder.one(answer.body, subject)
+        return invalid(records) if isinstance(records, str) else records
+
+    async def _pages(
+        self, endpoint: Endpoint, dataset: DatasetRequest, subject: Subject, url: str, body: bytes, end: float
+    ) -> Outcome:
+        paging, decoder = endpoint.paging, endpoint.decoder(dataset.fields)
+        assert paging is not None
+        records: list[Record] = []
+        seen = {url}
+        first = url
+        while True:
+            page = decoder.page(body, subject)
+            if isinstance(page, str):
+                return invalid(page)
+            records += page.records
+            if page.next is None:
+                return records
+            following = paging.url(first, url, page.next)
+            if following is None:
+                return invalid("the next page is on another origin, or no address")
+            if following in seen or len(seen) >= paging.max_pages:
+                return invalid("more pages than `paging.max_pages`, or a page that comes again")
+            seen.add(following)
+            url = following
+            answer = await self._caller.call("GET", url, None, end)
+            if isinstance(answer, Failure):
+                return answer
+            body = answer.body
+
+    async def _store_batch(
+        self,
+        outcomes: dict[tuple[Subject, str], Outcome],
+        dataset: DatasetRequest,
+        subjects: tuple[Subject, ...],
+        end: float,
+    ) -> None:
+        endpoint = self._endpoints[dataset.dataset]
+        url = endpoint.batch_url(subjects, dataset.fields)
+        outcome: Mapping[Subject, Outcome] | Failure
+        if url is None:
+            outcome = _BAD_VALUE
+        else:
+            answer = await self._caller.call("GET", url, None, end, endpoint.no_records)
+            if isinstance(answer, Failure):
+                outcome = answer
+            elif answer.status != 200:
+                outcome = {subject: [] for subject in subjects}
+            else:
+                decoded = endpoint.decoder(dataset.fields).many(answer.body, subjects)
+                outcome = invalid(decoded) if isinstance(decoded, str) else decoded
+        for subject in subjects:
+            outcomes[subject, dataset.dataset] = outcome if isinstance(outcome, Failure) else outcome[subject]
+
+    async def close(self) -> None:
+        """See the port."""
+        await self._caller.close()
+
+
+def build(
+    config: Mapping[str, Any],
+    department: str,
+    shapes: Mapping[str, DatasetShape],
+    base_dir: Path,
+    transport: TransportFactory = PyreqwestTransport,
+) -> Connector:
+    """The connector of one department of `kind: rest`. Raises `SourceConfigError`."""
+    reader = Reader(config, (), base_dir)
+    reader.only(*DEPARTMENT_KEYS)
+    limits = read_limits(reader.child("limits"))
+    auth, options = read_auth(reader, limits.timeout, limits.concurrency, limits.max_bytes)
+    base_url = reader.url("base_url").rstrip("/")
+    headers = {"accept": "application/json"}
+    extra = reader.child("headers")
+    for name in extra.keys():  # noqa: SIM118 - a Reader is no mapping
+        headers[name.lower()] = extra.header(name)
+    endpoints = {
+        shape.id: read_endpoint(dataset, shape, base_url)
+        for dataset, shape in read_datasets(reader, department, shapes)
+    }
+    return RestConnector(Caller(transport(options), limits, auth, headers), endpoints)
