@@ -3,6 +3,7 @@
 
 import { ApolloServer } from "@apollo/server";
 import { ApolloGateway, LocalGraphQLDataSource, RemoteGraphQLDataSource } from "@apollo/gateway";
+import { graphql } from "graphql";
 import { composeSubgraphs, input, permitsSchema, told } from "./federation.mjs";
 
 const { url, token, inquiry, sdl, holder, document } = await input();
@@ -21,20 +22,15 @@ class Forwarding extends RemoteGraphQLDataSource {
 }
 
 class Permits extends LocalGraphQLDataSource {
-  constructor() {
-    super(permitsSchema);
-  }
-  async process({ request, context }) {
-    request.variables ??= {};
-    const root = { permit: ({ number }) => ({ number, holder }) };
-    const { graphql } = await import("graphql");
-    return graphql({ schema: permitsSchema, source: request.query, rootValue: root, variableValues: request.variables, contextValue: context });
+  async process({ request }) {
+    const rootValue = { permit: ({ number }) => ({ number, holder }) };
+    return graphql({ schema: this.schema, source: request.query, rootValue, variableValues: request.variables });
   }
 }
 
 const gateway = new ApolloGateway({
   supergraphSdl,
-  buildService: ({ name, url: address }) => (name === "permits" ? new Permits() : new Forwarding({ url: address })),
+  buildService: ({ name, url: address }) => (name === "permits" ? new Permits(permitsSchema(sdl)) : new Forwarding({ url: address })),
 });
 const server = new ApolloServer({ gateway });
 await server.start();
