@@ -174,7 +174,7 @@ class Collector:
             else:
                 items.append(Leaf(name, field.name))
         fields = frozenset(item.field for item in items if isinstance(item, Leaf))
-        bare = any(not isinstance(item, Leaf) for item in items)
+        bare = not fields or any(not isinstance(item, Leaf) for item in items)
         return DatasetSelection(key, dataset, tuple(items), fields, bare)
 
     def _fields(self, type_name: str, selection_sets: Iterable[SelectionSetNode | None]) -> dict[str, _Field]:

@@ -1,0 +1,49 @@
+# Everything from nothing but Python 3.11+, make and a package index. `make demo` and `make test` are the two to know.
+PYTHON ?= python3
+VENV := .venv
+RUN := $(VENV)/bin/python
+
+.PHONY: help setup demo test check bench docs clean
+help:
+	@echo "make demo [ONCE=1]   the invented region on this machine: departments, authorization server, gateway, six scenes"
+	@echo "make test            everything that is checked: style, types, imports, tests (installs what they need)"
+	@echo "make bench [ONLY=..] measures an inquiry, and two other gateways beside it; writes var/bench.json"
+	@echo "make check           style, types and imports only"
+
+$(VENV)/.ready: pyproject.toml uv.lock
+	@echo "==> setting up $(VENV) (a minute the first time)"
+	@test -x $(RUN) || $(PYTHON) -m venv $(VENV)
+	@$(RUN) -m uv --version >/dev/null 2>&1 || $(RUN) -m pip install --quiet --disable-pip-version-check uv
+	@$(RUN) -m uv sync --frozen --quiet --python $(RUN)
+	@touch $@
+
+setup: $(VENV)/.ready
+
+demo: setup
+	@echo "==> starting the demo"
+	@$(VENV)/bin/dutybound demo $(if $(filter-out 0,$(ONCE)),--once)
+
+check: setup
+	@echo "==> style"
+	@$(VENV)/bin/ruff format --check --quiet .
+	@$(VENV)/bin/ruff check --quiet .
+	@echo "==> types"
+	@$(VENV)/bin/mypy
+	@echo "==> imports"
+	@$(VENV)/bin/lint-imports --no-logo
+	@echo "==> policies"
+	@$(VENV)/bin/dutybound catalogue check
+	@$(VENV)/bin/dutybound rules check
+
+test: check
+	@echo "==> what the tests need"
+	@.ci/services
+	@echo "==> tests"
+	@$(RUN) -m pytest -n auto --dist worksteal
+
+bench: setup
+	@.ci/services
+	@ONLY="$(ONLY)" $(RUN) -m tests.bench
+
+clean:
+	rm -rf $(VENV) var .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
