@@ -63,7 +63,7 @@ def load(policies_dir: Path, problems: list[Problem]) -> Catalogue:
                 _report(nodes[dataset.id], finding)
         for kind in dataset.subjects:
             if schemes and not any(kind in scheme.subjects for scheme in schemes.values()):
-                nodes[dataset.id].at(["subjects"]).problem(f"no scheme in `identifiers.yaml` names a {kind}; add one")
+                nodes[dataset.id].at(["subjects"]).problem(f"no scheme in `identifiers.yaml` names {kind}s; add one")
     for across in checks.ON_ALL:
         for name, finding in across(datasets):
             _report(nodes[name], finding)

@@ -40,10 +40,10 @@ def dataset(fields: Mapping[str, Any] | None = None, **changes: Any) -> dict[str
     return {key: value for key, value in entry.items() if value is not None}
 
 
-def adverse(**changes: Any) -> dict[str, Any]:
+def adverse(fields: Mapping[str, Any] | None = None, **changes: Any) -> dict[str, Any]:
     """An adverse dataset that nothing refuses, with some keys changed."""
     display = {"min": "P3M", "max": "P3Y", "from": "effective"}
-    return dataset(**{"nature": "adverse", "display": display, **changes})
+    return dataset(fields, **{"nature": "adverse", "display": display, **changes})
 
 
 def write(

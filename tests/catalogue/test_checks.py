@@ -128,7 +128,7 @@ REFUSED: dict[str, tuple[dict[str, Any], str, str]] = {
         "register.fields.notices",
         "also the field of dataset `notices`",
     ),
-    "no scheme for a kind": ({"notices": dataset(subjects=["person"])}, "notices.subjects", "names a person"),
+    "no scheme for a kind": ({"notices": dataset(subjects=["person"])}, "notices.subjects", "names persons"),
 }
 
 

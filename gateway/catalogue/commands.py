@@ -1,0 +1,89 @@
+"""The `dutybound catalogue` commands: `check`, `diff` and `docs`.
+
+Exit codes: 0 nothing to object to, 1 problems or breaking changes, 2 a folder for `diff` or `docs` that has problems.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Any
+
+from gateway.catalogue import docs
+from gateway.catalogue.diff import diff
+from gateway.catalogue.load import load
+from gateway.catalogue.model import Catalogue
+from gateway.errors import ConfigurationError, Problem
+
+
+def register(subparsers: argparse._SubParsersAction[Any]) -> None:
+    """Add `catalogue` with its commands; each sets `run`: from the parsed arguments to the exit code."""
+    parser = subparsers.add_parser("catalogue", help="check, compare and print the catalogue of datasets")
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+
+    check = commands.add_parser("check", help="everything wrong with the catalogue, with file, line and fix")
+    _policies(check)
+    check.set_defaults(run=_check)
+
+    compare = commands.add_parser("diff", help="what changes between two policies folders, and what breaks clients")
+    compare.add_argument("before", metavar="A", type=Path, help="policies folder as it was")
+    compare.add_argument("after", metavar="B", type=Path, help="policies folder as it will be")
+    compare.set_defaults(run=_diff)
+
+    printed = commands.add_parser("docs", help="the published catalogue as Markdown")
+    _policies(printed)
+    printed.add_argument("--html", action="store_true", help="as an HTML page instead")
+    printed.set_defaults(run=_docs)
+
+
+def _policies(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--policies", metavar="FOLDER", type=Path, default=Path("policies"), help="policies folder (default: policies)"
+    )
+
+
+def _load(folder: Path) -> Catalogue:
+    problems: list[Problem] = []
+    catalogue = load(folder, problems)
+    if problems:
+        raise ConfigurationError(sorted(problems))
+    return catalogue
+
+
+def _check(args: argparse.Namespace) -> int:
+    try:
+        catalogue = _load(args.policies)
+    except ConfigurationError as error:
+        print(error)
+        print(f"{len(error.problems)} problem{'' if len(error.problems) == 1 else 's'}.", file=sys.stderr)
+        return 1
+    print(
+        f"Nothing wrong: {len(catalogue.departments)} departments, {len(catalogue.datasets)} datasets of which "
+        f"{len(catalogue.published)} published, {len(catalogue.schemes)} identifier schemes."
+    )
+    print(f"Digest: {catalogue.digest}")
+    return 0
+
+
+def _diff(args: argparse.Namespace) -> int:
+    try:
+        changes = diff(_load(args.before), _load(args.after))
+    except ConfigurationError as error:
+        print(error, file=sys.stderr)
+        return 2
+    for change in changes:
+        print(change)
+    broken = sum(not change.safe for change in changes)
+    print(f"{broken} breaking, {len(changes) - broken} safe." if changes else "No difference.")
+    return 1 if broken else 0
+
+
+def _docs(args: argparse.Namespace) -> int:
+    try:
+        catalogue = _load(args.policies)
+    except ConfigurationError as error:
+        print(error, file=sys.stderr)
+        return 2
+    print(docs.page(catalogue) if args.html else docs.markdown(catalogue), end="")
+    return 0
