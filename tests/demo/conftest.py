@@ -1,0 +1,48 @@
+"""A region made once for a test session, and servers of it that end with the test that started them."""
+
+from __future__ import annotations
+
+import datetime
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from deploy.demo import stores
+from deploy.demo.guard import Guard
+from deploy.demo.processes import Child, free_port
+
+DAY = datetime.date(2026, 3, 31)
+"""The day that the tests' region is for: a month's last, on purpose."""
+
+Start = Callable[..., tuple[Child, int]]
+
+
+@pytest.fixture(scope="session")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The departments' stores."""
+    folder = tmp_path_factory.mktemp("region") / "data"
+    assert stores.prepare(folder, DAY)
+    return folder
+
+
+@pytest.fixture
+def start(data: Path, tmp_path: Path) -> Iterator[Start]:
+    """`start(module, *options)` -> the ready child and its port; ended after the test."""
+    guard = Guard()
+    children: list[Child] = []
+
+    def begin(module: str, *options: str, folder: Path = data) -> tuple[Child, int]:
+        port = free_port()
+        command = [sys.executable, "-m", f"deploy.demo.{module}", "--port", str(port), "--data", str(folder), *options]
+        child = Child(module, command, tmp_path, guard)
+        children.append(child)
+        child.start()
+        child.ready()
+        return child, port
+
+    yield begin
+    for child in children:
+        child.stop()
+    guard.close()
