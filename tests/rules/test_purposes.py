@@ -1,0 +1,104 @@
+"""The purposes' loader: what is refused, where it is told, and what to write instead."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.rules.policies import edited, position, problems, shipped
+
+FILE = "purposes.yaml"
+
+
+def test_the_shipped_purposes_are_the_registered_ones() -> None:
+    purposes = shipped().policies.purposes
+    assert list(purposes) == [
+        "TENDER_QUALIFICATION",
+        "LICENCE_RENEWAL",
+        "SUBSIDY_ASSESSMENT",
+        "COURT_ENFORCEMENT",
+        "OPEN_RECORD",
+        "SUBJECT_ACCESS",
+    ]
+    tender = purposes["TENDER_QUALIFICATION"]
+    assert tender.case_required
+    assert tender.case_registry is None
+    assert tender.fields["market-penalties"].names == {"decisionNumber", "conduct", "decidedOn"}
+    assert (tender.frequency.max, tender.frequency.per.text, tender.delete_after.text) == (1000, "P1D", "P90D")
+    assert purposes["COURT_ENFORCEMENT"].official_required
+    assert purposes["SUBJECT_ACCESS"].scope == "self"
+
+
+def test_every_purpose_stays_in_the_catalogue_and_subject_access_covers_all_of_it() -> None:
+    policies = shipped().policies
+    for purpose in policies.purposes.values():
+        for name, bound in purpose.fields.items():
+            assert bound.names <= set(policies.catalogue.datasets[name].fields)
+    everything = {name: set(dataset.fields) for name, dataset in policies.catalogue.published.items()}
+    access = policies.purposes["SUBJECT_ACCESS"]
+    assert {name: set(bound.names) for name, bound in access.fields.items()} == everything
+
+
+def test_every_adverse_dataset_says_why_it_is_necessary_and_on_which_law() -> None:
+    policies = shipped().policies
+    for purpose in policies.purposes.values():
+        for name, bound in purpose.fields.items():
+            if policies.catalogue.datasets[name].nature == "adverse":
+                assert bound.because, f"{purpose.name} {name}"
+                assert bound.basis, f"{purpose.name} {name}"
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "word", "says"),
+    [
+        ("    tax-arrears:\n", "    tax-arears:\n", "tax-arears", "did you mean `tax-arrears`?"),
+        ("names: [name, legalForm]", "names: [name, legalFrom]", "legalFrom", "did you mean `legalForm`?"),
+        ("names: [name, legalForm]", 'names: ["*"]', '"*"', "list the fields by name"),
+        ("names: [name, legalForm]", "names: all", "all", "list the fields by name"),
+        ("names: [name, legalForm]", "names: [name, legalForm, name]", "name]", "stands twice"),
+        ("names: [name, legalForm]", "names: []", "[]", "names no field"),
+        ("subjects: [organisation]", "subjects: [organization]", "organization", "did you mean `organisation`?"),
+        ("frequency: {max: 1000, per: P1D}", "frequency: {max: 0, per: P1D}", "0, per", "from 1 to"),
+        ("frequency: {max: 1000, per: P1D}", "frequency: {max: 9, per: daily}", "daily", "must be a period"),
+        ("dpv: dpv:VendorSelectionAssessment", "dpv: VendorSelection", "VendorSelection", "a DPV term"),
+        ("case: {required: true}", "case: {required: yes}", "yes}", "must be true or false"),
+        ("case: {required: true}", "case: {required: true, registry: markt}", "markt", "did you mean `market`?"),
+        ("  dpv: dpv:Vendor", "  dvp: dpv:Vendor", "dvp:", "did you mean `dpv`?"),
+        ("TENDER_QUALIFICATION:", "tender-qualification:", "tender-qual", "in capitals"),
+    ],
+)
+def test_a_mistake_is_told_where_it_stands(tmp_path: Path, before: str, after: str, word: str, says: str) -> None:
+    directory = edited(tmp_path, FILE, before, after)
+    found = [problem for problem in problems(directory) if says in problem.message]
+    assert found, problems(directory)
+    assert found[0].file.endswith(FILE)
+    assert (found[0].line, found[0].column) == position(directory, FILE, word)
+
+
+@pytest.mark.parametrize("key", ["frequency: {max: 1000, per: P1D}", "delete_after: P90D", "subjects: [organisation]"])
+def test_what_is_mandatory_is_told_where_it_is_missing(tmp_path: Path, key: str) -> None:
+    directory = edited(tmp_path, FILE, f"  {key}\n", "")
+    assert any(f"`{key.split(':')[0]}` is missing" in problem.message for problem in problems(directory))
+
+
+@pytest.mark.parametrize("key", ["because", "basis"])
+def test_an_adverse_dataset_needs_because_and_its_own_basis(tmp_path: Path, key: str) -> None:
+    text = "      because: Grave misconduct excludes by its kind and date; the fine's amount plays no part.\n"
+    if key == "basis":
+        text = '      basis: [{law: Public Procurement Act, article: "54(1)5"}]\n'
+    directory = edited(tmp_path, FILE, text, "")
+    found = [problem for problem in problems(directory) if "is adverse" in problem.message]
+    assert [problem.path for problem in found] == ["TENDER_QUALIFICATION.fields.market-penalties"]
+    assert f"`{key}`" in found[0].message
+
+
+def test_a_dataset_of_another_kind_of_subject_is_refused(tmp_path: Path) -> None:
+    added = "    volunteering: {names: [year]}\n    business-licences: {"
+    directory = edited(tmp_path, FILE, "    business-licences: {", added)
+    assert any("which is no subject of this purpose" in problem.message for problem in problems(directory))
+
+
+def test_fields_at_once_are_refused(tmp_path: Path) -> None:
+    directory = edited(tmp_path, FILE, "organisation-register: {names: [name, legalForm]}", "all: {names: [name]}")
+    assert any("list the datasets by name" in problem.message for problem in problems(directory))

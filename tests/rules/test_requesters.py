@@ -1,0 +1,134 @@
+"""The requesters' loader: issuers, grants, their days and datasets; and the calendar."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from gateway.errors import ConfigurationError
+from gateway.rules.load import load
+from gateway.rules.requesters import PUBLIC
+from tests.rules.policies import SHIPPED, copy, edited, entry, grant, position, problems, shipped
+
+FILE = "requesters.yaml"
+SECOND = """      - purpose: TENDER_QUALIFICATION
+        datasets: [organisation-register]
+        from: {first}
+        until: 2029-12-31
+        agreed_by: Data exchange agreement 2028/001
+      - purpose: LICENCE_RENEWAL
+"""
+
+
+def test_the_shipped_requesters_and_their_grants() -> None:
+    assert {entry.client: len(entry.grants) for entry in shipped().policies.requesters.values()} == {
+        "market-regulator": 2,
+        "environment-agency": 1,
+        "labour-office": 2,
+        "tax-service": 1,
+        "civil-court": 1,
+        "citizen-portal": 1,
+        "open-record": 1,
+    }
+    assert entry("market-regulator").registry == "market"
+    assert entry("civil-court").roles == {"court"}
+    assert grant("labour-office/TENDER_QUALIFICATION").valid_until.isoformat() == "2025-12-31"
+
+
+def test_an_issuers_name_stands_for_its_url_and_the_public_for_itself() -> None:
+    rule_set = load(SHIPPED, {"login": "https://login.example"})
+    assert ("https://login.example", "civil-court") in rule_set.policies.requesters
+    assert PUBLIC in rule_set.policies.requesters
+
+
+def test_an_unknown_issuer_is_told_with_the_nearest() -> None:
+    with pytest.raises(ConfigurationError) as raised:
+        load(SHIPPED, {"logins": "https://login.example"})
+    assert "unknown issuer `login` (did you mean `logins`?)" in raised.value.problems[0].message
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "word", "says"),
+    [
+        ("purpose: TENDER_QUALIFICATION", "purpose: TENDER_QUALIFCATION", "TENDER_QUALIFCATION", "did you mean `TEND"),
+        ("          - tax-arrears\n", "          - tax-arears\n", "tax-arears", "did you mean `tax-arrears`?"),
+        ("          - tax-arrears\n", "          - tax-awards\n", "tax-awards", "a grant never widens its purpose"),
+        ("          - tax-arrears\n", '          - "*"\n', '"*"', "never all at once"),
+        ("          - tax-arrears\n", "          - business-licences\n", "", "stands twice"),
+        ("until: 2028-12-31", "until: 2025-12-31", "2025-12-31", "is before `from`"),
+        ("from: 2026-01-01", "from: 2026-02-30", "2026-02-30", "must be a date"),
+        ("department: market\n", "department: markt\n", "markt", "did you mean `market`?"),
+        ("roles: [department]", "roles: [departement]", "departement", "did you mean `department`?"),
+        ("roles: [department]", "roles: []", "[]", "at least one role"),
+        ("registry: market", "registry: markets", "markets", "did you mean `market`?"),
+        ("    client: market-regulator\n", "    client: market regulator\n", "market regulator", "a client id"),
+        ("client: open-record", "client: closed-record", "closed-record", "has one client only"),
+        ("agreed_by: Data", "agreed-by: Data", "agreed-by", "did you mean `agreed_by`?"),
+    ],
+)
+def test_a_mistake_is_told_where_it_stands(tmp_path: Path, before: str, after: str, word: str, says: str) -> None:
+    directory = edited(tmp_path, FILE, before, after)
+    found = [problem for problem in problems(directory) if says in problem.message]
+    assert found, problems(directory)
+    assert found[0].file.endswith(FILE)
+    if word:
+        assert (found[0].line, found[0].column) == position(directory, FILE, word)
+
+
+def test_grants_for_one_purpose_never_overlap(tmp_path: Path) -> None:
+    again = SECOND.format(first="2028-12-31")
+    directory = edited(tmp_path, FILE, "      - purpose: LICENCE_RENEWAL\n", again)
+    assert [problem.message.split(" (")[0] for problem in problems(directory)] == [
+        "overlaps another grant for TENDER_QUALIFICATION"
+    ]
+
+
+def test_a_second_grant_for_one_purpose_is_numbered(tmp_path: Path) -> None:
+    again = SECOND.format(first="2029-01-01")
+    directory = edited(tmp_path, FILE, "      - purpose: LICENCE_RENEWAL\n", again)
+    ids = [grant.id for grant in entry("market-regulator", load(directory)).grants]
+    assert ids == [
+        "market-regulator/TENDER_QUALIFICATION",
+        "market-regulator/TENDER_QUALIFICATION#2",
+        "market-regulator/LICENCE_RENEWAL",
+    ]
+
+
+def test_one_client_of_two_issuers_has_grants_of_two_names(tmp_path: Path) -> None:
+    twin = """  - issuer: https://other.example
+    client: tax-service
+    title: A namesake elsewhere
+    department: tax
+    roles: [court]
+    grants:
+      - purpose: OPEN_RECORD
+        datasets: [tax-awards]
+        from: 2026-01-01
+        until: 2026-12-31
+        agreed_by: Nothing
+"""
+    directory = edited(tmp_path, FILE, "  - issuer: public ", twin + "\n  - issuer: public ")
+    requesters = load(directory).policies.requesters
+    assert requesters["login", "tax-service"].grants[0].id == "login/tax-service/SUBSIDY_ASSESSMENT"
+    theirs = requesters["https://other.example", "tax-service"].grants[0]
+    assert theirs.id == "https://other.example/tax-service/OPEN_RECORD"
+
+
+def test_a_requester_stands_once(tmp_path: Path) -> None:
+    directory = edited(tmp_path, FILE, "client: environment-agency", "client: tax-service")
+    assert any("`tax-service` of `login` stands twice" in problem.message for problem in problems(directory))
+
+
+def test_an_unknown_time_zone_is_told_with_the_nearest(tmp_path: Path) -> None:
+    directory = edited(tmp_path, "calendar.yaml", "Europe/Sofia", "Europe/Sofa")
+    (problem,) = problems(directory)
+    assert "did you mean `Europe/Sofia`?" in problem.message
+    assert (problem.line, problem.column) == position(directory, "calendar.yaml", "Europe/Sofa")
+
+
+@pytest.mark.parametrize("file", ["purposes.yaml", "requesters.yaml", "calendar.yaml"])
+def test_a_missing_file_is_a_problem(tmp_path: Path, file: str) -> None:
+    directory = copy(tmp_path)
+    (directory / file).unlink()
+    assert any(problem.file.endswith(file) and "cannot be read" in problem.message for problem in problems(directory))
