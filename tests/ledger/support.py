@@ -1,4 +1,4 @@
-"""What the ledger's tests share: a store in a folder, an open ledger, and a connection that fails where it is told to."""
+"""What the ledger's tests share: a store in a folder, an open ledger, and a connection that fails when told."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ async def opened(store: Store, **settings: Any) -> AsyncIterator[Ledger]:
 
 
 class FaultyConnection(sqlite3.Connection):
-    """A real connection that asks `fault(statement)` before each statement and, after COMMIT, `fault("AFTER COMMIT")`."""
+    """A real connection that asks `fault(statement)` before each statement, and `fault("AFTER COMMIT")` after it."""
 
     fault: Callable[[str], None] | None = None
 

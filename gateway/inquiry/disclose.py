@@ -1,0 +1,221 @@
+"""Step 9, disclose: one durable entry that commits to the answer's bytes, and its receipt (Arts. 28(3)-(6), 42).
+
+Invariants: an answer's bytes may leave only after `disclose` or `refuse` returned (3); the entry names exactly what
+leaves: fields, record versions in order, and a salted digest of the `data` bytes (contract, "Answers"). What the
+requester is told says nothing of withheld records: those, the official and the denials are oversight's part. Released
+records decide what is told, so "unknown", "no records" and "all withheld" read alike (5).
+
+Left to others: which bytes those are (`render`), making the entry durable (`gateway.ledger`), the road here (`answer`).
+"""
+
+from __future__ import annotations
+
+import datetime
+import os
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from typing import Protocol
+
+import msgspec
+
+from connectors.base import Failure, Subject
+from gateway.errors import Code, LedgerUnavailable, Refusal
+from gateway.inquiry.types import (
+    Caution,
+    Decision,
+    Declaration,
+    Obligation,
+    Outcome,
+    Requester,
+    SubjectDecision,
+    Withheld,
+)
+from gateway.ledger import entries
+from gateway.ledger.leaf import SALT_SIZE, data_digest
+from gateway.ledger.ledger import Receipt
+
+
+class LedgerPort(Protocol):
+    """What disclosing needs of the ledger: durable when it returns; raises `LedgerUnavailable`."""
+
+    async def append(
+        self, told: bytes, oversight: bytes, at: datetime.datetime, by: tuple[str, str] = ("", "")
+    ) -> Receipt: ...
+
+
+class Entry(msgspec.Struct):
+    """What becomes one entry, filled as the inquiry goes on; a refusal enters what was known by then.
+
+    `id` is random; `rule_set` is the digest of the rules in force; `facts` the change number that was decided from.
+    """
+
+    id: str
+    requester: Requester
+    rule_set: str
+    declaration: Declaration | None = None
+    subjects: Sequence[Subject] = ()
+    facts: int | None = None
+    decision: Decision | None = None
+    obligations: Sequence[Obligation] = ()
+    cautions: Sequence[Caution] = ()
+    withheld: Sequence[Withheld] = ()
+
+
+class Parts(msgspec.Struct, frozen=True):
+    """The two parts of an entry, as the bytes that the leaf commits to."""
+
+    told: bytes
+    oversight: bytes
+
+
+class _Extension(msgspec.Struct, rename="camel"):
+    """`extensions.inquiry` of the contract."""
+
+    id: str
+    receipt: str
+    obligations: Sequence[Obligation] | list[entries.Duty]
+    cautions: Sequence[Caution] | list[entries.Notice]
+    rule_set: str
+
+
+_encode_extension = msgspec.json.Encoder().encode
+
+
+def extension(entry: Entry, receipt: Receipt) -> bytes:
+    """The JSON of `extensions.inquiry` for an entry and its receipt."""
+    return _encode_extension(_Extension(entry.id, receipt.text, entry.obligations, entry.cautions, entry.rule_set))
+
+
+def extension_of(told: bytes, receipt: Receipt) -> bytes:
+    """The same for an entry of the past, from what its requester was told: for the `receipts` query."""
+    past = entries.read_told(told)
+    if isinstance(past, entries.Inquiry):
+        return _encode_extension(_Extension(past.id, receipt.text, past.obligations, past.cautions, past.rule_set))
+    return _encode_extension(_Extension(past.id, receipt.text, [], [], past.rule_set))
+
+
+async def disclose(
+    ledger: LedgerPort,
+    entry: Entry,
+    got: Mapping[tuple[Subject, str], Outcome],
+    data: bytes,
+    codes: tuple[str, ...],
+    at: datetime.datetime,
+) -> Receipt:
+    """Enter an answer: `data` is its `data` member as it will be sent, `codes` the distinct codes beside it.
+
+    Raises `Refusal` (`LEDGER_UNAVAILABLE`): then the answer must not leave.
+    """
+    return await _append(ledger, entry, answer_parts(entry, got, data, codes, os.urandom(SALT_SIZE), at), at)
+
+
+async def refuse(ledger: LedgerPort, entry: Entry, refusal: Refusal, at: datetime.datetime) -> Receipt:
+    """Enter a refusal of the whole operation; raises `Refusal` (`LEDGER_UNAVAILABLE`) where that is impossible."""
+    return await _append(ledger, entry, refusal_parts(entry, refusal, at), at)
+
+
+async def _append(ledger: LedgerPort, entry: Entry, parts: Parts, at: datetime.datetime) -> Receipt:
+    try:
+        return await ledger.append(parts.told, parts.oversight, at, (entry.requester.issuer, entry.requester.client))
+    except LedgerUnavailable as error:
+        raise Refusal(
+            Code.LEDGER_UNAVAILABLE, "the ledger takes no entries now, so nothing was disclosed; ask again later"
+        ) from error
+
+
+def answer_parts(
+    entry: Entry,
+    got: Mapping[tuple[Subject, str], Outcome],
+    data: bytes,
+    codes: tuple[str, ...],
+    salt: bytes,
+    at: datetime.datetime,
+) -> Parts:
+    """The parts of an answered inquiry. Pure: `salt` is 32 random bytes, `at` the time of the answer."""
+    decision, declaration = entry.decision, entry.declaration
+    if decision is None or declaration is None:
+        raise AssertionError("an answer comes after its declaration and its decision")
+    told = entries.Inquiry(
+        v=entries.VERSION,
+        id=entry.id,
+        at=at,
+        requester=_who(entry.requester),
+        grant=decision.grant.id if decision.grant else None,
+        declaration=_declared(declaration),
+        rule_set=entry.rule_set,
+        obligations=[entries.Duty(o.id, o.type, dict(o.properties)) for o in entry.obligations],
+        disclosed=[_disclosed(subject, decision.subjects[subject], got) for subject in entry.subjects],
+        data=entries.Data(salt, data_digest(salt, data)),
+        cautions=[entries.Notice(c.dataset, c.record, c.disputed, c.mitigation) for c in entry.cautions],
+        errors=codes,
+    )
+    return Parts(entries.encode(told), _oversight(entry))
+
+
+def refusal_parts(entry: Entry, refusal: Refusal, at: datetime.datetime) -> Parts:
+    """The parts of a refused operation. Pure."""
+    decision, declaration = entry.decision, entry.declaration
+    told = entries.Refused(
+        v=entries.VERSION,
+        id=entry.id,
+        at=at,
+        requester=_who(entry.requester),
+        rule_set=entry.rule_set,
+        code=refusal.code.value,
+        message=refusal.message,
+        grant=decision.grant.id if decision and decision.grant else None,
+        declaration=_declared(declaration) if declaration else None,
+        subjects=[entries.Named(*subject) for subject in entry.subjects],
+    )
+    return Parts(entries.encode(told), _oversight(entry))
+
+
+def _who(requester: Requester) -> entries.Who:
+    return entries.Who(requester.issuer, requester.client, requester.department)
+
+
+def _declared(declaration: Declaration) -> entries.Declared:
+    return entries.Declared(
+        declaration.purpose, declaration.case, declaration.document, declaration.consent, declaration.reference
+    )
+
+
+def _disclosed(
+    subject: Subject, decision: SubjectDecision, got: Mapping[tuple[Subject, str], Outcome]
+) -> entries.Disclosed:
+    datasets = []
+    for dataset, fields in decision.fetch:
+        outcome = got[subject, dataset]
+        if isinstance(outcome, Failure):
+            datasets.append(entries.Dataset(dataset, fields, [], outcome.fault.value))
+        else:
+            records = [f"{dataset}/{record.m_id}@{record.m_version}" for record in outcome.records]
+            datasets.append(entries.Dataset(dataset, fields, records))
+    return entries.Disclosed(subject.kind, subject.scheme, subject.value, datasets)
+
+
+def _oversight(entry: Entry) -> bytes:
+    withheld: list[entries.WithheldRecord] = []
+    denied: list[entries.DeniedFields] = []
+    if entry.withheld:
+        places = {subject: place for place, subject in enumerate(entry.subjects)}
+        withheld = [
+            entries.WithheldRecord(places[w.subject], f"{w.dataset}/{w.record}@{w.version}", w.restraint)
+            for w in entry.withheld
+        ]
+    if entry.decision is not None:
+        for place, subject in enumerate(entry.subjects):
+            decided = entry.decision.subjects.get(subject)
+            if decided is not None and (fields := _denied(decided)):
+                denied.append(entries.DeniedFields(place, fields))
+    return entries.encode(entries.Oversight(entries.VERSION, entry.requester.official, entry.facts, withheld, denied))
+
+
+@lru_cache(maxsize=1024)
+def _denied(decision: SubjectDecision) -> list[entries.DeniedField]:
+    """Of a decision, which is interned: worked out once."""
+    return [
+        entries.DeniedField(dataset, field, cell.reason.value if cell.reason else None, cell.rule)
+        for (dataset, field), cell in decision.cells.items()
+        if not cell.permitted
+    ]

@@ -1,0 +1,184 @@
+"""What an entry says: typed, versioned, canonical JSON. Pure.
+
+Each entry has two parts. `told` is what the requester was told and may show to others with its receipt; `oversight` is
+what only oversight may open. Canonical means: UTF-8, no white space, members in the order of the structs below, absent
+where they have their default. The committed bytes are what counts: nothing is ever encoded again to be checked.
+
+Formats only grow: a member may be added with a default, none is renamed, removed or given another meaning. A reader
+ignores members that it does not know, so an old verifier reads a newer entry of the same version.
+
+Times are RFC 3339 in UTC. Salts and digests are base64. A record is named `<dataset>/<record id>@<version>`.
+"""
+
+from __future__ import annotations
+
+import datetime
+from typing import TypeVar
+
+import msgspec
+
+VERSION = 1
+
+
+class Who(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The requester: a client of an issuer, and the department that it belongs to."""
+
+    issuer: str
+    client: str
+    department: str = ""
+
+
+class Declared(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What the operation declared of itself."""
+
+    purpose: str
+    case: str | None = None
+    document: str | None = None
+    consent: str | None = None
+    reference: str | None = None
+
+
+class Named(msgspec.Struct, frozen=True):
+    """A subject that the operation named."""
+
+    kind: str
+    scheme: str
+    value: str
+
+
+class Dataset(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What was disclosed of one dataset: fields, and record versions in order; or the code of what kept it away."""
+
+    dataset: str
+    fields: tuple[str, ...]
+    records: list[str] = []
+    failure: str | None = None
+
+
+class Disclosed(msgspec.Struct, frozen=True):
+    """What was disclosed about one subject."""
+
+    kind: str
+    scheme: str
+    value: str
+    datasets: list[Dataset]
+
+
+class Duty(msgspec.Struct, frozen=True):
+    """An obligation on the answer."""
+
+    id: str
+    type: str
+    properties: dict[str, str]
+
+
+class Notice(msgspec.Struct, frozen=True):
+    """A caution on the answer: a record that is disputed, or carries mitigation."""
+
+    dataset: str
+    record: str
+    disputed: bool
+    mitigation: str | None
+
+
+class Data(msgspec.Struct, frozen=True):
+    """The answer's `data` member: `leaf.data_digest(salt, bytes)`."""
+
+    salt: bytes
+    sha256: bytes
+
+
+class Inquiry(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="kind", tag="inquiry"):
+    """Told: an inquiry that was answered. `errors` are the distinct codes that stood beside the data."""
+
+    v: int
+    id: str
+    at: datetime.datetime
+    requester: Who
+    grant: str | None
+    declaration: Declared
+    rule_set: str
+    obligations: list[Duty]
+    disclosed: list[Disclosed]
+    data: Data
+    cautions: list[Notice] = []
+    errors: tuple[str, ...] = ()
+
+
+class Refused(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="kind", tag="refusal"):
+    """Told: an operation that was refused as a whole; nothing was disclosed."""
+
+    v: int
+    id: str
+    at: datetime.datetime
+    requester: Who
+    rule_set: str
+    code: str
+    message: str
+    grant: str | None = None
+    declaration: Declared | None = None
+    subjects: list[Named] = []
+
+
+class WithheldRecord(msgspec.Struct, frozen=True):
+    """A record that a restraint held back. `subject` is the position of the subject in what was told."""
+
+    subject: int
+    record: str
+    restraint: str
+
+
+class DeniedField(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A field that was not permitted, and why."""
+
+    dataset: str
+    field: str
+    reason: str | None
+    rule: str | None = None
+
+
+class DeniedFields(msgspec.Struct, frozen=True):
+    """One subject's denied fields, of the datasets that the operation selects."""
+
+    subject: int
+    fields: list[DeniedField]
+
+
+class Oversight(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The other part, of both kinds. `facts` is the change number of the facts that were decided from."""
+
+    v: int
+    official: str | None = None
+    facts: int | None = None
+    withheld: list[WithheldRecord] = []
+    denied: list[DeniedFields] = []
+
+
+Told = Inquiry | Refused
+
+_Part = TypeVar("_Part", Told, Oversight)
+
+_TOLD: msgspec.json.Decoder[Told] = msgspec.json.Decoder(Told)
+_OVERSIGHT: msgspec.json.Decoder[Oversight] = msgspec.json.Decoder(Oversight)
+
+encode = msgspec.json.Encoder(order="deterministic").encode
+
+
+def read_told(told: bytes) -> Told:
+    """Read a told part; raises `ValueError` where it is of a kind or version that this reader does not know."""
+    return _known(_TOLD, told)
+
+
+def read_oversight(oversight: bytes) -> Oversight:
+    """Read an oversight part; raises `ValueError` as `read_told` does."""
+    return _known(_OVERSIGHT, oversight)
+
+
+def _known(decoder: msgspec.json.Decoder[_Part], part: bytes) -> _Part:
+    try:
+        found = decoder.decode(part)
+    except msgspec.MsgspecError as error:
+        raise ValueError(f"the entry is of a kind that this version does not know ({error})") from error
+    if found.v != VERSION:
+        raise ValueError(f"the entry is of version {found.v}; this version reads {VERSION}")
+    return found

@@ -1,0 +1,189 @@
+"""Step 9: what an entry says, and that nothing is answered without one."""
+
+from __future__ import annotations
+
+import datetime
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from connectors.base import Failure, Fault, Record, Subject
+from gateway.errors import Code, LedgerUnavailable, Refusal
+from gateway.inquiry import disclose
+from gateway.inquiry.types import (
+    Caution,
+    Decision,
+    Declaration,
+    Obligation,
+    Outcome,
+    Released,
+    Requester,
+    SubjectDecision,
+    Withheld,
+)
+from gateway.ledger import entries
+from gateway.ledger.leaf import data_digest, open_extra
+from gateway.ledger.ledger import Receipt
+from gateway.ledger.proof import parse
+from gateway.rules.model import Cell, Grant, Reason
+from tests.ledger.support import AT, opened, store_in
+
+ACME = Subject("organisation", "LEI", "5493001KJTIIGC8Y1R12")
+OTHER = Subject("organisation", "LEI", "529900T8BM49AURSDO55")
+GRANT = Grant("tax-service/LICENCE", "LICENCE", frozenset(), datetime.date.min, datetime.date.max, "")
+REQUESTER = Requester("https://login.example", "tax-service", "p.sorel", frozenset(["inquire"]), 0.0, "tax")
+DECIDED = SubjectDecision(
+    cells={
+        ("tax-arrears", "amount"): Cell(True, rules=("arrears",)),
+        ("tax-arrears", "currency"): Cell(False, Reason.NO_RULE),
+        ("tax-awards", "title"): Cell(False, Reason.SCOPE_MISSING, "scopes"),
+        ("permits", "number"): Cell(True, rules=("permits",)),
+    },
+    permitted={"tax-arrears": frozenset(["amount"]), "permits": frozenset(["number"])},
+    fetch=(("permits", ("number",)), ("tax-arrears", ("amount",))),
+)
+DUTIES = (Obligation("LICENCE/delete-by", "delete-by", {"date": "2027-01-01"}),)
+SALT = bytes(range(32))
+DATA = b'{"organisation":{"taxArrears":[]}}'
+
+
+def records(*ids: str) -> Released:
+    found = [Record(m_id=id_, m_version="3") for id_ in ids]
+    return Released(found, [None] * len(found), [False] * len(found))
+
+
+def entry(**changes: Any) -> disclose.Entry:
+    made = disclose.Entry("i-1", REQUESTER, "sha256:rules", Declaration("LICENCE", case="C-7"), (ACME,), 12)
+    made.decision = Decision(GRANT, {ACME: DECIDED}, ())
+    made.obligations = DUTIES
+    for name, value in changes.items():
+        setattr(made, name, value)
+    return made
+
+
+def parts(made: disclose.Entry, got: dict[tuple[Subject, str], Outcome], **changes: Any) -> disclose.Parts:
+    values = {"data": DATA, "codes": (), "salt": SALT, "at": AT, **changes}
+    return disclose.answer_parts(made, got, **values)
+
+
+NOTHING: dict[tuple[Subject, str], Outcome] = {(ACME, "permits"): records(), (ACME, "tax-arrears"): records()}
+
+
+def test_what_the_requester_is_told_is_exactly_this() -> None:
+    got: dict[tuple[Subject, str], Outcome] = {
+        (ACME, "tax-arrears"): records("b", "a"),
+        (ACME, "permits"): Failure(Fault.TIMEOUT, True, "read"),
+    }
+    cautions = (Caution("tax-arrears", "a", True, None),)
+    made = parts(entry(cautions=cautions), got, codes=("SOURCE_TIMEOUT",))
+    digest = msgspec.json.encode(data_digest(SALT, DATA)).decode()
+    assert made.told.decode() == (
+        '{"kind":"inquiry","v":1,"id":"i-1","at":"2026-11-24T09:30:00Z",'
+        '"requester":{"issuer":"https://login.example","client":"tax-service","department":"tax"},'
+        '"grant":"tax-service/LICENCE","declaration":{"purpose":"LICENCE","case":"C-7"},"rule_set":"sha256:rules",'
+        '"obligations":[{"id":"LICENCE/delete-by","type":"delete-by","properties":{"date":"2027-01-01"}}],'
+        '"disclosed":[{"kind":"organisation","scheme":"LEI","value":"5493001KJTIIGC8Y1R12","datasets":['
+        '{"dataset":"permits","fields":["number"],"failure":"SOURCE_TIMEOUT"},'
+        '{"dataset":"tax-arrears","fields":["amount"],"records":["tax-arrears/b@3","tax-arrears/a@3"]}]}],'
+        '"data":{"salt":"AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=","sha256":' + digest + "},"
+        '"cautions":[{"dataset":"tax-arrears","record":"a","disputed":true,"mitigation":null}],'
+        '"errors":["SOURCE_TIMEOUT"]}'
+    )
+
+
+def test_what_only_oversight_may_open_is_exactly_this() -> None:
+    withheld = (Withheld(ACME, "tax-arrears", "z", "9", "display-ended"),)
+    assert parts(entry(withheld=withheld), NOTHING).oversight.decode() == (
+        '{"v":1,"official":"p.sorel","facts":12,'
+        '"withheld":[{"subject":0,"record":"tax-arrears/z@9","restraint":"display-ended"}],'
+        '"denied":[{"subject":0,"fields":[{"dataset":"tax-arrears","field":"currency","reason":"NO_RULE"},'
+        '{"dataset":"tax-awards","field":"title","reason":"SCOPE_MISSING","rule":"scopes"}]}]}'
+    )
+
+
+def test_withheld_records_leave_no_trace_in_what_is_told() -> None:
+    withheld = (Withheld(ACME, "tax-arrears", "z", "9", "display-ended"),)
+    one, other = parts(entry(withheld=withheld), NOTHING), parts(entry(), NOTHING)
+    assert one.told == other.told
+    assert one.oversight != other.oversight
+
+
+def test_what_was_encoded_is_read_back() -> None:
+    made = parts(entry(subjects=(ACME, OTHER), decision=Decision(GRANT, {ACME: DECIDED, OTHER: DECIDED}, ())), {
+        **NOTHING, (OTHER, "permits"): records("p"), (OTHER, "tax-arrears"): records()
+    })  # fmt: skip
+    told = entries.read_told(made.told)
+    assert isinstance(told, entries.Inquiry)
+    assert [subject.value for subject in told.disclosed] == [ACME.value, OTHER.value]
+    assert entries.encode(told) == made.told
+    assert entries.encode(entries.read_oversight(made.oversight)) == made.oversight
+
+
+def test_a_refusal_is_entered_with_what_was_known_by_then() -> None:
+    early = disclose.Entry("i-2", REQUESTER, "sha256:rules")
+    refusal = Refusal(Code.INQUIRY_REQUIRED, "say why you ask: `@inquiry(purpose: ...)`")
+    told = entries.read_told(disclose.refusal_parts(early, refusal, AT).told)
+    assert isinstance(told, entries.Refused)
+    assert (told.code, told.declaration, told.subjects) == ("INQUIRY_REQUIRED", None, [])
+    late = disclose.refusal_parts(entry(), Refusal(Code.QUOTA_EXCEEDED, "enough"), AT)
+    told = entries.read_told(late.told)
+    assert isinstance(told, entries.Refused)
+    assert told.subjects == [entries.Named(*ACME)]
+    assert told.grant == GRANT.id
+    assert entries.read_oversight(late.oversight).facts == 12
+
+
+@pytest.mark.parametrize("part", [b"", b"[]", b'{"kind":"other","v":1}', b'{"kind":"inquiry","v":1}', b"\xff"])
+def test_an_unknown_entry_is_no_traceback(part: bytes) -> None:
+    with pytest.raises(ValueError, match="does not know"):
+        entries.read_told(part)
+
+
+def test_an_entry_of_a_later_version_is_named() -> None:
+    later = disclose.refusal_parts(entry(), Refusal(Code.INTERNAL, "x"), AT).told.replace(b'"v":1', b'"v":2')
+    with pytest.raises(ValueError, match="version 2"):
+        entries.read_told(later)
+
+
+async def test_the_receipt_opens_what_was_told_and_nothing_else(tmp_path: Path) -> None:
+    async with opened(store_in(tmp_path)) as ledger:
+        made = entry(withheld=(Withheld(ACME, "tax-arrears", "z", "9", "display-ended"),))
+        receipt = await disclose.disclose(ledger, made, NOTHING, DATA, (), AT)
+        told = entries.read_told(open_extra(parse(receipt.text).extra).told)
+        assert isinstance(told, entries.Inquiry)
+        assert told.data.sha256 == data_digest(told.data.salt, DATA)
+        assert b"p.sorel" not in open_extra(parse(receipt.text).extra).told
+        extension = msgspec.json.decode(disclose.extension(made, receipt))
+        assert extension == {
+            "id": "i-1",
+            "receipt": receipt.text,
+            "obligations": [{"id": "LICENCE/delete-by", "type": "delete-by", "properties": {"date": "2027-01-01"}}],
+            "cautions": [],
+            "ruleSet": "sha256:rules",
+        }
+        (own,) = await ledger.own("https://login.example", "tax-service")
+        assert disclose.extension_of(own.told, own.receipt) == disclose.extension(made, own.receipt)
+        refused = await disclose.refuse(ledger, entry(), Refusal(Code.QUOTA_EXCEEDED, "enough"), AT)
+        assert refused.index == 1
+        _, past = await ledger.own("https://login.example", "tax-service")
+        assert msgspec.json.decode(disclose.extension_of(past.told, past.receipt))["obligations"] == []
+
+
+class Closed:
+    """A ledger that is out of reach."""
+
+    async def append(self, told: bytes, oversight: bytes, at: datetime.datetime, by: tuple[str, str]) -> Receipt:
+        raise LedgerUnavailable("the store is out of reach (unable to open database file)")
+
+
+async def test_without_a_ledger_nothing_may_leave() -> None:
+    for attempt in (
+        disclose.disclose(Closed(), entry(), NOTHING, DATA, (), AT),
+        disclose.refuse(Closed(), entry(), Refusal(Code.QUOTA_EXCEEDED, "enough"), AT),
+    ):
+        with pytest.raises(Refusal) as refused:
+            await attempt
+        assert refused.value.code is Code.LEDGER_UNAVAILABLE
+        assert "database" not in refused.value.message
