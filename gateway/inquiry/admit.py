@@ -1,0 +1,219 @@
+"""Step 5, admit: how often one requester may ask about one subject, for one purpose and case; before any fetch.
+
+Arts. 27, 28(1)(2). A purpose's frequency is a sliding window: an inquiry counts until its period, in calendar months
+and days of UTC, has passed since, and no longer than those made before it. A reservation is for all of an inquiry's
+subjects or for none, and nothing else runs between the look and the mark. What was refused does not count. A retry,
+with the same reference, purpose, case and subjects by the same requester within `RETRY_SECONDS`, counts once.
+
+Counts stand in memory; the ledger is the durable count, from which `refill` restores them at start. Memory is bounded
+by what was asked within the windows: a purpose that allows more than `EXACT` in a period counts in slots of a
+thousandth of it (each rounded up, so never too few), and what has ended is dropped a little with each reservation.
+
+Leaves to others: quotas by distinct subject, counts shared between replicas, which entries of the ledger count.
+"""
+
+from __future__ import annotations
+
+import datetime
+import math
+from array import array
+from collections import OrderedDict
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
+
+from connectors.base import Subject
+from gateway.catalogue.model import Period
+from gateway.errors import Code, Refusal
+from gateway.inquiry.types import Requester
+from gateway.rules.model import Frequency, Purpose
+
+RETRY_SECONDS = 600
+EXACT = 1024
+
+_DAY = 86_400.0
+
+_Key = tuple[str, str, str, str, str | None]  # scheme, value, issuer, client, case
+_Reference = tuple[str, str, str, str, str | None, frozenset[tuple[str, str]]]
+
+
+class Reservation(NamedTuple):
+    """Leave to go on. `counted` is false for a retry, which was counted the first time."""
+
+    counted: bool
+
+
+class Counted(NamedTuple):
+    """One inquiry as the ledger tells it: what `refill` needs to count it again. `subjects` are (scheme, value)."""
+
+    issuer: str
+    client: str
+    purpose: str
+    subjects: tuple[tuple[str, str], ...]
+    case: str | None
+    reference: str | None
+    time: datetime.datetime
+
+
+class _Tally:
+    """The inquiries that count against one key, oldest first: `counts` of them at each of `times`, in epoch seconds."""
+
+    __slots__ = ("counts", "times", "total")
+
+    def __init__(self) -> None:
+        self.times, self.counts, self.total = array("d"), array("L"), 0
+
+    def add(self, at: float) -> None:
+        if self.times and self.times[-1] >= at:
+            self.counts[-1] += 1
+        else:
+            self.times.append(at)
+            self.counts.append(1)
+        self.total += 1
+
+    def drop_ended(self, period: Period, now: float) -> None:
+        ended = 0
+        for at in self.times:
+            if not _has_ended(period, at, now):
+                break
+            ended += 1
+        if ended:
+            self.total -= sum(self.counts[:ended])
+            del self.times[:ended], self.counts[:ended]
+
+    def free_again(self, frequency: Frequency, now: float) -> float:
+        """When, in epoch seconds, so many will have ended that one more is allowed."""
+        surplus, latest = self.total - frequency.max + 1, now
+        for at, count in zip(self.times, self.counts, strict=True):
+            latest = max(latest, _end(frequency.per, at))
+            surplus -= count
+            if surplus <= 0:
+                return latest
+        return _end(frequency.per, now)
+
+
+def _end(period: Period, at: float) -> float:
+    if not period.months:
+        return at + period.days * _DAY
+    day = datetime.datetime.fromtimestamp(at, datetime.UTC).date()
+    return at + (period.after(day) - day).days * _DAY
+
+
+def _has_ended(period: Period, at: float, now: float) -> bool:
+    # No month is shorter than 28 days: that settles nearly every question without the calendar.
+    return now >= at + (period.months * 28 + period.days) * _DAY and now >= _end(period, at)
+
+
+def _slotted(frequency: Frequency, at: float) -> float:
+    """`at`, or where many are allowed the end of its slot: a tally then holds a bounded number of times."""
+    if frequency.max <= EXACT:
+        return at
+    slot = (frequency.per.months * 28 + frequency.per.days) * _DAY / EXACT
+    return math.ceil(at / slot) * slot
+
+
+class Admission:
+    """The counts of one process. Not for use by two threads at once."""
+
+    def __init__(self) -> None:
+        # Per purpose the tallies in the order of their last inquiry, so that the first is the first to end.
+        self._purposes: dict[str, OrderedDict[_Key, _Tally]] = {}
+        self._references: OrderedDict[_Reference, float] = OrderedDict()
+
+    def reserve(
+        self,
+        requester: Requester,
+        purpose: Purpose,
+        subjects: Sequence[Subject],
+        case: str | None,
+        reference: str | None,
+        now: datetime.datetime,
+    ) -> Reservation:
+        """Count one inquiry against each of its subjects, or refuse and count nothing.
+
+        Raises `Refusal` with `QUOTA_EXCEEDED`, the `quota` and when it `resetsAt`.
+        """
+        at, issuer, client, frequency = now.timestamp(), requester.issuer, requester.client, purpose.frequency
+        pairs = {subject[1:] for subject in subjects} if len(subjects) > 1 else [subject[1:] for subject in subjects]
+        if reference is not None and not self._first(issuer, client, purpose.name, case, pairs, reference, at):
+            return Reservation(counted=False)
+        tallies = self._purposes.get(purpose.name)
+        if tallies is None:
+            tallies = self._purposes[purpose.name] = OrderedDict()
+        keys: list[_Key] = [(scheme, value, issuer, client, case) for scheme, value in pairs]
+        full = 0.0
+        for key in keys:
+            tally = tallies.get(key)
+            if tally is not None:
+                tally.drop_ended(frequency.per, at)
+                if tally.total >= frequency.max:
+                    full = max(full, tally.free_again(frequency, at))
+        if full:
+            raise _exceeded(purpose, full)
+        self._mark(tallies, frequency, keys, at)
+        if reference is not None:
+            self._references[issuer, client, purpose.name, reference, case, frozenset(pairs)] = at
+        return Reservation(counted=True)
+
+    def refill(self, entries: Iterable[Counted], purposes: Mapping[str, Purpose]) -> None:
+        """Count again what the ledger says was asked for the purposes that there are, in order of time.
+
+        Limits are not applied: what was asked was asked. To be called once, before the first reservation, with at least
+        each purpose's last period of entries, retries included.
+        """
+        for entry in sorted(entries, key=lambda entry: entry.time):
+            purpose, at = purposes.get(entry.purpose), entry.time.timestamp()
+            if purpose is None:
+                continue
+            issuer, client, pairs = entry.issuer, entry.client, set(entry.subjects)
+            if entry.reference is not None:
+                if not self._first(issuer, client, entry.purpose, entry.case, pairs, entry.reference, at):
+                    continue
+                self._references[issuer, client, entry.purpose, entry.reference, entry.case, frozenset(pairs)] = at
+            keys: list[_Key] = [(scheme, value, issuer, client, entry.case) for scheme, value in pairs]
+            self._mark(self._purposes.setdefault(entry.purpose, OrderedDict()), purpose.frequency, keys, at)
+
+    def _first(
+        self,
+        issuer: str,
+        client: str,
+        purpose: str,
+        case: str | None,
+        pairs: Iterable[tuple[str, str]],
+        reference: str,
+        at: float,
+    ) -> bool:
+        """Whether this is no retry of an inquiry that was counted; forgets references that have aged."""
+        references = self._references
+        for _ in range(2):
+            if references and at - next(iter(references.values())) >= RETRY_SECONDS:
+                references.popitem(last=False)
+        seen = references.get((issuer, client, purpose, reference, case, frozenset(pairs)))
+        return seen is None or at - seen >= RETRY_SECONDS
+
+    def _mark(self, tallies: OrderedDict[_Key, _Tally], frequency: Frequency, keys: list[_Key], at: float) -> None:
+        slotted = _slotted(frequency, at)
+        for key in keys:
+            tally = tallies.get(key)
+            if tally is None:
+                tally = tallies[key] = _Tally()
+            else:
+                tallies.move_to_end(key)
+            tally.add(slotted)
+            for _ in range(2):
+                oldest = next(iter(tallies))
+                times = tallies[oldest].times
+                if times and not _has_ended(frequency.per, times[-1], at):
+                    break
+                del tallies[oldest]
+
+
+def _exceeded(purpose: Purpose, free: float) -> Refusal:
+    resets = datetime.datetime.fromtimestamp(math.ceil(free), datetime.UTC)
+    frequency = purpose.frequency
+    return Refusal(
+        Code.QUOTA_EXCEEDED,
+        f"`{purpose.name}` allows {frequency.max} inquiries about one subject in {frequency.per.text}; "
+        f"ask again from {resets.isoformat()}",
+        quota="frequency",
+        resetsAt=resets.isoformat(),
+    )
