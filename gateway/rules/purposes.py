@@ -39,7 +39,7 @@ def load(policies_dir: Path, catalogue: Catalogue, problems: list[Problem]) -> d
     purposes = {}
     for name, node in entries.items():
         if not _is_enum_name(name):
-            node.key.problem(f"`{name}` must be a name in capitals, digits and `_`, such as `TENDER_QUALIFICATION`")
+            node.key_problem(f"`{name}` must be a name in capitals, digits and `_`, such as `TENDER_QUALIFICATION`")
         else:
             purposes[name] = _purpose(name, node, catalogue)
     return purposes
@@ -136,13 +136,13 @@ def _fields(node: Node, subjects: tuple[SubjectKind, ...], catalogue: Catalogue)
     for name, entry in entries.items():
         dataset = catalogue.datasets.get(name)
         if name in _EVERYTHING:
-            entry.key.problem(f"`{name}` is not a dataset; list the datasets by name, never all at once")
+            entry.key_problem(f"`{name}` is not a dataset; list the datasets by name, never all at once")
         elif dataset is None:
-            entry.key.problem(f"unknown dataset `{name}`{suggest(name, catalogue.datasets)}")
+            entry.key_problem(f"unknown dataset `{name}`{suggest(name, catalogue.datasets)}")
         else:
             if subjects and not set(subjects) & set(dataset.subjects):
                 covered = " and ".join(dataset.subjects)
-                entry.key.problem(f"`{name}` covers {covered} only, which is no subject of this purpose; remove it")
+                entry.key_problem(f"`{name}` covers {covered} only, which is no subject of this purpose; remove it")
             parts = entry.mapping(["names"], ["because", "basis"])
             names = _names(parts["names"], name, dataset.fields) if "names" in parts else frozenset()
             because = parts["because"].text(what="why these fields are necessary") if "because" in parts else None
@@ -150,7 +150,7 @@ def _fields(node: Node, subjects: tuple[SubjectKind, ...], catalogue: Catalogue)
             if dataset.nature == "adverse":
                 for key in ("because", "basis"):
                     if key not in parts:
-                        entry.key.problem(f"`{name}` is adverse: `{key}` must say why these fields are necessary (Art. 19)")
+                        entry.key_problem(f"`{name}` is adverse: `{key}` must say why these fields are necessary (Art. 19)")
             bound[name] = PurposeFields(names, because, basis)
     return bound
 
