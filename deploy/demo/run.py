@@ -96,7 +96,10 @@ def token(client: str, official: str | None, scope: str | None, var: Path = VAR)
     try:
         told = json.loads((var / "demo.json").read_text())
     except FileNotFoundError:
-        print("no demo is running: start one with `make demo`, and wait until it says that it is your turn", file=sys.stderr)
+        print(
+            "no demo is running: start one with `make demo`, and wait until it says that it is your turn",
+            file=sys.stderr,
+        )
         return 1
     if client not in told["clients"]:
         print(f"`{client}` is no client of the demo; there are {', '.join(told['clients'])}", file=sys.stderr)
@@ -108,7 +111,9 @@ def token(client: str, official: str | None, scope: str | None, var: Path = VAR)
         print(f"no token: {refused} (officials: {officials})", file=sys.stderr)
         return 1
     except httpx.HTTPError:
-        print(f"the authorization server at {told['issuer']} does not answer; is the demo still running?", file=sys.stderr)
+        print(
+            f"the authorization server at {told['issuer']} does not answer; is the demo still running?", file=sys.stderr
+        )
         return 1
     return 0
 

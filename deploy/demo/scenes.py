@@ -91,8 +91,11 @@ class Scenes:
     def department(self) -> None:
         """The contract's example query gives rows, obligations and a receipt."""
         stage = self._stage
-        stage.tell("""The Market Regulation Authority qualifies a tenderer. Its official may see the licences and the tax
-            arrears of the organisation named, because the purpose lists those fields and the case names the organisation.""")
+        stage.tell(
+            """The Market Regulation Authority qualifies a tenderer. Its official may see the licences and the tax
+            arrears of the organisation named, because the purpose lists those fields and the case names the
+            organisation."""
+        )
         reply = self._ask("market-regulator", TENDER, "ordinary")
         stage.expect(reply.status == 200 and not reply.errors, "the inquiry is permitted", reply)
         found = reply.data["organisation"]
@@ -107,8 +110,10 @@ class Scenes:
     def court(self) -> None:
         """A court sees more, in its own case; in somebody else's case it sees nothing."""
         stage = self._stage
-        stage.tell("""The Civil Court enforces a judgment. The gateway asks the court's case registry first: is the case open,
-            does it name this organisation, is it this judge's?""")
+        stage.tell(
+            """The Civil Court enforces a judgment. The gateway asks the court's case registry first: is the case
+            open, does it name this organisation, is it this judge's?"""
+        )
         reply = self._ask("civil-court", COURT, "ordinary")
         stage.expect(reply.status == 200 and not reply.errors, "the court's inquiry is permitted", reply)
         found = reply.data["organisation"]
@@ -128,8 +133,10 @@ class Scenes:
     def denied(self) -> None:
         """A denied field has its reason, and is not even asked for at the department."""
         stage = self._stage
-        stage.tell("""To qualify a tenderer it matters how often wages were owed and to how many; how much plays no part, so
-            the purpose leaves the amount out. The rest of the answer comes all the same.""")
+        stage.tell(
+            """To qualify a tenderer it matters how often wages were owed and to how many; how much plays no part,
+            so the purpose leaves the amount out. The rest of the answer comes all the same."""
+        )
         reply = self._ask("market-regulator", DENIED, "ordinary")
         stage.expect(reply.codes == ["UNAUTHORIZED_FIELD_OR_TYPE"], "exactly the amount is denied", reply)
         rows = reply.data["organisation"]["wageArrears"]
@@ -146,14 +153,18 @@ class Scenes:
     def display_ended(self) -> None:
         """A record past its display is not in the answer; only the ledger's oversight part knows."""
         stage = self._stage
-        stage.tell("""Records that count against a subject are displayed for three years at most. This organisation has one
-            notice of tax arrears, and its time is over:""")
+        stage.tell(
+            """Records that count against a subject are displayed for three years at most. This organisation has
+            one notice of tax arrears, and its time is over:"""
+        )
         reply = self._ask("market-regulator", TENDER, "display_ended")
         stage.expect(reply.status == 200 and not reply.errors, "the inquiry is permitted", reply)
         stage.expect(reply.data["organisation"]["taxArrears"] == [], "the record is withheld", reply)
         stage.answer(reply.data["organisation"])
-        stage.tell("""The authority cannot tell that anything was withheld: an organisation without arrears looks the same.
-            The ledger's entry keeps it for oversight, sealed in the store beside its public commitment:""")
+        stage.tell(
+            """The authority cannot tell that anything was withheld: an organisation without arrears looks the
+            same. The ledger's entry keeps it for oversight, sealed in the store beside its public commitment:"""
+        )
         entry = newest_entry(self._region.place.store)
         found = withheld(entry)
         stage.expect(
@@ -200,8 +211,10 @@ class Scenes:
     def receipt(self) -> None:
         """The first scene's receipt verifies offline with the ledger's public key; an altered one does not."""
         stage, place = self._stage, self._region.place
-        stage.tell("""The first answer's receipt proves what was asked, decided and disclosed, and that it stands in the
-            ledger. Whoever holds it can verify it with the ledger's public key alone:""")
+        stage.tell(
+            """The first answer's receipt proves what was asked, decided and disclosed, and that it stands in the
+            ledger. Whoever holds it can verify it with the ledger's public key alone:"""
+        )
         file = place.run / "receipt.txt"
         file.write_text(self._receipt)
         status, output = self._verify(str(file))

@@ -190,9 +190,7 @@ def test_years_before(day: datetime.date, years: int, expected: datetime.date) -
     assert years_before(day, years) == expected
 
 
-def test_stores_are_kept_for_a_day_and_a_version(
-    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_stores_are_kept_for_a_day_and_a_version(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert not stores.prepare(data, DAY)
     monkeypatch.setattr(region, "subjects", lambda: iter(organisations.organisation(n) for n in range(40)))
     folder = tmp_path / "data"

@@ -1,0 +1,33 @@
+"""Open the newest entry of the ledger in the store, as oversight would: what was withheld, and why.
+
+Whoever may read the store's file may open it; the public tiles and the receipt show only that the entry commits to it.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from gateway.ledger.entries import WithheldRecord, read_oversight
+from gateway.ledger.read import StoredEntry, heads, read_entries
+from gateway.storage.store import open_copy
+
+
+def newest_entry(store: Path) -> StoredEntry:
+    """The last entry of the store's newest shard, opened."""
+    opened = open_copy(store)
+    try:
+        connection = opened.connect()
+        try:
+            head = heads(connection)[-1]
+            return next(read_entries(connection, head.id, head.size - 1, 1))
+        finally:
+            connection.close()
+    finally:
+        opened.close()
+
+
+def withheld(entry: StoredEntry) -> list[WithheldRecord]:
+    """The records that a restraint held back from the answer of `entry`, in the answer's order."""
+    if entry.oversight is None:
+        return []
+    return list(read_oversight(entry.oversight.body).withheld)
