@@ -1,0 +1,170 @@
+"""What a running gateway says of itself: Prometheus metrics and JSON-line logs.
+
+Invariant 12: no identifier and no value of a subject is in either. It holds by construction: a label's values are fixed
+when the process starts; a log line has only the fields named here, and of an exception only its type and the places in
+code that it passed, never its text; what libraries log is reduced to who, how grave and where. Counters are plain
+numbers written by the event loop's thread alone, read when scraped: one costs less than a lock would.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import PurePath
+from typing import Any, TextIO
+
+import msgspec
+from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector, generate_latest
+from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from connectors.base import Fault
+from gateway.errors import Code
+
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+STEPS = ("authenticate", "plan", "facts", "decide", "admit", "fetch", "restrain", "render", "disclose", "answer")
+OUTCOMES = ("OK", *(code.value for code in Code))
+_SECONDS = (0.00001, 0.00003, 0.0001, 0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0)
+_SIZES = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0)
+
+
+class Count:
+    """A number that only grows."""
+
+    __slots__ = ("value",)
+
+    def __init__(self) -> None:
+        self.value = 0
+
+    def add(self) -> None:
+        self.value += 1
+
+
+class Histogram:
+    """How often values fell at or under each bound."""
+
+    __slots__ = ("bounds", "counts", "total")
+
+    def __init__(self, bounds: tuple[float, ...]) -> None:
+        self.bounds = bounds
+        self.counts = [0] * (len(bounds) + 1)
+        self.total = 0.0
+
+    def observe(self, value: float) -> None:
+        self.counts[bisect_left(self.bounds, value)] += 1
+        self.total += value
+
+    def buckets(self) -> list[tuple[str, float]]:
+        """Cumulative counts, as Prometheus wants them."""
+        running, found = 0, []
+        for bound, count in zip((*map(str, self.bounds), "+Inf"), self.counts, strict=True):
+            running += count
+            found.append((bound, float(running)))
+        return found
+
+
+class Metrics(Collector):
+    """The gateway's metrics; every child exists from the start, bound by its label.
+
+    `inquiries` by outcome (`OK`, or the code of the refusal), `steps` in seconds, `failures` by (department, fault),
+    `group_size` the entries a ledger commit holds.
+    """
+
+    def __init__(self, departments: Iterable[str]) -> None:
+        self.inquiries: Mapping[str, Count] = {outcome: Count() for outcome in OUTCOMES}
+        self.steps: Mapping[str, Histogram] = {step: Histogram(_SECONDS) for step in STEPS}
+        self.failures: Mapping[tuple[str, Fault], Count] = {
+            (department, fault): Count() for department in sorted(departments) for fault in Fault
+        }
+        self.group_size = Histogram(_SIZES)
+        self._registry = CollectorRegistry()
+        self._registry.register(self)
+        ProcessCollector(registry=self._registry)
+        PlatformCollector(registry=self._registry)
+        GCCollector(registry=self._registry)
+
+    def collect(self) -> Iterator[Metric]:
+        """The metrics as they stand, for a scrape."""
+        inquiries = CounterMetricFamily("dutybound_inquiries", "Operations answered, by outcome", labels=["outcome"])
+        for outcome, count in self.inquiries.items():
+            inquiries.add_metric([outcome], count.value)
+        yield inquiries
+        failures = CounterMetricFamily(
+            "dutybound_department_failures", "Datasets that could not be had", labels=["department", "fault"]
+        )
+        for (department, fault), count in self.failures.items():
+            failures.add_metric([department, fault.value], count.value)
+        yield failures
+        steps = HistogramMetricFamily("dutybound_step_seconds", "Time that a step took", labels=["step"])
+        for step, histogram in self.steps.items():
+            steps.add_metric([step], histogram.buckets(), histogram.total)
+        yield steps
+        group = HistogramMetricFamily("dutybound_ledger_group_entries", "Entries that one ledger commit held")
+        group.add_metric([], self.group_size.buckets(), self.group_size.total)
+        yield group
+
+    def exposition(self) -> bytes:
+        """The Prometheus text (`CONTENT_TYPE`)."""
+        return generate_latest(self._registry)
+
+
+def place(error: BaseException, last: int = 8) -> list[str]:
+    """Where an exception passed, innermost last, as `file:line function`; nothing of what it says."""
+    found: list[str] = []
+    trace = error.__traceback__
+    while trace is not None:
+        code = trace.tb_frame.f_code
+        found.append(f"{'/'.join(PurePath(code.co_filename).parts[-2:])}:{trace.tb_lineno} {code.co_name}")
+        trace = trace.tb_next
+    return found[-last:]
+
+
+class Log:
+    """Writes JSON lines. Each method is one kind of event, and its arguments are all that it can say."""
+
+    def __init__(self, stream: TextIO | None = None) -> None:
+        self._stream = stream or sys.stderr
+
+    def defect(self, id: str, error: BaseException) -> None:
+        """An exception that nobody expected; `id` is what the client was told to quote."""
+        self._write("defect", "error", id=id, error=type(error).__name__, place=place(error))
+
+    def source_failure(self, department: str, fault: Fault, detail: str) -> None:
+        """A department's failure; `detail` names the check that failed (`connectors.base.Failure`)."""
+        self._write("source_failure", "warning", department=department, fault=fault.value, detail=detail)
+
+    def state(self, event: str, **facts: str | int) -> None:
+        """A change of the process itself (`started`, `rule_set_activated`, ...), never of one request."""
+        self._write(event, "info", **facts)
+
+    def _write(self, event: str, level: str, **fields: Any) -> None:
+        self._stream.write(msgspec.json.encode({"event": event, "level": level, **fields}).decode() + "\n")
+        self._stream.flush()
+
+
+class _Reduced(logging.Handler):
+    """What a library logs, without its text: a request line or an exception's text may name a subject."""
+
+    def __init__(self, log: Log) -> None:
+        super().__init__()
+        self._log = log
+
+    def emit(self, record: logging.LogRecord) -> None:
+        error = record.exc_info[1] if record.exc_info else None
+        fields: dict[str, Any] = {
+            "logger": record.name,
+            "place": [f"{record.module}:{record.lineno} {record.funcName}"],
+        }
+        if error is not None:
+            fields |= {"error": type(error).__name__, "place": place(error)}
+        self._log._write("library", record.levelname.lower(), **fields)
+
+
+def take_over(log: Log) -> None:
+    """Send what libraries log, warnings included, through `log`, from `WARNING` up; replaces the root's handlers."""
+    root = logging.getLogger()
+    root.handlers[:] = [_Reduced(log)]
+    root.setLevel(logging.WARNING)
+    logging.captureWarnings(True)

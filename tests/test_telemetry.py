@@ -1,0 +1,126 @@
+"""Metrics and logs say what happened, and nothing of a subject (invariant 12)."""
+
+from __future__ import annotations
+
+import io
+import json
+import logging
+import warnings
+from collections.abc import Iterator
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from connectors.base import Fault
+from gateway.errors import Code
+from gateway.telemetry import Histogram, Log, Metrics, take_over
+
+SUBJECT = "5299000J2N45DDNE4Y28"
+
+
+@pytest.fixture
+def captured() -> Iterator[io.StringIO]:
+    """The root logger taken over, and given back afterwards."""
+    root = logging.getLogger()
+    before = root.handlers[:], root.level
+    stream = io.StringIO()
+    take_over(Log(stream))
+    yield stream
+    logging.captureWarnings(False)
+    root.handlers[:], root.level = before
+
+
+def samples(metrics: Metrics) -> dict[tuple[str, tuple[tuple[str, str], ...]], float]:
+    families = text_string_to_metric_families(metrics.exposition().decode())
+    return {(s.name, tuple(sorted(s.labels.items()))): s.value for family in families for s in family.samples}
+
+
+def test_what_is_counted_is_scraped() -> None:
+    metrics = Metrics(["tax", "courts"])
+    metrics.inquiries["OK"].add()
+    metrics.inquiries["OK"].add()
+    metrics.inquiries[Code.QUOTA_EXCEEDED].add()
+    metrics.failures["tax", Fault.TIMEOUT].add()
+    metrics.steps["fetch"].observe(0.0002)
+    metrics.steps["fetch"].observe(99.0)
+    metrics.group_size.observe(32)
+    found = samples(metrics)
+    assert found["dutybound_inquiries_total", (("outcome", "OK"),)] == 2
+    assert found["dutybound_inquiries_total", (("outcome", "QUOTA_EXCEEDED"),)] == 1
+    assert found["dutybound_department_failures_total", (("department", "tax"), ("fault", "SOURCE_TIMEOUT"))] == 1
+    assert found["dutybound_step_seconds_bucket", (("le", "0.0001"), ("step", "fetch"))] == 0
+    assert found["dutybound_step_seconds_bucket", (("le", "0.0003"), ("step", "fetch"))] == 1
+    assert found["dutybound_step_seconds_bucket", (("le", "+Inf"), ("step", "fetch"))] == 2
+    assert found["dutybound_step_seconds_count", (("step", "fetch"),)] == 2
+    assert found["dutybound_ledger_group_entries_bucket", (("le", "32.0"),)] == 1
+
+
+def test_a_bound_belongs_to_its_bucket() -> None:
+    histogram = Histogram((1.0, 2.0))
+    for value in (1.0, 1.5, 2.0, 3.0):
+        histogram.observe(value)
+    assert histogram.buckets() == [("1.0", 1.0), ("2.0", 3.0), ("+Inf", 4.0)]
+    assert histogram.total == 7.5
+
+
+def test_labels_are_fixed_from_the_start() -> None:
+    metrics = Metrics(["tax"])
+    before = set(samples(metrics))
+    with pytest.raises(KeyError):
+        metrics.failures[SUBJECT, Fault.INVALID].add()
+    assert {key for key in samples(metrics) if key[0].startswith("dutybound")} <= before
+
+
+def fail(value: str) -> None:
+    held = {"value": value}
+    raise ValueError(f"no record of {held}")
+
+
+def test_an_exception_is_logged_by_its_type_and_places_only() -> None:
+    stream = io.StringIO()
+    with pytest.raises(ValueError, match=SUBJECT) as caught:
+        fail(SUBJECT)
+    Log(stream).defect("abc", caught.value)
+    line = json.loads(stream.getvalue())
+    assert (line["event"], line["id"], line["error"]) == ("defect", "abc", "ValueError")
+    assert line["place"][-1].startswith("tests/test_telemetry.py:")
+    assert line["place"][-1].endswith(" fail")
+    assert SUBJECT not in stream.getvalue()
+
+
+def test_what_libraries_log_loses_its_text(captured: io.StringIO) -> None:
+    log = logging.getLogger("httpx")
+    log.warning("HTTP Request: GET https://tax.example/subjects/LEI/%s", SUBJECT)
+    log.error(f"bad record {SUBJECT}")
+    try:
+        fail(SUBJECT)
+    except ValueError:
+        log.exception("while reading %s", SUBJECT)
+    warnings.warn(f"odd value {SUBJECT}", UserWarning, stacklevel=1)
+    logging.getLogger("noisy").info("not told at all %s", SUBJECT)
+    lines = [json.loads(line) for line in captured.getvalue().splitlines()]
+    assert [(line["logger"], line["level"]) for line in lines] == [
+        ("httpx", "warning"),
+        ("httpx", "error"),
+        ("httpx", "error"),
+        ("py.warnings", "warning"),
+    ]
+    assert lines[2]["error"] == "ValueError"
+    assert SUBJECT not in captured.getvalue()
+
+
+def test_the_other_events() -> None:
+    stream = io.StringIO()
+    log = Log(stream)
+    log.source_failure("tax", Fault.INVALID, "record.subject names another subject")
+    log.state("rule_set_activated", epoch=3)
+    assert [json.loads(line) for line in stream.getvalue().splitlines()] == [
+        {
+            "event": "source_failure",
+            "level": "warning",
+            "department": "tax",
+            "fault": "SOURCE_INVALID",
+            "detail": "record.subject names another subject",
+        },
+        {"event": "rule_set_activated", "level": "info", "epoch": 3},
+    ]
