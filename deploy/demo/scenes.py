@@ -79,14 +79,9 @@ class Scenes:
 
     def _case(self, client: str, subject: str) -> str:
         entry, named = self._told["clients"][client], self._told["subjects"][subject]
-        return next(
-            name
-            for name, case in self._told["cases"].items()
-            if case["registry"] == entry["department"]
-            and case["open"]
-            and case["subject"] == named
-            and case["official"] == entry["officials"][0]
-        )
+        cases: Mapping[str, Mapping[str, Any]] = self._told["cases"]
+        wanted = {"registry": entry["department"], "open": True, "subject": named, "official": entry["officials"][0]}
+        return next(name for name, case in cases.items() if case == wanted)
 
     def department(self) -> None:
         """The contract's example query gives rows, obligations and a receipt."""

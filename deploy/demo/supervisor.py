@@ -13,7 +13,7 @@ import os
 import shutil
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Self
@@ -40,14 +40,15 @@ class AlreadyRunning(Exception):
 class Region:
     """A running region, as a context manager: up when it is entered, down and tidied when it is left.
 
-    `var` is the folder that it may write to. Raises `AlreadyRunning`, or `NotReady` with the log of what failed.
+    `var` is the folder that it may write to; `ports` are the usual ones where they are free.
+    Raises `AlreadyRunning`, or `NotReady` with the log of what failed.
     """
 
-    def __init__(self, var: Path, say: Say) -> None:
+    def __init__(self, var: Path, say: Say, ports: Mapping[str, int] | None = None) -> None:
         self._say = say
         var.mkdir(parents=True, exist_ok=True)
         self._lock = _lock(var / "demo.lock")
-        self.place = Place(var.resolve(), choose_ports())
+        self.place = Place(var.resolve(), ports or choose_ports())
         self.guard = Guard()
         self.secrets: dict[str, str] = {}
         self.shard = self.origin = ""

@@ -1,0 +1,170 @@
+"""The demo's processes: what they answer to anybody, and that none outlives whoever started it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from pathlib import Path
+
+import httpx
+import psycopg
+import pytest
+
+from deploy.demo.clients import OTHER
+from deploy.demo.guard import Guard
+from deploy.demo.processes import ROOT, Child, NotReady, descendants, free_port
+from deploy.demo.region import NAMED
+from tests.demo.conftest import Start
+
+LEI = NAMED["ordinary"].who.identifier[1]
+
+
+def gone(pid: int) -> bool:
+    """Whether a process has ended, waited for or not."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    except FileNotFoundError:
+        return True
+
+
+def eventually_gone(pids: list[int]) -> bool:
+    for _ in range(400):
+        if all(map(gone, pids)):
+            return True
+        time.sleep(0.05)
+    return False
+
+
+def test_the_market_answers_and_counts(start: Start) -> None:
+    _, port = start("departments.market")
+    base = f"http://127.0.0.1:{port}"
+    path = f"/api/subjects/LEI/{LEI}/penalties"
+    assert len(httpx.get(base + path).json()["items"]) == 3
+    assert httpx.get(f"{base}/api/subjects/LEI/{NAMED['no_records'].who.identifier[1]}/penalties").json() == {
+        "items": []
+    }
+    assert httpx.get(f"{base}/api/subjects/LEI/{NAMED['unknown'].who.identifier[1]}/penalties").status_code == 404
+    assert httpx.get(f"{base}/api/subjects/LEI/{LEI}/inspections").status_code == 404
+    assert httpx.get(f"{base}/_calls").json()[0] == path
+
+
+def test_the_environment_agency_answers_in_pages(start: Start) -> None:
+    _, port = start("departments.environment")
+    address = f"http://127.0.0.1:{port}/v2/operators/LEI/{LEI}/permits"
+    first = httpx.get(address).json()
+    second = httpx.get(address, params={"page": first["paging"]["next"]}).json()
+    assert [len(first["results"]), len(second["results"])] == [2, 1]
+    assert second["paging"] == {"next": None}
+    assert httpx.get(address, params={"page": "0"}).status_code == 404
+    assert httpx.get(address, params={"page": "x"}).status_code == 404
+
+
+def test_the_court_is_a_federation_subgraph(start: Start) -> None:
+    _, port = start("departments.courts")
+    query = """query($r: [_Any!]!) { _service { sdl } _entities(representations: $r) { ... on Debtor { idNumber
+        enforcements { docket claim { value unit } debtor { idNumber } } insolvencies { docket } } } }"""
+    known = {"__typename": "Debtor", "idScheme": "LEI", "idNumber": LEI}
+    body = {"query": query, "variables": {"r": [known, {**known, "idNumber": "nobody"}]}}
+    answer = httpx.post(f"http://127.0.0.1:{port}/graphql", json=body).json()
+    assert "errors" not in answer
+    assert '@key(fields: "idScheme idNumber")' in answer["data"]["_service"]["sdl"]
+    first, second = answer["data"]["_entities"]
+    assert {file["debtor"]["idNumber"] for file in first["enforcements"]} == {LEI}
+    assert second == {"idNumber": "nobody", "enforcements": [], "insolvencies": []}
+    assert httpx.post(f"http://127.0.0.1:{port}/graphql", content=b"{").status_code == 400
+    assert httpx.get(f"http://127.0.0.1:{port}/_calls").json()[0]["query"] == query
+
+
+@pytest.mark.parametrize(("registry", "prefix"), [("market", "MR"), ("courts", "CC")])
+def test_a_case_registry_tells_one_case(start: Start, registry: str, prefix: str) -> None:
+    _, port = start("registry", "--registry", registry)
+    base = f"http://127.0.0.1:{port}/cases"
+    told = httpx.get(f"{base}/{prefix}-2026-0001").json()
+    assert told["open"] is True
+    assert told["subjects"] == [{"scheme": "LEI", "value": LEI}]
+    assert len(told["officials"]) == 1
+    assert httpx.get(f"{base}/{prefix}-2026-0101").json()["open"] is False
+    assert httpx.get(f"{base}/{prefix}-2026-0102").json()["officials"] != told["officials"]
+    assert httpx.get(f"{base}/{prefix}-2026-0103").json()["subjects"][0]["value"] == OTHER.lei
+    other = {"MR": "CC", "CC": "MR"}[prefix]
+    assert httpx.get(f"{base}/{other}-2026-0001").status_code == 404
+
+
+def test_the_gateways_account_can_only_read(start: Start) -> None:
+    _, port = start("departments.tax")
+    with psycopg.connect(f"postgresql://gateway@127.0.0.1:{port}/tax") as connection:
+        count = connection.execute("SELECT count(*) FROM arrears").fetchone()
+        assert count is not None
+        assert count[0] > 1000
+        with pytest.raises(psycopg.errors.ReadOnlySqlTransaction):
+            connection.execute("DELETE FROM arrears")
+    with psycopg.connect(f"postgresql://gateway@127.0.0.1:{port}/tax") as connection:
+        connection.execute("SET default_transaction_read_only = off")
+        connection.commit()
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            connection.execute("DELETE FROM arrears")
+
+
+@pytest.mark.skipif(not Path("/proc").exists(), reason="looks at /proc")
+@pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGKILL])
+def test_a_database_ends_with_its_department(start: Start, signum: signal.Signals) -> None:
+    child, port = start("departments.labour")
+    family = descendants(child.pid)
+    assert len(family) > 2
+    connection = psycopg.connect(f"postgresql://gateway@127.0.0.1:{port}/labour", autocommit=True)
+    os.kill(child.pid, signum)
+    assert eventually_gone(family)
+    with pytest.raises(psycopg.OperationalError):
+        connection.execute("SELECT 1")
+
+
+@pytest.mark.skipif(not Path("/proc").exists(), reason="looks at /proc")
+def test_no_orphan_survives_a_killed_starter(data: Path, tmp_path: Path) -> None:
+    ports = [free_port(), free_port()]
+    script = textwrap.dedent(f"""
+        import sys, time
+        from pathlib import Path
+        from deploy.demo.guard import Guard
+        from deploy.demo.processes import Child
+        guard = Guard()
+        for name, port in zip(("market", "tax"), {ports}):
+            options = ["--port", str(port), "--data", {str(data)!r}]
+            command = [sys.executable, "-m", f"deploy.demo.departments.{{name}}", *options]
+            child = Child(name, command, Path({str(tmp_path)!r}), guard)
+            child.start()
+            child.ready()
+        print("up", flush=True)
+        time.sleep(600)
+    """)
+    starter = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, cwd=ROOT, text=True)
+    assert starter.stdout is not None
+    assert starter.stdout.readline() == "up\n"
+    family = descendants(starter.pid)
+    assert len(family) > 4
+    starter.kill()
+    starter.wait()
+    starter.stdout.close()
+    assert eventually_gone(family)
+
+
+def test_a_child_that_ends_says_why(tmp_path: Path) -> None:
+    guard = Guard()
+    child = Child("broken", [sys.executable, "-c", "print('no such thing'); raise SystemExit(3)"], tmp_path, guard)
+    child.start()
+    with pytest.raises(NotReady, match=r"(?s)broken ended with status 3.*no such thing"):
+        child.ready()
+    guard.close()
+
+
+def test_a_taken_port_is_not_chosen() -> None:
+    import socket
+
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        assert free_port(port) != port
