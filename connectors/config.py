@@ -21,6 +21,7 @@ _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m)")
 _SIZE = re.compile(r"(\d+)(B|KiB|MiB)")
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0}
 _BYTES = {"B": 1, "KiB": 1024, "MiB": 1024 * 1024}
+_NAME = re.compile(r"[_A-Za-z][_0-9A-Za-z]*")
 _TOKEN = re.compile(r"[A-Za-z0-9-]+")
 _OURS = frozenset({"authorization", "cookie", "host", "content-length", "transfer-encoding", "connection"})
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
@@ -93,6 +94,28 @@ class Reader:
             self.fail(f"`{name}` is not a header to set here; credentials go under `auth`", name)
         if not value.isascii() or not value.isprintable():
             self.fail(f"`{name}` must be one line of ASCII text", name)
+        return value
+
+    def headers(self, key: str) -> dict[str, str]:
+        """The fixed headers at `key`, by name in lower case."""
+        reader = self.child(key)
+        return {name.lower(): reader.header(name) for name in reader.keys()}  # noqa: SIM118 - no mapping
+
+    def check_name(self, name: str, *key: str) -> None:
+        """Refuse what is not a name in GraphQL."""
+        if not _NAME.fullmatch(name) or name.startswith("__"):
+            self.fail(f"`{name}` is not a GraphQL name", *key)
+
+    def name(self, key: str, default: str) -> str:
+        """The GraphQL name at `key`."""
+        value = self.text(key, default)
+        self.check_name(value, key)
+        return value
+
+    def graphql_type(self, key: str) -> str:
+        """The GraphQL type of a variable, such as `ID!`; `String!` unless said otherwise."""
+        value = self.text(key, "String!")
+        self.check_name(value.removesuffix("!"), key)
         return value
 
     def count(self, key: str, default: int, *, least: int = 0, most: int = 1_000_000) -> int:

@@ -158,10 +158,7 @@ def build(
     limits = read_limits(reader.child("limits"))
     auth, options = read_auth(reader, limits.timeout, limits.concurrency, limits.max_bytes)
     base_url = reader.url("base_url").rstrip("/")
-    headers = {"accept": "application/json"}
-    extra = reader.child("headers")
-    for name in extra.keys():  # noqa: SIM118 - a Reader is no mapping
-        headers[name.lower()] = extra.header(name)
+    headers = {"accept": "application/json", **reader.headers("headers")}
     endpoints = {
         shape.id: read_endpoint(dataset, shape, base_url)
         for dataset, shape in read_datasets(reader, department, shapes)

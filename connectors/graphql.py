@@ -1,0 +1,188 @@
+"""The connector for departments with their own GraphQL: all datasets and subjects of one inquiry in one request.
+
+With `entities: true` the subjects are federation entities, read by `_entities(representations:)`; otherwise `query` is
+a field of the department's `Query` that takes `$scheme` and `$value`, once per subject. Either way the selection holds
+the mapped names of exactly the requested fields. Documents are made once per shape of request.
+
+An error of the department fails the datasets that its path names, the others go on; an error without a path fails all.
+A subject that is null is unknown to the department: no records. GraphQL October 2021, section 7; Apollo Federation v2.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from connectors import jsoncheck
+from connectors.auth import read_auth
+from connectors.base import Connector, DatasetShape, Failure, Fault, Outcome, RecordRequest, Subject
+from connectors.calling import Caller, read_limits
+from connectors.config import Reader
+from connectors.operation import Operation, Part, Source, compile_operation, read_source
+from connectors.pyreqwest_transport import PyreqwestTransport
+from connectors.source import invalid, read_datasets, unmapped
+from connectors.transport import TransportFactory
+
+DEPARTMENT_KEYS = (
+    "kind", "url", "auth", "tls", "limits", "headers", "allow_plain_http",
+    "entities", "types", "keys", "query", "variables", "datasets",
+)  # fmt: skip
+_OPERATIONS = 4096
+"""Compiled documents kept: far more than there are shapes of request in a rule set."""
+
+_FAILED = Failure(Fault.UNAVAILABLE, True, "the department reported an error for the dataset")
+
+
+class _Error(msgspec.Struct):
+    path: list[str | int] | None = None
+
+
+class _Answer(msgspec.Struct):
+    data: dict[str, msgspec.Raw] | None = None
+    errors: list[_Error] | None = None
+
+
+_decode_answer = msgspec.json.Decoder(_Answer).decode
+_decode_subject = msgspec.json.Decoder(dict[str, msgspec.Raw] | None).decode
+_decode_subjects = msgspec.json.Decoder(list[dict[str, msgspec.Raw] | None]).decode
+_Key = tuple[Subject, str]
+
+
+class GraphqlConnector:
+    """Fills `connectors.base.Connector`."""
+
+    def __init__(self, caller: Caller, url: str, source: Source) -> None:
+        self._caller = caller
+        self._url = url
+        self._source = source
+        self._operations: dict[tuple[Part, ...], Operation] = {}
+
+    async def fetch(self, request: RecordRequest) -> Mapping[_Key, Outcome]:
+        """See the port."""
+        end = self._caller.end(request.deadline, asyncio.get_running_loop().time())
+        outcomes: dict[_Key, Outcome] = {}
+        wanted: dict[Subject, list[tuple[str, tuple[str, ...]]]] = {}
+        for dataset in request.datasets:
+            if dataset.dataset not in self._source.datasets:
+                outcomes |= unmapped(request, dataset.dataset)
+                continue
+            for subject in dataset.subjects:
+                wanted.setdefault(subject, []).append((dataset.dataset, dataset.fields))
+        by_part: dict[Part, list[Subject]] = {}
+        for subject, datasets in wanted.items():
+            by_part.setdefault(Part(subject.kind, tuple(datasets)), []).append(subject)
+        groups = []
+        for part, subjects in by_part.items():
+            if self._source.knows(subjects[0].kind):
+                groups.append((part, subjects))
+            else:
+                failure = Failure(Fault.UNAVAILABLE, False, "`types` or `query` leaves out this kind of subject")
+                outcomes |= {(subject, name): failure for subject in subjects for name, _ in part.datasets}
+        if not groups:
+            return outcomes
+        operation = self._operation(tuple(p for p, s in groups for _ in (s if not self._source.entities else s[:1])))
+        body = operation.body([subjects for _, subjects in groups])
+        answer = await self._caller.call("POST", self._url, body, end)
+        keys = [(subject, name) for part, subjects in groups for subject in subjects for name, _ in part.datasets]
+        if isinstance(answer, Failure):
+            return outcomes | dict.fromkeys(keys, answer)
+        return outcomes | self._read(answer.body, operation, groups, keys)
+
+    def _operation(self, parts: tuple[Part, ...]) -> Operation:
+        operation = self._operations.get(parts)
+        if operation is None:
+            if len(self._operations) >= _OPERATIONS:
+                self._operations.clear()
+            operation = self._operations[parts] = compile_operation(self._source, parts)
+        return operation
+
+    def _read(
+        self, body: bytes, operation: Operation, groups: list[tuple[Part, list[Subject]]], keys: list[_Key]
+    ) -> dict[_Key, Outcome]:
+        """Every key's outcome out of one answer."""
+        try:
+            answer = _decode_answer(body)
+        except (ValueError, RecursionError):
+            return dict.fromkeys(keys, invalid("not a GraphQL answer"))
+        wrong = jsoncheck.check(body)
+        if wrong is not None:
+            return dict.fromkeys(keys, invalid(wrong))
+        errors = [error.path or [] for error in answer.errors or ()]
+        if [] in errors:
+            return dict.fromkeys(keys, _FAILED)
+        if answer.data is None:
+            return dict.fromkeys(keys, _FAILED if errors else invalid("neither `data` nor `errors`"))
+        outcomes: dict[_Key, Outcome] = {}
+        index = 0
+        for part, subjects in groups:
+            if self._source.entities:
+                raw = answer.data.get(f"q{index}")
+                places = _entities(raw, len(subjects))
+                prefixes: list[list[str | int]] = [[f"q{index}", i] for i in range(len(subjects))]
+                index += 1
+            else:
+                places = [_subject(answer.data.get(f"q{index + i}")) for i in range(len(subjects))]
+                prefixes = [[f"q{index + i}"] for i in range(len(subjects))]
+                index += len(subjects)
+            for subject, place, prefix in zip(subjects, places, prefixes, strict=True):
+                for number, (name, fields) in enumerate(part.datasets):
+                    dataset = self._source.datasets[name]
+                    path = [*prefix, f"d{number}"]
+                    if any(error[: len(path)] == path[: len(error)] for error in errors):
+                        outcomes[subject, name] = _FAILED
+                    elif isinstance(place, str):
+                        outcomes[subject, name] = invalid(place)
+                    elif place is None:
+                        outcomes[subject, name] = []
+                    else:
+                        records = dataset.read(place.get(f"d{number}"), fields, subject)
+                        outcomes[subject, name] = invalid(records) if isinstance(records, str) else records
+        return outcomes
+
+    async def close(self) -> None:
+        """See the port."""
+        await self._caller.close()
+
+
+_Place = Mapping[str, msgspec.Raw] | None | str
+
+
+def _entities(raw: msgspec.Raw | None, count: int) -> list[_Place]:
+    """The subjects of one `_entities` answer; a text says what is wrong with all of them."""
+    try:
+        places: list[_Place] = [*_decode_subjects(raw)] if raw is not None else []
+    except (ValueError, RecursionError):
+        places = []
+    return places if len(places) == count else ["`_entities` is no list with one entry a subject"] * count
+
+
+def _subject(raw: msgspec.Raw | None) -> _Place:
+    try:
+        return _decode_subject(raw) if raw is not None else "a subject is missing from the answer"
+    except (ValueError, RecursionError):
+        return "a subject is no object"
+
+
+def build(
+    config: Mapping[str, Any],
+    department: str,
+    shapes: Mapping[str, DatasetShape],
+    base_dir: Path,
+    transport: TransportFactory = PyreqwestTransport,
+) -> Connector:
+    """The connector of one department of `kind: graphql`. Raises `SourceConfigError`."""
+    reader = Reader(config, (), base_dir)
+    reader.only(*DEPARTMENT_KEYS)
+    limits = read_limits(reader.child("limits"))
+    auth, options = read_auth(reader, limits.timeout, limits.concurrency, limits.max_bytes)
+    headers = {
+        **reader.headers("headers"),
+        "accept": "application/graphql-response+json, application/json;q=0.9",
+        "content-type": "application/json",
+    }
+    source = read_source(reader, list(read_datasets(reader, department, shapes)))
+    return GraphqlConnector(Caller(transport(options), limits, auth, headers), reader.url("url"), source)

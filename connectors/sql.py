@@ -1,0 +1,145 @@
+"""The connector for departments that give a read-only account on their database: tables or views.
+
+One transaction an inquiry, set read-only in the database too, so that all its datasets are of one moment. The column
+list holds the record's own columns and exactly the requested fields' columns; identifiers are bound parameters. Names
+of tables and columns are checked when the configuration is read, and quoted by SQLAlchemy besides.
+
+SQLite and PostgreSQL (through a synchronous driver). The database works in threads of its own, as many as
+`limits.concurrency`; a statement that outlives the inquiry is ended by the database.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.exc import SQLAlchemyError
+
+from connectors.base import (
+    Connector,
+    DatasetRequest,
+    DatasetShape,
+    Failure,
+    Fault,
+    Outcome,
+    RecordRequest,
+    Subject,
+)
+from connectors.breaker import Breaker
+from connectors.config import Reader
+from connectors.database import open_engine, protect, read_database_url
+from connectors.source import invalid, read_datasets, unmapped
+from connectors.table import Table, read_table
+
+DEPARTMENT_KEYS = ("kind", "url", "password_file", "limits", "datasets")
+_UNAVAILABLE = Failure(Fault.UNAVAILABLE, True, "the database refused, or cannot be reached")
+_TIMEOUT = Failure(Fault.TIMEOUT, True, "no whole answer in time")
+_Key = tuple[Subject, str]
+
+
+class SqlConnector:
+    """Fills `connectors.base.Connector`."""
+
+    def __init__(
+        self, engine: sa.Engine, tables: Mapping[str, Table], timeout: float, concurrency: int, breaker: Breaker
+    ) -> None:
+        self._engine = engine
+        self._tables = tables
+        self._timeout = timeout
+        self._breaker = breaker
+        self._threads = ThreadPoolExecutor(concurrency, thread_name_prefix="sql-source")
+
+    async def fetch(self, request: RecordRequest) -> Mapping[_Key, Outcome]:
+        """See the port."""
+        loop = asyncio.get_running_loop()
+        now = loop.time()
+        end = min(request.deadline, now + self._timeout)
+        if now >= end:
+            return _all(request, _TIMEOUT)
+        if not self._breaker.admits(now):
+            return _all(request, self._breaker.failure)
+        # The thread has its own clock; what counts is the time left.
+        until = time.monotonic() + (end - now)
+        try:
+            async with asyncio.timeout_at(end):
+                outcomes = await loop.run_in_executor(self._threads, self._read, request, until)
+        except TimeoutError:
+            self._breaker.failed(loop.time())
+            return _all(request, _TIMEOUT)
+        except BaseException:
+            self._breaker.abandoned()
+            raise
+        if any(outcome in (_UNAVAILABLE, _TIMEOUT) for outcome in outcomes.values() if isinstance(outcome, Failure)):
+            self._breaker.failed(loop.time())
+        else:
+            self._breaker.worked()
+        return outcomes
+
+    def _read(self, request: RecordRequest, until: float) -> dict[_Key, Outcome]:
+        """Every dataset in one transaction, in a thread of the pool. `until` is on `time.monotonic`'s clock."""
+        outcomes: dict[_Key, Outcome] = {}
+        try:
+            with self._engine.connect() as connection, connection.begin() as transaction:
+                protect(connection, until)
+                for dataset in request.datasets:
+                    outcomes |= self._dataset(connection, dataset, request, until)
+                transaction.rollback()
+        except SQLAlchemyError:
+            late = time.monotonic() >= until
+            return {**_all(request, _TIMEOUT if late else _UNAVAILABLE), **outcomes}
+        return outcomes
+
+    def _dataset(
+        self, connection: sa.Connection, dataset: DatasetRequest, request: RecordRequest, until: float
+    ) -> dict[_Key, Outcome]:
+        table = self._tables.get(dataset.dataset)
+        if table is None:
+            return unmapped(request, dataset.dataset)
+        keys = {subject: (subject, dataset.dataset) for subject in dataset.subjects}
+        if time.monotonic() >= until:
+            return dict.fromkeys(keys.values(), _TIMEOUT)
+        try:
+            # A savepoint: what one dataset breaks must not end the transaction for the others.
+            with connection.begin_nested():
+                read = table.read(connection, dataset.fields, dataset.subjects)
+        except SQLAlchemyError:
+            return dict.fromkeys(keys.values(), _TIMEOUT if time.monotonic() >= until else _UNAVAILABLE)
+        if isinstance(read, str):
+            return dict.fromkeys(keys.values(), invalid(read))
+        return {key: read[subject] for subject, key in keys.items()}
+
+    async def close(self) -> None:
+        """See the port."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
+        await asyncio.to_thread(self._engine.dispose)
+
+
+def _all(request: RecordRequest, failure: Failure) -> dict[_Key, Outcome]:
+    return {(subject, dataset.dataset): failure for dataset in request.datasets for subject in dataset.subjects}
+
+
+def build(config: Mapping[str, Any], department: str, shapes: Mapping[str, DatasetShape], base_dir: Path) -> Connector:
+    """The connector of one department of `kind: sql`. Raises `SourceConfigError`."""
+    reader = Reader(config, (), base_dir)
+    reader.only(*DEPARTMENT_KEYS)
+    limits = reader.child("limits")
+    limits.only("timeout", "concurrency", "rows", "breaker")
+    breaker = limits.child("breaker")
+    breaker.only("failures", "open_for")
+    timeout = limits.seconds("timeout", "2s")
+    concurrency = limits.count("concurrency", 8, least=1, most=200)
+    rows = limits.count("rows", 1000, least=1, most=100_000)
+    tables = {shape.id: read_table(part, shape, rows) for part, shape in read_datasets(reader, department, shapes)}
+    engine = open_engine(reader, read_database_url(reader), concurrency, timeout)
+    return SqlConnector(
+        engine,
+        tables,
+        timeout,
+        concurrency,
+        Breaker(breaker.count("failures", 5, least=1), breaker.seconds("open_for", "10s")),
+    )
