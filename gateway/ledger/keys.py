@@ -64,6 +64,14 @@ def verifiers(private: Ed25519PrivateKey, origin: str, shards: Iterable[str]) ->
     return [Verifier(f"{origin}/{shard}", public) for shard in shards]
 
 
+def write_verifiers(path: Path, private: Ed25519PrivateKey, origin: str, shards: Iterable[str]) -> None:
+    """Write a public key file, as `read_verifiers` reads it; raises `ConfigurationError`."""
+    try:
+        path.write_text("".join(f"{verifier}\n" for verifier in verifiers(private, origin, shards)), encoding="utf-8")
+    except OSError as error:
+        raise _refuse(path, f"cannot be written ({error.strerror})") from error
+
+
 def read_verifiers(path: Path) -> list[Verifier]:
     """Read a public key file: one verifier key a line, empty lines and `#` comments between them.
 

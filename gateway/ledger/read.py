@@ -41,7 +41,10 @@ class Head(NamedTuple):
 
 
 class StoredEntry(msgspec.Struct, frozen=True):
-    """An entry with its payload opened; a part whose key was destroyed is None. `at` is the shard's floor after it."""
+    """An entry with its payload opened; a part whose key was destroyed is None.
+
+    `at` is the shard's floor after it; `period` the day that its key seals.
+    """
 
     shard: int
     index: int
@@ -49,6 +52,7 @@ class StoredEntry(msgspec.Struct, frozen=True):
     leaf: bytes
     told: Part | None
     oversight: Part | None
+    period: str
 
 
 def heads(connection: sqlite3.Connection) -> list[Head]:
@@ -115,17 +119,17 @@ def read_entries(connection: sqlite3.Connection, shard: int, first: int, count: 
     base = shard << SHARD_BITS
     ciphers: dict[int, AESGCM] = {}
     rows = connection.execute(sql.ENTRIES, (base + first, base + first + count))
-    for id_, at, leaf, period, told, oversight, secret in rows:
+    for id_, at, leaf, key, told, oversight, period, secret in rows:
         index = id_ - base
         told_part = oversight_part = None
         if secret is not None:
             try:
-                cipher = ciphers.get(period) or ciphers.setdefault(period, AESGCM(secret))
+                cipher = ciphers.get(key) or ciphers.setdefault(key, AESGCM(secret))
                 told_part = unseal(cipher, told, TOLD, id_)
                 oversight_part = unseal(cipher, oversight, OVERSIGHT, id_)
             except (ValueError, TypeError) as error:
                 raise VerificationFailed(f"entry {index}: {error}") from error
-        yield StoredEntry(shard, index, moment(at), leaf, told_part, oversight_part)
+        yield StoredEntry(shard, index, moment(at), leaf, told_part, oversight_part, period or "")
 
 
 def own_entries(

@@ -5,7 +5,7 @@ the statement). Each is given the names of its `?` marks in order, which is how 
 from __future__ import annotations
 
 from sqlalchemy import bindparam as p
-from sqlalchemy import insert, select, update
+from sqlalchemy import func, insert, select, update
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
 from gateway.storage.store import compiled
@@ -31,7 +31,7 @@ SUBTREES = compiled(
 )
 
 ENTRIES = compiled(
-    select(entry, period_key.c.secret)
+    select(entry, period_key.c.period, period_key.c.secret)
     .outerjoin(period_key, period_key.c.id == entry.c.period)
     .where(entry.c.id >= p("first"), entry.c.id < p("last"))
     .order_by(entry.c.id),
@@ -99,4 +99,31 @@ KEY = compiled(
         period_key.c.shard == p("shard"), period_key.c.period == p("period")
     ),
     *("shard", "period"),
+)
+
+INDEXED = compiled(
+    select(entry_requester.c.entry)
+    .join(requester, requester.c.id == entry_requester.c.requester)
+    .where(
+        requester.c.issuer == p("issuer"),
+        requester.c.client == p("client"),
+        entry_requester.c.at == p("at"),
+        entry_requester.c.entry == p("entry"),
+    ),
+    *("issuer", "client", "at", "entry"),
+)
+
+ENTRY_COUNT = compiled(
+    select(func.count(), func.max(entry.c.id)).where(entry.c.id >= p("first"), entry.c.id < p("last")),
+    *("first", "last"),
+)
+
+INDEX_COUNT = compiled(
+    select(func.count()).where(entry_requester.c.entry >= p("first"), entry_requester.c.entry < p("last")),
+    *("first", "last"),
+)
+
+SUBTREE_COUNT = compiled(
+    select(subtree.c.level, func.count()).where(subtree.c.shard == p("shard")).group_by(subtree.c.level),
+    "shard",
 )

@@ -1,0 +1,193 @@
+"""The `dutybound ledger` and `dutybound keys` commands.
+
+Exit codes: 0 all well, 1 something does not verify or cannot be read (said in one sentence), 2 a wrong call.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from gateway import settings
+from gateway.errors import ConfigurationError, Problem, VerificationFailed
+from gateway.ledger import entries, keys, sheet
+from gateway.ledger.note import Verifier
+from gateway.ledger.receipt import Presented, Proved, check_data, check_extension, read_file, verify_receipt
+from gateway.ledger.verify import verify_store
+from gateway.storage.store import open_copy, sqlite_path
+
+MAX_FILE = 64 * 1024 * 1024
+_TELL_EVERY = 2.0
+
+
+def register(subparsers: argparse._SubParsersAction[Any]) -> None:
+    """Add `ledger` and `keys` with their commands; each sets `run`: from the parsed arguments to the exit code."""
+    ledger = subparsers.add_parser("ledger", help="verify and show what the ledger proves")
+    parts = ledger.add_subparsers(metavar="COMMAND", required=True)
+
+    store = parts.add_parser("verify", help="check every entry, hash and signature of a store, or of a copy of it")
+    store.add_argument("--config", type=Path, metavar="FILE", help="gateway.yaml, for the store")
+    store.add_argument("--store", metavar="URL", help="the store's file, or its URL (`sqlite:///...`)")
+    _key(store, "public keys, one a line; without it, those of the configuration's own key")
+    store.set_defaults(run=_verify)
+
+    receipt = parts.add_parser("verify-receipt", help="check a receipt offline, and what it proves")
+    _key(receipt, "the shard's public key, one a line where there are several", required=True)
+    _receipt(receipt)
+    receipt.set_defaults(run=_verify_receipt)
+
+    show = parts.add_parser("show", help="a receipt as a sheet to read and file")
+    _key(show, "the shard's public key; without it the sheet would not be verified", required=True)
+    show.add_argument("--answer", type=Path, metavar="FILE", help="the answer (JSON) whose data to check against it")
+    show.add_argument("--html", action="store_true", help="as an HTML page that needs nothing from elsewhere")
+    _receipt(show)
+    show.set_defaults(run=_show)
+
+    key = subparsers.add_parser("keys", help="the key that signs the ledger")
+    parts = key.add_subparsers(metavar="COMMAND", required=True)
+    new = parts.add_parser("generate", help="a new private key, and the public keys of a ledger's shards")
+    new.add_argument("--origin", required=True, metavar="NAME", help="as `ledger.origin`: `gateway.example/ledger`")
+    new.add_argument("--out", type=Path, default=Path("ledger.key"), metavar="FILE", help="default: ledger.key")
+    new.add_argument("--public", type=Path, metavar="FILE", help="default: the private key's name with `.pub`")
+    new.add_argument(
+        "--shards", type=int, default=8, metavar="N", help="for shards 1 to N, one for each process (default: 8)"
+    )
+    new.set_defaults(run=_generate)
+
+
+def _key(parser: argparse.ArgumentParser, text: str, *, required: bool = False) -> None:
+    parser.add_argument("--key", type=Path, required=required, metavar="PUBLIC_KEY_FILE", help=text)
+
+
+def _receipt(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("receipt", type=Path, metavar="RECEIPT_FILE", help="a receipt, or a whole answer (JSON)")
+
+
+def _read(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            content = file.read(MAX_FILE + 1)
+    except OSError as error:
+        raise ConfigurationError([Problem(str(path), 0, 0, "", f"cannot be read ({error.strerror})")]) from error
+    if len(content) > MAX_FILE:
+        raise ConfigurationError([Problem(str(path), 0, 0, "", "is over 64 MiB; that is no receipt")])
+    return content
+
+
+def _guard(run: Callable[[], int]) -> int:
+    """Run a command that checks; whatever is wrong is one sentence on standard error, and status 1."""
+    try:
+        return run()
+    except (ConfigurationError, VerificationFailed) as error:
+        print(error, file=sys.stderr)
+        return 1
+
+
+def _check(presented: Presented, verifiers: list[Verifier]) -> tuple[Proved, bool]:
+    """Verify a receipt, and the answer around it; also says whether data were there and are what was disclosed."""
+    proved = verify_receipt(presented.text, verifiers)
+    if presented.inquiry is not None:
+        check_extension(proved, presented.inquiry)
+    if presented.data is not None:
+        check_data(proved, presented.data)
+    return proved, presented.data is not None and isinstance(proved.told, entries.Inquiry)
+
+
+def _verify_receipt(arguments: argparse.Namespace) -> int:
+    def run() -> int:
+        proved, checked = _check(read_file(_read(arguments.receipt)), keys.read_verifiers(arguments.key))
+        told = proved.told
+        print(f"{proved.assurance}: entry {proved.index} of {proved.origin}, in a tree of {proved.size}")
+        if isinstance(told, entries.Refused):
+            print(f"inquiry {told.id}: refused at {told.at.isoformat()} with {told.code}; nothing was disclosed")
+            return 0
+        count = sum(len(dataset.records) for subject in told.disclosed for dataset in subject.datasets)
+        print(
+            f"inquiry {told.id}: {told.requester.client} asked at {told.at.isoformat()} for"
+            f" {told.declaration.purpose} and was told {count} record{'s' if count != 1 else ''}"
+        )
+        print("data: exactly what was disclosed" if checked else "data: not presented, so not checked")
+        return 0
+
+    return _guard(run)
+
+
+def _show(arguments: argparse.Namespace) -> int:
+    def run() -> int:
+        presented = read_file(_read(arguments.receipt))
+        proved, checked = _check(presented, keys.read_verifiers(arguments.key))
+        if arguments.answer is not None:
+            answer = read_file(_read(arguments.answer))
+            if answer.data is None:
+                raise VerificationFailed(f"`{arguments.answer}` is no answer: it has no `data`")
+            if answer.inquiry is not None:
+                check_extension(proved, answer.inquiry)
+            check_data(proved, answer.data)
+            checked = isinstance(proved.told, entries.Inquiry)
+        sys.stdout.write((sheet.as_html if arguments.html else sheet.as_text)(proved, checked))
+        return 0
+
+    return _guard(run)
+
+
+def _verify(arguments: argparse.Namespace) -> int:
+    def run() -> int:
+        if (arguments.config is None) == (arguments.store is None):
+            print("name the store with one of `--config FILE` and `--store URL`", file=sys.stderr)
+            return 2
+        if arguments.config is not None:
+            configured = settings.load(arguments.config, os.environ)
+            path = sqlite_path(configured.store, str(arguments.config))
+        else:
+            path = sqlite_path(arguments.store, "--store") if "://" in arguments.store else Path(arguments.store)
+        store = open_copy(path)
+        try:
+            if arguments.key is not None:
+                verifiers = keys.read_verifiers(arguments.key)
+            elif arguments.config is not None:
+                private = keys.load(configured.ledger.key_file)
+                verifiers = keys.verifiers(private, configured.ledger.origin, map(str, range(1, 65)))
+            else:
+                print("name the public keys with `--key PUBLIC_KEY_FILE`", file=sys.stderr)
+                return 2
+            for shard in verify_store(store, verifiers, _progress()):
+                print(f"whole: {shard.origin}, {shard.size} entries, root {shard.root.hex()}")
+        finally:
+            store.close()
+        return 0
+
+    return _guard(run)
+
+
+def _progress() -> Callable[[str, int, int], None]:
+    told = time.monotonic()
+
+    def tell(shard: str, done: int, of: int) -> None:
+        nonlocal told
+        if time.monotonic() - told >= _TELL_EVERY:
+            told = time.monotonic()
+            print(f"shard `{shard}`: {done} of {of} entries", file=sys.stderr)
+
+    return tell
+
+
+def _generate(arguments: argparse.Namespace) -> int:
+    def run() -> int:
+        public = arguments.public or arguments.out.with_suffix(".pub")
+        if not 1 <= arguments.shards <= 64 or "+" in arguments.origin or any(map(str.isspace, arguments.origin)):
+            print("a ledger has 1 to 64 shards, and a name without spaces and `+`", file=sys.stderr)
+            return 2
+        if public.exists():
+            raise ConfigurationError([Problem(str(public), 0, 0, "", "exists already; name another with `--public`")])
+        private = keys.generate(arguments.out)
+        keys.write_verifiers(public, private, arguments.origin, map(str, range(1, arguments.shards + 1)))
+        print(f"private key: {arguments.out} (keep it secret, and keep a copy)")
+        print(f"public keys: {public} (give it to whoever verifies receipts)")
+        return 0
+
+    return _guard(run)

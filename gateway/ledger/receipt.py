@@ -1,0 +1,148 @@
+"""A receipt checked offline, with nothing but the shard's public key; and an answer's data against it.
+
+Everything that is trusted afterwards follows from the signature: the checkpoint's root, from it the leaf at its index,
+from it what the requester was told. A receipt that verifies is `signed`: the log has committed to its entry.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any, Literal
+
+import msgspec
+
+from gateway.errors import VerificationFailed
+from gateway.ledger import entries
+from gateway.ledger.leaf import data_digest, open_extra
+from gateway.ledger.merkle import leaf_hash, verify_inclusion
+from gateway.ledger.note import Verifier, open_note, parse_checkpoint
+from gateway.ledger.proof import HEADER, parse
+
+_SPACE = re.compile(rb'("(?:[^"\\]|\\.)*")|[ \t\r\n]+')
+
+
+class Proved(msgspec.Struct, frozen=True):
+    """What a receipt proves: that the log named `origin` holds `told` at `index`, in a tree that it signed.
+
+    `oversight` is the digest of the part that the receipt does not open.
+    """
+
+    assurance: Literal["signed", "published", "witnessed"]
+    origin: str
+    index: int
+    size: int
+    root: bytes
+    leaf: bytes
+    told: entries.Told
+    oversight: bytes
+    verifier: Verifier
+
+    @property
+    def shard(self) -> str:
+        return self.origin.rpartition("/")[2]
+
+
+class Presented(msgspec.Struct, frozen=True):
+    """A file as somebody presents it: a receipt, and the answer around it where there is one."""
+
+    text: str
+    data: bytes | None = None
+    inquiry: dict[str, Any] | None = None
+
+
+class _Extensions(msgspec.Struct):
+    inquiry: dict[str, Any]
+
+
+class _Answer(msgspec.Struct):
+    extensions: _Extensions
+    data: msgspec.Raw = msgspec.Raw()
+
+
+def read_file(content: bytes) -> Presented:
+    """A receipt's text, a whole GraphQL answer, or its `extensions.inquiry` alone; raises `VerificationFailed`."""
+    if content.startswith(HEADER.encode()):
+        try:
+            return Presented(content.decode())
+        except UnicodeDecodeError as error:
+            raise VerificationFailed(f"this receipt is damaged: byte {error.start} is not UTF-8") from error
+    try:
+        answer = msgspec.json.decode(content, type=_Answer)
+        inquiry, data = answer.extensions.inquiry, bytes(answer.data) or None
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        try:
+            inquiry, data = msgspec.json.decode(content, type=dict[str, Any]), None
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+            inquiry, data = {}, None
+    receipt = inquiry.get("receipt")
+    if not isinstance(receipt, str):
+        raise VerificationFailed(
+            f"this file is neither a receipt (it would begin with `{HEADER}`) nor an answer with"
+            " `extensions.inquiry.receipt`"
+        )
+    return Presented(receipt, data, inquiry)
+
+
+def verify_receipt(text: str, verifiers: Sequence[Verifier]) -> Proved:
+    """Check every step from the signature to what was told; raises `VerificationFailed` that names the step."""
+    try:
+        proof = parse(text)
+        opening = open_extra(proof.extra)
+        note, signers = open_note(proof.checkpoint, verifiers)
+        checkpoint = parse_checkpoint(note)
+    except ValueError as error:
+        raise VerificationFailed(f"this receipt does not verify: {error}") from error
+    verifier = next((signer for signer in signers if signer.name == checkpoint.origin), None)
+    if verifier is None:
+        raise VerificationFailed(
+            f"this receipt does not verify: its log is `{checkpoint.origin}`, and the key that signed it is of"
+            f" `{signers[0].name}`"
+        )
+    leaf = opening.leaf
+    if not verify_inclusion(leaf_hash(leaf), proof.index, checkpoint.size, proof.path, checkpoint.root):
+        raise VerificationFailed(
+            f"this receipt does not verify: what it says is not entry {proof.index} of the tree that was signed"
+        )
+    try:
+        told = entries.read_told(opening.told)
+    except ValueError as error:
+        raise VerificationFailed(f"this receipt is genuine, but cannot be shown: {error}") from error
+    return Proved(
+        "signed",
+        checkpoint.origin,
+        proof.index,
+        checkpoint.size,
+        checkpoint.root,
+        leaf,
+        told,
+        opening.oversight,
+        verifier,
+    )
+
+
+def check_data(proved: Proved, data: bytes) -> None:
+    """Check that `data` is the answer's `data` member, white space aside; raises `VerificationFailed`."""
+    told = proved.told
+    if isinstance(told, entries.Refused):
+        if data != b"null":
+            raise VerificationFailed("this inquiry was refused: nothing was disclosed, so this is not its answer")
+        return
+    compact = _SPACE.sub(rb"\1", data)
+    if told.data.sha256 not in (data_digest(told.data.salt, data), data_digest(told.data.salt, compact)):
+        raise VerificationFailed("the data are not what was disclosed: they were changed after they left the gateway")
+
+
+def check_extension(proved: Proved, inquiry: dict[str, Any]) -> None:
+    """Check that an answer's `extensions.inquiry` says what was entered; raises `VerificationFailed`."""
+    told = proved.told
+    answered = told if isinstance(told, entries.Inquiry) else None
+    entered = {
+        "id": told.id,
+        "ruleSet": told.rule_set,
+        "obligations": answered.obligations if answered else [],
+        "cautions": answered.cautions if answered else [],
+    }
+    for name, value in entered.items():
+        if name in inquiry and inquiry[name] != msgspec.to_builtins(value):
+            raise VerificationFailed(f"the answer's `{name}` is not what was entered: it was changed")

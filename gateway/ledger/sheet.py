@@ -1,0 +1,184 @@
+"""A receipt as a sheet that a court can file: what was asked, by whom, what was disclosed, and how that was verified.
+
+Made only from what a receipt proves. As text for a terminal, and as one HTML page that needs nothing from elsewhere.
+Whatever comes from the receipt is escaped: no sheet can carry a script, or pretend to be a line of another kind.
+"""
+
+from __future__ import annotations
+
+import html
+import textwrap
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from gateway.ledger import entries
+from gateway.ledger.note import b64
+from gateway.ledger.receipt import Proved
+
+WIDTH = 100
+
+
+class Section(NamedTuple):
+    """A titled part of the sheet: rows of a label and what it says, several lines where there is more than one."""
+
+    title: str
+    rows: list[tuple[str, list[str]]]
+
+
+def sections(proved: Proved, data_checked: bool) -> list[Section]:
+    """The sheet's content, in order."""
+    told = proved.told
+    made = [_asked(told)]
+    if isinstance(told, entries.Inquiry):
+        made += _disclosed(told)
+        made.append(_obligations(told))
+    else:
+        made.append(Section("Refused", [("Reason", [told.message]), ("Code", [told.code])]))
+    made.append(_verified(proved, data_checked))
+    return made
+
+
+def title(proved: Proved) -> str:
+    what = "inquiry" if isinstance(proved.told, entries.Inquiry) else "refused inquiry"
+    return f"Receipt of {what} {proved.told.id}"
+
+
+def _asked(told: entries.Told) -> Section:
+    declared, who = told.declaration, told.requester
+    rows = [
+        ("When", [told.at.isoformat(sep=" ")]),
+        ("By", [f"{who.client}" + (f", of the department `{who.department}`" if who.department else "")]),
+        ("Known at", [who.issuer]),
+    ]
+    if declared is not None:
+        given = [
+            ("Purpose", declared.purpose),
+            ("Case", declared.case),
+            ("Document", declared.document),
+            ("Consent", declared.consent),
+            ("Reference", declared.reference),
+        ]
+        rows += [(label, [value]) for label, value in given if value is not None]
+    named = told.disclosed if isinstance(told, entries.Inquiry) else told.subjects
+    rows.append(("About", [f"{s.kind} {s.scheme} {s.value}" for s in named] or ["no subject had been named yet"]))
+    rows.append(("Under grant", [told.grant or "none"]))
+    rows.append(("Rule set", [told.rule_set]))
+    return Section("What was asked", rows)
+
+
+def _disclosed(told: entries.Inquiry) -> Iterator[Section]:
+    for subject in told.disclosed:
+        rows = []
+        for dataset in subject.datasets:
+            if dataset.failure:
+                lines = [f"nothing: its department could not be asked ({dataset.failure})"]
+            else:
+                lines = ["fields: " + ", ".join(dataset.fields), *dataset.records]
+                if not dataset.records:
+                    lines.append("no record")
+            rows.append((dataset.dataset, lines))
+        name = f"What was disclosed of {subject.scheme} {subject.value}"
+        yield Section(name, rows or [("Nothing", ["no field of what was asked is permitted"])])
+
+
+def _obligations(told: entries.Inquiry) -> Section:
+    words = {
+        "purpose-only": "use the answer for the purpose {purpose} only",
+        "no-onward-disclosure": "disclose it to nobody else",
+        "delete-by": "delete it by {date}",
+    }
+    rows: list[tuple[str, list[str]]] = []
+    for duty in told.obligations:
+        try:
+            text = words[duty.type].format_map(duty.properties)
+        except (KeyError, ValueError, IndexError, AttributeError):
+            text = ", ".join(f"{name}: {value}" for name, value in duty.properties.items()) or duty.type
+        rows.append((duty.type, [text]))
+    for notice in told.cautions:
+        said = ["an objection to it is open"] if notice.disputed else []
+        if notice.mitigation is not None:
+            said.append(f"mitigation: {notice.mitigation}")
+        rows.append((f"Caution: {notice.dataset}/{notice.record}", said))
+    return Section("What the recipient must observe", rows or [("None", ["the purpose sets no obligation"])])
+
+
+def _verified(proved: Proved, data_checked: bool) -> Section:
+    if isinstance(proved.told, entries.Refused):
+        data = "none: nothing was disclosed"
+    elif data_checked:
+        data = "the answer's data were presented, and are byte for byte what was disclosed"
+    else:
+        data = "not presented; their digest (SHA-256, salted) is " + proved.told.data.sha256.hex()
+    return Section(
+        "How this was verified",
+        [
+            ("Assurance", [f"{proved.assurance}: the ledger signed a tree that holds this entry"]),
+            ("Ledger", [proved.origin]),
+            ("Entry", [f"{proved.index} of a tree of {proved.size} entries"]),
+            ("Tree root", [b64(proved.root)]),
+            ("Leaf", [b64(proved.leaf)]),
+            ("Public key", [str(proved.verifier)]),
+            ("Data", [data]),
+            (
+                "By hand",
+                [
+                    "the Ed25519 signature of the checkpoint (C2SP signed-note) was checked with the public key above;",
+                    "the RFC 9162 inclusion proof leads from the leaf to the signed root;",
+                    "the leaf is the salted SHA-256 commitment to all that stands on this sheet.",
+                ],
+            ),
+        ],
+    )
+
+
+def _plain(text: str) -> str:
+    """What may have control characters, as one line without them."""
+    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
+
+
+def as_text(proved: Proved, data_checked: bool) -> str:
+    """The sheet for a terminal or a printer."""
+    lines = [_plain(title(proved)), "=" * len(title(proved))]
+    for section in sections(proved, data_checked):
+        lines += ["", _plain(section.title), "-" * len(section.title)]
+        for label, said in section.rows:
+            head = f"  {_plain(label)}:"
+            indent = " " * 16
+            if len(head) >= len(indent):
+                lines.append(head)
+                head = ""
+            for text in said or [""]:
+                wrapped = textwrap.wrap(_plain(text), WIDTH - len(indent), break_on_hyphens=False) or [""]
+                for line in wrapped:
+                    lines.append(f"{head:<{len(indent)}}{line}".rstrip())
+                    head = ""
+    return "\n".join(lines) + "\n"
+
+
+_STYLE = """body{font:11pt/1.45 Georgia,serif;margin:2.5em auto;max-width:48em;padding:0 1em;color:#111;background:#fff}
+h1{font-size:1.45em;border-bottom:2px solid #111;padding-bottom:.3em}h2{font-size:1.1em;margin:1.6em 0 .3em}
+table{border-collapse:collapse;width:100%}th{font-weight:normal;color:#555;text-align:left;width:12em}
+td,th{vertical-align:top;padding:.2em .6em .2em 0;border-bottom:1px solid #ddd;overflow-wrap:anywhere}
+@media print{body{margin:0;max-width:none}h2{break-after:avoid}tr{break-inside:avoid}}"""
+
+
+def as_html(proved: Proved, data_checked: bool) -> str:
+    """The sheet as one page; a content policy in it forbids everything but its own style."""
+    body = []
+    for section in sections(proved, data_checked):
+        rows = "".join(
+            f'<tr><th scope="row">{_safe(label)}</th><td>{"<br>".join(map(_safe, said))}</td></tr>\n'
+            for label, said in section.rows
+        )
+        body.append(f"<h2>{_safe(section.title)}</h2>\n<table>\n{rows}</table>\n")
+    return (
+        '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">\n"
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n<meta name="robots" content="noindex">\n'
+        f"<title>{_safe(title(proved))}</title>\n<style>\n{_STYLE}\n</style>\n</head>\n<body>\n"
+        f"<h1>{_safe(title(proved))}</h1>\n{''.join(body)}</body>\n</html>\n"
+    )
+
+
+def _safe(text: str) -> str:
+    return html.escape(_plain(text))
