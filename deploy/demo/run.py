@@ -6,11 +6,12 @@ and nothing survives it where it is killed.
 
 from __future__ import annotations
 
+import argparse
 import json
 import signal
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -19,6 +20,7 @@ import httpx
 
 from deploy.demo.client import TokenRefused, curl
 from deploy.demo.client import token as access_token
+from deploy.demo.configuration import USUAL, choose_ports
 from deploy.demo.processes import ROOT, NotReady
 from deploy.demo.scenes import TENDER, Scenes
 from deploy.demo.stage import WIDTH, SceneFailed, Stage
@@ -35,8 +37,10 @@ def _say(line: str) -> None:
     print(line, flush=True)
 
 
-def main(once: bool, var: Path = VAR, say: Callable[[str], None] = _say) -> int:
+def main(once: bool, var: Path = VAR, say: Callable[[str], None] = _say, ports: Mapping[str, int] | None = None) -> int:
     """Run the demo over the folder `var`; with `once` it ends after the scenes. Gives the exit status.
+
+    `ports` by server are the usual ones, where they are free, unless they are given.
 
     0: every scene showed what it promises. 1: a scene or a server failed. 130: ended before the last scene.
     """
@@ -44,7 +48,7 @@ def main(once: bool, var: Path = VAR, say: Callable[[str], None] = _say) -> int:
     played = False
     try:
         say("Dutybound's demo: an invented region on this machine. All names and numbers in it are made up.")
-        with Region(var, say) as region:
+        with Region(var, say, ports) as region:
             Scenes(region, region.tell(), Stage(say)).play()
             told, played = region.tell(), True
             if not once:
@@ -119,4 +123,10 @@ def token(client: str, official: str | None, scope: str | None, var: Path = VAR)
 
 
 if __name__ == "__main__":
-    sys.exit(main("--once" in sys.argv[1:]))
+    parser = argparse.ArgumentParser(description="Dutybound's demo, in a folder of its own.")
+    parser.add_argument("--once", action="store_true", help="end after the scenes")
+    parser.add_argument("--var", type=Path, default=VAR, help="the folder to write to")
+    parser.add_argument("--free-ports", action="store_true", help="ports that nobody usually has")
+    options = parser.parse_args()
+    free = choose_ports(dict.fromkeys(USUAL, 0)) if options.free_ports else None
+    sys.exit(main(options.once, options.var, ports=free))
