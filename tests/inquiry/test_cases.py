@@ -1,0 +1,379 @@
+"""Case verification against a case registry on loopback that tells the truth, tells rubbish, or does not answer."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import json
+import socket
+from collections.abc import AsyncIterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from connectors.base import Subject
+from gateway.errors import Code, Problem, Refusal
+from gateway.inquiry.cases import CaseRegistries, Registry, build
+
+ORG = Subject("organisation", "LEI", "5493001KJTIIGC8Y1R12")
+OTHER = Subject("organisation", "LEI", "529900T8BM49AURSDO55")
+OFFICIAL, STRANGER = "m.ivanova", "p.sorel"
+ASKS = ("https://login.example", "market-regulator")
+
+
+def told(id: str, open: bool = True, subjects: tuple[Subject, ...] = (ORG,), **other: Any) -> dict[str, Any]:
+    named = [{"scheme": subject.scheme, "value": subject.value} for subject in subjects]
+    return {"id": id, "open": open, "subjects": named, "officials": [OFFICIAL], "notes": "more", **other}
+
+
+def http(body: bytes, status: str = "200 OK", *headers: str) -> bytes:
+    head = [f"HTTP/1.1 {status}", f"Content-Length: {len(body)}", "Content-Type: application/json", *headers, "", ""]
+    return "\r\n".join(head).encode() + body
+
+
+class Simulator:
+    """A case registry. `answers` by case: a JSON value, raw bytes of HTTP, or `None` for silence; else 404."""
+
+    def __init__(self) -> None:
+        self.answers: dict[str, Any] = {
+            "C-1": told("C-1"),
+            "C-2": told("C-2", subjects=(ORG, OTHER)),
+            "closed": told("closed", open=False),
+            "a/b c": told("a/b c"),
+        }
+        self.requests: list[str] = []
+        self.release = asyncio.Event()
+        self.release.set()
+        self.url = ""
+
+    async def __call__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            while head := (await reader.readuntil(b"\r\n\r\n")).decode():
+                self.requests.append(head)
+                await self.release.wait()
+                name = head.split(" ")[1].removeprefix("/cases/").replace("%2F", "/").replace("%20", " ")
+                answer = self.answers.get(name, http(b'{"error": "no such case"}', "404 Not Found"))
+                if answer is None:
+                    await reader.read()
+                    break
+                writer.write(answer if isinstance(answer, bytes) else http(json.dumps(answer).encode()))
+                await writer.drain()
+                if isinstance(answer, bytes) and b"Connection: close" in answer:
+                    break
+        except (asyncio.IncompleteReadError, ConnectionError):
+            self.requests.append("gone")
+        finally:
+            writer.close()
+
+    @property
+    def calls(self) -> int:
+        return sum(head.startswith("GET ") for head in self.requests)
+
+
+@pytest.fixture
+async def simulator() -> AsyncIterator[Simulator]:
+    simulator = Simulator()
+    server = await asyncio.start_server(simulator, "127.0.0.1", 0)
+    simulator.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    yield simulator
+    simulator.release.set()
+    server.close()
+
+
+class Clock:
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+async def cases(simulator: Simulator) -> AsyncIterator[CaseRegistries]:
+    registry = Registry(simulator.url, timeout=5.0, max_bytes=2000)
+    cases = CaseRegistries({"market": registry, "fresh": Registry(simulator.url, cache=0.0)}, Clock())
+    yield cases
+    await cases.close()
+
+
+async def refused(cases: CaseRegistries, case: str = "C-1", **given: Any) -> Refusal:
+    asked: Mapping[str, Any] = {"registry": "market", "official": OFFICIAL, "subjects": [ORG], **given}
+    with pytest.raises(Refusal) as refusal:
+        await cases.verify(case=case, **asked)
+    assert (refusal.value.code, refusal.value.status) == (Code.CASE_NOT_VERIFIED, 403)
+    return refusal.value
+
+
+async def test_an_open_case_of_this_official_that_names_the_subject_is_verified(
+    cases: CaseRegistries, simulator: Simulator
+) -> None:
+    await cases.verify("market", "C-1", OFFICIAL, [ORG], ASKS)
+    await cases.verify("market", "C-2", OFFICIAL, [OTHER, ORG], ASKS)
+    assert [head.split("\r\n")[0] for head in simulator.requests] == [
+        "GET /cases/C-1 HTTP/1.1",
+        "GET /cases/C-2 HTTP/1.1",
+    ]
+    assert not any(ORG.value in head or OFFICIAL in head for head in simulator.requests)
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        ({"case": "closed"}, "case `closed` is closed"),
+        ({"case": "C-9"}, "case `C-9` is unknown to its registry"),
+        ({"subjects": [OTHER]}, "case `C-1` does not name the subject of this inquiry"),
+        ({"subjects": [ORG, OTHER]}, "case `C-1` does not name every subject of this inquiry"),
+        ({"subjects": [Subject("person", "PIN", ORG.value)]}, "case `C-1` does not name the subject of this inquiry"),
+        ({"official": STRANGER}, "case `C-1` is not assigned to the official who asks"),
+        ({"official": STRANGER, "case": "closed"}, "case `closed` is not assigned to the official who asks"),
+        ({"official": None}, "a case is verified for an official; send a token that names one"),
+        ({"registry": "nowhere"}, "no case registry is configured for this requester, so no case can be verified"),
+    ],
+)
+async def test_what_does_not_verify_is_told_in_the_callers_terms(
+    cases: CaseRegistries, given: dict[str, Any], says: str
+) -> None:
+    refusal = await refused(cases, **given)
+    assert (refusal.message, refusal.extensions) == (says, {})
+
+
+async def test_without_an_official_the_registry_is_not_asked(cases: CaseRegistries, simulator: Simulator) -> None:
+    await refused(cases, official=None)
+    assert simulator.calls == 0
+
+
+@pytest.mark.parametrize("case", ["", ".", "..", "C-1\r\nX: y", "x" * 201, "\ud800"])
+async def test_what_cannot_be_a_case_is_unknown_without_a_call(
+    cases: CaseRegistries, simulator: Simulator, case: str
+) -> None:
+    assert (await refused(cases, case)).message == "the case is unknown to its registry"
+    assert simulator.calls == 0
+
+
+async def test_a_case_is_one_segment_of_the_path(cases: CaseRegistries, simulator: Simulator) -> None:
+    await cases.verify("market", "a/b c", OFFICIAL, [ORG], ASKS)
+    await refused(cases, "../admin?x#y")
+    assert [head.split(" ")[1] for head in simulator.requests] == ["/cases/a%2Fb%20c", "/cases/..%2Fadmin%3Fx%23y"]
+
+
+BODY = json.dumps(told("C-1")).encode()
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        http(BODY, "500 Internal Server Error"),
+        http(BODY, "401 Unauthorized"),
+        http(BODY, "302 Found", "Location: /cases/C-2"),
+        http(BODY, "204 No Content"),
+        http(b""),
+        http(b"<html>"),
+        http(b"\xff\xfe"),
+        http(b"[]"),
+        http(b"null"),
+        http(b"[" * 900),
+        http(gzip.compress(BODY), "200 OK", "Content-Encoding: gzip"),
+        http(json.dumps(told("C-1", notes="x" * 2000)).encode()),
+        http(BODY[:-1] + b', "open": true}'),
+        http(BODY[:40], "200 OK").replace(b"Content-Length: 40", b"Content-Length: 400\r\nConnection: close"),
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\nzz\r\n",
+        b"SSH-2.0-OpenSSH_9.6\r\nConnection: close\r\n\r\n",
+        told("C-2"),
+        told("C-1") | {"open": 1},
+        told("C-1") | {"open": "true"},
+        told("C-1") | {"open": None},
+        told("C-1") | {"subjects": None},
+        told("C-1") | {"subjects": [{"scheme": "LEI"}]},
+        told("C-1") | {"officials": OFFICIAL},
+        {"id": "C-1", "open": True, "officials": [OFFICIAL]},
+    ],
+    ids=str,
+)
+async def test_a_registry_that_answers_anything_else_refuses_and_may_be_asked_again(
+    cases: CaseRegistries, simulator: Simulator, answer: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    simulator.answers["C-1"] = answer
+    refusal = await refused(cases)
+    assert refusal.extensions == {"retryable": True}
+    assert refusal.message == "the registry of case `C-1` cannot be reached or understood now; ask again later"
+    assert not any(word in caplog.text for word in (ORG.value, OFFICIAL, "C-1"))
+    assert simulator.calls == 1, "no redirect is followed, nothing is tried again"
+
+
+async def test_a_registry_that_is_slow_is_out_of_reach(simulator: Simulator) -> None:
+    simulator.answers["C-1"] = None
+    simulator.answers["C-2"] = http(BODY, "200 OK").replace(BODY, b"").replace(b"Length: ", b"Length: 9")  # and stalls
+    cases = CaseRegistries({"market": Registry(simulator.url, timeout=0.1)})
+    for case in ("C-1", "C-2"):
+        assert (await refused(cases, case)).extensions == {"retryable": True}
+    await cases.close()
+
+
+async def test_a_registry_that_is_down_is_out_of_reach() -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        cases = CaseRegistries({"market": Registry(f"http://127.0.0.1:{free.getsockname()[1]}")})
+        assert (await refused(cases)).extensions == {"retryable": True}
+    await cases.close()
+
+
+async def verify(cases: CaseRegistries, **given: Any) -> None:
+    asked = {"registry": "market", "case": "C-2", "official": OFFICIAL, "subjects": [ORG], "requester": ASKS, **given}
+    await cases.verify(**asked)
+
+
+async def test_a_verified_answer_is_kept_for_its_time_and_no_longer(
+    cases: CaseRegistries, simulator: Simulator
+) -> None:
+    clock = cases._verified["market"].timer._Timer__timer if False else None
+    assert clock is None
+    timer = Clock()
+    cases = CaseRegistries({"market": Registry(simulator.url)}, timer)
+    await verify(cases, subjects=[ORG, OTHER])
+    timer.now = 29.9
+    await verify(cases, subjects=[OTHER, ORG])
+    assert simulator.calls == 1
+    simulator.answers["C-2"] = told("C-2", open=False)
+    timer.now = 30.1
+    with pytest.raises(Refusal):
+        await verify(cases, subjects=[ORG, OTHER])
+    await cases.close()
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"requester": ("https://login.example", "tax-service")},
+        {"requester": ("https://other.example", "market-regulator")},
+        {"requester": None},
+        {"subjects": [OTHER]},
+        {"case": "C-1"},
+        {"registry": "fresh"},
+    ],
+)
+async def test_a_kept_answer_is_for_exactly_what_was_asked(
+    cases: CaseRegistries, simulator: Simulator, other: dict[str, Any]
+) -> None:
+    await verify(cases)
+    await verify(cases, **other)
+    assert simulator.calls == 2
+
+
+async def test_a_kept_answer_is_not_for_another_official(cases: CaseRegistries) -> None:
+    await verify(cases)
+    with pytest.raises(Refusal):
+        await verify(cases, official=STRANGER)
+
+
+async def test_what_was_refused_is_asked_again(cases: CaseRegistries, simulator: Simulator) -> None:
+    with pytest.raises(Refusal):
+        await verify(cases, case="closed")
+    simulator.answers["closed"] = told("closed")
+    await verify(cases, case="closed")
+    assert simulator.calls == 2
+
+
+async def test_nothing_that_is_kept_names_anyone(cases: CaseRegistries) -> None:
+    await verify(cases)
+    (kept,) = (dict(cache) for cache in cases._verified.values() if cache)
+    assert [(len(key), value) for key, value in kept.items()] == [(16, None)]
+
+
+async def test_the_same_question_of_one_requester_is_asked_once_at_a_time(
+    cases: CaseRegistries, simulator: Simulator
+) -> None:
+    simulator.release.clear()
+    asked = [asyncio.ensure_future(verify(cases, case="C-1")) for _ in range(4)]
+    asked += [asyncio.ensure_future(verify(cases, case="C-1", requester=("https://login.example", "tax-service")))]
+    while simulator.calls < 2:
+        await asyncio.sleep(0.001)
+    asked[0].cancel()
+    await asyncio.sleep(0)
+    simulator.release.set()
+    outcomes = await asyncio.gather(*asked, return_exceptions=True)
+    assert isinstance(outcomes[0], asyncio.CancelledError)
+    assert outcomes[1:] == [None] * 4
+    assert simulator.calls == 2
+    assert cases._calls == {}
+
+
+async def test_those_who_share_a_refusal_each_get_their_own(cases: CaseRegistries, simulator: Simulator) -> None:
+    outcomes = await asyncio.gather(*(verify(cases, case="closed") for _ in range(2)), return_exceptions=True)
+    assert [type(each) for each in outcomes] == [Refusal, Refusal]
+    assert outcomes[0] is not outcomes[1]
+    assert simulator.calls == 1
+
+
+# gateway.yaml
+
+
+async def test_a_registry_as_configured_authenticates_the_gateway(simulator: Simulator, tmp_path: Path) -> None:
+    secret = tmp_path / "secret"
+    secret.write_text("s3cret\n")
+    auths: dict[str, Any] = {
+        "bearer": {"kind": "bearer", "token_file": str(secret)},
+        "basic": {"kind": "basic", "username": "gateway", "password_file": str(secret)},
+    }
+    problems: list[Problem] = []
+    config = {name: {"kind": "case-rest", "url": simulator.url + "/", "auth": auth} for name, auth in auths.items()}
+    cases = build(config, problems)
+    assert problems == []
+    for name in auths:
+        await verify(cases, registry=name)
+    bearer, basic = ({line.lower() for line in head.split("\r\n")} for head in simulator.requests)
+    assert "authorization: bearer s3cret" in bearer
+    assert "authorization: basic z2f0zxdhetpzm2nyzxq=" in basic
+    assert "GET /cases/C-2 HTTP/1.1" in simulator.requests[0]
+    await cases.close()
+
+
+def test_defaults_and_measures() -> None:
+    problems: list[Problem] = []
+    given = {"kind": "case-rest", "url": "https://cases.example/api"}
+    measured = {"timeout": "500ms", "max_bytes": "1MiB", "cache": "1m"}
+    cases = build({"plain": given, "measured": given | measured, "fresh": given | {"cache": "0s"}}, problems)
+    assert problems == []
+    plain, measured_, fresh = cases._registries.values()
+    assert (plain.timeout, plain.max_bytes, plain.cache) == (2.0, 65536, 30.0)
+    assert (measured_.timeout, measured_.max_bytes, measured_.cache) == (0.5, 2**20, 60.0)
+    assert fresh.cache == 0
+
+
+@pytest.mark.parametrize(
+    ("change", "path", "says"),
+    [
+        ({"kind": "case-res"}, "kind", "unknown kind `case-res` (did you mean `case-rest`?)"),
+        ({"kind": None}, "kind", "`kind` is missing"),
+        ({"url": None}, "url", "`url` is missing"),
+        ({"url": 7}, "url", "must be text"),
+        ({"url": "http://cases.example"}, "url", "must be https (http is for loopback only)"),
+        ({"url": "https://u:p@cases.example"}, "url", "of scheme, host and path only"),
+        ({"url": "https://cases.example?x=1"}, "url", "of scheme, host and path only"),
+        ({"url": "https://cases.example:port"}, "url", "of scheme, host and path only"),
+        ({"url": "ftp://cases.example"}, "url", "of scheme, host and path only"),
+        ({"timeout": 2}, "timeout", "`2` must be a duration up to 30s, as `2s`"),
+        ({"timeout": "0s"}, "timeout", "must be a duration"),
+        ({"cache": "61s"}, "cache", "`61s` must be a duration up to 60s, as `30s`"),
+        ({"max_bytes": "2MiB"}, "max_bytes", "`2MiB` must be a size up to 1MiB, as `64KiB`"),
+        ({"tiemout": "2s"}, "tiemout", "unknown key `tiemout` (did you mean `timeout`?)"),
+        ({"ca_file": "/nowhere.pem"}, "ca_file", "cannot be read as certificates in PEM form"),
+        ({"auth": "secret"}, "auth", "must be a mapping"),
+        ({"auth": {"kind": "bearr"}}, "auth.kind", "unknown kind `bearr` (did you mean `bearer`?)"),
+        ({"auth": {"kind": "bearer"}}, "auth.token_file", "`token_file` is missing"),
+        ({"auth": {"kind": "bearer", "token": "s"}}, "auth.token", "unknown key `token`"),
+        ({"auth": {"kind": "bearer", "token_file": "/nowhere"}}, "auth.token_file", "`/nowhere` cannot be read"),
+        ({"auth": {"kind": "bearer", "token_file": "/dev/null"}}, "auth.token_file", "must hold one line"),
+    ],
+)
+def test_a_wrong_configuration_says_where_and_what_instead(change: dict[str, Any], path: str, says: str) -> None:
+    problems: list[Problem] = []
+    build({"market": {"kind": "case-rest", "url": "https://cases.example"} | change}, problems)
+    told_ = [(problem.file, problem.path) for problem in problems if says in problem.message]
+    assert told_ == [("gateway.yaml", f"case_registries.market.{path}")]
+    assert len(problems) <= 2
+
+
+def test_a_registry_that_is_no_mapping_is_a_problem() -> None:
+    problems: list[Problem] = []
+    build({"market": "https://cases.example"}, problems)  # type: ignore[dict-item]
+    assert [problem.message for problem in problems] == ["must be a mapping (`key: value` lines)"]
