@@ -1,0 +1,1 @@
+"""Pages and plain HTTP routes beside the journey: metadata, health, metrics, the playground, the open catalogue."""

@@ -1,0 +1,84 @@
+"""What every page has in common: its frame, its safety headers, and who wants a page instead of JSON.
+
+Invariants: a page loads nothing from outside this machine and runs no script but its own, by a Content-Security-Policy
+with the digests of exactly that style and script; every text is escaped here, once.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import html
+from pathlib import Path
+
+from starlette.requests import Request
+from starlette.responses import HTMLResponse
+
+STYLE = (Path(__file__).parent / "page.css").read_text(encoding="utf-8")
+
+
+def escape(text: object) -> str:
+    """Text as it may stand in an element or a quoted attribute."""
+    return html.escape(str(text), quote=True)
+
+
+def _digest(content: str) -> str:
+    return f"'sha256-{base64.b64encode(hashlib.sha256(content.encode()).digest()).decode()}'"
+
+
+class Page:
+    """A document frame with one style and at most one script, whose digests are worked out once."""
+
+    def __init__(self, title: str, *, style: str = "", script: str = "", robots: str = "noindex") -> None:
+        self._style = STYLE + style
+        self._script = script
+        policy = [
+            "default-src 'none'",
+            f"style-src {_digest(self._style)}",
+            f"script-src {_digest(script)}" if script else "script-src 'none'",
+            "connect-src 'self'" if script else "connect-src 'none'",
+            "img-src data:",
+            "base-uri 'none'",
+            "form-action 'none'",
+            "frame-ancestors 'none'",
+            "require-trusted-types-for 'script'",
+        ]
+        self._title = title
+        self._robots = robots
+        self._headers = {
+            "Content-Security-Policy": "; ".join(policy),
+            "X-Content-Type-Options": "nosniff",
+            "Referrer-Policy": "no-referrer",
+            "Cross-Origin-Opener-Policy": "same-origin",
+            "Cross-Origin-Resource-Policy": "same-origin",
+        }
+
+    def response(self, body: str, *, headers: dict[str, str] | None = None) -> HTMLResponse:
+        """The page around `body`, which is HTML made with `escape`."""
+        script = f"<script>{self._script}</script>" if self._script else ""
+        content = (
+            '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+            '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+            f'<meta name="robots" content="{self._robots}">\n'
+            f'<title>{escape(self._title)}</title>\n<link rel="icon" href="data:,">\n'
+            f"<style>{self._style}</style>\n</head>\n<body>\n{body}\n{script}\n</body>\n</html>\n"
+        )
+        return HTMLResponse(content, headers={**self._headers, **(headers or {})})
+
+
+def wants_page(request: Request) -> bool:
+    """Whether the client names `text/html` and likes JSON no better; `*/*` and silence mean JSON."""
+    qualities: dict[str, float] = {}
+    for part in ",".join(request.headers.getlist("accept")).lower().split(",")[:64]:
+        essence, *parameters = (piece.strip() for piece in part.split(";"))
+        quality = 1.0
+        for parameter in parameters:
+            name, _, value = parameter.partition("=")
+            if name.strip() == "q":
+                try:
+                    quality = float(value)
+                except ValueError:
+                    quality = 0.0
+        qualities[essence] = quality
+    page = qualities.get("text/html", 0.0)
+    return page > 0 and page >= qualities.get("application/json", 0.0)

@@ -1,0 +1,32 @@
+"""`GET /graphql`: the playground, one page of our own. An operation by GET is refused: it would stand in logs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from gateway.errors import Code, Refusal
+from gateway.inquiry.request import media_of, refused
+from gateway.web.page import Page
+
+_HERE = Path(__file__).parent
+_OPERATION = ("query", "operationName", "variables", "extensions")
+_BODY = (_HERE / "playground.html").read_text(encoding="utf-8")
+_PAGE = Page(
+    "Dutybound playground",
+    style=(_HERE / "playground.css").read_text(encoding="utf-8"),
+    script=(_HERE / "playground.js").read_text(encoding="utf-8"),
+)
+
+
+async def playground(request: Request) -> Response:
+    """The page; any other method, and a GET that carries an operation, are `REQUEST_INVALID` (405)."""
+    if request.method in ("GET", "HEAD") and not any(name in request.query_params for name in _OPERATION):
+        return _PAGE.response(_BODY, headers={"Cache-Control": "no-cache"})
+    allowed = "POST" if request.method in ("GET", "HEAD") else "GET, POST"
+    message = f"`{request.method[:20]}` cannot run an operation here; use POST."
+    refusal = Refusal(Code.REQUEST_INVALID, message, status=405, headers={"Allow": allowed})
+    answer = refused(refusal, media_of(request.scope["headers"]), None)
+    return Response(answer.body, answer.status, dict(answer.headers))

@@ -1,0 +1,95 @@
+"""The plain routes, for the router behind `POST /graphql`.
+
+RFC 9728 metadata, health for orchestrators, Prometheus text, the playground, the open catalogue. None of them knows of
+a subject; what each one tells comes from a port that `app` fills.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any
+from urllib.parse import urlsplit
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from gateway.catalogue.model import Catalogue
+from gateway.telemetry import CONTENT_TYPE
+from gateway.web.catalogue import catalogue_route
+from gateway.web.playground import playground
+
+WELL_KNOWN = "/.well-known/oauth-protected-resource"
+SCOPES = ("inquire", "steward", "recalls", "officer", "oversight", "self")
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE")
+
+
+def metadata_url(public_url: str) -> str:
+    """Where the metadata of this resource is (RFC 9728, 3.1): the well-known part stands before the resource's path."""
+    parts = urlsplit(public_url)
+    return f"{parts.scheme}://{parts.netloc}{WELL_KNOWN}{parts.path.rstrip('/')}"
+
+
+def routes(
+    *,
+    public_url: str,
+    issuers: Sequence[str],
+    catalogue: Callable[[], Catalogue],
+    checks: Callable[[], Awaitable[Mapping[str, bool]]],
+    metrics: Callable[[], bytes],
+) -> list[Route]:
+    """All routes of this module.
+
+    `checks` says by name what readiness needs (`ledger`, `rules`, `clock`, ...); an exception from it counts as not
+    ready. `metrics` gives the Prometheus text.
+    """
+
+    async def metadata(request: Request) -> Response:
+        del request
+        published = catalogue().published
+        return _json(
+            {
+                "resource": public_url,
+                "resource_name": "Dutybound",
+                "authorization_servers": list(issuers),
+                "scopes_supported": [*SCOPES, *(f"inquire:{dataset}" for dataset in published)],
+                "bearer_methods_supported": ["header"],
+                "authorization_details_types_supported": ["subject-inquiry"],
+                "dpop_bound_access_tokens_required": False,
+                "tls_client_certificate_bound_access_tokens": False,
+            },
+            cache="public, max-age=300",
+        )
+
+    async def live(request: Request) -> Response:
+        del request
+        return _json({"status": "live"})
+
+    async def ready(request: Request) -> Response:
+        del request
+        try:
+            results = dict(await checks())
+        except Exception:
+            results = {"checks": False}
+        fine = all(results.values())
+        return _json({"status": "ready" if fine else "not ready", "checks": results}, 200 if fine else 503)
+
+    async def exposition(request: Request) -> Response:
+        del request
+        return Response(metrics(), 200, {"Content-Type": CONTENT_TYPE, "Cache-Control": "no-store"})
+
+    path = urlsplit(public_url).path.rstrip("/")
+    return [
+        *(Route(place, metadata, methods=["GET"]) for place in dict.fromkeys((WELL_KNOWN, WELL_KNOWN + path))),
+        Route("/health/live", live, methods=["GET"]),
+        Route("/health/ready", ready, methods=["GET"]),
+        Route("/metrics", exposition, methods=["GET"]),
+        Route("/graphql", playground, methods=list(METHODS)),
+        Route("/open/catalogue", catalogue_route(catalogue), methods=["GET"]),
+    ]
+
+
+def _json(content: Any, status: int = 200, cache: str = "no-store") -> Response:
+    headers = {"Cache-Control": cache, "X-Content-Type-Options": "nosniff"}
+    return Response(msgspec.json.encode(content), status, headers, "application/json")

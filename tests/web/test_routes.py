@@ -1,0 +1,180 @@
+"""The plain routes over real HTTP, behind the server that ships."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import os
+import re
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from gateway.web.routes import metadata_url
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        port = found.getsockname()[1]
+    flag = tmp_path_factory.mktemp("web") / "down"
+    process = subprocess.Popen(
+        [sys.executable, "-m", "granian", "--interface", "asginl", "--port", str(port), "tests.web.web_app:app"],
+        cwd=ROOT,
+        env={**os.environ, "WEB_DOWN": str(flag)},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    for _ in range(200):
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                break
+        time.sleep(0.1)
+    with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=20, trust_env=False) as client:
+        client.headers["x-down-file"] = str(flag)
+        yield client
+    process.terminate()
+    process.wait(20)
+
+
+def test_protected_resource_metadata(served: httpx.Client) -> None:
+    response = served.get("/.well-known/oauth-protected-resource")
+    content = response.json()
+    assert response.headers["content-type"] == "application/json"
+    assert content["resource"] == "https://gateway.example"
+    assert content["authorization_servers"] == ["https://login.example"]
+    assert content["bearer_methods_supported"] == ["header"]
+    assert {"inquire", "self", "inquire:tax-arrears"} <= set(content["scopes_supported"])
+    assert "inquire:market-inspections" not in content["scopes_supported"]
+
+
+def test_where_the_metadata_is() -> None:
+    assert metadata_url("https://g.example") == "https://g.example/.well-known/oauth-protected-resource"
+    assert metadata_url("https://g.example:8443/a/b") == (
+        "https://g.example:8443/.well-known/oauth-protected-resource/a/b"
+    )
+
+
+def test_health(served: httpx.Client) -> None:
+    assert served.get("/health/live").json() == {"status": "live"}
+    flag = Path(served.headers["x-down-file"])
+    assert served.get("/health/ready").json() == {"status": "ready", "checks": {"ledger": True, "rules": True}}
+    flag.write_text("ledger")
+    response = served.get("/health/ready")
+    assert (response.status_code, response.json()["checks"]) == (503, {"ledger": False, "rules": True})
+    flag.write_text("error")
+    response = served.get("/health/ready")
+    assert response.status_code == 503
+    assert "5299000J2N45DDNE4Y28" not in response.text
+    flag.unlink()
+    assert served.get("/health/ready").status_code == 200
+
+
+def test_metrics(served: httpx.Client) -> None:
+    response = served.get("/metrics")
+    assert response.headers["content-type"].startswith("text/plain; version=0.0.4")
+    names = {family.name for family in text_string_to_metric_families(response.text)}
+    assert {"dutybound_inquiries", "dutybound_step_seconds", "process_cpu_seconds"} <= names
+
+
+@pytest.mark.parametrize("method", ["PUT", "DELETE", "PATCH", "OPTIONS"])
+def test_graphql_knows_get_and_post_only(served: httpx.Client, method: str) -> None:
+    response = served.request(method, "/graphql")
+    assert (response.status_code, response.headers["allow"]) == (405, "GET, POST")
+    assert response.json()["errors"][0]["extensions"]["code"] == "REQUEST_INVALID"
+
+
+@pytest.mark.parametrize("query", ["query={__typename}", "extensions={}", "operationName=A", "variables={}"])
+def test_an_operation_by_get_is_refused(served: httpx.Client, query: str) -> None:
+    response = served.get(f"/graphql?{query}", headers={"accept": "application/graphql-response+json"})
+    assert (response.status_code, response.headers["allow"]) == (405, "POST")
+    assert response.headers["content-type"] == "application/graphql-response+json; charset=utf-8"
+
+
+def digest(content: str) -> str:
+    return f"'sha256-{base64.b64encode(hashlib.sha256(content.encode()).digest()).decode()}'"
+
+
+@pytest.mark.parametrize("path", ["/graphql", "/open/catalogue"])
+def test_a_page_runs_and_loads_nothing_but_its_own(served: httpx.Client, path: str) -> None:
+    response = served.get(path, headers={"accept": "text/html"})
+    assert response.status_code == 200
+    assert response.headers["content-type"] == "text/html; charset=utf-8"
+    policy = response.headers["content-security-policy"]
+    assert "default-src 'none'" in policy
+    assert "unsafe" not in policy
+    assert "frame-ancestors 'none'" in policy
+    for style in re.findall(r"<style>(.*?)</style>", response.text, re.DOTALL):
+        assert digest(style) in policy
+    for script in re.findall(r"<script>(.*?)</script>", response.text, re.DOTALL):
+        assert digest(script) in policy
+    assert not re.search(r"(?i)(?:https?:)?//[a-z0-9]", response.text)
+    assert not re.search(r"\s(?:on\w+|src)=|@import|\burl\(", response.text)
+    assert '<html lang="en">' in response.text
+
+
+def test_every_field_of_the_playground_has_a_label(served: httpx.Client) -> None:
+    page = served.get("/graphql").text
+    labels = set(re.findall(r'<label for="([^"]+)"', page))
+    fields = set(re.findall(r'<(?:input|textarea) id="([^"]+)"', page))
+    assert fields == labels
+    assert len(fields) >= 4
+
+
+def test_the_open_catalogue_as_json_and_as_a_page(served: httpx.Client) -> None:
+    response = served.get("/open/catalogue")
+    content = response.json()
+    assert [dataset["id"] for dataset in content["datasets"]] == ["tax-arrears", "organisation-register"]
+    assert content["datasets"][0] == {
+        "id": "tax-arrears",
+        "title": "Notices of tax <arrears>",
+        "department": "tax",
+        "subjects": ["organisation"],
+        "information": "public",
+        "disclosure": "shared",
+        "nature": "adverse",
+        "basis": [{"law": "Tax Collection Act", "article": "45"}],
+        "display": {"min": "P3M", "max": "P3Y", "from": "effective"},
+        "restorable": True,
+        "fields": [{"name": "amount", "type": "Decimal", "title": "Amount due"}],
+    }
+    assert content["datasets"][1]["display"] is None
+    page = served.get("/open/catalogue", headers={"accept": "text/html,application/xml;q=0.9,*/*;q=0.8"}).text
+    assert "Notices of tax &lt;arrears&gt;" in page
+    assert "Tax Collection Act, article 45" in page
+    assert "market-inspections" not in page + response.text
+
+
+def test_the_open_catalogue_is_cached_by_its_version(served: httpx.Client) -> None:
+    first = served.get("/open/catalogue")
+    assert first.headers["vary"] == "Accept"
+    again = served.get("/open/catalogue", headers={"if-none-match": f'"old", W/{first.headers["etag"]}'})
+    assert (again.status_code, again.content) == (304, b"")
+    page = served.get("/open/catalogue", headers={"if-none-match": first.headers["etag"], "accept": "text/html"})
+    assert page.status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("accept", "page"),
+    [
+        ("text/html", True),
+        ("text/html;q=0.5, application/json", False),
+        ("text/html;q=0", False),
+        ("text/html;q=x", False),
+        ("*/*", False),
+        ("application/json, text/html", True),
+    ],
+)
+def test_who_gets_a_page(served: httpx.Client, accept: str, page: bool) -> None:
+    response = served.get("/open/catalogue", headers={"accept": accept})
+    assert response.headers["content-type"].startswith("text/html" if page else "application/json")
