@@ -150,7 +150,7 @@ def _fields(node: Node, subjects: tuple[SubjectKind, ...], catalogue: Catalogue)
             if dataset.nature == "adverse":
                 for key in ("because", "basis"):
                     if key not in parts:
-                        entry.key_problem(f"`{name}` is adverse: `{key}` must say why these fields are necessary (Art. 19)")
+                        entry.key_problem(f"`{name}` is adverse: `{key}` must say why it is necessary (Art. 19)")
             bound[name] = PurposeFields(names, because, basis)
     return bound
 
