@@ -134,10 +134,20 @@ class Obligation:
     properties: list[Property] = strawberry.field(description="What the obligation says in detail.")
 
 
+@strawberry.type(description="What the recipient of a record must know, selected or not.")
+class Caution:
+    dataset: str = strawberry.field(description="The record's dataset.")
+    record: str = strawberry.field(description="The record's id.")
+    disputed: bool = strawberry.field(description="Whether an objection to the record is open.")
+    mitigation: str | None = strawberry.field(description="What mitigates the record, where it says so.")
+
+
 @strawberry.type(description="One of your own past inquiries, as its answer's `extensions.inquiry` told.")
 class InquiryReceipt:
     id: str = strawberry.field(description="The inquiry's id.")
     receipt: str = strawberry.field(description="The signed proof of the inquiry's ledger entry.")
     obligations: list[Obligation] = strawberry.field(description="What you must do with the answer.")
+    cautions: list[Caution] = strawberry.field(description="The records that were disputed or had mitigation.")
     rule_set: str = strawberry.field(description="The digest of the rules that decided.")
     time: datetime.datetime = strawberry.field(description="When the inquiry was answered.")
+    cursor: str = strawberry.field(description="Give it as `after` to go on behind this inquiry.")

@@ -18,6 +18,7 @@ from graphql import (
     GraphQLSchema,
     ObjectValueNode,
     OperationDefinitionNode,
+    SelectionNode,
     SelectionSetNode,
     ValueNode,
     VariableNode,
@@ -197,7 +198,7 @@ class Collector:
             if isinstance(node, FieldNode):
                 grouped.setdefault(node.alias.value if node.alias else node.name.value, []).append(node)
                 continue
-            fragment = node
+            fragment: SelectionNode | FragmentDefinitionNode = node
             if isinstance(node, FragmentSpreadNode):
                 if node.name.value in visited:
                     continue
@@ -212,7 +213,7 @@ class Collector:
             return True
         abstract = self.schema.type_map.get(condition)
         concrete = self.schema.type_map.get(type_name)
-        return is_abstract_type(abstract) and concrete is not None and self.schema.is_sub_type(abstract, concrete)  # type: ignore[arg-type]
+        return is_abstract_type(abstract) and concrete is not None and self.schema.is_sub_type(abstract, concrete)
 
     def _included(self, directives: Iterable[DirectiveNode]) -> bool:
         for directive in directives:

@@ -70,7 +70,8 @@ class Plan:
         self.document, self.operation = document, operation
         self._schema, self._catalogue, self._limits = schema, catalogue, most
         self._fragments = {d.name.value: d for d in document.definitions if isinstance(d, FragmentDefinitionNode)}
-        self._conditions = condition_variables(operation, self._fragments.values())
+        self.fragments = tuple(self._fragments.values())
+        self._conditions = condition_variables(operation, self.fragments)
         self._variants: LRUCache[tuple[bool, ...], Variant] = LRUCache(_VARIANTS)
         self._definitions = list(operation.variable_definitions or ())
         self._quick = _quick(self._definitions)

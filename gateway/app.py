@@ -1,0 +1,254 @@
+"""`build(settings)` -> the ASGI application: the only place that wires.
+
+`load` reads and checks everything that a start depends on and is what `dutybound check` runs; `build` fills the steps'
+ports; the lifespan opens what has to be open and closes it in the opposite order, so that a graceful stop commits what
+waits.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import functools
+import zoneinfo
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, MutableMapping
+from typing import Any
+
+import httpx
+import msgspec
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from starlette.applications import Starlette
+
+from connectors import kinds
+from connectors.base import Connector
+from gateway import sources
+from gateway.catalogue.schema import build_schema, core
+from gateway.clock import Clock
+from gateway.errors import ConfigurationError, Problem
+from gateway.inquiry.admit import Admission, Counted
+from gateway.inquiry.answer import Journey, Serving, answer
+from gateway.inquiry.authenticate import Authenticator
+from gateway.inquiry.cases import CaseRegistries
+from gateway.inquiry.cases import build as build_cases
+from gateway.inquiry.endpoint import GraphQLEndpoint
+from gateway.inquiry.facts import FactsReader
+from gateway.inquiry.fetch import Fetcher
+from gateway.inquiry.limits import Limits
+from gateway.inquiry.obligations import Obligations
+from gateway.inquiry.others import Others
+from gateway.inquiry.plan import Planner
+from gateway.inquiry.render import Renderer
+from gateway.inquiry.types import Requester
+from gateway.issuers import Issuer, new_client
+from gateway.ledger import entries, keys
+from gateway.ledger.tiles import routes as ledger_routes
+from gateway.ledger.ledger import Ledger, Own
+from gateway.rules import permissions
+from gateway.rules.load import load as load_rules
+from gateway.rules.ruleset import RuleSet
+from gateway.settings import Settings
+from gateway.storage.facts import FactSource
+from gateway.storage.store import Store, open_store
+from gateway.telemetry import Log, Metrics, take_over
+from gateway.web.routes import metadata_url, routes
+
+MAX_SKEW = 5.0
+"""Seconds that the machine's clock may be behind the last committed entry before this process is not ready."""
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Scope]]
+Send = Callable[[Scope], Awaitable[None]]
+
+
+class Parts(msgspec.Struct, frozen=True, eq=False):
+    """What the files say, read and found right."""
+
+    rules: RuleSet
+    connectors: Mapping[str, Connector]
+    cases: CaseRegistries
+    private: Ed25519PrivateKey
+
+
+def load(settings: Settings) -> Parts:
+    """Read everything that a start depends on; raises `ConfigurationError` with every problem found."""
+    problems: list[Problem] = []
+    rules: RuleSet | None = None
+    private: Ed25519PrivateKey | None = None
+    connectors: Mapping[str, Connector] = {}
+    cases = build_cases(settings.case_registries, problems, str(settings.file))
+    with _noting(problems):
+        rules = load_rules(settings.policies, settings.oauth.aliases)
+        connectors = sources.load(settings.sources, rules.policies.catalogue, kinds.KINDS, problems)
+    with _noting(problems):
+        private = keys.load(settings.ledger.key_file)
+    if problems or rules is None or private is None:
+        raise ConfigurationError(problems)
+    return Parts(rules, connectors, cases, private)
+
+
+@contextlib.contextmanager
+def _noting(problems: list[Problem]) -> Iterator[None]:
+    try:
+        yield
+    except ConfigurationError as error:
+        problems += error.problems
+
+
+def serving(rules: RuleSet, settings: Settings, ledger: Ledger, now: Callable[[], datetime.datetime]) -> Serving:
+    """All that is made from one rule set."""
+    policies, limits = rules.policies, settings.limits
+    zone = zoneinfo.ZoneInfo(policies.time_zone)
+    schema = core(build_schema(policies.catalogue, {name: p.title for name, p in policies.purposes.items()}))
+    most = Limits(depth=limits.depth, aliases=limits.aliases, tokens=limits.tokens, organisations=limits.organisations)
+
+    def permitted(requester: Requester, purpose: str) -> list[dict[str, Any]]:
+        return permissions.rows(rules, requester, purpose, now().astimezone(zone).date())
+
+    async def receipts(requester: Requester, after: str | None, first: int) -> list[dict[str, Any]]:
+        return [_receipt(own) for own in await ledger.own(requester.issuer, requester.client, after, first)]
+
+    return Serving(
+        rules=rules,
+        planner=Planner(schema, policies.catalogue, most),
+        renderer=Renderer(_departments(rules)),
+        others=Others(schema, permitted, receipts),
+        obligations=Obligations(policies.purposes),
+        zone=zone,
+    )
+
+
+def _departments(rules: RuleSet) -> dict[str, str]:
+    return {dataset.id: dataset.department for dataset in rules.policies.catalogue.datasets.values()}
+
+
+def _receipt(own: Own) -> dict[str, Any]:
+    told = entries.read_told(own.told)
+    duties, cautions = (told.obligations, told.cautions) if isinstance(told, entries.Inquiry) else ([], [])
+    return {
+        "id": told.id,
+        "receipt": own.receipt.text,
+        "obligations": [
+            {
+                "id": duty.id,
+                "type": duty.type,
+                "properties": [{"name": name, "value": value} for name, value in duty.properties.items()],
+            }
+            for duty in duties
+        ],
+        "cautions": cautions,
+        "ruleSet": told.rule_set,
+        "time": told.at,
+        "cursor": own.cursor,
+    }
+
+
+class Gateway:
+    """The ASGI application. `POST /graphql` goes straight to its endpoint; everything else through Starlette."""
+
+    def __init__(self, settings: Settings, parts: Parts, store: Store) -> None:
+        policies = parts.rules.policies
+        departments = {dataset.id: dataset.department for dataset in policies.catalogue.datasets.values()}
+        self._parts, self._store = parts, store
+        self._log, self._metrics = Log(), Metrics(policies.catalogue.departments)
+        self._ledger = Ledger(store, parts.private, settings.ledger.origin)
+        self._now = Clock(lambda: self._ledger.floor)
+        self._serving = serving(parts.rules, settings, self._ledger, self._now)
+        self._facts = FactSource(store.connect)
+        self._admission = Admission()
+        self._issuers: httpx.AsyncClient | None = None
+        journey = Journey(
+            serving=lambda: self._serving,
+            authenticator=Authenticator(
+                [Issuer(issuer, self._client, lambda: self._now().timestamp()) for issuer in settings.oauth.issuers],
+                audience=settings.oauth.audience,
+                metadata_url=metadata_url(settings.public_url),
+                registered=lambda issuer, client: policies.requesters.get((issuer, client)),
+                clock=self._now,
+            ),
+            facts=FactsReader(self._facts, self._serving.zone),
+            cases=parts.cases,
+            admission=self._admission,
+            fetcher=Fetcher(parts.connectors, departments),
+            ledger=self._ledger,
+            now=self._now,
+            metrics=self._metrics,
+            deadline=settings.limits.deadline,
+            body_limit=settings.limits.body,
+        )
+        self._graphql = GraphQLEndpoint(
+            functools.partial(answer, journey), self._log.defect, body_limit=settings.limits.body
+        )
+        self._pages = Starlette(
+            routes=[
+                *routes(
+                    public_url=settings.public_url,
+                    issuers=[issuer.issuer for issuer in settings.oauth.issuers],
+                    catalogue=lambda: self._serving.rules.policies.catalogue,
+                    checks=self._checks,
+                    metrics=self._metrics.exposition,
+                ),
+                *ledger_routes(self._ledger),
+            ],
+            lifespan=self._lifespan,
+        )
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and scope["path"] == "/graphql" and scope["method"] != "GET":
+            await self._graphql(scope, receive, send)
+        else:
+            await self._pages(scope, receive, send)
+
+    def _client(self) -> httpx.AsyncClient:
+        if self._issuers is None:
+            self._issuers = new_client()
+        return self._issuers
+
+    async def _checks(self) -> Mapping[str, bool]:
+        return {"ledger": self._ledger.healthy, "rules": True, "clock": self._now.skew() <= MAX_SKEW}
+
+    @contextlib.asynccontextmanager
+    async def _lifespan(self, _pages: Starlette) -> AsyncIterator[None]:
+        take_over(self._log)
+        await self._ledger.start()
+        try:
+            await self._refill()
+            self._log.state("started", rule_set=self._serving.rules.digest, shard=self._ledger.shard)
+            yield
+        finally:
+            await self._ledger.close()
+            await self._parts.cases.close()
+            for connector in self._parts.connectors.values():
+                await connector.close()
+            if self._issuers is not None:
+                await self._issuers.aclose()
+            self._facts.close()
+            self._store.close()
+            self._log.state("stopped")
+
+    async def _refill(self) -> None:
+        """Count again what the ledger says was asked within the longest frequency period."""
+        purposes, now = self._serving.rules.policies.purposes, self._now()
+        longest = max((p.frequency.per.months * 31 + p.frequency.per.days for p in purposes.values()), default=0)
+        told = await self._ledger.told_since(now - datetime.timedelta(days=longest + 1))
+        self._admission.refill((counted for _, part in told if (counted := _counted(part))), purposes)
+
+
+def _counted(part: bytes) -> Counted | None:
+    """What an entry says to `admit`: only an inquiry that could fetch was counted."""
+    told = entries.read_told(part)
+    if not isinstance(told, entries.Inquiry) or not any(each.datasets for each in told.disclosed):
+        return None
+    return Counted(
+        told.requester.issuer,
+        told.requester.client,
+        told.declaration.purpose,
+        tuple((each.scheme, each.value) for each in told.disclosed),
+        told.declaration.case,
+        told.declaration.reference,
+        told.at,
+    )
+
+
+def build(settings: Settings) -> Gateway:
+    """The application; raises `ConfigurationError` with everything that stands against a start."""
+    return Gateway(settings, load(settings), open_store(settings.store, str(settings.file)))

@@ -1,0 +1,96 @@
+"""The `dutybound` command. Each part of the gateway brings its own sub-commands; this only finds and runs them."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+from gateway.errors import ConfigurationError, DutyboundError
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run one command; returns the exit status: 0 well, 1 refused or found wrong, 2 a wrong call."""
+    parser = _parser()
+    arguments = parser.parse_args(argv)
+    try:
+        return int(arguments.run(arguments))
+    except ConfigurationError as error:
+        for problem in error.problems:
+            print(problem, file=sys.stderr)
+        count = len(error.problems)
+        print(f"{count} problem{'s' if count != 1 else ''}; nothing was started", file=sys.stderr)
+        return 1
+    except DutyboundError as error:
+        print(error, file=sys.stderr)
+        return 1
+    except BrokenPipeError:  # the reader of our output left; nothing is wrong
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except KeyboardInterrupt:
+        return 130
+
+
+def _parser() -> argparse.ArgumentParser:
+    from gateway.catalogue import commands as catalogue
+    from gateway.ledger import commands as ledger
+    from gateway.rules import commands as rules
+
+    parser = argparse.ArgumentParser(prog="dutybound", description=__doc__.splitlines()[0] if __doc__ else None)
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+
+    demo = commands.add_parser(
+        "demo", help="departments, authorization server and gateway on loopback, then six scenes"
+    )
+    demo.add_argument("--once", action="store_true", help="end after the scenes")
+    demo.set_defaults(run=_demo)
+    inside = demo.add_subparsers(metavar="")
+    token = inside.add_parser("token", help="an access token from the running demo, for a client of it")
+    token.add_argument("client", metavar="CLIENT")
+    token.add_argument("--official", metavar="ID", help="the official on whose behalf the client asks")
+    token.add_argument(
+        "--scope", default=None, help="scopes, separated by spaces (default: all that the client may have)"
+    )
+    token.set_defaults(run=_token)
+
+    serve = commands.add_parser("serve", help="serve the gateway")
+    serve.add_argument("--config", type=Path, required=True, metavar="FILE", help="gateway.yaml")
+    serve.add_argument("--workers", type=int, default=1, metavar="N", help="processes, one a core (default: 1)")
+    serve.set_defaults(run=_serve)
+
+    check = commands.add_parser("check", help="everything a start would refuse, with file, line and fix")
+    check.add_argument("--config", type=Path, required=True, metavar="FILE", help="gateway.yaml")
+    check.set_defaults(run=_check)
+
+    for part in (catalogue, rules, ledger):
+        part.register(commands)
+    return parser
+
+
+def _serve(arguments: argparse.Namespace) -> int:
+    from gateway.serve import serve
+
+    return serve(arguments.config, arguments.workers)
+
+
+def _check(arguments: argparse.Namespace) -> int:
+    from gateway.check import check
+
+    return check(arguments.config)
+
+
+def _demo(arguments: argparse.Namespace) -> int:
+    from deploy.demo import run
+
+    return run.main(once=arguments.once)
+
+
+def _token(arguments: argparse.Namespace) -> int:
+    from deploy.demo import run
+
+    return run.token(arguments.client, arguments.official, arguments.scope)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,209 @@
+"""The whole path of one inquiry on one screen.
+
+Steps 1 and 2 say who asks and what; an operation that names no subject ends there, without an entry. From then on
+every way out, answer or refusal, goes through step 9: one durable entry, then the bytes. Nothing else may answer.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import datetime
+import logging
+import os
+import zoneinfo
+from collections.abc import Callable
+
+import msgspec
+
+from connectors.base import Failure, Subject
+from gateway.errors import Code, Refusal
+from gateway.inquiry.admit import Admission
+from gateway.inquiry.authenticate import Authenticator
+from gateway.inquiry.cases import CaseRegistries
+from gateway.inquiry.decide import decide
+from gateway.inquiry.disclose import Entry, LedgerPort, disclose, extension, refuse
+from gateway.inquiry.facts import FactsReader
+from gateway.inquiry.fetch import Fetcher
+from gateway.inquiry.obligations import Obligations
+from gateway.inquiry.others import Others, OthersResult
+from gateway.inquiry.plan import Bound, Plan, Planner
+from gateway.inquiry.render import Renderer
+from gateway.inquiry.request import GraphQLRequest, media_of, read, refused
+from gateway.inquiry.response import answered
+from gateway.inquiry.restrain import restrain
+from gateway.inquiry.types import Answer, Caution, Declaration, Facts, Outcome, Requester, Withheld
+from gateway.rules.model import Purpose
+from gateway.rules.ruleset import RuleSet
+from gateway.telemetry import Metrics
+
+log = logging.getLogger("dutybound.inquiry")
+
+
+class Serving(msgspec.Struct, frozen=True, eq=False):
+    """All that is made from one rule set; exchanged whole when another one is activated."""
+
+    rules: RuleSet
+    planner: Planner
+    renderer: Renderer
+    others: Others
+    obligations: Obligations
+    zone: zoneinfo.ZoneInfo
+
+
+class Journey(msgspec.Struct, frozen=True, eq=False):
+    """The steps' ports, filled by `app`. `deadline` bounds the fetch, in seconds. `now` never falls."""
+
+    serving: Callable[[], Serving]
+    authenticator: Authenticator
+    facts: FactsReader
+    cases: CaseRegistries
+    admission: Admission
+    fetcher: Fetcher
+    ledger: LedgerPort
+    now: Callable[[], datetime.datetime]
+    metrics: Metrics
+    deadline: float
+    body_limit: int
+
+
+async def answer(journey: Journey, method: str, headers: list[tuple[bytes, bytes]], body: bytes) -> Answer:
+    """Answer one request to `/graphql`."""
+    metrics = journey.metrics
+    authenticator = journey.authenticator
+    try:
+        # 1. authenticate
+        requester = await authenticator.authenticate(authenticator.credentials(headers))
+        asked = read(method, headers, body, journey.body_limit)
+        # 2. plan
+        serving = journey.serving()
+        plan = serving.planner.plan(asked.query, asked.operation_name)
+        if not plan.names_subjects:
+            return await _without_subjects(serving, plan, plan.bind(asked.variables, None), requester, asked)
+    except Refusal as refusal:
+        return refused(refusal, media_of(headers), None)
+    return await inquire(journey, serving, requester, plan, asked)
+
+
+async def inquire(
+    journey: Journey, serving: Serving, requester: Requester, plan: Plan, asked: GraphQLRequest
+) -> Answer:
+    """The rest of the journey, for an operation that can select subject fields: it leaves exactly one entry."""
+    entry = Entry(os.urandom(16).hex(), requester, serving.rules.digest)
+    try:
+        bound = plan.bind(asked.variables, asked.declared)
+        if bound.declaration is None:
+            return await _without_subjects(serving, plan, bound, requester, asked)
+        return await _disclosed(journey, serving, requester, plan, bound, bound.declaration, asked, entry)
+    except Refusal as refusal:
+        problem = refusal
+    except Exception as error:  # a defect of ours: told by its number, and entered like any refusal
+        log.error("inquiry %s failed: %s", entry.id, type(error).__name__, exc_info=error)
+        problem = Refusal(Code.INTERNAL, f"the gateway failed; nothing was disclosed; quote `{entry.id}`", id=entry.id)
+    try:
+        receipt = await refuse(journey.ledger, entry, problem, journey.now())
+    except Refusal as unavailable:
+        return refused(unavailable, asked.media, None)
+    entry.cautions, entry.obligations = (), ()
+    return refused(problem, asked.media, extension(entry, receipt))
+
+
+async def _disclosed(
+    journey: Journey,
+    serving: Serving,
+    requester: Requester,
+    plan: Plan,
+    bound: Bound,
+    declaration: Declaration,
+    asked: GraphQLRequest,
+    entry: Entry,
+) -> Answer:
+    rules, subjects, selected = serving.rules, bound.subjects, bound.variant.selected
+    entry.declaration, entry.subjects = declaration, subjects
+    purpose = rules.policies.purposes.get(declaration.purpose)
+    if purpose is None:
+        raise Refusal(Code.INQUIRY_INVALID, f"there is no purpose `{declaration.purpose[:60]}`")
+    journey.authenticator.check_scope(requester)
+
+    # 3. facts: the case at its registry, then one snapshot of what is known of the subjects
+    verified = await _verify_case(journey, requester, purpose, declaration, subjects)
+    facts = await journey.facts.read(subjects, journey.now())
+    if verified:
+        facts = _with_case(facts)
+    entry.facts = facts.change
+
+    # 4. decide every field for every subject
+    now = journey.now()
+    decision = entry.decision = decide(selected, requester, declaration, rules, facts, subjects, now)
+
+    # 5. admit: reserve before any call
+    if decision.permits:
+        journey.admission.reserve(requester, purpose, subjects, declaration.case, declaration.reference, now)
+
+    # 6. fetch what was permitted, and nothing else
+    fetched = await journey.fetcher.fetch(decision.permits, asyncio.get_running_loop().time() + journey.deadline)
+    others = OthersResult({}, [])
+    if bound.variant.other is not None:
+        others = await serving.others.resolve(plan, bound.variant, requester, asked.variables)
+
+    # 7. restrain, at this moment: what ended while departments answered is not released
+    now = journey.now()
+    if requester.expires <= now.timestamp():
+        raise Refusal(Code.UNAUTHENTICATED, "the token expired while the inquiry ran; ask again with a new one")
+    if decide(selected, requester, declaration, rules, facts, subjects, now).subjects != decision.subjects:
+        raise Refusal(Code.DECISION_UNAVAILABLE, "a permit ended while the inquiry ran; ask again", retryable=True)
+    today = now.astimezone(serving.zone).date()
+    got: dict[tuple[Subject, str], Outcome] = {}
+    withheld: list[Withheld] = []
+    cautions: list[Caution] = []
+    datasets = rules.policies.catalogue.datasets
+    for subject, dataset, _ in decision.permits:
+        records = fetched[subject, dataset]
+        if isinstance(records, Failure):
+            got[subject, dataset] = records
+            continue
+        released, held, told = restrain(datasets[dataset], purpose, subject, records, facts.subjects[subject], today)
+        got[subject, dataset] = released
+        withheld += held
+        cautions += told
+
+    # 8. render the answer's data, once
+    data, errors, codes = serving.renderer.render(
+        bound.variant, bound.asked, decision, got, others.values, others.errors
+    )
+
+    # 9. disclose: the entry is durable before the first byte leaves
+    entry.withheld, entry.cautions = withheld, cautions
+    entry.obligations = serving.obligations.of(purpose.name, today)
+    receipt = await disclose(journey.ledger, entry, got, data, codes, now)
+    return answered(data, errors, asked.media, extension(entry, receipt))
+
+
+async def _verify_case(
+    journey: Journey, requester: Requester, purpose: Purpose, declaration: Declaration, subjects: tuple[Subject, ...]
+) -> bool:
+    """Whether the case was verified; without a grant nothing will be permitted, so no registry is asked."""
+    if not purpose.case_required or not any(grant.purpose == purpose.name for grant in requester.grants):
+        return False
+    if declaration.case is None:
+        raise Refusal(Code.INQUIRY_REQUIRED, f"`{purpose.name}` needs a case: add `case` to the declaration")
+    registry = purpose.case_registry or requester.registry
+    if registry is None:
+        raise Refusal(Code.CASE_NOT_VERIFIED, "no case registry is registered for this requester", retryable=False)
+    who = (requester.issuer, requester.client)
+    await journey.cases.verify(registry, declaration.case, requester.official, subjects, who)
+    return True
+
+
+def _with_case(facts: Facts) -> Facts:
+    verified = {
+        subject: msgspec.structs.replace(known, case_verified=True) for subject, known in facts.subjects.items()
+    }
+    return Facts(facts.change, verified)
+
+
+async def _without_subjects(
+    serving: Serving, plan: Plan, bound: Bound, requester: Requester, asked: GraphQLRequest
+) -> Answer:
+    """The catalogue, permissions, receipts and introspection: nothing about a subject, and no entry."""
+    values, errors = await serving.others.resolve(plan, bound.variant, requester, asked.variables)
+    return answered(msgspec.json.encode(values), errors, asked.media)

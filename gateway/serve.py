@@ -1,0 +1,42 @@
+"""`dutybound serve`: processes on granian, each with its own event loop, ledger shard and application.
+
+Everything that a start would refuse is refused here, before a process is started: once, and in words.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from granian import Granian
+from granian.constants import Interfaces, Loops
+from granian.log import LogLevels
+
+from gateway import app, settings
+
+CONFIG = "_DUTYBOUND_SERVED_CONFIG"
+
+
+def serve(config: Path, workers: int) -> int:
+    """Serve until SIGINT or SIGTERM; what waits for the ledger is committed first. Raises `ConfigurationError`."""
+    found = settings.load(config, os.environ)
+    app.load(found)
+    os.environ[CONFIG] = str(config.resolve())
+    Granian(
+        "gateway.serve:application",
+        address=found.host,
+        port=found.port,
+        interface=Interfaces.ASGI,
+        workers=workers,
+        loop=Loops.uvloop,
+        factory=True,
+        log_level=LogLevels.warning,
+        backpressure=1024,
+        workers_kill_timeout=30,
+    ).serve()
+    return 0
+
+
+def application() -> app.Gateway:
+    """The application of one process, of the configuration that `serve` was given."""
+    return app.build(settings.load(Path(os.environ[CONFIG]), os.environ))
