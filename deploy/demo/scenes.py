@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 import time
@@ -68,12 +69,13 @@ class Scenes:
             self._stage.heading(number, title)
             scene()
 
-    def _ask(self, client: str, query: str, subject: str, case: str | None = None) -> Reply:
+    def _ask(self, client: str, query: str, subject: str, case: str | None = None, again: bool = False) -> Reply:
         official = self._told["clients"][client]["officials"][0]
         named = self._told["subjects"][subject]
         case = case or self._case(client, subject)
         bearer = token(self._told, client, official)
-        self._stage.quote(query)
+        if not again:
+            self._stage.quote(query)
         self._stage.say(f"    variables: id {named['scheme']} {named['value']}, case {case}; official {official}")
         return ask(self._told, bearer, query, {"id": named, "case": case})
 
@@ -121,7 +123,7 @@ class Scenes:
             if case["registry"] == "courts" and case["subject"] != self._told["subjects"]["ordinary"]
         )
         stage.tell("The same question with a case about somebody else:")
-        refused = self._ask("civil-court", COURT, "ordinary", other)
+        refused = self._ask("civil-court", COURT, "ordinary", other, again=True)
         stage.expect(refused.codes == ["CASE_NOT_VERIFIED"] and not refused.data, "the other case is refused", refused)
         stage.errors(refused)
 
@@ -138,12 +140,13 @@ class Scenes:
         stage.expect(bool(rows) and all(r["amount"] is None and r["period"] for r in rows), "the rest comes", reply)
         stage.answer(reply.data["organisation"])
         stage.errors(reply)
-        statements = self._region.children["labour"].log.read_text(errors="replace")
-        statement = next((line for line in reversed(statements.splitlines()) if "v_wage_finding" in line), "")
+        log = self._region.children["labour"].log.read_text(errors="replace")
+        found = re.findall(r"SELECT v_wage_finding\..*?(?=^\d{4}-|\Z)", log, re.DOTALL | re.MULTILINE)
+        statement = " ".join(found[-1].split()) if found else "nothing"
         stage.expect("workers" in statement, "the Labour Office was asked for the permitted columns")
         stage.expect("unpaid" not in statement, f"the denied column was not asked for, in {statement}")
         stage.tell("The Labour Office's database was asked for the permitted columns only (its log; no `unpaid`):")
-        stage.quote(statement[statement.find("SELECT") :])
+        stage.quote(statement)
 
     def display_ended(self) -> None:
         """A record past its display is not in the answer; only the ledger's oversight part knows."""
@@ -175,7 +178,7 @@ class Scenes:
         stage.tell(f"The Tax Service's server is killed (pid {tax.pid}), and the first question asked again:")
         tax.kill()
         try:
-            reply = self._ask("market-regulator", TENDER, "ordinary")
+            reply = self._ask("market-regulator", TENDER, "ordinary", again=True)
         finally:
             tax.start()
         found = (reply.data or {}).get("organisation") or {}
@@ -220,8 +223,8 @@ class Scenes:
         altered = extra[:middle] + ("A" if extra[middle] != "A" else "B") + extra[middle + 1 :]
         forged = place.run / "forged.txt"
         forged.write_text(self._receipt.replace(extra, altered, 1))
-        status, output = self._verify(str(forged))
         stage.tell("With one character of it altered:")
+        status, output = self._verify(str(forged))
         stage.quote(output)
         stage.expect(status != 0, "an altered receipt does not verify")
 

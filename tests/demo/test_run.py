@@ -1,0 +1,122 @@
+"""`dutybound demo`, whole: the six scenes, what it tells, and what it leaves behind."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from deploy.demo import run
+from deploy.demo.processes import ROOT, descendants
+from deploy.demo.supervisor import AlreadyRunning, Region
+from tests.demo.test_servers import eventually_gone
+
+TITLES = (
+    "1. A department asks",
+    "2. A court asks",
+    "3. A field that the purpose does not allow",
+    "4. A record whose time of display is over",
+    "5. A department is down",
+    "6. The receipt, verified without the gateway",
+)
+
+
+def begin(var: Path, *options: str) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "deploy.demo.run", "--var", str(var), "--free-ports", *options]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, cwd=ROOT, text=True)
+
+
+def test_once_plays_every_scene_and_leaves_nothing(tmp_path: Path) -> None:
+    demo = begin(tmp_path, "--once")
+    output, _ = demo.communicate(timeout=200)
+    assert demo.returncode == 0, output
+    for title in TITLES:
+        assert f"--- {title}" in output, output
+    assert "Traceback" not in output
+    for promised in (
+        "UNAUTHORIZED_FIELD_OR_TYPE",
+        "CASE_NOT_VERIFIED",
+        "SOURCE_UNAVAILABLE",
+        "withheld: display-ended",
+    ):
+        assert promised in output
+    assert not (tmp_path / "demo.json").exists()
+
+
+@pytest.fixture
+def staying(tmp_path: Path) -> Iterator[tuple[subprocess.Popen[str], list[str]]]:
+    """A demo that has played its scenes and stays; and what it said."""
+    demo = begin(tmp_path)
+    said: list[str] = []
+    assert demo.stdout is not None
+    for line in demo.stdout:
+        said.append(line)
+        if line.startswith("Ctrl-C"):
+            break
+    rest = threading.Thread(target=lambda: said.extend(demo.stdout or ()), daemon=True)
+    rest.start()
+    try:
+        yield demo, said
+    finally:
+        if demo.poll() is None:
+            demo.kill()
+        demo.wait()
+        rest.join(30)
+
+
+def test_it_stays_tells_and_ends(staying: tuple[subprocess.Popen[str], list[str]], tmp_path: Path) -> None:
+    demo, said = staying
+    told = json.loads((tmp_path / "demo.json").read_text())
+    assert set(told) == {
+        "gateway", "pids", "store", "issuer", "token_url", "jwks_url", "ledger", "clients", "cases", "subjects",
+        "departments",
+    }  # fmt: skip
+    assert set(told["subjects"]) == {
+        "ordinary", "display_ended", "no_source_document", "all_withheld", "no_records", "unknown", "mitigated",
+        "person_with_consent", "person_without_consent",
+    }  # fmt: skip
+    assert (tmp_path / "demo.json").stat().st_mode & 0o077 == 0
+    assert set(told["departments"]) == {"market", "tax", "courts", "environment", "labour"}
+    family = descendants(demo.pid)
+    assert {*told["pids"]["gateway"], *(d["pid"] for d in told["departments"].values())} <= set(family)
+    curl = "".join(said[next(n for n, line in enumerate(said) if line.startswith("curl ")) :])
+    assert told["gateway"] in curl
+
+    token = [sys.executable, "-c", f"from deploy.demo import run; from pathlib import Path; raise SystemExit("
+             f"run.token('market-regulator', 'm.ivanova', 'inquire', Path({str(tmp_path)!r})))"]  # fmt: skip
+    printed = subprocess.run(token, capture_output=True, text=True, cwd=ROOT, check=True).stdout
+    assert printed.count(".") == 2
+
+    with pytest.raises(AlreadyRunning, match="end it with Ctrl-C first"):
+        Region(tmp_path, lambda line: None)
+
+    demo.send_signal(signal.SIGINT)
+    assert demo.wait(60) == 0
+    assert not (tmp_path / "demo.json").exists()
+    assert eventually_gone(family)
+
+
+def test_nothing_survives_a_killed_demo(staying: tuple[subprocess.Popen[str], list[str]], tmp_path: Path) -> None:
+    demo, _ = staying
+    family = descendants(demo.pid)
+    assert len(family) > 10
+    os.kill(demo.pid, signal.SIGKILL)
+    assert eventually_gone(family)
+
+
+def test_a_token_without_a_demo(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run.token("market-regulator", None, None, tmp_path) == 1
+    assert "no demo is running" in capsys.readouterr().err
+
+
+def test_a_token_for_nobody(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "demo.json").write_text(json.dumps({"clients": {"civil-court": {}}}))
+    assert run.token("market", None, None, tmp_path) == 1
+    assert "`market` is no client of the demo; there are civil-court" in capsys.readouterr().err
