@@ -10,6 +10,7 @@ is, is `answer`'s affair.
 from __future__ import annotations
 
 import asyncio
+import math
 import secrets
 from collections.abc import Awaitable, Callable, Coroutine, MutableMapping
 from functools import partial
@@ -25,6 +26,7 @@ Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 
+_TICK = 0.5
 _ALWAYS = ((b"cache-control", b"no-store"), (b"x-content-type-options", b"nosniff"))
 
 
@@ -52,8 +54,8 @@ class GraphQLEndpoint:
         self._answer = answer
         self._defect = defect
         self._body_limit = body_limit
-        self._body_timeout = body_timeout
-        self._patience = patience
+        self._body_timeout = math.ceil(body_timeout / _TICK)
+        self._patience = math.ceil(patience / _TICK)
         self._waits = _Waits()
         self._running: set[asyncio.Task[Answer]] = set()
 
@@ -85,7 +87,7 @@ class GraphQLEndpoint:
             raise too_large(self._body_limit)
         task = asyncio.current_task()
         assert task is not None
-        self._waits.begin(task, self._body_timeout, task.cancel)
+        self._waits.begin(asyncio.get_running_loop(), task, self._body_timeout, task.cancel)
         try:
             body = await self._chunks(receive)
         except asyncio.CancelledError:
@@ -131,7 +133,7 @@ class GraphQLEndpoint:
         task = loop.create_task(self._answer(method, headers, body))
         self._running.add(task)
         task.add_done_callback(partial(self._done, waiter))
-        self._waits.begin(waiter, self._patience, partial(_give_up, waiter))
+        self._waits.begin(loop, waiter, self._patience, partial(_give_up, waiter))
         try:
             return await waiter
         finally:
@@ -168,26 +170,29 @@ class _Waits:
 
     def __init__(self) -> None:
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._open: dict[object, tuple[float, Callable[[], object]]] = {}
-        self._timer: asyncio.TimerHandle | None = None
+        self._open: dict[object, tuple[int, Callable[[], object]]] = {}
+        self._ticks = 0
 
-    def begin(self, key: object, seconds: float, give_up: Callable[[], object]) -> None:
-        loop = asyncio.get_running_loop()
+    def begin(self, loop: asyncio.AbstractEventLoop, key: object, ticks: int, give_up: Callable[[], object]) -> None:
+        """Call `give_up` when `ticks` half seconds have begun, unless the wait ends before."""
         if loop is not self._loop:
-            self._loop, self._timer = loop, None
+            self._loop = loop
             self._open.clear()
-        self._open[key] = (loop.time() + seconds, give_up)
-        if self._timer is None:
-            self._timer = loop.call_later(0.5, self._sweep)
+            loop.call_later(_TICK, self._sweep, loop)
+        self._open[key] = (self._ticks + ticks, give_up)
 
     def end(self, key: object) -> bool:
         """Whether the wait ended by itself; `False` where it was given up."""
         return self._open.pop(key, None) is not None
 
-    def _sweep(self) -> None:
-        assert self._loop is not None
-        now = self._loop.time()
-        late = [key for key, (deadline, _) in self._open.items() if deadline <= now]
+    def _sweep(self, loop: asyncio.AbstractEventLoop) -> None:
+        if loop is not self._loop:
+            return
+        self._ticks += 1
+        late = [key for key, (last, _) in self._open.items() if last < self._ticks]
         for key in late:
             self._open.pop(key)[1]()
-        self._timer = self._loop.call_later(0.5, self._sweep) if self._open else None
+        if self._open:
+            loop.call_later(_TICK, self._sweep, loop)
+        else:
+            self._loop = None

@@ -96,7 +96,7 @@ def _section(dataset: Dataset) -> str:
     facts = f"{dataset.information.replace('_', '-')}, {dataset.disclosure}, {dataset.nature}"
     return (
         f'<h3 id="{escape(dataset.id)}">{escape(dataset.title)} <code>{escape(dataset.id)}</code></h3>\n'
-        f"<p>About: {escape(', '.join(dataset.subjects))}. {escape(facts)}{shown}. "
+        f"<p>About: {escape(', '.join(dataset.subjects))}; {escape(facts)}{shown}. "
         f"Legal basis: {escape('; '.join(map(_law, dataset.basis)))}.</p>\n"
         '<table><thead><tr><th scope="col">Field</th><th scope="col">Meaning</th><th scope="col">Type</th></tr>'
         f"</thead><tbody>{fields}</tbody></table>"

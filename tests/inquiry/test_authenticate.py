@@ -14,6 +14,8 @@ from typing import Any
 
 import httpx
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from joserfc import jws
 from joserfc.jwk import RSAKey
 
@@ -477,3 +479,34 @@ async def test_the_memory_of_tokens_is_bounded_and_holds_no_token(gate: Gate, is
     remembered = gate.authenticator._verified
     assert len(remembered) == 8
     assert {len(key) for key in remembered} == {32}
+
+
+@given(st.binary(max_size=200) | st.binary(max_size=60).map(lambda raw: b"Bearer " + b".".join([_part("x"), raw, raw])))
+def test_any_bytes_without_an_issuer_are_refused(authorization: bytes) -> None:
+    authenticator = Authenticator(
+        [],
+        audience="https://gateway.example",
+        metadata_url=METADATA,
+        registered=lambda issuer, client: None,
+        clock=lambda: datetime.datetime.now(datetime.UTC),
+    )
+    with pytest.raises(Refusal) as caught:
+        asyncio.run(authenticator.authenticate(authorization))
+    assert caught.value.status == 401
+
+
+async def test_a_claim_of_any_type_gives_a_requester_or_a_refusal(gate: Gate, issuer: TestIssuer) -> None:
+    values = [None, True, 0, -1, 1.5, 10**25, "", "x", [], ["x"], [[]], {}, {"sub": {}}, [{"type": []}]]
+    names = ("aud", "exp", "iat", "nbf", "sub", "client_id", "scope", "act", "acr", "cnf", "identifier")
+    tokens = [issuer.token(2, **{"scope": "self", name: value}) for name in names for value in values]
+    tokens += [issuer.token(2, **{name: value}) for name in names for value in values]
+    tokens += [issuer.token(2, authorization_details=value) for value in values]
+    tokens += [issuer.token(2, header={"x": value}) for value in values]
+    taken, told = 0, set()
+    for token in tokens:
+        try:
+            taken += (await gate(token)).client == "court"
+        except Refusal as refusal:
+            told.add((refusal.code, refusal.status))
+    assert 30 < taken < len(tokens) / 2
+    assert told == {(Code.UNAUTHENTICATED, 401)}
