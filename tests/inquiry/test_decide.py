@@ -422,7 +422,8 @@ narrowings = st.builds(
 GRANTED = sorted(
     {(entry.client, grant.purpose) for entry in shipped().policies.requesters.values() for grant in entry.grants}
 )
-pairs = st.sampled_from(GRANTED) | st.tuples(st.sampled_from([*CLIENTS, "nobody"]), st.sampled_from(PURPOSES))
+pairs = st.sampled_from(3 * GRANTED + [(client, purpose) for client in [*CLIENTS, "nobody"] for purpose in PURPOSES])
+scopes_held = st.sampled_from([*3 * [("inquire", "self")], ("inquire",), ("self",), ("inquire:tax-arrears",), ()])
 
 
 @st.composite
@@ -431,8 +432,8 @@ def asking(draw: st.DrawFn, now: datetime.datetime) -> tuple[Requester, Declarat
     client, purpose = draw(pairs)
     who = requester(
         client,
-        *draw(st.sampled_from([("inquire",), ("self",), ("inquire:tax-arrears", "inquire:income-statements"), ()])),
-        official=draw(st.sampled_from(["o.fficial", None])),
+        *draw(scopes_held),
+        official=draw(st.sampled_from(["o.fficial", "o.fficial", None])),
         expires=now.timestamp() + draw(st.sampled_from([3600, 1, -1])),
         narrowing=draw(st.just(()) | st.lists(narrowings, max_size=2).map(tuple)),
         identifier=draw(st.sampled_from([None, ("LEI", ORGANISATION.value), ("PIN", PERSON.value)])),
@@ -456,7 +457,7 @@ consents = st.builds(
 known_facts = st.builds(
     SubjectFacts, consents=st.lists(consents, max_size=2).map(tuple), case_verified=st.booleans()
 )
-moments = st.sampled_from([NOW, NOW - 200 * DAY, NOW + 1000 * DAY])
+moments = st.sampled_from([NOW, NOW, NOW - 200 * DAY, NOW + 1000 * DAY])
 
 
 @st.composite
@@ -464,8 +465,8 @@ def whole_inquiries(draw: st.DrawFn) -> Inquiry:
     """All that a decision is made from; of some subjects nothing is known."""
     now = draw(moments)
     who, declared = draw(asking(now))
-    named = draw(st.lists(subjects, min_size=1, max_size=3))
-    facts = {subject: draw(known_facts) for subject in named if draw(st.booleans())}
+    named = [ORGANISATION, PERSON, *draw(st.lists(subjects, max_size=2))]
+    facts = {subject: draw(known_facts) for subject in named if draw(st.sampled_from([True, True, False]))}
     return who, declared, facts, named, now
 
 
