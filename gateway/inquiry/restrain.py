@@ -80,7 +80,7 @@ class Restraint(NamedTuple):
 
 def _named(dataset: Dataset, records: Sequence[Record], keys: frozenset[str]) -> Sequence[int]:
     # Positions of the records whose key in facts, `dataset/record-id`, is among `keys`.
-    return [at for at, record in enumerate(records) if f"{dataset.id}/{record.m_id}" in keys] if keys else ()
+    return [at for at, record in enumerate(records) if f"{dataset.id}/{record.m_id}" in keys]
 
 
 def _display_ended(release: Release) -> Sequence[int]:
@@ -98,11 +98,13 @@ def _no_source_document(release: Release) -> Sequence[int]:
 
 
 def _withdrawn(release: Release) -> Sequence[int]:
-    return _named(release.dataset, release.records, release.facts.withdrawn)
+    keys = release.facts.withdrawn
+    return _named(release.dataset, release.records, keys) if keys else ()
 
 
 def _restored(release: Release) -> Sequence[int]:
-    return _named(release.dataset, release.records, release.facts.restored)
+    keys = release.facts.restored
+    return _named(release.dataset, release.records, keys) if keys else ()
 
 
 def _opted_out(release: Release) -> Sequence[int]:
@@ -112,9 +114,9 @@ def _opted_out(release: Release) -> Sequence[int]:
 
 
 def _objection_overdue(release: Release) -> Sequence[int]:
-    if release.purpose.overdue_objection != "withhold":
-        return ()
-    return _named(release.dataset, release.records, release.facts.overdue)
+    keys = release.facts.overdue
+    withhold = keys and release.purpose.overdue_objection == "withhold"
+    return _named(release.dataset, release.records, keys) if withhold else ()
 
 
 RESTRAINTS: tuple[Restraint, ...] = (
