@@ -35,7 +35,7 @@ class _Gone(Exception):
 
 
 class GraphQLEndpoint:
-    """Answers one ASGI `http` scope.
+    """Answers one ASGI `http` scope. It belongs to the event loop that first calls it.
 
     `answer` gets method, headers (lower-case names) and body. `defect` is told of every exception that escapes it, with
     the id that the client can quote. `body_limit` in bytes; `body_timeout` and `patience` in seconds, kept to the half
@@ -57,13 +57,17 @@ class GraphQLEndpoint:
         self._body_timeout = math.ceil(body_timeout / _TICK)
         self._patience = math.ceil(patience / _TICK)
         self._waits = _Waits()
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._running: set[asyncio.Task[Answer]] = set()
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+        loop = self._loop
+        if loop is None:  # asked for once: in Python 3.11 each time costs a system call
+            loop = self._loop = asyncio.get_running_loop()
         headers: Headers = scope["headers"] if type(scope["headers"]) is list else list(scope["headers"])
         try:
-            body = await self._read(headers, receive)
-            answer = await self._answered(scope["method"], headers, body)
+            body = await self._read(loop, headers, receive)
+            answer = await self._answered(loop, scope["method"], headers, body)
         except _Gone:
             return
         except Refusal as refusal:
@@ -77,7 +81,7 @@ class GraphQLEndpoint:
         await send({"type": "http.response.start", "status": answer.status, "headers": sent})
         await send({"type": "http.response.body", "body": content})
 
-    async def _read(self, headers: Headers, receive: Receive) -> bytes:
+    async def _read(self, loop: asyncio.AbstractEventLoop, headers: Headers, receive: Receive) -> bytes:
         """The whole body; raises `Refusal` where it is too long, too slow or not what was announced, `_Gone`."""
         announced = -1
         for name, value in headers:
@@ -85,9 +89,9 @@ class GraphQLEndpoint:
                 announced = int(value) if value.isdigit() and len(value) < 19 else self._body_limit + 1
         if announced > self._body_limit:
             raise too_large(self._body_limit)
-        task = asyncio.current_task()
+        task = asyncio.current_task(loop)
         assert task is not None
-        self._waits.begin(asyncio.get_running_loop(), task, self._body_timeout, task.cancel)
+        self._waits.begin(loop, task, self._body_timeout, task.cancel)
         try:
             body = await self._chunks(receive)
         except asyncio.CancelledError:
@@ -123,12 +127,11 @@ class GraphQLEndpoint:
             if not message.get("more_body"):
                 return body if chunks is None else bytes(chunks)
 
-    async def _answered(self, method: str, headers: Headers, body: bytes) -> Answer:
+    async def _answered(self, loop: asyncio.AbstractEventLoop, method: str, headers: Headers, body: bytes) -> Answer:
         """Have it answered in a task of its own, that outlives this one; raises `TimeoutError` after `patience`.
 
         A future between the two does what `asyncio.shield` does, at half its cost.
         """
-        loop = asyncio.get_running_loop()
         waiter: asyncio.Future[Answer] = loop.create_future()
         task = loop.create_task(self._answer(method, headers, body))
         self._running.add(task)
@@ -169,15 +172,14 @@ class _Waits:
     """
 
     def __init__(self) -> None:
-        self._loop: asyncio.AbstractEventLoop | None = None
         self._open: dict[object, tuple[int, Callable[[], object]]] = {}
         self._ticks = 0
+        self._ticking = False
 
     def begin(self, loop: asyncio.AbstractEventLoop, key: object, ticks: int, give_up: Callable[[], object]) -> None:
         """Call `give_up` when `ticks` half seconds have begun, unless the wait ends before."""
-        if loop is not self._loop:
-            self._loop = loop
-            self._open.clear()
+        if not self._ticking:
+            self._ticking = True
             loop.call_later(_TICK, self._sweep, loop)
         self._open[key] = (self._ticks + ticks, give_up)
 
@@ -186,13 +188,9 @@ class _Waits:
         return self._open.pop(key, None) is not None
 
     def _sweep(self, loop: asyncio.AbstractEventLoop) -> None:
-        if loop is not self._loop:
-            return
         self._ticks += 1
-        late = [key for key, (last, _) in self._open.items() if last < self._ticks]
-        for key in late:
+        for key in [key for key, (last, _) in self._open.items() if last < self._ticks]:
             self._open.pop(key)[1]()
-        if self._open:
+        self._ticking = bool(self._open)
+        if self._ticking:
             loop.call_later(_TICK, self._sweep, loop)
-        else:
-            self._loop = None
