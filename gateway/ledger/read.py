@@ -40,6 +40,9 @@ class Head(NamedTuple):
     checkpoint: str
 
 
+_HEAD_TYPES = (int, str, str, str, int, int, bytes, int, str)
+
+
 class StoredEntry(msgspec.Struct, frozen=True):
     """An entry with its payload opened; a part whose key was destroyed is None.
 
@@ -57,7 +60,11 @@ class StoredEntry(msgspec.Struct, frozen=True):
 
 def heads(connection: sqlite3.Connection) -> list[Head]:
     """Every shard of the store, in the order they were made."""
-    return [Head(*row) for row in connection.execute(sql.SHARDS)]
+    found = [Head(*row) for row in connection.execute(sql.SHARDS)]
+    for head in found:
+        if tuple(map(type, head)) != _HEAD_TYPES:
+            raise VerificationFailed(f"the head of shard {head.id} was damaged: a value of it is of another type")
+    return found
 
 
 class StoredTree:
@@ -120,16 +127,17 @@ def read_entries(connection: sqlite3.Connection, shard: int, first: int, count: 
     ciphers: dict[int, AESGCM] = {}
     rows = connection.execute(sql.ENTRIES, (base + first, base + first + count))
     for id_, at, leaf, key, told, oversight, period, secret in rows:
-        index = id_ - base
-        told_part = oversight_part = None
-        if secret is not None:
-            try:
+        try:
+            told_part = oversight_part = None
+            if secret is not None:
                 cipher = ciphers.get(key) or ciphers.setdefault(key, AESGCM(secret))
                 told_part = unseal(cipher, told, TOLD, id_)
                 oversight_part = unseal(cipher, oversight, OVERSIGHT, id_)
-            except (ValueError, TypeError) as error:
-                raise VerificationFailed(f"entry {index}: {error}") from error
-        yield StoredEntry(shard, index, moment(at), leaf, told_part, oversight_part, period or "")
+            yield StoredEntry(shard, id_ - base, moment(at), leaf, told_part, oversight_part, period or "")
+        except (ValueError, OverflowError) as error:
+            raise VerificationFailed(f"entry {id_ - base}: {error}") from error
+        except TypeError as error:
+            raise VerificationFailed(f"entry {id_ - base}: a value of it is of another type; it was altered") from error
 
 
 def own_entries(

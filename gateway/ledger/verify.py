@@ -39,12 +39,14 @@ class Verified(NamedTuple):
 def verify_store(store: Store, verifiers: Sequence[Verifier], progress: Progress | None = None) -> list[Verified]:
     """Check every shard of a store; raises `VerificationFailed` that names the first broken thing."""
     connection = store.connect()
+    # What was text and is none any more is to be named by its entry, not to end the reading.
+    connection.text_factory = lambda raw: raw.decode(errors="replace")
     try:
         found = read.heads(connection)
         if not found:
             raise VerificationFailed("the store holds no shard: nothing was ever entered, or it was removed")
         return [_shard(connection, head, verifiers, progress or _silent) for head in found]
-    except (sqlite3.Error, TypeError, UnicodeError) as error:
+    except (sqlite3.Error, TypeError, ValueError) as error:
         raise VerificationFailed(f"the store cannot be read ({error}); it was damaged") from error
     finally:
         connection.close()

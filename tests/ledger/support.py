@@ -9,8 +9,22 @@ from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
+import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from connectors.base import Record, Subject
+from gateway.errors import Code, Refusal
+from gateway.inquiry import disclose
+from gateway.inquiry.types import (
+    Caution,
+    Decision,
+    Declaration,
+    Obligation,
+    Released,
+    Requester,
+    SubjectDecision,
+    Withheld,
+)
 from gateway.ledger.keys import verifiers
 from gateway.ledger.ledger import Ledger
 from gateway.ledger.note import Verifier
@@ -69,3 +83,46 @@ class FaultyStore(Store):
 def faulty_store_in(folder: Path) -> FaultyStore:
     store_in(folder).close()
     return FaultyStore(folder / "ledger.db")
+
+
+SUBJECT = Subject("organisation", "LEI", "5493001KJTIIGC8Y1R12")
+DATA = b'{"organisation":{"name":"Acme \\"Works\\" Ltd","taxArrears":[{"period":"2026 Q1"}]}}'
+
+
+def an_entry(number: int = 1) -> disclose.Entry:
+    """An inquiry on its way to the ledger."""
+    decided = SubjectDecision({}, {}, (("tax-arrears", ("amount", "period")),))
+    made = disclose.Entry(
+        f"inquiry-{number}",
+        Requester(*BY, "m.ivanova", frozenset(), 0.0, "market"),
+        "5ec0de",
+        Declaration("TENDER_QUALIFICATION", case="MR-2026-17", document="order <b>4</b>"),
+        (SUBJECT,),
+        facts=number,
+        decision=Decision(None, {SUBJECT: decided}, ()),
+    )
+    made.obligations = (
+        Obligation("T/purpose-only", "purpose-only", {"purpose": "TENDER_QUALIFICATION"}),
+        Obligation("T/delete-by", "delete-by", {"date": "2027-02-22"}),
+    )
+    made.cautions = (Caution("tax-arrears", "N-1", True, "flood of 2025"),)
+    made.withheld = (Withheld(SUBJECT, "tax-arrears", "N-9", "2", "display-ended"),)
+    return made
+
+
+async def disclosed(ledger: disclose.LedgerPort, number: int = 1, at: datetime.datetime = AT) -> bytes:
+    """Disclose it, and give the answer's bytes."""
+    made = an_entry(number)
+    released = Released([Record(m_id="N-1", m_version="3")], [None], [True])
+    receipt = await disclose.disclose(ledger, made, {(SUBJECT, "tax-arrears"): released}, DATA, (), at)
+    return b'{"data":%b,"extensions":{"inquiry":%b}}' % (DATA, disclose.extension(made, receipt))
+
+
+async def refused(ledger: disclose.LedgerPort, number: int = 1) -> str:
+    """Refuse it, and give the receipt."""
+    return (await disclose.refuse(ledger, an_entry(number), Refusal(Code.QUOTA_EXCEEDED, "enough today"), AT)).text
+
+
+def receipt_of(answer: bytes) -> str:
+    text: str = msgspec.json.decode(answer)["extensions"]["inquiry"]["receipt"]
+    return text
