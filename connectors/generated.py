@@ -90,6 +90,8 @@ def _type(leaves: list[Leaf]) -> tuple[Any, bool]:
 
 
 def record_type(leaves: list[Leaf], *, rename: bool, strict: bool) -> type[Record]:
+    """The record with these leaves as attributes. With `rename` it decodes straight from its source's names; without,
+    it is made from the leaves' values in order. `strict` leaves no attribute out, though it may be null."""
     fields: list[Any] = []
     for leaf in leaves:
         type_, mandatory = _type([leaf])
@@ -98,7 +100,7 @@ def record_type(leaves: list[Leaf], *, rename: bool, strict: bool) -> type[Recor
         "SourceRecord",
         fields,
         bases=(Record,),
-        kw_only=True,
+        kw_only=rename,
         rename={leaf.attribute: leaf.path[-1] for leaf in leaves} if rename else None,
         gc=False,
     )
@@ -220,7 +222,7 @@ def _loop(leaves: list[Leaf], tree: Tree, constant: bool, direct: bool, many: bo
         lines += ["        own.append(r)"] if many else []
         lines.append("    return None" if many else "    return rows")
     else:
-        made = ", ".join(f"{leaf.attribute}={held[leaf.attribute]}" for leaf in leaves)
+        made = ", ".join(held[leaf.attribute] for leaf in leaves)
         lines.append(f"        {'own' if many else 'out'}.append(T({made}))")
         lines.append("    return None" if many else "    return out")
     return "\n".join(lines)

@@ -159,7 +159,7 @@ class Decoder:
         self._direct = all(len(leaf.path) == 1 for leaf in leaves) and len({leaf.path for leaf in leaves}) == len(
             leaves
         )
-        self.record_type = record_type(leaves, rename=self._direct, strict=False)
+        self.record_type = record_type(leaves, rename=self._direct, strict=not self._direct)
         self._mapped = mapped
         self._next_path = next_path
         self._records = records_getter(mapped.records)

@@ -170,26 +170,23 @@ _READERS: Mapping[str, Callable[[Any], Any]] = {
 
 
 def _row_reader(leaves: list[Leaf], names: list[str]) -> Callable[[Any], Record | str]:
-    made = record_type(leaves, rename=False, strict=False)
-    plan = [
-        (leaf.attribute, names.index(leaf.path[0]), _READERS[leaf.kind], leaf.mandatory, leaf.path[0])
-        for leaf in leaves
-    ]
+    made: Callable[..., Record] = record_type(leaves, rename=False, strict=True)
+    plan = [(names.index(leaf.path[0]), _READERS[leaf.kind], leaf.mandatory, leaf.path[0]) for leaf in leaves]
 
     def read(row: Any) -> Record | str:
-        values: dict[str, Any] = {}
-        for attribute, index, reader, mandatory, column in plan:
+        values: list[Any] = []
+        for index, reader, mandatory, column in plan:
             value = row[index]
             if value is None:
                 if mandatory:
                     return f"column `{column}` is null"
-                values[attribute] = None
+                values.append(None)
                 continue
             try:
-                values[attribute] = reader(value)
+                values.append(reader(value))
             except ValueError:
                 return f"column `{column}` holds another type than the mapped one"
-        return made(**values)
+        return made(*values)
 
     return read
 

@@ -22,7 +22,8 @@ class Authority:
         self._name = _name(name)
         usage = x509.KeyUsage(
             digital_signature=True, key_cert_sign=True, crl_sign=True, content_commitment=False,
-            key_encipherment=False, data_encipherment=False, key_agreement=False, encipher_only=False, decipher_only=False,
+            key_encipherment=False, data_encipherment=False, key_agreement=False, encipher_only=False,
+            decipher_only=False,
         )  # fmt: skip
         builder = _builder(self._name, self._name, self._key.public_key()).add_extension(usage, critical=True)
         root = builder.add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
