@@ -161,36 +161,35 @@ async def test_a_case_is_one_segment_of_the_path(cases: CaseRegistries, simulato
 BODY = json.dumps(told("C-1")).encode()
 
 
-@pytest.mark.parametrize(
-    "answer",
-    [
-        http(BODY, "500 Internal Server Error"),
-        http(BODY, "401 Unauthorized"),
-        http(BODY, "302 Found", "Location: /cases/C-2"),
-        http(BODY, "204 No Content"),
-        http(b""),
-        http(b"<html>"),
-        http(b"\xff\xfe"),
-        http(b"[]"),
-        http(b"null"),
-        http(b"[" * 900),
-        http(gzip.compress(BODY), "200 OK", "Content-Encoding: gzip"),
-        http(json.dumps(told("C-1", notes="x" * 2000)).encode()),
-        http(BODY[:-1] + b', "open": true}'),
-        http(BODY[:40], "200 OK").replace(b"Content-Length: 40", b"Content-Length: 400\r\nConnection: close"),
-        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\nzz\r\n",
-        b"SSH-2.0-OpenSSH_9.6\r\nConnection: close\r\n\r\n",
-        told("C-2"),
-        told("C-1") | {"open": 1},
-        told("C-1") | {"open": "true"},
-        told("C-1") | {"open": None},
-        told("C-1") | {"subjects": None},
-        told("C-1") | {"subjects": [{"scheme": "LEI"}]},
-        told("C-1") | {"officials": OFFICIAL},
-        {"id": "C-1", "open": True, "officials": [OFFICIAL]},
-    ],
-    ids=str,
-)
+RUBBISH: dict[str, Any] = {
+    "a fault": http(BODY, "500 Internal Server Error"),
+    "unauthorized": http(BODY, "401 Unauthorized"),
+    "a redirect": http(BODY, "302 Found", "Location: /cases/C-2"),
+    "no content": http(BODY, "204 No Content"),
+    "nothing": http(b""),
+    "a page": http(b"<html>"),
+    "not UTF-8": http(b"\xff\xfe"),
+    "a list": http(b"[]"),
+    "null": http(b"null"),
+    "deep": http(b"[" * 900),
+    "compressed": http(gzip.compress(BODY), "200 OK", "Content-Encoding: gzip"),
+    "too large": http(json.dumps(told("C-1", notes="x" * 2000)).encode()),
+    "a key twice": http(BODY[:-1] + b', "open": true}'),
+    "cut short": http(BODY[:40], "200 OK").replace(b"Content-Length: 40", b"Content-Length: 400\r\nConnection: close"),
+    "bad chunks": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\nzz\r\n",
+    "not HTTP": b"SSH-2.0-OpenSSH_9.6\r\nConnection: close\r\n\r\n",
+    "another case": told("C-2"),
+    "open is a number": told("C-1") | {"open": 1},
+    "open is text": told("C-1") | {"open": "true"},
+    "open is null": told("C-1") | {"open": None},
+    "no subjects": told("C-1") | {"subjects": None},
+    "a subject without value": told("C-1") | {"subjects": [{"scheme": "LEI"}]},
+    "officials is text": told("C-1") | {"officials": OFFICIAL},
+    "subjects missing": {"id": "C-1", "open": True, "officials": [OFFICIAL]},
+}
+
+
+@pytest.mark.parametrize("answer", RUBBISH.values(), ids=RUBBISH.keys())
 async def test_a_registry_that_answers_anything_else_refuses_and_may_be_asked_again(
     cases: CaseRegistries, simulator: Simulator, answer: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
