@@ -41,8 +41,8 @@ from gateway.inquiry.render import Renderer
 from gateway.inquiry.types import Requester
 from gateway.issuers import Issuer, new_client
 from gateway.ledger import entries, keys
-from gateway.ledger.tiles import routes as ledger_routes
 from gateway.ledger.ledger import Ledger, Own
+from gateway.ledger.tiles import routes as ledger_routes
 from gateway.rules import permissions
 from gateway.rules.load import load as load_rules
 from gateway.rules.ruleset import RuleSet

@@ -28,13 +28,13 @@ from gateway.inquiry.obligations import Obligations
 from gateway.inquiry.others import Others, OthersResult
 from gateway.inquiry.plan import Bound, Plan, Planner
 from gateway.inquiry.render import Renderer
-from gateway.inquiry.request import GraphQLRequest, media_of, read, refused
+from gateway.inquiry.request import GraphQLRequest, declared, media_of, read, refused
 from gateway.inquiry.response import answered
 from gateway.inquiry.restrain import restrain
 from gateway.inquiry.types import Answer, Caution, Declaration, Facts, Outcome, Requester, Withheld
 from gateway.rules.model import Purpose
 from gateway.rules.ruleset import RuleSet
-from gateway.telemetry import Metrics
+from gateway.telemetry import UNTIMED, Metrics, Steps
 
 log = logging.getLogger("dutybound.inquiry")
 
@@ -68,37 +68,50 @@ class Journey(msgspec.Struct, frozen=True, eq=False):
 
 async def answer(journey: Journey, method: str, headers: list[tuple[bytes, bytes]], body: bytes) -> Answer:
     """Answer one request to `/graphql`."""
-    metrics = journey.metrics
     authenticator = journey.authenticator
+    steps = journey.metrics.begin()
     try:
         # 1. authenticate
         requester = await authenticator.authenticate(authenticator.credentials(headers))
         asked = read(method, headers, body, journey.body_limit)
+        steps.done("authenticate")
         # 2. plan
         serving = journey.serving()
         plan = serving.planner.plan(asked.query, asked.operation_name)
         if not plan.names_subjects:
             return await _without_subjects(serving, plan, plan.bind(asked.variables, None), requester, asked)
     except Refusal as refusal:
+        journey.metrics.inquiries[refusal.code].add()
         return refused(refusal, media_of(headers), None)
-    return await inquire(journey, serving, requester, plan, asked)
+    return await inquire(journey, serving, requester, plan, asked, steps)
 
 
 async def inquire(
-    journey: Journey, serving: Serving, requester: Requester, plan: Plan, asked: GraphQLRequest
+    journey: Journey,
+    serving: Serving,
+    requester: Requester,
+    plan: Plan,
+    asked: GraphQLRequest,
+    steps: Steps = UNTIMED,
 ) -> Answer:
     """The rest of the journey, for an operation that can select subject fields: it leaves exactly one entry."""
     entry = Entry(os.urandom(16).hex(), requester, serving.rules.digest)
     try:
-        bound = plan.bind(asked.variables, asked.declared)
+        bound = plan.bind(asked.variables, declared(asked.inquiry))
         if bound.declaration is None:
             return await _without_subjects(serving, plan, bound, requester, asked)
-        return await _disclosed(journey, serving, requester, plan, bound, bound.declaration, asked, entry)
+        answer = await _disclosed(journey, serving, requester, plan, bound, bound.declaration, asked, entry, steps)
     except Refusal as refusal:
         problem = refusal
     except Exception as error:  # a defect of ours: told by its number, and entered like any refusal
         log.error("inquiry %s failed: %s", entry.id, type(error).__name__, exc_info=error)
         problem = Refusal(Code.INTERNAL, f"the gateway failed; nothing was disclosed; quote `{entry.id}`", id=entry.id)
+    else:
+        journey.metrics.inquiries["OK"].add()
+        return answer
+    journey.metrics.inquiries[problem.code].add()
+    if problem.code is Code.LEDGER_UNAVAILABLE:  # what could not be entered is not entered as something else
+        return refused(problem, asked.media, None)
     try:
         receipt = await refuse(journey.ledger, entry, problem, journey.now())
     except Refusal as unavailable:
@@ -116,6 +129,7 @@ async def _disclosed(
     declaration: Declaration,
     asked: GraphQLRequest,
     entry: Entry,
+    steps: Steps,
 ) -> Answer:
     rules, subjects, selected = serving.rules, bound.subjects, bound.variant.selected
     entry.declaration, entry.subjects = declaration, subjects
@@ -123,6 +137,7 @@ async def _disclosed(
     if purpose is None:
         raise Refusal(Code.INQUIRY_INVALID, f"there is no purpose `{declaration.purpose[:60]}`")
     journey.authenticator.check_scope(requester)
+    steps.done("plan")
 
     # 3. facts: the case at its registry, then one snapshot of what is known of the subjects
     verified = await _verify_case(journey, requester, purpose, declaration, subjects)
@@ -130,20 +145,24 @@ async def _disclosed(
     if verified:
         facts = _with_case(facts)
     entry.facts = facts.change
+    steps.done("facts")
 
     # 4. decide every field for every subject
     now = journey.now()
     decision = entry.decision = decide(selected, requester, declaration, rules, facts, subjects, now)
+    steps.done("decide")
 
     # 5. admit: reserve before any call
     if decision.permits:
         journey.admission.reserve(requester, purpose, subjects, declaration.case, declaration.reference, now)
+    steps.done("admit")
 
     # 6. fetch what was permitted, and nothing else
     fetched = await journey.fetcher.fetch(decision.permits, asyncio.get_running_loop().time() + journey.deadline)
     others = OthersResult({}, [])
     if bound.variant.other is not None:
         others = await serving.others.resolve(plan, bound.variant, requester, asked.variables)
+    steps.done("fetch")
 
     # 7. restrain, at this moment: what ended while departments answered is not released
     now = journey.now()
@@ -160,21 +179,25 @@ async def _disclosed(
         records = fetched[subject, dataset]
         if isinstance(records, Failure):
             got[subject, dataset] = records
+            journey.metrics.failures[datasets[dataset].department, records.fault].add()
             continue
         released, held, told = restrain(datasets[dataset], purpose, subject, records, facts.subjects[subject], today)
         got[subject, dataset] = released
         withheld += held
         cautions += told
+    steps.done("restrain")
 
     # 8. render the answer's data, once
     data, errors, codes = serving.renderer.render(
         bound.variant, bound.asked, decision, got, others.values, others.errors
     )
+    steps.done("render")
 
     # 9. disclose: the entry is durable before the first byte leaves
     entry.withheld, entry.cautions = withheld, cautions
     entry.obligations = serving.obligations.of(purpose.name, today)
     receipt = await disclose(journey.ledger, entry, got, data, codes, now)
+    steps.done("disclose")
     return answered(data, errors, asked.media, extension(entry, receipt))
 
 

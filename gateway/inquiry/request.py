@@ -42,12 +42,12 @@ _decode = msgspec.json.Decoder().decode
 
 
 class GraphQLRequest(NamedTuple):
-    """A well-formed request. `declared` is what the `Inquiry` header says, `None` without one."""
+    """A well-formed request. `inquiry` is the `Inquiry` header as it came (see `declared`), `None` without one."""
 
     query: str
     operation_name: str | None
     variables: Mapping[str, Any]
-    declared: Mapping[str, str] | None
+    inquiry: bytes | None
     media: Media
 
 
@@ -62,7 +62,7 @@ def read(
 ) -> GraphQLRequest:
     """Check and decode one request. `headers` as in ASGI (lower-case names); `body_limit` in bytes.
 
-    Raises `Refusal`: `REQUEST_INVALID` (400, 405, 406, 413, 415) or `INQUIRY_INVALID`.
+    Raises `Refusal`: `REQUEST_INVALID` (400, 405, 406, 413, 415).
     """
     content_type: bytes | None = None
     accept: bytes | None = None
@@ -86,7 +86,7 @@ def read(
     if len(body) > body_limit:
         raise too_large(body_limit)
     query, operation_name, variables = _operation(body)
-    return GraphQLRequest(query, operation_name, variables, None if inquiry is None else _declared(inquiry), media)
+    return GraphQLRequest(query, operation_name, variables, inquiry, media)
 
 
 def too_large(body_limit: int) -> Refusal:
@@ -99,13 +99,15 @@ def refused(refusal: Refusal, media: Media, inquiry_extension: bytes | None) -> 
 
     Under `application/json` a GraphQL request error is 200, as clients of that media type expect.
     """
+    extensions = {"code": refusal.code.value, **refusal.extensions}
     error: dict[str, Any] = {"message": refusal.message}
     if refusal.locations:
         error["locations"] = refusal.locations
     if refusal.path is not None:
         error["path"] = refusal.path
-    error["extensions"] = {"code": refusal.code.value, **refusal.extensions}
-    content: dict[str, Any] = {"errors": [error]}
+    error["extensions"] = extensions
+    also = [{"message": text, "locations": at, "extensions": extensions} for text, at in refusal.also]
+    content: dict[str, Any] = {"errors": [error, *also]}
     if inquiry_extension is not None:
         content["extensions"] = {"inquiry": msgspec.Raw(inquiry_extension)}
     lenient = media is Media.JSON and refusal.code.value.startswith("GRAPHQL_")
@@ -248,6 +250,14 @@ class _Once(Dictionary):
         if key in self.data:
             raise ValueError(key)
         super().__setitem__(key, value)
+
+
+def declared(header: bytes | None) -> Mapping[str, str] | None:
+    """What an `Inquiry` header says, `None` without one; raises `Refusal` with `INQUIRY_INVALID`.
+
+    Apart from `read`, because whoever is refused here has asked about a subject already, and that is entered.
+    """
+    return None if header is None else _declared(header)
 
 
 @lru_cache(maxsize=512)

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.errors import STATUS, Code, Refusal
-from gateway.inquiry.request import MAX_NESTING, GraphQLRequest, Media, media_of, read, refused
+from gateway.inquiry.request import MAX_NESTING, GraphQLRequest, Media, declared, media_of, read, refused
 
 Headers = list[tuple[bytes, bytes]]
 JSON: Headers = [(b"host", b"gateway.example"), (b"content-type", b"application/json")]
@@ -189,9 +189,9 @@ def inquiry(*values: bytes) -> Headers:
 
 
 def test_the_inquiry_header() -> None:
-    declared = read("POST", inquiry(b'purpose=TENDER_QUALIFICATION, case="C \\"1\\""', b'reference="r"'), BODY).declared
-    assert declared == {"purpose": "TENDER_QUALIFICATION", "case": 'C "1"', "reference": "r"}
-    assert read("POST", JSON, BODY).declared is None
+    asked = read("POST", inquiry(b'purpose=TENDER_QUALIFICATION, case="C \\"1\\""', b'reference="r"'), BODY)
+    assert declared(asked.inquiry) == {"purpose": "TENDER_QUALIFICATION", "case": 'C "1"', "reference": "r"}
+    assert declared(read("POST", JSON, BODY).inquiry) is None
 
 
 @pytest.mark.parametrize(
@@ -218,9 +218,11 @@ def test_the_inquiry_header() -> None:
     ],
 )
 def test_a_bad_inquiry_header(value: bytes, told: str) -> None:
-    found = refusal(headers=inquiry(value))
-    assert (found.code, found.status) == (Code.INQUIRY_INVALID, 400)
-    assert told in found.message
+    asked = read("POST", inquiry(value), BODY)
+    with pytest.raises(Refusal) as found:
+        declared(asked.inquiry)
+    assert (found.value.code, found.value.status) == (Code.INQUIRY_INVALID, 400)
+    assert told in found.value.message
 
 
 def test_a_refusal_under_both_media_types() -> None:
@@ -261,7 +263,9 @@ def test_headers_of_a_refusal_reach_the_answer() -> None:
 
 def attempt(method: str, headers: Headers, body: bytes) -> GraphQLRequest | Refusal:
     try:
-        return read(method, headers, body)
+        found = read(method, headers, body)
+        declared(found.inquiry)
+        return found
     except Refusal as refusal:
         return refusal
 
@@ -274,7 +278,7 @@ def outcome(method: str, headers: Headers, body: bytes) -> None:
         assert msgspec.json.decode(refused(found, media_of(headers), None).body)["errors"]
     else:
         assert json.loads(body)["query"] == found.query
-        assert msgspec.json.encode((found.query, found.operation_name, found.variables, found.declared))
+        assert msgspec.json.encode((found.query, found.operation_name, found.variables, declared(found.inquiry)))
 
 
 @given(st.binary(max_size=300))
