@@ -1,0 +1,118 @@
+"""Opening the store: durable settings, closed to others, and a clear word where it cannot be."""
+
+from __future__ import annotations
+
+import sqlite3
+import stat
+from pathlib import Path
+
+import pytest
+from sqlalchemy import insert, select
+
+from gateway.errors import ConfigurationError
+from gateway.storage.store import compiled, open_copy, open_store
+from gateway.storage.tables import metadata, micros, moment, requester
+
+
+def test_every_connection_is_durable_and_the_file_is_its_owners(tmp_path: Path) -> None:
+    store = open_store(f"sqlite:///{tmp_path / 'new' / 'store.db'}")
+    connection = store.connect()
+    assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+    assert connection.execute("PRAGMA synchronous").fetchone() == (2,)
+    assert connection.execute("PRAGMA foreign_keys").fetchone() == (1,)
+    assert connection.execute("PRAGMA busy_timeout").fetchone() == (5000,)
+    connection.close()
+    assert stat.S_IMODE(store.path.stat().st_mode) == 0o600
+    assert stat.S_IMODE(store.path.parent.stat().st_mode) == 0o700
+    store.close()
+
+
+def test_it_has_every_table_and_opens_again(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'store.db'}"
+    store = open_store(url)
+    with store.engine.begin() as connection:
+        connection.execute(insert(requester).values(issuer="i", client="c"))
+    store.close()
+    again = open_store(url)
+    with again.engine.begin() as connection:
+        assert connection.execute(select(requester.c.client)).all() == [("c",)]
+    raw = again.connect()
+    names = {row[0] for row in raw.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    raw.close()
+    assert set(metadata.tables) <= names
+    again.close()
+
+
+def test_an_engines_transaction_is_undone_whole(tmp_path: Path) -> None:
+    store = open_store(f"sqlite:///{tmp_path / 'store.db'}")
+
+    def fail() -> None:
+        with store.engine.begin() as connection:
+            connection.execute(insert(requester).values(issuer="i", client="c"))
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fail()
+    with store.engine.connect() as connection:
+        assert connection.execute(select(requester)).all() == []
+    store.close()
+
+
+@pytest.mark.parametrize(
+    ("url", "reason"),
+    [
+        ("", "is not a store URL"),
+        ("somewhere.db", "is not a store URL"),
+        ("sqlite://", "in-memory"),
+        ("sqlite:///:memory:", "in-memory"),
+        ("sqlite+aiosqlite:///x.db", "without driver"),
+        ("sqlite:///x.db?mode=ro", "without driver"),
+        ("postgresql+asyncpg://host/db", "not supported by this version"),
+    ],
+)
+def test_a_url_that_cannot_be_used_says_why(url: str, reason: str) -> None:
+    with pytest.raises(ConfigurationError, match=reason) as refused:
+        open_store(url, "here.yaml")
+    assert refused.value.problems[0].file == "here.yaml"
+    assert refused.value.problems[0].path == "store"
+
+
+def test_a_place_that_cannot_be_used_says_why(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("x" * 4096)
+    with pytest.raises(ConfigurationError, match="not a database"):
+        open_store(f"sqlite:///{tmp_path / 'file'}")
+    with pytest.raises(ConfigurationError, match="cannot be opened for writing"):
+        open_store(f"sqlite:///{tmp_path / 'file' / 'below.db'}")
+    with pytest.raises(ConfigurationError, match="cannot be opened for writing"):
+        open_store(f"sqlite:///{tmp_path}")
+
+
+def test_a_copy_is_only_read(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'store.db'}"
+    open_store(url).close()
+    copy = open_copy(tmp_path / "store.db")
+    connection = copy.connect()
+    with pytest.raises(sqlite3.OperationalError, match="readonly"):
+        connection.execute("DELETE FROM entry")
+    connection.close()
+    copy.close()
+    for path in (tmp_path / "nowhere.db", tmp_path):
+        with pytest.raises(ConfigurationError, match="cannot be read as a store"):
+            open_copy(path)
+    (tmp_path / "empty.db").touch()
+    with pytest.raises(ConfigurationError, match="holds no ledger"):
+        open_copy(tmp_path / "empty.db")
+
+
+def test_a_statement_is_refused_where_its_marks_are_in_another_order() -> None:
+    statement = insert(requester)
+    assert (
+        compiled(statement, "id", "issuer", "client") == "INSERT INTO requester (id, issuer, client) VALUES (?, ?, ?)"
+    )
+    with pytest.raises(AssertionError, match="the marks"):
+        compiled(statement, "id", "client", "issuer")
+
+
+@pytest.mark.parametrize("value", [0, 1, -1, 1_800_000_000_123_456])
+def test_times_keep_their_microseconds(value: int) -> None:
+    assert micros(moment(value)) == value
