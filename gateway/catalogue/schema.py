@@ -178,7 +178,7 @@ def _query(purpose: Any, identifier: Any, organisation: Any, person: Any) -> Any
         "catalogue": _asked(list[shared.DatasetEntry], "The published catalogue."),
         "receipts": _asked(
             list[shared.InquiryReceipt],
-            "Your own past inquiries, oldest first: `first` of them (20 where it is left out), behind the cursor `after`.",
+            "Your own past inquiries, oldest first: `first` of them (20 unless said), behind the cursor `after`.",
             after=str | None,
             first=int | None,
         ),

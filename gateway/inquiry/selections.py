@@ -51,7 +51,7 @@ class RegisterLeaf(NamedTuple):
 
 
 class DatasetSelection(msgspec.Struct, frozen=True, eq=False):
-    """One selection of one dataset. `bare`: `record`, `__typename` or, under its conditions, nothing is selected: all but fields."""
+    """One selection of one dataset. `bare`: `record` or `__typename` is selected or, under its conditions, nothing."""
 
     key: str
     dataset: Dataset
