@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.bench import blocks, journey, report
+from tests.bench import blocks, journey, report, steps
 from tests.bench.processes import ROOT, BenchError, Cores
 from tests.bench.report import Row
 
@@ -36,14 +36,17 @@ def _block(title: str, measure: Callable[[Path, Cores], list[Row]]) -> Callable[
     def run(folder: Path, cores: Cores) -> list[Row]:
         rows = measure(folder, cores)
         print(f"\n## {title}\n")
-        print(report.others(rows, ["name", "connections", "cpu_us", "wall_us", "per_s"]))
+        print(report.others(rows, ["name", *(key for key in COLUMNS if any(key in row for row in rows))]))
         return rows
 
     return run
 
 
+COLUMNS = ("connections", "cpu_us", "share", "wall_us", "per_s")
+
 RUNS: dict[str, Callable[[Path, Cores], list[Row]]] = {
     "journey": _journey,
+    "steps": _block("steps: an inquiry alone, CPU microseconds of all threads, without the HTTP server", steps.steps),
     "tokens": _block("tokens: authenticate one, microseconds each", blocks.tokens),
     "ledger": _block("ledger: durable appends, so many at once, microseconds an entry", blocks.ledger),
 }
@@ -62,6 +65,8 @@ def main(arguments: list[str]) -> int:
     folder = Path(tempfile.mkdtemp(prefix="bench-", dir=var))
     machine, started, rows = report.machine(), time.monotonic(), []
     print(machine)
+    if os.getloadavg()[0] > 0.5:
+        _say("other processes are busy on this machine: figures will be too high; run it again when it is quiet")
     try:
         cores = Cores()
         for part in parts:

@@ -82,13 +82,13 @@ class Child:
                 ticks += sum(map(int, after[11:15]))
         return ticks * 1000 / TICKS
 
-    def rss_mb(self) -> float:
-        """Resident megabytes (2**20 bytes) of the tree."""
-        pages = 0
+    def rss_mb(self) -> list[float]:
+        """Resident megabytes (2**20 bytes) of each process of the tree, the largest first."""
+        pages = []
         for pid in self.tree():
             with contextlib.suppress(OSError):
-                pages += int(Path(f"/proc/{pid}/statm").read_text().split()[1])
-        return pages * PAGE / 2**20
+                pages.append(int(Path(f"/proc/{pid}/statm").read_text().split()[1]))
+        return sorted((count * PAGE / 2**20 for count in pages), reverse=True)
 
     def stop(self) -> None:
         """End the process and every other of its session."""
