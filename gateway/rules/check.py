@@ -58,7 +58,9 @@ def _offset(text: str, sequence: tuple[str, ...]) -> int:
     found = tokens.find(text, *sequence)
     if found is None:
         found = tokens.find(text, sequence[-1])
-    return found if found is not None else tokens.effects(text)[0]
+    if found is None:
+        return tokens.effects(text)[0]
+    return found + sequence[-1].startswith('"')  # a string's word stands behind its quote
 
 
 def _words(node: Any, vocabulary: Vocabulary) -> Iterator[_Word]:

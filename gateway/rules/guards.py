@@ -101,8 +101,6 @@ def scope_covers(scopes: frozenset[str], dataset: str) -> bool:
     return "inquire" in scopes or f"inquire:{dataset}" in scopes
 
 
-def flags(
-    *, scope: bool, consent: bool, case: bool, official: bool, step_up: bool, break_glass: bool = False
-) -> Flag:
+def flags(*, scope: bool, consent: bool, case: bool, official: bool, step_up: bool, break_glass: bool = False) -> Flag:
     """The booleans of a decision's key as flags."""
     return Flag(scope * 1 + consent * 2 + case * 4 + official * 8 + step_up * 16 + break_glass * 32)

@@ -52,7 +52,8 @@ def rows(rule_set: RuleSet) -> Iterator[Row]:
         for grant in entry.grants:
             for kind in KINDS:
                 best = rule_set.cells(grant, kind, EVERYTHING)
-                without = {flag: rule_set.cells(grant, kind, EVERYTHING & ~flag) for flag in _NAMES}
+                some = any(cell.permitted for cell in best.values())
+                without = {flag: rule_set.cells(grant, kind, EVERYTHING & ~flag) for flag in _NAMES if some}
                 for (dataset, field), cell in best.items():
                     if kind in policies.catalogue.datasets[dataset].subjects:
                         takes = tuple(

@@ -59,7 +59,7 @@ def _purpose(name: str, node: Node, catalogue: Catalogue) -> Purpose:
     return Purpose(
         name=name,
         title=entries["title"].text(what="a title") if "title" in entries else "",
-        articles=texts(entries.get("articles"), "an article's number, such as \"22(1)\""),
+        articles=texts(entries.get("articles"), 'an article\'s number, such as "22(1)"'),
         basis=bases(entries.get("basis")),
         dpv=entries["dpv"].text(pattern=r"dpv:[A-Z][A-Za-z]+", what="a DPV term, such as `dpv:LegalCompliance`")
         if "dpv" in entries

@@ -54,7 +54,7 @@ def test_a_misspelt_word_is_told_where_it_stands(tmp_path: Path, before: str, af
     assert problem.file.endswith("rules/planted.cedar")
     assert problem.path == "@id planted"
     text = (directory / "rules/planted.cedar").read_text()
-    offset = text.index(word, text.index("@id"))  # past the comment, which says such words too
+    offset = text.index(word, text.index("@id")) + word.startswith('"')  # past the comment, and the quote
     assert (problem.line, problem.column) == (
         text.count("\n", 0, offset) + 1,
         offset - (text.rfind("\n", 0, offset) + 1) + 1,

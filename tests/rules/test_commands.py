@@ -1,0 +1,127 @@
+"""`dutybound rules check | explain | matrix`, as they are typed."""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import io
+from pathlib import Path
+
+import pytest
+
+from gateway.rules import commands, matrix
+from gateway.rules.guards import inactive
+from tests.rules.policies import SHIPPED, TODAY, edited, shipped
+
+Run = tuple[int, str, str]
+
+
+def run(capsys: pytest.CaptureFixture[str], *words: str, policies: Path = SHIPPED) -> Run:
+    parser = argparse.ArgumentParser(prog="dutybound")
+    commands.register(parser.add_subparsers(required=True))
+    arguments = parser.parse_args(["rules", words[0], "--policies", str(policies), *words[1:]])
+    code = arguments.run(arguments)
+    out, err = capsys.readouterr()
+    return code, out, err
+
+
+def explained(capsys: pytest.CaptureFixture[str], *words: str) -> str:
+    code, out, err = run(capsys, "explain", *words, "--on", TODAY.isoformat())
+    assert (code, err) == (0, "")
+    return out
+
+
+def test_check_says_what_there_is(capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, err = run(capsys, "check")
+    assert (code, err) == (0, "")
+    assert "18 rules, 6 purposes, 7 requesters with 9 grants, 15 published datasets: no problem" in out
+    assert shipped().digest in out
+
+
+def test_check_tells_every_problem_and_exits_1(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    directory = edited(tmp_path, "rules/open-record.cedar", "OPEN_RECORD", "OPEN_RECRD")
+    code, out, err = run(capsys, "check", policies=directory)
+    assert (code, out) == (1, "")
+    assert 'open-record.cedar:6:39: @id open-record: unknown purpose `Action::"OPEN_RECRD"`' in err
+    assert "(did you mean `OPEN_RECORD`?)" in err
+    assert "1 problem; nothing was loaded" in err
+
+
+def test_explain_a_permit(capsys: pytest.CaptureFixture[str]) -> None:
+    out = explained(capsys, "market-regulator", "TENDER_QUALIFICATION", "organisation", "tax-arrears.amount")
+    assert "PERMITTED by tender-qualification (Art. 19, 22(1), 28(1))" in out
+    assert "necessary because: The exclusion ground has a threshold" in out
+    assert "permits where the purpose is `TENDER_QUALIFICATION`, and the requester has the role `department`" in out
+    assert "It takes:\n  - a token with the scope `inquire` or `inquire:tax-arrears`\n  - the case is verified" in out
+
+
+def test_explain_a_denial_and_what_it_would_take(capsys: pytest.CaptureFixture[str]) -> None:
+    asked = ("labour-office", "SUBSIDY_ASSESSMENT", "person", "incomeStatements.year")
+    out = explained(capsys, *asked)
+    assert "DENIED: CONSENT_REQUIRED, by rule consent-missing (Art. 23, 24, 25, 42)" in out
+    assert "It would take:\n  - the subject's consent to `labour-office`" in out
+    assert "PERMITTED by subsidy-assessment" in explained(capsys, *asked, "--given", "scope,consent")
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (("labour-office", "TENDER_QUALIFICATION", "organisation", "wage-arrears.period"), "GRANT_INACTIVE"),
+        (("tax-service", "OPEN_RECORD", "organisation", "tax-awards.title"), "You hold no grant for OPEN_RECORD"),
+        (
+            ("market-regulator", "TENDER_QUALIFICATION", "organisation", "market-inspections.result"),
+            "does not have this field of `market-inspections`",
+        ),
+    ],
+)
+def test_explain_what_no_rule_decides(capsys: pytest.CaptureFixture[str], words: tuple[str, ...], says: str) -> None:
+    assert says in explained(capsys, *words)
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (("market-reglator", "OPEN_RECORD", "person", "a.b"), "did you mean `market-regulator`?"),
+        (("civil-court", "COURT_ENFORCMENT", "person", "person-register.name"), "did you mean `COURT_ENFORCEMENT`?"),
+        (("civil-court", "COURT_ENFORCEMENT", "person", "person-registr.name"), "did you mean `person-register`?"),
+        (("civil-court", "COURT_ENFORCEMENT", "person", "person-register.nam"), "did you mean `name`?"),
+        (("civil-court", "COURT_ENFORCEMENT", "person", "person-register.name", "--given", "scop"), "`scope`?"),
+    ],
+)
+def test_explain_suggests_what_was_meant(capsys: pytest.CaptureFixture[str], words: tuple[str, ...], says: str) -> None:
+    code, out, err = run(capsys, "explain", *words)
+    assert (code, out) == (2, "")
+    assert says in err
+
+
+def test_matrix_as_csv_has_every_cell(capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, _ = run(capsys, "matrix", "--csv")
+    assert code == 0
+    table = list(csv.DictReader(io.StringIO(out)))
+    policies = shipped().policies
+    fields = sum(len(dataset.fields) * len(dataset.subjects) for dataset in policies.catalogue.published.values())
+    assert len(table) == fields * sum(len(entry.grants) for entry in policies.requesters.values())
+    assert tuple(table[0]) == matrix.COLUMNS
+    by = {(row["grant"], row["subject"], row["dataset"], row["field"]): row for row in table}
+    permit = by["civil-court/COURT_ENFORCEMENT", "person", "enforcement-cases", "claim"]
+    assert (permit["answer"], permit["takes"], permit["rule"]) == ("permit", "case official", "court-enforcement")
+    assert by["labour-office/SUBSIDY_ASSESSMENT", "person", "volunteering", "hours"]["takes"] == "consent"
+    denied = by["market-regulator/TENDER_QUALIFICATION", "organisation", "market-penalties", "amount"]
+    assert (denied["answer"], denied["reason"]) == ("deny", "PURPOSE_NOT_PERMITTED")
+    assert all(row["advice"] and row["reason"] for row in table if row["answer"] == "deny")
+
+
+def test_matrix_as_text_tells_what_is_not_permitted_too(capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, _ = run(capsys, "matrix")
+    assert code == 0
+    block = out.split("\n\n")[0].splitlines()
+    assert block[0] == "market-regulator/TENDER_QUALIFICATION, organisation (2026-01-01 to 2028-12-31)"
+    assert "  market-penalties         decisionNumber, conduct, decidedOn   not: amount, currency   with case" in block
+    assert block[-1].startswith("  denied, PURPOSE_NOT_PERMITTED: emission-permits, ")
+
+
+def test_every_grant_of_the_matrix_tells_its_days() -> None:
+    for entry in shipped().policies.requesters.values():
+        for grant in entry.grants:
+            ended = inactive(grant, TODAY)
+            assert (ended is None) is (grant.valid_until >= TODAY)
