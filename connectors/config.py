@@ -63,6 +63,10 @@ class Reader:
                 self.fail(f"the key `{key}` must be a word", str(key))
         return list(self._value)
 
+    def _get(self, key: str, default: Any) -> Any:
+        value = self._value.get(key)
+        return default if value is None else value
+
     def raw(self, key: str) -> Any:
         """The value as it stands, `None` where there is none."""
         return self._value.get(key)
@@ -76,7 +80,7 @@ class Reader:
 
     def text(self, key: str, default: str | None = None) -> str:
         """The non-empty string at `key`; without a `default` it is mandatory."""
-        value = self._value.get(key, default)
+        value = self._get(key, default)
         if value is None:
             self.fail(f"`{key}` is missing")
         if not isinstance(value, str) or not value.strip():
@@ -120,21 +124,21 @@ class Reader:
 
     def count(self, key: str, default: int, *, least: int = 0, most: int = 1_000_000) -> int:
         """The whole number at `key`, from `least` to `most`."""
-        value = self._value.get(key, default)
+        value = self._get(key, default)
         if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
             self.fail(f"`{key}` must be a whole number from {least} to {most}", key)
         return value
 
     def flag(self, key: str, default: bool = False) -> bool:
         """The boolean at `key`."""
-        value = self._value.get(key, default)
+        value = self._get(key, default)
         if not isinstance(value, bool):
             self.fail(f"`{key}` must be `true` or `false`", key)
         return value
 
     def seconds(self, key: str, default: str) -> float:
         """The duration at `key`, in seconds, over zero."""
-        value = self._value.get(key, default)
+        value = self._get(key, default)
         match = _DURATION.fullmatch(value) if isinstance(value, str) else None
         if match is None or not float(match[1]):
             self.fail(f"`{key}` must be a duration over zero, such as `2s` or `500ms`", key)
@@ -142,7 +146,7 @@ class Reader:
 
     def size(self, key: str, default: str) -> int:
         """The size at `key`, in bytes, over zero."""
-        value = self._value.get(key, default)
+        value = self._get(key, default)
         match = _SIZE.fullmatch(value) if isinstance(value, str) else None
         if match is None or not int(match[1]):
             self.fail(f"`{key}` must be a size over zero, such as `64KiB` or `1MiB`", key)

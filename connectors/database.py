@@ -26,8 +26,9 @@ _STEPS = 2000
 
 def read_database_url(reader: Reader) -> URL:
     """The `url` and `password_file` keys. Raises `SourceConfigError`."""
+    text = reader.text("url")
     try:
-        url = make_url(reader.text("url"))
+        url = make_url(text)
     except (ArgumentError, ValueError):
         reader.fail("`url` must be a database address such as `postgresql+psycopg://gateway@db.example/tax`", "url")
     if url.get_backend_name() not in ("sqlite", "postgresql"):
@@ -41,8 +42,9 @@ def read_database_url(reader: Reader) -> URL:
         # An empty database is made where there is none, unless the file is opened read-only.
         return url.set(database=f"file:{quote(str(Path(path)))}", query={"mode": "ro", "uri": "true"})
     if "password_file" in reader:
+        file = reader.file("password_file")
         try:
-            password = reader.file("password_file").read_text("utf-8").strip()
+            password = file.read_text("utf-8").strip()
         except (OSError, ValueError):
             reader.fail("the file must hold the password as text", "password_file")
         return url.set(password=password)

@@ -1,0 +1,268 @@
+"""GraphQL departments over real sockets, executed by graphql-core: entities, query fields, and partial errors."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from graphql import build_schema, graphql_sync
+
+from connectors import graphql
+from connectors.base import Failure, Fault, SourceConfigError, Subject
+from tests.connectors.asking import ACME, ANN, BETA, SHAPES, ask, connected, fault, fetch, told
+from tests.connectors.servers import Handler, Request, always, answer, serve, silent, zeros
+
+SDL = """
+scalar _Any
+union _Entity = Organisation | Person
+type Query {
+  _entities(representations: [_Any!]!): [_Entity]!
+  party(scheme: String!, number: ID!): Party
+}
+interface Party { scheme: String! value: String! files(closed: Boolean): Files prizes: [Prize!] }
+type Organisation implements Party { scheme: String! value: String! files(closed: Boolean): Files prizes: [Prize!] }
+type Person implements Party { scheme: String! value: String! files(closed: Boolean): Files prizes: [Prize!] }
+type Files { nodes: [File!] }
+type File { docket: ID! issue: Int! writ: String inForce: String debtor: Party! term: String sum: Money secret: String }
+type Money { value: String unit: String }
+type Prize { docket: ID! issue: Int! name: String debtor: Party! }
+"""
+SCHEMA = build_schema(SDL)
+
+
+def mapped(files: str = "files > nodes") -> dict[str, Any]:
+    record = {
+        "id": "docket",
+        "version": "issue",
+        "subject": {"scheme": "debtor.scheme", "value": "debtor.value"},
+    }
+    return {
+        "arrears": {
+            "field": files,
+            "record": {**record, "document": "writ", "effective": "inForce"},
+            "fields": {"period": "term", "amount": "sum.value", "secret": "secret"},
+        },
+        "awards": {"field": "prizes", "record": record, "fields": {"title": "name"}},
+    }
+
+
+ENTITIES: dict[str, Any] = {"kind": "graphql", "entities": True, "limits": {"retries": 0, "timeout": "5s"}}
+QUERY: dict[str, Any] = {
+    "kind": "graphql",
+    "query": "party(scheme: $scheme, number: $value)",
+    "variables": {"value": "ID!"},
+    "limits": {"retries": 0, "timeout": "5s"},
+}
+MODES = pytest.mark.parametrize("mode", [ENTITIES, QUERY], ids=["entities", "query"])
+
+
+def party(subject: Subject, *, fail: str = "") -> dict[str, Any]:
+    """A subject as the department holds it; reading the field `fail` is an error."""
+    about = {
+        "__typename": "Organisation" if subject.kind == "organisation" else "Person",
+        "scheme": subject.scheme,
+        "value": subject.value,
+    }
+    file = {
+        "docket": "F-1", "issue": 3, "writ": "W", "inForce": "2026-01-01", "debtor": about, "term": "2025",
+        "sum": {"value": "9.90", "unit": "EUR"}, "secret": "never to be seen",
+    }  # fmt: skip
+    held = {
+        **about,
+        "files": {"nodes": [file]},
+        "prizes": [{"docket": "P-1", "issue": 1, "name": "Prize", "debtor": about}],
+    }
+    if fail:
+
+        def failing(*_: Any, **__: Any) -> Any:
+            raise ValueError(f"{fail} of {subject.value} is broken")
+
+        held[fail] = failing
+    return held
+
+
+def department(*parties: dict[str, Any]) -> Handler:
+    """A department's GraphQL server that holds these parties."""
+
+    def find(scheme: str, value: str) -> dict[str, Any] | None:
+        return next((p for p in parties if (p["scheme"], p["value"]) == (scheme, value)), None)
+
+    root = {
+        "_entities": lambda _, representations: [find(r["scheme"], r["value"]) for r in representations],
+        "party": lambda _, scheme, number: find(scheme, number),
+    }
+
+    async def handle(request: Request, writer: asyncio.StreamWriter) -> None:
+        asked = json.loads(request.body)
+        result = graphql_sync(SCHEMA, asked["query"], root, variable_values=asked["variables"])
+        writer.write(answer(result.formatted))
+
+    return handle
+
+
+def config(mode: dict[str, Any], url: str) -> dict[str, Any]:
+    return {**mode, "url": url + "/graphql", "datasets": mapped("files(closed: false) > nodes")}
+
+
+@MODES
+async def test_everything_is_one_request(mode: dict[str, Any]) -> None:
+    parties = [party(ACME), party(BETA), party(ANN)]
+    async with serve(department(*parties)) as server, connected(graphql.build, config(mode, server.url)) as connector:
+        outcomes = await fetch(
+            connector, ask("arrears", "period amount", ACME, BETA, ANN), ask("awards", "title", ACME)
+        )
+    for subject in (ACME, BETA, ANN):
+        assert told(outcomes[subject, "arrears"], "period", "amount") == [("2025", Decimal("9.90"))]
+    assert told(outcomes[ACME, "awards"], "title") == [("Prize",)]
+    assert len(server.requests) == 1
+
+
+@MODES
+async def test_the_selection_holds_the_requested_fields_only(mode: dict[str, Any]) -> None:
+    async with (
+        serve(department(party(ACME))) as server,
+        connected(graphql.build, config(mode, server.url)) as connector,
+    ):
+        await fetch(connector, ask("arrears", "period"))
+    sent = server.requests[0].text
+    assert "term" in sent
+    for name in ("sum", "secret", "prizes", "unit"):
+        assert name not in sent
+    document = json.loads(server.requests[0].body)["query"]
+    assert ACME.value not in document
+
+
+@MODES
+async def test_the_same_dataset_with_other_fields_for_another_subject(mode: dict[str, Any]) -> None:
+    parties = [party(ACME), party(BETA)]
+    async with serve(department(*parties)) as server, connected(graphql.build, config(mode, server.url)) as connector:
+        outcomes = await fetch(connector, ask("arrears", "period", ACME), ask("arrears", "amount", BETA))
+    assert told(outcomes[ACME, "arrears"], "period") == [("2025",)]
+    assert told(outcomes[BETA, "arrears"], "amount") == [(Decimal("9.90"),)]
+    assert len(server.requests) == 1
+
+
+@MODES
+async def test_an_unknown_subject_has_no_records(mode: dict[str, Any]) -> None:
+    async with (
+        serve(department(party(ACME))) as server,
+        connected(graphql.build, config(mode, server.url)) as connector,
+    ):
+        outcomes = await fetch(connector, ask("arrears", "period", BETA, ACME), ask("awards", "title", BETA))
+    assert (outcomes[BETA, "arrears"], outcomes[BETA, "awards"]) == ([], [])
+    assert told(outcomes[ACME, "arrears"], "period") == [("2025",)]
+
+
+@MODES
+async def test_an_error_fails_its_dataset_and_nothing_else(mode: dict[str, Any]) -> None:
+    parties = [party(ACME, fail="files"), party(BETA)]
+    async with serve(department(*parties)) as server, connected(graphql.build, config(mode, server.url)) as connector:
+        outcomes = await fetch(
+            connector, ask("arrears", "period", ACME, BETA), ask("awards", "title", ACME), ask("other", "x")
+        )
+    failed = outcomes[ACME, "arrears"]
+    assert isinstance(failed, Failure)
+    assert failed.fault is Fault.UNAVAILABLE
+    assert "broken" not in failed.detail
+    assert told(outcomes[BETA, "arrears"], "period") == [("2025",)]
+    assert told(outcomes[ACME, "awards"], "title") == [("Prize",)]
+    assert isinstance(outcomes[ACME, "other"], Failure)
+
+
+@MODES
+async def test_a_record_of_another_subject_fails_its_dataset_and_nothing_else(mode: dict[str, Any]) -> None:
+    confused = party(ACME)
+    confused["files"]["nodes"][0]["debtor"] = party(BETA)
+    async with serve(department(confused)) as server, connected(graphql.build, config(mode, server.url)) as connector:
+        outcomes = await fetch(connector, ask("arrears", "period"), ask("awards", "title"))
+    failed = outcomes[ACME, "arrears"]
+    assert isinstance(failed, Failure)
+    assert failed.fault is Fault.INVALID
+    assert told(outcomes[ACME, "awards"], "title") == [("Prize",)]
+
+
+@MODES
+async def test_a_list_that_is_null_without_an_error_is_invalid(mode: dict[str, Any]) -> None:
+    for broken in ({**party(ACME), "files": None}, {**party(ACME), "files": {"nodes": None}}):
+        async with serve(department(broken)) as server, connected(graphql.build, config(mode, server.url)) as connector:
+            assert await fault(connector) == "SOURCE_INVALID"
+
+
+@MODES
+@pytest.mark.parametrize(
+    ("handler", "expected"),
+    [
+        (always(answer({"errors": [{"message": "no"}]})), Fault.UNAVAILABLE),
+        (always(answer({"data": {"q0": []}, "errors": [{"message": "no"}]})), Fault.UNAVAILABLE),
+        (always(answer({"data": {"q0": None}, "errors": [{"message": "no", "path": ["q0"]}]})), Fault.UNAVAILABLE),
+        (always(answer({"errors": [{"message": "no"}]}, 400)), Fault.UNAVAILABLE),
+        (always(answer({"data": None})), Fault.INVALID),
+        (always(answer({})), Fault.INVALID),
+        (always(answer({"data": {}})), Fault.INVALID),
+        (always(answer({"data": {"q0": 1}})), Fault.INVALID),
+        (always(answer({"data": {"q0": [{"d0": 1}]}})), Fault.INVALID),
+        (always(answer({"data": {"q0": [{}, {}]}})), Fault.INVALID),
+        (always(answer({"data": {"q0": {"d0": {"step": []}, "d1": 1}}, "errors": [{"path": "q0"}]})), Fault.INVALID),
+        (always(answer([])), Fault.INVALID),
+        (always(answer(b"garbage")), Fault.INVALID),
+        (always(answer(b'{"data": null, "data": {"q0": [null]}}')), Fault.INVALID),
+        (always(zeros(10)), Fault.INVALID),
+        (always(answer({}, 308, location="/x")), Fault.INVALID),
+        (silent, Fault.TIMEOUT),
+    ],
+)
+async def test_whatever_goes_wrong_is_one_of_the_contracts_faults(
+    mode: dict[str, Any], handler: Handler, expected: Fault
+) -> None:
+    short = {**mode, "limits": {"retries": 0, "timeout": "300ms"}}
+    async with serve(handler) as server, connected(graphql.build, config(short, server.url)) as connector:
+        assert await fault(connector) == expected
+
+
+async def test_a_kind_of_subject_that_the_department_does_not_know_fails_alone() -> None:
+    only = {**ENTITIES, "types": {"organisation": "Organisation"}}
+    async with (
+        serve(department(party(ACME))) as server,
+        connected(graphql.build, config(only, server.url)) as connector,
+    ):
+        outcomes = await fetch(connector, ask("arrears", "period", ACME, ANN))
+        assert isinstance(outcomes[ANN, "arrears"], Failure)
+        assert told(outcomes[ACME, "arrears"], "period") == [("2025",)]
+        assert await fault(connector, ask("arrears", "period", ANN)) == "SOURCE_UNAVAILABLE"
+    assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize(
+    ("change", "where", "words"),
+    [
+        ({"entities": None}, (), "`query` is missing"),
+        ({"query": "x(v: $value)"}, ("query",), "no use with"),
+        ({"entities": False, "types": {}}, ("types",), "no use without"),
+        ({"types": {"organization": "X"}}, ("types", "organization"), "did you mean `organisation`?"),
+        ({"types": {"person": "a b"}}, ("types", "person"), "not a GraphQL name"),
+        ({"entities": False, "query": "party("}, ("query",), "not a GraphQL field"),
+        ({"entities": False, "query": "party { x }"}, ("query",), "without alias"),
+        ({"entities": False, "query": "a b"}, ("query",), "one field"),
+        ({"entities": False, "query": "party(a: $id)"}, ("query",), "`$id` is unknown"),
+        ({"entities": False, "query": "party(a: $scheme)"}, ("query",), "must use `$value`"),
+        ({"entities": False, "query": {"person": "party"}}, ("query", "person"), "must use `$value`"),
+        ({"datasets": {"awards": {**mapped()["awards"], "records": "x"}}}, ("datasets", "awards", "records"), "no use"),
+        ({"datasets": {"awards": {**mapped()["awards"], "field": "a > $b"}}}, ("datasets", "awards", "field"), "not a"),
+        (
+            {"datasets": {"awards": {**mapped()["awards"], "fields": {"title": "a-b"}}}},
+            ("datasets", "awards", "fields"),
+            "`a-b` is not a GraphQL name",
+        ),
+        ({"url": None}, (), "`url` is missing"),
+    ],
+)
+def test_a_wrong_configuration_says_where_and_what(change: dict[str, Any], where: tuple[str, ...], words: str) -> None:
+    good = {**ENTITIES, "url": "https://courts.example/graphql", "datasets": mapped()}
+    with pytest.raises(SourceConfigError) as raised:
+        graphql.build({**good, **change}, "courts", SHAPES, Path())
+    assert raised.value.path == where
+    assert words in raised.value.message

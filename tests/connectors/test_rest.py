@@ -1,0 +1,344 @@
+"""REST departments over real sockets: well-behaved, in pages, in batches, and broken as the contract names it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from connectors import rest
+from connectors.base import Failure, Fault, SourceConfigError, Subject
+from tests.connectors.asking import ACME, ANN, BETA, SHAPES, ask, connected, fault, fetch, told
+from tests.connectors.servers import Handler, Request, always, answer, by_path, drip, hang_up, serve, silent, zeros
+
+RECORD = {
+    "id": "noticeNo",
+    "version": "rev",
+    "document": "decisionNo",
+    "effective": "issuedOn",
+    "subject": {"scheme": "idType", "value": "idNo"},
+}
+ARREARS: dict[str, Any] = {
+    "path": "/subjects/{scheme}/{value}/arrears",
+    "records": "items",
+    "record": RECORD,
+    "fields": {"period": "taxPeriod", "amount": "amt.total", "secret": "innerNote"},
+}
+AWARDS: dict[str, Any] = {
+    "path": "/awards/{value}", "records": "items", "record": RECORD, "fields": {"title": "name"},
+}  # fmt: skip
+
+
+def config(url: str, arrears: Any = None, awards: Any = None, **limits: Any) -> dict[str, Any]:
+    return {
+        "kind": "rest",
+        "base_url": url,
+        "limits": {"retries": 0, **limits},
+        "datasets": {"arrears": {**ARREARS, **(arrears or {})}, "awards": {**AWARDS, **(awards or {})}},
+    }
+
+
+def row(number: int = 1, subject: Subject = ACME, **more: Any) -> dict[str, Any]:
+    return {
+        "noticeNo": f"N-{number}",
+        "rev": "1",
+        "decisionNo": "D",
+        "issuedOn": "2026-01-01",
+        "idType": subject.scheme,
+        "idNo": subject.value,
+        "taxPeriod": f"2025-{number}",
+        "amt": {"total": "10.50", "currency": "EUR"},
+        "innerNote": "never to be seen",
+        "name": "Prize",
+        **more,
+    }
+
+
+def path(subject: Subject = ACME) -> str:
+    return f"/subjects/{subject.scheme}/{subject.value}/arrears"
+
+
+async def test_one_dataset_of_one_subject() -> None:
+    async with (
+        serve(by_path({path(): answer({"items": [row(1), row(2)]})})) as server,
+        connected(rest.build, config(server.url)) as connector,
+    ):
+        outcomes = await fetch(connector, ask("arrears", "period amount"))
+    assert told(outcomes[ACME, "arrears"], "period", "amount") == [
+        ("2025-1", Decimal("10.50")),
+        ("2025-2", Decimal("10.50")),
+    ]
+    assert "never to be seen" not in repr(outcomes)
+    assert server.requests[0].headers["accept"] == "application/json"
+
+
+async def test_several_datasets_and_subjects_have_a_call_each() -> None:
+    answers = {path(s): answer({"items": [row(1, s)]}) for s in (ACME, BETA)}
+    answers[f"/awards/{ACME.value}"] = answer({"items": [row()]})
+    async with serve(by_path(answers)) as server, connected(rest.build, config(server.url)) as connector:
+        outcomes = await fetch(connector, ask("arrears", "period", ACME, BETA, ANN), ask("awards", "title"))
+    assert told(outcomes[BETA, "arrears"], "period") == [("2025-1",)]
+    assert told(outcomes[ANN, "arrears"], "period") == []
+    assert told(outcomes[ACME, "awards"], "title") == [("Prize",)]
+    assert len(server.requests) == 4
+
+
+async def test_a_dataset_that_is_not_mapped_has_an_outcome_too() -> None:
+    async with serve(always(answer({"items": []}))) as server, connected(rest.build, config(server.url)) as connector:
+        for asked in ([ask("other", "x")], [ask("other", "x"), ask("awards", "title")]):
+            outcomes = await fetch(connector, *asked)
+            assert isinstance(outcomes[ACME, "other"], Failure)
+
+
+@pytest.mark.parametrize("value", ["a/b", "a b", "é", "a?b#c", "%2e", "a\r\nx: y", "..;", "\ud800", "..", "."])
+async def test_an_identifier_never_leaves_its_place_in_the_path(value: str) -> None:
+    subject = Subject("organisation", "LEI", value)
+    async with serve(always(answer({"items": []}))) as server, connected(rest.build, config(server.url)) as connector:
+        outcomes = await fetch(connector, ask("arrears", "period", subject))
+    if value in ("..", ".", "\ud800"):
+        assert isinstance(outcomes[subject, "arrears"], Failure)
+        assert server.requests == []
+    else:
+        before, inside, after = server.requests[0].target.partition("/subjects/LEI/")
+        assert (before, inside) == ("", "/subjects/LEI/")
+        assert after.count("/") == 1
+        assert after.endswith("/arrears")
+        assert len(server.requests[0].headers) == len(set(server.requests[0].headers))
+
+
+@pytest.mark.parametrize(
+    ("handler", "expected"),
+    [
+        (silent, Fault.TIMEOUT),
+        (drip, Fault.TIMEOUT),
+        (hang_up, Fault.UNAVAILABLE),
+        (always(b"nonsense\r\n\r\n"), Fault.UNAVAILABLE),
+        (always(answer({}, 500)), Fault.UNAVAILABLE),
+        (always(answer({}, 400)), Fault.UNAVAILABLE),
+        (always(answer({}, 401)), Fault.UNAVAILABLE),
+        (always(answer({"items": []}, 206)), Fault.UNAVAILABLE),
+        (always(answer({"items": []}, 302, location="/elsewhere")), Fault.INVALID),
+        (always(zeros(10)), Fault.INVALID),
+        (always(zeros(200, compressed=True)), Fault.INVALID),
+        (always(answer(b"")), Fault.INVALID),
+        (always(answer(b"<html>secret</html>")), Fault.INVALID),
+        (always(answer({"items": None})), Fault.INVALID),
+        (always(answer({"items": [row(subject=BETA)]})), Fault.INVALID),
+        (always(answer({"items": [row(), row(idNo=None)]})), Fault.INVALID),
+        (always(answer({"items": [row(amt={"total": "NaN"})]})), Fault.INVALID),
+        (always(answer(b'{"items": [], "items": []}')), Fault.INVALID),
+        (always(answer({"items": [row(taxPeriod=7)]})), Fault.INVALID),
+        (always(answer(b"[" * 100_000)), Fault.INVALID),
+    ],
+)
+async def test_whatever_goes_wrong_is_one_of_the_contracts_faults(handler: Handler, expected: Fault) -> None:
+    async with serve(handler) as server, connected(rest.build, config(server.url, timeout="300ms")) as connector:
+        outcomes = await fetch(connector, ask("arrears", "period amount"))
+    failure = outcomes[ACME, "arrears"]
+    assert isinstance(failure, Failure)
+    assert failure.fault is expected
+    assert "secret" not in failure.detail
+    assert ACME.value not in failure.detail
+
+
+async def test_one_datasets_fault_leaves_the_others_alone() -> None:
+    answers = {path(): answer(b"nonsense"), f"/awards/{ACME.value}": answer({"items": [row()]})}
+    async with serve(by_path(answers)) as server, connected(rest.build, config(server.url)) as connector:
+        outcomes = await fetch(connector, ask("arrears", "period"), ask("awards", "title"))
+    assert isinstance(outcomes[ACME, "arrears"], Failure)
+    assert told(outcomes[ACME, "awards"], "title") == [("Prize",)]
+
+
+async def test_the_inquirys_deadline_counts_where_it_is_sooner() -> None:
+    async with serve(silent) as server, connected(rest.build, config(server.url, timeout="1m")) as connector:
+        assert await fault(connector, within=0.2) == "SOURCE_TIMEOUT"
+        assert await fault(connector, within=-1.0) == "SOURCE_TIMEOUT"
+        both = [ask("arrears", "period"), ask("awards", "title")]
+        assert await fault(connector, *both, within=0.2) == "SOURCE_TIMEOUT"
+
+
+@pytest.mark.parametrize(("statuses", "status", "empty"), [(None, 404, True), ([410], 410, True), ([], 404, False)])
+async def test_which_status_means_no_records(statuses: Any, status: int, empty: bool) -> None:
+    arrears = {} if statuses is None else {"no_records": statuses}
+    async with (
+        serve(always(answer({}, status))) as server,
+        connected(rest.build, config(server.url, arrears)) as connector,
+    ):
+        outcomes = await fetch(connector, ask("arrears", "period"))
+    assert (outcomes[ACME, "arrears"] == []) is empty
+
+
+async def test_select_asks_for_the_requested_fields_only() -> None:
+    async with (
+        serve(always(answer({"items": [row()]}))) as server,
+        connected(rest.build, config(server.url, {"select": "fields"})) as connector,
+    ):
+        await fetch(connector, ask("arrears", "amount"))
+        await fetch(connector, ask("arrears", "amount period"))
+    first, second = (request.target.partition("?")[2] for request in server.requests)
+    assert first == "fields=noticeNo,rev,decisionNo,issuedOn,idType,idNo,amt.total"
+    assert second == first + ",taxPeriod"
+    assert all("innerNote" not in request.text for request in server.requests)
+
+
+async def test_pages_by_token() -> None:
+    pages: dict[str, bytes] = {
+        path(): answer({"items": [row(1)], "next": "p 2"}),
+        path() + "?page=p+2": answer({"items": [row(2)], "next": 3}),
+        path() + "?page=3": answer({"items": [row(3)], "next": None}),
+    }
+    paging = {"paging": {"next": "next", "param": "page"}}
+    async with serve(by_path(pages)) as server, connected(rest.build, config(server.url, paging)) as connector:
+        outcomes = await fetch(connector, ask("arrears", "period"))
+    assert told(outcomes[ACME, "arrears"], "period") == [("2025-1",), ("2025-2",), ("2025-3",)]
+
+
+@pytest.mark.parametrize("link", ["?cursor=2", "/other?cursor=2", "next-page"])
+async def test_pages_by_link(link: str) -> None:
+    async def handle(request: Request, writer: asyncio.StreamWriter) -> None:
+        first = request.target == path()
+        writer.write(answer({"items": [row(1 if first else 2)], "links": {"next": link if first else ""}}))
+
+    paging = {"paging": {"next": "links.next"}}
+    async with serve(handle) as server, connected(rest.build, config(server.url, paging)) as connector:
+        outcomes = await fetch(connector, ask("arrears", "period"))
+    assert len(told(outcomes[ACME, "arrears"], "period")) == 2
+    assert len(server.requests) == 2
+
+
+@pytest.mark.parametrize(
+    "link", ["//evil.example/x", "http://127.0.0.1:1/x", "\\\\evil\\x", "http://u:p@127.0.0.1/", "x\ny"]
+)
+async def test_a_link_to_another_origin_is_not_followed(link: str) -> None:
+    paging = {"paging": {"next": "next"}}
+    async with (
+        serve(always(answer({"items": [row()], "next": link}))) as server,
+        connected(rest.build, config(server.url, paging)) as connector,
+    ):
+        assert await fault(connector) == "SOURCE_INVALID"
+    assert len(server.requests) == 1
+
+
+async def test_pages_without_end_are_refused() -> None:
+    count = 0
+
+    async def onward(_: Request, writer: asyncio.StreamWriter) -> None:
+        nonlocal count
+        count += 1
+        writer.write(answer({"items": [row(count)], "next": f"?p={count}"}))
+
+    for handler, most in ((onward, 5), (always(answer({"items": [], "next": "?p=same"})), 2)):
+        paging = {"paging": {"next": "next", "max_pages": 5}}
+        async with serve(handler) as server, connected(rest.build, config(server.url, paging)) as connector:
+            assert await fault(connector) == "SOURCE_INVALID"
+        assert len(server.requests) == most
+
+
+async def test_a_page_that_fails_fails_the_dataset() -> None:
+    pages = {path(): answer({"items": [row(1)], "next": "2"}), path() + "?page=2": answer({}, 500)}
+    paging = {"paging": {"next": "next", "param": "page"}}
+    async with serve(by_path(pages)) as server, connected(rest.build, config(server.url, paging)) as connector:
+        assert await fault(connector) == "SOURCE_UNAVAILABLE"
+
+
+BATCH = {"batch": {"path": "/arrears?type={scheme}&ids={values}", "max": 2}}
+
+
+async def test_a_batch_asks_for_several_subjects_at_once() -> None:
+    third = Subject("organisation", "LEI", "third")
+
+    async def handle(request: Request, writer: asyncio.StreamWriter) -> None:
+        asked = request.target.partition("ids=")[2].split(",")
+        rows = [row(1, s) for s in (ACME, BETA, third) if s.value in asked]
+        writer.write(answer({"items": rows}))
+
+    async with serve(handle) as server, connected(rest.build, config(server.url, BATCH)) as connector:
+        outcomes = await fetch(connector, ask("arrears", "period", ACME, BETA, third, ANN))
+    assert [len(told(outcomes[s, "arrears"])) for s in (ACME, BETA, third, ANN)] == [1, 1, 1, 0]
+    assert sorted(request.target for request in server.requests) == [
+        f"/arrears?type=LEI&ids={ACME.value},{BETA.value}",
+        "/arrears?type=LEI&ids=third",
+        f"/arrears?type=PIN&ids={ANN.value}",
+    ]
+
+
+async def test_a_stranger_in_a_batch_fails_all_of_it() -> None:
+    rows = [row(1, ACME), row(2, Subject("organisation", "LEI", "stranger"))]
+    async with (
+        serve(always(answer({"items": rows}))) as server,
+        connected(rest.build, config(server.url, BATCH)) as connector,
+    ):
+        assert await fault(connector, ask("arrears", "period", ACME, BETA)) == "SOURCE_INVALID"
+
+
+@pytest.mark.parametrize(
+    ("change", "where", "words"),
+    [
+        ({"base_url": None}, (), "`base_url` is missing"),
+        ({"base_url": "ftp://x"}, ("base_url",), "must be an address"),
+        ({"base_url": "http://tax.example"}, ("base_url",), "in the clear"),
+        ({"base_url": "https://u:p@tax.example"}, ("base_url",), "credentials"),
+        ({"base_urll": "x"}, ("base_urll",), "did you mean `base_url`?"),
+        ({"limits": {"timeout": 2}}, ("limits", "timeout"), "such as `2s`"),
+        ({"limits": {"timeout": "0s"}}, ("limits", "timeout"), "over zero"),
+        ({"limits": {"max_bytes": "1MB"}}, ("limits", "max_bytes"), "such as `64KiB`"),
+        ({"limits": {"concurrency": 0}}, ("limits", "concurrency"), "from 1"),
+        ({"limits": {"breaker": {"failure": 1}}}, ("limits", "breaker", "failure"), "did you mean `failures`?"),
+        ({"auth": {"kind": "bearer"}}, ("auth", "kind"), "did you mean `bearer_file`?"),
+        ({"auth": {"kind": "bearer_file", "file": "no.txt"}}, ("auth", "file"), "is not a file"),
+        ({"tls": {"ca_file": "empty.pem"}}, ("tls", "ca_file"), "PEM"),
+        ({"headers": {"Authorization": "x"}}, ("headers", "Authorization"), "under `auth`"),
+        ({"headers": {"x": "a\nb"}}, ("headers", "x"), "one line"),
+        ({"datasets": {}}, ("datasets",), "at least one"),
+        ({"datasets": {"arears": ARREARS}}, ("datasets", "arears"), "did you mean `arrears`?"),
+        ({"datasets": {"arrears": {**ARREARS, "path": "/x"}}}, ("datasets", "arrears", "path"), "must hold `{value}`"),
+        ({"datasets": {"arrears": {**ARREARS, "path": "/{id}"}}}, ("datasets", "arrears", "path"), "`{id}` is not one"),
+        ({"datasets": {"arrears": {**ARREARS, "path": "x{value}"}}}, ("datasets", "arrears", "path"), "begin with"),
+        (
+            {"datasets": {"arrears": {**ARREARS, "paging": {"next": "items.next"}}}},
+            ("datasets", "arrears", "paging", "next"),
+            "beside the list",
+        ),
+        (
+            {"datasets": {"arrears": {**ARREARS, **BATCH, "record": {**RECORD, "subject": {"not_returned": "old"}}}}},
+            ("datasets", "arrears", "batch"),
+            "cannot be told apart",
+        ),
+        ({"datasets": {"arrears": {**ARREARS, "no_records": 404}}}, ("datasets", "arrears", "no_records"), "a list"),
+    ],
+)
+def test_a_wrong_configuration_says_where_and_what(
+    change: dict[str, Any], where: tuple[str, ...], words: str, tmp_path: Path
+) -> None:
+    (tmp_path / "empty.pem").write_text("")
+    with pytest.raises(SourceConfigError) as raised:
+        rest.build({**config("https://tax.example"), **change}, "tax", SHAPES, tmp_path)
+    assert raised.value.path == where
+    assert words in raised.value.message
+
+
+def test_the_configuration_of_the_contract_is_read(tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text("s")
+    text = json.dumps(
+        {
+            **config("https://tax.example/api"),
+            "auth": {
+                "kind": "client_credentials",
+                "token_url": "https://login.example/token",
+                "client_id": "gateway",
+                "client_secret_file": "secret",
+            },
+            "limits": {
+                "timeout": "2s",
+                "concurrency": 64,
+                "retries": 2,
+                "breaker": {"failures": 5, "open_for": "10s"},
+                "max_bytes": "1MiB",
+            },
+        }
+    )
+    assert rest.build(json.loads(text), "tax", SHAPES, tmp_path) is not None

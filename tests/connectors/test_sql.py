@@ -1,0 +1,272 @@
+"""Database departments on real SQLite files: what is asked, what is read, and that nothing can be written."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime
+import sqlite3
+from collections.abc import Iterator
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from sqlalchemy import event
+from sqlalchemy.exc import OperationalError
+
+from connectors import sql
+from connectors.base import Failure, Fault, Outcome, SourceConfigError, Subject
+from connectors.config import Reader
+from connectors.database import open_engine, protect, read_database_url
+from tests.connectors.asking import ACME, ANN, BETA, SHAPES, ask, connected, fault, fetch, told
+
+DATASETS: dict[str, Any] = {
+    "arrears": {
+        "table": "arrears",
+        "record": {
+            "id": "notice_no", "version": "rev", "document": "decision_no", "effective": "issued_on",
+            "mitigation": "note", "subject": {"scheme": "id_type", "value": "id_no"},
+        },
+        "fields": {"period": "tax_period", "amount": "amount_due", "secret": "inner_note"},
+    },
+    "awards": {
+        "table": "awards",
+        "record": {"id": "no", "version": "rev", "subject": {"scheme": {"const": "LEI"}, "value": "lei"}},
+        "fields": {"title": "award_title"},
+    },
+}  # fmt: skip
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    with sqlite3.connect(tmp_path / "tax.db") as database:
+        database.execute(
+            "CREATE TABLE arrears (notice_no, rev, decision_no, issued_on, note, id_type, id_no,"
+            " tax_period, amount_due, inner_note)"
+        )
+        database.execute("CREATE TABLE awards (no INTEGER, rev INTEGER, lei TEXT, award_title TEXT)")
+        for number, subject in enumerate((ACME, ACME, BETA, ANN)):
+            put(database, f"N-{number}", subject)
+        database.execute("INSERT INTO awards VALUES (7, 1, ?, 'Prize')", (ACME.value,))
+    return tmp_path
+
+
+def put(database: sqlite3.Connection, number: str, subject: Subject, **more: Any) -> None:
+    row = {
+        "notice_no": number, "rev": 1, "decision_no": "D", "issued_on": "2026-01-01", "note": None,
+        "id_type": subject.scheme, "id_no": subject.value, "tax_period": "2025", "amount_due": "10.50",
+        "inner_note": "never to be seen", **more,
+    }  # fmt: skip
+    database.execute(f"INSERT INTO arrears VALUES ({', '.join('?' * len(row))})", tuple(row.values()))
+
+
+def config(**more: Any) -> dict[str, Any]:
+    return {"kind": "sql", "url": "sqlite:///tax.db", "datasets": DATASETS, **more}
+
+
+@pytest.fixture
+def statements() -> Iterator[list[str]]:
+    """Every statement that any database was sent, with its parameters."""
+    sent: list[str] = []
+
+    def note(_connection: Any, _cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
+        sent.append(f"{statement} {parameters}")
+
+    event.listen(sa.Engine, "before_cursor_execute", note)
+    yield sent
+    event.remove(sa.Engine, "before_cursor_execute", note)
+
+
+async def test_records_are_typed_and_in_a_stable_order(folder: Path) -> None:
+    async with connected(sql.build, config(), folder) as connector:
+        outcomes = await fetch(connector, ask("arrears", "period amount", ACME, BETA, ANN), ask("awards", "title"))
+    records = outcomes[ACME, "arrears"]
+    assert not isinstance(records, Failure)
+    assert [(r.m_id, r.m_version, r.m_document, r.m_effective) for r in records] == [
+        ("N-0", "1", "D", datetime.date(2026, 1, 1)),
+        ("N-1", "1", "D", datetime.date(2026, 1, 1)),
+    ]
+    assert told(records, "period", "amount") == [("2025", Decimal("10.50"))] * 2
+    assert len(told(outcomes[ANN, "arrears"])) == 1
+    assert told(outcomes[ACME, "awards"], "title") == [("Prize",)]
+    assert "never to be seen" not in repr(outcomes)
+
+
+async def test_only_the_requested_columns_are_asked_for(folder: Path, statements: list[str]) -> None:
+    async with connected(sql.build, config(), folder) as connector:
+        await fetch(connector, ask("arrears", "period"))
+    selects = [statement for statement in statements if "SELECT" in statement]
+    assert len(selects) == 1
+    assert "tax_period" in selects[0]
+    for column in ("amount_due", "inner_note", "*"):
+        assert column not in selects[0]
+    assert ACME.value not in selects[0].partition(" (")[0]
+
+
+async def test_an_identifier_is_never_part_of_the_statement(folder: Path) -> None:
+    sly = Subject("organisation", "LEI", "' OR 1=1 --")
+    async with connected(sql.build, config(), folder) as connector:
+        assert await fetch(connector, ask("arrears", "period", sly)) == {(sly, "arrears"): []}
+
+
+async def test_a_scheme_that_a_table_does_not_hold_has_no_records(folder: Path, statements: list[str]) -> None:
+    async with connected(sql.build, config(), folder) as connector:
+        assert await fetch(connector, ask("awards", "title", ANN)) == {(ANN, "awards"): []}
+    assert not [statement for statement in statements if "SELECT" in statement]
+
+
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [
+        ("notice_no", None), ("notice_no", ""), ("notice_no", 1.5), ("rev", None), ("decision_no", b"x"),
+        ("issued_on", "01.01.2026"), ("issued_on", "2026-02-30"), ("issued_on", 20260101), ("tax_period", 2025),
+        ("tax_period", b"2025"), ("amount_due", "NaN"), ("amount_due", "ten"), ("amount_due", float("inf")),
+        ("amount_due", b"1"), ("note", 1),
+    ],
+)  # fmt: skip
+async def test_any_other_type_fails_the_dataset(folder: Path, column: str, value: Any) -> None:
+    with sqlite3.connect(folder / "tax.db") as database:
+        put(database, "N-9", BETA, **{column: value})
+    async with connected(sql.build, config(), folder) as connector:
+        outcomes = await fetch(connector, ask("arrears", "period amount", BETA), ask("awards", "title"))
+    failure = outcomes[BETA, "arrears"]
+    assert isinstance(failure, Failure)
+    assert failure.fault is Fault.INVALID
+    assert told(outcomes[ACME, "awards"], "title") == [("Prize",)]
+
+
+@pytest.mark.parametrize(("value", "text"), [(12, "12"), (12.1, "12.1"), ("0012.10", "12.10"), (None, "None")])
+async def test_decimals_keep_their_digits(folder: Path, value: Any, text: str) -> None:
+    with sqlite3.connect(folder / "tax.db") as database:
+        database.execute("UPDATE arrears SET amount_due = ? WHERE notice_no = 'N-2'", (value,))
+    async with connected(sql.build, config(), folder) as connector:
+        outcomes = await fetch(connector, ask("arrears", "amount", BETA))
+    assert str(told(outcomes[BETA, "arrears"], "amount")[0][0]) == text
+
+
+async def test_more_rows_than_allowed_are_invalid(folder: Path) -> None:
+    async with connected(sql.build, config(limits={"rows": 1}), folder) as connector:
+        assert await fault(connector) == "SOURCE_INVALID"
+        assert len(told((await fetch(connector, ask("arrears", "period", BETA)))[BETA, "arrears"])) == 1
+
+
+async def test_a_table_that_is_gone_fails_its_dataset_and_nothing_else(folder: Path) -> None:
+    with sqlite3.connect(folder / "tax.db") as database:
+        database.execute("DROP TABLE arrears")
+    async with connected(sql.build, config(), folder) as connector:
+        outcomes = await fetch(connector, ask("arrears", "period"), ask("awards", "title"), ask("other", "x"))
+    failure = outcomes[ACME, "arrears"]
+    assert isinstance(failure, Failure)
+    assert failure.fault is Fault.UNAVAILABLE
+    assert told(outcomes[ACME, "awards"], "title") == [("Prize",)]
+    assert isinstance(outcomes[ACME, "other"], Failure)
+
+
+async def test_a_database_that_is_gone_is_unavailable_until_it_is_back(tmp_path: Path, folder: Path) -> None:
+    away = folder / "away.db"
+    (folder / "tax.db").rename(away)
+    async with connected(sql.build, config(), folder) as connector:
+        assert await fault(connector) == "SOURCE_UNAVAILABLE"
+        assert not (folder / "tax.db").exists()
+        away.rename(folder / "tax.db")
+        assert len(told((await fetch(connector, ask("arrears", "period", BETA)))[BETA, "arrears"])) == 1
+
+
+ENDLESS = (
+    "CREATE VIEW slow AS WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n)"
+    " SELECT arrears.* FROM arrears, n WHERE n.i < 0"
+)
+
+
+async def test_a_statement_without_end_is_ended(folder: Path) -> None:
+    with sqlite3.connect(folder / "tax.db") as database:
+        database.execute(ENDLESS)
+    slow = {"arrears": {**DATASETS["arrears"], "table": "slow"}, "awards": DATASETS["awards"]}
+    limits = {"timeout": "300ms", "concurrency": 1, "breaker": {"failures": 100}}
+    async with connected(sql.build, config(datasets=slow, limits=limits), folder) as connector:
+        assert await fault(connector) == "SOURCE_TIMEOUT"
+        assert await fault(connector, within=0.1) == "SOURCE_TIMEOUT"
+        assert await fault(connector, within=-1.0) == "SOURCE_TIMEOUT"
+        # The one thread is free again: the database itself ended the statement.
+        outcome: Outcome = []
+        for _ in range(200):
+            outcome = (await fetch(connector, ask("awards", "title")))[ACME, "awards"]
+            if not isinstance(outcome, Failure):
+                break
+            await asyncio.sleep(0.05)
+        assert told(outcome, "title") == [("Prize",)]
+
+
+async def test_the_breaker_opens(folder: Path) -> None:
+    (folder / "tax.db").rename(folder / "away.db")
+    limits = {"breaker": {"failures": 2, "open_for": "1m"}}
+    async with connected(sql.build, config(limits=limits), folder) as connector:
+        assert [await fault(connector) for _ in range(2)] == ["SOURCE_UNAVAILABLE"] * 2
+        (folder / "away.db").rename(folder / "tax.db")
+        outcomes = await fetch(connector, ask("arrears", "period"))
+    failure = outcomes[ACME, "arrears"]
+    assert isinstance(failure, Failure)
+    assert "breaker" in failure.detail
+
+
+def test_nothing_can_be_written(folder: Path) -> None:
+    reader = Reader(config(), (), folder)
+    engine = open_engine(reader, read_database_url(reader), 1, 1.0)
+    for text in ("DELETE FROM arrears", "CREATE TABLE x (y)", "PRAGMA user_version = 7"):
+        with engine.connect() as connection:
+            protect(connection, float("inf"))
+            with pytest.raises(OperationalError, match="readonly"):
+                connection.exec_driver_sql(text)
+    engine.dispose()
+
+
+@pytest.mark.parametrize(
+    ("change", "where", "words"),
+    [
+        ({"url": None}, (), "`url` is missing"),
+        ({"url": "nonsense"}, ("url",), "database address"),
+        ({"url": "mysql://x/y"}, ("url",), "`sqlite` or `postgresql`"),
+        ({"url": "sqlite://"}, ("url",), "path of a database file"),
+        ({"url": "sqlite:///tax.db?mode=rw"}, ("url",), "nothing else"),
+        ({"url": "postgresql+psycopg://u:secret@h/d"}, ("url",), "password_file"),
+        ({"url": "postgresql+nodriver://u@h/d"}, ("url",), "not installed"),
+        ({"url": "postgresql+psycopg://u@h/d", "password_file": "none"}, ("password_file",), "is not a file"),
+        ({"limits": {"max_bytes": "1MiB"}}, ("limits", "max_bytes"), "unknown key"),
+        (
+            {"datasets": {"awards": {**DATASETS["awards"], "table": "a; DROP"}}},
+            ("datasets", "awards", "table"),
+            "name of",
+        ),
+        (
+            {"datasets": {"awards": {**DATASETS["awards"], "table": "a.b.c"}}},
+            ("datasets", "awards", "table"),
+            "name of",
+        ),
+        (
+            {"datasets": {"awards": {**DATASETS["awards"], "fields": {"title": "a.b"}}}},
+            ("datasets", "awards", "fields", "title"),
+            "name of a column",
+        ),
+        (
+            {
+                "datasets": {
+                    "awards": {
+                        **DATASETS["awards"],
+                        "record": {"id": "a", "version": "b", "subject": {"not_returned": "x"}},
+                    }
+                }
+            },
+            ("datasets", "awards", "record", "subject"),
+            "subject columns",
+        ),
+    ],
+)
+def test_a_wrong_configuration_says_where_and_what(
+    change: dict[str, Any], where: tuple[str, ...], words: str, folder: Path
+) -> None:
+    with pytest.raises(SourceConfigError) as raised:
+        sql.build({**config(), **change}, "tax", SHAPES, folder)
+    assert raised.value.path == where
+    assert words in raised.value.message
+    assert "secret" not in raised.value.message
