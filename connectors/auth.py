@@ -17,7 +17,7 @@ import httpx
 from connectors.base import Failure, Fault
 from connectors.config import Reader, check_tls
 from connectors.httpx_transport import tls_context
-from connectors.transport import TransportOptions
+from connectors.transport import FAILURES, TransportFault, TransportOptions
 
 _MARGIN = 30.0
 """Seconds before a token's end at which it is not used any more."""
@@ -119,7 +119,7 @@ class ClientCredentials:
             async with asyncio.timeout_at(end):
                 got = await asyncio.shield(self._asking)
         except TimeoutError:
-            return _REFUSED
+            return FAILURES[TransportFault.TIMEOUT]
         return self._value if got else _REFUSED
 
     async def _ask(self) -> bool:

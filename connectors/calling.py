@@ -80,13 +80,14 @@ class Caller:
             if not self._breaker.admits(now):
                 return self._breaker.failure
             headers = self._headers
-            if self._auth.changes:
-                authorization = await self._auth.authorization(end)
-                if isinstance(authorization, Failure):
-                    self._breaker.failed(loop.time())
-                    return authorization
-                headers = {**headers, "authorization": authorization}
             try:
+                if self._auth.changes:
+                    authorization = await self._auth.authorization(end)
+                    if isinstance(authorization, Failure):
+                        self._breaker.failed(loop.time())
+                        return authorization
+                    headers = {**headers, "authorization": authorization}
+                    now = loop.time()
                 answer = await self._transport.send(method, url, headers, body, end - now)
             except BaseException:
                 self._breaker.abandoned()

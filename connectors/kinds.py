@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
 
 from connectors import graphql, rest, sql
-from connectors.base import Connector
+from connectors.base import Connector, DatasetShape
 
-KINDS: Mapping[str, Callable[..., Connector]] = {"rest": rest.build, "graphql": graphql.build, "sql": sql.build}
+KINDS: Mapping[str, Callable[[Mapping[str, Any], str, Mapping[str, DatasetShape], Path], Connector]] = {
+    "rest": rest.build,
+    "graphql": graphql.build,
+    "sql": sql.build,
+}
 """`build(config, department, shapes, base_dir) -> Connector`, by `kind`."""

@@ -1,0 +1,238 @@
+"""How a department is called: retries, breaker, deadline, and how it knows the gateway."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from connectors import rest
+from connectors.base import Failure
+from connectors.breaker import Breaker
+from tests.connectors.asking import ACME, ask, connected, fault, fetch
+from tests.connectors.certificates import Authority
+from tests.connectors.servers import Handler, Request, always, answer, hang_up, serve, silent
+from tests.connectors.test_rest import config, row
+
+GOOD = answer({"items": [row()]})
+
+
+def in_turn(*handlers: Handler) -> Handler:
+    """One handler a request; the last one for all that follow."""
+    left = list(handlers)
+
+    async def handle(request: Request, writer: asyncio.StreamWriter) -> None:
+        await (left.pop(0) if len(left) > 1 else left[0])(request, writer)
+
+    return handle
+
+
+@pytest.mark.parametrize("first", [hang_up, always(answer({}, 503)), always(answer({}, 429))])
+async def test_what_may_pass_is_tried_again(first: Handler) -> None:
+    async with (
+        serve(in_turn(first, first, always(GOOD))) as server,
+        connected(rest.build, config(server.url, retries=2)) as connector,
+    ):
+        outcomes = await fetch(connector, ask("arrears", "period"))
+    assert not isinstance(outcomes[ACME, "arrears"], Failure)
+    assert len(server.requests) >= 3
+
+
+@pytest.mark.parametrize("only", [answer({}, 400), answer({}, 403), answer({}, 302), answer(b"garbage")])
+async def test_what_will_not_pass_is_not_tried_again(only: bytes) -> None:
+    async with (
+        serve(always(only)) as server,
+        connected(rest.build, config(server.url, retries=5)) as connector,
+    ):
+        await fault(connector)
+    assert len(server.requests) == 1
+
+
+async def test_retries_are_bounded() -> None:
+    async with (
+        serve(always(answer({}, 503))) as server,
+        connected(rest.build, config(server.url, retries=2)) as connector,
+    ):
+        assert await fault(connector) == "SOURCE_UNAVAILABLE"
+    assert len(server.requests) == 3
+
+
+async def test_all_tries_share_one_deadline() -> None:
+    async with (
+        serve(in_turn(always(answer({}, 503)), silent)) as server,
+        connected(rest.build, config(server.url, retries=9, timeout="500ms")) as connector,
+    ):
+        assert await fault(connector) == "SOURCE_TIMEOUT"
+    assert len(server.requests) == 2
+
+
+async def test_the_breaker_spares_a_department_that_keeps_failing() -> None:
+    breaker = {"failures": 3, "open_for": "200ms"}
+    async with (
+        serve(in_turn(*[always(answer({}, 503))] * 3, always(GOOD))) as server,
+        connected(rest.build, config(server.url, breaker=breaker)) as connector,
+    ):
+        for _ in range(6):
+            assert await fault(connector) == "SOURCE_UNAVAILABLE"
+        assert len(server.requests) == 3
+        await asyncio.sleep(0.25)
+        assert isinstance((await fetch(connector, ask("arrears", "period")))[ACME, "arrears"], list)
+
+
+async def test_an_invalid_answer_does_not_open_the_breaker() -> None:
+    async with (
+        serve(always(answer(b"garbage"))) as server,
+        connected(rest.build, config(server.url, breaker={"failures": 2})) as connector,
+    ):
+        assert [await fault(connector) for _ in range(5)] == ["SOURCE_INVALID"] * 5
+    assert len(server.requests) == 5
+
+
+def test_an_open_breaker_lets_one_call_through_at_a_time() -> None:
+    breaker = Breaker(2, 10.0)
+    assert breaker.admits(0.0)
+    breaker.failed(0.0)
+    assert breaker.admits(1.0)
+    breaker.failed(1.0)
+    assert not breaker.admits(10.9)
+    assert breaker.admits(11.0)
+    assert not breaker.admits(11.0)
+    breaker.abandoned()
+    assert breaker.admits(11.0)
+    breaker.failed(12.0)
+    assert not breaker.admits(21.9)
+    assert breaker.admits(22.0)
+    breaker.worked()
+    assert breaker.admits(22.0)
+    assert breaker.admits(22.0)
+
+
+async def test_a_cancelled_inquiry_leaves_the_breaker_usable() -> None:
+    breaker = {"failures": 1, "open_for": "1ms"}
+    async with (
+        serve(in_turn(always(answer({}, 503)), silent, always(GOOD))) as server,
+        connected(rest.build, config(server.url, breaker=breaker)) as connector,
+    ):
+        await fault(connector)
+        await asyncio.sleep(0.01)
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.2):
+                await fetch(connector, ask("arrears", "period"))
+        assert isinstance((await fetch(connector, ask("arrears", "period")))[ACME, "arrears"], list)
+
+
+async def test_a_token_file_is_sent_and_read_again_when_refused(tmp_path: Path) -> None:
+    (tmp_path / "token").write_text("first\n")
+
+    async def handle(request: Request, writer: asyncio.StreamWriter) -> None:
+        writer.write(GOOD if request.headers["authorization"] == "Bearer second" else answer({}, 401))
+
+    async with serve(handle) as server:
+        auth = {"auth": {"kind": "bearer_file", "file": "token"}}
+        async with connected(rest.build, {**config(server.url), **auth}, tmp_path) as connector:
+            assert await fault(connector) == "SOURCE_UNAVAILABLE"
+            (tmp_path / "token").write_text("second\n")
+            assert isinstance((await fetch(connector, ask("arrears", "period")))[ACME, "arrears"], list)
+            (tmp_path / "token").unlink()
+            assert isinstance((await fetch(connector, ask("arrears", "period")))[ACME, "arrears"], list)
+    assert [request.headers["authorization"] for request in server.requests[:2]] == ["Bearer first"] * 2
+
+
+def credentials(token_url: str) -> dict[str, Any]:
+    return {
+        "auth": {
+            "kind": "client_credentials",
+            "token_url": token_url,
+            "client_id": "gate way",
+            "client_secret_file": "secret",
+            "scope": "read",
+        }
+    }
+
+
+async def test_one_token_is_asked_for_and_kept(tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text("s:ß\n")
+    granted = answer({"access_token": "abc", "token_type": "Bearer", "expires_in": 3600})
+    async with serve(always(granted)) as issuer, serve(always(GOOD)) as server:
+        cfg = {**config(server.url), **credentials(issuer.url + "/token")}
+        async with connected(rest.build, cfg, tmp_path) as connector:
+            await asyncio.gather(*(fetch(connector, ask("arrears", "period")) for _ in range(10)))
+    assert len(issuer.requests) == 1
+    assert issuer.requests[0].body == b"grant_type=client_credentials&scope=read"
+    basic = issuer.requests[0].headers["authorization"].removeprefix("Basic ")
+    assert base64.b64decode(basic) == b"gate+way:s%3A%C3%9F"
+    assert {request.headers["authorization"] for request in server.requests} == {"Bearer abc"}
+
+
+async def test_a_token_that_is_refused_is_replaced_once(tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text("s")
+    count = 0
+
+    async def issue(_: Request, writer: asyncio.StreamWriter) -> None:
+        nonlocal count
+        count += 1
+        writer.write(answer({"access_token": f"t{count}", "token_type": "bearer", "expires_in": 3600}))
+
+    async def handle(request: Request, writer: asyncio.StreamWriter) -> None:
+        writer.write(GOOD if request.headers["authorization"] == "Bearer t2" else answer({}, 401))
+
+    async with serve(issue) as issuer, serve(handle) as server:
+        cfg = {**config(server.url), **credentials(issuer.url)}
+        async with connected(rest.build, cfg, tmp_path) as connector:
+            assert isinstance((await fetch(connector, ask("arrears", "period")))[ACME, "arrears"], list)
+    assert count == 2
+
+
+@pytest.mark.parametrize(
+    "handler",
+    [
+        always(answer({"error": "invalid_client"}, 401)),
+        always(answer({"token_type": "bearer"})),
+        always(answer({"access_token": "a\nb", "token_type": "bearer"})),
+        always(answer({"access_token": "a", "token_type": "mac"})),
+        always(answer([])),
+        always(answer(b"garbage")),
+        always(answer({}, 302, location="/x")),
+        hang_up,
+        silent,
+    ],
+)
+async def test_without_a_token_the_department_is_not_asked(handler: Handler, tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text("s")
+    async with serve(handler) as issuer, serve(always(GOOD)) as server:
+        cfg = {**config(server.url, timeout="500ms"), **credentials(issuer.url)}
+        async with connected(rest.build, cfg, tmp_path) as connector:
+            assert await fault(connector) in ("SOURCE_UNAVAILABLE", "SOURCE_TIMEOUT")
+    assert server.requests == []
+
+
+async def test_mutual_tls(tmp_path: Path) -> None:
+    ours = Authority(tmp_path, "ours")
+    ours.issue("gateway", client=True)
+    tls = {
+        "tls": {"ca_file": "ours.pem"},
+        "auth": {"kind": "mtls", "cert_file": "gateway.crt", "key_file": "gateway.key"},
+    }
+    async with (
+        serve(always(GOOD), ours.server_context(clients=ours)) as server,
+        connected(rest.build, {**config(server.url), **tls}, tmp_path) as connector,
+    ):
+        assert isinstance((await fetch(connector, ask("arrears", "period")))[ACME, "arrears"], list)
+    assert server.peer_certificates[0]["subject"] == ((("commonName", "gateway"),),)
+
+
+async def test_never_more_calls_at_once_than_allowed() -> None:
+    async def slowly(_: Request, writer: asyncio.StreamWriter) -> None:
+        await asyncio.sleep(0.01)
+        writer.write(GOOD)
+
+    async with (
+        serve(slowly) as server,
+        connected(rest.build, config(server.url, concurrency=2)) as connector,
+    ):
+        await asyncio.gather(*(fetch(connector, ask("arrears", "period")) for _ in range(12)))
+    assert len(server.requests) == 12
+    assert server.most_connections <= 2

@@ -1,0 +1,43 @@
+"""The registry of kinds, and what no connector may do."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+import connectors
+from connectors.kinds import KINDS
+from connectors.source import documented
+
+FILES = sorted(Path(connectors.__file__).parent.glob("*.py"))
+
+
+def test_the_kinds_are_those_of_the_contract() -> None:
+    assert list(KINDS) == ["rest", "graphql", "sql"]
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
+def test_no_connector_imports_the_gateway(file: Path) -> None:
+    imported = [
+        name
+        for node in ast.walk(ast.parse(file.read_text("utf-8")))
+        if isinstance(node, ast.Import | ast.ImportFrom)
+        for name in ([node.module or ""] if isinstance(node, ast.ImportFrom) else [alias.name for alias in node.names])
+    ]
+    assert not [name for name in imported if name.split(".")[0] == "gateway"]
+
+
+def test_which_datasets_name_their_document() -> None:
+    config = {
+        "datasets": {
+            "a": {"record": {"document": "doc"}},
+            "b": {"record": {"document": None}},
+            "c": {"record": {}},
+            "d": {},
+            "e": None,
+        }
+    }
+    assert documented(config) == {"a"}
+    assert documented({"datasets": []}) == frozenset()
