@@ -1,9 +1,9 @@
 """End processes when the one that started them is gone, however it went: `kill -9` leaves no orphan.
 
 A guard is a process of its own that reads its standard input, a pipe that only its starter holds. Each line there is
-`<signal> <pid>` to watch over a process (the leader of its own group), or `- <pid>` to forget it, or `rm <folder>` to
-remove a folder at the end. When the pipe closes, every watched process is sent its signal, and after a grace period
-its whole group is killed.
+`<signal> <pid>` to watch over a process (the leader of its own group), or `- <pid>` to forget it, or `rm <path>` to
+remove a file or folder at the end. When the pipe closes, every watched process is sent its signal, and after a grace
+period its whole group is killed.
 """
 
 from __future__ import annotations
@@ -42,9 +42,9 @@ class Guard:
         """`pid` has ended and was waited for: its number may soon be another's."""
         self._tell(f"- {pid}")
 
-    def remove(self, folder: Path) -> None:
-        """Remove `folder` when this process is gone."""
-        self._tell(f"rm {folder}")
+    def remove(self, path: Path) -> None:
+        """Remove a file or folder when this process is gone."""
+        self._tell(f"rm {path}")
 
     def close(self) -> None:
         """Let the guard do its work now, and wait for it."""
@@ -79,12 +79,12 @@ def _alive(pid: int) -> bool:
 def main() -> None:
     """Read until the pipe closes, then end what is still watched."""
     watched: dict[int, int] = {}
-    folders: list[Path] = []
+    paths: list[Path] = []
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     for line in sys.stdin:
         word, rest = line.rstrip("\n").split(" ", 1)
         if word == "rm":
-            folders.append(Path(rest))
+            paths.append(Path(rest))
         elif word == "-":
             watched.pop(int(rest), None)
         else:
@@ -97,8 +97,11 @@ def main() -> None:
     for pid in watched:
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(pid, signal.SIGKILL)
-    for folder in folders:
-        shutil.rmtree(folder, ignore_errors=True)
+    for path in paths:
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
 
 
 if __name__ == "__main__":

@@ -52,6 +52,7 @@ class Child:
         self.environment = {**os.environ, "PYTHONUNBUFFERED": "1", **(environment or {})}
         self.log = folder / f"{name}.log"
         self._process: subprocess.Popen[bytes] | None = None
+        self._tidied = True
 
     @property
     def pid(self) -> int:
@@ -71,13 +72,14 @@ class Child:
                 start_new_session=True,
             )
         self.guard.watch(self._process.pid)
+        self._tidied = False
 
     def ready(self, *, port: int | None = None, seconds: float = 30.0) -> None:
         """Wait for its `ready` line, or, with `port`, until it takes connections there; raises `NotReady`."""
         assert self._process is not None
         patience = time.monotonic() + seconds
         while not (_listening(port) if port else self._said_ready()):
-            ended = self._process.poll()
+            ended = self.ended()
             if ended is not None or time.monotonic() > patience:
                 why = f"did not become ready within {seconds:.0f} s" if ended is None else f"ended with status {ended}"
                 raise NotReady(f"{self.name} {why}; the end of {self.log}:\n{self._tail()}")
@@ -93,28 +95,30 @@ class Child:
         """Kill it at once, as an outage would, and wait until it is gone."""
         assert self._process is not None
         self._process.kill()
-        self._gone()
+        self._process.wait()
+        self.ended()
 
     def stop(self) -> None:
-        """Ask it to end; kill its group where it does not."""
-        if self._process is None or self._process.poll() is not None:
+        """Ask it to end; kill it where it does not."""
+        if self._process is None or self.ended() is not None:
             return
         self._process.terminate()
         try:
             self._process.wait(GRACE)
         except subprocess.TimeoutExpired:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(self._process.pid, signal.SIGKILL)
-        self._gone()
-
-    def _gone(self) -> None:
-        assert self._process is not None
-        self._process.wait()
-        self.guard.forget(self._process.pid)
+            self._process.kill()
+            self._process.wait()
+        self.ended()
 
     def ended(self) -> int | None:
-        """Its exit status, or `None` while it runs."""
-        return self._process.poll() if self._process else None
+        """Its exit status, or `None` while it runs. Whoever asks first also ends what it left of its group."""
+        status = self._process.poll() if self._process else None
+        if self._process is not None and status is not None and not self._tidied:
+            self._tidied = True
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(self._process.pid, signal.SIGKILL)
+            self.guard.forget(self._process.pid)  # its number may soon be another's
+        return status
 
 
 def _listening(port: int) -> bool:

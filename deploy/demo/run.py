@@ -91,7 +91,7 @@ def _stay(region: Region, told: dict[str, Any], say: Callable[[str], None]) -> N
         time.sleep(0.5)
         for name in region.ended():
             if name not in gone:
-                say(f"{name} has ended; `{region.place.run.name}/{name}.log` may say why. The others go on.")
+                say(f"{name} has ended, and stays down; its log is {region.children[name].log}. The others go on.")
             gone.add(name)
 
 

@@ -169,6 +169,7 @@ class Region:
                 for name, (kind, _) in DEPARTMENTS.items()
             },
         }  # fmt: skip
+        self.guard.remove(place.told)
         draft = place.told.with_suffix(".new")
         draft.touch(mode=0o600)
         draft.write_text(json.dumps(told, indent=1) + "\n")

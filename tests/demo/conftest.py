@@ -10,11 +10,21 @@ from pathlib import Path
 import pytest
 
 from deploy.demo import stores
+from deploy.demo.configuration import today
 from deploy.demo.guard import Guard
 from deploy.demo.processes import Child, free_port
 
 DAY = datetime.date(2026, 3, 31)
 """The day that the tests' region is for: a month's last, on purpose."""
+
+
+@pytest.fixture(scope="session")
+def todays(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The departments' stores for today."""
+    folder = tmp_path_factory.mktemp("today") / "data"
+    assert stores.prepare(folder, today())
+    return folder
+
 
 Start = Callable[..., tuple[Child, int]]
 

@@ -28,13 +28,15 @@ TITLES = (
 )
 
 
-def begin(var: Path, *options: str) -> subprocess.Popen[str]:
+def begin(var: Path, todays: Path, *options: str) -> subprocess.Popen[str]:
+    (var / "demo").mkdir()
+    (var / "demo" / "data").symlink_to(todays, target_is_directory=True)
     command = [sys.executable, "-m", "deploy.demo.run", "--var", str(var), "--free-ports", *options]
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, cwd=ROOT, text=True)
 
 
-def test_once_plays_every_scene_and_leaves_nothing(tmp_path: Path) -> None:
-    demo = begin(tmp_path, "--once")
+def test_once_plays_every_scene_and_leaves_nothing(tmp_path: Path, todays: Path) -> None:
+    demo = begin(tmp_path, todays, "--once")
     output, _ = demo.communicate(timeout=200)
     assert demo.returncode == 0, output
     for title in TITLES:
@@ -51,9 +53,9 @@ def test_once_plays_every_scene_and_leaves_nothing(tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def staying(tmp_path: Path) -> Iterator[tuple[subprocess.Popen[str], list[str]]]:
+def staying(tmp_path: Path, todays: Path) -> Iterator[tuple[subprocess.Popen[str], list[str]]]:
     """A demo that has played its scenes and stays; and what it said."""
-    demo = begin(tmp_path)
+    demo = begin(tmp_path, todays)
     said: list[str] = []
     assert demo.stdout is not None
     for line in demo.stdout:
@@ -107,8 +109,10 @@ def test_nothing_survives_a_killed_demo(staying: tuple[subprocess.Popen[str], li
     demo, _ = staying
     family = descendants(demo.pid)
     assert len(family) > 10
+    assert (tmp_path / "demo.json").exists()
     os.kill(demo.pid, signal.SIGKILL)
     assert eventually_gone(family)
+    assert not (tmp_path / "demo.json").exists()
 
 
 def test_a_token_without_a_demo(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

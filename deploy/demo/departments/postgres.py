@@ -15,6 +15,7 @@ import os
 import pwd
 import shutil
 import signal
+import socket
 import subprocess
 import tempfile
 import time
@@ -114,6 +115,7 @@ def _serve(department: str, port: int, files: Path, schema: str, who: Account, f
     made = run_as(who, [*initdb, "--auth=trust", "--no-sync", "--locale=C"], folder)
     if made.returncode:
         raise SystemExit(f"{department}: PostgreSQL's initdb failed: {made.stderr.strip()}")
+    _await_port(port)
     options = [part for key, value in {**_SETTINGS, "port": str(port)}.items() for part in ("-c", f"{key}={value}")]
     server = subprocess.Popen(
         [str(bin_ / "postgres"), "-D", data, *options], user=who.uid, group=who.gid, extra_groups=_groups(who),
@@ -131,6 +133,22 @@ def _serve(department: str, port: int, files: Path, schema: str, who: Account, f
         server.send_signal(signal.SIGINT)  # "fast": open connections are closed, not waited for
         server.wait()
         guard.forget(server.pid)
+
+
+def _await_port(port: int) -> None:
+    """Wait until nobody listens at `port`: a killed department's database may still be on its way out."""
+    patience = time.monotonic() + 10
+    while True:
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError as error:
+                if time.monotonic() > patience:
+                    raise SystemExit(f"port {port} is taken: choose another with --port ({error.strerror})") from None
+            else:
+                return
+        time.sleep(0.02)
 
 
 def _connect(port: int, server: subprocess.Popen[bytes], database: str) -> psycopg.Connection[tuple[object, ...]]:
