@@ -49,8 +49,8 @@ def check(document: DocumentNode, limits: Limits) -> None:
     fragments = {d.name.value: d for d in document.definitions if isinstance(d, FragmentDefinitionNode)}
     known: dict[str, _Weight] = {}
     for definition in document.definitions:
-        if not isinstance(definition, OperationDefinitionNode | FragmentDefinitionNode):
-            continue
+        if not isinstance(definition, OperationDefinitionNode):
+            continue  # a fragment weighs where it is spread: below `__schema` more depth is allowed than elsewhere
         weight = _weigh(definition.selection_set, fragments, known)
         for what, value, most in (
             ("depth", weight.depth, limits.depth),
