@@ -176,9 +176,12 @@ class Plan:
 
     def _subject(self, root: Root, kind: Any, scheme_name: str, value: str) -> Subject:
         scheme = self._catalogue.schemes.get(scheme_name)
+        of = "an organisation" if kind == "organisation" else "a person"
         if scheme is None or kind not in scheme.subjects:
             raise Refusal(
-                Code.IDENTIFIER_INVALID, f"the scheme `{scheme_name[:40]}` does not identify a {kind}", path=[root.key]
+                Code.IDENTIFIER_INVALID,
+                f"the scheme `{scheme_name[:40]}` does not identify {of}",
+                path=[root.key],
             )
         try:
             return Subject(kind, scheme_name, scheme.canonical(value))
