@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from gql import Client as GqlClient
-from gql import gql
+from gql import GraphQLRequest
 from gql.transport.httpx import HTTPXAsyncTransport
 
 from tests.conformance.conftest import Client
@@ -53,7 +53,7 @@ async def test_gql_from_pypi(world: World, variables: dict[str, Any]) -> None:
     transport = HTTPXAsyncTransport(url=world.graphql, headers={"Authorization": f"Bearer {token}"})
     async with GqlClient(transport=transport, fetch_schema_from_transport=True) as session:
         assert session.client.schema is not None
-        result = await session.execute(gql(EXAMPLE), variable_values=variables, get_execution_result=True)
+        result = await session.execute(GraphQLRequest(EXAMPLE, variable_values=variables), get_execution_result=True)
     assert result.data is not None
     assert result.extensions is not None
     holds_the_example(result.data, result.extensions)

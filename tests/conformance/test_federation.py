@@ -32,8 +32,10 @@ def test_apollo_gateway_reads_a_subject(world: World, client: Client, sdl: str) 
     subject = world.subject("ordinary")
     case, official = world.case("market-regulator", subject), "m.ivanova"
     token = world.token("market-regulator", official=official)
+    before = _receipts(world)
     answer = _federate(world, client, sdl, token, f'purpose=TENDER_QUALIFICATION, case="{case}"')
     assert "errors" not in answer
+    assert len(_receipts(world) - before) == 1
     holder = answer["data"]["permit"]["holder"]
     assert [holder["scheme"], holder["value"]] == [subject["scheme"], subject["value"]]
     assert any("_entities" in query for query in answer["sent"])
@@ -50,10 +52,27 @@ def test_apollo_gateway_reads_a_subject(world: World, client: Client, sdl: str) 
 
 def test_without_the_header_nothing_is_read(world: World, client: Client, sdl: str) -> None:
     answer = _federate(world, client, sdl, world.token("market-regulator"), None)
-    assert [error["extensions"]["code"] for error in answer["errors"]] == ["INQUIRY_REQUIRED"]
+    [error] = answer["errors"]  # Apollo's own, about the answer that its subgraph gave
+    answered = error["extensions"]["response"]
+    assert answered["status"] == 400
+    assert [own["extensions"]["code"] for own in answered["body"]["errors"]] == ["INQUIRY_REQUIRED"]
     holder = answer["data"]["permit"]["holder"]
     assert holder["name"] is None
     assert holder["taxArrears"] is None
+
+
+def _receipts(world: World) -> set[str]:
+    """The ids of the client's inquiries so far, a page at a time."""
+    found: set[str] = set()
+    after = None
+    while True:
+        query = "query R($after: String) { receipts(after: $after, first: 100) { id cursor receipt } }"
+        page = world.ask("market-regulator", query, {"after": after}).data["receipts"]
+        if not page:
+            return found
+        assert all(entry["receipt"] for entry in page)
+        found |= {entry["id"] for entry in page}
+        after = page[-1]["cursor"]
 
 
 def _federate(world: World, client: Client, sdl: str, token: str, inquiry: str | None) -> Any:
