@@ -229,8 +229,8 @@ class Gateway:
         """Count again what the ledger says was asked within the longest frequency period."""
         purposes, now = self._serving.rules.policies.purposes, self._now()
         longest = max((p.frequency.per.months * 31 + p.frequency.per.days for p in purposes.values()), default=0)
-        told = await self._ledger.told_since(now - datetime.timedelta(days=longest + 1))
-        self._admission.refill((counted for _, part in told if (counted := _counted(part))), purposes)
+        counted = await self._ledger.told_since(now - datetime.timedelta(days=longest + 1), _counted)
+        self._admission.refill(counted, purposes)
 
 
 def _counted(part: bytes) -> Counted | None:

@@ -15,10 +15,13 @@ from __future__ import annotations
 import asyncio
 import collections
 import datetime
+import operator
 import os
+import sqlite3
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
@@ -34,6 +37,7 @@ MAX_GROUP = 256
 MAX_SHARDS = 64
 INLINE_LIMIT = 0.002
 
+_T = TypeVar("_T")
 _Waiting = tuple[Pending, "asyncio.Future[Receipt]"]
 
 
@@ -50,7 +54,8 @@ class Ledger:
 
     `origin` is the ledger's (`gateway.example/ledger`); a shard's is `<origin>/<shard>`. `shard` names one; otherwise
     the first of `1`, `2`, ... that no running process holds. `waiting` is how many appends may wait. `inline_limit` is
-    the time of a commit, in seconds, above which a thread commits.
+    the time of a commit, in seconds, above which a thread commits. After a fault the store is tried again every `retry`
+    seconds, so that the ledger is healthy by itself as soon as it can be.
     """
 
     def __init__(
@@ -62,6 +67,7 @@ class Ledger:
         shard: str | None = None,
         waiting: int = 4096,
         inline_limit: float = INLINE_LIMIT,
+        retry: float = 1.0,
     ) -> None:
         self.store = store
         self.origin = origin
@@ -70,7 +76,8 @@ class Ledger:
         self._lock: int | None = None
         self._queue: collections.deque[_Waiting] = collections.deque()
         self._pace = 0.0
-        self._open = self._faulted = self._busy = False
+        self._retry = retry
+        self._open = self._faulted = self._busy = self._retrying = False
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="ledger")
 
     @property
@@ -209,6 +216,32 @@ class Ledger:
             if not future.done():
                 future.set_exception(LedgerUnavailable(reason))
         self._loop.call_soon(self._turn)
+        self._retry_later()
+
+    def _retry_later(self) -> None:
+        if not self._retrying:
+            self._retrying = True
+            self._loop.call_later(self._retry, self._try_again)
+
+    def _try_again(self) -> None:
+        """See whether the store takes entries again; a process that is not ready would get none to see it by."""
+        self._retrying = False
+        if not self._open or not self._faulted:
+            return
+        if self._busy:
+            self._retry_later()
+            return
+        self._busy = True
+        self._idle.clear()
+
+        def done(outcome: asyncio.Future[None]) -> None:
+            self._faulted = outcome.exception() is not None
+            self._turn()
+            if self._faulted:
+                self._retry_later()
+
+        assert self._shard is not None, "it was open"
+        self._loop.run_in_executor(self._thread, self._shard.probe).add_done_callback(done)
 
     async def own(self, issuer: str, client: str, after: str | None = None, first: int = 20) -> list[Own]:
         """A requester's own entries in every shard of the store, oldest first, after a cursor of an earlier call.
@@ -240,24 +273,27 @@ class Ledger:
         finally:
             connection.close()
 
-    async def told_since(self, at: datetime.datetime) -> list[tuple[datetime.datetime, bytes]]:
-        """What requesters were told from a moment on, in every shard of the store: to fill counts at a start.
+    async def told_since(self, at: datetime.datetime, of_interest: Callable[[bytes], _T | None]) -> list[_T]:
+        """What `of_interest` makes of what requesters were told from a moment on, in every shard, oldest first.
 
-        Each with the shard's time after it, which is never before the time that the entry speaks of.
+        To fill counts at a start. Erased entries are left out, as is what `of_interest` gives None for; it runs in a
+        thread. Raises `LedgerUnavailable` where the entries cannot be read.
         """
-        return await asyncio.to_thread(self._told_since, micros(at))
+        return await asyncio.to_thread(self._told_since, micros(at), of_interest)
 
-    def _told_since(self, at: int) -> list[tuple[datetime.datetime, bytes]]:
+    def _told_since(self, at: int, of_interest: Callable[[bytes], _T | None]) -> list[_T]:
         connection = self.store.connect()
+        found: list[tuple[datetime.datetime, _T]] = []
         try:
             connection.execute("BEGIN")
-            return [
-                (entry.at, entry.told.body)
-                for head in read.heads(connection)
-                for entry in read.read_entries(connection, head.id, read.first_since(connection, head, at), head.size)
-                if entry.told is not None
-            ]
-        except VerificationFailed as error:
+            for head in read.heads(connection):
+                first = read.first_since(connection, head, at)
+                for entry in read.read_entries(connection, head.id, first, head.size - first):
+                    if entry.told is not None and (made := of_interest(entry.told.body)) is not None:
+                        found.append((entry.at, made))
+        except (VerificationFailed, sqlite3.Error) as error:
             raise LedgerUnavailable(f"the store's entries cannot be read: {error}") from error
         finally:
             connection.close()
+        found.sort(key=operator.itemgetter(0))
+        return [made for _, made in found]

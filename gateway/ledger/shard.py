@@ -196,6 +196,15 @@ class Shard:
         self._ciphers.clear()
         self._requesters.clear()
 
+    def probe(self) -> None:
+        """Recover, and see that the store lets this shard write; raises `LedgerUnavailable`."""
+        self.recover()
+        try:
+            self._connection.execute("BEGIN IMMEDIATE")
+            self._connection.execute("ROLLBACK")
+        except sqlite3.Error as error:
+            raise LedgerUnavailable(f"the store takes no entries ({error})") from error
+
     def prepare(self, group: Sequence[Pending]) -> Batch:
         """Salt, seal, hash and sign a group; touches the store only for a new day's key or a new requester."""
         size, floor, name = self._now.size, self._head.floor, self.name

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import datetime
+import itertools
 import sqlite3
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
@@ -47,6 +48,11 @@ def stored(store: Store, shard: int = 1) -> dict[int, bytes]:
         connection.close()
 
 
+async def until(condition: Callable[[], bool]) -> None:
+    for _ in itertools.takewhile(lambda _: not condition(), itertools.count()):
+        await asyncio.sleep(0.01)
+
+
 async def outcomes(*appends: Awaitable[Receipt]) -> list[Receipt | BaseException]:
     return await asyncio.gather(*appends, return_exceptions=True)
 
@@ -83,8 +89,16 @@ async def test_time_never_falls(tmp_path: Path) -> None:
         assert ledger.floor == later
     async with opened(store) as ledger:
         assert ledger.floor == later
-        assert await ledger.told_since(later) == [(later, b"a"), (later, b"b")]
-        assert await ledger.told_since(later + datetime.timedelta(microseconds=1)) == []
+
+
+async def test_what_was_told_is_read_back_from_a_moment_on_oldest_first(tmp_path: Path) -> None:
+    store, minute = store_in(tmp_path), datetime.timedelta(minutes=1)
+    async with opened(store) as one, opened(store) as other:
+        for n in range(300):
+            await (one, other)[n % 2].append(b"%d" % n, b"", AT + n * minute, BY)
+        found = await one.told_since(AT + 100 * minute, lambda told: int(told) if told != b"150" else None)
+        assert found == [n for n in range(100, 300) if n != 150]
+        assert await one.told_since(AT + 300 * minute, bytes) == []
 
 
 async def test_nothing_is_taken_before_start_or_after_close(tmp_path: Path) -> None:
@@ -138,6 +152,28 @@ async def test_a_failing_store_gives_no_receipt_and_the_next_group_goes_on(
     assert list(kept.values()) == [b"before", *lost, b"after"]
     assert kept[before.index] == told_by(before)
     assert kept[after.index] == told_by(after)
+
+
+async def test_it_finds_out_by_itself_that_the_store_is_back(tmp_path: Path) -> None:
+    store, tried = faulty_store_in(tmp_path), asyncio.Event()
+    async with opened(store, retry=0.01) as ledger:
+        await ledger.append(b"before", b"", AT, BY)
+        loop = asyncio.get_running_loop()
+
+        def fault(statement: str) -> None:
+            if statement.startswith("BEGIN"):
+                loop.call_soon_threadsafe(tried.set)
+                raise sqlite3.OperationalError("unable to open database file")
+
+        store.fault = fault
+        with pytest.raises(LedgerUnavailable):
+            await ledger.append(b"away", b"", AT, BY)
+        tried.clear()
+        await tried.wait()
+        assert not ledger.healthy
+        store.fault = None
+        await until(lambda: ledger.healthy)
+        assert told_by(await ledger.append(b"after", b"", AT, BY)) == b"after"
 
 
 @ways
