@@ -7,11 +7,13 @@ proof       receipts as C2SP tlog-proof text                      pure
 entries     what an entry says: typed, versioned, canonical JSON  pure
 seal        payloads beside the leaf, encrypted by a destroyable key
 keys        the signing key and its public verifier keys
+statements  its SQL, compiled once
 shard       one process's tree and its place in the store
 ledger      append: group commit, bounded, durable before it answers
 read        entries back out of the store, and receipts made again
 tiles       C2SP tlog-tiles over HTTP
-verify      a store or a receipt checked from the bytes up
+receipt     a receipt, and an answer's data, checked offline      pure
+verify      a store checked from the bytes up
 sheet       a receipt as a page that a court can file
 commands    `dutybound ledger ...` and `dutybound keys ...`
 """

@@ -156,6 +156,24 @@ async def test_a_store_verifies(folder: Path, run: Run) -> None:
     assert run("ledger", "verify", "--key", folder / "ledger.pub") == 2
 
 
+async def test_a_store_verifies_by_the_configuration_that_names_it(folder: Path, run: Run) -> None:
+    (folder / "policies").mkdir()
+    (folder / "sources.yaml").write_text("departments: {}\n")
+    config = folder / "gateway.yaml"
+    config.write_text(
+        "listen: 127.0.0.1:8080\npublic_url: http://127.0.0.1:8080\nstore: sqlite:///ledger.db\npolicies: policies\n"
+        f"sources: sources.yaml\nledger: {{origin: {ORIGIN}, key_file: ledger.key}}\n"
+        "oauth: {audience: http://127.0.0.1:8080, issuers: [{issuer: http://127.0.0.1:9}]}\n"
+    )
+    assert run("ledger", "verify", "--config", config) == 1
+    assert "keys generate" in run.err
+    keys.generate(folder / "ledger.key")
+    assert run("ledger", "verify", "--config", config) == 1
+    assert "no key that you trust" in run.err
+    assert run("ledger", "verify", "--config", config, "--key", folder / "ledger.pub") == 0
+    assert run("ledger", "verify", "--config", config, "--store", "x.db") == 2
+
+
 async def test_keys_are_made_once_and_kept_to_their_owner(tmp_path: Path, run: Run) -> None:
     command = ("keys", "generate", "--origin", ORIGIN, "--out", tmp_path / "ledger.key", "--shards", 2)
     assert run(*command) == 0
