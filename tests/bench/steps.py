@@ -1,4 +1,4 @@
-"""Where an inquiry's CPU goes: the gateway in this process, one inquiry at a time, each step measured.
+"""Where an inquiry's CPU goes: the gateway without its server, one inquiry at a time, each step measured.
 
 A step's figure is the CPU of all threads while it ran (the HTTP client's and the ledger's included); steps that call
 one another are told apart by taking the inner ones off. The HTTP server is not in it: the application is called by
@@ -13,6 +13,7 @@ import functools
 import importlib
 import inspect
 import os
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -23,7 +24,7 @@ import uvloop
 
 from gateway import app, settings
 from tests.bench import data, world
-from tests.bench.processes import BenchError, Cores, free_port, running, start_departments
+from tests.bench.processes import BenchError, Child, Cores, free_port, running, start_departments
 from tests.bench.report import Row
 
 INQUIRIES = 2000
@@ -102,26 +103,34 @@ def _owner(module: str, path: str) -> tuple[Any, str]:
 
 
 def steps(folder: Path, cores: Cores, inquiries: int = INQUIRIES) -> list[Row]:
-    """CPU microseconds of each step, an inquiry."""
+    """CPU microseconds of each step, an inquiry; in a process of its own, on the gateway's core."""
     issuer = world.Issuer(folder)
     child, urls = start_departments(issuer.jwks, folder, cores.departments)
     with running(child):
         config = world.write(folder / "steps", urls, urls["issuer"], free_port())
-        group = data.GROUPS["200"]
-        bodies = world.bodies(folder / "steps" / "bodies", group, world.DIRECTIVE).read_text().splitlines()
-        tokens = world.tokens(folder / "steps" / "tokens", issuer, urls["issuer"]).read_text().splitlines()
-        asked = [(body.encode(), tokens[index % len(tokens)]) for index, body in enumerate(bodies)]
-        watch, kept = Watch(), []
-        gateway = app.build(settings.load(config, os.environ))
-        try:
-            for name, module, path in STEPS:
-                owner, last = _owner(module, path)
-                kept.append((owner, last, getattr(owner, last)))
-                setattr(owner, last, watch.wrap(name, getattr(owner, last)))
-            return uvloop.run(_ask(gateway, asked, inquiries, watch))
-        finally:
-            for owner, last, original in kept:
-                setattr(owner, last, original)
+        bodies = world.bodies(folder / "steps" / "bodies", data.GROUPS["200"], world.DIRECTIVE)
+        tokens = world.tokens(folder / "steps" / "tokens", issuer, urls["issuer"])
+        command = [sys.executable, "-m", "tests.bench.steps", str(config), str(bodies), str(tokens), str(inquiries)]
+        with running(Child(command, folder / "steps.log", cores=cores.gateway, piped=True)) as measured:
+            assert measured.process.stdout
+            told = measured.process.stdout.read()
+            if measured.process.wait():
+                raise BenchError(f"the profile by step failed:\n{measured.told()}")
+    rows: list[Row] = msgspec.json.decode(told)
+    return rows
+
+
+def _main(config: str, bodies: str, tokens: str, inquiries: str) -> None:
+    watch = Watch()
+    for name, module, path in STEPS:
+        owner, last = _owner(module, path)
+        setattr(owner, last, watch.wrap(name, getattr(owner, last)))
+    gateway = app.build(settings.load(Path(config), os.environ))
+    held = Path(tokens).read_text().splitlines()
+    lines = Path(bodies).read_text().splitlines()
+    asked = [(body.encode(), held[index % len(held)]) for index, body in enumerate(lines)]
+    rows = uvloop.run(_ask(gateway, asked, int(inquiries), watch))
+    sys.stdout.buffer.write(msgspec.json.encode(rows))
 
 
 async def _ask(gateway: app.Gateway, asked: list[tuple[bytes, str]], inquiries: int, watch: Watch) -> list[Row]:
@@ -180,3 +189,7 @@ async def _one(gateway: app.Gateway, body: bytes, token: str) -> None:
     told = msgspec.json.decode(b"".join(answer))
     if told.get("errors") or "receipt" not in told["extensions"]["inquiry"]:
         raise BenchError(f"not an answer: {str(told)[:500]}")
+
+
+if __name__ == "__main__":
+    _main(*sys.argv[1:])

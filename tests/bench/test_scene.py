@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.bench import gateways, journey, world
+from tests.bench import gateways, journey, steps, world
 from tests.bench.gateways import Gateway, Reply
 from tests.bench.journey import Scene
-from tests.bench.processes import BenchError, Child, Cores, running, start_departments
+from tests.bench.processes import BenchError, Child, Cores, free_port, running, start_departments
 from tests.npm import installed
 
 Start = Callable[[Path, dict[str, str], Cores], Gateway]
@@ -43,6 +43,29 @@ def test_a_comparison_gateway_answers_every_value(departments: tuple[Child, Scen
             ask.check(0, replies[0])
     assert gateway.child.process.poll() is not None
     assert child.told() == ""
+
+
+def test_the_gateway_answers_every_row_s_question(departments: tuple[Child, Scene]) -> None:
+    """The bench's own policies load, and each kind of load is answered as its check wants it, receipt included."""
+    _, scene = departments
+    port = free_port()
+    config = world.write(scene.folder / "own", scene.departments, scene.issuer_url, port)
+    asks = [scene.inquiry("50"), scene.inquiry("200"), scene.inquiry("800"), scene.denial(), scene.novel()]
+    gateway = gateways.dutybound(config, port, scene.cores)
+    with running(gateway.child):
+        gateway.await_answer(*journey.first(asks[0]))
+        sizes = []
+        for serial, ask in enumerate(asks):
+            replies = journey.check(gateway, ask, serial * 1000)
+            assert len(replies) == journey.CHECKED
+            sizes.append(gateways.size_of_ledger(journey.receipt(replies[-1])))
+    assert sizes == [1 + journey.CHECKED * times for times in range(1, len(asks) + 1)]
+
+
+def test_every_step_of_the_profile_is_found(tmp_path: Path) -> None:
+    rows = {row["name"]: row for row in steps.steps(tmp_path, Cores(), inquiries=20)}
+    assert [name for name, _, _ in steps.STEPS if not rows[name]["cpu_us"] > 0] == []
+    assert sum(rows[name]["share"] for name, _, _ in steps.STEPS) == pytest.approx(1, abs=0.2)
 
 
 def test_an_answer_without_a_receipt_fails_the_run() -> None:
