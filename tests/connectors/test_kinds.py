@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 import connectors
+from connectors import endpoint, graphql, rest, sql
 from connectors.kinds import KINDS
 from connectors.source import documented
 
@@ -41,3 +42,12 @@ def test_which_datasets_name_their_document() -> None:
     }
     assert documented(config) == {"a"}
     assert documented({"datasets": []}) == frozenset()
+
+
+def test_the_readme_names_every_file_and_every_key() -> None:
+    text = (Path(connectors.__file__).parent / "README.md").read_text("utf-8")
+    for file in FILES:
+        assert file.name == "__init__.py" or f"`{file.name}`" in text
+    keys = {*rest.DEPARTMENT_KEYS, *graphql.DEPARTMENT_KEYS, *sql.DEPARTMENT_KEYS, *endpoint.KEYS}
+    for key in keys - {"datasets"}:
+        assert f"`{key}" in text, key
