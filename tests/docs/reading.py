@@ -70,7 +70,7 @@ def table(text: str) -> list[list[str]]:
     rows: list[list[str]] = []
     for line in text.splitlines():
         if line.startswith("|"):
-            rows.append([cell.strip() for cell in line.strip().strip("|").split(" | ")])
+            rows.append([cell.strip() for cell in line.strip()[1:-1].split("|")])
         elif rows:
             break
     assert len(rows) > 2, "there is no table"
