@@ -49,7 +49,7 @@ def token(
     form = {"grant_type": "client_credentials", "scope": scope or told["clients"][client]["scopes"][0], **more}
     if official:
         form["official"] = official
-    answer = httpx.post(told["token_url"], data=form, auth=(client, secret))
+    answer = httpx.post(told["token_url"], data=form, auth=(client, secret), timeout=15)
     body = answer.json()
     if answer.status_code != 200:
         raise TokenRefused(f"{body['error']}: {body.get('error_description', '')}")

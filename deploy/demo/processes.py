@@ -74,7 +74,7 @@ class Child:
         self.guard.watch(self._process.pid)
         self._tidied = False
 
-    def ready(self, *, port: int | None = None, seconds: float = 30.0) -> None:
+    def ready(self, *, port: int | None = None, seconds: float = 60.0) -> None:
         """Wait for its `ready` line, or, with `port`, until it takes connections there; raises `NotReady`."""
         assert self._process is not None
         patience = time.monotonic() + seconds

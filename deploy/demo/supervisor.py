@@ -126,7 +126,7 @@ class Region:
         return Child(name, [sys.executable, *options], self.place.run, self.guard)
 
     def _healthy(self, gateway: Child) -> None:
-        patience = time.monotonic() + 30
+        patience = time.monotonic() + 60
         gateway.ready(port=self.place.ports["gateway"])
         while True:
             with contextlib.suppress(httpx.HTTPError):  # it may still be starting

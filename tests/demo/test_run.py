@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import textwrap
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -28,9 +29,14 @@ TITLES = (
 )
 
 
-def begin(var: Path, todays: Path, *options: str) -> subprocess.Popen[str]:
+def share(var: Path, todays: Path) -> None:
+    """Let the demo over `var` use stores that are made already."""
     (var / "demo").mkdir()
     (var / "demo" / "data").symlink_to(todays, target_is_directory=True)
+
+
+def begin(var: Path, todays: Path, *options: str) -> subprocess.Popen[str]:
+    share(var, todays)
     command = [sys.executable, "-m", "deploy.demo.run", "--var", str(var), "--free-ports", *options]
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, cwd=ROOT, text=True)
 
@@ -105,12 +111,27 @@ def test_it_stays_tells_and_ends(staying: tuple[subprocess.Popen[str], list[str]
     assert eventually_gone(family)
 
 
-def test_nothing_survives_a_killed_demo(staying: tuple[subprocess.Popen[str], list[str]], tmp_path: Path) -> None:
-    demo, _ = staying
+def test_nothing_survives_a_killed_demo(tmp_path: Path, todays: Path) -> None:
+    share(tmp_path, todays)
+    script = textwrap.dedent(f"""
+        import time
+        from pathlib import Path
+        from deploy.demo.configuration import USUAL, choose_ports
+        from deploy.demo.supervisor import Region
+        with Region(Path({str(tmp_path)!r}), lambda line: None, choose_ports(dict.fromkeys(USUAL, 0))) as region:
+            region.tell()
+            print("up", flush=True)
+            time.sleep(600)
+    """)
+    demo = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, cwd=ROOT, text=True)
+    assert demo.stdout is not None
+    assert demo.stdout.readline() == "up\n"
     family = descendants(demo.pid)
     assert len(family) > 10
     assert (tmp_path / "demo.json").exists()
     os.kill(demo.pid, signal.SIGKILL)
+    demo.wait()
+    demo.stdout.close()
     assert eventually_gone(family)
     assert not (tmp_path / "demo.json").exists()
 
