@@ -40,6 +40,9 @@ _ANNOTATIONS = {
     "permit": (("id", "article", "advice", "basis"), ()),
     "forbid": (("id", "article", "advice", "reason"), ("needs", "basis")),
 }
+_MAX_SIZE = 16_384
+_MAX_BRACKETS = 50
+_MAX_DEPTH = 100  # of Cedar's JSON form, which Cedar itself reads to a depth of 128
 _PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
 
 
@@ -81,16 +84,18 @@ def parse(text: str, file: str, problems: list[Problem]) -> Rule | None:
     import cedarpy  # on first need: what is already decided needs no Cedar
 
     reader = _Reader(text, file, problems)
-    if "\0" in text:
-        reader.problem(text.index("\0"), "a NUL character; remove it")
+    if not reader.readable():
         return None
     try:
-        parsed = json.loads(cedarpy.policies_to_json_str(text))
-        written = cedarpy.PolicySet.from_str(text)
-        del written
+        written = cedarpy.policies_to_json_str(text)
     except ValueError as error:
         reader.problem(_syntax_offset(text, str(error)), f"is not Cedar: {error}")
         return None
+    if _depth(written) > _MAX_DEPTH:
+        at = tokens.effects(text)
+        reader.problem(at[0] if at else 0, "its condition is too long or too deep; split it into several rules")
+        return None
+    parsed = json.loads(written)
     policies = parsed["staticPolicies"]
     if parsed["templates"]:
         slot = tokens.find(text, "?", "principal") or tokens.find(text, "?", "resource") or 1
@@ -116,6 +121,20 @@ class _Reader:
     def problem(self, offset: int | None, message: str) -> None:
         line, column = tokens.place(self.text, offset or 0)
         self.problems.append(Problem(self.file, line, column, f"@id {self.id}" if self.id else "", message))
+
+    def readable(self) -> bool:
+        """Whether Cedar may be handed the text: it ends the process on deep brackets, which no rule needs."""
+        if "\0" in self.text:
+            self.problem(self.text.index("\0"), "a NUL character; remove it")
+            return False
+        if len(self.text) > _MAX_SIZE:
+            self.problem(0, f"is longer than {_MAX_SIZE} characters; split it into several rules")
+            return False
+        deep = tokens.deeper(self.text, _MAX_BRACKETS)
+        if deep is not None:
+            self.problem(deep, f"brackets are more than {_MAX_BRACKETS} deep; split it into several rules")
+            return False
+        return True
 
     def rule(self, policy: Mapping[str, Any]) -> Rule | None:
         effect: Literal["permit", "forbid"] = "permit" if policy["effect"] == "permit" else "forbid"
@@ -167,6 +186,15 @@ class _Reader:
                         tokens.annotation(self.text, name),
                         f"unknown `{match[0]}`{suggest(match[1], PLACEHOLDERS)}; one of {known}",
                     )
+
+
+def _depth(text: str) -> int:
+    """How deep the objects and arrays of a JSON text nest, without reading it recursively."""
+    deepest = depth = 0
+    for token in tokens.tokens(text):
+        depth += (token.text in ("{", "[")) - (token.text in ("}", "]"))
+        deepest = max(deepest, depth)
+    return deepest
 
 
 def _syntax_offset(text: str, message: str) -> int:

@@ -74,3 +74,16 @@ def effects(text: str) -> list[int]:
         for index, token in enumerate(found[:-1])
         if token.text in ("permit", "forbid") and found[index + 1].text == "("
     ]
+
+
+def deeper(text: str, limit: int) -> int | None:
+    """The offset of the first bracket that stands more than `limit` brackets deep; `None` where none does."""
+    depth = 0
+    for token in tokens(text):
+        if token.text in ("(", "[", "{"):
+            depth += 1
+            if depth > limit:
+                return token.start
+        elif token.text in (")", "]", "}"):
+            depth -= 1
+    return None

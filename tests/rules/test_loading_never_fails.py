@@ -78,6 +78,33 @@ def test_any_text_as_a_rule(text: str) -> None:
     told(found, text)
 
 
+@pytest.mark.parametrize("times", [30, 60, 500, 3000, 30_000])
+@pytest.mark.parametrize(
+    ("before", "again", "after"),
+    [
+        ("", "(", "context.case"),
+        ("", "[", "1"),
+        ("true", " && context.case", ""),
+        ("1 == 1", " + 1", ""),
+        ("context", ".case", ""),
+        ("", "if context.case then true else ", "false"),
+        ("true } unless { false", " } unless { false", ""),
+    ],
+)
+def test_a_rule_of_any_depth_or_length(before: str, again: str, after: str, times: int) -> None:
+    """Cedar itself ends the process on deep brackets, and cannot read back what it wrote of a long condition."""
+    closing = {"(": ")", "[": "]"}.get(again, "") * times
+    annotations = '@id("planted")@article("1")@advice("x")@basis("x")'
+    text = f"{annotations}\npermit (principal, action, resource) when {{ {before}{again * times}{after}{closing} }};"
+    found: list[Problem] = []
+    read = rule.parse(text, "planted.cedar", found)
+    assert (read is None) is bool(found)
+    assert read is None or times < 1000 or "unless" in again
+    if read is not None:
+        check.check([read], words(), found)
+    told(found, text)
+
+
 @pytest.mark.parametrize("file", [purposes.FILE, requesters.FILE, "calendar.yaml"])
 def test_a_broken_yaml_file(tmp_path: Path, file: str) -> None:
     policies = shipped().policies
