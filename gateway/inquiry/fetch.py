@@ -70,7 +70,7 @@ class Fetcher:
             connector = self._connectors[department]
             answer: Mapping[tuple[Subject, str], Outcome] = await connector.fetch(request)
         except Exception as error:  # a defect of one connector is that department's failure, not the inquiry's
-            log.error("the connector of %s failed: %s", department, type(error).__name__, exc_info=error)
+            log.error("the connector of %s failed: %s", department, type(error).__name__)
             answer = {}
             missing = _DEFECT
         else:
