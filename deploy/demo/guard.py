@@ -76,6 +76,18 @@ def _alive(pid: int) -> bool:
     return True
 
 
+def _remove(path: Path) -> None:
+    """Remove a file or folder; again where a process that is on its way out still writes there."""
+    for _ in range(50):
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
+        if not path.exists():
+            return
+        time.sleep(0.1)
+
+
 def main() -> None:
     """Read until the pipe closes, then end what is still watched."""
     watched: dict[int, int] = {}
@@ -98,10 +110,7 @@ def main() -> None:
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(pid, signal.SIGKILL)
     for path in paths:
-        if path.is_dir():
-            shutil.rmtree(path, ignore_errors=True)
-        else:
-            path.unlink(missing_ok=True)
+        _remove(path)
 
 
 if __name__ == "__main__":
