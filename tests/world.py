@@ -1,0 +1,461 @@
+"""An in-process world: the real journey, from a request's bytes to an answer's, without a network.
+
+Real are the policies of the repository, the rule set, plans, facts in a SQLite store, decisions, admission, restraints,
+rendering, and the ledger on the same store. Simulated, by objects that implement the gateway's own ports, are what lies
+outside the gateway: departments (`Department`), case registries (`Registries`), the token's issuer (`Tokens`) and the
+clock (`World.now`). Subjects are new for each test that wants one, so that nothing has to be cleaned up between.
+
+A fault is planted by replacing a port for one question (`World.ask(..., ledger=...)`), by monkeypatching a step, or by
+a `Department`'s `mood`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import datetime
+import decimal
+import functools
+import itertools
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, NamedTuple
+
+import msgspec
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from stdnum.iso7064 import mod_11_10, mod_97_10
+
+from connectors.base import Connector, Failure, Fault, FieldType, Outcome, Record, RecordRequest, Subject, SubjectKind
+from gateway import app
+from gateway.catalogue.model import Catalogue, Dataset
+from gateway.errors import Code, Refusal
+from gateway.inquiry import answer
+from gateway.inquiry.admit import Admission
+from gateway.inquiry.authenticate import Authenticator
+from gateway.inquiry.cases import CaseRegistries
+from gateway.inquiry.facts import FactsReader
+from gateway.inquiry.fetch import Fetcher
+from gateway.inquiry.plan import Planner
+from gateway.inquiry.types import Answer, Narrowing, Requester
+from gateway.ledger import entries, read
+from gateway.ledger.ledger import Ledger
+from gateway.rules.load import load
+from gateway.rules.ruleset import RuleSet
+from gateway.settings import Limits
+from gateway.storage.facts import FactSource
+from gateway.storage.store import Store, open_store
+from gateway.telemetry import Metrics
+
+ISSUERS = {"login": "https://login.example", "public": "https://gateway.example/open"}
+ORIGIN = "gateway.example/ledger"
+NOON = datetime.datetime(2026, 11, 24, 12, 0, tzinfo=datetime.UTC)
+WIDE = Limits(body=1 << 20, depth=60, aliases=2000, tokens=20_000)
+"""Limits that no generated document meets: how a document is limited is tested elsewhere."""
+
+_PRIVATE = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
+_planners: dict[RuleSet, Planner] = {}
+_numbers = itertools.count(1)
+
+
+@functools.cache
+def rule_set(folder: str = "policies") -> RuleSet:
+    """The rule set in a folder of policies, loaded once: its table is filled on first need and then shared."""
+    return load(Path(folder), ISSUERS)
+
+
+def new_subject(kind: SubjectKind = "organisation") -> Subject:
+    """A subject that nobody has asked about yet, with a valid identifier."""
+    number = next(_numbers)
+    if kind == "person":
+        return Subject(kind, "PIN", f"{number:09d}{mod_11_10.calc_check_digit(f'{number:09d}')}")
+    body = f"DUTY00{number:012d}"
+    return Subject(kind, "LEI", body + mod_97_10.calc_check_digits(body))
+
+
+class Held(NamedTuple):
+    """A record as its department holds it; `fields` by catalogue name."""
+
+    id: str
+    fields: Mapping[str, Any]
+    version: str = "1"
+    document: str | None = "D-1"
+    effective: datetime.date | None = NOON.date()
+    mitigation: str | None = None
+
+
+def values(dataset: Dataset) -> dict[str, Any]:
+    """A value for each field, none of which stands anywhere else in the world but what is true or false."""
+    made: dict[str, Any] = {}
+    for field in dataset.fields.values():
+        number = next(_numbers)
+        made[field.name] = {
+            FieldType.STRING: f"value-{number}-held",
+            FieldType.INT: 100_000_000 + number,
+            FieldType.BOOLEAN: bool(number % 2),
+            FieldType.DECIMAL: decimal.Decimal(9_000_000 + number),
+            FieldType.DATE: datetime.date(1800, 1, 1) + datetime.timedelta(days=number % 60_000),
+            FieldType.DATETIME: datetime.datetime(1800, 1, 1, tzinfo=datetime.UTC) + datetime.timedelta(minutes=number),
+        }[field.type]
+    return made
+
+
+@functools.lru_cache(4096)
+def _struct(fields: tuple[str, ...]) -> Any:
+    return msgspec.defstruct("Made", [(f"f_{name}", Any) for name in fields], bases=(Record,), kw_only=True)
+
+
+def record(held: Held, fields: tuple[str, ...]) -> Record:
+    """The record with just these fields, as a connector decodes it."""
+    made: Record = _struct(fields)(
+        m_id=held.id,
+        m_version=held.version,
+        m_document=held.document,
+        m_effective=held.effective,
+        m_mitigation=held.mitigation,
+        **{f"f_{name}": held.fields[name] for name in fields},
+    )
+    return made
+
+
+MOODS = ("well", "down", "garbage", "slow", "silent", "raises", "hangs", "generous")
+FAILING = ("down", "garbage", "slow", "silent", "raises")
+"""Moods in which nothing can be had, and at once."""
+
+_FAILURES = {
+    "down": Failure(Fault.UNAVAILABLE, True, "connection refused"),
+    "garbage": Failure(Fault.INVALID, False, "not JSON"),
+    "slow": Failure(Fault.TIMEOUT, True, "read timeout"),
+}
+
+
+class Department:
+    """A department's system: implements `connectors.base.Connector` over records in memory, and notes what it is asked.
+
+    `mood`: `down`, `garbage` and `slow` give a `Failure`; `silent` gives no outcomes; `raises` breaks the protocol;
+    `hangs` until `release`; `generous` hands over fields, datasets and subjects that nobody asked for. `meanwhile` is
+    called while the department works.
+    """
+
+    def __init__(self, catalogue: Catalogue, name: str, held: Mapping[tuple[Subject, str], Sequence[Held]]) -> None:
+        self.asked: list[RecordRequest] = []
+        self.mood = "well"
+        self.meanwhile: Callable[[], object] | None = None
+        self.reached, self.released = asyncio.Event(), asyncio.Event()
+        self._held = held
+        self._catalogue = catalogue
+        self._datasets = {d.id: tuple(d.fields) for d in catalogue.datasets.values() if d.department == name}
+
+    async def fetch(self, request: RecordRequest) -> Mapping[tuple[Subject, str], Outcome]:
+        self.asked.append(request)
+        if self.meanwhile:
+            self.meanwhile()
+        if self.mood == "raises":
+            raise RuntimeError(f"no route for {request.datasets[0].subjects[0].value}")
+        if self.mood == "hangs":
+            self.reached.set()
+            await self.released.wait()
+        wanted = {
+            (subject, part.dataset): part.fields for part in request.datasets for subject in part.subjects
+        }  # fmt: skip
+        if self.mood == "silent":
+            return {}
+        if self.mood in _FAILURES:
+            return dict.fromkeys(wanted, _FAILURES[self.mood])
+        if self.mood == "generous":
+            everyone = {subject for subject, _ in self._held}
+            wanted = {key: self._datasets[key[1]] for key in wanted} | {
+                (subject, name): fields
+                for subject in everyone
+                for name, fields in self._datasets.items()
+                if subject.kind in self._catalogue.datasets[name].subjects
+            }
+        return {
+            (subject, name): [record(held, fields) for held in self._held.get((subject, name), ())]
+            for (subject, name), fields in wanted.items()
+        }
+
+    async def close(self) -> None:
+        self.asked.clear()
+
+
+class Case(NamedTuple):
+    """A case as its registry knows it."""
+
+    registry: str
+    subjects: frozenset[Subject]
+    officials: frozenset[str]
+    open: bool = True
+
+
+class Registries(CaseRegistries):
+    """Case registries that answer from memory. `reachable` false: none can be asked."""
+
+    def __init__(self) -> None:
+        super().__init__({})
+        self.known: dict[str, Case] = {}
+        self.reachable = True
+
+    async def verify(
+        self,
+        registry: str,
+        case: str,
+        official: str | None,
+        subjects: Sequence[Subject],
+        requester: tuple[str, str] | None = None,
+    ) -> None:
+        if not self.reachable:
+            raise Refusal(Code.CASE_NOT_VERIFIED, "its registry cannot be reached now", retryable=True)
+        found = self.known.get(case)
+        if found is None or found.registry != registry or not found.open or official not in found.officials:
+            raise Refusal(Code.CASE_NOT_VERIFIED, f"case `{case}` does not verify")
+        if not found.subjects >= set(subjects):
+            raise Refusal(Code.CASE_NOT_VERIFIED, f"case `{case}` does not name every subject")
+
+
+class Tokens(Authenticator):
+    """An issuer's tokens: each stands for the requester that it was issued to."""
+
+    def __init__(self, clock: Callable[[], datetime.datetime]) -> None:
+        super().__init__(
+            [],
+            audience="https://gateway.example",
+            metadata_url="https://gateway.example/.well-known/oauth-protected-resource",
+            registered=lambda issuer, client: None,
+            clock=clock,
+        )
+        self._issued: dict[bytes, Requester] = {}
+
+    def issue(self, requester: Requester) -> bytes:
+        """The value of the `Authorization` header."""
+        token = f"Bearer {next(_numbers)}".encode()
+        self._issued[token] = requester
+        return token
+
+    async def authenticate(self, authorization: bytes | None) -> Requester:
+        requester = self._issued.get(authorization or b"")
+        if requester is None or requester.expires <= self._clock().timestamp():
+            raise self._refused("The token is unknown or has expired.")
+        return requester
+
+
+class Entered(NamedTuple):
+    """A ledger entry, as it was read back from the store."""
+
+    told: entries.Told
+    oversight: entries.Oversight
+    told_bytes: bytes
+    oversight_bytes: bytes
+
+
+class Ask(NamedTuple):
+    """One request: who asks what. `header` is the `Inquiry` header."""
+
+    requester: Requester
+    query: str
+    variables: Mapping[str, Any] = {}
+    header: bytes | None = None
+    operation_name: str | None = None
+
+
+class Reply(NamedTuple):
+    """An answer, what it says, the entries that it left, and what departments were asked for it."""
+
+    answer: Answer
+    said: Mapping[str, Any]
+    entries: list[Entered]
+    asked: Mapping[str, list[RecordRequest]]
+
+    @property
+    def data(self) -> Any:
+        return self.said.get("data")
+
+    @property
+    def errors(self) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = self.said.get("errors", [])
+        return found
+
+    @property
+    def codes(self) -> list[str]:
+        return [error["extensions"]["code"] for error in self.errors]
+
+    @property
+    def inquiry(self) -> Mapping[str, Any]:
+        """`extensions.inquiry`; empty where the answer has none."""
+        found: Mapping[str, Any] = self.said.get("extensions", {}).get("inquiry", {})
+        return found
+
+    @property
+    def denials(self) -> list[dict[str, Any]]:
+        return [e for e in self.errors if e["extensions"]["code"] == "UNAUTHORIZED_FIELD_OR_TYPE"]
+
+    @property
+    def data_bytes(self) -> bytes:
+        """The `data` member as it was sent."""
+        return bytes(msgspec.json.decode(self.answer.body, type=dict[str, msgspec.Raw])["data"])
+
+
+class World:
+    """The journey with everything around it. One thread, one event loop: `ask` runs it."""
+
+    def __init__(
+        self,
+        folder: Path,
+        rules: RuleSet | None = None,
+        store: Callable[[Path], Store] = lambda path: open_store(f"sqlite:///{path}"),
+    ) -> None:
+        self.now = NOON
+        self.rules = rules or rule_set()
+        self.policies, self.catalogue = self.rules.policies, self.rules.policies.catalogue
+        self.loop = asyncio.new_event_loop()
+        self.path = folder / "store.db"
+        self.store = store(self.path)
+        self.ledger = Ledger(self.store, _PRIVATE, ORIGIN)
+        self.loop.run_until_complete(self.ledger.start())
+        self.held: dict[tuple[Subject, str], list[Held]] = {}
+        self.departments = {name: Department(self.catalogue, name, self.held) for name in self.catalogue.departments}
+        self.registries, self.tokens = Registries(), Tokens(self.clock)
+        self.metrics = Metrics(self.catalogue.departments)
+        self._facts = FactSource(self.store.connect)
+        self._reader = open_store(f"sqlite:///{self.path}")
+        self._connection = self._reader.connect()
+        self._read = 0
+        serving = app.serving(self.rules, SimpleNamespace(limits=WIDE), self.ledger, self.clock)  # type: ignore[arg-type]
+        # Compiled documents are shared by the worlds of a process: compiling is most of a short world's time.
+        self.serving = msgspec.structs.replace(serving, planner=_planners.setdefault(self.rules, serving.planner))
+        connectors: Mapping[str, Connector] = self.departments
+        self.journey = answer.Journey(
+            serving=lambda: self.serving,
+            authenticator=self.tokens,
+            facts=FactsReader(self._facts, self.serving.zone),
+            cases=self.registries,
+            admission=Admission(),
+            fetcher=Fetcher(connectors, {d.id: d.department for d in self.catalogue.datasets.values()}),
+            ledger=self.ledger,
+            now=self.clock,
+            metrics=self.metrics,
+            deadline=5.0,
+            body_limit=WIDE.body,
+        )
+
+    def clock(self) -> datetime.datetime:
+        return self.now
+
+    def close(self) -> None:
+        self.loop.run_until_complete(self.ledger.close())
+        self._facts.close()
+        self._connection.close()
+        self._reader.close()
+        self.store.close()
+        self.loop.close()
+
+    def calm(self) -> None:
+        """Put the clock, the departments and the registries back to how they were at first."""
+        self.now = NOON
+        self.registries.reachable = True
+        self.held.clear()
+        self.registries.known.clear()
+        for department in self.departments.values():
+            department.mood, department.meanwhile = "well", None
+            department.reached.clear()
+            department.released.clear()
+
+    def requester(
+        self,
+        client: str,
+        *,
+        issuer: str = "login",
+        official: str | None = None,
+        scopes: Sequence[str] = ("inquire",),
+        expires: float | None = None,
+        narrowing: tuple[Narrowing, ...] = (),
+        identifier: tuple[str, str] | None = None,
+    ) -> Requester:
+        """A requester as the token and the rule set make it; a client that is not registered has no grants."""
+        entry = self.policies.requesters.get((ISSUERS[issuer], client))
+        return Requester(
+            ISSUERS[issuer],
+            client,
+            official,
+            frozenset(scopes),
+            self.now.timestamp() + 300 if expires is None else expires,
+            department=entry.department if entry else "",
+            roles=entry.roles if entry else frozenset(),
+            grants=entry.grants if entry else (),
+            registry=entry.registry if entry else None,
+            narrowing=narrowing,
+            identifier=identifier,
+        )
+
+    def today(self) -> datetime.date:
+        return self.now.astimezone(self.serving.zone).date()
+
+    def ask(self, ask: Ask, **ports: Any) -> Reply:
+        """Send one request and wait for its answer; `ports` replace the journey's for this one."""
+        return self.ask_all([ask], **ports)[0]
+
+    def ask_all(self, asks: Sequence[Ask], **ports: Any) -> list[Reply]:
+        """Send requests at once. Each reply has the entries and the departments' requests of all of them."""
+        journey = self.journey_with(**ports)
+
+        async def all_of_them() -> list[Answer]:
+            return await asyncio.gather(*[answer.answer(journey, *self.sent(ask)) for ask in asks])
+
+        for department in self.departments.values():
+            department.asked.clear()
+        answers = self.run(all_of_them())
+        made = self.entries()
+        asked = {name: list(department.asked) for name, department in self.departments.items() if department.asked}
+        return [Reply(got, json.loads(got.body), made, asked) for got in answers]
+
+    def journey_with(self, **ports: Any) -> answer.Journey:
+        """The journey; counts against frequency are new unless `admission` is given."""
+        return msgspec.structs.replace(self.journey, **{"admission": Admission(), **ports})
+
+    def sent(self, ask: Ask) -> tuple[str, list[tuple[bytes, bytes]], bytes]:
+        """The request as method, headers and body."""
+        headers = [
+            (b"authorization", self.tokens.issue(ask.requester)),
+            (b"content-type", b"application/json"),
+            (b"accept", b"application/graphql-response+json"),
+        ]
+        if ask.header is not None:
+            headers.append((b"inquiry", ask.header))
+        body = {"query": ask.query, "variables": ask.variables, "operationName": ask.operation_name}
+        return "POST", headers, msgspec.json.encode(body)
+
+    def run(self, work: Awaitable[Any]) -> Any:
+        return self.loop.run_until_complete(work)
+
+    def entries(self) -> list[Entered]:
+        """The entries made since the last call, through a connection that is not the ledger's."""
+        (head,) = [head for head in read.heads(self._connection) if head.name == self.ledger.shard]
+        found = list(read.read_entries(self._connection, head.id, self._read, head.size - self._read))
+        self._read = head.size
+        return [_entered(each) for each in found]
+
+
+def _entered(stored: read.StoredEntry) -> Entered:
+    assert stored.told is not None
+    assert stored.oversight is not None
+    told, oversight = stored.told.body, stored.oversight.body
+    return Entered(entries.read_told(told), entries.read_oversight(oversight), told, oversight)
+
+
+@contextlib.contextmanager
+def opened(**settings: Any) -> Iterator[World]:
+    """A world in a temporary folder."""
+    memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # a disk's commits would be most of a test's time
+    folder = Path(tempfile.mkdtemp(prefix="world-", dir=memory))
+    try:
+        world = World(folder, **settings)
+        try:
+            yield world
+        finally:
+            world.close()
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
