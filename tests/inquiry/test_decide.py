@@ -187,9 +187,7 @@ class TestGuards:
         held = tuple(msgspec.structs.replace(grant, suspended=True) for grant in entry.grants)
         suspended = msgspec.structs.replace(entry, grants=held)
         table = Table(Flag(63), digest="suspended", requesters={("login", "market-regulator"): suspended})
-        decision = decide(
-            EVERYTHING, MARKET, Declaration("LICENCE_RENEWAL"), table, Facts(1, {}), [ORGANISATION], NOW
-        )
+        decision = decide(EVERYTHING, MARKET, Declaration("LICENCE_RENEWAL"), table, Facts(1, {}), [ORGANISATION], NOW)
         assert {cell.reason for cell in decision.subjects[ORGANISATION].cells.values()} == {Reason.GRANT_INACTIVE}
 
     def test_a_token_that_expired_on_the_way_opens_nothing(self) -> None:
@@ -331,9 +329,7 @@ class TestFailClosed:
 
     def test_a_cell_that_the_table_lacks_is_denied(self) -> None:
         table = Table(Flag(63), digest="empty", cells={})
-        decision = decide(
-            EVERYTHING, MARKET, Declaration("LICENCE_RENEWAL"), table, Facts(1, {}), [ORGANISATION], NOW
-        )
+        decision = decide(EVERYTHING, MARKET, Declaration("LICENCE_RENEWAL"), table, Facts(1, {}), [ORGANISATION], NOW)
         assert decision.permits == ()
         assert all(not cell.permitted and cell.advice for cell in decision.subjects[ORGANISATION].cells.values())
 
@@ -345,9 +341,7 @@ class TestFailClosed:
 
     def test_a_table_that_cannot_answer_is_no_answer(self) -> None:
         with pytest.raises(RuntimeError, match="broken"):
-            decide(
-                EVERYTHING, MARKET, Declaration("LICENCE_RENEWAL"), Broken(), Facts(1, {}), [ORGANISATION], NOW
-            )
+            decide(EVERYTHING, MARKET, Declaration("LICENCE_RENEWAL"), Broken(), Facts(1, {}), [ORGANISATION], NOW)
 
 
 class Table:
@@ -454,9 +448,7 @@ consents = st.builds(
     ),
     until=st.sampled_from([TODAY - DAY, TODAY, TODAY + DAY]),
 )
-known_facts = st.builds(
-    SubjectFacts, consents=st.lists(consents, max_size=2).map(tuple), case_verified=st.booleans()
-)
+known_facts = st.builds(SubjectFacts, consents=st.lists(consents, max_size=2).map(tuple), case_verified=st.booleans())
 moments = st.sampled_from([NOW, NOW, NOW - 200 * DAY, NOW + 1000 * DAY])
 
 
