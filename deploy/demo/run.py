@@ -49,7 +49,7 @@ def main(once: bool, var: Path = VAR, say: Callable[[str], None] = _say, ports: 
     try:
         say("Dutybound's demo: an invented region on this machine. All names and numbers in it are made up.")
         with Region(var, say, ports) as region:
-            Scenes(region, region.tell(), Stage(say)).play()
+            Scenes(region, region.facts(), Stage(say)).play()
             told, played = region.tell(), True
             if not once:
                 _stay(region, told, say)

@@ -144,9 +144,19 @@ class Region:
         return self.place.url(name)
 
     def tell(self) -> dict[str, Any]:
-        """Write `demo.json`, what a script needs to join in, and give it."""
+        """Write `demo.json` and give it: from then on scripts join in, so every department has to be up."""
+        told = self.facts()
+        self.guard.remove(self.place.told)
+        draft = self.place.told.with_suffix(".new")
+        draft.touch(mode=0o600)
+        draft.write_text(json.dumps(told, indent=1) + "\n")
+        draft.replace(self.place.told)
+        return told
+
+    def facts(self) -> dict[str, Any]:
+        """What a script needs to join in."""
         place = self.place
-        told = {
+        return {
             "gateway": place.url("gateway"),
             "pids": {"gateway": descendants(self.children["gateway"].pid)},
             "store": f"sqlite:///{place.store}",
@@ -169,12 +179,6 @@ class Region:
                 for name, (kind, _) in DEPARTMENTS.items()
             },
         }  # fmt: skip
-        self.guard.remove(place.told)
-        draft = place.told.with_suffix(".new")
-        draft.touch(mode=0o600)
-        draft.write_text(json.dumps(told, indent=1) + "\n")
-        draft.replace(place.told)
-        return told
 
     def ended(self) -> list[str]:
         """The servers that are not running (any more)."""
