@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin/python
 
-.PHONY: help setup demo test check bench docs clean
+.PHONY: help setup demo test check bench clean
 help:
 	@echo "make demo [ONCE=1]   the invented region on this machine: departments, authorization server, gateway, six scenes"
 	@echo "make test            everything that is checked: style, types, imports, tests (installs what they need)"

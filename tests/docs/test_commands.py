@@ -1,0 +1,221 @@
+"""Every command and snippet in the documentation is run or checked. What no test here knows how to check fails.
+
+The commands of a page run in order, in one folder that has what a reader of the page would have by then.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from gateway import cli, settings
+from gateway.catalogue.schema import build_schema, core
+from gateway.inquiry.limits import Limits
+from gateway.inquiry.plan import Planner
+from gateway.ledger import keys
+from gateway.rules.load import load
+from tests.docs import place
+from tests.docs.commands import check_usage, commands, find, groups
+from tests.docs.reading import ROOT, Fence, fences, inline, links, missing, pages
+
+ALL = [fence for page in pages() for fence in fences(page)]
+SHELL_PAGES = sorted({fence.page for fence in ALL if fence.language == "sh"})
+[CONFIGURATION] = [fence for fence in ALL if fence.text.startswith("# gateway.yaml\n")]
+
+RUN = {
+    ("catalogue", "check"), ("catalogue", "docs"), ("rules", "check"), ("rules", "explain"), ("rules", "matrix"),
+    ("check",), ("keys", "generate"), ("ledger", "verify"), ("ledger", "verify-receipt"), ("ledger", "show"),
+    ("serve",),
+}  # fmt: skip
+"""Commands that are run here as they are written."""
+ELSEWHERE = {
+    ("demo",): "tests/demo/test_run.py::test_once_plays_every_scene_and_leaves_nothing",
+    ("demo", "token"): "tests/demo/test_run.py::test_it_stays_tells_and_ends",
+}
+"""Commands that are only read here, and the test that runs them."""
+
+KINDS = {"sources.yaml": "tests/docs/test_connectors.py::test_every_example_loads", "gateway.yaml": None}
+"""Files that a `yaml` block may be (it says which in its first line), and the test that loads them, if not this one."""
+
+
+def lines(fence: Fence) -> list[tuple[dict[str, str], list[str]]]:
+    """A shell block's commands: environment, and words. Comments, and where output goes, are left out."""
+    found = []
+    for line in fence.text.replace("\\\n", " ").splitlines():
+        words = shlex.split(line, comments=True)
+        environment = {}
+        while words and re.fullmatch(r"[A-Z_0-9]+=.*", words[0]):
+            name, _, value = words.pop(0).partition("=")
+            environment[name] = value
+        if ">" in words:
+            words = words[: words.index(">")]
+        if words:
+            found.append((environment, words))
+    return found
+
+
+def placeholders(words: list[str]) -> bool:
+    """Whether a command stands with words to fill in: it is there to be read. `RECEIPT_FILE` is a file here."""
+    return any(re.fullmatch(r"[A-Z]+|PUBLIC_KEY_FILE", word) for word in words)
+
+
+# Blocks
+
+
+def test_every_block_is_of_a_kind_that_is_checked() -> None:
+    known = {"sh", "graphql", "yaml", "python", "json"}
+    assert [f"{fence}: `{fence.language}`" for fence in ALL if fence.language not in known] == []
+    assert SHELL_PAGES
+    for fence in ALL:
+        if fence.language == "python":
+            assert fence.page == ROOT / "connectors" / "README.md", f"{fence}: no test runs it"
+        if fence.language == "json":
+            json.loads(fence.text)
+
+
+@pytest.mark.parametrize("fence", [f for f in ALL if f.language == "graphql"], ids=str)
+def test_operations_are_valid_and_within_the_limits(fence: Fence) -> None:
+    policies = load(ROOT / "policies", {"login": "https://login.example"}).policies
+    schema = core(build_schema(policies.catalogue, {name: p.title for name, p in policies.purposes.items()}))
+    plan = Planner(schema, policies.catalogue, Limits()).plan(fence.text, None)
+    assert plan.names_subjects
+
+
+@pytest.mark.parametrize("fence", [f for f in ALL if f.language == "yaml"], ids=str)
+def test_yaml_says_which_file_it_is_and_loads(fence: Fence, tmp_path: Path) -> None:
+    name = fence.text.splitlines()[0].removeprefix("# ")
+    assert name in KINDS, f"{fence}: the first line says which file it is: {', '.join(KINDS)}"
+    if KINDS[name] is not None:
+        assert fence.page == ROOT / "connectors" / "README.md", f"{fence}: no test loads it"
+        assert missing([str(KINDS[name])]) == []
+    else:
+        place.prepare(tmp_path, fence.text)
+        assert settings.load(tmp_path / name, {}).limits == settings.Limits()
+
+
+# Commands
+
+
+@pytest.mark.parametrize("page", SHELL_PAGES, ids=[str(page.relative_to(ROOT)) for page in SHELL_PAGES])
+def test_the_commands_of_a_page_run(
+    page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    place.prepare(tmp_path, CONFIGURATION.text)
+    monkeypatch.chdir(tmp_path)
+    if "keys generate" not in page.read_text("utf-8"):
+        keys.generate(tmp_path / "ledger.key")
+    for fence in fences(page):
+        for environment, words in lines(fence) if fence.language == "sh" else []:
+            with monkeypatch.context() as changed:
+                for name, value in environment.items():
+                    changed.setenv(name, value)
+                status = run(words, tmp_path)
+            said = capsys.readouterr()
+            assert status == 0, f"{fence}: `{' '.join(words)}`: {said.out}{said.err}"
+
+
+def run(words: list[str], folder: Path) -> int:
+    """Run or check one command; its exit status, 0 where it was only read."""
+    program, *arguments = words
+    if program == "make":
+        return subprocess.run(["make", "-n", *arguments], cwd=ROOT, capture_output=True, check=False).returncode
+    assert program in ("dutybound", ".venv/bin/dutybound"), f"no test knows how to check `{program}`"
+    command, rest = find(arguments)
+    check_usage(command, rest, whole=True)
+    if placeholders(words) or command.words in ELSEWHERE:
+        return 0
+    assert command.words in RUN, f"no test runs `dutybound {' '.join(command.words)}`"
+    return place.serve(arguments, folder) if command.words == ("serve",) else cli.main(arguments)
+
+
+def test_every_command_is_run_by_a_test() -> None:
+    run_here = {
+        find(words[1:])[0].words
+        for fence in ALL
+        if fence.language == "sh"
+        for _, words in lines(fence)
+        if words[0] != "make" and not placeholders(words)
+    }
+    assert run_here <= RUN | {*ELSEWHERE}
+    assert missing(list(ELSEWHERE.values())) == []
+
+
+@pytest.mark.parametrize("page", pages(), ids=[str(page.relative_to(ROOT)) for page in pages()])
+def test_commands_in_sentences_exist(page: Path) -> None:
+    for span in inline(page):
+        words = shlex.split(span) if re.match(r"(\.venv/bin/)?(dutybound|make|python)\b", span) else []
+        if words[:1] == ["make"]:
+            assert run(words, ROOT) == 0, span
+        elif words[:2] == ["python", "-m"]:
+            assert importlib.util.find_spec(words[2]), span
+            told = subprocess.run(
+                [sys.executable, "-m", words[2], "--help"], cwd=ROOT, capture_output=True, text=True, check=True
+            ).stdout
+            assert all(word in told for word in words[3:] if word.startswith("--")), span
+        elif words and len(words) > 1 and not (len(words) == 2 and words[1] in groups()):
+            command, rest = find(words[1:])
+            check_usage(command, rest, whole=False)
+
+
+@pytest.mark.parametrize("page", pages(), ids=[str(page.relative_to(ROOT)) for page in pages()])
+def test_links_lead_somewhere(page: Path) -> None:
+    for link in links(page):
+        if "://" not in link:
+            assert (page.parent / link).exists(), f"{page.relative_to(ROOT)} leads to `{link}`, which does not exist"
+
+
+# The README
+
+
+def test_the_readme_lists_every_command_as_help_tells_it() -> None:
+    [listed] = [fence for fence in fences(ROOT / "README.md") if fence.text.count("dutybound ") > 5]
+    told = {}
+    for line in listed.text.splitlines():
+        call, _, said = line.partition("  # ")
+        command, _ = find(call.split()[1:])
+        told[command.words] = said
+    assert told == {words: command.help for words, command in commands().items()}
+
+
+def test_help_shows_every_group(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["--help"])
+    assert ended.value.code == 0
+    said = capsys.readouterr().out
+    for group in groups():
+        assert re.search(rf"^    {group}\b", said, re.MULTILINE)
+
+
+@pytest.mark.parametrize("target", ["demo ONCE=1", "test", "bench ONLY=journey", "check", "help"])
+def test_make_knows_what_it_is_asked_for(target: str) -> None:
+    told = subprocess.run(
+        ["make", "-n", *target.split()], cwd=ROOT, env={"PATH": os.environ["PATH"]}, capture_output=True, text=True,
+        check=True,
+    ).stdout  # fmt: skip
+    expected = {"demo ONCE=1": "dutybound demo --once", "test": "pytest", "bench ONLY=journey": 'ONLY="journey"'}
+    assert expected.get(target, "") in told
+
+
+def test_make_has_a_recipe_for_every_target_that_it_names() -> None:
+    text = (ROOT / "Makefile").read_text("utf-8")
+    [named] = re.findall(r"^\.PHONY: (.*)$", text, re.MULTILINE)
+    assert [name for name in named.split() if not re.search(rf"^{name}:", text, re.MULTILINE)] == []
+
+
+# What is checked here is not checked in vain.
+
+
+def test_a_wrong_command_is_found() -> None:
+    for wrong in ("rules chek", "ledger show RECEIPT_FILE", "rules matrix --cvs", "catalogue diff policies", "keys"):
+        with pytest.raises((LookupError, ValueError)):
+            check_usage(*find(wrong.split()), whole=True)
+    with pytest.raises(AssertionError, match="no test knows"):
+        run(["curl", "https://gateway.example"], ROOT)
