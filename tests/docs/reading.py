@@ -85,7 +85,7 @@ def code(cell: str) -> list[str]:
 
 
 @functools.cache
-def tests_of(file: Path) -> frozenset[str]:
+def functions_of(file: Path) -> frozenset[str]:
     """The names of a file's test functions."""
     nodes = ast.walk(ast.parse(file.read_text("utf-8")))
     return frozenset(
@@ -102,6 +102,6 @@ def missing(names: Iterator[str] | list[str], base: Path = ROOT) -> list[str]:
         path, _, test = name.partition("::")
         place = base / path
         exists = place.is_dir() if path.endswith("/") else place.is_file()
-        if not exists or (test and test not in tests_of(place)):
+        if not exists or (test and test not in functions_of(place)):
             wrong.append(name)
     return wrong

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from gateway.telemetry import STEPS
-from tests.docs.reading import ROOT, code, missing, section, table
+from tests.docs.reading import ROOT, code, missing, section, table, functions_of
 from tests.docs.test_articles import articles, named, occurs
 
 PAGE = ROOT / "gateway" / "README.md"
@@ -85,6 +85,16 @@ def test_every_invariant_has_a_test_or_says_that_it_is_not_built() -> None:
         assert missing(code(where) + code(tests)) == [], said
         assert code(where), said
         assert code(tests), said
+
+
+def test_a_property_s_file_has_its_invariant_s_number_and_plants_faults() -> None:
+    files = sorted((ROOT / "tests" / "properties").glob("test_invariant_*.py"))
+    assert len(files) > 3
+    for file in files:
+        number = re.match(r"test_invariant_(\d\d)_", file.name)
+        assert number, file.name
+        assert 1 <= int(number[1]) <= len(INVARIANTS)
+        assert any(re.search("fault|fails|found|breaks", name) for name in functions_of(file)), file.name
 
 
 def test_pure_modules_stay_pure() -> None:
