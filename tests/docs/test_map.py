@@ -10,8 +10,10 @@ from typing import Any
 
 import pytest
 
+from connectors.base import Fault
+from gateway.errors import STATUS, Code
 from gateway.telemetry import STEPS
-from tests.docs.reading import ROOT, code, missing, section, table, functions_of
+from tests.docs.reading import ROOT, code, functions_of, missing, section, table
 from tests.docs.test_articles import articles, named, occurs
 
 PAGE = ROOT / "gateway" / "README.md"
@@ -71,7 +73,7 @@ def test_every_module_and_folder_of_the_gateway_is_in_the_house() -> None:
     folders = [
         f"gateway/{folder.name}/"
         for folder in (ROOT / "gateway").iterdir()
-        if folder.is_dir() and folder.name != "__pycache__"
+        if folder.is_dir() and any("__pycache__" not in file.parts and file.is_file() for file in folder.rglob("*"))
     ]
     assert sorted(told) == sorted(modules + folders)
 
@@ -117,6 +119,12 @@ def test_pure_modules_stay_pure() -> None:
         if re.search(r"\bPure\b|No I/O", says):
             module = ".".join(file.relative_to(ROOT).with_suffix("").parts)
             assert module in contract["source_modules"], f"{module} says that it is pure; no contract holds it to that"
+
+
+def test_the_codes_have_the_status_that_is_told() -> None:
+    told = {code(row[0])[0]: int(row[1]) for row in table(section(PAGE, "Codes"))}
+    beside_data = {*Fault, Code.UNAUTHORIZED_FIELD_OR_TYPE}
+    assert told == {name: 200 if name in beside_data else STATUS.get(name, 400) for name in Code}
 
 
 def test_the_layers_are_those_of_the_contracts() -> None:
