@@ -47,8 +47,8 @@ from gateway.rules import permissions
 from gateway.rules.load import load as load_rules
 from gateway.rules.ruleset import RuleSet
 from gateway.settings import Settings
-from gateway.storage.facts import FactSource
-from gateway.storage.store import Store, open_store
+from gateway.storage.port import Store
+from gateway.storage.store import open_store
 from gateway.telemetry import Log, Metrics, take_over
 from gateway.web.routes import metadata_url, routes
 
@@ -153,7 +153,7 @@ class Gateway:
         self._ledger = Ledger(store, parts.private, settings.ledger.origin)
         self._now = Clock(lambda: self._ledger.floor)
         self._serving = serving(parts.rules, settings, self._ledger, self._now)
-        self._facts = FactSource(store.connect)
+        self._facts = store.facts()
         self._admission = Admission()
         self._issuers: httpx.AsyncClient | None = None
         journey = Journey(

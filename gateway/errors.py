@@ -2,6 +2,7 @@
 
     DutyboundError
     ├── ConfigurationError      what a start refuses; carries `Problem`s with file, line and fix
+    ├── StoreUnavailable        the database cannot be reached or fails; becomes one of the next two where it matters
     ├── LedgerUnavailable       an entry could not be made durable: nothing that it would prove may leave
     ├── VerificationFailed      a receipt or a stored ledger is not what was signed; says where
     └── Refusal                 a whole operation is refused; carries the contract's code, and becomes one ledger entry
@@ -78,6 +79,10 @@ class ConfigurationError(DutyboundError):
     def __init__(self, problems: list[Problem]) -> None:
         super().__init__("\n".join(map(str, problems)))
         self.problems = problems
+
+
+class StoreUnavailable(DutyboundError):
+    """The database cannot be reached, or did not do what it was asked; the text is for operators."""
 
 
 class LedgerUnavailable(DutyboundError):

@@ -48,7 +48,8 @@ from gateway.rules.load import load
 from gateway.rules.ruleset import RuleSet
 from gateway.settings import Limits
 from gateway.storage.facts import FactSource
-from gateway.storage.store import Store, open_store
+from gateway.storage.port import Store
+from gateway.storage.store import open_store
 from gateway.telemetry import Metrics
 
 ISSUERS = {"login": "https://login.example", "public": "https://gateway.example/open"}
@@ -322,7 +323,7 @@ class World:
         self.metrics = Metrics(self.catalogue.departments)
         self._facts = FactSource(self.store.connect)
         self._reader = open_store(f"sqlite:///{self.path}")
-        self._connection = self._reader.connect()
+        self._connection = self._reader.reader()
         self._read = 0
         serving = app.serving(self.rules, SimpleNamespace(limits=WIDE), self.ledger, self.clock)  # type: ignore[arg-type]
         # Compiled documents are shared by the worlds of a process: compiling is most of a short world's time.
@@ -433,6 +434,7 @@ class World:
 
     def entries(self) -> list[Entered]:
         """The entries made since the last call, through a connection that is not the ledger's."""
+        self._connection.renew()
         (head,) = [head for head in read.heads(self._connection) if head.name == self.ledger.shard]
         found = list(read.read_entries(self._connection, head.id, self._read, head.size - self._read))
         self._read = head.size

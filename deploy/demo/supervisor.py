@@ -95,9 +95,8 @@ class Region:
         self._healthy(gateway)
         with_store = open_copy(place.store)
         try:
-            connection = with_store.connect()
-            head = heads(connection)[-1]
-            connection.close()
+            with contextlib.closing(with_store.reader()) as reader:
+                head = heads(reader)[-1]
         finally:
             with_store.close()
         self.shard, self.origin = head.name, head.origin.removesuffix(f"/{head.name}")

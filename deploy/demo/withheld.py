@@ -16,12 +16,12 @@ def newest_entry(store: Path) -> StoredEntry:
     """The last entry of the store's newest shard, opened."""
     opened = open_copy(store)
     try:
-        connection = opened.connect()
+        reader = opened.reader()
         try:
-            head = heads(connection)[-1]
-            return next(read_entries(connection, head.id, head.size - 1, 1))
+            head = heads(reader)[-1]
+            return next(read_entries(reader, head.id, head.size - 1, 1))
         finally:
-            connection.close()
+            reader.close()
     finally:
         opened.close()
 

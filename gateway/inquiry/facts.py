@@ -1,8 +1,8 @@
 """Step 3, facts: what is known of the named subjects, in one snapshot read after the inquiry arrived.
 
 Arts. 23-25, 41(2), 42, 45-47. Invariant 6: a read begins only after everyone it is for has asked, on the primary; its
-change number belongs to the same snapshot. Whoever asks in the same turn of the event loop shares one query; rows are
-handed to those who named their subject and to nobody else. Nothing is kept between reads.
+change number belongs to the same snapshot. Whoever asks in the same turn of the event loop, or while a query is under
+way, shares the next one; rows are handed to those who named their subject and to nobody else. Nothing is kept between reads.
 
 Fails closed: a store that cannot be read, or a row that is not understood, is `DECISION_UNAVAILABLE`. Time is an
 argument. Leaves to others: the case (`cases`), a consent's terms and last day against the inquiry (`decide`), what a
@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import datetime
+import functools
 import logging
 from collections.abc import Iterable, Sequence
 from typing import Any, Protocol
@@ -36,9 +37,10 @@ _terms = msgspec.json.Decoder(dict[str, frozenset[str] | None])
 class Source(Protocol):
     """Where facts stand: all in force of the named (scheme, value) pairs, from one snapshot; at least one row."""
 
-    def read(self, subjects: Iterable[tuple[str, str]], /) -> Sequence[Row]: ...
+    def read(self, subjects: Iterable[tuple[str, str]], /) -> Sequence[Row] | asyncio.Future[Sequence[Row]]: ...
 
 
+_Waiting = list[tuple[Sequence[Subject], "asyncio.Future[_Snapshot]"]]
 _Snapshot = tuple[int, dict[tuple[str, str], list[Row]]]
 
 
@@ -48,7 +50,8 @@ class FactsReader:
     def __init__(self, source: Source, zone: datetime.tzinfo) -> None:
         self._source = source
         self._zone = zone
-        self._waiting: list[tuple[Sequence[Subject], asyncio.Future[_Snapshot]]] = []
+        self._waiting: _Waiting = []
+        self._reading = False
 
     async def read(self, subjects: Sequence[Subject], now: datetime.datetime) -> Facts:
         """The facts of these subjects; an objection is overdue once its day has passed at `now`.
@@ -57,8 +60,8 @@ class FactsReader:
         """
         loop = asyncio.get_running_loop()
         future: asyncio.Future[_Snapshot] = loop.create_future()
-        if not self._waiting:
-            loop.call_soon(self._answer)
+        if not self._waiting and not self._reading:
+            loop.call_soon(self._begin)
         self._waiting.append((subjects, future))
         change, found = await future
         if not found:
@@ -70,25 +73,44 @@ class FactsReader:
             log.error("a fact is not understood (%s)", type(error).__name__)
             raise _unavailable() from None
 
-    def _answer(self) -> None:
+    def _begin(self) -> None:
+        """Read for everyone who waits now; whoever comes while the query is under way waits for the next."""
         waiting, self._waiting = self._waiting, []
         try:
-            wanted = {subject[1:]: None for subjects, _ in waiting for subject in subjects}
-            rows = self._source.read(wanted)
-            change = rows[0][0]
-            found: dict[tuple[str, str], list[Row]] = {}
-            if rows[0][1] is not None:
-                for row in rows:
-                    found.setdefault((row[3], row[4]), []).append(row)
+            rows = self._source.read({subject[1:]: None for subjects, _ in waiting for subject in subjects})
+            if not isinstance(rows, asyncio.Future):
+                return _answer(waiting, rows)
         except Exception as error:
-            log.error("facts cannot be read (%s)", type(error).__name__)
-            for _, future in waiting:
-                if not future.done():
-                    future.set_exception(_unavailable())
-            return
-        for _, future in waiting:
-            if not future.done():
-                future.set_result((change, found))
+            return _refuse(waiting, error)
+        self._reading = True
+        return rows.add_done_callback(functools.partial(self._end, waiting))
+
+    def _end(self, waiting: _Waiting, outcome: asyncio.Future[Sequence[Row]]) -> None:
+        self._reading = False
+        try:
+            _answer(waiting, outcome.result())
+        except (Exception, asyncio.CancelledError) as error:
+            _refuse(waiting, error)
+        if self._waiting:
+            self._begin()
+
+
+def _answer(waiting: _Waiting, rows: Sequence[Row]) -> None:
+    change = rows[0][0]
+    found: dict[tuple[str, str], list[Row]] = {}
+    if rows[0][1] is not None:
+        for row in rows:
+            found.setdefault((row[3], row[4]), []).append(row)
+    for _, future in waiting:
+        if not future.done():
+            future.set_result((change, found))
+
+
+def _refuse(waiting: _Waiting, error: BaseException) -> None:
+    log.error("facts cannot be read (%s)", type(error).__name__)
+    for _, future in waiting:
+        if not future.done():
+            future.set_exception(_unavailable())
 
 
 def _unavailable() -> Refusal:

@@ -1,9 +1,8 @@
 """Appending: `append` returns once its entry is durable, and not otherwise.
 
 Group commit: whatever arrives in one turn of the event loop, or while a transaction is under way, goes into the next
-one together. On a fast disk that nobody else is writing to, the loop commits itself, which costs less than waking a
-thread; otherwise a thread waits for the disk, and no other request stalls. `gateway/adr/0001-group-commit.md` has the
-measurements. The queue is bounded: when it is full, `append` refuses at once.
+one together. The store says whether a commit is over at once (SQLite on a fast disk) or later. The queue is bounded:
+when it is full, `append` refuses at once.
 
 Invariants: no receipt before its commit; an error or an unknown outcome refuses the whole group, and the head is read
 again before the next; once the shard is lost, every append refuses. A cancelled append may leave its entry behind: an
@@ -14,28 +13,26 @@ from __future__ import annotations
 
 import asyncio
 import collections
+import contextlib
 import datetime
+import functools
 import operator
-import os
-import sqlite3
-import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple, TypeVar
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from sqlalchemy.sql import ClauseElement
 
-from gateway.errors import LedgerUnavailable, VerificationFailed
+from gateway.errors import LedgerUnavailable, StoreUnavailable, VerificationFailed
 from gateway.ledger import read
-from gateway.ledger.shard import Batch, Busy, Pending, Receipt, Shard, hold
-from gateway.storage.store import Store
+from gateway.ledger.shard import Batch, Pending, Receipt, Shard, Unlearned
+from gateway.storage.port import Store
 from gateway.storage.tables import SHARD_BITS, micros, moment
 
 __all__ = ["Ledger", "Own", "Receipt"]
 
 MAX_GROUP = 256
 MAX_SHARDS = 64
-INLINE_LIMIT = 0.002
 
 _T = TypeVar("_T")
 _Waiting = tuple[Pending, "asyncio.Future[Receipt]"]
@@ -53,9 +50,8 @@ class Ledger:
     """A process's ledger: one shard of the store's.
 
     `origin` is the ledger's (`gateway.example/ledger`); a shard's is `<origin>/<shard>`. `shard` names one; otherwise
-    the first of `1`, `2`, ... that no running process holds. `waiting` is how many appends may wait. `inline_limit` is
-    the time of a commit, in seconds, above which a thread commits. After a fault the store is tried again every `retry`
-    seconds, so that the ledger is healthy by itself as soon as it can be.
+    the first of `1`, `2`, ... that no running process holds. `waiting` is how many appends may wait. After a fault
+    the store is tried again every `retry` seconds, so that the ledger is healthy by itself as soon as it can be.
     """
 
     def __init__(
@@ -66,19 +62,16 @@ class Ledger:
         *,
         shard: str | None = None,
         waiting: int = 4096,
-        inline_limit: float = INLINE_LIMIT,
         retry: float = 1.0,
     ) -> None:
         self.store = store
         self.origin = origin
-        self._private, self._wanted, self._limit, self._inline_limit = private, shard, waiting, inline_limit
+        self._private, self._wanted, self._limit = private, shard, waiting
         self._shard: Shard | None = None
-        self._lock: int | None = None
         self._queue: collections.deque[_Waiting] = collections.deque()
-        self._pace = 0.0
         self._retry = retry
+        self._slow: asyncio.Task[None] | None = None  # what is under way off the fast path; the loop keeps no reference
         self._open = self._faulted = self._busy = self._retrying = False
-        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="ledger")
 
     @property
     def shard(self) -> str:
@@ -100,40 +93,39 @@ class Ledger:
         self._loop = asyncio.get_running_loop()
         self._idle = asyncio.Event()
         self._idle.set()
-        self._shard = await self._loop.run_in_executor(self._thread, self._take)
+        self._shard = await self._take()
         self._open = True
 
-    def _take(self) -> Shard:
+    async def _take(self) -> Shard:
         for name in [self._wanted] if self._wanted else map(str, range(1, MAX_SHARDS + 1)):
-            try:
-                self._lock = hold(self.store.path, name)
-            except OSError as error:
-                raise LedgerUnavailable(f"no lock beside `{self.store.path}` ({error.strerror})") from error
-            if self._lock is not None:
-                try:
-                    return Shard(self.store, self._private, self.origin, name)
-                except BaseException:
-                    os.close(self._lock)
-                    self._lock = None
-                    raise
+            taken = await Shard.take(self.store, self._private, self.origin, name)
+            if taken is not None:
+                return taken
         raise LedgerUnavailable(
             f"shard `{self._wanted}` is held by another process" if self._wanted else "every shard is held by a process"
         )
 
     async def append(
-        self, told: bytes, oversight: bytes, at: datetime.datetime, by: tuple[str, str] = ("", "")
+        self,
+        told: bytes,
+        oversight: bytes,
+        at: datetime.datetime,
+        by: tuple[str, str] = ("", ""),
+        changes: tuple[ClauseElement, ...] = (),
     ) -> Receipt:
         """Enter what a requester was told and what only oversight may open; durable when it returns.
 
-        `at` is the time that the entry speaks of; `by` the requester (issuer, client) whose `own` it joins. Raises
-        `LedgerUnavailable`: then nothing that the entry would prove may leave.
+        `at` is the time that the entry speaks of; `by` the requester (issuer, client) whose `own` it joins. `changes`
+        are Core statements of the same transaction: they stand if and only if the entry does; one that fails refuses
+        the whole group, so whoever makes them checks first. Raises `LedgerUnavailable`: then nothing that the entry
+        would prove may leave.
         """
         if not self._open:
             raise LedgerUnavailable("the ledger is not open")
         if len(self._queue) >= self._limit:
             raise LedgerUnavailable("too many entries wait for the ledger")
         future: asyncio.Future[Receipt] = self._loop.create_future()
-        self._queue.append((Pending(told, oversight, micros(at), by), future))
+        self._queue.append((Pending(told, oversight, micros(at), by, changes), future))
         if not self._busy:
             self._busy = True
             self._idle.clear()
@@ -145,11 +137,7 @@ class Ledger:
         self._open = False
         if self._shard is not None:
             await self._idle.wait()
-            self._shard.close()
-        self._thread.shutdown()
-        if self._lock is not None:
-            os.close(self._lock)
-            self._lock = None
+            await self._shard.release()
 
     def _turn(self) -> None:
         """Commit one group. `_busy` is set from before the first waits until nobody does: one turn at a time."""
@@ -162,44 +150,46 @@ class Ledger:
         group = [waiting.popleft() for _ in range(min(len(waiting), MAX_GROUP))]
         try:
             if not self._shard.sound:
-                return self._hand_over(group, None)
+                return self._hand_over(group)
             batch = self._shard.prepare([pending for pending, _ in group])
-            if self._pace > self._inline_limit:
-                return self._hand_over(group, batch)
-            try:
-                receipts = self._write(batch, patient=False)
-            except Busy:
-                return self._hand_over(group, batch)
+            committing = self._shard.write(batch)
+        except Unlearned:
+            return self._hand_over(group)
         except Exception as error:
             return self._refuse(group, error)
-        return self._answer(group, receipts)
+        if committing is not None:
+            return committing.add_done_callback(functools.partial(self._settle, group, batch))
+        return self._answer(group, batch.receipts)
 
-    def _write(self, batch: Batch, *, patient: bool) -> list[Receipt]:
+    def _settle(self, group: list[_Waiting], batch: Batch, outcome: asyncio.Future[None]) -> None:
         assert self._shard is not None, "`start` came first"
-        begun = time.perf_counter()
-        receipts = self._shard.write(batch, patient=patient)
-        self._pace += (time.perf_counter() - begun - self._pace) / 8
-        return receipts
+        try:
+            self._shard.settle(batch, outcome.exception())
+        except BaseException as error:
+            self._refuse(group, error)
+        else:
+            self._answer(group, batch.receipts)
 
-    def _hand_over(self, group: list[_Waiting], batch: Batch | None) -> None:
-        """Let the thread write the batch; without one, it first finds out what the store holds, then prepares it."""
+    def _hand_over(self, group: list[_Waiting]) -> None:
+        """Find out first what the store holds, or what the group needs of it; then commit the group."""
+        self._slow = self._loop.create_task(self._slowly(group))
 
-        def work() -> list[Receipt]:
-            shard = self._shard
-            assert shard is not None, "`start` came first"
-            if batch is not None:
-                return self._write(batch, patient=True)
-            shard.recover()
-            return self._write(shard.prepare([pending for pending, _ in group]), patient=True)
-
-        def done(outcome: asyncio.Future[list[Receipt]]) -> None:
-            error = outcome.exception()
-            if error is not None:
-                self._refuse(group, error)
-            else:
-                self._answer(group, outcome.result())
-
-        self._loop.run_in_executor(self._thread, work).add_done_callback(done)
+    async def _slowly(self, group: list[_Waiting]) -> None:
+        shard = self._shard
+        assert shard is not None, "`start` came first"
+        pendings = [pending for pending, _ in group]
+        try:
+            await shard.recover()
+            await shard.learn(pendings)
+            batch = shard.prepare(pendings)
+            committing = shard.write(batch)
+            if committing is not None:
+                await asyncio.wait([committing])
+                shard.settle(batch, committing.exception())
+        except BaseException as error:
+            self._refuse(group, error)
+        else:
+            self._answer(group, batch.receipts)
 
     def _answer(self, group: list[_Waiting], receipts: list[Receipt]) -> None:
         self._faulted = False
@@ -234,14 +224,15 @@ class Ledger:
         self._busy = True
         self._idle.clear()
 
-        def done(outcome: asyncio.Future[None]) -> None:
+        def done(outcome: asyncio.Task[None]) -> None:
             self._faulted = outcome.exception() is not None
             self._turn()
             if self._faulted:
                 self._retry_later()
 
         assert self._shard is not None, "it was open"
-        self._loop.run_in_executor(self._thread, self._shard.probe).add_done_callback(done)
+        self._slow = self._loop.create_task(self._shard.probe())
+        self._slow.add_done_callback(done)
 
     async def own(self, issuer: str, client: str, after: str | None = None, first: int = 20) -> list[Own]:
         """A requester's own entries in every shard of the store, oldest first, after a cursor of an earlier call.
@@ -256,22 +247,18 @@ class Ledger:
         return await asyncio.to_thread(self._own, issuer, client, place, first)
 
     def _own(self, issuer: str, client: str, after: tuple[int, int], first: int) -> list[Own]:
-        connection = self.store.connect()
-        try:
-            connection.execute("BEGIN")
-            shards = {head.id: head for head in read.heads(connection)}
-            trees = {id_: read.StoredTree(connection, id_, head.size) for id_, head in shards.items()}
+        with contextlib.closing(self.store.reader()) as reader:
+            shards = {head.id: head for head in read.heads(reader)}
+            trees = {id_: read.StoredTree(reader, id_, head.size) for id_, head in shards.items()}
             found: list[Own] = []
-            for at, id_ in read.own_entries(connection, issuer, client, after, first):
+            for at, id_ in read.own_entries(reader, issuer, client, after, first):
                 shard, index = id_ >> SHARD_BITS, id_ & (1 << SHARD_BITS) - 1
-                entry = next(read.read_entries(connection, shard, index, 1))
+                entry = next(read.read_entries(reader, shard, index, 1))
                 if entry.told is not None and entry.oversight is not None:
                     head = shards[shard]
                     text = read.receipt_text(trees[shard], head, entry)
                     found.append(Own(f"{at}-{id_}", entry.told.body, Receipt(head.name, index, text)))
             return found
-        finally:
-            connection.close()
 
     async def told_since(self, at: datetime.datetime, of_interest: Callable[[bytes], _T | None]) -> list[_T]:
         """What `of_interest` makes of what requesters were told from a moment on, in every shard, oldest first.
@@ -282,18 +269,15 @@ class Ledger:
         return await asyncio.to_thread(self._told_since, micros(at), of_interest)
 
     def _told_since(self, at: int, of_interest: Callable[[bytes], _T | None]) -> list[_T]:
-        connection = self.store.connect()
         found: list[tuple[datetime.datetime, _T]] = []
         try:
-            connection.execute("BEGIN")
-            for head in read.heads(connection):
-                first = read.first_since(connection, head, at)
-                for entry in read.read_entries(connection, head.id, first, head.size - first):
-                    if entry.told is not None and (made := of_interest(entry.told.body)) is not None:
-                        found.append((entry.at, made))
-        except (VerificationFailed, sqlite3.Error) as error:
+            with contextlib.closing(self.store.reader()) as reader:
+                for head in read.heads(reader):
+                    first = read.first_since(reader, head, at)
+                    for entry in read.read_entries(reader, head.id, first, head.size - first):
+                        if entry.told is not None and (made := of_interest(entry.told.body)) is not None:
+                            found.append((entry.at, made))
+        except (VerificationFailed, StoreUnavailable) as error:
             raise LedgerUnavailable(f"the store's entries cannot be read: {error}") from error
-        finally:
-            connection.close()
         found.sort(key=operator.itemgetter(0))
         return [made for _, made in found]

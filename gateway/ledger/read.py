@@ -7,9 +7,8 @@ nothing to be there: a hole is a `VerificationFailed` that names it.
 from __future__ import annotations
 
 import datetime
-import sqlite3
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Any
 
 import msgspec
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -20,24 +19,14 @@ from gateway.ledger import statements as sql
 from gateway.ledger.leaf import Opening, oversight_digest
 from gateway.ledger.merkle import inclusion_proof, leaf_hash, node_hash
 from gateway.ledger.seal import OVERSIGHT, TOLD, Part, unseal
+from gateway.storage.port import Head, Reader
 from gateway.storage.tables import SHARD_BITS, moment
+
+__all__ = ["Head", "StoredEntry", "StoredTree", "first_since", "heads", "own_entries", "read_entries", "receipt_text"]
 
 TILE_BITS = 8
 TILE_WIDTH = 1 << TILE_BITS
-
-
-class Head(NamedTuple):
-    """A `shard` row."""
-
-    id: int
-    name: str
-    origin: str
-    verifier: str
-    epoch: int
-    size: int
-    root: bytes
-    floor: int
-    checkpoint: str
+_PAGE = 512
 
 
 _HEAD_TYPES = (int, str, str, str, int, int, bytes, int, str)
@@ -58,9 +47,9 @@ class StoredEntry(msgspec.Struct, frozen=True):
     period: str
 
 
-def heads(connection: sqlite3.Connection) -> list[Head]:
+def heads(reader: Reader) -> list[Head]:
     """Every shard of the store, in the order they were made."""
-    found = [Head(*row) for row in connection.execute(sql.SHARDS)]
+    found = [Head(*row) for row in reader.rows(sql.SHARDS)]
     for head in found:
         if tuple(map(type, head)) != _HEAD_TYPES:
             raise VerificationFailed(f"the head of shard {head.id} was damaged: a value of it is of another type")
@@ -70,14 +59,14 @@ def heads(connection: sqlite3.Connection) -> list[Head]:
 class StoredTree:
     """Nodes of one shard's tree of `size` leaves, read a tile at a time and kept as long as this object."""
 
-    def __init__(self, connection: sqlite3.Connection, shard: int, size: int) -> None:
-        self._connection, self._shard, self.size = connection, shard, size
+    def __init__(self, reader: Reader, shard: int, size: int) -> None:
+        self._reader, self._shard, self.size = reader, shard, size
         self._tiles: dict[tuple[int, int], list[bytes]] = {}
 
     def leaves(self, first: int, last: int) -> list[bytes]:
         """The 32-byte leaves (not their hashes) from `first` up to `last`."""
         base = self._shard << SHARD_BITS
-        rows = self._connection.execute(sql.LEAVES, (base + first, base + last)).fetchall()
+        rows = self._reader.rows(sql.LEAVES, base + first, base + last)
         for index, (found, _) in enumerate(rows, first):
             if found != base + index:
                 raise VerificationFailed(f"entry {index} is missing")
@@ -94,7 +83,7 @@ class StoredTree:
             if level == 0:
                 found = [leaf_hash(leaf) for leaf in self.leaves(first, last)]
             else:
-                rows = self._connection.execute(sql.SUBTREES, (self._shard, level, first, last)).fetchall()
+                rows = self._reader.rows(sql.SUBTREES, self._shard, level, first, last)
                 found = [hash_ for _, hash_ in rows]
                 if [position for position, _ in rows] != list(range(first, last)):
                     raise VerificationFailed(f"a hash of tile {level}/{number} is missing")
@@ -121,12 +110,11 @@ class StoredTree:
         )
 
 
-def read_entries(connection: sqlite3.Connection, shard: int, first: int, count: int) -> Iterator[StoredEntry]:
+def read_entries(reader: Reader, shard: int, first: int, count: int) -> Iterator[StoredEntry]:
     """A shard's entries from index `first` on, opened. Raises `VerificationFailed` where a payload does not open."""
     base = shard << SHARD_BITS
     ciphers: dict[int, AESGCM] = {}
-    rows = connection.execute(sql.ENTRIES, (base + first, base + first + count))
-    for id_, at, leaf, key, told, oversight, period, secret in rows:
+    for id_, at, leaf, key, told, oversight, period, secret in _pages(reader, base + first, base + first + count):
         try:
             told_part = oversight_part = None
             if secret is not None:
@@ -140,23 +128,30 @@ def read_entries(connection: sqlite3.Connection, shard: int, first: int, count: 
             raise VerificationFailed(f"entry {id_ - base}: a value of it is of another type; it was altered") from error
 
 
-def own_entries(
-    connection: sqlite3.Connection, issuer: str, client: str, after: tuple[int, int], count: int
-) -> list[tuple[int, int]]:
+def _pages(reader: Reader, first: int, last: int) -> Iterator[tuple[Any, ...]]:
+    while first < last:
+        rows = reader.rows(sql.ENTRIES, first, last, _PAGE, 0)
+        yield from rows
+        if len(rows) < _PAGE:
+            return
+        first = rows[-1][0] + 1
+
+
+def own_entries(reader: Reader, issuer: str, client: str, after: tuple[int, int], count: int) -> list[tuple[int, int]]:
     """One requester's entries after a place `(at in microseconds, entry id)`, as such places, oldest first."""
     at, id_ = after
-    return connection.execute(sql.OWN, (issuer, client, at, at, id_, count, 0)).fetchall()
+    return [(found, entry) for found, entry in reader.rows(sql.OWN, issuer, client, at, at, id_, count, 0)]
 
 
-def first_since(connection: sqlite3.Connection, head: Head, at: int) -> int:
+def first_since(reader: Reader, head: Head, at: int) -> int:
     """The index of a shard's first entry with a time (microseconds) of `at` or later; its size where there is none."""
     low, high = 0, head.size
     while low < high:
         middle = (low + high) // 2
-        row = connection.execute(sql.AT, ((head.id << SHARD_BITS) + middle,)).fetchone()
-        if row is None:
+        rows = reader.rows(sql.AT, (head.id << SHARD_BITS) + middle)
+        if not rows:
             raise VerificationFailed(f"entry {middle} is missing")
-        low, high = (middle + 1, high) if row[0] < at else (low, middle)
+        low, high = (middle + 1, high) if rows[0][0] < at else (low, middle)
     return low
 
 

@@ -1,55 +1,56 @@
 """One process's shard: its tree in memory, and its place in the store.
 
-Invariants: a transaction holds the entries, the hashes of tiles that they fill, the signed checkpoint and the
-compare-and-swap of the head (epoch, size, root). Unless exactly one row changes, this shard is lost and never appends
-again. What `prepare` signs is given out by `write` alone, after the commit. Any error on the way to or in the commit is
-an unknown outcome: nothing of that group is given out, and the head is read again before the next. Not thread-safe:
-one thread at a time.
+Invariants: a group is one transaction, with the signed checkpoint and the compare-and-swap of the head (epoch, size,
+root). Unless exactly one row changes, this shard is lost and never appends again. What `prepare` signs is given out by
+its caller alone, after the commit. Any error on the way to or in the commit is an unknown outcome: nothing of that
+group is given out, and the head is read again before the next. One call at a time.
 
-A process holds its shard by a lock on a file beside the store, which the system frees when the process ends, however
-it ends; the next to take the shard raises its epoch, so a process that wrongly believes to hold it loses the swap.
+A process holds its shard by a lock of the store's (`gateway.storage.port.Held`), which is given up when the process
+ends, however it ends; the next to take the shard raises its epoch, so a process that wrongly believes to hold it loses
+the swap.
 """
 
 from __future__ import annotations
 
-import fcntl
-import functools
+import asyncio
 import os
-import sqlite3
 from collections.abc import Sequence
-from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, NoReturn
 
 import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from sqlalchemy.sql import ClauseElement
 
-from gateway.errors import LedgerUnavailable, VerificationFailed
+from gateway.errors import LedgerUnavailable, StoreUnavailable, VerificationFailed
 from gateway.ledger import leaf, proof
-from gateway.ledger import statements as sql
 from gateway.ledger.merkle import EMPTY_ROOT, Growth, Tree, leaf_hash
 from gateway.ledger.note import Signer
 from gateway.ledger.read import TILE_BITS, Head, StoredTree, heads
 from gateway.ledger.seal import KEY_SIZE, NONCE_SIZE, OVERSIGHT, TOLD, seal
-from gateway.storage.store import Store
+from gateway.storage.port import Group, Held, Store, Superseded
 from gateway.storage.tables import SHARD_BITS, moment
 
 _DAY = 86_400_000_000
-_CHUNKS = (64, 16, 4, 1)
+_DAYS = 64  # keys kept in memory: a group may hold entries of several days
 _RANDOM = 2 * (leaf.SALT_SIZE + NONCE_SIZE)
 
 
-class Busy(Exception):
-    """Another process is writing to the store; nothing was attempted, the batch can be written with patience."""
+class Unlearned(Exception):
+    """A day's key or a requester's id has to be fetched first: `learn`, then prepare again."""
 
 
 class Pending(NamedTuple):
-    """What waits to become an entry. `at` is in microseconds; `by` is the requester (issuer, client)."""
+    """What waits to become an entry. `at` is in microseconds; `by` is the requester (issuer, client).
+
+    `changes` are statements that commit with the entry, or not at all.
+    """
 
     told: bytes
     oversight: bytes
     at: int
     by: tuple[str, str]
+    changes: tuple[ClauseElement, ...] = ()
 
 
 class Receipt(msgspec.Struct, frozen=True):
@@ -64,101 +65,44 @@ class Batch(NamedTuple):
     """A group made ready in memory: signed, and not to be seen before it is durable."""
 
     growth: Growth
-    floor: int
-    checkpoint: str
-    entries: list[tuple[int, int, bytes, int, bytes, bytes]]
-    requesters: list[tuple[int, int, int]]
+    group: Group
     receipts: list[Receipt]
-
-
-def hold(store: Path, name: str) -> int | None:
-    """Lock a shard's name for this process; the lock's file descriptor, or None where another process holds it."""
-    descriptor = os.open(f"{store}.shard-{name}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        os.close(descriptor)
-        return None
-    return descriptor
-
-
-def _insert(connection: sqlite3.Connection, statement: str, rows: Sequence[tuple[object, ...]]) -> None:
-    """Insert rows, many a statement: each statement gives the interpreter lock up once, however many rows it has."""
-    at = 0
-    while at < len(rows):
-        count = next(size for size in _CHUNKS if size <= len(rows) - at)
-        values = [value for row in rows[at : at + count] for value in row]
-        connection.execute(_many(statement, count), values)
-        at += count
-
-
-@functools.lru_cache(maxsize=2 * len(_CHUNKS))
-def _many(statement: str, count: int) -> str:
-    head, marks = statement.split(" VALUES ")
-    return f"{head} VALUES {', '.join([marks] * count)}"
 
 
 class Shard:
     """One shard, claimed. `floor` is in microseconds; `lost` is why it can never append again, once it cannot."""
 
-    def __init__(self, store: Store, private: Ed25519PrivateKey, origin: str, name: str) -> None:
-        """Take the shard over, making it where it is new. Raises `LedgerUnavailable` that says why it cannot be had."""
-        self.name = name
+    def __init__(self, store: Store, held: Held, signer: Signer, head: Head, tree: Tree) -> None:
+        self.name = head.name
         self.lost: str | None = None
-        self._signer = Signer(f"{origin}/{name}", private)
+        self._store, self._held, self._signer = store, held, signer
+        self._head, self._now = head, tree
+        self._attempt: Head | None = None
         self._ciphers: dict[int, tuple[int, AESGCM]] = {}
         self._requesters: dict[tuple[str, str], int] = {}
-        self._attempt: Head | None = None
-        self._store = store
+
+    @classmethod
+    async def take(cls, store: Store, private: Ed25519PrivateKey, origin: str, name: str) -> Shard | None:
+        """Take the shard over, making it where it is new; None where another process holds it.
+
+        Raises `LedgerUnavailable` that says why it cannot be had.
+        """
         try:
-            self._connection, self._hasty = store.connect(), store.connect(wait_ms=0)
-            self._claim()
-        except sqlite3.Error as error:
+            held = await store.hold(name)
+            if held is None:
+                return None
+            try:
+                signer = Signer(f"{origin}/{name}", private)
+                return cls(store, held, signer, *await _claim(store, held, signer, name))
+            except BaseException:
+                await held.release()
+                raise
+        except StoreUnavailable as error:
             raise LedgerUnavailable(f"the store does not take shard `{name}` ({error})") from error
 
-    def close(self) -> None:
-        self._connection.close()
-        self._hasty.close()
-
-    def _claim(self) -> None:
-        verifier = str(self._signer.verifier)
-        origin = self._signer.verifier.name
-        empty = self._signer.checkpoint(0, EMPTY_ROOT)
-        self._connection.execute("BEGIN IMMEDIATE")
-        try:
-            found = {head.name: head for head in heads(self._connection)}
-            head = found.get(self.name)
-            if head is None:
-                id_ = 1 + max((head.id for head in found.values()), default=0)
-                head = Head(id_, self.name, origin, verifier, 0, 0, EMPTY_ROOT, 0, empty)
-                self._connection.execute(sql.INSERT_SHARD, head)
-            if head.origin != origin:
-                raise LedgerUnavailable(
-                    f"shard `{self.name}` in the store belongs to `{head.origin}`, not to `{origin}`;"
-                    " set `ledger.origin` back, or use another store"
-                )
-            tree = self._tree(head)
-            head = head._replace(epoch=head.epoch + 1, checkpoint=self._signer.checkpoint(tree.size, tree.root))
-            self._connection.execute(sql.CLAIM, (verifier, head.epoch, head.checkpoint, head.id, head.epoch - 1))
-            self._connection.execute("COMMIT")
-        except BaseException:
-            self.close()
-            raise
-        self._id = head.id
-        self._head, self._now = head, tree
-
-    def _tree(self, head: Head) -> Tree:
-        """The tree as stored; refused unless its root is the head's."""
-        try:
-            tree = Tree(head.size, StoredTree(self._connection, head.id, head.size).peaks())
-            if tree.root == head.root:
-                return tree
-            reason = "its entries do not give the root of its head"
-        except VerificationFailed as error:
-            reason = str(error)
-        raise LedgerUnavailable(
-            f"shard `{self.name}` in the store is damaged: {reason}; run `dutybound ledger verify` before anything else"
-        )
+    async def release(self) -> None:
+        """Let the shard go."""
+        await self._held.release()
 
     @property
     def size(self) -> int:
@@ -173,7 +117,7 @@ class Shard:
         """Whether the next group can be prepared without `recover` first."""
         return self._attempt is None and self.lost is None
 
-    def recover(self) -> None:
+    async def recover(self) -> None:
         """After a commit whose outcome is unknown: read the head again, and go on from what is there.
 
         Raises `LedgerUnavailable`: for now, where the store is out of reach; for good, where another holds the shard.
@@ -183,41 +127,46 @@ class Shard:
         if self._attempt is None:
             return
         try:
-            self.close()
-            self._connection, self._hasty = self._store.connect(), self._store.connect(wait_ms=0)
-            head = next((head for head in heads(self._connection) if head.id == self._id), None)
-        except sqlite3.Error as error:
+            await self._held.renew()
+            head, tree = await asyncio.to_thread(_stored, self._store, self.name, (self._head, self._attempt))
+        except Superseded:
+            self._lose()
+        except StoreUnavailable as error:
             raise LedgerUnavailable(f"the store is out of reach ({error})") from error
-        if head is None or head not in (self._head, self._attempt):
-            self.lost = f"shard `{self.name}` was taken over or altered by another"
-            raise LedgerUnavailable(self.lost)
-        self._now = self._tree(head)
-        self._head, self._attempt = head, None
+        self._head, self._now, self._attempt = head, tree, None
         self._ciphers.clear()
         self._requesters.clear()
 
-    def probe(self) -> None:
+    def _lose(self) -> NoReturn:
+        self.lost = f"shard `{self.name}` was taken over or altered by another process"
+        raise LedgerUnavailable(self.lost)
+
+    async def probe(self) -> None:
         """Recover, and see that the store lets this shard write; raises `LedgerUnavailable`."""
-        self.recover()
+        await self.recover()
         try:
-            self._connection.execute("BEGIN IMMEDIATE")
-            self._connection.execute("ROLLBACK")
-        except sqlite3.Error as error:
+            await self._held.probe()
+        except StoreUnavailable as error:
+            self._attempt = self._head  # the session may be gone: a new one first, next time
             raise LedgerUnavailable(f"the store takes no entries ({error})") from error
 
     def prepare(self, group: Sequence[Pending]) -> Batch:
-        """Salt, seal, hash and sign a group; touches the store only for a new day's key or a new requester."""
+        """Salt, seal, hash and sign a group; raises `Unlearned`, which `learn` mends."""
         size, floor, name = self._now.size, self._head.floor, self.name
-        base = self._id << SHARD_BITS
+        base = self._head.id << SHARD_BITS
         random = os.urandom(_RANDOM * len(group))
         entries, requesters, hashes, extras = [], [], [], []
-        for offset, (told, oversight, at, by) in enumerate(group):
+        changes: list[ClauseElement] = []
+        for offset, (told, oversight, at, by, also) in enumerate(group):
             start = offset * _RANDOM
             salt, other_salt = random[start : start + 32], random[start + 32 : start + 64]
             nonce, other_nonce = random[start + 64 : start + 76], random[start + 76 : start + 88]
             if at > floor:
                 floor = at
-            period, cipher = self._ciphers.get(floor // _DAY) or self._cipher(floor // _DAY)
+            known, whose = self._ciphers.get(floor // _DAY), self._requesters.get(by)
+            if known is None or whose is None:
+                raise Unlearned
+            period, cipher = known
             opening = leaf.Opening(salt, leaf.oversight_digest(other_salt, oversight), told)
             commitment = opening.leaf
             id_ = base + size + offset
@@ -231,80 +180,113 @@ class Shard:
                     seal(cipher, other_nonce, other_salt, oversight, OVERSIGHT, id_),
                 )
             )
-            requesters.append((self._requesters.get(by) or self._requester(by), floor, id_))
+            requesters.append((whose, floor, id_))
             hashes.append(leaf_hash(commitment))
             extras.append(opening.encode())
+            if also:
+                changes += also
         growth = self._now.grow(hashes)
-        checkpoint = self._signer.checkpoint(growth.tree.size, growth.tree.root)
+        tree = growth.tree
+        checkpoint = self._signer.checkpoint(tree.size, tree.root)
         receipts = [
             Receipt(name, index, proof.write(extra, index, path, checkpoint))
             for index, (extra, path) in enumerate(zip(extras, growth.fold("", proof.path_line), strict=True), size)
         ]
-        return Batch(growth, floor, checkpoint, entries, requesters, receipts)
+        subtrees = [
+            (self._head.id, level // TILE_BITS, at, node)
+            for level in range(TILE_BITS, len(growth.rows), TILE_BITS)
+            for at, node in growth.complete(level)
+        ]
+        after = self._head._replace(size=tree.size, root=tree.root, floor=floor, checkpoint=checkpoint)
+        return Batch(growth, Group(self._head, after, entries, requesters, subtrees, changes), receipts)
 
-    def write(self, batch: Batch, *, patient: bool) -> list[Receipt]:
-        """Commit a prepared group, and only then give its receipts out.
+    def write(self, batch: Batch) -> asyncio.Future[None] | None:
+        """Begin to commit a prepared group. None: it is durable; a future: `settle` once it is done.
 
-        `patient` waits for another process that is writing, else that raises `Busy`. Raises `LedgerUnavailable` for
-        anything else; then `recover` before the next group.
+        Only after either may its receipts be given out. Raises `LedgerUnavailable`; then `recover` before the next.
         """
-        connection = self._connection if patient else self._hasty
-        before, tree, execute = self._head, batch.growth.tree, connection.execute
-        head = before._replace(size=tree.size, root=tree.root, floor=batch.floor, checkpoint=batch.checkpoint)
+        self._attempt = batch.group.after
         try:
-            execute("BEGIN IMMEDIATE")
-        except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY and not patient:
-                raise Busy from error
-            raise LedgerUnavailable(f"the store takes no entries ({error})") from error
-        self._attempt = head
-        try:
-            _insert(connection, sql.INSERT_ENTRY, batch.entries)
-            _insert(connection, sql.INSERT_REQUESTER_ENTRY, batch.requesters)
-            for level in range(TILE_BITS, len(batch.growth.rows), TILE_BITS):
-                rows = [(self._id, level // TILE_BITS, at, node) for at, node in batch.growth.complete(level)]
-                connection.executemany(sql.INSERT_SUBTREE, rows)
-            swap = (
-                tree.size,
-                tree.root,
-                batch.floor,
-                batch.checkpoint,
-                before.id,
-                before.epoch,
-                before.size,
-                before.root,
-            )
-            if execute(sql.SWAP, swap).rowcount != 1:
-                self.lost = f"shard `{self.name}` was taken over by another process"
-                raise LedgerUnavailable(self.lost)
-            execute("COMMIT")
-        except sqlite3.Error as error:
-            raise LedgerUnavailable(f"the store did not take the entries ({error})") from error
-        finally:
-            if connection.in_transaction:
-                connection.rollback()
-        self._head, self._now, self._attempt = head, tree, None
-        return batch.receipts
+            waiting = self._held.commit(batch.group)
+        except Exception as error:
+            self.settle(batch, error)
+            raise
+        if waiting is None:
+            self._head, self._now, self._attempt = batch.group.after, batch.growth.tree, None
+        return waiting
 
-    def _cipher(self, day: int) -> tuple[int, AESGCM]:
-        """The day's key, made in a transaction of its own: a key without an entry does no harm."""
-        period = moment(day * _DAY).date().isoformat()
+    def settle(self, batch: Batch, error: BaseException | None) -> None:
+        """Take note of how a commit ended. Raises `LedgerUnavailable` unless the group is durable."""
+        if isinstance(error, Superseded):
+            self._lose()
+        if isinstance(error, StoreUnavailable):
+            raise LedgerUnavailable(f"the store did not take the entries ({error})") from error
+        if error is not None:
+            raise error
+        self._head, self._now, self._attempt = batch.group.after, batch.growth.tree, None
+
+    async def learn(self, group: Sequence[Pending]) -> None:
+        """Fetch, or make, the keys and requesters' ids that a group needs. Raises `LedgerUnavailable`."""
+        floor = self._head.floor
         try:
-            self._connection.execute(sql.NEW_KEY, (self._id, period, os.urandom(KEY_SIZE)))
-            id_, secret = self._connection.execute(sql.KEY, (self._id, period)).fetchone()
-        except sqlite3.Error as error:
-            raise LedgerUnavailable(f"the store did not take a new key ({error})") from error
+            for pending in group:
+                floor = max(floor, pending.at)
+                if floor // _DAY not in self._ciphers:
+                    await self._learn_day(floor // _DAY)
+                if pending.by not in self._requesters:
+                    self._requesters[pending.by] = await self._held.requester(*pending.by)
+        except StoreUnavailable as error:
+            self._attempt = self._head
+            raise LedgerUnavailable(f"the store did not take a new key or requester ({error})") from error
+
+    async def _learn_day(self, day: int) -> None:
+        period = moment(day * _DAY).date().isoformat()
+        id_, secret = await self._held.key(self._head.id, period, os.urandom(KEY_SIZE))
         if secret is None:
             raise LedgerUnavailable(f"the key of {period} was destroyed; nothing more can be entered for that day")
-        self._ciphers.clear()
+        while len(self._ciphers) >= _DAYS:
+            del self._ciphers[next(iter(self._ciphers))]
         self._ciphers[day] = (id_, AESGCM(secret))
-        return self._ciphers[day]
 
-    def _requester(self, by: tuple[str, str]) -> int:
-        try:
-            self._connection.execute(sql.NEW_REQUESTER, by)
-            found: int = self._connection.execute(sql.REQUESTER, by).fetchone()[0]
-        except sqlite3.Error as error:
-            raise LedgerUnavailable(f"the store did not take a new requester ({error})") from error
-        self._requesters[by] = found
-        return found
+
+async def _claim(store: Store, held: Held, signer: Signer, name: str) -> tuple[Head, Tree]:
+    origin, verifier = signer.verifier.name, str(signer.verifier)
+    try:
+        head, tree = await asyncio.to_thread(_stored, store, name)
+    except LookupError:
+        tree = Tree()
+        head = await held.create(origin, verifier, EMPTY_ROOT, signer.checkpoint(0, EMPTY_ROOT))
+    if head.origin != origin:
+        raise LedgerUnavailable(
+            f"shard `{name}` in the store belongs to `{head.origin}`, not to `{origin}`;"
+            " set `ledger.origin` back, or use another store"
+        )
+    checkpoint = signer.checkpoint(tree.size, tree.root)
+    mine = head._replace(epoch=head.epoch + 1, verifier=verifier, checkpoint=checkpoint)
+    await held.claim(head, mine)
+    return mine, tree
+
+
+def _stored(store: Store, name: str, expected: Sequence[Head] = ()) -> tuple[Head, Tree]:
+    """A shard's head and tree as stored; the tree is refused unless its root is the head's.
+
+    Raises `LookupError` where there is no such shard, `Superseded` where its head is none of those expected.
+    """
+    reader = store.reader()
+    try:
+        head = next((head for head in heads(reader) if head.name == name), None)
+        if expected and head not in expected:
+            raise Superseded("the head is another's")
+        if head is None:
+            raise LookupError(name)
+        tree = Tree(head.size, StoredTree(reader, head.id, head.size).peaks())
+        if tree.root == head.root:
+            return head, tree
+        reason = "its entries do not give the root of its head"
+    except VerificationFailed as error:
+        reason = str(error)
+    finally:
+        reader.close()
+    raise LedgerUnavailable(
+        f"shard `{name}` in the store is damaged: {reason}; run `dutybound ledger verify` before anything else"
+    )

@@ -7,18 +7,18 @@ commitment that tells nothing of what was said.
 
 from __future__ import annotations
 
+import contextlib
 import re
-import sqlite3
 from collections.abc import Callable
 
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from gateway.errors import VerificationFailed
+from gateway.errors import StoreUnavailable, VerificationFailed
 from gateway.ledger.ledger import Ledger
 from gateway.ledger.read import TILE_BITS, TILE_WIDTH, Head, StoredTree, heads
-from gateway.storage.store import Store
+from gateway.storage.port import Reader, Store
 
 _PATH = re.compile(r"(entries|0|[1-9][0-9]?)/((?:x[0-9]{3}/)*)([0-9]{3})(?:\.p/([1-9][0-9]{0,2}))?")
 _PREFIX = (32).to_bytes(2, "big")
@@ -28,7 +28,7 @@ _DEEPEST = 63
 def checkpoint(store: Store, shard: str) -> bytes | None:
     """The signed checkpoint of a shard; None where there is no such shard."""
 
-    def read(connection: sqlite3.Connection, head: Head) -> bytes:
+    def read(reader: Reader, head: Head) -> bytes:
         return head.checkpoint.encode()
 
     return _read(store, shard, read)
@@ -49,11 +49,11 @@ def tile(store: Store, shard: str, path: str) -> bytes | None:
     if above.startswith("x000/") or level > _DEEPEST or (partial and width >= TILE_WIDTH):
         return None
 
-    def read(connection: sqlite3.Connection, head: Head) -> bytes | None:
+    def read(reader: Reader, head: Head) -> bytes | None:
         first = number * TILE_WIDTH
         if (head.size >> level * TILE_BITS) - first < width:
             return None
-        tree = StoredTree(connection, head.id, head.size)
+        tree = StoredTree(reader, head.id, head.size)
         if kind == "entries":
             return b"".join(_PREFIX + leaf for leaf in tree.leaves(first, first + width))
         return b"".join(tree.tile(level, number)[:width])
@@ -61,14 +61,10 @@ def tile(store: Store, shard: str, path: str) -> bytes | None:
     return _read(store, shard, read)
 
 
-def _read(store: Store, shard: str, read: Callable[[sqlite3.Connection, Head], bytes | None]) -> bytes | None:
-    connection = store.connect()
-    try:
-        connection.execute("BEGIN")
-        head = next((head for head in heads(connection) if head.name == shard), None)
-        return read(connection, head) if head else None
-    finally:
-        connection.close()
+def _read(store: Store, shard: str, read: Callable[[Reader, Head], bytes | None]) -> bytes | None:
+    with contextlib.closing(store.reader()) as reader:
+        head = next((head for head in heads(reader) if head.name == shard), None)
+        return read(reader, head) if head else None
 
 
 def routes(ledger: Ledger) -> list[Route]:
@@ -77,7 +73,7 @@ def routes(ledger: Ledger) -> list[Route]:
     def serve(found: Callable[[], bytes | None], media: str, cache: str) -> Response:
         try:
             body = found()
-        except (sqlite3.Error, VerificationFailed):
+        except (StoreUnavailable, VerificationFailed):
             return Response("the ledger's store cannot be read now\n", 503, media_type="text/plain")
         if body is None:
             return Response("there is nothing here\n", 404, media_type="text/plain")

@@ -9,17 +9,16 @@ A store in use may be checked: what is being appended meanwhile is left for the 
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from gateway.errors import VerificationFailed
+from gateway.errors import StoreUnavailable, VerificationFailed
 from gateway.ledger import entries, leaf, read
 from gateway.ledger import statements as sql
 from gateway.ledger.merkle import Tree, leaf_hash
 from gateway.ledger.note import Verifier, open_note, parse_checkpoint
 from gateway.ledger.read import TILE_BITS, Head, StoredEntry
-from gateway.storage.store import Store
+from gateway.storage.port import Reader, Store
 from gateway.storage.tables import SHARD_BITS, micros
 
 BATCH = 1024
@@ -38,50 +37,49 @@ class Verified(NamedTuple):
 
 def verify_store(store: Store, verifiers: Sequence[Verifier], progress: Progress | None = None) -> list[Verified]:
     """Check every shard of a store; raises `VerificationFailed` that names the first broken thing."""
-    connection = store.connect()
-    # What was text and is none any more is to be named by its entry, not to end the reading.
-    connection.text_factory = lambda raw: raw.decode(errors="replace")
+    reader = store.reader()
     try:
-        found = read.heads(connection)
+        found = read.heads(reader)
         if not found:
             raise VerificationFailed("the store holds no shard: nothing was ever entered, or it was removed")
-        return [_shard(connection, head, verifiers, progress or _silent) for head in found]
-    except (sqlite3.Error, TypeError, ValueError) as error:
+        return [_shard(reader, head, verifiers, progress or _silent) for head in found]
+    except (StoreUnavailable, TypeError, ValueError) as error:
         raise VerificationFailed(f"the store cannot be read ({error}); it was damaged") from error
     finally:
-        connection.close()
+        reader.close()
 
 
 def _silent(shard: str, done: int, of: int) -> None:
     """No progress told."""
 
 
-def _shard(connection: sqlite3.Connection, head: Head, verifiers: Sequence[Verifier], progress: Progress) -> Verified:
+def _shard(reader: Reader, head: Head, verifiers: Sequence[Verifier], progress: Progress) -> Verified:
     where = f"shard `{head.name}`"
     try:
         _check_head(head, verifiers)
         tree, floor = Tree(), 0
         while tree.size < head.size:
             count = min(BATCH, head.size - tree.size)
-            batch = list(read.read_entries(connection, head.id, tree.size, count))
+            batch = list(read.read_entries(reader, head.id, tree.size, count))
             hashes = []
             for expected, entry in enumerate(batch, tree.size):
                 if entry.index != expected:
                     raise VerificationFailed(f"entry {expected} is missing")
-                floor = _check_entry(connection, entry, floor)
+                floor = _check_entry(reader, entry, floor)
                 hashes.append(leaf_hash(entry.leaf))
             if len(batch) != count:
                 raise VerificationFailed(f"entry {tree.size + len(batch)} is missing")
             growth = tree.grow(hashes)
             for level in range(TILE_BITS, len(growth.rows), TILE_BITS):
-                _check_subtrees(connection, head, level // TILE_BITS, growth.complete(level))
+                _check_subtrees(reader, head, level // TILE_BITS, growth.complete(level))
             tree = growth.tree
             progress(head.name, tree.size, head.size)
+            reader.renew()
         if tree.root != head.root:
             raise VerificationFailed("the entries do not give the root of its head: an entry was altered or replaced")
         if floor != head.floor:
             raise VerificationFailed("the time of its head is not the highest time of its entries")
-        _check_rest(connection, head)
+        _check_rest(reader, head)
     except VerificationFailed as error:
         raise VerificationFailed(f"{where}: {error}") from error
     return Verified(head.origin, head.size, head.root)
@@ -103,7 +101,7 @@ def _check_head(head: Head, verifiers: Sequence[Verifier]) -> None:
         raise VerificationFailed("the key that it names did not sign its checkpoint")
 
 
-def _check_entry(connection: sqlite3.Connection, entry: StoredEntry, floor: int) -> int:
+def _check_entry(reader: Reader, entry: StoredEntry, floor: int) -> int:
     """Check one entry and what stands beside it; gives the shard's highest time after it."""
     where = f"entry {entry.index}"
     if entry.told is None or entry.oversight is None:
@@ -125,38 +123,35 @@ def _check_entry(connection: sqlite3.Connection, entry: StoredEntry, floor: int)
     if entry.period != entry.at.date().isoformat():
         raise VerificationFailed(f"{where}: its key is of another day ({entry.period})")
     indexed = (told.requester.issuer, told.requester.client, floor, (entry.shard << SHARD_BITS) + entry.index)
-    if connection.execute(sql.INDEXED, indexed).fetchone() is None:
+    if not reader.rows(sql.INDEXED, *indexed):
         raise VerificationFailed(f"{where}: it is missing from the index of its requester")
     return floor
 
 
-def _check_subtrees(connection: sqlite3.Connection, head: Head, level: int, made: list[tuple[int, bytes]]) -> None:
+def _check_subtrees(reader: Reader, head: Head, level: int, made: list[tuple[int, bytes]]) -> None:
     if not made:
         return
-    stored = connection.execute(sql.SUBTREES, (head.id, level, made[0][0], made[-1][0] + 1)).fetchall()
+    stored = reader.rows(sql.SUBTREES, head.id, level, made[0][0], made[-1][0] + 1)
     if stored != made:
         broken = next((new for new, old in zip(made, [*stored, None], strict=False) if new != old), made[-1])
         raise VerificationFailed(f"hash {broken[0]} of level {level} of its tiles is not that of its entries")
 
 
-def _check_rest(connection: sqlite3.Connection, head: Head) -> None:
+def _check_rest(reader: Reader, head: Head) -> None:
     """Nothing is stored beyond the head: looked at in one snapshot, with the head of that moment."""
-    connection.execute("BEGIN")
-    try:
-        now = next((other for other in read.heads(connection) if other.id == head.id), None)
-        if now is None or now.size < head.size:
-            raise VerificationFailed("its head was taken back while it was being checked")
-        base = head.id << SHARD_BITS
-        count, last = connection.execute(sql.ENTRY_COUNT, (base, base + (1 << SHARD_BITS))).fetchone()
-        if count != now.size:
-            beyond = f", the last at index {last - base}" if last is not None else ""
-            raise VerificationFailed(f"it holds {count} entries{beyond}; its head says {now.size}")
-        (indexed,) = connection.execute(sql.INDEX_COUNT, (base, base + (1 << SHARD_BITS))).fetchone()
-        if indexed != now.size:
-            raise VerificationFailed(f"the index of requesters holds {indexed} of its {now.size} entries")
-        stored = dict(connection.execute(sql.SUBTREE_COUNT, (head.id,)).fetchall())
-        expected = {level: now.size >> level * TILE_BITS for level in range(1, 8) if now.size >> level * TILE_BITS}
-        if stored != expected:
-            raise VerificationFailed("its tiles hold hashes that its entries do not give")
-    finally:
-        connection.execute("ROLLBACK")
+    reader.renew()
+    now = next((other for other in read.heads(reader) if other.id == head.id), None)
+    if now is None or now.size < head.size:
+        raise VerificationFailed("its head was taken back while it was being checked")
+    base = head.id << SHARD_BITS
+    ((count, last),) = reader.rows(sql.ENTRY_COUNT, base, base + (1 << SHARD_BITS))
+    if count != now.size:
+        beyond = f", the last at index {last - base}" if last is not None else ""
+        raise VerificationFailed(f"it holds {count} entries{beyond}; its head says {now.size}")
+    ((indexed,),) = reader.rows(sql.INDEX_COUNT, base, base + (1 << SHARD_BITS))
+    if indexed != now.size:
+        raise VerificationFailed(f"the index of requesters holds {indexed} of its {now.size} entries")
+    stored = dict(reader.rows(sql.SUBTREE_COUNT, head.id))
+    expected = {level: now.size >> level * TILE_BITS for level in range(1, 8) if now.size >> level * TILE_BITS}
+    if stored != expected:
+        raise VerificationFailed("its tiles hold hashes that its entries do not give")

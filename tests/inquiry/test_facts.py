@@ -21,7 +21,8 @@ from gateway.inquiry.facts import FactsReader
 from gateway.inquiry.types import Consent, Facts, SubjectFacts
 from gateway.storage import facts as written
 from gateway.storage.facts import FactRow, FactSource
-from gateway.storage.store import Store, open_store
+from gateway.storage.sqlite import SqliteStore as Store
+from gateway.storage.store import open_store
 
 NOW = datetime.datetime(2026, 3, 2, 12, tzinfo=datetime.UTC)
 DUE = datetime.date(2026, 3, 31)

@@ -28,7 +28,9 @@ from gateway.inquiry.types import (
 from gateway.ledger.keys import verifiers
 from gateway.ledger.ledger import Ledger
 from gateway.ledger.note import Verifier
-from gateway.storage.store import BUSY_TIMEOUT_MS, Store, open_store
+from gateway.storage.port import Store
+from gateway.storage.sqlite import BUSY_TIMEOUT_MS, SqliteStore
+from gateway.storage.store import open_store
 
 ORIGIN = "gateway.example/ledger"
 KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
@@ -37,12 +39,16 @@ AT = datetime.datetime(2026, 11, 24, 9, 30, tzinfo=datetime.UTC)
 BY = ("https://login.example", "market-regulator")
 
 
-def store_in(folder: Path) -> Store:
+def store_in(folder: Path) -> SqliteStore:
     return open_store(f"sqlite:///{folder / 'ledger.db'}")
 
 
 @contextlib.asynccontextmanager
-async def opened(store: Store, **settings: Any) -> AsyncIterator[Ledger]:
+async def opened(store: Store, *, inline_limit: float | None = None, **settings: Any) -> AsyncIterator[Ledger]:
+    """A ledger on the store, closed at the end; `inline_limit` decides who commits on SQLite."""
+    if inline_limit is not None:
+        assert isinstance(store, SqliteStore)
+        store.inline_limit = inline_limit
     ledger = Ledger(store, KEY, ORIGIN, **settings)
     await ledger.start()
     try:
@@ -65,7 +71,7 @@ class FaultyConnection(sqlite3.Connection):
         return cursor
 
 
-class FaultyStore(Store):
+class FaultyStore(SqliteStore):
     """A store whose connections ask `fault`; everything else is the real one."""
 
     fault: Callable[[str], None] | None = None

@@ -44,7 +44,7 @@ async def test_every_answer_has_its_entry_after_kill_9(tmp_path: Path, at_once: 
     store = store_in(tmp_path)
     (shard,) = verify_store(store, VERIFIERS)
     assert shard.size >= len(answers) >= 60
-    connection = store.connect()
+    connection = store.reader()
     stored = {entry.index: entry for entry in read.read_entries(connection, 1, 0, shard.size)}
     connection.close()
     for number, answer in answers:

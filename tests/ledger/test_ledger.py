@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import datetime
 import itertools
 import sqlite3
@@ -18,7 +19,7 @@ from gateway.ledger.ledger import Ledger, Receipt
 from gateway.ledger.merkle import leaf_hash, verify_inclusion
 from gateway.ledger.note import open_note, parse_checkpoint
 from gateway.ledger.proof import parse
-from gateway.storage.store import Store
+from gateway.storage.sqlite import SqliteStore
 from tests.ledger.support import AT, BY, KEY, ORIGIN, VERIFIERS, faulty_store_in, opened, store_in
 
 INLINE, THREAD = {"inline_limit": 9.0}, {"inline_limit": -1.0}
@@ -37,15 +38,10 @@ def told_by(receipt: Receipt) -> bytes:
     return opening.told
 
 
-def stored(store: Store, shard: int = 1) -> dict[int, bytes]:
+def stored(store: SqliteStore, shard: int = 1) -> dict[int, bytes]:
     """What a fresh reader finds in the store, by index."""
-    connection = store.connect()
-    try:
-        return {
-            entry.index: entry.told.body for entry in read.read_entries(connection, shard, 0, 1 << 40) if entry.told
-        }
-    finally:
-        connection.close()
+    with contextlib.closing(store.reader()) as reader:
+        return {entry.index: entry.told.body for entry in read.read_entries(reader, shard, 0, 1 << 40) if entry.told}
 
 
 async def until(condition: Callable[[], bool]) -> None:

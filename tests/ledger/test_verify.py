@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from gateway.errors import ConfigurationError, VerificationFailed
 from gateway.ledger.keys import verifiers
 from gateway.ledger.verify import Verified, verify_store
-from gateway.storage.store import Store, open_copy
+from gateway.storage.sqlite import SqliteStore
+from gateway.storage.store import open_copy
 from tests.ledger.support import AT, KEY, ORIGIN, VERIFIERS, disclosed, opened, refused, store_in
 
 SIZE = 515  # two full tiles, and a partial one
@@ -169,7 +170,7 @@ async def test_a_store_in_use_can_be_verified(tmp_path: Path) -> None:
     async with opened(store) as ledger:
         await disclosed(ledger, 0)
         appending = asyncio.gather(*(disclosed(ledger, n) for n in range(1, 400)))
-        found = await asyncio.to_thread(verify_store, Store(store.path, read_only=True), VERIFIERS)
+        found = await asyncio.to_thread(verify_store, SqliteStore(store.path, read_only=True), VERIFIERS)
         await appending
     assert 1 <= found[0].size <= 400
     assert verify_store(store, VERIFIERS)[0].size == 400

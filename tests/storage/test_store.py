@@ -10,7 +10,8 @@ import pytest
 from sqlalchemy import insert, select
 
 from gateway.errors import ConfigurationError
-from gateway.storage.store import compiled, open_copy, open_store
+from gateway.storage.statement import compiled
+from gateway.storage.store import open_copy, open_store
 from gateway.storage.tables import metadata, micros, moment, requester
 
 

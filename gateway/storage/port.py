@@ -1,0 +1,141 @@
+"""What the gateway needs of a store: one small port, filled by `sqlite` and `postgresql`.
+
+Three kinds of use. A process holds a *shard* and commits groups to it (`Held`); anybody reads one snapshot (`Reader`);
+an inquiry asks for *facts* (`FactRows`). Everything else goes through `Store.engine`, SQLAlchemy's.
+
+Invariants that every store keeps, and `tests/storage/contract.py` holds it to: a name is held by one process at a time,
+and given up by the system when that process ends, however it ends. A group is one transaction: the entries, the hashes,
+the further changes and the swap of the head; unless the swap changes exactly one row nothing of it stands
+(`Superseded`). `commit` is over only once the group is durable; any error, timeout or warning on the way is an unknown
+outcome and a `StoreUnavailable`; after one, `renew` comes first, and nothing of the old session can change the store
+once it has returned. Facts are read on the primary, by one statement, begun after `read` was called.
+
+Left to others: what is in a group, what to do after an unknown outcome (`gateway.ledger`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple, Protocol
+
+from sqlalchemy import Engine
+from sqlalchemy.sql import ClauseElement
+
+from gateway.errors import StoreUnavailable
+from gateway.storage.statement import Statement
+
+
+class Superseded(StoreUnavailable):
+    """The head is not what this process left there: another took the shard, or altered it."""
+
+
+class Head(NamedTuple):
+    """A `shard` row."""
+
+    id: int
+    name: str
+    origin: str
+    verifier: str
+    epoch: int
+    size: int
+    root: bytes
+    floor: int
+    checkpoint: str
+
+
+class Group(NamedTuple):
+    """What one transaction writes. Rows are in the order of their table's columns.
+
+    `changes` are statements that belong to the entries (a state change and its entry commit together), executed in
+    order before the swap.
+    """
+
+    before: Head
+    after: Head
+    entries: Sequence[tuple[int, int, bytes, int, bytes, bytes]]
+    requesters: Sequence[tuple[int, int, int]]
+    subtrees: Sequence[tuple[int, int, int, bytes]]
+    changes: Sequence[ClauseElement] = ()
+
+
+class Held(Protocol):
+    """A shard's name, held for this process. One call at a time. Errors are `StoreUnavailable`."""
+
+    async def create(self, origin: str, verifier: str, root: bytes, checkpoint: str) -> Head:
+        """A new shard of this name, empty, at epoch 0."""
+
+    async def claim(self, before: Head, after: Head) -> None:
+        """Swap the head for one of a higher epoch; raises `Superseded` where it is not `before`."""
+
+    async def key(self, shard: int, period: str, fresh: bytes) -> tuple[int, bytes | None]:
+        """The id and secret of a period's key, made of `fresh` where there is none; the secret of a destroyed is None.
+
+        In a transaction of its own: a key without an entry does no harm.
+        """
+
+    async def requester(self, issuer: str, client: str) -> int:
+        """The id of a requester, made where it is new, in a transaction of its own."""
+
+    def commit(self, group: Group) -> asyncio.Future[None] | None:
+        """Make a group durable: None when it is (or it raises), else a future that says when."""
+
+    async def renew(self) -> None:
+        """Begin a new session, and end the old one for good. Raises `Superseded` where another holds the name."""
+
+    async def probe(self) -> None:
+        """See that the store would take a group."""
+
+    async def release(self) -> None:
+        """Give the name up."""
+
+
+class Reader(Protocol):
+    """Reads from one snapshot, taken at the first read. Not for two threads at once; blocks, so use it in a thread."""
+
+    def rows(self, statement: Statement, *parameters: Any) -> list[tuple[Any, ...]]:
+        """All rows of a statement. Raises `StoreUnavailable`."""
+
+    def renew(self) -> None:
+        """What follows is read from a new snapshot; long readers do this so that the store can tidy up."""
+
+    def close(self) -> None:
+        """Give the snapshot and its connection back."""
+
+
+FactRow = tuple[int, str | None, str, str, str, str, str, str, str, str, str, str]
+"""Change number; then one fact in force: kind, id, scheme, value, dataset, record, issuer, client, purpose, fields,
+until. Without any fact there is one row, its kind `None`. What a kind has no use for is `None`."""
+
+
+class FactRows(Protocol):
+    """Reads the facts in force, on the primary."""
+
+    def read(self, subjects: Iterable[tuple[str, str]], /) -> Sequence[FactRow] | asyncio.Future[Sequence[FactRow]]:
+        """All facts in force of the named (scheme, value) pairs, from one snapshot; at least one row.
+
+        The statement begins after this call, at once or (a future) soon; one call at a time. Raises, or the future
+        does, where the store cannot be read; a later call tries again.
+        """
+
+    def close(self) -> None:
+        """Release the connection; a later read opens another."""
+
+
+class Store(Protocol):
+    """An open store. `engine` serves everything off the hot path, in threads."""
+
+    @property
+    def engine(self) -> Engine: ...
+
+    async def hold(self, name: str) -> Held | None:
+        """Hold a shard's name for this process; None where another process holds it."""
+
+    def reader(self) -> Reader:
+        """A new snapshot to read from, on the primary; the caller closes it."""
+
+    def facts(self) -> FactRows:
+        """A reader of facts with a connection of its own; the caller closes it."""
+
+    def close(self) -> None:
+        """Release pooled connections."""

@@ -1,0 +1,326 @@
+"""The store as one SQLite file, in WAL mode with `synchronous = FULL`, so that a commit is on the disk.
+
+Invariants: every connection has the same settings. A shard's name is held by a lock on a file beside the store, which
+the system frees when the process ends, however it ends. The event loop commits while commits are fast and nobody else
+is writing, a thread otherwise: `gateway/adr/0001-group-commit.md` has the measurements.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import fcntl
+import functools
+import os
+import sqlite3
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, TypeVar
+
+from sqlalchemy import Engine, bindparam, create_engine, event, insert, select, update
+from sqlalchemy.dialects.sqlite import insert as upsert
+from sqlalchemy.pool import QueuePool
+
+from gateway.errors import StoreUnavailable
+from gateway.storage.facts import FactSource
+from gateway.storage.port import Group, Head, Superseded
+from gateway.storage.statement import SQLITE, Statement, compiled, filled
+from gateway.storage.tables import entry, entry_requester, period_key, requester, shard, subtree
+
+BUSY_TIMEOUT_MS = 5_000
+INLINE_LIMIT = 0.002
+
+_CHUNKS = (64, 16, 4, 1)
+_T = TypeVar("_T")
+
+_INSERT_ENTRY = compiled(insert(entry), *entry.c.keys())
+_INSERT_REQUESTER_ENTRY = compiled(insert(entry_requester), *entry_requester.c.keys())
+_INSERT_SUBTREE = compiled(insert(subtree), *subtree.c.keys())
+_INSERT_SHARD = compiled(insert(shard), *shard.c.keys())
+_LAST_SHARD = compiled(select(shard.c.id).order_by(shard.c.id.desc()))
+
+_SWAP = compiled(
+    update(shard)
+    .where(
+        shard.c.id == bindparam("old_id"),
+        shard.c.epoch == bindparam("old_epoch"),
+        shard.c.size == bindparam("old_size"),
+        shard.c.root == bindparam("old_root"),
+    )
+    .values({name: bindparam(f"new_{name}") for name in ("verifier", "epoch", "size", "root", "floor", "checkpoint")}),
+    *("new_verifier", "new_epoch", "new_size", "new_root", "new_floor", "new_checkpoint"),
+    *("old_id", "old_epoch", "old_size", "old_root"),
+)
+
+_NEW_REQUESTER = compiled(
+    upsert(requester).values(issuer=bindparam("issuer"), client=bindparam("client")).on_conflict_do_nothing(),
+    *("issuer", "client"),
+)
+_REQUESTER = compiled(
+    select(requester.c.id).where(requester.c.issuer == bindparam("issuer"), requester.c.client == bindparam("client")),
+    *("issuer", "client"),
+)
+_NEW_KEY = compiled(
+    upsert(period_key)
+    .values(shard=bindparam("shard"), period=bindparam("period"), secret=bindparam("secret"))
+    .on_conflict_do_nothing(),
+    *("shard", "period", "secret"),
+)
+_KEY = compiled(
+    select(period_key.c.id, period_key.c.secret).where(
+        period_key.c.shard == bindparam("shard"), period_key.c.period == bindparam("period")
+    ),
+    *("shard", "period"),
+)
+
+
+class SqliteStore:
+    """The open file. `inline_limit` is the time of a commit, in seconds, above which a thread commits."""
+
+    def __init__(self, path: Path, *, read_only: bool = False, inline_limit: float = INLINE_LIMIT) -> None:
+        self.path = path
+        self.inline_limit = inline_limit
+        self._read_only = read_only
+        self.engine: Engine = create_engine(
+            "sqlite://", creator=self.connect, poolclass=QueuePool, pool_size=4
+        )  # the pool SQLAlchemy takes for an in-memory URL closes connections that other threads are using
+        event.listen(self.engine, "begin", _begin)
+
+    def connect(self, wait_ms: int = BUSY_TIMEOUT_MS) -> sqlite3.Connection:
+        """A connection of the caller's own, in autocommit mode (say BEGIN yourself); the caller closes it.
+
+        `wait_ms` is how long a statement waits while another connection is writing.
+        """
+        uri = self.path.resolve().as_uri() + ("?mode=ro" if self._read_only else "?mode=rw")
+        connection = sqlite3.connect(
+            uri, uri=True, isolation_level=None, check_same_thread=False, timeout=wait_ms / 1000
+        )
+        try:
+            if not self._read_only:
+                connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("PRAGMA synchronous = FULL")
+            connection.execute("PRAGMA foreign_keys = ON")
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    async def hold(self, name: str) -> SqliteHeld | None:
+        descriptor = self._lock(name)
+        if descriptor is None:
+            return None
+        try:
+            return SqliteHeld(self, name, descriptor)
+        except BaseException as error:
+            os.close(descriptor)
+            if isinstance(error, sqlite3.Error):
+                raise StoreUnavailable(str(error)) from error
+            raise
+
+    def _lock(self, name: str) -> int | None:
+        try:
+            descriptor = os.open(f"{self.path}.shard-{name}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise StoreUnavailable(f"no lock beside `{self.path}` ({error.strerror})") from error
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            os.close(descriptor)
+            return None
+        return descriptor
+
+    def reader(self) -> SqliteReader:
+        with _told():
+            return SqliteReader(self.connect())
+
+    def facts(self) -> FactSource:
+        return FactSource(self.connect)
+
+    def close(self) -> None:
+        self.engine.dispose()
+
+
+def _begin(connection: Any) -> None:
+    # sqlite3 in autocommit mode sends no BEGIN of its own, so SQLAlchemy's transactions say it here.
+    connection.exec_driver_sql("BEGIN")
+
+
+@contextlib.contextmanager
+def _told() -> Any:
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise StoreUnavailable(str(error)) from error
+
+
+class SqliteReader:
+    """One snapshot of the file (`port.Reader`)."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        # What was text and is none any more is to be named by its entry, not to end the reading.
+        connection.text_factory = lambda raw: raw.decode(errors="replace")
+        self._connection = connection
+        connection.execute("BEGIN")
+
+    def rows(self, statement: Statement, *parameters: Any) -> list[tuple[Any, ...]]:
+        with _told():
+            return self._connection.execute(statement.sqlite, parameters).fetchall()
+
+    def renew(self) -> None:
+        with _told():
+            self._connection.execute("ROLLBACK")
+            self._connection.execute("BEGIN")
+
+    def close(self) -> None:
+        self._connection.close()
+
+
+class _Busy(Exception):
+    """Another process is writing to the store; nothing was attempted, the group can be written with patience."""
+
+
+class SqliteHeld:
+    """A shard's name, held by the lock `descriptor` (`port.Held`).
+
+    Two connections: one that waits for other writers, for the thread; one that does not, for the loop.
+    """
+
+    def __init__(self, store: SqliteStore, name: str, descriptor: int) -> None:
+        self._store, self._name, self._descriptor = store, name, descriptor
+        self._pace = 0.0
+        self._connect()
+        self._loop = asyncio.get_running_loop()
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="ledger")
+
+    def _connect(self) -> None:
+        self._connection, self._hasty = self._store.connect(), self._store.connect(wait_ms=0)
+
+    def commit(self, group: Group) -> asyncio.Future[None] | None:
+        if self._pace <= self._store.inline_limit:
+            with contextlib.suppress(_Busy):
+                self._write(self._hasty, group)
+                return None
+        return self._loop.run_in_executor(self._thread, self._write, self._connection, group)
+
+    def _write(self, connection: sqlite3.Connection, group: Group) -> None:
+        begun = time.perf_counter()
+        execute = connection.execute
+        try:
+            execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY and connection is self._hasty:
+                raise _Busy from error
+            raise StoreUnavailable(str(error)) from error
+        try:
+            _insert(connection, _INSERT_ENTRY, group.entries)
+            _insert(connection, _INSERT_REQUESTER_ENTRY, group.requesters)
+            if group.subtrees:
+                connection.executemany(_INSERT_SUBTREE, group.subtrees)
+            for change in group.changes:
+                execute(*filled(change, SQLITE))
+            if execute(_SWAP, _swap(group.before, group.after)).rowcount != 1:
+                raise Superseded("the head is another's")
+            execute("COMMIT")
+        except sqlite3.Error as error:
+            raise StoreUnavailable(str(error)) from error
+        finally:
+            if connection.in_transaction:
+                connection.rollback()
+        self._pace += (time.perf_counter() - begun - self._pace) / 8
+
+    async def _run(self, work: Callable[[], _T]) -> _T:
+        def told() -> _T:
+            with _told():
+                return work()
+
+        return await self._loop.run_in_executor(self._thread, told)
+
+    async def create(self, origin: str, verifier: str, root: bytes, checkpoint: str) -> Head:
+        def work() -> Head:
+            with _transaction(self._connection) as execute:
+                last = execute(_LAST_SHARD).fetchone()
+                head = Head(1 + (last[0] if last else 0), self._name, origin, verifier, 0, 0, root, 0, checkpoint)
+                execute(_INSERT_SHARD, head)
+            return head
+
+        return await self._run(work)
+
+    async def claim(self, before: Head, after: Head) -> None:
+        def work() -> None:
+            with _transaction(self._connection) as execute:
+                if execute(_SWAP, _swap(before, after)).rowcount != 1:
+                    raise Superseded("the head is another's")
+
+        await self._run(work)
+
+    async def key(self, shard: int, period: str, fresh: bytes) -> tuple[int, bytes | None]:
+        def work() -> tuple[int, bytes | None]:
+            self._connection.execute(_NEW_KEY, (shard, period, fresh))
+            id_, secret = self._connection.execute(_KEY, (shard, period)).fetchone()
+            return id_, secret
+
+        return await self._run(work)
+
+    async def requester(self, issuer: str, client: str) -> int:
+        def work() -> int:
+            self._connection.execute(_NEW_REQUESTER, (issuer, client))
+            return int(self._connection.execute(_REQUESTER, (issuer, client)).fetchone()[0])
+
+        return await self._run(work)
+
+    async def renew(self) -> None:
+        def work() -> None:
+            self._close()
+            self._connect()
+
+        await self._run(work)
+
+    async def probe(self) -> None:
+        def work() -> None:
+            self._connection.execute("BEGIN IMMEDIATE")
+            self._connection.execute("ROLLBACK")
+
+        await self._run(work)
+
+    async def release(self) -> None:
+        self._thread.shutdown()
+        self._close()
+        os.close(self._descriptor)
+
+    def _close(self) -> None:
+        self._connection.close()
+        self._hasty.close()
+
+
+@contextlib.contextmanager
+def _transaction(connection: sqlite3.Connection) -> Any:
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield connection.execute
+        connection.execute("COMMIT")
+    finally:
+        if connection.in_transaction:
+            connection.rollback()
+
+
+def _swap(before: Head, after: Head) -> tuple[object, ...]:
+    new = (after.verifier, after.epoch, after.size, after.root, after.floor, after.checkpoint)
+    return (*new, before.id, before.epoch, before.size, before.root)
+
+
+def _insert(connection: sqlite3.Connection, statement: str, rows: Sequence[tuple[object, ...]]) -> None:
+    """Insert rows, many a statement: each statement gives the interpreter lock up once, however many rows it has."""
+    at = 0
+    while at < len(rows):
+        count = next(size for size in _CHUNKS if size <= len(rows) - at)
+        values = [value for row in rows[at : at + count] for value in row]
+        connection.execute(_many(statement, count), values)
+        at += count
+
+
+@functools.lru_cache(maxsize=2 * len(_CHUNKS))
+def _many(statement: str, count: int) -> str:
+    head, marks = statement.split(" VALUES ")
+    return f"{head} VALUES {', '.join([marks] * count)}"
