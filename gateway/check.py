@@ -1,17 +1,27 @@
-"""`dutybound check`: everything that a start would refuse, with file, line and fix; nothing is started or written."""
+"""`dutybound check`: everything that a start would refuse, with file, line and fix; nothing is started or written.
+
+It also tells what a start lets pass, since it opens nothing: grants and rules that can have no effect.
+"""
 
 from __future__ import annotations
 
+import datetime
 import os
 from pathlib import Path
 
 from gateway import app, settings
+from gateway.errors import ConfigurationError
+from gateway.rules import guards, reach
 
 
 def check(config: Path) -> int:
     """Check a configuration and all that it points at; raises `ConfigurationError` with every problem found."""
     found = settings.load(config, os.environ)
     parts = app.load(found)
+    today = guards.day(datetime.datetime.now(datetime.UTC), parts.rules.policies.time_zone)
+    problems = reach.check(parts.rules, found.policies, today)
+    if problems:
+        raise ConfigurationError(problems)
     published = parts.rules.policies.catalogue.published
     print(f"{config}: fine")
     print(f"  rule set      {parts.rules.digest}")

@@ -11,7 +11,7 @@ from typing import Any
 from gateway.catalogue.model import Dataset
 from gateway.documents import suggest
 from gateway.errors import ConfigurationError
-from gateway.rules import explain, guards, load, matrix
+from gateway.rules import explain, guards, load, matrix, reach
 from gateway.rules.model import Flag, RequesterEntry
 from gateway.rules.purposes import KINDS
 from gateway.rules.ruleset import RuleSet
@@ -72,6 +72,13 @@ def _check(arguments: argparse.Namespace) -> int:
     if rule_set is None:
         return 1
     policies = rule_set.policies
+    problems = reach.check(
+        rule_set, arguments.policies, guards.day(datetime.datetime.now(datetime.UTC), policies.time_zone)
+    )
+    if problems:
+        print("\n".join(map(str, problems)), file=sys.stderr)
+        print(f"{len(problems)} problem{'s' if len(problems) > 1 else ''}; all rules load", file=sys.stderr)
+        return 1
     grants = sum(len(entry.grants) for entry in policies.requesters.values())
     print(
         f"{len(rule_set.rules)} rules, {len(policies.purposes)} purposes, {len(policies.requesters)} requesters with "

@@ -34,7 +34,7 @@ class RuleSet:
         self.digest = _digest(catalogue, purposes, requesters, rules, time_zone)
         self.policies = Policies(catalogue, purposes, requesters.entries, time_zone, self.digest)
         self.rules: Mapping[str, Rule] = {rule.id: rule for rule in sorted(rules, key=lambda rule: rule.id)}
-        self._requesters = requesters
+        self.requesters = requesters
         self._holders = {grant.id: (entry, grant) for entry in requesters.entries.values() for grant in entry.grants}
         self._published = catalogue.published
         self._engine: Engine | None = None
@@ -63,7 +63,7 @@ class RuleSet:
     def _decide(self, grant: Grant, kind: SubjectKind, flags: Flag) -> Mapping[tuple[str, str], Cell]:
         if self._engine is None:
             self._engine = Engine(
-                self.policies.catalogue, self.policies.purposes, self._requesters, list(self.rules.values())
+                self.policies.catalogue, self.policies.purposes, self.requesters, list(self.rules.values())
             )
         purpose = self.policies.purposes[grant.purpose]
         questions = [
