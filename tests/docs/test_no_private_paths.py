@@ -12,12 +12,12 @@ import pytest
 
 from tests.docs.reading import ROOT
 
-_FOLDERS = ("home", "root", "Users", "work", "workspace", "tmp", "mnt", "media", "srv", "data")
+_FOLDERS = ("home", "root", "Users", "work", "workspace", "tmp", "mnt", "media", "srv")
 _ABSOLUTE = re.compile(
     r"(?:^|[\s\"'`(\[=:,])" + "(?:file://)?" + "/(?:" + "|".join(_FOLDERS) + r")/[\w.-]", re.MULTILINE
 )
 _DRIVE = re.compile(r"\b[A-Z]:\\(?:Users|work|temp)\\", re.IGNORECASE)
-_HOME = re.compile("~" + r"/[\w.]")
+_HOME = re.compile(r"(?:^|[\s\"'`(=])" + "~" + r"/[\w.]", re.MULTILINE)
 _PRIVATE_NETWORK = re.compile(r"https?://(?:10|192\.168|172\.(?:1[6-9]|2\d|3[01]))\.\d+(?:\.\d+)+")
 PATTERNS = {"absolute path": _ABSOLUTE, "drive": _DRIVE, "home": _HOME, "private network": _PRIVATE_NETWORK}
 
