@@ -25,13 +25,14 @@ from gateway.inquiry.disclose import Entry, LedgerPort, disclose, extension, ref
 from gateway.inquiry.facts import FactsReader
 from gateway.inquiry.fetch import Fetcher
 from gateway.inquiry.obligations import Obligations
-from gateway.inquiry.others import Others, OthersResult
-from gateway.inquiry.plan import Bound, Plan, Planner
+from gateway.inquiry.others import Others
+from gateway.inquiry.plan import Bound, Plan, Planner, RefusedAboutSubjects
 from gateway.inquiry.render import Renderer
 from gateway.inquiry.request import GraphQLRequest, declared, media_of, read, refused
 from gateway.inquiry.response import answered
 from gateway.inquiry.restrain import restrain
 from gateway.inquiry.types import Answer, Caution, Declaration, Facts, Outcome, Requester, Withheld
+from gateway.rules import guards
 from gateway.rules.model import Purpose
 from gateway.rules.ruleset import RuleSet
 from gateway.telemetry import UNTIMED, Metrics, Steps
@@ -77,7 +78,10 @@ async def answer(journey: Journey, method: str, headers: list[tuple[bytes, bytes
         steps.done("authenticate")
         # 2. plan
         serving = journey.serving()
-        plan = serving.planner.plan(asked.query, asked.operation_name)
+        try:
+            plan = serving.planner.plan(asked.query, asked.operation_name)
+        except RefusedAboutSubjects as refusal:
+            return await _refused(journey, Entry(os.urandom(16).hex(), requester, serving.rules.digest), refusal, asked)
         if not plan.names_subjects:
             return await _without_subjects(serving, plan, plan.bind(asked.variables, None), requester, asked)
     except Refusal as refusal:
@@ -109,6 +113,11 @@ async def inquire(
     else:
         journey.metrics.inquiries["OK"].add()
         return answer
+    return await _refused(journey, entry, problem, asked)
+
+
+async def _refused(journey: Journey, entry: Entry, problem: Refusal, asked: GraphQLRequest) -> Answer:
+    """A refusal's own step 9: one entry, then the error."""
     journey.metrics.inquiries[problem.code].add()
     if problem.code is Code.LEDGER_UNAVAILABLE:  # what could not be entered is not entered as something else
         return refused(problem, asked.media, None)
@@ -140,7 +149,8 @@ async def _disclosed(
     steps.done("plan")
 
     # 3. facts: the case at its registry, then one snapshot of what is known of the subjects
-    verified = await _verify_case(journey, requester, purpose, declaration, subjects)
+    today = journey.now().astimezone(serving.zone).date()
+    verified = await _verify_case(journey, requester, purpose, declaration, subjects, today)
     facts = await journey.facts.read(subjects, journey.now())
     if verified:
         facts = _with_case(facts)
@@ -159,7 +169,7 @@ async def _disclosed(
 
     # 6. fetch what was permitted, and nothing else
     fetched = await journey.fetcher.fetch(decision.permits, asyncio.get_running_loop().time() + journey.deadline)
-    others = OthersResult({}, [])
+    others = None
     if bound.variant.other is not None:
         others = await serving.others.resolve(plan, bound.variant, requester, asked.variables)
     steps.done("fetch")
@@ -188,9 +198,7 @@ async def _disclosed(
     steps.done("restrain")
 
     # 8. render the answer's data, once
-    data, errors, codes = serving.renderer.render(
-        bound.variant, bound.asked, decision, got, others.values, others.errors
-    )
+    data, errors, codes = serving.renderer.render(bound.variant, bound.asked, decision, got, others)
     steps.done("render")
 
     # 9. disclose: the entry is durable before the first byte leaves
@@ -202,10 +210,15 @@ async def _disclosed(
 
 
 async def _verify_case(
-    journey: Journey, requester: Requester, purpose: Purpose, declaration: Declaration, subjects: tuple[Subject, ...]
+    journey: Journey,
+    requester: Requester,
+    purpose: Purpose,
+    declaration: Declaration,
+    subjects: tuple[Subject, ...],
+    today: datetime.date,
 ) -> bool:
-    """Whether the case was verified; without a grant nothing will be permitted, so no registry is asked."""
-    if not purpose.case_required or not any(grant.purpose == purpose.name for grant in requester.grants):
+    """Whether the case was verified; without a grant that holds nothing will be permitted, and no registry is asked."""
+    if not purpose.case_required or not guards.holds(requester.grants, purpose.name, today):
         return False
     if declaration.case is None:
         raise Refusal(Code.INQUIRY_REQUIRED, f"`{purpose.name}` needs a case: add `case` to the declaration")
@@ -228,5 +241,5 @@ async def _without_subjects(
     serving: Serving, plan: Plan, bound: Bound, requester: Requester, asked: GraphQLRequest
 ) -> Answer:
     """The catalogue, permissions, receipts and introspection: nothing about a subject, and no entry."""
-    values, errors = await serving.others.resolve(plan, bound.variant, requester, asked.variables)
-    return answered(msgspec.json.encode(values), errors, asked.media)
+    values = await serving.others.resolve(plan, bound.variant, requester, asked.variables)
+    return answered(msgspec.json.encode(values), (), asked.media)

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from graphql import (
     DirectiveNode,
+    DocumentNode,
     FieldNode,
     FragmentDefinitionNode,
     FragmentSpreadNode,
@@ -56,6 +57,29 @@ SUBJECT_ROOTS: Mapping[str, tuple[bool, tuple[str, ...], str]] = {
 class _Field(NamedTuple):
     name: str
     nodes: tuple[FieldNode, ...]
+
+
+def asks_about_subjects(document: DocumentNode, operation_name: str | None) -> bool:
+    """Whether a document, valid or not, selects a field that names subjects at its root.
+
+    Only the named operation counts where there is one of that name, else every operation does.
+    """
+    operations = [d for d in document.definitions if isinstance(d, OperationDefinitionNode)]
+    named = [o for o in operations if o.name is not None and o.name.value == operation_name]
+    fragments = {d.name.value: d for d in document.definitions if isinstance(d, FragmentDefinitionNode)}
+    todo: list[SelectionSetNode | None] = [operation.selection_set for operation in named or operations]
+    while todo:
+        selection_set = todo.pop()
+        for node in selection_set.selections if selection_set else ():
+            if isinstance(node, FieldNode):
+                if node.name.value in SUBJECT_ROOTS:
+                    return True
+            elif isinstance(node, FragmentSpreadNode):
+                fragment = fragments.pop(node.name.value, None)
+                todo.append(fragment.selection_set if fragment else None)
+            else:
+                todo.append(getattr(node, "selection_set", None))
+    return False
 
 
 def condition_variables(operation: OperationDefinitionNode, fragments: Iterable[FragmentDefinitionNode]) -> list[str]:

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
-from graphql import DocumentNode, GraphQLError, GraphQLSchema, execute
+from graphql import DocumentNode, GraphQLSchema, execute
 
+from gateway.errors import Code, LedgerUnavailable, Refusal
 from gateway.inquiry.plan import Plan
 from gateway.inquiry.selections import Variant
 from gateway.inquiry.types import Requester
@@ -25,13 +26,6 @@ Receipts = Callable[[Requester, str | None, int], Awaitable[list[dict[str, Any]]
 MOST_RECEIPTS = 100
 
 
-class OthersResult(NamedTuple):
-    """Values by response name, and GraphQL errors."""
-
-    values: Mapping[str, Any]
-    errors: list[dict[str, Any]]
-
-
 class Others:
     """Answers these root fields for one rule set's schema."""
 
@@ -40,10 +34,13 @@ class Others:
 
     async def resolve(
         self, plan: Plan, variant: Variant, requester: Requester, variables: Mapping[str, Any]
-    ) -> OthersResult:
-        """`variables` are those of the request, not yet coerced."""
+    ) -> Mapping[str, Any]:
+        """Values by response name; `variables` are those of the request, not yet coerced.
+
+        Raises `Refusal` for an argument that will not do. None of these fields may be null, so an error in one leaves nothing of the others: it refuses the operation.
+        """
         if variant.other is None:
-            return OthersResult({}, [])
+            return {}
 
         def permissions(_info: Any, purpose: Any) -> list[dict[str, Any]]:
             return self._permissions(requester, str(purpose))
@@ -56,13 +53,18 @@ class Others:
                 return await self._receipts(requester, after, count)
             except ValueError:
                 raise _invalid("`after` is not a cursor of `receipts`") from None
+            except LedgerUnavailable:
+                message = "the ledger is out of reach, and with it past receipts; ask again later"
+                raise Refusal(Code.LEDGER_UNAVAILABLE, message) from None
 
         document = DocumentNode(definitions=(variant.other, *plan.fragments))
         root = {"permissions": permissions, "receipts": receipts}
         result = execute(self._schema, document, root_value=root, variable_values=dict(variables))
         done = await result if inspect.isawaitable(result) else result
-        return OthersResult(done.data or {}, [dict(error.formatted) for error in done.errors or ()])
+        for error in done.errors or ():
+            raise error.original_error or Refusal(Code.GRAPHQL_VARIABLES_INVALID, error.message)
+        return done.data or {}
 
 
-def _invalid(message: str) -> GraphQLError:
-    return GraphQLError(message, extensions={"code": "REQUEST_INVALID"})
+def _invalid(message: str) -> Refusal:
+    return Refusal(Code.GRAPHQL_VARIABLES_INVALID, message, path=["receipts"])

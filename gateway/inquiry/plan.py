@@ -30,13 +30,26 @@ from connectors.base import Subject
 from gateway.catalogue.model import Catalogue
 from gateway.errors import Code, Refusal
 from gateway.inquiry import limits
-from gateway.inquiry.collect import KINDS, Collector, compute, condition_variables
+from gateway.inquiry.collect import KINDS, Collector, asks_about_subjects, compute, condition_variables
 from gateway.inquiry.selections import Compute, Root, Variant
 from gateway.inquiry.types import Declaration
 
 DECLARED = ("purpose", "case", "document", "consent", "reference")
 _VARIANTS = 64
 _SIMPLE: Mapping[str, type] = {"String": str, "Boolean": bool}
+
+
+class RefusedAboutSubjects(Refusal):
+    """A document that parses and selects a subject field, yet is not valid or over the limits: that is entered too."""
+
+    def __init__(self, refusal: Refusal) -> None:
+        super().__init__(
+            refusal.code,
+            refusal.message,
+            locations=refusal.locations,
+            also=refusal.also,
+            **refusal.extensions,
+        )
 
 
 class Asked(NamedTuple):
@@ -227,11 +240,17 @@ class Planner:
                 message = f"the document has more than {self._limits.tokens} tokens, or is nested too deeply"
                 raise Refusal(Code.LIMIT_EXCEEDED, message) from None
             raise _refusal(Code.GRAPHQL_PARSE_FAILED, [error]) from None
-        limits.check(document, self._limits)
-        errors = validate(self._schema, document, max_errors=20)
-        if errors:
-            raise _refusal(Code.GRAPHQL_VALIDATION_FAILED, errors)
-        return Plan(self._schema, self._catalogue, document, _operation(document, operation_name), self._limits)
+        try:
+            limits.check(document, self._limits)
+            errors = validate(self._schema, document, max_errors=20)
+            if errors:
+                raise _refusal(Code.GRAPHQL_VALIDATION_FAILED, errors)
+            operation = _operation(document, operation_name)
+        except Refusal as refusal:
+            if asks_about_subjects(document, operation_name):
+                raise RefusedAboutSubjects(refusal) from None
+            raise
+        return Plan(self._schema, self._catalogue, document, operation, self._limits)
 
 
 def _operation(document: DocumentNode, name: str | None) -> OperationDefinitionNode:

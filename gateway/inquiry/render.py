@@ -48,7 +48,6 @@ class Renderer:
         decision: Decision,
         got: Mapping[tuple[Subject, str], Outcome],
         other: Mapping[str, Any] | None = None,
-        other_errors: Sequence[dict[str, Any]] = (),
     ) -> Rendered:
         """`other` has the values of the root fields that name no subject, by response name."""
         errors: list[dict[str, Any]] = []
@@ -69,7 +68,6 @@ class Renderer:
             objects[root.key] = built if root.many else built[0]
         if other is not None:
             objects = {key: objects[key] if key in objects else other[key] for key in variant.keys}
-            errors += other_errors
         codes = tuple(dict.fromkeys([e["extensions"]["code"] for e in errors])) if errors else ()
         return Rendered(_encode(objects), errors, codes)
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import datetime
 import zoneinfo
+from collections.abc import Iterable
 from functools import lru_cache
 
 from gateway.rules.model import Cell, Flag, Grant, Reason, RequesterEntry
@@ -19,6 +20,11 @@ def day(now: datetime.datetime, time_zone: str) -> datetime.date:
     if now.tzinfo is None:
         raise ValueError("`now` needs a time zone")
     return now.astimezone(_zone(time_zone)).date()
+
+
+def holds(grants: Iterable[Grant], purpose: str, today: datetime.date) -> bool:
+    """Whether one of the grants is for the purpose and holds today."""
+    return any(grant.purpose == purpose and inactive(grant, today) is None for grant in grants)
 
 
 def grant_for(entry: RequesterEntry | None, purpose: str, today: datetime.date) -> Grant | None:

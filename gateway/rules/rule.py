@@ -24,8 +24,8 @@ from gateway.rules import tokens
 from gateway.rules.model import Reason
 
 REASONS: tuple[Reason, ...] = (
-    Reason.PURPOSE_NOT_PERMITTED,
     Reason.SUBJECT_KIND_NOT_PERMITTED,
+    Reason.PURPOSE_NOT_PERMITTED,
     Reason.SCOPE_MISSING,
     Reason.OFFICIAL_REQUIRED,
     Reason.STEP_UP_REQUIRED,
