@@ -9,8 +9,9 @@ hurts its own tokens only, and its last keys serve on for a bounded time. Which 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -55,7 +56,7 @@ class Key(msgspec.Struct, frozen=True, eq=False):
 
 
 class IssuerUnavailable(Exception):
-    """The issuer could not be asked, or answered with something else than keys. The text is for the operator."""
+    """The issuer could not be asked, or answered with something unfit. The text is for the operator."""
 
 
 def new_client() -> httpx.AsyncClient:
@@ -83,8 +84,10 @@ class Issuer:
         self._keys: dict[str, Key] = {}
         self._read_at = float("-inf")
         self._asked_at = float("-inf")
-        self._jwks_url: str | None = None
+        self._metadata: Mapping[str, Any] | None = None
         self._discovered_at = float("-inf")
+        self._failed_at = float("-inf")
+        self._discovery = asyncio.Lock()
         self._refresh: asyncio.Task[None] | None = None
 
     async def key(self, kid: str | None, algorithm: str) -> Key | None:
@@ -104,9 +107,33 @@ class Issuer:
             self.freshen(now)
         return self._find(kid, algorithm)
 
-    def in_force(self, thumbprint: str, now: float) -> bool:
-        """Whether a key is still published, as far as was heard within the `stale` bound."""
-        return thumbprint in self._keys and now - self._read_at <= self._ages.stale
+    async def endpoint(self, name: str) -> str:
+        """The address that the issuer's metadata gives for `name`, as `jwks_uri`; raises `IssuerUnavailable`.
+
+        Metadata is read at most once an interval, and again when `stale`.
+        """
+        async with self._discovery:
+            now = self._now()
+            if self._metadata is None or now - self._discovered_at > self._ages.stale:
+                if now - self._failed_at < self._ages.interval:
+                    raise IssuerUnavailable("its metadata was asked for a moment ago without success")
+                self._failed_at = now
+                async with _bounded(self._ages.timeout):
+                    self._metadata = await self._discover()
+                self._discovered_at, self._failed_at = now, float("-inf")
+            url = self._metadata.get(name)
+        if not isinstance(url, str) or not _allowed(url):
+            raise IssuerUnavailable(f"its metadata has no usable {name}")
+        return url
+
+    async def post(self, url: str, form: Mapping[str, str], auth: tuple[str, str] | None) -> dict[str, Any]:
+        """The issuer's JSON answer to a form, with HTTP Basic `auth` where given; raises `IssuerUnavailable`."""
+        async with _bounded(self._ages.timeout):
+            return await self._send("POST", url, data=dict(form), auth=auth)
+
+    def in_force(self, thumbprint: str | None, now: float) -> bool:
+        """Whether a key is still published, as far as was heard within the `stale` bound; no key always is."""
+        return thumbprint is None or (thumbprint in self._keys and now - self._read_at <= self._ages.stale)
 
     def freshen(self, now: float) -> None:
         """Ask in the background where the keys are due."""
@@ -134,17 +161,14 @@ class Issuer:
 
     async def _read(self, now: float) -> None:
         try:
-            async with asyncio.timeout(self._ages.timeout):
-                if self._jwks_url is None or now - self._discovered_at > self._ages.stale:
-                    self._jwks_url = self.settings.jwks_url or await self._discover()
-                    self._discovered_at = now
-                keys = _keys(await self._get(self._jwks_url))
-        except (TimeoutError, httpx.HTTPError, httpx.InvalidURL, IssuerUnavailable) as error:
-            self._jwks_url = None
-            raise IssuerUnavailable(str(error) or type(error).__name__) from error
+            async with _bounded(self._ages.timeout):
+                keys = _keys(await self._send("GET", self.settings.jwks_url or await self.endpoint("jwks_uri")))
+        except IssuerUnavailable:
+            self._metadata = None  # it may have moved: ask where the keys are
+            raise
         self._keys, self._read_at = keys, now
 
-    async def _discover(self) -> str:
+    async def _discover(self) -> dict[str, Any]:
         issuer = self.settings.issuer
         parts = urlsplit(issuer)
         path = parts.path.rstrip("/")
@@ -155,21 +179,18 @@ class Issuer:
         why = ""
         for place in places:
             try:
-                metadata = await self._get(place)
+                metadata = await self._send("GET", place)
             except IssuerUnavailable as error:
                 why = str(error)
                 continue
             if metadata.get("issuer") != issuer:
                 raise IssuerUnavailable("its metadata names another issuer")
-            url = metadata.get("jwks_uri")
-            if not isinstance(url, str) or not _allowed(url):
-                raise IssuerUnavailable("its metadata has no usable jwks_uri")
-            return url
+            return metadata
         raise IssuerUnavailable(f"it has no metadata: {why}")
 
-    async def _get(self, url: str) -> dict[str, Any]:
+    async def _send(self, method: str, url: str, **content: Any) -> dict[str, Any]:
         headers = {"Accept": "application/json, application/jwk-set+json", "Accept-Encoding": "identity"}
-        async with self._http().stream("GET", url, headers=headers, follow_redirects=False) as response:
+        async with self._http().stream(method, url, headers=headers, follow_redirects=False, **content) as response:
             if response.status_code != 200:
                 raise IssuerUnavailable(f"it answered {response.status_code}")
             if response.headers.get("content-encoding", "identity") != "identity":
@@ -183,6 +204,16 @@ class Issuer:
             return msgspec.json.decode(bytes(body), type=dict[str, Any])
         except (msgspec.DecodeError, RecursionError) as error:
             raise IssuerUnavailable("its answer is not a JSON object") from error
+
+
+@contextlib.asynccontextmanager
+async def _bounded(seconds: float) -> AsyncIterator[None]:
+    """Bounds a request to an issuer and tells its failures as one: `IssuerUnavailable`."""
+    try:
+        async with asyncio.timeout(seconds):
+            yield
+    except (TimeoutError, httpx.HTTPError, httpx.InvalidURL) as error:
+        raise IssuerUnavailable(str(error) or type(error).__name__) from error
 
 
 def _heard(task: asyncio.Task[None]) -> None:

@@ -26,8 +26,28 @@ from gateway.documents import Node, read
 from gateway.errors import ConfigurationError, Problem
 
 PREFIX = "DUTYBOUND_"
+KEEP, MAX_KEEP = 30.0, 300.0
+"""Seconds that an issuer's word on a token is kept, where nothing else is said and at most."""
+
 _SIZES = {"B": 1, "KiB": 1024, "MiB": 1024**2}
 _DURATIONS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
+
+
+class IntrospectionSettings(msgspec.Struct, frozen=True):
+    """How an issuer is asked about its opaque tokens (RFC 7662); without `url` its metadata says where.
+
+    Exactly one of `secret_file` (HTTP Basic) and `key_file` (`private_key_jwt`: PEM or JWK) is there. Opaque tokens
+    that begin with `token_prefix` are this issuer's. `jwts` has its JWTs looked at too. An answer is kept for at most
+    `keep` seconds: a revocation counts within them.
+    """
+
+    client_id: str
+    secret_file: Path | None = None
+    key_file: Path | None = None
+    url: str | None = None
+    token_prefix: str = ""
+    jwts: bool = False
+    keep: float = KEEP
 
 
 class IssuerSettings(msgspec.Struct, frozen=True):
@@ -41,6 +61,7 @@ class IssuerSettings(msgspec.Struct, frozen=True):
     name: str
     official_claim: str | None = None
     jwks_url: str | None = None
+    introspection: IntrospectionSettings | None = None
 
 
 class OAuthSettings(msgspec.Struct, frozen=True):
@@ -181,7 +202,7 @@ def _settings(root: Node, path: Path, variables: set[str]) -> Settings:
         policies=_path(keys.get("policies"), folder, directory=True),
         sources=_path(keys.get("sources"), folder),
         ledger=_ledger(keys["ledger"], folder) if "ledger" in keys else LedgerSettings("", folder),
-        oauth=_oauth(keys["oauth"]) if "oauth" in keys else OAuthSettings("", ()),
+        oauth=_oauth(keys["oauth"], folder) if "oauth" in keys else OAuthSettings("", ()),
         limits=_limits(keys["limits"]) if "limits" in keys else Limits(),
         case_registries=_case_registries(keys["case_registries"], folder) if "case_registries" in keys else {},
     )
@@ -271,36 +292,60 @@ def _ledger(node: Node, folder: Path) -> LedgerSettings:
     return LedgerSettings(origin, (folder / key_file).resolve())
 
 
-def _oauth(node: Node) -> OAuthSettings:
+def _oauth(node: Node, folder: Path) -> OAuthSettings:
     keys = node.mapping(("audience", "issuers"))
     issuers: list[IssuerSettings] = []
     if "issuers" in keys:
         for item in keys["issuers"].items():
-            issuer = _issuer(item)
+            issuer = _issuer(item, folder)
             if any(issuer.issuer == other.issuer or issuer.name == other.name for other in issuers):
                 item.problem(f"issuer `{issuer.name}` stands twice; keep one")
+            if (asked := issuer.introspection) and any(
+                other.introspection and other.introspection.token_prefix == asked.token_prefix for other in issuers
+            ):
+                item.problem("another issuer's opaque tokens begin alike; give each its own `token_prefix`")
             issuers.append(issuer)
         if not issuers:
             keys["issuers"].problem("must name at least one issuer")
     return OAuthSettings(keys["audience"].text() if "audience" in keys else "", tuple(issuers))
 
 
-def _issuer(node: Node) -> IssuerSettings:
+def _issuer(node: Node, folder: Path) -> IssuerSettings:
     keys = node.mapping(("issuer",), ("name", "official_claim", "introspection", "jwks_url"))
     issuer = url(keys["issuer"]) if "issuer" in keys else ""
-    if "introspection" in keys and not keys["introspection"].is_null:
-        keys["introspection"].problem("token introspection (RFC 7662) is not supported; write `null`, and use JWTs")
 
     def optional(key: str, pattern: str, what: str) -> str | None:
         child = keys.get(key)
         return None if child is None or child.is_null else child.text(pattern=pattern, what=what)
 
-    jwks_url = keys.get("jwks_url")
+    jwks_url, introspection = keys.get("jwks_url"), keys.get("introspection")
     return IssuerSettings(
         issuer,
         optional("name", r"[a-z0-9][a-z0-9._-]*", "a short name in lower case, as `login`") or issuer,
         optional("official_claim", r"\S+", "the name of a claim"),
         None if jwks_url is None or jwks_url.is_null else url(jwks_url),
+        None if introspection is None or introspection.is_null else _introspection(introspection, folder),
+    )
+
+
+def _introspection(node: Node, folder: Path) -> IntrospectionSettings:
+    keys = node.mapping(
+        ("client_id",), ("client_secret_file", "client_key_file", "url", "token_prefix", "jwts", "keep")
+    )
+    files = [name for name in ("client_secret_file", "client_key_file") if name in keys]
+    if len(files) != 1:
+        node.problem("needs either `client_secret_file` or `client_key_file`: how the gateway shows who it is")
+    keep = duration(keys["keep"]) if "keep" in keys else KEEP
+    if keep > MAX_KEEP:
+        keys["keep"].problem(f"must be at most {MAX_KEEP:.0f}s: so long a revoked token serves on")
+    return IntrospectionSettings(
+        client_id=keys["client_id"].text() if "client_id" in keys else "",
+        secret_file=_path(keys["client_secret_file"], folder) if "client_secret_file" in keys else None,
+        key_file=_path(keys["client_key_file"], folder) if "client_key_file" in keys else None,
+        url=url(keys["url"]) if "url" in keys else None,
+        token_prefix=keys["token_prefix"].text(pattern=r"[A-Za-z0-9._~+/-]{0,64}") if "token_prefix" in keys else "",
+        jwts=keys["jwts"].boolean() if "jwts" in keys else False,
+        keep=keep,
     )
 
 

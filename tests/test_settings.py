@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from gateway.errors import ConfigurationError
-from gateway.settings import Settings, load
+from gateway.settings import IntrospectionSettings, Settings, load
 
 GOOD = """\
 listen: 127.0.0.1:8080
@@ -104,6 +104,17 @@ def test_the_environment_wins_nested_and_in_lists(tmp_path: Path) -> None:
     assert settings.case_registries["market"] == {"kind": "case-rest"}
 
 
+def test_introspection_is_read_and_each_issuers_opaque_tokens_are_told_apart(tmp_path: Path) -> None:
+    asked = "introspection: {client_id: gateway, client_secret_file: sources.yaml, token_prefix: a_, keep: 10s}"
+    first, second = good(tmp_path, text=GOOD.replace("introspection: null", asked)).oauth.issuers
+    assert first.introspection == IntrospectionSettings(
+        "gateway", tmp_path / "sources.yaml", token_prefix="a_", keep=10.0
+    )
+    assert second.introspection is None
+    both = GOOD.replace("introspection: null", asked).replace("official_claim: staff", asked)
+    assert any("give each its own `token_prefix`" in problem for problem in refused(tmp_path, both))
+
+
 def test_a_wrong_variable_is_named(tmp_path: Path) -> None:
     problems = refused(
         tmp_path,
@@ -136,7 +147,13 @@ def test_a_wrong_variable_is_named(tmp_path: Path) -> None:
         ("policies: policies", "policies: nowhere", "gateway.yaml:5:11: policies: there is no folder `nowhere`"),
         ("sources.yaml", "none.yaml", "gateway.yaml:6:10: sources: there is no file `none.yaml`"),
         ("origin: gateway", "origin: https://gateway", "gateway.yaml:7:18: ledger.origin: `https://gateway.example"),
-        ("introspection: null", "introspection: {}", "gateway.yaml:11:67: oauth.issuers.0.introspection: token intro"),
+        ("introspection: null", "introspection: {}", "gateway.yaml:11:67: oauth.issuers.0.introspection: needs"),
+        ("introspection: null", "introspection: {client_id: g, client_secret_file: no}", "gateway.yaml:11:102: oauth."),
+        (
+            "introspection: null",
+            "introspection: {client_id: g, client_secret_file: sources.yaml, keep: 1h}",
+            "gateway.yaml:11:122: oauth.issuers.0.introspection.keep: must be at most 300s",
+        ),
         (
             '"http://127.0.0.1:9000"',
             "https://login.example",

@@ -1,18 +1,19 @@
 """Step 1: credentials -> Requester.
 
-RFC 6750 bearer tokens that are RFC 9068 JWTs of a configured issuer. Invariants: the signature counts before any claim
-but `iss`; the issuer, the audience and the type are equal to the character; `alg` is one of three asymmetric ones, tied
-to the key; a bound token (`cnf`) is not a bearer token; `authorization_details` that are not understood refuse the
-token, since they narrow it. What a token may do comes from its scopes and from the rule set in force, looked up anew
-for every request: an activation counts from the next one on. Keys are `gateway.issuers`' affair.
+Access tokens of configured issuers: RFC 9068 JWTs, verified here, and opaque ones, asked about (RFC 7662); by RFC 6750,
+or bound to a key or a certificate (`gateway.identity`). Invariants: the signature counts before any claim but `iss`;
+the issuer, the audience and the type are equal to the character; `alg` is one of three asymmetric ones, tied to the
+key; a JWT is never asked about instead of verified; a bound token counts with its proof only, anew at every request.
+What a token may do comes from its scopes and from the rule set in force, looked up anew for every request: an
+activation counts from the next one on. Keys are `gateway.issuers`' affair, what claims mean `gateway.inquiry.claims`'.
 """
 
 from __future__ import annotations
 
 import datetime
 import hashlib
-from collections.abc import Callable, Iterable, Mapping
-from typing import Annotated, Any, Literal
+from collections.abc import Callable, Iterable
+from typing import Any
 
 import msgspec
 from cachetools import LRUCache
@@ -20,13 +21,13 @@ from joserfc import jws
 from joserfc.errors import JoseError, UnsupportedAlgorithmError
 
 from gateway.errors import Code, Refusal
-from gateway.inquiry.types import Narrowing, Requester
+from gateway.identity.introspection import Introspector, opaque_issuer
+from gateway.inquiry import claims
+from gateway.inquiry.types import Requester
 from gateway.issuers import ALGORITHMS, Issuer, IssuerUnavailable
 from gateway.rules.model import RequesterEntry
 
 MAX_TOKEN = 8 * 1024
-LEEWAY = 5.0
-"""Seconds that an issuer's clock may be ahead of ours. There is none for `exp`: what has expired has expired."""
 
 _SCOPES = frozenset({"inquire", "steward", "recalls", "officer", "oversight", "self"})
 _TYPES = frozenset({"at+jwt", "application/at+jwt"})
@@ -54,53 +55,23 @@ class _Header(msgspec.Struct):
     crit: Any = None
 
 
-_Seconds = Annotated[float, msgspec.Meta(ge=0, le=1e12)]
-
-
-class _Claims(msgspec.Struct):
-    """The claims that count; a boolean is no number here."""
-
-    iss: str
-    aud: str | list[str]
-    exp: _Seconds
-    iat: _Seconds
-    sub: str
-    client_id: str
-    nbf: _Seconds = 0
-    scope: str = ""
-    act: dict[str, Any] | None = None
-    acr: str | None = None
-    cnf: Any = None
-    authorization_details: list[dict[str, Any]] = []
-    identifier: Any = None
-
-
-class _Identifier(msgspec.Struct, forbid_unknown_fields=True):
-    scheme: str
-    value: str
-
-
-class _Detail(msgspec.Struct, forbid_unknown_fields=True):
-    type: Literal["subject-inquiry"]
-    purpose: str | None = None
-    case: str | None = None
-    datasets: list[str] | None = None
-    identifier: _Identifier | None = None
-
-
 class _Verified(msgspec.Struct):
-    """A token that was verified, and the Requester last made from it for `entry`."""
+    """A token that was verified, and the Requester last made from it for `entry`.
+
+    `thumbprint` is that of the key it was verified with; `None` where no signature was. It counts until `until`, in
+    seconds since the epoch, which is not after it expires.
+    """
 
     issuer: Issuer
-    thumbprint: str
-    client: str
-    expires: float
+    thumbprint: str | None
+    until: float
     requester: Requester
-    entry: RequesterEntry | None
+    binding: claims.Binding | None
+    entry: RequesterEntry | None = None
 
 
 class Authenticator:
-    """Turns a bearer token into a `Requester`.
+    """Turns what a request shows into a `Requester`.
 
     `registered` gives the entry of (issuer, client) in the rule set in force, or `None`; it is called for every request
     and must be a look-up. `clock` gives an aware datetime that never falls. `metadata_url` is the RFC 9728 address that
@@ -118,6 +89,11 @@ class Authenticator:
         remembered: int = 4096,
     ) -> None:
         self._issuers = {issuer.settings.issuer: issuer for issuer in issuers}
+        self._introspectors = {
+            name: Introspector(issuer, issuer.settings.introspection)
+            for name, issuer in self._issuers.items()
+            if issuer.settings.introspection is not None
+        }
         self._audience = audience
         self._metadata_url = metadata_url
         self._registered = registered
@@ -134,8 +110,13 @@ class Authenticator:
                 found = value
         return found
 
-    async def authenticate(self, authorization: bytes | None) -> Requester:
-        """Who asks; raises `Refusal` `UNAUTHENTICATED` with a description of what is wrong with the token."""
+    async def authenticate(
+        self, authorization: bytes | None, method: str = "POST", headers: Iterable[tuple[bytes, bytes]] = ()
+    ) -> Requester:
+        """Who asks; raises `Refusal` `UNAUTHENTICATED` with a description of what is wrong with the token.
+
+        `authorization` is what `credentials` gives. `method` and `headers` are the request's, for proofs.
+        """
         if authorization is None:
             raise self._refused("A bearer token is needed: send `Authorization: Bearer <token>`.", error=None)
         if len(authorization) > MAX_TOKEN:
@@ -143,14 +124,11 @@ class Authenticator:
         digest = hashlib.sha256(authorization).digest()
         now = self._clock().timestamp()
         known = self._verified.get(digest)
-        if known is None or not known.issuer.in_force(known.thumbprint, now):
-            known = await self._verify(authorization, now)
-            self._verified[digest] = known
-        elif known.expires <= now:
-            raise self._refused("The token has expired; get a new one.")
+        if known is None or known.until <= now or not known.issuer.in_force(known.thumbprint, now):
+            known = self._verified[digest] = await self._verify(authorization, now)
         else:
             known.issuer.freshen(now)
-        entry = self._registered(known.issuer.settings.issuer, known.client)
+        entry = self._registered(known.requester.issuer, known.requester.client)
         if entry is not known.entry:
             known.requester, known.entry = _registered(known.requester, entry), entry
         return known.requester
@@ -181,66 +159,76 @@ class Authenticator:
         if scheme.lower() != b"bearer" or not token:
             raise self._refused("The Authorization header must be `Bearer <token>`.")
         try:
-            unverified = jws.extract_compact(token, registry=_REGISTRY)
-            header = msgspec.convert(unverified.protected, _Header)
-            payload: dict[str, Any] = msgspec.json.decode(unverified.payload or b"", type=dict[str, Any])
+            signed = jws.extract_compact(token, registry=_REGISTRY)
+            header = msgspec.convert(signed.protected, _Header)
+            payload: dict[str, Any] = msgspec.json.decode(signed.payload or b"", type=dict[str, Any])
         except (JoseError, msgspec.MsgspecError, ValueError, TypeError, RecursionError) as error:
-            raise self._refused("The token is not a JWT access token.") from error
+            introspector = opaque_issuer(self._introspectors.values(), token)
+            if introspector is None:
+                raise self._refused("The token is not a JWT access token.") from error
+            return await self._opaque(introspector, token, now)
+        issuer, thumbprint = await self._signer(signed, header, payload.get("iss"))
+        verified = self._accept(payload, issuer, thumbprint, now)
+        introspector = self._introspectors.get(issuer.settings.issuer)
+        if introspector is not None and introspector.settings.jwts:
+            await self._in_force(introspector, token, now)
+            verified.until = min(verified.until, now + introspector.settings.keep)
+        return verified
+
+    async def _signer(self, signed: jws.CompactSignature, header: _Header, named: object) -> tuple[Issuer, str]:
+        """The issuer whose signature a JWT has, and the thumbprint of its key."""
         if header.alg not in ALGORITHMS:
             raise self._refused(f"The token must be signed with one of {', '.join(ALGORITHMS)}.")
         if (header.typ or "").lower() not in _TYPES:
             raise self._refused("The token is not an access token: its `typ` must be `at+jwt`.")
         if header.crit is not None:
             raise self._refused("The token's header has a `crit` extension that is not understood.")
-        named = payload.get("iss")
         issuer = self._issuers.get(named) if isinstance(named, str) else None
         if issuer is None:
             raise self._refused("The token is not from an issuer that is trusted here.")
         try:
             key = await issuer.key(header.kid, header.alg)
         except IssuerUnavailable as error:
-            raise self._refused(
-                "The keys of the token's issuer are out of reach; try later.", retryable=True
-            ) from error
+            message = "The keys of the token's issuer are out of reach; try later."
+            raise self._refused(message, retryable=True) from error
         if key is None:
             raise self._refused("The token is signed with a key that its issuer does not publish.")
         try:
-            valid = jws.validate_compact(unverified, key.jwk, registry=_REGISTRY)
+            valid = jws.validate_compact(signed, key.jwk, registry=_REGISTRY)
         except (JoseError, ValueError, TypeError):
             valid = False
         if not valid:
             raise self._refused("The token's signature is wrong.")
-        return self._accept(payload, issuer, key.thumbprint, now)
+        return issuer, key.thumbprint
 
-    def _accept(self, payload: dict[str, Any], issuer: Issuer, thumbprint: str, now: float) -> _Verified:
+    async def _opaque(self, introspector: Introspector, token: bytes, now: float) -> _Verified:
+        answer = await self._in_force(introspector, token, now)
         try:
-            claims = msgspec.convert(payload, _Claims)
-            narrowing = tuple(map(_narrowing, filter(_is_inquiry, claims.authorization_details)))
-            scopes = frozenset(claims.scope.split())
-            identifier = msgspec.convert(claims.identifier, _Identifier) if "self" in scopes else None
-        except msgspec.ValidationError as error:
-            raise self._refused(f"A claim of the token is wrong: {_claim(error)}.") from error
-        if self._audience not in ([claims.aud] if isinstance(claims.aud, str) else claims.aud):
-            raise self._refused("The token is for another audience.")
-        if not claims.client_id or not claims.sub:
-            raise self._refused("The token must name its `client_id` and `sub`.")
-        if claims.exp <= now:
-            raise self._refused("The token has expired; get a new one.")
-        if claims.nbf > now + LEEWAY or claims.iat > now + LEEWAY:
-            raise self._refused("The token is not valid yet; compare the clocks.")
-        if claims.cnf is not None:
+            payload = claims.introspected(answer, introspector.issuer.settings.issuer)
+        except claims.Unfit as error:
+            raise self._refused(str(error)) from error
+        verified = self._accept(payload, introspector.issuer, None, now)
+        verified.until = min(verified.until, now + introspector.settings.keep)
+        return verified
+
+    async def _in_force(self, introspector: Introspector, token: bytes, now: float) -> dict[str, Any]:
+        try:
+            answer = await introspector.claims(token, now)
+        except IssuerUnavailable as error:
+            message = "The token's issuer cannot be asked about it now; try later."
+            raise self._refused(message, retryable=True) from error
+        if answer is None:
+            raise self._refused("The token is unknown to its issuer, expired or revoked; get a new one.")
+        return answer
+
+    def _accept(self, payload: dict[str, Any], issuer: Issuer, thumbprint: str | None, now: float) -> _Verified:
+        try:
+            requester, binding = claims.requester(payload, self._audience, issuer.settings.official_claim, now)
+        except claims.Unfit as error:
+            raise self._refused(str(error)) from error
+        if binding is not None:
             raise self._refused("The token is bound to a key and cannot be used as a plain bearer token.")
-        requester = Requester(
-            issuer=claims.iss,
-            client=claims.client_id,
-            official=_official(payload, claims, issuer.settings.official_claim),
-            scopes=scopes,
-            expires=claims.exp,
-            acr=claims.acr,
-            narrowing=narrowing,
-            identifier=(identifier.scheme, identifier.value) if identifier else None,
-        )
-        return _Verified(issuer, thumbprint, claims.client_id, requester.expires, requester, None)
+        return _Verified(issuer, thumbprint, requester.expires, requester, binding)
 
 
 def _registered(requester: Requester, entry: RequesterEntry | None) -> Requester:
@@ -250,35 +238,6 @@ def _registered(requester: Requester, entry: RequesterEntry | None) -> Requester
     return msgspec.structs.replace(
         requester, department=entry.department, roles=entry.roles, grants=entry.grants, registry=entry.registry
     )
-
-
-def _official(payload: Mapping[str, Any], claims: _Claims, official_claim: str | None) -> str | None:
-    if official_claim is not None:
-        named = payload.get(official_claim)
-        return named if isinstance(named, str) and named else None
-    actor = claims.act.get("sub") if claims.act else None
-    if isinstance(actor, str) and actor and actor != claims.client_id:
-        return actor
-    return claims.sub if claims.sub != claims.client_id else None
-
-
-def _is_inquiry(detail: Mapping[str, Any]) -> bool:
-    return detail.get("type") == "subject-inquiry"
-
-
-def _narrowing(raw: dict[str, Any]) -> Narrowing:
-    detail = msgspec.convert(raw, _Detail)
-    return Narrowing(
-        purpose=detail.purpose,
-        case=detail.case,
-        datasets=None if detail.datasets is None else frozenset(detail.datasets),
-        identifier=None if detail.identifier is None else (detail.identifier.scheme, detail.identifier.value),
-    )
-
-
-def _claim(error: msgspec.ValidationError) -> str:
-    """What msgspec says of the shape of a claim, which quotes names of claims and no value but a wrong `type`'s."""
-    return str(error).replace("`$.", "`")
 
 
 def _quotable(text: str) -> str:

@@ -208,7 +208,8 @@ def _oversight(entry: Entry) -> bytes:
             decided = entry.decision.subjects.get(subject)
             if decided is not None and (fields := _denied(decided)):
                 denied.append(entries.DeniedFields(place, fields))
-    return entries.encode(entries.Oversight(entries.VERSION, entry.requester.official, entry.facts, withheld, denied))
+    who = entry.requester
+    return entries.encode(entries.Oversight(entries.VERSION, who.official, entry.facts, withheld, denied, who.actors))
 
 
 @lru_cache(maxsize=1024)

@@ -25,6 +25,7 @@ class Requester(msgspec.Struct, frozen=True):
     """Who asks: a registered client and the official behind it, as the token says; who is allowed what comes later.
 
     `expires` is in seconds since the epoch. `scopes` are the token's. `acr` is the RFC 9470 class, where given.
+    `actors` acted before the outermost one (RFC 8693), the latest first: they decide nothing, and oversight is told.
     `department`, `roles`, `grants` and `registry` come from the rule set in force; empty for an unregistered client.
     """
 
@@ -40,6 +41,7 @@ class Requester(msgspec.Struct, frozen=True):
     acr: str | None = None
     narrowing: tuple[Narrowing, ...] = ()
     identifier: tuple[str, str] | None = None
+    actors: tuple[str, ...] = ()
 
 
 class Declaration(msgspec.Struct, frozen=True):

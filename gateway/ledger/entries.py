@@ -145,13 +145,17 @@ class DeniedFields(msgspec.Struct, frozen=True):
 
 
 class Oversight(msgspec.Struct, frozen=True, omit_defaults=True):
-    """The other part, of both kinds. `facts` is the change number of the facts that were decided from."""
+    """The other part, of both kinds.
+
+    `facts` is the change number of the facts that were decided from. `actors` acted before the official (RFC 8693).
+    """
 
     v: int
     official: str | None = None
     facts: int | None = None
     withheld: list[WithheldRecord] = []
     denied: list[DeniedFields] = []
+    actors: tuple[str, ...] = ()
 
 
 Told = Inquiry | Refused

@@ -33,6 +33,7 @@ class TestIssuer:
         self.answer: tuple[int, dict[str, str], bytes] | None = None
         self.extra_jwks: list[dict[str, Any]] = []
         self.delay = 0.0
+        self.introspected: dict[str, Any] = {"active": False}
         outer = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -46,6 +47,10 @@ class TestIssuer:
                 self.send_header("Content-Length", str(len(body)))
                 self.end_headers()
                 self.wfile.write(body)
+
+            def do_POST(self) -> None:
+                self.rfile.read(int(self.headers["Content-Length"]))
+                self.do_GET()
 
             def log_message(self, format: str, *args: Any) -> None:
                 del format, args
@@ -61,6 +66,8 @@ class TestIssuer:
         if path == "/keys":
             public = [key.as_dict(private=False) for key in self.keys]
             return 200, {}, json.dumps({"keys": public + self.extra_jwks}).encode()
+        if path == "/introspect":
+            return 200, {}, json.dumps(self.introspected).encode()
         known = ["/.well-known/openid-configuration"]
         if not self.oidc_only:
             known.append("/.well-known/oauth-authorization-server")
