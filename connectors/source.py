@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
 
 from connectors.base import DatasetShape, Failure, Fault, Outcome, RecordRequest, Subject
 from connectors.config import Reader, suggest
@@ -37,15 +36,3 @@ def read_datasets(
         if name not in shapes:
             datasets.fail(f"the catalogue of `{department}` has no dataset `{name}`{suggest(name, shapes)}", name)
         yield datasets.child(name, required=True), shapes[name]
-
-
-def documented(config: Mapping[str, Any]) -> frozenset[str]:
-    """The datasets of a department's configuration that map `record.document`; an adverse one must (Art. 37)."""
-    datasets = config.get("datasets")
-    return frozenset(
-        name
-        for name, dataset in (datasets.items() if isinstance(datasets, Mapping) else ())
-        if isinstance(dataset, Mapping)
-        and isinstance(record := dataset.get("record"), Mapping)
-        and record.get("document") is not None
-    )

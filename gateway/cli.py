@@ -6,8 +6,13 @@ import argparse
 import os
 import sys
 from pathlib import Path
+from typing import Any
 
 from gateway.errors import ConfigurationError, DutyboundError
+
+
+class CommandRefused(DutyboundError):
+    """A command that cannot run here; the message says why and what to do."""
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -81,15 +86,21 @@ def _check(arguments: argparse.Namespace) -> int:
 
 
 def _demo(arguments: argparse.Namespace) -> int:
-    from deploy.demo import run
-
-    return run.main(once=arguments.once)
+    run = _checkout()
+    return int(run.main(once=arguments.once))
 
 
 def _token(arguments: argparse.Namespace) -> int:
-    from deploy.demo import run
+    run = _checkout()
+    return int(run.token(arguments.client, arguments.official, arguments.scope))
 
-    return run.token(arguments.client, arguments.official, arguments.scope)
+
+def _checkout() -> Any:
+    try:
+        from deploy.demo import run
+    except ImportError as error:
+        raise CommandRefused(f"the demo runs from a checkout with its development packages ({error})") from error
+    return run
 
 
 if __name__ == "__main__":

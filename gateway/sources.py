@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from connectors.base import Connector, DatasetShape, SourceConfigError
+from gateway.catalogue.checks import needs_document
 from gateway.catalogue.model import Catalogue, Dataset
 from gateway.documents import Node, read, suggest
 from gateway.errors import Problem
@@ -71,7 +72,7 @@ def _record(dataset: Dataset, node: Node) -> None:
     if record is None or not record.is_mapping:
         return  # the connector says what is missing
     says = record.mapping(any_key=True)
-    if dataset.nature == "adverse" and "document" not in says:
+    if needs_document(dataset) and "document" not in says:
         record.problem(f"`{dataset.id}` is adverse: map `document`, the decision that each record rests on")
     if dataset.display is not None and "effective" not in says:
         record.problem(f"`{dataset.id}` has a display period: map `effective`, the day it counts from")

@@ -11,7 +11,6 @@ import pytest
 import connectors
 from connectors import endpoint, graphql, rest, sql
 from connectors.kinds import KINDS
-from connectors.source import documented
 
 FILES = sorted(Path(connectors.__file__).parent.glob("*.py"))
 
@@ -29,20 +28,6 @@ def test_no_connector_imports_the_gateway(file: Path) -> None:
         for name in ([node.module or ""] if isinstance(node, ast.ImportFrom) else [alias.name for alias in node.names])
     ]
     assert not [name for name in imported if name.split(".")[0] == "gateway"]
-
-
-def test_which_datasets_name_their_document() -> None:
-    config = {
-        "datasets": {
-            "a": {"record": {"document": "doc"}},
-            "b": {"record": {"document": None}},
-            "c": {"record": {}},
-            "d": {},
-            "e": None,
-        }
-    }
-    assert documented(config) == {"a"}
-    assert documented({"datasets": []}) == frozenset()
 
 
 def test_the_readme_names_every_key() -> None:
