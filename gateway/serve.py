@@ -5,6 +5,7 @@ Everything that a start would refuse is refused here, before a process is starte
 
 from __future__ import annotations
 
+import gc
 import os
 from pathlib import Path
 
@@ -39,4 +40,10 @@ def serve(config: Path, workers: int) -> int:
 
 def application() -> app.Gateway:
     """The application of one process, of the configuration that `serve` was given."""
-    return app.build(settings.load(Path(os.environ[CONFIG]), os.environ))
+    made = app.build(settings.load(Path(os.environ[CONFIG]), os.environ))
+    # What a start makes stays to the end: the collector need not walk it again and again while inquiries run, which
+    # cost two fifths of an inquiry's CPU and most of its slowest hundredth. Inquiries leave few cycles behind.
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 100)
+    return made
