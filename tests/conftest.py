@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from deploy.demo import client, stores
-from deploy.demo.configuration import USUAL, Place, choose_ports, today
+from deploy.demo.configuration import USUAL, choose_ports, today
 from deploy.demo.supervisor import Region
 
 SHARED = Path(__file__).resolve().parents[1] / "var" / "tests"
@@ -70,9 +70,8 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     var = tmp_path_factory.mktemp("region")
     (var / "demo").mkdir()
     (var / "demo" / "data").symlink_to(_records(), target_is_directory=True)
-    region = Region(var, lambda line: None)
-    region.place = Place(var, choose_ports(dict.fromkeys(USUAL, 0)))  # two workers never want the same port
-    with region:
+    ports = choose_ports(dict.fromkeys(USUAL, 0))  # free ones: two workers never want the same
+    with Region(var, lambda line: None, ports) as region:
         yield World(region.tell(), region)
 
 

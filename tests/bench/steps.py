@@ -22,7 +22,7 @@ from typing import Any
 import msgspec
 import uvloop
 
-from gateway import app, settings
+from gateway import app, serve
 from tests.bench import data, world
 from tests.bench.processes import BenchError, Child, Cores, free_port, running, start_departments
 from tests.bench.report import Row
@@ -125,7 +125,8 @@ def _main(config: str, bodies: str, tokens: str, inquiries: str) -> None:
     for name, module, path in STEPS:
         owner, last = _owner(module, path)
         setattr(owner, last, watch.wrap(name, getattr(owner, last)))
-    gateway = app.build(settings.load(Path(config), os.environ))
+    os.environ[serve.CONFIG] = config
+    gateway = serve.application()
     held = Path(tokens).read_text().splitlines()
     lines = Path(bodies).read_text().splitlines()
     asked = [(body.encode(), held[index % len(held)]) for index, body in enumerate(lines)]
