@@ -160,6 +160,7 @@ async def _disclosed(
     # 4. decide every field for every subject
     now = journey.now()
     decision = entry.decision = decide(selected, requester, declaration, rules, facts, subjects, now)
+    entry.consents = _relied_on(requester, declaration, facts, today)
     steps.done("decide")
 
     # 5. admit: reserve before any call
@@ -228,6 +229,19 @@ async def _verify_case(
     who = (requester.issuer, requester.client)
     await journey.cases.verify(registry, declaration.case, requester.official, subjects, who)
     return True
+
+
+def _relied_on(requester: Requester, declaration: Declaration, facts: Facts, today: datetime.date) -> tuple[str, ...]:
+    """The consents in force to this requester for this purpose: what permits on non-public datasets rest on."""
+    return tuple(
+        consent.id
+        for known in facts.subjects.values()
+        for consent in known.consents
+        if (consent.issuer, consent.client, consent.purpose)
+        == (requester.issuer, requester.client, declaration.purpose)
+        and consent.until >= today
+        and declaration.consent in (None, consent.id)
+    )
 
 
 def _with_case(facts: Facts) -> Facts:

@@ -59,6 +59,7 @@ class Entry(msgspec.Struct):
     obligations: Sequence[Obligation] = ()
     cautions: Sequence[Caution] = ()
     withheld: Sequence[Withheld] = ()
+    consents: tuple[str, ...] = ()
 
 
 class Parts(msgspec.Struct, frozen=True):
@@ -209,7 +210,11 @@ def _oversight(entry: Entry) -> bytes:
             if decided is not None and (fields := _denied(decided)):
                 denied.append(entries.DeniedFields(place, fields))
     who = entry.requester
-    return entries.encode(entries.Oversight(entries.VERSION, who.official, entry.facts, withheld, denied, who.actors))
+    return entries.encode(
+        entries.Oversight(
+            entries.VERSION, who.official, entry.facts, withheld, denied, who.actors, consents=entry.consents
+        )
+    )
 
 
 @lru_cache(maxsize=1024)

@@ -148,6 +148,7 @@ class Oversight(msgspec.Struct, frozen=True, omit_defaults=True):
     """The other part, of both kinds.
 
     `facts` is the change number of the facts that were decided from. `actors` acted before the official (RFC 8693).
+    `consents` are the subjects' consents that the requester's permits rest on (Arts. 23-25).
     """
 
     v: int
@@ -156,6 +157,7 @@ class Oversight(msgspec.Struct, frozen=True, omit_defaults=True):
     withheld: list[WithheldRecord] = []
     denied: list[DeniedFields] = []
     actors: tuple[str, ...] = ()
+    consents: tuple[str, ...] = ()
 
 
 Told = Inquiry | Refused
