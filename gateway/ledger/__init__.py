@@ -14,6 +14,11 @@ read        entries back out of the store, and receipts made again
 tiles       C2SP tlog-tiles over HTTP
 receipt     a receipt, and an answer's data, checked offline      pure
 verify      a store checked from the bytes up
+tilelog     a log as others see it: tlog-tiles over HTTP, or a copy of them
+remembered  what a follower saw last
+published   from `signed` to `published`: a receipt against what everybody can see
+follow      a published log checked from its leaves up
+presented   receipts as files
 sheet       a receipt as a page that a court can file
 commands    `dutybound ledger ...` and `dutybound keys ...`
 """

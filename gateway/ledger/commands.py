@@ -6,23 +6,17 @@ Exit codes: 0 all well, 1 something does not verify or cannot be read (said in o
 from __future__ import annotations
 
 import argparse
-import os
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from gateway import settings
 from gateway.errors import ConfigurationError, Problem, VerificationFailed
-from gateway.ledger import entries, keys, sheet
+from gateway.ledger import entries, keys, sheet, tilelog, verify_command
 from gateway.ledger.note import Verifier
-from gateway.ledger.receipt import Presented, Proved, check_data, check_extension, read_file, verify_receipt
-from gateway.ledger.verify import verify_store
-from gateway.storage.store import open_copy, sqlite_path
-
-MAX_FILE = 64 * 1024 * 1024
-_TELL_EVERY = 2.0
+from gateway.ledger.presented import check_presented, read
+from gateway.ledger.published import published
+from gateway.ledger.receipt import Proved, check_data, check_extension, read_file
 
 
 def register(subparsers: argparse._SubParsersAction[Any]) -> None:
@@ -30,14 +24,14 @@ def register(subparsers: argparse._SubParsersAction[Any]) -> None:
     ledger = subparsers.add_parser("ledger", help="verify and show what the ledger proves")
     parts = ledger.add_subparsers(metavar="COMMAND", required=True)
 
-    store = parts.add_parser("verify", help="check every entry, hash and signature of a store, or of a copy of it")
-    store.add_argument("--config", type=Path, metavar="FILE", help="gateway.yaml, for the store")
-    store.add_argument("--store", metavar="URL", help="the store's file, or its URL (`sqlite:///...`)")
-    _key(store, "public keys, one a line; without it, those of the configuration's own key")
-    store.set_defaults(run=_verify)
+    verify_command.register(
+        parts.add_parser("verify", help="check a live ledger by its URL, a store, or a copy of either")
+    )
 
     receipt = parts.add_parser("verify-receipt", help="check a receipt offline, and what it proves")
     _key(receipt, "the shard's public key, one a line where there are several", required=True)
+    receipt.add_argument("--published", type=Path, metavar="CHECKPOINT_FILE", help="a checkpoint that was published")
+    receipt.add_argument("--log", metavar="URL", help="where the gateway, or the shard, publishes its log")
     _receipt(receipt)
     receipt.set_defaults(run=_verify_receipt)
 
@@ -68,17 +62,6 @@ def _receipt(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("receipt", type=Path, metavar="RECEIPT_FILE", help="a receipt, or a whole answer (JSON)")
 
 
-def _read(path: Path) -> bytes:
-    try:
-        with path.open("rb") as file:
-            content = file.read(MAX_FILE + 1)
-    except OSError as error:
-        raise ConfigurationError([Problem(str(path), 0, 0, "", f"cannot be read ({error.strerror})")]) from error
-    if len(content) > MAX_FILE:
-        raise ConfigurationError([Problem(str(path), 0, 0, "", "is over 64 MiB; that is no receipt")])
-    return content
-
-
 def _guard(run: Callable[[], int]) -> int:
     """Run a command that checks; whatever is wrong is one sentence on standard error, and status 1."""
     try:
@@ -88,19 +71,14 @@ def _guard(run: Callable[[], int]) -> int:
         return 1
 
 
-def _check(presented: Presented, verifiers: list[Verifier]) -> tuple[Proved, bool]:
-    """Verify a receipt, and the answer around it; also says whether data were there and are what was disclosed."""
-    proved = verify_receipt(presented.text, verifiers)
-    if presented.inquiry is not None:
-        check_extension(proved, presented.inquiry)
-    if presented.data is not None:
-        check_data(proved, presented.data)
-    return proved, presented.data is not None and isinstance(proved.told, entries.Inquiry)
-
-
 def _verify_receipt(arguments: argparse.Namespace) -> int:
     def run() -> int:
-        proved, checked = _check(read_file(_read(arguments.receipt)), keys.read_verifiers(arguments.key))
+        verifiers = keys.read_verifiers(arguments.key)
+        proved, checked = check_presented(read_file(read(arguments.receipt)), verifiers)
+        if arguments.published is not None or arguments.log is not None:
+            proved, why = _published(proved, verifiers, arguments)
+            if why:
+                print(why, file=sys.stderr)
         told = proved.told
         print(f"{proved.assurance}: entry {proved.index} of {proved.origin}, in a tree of {proved.size}")
         if isinstance(told, entries.Refused):
@@ -117,12 +95,24 @@ def _verify_receipt(arguments: argparse.Namespace) -> int:
     return _guard(run)
 
 
+def _published(proved: Proved, verifiers: list[Verifier], arguments: argparse.Namespace) -> tuple[Proved, str]:
+    note = None
+    if arguments.published is not None:
+        try:
+            note = read(arguments.published).decode()
+        except UnicodeDecodeError as error:
+            raise VerificationFailed(f"`{arguments.published}` is not UTF-8, so no checkpoint") from error
+    with tilelog.http_client() as client:
+        url = tilelog.shard_url(arguments.log, proved.shard) if arguments.log else None
+        return published(proved, verifiers, note, tilelog.from_url(client, url) if url else None)
+
+
 def _show(arguments: argparse.Namespace) -> int:
     def run() -> int:
-        presented = read_file(_read(arguments.receipt))
-        proved, checked = _check(presented, keys.read_verifiers(arguments.key))
+        presented = read_file(read(arguments.receipt))
+        proved, checked = check_presented(presented, keys.read_verifiers(arguments.key))
         if arguments.answer is not None:
-            answer = read_file(_read(arguments.answer))
+            answer = read_file(read(arguments.answer))
             if answer.data is None:
                 raise VerificationFailed(f"`{arguments.answer}` is no answer: it has no `data`")
             if answer.inquiry is not None:
@@ -133,47 +123,6 @@ def _show(arguments: argparse.Namespace) -> int:
         return 0
 
     return _guard(run)
-
-
-def _verify(arguments: argparse.Namespace) -> int:
-    def run() -> int:
-        if (arguments.config is None) == (arguments.store is None):
-            print("name the store with one of `--config FILE` and `--store URL`", file=sys.stderr)
-            return 2
-        if arguments.config is not None:
-            configured = settings.load(arguments.config, os.environ)
-            path = sqlite_path(configured.store, str(arguments.config))
-        else:
-            path = sqlite_path(arguments.store, "--store") if "://" in arguments.store else Path(arguments.store)
-        store = open_copy(path)
-        try:
-            if arguments.key is not None:
-                verifiers = keys.read_verifiers(arguments.key)
-            elif arguments.config is not None:
-                private = keys.load(configured.ledger.key_file)
-                verifiers = keys.verifiers(private, configured.ledger.origin, map(str, range(1, 65)))
-            else:
-                print("name the public keys with `--key PUBLIC_KEY_FILE`", file=sys.stderr)
-                return 2
-            for shard in verify_store(store, verifiers, _progress()):
-                print(f"whole: {shard.origin}, {shard.size} entries, root {shard.root.hex()}")
-        finally:
-            store.close()
-        return 0
-
-    return _guard(run)
-
-
-def _progress() -> Callable[[str, int, int], None]:
-    told = time.monotonic()
-
-    def tell(shard: str, done: int, of: int) -> None:
-        nonlocal told
-        if time.monotonic() - told >= _TELL_EVERY:
-            told = time.monotonic()
-            print(f"shard `{shard}`: {done} of {of} entries", file=sys.stderr)
-
-    return tell
 
 
 def _generate(arguments: argparse.Namespace) -> int:

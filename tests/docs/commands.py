@@ -66,9 +66,10 @@ def check_usage(command: Command, rest: list[str], *, whole: bool) -> None:
     if not whole:
         return
     taken = [action for action in command.parser._actions if not action.option_strings]
-    wanted = len([action for action in taken if not isinstance(action, argparse._SubParsersAction)])
-    if positionals != wanted:
-        raise ValueError(f"`dutybound {' '.join(command.words)}` takes {wanted} arguments, not {positionals}")
+    known = [action for action in taken if not isinstance(action, argparse._SubParsersAction)]
+    needed = len([action for action in known if action.nargs != "?"])
+    if not needed <= positionals <= len(known):
+        raise ValueError(f"`dutybound {' '.join(command.words)}` takes {len(known)} arguments, not {positionals}")
     for action in options.values():
         if action.required and action.dest not in named:
             raise ValueError(f"`dutybound {' '.join(command.words)}` needs `{action.option_strings[0]}`")

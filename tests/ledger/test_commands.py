@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import stat
 import subprocess
 import sys
@@ -12,29 +11,9 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from gateway.ledger import commands, keys
+from gateway.ledger import keys
+from tests.ledger.conftest import Run
 from tests.ledger.support import DATA, KEY, ORIGIN, disclosed, opened, receipt_of, refused, store_in
-
-
-class Run:
-    """Runs a command line through the real parser and functions; `out` and `err` are what it printed."""
-
-    def __init__(self, capsys: pytest.CaptureFixture[str]) -> None:
-        self._capsys = capsys
-
-    def __call__(self, *arguments: object) -> int:
-        parser = argparse.ArgumentParser(prog="dutybound")
-        commands.register(parser.add_subparsers(required=True))
-        parsed = parser.parse_args([str(argument) for argument in arguments])
-        status: int = parsed.run(parsed)
-        self.out, self.err = self._capsys.readouterr()
-        assert "Traceback" not in self.err
-        return status
-
-
-@pytest.fixture
-def run(capsys: pytest.CaptureFixture[str]) -> Run:
-    return Run(capsys)
 
 
 @pytest.fixture

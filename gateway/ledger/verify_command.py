@@ -1,0 +1,189 @@
+"""`dutybound ledger verify`: a live gateway by its URL, a copy of what one serves, or a store."""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import os
+import sys
+import time
+import zipfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import httpx
+
+from gateway import settings
+from gateway.errors import ConfigurationError, Problem, VerificationFailed
+from gateway.ledger import keys, remembered, tilelog
+from gateway.ledger.follow import Followed, follow
+from gateway.ledger.note import Verifier
+from gateway.ledger.presented import check_presented, read
+from gateway.ledger.published import Claim, claim_of
+from gateway.ledger.receipt import read_file
+from gateway.ledger.verify import verify_store
+from gateway.storage.store import open_copy, sqlite_path
+
+_TELL_EVERY = 2.0
+
+
+def register(parser: argparse.ArgumentParser) -> None:
+    """Add the command's arguments."""
+    parser.add_argument(
+        "target",
+        nargs="?",
+        metavar="TARGET",
+        help="a gateway's or a shard's URL, a store's file, or a folder with a copy of a shard's checkpoint and tiles",
+    )
+    parser.add_argument("--config", type=Path, metavar="FILE", help="gateway.yaml, for the store")
+    parser.add_argument("--store", metavar="URL", help="the store's file, or its URL (`sqlite:///...`)")
+    parser.add_argument(
+        "--key",
+        type=Path,
+        metavar="PUBLIC_KEY_FILE",
+        help="public keys, one a line; without it, those of the configuration's own key",
+    )
+    parser.add_argument(
+        "--receipts", type=Path, metavar="FOLDER", help="receipts and answers that the log must contain, each of them"
+    )
+    parser.add_argument(
+        "--state", type=Path, metavar="FOLDER", help="where the last checkpoint seen is remembered, a file a log"
+    )
+    parser.add_argument(
+        "--only-new", action="store_true", help="check only what was entered since the log was last found whole"
+    )
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Verify; 0 whole, 1 broken (one sentence on standard error), 2 a wrong call."""
+    if [arguments.target, arguments.config, arguments.store].count(None) != 2:
+        print("name one thing to verify: TARGET, `--config FILE` or `--store URL`", file=sys.stderr)
+        return 2
+    try:
+        target = arguments.target or ""
+        if arguments.target is None or (Path(target).is_file() and not zipfile.is_zipfile(target)):
+            return _store(arguments)
+        if "://" not in target and not Path(target).exists():
+            raise ConfigurationError([Problem(target, 0, 0, "", "does not exist; name a URL, a folder or a store")])
+        if arguments.key is None:
+            print("name the public keys with `--key PUBLIC_KEY_FILE`", file=sys.stderr)
+            return 2
+        return _follow(arguments, keys.read_verifiers(arguments.key))
+    except (ConfigurationError, VerificationFailed) as error:
+        print(error, file=sys.stderr)
+        return 1
+
+
+def _store(arguments: argparse.Namespace) -> int:
+    configured = settings.load(arguments.config, os.environ) if arguments.config else None
+    if configured is not None:
+        path = sqlite_path(configured.store, str(arguments.config))
+    else:
+        named = arguments.store or arguments.target
+        path = sqlite_path(named, "--store") if "://" in named else Path(named)
+    if arguments.key is None and configured is None:
+        print("name the public keys with `--key PUBLIC_KEY_FILE`", file=sys.stderr)
+        return 2
+    store = open_copy(path)
+    try:
+        if arguments.key is not None:
+            verifiers = keys.read_verifiers(arguments.key)
+        else:
+            assert configured is not None, "one of both is there"
+            private = keys.load(configured.ledger.key_file)
+            verifiers = keys.verifiers(private, configured.ledger.origin, map(str, range(1, 65)))
+        for shard in verify_store(store, verifiers, _progress()):
+            print(f"whole: {shard.origin}, {shard.size} entries, root {shard.root.hex()}")
+    finally:
+        store.close()
+    return 0
+
+
+def _follow(arguments: argparse.Namespace, verifiers: Sequence[Verifier]) -> int:
+    memory = remembered.Memory(arguments.state or remembered.usual_folder(dict(os.environ)))
+    claims = _claims(arguments.receipts, verifiers) if arguments.receipts else []
+    found: list[Followed] = []
+    with tilelog.http_client() as client:
+        if "://" in arguments.target:
+            logs = _logs(client, arguments.target, verifiers, memory)
+        else:
+            logs = [(tilelog.from_folder(Path(arguments.target)), None)]
+        for log, shard in logs:
+            whole = follow(
+                log,
+                verifiers,
+                memory,
+                claims,
+                datetime.datetime.now(datetime.UTC),
+                shard=shard,
+                only_new=arguments.only_new,
+                progress=_progress(),
+            )
+            found.append(whole)
+            since = f", {whole.size - whole.seen} of them new" if whole.seen else ""
+            print(f"whole: {whole.origin}, {whole.size} entries{since}, root {whole.root.hex()}")
+    if arguments.receipts:
+        _tell_receipts(claims, found)
+    return 0
+
+
+def _tell_receipts(claims: list[Claim], found: list[Followed]) -> None:
+    published = sum(len(whole.published) for whole in found)
+    pending = sum(len(whole.pending) for whole in found)
+    print(f"receipts: {published} published")
+    if pending:
+        print(f"receipts: {pending} signed, younger than the checkpoint")
+    others = len(claims) - published - pending
+    if others:
+        names = ", ".join(sorted({f"`{claim.origin}`" for claim in claims} - {f"`{whole.origin}`" for whole in found}))
+        print(f"receipts: {others} signed, of a log that was not looked at ({names})")
+
+
+def _logs(
+    client: httpx.Client, url: str, verifiers: Sequence[Verifier], memory: remembered.Memory
+) -> list[tuple[tilelog.TileLog, str | None]]:
+    """The one shard that a URL names, or every shard of a gateway (`https://host`, or `.../ledger`) that has a key.
+
+    A shard that has a key may not have been opened yet; one that was seen must be there.
+    """
+    if tilelog.shard_url(url, "1") == url:
+        return [(tilelog.from_url(client, url), urlsplit(url).path.rstrip("/").rpartition("/")[2])]
+    found: list[tuple[tilelog.TileLog, str | None]] = []
+    for verifier in verifiers:
+        shard = verifier.name.rpartition("/")[2]
+        log = tilelog.from_url(client, tilelog.shard_url(url, shard))
+        if memory.load(verifier.name).checkpoint or log.find_checkpoint() is not None:
+            found.append((log, shard))
+    if not found:
+        raise VerificationFailed(f"there is no log at `{url}` that one of the public keys is for")
+    return found
+
+
+def _claims(folder: Path, verifiers: Sequence[Verifier]) -> list[Claim]:
+    """What the receipts in a folder prove, each verified by itself."""
+    if not folder.is_dir():
+        raise ConfigurationError([Problem(str(folder), 0, 0, "", "is no folder with receipts")])
+    files = sorted(path for path in folder.rglob("*") if path.is_file() and not path.name.startswith("."))
+    claims = []
+    for path in files:
+        try:
+            claims.append(claim_of(f"receipt `{path}`", check_presented(read_file(read(path)), verifiers)[0]))
+        except VerificationFailed as error:
+            raise VerificationFailed(f"`{path}`: {error}") from error
+    if not claims:
+        raise ConfigurationError([Problem(str(folder), 0, 0, "", "holds no receipt")])
+    return claims
+
+
+def _progress() -> Callable[[str, int, int], None]:
+    told = time.monotonic()
+
+    def tell(shard: str, done: int, of: int) -> None:
+        nonlocal told
+        if time.monotonic() - told >= _TELL_EVERY:
+            told = time.monotonic()
+            print(f"`{shard}`: {done} of {of} entries", file=sys.stderr)
+
+    return tell
