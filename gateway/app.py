@@ -251,4 +251,5 @@ def _counted(part: bytes) -> Counted | None:
 
 def build(settings: Settings) -> Gateway:
     """The application; raises `ConfigurationError` with everything that stands against a start."""
-    return Gateway(settings, load(settings), open_store(settings.store, str(settings.file)))
+    store = open_store(settings.store, str(settings.file), single_node=settings.single_node)
+    return Gateway(settings, load(settings), store)

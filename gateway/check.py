@@ -1,6 +1,7 @@
 """`dutybound check`: everything that a start would refuse, with file, line and fix; nothing is started or written.
 
-It also tells what a start lets pass, since it opens nothing: grants and rules that can have no effect.
+A store that is there is looked at as a start would look at it; one that is not is not made. It also tells what a start
+lets pass: grants and rules that can have no effect.
 """
 
 from __future__ import annotations
@@ -12,12 +13,14 @@ from pathlib import Path
 from gateway import app, settings
 from gateway.errors import ConfigurationError
 from gateway.rules import guards, reach
+from gateway.storage.store import examine_store
 
 
 def check(config: Path) -> int:
     """Check a configuration and all that it points at; raises `ConfigurationError` with every problem found."""
     found = settings.load(config, os.environ)
     parts = app.load(found)
+    examine_store(found.store, str(found.file), single_node=found.single_node)
     today = guards.day(datetime.datetime.now(datetime.UTC), parts.rules.policies.time_zone)
     problems = reach.check(parts.rules, found.policies, today)
     if problems:

@@ -41,6 +41,7 @@ def _parser() -> argparse.ArgumentParser:
     from gateway.catalogue import commands as catalogue
     from gateway.ledger import commands as ledger
     from gateway.rules import commands as rules
+    from gateway.storage import commands as storage
 
     parser = argparse.ArgumentParser(prog="dutybound", description=__doc__.splitlines()[0] if __doc__ else None)
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
@@ -68,7 +69,7 @@ def _parser() -> argparse.ArgumentParser:
     check.add_argument("--config", type=Path, required=True, metavar="FILE", help="gateway.yaml")
     check.set_defaults(run=_check)
 
-    for part in (catalogue, rules, ledger):
+    for part in (catalogue, rules, ledger, storage):
         part.register(commands)
     return parser
 

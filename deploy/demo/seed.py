@@ -25,7 +25,7 @@ CONSENTED_TO = ("labour-office", "SUBSIDY_ASSESSMENT")
 
 def seed(path: Path, known: Iterable[Fact], issuer: str) -> int:
     """Make the store at `path` and write `known` into it; gives how many there were. `issuer` is the requesters'."""
-    opened = store.open_store(f"sqlite:///{path}")
+    opened = store.open_file(path)
 
     def connect() -> sqlite3.Connection:
         connection = opened.connect()

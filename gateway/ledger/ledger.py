@@ -86,6 +86,9 @@ class Ledger:
     @property
     def healthy(self) -> bool:
         """Whether the last group was committed and the next will be tried; false before `start` and after `close`."""
+        if self._open and self._shard is not None and not self._shard.alive and not self._faulted:
+            self._faulted = True  # the session was lost while nobody asked
+            self._retry_later()
         return self._open and not self._faulted
 
     async def start(self) -> None:

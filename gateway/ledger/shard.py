@@ -113,9 +113,14 @@ class Shard:
         return self._head.floor
 
     @property
+    def alive(self) -> bool:
+        """False once the shard is lost, or the session with the store is known to be."""
+        return self.lost is None and self._held.alive
+
+    @property
     def sound(self) -> bool:
-        """Whether the next group can be prepared without `recover` first."""
-        return self._attempt is None and self.lost is None
+        """Whether the next group can be prepared without `recover` first: its head is known, its session stands."""
+        return self._attempt is None and self.alive
 
     async def recover(self) -> None:
         """After a commit whose outcome is unknown: read the head again, and go on from what is there.
@@ -124,11 +129,13 @@ class Shard:
         """
         if self.lost:
             raise LedgerUnavailable(self.lost)
-        if self._attempt is None:
+        if self.sound:
             return
         try:
             await self._held.renew()
-            head, tree = await asyncio.to_thread(_stored, self._store, self.name, (self._head, self._attempt))
+            head, tree = await asyncio.to_thread(
+                _stored, self._store, self.name, (self._head, self._attempt or self._head)
+            )
         except Superseded:
             self._lose()
         except StoreUnavailable as error:

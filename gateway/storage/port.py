@@ -62,6 +62,10 @@ class Group(NamedTuple):
 class Held(Protocol):
     """A shard's name, held for this process. One call at a time. Errors are `StoreUnavailable`."""
 
+    @property
+    def alive(self) -> bool:
+        """False once the session is known to be lost: `renew` comes first then."""
+
     async def create(self, origin: str, verifier: str, root: bytes, checkpoint: str) -> Head:
         """A new shard of this name, empty, at epoch 0."""
 
@@ -81,7 +85,7 @@ class Held(Protocol):
         """Make a group durable: None when it is (or it raises), else a future that says when."""
 
     async def renew(self) -> None:
-        """Begin a new session, and end the old one for good. Raises `Superseded` where another holds the name."""
+        """Begin a new session, and end the old one for good; the head is to be read again, and may be another's."""
 
     async def probe(self) -> None:
         """See that the store would take a group."""

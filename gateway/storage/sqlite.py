@@ -197,6 +197,10 @@ class SqliteHeld:
     def _connect(self) -> None:
         self._connection, self._hasty = self._store.connect(), self._store.connect(wait_ms=0)
 
+    @property
+    def alive(self) -> bool:
+        return True
+
     def commit(self, group: Group) -> asyncio.Future[None] | None:
         if self._pace <= self._store.inline_limit:
             with contextlib.suppress(_Busy):

@@ -1,8 +1,10 @@
-"""Opening the store: one SQLite file in WAL mode with `synchronous = FULL`, so that a commit is on the disk.
+"""Opening the store: which of the two it is, whether its tables are of this version, and whether it may be used.
 
-Invariants: every connection has the same settings; the file and the folder made for it are readable by their owner
-only, since the keys that open payloads are rows in it. A URL that cannot be used is a `ConfigurationError` that says
-why. Left to others: what the tables mean (`gateway.ledger`, `gateway.inquiry`).
+Invariants: an empty store is made; one of an older or newer version is refused with what to do; so is a PostgreSQL
+that does not keep what it committed. The SQLite file, and the folder made for it, are readable by their owner only,
+since the keys that open payloads are rows in it. A URL that cannot be used is a `ConfigurationError` that says why.
+
+Left to others: what the tables mean (`gateway.ledger`, `gateway.inquiry`).
 """
 
 from __future__ import annotations
@@ -11,56 +13,170 @@ import os
 import sqlite3
 from pathlib import Path
 
-from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, DatabaseError
+from sqlalchemy import Engine
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 
-from gateway.errors import ConfigurationError, Problem
+from gateway.errors import ConfigurationError, Problem, StoreUnavailable
+from gateway.storage import schema
+from gateway.storage.facts import fact  # its tables are part of every store
+from gateway.storage.port import Store
 from gateway.storage.sqlite import SqliteStore
 from gateway.storage.tables import metadata
+
+__all__ = ["Store", "examine_store", "migrate_store", "open_copy", "open_file", "open_store", "sqlite_path"]
+
+assert fact.metadata is metadata
+
+
+def _refusal(file: str, message: str) -> ConfigurationError:
+    return ConfigurationError([Problem(file, 0, 0, "store", message)])
+
+
+def _url(text: str, file: str) -> URL:
+    try:
+        parsed = make_url(text)
+    except (ArgumentError, ValueError) as error:
+        raise _refusal(file, f"`{text}` is not a store URL; write `sqlite:///path/to/file.db`") from error
+    if parsed.get_backend_name() not in ("sqlite", "postgresql"):
+        raise _refusal(
+            file,
+            f"`{parsed.get_backend_name()}` stores are not supported; use `sqlite:///path` or `postgresql+asyncpg`",
+        )
+    return parsed
 
 
 def sqlite_path(url: str, file: str = "gateway.yaml") -> Path:
     """The file that a store URL (`sqlite:///path`) names; raises `ConfigurationError` for any other URL."""
-
-    def refuse(message: str) -> ConfigurationError:
-        return ConfigurationError([Problem(file, 0, 0, "store", message)])
-
-    try:
-        parsed = make_url(url)
-    except (ArgumentError, ValueError) as error:
-        raise refuse(f"`{url}` is not a store URL; write `sqlite:///path/to/file.db`") from error
-    if parsed.get_backend_name() != "sqlite":
-        raise refuse(f"`{parsed.get_backend_name()}` stores are not supported by this version; use `sqlite:///path`")
+    parsed = _url(url, file)
     if parsed.drivername not in ("sqlite", "sqlite+pysqlite") or parsed.host or parsed.query:
-        raise refuse(f"`{url}` must be `sqlite:///path/to/file.db`, without driver, host or parameters")
+        raise _refusal(
+            file,
+            f"`{parsed.render_as_string()}` must be `sqlite:///path/to/file.db`, without driver, host or parameters",
+        )
     if not parsed.database or parsed.database == ":memory:":
-        raise refuse("an in-memory store would lose the ledger; write `sqlite:///path/to/file.db`")
+        raise _refusal(file, "an in-memory store would lose the ledger; write `sqlite:///path/to/file.db`")
     return Path(parsed.database)
 
 
-def open_store(url: str, file: str = "gateway.yaml") -> SqliteStore:
-    """Open the store at `url`, making its folder, file and tables where they are missing.
+def open_store(url: str, file: str = "gateway.yaml", *, single_node: bool | None = None) -> Store:
+    """Open the store at `url`, making its folder, file and tables where it is empty.
 
-    Raises `ConfigurationError` (naming `file`, the configuration that holds the URL) where that is impossible.
+    `single_node` says whether one PostgreSQL server is durable enough, else it must have a synchronous standby; None
+    leaves that unexamined, for tools that read. Raises `ConfigurationError` (naming `file`, the configuration that
+    holds the URL) where it cannot be used.
     """
-    path = sqlite_path(url, file)
+    if _url(url, file).get_backend_name() == "postgresql":
+        return _open_postgresql(url, file, single_node)
+    return open_file(sqlite_path(url, file), file)
+
+
+def open_file(path: Path, file: str = "gateway.yaml") -> SqliteStore:
+    """Open the SQLite store in the file `path`, as `open_store` does."""
     try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
-        store = SqliteStore(path)
-        metadata.create_all(store.engine)
+        store = _sqlite(path)
+        _check_version(store.engine, file)
     except OSError as error:
-        raise ConfigurationError(
-            [Problem(file, 0, 0, "store", f"`{path}` cannot be opened for writing ({error.strerror})")]
-        ) from error
-    except (DatabaseError, sqlite3.Error) as error:
-        reason = getattr(error, "orig", None) or error
-        raise ConfigurationError([Problem(file, 0, 0, "store", f"`{path}` is unusable: {reason}")]) from error
+        raise _refusal(file, f"`{path}` cannot be opened for writing ({error.strerror})") from error
+    except (DBAPIError, sqlite3.Error) as error:
+        raise _refusal(file, f"`{path}` is unusable: {getattr(error, 'orig', None) or error}") from error
     return store
 
 
+def _sqlite(path: Path) -> SqliteStore:
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+    return SqliteStore(path)
+
+
+def _open_postgresql(url: str, file: str, single_node: bool | None, *, make: bool = True) -> Store:
+    import psycopg  # with its drivers, which a SQLite store does without
+
+    from gateway.storage.durability import weaknesses
+    from gateway.storage.postgresql import PostgresStore
+
+    parsed = _url(url, file)
+    if parsed.drivername != "postgresql+asyncpg":
+        raise _refusal(file, f"`{parsed.drivername}` must be `postgresql+asyncpg`")
+    try:
+        store = PostgresStore(parsed)
+    except ValueError as error:
+        raise _refusal(file, str(error)) from error
+    try:
+        _check_version(store.engine, file, make=make)
+        found = [] if single_node is None else weaknesses(store, single_node=single_node)
+    except ConfigurationError:
+        store.close()
+        raise
+    except (SQLAlchemyError, psycopg.Error) as error:
+        store.close()
+        raise _refusal(file, f"`{parsed.render_as_string()}` is unusable: {_first_line(error)}") from error
+    if found:
+        store.close()
+        raise ConfigurationError([Problem(file, 0, 0, "store", each) for each in found])
+    return store
+
+
+def _first_line(error: Exception) -> str:
+    return (str(getattr(error, "orig", None) or error).splitlines() or [type(error).__name__])[0]
+
+
+def examine_store(url: str, file: str, *, single_node: bool) -> None:
+    """Look at a store as `open_store` does, and write nothing. Raises `ConfigurationError`."""
+    if _url(url, file).get_backend_name() == "postgresql":
+        _open_postgresql(url, file, single_node, make=False).close()
+    elif (path := sqlite_path(url, file)).is_file():
+        store = SqliteStore(path, read_only=True)
+        try:
+            _check_version(store.engine, file, make=False)
+        except (DBAPIError, sqlite3.Error) as error:
+            raise _refusal(file, f"`{path}` is unusable: {_first_line(error)}") from error
+        finally:
+            store.close()
+
+
+def _check_version(engine: Engine, file: str, *, make: bool = True) -> None:
+    with engine.connect() as connection:
+        found = schema.version(connection)
+    if found.number is None:
+        if make:
+            schema.migrate(engine)
+    elif not found.known:
+        raise _refusal(
+            file, f"its tables are of step {found.number}, of a newer version; this one knows {schema.LATEST} at most"
+        )
+    elif found.number != schema.LATEST:
+        raise _refusal(
+            file,
+            f"its tables are of step {found.number}, and this version needs {schema.LATEST}; stop every gateway, keep a"
+            f" copy, and run `dutybound store migrate --config {file}`",
+        )
+
+
+def migrate_store(url: str, file: str = "gateway.yaml") -> tuple[str | None, str]:
+    """Bring the tables of the store at `url` to this version's; gives the step before and after.
+
+    Raises `ConfigurationError` where that is impossible.
+    """
+    store: Store
+    parsed = _url(url, file)
+    try:
+        if parsed.get_backend_name() == "postgresql":
+            from gateway.storage.postgresql import PostgresStore
+
+            store = PostgresStore(parsed)
+        else:
+            store = _sqlite(sqlite_path(url, file))
+        try:
+            return schema.migrate(store.engine)
+        finally:
+            store.close()
+    except (OSError, ValueError, LookupError, SQLAlchemyError, sqlite3.Error) as error:
+        raise _refusal(file, f"the store cannot be migrated: {_first_line(error)}") from error
+
+
 def open_copy(path: Path) -> SqliteStore:
-    """Open an existing store for reading only, as auditors do; raises `ConfigurationError` where it is none."""
+    """Open an existing SQLite store for reading only, as auditors do; raises `ConfigurationError` where it is none."""
     try:
         if not path.is_file():
             raise FileNotFoundError(2, "no such file")
@@ -70,7 +186,7 @@ def open_copy(path: Path) -> SqliteStore:
             names = {row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
         finally:
             connection.close()
-    except (OSError, sqlite3.Error) as error:
+    except (OSError, sqlite3.Error, StoreUnavailable) as error:
         raise ConfigurationError([Problem(str(path), 0, 0, "", f"cannot be read as a store ({error})")]) from error
     if "entry" not in names or "shard" not in names:
         raise ConfigurationError([Problem(str(path), 0, 0, "", "holds no ledger; name the gateway's store file")])

@@ -68,7 +68,12 @@ def test_an_engines_transaction_is_undone_whole(tmp_path: Path) -> None:
         ("sqlite:///:memory:", "in-memory"),
         ("sqlite+aiosqlite:///x.db", "without driver"),
         ("sqlite:///x.db?mode=ro", "without driver"),
-        ("postgresql+asyncpg://host/db", "not supported by this version"),
+        ("mysql://host/db", "`mysql` stores are not supported"),
+        ("postgresql+psycopg://host/db", "must be `postgresql\\+asyncpg`"),
+        ("postgresql+asyncpg:///db", "must name a host"),
+        ("postgresql+asyncpg://host/", "must name a host and a database"),
+        ("postgresql+asyncpg://host/db?sslmod=require", "`sslmod` is not understood"),
+        ("postgresql+asyncpg://127.0.0.1:1/db", "is unusable"),
     ],
 )
 def test_a_url_that_cannot_be_used_says_why(url: str, reason: str) -> None:

@@ -1,0 +1,32 @@
+"""The `dutybound store` command. Exit codes: 0 done, 1 refused, said in one sentence."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from pathlib import Path
+from typing import Any
+
+from gateway import settings
+from gateway.storage.store import migrate_store
+
+
+def register(subparsers: argparse._SubParsersAction[Any]) -> None:
+    """Add `store` with its commands; each sets `run`: from the parsed arguments to the exit code."""
+    store = subparsers.add_parser("store", help="the database that the gateway keeps its state in")
+    parts = store.add_subparsers(metavar="COMMAND", required=True)
+    migrate = parts.add_parser(
+        "migrate", help="bring an older store's tables to this version's; stop every gateway and keep a copy first"
+    )
+    migrate.add_argument("--config", type=Path, required=True, metavar="FILE", help="gateway.yaml")
+    migrate.set_defaults(run=_migrate)
+
+
+def _migrate(arguments: argparse.Namespace) -> int:
+    found = settings.load(arguments.config, os.environ)
+    before, now = migrate_store(found.store, str(arguments.config))
+    if before == now:
+        print(f"the store's tables are of step {now} already")
+    else:
+        print(f"the store's tables are of step {now} now; they were {f'of step {before}' if before else 'not there'}")
+    return 0

@@ -1,0 +1,379 @@
+"""The store as a PostgreSQL database: shards on any number of machines, durable on a synchronous standby.
+
+Invariants: a shard's name is held by a session-level advisory lock of the session that commits, so the server gives it
+up when that session ends, and nothing else can commit meanwhile. A group is one statement, one round trip and one
+transaction, whose every part hangs on the swap of the head. PostgreSQL reports a cancelled wait for its standby as
+success with a warning; so any warning heard during a commit makes its outcome unknown. `renew` ends the old session on
+the server, and has its lock, before it returns: what the old session might still commit is then decided.
+
+Every session is with the primary (`read-write`). A connection pooler that gives each transaction another session does
+not do: it would part the lock from the commits. asyncpg serves the hot path; SQLAlchemy over psycopg everything else.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import datetime
+import hashlib
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from typing import Any
+from urllib.parse import quote
+
+import asyncpg
+import psycopg
+from sqlalchemy import Engine, create_engine
+from sqlalchemy.engine import URL
+from sqlalchemy.exc import SQLAlchemyError
+
+from gateway.errors import StoreUnavailable
+from gateway.storage import statement as statements
+from gateway.storage.port import FactRow, Group, Head, Superseded
+from gateway.storage.statement import Statement, filled
+
+CONNECT_TIMEOUT = 5
+COMMIT_TIMEOUT = 10
+READ_TIMEOUT = 5
+_GHOST_GONE_WITHIN = 5.0
+
+_ALIVE = {"tcp_keepalives_idle": "5", "tcp_keepalives_interval": "2", "tcp_keepalives_count": "3"}
+"""A gateway's machine that vanishes gives its shard up within eleven seconds."""
+
+_SWAP = """UPDATE shard SET verifier = $1, epoch = $2, size = $3, root = $4, floor = $5, checkpoint = $6
+WHERE id = $7 AND epoch = $8 AND size = $9 AND root = $10 RETURNING id"""
+
+_COMMIT = f"""WITH swap AS ({_SWAP}),
+entries AS (INSERT INTO entry (id, at, leaf, period, told, oversight) SELECT new.* FROM swap,
+  unnest($11::bigint[], $12::bigint[], $13::bytea[], $14::integer[], $15::bytea[], $16::bytea[]) AS new),
+requesters AS (INSERT INTO entry_requester (requester, at, entry) SELECT new.* FROM swap,
+  unnest($17::integer[], $18::bigint[], $19::bigint[]) AS new),
+subtrees AS (INSERT INTO subtree (shard, level, position, hash) SELECT new.* FROM swap,
+  unnest($20::integer[], $21::integer[], $22::bigint[], $23::bytea[]) AS new)
+SELECT count(*) FROM swap"""  # noqa: S608 - put together from constants
+
+_FACTS = """SELECT head.change, fact.kind, fact.id, fact.scheme, fact.value, fact.dataset, fact.record, fact.issuer,
+  fact.client, fact.purpose, fact.fields, fact.until
+FROM fact_head AS head LEFT JOIN (
+  SELECT fact.* FROM unnest($1::text[], $2::text[]) AS wanted (scheme, value)
+  JOIN fact ON fact.scheme = wanted.scheme AND fact.value = wanted.value AND fact.ended IS NULL
+) AS fact ON true"""
+
+
+def dsn(url: URL) -> str:
+    """The address that asyncpg and libpq both understand: one or several hosts, and how TLS is done.
+
+    Raises `ValueError` that says what in the URL is not understood.
+    """
+    hosts = url.query.get("host", ())
+    hosts = (hosts,) if isinstance(hosts, str) else tuple(hosts)
+    if url.host:
+        hosts = (f"{url.host}:{url.port or 5432}", *hosts)
+    query = {"ssl": "", "sslmode": "", "sslrootcert": "", "sslcert": "", "sslkey": ""}
+    for name, value in url.query.items():
+        if name != "host" and (name not in query or not isinstance(value, str)):
+            raise ValueError(f"`{name}` is not understood; write host, sslmode, sslrootcert, sslcert or sslkey")
+        if name != "host":
+            query[name] = str(value)
+    query["sslmode"] = query.pop("ssl") or query["sslmode"]
+    if not hosts or not url.database:
+        raise ValueError("it must name a host and a database, as `postgresql+asyncpg://gateway@db.example/dutybound`")
+    names, ports = [], []
+    for host in hosts:
+        name, _, port = host.rpartition(":") if not host.startswith("/") and ":" in host else (host, "", "5432")
+        names.append(name)
+        ports.append(port)
+    query |= {"host": ",".join(names), "port": ",".join(ports)}
+    user = quote(url.username or "", safe="") + (f":{quote(str(url.password), safe='')}" if url.password else "")
+    options = "&".join(f"{name}={quote(value, safe=',/:')}" for name, value in query.items() if value)
+    return f"postgresql://{user + '@' if user else ''}/{quote(url.database, safe='')}?{options}"
+
+
+async def _connect(address: str, application: str, **settings: str) -> asyncpg.Connection[asyncpg.Record]:
+    return await asyncpg.connect(
+        address,
+        timeout=CONNECT_TIMEOUT,
+        target_session_attrs="read-write",
+        server_settings={"application_name": application, **_ALIVE, **settings},
+    )
+
+
+@contextlib.contextmanager
+def _told() -> Iterator[None]:
+    """Whatever the driver or the network raises is a `StoreUnavailable`."""
+    try:
+        yield
+    except TimeoutError as error:
+        raise StoreUnavailable("the database did not answer in time") from error
+    except (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError) as error:
+        raise StoreUnavailable(f"{type(error).__name__}: {(str(error).splitlines() or [''])[0]}") from error
+
+
+class PostgresStore:
+    """The database at `url`. Connections are made when they are needed."""
+
+    def __init__(self, url: URL) -> None:
+        self.dsn = dsn(url)
+        self.engine: Engine = create_engine(
+            "postgresql+psycopg://", creator=self.connect, pool_size=4, max_overflow=12, pool_pre_ping=True
+        )
+        self._facts: list[PostgresFacts] = []
+
+    def connect(self) -> psycopg.Connection[tuple[Any, ...]]:
+        """A connection of the caller's own, to the primary; the caller closes it."""
+        return psycopg.connect(
+            self.dsn, connect_timeout=CONNECT_TIMEOUT, target_session_attrs="read-write", application_name="dutybound"
+        )
+
+    async def hold(self, name: str) -> PostgresHeld | None:
+        held = PostgresHeld(self, name)
+        try:
+            return held if await held.begin() else None
+        except BaseException:
+            held.drop()
+            raise
+
+    def reader(self) -> PostgresReader:
+        try:
+            return PostgresReader(self.engine.raw_connection())
+        except (SQLAlchemyError, psycopg.Error) as error:
+            raise StoreUnavailable(str(error)) from error
+
+    def facts(self) -> PostgresFacts:
+        made = PostgresFacts(self.dsn)
+        self._facts.append(made)
+        return made
+
+    def renewed(self) -> None:
+        """A session was lost, so another server may be the primary: let go of everything that speaks to the old one."""
+        for each in self._facts:
+            each.close()
+        self.engine.dispose()
+
+    def close(self) -> None:
+        self.engine.dispose()
+
+
+class PostgresReader:
+    """One snapshot of the primary (`port.Reader`), on a pooled connection."""
+
+    def __init__(self, pooled: Any) -> None:
+        self._pooled = pooled
+        self._connection: psycopg.Connection[tuple[Any, ...]] = pooled.driver_connection
+        self._begun = False
+
+    def rows(self, statement: Statement, *parameters: Any) -> list[tuple[Any, ...]]:
+        try:
+            if not self._begun:
+                self._connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+                self._begun = True
+            return self._connection.execute(statement.psycopg, parameters).fetchall()
+        except psycopg.Error as error:
+            raise StoreUnavailable(str(error)) from error
+
+    def renew(self) -> None:
+        try:
+            self._connection.rollback()
+        except psycopg.Error as error:
+            raise StoreUnavailable(str(error)) from error
+        self._begun = False
+
+    def close(self) -> None:
+        self._pooled.close()
+
+
+class PostgresFacts:
+    """Facts through a connection of their own (`port.FactRows`)."""
+
+    def __init__(self, address: str) -> None:
+        self._dsn = address
+        self._connection: asyncpg.Connection[asyncpg.Record] | None = None
+
+    def read(self, subjects: Iterable[tuple[str, str]], /) -> asyncio.Future[Sequence[FactRow]]:
+        return asyncio.get_running_loop().create_task(self._read(list(subjects)))
+
+    async def _read(self, pairs: list[tuple[str, str]]) -> Sequence[FactRow]:
+        try:
+            with _told():
+                connection = self._connection
+                if connection is None or connection.is_closed():
+                    # The plan is kept, and was perhaps made while the table was small: the index, whatever its size.
+                    connection = self._connection = await _connect(self._dsn, "dutybound facts", enable_seqscan="off")
+                schemes, values = [scheme for scheme, _ in pairs], [value for _, value in pairs]
+                rows: Any = await connection.fetch(_FACTS, schemes, values, timeout=READ_TIMEOUT)
+        except BaseException:
+            self.close()
+            raise
+        found: Sequence[FactRow] = rows
+        return found
+
+    def close(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.terminate()
+
+
+class PostgresHeld:
+    """A shard's name, held by the lock of one session, through which its groups are committed (`port.Held`)."""
+
+    def __init__(self, store: PostgresStore, name: str) -> None:
+        self._store, self._name = store, name
+        self._loop = asyncio.get_running_loop()
+        self._lock = int.from_bytes(hashlib.sha256(f"dutybound shard {name}".encode()).digest()[:8], signed=True)
+        self._connection: asyncpg.Connection[asyncpg.Record] | None = None
+        self._session: tuple[int, datetime.datetime] | None = None
+        self._warning: str | None = None
+
+    @property
+    def alive(self) -> bool:
+        return self._connection is not None and not self._connection.is_closed()
+
+    async def begin(self) -> bool:
+        """Open a session and try to have the lock; whether it could be had."""
+        with _told():
+            connection = await _connect(self._store.dsn, f"dutybound shard {self._name}")
+            self._connection = connection
+            connection.add_log_listener(self._hear)
+            # Nobody makes a commit less durable by a setting of the role or the database.
+            await connection.execute(
+                "SELECT set_config('synchronous_commit', 'on', false)"
+                " WHERE current_setting('synchronous_commit') IN ('off', 'local', 'remote_write')"
+            )
+            if not await connection.fetchval("SELECT pg_try_advisory_lock($1)", self._lock):
+                return False
+            self._session = await connection.fetchrow(
+                "SELECT pid, backend_start FROM pg_stat_activity WHERE pid = pg_backend_pid()"
+            )
+        return True
+
+    def _hear(self, _connection: Any, message: Any) -> None:
+        if message.severity_en in ("WARNING", "ERROR", "FATAL", "PANIC"):
+            self._warning = str(message.message)
+
+    def commit(self, group: Group) -> asyncio.Future[None]:
+        return self._loop.create_task(self._commit(group))
+
+    async def _commit(self, group: Group) -> None:
+        self._warning = None
+        with _told():
+            async with asyncio.timeout(COMMIT_TIMEOUT):
+                if group.changes:
+                    swapped = await self._commit_with_changes(self._ours, group)
+                else:
+                    swapped = await self._ours.fetchval(_COMMIT, *_values(group))
+        if self._warning is not None:
+            raise StoreUnavailable(f"the commit came with a warning: {self._warning}")
+        if swapped != 1:
+            raise Superseded("the head is another's")
+
+    async def _commit_with_changes(self, connection: asyncpg.Connection[asyncpg.Record], group: Group) -> int:
+        # On any error the session is given up, and the transaction with it; nothing is said to a server that may hang.
+        try:
+            await connection.execute("BEGIN")
+            for change in group.changes:
+                text, values = filled(change, statements.asyncpg())
+                await connection.execute(text, *values)
+            swapped: int = await connection.fetchval(_COMMIT, *_values(group))
+            if swapped != 1:
+                raise Superseded("the head is another's")
+            await connection.execute("COMMIT")
+        except BaseException:
+            connection.terminate()
+            raise
+        return swapped
+
+    @property
+    def _ours(self) -> asyncpg.Connection[asyncpg.Record]:
+        if self._connection is None:
+            raise StoreUnavailable("the session was lost")
+        return self._connection
+
+    @contextlib.asynccontextmanager
+    async def _session_of(self) -> AsyncIterator[asyncpg.Connection[asyncpg.Record]]:
+        with _told():
+            async with asyncio.timeout(COMMIT_TIMEOUT):
+                yield self._ours
+
+    async def create(self, origin: str, verifier: str, root: bytes, checkpoint: str) -> Head:
+        async with self._session_of() as connection, connection.transaction():
+            await connection.execute("LOCK TABLE shard IN SHARE ROW EXCLUSIVE MODE")
+            id_ = await connection.fetchval("SELECT coalesce(max(id), 0) + 1 FROM shard")
+            head = Head(id_, self._name, origin, verifier, 0, 0, root, 0, checkpoint)
+            await connection.execute(
+                "INSERT INTO shard (id, name, origin, verifier, epoch, size, root, floor, checkpoint)"
+                " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+                *head,
+            )
+        return head
+
+    async def claim(self, before: Head, after: Head) -> None:
+        async with self._session_of() as connection:
+            if await connection.fetchval(_SWAP, *_swap(before, after)) is None:
+                raise Superseded("the head is another's")
+
+    async def key(self, shard: int, period: str, fresh: bytes) -> tuple[int, bytes | None]:
+        async with self._session_of() as connection:
+            await connection.execute(
+                "INSERT INTO period_key (shard, period, secret) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING",
+                *(shard, period, fresh),
+            )
+            row = await connection.fetchrow(
+                "SELECT id, secret FROM period_key WHERE shard = $1 AND period = $2", shard, period
+            )
+            assert row is not None, "it was there or has been made"
+        return row[0], row[1]
+
+    async def requester(self, issuer: str, client: str) -> int:
+        async with self._session_of() as connection:
+            await connection.execute(
+                "INSERT INTO requester (issuer, client) VALUES ($1, $2) ON CONFLICT DO NOTHING", issuer, client
+            )
+            found: int = await connection.fetchval(
+                "SELECT id FROM requester WHERE issuer = $1 AND client = $2", issuer, client
+            )
+        return found
+
+    async def renew(self) -> None:
+        ghost = self._session
+        self.drop()
+        self._store.renewed()
+        for _ in range(int(_GHOST_GONE_WITHIN / 0.1)):
+            if await self.begin():
+                return
+            with _told():
+                if ghost is not None:  # our own old session may sit on the server, waiting for its standby
+                    await self._ours.execute(
+                        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid = $1 AND backend_start = $2",
+                        *ghost,
+                    )
+            self.drop()
+            await asyncio.sleep(0.1)
+        raise StoreUnavailable(f"another session holds shard `{self._name}`")
+
+    async def probe(self) -> None:
+        async with self._session_of() as connection:
+            await connection.execute("SELECT 1 FROM shard LIMIT 1 FOR UPDATE")
+
+    async def release(self) -> None:
+        with contextlib.suppress(StoreUnavailable):
+            async with self._session_of() as connection:
+                await connection.execute("SELECT pg_advisory_unlock($1)", self._lock)
+        self.drop()
+
+    def drop(self) -> None:
+        """End the session from this side, whatever it is doing."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.terminate()
+
+
+def _swap(before: Head, after: Head) -> tuple[object, ...]:
+    new = (after.verifier, after.epoch, after.size, after.root, after.floor, after.checkpoint)
+    return (*new, before.id, before.epoch, before.size, before.root)
+
+
+def _values(group: Group) -> list[object]:
+    columns: list[object] = [*_swap(group.before, group.after)]
+    columns += zip(*group.entries, strict=True)
+    columns += zip(*group.requesters, strict=True)
+    columns += zip(*group.subtrees, strict=True) if group.subtrees else ((), (), (), ())
+    return columns

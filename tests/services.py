@@ -1,0 +1,156 @@
+"""A real PostgreSQL for the tests, from the same wheel that the demo's departments run.
+
+Nothing but the lock file is needed, so there is no test that is skipped where it is missing. Each server has a folder
+and a free loopback port of its own and ends with the process that started it, however that ends. As root it runs as
+`nobody`, since PostgreSQL refuses to run as root.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import os
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+
+from deploy.demo.departments.postgres import _ENVIRONMENT, _groups, account, binaries, run_as
+from deploy.demo.guard import Guard
+
+_SETTINGS = {
+    "listen_addresses": "127.0.0.1",
+    "unix_socket_directories": "",
+    "shared_buffers": "16MB",
+    "max_connections": "60",
+    "wal_level": "replica",
+    "max_wal_senders": "4",
+    "log_line_prefix": "%m [%p] ",
+}
+
+
+def free_port() -> int:
+    """A loopback port that nobody listens at now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+class Postgres:
+    """One server. `settings` override the usual ones; `fsync` is off unless they say otherwise."""
+
+    def __init__(self, guard: Guard, **settings: str) -> None:
+        self._guard, self._who = guard, account()
+        self.folder = Path(tempfile.mkdtemp(prefix="dutybound-tests-"))
+        guard.remove(self.folder)
+        if self._who.uid is not None and self._who.gid is not None:
+            os.chown(self.folder, self._who.uid, self._who.gid)
+        self._bin, self._data = binaries(self._who, self.folder), self.folder / "data"
+        self.port = free_port()
+        self._settings = {"fsync": "off", **_SETTINGS, **settings}
+        self._numbers = itertools.count(1)
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def make(self) -> None:
+        """Initialise its files."""
+        self._run("initdb", "-D", str(self._data), "-U", "postgres", "-E", "UTF8", "--auth=trust", "--no-sync",
+                  "--locale=C")  # fmt: skip
+
+    def copy(self, primary: Postgres, name: str) -> None:
+        """Make its files a standby's, under the name that the primary knows it by."""
+        self._run("pg_basebackup", "-D", str(self._data), "-R", "-X", "stream", "--checkpoint=fast", "--no-sync",
+                  "-d", f"host=127.0.0.1 port={primary.port} user=postgres application_name={name}")  # fmt: skip
+
+    def _run(self, command: str, *options: str) -> None:
+        done = run_as(self._who, [str(self._bin / command), *options], self.folder)
+        assert done.returncode == 0, f"{command} failed: {done.stderr}"
+
+    def start(self) -> None:
+        """Start it, and return once it answers."""
+        settings = {**self._settings, "port": str(self.port)}
+        options = [part for key, value in settings.items() for part in ("-c", f"{key}={value}")]
+        with (self.folder / "log").open("ab") as log:
+            self._process = subprocess.Popen(
+                [str(self._bin / "postgres"), "-D", str(self._data), *options], user=self._who.uid,
+                group=self._who.gid, extra_groups=_groups(self._who), cwd=self.folder, env=_ENVIRONMENT,
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
+            )  # fmt: skip
+        self._guard.watch(self._process.pid, signal.SIGQUIT)
+        patience = time.monotonic() + 60
+        while True:
+            try:
+                self.connect("postgres").close()
+            except psycopg.OperationalError:
+                assert self._process.poll() is None, (self.folder / "log").read_text()
+                assert time.monotonic() < patience, (self.folder / "log").read_text()
+                time.sleep(0.02)
+            else:
+                return
+
+    def stop(self, how: signal.Signals = signal.SIGINT) -> None:
+        """End it: SIGINT closes connections, SIGQUIT does so without writing anything down."""
+        if self._process is not None:
+            self._process.send_signal(how)
+            self._process.wait()
+            self._guard.forget(self._process.pid)
+            self._process = None
+
+    def connect(self, database: str) -> psycopg.Connection[tuple[object, ...]]:
+        """A superuser's connection, in autocommit mode."""
+        return psycopg.connect(
+            host="127.0.0.1", port=self.port, user="postgres", dbname=database, autocommit=True, connect_timeout=10
+        )
+
+    def database(self) -> str:
+        """A new, empty database of its own: its name."""
+        name = f"test_{next(self._numbers)}"
+        with self.connect("postgres") as connection:
+            connection.execute(f"CREATE DATABASE {name}".encode())
+        return name
+
+    def set(self, name: str, value: str) -> None:
+        """Change a setting of the running server, and return once sessions see it."""
+        with self.connect("postgres") as connection:
+            connection.execute(f"ALTER SYSTEM SET {name} = '{value}'".encode())
+            connection.execute("SELECT pg_reload_conf()")
+            while connection.execute(f"SHOW {name}".encode()).fetchone() != (value,):
+                time.sleep(0.02)
+
+    def url(self, database: str) -> str:
+        """As `store` in gateway.yaml."""
+        return f"postgresql+asyncpg://postgres@127.0.0.1:{self.port}/{database}"
+
+
+@contextlib.contextmanager
+def postgres(**settings: str) -> Iterator[Postgres]:
+    """A running server, gone at the end."""
+    guard = Guard()
+    server = Postgres(guard, **settings)
+    try:
+        server.make()
+        server.start()
+        yield server
+    finally:
+        server.stop(signal.SIGQUIT)
+        guard.close()
+
+
+@contextlib.contextmanager
+def replicated(**settings: str) -> Iterator[tuple[Postgres, Postgres]]:
+    """A running primary and its running synchronous standby, named `standby`."""
+    with postgres(**settings) as primary:
+        guard = Guard()
+        standby = Postgres(guard)
+        try:
+            standby.copy(primary, "standby")
+            standby.start()
+            primary.set("synchronous_standby_names", "standby")
+            yield primary, standby
+        finally:
+            standby.stop(signal.SIGQUIT)
+            guard.close()
