@@ -96,7 +96,10 @@ class Plan:
                 self._declared = {
                     a.name.value: compute(a.value, arguments[a.name.value].type) for a in directive.arguments or ()
                 }
-        self.names_subjects = bool(self.variant(dict.fromkeys(self._conditions)).roots) or bool(self._conditions)
+        # Under some condition, that is: which one holds is known with the variables, and those may be wrong.
+        self.names_subjects = bool(self.variant(dict.fromkeys(self._conditions)).roots) or (
+            bool(self._conditions) and asks_about_subjects(document, operation.name.value if operation.name else None)
+        )
 
     def variant(self, variables: Mapping[str, Any]) -> Variant:
         """The operation under these variables' conditions."""
