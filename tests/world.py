@@ -52,7 +52,7 @@ from gateway.storage.port import Store
 from gateway.storage.store import open_store
 from gateway.telemetry import Metrics
 
-ISSUERS = {"login": "https://login.example", "public": "https://gateway.example/open"}
+ISSUERS = {"login": "https://login.example"}
 ORIGIN = "gateway.example/ledger"
 NOON = datetime.datetime(2026, 11, 24, 12, 0, tzinfo=datetime.UTC)
 WIDE = Limits(body=1 << 20, depth=60, aliases=2000, tokens=20_000)
@@ -89,18 +89,18 @@ class Held(NamedTuple):
     mitigation: str | None = None
 
 
-def values(dataset: Dataset) -> dict[str, Any]:
-    """A value for each field, none of which stands anywhere else in the world but what is true or false."""
+def values(dataset: Dataset, number: int = 0) -> dict[str, Any]:
+    """A value for each field. What is not true or false stands nowhere else among datasets and numbers up to 1,000."""
     made: dict[str, Any] = {}
-    for field in dataset.fields.values():
-        number = next(_numbers)
+    for place, field in enumerate(dataset.fields.values()):
+        unique = (sum(dataset.id.encode()) * 1000 + number) * 10 + place
         made[field.name] = {
-            FieldType.STRING: f"value-{number}-held",
-            FieldType.INT: 100_000_000 + number,
-            FieldType.BOOLEAN: bool(number % 2),
-            FieldType.DECIMAL: decimal.Decimal(9_000_000 + number),
-            FieldType.DATE: datetime.date(1800, 1, 1) + datetime.timedelta(days=number % 60_000),
-            FieldType.DATETIME: datetime.datetime(1800, 1, 1, tzinfo=datetime.UTC) + datetime.timedelta(minutes=number),
+            FieldType.STRING: f"held-{dataset.id}-{number}-{place}",
+            FieldType.INT: 100_000_000 + unique,
+            FieldType.BOOLEAN: bool(unique % 2),
+            FieldType.DECIMAL: decimal.Decimal(900_000_000 + unique),
+            FieldType.DATE: datetime.date(1600, 1, 1) + datetime.timedelta(days=unique % 100_000),
+            FieldType.DATETIME: datetime.datetime(1600, 1, 1, tzinfo=datetime.UTC) + datetime.timedelta(minutes=unique),
         }[field.type]
     return made
 
@@ -237,7 +237,7 @@ class Tokens(Authenticator):
         self._issued[token] = requester
         return token
 
-    async def authenticate(self, authorization: bytes | None) -> Requester:
+    async def authenticate(self, authorization: bytes | None, *request: object) -> Requester:
         requester = self._issued.get(authorization or b"")
         if requester is None or requester.expires <= self._clock().timestamp():
             raise self._refused("The token is unknown or has expired.")
@@ -377,9 +377,10 @@ class World:
         identifier: tuple[str, str] | None = None,
     ) -> Requester:
         """A requester as the token and the rule set make it; a client that is not registered has no grants."""
-        entry = self.policies.requesters.get((ISSUERS[issuer], client))
+        url = ISSUERS.get(issuer, issuer)  # who asks without a token has an issuer that is a name alone
+        entry = self.policies.requesters.get((url, client))
         return Requester(
-            ISSUERS[issuer],
+            url,
             client,
             official,
             frozenset(scopes),

@@ -42,7 +42,7 @@ class Expected(NamedTuple):
 
 
 def answers(world: World, staged: Staged) -> bool:
-    """Whether the operation is answered at all: a scope, and where it is needed a verified case."""
+    """Whether the operation is answered for certain: it has a scope, and where it is needed a verified case."""
     scene, purpose = staged.scene, world.policies.purposes[staged.scene.purpose]
     if not any(
         scope.split(":")[0] in ("inquire", "self", "steward", "recalls", "officer", "oversight")

@@ -140,8 +140,8 @@ def datasets_of(kind: SubjectKind) -> list[Dataset]:
 
 
 @functools.cache
-def whole(kind: SubjectKind, purpose: str, only: str | None = None) -> str:
-    """A document that selects everything of one subject: of every dataset, or of those a purpose covers."""
+def whole(kind: SubjectKind, purpose: str, only: str | None = None, many: bool = False) -> str:
+    """A document that selects everything of a subject, or of `many`: of every dataset, or of those a purpose covers."""
     fields = worlds.rule_set().policies.purposes[only].fields if only else None
     items = ["scheme value __typename"]
     for dataset in datasets_of(kind):
@@ -152,9 +152,10 @@ def whole(kind: SubjectKind, purpose: str, only: str | None = None) -> str:
             items.append(" ".join(names))
         elif names:
             items.append(f"{dataset.graphql_name} {{ {' '.join(names)} record {{ {' '.join(META)} }} }}")
-    return (
-        f"query Whole($id: IdentifierInput!) @inquiry(purpose: {purpose}) {{ {kind}(id: $id) {{ {' '.join(items)} }} }}"
+    variable, root = (
+        ("$ids: [IdentifierInput!]!", f"{kind}s(ids: $ids)") if many else ("$id: IdentifierInput!", f"{kind}(id: $id)")
     )
+    return f"query Whole({variable}) @inquiry(purpose: {purpose}) {{ {root} {{ {' '.join(items)} }} }}"
 
 
 @functools.cache
@@ -185,7 +186,9 @@ def scenes(
     names = [d.id for d in datasets_of(kind)]
     # All else is drawn from a seed: hypothesis' own draws would be most of a test's time, and mostly small.
     chance = random.Random(draw(st.integers(0, 2**32)))
-    documents = [whole(kind, purpose), whole(kind, purpose, purpose)]
+    documents = [
+        whole(kind, purpose, only, kind == "organisation" and chance.random() < 0.5) for only in (None, purpose)
+    ]
     if chance.random() < 0.6:
         documents = [text.replace("PURPOSE", purpose) for text in some_documents(kind)]
     document = chance.choice(documents)
@@ -268,13 +271,13 @@ def stage(world: World, scene: Scene) -> Staged:
     today = world.today()
     subjects = tuple(worlds.new_subject(scene.kind) for _ in scene.held)
     marks: dict[tuple[Subject, str, str], frozenset[str]] = {}
-    for subject, holdings in zip(subjects, scene.held, strict=True):
+    for place, (subject, holdings) in enumerate(zip(subjects, scene.held, strict=True)):
         for name, specs in holdings.items():
             dataset = CATALOGUE.datasets[name]
             for number, spec in enumerate(specs):
                 held = Held(
                     f"{name}-{subject.value[-6:]}-{number}",
-                    worlds.values(dataset),
+                    worlds.values(dataset, place * 10 + number),
                     version=str(number + 1),
                     document="D-1" if spec.document else None,
                     effective=_effective(spec.effective, dataset, today),

@@ -1,0 +1,182 @@
+"""5. Per dataset, an unknown subject, no records and all records withheld give the same data, errors, obligations,
+cautions and metrics, and the same in what the requester was told.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import strategies as st
+
+from connectors.base import Failure, Fault
+from gateway.inquiry import answer, disclose
+from gateway.inquiry.types import Obligation
+from tests.properties.checking import holds, is_found, staged
+from tests.properties.scenes import ASKERS, CATALOGUE, Scene, Spec, Staged, scenes
+from tests.world import Reply, World
+
+WITHHELD = {
+    "adverse": [
+        Spec("over"),
+        Spec("tomorrow"),
+        Spec(None),
+        Spec(document=False),
+        Spec("ancient", mitigation=True, marks=("objection",)),
+        Spec(marks=("withdrawal", "objection")),
+        Spec(mitigation=True, marks=("restoration",)),
+    ],
+    "neutral": [Spec(marks=("withdrawal",)), Spec(mitigation=True, marks=("restoration", "objection"))],
+    "favourable": [Spec(), Spec(mitigation=True, marks=("objection",)), Spec(marks=("withdrawal",))],
+}
+
+
+def variants(scene: Scene, dataset: str, specs: tuple[Spec, ...]) -> list[Scene]:
+    """The scene with no records of one dataset, and with only withheld ones."""
+    none, all_withheld = (
+        scene._replace(held=tuple({**held, dataset: records} for held in scene.held)) for records in ((), specs)
+    )
+    if CATALOGUE.datasets[dataset].nature == "favourable":
+        return [none, all_withheld._replace(opted_out=(dataset,))]
+    return [none, all_withheld]
+
+
+def seen(world: World, made: Staged, reply: Reply, counted: dict[str, int]) -> Any:
+    """All that a requester, or whoever reads the metrics, can tell the answer by; identifiers replaced by places."""
+    told = [{**msgspec.to_builtins(entry.told), "id": "", "data": ""} for entry in reply.entries]
+    inquiry = {**reply.inquiry, "id": "", "receipt": [len(entry.told_bytes) for entry in reply.entries]}
+    whole = {"status": reply.answer.status, "headers": dict(reply.answer.headers), "said": reply.said, "told": told}
+    whole["said"] = {**reply.said, "extensions": {"inquiry": inquiry}}
+    text = msgspec.json.encode([whole, counted, {name: len(asked) for name, asked in reply.asked.items()}]).decode()
+    for number, subject in enumerate(made.subjects):
+        text = text.replace(subject.value, f"subject {number}").replace(subject.value[-6:], f"subject {number}")
+    for number, consent in enumerate(made.consents):
+        text = text.replace(consent, f"consent {number}")
+    return msgspec.json.decode(text)
+
+
+def counts(world: World) -> dict[str, int]:
+    """Every counter; how often steps were timed depends on how many inquiries there were."""
+    metrics = world.metrics
+    found = {outcome: count.value for outcome, count in metrics.inquiries.items()}
+    return found | {str(key): count.value for key, count in metrics.failures.items()}
+
+
+def observed(world: World, scene: Scene) -> Any:
+    made = staged(world, scene)
+    before = counts(world)
+    reply = world.ask(made.ask)
+    return seen(world, made, reply, {key: value - before[key] for key, value in counts(world).items()})
+
+
+def check(world: World, scene: Scene, dataset_at: int, specs_at: tuple[int, ...]) -> None:
+    """Ask the same of a subject that no department knows of, and of one whose records are all withheld."""
+    names = sorted({name for held in scene.held for name in held})
+    dataset = names[dataset_at % len(names)]
+    choices = WITHHELD[CATALOGUE.datasets[dataset].nature]
+    specs = tuple(choices[at % len(choices)] for at in specs_at)
+    none, withheld = [observed(world, variant) for variant in variants(scene, dataset, specs)]
+    assert none == withheld, f"{dataset} tells of {specs}"
+
+
+def check_whole(world: World, scene: Scene) -> None:
+    """The same for all datasets at once: a subject that nobody holds anything of is like one all withheld."""
+    unknown = scene._replace(held=tuple({} for _ in scene.held), opted_out=())
+    withheld = scene._replace(
+        held=tuple({name: (WITHHELD[CATALOGUE.datasets[name].nature][-1],) for name in held} for held in scene.held),
+        opted_out=("tax-awards", "volunteering"),
+    )
+    assert observed(world, unknown) == observed(world, withheld)
+
+
+SOME = (scenes(plain=True), st.integers(0, 20), st.lists(st.integers(0, 20), min_size=1, max_size=3).map(tuple))
+
+
+def test_withheld_records_are_not_to_be_told_from_none(world: World) -> None:
+    holds(lambda *drawn: check(world, *drawn), *SOME, examples=70)
+
+
+def test_unknown_subjects_are_not_to_be_told_from_withheld_ones(world: World) -> None:
+    holds(lambda scene: check_whole(world, scene), scenes(), examples=30)
+
+
+def _restraint_that(world: World, monkeypatch: pytest.MonkeyPatch, does: Callable[..., Any]) -> None:
+    real = answer.restrain
+
+    def faulty(*given: Any) -> Any:
+        released, withheld, cautions = real(*given)
+        return does(world, given, released, withheld, cautions)
+
+    monkeypatch.setattr(answer, "restrain", faulty)
+
+
+def _an_error_tells(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    def does(_world: Any, _given: Any, released: Any, withheld: Any, cautions: Any) -> Any:
+        gone = withheld and not released.records
+        return Failure(Fault.INVALID, False, "withheld") if gone else released, withheld, cautions
+
+    _restraint_that(world, monkeypatch, does)
+
+
+def _a_caution_tells(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    def does(_world: Any, given: Any, released: Any, withheld: Any, cautions: Any) -> Any:
+        more = [answer.Caution(each.dataset, each.record, True, None) for each in withheld]
+        return released, withheld, cautions + more
+
+    _restraint_that(world, monkeypatch, does)
+
+
+def _a_counter_tells(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    def does(world: World, _given: Any, released: Any, withheld: Any, cautions: Any) -> Any:
+        for _ in withheld:
+            world.metrics.inquiries["OK"].add()
+        return released, withheld, cautions
+
+    _restraint_that(world, monkeypatch, does)
+
+
+def _an_obligation_tells(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = answer.extension
+
+    def faulty(entry: Any, receipt: Any) -> bytes:
+        entry.obligations = (*entry.obligations, *[Obligation("more", "withheld", {}) for _ in entry.withheld])
+        return real(entry, receipt)
+
+    monkeypatch.setattr(answer, "extension", faulty)
+
+
+def _the_told_part_tells(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = disclose._who
+
+    def faulty(requester: Any) -> Any:
+        known = [each for records in world.held.values() for each in records]
+        return real(msgspec.structs.replace(requester, department=f"{len(known)} records"))
+
+    monkeypatch.setattr(disclose, "_who", faulty)
+
+
+FAULTS = [_an_error_tells, _a_caution_tells, _a_counter_tells, _an_obligation_tells, _the_told_part_tells]
+
+
+@pytest.mark.parametrize("plant", FAULTS, ids=lambda plant: plant.__name__.strip("_"))
+def test_the_property_fails_when_a_fault_is_planted(
+    world: World, monkeypatch: pytest.MonkeyPatch, plant: Callable[[World, pytest.MonkeyPatch], None]
+) -> None:
+    plant(world, monkeypatch)
+    is_found(lambda *drawn: check(world, *drawn), *SOME)
+
+
+def test_the_plain_scenes_reach_every_kind_of_dataset() -> None:
+    """Favourable, neutral and adverse datasets are all asked about."""
+    kinds = {d.nature for d in CATALOGUE.published.values()}
+    assert kinds == set(WITHHELD)
+    assert {purpose for _, purpose, _ in ASKERS} == {
+        "TENDER_QUALIFICATION",
+        "LICENCE_RENEWAL",
+        "SUBSIDY_ASSESSMENT",
+        "COURT_ENFORCEMENT",
+        "OPEN_RECORD",
+        "SUBJECT_ACCESS",
+    }
