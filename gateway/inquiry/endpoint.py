@@ -30,10 +30,6 @@ _TICK = 0.5
 _ALWAYS = ((b"cache-control", b"no-store"), (b"x-content-type-options", b"nosniff"))
 
 
-class _Gone(Exception):
-    """The client left before its request was whole: nobody is there to answer, and nothing was asked."""
-
-
 class GraphQLEndpoint:
     """Answers one ASGI `http` scope. It belongs to the event loop that first calls it.
 
@@ -68,8 +64,6 @@ class GraphQLEndpoint:
         try:
             body = await self._read(loop, headers, receive)
             answer = await self._answered(loop, scope["method"], headers, body)
-        except _Gone:
-            return
         except Refusal as refusal:
             answer = refused(refusal, media_of(headers), None)
         except Exception as error:
@@ -82,7 +76,7 @@ class GraphQLEndpoint:
         await send({"type": "http.response.body", "body": content})
 
     async def _read(self, loop: asyncio.AbstractEventLoop, headers: Headers, receive: Receive) -> bytes:
-        """The whole body; raises `Refusal` where it is too long, too slow or not what was announced, `_Gone`."""
+        """The whole body; raises `Refusal` where it is too long, too slow, cut short or not what was announced."""
         announced = -1
         for name, value in headers:
             if name == b"content-length":
@@ -113,8 +107,8 @@ class GraphQLEndpoint:
         chunks: bytearray | None = None
         while True:
             message = await receive()
-            if message["type"] != "http.request":
-                raise _Gone
+            if message["type"] != "http.request":  # gone, or only done with sending: then it still reads
+                raise Refusal(Code.REQUEST_INVALID, "The body ended before it was whole.", status=400)
             chunk = message.get("body") or b""
             if not body:
                 body = chunk

@@ -37,7 +37,8 @@ class Others:
     ) -> Mapping[str, Any]:
         """Values by response name; `variables` are those of the request, not yet coerced.
 
-        Raises `Refusal` for an argument that will not do. None of these fields may be null, so an error in one leaves nothing of the others: it refuses the operation.
+        Raises `Refusal` for an argument that will not do. None of these fields may be null, so an error in one leaves
+        nothing of the others: it refuses the operation.
         """
         if variant.other is None:
             return {}

@@ -241,3 +241,16 @@ async def test_a_refusal_that_escapes_is_told_and_a_late_defect_still_logged() -
     assert wire.sent[0]["status"] == 500
     await asyncio.wait_for(both.wait(), 10)
     assert defects == ["TimeoutError", "KeyError"]
+
+
+async def test_a_body_that_is_cut_short_is_refused_and_not_asked() -> None:
+    """Who only closed its sending side still reads: a server that got no answer from here would make one up (a 500)."""
+
+    async def answer(method: str, headers: Headers, body: bytes) -> Answer:
+        raise AssertionError("nothing whole was asked")
+
+    wire = Wire()
+    wire.messages = [{"type": "http.request", "body": b"{", "more_body": True}]
+    await wire.run(GraphQLEndpoint(answer, lambda quoted, error: None), [])
+    assert wire.sent[0]["status"] == 400
+    assert b"REQUEST_INVALID" in wire.sent[1]["body"]

@@ -30,6 +30,9 @@ OFFICIALS: Mapping[str, str | None] = {
 }
 """Who stands behind each client's questions."""
 
+CASES: Mapping[str, str] = {"TENDER_QUALIFICATION": "market-regulator", "COURT_ENFORCEMENT": "civil-court"}
+"""Who has a grant in force for a purpose that wants a case."""
+
 
 def send(url: str, content: Any, bearer: str | None = None, method: str = "POST", /, **headers: str) -> httpx.Response:
     """One request with exactly these bytes; underscores in `headers` are hyphens."""
@@ -83,7 +86,7 @@ def inquire(world: World, client: str, purpose: str, body: str, subject: Mapping
     """Ask about one subject, with the case that the purpose wants where the client has one."""
     kind = "person" if subject["scheme"] == "PIN" else "organisation"
     variables: dict[str, Any] = {"id": dict(subject)}
-    if purpose in ("TENDER_QUALIFICATION", "COURT_ENFORCEMENT") and client in ("market-regulator", "civil-court"):
+    if CASES.get(purpose) == client:
         variables["case"] = world.case(client, subject)
     token.setdefault("official", OFFICIALS.get(client))
     return world.ask(client, document(purpose, kind, body), variables, **token)

@@ -1,0 +1,119 @@
+"""What a running gateway tells without a subject: catalogue, metadata, health, metrics; and how it takes new keys."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import httpx
+
+from deploy.demo.processes import ROOT
+from tests.journeys.asking import CATALOGUE, inquire, post, send
+
+if TYPE_CHECKING:
+    from tests.conftest import World
+
+FULL = """{ catalogue { id title department subjects information disclosure nature basis { law article }
+  display { min max from } restorable fields { name type title } } }"""
+
+
+def test_the_catalogue_is_what_is_published(world: World) -> None:
+    rows = {row["id"]: row for row in world.ask("market-regulator", FULL).data["catalogue"]}
+    assert "market-inspections" not in rows  # a draft
+    assert rows["tax-arrears"] == {
+        "id": "tax-arrears",
+        "title": "Notices of tax arrears",
+        "department": "tax",
+        "subjects": ["organisation"],
+        "information": "public",
+        "disclosure": "shared",
+        "nature": "adverse",
+        "basis": [{"law": "Tax Collection Act", "article": "45"}],
+        "display": {"min": "P3M", "max": "P3Y", "from": "effective"},
+        "restorable": True,
+        "fields": [
+            {"name": "period", "type": "String", "title": "Tax period"},
+            {"name": "amount", "type": "Decimal", "title": "Amount due"},
+            {"name": "currency", "type": "String", "title": "Currency (ISO 4217)"},
+        ],
+    }
+    for row in rows.values():
+        assert row["information"] == "public" or row["disclosure"] == "authorised"
+        assert row["nature"] != "adverse" or row["display"]
+
+
+def test_the_open_catalogue_needs_no_token(world: World) -> None:
+    at = f"{world.told['gateway']}/open/catalogue"
+    response = httpx.get(at, headers={"accept": "application/json"})
+    assert response.status_code == 200
+    asked = {row["id"] for row in world.ask("market-regulator", CATALOGUE).data["catalogue"]}
+    text = json.dumps(response.json())
+    assert all(f'"{dataset}"' in text for dataset in asked)
+    assert "market-inspections" not in text
+    page = httpx.get(at, headers={"accept": "text/html"})
+    assert page.headers["content-type"].startswith("text/html")
+    assert "Notices of tax arrears" in page.text
+
+
+def test_metadata_and_challenge_point_at_each_other(world: World) -> None:
+    metadata = httpx.get(f"{world.told['gateway']}/.well-known/oauth-protected-resource").json()
+    assert metadata["resource"] == world.told["gateway"]
+    assert metadata["authorization_servers"] == [world.told["issuer"]]
+    assert {"inquire", "inquire:tax-arrears", "self"} <= set(metadata["scopes_supported"])
+    response = send(world.graphql, b'{"query": "{ __typename }"}')
+    assert response.status_code == 401
+    challenge = response.headers["www-authenticate"]
+    assert f'resource_metadata="{world.told["gateway"]}/.well-known/oauth-protected-resource"' in challenge
+
+
+def test_the_playground_has_nothing_from_outside(world: World) -> None:
+    page = httpx.get(world.graphql)
+    assert page.headers["content-type"].startswith("text/html")
+    assert "http://" not in page.text
+    assert "https://" not in page.text
+
+
+def test_health(world: World) -> None:
+    assert httpx.get(f"{world.told['gateway']}/health/live").status_code == 200
+    ready = httpx.get(f"{world.told['gateway']}/health/ready")
+    assert (ready.status_code, ready.json()["checks"]) == (200, {"ledger": True, "rules": True, "clock": True})
+
+
+def test_the_demos_configuration_is_fine(world: World) -> None:
+    command = [sys.executable, "-m", "gateway.cli", "check", "--config", str(world.region.place.config)]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False, timeout=120)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "fine" in done.stdout
+
+
+def test_metrics_and_log_name_no_subject(world: World) -> None:
+    """Invariant 12, after answers, denials, refusals and wrong identifiers."""
+    person, wrong = world.subject("person_with_consent"), "9DBX00P78EZM4408ME18"
+    tender = "{ name taxArrears { amount } }"
+    reply = inquire(world, "market-regulator", "TENDER_QUALIFICATION", tender, world.subject("ordinary"))
+    held = [reply.data["organisation"]["name"], *(row["amount"] for row in reply.data["organisation"]["taxArrears"])]
+    own = inquire(world, "labour-office", "SUBSIDY_ASSESSMENT", "{ name incomeStatements { taxableIncome } }", person)
+    held += [own.data["person"]["name"], *(row["taxableIncome"] for row in own.data["person"]["incomeStatements"])]
+    inquire(world, "market-regulator", "LICENCE_RENEWAL", "{ name }", {"scheme": "LEI", "value": wrong})
+    inquire(world, "market-regulator", "LICENCE_RENEWAL", "{ nothing }", world.subject("ordinary"))
+    values = {wrong, *held, *(subject["value"] for subject in world.told["subjects"].values())}
+    metrics = httpx.get(f"{world.told['gateway']}/metrics").text
+    log = (world.region.place.run / "gateway.log").read_text()
+    assert 'dutybound_inquiries_total{outcome="OK"}' in metrics
+    for value in values | set(world.told["cases"]):
+        assert value not in metrics
+        assert value not in log
+    assert "Traceback" not in log
+
+
+def test_the_issuer_rotates_its_keys_and_nobody_notices(world: World) -> None:
+    """A token of the new key is good at once, one of the old key until it expires (two keys are published)."""
+    before = world.token("market-regulator", "m.ivanova")
+    old, new = (httpx.get(world.told["jwks_url"]).json(), httpx.post(f"{world.told['issuer']}/rotate").json())
+    assert {key["kid"] for key in old["keys"]} != {key["kid"] for key in new["keys"]}
+    after = world.token("market-regulator", "m.ivanova")
+    for bearer in (after, before):
+        assert post(world.graphql, bearer, "{ __typename }").status == 200
+    assert world.ask("civil-court", "{ __typename }").status == 200  # another client, another algorithm
