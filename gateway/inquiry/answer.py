@@ -179,7 +179,7 @@ async def _disclosed(
     now = journey.now()
     if requester.expires <= now.timestamp():
         raise Refusal(Code.UNAUTHENTICATED, "the token expired while the inquiry ran; ask again with a new one")
-    if decide(selected, requester, declaration, rules, facts, subjects, now).subjects != decision.subjects:
+    if decide(selected, requester, declaration, rules, facts, subjects, now).permits != decision.permits:
         raise Refusal(Code.DECISION_UNAVAILABLE, "a permit ended while the inquiry ran; ask again", retryable=True)
     today = now.astimezone(serving.zone).date()
     got: dict[tuple[Subject, str], Outcome] = {}

@@ -162,6 +162,26 @@ def test_a_permit_that_ends_while_departments_work_releases_nothing(world: World
     holds(lambda scene: check_release(world, scene, end), scenes(plain=True), examples=25)
 
 
+def check_still_holds(world: World, scene: Scene) -> None:
+    """A midnight, and a decision that is no longer remembered, end no permit that holds on both days."""
+    made = staged(world, scene._replace(at=datetime.datetime(2026, 6, 30, 20, 59, 59, tzinfo=datetime.UTC)))
+
+    def meanwhile() -> None:
+        world.now = datetime.datetime(2026, 6, 30, 21, 0, 1, tzinfo=datetime.UTC)  # 1 July in Sofia
+        decide._memo.clear()
+
+    for department in world.departments.values():
+        department.meanwhile = meanwhile
+    reply = world.ask(made.ask)
+    assert "data" in reply.said, reply.said
+    oracle.never_more(plain(reply.data), oracle.expected(world, made).data)
+
+
+def test_a_permit_that_still_holds_is_released(world: World) -> None:
+    askers = [asker for asker in ASKERS if asker[2] == "organisation"]  # a consent may end at this midnight
+    holds(lambda scene: check_still_holds(world, scene), scenes(askers=askers, plain=True), examples=20)
+
+
 def test_the_release_property_fails_when_the_second_look_is_left_out(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:

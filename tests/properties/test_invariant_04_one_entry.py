@@ -121,9 +121,7 @@ OPERATIONS = {
     ),
     "not to be parsed": Operation("{ organisation(", 0, "GRAPHQL_PARSE_FAILED", no_id=True),
     "not valid": Operation("{ catalogue { secrets } }", 0, "GRAPHQL_VALIDATION_FAILED", no_id=True),
-    "not valid, about a subject": Operation(
-        "{ organisation { secrets } }", 1, "GRAPHQL_VALIDATION_FAILED", no_id=True
-    ),
+    "not valid, about a subject": Operation("{ organisation { secrets } }", 1, "GRAPHQL_VALIDATION_FAILED", no_id=True),
     "a mutation": Operation("mutation { grantConsent }", 0, "GRAPHQL_VALIDATION_FAILED", no_id=True),
     "with an expired token": Operation(ONE, 0, "UNAUTHENTICATED", expired=True),
 }
