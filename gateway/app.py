@@ -25,6 +25,8 @@ from gateway import sources
 from gateway.catalogue.schema import build_schema, core
 from gateway.clock import Clock
 from gateway.errors import ConfigurationError, Problem
+from gateway.identity.dpop import Proofs, nonce_secret
+from gateway.identity.replay import OwnReplays, Replays, SharedReplays
 from gateway.inquiry.admit import Admission, Counted
 from gateway.inquiry.answer import Journey, Serving, answer
 from gateway.inquiry.authenticate import Authenticator
@@ -156,6 +158,7 @@ class Gateway:
         self._facts = store.facts()
         self._admission = Admission()
         self._issuers: httpx.AsyncClient | None = None
+        self._replays: Replays = SharedReplays(settings.valkey) if settings.valkey else OwnReplays()
         journey = Journey(
             serving=lambda: self._serving,
             authenticator=Authenticator(
@@ -164,6 +167,12 @@ class Gateway:
                 metadata_url=metadata_url(settings.public_url),
                 registered=lambda issuer, client: policies.requesters.get((issuer, client)),
                 clock=self._now,
+                proofs=Proofs(
+                    f"{settings.public_url}/graphql",
+                    settings.oauth.dpop,
+                    nonce_secret(parts.private),
+                    self._replays,
+                ),
             ),
             facts=FactsReader(self._facts, self._serving.zone),
             cases=parts.cases,
@@ -221,6 +230,7 @@ class Gateway:
                 await connector.close()
             if self._issuers is not None:
                 await self._issuers.aclose()
+            await self._replays.close()
             self._facts.close()
             self._store.close()
             self._log.state("stopped")

@@ -9,12 +9,10 @@ and column, or the variable's name. What is in the files that the settings point
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import msgspec
 from ruamel.yaml.error import StringMark
@@ -24,56 +22,10 @@ from sqlalchemy.exc import ArgumentError
 
 from gateway.documents import Node, read
 from gateway.errors import ConfigurationError, Problem
+from gateway.oauth import OAuthSettings, TLSSettings, read_oauth, read_tls
+from gateway.values import duration, path_of, size, url
 
 PREFIX = "DUTYBOUND_"
-KEEP, MAX_KEEP = 30.0, 300.0
-"""Seconds that an issuer's word on a token is kept, where nothing else is said and at most."""
-
-_SIZES = {"B": 1, "KiB": 1024, "MiB": 1024**2}
-_DURATIONS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
-
-
-class IntrospectionSettings(msgspec.Struct, frozen=True):
-    """How an issuer is asked about its opaque tokens (RFC 7662); without `url` its metadata says where.
-
-    Exactly one of `secret_file` (HTTP Basic) and `key_file` (`private_key_jwt`: PEM or JWK) is there. Opaque tokens
-    that begin with `token_prefix` are this issuer's. `jwts` has its JWTs looked at too. An answer is kept for at most
-    `keep` seconds: a revocation counts within them.
-    """
-
-    client_id: str
-    secret_file: Path | None = None
-    key_file: Path | None = None
-    url: str | None = None
-    token_prefix: str = ""
-    jwts: bool = False
-    keep: float = KEEP
-
-
-class IssuerSettings(msgspec.Struct, frozen=True):
-    """One authorization server. `issuer` is compared exactly; `name` is what `requesters.yaml` may call it.
-
-    `official_claim` names the claim that holds the official, instead of `act.sub` and `sub`. Without `jwks_url` the
-    keys are found by RFC 8414 or OpenID discovery.
-    """
-
-    issuer: str
-    name: str
-    official_claim: str | None = None
-    jwks_url: str | None = None
-    introspection: IntrospectionSettings | None = None
-
-
-class OAuthSettings(msgspec.Struct, frozen=True):
-    """Whose tokens count, and the audience that they must be for."""
-
-    audience: str
-    issuers: tuple[IssuerSettings, ...]
-
-    @property
-    def aliases(self) -> Mapping[str, str]:
-        """Issuer name -> issuer URL, as the rule set's loader wants it."""
-        return {issuer.name: issuer.issuer for issuer in self.issuers}
 
 
 class LedgerSettings(msgspec.Struct, frozen=True):
@@ -111,6 +63,7 @@ class Settings(msgspec.Struct, frozen=True):
     sources: Path
     ledger: LedgerSettings
     oauth: OAuthSettings
+    tls: TLSSettings
     limits: Limits
     case_registries: Mapping[str, Mapping[str, Any]]
     single_node: bool = False
@@ -190,7 +143,7 @@ def _put(raw: Any, key: str, value: Any, mark: StringMark) -> None:
 def _settings(root: Node, path: Path, variables: set[str]) -> Settings:
     folder = path.resolve().parent
     required = ("listen", "public_url", "store", "policies", "sources", "ledger", "oauth")
-    keys = root.mapping(required, ("valkey", "limits", "case_registries", "durability"))
+    keys = root.mapping(required, ("valkey", "tls", "limits", "case_registries", "durability"))
     host, port = _listen(keys["listen"]) if "listen" in keys else ("", 0)
     store = _store(keys["store"], folder, variables) if "store" in keys else ""
     valkey = keys.get("valkey")
@@ -201,10 +154,11 @@ def _settings(root: Node, path: Path, variables: set[str]) -> Settings:
         public_url=_public(keys["public_url"]) if "public_url" in keys else "",
         store=store,
         valkey=None if valkey is None or valkey.is_null else _valkey(valkey, variables),
-        policies=_path(keys.get("policies"), folder, directory=True),
-        sources=_path(keys.get("sources"), folder),
+        policies=path_of(keys.get("policies"), folder, directory=True),
+        sources=path_of(keys.get("sources"), folder),
         ledger=_ledger(keys["ledger"], folder) if "ledger" in keys else LedgerSettings("", folder),
-        oauth=_oauth(keys["oauth"], folder) if "oauth" in keys else OAuthSettings("", ()),
+        oauth=read_oauth(keys["oauth"], folder) if "oauth" in keys else OAuthSettings("", ()),
+        tls=read_tls(keys["tls"], folder) if "tls" in keys else TLSSettings(),
         limits=_limits(keys["limits"]) if "limits" in keys else Limits(),
         case_registries=_case_registries(keys["case_registries"], folder) if "case_registries" in keys else {},
         single_node="durability" in keys and keys["durability"].choice(("replicated", "single-node")) == "single-node",
@@ -217,32 +171,6 @@ def _listen(node: Node) -> tuple[str, int]:
     if text and not 1 <= int(port) <= 65535:
         node.problem(f"port `{port}` must be from 1 to 65535")
     return host.strip("[]"), int(port or 0)
-
-
-def is_loopback(host: str) -> bool:
-    """Whether a host name or address never leaves this machine."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
-
-
-def url(node: Node) -> str:
-    """An https URL (http for loopback only) without credentials, query, fragment or closing slash."""
-    text = node.text(pattern=r"https?://[^\s?#\"\\<>]+", what="an https URL, as `https://gateway.example`")
-    if not text:
-        return ""
-    try:
-        parts = urlsplit(text)
-        _ = parts.port
-    except ValueError:
-        node.problem(f"`{text}` is not a URL")
-        return ""
-    if "@" in parts.netloc or not parts.hostname:
-        node.problem("must name a host, and no user or password")
-    elif parts.scheme == "http" and not is_loopback(parts.hostname):
-        node.problem(f"`{text}` must be https (http is for loopback only)")
-    return text
 
 
 def _public(node: Node) -> str:
@@ -276,14 +204,6 @@ def _valkey(node: Node, variables: set[str]) -> str:
     return text
 
 
-def _path(node: Node | None, folder: Path, *, directory: bool = False) -> Path:
-    text = node.text(what="a path") if node else ""
-    path = (folder / text).resolve()
-    if node and text and not (path.is_dir() if directory else path.is_file()):
-        node.problem(f"there is no {'folder' if directory else 'file'} `{text}` (seen from this file's folder)")
-    return path
-
-
 def _ledger(node: Node, folder: Path) -> LedgerSettings:
     keys = node.mapping(("origin", "key_file"))
     origin = keys["origin"].text(
@@ -293,80 +213,6 @@ def _ledger(node: Node, folder: Path) -> LedgerSettings:
         keys["origin"].problem(f"`{origin}` must have no scheme, as `gateway.example/ledger`")
     key_file = keys["key_file"].text(what="a path") if "key_file" in keys else ""
     return LedgerSettings(origin, (folder / key_file).resolve())
-
-
-def _oauth(node: Node, folder: Path) -> OAuthSettings:
-    keys = node.mapping(("audience", "issuers"))
-    issuers: list[IssuerSettings] = []
-    if "issuers" in keys:
-        for item in keys["issuers"].items():
-            issuer = _issuer(item, folder)
-            if any(issuer.issuer == other.issuer or issuer.name == other.name for other in issuers):
-                item.problem(f"issuer `{issuer.name}` stands twice; keep one")
-            if (asked := issuer.introspection) and any(
-                other.introspection and other.introspection.token_prefix == asked.token_prefix for other in issuers
-            ):
-                item.problem("another issuer's opaque tokens begin alike; give each its own `token_prefix`")
-            issuers.append(issuer)
-        if not issuers:
-            keys["issuers"].problem("must name at least one issuer")
-    return OAuthSettings(keys["audience"].text() if "audience" in keys else "", tuple(issuers))
-
-
-def _issuer(node: Node, folder: Path) -> IssuerSettings:
-    keys = node.mapping(("issuer",), ("name", "official_claim", "introspection", "jwks_url"))
-    issuer = url(keys["issuer"]) if "issuer" in keys else ""
-
-    def optional(key: str, pattern: str, what: str) -> str | None:
-        child = keys.get(key)
-        return None if child is None or child.is_null else child.text(pattern=pattern, what=what)
-
-    jwks_url, introspection = keys.get("jwks_url"), keys.get("introspection")
-    return IssuerSettings(
-        issuer,
-        optional("name", r"[a-z0-9][a-z0-9._-]*", "a short name in lower case, as `login`") or issuer,
-        optional("official_claim", r"\S+", "the name of a claim"),
-        None if jwks_url is None or jwks_url.is_null else url(jwks_url),
-        None if introspection is None or introspection.is_null else _introspection(introspection, folder),
-    )
-
-
-def _introspection(node: Node, folder: Path) -> IntrospectionSettings:
-    keys = node.mapping(
-        ("client_id",), ("client_secret_file", "client_key_file", "url", "token_prefix", "jwts", "keep")
-    )
-    files = [name for name in ("client_secret_file", "client_key_file") if name in keys]
-    if len(files) != 1:
-        node.problem("needs either `client_secret_file` or `client_key_file`: how the gateway shows who it is")
-    keep = duration(keys["keep"]) if "keep" in keys else KEEP
-    if keep > MAX_KEEP:
-        keys["keep"].problem(f"must be at most {MAX_KEEP:.0f}s: so long a revoked token serves on")
-    return IntrospectionSettings(
-        client_id=keys["client_id"].text() if "client_id" in keys else "",
-        secret_file=_path(keys["client_secret_file"], folder) if "client_secret_file" in keys else None,
-        key_file=_path(keys["client_key_file"], folder) if "client_key_file" in keys else None,
-        url=url(keys["url"]) if "url" in keys else None,
-        token_prefix=keys["token_prefix"].text(pattern=r"[A-Za-z0-9._~+/-]{0,64}") if "token_prefix" in keys else "",
-        jwts=keys["jwts"].boolean() if "jwts" in keys else False,
-        keep=keep,
-    )
-
-
-def size(node: Node) -> int:
-    """Bytes of a size such as `64KiB`."""
-    text = node.text(pattern=r"[1-9][0-9]{0,8} ?(B|KiB|MiB)", what="a size, as `64KiB`")
-    found = re.fullmatch(r"([0-9]+) ?(\w+)", text)
-    return int(found[1]) * _SIZES[found[2]] if found else 0
-
-
-def duration(node: Node) -> float:
-    """Seconds of a duration such as `5s` or `250ms`."""
-    text = node.text(pattern=r"[0-9]{1,9}(\.[0-9]{1,3})? ?(ms|s|m|h)", what="a duration, as `5s` or `250ms`")
-    found = re.fullmatch(r"([0-9.]+) ?(\w+)", text)
-    seconds = float(found[1]) * _DURATIONS[found[2]] if found else 0.0
-    if found and seconds <= 0:
-        node.problem(f"`{text}` must be more than nothing")
-    return seconds
 
 
 def _limits(node: Node) -> Limits:

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from gateway.errors import ConfigurationError
-from gateway.settings import IntrospectionSettings, Settings, load
+from gateway.oauth import IntrospectionSettings
+from gateway.settings import Settings, load
 
 GOOD = """\
 listen: 127.0.0.1:8080

@@ -23,7 +23,7 @@ from joserfc.errors import JoseError, SecurityWarning
 from joserfc.jwk import ECKey, OKPKey, RSAKey, import_key
 
 from gateway.issuers import Issuer, IssuerUnavailable
-from gateway.settings import IntrospectionSettings
+from gateway.oauth import IntrospectionSettings
 
 TOGETHER = 32
 REFUSED_FOR = 5.0

@@ -73,7 +73,7 @@ async def answer(journey: Journey, method: str, headers: list[tuple[bytes, bytes
     steps = journey.metrics.begin()
     try:
         # 1. authenticate
-        requester = await authenticator.authenticate(authenticator.credentials(headers))
+        requester = await authenticator.authenticate(authenticator.credentials(headers), method, headers)
         asked = read(method, headers, body, journey.body_limit)
         steps.done("authenticate")
         # 2. plan
@@ -178,7 +178,7 @@ async def _disclosed(
     # 7. restrain, at this moment: what ended while departments answered is not released
     now = journey.now()
     if requester.expires <= now.timestamp():
-        raise Refusal(Code.UNAUTHENTICATED, "the token expired while the inquiry ran; ask again with a new one")
+        raise journey.authenticator.expired(requester)
     if decide(selected, requester, declaration, rules, facts, subjects, now).permits != decision.permits:
         raise Refusal(Code.DECISION_UNAVAILABLE, "a permit ended while the inquiry ran; ask again", retryable=True)
     today = now.astimezone(serving.zone).date()

@@ -18,34 +18,22 @@ from typing import Any
 import msgspec
 from cachetools import LRUCache
 from joserfc import jws
-from joserfc.errors import JoseError, UnsupportedAlgorithmError
+from joserfc.errors import JoseError
 
 from gateway.errors import Code, Refusal
+from gateway.identity.dpop import Proofs
 from gateway.identity.introspection import Introspector, opaque_issuer
+from gateway.identity.unfit import Unfit
 from gateway.inquiry import claims
+from gateway.inquiry.claims import Binding
 from gateway.inquiry.types import Requester
-from gateway.issuers import ALGORITHMS, Issuer, IssuerUnavailable
+from gateway.issuers import ALGORITHMS, REGISTRY, Issuer, IssuerUnavailable
 from gateway.rules.model import RequesterEntry
 
 MAX_TOKEN = 8 * 1024
 
 _SCOPES = frozenset({"inquire", "steward", "recalls", "officer", "oversight", "self"})
 _TYPES = frozenset({"at+jwt", "application/at+jwt"})
-
-
-class _Registry(jws.JWSRegistry):
-    """joserfc's registry of the allowed algorithms. Its `EdDSA` means Ed25519 here (the keys are no others), so the
-    warning that RFC 9864 calls the name ambiguous would tell nobody anything."""
-
-    max_header_length = 4096
-
-    def get_alg(self, name: str) -> Any:
-        if name not in ALGORITHMS:
-            raise UnsupportedAlgorithmError(name)
-        return self.algorithms[name]
-
-
-_REGISTRY = _Registry(strict_check_header=False)
 
 
 class _Header(msgspec.Struct):
@@ -66,7 +54,7 @@ class _Verified(msgspec.Struct):
     thumbprint: str | None
     until: float
     requester: Requester
-    binding: claims.Binding | None
+    binding: Binding | None
     entry: RequesterEntry | None = None
 
 
@@ -75,7 +63,8 @@ class Authenticator:
 
     `registered` gives the entry of (issuer, client) in the rule set in force, or `None`; it is called for every request
     and must be a look-up. `clock` gives an aware datetime that never falls. `metadata_url` is the RFC 9728 address that
-    refusals point to. At most `remembered` tokens are kept, by their SHA-256.
+    refusals point to. Tokens that are bound to a key are taken with a proof that `proofs` takes. At most `remembered`
+    tokens are kept, by their SHA-256.
     """
 
     def __init__(
@@ -86,6 +75,7 @@ class Authenticator:
         metadata_url: str,
         registered: Callable[[str, str], RequesterEntry | None],
         clock: Callable[[], datetime.datetime],
+        proofs: Proofs | None = None,
         remembered: int = 4096,
     ) -> None:
         self._issuers = {issuer.settings.issuer: issuer for issuer in issuers}
@@ -98,6 +88,7 @@ class Authenticator:
         self._metadata_url = metadata_url
         self._registered = registered
         self._clock = clock
+        self._proofs = proofs
         self._verified: LRUCache[bytes, _Verified] = LRUCache(remembered)
 
     def credentials(self, headers: Iterable[tuple[bytes, bytes]]) -> bytes | None:
@@ -118,9 +109,23 @@ class Authenticator:
         `authorization` is what `credentials` gives. `method` and `headers` are the request's, for proofs.
         """
         if authorization is None:
-            raise self._refused("A bearer token is needed: send `Authorization: Bearer <token>`.", error=None)
+            raise self._refused("A token is needed: send `Authorization: Bearer <token>`.", error=None)
+        try:
+            known = await self._known(authorization)
+            if known.binding is not None:
+                await self._prove(known.binding, authorization, method, headers)
+        except Unfit as unfit:
+            scheme = unfit.scheme or ("DPoP" if authorization[:5].lower() == b"dpop " else "Bearer")
+            raise self._unfit(unfit, scheme) from unfit
+        entry = self._registered(known.requester.issuer, known.requester.client)
+        if entry is not known.entry:
+            known.requester, known.entry = _registered(known.requester, entry), entry
+        return known.requester
+
+    async def _known(self, authorization: bytes) -> _Verified:
+        """The token, verified now or before; raises `Unfit`."""
         if len(authorization) > MAX_TOKEN:
-            raise self._refused(f"The token is longer than {MAX_TOKEN} bytes.")
+            raise Unfit(f"The token is longer than {MAX_TOKEN} bytes.")
         digest = hashlib.sha256(authorization).digest()
         now = self._clock().timestamp()
         known = self._verified.get(digest)
@@ -128,44 +133,78 @@ class Authenticator:
             known = self._verified[digest] = await self._verify(authorization, now)
         else:
             known.issuer.freshen(now)
-        entry = self._registered(known.requester.issuer, known.requester.client)
-        if entry is not known.entry:
-            known.requester, known.entry = _registered(known.requester, entry), entry
-        return known.requester
+        return known
+
+    async def _prove(
+        self, binding: Binding, authorization: bytes, method: str, headers: Iterable[tuple[bytes, bytes]]
+    ) -> None:
+        """Have whoever sends a bound token prove that it is its holder, anew for every request; raises `Unfit`."""
+        if binding.certificate is not None or self._proofs is None or binding.key is None:
+            raise Unfit("The token is bound in a way that cannot be proved here.")
+        proof = _single(headers, b"dpop")
+        token = authorization.partition(b" ")[2].strip(b" ")
+        await self._proofs.check(proof, token, binding.key, method, self._clock().timestamp())
 
     def check_scope(self, requester: Requester) -> None:
         """Refuse a token that opens no part of the gateway at all: `FORBIDDEN`, with the scope that would."""
         if requester.scopes.isdisjoint(_SCOPES) and not any(s.startswith("inquire:") for s in requester.scopes):
-            raise self.forbidden("inquire", "The token has no scope for this gateway; ask for `inquire`.")
+            message = "The token has no scope for this gateway; ask for `inquire`."
+            challenge = f'{self._challenge("insufficient_scope", message, requester.scheme)}, scope="inquire"'
+            raise Refusal(Code.FORBIDDEN, message, headers={"WWW-Authenticate": challenge})
 
-    def forbidden(self, scope: str, message: str) -> Refusal:
-        """`FORBIDDEN` for want of `scope` (RFC 6750 `insufficient_scope`)."""
-        challenge = f'{self._challenge("insufficient_scope", message)}, scope="{_quotable(scope)}"'
-        return Refusal(Code.FORBIDDEN, message, headers={"WWW-Authenticate": challenge})
+    def expired(self, requester: Requester) -> Refusal:
+        """The refusal of a token whose time ran out while its inquiry ran."""
+        return self._unfit(
+            Unfit("The token expired while the inquiry ran; ask again with a new one."), requester.scheme
+        )
 
-    def _refused(self, message: str, error: str | None = "invalid_token", **extensions: Any) -> Refusal:
-        headers = {"WWW-Authenticate": self._challenge(error, message)}
+    def _unfit(self, unfit: Unfit, scheme: str) -> Refusal:
+        more = {"retryable": True} if unfit.retryable else {}
+        refusal = self._refused(unfit.message, unfit.error, scheme, **more)
+        if unfit.nonce is not None:
+            refusal.headers["DPoP-Nonce"] = unfit.nonce
+        return refusal
+
+    def _refused(
+        self, message: str, error: str | None = "invalid_token", scheme: str = "Bearer", **extensions: Any
+    ) -> Refusal:
+        headers = {"WWW-Authenticate": self._challenge(error, message, scheme)}
         return Refusal(Code.UNAUTHENTICATED, message, headers=headers, **extensions)
 
-    def _challenge(self, error: str | None, description: str) -> str:
-        challenge = f'Bearer resource_metadata="{self._metadata_url}"'
-        if error:
-            challenge += f', error="{error}", error_description="{_quotable(description)}"'
-        return challenge
+    def _challenge(self, error: str | None, description: str, scheme: str) -> str:
+        """One challenge with what is wrong; every scheme that is taken, where no token came."""
+        bearer = f'Bearer resource_metadata="{self._metadata_url}"'
+        dpop = f'DPoP resource_metadata="{self._metadata_url}", algs="{" ".join(ALGORITHMS)}"'
+        if error is None:
+            return bearer if self._proofs is None else f"{bearer}, {dpop}"
+        told = f'error="{error}", error_description="{_quotable(description)}"'
+        return f"{dpop if scheme == 'DPoP' else bearer}, {told}"
 
     async def _verify(self, authorization: bytes, now: float) -> _Verified:
         scheme, _, token = authorization.partition(b" ")
         token = token.strip(b" ")
-        if scheme.lower() != b"bearer" or not token:
-            raise self._refused("The Authorization header must be `Bearer <token>`.")
+        if scheme.lower() not in (b"bearer", b"dpop") or not token:
+            raise Unfit("The Authorization header must be `Bearer <token>` or `DPoP <token>`.")
+        verified = await self._read(token, now)
+        bound = verified.binding is not None and verified.binding.key is not None
+        if bound and scheme.lower() == b"bearer":
+            message = "The token is bound to a key and cannot be used as a plain bearer token; send it as `DPoP`."
+            raise Unfit(message, scheme="DPoP")
+        if not bound and scheme.lower() == b"dpop":
+            raise Unfit("The token is not bound to a key: there is nothing that a DPoP proof could prove.")
+        if bound:
+            verified.requester = msgspec.structs.replace(verified.requester, scheme="DPoP")
+        return verified
+
+    async def _read(self, token: bytes, now: float) -> _Verified:
         try:
-            signed = jws.extract_compact(token, registry=_REGISTRY)
+            signed = jws.extract_compact(token, registry=REGISTRY)
             header = msgspec.convert(signed.protected, _Header)
             payload: dict[str, Any] = msgspec.json.decode(signed.payload or b"", type=dict[str, Any])
         except (JoseError, msgspec.MsgspecError, ValueError, TypeError, RecursionError) as error:
             introspector = opaque_issuer(self._introspectors.values(), token)
             if introspector is None:
-                raise self._refused("The token is not a JWT access token.") from error
+                raise Unfit("The token is not a JWT access token.") from error
             return await self._opaque(introspector, token, now)
         issuer, thumbprint = await self._signer(signed, header, payload.get("iss"))
         verified = self._accept(payload, issuer, thumbprint, now)
@@ -178,35 +217,32 @@ class Authenticator:
     async def _signer(self, signed: jws.CompactSignature, header: _Header, named: object) -> tuple[Issuer, str]:
         """The issuer whose signature a JWT has, and the thumbprint of its key."""
         if header.alg not in ALGORITHMS:
-            raise self._refused(f"The token must be signed with one of {', '.join(ALGORITHMS)}.")
+            raise Unfit(f"The token must be signed with one of {', '.join(ALGORITHMS)}.")
         if (header.typ or "").lower() not in _TYPES:
-            raise self._refused("The token is not an access token: its `typ` must be `at+jwt`.")
+            raise Unfit("The token is not an access token: its `typ` must be `at+jwt`.")
         if header.crit is not None:
-            raise self._refused("The token's header has a `crit` extension that is not understood.")
+            raise Unfit("The token's header has a `crit` extension that is not understood.")
         issuer = self._issuers.get(named) if isinstance(named, str) else None
         if issuer is None:
-            raise self._refused("The token is not from an issuer that is trusted here.")
+            raise Unfit("The token is not from an issuer that is trusted here.")
         try:
             key = await issuer.key(header.kid, header.alg)
         except IssuerUnavailable as error:
             message = "The keys of the token's issuer are out of reach; try later."
-            raise self._refused(message, retryable=True) from error
+            raise Unfit(message, retryable=True) from error
         if key is None:
-            raise self._refused("The token is signed with a key that its issuer does not publish.")
+            raise Unfit("The token is signed with a key that its issuer does not publish.")
         try:
-            valid = jws.validate_compact(signed, key.jwk, registry=_REGISTRY)
+            valid = jws.validate_compact(signed, key.jwk, registry=REGISTRY)
         except (JoseError, ValueError, TypeError):
             valid = False
         if not valid:
-            raise self._refused("The token's signature is wrong.")
+            raise Unfit("The token's signature is wrong.")
         return issuer, key.thumbprint
 
     async def _opaque(self, introspector: Introspector, token: bytes, now: float) -> _Verified:
         answer = await self._in_force(introspector, token, now)
-        try:
-            payload = claims.introspected(answer, introspector.issuer.settings.issuer)
-        except claims.Unfit as error:
-            raise self._refused(str(error)) from error
+        payload = claims.introspected(answer, introspector.issuer.settings.issuer)
         verified = self._accept(payload, introspector.issuer, None, now)
         verified.until = min(verified.until, now + introspector.settings.keep)
         return verified
@@ -216,19 +252,22 @@ class Authenticator:
             answer = await introspector.claims(token, now)
         except IssuerUnavailable as error:
             message = "The token's issuer cannot be asked about it now; try later."
-            raise self._refused(message, retryable=True) from error
+            raise Unfit(message, retryable=True) from error
         if answer is None:
-            raise self._refused("The token is unknown to its issuer, expired or revoked; get a new one.")
+            raise Unfit("The token is unknown to its issuer, expired or revoked; get a new one.")
         return answer
 
     def _accept(self, payload: dict[str, Any], issuer: Issuer, thumbprint: str | None, now: float) -> _Verified:
-        try:
-            requester, binding = claims.requester(payload, self._audience, issuer.settings.official_claim, now)
-        except claims.Unfit as error:
-            raise self._refused(str(error)) from error
-        if binding is not None:
-            raise self._refused("The token is bound to a key and cannot be used as a plain bearer token.")
+        requester, binding = claims.requester(payload, self._audience, issuer.settings.official_claim, now)
         return _Verified(issuer, thumbprint, requester.expires, requester, binding)
+
+
+def _single(headers: Iterable[tuple[bytes, bytes]], wanted: bytes) -> bytes | None:
+    """The one header of this name, or `None`; raises `Unfit` for several."""
+    found = [value for name, value in headers if name == wanted]
+    if len(found) > 1:
+        raise Unfit(f"There is more than one {wanted.decode()} header; send one.", "invalid_dpop_proof")
+    return found[0] if found else None
 
 
 def _registered(requester: Requester, entry: RequesterEntry | None) -> Requester:

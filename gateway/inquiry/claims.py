@@ -13,15 +13,12 @@ from typing import Annotated, Any, Literal, NamedTuple
 
 import msgspec
 
+from gateway.identity.unfit import Unfit
 from gateway.inquiry.types import Narrowing, Requester
 
 LEEWAY = 5.0
 """Seconds that an issuer's clock may be ahead of ours. There is none for `exp`: what has expired has expired."""
 MAX_ACTORS = 8
-
-
-class Unfit(Exception):
-    """The claims do not make a requester; the message is for the requester."""
 
 
 class Binding(NamedTuple):

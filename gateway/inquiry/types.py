@@ -26,6 +26,7 @@ class Requester(msgspec.Struct, frozen=True):
 
     `expires` is in seconds since the epoch. `scopes` are the token's. `acr` is the RFC 9470 class, where given.
     `actors` acted before the outermost one (RFC 8693), the latest first: they decide nothing, and oversight is told.
+    `scheme` is the one of HTTP authentication that the token came by.
     `department`, `roles`, `grants` and `registry` come from the rule set in force; empty for an unregistered client.
     """
 
@@ -42,6 +43,7 @@ class Requester(msgspec.Struct, frozen=True):
     narrowing: tuple[Narrowing, ...] = ()
     identifier: tuple[str, str] | None = None
     actors: tuple[str, ...] = ()
+    scheme: str = "Bearer"
 
 
 class Declaration(msgspec.Struct, frozen=True):

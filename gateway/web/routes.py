@@ -16,6 +16,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from gateway.catalogue.model import Catalogue
+from gateway.issuers import ALGORITHMS
 from gateway.telemetry import CONTENT_TYPE
 from gateway.web.catalogue import catalogue_route
 from gateway.web.playground import playground
@@ -38,11 +39,12 @@ def routes(
     catalogue: Callable[[], Catalogue],
     checks: Callable[[], Awaitable[Mapping[str, bool]]],
     metrics: Callable[[], bytes],
+    client_certificates: bool = False,
 ) -> list[Route]:
     """All routes of this module.
 
     `checks` says by name what readiness needs (`ledger`, `rules`, `clock`, ...); an exception from it counts as not
-    ready. `metrics` gives the Prometheus text.
+    ready. `metrics` gives the Prometheus text. `client_certificates` says whether tokens bound to one can be used.
     """
 
     async def metadata(request: Request) -> Response:
@@ -56,8 +58,9 @@ def routes(
                 "scopes_supported": [*SCOPES, *(f"inquire:{dataset}" for dataset in published)],
                 "bearer_methods_supported": ["header"],
                 "authorization_details_types_supported": ["subject-inquiry"],
+                "dpop_signing_alg_values_supported": list(ALGORITHMS),
                 "dpop_bound_access_tokens_required": False,
-                "tls_client_certificate_bound_access_tokens": False,
+                "tls_client_certificate_bound_access_tokens": client_certificates,
             },
             cache="public, max-age=300",
         )

@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from gateway.inquiry.authenticate import Authenticator
 from gateway.issuers import Issuer, new_client
 from gateway.ledger.ledger import Ledger
-from gateway.settings import IssuerSettings
+from gateway.oauth import IssuerSettings
 from gateway.storage.store import open_store
 from tests.bench import world
 from tests.bench.processes import BenchError, Cores, running, start_departments

@@ -14,7 +14,7 @@ from gateway.errors import Code, Refusal
 from gateway.inquiry.authenticate import Authenticator
 from gateway.inquiry.types import Requester
 from gateway.issuers import Ages, Issuer
-from gateway.settings import IntrospectionSettings, IssuerSettings
+from gateway.oauth import IntrospectionSettings, IssuerSettings
 from tests.oauth.authority import AUDIENCE, SECRET, Authority
 
 METADATA = "https://gateway.example/.well-known/oauth-protected-resource"

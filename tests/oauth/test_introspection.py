@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from gateway.identity import introspection as module
-from gateway.settings import IntrospectionSettings, IssuerSettings
+from gateway.oauth import IntrospectionSettings, IssuerSettings
 from tests.inquiry.issuer import TestIssuer
 from tests.oauth.authority import Authority
 from tests.oauth.gate import Gate, introspection, settings

@@ -1,0 +1,177 @@
+"""Proofs that whoever sends a token holds the key that it is bound to (RFC 9449).
+
+Invariants: a proof is for exactly one token, method and address, is signed with the token's own key by an asymmetric
+algorithm, is no older than `max_age` and counts once, on every replica that shares the memory of proofs. Where nonces
+are asked for, a proof has one of ours, which were given out within the last two `NONCE_LIFE`; they are made from the
+time and a secret, so that replicas with one secret take each other's. A memory out of reach refuses.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+from functools import lru_cache
+from typing import Annotated, Any
+from urllib.parse import urlsplit
+
+import msgspec
+from cachetools import LRUCache
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+from joserfc import jws
+from joserfc.errors import JoseError
+
+from gateway.identity.replay import Replays, ReplaysUnavailable
+from gateway.identity.unfit import Unfit
+from gateway.issuers import ALGORITHMS, REGISTRY, Key, read_key
+from gateway.oauth import DPoPSettings
+
+MAX_PROOF = 4096
+MAX_URL = 2048
+LEEWAY = 5.0
+"""Seconds that a client's clock may be ahead of ours."""
+NONCE_LIFE = 120.0
+
+_PRIVATE = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k"})
+
+
+def _refused(message: str) -> Unfit:
+    return Unfit(message, "invalid_dpop_proof")
+
+
+class _Header(msgspec.Struct):
+    typ: str
+    alg: str
+    jwk: dict[str, Any]
+    crit: Any = None
+
+
+class _Claims(msgspec.Struct):
+    jti: Annotated[str, msgspec.Meta(min_length=1, max_length=256)]
+    htm: str
+    htu: str
+    iat: Annotated[float, msgspec.Meta(ge=0, le=1e12)]
+    ath: str
+    nonce: str | None = None
+
+
+class Proofs:
+    """Checks proofs for requests to `url`, the public address of what is asked.
+
+    `secret` makes the nonces: replicas share it. `replays` remembers the proofs that were taken.
+    """
+
+    def __init__(self, url: str, settings: DPoPSettings, secret: bytes, replays: Replays) -> None:
+        self._url = _normal(url)
+        self._settings = settings
+        self._secret = secret
+        self._replays = replays
+        self._keys: LRUCache[str, tuple[dict[str, Any], Key]] = LRUCache(1024)
+
+    async def check(self, proof: bytes | None, token: bytes, thumbprint: str, method: str, now: float) -> None:
+        """Take the proof for this token, bound to the key with this thumbprint; raises `Unfit`.
+
+        `now` in seconds since the epoch.
+        """
+        if proof is None:
+            raise _refused("The token is bound to a key: send a proof of it in the DPoP header.")
+        if len(proof) > MAX_PROOF:
+            raise _refused(f"The DPoP proof is longer than {MAX_PROOF} bytes.")
+        claims = self._verified(proof, thumbprint)
+        if claims.htm != method:
+            raise _refused(f"The DPoP proof is for another method: its `htm` must be `{method}`.")
+        if len(claims.htu) > MAX_URL or _normal(claims.htu) != self._url:
+            raise _refused(f"The DPoP proof is for another address: its `htu` must be `{self._url}`.")
+        if not hmac.compare_digest(claims.ath.encode(), _b64(hashlib.sha256(token).digest())):
+            raise _refused("The DPoP proof is for another token: its `ath` must be the token's SHA-256.")
+        if self._settings.nonce and not self._ours(claims.nonce, now):
+            message = "The DPoP proof must have the nonce that the DPoP-Nonce header gives."
+            raise Unfit(message, "use_dpop_nonce", nonce=self.nonce(now))
+        if not now - self._settings.max_age <= claims.iat <= now + LEEWAY:
+            raise _refused("The DPoP proof is too old, or from the future: compare the clocks.")
+        try:
+            seen = hashlib.sha256(f"{thumbprint}\n{claims.jti}".encode()).digest()[:16]
+            first = await self._replays.first(seen, self._settings.max_age + LEEWAY + 1, now)
+        except ReplaysUnavailable as error:
+            raise Unfit("DPoP proofs cannot be told apart now; try later.", retryable=True) from error
+        if not first:
+            raise _refused("The DPoP proof was used before; make a new one for every request.")
+
+    def _verified(self, proof: bytes, thumbprint: str) -> _Claims:
+        try:
+            signed = jws.extract_compact(proof, registry=REGISTRY)
+            header = msgspec.convert(signed.protected, _Header)
+            claims = msgspec.json.decode(signed.payload or b"", type=_Claims)
+        except msgspec.ValidationError as error:
+            raise _refused(f"The DPoP proof is incomplete: {str(error).replace('`$.', '`')}.") from error
+        except (JoseError, msgspec.MsgspecError, ValueError, TypeError, RecursionError) as error:
+            raise _refused("The DPoP header is not a proof: it must be one signed JWT.") from error
+        if header.typ.lower() not in ("dpop+jwt", "application/dpop+jwt"):
+            raise _refused("The DPoP header is not a proof: its `typ` must be `dpop+jwt`.")
+        if header.alg not in ALGORITHMS:
+            raise _refused(f"The DPoP proof must be signed with one of {', '.join(ALGORITHMS)}.")
+        if header.crit is not None:
+            raise _refused("The DPoP proof's header has a `crit` extension that is not understood.")
+        key = self._key(header.jwk, thumbprint)
+        if header.alg != key.algorithm:
+            raise _refused("The DPoP proof is signed with another algorithm than its key is for.")
+        try:
+            valid = jws.validate_compact(signed, key.jwk, registry=REGISTRY)
+        except (JoseError, ValueError, TypeError):
+            valid = False
+        if not valid:
+            raise _refused("The DPoP proof's signature is wrong.")
+        return claims
+
+    def _key(self, jwk: dict[str, Any], thumbprint: str) -> Key:
+        """The key of a proof, which must be the one that the token is bound to; read once."""
+        known = self._keys.get(thumbprint)
+        if known is not None and known[0] == jwk:
+            return known[1]
+        if not _PRIVATE.isdisjoint(jwk):
+            raise _refused("The DPoP proof shows a private key: make a new pair, and keep that one secret.")
+        key = read_key(jwk)
+        if key is None:
+            raise _refused("The DPoP proof's key must be RSA (2048 bits or more), P-256 or Ed25519.")
+        if key.thumbprint != thumbprint:
+            raise _refused("The DPoP proof is by another key than the one that the token is bound to.")
+        self._keys[thumbprint] = (jwk, key)
+        return key
+
+    def nonce(self, now: float) -> str:
+        """The nonce that is given out at `now`."""
+        return self._made(int(now // NONCE_LIFE))
+
+    def _ours(self, nonce: str | None, now: float) -> bool:
+        turn = int(now // NONCE_LIFE)
+        given = (nonce or "").encode()
+        return any(hmac.compare_digest(given, self._made(made).encode()) for made in (turn, turn - 1))
+
+    def _made(self, turn: int) -> str:
+        return _b64(hmac.digest(self._secret, b"dpop nonce %d" % turn, "sha256")).decode()
+
+
+def nonce_secret(key: Ed25519PrivateKey) -> bytes:
+    """A secret for nonces that all processes with this key share, from which the key cannot be found (RFC 5869)."""
+    return HKDF(SHA256(), 32, None, b"dutybound dpop nonces").derive(key.private_bytes_raw())
+
+
+def _b64(raw: bytes) -> bytes:
+    return base64.urlsafe_b64encode(raw).rstrip(b"=")
+
+
+@lru_cache(256)
+def _normal(url: str) -> str | None:
+    """A URL as RFC 9449 compares it: normal scheme, host, port and path, without query and fragment."""
+    try:
+        parts = urlsplit(url)
+        host, port = (parts.hostname or "").lower(), parts.port
+    except ValueError:
+        return None
+    if ":" in host:
+        host = f"[{host}]"
+    if port not in (None, {"https": 443, "http": 80}.get(parts.scheme)):
+        host += f":{port}"
+    return f"{parts.scheme}://{host}{parts.path or '/'}"

@@ -1,0 +1,191 @@
+"""The parts of `gateway.yaml` that say whose tokens count and how their holders prove that they are theirs.
+
+`oauth`: issuers (RFC 8414), introspection (RFC 7662), proofs of possession (RFC 9449). `tls`: client certificates
+(RFC 8705), of connections that end here or at a proxy that is trusted for them. Invariant: secrets stand in files.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Mapping
+from pathlib import Path
+
+import msgspec
+
+from gateway.documents import Node
+from gateway.values import duration, path_of, url
+
+KEEP, MAX_KEEP = 30.0, 300.0
+"""Seconds that an issuer's word on a token is kept, where nothing else is said and at most."""
+
+MAX_PROOF_AGE = 300.0
+"""The oldest that a proof of possession may be, in seconds."""
+
+
+class IntrospectionSettings(msgspec.Struct, frozen=True):
+    """How an issuer is asked about its opaque tokens (RFC 7662); without `url` its metadata says where.
+
+    Exactly one of `secret_file` (HTTP Basic) and `key_file` (`private_key_jwt`: PEM or JWK) is there. Opaque tokens
+    that begin with `token_prefix` are this issuer's. `jwts` has its JWTs looked at too. An answer is kept for at most
+    `keep` seconds: a revocation counts within them.
+    """
+
+    client_id: str
+    secret_file: Path | None = None
+    key_file: Path | None = None
+    url: str | None = None
+    token_prefix: str = ""
+    jwts: bool = False
+    keep: float = KEEP
+
+
+class IssuerSettings(msgspec.Struct, frozen=True):
+    """One authorization server. `issuer` is compared exactly; `name` is what `requesters.yaml` may call it.
+
+    `official_claim` names the claim that holds the official, instead of `act.sub` and `sub`. Without `jwks_url` the
+    keys are found by RFC 8414 or OpenID discovery.
+    """
+
+    issuer: str
+    name: str
+    official_claim: str | None = None
+    jwks_url: str | None = None
+    introspection: IntrospectionSettings | None = None
+
+
+class DPoPSettings(msgspec.Struct, frozen=True):
+    """Which proofs of possession count (RFC 9449).
+
+    A proof is at most `max_age` seconds old. `nonce` says whether it must have one of ours, which no proof made ahead
+    of time has.
+    """
+
+    nonce: bool = True
+    max_age: float = 60.0
+
+
+class OAuthSettings(msgspec.Struct, frozen=True):
+    """Whose tokens count, and the audience that they must be for."""
+
+    audience: str
+    issuers: tuple[IssuerSettings, ...]
+    dpop: DPoPSettings = DPoPSettings()
+
+    @property
+    def aliases(self) -> Mapping[str, str]:
+        """Issuer name -> issuer URL, as the rule set's loader wants it."""
+        return {issuer.name: issuer.issuer for issuer in self.issuers}
+
+
+class TLSSettings(msgspec.Struct, frozen=True):
+    """Where client certificates come from (RFC 8705).
+
+    With `cert_file` connections end here, and a client's certificate is one that `client_ca_file` vouches for. With
+    `proxies` they end at one of these, which says in the header `client_certificate_header` (RFC 9440) what certificate
+    the client showed; the header counts from nobody else.
+    """
+
+    cert_file: Path | None = None
+    key_file: Path | None = None
+    client_ca_file: Path | None = None
+    client_certificate_header: str = "Client-Cert"
+    proxies: tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...] = ()
+
+    @property
+    def client_certificates(self) -> bool:
+        """Whether a certificate can be seen at all."""
+        return self.client_ca_file is not None or bool(self.proxies)
+
+
+def read_oauth(node: Node, folder: Path) -> OAuthSettings:
+    """The key `oauth`; files are seen from `folder`."""
+    keys = node.mapping(("audience", "issuers"), ("dpop",))
+    issuers: list[IssuerSettings] = []
+    if "issuers" in keys:
+        for item in keys["issuers"].items():
+            issuer = _issuer(item, folder)
+            if any(issuer.issuer == other.issuer or issuer.name == other.name for other in issuers):
+                item.problem(f"issuer `{issuer.name}` stands twice; keep one")
+            if (asked := issuer.introspection) and any(
+                other.introspection and other.introspection.token_prefix == asked.token_prefix for other in issuers
+            ):
+                item.problem("another issuer's opaque tokens begin alike; give each its own `token_prefix`")
+            issuers.append(issuer)
+        if not issuers:
+            keys["issuers"].problem("must name at least one issuer")
+    audience = keys["audience"].text() if "audience" in keys else ""
+    return OAuthSettings(audience, tuple(issuers), _dpop(keys["dpop"]) if "dpop" in keys else DPoPSettings())
+
+
+def _dpop(node: Node) -> DPoPSettings:
+    keys = node.mapping((), ("nonce", "max_age"))
+    max_age = duration(keys["max_age"]) if "max_age" in keys else 60.0
+    if max_age > MAX_PROOF_AGE:
+        keys["max_age"].problem(f"must be at most {MAX_PROOF_AGE:.0f}s: so long every proof is remembered")
+    return DPoPSettings(keys["nonce"].boolean() if "nonce" in keys else True, max_age)
+
+
+def read_tls(node: Node, folder: Path) -> TLSSettings:
+    """The key `tls`; files are seen from `folder`."""
+    files = ("cert_file", "key_file", "client_ca_file")
+    keys = node.mapping((), (*files, "client_certificate_header", "proxies"))
+    found = {name: path_of(keys[name], folder) for name in files if name in keys}
+    if found and len(found) != len(files):
+        node.problem(
+            "needs `cert_file`, `key_file` and `client_ca_file` together; without client certificates let a "
+            "proxy speak TLS"
+        )
+    if found and "proxies" in keys:
+        keys["proxies"].problem("connections end either here (`cert_file`) or at a proxy; keep one")
+    if "client_certificate_header" in keys and "proxies" not in keys:
+        keys["client_certificate_header"].problem("counts from trusted proxies only; name them in `proxies`")
+    proxies = []
+    for item in keys["proxies"].items() if "proxies" in keys else ():
+        text = item.text(what="an address or network, as `10.0.0.5` or `10.1.0.0/16`")
+        try:
+            proxies.append(ipaddress.ip_network(text))
+        except ValueError:
+            item.problem(f"`{text}` must be an address or network, as `10.0.0.5` or `10.1.0.0/16`")
+    header = "Client-Cert"
+    if "client_certificate_header" in keys:
+        header = keys["client_certificate_header"].text(pattern=r"[A-Za-z0-9-]{1,64}", what="the name of a header")
+    return TLSSettings(**found, client_certificate_header=header, proxies=tuple(proxies))
+
+
+def _issuer(node: Node, folder: Path) -> IssuerSettings:
+    keys = node.mapping(("issuer",), ("name", "official_claim", "introspection", "jwks_url"))
+    issuer = url(keys["issuer"]) if "issuer" in keys else ""
+
+    def optional(key: str, pattern: str, what: str) -> str | None:
+        child = keys.get(key)
+        return None if child is None or child.is_null else child.text(pattern=pattern, what=what)
+
+    jwks_url, introspection = keys.get("jwks_url"), keys.get("introspection")
+    return IssuerSettings(
+        issuer,
+        optional("name", r"[a-z0-9][a-z0-9._-]*", "a short name in lower case, as `login`") or issuer,
+        optional("official_claim", r"\S+", "the name of a claim"),
+        None if jwks_url is None or jwks_url.is_null else url(jwks_url),
+        None if introspection is None or introspection.is_null else _introspection(introspection, folder),
+    )
+
+
+def _introspection(node: Node, folder: Path) -> IntrospectionSettings:
+    keys = node.mapping(
+        ("client_id",), ("client_secret_file", "client_key_file", "url", "token_prefix", "jwts", "keep")
+    )
+    files = [name for name in ("client_secret_file", "client_key_file") if name in keys]
+    if len(files) != 1:
+        node.problem("needs either `client_secret_file` or `client_key_file`: how the gateway shows who it is")
+    keep = duration(keys["keep"]) if "keep" in keys else KEEP
+    if keep > MAX_KEEP:
+        keys["keep"].problem(f"must be at most {MAX_KEEP:.0f}s: so long a revoked token serves on")
+    return IntrospectionSettings(
+        client_id=keys["client_id"].text() if "client_id" in keys else "",
+        secret_file=path_of(keys["client_secret_file"], folder) if "client_secret_file" in keys else None,
+        key_file=path_of(keys["client_key_file"], folder) if "client_key_file" in keys else None,
+        url=url(keys["url"]) if "url" in keys else None,
+        token_prefix=keys["token_prefix"].text(pattern=r"[A-Za-z0-9._~+/-]{0,64}") if "token_prefix" in keys else "",
+        jwts=keys["jwts"].boolean() if "jwts" in keys else False,
+        keep=keep,
+    )
