@@ -23,7 +23,7 @@ from connectors.base import Connector, DatasetShape, Failure, Fault, Outcome, Re
 from connectors.calling import Caller, read_limits
 from connectors.config import Reader
 from connectors.operation import Operation, Part, Source, compile_operation, read_source
-from connectors.pyreqwest_transport import PyreqwestTransport
+from connectors.pooled_transport import PooledTransport
 from connectors.source import invalid, read_datasets, unmapped
 from connectors.transport import TransportFactory
 
@@ -172,7 +172,7 @@ def build(
     department: str,
     shapes: Mapping[str, DatasetShape],
     base_dir: Path,
-    transport: TransportFactory = PyreqwestTransport,
+    transport: TransportFactory = PooledTransport,
 ) -> Connector:
     """The connector of one department of `kind: graphql`. Raises `SourceConfigError`."""
     reader = Reader(config, (), base_dir)

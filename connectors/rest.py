@@ -28,7 +28,7 @@ from connectors.base import (
 from connectors.calling import Caller, read_limits
 from connectors.config import Reader
 from connectors.endpoint import Endpoint, read_endpoint
-from connectors.pyreqwest_transport import PyreqwestTransport
+from connectors.pooled_transport import PooledTransport
 from connectors.source import invalid, read_datasets, unmapped
 from connectors.transport import TransportFactory
 
@@ -150,7 +150,7 @@ def build(
     department: str,
     shapes: Mapping[str, DatasetShape],
     base_dir: Path,
-    transport: TransportFactory = PyreqwestTransport,
+    transport: TransportFactory = PooledTransport,
 ) -> Connector:
     """The connector of one department of `kind: rest`. Raises `SourceConfigError`."""
     reader = Reader(config, (), base_dir)

@@ -35,6 +35,7 @@ class Server:
         self.scheme = scheme
         self.port = 0
         self.requests: list[Request] = []
+        self.opened = 0
         self.connections = 0
         self.most_connections = 0
         self.peer_certificates: list[Any] = []
@@ -76,6 +77,20 @@ async def silent(_: Request, __: asyncio.StreamWriter) -> None:
     await asyncio.sleep(3600)
 
 
+def answers_once(raw: bytes) -> Handler:
+    """Answer the first request of each connection, and hang up at the second."""
+    answered: set[asyncio.StreamWriter] = set()
+
+    async def handle(_: Request, writer: asyncio.StreamWriter) -> None:
+        if writer in answered:
+            writer.close()
+        else:
+            answered.add(writer)
+            writer.write(raw)
+
+    return handle
+
+
 async def hang_up(_: Request, writer: asyncio.StreamWriter) -> None:
     """Close the connection instead of answering."""
     writer.close()
@@ -107,6 +122,7 @@ async def serve(handler: Handler, context: ssl.SSLContext | None = None) -> Asyn
     tasks: set[asyncio.Task[None]] = set()
 
     async def connection(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        server.opened += 1
         server.connections += 1
         server.most_connections = max(server.most_connections, server.connections)
         if context is not None:

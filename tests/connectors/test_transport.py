@@ -12,15 +12,15 @@ from typing import Any
 import pytest
 
 from connectors.httpx_transport import HttpxTransport
-from connectors.pyreqwest_transport import PyreqwestTransport
+from connectors.pooled_transport import PooledTransport
 from connectors.transport import Response, Transport, TransportFault, TransportOptions
 from tests.connectors.certificates import Authority
-from tests.connectors.servers import Request, always, answer, drip, hang_up, serve, silent, zeros
+from tests.connectors.servers import Request, always, answer, answers_once, drip, hang_up, serve, silent, zeros
 
 Make = Callable[..., Any]
 
 
-@pytest.fixture(params=[PyreqwestTransport, HttpxTransport])
+@pytest.fixture(params=[PooledTransport, HttpxTransport])
 def make(request: pytest.FixtureRequest) -> Make:
     @asynccontextmanager
     async def made(**options: Any) -> AsyncIterator[Transport]:
@@ -209,3 +209,32 @@ async def test_presents_its_certificate(make: Make, tmp_path: Path) -> None:
         assert server.peer_certificates[-1]["subject"] == ((("commonName", "gateway"),),)
         async with make(ca_file=ours.ca_file) as transport:
             assert await transport.send("GET", server.url, {}, None, 5.0) is TransportFault.UNAVAILABLE
+
+
+async def test_an_answer_that_nobody_asked_for_ends_the_connection() -> None:
+    """Two answers to one question: the second must not become the answer to the next one's question."""
+    two = answer({"n": 1}) + answer({"n": "of somebody else"})
+    async with serve(always(two)) as server:
+        transport = PooledTransport(TransportOptions(timeout=5.0))
+        for _ in range(3):
+            assert await transport.send("GET", server.url, {}, None, 5.0) == Response(200, b'{"n": 1}')
+        await transport.close()
+    assert len(server.requests) == 3
+    assert server.opened == 3
+
+
+async def test_a_request_that_a_kept_connection_loses_is_sent_on_a_new_one() -> None:
+    async with serve(answers_once(answer({}))) as server:
+        transport = PooledTransport(TransportOptions(timeout=5.0))
+        for _ in range(2):
+            assert await transport.send("GET", server.url, {}, None, 5.0) == Response(200, b"{}")
+        await transport.close()
+    assert len(server.requests) == 3
+    assert server.opened == 2
+
+
+@pytest.mark.parametrize("headers", [{"x": "1\r\ny: 2"}, {"x": "1\n"}, {"x\r": "1"}])
+async def test_a_header_is_one_line(headers: dict[str, str]) -> None:
+    transport = PooledTransport(TransportOptions())
+    with pytest.raises(ValueError, match="one line"):
+        await transport.send("GET", "http://127.0.0.1:9/", headers, None, 1.0)
