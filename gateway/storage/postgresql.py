@@ -34,7 +34,7 @@ from gateway.storage.statement import Statement, filled
 CONNECT_TIMEOUT = 5
 COMMIT_TIMEOUT = 10
 READ_TIMEOUT = 5
-_GHOST_GONE_WITHIN = 5.0
+_GHOST_GONE_WITHIN = 2.0
 
 _ALIVE = {"tcp_keepalives_idle": "5", "tcp_keepalives_interval": "2", "tcp_keepalives_count": "3"}
 """A gateway's machine that vanishes gives its shard up within eleven seconds."""

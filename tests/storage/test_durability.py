@@ -1,0 +1,148 @@
+"""A PostgreSQL that would not keep what it committed is refused by `check` and by a start, with what to do about it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from gateway import settings
+from gateway.errors import ConfigurationError
+from gateway.storage.store import examine_store, open_store
+from tests.ledger.support import AT, BY, opened
+from tests.services import Postgres, postgres, replicated
+
+
+@pytest.fixture(scope="module")
+def pair() -> Iterator[tuple[Postgres, Postgres]]:
+    with replicated(fsync="on") as servers:
+        yield servers
+
+
+@pytest.fixture(scope="module")
+def single() -> Iterator[Postgres]:
+    with postgres(fsync="on") as server:
+        yield server
+
+
+def refused(url: str, *, single_node: bool = False) -> str:
+    with pytest.raises(ConfigurationError) as error:
+        examine_store(url, "gateway.yaml", single_node=single_node)
+    return str(error.value)
+
+
+async def test_a_primary_with_its_synchronous_standby_is_accepted_and_the_standby_has_every_entry(
+    pair: tuple[Postgres, Postgres],
+) -> None:
+    primary, standby = pair
+    database = primary.database()
+    url = primary.url(database)
+    examine_store(url, "gateway.yaml", single_node=False)
+    store = open_store(url, single_node=False)
+    async with opened(store) as ledger:
+        await asyncio.gather(*(ledger.append(b"%d" % n, b"", AT, BY) for n in range(20)))
+        await ledger.append(b"last", b"", AT, BY)
+    with standby.connect(database) as connection:
+        connection.execute("SET default_transaction_read_only = on")
+        for _ in range(1000):  # it has them on its disk when the commit returns, and shows them a moment later
+            if (found := connection.execute("SELECT size FROM shard").fetchone()) == (21,):
+                break
+            await asyncio.sleep(0.01)
+        assert found == (21,)
+    store.close()
+
+
+def test_a_standby_is_no_store(pair: tuple[Postgres, Postgres]) -> None:
+    primary, standby = pair
+    assert "is unusable" in refused(standby.url(primary.database()))
+
+
+@pytest.mark.parametrize("value", ["off", "local", "remote_write"])
+def test_a_commit_must_wait_for_the_standbys_disk(pair: tuple[Postgres, Postgres], value: str) -> None:
+    primary, _ = pair
+    database = primary.database()
+    with primary.connect(database) as connection:
+        connection.execute(f"ALTER DATABASE {database} SET synchronous_commit = {value}".encode())
+    assert f"`synchronous_commit = {value}` does not wait" in refused(primary.url(database))
+
+
+def test_a_standby_that_is_named_must_be_there(pair: tuple[Postgres, Postgres]) -> None:
+    primary, _ = pair
+    url = primary.url(primary.database())
+    primary.set("synchronous_standby_names", "absent")
+    try:
+        assert "no synchronous standby is connected" in refused(url)
+    finally:
+        primary.set("synchronous_standby_names", "standby")
+    examine_store(url, "gateway.yaml", single_node=False)
+
+
+def test_a_role_that_may_not_see_the_standbys_is_told_so(pair: tuple[Postgres, Postgres]) -> None:
+    primary, _ = pair
+    database = primary.database()
+    with primary.connect(database) as connection:
+        connection.execute("CREATE ROLE gateway LOGIN")
+    url = primary.url(database).replace("//postgres@", "//gateway@")
+    assert "GRANT pg_read_all_stats" in refused(url)
+    with primary.connect(database) as connection:
+        connection.execute("GRANT pg_read_all_stats TO gateway")
+    examine_store(url, "gateway.yaml", single_node=False)
+
+
+def test_one_server_is_refused_unless_the_configuration_says_that_it_is_enough(single: Postgres) -> None:
+    url = single.url(single.database())
+    said = refused(url)
+    assert "`synchronous_standby_names` is empty" in said
+    assert "`durability: single-node`" in said
+    with pytest.raises(ConfigurationError, match="standby"):
+        open_store(url, single_node=False)
+    examine_store(url, "gateway.yaml", single_node=True)
+    open_store(url, single_node=True).close()
+
+
+def test_a_server_that_does_not_write_to_its_disk_is_refused_either_way(single: Postgres) -> None:
+    url = single.url(single.database())
+    for name in ("full_page_writes",):
+        single.set(name, "off")
+        assert f"`{name} = off`" in refused(url, single_node=True)
+        single.set(name, "on")
+    with single.connect(url.rpartition("/")[2]) as connection:
+        connection.execute(f"ALTER DATABASE {url.rpartition('/')[2]} SET synchronous_commit = off".encode())
+    assert "`synchronous_commit = off`" in refused(url, single_node=True)
+
+
+def test_fsync_off_is_refused(server: Postgres) -> None:
+    assert "`fsync = off`" in refused(server.url(server.database()), single_node=True)
+
+
+async def test_a_shards_commits_are_durable_whatever_the_database_is_set_to(server: Postgres) -> None:
+    database = server.database()
+    with server.connect(database) as connection:
+        connection.execute(f"ALTER DATABASE {database} SET synchronous_commit = off".encode())
+    store = open_store(server.url(database))
+    holding = await store.hold("1")
+    assert holding is not None
+    assert await holding._ours.fetchval("SHOW synchronous_commit") == "on"  # type: ignore[attr-defined]
+    await holding.release()
+    store.close()
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"), [("", False), ("durability: replicated", False), ("durability: single-node", True)]
+)
+def test_the_configuration_says_which(tmp_path: Path, line: str, expected: bool) -> None:
+    (tmp_path / "policies").mkdir()
+    (tmp_path / "sources.yaml").touch()
+    file = tmp_path / "gateway.yaml"
+    text = (
+        "listen: 127.0.0.1:8080\npublic_url: https://g.example\nstore: postgresql+asyncpg://h/d\npolicies: policies\n"
+        "sources: sources.yaml\nledger: {origin: g.example/ledger, key_file: k}\n"
+        "oauth: {audience: https://g.example, issuers: [{issuer: https://l.example}]}\n"
+    )
+    file.write_text(f"{text}{line}\n")
+    assert settings.load(file, {}).single_node is expected
+    file.write_text(f"{text}durability: hope\n")
+    with pytest.raises(ConfigurationError, match="durability"):
+        settings.load(file, {})

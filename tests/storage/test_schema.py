@@ -1,0 +1,132 @@
+"""The migrations: they give the tables that the code declares; a store of another version is refused or migrated."""
+
+from __future__ import annotations
+
+import re
+import threading
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Integer, Table, inspect, text
+
+from gateway.errors import ConfigurationError
+from gateway.storage import schema
+from gateway.storage.store import Store, examine_store, migrate_store, open_store
+from gateway.storage.tables import metadata
+from tests.storage.conftest import Place
+
+
+def differences(store: Store) -> list[object]:
+    with store.engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True, "compare_server_default": True})
+        return list(compare_metadata(context, metadata))
+
+
+def described(store: Store) -> dict[str, object]:
+    """What alembic's comparison leaves out, by the database's own words: keys, foreign keys, checks, rowids."""
+    inspector = inspect(store.engine)
+    with store.engine.connect() as connection:
+        made = (
+            connection.execute(text("SELECT name, sql FROM sqlite_master WHERE sql LIKE '%WITHOUT ROWID%'")).all()
+            if connection.dialect.name == "sqlite"
+            else []
+        )
+    return {
+        table: (
+            inspector.get_pk_constraint(table)["constrained_columns"],
+            sorted(
+                (str(key["constrained_columns"]), key["referred_table"]) for key in inspector.get_foreign_keys(table)
+            ),
+            sorted(re.sub(r"\W", "", str(check["sqltext"])) for check in inspector.get_check_constraints(table)),
+            sorted(str(unique["column_names"]) for unique in inspector.get_unique_constraints(table)),
+            table in {name for name, _ in made},
+        )
+        for table in sorted(metadata.tables)
+    }
+
+
+def test_the_steps_give_the_declared_tables(place: Place) -> None:
+    store = place.open()
+    assert differences(store) == []
+    migrated = described(store)
+    with store.engine.begin() as connection:
+        metadata.drop_all(connection)
+        metadata.create_all(connection)
+    assert described(store) == migrated
+
+
+def test_a_table_that_no_step_makes_is_found(place: Place) -> None:
+    store = place.open()
+    planted = Table("planted", metadata)
+    try:
+        assert "add_table" in str(differences(store))
+    finally:
+        metadata.remove(planted)
+    with store.engine.begin() as connection:
+        connection.execute(text("ALTER TABLE shard ADD COLUMN planted INTEGER"))
+    assert "remove_column" in str(differences(store))
+    assert isinstance(metadata.tables["shard"].c.id.type, Integer)
+
+
+def test_the_latest_step_is_the_last_one() -> None:
+    config = Config()
+    config.set_main_option("script_location", str(Path(schema.__file__).parent / "migrations"))
+    steps = ScriptDirectory.from_config(config)
+    assert steps.get_current_head() == schema.LATEST
+    assert [step.revision for step in steps.walk_revisions()][-1] == schema.FIRST
+
+
+def test_an_older_store_is_refused_with_the_command_and_a_newer_one_too(place: Place) -> None:
+    store = place.open()
+    for number, said in (("0000", "dutybound store migrate --config here.yaml"), ("9999", "of a newer version")):
+        with store.engine.begin() as connection:
+            connection.execute(text("UPDATE alembic_version SET version_num = :number"), {"number": number})
+        with pytest.raises(ConfigurationError, match=re.escape(said)):
+            open_store(place.url, "here.yaml")
+        if place.kind == "sqlite":
+            with pytest.raises(ConfigurationError, match=re.escape(said)):
+                examine_store(place.url, "here.yaml", single_node=True)
+    with pytest.raises(ConfigurationError, match="no later"):
+        migrate_store(place.url)
+
+
+def test_a_store_of_version_0_1_is_migrated(place: Place) -> None:
+    """It has the first step's tables, and no record of steps."""
+    store = place.open()
+    with store.engine.begin() as connection:
+        connection.execute(text("DROP TABLE alembic_version"))
+        connection.execute(text("UPDATE fact_head SET change = 7"))
+    before, now = migrate_store(place.url)
+    assert (before, now) == (schema.FIRST, schema.LATEST)
+    open_store(place.url).close()
+    assert migrate_store(place.url) == (schema.LATEST, schema.LATEST)
+    with store.engine.connect() as connection:
+        assert connection.execute(text("SELECT change FROM fact_head")).scalars().all() == [7]
+
+
+def test_two_that_find_the_store_empty_make_it_once(place: Place) -> None:
+    failed: list[BaseException] = []
+
+    def start() -> None:
+        try:
+            open_store(place.url).close()
+        except BaseException as error:
+            failed.append(error)
+
+    threads = [threading.Thread(target=start) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failed == []
+    with place.open().engine.connect() as connection:
+        assert connection.execute(text("SELECT change FROM fact_head")).scalars().all() == [0]
+
+
+def test_looking_at_a_store_makes_none(tmp_path: Path) -> None:
+    examine_store(f"sqlite:///{tmp_path}/absent.db", "here.yaml", single_node=True)
+    assert list(tmp_path.iterdir()) == []
