@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import base64
+import contextlib
+import io
 import json
 import subprocess
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import httpx
 import pytest
 
 from deploy.demo.client import Reply
 from deploy.demo.processes import ROOT
-from deploy.demo.scenes import TENDER
+from gateway import cli
 from tests.journeys.asking import document, entries, inquire
 
 if TYPE_CHECKING:
@@ -25,12 +27,21 @@ RECEIPTS = """query($after: String, $first: Int) { receipts(after: $after, first
   cautions { dataset record disputed mitigation } } }"""
 
 
-def dutybound(*arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "gateway.cli", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False, timeout=120)
+class Done(NamedTuple):
+    returncode: int
+    stdout: str
+    stderr: str
 
 
-def verify(world: World, file: Path, content: str) -> subprocess.CompletedProcess[str]:
+def dutybound(*arguments: str) -> Done:
+    """One command, in this process: only `test_the_live_store_verifies` pays for one of its own."""
+    out, err = io.StringIO(), io.StringIO()
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        status = cli.main(list(arguments))
+    return Done(status, out.getvalue(), err.getvalue())
+
+
+def verify(world: World, file: Path, content: str) -> Done:
     file.write_text(content)
     return dutybound("ledger", "verify-receipt", "--key", str(world.region.place.public_key), str(file))
 
@@ -57,7 +68,7 @@ def test_no_byte_of_a_receipt_may_change(world: World, tmp_path: Path) -> None:
     receipt: str = tender(world).inquiry["receipt"]
     assert verify(world, tmp_path / "receipt", receipt).returncode == 0
     body = receipt.index("\n") + 1
-    for place in range(body, len(receipt), max(1, (len(receipt) - body) // 6)):
+    for place in range(body, len(receipt), max(1, (len(receipt) - body) // 60)):
         flipped = receipt[:place] + ("A" if receipt[place] != "A" else "B") + receipt[place + 1 :]
         done = verify(world, tmp_path / "flipped", flipped)
         assert done.returncode == 1, flipped
@@ -97,7 +108,8 @@ def test_a_receipt_shows_as_a_sheet(world: World, tmp_path: Path) -> None:
 
 def test_the_live_store_verifies(world: World) -> None:
     tender(world)
-    done = dutybound("ledger", "verify", "--config", str(world.region.place.config))
+    command = [sys.executable, "-m", "gateway.cli", "ledger", "verify", "--config", str(world.region.place.config)]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False, timeout=120)
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("whole: demo.dutybound.example/ledger/")
 
@@ -176,7 +188,3 @@ def test_what_the_log_does_not_have_is_not_found(world: World, path: str) -> Non
     at = f"{world.told['gateway']}/ledger/{world.told['ledger']['shard']}/{path}"
     assert httpx.get(at).status_code == 404
     assert httpx.get(f"{world.told['gateway']}/ledger/nobody/checkpoint").status_code == 404
-
-
-def test_the_contracts_example_is_what_the_scenes_ask() -> None:
-    assert "businessLicences { number status validUntil record {" in TENDER
