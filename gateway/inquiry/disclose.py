@@ -167,6 +167,7 @@ def refusal_parts(entry: Entry, refusal: Refusal, at: datetime.datetime) -> Part
         grant=decision.grant.id if decision and decision.grant else None,
         declaration=_declared(declaration) if declaration else None,
         subjects=[entries.Named(*subject) for subject in entry.subjects],
+        retryable=refusal.extensions.get("retryable") is True,
     )
     return Parts(entries.encode(told), _oversight(entry))
 

@@ -106,7 +106,10 @@ class Inquiry(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="kind",
 
 
 class Refused(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="kind", tag="refusal"):
-    """Told: an operation that was refused as a whole; nothing was disclosed."""
+    """Told: an operation that was refused as a whole; nothing was disclosed.
+
+    `retryable` where it was not the inquiry that was at fault: a case registry out of reach.
+    """
 
     v: int
     id: str
@@ -118,6 +121,7 @@ class Refused(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="kind",
     grant: str | None = None
     declaration: Declared | None = None
     subjects: list[Named] = []
+    retryable: bool = False
 
 
 class WithheldRecord(msgspec.Struct, frozen=True):

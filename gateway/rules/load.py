@@ -11,7 +11,7 @@ from pathlib import Path
 
 from gateway.catalogue.load import load as load_catalogue
 from gateway.errors import ConfigurationError, Problem
-from gateway.rules import check, purposes, requesters, rule, tokens, vocabulary
+from gateway.rules import calendar, check, purposes, requesters, rule, tokens, vocabulary
 from gateway.rules.rule import Rule
 from gateway.rules.ruleset import RuleSet
 
@@ -26,7 +26,7 @@ def load(policies_dir: Path, issuers: Mapping[str, str] | None = None) -> RuleSe
     catalogue = load_catalogue(policies_dir, problems)
     registered = purposes.load(policies_dir, catalogue, problems)
     who = requesters.load(policies_dir, catalogue, registered, issuers, problems)
-    time_zone = requesters.time_zone(policies_dir, problems)
+    time_zone = calendar.load(policies_dir, problems).time_zone
     sound = not problems
     rules = load_rules(policies_dir, problems)
     if sound:

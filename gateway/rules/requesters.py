@@ -1,4 +1,4 @@
-"""The registered client systems and their grants, read from `policies/requesters.yaml`; the calendar's time zone.
+"""The registered client systems and their grants, read from `policies/requesters.yaml`.
 
 A requester is (issuer, client). A grant narrows one purpose to datasets listed by name, from and until a day. Two
 grants of one requester for one purpose never hold on the same day, so there is always one answer to "on which
@@ -9,7 +9,6 @@ token can name.
 from __future__ import annotations
 
 import hashlib
-import zoneinfo
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
@@ -181,20 +180,3 @@ def _datasets(node: Node, catalogue: Catalogue, purpose: Purpose | None) -> froz
     if not node.items():
         node.problem("names no dataset; list at least one, or remove the grant")
     return frozenset(datasets)
-
-
-def time_zone(policies_dir: Path, problems: list[Problem]) -> str:
-    """The IANA time zone of `calendar.yaml`, whose days a grant, a consent and a display end with."""
-    root = documents.read(policies_dir / "calendar.yaml", problems)
-    parts = root.mapping(["time_zone"]) if root is not None else {}
-    if "time_zone" not in parts:
-        return "UTC"
-    name = parts["time_zone"].text(what="an IANA time zone, such as `Europe/Sofia`")
-    if not name:
-        return "UTC"
-    try:
-        return zoneinfo.ZoneInfo(name).key
-    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
-        known = suggest(name, zoneinfo.available_timezones())
-        parts["time_zone"].problem(f"unknown time zone `{name}`{known}; write an IANA name, such as `Europe/Sofia`")
-        return "UTC"

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from gateway.errors import Problem
-from gateway.rules import check, purposes, requesters, rule, vocabulary
+from gateway.rules import calendar, check, purposes, requesters, rule, vocabulary
 from gateway.rules.rule import Rule
 from gateway.rules.ruleset import RuleSet
 from tests.rules.policies import ALL, SHIPPED, copy, problems, shipped
@@ -120,7 +120,7 @@ def test_a_broken_yaml_file(tmp_path: Path, file: str) -> None:
         elif file == requesters.FILE:
             requesters.load(tmp_path, policies.catalogue, policies.purposes, None, found)
         else:
-            requesters.time_zone(tmp_path, found)
+            calendar.load(tmp_path, found)
         told(found, text)
 
     holds()

@@ -1,0 +1,224 @@
+"""The thresholds of the detectors, read from `policies/watch.yaml`.
+
+Every detector has its section, and every threshold is written out: what is watched for is a decision of the policies,
+not of this code. A detector is left out only by `off`, with a reason.
+"""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TypeVar
+
+import msgspec
+
+from gateway import documents
+from gateway.documents import Node
+from gateway.errors import Problem
+
+FILE = "watch.yaml"
+
+Own = Mapping[tuple[str, str], frozenset[tuple[str, str]]]
+"""The identifiers (scheme, value) that an official (client, official) goes by as a subject."""
+
+
+class Numbers(msgspec.Struct, frozen=True):
+    """How a scheme counts up: with letters beside digits or without; `check_digits` at the end are no part of it."""
+
+    letters: bool
+    check_digits: int
+
+
+class Sequence(msgspec.Struct, frozen=True):
+    """At least `run` identifiers, each within `gap` of the next, in `within`; of the schemes in `numbers`."""
+
+    run: int
+    gap: int
+    within: datetime.timedelta
+    numbers: Mapping[str, Numbers]
+
+
+class ManyOfficials(msgspec.Struct, frozen=True):
+    """One subject by at least `officials` officials in `within`."""
+
+    officials: int
+    within: datetime.timedelta
+
+
+class ChangingPurposes(msgspec.Struct, frozen=True):
+    """One subject by one official, the purpose changed at least `changes` times in `within`."""
+
+    changes: int
+    within: datetime.timedelta
+
+
+class OutOfHours(msgspec.Struct, frozen=True):
+    """At least `inquiries` of an official within a day outside `opens` to `closes`; not of those `on_duty`."""
+
+    opens: datetime.time
+    closes: datetime.time
+    inquiries: int
+    on_duty: frozenset[str]
+
+
+class FarAbove(msgspec.Struct, frozen=True):
+    """At least `least` subjects in a day, and `times` the median of the official's last `of_last` days with inquiries.
+
+    Nobody is compared before `worked_days` such days.
+    """
+
+    times: int
+    least: int
+    worked_days: int
+    of_last: int
+
+
+class OwnIdentifier(msgspec.Struct, frozen=True):
+    """Which identifiers are an official's own."""
+
+    officials: Own
+
+
+class Retried(msgspec.Struct, frozen=True):
+    """At least `retries` times in `within`: refused, then asked about the same subject under another purpose `soon`."""
+
+    retries: int
+    soon: datetime.timedelta
+    within: datetime.timedelta
+
+
+class AfterClose(msgspec.Struct, frozen=True):
+    """At least `inquiries` for a case within `within` after it closed."""
+
+    inquiries: int
+    within: datetime.timedelta
+
+
+class Thresholds(msgspec.Struct, frozen=True):
+    """All of them; `None` where a detector is off."""
+
+    sequence: Sequence | None
+    many_officials: ManyOfficials | None
+    changing_purposes: ChangingPurposes | None
+    out_of_hours: OutOfHours | None
+    far_above: FarAbove | None
+    own_identifier: OwnIdentifier | None
+    retried: Retried | None
+    after_close: AfterClose | None
+
+    @property
+    def longest(self) -> datetime.timedelta:
+        """How far back the detectors look: what they have to be shown again after a start."""
+        spans = [datetime.timedelta(days=2)]
+        for each in (self.sequence, self.many_officials, self.changing_purposes, self.retried, self.after_close):
+            if each is not None:
+                spans.append(each.within)
+        if self.far_above is not None:
+            spans.append(datetime.timedelta(days=2 * self.far_above.of_last))
+        return max(spans)
+
+
+_T = TypeVar("_T")
+
+_WHO = r"[^/\s]+(/[^/\s]+)?"
+
+SECTIONS = (
+    *("sequential-identifiers", "many-officials", "changing-purposes", "out-of-hours"),
+    *("far-above-own-history", "own-identifier", "retried-under-another-purpose", "after-case-closed"),
+)
+
+
+def load(policies_dir: Path, problems: list[Problem]) -> Thresholds:
+    """Read the thresholds; what is wrong becomes problems."""
+    root = documents.read(policies_dir / FILE, problems)
+    parts = root.mapping(SECTIONS) if root is not None else {}
+
+    def section(name: str, keys: tuple[str, ...], build: Callable[[Mapping[str, Node]], _T]) -> _T | None:
+        node = parts.get(name)
+        if node is None:
+            return None
+        if node.is_mapping and "off" in node.mapping(any_key=True):
+            node.mapping(["off"]).get("off", node).text(what="why nobody watches for this")
+            return None
+        entries = node.mapping(keys)
+        return build(entries) if len(entries) == len(keys) else None
+
+    return Thresholds(
+        section("sequential-identifiers", ("run", "gap", "minutes", "numbers"), _sequence),
+        section("many-officials", ("officials", "days"), _many),
+        section("changing-purposes", ("changes", "days"), _changing),
+        section("out-of-hours", ("opens", "closes", "inquiries", "on_duty"), _hours),
+        section("far-above-own-history", ("times", "least", "worked_days", "of_last"), _far),
+        section("own-identifier", ("officials",), _own),
+        section("retried-under-another-purpose", ("retries", "minutes", "days"), _retried),
+        section("after-case-closed", ("inquiries", "days"), _closed),
+    )
+
+
+def _sequence(entries: Mapping[str, Node]) -> Sequence:
+    numbers = {}
+    for scheme, node in entries["numbers"].mapping(any_key=True).items():
+        parts = node.mapping(["letters", "check_digits"])
+        if len(parts) == 2:
+            numbers[scheme] = Numbers(parts["letters"].boolean(), parts["check_digits"].integer(0, 8))
+    return Sequence(entries["run"].integer(2, 256), entries["gap"].integer(1, 1000), _minutes(entries), numbers)
+
+
+def _many(entries: Mapping[str, Node]) -> ManyOfficials:
+    return ManyOfficials(entries["officials"].integer(2, 256), _days(entries))
+
+
+def _changing(entries: Mapping[str, Node]) -> ChangingPurposes:
+    return ChangingPurposes(entries["changes"].integer(1, 256), _days(entries))
+
+
+def _hours(entries: Mapping[str, Node]) -> OutOfHours:
+    opens, closes = _time(entries["opens"]), _time(entries["closes"])
+    if opens >= closes:
+        entries["closes"].problem(f"`{closes:%H:%M}` is not after `opens` ({opens:%H:%M})")
+    duty = frozenset(
+        item.text(pattern=_WHO, what="a client, or `client/official`") for item in entries["on_duty"].items()
+    )
+    return OutOfHours(opens, closes, entries["inquiries"].integer(1, 256), duty)
+
+
+def _far(entries: Mapping[str, Node]) -> FarAbove:
+    worked, last = entries["worked_days"].integer(1, 365), entries["of_last"].integer(1, 365)
+    if worked > last:
+        entries["worked_days"].problem(f"`{worked}` is more than `of_last` ({last}), so nobody would ever be compared")
+    return FarAbove(entries["times"].integer(2, 1000), entries["least"].integer(1, 100_000), worked, last)
+
+
+def _own(entries: Mapping[str, Node]) -> OwnIdentifier:
+    found: dict[tuple[str, str], frozenset[tuple[str, str]]] = {}
+    for who, node in entries["officials"].mapping(any_key=True).items():
+        client, slash, official = who.partition("/")
+        if not (client and slash and official):
+            node.key_problem(f"`{who}` must be `client/official`")
+        named = node.mapping(any_key=True)
+        found[client, official] = frozenset(
+            (scheme, value.text(what="an identifier")) for scheme, value in named.items()
+        )
+    return OwnIdentifier(found)
+
+
+def _retried(entries: Mapping[str, Node]) -> Retried:
+    return Retried(entries["retries"].integer(1, 256), _minutes(entries), _days(entries))
+
+
+def _closed(entries: Mapping[str, Node]) -> AfterClose:
+    return AfterClose(entries["inquiries"].integer(1, 256), _days(entries))
+
+
+def _minutes(entries: Mapping[str, Node]) -> datetime.timedelta:
+    return datetime.timedelta(minutes=entries["minutes"].integer(1, 24 * 60))
+
+
+def _days(entries: Mapping[str, Node]) -> datetime.timedelta:
+    return datetime.timedelta(days=entries["days"].integer(1, 365))
+
+
+def _time(node: Node) -> datetime.time:
+    text = node.text(pattern=r"([01]\d|2[0-3]):[0-5]\d", what='a time of day, such as `"07:00"`')
+    return datetime.time.fromisoformat(text) if text else datetime.time()
