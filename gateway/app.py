@@ -25,6 +25,7 @@ from gateway import sources
 from gateway.catalogue.schema import build_schema, core
 from gateway.clock import Clock
 from gateway.errors import ConfigurationError, Problem
+from gateway.identity.certificates import ClientCertificates
 from gateway.identity.dpop import Proofs, nonce_secret
 from gateway.identity.replay import OwnReplays, Replays, SharedReplays
 from gateway.inquiry.admit import Admission, Counted
@@ -158,6 +159,7 @@ class Gateway:
         self._facts = store.facts()
         self._admission = Admission()
         self._issuers: httpx.AsyncClient | None = None
+        self._certificates = ClientCertificates(settings.tls) if settings.tls.client_certificates else None
         self._replays: Replays = SharedReplays(settings.valkey) if settings.valkey else OwnReplays()
         journey = Journey(
             serving=lambda: self._serving,
@@ -173,6 +175,7 @@ class Gateway:
                     nonce_secret(parts.private),
                     self._replays,
                 ),
+                client_certificates=settings.tls.client_certificates,
             ),
             facts=FactsReader(self._facts, self._serving.zone),
             cases=parts.cases,
@@ -195,6 +198,7 @@ class Gateway:
                     catalogue=lambda: self._serving.rules.policies.catalogue,
                     checks=self._checks,
                     metrics=self._metrics.exposition,
+                    client_certificates=settings.tls.client_certificates,
                 ),
                 *ledger_routes(self._ledger),
             ],
@@ -203,6 +207,8 @@ class Gateway:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and scope["path"] == "/graphql" and scope["method"] != "GET":
+            if self._certificates is not None:
+                scope = {**scope, "headers": self._certificates.vouched(scope)}
             await self._graphql(scope, receive, send)
         else:
             await self._pages(scope, receive, send)

@@ -1,5 +1,7 @@
 """`dutybound serve`: processes on granian, each with its own event loop, ledger shard and application.
 
+Where connections that show client certificates end here (`tls`), uvicorn serves instead: see `gateway.tls`.
+
 Everything that a start would refuse is refused here, before a process is started: once, and in words.
 """
 
@@ -13,7 +15,7 @@ from granian import Granian
 from granian.constants import Interfaces, Loops
 from granian.log import LogLevels
 
-from gateway import app, settings
+from gateway import app, settings, tls
 
 CONFIG = "_DUTYBOUND_SERVED_CONFIG"
 
@@ -23,6 +25,10 @@ def serve(config: Path, workers: int) -> int:
     found = settings.load(config, os.environ)
     app.load(found)
     os.environ[CONFIG] = str(config.resolve())
+    if found.tls.cert_file and found.tls.key_file and found.tls.client_ca_file:
+        files = (found.tls.cert_file, found.tls.key_file, found.tls.client_ca_file)
+        tls.serve("gateway.serve:application", found.host, found.port, workers, *files)
+        return 0
     Granian(
         "gateway.serve:application",
         address=found.host,

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from gateway.errors import ConfigurationError
-from gateway.oauth import IntrospectionSettings
+from gateway.oauth import DPoPSettings, IntrospectionSettings, TLSSettings
 from gateway.settings import Settings, load
 
 GOOD = """\
@@ -105,6 +105,18 @@ def test_the_environment_wins_nested_and_in_lists(tmp_path: Path) -> None:
     assert settings.case_registries["market"] == {"kind": "case-rest"}
 
 
+def test_proofs_and_certificates_are_read_and_off_is_the_default(tmp_path: Path) -> None:
+    plain = good(tmp_path)
+    assert (plain.oauth.dpop, plain.tls) == (DPoPSettings(nonce=True, max_age=60.0), TLSSettings())
+    assert not plain.tls.client_certificates
+    text = GOOD.replace("limits:", "tls: {proxies: [10.0.0.5, fd00::/8], client_certificate_header: X-Cert}\nlimits:")
+    read = good(tmp_path, text=text.replace("  issuers:", "  dpop: {nonce: false, max_age: 10s}\n  issuers:"))
+    assert read.oauth.dpop == DPoPSettings(nonce=False, max_age=10.0)
+    assert read.tls.client_certificate_header == "X-Cert"
+    assert [str(network) for network in read.tls.proxies] == ["10.0.0.5/32", "fd00::/8"]
+    assert read.tls.client_certificates
+
+
 def test_introspection_is_read_and_each_issuers_opaque_tokens_are_told_apart(tmp_path: Path) -> None:
     asked = "introspection: {client_id: gateway, client_secret_file: sources.yaml, token_prefix: a_, keep: 10s}"
     first, second = good(tmp_path, text=GOOD.replace("introspection: null", asked)).oauth.issuers
@@ -155,6 +167,16 @@ def test_a_wrong_variable_is_named(tmp_path: Path) -> None:
             "introspection: {client_id: g, client_secret_file: sources.yaml, keep: 1h}",
             "gateway.yaml:11:122: oauth.issuers.0.introspection.keep: must be at most 300s",
         ),
+        ("limits:", "tls: {cert_file: sources.yaml}\nlimits:", "gateway.yaml:13:6: tls: needs `cert_file`"),
+        ("limits:", "tls: {proxies: [10.0.0.1/8]}\nlimits:", "gateway.yaml:13:17: tls.proxies.0: `10.0.0.1/8` must"),
+        ("limits:", "tls: {client_certificate_header: X}\nlimits:", "gateway.yaml:13:34: tls.client_certificate_head"),
+        (
+            "limits:",
+            "tls: {cert_file: sources.yaml, key_file: sources.yaml,\n"
+            " client_ca_file: sources.yaml, proxies: []}\nlimits:",
+            "gateway.yaml:14:41: tls.proxies: connections end either here",
+        ),
+        ("  issuers:", "  dpop: {max_age: 10m}\n  issuers:", "gateway.yaml:10:19: oauth.dpop.max_age: must be at most"),
         (
             '"http://127.0.0.1:9000"',
             "https://login.example",

@@ -21,6 +21,7 @@ from joserfc import jws
 from joserfc.errors import JoseError
 
 from gateway.errors import Code, Refusal
+from gateway.identity import certificates
 from gateway.identity.dpop import Proofs
 from gateway.identity.introspection import Introspector, opaque_issuer
 from gateway.identity.unfit import Unfit
@@ -63,7 +64,8 @@ class Authenticator:
 
     `registered` gives the entry of (issuer, client) in the rule set in force, or `None`; it is called for every request
     and must be a look-up. `clock` gives an aware datetime that never falls. `metadata_url` is the RFC 9728 address that
-    refusals point to. Tokens that are bound to a key are taken with a proof that `proofs` takes. At most `remembered`
+    refusals point to. Tokens that are bound to a key are taken with a proof that `proofs` takes; with
+    `client_certificates`, those that are bound to a certificate on a connection that showed it. At most `remembered`
     tokens are kept, by their SHA-256.
     """
 
@@ -76,6 +78,7 @@ class Authenticator:
         registered: Callable[[str, str], RequesterEntry | None],
         clock: Callable[[], datetime.datetime],
         proofs: Proofs | None = None,
+        client_certificates: bool = False,
         remembered: int = 4096,
     ) -> None:
         self._issuers = {issuer.settings.issuer: issuer for issuer in issuers}
@@ -89,6 +92,7 @@ class Authenticator:
         self._registered = registered
         self._clock = clock
         self._proofs = proofs
+        self._client_certificates = client_certificates
         self._verified: LRUCache[bytes, _Verified] = LRUCache(remembered)
 
     def credentials(self, headers: Iterable[tuple[bytes, bytes]]) -> bytes | None:
@@ -139,11 +143,16 @@ class Authenticator:
         self, binding: Binding, authorization: bytes, method: str, headers: Iterable[tuple[bytes, bytes]]
     ) -> None:
         """Have whoever sends a bound token prove that it is its holder, anew for every request; raises `Unfit`."""
-        if binding.certificate is not None or self._proofs is None or binding.key is None:
-            raise Unfit("The token is bound in a way that cannot be proved here.")
-        proof = _single(headers, b"dpop")
-        token = authorization.partition(b" ")[2].strip(b" ")
-        await self._proofs.check(proof, token, binding.key, method, self._clock().timestamp())
+        if binding.certificate is not None:
+            if not self._client_certificates:
+                raise Unfit("The token is bound to a client certificate, and none is seen here.")
+            certificates.check(headers, binding.certificate)
+        if binding.key is not None:
+            if self._proofs is None:
+                raise Unfit("The token is bound to a key, and no proof of it is taken here.")
+            token = authorization.partition(b" ")[2].strip(b" ")
+            proof = _single(headers, b"dpop")
+            await self._proofs.check(proof, token, binding.key, method, self._clock().timestamp())
 
     def check_scope(self, requester: Requester) -> None:
         """Refuse a token that opens no part of the gateway at all: `FORBIDDEN`, with the scope that would."""
