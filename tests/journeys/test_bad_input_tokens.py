@@ -83,7 +83,7 @@ def test_a_foreign_issuers_token_opens_nothing(world: World, good: str) -> None:
     foreign = TestIssuer()
     try:
         for issuer in (foreign.url, claims["iss"]):
-            made = foreign.token(**{**claims, "iss": issuer})
+            made = foreign.token(**{**claims, "iss": issuer}).decode().removeprefix("Bearer ")
             assert post(world.graphql, made, LICENCE, {"id": world.subject("ordinary")}).codes == ["UNAUTHENTICATED"]
     finally:
         foreign.close()
