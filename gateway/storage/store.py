@@ -19,14 +19,15 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 
 from gateway.errors import ConfigurationError, Problem, StoreUnavailable
 from gateway.storage import schema
-from gateway.storage.facts import fact  # its tables are part of every store
+from gateway.storage.facts import fact  # its tables are part of every store, as are those of `watch`
 from gateway.storage.port import Store
 from gateway.storage.sqlite import SqliteStore
 from gateway.storage.tables import metadata
+from gateway.storage.watch import finding
 
 __all__ = ["Store", "examine_store", "migrate_store", "open_copy", "open_file", "open_store", "sqlite_path"]
 
-assert fact.metadata is metadata
+assert fact.metadata is finding.metadata is metadata
 
 
 def _refusal(file: str, message: str) -> ConfigurationError:

@@ -19,6 +19,8 @@ from gateway.storage.store import Store, examine_store, migrate_store, open_stor
 from gateway.storage.tables import metadata
 from tests.storage.conftest import Place
 
+FIRST_TABLES = {"shard", "period_key", "entry", "subtree", "requester", "entry_requester", "fact_head", "fact"}
+
 
 def differences(store: Store) -> list[object]:
     with store.engine.connect() as connection:
@@ -97,6 +99,8 @@ def test_an_older_store_is_refused_with_the_command_and_a_newer_one_too(place: P
 def test_a_store_of_version_0_1_is_migrated(place: Place) -> None:
     """It has the first step's tables, and no record of steps."""
     store = place.open()
+    later = [table for table in metadata.sorted_tables if table.name not in FIRST_TABLES]
+    metadata.drop_all(store.engine, later)
     with store.engine.begin() as connection:
         connection.execute(text("DROP TABLE alembic_version"))
         connection.execute(text("UPDATE fact_head SET change = 7"))
