@@ -53,6 +53,7 @@ from gateway.settings import Settings
 from gateway.storage.port import Store
 from gateway.storage.store import open_store
 from gateway.telemetry import Log, Metrics, take_over
+from gateway.web.drain import Drain
 from gateway.web.routes import metadata_url, routes
 
 MAX_SKEW = 5.0
@@ -151,7 +152,10 @@ class Gateway:
     def __init__(self, settings: Settings, parts: Parts, store: Store) -> None:
         policies = parts.rules.policies
         departments = {dataset.id: dataset.department for dataset in policies.catalogue.datasets.values()}
-        self._parts, self._store = parts, store
+        self.drain = Drain()
+        self.served = False
+        """Whether this process is a server's own, which is told to stop by signals: `serve` says so."""
+        self._settings, self._parts, self._store = settings, parts, store
         self._log, self._metrics = Log(), Metrics(policies.catalogue.departments)
         self._ledger = Ledger(store, parts.private, settings.ledger.origin)
         self._now = Clock(lambda: self._ledger.floor)
@@ -209,7 +213,11 @@ class Gateway:
         if scope["type"] == "http" and scope["path"] == "/graphql" and scope["method"] != "GET":
             if self._certificates is not None:
                 scope = {**scope, "headers": self._certificates.vouched(scope)}
-            await self._graphql(scope, receive, send)
+            self.drain.busy += 1
+            try:
+                await self._graphql(scope, receive, send)
+            finally:
+                self.drain.busy -= 1
         else:
             await self._pages(scope, receive, send)
 
@@ -219,17 +227,21 @@ class Gateway:
         return self._issuers
 
     async def _checks(self) -> Mapping[str, bool]:
-        return {"ledger": self._ledger.healthy, "rules": True, "clock": self._now.skew() <= MAX_SKEW}
+        fine = {"ledger": self._ledger.healthy, "rules": True, "clock": self._now.skew() <= MAX_SKEW}
+        return {"serving": not self.drain.begun, **fine}
 
     @contextlib.asynccontextmanager
     async def _lifespan(self, _pages: Starlette) -> AsyncIterator[None]:
         take_over(self._log)
+        if self.served:
+            self.drain.listen(self._settings.drain)
         await self._ledger.start()
         try:
             await self._refill()
             self._log.state("started", rule_set=self._serving.rules.digest, shard=self._ledger.shard)
             yield
         finally:
+            await self.drain.quiet(within=2 * self._settings.limits.deadline)
             await self._ledger.close()
             await self._parts.cases.close()
             for connector in self._parts.connectors.values():

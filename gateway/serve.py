@@ -16,14 +16,16 @@ from granian.constants import Interfaces, Loops
 from granian.log import LogLevels
 
 from gateway import app, settings, tls
+from gateway.storage.store import open_store
 
 CONFIG = "_DUTYBOUND_SERVED_CONFIG"
 
 
 def serve(config: Path, workers: int) -> int:
-    """Serve until SIGINT or SIGTERM; what waits for the ledger is committed first. Raises `ConfigurationError`."""
+    """Serve until SIGINT or SIGTERM, as `gateway.web.drain` says. Raises `ConfigurationError`."""
     found = settings.load(config, os.environ)
     app.load(found)
+    open_store(found.store, str(found.file), single_node=found.single_node).close()
     os.environ[CONFIG] = str(config.resolve())
     if found.tls.cert_file and found.tls.key_file and found.tls.client_ca_file:
         files = (found.tls.cert_file, found.tls.key_file, found.tls.client_ca_file)
@@ -39,7 +41,8 @@ def serve(config: Path, workers: int) -> int:
         factory=True,
         log_level=LogLevels.warning,
         backpressure=1024,
-        workers_kill_timeout=30,
+        respawn_failed_workers=True,
+        workers_kill_timeout=round(found.drain + 2 * found.limits.deadline) + 20,
     ).serve()
     return 0
 
@@ -47,6 +50,7 @@ def serve(config: Path, workers: int) -> int:
 def application() -> app.Gateway:
     """The application of one process, of the configuration that `serve` was given."""
     made = app.build(settings.load(Path(os.environ[CONFIG]), os.environ))
+    made.served = True
     # What a start makes stays to the end: the collector need not walk it again and again while inquiries run, which
     # cost two fifths of an inquiry's CPU and most of its slowest hundredth. Inquiries leave few cycles behind.
     gc.collect()

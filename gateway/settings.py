@@ -49,6 +49,7 @@ class Limits(msgspec.Struct, frozen=True):
 class Settings(msgspec.Struct, frozen=True):
     """Everything a process is told at its start. `store` and `valkey` may hold a password: never log them.
 
+    `drain` is how many seconds a process that was told to stop says so (`/health/ready`) before it takes no more.
     `single_node` is `durability: single-node`: one PostgreSQL server is enough, without a synchronous standby.
     `case_registries` are kept as written (each a mapping with its `kind`), with `*_file` paths resolved.
     """
@@ -67,6 +68,7 @@ class Settings(msgspec.Struct, frozen=True):
     limits: Limits
     case_registries: Mapping[str, Mapping[str, Any]]
     single_node: bool = False
+    drain: float = 1.0
 
 
 def load(path: Path, environ: Mapping[str, str]) -> Settings:
@@ -143,7 +145,7 @@ def _put(raw: Any, key: str, value: Any, mark: StringMark) -> None:
 def _settings(root: Node, path: Path, variables: set[str]) -> Settings:
     folder = path.resolve().parent
     required = ("listen", "public_url", "store", "policies", "sources", "ledger", "oauth")
-    keys = root.mapping(required, ("valkey", "tls", "limits", "case_registries", "durability"))
+    keys = root.mapping(required, ("valkey", "tls", "limits", "case_registries", "durability", "drain"))
     host, port = _listen(keys["listen"]) if "listen" in keys else ("", 0)
     store = _store(keys["store"], folder, variables) if "store" in keys else ""
     valkey = keys.get("valkey")
@@ -162,6 +164,7 @@ def _settings(root: Node, path: Path, variables: set[str]) -> Settings:
         limits=_limits(keys["limits"]) if "limits" in keys else Limits(),
         case_registries=_case_registries(keys["case_registries"], folder) if "case_registries" in keys else {},
         single_node="durability" in keys and keys["durability"].choice(("replicated", "single-node")) == "single-node",
+        drain=duration(keys["drain"]) if "drain" in keys else 1.0,
     )
 
 

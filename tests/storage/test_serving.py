@@ -1,0 +1,179 @@
+"""Gateways as processes: several on one store, several workers each, stopped in order, and killed.
+
+They ask the region's departments and take its tokens; their stores are their own.
+"""
+
+from __future__ import annotations
+
+import concurrent.futures
+import contextlib
+import os
+import re
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import pytest
+
+from deploy.demo import client
+from deploy.demo.guard import Guard
+from deploy.demo.processes import Child, descendants, free_port
+from gateway.ledger import keys, read
+from gateway.ledger.receipt import verify_receipt
+from gateway.ledger.verify import verify_store
+from gateway.storage.store import open_store
+from tests.journeys.asking import document
+from tests.services import Postgres, postgres
+
+if TYPE_CHECKING:
+    from tests.conftest import World
+
+ASKED = document("LICENCE_RENEWAL", "organisation", "{ name businessLicences { number status } }")
+NAMES = [str(number) for number in range(1, 10)]
+
+
+@pytest.fixture(scope="module")
+def durable() -> Iterator[Postgres]:
+    with postgres(fsync="on") as running:
+        yield running
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'store.db'}"
+    server: Postgres = request.getfixturevalue("durable")
+    return server.url(server.database())
+
+
+class Served:
+    """A running `dutybound serve` beside the region's own gateway."""
+
+    def __init__(self, world: World, guard: Guard, url: str, folder: Path, workers: int, drain: str = "50ms") -> None:
+        self.port = free_port()
+        self.told: Mapping[str, Any] = {**world.told, "gateway": f"http://127.0.0.1:{self.port}"}
+        place = world.region.place
+        text = re.sub("(?m)^listen: .*$", f"listen: 127.0.0.1:{self.port}", place.config.read_text())
+        text = re.sub("(?m)^store: .*$", f"store: {url}\ndurability: single-node\ndrain: {drain}", text)
+        config = place.run / f"gateway-{self.port}.yaml"  # beside the files that it names
+        config.write_text(text)
+        self.child = Child(
+            f"gateway-{self.port}",
+            [sys.executable, "-m", "gateway.cli", "serve", "--config", str(config), "--workers", str(workers)],
+            folder,
+            guard,
+        )
+        self.child.start()
+        self.child.ready(port=self.port)
+        until(lambda: self.status() == 200)
+
+    def status(self) -> int:
+        """What `/health/ready` says; 0 where nobody listens."""
+        with contextlib.suppress(httpx.TransportError):
+            return httpx.get(f"{self.told['gateway']}/health/ready").status_code
+        return 0
+
+    def workers(self) -> list[int]:
+        """The processes that serve."""
+        return [pid for pid in descendants(self.child.pid) if pid != self.child.pid]
+
+    def ask(self, token: str, subject: Mapping[str, str]) -> client.Reply:
+        return client.ask(self.told, token, ASKED, {"id": dict(subject)})
+
+
+def until(condition: Callable[[], bool]) -> None:
+    while not condition():
+        time.sleep(0.02)
+
+
+@pytest.fixture
+def serve(world: World, url: str, tmp_path: Path) -> Iterator[Callable[..., Served]]:
+    guard, made = Guard(), []
+
+    def start(workers: int = 1, **settings: str) -> Served:
+        made.append(Served(world, guard, url, tmp_path, workers, **settings))
+        return made[-1]
+
+    yield start
+    for each in made:
+        each.child.stop()
+    guard.close()
+
+
+def check(world: World, url: str, replies: list[client.Reply]) -> int:
+    """Every answer has its entry, every receipt verifies, the store is whole; how many shards it has."""
+    private = keys.load(world.region.place.run / "ledger.key")
+    verifiers = keys.verifiers(private, world.region.origin, NAMES)
+    store = open_store(url)
+    try:
+        shards = verify_store(store, verifiers)
+        with contextlib.closing(store.reader()) as reader:
+            stored = {
+                (head.origin, each.index): each.leaf
+                for head in read.heads(reader)
+                for each in read.read_entries(reader, head.id, 0, head.size)
+            }
+    finally:
+        store.close()
+    for reply in replies:
+        assert (reply.status, reply.errors) == (200, [])
+        proved = verify_receipt(reply.inquiry["receipt"], verifiers)
+        assert stored[proved.origin, proved.index] == proved.leaf
+    assert sum(shard.size for shard in shards) >= len(replies)
+    return len(shards)
+
+
+def test_gateways_and_their_workers_share_a_store_each_with_a_shard_of_its_own(
+    world: World, url: str, serve: Callable[..., Served]
+) -> None:
+    both = [serve(workers=2), serve(workers=2)]
+    token, subject = world.token("environment-agency", "e.lind"), world.subject("ordinary")
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        replies = list(pool.map(lambda n: both[n % 2].ask(token, subject), range(80)))
+    assert check(world, url, replies) == 4
+    for each in both:
+        os.kill(each.child.pid, signal.SIGTERM)
+    until(lambda: all(each.child.ended() == 0 for each in both))
+    again = serve()
+    assert check(world, url, [*replies, again.ask(token, subject)]) == 4, "a shard that was released is taken again"
+
+
+def test_a_stop_says_so_first_and_answers_what_it_has(world: World, url: str, serve: Callable[..., Served]) -> None:
+    served = serve(drain="500ms")
+    token, subject = world.token("environment-agency", "e.lind"), world.subject("ordinary")
+    before = [served.ask(token, subject)]
+    market = world.told["departments"]["market"]["pid"]
+    with concurrent.futures.ThreadPoolExecutor(4) as pool:
+        os.kill(market, signal.SIGSTOP)
+        try:
+            waiting = [pool.submit(served.ask, token, subject) for _ in range(3)]
+            time.sleep(0.2)  # they are on their way; a department that stands still tells nobody
+            os.kill(served.child.pid, signal.SIGTERM)
+            until(lambda: served.status() == 503)
+            during = pool.submit(served.ask, token, subject)  # it says that it will stop, and still takes them
+            until(lambda: served.status() == 0)
+            assert served.child.ended() is None, "it waits for those who wait"
+        finally:
+            os.kill(market, signal.SIGCONT)
+        replies = [*before, during.result(), *(each.result() for each in waiting)]
+    until(lambda: served.child.ended() is not None)
+    assert served.child.ended() == 0
+    check(world, url, replies)
+
+
+def test_a_killed_worker_is_replaced_and_its_shard_taken_over(
+    world: World, url: str, serve: Callable[..., Served]
+) -> None:
+    served = serve()
+    token, subject = world.token("environment-agency", "e.lind"), world.subject("ordinary")
+    replies = [served.ask(token, subject) for _ in range(5)]
+    (worker,) = served.workers()
+    os.kill(worker, signal.SIGKILL)
+    until(lambda: served.workers() not in ([], [worker]))
+    until(lambda: served.status() == 200)
+    replies += [served.ask(token, subject) for _ in range(5)]
+    assert check(world, url, replies) == 1
