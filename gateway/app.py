@@ -41,6 +41,7 @@ from gateway.inquiry.obligations import Obligations
 from gateway.inquiry.others import Others
 from gateway.inquiry.plan import Planner
 from gateway.inquiry.render import Renderer
+from gateway.inquiry.shared import SharedAdmission
 from gateway.inquiry.types import Requester
 from gateway.issuers import Issuer, new_client
 from gateway.ledger import entries, keys
@@ -48,6 +49,7 @@ from gateway.ledger.ledger import Ledger, Own
 from gateway.ledger.tiles import routes as ledger_routes
 from gateway.rules import permissions
 from gateway.rules.load import load as load_rules
+from gateway.rules.model import Purpose
 from gateway.rules.ruleset import RuleSet
 from gateway.settings import Settings
 from gateway.storage.port import Store
@@ -161,7 +163,12 @@ class Gateway:
         self._now = Clock(lambda: self._ledger.floor)
         self._serving = serving(parts.rules, settings, self._ledger, self._now)
         self._facts = store.facts()
-        self._admission = Admission()
+        self._admission: Admission | SharedAdmission = Admission()
+        if settings.valkey:
+            secret = parts.private.private_bytes_raw()
+            self._admission = SharedAdmission(
+                settings.valkey, settings.ledger.origin, secret, self._purposes, self._counted
+            )
         self._issuers: httpx.AsyncClient | None = None
         self._certificates = ClientCertificates(settings.tls) if settings.tls.client_certificates else None
         self._replays: Replays = SharedReplays(settings.valkey) if settings.valkey else OwnReplays()
@@ -227,7 +234,8 @@ class Gateway:
         return self._issuers
 
     async def _checks(self) -> Mapping[str, bool]:
-        fine = {"ledger": self._ledger.healthy, "rules": True, "clock": self._now.skew() <= MAX_SKEW}
+        counts = not isinstance(self._admission, SharedAdmission) or await self._admission.healthy()
+        fine = {"ledger": self._ledger.healthy, "rules": True, "counts": counts, "clock": self._now.skew() <= MAX_SKEW}
         return {"serving": not self.drain.begun, **fine}
 
     @contextlib.asynccontextmanager
@@ -249,19 +257,29 @@ class Gateway:
             if self._issuers is not None:
                 await self._issuers.aclose()
             await self._replays.close()
+            if isinstance(self._admission, SharedAdmission):
+                await self._admission.close()
             self._facts.close()
             self._store.close()
             self._log.state("stopped")
 
+    def _purposes(self) -> Mapping[str, Purpose]:
+        return self._serving.rules.policies.purposes
+
+    async def _counted(self) -> list[Counted]:
+        """What the ledger says was asked within the longest frequency period, and within a day."""
+        longest = max((p.frequency.per.months * 31 + p.frequency.per.days for p in self._purposes().values()), default=0)
+        return await self._ledger.entered_since(self._now() - datetime.timedelta(days=longest + 1), _counted)
+
     async def _refill(self) -> None:
-        """Count again what the ledger says was asked within the longest frequency period."""
-        purposes, now = self._serving.rules.policies.purposes, self._now()
-        longest = max((p.frequency.per.months * 31 + p.frequency.per.days for p in purposes.values()), default=0)
-        counted = await self._ledger.told_since(now - datetime.timedelta(days=longest + 1), _counted)
-        self._admission.refill(counted, purposes)
+        """Count again what was asked before this process."""
+        if isinstance(self._admission, SharedAdmission):
+            await self._admission.start()
+        else:
+            self._admission.refill(await self._counted(), self._purposes())
 
 
-def _counted(part: bytes) -> Counted | None:
+def _counted(part: bytes, oversight: bytes) -> Counted | None:
     """What an entry says to `admit`: only an inquiry that could fetch was counted."""
     told = entries.read_told(part)
     if not isinstance(told, entries.Inquiry) or not any(each.datasets for each in told.disclosed):
@@ -274,6 +292,8 @@ def _counted(part: bytes) -> Counted | None:
         told.declaration.case,
         told.declaration.reference,
         told.at,
+        entries.read_oversight(oversight).official,
+        told.id,
     )
 
 

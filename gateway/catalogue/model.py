@@ -31,11 +31,12 @@ class Status(enum.StrEnum):
     RETIRED = "retired"
 
 
-class Basis(msgspec.Struct, frozen=True):
-    """The legal basis of a dataset or purpose."""
+class Basis(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The legal basis of a dataset or purpose; `version` is the law's that is meant, where it matters."""
 
     law: str
     article: str | None = None
+    version: str | None = None
 
 
 class Period(msgspec.Struct, frozen=True):

@@ -1,15 +1,17 @@
-"""Step 5, admit: how often one requester may ask about one subject, for one purpose and case; before any fetch.
+"""Step 5, admit: how often about one subject, and about how many subjects, one may ask; before any fetch.
 
-Arts. 27, 28(1)(2). A purpose's frequency is a sliding window: an inquiry counts until its period, in calendar months
-and days of UTC, has passed since, and no longer than those made before it. A reservation is for all of an inquiry's
-subjects or for none, and nothing else runs between the look and the mark. What was refused does not count. A retry,
-with the same reference, purpose, case and subjects by the same requester within `RETRY_SECONDS`, counts once.
+Arts. 27, 28(1)(2). A purpose's frequency is a sliding window per requester, case and subject: an inquiry counts until
+its period, in calendar months and days of UTC, has passed since, and no longer than those made before it. Its quotas
+bound the distinct subjects of an official, and of a requester (`gateway.watch.quotas`). A reservation is for all of an
+inquiry's subjects, against all of these, or for none, and nothing else runs between the look and the mark. What was
+refused does not count. A retry, with the same reference, purpose, case and subjects by the same requester and official
+within `RETRY_SECONDS`, counts once.
 
 Counts stand in memory; the ledger is the durable count, from which `refill` restores them at start. Memory is bounded
 by what was asked within the windows: a purpose that allows more than `EXACT` in a period counts in slots of a
 thousandth of it (each rounded up, so never too few), and what has ended is dropped a little with each reservation.
 
-Leaves to others: quotas by distinct subject, counts shared between replicas, which entries of the ledger count.
+Leaves to others: counts shared between replicas (`gateway.inquiry.shared`), which entries of the ledger count.
 """
 
 from __future__ import annotations
@@ -18,14 +20,15 @@ import datetime
 import math
 from array import array
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping, Sequence
-from typing import NamedTuple
+from collections.abc import Awaitable, Iterable, Mapping, Sequence
+from typing import NamedTuple, Protocol
 
 from connectors.base import Subject
 from gateway.catalogue.model import Period
 from gateway.errors import Code, Refusal
 from gateway.inquiry.types import Requester
 from gateway.rules.model import Frequency, Purpose
+from gateway.watch.quotas import Distinct
 
 RETRY_SECONDS = 600
 EXACT = 1024
@@ -33,7 +36,7 @@ EXACT = 1024
 _DAY = 86_400.0
 
 _Key = tuple[str, str, str, str, str | None]  # scheme, value, issuer, client, case
-_Reference = tuple[str, str, str, str, str | None, frozenset[tuple[str, str]]]
+_Reference = tuple[str, str, str | None, str, str, str | None, frozenset[tuple[str, str]]]
 
 
 class Reservation(NamedTuple):
@@ -43,7 +46,7 @@ class Reservation(NamedTuple):
 
 
 class Counted(NamedTuple):
-    """One inquiry as the ledger tells it: what `refill` needs to count it again. `subjects` are (scheme, value)."""
+    """One inquiry as the ledger tells it: what a refill needs to count it again. `subjects` are (scheme, value)."""
 
     issuer: str
     client: str
@@ -52,6 +55,23 @@ class Counted(NamedTuple):
     case: str | None
     reference: str | None
     time: datetime.datetime
+    official: str | None = None
+    id: str = ""
+
+
+class AdmissionPort(Protocol):
+    """What reserves: at once, or where other processes count too, once it is awaited."""
+
+    def reserve(
+        self,
+        requester: Requester,
+        purpose: Purpose,
+        subjects: Sequence[Subject],
+        case: str | None,
+        reference: str | None,
+        now: datetime.datetime,
+        id: str = "",
+    ) -> Reservation | Awaitable[Reservation]: ...
 
 
 class _Tally:
@@ -84,14 +104,15 @@ class _Tally:
         """When, in epoch seconds, so many will have ended that one more is allowed."""
         surplus, latest = self.total - frequency.max + 1, now
         for at, count in zip(self.times, self.counts, strict=True):
-            latest = max(latest, _end(frequency.per, at))
+            latest = max(latest, end(frequency.per, at))
             surplus -= count
             if surplus <= 0:
                 return latest
-        return _end(frequency.per, now)
+        return end(frequency.per, now)
 
 
-def _end(period: Period, at: float) -> float:
+def end(period: Period, at: float) -> float:
+    """When an inquiry made at `at` stops to count, both in epoch seconds."""
     if not period.months:
         return at + period.days * _DAY
     day = datetime.datetime.fromtimestamp(at, datetime.UTC).date()
@@ -100,7 +121,7 @@ def _end(period: Period, at: float) -> float:
 
 def _has_ended(period: Period, at: float, now: float) -> bool:
     # No month is shorter than 28 days: that settles nearly every question without the calendar.
-    return now >= at + (period.months * 28 + period.days) * _DAY and now >= _end(period, at)
+    return now >= at + (period.months * 28 + period.days) * _DAY and now >= end(period, at)
 
 
 def _slotted(frequency: Frequency, at: float) -> float:
@@ -118,6 +139,7 @@ class Admission:
         # Per purpose the tallies in the order of their last inquiry, so that the first is the first to end.
         self._purposes: dict[str, OrderedDict[_Key, _Tally]] = {}
         self._references: OrderedDict[_Reference, float] = OrderedDict()
+        self._distinct = Distinct()
 
     def reserve(
         self,
@@ -127,15 +149,21 @@ class Admission:
         case: str | None,
         reference: str | None,
         now: datetime.datetime,
+        id: str = "",
     ) -> Reservation:
         """Count one inquiry against each of its subjects, or refuse and count nothing.
 
-        Raises `Refusal` with `QUOTA_EXCEEDED`, the `quota` and when it `resetsAt`.
+        Raises `Refusal` with `QUOTA_EXCEEDED`, the `quota` and when it `resetsAt`. `id` is the inquiry's; counts in one
+        process do without.
         """
         at, issuer, client, frequency = now.timestamp(), requester.issuer, requester.client, purpose.frequency
+        official, quotas = requester.official, purpose.quotas
         pairs = {subject[1:] for subject in subjects} if len(subjects) > 1 else [subject[1:] for subject in subjects]
-        if reference is not None and not self._first(issuer, client, purpose.name, case, pairs, reference, at):
-            return Reservation(counted=False)
+        retried: _Reference | None = None
+        if reference is not None:
+            retried = (issuer, client, official, purpose.name, reference, case, frozenset(pairs))
+            if not self._first(retried, at):
+                return Reservation(counted=False)
         tallies = self._purposes.get(purpose.name)
         if tallies is None:
             tallies = self._purposes[purpose.name] = OrderedDict()
@@ -148,10 +176,13 @@ class Admission:
                 if tally.total >= frequency.max:
                     full = max(full, tally.free_again(frequency, at))
         if full:
-            raise _exceeded(purpose, full)
+            raise exceeded(purpose, full)
+        if quotas is not None:
+            self._distinct.check(quotas, purpose.name, issuer, client, official, pairs, at)
+            self._distinct.mark(purpose.name, issuer, client, official, pairs, at)
         self._mark(tallies, frequency, keys, at)
-        if reference is not None:
-            self._references[issuer, client, purpose.name, reference, case, frozenset(pairs)] = at
+        if retried is not None:
+            self._references[retried] = at
         return Reservation(counted=True)
 
     def refill(self, entries: Iterable[Counted], purposes: Mapping[str, Purpose]) -> None:
@@ -166,28 +197,24 @@ class Admission:
                 continue
             issuer, client, pairs = entry.issuer, entry.client, set(entry.subjects)
             if entry.reference is not None:
-                if not self._first(issuer, client, entry.purpose, entry.case, pairs, entry.reference, at):
+                retried = (
+                    issuer, client, entry.official, entry.purpose, entry.reference, entry.case, frozenset(pairs)
+                )  # fmt: skip
+                if not self._first(retried, at):
                     continue
-                self._references[issuer, client, entry.purpose, entry.reference, entry.case, frozenset(pairs)] = at
+                self._references[retried] = at
+            if purpose.quotas is not None:
+                self._distinct.mark(entry.purpose, issuer, client, entry.official, pairs, at)
             keys: list[_Key] = [(scheme, value, issuer, client, entry.case) for scheme, value in pairs]
             self._mark(self._purposes.setdefault(entry.purpose, OrderedDict()), purpose.frequency, keys, at)
 
-    def _first(
-        self,
-        issuer: str,
-        client: str,
-        purpose: str,
-        case: str | None,
-        pairs: Iterable[tuple[str, str]],
-        reference: str,
-        at: float,
-    ) -> bool:
+    def _first(self, retried: _Reference, at: float) -> bool:
         """Whether this is no retry of an inquiry that was counted; forgets references that have aged."""
         references = self._references
         for _ in range(2):
             if references and at - next(iter(references.values())) >= RETRY_SECONDS:
                 references.popitem(last=False)
-        seen = references.get((issuer, client, purpose, reference, case, frozenset(pairs)))
+        seen = references.get(retried)
         return seen is None or at - seen >= RETRY_SECONDS
 
     def _mark(self, tallies: OrderedDict[_Key, _Tally], frequency: Frequency, keys: list[_Key], at: float) -> None:
@@ -207,7 +234,8 @@ class Admission:
                 del tallies[oldest]
 
 
-def _exceeded(purpose: Purpose, free: float) -> Refusal:
+def exceeded(purpose: Purpose, free: float) -> Refusal:
+    """`QUOTA_EXCEEDED` of a frequency; `free` is when, in epoch seconds, one more is allowed."""
     resets = datetime.datetime.fromtimestamp(math.ceil(free), datetime.UTC)
     frequency = purpose.frequency
     return Refusal(

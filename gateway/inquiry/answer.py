@@ -17,7 +17,7 @@ import msgspec
 
 from connectors.base import Failure, Subject
 from gateway.errors import Code, Refusal
-from gateway.inquiry.admit import Admission
+from gateway.inquiry.admit import AdmissionPort, Reservation
 from gateway.inquiry.authenticate import Authenticator
 from gateway.inquiry.cases import CaseRegistries
 from gateway.inquiry.decide import decide
@@ -58,7 +58,7 @@ class Journey(msgspec.Struct, frozen=True, eq=False):
     authenticator: Authenticator
     facts: FactsReader
     cases: CaseRegistries
-    admission: Admission
+    admission: AdmissionPort
     fetcher: Fetcher
     ledger: LedgerPort
     now: Callable[[], datetime.datetime]
@@ -165,7 +165,10 @@ async def _disclosed(
 
     # 5. admit: reserve before any call
     if decision.permits:
-        journey.admission.reserve(requester, purpose, subjects, declaration.case, declaration.reference, now)
+        case, reference = declaration.case, declaration.reference
+        reserved = journey.admission.reserve(requester, purpose, subjects, case, reference, now, entry.id)
+        if not isinstance(reserved, Reservation):
+            await reserved
     steps.done("admit")
 
     # 6. fetch what was permitted, and nothing else

@@ -266,19 +266,28 @@ class Ledger:
     async def told_since(self, at: datetime.datetime, of_interest: Callable[[bytes], _T | None]) -> list[_T]:
         """What `of_interest` makes of what requesters were told from a moment on, in every shard, oldest first.
 
+        As `entered_since`, for what needs nothing that only oversight may open.
+        """
+        return await self.entered_since(at, lambda told, _: of_interest(told))
+
+    async def entered_since(self, at: datetime.datetime, of_interest: Callable[[bytes, bytes], _T | None]) -> list[_T]:
+        """What `of_interest` makes of the entries (told, oversight) from a moment on, in every shard, oldest first.
+
         To fill counts at a start. Erased entries are left out, as is what `of_interest` gives None for; it runs in a
         thread. Raises `LedgerUnavailable` where the entries cannot be read.
         """
-        return await asyncio.to_thread(self._told_since, micros(at), of_interest)
+        return await asyncio.to_thread(self._entered_since, micros(at), of_interest)
 
-    def _told_since(self, at: int, of_interest: Callable[[bytes], _T | None]) -> list[_T]:
+    def _entered_since(self, at: int, of_interest: Callable[[bytes, bytes], _T | None]) -> list[_T]:
         found: list[tuple[datetime.datetime, _T]] = []
         try:
             with contextlib.closing(self.store.reader()) as reader:
                 for head in read.heads(reader):
                     first = read.first_since(reader, head, at)
                     for entry in read.read_entries(reader, head.id, first, head.size - first):
-                        if entry.told is not None and (made := of_interest(entry.told.body)) is not None:
+                        if entry.told is None or entry.oversight is None:
+                            continue
+                        if (made := of_interest(entry.told.body, entry.oversight.body)) is not None:
                             found.append((entry.at, made))
         except (VerificationFailed, StoreUnavailable) as error:
             raise LedgerUnavailable(f"the store's entries cannot be read: {error}") from error

@@ -69,11 +69,25 @@ class Frequency(msgspec.Struct, frozen=True):
     per: Period
 
 
+class Quota(msgspec.Struct, frozen=True):
+    """At most so many distinct subjects within any hour, and within any day (86,400 seconds)."""
+
+    hour: int
+    day: int
+
+
+class Quotas(msgspec.Struct, frozen=True):
+    """How many subjects may be asked about for one purpose: by one official, and by all of one requester's together."""
+
+    official: Quota = Quota(1_000, 5_000)
+    requester: Quota = Quota(10_000, 50_000)
+
+
 class Purpose(msgspec.Struct, frozen=True):
     """A registered reason to ask: an upper bound on fields, subject kinds, frequency and lifetime.
 
     `scope` is what the token must carry: `inquire` (or `inquire:<dataset>`), or `self`, the subject's own token;
-    `step_up` is the authentication class (`acr`) that it must carry.
+    `step_up` is the authentication class (`acr`) that it must carry. `quotas` is None where anybody may ask about all.
     """
 
     name: str
@@ -92,6 +106,7 @@ class Purpose(msgspec.Struct, frozen=True):
     scope: Literal["inquire", "self"] = "inquire"
     overdue_objection: Literal["withhold", "flag"] = "withhold"
     secrecy_max: Period | None = None
+    quotas: Quotas | None = Quotas()
 
 
 class Grant(msgspec.Struct, frozen=True):

@@ -17,15 +17,16 @@ from gateway.catalogue import periods
 from gateway.catalogue.model import Basis, Catalogue, Period
 from gateway.documents import Node, suggest
 from gateway.errors import Problem
-from gateway.rules.model import Frequency, Purpose, PurposeFields
+from gateway.rules.model import Frequency, Purpose, PurposeFields, Quota, Quotas
 
 KINDS: tuple[SubjectKind, ...] = ("organisation", "person")
 FILE = "purposes.yaml"
 
 _REQUIRED = ("title", "articles", "basis", "dpv", "frequency", "delete_after", "subjects", "fields")
-_OPTIONAL = ("case", "official", "step_up", "scope", "overdue_objection", "secrecy")
+_OPTIONAL = ("case", "official", "step_up", "scope", "overdue_objection", "secrecy", "quotas")
 _EVERYTHING = frozenset({"all", "*", "any", "every"})
 _NONE = Period("P1D", 0, 1)
+_VERSION = "the law's version that is meant, such as `2026-01-01`"
 
 
 def load(policies_dir: Path, catalogue: Catalogue, problems: list[Problem]) -> dict[str, Purpose]:
@@ -75,6 +76,7 @@ def _purpose(name: str, node: Node, catalogue: Catalogue) -> Purpose:
         scope=_scope(entries.get("scope")),
         overdue_objection=_overdue(entries.get("overdue_objection")),
         secrecy_max=_secrecy(entries.get("secrecy")),
+        quotas=_quotas(entries["quotas"]) if "quotas" in entries else Quotas(),
     )
 
 
@@ -93,6 +95,25 @@ def _overdue(node: Node | None) -> Literal["withhold", "flag"]:
 def _secrecy(node: Node | None) -> Period | None:
     entries = node.mapping(["max"]) if node is not None else {}
     return _period(entries["max"]) if "max" in entries else None
+
+
+def _quotas(node: Node) -> Quotas | None:
+    if node.is_mapping and "unlimited" in node.mapping(any_key=True):
+        node.mapping(["unlimited"])["unlimited"].text(what="why one may ask about any number of subjects")
+        return None
+    entries, usual = node.mapping((), ["official", "requester"]), Quotas()
+    return Quotas(
+        _quota(entries["official"]) if "official" in entries else usual.official,
+        _quota(entries["requester"]) if "requester" in entries else usual.requester,
+    )
+
+
+def _quota(node: Node) -> Quota:
+    entries = node.mapping(["hour", "day"])
+    hour, day = (entries[key].integer(1, 1_000_000) if key in entries else 1 for key in ("hour", "day"))
+    if len(entries) == 2 and hour > day:
+        entries["hour"].problem(f"`{hour}` in an hour is more than `day` allows ({day})")
+    return Quota(hour, day)
 
 
 def _frequency(node: Node) -> Frequency:
@@ -186,7 +207,7 @@ def texts(node: Node | None, what: str) -> tuple[str, ...]:
 
 
 def bases(node: Node | None) -> tuple[Basis, ...]:
-    """The legal bases of a list that has at least one: `[{law: ..., article: ...}]`."""
+    """The legal bases of a list that has at least one: `[{law: ..., article: ..., version: ...}]`."""
     if node is None:
         return ()
     items = node.items()
@@ -194,7 +215,9 @@ def bases(node: Node | None) -> tuple[Basis, ...]:
         node.problem("is empty; name the law and its article")
     found = []
     for item in items:
-        parts = item.mapping(["law"], ["article"])
+        parts = item.mapping(["law"], ["article", "version"])
         if "law" in parts and (law := parts["law"].text(what="a law's name")):
-            found.append(Basis(law, parts["article"].text(what="an article") if "article" in parts else None))
+            article = parts["article"].text(what="an article") if "article" in parts else None
+            version = parts["version"].text(what=_VERSION) if "version" in parts else None
+            found.append(Basis(law, article, version))
     return tuple(found)

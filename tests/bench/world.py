@@ -111,6 +111,7 @@ def _purposes() -> str:
   dpv: dpv:LegalCompliance
   subjects: [organisation]
   frequency: {{max: 1000000, per: P1D}}
+  quotas: {{official: {{hour: 1000000, day: 1000000}}, requester: {{hour: 1000000, day: 1000000}}}}
   delete_after: P90D
   fields:
 {fields}

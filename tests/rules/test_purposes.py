@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from gateway.rules.load import load
+from gateway.rules.model import Quota, Quotas
 from tests.rules.policies import edited, position, problems, shipped
 
 FILE = "purposes.yaml"
@@ -102,3 +104,36 @@ def test_a_dataset_of_another_kind_of_subject_is_refused(tmp_path: Path) -> None
 def test_fields_at_once_are_refused(tmp_path: Path) -> None:
     directory = edited(tmp_path, FILE, "organisation-register: {names: [name, legalForm]}", "all: {names: [name]}")
     assert any("list the datasets by name" in problem.message for problem in problems(directory))
+
+
+def test_a_basis_says_which_law_article_and_version() -> None:
+    (basis,) = shipped().policies.purposes["TENDER_QUALIFICATION"].basis
+    assert (basis.law, basis.article, basis.version) == ("Public Procurement Act", "54", "2026-01-01")
+
+
+FREQUENCY = "  frequency: {max: 1000, per: P1M}\n"
+
+
+def test_quotas_have_defaults_and_can_be_left_open_with_a_reason(tmp_path: Path) -> None:
+    purposes = shipped().policies.purposes
+    assert purposes["TENDER_QUALIFICATION"].quotas == Quotas(Quota(1000, 5000), Quota(10_000, 50_000))
+    assert purposes["OPEN_RECORD"].quotas is None
+    changed = edited(tmp_path, FILE, FREQUENCY, FREQUENCY + "  quotas: {official: {hour: 20, day: 60}}\n")
+    assert load(changed).policies.purposes["SUBSIDY_ASSESSMENT"].quotas == Quotas(Quota(20, 60))
+
+
+@pytest.mark.parametrize(
+    ("quotas", "word", "says"),
+    [
+        ("{unlimited: }", "quotas.unlimited", "why one may ask about any number of subjects"),
+        ("{unlimited: true, official: {hour: 1, day: 1}}", "quotas.official", "unknown key `official`"),
+        ("{official: {hour: 3, day: 2}}", "quotas.official.hour", "`3` in an hour is more than `day` allows (2)"),
+        ("{official: {hour: 0, day: 2}}", "quotas.official.hour", "a whole number from 1"),
+        ("{requester: {hour: 3}}", "quotas.requester", "`day` is missing"),
+        ("{everyone: {hour: 3, day: 3}}", "quotas.everyone", "unknown key `everyone`"),
+        ("none", "quotas", "must be a mapping"),
+    ],
+)
+def test_quotas_that_say_nothing_sensible_are_refused(tmp_path: Path, quotas: str, word: str, says: str) -> None:
+    found = problems(edited(tmp_path, FILE, FREQUENCY, f"{FREQUENCY}  quotas: {quotas}\n"))
+    assert [(each.path.endswith(word), says in each.message) for each in found] == [(True, True)]
