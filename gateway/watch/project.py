@@ -10,6 +10,7 @@ import hashlib
 from collections.abc import Collection, Iterable, Mapping
 
 from gateway.ledger import entries
+from gateway.rules.requesters import PUBLIC
 from gateway.watch.model import ANSWERED, DENIED, OUT_OF_REACH, Actor, Look, Seen
 from gateway.watch.thresholds import Numbers
 
@@ -43,7 +44,7 @@ class Names:
 
 
 class Projection:
-    """Entries to looks. `ignored` purposes are those by which subjects ask about themselves, or everybody asks."""
+    """Entries to looks. `ignored` purposes are those by which subjects ask about themselves."""
 
     def __init__(self, names: Names, ignored: Collection[str]) -> None:
         self._names, self._ignored = names, frozenset(ignored)
@@ -60,7 +61,7 @@ class Projection:
         else:
             return None
         declared = said.declaration
-        if declared is None or declared.purpose in self._ignored or not subjects:
+        if declared is None or not subjects or said.requester.issuer == PUBLIC[0] or declared.purpose in self._ignored:
             return None
         return Look(
             entry,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 
+import msgspec
 import pytest
 
 from gateway.ledger import entries
@@ -68,6 +69,8 @@ def test_the_outcome(told: entries.Told, outcome: str) -> None:
 def test_what_names_nobody_or_is_a_subjects_own_gives_no_look() -> None:
     assert projected(refused("IDENTIFIER_INVALID", subjects=0)) is None
     assert projected(answered([], purpose="SUBJECT_ACCESS"), ("SUBJECT_ACCESS",)) is None
+    everybody = msgspec.structs.replace(answered([]), requester=entries.Who("public", "open-record"))
+    assert projected(everybody) is None
     undeclared = entries.Refused(1, "id", NOON, WHO, "", "INQUIRY_REQUIRED", "")
     assert projected(undeclared) is None
 
