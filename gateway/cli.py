@@ -69,9 +69,17 @@ def _parser() -> argparse.ArgumentParser:
     check.add_argument("--config", type=Path, required=True, metavar="FILE", help="gateway.yaml")
     check.set_defaults(run=_check)
 
-    for part in (catalogue, rules, ledger, storage):
+    for part in (catalogue, rules, storage):
         part.register(commands)
+    ledger.register(commands, _rule_set)
     return parser
+
+
+def _rule_set(configured: Any) -> str:
+    """The digest of the rule set that a configuration's policies are."""
+    from gateway.rules.load import load
+
+    return load(configured.policies, configured.oauth.aliases).digest
 
 
 def _serve(arguments: argparse.Namespace) -> int:

@@ -20,5 +20,10 @@ published   from `signed` to `published`: a receipt against what everybody can s
 follow      a published log checked from its leaves up
 presented   receipts as files
 sheet       a receipt as a page that a court can file
+selection   entries chosen from a store, for whoever may look
+evidence    an evidence package, written; `summary` is its page
+package     an evidence package, checked
+tabular     entries as CSV
+fhir        entries as FHIR AuditEvent
 commands    `dutybound ledger ...` and `dutybound keys ...`
 """

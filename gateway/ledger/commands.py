@@ -12,20 +12,25 @@ from pathlib import Path
 from typing import Any
 
 from gateway.errors import ConfigurationError, Problem, VerificationFailed
-from gateway.ledger import entries, keys, sheet, tilelog, verify_command
+from gateway.ledger import entries, export_command, keys, sheet, tilelog, verify_command
 from gateway.ledger.note import Verifier
 from gateway.ledger.presented import check_presented, read
 from gateway.ledger.published import published
 from gateway.ledger.receipt import Proved, check_data, check_extension, read_file
 
 
-def register(subparsers: argparse._SubParsersAction[Any]) -> None:
-    """Add `ledger` and `keys` with their commands; each sets `run`: from the parsed arguments to the exit code."""
+def register(subparsers: argparse._SubParsersAction[Any], rule_set: export_command.RuleSetDigest | None = None) -> None:
+    """Add `ledger` and `keys` with their commands; each sets `run`: from the parsed arguments to the exit code.
+
+    `rule_set` tells which rule set a configuration's policies are, so that an evidence package can hold their text.
+    """
     ledger = subparsers.add_parser("ledger", help="verify and show what the ledger proves")
     parts = ledger.add_subparsers(metavar="COMMAND", required=True)
 
     verify_command.register(
-        parts.add_parser("verify", help="check a live ledger by its URL, a store, or a copy of either")
+        parts.add_parser(
+            "verify", help="check a live ledger by its URL, a store, a copy of either, or an evidence package"
+        )
     )
 
     receipt = parts.add_parser("verify-receipt", help="check a receipt offline, and what it proves")
@@ -41,6 +46,10 @@ def register(subparsers: argparse._SubParsersAction[Any]) -> None:
     show.add_argument("--html", action="store_true", help="as an HTML page that needs nothing from elsewhere")
     _receipt(show)
     show.set_defaults(run=_show)
+
+    export_command.register(
+        parts.add_parser("export", help="evidence of a subject, a case or a period, with its proofs"), rule_set
+    )
 
     key = subparsers.add_parser("keys", help="the key that signs the ledger")
     parts = key.add_subparsers(metavar="COMMAND", required=True)
@@ -83,6 +92,11 @@ def _verify_receipt(arguments: argparse.Namespace) -> int:
         print(f"{proved.assurance}: entry {proved.index} of {proved.origin}, in a tree of {proved.size}")
         if isinstance(told, entries.Refused):
             print(f"inquiry {told.id}: refused at {told.at.isoformat()} with {told.code}; nothing was disclosed")
+            return 0
+        if isinstance(told, entries.View):
+            print(
+                f"view {told.id}: {told.by} looked at {sheet.scope(told.looked)}, {told.at.isoformat()}: {told.reason}"
+            )
             return 0
         count = sum(len(dataset.records) for subject in told.disclosed for dataset in subject.datasets)
         print(

@@ -124,6 +124,35 @@ class Refused(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="kind",
     retryable: bool = False
 
 
+class Looked(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What was looked at: the entries that fit all of what is set; `until` is the first moment after them."""
+
+    scheme: str | None = None
+    value: str | None = None
+    case: str | None = None
+    since: datetime.datetime | None = None
+    until: datetime.datetime | None = None
+
+
+class View(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="kind", tag="view"):
+    """Told: somebody looked into the ledger itself, outside any inquiry; entered before anything was opened.
+
+    `requester` is the client that was used; the operator's own command line has no issuer. `by` is the person,
+    `parts` are the parts of the entries that were opened, and `format` is what they were written as.
+    """
+
+    v: int
+    id: str
+    at: datetime.datetime
+    requester: Who
+    by: str
+    reason: str
+    looked: Looked
+    parts: tuple[str, ...]
+    format: str
+    rule_set: str = ""
+
+
 class WithheldRecord(msgspec.Struct, frozen=True):
     """A record that a restraint held back. `subject` is the position of the subject in what was told."""
 
@@ -164,7 +193,7 @@ class Oversight(msgspec.Struct, frozen=True, omit_defaults=True):
     consents: tuple[str, ...] = ()
 
 
-Told = Inquiry | Refused
+Told = Inquiry | Refused | View
 
 _Part = TypeVar("_Part", Told, Oversight)
 

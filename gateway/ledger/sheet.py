@@ -17,6 +17,12 @@ from gateway.ledger.receipt import Proved
 
 WIDTH = 100
 
+_ASSURANCE = {
+    "signed": "the ledger signed a tree that holds this entry",
+    "published": "the tree that everybody can see holds this entry",
+    "witnessed": "independent witnesses cosigned a tree that holds this entry",
+}
+
 
 class Section(NamedTuple):
     """A titled part of the sheet: rows of a label and what it says, several lines where there is more than one."""
@@ -27,23 +33,64 @@ class Section(NamedTuple):
 
 def sections(proved: Proved, data_checked: bool) -> list[Section]:
     """The sheet's content, in order."""
-    told = proved.told
+    return [*told_sections(proved.told), _verified(proved, data_checked)]
+
+
+def told_sections(told: entries.Told) -> list[Section]:
+    """What an entry says, without how that was verified."""
+    if isinstance(told, entries.View):
+        return [_viewed(told)]
     made = [_asked(told)]
     if isinstance(told, entries.Inquiry):
         made += _disclosed(told)
         made.append(_obligations(told))
     else:
         made.append(Section("Refused", [("Reason", [told.message]), ("Code", [told.code])]))
-    made.append(_verified(proved, data_checked))
     return made
 
 
 def title(proved: Proved) -> str:
-    what = "inquiry" if isinstance(proved.told, entries.Inquiry) else "refused inquiry"
-    return f"Receipt of {what} {proved.told.id}"
+    return f"Receipt of {kind(proved.told)} {proved.told.id}"
 
 
-def _asked(told: entries.Told) -> Section:
+def kind(told: entries.Told) -> str:
+    """The kind of an entry in a reader's words."""
+    if isinstance(told, entries.View):
+        return "a view of the ledger"
+    return "inquiry" if isinstance(told, entries.Inquiry) else "refused inquiry"
+
+
+def scope(looked: entries.Looked) -> str:
+    """What a view looked at, in words."""
+    said = []
+    if looked.value is not None:
+        said.append(f"subject {looked.scheme} {looked.value}")
+    if looked.case is not None:
+        said.append(f"case {looked.case}")
+    if looked.since is not None:
+        said.append(f"from {looked.since.isoformat(sep=' ')}")
+    if looked.until is not None:
+        said.append(f"before {looked.until.isoformat(sep=' ')}")
+    return ", ".join(said) or "every entry"
+
+
+def _viewed(told: entries.View) -> Section:
+    known = [("Known at", [told.requester.issuer])] if told.requester.issuer else []
+    return Section(
+        "Who looked into the ledger",
+        [
+            ("When", [told.at.isoformat(sep=" ")]),
+            ("By", [f"{told.by}, with {told.requester.client}"]),
+            *known,
+            ("Why", [told.reason]),
+            ("At", [scope(told.looked)]),
+            ("Opened", list(told.parts)),
+            ("Written as", [told.format]),
+        ],
+    )
+
+
+def _asked(told: entries.Inquiry | entries.Refused) -> Section:
     declared, who = told.declaration, told.requester
     rows = [
         ("When", [told.at.isoformat(sep=" ")]),
@@ -103,7 +150,7 @@ def _obligations(told: entries.Inquiry) -> Section:
 
 
 def _verified(proved: Proved, data_checked: bool) -> Section:
-    if isinstance(proved.told, entries.Refused):
+    if not isinstance(proved.told, entries.Inquiry):
         data = "none: nothing was disclosed"
     elif data_checked:
         data = "the answer's data were presented, and are byte for byte what was disclosed"
@@ -112,7 +159,7 @@ def _verified(proved: Proved, data_checked: bool) -> Section:
     return Section(
         "How this was verified",
         [
-            ("Assurance", [f"{proved.assurance}: the ledger signed a tree that holds this entry"]),
+            ("Assurance", [f"{proved.assurance}: {_ASSURANCE[proved.assurance]}"]),
             ("Ledger", [proved.origin]),
             ("Entry", [f"{proved.index} of a tree of {proved.size} entries"]),
             ("Tree root", [b64(proved.root)]),
@@ -157,28 +204,37 @@ def as_text(proved: Proved, data_checked: bool) -> str:
 
 _STYLE = """body{font:11pt/1.45 Georgia,serif;margin:2.5em auto;max-width:48em;padding:0 1em;color:#111;background:#fff}
 h1{font-size:1.45em;border-bottom:2px solid #111;padding-bottom:.3em}h2{font-size:1.1em;margin:1.6em 0 .3em}
+h3{font-size:1em;margin:1em 0 .2em}
 table{border-collapse:collapse;width:100%}th{font-weight:normal;color:#555;text-align:left;width:12em}
 td,th{vertical-align:top;padding:.2em .6em .2em 0;border-bottom:1px solid #ddd;overflow-wrap:anywhere}
 @media print{body{margin:0;max-width:none}h2{break-after:avoid}tr{break-inside:avoid}}"""
 
 
 def as_html(proved: Proved, data_checked: bool) -> str:
-    """The sheet as one page; a content policy in it forbids everything but its own style."""
-    body = []
-    for section in sections(proved, data_checked):
-        rows = "".join(
-            f'<tr><th scope="row">{_safe(label)}</th><td>{"<br>".join(map(_safe, said))}</td></tr>\n'
-            for label, said in section.rows
-        )
-        body.append(f"<h2>{_safe(section.title)}</h2>\n<table>\n{rows}</table>\n")
+    """The sheet as one page."""
+    return page(title(proved), "".join(map(table, sections(proved, data_checked))))
+
+
+def table(section: Section, level: int = 2) -> str:
+    """A section in HTML, escaped, under a heading of that level."""
+    rows = "".join(
+        f'<tr><th scope="row">{safe(label)}</th><td>{"<br>".join(map(safe, said))}</td></tr>\n'
+        for label, said in section.rows
+    )
+    return f"<h{level}>{safe(section.title)}</h{level}>\n<table>\n{rows}</table>\n"
+
+
+def page(title: str, body: str) -> str:
+    """A whole page of HTML; a content policy in it forbids everything but its own style. `body` is escaped already."""
     return (
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">\n"
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n<meta name="robots" content="noindex">\n'
-        f"<title>{_safe(title(proved))}</title>\n<style>\n{_STYLE}\n</style>\n</head>\n<body>\n"
-        f"<h1>{_safe(title(proved))}</h1>\n{''.join(body)}</body>\n</html>\n"
+        f"<title>{safe(title)}</title>\n<style>\n{_STYLE}\n</style>\n</head>\n<body>\n"
+        f"<h1>{safe(title)}</h1>\n{body}</body>\n</html>\n"
     )
 
 
-def _safe(text: str) -> str:
+def safe(text: str) -> str:
+    """Text for HTML, on one line."""
     return html.escape(_plain(text))

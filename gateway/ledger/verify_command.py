@@ -1,4 +1,4 @@
-"""`dutybound ledger verify`: a live gateway by its URL, a copy of what one serves, or a store."""
+"""`dutybound ledger verify`: a live gateway by its URL, a copy of what one serves, an evidence package, or a store."""
 
 from __future__ import annotations
 
@@ -6,9 +6,7 @@ import argparse
 import datetime
 import os
 import sys
-import time
-import zipfile
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -16,16 +14,15 @@ import httpx
 
 from gateway import settings
 from gateway.errors import ConfigurationError, Problem, VerificationFailed
-from gateway.ledger import keys, remembered, tilelog
+from gateway.ledger import keys, package, remembered, sheet, tilelog
 from gateway.ledger.follow import Followed, follow
 from gateway.ledger.note import Verifier
 from gateway.ledger.presented import check_presented, read
+from gateway.ledger.progress import teller
 from gateway.ledger.published import Claim, claim_of
 from gateway.ledger.receipt import read_file
 from gateway.ledger.verify import verify_store
 from gateway.storage.store import open_copy, sqlite_path
-
-_TELL_EVERY = 2.0
 
 
 def register(parser: argparse.ArgumentParser) -> None:
@@ -34,7 +31,8 @@ def register(parser: argparse.ArgumentParser) -> None:
         "target",
         nargs="?",
         metavar="TARGET",
-        help="a gateway's or a shard's URL, a store's file, or a folder with a copy of a shard's checkpoint and tiles",
+        help="a gateway's or a shard's URL, an evidence package, a store's file, or a folder with a copy of a shard's"
+        " checkpoint and tiles",
     )
     parser.add_argument("--config", type=Path, metavar="FILE", help="gateway.yaml, for the store")
     parser.add_argument("--store", metavar="URL", help="the store's file, or its URL (`sqlite:///...`)")
@@ -63,10 +61,12 @@ def run(arguments: argparse.Namespace) -> int:
         return 2
     try:
         target = arguments.target or ""
-        if arguments.target is None or (Path(target).is_file() and not zipfile.is_zipfile(target)):
+        if target and package.is_package(Path(target)):
+            return _package(arguments)
+        if arguments.target is None or Path(target).is_file():
             return _store(arguments)
         if "://" not in target and not Path(target).exists():
-            raise ConfigurationError([Problem(target, 0, 0, "", "does not exist; name a URL, a folder or a store")])
+            raise ConfigurationError([Problem(target, 0, 0, "", "does not exist; name a URL, a package or a store")])
         if arguments.key is None:
             print("name the public keys with `--key PUBLIC_KEY_FILE`", file=sys.stderr)
             return 2
@@ -94,10 +94,21 @@ def _store(arguments: argparse.Namespace) -> int:
             assert configured is not None, "one of both is there"
             private = keys.load(configured.ledger.key_file)
             verifiers = keys.verifiers(private, configured.ledger.origin, map(str, range(1, 65)))
-        for shard in verify_store(store, verifiers, _progress()):
+        for shard in verify_store(store, verifiers, teller()):
             print(f"whole: {shard.origin}, {shard.size} entries, root {shard.root.hex()}")
     finally:
         store.close()
+    return 0
+
+
+def _package(arguments: argparse.Namespace) -> int:
+    given = keys.read_verifiers(arguments.key) if arguments.key is not None else None
+    manifest, verifiers = package.check_package(Path(arguments.target), given)
+    print(f"whole: evidence of {sheet.scope(manifest.looked)}, {manifest.entries} entries, each with its proof")
+    print(f"made: by {manifest.by}, {manifest.made.isoformat()}: {manifest.reason}")
+    if given is None:
+        for verifier in verifiers:
+            print(f"signed: {verifier} (the package's own word; compare it with the key that you had before)")
     return 0
 
 
@@ -119,7 +130,7 @@ def _follow(arguments: argparse.Namespace, verifiers: Sequence[Verifier]) -> int
                 datetime.datetime.now(datetime.UTC),
                 shard=shard,
                 only_new=arguments.only_new,
-                progress=_progress(),
+                progress=teller(),
             )
             found.append(whole)
             since = f", {whole.size - whole.seen} of them new" if whole.seen else ""
@@ -175,15 +186,3 @@ def _claims(folder: Path, verifiers: Sequence[Verifier]) -> list[Claim]:
     if not claims:
         raise ConfigurationError([Problem(str(folder), 0, 0, "", "holds no receipt")])
     return claims
-
-
-def _progress() -> Callable[[str, int, int], None]:
-    told = time.monotonic()
-
-    def tell(shard: str, done: int, of: int) -> None:
-        nonlocal told
-        if time.monotonic() - told >= _TELL_EVERY:
-            told = time.monotonic()
-            print(f"`{shard}`: {done} of {of} entries", file=sys.stderr)
-
-    return tell

@@ -44,12 +44,14 @@ def store_in(folder: Path) -> SqliteStore:
 
 
 @contextlib.asynccontextmanager
-async def opened(store: Store, *, inline_limit: float | None = None, **settings: Any) -> AsyncIterator[Ledger]:
+async def opened(
+    store: Store, *, inline_limit: float | None = None, private: Ed25519PrivateKey = KEY, **settings: Any
+) -> AsyncIterator[Ledger]:
     """A ledger on the store, closed at the end; `inline_limit` decides who commits on SQLite."""
     if inline_limit is not None:
         assert isinstance(store, SqliteStore)
         store.inline_limit = inline_limit
-    ledger = Ledger(store, KEY, ORIGIN, **settings)
+    ledger = Ledger(store, private, ORIGIN, **settings)
     await ledger.start()
     try:
         yield ledger

@@ -1,0 +1,96 @@
+"""Entries chosen from a store for somebody who may look: of a subject, of a case, of a period, or of all of these.
+
+Read only, from one snapshot, so that every proof made of it is of one tree. Choosing opens every payload on the way:
+whoever calls this has entered a `view` first (invariant 17).
+"""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+from gateway.errors import VerificationFailed
+from gateway.ledger import entries, read
+from gateway.ledger.read import Head, StoredEntry, StoredTree
+from gateway.ledger.seal import Part
+from gateway.storage.port import Reader
+from gateway.storage.tables import micros
+
+Progress = Callable[[str, int, int], None]
+
+_LATE = datetime.timedelta(hours=1)
+"""Entries stand in the order of their commits; one speaks of a moment that is never this much earlier."""
+_TELL = 1024
+
+
+class Chosen(NamedTuple):
+    """One entry, opened. `receipt` is made against the checkpoint of its shard's `head`."""
+
+    head: Head
+    entry: StoredEntry
+    told: entries.Told
+    oversight: entries.Oversight
+    receipt: str
+
+
+def choose(reader: Reader, looked: entries.Looked, progress: Progress | None = None) -> Iterator[Chosen]:
+    """The entries that fit, shard by shard, in order; erased ones cannot be told and are left out.
+
+    Raises `VerificationFailed` where an entry does not open, or is of a kind that this version does not know.
+    """
+    for head in read.heads(reader):
+        first = read.first_since(reader, head, micros(looked.since)) if looked.since else 0
+        tree = StoredTree(reader, head.id, head.size)
+        for entry in read.read_entries(reader, head.id, first, head.size - first):
+            if looked.until is not None and entry.at > looked.until + _LATE:
+                break
+            if progress and entry.index % _TELL == 0:
+                progress(head.name, entry.index, head.size)
+            if entry.told is not None and entry.oversight is not None:
+                told, oversight = _read(head, entry.index, entry.told, entry.oversight)
+                if fits(told, looked):
+                    yield Chosen(head, entry, told, oversight, read.receipt_text(tree, head, entry))
+
+
+def one(reader: Reader, shard: str, index: int) -> Chosen:
+    """One entry by its shard's name and its index; raises `VerificationFailed` where it is missing or does not open."""
+    for head in read.heads(reader):
+        if head.name == shard:
+            for entry in read.read_entries(reader, head.id, index, 1):
+                if entry.told is not None and entry.oversight is not None:
+                    told, oversight = _read(head, entry.index, entry.told, entry.oversight)
+                    tree = StoredTree(reader, head.id, head.size)
+                    return Chosen(head, entry, told, oversight, read.receipt_text(tree, head, entry))
+    raise VerificationFailed(f"entry {index} of shard `{shard}` is missing")
+
+
+def _read(head: Head, index: int, told: Part, oversight: Part) -> tuple[entries.Told, entries.Oversight]:
+    try:
+        return entries.read_told(told.body), entries.read_oversight(oversight.body)
+    except ValueError as error:
+        raise VerificationFailed(f"entry {index} of shard `{head.name}`: {error}") from error
+
+
+def fits(told: entries.Told, looked: entries.Looked) -> bool:
+    """Whether an entry is of all that is looked for."""
+    if looked.since is not None and told.at < looked.since:
+        return False
+    if looked.until is not None and told.at >= looked.until:
+        return False
+    if looked.case is not None and looked.case != _case(told):
+        return False
+    return looked.value is None or (looked.scheme, looked.value) in _subjects(told)
+
+
+def _case(told: entries.Told) -> str | None:
+    if isinstance(told, entries.View):
+        return told.looked.case
+    return told.declaration.case if told.declaration else None
+
+
+def _subjects(told: entries.Told) -> set[tuple[str | None, str | None]]:
+    if isinstance(told, entries.View):
+        return {(told.looked.scheme, told.looked.value)}
+    named = told.disclosed if isinstance(told, entries.Inquiry) else told.subjects
+    return {(subject.scheme, subject.value) for subject in named}
