@@ -140,7 +140,7 @@ async def _disclosed(
     entry: Entry,
     steps: Steps,
 ) -> Answer:
-    rules, subjects, selected = serving.rules, bound.subjects, bound.variant.selected
+    rules, subjects, selected = serving.rules, bound.subjects, bound.selected
     entry.declaration, entry.subjects = declaration, subjects
     purpose = rules.policies.purposes.get(declaration.purpose)
     if purpose is None:

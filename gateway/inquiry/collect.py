@@ -160,7 +160,7 @@ class Collector:
                 directives=(),
                 selection_set=selection,
             )
-        return Variant(tuple(collected), tuple(roots), other, _selected(roots))
+        return Variant(tuple(collected), tuple(roots), other, selected_by(roots))
 
     def _root(self, key: str, field: _Field) -> Root:
         many, type_names, argument_name = SUBJECT_ROOTS[field.name]
@@ -250,7 +250,8 @@ class Collector:
         return True
 
 
-def _selected(roots: Iterable[Root]) -> Selected:
+def selected_by(roots: Iterable[Root]) -> Selected:
+    """All that these root fields select, per kind of subject and dataset."""
     kinds: dict[SubjectKind, dict[str, Wanted]] = {}
     for root in roots:
         for kind, subject in root.selections.items():

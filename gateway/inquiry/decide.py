@@ -52,7 +52,7 @@ class RuleSet(Protocol):
 
 
 def decide(
-    selected: Selected,
+    selected: Selected | Mapping[Subject, Selected],
     requester: Requester,
     declaration: Declaration,
     rule_set: RuleSet,
@@ -62,6 +62,7 @@ def decide(
 ) -> Decision:
     """The decision for each subject, and all that may be fetched.
 
+    `selected` is what is asked of every subject, or of each its own.
     `now` is an aware moment; days are those of the policies' time zone. The grant is the requester's for the declared
     purpose that holds today, else the one that ends last, else `None`.
     """
@@ -73,8 +74,8 @@ def decide(
     alive = now.timestamp() < requester.expires
     self_only = purpose is not None and purpose.scope == "self"
     step_up = purpose is not None and (purpose.step_up is None or purpose.step_up == requester.acr)
+    of_all, of_each = (selected, {}) if isinstance(selected, Selected) else (None, selected)
     asks = (
-        selected,
         rule_set.digest,
         name,
         grant.id if grant is not None else None,
@@ -93,10 +94,11 @@ def decide(
         coverage = _coverage(known.consents, requester, declaration, today) if known.consents else _NO_COVERAGE
         open_to = _open_to(requester, declaration, subject) if requester.narrowing else None
         own = self_only and requester.identifier == (subject.scheme, subject.value)
-        key = (*asks, subject.kind, known.case_verified, coverage, open_to, own)
+        wanted = of_all or of_each[subject]
+        key = (wanted, *asks, subject.kind, known.case_verified, coverage, open_to, own)
         decision = _memo.get(key)
         if decision is None:
-            frame = _Frame(selected, requester, rule_set, purpose, name, grant, today, alive)
+            frame = _Frame(wanted, requester, rule_set, purpose, name, grant, today, alive)
             decision = frame.decide(subject.kind, known.case_verified, coverage, open_to, own)
             if len(_memo) >= _KEPT:
                 _memo.clear()

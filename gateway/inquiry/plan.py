@@ -30,9 +30,16 @@ from connectors.base import Subject
 from gateway.catalogue.model import Catalogue
 from gateway.errors import Code, Refusal
 from gateway.inquiry import limits
-from gateway.inquiry.collect import KINDS, Collector, asks_about_subjects, compute, condition_variables
+from gateway.inquiry.collect import (
+    KINDS,
+    Collector,
+    asks_about_subjects,
+    compute,
+    condition_variables,
+    selected_by,
+)
 from gateway.inquiry.selections import Compute, Root, Variant
-from gateway.inquiry.types import Declaration
+from gateway.inquiry.types import Declaration, Selected
 
 DECLARED = ("purpose", "case", "document", "consent", "reference")
 _VARIANTS = 64
@@ -60,13 +67,17 @@ class Asked(NamedTuple):
 
 
 class Bound(msgspec.Struct, frozen=True):
-    """What one request asks: variant, declaration, subjects (distinct, in order of naming) and coerced variables."""
+    """What one request asks: variant, declaration, subjects (distinct, in order of naming) and coerced variables.
+
+    `selected` is what is asked of every subject; where several root fields name different ones, of each its own.
+    """
 
     variant: Variant
     declaration: Declaration | None
     asked: tuple[Asked, ...]
     subjects: tuple[Subject, ...]
     variables: Mapping[str, Any]
+    selected: Selected | Mapping[Subject, Selected]
 
 
 class Plan:
@@ -86,6 +97,7 @@ class Plan:
         self.fragments = tuple(self._fragments.values())
         self._conditions = condition_variables(operation, self.fragments)
         self._variants: LRUCache[tuple[bool, ...], Variant] = LRUCache(_VARIANTS)
+        self._parts: LRUCache[tuple[Any, ...], Selected] = LRUCache(_VARIANTS)
         self._definitions = list(operation.variable_definitions or ())
         self._quick = _quick(self._definitions)
         self._declared: dict[str, Compute] | None = None
@@ -116,13 +128,32 @@ class Plan:
         values = self._coerce(variables)
         variant = self.variant(values)
         if not variant.roots:
-            return Bound(variant, None, (), (), values)
+            return Bound(variant, None, (), (), values, variant.selected)
         declaration = self._declaration(values, header)
         asked = tuple([Asked(root, self._subjects(root, root.identifiers(values))) for root in variant.roots])
         subjects = asked[0].subjects if len(asked) == 1 and len(asked[0].subjects) == 1 else _distinct(asked)
         if len(subjects) > 1:
             self._count(subjects)
-        return Bound(variant, declaration, asked, subjects, values)
+        selected = variant.selected if len(asked) == 1 else self._selected(variant, asked)
+        return Bound(variant, declaration, asked, subjects, values, selected)
+
+    def _selected(self, variant: Variant, asked: Sequence[Asked]) -> Mapping[Subject, Selected]:
+        """What is asked of each subject: by the root fields that name it, and by no other."""
+        places: dict[Subject, list[int]] = {}
+        for place, one in enumerate(asked):
+            for subject in dict.fromkeys(one.subjects):
+                places.setdefault(subject, []).append(place)
+        found: dict[Subject, Selected] = {}
+        for subject, by in places.items():
+            if len(by) == len(asked):
+                found[subject] = variant.selected
+                continue
+            key = (variant, *by)
+            selected = self._parts.get(key)
+            if selected is None:
+                selected = self._parts[key] = selected_by(asked[place].root for place in by)
+            found[subject] = selected
+        return found
 
     def _coerce(self, variables: Mapping[str, Any]) -> Mapping[str, Any]:
         if self._quick is not None and len(variables) == len(self._quick):

@@ -86,3 +86,25 @@ def test_the_property_fails_when_a_fault_is_planted(
         is_found(lambda scene: check(world, scene), scenes())
     finally:
         decide._memo.clear()
+
+
+TWO = """query($id: IdentifierInput!, $ids: [IdentifierInput!]!) @inquiry(purpose: LICENCE_RENEWAL) {
+  organisation(id: $id) { name }
+  organisations(ids: $ids) { businessLicences { number } %s }
+}"""
+
+
+@pytest.mark.parametrize(
+    ("more", "named"), [("", (1,)), ("", (0, 1)), ("name", (1, 1)), ("... @skip(if: true) { name }", (1,))]
+)
+def test_a_subject_is_asked_about_what_its_own_root_fields_select(
+    world: World, more: str, named: tuple[int, ...]
+) -> None:
+    """Two root fields that name different subjects: what one selects is not fetched, nor entered, of the other's."""
+    scene = Scene("market-regulator", "LICENCE_RENEWAL", "organisation", TWO % more, held=({}, {}), named=named)
+    for _ in range(2):
+        check(world, scene)
+    (entry,) = world.ask(staged(world, scene).ask).entries
+    first, second = ({dataset.dataset for dataset in each.datasets} for each in entry.told.disclosed)
+    assert first == {"organisation-register", *(["business-licences"] if 0 in named else [])}
+    assert second == {"business-licences", *(["organisation-register"] if more == "name" else [])}

@@ -5,6 +5,7 @@ The store is opened anew, for reading only, once the answers are there: what a p
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
@@ -12,16 +13,16 @@ from typing import Any, NamedTuple
 import pytest
 from hypothesis import strategies as st
 
-from gateway.errors import Refusal
+from gateway.errors import Refusal, StoreUnavailable
 from gateway.inquiry import answer, disclose
 from gateway.ledger import entries, leaf, read
 from gateway.ledger.ledger import Ledger, Receipt
-from gateway.ledger.shard import Shard
+from gateway.storage.sqlite import SqliteHeld
 from gateway.storage.store import open_copy, open_store
 from tests import world as worlds
 from tests.ledger.support import FaultyStore
 from tests.properties.checking import holds, is_found, staged
-from tests.properties.scenes import Scene, scenes
+from tests.properties.scenes import Scene, scenes, whole
 from tests.world import Reply, World
 
 
@@ -80,7 +81,9 @@ def check(world: World, made: list[Scene], fault: Fault | None, **ports: Any) ->
     def fail(statement: str) -> None:
         if fault and left[0] and statement.lstrip().startswith(fault.statement):
             left[0] -= 1
-            raise sqlite3.OperationalError("planted: disk I/O error")
+            error = sqlite3.OperationalError("planted: disk I/O error")
+            error.sqlite_errorcode = sqlite3.SQLITE_IOERR
+            raise error
 
     store = world.store
     assert isinstance(store, FaultyStore)
@@ -107,8 +110,8 @@ def proven(reply: Reply, known: dict[str, entries.Told]) -> None:
             assert isinstance(told, entries.Refused)
             assert reply.codes == [told.code]
     else:
-        assert "data" not in reply.said, "an answer left without a receipt"
-        assert reply.codes[0] in ("LEDGER_UNAVAILABLE", "UNAUTHENTICATED"), reply.said
+        assert not reply.said.get("data"), "an answer left without a receipt"
+        assert "data" in reply.said or reply.codes[0] in ("LEDGER_UNAVAILABLE", "UNAUTHENTICATED"), reply.said
 
 
 GROUPS = st.lists(scenes(plain=True), min_size=1, max_size=3)
@@ -122,7 +125,8 @@ def test_the_ledger_goes_on_after_a_fault(world: World) -> None:
     """The property would hold of a ledger that never takes anything again."""
     check(world, [], None)
     before = len(stored(world))
-    holds(lambda scene: check(world, [scene], None), scenes(plain=True), examples=3)
+    scene = Scene("market-regulator", "LICENCE_RENEWAL", "organisation", whole("organisation", "LICENCE_RENEWAL"))
+    check(world, [scene] * 3, None)
     assert len(stored(world)) == before + 3
 
 
@@ -156,15 +160,13 @@ def test_the_property_fails_when_the_ledger_lies(world: World, port: Callable[[L
 
 
 def _takes_an_unknown_commit_for_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    real = Shard.write
+    real = SqliteHeld._write
 
-    def faulty(self: Any, batch: Any, *, patient: bool) -> Any:
-        try:
-            return real(self, batch, patient=patient)
-        except Exception:
-            return batch.receipts
+    def faulty(self: Any, connection: Any, group: Any) -> None:
+        with contextlib.suppress(StoreUnavailable):
+            real(self, connection, group)
 
-    monkeypatch.setattr(Shard, "write", faulty)
+    monkeypatch.setattr(SqliteHeld, "_write", faulty)
 
 
 def _goes_on_without_the_ledger(monkeypatch: pytest.MonkeyPatch) -> None:
