@@ -34,6 +34,8 @@ from gateway.rules.model import RequesterEntry
 MAX_TOKEN = 8 * 1024
 
 _SCOPES = frozenset({"inquire", "steward", "recalls", "officer", "oversight", "self"})
+_JOSE = b"eyJ"
+"""What a JOSE header begins with: a token that has one, and is no JWT that can be read, is not taken for opaque."""
 _TYPES = frozenset({"at+jwt", "application/at+jwt"})
 
 
@@ -211,7 +213,8 @@ class Authenticator:
             header = msgspec.convert(signed.protected, _Header)
             payload: dict[str, Any] = msgspec.json.decode(signed.payload or b"", type=dict[str, Any])
         except (JoseError, msgspec.MsgspecError, ValueError, TypeError, RecursionError) as error:
-            introspector = opaque_issuer(self._introspectors.values(), token)
+            jose = token.startswith(_JOSE) and b"." in token
+            introspector = None if jose else opaque_issuer(self._introspectors.values(), token)
             if introspector is None:
                 raise Unfit("The token is not a JWT access token.") from error
             return await self._opaque(introspector, token, now)

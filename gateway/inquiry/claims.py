@@ -60,12 +60,16 @@ class _Identifier(msgspec.Struct, forbid_unknown_fields=True):
     value: str
 
 
+_Named = Annotated[str, msgspec.Meta(pattern="^[^:]+:.+$")]
+"""`<scheme>:<value>`: where `identifier` stands in `authorization_details`, RFC 9396 (2.2) wants a string."""
+
+
 class _Detail(msgspec.Struct, forbid_unknown_fields=True):
     type: Literal["subject-inquiry"]
     purpose: str | None = None
     case: str | None = None
     datasets: list[str] | None = None
-    identifier: _Identifier | None = None
+    identifier: _Identifier | _Named | None = None
 
 
 def requester(
@@ -149,11 +153,17 @@ def _is_inquiry(detail: Mapping[str, Any]) -> bool:
 
 def _narrowing(raw: dict[str, Any]) -> Narrowing:
     detail = msgspec.convert(raw, _Detail)
+    identifier: tuple[str, str] | None = None
+    if isinstance(detail.identifier, _Identifier):
+        identifier = (detail.identifier.scheme, detail.identifier.value)
+    elif detail.identifier is not None:
+        scheme, _, value = detail.identifier.partition(":")
+        identifier = (scheme, value)
     return Narrowing(
         purpose=detail.purpose,
         case=detail.case,
         datasets=None if detail.datasets is None else frozenset(detail.datasets),
-        identifier=None if detail.identifier is None else (detail.identifier.scheme, detail.identifier.value),
+        identifier=identifier,
     )
 
 

@@ -252,11 +252,13 @@ async def test_authorization_details_narrow(gate: Gate, issuer: TestIssuer) -> N
         {"type": "payment", "amount": 5},
         {"type": "subject-inquiry", "purpose": "COURT_ENFORCEMENT", "datasets": ["tax-arrears"]},
         {"type": "subject-inquiry", "case": "C-1", "identifier": {"scheme": "LEI", "value": "X"}},
+        {"type": "subject-inquiry", "identifier": "LEI:a:b"},
     ]
     requester = await gate(issuer.token(authorization_details=details))
     assert requester.narrowing == (
         Narrowing(purpose="COURT_ENFORCEMENT", datasets=frozenset({"tax-arrears"})),
         Narrowing(case="C-1", identifier=("LEI", "X")),
+        Narrowing(identifier=("LEI", "a:b")),
     )
 
 

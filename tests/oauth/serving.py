@@ -31,6 +31,10 @@ class Serving:
         self.url = f"{'https' if self.direct else 'http'}://127.0.0.1:{self.port}"
         config = world.write(folder, dict.fromkeys(data.DEPARTMENTS, "http://127.0.0.1:9"), issuer.issuer, self.port)
         text = config.read_text("utf-8").replace(f"audience: {world.AUDIENCE}", f"audience: {audience}")
+        if issuer.introspection is not None and issuer.introspection.secret_file is not None:
+            asked = {"client_id": issuer.introspection.client_id}
+            asked["client_secret_file"] = str(issuer.introspection.secret_file)
+            text = text.replace("name: login}", f"name: login, introspection: {json.dumps(asked)}}}")
         text = text.replace(f"public_url: http://127.0.0.1:{self.port}", f"public_url: {self.url}")
         keys = {**({"tls": tls} if tls else {}), **extra}
         config.write_text(text + "".join(f"{key}: {json.dumps(value)}\n" for key, value in keys.items()), "utf-8")
