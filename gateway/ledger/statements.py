@@ -6,9 +6,18 @@ from sqlalchemy import bindparam as p
 from sqlalchemy import func, select
 
 from gateway.storage.statement import Statement
-from gateway.storage.tables import entry, entry_requester, period_key, requester, shard, subtree
+from gateway.storage.tables import entry, entry_requester, period_key, published, requester, sealed, shard, subtree
 
 SHARDS = Statement(select(shard).order_by(shard.c.id))
+
+PUBLISHED = Statement(
+    select(published.c.at, published.c.size, published.c.checkpoint)
+    .join(shard, shard.c.id == published.c.shard)
+    .where(shard.c.name == p("name")),
+    "name",
+)
+
+SEALED = Statement(select(sealed).order_by(sealed.c.at, sealed.c.name))
 
 LEAVES = Statement(
     select(entry.c.id, entry.c.leaf).where(entry.c.id >= p("first"), entry.c.id < p("last")).order_by(entry.c.id),

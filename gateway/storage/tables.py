@@ -3,6 +3,7 @@
 Invariants: an `entry` row is never changed once committed; a `shard` row changes only by compare-and-swap of its head.
 Readable payloads stand encrypted beside their leaf; the key that opens them is a row of `period_key` and can be
 destroyed (set to NULL) without touching a proof. `entry_requester` is an index that can be rebuilt from the entries.
+A shard with a row in `sealed` never gets another entry.
 
 An entry's id is `shard << 40 | index`, so a shard's entries are one range of the primary key, in order.
 All times are whole microseconds since 1970-01-01T00:00Z.
@@ -69,6 +70,27 @@ subtree = Table(
     Column("position", BigInteger, primary_key=True),
     Column("hash", LargeBinary(32), nullable=False),
     sqlite_with_rowid=False,
+)
+
+published = Table(
+    "published",
+    metadata,
+    Column("shard", Integer, ForeignKey("shard.id"), primary_key=True, autoincrement=False),
+    Column("at", BigInteger, nullable=False),  # renewed even while nothing is entered
+    Column("size", BigInteger, nullable=False),  # never falls
+    Column("checkpoint", Text, nullable=False),  # the signed note as readers and witnesses see it, with cosignatures
+)
+
+sealed = Table(
+    "sealed",
+    metadata,
+    Column("name", Text, primary_key=True),  # a shard's, whether the store still has it or not
+    Column("at", BigInteger, nullable=False),
+    Column("size", BigInteger, nullable=False),  # what the store had of it
+    Column("root", LargeBinary(32), nullable=False),
+    Column("remembered", Text, nullable=False),  # the signed checkpoint that the store should have had
+    Column("by", Text, nullable=False),  # who remembered it
+    Column("named_in", Text),  # the shard whose entry names the gap; NULL until it does
 )
 
 period_key = Table(
