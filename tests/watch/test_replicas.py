@@ -1,0 +1,183 @@
+"""Two gateway processes that share one Valkey and one store, a thousand requests at once, counted at a department."""
+
+from __future__ import annotations
+
+import asyncio
+import collections
+import datetime
+import random
+import sys
+import time
+import uuid
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from joserfc import jwt
+
+from deploy.demo.guard import Guard
+from deploy.demo.processes import Child, free_port
+from tests.bench import data, departments, world
+from tests.oauth.valkey import ValkeyServer
+
+OFFICIAL, REQUESTER, FREQUENCY = 30, 50, 5
+SUBJECTS = data.subjects(data.GROUPS["200"])[:200]
+THEIRS = {"m.ivanova": SUBJECTS[:100], "p.sorel": SUBJECTS[100:]}
+FIELDS = "{ alphaNotices { reference } }"
+ASKED = {
+    1: ("$a: IdentifierInput!", "organisation(id: $a) FIELDS"),
+    2: ("$a: IdentifierInput!", "x: organisation(id: $a) FIELDS y: organisation(id: $a) FIELDS"),
+    3: ("$a: IdentifierInput!, $b: IdentifierInput!", "organisations(ids: [$a, $b]) FIELDS"),
+    4: ("$r: [_Any!]!", "_entities(representations: $r) { ... on Organisation FIELDS }"),
+}
+QUERIES = {
+    form: f"query Q({variables}) {world.DIRECTIVE} {{ {fields.replace('FIELDS', FIELDS)} }}"
+    for form, (variables, fields) in ASKED.items()
+}
+
+
+class Region:
+    """The five departments, which are one here, and the issuer. `asked` counts the department's calls by subject."""
+
+    def __init__(self, folder: Path) -> None:
+        self.issuer, self.asked = world.Issuer(folder), collections.Counter[str]()
+        self._today = datetime.date.today()
+        self._servers: list[asyncio.Server] = []
+        self.issuer_url = self.department_url = ""
+
+    async def start(self) -> None:
+        for serve in (self._department, self._pages):
+            self._servers.append(await asyncio.start_server(serve, "127.0.0.1", 0, backlog=512))
+        self.department_url, self.issuer_url = (
+            f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}" for server in self._servers
+        )
+        self._told = departments.Issuer(int(self.issuer_url.rpartition(":")[2]), self.issuer.jwks.read_bytes())
+
+    def close(self) -> None:
+        for server in self._servers:
+            server.close()
+
+    async def _department(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        def answer(request: bytes) -> bytes:
+            subject = request.partition(b"/subjects/LEI/")[2][:20].decode()
+            self.asked[subject] += 1
+            record = data.source_record("alpha", subject, 0, self._today)
+            return departments._http(departments._dump({"items": [record]}))
+
+        await self._serve(reader, writer, answer)
+
+    async def _pages(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await self._serve(reader, writer, lambda request: self._told.answer(request))
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, answer: Any) -> None:
+        try:
+            while True:
+                writer.write(answer(await reader.readuntil(b"\r\n\r\n")))
+                await writer.drain()
+        except (asyncio.IncompleteReadError, ConnectionError):
+            writer.close()
+
+    def token(self, official: str) -> str:
+        now = int(time.time())
+        claims = {"iss": self.issuer_url, "aud": world.AUDIENCE, "sub": official, "client_id": world.client(0),
+                  "scope": "inquire", "iat": now, "exp": now + 3600, "jti": uuid.uuid4().hex}  # fmt: skip
+        return jwt.encode({"alg": "RS256", "kid": "bench", "typ": "at+jwt"}, claims, self.issuer.key)
+
+
+@pytest.fixture
+def valkey(tmp_path: Path) -> Iterator[ValkeyServer]:
+    server = ValkeyServer(tmp_path)
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+async def region(tmp_path: Path) -> AsyncIterator[Region]:
+    region = Region(tmp_path)
+    await region.start()
+    yield region
+    region.close()
+
+
+@pytest.fixture
+async def replicas(tmp_path: Path, region: Region, valkey: ValkeyServer) -> AsyncIterator[list[str]]:
+    """The addresses of two gateways, ready."""
+    guard, urls = Guard(), []
+    config = world.write(tmp_path, dict.fromkeys(data.DEPARTMENTS, region.department_url), region.issuer_url, 1)
+    purposes = tmp_path / "policies" / "purposes.yaml"
+    lines = [line for line in purposes.read_text().splitlines() if not line.startswith(("  frequency:", "  quotas:"))]
+    official, requester = ({"hour": most, "day": 100_000} for most in (OFFICIAL, REQUESTER))
+    lines.insert(
+        1, f"  frequency: {{max: {FREQUENCY}, per: P1D}}\n  quotas: {{official: {official}, requester: {requester}}}"
+    )
+    purposes.write_text("\n".join(lines).replace("'", ""))
+    try:
+        for number in (1, 2):
+            port = free_port()
+            text = config.read_text().replace("listen: 127.0.0.1:1\n", f"listen: 127.0.0.1:{port}\n")
+            own = tmp_path / f"gateway-{number}.yaml"
+            own.write_text(f"{text}valkey: {valkey.url}\n")
+            command = [sys.executable, "-m", "gateway.cli", "serve", "--config", str(own), "--workers", "1"]
+            child = Child(f"gateway-{number}", command, tmp_path, guard)
+            child.start()
+            await asyncio.to_thread(child.ready, port=port)
+            urls.append(f"http://127.0.0.1:{port}")
+        yield urls
+    finally:
+        await asyncio.to_thread(guard.close)
+
+
+def body(dice: random.Random, subjects: list[str]) -> dict[str, Any]:
+    form, one, other = dice.randint(1, 4), *dice.sample(subjects, 2)
+    named = [{"scheme": "LEI", "value": value} for value in (one, other)]
+    if form == 4:
+        variables: dict[str, Any] = {"r": [{"__typename": "Organisation", **each} for each in named]}
+    else:
+        variables = {"a": named[0]} if form < 3 else {"a": named[0], "b": named[1]}
+    return {"query": QUERIES[form], "variables": variables}
+
+
+async def test_a_thousand_at_once_over_two_replicas_never_exceed_quota_or_frequency(
+    region: Region, replicas: list[str], valkey: ValkeyServer
+) -> None:
+    dice = random.Random(20261124)
+    tokens = {official: region.token(official) for official in THEIRS}
+    limits = httpx.Limits(max_connections=100)
+    said = collections.Counter[str]()
+    async with httpx.AsyncClient(limits=limits, timeout=60.0, trust_env=False) as http:
+
+        async def ask(number: int) -> None:
+            official = dice.choice(list(THEIRS))
+            reply = await http.post(
+                f"{replicas[number % 2]}/graphql",
+                json=body(dice, THEIRS[official]),
+                headers={"authorization": f"Bearer {tokens[official]}", "accept": "application/graphql-response+json"},
+            )
+            told = reply.json()
+            said["answered" if reply.status_code == 200 else told["errors"][0]["extensions"]["quota"]] += 1
+
+        await asyncio.gather(*(ask(number) for number in range(1000)))
+        reached = set(region.asked)
+        for official, subjects in THEIRS.items():
+            assert len(reached & set(subjects)) <= OFFICIAL, official
+        assert len(reached) == REQUESTER
+        assert max(region.asked.values()) == FREQUENCY
+        assert said.total() == 1000
+        assert {"answered", "frequency", "requester-hour"} <= set(said) <= {
+            "answered", "frequency", "requester-hour", "official-hour"}  # fmt: skip
+
+        # Without counts there is no leave to ask.
+        before = region.asked.copy()
+        valkey.stop()
+        for url in replicas:
+            reply = await http.post(
+                f"{url}/graphql",
+                json=body(dice, THEIRS["p.sorel"]),
+                headers={"authorization": f"Bearer {tokens['p.sorel']}", "accept": "application/graphql-response+json"},
+            )
+            assert reply.status_code == 503
+            assert reply.json()["errors"][0]["extensions"]["code"] == "DECISION_UNAVAILABLE"
+            assert (await http.get(f"{url}/health/ready")).json()["checks"]["counts"] is False
+        assert region.asked == before
