@@ -1,7 +1,7 @@
 """`dutybound check`: everything that a start would refuse, with file, line and fix; nothing is started or written.
 
 A store that is there is looked at as a start would look at it; one that is not is not made. It also tells what a start
-lets pass: grants and rules that can have no effect.
+lets pass: grants and rules that can have no effect, and mistakes in `watch.yaml`.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from gateway import app, settings
 from gateway.errors import ConfigurationError
 from gateway.rules import guards, reach
 from gateway.storage.store import examine_store
+from gateway.watch import thresholds
 
 
 def check(config: Path) -> int:
@@ -23,8 +24,9 @@ def check(config: Path) -> int:
     examine_store(found.store, str(found.file), single_node=found.single_node)
     today = guards.day(datetime.datetime.now(datetime.UTC), parts.rules.policies.time_zone)
     problems = reach.check(parts.rules, found.policies, today)
+    thresholds.load(found.policies, problems)
     if problems:
-        raise ConfigurationError(problems)
+        raise ConfigurationError(sorted(problems))
     published = parts.rules.policies.catalogue.published
     print(f"{config}: fine")
     print(f"  rule set      {parts.rules.digest}")

@@ -42,6 +42,7 @@ def _parser() -> argparse.ArgumentParser:
     from gateway.ledger import commands as ledger
     from gateway.rules import commands as rules
     from gateway.storage import commands as storage
+    from gateway.watch import commands as watch
 
     parser = argparse.ArgumentParser(prog="dutybound", description=__doc__.splitlines()[0] if __doc__ else None)
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
@@ -69,7 +70,7 @@ def _parser() -> argparse.ArgumentParser:
     check.add_argument("--config", type=Path, required=True, metavar="FILE", help="gateway.yaml")
     check.set_defaults(run=_check)
 
-    for part in (catalogue, rules, storage):
+    for part in (catalogue, rules, watch, storage):
         part.register(commands)
     ledger.register(commands, _rule_set)
     return parser

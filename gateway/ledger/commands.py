@@ -98,6 +98,11 @@ def _verify_receipt(arguments: argparse.Namespace) -> int:
                 f"view {told.id}: {told.by} looked at {sheet.scope(told.looked)}, {told.at.isoformat()}: {told.reason}"
             )
             return 0
+        if isinstance(told, entries.Reviewed):
+            print(
+                f"review {told.id}: {told.by} found {told.finding} {told.verdict}, {told.at.isoformat()}: {told.reason}"
+            )
+            return 0
         count = sum(len(dataset.records) for subject in told.disclosed for dataset in subject.datasets)
         print(
             f"inquiry {told.id}: {told.requester.client} asked at {told.at.isoformat()} for"

@@ -125,13 +125,17 @@ class Refused(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="kind",
 
 
 class Looked(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What was looked at: the entries that fit all of what is set; `until` is the first moment after them."""
+    """What was looked at: the entries that fit all of what is set; `until` is the first moment after them.
+
+    `finding` names a finding of the watch, whose entries were opened.
+    """
 
     scheme: str | None = None
     value: str | None = None
     case: str | None = None
     since: datetime.datetime | None = None
     until: datetime.datetime | None = None
+    finding: str | None = None
 
 
 class View(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="kind", tag="view"):
@@ -150,6 +154,26 @@ class View(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="kind", ta
     looked: Looked
     parts: tuple[str, ...]
     format: str
+    rule_set: str = ""
+
+
+class Reviewed(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="kind", tag="review"):
+    """Told: a person's verdict on the inquiries behind a finding of the watch; it is about inquiries, never a subject.
+
+    `requester` is as in a view, `by` the person; `entries` are the inquiries' places, `<shard>-<index>`. The official
+    whose inquiries they were stands in oversight's part.
+    """
+
+    v: int
+    id: str
+    at: datetime.datetime
+    requester: Who
+    by: str
+    finding: str
+    detector: str
+    verdict: str
+    reason: str
+    entries: tuple[str, ...]
     rule_set: str = ""
 
 
@@ -193,7 +217,7 @@ class Oversight(msgspec.Struct, frozen=True, omit_defaults=True):
     consents: tuple[str, ...] = ()
 
 
-Told = Inquiry | Refused | View
+Told = Inquiry | Refused | View | Reviewed
 
 _Part = TypeVar("_Part", Told, Oversight)
 

@@ -49,6 +49,8 @@ def audit_event(each: Chosen, *, oversight: bool = True) -> _Json:
     }
     if isinstance(told, entries.Refused):
         made["outcomeDesc"] = f"{told.code}: {told.message}"
+    elif isinstance(told, entries.Reviewed):
+        made["outcomeDesc"] = f"{told.verdict}: {told.finding}"
     elif isinstance(told, entries.Inquiry) and told.errors:
         made["outcomeDesc"] = ", ".join(told.errors)
     purpose = _purpose(told)
@@ -69,7 +71,7 @@ def _named(type_: str, value: str, system: str | None = None) -> _Json:
 
 
 def _purpose(told: entries.Told) -> _Json | None:
-    if isinstance(told, entries.View):
+    if isinstance(told, entries.View | entries.Reviewed):
         return {"text": told.reason}
     return {"text": told.declaration.purpose} if told.declaration else None
 
@@ -77,7 +79,7 @@ def _purpose(told: entries.Told) -> _Json | None:
 def _agents(told: entries.Told, official: str | None) -> list[_Json]:
     """The client, and the person behind it where one is known: that one is the requestor."""
     who = told.requester
-    person = told.by if isinstance(told, entries.View) else official
+    person = told.by if isinstance(told, entries.View | entries.Reviewed) else official
     client: _Json = {
         "type": {"coding": [{"system": _DICOM, "code": "110150", "display": "Application"}]},
         "who": _named("client", who.client, who.issuer or None),
@@ -95,6 +97,8 @@ def _subjects(each: Chosen, *, oversight: bool) -> Iterator[_Json]:
     if isinstance(told, entries.View):
         if told.looked.value is not None:
             yield {"what": _named(told.looked.scheme or "", told.looked.value), "name": "subject"}
+        return
+    if isinstance(told, entries.Reviewed):
         return
     if isinstance(told, entries.Refused):
         for named in told.subjects:
@@ -128,6 +132,8 @@ def _details(dataset: entries.Dataset) -> Iterator[_Json]:
 
 
 def _case(told: entries.Told) -> Iterator[_Json]:
+    if isinstance(told, entries.Reviewed):
+        return
     case = told.looked.case if isinstance(told, entries.View) else told.declaration and told.declaration.case
     if case:
         yield {"what": _named("case", case), "type": _SYSTEM, "name": "case"}

@@ -40,6 +40,8 @@ def told_sections(told: entries.Told) -> list[Section]:
     """What an entry says, without how that was verified."""
     if isinstance(told, entries.View):
         return [_viewed(told)]
+    if isinstance(told, entries.Reviewed):
+        return [_reviewed(told)]
     made = [_asked(told)]
     if isinstance(told, entries.Inquiry):
         made += _disclosed(told)
@@ -57,6 +59,8 @@ def kind(told: entries.Told) -> str:
     """The kind of an entry in a reader's words."""
     if isinstance(told, entries.View):
         return "a view of the ledger"
+    if isinstance(told, entries.Reviewed):
+        return "a review of inquiries"
     return "inquiry" if isinstance(told, entries.Inquiry) else "refused inquiry"
 
 
@@ -71,6 +75,8 @@ def scope(looked: entries.Looked) -> str:
         said.append(f"from {looked.since.isoformat(sep=' ')}")
     if looked.until is not None:
         said.append(f"before {looked.until.isoformat(sep=' ')}")
+    if looked.finding is not None:
+        said.append(f"finding {looked.finding}")
     return ", ".join(said) or "every entry"
 
 
@@ -86,6 +92,20 @@ def _viewed(told: entries.View) -> Section:
             ("At", [scope(told.looked)]),
             ("Opened", list(told.parts)),
             ("Written as", [told.format]),
+        ],
+    )
+
+
+def _reviewed(told: entries.Reviewed) -> Section:
+    return Section(
+        "What a person found of inquiries",
+        [
+            ("When", [told.at.isoformat(sep=" ")]),
+            ("By", [f"{told.by}, with {told.requester.client}"]),
+            ("Finding", [told.finding]),
+            ("Verdict", [told.verdict]),
+            ("Why", [told.reason]),
+            ("Entries", list(told.entries)),
         ],
     )
 

@@ -26,7 +26,7 @@ class Pages:
         told = each.told
         anchor = name.rpartition("/")[2]
         about = told.requester.client
-        if isinstance(told, entries.View):
+        if isinstance(told, entries.View | entries.Reviewed):
             about, why = told.by, told.reason
         else:
             why = told.declaration.purpose if told.declaration else ""
@@ -36,7 +36,7 @@ class Pages:
             f"{''.join(f'<td>{safe(cell)}</td>' for cell in cells)}</tr>\n"
         )
         sections = sheet.told_sections(told)
-        if with_oversight and not isinstance(told, entries.View):
+        if with_oversight and not isinstance(told, entries.View | entries.Reviewed):
             sections.append(_oversight(each.oversight))
         sections.append(
             Section(

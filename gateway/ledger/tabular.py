@@ -50,6 +50,10 @@ def _rows(each: Chosen, *, oversight: bool) -> Iterator[dict[str, str]]:
             "outcome": f"opened {sheet.scope(told.looked)} as {told.format}",
         }
         return
+    if isinstance(told, entries.Reviewed):
+        outcome = f"found {told.verdict}: {len(told.entries)} entries of {told.finding}"
+        yield row | {"official": told.by, "purpose": told.reason, "outcome": outcome}
+        return
     declared = told.declaration
     row |= {"official": seen.official or "", "grant": told.grant or ""}
     if declared is not None:

@@ -1,0 +1,167 @@
+"""The `dutybound watch` command: follow the ledger, list what was found, look at it, and end its review.
+
+Exit codes: 0 done, 1 refused or out of reach, said in one sentence; 2 a wrong call.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import os
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from gateway import settings
+from gateway.errors import ConfigurationError, Problem, StoreUnavailable
+from gateway.ledger import keys
+from gateway.rules import calendar, load
+from gateway.settings import Settings
+from gateway.storage import watch as kept
+from gateway.storage.port import Store
+from gateway.storage.store import open_store
+from gateway.storage.tables import moment
+from gateway.storage.watch import Kept
+from gateway.watch import reviews, thresholds
+from gateway.watch.follow import Follower
+
+
+def register(subparsers: argparse._SubParsersAction[Any]) -> None:
+    """Add `watch` with its commands; each sets `run`: from the parsed arguments to the exit code."""
+    watch = subparsers.add_parser("watch", help="improper inquiry: what the ledger shows, and the reviews of it")
+    parts = watch.add_subparsers(metavar="COMMAND", required=True)
+
+    follow = _part(parts, "follow", "read the ledger as it grows, and keep what should be looked at")
+    follow.add_argument("--once", action="store_true", help="end when all that is there has been read")
+    follow.add_argument(
+        "--every", type=float, default=5.0, metavar="SECONDS", help="how often to look for new entries (default: 5)"
+    )
+    follow.set_defaults(run=_follow)
+
+    listed = _part(parts, "findings", "what was found and waits for a review")
+    listed.add_argument("--all", action="store_true", help="those that were reviewed too, with their verdicts")
+    listed.set_defaults(run=_findings)
+
+    show = _part(parts, "open", "the entries behind a finding; that they were opened is entered in the ledger first")
+    show.add_argument("finding", metavar="FINDING")
+    show.add_argument("--by", required=True, metavar="NAME", help="who looks; stands in the ledger")
+    show.add_argument("--reason", required=True, metavar="TEXT", help="why; stands in the ledger")
+    show.set_defaults(run=_open)
+
+    review = _part(parts, "review", "end the review of a finding; verdict and reason are entered in the ledger")
+    review.add_argument("finding", metavar="FINDING")
+    review.add_argument("--by", required=True, metavar="NAME", help="who reviewed it; stands in the ledger")
+    review.add_argument("--verdict", required=True, choices=reviews.VERDICTS, help="what the inquiries were")
+    review.add_argument("--reason", required=True, metavar="TEXT", help="why; stands in the ledger")
+    review.set_defaults(run=_review)
+
+
+def _part(parts: Any, name: str, text: str) -> argparse.ArgumentParser:
+    parser: argparse.ArgumentParser = parts.add_parser(name, help=text, description=text)
+    parser.add_argument("--config", type=Path, required=True, metavar="FILE", help="gateway.yaml")
+    return parser
+
+
+@contextlib.contextmanager
+def _store(configuration: Path) -> Iterator[tuple[Settings, Store]]:
+    """The configured store; what goes wrong with it is a `StoreUnavailable`, and said without a trace of rows."""
+    found = settings.load(configuration, os.environ)
+    store = open_store(found.store, str(configuration))
+    try:
+        yield found, store
+    except SQLAlchemyError as error:
+        raise StoreUnavailable(f"the store is out of reach ({type(error).__name__})") from error
+    finally:
+        store.close()
+
+
+def _follow(arguments: argparse.Namespace) -> int:
+    with _store(arguments.config) as (found, store):
+        problems: list[Problem] = []
+        wanted = thresholds.load(found.policies, problems)
+        dates = calendar.load(found.policies, problems)
+        if problems:
+            raise ConfigurationError(sorted(problems))
+        purposes = load.load(found.policies, found.oauth.aliases).policies.purposes.values()
+        follower = Follower(store, wanted, dates, [purpose.name for purpose in purposes if purpose.scope == "self"])
+        read = 0
+        while True:
+            try:
+                taken = follower.turn()
+            except (SQLAlchemyError, StoreUnavailable) as error:
+                if arguments.once:
+                    raise
+                print(f"the store is out of reach ({type(error).__name__}); trying again", file=sys.stderr)
+                taken = 0
+            read += taken
+            if not taken and arguments.once:
+                break
+            if not taken:
+                time.sleep(arguments.every)
+        waiting = len(kept.findings(store.engine, decided=False))
+        print(f"{read} entries read; {waiting} finding{'s' if waiting != 1 else ''} for review")
+        if follower.passed_over:
+            print(f"{follower.passed_over} entries passed over: erased, or of a kind that this version does not know")
+    return 0
+
+
+def _findings(arguments: argparse.Namespace) -> int:
+    with _store(arguments.config) as (_, store):
+        found = kept.findings(store.engine, decided=None if arguments.all else False)
+    for each in found:
+        for line in _lines(each):
+            print(line)
+    if not found:
+        print("nothing was found" if arguments.all else "nothing waits for a review")
+    return 0
+
+
+def _lines(each: Kept) -> Iterator[str]:
+    behind = f"{each.entries} {'entries' if each.entries != 1 else 'entry'}"
+    yield f"{each.id}   {moment(each.at):%Y-%m-%d %H:%M} UTC   Art. {each.article}, {each.purpose}, {behind}"
+    yield f"  {each.words}"
+    if each.verdict is not None and each.decided_at is not None:
+        yield f"  {each.verdict}, by {each.by} on {moment(each.decided_at):%Y-%m-%d}: {each.reason}"
+
+
+def _open(arguments: argparse.Namespace) -> int:
+    with _store(arguments.config) as (found, store):
+        private = keys.load(found.ledger.key_file)
+        try:
+            entered, opened = asyncio.run(
+                reviews.look(store, private, found.ledger.origin, arguments.finding, arguments.by, arguments.reason)
+            )
+        except (LookupError, ValueError) as error:
+            print(error.args[0], file=sys.stderr)
+            return 2
+        for line in opened:
+            print(line)
+        print(f"entered: this view is entry {entered.index} of {found.ledger.origin}/{entered.shard}")
+    return 0
+
+
+def _review(arguments: argparse.Namespace) -> int:
+    with _store(arguments.config) as (found, store):
+        private = keys.load(found.ledger.key_file)
+        try:
+            entered = asyncio.run(
+                reviews.decide(
+                    store,
+                    private,
+                    found.ledger.origin,
+                    arguments.finding,
+                    arguments.by,
+                    arguments.verdict,
+                    arguments.reason,
+                )
+            )
+        except (LookupError, ValueError) as error:
+            print(error.args[0], file=sys.stderr)
+            return 2
+        print(f"entered: this verdict is entry {entered.index} of {found.ledger.origin}/{entered.shard}")
+    return 0
