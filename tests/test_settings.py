@@ -117,6 +117,18 @@ def test_proofs_and_certificates_are_read_and_off_is_the_default(tmp_path: Path)
     assert read.tls.client_certificates
 
 
+def test_the_example_of_the_deployment_page_loads(tmp_path: Path) -> None:
+    page = (Path(__file__).parents[1] / "deploy" / "README.md").read_text("utf-8")
+    example = page.partition("# gateway.yaml, its keys on tokens\n")[2].partition("```")[0]
+    head, _, tail = GOOD.replace("valkey: valkey://127.0.0.1:6379\n", "").partition("oauth:\n")
+    (tmp_path / "login.secret").write_text("secret")
+    read = good(tmp_path, text=head + example + tail[tail.index("limits:") :])
+    login, other = read.oauth.issuers
+    assert login.introspection == IntrospectionSettings("gateway", tmp_path / "login.secret")
+    assert (other.name, other.official_claim, other.introspection) == ("other", "staff_id", None)
+    assert (read.oauth.dpop, read.tls.client_certificates) == (DPoPSettings(), True)
+
+
 def test_introspection_is_read_and_each_issuers_opaque_tokens_are_told_apart(tmp_path: Path) -> None:
     asked = "introspection: {client_id: gateway, client_secret_file: sources.yaml, token_prefix: a_, keep: 10s}"
     first, second = good(tmp_path, text=GOOD.replace("introspection: null", asked)).oauth.issuers

@@ -42,7 +42,11 @@ ELSEWHERE = {
 }
 """Commands that are only read here, and the test that runs them."""
 
-KINDS = {"sources.yaml": "tests/docs/test_connectors.py::test_every_example_loads", "gateway.yaml": None}
+KINDS = {
+    "sources.yaml": "tests/docs/test_connectors.py::test_every_example_loads",
+    "gateway.yaml, its keys on tokens": "tests/test_settings.py::test_the_example_of_the_deployment_page_loads",
+    "gateway.yaml": None,
+}
 """Files that a `yaml` block may be (it says which in its first line), and the test that loads them, if not this one."""
 
 
@@ -94,7 +98,8 @@ def test_yaml_says_which_file_it_is_and_loads(fence: Fence, tmp_path: Path) -> N
     name = fence.text.splitlines()[0].removeprefix("# ")
     assert name in KINDS, f"{fence}: the first line says which file it is: {', '.join(KINDS)}"
     if KINDS[name] is not None:
-        assert fence.page == ROOT / "connectors" / "README.md", f"{fence}: no test loads it"
+        folder = "connectors" if name == "sources.yaml" else "deploy"
+        assert fence.page == ROOT / folder / "README.md", f"{fence}: no test loads it"
         assert missing([str(KINDS[name])]) == []
     else:
         place.prepare(tmp_path, fence.text)
