@@ -2,7 +2,8 @@
 
 Arts. 23-25, 41(2), 42, 45-47. Invariant 6: a read begins only after everyone it is for has asked, on the primary; its
 change number belongs to the same snapshot. Whoever asks in the same turn of the event loop, or while a query is under
-way, shares the next one; rows are handed to those who named their subject and to nobody else. Nothing is kept between reads.
+way, shares the next one; rows are handed to those who named their subject and to nobody else. Nothing is kept between
+reads.
 
 Fails closed: a store that cannot be read, or a row that is not understood, is `DECISION_UNAVAILABLE`. Time is an
 argument. Leaves to others: the case (`cases`), a consent's terms and last day against the inquiry (`decide`), what a

@@ -22,7 +22,7 @@ from gateway.ledger.progress import teller
 from gateway.ledger.published import Claim, claim_of
 from gateway.ledger.receipt import read_file
 from gateway.ledger.verify import verify_store
-from gateway.storage.store import open_copy, sqlite_path
+from gateway.storage.store import open_copy, open_to_read
 
 
 def register(parser: argparse.ArgumentParser) -> None:
@@ -78,15 +78,11 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _store(arguments: argparse.Namespace) -> int:
     configured = settings.load(arguments.config, os.environ) if arguments.config else None
-    if configured is not None:
-        path = sqlite_path(configured.store, str(arguments.config))
-    else:
-        named = arguments.store or arguments.target
-        path = sqlite_path(named, "--store") if "://" in named else Path(named)
+    named = configured.store if configured is not None else arguments.store or arguments.target
     if arguments.key is None and configured is None:
         print("name the public keys with `--key PUBLIC_KEY_FILE`", file=sys.stderr)
         return 2
-    store = open_copy(path)
+    store = open_to_read(named, str(arguments.config or "--store")) if "://" in named else open_copy(Path(named))
     try:
         if arguments.key is not None:
             verifiers = keys.read_verifiers(arguments.key)

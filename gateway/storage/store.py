@@ -25,7 +25,16 @@ from gateway.storage.sqlite import SqliteStore
 from gateway.storage.tables import metadata
 from gateway.storage.watch import finding
 
-__all__ = ["Store", "examine_store", "migrate_store", "open_copy", "open_file", "open_store", "sqlite_path"]
+__all__ = [
+    "Store",
+    "examine_store",
+    "migrate_store",
+    "open_copy",
+    "open_file",
+    "open_store",
+    "open_to_read",
+    "sqlite_path",
+]
 
 assert fact.metadata is finding.metadata is metadata
 
@@ -174,6 +183,13 @@ def migrate_store(url: str, file: str = "gateway.yaml") -> tuple[str | None, str
             store.close()
     except (OSError, ValueError, LookupError, SQLAlchemyError, sqlite3.Error) as error:
         raise _refusal(file, f"the store cannot be migrated: {_first_line(error)}") from error
+
+
+def open_to_read(url: str, file: str = "gateway.yaml") -> Store:
+    """Open an existing store to read from, as auditors do; raises `ConfigurationError` where it is none."""
+    if _url(url, file).get_backend_name() == "sqlite":
+        return open_copy(sqlite_path(url, file))
+    return _open_postgresql(url, file, None, make=False)
 
 
 def open_copy(path: Path) -> SqliteStore:
