@@ -73,7 +73,7 @@ def run(arguments: argparse.Namespace, rule_set: RuleSetDigest | None) -> int:
         configured = settings.load(arguments.config, os.environ)
         private = keys.load(configured.ledger.key_file)
         evidence.check_free(arguments.out)
-        store = open_store(configured.store, str(arguments.config))
+        store = open_store(configured.store, str(arguments.config), single_node=configured.single_node)
         try:
             count, receipt = _export(arguments, configured, private, store, looked, rule_set)
         finally:

@@ -63,9 +63,10 @@ def run(arguments: argparse.Namespace) -> int:
         target = arguments.target or ""
         if target and package.is_package(Path(target)):
             return _package(arguments)
-        if arguments.target is None or Path(target).is_file():
+        live = target.startswith(("http://", "https://"))
+        if not live and ("://" in target or arguments.target is None or Path(target).is_file()):
             return _store(arguments)
-        if "://" not in target and not Path(target).exists():
+        if not live and not Path(target).exists():
             raise ConfigurationError([Problem(target, 0, 0, "", "does not exist; name a URL, a package or a store")])
         if arguments.key is None:
             print("name the public keys with `--key PUBLIC_KEY_FILE`", file=sys.stderr)
@@ -113,7 +114,7 @@ def _follow(arguments: argparse.Namespace, verifiers: Sequence[Verifier]) -> int
     claims = _claims(arguments.receipts, verifiers) if arguments.receipts else []
     found: list[Followed] = []
     with tilelog.http_client() as client:
-        if "://" in arguments.target:
+        if urlsplit(arguments.target).scheme in ("http", "https"):
             logs = _logs(client, arguments.target, verifiers, memory)
         else:
             logs = [(tilelog.from_folder(Path(arguments.target)), None)]

@@ -1,0 +1,73 @@
+"""What proves works on both databases: evidence out of a store in use, and its published log followed."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from gateway import cli
+from gateway.ledger import entries, keys
+from gateway.ledger.follow import follow
+from gateway.ledger.ledger import Ledger
+from gateway.ledger.package import check_package
+from tests.ledger.served import log_of, published
+from tests.ledger.support import ORIGIN, SUBJECT, disclosed, opened, refused
+from tests.services import Postgres, postgres
+from tests.storage.conftest import Place
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Postgres]:
+    """One that keeps what it commits: a configuration that names another is refused."""
+    with postgres(fsync="on") as running:
+        yield running
+
+
+@pytest.fixture
+def config(place: Place, tmp_path: Path) -> Path:
+    """A configuration of the store, with its keys beside it."""
+    (tmp_path / "policies").mkdir()
+    (tmp_path / "sources.yaml").write_text("departments: {}\n")
+    private = keys.generate(tmp_path / "ledger.key")
+    keys.write_verifiers(tmp_path / "ledger.pub", private, ORIGIN, ["1", "2"])
+    durability = "durability: single-node\n" if place.kind == "postgresql" else ""
+    (tmp_path / "gateway.yaml").write_text(
+        f"listen: 127.0.0.1:8080\npublic_url: http://127.0.0.1:8080\nstore: {place.url}\n{durability}"
+        f"policies: policies\nsources: sources.yaml\nledger: {{origin: {ORIGIN}, key_file: ledger.key}}\n"
+        "oauth: {audience: http://127.0.0.1:8080, issuers: [{issuer: http://127.0.0.1:9}]}\n"
+    )
+    return tmp_path / "gateway.yaml"
+
+
+async def test_evidence_of_a_store_that_a_gateway_uses(
+    place: Place, config: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder, store = config.parent, place.open()
+    command = ["ledger", "export", "--config", str(config), "--by", "A. Auditor", "--reason", "complaint 12"]
+    subject = ["--subject", f"{SUBJECT.scheme}:{SUBJECT.value}", "--out", str(folder / "evidence.zip")]
+
+    async def export(ledger: Ledger) -> int:
+        running = asyncio.create_task(asyncio.to_thread(cli.main, [*command, *subject]))
+        while not running.done():
+            await refused(ledger)
+            await asyncio.sleep(0.01)
+        return await running
+
+    async with opened(store, private=keys.load(folder / "ledger.key")) as ledger:
+        for number in range(260):
+            await disclosed(ledger, number)
+        assert await export(ledger) == 0, capsys.readouterr().err
+    verifiers = keys.read_verifiers(folder / "ledger.pub")
+    whole = check_package(folder / "evidence.zip", verifiers).manifest
+    assert whole.entries >= 261
+    assert whole.view.startswith("entries/2-"), "the gateway holds the first shard"
+    assert whole.looked == entries.Looked(scheme=SUBJECT.scheme, value=SUBJECT.value)
+    now = datetime.datetime.now(datetime.UTC)
+    assert follow(log_of(published(store, "1")), verifiers, None, [], now).size > 260
+    assert follow(log_of(published(store, "2")), verifiers, None, [], now).size == 1
+    assert cli.main(["ledger", "verify", "--config", str(config), "--key", str(folder / "ledger.pub")]) == 0
+    assert cli.main(["ledger", "verify", place.url, "--key", str(folder / "ledger.pub")]) == 0
