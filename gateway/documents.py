@@ -17,11 +17,26 @@ from typing import Any, TypeVar
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import MappingNode, ScalarNode, SequenceNode
-from ruamel.yaml.tokens import AliasToken, AnchorToken, TagToken
+from ruamel.yaml.tokens import (
+    AliasToken,
+    AnchorToken,
+    BlockEndToken,
+    BlockMappingStartToken,
+    BlockSequenceStartToken,
+    FlowMappingEndToken,
+    FlowMappingStartToken,
+    FlowSequenceEndToken,
+    FlowSequenceStartToken,
+    TagToken,
+)
 
 from gateway.errors import ConfigurationError, Problem
 
 _T = TypeVar("_T")
+
+MAX_DEPTH = 50
+_OPENING = BlockMappingStartToken | BlockSequenceStartToken | FlowMappingStartToken | FlowSequenceStartToken
+_CLOSING = BlockEndToken | FlowMappingEndToken | FlowSequenceEndToken
 
 
 def suggest(word: str, known: Iterable[str]) -> str:
@@ -209,7 +224,13 @@ def read(path: Path, problems: list[Problem], shown_as: str | None = None) -> No
         problems.append(Problem(file, line, 1, "", "is not UTF-8; save it as UTF-8"))
         return None
     try:
+        depth = 0
         for token in YAML(typ="rt", pure=True).scan(source):
+            depth += isinstance(token, _OPENING) - isinstance(token, _CLOSING)
+            if depth > MAX_DEPTH:  # before it is composed: what is nested without end takes time without end
+                line, column = token.start_mark.line + 1, token.start_mark.column + 1
+                problems.append(Problem(file, line, column, "", f"is nested more than {MAX_DEPTH} deep"))
+                return None
             if isinstance(token, AliasToken | AnchorToken | TagToken):
                 line, column = token.start_mark.line + 1, token.start_mark.column + 1
                 problems.append(
