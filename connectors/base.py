@@ -111,6 +111,29 @@ class Connector(Protocol):
         ...
 
 
+class Case(NamedTuple):
+    """What a registry says of one case: whether it is open, which (scheme, value) it names, and whose it is."""
+
+    open: bool
+    subjects: frozenset[tuple[str, str]]
+    officials: frozenset[str]
+
+
+class CaseRegistry(Protocol):
+    """One department's register of its cases."""
+
+    async def find(self, case: str, seconds: float) -> Case | None:
+        """The case, or None where the registry has none of that name.
+
+        Raises an `Exception`, whose text is told to nobody, where there is no such answer within so many `seconds`.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Release connections; called once, when the gateway stops."""
+        ...
+
+
 class SourceConfigError(ValueError):
     """A `sources.yaml` part is wrong. `path` leads from the department to the offending key; `message` says the fix."""
 

@@ -31,8 +31,8 @@ from gateway.identity.replay import OwnReplays, Replays, SharedReplays
 from gateway.inquiry.admit import Admission, Counted
 from gateway.inquiry.answer import Journey, Serving, answer
 from gateway.inquiry.authenticate import Authenticator
+from gateway.inquiry.case_config import build as build_cases
 from gateway.inquiry.cases import CaseRegistries
-from gateway.inquiry.cases import build as build_cases
 from gateway.inquiry.endpoint import GraphQLEndpoint
 from gateway.inquiry.facts import FactsReader
 from gateway.inquiry.fetch import Fetcher
@@ -55,6 +55,7 @@ from gateway.settings import Settings
 from gateway.storage.port import Store
 from gateway.storage.store import open_store
 from gateway.telemetry import Log, Metrics, take_over
+from gateway.web import hooks
 from gateway.web.drain import Drain
 from gateway.web.routes import metadata_url, routes
 
@@ -81,7 +82,7 @@ def load(settings: Settings) -> Parts:
     rules: RuleSet | None = None
     private: Ed25519PrivateKey | None = None
     connectors: Mapping[str, Connector] = {}
-    cases = build_cases(settings.case_registries, problems, str(settings.file))
+    cases = build_cases(settings.case_registries, kinds.CASES, problems, str(settings.file))
     with _noting(problems):
         rules = load_rules(settings.policies, settings.oauth.aliases)
         connectors = sources.load(settings.sources, rules.policies.catalogue, kinds.KINDS, problems)
@@ -212,6 +213,9 @@ class Gateway:
                     client_certificates=settings.tls.client_certificates,
                 ),
                 *ledger_routes(self._ledger),
+                *hooks.routes(
+                    parts.cases.webhook_secrets, parts.cases.changed, lambda: self._now().timestamp()
+                ),
             ],
             lifespan=self._lifespan,
         )

@@ -13,13 +13,24 @@ from typing import Any
 import pytest
 
 from connectors.base import Subject
+from connectors.case_rest import RestCases
+from connectors.kinds import CASES
 from gateway.errors import Code, Problem, Refusal
-from gateway.inquiry.cases import CaseRegistries, Registry, build
+from gateway.inquiry import case_config
+from gateway.inquiry.cases import CaseRegistries, Registry
 
 ORG = Subject("organisation", "LEI", "5493001KJTIIGC8Y1R12")
 OTHER = Subject("organisation", "LEI", "529900T8BM49AURSDO55")
 OFFICIAL, STRANGER = "m.ivanova", "p.sorel"
 ASKS = ("https://login.example", "market-regulator")
+
+
+def rest(url: str, timeout: float = 2.0, max_bytes: int = 65536, cache: float = 30.0) -> Registry:
+    return Registry(RestCases(url, max_bytes), timeout, cache)
+
+
+def build(config: dict[str, Any], problems: list[Problem]) -> CaseRegistries:
+    return case_config.build(config, CASES, problems)
 
 
 def told(id: str, open: bool = True, subjects: tuple[Subject, ...] = (ORG,), **other: Any) -> dict[str, Any]:
@@ -92,8 +103,8 @@ class Clock:
 
 @pytest.fixture
 async def cases(simulator: Simulator) -> AsyncIterator[CaseRegistries]:
-    registry = Registry(simulator.url, timeout=5.0, max_bytes=2000)
-    cases = CaseRegistries({"market": registry, "fresh": Registry(simulator.url, cache=0.0)}, Clock())
+    registry = rest(simulator.url, timeout=5.0, max_bytes=2000)
+    cases = CaseRegistries({"market": registry, "fresh": rest(simulator.url, cache=0.0)}, Clock())
     yield cases
     await cases.close()
 
@@ -204,7 +215,7 @@ async def test_a_registry_that_answers_anything_else_refuses_and_may_be_asked_ag
 async def test_a_registry_that_is_slow_is_out_of_reach(simulator: Simulator) -> None:
     simulator.answers["C-1"] = None
     simulator.answers["C-2"] = http(BODY, "200 OK").replace(BODY, b"").replace(b"Length: ", b"Length: 9")  # and stalls
-    cases = CaseRegistries({"market": Registry(simulator.url, timeout=0.1)})
+    cases = CaseRegistries({"market": rest(simulator.url, timeout=0.1)})
     for case in ("C-1", "C-2"):
         assert (await refused(cases, case)).extensions == {"retryable": True}
     await cases.close()
@@ -213,7 +224,7 @@ async def test_a_registry_that_is_slow_is_out_of_reach(simulator: Simulator) -> 
 async def test_a_registry_that_is_down_is_out_of_reach() -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
-        cases = CaseRegistries({"market": Registry(f"http://127.0.0.1:{free.getsockname()[1]}")})
+        cases = CaseRegistries({"market": rest(f"http://127.0.0.1:{free.getsockname()[1]}")})
         assert (await refused(cases)).extensions == {"retryable": True}
     await cases.close()
 
@@ -227,7 +238,7 @@ async def test_a_verified_answer_is_kept_for_its_time_and_no_longer(
     cases: CaseRegistries, simulator: Simulator
 ) -> None:
     timer = Clock()
-    cases = CaseRegistries({"market": Registry(simulator.url)}, timer)
+    cases = CaseRegistries({"market": rest(simulator.url)}, timer)
     await verify(cases, subjects=[ORG, OTHER])
     timer.now = 29.9
     await verify(cases, subjects=[OTHER, ORG])
@@ -275,7 +286,8 @@ async def test_what_was_refused_is_asked_again(cases: CaseRegistries, simulator:
 async def test_nothing_that_is_kept_names_anyone(cases: CaseRegistries) -> None:
     await verify(cases)
     (kept,) = (dict(cache) for cache in cases._verified.values() if cache)
-    assert [(len(key), value) for key, value in kept.items()] == [(16, None)]
+    ((case, held),) = kept.items()
+    assert (len(case), [len(key) for key in held], list(held.values())) == (16, [16], [30.0])
 
 
 async def test_the_same_question_of_one_requester_is_asked_once_at_a_time(
@@ -301,6 +313,34 @@ async def test_those_who_share_a_refusal_each_get_their_own(cases: CaseRegistrie
     assert [type(each) for each in outcomes] == [Refusal, Refusal]
     assert outcomes[0] is not outcomes[1]
     assert simulator.calls == 1
+
+
+async def test_a_change_that_the_registry_tells_of_counts_at_once(cases: CaseRegistries, simulator: Simulator) -> None:
+    await verify(cases)
+    await verify(cases, case="C-1")
+    simulator.answers["C-2"] = told("C-2") | {"officials": [STRANGER]}
+    await verify(cases)
+    cases.changed("market", "C-2")
+    with pytest.raises(Refusal):
+        await verify(cases)
+    calls = simulator.calls
+    await verify(cases, case="C-1")
+    assert simulator.calls == calls, "another case is kept"
+    cases.changed("market")
+    await verify(cases, case="C-1")
+    assert simulator.calls == calls + 1
+
+
+async def test_an_answer_from_before_a_change_is_not_used_after_it(cases: CaseRegistries, simulator: Simulator) -> None:
+    simulator.release.clear()
+    before = asyncio.ensure_future(verify(cases))
+    await simulator.arrived.acquire()
+    cases.changed("market", "C-2")
+    joined = asyncio.ensure_future(verify(cases))
+    await asyncio.sleep(0)
+    simulator.release.set()
+    await asyncio.gather(before, joined)
+    assert simulator.calls == 2, "the answer under way when the change was told is asked for anew, once for both"
 
 
 # gateway.yaml
@@ -333,8 +373,8 @@ def test_defaults_and_measures() -> None:
     cases = build({"plain": given, "measured": given | measured, "fresh": given | {"cache": "0s"}}, problems)
     assert problems == []
     plain, measured_, fresh = cases._registries.values()
-    assert (plain.timeout, plain.max_bytes, plain.cache) == (2.0, 65536, 30.0)
-    assert (measured_.timeout, measured_.max_bytes, measured_.cache) == (0.5, 2**20, 60.0)
+    assert (plain.timeout, plain.source._max_bytes, plain.cache) == (2.0, 65536, 30.0)  # type: ignore[attr-defined]
+    assert (measured_.timeout, measured_.source._max_bytes, measured_.cache) == (0.5, 2**20, 60.0)  # type: ignore[attr-defined]
     assert fresh.cache == 0
 
 
