@@ -10,6 +10,7 @@ import argparse
 import asyncio
 import contextlib
 import datetime
+import getpass
 import os
 import sys
 import uuid
@@ -81,6 +82,10 @@ def run(arguments: argparse.Namespace, rule_set: RuleSetDigest | None) -> int:
     except DutyboundError as error:
         print(error, file=sys.stderr)
         return 1
+    if count == 1:
+        print(
+            "no entry fits but that of this view; identifiers and cases are written as in the ledger", file=sys.stderr
+        )
     print(f"written: {count} entries, to {arguments.out}")
     print(f"entered: this view is entry {receipt.index} of {configured.ledger.origin}/{receipt.shard}")
     return 0
@@ -163,10 +168,18 @@ async def enter(
     try:
         made = view(max(datetime.datetime.now(datetime.UTC), ledger.floor))
         by = (made.requester.issuer, made.requester.client)
-        nothing = entries.encode(entries.Oversight(entries.VERSION))
-        return made, await ledger.append(entries.encode(made), nothing, made.at, by)
+        seen = entries.encode(entries.Oversight(entries.VERSION, official=_account()))
+        return made, await ledger.append(entries.encode(made), seen, made.at, by)
     finally:
         await ledger.close()
+
+
+def _account() -> str:
+    """The operating system's account that looks: `--by` is only said."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError, ImportError):
+        return str(os.getuid())
 
 
 def _policies(configured: Settings, rule_set: RuleSetDigest | None) -> tuple[str, Mapping[str, bytes]] | None:

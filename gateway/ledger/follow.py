@@ -156,7 +156,7 @@ def _check_entries(
             known += bundle.hashes[len(known) :]
             at = bundle.number * TILE_WIDTH + len(bundle.hashes)
             if len(known) == TILE_WIDTH:
-                _raise(log, rows, 0, bundle.number)
+                _lift(log, rows, 0, bundle.number)
             reached = at
             if progress:
                 progress(name, at, size)
@@ -185,7 +185,7 @@ def _check_known(bundle: _Bundle, known: list[bytes]) -> None:
             )
 
 
-def _raise(log: TileLog, rows: list[list[bytes]], level: int, number: int) -> None:
+def _lift(log: TileLog, rows: list[list[bytes]], level: int, number: int) -> None:
     """A full tile of a level becomes one hash of the next; a tile that this fills is checked too."""
     hash_ = fold(rows[level])
     rows[level] = []
@@ -195,7 +195,7 @@ def _raise(log: TileLog, rows: list[list[bytes]], level: int, number: int) -> No
     above.append(hash_)
     if len(above) == TILE_WIDTH:
         _compare(log.hashes(level + 1, number // TILE_WIDTH, TILE_WIDTH), above, level + 1, number // TILE_WIDTH)
-        _raise(log, rows, level + 1, number // TILE_WIDTH)
+        _lift(log, rows, level + 1, number // TILE_WIDTH)
 
 
 def _compare(stored: list[bytes], made: list[bytes], level: int, number: int) -> None:

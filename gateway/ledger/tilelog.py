@@ -144,7 +144,7 @@ def from_url(client: httpx.Client, url: str, *, pause: Callable[[float], None] =
                         return None
                     if answer.status_code == 200:
                         content = b""
-                        for chunk in answer.iter_bytes():
+                        for chunk in answer.iter_raw():
                             content += chunk
                             if len(content) > most:
                                 break

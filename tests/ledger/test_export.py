@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import fcntl
+import getpass
 import hashlib
 import io
 import json
@@ -131,6 +132,13 @@ def test_the_view_is_entered_before_anything_is_written(
     assert view.parts == ("told", "oversight")
 
 
+def test_the_account_that_looks_is_entered_beside_the_name_that_is_said(folder: Path, export: Export) -> None:
+    assert export("--subject", LEI, "--out", folder / "evidence") == 0
+    made = json.loads((folder / "evidence" / "entries" / f"1-{2:012}.json").read_text())
+    assert made["told"]["by"] == "A. Auditor"
+    assert made["oversight"]["official"] == getpass.getuser()
+
+
 def test_without_a_durable_entry_nothing_is_opened(folder: Path, export: Export, run: Run) -> None:
     holding = [(folder / f"ledger.db.shard-{number}.lock").open("w") for number in range(1, 65)]
     for file in holding:
@@ -175,6 +183,7 @@ def test_only_what_is_asked_for_is_in_it(folder: Path, export: Export, run: Run)
     assert "written: 1 entries" in run.out, "its own entry"
     assert export("--subject", LEI, "--case", "another", "--out", folder / "more") == 0
     assert "written: 1 entries" in run.out
+    assert "no entry fits but that of this view" in run.err
     assert run("ledger", "verify", folder / "evidence", "--key", folder / "ledger.pub") == 0
 
 
