@@ -103,6 +103,9 @@ def _verify_receipt(arguments: argparse.Namespace) -> int:
                 f"review {told.id}: {told.by} found {told.finding} {told.verdict}, {told.at.isoformat()}: {told.reason}"
             )
             return 0
+        if isinstance(told, entries.OfLedger):
+            print(f"{sheet.kind(told)}, {told.at.isoformat()}: {sheet.happened(told)}")
+            return 0
         count = sum(len(dataset.records) for subject in told.disclosed for dataset in subject.datasets)
         print(
             f"inquiry {told.id}: {told.requester.client} asked at {told.at.isoformat()} for"

@@ -13,7 +13,7 @@ Times are RFC 3339 in UTC. Salts and digests are base64. A record is named `<dat
 from __future__ import annotations
 
 import datetime
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 import msgspec
 
@@ -177,6 +177,48 @@ class Reviewed(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="kind"
     rule_set: str = ""
 
 
+class Gap(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="kind", tag="gap"):
+    """Told: the store came back with less of a shard than is remembered outside, so that shard was sealed.
+
+    The first entry of the shard that goes on instead. `shard` is the sealed one's origin; `size` and `root` are what
+    the store had of it, `remembered` the signed checkpoint that it should have had, `by` who remembered that.
+    """
+
+    v: int
+    id: str
+    at: datetime.datetime
+    requester: Who
+    shard: str
+    size: int
+    root: bytes
+    remembered: str
+    by: str
+    reason: str = ""
+    rule_set: str = ""
+
+
+class ShardChange(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="kind", tag="shard"):
+    """Told, in the root shard: a shard was `opened`, its key `rotated`, or it was `sealed`, at `size` and `root`.
+
+    `shard` is its origin, `key` the verifier key that signs it from there on. `handover` is a signed note
+    (`gateway.ledger.registry`) by the key before and the new one, where it was rotated.
+    """
+
+    v: int
+    id: str
+    at: datetime.datetime
+    requester: Who
+    event: Literal["opened", "rotated", "sealed"]
+    shard: str
+    key: str
+    size: int
+    root: bytes
+    handover: str = ""
+    by: str = ""
+    reason: str = ""
+    rule_set: str = ""
+
+
 class WithheldRecord(msgspec.Struct, frozen=True):
     """A record that a restraint held back. `subject` is the position of the subject in what was told."""
 
@@ -205,7 +247,8 @@ class Oversight(msgspec.Struct, frozen=True, omit_defaults=True):
     """The other part, of both kinds.
 
     `facts` is the change number of the facts that were decided from. `actors` acted before the official (RFC 8693).
-    `consents` are the subjects' consents that the requester's permits rest on (Arts. 23-25).
+    `consents` are the subjects' consents that the requester's permits rest on (Arts. 23-25). `secret_until` is when the
+    subject may be told that it was made, where its purpose's law lets that be later (`gateway.ledger.secrecy`).
     """
 
     v: int
@@ -215,9 +258,16 @@ class Oversight(msgspec.Struct, frozen=True, omit_defaults=True):
     denied: list[DeniedFields] = []
     actors: tuple[str, ...] = ()
     consents: tuple[str, ...] = ()
+    secret_until: datetime.datetime | None = None
 
 
-Told = Inquiry | Refused | View | Reviewed
+OfLedger = Gap | ShardChange
+"""What the ledger says of itself: of no inquiry, and about nobody."""
+
+OWN = Who("", "ledger")
+"""The requester of what the ledger says of itself."""
+
+Told = Inquiry | Refused | View | Reviewed | Gap | ShardChange
 
 _Part = TypeVar("_Part", Told, Oversight)
 

@@ -51,6 +51,8 @@ def audit_event(each: Chosen, *, oversight: bool = True) -> _Json:
         made["outcomeDesc"] = f"{told.code}: {told.message}"
     elif isinstance(told, entries.Reviewed):
         made["outcomeDesc"] = f"{told.verdict}: {told.finding}"
+    elif isinstance(told, entries.OfLedger):
+        made["outcomeDesc"] = sheet.happened(told)
     elif isinstance(told, entries.Inquiry) and told.errors:
         made["outcomeDesc"] = ", ".join(told.errors)
     purpose = _purpose(told)
@@ -73,6 +75,8 @@ def _named(type_: str, value: str, system: str | None = None) -> _Json:
 def _purpose(told: entries.Told) -> _Json | None:
     if isinstance(told, entries.View | entries.Reviewed):
         return {"text": told.reason}
+    if isinstance(told, entries.OfLedger):
+        return None
     return {"text": told.declaration.purpose} if told.declaration else None
 
 
@@ -98,7 +102,7 @@ def _subjects(each: Chosen, *, oversight: bool) -> Iterator[_Json]:
         if told.looked.value is not None:
             yield {"what": _named(told.looked.scheme or "", told.looked.value), "name": "subject"}
         return
-    if isinstance(told, entries.Reviewed):
+    if isinstance(told, entries.Reviewed | entries.OfLedger):
         return
     if isinstance(told, entries.Refused):
         for named in told.subjects:
@@ -132,7 +136,7 @@ def _details(dataset: entries.Dataset) -> Iterator[_Json]:
 
 
 def _case(told: entries.Told) -> Iterator[_Json]:
-    if isinstance(told, entries.Reviewed):
+    if isinstance(told, entries.Reviewed | entries.OfLedger):
         return
     case = told.looked.case if isinstance(told, entries.View) else told.declaration and told.declaration.case
     if case:

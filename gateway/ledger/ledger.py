@@ -5,7 +5,9 @@ one together. The store says whether a commit is over at once (SQLite on a fast 
 when it is full, `append` refuses at once.
 
 Invariants: no receipt before its commit; an error or an unknown outcome refuses the whole group, and the head is read
-again before the next; once the shard is lost, every append refuses. A cancelled append may leave its entry behind: an
+again before the next; once the shard is lost to another process, every append refuses; one that was sealed, since the
+store has less of it than was given out or is remembered outside, is followed by another whose first entry names the
+gap. Nothing is answered while what is committed cannot be published. A cancelled append may leave its entry behind: an
 entry without an answer is allowed, an answer without an entry is not.
 """
 
@@ -24,7 +26,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy.sql import ClauseElement
 
 from gateway.errors import LedgerUnavailable, StoreUnavailable, VerificationFailed
-from gateway.ledger import read
+from gateway.ledger import entries, read, seal_shard
+from gateway.ledger.publish import Publisher
 from gateway.ledger.shard import Batch, Pending, Receipt, Shard, Unlearned
 from gateway.storage.port import Store
 from gateway.storage.tables import SHARD_BITS, micros, moment
@@ -52,6 +55,7 @@ class Ledger:
     `origin` is the ledger's (`gateway.example/ledger`); a shard's is `<origin>/<shard>`. `shard` names one; otherwise
     the first of `1`, `2`, ... that no running process holds. `waiting` is how many appends may wait. After a fault
     the store is tried again every `retry` seconds, so that the ledger is healthy by itself as soon as it can be.
+    `publisher` publishes the shard and knows what is remembered of it outside; without one nothing is published.
     """
 
     def __init__(
@@ -63,6 +67,7 @@ class Ledger:
         shard: str | None = None,
         waiting: int = 4096,
         retry: float = 1.0,
+        publisher: Publisher | None = None,
     ) -> None:
         self.store = store
         self.origin = origin
@@ -70,6 +75,10 @@ class Ledger:
         self._shard: Shard | None = None
         self._queue: collections.deque[_Waiting] = collections.deque()
         self._retry = retry
+        self._publisher = publisher
+        self._publishing: asyncio.Task[None] | None = None
+        self._unpublished: str | None = None
+        self._floor = 0
         self._slow: asyncio.Task[None] | None = None  # what is under way off the fast path; the loop keeps no reference
         self._open = self._faulted = self._busy = self._retrying = False
 
@@ -81,7 +90,7 @@ class Ledger:
     @property
     def floor(self) -> datetime.datetime:
         """The highest time of any committed entry: no clock may say less."""
-        return moment(self._shard.floor if self._shard else 0)
+        return moment(max(self._floor, self._shard.floor) if self._shard else 0)
 
     @property
     def healthy(self) -> bool:
@@ -89,7 +98,7 @@ class Ledger:
         if self._open and self._shard is not None and not self._shard.alive and not self._faulted:
             self._faulted = True  # the session was lost while nobody asked
             self._retry_later()
-        return self._open and not self._faulted
+        return self._open and not self._faulted and self._unpublished is None
 
     async def start(self) -> None:
         """Take a shard; raises `LedgerUnavailable` where none can be had."""
@@ -97,16 +106,81 @@ class Ledger:
         self._idle = asyncio.Event()
         self._idle.set()
         self._shard = await self._take()
+        try:
+            if self._publisher is not None:
+                await self._publisher.publish(self._shard.name)
+                self._publishing = self._loop.create_task(self._publish())
+        except BaseException:
+            await self._shard.release()
+            raise
         self._open = True
 
     async def _take(self) -> Shard:
-        for name in [self._wanted] if self._wanted else map(str, range(1, MAX_SHARDS + 1)):
-            taken = await Shard.take(self.store, self._private, self.origin, name)
+        """A shard of this process's own, ready to append to; a new one that names them where gaps have to be named."""
+        names = [self._wanted] if self._wanted else [str(number) for number in range(1, MAX_SHARDS + 1)]
+        held = False
+        for name in names:
+            there, shut, gaps = await asyncio.to_thread(self._seen)
+            if name in shut or (gaps and name in there and not self._wanted):
+                continue
+            remembered = await self._publisher.remembered(name) if self._publisher else ()
+            try:
+                taken = await Shard.take(self.store, self._private, self.origin, name, remembered)
+                if taken is not None and gaps:
+                    await self._name_gaps(taken, gaps)
+            except seal_shard.Behind:
+                return await self._take()
             if taken is not None:
                 return taken
+            held = True
         raise LedgerUnavailable(
-            f"shard `{self._wanted}` is held by another process" if self._wanted else "every shard is held by a process"
+            f"shard `{self._wanted}` is {'held by another process' if held else 'sealed'}"
+            if self._wanted
+            else "every shard is held by a process, or sealed"
         )
+
+    def _seen(self) -> tuple[set[str], set[str], list[seal_shard.Sealed]]:
+        """The shards that the store has, those that are sealed, and the gaps that no entry names yet."""
+        try:
+            with contextlib.closing(self.store.reader()) as reader:
+                shut = seal_shard.all_sealed(reader)
+                there = {head.name for head in read.heads(reader)}
+        except (StoreUnavailable, VerificationFailed) as error:
+            raise LedgerUnavailable(f"the store's shards cannot be read: {error}") from error
+        return there, {each.name for each in shut}, [each for each in shut if each.named_in is None]
+
+    async def _name_gaps(self, shard: Shard, gaps: list[seal_shard.Sealed]) -> None:
+        nothing = entries.encode(entries.Oversight(entries.VERSION))
+        group = []
+        for gap in gaps:
+            told, at, noted = seal_shard.gap_entry(gap, self.origin, shard.name, max(self._floor, shard.floor))
+            group.append(Pending(told, nothing, at, (entries.OWN.issuer, entries.OWN.client), (noted,)))
+        try:
+            await shard.enter(group)
+        except BaseException:
+            await shard.release()
+            raise
+
+    async def _publish(self) -> None:
+        """Publish again and again; what cannot be published for too long ends the answering until it can."""
+        publisher = self._publisher
+        assert publisher is not None, "it is why this runs"
+        done = self._loop.time()
+        while True:
+            await asyncio.sleep(publisher.every)
+            begun = self._loop.time()
+            try:
+                await publisher.publish(self.shard)
+                done, self._unpublished = begun, None
+            except Exception as error:
+                if self._loop.time() - done > publisher.patience:
+                    self._unpublished = str(error)
+
+    async def published(self, shard: str) -> None:
+        """See that what is committed of this process's shard is published, so that whoever asks now sees it."""
+        if self._publisher is not None and self._open and self._shard is not None and self._shard.name == shard:
+            with contextlib.suppress(LedgerUnavailable):
+                await self._publisher.fresh(shard, self._shard.size)
 
     async def append(
         self,
@@ -125,6 +199,8 @@ class Ledger:
         """
         if not self._open:
             raise LedgerUnavailable("the ledger is not open")
+        if self._unpublished is not None:
+            raise LedgerUnavailable(self._unpublished)
         if len(self._queue) >= self._limit:
             raise LedgerUnavailable("too many entries wait for the ledger")
         future: asyncio.Future[Receipt] = self._loop.create_future()
@@ -138,8 +214,15 @@ class Ledger:
     async def close(self) -> None:
         """Commit what waits, then let the shard go. Appends from now on are refused."""
         self._open = False
+        if self._publishing is not None:
+            self._publishing.cancel()
+            await asyncio.gather(self._publishing, return_exceptions=True)
         if self._shard is not None:
             await self._idle.wait()
+            if self._publisher is not None:
+                with contextlib.suppress(LedgerUnavailable):  # the next to take the shard publishes it
+                    await self._publisher.publish(self._shard.name)
+                await self._publisher.close()
             await self._shard.release()
 
     def _turn(self) -> None:
@@ -180,19 +263,12 @@ class Ledger:
     async def _slowly(self, group: list[_Waiting]) -> None:
         shard = self._shard
         assert shard is not None, "`start` came first"
-        pendings = [pending for pending, _ in group]
         try:
-            await shard.recover()
-            await shard.learn(pendings)
-            batch = shard.prepare(pendings)
-            committing = shard.write(batch)
-            if committing is not None:
-                await asyncio.wait([committing])
-                shard.settle(batch, committing.exception())
+            receipts = await shard.enter([pending for pending, _ in group])
         except BaseException as error:
             self._refuse(group, error)
         else:
-            self._answer(group, batch.receipts)
+            self._answer(group, receipts)
 
     def _answer(self, group: list[_Waiting], receipts: list[Receipt]) -> None:
         self._faulted = False
@@ -234,8 +310,16 @@ class Ledger:
                 self._retry_later()
 
         assert self._shard is not None, "it was open"
-        self._slow = self._loop.create_task(self._shard.probe())
+        self._slow = self._loop.create_task(self._restore(self._shard))
         self._slow.add_done_callback(done)
+
+    async def _restore(self, shard: Shard) -> None:
+        if not shard.sealed:
+            return await shard.probe()
+        self._floor = max(self._floor, shard.floor)
+        await shard.release()
+        self._shard = await self._take()
+        return None
 
     async def own(self, issuer: str, client: str, after: str | None = None, first: int = 20) -> list[Own]:
         """A requester's own entries in every shard of the store, oldest first, after a cursor of an earlier call.

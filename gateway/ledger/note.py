@@ -1,4 +1,5 @@
-"""Signed notes (c2sp.org/signed-note) with Ed25519, and checkpoints (c2sp.org/tlog-checkpoint). Pure.
+"""Signed notes (c2sp.org/signed-note) with Ed25519, checkpoints (c2sp.org/tlog-checkpoint), and their cosignatures by
+witnesses (c2sp.org/tlog-cosignature, Ed25519). Pure.
 
 Reading is strict: a note that is not byte for byte what this format allows is refused, non-canonical base64 included,
 so a byte changed anywhere in what a signature covers, or in the signature, is found. Signatures of unknown keys are
@@ -17,6 +18,8 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 ED25519 = b"\x01"
+COSIGNATURE = b"\x04"
+_TIME = 8
 MAX_SIGNATURES = 64
 
 
@@ -48,25 +51,38 @@ def _check_name(name: str) -> None:
         raise ValueError(f"`{name}` cannot name a key: it must have no space and no `+`")
 
 
-def key_id(name: str, public: bytes) -> bytes:
-    """The first four bytes of SHA-256(name || 0x0A || 0x01 || public key)."""
-    return hashlib.sha256(name.encode() + b"\n" + ED25519 + public).digest()[:4]
+def key_id(name: str, public: bytes, kind: bytes = ED25519) -> bytes:
+    """The first four bytes of SHA-256(name || 0x0A || kind || public key)."""
+    return hashlib.sha256(name.encode() + b"\n" + kind + public).digest()[:4]
 
 
 class Verifier(NamedTuple):
-    """A public key and its name; `str()` is the verifier key, `name+hex(id)+base64(0x01 || public key)`."""
+    """A public key and its name; `str()` is the verifier key, `name+hex(id)+base64(kind || public key)`.
+
+    `kind` tells a key that signs (0x01) from a witness's that cosigns (0x04): neither can stand for the other.
+    """
 
     name: str
     public: bytes
+    kind: bytes = ED25519
 
     @property
     def id(self) -> bytes:
-        return key_id(self.name, self.public)
+        return key_id(self.name, self.public, self.kind)
+
+    @property
+    def cosigns(self) -> bool:
+        return self.kind == COSIGNATURE
 
     def __str__(self) -> str:
-        return f"{self.name}+{self.id.hex()}+{b64(ED25519 + self.public)}"
+        return f"{self.name}+{self.id.hex()}+{b64(self.kind + self.public)}"
 
     def verify(self, signature: bytes, text: bytes) -> bool:
+        if self.kind == COSIGNATURE:
+            at = int.from_bytes(signature[:_TIME])
+            if len(signature) != _TIME + 64 or not 0 < at < 1 << 63:
+                return False
+            signature, text = signature[_TIME:], cosigned_text(text, at)
         try:
             Ed25519PublicKey.from_public_bytes(self.public).verify(signature, text)
         except (InvalidSignature, ValueError):
@@ -82,9 +98,9 @@ def parse_verifier(text: str) -> Verifier:
     name, id_, key = parts
     _check_name(name)
     raw = unb64(key)
-    if raw[:1] != ED25519 or len(raw) != 33:
+    if raw[:1] not in (ED25519, COSIGNATURE) or len(raw) != 33:
         raise ValueError(f"the key of `{name}` is not an Ed25519 public key")
-    verifier = Verifier(name, raw[1:])
+    verifier = Verifier(name, raw[1:], raw[:1])
     if verifier.id.hex() != id_:
         raise ValueError(f"the key of `{name}` does not have the hash `{id_}`; the line was altered")
     return verifier
@@ -107,6 +123,44 @@ class Signer:
     def checkpoint(self, size: int, root: bytes) -> str:
         """The signed checkpoint whose origin is the signer's name."""
         return self.sign(f"{self.verifier.name}\n{size}\n{b64(root)}\n")
+
+
+def cosigned_text(text: bytes, at: int) -> bytes:
+    """What a witness signs: the checkpoint's text below the time, in seconds since the epoch."""
+    return b"cosignature/v1\ntime %d\n" % at + text
+
+
+class Cosigner:
+    """Cosigns checkpoints by one name: a witness."""
+
+    def __init__(self, name: str, private: Ed25519PrivateKey) -> None:
+        _check_name(name)
+        self.verifier = Verifier(name, private.public_key().public_bytes_raw(), COSIGNATURE)
+        self._private = private
+
+    def line(self, text: str, at: int) -> str:
+        """The signature line over a checkpoint's text, saying that it was the largest consistent one seen at `at`."""
+        signature = at.to_bytes(_TIME) + self._private.sign(cosigned_text(text.encode(), at))
+        return f"— {self.verifier.name} {b64(self.verifier.id + signature)}\n"
+
+
+def note_body(note: str) -> str:
+    """The text of a note, whoever signed it."""
+    return note.rpartition("\n\n")[0] + "\n"
+
+
+def signature_lines(note: str, verifiers: Iterable[Verifier]) -> list[str]:
+    """The lines of a note, each with its newline, that are of one of these keys; they are not verified here."""
+    known = {(verifier.name, verifier.id) for verifier in verifiers}
+    found = []
+    for line in note.rpartition("\n\n")[2].splitlines():
+        _, name, encoded = (*line.split(" "), "", "")[:3]
+        try:
+            if (name, unb64(encoded)[:4]) in known:
+                found.append(f"{line}\n")
+        except ValueError:
+            continue
+    return found
 
 
 def open_note(note: str, verifiers: Iterable[Verifier]) -> tuple[str, Sequence[Verifier]]:

@@ -132,6 +132,8 @@ def check_data(proved: Proved, data: bytes) -> None:
         raise VerificationFailed("this is the receipt of a view of the ledger: it has no answer")
     if isinstance(told, entries.Reviewed):
         raise VerificationFailed("this is the receipt of a review: it has no answer")
+    if isinstance(told, entries.OfLedger):
+        raise VerificationFailed("this is the receipt of what the ledger says of itself: it has no answer")
     compact = _SPACE.sub(rb"\1", data)
     if told.data.sha256 not in (data_digest(told.data.salt, data), data_digest(told.data.salt, compact)):
         raise VerificationFailed("the data are not what was disclosed: they were changed after they left the gateway")

@@ -86,7 +86,7 @@ def fits(told: entries.Told, looked: entries.Looked) -> bool:
 def _case(told: entries.Told) -> str | None:
     if isinstance(told, entries.View):
         return told.looked.case
-    if isinstance(told, entries.Reviewed):
+    if isinstance(told, entries.Reviewed | entries.OfLedger):
         return None
     return told.declaration.case if told.declaration else None
 
@@ -94,7 +94,7 @@ def _case(told: entries.Told) -> str | None:
 def _subjects(told: entries.Told) -> set[tuple[str | None, str | None]]:
     if isinstance(told, entries.View):
         return {(told.looked.scheme, told.looked.value)}
-    if isinstance(told, entries.Reviewed):
+    if isinstance(told, entries.Reviewed | entries.OfLedger):
         return set()
     named = told.disclosed if isinstance(told, entries.Inquiry) else told.subjects
     return {(subject.scheme, subject.value) for subject in named}

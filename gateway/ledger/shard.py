@@ -7,12 +7,14 @@ group is given out, and the head is read again before the next. One call at a ti
 
 A process holds its shard by a lock of the store's (`gateway.storage.port.Held`), which is given up when the process
 ends, however it ends; the next to take the shard raises its epoch, so a process that wrongly believes to hold it loses
-the swap.
+the swap. A shard of which less is stored than was given out, or is remembered outside, is sealed (`seal_shard`):
+nothing is ever signed over it.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 from collections.abc import Sequence
 from typing import NamedTuple, NoReturn
@@ -23,7 +25,8 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from sqlalchemy.sql import ClauseElement
 
 from gateway.errors import LedgerUnavailable, StoreUnavailable, VerificationFailed
-from gateway.ledger import leaf, proof
+from gateway.ledger import leaf, proof, seal_shard
+from gateway.ledger.head_file import Remembered
 from gateway.ledger.merkle import EMPTY_ROOT, Growth, Tree, leaf_hash
 from gateway.ledger.note import Signer
 from gateway.ledger.read import TILE_BITS, Head, StoredTree, heads
@@ -70,11 +73,15 @@ class Batch(NamedTuple):
 
 
 class Shard:
-    """One shard, claimed. `floor` is in microseconds; `lost` is why it can never append again, once it cannot."""
+    """One shard, claimed. `floor` is in microseconds; `lost` is why it can never append again, once it cannot.
+
+    `sealed`: lost because the store was set back, so that another shard has to be opened.
+    """
 
     def __init__(self, store: Store, held: Held, signer: Signer, head: Head, tree: Tree) -> None:
         self.name = head.name
         self.lost: str | None = None
+        self.sealed = self._released = False
         self._store, self._held, self._signer = store, held, signer
         self._head, self._now = head, tree
         self._attempt: Head | None = None
@@ -82,16 +89,23 @@ class Shard:
         self._requesters: dict[tuple[str, str], int] = {}
 
     @classmethod
-    async def take(cls, store: Store, private: Ed25519PrivateKey, origin: str, name: str) -> Shard | None:
+    async def take(
+        cls, store: Store, private: Ed25519PrivateKey, origin: str, name: str, remembered: Sequence[Remembered] = ()
+    ) -> Shard | None:
         """Take the shard over, making it where it is new; None where another process holds it.
 
-        Raises `LedgerUnavailable` that says why it cannot be had.
+        `remembered` are its checkpoints that are known outside the store: where the store does not have all of them,
+        the shard is sealed, and `Behind` raised. Raises `LedgerUnavailable` that says why it cannot be had.
         """
         try:
             held = await store.hold(name)
             if held is None:
                 return None
             try:
+                if gap := await asyncio.to_thread(seal_shard.behind, store, name, remembered):
+                    raise await asyncio.to_thread(seal_shard.seal, store, gap)
+                if await asyncio.to_thread(seal_shard.is_sealed, store, name):
+                    raise seal_shard.Behind(f"shard `{name}` is sealed")
                 signer = Signer(f"{origin}/{name}", private)
                 return cls(store, held, signer, *await _claim(store, held, signer, name))
             except BaseException:
@@ -101,8 +115,10 @@ class Shard:
             raise LedgerUnavailable(f"the store does not take shard `{name}` ({error})") from error
 
     async def release(self) -> None:
-        """Let the shard go."""
-        await self._held.release()
+        """Let the shard go, once."""
+        if not self._released:
+            self._released = True
+            await self._held.release()
 
     @property
     def size(self) -> int:
@@ -136,13 +152,27 @@ class Shard:
             head, tree = await asyncio.to_thread(
                 _stored, self._store, self.name, (self._head, self._attempt or self._head)
             )
-        except Superseded:
+        except (Superseded, LookupError):
+            await self._seal_if_behind()
             self._lose()
         except StoreUnavailable as error:
             raise LedgerUnavailable(f"the store is out of reach ({error})") from error
         self._head, self._now, self._attempt = head, tree, None
         self._ciphers.clear()
         self._requesters.clear()
+
+    async def _seal_if_behind(self) -> None:
+        """Where the store was set back under this process, and nobody else took the shard, seal it."""
+        mine = Remembered("the process that wrote it", self._head.checkpoint)
+        try:
+            gap = await asyncio.to_thread(_set_back, self._store, self._head, mine)
+            if gap is None:
+                return
+            behind = await asyncio.to_thread(seal_shard.seal, self._store, gap)
+        except StoreUnavailable as error:
+            raise LedgerUnavailable(f"the store is out of reach ({error})") from error
+        self.lost, self.sealed = str(behind), True
+        raise behind
 
     def _lose(self) -> NoReturn:
         self.lost = f"shard `{self.name}` was taken over or altered by another process"
@@ -232,6 +262,17 @@ class Shard:
             raise error
         self._head, self._now, self._attempt = batch.group.after, batch.growth.tree, None
 
+    async def enter(self, group: Sequence[Pending]) -> list[Receipt]:
+        """Everything that a group needs, first things first; its receipts once it is durable."""
+        await self.recover()
+        await self.learn(group)
+        batch = self.prepare(group)
+        committing = self.write(batch)
+        if committing is not None:
+            await asyncio.wait([committing])
+            self.settle(batch, committing.exception())
+        return batch.receipts
+
     async def learn(self, group: Sequence[Pending]) -> None:
         """Fetch, or make, the keys and requesters' ids that a group needs. Raises `LedgerUnavailable`."""
         floor = self._head.floor
@@ -272,6 +313,15 @@ async def _claim(store: Store, held: Held, signer: Signer, name: str) -> tuple[H
     mine = head._replace(epoch=head.epoch + 1, verifier=verifier, checkpoint=checkpoint)
     await held.claim(head, mine)
     return mine, tree
+
+
+def _set_back(store: Store, last: Head, mine: Remembered) -> seal_shard.Gap | None:
+    """Whether what the store has now is older than `last`, of no later owner."""
+    with contextlib.closing(store.reader()) as reader:
+        head = next((head for head in heads(reader) if head.name == last.name), None)
+    if head is not None and (head.epoch > last.epoch or head.size >= last.size):
+        return None
+    return seal_shard.behind(store, last.name, [mine])
 
 
 def _stored(store: Store, name: str, expected: Sequence[Head] = ()) -> tuple[Head, Tree]:

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from gateway.ledger import entries
-from gateway.ledger.note import b64
+from gateway.ledger.note import b64, note_body, parse_checkpoint
 from gateway.ledger.receipt import Proved
 
 WIDTH = 100
@@ -42,6 +42,8 @@ def told_sections(told: entries.Told) -> list[Section]:
         return [_viewed(told)]
     if isinstance(told, entries.Reviewed):
         return [_reviewed(told)]
+    if isinstance(told, entries.OfLedger):
+        return [_of_ledger(told)]
     made = [_asked(told)]
     if isinstance(told, entries.Inquiry):
         made += _disclosed(told)
@@ -61,6 +63,10 @@ def kind(told: entries.Told) -> str:
         return "a view of the ledger"
     if isinstance(told, entries.Reviewed):
         return "a review of inquiries"
+    if isinstance(told, entries.Gap):
+        return "a gap in the ledger"
+    if isinstance(told, entries.ShardChange):
+        return "a change of the ledger's shards"
     return "inquiry" if isinstance(told, entries.Inquiry) else "refused inquiry"
 
 
@@ -108,6 +114,24 @@ def _reviewed(told: entries.Reviewed) -> Section:
             ("Entries", list(told.entries)),
         ],
     )
+
+
+def happened(told: entries.OfLedger) -> str:
+    """What the ledger says of itself, in a sentence."""
+    if isinstance(told, entries.Gap):
+        return (
+            f"{told.shard} was sealed: the store had {told.size} entries of it, and {told.by} remembers"
+            f" {parse_checkpoint(note_body(told.remembered)).size}"
+        )
+    return f"{told.shard} was {told.event} at {told.size} entries, with the key {told.key}"
+
+
+def _of_ledger(told: entries.OfLedger) -> Section:
+    rows = [("When", [told.at.isoformat(sep=" ")]), ("What", [happened(told)])]
+    rows += [(label, [text]) for label, text in (("By", told.by), ("Why", told.reason)) if text]
+    if isinstance(told, entries.Gap):
+        rows += [("Root in the store", [b64(told.root)]), ("Remembered", told.remembered.splitlines())]
+    return Section("What happened to the ledger", rows)
 
 
 def _asked(told: entries.Inquiry | entries.Refused) -> Section:

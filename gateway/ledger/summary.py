@@ -28,6 +28,8 @@ class Pages:
         about = told.requester.client
         if isinstance(told, entries.View | entries.Reviewed):
             about, why = told.by, told.reason
+        elif isinstance(told, entries.OfLedger):
+            about, why = "the ledger itself", told.reason
         else:
             why = told.declaration.purpose if told.declaration else ""
         cells = (told.at.isoformat(sep=" "), sheet.kind(told), about, why)
@@ -36,7 +38,7 @@ class Pages:
             f"{''.join(f'<td>{safe(cell)}</td>' for cell in cells)}</tr>\n"
         )
         sections = sheet.told_sections(told)
-        if with_oversight and not isinstance(told, entries.View | entries.Reviewed):
+        if with_oversight and not isinstance(told, entries.View | entries.Reviewed | entries.OfLedger):
             sections.append(_oversight(each.oversight))
         sections.append(
             Section(

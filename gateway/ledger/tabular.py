@@ -54,6 +54,9 @@ def _rows(each: Chosen, *, oversight: bool) -> Iterator[dict[str, str]]:
         outcome = f"found {told.verdict}: {len(told.entries)} entries of {told.finding}"
         yield row | {"official": told.by, "purpose": told.reason, "outcome": outcome}
         return
+    if isinstance(told, entries.OfLedger):
+        yield row | {"purpose": told.reason, "outcome": sheet.happened(told)}
+        return
     declared = told.declaration
     row |= {"official": seen.official or "", "grant": told.grant or ""}
     if declared is not None:

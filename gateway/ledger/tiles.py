@@ -1,22 +1,27 @@
 """The public face of the ledger: c2sp.org/tlog-tiles over HTTP. Hashes and commitments only.
 
 `<shard>/checkpoint`, `<shard>/tile/<L>/<N>[.p/<W>]` and `<shard>/tile/entries/<N>[.p/<W>]`, for every shard in the
-store, whichever process holds it. Only what is committed is served. An entry in a bundle is the 32-byte leaf: a salted
-commitment that tells nothing of what was said.
+store, whichever process holds it. Only what is committed is served, and of checkpoints the published one; its
+`Last-Modified` is when it was published, and is renewed while nothing is entered. An entry in a bundle is the 32-byte
+leaf: a salted commitment that tells nothing of what was said.
 """
 
 from __future__ import annotations
 
 import contextlib
+import datetime
+import email.utils
 import re
 from collections.abc import Callable
 
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
 from gateway.errors import StoreUnavailable, VerificationFailed
 from gateway.ledger.ledger import Ledger
+from gateway.ledger.publish import read_published
 from gateway.ledger.read import TILE_BITS, TILE_WIDTH, Head, StoredTree, heads
 from gateway.storage.port import Reader, Store
 
@@ -26,12 +31,20 @@ _DEEPEST = 63
 
 
 def checkpoint(store: Store, shard: str) -> bytes | None:
-    """The signed checkpoint of a shard; None where there is no such shard."""
+    """The published checkpoint of a shard; None where there is no such shard.
 
-    def read(reader: Reader, head: Head) -> bytes:
-        return head.checkpoint.encode()
+    A shard of which nothing was ever published is one of an earlier version's: that is, its last checkpoint.
+    """
+    found = _checkpoint(store, shard)
+    return found[0] if found else None
 
-    return _read(store, shard, read)
+
+def _checkpoint(store: Store, shard: str) -> tuple[bytes, datetime.datetime | None] | None:
+    with contextlib.closing(store.reader()) as reader:
+        if found := read_published(reader, shard):
+            return found.checkpoint.encode(), found.at
+        head = next((head for head in heads(reader) if head.name == shard), None)
+        return (head.checkpoint.encode(), None) if head else None
 
 
 def tile(store: Store, shard: str, path: str) -> bytes | None:
@@ -70,23 +83,34 @@ def _read(store: Store, shard: str, read: Callable[[Reader, Head], bytes | None]
 def routes(ledger: Ledger) -> list[Route]:
     """`/ledger/<shard>/checkpoint` and `/ledger/<shard>/tile/...`, served from the ledger's store."""
 
-    def serve(found: Callable[[], bytes | None], media: str, cache: str) -> Response:
+    def serve(found: Callable[[], bytes | None], media: str, headers: dict[str, str]) -> Response:
         try:
             body = found()
         except (StoreUnavailable, VerificationFailed):
             return Response("the ledger's store cannot be read now\n", 503, media_type="text/plain")
         if body is None:
             return Response("there is nothing here\n", 404, media_type="text/plain")
-        return Response(body, headers={"Cache-Control": cache}, media_type=media)
+        return Response(body, headers=headers, media_type=media)
 
-    def get_checkpoint(request: Request) -> Response:
+    async def get_checkpoint(request: Request) -> Response:
         shard = request.path_params["shard"]
-        return serve(lambda: checkpoint(ledger.store, shard), "text/plain; charset=utf-8", "no-cache")
+        headers = {"Cache-Control": "no-cache"}
+
+        def found() -> bytes | None:
+            read = _checkpoint(ledger.store, shard)
+            if read is None:
+                return None
+            if read[1] is not None:
+                headers["Last-Modified"] = email.utils.format_datetime(read[1], usegmt=True)
+            return read[0]
+
+        await ledger.published(shard)
+        return await run_in_threadpool(serve, found, "text/plain; charset=utf-8", headers)
 
     def get_tile(request: Request) -> Response:
         shard, path = request.path_params["shard"], request.path_params["path"]
-        media, cache = "application/octet-stream", "public, max-age=31536000, immutable"
-        return serve(lambda: tile(ledger.store, shard, path), media, cache)
+        headers = {"Cache-Control": "public, max-age=31536000, immutable"}
+        return serve(lambda: tile(ledger.store, shard, path), "application/octet-stream", headers)
 
     return [
         Route("/ledger/{shard}/checkpoint", get_checkpoint),

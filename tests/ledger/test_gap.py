@@ -1,0 +1,212 @@
+"""A store that was set back is never signed over: its shard is sealed, and another one names the gap."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import json
+import shutil
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from gateway.errors import LedgerUnavailable
+from gateway.ledger import entries, read
+from gateway.ledger.head_file import HeadFile
+from gateway.ledger.ledger import Ledger
+from gateway.ledger.note import Signer, note_body, parse_checkpoint
+from gateway.ledger.publish import Publisher, read_published
+from gateway.ledger.verify import verify_store
+from gateway.storage.sqlite import SqliteStore
+from tests.ledger.support import AT, BY, KEY, ORIGIN, VERIFIERS, opened, refused, store_in
+from tests.ledger.test_ledger import until
+
+
+def publisher(store: SqliteStore, folder: Path, every: float = 60.0) -> Publisher:
+    return Publisher(store, ORIGIN, head_file=HeadFile(folder / "heads.json"), every=every)
+
+
+def files(folder: Path) -> list[Path]:
+    return [folder / f"ledger.db{end}" for end in ("", "-wal", "-shm")]
+
+
+def save(folder: Path, to: str) -> None:
+    (folder / to).mkdir()
+    for path in files(folder):
+        if path.exists():
+            shutil.copy(path, folder / to / path.name)
+
+
+def restore(folder: Path, saved: str) -> None:
+    for path in files(folder):
+        path.unlink(missing_ok=True)
+        if (folder / saved / path.name).exists():
+            shutil.copy(folder / saved / path.name, path)
+
+
+def told(store: SqliteStore) -> dict[str, list[entries.Told]]:
+    with contextlib.closing(store.reader()) as reader:
+        return {
+            head.name: [
+                entries.read_told(each.told.body)
+                for each in read.read_entries(reader, head.id, 0, head.size)
+                if each.told
+            ]
+            for head in read.heads(reader)
+        }
+
+
+async def written(folder: Path, count: int) -> str:
+    store = store_in(folder)
+    async with opened(store, publisher=publisher(store, folder)) as ledger:
+        for number in range(count):
+            await refused(ledger, number)
+        shard = ledger.shard
+    store.close()
+    return shard
+
+
+async def test_a_store_set_back_is_sealed_and_another_shard_names_the_gap(tmp_path: Path) -> None:
+    assert await written(tmp_path, 3) == "1"
+    save(tmp_path, "backup")
+    assert await written(tmp_path, 4) == "1"
+    restore(tmp_path, "backup")
+    assert await written(tmp_path, 2) == "2"
+    store = store_in(tmp_path)
+    found = told(store)
+    gap, *rest = found["2"]
+    assert isinstance(gap, entries.Gap)
+    assert (gap.shard, gap.size) == (f"{ORIGIN}/1", 3)
+    assert parse_checkpoint(note_body(gap.remembered)).size == 7
+    assert (len(found["1"]), len(rest)) == (3, 2), "nothing was entered in the sealed one"
+    assert [shard.size for shard in verify_store(store, VERIFIERS)] == [3, 3]
+    assert await written(tmp_path, 1) == "2", "it goes on in the new one, and names nothing twice"
+    assert [type(each).__name__ for each in told(store)["2"]] == ["Gap", *["Refused"] * 3]
+
+
+async def test_a_store_that_was_lost_or_replaced_is_not_begun_again(tmp_path: Path) -> None:
+    await written(tmp_path, 3)
+    for path in files(tmp_path):
+        path.unlink(missing_ok=True)
+    assert await written(tmp_path, 1) == "2"
+    found = told(store_in(tmp_path))
+    gap = found["2"][0]
+    assert isinstance(gap, entries.Gap)
+    assert (gap.shard, gap.size, parse_checkpoint(note_body(gap.remembered)).size) == (f"{ORIGIN}/1", 0, 3)
+    assert "1" not in found, "no other tree is ever signed by that name"
+
+
+async def test_other_entries_of_the_same_number_are_found_too(tmp_path: Path) -> None:
+    save_as = tmp_path / "heads.json"
+    await written(tmp_path, 3)
+    forged = Signer(f"{ORIGIN}/1", KEY).checkpoint(2, bytes(32))
+    heads = json.loads(save_as.read_bytes())
+    save_as.write_text(json.dumps(heads | {"heads": {f"{ORIGIN}/1": forged}}))
+    assert await written(tmp_path, 1) == "2"
+
+
+async def test_what_was_given_out_counts_without_a_head_file_too(tmp_path: Path) -> None:
+    """A standby takes over that was behind: the process itself remembers."""
+    store = store_in(tmp_path)
+    async with opened(store, retry=0.01) as ledger:
+        await refused(ledger, 1)
+        saved = store.connect().execute("SELECT * FROM shard").fetchone()
+        for number in range(2, 5):
+            await refused(ledger, number)
+        connection = store.connect()
+        connection.execute("DELETE FROM entry_requester WHERE entry & 255 > 0")
+        connection.execute("DELETE FROM entry WHERE id & 255 > 0")
+        connection.execute("UPDATE shard SET size = 1, root = ?, floor = ?, checkpoint = ?", saved[6:9])
+        ledger._shard._attempt = ledger._shard._head  # type: ignore[union-attr]
+        with pytest.raises(LedgerUnavailable, match="has 1 entries of shard `1`, and the process that wrote it remem"):
+            await ledger.append(b"", b"", AT, BY)
+        await until(lambda: ledger.healthy)
+        assert ledger.shard == "2"
+        await refused(ledger, 5)
+    assert [type(each).__name__ for each in told(store)["2"]] == ["Gap", "Refused"]
+    assert len(told(store)["1"]) == 1
+    assert [shard.size for shard in verify_store(store, VERIFIERS)] == [1, 2]
+
+
+async def test_a_head_file_that_cannot_be_read_refuses(tmp_path: Path) -> None:
+    await written(tmp_path, 1)
+    (tmp_path / "heads.json").write_text("{")
+    with pytest.raises(LedgerUnavailable, match=r"heads.json` cannot be read"):
+        await written(tmp_path, 1)
+
+
+def test_the_head_file_never_falls(tmp_path: Path) -> None:
+    file, signer = HeadFile(tmp_path / "heads.json"), Signer(f"{ORIGIN}/1", KEY)
+    assert file.remembered(f"{ORIGIN}/1") is None
+    file.remember(f"{ORIGIN}/1", signer.checkpoint(7, bytes(32)))
+    file.remember(f"{ORIGIN}/2", signer.checkpoint(1, bytes(32)))
+    with pytest.raises(LedgerUnavailable, match="remembers 7 entries"):
+        file.remember(f"{ORIGIN}/1", signer.checkpoint(6, bytes(32)))
+    kept = file.remembered(f"{ORIGIN}/1")
+    assert kept is not None
+    assert kept.checkpoint.size == 7
+
+
+async def test_publication_is_renewed_while_nothing_is_entered(tmp_path: Path) -> None:
+    store = store_in(tmp_path)
+
+    def published() -> tuple[datetime.datetime, int]:
+        with contextlib.closing(store.reader()) as reader:
+            found = read_published(reader, "1")
+        assert found is not None
+        return found.at, found.size
+
+    async with opened(store, publisher=publisher(store, tmp_path, every=0.02)) as ledger:
+        first = published()
+        await until(lambda: published() > first)
+        assert published()[1] == 0
+        await refused(ledger)
+        await until(lambda: published()[1] == 1)
+    assert parse_checkpoint(note_body(json.loads((tmp_path / "heads.json").read_text())["heads"][f"{ORIGIN}/1"])).size
+
+
+async def test_whoever_asks_sees_what_was_answered_before(tmp_path: Path) -> None:
+    store = store_in(tmp_path)
+    async with opened(store, publisher=publisher(store, tmp_path)) as ledger:
+        for size in (1, 2):
+            await refused(ledger)
+            await ledger.published(ledger.shard)
+            with contextlib.closing(store.reader()) as reader:
+                found = read_published(reader, "1")
+            assert found is not None
+            assert found.size == parse_checkpoint(note_body(found.checkpoint)).size == size
+
+
+async def test_nothing_is_answered_while_nothing_can_be_published(tmp_path: Path) -> None:
+    store = store_in(tmp_path)
+    async with opened(store, publisher=publisher(store, tmp_path, every=0.01)) as ledger:
+        await refused(ledger)
+        file = tmp_path / "heads.json"
+        file.rename(tmp_path / "away")
+        file.mkdir()
+        await until(lambda: not ledger.healthy)
+        with pytest.raises(LedgerUnavailable, match="cannot be read"):
+            await ledger.append(b"", b"", AT, BY)
+        file.rmdir()
+        (tmp_path / "away").rename(file)
+        await until(lambda: ledger.healthy)
+        await refused(ledger)
+
+
+def test_it_is_the_store_that_refuses_a_second_sealing(tmp_path: Path) -> None:
+    store = store_in(tmp_path)
+    connection = store.connect()
+    row = ("1", 0, 0, bytes(32), "note", "somebody", None)
+    connection.execute("INSERT INTO sealed VALUES (?, ?, ?, ?, ?, ?, ?)", row)
+    with pytest.raises(sqlite3.IntegrityError):
+        connection.execute("INSERT INTO sealed VALUES (?, ?, ?, ?, ?, ?, ?)", row)
+
+
+async def test_a_sealed_shard_is_never_taken(tmp_path: Path) -> None:
+    await written(tmp_path, 1)
+    store = store_in(tmp_path)
+    store.connect().execute("INSERT INTO sealed VALUES ('1', 0, 0, zeroblob(32), '', 'x', '2')")
+    with pytest.raises(LedgerUnavailable, match="sealed"):
+        await Ledger(store, KEY, ORIGIN, shard="1").start()
+    assert await written(tmp_path, 1) == "2"
