@@ -130,9 +130,12 @@ def test_a_file_that_is_none(files: Files, name: str) -> None:
     """Every kind of junk in the first file, which is read alone; some in each of the others."""
     dice = random.Random(name)
     for how in JUNK if name == FILES[0] else dice.sample(list(JUNK), min(SAMPLED, len(JUNK))):
-        content = JUNK[how]((files.folder / name).read_bytes())
-        if (name.endswith(".cedar") and how in ("tabs", "removed")) or (name, how) == ("gateway.yaml", "removed"):
+        before = (files.folder / name).read_bytes()
+        content = JUNK[how](before)
+        if content == before or (name.endswith(".cedar") and how in ("tabs", "removed")):
             continue  # a rule may be laid out with tabs, and there may be fewer rules
+        if (name, how) == ("gateway.yaml", "removed"):
+            continue  # told with the command's own argument, below
         with files.broken(name, content):
             checked = files.check()
         told(checked, name if content is not None else None, line=False)
