@@ -160,7 +160,7 @@ def test_an_unpublished_dataset_and_a_special_category_are_forbidden_by_rule_too
     for change, rule in (({"category": "health"}, "special-categories"), ({"status": "draft"}, "unpublished")):
         changed = msgspec.structs.replace(arrears, **change)  # past the loader, which refuses or hides it
         planted = msgspec.structs.replace(catalogue, datasets={**catalogue.datasets, "tax-arrears": changed})
-        other = RuleSet(planted, rule_set.policies.purposes, rule_set._requesters, list(rule_set.rules.values()), "UTC")
+        other = RuleSet(planted, rule_set.policies.purposes, rule_set.requesters, list(rule_set.rules.values()), "UTC")
         held = grant(TENDER, other)
         other.cells(held, "organisation", ALL)
         assert other._engine is not None

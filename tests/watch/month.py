@@ -8,9 +8,9 @@ is at most one such for every 1,000 days of an official.
 
 from __future__ import annotations
 
+import argparse
 import datetime
 import json
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -271,4 +271,6 @@ def line(seed: int) -> str:
 
 
 if __name__ == "__main__":
-    print(line(int(sys.argv[1]) if len(sys.argv) > 1 else 2026))
+    parser = argparse.ArgumentParser(prog="python -m tests.watch.month", description="One line of JSON for a month.")
+    parser.add_argument("seed", type=int, nargs="?", default=2026, help="default: 2026")
+    print(line(parser.parse_args().seed))
