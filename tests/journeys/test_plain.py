@@ -77,7 +77,9 @@ def test_the_playground_has_nothing_from_outside(world: World) -> None:
 def test_health(world: World) -> None:
     assert httpx.get(f"{world.told['gateway']}/health/live").status_code == 200
     ready = httpx.get(f"{world.told['gateway']}/health/ready")
-    assert (ready.status_code, ready.json()["checks"]) == (200, {"ledger": True, "rules": True, "clock": True})
+    assert ready.status_code == 200
+    assert {"ledger", "rules", "clock"} <= set(ready.json()["checks"])
+    assert all(ready.json()["checks"].values())
 
 
 def test_the_demos_configuration_is_fine(world: World, capsys: pytest.CaptureFixture[str]) -> None:
