@@ -10,7 +10,9 @@ import asyncio
 import logging
 from collections.abc import Mapping, Sequence
 
-from connectors.base import Connector, DatasetRequest, Failure, Fault, Outcome, RecordRequest, Subject
+from cachetools import LRUCache
+
+from connectors.base import Connector, DatasetRequest, Failure, Fault, Outcome, Record, RecordRequest, Subject
 from gateway.inquiry.types import Permit
 
 log = logging.getLogger("dutybound.fetch")
@@ -27,6 +29,8 @@ class Fetcher:
 
     def __init__(self, connectors: Mapping[str, Connector], departments: Mapping[str, str]) -> None:
         self._connectors, self._departments = connectors, departments
+        # Types are made once per dataset and fields, so this is as small as the catalogue; bounded all the same.
+        self._known: LRUCache[tuple[type, tuple[str, ...]], bool] = LRUCache(4096)
 
     async def fetch(self, permits: Sequence[Permit], deadline: float) -> Got:
         """An outcome for every permit, never an exception. `deadline` is on the event loop's clock, in seconds."""
@@ -67,15 +71,26 @@ class Fetcher:
 
     async def _ask(self, department: str, request: RecordRequest, got: Got) -> None:
         try:
-            connector = self._connectors[department]
-            answer: Mapping[tuple[Subject, str], Outcome] = await connector.fetch(request)
+            answer = await self._connectors[department].fetch(request)
+            for dataset in request.datasets:
+                for subject in dataset.subjects:
+                    key = (subject, dataset.dataset)
+                    got[key] = self._sound(answer.get(key), dataset.fields)
         except Exception as error:  # a defect of one connector is that department's failure, not the inquiry's
             log.error("the connector of %s failed: %s", department, type(error).__name__)
-            answer = {}
-            missing = _DEFECT
-        else:
-            missing = _MISSING
-        for dataset in request.datasets:
-            for subject in dataset.subjects:
-                key = (subject, dataset.dataset)
-                got[key] = answer.get(key, missing)
+            for dataset in request.datasets:
+                for subject in dataset.subjects:
+                    got[subject, dataset.dataset] = _DEFECT
+
+    def _sound(self, outcome: Outcome | None, fields: tuple[str, ...]) -> Outcome:
+        """The outcome, where it is a failure or records that have every field that was asked for."""
+        if type(outcome) is Failure:
+            return outcome
+        if outcome is None:
+            return _MISSING
+        for kind in {type(record) for record in outcome}:
+            if (kind, fields) not in self._known:
+                if not issubclass(kind, Record) or not all(hasattr(kind, f"f_{field}") for field in fields):
+                    return _DEFECT
+                self._known[kind, fields] = True
+        return outcome

@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 import pytest
 from graphql import execute_sync, parse
-from hypothesis import assume, given, settings
+from hypothesis import Phase, assume, given, settings
 from hypothesis import strategies as st
 
 from connectors.base import FieldType, Record, Subject
@@ -205,7 +205,7 @@ def test_the_comparison_fails_when_a_fault_is_planted(monkeypatch: pytest.Monkey
     """A projection that swaps two fields of `record` is found."""
     monkeypatch.setattr(project, "_META", {**project._META, "id": "r.m_version", "version": "r.m_id"})
 
-    @settings(max_examples=300, deadline=None, database=None)
+    @settings(max_examples=300, deadline=None, database=None, phases=[Phase.generate])
     @given(st.data())
     def run(data: st.DataObject) -> None:
         _organisations(data)

@@ -1,0 +1,89 @@
+"""Fetch keeps one department's fault from all others, whatever its connector hands over."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import msgspec
+import pytest
+
+from connectors.base import Failure, Fault, Record, RecordRequest, Subject
+from gateway.inquiry.fetch import Fetcher
+from gateway.inquiry.types import Permit
+
+ONE, TWO = Subject("organisation", "LEI", "1"), Subject("organisation", "LEI", "2")
+PERMITS = [Permit(ONE, "a-set", ("x",)), Permit(ONE, "b-set", ("y",))]
+Full = msgspec.defstruct("Full", [("f_x", Any), ("f_y", Any)], bases=(Record,), kw_only=True)
+GOOD = [Full(m_id="1", m_version="1", f_x=1, f_y=2)]
+
+
+class Answering:
+    def __init__(self, give: Callable[[RecordRequest], Any]) -> None:
+        self.give = give
+        self.asked: list[RecordRequest] = []
+
+    async def fetch(self, request: RecordRequest) -> Mapping[tuple[Subject, str], Any]:
+        self.asked.append(request)
+        given = self.give(request)
+        return await given if asyncio.isfuture(given) else given
+
+    async def close(self) -> None:
+        self.asked.clear()
+
+
+def well(request: RecordRequest) -> Any:
+    return {(s, d.dataset): GOOD for d in request.datasets for s in d.subjects}
+
+
+def fails(_: RecordRequest) -> Any:
+    raise RuntimeError("secret text of a source")
+
+
+async def fetch(give: Callable[[RecordRequest], Any], seconds: float = 5.0) -> Any:
+    connectors = {"a": Answering(give), "b": Answering(well)}
+    fetcher = Fetcher(connectors, {"a-set": "a", "b-set": "b"})
+    got = await fetcher.fetch(PERMITS, asyncio.get_running_loop().time() + seconds)
+    assert got[ONE, "b-set"] is GOOD
+    assert set(got) == {(ONE, "a-set"), (ONE, "b-set")}
+    return got[ONE, "a-set"]
+
+
+@pytest.mark.parametrize(
+    "give",
+    [
+        fails,
+        lambda _: None,
+        lambda _: 7,
+        lambda _: {(ONE, "a-set"): 7},
+        lambda _: {(ONE, "a-set"): [None]},
+        lambda _: {(ONE, "a-set"): [Record(m_id="1", m_version="1")]},
+        lambda _: {(ONE, "a-set"): [*GOOD, {"f_x": 1}]},
+    ],
+)
+async def test_what_breaks_the_protocol_is_that_departments_failure(give: Any) -> None:
+    outcome = await fetch(give)
+    assert isinstance(outcome, Failure)
+    assert outcome.fault is Fault.UNAVAILABLE
+
+
+async def test_an_outcome_that_is_missing_and_one_that_nobody_asked_for() -> None:
+    outcome = await fetch(lambda _: {(TWO, "a-set"): GOOD, (ONE, "other"): GOOD})
+    assert isinstance(outcome, Failure)
+    assert outcome.fault is Fault.INVALID
+
+
+async def test_a_department_that_hangs_is_late_and_nobody_waits_longer() -> None:
+    never: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+    outcome = await fetch(lambda _: never, 0.2)
+    assert isinstance(outcome, Failure)
+    assert outcome.fault is Fault.TIMEOUT
+
+
+async def test_only_permits_open_a_call() -> None:
+    connectors = {"a": Answering(well), "b": Answering(well)}
+    fetcher = Fetcher(connectors, {"a-set": "a", "b-set": "b"})
+    await fetcher.fetch([PERMITS[0]], asyncio.get_running_loop().time() + 5)
+    assert [part.fields for request in connectors["a"].asked for part in request.datasets] == [("x",)]
+    assert connectors["b"].asked == []
