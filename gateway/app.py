@@ -47,7 +47,7 @@ from gateway.issuers import Issuer, new_client
 from gateway.ledger import entries, keys
 from gateway.ledger.ledger import Ledger, Own
 from gateway.ledger.tiles import routes as ledger_routes
-from gateway.rules import permissions
+from gateway.rules import calendar, permissions
 from gateway.rules.load import load as load_rules
 from gateway.rules.model import Purpose
 from gateway.rules.ruleset import RuleSet
@@ -55,6 +55,7 @@ from gateway.settings import Settings
 from gateway.storage.port import Store
 from gateway.storage.store import open_store
 from gateway.telemetry import Log, Metrics, take_over
+from gateway.watch.break_glass import BreakGlass
 from gateway.web import hooks
 from gateway.web.drain import Drain
 from gateway.web.routes import metadata_url, routes
@@ -74,6 +75,7 @@ class Parts(msgspec.Struct, frozen=True, eq=False):
     connectors: Mapping[str, Connector]
     cases: CaseRegistries
     private: Ed25519PrivateKey
+    dates: calendar.Calendar
 
 
 def load(settings: Settings) -> Parts:
@@ -90,7 +92,7 @@ def load(settings: Settings) -> Parts:
         private = keys.load(settings.ledger.key_file)
     if problems or rules is None or private is None:
         raise ConfigurationError(problems)
-    return Parts(rules, connectors, cases, private)
+    return Parts(rules, connectors, cases, private, calendar.load(settings.policies, []))
 
 
 @contextlib.contextmanager
@@ -198,6 +200,7 @@ class Gateway:
             metrics=self._metrics,
             deadline=settings.limits.deadline,
             body_limit=settings.limits.body,
+            break_glass=BreakGlass(store.engine, parts.dates, self._purposes, self._alert),
         )
         self._graphql = GraphQLEndpoint(
             functools.partial(answer, journey), self._log.defect, body_limit=settings.limits.body
@@ -266,6 +269,10 @@ class Gateway:
             self._facts.close()
             self._store.close()
             self._log.state("stopped")
+
+    def _alert(self, inquiry: str, client: str, purpose: str) -> None:
+        self._metrics.break_glass.add()
+        self._log.state("break_glass", inquiry=inquiry, client=client, purpose=purpose)
 
     def _purposes(self) -> Mapping[str, Purpose]:
         return self._serving.rules.policies.purposes

@@ -99,7 +99,7 @@ class Metrics(Collector):
     """The gateway's metrics; every child exists from the start, bound by its label.
 
     `inquiries` by outcome (`OK`, or the code of the refusal), `steps` in seconds, `failures` by (department, fault),
-    `group_size` the entries a ledger commit holds.
+    `group_size` the entries a ledger commit holds, `break_glass` the uses of emergency purposes.
     """
 
     def __init__(self, departments: Iterable[str]) -> None:
@@ -109,6 +109,7 @@ class Metrics(Collector):
             (department, fault): Count() for department in sorted(departments) for fault in Fault
         }
         self.group_size = Histogram(_SIZES)
+        self.break_glass = Count()
         self._begun = 0
         self._registry = CollectorRegistry()
         self._registry.register(self)
@@ -139,6 +140,9 @@ class Metrics(Collector):
         for step, histogram in self.steps.items():
             steps.add_metric([step], histogram.buckets(), histogram.total)
         yield steps
+        glass = CounterMetricFamily("dutybound_break_glass", "Uses of emergency purposes; each opens a review")
+        glass.add_metric([], self.break_glass.value)
+        yield glass
         group = HistogramMetricFamily("dutybound_ledger_group_entries", "Entries that one ledger commit held")
         group.add_metric([], self.group_size.buckets(), self.group_size.total)
         yield group

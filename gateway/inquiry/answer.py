@@ -32,10 +32,12 @@ from gateway.inquiry.request import GraphQLRequest, declared, media_of, read, re
 from gateway.inquiry.response import answered
 from gateway.inquiry.restrain import restrain
 from gateway.inquiry.types import Answer, Caution, Declaration, Facts, Outcome, Requester, Withheld
+from gateway.ledger import secrecy
 from gateway.rules import guards
 from gateway.rules.model import Purpose
 from gateway.rules.ruleset import RuleSet
 from gateway.telemetry import UNTIMED, Metrics, Steps
+from gateway.watch.break_glass import BreakGlass
 
 log = logging.getLogger("dutybound.inquiry")
 
@@ -65,6 +67,7 @@ class Journey(msgspec.Struct, frozen=True, eq=False):
     metrics: Metrics
     deadline: float
     body_limit: int
+    break_glass: BreakGlass | None = None
 
 
 async def answer(journey: Journey, method: str, headers: list[tuple[bytes, bytes]], body: bytes) -> Answer:
@@ -146,6 +149,9 @@ async def _disclosed(
     if purpose is None:
         raise Refusal(Code.INQUIRY_INVALID, f"there is no purpose `{declaration.purpose[:60]}`")
     journey.authenticator.check_scope(requester)
+    if purpose.secrecy_max is not None:
+        last = purpose.secrecy_max.after(journey.now().astimezone(serving.zone).date())
+        entry.secret_until = secrecy.ends(last, serving.zone)
     steps.done("plan")
 
     # 3. facts: the case at its registry, then one snapshot of what is known of the subjects
@@ -154,6 +160,8 @@ async def _disclosed(
     facts = await journey.facts.read(subjects, journey.now())
     if verified:
         facts = _with_case(facts)
+    if purpose.break_glass is not None and guards.holds(requester.grants, purpose.name, today):
+        facts = await _with_break_glass(journey, requester, purpose, declaration, facts)
     entry.facts = facts.change
     steps.done("facts")
 
@@ -169,6 +177,8 @@ async def _disclosed(
         reserved = journey.admission.reserve(requester, purpose, subjects, case, reference, now, entry.id)
         if not isinstance(reserved, Reservation):
             await reserved
+        if facts.break_glass and journey.break_glass is not None:
+            entry.changes = (journey.break_glass.use(entry.id, requester, purpose.name, now),)
     steps.done("admit")
 
     # 6. fetch what was permitted, and nothing else
@@ -209,6 +219,8 @@ async def _disclosed(
     entry.withheld, entry.cautions = withheld, cautions
     entry.obligations = serving.obligations.of(purpose.name, today)
     receipt = await disclose(journey.ledger, entry, got, data, codes, now)
+    if entry.changes and journey.break_glass is not None:
+        await journey.break_glass.entered(entry.id, receipt.shard, receipt.index)
     steps.done("disclose")
     return answered(data, errors, asked.media, extension(entry, receipt))
 
@@ -245,6 +257,15 @@ def _relied_on(requester: Requester, declaration: Declaration, facts: Facts, tod
         and consent.until >= today
         and declaration.consent in (None, consent.id)
     )
+
+
+async def _with_break_glass(
+    journey: Journey, requester: Requester, purpose: Purpose, declaration: Declaration, facts: Facts
+) -> Facts:
+    """The facts, with whether the requester may use this emergency purpose now."""
+    glass = journey.break_glass
+    may = glass is not None and await glass.may(requester, purpose, declaration.document, journey.now())
+    return msgspec.structs.replace(facts, break_glass=may)
 
 
 def _with_case(facts: Facts) -> Facts:

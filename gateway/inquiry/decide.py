@@ -84,6 +84,7 @@ def decide(
         requester.scopes,
         requester.official is not None,
         step_up,
+        facts.break_glass,
     )
     decisions: dict[Subject, SubjectDecision] = {}
     permits: list[Permit] = []
@@ -98,7 +99,7 @@ def decide(
         key = (wanted, *asks, subject.kind, known.case_verified, coverage, open_to, own)
         decision = _memo.get(key)
         if decision is None:
-            frame = _Frame(wanted, requester, rule_set, purpose, name, grant, today, alive)
+            frame = _Frame(wanted, requester, rule_set, purpose, name, grant, today, alive, facts.break_glass)
             decision = frame.decide(subject.kind, known.case_verified, coverage, open_to, own)
             if len(_memo) >= _KEPT:
                 _memo.clear()
@@ -121,9 +122,11 @@ class _Frame:
         grant: Grant | None,
         today: datetime.date,
         alive: bool,
+        break_glass: bool,
     ) -> None:
         self.selected, self.requester, self.rule_set = selected, requester, rule_set
         self.purpose, self.name, self.grant, self.today, self.alive = purpose, name, grant, today, alive
+        self.break_glass = break_glass
 
     def decide(
         self, kind: SubjectKind, case: bool, coverage: Coverage, open_to: frozenset[str] | None, own: bool
@@ -156,6 +159,8 @@ class _Frame:
         """The denial of everything, whatever the dataset; `None` where each dataset is looked at."""
         if self.purpose is None or self.grant is None:
             return guards.no_grant(self.name)
+        if self.purpose.break_glass is not None and not self.break_glass:
+            return guards.glass_whole(self.name)
         return guards.inactive(self.grant, self.today) or (None if self.alive else guards.EXPIRED)
 
     def _cell(
@@ -182,6 +187,7 @@ class _Frame:
             case=case,
             official=requester.official is not None,
             step_up=purpose.step_up is None or purpose.step_up == requester.acr,
+            break_glass=purpose.break_glass is not None and self.break_glass,
         )
         cell = self.rule_set.cells(grant, kind, flags).get((dataset, field)) or guards.unknown(dataset)
         if cell.permitted and open_to is not None and dataset not in open_to:

@@ -17,6 +17,7 @@ from functools import lru_cache
 from typing import Protocol
 
 import msgspec
+from sqlalchemy.sql import ClauseElement
 
 from connectors.base import Failure, Subject
 from gateway.errors import Code, LedgerUnavailable, Refusal
@@ -39,7 +40,12 @@ class LedgerPort(Protocol):
     """What disclosing needs of the ledger: durable when it returns; raises `LedgerUnavailable`."""
 
     async def append(
-        self, told: bytes, oversight: bytes, at: datetime.datetime, by: tuple[str, str] = ("", "")
+        self,
+        told: bytes,
+        oversight: bytes,
+        at: datetime.datetime,
+        by: tuple[str, str] = ("", ""),
+        changes: tuple[ClauseElement, ...] = (),
     ) -> Receipt: ...
 
 
@@ -47,6 +53,7 @@ class Entry(msgspec.Struct):
     """What becomes one entry, filled as the inquiry goes on; a refusal enters what was known by then.
 
     `id` is random; `rule_set` is the digest of the rules in force; `facts` the change number that was decided from.
+    `changes` to the store stand if and only if the answer's entry does; a refusal's entry comes without them.
     """
 
     id: str
@@ -60,6 +67,8 @@ class Entry(msgspec.Struct):
     cautions: Sequence[Caution] = ()
     withheld: Sequence[Withheld] = ()
     consents: tuple[str, ...] = ()
+    secret_until: datetime.datetime | None = None
+    changes: tuple[ClauseElement, ...] = ()
 
 
 class Parts(msgspec.Struct, frozen=True):
@@ -107,7 +116,8 @@ async def disclose(
 
     Raises `Refusal` (`LEDGER_UNAVAILABLE`): then the answer must not leave.
     """
-    return await _append(ledger, entry, answer_parts(entry, got, data, codes, os.urandom(SALT_SIZE), at), at)
+    parts = answer_parts(entry, got, data, codes, os.urandom(SALT_SIZE), at)
+    return await _append(ledger, entry, parts, at, entry.changes)
 
 
 async def refuse(ledger: LedgerPort, entry: Entry, refusal: Refusal, at: datetime.datetime) -> Receipt:
@@ -115,9 +125,14 @@ async def refuse(ledger: LedgerPort, entry: Entry, refusal: Refusal, at: datetim
     return await _append(ledger, entry, refusal_parts(entry, refusal, at), at)
 
 
-async def _append(ledger: LedgerPort, entry: Entry, parts: Parts, at: datetime.datetime) -> Receipt:
+async def _append(
+    ledger: LedgerPort, entry: Entry, parts: Parts, at: datetime.datetime, changes: tuple[ClauseElement, ...] = ()
+) -> Receipt:
+    by = (entry.requester.issuer, entry.requester.client)
     try:
-        return await ledger.append(parts.told, parts.oversight, at, (entry.requester.issuer, entry.requester.client))
+        if changes:
+            return await ledger.append(parts.told, parts.oversight, at, by, changes)
+        return await ledger.append(parts.told, parts.oversight, at, by)
     except LedgerUnavailable as error:
         raise Refusal(
             Code.LEDGER_UNAVAILABLE, "the ledger takes no entries now, so nothing was disclosed; ask again later"
@@ -213,7 +228,14 @@ def _oversight(entry: Entry) -> bytes:
     who = entry.requester
     return entries.encode(
         entries.Oversight(
-            entries.VERSION, who.official, entry.facts, withheld, denied, who.actors, consents=entry.consents
+            entries.VERSION,
+            who.official,
+            entry.facts,
+            withheld,
+            denied,
+            who.actors,
+            consents=entry.consents,
+            secret_until=entry.secret_until,
         )
     )
 

@@ -84,10 +84,14 @@ class SubjectFacts(msgspec.Struct, frozen=True):
 
 
 class Facts(msgspec.Struct, frozen=True):
-    """One snapshot for the named subjects, read after the request arrived, with its change number."""
+    """One snapshot for the named subjects, read after the request arrived, with its change number.
+
+    `break_glass`: the purpose is an emergency's, and the requester may use it now.
+    """
 
     change: int
     subjects: Mapping[Subject, SubjectFacts]
+    break_glass: bool = False
 
 
 class Wanted(NamedTuple):

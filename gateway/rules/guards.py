@@ -69,6 +69,17 @@ def inactive(grant: Grant, today: datetime.date) -> Cell | None:
     )
 
 
+def glass_whole(purpose: str) -> Cell:
+    """The denial of everything where an emergency purpose cannot be used: its requester has a review overdue."""
+    return Cell(
+        False,
+        Reason.GRANT_INACTIVE,
+        articles=("27", "28(1)"),
+        advice=f"{purpose} is suspended for you: the review of an earlier use is overdue. Oversight has to end it.",
+        needs=("the overdue review of an earlier break-glass inquiry, ended by oversight",),
+    )
+
+
 def narrowed(dataset: str) -> Cell:
     """The denial of a dataset that the token's `authorization_details` leave out."""
     return Cell(

@@ -83,6 +83,12 @@ class Quotas(msgspec.Struct, frozen=True):
     requester: Quota = Quota(10_000, 50_000)
 
 
+class BreakGlassTerms(msgspec.Struct, frozen=True):
+    """What an emergency purpose costs: a review of each use within so many working days."""
+
+    review_within: int
+
+
 class Purpose(msgspec.Struct, frozen=True):
     """A registered reason to ask: an upper bound on fields, subject kinds, frequency and lifetime.
 
@@ -107,6 +113,7 @@ class Purpose(msgspec.Struct, frozen=True):
     overdue_objection: Literal["withhold", "flag"] = "withhold"
     secrecy_max: Period | None = None
     quotas: Quotas | None = Quotas()
+    break_glass: BreakGlassTerms | None = None
 
 
 class Grant(msgspec.Struct, frozen=True):

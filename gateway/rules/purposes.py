@@ -17,13 +17,13 @@ from gateway.catalogue import periods
 from gateway.catalogue.model import Basis, Catalogue, Period
 from gateway.documents import Node, suggest
 from gateway.errors import Problem
-from gateway.rules.model import Frequency, Purpose, PurposeFields, Quota, Quotas
+from gateway.rules.model import BreakGlassTerms, Frequency, Purpose, PurposeFields, Quota, Quotas
 
 KINDS: tuple[SubjectKind, ...] = ("organisation", "person")
 FILE = "purposes.yaml"
 
 _REQUIRED = ("title", "articles", "basis", "dpv", "frequency", "delete_after", "subjects", "fields")
-_OPTIONAL = ("case", "official", "step_up", "scope", "overdue_objection", "secrecy", "quotas")
+_OPTIONAL = ("case", "official", "step_up", "scope", "overdue_objection", "secrecy", "quotas", "break_glass")
 _EVERYTHING = frozenset({"all", "*", "any", "every"})
 _NONE = Period("P1D", 0, 1)
 _VERSION = "the law's version that is meant, such as `2026-01-01`"
@@ -77,6 +77,7 @@ def _purpose(name: str, node: Node, catalogue: Catalogue) -> Purpose:
         overdue_objection=_overdue(entries.get("overdue_objection")),
         secrecy_max=_secrecy(entries.get("secrecy")),
         quotas=_quotas(entries["quotas"]) if "quotas" in entries else Quotas(),
+        break_glass=_break_glass(entries["break_glass"], official) if "break_glass" in entries else None,
     )
 
 
@@ -95,6 +96,20 @@ def _overdue(node: Node | None) -> Literal["withhold", "flag"]:
 def _secrecy(node: Node | None) -> Period | None:
     entries = node.mapping(["max"]) if node is not None else {}
     return _period(entries["max"]) if "max" in entries else None
+
+
+def _break_glass(node: Node, official: Mapping[str, Node]) -> BreakGlassTerms:
+    entries = node.mapping(["reason", "review_within"])
+    if "reason" in entries:
+        entries["reason"].choice(["required"], "a break-glass inquiry says why:")
+    if "required" not in official or not official["required"].boolean():
+        node.key_problem("is for a named person in an emergency: add `official: {required: true}`")
+    within = (
+        entries["review_within"].text(pattern="[1-9][0-9]? working days?", what="as `3 working days`")
+        if "review_within" in entries
+        else ""
+    )
+    return BreakGlassTerms(int(within.partition(" ")[0] or 1))
 
 
 def _quotas(node: Node) -> Quotas | None:

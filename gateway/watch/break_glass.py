@@ -1,0 +1,144 @@
+"""Break-glass: an emergency purpose, whose every use is told at once and must be reviewed in time (Arts. 27, 28).
+
+A purpose with `break_glass` needs a named official and a written reason. Its use raises an alert before a department is
+asked, and opens a finding for review in the very transaction that enters the inquiry: no data without its review. While
+a review is overdue, break-glass is suspended for that requester, until a person has ended it.
+
+Invariants: what cannot be found out suspends (8); a review's last day is worked out from the calendar at each use, so
+neither a restart nor a clock of ours lets one lapse. Left to others: what a verdict says (`reviews`), the decision
+(`decide`), who is told of an alert (the log's `break_glass` event, and the metric, are what an operator watches).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import datetime
+import logging
+from collections.abc import Callable, Mapping
+from typing import Protocol
+
+from sqlalchemy import Engine, insert, literal, select
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.sql import ClauseElement
+
+from gateway.errors import Code, Refusal
+from gateway.rules.calendar import Calendar
+from gateway.rules.model import Purpose
+from gateway.storage.tables import SHARD_BITS, micros, moment, shard
+from gateway.storage.watch import finding, finding_entry, verdict
+
+log = logging.getLogger("dutybound.break_glass")
+
+DETECTOR = "break-glass"
+MOST_REASON = 2_000
+
+
+class Asker(Protocol):
+    """What of a requester matters here."""
+
+    @property
+    def issuer(self) -> str: ...
+    @property
+    def client(self) -> str: ...
+    @property
+    def official(self) -> str | None: ...
+
+
+def last_day(calendar: Calendar, opened: datetime.datetime, working_days: int) -> datetime.date:
+    """The last day on which a review opened then is in time: so many working days after the day of its opening."""
+    day = calendar.local(opened).date()
+    while working_days > 0:
+        day += datetime.timedelta(days=1)
+        working_days -= calendar.worked(day)
+    return day
+
+
+class BreakGlass:
+    """The uses of one store. `alert` is told of each at once: inquiry id, requester's client, purpose."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        calendar: Calendar,
+        purposes: Callable[[], Mapping[str, Purpose]],
+        alert: Callable[[str, str, str], None],
+    ) -> None:
+        self._engine, self._calendar, self._purposes, self._alert = engine, calendar, purposes, alert
+
+    async def may(self, asker: Asker, purpose: Purpose, reason: str | None, now: datetime.datetime) -> bool:
+        """Whether the requester may break the glass now; false while a review is overdue, or for another purpose.
+
+        Raises `Refusal`: `INQUIRY_REQUIRED` without a written reason, `DECISION_UNAVAILABLE` where the reviews are out
+        of reach.
+        """
+        if purpose.break_glass is None:
+            return False
+        if reason is None or not reason.strip():
+            raise Refusal(
+                Code.INQUIRY_REQUIRED,
+                f"`{purpose.name}` needs a written reason: say in `document` what the emergency is",
+            )
+        if len(reason) > MOST_REASON:
+            raise Refusal(
+                Code.INQUIRY_INVALID, f"the reason in `document` is over {MOST_REASON} characters; say it shorter"
+            )
+        try:
+            opened = await asyncio.to_thread(self._open, asker.issuer, asker.client)
+        except SQLAlchemyError as error:
+            log.warning("reviews cannot be read (%s)", type(error).__name__)
+            message = "whether a review is overdue cannot be found out now, so nothing was disclosed; ask again"
+            raise Refusal(Code.DECISION_UNAVAILABLE, message, retryable=True) from error
+        today = self._calendar.local(now).date()
+        return all(today <= self._last_day(at, used) for at, used in opened)
+
+    def _open(self, issuer: str, client: str) -> list[tuple[datetime.datetime, str]]:
+        query = (
+            select(finding.c.at, finding.c.purpose)
+            .outerjoin(verdict, verdict.c.finding == finding.c.id)
+            .where(finding.c.detector == DETECTOR, finding.c.issuer == issuer, finding.c.client == client)
+            .where(verdict.c.finding.is_(None))
+        )
+        with self._engine.connect() as connection:
+            return [(moment(at), purpose) for at, purpose in connection.execute(query)]
+
+    def _last_day(self, opened: datetime.datetime, used: str) -> datetime.date:
+        purpose = self._purposes().get(used)
+        # A purpose that is no more leaves its reviews behind: they are due as the shortest can be.
+        days = purpose.break_glass.review_within if purpose is not None and purpose.break_glass is not None else 1
+        return last_day(self._calendar, opened, days)
+
+    def use(self, inquiry: str, asker: Asker, purpose: str, now: datetime.datetime) -> ClauseElement:
+        """Raise the alert; gives the statement that opens the review, to commit with the inquiry's entry."""
+        self._alert(inquiry, asker.client, purpose)
+        until = self._last_day(now, purpose)
+        who = f"`{asker.official}` of `{asker.client}`" if asker.official else f"`{asker.client}`"
+        words = (
+            f"{who} broke the glass for {purpose}, in inquiry {inquiry}: to be reviewed by {until}, or it is suspended"
+        )
+        return insert(finding).values(
+            id=f"{DETECTOR}-{inquiry}",
+            pattern=f"{DETECTOR}-{inquiry}",
+            part=1,
+            detector=DETECTOR,
+            article="28(1)",
+            at=micros(now),
+            issuer=asker.issuer,
+            client=asker.client,
+            official=asker.official,
+            purpose=purpose,
+            words=words,
+        )
+
+    async def entered(self, inquiry: str, name: str, index: int) -> None:
+        """Put the inquiry's entry behind its review. A failure costs the link only: the review names the inquiry."""
+        row = select(literal(f"{DETECTOR}-{inquiry}"), shard.c.id * (1 << SHARD_BITS) + index).where(
+            shard.c.name == name
+        )
+        try:
+            await asyncio.to_thread(self._link, insert(finding_entry).from_select(["finding", "entry"], row))
+        except SQLAlchemyError as error:
+            log.warning("a review has no link to its entry (%s)", type(error).__name__)
+
+    def _link(self, statement: ClauseElement) -> None:
+        with self._engine.begin() as connection:
+            connection.execute(statement)  # type: ignore[call-overload]
