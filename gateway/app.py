@@ -216,9 +216,7 @@ class Gateway:
                     client_certificates=settings.tls.client_certificates,
                 ),
                 *ledger_routes(self._ledger),
-                *hooks.routes(
-                    parts.cases.webhook_secrets, parts.cases.changed, lambda: self._now().timestamp()
-                ),
+                *hooks.routes(parts.cases.webhook_secrets, parts.cases.changed, lambda: self._now().timestamp()),
             ],
             lifespan=self._lifespan,
         )
@@ -279,7 +277,9 @@ class Gateway:
 
     async def _counted(self) -> list[Counted]:
         """What the ledger says was asked within the longest frequency period, and within a day."""
-        longest = max((p.frequency.per.months * 31 + p.frequency.per.days for p in self._purposes().values()), default=0)
+        longest = max(
+            (p.frequency.per.months * 31 + p.frequency.per.days for p in self._purposes().values()), default=0
+        )
         return await self._ledger.entered_since(self._now() - datetime.timedelta(days=longest + 1), _counted)
 
     async def _refill(self) -> None:
