@@ -45,6 +45,7 @@ from gateway.inquiry.shared import SharedAdmission
 from gateway.inquiry.types import Requester
 from gateway.issuers import Issuer, new_client
 from gateway.ledger import entries, keys
+from gateway.ledger.configured import check_witnesses, ledger_of
 from gateway.ledger.ledger import Ledger, Own
 from gateway.ledger.tiles import routes as ledger_routes
 from gateway.rules import calendar, permissions
@@ -89,6 +90,7 @@ def load(settings: Settings) -> Parts:
         rules = load_rules(settings.policies, settings.oauth.aliases)
         connectors = sources.load(settings.sources, rules.policies.catalogue, kinds.KINDS, problems)
     with _noting(problems):
+        check_witnesses(settings.ledger, str(settings.file))
         private = keys.load(settings.ledger.key_file)
     if problems or rules is None or private is None:
         raise ConfigurationError(problems)
@@ -162,7 +164,7 @@ class Gateway:
         """Whether this process is a server's own, which is told to stop by signals: `serve` says so."""
         self._settings, self._parts, self._store = settings, parts, store
         self._log, self._metrics = Log(), Metrics(policies.catalogue.departments)
-        self._ledger = Ledger(store, parts.private, settings.ledger.origin)
+        self._ledger = ledger_of(store, settings.ledger, parts.private)
         self._now = Clock(lambda: self._ledger.floor)
         self._serving = serving(parts.rules, settings, self._ledger, self._now)
         self._facts = store.facts()

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from gateway import app, settings
 from gateway.errors import ConfigurationError
+from gateway.ledger.configured import warnings
 from gateway.rules import guards, reach
 from gateway.storage.store import examine_store
 from gateway.watch import thresholds
@@ -32,4 +33,6 @@ def check(config: Path) -> int:
     print(f"  rule set      {parts.rules.digest}")
     print(f"  datasets      {len(published)} published, of {len(parts.connectors)} departments")
     print(f"  purposes      {', '.join(parts.rules.policies.purposes)}")
+    for warning in warnings(found.ledger):
+        print(f"  warning       {warning}")
     return 0

@@ -28,11 +28,26 @@ from gateway.values import duration, path_of, size, url
 PREFIX = "DUTYBOUND_"
 
 
+class WitnessSettings(msgspec.Struct, frozen=True):
+    """A witness: what messages call it, where its API is, and its verifier key (`name+hash+base64`)."""
+
+    name: str
+    url: str
+    key: str
+
+
 class LedgerSettings(msgspec.Struct, frozen=True):
-    """The ledger's origin (`<host>/<path>`, no scheme) and the file of its signing key."""
+    """The ledger's origin (`<host>/<path>`, no scheme) and the file of its signing key.
+
+    `head_file` remembers outside the store what was published. `require` of the witnesses must cosign `within` seconds.
+    """
 
     origin: str
     key_file: Path
+    head_file: Path | None = None
+    witnesses: tuple[WitnessSettings, ...] = ()
+    require: int = 0
+    within: float = 10.0
 
 
 class Limits(msgspec.Struct, frozen=True):
@@ -208,14 +223,35 @@ def _valkey(node: Node, variables: set[str]) -> str:
 
 
 def _ledger(node: Node, folder: Path) -> LedgerSettings:
-    keys = node.mapping(("origin", "key_file"))
+    keys = node.mapping(("origin", "key_file"), ("head_file", "witnesses", "require", "within"))
     origin = keys["origin"].text(
         pattern=r"[A-Za-z0-9._~:/-]+", what="a host and path without a scheme, as `gateway.example/ledger`"
     ) if "origin" in keys else ""  # fmt: skip
     if "://" in origin:
         keys["origin"].problem(f"`{origin}` must have no scheme, as `gateway.example/ledger`")
     key_file = keys["key_file"].text(what="a path") if "key_file" in keys else ""
-    return LedgerSettings(origin, (folder / key_file).resolve())
+    head_file = keys["head_file"].text(what="a path") if "head_file" in keys else ""
+    witnesses = tuple(_witness(each) for each in keys["witnesses"].items()) if "witnesses" in keys else ()
+    require = keys["require"].integer(0, 64) if "require" in keys else 0
+    if require > len(witnesses):
+        keys["require"].problem(f"{require} cosignatures cannot be had of {len(witnesses)} witnesses")
+    return LedgerSettings(
+        origin,
+        (folder / key_file).resolve(),
+        (folder / head_file).resolve() if head_file else None,
+        witnesses,
+        require,
+        duration(keys["within"]) if "within" in keys else 10.0,
+    )
+
+
+def _witness(node: Node) -> WitnessSettings:
+    keys = node.mapping(("name", "url", "key"))
+    key = keys["key"].text(
+        pattern=r"[^\s+]+\+[0-9a-f]{8}\+[A-Za-z0-9+/=]+", what="a witness's verifier key, `name+hash+base64`"
+    ) if "key" in keys else ""  # fmt: skip
+    name = keys["name"].text() if "name" in keys else ""
+    return WitnessSettings(name, url(keys["url"]) if "url" in keys else "", key)
 
 
 def _limits(node: Node) -> Limits:

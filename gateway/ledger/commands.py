@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from gateway.errors import ConfigurationError, Problem, VerificationFailed
-from gateway.ledger import entries, export_command, keys, sheet, tilelog, verify_command
+from gateway.ledger import entries, export_command, keys, sheet, tilelog, verify_command, witness_command
 from gateway.ledger.note import Verifier
 from gateway.ledger.presented import check_presented, read
 from gateway.ledger.published import published
@@ -50,6 +50,8 @@ def register(subparsers: argparse._SubParsersAction[Any], rule_set: export_comma
     export_command.register(
         parts.add_parser("export", help="evidence of a subject, a case or a period, with its proofs"), rule_set
     )
+
+    witness_command.register(parts.add_parser("witness", help="run an independent witness that cosigns checkpoints"))
 
     key = subparsers.add_parser("keys", help="the key that signs the ledger")
     parts = key.add_subparsers(metavar="COMMAND", required=True)
@@ -90,6 +92,8 @@ def _verify_receipt(arguments: argparse.Namespace) -> int:
                 print(why, file=sys.stderr)
         told = proved.told
         print(f"{proved.assurance}: entry {proved.index} of {proved.origin}, in a tree of {proved.size}")
+        if proved.witnesses:
+            print(f"witnessed by {', '.join(proved.witnesses)}")
         if isinstance(told, entries.Refused):
             print(f"inquiry {told.id}: refused at {told.at.isoformat()} with {told.code}; nothing was disclosed")
             return 0

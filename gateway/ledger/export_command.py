@@ -22,6 +22,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from gateway import settings
 from gateway.errors import ConfigurationError, DutyboundError
 from gateway.ledger import entries, evidence, fhir, keys, tabular
+from gateway.ledger.configured import ledger_of
 from gateway.ledger.ledger import Ledger, Receipt
 from gateway.ledger.note import Signer
 from gateway.ledger.progress import teller
@@ -135,7 +136,7 @@ def _export(
             entries.VERSION, id_, at, CLIENT, arguments.by, arguments.reason, looked, parts, arguments.format
         )
 
-    entered, receipt = asyncio.run(enter(store, private, configured.ledger.origin, view))
+    entered, receipt = asyncio.run(enter(ledger_of(store, configured.ledger, private), view))
     with contextlib.closing(store.reader()) as reader:
         own = one(reader, receipt.shard, receipt.index)
 
@@ -159,11 +160,8 @@ def _export(
     return count, receipt
 
 
-async def enter(
-    store: Store, private: Ed25519PrivateKey, origin: str, view: Callable[[datetime.datetime], entries.View]
-) -> tuple[entries.View, Receipt]:
+async def enter(ledger: Ledger, view: Callable[[datetime.datetime], entries.View]) -> tuple[entries.View, Receipt]:
     """Enter a view of the ledger, in a shard that no running process holds; raises `LedgerUnavailable`."""
-    ledger = Ledger(store, private, origin)
     await ledger.start()
     try:
         made = view(max(datetime.datetime.now(datetime.UTC), ledger.floor))

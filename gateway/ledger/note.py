@@ -199,6 +199,11 @@ def open_note(note: str, verifiers: Iterable[Verifier]) -> tuple[str, Sequence[V
     return text, signed
 
 
+def log_key(signers: Iterable[Verifier], origin: str) -> Verifier | None:
+    """The key of those that signed a note which is the log's own; a witness's is not, whatever its name."""
+    return next((signer for signer in signers if signer.name == origin and not signer.cosigns), None)
+
+
 class Checkpoint(NamedTuple):
     """A tree head that a log signed."""
 

@@ -1,7 +1,8 @@
-"""From `signed` to `published`: what a receipt proves is part of a tree that everybody can see.
+"""From `signed` to `published` and `witnessed`: what a receipt proves is part of a tree that everybody can see.
 
 A receipt proves its entry in the tree that its own checkpoint signs. That tree is published where a published
-checkpoint covers it: at least as large, and consistent with it (RFC 9162 2.1.4), shown from the log's tiles.
+checkpoint covers it: at least as large, and consistent with it (RFC 9162 2.1.4), shown from the log's tiles. It is
+witnessed where a witness that the verifier trusts (its key stands among the log's) cosigned that published checkpoint.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import msgspec
 
 from gateway.errors import VerificationFailed
 from gateway.ledger.merkle import Node, consistency_proof, leaf_hash, verify_consistency
-from gateway.ledger.note import Checkpoint, Verifier, open_note, parse_checkpoint
+from gateway.ledger.note import Checkpoint, Verifier, log_key, open_note, parse_checkpoint
 from gateway.ledger.read import TILE_WIDTH
 from gateway.ledger.receipt import Proved
 from gateway.ledger.tilelog import TileLog, TileTree
@@ -95,7 +96,17 @@ def published(
         )
     node = TileTree(log, checkpoint.size).node if log else _no_node
     check_claim(claim, checkpoint, node, log)
-    return msgspec.structs.replace(proved, assurance="published"), ""
+    witnesses = cosigners(note, verifiers)
+    assurance = "witnessed" if witnesses else "published"
+    return msgspec.structs.replace(proved, assurance=assurance, witnesses=witnesses), ""
+
+
+def cosigners(note: str, verifiers: Sequence[Verifier]) -> tuple[str, ...]:
+    """The witnesses among the trusted keys that cosigned a checkpoint; raises `VerificationFailed` for a wrong one."""
+    try:
+        return tuple(signer.name for signer in open_note(note, verifiers)[1] if signer.cosigns)
+    except ValueError as error:
+        raise VerificationFailed(f"the published checkpoint does not verify: {error}") from error
 
 
 def _no_node(level: int, position: int) -> bytes:
@@ -109,7 +120,7 @@ def read_checkpoint(note: str, verifiers: Sequence[Verifier], place: str, shard:
         checkpoint = parse_checkpoint(text)
     except ValueError as error:
         raise VerificationFailed(f"the checkpoint at {place} does not verify: {error}") from error
-    if checkpoint.origin not in [signer.name for signer in signers]:
+    if log_key(signers, checkpoint.origin) is None:
         raise VerificationFailed(f"the checkpoint at {place} is of `{checkpoint.origin}`, and signed by another's key")
     if shard is not None and checkpoint.origin.rpartition("/")[2] != shard:
         raise VerificationFailed(f"the checkpoint at {place} is of `{checkpoint.origin}`: another log is served there")

@@ -16,7 +16,7 @@ from gateway.errors import VerificationFailed
 from gateway.ledger import entries
 from gateway.ledger.leaf import data_digest, open_extra
 from gateway.ledger.merkle import leaf_hash, verify_inclusion
-from gateway.ledger.note import Verifier, open_note, parse_checkpoint
+from gateway.ledger.note import Verifier, log_key, open_note, parse_checkpoint
 from gateway.ledger.proof import HEADER, parse
 
 _SPACE = re.compile(rb'("(?:[^"\\]|\\.)*")|[ \t\r\n]+')
@@ -25,7 +25,8 @@ _SPACE = re.compile(rb'("(?:[^"\\]|\\.)*")|[ \t\r\n]+')
 class Proved(msgspec.Struct, frozen=True):
     """What a receipt proves: that the log named `origin` holds `told` at `index`, in a tree that it signed.
 
-    `oversight` is the digest of the part that the receipt does not open.
+    `oversight` is the digest of the part that the receipt does not open; `witnesses` cosigned a tree that contains
+    this one.
     """
 
     assurance: Literal["signed", "published", "witnessed"]
@@ -37,6 +38,7 @@ class Proved(msgspec.Struct, frozen=True):
     told: entries.Told
     oversight: bytes
     verifier: Verifier
+    witnesses: tuple[str, ...] = ()
 
     @property
     def shard(self) -> str:
@@ -93,7 +95,7 @@ def verify_receipt(text: str, verifiers: Sequence[Verifier]) -> Proved:
         checkpoint = parse_checkpoint(note)
     except ValueError as error:
         raise VerificationFailed(f"this receipt does not verify: {error}") from error
-    verifier = next((signer for signer in signers if signer.name == checkpoint.origin), None)
+    verifier = log_key(signers, checkpoint.origin)
     if verifier is None:
         raise VerificationFailed(
             f"this receipt does not verify: its log is `{checkpoint.origin}`, and the key that signed it is of"

@@ -16,7 +16,7 @@ from gateway.errors import StoreUnavailable, VerificationFailed
 from gateway.ledger import entries, leaf, read
 from gateway.ledger import statements as sql
 from gateway.ledger.merkle import Tree, leaf_hash
-from gateway.ledger.note import Verifier, open_note, parse_checkpoint
+from gateway.ledger.note import Verifier, log_key, open_note, parse_checkpoint
 from gateway.ledger.read import TILE_BITS, Head, StoredEntry
 from gateway.storage.port import Reader, Store
 from gateway.storage.tables import SHARD_BITS, micros
@@ -91,7 +91,7 @@ def _check_head(head: Head, verifiers: Sequence[Verifier]) -> None:
         checkpoint = parse_checkpoint(text)
     except ValueError as error:
         raise VerificationFailed(f"its checkpoint does not verify: {error}") from error
-    if checkpoint.origin != head.origin or head.origin not in [signer.name for signer in signers]:
+    if checkpoint.origin != head.origin or log_key(signers, head.origin) is None:
         raise VerificationFailed(f"its checkpoint is of `{checkpoint.origin}`, not of `{head.origin}`")
     if head.origin.rpartition("/")[2] != head.name:
         raise VerificationFailed(f"its origin `{head.origin}` does not end with its name")

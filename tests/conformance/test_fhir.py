@@ -15,6 +15,7 @@ from pydantic import ValidationError
 
 from gateway.ledger import entries, fhir
 from gateway.ledger.export_command import CLIENT, enter
+from gateway.ledger.ledger import Ledger
 from gateway.ledger.selection import choose
 from tests.ledger.support import KEY, ORIGIN, disclosed, opened, refused, store_in
 
@@ -30,7 +31,8 @@ def lines(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
             await refused(ledger, 2)
         looked = entries.Looked("LEI", "5493001KJTIIGC8Y1R12", "MR-2026-17")
         await enter(
-            store, KEY, ORIGIN, lambda at: entries.View(1, "view", at, CLIENT, "A. Auditor", "why", looked, (), "fhir")
+            Ledger(store, KEY, ORIGIN),
+            lambda at: entries.View(1, "view", at, CLIENT, "A. Auditor", "why", looked, (), "fhir"),
         )
 
     asyncio.run(fill())

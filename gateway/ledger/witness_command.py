@@ -1,0 +1,50 @@
+"""`dutybound ledger witness`: an independent witness, with a key and a state file of its own, and nothing else."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from gateway.errors import ConfigurationError, Problem
+from gateway.ledger import keys
+from gateway.ledger.note import Cosigner
+from gateway.ledger.witness import Witness, application
+
+
+def register(parser: argparse.ArgumentParser) -> None:
+    """Add the command's arguments."""
+    parser.add_argument("--name", required=True, metavar="NAME", help="as its key is called: `witness.example/w1`")
+    parser.add_argument(
+        "--key", type=Path, required=True, metavar="FILE", help="its private key; made where there is none"
+    )
+    parser.add_argument(
+        "--logs", type=Path, required=True, metavar="PUBLIC_KEY_FILE", help="public keys of the shards to witness"
+    )
+    parser.add_argument(
+        "--state", type=Path, required=True, metavar="FILE", help="where the last checkpoint of each is kept"
+    )
+    parser.add_argument("--listen", default="127.0.0.1:8090", metavar="HOST:PORT", help="default: 127.0.0.1:8090")
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Serve until SIGINT or SIGTERM; raises `ConfigurationError` where it cannot."""
+    import uvicorn
+
+    host, _, port = arguments.listen.rpartition(":")
+    if not host or not port.isdecimal():
+        raise ConfigurationError([Problem("--listen", 0, 0, "", f"`{arguments.listen}` is no `host:port`")])
+    logs = keys.read_verifiers(arguments.logs)
+    private = keys.load(arguments.key) if arguments.key.exists() else keys.generate(arguments.key)
+    try:
+        public = Cosigner(arguments.name, private).verifier
+    except ValueError as error:
+        raise ConfigurationError([Problem("--name", 0, 0, "", str(error))]) from error
+    witness = Witness(arguments.name, private, logs, arguments.state)
+    print(f"witness key: {public}", flush=True)
+    print(f"witnessing {', '.join(sorted({log.name for log in logs}))} on {host}:{port}", flush=True)
+    try:
+        uvicorn.run(application(witness), host=host.strip("[]"), port=int(port), log_level="warning", lifespan="off")
+    finally:
+        witness.close()
+    return 0
