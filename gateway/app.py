@@ -32,6 +32,7 @@ from gateway.inquiry.admit import Admission, Counted
 from gateway.inquiry.answer import Journey, Serving, answer
 from gateway.inquiry.authenticate import Authenticator
 from gateway.inquiry.case_config import build as build_cases
+from gateway.inquiry.case_news import CaseNews
 from gateway.inquiry.cases import CaseRegistries
 from gateway.inquiry.endpoint import GraphQLEndpoint
 from gateway.inquiry.facts import FactsReader
@@ -174,6 +175,7 @@ class Gateway:
             self._admission = SharedAdmission(
                 settings.valkey, settings.ledger.origin, secret, self._purposes, self._counted
             )
+        self._news = CaseNews(settings.valkey, settings.ledger.origin, parts.cases) if settings.valkey else None
         self._issuers: httpx.AsyncClient | None = None
         self._certificates = ClientCertificates(settings.tls) if settings.tls.client_certificates else None
         self._replays: Replays = SharedReplays(settings.valkey) if settings.valkey else OwnReplays()
@@ -218,7 +220,7 @@ class Gateway:
                     client_certificates=settings.tls.client_certificates,
                 ),
                 *ledger_routes(self._ledger),
-                *hooks.routes(parts.cases.webhook_secrets, parts.cases.changed, lambda: self._now().timestamp()),
+                *hooks.routes(parts.cases.webhook_secrets, self._changed, lambda: self._now().timestamp()),
             ],
             lifespan=self._lifespan,
         )
@@ -252,12 +254,16 @@ class Gateway:
             self.drain.listen(self._settings.drain)
         await self._ledger.start()
         try:
+            if self._news is not None:
+                self._news.start()
             await self._refill()
             self._log.state("started", rule_set=self._serving.rules.digest, shard=self._ledger.shard)
             yield
         finally:
             await self.drain.quiet(within=2 * self._settings.limits.deadline)
             await self._ledger.close()
+            if self._news is not None:
+                await self._news.close()
             await self._parts.cases.close()
             for connector in self._parts.connectors.values():
                 await connector.close()
@@ -269,6 +275,12 @@ class Gateway:
             self._facts.close()
             self._store.close()
             self._log.state("stopped")
+
+    async def _changed(self, registry: str, case: str | None) -> None:
+        if self._news is None:
+            self._parts.cases.changed(registry, case)
+        else:
+            await self._news.changed(registry, case)
 
     def _alert(self, inquiry: str, client: str, purpose: str) -> None:
         self._metrics.break_glass.add()

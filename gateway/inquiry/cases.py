@@ -67,6 +67,7 @@ class CaseRegistries:
         self._salt = secrets.token_bytes(32)
         self._calls: dict[_Key, asyncio.Task[_Finding | None]] = {}
         self._changes: collections.Counter[str] = collections.Counter()
+        self._keeps = True
         # By case, until when each question about it is answered.
         self._verified: dict[str, TTLCache[bytes, dict[bytes, float]]] = {
             name: TTLCache(_KEPT, registry.cache, timer) for name, registry in registries.items() if registry.cache
@@ -97,7 +98,7 @@ class CaseRegistries:
         if not 0 < len(case) <= 200 or not case.isprintable() or case in (".", ".."):
             raise _refusal(_Finding("the case is unknown to its registry"))
         kept = self._verified.get(registry)
-        if kept is None or requester is None:
+        if kept is None or requester is None or not self._keeps:
             finding = await self._find(registry, case, official, subjects)
         else:
             parts = (registry, requester, case, official, sorted(subject[1:] for subject in subjects))
@@ -113,6 +114,12 @@ class CaseRegistries:
             finding = await asyncio.shield(call)
         if finding is not None:
             raise _refusal(finding)
+
+    def keep(self, keeps: bool) -> None:
+        """Whether verified answers are kept from now on; those kept before are dropped either way."""
+        self._keeps = keeps
+        for name in self._registries:
+            self.changed(name)
 
     def changed(self, registry: str, case: str | None = None) -> None:
         """The registry says that a case changed, or (None) that any may have: nothing known before counts from now."""
@@ -154,7 +161,7 @@ class CaseRegistries:
         if not {subject[1:] for subject in subjects} <= found.subjects:
             every = "every subject" if len(subjects) > 1 else "the subject"
             return _Finding(f"case `{case}` does not name {every} of this inquiry")
-        if key is not None:
+        if key is not None and self._keeps:
             self._verified[name].setdefault(key.case, {})[key.whole] = asked + registry.cache
         return None
 

@@ -14,7 +14,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 import msgspec
 from cachetools import TTLCache
@@ -60,10 +60,12 @@ def verify(secrets: Sequence[bytes], headers: Mapping[str, str], body: bytes, no
 
 def routes(
     secrets: Mapping[str, Sequence[bytes]],
-    changed: Callable[[str, str | None], None],
+    changed: Callable[[str, str | None], Awaitable[None]],
     now: Callable[[], float],
 ) -> list[Route]:
-    """The route. `secrets` by registry; `changed` is told a registry and a case, or None for any of its cases."""
+    """The route. `secrets` by registry; `changed` is told a registry and a case, or None for any of its cases; it
+    raises `ConnectionError` where the notice has to be sent again.
+    """
     taken: TTLCache[tuple[str, str], None] = TTLCache(_REMEMBERED, 2.0 * TOLERANCE)
 
     async def notice(request: Request) -> Response:
@@ -81,7 +83,10 @@ def routes(
         except Unsigned as error:
             return JSONResponse({"error": str(error)}, 401)
         if (registry, id_) not in taken:
-            changed(registry, _case(bytes(body)))
+            try:
+                await changed(registry, _case(bytes(body)))
+            except ConnectionError as error:
+                return JSONResponse({"error": f"{error}; send it again"}, 503)
             taken[registry, id_] = None
         return Response(status_code=204)
 

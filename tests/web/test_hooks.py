@@ -25,8 +25,13 @@ class Registry:
     def __init__(self) -> None:
         self.told: list[tuple[str, str | None]] = []
         secrets = {"market": (OTHER, SECRET)}
-        routes = hooks.routes(secrets, lambda registry, case: self.told.append((registry, case)), lambda: NOW)
-        self.app = Starlette(routes=routes)
+        self.reachable = True
+        self.app = Starlette(routes=hooks.routes(secrets, self.changed, lambda: NOW))
+
+    async def changed(self, registry: str, case: str | None) -> None:
+        self.told.append((registry, case))
+        if not self.reachable:
+            raise ConnectionError("other replicas cannot be told now")
 
     async def send(self, body: bytes = CHANGED, name: str = "market", **given: Any) -> int:
         id_, stamp = given.get("id", "msg_1"), str(given.get("stamp", NOW))
@@ -99,6 +104,14 @@ async def test_a_notice_counts_once(registry: Registry) -> None:
     assert registry.told == [("market", "C-1")]
     assert await registry.send(id="msg_2") == 204
     assert len(registry.told) == 2
+
+
+async def test_a_notice_that_not_all_replicas_heard_is_to_be_sent_again(registry: Registry) -> None:
+    registry.reachable = False
+    assert await registry.send() == 503
+    registry.reachable = True
+    assert await registry.send() == 204
+    assert registry.told == [("market", "C-1")] * 2
 
 
 @pytest.mark.parametrize(
