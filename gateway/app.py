@@ -12,7 +12,7 @@ import datetime
 import functools
 import zoneinfo
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, MutableMapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import httpx
 import msgspec
@@ -32,7 +32,6 @@ from gateway.inquiry.admit import Admission, Counted
 from gateway.inquiry.answer import Journey, Serving, answer
 from gateway.inquiry.authenticate import Authenticator
 from gateway.inquiry.case_config import build as build_cases
-from gateway.inquiry.case_news import CaseNews
 from gateway.inquiry.cases import CaseRegistries
 from gateway.inquiry.endpoint import GraphQLEndpoint
 from gateway.inquiry.facts import FactsReader
@@ -42,7 +41,6 @@ from gateway.inquiry.obligations import Obligations
 from gateway.inquiry.others import Others
 from gateway.inquiry.plan import Planner
 from gateway.inquiry.render import Renderer
-from gateway.inquiry.shared import SharedAdmission
 from gateway.inquiry.types import Requester
 from gateway.issuers import Issuer, new_client
 from gateway.ledger import entries, keys
@@ -61,6 +59,10 @@ from gateway.watch.break_glass import BreakGlass
 from gateway.web import hooks
 from gateway.web.drain import Drain
 from gateway.web.routes import metadata_url, routes
+
+if TYPE_CHECKING:
+    from gateway.inquiry.case_news import CaseNews
+    from gateway.inquiry.shared import SharedAdmission
 
 MAX_SKEW = 5.0
 """Seconds that the machine's clock may be behind the last committed entry before this process is not ready."""
@@ -169,13 +171,19 @@ class Gateway:
         self._now = Clock(lambda: self._ledger.floor)
         self._serving = serving(parts.rules, settings, self._ledger, self._now)
         self._facts = store.facts()
-        self._admission: Admission | SharedAdmission = Admission()
+        self._own_counts = Admission()
+        self._shared_counts: SharedAdmission | None = None
+        self._news: CaseNews | None = None
         if settings.valkey:
+            # Imported where it is configured: Valkey's client would be a tenth of every start.
+            from gateway.inquiry.case_news import CaseNews
+            from gateway.inquiry.shared import SharedAdmission
+
             secret = parts.private.private_bytes_raw()
-            self._admission = SharedAdmission(
+            self._shared_counts = SharedAdmission(
                 settings.valkey, settings.ledger.origin, secret, self._purposes, self._counted
             )
-        self._news = CaseNews(settings.valkey, settings.ledger.origin, parts.cases) if settings.valkey else None
+            self._news = CaseNews(settings.valkey, settings.ledger.origin, parts.cases)
         self._issuers: httpx.AsyncClient | None = None
         self._certificates = ClientCertificates(settings.tls) if settings.tls.client_certificates else None
         self._replays: Replays = SharedReplays(settings.valkey) if settings.valkey else OwnReplays()
@@ -197,7 +205,7 @@ class Gateway:
             ),
             facts=FactsReader(self._facts, self._serving.zone),
             cases=parts.cases,
-            admission=self._admission,
+            admission=self._shared_counts or self._own_counts,
             fetcher=Fetcher(parts.connectors, departments),
             ledger=self._ledger,
             now=self._now,
@@ -243,7 +251,7 @@ class Gateway:
         return self._issuers
 
     async def _checks(self) -> Mapping[str, bool]:
-        counts = not isinstance(self._admission, SharedAdmission) or await self._admission.healthy()
+        counts = self._shared_counts is None or await self._shared_counts.healthy()
         fine = {"ledger": self._ledger.healthy, "rules": True, "counts": counts, "clock": self._now.skew() <= MAX_SKEW}
         return {"serving": not self.drain.begun, **fine}
 
@@ -270,8 +278,8 @@ class Gateway:
             if self._issuers is not None:
                 await self._issuers.aclose()
             await self._replays.close()
-            if isinstance(self._admission, SharedAdmission):
-                await self._admission.close()
+            if self._shared_counts is not None:
+                await self._shared_counts.close()
             self._facts.close()
             self._store.close()
             self._log.state("stopped")
@@ -298,10 +306,10 @@ class Gateway:
 
     async def _refill(self) -> None:
         """Count again what was asked before this process."""
-        if isinstance(self._admission, SharedAdmission):
-            await self._admission.start()
+        if self._shared_counts is not None:
+            await self._shared_counts.start()
         else:
-            self._admission.refill(await self._counted(), self._purposes())
+            self._own_counts.refill(await self._counted(), self._purposes())
 
 
 def _counted(part: bytes, oversight: bytes) -> Counted | None:
@@ -322,7 +330,10 @@ def _counted(part: bytes, oversight: bytes) -> Counted | None:
     )
 
 
-def build(settings: Settings) -> Gateway:
-    """The application; raises `ConfigurationError` with everything that stands against a start."""
+def build(settings: Settings, parts: Parts | None = None) -> Gateway:
+    """The application; raises `ConfigurationError` with everything that stands against a start.
+
+    `parts` is what `load(settings)` gave, where it was called already.
+    """
     store = open_store(settings.store, str(settings.file), single_node=settings.single_node)
-    return Gateway(settings, load(settings), store)
+    return Gateway(settings, parts or load(settings), store)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import gc
 import os
+import sys
 from pathlib import Path
 
 from granian import Granian
@@ -16,16 +17,23 @@ from granian.constants import Interfaces, Loops
 from granian.log import LogLevels
 
 from gateway import app, settings, tls
+from gateway.ledger.configured import warnings
 from gateway.storage.store import open_store
 
 CONFIG = "_DUTYBOUND_SERVED_CONFIG"
 
+_prepared: tuple[settings.Settings, app.Parts] | None = None
+"""What `serve` read and checked; a worker that is forked from it need not read it again."""
+
 
 def serve(config: Path, workers: int) -> int:
     """Serve until SIGINT or SIGTERM, as `gateway.web.drain` says. Raises `ConfigurationError`."""
+    global _prepared
     found = settings.load(config, os.environ)
-    app.load(found)
+    _prepared = found, app.load(found)
     open_store(found.store, str(found.file), single_node=found.single_node).close()
+    for warning in warnings(found.ledger):
+        print(f"warning: {warning}", file=sys.stderr)
     os.environ[CONFIG] = str(config.resolve())
     if found.tls.cert_file and found.tls.key_file and found.tls.client_ca_file:
         files = (found.tls.cert_file, found.tls.key_file, found.tls.client_ca_file)
@@ -49,7 +57,8 @@ def serve(config: Path, workers: int) -> int:
 
 def application() -> app.Gateway:
     """The application of one process, of the configuration that `serve` was given."""
-    made = app.build(settings.load(Path(os.environ[CONFIG]), os.environ))
+    found, parts = _prepared or (settings.load(Path(os.environ[CONFIG]), os.environ), None)
+    made = app.build(found, parts)
     made.served = True
     # What a start makes stays to the end: the collector need not walk it again and again while inquiries run, which
     # cost two fifths of an inquiry's CPU and most of its slowest hundredth. Inquiries leave few cycles behind.

@@ -9,9 +9,6 @@ from __future__ import annotations
 import asyncio
 from typing import Protocol
 
-from valkey.asyncio import Valkey
-from valkey.exceptions import ValkeyError
-
 MAX_REMEMBERED = 500_000
 """Proofs that one process remembers: about 60 MB; at `max_age` 60 s some 7,000 a second."""
 WAIT = 1.0
@@ -65,6 +62,11 @@ class SharedReplays:
     """Remembers in Valkey, for every process that asks the same one. Waits at most `WAIT` seconds."""
 
     def __init__(self, url: str) -> None:
+        # Imported where it is configured: it would be a tenth of every start.
+        from valkey.asyncio import Valkey
+        from valkey.exceptions import ValkeyError
+
+        self._faults = (ValkeyError, TimeoutError, OSError)
         self._valkey: Valkey = Valkey.from_url(
             url, socket_timeout=WAIT, socket_connect_timeout=WAIT, max_connections=64, client_name="dutybound"
         )
@@ -76,7 +78,7 @@ class SharedReplays:
             async with asyncio.timeout(WAIT):
                 name = b"dutybound:dpop:" + key
                 return bool(await self._valkey.set(name, b"1", nx=True, px=int(seconds * 1000)))
-        except (ValkeyError, TimeoutError, OSError) as error:
+        except self._faults as error:
             raise ReplaysUnavailable(type(error).__name__) from error
 
     async def close(self) -> None:

@@ -155,9 +155,10 @@ async def _disclosed(
     steps.done("plan")
 
     # 3. facts: the case at its registry, then one snapshot of what is known of the subjects
-    today = journey.now().astimezone(serving.zone).date()
+    now = journey.now()
+    today = now.astimezone(serving.zone).date()
     verified = await _verify_case(journey, requester, purpose, declaration, subjects, today)
-    facts = await journey.facts.read(subjects, journey.now())
+    facts = await journey.facts.read(subjects, now)
     if verified:
         facts = _with_case(facts)
     if purpose.break_glass is not None and guards.holds(requester.grants, purpose.name, today):
@@ -166,8 +167,11 @@ async def _disclosed(
     steps.done("facts")
 
     # 4. decide every field for every subject
-    now = journey.now()
-    decision = entry.decision = decide(selected, requester, declaration, rules, facts, subjects, now)
+    try:
+        decision = entry.decision = decide(selected, requester, declaration, rules, facts, subjects, now)
+    except Exception as error:  # what could not be decided is not permitted
+        log.error("inquiry %s could not be decided: %s", entry.id, type(error).__name__)
+        raise Refusal(Code.DECISION_UNAVAILABLE, "the rules cannot be evaluated now; nothing was disclosed") from error
     entry.consents = _relied_on(requester, declaration, facts, today)
     steps.done("decide")
 
