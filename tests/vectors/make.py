@@ -20,6 +20,7 @@ from pathlib import Path
 from unittest import mock
 
 from gateway.ledger import entries, evidence, export_command
+from gateway.ledger.ledger import Ledger
 from gateway.ledger.note import Signer
 from gateway.ledger.selection import choose, one
 from tests.ledger import served
@@ -70,7 +71,7 @@ async def _make(place: Path) -> dict[str, bytes]:
             entries.VERSION, "view-1", AT + 2 * day, who, "A. Auditor", "vectors", LOOKED, parts, "package"
         )
 
-    entered, receipt = await export_command.enter(store, KEY, ORIGIN, view)
+    entered, receipt = await export_command.enter(Ledger(store, KEY, ORIGIN), view)
     files["receipts/view.txt"] = receipt.text.encode()
     files |= {f"log/{path}": content for path, content in served.published(store).items()}
     with contextlib.closing(store.reader()) as reader:
