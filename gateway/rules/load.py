@@ -11,7 +11,7 @@ from pathlib import Path
 
 from gateway.catalogue.load import load as load_catalogue
 from gateway.errors import ConfigurationError, Problem
-from gateway.rules import calendar, check, purposes, requesters, rule, tokens, vocabulary
+from gateway.rules import base, calendar, check, purposes, requesters, rule, tokens, vocabulary
 from gateway.rules.rule import Rule
 from gateway.rules.ruleset import RuleSet
 
@@ -27,8 +27,10 @@ def load(policies_dir: Path, issuers: Mapping[str, str] | None = None) -> RuleSe
     registered = purposes.load(policies_dir, catalogue, problems)
     who = requesters.load(policies_dir, catalogue, registered, issuers, problems)
     time_zone = calendar.load(policies_dir, problems).time_zone
-    sound = not problems
+    sound, before = not problems, len(problems)
     rules = load_rules(policies_dir, problems)
+    if len(problems) == before:
+        base.check(rules, policies_dir / "rules", problems)
     if sound:
         check.check(rules, vocabulary.of(catalogue, registered, who), problems)
     if problems:

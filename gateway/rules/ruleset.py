@@ -14,6 +14,7 @@ import msgspec
 
 from connectors.base import SubjectKind
 from gateway.catalogue.model import Catalogue
+from gateway.rules import base
 from gateway.rules.engine import Engine, Question
 from gateway.rules.model import Cell, Flag, Grant, Policies, Purpose, RequesterEntry
 from gateway.rules.requesters import Requesters
@@ -72,7 +73,10 @@ class RuleSet:
             for field in dataset.fields
         ]
         cells = self._engine.cells(questions)
-        return {(asked.dataset.id, asked.field): cell for asked, cell in zip(questions, cells, strict=True)}
+        return {
+            (asked.dataset.id, asked.field): base.held(asked, cell)
+            for asked, cell in zip(questions, cells, strict=True)
+        }
 
 
 def _digest(
