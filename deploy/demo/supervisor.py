@@ -28,6 +28,7 @@ from deploy.demo.processes import ROOT, Child, NotReady, descendants
 from deploy.demo.region import NAMED
 from gateway.ledger import keys
 from gateway.ledger.read import heads
+from gateway.ledger.registry import ROOT as ROOT_SHARD
 from gateway.storage.store import open_copy
 
 Say = Callable[[str], None]
@@ -96,12 +97,11 @@ class Region:
         with_store = open_copy(place.store)
         try:
             with contextlib.closing(with_store.reader()) as reader:
-                head = heads(reader)[-1]
+                head = [head for head in heads(reader) if head.name != ROOT_SHARD][-1]
         finally:
             with_store.close()
         self.shard, self.origin = head.name, head.origin.removesuffix(f"/{head.name}")
-        lines = "".join(f"{verifier}\n" for verifier in keys.verifiers(private, self.origin, [head.name]))
-        place.public_key.write_text(lines)
+        keys.write_verifiers(place.public_key, private, self.origin, [ROOT_SHARD, head.name])
         say(f"the gateway at {place.url('gateway')} (pid {gateway.pid}); everything is up ({_since(began)})")
 
     def _servers(self) -> dict[str, Child]:

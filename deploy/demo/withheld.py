@@ -9,6 +9,7 @@ from pathlib import Path
 
 from gateway.ledger.entries import WithheldRecord, read_oversight
 from gateway.ledger.read import StoredEntry, heads, read_entries
+from gateway.ledger.registry import ROOT
 from gateway.storage.store import open_copy
 
 
@@ -18,7 +19,7 @@ def newest_entry(store: Path) -> StoredEntry:
     try:
         reader = opened.reader()
         try:
-            head = heads(reader)[-1]
+            head = [head for head in heads(reader) if head.name != ROOT][-1]
             return next(read_entries(reader, head.id, head.size - 1, 1))
         finally:
             reader.close()

@@ -12,11 +12,21 @@ from pathlib import Path
 from typing import Any
 
 from gateway.errors import ConfigurationError, Problem, VerificationFailed
-from gateway.ledger import entries, export_command, keys, sheet, tilelog, verify_command, witness_command
+from gateway.ledger import (
+    entries,
+    export_command,
+    keys,
+    rotate_command,
+    sheet,
+    tilelog,
+    verify_command,
+    witness_command,
+)
 from gateway.ledger.note import Verifier
 from gateway.ledger.presented import check_presented, read
 from gateway.ledger.published import published
 from gateway.ledger.receipt import Proved, check_data, check_extension, read_file
+from gateway.ledger.registry import ROOT, read_document
 
 
 def register(subparsers: argparse._SubParsersAction[Any], rule_set: export_command.RuleSetDigest | None = None) -> None:
@@ -37,6 +47,12 @@ def register(subparsers: argparse._SubParsersAction[Any], rule_set: export_comma
     _key(receipt, "the shard's public key, one a line where there are several", required=True)
     receipt.add_argument("--published", type=Path, metavar="CHECKPOINT_FILE", help="a checkpoint that was published")
     receipt.add_argument("--log", metavar="URL", help="where the gateway, or the shard, publishes its log")
+    receipt.add_argument(
+        "--registry",
+        type=Path,
+        metavar="FILE",
+        help="what `/ledger/registry` served: keys of every shard, old ones too",
+    )
     _receipt(receipt)
     receipt.set_defaults(run=_verify_receipt)
 
@@ -63,6 +79,9 @@ def register(subparsers: argparse._SubParsersAction[Any], rule_set: export_comma
         "--shards", type=int, default=8, metavar="N", help="for shards 1 to N, one for each process (default: 8)"
     )
     new.set_defaults(run=_generate)
+    rotate_command.register(
+        parts.add_parser("rotate", help="give the ledger another key; old receipts still verify, by the registry")
+    )
 
 
 def _key(parser: argparse.ArgumentParser, text: str, *, required: bool = False) -> None:
@@ -84,7 +103,7 @@ def _guard(run: Callable[[], int]) -> int:
 
 def _verify_receipt(arguments: argparse.Namespace) -> int:
     def run() -> int:
-        verifiers = keys.read_verifiers(arguments.key)
+        verifiers = _with_registry(keys.read_verifiers(arguments.key), arguments)
         proved, checked = check_presented(read_file(read(arguments.receipt)), verifiers)
         if arguments.published is not None or arguments.log is not None:
             proved, why = _published(proved, verifiers, arguments)
@@ -119,6 +138,17 @@ def _verify_receipt(arguments: argparse.Namespace) -> int:
         return 0
 
     return _guard(run)
+
+
+def _with_registry(verifiers: list[Verifier], arguments: argparse.Namespace) -> list[Verifier]:
+    """The keys that were given, and with a registry those that follow from them."""
+    content = read(arguments.registry) if arguments.registry is not None else None
+    if content is None and arguments.log is not None:
+        with tilelog.http_client() as client:
+            content = tilelog.from_url(client, tilelog.ledger_url(arguments.log)).find_registry()
+    if content is None:
+        return verifiers
+    return list(dict.fromkeys([*read_document(content, verifiers).verifiers, *verifiers]))
 
 
 def _published(proved: Proved, verifiers: list[Verifier], arguments: argparse.Namespace) -> tuple[Proved, str]:
@@ -160,7 +190,8 @@ def _generate(arguments: argparse.Namespace) -> int:
         if public.exists():
             raise ConfigurationError([Problem(str(public), 0, 0, "", "exists already; name another with `--public`")])
         private = keys.generate(arguments.out)
-        keys.write_verifiers(public, private, arguments.origin, map(str, range(1, arguments.shards + 1)))
+        shards = [ROOT, *map(str, range(1, arguments.shards + 1))]
+        keys.write_verifiers(public, private, arguments.origin, shards)
         print(f"private key: {arguments.out} (keep it secret, and keep a copy)")
         print(f"public keys: {public} (give it to whoever verifies receipts)")
         return 0

@@ -21,7 +21,7 @@ UNREQUIRED = "no cosignature is required (`ledger.require`): inquiries are answe
 
 def ledger_of(store: Store, settings: LedgerSettings, private: Ed25519PrivateKey) -> Ledger:
     """A ledger on the store, not yet started."""
-    return Ledger(store, private, settings.origin, publisher=publisher_of(store, settings))
+    return Ledger(store, private, settings.origin, publisher=publisher_of(store, settings), registered=True)
 
 
 def publisher_of(store: Store, settings: LedgerSettings) -> Publisher:

@@ -8,6 +8,7 @@ import os
 import stat
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Literal
 
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
@@ -66,8 +67,18 @@ def verifiers(private: Ed25519PrivateKey, origin: str, shards: Iterable[str]) ->
 
 def write_verifiers(path: Path, private: Ed25519PrivateKey, origin: str, shards: Iterable[str]) -> None:
     """Write a public key file, as `read_verifiers` reads it; raises `ConfigurationError`."""
+    _write(path, "w", verifiers(private, origin, shards))
+
+
+def add_verifiers(path: Path, private: Ed25519PrivateKey, origin: str, shards: Iterable[str]) -> None:
+    """Add keys to a public key file; raises `ConfigurationError`."""
+    _write(path, "a", verifiers(private, origin, shards))
+
+
+def _write(path: Path, mode: Literal["w", "a"], found: list[Verifier]) -> None:
     try:
-        path.write_text("".join(f"{verifier}\n" for verifier in verifiers(private, origin, shards)), encoding="utf-8")
+        with path.open(mode, encoding="utf-8") as file:
+            file.writelines(f"{verifier}\n" for verifier in found)
     except OSError as error:
         raise _refuse(path, f"cannot be written ({error.strerror})") from error
 

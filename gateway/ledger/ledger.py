@@ -28,6 +28,8 @@ from sqlalchemy.sql import ClauseElement
 from gateway.errors import LedgerUnavailable, StoreUnavailable, VerificationFailed
 from gateway.ledger import entries, read, seal_shard
 from gateway.ledger.publish import Publisher
+from gateway.ledger.registrar import Registrar
+from gateway.ledger.registry import ROOT
 from gateway.ledger.shard import Batch, Pending, Receipt, Shard, Unlearned
 from gateway.storage.port import Store
 from gateway.storage.tables import SHARD_BITS, micros, moment
@@ -56,6 +58,7 @@ class Ledger:
     the first of `1`, `2`, ... that no running process holds. `waiting` is how many appends may wait. After a fault
     the store is tried again every `retry` seconds, so that the ledger is healthy by itself as soon as it can be.
     `publisher` publishes the shard and knows what is remembered of it outside; without one nothing is published.
+    `registered` is whether its shards are in a registry, in a root shard beside them.
     """
 
     def __init__(
@@ -68,6 +71,7 @@ class Ledger:
         waiting: int = 4096,
         retry: float = 1.0,
         publisher: Publisher | None = None,
+        registered: bool = False,
     ) -> None:
         self.store = store
         self.origin = origin
@@ -75,7 +79,7 @@ class Ledger:
         self._shard: Shard | None = None
         self._queue: collections.deque[_Waiting] = collections.deque()
         self._retry = retry
-        self._publisher = publisher
+        self._publisher, self._registered = publisher, registered
         self._publishing: asyncio.Task[None] | None = None
         self._unpublished: str | None = None
         self._floor = 0
@@ -105,10 +109,12 @@ class Ledger:
         self._loop = asyncio.get_running_loop()
         self._idle = asyncio.Event()
         self._idle.set()
+        if self._registered:
+            await Registrar(self.store, self._private, self.origin, self._publisher).check()
         self._shard = await self._take()
         try:
+            await self._register(self._shard)
             if self._publisher is not None:
-                await self._publisher.publish(self._shard.name)
                 self._publishing = self._loop.create_task(self._publish())
         except BaseException:
             await self._shard.release()
@@ -138,6 +144,14 @@ class Ledger:
             if self._wanted
             else "every shard is held by a process, or sealed"
         )
+
+    async def _register(self, shard: Shard) -> None:
+        """Before its first entry: a shard counts once it is in the registry, and published."""
+        if self._registered:
+            registrar = Registrar(self.store, self._private, self.origin, self._publisher)
+            await registrar.register(shard.name, shard.size, shard.root)
+        if self._publisher is not None:
+            await self._publisher.publish(shard.name)
 
     def _seen(self) -> tuple[set[str], set[str], list[seal_shard.Sealed]]:
         """The shards that the store has, those that are sealed, and the gaps that no entry names yet."""
@@ -171,6 +185,8 @@ class Ledger:
             begun = self._loop.time()
             try:
                 await publisher.publish(self.shard)
+                if self._registered:
+                    await publisher.publish(ROOT)
                 done, self._unpublished = begun, None
             except Exception as error:
                 if self._loop.time() - done > publisher.patience:
@@ -318,7 +334,13 @@ class Ledger:
             return await shard.probe()
         self._floor = max(self._floor, shard.floor)
         await shard.release()
-        self._shard = await self._take()
+        taken = await self._take()
+        try:
+            await self._register(taken)
+        except BaseException:
+            await taken.release()
+            raise
+        self._shard = taken
         return None
 
     async def own(self, issuer: str, client: str, after: str | None = None, first: int = 20) -> list[Own]:

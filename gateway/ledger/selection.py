@@ -73,7 +73,9 @@ def _read(head: Head, index: int, told: Part, oversight: Part) -> tuple[entries.
 
 
 def fits(told: entries.Told, looked: entries.Looked) -> bool:
-    """Whether an entry is of all that is looked for."""
+    """Whether an entry is of all that is looked for; the registry's are of nothing that anybody did, and never are."""
+    if isinstance(told, entries.ShardChange):
+        return False
     if looked.since is not None and told.at < looked.since:
         return False
     if looked.until is not None and told.at >= looked.until:

@@ -125,6 +125,10 @@ class Shard:
         return self._now.size
 
     @property
+    def root(self) -> bytes:
+        return self._now.root
+
+    @property
     def floor(self) -> int:
         return self._head.floor
 

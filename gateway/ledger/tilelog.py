@@ -19,6 +19,7 @@ from gateway.ledger.merkle import HASH_SIZE, node_hash
 from gateway.ledger.read import TILE_BITS, TILE_WIDTH
 
 MAX_CHECKPOINT = 64 * 1024
+MAX_REGISTRY = 16 * 1024 * 1024
 MAX_TILE = TILE_WIDTH * (2 + HASH_SIZE)
 TRIES = 4
 _LENGTH = HASH_SIZE.to_bytes(2, "big")
@@ -40,6 +41,10 @@ class TileLog:
             return None if content is None else content.decode()
         except UnicodeDecodeError as error:
             raise VerificationFailed(f"the checkpoint at {self.place} is not UTF-8; it was altered") from error
+
+    def find_registry(self) -> bytes | None:
+        """The registry, where this is a ledger's own address; None where there is none."""
+        return self._get("registry", MAX_REGISTRY)
 
     def checkpoint(self) -> str:
         """The signed note that is served now; raises `VerificationFailed` where there is none."""
@@ -165,6 +170,12 @@ def shard_url(url: str, shard: str) -> str:
     if not path:
         return f"{url.rstrip('/')}/ledger/{shard}"
     return f"{url.rstrip('/')}/{shard}" if path.rpartition("/")[2] == "ledger" else url
+
+
+def ledger_url(url: str) -> str:
+    """The ledger's URL, from that of its gateway or of a shard."""
+    base = shard_url(url, "")
+    return base.rstrip("/") if base != url else url.rstrip("/").rpartition("/")[0]
 
 
 def _bounded(content: bytes, path: str, most: int) -> bytes:

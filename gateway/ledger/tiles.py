@@ -3,7 +3,7 @@
 `<shard>/checkpoint`, `<shard>/tile/<L>/<N>[.p/<W>]` and `<shard>/tile/entries/<N>[.p/<W>]`, for every shard in the
 store, whichever process holds it. Only what is committed is served, and of checkpoints the published one; its
 `Last-Modified` is when it was published, and is renewed while nothing is entered. An entry in a bundle is the 32-byte
-leaf: a salted commitment that tells nothing of what was said.
+leaf: a salted commitment that tells nothing of what was said. `/ledger/registry` has the shards and their keys.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from gateway.errors import StoreUnavailable, VerificationFailed
+from gateway.ledger import registrar
 from gateway.ledger.ledger import Ledger
 from gateway.ledger.publish import read_published
 from gateway.ledger.read import TILE_BITS, TILE_WIDTH, Head, StoredTree, heads
@@ -112,7 +113,11 @@ def routes(ledger: Ledger) -> list[Route]:
         headers = {"Cache-Control": "public, max-age=31536000, immutable"}
         return serve(lambda: tile(ledger.store, shard, path), "application/octet-stream", headers)
 
+    def get_registry(request: Request) -> Response:
+        return serve(lambda: registrar.document(ledger.store), "application/json", {"Cache-Control": "no-cache"})
+
     return [
+        Route("/ledger/registry", get_registry),
         Route("/ledger/{shard}/checkpoint", get_checkpoint),
         Route("/ledger/{shard}/tile/{path:path}", get_tile),
     ]

@@ -4,6 +4,8 @@ Nothing stored is believed: leaves are made again from the opened payloads, the 
 from the tree, and the signature is checked with a key that came another way. Everything else that is stored beside is
 checked against what the leaves commit to: times, periods, the index by requester. The first broken thing is named.
 
+Where there is a registry (the root shard), a shard counts only with a key that it has there.
+
 A store in use may be checked: what is being appended meanwhile is left for the next time.
 """
 
@@ -13,11 +15,12 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from gateway.errors import StoreUnavailable, VerificationFailed
-from gateway.ledger import entries, leaf, read
+from gateway.ledger import entries, leaf, read, registrar
 from gateway.ledger import statements as sql
 from gateway.ledger.merkle import Tree, leaf_hash
-from gateway.ledger.note import Verifier, log_key, open_note, parse_checkpoint
+from gateway.ledger.note import Checkpoint, Verifier, log_key, open_note, parse_checkpoint
 from gateway.ledger.read import TILE_BITS, Head, StoredEntry
+from gateway.ledger.registry import Registry, read_document
 from gateway.storage.port import Reader, Store
 from gateway.storage.tables import SHARD_BITS, micros
 
@@ -42,7 +45,12 @@ def verify_store(store: Store, verifiers: Sequence[Verifier], progress: Progress
         found = read.heads(reader)
         if not found:
             raise VerificationFailed("the store holds no shard: nothing was ever entered, or it was removed")
-        return [_shard(reader, head, verifiers, progress or _silent) for head in found]
+        told = progress or _silent
+        registry = _registry(reader, verifiers)
+        if registry is None:
+            return [_shard(reader, head, verifiers, told) for head in found]
+        found.sort(key=lambda head: head.origin != registry.root)
+        return [_shard(reader, head, registry.verifiers, told, registry) for head in found]
     except (StoreUnavailable, TypeError, ValueError) as error:
         raise VerificationFailed(f"the store cannot be read ({error}); it was damaged") from error
     finally:
@@ -53,10 +61,24 @@ def _silent(shard: str, done: int, of: int) -> None:
     """No progress told."""
 
 
-def _shard(reader: Reader, head: Head, verifiers: Sequence[Verifier], progress: Progress) -> Verified:
+def _registry(reader: Reader, verifiers: Sequence[Verifier]) -> Registry | None:
+    """The registry that the store holds, from the keys that are trusted; None where it holds none."""
+    content = registrar.stored_document(reader)
+    return read_document(content, verifiers) if content is not None else None
+
+
+def _shard(
+    reader: Reader,
+    head: Head,
+    verifiers: Sequence[Verifier],
+    progress: Progress,
+    registry: Registry | None = None,
+) -> Verified:
     where = f"shard `{head.name}`"
     try:
-        _check_head(head, verifiers)
+        key = _check_head(head, verifiers)
+        if registry is not None and (head.size or head.origin in registry.shards):
+            registry.check_signed(Checkpoint(head.origin, head.size, head.root), key)
         tree, floor = Tree(), 0
         while tree.size < head.size:
             count = min(BATCH, head.size - tree.size)
@@ -85,13 +107,14 @@ def _shard(reader: Reader, head: Head, verifiers: Sequence[Verifier], progress: 
     return Verified(head.origin, head.size, head.root)
 
 
-def _check_head(head: Head, verifiers: Sequence[Verifier]) -> None:
+def _check_head(head: Head, verifiers: Sequence[Verifier]) -> Verifier:
     try:
         text, signers = open_note(head.checkpoint, verifiers)
         checkpoint = parse_checkpoint(text)
     except ValueError as error:
         raise VerificationFailed(f"its checkpoint does not verify: {error}") from error
-    if checkpoint.origin != head.origin or log_key(signers, head.origin) is None:
+    key = log_key(signers, head.origin)
+    if checkpoint.origin != head.origin or key is None:
         raise VerificationFailed(f"its checkpoint is of `{checkpoint.origin}`, not of `{head.origin}`")
     if head.origin.rpartition("/")[2] != head.name:
         raise VerificationFailed(f"its origin `{head.origin}` does not end with its name")
@@ -99,6 +122,7 @@ def _check_head(head: Head, verifiers: Sequence[Verifier]) -> None:
         raise VerificationFailed(f"its head ({head.size} entries) is not what its checkpoint signs ({checkpoint.size})")
     if head.verifier not in [str(signer) for signer in signers]:
         raise VerificationFailed("the key that it names did not sign its checkpoint")
+    return key
 
 
 def _check_entry(reader: Reader, entry: StoredEntry, floor: int) -> int:

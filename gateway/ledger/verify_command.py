@@ -21,6 +21,7 @@ from gateway.ledger.presented import check_presented, read
 from gateway.ledger.progress import teller
 from gateway.ledger.published import Claim, claim_of
 from gateway.ledger.receipt import read_file
+from gateway.ledger.registry import Registry, read_document, roots
 from gateway.ledger.verify import verify_store
 from gateway.storage.store import open_copy, open_to_read
 
@@ -111,17 +112,21 @@ def _package(arguments: argparse.Namespace) -> int:
 
 def _follow(arguments: argparse.Namespace, verifiers: Sequence[Verifier]) -> int:
     memory = remembered.Memory(arguments.state or remembered.usual_folder(dict(os.environ)))
-    claims = _claims(arguments.receipts, verifiers) if arguments.receipts else []
     found: list[Followed] = []
     with tilelog.http_client() as client:
+        signing = verifiers
         if urlsplit(arguments.target).scheme in ("http", "https"):
-            logs = _logs(client, arguments.target, verifiers, memory)
+            registry = _registry(client, arguments.target, verifiers, memory)
+            if registry is not None:
+                verifiers, signing = registry.verifiers, [listed.key for listed in registry.shards.values()]
+            logs = _logs(client, arguments.target, signing, memory)
         else:
             logs = [(tilelog.from_folder(Path(arguments.target)), None)]
+        claims = _claims(arguments.receipts, verifiers) if arguments.receipts else []
         for log, shard in logs:
             whole = follow(
                 log,
-                verifiers,
+                signing,
                 memory,
                 claims,
                 datetime.datetime.now(datetime.UTC),
@@ -149,6 +154,19 @@ def _tell_receipts(claims: list[Claim], found: list[Followed]) -> None:
         print(f"receipts: {others} signed, of a log that was not looked at ({names})")
 
 
+def _registry(
+    client: httpx.Client, url: str, verifiers: Sequence[Verifier], memory: remembered.Memory
+) -> Registry | None:
+    """The gateway's registry, verified by itself and against the root shard seen last; None where it has none."""
+    content = tilelog.from_url(client, tilelog.ledger_url(url)).find_registry()
+    if content is not None:
+        return read_document(content, verifiers)
+    for root in roots(verifiers):
+        if memory.load(root.name).checkpoint:
+            raise VerificationFailed(f"`{root.name}`: there is no registry at `{url}` any more: it was removed")
+    return None
+
+
 def _logs(
     client: httpx.Client, url: str, verifiers: Sequence[Verifier], memory: remembered.Memory
 ) -> list[tuple[tilelog.TileLog, str | None]]:
@@ -160,6 +178,8 @@ def _logs(
         return [(tilelog.from_url(client, url), urlsplit(url).path.rstrip("/").rpartition("/")[2])]
     found: list[tuple[tilelog.TileLog, str | None]] = []
     for verifier in verifiers:
+        if verifier.cosigns:
+            continue
         shard = verifier.name.rpartition("/")[2]
         log = tilelog.from_url(client, tilelog.shard_url(url, shard))
         if memory.load(verifier.name).checkpoint or log.find_checkpoint() is not None:

@@ -158,7 +158,7 @@ async def test_keys_are_made_once_and_kept_to_their_owner(tmp_path: Path, run: R
     assert run(*command) == 0
     assert stat.S_IMODE((tmp_path / "ledger.key").stat().st_mode) == 0o600
     private = keys.load(tmp_path / "ledger.key")
-    assert keys.read_verifiers(tmp_path / "ledger.pub") == keys.verifiers(private, ORIGIN, ["1", "2"])
+    assert keys.read_verifiers(tmp_path / "ledger.pub") == keys.verifiers(private, ORIGIN, ["root", "1", "2"])
     before = (tmp_path / "ledger.key").read_bytes()
     assert run(*command) == 1
     assert "exists already" in run.err

@@ -1,0 +1,273 @@
+"""The registry: shards count once their keys are in the root shard; whoever trusts the root needs no other key."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+from pathlib import Path
+
+import httpx
+import msgspec
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from starlette.applications import Starlette
+
+from gateway.errors import ConfigurationError, LedgerUnavailable, VerificationFailed
+from gateway.ledger import entries, keys, read, registrar
+from gateway.ledger.head_file import HeadFile
+from gateway.ledger.note import Verifier
+from gateway.ledger.publish import Publisher
+from gateway.ledger.receipt import verify_receipt
+from gateway.ledger.registrar import Registrar
+from gateway.ledger.registry import ROOT, Document, handover, read_changes, read_document
+from gateway.ledger.tiles import routes
+from gateway.ledger.verify import verify_store
+from gateway.storage.port import Store
+from tests.ledger import served
+from tests.ledger.conftest import Run
+from tests.ledger.support import KEY, ORIGIN, VERIFIERS, opened, refused, store_in
+from tests.ledger.test_gap import files, restore, save
+
+NEW = Ed25519PrivateKey.from_private_bytes(bytes(range(1, 33)))
+ROOT_KEY = keys.verifiers(KEY, ORIGIN, [ROOT])
+
+
+def publisher(store: Store, folder: Path) -> Publisher:
+    return Publisher(store, ORIGIN, head_file=HeadFile(folder / "heads.json"), every=60)
+
+
+async def written(folder: Path, count: int = 1, private: Ed25519PrivateKey = KEY, at_once: int = 1) -> list[str]:
+    """Receipts of entries in so many shards at once."""
+    store = store_in(folder)
+    async with contextlib.AsyncExitStack() as stack:
+        ledgers = [
+            await stack.enter_async_context(
+                opened(store, private=private, publisher=publisher(store, folder), registered=True)
+            )
+            for _ in range(at_once)
+        ]
+        found = [await refused(ledger, n) for ledger in ledgers for n in range(count)]
+    store.close()
+    return found
+
+
+def events(store: Store) -> list[tuple[str, str, int]]:
+    with contextlib.closing(store.reader()) as reader:
+        return [(each.event, each.shard.rpartition("/")[2], each.size) for each in registrar.stored_changes(reader)]
+
+
+async def test_a_shard_is_registered_once_and_a_known_one_costs_no_entry(tmp_path: Path) -> None:
+    await written(tmp_path, at_once=2)
+    await written(tmp_path)
+    store = store_in(tmp_path)
+    assert events(store) == [("opened", "root", 0), ("opened", "1", 0), ("opened", "2", 0)]
+    assert [shard.origin.rpartition("/")[2] for shard in verify_store(store, ROOT_KEY)] == ["root", "1", "2"]
+    with pytest.raises(VerificationFailed, match="no key that you trust is one of"):
+        verify_store(store, keys.verifiers(NEW, ORIGIN, [ROOT, "1"]))
+
+
+async def test_processes_that_start_together_are_all_registered(tmp_path: Path) -> None:
+    stores = [store_in(tmp_path) for _ in range(4)]
+    async with contextlib.AsyncExitStack() as stack:
+        await asyncio.gather(*(stack.enter_async_context(opened(each, registered=True)) for each in stores))
+    assert sorted(events(stores[0])) == [("opened", name, 0) for name in ("1", "2", "3", "4", "root")]
+
+
+async def test_a_shard_that_is_not_registered_does_not_count(tmp_path: Path) -> None:
+    await written(tmp_path)
+    store = store_in(tmp_path)
+    async with opened(store, shard="7") as ledger:
+        await refused(ledger)
+    with pytest.raises(VerificationFailed, match=f"`{ORIGIN}/7` is not in the registry|no key that you trust"):
+        verify_store(store, VERIFIERS)
+
+
+async def test_shards_from_before_there_was_a_registry_are_registered_with_it(tmp_path: Path) -> None:
+    store = store_in(tmp_path)
+    async with opened(store) as one, opened(store) as other:
+        await refused(one)
+        await refused(other)
+    await written(tmp_path)
+    assert sorted(events(store)) == [("opened", "1", 1), ("opened", "2", 1), ("opened", "root", 0)]
+    assert len(verify_store(store, VERIFIERS)) == 3
+
+
+async def test_another_key_is_refused_before_it_signs_anything(tmp_path: Path) -> None:
+    await written(tmp_path)
+    with pytest.raises(LedgerUnavailable, match="registered with another key"):
+        await written(tmp_path, private=NEW)
+    assert [shard.size for shard in verify_store(store_in(tmp_path), VERIFIERS)] == [2, 1]
+
+
+async def test_a_registry_that_was_set_back_is_never_signed_over(tmp_path: Path) -> None:
+    await written(tmp_path)
+    save(tmp_path, "backup")
+    await written(tmp_path, at_once=2)
+    restore(tmp_path, "backup")
+    with pytest.raises(LedgerUnavailable, match=r"registry has 2 entries, and the head file .* remembers 3"):
+        await written(tmp_path)
+    for path in files(tmp_path):
+        path.unlink(missing_ok=True)
+    with pytest.raises(LedgerUnavailable, match="registry has 0 entries"):
+        await written(tmp_path)
+
+
+async def test_a_sealed_shard_and_the_one_that_goes_on_are_registered(tmp_path: Path) -> None:
+    await written(tmp_path, 3)
+    save(tmp_path, "backup")
+    await written(tmp_path, 2)
+    restore(tmp_path, "backup")
+    await written(tmp_path)
+    store = store_in(tmp_path)
+    assert sorted(events(store)[2:]) == [("opened", "2", 1), ("sealed", "1", 3)]
+    assert len(verify_store(store, ROOT_KEY)) == 3
+    await written(tmp_path)
+    assert len(events(store)) == 4
+
+
+def configured(folder: Path, private: Ed25519PrivateKey) -> Path:
+    """A `gateway.yaml`, as far as these commands look into it."""
+    (folder / "policies").mkdir()
+    (folder / "sources.yaml").write_text("departments: {}\n")
+    keys.write_verifiers(folder / "ledger.pub", private, ORIGIN, [ROOT, "1"])
+    config = folder / "gateway.yaml"
+    config.write_text(
+        "listen: 127.0.0.1:8080\npublic_url: https://gateway.example\nstore: sqlite:///ledger.db\n"
+        "policies: policies\nsources: sources.yaml\n"
+        f"ledger: {{origin: {ORIGIN}, key_file: ledger.key, head_file: heads.json}}\n"
+        "oauth: {audience: https://gateway.example, issuers: [{issuer: https://login.example}]}\n"
+    )
+    return config
+
+
+def test_keys_rotate_and_old_receipts_still_verify_by_the_registry(tmp_path: Path, run: Run) -> None:
+    first = keys.generate(tmp_path / "ledger.key")
+    config = configured(tmp_path, first)
+    (before,) = asyncio.run(written(tmp_path, private=first))
+    (tmp_path / "before").write_text(before)
+    old_public = tmp_path / "old.pub"
+    old_public.write_bytes((tmp_path / "ledger.pub").read_bytes())
+    assert run("keys", "rotate", "--config", config) == 0
+    second = keys.load(tmp_path / "ledger.key")
+    assert second.private_bytes_raw() != first.private_bytes_raw()
+    assert keys.load(tmp_path / "ledger.key.old").private_bytes_raw() == first.private_bytes_raw()
+    with pytest.raises(LedgerUnavailable, match="registered with another key"):
+        asyncio.run(written(tmp_path, private=first))
+    (after,) = asyncio.run(written(tmp_path, private=second))
+    (tmp_path / "after").write_text(after)
+
+    store = store_in(tmp_path)
+    assert [event for event, *_ in events(store)] == ["opened", "opened", "rotated", "rotated"]
+    registry = registrar.document(store)
+    assert registry is not None
+    (tmp_path / "registry").write_bytes(registry)
+    only_new = tmp_path / "new.pub"
+    keys.write_verifiers(only_new, second, ORIGIN, [ROOT])
+    for public in (old_public, only_new):
+        known = keys.read_verifiers(public)
+        assert len(verify_store(store, known)) == 2
+        for name in ("before", "after"):
+            base = ("ledger", "verify-receipt", "--key", public)
+            assert run(*base, "--registry", tmp_path / "registry", tmp_path / name) == 0, (public, name, run.err)
+            assert run.out.startswith("signed: entry")
+    with pytest.raises(VerificationFailed, match="no key that you trust"):
+        verify_receipt(after, keys.read_verifiers(old_public))
+
+    shards = {name: served.published(store, name) for name in (ROOT, "1")}
+    (tmp_path / "receipts").mkdir()
+    for name in ("before", "after"):
+        (tmp_path / "receipts" / name).write_text((tmp_path / name).read_text())
+    with served.serving({**shards, "registry": {"": registry}}) as url:
+        base = ("ledger", "verify", "--state", tmp_path / "state", "--receipts", tmp_path / "receipts")
+        assert run(*base, "--key", old_public, url) == 0, run.err
+        assert "receipts: 2 published" in run.out
+        assert run(*base, "--key", only_new, url) == 0, run.err
+    with served.serving(shards) as url:
+        assert run("ledger", "verify", "--state", tmp_path / "state", "--key", old_public, url) == 1
+        assert "no registry" in run.err
+
+
+def test_a_rotation_that_was_interrupted_is_finished(tmp_path: Path, run: Run) -> None:
+    first = keys.generate(tmp_path / "ledger.key")
+    config = configured(tmp_path, first)
+    with pytest.raises(ConfigurationError, match="no gateway has registered"):
+        run("keys", "rotate", "--config", config)
+    (tmp_path / "ledger.key.next").unlink()
+    asyncio.run(written(tmp_path, private=first))
+    following = keys.generate(tmp_path / "ledger.key.next")
+    asyncio.run(Registrar(store_in(tmp_path), first, ORIGIN, None).rotate(following))
+    assert run("keys", "rotate", "--config", config) == 0
+    assert keys.load(tmp_path / "ledger.key").private_bytes_raw() == following.private_bytes_raw()
+    assert len(events(store_in(tmp_path))) == 4
+    asyncio.run(written(tmp_path, private=following))
+    assert len(verify_store(store_in(tmp_path), ROOT_KEY + keys.verifiers(first, ORIGIN, [ROOT]))) == 2
+
+
+async def test_a_running_gateway_is_not_rotated(tmp_path: Path) -> None:
+    store = store_in(tmp_path)
+    async with opened(store, registered=True):
+        with pytest.raises(LedgerUnavailable, match="stop every gateway"):
+            await Registrar(store, KEY, ORIGIN, None).rotate(NEW)
+    assert len(events(store)) == 2
+
+
+def changed(event: str = "rotated", **members: object) -> entries.ShardChange:
+    new = Verifier(f"{ORIGIN}/1", NEW.public_key().public_bytes_raw())
+    made = registrar.change("rotated", new, 5, bytes(32), handover=handover(KEY, NEW, new.name, 5))
+    return msgspec.structs.replace(made, event=event, **members)  # type: ignore[arg-type]
+
+
+OPENED = registrar.change("opened", VERIFIERS[0], 0, bytes(32))
+
+
+@pytest.mark.parametrize(
+    ("second", "said"),
+    [
+        (changed(handover=""), "signature lines"),
+        (changed(handover=handover(NEW, NEW, f"{ORIGIN}/1", 5)), "no key|not handed over|wrong"),
+        (changed(handover=handover(KEY, NEW, f"{ORIGIN}/1", 4)), "not handed over"),
+        (changed(size=-1), "not handed over|takes over before"),
+        (changed(key=str(VERIFIERS[1])), "its key is of"),
+        (OPENED, "opened before"),
+        (changed(shard=f"{ORIGIN}/9", key=str(Verifier(f"{ORIGIN}/9", bytes(32)))), "never opened"),
+    ],
+)
+def test_no_key_follows_that_was_not_handed_over(second: entries.ShardChange, said: str) -> None:
+    assert read_changes([OPENED, changed()])[f"{ORIGIN}/1"].key == Verifier(
+        f"{ORIGIN}/1", NEW.public_key().public_bytes_raw()
+    )
+    with pytest.raises(VerificationFailed, match=said):
+        read_changes([OPENED, second])
+
+
+async def test_a_registry_that_was_altered_is_found(tmp_path: Path) -> None:
+    await written(tmp_path, at_once=2)
+    content = registrar.document(store_in(tmp_path))
+    assert content is not None
+    assert len(read_document(content, ROOT_KEY).shards) == 3
+    whole = msgspec.json.decode(content, type=Document)
+    for broken in (
+        msgspec.structs.replace(whole, entries=whole.entries[:-1]),
+        msgspec.structs.replace(whole, entries=[*whole.entries, whole.entries[-1]]),
+        msgspec.structs.replace(whole, entries=[*whole.entries[:2], whole.entries[2][:-1] + b" "]),
+        msgspec.structs.replace(whole, entries=[whole.entries[0], *whole.entries[:0:-1]]),
+        msgspec.structs.replace(whole, checkpoint=whole.checkpoint.replace("\n3\n", "\n2\n")),
+        msgspec.structs.replace(whole, v=2),
+    ):
+        with pytest.raises(VerificationFailed):
+            read_document(msgspec.json.encode(broken), ROOT_KEY)
+
+
+async def test_the_gateway_serves_it(tmp_path: Path) -> None:
+    store = store_in(tmp_path)
+    async with opened(store, publisher=publisher(store, tmp_path), registered=True) as ledger:
+        app = Starlette(routes=routes(ledger))
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://gateway.example") as client:
+            answer = await client.get("/ledger/registry")
+            assert set(read_document(answer.content, ROOT_KEY).shards) == {f"{ORIGIN}/root", f"{ORIGIN}/1"}
+            root = (await client.get("/ledger/root/checkpoint")).text
+            assert root == json.loads(answer.content)["checkpoint"]
+            assert (await client.get("/ledger/1/checkpoint")).headers["Last-Modified"].endswith("GMT")
+    with contextlib.closing(store.reader()) as reader:
+        assert {head.name for head in read.heads(reader)} == {"1", "root"}
