@@ -11,10 +11,11 @@ import gc
 import os
 import sys
 from pathlib import Path
+from typing import Any
 
-from granian import Granian
 from granian.constants import Interfaces, Loops
 from granian.log import LogLevels
+from granian.server.mp import MPServer
 
 from gateway import app, settings, tls
 from gateway.ledger.configured import warnings
@@ -24,6 +25,19 @@ CONFIG = "_DUTYBOUND_SERVED_CONFIG"
 
 _prepared: tuple[settings.Settings, app.Parts] | None = None
 """What `serve` read and checked; a worker that is forked from it need not read it again."""
+
+
+class _Server(MPServer):
+    """Replaces a worker however often it ends.
+
+    Granian ends every worker as soon as one ends twice within 5.5 seconds, and with it what the others serve: a killed
+    worker whose replacement finds the store away would take the gateway down, though the store comes back.
+    """
+
+    def _respawn_workers(self, workers: Any, spawn_target: Any, target_loader: Any, delay: float = 0) -> None:
+        # A worker that cannot start costs a start a second.
+        super()._respawn_workers(workers, spawn_target, target_loader, delay=max(delay, 1))
+        self.respawned_wrks.clear()
 
 
 def serve(config: Path, workers: int) -> int:
@@ -39,7 +53,7 @@ def serve(config: Path, workers: int) -> int:
         files = (found.tls.cert_file, found.tls.key_file, found.tls.client_ca_file)
         tls.serve("gateway.serve:application", found.host, found.port, workers, *files)
         return 0
-    Granian(
+    _Server(
         "gateway.serve:application",
         address=found.host,
         port=found.port,

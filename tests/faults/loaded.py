@@ -1,0 +1,342 @@
+"""A gateway of two workers under bounded load, and its store held against what its clients got.
+
+Real are the processes, the network (loopback), the tokens and the store; the departments are the bench's. `Clients`
+keep every whole answer; `Loaded.check` holds each against the store by plain SQL, verifies its receipt as anybody could
+offline, and runs `dutybound ledger verify`. At the end every checkpoint that a client ever got must be one of the trees
+that the entries grow through: a log that was forked, or went back, cannot pass.
+
+What is done to the gateway meanwhile is for others (`kill`, `store_restart`). A wait ends after a minute, in words.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import os
+import random
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import msgspec
+from sqlalchemy import text
+from sqlalchemy.exc import SQLAlchemyError
+
+from gateway.errors import StoreUnavailable, VerificationFailed
+from gateway.ledger import keys
+from gateway.ledger.merkle import Tree, leaf_hash
+from gateway.ledger.presented import check_presented
+from gateway.ledger.receipt import read_file
+from gateway.storage.store import open_to_read
+from gateway.storage.tables import SHARD_BITS
+from tests.bench import data, world
+from tests.bench.processes import BenchError, Child, Cores, free_port, running, start_departments
+
+WORKERS = 2
+CLIENTS = 8
+PAUSE = 0.05  # seconds that a client rests at most between two questions: the load is bounded
+PATIENCE = 60.0
+DUTYBOUND = str(Path(sys.executable).with_name("dutybound"))
+GROUP = data.GROUPS["50"]
+
+
+class FaultError(Exception):
+    """The gateway did not come back, or the run cannot go on; the message says what was waited for."""
+
+
+class Counts(msgspec.Struct):
+    """What one run found, as it is printed."""
+
+    kills: int = 0
+    answers: int = 0
+    answers_without_entry: int = 0
+    receipts_failed: int = 0
+    trees_inconsistent: int = 0
+
+    @property
+    def sound(self) -> bool:
+        return not (self.answers_without_entry or self.receipts_failed or self.trees_inconsistent)
+
+
+class Held(NamedTuple):
+    """What an answer's receipt proves."""
+
+    leaf: bytes
+    size: int
+    root: bytes
+
+
+class Row(NamedTuple):
+    """A shard as it is stored."""
+
+    id: int
+    epoch: int
+    size: int
+
+
+class Reply(NamedTuple):
+    """A whole reply; `store_away` where it was both asked for and given while there was no store."""
+
+    status: int
+    content: bytes
+    store_away: bool
+
+
+class _Error(msgspec.Struct):
+    extensions: dict[str, Any] = {}
+
+
+class _Body(msgspec.Struct):
+    data: msgspec.Raw = msgspec.Raw(b"null")
+    errors: list[_Error] = []
+
+
+class Clients:
+    """Threads that ask, each question on a connection of its own, so that every worker is asked again and again.
+
+    `store_away` is set by whoever took the store away: an answer wholly from within that time cannot have an entry.
+    """
+
+    def __init__(self, folder: Path, port: int, issuer: world.Issuer, issuer_url: str, seed: int) -> None:
+        self._port, self._seed = port, seed
+        self._bodies = world.bodies(folder / "bodies", GROUP, world.DIRECTIVE).read_bytes().splitlines()
+        self._tokens = world.tokens(folder / "tokens", issuer, issuer_url).read_text().split()
+        self.store_away = False
+        self.replies: list[Reply] = []
+        self._lock, self._over, self._ask_on = threading.Lock(), threading.Event(), threading.Event()
+        self._ask_on.set()
+        self._threads = [threading.Thread(target=self._ask, args=(n,), daemon=True) for n in range(CLIENTS)]
+
+    def start(self) -> None:
+        for thread in self._threads:
+            thread.start()
+
+    def stop(self) -> None:
+        """Return once no question is under way."""
+        self._over.set()
+        for thread in self._threads:
+            thread.join()
+
+    @contextlib.contextmanager
+    def at_rest(self) -> Iterator[None]:
+        """Nobody begins another question inside."""
+        self._ask_on.clear()
+        try:
+            yield
+        finally:
+            self._ask_on.set()
+
+    def take(self) -> list[Reply]:
+        """Every whole reply since the last call."""
+        with self._lock:
+            got, self.replies = self.replies, []
+        return got
+
+    def _ask(self, number: int) -> None:
+        chance = random.Random(f"{self._seed} {number}")
+        while not self._over.is_set():
+            headers = {
+                "content-type": "application/json",
+                "accept": "application/graphql-response+json",
+                "authorization": f"Bearer {chance.choice(self._tokens)}",
+            }
+            self._ask_on.wait()
+            away = self.store_away
+            connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=PATIENCE)
+            # No reply, or half of one, is no answer: that is what killing a process does to who waits for it.
+            with contextlib.suppress(OSError, http.client.HTTPException), contextlib.closing(connection):
+                connection.request("POST", "/graphql", chance.choice(self._bodies), headers)
+                response = connection.getresponse()
+                content = response.read()
+                with self._lock:
+                    self.replies.append(Reply(response.status, content, away and self.store_away))
+            self._over.wait(chance.uniform(0, PAUSE))
+
+
+class Loaded:
+    """The gateway, its clients, and what they hold. `replied` counts statuses and error codes of all replies."""
+
+    def __init__(self, gateway: Child, clients: Clients, config: Path, environ: dict[str, str], url: str) -> None:
+        self.gateway, self.clients, self.counts = gateway, clients, Counts()
+        self.replied: Counter[str] = Counter()
+        self._config, self._environ = config, environ
+        self._store = open_to_read(url)
+        private = keys.load(config.with_name("ledger.key"))
+        self._verifiers = keys.verifiers(private, "bench.example/ledger", map(str, range(1, 65)))
+        self._held: dict[tuple[str, int], Held] = {}
+        self._lost: set[tuple[str, int]] = set()
+
+    def workers(self) -> list[int]:
+        """The process ids of the workers that run now."""
+        main = self.gateway.process.pid
+        children = Path(f"/proc/{main}/task/{main}/children").read_text().split()
+        return [int(pid) for pid in children if Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2][1] != "Z"]
+
+    def shards(self) -> dict[str, Row]:
+        """The shards of processes (`1`, `2`, ...); empty where the store cannot be read now."""
+        try:
+            return self._rows()
+        except (SQLAlchemyError, StoreUnavailable):
+            return {}
+
+    def _rows(self) -> dict[str, Row]:
+        with self._store.engine.connect() as connection:
+            rows = connection.execute(text("SELECT name, id, epoch, size FROM shard")).all()
+        return {name: Row(id_, epoch, size) for name, id_, epoch, size in rows if name.isdecimal()}
+
+    def until(self, what: str, reached: Callable[[], bool]) -> None:
+        """Wait for something that must come by itself."""
+        patience = time.monotonic() + PATIENCE
+        while not reached():
+            self.gateway.check()
+            if time.monotonic() > patience:
+                raise FaultError(f"waited a minute for {what}; {self.shards()}\n{self.gateway.told()}")
+            time.sleep(0.02)
+
+    def until_all_enter(self) -> None:
+        """Wait until each worker has entered more into its shard than is there, and there is a shard a worker."""
+        since = self.shards()
+
+        def entered() -> bool:
+            now = self.shards()
+            more = [row.size > (since[name].size if name in since else 0) for name, row in now.items()]
+            return len(more) == WORKERS and all(more)
+
+        self.until("an entry of each worker in a shard of its own", entered)
+
+    def check(self) -> None:
+        """Hold what came since the last call against the store, and verify the store as it is now.
+
+        The clients rest meanwhile: verifying takes longer as the log grows, and need not make it grow.
+        """
+        with self.clients.at_rest():
+            self._check()
+
+    def _check(self) -> None:
+        fresh: dict[tuple[str, int], Held] = {}
+        for reply in self.clients.take():
+            self._read(reply, fresh)
+        self._entered(fresh)
+        self._held |= fresh
+        self._verify()
+
+    def finish(self) -> Counts:
+        """Once nobody asks any more: every answer of the whole run again, and every checkpoint that came with one."""
+        self.check()
+        self._entered(self._held)
+        for name, row in self._rows().items():
+            signed = {(held.size, held.root) for (shard, _), held in self._held.items() if shard == name}
+            grown = self._roots(row, {size for size, _ in signed})
+            self.counts.trees_inconsistent += sum(grown.get(size) != root for size, root in signed)
+        if not self.counts.answers:
+            raise FaultError(f"nobody was answered: {dict(self.replied)}")
+        self._store.close()
+        return self.counts
+
+    def _read(self, reply: Reply, fresh: dict[tuple[str, int], Held]) -> None:
+        """Count a reply; its receipt, if it has one, must verify, and every answer must have one."""
+        said = msgspec.json.decode(reply.content, type=_Body)
+        answered = bytes(said.data) != b"null"
+        self.counts.answers += answered
+        self.replied.update([str(reply.status), *(str(error.extensions.get("code")) for error in said.errors)])
+        if reply.store_away or b'"receipt":' not in reply.content:
+            self.counts.answers_without_entry += answered
+            return
+        try:
+            proved, _ = check_presented(read_file(reply.content), self._verifiers)
+        except VerificationFailed as error:
+            print(f"a receipt does not verify: {error}", file=sys.stderr)
+            self.counts.receipts_failed += 1
+            return
+        place = (proved.shard, proved.index)
+        if place in fresh or place in self._held:  # two answers for one entry: one of them has none
+            self.counts.answers_without_entry += 1
+            return
+        fresh[place] = Held(proved.leaf, proved.size, proved.root)
+
+    def _entered(self, held: dict[tuple[str, int], Held]) -> None:
+        shards = self._rows()
+        for name in {shard for shard, _ in held}:
+            mine = {index: one.leaf for (shard, index), one in held.items() if shard == name}
+            stored = self._leaves(shards[name].id, min(mine), max(mine) + 1) if name in shards else {}
+            lost = {(name, index) for index, leaf in mine.items() if stored.get(index) != leaf} - self._lost
+            self._lost |= lost
+            self.counts.answers_without_entry += len(lost)
+            if lost:
+                print(f"answered, and not entered: {sorted(lost)[:10]}", file=sys.stderr)
+
+    def _leaves(self, shard: int, first: int, last: int) -> dict[int, bytes]:
+        base = shard << SHARD_BITS
+        query = text("SELECT id, leaf FROM entry WHERE id >= :first AND id < :last ORDER BY id")
+        with self._store.engine.connect() as connection:
+            rows = connection.execute(query, {"first": base + first, "last": base + last})
+            return {id_ - base: bytes(leaf) for id_, leaf in rows}
+
+    def _roots(self, shard: Row, sizes: set[int]) -> dict[int, bytes]:
+        """The root of the tree of the first `size` entries, for each of the sizes that the shard reached."""
+        tree, roots = Tree(), {}
+        for leaf in self._leaves(shard.id, 0, shard.size).values():
+            tree = tree.grow([leaf_hash(leaf)]).tree
+            if tree.size in sizes:
+                roots[tree.size] = tree.root
+        return roots
+
+    def _verify(self) -> None:
+        done = subprocess.run(
+            [DUTYBOUND, "ledger", "verify", "--config", str(self._config)],
+            env={**os.environ, **self._environ}, capture_output=True, text=True,
+        )  # fmt: skip
+        if done.returncode:
+            print(f"ledger verify: {done.stderr.strip()}", file=sys.stderr)
+            self.counts.trees_inconsistent += 1
+
+
+@contextlib.contextmanager
+def loaded(folder: Path, seed: int, postgresql: str | None = None) -> Iterator[Loaded]:
+    """A gateway under load, each worker with entries in its shard; on SQLite, or on the PostgreSQL store at the URL."""
+    cores, issuer, port = Cores(), world.Issuer(folder), free_port()
+    environ = {"DUTYBOUND_STORE": postgresql, "DUTYBOUND_DURABILITY": "single-node"} if postgresql else {}
+    with contextlib.ExitStack() as stack:
+        departments, urls = start_departments(issuer.jwks, folder, cores.all)
+        stack.enter_context(running(departments))
+        config = world.write(folder, urls, urls["issuer"], port)
+        serve = [DUTYBOUND, "serve", "--config", str(config), "--workers", str(WORKERS)]
+        gateway = stack.enter_context(running(Child(serve, folder / "gateway.log", cores=cores.all, env=environ)))
+        clients = Clients(folder, port, issuer, urls["issuer"], seed)
+        clients.start()
+        stack.callback(clients.stop)
+        url = postgresql or f"sqlite:///{folder / 'ledger.db'}"
+        made = None
+        patience = time.monotonic() + PATIENCE
+        while made is None:
+            gateway.check()
+            try:
+                made = Loaded(gateway, clients, config, environ, url)
+            except Exception as error:  # the tables are being made
+                if time.monotonic() > patience:
+                    raise FaultError(f"there is no store yet ({error})\n{gateway.told()}") from error
+                time.sleep(0.1)
+        made.until_all_enter()
+        yield made
+
+
+def report(run: Callable[[Path, int], Counts], seed: int | None) -> int:
+    """Run it in a folder of its own, print its counts as a line of JSON; the exit status: 0 where all is sound."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # what was started is ended then, too
+    seed = random.randrange(1 << 32) if seed is None else seed
+    print(f"seed {seed}", file=sys.stderr)
+    with tempfile.TemporaryDirectory(prefix="dutybound-faults-") as folder:
+        try:
+            counts = run(Path(folder), seed)
+        except (FaultError, BenchError) as error:
+            print(error, file=sys.stderr)
+            return 1
+    print(msgspec.json.encode(counts).decode())
+    return 0 if counts.sound else 1
