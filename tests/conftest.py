@@ -14,10 +14,15 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from deploy.demo import client, stores
 from deploy.demo.configuration import USUAL, choose_ports, today
 from deploy.demo.supervisor import Region
+
+# A busy machine is slow at drawing examples too: no test is about how quick it is.
+settings.register_profile("dutybound", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("dutybound")
 
 SHARED = Path(__file__).resolve().parents[1] / "var" / "tests"
 

@@ -64,7 +64,9 @@ SHARED = {
     "DatasetField": "name: String! type: String! title: String!",
     "Record": "record: RecordMeta!",
     "IdentifierInput": "scheme: IdentifierScheme! value: String!",
-    "InquiryReceipt": "id: String! receipt: String! obligations: [Obligation!]! ruleSet: String! time: DateTime!",
+    "InquiryReceipt": "id: String! receipt: String! obligations: [Obligation!]! cautions: [Caution!]! ruleSet: String! "
+    "time: DateTime! cursor: String!",
+    "Caution": "dataset: String! record: String! disputed: Boolean! mitigation: String",
     "Obligation": "id: String! type: String! properties: [Property!]!",
     "Property": "name: String! value: String!",
 }
