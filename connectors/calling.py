@@ -61,16 +61,22 @@ class Caller:
         self._auth = auth
         self._headers = dict(headers)
         self._breaker = Breaker(limits.failures, limits.open_for)
+        self._loop: asyncio.AbstractEventLoop | None = None
 
-    def end(self, deadline: float, now: float) -> float:
+    def end(self, deadline: float) -> float:
         """When this department's part of an inquiry must be over, on the event loop's clock."""
-        return min(deadline, now + self._limits.timeout)
+        return min(deadline, (self._loop or self._begin()).time() + self._limits.timeout)
+
+    def _begin(self) -> asyncio.AbstractEventLoop:
+        # Kept: asking which loop runs costs a system call each time.
+        self._loop = asyncio.get_running_loop()
+        return self._loop
 
     async def call(
         self, method: str, url: str, body: bytes | None, end: float, allowed: Collection[int] = ()
     ) -> Response | Failure:
         """Ask, until the time `end` on the event loop's clock. Statuses but 200 and the `allowed` are failures."""
-        loop = asyncio.get_running_loop()
+        loop = self._loop or self._begin()
         attempt = 0
         renewed = False
         while True:

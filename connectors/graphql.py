@@ -10,7 +10,6 @@ A subject that is null is unknown to the department: no records. GraphQL October
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -63,7 +62,7 @@ class GraphqlConnector:
 
     async def fetch(self, request: RecordRequest) -> Mapping[_Key, Outcome]:
         """See the port."""
-        end = self._caller.end(request.deadline, asyncio.get_running_loop().time())
+        end = self._caller.end(request.deadline)
         outcomes: dict[_Key, Outcome] = {}
         wanted: dict[Subject, list[tuple[str, tuple[str, ...]]]] = {}
         for dataset in request.datasets:

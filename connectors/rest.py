@@ -45,7 +45,7 @@ class RestConnector:
 
     async def fetch(self, request: RecordRequest) -> Mapping[tuple[Subject, str], Outcome]:
         """See the port."""
-        end = self._caller.end(request.deadline, asyncio.get_running_loop().time())
+        end = self._caller.end(request.deadline)
         datasets = request.datasets
         if len(datasets) == 1 and len(datasets[0].subjects) == 1:
             # The hot path: one call needs no task of its own.
