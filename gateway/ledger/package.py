@@ -177,6 +177,8 @@ def _check_entry(
             raise VerificationFailed("the part that oversight may open is not what its receipt has the digest of")
     if not fits(proved.told, manifest.looked) and name != manifest.view:
         raise VerificationFailed("it is not of what the package says that it is about")
+    if proved.verifier is None:
+        raise VerificationFailed("nobody's signature on its receipt was checked")
     return proved.told, proved.verifier
 
 

@@ -14,10 +14,10 @@ import msgspec
 
 from gateway.errors import VerificationFailed
 from gateway.ledger import entries
-from gateway.ledger.leaf import data_digest, open_extra
+from gateway.ledger.leaf import Opening, data_digest, open_extra
 from gateway.ledger.merkle import leaf_hash, verify_inclusion
-from gateway.ledger.note import Verifier, log_key, open_note, parse_checkpoint
-from gateway.ledger.proof import HEADER, parse
+from gateway.ledger.note import Checkpoint, Verifier, log_key, open_note, parse_checkpoint
+from gateway.ledger.proof import HEADER, Proof, parse
 
 _SPACE = re.compile(rb'("(?:[^"\\]|\\.)*")|[ \t\r\n]+')
 
@@ -26,10 +26,10 @@ class Proved(msgspec.Struct, frozen=True):
     """What a receipt proves: that the log named `origin` holds `told` at `index`, in a tree that it signed.
 
     `oversight` is the digest of the part that the receipt does not open; `witnesses` cosigned a tree that contains
-    this one.
+    this one. `unverified`: nobody's signature was checked, so it only says what the receipt says of itself.
     """
 
-    assurance: Literal["signed", "published", "witnessed"]
+    assurance: Literal["unverified", "signed", "published", "witnessed"]
     origin: str
     index: int
     size: int
@@ -37,7 +37,7 @@ class Proved(msgspec.Struct, frozen=True):
     leaf: bytes
     told: entries.Told
     oversight: bytes
-    verifier: Verifier
+    verifier: Verifier | None
     witnesses: tuple[str, ...] = ()
 
     @property
@@ -88,9 +88,8 @@ def read_file(content: bytes) -> Presented:
 
 def verify_receipt(text: str, verifiers: Sequence[Verifier]) -> Proved:
     """Check every step from the signature to what was told; raises `VerificationFailed` that names the step."""
+    proof, opening = _parts(text)
     try:
-        proof = parse(text)
-        opening = open_extra(proof.extra)
         note, signers = open_note(proof.checkpoint, verifiers)
         checkpoint = parse_checkpoint(note)
     except ValueError as error:
@@ -101,6 +100,31 @@ def verify_receipt(text: str, verifiers: Sequence[Verifier]) -> Proved:
             f"this receipt does not verify: its log is `{checkpoint.origin}`, and the key that signed it is of"
             f" `{signers[0].name}`"
         )
+    return _included(proof, opening, checkpoint, verifier)
+
+
+def unverified(text: str) -> Proved:
+    """What a receipt says of itself, where there is no key to check its signature with.
+
+    That its entry is in the tree that it names is checked; who signed that tree is not. Raises `VerificationFailed`.
+    """
+    proof, opening = _parts(text)
+    try:
+        checkpoint = parse_checkpoint(proof.checkpoint.rpartition("\n\n")[0] + "\n")
+    except ValueError as error:
+        raise VerificationFailed(f"this receipt does not verify: {error}") from error
+    return _included(proof, opening, checkpoint, None)
+
+
+def _parts(text: str) -> tuple[Proof, Opening]:
+    try:
+        proof = parse(text)
+        return proof, open_extra(proof.extra)
+    except ValueError as error:
+        raise VerificationFailed(f"this receipt does not verify: {error}") from error
+
+
+def _included(proof: Proof, opening: Opening, checkpoint: Checkpoint, verifier: Verifier | None) -> Proved:
     leaf = opening.leaf
     if not verify_inclusion(leaf_hash(leaf), proof.index, checkpoint.size, proof.path, checkpoint.root):
         raise VerificationFailed(
@@ -111,7 +135,7 @@ def verify_receipt(text: str, verifiers: Sequence[Verifier]) -> Proved:
     except ValueError as error:
         raise VerificationFailed(f"this receipt is genuine, but cannot be shown: {error}") from error
     return Proved(
-        "signed",
+        "signed" if verifier else "unverified",
         checkpoint.origin,
         proof.index,
         checkpoint.size,

@@ -18,6 +18,7 @@ from gateway.ledger.receipt import Proved
 WIDTH = 100
 
 _ASSURANCE = {
+    "unverified": "no public key was given, so no signature was checked and this proves nothing; give `--key`",
     "signed": "the ledger signed a tree that holds this entry",
     "published": "the tree that everybody can see holds this entry",
     "witnessed": "independent witnesses cosigned a tree that holds this entry",
@@ -208,7 +209,7 @@ def _verified(proved: Proved, data_checked: bool) -> Section:
             ("Entry", [f"{proved.index} of a tree of {proved.size} entries"]),
             ("Tree root", [b64(proved.root)]),
             ("Leaf", [b64(proved.leaf)]),
-            ("Public key", [str(proved.verifier)]),
+            ("Public key", [str(proved.verifier) if proved.verifier else "none was given"]),
             ("Data", [data]),
             (
                 "By hand",

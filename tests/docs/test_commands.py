@@ -219,7 +219,7 @@ def test_make_has_a_recipe_for_every_target_that_it_names() -> None:
 
 
 def test_a_wrong_command_is_found() -> None:
-    for wrong in ("rules chek", "ledger show RECEIPT_FILE", "rules matrix --cvs", "catalogue diff policies", "keys"):
+    for wrong in ("rules chek", "ledger verify-receipt", "rules matrix --cvs", "catalogue diff policies", "keys"):
         with pytest.raises((LookupError, ValueError)):
             check_usage(*find(wrong.split()), whole=True)
     with pytest.raises(AssertionError, match="no test knows"):

@@ -75,6 +75,14 @@ async def test_files_that_are_not_what_they_should_be(folder: Path, run: Run) ->
     assert run("ledger", "verify-receipt", "--key", folder / "ledger.pub", folder) == 1
 
 
+async def test_a_sheet_without_a_key_says_that_it_proves_nothing(folder: Path, run: Run) -> None:
+    assert run("ledger", "show", folder / "receipt") == 0
+    assert "unverified: no public key was given" in " ".join(run.out.split())
+    text = (folder / "receipt").read_text()
+    (folder / "other").write_text(text.replace("index 0", "index 1", 1) if "index 0\n" in text else text[:-40])
+    assert run("ledger", "show", folder / "other") == 1
+
+
 async def test_the_sheet_as_text(folder: Path, run: Run) -> None:
     command = ("ledger", "show", "--key", folder / "ledger.pub", "--answer", folder / "answer.json", folder / "receipt")
     assert run(*command) == 0
