@@ -1,0 +1,100 @@
+"""`ledger` in `gateway.yaml`: what is read of it, what is warned about, and a real witness process that it names."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from deploy.demo.processes import free_port
+from gateway import settings
+from gateway.errors import ConfigurationError, LedgerUnavailable
+from gateway.ledger import keys
+from gateway.ledger.configured import UNREQUIRED, UNWITNESSED, check_witnesses, ledger_of, warnings
+from gateway.ledger.note import open_note, parse_verifier
+from gateway.ledger.publish import read_published
+from gateway.ledger.registry import ROOT
+from gateway.settings import LedgerSettings, WitnessSettings
+from tests.ledger.support import KEY, ORIGIN, VERIFIERS, refused, store_in
+from tests.ledger.test_registry import configured
+from tests.ledger.test_witness import COSIGNER
+
+
+def read(folder: Path, ledger: str) -> LedgerSettings:
+    config = configured(folder, KEY)
+    config.write_text(config.read_text().replace("head_file: heads.json}", ledger))
+    return settings.load(config, {}).ledger
+
+
+def test_what_is_read(tmp_path: Path) -> None:
+    text = f"witnesses: [{{name: w1, url: https://w1.example, key: {COSIGNER}}}], require: 1, within: 4s}}"
+    found = read(tmp_path, text)
+    assert found.witnesses == (WitnessSettings("w1", "https://w1.example", str(COSIGNER)),)
+    assert (found.require, found.within, found.head_file) == (1, 4.0, None)
+    check_witnesses(found, "gateway.yaml")
+    assert warnings(found) == []
+
+
+def test_what_cannot_be_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match="2 cosignatures cannot be had of 0 witnesses"):
+        read(tmp_path, "require: 2}")
+    of_a_log = LedgerSettings(ORIGIN, tmp_path, None, (WitnessSettings("w", "https://w.example", str(VERIFIERS[0])),))
+    with pytest.raises(ConfigurationError, match=r"ledger\.witnesses\[0\]\.key.*a key of its own"):
+        check_witnesses(of_a_log, "gateway.yaml")
+
+
+def test_what_is_let_pass_is_said() -> None:
+    witness = WitnessSettings("w", "https://w.example", str(COSIGNER))
+    assert warnings(LedgerSettings(ORIGIN, Path())) == [UNWITNESSED]
+    assert warnings(LedgerSettings(ORIGIN, Path(), None, (witness,))) == [UNREQUIRED]
+
+
+@contextlib.contextmanager
+def witness(folder: Path, port: int) -> Iterator[str]:
+    """A running `dutybound ledger witness`; gives its verifier key."""
+    arguments = ("--name", "witness.example/w1", "--key", folder / "w.key", "--logs", folder / "ledger.pub")
+    command = ("ledger", "witness", *arguments, "--state", folder / "seen.json", "--listen", f"127.0.0.1:{port}")
+    process = subprocess.Popen(
+        [sys.executable, "-m", "gateway.cli", *map(str, command)], stdout=subprocess.PIPE, text=True, env=os.environ
+    )
+    assert process.stdout is not None
+    try:
+        key = process.stdout.readline().removeprefix("witness key: ").strip()
+        while True:
+            with contextlib.suppress(httpx.TransportError):
+                httpx.get(f"http://127.0.0.1:{port}/0/checkpoint")
+                break
+            assert process.poll() is None
+            time.sleep(0.05)
+        yield key
+    finally:
+        process.terminate()
+        process.wait()
+
+
+async def test_a_witness_process_cosigns_what_a_ledger_publishes(tmp_path: Path) -> None:
+    keys.write_verifiers(tmp_path / "ledger.pub", KEY, ORIGIN, [ROOT, "1"])
+    port, store = free_port(), store_in(tmp_path)
+    with witness(tmp_path, port) as key:
+        named = WitnessSettings("w1", f"http://127.0.0.1:{port}", key)
+        told = LedgerSettings(ORIGIN, tmp_path, tmp_path / "heads.json", (named,), 1, 5.0)
+        ledger = ledger_of(store, told, KEY)
+        await ledger.start()
+        await refused(ledger)
+        await ledger.close()
+    with contextlib.closing(store.reader()) as reader:
+        for shard, size in (("1", 1), (ROOT, 2)):
+            found = read_published(reader, shard)
+            assert found is not None
+            assert found.size == size
+            public = [parse_verifier(key), *keys.read_verifiers(tmp_path / "ledger.pub")]
+            assert len(open_note(found.checkpoint, public)[1]) == 2, "the log's signature, and the witness's"
+    with pytest.raises(LedgerUnavailable, match="1 witnesses are required, and 0 answer"):
+        await ledger_of(store, told, KEY).start()
