@@ -19,7 +19,7 @@ import contextlib
 import datetime
 import functools
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple, TypeVar
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -27,6 +27,7 @@ from sqlalchemy.sql import ClauseElement
 
 from gateway.errors import LedgerUnavailable, StoreUnavailable, VerificationFailed
 from gateway.ledger import entries, read, seal_shard
+from gateway.ledger.head_file import Remembered
 from gateway.ledger.publish import Publisher
 from gateway.ledger.registrar import Registrar
 from gateway.ledger.registry import ROOT
@@ -80,6 +81,7 @@ class Ledger:
         self._queue: collections.deque[_Waiting] = collections.deque()
         self._retry = retry
         self._publisher, self._registered = publisher, registered
+        self._registrar = Registrar(store, private, origin, publisher)
         self._publishing: asyncio.Task[None] | None = None
         self._unpublished: str | None = None
         self._floor = 0
@@ -110,7 +112,7 @@ class Ledger:
         self._idle = asyncio.Event()
         self._idle.set()
         if self._registered:
-            await Registrar(self.store, self._private, self.origin, self._publisher).check()
+            await self._registrar.check()
         self._shard = await self._take()
         try:
             await self._register(self._shard)
@@ -129,7 +131,9 @@ class Ledger:
             there, shut, gaps = await asyncio.to_thread(self._seen)
             if name in shut or (gaps and name in there and not self._wanted):
                 continue
-            remembered = await self._publisher.remembered(name) if self._publisher else ()
+            remembered: Sequence[Remembered] = ()
+            if self._publisher is not None:
+                remembered = await self._publisher.remembered(name, await self._registrar.keys(name))
             try:
                 taken = await Shard.take(self.store, self._private, self.origin, name, remembered)
                 if taken is not None and gaps:
@@ -148,8 +152,7 @@ class Ledger:
     async def _register(self, shard: Shard) -> None:
         """Before its first entry: a shard counts once it is in the registry, and published."""
         if self._registered:
-            registrar = Registrar(self.store, self._private, self.origin, self._publisher)
-            await registrar.register(shard.name, shard.size, shard.root)
+            await self._registrar.register(shard.name, shard.size, shard.root)
         if self._publisher is not None:
             await self._publisher.publish(shard.name)
 

@@ -24,6 +24,7 @@ from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from gateway.errors import LedgerUnavailable, StoreUnavailable, VerificationFailed
 from gateway.ledger import statements as sql
 from gateway.ledger.head_file import HeadFile, Remembered
+from gateway.ledger.note import Verifier
 from gateway.ledger.read import Head, heads
 from gateway.ledger.witnesses import Witnesses
 from gateway.storage.port import Reader, Store
@@ -65,8 +66,8 @@ class Publisher:
         """Seconds without a publication after which nothing may be answered any more."""
         return 3 * self.every + (self._witnesses.within if self._witnesses else 0.0)
 
-    async def remembered(self, shard: str) -> list[Remembered]:
-        """Every checkpoint of a shard that is known outside the store.
+    async def remembered(self, shard: str, keys: Sequence[Verifier]) -> list[Remembered]:
+        """Every checkpoint of a shard that is known outside the store; what a witness says is signed by one of `keys`.
 
         Raises `LedgerUnavailable` where the head file cannot be read, or too few of the required witnesses answer.
         """
@@ -74,7 +75,7 @@ class Publisher:
         if self._head_file is not None and (kept := await asyncio.to_thread(self._head_file.remembered, origin)):
             found.append(kept)
         if self._witnesses is not None:
-            found += await self._witnesses.remembered(origin)
+            found += await self._witnesses.remembered(origin, keys)
         return found
 
     async def publish(self, shard: str) -> None:

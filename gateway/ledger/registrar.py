@@ -54,7 +54,7 @@ class Registrar:
         if (listed := known.get(f"{self._origin}/{ROOT}")) is not None and listed.key != self._key(ROOT):
             raise self._another_key(ROOT)
         try:
-            remembered = await self._publisher.remembered(ROOT) if self._publisher else ()
+            remembered = await self._remembered(known)
             gap = await asyncio.to_thread(seal_shard.behind, self._store, ROOT, remembered)
         except StoreUnavailable as error:
             raise LedgerUnavailable(f"the registry in the store cannot be read: {error}") from error
@@ -81,7 +81,7 @@ class Registrar:
     async def _enter(self, changes: Changes) -> None:
         loop = asyncio.get_running_loop()
         until = loop.time() + _PATIENCE
-        remembered: Sequence[Remembered] = await self._publisher.remembered(ROOT) if self._publisher else ()
+        remembered = await self._remembered(await self.listed())
         while (held := await Shard.take(self._store, self._private, self._origin, ROOT, remembered)) is None:
             if loop.time() > until:
                 raise LedgerUnavailable("the root shard is held by another process")
@@ -96,6 +96,17 @@ class Registrar:
             await held.release()
         if self._publisher is not None:
             await self._publisher.publish(ROOT)
+
+    async def _remembered(self, known: dict[str, Listed]) -> Sequence[Remembered]:
+        if self._publisher is None:
+            return ()
+        listed = known.get(f"{self._origin}/{ROOT}")
+        return await self._publisher.remembered(ROOT, [self._key(ROOT), *(listed.every if listed else ())])
+
+    async def keys(self, name: str) -> list[Verifier]:
+        """Every key that a shard was ever signed with, as far as the store knows, and this ledger's."""
+        listed = (await self.listed()).get(f"{self._origin}/{name}")
+        return [self._key(name), *(listed.every if listed else ())]
 
     async def listed(self) -> dict[str, Listed]:
         """What is registered, by origin."""

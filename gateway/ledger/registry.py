@@ -57,6 +57,10 @@ class Listed(NamedTuple):
     def key(self) -> Verifier:
         return self.keys[-1][1]
 
+    @property
+    def every(self) -> tuple[Verifier, ...]:
+        return tuple(key for _, key in self.keys)
+
 
 def handover(before: Ed25519PrivateKey, after: Ed25519PrivateKey, origin: str, size: int) -> str:
     """The note by which a shard's key gives over to another at a size, signed by both."""

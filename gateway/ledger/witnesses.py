@@ -20,7 +20,7 @@ import httpx
 from gateway.errors import LedgerUnavailable
 from gateway.ledger.head_file import Remembered
 from gateway.ledger.merkle import consistency_proof
-from gateway.ledger.note import Verifier, b64, number, open_note, signature_lines
+from gateway.ledger.note import Verifier, b64, log_key, number, open_note, signature_lines
 from gateway.ledger.read import Head, StoredTree
 from gateway.storage.port import Store
 
@@ -61,9 +61,12 @@ class Witnesses:
         self._client = httpx.AsyncClient(timeout=within, follow_redirects=False, transport=transport)
         self._sizes: dict[tuple[str, str], int] = {}
 
-    async def remembered(self, origin: str) -> list[Remembered]:
-        """The checkpoint of a log that each witness saw last; raises `LedgerUnavailable` where too few answer."""
-        found = await asyncio.gather(*(self._remembered(each, origin) for each in self._all), return_exceptions=True)
+    async def remembered(self, origin: str, keys: Sequence[Verifier]) -> list[Remembered]:
+        """The checkpoint of a log that each witness saw last, signed by one of the log's own `keys`: no witness can
+        make one up. Raises `LedgerUnavailable` where too few answer.
+        """
+        asked = (self._remembered(each, origin, keys) for each in self._all)
+        found = await asyncio.gather(*asked, return_exceptions=True)
         away = [str(each) for each in found if isinstance(each, _Away)]
         for each in found:
             if isinstance(each, BaseException) and not isinstance(each, _Away):
@@ -74,7 +77,7 @@ class Witnesses:
             )
         return [each for each in found if isinstance(each, Remembered)]
 
-    async def _remembered(self, witness: Witness, origin: str) -> Remembered | None:
+    async def _remembered(self, witness: Witness, origin: str, keys: Sequence[Verifier]) -> Remembered | None:
         name = hashlib.sha256(origin.encode()).hexdigest()
         status, text = await self._ask(witness, "GET", f"{name}/checkpoint")
         if status == 404:
@@ -82,7 +85,9 @@ class Witnesses:
         try:
             if status != 200:
                 raise ValueError(f"it answers {status}")
-            open_note(text, [witness.key])
+            _, signers = open_note(text, [witness.key, *keys])
+            if witness.key not in signers or log_key(signers, origin) is None:
+                raise ValueError("its checkpoint is not signed by both this ledger's key and its own")
             kept = Remembered(f"witness `{witness.name}`", text)
             if kept.checkpoint.origin != origin:
                 raise ValueError("it answers with another log's checkpoint")

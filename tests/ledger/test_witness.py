@@ -31,7 +31,8 @@ from tests.ledger.test_ledger import until
 
 NAME, SHARD = "witness.example/w1", f"{ORIGIN}/1"
 SECRET = Ed25519PrivateKey.from_private_bytes(bytes(32))
-COSIGNER = Cosigner(NAME, SECRET).verifier
+COSIGNING = Cosigner(NAME, SECRET)
+COSIGNER = COSIGNING.verifier
 
 
 class Log:
@@ -205,6 +206,20 @@ async def test_a_fork_of_a_shard_is_caught_by_the_witness(tmp_path: Path, witnes
         await Publisher(other, ORIGIN, witnesses=asking(witness)).publish("1")
     async with opened(other, publisher=Publisher(other, ORIGIN, witnesses=asking(witness))) as ledger:
         assert ledger.shard == "2", "the forked one is sealed"
+
+
+async def test_a_witness_cannot_make_up_what_seals_a_shard(tmp_path: Path, witness: Witness) -> None:
+    """It has no key of the log: what the log never signed is no memory of it."""
+    made_up = LOG.note(30, SECRET)
+    body = note_body(made_up)
+    lines = made_up.removeprefix(f"{body}\n") + COSIGNING.line(body, 1)
+    for note in (f"{body}\n{lines}", f"{body}\n{COSIGNING.line(body, 1)}"):
+        witness._seen = {SHARD: note}
+        store = store_in(tmp_path / str(len(note)))
+        with pytest.raises(LedgerUnavailable, match=r"not signed by both|1 witnesses are required, and 0 answer"):
+            async with opened(store, publisher=Publisher(store, ORIGIN, witnesses=asking(witness, require=1))):
+                raise AssertionError("it started")
+        assert store.connect().execute("SELECT count(*) FROM sealed").fetchone() == (0,)
 
 
 async def test_too_few_cosignatures_are_no_start(tmp_path: Path, witness: Witness) -> None:
