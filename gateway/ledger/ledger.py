@@ -128,7 +128,7 @@ class Ledger:
         names = [self._wanted] if self._wanted else [str(number) for number in range(1, MAX_SHARDS + 1)]
         held = False
         for name in names:
-            there, shut, gaps = await asyncio.to_thread(self._seen)
+            there, shut, gaps = await asyncio.to_thread(seal_shard.standing, self.store)
             if name in shut or (gaps and name in there and not self._wanted):
                 continue
             remembered: Sequence[Remembered] = ()
@@ -155,16 +155,6 @@ class Ledger:
             await self._registrar.register(shard.name, shard.size, shard.root)
         if self._publisher is not None:
             await self._publisher.publish(shard.name)
-
-    def _seen(self) -> tuple[set[str], set[str], list[seal_shard.Sealed]]:
-        """The shards that the store has, those that are sealed, and the gaps that no entry names yet."""
-        try:
-            with contextlib.closing(self.store.reader()) as reader:
-                shut = seal_shard.all_sealed(reader)
-                there = {head.name for head in read.heads(reader)}
-        except (StoreUnavailable, VerificationFailed) as error:
-            raise LedgerUnavailable(f"the store's shards cannot be read: {error}") from error
-        return there, {each.name for each in shut}, [each for each in shut if each.named_in is None]
 
     async def _name_gaps(self, shard: Shard, gaps: list[seal_shard.Sealed]) -> None:
         nothing = entries.encode(entries.Oversight(entries.VERSION))

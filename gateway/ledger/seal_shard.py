@@ -105,6 +105,20 @@ def all_sealed(reader: Reader) -> list[Sealed]:
     return [Sealed(*row) for row in reader.rows(sql.SEALED)]
 
 
+def standing(store: Store) -> tuple[set[str], set[str], list[Sealed]]:
+    """The shards that the store has, those that are sealed, and the gaps that no entry names yet.
+
+    Raises `LedgerUnavailable` where they cannot be read.
+    """
+    try:
+        with contextlib.closing(store.reader()) as reader:
+            shut = all_sealed(reader)
+            there = {head.name for head in heads(reader)}
+    except (StoreUnavailable, VerificationFailed) as error:
+        raise LedgerUnavailable(f"the store's shards cannot be read: {error}") from error
+    return there, {each.name for each in shut}, [each for each in shut if each.named_in is None]
+
+
 def is_sealed(store: Store, name: str) -> bool:
     with store.engine.connect() as connection:
         return connection.execute(select(sealed.c.at).where(sealed.c.name == name)).first() is not None
