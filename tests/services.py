@@ -14,6 +14,7 @@ import signal
 import socket
 import subprocess
 import tempfile
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -121,9 +122,32 @@ class Postgres:
             while connection.execute(f"SHOW {name}".encode()).fetchone() != (value,):
                 time.sleep(0.02)
 
+    def hold_commits(self) -> None:
+        """Wait for a standby that there is not, and return once a commit does wait: that comes after the reload."""
+        self.set("synchronous_standby_names", "nobody")
+        while True:
+            writer = self.connect("postgres")
+            pid = writer.info.backend_pid
+            thread = threading.Thread(target=_write, args=(writer,), daemon=True)
+            thread.start()
+            with self.connect("postgres") as watching:
+                query = b"SELECT wait_event FROM pg_stat_activity WHERE pid = " + str(pid).encode()
+                while thread.is_alive():
+                    if watching.execute(query).fetchone() == ("SyncRep",):
+                        watching.execute(b"SELECT pg_terminate_backend(" + str(pid).encode() + b")")
+                        thread.join()
+                        return
+                    time.sleep(0.02)
+
     def url(self, database: str) -> str:
         """As `store` in gateway.yaml."""
         return f"postgresql+asyncpg://postgres@127.0.0.1:{self.port}/{database}"
+
+
+def _write(connection: psycopg.Connection[tuple[object, ...]]) -> None:
+    with contextlib.suppress(psycopg.Error):
+        connection.execute("SELECT pg_logical_emit_message(true, 'test', 'a commit to wait with')")
+    connection.close()
 
 
 @contextlib.contextmanager

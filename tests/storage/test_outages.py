@@ -85,7 +85,7 @@ async def test_a_cancelled_wait_for_the_standby_is_a_refusal(
     own_server: Postgres, place: Place, ledger: Ledger, how: str
 ) -> None:
     """PostgreSQL says that such a commit succeeded, with a warning: it did, on one machine only."""
-    own_server.set("synchronous_standby_names", "nobody")
+    own_server.hold_commits()
     appends = [asyncio.ensure_future(ledger.append(b"%d" % n, b"", AT, BY)) for n in range(3)]
     await waits_for_its_standby(own_server, place)
     assert told(ledger.store) == [b"before"], "nobody sees it while it waits"
@@ -105,7 +105,7 @@ async def test_a_commit_that_hangs_is_refused_in_time_and_its_session_ended(
     own_server: Postgres, place: Place, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(postgresql, "COMMIT_TIMEOUT", 0.2)
-    own_server.set("synchronous_standby_names", "nobody")
+    own_server.hold_commits()
     with pytest.raises(LedgerUnavailable, match="in time"):
         await ledger.append(b"hangs", b"", AT, BY)
     assert not ledger.healthy
@@ -206,7 +206,7 @@ async def test_the_warning_is_what_tells(own_server: Postgres, place: Place, mon
     monkeypatch.setattr(postgresql, "PostgresHeld", Deaf)
     async with opened(place.open()) as ledger:
         await ledger.append(b"before", b"", AT, BY)
-        own_server.set("synchronous_standby_names", "nobody")
+        own_server.hold_commits()
         append = asyncio.ensure_future(ledger.append(b"alone", b"", AT, BY))
         await waits_for_its_standby(own_server, place)
         sessions(own_server, place, "pg_cancel_backend")
