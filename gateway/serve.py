@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from granian.constants import Interfaces, Loops
+from granian.constants import HTTPModes, Interfaces, Loops
 from granian.log import LogLevels
 from granian.server.mp import MPServer
 
@@ -60,6 +60,8 @@ def serve(config: Path, workers: int) -> int:
         interface=Interfaces.ASGI,
         workers=workers,
         loop=Loops.uvloop,
+        http=HTTPModes.http1,
+        websockets=False,
         factory=True,
         log_level=LogLevels.warning,
         backpressure=1024,
