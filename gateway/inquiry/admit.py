@@ -26,7 +26,7 @@ from typing import NamedTuple, Protocol
 from connectors.base import Subject
 from gateway.catalogue.model import Period
 from gateway.errors import Code, Refusal
-from gateway.inquiry.types import Requester
+from gateway.inquiry.types import Declaration, Requester
 from gateway.rules.model import Frequency, Purpose
 from gateway.watch.quotas import Distinct
 
@@ -36,7 +36,7 @@ EXACT = 1024
 _DAY = 86_400.0
 
 _Key = tuple[str, str, str, str, str | None]  # scheme, value, issuer, client, case
-_Reference = tuple[str, str, str | None, str, str, str | None, frozenset[tuple[str, str]]]
+_Reference = tuple[str, str, str | None, str, str | None, str | None, frozenset[tuple[str, str]]]
 
 
 class Reservation(NamedTuple):
@@ -46,7 +46,7 @@ class Reservation(NamedTuple):
 
 
 class Counted(NamedTuple):
-    """One inquiry as the ledger tells it: what a refill needs to count it again. `subjects` are (scheme, value)."""
+    """One inquiry as it is counted, whether it asks now or the ledger tells of it. `subjects` are (scheme, value)."""
 
     issuer: str
     client: str
@@ -58,20 +58,26 @@ class Counted(NamedTuple):
     official: str | None = None
     id: str = ""
 
+    @classmethod
+    def of(
+        cls, requester: Requester, purpose: str, subjects: Iterable[Subject], declared: Declaration,
+        now: datetime.datetime, id: str,
+    ) -> Counted:  # fmt: skip
+        """What this requester asks now, about these subjects."""
+        named = tuple([subject[1:] for subject in subjects])
+        issuer, client, official = requester.issuer, requester.client, requester.official
+        return cls(issuer, client, purpose, named, declared.case, declared.reference, now, official, id)
+
+    @property
+    def distinct(self) -> Sequence[tuple[str, str]]:
+        """The subjects, each once, in an order that does not depend on how they were named."""
+        return self.subjects if len(self.subjects) == 1 else sorted(set(self.subjects))
+
 
 class AdmissionPort(Protocol):
-    """What reserves: at once, or where other processes count too, once it is awaited."""
+    """What reserves for the purpose that `asked` names: at once, or where other processes count too, once awaited."""
 
-    def reserve(
-        self,
-        requester: Requester,
-        purpose: Purpose,
-        subjects: Sequence[Subject],
-        case: str | None,
-        reference: str | None,
-        now: datetime.datetime,
-        id: str = "",
-    ) -> Reservation | Awaitable[Reservation]: ...
+    def reserve(self, purpose: Purpose, asked: Counted) -> Reservation | Awaitable[Reservation]: ...
 
 
 class _Tally:
@@ -132,6 +138,17 @@ def _slotted(frequency: Frequency, at: float) -> float:
     return math.ceil(at / slot) * slot
 
 
+def _keys(asked: Counted) -> list[_Key]:
+    """What its frequency counts against, for each of its subjects."""
+    return [(scheme, value, asked.issuer, asked.client, asked.case) for scheme, value in asked.distinct]
+
+
+def _retried(asked: Counted) -> _Reference:
+    """What a retry has in common with the inquiry that was counted."""
+    issuer, client, official, purpose = asked.issuer, asked.client, asked.official, asked.purpose
+    return issuer, client, official, purpose, asked.reference, asked.case, frozenset(asked.subjects)
+
+
 class Admission:
     """The counts of one process. Not for use by two threads at once."""
 
@@ -141,34 +158,19 @@ class Admission:
         self._references: OrderedDict[_Reference, float] = OrderedDict()
         self._distinct = Distinct()
 
-    def reserve(
-        self,
-        requester: Requester,
-        purpose: Purpose,
-        subjects: Sequence[Subject],
-        case: str | None,
-        reference: str | None,
-        now: datetime.datetime,
-        id: str = "",
-    ) -> Reservation:
-        """Count one inquiry against each of its subjects, or refuse and count nothing.
+    def reserve(self, purpose: Purpose, asked: Counted) -> Reservation:
+        """Count one inquiry for `purpose` against each of its subjects, or refuse and count nothing.
 
-        Raises `Refusal` with `QUOTA_EXCEEDED`, the `quota` and when it `resetsAt`. `id` is the inquiry's; counts in one
-        process do without.
+        Raises `Refusal` with `QUOTA_EXCEEDED`, the `quota` and when it `resetsAt`. Counts in one process do without the
+        inquiry's `id`.
         """
-        at, issuer, client, frequency = now.timestamp(), requester.issuer, requester.client, purpose.frequency
-        official, quotas = requester.official, purpose.quotas
-        pairs = {subject[1:] for subject in subjects} if len(subjects) > 1 else [subject[1:] for subject in subjects]
-        retried: _Reference | None = None
-        if reference is not None:
-            retried = (issuer, client, official, purpose.name, reference, case, frozenset(pairs))
-            if not self._first(retried, at):
-                return Reservation(counted=False)
-        tallies = self._purposes.get(purpose.name)
+        at, frequency, quotas = asked.time.timestamp(), purpose.frequency, purpose.quotas
+        if asked.reference is not None and not self._first(asked, at):
+            return Reservation(counted=False)
+        tallies = self._purposes.get(asked.purpose)
         if tallies is None:
-            tallies = self._purposes[purpose.name] = OrderedDict()
-        keys: list[_Key] = [(scheme, value, issuer, client, case) for scheme, value in pairs]
-        full = 0.0
+            tallies = self._purposes[asked.purpose] = OrderedDict()
+        keys, full = _keys(asked), 0.0
         for key in keys:
             tally = tallies.get(key)
             if tally is not None:
@@ -178,11 +180,12 @@ class Admission:
         if full:
             raise exceeded(purpose, full)
         if quotas is not None:
-            self._distinct.check(quotas, purpose.name, issuer, client, official, pairs, at)
-            self._distinct.mark(purpose.name, issuer, client, official, pairs, at)
+            issuer, client, official, pairs = asked.issuer, asked.client, asked.official, asked.distinct
+            self._distinct.check(quotas, asked.purpose, issuer, client, official, pairs, at)
+            self._distinct.mark(asked.purpose, issuer, client, official, pairs, at)
         self._mark(tallies, frequency, keys, at)
-        if retried is not None:
-            self._references[retried] = at
+        if asked.reference is not None:
+            self._references[_retried(asked)] = at
         return Reservation(counted=True)
 
     def refill(self, entries: Iterable[Counted], purposes: Mapping[str, Purpose]) -> None:
@@ -195,26 +198,23 @@ class Admission:
             purpose, at = purposes.get(entry.purpose), entry.time.timestamp()
             if purpose is None:
                 continue
-            issuer, client, pairs = entry.issuer, entry.client, set(entry.subjects)
             if entry.reference is not None:
-                retried = (
-                    issuer, client, entry.official, entry.purpose, entry.reference, entry.case, frozenset(pairs)
-                )  # fmt: skip
-                if not self._first(retried, at):
+                if not self._first(entry, at):
                     continue
-                self._references[retried] = at
+                self._references[_retried(entry)] = at
             if purpose.quotas is not None:
-                self._distinct.mark(entry.purpose, issuer, client, entry.official, pairs, at)
-            keys: list[_Key] = [(scheme, value, issuer, client, entry.case) for scheme, value in pairs]
-            self._mark(self._purposes.setdefault(entry.purpose, OrderedDict()), purpose.frequency, keys, at)
+                issuer, client, official = entry.issuer, entry.client, entry.official
+                self._distinct.mark(entry.purpose, issuer, client, official, entry.distinct, at)
+            tallies = self._purposes.setdefault(entry.purpose, OrderedDict())
+            self._mark(tallies, purpose.frequency, _keys(entry), at)
 
-    def _first(self, retried: _Reference, at: float) -> bool:
+    def _first(self, asked: Counted, at: float) -> bool:
         """Whether this is no retry of an inquiry that was counted; forgets references that have aged."""
         references = self._references
         for _ in range(2):
             if references and at - next(iter(references.values())) >= RETRY_SECONDS:
                 references.popitem(last=False)
-        seen = references.get(retried)
+        seen = references.get(_retried(asked))
         return seen is None or at - seen >= RETRY_SECONDS
 
     def _mark(self, tallies: OrderedDict[_Key, _Tally], frequency: Frequency, keys: list[_Key], at: float) -> None:

@@ -17,7 +17,7 @@ import msgspec
 
 from connectors.base import Failure, Subject
 from gateway.errors import Code, Refusal
-from gateway.inquiry.admit import AdmissionPort, Reservation
+from gateway.inquiry.admit import AdmissionPort, Counted, Reservation
 from gateway.inquiry.authenticate import Authenticator
 from gateway.inquiry.cases import CaseRegistries
 from gateway.inquiry.decide import decide
@@ -177,8 +177,8 @@ async def _disclosed(
 
     # 5. admit: reserve before any call
     if decision.permits:
-        case, reference = declaration.case, declaration.reference
-        reserved = journey.admission.reserve(requester, purpose, subjects, case, reference, now, entry.id)
+        counted = Counted.of(requester, purpose.name, subjects, declaration, now, entry.id)
+        reserved = journey.admission.reserve(purpose, counted)
         if not isinstance(reserved, Reservation):
             await reserved
         if facts.break_glass and journey.break_glass is not None:

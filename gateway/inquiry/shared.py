@@ -28,10 +28,8 @@ import msgspec
 from valkey.asyncio import Valkey
 from valkey.exceptions import NoScriptError, ValkeyError
 
-from connectors.base import Subject
 from gateway.errors import Code, Refusal
 from gateway.inquiry.admit import RETRY_SECONDS, Counted, Reservation, end, exceeded
-from gateway.inquiry.types import Requester
 from gateway.rules.model import Purpose
 from gateway.watch import quotas
 
@@ -91,20 +89,9 @@ class SharedAdmission:
             self._fill_later()
         return filled
 
-    async def reserve(
-        self,
-        requester: Requester,
-        purpose: Purpose,
-        subjects: Sequence[Subject],
-        case: str | None,
-        reference: str | None,
-        now: datetime.datetime,
-        id: str = "",
-    ) -> Reservation:
+    async def reserve(self, purpose: Purpose, asked: Counted) -> Reservation:
         """As `Admission.reserve`; raises `Refusal` with `DECISION_UNAVAILABLE` too, where Valkey does not count."""
-        pairs = sorted({subject[1:] for subject in subjects})
-        who = (requester.issuer, requester.client, requester.official)
-        call = self._call(who, purpose, pairs, case, reference, now.timestamp(), id or os.urandom(16).hex())
+        call = self._call(purpose, asked)
         said = await self._send(call)
         if said == b"counted" or said == b"retry":
             return Reservation(counted=said == b"counted")
@@ -134,9 +121,7 @@ class SharedAdmission:
         for each in sorted(await self._counted(), key=lambda each: each.time):
             purpose, at = purposes.get(each.purpose), each.time.timestamp()
             if purpose is not None and (end(purpose.frequency.per, at) > now or at + quotas.DAY > now):
-                who = (each.issuer, each.client, each.official)
-                pairs = sorted(set(each.subjects))
-                calls.append(self._call(who, purpose, pairs, each.case, each.reference, at, each.id, filling=True))
+                calls.append(self._call(purpose, each, filling=True))
         for first in range(0, len(calls), _MOST):
             for said in await self._run(calls[first : first + _MOST]):
                 if said not in (b"counted", b"retry"):
@@ -175,21 +160,19 @@ class SharedAdmission:
             self._digested = (purposes, self._digest(*counting))
         return self._digested[1]
 
-    def _call(
-        self,
-        who: tuple[str, str, str | None],
-        purpose: Purpose,
-        pairs: Sequence[tuple[str, str]],
-        case: str | None,
-        reference: str | None,
-        at: float,
-        id: str,
-        filling: bool = False,
-    ) -> _Call:
-        issuer, client, official = who
-        digest, prefix, frequency, name = self._digest, self._prefix, purpose.frequency, purpose.name
+    def _call(self, purpose: Purpose, asked: Counted, filling: bool = False) -> _Call:
+        issuer, client, official, case, reference = (
+            asked.issuer,
+            asked.client,
+            asked.official,
+            asked.case,
+            asked.reference,
+        )
+        digest, prefix, frequency, name = self._digest, self._prefix, purpose.frequency, asked.purpose
+        at, pairs = asked.time.timestamp(), asked.distinct
         windows = quotas.windows(purpose.quotas, official) if purpose.quotas is not None else ()
-        referred = digest("r", *who, name, reference, case, pairs) if reference is not None else b""
+        retried = (issuer, client, official, name, reference, case, pairs)
+        referred = digest("r", *retried) if reference is not None else b""
         keys = [
             *self._keys,
             prefix + b"r" + referred,
@@ -198,7 +181,7 @@ class SharedAdmission:
         ]
         arguments: list[bytes | str | int] = [
             *(_micros(at), "1" if filling else "0", self._owner, self._filled_for()),
-            *(_RETRY if reference is not None else "0", id, len(pairs)),
+            *(_RETRY if reference is not None else "0", asked.id or os.urandom(16).hex(), len(pairs)),
             *(frequency.max, _micros(end(frequency.per, at))),
             *(digest("s", *pair) for pair in pairs),
         ]

@@ -18,6 +18,7 @@ from gateway.errors import Code, Refusal
 from gateway.inquiry.admit import Admission, Counted, Reservation
 from gateway.inquiry.types import Requester
 from gateway.rules.model import Frequency, Purpose
+from tests.inquiry.counting import counted
 
 NOW = datetime.datetime(2026, 1, 30, 23, 30, tzinfo=datetime.UTC)
 SECOND, HOUR, DAY = (datetime.timedelta(seconds=seconds) for seconds in (1, 3600, 86400))
@@ -41,14 +42,9 @@ class Desk:
         self.admission = admission or Admission()
 
     def ask(self, at: datetime.datetime = NOW, **given: Any) -> Reservation:
-        return self.admission.reserve(
-            given.get("requester", requester()),
-            given.get("purpose", purpose()),
-            given.get("subjects", ORGS[:1]),
-            given.get("case", "case-1"),
-            given.get("reference"),
-            at,
-        )
+        who, allowed = given.get("requester", requester()), given.get("purpose", purpose())
+        subjects, case = given.get("subjects", ORGS[:1]), given.get("case", "case-1")
+        return self.admission.reserve(allowed, counted(who, allowed, subjects, at, case, given.get("reference")))
 
     def admits(self, at: datetime.datetime = NOW, **given: Any) -> bool:
         try:
@@ -265,7 +261,7 @@ property_settings = settings(max_examples=300, derandomize=True, database=None, 
 def outcome(admission: Admission, at: datetime.datetime, allowed: Purpose, step: tuple[Any, ...]) -> str:
     _, client, subjects, reference = step
     try:
-        reservation = admission.reserve(requester(client), allowed, subjects, None, reference, at)
+        reservation = admission.reserve(allowed, counted(requester(client), allowed, subjects, at, reference=reference))
     except Refusal as refusal:
         resets = datetime.datetime.fromisoformat(refusal.extensions["resetsAt"])
         return "refused" if resets > at else "refused until the past"
@@ -291,8 +287,8 @@ def test_equals_the_naive_model() -> None:
 
 def test_a_window_that_forgets_too_soon_breaks_the_property() -> None:
     class Forgetful(Admission):
-        def reserve(self, *given: Any) -> Reservation:
-            return super().reserve(*given[:-1], given[-1] + HOUR if self._purposes else given[-1])
+        def reserve(self, purpose: Purpose, asked: Counted) -> Reservation:
+            return super().reserve(purpose, asked._replace(time=asked.time + HOUR) if self._purposes else asked)
 
     with pytest.raises(AssertionError):
         equals_the_naive_model(Forgetful)

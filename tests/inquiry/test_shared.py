@@ -18,6 +18,7 @@ from gateway.inquiry.admit import Counted
 from gateway.inquiry.shared import SharedAdmission
 from gateway.rules.model import Purpose, Quota, Quotas
 from tests.inquiry import test_admit as frequencies
+from tests.inquiry.counting import counted
 from tests.oauth.valkey import ValkeyServer
 from tests.watch import test_quotas as distinct
 from tests.watch.test_quotas import HOUR, NOW, ORGS, SECOND, purpose, requester
@@ -67,7 +68,8 @@ async def ask(admission: SharedAdmission, *numbers: int, at: datetime.datetime =
     who = requester(given.get("official", "m.ivanova"), given.get("client", "market-regulator"))
     allowed = given.get("purpose", purpose(Quota(2, 3)))
     subjects, reference = [ORGS[number] for number in numbers], given.get("reference")
-    return (await admission.reserve(who, allowed, subjects, "C-1", reference, at, given.get("id", ""))).counted
+    asked = counted(who, allowed, subjects, at, "C-1", reference, given.get("id", ""))
+    return (await admission.reserve(allowed, asked)).counted
 
 
 async def refused(asked: Awaitable[bool], code: Code = Code.QUOTA_EXCEEDED) -> Refusal:
@@ -106,7 +108,7 @@ async def test_many_at_once_are_counted_one_by_one(replicas: Replicas) -> None:
 
     async def one(number: int) -> bool:
         admission = both[number % 2]
-        return (await admission.reserve(requester(), wide, [subjects[number]], None, None, NOW)).counted
+        return (await admission.reserve(wide, counted(requester(), wide, [subjects[number]], NOW))).counted
 
     said = await asyncio.gather(*map(one, range(400)), return_exceptions=True)
     assert said.count(True) == 40
@@ -239,7 +241,9 @@ def test_frequency_equals_the_naive_model(server: ValkeyServer, frequency: Any, 
             at += later
             who = frequencies.requester(client)
             try:
-                reserved = await both[number % 2].reserve(who, allowed, subjects, None, reference, at)
+                reserved = await both[number % 2].reserve(
+                    allowed, counted(who, allowed, subjects, at, reference=reference)
+                )
                 said = "counted" if reserved.counted else "retry"
             except Refusal as refusal:
                 later = datetime.datetime.fromisoformat(refusal.extensions["resetsAt"]) > at
@@ -260,9 +264,8 @@ def test_quotas_equal_the_naive_model(server: ValkeyServer, allowed: Quotas, ask
         for number, (later, official, subjects) in enumerate(asked):
             at += later
             try:
-                admitted = (
-                    await both[number % 2].reserve(requester(official), bound, subjects, None, None, at)
-                ).counted
+                asks = counted(requester(official), bound, subjects, at)
+                admitted = (await both[number % 2].reserve(bound, asks)).counted
             except Refusal as refusal:
                 admitted = datetime.datetime.fromisoformat(refusal.extensions["resetsAt"]) <= at
             assert admitted == naive.ask(at, allowed, official, subjects)

@@ -23,6 +23,7 @@ from gateway.inquiry.endpoint import GraphQLEndpoint
 from gateway.inquiry.plan import Plan
 from gateway.ledger.ledger import Receipt
 from tests import world as worlds
+from tests.inquiry.counting import counted
 from tests.properties.checking import holds, is_found
 from tests.world import Ask, Case, Held, World
 
@@ -188,7 +189,7 @@ def test_a_quota_that_is_used_up_leaves_an_entry(world: World) -> None:
     purpose = world.policies.purposes["LICENCE_RENEWAL"]
     admission = Admission()
     for _ in range(purpose.frequency.max):
-        admission.reserve(ask.requester, purpose, [subject], None, None, world.now)
+        admission.reserve(purpose, counted(ask.requester, purpose, [subject], world.now))
     reply = world.ask(ask, admission=admission)
     assert reply.codes == ["QUOTA_EXCEEDED"]
     assert [entry.told.code for entry in reply.entries] == ["QUOTA_EXCEEDED"]

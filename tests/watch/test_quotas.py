@@ -15,6 +15,7 @@ from gateway.errors import Code, Refusal
 from gateway.inquiry.admit import Admission, Counted
 from gateway.inquiry.types import Requester
 from gateway.rules.model import Frequency, Purpose, Quota, Quotas
+from tests.inquiry.counting import counted
 
 NOW = datetime.datetime(2026, 11, 24, 12, 0, tzinfo=datetime.UTC)
 SECOND, HOUR, DAY = (datetime.timedelta(seconds=seconds) for seconds in (1, 3600, 86_400))
@@ -43,7 +44,8 @@ class Desk:
         subjects = [ORGS[number] for number in numbers]
         who = requester(given.get("official", "m.ivanova"), given.get("client", "market-regulator"))
         allowed, case = given.get("purpose", purpose(Quota(2, 3))), given.get("case", "C-1")
-        return self.admission.reserve(who, allowed, subjects, case, given.get("reference"), at).counted
+        asked = counted(who, allowed, subjects, at, case, given.get("reference"))
+        return self.admission.reserve(allowed, asked).counted
 
     def refused(self, *numbers: int, **given: Any) -> Refusal:
         with pytest.raises(Refusal) as refusal:
@@ -133,7 +135,7 @@ def test_what_a_day_has_passed_over_is_forgotten() -> None:
     desk, wide = Desk(), purpose()
     for number in range(500):
         subject = [Subject("organisation", "LEI", str(number))]
-        desk.admission.reserve(requester(f"o-{number}"), wide, subject, None, None, NOW + number * 0.01 * DAY)
+        desk.admission.reserve(wide, counted(requester(f"o-{number}"), wide, subject, NOW + number * 0.01 * DAY))
     distinct = desk.admission._distinct
     assert len(distinct._reached) <= 103
     assert max(len(reach.day) for reach in distinct._reached.values()) <= 101
@@ -188,7 +190,7 @@ def test_equals_the_naive_model_and_goes_on_after_a_refill(
             admission = Admission()
             admission.refill(reversed(ledger), {"TENDER": bound})
         try:
-            admitted = admission.reserve(requester(official), bound, subjects, None, None, at).counted
+            admitted = admission.reserve(bound, counted(requester(official), bound, subjects, at)).counted
         except Refusal as refusal:
             admitted = datetime.datetime.fromisoformat(refusal.extensions["resetsAt"]) <= at
         assert admitted == naive.ask(at, allowed, official, subjects)
