@@ -13,11 +13,11 @@ from collections.abc import Collection, Mapping
 
 import msgspec
 
-from connectors.auth import Auth
+from connectors.auth import Auth, read_auth
 from connectors.base import Failure, Fault
 from connectors.breaker import Breaker
 from connectors.config import Reader
-from connectors.transport import FAILURES, Response, Transport, TransportFault
+from connectors.transport import FAILURES, Response, Transport, TransportFactory, TransportFault
 
 _RETRYABLE = frozenset({408, 425, 429, 500, 502, 503, 504})
 _PAUSE = 0.05
@@ -128,3 +128,10 @@ class Caller:
         """Release every connection."""
         await self._transport.close()
         await self._auth.close()
+
+
+def read_caller(department: Reader, transport: TransportFactory, headers: Mapping[str, str]) -> Caller:
+    """A department's way out as its `limits`, `auth` and `tls` say, with fixed `headers`."""
+    limits = read_limits(department.child("limits"))
+    auth, options = read_auth(department, limits.timeout, limits.concurrency, limits.max_bytes)
+    return Caller(transport(options), limits, auth, headers)

@@ -17,9 +17,8 @@ from typing import Any
 import msgspec
 
 from connectors import jsoncheck
-from connectors.auth import read_auth
 from connectors.base import Connector, DatasetShape, Failure, Fault, Outcome, RecordRequest, Subject
-from connectors.calling import Caller, read_limits
+from connectors.calling import Caller, read_caller
 from connectors.config import Reader
 from connectors.operation import Operation, Part, Source, compile_operation, read_source
 from connectors.pooled_transport import PooledTransport
@@ -176,12 +175,10 @@ def build(
     """The connector of one department of `kind: graphql`. Raises `SourceConfigError`."""
     reader = Reader(config, (), base_dir)
     reader.only(*DEPARTMENT_KEYS)
-    limits = read_limits(reader.child("limits"))
-    auth, options = read_auth(reader, limits.timeout, limits.concurrency, limits.max_bytes)
     headers = {
         **reader.headers("headers"),
         "accept": "application/graphql-response+json, application/json;q=0.9",
         "content-type": "application/json",
     }
     source = read_source(reader, list(read_datasets(reader, department, shapes)))
-    return GraphqlConnector(Caller(transport(options), limits, auth, headers), reader.url("url"), source)
+    return GraphqlConnector(read_caller(reader, transport, headers), reader.url("url"), source)

@@ -13,7 +13,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from connectors.auth import read_auth
 from connectors.base import (
     Connector,
     DatasetRequest,
@@ -25,7 +24,7 @@ from connectors.base import (
     RecordRequest,
     Subject,
 )
-from connectors.calling import Caller, read_limits
+from connectors.calling import Caller, read_caller
 from connectors.config import Reader
 from connectors.endpoint import Endpoint, read_endpoint
 from connectors.pooled_transport import PooledTransport
@@ -155,12 +154,10 @@ def build(
     """The connector of one department of `kind: rest`. Raises `SourceConfigError`."""
     reader = Reader(config, (), base_dir)
     reader.only(*DEPARTMENT_KEYS)
-    limits = read_limits(reader.child("limits"))
-    auth, options = read_auth(reader, limits.timeout, limits.concurrency, limits.max_bytes)
     base_url = reader.url("base_url").rstrip("/")
     headers = {"accept": "application/json", **reader.headers("headers")}
     endpoints = {
         shape.id: read_endpoint(dataset, shape, base_url)
         for dataset, shape in read_datasets(reader, department, shapes)
     }
-    return RestConnector(Caller(transport(options), limits, auth, headers), endpoints)
+    return RestConnector(read_caller(reader, transport, headers), endpoints)
