@@ -27,6 +27,7 @@ from gateway.inquiry.render import Renderer
 from gateway.inquiry.types import Decision, Released, SubjectDecision
 from gateway.rules.model import Cell
 from tests.inquiry.documents import documents
+from tests.inquiry.executor import plain, root
 
 CATALOGUE: Catalogue = load(Path("policies"), [])
 SCHEMA = core(build_schema(CATALOGUE, {"TENDER_QUALIFICATION": "t"}))
@@ -125,20 +126,6 @@ def _row(dataset: Dataset, record: Any, until: datetime.date | None, disputed: b
     return row
 
 
-def _plain(value: Any) -> Any:
-    """Executor scalars as the wire has them; instants compare by what they say, not by how `Z` is spelled."""
-    if isinstance(value, dict):
-        return {key: _plain(inner) for key, inner in value.items()}
-    if isinstance(value, list):
-        return [_plain(inner) for inner in value]
-    if isinstance(value, str) and len(value) >= 20 and value[10:11] == "T":
-        try:
-            return datetime.datetime.fromisoformat(value)
-        except ValueError:
-            return value
-    return value
-
-
 def compare(document: str, kind: Any, subjects: list[Subject], world: Any, variables: dict[str, Any]) -> None:
     try:
         plan = Planner(SCHEMA, CATALOGUE, LIMITS).plan(document, None)
@@ -152,16 +139,12 @@ def compare(document: str, kind: Any, subjects: list[Subject], world: Any, varia
     decision = Decision(None, dict.fromkeys(bound.subjects, shared), ())
     ours = Renderer(DEPARTMENTS).render(bound.variant, bound.asked, decision, world)
 
-    def one(_info: Any, id: Any) -> Any:
-        return _reference(Subject(kind, str(id["scheme"]), id["value"]), world)
+    def held(scheme: str, value: str) -> dict[str, Any]:
+        return _reference(Subject(kind, scheme, value), world)
 
-    def many(_info: Any, ids: Any) -> Any:
-        return [one(_info, i) for i in ids]
-
-    root = {"organisation": one, "person": one, "organisations": many}
-    theirs = execute_sync(SCHEMA, parse(document), root_value=root, variable_values=used)
+    theirs = execute_sync(SCHEMA, parse(document), root_value=root(held), variable_values=used)
     assert theirs.errors is None
-    assert _plain(json.loads(ours.data)) == _plain(theirs.data)
+    assert plain(json.loads(ours.data)) == plain(theirs.data)
     assert [*json.loads(ours.data)] == [*(theirs.data or {})]
     assert not ours.errors
 

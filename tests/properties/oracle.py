@@ -15,7 +15,8 @@ from graphql import execute_sync
 from connectors.base import Subject
 from gateway.catalogue.model import Dataset
 from gateway.rules.model import Flag
-from tests.properties.scenes import DAY, Staged, plain
+from tests.inquiry.executor import plain, root
+from tests.properties.scenes import DAY, Staged
 from tests.world import Held, World
 
 Selection = tuple[Subject, str, frozenset[str], bool]
@@ -225,14 +226,8 @@ def expected(world: World, staged: Staged, failed: frozenset[str] = frozenset())
                 found[dataset.graphql_name] = of_dataset(subject, dataset)
         return found
 
-    def one(_info: Any, id: Any) -> Any:
-        return of_subject(str(getattr(id["scheme"], "value", id["scheme"])), id["value"])
-
-    def many(info: Any, ids: Any) -> Any:
-        return [one(info, each) for each in ids]
-
-    root = {"organisation": one, "person": one, "organisations": many}
-    result = execute_sync(plan._schema, document, root_value=root, variable_values=dict(staged.ask.variables))
+    variables = dict(staged.ask.variables)
+    result = execute_sync(plan._schema, document, root_value=root(of_subject), variable_values=variables)
     assert result.errors is None, result.errors
     return Expected(plain(result.data), selections, leave, shown, list(dict.fromkeys(named)))
 

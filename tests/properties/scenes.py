@@ -369,17 +369,3 @@ def _case(world: World, scene: Scene, subjects: tuple[Subject, ...]) -> str | No
         world.registries.known[case] = Case(registry, named, frozenset([official]), open=scene.case != "closed")
     world.registries.reachable = scene.case != "unreachable"
     return case
-
-
-def plain(value: Any) -> Any:
-    """A JSON value with instants as instants, however their offset is written."""
-    if isinstance(value, dict):
-        return {key: plain(inner) for key, inner in value.items()}
-    if isinstance(value, list):
-        return [plain(inner) for inner in value]
-    if isinstance(value, str) and len(value) >= 20 and value[10:11] == "T":
-        try:
-            return datetime.datetime.fromisoformat(value)
-        except ValueError:
-            return value
-    return value

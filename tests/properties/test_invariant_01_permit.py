@@ -15,9 +15,10 @@ from hypothesis import strategies as st
 
 from gateway.inquiry import answer, decide, fetch, project
 from gateway.inquiry.types import Decision, Permit
+from tests.inquiry.executor import plain
 from tests.properties import oracle
 from tests.properties.checking import holds, is_found, staged
-from tests.properties.scenes import ASKERS, Scene, plain, scenes, whole
+from tests.properties.scenes import ASKERS, Scene, scenes, whole
 from tests.world import World
 
 CONSENTED = [asker for asker in ASKERS if asker[1] == "SUBSIDY_ASSESSMENT"]

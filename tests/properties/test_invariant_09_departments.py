@@ -15,9 +15,10 @@ from hypothesis import strategies as st
 
 from connectors.base import Failure, Fault
 from gateway.inquiry import fetch
+from tests.inquiry.executor import plain
 from tests.properties import oracle
 from tests.properties.checking import holds, is_found, staged
-from tests.properties.scenes import CATALOGUE, Scene, plain, scenes
+from tests.properties.scenes import CATALOGUE, Scene, scenes
 from tests.world import FAILING, World
 
 CODES = {
