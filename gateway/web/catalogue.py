@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from gateway.catalogue.model import Basis, Catalogue, Dataset
+from gateway.catalogue.schema import catalogue_rows
 from gateway.web.page import Page, escape, wants_page
 
 _PAGE = Page("The catalogue", robots="index")
@@ -24,29 +25,7 @@ def catalogue_document(catalogue: Catalogue) -> dict[str, Any]:
             {"name": scheme.name, "title": scheme.title, "subjects": list(scheme.subjects)}
             for scheme in catalogue.schemes.values()
         ],
-        "datasets": [_dataset(dataset) for dataset in catalogue.published.values()],
-    }
-
-
-def _dataset(dataset: Dataset) -> dict[str, Any]:
-    display = dataset.display
-    return {
-        "id": dataset.id,
-        "title": dataset.title,
-        "department": dataset.department,
-        "subjects": list(dataset.subjects),
-        "information": dataset.information,
-        "disclosure": dataset.disclosure,
-        "nature": dataset.nature,
-        "basis": [{"law": basis.law, "article": basis.article} for basis in dataset.basis],
-        "display": display
-        and {
-            "min": display.min and display.min.text,
-            "max": display.max and display.max.text,
-            "from": display.counted_from,
-        },
-        "restorable": dataset.restorable,
-        "fields": [{"name": f.name, "type": f.type.value, "title": f.title} for f in dataset.fields.values()],
+        "datasets": catalogue_rows(catalogue),
     }
 
 
