@@ -58,6 +58,7 @@ from gateway.telemetry import Log, Metrics, take_over
 from gateway.watch.break_glass import BreakGlass
 from gateway.web import hooks
 from gateway.web.drain import Drain
+from gateway.web.health import Check, Readiness
 from gateway.web.routes import metadata_url, routes
 
 if TYPE_CHECKING:
@@ -223,7 +224,7 @@ class Gateway:
                     public_url=settings.public_url,
                     issuers=[issuer.issuer for issuer in settings.oauth.issuers],
                     catalogue=lambda: self._serving.rules.policies.catalogue,
-                    checks=self._checks,
+                    readiness=Readiness(self._checks, self._log.check_failed),
                     metrics=self._metrics.exposition,
                     client_certificates=settings.tls.client_certificates,
                 ),
@@ -250,10 +251,15 @@ class Gateway:
             self._issuers = new_client()
         return self._issuers
 
-    async def _checks(self) -> Mapping[str, bool]:
-        counts = self._shared_counts is None or await self._shared_counts.healthy()
-        fine = {"ledger": self._ledger.healthy, "rules": True, "counts": counts, "clock": self._now.skew() <= MAX_SKEW}
-        return {"serving": not self.drain.begun, **fine}
+    @property
+    def _checks(self) -> Mapping[str, Check]:
+        return {
+            "serving": lambda: not self.drain.begun,
+            "ledger": lambda: self._ledger.healthy,
+            "rules": lambda: True,
+            "counts": lambda: self._shared_counts is None or self._shared_counts.healthy(),
+            "clock": lambda: self._now.skew() <= MAX_SKEW,
+        }
 
     @contextlib.asynccontextmanager
     async def _lifespan(self, _pages: Starlette) -> AsyncIterator[None]:

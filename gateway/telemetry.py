@@ -173,6 +173,10 @@ class Log:
         """An exception that nobody expected; `id` is what the client was told to quote."""
         self._write("defect", "error", id=id, error=type(error).__name__, place=place(error))
 
+    def check_failed(self, check: str, error: Exception) -> None:
+        """A check of readiness raised: the process is not ready, and this is the first time that it is for this."""
+        self._write("check_failed", "error", check=check, error=type(error).__name__, place=place(error))
+
     def source_failure(self, department: str, fault: Fault, detail: str) -> None:
         """A department's failure; `detail` names the check that failed (`connectors.base.Failure`)."""
         self._write("source_failure", "warning", department=department, fault=fault.value, detail=detail)

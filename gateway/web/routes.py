@@ -6,7 +6,7 @@ a subject; what each one tells comes from a port that `app` fills.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -19,6 +19,7 @@ from gateway.catalogue.model import Catalogue
 from gateway.issuers import ALGORITHMS
 from gateway.telemetry import CONTENT_TYPE
 from gateway.web.catalogue import catalogue_route
+from gateway.web.health import Readiness
 from gateway.web.playground import playground
 
 WELL_KNOWN = "/.well-known/oauth-protected-resource"
@@ -37,14 +38,13 @@ def routes(
     public_url: str,
     issuers: Sequence[str],
     catalogue: Callable[[], Catalogue],
-    checks: Callable[[], Awaitable[Mapping[str, bool]]],
+    readiness: Readiness,
     metrics: Callable[[], bytes],
     client_certificates: bool = False,
 ) -> list[Route]:
     """All routes of this module.
 
-    `checks` says by name what readiness needs (`ledger`, `rules`, `clock`, ...); an exception from it counts as not
-    ready. `metrics` gives the Prometheus text. `client_certificates` says whether tokens bound to one can be used.
+    `metrics` gives the Prometheus text. `client_certificates` says whether tokens bound to one can be used.
     """
 
     async def metadata(request: Request) -> Response:
@@ -71,10 +71,7 @@ def routes(
 
     async def ready(request: Request) -> Response:
         del request
-        try:
-            results = dict(await checks())
-        except Exception:
-            results = {"checks": False}
+        results = await readiness.results()
         fine = all(results.values())
         return _json({"status": "ready" if fine else "not ready", "checks": results}, 200 if fine else 503)
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
 from pathlib import Path
 
 from starlette.applications import Starlette
 
 from connectors.base import FieldType
 from gateway.catalogue.model import Basis, Catalogue, Dataset, Display, Field, IdentifierScheme, Period, Status
-from gateway.telemetry import Metrics
+from gateway.telemetry import Log, Metrics
+from gateway.web.health import Readiness
 from gateway.web.routes import routes
 
 
@@ -53,12 +53,12 @@ def _down() -> str:
     return file.read_text() if file.exists() else ""
 
 
-async def checks() -> Mapping[str, bool]:
-    """What is in reach, as the file says."""
+async def ledger() -> bool:
+    """Whether the ledger is in reach, as the file says."""
     down = _down()
     if down == "error":
         raise RuntimeError("lost while reading 5299000J2N45DDNE4Y28")
-    return {name: name != down for name in ("ledger", "rules")}
+    return down != "ledger"
 
 
 app = Starlette(
@@ -66,7 +66,7 @@ app = Starlette(
         public_url="https://gateway.example",
         issuers=["https://login.example"],
         catalogue=lambda: CATALOGUE,
-        checks=checks,
+        readiness=Readiness({"ledger": ledger, "rules": lambda: True}, Log().check_failed),
         metrics=Metrics(["tax"]).exposition,
     )
 )
