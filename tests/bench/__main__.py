@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.bench import blocks, journey, report, steps
+from tests.bench import blocks, journey, ledger, report, steps
 from tests.bench.processes import ROOT, BenchError, Cores
 from tests.bench.report import Row
 
@@ -44,11 +44,23 @@ def _block(title: str, measure: Callable[[Path, Cores], list[Row]]) -> Callable[
 
 COLUMNS = ("connections", "cpu_us", "share", "wall_us", "per_s")
 
+LEDGER = ("connections", "cpu_us", "wall_us", "requests_per_s", "p50_ms", "p99_ms", "cpu_growth", "wall_growth")
+
+
+def _ledger(folder: Path, cores: Cores) -> list[Row]:
+    rows = ledger.run(folder, cores, _say)
+    print("\n## ledger: an entry of five datasets and 25 record versions, durable on SQLite (WAL, synchronous FULL)\n")
+    print(ledger.caption(rows) + "\n")
+    print(report.others(rows, ["name", *LEDGER]))
+    print("\n" + report.budget(ledger.budget(rows)))
+    return rows
+
+
 RUNS: dict[str, Callable[[Path, Cores], list[Row]]] = {
     "journey": _journey,
     "steps": _block("steps: an inquiry alone, CPU microseconds of all threads, without the HTTP server", steps.steps),
     "tokens": _block("tokens: authenticate one, microseconds each", blocks.tokens),
-    "ledger": _block("ledger: durable appends, so many at once, microseconds an entry", blocks.ledger),
+    "ledger": _ledger,
 }
 
 
@@ -59,7 +71,8 @@ def main(arguments: list[str]) -> int:
     if unknown := [part for part in parts if part not in RUNS]:
         print(f"unknown part `{unknown[0]}`; there are {', '.join(RUNS)}", file=sys.stderr)
         return 1
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda *_: sys.exit(1))
     var = ROOT / "var"
     var.mkdir(exist_ok=True)
     folder = Path(tempfile.mkdtemp(prefix="bench-", dir=var))
