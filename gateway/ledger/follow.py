@@ -4,6 +4,9 @@ Every entry is hashed again and held against every tile of every level; the tree
 the checkpoint signs; and that must contain the tree of the last checkpoint seen, and of every receipt. The first entry
 or tile that is broken is named. A check that was interrupted goes on where it was.
 
+A shard that was sealed has less than was seen, and is accepted as such where that is explained (`gaps`): then what it
+still has must be what was seen of it, and receipts of the rest are told as lost.
+
 What it proves: nobody who saw an earlier checkpoint was shown another past. It cannot see what two followers were
 shown differently: witnesses' cosignatures are for that.
 """
@@ -12,15 +15,17 @@ from __future__ import annotations
 
 import collections
 import datetime
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import NamedTuple
 
 from gateway.errors import VerificationFailed
+from gateway.ledger.gaps import Explained
 from gateway.ledger.merkle import leaf_hash
-from gateway.ledger.note import Checkpoint, Verifier, parse_checkpoint
-from gateway.ledger.published import Claim, Forked, check_claim, check_extends, read_checkpoint
+from gateway.ledger.note import Checkpoint, Verifier, note_body, parse_checkpoint
+from gateway.ledger.published import Claim, Forked, check_claim, check_extends, check_leaf, signed_checkpoint
 from gateway.ledger.read import TILE_BITS, TILE_WIDTH
+from gateway.ledger.registry import ROOT, Registry
 from gateway.ledger.remembered import NOTHING, VERSION, Memory, Reached, Remembered
 from gateway.ledger.tilelog import TileLog, TileTree, fold
 
@@ -35,7 +40,7 @@ Progress = Callable[[str, int, int], None]
 
 class Followed(NamedTuple):
     """A log that is whole. `seen` is the size that was last seen before; `claims` of receipts are `published`,
-    `pending` ones are younger than the checkpoint."""
+    `pending` ones are younger than the checkpoint, and `lost` ones are of what a sealed log (`sealed`) has no more."""
 
     origin: str
     size: int
@@ -43,6 +48,8 @@ class Followed(NamedTuple):
     seen: int
     published: list[Claim]
     pending: list[Claim]
+    lost: list[Claim]
+    sealed: Explained | None
 
 
 class _Bundle(NamedTuple):
@@ -61,22 +68,34 @@ def follow(
     shard: str | None = None,
     only_new: bool = False,
     progress: Progress | None = None,
+    registry: Registry | None = None,
+    gaps: Mapping[str, Explained] | None = None,
 ) -> Followed:
     """Check a log; raises `VerificationFailed` that names the first broken thing.
 
     `claims` are what receipts prove; those of other logs are left out. `only_new` trusts what an earlier check of the
-    same `memory` found whole. `now` is when the checkpoint is asked for.
+    same `memory` found whole. `now` is when the checkpoint is asked for. `registry` says which keys may sign it, and
+    where it was sealed; `gaps` are those of its sealed shards that are explained.
     """
     note = log.checkpoint()
-    checkpoint = read_checkpoint(note, verifiers, log.place, shard)
+    checkpoint, key = signed_checkpoint(note, verifiers, log.place, shard)
+    if registry is not None:
+        registry.check_signed(checkpoint, key)
     origin = checkpoint.origin
+    sealed = (gaps or {}).get(origin)
+    if sealed is not None and not sealed.covers(checkpoint):
+        sealed = None
     known = memory.load(origin) if memory else Remembered(VERSION, origin)
     try:
-        seen = _check_against(known, checkpoint)
-        begun = (known.whole if only_new else None) or known.underway or NOTHING
+        whole = known.whole
+        seen = _check_against(known, checkpoint, sealed)
+        cut = seen is not None and checkpoint.size < seen.size
+        begun = NOTHING if cut else (known.whole if only_new else None) or known.underway or NOTHING
 
         def remember(reached: Reached, *, done: bool) -> None:
             nonlocal known
+            if cut and not done:
+                return  # what was seen is needed again
             if done:
                 known = Remembered(VERSION, origin, note, whole=reached)
             elif only_new:
@@ -95,39 +114,76 @@ def follow(
                 "its entries and tiles agree, but do not give the root that its checkpoint signs: entries were altered,"
                 f" added, removed or put in another order{' (run again for a check from the first)' * bool(begun.size)}"
             )
-        if seen is not None:
+        if cut:
+            _check_left(whole, tree, checkpoint.size)
+        elif seen is not None:
             check_extends(tree.node, seen, checkpoint, "the last checkpoint seen")
         published: list[Claim] = []
         pending: list[Claim] = []
+        lost: list[Claim] = []
         for claim in claims:
-            if claim.origin == origin:
-                _check_timely(claim, checkpoint, now)
-                held = check_claim(claim, checkpoint, tree.node, log)
-                (published if held else pending).append(claim)
+            if claim.origin != origin:
+                continue
+            if sealed is not None and claim.size > checkpoint.size:
+                _check_lost(claim, sealed, log)
+                lost.append(claim)
+                continue
+            _check_timely(claim, checkpoint, now)
+            held = check_claim(claim, checkpoint, tree.node, log)
+            (published if held else pending).append(claim)
         remember(reached, done=True)
     except VerificationFailed as error:
         kept = ""
         if isinstance(error, Forked) and memory and known.checkpoint:
             kept = f"; both checkpoints are kept in `{memory.keep_evidence(origin, known.checkpoint, note)}`"
         raise type(error)(f"`{origin}`: {error}{kept}") from error
-    return Followed(origin, checkpoint.size, checkpoint.root, seen.size if seen else 0, published, pending)
+    before = seen.size if seen else 0
+    return Followed(origin, checkpoint.size, checkpoint.root, before, published, pending, lost, sealed)
 
 
-def _check_against(known: Remembered, checkpoint: Checkpoint) -> Checkpoint | None:
-    """What can be said before any tile is read: a log never shrinks, and never signs two trees of one size."""
+def _check_against(known: Remembered, checkpoint: Checkpoint, sealed: Explained | None) -> Checkpoint | None:
+    """What can be said before any tile is read: no log shrinks unexplained, or signs two trees of one size."""
     if not known.checkpoint:
         return None
-    seen = parse_checkpoint(known.checkpoint.rpartition("\n\n")[0] + "\n")
+    seen = parse_checkpoint(note_body(known.checkpoint))
     if checkpoint.size < seen.size:
+        if sealed is not None:
+            sealed.check_admits(seen, "whoever verified it last")
+            return seen
+        root = ": it is the registry, so shards or keys are missing" if checkpoint.origin.endswith(f"/{ROOT}") else ""
         raise VerificationFailed(
             f"its checkpoint has {checkpoint.size} entries, and {seen.size} when it was last seen: it was cut short, or"
-            " an old checkpoint is served"
+            f" an old checkpoint is served{root}"
         )
     if checkpoint.size == seen.size and checkpoint.root != seen.root:
         raise Forked(
             f"it was forked: it signs two different trees of {seen.size} entries, now and when it was last seen"
         )
     return seen
+
+
+def _check_left(whole: Reached | None, tree: TileTree, size: int) -> None:
+    """What a sealed log still has is what was seen of it, as far as the hashes say that are remembered."""
+    for level, row in enumerate(whole.rows if whole else ()):
+        assert whole is not None, "it has rows"
+        above = TILE_BITS * level
+        first = (whole.size >> above) // TILE_WIDTH * TILE_WIDTH
+        for position, hash_ in enumerate(row, first):
+            if position + 1 << above <= size and tree.node(above, position) != hash_:
+                raise Forked(
+                    f"it was forked: it was sealed at {size}, and its entries {position << above} to"
+                    f" {(position + 1 << above) - 1} are not those that were last seen"
+                )
+
+
+def _check_lost(claim: Claim, sealed: Explained, log: TileLog) -> None:
+    if claim.at > sealed.at + GRACE:
+        raise VerificationFailed(
+            f"{claim.name} is of {claim.at.isoformat()}, and the log was sealed at {sealed.at.isoformat()}: it was"
+            " signed over"
+        )
+    if claim.index < sealed.size:
+        check_leaf(claim, log, sealed.size)
 
 
 def _check_timely(claim: Claim, checkpoint: Checkpoint, now: datetime.datetime) -> None:

@@ -52,6 +52,10 @@ class HeadFile:
         note = self._read().get(origin)
         return None if note is None else Remembered(f"the head file `{self.path}`", note)
 
+    def all(self) -> list[Remembered]:
+        """The highest checkpoint of every log that was published."""
+        return [Remembered(f"the head file `{self.path}`", note) for note in self._read().values()]
+
     def remember(self, origin: str, note: str) -> None:
         """Write a published checkpoint down, unless a higher one stands there; on the disk when it returns."""
         with self._alone():

@@ -5,8 +5,8 @@ it on its disk. `/ledger/<shard>/checkpoint` serves that one. It is renewed ever
 entered or not, so that its time says how fresh it is.
 
 Invariants: a published checkpoint is durable in the store before anybody is shown it; its size never falls; where
-cosignatures are required, none is published without them. Left to others: when to publish, and what to do when that
-fails (`ledger`).
+cosignatures are required, none is published without them, but what is left of a sealed shard. Left to others: when to
+publish, and what to do when that fails (`ledger`).
 """
 
 from __future__ import annotations
@@ -96,6 +96,19 @@ class Publisher:
                 await asyncio.sleep(at + _AT_MOST_EVERY - time.monotonic())
                 await self._publish(shard)
 
+    async def publish_sealed(self, shard: str) -> None:
+        """Show all that is left of a sealed shard: the registry vouches for it, and whoever remembers more, for more.
+
+        Raises `LedgerUnavailable`.
+        """
+        try:
+            head = await asyncio.to_thread(_head, self._store, shard)
+            await asyncio.to_thread(self._show, head, head.checkpoint, renew=False)
+        except VerificationFailed:
+            return  # nothing is left of it
+        except StoreUnavailable as error:
+            raise LedgerUnavailable(f"shard `{shard}` cannot be published: the store is away ({error})") from error
+
     async def _publish(self, shard: str) -> None:
         try:
             head = await asyncio.to_thread(_head, self._store, shard)
@@ -112,10 +125,14 @@ class Publisher:
     def _write(self, head: Head, note: str) -> None:
         if self._head_file is not None:
             self._head_file.remember(head.origin, note)
+        self._show(head, note)
+
+    def _show(self, head: Head, note: str, *, renew: bool = True) -> None:
         row = {"at": micros(datetime.datetime.now(datetime.UTC)), "size": head.size, "checkpoint": note}
         try:
             with self._store.engine.begin() as connection:
-                mine = update(published).where(published.c.shard == head.id, published.c.size <= head.size)
+                older = published.c.size <= head.size if renew else published.c.size < head.size
+                mine = update(published).where(published.c.shard == head.id, older)
                 if connection.execute(mine.values(row)).rowcount:
                     return
             with contextlib.suppress(IntegrityError), self._store.engine.begin() as connection:

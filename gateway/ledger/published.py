@@ -13,7 +13,7 @@ from collections.abc import Sequence
 import msgspec
 
 from gateway.errors import VerificationFailed
-from gateway.ledger.merkle import Node, consistency_proof, leaf_hash, verify_consistency
+from gateway.ledger.merkle import Node, consistency_proof, verify_consistency
 from gateway.ledger.note import Checkpoint, Verifier, log_key, open_note, parse_checkpoint
 from gateway.ledger.read import TILE_WIDTH
 from gateway.ledger.receipt import Proved
@@ -60,10 +60,16 @@ def check_claim(claim: Claim, checkpoint: Checkpoint, node: Node, log: TileLog |
     try:
         check_extends(node, Checkpoint(claim.origin, claim.size, claim.root), checkpoint, claim.name)
     except Forked:
-        if log is not None and leaf_hash(claim.leaf) != leaf_hash(_leaf(log, claim.index, checkpoint.size)):
-            raise Forked(f"it was forked: entry {claim.index} that it publishes is not that of {claim.name}") from None
+        if log is not None:
+            check_leaf(claim, log, checkpoint.size)
         raise
     return True
+
+
+def check_leaf(claim: Claim, log: TileLog, size: int) -> None:
+    """Raises `Forked` where a published tree of `size` has another entry at a receipt's place."""
+    if claim.leaf != _leaf(log, claim.index, size):
+        raise Forked(f"it was forked: entry {claim.index} that it publishes is not that of {claim.name}")
 
 
 def _leaf(log: TileLog, index: int, size: int) -> bytes:
@@ -115,13 +121,20 @@ def _no_node(level: int, position: int) -> bytes:
 
 def read_checkpoint(note: str, verifiers: Sequence[Verifier], place: str, shard: str | None = None) -> Checkpoint:
     """A log's checkpoint, signed by the key of its own name; `shard` is how its origin must end, where it matters."""
+    return signed_checkpoint(note, verifiers, place, shard)[0]
+
+
+def signed_checkpoint(
+    note: str, verifiers: Sequence[Verifier], place: str, shard: str | None = None
+) -> tuple[Checkpoint, Verifier]:
+    """As `read_checkpoint`, with the key that signed it."""
     try:
         text, signers = open_note(note, verifiers)
         checkpoint = parse_checkpoint(text)
     except ValueError as error:
         raise VerificationFailed(f"the checkpoint at {place} does not verify: {error}") from error
-    if log_key(signers, checkpoint.origin) is None:
+    if (key := log_key(signers, checkpoint.origin)) is None:
         raise VerificationFailed(f"the checkpoint at {place} is of `{checkpoint.origin}`, and signed by another's key")
     if shard is not None and checkpoint.origin.rpartition("/")[2] != shard:
         raise VerificationFailed(f"the checkpoint at {place} is of `{checkpoint.origin}`: another log is served there")
-    return checkpoint
+    return checkpoint, key

@@ -17,7 +17,7 @@ from typing import Literal
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from gateway.errors import LedgerUnavailable, StoreUnavailable, VerificationFailed
-from gateway.ledger import entries, seal_shard
+from gateway.ledger import entries, gaps, seal_shard
 from gateway.ledger.head_file import Remembered
 from gateway.ledger.leaf import Opening, oversight_digest
 from gateway.ledger.merkle import EMPTY_ROOT
@@ -50,20 +50,18 @@ class Registrar:
 
         Raises `LedgerUnavailable`.
         """
-        known, *_ = await asyncio.to_thread(self._read)
+        known = await self.listed()
+        await self._check_whole(await self._remembered(known))
         if (listed := known.get(f"{self._origin}/{ROOT}")) is not None and listed.key != self._key(ROOT):
             raise self._another_key(ROOT)
+
+    async def _check_whole(self, remembered: Sequence[Remembered]) -> None:
         try:
-            remembered = await self._remembered(known)
             gap = await asyncio.to_thread(seal_shard.behind, self._store, ROOT, remembered)
         except StoreUnavailable as error:
             raise LedgerUnavailable(f"the registry in the store cannot be read: {error}") from error
         if gap is not None:
-            raise LedgerUnavailable(
-                f"the store's registry has {gap.size} entries, and {gap.remembered.by} remembers"
-                f" {gap.remembered.checkpoint.size}: shards or keys are missing from it; restore a newer copy of the"
-                " store, or begin another ledger by another `ledger.origin`"
-            )
+            raise LedgerUnavailable(seal_shard.registry_set_back(gap))
 
     def _another_key(self, name: str) -> LedgerUnavailable:
         return LedgerUnavailable(
@@ -73,22 +71,26 @@ class Registrar:
 
     async def register(self, shard: str, size: int, root: bytes) -> None:
         """See that a shard is registered; raises `LedgerUnavailable` where it cannot be, or is with another key."""
-        known, gaps, before = await asyncio.to_thread(self._read)
+        known, shut, before = await asyncio.to_thread(self._read)
+        if self._publisher is not None:
+            for each in shut:
+                await self._publisher.publish_sealed(each.name)
         named = [*before, (shard, size, root)]
-        if self._lacking(known, gaps, named):
-            await self._enter(lambda known, _: self._lacking(known, gaps, named))
+        if self._lacking(known, shut, named):
+            await self._enter(lambda known, _: self._lacking(known, shut, named))
 
     async def _enter(self, changes: Changes) -> None:
         loop = asyncio.get_running_loop()
         until = loop.time() + _PATIENCE
         remembered = await self._remembered(await self.listed())
-        while (held := await Shard.take(self._store, self._private, self._origin, ROOT, remembered)) is None:
+        await self._check_whole(remembered)
+        while (held := await Shard.take(self._store, self._private, self._origin, ROOT)) is None:
             if loop.time() > until:
                 raise LedgerUnavailable("the root shard is held by another process")
             await asyncio.sleep(0.05)
         try:
-            known, *_ = await asyncio.to_thread(self._read)
-            made = changes(known, held)
+            await self._check_whole(remembered)
+            made = changes(await self.listed(), held)
             if made:
                 by = (entries.OWN.issuer, entries.OWN.client)
                 await held.enter([Pending(entries.encode(each), _NOTHING, micros(each.at), by) for each in made])
@@ -127,10 +129,10 @@ class Registrar:
             raise LedgerUnavailable(f"the registry in the store cannot be read: {error}") from error
 
     def _lacking(
-        self, known: dict[str, Listed], gaps: Sequence[seal_shard.Sealed], named: Sequence[_Named]
+        self, known: dict[str, Listed], sealed: Sequence[seal_shard.Sealed], named: Sequence[_Named]
     ) -> list[entries.ShardChange]:
         made = []
-        shut = {gap.name for gap in gaps}
+        shut = {gap.name for gap in sealed}
         for name, (at, hash_) in {ROOT: (0, EMPTY_ROOT), **{name: (size, root) for name, size, root in named}}.items():
             key = self._key(name)
             listed = known.get(key.name)
@@ -140,7 +142,7 @@ class Registrar:
                 raise self._another_key(name)
             elif listed.sealed is not None and name not in shut:
                 raise LedgerUnavailable(f"shard `{name}` is registered as sealed")
-        for gap in gaps:
+        for gap in sealed:
             listed = known.get(f"{self._origin}/{gap.name}")
             if listed is not None and listed.sealed is None:
                 made.append(change("sealed", listed.key, gap.size, gap.root, by=gap.by))
@@ -154,8 +156,8 @@ class Registrar:
 
         No process may hold one. Raises `LedgerUnavailable`.
         """
-        known, gaps, _ = await asyncio.to_thread(self._read)
-        shut = {gap.name for gap in gaps}
+        known, sealed, _ = await asyncio.to_thread(self._read)
+        shut = {gap.name for gap in sealed}
         names = [
             name
             for name in (origin.rpartition("/")[2] for origin, listed in known.items() if listed.sealed is None)
@@ -247,6 +249,8 @@ def document(store: Store) -> bytes | None:
     with contextlib.closing(store.reader()) as reader:
         public = read_published(reader, ROOT)
         openings, origin, note = _openings(reader, public.size if public else None)
+        named = gaps.stored(reader, public=True)
     if not openings:
         return None
-    return encode(Document(1, origin, public.checkpoint if public else note, [each.encode() for each in openings]))
+    checkpoint = public.checkpoint if public else note
+    return encode(Document(1, origin, checkpoint, [each.encode() for each in openings], named))

@@ -5,7 +5,8 @@ key; its own first entry is its own. So whoever trusts the root's key needs no o
 that old receipts were signed with too. A key that follows another is handed over by a note that both sign.
 
 The registry travels as one document: every entry of the root shard opened, and the root's checkpoint. The tree is made
-again from them. Pure; left to others: the store and HTTP (`registrar`), the command line.
+again from them. With them travel receipts of the entries that name gaps (`gaps`), which are in other shards. Pure; left
+to others: the store and HTTP (`registrar`), the command line.
 """
 
 from __future__ import annotations
@@ -37,13 +38,16 @@ VERSION = 1
 _HANDOVER = "dutybound.handover/v1"
 
 
-class Document(msgspec.Struct, frozen=True):
-    """The registry as it travels: `entries` are the root shard's, each as a receipt's `extra` opens it."""
+class Document(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The registry as it travels: `entries` are the root shard's, each as a receipt's `extra` opens it. `gaps` are
+    receipts of the entries that name gaps.
+    """
 
     v: int
     origin: str
     checkpoint: str
     entries: list[bytes]
+    gaps: list[str] = []
 
 
 class Listed(NamedTuple):
@@ -52,6 +56,7 @@ class Listed(NamedTuple):
     origin: str
     keys: tuple[tuple[int, Verifier], ...]
     sealed: int | None = None
+    sealed_root: bytes = b""
 
     @property
     def key(self) -> Verifier:
@@ -97,7 +102,7 @@ def _change(known: Listed | None, change: entries.ShardChange) -> Listed:
     if known.sealed is not None:
         raise ValueError("it was sealed before")
     if change.event == "sealed":
-        return known._replace(sealed=change.size)
+        return known._replace(sealed=change.size, sealed_root=change.root)
     if change.size < known.keys[-1][0]:
         raise ValueError("a key takes over before the one before it did")
     text, signers = open_note(change.handover, [known.key, key])
@@ -107,10 +112,14 @@ def _change(known: Listed | None, change: entries.ShardChange) -> Listed:
 
 
 class Registry:
-    """A registry that was verified. `root` is the origin of its root shard, `tree` what its checkpoint signs."""
+    """A registry that was verified. `root` is the origin of its root shard, `tree` what its checkpoint signs, `hashes`
+    those of its leaves. The receipts in `gaps` are as they came: `gaps.explain` verifies them.
+    """
 
-    def __init__(self, root: str, shards: dict[str, Listed], tree: Checkpoint) -> None:
-        self.root, self.shards, self.tree = root, shards, tree
+    def __init__(
+        self, root: str, shards: dict[str, Listed], tree: Checkpoint, hashes: Sequence[bytes], gaps: Sequence[str]
+    ) -> None:
+        self.root, self.shards, self.tree, self.hashes, self.gaps = root, shards, tree, hashes, gaps
 
     @property
     def verifiers(self) -> list[Verifier]:
@@ -121,11 +130,19 @@ class Registry:
         return [key for key, _ in sorted(every, key=lambda each: each[1])]
 
     def check_signed(self, checkpoint: Checkpoint, key: Verifier) -> None:
-        """Whether a shard's key may sign a tree of that size; raises `VerificationFailed`."""
+        """Whether a shard's key may sign that tree; raises `VerificationFailed`."""
         listed = self.shards.get(checkpoint.origin)
         if listed is None:
             raise VerificationFailed(
                 f"`{checkpoint.origin}` is not in the registry of `{self.root}`: it does not count"
+            )
+        end = listed.sealed
+        if end is not None and (
+            checkpoint.size > end or (checkpoint.size == end and checkpoint.root != listed.sealed_root)
+        ):
+            raise VerificationFailed(
+                f"`{checkpoint.origin}` is registered as sealed at {end}, and signs another tree of {checkpoint.size}"
+                " entries: it was signed over"
             )
         for place, (_, known) in enumerate(listed.keys):
             if known == key:
@@ -171,7 +188,8 @@ def read_document(content: bytes, trusted: Sequence[Verifier]) -> Registry:
         raise VerificationFailed(f"the registry's checkpoint does not verify: {error}") from error
     if log_key(signers, root.origin) is None:
         raise VerificationFailed("the registry's checkpoint is not signed by its own key")
-    tree = Tree().grow([leaf_hash(opening.leaf) for opening in openings]).tree
+    hashes = [leaf_hash(opening.leaf) for opening in openings]
+    tree = Tree().grow(hashes).tree
     if (tree.size, tree.root) != (checkpoint.size, checkpoint.root):
         raise VerificationFailed("the registry's entries are not those that its checkpoint signs: one was altered")
-    return Registry(root.origin, shards, checkpoint)
+    return Registry(root.origin, shards, checkpoint, hashes, document.gaps)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import tempfile
 from pathlib import Path
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 import msgspec
 
@@ -70,6 +70,15 @@ class Memory:
             ) from error
         if found.v != VERSION or found.origin != origin:
             raise _refuse(path, f"is not of version {VERSION} and of `{origin}`; it was altered")
+        return found
+
+    def notes(self) -> list[tuple[Path, str]]:
+        """Every log's last checkpoint, and the file that it stands in. Raises `ConfigurationError` as `load` does."""
+        found = []
+        for path in sorted(self.folder.glob("*.json")):
+            kept = self.load(unquote(path.stem))
+            if kept.checkpoint:
+                found.append((path, kept.checkpoint))
         return found
 
     def save(self, remembered: Remembered) -> None:

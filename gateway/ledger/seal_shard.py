@@ -70,6 +70,27 @@ def behind(store: Store, name: str, remembered: Sequence[Remembered]) -> Gap | N
     return None
 
 
+def registry_set_back(gap: Gap) -> str:
+    """What a registry with a gap means, and what to do: it is not sealed, since nothing else vouches for the keys."""
+    seen, by = gap.remembered.checkpoint, gap.remembered.by
+    if gap.size < seen.size:
+        what = (
+            f"the store's registry has {gap.size} entries, and {by} remembers {seen.size} of `{seen.origin}`: the store"
+            " was set back to an older copy, or is another one, so shards or keys that were registered are missing"
+        )
+    else:
+        what = (
+            f"the store's registry does not begin with the {seen.size} entries of `{seen.origin}` that {by} remembers:"
+            " it is another store, or was altered"
+        )
+    return (
+        f"{what}. Nothing is signed. Stop every gateway, and restore a copy of the store that has those {seen.size}"
+        " entries (`dutybound ledger verify --config gateway.yaml` says whether one has); where there is none, begin"
+        " another ledger (another `ledger.origin`, an empty store, another `ledger.head_file`) and keep this store:"
+        " what it proves, it still proves"
+    )
+
+
 def _root_at(reader: Reader, head: Head | None, size: int) -> bytes:
     if head is None or size == 0:
         return EMPTY_ROOT

@@ -13,13 +13,13 @@ from urllib.parse import urlsplit
 import httpx
 
 from gateway import settings
-from gateway.errors import ConfigurationError, Problem, VerificationFailed
-from gateway.ledger import keys, package, remembered, sheet, tilelog
+from gateway.errors import ConfigurationError, LedgerUnavailable, Problem, VerificationFailed
+from gateway.ledger import gaps, head_file, keys, package, remembered, set_back, sheet, tilelog
 from gateway.ledger.follow import Followed, follow
-from gateway.ledger.note import Verifier
+from gateway.ledger.note import Checkpoint, Verifier
 from gateway.ledger.presented import check_presented, read
 from gateway.ledger.progress import teller
-from gateway.ledger.published import Claim, claim_of
+from gateway.ledger.published import Claim, check_extends, claim_of
 from gateway.ledger.receipt import read_file
 from gateway.ledger.registry import Registry, read_document, roots
 from gateway.ledger.verify import verify_store
@@ -47,7 +47,10 @@ def register(parser: argparse.ArgumentParser) -> None:
         "--receipts", type=Path, metavar="FOLDER", help="receipts and answers that the log must contain, each of them"
     )
     parser.add_argument(
-        "--state", type=Path, metavar="FOLDER", help="where the last checkpoint seen is remembered, a file a log"
+        "--state",
+        type=Path,
+        metavar="FOLDER",
+        help="where the last checkpoint seen is remembered, a file a log; a store is only held against it",
     )
     parser.add_argument(
         "--only-new", action="store_true", help="check only what was entered since the log was last found whole"
@@ -73,7 +76,7 @@ def run(arguments: argparse.Namespace) -> int:
             print("name the public keys with `--key PUBLIC_KEY_FILE`", file=sys.stderr)
             return 2
         return _follow(arguments, keys.read_verifiers(arguments.key))
-    except (ConfigurationError, VerificationFailed) as error:
+    except (ConfigurationError, LedgerUnavailable, VerificationFailed) as error:
         print(error, file=sys.stderr)
         return 1
 
@@ -84,6 +87,7 @@ def _store(arguments: argparse.Namespace) -> int:
     if arguments.key is None and configured is None:
         print("name the public keys with `--key PUBLIC_KEY_FILE`", file=sys.stderr)
         return 2
+    remembered_outside = _remembered(configured, arguments.state)  # first: a gateway may go on meanwhile
     store = open_to_read(named, str(arguments.config or "--store")) if "://" in named else open_copy(Path(named))
     try:
         if arguments.key is not None:
@@ -94,9 +98,21 @@ def _store(arguments: argparse.Namespace) -> int:
             verifiers = keys.verifiers(private, configured.ledger.origin, map(str, range(1, 65)))
         for shard in verify_store(store, verifiers, teller()):
             print(f"whole: {shard.origin}, {shard.size} entries, root {shard.root.hex()}")
+        for each in set_back.check(store, verifiers, remembered_outside):
+            print(f"sealed: {each}")
     finally:
         store.close()
     return 0
+
+
+def _remembered(configured: settings.Settings | None, state: Path | None) -> list[head_file.Remembered]:
+    """What is known of the store's shards from outside it: the head file, and what an earlier run remembers."""
+    found = []
+    if configured is not None and configured.ledger.head_file is not None:
+        found += head_file.HeadFile(configured.ledger.head_file).all()
+    if state is not None:
+        found += [head_file.Remembered(f"`{path}`", note) for path, note in remembered.Memory(state).notes()]
+    return found
 
 
 def _package(arguments: argparse.Namespace) -> int:
@@ -114,11 +130,13 @@ def _follow(arguments: argparse.Namespace, verifiers: Sequence[Verifier]) -> int
     memory = remembered.Memory(arguments.state or remembered.usual_folder(dict(os.environ)))
     found: list[Followed] = []
     with tilelog.http_client() as client:
-        signing = verifiers
+        signing, registry = verifiers, None
+        explained: dict[str, gaps.Explained] = {}
         if urlsplit(arguments.target).scheme in ("http", "https"):
             registry = _registry(client, arguments.target, verifiers, memory)
             if registry is not None:
                 verifiers, signing = registry.verifiers, [listed.key for listed in registry.shards.values()]
+                explained = gaps.explain(registry, registry.gaps)
             logs = _logs(client, arguments.target, signing, memory)
         else:
             logs = [(tilelog.from_folder(Path(arguments.target)), None)]
@@ -128,27 +146,55 @@ def _follow(arguments: argparse.Namespace, verifiers: Sequence[Verifier]) -> int
                 log,
                 signing,
                 memory,
-                claims,
+                [*claims, *(each.claim for each in explained.values())],
                 datetime.datetime.now(datetime.UTC),
                 shard=shard,
                 only_new=arguments.only_new,
                 progress=teller(),
+                registry=registry,
+                gaps=explained,
             )
+            if registry is not None and whole.origin == registry.root:
+                _check_registry(registry, log, whole)
             found.append(whole)
-            since = f", {whole.size - whole.seen} of them new" if whole.seen else ""
+            since = f", {whole.size - whole.seen} of them new" if 0 < whole.seen <= whole.size else ""
             print(f"whole: {whole.origin}, {whole.size} entries{since}, root {whole.root.hex()}")
+            if whole.sealed is not None:
+                print(f"sealed: {whole.sealed}")
     if arguments.receipts:
         _tell_receipts(claims, found)
     return 0
 
 
+def _check_registry(registry: Registry, log: tilelog.TileLog, whole: Followed) -> None:
+    """The registry that is served is what the root shard's log says, not another that the same key signed."""
+    served, now = registry.tree, Checkpoint(whole.origin, whole.size, whole.root)
+    if served.size > now.size:
+        raise VerificationFailed(
+            f"`{whole.origin}`: the registry has {served.size} entries, and its log only {now.size}: an old checkpoint"
+            " is served"
+        )
+    try:
+        check_extends(tilelog.TileTree(log, now.size).node, served, now, "the registry")
+    except VerificationFailed as error:
+        raise type(error)(f"`{whole.origin}`: {error}") from error
+
+
 def _tell_receipts(claims: list[Claim], found: list[Followed]) -> None:
-    published = sum(len(whole.published) for whole in found)
     pending = sum(len(whole.pending) for whole in found)
+    lost = [claim for whole in found for claim in whole.lost]
+    given = {claim.name for claim in claims}
+    published = sum(claim.name in given for whole in found for claim in whole.published)
     print(f"receipts: {published} published")
+    for whole in found:
+        if whole.lost and whole.sealed is not None:
+            print(
+                f"receipts: {len(whole.lost)} genuine, of trees that `{whole.origin}` has no more: it was sealed at"
+                f" {whole.size}"
+            )
     if pending:
         print(f"receipts: {pending} signed, younger than the checkpoint")
-    others = len(claims) - published - pending
+    others = len(claims) - published - pending - len(lost)
     if others:
         names = ", ".join(sorted({f"`{claim.origin}`" for claim in claims} - {f"`{whole.origin}`" for whole in found}))
         print(f"receipts: {others} signed, of a log that was not looked at ({names})")
