@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import os
 import sys
 from pathlib import Path
@@ -17,7 +18,8 @@ class CommandRefused(DutyboundError):
 
 def main(argv: list[str] | None = None) -> int:
     """Run one command; returns the exit status: 0 well, 1 refused or found wrong, 2 a wrong call."""
-    parser = _parser()
+    argv = sys.argv[1:] if argv is None else argv
+    parser = _parser(serving=argv[:1] == ["serve"])
     arguments = parser.parse_args(argv)
     try:
         return int(arguments.run(arguments))
@@ -37,13 +39,8 @@ def main(argv: list[str] | None = None) -> int:
         return 130
 
 
-def _parser() -> argparse.ArgumentParser:
-    from gateway.catalogue import commands as catalogue
-    from gateway.ledger import commands as ledger
-    from gateway.rules import commands as rules
-    from gateway.storage import commands as storage
-    from gateway.watch import commands as watch
-
+def _parser(*, serving: bool = False) -> argparse.ArgumentParser:
+    """All commands; where only `serving`, without those of the parts, which a start would import for nothing."""
     parser = argparse.ArgumentParser(prog="dutybound", description=__doc__.splitlines()[0] if __doc__ else None)
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
 
@@ -70,10 +67,21 @@ def _parser() -> argparse.ArgumentParser:
     check.add_argument("--config", type=Path, required=True, metavar="FILE", help="gateway.yaml")
     check.set_defaults(run=_check)
 
+    if not serving:
+        _register(commands)
+    return parser
+
+
+def _register(commands: Any) -> None:
+    from gateway.catalogue import commands as catalogue
+    from gateway.ledger import commands as ledger
+    from gateway.rules import commands as rules
+    from gateway.storage import commands as storage
+    from gateway.watch import commands as watch
+
     for part in (catalogue, rules, watch, storage):
         part.register(commands)
     ledger.register(commands, _rule_set)
-    return parser
 
 
 def _rule_set(configured: Any) -> str:
@@ -84,9 +92,16 @@ def _rule_set(configured: Any) -> str:
 
 
 def _serve(arguments: argparse.Namespace) -> int:
-    from gateway.serve import serve
+    # Wherever rich and click are installed, httpx imports a command line of its own: a tenth of a start. `None` stands
+    # for a module that there is not.
+    sys.modules.setdefault("httpx._main", None)  # type: ignore[arg-type]
+    gc.disable()  # until `serve` has all that stays: what imports make is never given back
+    try:
+        from gateway.serve import serve
 
-    return serve(arguments.config, arguments.workers)
+        return serve(arguments.config, arguments.workers)
+    finally:
+        gc.enable()
 
 
 def _check(arguments: argparse.Namespace) -> int:

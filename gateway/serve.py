@@ -17,7 +17,7 @@ from granian.constants import HTTPModes, Interfaces, Loops
 from granian.log import LogLevels
 from granian.server.mp import MPServer
 
-from gateway import app, settings, tls
+from gateway import app, settings
 from gateway.ledger.configured import warnings
 from gateway.storage.store import open_store
 
@@ -49,7 +49,12 @@ def serve(config: Path, workers: int) -> int:
     for warning in warnings(found.ledger):
         print(f"warning: {warning}", file=sys.stderr)
     os.environ[CONFIG] = str(config.resolve())
+    # What this process holds is every worker's too, once it is forked: not walked there, its pages stay shared.
+    gc.freeze()
+    gc.enable()
     if found.tls.cert_file and found.tls.key_file and found.tls.client_ca_file:
+        from gateway import tls  # and with it uvicorn, only here
+
         files = (found.tls.cert_file, found.tls.key_file, found.tls.client_ca_file)
         tls.serve("gateway.serve:application", found.host, found.port, workers, *files)
         return 0

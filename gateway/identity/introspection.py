@@ -17,7 +17,6 @@ from typing import Any
 from urllib.parse import quote_plus
 
 import msgspec
-from authlib.oauth2.rfc7523 import private_key_jwt_sign
 from cachetools import LRUCache
 from joserfc.errors import JoseError, SecurityWarning
 from joserfc.jwk import ECKey, OKPKey, RSAKey, import_key
@@ -80,6 +79,8 @@ class Introspector:
         if self.settings.secret_file is not None:
             secret = self.settings.secret_file.read_text("utf-8").strip()
             return {}, (quote_plus(client), quote_plus(secret))  # RFC 6749, 2.3.1
+        from authlib.oauth2.rfc7523 import private_key_jwt_sign  # fifty modules, only where a key is configured
+
         assert self.settings.key_file is not None
         key, algorithm = _signing_key(self.settings.key_file.read_text("utf-8"))
         header = {"kid": key.kid} if key.kid else {}
