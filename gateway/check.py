@@ -18,9 +18,13 @@ from gateway.storage.store import examine_store
 from gateway.watch import thresholds
 
 
-def check(config: Path) -> int:
-    """Check a configuration and all that it points at; raises `ConfigurationError` with every problem found."""
+def check(config: Path, workers: int = 1) -> int:
+    """Check a configuration, for so many workers, and all that it points at.
+
+    Raises `ConfigurationError` with every problem found.
+    """
     found = settings.load(config, os.environ)
+    settings.check_processes(found, workers)
     parts = app.load(found)
     examine_store(found.store, str(found.file), single_node=found.single_node)
     today = guards.day(datetime.datetime.now(datetime.UTC), parts.rules.policies.time_zone)
@@ -33,6 +37,6 @@ def check(config: Path) -> int:
     print(f"  rule set      {parts.rules.digest}")
     print(f"  datasets      {len(published)} published, of {len(parts.connectors)} departments")
     print(f"  purposes      {', '.join(parts.rules.policies.purposes)}")
-    for warning in warnings(found.ledger):
+    for warning in (*settings.warnings(found), *warnings(found.ledger)):
         print(f"  warning       {warning}")
     return 0
