@@ -17,11 +17,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol
 
 from connectors.base import Subject, SubjectKind
+from gateway.catalogue.model import IdentifierScheme
 from gateway.inquiry.types import (
     Consent,
     Decision,
     Declaration,
     Facts,
+    Narrowing,
     Permit,
     Requester,
     Selected,
@@ -34,6 +36,9 @@ from gateway.rules.model import Cell, Flag, Grant, Policies, Purpose
 
 Coverage = frozenset[tuple[str, frozenset[str] | None]]
 """What consents in force cover: datasets, and of each its fields, or all (`None`)."""
+
+Named = tuple[str, str]
+"""An identifier: its scheme and value."""
 
 _NOTHING = SubjectFacts()
 _NO_COVERAGE: Coverage = frozenset()
@@ -74,6 +79,9 @@ def decide(
     alive = now.timestamp() < requester.expires
     self_only = purpose is not None and purpose.scope == "self"
     step_up = purpose is not None and (purpose.step_up is None or purpose.step_up == requester.acr)
+    schemes = policies.catalogue.schemes
+    oneself = _canonical(requester.identifier, schemes) if self_only else None
+    narrowing = [(part, _canonical(part.identifier, schemes)) for part in requester.narrowing]
     of_all, of_each = (selected, {}) if isinstance(selected, Selected) else (None, selected)
     asks = (
         rule_set.digest,
@@ -93,8 +101,8 @@ def decide(
             continue
         known = facts.subjects.get(subject, _NOTHING)
         coverage = _coverage(known.consents, requester, declaration, today) if known.consents else _NO_COVERAGE
-        open_to = _open_to(requester, declaration, subject) if requester.narrowing else None
-        own = self_only and requester.identifier == (subject.scheme, subject.value)
+        open_to = _open_to(narrowing, declaration, subject) if narrowing else None
+        own = self_only and oneself == (subject.scheme, subject.value)
         wanted = of_all or of_each[subject]
         key = (wanted, *asks, subject.kind, known.case_verified, coverage, open_to, own)
         decision = _memo.get(key)
@@ -221,17 +229,29 @@ def _coverage(
     return frozenset(covered.items())
 
 
-def _open_to(requester: Requester, declaration: Declaration, subject: Subject) -> frozenset[str] | None:
+def _canonical(named: Named | None, schemes: Mapping[str, IdentifierScheme]) -> Named | None:
+    """An identifier that a token names, as subjects are named. A wrong one is left as it stands, which is nobody's."""
+    if named is None or named[0] not in schemes:
+        return named
+    try:
+        return named[0], schemes[named[0]].canonical(named[1])
+    except ValueError:
+        return named
+
+
+def _open_to(
+    narrowing: Iterable[tuple[Narrowing, Named | None]], declaration: Declaration, subject: Subject
+) -> frozenset[str] | None:
     """The datasets that a narrowed token leaves open for this purpose, case and subject; `None` for all of them."""
     datasets: set[str] = set()
-    for narrowing in requester.narrowing:
+    for part, identifier in narrowing:
         if (
-            narrowing.purpose not in (None, declaration.purpose)
-            or narrowing.case not in (None, declaration.case)
-            or narrowing.identifier not in (None, (subject.scheme, subject.value))
+            part.purpose not in (None, declaration.purpose)
+            or part.case not in (None, declaration.case)
+            or identifier not in (None, (subject.scheme, subject.value))
         ):
             continue
-        if narrowing.datasets is None:
+        if part.datasets is None:
             return None
-        datasets |= narrowing.datasets
+        datasets |= part.datasets
     return frozenset(datasets)

@@ -219,7 +219,9 @@ class TestGuards:
             ([Narrowing(purpose="LICENCE_RENEWAL")], set()),
             ([Narrowing(case="C-2")], set()),
             ([Narrowing(identifier=("LEI", ORGANISATION.value))], None),
+            ([Narrowing(identifier=("LEI", ORGANISATION.value.lower()))], None),
             ([Narrowing(identifier=("LEI", "another"))], set()),
+            ([Narrowing(identifier=("OTHER", ORGANISATION.value))], set()),
             ([Narrowing(datasets=frozenset({"tax-arrears", "income-statements"}))], {"tax-arrears"}),
             (
                 [Narrowing(datasets=frozenset({"tax-arrears"})), Narrowing(datasets=frozenset({"wage-arrears"}))],
@@ -284,6 +286,15 @@ class TestTheSubjectItself:
         who = requester("citizen-portal", "self", identifier=("PIN", PERSON.value))
         permitted = ask(who, "SUBJECT_ACCESS", PERSON, known=SubjectFacts()).subjects[PERSON].permitted
         assert permitted["income-statements"] == {"year", "taxableIncome", "currency"}
+
+    def test_its_identifier_counts_however_its_issuer_spells_it(self) -> None:
+        value = ORGANISATION.value
+        for spelled in (value, value.lower()):
+            who = requester("citizen-portal", "self", identifier=("LEI", spelled))
+            assert ask(who, "SUBJECT_ACCESS", ORGANISATION, known=SubjectFacts()).permits
+        for wrong in (value.lower()[:-1], f"{value}0", f" {value}", ""):
+            who = requester("citizen-portal", "self", identifier=("LEI", wrong))
+            assert not ask(who, "SUBJECT_ACCESS", ORGANISATION, known=SubjectFacts()).permits
 
     @pytest.mark.parametrize(
         "who",
