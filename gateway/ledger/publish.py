@@ -26,7 +26,7 @@ from gateway.ledger import statements as sql
 from gateway.ledger.head_file import HeadFile, Remembered
 from gateway.ledger.note import Verifier
 from gateway.ledger.read import Head, heads
-from gateway.ledger.witnesses import Witnesses
+from gateway.ledger.witnesses import Registry, Witnesses
 from gateway.storage.port import Reader, Store
 from gateway.storage.tables import micros, moment, published
 
@@ -58,6 +58,7 @@ class Publisher:
         self.every = every
         self._store, self._origin = store, origin
         self._head_file, self._witnesses = head_file, witnesses
+        self.registry: Registry | None = None  # set by whoever registers shards, for witnesses that do not know one
         self._lock = asyncio.Lock()
         self._done: dict[str, tuple[float, int]] = {}
 
@@ -114,7 +115,7 @@ class Publisher:
             head = await asyncio.to_thread(_head, self._store, shard)
             note = head.checkpoint
             if self._witnesses is not None:
-                note += await self._witnesses.cosign(head, self._store)
+                note += await self._witnesses.cosign(head, self._store, self.registry)
             await asyncio.to_thread(self._write, head, note)
         except VerificationFailed as error:
             raise LedgerUnavailable(f"shard `{shard}` cannot be published: {error}") from error

@@ -44,6 +44,8 @@ class Registrar:
 
     def __init__(self, store: Store, private: Ed25519PrivateKey, origin: str, publisher: Publisher | None) -> None:
         self._store, self._private, self._origin, self._publisher = store, private, origin, publisher
+        if publisher is not None:
+            publisher.registry = _stored_document
 
     async def check(self) -> None:
         """Before anything is signed: this ledger's key is the registered one, and the registry was not set back.
@@ -187,8 +189,8 @@ class Registrar:
         return [*names, ROOT]
 
     async def resign(self, names: Sequence[str]) -> None:
-        """Sign the heads of shards anew, by taking each once, and publish them."""
-        for name in names:
+        """Sign the heads of shards anew, by taking each once, and publish them: the root's first, for it names them."""
+        for name in sorted(names, key=lambda name: name != ROOT):
             shard = await Shard.take(self._store, self._private, self._origin, name)
             if shard is not None:
                 await shard.release()
@@ -229,6 +231,11 @@ def stored_document(reader: Reader) -> bytes | None:
     """The registry as it is stored, published or not; None where the store has none."""
     openings, origin, note = _openings(reader)
     return encode(Document(1, origin, note, [each.encode() for each in openings])) if openings else None
+
+
+def _stored_document(store: Store) -> bytes | None:
+    with contextlib.closing(store.reader()) as reader:
+        return stored_document(reader)
 
 
 def _openings(reader: Reader, size: int | None = None) -> tuple[list[Opening], str, str]:

@@ -1,9 +1,11 @@
 """A minimal independent witness (c2sp.org/tlog-witness): it cosigns a log's checkpoint only if that contains the one
 that it cosigned before. Whoever runs it should not be whoever runs the gateway.
 
-`POST /add-checkpoint` and `GET /<SHA-256 of the origin>/checkpoint`. It knows logs by the verifier keys that it is
-given, and keeps one file of its own: the last checkpoint of each log, with both signatures, on the disk before the
-cosignature leaves. Checking and keeping are one step, so that two requests cannot roll it back.
+`POST /add-checkpoint` and `GET /<SHA-256 of the origin>/checkpoint`. Which logs it knows, `witnessed` says: beyond the
+specification it takes a registry (`POST /add-registry`), which is a root shard's checkpoint whose proof is the whole
+log, and shows the one that it has (`GET /<SHA-256 of the root's origin>/registry`). It keeps one file of its own: the
+last checkpoint of each log, with both signatures, and the registries, on the disk before the cosignature leaves.
+Checking and keeping are one step, so that two requests cannot roll it back.
 
 Invariant: of two trees of which neither contains the other, it never cosigns both.
 """
@@ -28,8 +30,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from gateway.errors import ConfigurationError, Problem
-from gateway.ledger.merkle import EMPTY_ROOT, HASH_SIZE, verify_consistency
+from gateway.errors import ConfigurationError, Problem, VerificationFailed
+from gateway.ledger.merkle import EMPTY_ROOT, HASH_SIZE, Tree, verify_consistency
 from gateway.ledger.note import (
     Checkpoint,
     Cosigner,
@@ -41,15 +43,19 @@ from gateway.ledger.note import (
     signature_lines,
     unb64,
 )
+from gateway.ledger.registry import Document
+from gateway.ledger.tilelog import MAX_REGISTRY
+from gateway.ledger.witnessed import Logs
 
 VERSION = 1
 MAX_BODY = 64 * 1024
 MAX_PROOF = 63
 
 
-class _State(msgspec.Struct):
+class _State(msgspec.Struct, omit_defaults=True):
     v: int
     logs: dict[str, str]
+    registries: dict[str, bytes] = {}
 
 
 class _Request(NamedTuple):
@@ -68,7 +74,7 @@ class Refused(Exception):
 
 
 class Witness:
-    """One witness. `name` is its key's; `logs` are the keys of the logs that it witnesses."""
+    """One witness. `name` is its key's; `logs` are the keys that it was given, of root shards or of other logs."""
 
     def __init__(
         self,
@@ -79,18 +85,22 @@ class Witness:
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.cosigner = Cosigner(name, private)
-        self._logs, self._path, self._clock = [log for log in logs if not log.cosigns], state, clock
+        self._path, self._clock = state, clock
         self._lock = threading.Lock()
         self._only: int | None = self._alone()
-        self._seen = self._read()
+        kept = self._read()
+        self._seen = kept.logs
+        try:
+            self._logs = Logs(logs, kept.registries)
+        except VerificationFailed as error:
+            raise self._refusal(f"holds a registry that the public keys do not vouch for ({error})") from error
 
     def add_checkpoint(self, body: bytes) -> str:
         """Check a submitted checkpoint and keep it; gives the cosignature line. Raises `Refused`."""
         asked = self._parse(body)
         with self._lock:
-            note = self._seen.get(asked.checkpoint.origin)
-            seen = parse_checkpoint(note_body(note)) if note else Checkpoint(asked.checkpoint.origin, 0, EMPTY_ROOT)
-            new = asked.checkpoint
+            keys, new = self._keys(asked), asked.checkpoint
+            seen = self._last(new.origin)
             if asked.old > new.size:
                 raise Refused(400, "the old size is above the checkpoint's")
             if asked.old != seen.size:
@@ -99,10 +109,40 @@ class Witness:
                 raise Refused(422, "an empty tree has another root")
             if not verify_consistency(seen.size, seen.root, new.size, new.root, asked.proof):
                 raise Refused(422, f"the tree of {new.size} does not contain the tree of {seen.size} seen before")
-            text = note_body(asked.note)
-            line = self.cosigner.line(text, int(self._clock()))
-            kept = signature_lines(asked.note, [log for log in self._logs if log.name == new.origin])
-            self._write(self._seen | {new.origin: f"{text}\n{''.join(kept)}{line}"})
+            return self._cosign(new.origin, asked.note, keys, self._logs)
+
+    def add_registry(self, body: bytes) -> str:
+        """Follow a ledger's registry from now on; gives the cosignature line of its root shard's checkpoint.
+
+        Every entry that was seen of the root shard must be in it. Raises `Refused`.
+        """
+        try:
+            registry = self._logs.read(body)
+        except VerificationFailed as error:
+            raise Refused(403, str(error)) from error
+        with self._lock:
+            seen = self._last(registry.root)
+            if registry.tree.size < seen.size:
+                raise Refused(409, f"{seen.size}\n")
+            if Tree().grow(registry.hashes[: seen.size]).tree.root != seen.root:
+                raise Refused(422, f"the registry does not begin with the {seen.size} entries seen before")
+            note = msgspec.json.decode(body, type=Document).checkpoint
+            keys = [registry.shards[registry.root].key]
+            return self._cosign(registry.root, note, keys, self._logs.following(body, registry))
+
+    def registry(self, origin_hash: str) -> bytes | None:
+        """The registry that is followed, of the ledger with that hash of its root shard's origin."""
+        return next((each for root, each in self._logs.documents.items() if _hash(root) == origin_hash), None)
+
+    def _last(self, origin: str) -> Checkpoint:
+        note = self._seen.get(origin)
+        return parse_checkpoint(note_body(note)) if note else Checkpoint(origin, 0, EMPTY_ROOT)
+
+    def _cosign(self, origin: str, note: str, keys: Sequence[Verifier], logs: Logs) -> str:
+        text = note_body(note)
+        line = self.cosigner.line(text, int(self._clock()))
+        kept = "".join(signature_lines(note, keys))
+        self._write(self._seen | {origin: f"{text}\n{kept}{line}"}, logs)
         return line
 
     def checkpoint(self, origin_hash: str) -> str | None:
@@ -128,14 +168,18 @@ class Witness:
             checkpoint = parse_checkpoint(note_body(note))
         except ValueError as error:
             raise Refused(400, f"this is no request for a cosignature: {error}") from error
-        keys = [log for log in self._logs if log.name == checkpoint.origin]
-        if not keys:
-            raise Refused(404, f"the log `{checkpoint.origin}` is not known here")
-        try:
-            open_note(note, keys)
-        except ValueError as error:
-            raise Refused(403, str(error)) from error
         return _Request(old, proof, note, checkpoint)
+
+    def _keys(self, asked: _Request) -> list[Verifier]:
+        """The keys that may have signed what is submitted; one of them did."""
+        try:
+            keys = self._logs.keys(asked.checkpoint.origin)
+            self._logs.check_signed(asked.checkpoint, open_note(asked.note, keys)[1])
+        except LookupError as error:
+            raise Refused(404, str(error.args[0])) from error
+        except (ValueError, VerificationFailed) as error:
+            raise Refused(403, str(error)) from error
+        return keys
 
     def _alone(self) -> int:
         try:
@@ -150,24 +194,25 @@ class Witness:
             raise self._refusal("belongs to a witness that is running") from error
         return descriptor
 
-    def _read(self) -> dict[str, str]:
+    def _read(self) -> _State:
         try:
             state = msgspec.json.decode(self._path.read_bytes(), type=_State)
             for note in state.logs.values():
                 parse_checkpoint(note_body(note))
         except FileNotFoundError:
-            return {}
+            return _State(VERSION, {})
         except (OSError, ValueError) as error:
             raise self._refusal(f"cannot be read ({error}); without it what was cosigned is forgotten") from error
         if state.v != VERSION:
             raise self._refusal(f"is of version {state.v}; this witness knows {VERSION}")
-        return state.logs
+        return state
 
-    def _write(self, seen: dict[str, str]) -> None:
+    def _write(self, seen: dict[str, str], logs: Logs) -> None:
         try:
             handle, temporary = tempfile.mkstemp(dir=self._path.parent, prefix=f".{self._path.name}-")
             with os.fdopen(handle, "wb") as file:
-                file.write(msgspec.json.format(msgspec.json.encode(_State(VERSION, seen)), indent=1))
+                state = _State(VERSION, seen, logs.documents)
+                file.write(msgspec.json.format(msgspec.json.encode(state), indent=1))
                 file.flush()
                 os.fsync(file.fileno())
             Path(temporary).replace(self._path)
@@ -178,7 +223,7 @@ class Witness:
                 os.close(folder)
         except OSError as error:
             raise Refused(500, "the witness cannot keep its state") from error
-        self._seen = seen
+        self._seen, self._logs = seen, logs
 
     def _refusal(self, message: str) -> ConfigurationError:
         return ConfigurationError([Problem(str(self._path), 0, 0, "", message)])
@@ -191,18 +236,30 @@ def _hash(origin: str) -> str:
 def application(witness: Witness) -> Starlette:
     """The witness over HTTP."""
 
-    async def add(request: Request) -> Response:
-        body = b""
+    async def add(request: Request, most: int, take: Callable[[bytes], str]) -> Response:
+        body = bytearray()
         async for chunk in request.stream():
             body += chunk
-            if len(body) > MAX_BODY:
+            if len(body) > most:
                 return Response("too large\n", 413, media_type="text/plain")
         try:
-            return Response(await run_in_threadpool(witness.add_checkpoint, body), media_type="text/plain")
+            return Response(await run_in_threadpool(take, bytes(body)), media_type="text/plain")
         except Refused as error:
             if error.status == 409:
                 return Response(error.body, 409, headers={"Content-Type": "text/x.tlog.size"})
             return Response(f"{error.body}\n", error.status, media_type="text/plain")
+
+    async def add_checkpoint(request: Request) -> Response:
+        return await add(request, MAX_BODY, witness.add_checkpoint)
+
+    async def add_registry(request: Request) -> Response:
+        return await add(request, MAX_REGISTRY, witness.add_registry)
+
+    def registry(request: Request) -> Response:
+        found = witness.registry(request.path_params["hash"])
+        if found is None:
+            return Response("no such registry is followed\n", 404, media_type="text/plain")
+        return Response(found, headers={"Cache-Control": "no-cache"}, media_type="application/json")
 
     def last(request: Request) -> Response:
         found = witness.checkpoint(request.path_params["hash"])
@@ -210,4 +267,11 @@ def application(witness: Witness) -> Starlette:
             return Response("nothing of that log was cosigned\n", 404, media_type="text/plain")
         return Response(found, headers={"Cache-Control": "no-cache"}, media_type="text/plain")
 
-    return Starlette(routes=[Route("/add-checkpoint", add, methods=["POST"]), Route("/{hash}/checkpoint", last)])
+    return Starlette(
+        routes=[
+            Route("/add-checkpoint", add_checkpoint, methods=["POST"]),
+            Route("/add-registry", add_registry, methods=["POST"]),
+            Route("/{hash}/checkpoint", last),
+            Route("/{hash}/registry", registry),
+        ]
+    )

@@ -8,6 +8,7 @@ from pathlib import Path
 from gateway.errors import ConfigurationError, Problem
 from gateway.ledger import keys
 from gateway.ledger.note import Cosigner
+from gateway.ledger.registry import ROOT
 from gateway.ledger.witness import Witness, application
 
 
@@ -18,7 +19,11 @@ def register(parser: argparse.ArgumentParser) -> None:
         "--key", type=Path, required=True, metavar="FILE", help="its private key; made where there is none"
     )
     parser.add_argument(
-        "--logs", type=Path, required=True, metavar="PUBLIC_KEY_FILE", help="public keys of the shards to witness"
+        "--logs",
+        type=Path,
+        required=True,
+        metavar="PUBLIC_KEY_FILE",
+        help="public keys: a root shard's, whose registry then names the shards to witness, or those of shards",
     )
     parser.add_argument(
         "--state", type=Path, required=True, metavar="FILE", help="where the last checkpoint of each is kept"
@@ -41,8 +46,11 @@ def run(arguments: argparse.Namespace) -> int:
     except ValueError as error:
         raise ConfigurationError([Problem("--name", 0, 0, "", str(error))]) from error
     witness = Witness(arguments.name, private, logs, arguments.state)
+    ledgers = {log.name.rpartition("/")[0] for log in logs if log.name.endswith(f"/{ROOT}")}
+    named = {log.name for log in logs if log.name.rpartition("/")[0] not in ledgers}
+    named |= {f"{ledger}/{ROOT} and what its registry names" for ledger in ledgers}
     print(f"witness key: {public}", flush=True)
-    print(f"witnessing {', '.join(sorted({log.name for log in logs}))} on {host}:{port}", flush=True)
+    print(f"witnessing {', '.join(sorted(named))} on {host}:{port}", flush=True)
     try:
         uvicorn.run(application(witness), host=host.strip("[]"), port=int(port), log_level="warning", lifespan="off")
     finally:

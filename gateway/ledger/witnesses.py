@@ -2,7 +2,8 @@
 
 Each is asked at once, with the proof that the tree contains the one that it saw last. A witness that has seen more
 than there is, or something else, is told apart from one that is away: the first is in what `cosign` raises, whether
-cosignatures are required or not, since then the log was forked or set back.
+cosignatures are required or not, since then the log was forked or set back. One that does not know the log or its key
+is given the registry, which names both (`POST /add-registry`, of this project's witness), and asked again.
 
 Invariants: a cosignature counts only if it verifies with the witness's key from the configuration.
 """
@@ -12,7 +13,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import httpx
@@ -27,6 +28,10 @@ from gateway.storage.port import Store
 MAX_ANSWER = 64 * 1024
 UNREQUIRED = 3.0
 """Seconds that a publication waits for cosignatures that nobody requires."""
+
+
+Registry = Callable[[Store], bytes | None]
+"""The registry as a store has it; None where it has none."""
 
 
 class Witness(NamedTuple):
@@ -96,12 +101,12 @@ class Witnesses:
         self._sizes[witness.name, origin] = kept.checkpoint.size
         return kept
 
-    async def cosign(self, head: Head, store: Store) -> str:
+    async def cosign(self, head: Head, store: Store, registry: Registry | None = None) -> str:
         """The cosignature lines over a head, of every witness that answers in time.
 
         Raises `Contradicted`, or `LedgerUnavailable` where fewer than required cosigned.
         """
-        tasks = [asyncio.ensure_future(self._cosign(each, head, store)) for each in self._all]
+        tasks = [asyncio.ensure_future(self._cosign(each, head, store, registry)) for each in self._all]
         await asyncio.wait(tasks, timeout=self.within if self.require else min(self.within, UNREQUIRED))
         lines, reasons = "", []
         for witness, task in zip(self._all, tasks, strict=True):
@@ -126,9 +131,10 @@ class Witnesses:
             )
         return lines
 
-    async def _cosign(self, witness: Witness, head: Head, store: Store) -> str:
+    async def _cosign(self, witness: Witness, head: Head, store: Store, registry: Registry | None) -> str:
         where = f"witness `{witness.name}`"
-        for _ in range(3):
+        told = False
+        for _ in range(4):
             old = self._sizes.get((witness.name, head.origin), 0)
             if old > head.size:
                 raise Contradicted(f"{where} has seen {old} entries of shard `{head.name}`, and there are {head.size}")
@@ -144,11 +150,32 @@ class Witnesses:
                 raise Contradicted(
                     f"{where} has seen another shard `{head.name}`: the {old} entries that it saw do not begin this one"
                 )
+            elif status in (403, 404) and registry is not None and not told:
+                told = await self._tell(witness, store, registry)
+                if not told:
+                    raise _Away(f"{where}: {text.strip()[:160]}")
             elif status != 200:
-                raise _Away(f"{where}: it answers {status} {text.strip()[:80]}")
+                raise _Away(f"{where}: it answers {status} {text.strip()[:160]}")
             else:
                 return self._verified(witness, head, text)
         raise _Away(f"{where}: others submit the same shard")
+
+    async def _tell(self, witness: Witness, store: Store, registry: Registry) -> bool:
+        """Whether a witness took the registry; raises `Contradicted` where it has seen another."""
+        seen = ""
+        for _ in range(3):  # another process may be about to register something
+            content = await asyncio.to_thread(registry, store)
+            if content is None:
+                return False
+            status, text = await self._ask(witness, "POST", "add-registry", content)
+            if status == 422:
+                raise Contradicted(f"witness `{witness.name}` has seen another registry: {text.strip()[:160]}")
+            if status != 409:
+                return status == 200
+            seen = text.strip()[:20]
+        raise Contradicted(
+            f"witness `{witness.name}` has seen {seen} entries of the registry, and the store fewer: it was set back"
+        )
 
     def _verified(self, witness: Witness, head: Head, lines: str) -> str:
         try:
@@ -158,10 +185,12 @@ class Witnesses:
         self._sizes[witness.name, head.origin] = head.size
         return signature_lines(head.checkpoint + lines, [witness.key])[0]
 
-    async def _ask(self, witness: Witness, method: str, path: str, body: str | None = None) -> tuple[int, str]:
+    async def _ask(self, witness: Witness, method: str, path: str, body: str | bytes | None = None) -> tuple[int, str]:
         try:
             url = f"{witness.url.rstrip('/')}/{path}"
-            async with self._client.stream(method, url, content=body and body.encode()) as answer:
+            async with self._client.stream(
+                method, url, content=body.encode() if isinstance(body, str) else body
+            ) as answer:
                 content = b""
                 async for chunk in answer.aiter_bytes():
                     content += chunk

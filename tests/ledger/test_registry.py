@@ -16,6 +16,7 @@ from starlette.applications import Starlette
 from gateway.errors import ConfigurationError, LedgerUnavailable, VerificationFailed
 from gateway.ledger import entries, keys, read, registrar
 from gateway.ledger.head_file import HeadFile
+from gateway.ledger.merkle import EMPTY_ROOT
 from gateway.ledger.note import Verifier
 from gateway.ledger.publish import Publisher
 from gateway.ledger.receipt import verify_receipt
@@ -105,11 +106,26 @@ async def test_a_registry_that_was_set_back_is_never_signed_over(tmp_path: Path)
     save(tmp_path, "backup")
     await written(tmp_path, at_once=2)
     restore(tmp_path, "backup")
-    with pytest.raises(LedgerUnavailable, match=r"registry has 2 entries, and the head file .* remembers 3"):
+    said = r"registry has 2 entries, and the head file .* remembers 3 of `.*/root`: .* restore a copy of the store"
+    with pytest.raises(LedgerUnavailable, match=said):
         await written(tmp_path)
+    store = store_in(tmp_path)
+    with pytest.raises(LedgerUnavailable, match=said):  # nor by a process that found its store set back while it ran
+        await Registrar(store, KEY, ORIGIN, publisher(store, tmp_path)).register("9", 0, EMPTY_ROOT)
+    with pytest.raises(LedgerUnavailable, match=said):
+        await Registrar(store, KEY, ORIGIN, publisher(store, tmp_path)).rotate(NEW)
+    assert store.connect().execute("SELECT count(*) FROM sealed").fetchone() == (0,)
+    assert len(events(store)) == 2
+    store.close()
     for path in files(tmp_path):
         path.unlink(missing_ok=True)
     with pytest.raises(LedgerUnavailable, match="registry has 0 entries"):
+        await written(tmp_path)
+    for path in files(tmp_path):
+        path.unlink(missing_ok=True)
+    async with opened(store_in(tmp_path), registered=True), opened(store_in(tmp_path), registered=True):
+        assert len(events(store_in(tmp_path))) == 3
+    with pytest.raises(LedgerUnavailable, match=r"does not begin with the 3 entries of .* it is another store"):
         await written(tmp_path)
 
 

@@ -34,6 +34,7 @@ def make(folder: Path) -> None:
     """Write all of them into a new folder."""
     with tempfile.TemporaryDirectory() as place, fixed_salts():
         files = asyncio.run(_ledger(Path(place))) | _witness(Path(place))
+        files |= _following(Path(place), files["registry.json"])
     folder.mkdir(parents=True)
     served.write(files, folder)
 
@@ -84,6 +85,15 @@ def _witness(place: Path) -> dict[str, bytes]:
     files["witness/log.pub"] = f"{keys.verifiers(KEY, ORIGIN, [SHARD.rpartition('/')[2]])[0]}\n".encode()
     witness.close()
     return files
+
+
+def _following(place: Path, registry: bytes) -> dict[str, bytes]:
+    """A witness that was given the root's key and, then, the registry."""
+    state = place / "following.json"
+    witness = Witness(NAME, SECRET, keys.verifiers(KEY, ORIGIN, [ROOT]), state, lambda: COSIGNED_AT)
+    response = witness.add_registry(registry)
+    witness.close()
+    return {"following/add-registry.response": response.encode(), "following/state.json": state.read_bytes()}
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import hashlib
 import json
 import shutil
 from pathlib import Path
@@ -10,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from gateway.errors import VerificationFailed
-from gateway.ledger import entries, keys, tilelog
+from gateway.ledger import entries, gaps, keys, tilelog
 from gateway.ledger.follow import follow
 from gateway.ledger.head_file import HeadFile
 from gateway.ledger.note import note_body, open_note, parse_checkpoint
@@ -48,6 +49,28 @@ def check(version: Path, place: Path) -> None:
         assert remembered is not None
         assert whole.size == (5 if shard == "1" else remembered.checkpoint.size), shard
     check_witness(version / "witness", place)
+    if version.name != "proof-v1":
+        assert list(gaps.explain(registry, registry.gaps)) == [f"{ORIGIN}/1"]
+        check_following(version, place)
+
+
+def check_following(version: Path, place: Path) -> None:
+    """A witness that follows the registry: what it answered, and what it kept."""
+    trusted = keys.read_verifiers(version / "root.pub")
+    registry = (version / "registry.json").read_bytes()
+    anew = Witness(NAME, SECRET, trusted, place / "following-anew.json", lambda: make_proof.COSIGNED_AT)
+    response = (version / "following" / "add-registry.response").read_text()
+    assert anew.add_registry(registry) == response, "Ed25519 gives one signature"
+    anew.close()
+    shutil.copy(version / "following" / "state.json", place / "following.json")
+    kept = Witness(NAME, SECRET, trusted, place / "following.json")
+    root = hashlib.sha256(f"{ORIGIN}/root".encode()).hexdigest()
+    assert kept.registry(root) == registry
+    assert kept.checkpoint(root) is not None
+    for shard in ("1", "2"):
+        head = (version / "log" / shard / "checkpoint").read_text()
+        assert kept.add_checkpoint(f"old 0\n\n{head}".encode()).startswith(f"— {NAME} ")
+    kept.close()
 
 
 def check_witness(folder: Path, place: Path) -> None:
