@@ -113,7 +113,7 @@ def run(folder: Path, cores: Cores, say: _Say, *, large: int = LARGE) -> list[Ro
         say("the ledger: as fast as it answers")
         rows += [uvloop.run(_append(folder, together, count)) for together, count in APPENDS.items()]
         rows.append(uvloop.run(_share(folder)))
-        rows += uvloop.run(_by_size(folder, large, say))
+        rows += _by_size(folder, large, say)
     return rows
 
 
@@ -267,8 +267,11 @@ class Turn(NamedTuple):
     page: Spent
 
 
-async def _by_size(folder: Path, large: int, say: _Say) -> list[Row]:
-    """A small and a large ledger in turns, so that whatever else the machine does falls on both."""
+def _by_size(folder: Path, large: int, say: _Say) -> list[Row]:
+    """A small and a large ledger in turns, so that whatever else the machine does falls on both.
+
+    Building is outside the event loop, which would keep an interrupt to itself until it was done.
+    """
     begun = time.monotonic()
     path, turns = folder / "large.db", list[tuple[Turn, Turn]]()
     bulk.build(path, KEY, ORIGIN, large, say).close()
@@ -276,7 +279,8 @@ async def _by_size(folder: Path, large: int, say: _Say) -> list[Row]:
     known = Inquiries(bulk.subjects(large))
     for number in range(TURNS):
         fresh = bulk.build(folder / f"small-{number}.db", KEY, ORIGIN, SMALL)
-        turns.append((await turn(fresh, Inquiries(bulk.subjects(SMALL))), await turn(open_file(path), known)))
+        small = uvloop.run(turn(fresh, Inquiries(bulk.subjects(SMALL))))
+        turns.append((small, uvloop.run(turn(open_file(path), known))))
     rows: list[Row] = []
     for entries, made in zip((SMALL, large), zip(*turns, strict=True), strict=True):
         for name, spent in zip(Turn._fields, map(_pooled, zip(*made, strict=True)), strict=True):
