@@ -7,91 +7,14 @@ import gzip
 import json
 import socket
 from collections.abc import AsyncIterator, Mapping
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from connectors.base import Subject
-from connectors.case_rest import RestCases
-from connectors.kinds import CASES
-from gateway.errors import Code, Problem, Refusal
-from gateway.inquiry import case_config
-from gateway.inquiry.cases import CaseRegistries, Registry
-
-ORG = Subject("organisation", "LEI", "5493001KJTIIGC8Y1R12")
-OTHER = Subject("organisation", "LEI", "529900T8BM49AURSDO55")
-OFFICIAL, STRANGER = "m.ivanova", "p.sorel"
-ASKS = ("https://login.example", "market-regulator")
-
-
-def rest(url: str, timeout: float = 2.0, max_bytes: int = 65536, cache: float = 30.0) -> Registry:
-    return Registry(RestCases(url, max_bytes), timeout, cache)
-
-
-def build(config: dict[str, Any], problems: list[Problem]) -> CaseRegistries:
-    return case_config.build(config, CASES, problems)
-
-
-def told(id: str, open: bool = True, subjects: tuple[Subject, ...] = (ORG,), **other: Any) -> dict[str, Any]:
-    named = [{"scheme": subject.scheme, "value": subject.value} for subject in subjects]
-    return {"id": id, "open": open, "subjects": named, "officials": [OFFICIAL], "notes": "more", **other}
-
-
-def http(body: bytes, status: str = "200 OK", *headers: str) -> bytes:
-    head = [f"HTTP/1.1 {status}", f"Content-Length: {len(body)}", "Content-Type: application/json", *headers, "", ""]
-    return "\r\n".join(head).encode() + body
-
-
-class Simulator:
-    """A case registry. `answers` by case: a JSON value, raw bytes of HTTP, or `None` for silence; else 404."""
-
-    def __init__(self) -> None:
-        self.answers: dict[str, Any] = {
-            "C-1": told("C-1"),
-            "C-2": told("C-2", subjects=(ORG, OTHER)),
-            "closed": told("closed", open=False),
-            "a/b c": told("a/b c"),
-        }
-        self.requests: list[str] = []
-        self.arrived = asyncio.Semaphore(0)
-        self.release = asyncio.Event()
-        self.release.set()
-        self.url = ""
-
-    async def __call__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            while head := (await reader.readuntil(b"\r\n\r\n")).decode():
-                self.requests.append(head)
-                self.arrived.release()
-                await self.release.wait()
-                name = head.split(" ")[1].removeprefix("/cases/").replace("%2F", "/").replace("%20", " ")
-                answer = self.answers.get(name, http(b'{"error": "no such case"}', "404 Not Found"))
-                if answer is None:
-                    await reader.read()
-                    break
-                writer.write(answer if isinstance(answer, bytes) else http(json.dumps(answer).encode()))
-                await writer.drain()
-                if isinstance(answer, bytes) and b"Connection: close" in answer:
-                    break
-        except (asyncio.IncompleteReadError, ConnectionError):
-            self.requests.append("gone")
-        finally:
-            writer.close()
-
-    @property
-    def calls(self) -> int:
-        return sum(head.startswith("GET ") for head in self.requests)
-
-
-@pytest.fixture
-async def simulator() -> AsyncIterator[Simulator]:
-    simulator = Simulator()
-    server = await asyncio.start_server(simulator, "127.0.0.1", 0)
-    simulator.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-    yield simulator
-    simulator.release.set()
-    server.close()
+from gateway.errors import Code, Refusal
+from gateway.inquiry.cases import CaseRegistries
+from tests.inquiry.registry import ASKS, OFFICIAL, ORG, OTHER, STRANGER, Simulator, http, rest, told, verify
 
 
 class Clock:
@@ -229,11 +152,6 @@ async def test_a_registry_that_is_down_is_out_of_reach() -> None:
     await cases.close()
 
 
-async def verify(cases: CaseRegistries, **given: Any) -> None:
-    asked = {"registry": "market", "case": "C-2", "official": OFFICIAL, "subjects": [ORG], "requester": ASKS, **given}
-    await cases.verify(**asked)
-
-
 async def test_a_verified_answer_is_kept_for_its_time_and_no_longer(
     cases: CaseRegistries, simulator: Simulator
 ) -> None:
@@ -341,78 +259,3 @@ async def test_an_answer_from_before_a_change_is_not_used_after_it(cases: CaseRe
     simulator.release.set()
     await asyncio.gather(before, joined)
     assert simulator.calls == 2, "the answer under way when the change was told is asked for anew, once for both"
-
-
-# gateway.yaml
-
-
-async def test_a_registry_as_configured_authenticates_the_gateway(simulator: Simulator, tmp_path: Path) -> None:
-    secret = tmp_path / "secret"
-    secret.write_text("s3cret\n")
-    auths: dict[str, Any] = {
-        "bearer": {"kind": "bearer", "token_file": str(secret)},
-        "basic": {"kind": "basic", "username": "gateway", "password_file": str(secret)},
-    }
-    problems: list[Problem] = []
-    config = {name: {"kind": "case-rest", "url": simulator.url + "/", "auth": auth} for name, auth in auths.items()}
-    cases = build(config, problems)
-    assert problems == []
-    for name in auths:
-        await verify(cases, registry=name)
-    bearer, basic = ({line.lower() for line in head.split("\r\n")} for head in simulator.requests)
-    assert "authorization: bearer s3cret" in bearer
-    assert "authorization: basic z2f0zxdhetpzm2nyzxq=" in basic
-    assert "GET /cases/C-2 HTTP/1.1" in simulator.requests[0]
-    await cases.close()
-
-
-def test_defaults_and_measures() -> None:
-    problems: list[Problem] = []
-    given = {"kind": "case-rest", "url": "https://cases.example/api"}
-    measured = {"timeout": "500ms", "max_bytes": "1MiB", "cache": "1m"}
-    cases = build({"plain": given, "measured": given | measured, "fresh": given | {"cache": "0s"}}, problems)
-    assert problems == []
-    plain, measured_, fresh = cases._registries.values()
-    assert (plain.timeout, plain.source._max_bytes, plain.cache) == (2.0, 65536, 30.0)  # type: ignore[attr-defined]
-    assert (measured_.timeout, measured_.source._max_bytes, measured_.cache) == (0.5, 2**20, 60.0)  # type: ignore[attr-defined]
-    assert fresh.cache == 0
-
-
-@pytest.mark.parametrize(
-    ("change", "path", "says"),
-    [
-        ({"kind": "case-res"}, "kind", "unknown kind `case-res` (did you mean `case-rest`?)"),
-        ({"kind": None}, "kind", "`kind` is missing"),
-        ({"url": None}, "url", "`url` is missing"),
-        ({"url": 7}, "url", "must be text"),
-        ({"url": "http://cases.example"}, "url", "must be https (http is for loopback only)"),
-        ({"url": "https://u:p@cases.example"}, "url", "of scheme, host and path only"),
-        ({"url": "https://cases.example?x=1"}, "url", "of scheme, host and path only"),
-        ({"url": "https://cases.example:port"}, "url", "of scheme, host and path only"),
-        ({"url": "ftp://cases.example"}, "url", "of scheme, host and path only"),
-        ({"timeout": 2}, "timeout", "`2` must be a duration up to 30s, as `2s`"),
-        ({"timeout": "0s"}, "timeout", "must be a duration"),
-        ({"cache": "61s"}, "cache", "`61s` must be a duration up to 60s, as `30s`"),
-        ({"max_bytes": "2MiB"}, "max_bytes", "`2MiB` must be a size up to 1MiB, as `64KiB`"),
-        ({"tiemout": "2s"}, "tiemout", "unknown key `tiemout` (did you mean `timeout`?)"),
-        ({"ca_file": "/nowhere.pem"}, "ca_file", "cannot be read as certificates in PEM form"),
-        ({"auth": "secret"}, "auth", "must be a mapping"),
-        ({"auth": {"kind": "bearr"}}, "auth.kind", "unknown kind `bearr` (did you mean `bearer`?)"),
-        ({"auth": {"kind": "bearer"}}, "auth.token_file", "`token_file` is missing"),
-        ({"auth": {"kind": "bearer", "token": "s"}}, "auth.token", "unknown key `token`"),
-        ({"auth": {"kind": "bearer", "token_file": "/nowhere"}}, "auth.token_file", "`/nowhere` cannot be read"),
-        ({"auth": {"kind": "bearer", "token_file": "/dev/null"}}, "auth.token_file", "must hold one line"),
-    ],
-)
-def test_a_wrong_configuration_says_where_and_what_instead(change: dict[str, Any], path: str, says: str) -> None:
-    problems: list[Problem] = []
-    build({"market": {"kind": "case-rest", "url": "https://cases.example"} | change}, problems)
-    told_ = [(problem.file, problem.path) for problem in problems if says in problem.message]
-    assert told_ == [("gateway.yaml", f"case_registries.market.{path}")]
-    assert len(problems) <= 2
-
-
-def test_a_registry_that_is_no_mapping_is_a_problem() -> None:
-    problems: list[Problem] = []
-    build({"market": "https://cases.example"}, problems)  # type: ignore[dict-item]
-    assert [problem.message for problem in problems] == ["must be a mapping (`key: value` lines)"]

@@ -1,0 +1,47 @@
+"""Step 1 over real issuers, with a clock and a registry that a test moves."""
+
+from __future__ import annotations
+
+import datetime
+import time
+
+import httpx
+import pytest
+
+from gateway.errors import Code, Refusal
+from gateway.inquiry.authenticate import Authenticator
+from gateway.inquiry.types import Requester
+from gateway.issuers import Ages, Issuer
+from gateway.oauth import IssuerSettings
+from gateway.rules.model import RequesterEntry
+
+METADATA = "https://gateway.example/.well-known/oauth-protected-resource"
+
+
+class Gate:
+    """An authenticator over real issuers, with a clock and a registry that a test moves."""
+
+    def __init__(self, client: httpx.AsyncClient, issuers: list[IssuerSettings], timeout: float = 20.0) -> None:
+        self.ahead = 0.0
+        self.entries: dict[tuple[str, str], RequesterEntry] = {}
+        self.issuers = [
+            Issuer(s, lambda: client, lambda: time.time() + self.ahead, Ages(timeout=timeout)) for s in issuers
+        ]
+        self.authenticator = Authenticator(
+            self.issuers,
+            audience="https://gateway.example",
+            metadata_url=METADATA,
+            registered=lambda issuer, client: self.entries.get((issuer, client)),
+            clock=lambda: datetime.datetime.fromtimestamp(time.time() + self.ahead, datetime.UTC),
+            remembered=8,
+        )
+
+    async def __call__(self, authorization: bytes | None) -> Requester:
+        return await self.authenticator.authenticate(authorization)
+
+    async def refusal(self, authorization: bytes | None) -> Refusal:
+        with pytest.raises(Refusal) as caught:
+            await self(authorization)
+        assert caught.value.code is Code.UNAUTHENTICATED
+        assert caught.value.status == 401
+        return caught.value
