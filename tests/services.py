@@ -107,11 +107,11 @@ class Postgres:
             host="127.0.0.1", port=self.port, user="postgres", dbname=database, autocommit=True, connect_timeout=10
         )
 
-    def database(self) -> str:
-        """A new, empty database of its own: its name."""
+    def database(self, template: str = "template1") -> str:
+        """A new database of its own, empty or with all of another that nobody has open: its name."""
         name = f"test_{next(self._numbers)}"
         with self.connect("postgres") as connection:
-            connection.execute(f"CREATE DATABASE {name}".encode())
+            connection.execute(f"CREATE DATABASE {name} TEMPLATE {template}".encode())
         return name
 
     def set(self, name: str, value: str) -> None:

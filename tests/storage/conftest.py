@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,9 +17,11 @@ from tests.services import Postgres, postgres
 class Place:
     """Where a store is: its URL, and as many openings of it as a test likes."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, server: Postgres | None = None) -> None:
         self.url = url
+        self._server = server
         self._opened: list[Store] = []
+        self._copies: list[Place] = []
 
     @property
     def kind(self) -> str:
@@ -29,9 +32,25 @@ class Place:
         self._opened.append(store)
         return store
 
+    def copy(self) -> Place:
+        """Another place that has what this one has now, as a backup does; what is open here is closed."""
+        self.close()
+        if self._server is not None:
+            url = self._server.url(self._server.database(self.url.rpartition("/")[2]))
+        else:
+            url = f"{self.url}.{len(self._copies)}"
+            with (
+                contextlib.closing(sqlite3.connect(self.url.removeprefix("sqlite:///"))) as here,
+                contextlib.closing(sqlite3.connect(url.removeprefix("sqlite:///"))) as there,
+            ):
+                here.backup(there)
+        self._copies.append(Place(url, self._server))
+        return self._copies[-1]
+
     def close(self) -> None:
-        for store in self._opened:
-            store.close()
+        for each in (*self._opened, *self._copies):
+            each.close()
+        self._opened.clear()
 
 
 @pytest.fixture(scope="session")
@@ -43,12 +62,12 @@ def server() -> Iterator[Postgres]:
 @pytest.fixture(params=["sqlite", "postgresql"])
 def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
     if request.param == "sqlite":
-        url = f"sqlite:///{tmp_path / 'store.db'}"
+        place = Place(f"sqlite:///{tmp_path / 'store.db'}")
     else:
         running: Postgres = request.getfixturevalue("server")
-        url = running.url(running.database())
-    with contextlib.closing(Place(url)) as made:
-        yield made
+        place = Place(running.url(running.database()), running)
+    with contextlib.closing(place):
+        yield place
 
 
 @pytest.fixture
