@@ -120,7 +120,7 @@ def _open_postgresql(url: str, file: str, single_node: bool | None, *, make: boo
         raise
     except (SQLAlchemyError, psycopg.Error) as error:
         store.close()
-        raise _refusal(file, f"`{parsed.render_as_string()}` is unusable: {_first_line(error)}") from error
+        raise _refusal(file, f"`{parsed.render_as_string()}` is unusable: {_with_fix(error, parsed)}") from error
     if found:
         store.close()
         raise ConfigurationError([Problem(file, 0, 0, "store", each) for each in found])
@@ -129,6 +129,20 @@ def _open_postgresql(url: str, file: str, single_node: bool | None, *, make: boo
 
 def _first_line(error: Exception) -> str:
     return (str(getattr(error, "orig", None) or error).splitlines() or [type(error).__name__])[0]
+
+
+def _with_fix(error: Exception, url: URL) -> str:
+    """Why PostgreSQL cannot be reached, and where TLS is why, what to do."""
+    text = str(getattr(error, "orig", None) or error)
+    fixes = {
+        "certificate verify failed": f"`{url.query.get('sslrootcert', '')}` is not the authority of the server's"
+        " certificate; name the right file with `sslrootcert`",
+        "root certificate file": "name the file of the authority's certificate with `sslrootcert`",
+        "does not match host name": "name the server as its certificate does, or give it another certificate",
+        "does not support SSL": "the server has no TLS: set `ssl = on` there, with its certificate",
+    }
+    fix = next((f" ({fix})" for sign, fix in fixes.items() if sign in text), "")
+    return f"{_first_line(error)}{fix}"
 
 
 def examine_store(url: str, file: str, *, single_node: bool) -> None:
