@@ -23,6 +23,7 @@ import psycopg
 
 from deploy.demo.departments.postgres import _ENVIRONMENT, _groups, account, binaries, run_as
 from deploy.demo.guard import Guard
+from deploy.demo.processes import descendants
 
 _SETTINGS = {
     "listen_addresses": "127.0.0.1",
@@ -100,6 +101,19 @@ class Postgres:
             self._process.wait()
             self._guard.forget(self._process.pid)
             self._process = None
+
+    def kill(self) -> None:
+        """End it as its machine would by losing power: every process of it at once, by SIGKILL."""
+        assert self._process is not None, "it was started"
+        for pid in descendants(self._process.pid):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        self.stop(signal.SIGKILL)
+
+    def promote(self) -> None:
+        """Make a standby the primary, and return once it is."""
+        with self.connect("postgres") as connection:
+            assert connection.execute("SELECT pg_promote()").fetchone() == (True,)
 
     def connect(self, database: str) -> psycopg.Connection[tuple[object, ...]]:
         """A superuser's connection, in autocommit mode."""
