@@ -46,6 +46,8 @@ from gateway.issuers import Issuer, new_client
 from gateway.ledger import entries, keys
 from gateway.ledger.configured import check_witnesses, ledger_of
 from gateway.ledger.ledger import Ledger, Own
+from gateway.ledger.parts import read_told
+from gateway.ledger.read import StoredEntry
 from gateway.ledger.tiles import routes as ledger_routes
 from gateway.rules import calendar, permissions
 from gateway.rules.load import load as load_rules
@@ -137,7 +139,7 @@ def _departments(rules: RuleSet) -> dict[str, str]:
 
 
 def _receipt(own: Own) -> dict[str, Any]:
-    told = entries.read_told(own.told)
+    told = read_told(own.told)
     duties, cautions = (told.obligations, told.cautions) if isinstance(told, entries.Inquiry) else ([], [])
     return {
         "id": told.id,
@@ -318,20 +320,20 @@ class Gateway:
             self._own_counts.refill(await self._counted(), self._purposes())
 
 
-def _counted(part: bytes, oversight: bytes) -> Counted | None:
-    """What an entry says to `admit`: only an inquiry that could fetch was counted."""
-    told = entries.read_told(part)
+def _counted(entry: StoredEntry) -> Counted | None:
+    """What an entry says to `admit`: only an inquiry that could fetch was counted; whom it names no more is not."""
+    told = entry.read_told()
     if not isinstance(told, entries.Inquiry) or not any(each.datasets for each in told.disclosed):
         return None
     return Counted(
         told.requester.issuer,
         told.requester.client,
         told.declaration.purpose,
-        tuple((each.scheme, each.value) for each in told.disclosed),
+        tuple((each.scheme, each.value) for each in told.disclosed if each != entries.ERASED),
         told.declaration.case,
         told.declaration.reference,
         told.at,
-        entries.read_oversight(oversight).official,
+        entry.read_oversight().official,
         told.id,
     )
 

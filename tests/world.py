@@ -294,8 +294,8 @@ class World:
 def _entered(stored: read.StoredEntry) -> Entered:
     assert stored.told is not None
     assert stored.oversight is not None
-    told, oversight = stored.told.body, stored.oversight.body
-    return Entered(entries.read_told(told), entries.read_oversight(oversight), told, oversight)
+    told, oversight = stored.read_told(), stored.read_oversight()
+    return Entered(told, oversight, entries.encode(told), entries.encode(oversight))
 
 
 @contextlib.contextmanager

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from gateway.ledger.entries import WithheldRecord, read_oversight
+from gateway.ledger.entries import WithheldRecord
 from gateway.ledger.read import StoredEntry, heads, read_entries
 from gateway.ledger.registry import ROOT
 from gateway.storage.store import open_copy
@@ -31,4 +31,4 @@ def withheld(entry: StoredEntry) -> list[WithheldRecord]:
     """The records that a restraint held back from the answer of `entry`, in the answer's order."""
     if entry.oversight is None:
         return []
-    return list(read_oversight(entry.oversight.body).withheld)
+    return list(entry.read_oversight().withheld)

@@ -34,6 +34,7 @@ from gateway.inquiry.types import (
 from gateway.ledger import entries
 from gateway.ledger.leaf import SALT_SIZE, data_digest
 from gateway.ledger.ledger import Receipt
+from gateway.ledger.parts import Parts, SubjectParts, split
 
 
 class LedgerPort(Protocol):
@@ -46,6 +47,7 @@ class LedgerPort(Protocol):
         at: datetime.datetime,
         by: tuple[str, str] = ("", ""),
         changes: tuple[ClauseElement, ...] = (),
+        subjects: tuple[SubjectParts, ...] = (),
     ) -> Receipt: ...
 
 
@@ -71,13 +73,6 @@ class Entry(msgspec.Struct):
     changes: tuple[ClauseElement, ...] = ()
 
 
-class Parts(msgspec.Struct, frozen=True):
-    """The two parts of an entry, as the bytes that the leaf commits to."""
-
-    told: bytes
-    oversight: bytes
-
-
 class _Extension(msgspec.Struct, rename="camel"):
     """`extensions.inquiry` of the contract."""
 
@@ -96,9 +91,8 @@ def extension(entry: Entry, receipt: Receipt) -> bytes:
     return _encode_extension(_Extension(entry.id, receipt.text, entry.obligations, entry.cautions, entry.rule_set))
 
 
-def extension_of(told: bytes, receipt: Receipt) -> bytes:
+def extension_of(past: entries.Told, receipt: Receipt) -> bytes:
     """The same for an entry of the past, from what its requester was told: for the `receipts` query."""
-    past = entries.read_told(told)
     if isinstance(past, entries.Inquiry):
         return _encode_extension(_Extension(past.id, receipt.text, past.obligations, past.cautions, past.rule_set))
     return _encode_extension(_Extension(past.id, receipt.text, [], [], past.rule_set))
@@ -130,9 +124,7 @@ async def _append(
 ) -> Receipt:
     by = (entry.requester.issuer, entry.requester.client)
     try:
-        if changes:
-            return await ledger.append(parts.told, parts.oversight, at, by, changes)
-        return await ledger.append(parts.told, parts.oversight, at, by)
+        return await ledger.append(parts.told, parts.oversight, at, by, changes, parts.subjects)
     except LedgerUnavailable as error:
         raise Refusal(
             Code.LEDGER_UNAVAILABLE, "the ledger takes no entries now, so nothing was disclosed; ask again later"
@@ -165,7 +157,7 @@ def answer_parts(
         cautions=[entries.Notice(c.dataset, c.record, c.disputed, c.mitigation) for c in entry.cautions],
         errors=codes,
     )
-    return Parts(entries.encode(told), _oversight(entry))
+    return split(told, _oversight(entry))
 
 
 def refusal_parts(entry: Entry, refusal: Refusal, at: datetime.datetime) -> Parts:
@@ -184,7 +176,7 @@ def refusal_parts(entry: Entry, refusal: Refusal, at: datetime.datetime) -> Part
         subjects=[entries.Named(*subject) for subject in entry.subjects],
         retryable=refusal.extensions.get("retryable") is True,
     )
-    return Parts(entries.encode(told), _oversight(entry))
+    return split(told, _oversight(entry))
 
 
 def _who(requester: Requester) -> entries.Who:
@@ -211,7 +203,7 @@ def _disclosed(
     return entries.Disclosed(subject.kind, subject.scheme, subject.value, datasets)
 
 
-def _oversight(entry: Entry) -> bytes:
+def _oversight(entry: Entry) -> entries.Oversight:
     withheld: list[entries.WithheldRecord] = []
     denied: list[entries.DeniedFields] = []
     if entry.withheld:
@@ -226,17 +218,15 @@ def _oversight(entry: Entry) -> bytes:
             if decided is not None and (fields := _denied(decided)):
                 denied.append(entries.DeniedFields(place, fields))
     who = entry.requester
-    return entries.encode(
-        entries.Oversight(
-            entries.VERSION,
-            who.official,
-            entry.facts,
-            withheld,
-            denied,
-            who.actors,
-            consents=entry.consents,
-            secret_until=entry.secret_until,
-        )
+    return entries.Oversight(
+        entries.VERSION,
+        who.official,
+        entry.facts,
+        withheld,
+        denied,
+        who.actors,
+        consents=entry.consents,
+        secret_until=entry.secret_until,
     )
 
 

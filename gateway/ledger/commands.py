@@ -21,6 +21,7 @@ from gateway.ledger import (
     tilelog,
     verify_command,
     witness_command,
+    words,
 )
 from gateway.ledger.note import Verifier
 from gateway.ledger.presented import check_presented, read
@@ -116,18 +117,12 @@ def _verify_receipt(arguments: argparse.Namespace) -> int:
         if isinstance(told, entries.Refused):
             print(f"inquiry {told.id}: refused at {told.at.isoformat()} with {told.code}; nothing was disclosed")
             return 0
-        if isinstance(told, entries.View):
-            print(
-                f"view {told.id}: {told.by} looked at {sheet.scope(told.looked)}, {told.at.isoformat()}: {told.reason}"
-            )
-            return 0
-        if isinstance(told, entries.Reviewed):
-            print(
-                f"review {told.id}: {told.by} found {told.finding} {told.verdict}, {told.at.isoformat()}: {told.reason}"
-            )
-            return 0
-        if isinstance(told, entries.OfLedger):
-            print(f"{sheet.kind(told)}, {told.at.isoformat()}: {sheet.happened(told)}")
+        if not isinstance(told, entries.Inquiry):
+            said, at = words.deed(told), told.at.isoformat()
+            if isinstance(told, entries.Act):
+                print(f"{words.tag(told)} {told.id}: {said.by} {said.happened}, {at}: {said.why}")
+            else:
+                print(f"{words.kind(told)}, {at}: {said.happened}")
             return 0
         count = sum(len(dataset.records) for subject in told.disclosed for dataset in subject.datasets)
         print(

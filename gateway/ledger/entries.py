@@ -1,8 +1,10 @@
 """What an entry says: typed, versioned, canonical JSON. Pure.
 
-Each entry has two parts. `told` is what the requester was told and may show to others with its receipt; `oversight` is
-what only oversight may open. Canonical means: UTF-8, no white space, members in the order of the structs below, absent
-where they have their default. The committed bytes are what counts: nothing is ever encoded again to be checked.
+Each entry has two sides. `told` is what the requester was told and may show to others with its receipt; `oversight` is
+what only oversight may open. Since version 2 each side is written in parts, one for each subject (`parts`), and the
+structs here are what the parts make together. Canonical means: UTF-8, no white space, members in the order of the
+structs, absent where they have their default. The committed bytes are what counts: nothing is ever encoded again to be
+checked.
 
 Formats only grow: a member may be added with a default, none is renamed, removed or given another meaning. A reader
 ignores members that it does not know, so an old verifier reads a newer entry of the same version.
@@ -13,19 +15,65 @@ Times are RFC 3339 in UTC. Salts and digests are base64. A record is named `<dat
 from __future__ import annotations
 
 import datetime
-from typing import Literal, TypeVar
+from typing import TypeVar
 
 import msgspec
 
-VERSION = 1
+from gateway.ledger.acts import (
+    OWN,
+    Act,
+    Erasure,
+    ErasureRequest,
+    Gap,
+    Hold,
+    Looked,
+    OfLedger,
+    Reviewed,
+    ShardChange,
+    View,
+    Who,
+)
 
+__all__ = [
+    "ERASED",
+    "NOTHING",
+    "OWN",
+    "VERSION",
+    "VERSIONS",
+    "Act",
+    "Data",
+    "Dataset",
+    "Declared",
+    "DeniedField",
+    "DeniedFields",
+    "Disclosed",
+    "Duty",
+    "Erasure",
+    "ErasureRequest",
+    "Gap",
+    "Hold",
+    "Inquiry",
+    "Looked",
+    "Named",
+    "Notice",
+    "OfLedger",
+    "Operation",
+    "Oversight",
+    "Refused",
+    "Reviewed",
+    "ShardChange",
+    "Told",
+    "View",
+    "Who",
+    "WithheldRecord",
+    "encode",
+    "read_oversight",
+    "read_told",
+]
 
-class Who(msgspec.Struct, frozen=True, omit_defaults=True):
-    """The requester: a client of an issuer, and the department that it belongs to."""
-
-    issuer: str
-    client: str
-    department: str = ""
+VERSION = 2
+VERSIONS = (1, 2)
+"""What can be read."""
 
 
 class Declared(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -39,7 +87,7 @@ class Declared(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Named(msgspec.Struct, frozen=True):
-    """A subject that the operation named."""
+    """A subject that the operation named; without a name, one that was erased."""
 
     kind: str
     scheme: str
@@ -56,7 +104,7 @@ class Dataset(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Disclosed(msgspec.Struct, frozen=True):
-    """What was disclosed about one subject."""
+    """What was disclosed about one subject; `ERASED` in the place of one that was erased."""
 
     kind: str
     scheme: str
@@ -82,10 +130,10 @@ class Notice(msgspec.Struct, frozen=True):
 
 
 class Data(msgspec.Struct, frozen=True):
-    """The answer's `data` member: `leaf.data_digest(salt, bytes)`."""
+    """The answer's `data` member: `leaf.data_digest(salt, bytes)`; empty where every subject was erased."""
 
-    salt: bytes
-    sha256: bytes
+    salt: bytes = b""
+    sha256: bytes = b""
 
 
 class Inquiry(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="kind", tag="inquiry"):
@@ -99,8 +147,8 @@ class Inquiry(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="kind",
     declaration: Declared
     rule_set: str
     obligations: list[Duty]
-    disclosed: list[Disclosed]
-    data: Data
+    disclosed: list[Disclosed] = []
+    data: Data = Data()
     cautions: list[Notice] = []
     errors: tuple[str, ...] = ()
 
@@ -122,101 +170,6 @@ class Refused(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="kind",
     declaration: Declared | None = None
     subjects: list[Named] = []
     retryable: bool = False
-
-
-class Looked(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What was looked at: the entries that fit all of what is set; `until` is the first moment after them.
-
-    `finding` names a finding of the watch, whose entries were opened.
-    """
-
-    scheme: str | None = None
-    value: str | None = None
-    case: str | None = None
-    since: datetime.datetime | None = None
-    until: datetime.datetime | None = None
-    finding: str | None = None
-
-
-class View(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="kind", tag="view"):
-    """Told: somebody looked into the ledger itself, outside any inquiry; entered before anything was opened.
-
-    `requester` is the client that was used; the operator's own command line has no issuer. `by` is the person,
-    `parts` are the parts of the entries that were opened, and `format` is what they were written as.
-    """
-
-    v: int
-    id: str
-    at: datetime.datetime
-    requester: Who
-    by: str
-    reason: str
-    looked: Looked
-    parts: tuple[str, ...]
-    format: str
-    rule_set: str = ""
-
-
-class Reviewed(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="kind", tag="review"):
-    """Told: a person's verdict on the inquiries behind a finding of the watch; it is about inquiries, never a subject.
-
-    `requester` is as in a view, `by` the person; `entries` are the inquiries' places, `<shard>-<index>`. The official
-    whose inquiries they were stands in oversight's part.
-    """
-
-    v: int
-    id: str
-    at: datetime.datetime
-    requester: Who
-    by: str
-    finding: str
-    detector: str
-    verdict: str
-    reason: str
-    entries: tuple[str, ...]
-    rule_set: str = ""
-
-
-class Gap(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="kind", tag="gap"):
-    """Told: the store came back with less of a shard than is remembered outside, so that shard was sealed.
-
-    The first entry of the shard that goes on instead. `shard` is the sealed one's origin; `size` and `root` are what
-    the store had of it, `remembered` the signed checkpoint that it should have had, `by` who remembered that.
-    """
-
-    v: int
-    id: str
-    at: datetime.datetime
-    requester: Who
-    shard: str
-    size: int
-    root: bytes
-    remembered: str
-    by: str
-    reason: str = ""
-    rule_set: str = ""
-
-
-class ShardChange(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="kind", tag="shard"):
-    """Told, in the root shard: a shard was `opened`, its key `rotated`, or it was `sealed`, at `size` and `root`.
-
-    `shard` is its origin, `key` the verifier key that signs it from there on. `handover` is a signed note
-    (`gateway.ledger.registry`) by the key before and the new one, where it was rotated.
-    """
-
-    v: int
-    id: str
-    at: datetime.datetime
-    requester: Who
-    event: Literal["opened", "rotated", "sealed"]
-    shard: str
-    key: str
-    size: int
-    root: bytes
-    handover: str = ""
-    by: str = ""
-    reason: str = ""
-    rule_set: str = ""
 
 
 class WithheldRecord(msgspec.Struct, frozen=True):
@@ -261,15 +214,17 @@ class Oversight(msgspec.Struct, frozen=True, omit_defaults=True):
     secret_until: datetime.datetime | None = None
 
 
-OfLedger = Gap | ShardChange
-"""What the ledger says of itself: of no inquiry, and about nobody."""
+NOTHING = Oversight(VERSION)
+"""The other side of what only says what was told."""
 
-OWN = Who("", "ledger")
-"""The requester of what the ledger says of itself."""
+ERASED = Disclosed("", "", "", [])
 
-Told = Inquiry | Refused | View | Reviewed | Gap | ShardChange
+Operation = Inquiry | Refused
+"""What was asked of the gateway; everything else is an act on the ledger, or what it says of itself."""
 
-_Part = TypeVar("_Part", Told, Oversight)
+Told = Operation | Act | OfLedger
+
+_Side = TypeVar("_Side", Told, Oversight)
 
 _TOLD: msgspec.json.Decoder[Told] = msgspec.json.Decoder(Told)
 _OVERSIGHT: msgspec.json.Decoder[Oversight] = msgspec.json.Decoder(Oversight)
@@ -278,20 +233,20 @@ encode = msgspec.json.Encoder(order="deterministic").encode
 
 
 def read_told(told: bytes) -> Told:
-    """Read a told part; raises `ValueError` where it is of a kind or version that this reader does not know."""
+    """Read the general part of what was told; raises `ValueError` for a kind or version that is not known here."""
     return _known(_TOLD, told)
 
 
 def read_oversight(oversight: bytes) -> Oversight:
-    """Read an oversight part; raises `ValueError` as `read_told` does."""
+    """Read the general part of the other side; raises `ValueError` as `read_told` does."""
     return _known(_OVERSIGHT, oversight)
 
 
-def _known(decoder: msgspec.json.Decoder[_Part], part: bytes) -> _Part:
+def _known(decoder: msgspec.json.Decoder[_Side], part: bytes) -> _Side:
     try:
         found = decoder.decode(part)
     except msgspec.MsgspecError as error:
         raise ValueError(f"the entry is of a kind that this version does not know ({error})") from error
-    if found.v != VERSION:
-        raise ValueError(f"the entry is of version {found.v}; this version reads {VERSION}")
+    if found.v not in VERSIONS:
+        raise ValueError(f"the entry is of version {found.v}; this version reads {' and '.join(map(str, VERSIONS))}")
     return found

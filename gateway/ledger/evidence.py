@@ -8,7 +8,7 @@ Written here, checked by `package`.
     ledger.pub                       the verifier keys of the shards in it
     checkpoints/<shard>.txt          the signed checkpoint that the proofs lead to
     entries/<shard>-<index>.txt      the receipt of an entry: a C2SP tlog-proof that opens what was told
-    entries/<shard>-<index>.json     the same in plain words, and the part that only oversight may open, with its salt
+    entries/<shard>-<index>.json     the same in plain words, and what only oversight may open, each part with its salt
     policies/...                     the policies, where those at hand are the rule set of an entry
 """
 
@@ -28,14 +28,14 @@ import msgspec
 
 from gateway.errors import ConfigurationError, Problem
 from gateway.ledger import entries, summary
+from gateway.ledger.leaf import Part, Side
 from gateway.ledger.note import Signer
 from gateway.ledger.selection import Chosen
 
 FORMAT = "dutybound-evidence"
-VERSION = 1
+VERSION = 2
 MANIFEST = "manifest.json"
 NOTE = "manifest.note"
-LEFT_OUT = msgspec.Raw(b"null")
 
 
 class FileDigest(msgspec.Struct, frozen=True):
@@ -63,17 +63,38 @@ class Manifest(msgspec.Struct, frozen=True, omit_defaults=True):
     policies: str | None = None
 
 
-class EntryFile(msgspec.Struct, frozen=True, omit_defaults=True):
-    """`entries/<shard>-<index>.json`: `told` and `oversight` are byte for byte what their digests are of.
+class PartFile(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A part of an entry: `text`, byte for byte what its digest is of, and the salt; or the digest of an erased one."""
 
-    `oversight` is `null`, without a salt, where it is left out.
-    """
+    text: msgspec.Raw = msgspec.Raw()
+    salt: bytes | None = None
+    erased: bytes | None = None
+
+
+class SideFile(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A side of an entry; without `subjects`, the one part that it was in entries of version 1."""
+
+    general: PartFile
+    subjects: tuple[PartFile, ...] | None = None
+
+
+class EntryFile(msgspec.Struct, frozen=True, omit_defaults=True):
+    """`entries/<shard>-<index>.json`; `oversight` is absent where it is left out."""
 
     origin: str
     index: int
-    told: msgspec.Raw
-    oversight: msgspec.Raw = LEFT_OUT
-    oversight_salt: bytes | None = None
+    told: SideFile
+    oversight: SideFile | None = None
+
+
+def side_file(side: Side) -> SideFile:
+    """A side of an entry as it is written."""
+    subjects = None if side.subjects is None else tuple(map(_part_file, side.subjects))
+    return SideFile(_part_file(side.general), subjects)
+
+
+def _part_file(part: Part | bytes) -> PartFile:
+    return PartFile(msgspec.Raw(part.body), part.salt) if isinstance(part, Part) else PartFile(erased=part)
 
 
 class Sink(Protocol):
@@ -118,13 +139,11 @@ def write_package(
             rule_sets.add(each.told.rule_set)
         name = entry_name(each.head.name, each.entry.index)
         write(f"{name}.txt", each.receipt.encode())
-        salt, body = each.entry.oversight
         made = EntryFile(
             each.head.origin,
             each.entry.index,
-            msgspec.Raw(each.entry.told.body),
-            msgspec.Raw(body) if with_oversight else LEFT_OUT,
-            salt if with_oversight else None,
+            side_file(each.entry.told),
+            side_file(each.entry.oversight) if with_oversight else None,
         )
         write(f"{name}.json", msgspec.json.encode(made))
         pages.add(each, name, with_oversight=with_oversight)
@@ -159,7 +178,7 @@ def write_package(
 
 def note_text(manifest: bytes) -> str:
     """What is signed of a manifest. No checkpoint reads like this: its second line would be a number."""
-    return f"{FORMAT}/v{VERSION}\n{hashlib.sha256(manifest).hexdigest()}\n"
+    return f"{FORMAT}/v1\n{hashlib.sha256(manifest).hexdigest()}\n"
 
 
 class _Folder:

@@ -25,6 +25,7 @@ from gateway.ledger import entries, evidence, fhir, keys, tabular
 from gateway.ledger.configured import ledger_of
 from gateway.ledger.ledger import Ledger, Receipt
 from gateway.ledger.note import Signer
+from gateway.ledger.parts import split
 from gateway.ledger.progress import teller
 from gateway.ledger.selection import Chosen, choose, one
 from gateway.settings import Settings
@@ -166,8 +167,8 @@ async def enter(ledger: Ledger, view: Callable[[datetime.datetime], entries.View
     try:
         made = view(max(datetime.datetime.now(datetime.UTC), ledger.floor))
         by = (made.requester.issuer, made.requester.client)
-        seen = entries.encode(entries.Oversight(entries.VERSION, official=_account()))
-        return made, await ledger.append(entries.encode(made), seen, made.at, by)
+        told, oversight, subjects = split(made, entries.Oversight(entries.VERSION, official=_account()))
+        return made, await ledger.append(told, oversight, made.at, by, subjects=subjects)
     finally:
         await ledger.close()
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 
-from gateway.ledger import entries, sheet
+from gateway.ledger import entries, words
 from gateway.ledger.selection import Chosen
 
 _DICOM = "http://dicom.nema.org/resources/ontology/DCM"
@@ -42,18 +42,16 @@ def audit_event(each: Chosen, *, oversight: bool = True) -> _Json:
         "resourceType": "AuditEvent",
         "id": f"{each.head.name}-{each.entry.index}",
         "type": _EXPORT if view else _QUERY,
-        "subtype": [{"code": msgspec.to_builtins(told)["kind"], "display": sheet.kind(told)}],
+        "subtype": [{"code": words.tag(told), "display": words.kind(told)}],
         "action": "R" if view else "E",
         "recorded": told.at.isoformat(),
         "outcome": "4" if isinstance(told, entries.Refused) else "0",
     }
     if isinstance(told, entries.Refused):
         made["outcomeDesc"] = f"{told.code}: {told.message}"
-    elif isinstance(told, entries.Reviewed):
-        made["outcomeDesc"] = f"{told.verdict}: {told.finding}"
-    elif isinstance(told, entries.OfLedger):
-        made["outcomeDesc"] = sheet.happened(told)
-    elif isinstance(told, entries.Inquiry) and told.errors:
+    elif not isinstance(told, entries.Inquiry):
+        made["outcomeDesc"] = words.deed(told).happened
+    elif told.errors:
         made["outcomeDesc"] = ", ".join(told.errors)
     purpose = _purpose(told)
     if purpose:
@@ -73,17 +71,15 @@ def _named(type_: str, value: str, system: str | None = None) -> _Json:
 
 
 def _purpose(told: entries.Told) -> _Json | None:
-    if isinstance(told, entries.View | entries.Reviewed):
-        return {"text": told.reason}
-    if isinstance(told, entries.OfLedger):
-        return None
+    if not isinstance(told, entries.Operation):
+        return {"text": told.reason} if isinstance(told, entries.Act) else None
     return {"text": told.declaration.purpose} if told.declaration else None
 
 
 def _agents(told: entries.Told, official: str | None) -> list[_Json]:
     """The client, and the person behind it where one is known: that one is the requestor."""
     who = told.requester
-    person = told.by if isinstance(told, entries.View | entries.Reviewed) else official
+    person = told.by if isinstance(told, entries.Act) else official
     client: _Json = {
         "type": {"coding": [{"system": _DICOM, "code": "110150", "display": "Application"}]},
         "who": _named("client", who.client, who.issuer or None),
@@ -98,11 +94,9 @@ def _agents(told: entries.Told, official: str | None) -> list[_Json]:
 
 def _subjects(each: Chosen, *, oversight: bool) -> Iterator[_Json]:
     told = each.told
-    if isinstance(told, entries.View):
-        if told.looked.value is not None:
-            yield {"what": _named(told.looked.scheme or "", told.looked.value), "name": "subject"}
-        return
-    if isinstance(told, entries.Reviewed | entries.OfLedger):
+    if not isinstance(told, entries.Operation):
+        if about := words.deed(told).subject:
+            yield {"what": _named(*about), "name": "subject"}
         return
     if isinstance(told, entries.Refused):
         for named in told.subjects:
@@ -118,6 +112,8 @@ def _subjects(each: Chosen, *, oversight: bool) -> Iterator[_Json]:
 
 
 def _subject(kind: str, scheme: str, value: str, detail: list[_Json]) -> _Json:
+    if not value:
+        return {"name": "subject", "description": "erased"}
     made: _Json = {
         "what": _named(scheme, value),
         "type": _PERSON if kind == "person" else _ORGANISATION,
@@ -136,9 +132,10 @@ def _details(dataset: entries.Dataset) -> Iterator[_Json]:
 
 
 def _case(told: entries.Told) -> Iterator[_Json]:
-    if isinstance(told, entries.Reviewed | entries.OfLedger):
-        return
-    case = told.looked.case if isinstance(told, entries.View) else told.declaration and told.declaration.case
+    if isinstance(told, entries.Operation):
+        case = told.declaration.case if told.declaration else None
+    else:
+        case = words.deed(told).case
     if case:
         yield {"what": _named("case", case), "type": _SYSTEM, "name": "case"}
 

@@ -28,7 +28,10 @@ from sqlalchemy.sql import ClauseElement
 from gateway.errors import LedgerUnavailable, StoreUnavailable, VerificationFailed
 from gateway.ledger import entries, read, seal_shard
 from gateway.ledger.head_file import Remembered
+from gateway.ledger.leaf import Side
+from gateway.ledger.parts import SubjectParts
 from gateway.ledger.publish import Publisher
+from gateway.ledger.read import StoredEntry
 from gateway.ledger.registrar import Registrar
 from gateway.ledger.registry import ROOT
 from gateway.ledger.shard import Batch, Pending, Receipt, Shard, Unlearned
@@ -48,7 +51,7 @@ class Own(NamedTuple):
     """One of a requester's own entries: what it was told, a receipt for it, and the cursor to go on from."""
 
     cursor: str
-    told: bytes
+    told: Side
     receipt: Receipt
 
 
@@ -157,7 +160,7 @@ class Ledger:
             await self._publisher.publish(shard.name)
 
     async def _name_gaps(self, shard: Shard, gaps: list[seal_shard.Sealed]) -> None:
-        nothing = entries.encode(entries.Oversight(entries.VERSION))
+        nothing = entries.encode(entries.NOTHING)
         group = []
         for gap in gaps:
             told, at, noted = seal_shard.gap_entry(gap, self.origin, shard.name, max(self._floor, shard.floor))
@@ -198,13 +201,13 @@ class Ledger:
         at: datetime.datetime,
         by: tuple[str, str] = ("", ""),
         changes: tuple[ClauseElement, ...] = (),
+        subjects: tuple[SubjectParts, ...] = (),
     ) -> Receipt:
-        """Enter what a requester was told and what only oversight may open; durable when it returns.
+        """Enter the parts of an entry (`gateway.ledger.parts`); durable when it returns.
 
         `at` is the time that the entry speaks of; `by` the requester (issuer, client) whose `own` it joins. `changes`
-        are Core statements of the same transaction: they stand if and only if the entry does; one that fails refuses
-        the whole group, so whoever makes them checks first. Raises `LedgerUnavailable`: then nothing that the entry
-        would prove may leave.
+        are Core statements of the same transaction, which then holds this entry alone: they stand if and only if the
+        entry does. Raises `LedgerUnavailable`: then nothing that the entry would prove may leave.
         """
         if not self._open:
             raise LedgerUnavailable("the ledger is not open")
@@ -213,7 +216,7 @@ class Ledger:
         if len(self._queue) >= self._limit:
             raise LedgerUnavailable("too many entries wait for the ledger")
         future: asyncio.Future[Receipt] = self._loop.create_future()
-        self._queue.append((Pending(told, oversight, micros(at), by, changes), future))
+        self._queue.append((Pending(told, oversight, micros(at), by, changes, subjects), future))
         if not self._busy:
             self._busy = True
             self._idle.clear()
@@ -242,7 +245,7 @@ class Ledger:
             self._busy = False
             self._idle.set()
             return None
-        group = [waiting.popleft() for _ in range(min(len(waiting), MAX_GROUP))]
+        group = _next_group(waiting)
         try:
             if not self._shard.sound:
                 return self._hand_over(group)
@@ -260,6 +263,8 @@ class Ledger:
         assert self._shard is not None, "`start` came first"
         try:
             self._shard.settle(batch, outcome.exception())
+        except Unlearned:
+            self._hand_over(group)
         except BaseException as error:
             self._refuse(group, error)
         else:
@@ -359,25 +364,18 @@ class Ledger:
                 if entry.told is not None and entry.oversight is not None:
                     head = shards[shard]
                     text = read.receipt_text(trees[shard], head, entry)
-                    found.append(Own(f"{at}-{id_}", entry.told.body, Receipt(head.name, index, text)))
+                    found.append(Own(f"{at}-{id_}", entry.told, Receipt(head.name, index, text)))
             return found
 
-    async def told_since(self, at: datetime.datetime, of_interest: Callable[[bytes], _T | None]) -> list[_T]:
-        """What `of_interest` makes of what requesters were told from a moment on, in every shard, oldest first.
-
-        As `entered_since`, for what needs nothing that only oversight may open.
-        """
-        return await self.entered_since(at, lambda told, _: of_interest(told))
-
-    async def entered_since(self, at: datetime.datetime, of_interest: Callable[[bytes, bytes], _T | None]) -> list[_T]:
-        """What `of_interest` makes of the entries (told, oversight) from a moment on, in every shard, oldest first.
+    async def entered_since(self, at: datetime.datetime, of_interest: Callable[[StoredEntry], _T | None]) -> list[_T]:
+        """What `of_interest` makes of the entries from a moment on, in every shard, oldest first.
 
         To fill counts at a start. Erased entries are left out, as is what `of_interest` gives None for; it runs in a
         thread. Raises `LedgerUnavailable` where the entries cannot be read.
         """
         return await asyncio.to_thread(self._entered_since, micros(at), of_interest)
 
-    def _entered_since(self, at: int, of_interest: Callable[[bytes, bytes], _T | None]) -> list[_T]:
+    def _entered_since(self, at: int, of_interest: Callable[[StoredEntry], _T | None]) -> list[_T]:
         found: list[tuple[datetime.datetime, _T]] = []
         try:
             with contextlib.closing(self.store.reader()) as reader:
@@ -386,9 +384,17 @@ class Ledger:
                     for entry in read.read_entries(reader, head.id, first, head.size - first):
                         if entry.told is None or entry.oversight is None:
                             continue
-                        if (made := of_interest(entry.told.body, entry.oversight.body)) is not None:
+                        if (made := of_interest(entry)) is not None:
                             found.append((entry.at, made))
         except (VerificationFailed, StoreUnavailable) as error:
             raise LedgerUnavailable(f"the store's entries cannot be read: {error}") from error
         found.sort(key=operator.itemgetter(0))
         return [made for _, made in found]
+
+
+def _next_group(waiting: collections.deque[_Waiting]) -> list[_Waiting]:
+    """What is committed next: as much as a group may hold, in order; what comes with changes is a group of its own."""
+    group = [waiting.popleft()]
+    while waiting and len(group) < MAX_GROUP and not (group[0][0].changes or waiting[0][0].changes):
+        group.append(waiting.popleft())
+    return group

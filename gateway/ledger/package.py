@@ -18,8 +18,8 @@ import msgspec
 
 from gateway.errors import VerificationFailed
 from gateway.ledger import entries, proof
-from gateway.ledger.evidence import FORMAT, MANIFEST, NOTE, VERSION, EntryFile, Manifest, note_text
-from gateway.ledger.leaf import open_extra, oversight_digest
+from gateway.ledger.evidence import FORMAT, MANIFEST, NOTE, VERSION, EntryFile, Manifest, PartFile, SideFile, note_text
+from gateway.ledger.leaf import Part, Side, open_extra, oversight_digest
 from gateway.ledger.note import Verifier, open_note, parse_verifier
 from gateway.ledger.published import read_checkpoint
 from gateway.ledger.receipt import verify_receipt
@@ -129,8 +129,8 @@ def _manifest(source: Source, verifiers: Sequence[Verifier]) -> Manifest:
         manifest = msgspec.json.decode(content, type=Manifest)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise VerificationFailed(f"`{MANIFEST}` cannot be read ({error}); it was altered") from error
-    if manifest.format != FORMAT or manifest.v != VERSION:
-        raise VerificationFailed(f"`{MANIFEST}` is not of an evidence package of version {VERSION}")
+    if manifest.format != FORMAT or manifest.v not in (1, VERSION):
+        raise VerificationFailed(f"`{MANIFEST}` is not of an evidence package of version {VERSION} or before")
     shard = manifest.view.removeprefix("entries/").rpartition("-")[0]
     if shard not in [signer.name.rpartition("/")[2] for signer in signers]:
         raise VerificationFailed(f"`{MANIFEST}` was not signed by the shard that holds the entry of its view")
@@ -158,28 +158,61 @@ def _check_entry(
         raise VerificationFailed("its words or its shard's checkpoint are missing")
     try:
         text, note = source.read(f"{name}.txt").decode(), source.read(f"checkpoints/{shard}.txt").decode()
-        made = msgspec.json.decode(source.read(f"{name}.json"), type=EntryFile)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+    except UnicodeDecodeError as error:
         raise VerificationFailed(f"a file of it cannot be read ({error})") from error
     proved = verify_receipt(text, verifiers)
     checkpoint = read_checkpoint(note, verifiers, f"`checkpoints/{shard}.txt`", shard)
     if (proved.size, proved.root) != (checkpoint.size, checkpoint.root):
         raise VerificationFailed("its receipt does not lead to the checkpoint in the package")
+    opening = open_extra(proof.parse(text).extra)
+    try:
+        made = _entry_file(source.read(f"{name}.json"), manifest.v, opening.told.general.salt)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise VerificationFailed(f"a file of it cannot be read ({error})") from error
     if (proved.shard, proved.index) != (shard, index) or (made.origin, made.index) != (proved.origin, index):
         raise VerificationFailed(f"its receipt is of entry {proved.index} of `{proved.origin}`")
-    opening = open_extra(proof.parse(text).extra)
-    if bytes(made.told) != opening.told:
+    if _side(made.told) != opening.told:
         raise VerificationFailed("its words are not those that its receipt proves")
     if "oversight" in manifest.parts:
-        if made.oversight_salt is None:
-            raise VerificationFailed("the part that oversight may open is missing")
-        if oversight_digest(made.oversight_salt, bytes(made.oversight)) != proved.oversight:
-            raise VerificationFailed("the part that oversight may open is not what its receipt has the digest of")
+        if made.oversight is None:
+            raise VerificationFailed("what only oversight may open is missing")
+        if oversight_digest(_side(made.oversight)) != proved.oversight:
+            raise VerificationFailed("what only oversight may open is not what its receipt has the digest of")
     if not fits(proved.told, manifest.looked) and name != manifest.view:
         raise VerificationFailed("it is not of what the package says that it is about")
     if proved.verifier is None:
         raise VerificationFailed("nobody's signature on its receipt was checked")
     return proved.told, proved.verifier
+
+
+class _EntryFile1(msgspec.Struct, frozen=True):
+    """An entry's words as packages of version 1 have them: each side in one text, the told side's salt left out."""
+
+    origin: str
+    index: int
+    told: msgspec.Raw
+    oversight: msgspec.Raw = msgspec.Raw(b"null")
+    oversight_salt: bytes | None = None
+
+
+def _entry_file(content: bytes, version: int, told_salt: bytes) -> EntryFile:
+    if version == VERSION:
+        return msgspec.json.decode(content, type=EntryFile)
+    old = msgspec.json.decode(content, type=_EntryFile1)
+    oversight = SideFile(PartFile(old.oversight, old.oversight_salt)) if old.oversight_salt is not None else None
+    return EntryFile(old.origin, old.index, SideFile(PartFile(old.told, told_salt)), oversight)
+
+
+def _side(file: SideFile) -> Side:
+    return Side(_part(file.general), None if file.subjects is None else tuple(map(_either, file.subjects)))
+
+
+def _either(file: PartFile) -> Part | bytes:
+    return file.erased if file.erased is not None else _part(file)
+
+
+def _part(file: PartFile) -> Part:
+    return Part(file.salt or b"", bytes(file.text))
 
 
 def _check_view(manifest: Manifest, found: dict[str, entries.Told]) -> None:

@@ -14,11 +14,11 @@ import msgspec
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from gateway.errors import VerificationFailed
-from gateway.ledger import proof
+from gateway.ledger import entries, parts, proof
 from gateway.ledger import statements as sql
-from gateway.ledger.leaf import Opening, oversight_digest
+from gateway.ledger.leaf import Opening, Part, Side, oversight_digest
 from gateway.ledger.merkle import inclusion_proof, leaf_hash, node_hash
-from gateway.ledger.seal import OVERSIGHT, TOLD, Part, unseal
+from gateway.ledger.seal import OVERSIGHT, TOLD, Segment, segments, unseal, unseal_subject
 from gateway.storage.port import Head, Reader
 from gateway.storage.tables import SHARD_BITS, moment
 
@@ -29,22 +29,35 @@ TILE_WIDTH = 1 << TILE_BITS
 _PAGE = 512
 
 
-_HEAD_TYPES = (int, str, str, str, int, int, bytes, int, str)
+_HEAD_TYPES = (int, str, str, str, int, int, bytes, int, str, int)
 
 
 class StoredEntry(msgspec.Struct, frozen=True):
-    """An entry with its payload opened; a part whose key was destroyed is None.
+    """An entry with its payload opened; a side whose period key was destroyed is None.
 
-    `at` is the shard's floor after it; `period` the day that its key seals.
+    `at` is the shard's floor after it; `period` the day that its key seals; `keys` the ids of its subjects' keys, in
+    their order, and `erased` those of them that were destroyed.
     """
 
     shard: int
     index: int
     at: datetime.datetime
     leaf: bytes
-    told: Part | None
-    oversight: Part | None
+    told: Side | None
+    oversight: Side | None
     period: str
+    keys: tuple[int, ...] = ()
+    erased: tuple[int, ...] = ()
+
+    def read_told(self) -> entries.Told:
+        """What it told; raises `ValueError` for a kind or version that this reader does not know."""
+        assert self.told is not None, "its reader asked first"
+        return parts.read_told(self.told)
+
+    def read_oversight(self) -> entries.Oversight:
+        """What only oversight may open; raises `ValueError` as `read_told` does."""
+        assert self.oversight is not None, "its reader asked first"
+        return parts.read_oversight(self.oversight)
 
 
 def heads(reader: Reader) -> list[Head]:
@@ -114,24 +127,70 @@ def read_entries(reader: Reader, shard: int, first: int, count: int) -> Iterator
     """A shard's entries from index `first` on, opened. Raises `VerificationFailed` where a payload does not open."""
     base = shard << SHARD_BITS
     ciphers: dict[int, AESGCM] = {}
-    for id_, at, leaf, key, told, oversight, period, secret in _pages(reader, base + first, base + first + count):
-        try:
-            told_part = oversight_part = None
-            if secret is not None:
-                cipher = ciphers.get(key) or ciphers.setdefault(key, AESGCM(secret))
-                told_part = unseal(cipher, told, TOLD, id_)
-                oversight_part = unseal(cipher, oversight, OVERSIGHT, id_)
-            yield StoredEntry(shard, id_ - base, moment(at), leaf, told_part, oversight_part, period or "")
-        except (ValueError, OverflowError) as error:
-            raise VerificationFailed(f"entry {id_ - base}: {error}") from error
-        except TypeError as error:
-            raise VerificationFailed(f"entry {id_ - base}: a value of it is of another type; it was altered") from error
+    for page in _pages(reader, base + first, base + first + count):
+        laid = [_segments(row[0] - base, row[6]) for row in page]
+        keys = subject_keys(reader, {segment.key for segments_ in laid for segment in segments_ or ()})
+        for row, subjects in zip(page, laid, strict=True):
+            id_, at, leaf, key, told, oversight, _, period, secret = row
+            try:
+                sides: tuple[Side | None, Side | None] = (None, None)
+                if secret is not None:
+                    cipher = ciphers.get(key) or ciphers.setdefault(key, AESGCM(secret))
+                    opened = _open_subjects(subjects, keys, id_)
+                    sides = (
+                        Side(unseal(cipher, told, TOLD, id_), opened[0]),
+                        Side(unseal(cipher, oversight, OVERSIGHT, id_), opened[1]),
+                    )
+                named = tuple([segment.key for segment in subjects or ()])
+                erased = tuple([one for one in named if one not in keys])
+                yield StoredEntry(shard, id_ - base, moment(at), leaf, *sides, period or "", named, erased)
+            except (ValueError, OverflowError) as error:
+                raise VerificationFailed(f"entry {id_ - base}: {error}") from error
+            except TypeError as error:
+                raise VerificationFailed(
+                    f"entry {id_ - base}: a value of it is of another type; it was altered"
+                ) from error
 
 
-def _pages(reader: Reader, first: int, last: int) -> Iterator[tuple[Any, ...]]:
+def _segments(index: int, laid: Any) -> list[Segment] | None:
+    try:
+        return None if laid is None else segments(laid)
+    except (ValueError, TypeError) as error:
+        raise VerificationFailed(f"entry {index}: {error}") from error
+
+
+def subject_keys(reader: Reader, wanted: set[int]) -> dict[int, AESGCM]:
+    """The keys of these ids, without those that were destroyed."""
+    ids = list(wanted)
+    found: dict[int, AESGCM] = {}
+    for start in range(0, len(ids), sql.KEYS_AT_ONCE):
+        some = ids[start : start + sql.KEYS_AT_ONCE]
+        some += [some[0]] * (sql.KEYS_AT_ONCE - len(some))
+        found |= {id_: AESGCM(secret) for id_, secret in reader.rows(sql.SUBJECT_KEYS, *some) if secret is not None}
+    return found
+
+
+_Opened = tuple[Part | bytes, ...] | None
+
+
+def _open_subjects(laid: list[Segment] | None, keys: dict[int, AESGCM], entry: int) -> tuple[_Opened, _Opened]:
+    """The subjects' parts of both sides; the digest of each whose key was destroyed."""
+    if laid is None:
+        return None, None
+    told: list[Part | bytes] = []
+    oversight: list[Part | bytes] = []
+    for place, segment in enumerate(laid):
+        key = keys.get(segment.key)
+        one, other = unseal_subject(key, segment, entry, place) if key else (segment.told, segment.oversight)
+        told.append(one)
+        oversight.append(other)
+    return tuple(told), tuple(oversight)
+
+
+def _pages(reader: Reader, first: int, last: int) -> Iterator[list[tuple[Any, ...]]]:
     while first < last:
         rows = reader.rows(sql.ENTRIES, first, last, _PAGE, 0)
-        yield from rows
+        yield rows
         if len(rows) < _PAGE:
             return
         first = rows[-1][0] + 1
@@ -156,10 +215,13 @@ def first_since(reader: Reader, head: Head, at: int) -> int:
 
 
 def receipt_text(tree: StoredTree, head: Head, found: StoredEntry) -> str:
-    """A receipt for a stored entry, against the shard's present checkpoint. Both parts must be open."""
+    """A receipt for a stored entry, against the shard's present checkpoint; of what was erased it has the digests.
+
+    Both sides must be open.
+    """
     if found.told is None or found.oversight is None:
         raise VerificationFailed(f"entry {found.index} was erased: no receipt can be made for it")
-    opening = Opening(found.told.salt, oversight_digest(found.oversight.salt, found.oversight.body), found.told.body)
+    opening = Opening(found.told, oversight_digest(found.oversight))
     lines = ""
     for sibling in reversed(inclusion_proof(tree.node, found.index, tree.size)):
         lines = proof.path_line(lines, sibling)

@@ -13,7 +13,7 @@ from typing import Any, Literal
 import msgspec
 
 from gateway.errors import VerificationFailed
-from gateway.ledger import entries
+from gateway.ledger import entries, parts, words
 from gateway.ledger.leaf import Opening, data_digest, open_extra
 from gateway.ledger.merkle import leaf_hash, verify_inclusion
 from gateway.ledger.note import Checkpoint, Verifier, log_key, open_note, parse_checkpoint
@@ -131,7 +131,7 @@ def _included(proof: Proof, opening: Opening, checkpoint: Checkpoint, verifier: 
             f"this receipt does not verify: what it says is not entry {proof.index} of the tree that was signed"
         )
     try:
-        told = entries.read_told(opening.told)
+        told = parts.read_told(opening.told)
     except ValueError as error:
         raise VerificationFailed(f"this receipt is genuine, but cannot be shown: {error}") from error
     return Proved(
@@ -154,12 +154,10 @@ def check_data(proved: Proved, data: bytes) -> None:
         if data != b"null":
             raise VerificationFailed("this inquiry was refused: nothing was disclosed, so this is not its answer")
         return
-    if isinstance(told, entries.View):
-        raise VerificationFailed("this is the receipt of a view of the ledger: it has no answer")
-    if isinstance(told, entries.Reviewed):
-        raise VerificationFailed("this is the receipt of a review: it has no answer")
-    if isinstance(told, entries.OfLedger):
-        raise VerificationFailed("this is the receipt of what the ledger says of itself: it has no answer")
+    if not isinstance(told, entries.Inquiry):
+        raise VerificationFailed(f"this is the receipt of {words.kind(told)}: it has no answer")
+    if not told.data.sha256:
+        raise VerificationFailed("what was disclosed was erased: its digest is gone too, so no answer can be compared")
     compact = _SPACE.sub(rb"\1", data)
     if told.data.sha256 not in (data_digest(told.data.salt, data), data_digest(told.data.salt, compact)):
         raise VerificationFailed("the data are not what was disclosed: they were changed after they left the gateway")

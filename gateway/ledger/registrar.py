@@ -17,7 +17,7 @@ from typing import Literal
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from gateway.errors import LedgerUnavailable, StoreUnavailable, VerificationFailed
-from gateway.ledger import entries, gaps, seal_shard
+from gateway.ledger import entries, gaps, parts, seal_shard
 from gateway.ledger.head_file import Remembered
 from gateway.ledger.leaf import Opening, oversight_digest
 from gateway.ledger.merkle import EMPTY_ROOT
@@ -30,7 +30,7 @@ from gateway.storage.port import Reader, Store
 from gateway.storage.tables import micros
 
 _PATIENCE = 10.0
-_NOTHING = entries.encode(entries.Oversight(entries.VERSION))
+_NOTHING = entries.encode(entries.NOTHING)
 
 _Named = tuple[str, int, bytes]
 """A shard with its size and root."""
@@ -219,7 +219,7 @@ def stored_changes(reader: Reader) -> list[entries.ShardChange]:
     found = []
     for opening in _openings(reader)[0]:
         try:
-            told = entries.read_told(opening.told)
+            told = parts.read_told(opening.told)
         except ValueError as error:
             raise VerificationFailed(f"the root shard: {error}") from error
         if isinstance(told, entries.ShardChange):
@@ -246,8 +246,7 @@ def _openings(reader: Reader, size: int | None = None) -> tuple[list[Opening], s
     for entry in read_entries(reader, head.id, 0, head.size if size is None else size):
         if entry.told is None or entry.oversight is None:
             raise VerificationFailed(f"entry {entry.index} of the root shard was erased")
-        digest = oversight_digest(entry.oversight.salt, entry.oversight.body)
-        found.append(Opening(entry.told.salt, digest, entry.told.body))
+        found.append(Opening(entry.told, oversight_digest(entry.oversight)))
     return found, head.origin, head.checkpoint
 
 

@@ -18,7 +18,7 @@ import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from gateway.errors import VerificationFailed
-from gateway.ledger import entries
+from gateway.ledger import entries, parts
 from gateway.ledger.leaf import open_extra
 from gateway.ledger.merkle import Tree, leaf_hash
 from gateway.ledger.note import (
@@ -170,7 +170,7 @@ def read_document(content: bytes, trusted: Sequence[Verifier]) -> Registry:
     try:
         document = msgspec.json.decode(content, type=Document)
         openings = [open_extra(each) for each in document.entries]
-        told = [entries.read_told(opening.told) for opening in openings]
+        told = [parts.read_told(opening.told) for opening in openings]
         checkpoint = parse_checkpoint(note_body(document.checkpoint))
     except (ValueError, RecursionError) as error:
         raise VerificationFailed(f"the registry cannot be read: {error}") from error

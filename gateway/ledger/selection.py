@@ -11,9 +11,8 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from gateway.errors import VerificationFailed
-from gateway.ledger import entries, read
+from gateway.ledger import entries, read, words
 from gateway.ledger.read import Head, StoredEntry, StoredTree
-from gateway.ledger.seal import Part
 from gateway.storage.port import Reader
 from gateway.storage.tables import micros
 
@@ -48,7 +47,7 @@ def choose(reader: Reader, looked: entries.Looked, progress: Progress | None = N
             if progress and entry.index % _TELL == 0:
                 progress(head.name, entry.index, head.size)
             if entry.told is not None and entry.oversight is not None:
-                told, oversight = _read(head, entry.index, entry.told, entry.oversight)
+                told, oversight = _read(head, entry)
                 if fits(told, looked):
                     yield Chosen(head, entry, told, oversight, read.receipt_text(tree, head, entry))
 
@@ -59,17 +58,17 @@ def one(reader: Reader, shard: str, index: int) -> Chosen:
         if head.name == shard:
             for entry in read.read_entries(reader, head.id, index, 1):
                 if entry.told is not None and entry.oversight is not None:
-                    told, oversight = _read(head, entry.index, entry.told, entry.oversight)
+                    told, oversight = _read(head, entry)
                     tree = StoredTree(reader, head.id, head.size)
                     return Chosen(head, entry, told, oversight, read.receipt_text(tree, head, entry))
     raise VerificationFailed(f"entry {index} of shard `{shard}` is missing")
 
 
-def _read(head: Head, index: int, told: Part, oversight: Part) -> tuple[entries.Told, entries.Oversight]:
+def _read(head: Head, entry: StoredEntry) -> tuple[entries.Told, entries.Oversight]:
     try:
-        return entries.read_told(told.body), entries.read_oversight(oversight.body)
+        return entry.read_told(), entry.read_oversight()
     except ValueError as error:
-        raise VerificationFailed(f"entry {index} of shard `{head.name}`: {error}") from error
+        raise VerificationFailed(f"entry {entry.index} of shard `{head.name}`: {error}") from error
 
 
 def fits(told: entries.Told, looked: entries.Looked) -> bool:
@@ -86,17 +85,13 @@ def fits(told: entries.Told, looked: entries.Looked) -> bool:
 
 
 def _case(told: entries.Told) -> str | None:
-    if isinstance(told, entries.View):
-        return told.looked.case
-    if isinstance(told, entries.Reviewed | entries.OfLedger):
-        return None
+    if not isinstance(told, entries.Operation):
+        return words.deed(told).case
     return told.declaration.case if told.declaration else None
 
 
-def _subjects(told: entries.Told) -> set[tuple[str | None, str | None]]:
-    if isinstance(told, entries.View):
-        return {(told.looked.scheme, told.looked.value)}
-    if isinstance(told, entries.Reviewed | entries.OfLedger):
-        return set()
+def _subjects(told: entries.Told) -> set[tuple[str | None, str | None] | None]:
+    if not isinstance(told, entries.Operation):
+        return {words.deed(told).subject}
     named = told.disclosed if isinstance(told, entries.Inquiry) else told.subjects
     return {(subject.scheme, subject.value) for subject in named}

@@ -11,8 +11,8 @@ import textwrap
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from gateway.ledger import entries
-from gateway.ledger.note import b64, note_body, parse_checkpoint
+from gateway.ledger import entries, words
+from gateway.ledger.note import b64
 from gateway.ledger.receipt import Proved
 
 WIDTH = 100
@@ -39,12 +39,8 @@ def sections(proved: Proved, data_checked: bool) -> list[Section]:
 
 def told_sections(told: entries.Told) -> list[Section]:
     """What an entry says, without how that was verified."""
-    if isinstance(told, entries.View):
-        return [_viewed(told)]
-    if isinstance(told, entries.Reviewed):
-        return [_reviewed(told)]
-    if isinstance(told, entries.OfLedger):
-        return [_of_ledger(told)]
+    if not isinstance(told, entries.Operation):
+        return [_deed(told)]
     made = [_asked(told)]
     if isinstance(told, entries.Inquiry):
         made += _disclosed(told)
@@ -55,84 +51,20 @@ def told_sections(told: entries.Told) -> list[Section]:
 
 
 def title(proved: Proved) -> str:
-    return f"Receipt of {kind(proved.told)} {proved.told.id}"
+    return f"Receipt of {words.kind(proved.told)} {proved.told.id}"
 
 
-def kind(told: entries.Told) -> str:
-    """The kind of an entry in a reader's words."""
-    if isinstance(told, entries.View):
-        return "a view of the ledger"
-    if isinstance(told, entries.Reviewed):
-        return "a review of inquiries"
-    if isinstance(told, entries.Gap):
-        return "a gap in the ledger"
-    if isinstance(told, entries.ShardChange):
-        return "a change of the ledger's shards"
-    return "inquiry" if isinstance(told, entries.Inquiry) else "refused inquiry"
+def _deed(told: entries.Act | entries.OfLedger) -> Section:
+    said, who = words.deed(told), told.requester
+    rows = [("When", [told.at.isoformat(sep=" ")]), ("What", [said.happened])]
+    if said.by:
+        rows.append(("By", [f"{said.by}, with {who.client}" if isinstance(told, entries.Act) else said.by]))
+    rows += [(label, [text]) for label, text in (("Known at", who.issuer), ("Why", said.why)) if text]
+    return Section(said.title, rows + said.rows)
 
 
-def scope(looked: entries.Looked) -> str:
-    """What a view looked at, in words."""
-    said = []
-    if looked.value is not None:
-        said.append(f"subject {looked.scheme} {looked.value}")
-    if looked.case is not None:
-        said.append(f"case {looked.case}")
-    if looked.since is not None:
-        said.append(f"from {looked.since.isoformat(sep=' ')}")
-    if looked.until is not None:
-        said.append(f"before {looked.until.isoformat(sep=' ')}")
-    if looked.finding is not None:
-        said.append(f"finding {looked.finding}")
-    return ", ".join(said) or "every entry"
-
-
-def _viewed(told: entries.View) -> Section:
-    known = [("Known at", [told.requester.issuer])] if told.requester.issuer else []
-    return Section(
-        "Who looked into the ledger",
-        [
-            ("When", [told.at.isoformat(sep=" ")]),
-            ("By", [f"{told.by}, with {told.requester.client}"]),
-            *known,
-            ("Why", [told.reason]),
-            ("At", [scope(told.looked)]),
-            ("Opened", list(told.parts)),
-            ("Written as", [told.format]),
-        ],
-    )
-
-
-def _reviewed(told: entries.Reviewed) -> Section:
-    return Section(
-        "What a person found of inquiries",
-        [
-            ("When", [told.at.isoformat(sep=" ")]),
-            ("By", [f"{told.by}, with {told.requester.client}"]),
-            ("Finding", [told.finding]),
-            ("Verdict", [told.verdict]),
-            ("Why", [told.reason]),
-            ("Entries", list(told.entries)),
-        ],
-    )
-
-
-def happened(told: entries.OfLedger) -> str:
-    """What the ledger says of itself, in a sentence."""
-    if isinstance(told, entries.Gap):
-        return (
-            f"{told.shard} was sealed: the store had {told.size} entries of it, and {told.by} remembers"
-            f" {parse_checkpoint(note_body(told.remembered)).size}"
-        )
-    return f"{told.shard} was {told.event} at {told.size} entries, with the key {told.key}"
-
-
-def _of_ledger(told: entries.OfLedger) -> Section:
-    rows = [("When", [told.at.isoformat(sep=" ")]), ("What", [happened(told)])]
-    rows += [(label, [text]) for label, text in (("By", told.by), ("Why", told.reason)) if text]
-    if isinstance(told, entries.Gap):
-        rows += [("Root in the store", [b64(told.root)]), ("Remembered", told.remembered.splitlines())]
-    return Section("What happened to the ledger", rows)
+def _about(subject: entries.Named | entries.Disclosed) -> str:
+    return f"{subject.kind} {subject.scheme} {subject.value}" if subject.value else "a subject that was erased"
 
 
 def _asked(told: entries.Inquiry | entries.Refused) -> Section:
@@ -152,7 +84,7 @@ def _asked(told: entries.Inquiry | entries.Refused) -> Section:
         ]
         rows += [(label, [value]) for label, value in given if value is not None]
     named = told.disclosed if isinstance(told, entries.Inquiry) else told.subjects
-    rows.append(("About", [f"{s.kind} {s.scheme} {s.value}" for s in named] or ["no subject had been named yet"]))
+    rows.append(("About", [_about(subject) for subject in named] or ["no subject had been named yet"]))
     rows.append(("Under grant", [told.grant or "none"]))
     rows.append(("Rule set", [told.rule_set]))
     return Section("What was asked", rows)
@@ -169,12 +101,15 @@ def _disclosed(told: entries.Inquiry) -> Iterator[Section]:
                 if not dataset.records:
                     lines.append("no record")
             rows.append((dataset.dataset, lines))
+        if not subject.value:
+            yield Section("What was disclosed", [("Erased", ["what this entry says of a subject was erased since"])])
+            continue
         name = f"What was disclosed of {subject.scheme} {subject.value}"
         yield Section(name, rows or [("Nothing", ["no field of what was asked is permitted"])])
 
 
 def _obligations(told: entries.Inquiry) -> Section:
-    words = {
+    duties = {
         "purpose-only": "use the answer for the purpose {purpose} only",
         "no-onward-disclosure": "disclose it to nobody else",
         "delete-by": "delete it by {date}",
@@ -182,7 +117,7 @@ def _obligations(told: entries.Inquiry) -> Section:
     rows: list[tuple[str, list[str]]] = []
     for duty in told.obligations:
         try:
-            text = words[duty.type].format_map(duty.properties)
+            text = duties[duty.type].format_map(duty.properties)
         except (KeyError, ValueError, IndexError, AttributeError):
             text = ", ".join(f"{name}: {value}" for name, value in duty.properties.items()) or duty.type
         rows.append((duty.type, [text]))
@@ -199,6 +134,8 @@ def _verified(proved: Proved, data_checked: bool) -> Section:
         data = "none: nothing was disclosed"
     elif data_checked:
         data = "the answer's data were presented, and are byte for byte what was disclosed"
+    elif not proved.told.data.sha256:
+        data = "their digest was erased, so they cannot be compared"
     else:
         data = "not presented; their digest (SHA-256, salted) is " + proved.told.data.sha256.hex()
     return Section(

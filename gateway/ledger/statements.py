@@ -6,7 +6,17 @@ from sqlalchemy import bindparam as p
 from sqlalchemy import func, select
 
 from gateway.storage.statement import Statement
-from gateway.storage.tables import entry, entry_requester, period_key, published, requester, sealed, shard, subtree
+from gateway.storage.tables import (
+    entry,
+    entry_requester,
+    period_key,
+    published,
+    requester,
+    sealed,
+    shard,
+    subject_key,
+    subtree,
+)
 
 SHARDS = Statement(select(shard).order_by(shard.c.id))
 
@@ -44,6 +54,15 @@ ENTRIES = Statement(
     .limit(p("count"))
     .offset(p("skip")),
     *("first", "last", "count", "skip"),
+)
+
+KEYS_AT_ONCE = 64
+
+SUBJECT_KEYS = Statement(
+    select(subject_key.c.id, subject_key.c.secret).where(
+        subject_key.c.id.in_([p(f"key{number}") for number in range(KEYS_AT_ONCE)])
+    ),
+    *(f"key{number}" for number in range(KEYS_AT_ONCE)),
 )
 
 OWN = Statement(

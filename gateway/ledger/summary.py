@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from gateway.ledger import entries, sheet
+from gateway.ledger import entries, sheet, words
 from gateway.ledger.selection import Chosen
 from gateway.ledger.sheet import Section, safe, table
 
@@ -26,19 +26,17 @@ class Pages:
         told = each.told
         anchor = name.rpartition("/")[2]
         about = told.requester.client
-        if isinstance(told, entries.View | entries.Reviewed):
-            about, why = told.by, told.reason
-        elif isinstance(told, entries.OfLedger):
-            about, why = "the ledger itself", told.reason
-        else:
+        if isinstance(told, entries.Operation):
             why = told.declaration.purpose if told.declaration else ""
-        cells = (told.at.isoformat(sep=" "), sheet.kind(told), about, why)
+        else:
+            about, why = told.by if isinstance(told, entries.Act) else "the ledger itself", told.reason
+        cells = (told.at.isoformat(sep=" "), words.kind(told), about, why)
         self._lines.append(
             f'<tr><th scope="row"><a href="#{safe(anchor)}">{safe(anchor)}</a></th>'
             f"{''.join(f'<td>{safe(cell)}</td>' for cell in cells)}</tr>\n"
         )
         sections = sheet.told_sections(told)
-        if with_oversight and not isinstance(told, entries.View | entries.Reviewed | entries.OfLedger):
+        if with_oversight and isinstance(told, entries.Operation):
             sections.append(_oversight(each.oversight))
         sections.append(
             Section(
@@ -51,7 +49,7 @@ class Pages:
             )
         )
         self._full.append(
-            f'<h2 id="{safe(anchor)}">{safe(anchor)}: {safe(sheet.kind(told))} {safe(told.id)}</h2>\n'
+            f'<h2 id="{safe(anchor)}">{safe(anchor)}: {safe(words.kind(told))} {safe(told.id)}</h2>\n'
             f"{''.join(table(section, 3) for section in sections)}"
         )
 
@@ -67,7 +65,7 @@ class Pages:
                 ("Made by", [view.by]),
                 ("Made at", [view.at.isoformat(sep=" ")]),
                 ("Because", [view.reason]),
-                ("Entries", [f"{len(self._lines)}: {sheet.scope(view.looked)}"]),
+                ("Entries", [f"{len(self._lines)}: {words.scope(view.looked)}"]),
                 ("Rule sets", rules or ["none"]),
                 ("Public keys", list(verifiers)),
                 (

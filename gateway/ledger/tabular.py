@@ -9,7 +9,7 @@ import csv
 import io
 from collections.abc import Iterable, Iterator
 
-from gateway.ledger import entries, sheet
+from gateway.ledger import entries, words
 from gateway.ledger.selection import Chosen
 
 COLUMNS = (
@@ -32,7 +32,7 @@ def _rows(each: Chosen, *, oversight: bool) -> Iterator[dict[str, str]]:
     row = {
         "shard": each.head.origin,
         "entry": str(each.entry.index),
-        "kind": sheet.kind(told),
+        "kind": words.kind(told),
         "id": told.id,
         "at": told.at.isoformat(),
         "issuer": told.requester.issuer,
@@ -40,22 +40,12 @@ def _rows(each: Chosen, *, oversight: bool) -> Iterator[dict[str, str]]:
         "department": told.requester.department,
         "rule_set": told.rule_set,
     }
-    if isinstance(told, entries.View):
-        yield row | {
-            "official": told.by,
-            "purpose": told.reason,
-            "case": told.looked.case or "",
-            "scheme": told.looked.scheme or "",
-            "value": told.looked.value or "",
-            "outcome": f"opened {sheet.scope(told.looked)} as {told.format}",
-        }
-        return
-    if isinstance(told, entries.Reviewed):
-        outcome = f"found {told.verdict}: {len(told.entries)} entries of {told.finding}"
-        yield row | {"official": told.by, "purpose": told.reason, "outcome": outcome}
-        return
-    if isinstance(told, entries.OfLedger):
-        yield row | {"purpose": told.reason, "outcome": sheet.happened(told)}
+    if not isinstance(told, entries.Operation):
+        said = words.deed(told)
+        scheme, value = said.subject or ("", "")
+        where = {"case": said.case or "", "scheme": scheme, "value": value, "outcome": said.happened}
+        by = said.by if isinstance(told, entries.Act) else ""
+        yield row | {"official": by, "purpose": said.why} | where
         return
     declared = told.declaration
     row |= {"official": seen.official or "", "grant": told.grant or ""}
@@ -96,7 +86,7 @@ def _rows(each: Chosen, *, oversight: bool) -> Iterator[dict[str, str]]:
 
 
 def _of(subject: entries.Named | entries.Disclosed) -> dict[str, str]:
-    return {"subject_kind": subject.kind, "scheme": subject.scheme, "value": subject.value}
+    return {"subject_kind": subject.kind or "erased", "scheme": subject.scheme, "value": subject.value}
 
 
 def _line(row: dict[str, str]) -> str:

@@ -4,6 +4,9 @@ Nothing stored is believed: leaves are made again from the opened payloads, the 
 from the tree, and the signature is checked with a key that came another way. Everything else that is stored beside is
 checked against what the leaves commit to: times, periods, the index by requester. The first broken thing is named.
 
+What does not open any more has to be explained: each subject's key that is gone by the entry of its erasure. A key that
+such an entry destroyed and that is there all the same came back with a backup.
+
 Where there is a registry (the root shard), a shard counts only with a key that it has there.
 
 A store in use may be checked: what is being appended meanwhile is left for the next time.
@@ -30,6 +33,37 @@ Progress = Callable[[str, int, int], None]
 """Told after each batch: the shard's name, entries checked, entries in all."""
 
 
+class Keys:
+    """Subjects' keys that are gone, and the erasures that explain it, over all shards."""
+
+    def __init__(self) -> None:
+        self._gone: dict[int, tuple[int, int]] = {}
+        self._destroyed: dict[int, entries.Erasure] = {}
+
+    def note(self, entry: StoredEntry, told: entries.Told) -> None:
+        """Take an entry in; the first that a gone key leaves unreadable is the one that is named."""
+        for key in entry.erased:
+            self._gone.setdefault(key, (entry.shard, entry.index))
+        if isinstance(told, entries.Erasure):
+            self._destroyed |= {int(key, 16): told for key in told.keys}
+
+    def check(self, reader: Reader) -> None:
+        """Raises `VerificationFailed` where a key is gone without an erasure, or there in spite of one."""
+        for key, (shard, index) in self._gone.items():
+            if key not in self._destroyed:
+                name = next(head.name for head in read.heads(reader) if head.id == shard)
+                raise VerificationFailed(
+                    f"shard `{name}`: entry {index}: the key of what it says of a subject is gone, and no erasure"
+                    " explains why"
+                )
+        for key in read.subject_keys(reader, set(self._destroyed)):
+            erasure = self._destroyed[key].erasure
+            raise VerificationFailed(
+                f"a key that erasure `{erasure}` destroyed is there again, as after the restore of a backup;"
+                f" run `dutybound ledger erase again {erasure}`"
+            )
+
+
 class Verified(NamedTuple):
     """A shard that is whole."""
 
@@ -46,11 +80,13 @@ def verify_store(store: Store, verifiers: Sequence[Verifier], progress: Progress
         if not found:
             raise VerificationFailed("the store holds no shard: nothing was ever entered, or it was removed")
         told = progress or _silent
-        registry = _registry(reader, verifiers)
-        if registry is None:
-            return [_shard(reader, head, verifiers, told) for head in found]
-        found.sort(key=lambda head: head.origin != registry.root)
-        return [_shard(reader, head, registry.verifiers, told, registry) for head in found]
+        registry, keys = _registry(reader, verifiers), Keys()
+        if registry is not None:
+            found.sort(key=lambda head: head.origin != registry.root)
+        trusted = registry.verifiers if registry is not None else verifiers
+        whole = [_shard(reader, head, trusted, told, keys, registry) for head in found]
+        keys.check(reader)
+        return whole
     except (StoreUnavailable, TypeError, ValueError) as error:
         raise VerificationFailed(f"the store cannot be read ({error}); it was damaged") from error
     finally:
@@ -72,7 +108,8 @@ def _shard(
     head: Head,
     verifiers: Sequence[Verifier],
     progress: Progress,
-    registry: Registry | None = None,
+    keys: Keys,
+    registry: Registry | None,
 ) -> Verified:
     where = f"shard `{head.name}`"
     try:
@@ -87,7 +124,7 @@ def _shard(
             for expected, entry in enumerate(batch, tree.size):
                 if entry.index != expected:
                     raise VerificationFailed(f"entry {expected} is missing")
-                floor = _check_entry(reader, entry, floor)
+                floor = _check_entry(reader, entry, floor, keys)
                 hashes.append(leaf_hash(entry.leaf))
             if len(batch) != count:
                 raise VerificationFailed(f"entry {tree.size + len(batch)} is missing")
@@ -125,22 +162,19 @@ def _check_head(head: Head, verifiers: Sequence[Verifier]) -> Verifier:
     return key
 
 
-def _check_entry(reader: Reader, entry: StoredEntry, floor: int) -> int:
+def _check_entry(reader: Reader, entry: StoredEntry, floor: int, keys: Keys) -> int:
     """Check one entry and what stands beside it; gives the shard's highest time after it."""
     where = f"entry {entry.index}"
     if entry.told is None or entry.oversight is None:
         raise VerificationFailed(f"{where}: the key that opens it is gone, and no entry explains why")
-    made = leaf.commit(
-        leaf.told_digest(entry.told.salt, entry.told.body),
-        leaf.oversight_digest(entry.oversight.salt, entry.oversight.body),
-    )
-    if made != entry.leaf:
+    if leaf.Opening(entry.told, leaf.oversight_digest(entry.oversight)).leaf != entry.leaf:
         raise VerificationFailed(f"{where}: its payload is not what its leaf commits to")
     try:
-        told = entries.read_told(entry.told.body)
-        entries.read_oversight(entry.oversight.body)
+        told = entry.read_told()
+        entry.read_oversight()
     except ValueError as error:
         raise VerificationFailed(f"{where}: {error}") from error
+    keys.note(entry, told)
     floor = max(floor, micros(told.at))
     if micros(entry.at) != floor:
         raise VerificationFailed(f"{where}: its time was altered")

@@ -14,7 +14,7 @@ import httpx
 
 from gateway import settings
 from gateway.errors import ConfigurationError, LedgerUnavailable, Problem, VerificationFailed
-from gateway.ledger import gaps, head_file, keys, package, remembered, set_back, sheet, tilelog
+from gateway.ledger import gaps, head_file, keys, package, remembered, set_back, tilelog, words
 from gateway.ledger.follow import Followed, follow
 from gateway.ledger.note import Checkpoint, Verifier
 from gateway.ledger.presented import check_presented, read
@@ -118,7 +118,7 @@ def _remembered(configured: settings.Settings | None, state: Path | None) -> lis
 def _package(arguments: argparse.Namespace) -> int:
     given = keys.read_verifiers(arguments.key) if arguments.key is not None else None
     manifest, verifiers = package.check_package(Path(arguments.target), given)
-    print(f"whole: evidence of {sheet.scope(manifest.looked)}, {manifest.entries} entries, each with its proof")
+    print(f"whole: evidence of {words.scope(manifest.looked)}, {manifest.entries} entries, each with its proof")
     print(f"made: by {manifest.by}, {manifest.made.isoformat()}: {manifest.reason}")
     if given is None:
         for verifier in verifiers:

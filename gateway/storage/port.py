@@ -42,20 +42,26 @@ class Head(NamedTuple):
     root: bytes
     floor: int
     checkpoint: str
+    erasures: int = 0
+
+
+SubjectKey = tuple[int, str, str, bytes]
+"""A subject's key in one shard: id, scheme, value, secret."""
 
 
 class Group(NamedTuple):
     """What one transaction writes. Rows are in the order of their table's columns.
 
-    `changes` are statements that belong to the entries (a state change and its entry commit together), executed in
-    order before the swap.
+    `keys` are the new ones of subjects: id, shard, scheme, value, secret. `changes` are statements that belong to the
+    entries (a state change and its entry commit together), executed in order before the swap.
     """
 
     before: Head
     after: Head
-    entries: Sequence[tuple[int, int, bytes, int, bytes, bytes]]
+    entries: Sequence[tuple[int, int, bytes, int, bytes, bytes, bytes]]
     requesters: Sequence[tuple[int, int, int]]
     subtrees: Sequence[tuple[int, int, int, bytes]]
+    keys: Sequence[tuple[int, int, str, str, bytes]] = ()
     changes: Sequence[ClauseElement] = ()
 
 
@@ -81,8 +87,16 @@ class Held(Protocol):
     async def requester(self, issuer: str, client: str) -> int:
         """The id of a requester, made where it is new, in a transaction of its own."""
 
+    def subject_keys(
+        self, shard: int, subjects: Sequence[tuple[str, str]], /
+    ) -> Sequence[SubjectKey] | asyncio.Future[Sequence[SubjectKey]]:
+        """The keys that a shard has for (scheme, value) pairs, at once or (a future) soon; none for one without."""
+
     def commit(self, group: Group) -> asyncio.Future[None] | None:
-        """Make a group durable: None when it is (or it raises), else a future that says when."""
+        """Make a group durable: None when it is (or it raises), else a future that says when.
+
+        `Superseded`, and nothing stands, where the head (epoch, size, root, erasures) is not `before`.
+        """
 
     async def renew(self) -> None:
         """Begin a new session, and end the old one for good; the head is to be read again, and may be another's."""

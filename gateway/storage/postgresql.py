@@ -28,7 +28,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from gateway.errors import StoreUnavailable
 from gateway.storage import statement as statements
-from gateway.storage.port import FactRow, Group, Head, Superseded
+from gateway.storage.port import FactRow, Group, Head, SubjectKey, Superseded
 from gateway.storage.statement import Statement, filled
 
 CONNECT_TIMEOUT = 5
@@ -40,16 +40,22 @@ _ALIVE = {"tcp_keepalives_idle": "5", "tcp_keepalives_interval": "2", "tcp_keepa
 """A gateway's machine that vanishes gives its shard up within eleven seconds."""
 
 _SWAP = """UPDATE shard SET verifier = $1, epoch = $2, size = $3, root = $4, floor = $5, checkpoint = $6
-WHERE id = $7 AND epoch = $8 AND size = $9 AND root = $10 RETURNING id"""
+WHERE id = $7 AND epoch = $8 AND size = $9 AND root = $10 AND erasures = $11 RETURNING id"""
 
 _COMMIT = f"""WITH swap AS ({_SWAP}),
-entries AS (INSERT INTO entry (id, at, leaf, period, told, oversight) SELECT new.* FROM swap,
-  unnest($11::bigint[], $12::bigint[], $13::bytea[], $14::integer[], $15::bytea[], $16::bytea[]) AS new),
+entries AS (INSERT INTO entry (id, at, leaf, period, told, oversight, subjects) SELECT new.* FROM swap,
+  unnest($12::bigint[], $13::bigint[], $14::bytea[], $15::integer[], $16::bytea[], $17::bytea[], $18::bytea[]) AS new),
 requesters AS (INSERT INTO entry_requester (requester, at, entry) SELECT new.* FROM swap,
-  unnest($17::integer[], $18::bigint[], $19::bigint[]) AS new),
+  unnest($19::integer[], $20::bigint[], $21::bigint[]) AS new),
 subtrees AS (INSERT INTO subtree (shard, level, position, hash) SELECT new.* FROM swap,
-  unnest($20::integer[], $21::integer[], $22::bigint[], $23::bytea[]) AS new)
+  unnest($22::integer[], $23::integer[], $24::bigint[], $25::bytea[]) AS new),
+keys AS (INSERT INTO subject_key (id, shard, scheme, value, secret) SELECT new.* FROM swap,
+  unnest($26::bigint[], $27::integer[], $28::text[], $29::text[], $30::bytea[]) AS new)
 SELECT count(*) FROM swap"""  # noqa: S608 - put together from constants
+
+_SUBJECT_KEYS = """SELECT key.id, key.scheme, key.value, key.secret
+FROM unnest($2::text[], $3::text[]) AS wanted (scheme, value)
+JOIN subject_key AS key ON key.scheme = wanted.scheme AND key.value = wanted.value AND key.shard = $1"""
 
 _FACTS = """SELECT head.change, fact.kind, fact.id, fact.scheme, fact.value, fact.dataset, fact.record, fact.issuer,
   fact.client, fact.purpose, fact.fields, fact.until
@@ -299,8 +305,8 @@ class PostgresHeld:
             id_ = await connection.fetchval("SELECT coalesce(max(id), 0) + 1 FROM shard")
             head = Head(id_, self._name, origin, verifier, 0, 0, root, 0, checkpoint)
             await connection.execute(
-                "INSERT INTO shard (id, name, origin, verifier, epoch, size, root, floor, checkpoint)"
-                " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+                "INSERT INTO shard (id, name, origin, verifier, epoch, size, root, floor, checkpoint, erasures)"
+                " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
                 *head,
             )
         return head
@@ -331,6 +337,14 @@ class PostgresHeld:
                 "SELECT id FROM requester WHERE issuer = $1 AND client = $2", issuer, client
             )
         return found
+
+    def subject_keys(self, shard: int, subjects: Sequence[tuple[str, str]], /) -> asyncio.Future[Sequence[SubjectKey]]:
+        return self._loop.create_task(self._subject_keys(shard, list(subjects)))
+
+    async def _subject_keys(self, shard: int, subjects: list[tuple[str, str]]) -> Sequence[SubjectKey]:
+        schemes, values = [scheme for scheme, _ in subjects], [value for _, value in subjects]
+        async with self._session_of() as connection:
+            return [tuple(row) for row in await connection.fetch(_SUBJECT_KEYS, shard, schemes, values)]
 
     async def renew(self) -> None:
         ghost = self._session
@@ -368,7 +382,7 @@ class PostgresHeld:
 
 def _swap(before: Head, after: Head) -> tuple[object, ...]:
     new = (after.verifier, after.epoch, after.size, after.root, after.floor, after.checkpoint)
-    return (*new, before.id, before.epoch, before.size, before.root)
+    return (*new, before.id, before.epoch, before.size, before.root, before.erasures)
 
 
 def _values(group: Group) -> list[object]:
@@ -376,4 +390,5 @@ def _values(group: Group) -> list[object]:
     columns += zip(*group.entries, strict=True)
     columns += zip(*group.requesters, strict=True)
     columns += zip(*group.subtrees, strict=True) if group.subtrees else ((), (), (), ())
+    columns += zip(*group.keys, strict=True) if group.keys else ((), (), (), (), ())
     return columns

@@ -25,9 +25,9 @@ from sqlalchemy.pool import QueuePool
 
 from gateway.errors import StoreUnavailable
 from gateway.storage.facts import FactSource
-from gateway.storage.port import Group, Head, Superseded
+from gateway.storage.port import Group, Head, SubjectKey, Superseded
 from gateway.storage.statement import SQLITE, Statement, compiled, filled
-from gateway.storage.tables import entry, entry_requester, period_key, requester, shard, subtree
+from gateway.storage.tables import entry, entry_requester, period_key, requester, shard, subject_key, subtree
 
 BUSY_TIMEOUT_MS = 5_000
 INLINE_LIMIT = 0.002
@@ -38,6 +38,7 @@ _T = TypeVar("_T")
 _INSERT_ENTRY = compiled(insert(entry), *entry.c.keys())
 _INSERT_REQUESTER_ENTRY = compiled(insert(entry_requester), *entry_requester.c.keys())
 _INSERT_SUBTREE = compiled(insert(subtree), *subtree.c.keys())
+_INSERT_SUBJECT_KEY = compiled(insert(subject_key), *subject_key.c.keys())
 _INSERT_SHARD = compiled(insert(shard), *shard.c.keys())
 _LAST_SHARD = compiled(select(shard.c.id).order_by(shard.c.id.desc()))
 
@@ -48,10 +49,11 @@ _SWAP = compiled(
         shard.c.epoch == bindparam("old_epoch"),
         shard.c.size == bindparam("old_size"),
         shard.c.root == bindparam("old_root"),
+        shard.c.erasures == bindparam("old_erasures"),
     )
     .values({name: bindparam(f"new_{name}") for name in ("verifier", "epoch", "size", "root", "floor", "checkpoint")}),
     *("new_verifier", "new_epoch", "new_size", "new_root", "new_floor", "new_checkpoint"),
-    *("old_id", "old_epoch", "old_size", "old_root"),
+    *("old_id", "old_epoch", "old_size", "old_root", "old_erasures"),
 )
 
 _NEW_REQUESTER = compiled(
@@ -61,6 +63,14 @@ _NEW_REQUESTER = compiled(
 _REQUESTER = compiled(
     select(requester.c.id).where(requester.c.issuer == bindparam("issuer"), requester.c.client == bindparam("client")),
     *("issuer", "client"),
+)
+_SUBJECT_KEY = compiled(
+    select(subject_key.c.id, subject_key.c.scheme, subject_key.c.value, subject_key.c.secret).where(
+        subject_key.c.scheme == bindparam("scheme"),
+        subject_key.c.value == bindparam("value"),
+        subject_key.c.shard == bindparam("shard"),
+    ),
+    *("scheme", "value", "shard"),
 )
 _NEW_KEY = compiled(
     upsert(period_key)
@@ -222,6 +232,8 @@ class SqliteHeld:
             _insert(connection, _INSERT_REQUESTER_ENTRY, group.requesters)
             if group.subtrees:
                 connection.executemany(_INSERT_SUBTREE, group.subtrees)
+            if group.keys:
+                _insert(connection, _INSERT_SUBJECT_KEY, group.keys)
             for change in group.changes:
                 execute(*filled(change, SQLITE))
             if execute(_SWAP, _swap(group.before, group.after)).rowcount != 1:
@@ -274,6 +286,12 @@ class SqliteHeld:
 
         return await self._run(work)
 
+    def subject_keys(self, shard: int, subjects: Sequence[tuple[str, str]], /) -> Sequence[SubjectKey]:
+        with _told():
+            execute = self._hasty.execute
+            found = (execute(_SUBJECT_KEY, (scheme, value, shard)).fetchone() for scheme, value in subjects)
+            return [key for key in found if key is not None]
+
     async def renew(self) -> None:
         def work() -> None:
             self._close()
@@ -311,7 +329,7 @@ def _transaction(connection: sqlite3.Connection) -> Any:
 
 def _swap(before: Head, after: Head) -> tuple[object, ...]:
     new = (after.verifier, after.epoch, after.size, after.root, after.floor, after.checkpoint)
-    return (*new, before.id, before.epoch, before.size, before.root)
+    return (*new, before.id, before.epoch, before.size, before.root, before.erasures)
 
 
 def _insert(connection: sqlite3.Connection, statement: str, rows: Sequence[tuple[object, ...]]) -> None:
@@ -324,7 +342,7 @@ def _insert(connection: sqlite3.Connection, statement: str, rows: Sequence[tuple
         at += count
 
 
-@functools.lru_cache(maxsize=2 * len(_CHUNKS))
+@functools.lru_cache(maxsize=3 * len(_CHUNKS))
 def _many(statement: str, count: int) -> str:
     head, marks = statement.split(" VALUES ")
     return f"{head} VALUES {', '.join([marks] * count)}"

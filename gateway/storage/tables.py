@@ -1,9 +1,11 @@
 """The tables of the ledger, and the `metadata` that every table of the project is declared on.
 
 Invariants: an `entry` row is never changed once committed; a `shard` row changes only by compare-and-swap of its head.
-Readable payloads stand encrypted beside their leaf; the key that opens them is a row of `period_key` and can be
-destroyed (set to NULL) without touching a proof. `entry_requester` is an index that can be rebuilt from the entries.
-A shard with a row in `sealed` never gets another entry.
+Readable payloads stand encrypted beside their leaf. What they say of a subject opens with a key of `subject_key`, one a
+subject and shard, the rest with one of `period_key`; a key can be destroyed (its row emptied, the id kept) without
+touching a proof. Whoever destroys a subject's key raises `erasures` of that shard in the same transaction, and every
+swap of the head names it: so nothing is ever entered under a key that is gone. `entry_requester` is an index that can
+be rebuilt from the entries. A shard with a row in `sealed` never gets another entry.
 
 An entry's id is `shard << 40 | index`, so a shard's entries are one range of the primary key, in order.
 All times are whole microseconds since 1970-01-01T00:00Z.
@@ -49,6 +51,7 @@ shard = Table(
     Column("root", LargeBinary(32), nullable=False),
     Column("floor", BigInteger, nullable=False),  # the highest time of any entry
     Column("checkpoint", Text, nullable=False),  # the signed note for exactly this size and root
+    Column("erasures", BigInteger, nullable=False, server_default="0"),  # raised when a subject's key is destroyed
 )
 
 entry = Table(
@@ -60,6 +63,7 @@ entry = Table(
     Column("period", Integer, ForeignKey("period_key.id"), nullable=False),
     Column("told", LargeBinary, nullable=False),  # sealed: see `gateway.ledger.seal`
     Column("oversight", LargeBinary, nullable=False),
+    Column("subjects", LargeBinary),  # what it says of each subject, sealed; NULL in an entry of version 1
 )
 
 subtree = Table(
@@ -101,6 +105,17 @@ period_key = Table(
     Column("period", Text, nullable=False),  # the UTC day that it seals, `YYYY-MM-DD`
     Column("secret", LargeBinary(32)),  # NULL once destroyed
     UniqueConstraint("shard", "period"),
+)
+
+subject_key = Table(
+    "subject_key",
+    metadata,
+    Column("id", _key, primary_key=True, autoincrement=False),  # random: it stands for the subject in its entries
+    Column("shard", Integer, ForeignKey("shard.id"), nullable=False),
+    Column("scheme", Text),  # this and what follows is NULL once destroyed
+    Column("value", Text),
+    Column("secret", LargeBinary(32)),
+    UniqueConstraint("scheme", "value", "shard"),
 )
 
 requester = Table(

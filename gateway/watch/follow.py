@@ -81,9 +81,8 @@ class Follower:
             self.passed_over += 1
             return
         try:
-            look = self._projection.look(
-                (entry.shard << SHARD_BITS) + entry.index, entry.told.body, entry.oversight.body
-            )
+            place = (entry.shard << SHARD_BITS) + entry.index
+            look = self._projection.look(place, entry.read_told(), entry.read_oversight())
         except ValueError:
             self.passed_over += 1
             return

@@ -49,9 +49,8 @@ class Projection:
     def __init__(self, names: Names, ignored: Collection[str]) -> None:
         self._names, self._ignored = names, frozenset(ignored)
 
-    def look(self, entry: int, told: bytes, oversight: bytes) -> Look | None:
-        """The look that an entry is; `None` where it is none. Raises `ValueError` for a damaged or unknown entry."""
-        said = entries.read_told(told)
+    def look(self, entry: int, said: entries.Told, oversight: entries.Oversight) -> Look | None:
+        """The look that an entry is; `None` where it is none, or names nobody any more."""
         if isinstance(said, entries.Inquiry):
             subjects: Iterable[entries.Disclosed | entries.Named] = said.disclosed
             outcome = ANSWERED if any(each.datasets for each in said.disclosed) or DENIED not in said.errors else DENIED
@@ -60,13 +59,14 @@ class Projection:
             outcome = OUT_OF_REACH if said.retryable else said.code
         else:
             return None
+        subjects = [each for each in subjects if each.value]
         declared = said.declaration
         if declared is None or not subjects or said.requester.issuer == PUBLIC[0] or declared.purpose in self._ignored:
             return None
         return Look(
             entry,
             said.at,
-            Actor(said.requester.issuer, said.requester.client, entries.read_oversight(oversight).official),
+            Actor(said.requester.issuer, said.requester.client, oversight.official),
             declared.purpose,
             declared.case,
             tuple(self._names.seen(each.scheme, each.value) for each in subjects),

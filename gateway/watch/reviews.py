@@ -50,7 +50,7 @@ async def look(
             parts=("told", "oversight"),
             format="json",
         )
-        nothing = entries.encode(entries.Oversight(entries.VERSION))
+        nothing = entries.encode(entries.NOTHING)
         receipt = await ledger.append(entries.encode(view), nothing, now, (CLIENT.issuer, CLIENT.client))
     with contextlib.closing(store.reader()) as reader:
         return receipt, [line for entry in behind for line in _opened(reader, entry)]
@@ -113,7 +113,7 @@ def _opened(reader: Reader, id_: int) -> Iterator[str]:
     for entry in read.read_entries(reader, id_ >> SHARD_BITS, id_ & (1 << SHARD_BITS) - 1, 1):
         said = {
             "entry": place(id_),
-            "told": None if entry.told is None else msgspec.Raw(entry.told.body),
-            "oversight": None if entry.oversight is None else msgspec.Raw(entry.oversight.body),
+            "told": None if entry.told is None else entry.read_told(),
+            "oversight": None if entry.oversight is None else entry.read_oversight(),
         }
         yield msgspec.json.encode(said).decode()

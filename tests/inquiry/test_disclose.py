@@ -24,8 +24,9 @@ from gateway.inquiry.types import (
     Withheld,
 )
 from gateway.ledger import entries
-from gateway.ledger.leaf import data_digest, open_extra
+from gateway.ledger.leaf import Part, Side, data_digest, open_extra
 from gateway.ledger.ledger import Receipt
+from gateway.ledger.parts import Parts, read_oversight, read_told, split
 from gateway.ledger.proof import parse
 from gateway.rules.model import Cell, Grant, Reason
 from tests.ledger.support import AT, opened, store_in
@@ -63,7 +64,19 @@ def entry(**changes: Any) -> disclose.Entry:
     return made
 
 
-def parts(made: disclose.Entry, got: dict[tuple[Subject, str], Outcome], **changes: Any) -> disclose.Parts:
+def side(general: bytes, subjects: list[bytes]) -> Side:
+    return Side(Part(SALT, general), tuple(Part(SALT, body) for body in subjects))
+
+
+def told_of(made: Parts) -> entries.Told:
+    return read_told(side(made.told, [each.told for each in made.subjects]))
+
+
+def oversight_of(made: Parts) -> entries.Oversight:
+    return read_oversight(side(made.oversight, [each.oversight for each in made.subjects]))
+
+
+def parts(made: disclose.Entry, got: dict[tuple[Subject, str], Outcome], **changes: Any) -> Parts:
     values = {"data": DATA, "codes": (), "salt": SALT, "at": AT, **changes}
     return disclose.answer_parts(made, got, **values)
 
@@ -80,59 +93,66 @@ def test_what_the_requester_is_told_is_exactly_this() -> None:
     made = parts(entry(cautions=cautions), got, codes=("SOURCE_TIMEOUT",))
     digest = msgspec.json.encode(data_digest(SALT, DATA)).decode()
     assert made.told.decode() == (
-        '{"kind":"inquiry","v":1,"id":"i-1","at":"2026-11-24T09:30:00Z",'
+        '{"kind":"inquiry","v":2,"id":"i-1","at":"2026-11-24T09:30:00Z",'
         '"requester":{"issuer":"https://login.example","client":"tax-service","department":"tax"},'
-        '"grant":"tax-service/LICENCE","declaration":{"purpose":"LICENCE","case":"C-7"},"rule_set":"sha256:rules",'
+        '"grant":"tax-service/LICENCE","declaration":{"purpose":"LICENCE"},"rule_set":"sha256:rules",'
         '"obligations":[{"id":"LICENCE/delete-by","type":"delete-by","properties":{"date":"2027-01-01"}}],'
-        '"disclosed":[{"kind":"organisation","scheme":"LEI","value":"5493001KJTIIGC8Y1R12","datasets":['
-        '{"dataset":"permits","fields":["number"],"failure":"SOURCE_TIMEOUT"},'
-        '{"dataset":"tax-arrears","fields":["amount"],"records":["tax-arrears/b@3","tax-arrears/a@3"]}]}],'
-        '"data":{"salt":"AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=","sha256":' + digest + "},"
-        '"cautions":[{"dataset":"tax-arrears","record":"a","disputed":true,"mitigation":null}],'
         '"errors":["SOURCE_TIMEOUT"]}'
+    )
+    (of_acme,) = made.subjects
+    assert of_acme[:2] == ACME[1:]
+    assert of_acme.told.decode() == (
+        '{"kind":"organisation","scheme":"LEI","value":"5493001KJTIIGC8Y1R12","case":"C-7","datasets":['
+        '{"dataset":"permits","fields":["number"],"failure":"SOURCE_TIMEOUT"},'
+        '{"dataset":"tax-arrears","fields":["amount"],"records":["tax-arrears/b@3","tax-arrears/a@3"]}],'
+        '"cautions":[{"dataset":"tax-arrears","record":"a","disputed":true,"mitigation":null}],'
+        '"data":{"salt":"AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=","sha256":' + digest + "}}"
     )
 
 
 def test_what_only_oversight_may_open_is_exactly_this() -> None:
     withheld = (Withheld(ACME, "tax-arrears", "z", "9", "display-ended"),)
-    assert parts(entry(withheld=withheld), NOTHING).oversight.decode() == (
-        '{"v":1,"official":"p.sorel","facts":12,'
-        '"withheld":[{"subject":0,"record":"tax-arrears/z@9","restraint":"display-ended"}],'
-        '"denied":[{"subject":0,"fields":[{"dataset":"tax-arrears","field":"currency","reason":"NO_RULE"},'
-        '{"dataset":"tax-awards","field":"title","reason":"SCOPE_MISSING","rule":"scopes"}]}]}'
+    made = parts(entry(withheld=withheld), NOTHING)
+    assert made.oversight.decode() == '{"v":2,"official":"p.sorel","facts":12}'
+    (of_acme,) = made.subjects
+    assert of_acme.oversight.decode() == (
+        '{"withheld":[{"record":"tax-arrears/z@9","restraint":"display-ended"}],'
+        '"denied":[{"dataset":"tax-arrears","field":"currency","reason":"NO_RULE"},'
+        '{"dataset":"tax-awards","field":"title","reason":"SCOPE_MISSING","rule":"scopes"}]}'
     )
 
 
 def test_withheld_records_leave_no_trace_in_what_is_told() -> None:
     withheld = (Withheld(ACME, "tax-arrears", "z", "9", "display-ended"),)
     one, other = parts(entry(withheld=withheld), NOTHING), parts(entry(), NOTHING)
-    assert one.told == other.told
-    assert one.oversight != other.oversight
+    assert (one.told, one.oversight) == (other.told, other.oversight)
+    assert [each.told for each in one.subjects] == [each.told for each in other.subjects]
+    assert [each.oversight for each in one.subjects] != [each.oversight for each in other.subjects]
 
 
 def test_what_was_encoded_is_read_back() -> None:
     made = parts(entry(subjects=(ACME, OTHER), decision=Decision(GRANT, {ACME: DECIDED, OTHER: DECIDED}, ())), {
         **NOTHING, (OTHER, "permits"): records("p"), (OTHER, "tax-arrears"): records()
     })  # fmt: skip
-    told = entries.read_told(made.told)
+    told = told_of(made)
     assert isinstance(told, entries.Inquiry)
     assert [subject.value for subject in told.disclosed] == [ACME.value, OTHER.value]
-    assert entries.encode(told) == made.told
-    assert entries.encode(entries.read_oversight(made.oversight)) == made.oversight
+    assert [len(subject.datasets) for subject in told.disclosed] == [2, 2]
+    assert split(told, oversight_of(made)) == made
 
 
 def test_a_refusal_is_entered_with_what_was_known_by_then() -> None:
     early = disclose.Entry("i-2", REQUESTER, "sha256:rules")
     refusal = Refusal(Code.INQUIRY_REQUIRED, "say why you ask: `@inquiry(purpose: ...)`")
-    told = entries.read_told(disclose.refusal_parts(early, refusal, AT).told)
+    told = told_of(disclose.refusal_parts(early, refusal, AT))
     assert isinstance(told, entries.Refused)
     assert (told.code, told.declaration, told.subjects) == ("INQUIRY_REQUIRED", None, [])
     late = disclose.refusal_parts(entry(), Refusal(Code.QUOTA_EXCEEDED, "enough"), AT)
-    told = entries.read_told(late.told)
+    told = told_of(late)
     assert isinstance(told, entries.Refused)
     assert told.subjects == [entries.Named(*ACME)]
-    assert told.grant == GRANT.id
-    assert entries.read_oversight(late.oversight).facts == 12
+    assert (told.grant, told.message) == (GRANT.id, "enough")
+    assert oversight_of(late).facts == 12
 
 
 @pytest.mark.parametrize("part", [b"", b"[]", b'{"kind":"other","v":1}', b'{"kind":"inquiry","v":1}', b"\xff"])
@@ -142,8 +162,8 @@ def test_an_unknown_entry_is_no_traceback(part: bytes) -> None:
 
 
 def test_an_entry_of_a_later_version_is_named() -> None:
-    later = disclose.refusal_parts(entry(), Refusal(Code.INTERNAL, "x"), AT).told.replace(b'"v":1', b'"v":2')
-    with pytest.raises(ValueError, match="version 2"):
+    later = disclose.refusal_parts(entry(), Refusal(Code.INTERNAL, "x"), AT).told.replace(b'"v":2', b'"v":3')
+    with pytest.raises(ValueError, match="version 3"):
         entries.read_told(later)
 
 
@@ -151,10 +171,11 @@ async def test_the_receipt_opens_what_was_told_and_nothing_else(tmp_path: Path) 
     async with opened(store_in(tmp_path)) as ledger:
         made = entry(withheld=(Withheld(ACME, "tax-arrears", "z", "9", "display-ended"),))
         receipt = await disclose.disclose(ledger, made, NOTHING, DATA, (), AT)
-        told = entries.read_told(open_extra(parse(receipt.text).extra).told)
+        extra = parse(receipt.text).extra
+        told = read_told(open_extra(extra).told)
         assert isinstance(told, entries.Inquiry)
         assert told.data.sha256 == data_digest(told.data.salt, DATA)
-        assert b"p.sorel" not in open_extra(parse(receipt.text).extra).told
+        assert b"p.sorel" not in extra
         extension = msgspec.json.decode(disclose.extension(made, receipt))
         assert extension == {
             "id": "i-1",
@@ -164,17 +185,17 @@ async def test_the_receipt_opens_what_was_told_and_nothing_else(tmp_path: Path) 
             "ruleSet": "sha256:rules",
         }
         (own,) = await ledger.own("https://login.example", "tax-service")
-        assert disclose.extension_of(own.told, own.receipt) == disclose.extension(made, own.receipt)
+        assert disclose.extension_of(read_told(own.told), own.receipt) == disclose.extension(made, own.receipt)
         refused = await disclose.refuse(ledger, entry(), Refusal(Code.QUOTA_EXCEEDED, "enough"), AT)
         assert refused.index == 1
         _, past = await ledger.own("https://login.example", "tax-service")
-        assert msgspec.json.decode(disclose.extension_of(past.told, past.receipt))["obligations"] == []
+        assert msgspec.json.decode(disclose.extension_of(read_told(past.told), past.receipt))["obligations"] == []
 
 
 class Closed:
     """A ledger that is out of reach."""
 
-    async def append(self, told: bytes, oversight: bytes, at: datetime.datetime, by: tuple[str, str]) -> Receipt:
+    async def append(self, *parts: object, **more: object) -> Receipt:
         raise LedgerUnavailable("the store is out of reach (unable to open database file)")
 
 

@@ -28,6 +28,7 @@ from gateway.inquiry.types import (
 from gateway.ledger.keys import verifiers
 from gateway.ledger.ledger import Ledger
 from gateway.ledger.note import Verifier
+from gateway.ledger.read import StoredEntry
 from gateway.storage.port import Store
 from gateway.storage.sqlite import BUSY_TIMEOUT_MS, SqliteStore
 from gateway.storage.store import open_store
@@ -57,6 +58,12 @@ async def opened(
         yield ledger
     finally:
         await ledger.close()
+
+
+def number_of(entry: StoredEntry) -> int:
+    """What a test entered: a number."""
+    assert entry.told is not None
+    return int(entry.told.general.body)
 
 
 class FaultyConnection(sqlite3.Connection):

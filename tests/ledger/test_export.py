@@ -71,7 +71,7 @@ def views(folder: Path) -> list[entries.View]:
     for head in read.heads(reader):
         for entry in read.read_entries(reader, head.id, 0, head.size):
             assert entry.told is not None
-            told = entries.read_told(entry.told.body)
+            told = entry.read_told()
             if isinstance(told, entries.View):
                 found.append(told)
     reader.close()
@@ -135,8 +135,8 @@ def test_the_view_is_entered_before_anything_is_written(
 def test_the_account_that_looks_is_entered_beside_the_name_that_is_said(folder: Path, export: Export) -> None:
     assert export("--subject", LEI, "--out", folder / "evidence") == 0
     made = json.loads((folder / "evidence" / "entries" / f"1-{2:012}.json").read_text())
-    assert made["told"]["by"] == "A. Auditor"
-    assert made["oversight"]["official"] == getpass.getuser()
+    assert made["told"]["general"]["text"]["by"] == "A. Auditor"
+    assert made["oversight"]["general"]["text"]["official"] == getpass.getuser()
 
 
 def test_without_a_durable_entry_nothing_is_opened(folder: Path, export: Export, run: Run) -> None:
@@ -314,7 +314,7 @@ def test_who_holds_the_key_cannot_change_what_was_entered_either(whole: Path) ->
     assert f"`{name}.txt`: its words are not those that its receipt proves" in broken(whole)
     (whole / f"{name}.json").write_text(words.replace("display-ended", "restored"))
     sign_again(whole)
-    assert "the part that oversight may open is not what its receipt has the digest of" in broken(whole)
+    assert "what only oversight may open is not what its receipt has the digest of" in broken(whole)
     (whole / f"{name}.json").write_text(words)
     sign_again(whole, lambda manifest: manifest.update(by="Somebody Else"))
     assert "its manifest does not say what was entered" in broken(whole)

@@ -48,11 +48,7 @@ def restore(folder: Path, saved: str) -> None:
 def told(store: SqliteStore) -> dict[str, list[entries.Told]]:
     with contextlib.closing(store.reader()) as reader:
         return {
-            head.name: [
-                entries.read_told(each.told.body)
-                for each in read.read_entries(reader, head.id, 0, head.size)
-                if each.told
-            ]
+            head.name: [each.read_told() for each in read.read_entries(reader, head.id, 0, head.size) if each.told]
             for head in read.heads(reader)
         }
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.ledger import entries, read
+from gateway.ledger import read
 from gateway.ledger.receipt import verify_receipt
 from gateway.ledger.verify import verify_store
 from tests.ledger.support import VERIFIERS, disclosed, opened, receipt_of, store_in
@@ -53,7 +53,7 @@ async def test_every_answer_has_its_entry_after_kill_9(tmp_path: Path, at_once: 
         entry = stored[proved.index]
         assert entry.leaf == proved.leaf
         assert entry.told is not None
-        assert entries.read_told(entry.told.body) == proved.told
+        assert entry.read_told() == proved.told
     async with opened(store) as ledger:
         assert ledger.shard == "1"
         assert verify_receipt(receipt_of(await disclosed(ledger)), VERIFIERS).index == shard.size

@@ -20,7 +20,7 @@ from gateway.ledger.merkle import leaf_hash, verify_inclusion
 from gateway.ledger.note import open_note, parse_checkpoint
 from gateway.ledger.proof import parse
 from gateway.storage.sqlite import SqliteStore
-from tests.ledger.support import AT, BY, KEY, ORIGIN, VERIFIERS, faulty_store_in, opened, store_in
+from tests.ledger.support import AT, BY, KEY, ORIGIN, VERIFIERS, faulty_store_in, number_of, opened, store_in
 
 INLINE, THREAD = {"inline_limit": 9.0}, {"inline_limit": -1.0}
 ways = pytest.mark.parametrize("way", [INLINE, THREAD], ids=["inline", "thread"])
@@ -35,13 +35,15 @@ def told_by(receipt: Receipt) -> bytes:
     assert checkpoint.origin == signers[0].name == f"{ORIGIN}/{receipt.shard}"
     assert proof.index == receipt.index
     assert verify_inclusion(leaf_hash(opening.leaf), proof.index, checkpoint.size, proof.path, checkpoint.root)
-    return opening.told
+    return opening.told.general.body
 
 
 def stored(store: SqliteStore, shard: int = 1) -> dict[int, bytes]:
     """What a fresh reader finds in the store, by index."""
     with contextlib.closing(store.reader()) as reader:
-        return {entry.index: entry.told.body for entry in read.read_entries(reader, shard, 0, 1 << 40) if entry.told}
+        return {
+            entry.index: entry.told.general.body for entry in read.read_entries(reader, shard, 0, 1 << 40) if entry.told
+        }
 
 
 async def until(condition: Callable[[], bool]) -> None:
@@ -92,9 +94,11 @@ async def test_what_was_told_is_read_back_from_a_moment_on_oldest_first(tmp_path
     async with opened(store) as one, opened(store) as other:
         for n in range(300):
             await (one, other)[n % 2].append(b"%d" % n, b"", AT + n * minute, BY)
-        found = await one.told_since(AT + 100 * minute, lambda told: int(told) if told != b"150" else None)
+        found = await one.entered_since(
+            AT + 100 * minute, lambda entry: number_of(entry) if number_of(entry) != 150 else None
+        )
         assert found == [n for n in range(100, 300) if n != 150]
-        assert await one.told_since(AT + 300 * minute, bytes) == []
+        assert await one.entered_since(AT + 300 * minute, number_of) == []
 
 
 async def test_nothing_is_taken_before_start_or_after_close(tmp_path: Path) -> None:
@@ -255,8 +259,8 @@ async def test_requesters_find_their_own_entries_with_receipts(tmp_path: Path) -
         while page := await ledger.own(*BY, after=cursor, first=70):
             found += page
             cursor = page[-1].cursor
-        assert sorted(own.told for own in found) == sorted(expected)
-        assert all(told_by(own.receipt) == own.told for own in found)
+        assert sorted(own.told.general.body for own in found) == sorted(expected)
+        assert all(told_by(own.receipt) == own.told.general.body for own in found)
         assert await ledger.own("https://login.example", "nobody") == []
         with pytest.raises(ValueError, match="not a cursor"):
             await ledger.own(*BY, after="somewhere")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 from pathlib import Path
 
 import msgspec
@@ -70,7 +71,7 @@ def test_a_receipt_of_another_log_is_not_ours(answers: list[bytes]) -> None:
 
 
 def test_a_key_cannot_sign_for_another_origin() -> None:
-    opening = leaf.Opening(bytes(32), bytes(32), b"{}")
+    opening = leaf.Opening(leaf.Side(leaf.Part(bytes(32), b"{}"), ()), bytes(32))
     root = Tree().grow([leaf_hash(opening.leaf)]).tree.root
     note = Signer(f"{ORIGIN}/2", KEY).sign(f"{ORIGIN}/1\n1\n{b64(root)}\n")
     with pytest.raises(VerificationFailed, match="its log is"):
@@ -125,18 +126,58 @@ def test_garbage_is_one_sentence(content: bytes) -> None:
 def test_the_constants_that_old_receipts_rest_on() -> None:
     """Worked out elsewhere with nothing but SHA-256; a change here would break every receipt ever given."""
     salt, told, other = bytes(range(32)), b"told", bytes(32)
-    assert leaf.told_digest(salt, told).hex() == "9d6ec559ef0cd11dffac862bc6b8dcbd05b147cc0014bdafec55a5c9a83e7192"
-    assert leaf.oversight_digest(salt, told).hex() == (
-        "ce075f688dcbeeb78bde1af04329b46ec2459450b2faf363c94a5db419913906"
-    )
+    side = leaf.Side(leaf.Part(salt, told), None)
+    assert leaf.told_digest(side).hex() == "9d6ec559ef0cd11dffac862bc6b8dcbd05b147cc0014bdafec55a5c9a83e7192"
+    assert leaf.oversight_digest(side).hex() == "ce075f688dcbeeb78bde1af04329b46ec2459450b2faf363c94a5db419913906"
     assert leaf.data_digest(salt, told).hex() == "0a46b48d9bcd5e6891950041c2e92304be809144f5a1b0ea7a4c12fd24d16628"
-    opening = leaf.Opening(salt, other, told)
+    opening = leaf.Opening(side, other)
     assert opening.leaf.hex() == "ed4c25e43b0ded75877f0684d75a24a930b240a6bc17a29efdcee59b4e97c6c1"
     assert opening.encode() == b"\x01" + salt + other + told
     assert leaf.open_extra(opening.encode()) == opening
 
 
-@pytest.mark.parametrize("extra", [b"", b"\x02" + bytes(64), b"\x01" + bytes(63)])
+def test_the_constants_that_receipts_of_version_2_rest_on() -> None:
+    """Worked out here once more, from the words of the module alone."""
+
+    def sha256(*parts: bytes) -> bytes:
+        return hashlib.sha256(b"".join(parts)).digest()
+
+    salt, other, erased = bytes(range(32)), bytes(32), bytes(range(32, 64))
+    side = leaf.Side(leaf.Part(salt, b"general"), (leaf.Part(other, b"of one"), erased))
+    general, one = (
+        sha256(b"dutybound/general/v2\n", salt, b"general"),
+        sha256(b"dutybound/subject/v2\n", other, b"of one"),
+    )
+    told = sha256(b"dutybound/told/v2\n", general, one, erased)
+    assert leaf.told_digest(side) == told
+    assert leaf.oversight_digest(side) == sha256(b"dutybound/oversight/v2\n", general, one, erased)
+    opening = leaf.Opening(side, other)
+    assert opening.leaf == sha256(b"dutybound/leaf/v2\n", told, other)
+    assert opening.encode() == b"".join(
+        (b"\x02", other, b"\x01", salt, b"\0\0\0\x07general", b"\x01", other, b"\0\0\0\x06of one", b"\0", erased)
+    )
+    assert leaf.open_extra(opening.encode()) == opening
+
+
+@given(st.binary(min_size=32, max_size=32), st.binary(), st.lists(st.binary(max_size=40) | st.none(), max_size=5))
+def test_an_extra_is_read_as_it_was_written_and_no_part_of_it_is(
+    digest: bytes, general: bytes, subjects: list[bytes | None]
+) -> None:
+    parts = tuple(digest if body is None else leaf.Part(digest[::-1], body) for body in subjects)
+    opening = leaf.Opening(leaf.Side(leaf.Part(digest, general), parts), digest)
+    extra = opening.encode()
+    assert leaf.open_extra(extra) == opening
+    for end in range(len(extra)):
+        try:
+            shorter = leaf.open_extra(extra[:end])
+        except ValueError:
+            continue
+        assert shorter.leaf != opening.leaf
+
+
+@pytest.mark.parametrize(
+    "extra", [b"", b"\x03" + bytes(64), b"\x01" + bytes(63), b"\x02" + bytes(65), b"\x02" + bytes(32)]
+)
 def test_an_extra_of_another_make_is_refused(extra: bytes) -> None:
     with pytest.raises(ValueError, match="extra"):
         leaf.open_extra(extra)

@@ -80,7 +80,8 @@ TAMPERINGS = {
     "last removed": (f"DELETE FROM entry WHERE id = {ENTRY + SIZE - 1}", f"entry {SIZE - 1} is missing"),
     "truncated": (f"DELETE FROM entry WHERE id > {ENTRY + 9}", "entry 10 is missing"),
     "added": (
-        f"INSERT INTO entry SELECT {ENTRY + SIZE}, at, leaf, period, told, oversight FROM entry WHERE id = {ENTRY}",
+        f"INSERT INTO entry SELECT {ENTRY + SIZE}, at, leaf, period, told, oversight, subjects FROM entry"
+        f" WHERE id = {ENTRY}",
         f"holds {SIZE + 1} entries",
     ),
     "tile hash": ("UPDATE subtree SET hash = zeroblob(32) WHERE position = 1", "hash 1 of level 1"),
@@ -89,6 +90,16 @@ TAMPERINGS = {
     "level added": ("INSERT INTO subtree VALUES (1, 3, 0, zeroblob(32))", "tiles hold"),
     "key": ("UPDATE period_key SET secret = zeroblob(32) WHERE id = 1", "entry 0"),
     "key destroyed": ("UPDATE period_key SET secret = NULL WHERE id = 1", "entry 0: the key"),
+    "subjects": ("UPDATE entry SET subjects = substr(subjects, 1, 90)", "entry 0: what it says of its subjects"),
+    "a subject's digest": (
+        "UPDATE entry SET subjects = CAST(substr(subjects, 1, 8) || zeroblob(32) || substr(subjects, 41) AS BLOB)",
+        "entry 0: its payload does not open",
+    ),
+    "subjects removed": ("UPDATE entry SET subjects = x''", "entry 0: its payload is not what its leaf"),
+    "another version": ("UPDATE entry SET subjects = NULL", "entry 0: its payload is not what its leaf"),
+    "subject's key": ("UPDATE subject_key SET secret = zeroblob(32)", "entry 0"),
+    "subject's key destroyed": ("UPDATE subject_key SET secret = NULL", "entry 0: the key .* and no erasure explains"),
+    "subject's key removed": ("DELETE FROM subject_key", "entry 0: the key .* and no erasure explains"),
     "key's day": ("UPDATE period_key SET period = '2020-01-01' WHERE id = 1", "entry 0: its key is of another day"),
     "key removed": ("DELETE FROM period_key WHERE id = 1", "entry 0"),
     "head size": ("UPDATE shard SET size = size - 1 WHERE id = 1", "is not what its checkpoint signs"),

@@ -67,7 +67,7 @@ def stored(world: World) -> dict[str, entries.Told]:
             for head in read.heads(connection)
             for each in read.read_entries(connection, head.id, 0, head.size)
             if each.told is not None
-            for told in [entries.read_told(each.told.body)]
+            for told in [each.read_told()]
         }
     finally:
         connection.close()

@@ -15,7 +15,7 @@ from gateway.ledger.ledger import Ledger
 from gateway.ledger.receipt import verify_receipt
 from gateway.ledger.verify import verify_store
 from gateway.storage.port import Store
-from tests.ledger.support import AT, BY, KEY, ORIGIN, VERIFIERS, disclosed, opened, receipt_of
+from tests.ledger.support import AT, BY, KEY, ORIGIN, VERIFIERS, disclosed, number_of, opened, receipt_of
 from tests.ledger.test_ledger import told_by
 from tests.storage.conftest import Place
 
@@ -55,7 +55,7 @@ async def test_whoever_loses_the_swap_never_appends_again(store: Store) -> None:
                 await ledger.append(b"not mine", b"", AT, BY)
         assert not ledger.healthy
     with contextlib.closing(store.reader()) as reader:
-        assert [each.told.body for each in read.read_entries(reader, 1, 0, 9) if each.told] == [b"mine"]
+        assert [each.told.general.body for each in read.read_entries(reader, 1, 0, 9) if each.told] == [b"mine"]
 
 
 async def test_requesters_and_starts_find_what_was_told_in_every_shard(place: Place) -> None:
@@ -64,13 +64,13 @@ async def test_requesters_and_starts_find_what_was_told_in_every_shard(place: Pl
         assert (one.shard, other.shard) == ("1", "2")
         for n in range(40):
             await (one, other)[n % 2].append(b"%d" % n, b"", AT + n * minute, BY if n % 3 else ("i", "else"))
-        assert await one.told_since(AT + 10 * minute, int) == list(range(10, 40))
+        assert await one.entered_since(AT + 10 * minute, number_of) == list(range(10, 40))
         found, cursor = [], None
         while page := await other.own(*BY, after=cursor, first=7):
             found += page
             cursor = page[-1].cursor
-        assert [int(own.told) for own in found] == [n for n in range(40) if n % 3]
-        assert all(told_by(own.receipt) == own.told for own in found)
+        assert [int(own.told.general.body) for own in found] == [n for n in range(40) if n % 3]
+        assert all(told_by(own.receipt) == own.told.general.body for own in found)
 
 
 async def test_a_named_shard_that_another_holds_is_refused(place: Place) -> None:

@@ -41,7 +41,7 @@ async def group(holding: Held, before: Head, count: int = 3) -> Group:
     return Group(
         before,
         before._replace(size=before.size + count, root=NEXT, floor=9, checkpoint="next"),
-        [(id_, 9, b"l" * 32, key, b"told", b"oversight") for id_ in ids],
+        [(id_, 9, b"l" * 32, key, b"told", b"oversight", b"") for id_ in ids],
         [(whose, 9, id_) for id_ in ids],
         [(before.id, 1, before.size, b"h" * 32)],
     )

@@ -69,7 +69,7 @@ async def waits_for_its_standby(server: Postgres, place: Place) -> None:
 
 def told(store: Store) -> list[bytes]:
     with contextlib.closing(store.reader()) as reader:
-        return [each.told.body for each in read.read_entries(reader, 1, 0, 1 << 30) if each.told]
+        return [each.told.general.body for each in read.read_entries(reader, 1, 0, 1 << 30) if each.told]
 
 
 def size(store: Store) -> int:

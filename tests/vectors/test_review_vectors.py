@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from gateway.errors import VerificationFailed
@@ -26,7 +27,8 @@ def check(version: Path, run: Run) -> None:
     verifiers = keys.read_verifiers(version / "review.pub")
     receipt = (version / "review.txt").read_text()
     proved = verify_receipt(receipt, verifiers)
-    assert proved.told == make_review.REVIEWED
+    assert isinstance(proved.told, entries.Reviewed)
+    assert msgspec.structs.replace(proved.told, v=entries.VERSION) == make_review.REVIEWED
     oversight = entries.read_oversight((version / "oversight.json").read_bytes())
     assert oversight.official == make_review.OFFICIAL
     claim = claim_of("the review", proved)

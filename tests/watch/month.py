@@ -20,6 +20,8 @@ import msgspec
 from connectors.base import Subject
 from gateway.errors import Problem
 from gateway.ledger import entries
+from gateway.ledger.ledger import Ledger
+from gateway.ledger.parts import split
 from gateway.rules import calendar
 from gateway.watch import thresholds
 from gateway.watch.detectors import Watch, detectors
@@ -189,8 +191,8 @@ def month(seed: int) -> Month:
     return Month(asked, planter.patterns, planter.own, len(days))
 
 
-def written(asked: Asked, number: int) -> tuple[bytes, bytes]:
-    """The two parts of the entry that the gateway makes of an inquiry."""
+def entered(asked: Asked, number: int) -> tuple[entries.Told, entries.Oversight]:
+    """The two sides of the entry that the gateway makes of an inquiry."""
     who = entries.Who(ISSUER, asked.client)
     declared = entries.Declared(asked.purpose, asked.case)
     at, subject = asked.at.astimezone(datetime.UTC), asked.subject
@@ -207,7 +209,13 @@ def written(asked: Asked, number: int) -> tuple[bytes, bytes]:
         named = [entries.Named(*subject)]
         code, retry = asked.code, asked.retryable
         told = entries.Refused(1, f"{number}", at, who, "", code, "", None, declared, named, retry)
-    return entries.encode(told), entries.encode(entries.Oversight(1, asked.official))
+    return told, entries.Oversight(1, asked.official)
+
+
+async def append(ledger: Ledger, asked: Asked, number: int) -> None:
+    """Enter an inquiry."""
+    told, oversight, subjects = split(*entered(asked, number))
+    await ledger.append(told, oversight, asked.at, (ISSUER, asked.client), subjects=subjects)
 
 
 def found(made: Month) -> dict[str, Finding]:
@@ -227,7 +235,7 @@ def found(made: Month) -> dict[str, Finding]:
     projection, watch = Projection(names, ()), Watch(detectors(wanted, dates, names.blind))
     findings: dict[str, Finding] = {}
     for number, asked in enumerate(made.asked):
-        look = projection.look(number, *written(asked, number))
+        look = projection.look(number, *entered(asked, number))
         assert look is not None
         for finding in watch.see(look):
             findings[finding.id] = finding

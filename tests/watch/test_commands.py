@@ -17,7 +17,7 @@ from gateway.ledger.verify import verify_store
 from gateway.storage.store import open_copy, open_store
 from tests.ledger.support import ORIGIN
 from tests.watch.looks import POLICIES, minutes
-from tests.watch.month import written
+from tests.watch.month import append
 from tests.watch.test_follow import NIGHT, asked
 
 ID = "out-of-hours-1-4"
@@ -33,7 +33,7 @@ async def folder(tmp_path: Path) -> Path:
     await ledger.start()
     for number in range(6):
         each = asked(100 * number, NIGHT + minutes(number))
-        await ledger.append(*written(each, number), each.at, ("https://login.example", each.client))
+        await append(ledger, each, number)
     await ledger.close()
     store.close()
     (tmp_path / "sources.yaml").write_text("departments: {}\n")
@@ -67,7 +67,7 @@ def told(folder: Path) -> list[entries.Told]:
     """What every entry tells, of all shards."""
     with contextlib.closing(open_copy(folder / "ledger.db")) as store, contextlib.closing(store.reader()) as reader:
         return [
-            entries.read_told(entry.told.body)
+            entry.read_told()
             for head in read.heads(reader)
             for entry in read.read_entries(reader, head.id, 0, head.size)
             if entry.told is not None

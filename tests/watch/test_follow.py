@@ -15,7 +15,7 @@ from gateway.storage.tables import SHARD_BITS, period_key
 from gateway.watch.follow import Follower, turns
 from tests.ledger.support import opened, store_in
 from tests.watch.looks import NOON, dates, days, minutes, shipped
-from tests.watch.month import written
+from tests.watch.month import append
 from tests.watch.region import Asked, person
 
 NIGHT = datetime.datetime(2026, 9, 15, 20, 0, tzinfo=datetime.UTC)
@@ -29,7 +29,7 @@ async def enter(store: Store, shard: str, several: Iterable[Asked]) -> None:
     """Enter inquiries in one shard."""
     async with opened(store, shard=shard) as ledger:
         for number, each in enumerate(several):
-            await ledger.append(*written(each, number), each.at, ("https://login.example", each.client))
+            await append(ledger, each, number)
 
 
 def follower(store: Store, batch: int = 1000) -> Follower:

@@ -20,8 +20,7 @@ NAMES = Names(b"secret", {"LEI": Numbers(True, 2), "PIN": Numbers(False, 1)})
 
 
 def projected(told: entries.Told, ignored: tuple[str, ...] = ()) -> Look | None:
-    oversight = entries.encode(entries.Oversight(entries.VERSION, "m.ivanova"))
-    return Projection(NAMES, ignored).look(5, entries.encode(told), oversight)
+    return Projection(NAMES, ignored).look(5, told, entries.Oversight(entries.VERSION, "m.ivanova"))
 
 
 def answered(datasets: list[entries.Dataset], errors: tuple[str, ...] = (), purpose: str = "TENDER") -> entries.Inquiry:
