@@ -126,9 +126,10 @@ def _row(dataset: Dataset, record: Any, until: datetime.date | None, disputed: b
     return row
 
 
-def compare(document: str, kind: Any, subjects: list[Subject], world: Any, variables: dict[str, Any]) -> None:
+def both(document: str, kind: Any, subjects: list[Subject], world: Any, variables: dict[str, Any]) -> tuple[str, str]:
+    """What the projection and the executor answer, as text, since fields have an order. Invalid documents are dropped."""
     try:
-        plan = Planner(SCHEMA, CATALOGUE, LIMITS).plan(document, None)
+    """What the projection and the executor answer, as text: fields have an order. Documents that do not fit are dropped."""
     except Refusal as refusal:
         if refusal.code is not Code.GRAPHQL_VALIDATION_FAILED:
             raise
@@ -143,13 +144,12 @@ def compare(document: str, kind: Any, subjects: list[Subject], world: Any, varia
         return _reference(Subject(kind, scheme, value), world)
 
     theirs = execute_sync(SCHEMA, parse(document), root_value=root(held), variable_values=used)
-    assert theirs.errors is None
-    assert plain(json.loads(ours.data)) == plain(theirs.data)
-    assert [*json.loads(ours.data)] == [*(theirs.data or {})]
+    assert not theirs.errors
     assert not ours.errors
+    return json.dumps(plain(json.loads(ours.data)), default=str), json.dumps(plain(theirs.data), default=str)
 
 
-def _organisations(data: st.DataObject) -> None:
+def _organisations(data: st.DataObject) -> tuple[str, str]:
     subjects = [Subject("organisation", "LEI", lei) for lei in LEIS]
     document = data.draw(documents(CATALOGUE, "TENDER_QUALIFICATION"))
     named = data.draw(st.lists(st.sampled_from(LEIS), max_size=3))
@@ -159,14 +159,14 @@ def _organisations(data: st.DataObject) -> None:
         "a": data.draw(st.booleans()),
         "b": data.draw(st.booleans()),
     }
-    compare(document, "organisation", subjects, data.draw(worlds("organisation", subjects)), variables)
+    return both(document, "organisation", subjects, data.draw(worlds("organisation", subjects)), variables)
 
 
 @settings(max_examples=150, deadline=None)
 @given(st.data())
 def test_the_projection_of_organisations_equals_the_executor(data: st.DataObject) -> None:
-    _organisations(data)
-    assert data is not None
+    ours, theirs = _organisations(data)
+    assert ours == theirs
 
 
 @settings(max_examples=60, deadline=None)
@@ -179,9 +179,8 @@ def test_the_projection_of_a_person_equals_the_executor(data: st.DataObject) -> 
         "a": data.draw(st.booleans()),
         "b": data.draw(st.booleans()),
     }
-    world = data.draw(worlds("person", subjects))
-    compare(document, "person", subjects, world, variables)
-    assert world
+    ours, theirs = both(document, "person", subjects, data.draw(worlds("person", subjects)), variables)
+    assert ours == theirs
 
 
 def test_the_comparison_fails_when_a_fault_is_planted(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -191,7 +190,8 @@ def test_the_comparison_fails_when_a_fault_is_planted(monkeypatch: pytest.Monkey
     @settings(max_examples=300, deadline=None, database=None, phases=[Phase.generate])
     @given(st.data())
     def run(data: st.DataObject) -> None:
-        _organisations(data)
+        ours, theirs = _organisations(data)
+        assert ours == theirs
 
     with pytest.raises(AssertionError):
         run()

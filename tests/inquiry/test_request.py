@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from gateway.errors import STATUS, Code, Refusal
@@ -330,3 +331,34 @@ def test_any_headers_give_a_request_or_a_refusal(method: str, headers: Headers) 
 @given(st.text(alphabet='purposecase=",;()?:@%*ABC 01\\\t.-', max_size=40))
 def test_any_inquiry_header_gives_a_request_or_a_refusal(value: str) -> None:
     outcome("POST", inquiry(value.encode()), BODY)
+
+
+_READ = read
+
+
+def _reads_another_query(*given: Any) -> GraphQLRequest:
+    found = _READ(*given)
+    return found._replace(query=f"{found.query} ")
+
+
+def _refuses_with_500(*given: Any) -> GraphQLRequest:
+    try:
+        return _READ(*given)
+    except Refusal as refusal:
+        refusal.status = 500
+        raise
+
+
+@pytest.mark.parametrize("fault", [_reads_another_query, _refuses_with_500])
+def test_the_properties_fail_when_a_fault_is_planted(
+    fault: Callable[..., GraphQLRequest], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(globals(), "read", fault)
+
+    @settings(max_examples=300, deadline=None, database=None, phases=[Phase.generate])
+    @given(st.dictionaries(members, json_values | st.just("{a}")), st.lists(header, max_size=5))
+    def run(content: dict[str, Any], headers: Headers) -> None:
+        outcome("POST", headers or JSON, json.dumps(content).encode())
+
+    with pytest.raises(AssertionError):
+        run()
