@@ -40,6 +40,7 @@ from gateway.inquiry.collect import (
 )
 from gateway.inquiry.selections import Compute, Root, Variant
 from gateway.inquiry.types import Declaration, Selected
+from gateway.inquiry.valid import fits
 
 DECLARED = ("purpose", "case", "document", "consent", "reference")
 _VARIANTS = 64
@@ -276,8 +277,7 @@ class Planner:
             raise _refusal(Code.GRAPHQL_PARSE_FAILED, [error]) from None
         try:
             limits.check(document, self._limits)
-            errors = validate(self._schema, document, max_errors=20)
-            if errors:
+            if not fits(self._schema, document) and (errors := validate(self._schema, document, max_errors=20)):
                 raise _refusal(Code.GRAPHQL_VALIDATION_FAILED, errors)
             operation = _operation(document, operation_name)
         except Refusal as refusal:

@@ -8,6 +8,7 @@ names are GraphQL names, catalogue fields are prefixed, all else is passed in as
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 from connectors.base import Failure, Subject
@@ -40,10 +41,16 @@ def dataset_projection(selection: DatasetSelection, permitted: frozenset[str]) -
         else:
             parts.append(f"{item.key!r}: type_name")
     source = f"lambda g: [{{{', '.join(parts)}}} for r, u, d in zip(g.records, g.display_until, g.disputed)]"
+    return _compiled(source, selection.dataset.type_name, selection.dataset.id, selection.dataset.department)
+
+
+@lru_cache(maxsize=256)
+def _compiled(source: str, type_name: str, dataset: str, department: str) -> Project:
+    """Kept, because documents that differ elsewhere often select the same of a dataset."""
     constants = {
-        "type_name": selection.dataset.type_name,
-        "dataset": selection.dataset.id,
-        "source": selection.dataset.department,
+        "type_name": type_name,
+        "dataset": dataset,
+        "source": department,
         "zip": zip,
         "__builtins__": {},
     }
