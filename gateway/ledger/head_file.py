@@ -63,7 +63,8 @@ class HeadFile:
             old = heads.get(origin)
             if old is not None and _size(old) > _size(note):
                 raise LedgerUnavailable(
-                    f"`{self.path}` remembers {_size(old)} entries of `{origin}`, and {_size(note)} were published"
+                    f"`{self.path}` remembers {_size(old)} entries of `{origin}`, and the store has {_size(note)}: it"
+                    " was set back; start the gateway again, which then says what to do"
                 )
             if old != note:
                 self._write(msgspec.json.format(msgspec.json.encode(_File(VERSION, heads | {origin: note})), indent=1))

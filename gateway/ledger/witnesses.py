@@ -137,7 +137,10 @@ class Witnesses:
         for _ in range(4):
             old = self._sizes.get((witness.name, head.origin), 0)
             if old > head.size:
-                raise Contradicted(f"{where} has seen {old} entries of shard `{head.name}`, and there are {head.size}")
+                raise Contradicted(
+                    f"{where} has seen {old} entries of shard `{head.name}`, and the store has {head.size}: it was set"
+                    " back; start the gateway again, which then says what to do"
+                )
             proof = await asyncio.to_thread(_proof, store, head, old)
             body = f"old {old}\n{''.join(f'{b64(each)}' + chr(10) for each in proof)}\n{head.checkpoint}"
             status, text = await self._ask(witness, "POST", "add-checkpoint", body)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import socket
-import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -231,14 +230,12 @@ DOCUMENTS: dict[str, tuple[str, str]] = {
 
 @pytest.mark.parametrize("what", DOCUMENTS)
 def test_a_document_that_is_refused(world: World, bearer: str, what: str) -> None:
-    """At once, and with one entry where it parses and selects a subject field (invariant 4)."""
+    """Before it costs anything, and with one entry where it parses and selects a subject field (invariant 4)."""
     query, code = DOCUMENTS[what]
     content = json.dumps({"query": query, "variables": {"id": world.subject("ordinary")}})
     asks = "organisation(" in query and what not in ("2,500 fields", "200 deep", "a deep value")  # these do not parse
-    began = time.monotonic()
     with entered(world, 1 if asks else 0):
         response = send(world.graphql, content, bearer)
-    assert time.monotonic() - began < 20
     refused(response, 400, code)
     assert len(response.content) < 20_000
 
