@@ -127,9 +127,9 @@ def _row(dataset: Dataset, record: Any, until: datetime.date | None, disputed: b
 
 
 def both(document: str, kind: Any, subjects: list[Subject], world: Any, variables: dict[str, Any]) -> tuple[str, str]:
-    """What the projection and the executor answer, as text, since fields have an order. Invalid documents are dropped."""
+    """What the projection and the executor answer, as text: fields have an order. An invalid document is dropped."""
     try:
-    """What the projection and the executor answer, as text: fields have an order. Documents that do not fit are dropped."""
+        plan = Planner(SCHEMA, CATALOGUE, LIMITS).plan(document, None)
     except Refusal as refusal:
         if refusal.code is not Code.GRAPHQL_VALIDATION_FAILED:
             raise
