@@ -199,7 +199,7 @@ def _pages(reader: Reader, first: int, last: int) -> Iterator[list[tuple[Any, ..
 def own_entries(reader: Reader, issuer: str, client: str, after: tuple[int, int], count: int) -> list[tuple[int, int]]:
     """One requester's entries after a place `(at in microseconds, entry id)`, as such places, oldest first."""
     at, id_ = after
-    return [(found, entry) for found, entry in reader.rows(sql.OWN, issuer, client, at, at, id_, count, 0)]
+    return [(found, entry) for found, entry in reader.rows(sql.OWN, issuer, client, at, id_, count, 0)]
 
 
 def first_since(reader: Reader, head: Head, at: int) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sqlalchemy import bindparam as p
-from sqlalchemy import func, select
+from sqlalchemy import func, select, tuple_
 
 from gateway.storage.statement import Statement
 from gateway.storage.tables import (
@@ -71,13 +71,13 @@ OWN = Statement(
     .where(
         requester.c.issuer == p("issuer"),
         requester.c.client == p("client"),
-        (entry_requester.c.at > p("after"))
-        | ((entry_requester.c.at == p("same")) & (entry_requester.c.entry > p("entry"))),
+        # As a row value: with OR, SQLite reads all that the requester ever asked to find the place.
+        tuple_(entry_requester.c.at, entry_requester.c.entry) > tuple_(p("after"), p("entry")),
     )
     .order_by(entry_requester.c.at, entry_requester.c.entry)
     .limit(p("count"))
     .offset(p("skip")),
-    *("issuer", "client", "after", "same", "entry", "count", "skip"),
+    *("issuer", "client", "after", "entry", "count", "skip"),
 )
 
 AT = Statement(select(entry.c.at).where(entry.c.id == p("entry")), "entry")

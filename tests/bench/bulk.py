@@ -1,10 +1,10 @@
 """A large ledger, built in a minute instead of half an hour: rows written by SQL, without `Ledger.append`.
 
 What appending meets is as it would be: the tree's hashes, the signed head, every index, keys by day, requesters and
-subjects. What nobody opens here is not: the payloads are random bytes, shorter than real ones (`TOLD`, `OVERSIGHT`),
-and all leaves are the same 32 bytes. So a level of the tree has one hash, and its root is true and cheap; the ledger
-that takes the shard over checks it. With payloads of real length, ten million entries would need over 40 GB; the B-tree
-of the entries is as deep with the short ones.
+subjects. What nobody opens here is not: the payloads are random bytes, shorter than real ones (`PAYLOAD`), and all
+leaves are the same 32 bytes. So a level of the tree has one hash, and its root is true and cheap; the ledger that takes
+the shard over checks it. With payloads of real length, ten million entries would need over 40 GB; the B-tree of the
+entries is as deep with the short ones.
 """
 
 from __future__ import annotations
@@ -29,8 +29,9 @@ from tests.bench import inquiries
 from tests.bench.processes import BenchError
 
 SHARD = "1"
-TOLD, OVERSIGHT = 160, 40
-"""Bytes of an entry's sealed parts."""
+TOLD, OVERSIGHT, SUBJECT = 60, 40, 100
+PAYLOAD = TOLD + OVERSIGHT + SUBJECT
+"""Bytes of an entry's sealed parts: the general ones, and the one subject's."""
 
 DAYS = 300
 """Over how many days before today the entries are spread."""
@@ -46,14 +47,22 @@ _DAY = 86_400_000_000
 
 _ENTRIES = f"""
     WITH RECURSIVE n(i) AS (SELECT :first UNION ALL SELECT i + 1 FROM n WHERE i + 1 < :last)
-    INSERT INTO entry (id, at, leaf, period, told, oversight)
-    SELECT :base + i, :begin + i * :gap, :leaf, 1 + i * :gap / {_DAY}, randomblob({TOLD}), randomblob({OVERSIGHT})
+    INSERT INTO entry (id, at, leaf, period, told, oversight, subjects)
+    SELECT :base + i, :begin + i * :gap, :leaf, 1 + i * :gap / {_DAY},
+           randomblob({TOLD}), randomblob({OVERSIGHT}), randomblob({SUBJECT})
     FROM n"""
 
 _REQUESTERS = """
     WITH RECURSIVE n(i) AS (SELECT :whose - 1 UNION ALL SELECT i + :step FROM n WHERE i + :step < :last)
     INSERT INTO entry_requester (requester, at, entry)
     SELECT :whose, :begin + i * :gap, :base + i FROM n"""
+
+_SUBJECTS = f"""
+    WITH RECURSIVE n(i) AS (SELECT :first UNION ALL SELECT i + 1 FROM n WHERE i + 1 < :last)
+    INSERT INTO subject_key (id, shard, scheme, value, secret)
+    SELECT random() & {2**63 - 1}, :shard, '{inquiries.SCHEME}',
+           printf('{inquiries.IDENTIFIER}%0{inquiries.DIGITS}d', i), randomblob(32)
+    FROM n"""
 
 
 def check_room(folder: Path, entries: int) -> None:
@@ -67,7 +76,7 @@ def check_room(folder: Path, entries: int) -> None:
 
 
 def subjects(entries: int) -> int:
-    """How many subjects the entries are about."""
+    """How many subjects the entries are about: each has a key."""
     return entries // 10
 
 
@@ -150,6 +159,9 @@ def _rows(path: Path, entries: int, begin: int, gap: int, say: Callable[[str], N
             last = min(first + _STEP, entries)
             connection.execute(_ENTRIES, {**values, "first": first, "last": last})
             say(f"building the large ledger: {last:,} of {entries:,} entries")
+        for first in range(0, subjects(entries), _STEP):
+            last = min(first + _STEP, subjects(entries))
+            connection.execute(_SUBJECTS, {"first": first, "last": last, "shard": _ID})
         step = inquiries.REQUESTERS
         for whose in range(1, step + 1):
             connection.execute(_REQUESTERS, {**values, "whose": whose, "step": step, "last": entries})

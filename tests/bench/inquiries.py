@@ -29,6 +29,7 @@ REQUESTERS = 50
 
 ISSUER = "https://login.bench.example"
 SCHEME = "LEI"
+IDENTIFIER, DIGITS = "9845BE", 14
 
 _TODAY = datetime.date(2026, 1, 1)
 _GROUP = data.GROUPS["200"]
@@ -54,7 +55,7 @@ def client(number: int) -> str:
 
 def identifier(number: int) -> str:
     """The LEI of a subject by its number; 20 characters, as every LEI, and no more than that."""
-    return f"9845BE{number:014d}"
+    return f"{IDENTIFIER}{number:0{DIGITS}d}"
 
 
 def _released(dataset: str) -> Released:
