@@ -1,0 +1,59 @@
+"""A standby that was behind when it was promoted: what it lacks is known to the process that wrote it, and named."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Iterator
+
+import pytest
+
+from gateway.errors import LedgerUnavailable, Refusal
+from gateway.ledger import entries, gaps, keys, set_back
+from gateway.ledger.note import note_body, parse_checkpoint
+from gateway.ledger.receipt import unverified, verify_receipt
+from gateway.ledger.registry import ROOT
+from gateway.ledger.verify import verify_store
+from gateway.storage.store import open_store
+from tests.faults.failover import url
+from tests.ledger.support import KEY, ORIGIN, opened, refused
+from tests.ledger.test_ledger import until
+from tests.services import Postgres, replicated
+
+ROOT_KEY = keys.verifiers(KEY, ORIGIN, [ROOT])
+
+
+@pytest.fixture
+def pair() -> Iterator[tuple[Postgres, Postgres]]:
+    with replicated() as servers:
+        yield servers
+
+
+async def test_a_promoted_standby_that_was_behind_is_never_signed_over(pair: tuple[Postgres, Postgres]) -> None:
+    primary, standby = pair
+    store = open_store(url(primary, standby, primary.database()))
+    async with opened(store, retry=0.05, registered=True) as ledger:
+        for number in range(3):
+            await refused(ledger, number)
+        await asyncio.to_thread(primary.set, "synchronous_standby_names", "")  # as nobody should: it may fall behind
+        await asyncio.to_thread(standby.stop)
+        lost = [await refused(ledger, number) for number in range(4)]
+        await asyncio.to_thread(primary.kill)
+        with pytest.raises((LedgerUnavailable, Refusal)):
+            await refused(ledger)
+        await asyncio.to_thread(standby.start)
+        await asyncio.to_thread(standby.promote)
+        await until(lambda: ledger.healthy)
+        assert ledger.shard == "2"
+        await refused(ledger)
+    assert {shard.origin.rpartition("/")[2]: shard.size for shard in verify_store(store, ROOT_KEY)} == {
+        ROOT: 4, "1": 3, "2": 2,
+    }  # fmt: skip
+    (explained,) = set_back.check(store, ROOT_KEY, ())
+    with contextlib.closing(store.reader()) as reader:
+        gap = unverified(gaps.stored(reader, public=False)[0]).told
+    assert isinstance(gap, entries.Gap)
+    assert (gap.size, parse_checkpoint(note_body(gap.remembered)).size) == (3, 7)
+    assert verify_receipt(lost[-1], keys.verifiers(KEY, ORIGIN, ["1"])).size == 7
+    assert explained.missing.size == 7
+    store.close()
