@@ -112,7 +112,11 @@ class Distinct:
     def mark(
         self, purpose: str, issuer: str, client: str, official: str | None, subjects: Collection[Named], at: float
     ) -> None:
-        """Count an inquiry, at an epoch second that is not before those counted already."""
+        """Count an inquiry, made at an epoch second.
+
+        One that comes after inquiries made later, since it waited for its case, counts as the latest of them: nobody's
+        window ends sooner because of it.
+        """
         reached = self._reached
         for who in ((purpose, issuer, client, None), (purpose, issuer, client, official)):
             reach = reached.get(who)
@@ -121,8 +125,9 @@ class Distinct:
             else:
                 reached.move_to_end(who)
             hour, day = reach.hour, reach.day
+            counted = max(at, day[next(reversed(day))]) if day else at
             for subject in subjects:
-                hour[subject] = day[subject] = at
+                hour[subject] = day[subject] = counted
                 hour.move_to_end(subject)
                 day.move_to_end(subject)
             if official is None:

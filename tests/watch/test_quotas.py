@@ -131,6 +131,15 @@ def test_what_was_refused_counts_against_nothing() -> None:
     assert desk.ask(1)
 
 
+def test_an_inquiry_that_comes_late_ends_no_window_sooner() -> None:
+    second, desk = datetime.timedelta(seconds=1), Desk()
+    assert desk.ask(0, at=NOW + 2 * second)
+    assert desk.ask(0, at=NOW)
+    assert desk.ask(1, at=NOW + HOUR + second)
+    assert desk.refused(2, at=NOW + HOUR + second).extensions["quota"] == "official-hour"
+    assert desk.ask(2, at=NOW + HOUR + 2 * second)
+
+
 def test_what_a_day_has_passed_over_is_forgotten() -> None:
     desk, wide = Desk(), purpose()
     for number in range(500):
