@@ -122,6 +122,16 @@ async def test_everything_is_one_request(mode: dict[str, Any]) -> None:
 
 
 @MODES
+async def test_every_record_of_a_list_is_read_in_its_order(mode: dict[str, Any]) -> None:
+    acme = party(ACME)
+    (prize,) = acme["prizes"]
+    acme["prizes"] = [{**prize, "docket": f"P-{number}", "name": f"Prize {number}"} for number in (2, 1, 3)]
+    async with serve(department(acme)) as server, connected(graphql.build, config(mode, server.url)) as connector:
+        outcomes = await fetch(connector, ask("awards", "title", ACME))
+    assert told(outcomes[ACME, "awards"], "title") == [("Prize 2",), ("Prize 1",), ("Prize 3",)]
+
+
+@MODES
 async def test_the_selection_holds_the_requested_fields_only(mode: dict[str, Any]) -> None:
     async with (
         serve(department(party(ACME))) as server,
