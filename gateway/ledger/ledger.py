@@ -18,25 +18,26 @@ import collections
 import contextlib
 import datetime
 import functools
-import operator
 from collections.abc import Callable, Sequence
-from typing import NamedTuple, TypeVar
+from typing import TypeVar
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy.sql import ClauseElement
 
-from gateway.errors import LedgerUnavailable, StoreUnavailable, VerificationFailed
-from gateway.ledger import entries, read, seal_shard
+from gateway.errors import LedgerUnavailable
+from gateway.ledger import entries, past, seal_shard
+from gateway.ledger.batch import Batch, Receipt
 from gateway.ledger.head_file import Remembered
-from gateway.ledger.leaf import Side
+from gateway.ledger.keyring import Pending, Unlearned
 from gateway.ledger.parts import SubjectParts
+from gateway.ledger.past import Own
 from gateway.ledger.publish import Publisher
 from gateway.ledger.read import StoredEntry
 from gateway.ledger.registrar import Registrar
 from gateway.ledger.registry import ROOT
-from gateway.ledger.shard import Batch, Pending, Receipt, Shard, Unlearned
+from gateway.ledger.shard import Shard
 from gateway.storage.port import Store
-from gateway.storage.tables import SHARD_BITS, micros, moment
+from gateway.storage.tables import micros, moment
 
 __all__ = ["Ledger", "Own", "Receipt"]
 
@@ -45,14 +46,6 @@ MAX_SHARDS = 64
 
 _T = TypeVar("_T")
 _Waiting = tuple[Pending, "asyncio.Future[Receipt]"]
-
-
-class Own(NamedTuple):
-    """One of a requester's own entries: what it was told, a receipt for it, and the cursor to go on from."""
-
-    cursor: str
-    told: Side
-    receipt: Receipt
 
 
 class Ledger:
@@ -342,54 +335,12 @@ class Ledger:
         return None
 
     async def own(self, issuer: str, client: str, after: str | None = None, first: int = 20) -> list[Own]:
-        """A requester's own entries in every shard of the store, oldest first, after a cursor of an earlier call.
-
-        Erased entries are left out. Raises `ValueError` for a cursor that is none of ours.
-        """
-        try:
-            at, _, id_ = (after or "0-0").partition("-")
-            place = (int(at), int(id_))
-        except ValueError:
-            raise ValueError(f"`{after}` is not a cursor of `receipts`") from None
-        return await asyncio.to_thread(self._own, issuer, client, place, first)
-
-    def _own(self, issuer: str, client: str, after: tuple[int, int], first: int) -> list[Own]:
-        with contextlib.closing(self.store.reader()) as reader:
-            shards = {head.id: head for head in read.heads(reader)}
-            trees = {id_: read.StoredTree(reader, id_, head.size) for id_, head in shards.items()}
-            found: list[Own] = []
-            for at, id_ in read.own_entries(reader, issuer, client, after, first):
-                shard, index = id_ >> SHARD_BITS, id_ & (1 << SHARD_BITS) - 1
-                entry = next(read.read_entries(reader, shard, index, 1))
-                if entry.told is not None and entry.oversight is not None:
-                    head = shards[shard]
-                    text = read.receipt_text(trees[shard], head, entry)
-                    found.append(Own(f"{at}-{id_}", entry.told, Receipt(head.name, index, text)))
-            return found
+        """As `past.own`, in a thread."""
+        return await asyncio.to_thread(past.own, self.store, issuer, client, after, first)
 
     async def entered_since(self, at: datetime.datetime, of_interest: Callable[[StoredEntry], _T | None]) -> list[_T]:
-        """What `of_interest` makes of the entries from a moment on, in every shard, oldest first.
-
-        To fill counts at a start. Erased entries are left out, as is what `of_interest` gives None for; it runs in a
-        thread. Raises `LedgerUnavailable` where the entries cannot be read.
-        """
-        return await asyncio.to_thread(self._entered_since, micros(at), of_interest)
-
-    def _entered_since(self, at: int, of_interest: Callable[[StoredEntry], _T | None]) -> list[_T]:
-        found: list[tuple[datetime.datetime, _T]] = []
-        try:
-            with contextlib.closing(self.store.reader()) as reader:
-                for head in read.heads(reader):
-                    first = read.first_since(reader, head, at)
-                    for entry in read.read_entries(reader, head.id, first, head.size - first):
-                        if entry.told is None or entry.oversight is None:
-                            continue
-                        if (made := of_interest(entry)) is not None:
-                            found.append((entry.at, made))
-        except (VerificationFailed, StoreUnavailable) as error:
-            raise LedgerUnavailable(f"the store's entries cannot be read: {error}") from error
-        found.sort(key=operator.itemgetter(0))
-        return [made for _, made in found]
+        """As `past.entered_since`, in a thread."""
+        return await asyncio.to_thread(past.entered_since, self.store, at, of_interest)
 
 
 def _next_group(waiting: collections.deque[_Waiting]) -> list[_Waiting]:

@@ -19,13 +19,14 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from gateway.errors import LedgerUnavailable, StoreUnavailable, VerificationFailed
 from gateway.ledger import entries, gaps, parts, seal_shard
 from gateway.ledger.head_file import Remembered
+from gateway.ledger.keyring import Pending
 from gateway.ledger.leaf import Opening, oversight_digest
 from gateway.ledger.merkle import EMPTY_ROOT
 from gateway.ledger.note import Verifier
 from gateway.ledger.publish import Publisher, read_published
 from gateway.ledger.read import heads, read_entries
 from gateway.ledger.registry import ROOT, Document, Listed, encode, handover, read_changes
-from gateway.ledger.shard import Pending, Shard
+from gateway.ledger.shard import Shard
 from gateway.storage.port import Reader, Store
 from gateway.storage.tables import micros
 

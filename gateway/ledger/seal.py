@@ -52,9 +52,9 @@ class Segment(NamedTuple):
         return _SEGMENT.pack(self.key, self.told, self.oversight, len(self.sealed)) + self.sealed
 
 
-def seal(key: AESGCM, nonce: bytes, salt: bytes, body: bytes, which: bytes, entry: int) -> bytes:
+def seal(key: AESGCM, nonce: bytes, part: Part, which: bytes, entry: int) -> bytes:
     """Seal a general part."""
-    return nonce + key.encrypt(nonce, salt + body, which + entry.to_bytes(8, "big"))
+    return nonce + key.encrypt(nonce, part.salt + part.body, which + entry.to_bytes(8, "big"))
 
 
 def unseal(key: AESGCM, sealed: bytes, which: bytes, entry: int) -> Part:

@@ -6,8 +6,8 @@ but an erasure elsewhere, this shard is lost and never appends again. What `prep
 alone, after the commit. Any error on the way to or in the commit is an unknown outcome: nothing of that group is given
 out, and the head is read again before the next. One call at a time.
 
-What is known of keys was read under the head's `erasures`, and is forgotten with it: nothing is sealed by a key that
-was destroyed.
+What is known of keys (`keyring`) was read under the head's `erasures`, and is forgotten when that number turns out to
+be another: nothing is ever entered under a key that was destroyed.
 
 A process holds its shard by a lock of the store's (`gateway.storage.port.Held`), which is given up when the process
 ends, however it ends; the next to take the shard raises its epoch, so a process that wrongly believes to hold it loses
@@ -19,72 +19,22 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 from collections.abc import Sequence
-from typing import NamedTuple, NoReturn
+from typing import NoReturn
 
-import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from sqlalchemy.sql import ClauseElement
 
 from gateway.errors import LedgerUnavailable, StoreUnavailable, VerificationFailed
-from gateway.ledger import leaf, proof, seal_shard
+from gateway.ledger import seal_shard
+from gateway.ledger.batch import Batch, Receipt, prepare
 from gateway.ledger.head_file import Remembered
-from gateway.ledger.leaf import SALT_SIZE, Part
-from gateway.ledger.merkle import EMPTY_ROOT, Growth, Tree, leaf_hash
+from gateway.ledger.keyring import Keyring, Pending, Unlearned
+from gateway.ledger.merkle import EMPTY_ROOT, Tree
 from gateway.ledger.note import Signer
-from gateway.ledger.parts import SubjectParts
-from gateway.ledger.read import TILE_BITS, Head, StoredTree, heads
-from gateway.ledger.seal import KEY_SIZE, NONCE_SIZE, OVERSIGHT, TOLD, Segment, seal, seal_subject
-from gateway.storage.port import Group, Held, Store, Superseded
-from gateway.storage.tables import SHARD_BITS, moment
+from gateway.ledger.read import Head, StoredTree, heads
+from gateway.storage.port import Held, Store, Superseded
 
-_DAY = 86_400_000_000
-_DAYS = 64  # keys kept in memory: a group may hold entries of several days
-_SUBJECTS = 4096  # subjects whose keys are kept in memory
-_SALTS = 2 * SALT_SIZE
-_RANDOM = _SALTS + 2 * NONCE_SIZE
-_RANDOM_SUBJECT = _SALTS + NONCE_SIZE
 _TRIES = 3
-
-_Keys = dict[tuple[str, str], tuple[int, AESGCM]]
-
-
-class Unlearned(Exception):
-    """A key or a requester's id has to be fetched first, or again: `enter` does."""
-
-
-class Pending(NamedTuple):
-    """What waits to become an entry: its parts (`gateway.ledger.parts`), when, and by whom.
-
-    `at` is in microseconds; `by` is the requester (issuer, client). `changes` are statements that commit with the
-    entry, or not at all.
-    """
-
-    told: bytes
-    oversight: bytes
-    at: int
-    by: tuple[str, str]
-    changes: tuple[ClauseElement, ...] = ()
-    subjects: tuple[SubjectParts, ...] = ()
-
-
-class Receipt(msgspec.Struct, frozen=True):
-    """The proof of one entry: `text` is a C2SP tlog-proof whose `extra` opens what the requester was told."""
-
-    shard: str
-    index: int
-    text: str
-
-
-class Batch(NamedTuple):
-    """A group made ready in memory: signed, and not to be seen before it is durable."""
-
-    growth: Growth
-    group: Group
-    receipts: list[Receipt]
-    keys: _Keys
 
 
 class Shard:
@@ -100,10 +50,7 @@ class Shard:
         self._store, self._held, self._signer = store, held, signer
         self._head, self._now = head, tree
         self._attempt: Head | None = None
-        self._ciphers: dict[int, tuple[int, AESGCM]] = {}
-        self._requesters: dict[tuple[str, str], int] = {}
-        self._subjects: _Keys = {}
-        self._keyless: set[tuple[str, str]] = set()  # asked for, and without a key so far
+        self._keyring = Keyring(head.id)
 
     @classmethod
     async def take(
@@ -179,10 +126,7 @@ class Shard:
         except StoreUnavailable as error:
             raise LedgerUnavailable(f"the store is out of reach ({error})") from error
         self._head, self._now, self._attempt = head, tree, None
-        self._ciphers.clear()
-        self._requesters.clear()
-        self._subjects.clear()
-        self._keyless.clear()
+        self._keyring.forget()
 
     async def _seal_if_behind(self) -> None:
         """Where the store was set back under this process, and nobody else took the shard, seal it."""
@@ -211,81 +155,8 @@ class Shard:
             raise LedgerUnavailable(f"the store takes no entries ({error})") from error
 
     def prepare(self, group: Sequence[Pending]) -> Batch:
-        """Salt, seal, hash and sign a group; raises `Unlearned`, which `learn` mends."""
-        keys, made, rows = self._keys(group)
-        size, floor, name = self._now.size, self._head.floor, self.name
-        base = self._head.id << SHARD_BITS
-        random = os.urandom(_RANDOM * len(group))
-        entries, requesters, hashes, extras = [], [], [], []
-        changes: list[ClauseElement] = []
-        for offset, (told, oversight, at, by, also, subjects) in enumerate(group):
-            start = offset * _RANDOM
-            general = Part(random[start : start + 32], told)
-            other_salt = random[start + 32 : start + 64]
-            nonce, other_nonce = random[start + 64 : start + 76], random[start + 76 : start + 88]
-            if at > floor:
-                floor = at
-            known, whose = self._ciphers.get(floor // _DAY), self._requesters.get(by)
-            if known is None or whose is None:
-                raise Unlearned
-            period, cipher = known
-            id_ = base + size + offset
-            parts, segments = _sealed(subjects, keys, id_) if subjects else ((), [])
-            opening = leaf.Opening(
-                leaf.Side(general, parts),
-                leaf.oversight_digest(
-                    leaf.Side(Part(other_salt, oversight), tuple([segment.oversight for segment in segments]))
-                ),
-            )
-            commitment = opening.leaf
-            entries.append(
-                (
-                    id_,
-                    floor,
-                    commitment,
-                    period,
-                    seal(cipher, nonce, general.salt, told, TOLD, id_),
-                    seal(cipher, other_nonce, other_salt, oversight, OVERSIGHT, id_),
-                    b"".join([segment.encode() for segment in segments]),
-                )
-            )
-            requesters.append((whose, floor, id_))
-            hashes.append(leaf_hash(commitment))
-            extras.append(opening.encode())
-            if also:
-                changes += also
-        growth = self._now.grow(hashes)
-        tree = growth.tree
-        checkpoint = self._signer.checkpoint(tree.size, tree.root)
-        receipts = [
-            Receipt(name, index, proof.write(extra, index, path, checkpoint))
-            for index, (extra, path) in enumerate(zip(extras, growth.fold("", proof.path_line), strict=True), size)
-        ]
-        subtrees = [
-            (self._head.id, level // TILE_BITS, at, node)
-            for level in range(TILE_BITS, len(growth.rows), TILE_BITS)
-            for at, node in growth.complete(level)
-        ]
-        after = self._head._replace(size=tree.size, root=tree.root, floor=floor, checkpoint=checkpoint)
-        return Batch(growth, Group(self._head, after, entries, requesters, subtrees, rows, changes), receipts, made)
-
-    def _keys(self, group: Sequence[Pending]) -> tuple[_Keys, _Keys, list[tuple[int, int, str, str, bytes]]]:
-        """The keys of the subjects that a group names; of these, those that are made for it; and the rows of those."""
-        keys: _Keys = {}
-        made: _Keys = {}
-        rows = []
-        for pending in group:
-            for scheme, value, _, _ in pending.subjects:
-                subject = (scheme, value)
-                key = self._subjects.get(subject) or made.get(subject)
-                if key is None:
-                    if subject not in self._keyless:
-                        raise Unlearned
-                    id_, secret = int.from_bytes(os.urandom(8), "big") >> 1, os.urandom(KEY_SIZE)
-                    key = made[subject] = (id_, AESGCM(secret))
-                    rows.append((id_, self._head.id, scheme, value, secret))
-                keys[subject] = key
-        return keys, made, rows
+        """Make a group ready; raises `Unlearned`, which `enter` mends."""
+        return prepare(self._head, self._now, self._signer, self._keyring, group)
 
     def write(self, batch: Batch) -> asyncio.Future[None] | None:
         """Begin to commit a prepared group. None: it is durable; a future: `settle` once it is done.
@@ -319,12 +190,9 @@ class Shard:
     def _durable(self, batch: Batch) -> None:
         self._head, self._now, self._attempt = batch.group.after, batch.growth.tree, None
         if batch.group.changes:
-            self._subjects.clear()  # they may have destroyed keys
+            self._keyring.forget()  # they may have destroyed keys
         else:
-            self._subjects |= batch.keys
-        self._keyless.clear()
-        while len(self._subjects) > _SUBJECTS:
-            del self._subjects[next(iter(self._subjects))]
+            self._keyring.keep(batch.made)
 
     async def enter(self, group: Sequence[Pending]) -> list[Receipt]:
         """Everything that a group needs, first things first; its receipts once it is durable."""
@@ -338,53 +206,15 @@ class Shard:
                     await asyncio.wait([committing])
                     self.settle(batch, committing.exception())
                 return batch.receipts
-        raise LedgerUnavailable("keys were destroyed again and again while the entries were made")
+        raise LedgerUnavailable("keys changed again and again while the entries were made")
 
     async def learn(self, group: Sequence[Pending]) -> None:
         """Fetch, or make, the keys and requesters' ids that a group needs. Raises `LedgerUnavailable`."""
-        floor = self._head.floor
         try:
-            for pending in group:
-                floor = max(floor, pending.at)
-                if floor // _DAY not in self._ciphers:
-                    await self._learn_day(floor // _DAY)
-                if pending.by not in self._requesters:
-                    self._requesters[pending.by] = await self._held.requester(*pending.by)
-            await self._learn_subjects({(each.scheme, each.value) for pending in group for each in pending.subjects})
+            await self._keyring.learn(self._held, group, self._head.floor)
         except StoreUnavailable as error:
             self._attempt = self._head
             raise LedgerUnavailable(f"the store did not take a new key or requester ({error})") from error
-
-    async def _learn_subjects(self, wanted: set[tuple[str, str]]) -> None:
-        missing = wanted - self._subjects.keys()
-        if missing:
-            stored = self._held.subject_keys(self._head.id, list(missing))
-            if isinstance(stored, asyncio.Future):
-                stored = await stored
-            self._subjects |= {(scheme, value): (id_, AESGCM(secret)) for id_, scheme, value, secret in stored}
-            self._keyless |= missing - self._subjects.keys()
-
-    async def _learn_day(self, day: int) -> None:
-        period = moment(day * _DAY).date().isoformat()
-        id_, secret = await self._held.key(self._head.id, period, os.urandom(KEY_SIZE))
-        if secret is None:
-            raise LedgerUnavailable(f"the key of {period} was destroyed; nothing more can be entered for that day")
-        while len(self._ciphers) >= _DAYS:
-            del self._ciphers[next(iter(self._ciphers))]
-        self._ciphers[day] = (id_, AESGCM(secret))
-
-
-def _sealed(subjects: Sequence[SubjectParts], keys: _Keys, entry: int) -> tuple[tuple[Part, ...], list[Segment]]:
-    """What was told of each subject, salted, and what is stored of it."""
-    random = os.urandom(_RANDOM_SUBJECT * len(subjects))
-    parts, segments = [], []
-    for place, (scheme, value, told, oversight) in enumerate(subjects):
-        start = place * _RANDOM_SUBJECT
-        part, other = Part(random[start : start + 32], told), Part(random[start + 32 : start + 64], oversight)
-        nonce = random[start + 64 : start + _RANDOM_SUBJECT]
-        segments.append(seal_subject(keys[scheme, value], nonce, part, other, entry, place))
-        parts.append(part)
-    return tuple(parts), segments
 
 
 async def _claim(store: Store, held: Held, signer: Signer, name: str) -> tuple[Head, Tree]:

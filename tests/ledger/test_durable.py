@@ -17,8 +17,9 @@ from hypothesis import strategies as st
 from gateway.errors import LedgerUnavailable, Refusal
 from gateway.ledger import ledger as ledger_module
 from gateway.ledger import read
+from gateway.ledger.batch import Batch
 from gateway.ledger.receipt import verify_receipt
-from gateway.ledger.shard import Batch, Shard
+from gateway.ledger.shard import Shard
 from gateway.ledger.verify import verify_store
 from tests.ledger.support import VERIFIERS, disclosed, faulty_store_in, opened, receipt_of
 

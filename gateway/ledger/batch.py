@@ -1,0 +1,108 @@
+"""A group of entries made ready in memory: salted, sealed, hashed, and signed as one checkpoint, each with its receipt.
+
+Nothing of a batch may be seen before it is durable: `gateway.ledger.shard` sees to that.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import msgspec
+from sqlalchemy.sql import ClauseElement
+
+from gateway.ledger import leaf, proof
+from gateway.ledger.keyring import DAY, Keyring, Keys, Pending
+from gateway.ledger.leaf import SALT_SIZE, Part, Side
+from gateway.ledger.merkle import Growth, Tree, leaf_hash
+from gateway.ledger.note import Signer
+from gateway.ledger.parts import SubjectParts
+from gateway.ledger.read import TILE_BITS, Head
+from gateway.ledger.seal import NONCE_SIZE, OVERSIGHT, TOLD, Segment, seal, seal_subject
+from gateway.storage.port import Group
+from gateway.storage.tables import SHARD_BITS
+
+_RANDOM = 2 * (SALT_SIZE + NONCE_SIZE)
+_RANDOM_SUBJECT = 2 * SALT_SIZE + NONCE_SIZE
+
+
+class Receipt(msgspec.Struct, frozen=True):
+    """The proof of one entry: `text` is a C2SP tlog-proof whose `extra` opens what the requester was told."""
+
+    shard: str
+    index: int
+    text: str
+
+
+class Batch(NamedTuple):
+    """A group that can be written: what it makes of the tree, its rows, its receipts, and the keys made for it."""
+
+    growth: Growth
+    group: Group
+    receipts: list[Receipt]
+    made: Keys
+
+
+def prepare(head: Head, tree: Tree, signer: Signer, keyring: Keyring, group: Sequence[Pending]) -> Batch:
+    """Make a batch that goes on from a shard's head and tree; raises `Unlearned`, which `Keyring.learn` mends."""
+    keys = keyring.subjects(group)
+    size, floor = tree.size, head.floor
+    base = (head.id << SHARD_BITS) + size
+    random = os.urandom(_RANDOM * len(group))
+    entries, requesters, hashes, extras = [], [], [], []
+    changes: list[ClauseElement] = []
+    for offset, (told, oversight, at, by, also, subjects) in enumerate(group):
+        start = offset * _RANDOM
+        general, other = Part(random[start : start + 32], told), Part(random[start + 32 : start + 64], oversight)
+        nonce, other_nonce = random[start + 64 : start + 76], random[start + 76 : start + 88]
+        floor = max(floor, at)
+        period, cipher = keyring.day(floor // DAY)
+        id_ = base + offset
+        parts, segments = _sealed(subjects, keys.all, id_) if subjects else ((), ())
+        others = tuple([segment.oversight for segment in segments])
+        opening = leaf.Opening(Side(general, parts), leaf.oversight_digest(Side(other, others)))
+        commitment = opening.leaf
+        entries.append(
+            (
+                id_,
+                floor,
+                commitment,
+                period,
+                seal(cipher, nonce, general, TOLD, id_),
+                seal(cipher, other_nonce, other, OVERSIGHT, id_),
+                b"".join([segment.encode() for segment in segments]),
+            )
+        )
+        requesters.append((keyring.requester(by), floor, id_))
+        hashes.append(leaf_hash(commitment))
+        extras.append(opening.encode())
+        if also:
+            changes += also
+    growth = tree.grow(hashes)
+    after, rows = growth.tree, growth.rows
+    checkpoint = signer.checkpoint(after.size, after.root)
+    receipts = [
+        Receipt(head.name, index, proof.write(extra, index, path, checkpoint))
+        for index, (extra, path) in enumerate(zip(extras, growth.fold("", proof.path_line), strict=True), size)
+    ]
+    subtrees = [
+        (head.id, level // TILE_BITS, at, node)
+        for level in range(TILE_BITS, len(rows), TILE_BITS)
+        for at, node in growth.complete(level)
+    ]
+    then = head._replace(size=after.size, root=after.root, floor=floor, checkpoint=checkpoint)
+    return Batch(growth, Group(head, then, entries, requesters, subtrees, keys.rows, changes), receipts, keys.made)
+
+
+def _sealed(subjects: Sequence[SubjectParts], keys: Keys, entry: int) -> tuple[tuple[Part, ...], tuple[Segment, ...]]:
+    """What was told of each subject, salted, and what is stored of it."""
+    random = os.urandom(_RANDOM_SUBJECT * len(subjects))
+    parts, segments = [], []
+    for place, (scheme, value, told, oversight) in enumerate(subjects):
+        start = place * _RANDOM_SUBJECT
+        part, other = Part(random[start : start + 32], told), Part(random[start + 32 : start + 64], oversight)
+        nonce = random[start + 64 : start + _RANDOM_SUBJECT]
+        segments.append(seal_subject(keys[scheme, value], nonce, part, other, entry, place))
+        parts.append(part)
+    return tuple(parts), tuple(segments)
