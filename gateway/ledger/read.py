@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -159,21 +159,31 @@ def _segments(index: int, laid: Any) -> list[Segment] | None:
         raise VerificationFailed(f"entry {index}: {error}") from error
 
 
-def subject_keys(reader: Reader, wanted: set[int]) -> dict[int, AESGCM]:
+class SubjectKey(NamedTuple):
+    """A subject's key that was not destroyed, and whose it is in which shard."""
+
+    cipher: AESGCM
+    shard: int
+    scheme: str
+    value: str
+
+
+def subject_keys(reader: Reader, wanted: set[int]) -> dict[int, SubjectKey]:
     """The keys of these ids, without those that were destroyed."""
     ids = list(wanted)
-    found: dict[int, AESGCM] = {}
+    found: dict[int, SubjectKey] = {}
     for start in range(0, len(ids), sql.KEYS_AT_ONCE):
         some = ids[start : start + sql.KEYS_AT_ONCE]
         some += [some[0]] * (sql.KEYS_AT_ONCE - len(some))
-        found |= {id_: AESGCM(secret) for id_, secret in reader.rows(sql.SUBJECT_KEYS, *some) if secret is not None}
+        rows = reader.rows(sql.SUBJECT_KEYS, *some)
+        found |= {id_: SubjectKey(AESGCM(secret), *of) for id_, secret, *of in rows if secret is not None}
     return found
 
 
 _Opened = tuple[Part | bytes, ...] | None
 
 
-def _open_subjects(laid: list[Segment] | None, keys: dict[int, AESGCM], entry: int) -> tuple[_Opened, _Opened]:
+def _open_subjects(laid: list[Segment] | None, keys: dict[int, SubjectKey], entry: int) -> tuple[_Opened, _Opened]:
     """The subjects' parts of both sides; the digest of each whose key was destroyed."""
     if laid is None:
         return None, None
@@ -181,7 +191,7 @@ def _open_subjects(laid: list[Segment] | None, keys: dict[int, AESGCM], entry: i
     oversight: list[Part | bytes] = []
     for place, segment in enumerate(laid):
         key = keys.get(segment.key)
-        one, other = unseal_subject(key, segment, entry, place) if key else (segment.told, segment.oversight)
+        one, other = unseal_subject(key.cipher, segment, entry, place) if key else (segment.told, segment.oversight)
         told.append(one)
         oversight.append(other)
     return tuple(told), tuple(oversight)

@@ -59,9 +59,9 @@ ENTRIES = Statement(
 KEYS_AT_ONCE = 64
 
 SUBJECT_KEYS = Statement(
-    select(subject_key.c.id, subject_key.c.secret).where(
-        subject_key.c.id.in_([p(f"key{number}") for number in range(KEYS_AT_ONCE)])
-    ),
+    select(
+        subject_key.c.id, subject_key.c.secret, subject_key.c.shard, subject_key.c.scheme, subject_key.c.value
+    ).where(subject_key.c.id.in_([p(f"key{number}") for number in range(KEYS_AT_ONCE)])),
     *(f"key{number}" for number in range(KEYS_AT_ONCE)),
 )
 

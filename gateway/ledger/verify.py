@@ -18,7 +18,7 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from gateway.errors import StoreUnavailable, VerificationFailed
-from gateway.ledger import entries, leaf, read, registrar
+from gateway.ledger import entries, leaf, read, registrar, words
 from gateway.ledger import statements as sql
 from gateway.ledger.merkle import Tree, leaf_hash
 from gateway.ledger.note import Checkpoint, Verifier, log_key, open_note, parse_checkpoint
@@ -40,10 +40,16 @@ class Keys:
         self._gone: dict[int, tuple[int, int]] = {}
         self._destroyed: dict[int, entries.Erasure] = {}
 
-    def note(self, entry: StoredEntry, told: entries.Told) -> None:
-        """Take an entry in; the first that a gone key leaves unreadable is the one that is named."""
-        for key in entry.erased:
-            self._gone.setdefault(key, (entry.shard, entry.index))
+    def note(self, entry: StoredEntry, told: entries.Told, known: dict[int, read.SubjectKey]) -> None:
+        """Take an entry in; the first that a gone key leaves unreadable is the one that is named.
+
+        Raises `VerificationFailed` where a key is said to be another subject's, or another shard's.
+        """
+        for key, subject in zip(entry.keys, _named(told), strict=False):
+            if key not in known:
+                self._gone.setdefault(key, (entry.shard, entry.index))
+            elif (known[key].shard, known[key].scheme, known[key].value) != (entry.shard, *subject):
+                raise VerificationFailed(f"entry {entry.index}: the key of what it says of a subject is another's")
         if isinstance(told, entries.Erasure):
             self._destroyed |= {int(key, 16): told for key in told.keys}
 
@@ -62,6 +68,15 @@ class Keys:
                 f"a key that erasure `{erasure}` destroyed is there again, as after the restore of a backup;"
                 f" run `dutybound ledger erase again {erasure}`"
             )
+
+
+def _named(told: entries.Told) -> list[tuple[str, str]]:
+    """The subjects that an entry names, in the order of its parts; an erased one has no name."""
+    if isinstance(told, entries.Inquiry):
+        return [(subject.scheme, subject.value) for subject in told.disclosed]
+    if isinstance(told, entries.Refused):
+        return [(subject.scheme, subject.value) for subject in told.subjects]
+    return [words.deed(told).subject or ("", "")]
 
 
 class Verified(NamedTuple):
@@ -120,11 +135,12 @@ def _shard(
         while tree.size < head.size:
             count = min(BATCH, head.size - tree.size)
             batch = list(read.read_entries(reader, head.id, tree.size, count))
+            known = read.subject_keys(reader, {key for entry in batch for key in entry.keys})
             hashes = []
             for expected, entry in enumerate(batch, tree.size):
                 if entry.index != expected:
                     raise VerificationFailed(f"entry {expected} is missing")
-                floor = _check_entry(reader, entry, floor, keys)
+                floor = _check_entry(reader, entry, floor, keys, known)
                 hashes.append(leaf_hash(entry.leaf))
             if len(batch) != count:
                 raise VerificationFailed(f"entry {tree.size + len(batch)} is missing")
@@ -162,7 +178,7 @@ def _check_head(head: Head, verifiers: Sequence[Verifier]) -> Verifier:
     return key
 
 
-def _check_entry(reader: Reader, entry: StoredEntry, floor: int, keys: Keys) -> int:
+def _check_entry(reader: Reader, entry: StoredEntry, floor: int, keys: Keys, known: dict[int, read.SubjectKey]) -> int:
     """Check one entry and what stands beside it; gives the shard's highest time after it."""
     where = f"entry {entry.index}"
     if entry.told is None or entry.oversight is None:
@@ -174,7 +190,7 @@ def _check_entry(reader: Reader, entry: StoredEntry, floor: int, keys: Keys) -> 
         entry.read_oversight()
     except ValueError as error:
         raise VerificationFailed(f"{where}: {error}") from error
-    keys.note(entry, told)
+    keys.note(entry, told, known)
     floor = max(floor, micros(told.at))
     if micros(entry.at) != floor:
         raise VerificationFailed(f"{where}: its time was altered")

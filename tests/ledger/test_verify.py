@@ -98,6 +98,8 @@ TAMPERINGS = {
     "subjects removed": ("UPDATE entry SET subjects = x''", "entry 0: its payload is not what its leaf"),
     "another version": ("UPDATE entry SET subjects = NULL", "entry 0: its payload is not what its leaf"),
     "subject's key": ("UPDATE subject_key SET secret = zeroblob(32)", "entry 0"),
+    "subject's key given away": ("UPDATE subject_key SET value = '529900T8BM49AURSDO55'", "entry 0: .* is another's"),
+    "subject's key in another shard": ("UPDATE subject_key SET shard = shard + 1", "entry 0: .* is another's"),
     "subject's key destroyed": ("UPDATE subject_key SET secret = NULL", "entry 0: the key .* and no erasure explains"),
     "subject's key removed": ("DELETE FROM subject_key", "entry 0: the key .* and no erasure explains"),
     "key's day": ("UPDATE period_key SET period = '2020-01-01' WHERE id = 1", "entry 0: its key is of another day"),
@@ -153,7 +155,7 @@ def test_another_key_is_not_ours(whole: Path, tmp_path: Path) -> None:
 @given(data=st.data())
 def test_a_flipped_byte_anywhere_in_the_entries_is_found(whole: Path, tmp_path: Path, data: st.DataObject) -> None:
     path = copied(whole, tmp_path)
-    column = data.draw(st.sampled_from(["leaf", "told", "oversight"]))
+    column = data.draw(st.sampled_from(["leaf", "told", "oversight", "subjects"]))
     index = data.draw(st.integers(0, SIZE - 1))
     with sqlite3.connect(path) as connection:
         (value,) = connection.execute(f"SELECT {column} FROM entry WHERE id = ?", (ENTRY + index,)).fetchone()
