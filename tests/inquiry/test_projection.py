@@ -212,3 +212,17 @@ def test_decimals_are_strings_and_never_lose_a_digit() -> None:
     got = {(subject, "tax-arrears"): Released([record], [None], [False])}
     data = Renderer(DEPARTMENTS).render(bound.variant, bound.asked, decision, got).data
     assert data == b'{"organisation":{"taxArrears":[{"amount":"12345678901234567890.10"}]}}'
+
+
+def test_a_denied_field_is_told_once_for_all_of_a_list() -> None:
+    subjects = [Subject("organisation", "LEI", lei) for lei in LEIS]
+    named = ", ".join(f'{{scheme: LEI, value: "{lei}"}}' for lei in LEIS)
+    selected = f"organisations(ids: [{named}]) {{ taxArrears {{ amount }} }}"
+    document = f"query @inquiry(purpose: TENDER_QUALIFICATION) {{ {selected} }}"
+    bound = Planner(SCHEMA, CATALOGUE, LIMITS).plan(document, None).bind({}, None)
+    cells = {("tax-arrears", field): Cell(False) for field in CATALOGUE.datasets["tax-arrears"].fields}
+    denied = SubjectDecision(cells, {"tax-arrears": frozenset()}, ())
+    decision = Decision(None, dict.fromkeys(subjects, denied), ())
+    rendered = Renderer(DEPARTMENTS).render(bound.variant, bound.asked, decision, {})
+    assert json.loads(rendered.data) == {"organisations": [{"taxArrears": None}] * len(subjects)}
+    assert [error["path"][:2] for error in rendered.errors] == [["organisations", "taxArrears"]]
