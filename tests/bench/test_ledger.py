@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import shutil
 import signal
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -172,6 +173,13 @@ async def test_a_place_given_twice_is_found(tmp_path: Path) -> None:
     with pytest.raises(BenchError, match="not numbered one by one"):
         await ledger.at_once(Ledger(store, KEY, ORIGIN), Fake(refuses=False).ask, 4, 20)
     store.close()
+
+
+def test_the_machine_s_cpu_has_this_process_s_in_it() -> None:
+    before, stop = ledger.busy_seconds(), time.process_time() + 0.3
+    while time.process_time() < stop:
+        sum(range(1000))
+    assert ledger.busy_seconds() - before > 0.15, "the system counts in hundredths of a second"
 
 
 def test_percentiles_are_of_the_pieces() -> None:
