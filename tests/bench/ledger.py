@@ -123,8 +123,8 @@ def caption(rows: list[Row]) -> str:
     return (
         f"The files lie on {sustained['disk']}. `sustained`: {sustained['offered_per_s']:,} offered a second at random"
         f" moments for {OFFERED_SECONDS:.0f} s; {sustained['refused']:,} were refused, and the WAL was copied into the"
-        f" database {sustained['wal_copied']} times. Other processes used {sustained['others_cores']:.1f} of the machine's"
-        " cores meanwhile: what is much above 0 makes the slowest commits slower.\n"
+        f" database {sustained['wal_copied']} times. Other processes used {sustained['others_cores']:.1f} of the cores"
+        " meanwhile: what is much above 0 makes the slowest commits slower.\n"
         "`append` has its entries made ahead; `sustained` and `share` make them, as step 9 of an inquiry does."
         f" `share` is the least of {ROUNDS} rounds.\n"
         f"`bulk-loaded`: a ledger built by SQL, not by appending, with payloads of {bulk.PAYLOAD} bytes an entry"
