@@ -12,7 +12,7 @@ from pathlib import Path
 
 from gateway import app, settings
 from gateway.errors import ConfigurationError
-from gateway.ledger.configured import warnings
+from gateway.ledger.configured import examine_registry, warnings
 from gateway.rules import guards, reach
 from gateway.storage.store import examine_store
 from gateway.watch import thresholds
@@ -27,6 +27,7 @@ def check(config: Path, workers: int = 1) -> int:
     settings.check_processes(found, workers)
     parts = app.load(found)
     examine_store(found.store, str(found.file), single_node=found.single_node)
+    examine_registry(found.store, found.ledger, str(found.file))
     today = guards.day(datetime.datetime.now(datetime.UTC), parts.rules.policies.time_zone)
     problems = reach.check(parts.rules, found.policies, today)
     thresholds.load(found.policies, problems)

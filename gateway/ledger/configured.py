@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+import asyncio
 
-from gateway.errors import ConfigurationError, Problem
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from sqlalchemy import inspect
+
+from gateway.errors import ConfigurationError, LedgerUnavailable, Problem
+from gateway.ledger import keys
 from gateway.ledger.head_file import HeadFile
 from gateway.ledger.ledger import Ledger
 from gateway.ledger.note import parse_verifier
 from gateway.ledger.publish import Publisher
+from gateway.ledger.registrar import Registrar
 from gateway.ledger.witnesses import Witness, Witnesses
 from gateway.settings import LedgerSettings
 from gateway.storage.port import Store
+from gateway.storage.store import open_to_read
 
 UNWITNESSED = (
     "no witness cosigns the ledger (`ledger.witnesses`): nobody would notice if two auditors were shown two of them"
@@ -46,6 +52,27 @@ def check_witnesses(settings: LedgerSettings, file: str) -> None:
             problems.append(Problem(file, 0, 0, f"ledger.witnesses[{place}].key", str(error)))
     if problems:
         raise ConfigurationError(problems)
+
+
+def examine_registry(store_url: str, settings: LedgerSettings, file: str) -> None:
+    """What a start would refuse of the registry in the store, if there is one: it was set back, or has another key.
+
+    Held against the head file; witnesses are not asked. Raises `ConfigurationError`.
+    """
+    private = keys.load(settings.key_file)
+    try:
+        store = open_to_read(store_url, file)
+    except ConfigurationError:
+        return  # there is none yet
+    try:
+        if inspect(store.engine).has_table("shard"):
+            head_file = HeadFile(settings.head_file) if settings.head_file else None
+            publisher = Publisher(store, settings.origin, head_file=head_file)
+            asyncio.run(Registrar(store, private, settings.origin, publisher).check())
+    except LedgerUnavailable as error:
+        raise ConfigurationError([Problem(file, 0, 0, "ledger", str(error))]) from error
+    finally:
+        store.close()
 
 
 def warnings(settings: LedgerSettings) -> list[str]:

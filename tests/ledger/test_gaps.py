@@ -12,18 +12,20 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from gateway.errors import VerificationFailed
+from gateway.errors import ConfigurationError, VerificationFailed
 from gateway.ledger import gaps, keys, registrar
+from gateway.ledger.configured import examine_registry
 from gateway.ledger.merkle import Tree, leaf_hash
 from gateway.ledger.note import Signer
 from gateway.ledger.registry import ROOT, Document, read_document
+from gateway.settings import LedgerSettings
 from gateway.storage.store import open_copy
 from tests.ledger import served
 from tests.ledger.conftest import Run
 from tests.ledger.served import Files, leaves_of, made_of
-from tests.ledger.support import KEY, ORIGIN, store_in
+from tests.ledger.support import KEY, ORIGIN, opened, refused, store_in
 from tests.ledger.test_gap import restore, save
-from tests.ledger.test_registry import ROOT_KEY, configured, written
+from tests.ledger.test_registry import ROOT_KEY, configured, publisher, written
 
 Shards = dict[str, Files]
 
@@ -201,6 +203,37 @@ def test_a_store_is_held_against_what_was_seen_outside(
     assert open_copy(older).path == older
 
 
+def test_what_was_never_published_of_a_sealed_shard_is_shown_too(
+    tmp_path: Path, verify: Callable[..., int], run: Run
+) -> None:
+    """A backup is of a moment between two publications: what is left is more than what was published by then."""
+
+    async def enter() -> None:
+        store = store_in(tmp_path)
+        async with opened(store, publisher=publisher(store, tmp_path), registered=True) as ledger:
+            for number in range(3):
+                await refused(ledger, number)
+            save(tmp_path, "backup")
+            await refused(ledger)
+        store.close()
+
+    def now(*names: str) -> Shards:
+        store = store_in(tmp_path)
+        found = {name: served.published(store, name) for name in names}
+        found["registry"] = {"": registrar.document(store) or b""}
+        store.close()
+        return found
+
+    asyncio.run(enter())
+    assert verify(now(ROOT, "1")) == 0
+    restore(tmp_path, "backup")
+    assert served.size_of(now("1")["1"]) == 0
+    asyncio.run(written(tmp_path))
+    assert served.size_of(now("1")["1"]) == 3
+    assert verify(now(ROOT, "1", "2")) == 0, run.err
+    assert "/1 at 3; shard 2 goes on, and names what is missing up to 4" in run.out
+
+
 def test_the_configurations_store_is_held_against_its_head_file(tmp_path: Path, run: Run) -> None:
     private = keys.generate(tmp_path / "ledger.key")
     command = ("ledger", "verify", "--config", configured(tmp_path, private), "--key", tmp_path / "ledger.pub")
@@ -221,6 +254,25 @@ def test_the_configurations_store_is_held_against_its_head_file(tmp_path: Path, 
         in run.err
     )
     assert "restore a copy of the store that has those 3 entries" in run.err
+
+
+def test_what_a_start_would_refuse_of_the_registry_is_told_before(tmp_path: Path) -> None:
+    settings = LedgerSettings(ORIGIN, tmp_path / "ledger.key", tmp_path / "heads.json")
+    private = keys.generate(settings.key_file)
+    store = f"sqlite:///{tmp_path / 'ledger.db'}"
+    examine_registry(store, settings, "gateway.yaml")
+    assert not (tmp_path / "ledger.db").exists()
+    asyncio.run(written(tmp_path, 1, private))
+    save(tmp_path, "one")
+    asyncio.run(written(tmp_path, 1, private, at_once=2))
+    examine_registry(store, settings, "gateway.yaml")
+    settings.key_file.unlink()
+    keys.generate(settings.key_file)
+    with pytest.raises(ConfigurationError, match=r"gateway\.yaml: ledger: shard `root` is registered with another key"):
+        examine_registry(store, settings, "gateway.yaml")
+    restore(tmp_path, "one")
+    with pytest.raises(ConfigurationError, match=r"registry has 2 entries, and the head file .* remembers 3"):
+        examine_registry(store, settings, "gateway.yaml")
 
 
 def test_a_registry_that_was_set_back_is_found_from_outside(
