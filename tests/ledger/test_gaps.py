@@ -13,8 +13,9 @@ import msgspec
 import pytest
 
 from gateway.errors import ConfigurationError, VerificationFailed
-from gateway.ledger import gaps, keys, registrar
+from gateway.ledger import gaps, keys, registrar, set_back
 from gateway.ledger.configured import examine_registry
+from gateway.ledger.head_file import Remembered
 from gateway.ledger.merkle import Tree, leaf_hash
 from gateway.ledger.note import Signer
 from gateway.ledger.registry import ROOT, Document, read_document
@@ -172,6 +173,10 @@ def test_a_copy_of_the_store_says_what_was_sealed(region: Region, tmp_path: Path
     command = ("ledger", "verify", "--key", tmp_path / "root.pub")
     assert run(*command, stored(region, tmp_path)) == 0, run.err
     assert f"sealed: {ORIGIN}/1 at 3; shard 2 goes on, and names what is missing up to 7" in run.out
+    with contextlib.closing(open_copy(tmp_path / "copy.db")) as store:
+        forked = Remembered("somebody", Signer(f"{ORIGIN}/1", KEY).checkpoint(2, bytes(32)))
+        with pytest.raises(VerificationFailed, match="the store has 3 entries, and somebody remembers 2 of"):
+            set_back.check(store, ROOT_KEY, [forked])
     assert run(*command, stored(region, tmp_path, "UPDATE sealed SET named_in = NULL")) == 1
     assert "registered as sealed at 3, and no entry names the gap" in run.err
     tree = Tree().grow([leaf_hash(leaf) for leaf in region.leaves[:2]]).tree
