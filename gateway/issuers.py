@@ -60,7 +60,7 @@ class Ages(msgspec.Struct, frozen=True):
 
     refresh: float = 600.0
     stale: float = 6 * 3600.0
-    interval: float = 5.0
+    interval: float = 1.0
     timeout: float = 4.0
 
 
