@@ -1,0 +1,45 @@
+"""`dutybound serve` begins with what serving needs, and with nothing else."""
+
+from __future__ import annotations
+
+import gc
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from gateway import cli
+
+NOT_TO_SERVE = {
+    "rich", "click", "uvicorn", "authlib", "alembic", "valkey",
+    "gateway.catalogue.commands", "gateway.ledger.commands", "gateway.rules.commands", "gateway.storage.commands",
+    "gateway.watch.commands", "gateway.tls",
+}  # fmt: skip
+
+PROBE = """
+import sys
+from gateway import cli
+cli.main(["serve", "--config", "there-is-none.yaml"])
+print(*sys.modules)
+"""
+
+
+def test_a_start_imports_nothing_that_serving_does_not_need(tmp_path: Path) -> None:
+    done = subprocess.run([sys.executable, "-c", PROBE], capture_output=True, text=True, cwd=tmp_path, check=False)
+    imported = set(done.stdout.split())
+    assert "gateway.serve" in imported
+    assert not NOT_TO_SERVE & imported
+
+
+def test_what_a_start_leaves_out_is_there_for_everything_else() -> None:
+    """`--help` has all commands, and so has the parser that no argument cuts short."""
+    everything, serving = cli._parser().format_help(), cli._parser(serving=True).format_help()
+    assert "catalogue" in everything
+    assert "catalogue" not in serving
+
+
+def test_a_start_that_is_refused_collects_garbage_again(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["serve", "--config", str(tmp_path / "there-is-none.yaml")]) == 1
+    assert gc.isenabled()
+    assert "there-is-none.yaml" in capsys.readouterr().err
