@@ -125,7 +125,7 @@ def caption(rows: list[Row]) -> str:
         f" moments for {OFFERED_SECONDS:.0f} s; {sustained['refused']:,} were refused, and the WAL was copied into the"
         f" database {sustained['wal_copied']} times. Other processes used {sustained['others_cores']:.1f} of the cores"
         " meanwhile: what is much above 0 makes the slowest commits slower.\n"
-        "`append` has its entries made ahead; `sustained` and `share` make them, as step 9 of an inquiry does."
+        "`share` makes its entries, as step 9 of an inquiry does; the other rows have them made ahead."
         f" `share` is the least of {ROUNDS} rounds.\n"
         f"`bulk-loaded`: a ledger built by SQL, not by appending, with payloads of {bulk.PAYLOAD} bytes an entry"
         " instead of some 2,600, and keys of a tenth as many subjects; then, in turns with the other, real entries:"
@@ -190,7 +190,7 @@ async def at_rate(ledger: Ledger, ask: _Ask, rate: float, seconds: float) -> tup
         nonlocal refused
         try:
             await ask(ledger)
-        except Refusal:
+        except (LedgerUnavailable, Refusal):
             refused += 1
         else:
             each.append(time.perf_counter() - due)
@@ -232,8 +232,10 @@ async def _sustained(folder: Path, rate: float, seconds: float) -> Row:
     async with _opened(open_file(path)) as book:
         asked = Inquiries()
         await at_once(book, asked.ask, TOGETHER, WARM)
+        made = await Made.ahead(asked, 100 + int(rate * seconds * 1.1))
+        gc.freeze()  # what waits to be asked is no garbage
         busy = busy_seconds()
-        spent, refused = await at_rate(book, asked.ask, rate, seconds)
+        spent, refused = await at_rate(book, made.ask, rate, seconds)
         others = (busy_seconds() - busy - spent.cpu) / spent.wall
         copied = checkpoints(path)
     if copied == 0:
