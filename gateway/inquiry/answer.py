@@ -250,11 +250,13 @@ async def _verify_case(
     return True
 
 
-def _relied_on(requester: Requester, declaration: Declaration, facts: Facts, today: datetime.date) -> tuple[str, ...]:
+def _relied_on(
+    requester: Requester, declaration: Declaration, facts: Facts, today: datetime.date
+) -> tuple[tuple[Subject, str], ...]:
     """The consents in force to this requester for this purpose: what permits on non-public datasets rest on."""
     return tuple(
-        consent.id
-        for known in facts.subjects.values()
+        (subject, consent.id)
+        for subject, known in facts.subjects.items()
         for consent in known.consents
         if (consent.issuer, consent.client, consent.purpose)
         == (requester.issuer, requester.client, declaration.purpose)

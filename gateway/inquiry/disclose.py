@@ -68,7 +68,7 @@ class Entry(msgspec.Struct):
     obligations: Sequence[Obligation] = ()
     cautions: Sequence[Caution] = ()
     withheld: Sequence[Withheld] = ()
-    consents: tuple[str, ...] = ()
+    consents: Sequence[tuple[Subject, str]] = ()
     secret_until: datetime.datetime | None = None
     changes: tuple[ClauseElement, ...] = ()
 
@@ -206,8 +206,10 @@ def _disclosed(
 def _oversight(entry: Entry) -> entries.Oversight:
     withheld: list[entries.WithheldRecord] = []
     denied: list[entries.DeniedFields] = []
-    if entry.withheld:
+    places: dict[Subject, int] = {}
+    if entry.withheld or entry.consents:
         places = {subject: place for place, subject in enumerate(entry.subjects)}
+    if entry.withheld:
         withheld = [
             entries.WithheldRecord(places[w.subject], f"{w.dataset}/{w.record}@{w.version}", w.restraint)
             for w in entry.withheld
@@ -225,8 +227,9 @@ def _oversight(entry: Entry) -> entries.Oversight:
         withheld,
         denied,
         who.actors,
-        consents=entry.consents,
+        consents=tuple([consent for _, consent in entry.consents]),
         secret_until=entry.secret_until,
+        consents_of=tuple([places[subject] for subject, _ in entry.consents]),
     )
 
 

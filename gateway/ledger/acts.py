@@ -176,7 +176,7 @@ class ShardChange(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="ki
 OfLedger = Gap | ShardChange
 """What the ledger says of itself: of no inquiry, and about nobody."""
 
-Act = View | Reviewed | Hold | ErasureRequest | Erasure
+OnLedger = View | Reviewed | Hold | ErasureRequest | Erasure
 """What people did to the ledger, or had done."""
 
 OWN = Who("", "ledger")

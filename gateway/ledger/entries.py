@@ -21,17 +21,29 @@ import msgspec
 
 from gateway.ledger.acts import (
     OWN,
-    Act,
     Erasure,
     ErasureRequest,
     Gap,
     Hold,
     Looked,
     OfLedger,
+    OnLedger,
     Reviewed,
     ShardChange,
     View,
     Who,
+)
+from gateway.ledger.matters import (
+    Acknowledgement,
+    Activation,
+    Change,
+    Consent,
+    Decided,
+    Matter,
+    Objection,
+    OptOut,
+    Recall,
+    Restoration,
 )
 
 __all__ = [
@@ -40,9 +52,14 @@ __all__ = [
     "OWN",
     "VERSION",
     "VERSIONS",
+    "Acknowledgement",
     "Act",
+    "Activation",
+    "Change",
+    "Consent",
     "Data",
     "Dataset",
+    "Decided",
     "Declared",
     "DeniedField",
     "DeniedFields",
@@ -54,12 +71,17 @@ __all__ = [
     "Hold",
     "Inquiry",
     "Looked",
+    "Matter",
     "Named",
     "Notice",
+    "Objection",
     "OfLedger",
     "Operation",
+    "OptOut",
     "Oversight",
+    "Recall",
     "Refused",
+    "Restoration",
     "Reviewed",
     "ShardChange",
     "Told",
@@ -200,8 +222,9 @@ class Oversight(msgspec.Struct, frozen=True, omit_defaults=True):
     """The other part, of both kinds.
 
     `facts` is the change number of the facts that were decided from. `actors` acted before the official (RFC 8693).
-    `consents` are the subjects' consents that the requester's permits rest on (Arts. 23-25). `secret_until` is when the
-    subject may be told that it was made, where its purpose's law lets that be later (`gateway.ledger.secrecy`).
+    `consents` are the subjects' consents that the requester's permits rest on (Arts. 23-25), and `consents_of` the
+    position of each one's subject, which version 1 does not tell. `secret_until` is when the subject may be told that
+    it was made, where its purpose's law lets that be later (`gateway.ledger.secrecy`).
     """
 
     v: int
@@ -212,6 +235,7 @@ class Oversight(msgspec.Struct, frozen=True, omit_defaults=True):
     actors: tuple[str, ...] = ()
     consents: tuple[str, ...] = ()
     secret_until: datetime.datetime | None = None
+    consents_of: tuple[int, ...] = ()
 
 
 NOTHING = Oversight(VERSION)
@@ -220,7 +244,10 @@ NOTHING = Oversight(VERSION)
 ERASED = Disclosed("", "", "", [])
 
 Operation = Inquiry | Refused
-"""What was asked of the gateway; everything else is an act on the ledger, or what it says of itself."""
+"""What was asked of the gateway; everything else is an act, or what the ledger says of itself."""
+
+Act = OnLedger | Matter
+"""What was done beside inquiries."""
 
 Told = Operation | Act | OfLedger
 

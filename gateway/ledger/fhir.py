@@ -41,7 +41,7 @@ def audit_event(each: Chosen, *, oversight: bool = True) -> _Json:
     made: _Json = {
         "resourceType": "AuditEvent",
         "id": f"{each.head.name}-{each.entry.index}",
-        "type": _EXPORT if view else _QUERY,
+        "type": _type(told),
         "subtype": [{"code": words.tag(told), "display": words.kind(told)}],
         "action": "R" if view else "E",
         "recorded": told.at.isoformat(),
@@ -62,6 +62,12 @@ def audit_event(each: Chosen, *, oversight: bool = True) -> _Json:
     return made
 
 
+def _type(told: entries.Told) -> _Json:
+    if isinstance(told, entries.Operation):
+        return _QUERY
+    return _EXPORT if isinstance(told, entries.View) else {"display": words.kind(told)}
+
+
 def _named(type_: str, value: str, system: str | None = None) -> _Json:
     """A reference by identifier alone."""
     identifier: _Json = {"type": {"text": type_}, "value": value}
@@ -72,14 +78,15 @@ def _named(type_: str, value: str, system: str | None = None) -> _Json:
 
 def _purpose(told: entries.Told) -> _Json | None:
     if not isinstance(told, entries.Operation):
-        return {"text": told.reason} if isinstance(told, entries.Act) else None
+        why = words.deed(told).why if isinstance(told, entries.Act) else ""
+        return {"text": why} if why else None
     return {"text": told.declaration.purpose} if told.declaration else None
 
 
 def _agents(told: entries.Told, official: str | None) -> list[_Json]:
     """The client, and the person behind it where one is known: that one is the requestor."""
     who = told.requester
-    person = told.by if isinstance(told, entries.Act) else official
+    person = (getattr(told, "by", "") or None) if isinstance(told, entries.Act) else official
     client: _Json = {
         "type": {"coding": [{"system": _DICOM, "code": "110150", "display": "Application"}]},
         "who": _named("client", who.client, who.issuer or None),
@@ -95,8 +102,10 @@ def _agents(told: entries.Told, official: str | None) -> list[_Json]:
 def _subjects(each: Chosen, *, oversight: bool) -> Iterator[_Json]:
     told = each.told
     if not isinstance(told, entries.Operation):
-        if about := words.deed(told).subject:
-            yield {"what": _named(*about), "name": "subject"}
+        said = words.deed(told)
+        if said.subject:
+            detail = [{"type": "record", "valueString": record} for record in said.records]
+            yield {"what": _named(*said.subject), "name": "subject"} | ({"detail": detail} if detail else {})
         return
     if isinstance(told, entries.Refused):
         for named in told.subjects:

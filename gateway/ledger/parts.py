@@ -4,177 +4,123 @@ What identifies a subject, or could lead to it, is in that subject's part: its n
 of which records, the digest of the answer, the case, the papers, the caller's own words. The general part keeps who
 asked, when, for which purpose, and what duties came with the answer. An entry that names no subject is all general.
 
+Which members those are stands in `OF_SUBJECT`, a row for every kind. An inquiry and a refusal name several subjects,
+and have what is about all of them in each one's part (`operation_parts`). Of every other kind, the subject's part is an
+object of the members that are in its row, without those that have their default.
+
 Invariant: what was taken apart and put together says the same; what was erased is left out, its place kept.
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple, TypeVar
+from collections.abc import Iterable
+from operator import attrgetter
+from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 
 from gateway.ledger import entries
 from gateway.ledger.entries import Oversight, Told
 from gateway.ledger.leaf import Side
+from gateway.ledger.operation_parts import (
+    EMPTY,
+    OversightOf,
+    Parts,
+    SubjectParts,
+    ToldOf,
+    merge_inquiry,
+    merge_oversight,
+    merge_refusal,
+    split_inquiry,
+    split_refusal,
+)
+
+__all__ = ["OF_SUBJECT", "Parts", "SubjectParts", "read_oversight", "read_told", "split"]
 
 _T = TypeVar("_T")
 
+_NAMED = ("scheme", "value")
+_DECLARED = ("declaration.case", "declaration.document", "declaration.consent", "declaration.reference")
+_RECORD = ("dataset", "record")
 
-class SubjectParts(NamedTuple):
-    """What an entry says of one subject, as the bytes that its leaf commits to."""
-
-    scheme: str
-    value: str
-    told: bytes
-    oversight: bytes
-
-
-class Parts(NamedTuple):
-    """An entry, as the bytes that its leaf commits to."""
-
-    told: bytes
-    oversight: bytes
-    subjects: tuple[SubjectParts, ...] = ()
-
-
-class ToldOf(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A subject's part of what was told; each kind of entry has its own use for some of the members."""
-
-    kind: str
-    scheme: str
-    value: str
-    case: str | None = None
-    document: str | None = None
-    consent: str | None = None
-    reference: str | None = None
-    datasets: list[entries.Dataset] = []
-    cautions: list[entries.Notice] = []
-    data: entries.Data | None = None
-    message: str = ""
+OF_SUBJECT: dict[type[Told], tuple[str, ...]] = {
+    entries.Inquiry: ("disclosed", "cautions", "data", *_DECLARED),
+    entries.Refused: ("subjects", "message", *_DECLARED),
+    entries.View: ("looked.scheme", "looked.value", "looked.case"),
+    entries.Reviewed: (),
+    entries.Hold: _NAMED,
+    entries.ErasureRequest: _NAMED,
+    entries.Erasure: (),
+    entries.Activation: (),
+    entries.Change: (*_NAMED, *_RECORD, "version", "change", "reason"),
+    entries.Recall: (*_NAMED, "recall", "records", "change"),
+    entries.Acknowledgement: (*_NAMED, "recall"),
+    entries.Objection: (*_NAMED, "objection", *_RECORD, "by", "reason"),
+    entries.Restoration: (*_NAMED, "restoration", *_RECORD, "by", "reason"),
+    entries.Decided: (*_NAMED, "matter", *_RECORD, "reason"),
+    entries.Consent: (*_NAMED, "consent", "fields", "by"),
+    entries.OptOut: (*_NAMED, "dataset", "by"),
+    entries.Gap: (),
+    entries.ShardChange: (),
+}
+"""Of each kind, the members that are in a subject's part. A member is only ever added: what was written in one part
+stays there."""
 
 
-class WithheldOf(msgspec.Struct, frozen=True):
-    """A record of the subject that a restraint held back."""
+class _Row(NamedTuple):
+    """A row of an act, ready for use; `nothing` are the members' defaults, `said` reads them from an entry."""
 
-    record: str
-    restraint: str
-
-
-class OversightOf(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A subject's part of what only oversight may open."""
-
-    withheld: list[WithheldOf] = []
-    denied: list[entries.DeniedField] = []
-    consents: tuple[str, ...] = ()
+    members: tuple[str, ...]
+    nothing: tuple[Any, ...]
+    said: attrgetter[tuple[Any, ...]]
+    part: type[Any]
+    decoder: msgspec.json.Decoder[Any]
 
 
+def _row(kind: type[Told], members: tuple[str, ...]) -> _Row:
+    found = [_field(kind, member) for member in members]
+    fields = [(field.name, field.type, msgspec.field(**_default(field))) for field in found]
+    part = msgspec.defstruct(f"{kind.__name__}Of", fields, frozen=True, omit_defaults=True)
+    empty = part()
+    nothing = tuple(getattr(empty, field.name) for field in found)
+    return _Row(members, nothing, attrgetter(*members), part, msgspec.json.Decoder(part))
+
+
+def _field(kind: type[Any], member: str) -> msgspec.structs.FieldInfo:
+    head, _, rest = member.partition(".")
+    field = next(field for field in msgspec.structs.fields(kind) if field.name == head)
+    return _field(field.type, rest) if rest else field
+
+
+def _default(field: msgspec.structs.FieldInfo) -> dict[str, Any]:
+    if field.default_factory is not msgspec.NODEFAULT:
+        return {"default_factory": field.default_factory}
+    return {"default": field.default}
+
+
+_ROWS = {
+    kind: _row(kind, members)
+    for kind, members in OF_SUBJECT.items()
+    if members and kind not in (entries.Inquiry, entries.Refused)
+}
 _TOLD_OF = msgspec.json.Decoder(ToldOf)
 _OVERSIGHT_OF = msgspec.json.Decoder(OversightOf)
-_EMPTY = entries.encode(OversightOf())
 
 
 def split(told: Told, oversight: Oversight = entries.NOTHING) -> Parts:
     """The parts of an entry."""
     if isinstance(told, entries.Inquiry) and told.disclosed:
-        return _inquiry(told, oversight)
+        return split_inquiry(told, oversight)
     if isinstance(told, entries.Refused) and told.subjects:
-        return _refusal(told, oversight)
-    if isinstance(told, entries.View) and told.looked.value is not None:
-        looked = told.looked
-        rest = msgspec.structs.replace(looked, scheme=None, value=None, case=None)
-        named = ToldOf("", looked.scheme or "", told.looked.value, case=looked.case)
-        return Parts(
-            entries.encode(msgspec.structs.replace(told, looked=rest)),
-            entries.encode(oversight),
-            (_parts(named, _EMPTY),),
-        )
-    if isinstance(told, entries.Hold | entries.ErasureRequest) and told.value is not None:
-        general = msgspec.structs.replace(told, scheme=None, value=None)
-        named = ToldOf("", told.scheme or "", told.value)
-        return Parts(entries.encode(general), entries.encode(oversight), (_parts(named, _EMPTY),))
+        return split_refusal(told, oversight)
+    row = _ROWS.get(type(told))
+    if row is not None:
+        part = row.part(*row.said(told))
+        if part.value is not None:
+            named = SubjectParts(part.scheme or "", part.value, entries.encode(part), EMPTY)
+            general = _with(told, zip(row.members, row.nothing, strict=True))
+            return Parts(entries.encode(general), entries.encode(oversight), (named,))
     return Parts(entries.encode(told), entries.encode(oversight))
-
-
-def _inquiry(told: entries.Inquiry, oversight: Oversight) -> Parts:
-    general = entries.Inquiry(
-        told.v,
-        told.id,
-        told.at,
-        told.requester,
-        told.grant,
-        entries.Declared(told.declaration.purpose),
-        told.rule_set,
-        told.obligations,
-        errors=told.errors,
-    )
-    declared, alone = told.declaration, len(told.disclosed) == 1
-    made = []
-    for place, subject in enumerate(told.disclosed):
-        cautions = told.cautions if alone else [each for each in told.cautions if _about(each, subject)]
-        part = ToldOf(
-            subject.kind,
-            subject.scheme,
-            subject.value,
-            declared.case,
-            declared.document,
-            declared.consent,
-            declared.reference,
-            subject.datasets,
-            cautions,
-            told.data,
-        )
-        made.append(_parts(part, _oversight_of(oversight, place)))
-    return Parts(entries.encode(general), _general(oversight), tuple(made))
-
-
-def _about(caution: entries.Notice, subject: entries.Disclosed) -> bool:
-    """Whether a caution is about a record of this subject."""
-    named = f"{caution.dataset}/{caution.record}@"
-    return any(record.startswith(named) for each in subject.datasets for record in each.records)
-
-
-def _refusal(told: entries.Refused, oversight: Oversight) -> Parts:
-    declared = told.declaration
-    general = msgspec.structs.replace(
-        told, message="", declaration=entries.Declared(declared.purpose) if declared else None, subjects=[]
-    )
-    made = []
-    for place, subject in enumerate(told.subjects):
-        part = ToldOf(subject.kind, subject.scheme, subject.value, message=told.message)
-        if declared is not None:
-            part = msgspec.structs.replace(
-                part,
-                case=declared.case,
-                document=declared.document,
-                consent=declared.consent,
-                reference=declared.reference,
-            )
-        made.append(_parts(part, _oversight_of(oversight, place)))
-    return Parts(entries.encode(general), _general(oversight), tuple(made))
-
-
-def _parts(told: ToldOf, oversight: bytes) -> SubjectParts:
-    return SubjectParts(told.scheme, told.value, entries.encode(told), oversight)
-
-
-def _general(oversight: Oversight) -> bytes:
-    return entries.encode(
-        Oversight(
-            oversight.v,
-            oversight.official,
-            oversight.facts,
-            actors=oversight.actors,
-            secret_until=oversight.secret_until,
-        )
-    )
-
-
-def _oversight_of(oversight: Oversight, place: int) -> bytes:
-    withheld = [WithheldOf(each.record, each.restraint) for each in oversight.withheld if each.subject == place]
-    denied = [field for each in oversight.denied if each.subject == place for field in each.fields]
-    if not (withheld or denied or oversight.consents):
-        return _EMPTY
-    return entries.encode(OversightOf(withheld, denied, oversight.consents))
 
 
 def read_told(side: Side) -> Told:
@@ -182,32 +128,16 @@ def read_told(side: Side) -> Told:
     told, bodies = entries.read_told(side.general.body), side.bodies
     if not bodies:
         return told
-    parts = [_decoded(_TOLD_OF, body) for body in bodies]
-    first = next(filter(None, parts), None)
     if isinstance(told, entries.Inquiry):
-        return msgspec.structs.replace(
-            told,
-            declaration=_declared(told.declaration, first),
-            disclosed=[
-                entries.Disclosed(part.kind, part.scheme, part.value, part.datasets) if part else entries.ERASED
-                for part in parts
-            ],
-            data=(first.data if first else None) or entries.Data(),
-            cautions=[caution for part in parts if part for caution in part.cautions],
-        )
+        return merge_inquiry(told, [_decoded(_TOLD_OF, body) for body in bodies])
     if isinstance(told, entries.Refused):
-        return msgspec.structs.replace(
-            told,
-            message=first.message if first else told.message,
-            declaration=_declared(told.declaration, first) if told.declaration else None,
-            subjects=[entries.Named(*(part.kind, part.scheme, part.value) if part else ("", "", "")) for part in parts],
-        )
-    if isinstance(told, entries.View) and first is not None:
-        looked = msgspec.structs.replace(told.looked, scheme=first.scheme, value=first.value, case=first.case)
-        return msgspec.structs.replace(told, looked=looked)
-    if isinstance(told, entries.Hold | entries.ErasureRequest) and first is not None:
-        return msgspec.structs.replace(told, scheme=first.scheme, value=first.value)
-    return told
+        return merge_refusal(told, [_decoded(_TOLD_OF, body) for body in bodies])
+    row = _ROWS.get(type(told))
+    part = _decoded(row.decoder, bodies[0]) if row else None
+    if row is None or part is None:
+        return told
+    names = [member.rpartition(".")[2] for member in row.members]
+    return _with(told, zip(row.members, [getattr(part, name) for name in names], strict=True))
 
 
 def read_oversight(side: Side) -> Oversight:
@@ -215,25 +145,18 @@ def read_oversight(side: Side) -> Oversight:
     oversight, bodies = entries.read_oversight(side.general.body), side.bodies
     if not bodies:
         return oversight
-    withheld: list[entries.WithheldRecord] = []
-    denied: list[entries.DeniedFields] = []
-    consents: dict[str, None] = {}
-    for place, part in enumerate(_decoded(_OVERSIGHT_OF, body) for body in bodies):
-        if part is None:
-            continue
-        withheld += [entries.WithheldRecord(place, each.record, each.restraint) for each in part.withheld]
-        if part.denied:
-            denied.append(entries.DeniedFields(place, part.denied))
-        consents |= dict.fromkeys(part.consents)
-    if not (withheld or denied or consents):
-        return oversight
-    return msgspec.structs.replace(oversight, withheld=withheld, denied=denied, consents=tuple(consents))
+    return merge_oversight(oversight, [_decoded(_OVERSIGHT_OF, body) for body in bodies])
 
 
-def _declared(general: entries.Declared, part: ToldOf | None) -> entries.Declared:
-    if part is None:
-        return general
-    return entries.Declared(general.purpose, part.case, part.document, part.consent, part.reference)
+def _with(struct: _T, values: Iterable[tuple[str, Any]]) -> _T:
+    """The struct with these members; `a.b` is the member `b` of its member `a`."""
+    own: dict[str, Any] = {}
+    for member, value in values:
+        head, _, rest = member.partition(".")
+        own[head] = _with(own.get(head, getattr(struct, head)), [(rest, value)]) if rest else value
+    replace: Any = msgspec.structs.replace
+    made: _T = replace(struct, **own)
+    return made
 
 
 def _decoded(decoder: msgspec.json.Decoder[_T], body: bytes | None) -> _T | None:

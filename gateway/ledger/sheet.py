@@ -58,7 +58,7 @@ def _deed(told: entries.Act | entries.OfLedger) -> Section:
     said, who = words.deed(told), told.requester
     rows = [("When", [told.at.isoformat(sep=" ")]), ("What", [said.happened])]
     if said.by:
-        rows.append(("By", [f"{said.by}, with {who.client}" if isinstance(told, entries.Act) else said.by]))
+        rows.append(("By", [f"{said.by}, with {who.client}" if who != entries.OWN else said.by]))
     rows += [(label, [text]) for label, text in (("Known at", who.issuer), ("Why", said.why)) if text]
     return Section(said.title, rows + said.rows)
 

@@ -29,7 +29,8 @@ class Pages:
         if isinstance(told, entries.Operation):
             why = told.declaration.purpose if told.declaration else ""
         else:
-            about, why = told.by if isinstance(told, entries.Act) else "the ledger itself", told.reason
+            said = words.deed(told)
+            about, why = said.by if isinstance(told, entries.Act) else "the ledger itself", said.why
         cells = (told.at.isoformat(sep=" "), words.kind(told), about, why)
         self._lines.append(
             f'<tr><th scope="row"><a href="#{safe(anchor)}">{safe(anchor)}</a></th>'

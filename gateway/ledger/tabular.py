@@ -44,6 +44,7 @@ def _rows(each: Chosen, *, oversight: bool) -> Iterator[dict[str, str]]:
         said = words.deed(told)
         scheme, value = said.subject or ("", "")
         where = {"case": said.case or "", "scheme": scheme, "value": value, "outcome": said.happened}
+        where["records"] = " ".join(said.records)
         by = said.by if isinstance(told, entries.Act) else ""
         yield row | {"official": by, "purpose": said.why} | where
         return

@@ -5,9 +5,8 @@ A new kind of entry gets its words here, and is then shown by every format.
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
-from gateway.ledger import entries
+from gateway.ledger import entries, matter_words
+from gateway.ledger.deed import Deed, name_of, subject_of
 from gateway.ledger.note import b64, note_body, parse_checkpoint
 
 _KINDS: dict[type[entries.Told], str] = {
@@ -18,24 +17,18 @@ _KINDS: dict[type[entries.Told], str] = {
     entries.Hold: "a hold",
     entries.ErasureRequest: "a request to erase",
     entries.Erasure: "an erasure",
+    entries.Activation: "an activation of rules",
+    entries.Change: "a change of a record",
+    entries.Recall: "a recall",
+    entries.Acknowledgement: "an acknowledgement of a recall",
+    entries.Objection: "an objection",
+    entries.Restoration: "an application for restoration",
+    entries.Decided: "a steward's decision",
+    entries.Consent: "a consent",
+    entries.OptOut: "an opt-out",
     entries.Gap: "a gap in the ledger",
     entries.ShardChange: "a change of the ledger's shards",
 }
-
-
-class Deed(NamedTuple):
-    """What an entry beside inquiries says: `happened` is a sentence, `rows` what a full account adds to it.
-
-    `by` is the person, where one is named; `subject` a scheme and value.
-    """
-
-    title: str
-    happened: str
-    rows: list[tuple[str, list[str]]]
-    by: str = ""
-    why: str = ""
-    subject: tuple[str, str] | None = None
-    case: str | None = None
 
 
 def kind(told: entries.Told) -> str:
@@ -62,21 +55,21 @@ def deed(told: entries.Act | entries.OfLedger) -> Deed:
                 told.reason,
             )
         case entries.Hold():
-            subject = _subject(told.scheme, told.value)
+            subject = subject_of(told.scheme, told.value)
             return Deed(
                 "What is to be kept",
-                f"{told.event} hold {told.hold} on {_name(subject)}",
-                [("Hold", [told.hold]), ("Event", [told.event]), ("About", [_name(subject)])],
+                f"{told.event} hold {told.hold} on {name_of(subject)}",
+                [("Hold", [told.hold]), ("Event", [told.event]), ("About", [name_of(subject)])],
                 told.by,
                 told.reason,
                 subject,
             )
         case entries.ErasureRequest():
-            subject = _subject(told.scheme, told.value)
+            subject = subject_of(told.scheme, told.value)
             return Deed(
                 "What is to be erased",
-                f"{told.event} erasure {told.erasure} of {_name(subject)}",
-                [("Erasure", [told.erasure]), ("Event", [told.event]), ("About", [_name(subject)])],
+                f"{told.event} erasure {told.erasure} of {name_of(subject)}",
+                [("Erasure", [told.erasure]), ("Event", [told.event]), ("About", [name_of(subject)])],
                 told.by,
                 told.reason,
                 subject,
@@ -100,6 +93,8 @@ def deed(told: entries.Act | entries.OfLedger) -> Deed:
                 told.by,
                 told.reason,
             )
+        case _:
+            return matter_words.deed(told)
 
 
 def scope(looked: entries.Looked) -> str:
@@ -127,7 +122,7 @@ def _view(told: entries.View) -> Deed:
         rows,
         told.by,
         told.reason,
-        _subject(looked.scheme, looked.value),
+        subject_of(looked.scheme, looked.value),
         looked.case,
     )
 
@@ -146,11 +141,3 @@ def _erasure(told: entries.Erasure) -> Deed:
         told.by,
         told.reason,
     )
-
-
-def _subject(scheme: str | None, value: str | None) -> tuple[str, str] | None:
-    return None if value is None else (scheme or "", value)
-
-
-def _name(subject: tuple[str, str] | None) -> str:
-    return " ".join(subject) if subject else "a subject that was erased"

@@ -1,0 +1,226 @@
+"""Every kind of entry in words, in every format; found by its subject; and on the map."""
+
+from __future__ import annotations
+
+import csv
+import datetime
+import io
+from typing import Any
+
+import msgspec
+import pytest
+
+from gateway.ledger import deed, entries, fhir, parts, sheet, summary, tabular, words
+from gateway.ledger.leaf import Part, Side
+from gateway.ledger.note import Signer
+from gateway.ledger.parts import OF_SUBJECT
+from gateway.ledger.read import Head, StoredEntry
+from gateway.ledger.selection import Chosen, fits
+from tests.docs.reading import ROOT, code, section, table
+from tests.docs.test_articles import articles, named, occurs
+from tests.ledger.support import AT, KEY, ORIGIN, SUBJECT
+from tests.ledger.values import KINDS, at
+
+ENTERED = table(section(ROOT / "gateway" / "README.md", "What is entered"))
+LEI = (SUBJECT.scheme, SUBJECT.value)
+ACME = f"LEI {SUBJECT.value}"
+DAY = datetime.date(2026, 12, 3)
+HEAD = (entries.VERSION, "e-1", AT, entries.Who("https://login.example", "portal", "market"))
+BUYER = entries.Who("https://login.example", "market-regulator", "market")
+REMEMBERED = Signer(f"{ORIGIN}/1", KEY).checkpoint(7, bytes(32))
+
+SAID: list[tuple[entries.Act | entries.OfLedger, str, str]] = [
+    (
+        entries.View(*HEAD, "A. Auditor", "complaint", entries.Looked(*LEI, "MR-1"), ("told",), "csv"),
+        "A. Auditor",
+        f"looked at subject {ACME}, case MR-1, written as csv",
+    ),
+    (
+        entries.Reviewed(*HEAD, "A. Auditor", "f-1", "one-official", "proper", "asked", ("1-0",)),
+        "A. Auditor",
+        "found f-1 proper",
+    ),
+    (entries.Hold(*HEAD, "placed", "h-1", "A. Auditor", "court", *LEI), "A. Auditor", f"placed hold h-1 on {ACME}"),
+    (
+        entries.ErasureRequest(*HEAD, "requested", "x-1", "A. Auditor", "law", *LEI),
+        "A. Auditor",
+        f"requested erasure x-1 of {ACME}",
+    ),
+    (
+        entries.Erasure(*HEAD, "x-1", "A. Auditor", "B. Other", "law", ("0" * 16,), DAY),
+        "B. Other",
+        "carried out erasure x-1, which A. Auditor requested; backups have it until 2026-12-03",
+    ),
+    (
+        entries.Activation(*HEAD, "rolled-back", "new", 4, "P. Officer", "Q. Officer", "a mistake", "old"),
+        "P. Officer",
+        "rolled back rule set new, epoch 4; Q. Officer approved it",
+    ),
+    (
+        entries.Change(*HEAD, "corrected", "S. Steward", *LEI, "tax-arrears", "N-1", "4", 12, "a typo"),
+        "S. Steward",
+        f"reported as corrected tax-arrears/N-1 of {ACME}",
+    ),
+    (
+        entries.Change(*HEAD, "expired", "", *LEI, "tax-arrears", "N-1"),
+        "the gateway",
+        f"entered the end of display of tax-arrears/N-1 of {ACME}",
+    ),
+    (
+        entries.Recall(*HEAD, "corrected", BUYER, DAY, *LEI, "r-1", ("tax-arrears/N-1@3",), 12),
+        "the gateway",
+        f"recalled tax-arrears/N-1@3 of {ACME} from market-regulator of market: corrected;"
+        " to be acknowledged by 2026-12-03",
+    ),
+    (entries.Acknowledgement(*HEAD, "m.ivanova", *LEI, "r-1"), "m.ivanova", f"acknowledged recall r-1 of {ACME}"),
+    (
+        entries.Objection(*HEAD, DAY, *LEI, "o-1", "tax-arrears", "N-1", "c.owner", "paid"),
+        "c.owner",
+        f"objected to tax-arrears/N-1 of {ACME}, to be decided by 2026-12-03",
+    ),
+    (
+        entries.Restoration(*HEAD, *LEI, "a-1", "tax-arrears", "N-1", "c.owner", "mended"),
+        "c.owner",
+        f"applied for the restoration of tax-arrears/N-1 of {ACME}",
+    ),
+    (
+        entries.Decided(*HEAD, "objection", "partly", "S. Steward", DAY, *LEI, "o-1", "tax-arrears", "N-1", "half"),
+        "S. Steward",
+        f"decided the objection to tax-arrears/N-1 of {ACME}: partly upheld",
+    ),
+    (
+        entries.Consent(
+            *HEAD, "given", BUYER, "LICENCE", DAY, *LEI, "c-1", {"permits": None, "bank": ("limit", "owner")}, "c.owner"
+        ),
+        "c.owner",
+        f"gave the consent of {ACME} to market-regulator of market, for LICENCE until 2026-12-03",
+    ),
+    (
+        entries.OptOut(*HEAD, "set", *LEI, "tax-awards", "c.owner"),
+        "c.owner",
+        f"set the opt-out of {ACME} from tax-awards",
+    ),
+    (
+        entries.Gap(*HEAD[:3], entries.OWN, f"{ORIGIN}/1", 5, bytes(32), REMEMBERED, "witness-1"),
+        "witness-1",
+        f"{ORIGIN}/1 was sealed: the store had 5 entries of it, and witness-1 remembers 7",
+    ),
+    (
+        entries.ShardChange(*HEAD[:3], entries.OWN, "opened", f"{ORIGIN}/2", "k+1", 0, bytes(32)),
+        "",
+        f"{ORIGIN}/2 was opened at 0 entries, with the key k+1",
+    ),
+]
+TOLD = [told for told, _, _ in SAID]
+NAMING = [told for told in TOLD if OF_SUBJECT[type(told)]]
+
+of_every = pytest.mark.parametrize("told", TOLD, ids=lambda told: type(told).__name__)
+of_naming = pytest.mark.parametrize("told", NAMING, ids=lambda told: type(told).__name__)
+
+
+def chosen(told: entries.Told) -> Chosen:
+    side = Side(Part(bytes(32), b"{}"), ())
+    head = Head(1, "1", f"{ORIGIN}/1", "k", 0, 1, bytes(32), 0, "")
+    return Chosen(head, StoredEntry(1, 0, AT, bytes(32), side, side, "2026-11-24"), told, entries.NOTHING, "receipt")
+
+
+def erased(told: entries.Told) -> entries.Told:
+    """The entry as it reads once its subject was erased."""
+    made = parts.split(told)
+    return parts.read_told(Side(Part(bytes(32), made.told), (bytes(32),)))
+
+
+def shown(told: entries.Told) -> dict[str, str]:
+    """An entry in every format."""
+    each = chosen(told)
+    view = TOLD[0]
+    assert isinstance(view, entries.View)
+    page = summary.Pages(msgspec.structs.replace(view, looked=entries.Looked(), reason=""))
+    page.add(each, "entries/1-0", with_oversight=True)
+    return {
+        "sheet": "".join(map(sheet.table, sheet.told_sections(told))),
+        "page": page.finish([], None, []).decode(),
+        "fhir": "".join(fhir.as_ndjson([each])),
+        "csv": "".join(tabular.as_csv([each])),
+    }
+
+
+def test_every_kind_is_here() -> None:
+    assert {type(told) for told in TOLD} | {entries.Inquiry, entries.Refused} == set(KINDS)
+
+
+def test_every_kind_has_a_name_and_a_tag_of_its_own() -> None:
+    assert len({words.kind(told) for told in TOLD}) == len(KINDS) - 2
+    assert len({str(kind.__struct_config__.tag) for kind in KINDS}) == len(KINDS)
+
+
+@pytest.mark.parametrize(("told", "by", "happened"), SAID, ids=lambda each: type(each).__name__)
+def test_what_happened_is_one_sentence(told: entries.Act | entries.OfLedger, by: str, happened: str) -> None:
+    said = words.deed(told)
+    assert (said.by, said.happened) == (by, happened)
+    assert all(label and any(lines) for label, lines in said.rows)
+
+
+@of_every
+def test_every_format_says_it(told: entries.Act | entries.OfLedger) -> None:
+    said = words.deed(told)
+    for name, text in shown(told).items():
+        assert said.happened in text, name
+        assert said.why in text, name
+    made = fhir.audit_event(chosen(told))
+    assert made["subtype"][0]["code"] == words.tag(told)
+    assert made["type"]
+    assert any(agent["requestor"] for agent in made["agent"])
+
+
+@of_naming
+def test_it_is_found_by_its_subject_and_case_and_by_no_other(told: entries.Act) -> None:
+    assert fits(told, entries.Looked(*LEI))
+    assert not fits(told, entries.Looked("LEI", "529900T8BM49AURSDO55"))
+    assert fits(told, entries.Looked(case="MR-1")) is isinstance(told, entries.View)
+    assert not fits(erased(told), entries.Looked(*LEI))
+
+
+@of_naming
+def test_what_was_erased_is_in_no_format(told: entries.Act) -> None:
+    members = {said for member in OF_SUBJECT[type(told)] if isinstance(said := at(told, member), str) and len(said) > 1}
+    assert SUBJECT.value in members
+    for name, text in shown(erased(told)).items():
+        assert not [each for each in members - {"LEI"} if each in text], name
+    if not isinstance(told, entries.View):
+        assert "was erased" in shown(erased(told))["sheet"]
+
+
+def test_records_stand_in_columns_and_details_of_their_own() -> None:
+    told = next(told for told in TOLD if isinstance(told, entries.Change))
+    assert words.deed(told).records == ("tax-arrears/N-1@4",)
+    (row,) = csv.DictReader(io.StringIO(shown(told)["csv"], newline=""))
+    assert (row["kind"], row["records"], row["value"]) == ("a change of a record", "tax-arrears/N-1@4", SUBJECT.value)
+    (subject, _) = fhir.audit_event(chosen(told))["entity"]
+    assert subject["detail"] == [{"type": "record", "valueString": "tax-arrears/N-1@4"}]
+
+
+def test_where_a_person_is_not_known_the_client_is_the_requestor() -> None:
+    told = entries.Acknowledgement(*HEAD, scheme="LEI", value=SUBJECT.value)
+    assert words.deed(told).by == "portal of market"
+    (client,) = fhir.audit_event(chosen(told))["agent"]
+    assert (client["who"]["identifier"]["value"], client["requestor"]) == ("portal", True)
+
+
+def test_a_name_of_nobody_is_said_to_be_erased() -> None:
+    assert deed.name_of(deed.subject_of(None, None)) == "a subject that was erased"
+    assert deed.name_of(deed.subject_of("LEI", "X")) == "LEI X"
+
+
+# The map
+
+
+def test_the_map_has_every_kind_and_its_subjects_part() -> None:
+    told: dict[str, Any] = {code(row[0])[0]: row for row in ENTERED}
+    assert list(told) == [code(row[0])[0] for row in ENTERED]
+    assert set(told) == {str(kind.__struct_config__.tag) for kind in KINDS}
+    for kind in KINDS:
+        _, what, members, said = told[str(kind.__struct_config__.tag)]
+        assert what
+        assert tuple(code(members)) == OF_SUBJECT[kind]
+        assert all(occurs(article, named()) for article in articles(said))
