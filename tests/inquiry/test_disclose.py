@@ -141,6 +141,47 @@ def test_what_was_encoded_is_read_back() -> None:
     assert split(told, oversight_of(made)) == made
 
 
+def test_each_of_two_subjects_has_what_is_its_own() -> None:
+    made = parts(
+        entry(
+            subjects=(ACME, OTHER),
+            decision=Decision(GRANT, {ACME: DECIDED, OTHER: SubjectDecision({}, {}, DECIDED.fetch)}, ()),
+            cautions=(Caution("tax-arrears", "a", True, None), Caution("permits", "p", False, "storm")),
+            withheld=(
+                Withheld(ACME, "permits", "z", "9", "display-ended"),
+                Withheld(OTHER, "permits", "y", "8", "restored"),
+            ),
+            consents=((OTHER, "c-2"), (ACME, "c-1")),
+        ),
+        {
+            (ACME, "permits"): records(),
+            (ACME, "tax-arrears"): records("a"),
+            (OTHER, "permits"): records("p"),
+            (OTHER, "tax-arrears"): records(),
+        },
+    )
+    of_acme, of_other = made.subjects
+    assert [msgspec.json.decode(each.told)["cautions"] for each in made.subjects] == [
+        [{"dataset": "tax-arrears", "record": "a", "disputed": True, "mitigation": None}],
+        [{"dataset": "permits", "record": "p", "disputed": False, "mitigation": "storm"}],
+    ]
+    assert of_acme.oversight.decode() == (
+        '{"withheld":[{"record":"permits/z@9","restraint":"display-ended"}],'
+        '"denied":[{"dataset":"tax-arrears","field":"currency","reason":"NO_RULE"},'
+        '{"dataset":"tax-awards","field":"title","reason":"SCOPE_MISSING","rule":"scopes"}],"consents":["c-1"]}'
+    )
+    assert of_other.oversight.decode() == (
+        '{"withheld":[{"record":"permits/y@8","restraint":"restored"}],"consents":["c-2"]}'
+    )
+    told = told_of(made)
+    assert isinstance(told, entries.Inquiry)
+    assert [caution.record for caution in told.cautions] == ["a", "p"]
+    general = made.told + made.oversight
+    assert not [
+        word for word in (ACME.value, OTHER.value, "C-7", "c-1", "permits/", "storm") if word.encode() in general
+    ]
+
+
 def test_a_refusal_is_entered_with_what_was_known_by_then() -> None:
     early = disclose.Entry("i-2", REQUESTER, "sha256:rules")
     refusal = Refusal(Code.INQUIRY_REQUIRED, "say why you ask: `@inquiry(purpose: ...)`")
