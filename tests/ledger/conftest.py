@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from gateway.ledger import commands
+from gateway.ledger import commands, keys
+from tests.ledger.exporting import WHO, Export
+from tests.ledger.support import ORIGIN, disclosed, opened, refused, store_in
 
 
 class Run:
@@ -33,3 +35,36 @@ def run(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp
     with monkeypatch.context() as patched:
         patched.setenv("XDG_STATE_HOME", str(tmp_path / "state-home"))
         yield Run(capsys)
+
+
+@pytest.fixture
+async def folder(tmp_path: Path) -> Path:
+    """A store with two inquiries and a refusal, in two shards, and its configuration."""
+    private = keys.generate(tmp_path / "ledger.key")
+    keys.write_verifiers(tmp_path / "ledger.pub", private, ORIGIN, ["1", "2", "3"])
+    store = store_in(tmp_path)
+    async with opened(store, private=private) as ledger:
+        await disclosed(ledger, 1)
+        await refused(ledger, 2)
+        async with opened(store, private=private) as other:
+            await disclosed(other, 3)
+    store.close()
+    (tmp_path / "policies").mkdir()
+    (tmp_path / "policies" / "purposes.yaml").write_text("purposes: {}\n")
+    (tmp_path / "sources.yaml").write_text("departments: {}\n")
+    (tmp_path / "gateway.yaml").write_text(
+        "listen: 127.0.0.1:8080\npublic_url: http://127.0.0.1:8080\nstore: sqlite:///ledger.db\npolicies: policies\n"
+        f"sources: sources.yaml\nledger: {{origin: {ORIGIN}, key_file: ledger.key}}\n"
+        "oauth: {audience: http://127.0.0.1:8080, issuers: [{issuer: http://127.0.0.1:9}]}\n"
+    )
+    return tmp_path
+
+
+@pytest.fixture
+def export(folder: Path, run: Run) -> Export:
+    """Exports from that store."""
+
+    def export(*arguments: object) -> int:
+        return run("ledger", "export", "--config", folder / "gateway.yaml", *WHO, *arguments)
+
+    return export
