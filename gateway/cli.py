@@ -76,13 +76,14 @@ def _parser(*, serving: bool = False) -> argparse.ArgumentParser:
 def _register(commands: Any) -> None:
     from gateway.catalogue import commands as catalogue
     from gateway.ledger import commands as ledger
+    from gateway.ledger.erase_blockers import BLOCKERS
     from gateway.rules import commands as rules
     from gateway.storage import commands as storage
     from gateway.watch import commands as watch
 
     for part in (catalogue, rules, watch, storage):
         part.register(commands)
-    ledger.register(commands, _rule_set)
+    ledger.register(commands, _rule_set, BLOCKERS)
 
 
 def _rule_set(configured: Any) -> str:

@@ -9,6 +9,7 @@ and column, or the variable's name. What is in the files that the settings point
 
 from __future__ import annotations
 
+import datetime
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -40,6 +41,7 @@ class LedgerSettings(msgspec.Struct, frozen=True):
     """The ledger's origin (`<host>/<path>`, no scheme) and the file of its signing key.
 
     `head_file` remembers outside the store what was published. `require` of the witnesses must cosign `within` seconds.
+    `backups` is how long backups of the store are kept, where that is said.
     """
 
     origin: str
@@ -48,6 +50,7 @@ class LedgerSettings(msgspec.Struct, frozen=True):
     witnesses: tuple[WitnessSettings, ...] = ()
     require: int = 0
     within: float = 10.0
+    backups: datetime.timedelta | None = None
 
 
 class Limits(msgspec.Struct, frozen=True):
@@ -255,7 +258,7 @@ def _valkey(node: Node, variables: set[str]) -> str:
 
 
 def _ledger(node: Node, folder: Path) -> LedgerSettings:
-    keys = node.mapping(("origin", "key_file"), ("head_file", "witnesses", "require", "within"))
+    keys = node.mapping(("origin", "key_file"), ("head_file", "witnesses", "require", "within", "backups"))
     origin = keys["origin"].text(
         pattern=r"[A-Za-z0-9._~:/-]+", what="a host and path without a scheme, as `gateway.example/ledger`"
     ) if "origin" in keys else ""  # fmt: skip
@@ -274,7 +277,13 @@ def _ledger(node: Node, folder: Path) -> LedgerSettings:
         witnesses,
         require,
         duration(keys["within"]) if "within" in keys else 10.0,
+        _days(keys["backups"]) if "backups" in keys else None,
     )
+
+
+def _days(node: Node) -> datetime.timedelta:
+    text = node.text(pattern=r"P[0-9]{1,4}[DW]", what="days or weeks, as `P35D`") or "P0D"
+    return datetime.timedelta(days=int(text[1:-1]) * (7 if text.endswith("W") else 1))
 
 
 def _witness(node: Node) -> WitnessSettings:

@@ -7,15 +7,18 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from gateway.errors import ConfigurationError, Problem, VerificationFailed
 from gateway.ledger import (
     entries,
+    erase_command,
     export_command,
+    hold_command,
     keys,
+    rebuild_command,
     rotate_command,
     sheet,
     tilelog,
@@ -23,6 +26,7 @@ from gateway.ledger import (
     witness_command,
     words,
 )
+from gateway.ledger.erase_blockers import BLOCKERS, Blocker
 from gateway.ledger.note import Verifier
 from gateway.ledger.presented import check_presented, read
 from gateway.ledger.published import published
@@ -30,10 +34,15 @@ from gateway.ledger.receipt import Proved, check_data, check_extension, read_fil
 from gateway.ledger.registry import ROOT, read_document
 
 
-def register(subparsers: argparse._SubParsersAction[Any], rule_set: export_command.RuleSetDigest | None = None) -> None:
+def register(
+    subparsers: argparse._SubParsersAction[Any],
+    rule_set: export_command.RuleSetDigest | None = None,
+    blockers: Sequence[Blocker] = BLOCKERS,
+) -> None:
     """Add `ledger` and `keys` with their commands; each sets `run`: from the parsed arguments to the exit code.
 
     `rule_set` tells which rule set a configuration's policies are, so that an evidence package can hold their text.
+    `blockers` is what keeps a subject from being erased.
     """
     ledger = subparsers.add_parser("ledger", help="verify and show what the ledger proves")
     parts = ledger.add_subparsers(metavar="COMMAND", required=True)
@@ -66,6 +75,15 @@ def register(subparsers: argparse._SubParsersAction[Any], rule_set: export_comma
 
     export_command.register(
         parts.add_parser("export", help="evidence of a subject, a case or a period, with its proofs"), rule_set
+    )
+
+    erase_command.register(
+        parts.add_parser("erase", help="make what the ledger says of a subject unreadable; takes two people"), blockers
+    )
+    hold_command.register(parts.add_parser("hold", help="keep what the ledger says of a subject for some matter"))
+
+    rebuild_command.register(
+        parts.add_parser("rebuild", help="drop what is made of the ledger behind it, and build it again")
     )
 
     witness_command.register(parts.add_parser("witness", help="run an independent witness that cosigns checkpoints"))
@@ -120,7 +138,9 @@ def _verify_receipt(arguments: argparse.Namespace) -> int:
         if not isinstance(told, entries.Inquiry):
             said, at = words.deed(told), told.at.isoformat()
             if isinstance(told, entries.Act):
-                print(f"{words.tag(told)} {told.id}: {said.by} {said.happened}, {at}: {said.why}")
+                print(
+                    f"{words.tag(told)} {told.id}: {said.by} {said.happened}, {at}{f': {said.why}' if said.why else ''}"
+                )
             else:
                 print(f"{words.kind(told)}, {at}: {said.happened}")
             return 0

@@ -36,10 +36,13 @@ def _erasures() -> None:
         sa.Column("value", sa.Text),
         sa.Column("at", sa.BigInteger, nullable=False),
         sa.Column("by", sa.Text, nullable=False),
+        sa.Column("account", sa.Text, nullable=False),
         sa.Column("reason", sa.Text, nullable=False),
         sa.Column("state", sa.Text, nullable=False),
         sa.Column("decided_at", sa.BigInteger),
         sa.Column("decided_by", sa.Text),
+        sa.UniqueConstraint("scheme", "value"),
+        sa.CheckConstraint("(value IS NOT NULL) = (state = 'requested')"),
     )
     op.create_table(
         "hold",
@@ -51,6 +54,7 @@ def _erasures() -> None:
         sa.Column("reason", sa.Text, nullable=False),
         sa.Column("lifted_at", sa.BigInteger),
         sa.Column("lifted_by", sa.Text),
+        sa.CheckConstraint("(value IS NOT NULL) = (lifted_at IS NULL)"),
     )
 
 

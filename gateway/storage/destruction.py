@@ -1,0 +1,175 @@
+"""Destroying a subject's keys: what of them there is, the transaction that does it, and what it leaves in the files.
+
+The transaction goes in this order: the locks under which facts and findings are written and entries projected; then
+`erasures` of every other shard, so that no group sealed before commits after; and only then what forbids it is looked
+at, and the keys are emptied. So nothing that would forbid it comes in between, and no new key of the subject.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+from collections.abc import Iterable, Sequence
+
+from sqlalchemy import (
+    Boolean,
+    Engine,
+    Select,
+    and_,
+    case,
+    delete,
+    exists,
+    false,
+    func,
+    insert,
+    or_,
+    select,
+    true,
+    update,
+)
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql import ClauseElement, ColumnElement
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.functions import FunctionElement
+
+from gateway.storage.erasure import Request, erasure, hold
+from gateway.storage.facts import fact, fact_head
+from gateway.storage.port import Store
+from gateway.storage.projections import looked, projected, raced, received
+from gateway.storage.sqlite import SqliteStore
+from gateway.storage.tables import SHARD_BITS, entry, shard, subject_key
+from gateway.storage.watch import watch_head
+
+_NAMING = (subject_key, erasure, hold)
+"""What names subjects."""
+_BY_KEY = (looked, received, raced)
+"""What is made of entries, and names subjects by the ids of their keys."""
+
+
+def keys_of(engine: Engine, scheme: str, value: str) -> list[int]:
+    """The ids of a subject's keys in every shard."""
+    mine = select(subject_key.c.id).where(subject_key.c.scheme == scheme, subject_key.c.value == value)
+    with engine.connect() as connection:
+        return sorted(connection.execute(mine).scalars())
+
+
+def still_there(engine: Engine, keys: Sequence[int]) -> list[int]:
+    """Those of the keys that are not destroyed."""
+    there = select(subject_key.c.id).where(subject_key.c.id.in_(keys), subject_key.c.secret.is_not(None))
+    with engine.connect() as connection:
+        return sorted(connection.execute(there).scalars())
+
+
+def in_force(engine: Engine, scheme: str, value: str) -> dict[str, int]:
+    """How many facts about a subject are in force, by their kind."""
+    query = select(fact.c.kind, func.count()).where(fact.c.scheme == scheme, fact.c.value == value)
+    with engine.connect() as connection:
+        rows = connection.execute(query.where(fact.c.ended.is_(None)).group_by(fact.c.kind).order_by(fact.c.kind))
+        return {row[0]: row[1] for row in rows}
+
+
+def entries_under(engine: Engine, keys: Sequence[int]) -> int:
+    """How many entries say something under these keys; reads through their shards."""
+    shards = select(subject_key.c.shard).where(subject_key.c.id.in_(keys)).distinct()
+    with engine.connect() as connection:
+        found = 0
+        for (number,) in connection.execute(shards).all():
+            base = number << SHARD_BITS
+            among = entry.c.id.between(base, base + (1 << SHARD_BITS) - 1)
+            found += connection.execute(select(func.count()).where(among, names_any(keys))).scalar_one()
+        return found
+
+
+def names_any(keys: Sequence[int]) -> ColumnElement[bool]:
+    """Whether an `entry` row is sealed by one of these keys: by the ids, random and 8 bytes, that stand in it."""
+    return or_(false(), *(_Holds(entry.c.subjects, key.to_bytes(8, "big")) for key in keys))
+
+
+class _Holds(FunctionElement[bool]):
+    """Whether bytes stand within bytes."""
+
+    type = Boolean()
+    inherit_cache = True
+
+
+@compiles(_Holds)
+def _on_sqlite(element: _Holds, compiler: SQLCompiler, **options: object) -> str:
+    whole, part = (compiler.process(each, **options) for each in element.clauses)
+    return f"(instr({whole}, {part}) > 0)"
+
+
+@compiles(_Holds, "postgresql")
+def _on_postgresql(element: _Holds, compiler: SQLCompiler, **options: object) -> str:
+    whole, part = (compiler.process(each, **options) for each in element.clauses)
+    return f"(position({part} IN {whole}) > 0)"
+
+
+def destroying(own: str, keys: Sequence[int], decided: ClauseElement) -> tuple[ClauseElement, ...]:
+    """What destroys keys, to commit with the entry that lists them, in the shard named `own`.
+
+    `decided` is what fails where that may not be, and notes that it is done.
+    """
+    found: list[ClauseElement] = [
+        update(fact_head).values(change=fact_head.c.change),
+        update(watch_head).values(version=watch_head.c.version),
+        update(projected).values(next=projected.c.next),
+        update(shard).where(shard.c.name != own).values(erasures=shard.c.erasures + 1),
+        decided,
+        update(subject_key).where(subject_key.c.id.in_(keys)).values(scheme=None, value=None, secret=None),
+    ]
+    found += [delete(table).where(table.c.subject.in_(keys)) for table in _BY_KEY]
+    return tuple(found)
+
+
+def deciding(
+    request: Request, keys: Sequence[int], blocking: Iterable[Select[tuple[str]]], by: str, at: int
+) -> ClauseElement:
+    """Note that a request is carried out: fails where it is not open, something blocks it, or there is another key."""
+    unlisted = select(subject_key.c.id).where(
+        subject_key.c.scheme == request.scheme, subject_key.c.value == request.value, subject_key.c.id.not_in(keys)
+    )
+    free = and_(true(), *(~exists(query) for query in (unlisted, *blocking)))
+    state = case((and_(erasure.c.state == "requested", free), "done"))
+    done = {"state": state, "scheme": None, "value": None, "decided_at": at, "decided_by": by}
+    return update(erasure).where(erasure.c.id == request.id).values(done)
+
+
+def noting(request: Request, *, known: bool) -> ClauseElement:
+    """Note that a request was carried out before, in a store that came back with less; `known` where it has the row."""
+    row = request._asdict()
+    if not known:
+        return insert(erasure).values(row)
+    return update(erasure).where(erasure.c.id == request.id).values(row)
+
+
+def scrub(store: Store) -> str | None:
+    """After keys were destroyed: leave no copy of their rows in the store's files; gives why there may be one.
+
+    SQLite zeroes what is deleted (`secure_delete`), but where a page was split a piece of a row may be left. So these
+    tables are written anew, under the lock of writers, and what was written ahead is put in its place and cut off.
+    PostgreSQL: dead rows go with a VACUUM, unless a transaction from before still sees them.
+    """
+    try:
+        if isinstance(store, SqliteStore):
+            with contextlib.closing(store.connect()) as file:
+                file.execute("BEGIN IMMEDIATE")
+                for table in _NAMING:
+                    _write_anew(file, table.name)
+                file.execute("COMMIT")
+                busy = file.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+            return "its write-ahead log is in use, and keeps what was written before until it is not" if busy else None
+        with store.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            names = ", ".join(table.name for table in (*_NAMING, *_BY_KEY))
+            connection.exec_driver_sql(f"VACUUM {names}")
+    except (sqlite3.Error, SQLAlchemyError) as error:
+        return f"{type(error).__name__}: {(str(getattr(error, 'orig', None) or error).splitlines() or [''])[0]}"
+    return None
+
+
+def _write_anew(file: sqlite3.Connection, name: str) -> None:
+    (made,) = file.execute("SELECT sql FROM sqlite_master WHERE type = 'table' AND name = ?", (name,)).fetchone()
+    file.execute(f"ALTER TABLE {name} RENAME TO {name}_before")
+    file.execute(made)
+    file.execute(f"INSERT INTO {name} SELECT * FROM {name}_before ORDER BY id")  # noqa: S608 - a table's name
+    file.execute(f"DROP TABLE {name}_before")

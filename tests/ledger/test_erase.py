@@ -1,0 +1,415 @@
+"""`dutybound ledger erase` as people run it: two of them, with what it refuses, tells and leaves."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import csv
+import datetime
+import getpass
+import json
+import shutil
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives import serialization
+
+from connectors.base import Subject
+from gateway import cli
+from gateway.ledger import entries, erase, keys, read
+from gateway.ledger.ledger import Ledger
+from gateway.ledger.parts import split
+from gateway.ledger.registry import ROOT
+from gateway.ledger.verify import verify_store
+from gateway.storage import destruction, erasure, facts
+from gateway.storage.store import migrate_store
+from tests.ledger.support import AT, BY, KEY, ORIGIN, SUBJECT, disclosed, opened, receipt_of, refused, store_in
+from tests.vectors.test_store_vectors import OLD
+
+LEI = f"{SUBJECT.scheme}:{SUBJECT.value}"
+OTHER = ("LEI", "969500T3MBS4SQAMHJ45")
+
+
+class Desk:
+    """Where people work: a folder with a store of some inquiries, and its configuration."""
+
+    def __init__(self, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        self.folder, self._capsys = folder, capsys
+        self.config = folder / "gateway.yaml"
+
+    def run(self, *arguments: object) -> int:
+        """Run the command line; `out` and `err` are what it printed."""
+        status = cli.main([str(argument) for argument in arguments])
+        self.out, self.err = self._capsys.readouterr()
+        return status
+
+    def __call__(self, *arguments: object) -> int:
+        return self.run("ledger", *arguments, "--config", self.config)
+
+    def request(self) -> str:
+        asked = ("erase", "request", "--subject", LEI, "--by", "A. Clerk", "--reason", "court order 7")
+        assert self(*asked) == 0, self.err
+        return self.out.split()[2].rstrip(",")
+
+    def approve(self, id_: str, *more: object, by: str = "B. Judge") -> int:
+        return self("erase", "approve", id_, "--by", by, *more)
+
+    def verify(self) -> None:
+        assert self.run("ledger", "verify", "--config", self.config) == 0, self.err
+
+
+def write_config(folder: Path, backups: str = ", backups: P35D") -> None:
+    (folder / "gateway.yaml").write_text(
+        "listen: 127.0.0.1:8080\npublic_url: http://127.0.0.1:8080\nstore: sqlite:///ledger.db\npolicies: policies\n"
+        f"sources: sources.yaml\nledger: {{origin: {ORIGIN}, key_file: ledger.key{backups}}}\n"
+        "oauth: {audience: http://127.0.0.1:8080, issuers: [{issuer: http://127.0.0.1:9}]}\n"
+    )
+
+
+@pytest.fixture
+async def desk(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Desk:
+    private = keys.generate(tmp_path / "ledger.key")
+    keys.write_verifiers(tmp_path / "ledger.pub", private, ORIGIN, [ROOT, "1", "2", "3"])
+    store = store_in(tmp_path)
+    async with opened(store, private=private, registered=True) as ledger:
+        (tmp_path / "answer.json").write_bytes(await disclosed(ledger, 1))
+        await refused(ledger, 2)
+        await about_two(ledger)
+    store.close()
+    (tmp_path / "policies").mkdir()
+    (tmp_path / "sources.yaml").write_text("departments: {}\n")
+    write_config(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state-home"))
+    return Desk(tmp_path, capsys)
+
+
+async def about_two(ledger: Ledger) -> None:
+    """An inquiry about the subject and another one."""
+    told = entries.Inquiry(
+        v=entries.VERSION,
+        id="inquiry-3",
+        at=AT,
+        requester=entries.Who(*BY),
+        grant=None,
+        declaration=entries.Declared("LICENCE_RENEWAL", case="LR-3"),
+        rule_set="5ec0de",
+        obligations=[],
+        disclosed=[
+            entries.Disclosed("organisation", scheme, value, [entries.Dataset("tax-arrears", ("amount",), [f"{n}@1"])])
+            for n, (scheme, value) in enumerate([(SUBJECT.scheme, SUBJECT.value), OTHER])
+        ],
+    )
+    parts = split(told)
+    await ledger.append(parts.told, parts.oversight, AT, BY, (), parts.subjects)
+
+
+def told(folder: Path) -> Iterator[entries.Told]:
+    store = store_in(folder)
+    with contextlib.closing(store.reader()) as reader:
+        for head in read.heads(reader):
+            for each in read.read_entries(reader, head.id, 0, head.size):
+                yield each.read_told()
+    store.close()
+
+
+# Two people
+
+
+def test_one_requests_and_another_approves(desk: Desk) -> None:
+    id_ = desk.request()
+    assert f"dutybound ledger erase approve {id_} --config {desk.config} --by NAME" in desk.out
+    assert desk("erase", "list") == 0
+    assert f"waits for a second person: {LEI}" in desk.out
+    assert desk.approve(id_) == 0
+    today = datetime.datetime.now(datetime.UTC).date()
+    until = {(today + datetime.timedelta(days=days)).isoformat() for days in (34, 35)}
+    out = desk.out
+    assert f"erased: erasure {id_}, entry 4 of {ORIGIN}/1\n" in out
+    assert "unreadable: what 4 entries say of the subject\n" in out
+    assert any(f"backups: they have copies of the keys through {day}," in out for day in until)
+    assert "stays: facts about the subject that are in force, and go on restraining (none)\n" in out
+    assert "receipts that were given" in out
+    assert f"one account of this system, `{getpass.getuser()}`, requested and approved it" in desk.err
+    desk.verify()
+    assert desk("erase", "list") == 0
+    assert "carried out, approved by B. Judge" in desk.out
+    assert SUBJECT.value not in desk.out
+    assert SUBJECT.value not in str(list(told(desk.folder)))
+    assert OTHER[1] in str(list(told(desk.folder))), "what the same entry says of another stays"
+    [done] = [each for each in told(desk.folder) if isinstance(each, entries.Erasure)]
+    assert (done.requested_by, done.by, done.reason) == ("A. Clerk", "B. Judge", "court order 7")
+    receipt = desk.folder / f"erasure-{id_}.receipt"
+    assert desk.run("ledger", "verify-receipt", "--key", desk.folder / "ledger.pub", receipt) == 0
+    assert f"carried out erasure {id_}" in desk.out
+
+
+def test_the_account_is_entered_beside_the_name(desk: Desk) -> None:
+    assert desk.approve(desk.request()) == 0
+    store = store_in(desk.folder)
+    with contextlib.closing(store.reader()) as reader:
+        officials = {
+            type(each.read_told()).__name__: each.read_oversight().official
+            for head in read.heads(reader)
+            for each in read.read_entries(reader, head.id, 0, head.size)
+        }
+    store.close()
+    assert officials["ErasureRequest"] == officials["Erasure"] == getpass.getuser()
+
+
+@pytest.mark.parametrize("name", ["A. Clerk", "a.  CLERK ", "\uff21. Clerk"])
+def test_nobody_approves_their_own_request(desk: Desk, name: str) -> None:
+    id_ = desk.request()
+    assert desk.approve(id_, by=name) == 1
+    assert desk.err == f"A. Clerk requested erasure `{id_}`; another person has to approve it\n"
+    assert SUBJECT.value in str(list(told(desk.folder)))
+
+
+def test_what_is_asked_in_vain_is_told(desk: Desk) -> None:
+    def fails(message: str, *arguments: object) -> None:
+        assert desk(*arguments) == 1, desk.out
+        assert message in desk.err
+
+    who = ("--by", "A. Clerk", "--reason", "order")
+    fails("the ledger says nothing of this subject", "erase", "request", "--subject", "LEI:NOBODY", *who)
+    fails("there is no erasure `no1`", "erase", "approve", "no1", "--by", "B")
+    fails("there is no erasure `no1`", "erase", "withdraw", "no1", *who)
+    fails("holds no entry of an erasure `no1`", "erase", "again", "no1", "--by", "B")
+    fails("say who, and give a reason", "erase", "request", "--subject", LEI, "--by", " ", "--reason", "x")
+    fails("over 4000 characters", "erase", "request", "--subject", LEI, "--by", "A", "--reason", "x" * 4001)
+    fails(
+        "leave the identifier out of it", "erase", "request", "--subject", LEI, "--by", "A",
+        "--reason", f"of {SUBJECT.value.lower()}",
+    )  # fmt: skip
+    id_ = desk.request()
+    fails(
+        f"erasure `{id_}` of this subject was requested by A. Clerk already", "erase", "request", "--subject", LEI, *who
+    )
+    fails("say who approves", "erase", "approve", id_, "--by", " ")
+    (desk.folder / "taken").touch()
+    fails("exists already", "erase", "approve", id_, "--by", "B. Judge", "--out", "taken")
+    assert desk.approve(id_) == 0
+    fails(f"erasure `{id_}` was carried out by B. Judge already", "erase", "approve", id_, "--by", "C", "--out", "x")
+    fails("nothing to do", "erase", "again", id_, "--by", "C", "--out", "x")
+    assert desk("erase", "again", "--by", "C") == 2
+    desk.verify()
+
+
+def test_without_its_backups_said_nothing_is_erased(desk: Desk) -> None:
+    id_ = desk.request()
+    write_config(desk.folder, "")
+    assert desk.approve(id_) == 1
+    assert "ledger.backups: say how long backups of the store are kept, as `backups: P35D`" in desk.err
+    write_config(desk.folder, ", backups: 35 days")
+    assert desk.approve(id_) == 1
+    assert "days or weeks, as `P35D`" in desk.err
+    assert SUBJECT.value in str(list(told(desk.folder)))
+    write_config(desk.folder, ", backups: P5W")
+    assert desk.approve(id_) == 0
+    [done] = [each for each in told(desk.folder) if isinstance(each, entries.Erasure)]
+    assert done.backups_until == done.at.date() + datetime.timedelta(days=35)
+
+
+def test_a_request_can_be_taken_back(desk: Desk) -> None:
+    id_ = desk.request()
+    assert desk("erase", "withdraw", id_, "--by", "A. Clerk", "--reason", "the order fell") == 0
+    assert desk.approve(id_) == 1
+    assert f"erasure `{id_}` was withdrawn by A. Clerk already" in desk.err
+    assert desk("erase", "list") == 0
+    assert "withdrawn by A. Clerk" in desk.out
+    assert SUBJECT.value not in desk.out
+    events = [each.event for each in told(desk.folder) if isinstance(each, entries.ErasureRequest)]
+    assert events == ["requested", "withdrawn"]
+    assert desk.approve(desk.request()) == 0
+    desk.verify()
+
+
+def test_what_is_open_is_named_before_and_refused(desk: Desk) -> None:
+    assert desk("hold", "place", "--subject", LEI, "--by", "C. Auditor", "--reason", "audit 9") == 0
+    hold = desk.out.split()[2].rstrip(",")
+    id_ = desk.request()
+    assert f"it cannot be approved yet: hold `{hold}` is open; lift it" in desk.err
+    assert desk.approve(id_) == 1
+    assert f"erasure `{id_}` is refused: hold `{hold}` is open; lift it with" in desk.err
+    assert desk("hold", "lift", hold, "--by", "C. Auditor", "--reason", "audit ended") == 0
+    assert desk.approve(id_) == 0
+    desk.verify()
+
+
+def test_facts_in_force_stay_and_are_told(desk: Desk) -> None:
+    store = store_in(desk.folder)
+    facts.set_opt_out(store.engine, Subject("organisation", SUBJECT.scheme, SUBJECT.value), "awards", True, AT)
+    store.close()
+    assert desk.approve(desk.request()) == 0
+    assert "go on restraining (1 of kind opt-out)" in desk.out
+    store = store_in(desk.folder)
+    assert destruction.in_force(store.engine, SUBJECT.scheme, SUBJECT.value) == {"opt-out": 1}
+    store.close()
+
+
+# What others have, and what leaves afterwards
+
+
+def test_old_receipts_and_answers_verify_and_exports_say_erased(desk: Desk) -> None:
+    assert desk.approve(desk.request()) == 0
+    for name in ("answer.json",):
+        assert desk.run("ledger", "verify-receipt", "--key", desk.folder / "ledger.pub", desk.folder / name) == 0
+        assert "data: exactly what was disclosed" in desk.out
+        assert desk.run("ledger", "show", "--key", desk.folder / "ledger.pub", desk.folder / name) == 0
+        assert SUBJECT.value in desk.out, "it says what it said"
+    who = ("--by", "C. Auditor", "--reason", "audit")
+    for out in ("whole", "whole.zip"):
+        assert desk("export", "--from", "2026-01-01", *who, "--out", out) == 0
+        assert desk.run("ledger", "verify", desk.folder / out, "--key", desk.folder / "ledger.pub") == 0
+    page = (desk.folder / "whole" / "summary.html").read_text()
+    assert page.count("a subject that was erased") >= 4
+    assert OTHER[1] in page
+    for form in ("csv", "fhir"):
+        assert desk("export", "--from", "2026-01-01", *who, "--out", f"all.{form}", "--format", form) == 0
+    rows = list(csv.DictReader((desk.folder / "all.csv").read_text().splitlines()))
+    assert [row["subject_kind"] for row in rows if row["id"] == "inquiry-3"] == ["erased", "organisation"]
+    assert [row["outcome"][:11] for row in rows if row["kind"] == "an erasure"] == ["carried out"]
+    events = [json.loads(line) for line in (desk.folder / "all.fhir").read_text().splitlines()]
+    assert sum({"name": "subject", "description": "erased"} in each["entity"] for each in events) == 3
+    exported = [*(desk.folder / "whole").rglob("*"), *desk.folder.glob("all.*")]
+    written = [path for path in exported if path.is_file()]
+    assert len(written) >= 19
+    assert not any(SUBJECT.value.encode() in path.read_bytes() for path in written)
+    assert desk("export", "--subject", LEI, *who, "--out", "mine") == 0
+    assert "no entry fits but that of this view" in desk.err
+    assert desk.run("ledger", "verify", desk.folder / "mine", "--key", desk.folder / "ledger.pub") == 0
+    desk.verify()
+
+
+async def test_receipts_of_erased_entries_are_still_served(desk: Desk) -> None:
+    private = keys.load(desk.folder / "ledger.key")
+    store = store_in(desk.folder)
+    async with opened(store, private=private) as ledger:
+        id_ = (await erase.request(ledger, (SUBJECT.scheme, SUBJECT.value), "A", "order", "a")).id
+        await erase.approve(ledger, id_, "B", "b", (), datetime.timedelta(days=1))
+        own = await ledger.own(*BY)
+        (desk.folder / "own").write_text(own[0].receipt.text)
+    store.close()
+    assert len(own) == 3
+    assert desk.run("ledger", "verify-receipt", "--key", desk.folder / "ledger.pub", desk.folder / "own") == 0
+    assert desk.run("ledger", "show", "--key", desk.folder / "ledger.pub", desk.folder / "own") == 0
+    assert "a subject that was erased" in desk.out
+    answer = json.loads((desk.folder / "answer.json").read_bytes())
+    assert receipt_of((desk.folder / "answer.json").read_bytes()) == answer["extensions"]["inquiry"]["receipt"]
+
+
+# Backups
+
+
+def files(folder: Path) -> list[Path]:
+    return [folder / f"ledger.db{end}" for end in ("", "-wal", "-shm") if (folder / f"ledger.db{end}").exists()]
+
+
+def copy(folder: Path, to: Path) -> None:
+    to.mkdir(exist_ok=True)
+    for file in files(folder):
+        shutil.copy(file, to)
+
+
+def restore(folder: Path, of: Path) -> None:
+    for file in files(folder):
+        file.unlink()
+    for file in files(of):
+        shutil.copy(file, folder)
+
+
+def test_keys_that_came_back_are_found_and_destroyed_again(desk: Desk) -> None:
+    """Part of a backup, the table of keys, was put back: the ledger has the erasure's entry."""
+    copy(desk.folder, desk.folder / "backup")
+    id_ = desk.request()
+    assert desk.approve(id_) == 0
+    with contextlib.closing(sqlite3.connect(desk.folder / "ledger.db", isolation_level=None)) as connection:
+        connection.execute("ATTACH ? AS backup", (str(desk.folder / "backup" / "ledger.db"),))
+        connection.execute("DELETE FROM main.subject_key")
+        connection.execute("INSERT INTO main.subject_key SELECT * FROM backup.subject_key")
+    assert desk.run("ledger", "verify", "--config", desk.config) == 1
+    assert f"is there again, as after the restore of a backup; run `dutybound ledger erase again {id_}`" in desk.err
+    assert desk("erase", "again", id_, "--by", "D. Operator") == 0
+    assert f"erased: erasure {id_}, entry" in desk.out
+    desk.verify()
+    assert SUBJECT.value not in str(list(told(desk.folder)))
+    done = [each for each in told(desk.folder) if isinstance(each, entries.Erasure)]
+    assert [each.reason for each in done] == ["court order 7", "again, by D. Operator: court order 7"]
+    assert {each.by for each in done} == {"B. Judge"}
+
+
+@pytest.mark.parametrize("requested", [False, True])
+def test_a_store_from_before_the_erasure_forgets_by_its_receipt(desk: Desk, requested: bool) -> None:
+    if not requested:
+        copy(desk.folder, desk.folder / "backup")
+    id_ = desk.request()
+    if requested:
+        copy(desk.folder, desk.folder / "backup")
+    assert desk.approve(id_) == 0
+    restore(desk.folder, desk.folder / "backup")
+    assert SUBJECT.value in str(list(told(desk.folder)))
+    assert desk("erase", "again", id_, "--by", "D. Operator") == 1
+    assert "where the store lost it, name its receipt" in desk.err
+    receipt = desk.folder / f"erasure-{id_}.receipt"
+    assert desk("erase", "again", "--receipt", receipt, "--by", "D. Operator") == 0
+    desk.verify()
+    assert SUBJECT.value not in str(list(told(desk.folder)))
+    store = store_in(desk.folder)
+    [row] = erasure.requests(store.engine)
+    store.close()
+    assert (row.id, row.state, row.subject, row.by, row.decided_by) == (id_, "done", None, "A. Clerk", "B. Judge")
+
+
+def test_only_a_receipt_of_this_ledger_is_believed(desk: Desk, tmp_path: Path) -> None:
+    copy(desk.folder, desk.folder / "backup")
+    id_ = desk.request()
+    assert desk.approve(id_) == 0
+    restore(desk.folder, desk.folder / "backup")
+    receipt = desk.folder / f"erasure-{id_}.receipt"
+    (desk.folder / "forged").write_text(receipt.read_text().replace("extra A", "extra B"))
+    (desk.folder / "another").write_text(receipt_of((desk.folder / "answer.json").read_bytes()))
+    for name, said in (("forged", "does not verify"), ("another", "not that of an erasure")):
+        assert desk("erase", "again", "--receipt", desk.folder / name, "--by", "D. Operator") == 1
+        assert said in desk.err
+    assert SUBJECT.value in str(list(told(desk.folder)))
+
+
+# Entries of version 1
+
+
+@pytest.mark.parametrize("also_new", [False, True])
+async def test_entries_of_version_1_are_counted_and_stay(desk: Desk, also_new: bool) -> None:
+    for file in files(desk.folder):
+        file.unlink()
+    with contextlib.closing(sqlite3.connect(desk.folder / "ledger.db")) as connection:
+        connection.executescript(OLD.read_text())
+    migrate_store(f"sqlite:///{desk.folder / 'ledger.db'}")
+    store = store_in(desk.folder)
+    assert erase.of_version_1(store, (SUBJECT.scheme, SUBJECT.value)) == 5
+    assert erase.of_version_1(store, OTHER) == 0
+    if not also_new:
+        asked = ("erase", "request", "--subject", LEI, "--by", "A. Clerk", "--reason", "order")
+        assert await asyncio.to_thread(desk, *asked) == 1
+        assert desk.err == "only entries of version 1 name this subject (5), and those cannot be erased alone\n"
+        return
+    (desk.folder / "ledger.key").unlink()
+    write_key(desk.folder / "ledger.key")
+    async with opened(store) as ledger:
+        await disclosed(ledger, 9)
+    id_ = await asyncio.to_thread(desk.request)
+    said = "stays readable: 5 entries of version 1 name the subject; what they say cannot be erased alone\n"
+    assert said in desk.out
+    assert await asyncio.to_thread(desk.approve, id_) == 0
+    assert said in desk.out
+    assert "unreadable: what 2 entries say" in desk.out
+    assert str(list(told(desk.folder))).count(SUBJECT.value) >= 5
+    assert len(verify_store(store, keys.verifiers(KEY, ORIGIN, [ROOT, "1"]))) == 2
+    store.close()
+
+
+def write_key(path: Path) -> None:
+    pem = KEY.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    path.touch(mode=0o600)
+    path.write_bytes(pem)
