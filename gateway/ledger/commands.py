@@ -18,7 +18,6 @@ from gateway.ledger import (
     export_command,
     hold_command,
     keys,
-    rebuild_command,
     rotate_command,
     sheet,
     tilelog,
@@ -81,10 +80,6 @@ def register(
         parts.add_parser("erase", help="make what the ledger says of a subject unreadable; takes two people"), blockers
     )
     hold_command.register(parts.add_parser("hold", help="keep what the ledger says of a subject for some matter"))
-
-    rebuild_command.register(
-        parts.add_parser("rebuild", help="drop what is made of the ledger behind it, and build it again")
-    )
 
     witness_command.register(parts.add_parser("witness", help="run an independent witness that cosigns checkpoints"))
 
