@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from gateway.errors import VerificationFailed
-from gateway.inquiry.types import Subject
+from connectors.base import Subject
 from gateway.ledger import commands, entries, evidence, keys
 from gateway.ledger.package import check_package
 from gateway.ledger.verify import verify_store
