@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import base64
 import contextlib
 import datetime
 import hashlib
@@ -19,14 +20,23 @@ from collections.abc import Iterator
 from pathlib import Path
 from unittest import mock
 
-from gateway.ledger import entries, evidence, export_command
+from gateway.ledger import entries, evidence, export_command, parts, words
 from gateway.ledger.ledger import Ledger
 from gateway.ledger.note import Signer
 from gateway.ledger.selection import choose, one
 from tests.ledger import served
+from tests.ledger.pair import OTHER, disclosed_pair, erase
+from tests.ledger.said import SAID
 from tests.ledger.support import AT, KEY, ORIGIN, VERIFIERS, disclosed, opened, receipt_of, refused, store_in
 
 LOOKED = entries.Looked(case="MR-2026-17")
+ACTS = [told for told, _, _ in SAID if isinstance(told, entries.Act) and not isinstance(told, entries.Erasure)]
+"""An entry of each kind that people make; of erasures there is a real one."""
+HOLD = entries.Hold(
+    entries.VERSION, "hold-2", AT, entries.Who("", "command line"), "placed", "h-2", "A. Auditor", "court", *OTHER[1:]
+)
+OF_TWO, OF_OTHER = 7, 257
+"""Where the entries are that name whom is erased: beside another, and alone."""
 
 
 @contextlib.contextmanager
@@ -60,9 +70,14 @@ async def _make(place: Path) -> dict[str, bytes]:
         files["receipts/refusal.txt"] = (await refused(ledger, 2)).encode()
         grouped = await asyncio.gather(*(disclosed(ledger, number) for number in range(3, 8)))
         keep("grouped", grouped[2])
+        keep("of-two", await disclosed_pair(ledger, 8))
+        for act in ACTS:
+            files[f"receipts/act-{words.tag(act)}.txt"] = await _entered(ledger, act)
         day = datetime.timedelta(days=1)
-        await asyncio.gather(*(disclosed(ledger, number, AT + day) for number in range(8, 257)))
+        await asyncio.gather(*(disclosed(ledger, number, AT + day) for number in range(8 + len(ACTS), 256)))
         keep("full-tile", await disclosed(ledger, 257, AT + day))
+        files["receipts/of-other.txt"] = await _entered(ledger, HOLD)
+        files["receipts/erasure.txt"] = (await erase(store, ledger, OTHER, AT + day)).text.encode()
 
     def view(at: datetime.datetime) -> entries.View:
         who = export_command.CLIENT
@@ -76,7 +91,9 @@ async def _make(place: Path) -> dict[str, bytes]:
     files |= {f"log/{path}": content for path, content in served.published(store).items()}
     with contextlib.closing(store.reader()) as reader:
         own = one(reader, receipt.shard, receipt.index)
-        chosen = [own, *(each for each in choose(reader, LOOKED) if each.entry.index in (0, 1, 256))]
+        chosen = [own, *(each for each in choose(reader, LOOKED) if each.entry.index in (0, 1, OF_TWO))]
+        files["receipts/one-of-two-erased.txt"] = one(reader, receipt.shard, OF_TWO).receipt.encode()
+        files["receipts/erased.txt"] = one(reader, receipt.shard, OF_OTHER).receipt.encode()
         packed = place / "evidence.zip"
         with evidence.opened(packed) as sink:
             at = (receipt.shard, receipt.index)
@@ -89,6 +106,13 @@ async def _make(place: Path) -> dict[str, bytes]:
     return files
 
 
+async def _entered(ledger: Ledger, told: entries.Told) -> bytes:
+    made = parts.split(told, entries.Oversight(entries.VERSION, "m.ivanova"))
+    who = (told.requester.issuer, told.requester.client)
+    receipt = await ledger.append(made.told, made.oversight, AT, who, subjects=made.subjects)
+    return receipt.text.encode()
+
+
 def _wrong(files: dict[str, bytes]) -> dict[str, bytes]:
     """Receipts that no version may accept."""
     good = files["receipts/grouped.txt"].decode()
@@ -96,6 +120,10 @@ def _wrong(files: dict[str, bytes]) -> dict[str, bytes]:
     lines = head.split("\n")
     moved = int(lines[2].removeprefix("index ")) + 1
     first = files["receipts/first.txt"].decode()
+    erased = files["receipts/erased.txt"].decode()
+    extra = erased.split("\n")[1].removeprefix("extra ")
+    opened = bytearray(base64.b64decode(extra))
+    opened[-1] ^= 1
     made = {
         "index-moved": good.replace(f"\n{lines[2]}\n", f"\nindex {moved}\n"),
         "path-cut-short": "\n".join(lines[:-1]) + "\n\n" + note,
@@ -106,8 +134,9 @@ def _wrong(files: dict[str, bytes]) -> dict[str, bytes]:
         "signature-cut-short": good.rstrip("\n")[:-8] + "\n",
         "no-signature": good.rpartition("\n\n")[0] + "\n\n",
         "another-header": good.replace("tlog-proof@v1", "tlog-proof@v0", 1),
+        "digest-of-the-erased-altered": erased.replace(extra, base64.b64encode(opened).decode()),
     }
-    assert all(text != good for text in made.values())
+    assert all(text not in (good, erased) for text in made.values())
     return {name: text.encode() for name, text in made.items()}
 
 

@@ -13,7 +13,10 @@ from gateway.ledger.follow import follow
 from gateway.ledger.package import check_package
 from gateway.ledger.presented import check_presented
 from gateway.ledger.published import check_extends, claim_of, published, read_checkpoint
-from gateway.ledger.receipt import read_file, verify_receipt
+from gateway.ledger.receipt import Proved, read_file, verify_receipt
+from tests.ledger.pair import OTHER
+from tests.ledger.support import SUBJECT
+from tests.ledger.values import KINDS
 from tests.vectors import make
 
 HERE = Path(__file__).resolve().parent
@@ -49,10 +52,46 @@ def check(version: Path) -> None:
     for path in files(version, "refused", 9):
         with pytest.raises(VerificationFailed):
             verify_receipt(path.read_text(), verifiers)
+    if version.name != "v1":
+        check_erased(version, {path.stem: proved for path, proved in proofs})
+
+
+def check_erased(version: Path, proofs: dict[str, Proved]) -> None:
+    """Of whom was erased the receipts of before still say everything, and those of after nothing."""
+    before, after = proofs["of-two"].told, proofs["one-of-two-erased"].told
+    assert isinstance(before, entries.Inquiry)
+    assert isinstance(after, entries.Inquiry)
+    assert proofs["of-two"].leaf == proofs["one-of-two-erased"].leaf
+    assert [subject.value for subject in before.disclosed] == [SUBJECT.value, OTHER.value]
+    assert after.disclosed == [before.disclosed[0], entries.ERASED]
+    assert (after.data, after.declaration) == (before.data, before.declaration)
+    assert proofs["of-other"].leaf == proofs["erased"].leaf
+    held, left = proofs["of-other"].told, proofs["erased"].told
+    assert isinstance(held, entries.Hold)
+    assert isinstance(left, entries.Hold)
+    assert ((held.scheme, held.value), (left.scheme, left.value)) == (OTHER[1:], (None, None))
+    assert (left.id, left.reason) == (held.id, held.reason)
+    erasure = proofs["erasure"].told
+    assert isinstance(erasure, entries.Erasure)
+    assert len(erasure.keys) == 1
+    for path in ("receipts/one-of-two-erased.txt", "receipts/erased.txt", "evidence/entries/1-000000000007.json"):
+        assert OTHER.value not in (version / path).read_text()
 
 
 def test_there_are_vectors() -> None:
-    assert [path.name for path in VERSIONS][:1] == ["v1"]
+    assert [path.name for path in VERSIONS][:2] == ["v1", "v2"]
+
+
+def test_every_kind_of_entry_is_in_some_vector() -> None:
+    found: set[type[entries.Told]] = {entries.Gap, entries.ShardChange}  # those are in `proof-v1`
+    for version in VERSIONS:
+        verifiers = keys.read_verifiers(version / "ledger.pub")
+        for path in (version / "receipts").iterdir():
+            proved = verify_receipt(path.read_text(), verifiers)
+            found.add(type(proved.told))
+            if path.stem.startswith("act-") and version.name == "v2":
+                assert proved.told in make.ACTS
+    assert found == set(KINDS), "a new kind needs a vector: `python -m tests.vectors.make`"
 
 
 @pytest.mark.parametrize("version", VERSIONS, ids=lambda path: path.name)
