@@ -1,17 +1,18 @@
 """Entries chosen from a store for somebody who may look: of a subject, of a case, of a period, or of all of these.
 
-Read only, from one snapshot, so that every proof made of it is of one tree. Choosing opens every payload on the way:
-whoever calls this has entered a `view` first (invariant 17).
+Read only, from one snapshot, so that every proof made of it is of one tree. Those of a subject are found by `looks`,
+and no other is opened; else choosing opens every payload on the way. Whoever calls this has entered a `view` first
+(invariant 17).
 """
 
 from __future__ import annotations
 
 import datetime
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from gateway.errors import VerificationFailed
-from gateway.ledger import entries, read, words
+from gateway.ledger import entries, looks, project, read, words
 from gateway.ledger.read import Head, StoredEntry, StoredTree
 from gateway.storage.port import Reader
 from gateway.storage.tables import micros
@@ -38,10 +39,11 @@ def choose(reader: Reader, looked: entries.Looked, progress: Progress | None = N
 
     Raises `VerificationFailed` where an entry does not open, or is of a kind that this version does not know.
     """
+    of_subject = None if looked.value is None else _places(reader, looked.scheme or "", looked.value)
     for head in read.heads(reader):
         first = read.first_since(reader, head, micros(looked.since)) if looked.since else 0
         tree = StoredTree(reader, head.id, head.size)
-        for entry in read.read_entries(reader, head.id, first, head.size - first):
+        for entry in _entries(reader, head, first, of_subject):
             if looked.until is not None and entry.at > looked.until + _LATE:
                 break
             if progress and entry.index % _TELL == 0:
@@ -50,6 +52,26 @@ def choose(reader: Reader, looked: entries.Looked, progress: Progress | None = N
                 told, oversight = _read(head, entry)
                 if fits(told, looked):
                     yield Chosen(head, entry, told, oversight, read.receipt_text(tree, head, entry))
+
+
+def _places(reader: Reader, scheme: str, value: str) -> dict[int, list[int]]:
+    """The indexes of the entries that name a subject, in order, by their shard."""
+    found: dict[int, list[int]] = {}
+    for place in looks.who_looked(reader, scheme, value, exact=True).places:
+        found.setdefault(place.shard, []).append(place.number)
+    return {shard: sorted(numbers) for shard, numbers in found.items()}
+
+
+def _entries(
+    reader: Reader, head: Head, first: int, of_subject: Mapping[int, Sequence[int]] | None
+) -> Iterator[StoredEntry]:
+    """A shard's entries from `first` on: all, or those of the subject."""
+    if of_subject is None:
+        yield from read.read_entries(reader, head.id, first, head.size - first)
+        return
+    for number in of_subject.get(head.id, ()):
+        if number >= first:
+            yield from read.read_entries(reader, head.id, number, 1)
 
 
 def one(reader: Reader, shard: str, index: int) -> Chosen:
@@ -81,17 +103,10 @@ def fits(told: entries.Told, looked: entries.Looked) -> bool:
         return False
     if looked.case is not None and looked.case != _case(told):
         return False
-    return looked.value is None or (looked.scheme, looked.value) in _subjects(told)
+    return looked.value is None or (looked.scheme, looked.value) in project.subjects_of(told)
 
 
 def _case(told: entries.Told) -> str | None:
     if not isinstance(told, entries.Operation):
         return words.deed(told).case
     return told.declaration.case if told.declaration else None
-
-
-def _subjects(told: entries.Told) -> set[tuple[str | None, str | None] | None]:
-    if not isinstance(told, entries.Operation):
-        return {words.deed(told).subject}
-    named = told.disclosed if isinstance(told, entries.Inquiry) else told.subjects
-    return {(subject.scheme, subject.value) for subject in named}

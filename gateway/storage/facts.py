@@ -60,7 +60,7 @@ fact_head = Table(
 )
 event.listen(fact_head, "after_create", DDL("INSERT INTO fact_head (id, change) VALUES (1, 0)"))  # type: ignore[no-untyped-call]
 
-_IN_FORCE = text("ended IS NULL")
+_IN_FORCE, _ENDED = text("ended IS NULL"), text("ended IS NOT NULL")
 
 fact = Table(
     "fact",
@@ -88,6 +88,7 @@ fact = Table(
     Column("outcome", Text),  # of an objection: upheld or refused
     Column("reason", Text),
     Index("fact_in_force", "scheme", "value", sqlite_where=_IN_FORCE, postgresql_where=_IN_FORCE),
+    Index("fact_ended", "scheme", "value", sqlite_where=_ENDED, postgresql_where=_ENDED),
 )
 
 

@@ -1,19 +1,59 @@
 """What is made of the ledger behind it: who looked at a subject, who received which records, who asked for what.
 
-A subject stands here by the id of its key alone, so that nothing is left of it once its key was destroyed.
+Each projection has a position in each shard: all entries before it are in its rows, and none from it on. Invariants:
+rows and position change in one transaction, which swaps the position, so of two that project one learns that it is
+behind; a subject stands here by the id of its key alone, and by that of no key that was destroyed before the
+transaction, so that nothing is left of it once its key was: whoever destroys keys (`gateway.storage.destruction`) locks
+the positions first, and deletes the rows.
+
+While a projection is dropped to be built again its positions are `DROPPING`, and its rows count for nothing.
 """
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, ForeignKey, Integer, Table, Text
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
 
-from gateway.storage.tables import metadata
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Connection,
+    Engine,
+    ForeignKey,
+    Integer,
+    Table,
+    Text,
+    and_,
+    case,
+    delete,
+    event,
+    insert,
+    or_,
+    select,
+    text,
+    tuple_,
+    update,
+)
+from sqlalchemy.exc import IntegrityError
+
+from gateway.storage.facts import fact, fact_head
+from gateway.storage.tables import metadata, requester, shard, subject_key
+
+NAMES = ("looked", "received", "asked")
+DROPPING = -1
+WITHOUT_KEY = 0
+"""Stands for every subject of the entries of version 1, which have no keys; they are opened to be told apart."""
+
+_SLICE = 500
+_AT_ONCE = 200
 
 projected = Table(
     "projected",
     metadata,
+    Column("projection", Text, primary_key=True),
     Column("shard", Integer, ForeignKey("shard.id"), primary_key=True, autoincrement=False),
-    Column("next", BigInteger, nullable=False),  # the index of the first entry that is not projected yet
+    Column("next", BigInteger, nullable=False),  # the index of the first entry that is not projected yet; or DROPPING
+    Column("rebuilding", BigInteger),  # the index that it is built again up to; NULL once it is there
 )
 
 looked = Table(
@@ -58,3 +98,180 @@ raced = Table(
     Column("dataset", Text, primary_key=True),
     sqlite_with_rowid=False,
 )
+
+_TABLES: Mapping[str, tuple[Table, ...]] = {"looked": (looked,), "received": (received, raced), "asked": (asked,)}
+
+
+class Position(NamedTuple):
+    """A `projected` row."""
+
+    projection: str
+    shard: int
+    next: int
+    rebuilding: int | None
+
+
+class Rows(NamedTuple):
+    """What a batch of entries gives, in the order of the tables' columns."""
+
+    looked: Sequence[tuple[int, int, int]] = ()
+    received: Sequence[tuple[int, str, int, int, int, int | None, str, str]] = ()
+    asked: Sequence[tuple[int, str, int, int]] = ()
+    raced: Sequence[tuple[int, int, int, str]] = ()
+
+
+class Changed(NamedTuple):
+    """A fact that changed: numbers of its changes, and what it is about (a consent's `fields` name datasets)."""
+
+    change: int
+    ended: int | None
+    scheme: str
+    value: str
+    dataset: str | None
+    record: str | None
+    fields: str | None
+
+
+def unhurried(engine: Engine) -> None:
+    """For an engine that writes nothing but projections: a commit need not be on the disk, since it can be made again.
+
+    A lost one is lost with its position. On SQLite the write lock is then held for a fraction of the time.
+    """
+    if engine.dialect.name == "sqlite":
+        event.listen(engine, "connect", lambda connection, _: connection.execute("PRAGMA synchronous = NORMAL"))
+    else:
+        event.listen(engine, "begin", lambda connection: connection.execute(text("SET LOCAL synchronous_commit = off")))
+    engine.dispose()  # connections from before are not of this kind
+
+
+def positions(engine: Engine) -> list[Position]:
+    """Every position."""
+    with engine.connect() as connection:
+        return [Position._make(row) for row in connection.execute(select(projected))]
+
+
+def begin(engine: Engine, shards: Collection[int]) -> None:
+    """Give each of these shards a position in every projection, where it has none yet."""
+    with engine.begin() as connection:
+        if connection.dialect.name == "sqlite":
+            connection.execute(update(projected).values(next=projected.c.next))  # a write: nobody else's comes between
+        else:
+            # An erasure that found no position to lock has locked the table: what it destroys is seen after this.
+            connection.execute(text("LOCK TABLE projected IN SHARE ROW EXCLUSIVE MODE"))
+        there = [Position._make(row) for row in connection.execute(select(projected))]
+        known = {(each.projection, each.shard) for each in there}
+        dropping = {each.projection for each in there if each.next == DROPPING}
+        made = [
+            {"projection": name, "shard": number, "next": DROPPING if name in dropping else 0}
+            for name in NAMES
+            for number in shards
+            if (name, number) not in known
+        ]
+        if made:
+            connection.execute(insert(projected), made)
+
+
+def requester_id(engine: Engine, issuer: str, client: str) -> int:
+    """The id of a requester, made where the store has none."""
+    mine = select(requester.c.id).where(requester.c.issuer == issuer, requester.c.client == client)
+    for _ in range(2):
+        with engine.connect() as connection:
+            found = connection.execute(mine).scalar_one_or_none()
+        if found is not None:
+            return int(found)
+        try:
+            with engine.begin() as connection:
+                connection.execute(insert(requester).values(issuer=issuer, client=client))
+        except IntegrityError:
+            continue  # another process was first
+    with engine.connect() as connection:
+        return int(connection.execute(mine).scalar_one())
+
+
+def changes_since(engine: Engine, low: int, subjects: Iterable[tuple[str, str]]) -> list[Changed]:
+    """Facts about these subjects that changed after change `low`, now."""
+    with engine.connect() as connection:
+        if connection.execute(select(fact_head.c.change)).scalar_one() <= low:
+            return []
+        found: list[Changed] = []
+        named = sorted(subjects)
+        about = [fact.c[name] for name in ("change", "ended", "scheme", "value", "dataset", "record", "fields")]
+        for start in range(0, len(named), _AT_ONCE):
+            mine = tuple_(fact.c.scheme, fact.c.value).in_(named[start : start + _AT_ONCE])
+            # In two, by the index of each: those in force, and those that ended.
+            for late in (
+                and_(fact.c.ended.is_(None), fact.c.change > low),
+                and_(fact.c.ended.is_not(None), or_(fact.c.change > low, fact.c.ended > low)),
+            ):
+                found += [Changed._make(row) for row in connection.execute(select(*about).where(mine, late))]
+    return found
+
+
+def advance(engine: Engine, names: Collection[str], number: int, first: int, last: int, rows: Rows) -> bool:
+    """Take the entries from `first` up to `last` of a shard into these projections; False where another was first.
+
+    Rows of subjects whose keys were destroyed meanwhile are left out.
+    """
+    with engine.begin() as connection:
+        done = case((projected.c.rebuilding > last, projected.c.rebuilding))
+        swapped = connection.execute(
+            update(projected)
+            .where(projected.c.projection.in_(names), projected.c.shard == number, projected.c.next == first)
+            .values(next=last, rebuilding=done)
+        )
+        if swapped.rowcount != len(names):
+            connection.rollback()
+            return False
+        gone = _gone(connection, rows)
+        for name in names:
+            for table in _TABLES[name]:
+                of: Sequence[tuple[Any, ...]] = getattr(rows, table.name)
+                place = next((n for n, column in enumerate(table.c) if column.name == "subject"), None)
+                kept = of if place is None or not gone else [row for row in of if row[place] not in gone]
+                if kept:
+                    columns = table.c.keys()
+                    connection.execute(insert(table), [dict(zip(columns, row, strict=True)) for row in kept])
+    return True
+
+
+def _gone(connection: Connection, rows: Rows) -> set[int]:
+    """The subjects among these rows whose keys are no more."""
+    named = {row[0] for row in rows.looked} | {row[0] for row in rows.received} | {row[2] for row in rows.raced}
+    gone = named - {WITHOUT_KEY}
+    ids = sorted(gone)
+    for start in range(0, len(ids), _AT_ONCE):
+        some = ids[start : start + _AT_ONCE]
+        there = select(subject_key.c.id).where(subject_key.c.id.in_(some), subject_key.c.secret.is_not(None))
+        gone -= set(connection.execute(there).scalars())
+    return gone
+
+
+def start_over(engine: Engine, names: Collection[str]) -> None:
+    """Have these projections dropped and built again, up to where each shard is now. They count for nothing at once."""
+    size = select(shard.c.size).where(shard.c.id == projected.c.shard).scalar_subquery()
+    with engine.begin() as connection:
+        mine = update(projected).where(projected.c.projection.in_(names))
+        connection.execute(mine.values(next=DROPPING, rebuilding=size))
+
+
+def drop_some(engine: Engine, name: str) -> bool:
+    """Drop some rows of a projection that is `DROPPING`; once none is left it begins at 0. False where it is not."""
+    with engine.begin() as connection:
+        mine = and_(projected.c.projection == name, projected.c.next == DROPPING)
+        if not connection.execute(update(projected).where(mine).values(next=DROPPING)).rowcount:
+            return False
+        for table in _TABLES[name]:
+            key = tuple(table.primary_key.columns)
+            some = select(*key).order_by(*key).limit(_SLICE)
+            if connection.execute(delete(table).where(tuple_(*key).in_(some))).rowcount:
+                return True
+        done = case((projected.c.rebuilding > 0, projected.c.rebuilding))
+        connection.execute(update(projected).where(mine).values(next=0, rebuilding=done))
+    return True
+
+
+def settle(engine: Engine, names: Collection[str]) -> None:
+    """Note that these projections have all that there is: a shard may have come back with less than was to be built."""
+    with engine.begin() as connection:
+        mine = and_(projected.c.projection.in_(names), projected.c.next != DROPPING)
+        connection.execute(update(projected).where(mine).values(rebuilding=None))

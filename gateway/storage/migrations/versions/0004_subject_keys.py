@@ -59,10 +59,14 @@ def _erasures() -> None:
 
 
 def _projections() -> None:
+    ended = sa.text("ended IS NOT NULL")
+    op.create_index("fact_ended", "fact", ["scheme", "value"], sqlite_where=ended, postgresql_where=ended)
     op.create_table(
         "projected",
+        sa.Column("projection", sa.Text, primary_key=True),
         sa.Column("shard", sa.Integer, sa.ForeignKey("shard.id"), primary_key=True, autoincrement=False),
         sa.Column("next", sa.BigInteger, nullable=False),
+        sa.Column("rebuilding", sa.BigInteger),
     )
     op.create_table(
         "looked",

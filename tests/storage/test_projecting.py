@@ -1,0 +1,267 @@
+"""The projections on both stores: what they say is what a straight scan says, wherever they stand; and races."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+from typing import Any
+
+import pytest
+from sqlalchemy import event, insert, text
+from sqlalchemy.exc import OperationalError
+
+from connectors.base import Subject
+from gateway.ledger import positions
+from gateway.ledger.looks import who_looked
+from gateway.ledger.projector import Projector
+from gateway.ledger.recipients import Raced, raced, recipients, sizes
+from gateway.storage import facts
+from gateway.storage import projections as kept
+from gateway.storage.port import Store
+from gateway.storage.projections import DROPPING, NAMES
+from tests.ledger import projecting
+from tests.ledger.pair import OTHER, disclosed_pair, erase
+from tests.ledger.projecting import DATASETS, SUBJECTS, Asked, check, enter, enter_all, reached, rows, whole
+from tests.ledger.support import AT, SUBJECT, opened
+from tests.storage.conftest import Place
+
+LOG = [
+    Asked(),
+    Asked(1, 1, (1, 2), (0, 1), ((1, 1), (2, 3))),
+    Asked(2, 0, (2, 0, 3), (1,)),
+    Asked(0, 1, (1,), refused=True),
+    Asked(0, 0, (3,), (0,), ()),
+    Asked(1, 0, (0, 1), (1, 0), ((2, 1),)),
+    Asked(2, 1, (0,), (0,), ((1, 2),)),
+]
+ORGANISATION = Subject("organisation", *SUBJECTS[0])
+
+
+def turns(projector: Projector, most: int = 10_000) -> int:
+    return next(count for count in range(most) if not projector.turn())
+
+
+@pytest.mark.parametrize("batch", [1, 2, 100])
+async def test_it_says_what_a_scan_says_wherever_it_stands(store: Store, batch: int) -> None:
+    projector = Projector(store, batch)
+    async with opened(store) as ledger, opened(store) as other:
+        await enter_all(ledger, LOG)
+        await enter_all(other, LOG[:3])
+        check(store)
+        while not whole(store):
+            assert projector.turn()
+            check(store)
+        assert not projector.turn()
+        await enter(ledger, LOG[1], 99, AT + datetime.timedelta(hours=1))
+        assert not whole(store)
+        check(store)
+        assert projector.turn()
+        assert whole(store)
+    check(store)
+    projector.close()
+
+
+async def test_how_far_it_is_behind_is_said_and_nothing_is_made_up(store: Store) -> None:
+    async with opened(store) as ledger:
+        await enter_all(ledger, LOG)
+    with contextlib.closing(store.reader()) as reader:
+        assert who_looked(reader, *SUBJECTS[0]) == ([], len(LOG))
+        assert recipients(reader, *SUBJECTS[0], DATASETS[0]).behind == len(LOG)
+        assert not positions.passed(reader, "received", sizes(reader))
+        assert [(lag.projection, lag.shard, lag.entries) for lag in positions.lags(reader)] == [
+            (name, "1", len(LOG)) for name in NAMES
+        ]
+        assert {lag.since for lag in positions.lags(reader)} == {projecting.micros(AT)}
+    Projector(store, 4).turn()
+    with contextlib.closing(store.reader()) as reader:
+        assert [lag.entries for lag in positions.lags(reader)] == [len(LOG) - 4] * 3
+        found = who_looked(reader, *SUBJECTS[0])
+        assert (len(found.places), found.behind) == (2, len(LOG) - 4)
+    turns(Projector(store))
+    with contextlib.closing(store.reader()) as reader:
+        assert [lag[2:] for lag in positions.lags(reader)] == [(0, None)] * 3
+        assert positions.passed(reader, "received", sizes(reader))
+
+
+async def test_pages_are_of_the_size_that_is_asked_for_and_join_up(store: Store) -> None:
+    async with opened(store) as ledger:
+        await enter_all(ledger, LOG * 3)
+        Projector(store, 11).turn()
+    with contextlib.closing(store.reader()) as reader:
+        every = who_looked(reader, *SUBJECTS[0], exact=True).places
+        after, joined = positions.START, []
+        while page := who_looked(reader, *SUBJECTS[0], after, 2, exact=True).places:
+            assert len(page) == 2 or page[-1] == every[-1]
+            joined += page
+            after = page[-1]
+    assert joined == every
+    assert len(every) == 12
+
+
+async def test_recipients_by_record_version_and_field(store: Store) -> None:
+    async with opened(store) as ledger:
+        first, _, _, last = await enter_all(
+            ledger,
+            [
+                Asked(facts=3),
+                Asked(1, subjects=(1,)),
+                Asked(1, records=()),
+                Asked(2, records=((1, 2), (2, 1)), facts=7),
+            ],
+        )
+    turns(Projector(store))
+    with contextlib.closing(store.reader()) as reader:
+
+        def places(record: str | None = None, **more: Any) -> list[positions.Place]:
+            return [each.place for each in recipients(reader, *SUBJECTS[0], DATASETS[0], record, **more).found]
+
+        assert places() == [first, last]
+        assert places("R-0-1") == [first, last]
+        assert places("R-0-1", version="2") == [last]
+        assert places("R-0-2") == [last]
+        assert places("R-0") == []
+        assert places("R-0-1", field="amount") == [first, last]
+        assert places("R-0-1", field="currency") == []
+        assert places("R-0-1", before_facts=7) == [first]
+        assert places("R-0-1", before_facts=3) == []
+        [given] = recipients(reader, *SUBJECTS[0], DATASETS[0], "R-0-1", version="2").found
+        assert (given.client, given.facts, given.records, given.fields) == (
+            "environment-agency",
+            7,
+            ("R-0-1@2",),
+            ("amount", "period"),
+        )
+
+
+@pytest.mark.parametrize("kind", ["withdrawal", "opt-out", "consent", "objection-decided", "another-record"])
+async def test_a_disclosure_that_raced_a_change_is_found_and_no_other(store: Store, kind: str) -> None:
+    def change() -> int:
+        if kind == "withdrawal":
+            return facts.withdraw(store.engine, ORGANISATION, DATASETS[0], "R-0-1", AT).change
+        if kind == "opt-out":
+            written = facts.set_opt_out(store.engine, ORGANISATION, DATASETS[0], True, AT)
+            assert written is not None
+            return written.change
+        if kind == "consent":
+            return facts.revoke_consent(store.engine, ORGANISATION, given.id, AT).change
+        if kind == "objection-decided":
+            return facts.decide_objection(store.engine, opened_.id, "upheld", "so it is", AT).change
+        return facts.withdraw(store.engine, ORGANISATION, DATASETS[0], "R-0-9", AT).change
+
+    day = datetime.date(2027, 1, 1)
+    given = facts.grant_consent(
+        store.engine, ORGANISATION, issuer="i", client="c", purpose="p", datasets={DATASETS[0]: None}, until=day, now=AT
+    )
+    opened_ = facts.open_objection(store.engine, ORGANISATION, DATASETS[0], "R-0-1", day, AT)
+    async with opened(store) as ledger:
+        read = opened_.change  # as an inquiry reads its facts
+        number = change()
+        raced_ = await enter(ledger, Asked(facts=read), 1)
+        await enter(ledger, Asked(facts=number), 2)
+        await enter(ledger, Asked(facts=read, subjects=(1,)), 3)
+        await enter(ledger, Asked(facts=read, datasets=(1,)), 4)
+        await enter(ledger, Asked(facts=read, refused=True), 5)
+    turns(Projector(store))
+    expected = [] if kind == "another-record" else [Raced(raced_, DATASETS[0], SUBJECTS[0])]
+    with contextlib.closing(store.reader()) as reader:
+        assert raced(reader, number) == expected
+        assert raced(reader, given.change) == []
+
+
+async def test_of_an_erased_subject_nothing_is_written(store: Store) -> None:
+    projector = Projector(store)
+    async with opened(store) as ledger:
+        await disclosed_pair(ledger, 1)
+        taken = projector.read()
+        assert taken is not None
+        key = taken[1][0].entry.keys[0]
+        await erase(store, ledger, SUBJECT)
+        assert projector.write(*taken), "read before, written after"
+        turns(projector)
+    found = rows(store)
+    assert found["received"]
+    assert all(key not in row for of in found.values() for row in of)
+    with contextlib.closing(store.reader()) as reader:
+        assert who_looked(reader, SUBJECT.scheme, SUBJECT.value, exact=True).places == []
+        assert len(who_looked(reader, OTHER.scheme, OTHER.value, exact=True).places) == 1
+
+
+async def test_of_two_that_project_one_goes_on(store: Store) -> None:
+    async with opened(store) as ledger:
+        await enter_all(ledger, LOG)
+    one, other = Projector(store, 3), Projector(store, 5)
+    first, second = one.read(), other.read()
+    assert first is not None
+    assert second is not None
+    assert one.write(*first)
+    assert not other.write(*second)
+    turns(other)
+    check(store)
+    assert whole(store)
+
+
+async def test_dropped_and_built_again_it_is_the_same(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kept, "_SLICE", 2)
+    projector = Projector(store, 2)
+    async with opened(store) as ledger:
+        await enter_all(ledger, LOG)
+        turns(projector)
+        before = rows(store)
+        with store.engine.begin() as connection:
+            connection.execute(insert(kept.looked).values(subject=5, at=1, entry=1))
+        kept.start_over(store.engine, ["looked", "received"])
+        assert {next_ for (name, _), next_ in reached(store).items() if name != "asked"} == {DROPPING}
+        check(store)
+        while not whole(store):
+            projector.turn()
+            check(store)
+        assert rows(store) == before
+        async with opened(store) as other:  # a shard that comes while a projection is dropped
+            kept.start_over(store.engine, ["asked"])
+            await enter(other, LOG[1], 50)
+            turns(projector)
+            check(store)
+            assert whole(store)
+    assert all(before[name] <= of for name, of in rows(store).items())
+
+
+async def test_a_damaged_entry_stops_its_shard_there_and_no_other(store: Store) -> None:
+    async with opened(store) as ledger, opened(store) as other:
+        await enter_all(ledger, LOG)
+        await enter_all(other, LOG)
+    with store.engine.begin() as connection:
+        connection.execute(
+            text("UPDATE entry SET told = :told WHERE id = :id"),
+            {"told": bytes(90), "id": (1 << projecting.SHARD_BITS) + 4},
+        )
+    projector = Projector(store, 3)
+    turns(projector)
+    assert [each[:2] for each in projector.stopped.values()] == [("1", 4)]
+    assert set(reached(store).items()) == {((name, shard), at) for name in NAMES for shard, at in ((1, 4), (2, 7))}
+    with store.engine.begin() as connection:
+        connection.execute(
+            text("DELETE FROM entry_requester WHERE entry = :id"), {"id": (2 << projecting.SHARD_BITS) + 3}
+        )
+        connection.execute(text("DELETE FROM entry WHERE id = :id"), {"id": (2 << projecting.SHARD_BITS) + 3})
+    kept.start_over(store.engine, NAMES)
+    again = Projector(store, 100)
+    turns(again)
+    assert sorted(each[:2] for each in again.stopped.values()) == [("1", 4), ("2", 3)]
+
+
+async def test_a_key_that_is_destroyed_while_a_position_is_made_waits(place: Place) -> None:
+    """On PostgreSQL an erasure that finds no position yet keeps one from being made until it is done."""
+    store = place.open()
+    async with opened(store) as ledger:
+        await enter_all(ledger, LOG)
+    if place.kind != "postgresql":
+        pytest.skip("SQLite has one writer at a time")
+    waiting = place.open().engine
+    event.listen(waiting, "begin", lambda connection: connection.execute(text("SET LOCAL lock_timeout = '50ms'")))
+    with store.engine.connect() as connection:
+        connection.execute(text("UPDATE projected SET next = next"))
+        with pytest.raises(OperationalError, match="lock timeout"):
+            kept.begin(waiting, [1])
+        connection.commit()
+        kept.begin(waiting, [1])
+    assert set(reached(store).values()) == {0}
