@@ -4,23 +4,28 @@ from __future__ import annotations
 
 import csv
 import io
+from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
 
 from gateway.ledger import deed, entries, fhir, parts, sheet, summary, tabular, words
+from gateway.ledger.keys import read_verifiers
 from gateway.ledger.leaf import Part, Side
 from gateway.ledger.parts import OF_SUBJECT
 from gateway.ledger.read import Head, StoredEntry
+from gateway.ledger.receipt import verify_receipt
 from gateway.ledger.selection import Chosen, fits
 from tests.docs.reading import ROOT, code, section, table
 from tests.docs.test_articles import articles, named, occurs
+from tests.ledger.conftest import Run
 from tests.ledger.said import HEAD, LEI, SAID
 from tests.ledger.support import AT, ORIGIN, SUBJECT
 from tests.ledger.values import KINDS, at
 
 ENTERED = table(section(ROOT / "gateway" / "README.md", "What is entered"))
+VECTORS = ROOT / "tests" / "vectors" / "v2"
 TOLD = [told for told, _, _ in SAID]
 NAMING = [told for told in TOLD if OF_SUBJECT[type(told)]]
 
@@ -134,3 +139,29 @@ def test_the_map_has_every_kind_and_its_subjects_part() -> None:
         assert what
         assert tuple(code(members)) == OF_SUBJECT[kind]
         assert all(occurs(article, named()) for article in articles(said))
+
+
+# On the command line
+
+
+@pytest.mark.parametrize("path", sorted((VECTORS / "receipts").glob("act-*.txt")), ids=lambda path: path.stem)
+def test_a_receipt_of_an_act_is_told_and_shown(path: Path, run: Run) -> None:
+    assert run("ledger", "verify-receipt", "--key", VECTORS / "ledger.pub", path) == 0
+    told = verify_receipt(path.read_text(), read_verifiers(VECTORS / "ledger.pub")).told
+    assert isinstance(told, entries.Act)
+    said = words.deed(told)
+    line = f"{words.tag(told)} {told.id}: {said.by} {said.happened}, {told.at.isoformat()}"
+    assert run.out.splitlines()[1:] == [f"{line}: {said.why}" if said.why else line]
+    assert run("ledger", "show", "--key", VECTORS / "ledger.pub", path) == 0
+    assert f"Receipt of {words.kind(told)} {told.id}" in run.out
+    assert all(f"{label}:" in run.out for label, _ in said.rows)
+
+
+@pytest.mark.parametrize("name", ["erased", "one-of-two-erased"])
+def test_a_receipt_of_an_entry_with_an_erased_subject_is_told_and_shown(name: str, run: Run) -> None:
+    path = VECTORS / "receipts" / f"{name}.txt"
+    assert run("ledger", "verify-receipt", "--key", VECTORS / "ledger.pub", path) == 0
+    assert run("ledger", "show", "--key", VECTORS / "ledger.pub", path) == 0
+    assert "erased" in run.out
+    assert run("ledger", "show", "--html", "--key", VECTORS / "ledger.pub", path) == 0
+    assert "erased" in run.out
