@@ -14,7 +14,7 @@ from sqlalchemy.sql import ClauseElement
 
 from gateway.ledger import leaf, proof
 from gateway.ledger.keyring import DAY, Keyring, Keys, Pending
-from gateway.ledger.leaf import SALT_SIZE, Part, Side
+from gateway.ledger.leaf import SALT_SIZE, Part
 from gateway.ledger.merkle import Growth, Tree, leaf_hash
 from gateway.ledger.note import Signer
 from gateway.ledger.parts import SubjectParts
@@ -60,9 +60,9 @@ def prepare(head: Head, tree: Tree, signer: Signer, keyring: Keyring, group: Seq
         period, cipher = keyring.day(floor // DAY)
         id_ = base + offset
         parts, segments = _sealed(subjects, keys.all, id_) if subjects else ((), ())
-        others = tuple([segment.oversight for segment in segments])
-        opening = leaf.Opening(Side(general, parts), leaf.oversight_digest(Side(other, others)))
-        commitment = opening.leaf
+        told_digest = leaf.told_digest_of([leaf.general_digest(*general), *[each.told for each in segments]])
+        others = leaf.oversight_digest_of([leaf.general_digest(*other), *[each.oversight for each in segments]])
+        commitment = leaf.commit(told_digest, others)
         entries.append(
             (
                 id_,
@@ -76,7 +76,7 @@ def prepare(head: Head, tree: Tree, signer: Signer, keyring: Keyring, group: Seq
         )
         requesters.append((keyring.requester(by), floor, id_))
         hashes.append(leaf_hash(commitment))
-        extras.append(opening.encode())
+        extras.append(leaf.write_extra(others, general, parts))
         if also:
             changes += also
     growth = tree.grow(hashes)

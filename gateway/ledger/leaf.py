@@ -90,20 +90,30 @@ def subject_digest(salt: bytes, body: bytes) -> bytes:
 def told_digest(side: Side) -> bytes:
     if side.subjects is None:
         return _sha256(TOLD_PREFIX + side.general.salt + side.general.body).digest()
-    return _sha256(TOLD_PREFIX_2 + _digests(side)).digest()
+    return told_digest_of(_digests(side))
 
 
 def oversight_digest(side: Side) -> bytes:
     if side.subjects is None:
         return _sha256(OVERSIGHT_PREFIX + side.general.salt + side.general.body).digest()
-    return _sha256(OVERSIGHT_PREFIX_2 + _digests(side)).digest()
+    return oversight_digest_of(_digests(side))
 
 
-def _digests(side: Side) -> bytes:
+def told_digest_of(digests: Sequence[bytes]) -> bytes:
+    """A told side's digest, of those of its parts, the general one first."""
+    return _sha256(TOLD_PREFIX_2 + b"".join(digests)).digest()
+
+
+def oversight_digest_of(digests: Sequence[bytes]) -> bytes:
+    """The other side's digest, likewise."""
+    return _sha256(OVERSIGHT_PREFIX_2 + b"".join(digests)).digest()
+
+
+def _digests(side: Side) -> list[bytes]:
     made = [general_digest(*side.general)]
     for part in side.subjects or ():
         made.append(subject_digest(*part) if isinstance(part, Part) else part)
-    return b"".join(made)
+    return made
 
 
 def data_digest(salt: bytes, data: bytes) -> bytes:
@@ -132,10 +142,10 @@ class Opening(NamedTuple):
         general, subjects = self.told
         if subjects is None:
             return b"".join((_VERSION_1, general.salt, self.oversight, general.body))
-        return extra(self.oversight, general, subjects)
+        return write_extra(self.oversight, general, subjects)
 
 
-def extra(oversight_digest: bytes, general: Part, subjects: Sequence[Part | bytes]) -> bytes:
+def write_extra(oversight_digest: bytes, general: Part, subjects: Sequence[Part | bytes]) -> bytes:
     """A receipt's `extra`, version 2."""
     laid = [_VERSION_2, oversight_digest, _OPEN, general.salt, len(general.body).to_bytes(4, "big"), general.body]
     for part in subjects:

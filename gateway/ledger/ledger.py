@@ -45,6 +45,7 @@ MAX_GROUP = 256
 MAX_SHARDS = 64
 
 _T = TypeVar("_T")
+_moment = functools.lru_cache(maxsize=2)(moment)  # every step of every inquiry asks for the same one
 _Waiting = tuple[Pending, "asyncio.Future[Receipt]"]
 
 
@@ -92,7 +93,7 @@ class Ledger:
     @property
     def floor(self) -> datetime.datetime:
         """The highest time of any committed entry: no clock may say less."""
-        return moment(max(self._floor, self._shard.floor) if self._shard else 0)
+        return _moment(max(self._floor, self._shard.floor) if self._shard else 0)
 
     @property
     def healthy(self) -> bool:
