@@ -50,11 +50,23 @@ class Keys:
                 self._gone.setdefault(key, (entry.shard, entry.index))
             elif (known[key].shard, known[key].scheme, known[key].value) != (entry.shard, *subject):
                 raise VerificationFailed(f"entry {entry.index}: the key of what it says of a subject is another's")
+        self._note_erasure(told)
+
+    def _note_erasure(self, told: entries.Told) -> None:
         if isinstance(told, entries.Erasure):
             self._destroyed |= {int(key, 16): told for key in told.keys}
 
-    def check(self, reader: Reader) -> None:
-        """Raises `VerificationFailed` where a key is gone without an erasure, or there in spite of one."""
+    def check(self, reader: Reader, checked: dict[int, int]) -> None:
+        """Raises `VerificationFailed` where a key is gone without an erasure, or there in spite of one.
+
+        `checked` is the size of each shard as it was checked: an erasure may have been entered after that.
+        """
+        if not self._gone.keys() <= self._destroyed.keys():
+            for head in read.heads(reader):
+                size = checked.get(head.id, 0)
+                for entry in read.read_entries(reader, head.id, size, head.size - size):
+                    if entry.told is not None:
+                        self._note_erasure(entry.read_told())
         for key, (shard, index) in self._gone.items():
             if key not in self._destroyed:
                 name = next(head.name for head in read.heads(reader) if head.id == shard)
@@ -100,7 +112,7 @@ def verify_store(store: Store, verifiers: Sequence[Verifier], progress: Progress
             found.sort(key=lambda head: head.origin != registry.root)
         trusted = registry.verifiers if registry is not None else verifiers
         whole = [_shard(reader, head, trusted, told, keys, registry) for head in found]
-        keys.check(reader)
+        keys.check(reader, {head.id: head.size for head in found})
         return whole
     except (StoreUnavailable, TypeError, ValueError) as error:
         raise VerificationFailed(f"the store cannot be read ({error}); it was damaged") from error

@@ -26,8 +26,8 @@ from gateway.ledger.verify import verify_store
 from gateway.storage import destruction, erasure, facts
 from gateway.storage.store import migrate_store
 from tests.ledger.support import AT, BY, KEY, ORIGIN, SUBJECT, disclosed, opened, receipt_of, refused, store_in
-from tests.vectors.test_store_vectors import OLD
 
+OLD = Path(__file__).parents[1] / "vectors" / "store-v1" / "store.sql"
 LEI = f"{SUBJECT.scheme}:{SUBJECT.value}"
 OTHER = ("LEI", "969500T3MBS4SQAMHJ45")
 

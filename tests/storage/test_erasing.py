@@ -249,6 +249,26 @@ async def test_of_two_who_request_or_approve_one_does(store: Store) -> None:
     verify_store(store, VERIFIERS)
 
 
+def test_a_store_is_whole_though_a_subject_is_erased_while_it_is_checked(store: Store) -> None:
+    """The erasure is entered in a shard that has been checked already, and the key goes of one that has not."""
+
+    async def prepare() -> str:
+        async with opened(store), opened(store) as other:
+            await disclosed(other)
+        return await requested(store)
+
+    id_, told = asyncio.run(prepare()), []
+
+    def meanwhile(name: str, size: int, of: int) -> None:
+        told.append(name)
+        if told == ["1"]:
+            asyncio.run(approved(store, id_))
+
+    assert [shard.size for shard in verify_store(store, VERIFIERS, meanwhile)] == [1, 1]
+    assert told == ["1", "2"]
+    assert sum(bool(each.erased) for each in entered(store)) == 2
+
+
 def _serve(url: str, asked: multiprocessing.connection.Connection) -> None:
     """A gateway's ledger in a process of its own: an inquiry for each number that it is told."""
 

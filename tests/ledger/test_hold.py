@@ -1,0 +1,72 @@
+"""`dutybound ledger hold`: placed, listed, lifted, and each with its entry."""
+
+from __future__ import annotations
+
+import contextlib
+from pathlib import Path
+
+import pytest
+
+from gateway.errors import LedgerUnavailable
+from gateway.ledger import entries, hold, read
+from gateway.ledger.operated import Refused
+from gateway.storage import erasure as kept
+from tests.ledger.support import SUBJECT, opened, store_in
+from tests.ledger.test_erase import LEI, Desk, desk, told
+
+__all__ = ["desk"]
+NAME = (SUBJECT.scheme, SUBJECT.value)
+
+
+def test_a_hold_is_placed_listed_and_lifted(desk: Desk) -> None:
+    assert desk("hold", "list") == 0
+    assert desk.out == "there is no hold\n"
+    assert desk("hold", "place", "--subject", LEI, "--by", "C. Auditor", "--reason", "audit 9") == 0
+    id_ = desk.out.split()[2].rstrip(",")
+    assert desk("hold", "list") == 0
+    assert f"{id_}   " in desk.out
+    assert f"on {LEI}, placed by C. Auditor: audit 9\n" in desk.out
+    lift = ("hold", "lift", id_, "--by", "D. Head", "--reason", "audit ended")
+    assert desk(*lift) == 0
+    assert desk("hold", "list") == 0
+    assert "lifted by D. Head" in desk.out
+    assert SUBJECT.value not in desk.out, "a lifted hold names nobody"
+    assert desk(*lift) == 1
+    assert desk.err == f"hold `{id_}` was lifted by D. Head already\n"
+    acts = [each for each in told(desk.folder) if isinstance(each, entries.Hold)]
+    assert [(each.event, each.hold, each.by, each.reason, each.value) for each in acts] == [
+        ("placed", id_, "C. Auditor", "audit 9", SUBJECT.value),
+        ("lifted", id_, "D. Head", "audit ended", SUBJECT.value),
+    ]
+    desk.verify()
+
+
+def test_what_is_missing_is_told(desk: Desk) -> None:
+    for arguments, said in (
+        (("lift", "no1", "--by", "D", "--reason", "x"), "there is no hold `no1`"),
+        (("place", "--subject", LEI, "--by", "D", "--reason", " "), "say who, and give a reason"),
+        (("place", "--subject", LEI, "--by", "D", "--reason", f"of {SUBJECT.value}"), "leave the identifier out of it"),
+    ):
+        assert desk("hold", *arguments) == 1
+        assert said in desk.err
+    with pytest.raises(SystemExit) as ended:
+        desk("hold", "place", "--subject", "nobody", "--by", "D", "--reason", "x")
+    assert ended.value.code == 2
+    assert not [each for each in told(desk.folder) if isinstance(each, entries.Hold)]
+
+
+async def test_of_two_who_lift_a_hold_one_does(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The second finds it open, and its transaction fails: there is one entry of its end."""
+    store = store_in(tmp_path)
+    async with opened(store) as ledger, opened(store) as other:
+        id_ = (await hold.place(ledger, NAME, "C. Auditor", "audit 9", "c")).id
+        seen = kept.one_hold(store.engine, id_)
+        await hold.lift(ledger, id_, "D. Head", "ended", "d")
+        with pytest.raises(Refused, match="was lifted by"):
+            await hold.lift(other, id_, "E. Late", "ended", "e")
+        monkeypatch.setattr(kept, "one_hold", lambda engine, id_: seen)
+        with pytest.raises(LedgerUnavailable):
+            await hold.lift(other, id_, "E. Late", "ended", "e")
+    with contextlib.closing(store.reader()) as reader:
+        acts = [each.read_told() for head in read.heads(reader) for each in read.read_entries(reader, head.id, 0, 99)]
+    assert [act.by for act in acts if isinstance(act, entries.Hold)] == ["C. Auditor", "D. Head"]
