@@ -14,7 +14,7 @@ from connectors.base import Subject
 from gateway.errors import VerificationFailed
 from gateway.ledger import entries, fhir, read, tabular
 from gateway.ledger.presented import check_presented
-from gateway.ledger.receipt import check_data, read_file, verify_receipt
+from gateway.ledger.receipt import check_data, check_extension, read_file, verify_receipt
 from gateway.ledger.selection import Chosen, choose, one
 from gateway.ledger.verify import verify_store
 from tests.ledger.pair import OTHER, disclosed_pair, erase
@@ -96,6 +96,11 @@ def test_receipts_of_before_and_of_after_verify(erased: Erased) -> None:
     again = verify_receipt(erased.pair.receipt, VERIFIERS)
     assert (again.leaf, again.index, again.told) == (proved.leaf, 0, erased.pair.told)
     check_data(again, DATA)
+    inquiry = msgspec.json.decode(erased.answer)["extensions"]["inquiry"]
+    check_extension(again, inquiry)
+    for changed in ([], 1, [{**each, "disputed": None} for each in inquiry["cautions"]]):
+        with pytest.raises(VerificationFailed, match="cautions"):
+            check_extension(again, {**inquiry, "cautions": changed})
     before = verify_receipt(receipt_of(erased.alone), VERIFIERS)
     assert verify_receipt(erased.single.receipt, VERIFIERS).leaf == before.leaf
 
