@@ -7,6 +7,7 @@ waits.
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import datetime
 import functools
@@ -24,7 +25,7 @@ from connectors.base import Connector
 from gateway import sources
 from gateway.catalogue.schema import build_schema, core
 from gateway.clock import Clock
-from gateway.errors import ConfigurationError, Problem
+from gateway.errors import ConfigurationError, Problem, StoreUnavailable, VerificationFailed
 from gateway.identity.certificates import ClientCertificates
 from gateway.identity.dpop import Proofs, nonce_secret
 from gateway.identity.replay import OwnReplays, Replays, SharedReplays
@@ -43,7 +44,7 @@ from gateway.inquiry.plan import Planner
 from gateway.inquiry.render import Renderer
 from gateway.inquiry.types import Requester
 from gateway.issuers import Issuer, new_client
-from gateway.ledger import entries, keys
+from gateway.ledger import entries, keys, positions
 from gateway.ledger.configured import check_witnesses, ledger_of
 from gateway.ledger.ledger import Ledger, Own
 from gateway.ledger.parts import read_told
@@ -56,7 +57,8 @@ from gateway.rules.ruleset import RuleSet
 from gateway.settings import Settings
 from gateway.storage.port import Store
 from gateway.storage.store import open_store
-from gateway.telemetry import Log, Metrics, take_over
+from gateway.storage.tables import micros
+from gateway.telemetry import Lag, Log, Metrics, take_over
 from gateway.watch.break_glass import BreakGlass
 from gateway.web import hooks
 from gateway.web.drain import Drain
@@ -227,7 +229,7 @@ class Gateway:
                     issuers=[issuer.issuer for issuer in settings.oauth.issuers],
                     catalogue=lambda: self._serving.rules.policies.catalogue,
                     readiness=Readiness(self._checks, self._log.check_failed),
-                    metrics=self._metrics.exposition,
+                    metrics=self._exposition,
                     client_certificates=settings.tls.client_certificates,
                 ),
                 *ledger_routes(self._ledger),
@@ -291,6 +293,19 @@ class Gateway:
             self._facts.close()
             self._store.close()
             self._log.state("stopped")
+
+    async def _exposition(self) -> bytes:
+        with contextlib.suppress(StoreUnavailable, VerificationFailed):
+            lags = await asyncio.to_thread(self._lags)
+            now = micros(self._now())
+            self._metrics.lags = [
+                Lag(each.projection, each.shard, each.entries, max(0, now - (each.since or now)) / 1e6) for each in lags
+            ]
+        return self._metrics.exposition()
+
+    def _lags(self) -> list[positions.Lag]:
+        with contextlib.closing(self._store.reader()) as reader:
+            return positions.lags(reader)
 
     async def _changed(self, registry: str, case: str | None) -> None:
         if self._news is None:

@@ -1,6 +1,7 @@
 """`dutybound serve`: processes on granian, each with its own event loop, ledger shard and application.
 
-Where connections that show client certificates end here (`tls`), uvicorn serves instead: see `gateway.tls`.
+Where connections that show client certificates end here (`tls`), uvicorn serves instead: see `gateway.tls`. Beside
+either runs a process that makes the ledger's projections (`gateway.ledger.projector_process`).
 
 Everything that a start would refuse is refused here, before a process is started: once, and in words.
 """
@@ -19,6 +20,7 @@ from granian.server.mp import MPServer
 
 from gateway import app, settings
 from gateway.ledger.configured import warnings
+from gateway.ledger.projector_process import beside
 from gateway.storage.store import open_store
 
 CONFIG = "_DUTYBOUND_SERVED_CONFIG"
@@ -57,9 +59,10 @@ def serve(config: Path, workers: int) -> int:
         from gateway import tls  # and with it uvicorn, only here
 
         files = (found.tls.cert_file, found.tls.key_file, found.tls.client_ca_file)
-        tls.serve("gateway.serve:application", found.host, found.port, workers, *files)
+        with beside(config):
+            tls.serve("gateway.serve:application", found.host, found.port, workers, *files)
         return 0
-    _Server(
+    server = _Server(
         "gateway.serve:application",
         address=found.host,
         port=found.port,
@@ -73,7 +76,9 @@ def serve(config: Path, workers: int) -> int:
         backpressure=1024,
         respawn_failed_workers=True,
         workers_kill_timeout=round(found.drain + 2 * found.limits.deadline) + 20,
-    ).serve()
+    )
+    with beside(config):
+        server.serve()
     return 0
 
 

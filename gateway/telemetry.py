@@ -1,9 +1,9 @@
 """What a running gateway says of itself: Prometheus metrics and JSON-line logs.
 
 Invariant 12: no identifier and no value of a subject is in either. It holds by construction: a label's values are fixed
-when the process starts; a log line has only the fields named here, and of an exception only its type and the places in
-code that it passed, never its text; what libraries log is reduced to who, how grave and where. Counters are plain
-numbers written by the event loop's thread alone, read when scraped: one costs less than a lock would.
+when the process starts, or name a shard; a log line has only the fields named here, and of an exception only its type
+and the places in code that it passed, never its text; what libraries log is reduced to who, how grave and where.
+Counters are plain numbers written by the event loop's thread alone, read when scraped: that costs less than a lock.
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ import logging
 import sys
 import time
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import PurePath
-from typing import Any, TextIO
+from typing import Any, NamedTuple, TextIO
 
 import msgspec
 from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector, generate_latest
-from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from connectors.base import Fault
@@ -90,6 +90,15 @@ class _Untimed(Steps):
         return None
 
 
+class Lag(NamedTuple):
+    """How far a projection of the ledger is behind in a shard: entries, and seconds since the first of them."""
+
+    projection: str
+    shard: str
+    entries: int
+    seconds: float
+
+
 UNTIMED: Steps = _Untimed({})
 TIMED_EACH = 32
 """One inquiry in so many has its steps timed: a sample says what all would, at a fraction of the cost."""
@@ -99,7 +108,7 @@ class Metrics(Collector):
     """The gateway's metrics; every child exists from the start, bound by its label.
 
     `inquiries` by outcome (`OK`, or the code of the refusal), `steps` in seconds, `failures` by (department, fault),
-    `group_size` the entries a ledger commit holds, `break_glass` the uses of emergency purposes.
+    `group_size` the entries a ledger commit holds, `break_glass` the uses of emergency purposes; `lags` as last read.
     """
 
     def __init__(self, departments: Iterable[str]) -> None:
@@ -110,6 +119,7 @@ class Metrics(Collector):
         }
         self.group_size = Histogram(_SIZES)
         self.break_glass = Count()
+        self.lags: Sequence[Lag] = ()
         self._begun = 0
         self._registry = CollectorRegistry()
         self._registry.register(self)
@@ -143,6 +153,19 @@ class Metrics(Collector):
         glass = CounterMetricFamily("dutybound_break_glass", "Uses of emergency purposes; each opens a review")
         glass.add_metric([], self.break_glass.value)
         yield glass
+        behind = GaugeMetricFamily(
+            "dutybound_projection_lag_entries",
+            "Entries that are not in a projection yet",
+            labels=["projection", "shard"],
+        )
+        since = GaugeMetricFamily(
+            "dutybound_projection_lag_seconds", "Age of the first of them", labels=["projection", "shard"]
+        )
+        for lag in self.lags:
+            behind.add_metric([lag.projection, lag.shard], lag.entries)
+            since.add_metric([lag.projection, lag.shard], lag.seconds)
+        yield behind
+        yield since
         group = HistogramMetricFamily("dutybound_ledger_group_entries", "Entries that one ledger commit held")
         group.add_metric([], self.group_size.buckets(), self.group_size.total)
         yield group
@@ -180,6 +203,10 @@ class Log:
     def source_failure(self, department: str, fault: Fault, detail: str) -> None:
         """A department's failure; `detail` names the check that failed (`connectors.base.Failure`)."""
         self._write("source_failure", "warning", department=department, fault=fault.value, detail=detail)
+
+    def projection_stopped(self, shard: str, entry: int) -> None:
+        """An entry that cannot be read: no projection gets beyond it. `ledger verify` tells more."""
+        self._write("projection_stopped", "error", shard=shard, entry=entry)
 
     def state(self, event: str, **facts: str | int) -> None:
         """A change of the process itself (`started`, `rule_set_activated`, ...), never of one request."""

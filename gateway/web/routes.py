@@ -6,7 +6,7 @@ a subject; what each one tells comes from a port that `app` fills.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -39,7 +39,7 @@ def routes(
     issuers: Sequence[str],
     catalogue: Callable[[], Catalogue],
     readiness: Readiness,
-    metrics: Callable[[], bytes],
+    metrics: Callable[[], Awaitable[bytes]],
     client_certificates: bool = False,
 ) -> list[Route]:
     """All routes of this module.
@@ -77,7 +77,7 @@ def routes(
 
     async def exposition(request: Request) -> Response:
         del request
-        return Response(metrics(), 200, {"Content-Type": CONTENT_TYPE, "Cache-Control": "no-store"})
+        return Response(await metrics(), 200, {"Content-Type": CONTENT_TYPE, "Cache-Control": "no-store"})
 
     path = urlsplit(public_url).path.rstrip("/")
     return [

@@ -51,6 +51,10 @@ class Serving:
             env=environ,
         )
 
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
     def ready(self, verify: Any = True) -> None:
         """Wait until it answers; fails where it ended instead."""
         while True:

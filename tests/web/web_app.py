@@ -61,12 +61,17 @@ async def ledger() -> bool:
     return down != "ledger"
 
 
+async def metrics() -> bytes:
+    """The Prometheus text."""
+    return Metrics(["tax"]).exposition()
+
+
 app = Starlette(
     routes=routes(
         public_url="https://gateway.example",
         issuers=["https://login.example"],
         catalogue=lambda: CATALOGUE,
         readiness=Readiness({"ledger": ledger, "rules": lambda: True}, Log().check_failed),
-        metrics=Metrics(["tax"]).exposition,
+        metrics=metrics,
     )
 )

@@ -1,0 +1,61 @@
+"""`dutybound serve` has a projector beside it, whichever server it is, and `/metrics` tells how far that is behind."""
+
+from __future__ import annotations
+
+import ssl
+import time
+from pathlib import Path
+
+import httpx
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from deploy.demo.processes import descendants
+from gateway.oauth import IssuerSettings
+from gateway.storage.projections import NAMES
+from tests.connectors.certificates import Authority
+from tests.oauth.serving import Serving
+
+LAG = ("dutybound_projection_lag_entries", "dutybound_projection_lag_seconds")
+
+
+def lags(url: str, verify: ssl.SSLContext | bool) -> dict[tuple[str, str, str], float]:
+    text = httpx.get(f"{url}/metrics", verify=verify, trust_env=False).text
+    return {
+        (sample.name, sample.labels["projection"], sample.labels["shard"]): sample.value
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+        if sample.name in LAG
+    }
+
+
+def projectors(pid: int) -> list[int]:
+    """Those among the processes below one."""
+    found = []
+    for each in descendants(pid):
+        file = Path(f"/proc/{each}/cmdline")
+        if file.exists() and b"gateway.ledger.projector_process" in file.read_bytes():
+            found.append(each)
+    return found
+
+
+@pytest.mark.parametrize("direct", [False, True], ids=["granian", "uvicorn"])
+def test_it_is_started_catches_up_and_ends_with_the_server(tmp_path: Path, direct: bool) -> None:
+    tls, verify = None, True
+    if direct:
+        authority = Authority(tmp_path, "authority")
+        certificate, key = authority.issue("server")
+        tls = {"cert_file": str(certificate), "key_file": str(key), "client_ca_file": str(authority.ca_file)}
+        verify = ssl.create_default_context(cafile=str(authority.ca_file))
+    started = Serving(tmp_path, IssuerSettings("http://127.0.0.1:9", "login"), "https://gateway.example", tls)
+    try:
+        started.ready(verify)
+        first = lags(started.url, verify)
+        assert {key[1:] for key in first} == {(name, shard) for name in NAMES for shard in ("root", "1")}
+        while not projectors(started.pid) or any(lags(started.url, verify).values()):
+            time.sleep(0.1)
+        [one] = projectors(started.pid)
+        assert httpx.get(f"{started.url}/health/ready", verify=verify, trust_env=False).status_code == 200
+    finally:
+        started.stop()
+    assert not Path(f"/proc/{one}").exists()
