@@ -24,7 +24,6 @@ from sqlalchemy.dialects.sqlite import insert as upsert
 from sqlalchemy.pool import QueuePool
 
 from gateway.errors import StoreUnavailable
-from gateway.storage.checkpoint import Checkpointer
 from gateway.storage.facts import FactSource
 from gateway.storage.port import Group, Head, SubjectKey, Superseded
 from gateway.storage.statement import SQLITE, Statement, compiled, filled
@@ -204,14 +203,11 @@ class SqliteHeld:
         self._store, self._name, self._descriptor = store, name, descriptor
         self._pace = 0.0
         self._connect()
-        self._checkpointer = Checkpointer(lambda: store.connect(wait_ms=0))
         self._loop = asyncio.get_running_loop()
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="ledger")
 
     def _connect(self) -> None:
         self._connection, self._hasty = self._store.connect(), self._store.connect(wait_ms=0)
-        for connection in (self._connection, self._hasty):
-            connection.execute("PRAGMA wal_autocheckpoint = 0")  # `_checkpointer` does it beside the commits
 
     @property
     def alive(self) -> bool:
@@ -251,7 +247,6 @@ class SqliteHeld:
             if connection.in_transaction:
                 connection.rollback()
         self._pace += (time.perf_counter() - begun - self._pace) / 8
-        self._checkpointer.committed(self._hasty)
 
     async def _run(self, work: Callable[[], _T]) -> _T:
         def told() -> _T:
@@ -315,7 +310,6 @@ class SqliteHeld:
 
     async def release(self) -> None:
         self._thread.shutdown()
-        self._checkpointer.close()
         self._close()
         os.close(self._descriptor)
 
