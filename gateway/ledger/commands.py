@@ -18,6 +18,7 @@ from gateway.ledger import (
     export_command,
     hold_command,
     keys,
+    rebuild_command,
     rotate_command,
     sheet,
     tilelog,
@@ -81,6 +82,10 @@ def register(
     )
     hold_command.register(parts.add_parser("hold", help="keep what the ledger says of a subject for some matter"))
 
+    rebuild_command.register(
+        parts.add_parser("rebuild", help="drop what is made of the ledger behind it, and build it again")
+    )
+
     witness_command.register(parts.add_parser("witness", help="run an independent witness that cosigns checkpoints"))
 
     key = subparsers.add_parser("keys", help="the key that signs the ledger")
@@ -143,6 +148,7 @@ def _verify_receipt(arguments: argparse.Namespace) -> int:
         print(
             f"inquiry {told.id}: {told.requester.client} asked at {told.at.isoformat()} for"
             f" {told.declaration.purpose} and was told {count} record{'s' if count != 1 else ''}"
+            f"{', beside what was erased since' if entries.ERASED in told.disclosed else ''}"
         )
         print("data: exactly what was disclosed" if checked else "data: not presented, so not checked")
         return 0

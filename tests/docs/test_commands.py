@@ -33,7 +33,7 @@ SHELL_PAGES = sorted({fence.page for fence in ALL if fence.language == "sh"})
 RUN = {
     ("catalogue", "check"), ("catalogue", "docs"), ("rules", "check"), ("rules", "explain"), ("rules", "matrix"),
     ("check",), ("keys", "generate"), ("ledger", "verify"), ("ledger", "verify-receipt"), ("ledger", "show"),
-    ("serve",), ("store", "migrate"),
+    ("ledger", "rebuild"), ("serve",), ("store", "migrate"),
 }  # fmt: skip
 """Commands that are run here as they are written."""
 ELSEWHERE = {
