@@ -24,7 +24,6 @@ def check(config: Path, workers: int = 1) -> int:
     Raises `ConfigurationError` with every problem found.
     """
     found = settings.load(config, os.environ)
-    settings.check_processes(found, workers)
     parts = app.load(found)
     examine_store(found.store, str(found.file), single_node=found.single_node)
     examine_registry(found.store, found.ledger, str(found.file))
@@ -38,6 +37,6 @@ def check(config: Path, workers: int = 1) -> int:
     print(f"  rule set      {parts.rules.digest}")
     print(f"  datasets      {len(published)} published, of {len(parts.connectors)} departments")
     print(f"  purposes      {', '.join(parts.rules.policies.purposes)}")
-    for warning in (*settings.warnings(found), *warnings(found.ledger)):
+    for warning in (*settings.warnings(found, workers), *warnings(found.ledger)):
         print(f"  warning       {warning}")
     return 0

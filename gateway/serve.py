@@ -46,10 +46,9 @@ def serve(config: Path, workers: int) -> int:
     """Serve until SIGINT or SIGTERM, as `gateway.web.drain` says. Raises `ConfigurationError`."""
     global _prepared
     found = settings.load(config, os.environ)
-    settings.check_processes(found, workers)
     _prepared = found, app.load(found)
     open_store(found.store, str(found.file), single_node=found.single_node).close()
-    for warning in (*settings.warnings(found), *warnings(found.ledger)):
+    for warning in (*settings.warnings(found, workers), *warnings(found.ledger)):
         print(f"warning: {warning}", file=sys.stderr)
     os.environ[CONFIG] = str(config.resolve())
     # What this process holds is every worker's too, once it is forked: not walked there, its pages stay shared.

@@ -69,7 +69,6 @@ class Settings(msgspec.Struct, frozen=True):
 
     `drain` is how many seconds a process that was told to stop says so (`/health/ready`) before it takes no more.
     `single_node` is `durability: single-node`: one PostgreSQL server is enough, without a synchronous standby.
-    `counts_apart` is `counts: per-process`: processes may count, and remember proofs, each for itself.
     `case_registries` are kept as written (each a mapping with its `kind`), with `*_file` paths resolved.
     """
 
@@ -88,7 +87,6 @@ class Settings(msgspec.Struct, frozen=True):
     case_registries: Mapping[str, Mapping[str, Any]]
     single_node: bool = False
     drain: float = 1.0
-    counts_apart: bool = False
 
 
 def load(path: Path, environ: Mapping[str, str]) -> Settings:
@@ -165,18 +163,17 @@ def _put(raw: Any, key: str, value: Any, mark: StringMark) -> None:
 def _settings(root: Node, path: Path, variables: set[str]) -> Settings:
     folder = path.resolve().parent
     required = ("listen", "public_url", "store", "policies", "sources", "ledger", "oauth")
-    keys = root.mapping(required, ("valkey", "counts", "tls", "limits", "case_registries", "durability", "drain"))
+    keys = root.mapping(required, ("valkey", "tls", "limits", "case_registries", "durability", "drain"))
     host, port = _listen(keys["listen"]) if "listen" in keys else ("", 0)
     store = _store(keys["store"], folder, variables) if "store" in keys else ""
     valkey = keys.get("valkey")
-    shared = valkey is not None and not valkey.is_null
     return Settings(
         file=path.resolve(),
         host=host,
         port=port,
         public_url=_public(keys["public_url"]) if "public_url" in keys else "",
         store=store,
-        valkey=_valkey(valkey, variables) if valkey is not None and shared else None,
+        valkey=None if valkey is None or valkey.is_null else _valkey(valkey, variables),
         policies=path_of(keys.get("policies"), folder, directory=True),
         sources=path_of(keys.get("sources"), folder),
         ledger=_ledger(keys["ledger"], folder) if "ledger" in keys else LedgerSettings("", folder),
@@ -186,36 +183,21 @@ def _settings(root: Node, path: Path, variables: set[str]) -> Settings:
         case_registries=_case_registries(keys["case_registries"], folder) if "case_registries" in keys else {},
         single_node="durability" in keys and keys["durability"].choice(("replicated", "single-node")) == "single-node",
         drain=duration(keys["drain"]) if "drain" in keys else 1.0,
-        counts_apart="counts" in keys and _counts_apart(keys["counts"], shared),
     )
 
 
-def check_processes(settings: Settings, processes: int) -> None:
-    """Raises `ConfigurationError` where so many processes would each count for itself and nothing says they may."""
-    if processes > 1 and settings.valkey is None and not settings.counts_apart:
-        message = (
-            f"{processes} processes would each count quotas, frequency and used proofs for itself: {processes} times "
-            "what is allowed; name a Valkey that they share, or say `counts: per-process`"
-        )
-        raise ConfigurationError([Problem(str(settings.file), 0, 0, "valkey", message)])
-
-
-def warnings(settings: Settings) -> list[str]:
-    """What a start lets pass of how processes count, and somebody should know."""
-    if settings.counts_apart:
+def warnings(settings: Settings, processes: int) -> list[str]:
+    """What a start of so many processes lets pass, and somebody should know."""
+    if settings.valkey is not None:
+        return []
+    if processes > 1:
         return [
-            "each process counts quotas, frequency and used proofs for itself (`counts`): N processes allow N times"
+            f"{processes} processes without a `valkey`: each counts quotas, frequency and used proofs for itself, so"
+            f" {processes} times what the rules allow can be asked; name a Valkey that they share"
         ]
-    if settings.valkey is None and not settings.store.startswith("sqlite"):
+    if not settings.store.startswith("sqlite"):
         return ["no `valkey`: a second process on this store would count for itself, and quotas would be twice as wide"]
     return []
-
-
-def _counts_apart(node: Node, shared: bool) -> bool:
-    apart = node.choice(("shared", "per-process")) == "per-process"
-    if apart and shared:
-        node.problem("`per-process` contradicts `valkey`, by which processes count together; leave one of them out")
-    return apart
 
 
 def _listen(node: Node) -> tuple[str, int]:

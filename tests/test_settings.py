@@ -6,10 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from gateway import cli
 from gateway.errors import ConfigurationError
 from gateway.oauth import DPoPSettings, IntrospectionSettings, TLSSettings
-from gateway.settings import Settings, check_processes, load, warnings
+from gateway.settings import Settings, load, warnings
 
 GOOD = """\
 listen: 127.0.0.1:8080
@@ -217,41 +216,12 @@ def test_all_problems_are_told_at_once_and_a_missing_file_is_one(tmp_path: Path)
 VALKEY = "valkey: valkey://127.0.0.1:6379\n"
 
 
-@pytest.mark.parametrize("command", ["serve", "check"])
-def test_processes_that_would_count_apart_are_refused(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], command: str
-) -> None:
-    file = write(tmp_path, GOOD.replace(VALKEY, ""))
-    assert cli.main([command, "--config", str(file), "--workers", "2"]) == 1
-    said = capsys.readouterr().err
-    assert f"{file}: valkey: 2 processes would each count quotas" in said
-    assert "`counts: per-process`" in said
-
-
-def test_processes_may_count_together_or_where_it_is_said_apart(tmp_path: Path) -> None:
-    together, alone = good(tmp_path), good(tmp_path, text=GOOD.replace(VALKEY, ""))
-    apart = good(tmp_path, {"DUTYBOUND_COUNTS": "per-process"}, GOOD.replace(VALKEY, ""))
-    for settings, processes in ((together, 8), (alone, 1), (apart, 8)):
-        check_processes(settings, processes)
-    with pytest.raises(ConfigurationError, match="8 processes"):
-        check_processes(alone, 8)
-    with pytest.raises(ConfigurationError, match="8 processes"):
-        check_processes(good(tmp_path, {"DUTYBOUND_COUNTS": "shared"}, GOOD.replace(VALKEY, "")), 8)
-
-
 def test_what_a_start_lets_pass_of_counts_is_warned_about(tmp_path: Path) -> None:
     without = GOOD.replace(VALKEY, "")
-    assert warnings(good(tmp_path)) == warnings(good(tmp_path, text=without)) == []
-    (apart,) = warnings(good(tmp_path, {"DUTYBOUND_COUNTS": "per-process"}, without))
-    assert "N processes allow N times" in apart
+    assert warnings(good(tmp_path), 8) == warnings(good(tmp_path, text=without), 1) == []
+    (several,) = warnings(good(tmp_path, text=without), 3)
+    assert "3 processes without a `valkey`" in several
     store = {"DUTYBOUND_STORE": "postgresql+asyncpg://gateway@db.example/dutybound"}
-    (lone,) = warnings(good(tmp_path, store, without))
+    (lone,) = warnings(good(tmp_path, store, without), 1)
     assert "no `valkey`" in lone
-    assert warnings(good(tmp_path, store)) == []
-
-
-def test_counting_apart_contradicts_a_valkey(tmp_path: Path) -> None:
-    (problem,) = refused(tmp_path, GOOD.replace(VALKEY, f"{VALKEY}counts: per-process\n"))
-    assert problem.startswith("gateway.yaml:5:9: counts: `per-process` contradicts `valkey`")
-    (problem,) = refused(tmp_path, GOOD.replace(VALKEY, "counts: own\n"))
-    assert problem == "gateway.yaml:4:9: counts: unknown `own`; one of shared, per-process"
+    assert warnings(good(tmp_path, store), 2) == []

@@ -302,9 +302,9 @@ class Loaded:
 def loaded(folder: Path, seed: int, postgresql: str | None = None) -> Iterator[Loaded]:
     """A gateway under load, each worker with entries in its shard; on SQLite, or on the PostgreSQL store at the URL."""
     cores, issuer, port = Cores(), world.Issuer(folder), free_port()
-    environ = {"DUTYBOUND_COUNTS": "per-process"}
+    environ = {}
     if postgresql:
-        environ |= {"DUTYBOUND_STORE": postgresql, "DUTYBOUND_DURABILITY": "single-node"}
+        environ = {"DUTYBOUND_STORE": postgresql, "DUTYBOUND_DURABILITY": "single-node"}
     with contextlib.ExitStack() as stack:
         departments, urls = start_departments(issuer.jwks, folder, cores.all)
         stack.enter_context(running(departments))
