@@ -206,6 +206,8 @@ def _disclosed(
 def _oversight(entry: Entry) -> entries.Oversight:
     withheld: list[entries.WithheldRecord] = []
     denied: list[entries.DeniedFields] = []
+    consents: tuple[str, ...] = ()
+    consents_of: tuple[int, ...] = ()
     places: dict[Subject, int] = {}
     if entry.withheld or entry.consents:
         places = {subject: place for place, subject in enumerate(entry.subjects)}
@@ -214,6 +216,9 @@ def _oversight(entry: Entry) -> entries.Oversight:
             entries.WithheldRecord(places[w.subject], f"{w.dataset}/{w.record}@{w.version}", w.restraint)
             for w in entry.withheld
         ]
+    if entry.consents:
+        consents = tuple([consent for _, consent in entry.consents])
+        consents_of = tuple([places[subject] for subject, _ in entry.consents])
     if entry.decision is not None:
         for place, subject in enumerate(entry.subjects):
             decided = entry.decision.subjects.get(subject)
@@ -227,9 +232,9 @@ def _oversight(entry: Entry) -> entries.Oversight:
         withheld,
         denied,
         who.actors,
-        consents=tuple([consent for _, consent in entry.consents]),
-        secret_until=entry.secret_until,
-        consents_of=tuple([places[subject] for subject, _ in entry.consents]),
+        consents,
+        entry.secret_until,
+        consents_of,
     )
 
 

@@ -84,7 +84,6 @@ def split_inquiry(told: entries.Inquiry, oversight: Oversight) -> Parts:
         errors=told.errors,
     )
     cautions = [told.cautions] if len(disclosed) == 1 else _shared_out(told.cautions, disclosed)
-    seen, of_subjects = _split_oversight(oversight, len(disclosed))
     subjects = []
     for place, subject in enumerate(disclosed):
         part = ToldOf(
@@ -99,8 +98,8 @@ def split_inquiry(told: entries.Inquiry, oversight: Oversight) -> Parts:
             cautions[place],
             told.data,
         )
-        subjects.append(SubjectParts(subject.scheme, subject.value, _encode(part), of_subjects[place]))
-    return Parts(_encode(general), seen, tuple(subjects))
+        subjects.append(SubjectParts(subject.scheme, subject.value, _encode(part), _oversight_of(oversight, place)))
+    return Parts(_encode(general), _general(oversight), tuple(subjects))
 
 
 def _shared_out(cautions: list[entries.Notice], disclosed: Sequence[entries.Disclosed]) -> list[list[entries.Notice]]:
@@ -122,10 +121,9 @@ def split_refusal(told: entries.Refused, oversight: Oversight) -> Parts:
     purpose = entries.Declared(declared.purpose) if declared else None
     general = msgspec.structs.replace(told, message="", declaration=purpose, subjects=[])
     said = declared or entries.Declared("")
-    seen, of_subjects = _split_oversight(oversight, len(told.subjects))
     return Parts(
         _encode(general),
-        seen,
+        _general(oversight),
         tuple(
             SubjectParts(
                 named.scheme,
@@ -142,32 +140,33 @@ def split_refusal(told: entries.Refused, oversight: Oversight) -> Parts:
                         message=told.message,
                     )
                 ),
-                oversight_of,
+                _oversight_of(oversight, place),
             )
-            for named, oversight_of in zip(told.subjects, of_subjects, strict=True)
+            for place, named in enumerate(told.subjects)
         ),
     )
 
 
-def _split_oversight(oversight: Oversight, count: int) -> tuple[bytes, list[bytes]]:
-    """The general part, and that of each of so many subjects; raises `ValueError` as `_relied_on`."""
-    withheld, denied, consents = oversight.withheld, oversight.denied, oversight.consents
-    if not (withheld or denied or consents):
-        return _encode(oversight), [EMPTY] * count
-    general = Oversight(
-        oversight.v,
-        oversight.official,
-        oversight.facts,
-        actors=oversight.actors,
-        secret_until=oversight.secret_until,
+def _general(oversight: Oversight) -> bytes:
+    if not (oversight.withheld or oversight.denied or oversight.consents):
+        return _encode(oversight)
+    return _encode(
+        Oversight(
+            oversight.v,
+            oversight.official,
+            oversight.facts,
+            actors=oversight.actors,
+            secret_until=oversight.secret_until,
+        )
     )
-    made = []
-    for place in range(count):
-        held = [WithheldOf(each.record, each.restraint) for each in withheld if each.subject == place]
-        fields = [field for each in denied if each.subject == place for field in each.fields]
-        relied = _relied_on(oversight, place) if consents else ()
-        made.append(_encode(OversightOf(held, fields, relied)) if held or fields or relied else EMPTY)
-    return _encode(general), made
+
+
+def _oversight_of(oversight: Oversight, place: int) -> bytes:
+    """The part of the subject at this place; raises `ValueError` as `_relied_on`."""
+    withheld = [WithheldOf(each.record, each.restraint) for each in oversight.withheld if each.subject == place]
+    denied = [field for each in oversight.denied if each.subject == place for field in each.fields]
+    relied = _relied_on(oversight, place) if oversight.consents else ()
+    return _encode(OversightOf(withheld, denied, relied)) if withheld or denied or relied else EMPTY
 
 
 def _relied_on(oversight: Oversight, place: int) -> tuple[str, ...]:
