@@ -122,7 +122,7 @@ async def inquire(
 async def _refused(journey: Journey, entry: Entry, problem: Refusal, asked: GraphQLRequest) -> Answer:
     """A refusal's own step 9: one entry, then the error."""
     journey.metrics.inquiries[problem.code].add()
-    if problem.code is Code.LEDGER_UNAVAILABLE:  # what could not be entered is not entered as something else
+    if entry.tried:  # what could not be entered, or perhaps was, is not entered as something else
         return refused(problem, asked.media, None)
     try:
         receipt = await refuse(journey.ledger, entry, problem, journey.now())

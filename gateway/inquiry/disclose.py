@@ -55,7 +55,8 @@ class Entry(msgspec.Struct):
     """What becomes one entry, filled as the inquiry goes on; a refusal enters what was known by then.
 
     `id` is random; `rule_set` is the digest of the rules in force; `facts` the change number that was decided from.
-    `changes` to the store stand if and only if the answer's entry does; a refusal's entry comes without them.
+    `changes` to the store stand if and only if the answer's entry does; a refusal's entry comes without them. `tried`:
+    the ledger was asked to enter it, so that it may be there even where the ledger did not say so.
     """
 
     id: str
@@ -71,6 +72,7 @@ class Entry(msgspec.Struct):
     consents: Sequence[tuple[Subject, str]] = ()
     secret_until: datetime.datetime | None = None
     changes: tuple[ClauseElement, ...] = ()
+    tried: bool = False
 
 
 class _Extension(msgspec.Struct, rename="camel"):
@@ -123,6 +125,7 @@ async def _append(
     ledger: LedgerPort, entry: Entry, parts: Parts, at: datetime.datetime, changes: tuple[ClauseElement, ...] = ()
 ) -> Receipt:
     by = (entry.requester.issuer, entry.requester.client)
+    entry.tried = True
     try:
         return await ledger.append(parts.told, parts.oversight, at, by, changes, parts.subjects)
     except LedgerUnavailable as error:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import datetime
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import NamedTuple, TypeVar
 
 from gateway.errors import LedgerUnavailable, StoreUnavailable, VerificationFailed
@@ -13,7 +13,7 @@ from gateway.ledger import read
 from gateway.ledger.batch import Receipt
 from gateway.ledger.leaf import Side
 from gateway.ledger.read import StoredEntry
-from gateway.storage.port import Store
+from gateway.storage.port import Reader, Store
 from gateway.storage.tables import SHARD_BITS, micros
 
 _T = TypeVar("_T")
@@ -30,24 +30,30 @@ class Own(NamedTuple):
 def own(store: Store, issuer: str, client: str, after: str | None = None, first: int = 20) -> list[Own]:
     """A requester's own entries in every shard of the store, oldest first, after a cursor of an earlier call.
 
-    Entries whose general part does not open are left out. Raises `ValueError` for a cursor that is none of ours.
+    Entries whose general part does not open are left out. Raises `ValueError` for a cursor that is none of ours, and
+    `LedgerUnavailable` where the entries cannot be read.
     """
     try:
         at, _, id_ = (after or "0-0").partition("-")
         place = (int(at), int(id_))
     except ValueError:
         raise ValueError(f"`{after}` is not a cursor of `receipts`") from None
-    with contextlib.closing(store.reader()) as reader:
-        shards = {head.id: head for head in read.heads(reader)}
-        trees = {head.id: read.StoredTree(reader, head.id, head.size) for head in shards.values()}
-        found: list[Own] = []
-        for when, entered in read.own_entries(reader, issuer, client, place, first):
-            shard, index = entered >> SHARD_BITS, entered & (1 << SHARD_BITS) - 1
-            entry = next(read.read_entries(reader, shard, index, 1))
+    try:
+        with contextlib.closing(store.reader()) as reader:
+            return list(_own(reader, read.own_entries(reader, issuer, client, place, first)))
+    except (VerificationFailed, StoreUnavailable) as error:
+        raise LedgerUnavailable(f"the store's entries cannot be read: {error}") from error
+
+
+def _own(reader: Reader, places: list[tuple[int, int]]) -> Iterator[Own]:
+    shards = {head.id: head for head in read.heads(reader)}
+    trees = {head.id: read.StoredTree(reader, head.id, head.size) for head in shards.values()}
+    for when, entered in places:
+        shard, index = entered >> SHARD_BITS, entered & (1 << SHARD_BITS) - 1
+        for entry in read.read_entries(reader, shard, index, 1):
             if entry.told is not None and entry.oversight is not None:
                 text = read.receipt_text(trees[shard], shards[shard], entry)
-                found.append(Own(f"{when}-{entered}", entry.told, Receipt(shards[shard].name, index, text)))
-        return found
+                yield Own(f"{when}-{entered}", entry.told, Receipt(shards[shard].name, index, text))
 
 
 def entered_since(store: Store, at: datetime.datetime, of_interest: Callable[[StoredEntry], _T | None]) -> list[_T]:

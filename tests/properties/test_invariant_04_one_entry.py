@@ -16,11 +16,12 @@ import pytest
 from hypothesis import strategies as st
 
 from connectors.base import Subject
-from gateway.errors import Refusal
+from gateway.errors import LedgerUnavailable, Refusal
 from gateway.inquiry import answer, disclose, facts
 from gateway.inquiry.admit import Admission
 from gateway.inquiry.endpoint import GraphQLEndpoint
 from gateway.inquiry.plan import Plan
+from gateway.ledger import past
 from gateway.ledger.ledger import Receipt
 from tests import world as worlds
 from tests.inquiry.counting import counted
@@ -194,6 +195,20 @@ def test_a_quota_that_is_used_up_leaves_an_entry(world: World) -> None:
     assert reply.codes == ["QUOTA_EXCEEDED"]
     assert [entry.told.code for entry in reply.entries] == ["QUOTA_EXCEEDED"]
     assert not reply.asked
+
+
+def test_what_was_fetched_leaves_an_entry_where_past_receipts_are_out_of_reach(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*_: Any) -> Any:
+        raise LedgerUnavailable("planted")
+
+    monkeypatch.setattr(past, "own", fails)
+    operation = Operation(ONE.replace("{ name }", "{ name } receipts { id }"), 1)
+    reply = world.ask(ask_of(world, operation, prepare(world)))
+    assert reply.codes == ["LEDGER_UNAVAILABLE"]
+    assert reply.asked
+    assert [entry.told.code for entry in reply.entries] == ["LEDGER_UNAVAILABLE"]
 
 
 STEPS = {
