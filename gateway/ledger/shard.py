@@ -34,7 +34,7 @@ from gateway.ledger.note import Signer
 from gateway.ledger.read import Head, StoredTree, heads
 from gateway.storage.port import Held, Store, Superseded
 
-_TRIES = 3
+_TRIES = 10  # each erasure elsewhere that commits meanwhile costs one
 
 
 class Shard:
