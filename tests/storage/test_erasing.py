@@ -23,7 +23,7 @@ from gateway.ledger.receipt import verify_receipt
 from gateway.ledger.verify import verify_store
 from gateway.storage import destruction, erasure, facts, watch
 from gateway.storage.port import Store
-from gateway.storage.projections import looked, received
+from gateway.storage.projections import looked, raced, received
 from gateway.storage.sqlite import SqliteStore
 from gateway.storage.tables import subject_key
 from tests.ledger.support import AT, KEY, ORIGIN, SUBJECT, disclosed, opened, receipt_of, refused
@@ -82,14 +82,15 @@ async def test_what_is_made_of_the_entries_goes_with_the_keys(store: Store) -> N
     async with opened(store) as ledger:
         await disclosed(ledger)
     [key] = destruction.keys_of(store.engine, *NAME)
+    of_type = {"BIGINT": 1, "INTEGER": 1, "TEXT": "tax-arrears", "BLOB": b"[]"}
     with store.engine.begin() as connection:
-        for subject in (key, key + 1):
-            connection.execute(insert(looked).values(subject=subject, at=1, entry=1 << 40))
-            row = {"subject": subject, "dataset": "tax-arrears", "at": 1, "entry": 1 << 40, "requester": 1}
-            connection.execute(insert(received).values(**row, fields="[]", records='["N-1@3"]'))
+        for table in (looked, received, raced):
+            for subject in (key, key + 1):
+                row = {column.name: of_type[str(column.type)] for column in table.c} | {"subject": subject}
+                connection.execute(insert(table).values(row))
     await erased(store)
     with store.engine.connect() as connection:
-        for table in (looked, received):
+        for table in (looked, received, raced):
             assert list(connection.execute(select(table.c.subject)).scalars()) == [key + 1]
 
 
