@@ -89,7 +89,7 @@ def _approve(blockers: Sequence[Blocker], arguments: argparse.Namespace) -> int:
     _tell_old(old)
     counted = ", ".join(f"{count} of kind {kind}" for kind, count in facts.items()) or "none"
     print("stays: who asked, when and for which purpose, and the proof of each entry")
-    print(f"stays: facts about the subject that are in force, and go on restraining ({counted})")
+    print(f"stays: facts about the subject, which are not the ledger's; those in force go on restraining ({counted})")
     print("stays: receipts that were given, valid as before, with their recipients, whose duty to delete stays too")
     if done.request.account == account():
         print(

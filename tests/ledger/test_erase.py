@@ -130,7 +130,7 @@ def test_one_requests_and_another_approves(desk: Desk) -> None:
     assert f"erased: erasure {id_}, entry 4 of {ORIGIN}/1\n" in out
     assert "unreadable: what 4 entries say of the subject\n" in out
     assert any(f"backups: they have copies of the keys through {day}," in out for day in until)
-    assert "stays: facts about the subject that are in force, and go on restraining (none)\n" in out
+    assert "those in force go on restraining (none)\n" in out
     assert "receipts that were given" in out
     assert f"one account of this system, `{getpass.getuser()}`, requested and approved it" in desk.err
     desk.verify()

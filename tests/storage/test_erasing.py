@@ -233,6 +233,36 @@ async def test_erasures_at_once_and_appends_meanwhile(place: Place) -> None:
     verify_store(store, VERIFIERS)
 
 
+async def test_a_hold_at_the_same_moment_comes_before_or_after(place: Place) -> None:
+    """Before: the erasure is refused. After: the hold's own entry is readable, under a key that was not destroyed."""
+    store, outcomes = place.open(), set()
+    async with opened(store) as one, opened(place.open()) as two, opened(place.open()) as gateway:
+        for late in (0, 1, 2, 4, 8, 16):
+            await disclosed(gateway)
+            id_ = (await erase.request(one, NAME, "A. Clerk", "order", "clerk")).id
+
+            async def placed(turns: int = late) -> hold.Entered:
+                for _ in range(turns):
+                    await asyncio.sleep(0)
+                return await hold.place(two, NAME, "C. Auditor", "audit", "auditor")
+
+            done, kept = await asyncio.gather(
+                erase.approve(one, id_, "B. Judge", "judge", BLOCKERS, DAYS), placed(), return_exceptions=True
+            )
+            assert isinstance(kept, hold.Entered), kept
+            outcomes.add(type(done))
+            values = [told.value for told in map(read.StoredEntry.read_told, entered(store))
+                      if isinstance(told, entries.Hold) and told.hold == kept.id]  # fmt: skip
+            assert values == [NAME[1]], "a hold that stands is about what can be read"
+            if isinstance(done, Refused):
+                await erase.withdraw(one, id_, "A. Clerk", "held", "clerk")
+            else:
+                assert isinstance(done, erase.Done), done
+            await hold.lift(two, kept.id, "C. Auditor", "over", "auditor")
+    assert outcomes <= {Refused, erase.Done}
+    verify_store(store, VERIFIERS)
+
+
 async def test_of_two_who_request_or_approve_one_does(store: Store) -> None:
     async with opened(store) as one, opened(store) as other:
         await disclosed(one)
@@ -298,6 +328,7 @@ async def test_a_process_that_serves_meanwhile_takes_a_new_key(place: Place) -> 
 
         receipts = [ask(1), ask(2)]
         done = await erased(store)
+        assert destruction.scrub(store) is None, "while the other process has the store open"
         receipts += [ask(3), ask(4)]
         here.send(None)
     finally:
