@@ -16,7 +16,7 @@ from gateway.ledger import leaf, proof
 from gateway.ledger.keyring import DAY, Keyring, Keys, Pending
 from gateway.ledger.leaf import SALT_SIZE, Part
 from gateway.ledger.merkle import Growth, Tree, leaf_hash
-from gateway.ledger.note import Signer
+from gateway.ledger.note import Signer, b64
 from gateway.ledger.parts import SubjectParts
 from gateway.ledger.read import TILE_BITS, Head
 from gateway.ledger.seal import NONCE_SIZE, OVERSIGHT, TOLD, Segment, seal, seal_subject
@@ -54,12 +54,13 @@ def prepare(head: Head, tree: Tree, signer: Signer, keyring: Keyring, group: Seq
     changes: list[ClauseElement] = []
     for offset, (told, oversight, at, by, also, subjects) in enumerate(group):
         start = offset * _RANDOM
-        general, other = Part(random[start : start + 32], told), Part(random[start + 32 : start + 64], oversight)
+        general, salt = Part(random[start : start + 32], told), random[start + 32 : start + 64]
         nonce, other_nonce = random[start + 64 : start + 76], random[start + 76 : start + 88]
         floor = max(floor, at)
         period, cipher = keyring.day(floor // DAY)
         id_ = base + offset
         parts, segments = _sealed(subjects, keys.all, id_) if subjects else ((), ())
+        other = Part(salt, _with_keys(oversight, salt, segments) if segments else oversight)
         told_digest = leaf.told_digest_of([leaf.general_digest(*general), *[each.told for each in segments]])
         others = leaf.oversight_digest_of([leaf.general_digest(*other), *[each.oversight for each in segments]])
         commitment = leaf.commit(told_digest, others)
@@ -93,6 +94,12 @@ def prepare(head: Head, tree: Tree, signer: Signer, keyring: Keyring, group: Seq
     ]
     then = head._replace(size=after.size, root=after.root, floor=floor, checkpoint=checkpoint)
     return Batch(growth, Group(head, then, entries, requesters, subtrees, keys.rows, changes), receipts, keys.made)
+
+
+def _with_keys(oversight: bytes, salt: bytes, segments: Sequence[Segment]) -> bytes:
+    """`Oversight.keys`, the last member, written behind the others: only now it is known which keys they are."""
+    digest = b64(leaf.keys_digest(salt, [each.key for each in segments])).encode()
+    return b'%b%b"keys":"%b"}' % (oversight[:-1], b"" if oversight == b"{}" else b",", digest)
 
 
 def _sealed(subjects: Sequence[SubjectParts], keys: Keys, entry: int) -> tuple[tuple[Part, ...], tuple[Segment, ...]]:

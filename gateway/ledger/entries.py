@@ -224,7 +224,8 @@ class Oversight(msgspec.Struct, frozen=True, omit_defaults=True):
     `facts` is the change number of the facts that were decided from. `actors` acted before the official (RFC 8693).
     `consents` are the subjects' consents that the requester's permits rest on (Arts. 23-25), and `consents_of` the
     position of each one's subject, which version 1 does not tell. `secret_until` is when the subject may be told that
-    it was made, where its purpose's law lets that be later (`gateway.ledger.secrecy`).
+    it was made, where its purpose's law lets that be later (`gateway.ledger.secrecy`). `keys` is of the ids of its
+    subjects' keys (`leaf.keys_digest`), so that nothing is passed off as erased by the erasure of another.
     """
 
     v: int
@@ -236,6 +237,7 @@ class Oversight(msgspec.Struct, frozen=True, omit_defaults=True):
     consents: tuple[str, ...] = ()
     secret_until: datetime.datetime | None = None
     consents_of: tuple[int, ...] = ()
+    keys: bytes = b""
 
 
 NOTHING = Oversight(VERSION)
@@ -272,7 +274,7 @@ def read_oversight(oversight: bytes) -> Oversight:
 def _known(decoder: msgspec.json.Decoder[_Side], part: bytes) -> _Side:
     try:
         found = decoder.decode(part)
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, RecursionError) as error:
         raise ValueError(f"the entry is of a kind that this version does not know ({error})") from error
     if found.v not in VERSIONS:
         raise ValueError(f"the entry is of version {found.v}; this version reads {' and '.join(map(str, VERSIONS))}")

@@ -15,6 +15,10 @@ Version 1, in which each side is one part:
     oversight digest = SHA-256( "dutybound/oversight/v1\\n" || salt (32 bytes) || oversight bytes )
     leaf             = SHA-256( "dutybound/leaf/v1\\n"      || told digest (32) || oversight digest (32) )
 
+The general part of `oversight` holds a digest of the ids of the subjects' keys (`gateway.ledger.seal`), 8 bytes each:
+
+    keys digest      = SHA-256( "dutybound/keys/v2\\n"      || salt of that part (32 bytes) || id || id || ... )
+
 and in both:
 
     leaf hash        = SHA-256( 0x00 || leaf )                                   (RFC 9162, `merkle.leaf_hash`)
@@ -46,6 +50,7 @@ LEAF_PREFIX = b"dutybound/leaf/v1\n"
 DATA_PREFIX = b"dutybound/data/v1\n"
 GENERAL_PREFIX = b"dutybound/general/v2\n"
 SUBJECT_PREFIX = b"dutybound/subject/v2\n"
+KEYS_PREFIX = b"dutybound/keys/v2\n"
 TOLD_PREFIX_2 = b"dutybound/told/v2\n"
 OVERSIGHT_PREFIX_2 = b"dutybound/oversight/v2\n"
 LEAF_PREFIX_2 = b"dutybound/leaf/v2\n"
@@ -85,6 +90,11 @@ def general_digest(salt: bytes, body: bytes) -> bytes:
 
 def subject_digest(salt: bytes, body: bytes) -> bytes:
     return _sha256(SUBJECT_PREFIX + salt + body).digest()
+
+
+def keys_digest(salt: bytes, keys: Sequence[int]) -> bytes:
+    """What the other side's general part says of its entry's subjects' keys: their ids, by that part's own salt."""
+    return _sha256(KEYS_PREFIX + salt + b"".join([key.to_bytes(8, "big") for key in keys])).digest()
 
 
 def told_digest(side: Side) -> bytes:

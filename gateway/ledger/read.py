@@ -170,14 +170,24 @@ class SubjectKey(NamedTuple):
 
 def subject_keys(reader: Reader, wanted: set[int]) -> dict[int, SubjectKey]:
     """The keys of these ids, without those that were destroyed."""
+    rows = key_rows(reader, wanted)
+    return {id_: SubjectKey(_cipher(id_, secret), *of) for id_, secret, *of in rows if secret is not None}
+
+
+def key_rows(reader: Reader, wanted: set[int]) -> Iterator[tuple[Any, ...]]:
+    """The rows of subjects' keys of these ids, destroyed or not: id, secret, shard, scheme, value."""
     ids = list(wanted)
-    found: dict[int, SubjectKey] = {}
     for start in range(0, len(ids), sql.KEYS_AT_ONCE):
         some = ids[start : start + sql.KEYS_AT_ONCE]
         some += [some[0]] * (sql.KEYS_AT_ONCE - len(some))
-        rows = reader.rows(sql.SUBJECT_KEYS, *some)
-        found |= {id_: SubjectKey(AESGCM(secret), *of) for id_, secret, *of in rows if secret is not None}
-    return found
+        yield from reader.rows(sql.SUBJECT_KEYS, *some)
+
+
+def _cipher(id_: int, secret: bytes) -> AESGCM:
+    try:
+        return AESGCM(secret)
+    except (ValueError, TypeError) as error:
+        raise VerificationFailed(f"the subject's key {id_:016x} was altered ({error})") from error
 
 
 _Opened = tuple[Part | bytes, ...] | None

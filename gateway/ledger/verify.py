@@ -4,8 +4,9 @@ Nothing stored is believed: leaves are made again from the opened payloads, the 
 from the tree, and the signature is checked with a key that came another way. Everything else that is stored beside is
 checked against what the leaves commit to: times, periods, the index by requester. The first broken thing is named.
 
-What does not open any more has to be explained: each subject's key that is gone by the entry of its erasure. A key that
-such an entry destroyed and that is there all the same came back with a backup.
+What does not open any more has to be explained: each subject's key that is gone by the entry of its erasure, and each
+entry says which keys it was sealed by. A key that such an entry destroyed and that is there all the same came back with
+a backup.
 
 Where there is a registry (the root shard), a shard counts only with a key that it has there.
 
@@ -74,12 +75,18 @@ class Keys:
                     f"shard `{name}`: entry {index}: the key of what it says of a subject is gone, and no erasure"
                     " explains why"
                 )
-        for key in read.subject_keys(reader, set(self._destroyed)):
+        for key, secret, _, *names in read.key_rows(reader, set(self._destroyed)):
             erasure = self._destroyed[key].erasure
-            raise VerificationFailed(
-                f"a key that erasure `{erasure}` destroyed is there again, as after the restore of a backup;"
-                f" run `dutybound ledger erase again {erasure}`"
-            )
+            if secret is not None:
+                raise VerificationFailed(
+                    f"a key that erasure `{erasure}` destroyed is there again, as after the restore of a backup;"
+                    f" run `dutybound ledger erase again {erasure}`"
+                )
+            if names != [None, None]:
+                raise VerificationFailed(
+                    f"a key that erasure `{erasure}` destroyed still names its subject: its row in `subject_key` was"
+                    " altered; empty `scheme` and `value` of it"
+                )
 
 
 def _named(told: entries.Told) -> list[tuple[str, str]]:
@@ -198,10 +205,11 @@ def _check_entry(reader: Reader, entry: StoredEntry, floor: int, keys: Keys, kno
     if leaf.Opening(entry.told, leaf.oversight_digest(entry.oversight)).leaf != entry.leaf:
         raise VerificationFailed(f"{where}: its payload is not what its leaf commits to")
     try:
-        told = entry.read_told()
-        entry.read_oversight()
+        told, seen = entry.read_told(), entry.read_oversight()
     except ValueError as error:
         raise VerificationFailed(f"{where}: {error}") from error
+    if seen.keys and seen.keys != leaf.keys_digest(entry.oversight.general.salt, entry.keys):
+        raise VerificationFailed(f"{where}: the keys of what it says of its subjects were changed for others")
     keys.note(entry, told, known)
     floor = max(floor, micros(told.at))
     if micros(entry.at) != floor:

@@ -150,3 +150,33 @@ async def test_what_comes_after_is_sealed_by_a_new_key_and_read(tmp_path: Path) 
     told = after.read_told()
     assert isinstance(told, entries.Inquiry)
     assert [subject.value for subject in told.disclosed] == [SUBJECT.value, OTHER.value]
+
+
+async def test_nothing_is_passed_off_as_erased_by_the_erasure_of_another(tmp_path: Path) -> None:
+    store = store_in(tmp_path)
+    async with opened(store) as ledger:
+        await disclosed_pair(ledger, 1)
+        await erase(store, ledger, OTHER)
+    verify_store(store, VERIFIERS)
+    with contextlib.closing(store.reader()) as reader:
+        (entry,) = read.read_entries(reader, 1, 0, 1)
+    (gone,) = entry.erased
+    there = next(key for key in entry.keys if key != gone)
+    with contextlib.closing(store.connect()) as file:
+        row = file.execute("SELECT id, subjects FROM entry ORDER BY id").fetchone()
+        changed = row[1].replace(there.to_bytes(8, "big"), gone.to_bytes(8, "big"))
+        assert changed != row[1]
+        file.execute("UPDATE entry SET subjects = ? WHERE id = ?", (changed, row[0]))
+    with pytest.raises(VerificationFailed, match="entry 0: the keys of what it says of its subjects were changed"):
+        verify_store(store, VERIFIERS)
+
+
+async def test_a_destroyed_key_that_still_names_its_subject_is_found(tmp_path: Path) -> None:
+    store = store_in(tmp_path)
+    async with opened(store) as ledger:
+        await disclosed(ledger)
+        await erase(store, ledger, SUBJECT)
+    with contextlib.closing(store.connect()) as file:
+        file.execute("UPDATE subject_key SET scheme = 'LEI', value = '5493001KJTIIGC8Y1R12'")
+    with pytest.raises(VerificationFailed, match="erasure `x-1` destroyed still names its subject"):
+        verify_store(store, VERIFIERS)
