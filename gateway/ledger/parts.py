@@ -164,5 +164,5 @@ def _decoded(decoder: msgspec.json.Decoder[_T], body: bytes | None) -> _T | None
         return None
     try:
         return decoder.decode(body)
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, RecursionError) as error:
         raise ValueError(f"what it says of a subject is of a kind that this version does not know ({error})") from error

@@ -38,6 +38,7 @@ OVERSIGHT = b"over"
 _SEGMENT = struct.Struct(">Q32s32sI")
 _PLACED = struct.Struct(">4sQHQ32s32s")
 _SALTS = 2 * SALT_SIZE
+_LAST_KEY, _LAST_PLACE = 2**63 - 1, 2**16 - 1
 
 
 class Segment(NamedTuple):
@@ -87,11 +88,14 @@ def unseal_subject(key: AESGCM, segment: Segment, entry: int, place: int) -> tup
 
 def segments(laid: bytes) -> list[Segment]:
     """An entry's segments; raises `ValueError` where they were altered."""
-    found, at = [], 0
+    found: list[Segment] = []
+    at = 0
     while at < len(laid):
         if len(laid) - at < _SEGMENT.size:
             raise ValueError("what it says of its subjects is cut short")
         key, told, oversight, length = _SEGMENT.unpack_from(laid, at)
+        if key > _LAST_KEY or len(found) > _LAST_PLACE:
+            raise ValueError("what it says of its subjects was altered: there is no such key or place")
         at += _SEGMENT.size
         found.append(Segment(key, told, oversight, laid[at : at + length]))
         at += length

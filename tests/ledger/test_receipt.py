@@ -123,6 +123,20 @@ def test_garbage_is_one_sentence(content: bytes) -> None:
     assert "\n" not in str(failed.value)
 
 
+DEEP = b'{"nothing":%b}' % (b"[" * 100_000 + b"]" * 100_000)
+
+
+@pytest.mark.parametrize("general", [DEEP, None], ids=["general", "a subject's"])
+def test_a_genuine_receipt_that_nests_too_deep_is_one_sentence(general: bytes | None) -> None:
+    said = entries.Refused(entries.VERSION, "r", AT, entries.Who(*BY), "", "X", "")
+    parts = leaf.Part(bytes(32), general or entries.encode(said)), leaf.Part(bytes(32), DEEP)
+    opening = leaf.Opening(leaf.Side(parts[0], (parts[1],)), bytes(32))
+    signed = Signer(f"{ORIGIN}/1", KEY).checkpoint(1, leaf_hash(opening.leaf))
+    with pytest.raises(VerificationFailed, match="is genuine, but cannot be shown") as failed:
+        verify_receipt(proof.write(opening.encode(), 0, "", signed), VERIFIERS)
+    assert "\n" not in str(failed.value)
+
+
 def test_the_constants_that_old_receipts_rest_on() -> None:
     """Worked out elsewhere with nothing but SHA-256; a change here would break every receipt ever given."""
     salt, told, other = bytes(range(32)), b"told", bytes(32)

@@ -1,0 +1,47 @@
+"""What stands in the column of subjects is read, or refused with a sentence, whatever it is."""
+
+from __future__ import annotations
+
+import contextlib
+
+import pytest
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway.ledger.leaf import Part
+from gateway.ledger.seal import Segment, seal_subject, segments, unseal_subject
+
+KEY = AESGCM(bytes(32))
+ONE = seal_subject((7, KEY), bytes(12), Part(bytes(32), b"told"), Part(bytes(32), b"seen"), 5, 0)
+
+
+@given(st.binary(max_size=400), st.integers(0, 200), st.integers(0, 200))
+def test_whatever_stands_there_is_read_or_refused(noise: bytes, at: int, cut: int) -> None:
+    laid = ONE.encode()
+    for content in (noise, laid[:at] + noise + laid[at + cut :]):
+        with contextlib.suppress(ValueError):
+            read = segments(content)
+            assert b"".join(each.encode() for each in read) == content
+            for place, each in enumerate(read):
+                assert unseal_subject(KEY, each, 5, place) == (Part(bytes(32), b"told"), Part(bytes(32), b"seen"))
+
+
+@pytest.mark.parametrize(
+    "laid",
+    [
+        Segment(2**63, bytes(32), bytes(32), b"").encode(),
+        Segment(1, bytes(32), bytes(32), b"").encode() * (2**16 + 1),
+    ],
+    ids=["no key has such an id", "no entry has so many"],
+)
+def test_what_the_store_or_a_cipher_could_not_take_is_refused_before(laid: bytes) -> None:
+    with pytest.raises(ValueError, match="there is no such key or place"):
+        segments(laid)
+    assert len(segments(ONE.encode() * 20)) == 20
+
+
+@pytest.mark.parametrize("moved", [(6, 0), (5, 1)], ids=["another entry", "another place"])
+def test_what_was_moved_does_not_open(moved: tuple[int, int]) -> None:
+    with pytest.raises(ValueError, match="does not open"):
+        unseal_subject(KEY, ONE, *moved)
