@@ -46,7 +46,7 @@ class Shard:
     def __init__(self, store: Store, held: Held, signer: Signer, head: Head, tree: Tree) -> None:
         self.name = head.name
         self.lost: str | None = None
-        self.sealed = self._released = False
+        self.sealed = self._released = self._undone = False
         self._store, self._held, self._signer = store, held, signer
         self._head, self._now = head, tree
         self._attempt: Head | None = None
@@ -109,14 +109,19 @@ class Shard:
     async def recover(self) -> None:
         """After a commit whose outcome is unknown: read the head again, and go on from what is there.
 
+        After one that is known to have changed nothing, an erasure elsewhere, the session is kept: nobody else can take
+        the shard meanwhile, and whoever reads through the store is not disturbed.
+
         Raises `LedgerUnavailable`: for now, where the store is out of reach; for good, where another holds the shard.
         """
         if self.lost:
             raise LedgerUnavailable(self.lost)
         if self.sound:
             return
+        kept, self._undone = self._undone and self._held.alive, False
         try:
-            await self._held.renew()
+            if not kept:
+                await self._held.renew()
             head, tree = await asyncio.to_thread(
                 _stored, self._store, self.name, (self._head, self._attempt or self._head)
             )
@@ -179,7 +184,7 @@ class Shard:
         Raises `Unlearned` where the head is not what this process left there: then `enter` finds out why.
         """
         if isinstance(error, Superseded):
-            self._attempt = self._head
+            self._attempt, self._undone = self._head, True
             raise Unlearned
         if isinstance(error, StoreUnavailable):
             raise LedgerUnavailable(f"the store did not take the entries ({error})") from error
@@ -230,9 +235,17 @@ async def _claim(store: Store, held: Held, signer: Signer, name: str) -> tuple[H
             " set `ledger.origin` back, or use another store"
         )
     checkpoint = signer.checkpoint(tree.size, tree.root)
-    mine = head._replace(epoch=head.epoch + 1, verifier=verifier, checkpoint=checkpoint)
-    await held.claim(head, mine)
-    return mine, tree
+    while True:
+        mine = head._replace(epoch=head.epoch + 1, verifier=verifier, checkpoint=checkpoint)
+        try:
+            await held.claim(head, mine)
+        except Superseded:
+            found, _ = await asyncio.to_thread(_stored, store, name, (head,))
+            if found.erasures == head.erasures:
+                raise
+            head = found  # an erasure came between; nothing else did
+        else:
+            return mine, tree
 
 
 def _set_back(store: Store, last: Head, mine: Remembered) -> seal_shard.Gap | None:
