@@ -131,8 +131,10 @@ def read_entries(reader: Reader, shard: int, first: int, count: int) -> Iterator
         laid = [_segments(row[0] - base, row[6]) for row in page]
         keys = subject_keys(reader, {segment.key for segments_ in laid for segment in segments_ or ()})
         for row, subjects in zip(page, laid, strict=True):
-            id_, at, leaf, key, told, oversight, _, period, secret = row
+            id_, at, leaf, key, told, oversight, _, period, secret, key_shard = row
             try:
+                if key_shard not in (shard, None):
+                    raise ValueError("the key that opens it is another shard's; it was altered")
                 sides: tuple[Side | None, Side | None] = (None, None)
                 if secret is not None:
                     cipher = ciphers.get(key) or ciphers.setdefault(key, AESGCM(secret))

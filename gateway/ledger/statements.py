@@ -47,7 +47,7 @@ SUBTREES = Statement(
 )
 
 ENTRIES = Statement(
-    select(entry, period_key.c.period, period_key.c.secret)
+    select(entry, period_key.c.period, period_key.c.secret, period_key.c.shard)
     .outerjoin(period_key, period_key.c.id == entry.c.period)
     .where(entry.c.id >= p("first"), entry.c.id < p("last"))
     .order_by(entry.c.id)

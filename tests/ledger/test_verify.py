@@ -108,6 +108,10 @@ TAMPERINGS = {
     "subject's key in another shard": ("UPDATE subject_key SET shard = 9 WHERE shard = 2", "entry 0: .* is another's"),
     "subject's key destroyed": ("UPDATE subject_key SET secret = NULL", "entry 0: the key .* and no erasure explains"),
     "subject's key removed": ("DELETE FROM subject_key", "entry 0: the key .* and no erasure explains"),
+    "key's shard": (
+        "UPDATE period_key SET shard = 2 WHERE id = 1",
+        "entry 0: the key that opens it is another shard's",
+    ),
     "key's day": ("UPDATE period_key SET period = '2020-01-01' WHERE id = 1", "entry 0: its key is of another day"),
     "key removed": ("DELETE FROM period_key WHERE id = 1", "entry 0"),
     "head size": ("UPDATE shard SET size = size - 1 WHERE id = 1", "is not what its checkpoint signs"),
