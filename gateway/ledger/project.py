@@ -10,7 +10,7 @@ did not know. Why that is enough stands in `gateway.ledger.recipients`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple, Protocol
 
 import msgspec
@@ -23,14 +23,24 @@ _terms: msgspec.json.Decoder[dict[str, object]] = msgspec.json.Decoder(dict[str,
 
 
 class Share(NamedTuple):
-    """What an answer disclosed of one dataset of the subject at `place`. `records` are `<record id>@<version>`."""
+    """What an answer disclosed of one dataset of a subject. `records` are `<record id>@<version>`."""
+
+    dataset: str
+    fields: tuple[str, ...]
+    records: tuple[str, ...]
+
+
+class Given(NamedTuple):
+    """What an answer disclosed of the subject at `place`, dataset by dataset."""
 
     place: int
     scheme: str
     value: str
-    dataset: str
-    fields: tuple[str, ...]
-    records: tuple[str, ...]
+    shares: list[Share]
+
+
+_encode = msgspec.json.Encoder().encode
+_shares: msgspec.json.Decoder[list[Share]] = msgspec.json.Decoder(list[Share])
 
 
 class Change(Protocol):
@@ -63,16 +73,30 @@ def looked_at(told: entries.Told | None, keys: Sequence[int], erased: Sequence[i
     return [WITHOUT_KEY] if subjects_of(told) - {None} else []
 
 
-def shares(told: entries.Told | None) -> Iterator[Share]:
+def given(told: entries.Told | None) -> list[Given]:
     """What an answer disclosed, where it disclosed any record; nothing of a subject that was erased."""
     if not isinstance(told, entries.Inquiry):
-        return
+        return []
+    found = []
     for place, subject in enumerate(told.disclosed):
-        for dataset in subject.datasets:
-            if dataset.records:
-                start = len(dataset.dataset) + 1
-                records = tuple([record[start:] for record in dataset.records])
-                yield Share(place, subject.scheme, subject.value, dataset.dataset, dataset.fields, records)
+        shares = [
+            Share(each.dataset, each.fields, tuple([record[len(each.dataset) + 1 :] for record in each.records]))
+            for each in subject.datasets
+            if each.records
+        ]
+        if shares:
+            found.append(Given(place, subject.scheme, subject.value, shares))
+    return found
+
+
+def encode(shares: list[Share]) -> bytes:
+    """Shares, to be stored."""
+    return _encode(shares)
+
+
+def decode(shares: bytes) -> list[Share]:
+    """The inverse of `encode`."""
+    return _shares.decode(shares)
 
 
 def purpose(told: entries.Told | None) -> str | None:

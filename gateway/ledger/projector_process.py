@@ -34,6 +34,8 @@ from gateway.telemetry import Log, take_over
 
 HOLD = "projector"
 REST = 3.0
+_NICE = 5
+"""Inquiries come first on a busy core; no more than this, since it also holds the store's lock for moments."""
 IDLE = 0.5
 """Seconds between two looks for new entries, where there were none; and between two tries to take the work over."""
 _AFTER_START = 2.0
@@ -126,6 +128,7 @@ def main(argv: list[str] | None = None) -> int:
     log = Log()
     take_over(log)
     unhurried(store.engine)
+    os.nice(_NICE)
     try:
         asyncio.run(_until_told(store, log, parent))
     finally:

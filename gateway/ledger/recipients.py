@@ -22,7 +22,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-import msgspec
 from sqlalchemy import bindparam as p
 from sqlalchemy import select
 
@@ -36,22 +35,19 @@ from gateway.storage.projections import received
 from gateway.storage.statement import Statement
 from gateway.storage.tables import entry, requester, subject_key
 
-_names = msgspec.json.Decoder(tuple[str, ...])
-
 _RECEIVED = Statement(
     select(
         received.c.at,
         received.c.entry,
         received.c.facts,
-        received.c.fields,
-        received.c.records,
+        received.c.shares,
         requester.c.issuer,
         requester.c.client,
     )
     .join(subject_key, subject_key.c.id == received.c.subject)
     .join(requester, requester.c.id == received.c.requester)
-    .where(subject_key.c.scheme == p("scheme"), subject_key.c.value == p("value"), received.c.dataset == p("dataset")),
-    *("scheme", "value", "dataset"),
+    .where(subject_key.c.scheme == p("scheme"), subject_key.c.value == p("value")),
+    *("scheme", "value"),
 )
 
 _RACED = Statement(
@@ -116,15 +112,16 @@ def recipients(
     of, shown = covered(reader, "received"), covered(reader, "looked")
     found: list[Recipient] = []
     if of.usable:
-        for at, id_, facts, fields, records, issuer, client in reader.rows(_RECEIVED, scheme, value, dataset):
-            names = _names.decode(fields), _names.decode(records)
-            found.append(Recipient(Place(at, id_), issuer, client, facts, *names))
+        for at, id_, facts, shares, issuer, client in reader.rows(_RECEIVED, scheme, value):
+            for share in project.decode(shares):
+                if share.dataset == dataset:
+                    found.append(Recipient(Place(at, id_), issuer, client, facts, share.fields, share.records))
     beside = set(without_key(reader, shown, scheme, value))
     if exact:
         beside |= set(named_in_tail(reader, of, scheme, value)) | set(named_in_tail(reader, shown, scheme, value))
     known = {each.place for each in found}
     for place in beside - known:
-        found += _opened(reader, place, (scheme, value, dataset))
+        found += _opened(reader, place, (scheme, value), dataset)
     kept = []
     for each in found:
         chosen = tuple([one for one in each.records if record is None or project.is_of(one, record, version)])
@@ -142,15 +139,17 @@ def raced(reader: Reader, change: int) -> list[Raced]:
     ]
 
 
-def _opened(reader: Reader, place: Place, wanted: tuple[str, str, str]) -> Iterator[Recipient]:
+def _opened(reader: Reader, place: Place, subject: tuple[str, str], dataset: str) -> Iterator[Recipient]:
     found = opened(reader, place)
     told = told_of(found)
-    for share in project.shares(told):
-        if (share.scheme, share.value, share.dataset) == wanted:
+    for each in project.given(told):
+        if (each.scheme, each.value) == subject:
             assert isinstance(told, entries.Inquiry), "nothing else discloses"
             try:
                 facts = found.read_oversight().facts if found.oversight is not None else None
             except ValueError as error:
                 raise VerificationFailed(f"entry {place.number}: {error}") from error
             by = told.requester
-            yield Recipient(place, by.issuer, by.client, facts, share.fields, share.records)
+            for share in each.shares:
+                if share.dataset == dataset:
+                    yield Recipient(place, by.issuer, by.client, facts, share.fields, share.records)

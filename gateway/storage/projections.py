@@ -21,6 +21,7 @@ from sqlalchemy import (
     Engine,
     ForeignKey,
     Integer,
+    LargeBinary,
     Table,
     Text,
     and_,
@@ -37,6 +38,7 @@ from sqlalchemy import (
 from sqlalchemy.exc import IntegrityError
 
 from gateway.storage.facts import fact, fact_head
+from gateway.storage.statement import Statement
 from gateway.storage.tables import metadata, requester, shard, subject_key
 
 NAMES = ("looked", "received", "asked")
@@ -69,13 +71,11 @@ received = Table(
     "received",
     metadata,
     Column("subject", BigInteger, primary_key=True),
-    Column("dataset", Text, primary_key=True),
     Column("at", BigInteger, primary_key=True),
     Column("entry", BigInteger, primary_key=True),
     Column("requester", Integer, ForeignKey("requester.id"), nullable=False),
     Column("facts", BigInteger),  # the change number of the facts that it was decided from
-    Column("fields", Text, nullable=False),  # a JSON list of the catalogue's names
-    Column("records", Text, nullable=False),  # a JSON list of `<record id>@<version>`
+    Column("shares", LargeBinary, nullable=False),  # JSON (`gateway.ledger.project`), of every dataset in one row
     sqlite_with_rowid=False,
 )
 
@@ -100,6 +100,9 @@ raced = Table(
 )
 
 _TABLES: Mapping[str, tuple[Table, ...]] = {"looked": (looked,), "received": (received, raced), "asked": (asked,)}
+_INSERT = {
+    table.name: Statement(insert(table), *table.c.keys()) for tables in _TABLES.values() for table in tables
+}  # Core's own execution would cost more than the rows
 
 
 class Position(NamedTuple):
@@ -115,7 +118,7 @@ class Rows(NamedTuple):
     """What a batch of entries gives, in the order of the tables' columns."""
 
     looked: Sequence[tuple[int, int, int]] = ()
-    received: Sequence[tuple[int, str, int, int, int, int | None, str, str]] = ()
+    received: Sequence[tuple[int, int, int, int, int | None, bytes]] = ()
     asked: Sequence[tuple[int, str, int, int]] = ()
     raced: Sequence[tuple[int, int, int, str]] = ()
 
@@ -229,8 +232,9 @@ def advance(engine: Engine, names: Collection[str], number: int, first: int, las
                 place = next((n for n, column in enumerate(table.c) if column.name == "subject"), None)
                 kept = of if place is None or not gone else [row for row in of if row[place] not in gone]
                 if kept:
-                    columns = table.c.keys()
-                    connection.execute(insert(table), [dict(zip(columns, row, strict=True)) for row in kept])
+                    made = _INSERT[table.name]
+                    sql = made.sqlite if connection.dialect.name == "sqlite" else made.psycopg
+                    connection.exec_driver_sql(sql, list(kept))
     return True
 
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import pytest
 
 from gateway.ledger import entries, project
-from gateway.ledger.project import WITHOUT_KEY, Share, looked_at, purpose, raced, shares, subjects_of
+from gateway.ledger.project import WITHOUT_KEY, Share, decode, encode, given, looked_at, purpose, raced, subjects_of
 from gateway.storage import projections
 from tests.ledger.projecting import SUBJECTS, Asked, told
 from tests.ledger.said import LEI, SAID
@@ -15,7 +15,7 @@ from tests.ledger.support import AT
 
 INQUIRY, _ = told(Asked(subjects=(1, 2), datasets=(0, 1), records=((1, 1), (2, 4))), 7, AT)
 REFUSAL, _ = told(Asked(subjects=(1,), refused=True), 8, AT)
-SHARE = Share(0, "LEI", "A", "tax-arrears", ("amount",), ("N-1@3", "N@1@2"))
+SHARE = Share("tax-arrears", ("amount",), ("N-1@3", "N@1@2"))
 
 
 class Fact(NamedTuple):
@@ -26,16 +26,14 @@ class Fact(NamedTuple):
     fields: str | None = None
 
 
-def test_an_answer_gives_a_share_for_each_subject_and_dataset() -> None:
-    assert [(share.place, share.value[-1], share.dataset) for share in shares(INQUIRY)] == [
-        (0, "1", "tax-arrears"),
-        (0, "1", "permits"),
-        (1, "2", "tax-arrears"),
-        (1, "2", "permits"),
+def test_an_answer_gives_the_shares_of_each_subject() -> None:
+    assert [(each.place, each.value[-1], [share.dataset for share in each.shares]) for each in given(INQUIRY)] == [
+        (0, "1", ["tax-arrears", "permits"]),
+        (1, "2", ["tax-arrears", "permits"]),
     ]
-    first = next(shares(INQUIRY))
-    assert first.fields == ("amount", "period")
-    assert first.records == ("R-1-1@1", "R-1-2@4")
+    first = given(INQUIRY)[0].shares
+    assert first[0] == ("tax-arrears", ("amount", "period"), ("R-1-1@1", "R-1-2@4"))
+    assert decode(encode(first)) == first
 
 
 def test_what_was_erased_and_what_disclosed_nothing_gives_none() -> None:
@@ -43,7 +41,7 @@ def test_what_was_erased_and_what_disclosed_nothing_gives_none() -> None:
     left = entries.Inquiry(*(getattr(INQUIRY, name) for name in INQUIRY.__struct_fields__[:8]), [entries.ERASED])
     empty, _ = told(Asked(records=()), 1, AT)
     for each in (left, empty, REFUSAL, None, *(act for act, _, _ in SAID)):
-        assert list(shares(each)) == []
+        assert given(each) == []
 
 
 @pytest.mark.parametrize("act", [act for act, _, _ in SAID], ids=[type(act).__name__ for act, _, _ in SAID])

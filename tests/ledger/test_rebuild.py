@@ -123,7 +123,7 @@ def test_the_command_mends_what_was_altered_and_says_from_how_much(
     with store.engine.begin() as connection:
         connection.execute(delete(kept.looked).where(kept.looked.c.entry == (1 << SHARD_BITS) + 7))
         connection.execute(insert(kept.looked).values(subject=5, at=1, entry=1))
-        connection.execute(update(kept.received).values(records="[]"))
+        connection.execute(update(kept.received).values(shares=b"[]"))
     assert rebuild(tmp_path, "--only", "looked") == 0
     assert capsys.readouterr().out == "rebuilt: looked, from 300 entries\n"
     assert rows(store)["looked"] == right["looked"]

@@ -170,14 +170,12 @@ CREATE TABLE raced (
 ;
 CREATE TABLE received (
 	subject BIGINT NOT NULL, 
-	dataset TEXT NOT NULL, 
 	at BIGINT NOT NULL, 
 	entry BIGINT NOT NULL, 
 	requester INTEGER NOT NULL, 
 	facts BIGINT, 
-	fields TEXT NOT NULL, 
-	records TEXT NOT NULL, 
-	PRIMARY KEY (subject, dataset, at, entry), 
+	shares BLOB NOT NULL, 
+	PRIMARY KEY (subject, at, entry), 
 	FOREIGN KEY(requester) REFERENCES requester (id)
 )
  WITHOUT ROWID

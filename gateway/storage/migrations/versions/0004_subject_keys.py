@@ -78,13 +78,11 @@ def _projections() -> None:
     op.create_table(
         "received",
         sa.Column("subject", sa.BigInteger, primary_key=True),
-        sa.Column("dataset", sa.Text, primary_key=True),
         sa.Column("at", sa.BigInteger, primary_key=True),
         sa.Column("entry", sa.BigInteger, primary_key=True),
         sa.Column("requester", sa.Integer, sa.ForeignKey("requester.id"), nullable=False),
         sa.Column("facts", sa.BigInteger),
-        sa.Column("fields", sa.Text, nullable=False),
-        sa.Column("records", sa.Text, nullable=False),
+        sa.Column("shares", sa.LargeBinary, nullable=False),
         sqlite_with_rowid=False,
     )
     op.create_table(
