@@ -109,7 +109,7 @@ TAMPERINGS = {
     "subject's key destroyed": ("UPDATE subject_key SET secret = NULL", "entry 0: the key .* and no erasure explains"),
     "subject's key removed": ("DELETE FROM subject_key", "entry 0: the key .* and no erasure explains"),
     "key's shard": (
-        "UPDATE period_key SET shard = 2 WHERE id = 1",
+        "UPDATE period_key SET shard = 9 WHERE id = 1",
         "entry 0: the key that opens it is another shard's",
     ),
     "key's day": ("UPDATE period_key SET period = '2020-01-01' WHERE id = 1", "entry 0: its key is of another day"),
