@@ -43,6 +43,8 @@ from gateway.storage.watch import watch_head
 
 _NAMING = (subject_key, erasure, hold)
 """What names subjects."""
+MOST_ANEW = 200_000
+"""Keys: some seconds of holding the lock of writers, whom SQLite has wait five."""
 _BY_KEY = (looked, received, raced)
 """What is made of entries, and names subjects by the ids of their keys."""
 
@@ -147,23 +149,35 @@ def scrub(store: Store) -> str | None:
     """After keys were destroyed: leave no copy of their rows in the store's files; gives why there may be one.
 
     SQLite zeroes what is deleted (`secure_delete`), but where a page was split a piece of a row may be left. So these
-    tables are written anew, under the lock of writers, and what was written ahead is put in its place and cut off.
+    tables are written anew, under the lock of writers, and what was written ahead is put in its place and cut off. Where
+    that would hold up those who serve (`MOST_ANEW`), it is left to the operator.
     PostgreSQL: dead rows go with a VACUUM, unless a transaction from before still sees them.
     """
     try:
         if isinstance(store, SqliteStore):
-            with contextlib.closing(store.connect()) as file:
-                file.execute("BEGIN IMMEDIATE")
-                for table in _NAMING:
-                    _write_anew(file, table.name)
-                file.execute("COMMIT")
-                busy = file.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
-            return "its write-ahead log is in use, and keeps what was written before until it is not" if busy else None
+            return _scrub_file(store)
         with store.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
             names = ", ".join(table.name for table in (*_NAMING, *_BY_KEY))
             connection.exec_driver_sql(f"VACUUM {names}")
     except (sqlite3.Error, SQLAlchemyError) as error:
         return f"{type(error).__name__}: {(str(getattr(error, 'orig', None) or error).splitlines() or [''])[0]}"
+    return None
+
+
+def _scrub_file(store: SqliteStore) -> str | None:
+    with contextlib.closing(store.connect()) as file:
+        (rows,) = file.execute("SELECT count(*) FROM subject_key").fetchone()
+        if rows <= MOST_ANEW:
+            file.execute("BEGIN IMMEDIATE")
+            for table in _NAMING:
+                _write_anew(file, table.name)
+            file.execute("COMMIT")
+        if file.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]:
+            return "its write-ahead log is in use, and keeps what was written before until it is not"
+    if rows > MOST_ANEW:
+        return (
+            f"a piece of a row, in a page that was split; run sqlite3's `VACUUM` on `{store.path}` when nothing serves"
+        )
     return None
 
 
