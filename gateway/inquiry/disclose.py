@@ -163,8 +163,15 @@ def answer_parts(
     return split(told, _oversight(entry))
 
 
+_QUOTING = frozenset({Code.IDENTIFIER_INVALID, Code.GRAPHQL_VALIDATION_FAILED, Code.GRAPHQL_VARIABLES_INVALID})
+"""Their messages may quote an identifier that was not understood as one."""
+
+
 def refusal_parts(entry: Entry, refusal: Refusal, at: datetime.datetime) -> Parts:
-    """The parts of a refused operation. Pure."""
+    """The parts of a refused operation. Pure.
+
+    Where no subject is known, nothing of the entry can be erased with it: a message that may quote one is left out.
+    """
     decision, declaration = entry.decision, entry.declaration
     told = entries.Refused(
         v=entries.VERSION,
@@ -173,7 +180,7 @@ def refusal_parts(entry: Entry, refusal: Refusal, at: datetime.datetime) -> Part
         requester=_who(entry.requester),
         rule_set=entry.rule_set,
         code=refusal.code.value,
-        message=refusal.message,
+        message=refusal.message if entry.subjects or refusal.code not in _QUOTING else "",
         grant=decision.grant.id if decision and decision.grant else None,
         declaration=_declared(declaration) if declaration else None,
         subjects=[entries.Named(*subject) for subject in entry.subjects],

@@ -178,7 +178,8 @@ class Inquiry(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="kind",
 class Refused(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="kind", tag="refusal"):
     """Told: an operation that was refused as a whole; nothing was disclosed.
 
-    `retryable` where it was not the inquiry that was at fault: a case registry out of reach.
+    `retryable` where it was not the inquiry that was at fault: a case registry out of reach. `message` is empty where
+    it was erased, or could quote an identifier that was not understood as one.
     """
 
     v: int

@@ -182,6 +182,18 @@ def test_each_of_two_subjects_has_what_is_its_own() -> None:
     ]
 
 
+@pytest.mark.parametrize("code", ["IDENTIFIER_INVALID", "GRAPHQL_VALIDATION_FAILED", "GRAPHQL_VARIABLES_INVALID"])
+def test_an_identifier_that_was_not_understood_is_not_entered_where_it_could_not_be_erased(code: str) -> None:
+    refusal = Refusal(Code(code), "`8001011234-` is not a valid personal number")
+    parts = disclose.refusal_parts(disclose.Entry("i", REQUESTER, "5ec0de"), refusal, AT)
+    told = told_of(parts)
+    assert isinstance(told, entries.Refused)
+    assert (told.code, told.message, parts.subjects) == (code, "", ())
+    named = disclose.refusal_parts(entry(), refusal, AT)
+    assert b"8001011234-" not in named.told
+    assert b"8001011234-" in named.subjects[0].told
+
+
 def test_a_refusal_is_entered_with_what_was_known_by_then() -> None:
     early = disclose.Entry("i-2", REQUESTER, "sha256:rules")
     refusal = Refusal(Code.INQUIRY_REQUIRED, "say why you ask: `@inquiry(purpose: ...)`")
