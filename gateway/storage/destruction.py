@@ -149,8 +149,8 @@ def scrub(store: Store) -> str | None:
     """After keys were destroyed: leave no copy of their rows in the store's files; gives why there may be one.
 
     SQLite zeroes what is deleted (`secure_delete`), but where a page was split a piece of a row may be left. So these
-    tables are written anew, under the lock of writers, and what was written ahead is put in its place and cut off. Where
-    that would hold up those who serve (`MOST_ANEW`), it is left to the operator.
+    tables are written anew, under the lock of writers, and what was written ahead is put in its place and cut off.
+    Where that would hold up those who serve (`MOST_ANEW`), it is left to the operator.
     PostgreSQL: dead rows go with a VACUUM, unless a transaction from before still sees them.
     """
     try:
