@@ -7,7 +7,9 @@ one hand: whose, is known from keys that came another way.
 from __future__ import annotations
 
 import hashlib
+import lzma
 import re
+import struct
 import zipfile
 import zlib
 from collections.abc import Sequence
@@ -63,7 +65,7 @@ class _Zip:
     def __init__(self, path: Path) -> None:
         try:
             self._file = zipfile.ZipFile(path)
-        except (OSError, zipfile.BadZipFile) as error:
+        except (OSError, zipfile.BadZipFile, ValueError, NotImplementedError, struct.error) as error:
             raise VerificationFailed(f"`{path}` cannot be read as a package ({error})") from error
 
     def names(self) -> list[str]:
@@ -75,7 +77,7 @@ class _Zip:
                 return _bounded(name, file.read(MAX_FILE + 1))
         except (KeyError, OSError, zipfile.BadZipFile, ValueError, NotImplementedError, RuntimeError) as error:
             raise VerificationFailed(f"`{name}` cannot be read ({error}); it was removed or altered") from error
-        except zlib.error as error:
+        except (zlib.error, lzma.LZMAError, EOFError, struct.error) as error:
             raise VerificationFailed(f"`{name}` cannot be unpacked ({error}); it was altered") from error
 
 

@@ -107,3 +107,16 @@ def test_a_broken_zip_is_one_sentence(whole: Path) -> None:
     broken(packed)
     shutil.copy(whole / "summary.html", whole.parent / "no.zip")
     broken(whole.parent / "no.zip")
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_whatever_a_zip_is_packed_by_a_change_is_one_sentence(tmp_path: Path, method: int) -> None:
+    packed = tmp_path / "packed.zip"
+    with zipfile.ZipFile(packed, "w", method) as file:
+        file.writestr("manifest.json", b'{"format": "dutybound-evidence"}' * 20)
+    content = packed.read_bytes()
+    for at in range(0, len(content), 3):
+        packed.write_bytes(content[:at] + bytes([content[at] ^ 0xFF]) + content[at + 1 :])
+        with pytest.raises(VerificationFailed) as failed:
+            check_package(packed, [])
+        assert "\n" not in str(failed.value)
