@@ -13,7 +13,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from connectors.base import Fault
 from gateway.errors import Code
-from gateway.telemetry import Histogram, Log, Metrics, take_over
+from gateway.telemetry import Histogram, Lag, Log, Metrics, take_over
 
 SUBJECT = "5299000J2N45DDNE4Y28"
 
@@ -69,6 +69,18 @@ def test_labels_are_fixed_from_the_start() -> None:
     with pytest.raises(KeyError):
         metrics.failures[SUBJECT, Fault.INVALID].add()
     assert {key for key in samples(metrics) if key[0].startswith("dutybound")} <= before
+
+
+def test_the_lag_of_projections_is_by_projection_and_shard() -> None:
+    metrics = Metrics(["tax"])
+    assert not any("lag" in name for name, _ in samples(metrics))
+    metrics.lags = [Lag("looked", "1", 7, 2.5), Lag("looked", "root", 0, 0.0)]
+    found = {key: value for key, value in samples(metrics).items() if "lag" in key[0]}
+    assert found == {
+        (f"dutybound_projection_lag_{unit}", (("projection", "looked"), ("shard", shard))): value
+        for shard, values in (("1", (7, 2.5)), ("root", (0, 0.0)))
+        for unit, value in zip(("entries", "seconds"), values, strict=True)
+    }
 
 
 def fail(value: str) -> None:

@@ -11,6 +11,7 @@ rows, or fewer.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
@@ -89,7 +90,8 @@ class Projector:
             taken = [] if work is None else self._take(reader, work)
             reader.renew()  # no snapshot is held while nothing is read
         except BaseException:
-            self.close()
+            with contextlib.suppress(Exception):  # its session may be what failed
+                self.close()
             raise
         if work is None or not taken:
             return None

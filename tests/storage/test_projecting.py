@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import datetime
+import io
 from typing import Any
 
 import pytest
@@ -14,11 +16,13 @@ from connectors.base import Subject
 from gateway.ledger import positions
 from gateway.ledger.looks import who_looked
 from gateway.ledger.projector import Projector
+from gateway.ledger.projector_process import run
 from gateway.ledger.recipients import Raced, raced, recipients, sizes
 from gateway.storage import facts
 from gateway.storage import projections as kept
 from gateway.storage.port import Store
 from gateway.storage.projections import DROPPING, NAMES
+from gateway.telemetry import Log
 from tests.ledger import projecting
 from tests.ledger.pair import OTHER, disclosed_pair, erase
 from tests.ledger.projecting import DATASETS, SUBJECTS, Asked, check, enter, enter_all, reached, rows, whole
@@ -265,3 +269,23 @@ async def test_a_key_that_is_destroyed_while_a_position_is_made_waits(place: Pla
         connection.commit()
         kept.begin(waiting, [1])
     assert set(reached(store).values()) == {0}
+
+
+async def test_of_two_gateways_one_projects_and_the_other_takes_its_place(place: Place) -> None:
+    """As the process of each runs it, on a store of its own; commits that need not be on the disk are still whole."""
+    store, lines = place.open(), io.StringIO()
+    async with opened(store) as ledger:
+        await enter_all(ledger, LOG)
+        stops = [asyncio.Event(), asyncio.Event()]
+        async with asyncio.TaskGroup() as group:
+            for stopping in stops:
+                own = place.open()
+                kept.unhurried(own.engine)
+                group.create_task(run(own, Log(lines), stopping, rest=0.1))
+            for number, stopping in enumerate(stops):
+                await enter(ledger, LOG[1], 10 + number, AT + datetime.timedelta(hours=1 + number))
+                while not whole(store):  # noqa: ASYNC110 - what is waited for says nothing
+                    await asyncio.sleep(0.01)
+                stopping.set()
+    check(store)
+    assert lines.getvalue() == ""

@@ -79,10 +79,18 @@ class Served:
 
     def workers(self) -> list[int]:
         """The processes that serve."""
-        return [pid for pid in descendants(self.child.pid) if pid != self.child.pid]
+        return [pid for pid in descendants(self.child.pid) if pid != self.child.pid and not projects(pid)]
 
     def ask(self, token: str, subject: Mapping[str, str]) -> client.Reply:
         return client.ask(self.told, token, ASKED, {"id": dict(subject)})
+
+
+def projects(pid: int) -> bool:
+    """Whether a process is the projector, which serves nobody."""
+    try:
+        return b"projector_process" in Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return False
 
 
 def until(condition: Callable[[], bool]) -> None:
