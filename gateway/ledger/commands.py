@@ -30,7 +30,7 @@ from gateway.ledger.erase_blockers import BLOCKERS, Blocker
 from gateway.ledger.note import Verifier
 from gateway.ledger.presented import check_presented, read
 from gateway.ledger.published import published
-from gateway.ledger.receipt import Proved, check_data, check_extension, read_file
+from gateway.ledger.receipt import LEFT_OUT, Proved, check_data, check_extension, read_file
 from gateway.ledger.registry import ROOT, read_document
 
 
@@ -148,9 +148,10 @@ def _verify_receipt(arguments: argparse.Namespace) -> int:
         print(
             f"inquiry {told.id}: {told.requester.client} asked at {told.at.isoformat()} for"
             f" {told.declaration.purpose} and was told {count} record{'s' if count != 1 else ''}"
-            f"{', beside what was erased since' if entries.ERASED in told.disclosed else ''}"
         )
         print("data: exactly what was disclosed" if checked else "data: not presented, so not checked")
+        if proved.left_out:
+            print(f"left out: {LEFT_OUT}")
         return 0
 
     return _guard(run)

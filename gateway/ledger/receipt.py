@@ -14,7 +14,7 @@ import msgspec
 
 from gateway.errors import VerificationFailed
 from gateway.ledger import entries, parts, words
-from gateway.ledger.leaf import Opening, data_digest, open_extra
+from gateway.ledger.leaf import Opening, Side, data_digest, open_extra
 from gateway.ledger.merkle import leaf_hash, verify_inclusion
 from gateway.ledger.note import Checkpoint, Verifier, log_key, open_note, parse_checkpoint
 from gateway.ledger.proof import HEADER, Proof, parse
@@ -25,8 +25,9 @@ _SPACE = re.compile(rb'("(?:[^"\\]|\\.)*")|[ \t\r\n]+')
 class Proved(msgspec.Struct, frozen=True):
     """What a receipt proves: that the log named `origin` holds `told` at `index`, in a tree that it signed.
 
-    `oversight` is the digest of the part that the receipt does not open; `witnesses` cosigned a tree that contains
-    this one. `unverified`: nobody's signature was checked, so it only says what the receipt says of itself.
+    `opened` is `told` as its parts; `oversight` is the digest of the side that the receipt does not open; `witnesses`
+    cosigned a tree that contains this one. `unverified`: nobody's signature was checked, so it only says what the
+    receipt says of itself.
     """
 
     assurance: Literal["unverified", "signed", "published", "witnessed"]
@@ -36,6 +37,7 @@ class Proved(msgspec.Struct, frozen=True):
     root: bytes
     leaf: bytes
     told: entries.Told
+    opened: Side
     oversight: bytes
     verifier: Verifier | None
     witnesses: tuple[str, ...] = ()
@@ -43,6 +45,15 @@ class Proved(msgspec.Struct, frozen=True):
     @property
     def shard(self) -> str:
         return self.origin.rpartition("/")[2]
+
+    @property
+    def left_out(self) -> bool:
+        """Whether it does not open what is said of some subject: see `LEFT_OUT`."""
+        return any(isinstance(part, bytes) for part in self.opened.subjects or ())
+
+
+LEFT_OUT = "what is said of a subject is not in this receipt: it was erased since, or left out by whoever presents it"
+"""Of an erased subject a receipt has a digest, as where its holder closed an open part: only the store can tell."""
 
 
 class Presented(msgspec.Struct, frozen=True):
@@ -142,6 +153,7 @@ def _included(proof: Proof, opening: Opening, checkpoint: Checkpoint, verifier: 
         checkpoint.root,
         leaf,
         told,
+        opening.told,
         opening.oversight,
         verifier,
     )
@@ -157,7 +169,7 @@ def check_data(proved: Proved, data: bytes) -> None:
     if not isinstance(told, entries.Inquiry):
         raise VerificationFailed(f"this is the receipt of {words.kind(told)}: it has no answer")
     if not told.data.sha256:
-        raise VerificationFailed("what was disclosed was erased: its digest is gone too, so no answer can be compared")
+        raise VerificationFailed(f"no answer can be compared: {LEFT_OUT}, and the answer's digest with it")
     compact = _SPACE.sub(rb"\1", data)
     if told.data.sha256 not in (data_digest(told.data.salt, data), data_digest(told.data.salt, compact)):
         raise VerificationFailed("the data are not what was disclosed: they were changed after they left the gateway")

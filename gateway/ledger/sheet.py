@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from gateway.ledger import entries, words
 from gateway.ledger.note import b64
-from gateway.ledger.receipt import Proved
+from gateway.ledger.receipt import LEFT_OUT, Proved
 
 WIDTH = 100
 
@@ -135,7 +135,7 @@ def _verified(proved: Proved, data_checked: bool) -> Section:
     elif data_checked:
         data = "the answer's data were presented, and are byte for byte what was disclosed"
     elif not proved.told.data.sha256:
-        data = "their digest was erased, so they cannot be compared"
+        data = "their digest is left out too, so they cannot be compared"
     else:
         data = "not presented; their digest (SHA-256, salted) is " + proved.told.data.sha256.hex()
     return Section(
@@ -148,6 +148,7 @@ def _verified(proved: Proved, data_checked: bool) -> Section:
             ("Leaf", [b64(proved.leaf)]),
             ("Public key", [str(proved.verifier) if proved.verifier else "none was given"]),
             ("Data", [data]),
+            *([("Left out", [LEFT_OUT])] if proved.left_out else []),
             (
                 "By hand",
                 [

@@ -23,7 +23,8 @@ from gateway.ledger import entries, leaf, read, registrar, words
 from gateway.ledger import statements as sql
 from gateway.ledger.merkle import Tree, leaf_hash
 from gateway.ledger.note import Checkpoint, Verifier, log_key, open_note, parse_checkpoint
-from gateway.ledger.read import TILE_BITS, Head, StoredEntry
+from gateway.ledger.published import read_checkpoint
+from gateway.ledger.read import TILE_BITS, Head, StoredEntry, StoredTree
 from gateway.ledger.registry import Registry, read_document
 from gateway.storage.port import Reader, Store
 from gateway.storage.tables import SHARD_BITS, micros
@@ -174,9 +175,20 @@ def _shard(
         if floor != head.floor:
             raise VerificationFailed("the time of its head is not the highest time of its entries")
         _check_rest(reader, head)
+        _check_published(reader, head, verifiers)
     except VerificationFailed as error:
         raise VerificationFailed(f"{where}: {error}") from error
     return Verified(head.origin, head.size, head.root)
+
+
+def _check_published(reader: Reader, head: Head, verifiers: Sequence[Verifier]) -> None:
+    """What is published of it is signed, and of the same tree; what is newer than the head waits for the next time."""
+    for _, size, note in reader.rows(sql.PUBLISHED, head.name):
+        public = read_checkpoint(note, verifiers, "its publication", head.name)
+        if (public.origin, public.size) != (head.origin, size):
+            raise VerificationFailed(f"what is published of it ({size} entries) is not what that signs ({public.size})")
+        if size <= head.size and Tree(size, StoredTree(reader, head.id, size).peaks()).root != public.root:
+            raise VerificationFailed(f"what is published of it, at {size} entries, is another tree")
 
 
 def _check_head(head: Head, verifiers: Sequence[Verifier]) -> Verifier:

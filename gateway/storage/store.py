@@ -221,4 +221,12 @@ def open_copy(path: Path) -> SqliteStore:
         raise ConfigurationError([Problem(str(path), 0, 0, "", f"cannot be read as a store ({error})")]) from error
     if "entry" not in names or "shard" not in names:
         raise ConfigurationError([Problem(str(path), 0, 0, "", "holds no ledger; name the gateway's store file")])
+    with store.engine.connect() as checked:
+        number = schema.version(checked).number
+    if number != schema.LATEST:
+        message = (
+            f"its tables are of step {number}, and this version reads {schema.LATEST};"
+            " bring a copy of it there with `dutybound store migrate`"
+        )
+        raise ConfigurationError([Problem(str(path), 0, 0, "", message)])
     return store

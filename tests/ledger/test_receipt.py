@@ -12,10 +12,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from gateway.errors import VerificationFailed
-from gateway.ledger import entries, keys, leaf, proof
+from gateway.ledger import entries, keys, leaf, proof, sheet
 from gateway.ledger.merkle import Tree, leaf_hash
 from gateway.ledger.note import Signer, b64
-from gateway.ledger.receipt import check_data, check_extension, read_file, verify_receipt
+from gateway.ledger.receipt import LEFT_OUT, check_data, check_extension, read_file, verify_receipt
 from tests.ledger.support import AT, BY, DATA, KEY, ORIGIN, VERIFIERS, disclosed, opened, receipt_of, refused, store_in
 
 
@@ -60,6 +60,20 @@ def test_any_missing_or_added_part_is_found(answers: list[bytes], data: st.DataO
     if changed != receipt:
         with pytest.raises(VerificationFailed):
             verify_receipt(changed, VERIFIERS)
+
+
+def test_what_its_holder_closed_is_not_told_to_be_erased_for_certain(answers: list[bytes]) -> None:
+    text = receipt_of(answers[0])
+    extra = proof.parse(text).extra
+    told, oversight = leaf.open_extra(extra)
+    (part,) = told.subjects or ()
+    closed = leaf.Opening(leaf.Side(told.general, (leaf.subject_digest(*part),)), oversight).encode()
+    proved = verify_receipt(text.replace(b64(extra), b64(closed)), VERIFIERS)
+    assert proved.left_out
+    assert not verify_receipt(text, VERIFIERS).left_out
+    assert LEFT_OUT in " ".join(sheet.as_text(proved, data_checked=False).split())
+    with pytest.raises(VerificationFailed, match="left out by whoever presents it"):
+        check_data(proved, DATA)
 
 
 def test_a_receipt_of_another_log_is_not_ours(answers: list[bytes]) -> None:

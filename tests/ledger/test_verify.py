@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import datetime
 import shutil
 import sqlite3
@@ -14,6 +15,8 @@ from hypothesis import strategies as st
 
 from gateway.errors import ConfigurationError, VerificationFailed
 from gateway.ledger.keys import verifiers
+from gateway.ledger.note import Signer
+from gateway.ledger.publish import Publisher
 from gateway.ledger.verify import Verified, verify_store
 from gateway.storage.sqlite import SqliteStore
 from gateway.storage.store import open_copy
@@ -197,3 +200,34 @@ async def test_a_store_in_use_can_be_verified(tmp_path: Path) -> None:
         await appending
     assert 1 <= found[0].size <= 400
     assert verify_store(store, VERIFIERS)[0].size == 400
+
+
+def test_what_is_published_is_held_to_the_tree(tmp_path: Path) -> None:
+    """The whole note of another tree, signed by the right key, and a size that it does not sign."""
+    path = tmp_path / "ledger.db"
+    asyncio.run(published_store(tmp_path))
+    verify(path)
+    other = Signer(f"{ORIGIN}/1", KEY).checkpoint(3, bytes(32))
+    for statement, value, message in (
+        ("UPDATE published SET checkpoint = ?, size = 3", other, "at 3 entries, is another tree"),
+        ("UPDATE published SET size = ?", 2, "is not what that signs"),
+        ("UPDATE published SET checkpoint = ?", "x", "does not verify"),
+    ):
+        with contextlib.closing(sqlite3.connect(path)) as connection, connection:
+            before = connection.execute("SELECT size, checkpoint FROM published").fetchone()
+            assert connection.execute(statement, (value,)).rowcount == 1
+        with pytest.raises(VerificationFailed, match=message):
+            verify(path)
+        with contextlib.closing(sqlite3.connect(path)) as connection, connection:
+            connection.execute("UPDATE published SET size = ?, checkpoint = ?", before)
+    verify(path)
+
+
+async def published_store(folder: Path) -> None:
+    """Three entries, all published."""
+    store = store_in(folder)
+    publisher = Publisher(store, ORIGIN, every=3600)
+    async with opened(store, publisher=publisher) as ledger:
+        for number in range(3):
+            await disclosed(ledger, number)
+    store.close()
