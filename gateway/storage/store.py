@@ -9,6 +9,8 @@ Left to others: what the tables mean (`gateway.ledger`, `gateway.inquiry`).
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import os
 import sqlite3
 from pathlib import Path
@@ -95,7 +97,12 @@ def open_file(path: Path, file: str = "gateway.yaml") -> SqliteStore:
 
 def _sqlite(path: Path) -> SqliteStore:
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+    # For its owner only. A file that is there is not opened: closing it would drop the locks this process has on it.
+    with contextlib.suppress(FileExistsError):
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+    if not path.is_file() or not os.access(path, os.R_OK | os.W_OK):
+        error = errno.EISDIR if path.is_dir() else errno.EACCES
+        raise OSError(error, os.strerror(error))
     return SqliteStore(path)
 
 

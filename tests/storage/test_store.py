@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import sqlite3
 import stat
 from pathlib import Path
@@ -10,6 +12,7 @@ import pytest
 from sqlalchemy import insert, select
 
 from gateway.errors import ConfigurationError
+from gateway.ledger import read
 from gateway.storage.statement import compiled
 from gateway.storage.store import open_copy, open_store
 from gateway.storage.tables import metadata, micros, moment, requester
@@ -122,3 +125,23 @@ def test_a_statement_is_refused_where_its_marks_are_in_another_order() -> None:
 @pytest.mark.parametrize("value", [0, 1, -1, 1_800_000_000_123_456])
 def test_times_keep_their_microseconds(value: int) -> None:
     assert micros(moment(value)) == value
+
+
+async def test_opening_a_store_again_leaves_the_locks_of_this_process_on_its_file(tmp_path: Path) -> None:
+    """POSIX drops a process's locks on a file with any descriptor of it that is closed (fcntl(2)); SQLite needs them."""
+    url = f"sqlite:///{tmp_path}/store.db"
+    store = open_store(url)
+    with contextlib.closing(store.reader()) as reader:
+        assert read.heads(reader) == []  # its snapshot holds a lock on the WAL's index, and one on the file
+        before = locks(tmp_path / "store.db")
+        assert before
+        open_store(url).close()
+        assert locks(tmp_path / "store.db") >= before
+    store.close()
+
+
+def locks(path: Path) -> set[str]:
+    """The byte ranges of a file that this process has locks on (proc(5), `locks`)."""
+    mine, inode = str(os.getpid()), str(path.stat().st_ino)
+    lines = [line.split() for line in Path("/proc/locks").read_text().splitlines()]
+    return {" ".join(line[3:]) for line in lines if mine in line and line[-3].endswith(f":{inode}")}
