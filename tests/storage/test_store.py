@@ -128,7 +128,7 @@ def test_times_keep_their_microseconds(value: int) -> None:
 
 
 async def test_opening_a_store_again_leaves_the_locks_of_this_process_on_its_file(tmp_path: Path) -> None:
-    """POSIX drops a process's locks on a file with any descriptor of it that is closed (fcntl(2)); SQLite needs them."""
+    """POSIX drops a process's locks on a file when it closes any descriptor of it (fcntl(2)); SQLite needs them."""
     url = f"sqlite:///{tmp_path}/store.db"
     store = open_store(url)
     with contextlib.closing(store.reader()) as reader:
