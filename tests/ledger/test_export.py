@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from gateway.errors import VerificationFailed
 from connectors.base import Subject
+from gateway.errors import VerificationFailed
 from gateway.ledger import commands, entries, evidence, keys
 from gateway.ledger.package import check_package
 from gateway.ledger.verify import verify_store
