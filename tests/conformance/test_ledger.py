@@ -40,9 +40,7 @@ class Receipt(NamedTuple):
         head, _, checkpoint = text.partition("\n\n")
         header, extra, index, *path = head.split("\n")
         assert header == "c2sp.org/tlog-proof@v1"
-        opening = base64.b64decode(extra.removeprefix("extra "))
-        told = _sha256(b"dutybound/told/v1\n", opening[1:33], opening[65:])
-        leaf = _sha256(b"dutybound/leaf/v1\n", told, opening[33:65])
+        leaf = _leaf(base64.b64decode(extra.removeprefix("extra ")))
         return cls(leaf, int(index.removeprefix("index ")), list(map(base64.b64decode, path)), checkpoint)
 
     def check(self, vkey: Vkey) -> Checkpoint:
@@ -51,6 +49,25 @@ class Receipt(NamedTuple):
         checkpoint.verify(vkey)
         InclusionProof(self.index, checkpoint.size, self.path).check(_leaf_hash(self.leaf), checkpoint.root_hash)
         return checkpoint
+
+
+def _leaf(extra: bytes) -> bytes:
+    """What an `extra` opens, by the words of the format alone: of version 2, or 1."""
+    if extra[:1] == b"\x01":
+        told = _sha256(b"dutybound/told/v1\n", extra[1:33], extra[65:])
+        return _sha256(b"dutybound/leaf/v1\n", told, extra[33:65])
+    assert extra[:1] == b"\x02"
+    digests, prefix, at = [], b"dutybound/general/v2\n", 33
+    while at < len(extra):
+        if extra[at] == 0:
+            digests.append(extra[at + 1 : at + 33])
+            at += 33
+        else:
+            size = int.from_bytes(extra[at + 33 : at + 37], "big")
+            digests.append(_sha256(prefix, extra[at + 1 : at + 33], extra[at + 37 : at + 37 + size]))
+            at += 37 + size
+        prefix = b"dutybound/subject/v2\n"
+    return _sha256(b"dutybound/leaf/v2\n", _sha256(b"dutybound/told/v2\n", *digests), extra[1:33])
 
 
 def _sha256(*parts: bytes) -> bytes:
