@@ -129,10 +129,12 @@ class Keyring:
         self._days[day] = (id_, AESGCM(secret))
 
     async def _learn_subjects(self, held: Held, wanted: Iterable[tuple[str, str]]) -> None:
-        missing = set(wanted) - self._subjects.keys()
+        # One by one: a difference with the keys of a dict would walk all of them.
+        missing = [subject for subject in set(wanted) if subject not in self._subjects]
         if missing:
-            stored = held.subject_keys(self._shard, list(missing))
+            stored = held.subject_keys(self._shard, missing)
             if isinstance(stored, asyncio.Future):
                 stored = await stored
-            self._subjects |= {(scheme, value): (id_, AESGCM(secret)) for id_, scheme, value, secret in stored}
-            self._keyless |= missing - self._subjects.keys()
+            for id_, scheme, value, secret in stored:
+                self._subjects[scheme, value] = (id_, AESGCM(secret))
+            self._keyless.update(subject for subject in missing if subject not in self._subjects)
