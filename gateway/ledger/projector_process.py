@@ -3,7 +3,7 @@
 `python -m gateway.ledger.projector_process --config FILE` projects until it is told to stop, or its parent is gone.
 `beside` starts it, and again when it ends before its time. Of all on one store one works (it holds the name
 `projector`, as a process holds its shard); the others wait, and one of them takes its place when it ends. It rests
-three times as long as it works, so that it takes at most a quarter of a core.
+nine times as long as it works, so that it takes at most a tenth of a core.
 
 A shard that it cannot go on with is told to the log, once a process; its lag then grows in `/metrics`.
 """
@@ -33,7 +33,7 @@ from gateway.storage.store import open_store
 from gateway.telemetry import Log, take_over
 
 HOLD = "projector"
-REST = 3.0
+REST = 9.0
 _NICE = 5
 """Inquiries come first on a busy core; no more than this, since it also holds the store's lock for moments."""
 IDLE = 0.5
