@@ -10,7 +10,6 @@ import argparse
 import asyncio
 import contextlib
 import datetime
-import getpass
 import os
 import sys
 import uuid
@@ -21,11 +20,11 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from gateway import settings
 from gateway.errors import ConfigurationError, DutyboundError
-from gateway.ledger import entries, evidence, fhir, keys, tabular
+from gateway.ledger import entries, evidence, fhir, keys, operated, tabular
 from gateway.ledger.configured import ledger_of
 from gateway.ledger.ledger import Ledger, Receipt
 from gateway.ledger.note import Signer
-from gateway.ledger.parts import split
+from gateway.ledger.operated import CLIENT
 from gateway.ledger.progress import teller
 from gateway.ledger.selection import Chosen, choose, one
 from gateway.settings import Settings
@@ -35,7 +34,6 @@ from gateway.storage.store import open_store
 RuleSetDigest = Callable[[Settings], str]
 """The digest of the rule set that a configuration's policies are; raises `ConfigurationError`."""
 
-CLIENT = entries.Who("", "command line")
 _FORMATS = {"fhir": fhir.as_ndjson, "csv": tabular.as_csv}
 
 
@@ -165,20 +163,10 @@ async def enter(ledger: Ledger, view: Callable[[datetime.datetime], entries.View
     """Enter a view of the ledger, in a shard that no running process holds; raises `LedgerUnavailable`."""
     await ledger.start()
     try:
-        made = view(max(datetime.datetime.now(datetime.UTC), ledger.floor))
-        by = (made.requester.issuer, made.requester.client)
-        told, oversight, subjects = split(made, entries.Oversight(entries.VERSION, official=_account()))
-        return made, await ledger.append(told, oversight, made.at, by, subjects=subjects)
+        made = view(operated.now(ledger))
+        return made, await operated.enter(ledger, made, operated.account(), ())
     finally:
         await ledger.close()
-
-
-def _account() -> str:
-    """The operating system's account that looks: `--by` is only said."""
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError, ImportError):
-        return str(os.getuid())
 
 
 def _policies(configured: Settings, rule_set: RuleSetDigest | None) -> tuple[str, Mapping[str, bytes]] | None:

@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from gateway.ledger import entries, read
 from gateway.ledger.ledger import Ledger, Receipt
+from gateway.ledger.operated import CLIENT
 from gateway.storage import watch as kept
 from gateway.storage.port import Reader, Store
 from gateway.storage.tables import SHARD_BITS, micros
@@ -25,7 +26,6 @@ from gateway.watch.model import place
 VERDICTS = ("proper", "improper", "unclear")
 """What a person can find: a duty behind every inquiry, none behind some, or that it can no longer be told."""
 
-CLIENT = entries.Who("", "command line")
 MOST_REASON = 4_000
 
 

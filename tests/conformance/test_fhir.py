@@ -14,8 +14,9 @@ from fhir.resources.R4B.auditevent import AuditEvent
 from pydantic import ValidationError
 
 from gateway.ledger import entries, fhir
-from gateway.ledger.export_command import CLIENT, enter
+from gateway.ledger.export_command import enter
 from gateway.ledger.ledger import Ledger
+from gateway.ledger.operated import CLIENT
 from gateway.ledger.selection import choose
 from tests.ledger.support import KEY, ORIGIN, disclosed, opened, refused, store_in
 

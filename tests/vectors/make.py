@@ -20,7 +20,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from unittest import mock
 
-from gateway.ledger import entries, evidence, export_command, parts, words
+from gateway.ledger import entries, evidence, export_command, operated, parts, words
 from gateway.ledger.ledger import Ledger
 from gateway.ledger.note import Signer
 from gateway.ledger.selection import choose, one
@@ -80,7 +80,7 @@ async def _make(place: Path) -> dict[str, bytes]:
         files["receipts/erasure.txt"] = (await erase(store, ledger, OTHER, AT + day)).text.encode()
 
     def view(at: datetime.datetime) -> entries.View:
-        who = export_command.CLIENT
+        who = operated.CLIENT
         parts = ("told", "oversight")
         return entries.View(
             entries.VERSION, "view-1", AT + 2 * day, who, "A. Auditor", "vectors", LOOKED, parts, "package"
