@@ -18,6 +18,7 @@ from sqlalchemy import select, tuple_
 
 from gateway.errors import VerificationFailed
 from gateway.ledger import project
+from gateway.ledger import statements as sql
 from gateway.ledger.entries import Told
 from gateway.ledger.positions import START, Covered, Place, covered, keys_of, opened, tail
 from gateway.ledger.read import StoredEntry
@@ -30,41 +31,32 @@ ALL = 1 << 40
 _PAGE = 1024
 
 _LOOKED = Statement(
-    select(looked.c.at, looked.c.entry)
-    .join(subject_key, subject_key.c.id == looked.c.subject)
-    .where(
-        subject_key.c.scheme == p("scheme"),
-        subject_key.c.value == p("value"),
-        tuple_(looked.c.at, looked.c.entry) > tuple_(p("after"), p("entry")),
-    )
-    .order_by(looked.c.at, looked.c.entry)
-    .limit(p("count"))
-    .offset(p("skip")),
-    *("scheme", "value", "after", "entry", "count", "skip"),
+    sql.page(
+        select(looked.c.at, looked.c.entry)
+        .join(subject_key, subject_key.c.id == looked.c.subject)
+        .where(subject_key.c.scheme == p("scheme"), subject_key.c.value == p("value")),
+        looked,
+    ),
+    *("scheme", "value", *sql.PAGE),
 )
 
 _LOOKED_WITHOUT_KEY = Statement(
-    select(looked.c.at, looked.c.entry)
-    .where(looked.c.subject == p("subject"), tuple_(looked.c.at, looked.c.entry) > tuple_(p("after"), p("entry")))
-    .order_by(looked.c.at, looked.c.entry)
-    .limit(p("count"))
-    .offset(p("skip")),
-    *("subject", "after", "entry", "count", "skip"),
+    sql.page(select(looked.c.at, looked.c.entry).where(looked.c.subject == p("subject")), looked),
+    *("subject", *sql.PAGE),
 )
 
 _ASKED = Statement(
-    select(asked.c.at, asked.c.entry)
-    .join(requester, requester.c.id == asked.c.requester)
-    .where(
-        requester.c.issuer == p("issuer"),
-        requester.c.client == p("client"),
-        asked.c.purpose == p("purpose"),
-        tuple_(asked.c.at, asked.c.entry) > tuple_(p("after"), p("entry")),
-    )
-    .order_by(asked.c.at, asked.c.entry)
-    .limit(p("count"))
-    .offset(p("skip")),
-    *("issuer", "client", "purpose", "after", "entry", "count", "skip"),
+    sql.page(
+        select(asked.c.at, asked.c.entry)
+        .join(requester, requester.c.id == asked.c.requester)
+        .where(
+            requester.c.issuer == p("issuer"),
+            requester.c.client == p("client"),
+            asked.c.purpose == p("purpose"),
+        ),
+        asked,
+    ),
+    *("issuer", "client", "purpose", *sql.PAGE),
 )
 
 _ENTERED = Statement(

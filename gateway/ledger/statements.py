@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from sqlalchemy import Select, Table, func, select, tuple_
 from sqlalchemy import bindparam as p
-from sqlalchemy import func, select, tuple_
 
 from gateway.storage.statement import Statement
 from gateway.storage.tables import (
@@ -65,19 +67,27 @@ SUBJECT_KEYS = Statement(
     *(f"key{number}" for number in range(KEYS_AT_ONCE)),
 )
 
+PAGE = ("after", "entry", "count", "skip")
+"""The parameters of `page`, in order."""
+
+
+def page(places: Select[Any], of: Table) -> Select[Any]:
+    """Of places (`at`, `entry`) that a query finds in a table, those after one, oldest first, so many at once.
+
+    After it as a row value: with OR, SQLite reads all there is before to find the place.
+    """
+    later = places.where(tuple_(of.c.at, of.c.entry) > tuple_(p("after"), p("entry")))
+    return later.order_by(of.c.at, of.c.entry).limit(p("count")).offset(p("skip"))
+
+
 OWN = Statement(
-    select(entry_requester.c.at, entry_requester.c.entry)
-    .join(requester, requester.c.id == entry_requester.c.requester)
-    .where(
-        requester.c.issuer == p("issuer"),
-        requester.c.client == p("client"),
-        # As a row value: with OR, SQLite reads all that the requester ever asked to find the place.
-        tuple_(entry_requester.c.at, entry_requester.c.entry) > tuple_(p("after"), p("entry")),
-    )
-    .order_by(entry_requester.c.at, entry_requester.c.entry)
-    .limit(p("count"))
-    .offset(p("skip")),
-    *("issuer", "client", "after", "entry", "count", "skip"),
+    page(
+        select(entry_requester.c.at, entry_requester.c.entry)
+        .join(requester, requester.c.id == entry_requester.c.requester)
+        .where(requester.c.issuer == p("issuer"), requester.c.client == p("client")),
+        entry_requester,
+    ),
+    *("issuer", "client", *PAGE),
 )
 
 AT = Statement(select(entry.c.at).where(entry.c.id == p("entry")), "entry")
