@@ -21,8 +21,8 @@ from typing import Any
 import sqlalchemy as sa
 
 from connectors.base import Case
-from connectors.config import Reader
-from connectors.database import open_engine, protect, read_database_url
+from connectors.database.opening import open_engine, protect, read_database_url
+from connectors.kit.config import Reader
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,62}")
 _MOST = 1000

@@ -16,14 +16,14 @@ from typing import Any
 
 import msgspec
 
-from connectors import jsoncheck
 from connectors.base import Connector, DatasetShape, Failure, Fault, Outcome, RecordRequest, Subject
-from connectors.calling import Caller, read_caller
-from connectors.config import Reader
-from connectors.operation import Operation, Part, Source, compile_operation, read_source
-from connectors.pooled_transport import PooledTransport
-from connectors.source import invalid, read_datasets, unmapped
-from connectors.transport import TransportFactory
+from connectors.http.calling import Caller, read_caller
+from connectors.http.pooled_transport import PooledTransport
+from connectors.http.transport import TransportFactory
+from connectors.kit.config import Reader
+from connectors.kit.source import invalid, read_datasets, unmapped
+from connectors.mapping import duplicate_keys
+from connectors.mapping.graphql_documents import Operation, Part, Source, compile_operation, read_source
 
 DEPARTMENT_KEYS = (
     "kind", "url", "auth", "tls", "limits", "headers", "allow_plain_http",
@@ -106,7 +106,7 @@ class GraphqlConnector:
             answer = _decode_answer(body)
         except (ValueError, RecursionError):
             return dict.fromkeys(keys, invalid("not a GraphQL answer"))
-        wrong = jsoncheck.check(body)
+        wrong = duplicate_keys.check(body)
         if wrong is not None:
             return dict.fromkeys(keys, invalid(wrong))
         errors = [error.path or [] for error in answer.errors or ()]

@@ -24,12 +24,12 @@ from connectors.base import (
     RecordRequest,
     Subject,
 )
-from connectors.calling import Caller, read_caller
-from connectors.config import Reader
-from connectors.endpoint import Endpoint, read_endpoint
-from connectors.pooled_transport import PooledTransport
-from connectors.source import invalid, read_datasets, unmapped
-from connectors.transport import TransportFactory
+from connectors.http.calling import Caller, read_caller
+from connectors.http.endpoint import Endpoint, read_endpoint
+from connectors.http.pooled_transport import PooledTransport
+from connectors.http.transport import TransportFactory
+from connectors.kit.config import Reader
+from connectors.kit.source import invalid, read_datasets, unmapped
 
 DEPARTMENT_KEYS = ("kind", "base_url", "auth", "tls", "limits", "headers", "datasets", "allow_plain_http")
 _BAD_VALUE = Failure(Fault.INVALID, False, "the identifier cannot stand in a path")

@@ -30,11 +30,11 @@ from connectors.base import (
     RecordRequest,
     Subject,
 )
-from connectors.breaker import Breaker
-from connectors.config import Reader
-from connectors.database import open_engine, protect, read_database_url
-from connectors.source import invalid, read_datasets, unmapped
-from connectors.table import Table, read_table
+from connectors.database.opening import open_engine, protect, read_database_url
+from connectors.database.table import Table, read_table
+from connectors.kit.breaker import Breaker
+from connectors.kit.config import Reader
+from connectors.kit.source import invalid, read_datasets, unmapped
 
 DEPARTMENT_KEYS = ("kind", "url", "password_file", "limits", "datasets")
 _UNAVAILABLE = Failure(Fault.UNAVAILABLE, True, "the database refused, or cannot be reached")

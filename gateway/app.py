@@ -32,25 +32,28 @@ from gateway.identity.replay import OwnReplays, Replays, SharedReplays
 from gateway.inquiry.admit import Admission, Counted
 from gateway.inquiry.answer import Journey, Serving, answer
 from gateway.inquiry.authenticate import Authenticator
-from gateway.inquiry.case_config import build as build_cases
-from gateway.inquiry.cases import CaseRegistries
-from gateway.inquiry.endpoint import GraphQLEndpoint
+from gateway.inquiry.beside.obligations import Obligations
+from gateway.inquiry.beside.roots import Others
+from gateway.inquiry.case.config import build as build_cases
+from gateway.inquiry.case.registries import CaseRegistries
+from gateway.inquiry.document.bounds import Limits
 from gateway.inquiry.facts import FactsReader
 from gateway.inquiry.fetch import Fetcher
-from gateway.inquiry.limits import Limits
-from gateway.inquiry.obligations import Obligations
-from gateway.inquiry.others import Others
+from gateway.inquiry.http.endpoint import GraphQLEndpoint
 from gateway.inquiry.plan import Planner
 from gateway.inquiry.render import Renderer
 from gateway.inquiry.types import Requester
 from gateway.issuers import Issuer, new_client
-from gateway.ledger import entries, keys, positions
-from gateway.ledger.configured import check_witnesses, ledger_of
-from gateway.ledger.ledger import Ledger, Own
-from gateway.ledger.parts import read_told
-from gateway.ledger.read import StoredEntry
-from gateway.ledger.tiles import routes as ledger_routes
-from gateway.rules import calendar, permissions
+from gateway.ledger.entry import entries
+from gateway.ledger.entry.parts import read_told
+from gateway.ledger.log.build import check_witnesses, ledger_of
+from gateway.ledger.log.ledger import Ledger, Own
+from gateway.ledger.log.tiles import routes as ledger_routes
+from gateway.ledger.projections import positions
+from gateway.ledger.proof import key_files
+from gateway.ledger.stored.read import StoredEntry
+from gateway.rules.explain import permissions
+from gateway.rules.files import calendar
 from gateway.rules.load import load as load_rules
 from gateway.rules.model import Purpose
 from gateway.rules.ruleset import RuleSet
@@ -66,8 +69,8 @@ from gateway.web.health import Check, Readiness
 from gateway.web.routes import metadata_url, routes
 
 if TYPE_CHECKING:
-    from gateway.inquiry.case_news import CaseNews
-    from gateway.inquiry.shared import SharedAdmission
+    from gateway.inquiry.beside.shared_counts import SharedAdmission
+    from gateway.inquiry.case.news import CaseNews
 
 MAX_SKEW = 5.0
 """Seconds that the machine's clock may be behind the last committed entry before this process is not ready."""
@@ -99,7 +102,7 @@ def load(settings: Settings) -> Parts:
         connectors = sources.load(settings.sources, rules.policies.catalogue, kinds.KINDS, problems)
     with _noting(problems):
         check_witnesses(settings.ledger, str(settings.file))
-        private = keys.load(settings.ledger.key_file)
+        private = key_files.load(settings.ledger.key_file)
     if problems or rules is None or private is None:
         raise ConfigurationError(problems)
     return Parts(rules, connectors, cases, private, calendar.load(settings.policies, []))
@@ -181,8 +184,8 @@ class Gateway:
         self._news: CaseNews | None = None
         if settings.valkey:
             # Imported where it is configured: Valkey's client would be a tenth of every start.
-            from gateway.inquiry.case_news import CaseNews
-            from gateway.inquiry.shared import SharedAdmission
+            from gateway.inquiry.beside.shared_counts import SharedAdmission
+            from gateway.inquiry.case.news import CaseNews
 
             secret = parts.private.private_bytes_raw()
             self._shared_counts = SharedAdmission(

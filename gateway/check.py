@@ -12,8 +12,9 @@ from pathlib import Path
 
 from gateway import app, settings
 from gateway.errors import ConfigurationError
-from gateway.ledger.configured import examine_registry, warnings
-from gateway.rules import guards, reach
+from gateway.ledger.log.build import examine_registry, warnings
+from gateway.rules.check import reach
+from gateway.rules.decide import guards
 from gateway.storage.store import examine_store
 from gateway.watch import thresholds
 

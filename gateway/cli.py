@@ -75,8 +75,8 @@ def _parser(*, serving: bool = False) -> argparse.ArgumentParser:
 
 def _register(commands: Any) -> None:
     from gateway.catalogue import commands as catalogue
-    from gateway.ledger import commands as ledger
-    from gateway.ledger.erase_blockers import BLOCKERS
+    from gateway.ledger.commands import register as ledger
+    from gateway.ledger.erasure.blockers import BLOCKERS
     from gateway.rules import commands as rules
     from gateway.storage import commands as storage
     from gateway.watch import commands as watch

@@ -1,7 +1,7 @@
 """`dutybound serve`: processes on granian, each with its own event loop, ledger shard and application.
 
 Where connections that show client certificates end here (`tls`), uvicorn serves instead: see `gateway.tls`. Beside
-either runs a process that makes the ledger's projections (`gateway.ledger.projector_process`).
+either runs a process that makes the ledger's projections (`gateway.ledger.projections.worker`).
 
 Everything that a start would refuse is refused here, before a process is started: once, and in words.
 """
@@ -19,8 +19,8 @@ from granian.log import LogLevels
 from granian.server.mp import MPServer
 
 from gateway import app, settings
-from gateway.ledger.configured import warnings
-from gateway.ledger.projector_process import beside
+from gateway.ledger.log.build import warnings
+from gateway.ledger.projections.worker import beside
 from gateway.storage.store import open_store
 
 CONFIG = "_DUTYBOUND_SERVED_CONFIG"

@@ -19,7 +19,7 @@ from connectors.base import Failure, Fault, FieldType, Outcome, Record, RecordRe
 from gateway.catalogue.model import Catalogue, Dataset
 from gateway.errors import Code, Refusal
 from gateway.inquiry.authenticate import Authenticator
-from gateway.inquiry.cases import CaseRegistries
+from gateway.inquiry.case.registries import CaseRegistries
 from gateway.inquiry.types import Requester
 
 NOON = datetime.datetime(2026, 11, 24, 12, 0, tzinfo=datetime.UTC)

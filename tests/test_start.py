@@ -13,8 +13,8 @@ from gateway import cli
 
 NOT_TO_SERVE = {
     "rich", "click", "uvicorn", "authlib", "alembic", "valkey",
-    "gateway.catalogue.commands", "gateway.ledger.commands", "gateway.rules.commands", "gateway.storage.commands",
-    "gateway.watch.commands", "gateway.tls",
+    "gateway.catalogue.commands", "gateway.ledger.commands.register", "gateway.rules.commands",
+    "gateway.storage.commands", "gateway.watch.commands", "gateway.tls",
 }  # fmt: skip
 
 PROBE = """

@@ -37,8 +37,9 @@ from gateway.inquiry.facts import FactsReader
 from gateway.inquiry.fetch import Fetcher
 from gateway.inquiry.plan import Planner
 from gateway.inquiry.types import Answer, Narrowing, Requester
-from gateway.ledger import entries, read
-from gateway.ledger.ledger import Ledger
+from gateway.ledger.entry import entries
+from gateway.ledger.log.ledger import Ledger
+from gateway.ledger.stored import read
 from gateway.rules.load import load
 from gateway.rules.ruleset import RuleSet
 from gateway.settings import Limits

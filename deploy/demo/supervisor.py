@@ -26,9 +26,9 @@ from deploy.demo.configuration import DEPARTMENTS, Place, choose_ports, today, w
 from deploy.demo.guard import Guard
 from deploy.demo.processes import ROOT, Child, NotReady, descendants
 from deploy.demo.region import NAMED
-from gateway.ledger import keys
-from gateway.ledger.read import heads
-from gateway.ledger.registry import ROOT as ROOT_SHARD
+from gateway.ledger.entry.registry import ROOT as ROOT_SHARD
+from gateway.ledger.proof import key_files
+from gateway.ledger.stored.read import heads
 from gateway.storage.store import open_copy
 
 Say = Callable[[str], None]
@@ -78,7 +78,7 @@ class Region:
         shutil.rmtree(place.run, ignore_errors=True)
         place.run.mkdir(mode=0o700)
         self.secrets = write(place)
-        private = keys.generate(place.run / "ledger.key")
+        private = key_files.generate(place.run / "ledger.key")
         began = time.monotonic()
         for name, child in self._servers().items():
             self.children[name] = child
@@ -101,7 +101,7 @@ class Region:
         finally:
             with_store.close()
         self.shard, self.origin = head.name, head.origin.removesuffix(f"/{head.name}")
-        keys.write_verifiers(place.public_key, private, self.origin, [ROOT_SHARD, head.name])
+        key_files.write_verifiers(place.public_key, private, self.origin, [ROOT_SHARD, head.name])
         say(f"the gateway at {place.url('gateway')} (pid {gateway.pid}); everything is up ({_since(began)})")
 
     def _servers(self) -> dict[str, Child]:

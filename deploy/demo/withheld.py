@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from gateway.ledger.entries import WithheldRecord
-from gateway.ledger.read import StoredEntry, heads, read_entries
-from gateway.ledger.registry import ROOT
+from gateway.ledger.entry.entries import WithheldRecord
+from gateway.ledger.entry.registry import ROOT
+from gateway.ledger.stored.read import StoredEntry, heads, read_entries
 from gateway.storage.store import open_copy
 
 

@@ -11,7 +11,8 @@ Counts stand in memory; the ledger is the durable count, from which `refill` res
 by what was asked within the windows: a purpose that allows more than `EXACT` in a period counts in slots of a
 thousandth of it (each rounded up, so never too few), and what has ended is dropped a little with each reservation.
 
-Leaves to others: counts shared between replicas (`gateway.inquiry.shared`), which entries of the ledger count.
+Leaves to others: counts shared between replicas (`gateway.inquiry.beside.shared_counts`), which entries of the ledger
+count.
 """
 
 from __future__ import annotations

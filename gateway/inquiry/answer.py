@@ -19,21 +19,21 @@ from connectors.base import Failure, Subject
 from gateway.errors import Code, Refusal
 from gateway.inquiry.admit import AdmissionPort, Counted, Reservation
 from gateway.inquiry.authenticate import Authenticator
-from gateway.inquiry.cases import CaseRegistries
+from gateway.inquiry.beside.obligations import Obligations
+from gateway.inquiry.beside.roots import Others
+from gateway.inquiry.case.registries import CaseRegistries
 from gateway.inquiry.decide import decide
 from gateway.inquiry.disclose import Entry, LedgerPort, disclose, extension, refuse
 from gateway.inquiry.facts import FactsReader
 from gateway.inquiry.fetch import Fetcher
-from gateway.inquiry.obligations import Obligations
-from gateway.inquiry.others import Others
+from gateway.inquiry.http.request import GraphQLRequest, declared, media_of, read, refused
+from gateway.inquiry.http.response import answered
 from gateway.inquiry.plan import Bound, Plan, Planner, RefusedAboutSubjects
 from gateway.inquiry.render import Renderer
-from gateway.inquiry.request import GraphQLRequest, declared, media_of, read, refused
-from gateway.inquiry.response import answered
 from gateway.inquiry.restrain import restrain
 from gateway.inquiry.types import Answer, Caution, Declaration, Facts, Outcome, Requester, Withheld
-from gateway.ledger import secrecy
-from gateway.rules import guards
+from gateway.ledger.entry import secrecy
+from gateway.rules.decide import guards
 from gateway.rules.model import Purpose
 from gateway.rules.ruleset import RuleSet
 from gateway.telemetry import UNTIMED, Metrics, Steps

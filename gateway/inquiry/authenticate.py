@@ -5,7 +5,8 @@ or bound to a key or a certificate (`gateway.identity`). Invariants: the signatu
 the issuer, the audience and the type are equal to the character; `alg` is one of three asymmetric ones, tied to the
 key; a JWT is never asked about instead of verified; a bound token counts with its proof only, anew at every request.
 What a token may do comes from its scopes and from the rule set in force, looked up anew for every request: an
-activation counts from the next one on. Keys are `gateway.issuers`' affair, what claims mean `gateway.inquiry.claims`'.
+activation counts from the next one on. Keys are `gateway.issuers`' affair, what claims mean
+`gateway.inquiry.beside.claims`'.
 """
 
 from __future__ import annotations
@@ -25,8 +26,8 @@ from gateway.identity import certificates
 from gateway.identity.dpop import Proofs
 from gateway.identity.introspection import Introspector, opaque_issuer
 from gateway.identity.unfit import Unfit
-from gateway.inquiry import claims
-from gateway.inquiry.claims import Binding
+from gateway.inquiry.beside import claims
+from gateway.inquiry.beside.claims import Binding
 from gateway.inquiry.types import Requester
 from gateway.issuers import ALGORITHMS, REGISTRY, Issuer, IssuerUnavailable
 from gateway.rules.model import RequesterEntry

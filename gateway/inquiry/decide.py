@@ -31,7 +31,7 @@ from gateway.inquiry.types import (
     SubjectFacts,
     Wanted,
 )
-from gateway.rules import guards
+from gateway.rules.decide import guards
 from gateway.rules.model import Cell, Flag, Grant, Policies, Purpose
 
 Coverage = frozenset[tuple[str, frozenset[str] | None]]

@@ -31,10 +31,10 @@ from gateway.inquiry.types import (
     SubjectDecision,
     Withheld,
 )
-from gateway.ledger import entries
-from gateway.ledger.leaf import SALT_SIZE, data_digest
-from gateway.ledger.ledger import Receipt
-from gateway.ledger.parts import Parts, SubjectParts, split
+from gateway.ledger.entry import entries
+from gateway.ledger.entry.parts import Parts, SubjectParts, split
+from gateway.ledger.log.ledger import Receipt
+from gateway.ledger.proof.leaf import SALT_SIZE, data_digest
 
 
 class LedgerPort(Protocol):

@@ -6,8 +6,8 @@ way, shares the next one; rows are handed to those who named their subject and t
 reads.
 
 Fails closed: a store that cannot be read, or a row that is not understood, is `DECISION_UNAVAILABLE`. Time is an
-argument. Leaves to others: the case (`cases`), a consent's terms and last day against the inquiry (`decide`), what a
-restrained record is (`restrain`).
+argument. Leaves to others: the case (`case.registries`), a consent's terms and last day against the inquiry (`decide`),
+what a restrained record is (`restrain`).
 """
 
 from __future__ import annotations

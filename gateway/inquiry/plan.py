@@ -29,8 +29,8 @@ from graphql import (
 from connectors.base import Subject
 from gateway.catalogue.model import Catalogue
 from gateway.errors import Code, Refusal
-from gateway.inquiry import limits
-from gateway.inquiry.collect import (
+from gateway.inquiry.document import bounds
+from gateway.inquiry.document.collect import (
     KINDS,
     Collector,
     asks_about_subjects,
@@ -38,9 +38,9 @@ from gateway.inquiry.collect import (
     condition_variables,
     selected_by,
 )
-from gateway.inquiry.selections import Compute, Root, Variant
+from gateway.inquiry.document.shapes import Compute, Root, Variant
+from gateway.inquiry.document.validity import fits
 from gateway.inquiry.types import Declaration, Selected
-from gateway.inquiry.valid import fits
 
 DECLARED = ("purpose", "case", "document", "consent", "reference")
 _VARIANTS = 64
@@ -90,7 +90,7 @@ class Plan:
         catalogue: Catalogue,
         document: DocumentNode,
         operation: OperationDefinitionNode,
-        most: limits.Limits,
+        most: bounds.Limits,
     ) -> None:
         self.document, self.operation = document, operation
         self._schema, self._catalogue, self._limits = schema, catalogue, most
@@ -255,7 +255,7 @@ class Plan:
 class Planner:
     """Compiles documents against one catalogue's schema, and keeps the compiled ones."""
 
-    def __init__(self, schema: GraphQLSchema, catalogue: Catalogue, most: limits.Limits, keep: int = 1024) -> None:
+    def __init__(self, schema: GraphQLSchema, catalogue: Catalogue, most: bounds.Limits, keep: int = 1024) -> None:
         self._schema, self._catalogue, self._limits = schema, catalogue, most
         self._plans: LRUCache[tuple[bytes, str | None], Plan] = LRUCache(keep)
 
@@ -276,7 +276,7 @@ class Planner:
                 raise Refusal(Code.LIMIT_EXCEEDED, message) from None
             raise _refusal(Code.GRAPHQL_PARSE_FAILED, [error]) from None
         try:
-            limits.check(document, self._limits)
+            bounds.check(document, self._limits)
             if not fits(self._schema, document) and (errors := validate(self._schema, document, max_errors=20)):
                 raise _refusal(Code.GRAPHQL_VALIDATION_FAILED, errors)
             operation = _operation(document, operation_name)

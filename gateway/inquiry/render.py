@@ -12,8 +12,8 @@ import msgspec
 from cachetools import LRUCache
 
 from connectors.base import Failure, Subject
-from gateway.inquiry.project import Projection
-from gateway.inquiry.selections import Root, SubjectSelection, Variant
+from gateway.inquiry.document.projection import Projection
+from gateway.inquiry.document.shapes import Root, SubjectSelection, Variant
 from gateway.inquiry.types import Decision, Outcome, SubjectDecision
 
 _encode = msgspec.json.Encoder(decimal_format="string").encode

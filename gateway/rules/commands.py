@@ -11,11 +11,14 @@ from typing import Any
 from gateway.catalogue.model import Dataset
 from gateway.documents import suggest
 from gateway.errors import ConfigurationError
-from gateway.rules import explain, guards, load, matrix, reach
+from gateway.rules import load
+from gateway.rules.check import reach
+from gateway.rules.decide import guards
+from gateway.rules.decide.vocabulary import FLAGS
+from gateway.rules.explain import explain, matrix
+from gateway.rules.files.purposes import KINDS
 from gateway.rules.model import Flag, RequesterEntry
-from gateway.rules.purposes import KINDS
 from gateway.rules.ruleset import RuleSet
-from gateway.rules.vocabulary import FLAGS
 
 _GIVEN = "scope,case,official,step_up"
 

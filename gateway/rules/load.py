@@ -11,8 +11,10 @@ from pathlib import Path
 
 from gateway.catalogue.load import load as load_catalogue
 from gateway.errors import ConfigurationError, Problem
-from gateway.rules import base, calendar, check, purposes, requesters, rule, tokens, vocabulary
-from gateway.rules.rule import Rule
+from gateway.rules.check import references
+from gateway.rules.decide import base, vocabulary
+from gateway.rules.files import calendar, purposes, requesters, rule, tokens
+from gateway.rules.files.rule import Rule
 from gateway.rules.ruleset import RuleSet
 
 
@@ -32,7 +34,7 @@ def load(policies_dir: Path, issuers: Mapping[str, str] | None = None) -> RuleSe
     if len(problems) == before:
         base.check(rules, policies_dir / "rules", problems)
     if sound:
-        check.check(rules, vocabulary.of(catalogue, registered, who), problems)
+        references.check(rules, vocabulary.of(catalogue, registered, who), problems)
     if problems:
         raise ConfigurationError(sorted(problems))
     return RuleSet(catalogue, registered, who, rules, time_zone)

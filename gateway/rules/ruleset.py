@@ -14,11 +14,11 @@ import msgspec
 
 from connectors.base import SubjectKind
 from gateway.catalogue.model import Catalogue
-from gateway.rules import base
-from gateway.rules.engine import Engine, Question
+from gateway.rules.decide import base
+from gateway.rules.decide.engine import Engine, Question
+from gateway.rules.files.requesters import Requesters
+from gateway.rules.files.rule import Rule
 from gateway.rules.model import Cell, Flag, Grant, Policies, Purpose, RequesterEntry
-from gateway.rules.requesters import Requesters
-from gateway.rules.rule import Rule
 
 
 class RuleSet:

@@ -2,8 +2,8 @@
 
 Invariants: a row names its subject only while it is open, so nothing of a subject is left here once it was erased; a
 subject has at most one open request. A row changes in the transaction of the entry that says so
-(`gateway.ledger.erase`, `gateway.ledger.hold`), so what must not be fails inside it: a column that may not be NULL
-would become so.
+(`gateway.ledger.erasure.erase`, `gateway.ledger.erasure.hold`), so what must not be fails inside it: a column that may
+not be NULL would become so.
 """
 
 from __future__ import annotations

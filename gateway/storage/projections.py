@@ -75,7 +75,9 @@ received = Table(
     Column("entry", BigInteger, primary_key=True),
     Column("requester", Integer, ForeignKey("requester.id"), nullable=False),
     Column("facts", BigInteger),  # the change number of the facts that it was decided from
-    Column("shares", LargeBinary, nullable=False),  # JSON (`gateway.ledger.project`), of every dataset in one row
+    Column(
+        "shares", LargeBinary, nullable=False
+    ),  # JSON (`gateway.ledger.projections.extract`), of every dataset in one row
     sqlite_with_rowid=False,
 )
 

@@ -61,7 +61,7 @@ entry = Table(
     Column("at", BigInteger, nullable=False),  # the shard's floor after this entry: never falls along the index
     Column("leaf", LargeBinary(32), nullable=False),
     Column("period", Integer, ForeignKey("period_key.id"), nullable=False),
-    Column("told", LargeBinary, nullable=False),  # sealed: see `gateway.ledger.seal`
+    Column("told", LargeBinary, nullable=False),  # sealed: see `gateway.ledger.stored.encryption`
     Column("oversight", LargeBinary, nullable=False),
     Column("subjects", LargeBinary),  # what it says of each subject, sealed; NULL in an entry of version 1
 )

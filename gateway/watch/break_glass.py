@@ -22,7 +22,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.sql import ClauseElement
 
 from gateway.errors import Code, Refusal
-from gateway.rules.calendar import Calendar
+from gateway.rules.files.calendar import Calendar
 from gateway.rules.model import Purpose
 from gateway.storage.tables import SHARD_BITS, micros, moment, shard
 from gateway.storage.watch import finding, finding_entry, verdict

@@ -19,8 +19,9 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from gateway import settings
 from gateway.errors import ConfigurationError, Problem, StoreUnavailable
-from gateway.ledger import keys
-from gateway.rules import calendar, load
+from gateway.ledger.proof import key_files
+from gateway.rules import load
+from gateway.rules.files import calendar
 from gateway.settings import Settings
 from gateway.storage import watch as kept
 from gateway.storage.port import Store
@@ -131,7 +132,7 @@ def _lines(each: Kept) -> Iterator[str]:
 
 def _open(arguments: argparse.Namespace) -> int:
     with _store(arguments.config) as (found, store):
-        private = keys.load(found.ledger.key_file)
+        private = key_files.load(found.ledger.key_file)
         try:
             entered, opened = asyncio.run(
                 reviews.look(store, private, found.ledger.origin, arguments.finding, arguments.by, arguments.reason)
@@ -147,7 +148,7 @@ def _open(arguments: argparse.Namespace) -> int:
 
 def _review(arguments: argparse.Namespace) -> int:
     with _store(arguments.config) as (found, store):
-        private = keys.load(found.ledger.key_file)
+        private = key_files.load(found.ledger.key_file)
         try:
             entered = asyncio.run(
                 reviews.decide(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from gateway.rules.calendar import Calendar
+from gateway.rules.files.calendar import Calendar
 from gateway.watch.model import Detector, Finding, Look
 from gateway.watch.series import FarAboveOwnHistory, OutOfHoursInquiries, SequentialIdentifiers
 from gateway.watch.subjects import (

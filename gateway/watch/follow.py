@@ -20,9 +20,9 @@ from collections.abc import Collection, Iterator
 import msgspec
 
 from gateway.errors import VerificationFailed
-from gateway.ledger import read
-from gateway.ledger.read import Head, StoredEntry
-from gateway.rules.calendar import Calendar
+from gateway.ledger.stored import read
+from gateway.ledger.stored.read import Head, StoredEntry
+from gateway.rules.files.calendar import Calendar
 from gateway.storage import watch as kept
 from gateway.storage.port import Reader, Store
 from gateway.storage.tables import SHARD_BITS, micros

@@ -9,8 +9,8 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Collection, Iterable, Mapping
 
-from gateway.ledger import entries
-from gateway.rules.requesters import PUBLIC
+from gateway.ledger.entry import entries
+from gateway.rules.files.requesters import PUBLIC
 from gateway.watch.model import ANSWERED, DENIED, OUT_OF_REACH, Actor, Look, Seen
 from gateway.watch.thresholds import Numbers
 

@@ -15,9 +15,10 @@ from collections.abc import AsyncIterator, Iterator
 import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from gateway.ledger import entries, read
-from gateway.ledger.ledger import Ledger, Receipt
-from gateway.ledger.operated import CLIENT
+from gateway.ledger.entry import entries
+from gateway.ledger.log.ledger import Ledger, Receipt
+from gateway.ledger.log.operator import CLIENT
+from gateway.ledger.stored import read
 from gateway.storage import watch as kept
 from gateway.storage.port import Reader, Store
 from gateway.storage.tables import SHARD_BITS, micros

@@ -8,7 +8,7 @@ import datetime
 import statistics
 from typing import NamedTuple
 
-from gateway.rules.calendar import Calendar
+from gateway.rules.files.calendar import Calendar
 from gateway.watch.finding import counted, finding
 from gateway.watch.model import MOST_ENTRIES, Actor, Finding, Look
 from gateway.watch.recent import MOST_KEYS, Recent

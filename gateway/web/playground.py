@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from gateway.errors import Code, Refusal
-from gateway.inquiry.request import media_of, refused
+from gateway.inquiry.http.request import media_of, refused
 from gateway.web.page import Page
 
 _HERE = Path(__file__).parent

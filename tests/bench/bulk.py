@@ -19,9 +19,9 @@ from pathlib import Path
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy import insert
 
-from gateway.ledger.merkle import Tree, leaf_hash, node_hash
-from gateway.ledger.note import Signer
-from gateway.ledger.read import TILE_BITS
+from gateway.ledger.proof.merkle import Tree, leaf_hash, node_hash
+from gateway.ledger.proof.note import Signer
+from gateway.ledger.stored.read import TILE_BITS
 from gateway.storage.sqlite import SqliteStore
 from gateway.storage.store import open_file
 from gateway.storage.tables import SHARD_BITS, moment, period_key, requester, shard, subtree

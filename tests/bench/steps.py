@@ -30,7 +30,7 @@ from tests.bench.report import Row
 INQUIRIES = 2000
 
 STEPS = (
-    ("endpoint", "gateway.inquiry.endpoint", "GraphQLEndpoint.__call__"),
+    ("endpoint", "gateway.inquiry.http.endpoint", "GraphQLEndpoint.__call__"),
     ("answer", "gateway.app", "answer"),
     ("request", "gateway.inquiry.answer", "read"),
     ("authenticate", "gateway.inquiry.authenticate", "Authenticator.authenticate"),
@@ -43,7 +43,7 @@ STEPS = (
     ("restrain", "gateway.inquiry.answer", "restrain"),
     ("render", "gateway.inquiry.render", "Renderer.render"),
     ("disclose", "gateway.inquiry.answer", "disclose"),
-    ("ledger", "gateway.ledger.ledger", "Ledger.append"),
+    ("ledger", "gateway.ledger.log.ledger", "Ledger.append"),
     ("extension", "gateway.inquiry.answer", "extension"),
     ("response", "gateway.inquiry.answer", "answered"),
 )

@@ -13,11 +13,11 @@ from typing import Any, NamedTuple
 import pytest
 
 from gateway.errors import Code, Refusal
-from gateway.ledger import entries
-from gateway.ledger.ledger import Ledger, Receipt
-from gateway.ledger.merkle import Tree, leaf_hash
-from gateway.ledger.receipt import Proved, verify_receipt
-from gateway.ledger.statements import OWN
+from gateway.ledger.entry import entries
+from gateway.ledger.entry.receipt import Proved, verify_receipt
+from gateway.ledger.log.ledger import Ledger, Receipt
+from gateway.ledger.proof.merkle import Tree, leaf_hash
+from gateway.ledger.stored.statements import OWN
 from gateway.storage.store import open_file
 from gateway.storage.tables import SHARD_BITS
 from tests.bench import __main__ as bench

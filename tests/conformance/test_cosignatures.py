@@ -9,7 +9,7 @@ from cryptography.exceptions import InvalidSignature
 from tlog_scales.signing import Vkey
 from tlog_scales.tlog import Checkpoint
 
-from gateway.ledger.keys import read_verifiers
+from gateway.ledger.proof.key_files import read_verifiers
 
 FOLDER = Path(__file__).resolve().parent.parent / "vectors" / "proof-v1" / "witness"
 

@@ -13,11 +13,12 @@ import pytest
 from fhir.resources.R4B.auditevent import AuditEvent
 from pydantic import ValidationError
 
-from gateway.ledger import entries, fhir
-from gateway.ledger.export_command import enter
-from gateway.ledger.ledger import Ledger
-from gateway.ledger.operated import CLIENT
-from gateway.ledger.selection import choose
+from gateway.ledger.commands.export import enter
+from gateway.ledger.entry import entries
+from gateway.ledger.export import as_fhir
+from gateway.ledger.export.select import choose
+from gateway.ledger.log.ledger import Ledger
+from gateway.ledger.log.operator import CLIENT
 from tests.ledger.support import KEY, ORIGIN, disclosed, opened, refused, store_in
 
 
@@ -39,7 +40,7 @@ def lines(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     asyncio.run(fill())
     with contextlib.closing(store.reader()) as reader:
         found = list(choose(reader, entries.Looked()))
-    made = [*fhir.as_ndjson(found), *fhir.as_ndjson(found, oversight=False)]
+    made = [*as_fhir.as_ndjson(found), *as_fhir.as_ndjson(found, oversight=False)]
     assert {json.loads(line)["subtype"][0]["code"] for line in made} == {"inquiry", "refusal", "view"}
     return made
 

@@ -11,7 +11,7 @@ import pytest
 
 from connectors import rest
 from connectors.base import Failure
-from connectors.breaker import Breaker
+from connectors.kit.breaker import Breaker
 from tests.connectors.asking import ACME, ask, connected, fault, fetch
 from tests.connectors.certificates import Authority
 from tests.connectors.servers import Handler, Request, always, answer, hang_up, serve, silent

@@ -12,7 +12,7 @@ from connectors.base import Case, SourceConfigError, Subject
 from connectors.case_sql import SqlCases, build
 from connectors.kinds import CASES
 from gateway.errors import Problem, Refusal
-from gateway.inquiry import case_config
+from gateway.inquiry.case import config
 
 ORG = ("LEI", "5493001KJTIIGC8Y1R12")
 TABLES = """
@@ -113,7 +113,7 @@ def test_a_wrong_configuration_says_where_and_what_instead(
 async def test_a_registry_in_a_database_verifies_like_any_other(folder: Path) -> None:
     problems: list[Problem] = []
     given = {"kind": "case-sql", "cache": "0s", **CONFIG}
-    registries = case_config.build({"courts": given}, CASES, problems, str(folder / "gateway.yaml"))
+    registries = config.build({"courts": given}, CASES, problems, str(folder / "gateway.yaml"))
     assert problems == []
     org = Subject("organisation", *ORG)
     await registries.verify("courts", "C-1", "j.okafor", [org])
@@ -137,6 +137,6 @@ def test_a_webhooks_secret_is_read_from_its_file(tmp_path: Path) -> None:
     for file, expected in ((good, 0), (short, 1), (tmp_path / "none", 1)):
         problems: list[Problem] = []
         given = {"kind": "case-rest", "url": "https://cases.example", "webhook": {"secret_file": str(file)}}
-        registries = case_config.build({"market": given}, CASES, problems)
+        registries = config.build({"market": given}, CASES, problems)
         assert len(problems) == expected
         assert len(registries.webhook_secrets.get("market", ())) == (2 if expected == 0 else 0)

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 import connectors
-from connectors import endpoint, graphql, rest, sql
+from connectors import graphql, rest, sql
+from connectors.http import endpoint
 from connectors.kinds import KINDS
 
 FILES = sorted(Path(connectors.__file__).parent.glob("*.py"))

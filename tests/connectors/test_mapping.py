@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from connectors.base import DatasetShape, FieldType, Record, SourceConfigError, Subject
-from connectors.config import Reader
-from connectors.mapping import Decoder, Mapped, read_mapping
+from connectors.kit.config import Reader
+from connectors.mapping.decoding import Decoder, Mapped, read_mapping
 
 SHAPE = DatasetShape(
     "all-types",

@@ -14,8 +14,8 @@ from sqlalchemy.exc import DBAPIError
 
 from connectors import sql
 from connectors.base import DatasetRequest, DatasetShape, Failure, Fault, FieldType, Subject
-from connectors.config import Reader
-from connectors.database import open_engine, protect, read_database_url
+from connectors.database.opening import open_engine, protect, read_database_url
+from connectors.kit.config import Reader
 from tests.connectors.asking import fetch
 from tests.demo.conftest import Start, data, start
 

@@ -12,9 +12,9 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from connectors import jsoncheck
 from connectors.base import Subject
-from connectors.mapping import Decoder
+from connectors.mapping import duplicate_keys
+from connectors.mapping.decoding import Decoder
 from tests.connectors.test_mapping import ALL, FLAT, NESTED, NESTED_ROW, ROW, SHAPE, WHO, mapping, values
 
 DECODERS = {
@@ -270,13 +270,13 @@ def test_keys_that_stand_twice_are_always_found_and_never_imagined(
         twice = False
     except Invalid:
         twice = True
-    assert jsoncheck.check(body) == ("duplicate keys" if twice else None)
+    assert duplicate_keys.check(body) == ("duplicate keys" if twice else None)
 
 
 def test_a_decoder_without_the_check_would_be_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
     """The fault that the properties above exist for, planted."""
     body = GOOD.replace(b'"c":-5', b'"c":-5,"c":7', 1)
     agree(FLAT, "flat", body)
-    monkeypatch.setattr(jsoncheck, "check", lambda _: None)
+    monkeypatch.setattr(duplicate_keys, "check", lambda _: None)
     with pytest.raises(AssertionError):
         agree(FLAT, "flat", body)

@@ -17,8 +17,8 @@ from sqlalchemy.exc import OperationalError
 
 from connectors import sql
 from connectors.base import Failure, Fault, Outcome, SourceConfigError, Subject
-from connectors.config import Reader
-from connectors.database import open_engine, protect, read_database_url
+from connectors.database.opening import open_engine, protect, read_database_url
+from connectors.kit.config import Reader
 from tests.connectors.asking import ACME, ANN, BETA, SHAPES, ask, connected, fault, fetch, told
 
 DATASETS: dict[str, Any] = {

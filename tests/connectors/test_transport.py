@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from connectors.httpx_transport import HttpxTransport
-from connectors.pooled_transport import PooledTransport
-from connectors.transport import Response, Transport, TransportFault, TransportOptions
+from connectors.http.httpx_transport import HttpxTransport
+from connectors.http.pooled_transport import PooledTransport
+from connectors.http.transport import Response, Transport, TransportFault, TransportOptions
 from tests.connectors.certificates import Authority
 from tests.connectors.servers import Request, always, answer, answers_once, drip, hang_up, serve, silent, zeros
 

@@ -14,7 +14,7 @@ from string import Template
 
 from deploy.demo.configuration import USUAL
 from deploy.demo.processes import free_port
-from gateway.ledger import keys
+from gateway.ledger.proof import key_files
 from tests.docs.reading import ROOT
 from tests.ledger import support
 
@@ -26,7 +26,7 @@ def prepare(folder: Path, configuration: str) -> None:
     (folder / "gateway.yaml").write_text(configuration)
     sources = Template((ROOT / "deploy" / "demo" / "sources.yaml").read_text())
     (folder / "sources.yaml").write_text(sources.substitute(dict.fromkeys(USUAL, 9)))
-    keys.write_verifiers(folder / "var" / "ledger.pub", support.KEY, support.ORIGIN, ["1", "2"])
+    key_files.write_verifiers(folder / "var" / "ledger.pub", support.KEY, support.ORIGIN, ["1", "2"])
     (folder / "RECEIPT_FILE").write_bytes(asyncio.run(_answer(folder)))
 
 

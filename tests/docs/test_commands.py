@@ -18,9 +18,9 @@ import pytest
 
 from gateway import cli, settings
 from gateway.catalogue.schema import build_schema, core
-from gateway.inquiry.limits import Limits
+from gateway.inquiry.document.bounds import Limits
 from gateway.inquiry.plan import Planner
-from gateway.ledger import keys
+from gateway.ledger.proof import key_files
 from gateway.rules.load import load
 from tests.docs import place
 from tests.docs.commands import check_usage, commands, find, groups
@@ -118,7 +118,7 @@ def test_the_commands_of_a_page_run(
     place.prepare(tmp_path, CONFIGURATION.text)
     monkeypatch.chdir(tmp_path)
     if "keys generate" not in page.read_text("utf-8"):
-        keys.generate(tmp_path / "ledger.key")
+        key_files.generate(tmp_path / "ledger.key")
     for fence in fences(page):
         for environment, words in lines(fence) if fence.language == "sh" else []:
             with monkeypatch.context() as changed:

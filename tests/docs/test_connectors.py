@@ -13,11 +13,12 @@ from typing import Any
 
 import pytest
 
-from connectors import auth, endpoint, graphql, rest, sql
+from connectors import graphql, rest, sql
 from connectors.base import Connector, DatasetRequest, Failure, Fault, RecordRequest, Subject
-from connectors.calling import read_limits
-from connectors.config import Reader
+from connectors.http import auth, endpoint
+from connectors.http.calling import read_limits
 from connectors.kinds import KINDS
+from connectors.kit.config import Reader
 from gateway import sources
 from gateway.catalogue.load import load as load_catalogue
 from gateway.catalogue.model import Catalogue

@@ -62,7 +62,7 @@ def test_the_steps_have_the_numbers_of_answer_and_the_names_of_the_metrics() -> 
 
 def test_every_module_of_the_journey_is_on_the_map() -> None:
     on_it = [name for row in JOURNEY for name in code(row[2])] + [name for row in BESIDE for name in code(row[0])]
-    modules = [f"gateway/inquiry/{file.name}" for file in (ROOT / "gateway" / "inquiry").glob("*.py")]
+    modules = [str(file.relative_to(ROOT)) for file in (ROOT / "gateway" / "inquiry").rglob("*.py")]
     assert sorted(on_it) == sorted(name for name in modules if not name.endswith("__init__.py"))
 
 

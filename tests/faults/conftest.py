@@ -17,8 +17,8 @@ from deploy.demo.guard import Guard
 from deploy.demo.organisations import organisation
 from deploy.demo.processes import Child, free_port
 from gateway.catalogue.load import load
-from gateway.ledger import keys
-from gateway.ledger.note import Verifier
+from gateway.ledger.proof import key_files
+from gateway.ledger.proof.note import Verifier
 from tests.faults.department import POLICIES
 from tests.inquiry.issuer import TestIssuer
 
@@ -36,7 +36,7 @@ class Bad:
         folder.mkdir(exist_ok=True)
         (folder / "sources.yaml").write_text(json.dumps(self.sources()))
         (folder / "gateway.yaml").write_text(json.dumps(self.config()))
-        keys.generate(folder / "ledger.key")
+        key_files.generate(folder / "ledger.key")
         self.department = self._child("department", "tests.faults.department", str(self.department_port))
         serve = ("serve", "--config", str(folder / "gateway.yaml"))
         self.gateway = self._child("gateway", "gateway.cli", *serve)
@@ -125,7 +125,7 @@ class Bad:
     @property
     def verifiers(self) -> list[Verifier]:
         """The public key of the ledger's shard."""
-        return list(keys.verifiers(keys.load(self.folder / "ledger.key"), "bad.example/ledger", ["1"]))
+        return list(key_files.verifiers(key_files.load(self.folder / "ledger.key"), "bad.example/ledger", ["1"]))
 
     def waiting(self) -> int:
         """How many calls the departments are being slow about."""

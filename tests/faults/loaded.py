@@ -30,10 +30,10 @@ from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
 from gateway.errors import StoreUnavailable, VerificationFailed
-from gateway.ledger import keys
-from gateway.ledger.merkle import Tree, leaf_hash
-from gateway.ledger.presented import check_presented
-from gateway.ledger.receipt import read_file
+from gateway.ledger.commands.receipt_files import check_presented
+from gateway.ledger.entry.receipt import read_file
+from gateway.ledger.proof import key_files
+from gateway.ledger.proof.merkle import Tree, leaf_hash
 from gateway.storage.store import open_to_read
 from gateway.storage.tables import SHARD_BITS
 from tests.bench import data, world
@@ -168,8 +168,8 @@ class Loaded:
         self.replied: Counter[str] = Counter()
         self._config, self._environ = config, environ
         self._store = open_to_read(url)
-        private = keys.load(config.with_name("ledger.key"))
-        self._verifiers = keys.verifiers(private, "bench.example/ledger", map(str, range(1, 65)))
+        private = key_files.load(config.with_name("ledger.key"))
+        self._verifiers = key_files.verifiers(private, "bench.example/ledger", map(str, range(1, 65)))
         self._held: dict[tuple[str, int], Held] = {}
         self._lost: set[tuple[str, int]] = set()
 

@@ -6,8 +6,8 @@ import json
 
 import pytest
 
-from gateway.ledger import entries
-from gateway.ledger.receipt import verify_receipt
+from gateway.ledger.entry import entries
+from gateway.ledger.entry.receipt import verify_receipt
 from tests.faults.conftest import Bad
 from tests.faults.department import MOODS, SECRET
 

@@ -20,7 +20,7 @@ import pytest
 from deploy.demo.configuration import USUAL, Place, write
 from deploy.demo.processes import ROOT
 from gateway import cli
-from gateway.ledger import keys
+from gateway.ledger.proof import key_files
 
 FILES = (
     "gateway.yaml",
@@ -54,7 +54,7 @@ class Files:
         place = Place(folder, {**USUAL})
         place.run.mkdir(parents=True)
         write(place)
-        keys.generate(place.run / "ledger.key")
+        key_files.generate(place.run / "ledger.key")
         self.folder = place.run
         shutil.copytree(ROOT / "policies", self.folder / "policies")
         config = self.folder / "gateway.yaml"

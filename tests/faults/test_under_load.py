@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from gateway import cli
-from gateway.ledger.receipt import verify_receipt
+from gateway.ledger.entry.receipt import verify_receipt
 from tests.faults.conftest import Bad
 
 ALL = "{ name businessLicences { number } wageArrears { workersAffected } }"

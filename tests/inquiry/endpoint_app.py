@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 
-from gateway.inquiry.endpoint import GraphQLEndpoint, Headers, Message, Receive, Send
+from gateway.inquiry.http.endpoint import GraphQLEndpoint, Headers, Message, Receive, Send
 from gateway.inquiry.types import Answer
 from gateway.telemetry import Log
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from connectors.base import Subject
 from connectors.case_rest import RestCases
-from gateway.inquiry.cases import CaseRegistries, Registry
+from gateway.inquiry.case.registries import CaseRegistries, Registry
 
 ORG = Subject("organisation", "LEI", "5493001KJTIIGC8Y1R12")
 OTHER = Subject("organisation", "LEI", "529900T8BM49AURSDO55")

@@ -9,8 +9,8 @@ import pytest
 
 from connectors.kinds import CASES
 from gateway.errors import Problem
-from gateway.inquiry import case_config
-from gateway.inquiry.cases import CaseRegistries
+from gateway.inquiry.case import config as case_config
+from gateway.inquiry.case.registries import CaseRegistries
 from tests.inquiry.registry import Simulator, verify
 
 

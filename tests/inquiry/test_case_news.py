@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from connectors.base import Case, Subject
-from gateway.inquiry.case_news import CaseNews
-from gateway.inquiry.cases import CaseRegistries, Registry
+from gateway.inquiry.case.news import CaseNews
+from gateway.inquiry.case.registries import CaseRegistries, Registry
 from tests.oauth.valkey import ValkeyServer
 
 ORG = Subject("organisation", "LEI", "5493001KJTIIGC8Y1R12")

@@ -13,7 +13,7 @@ import pytest
 
 from connectors.base import Subject
 from gateway.errors import Code, Refusal
-from gateway.inquiry.cases import CaseRegistries
+from gateway.inquiry.case.registries import CaseRegistries
 from tests.inquiry.registry import ASKS, OFFICIAL, ORG, OTHER, STRANGER, Simulator, http, rest, told, verify
 
 

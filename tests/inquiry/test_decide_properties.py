@@ -22,7 +22,7 @@ from gateway.inquiry.types import (
     Requester,
     SubjectFacts,
 )
-from gateway.rules import guards
+from gateway.rules.decide import guards
 from gateway.rules.model import Cell
 from tests.inquiry.deciding import (
     DAY,

@@ -23,11 +23,11 @@ from gateway.inquiry.types import (
     SubjectDecision,
     Withheld,
 )
-from gateway.ledger import entries
-from gateway.ledger.leaf import Part, Side, data_digest, open_extra
-from gateway.ledger.ledger import Receipt
-from gateway.ledger.parts import Parts, read_oversight, read_told, split
-from gateway.ledger.proof import parse
+from gateway.ledger.entry import entries
+from gateway.ledger.entry.parts import Parts, read_oversight, read_told, split
+from gateway.ledger.log.ledger import Receipt
+from gateway.ledger.proof.leaf import Part, Side, data_digest, open_extra
+from gateway.ledger.proof.tlog_proof import parse
 from gateway.rules.model import Cell, Grant, Reason
 from tests.ledger.support import AT, opened, store_in
 

@@ -17,7 +17,7 @@ import httpx
 import pytest
 
 from gateway.errors import Code, Refusal
-from gateway.inquiry.endpoint import GraphQLEndpoint, Headers
+from gateway.inquiry.http.endpoint import GraphQLEndpoint, Headers
 from gateway.inquiry.types import Answer
 
 ROOT = Path(__file__).parents[2]

@@ -20,8 +20,8 @@ from gateway.catalogue.load import load
 from gateway.catalogue.model import Catalogue, Dataset
 from gateway.catalogue.schema import build_schema, core
 from gateway.errors import Code, Refusal
-from gateway.inquiry import project
-from gateway.inquiry.limits import Limits
+from gateway.inquiry.document import projection
+from gateway.inquiry.document.bounds import Limits
 from gateway.inquiry.plan import Planner
 from gateway.inquiry.render import Renderer
 from gateway.inquiry.types import Decision, Released, SubjectDecision
@@ -185,7 +185,7 @@ def test_the_projection_of_a_person_equals_the_executor(data: st.DataObject) -> 
 
 def test_the_comparison_fails_when_a_fault_is_planted(monkeypatch: pytest.MonkeyPatch) -> None:
     """A projection that swaps two fields of `record` is found."""
-    monkeypatch.setattr(project, "_META", {**project._META, "id": "r.m_version", "version": "r.m_id"})
+    monkeypatch.setattr(projection, "_META", {**projection._META, "id": "r.m_version", "version": "r.m_id"})
 
     @settings(max_examples=300, deadline=None, database=None, phases=[Phase.generate])
     @given(st.data())

@@ -12,7 +12,7 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from gateway.errors import STATUS, Code, Refusal
-from gateway.inquiry.request import MAX_NESTING, GraphQLRequest, Media, declared, media_of, read, refused
+from gateway.inquiry.http.request import MAX_NESTING, GraphQLRequest, Media, declared, media_of, read, refused
 
 Headers = list[tuple[bytes, bytes]]
 JSON: Headers = [(b"host", b"gateway.example"), (b"content-type", b"application/json")]

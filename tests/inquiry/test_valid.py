@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from gateway.catalogue.load import load
 from gateway.catalogue.schema import build_schema, core
-from gateway.inquiry import valid
+from gateway.inquiry.document import validity
 from tests.inquiry.documents import documents
 
 CATALOGUE = load(Path("policies"), [])
@@ -65,7 +65,7 @@ ELSEWHERE = {
 
 
 def test_what_is_valid_fits() -> None:
-    assert valid.fits(SCHEMA, parse(GOOD))
+    assert validity.fits(SCHEMA, parse(GOOD))
 
 
 def test_every_rule_is_tried() -> None:
@@ -77,7 +77,7 @@ def test_what_a_rule_is_against_does_not_fit(name: str) -> None:
     document = parse(REFUSED[name])
     (rule,) = [rule for rule in specified_rules if rule.__name__ == name]
     assert validate(SCHEMA, document, [rule])
-    assert not valid.fits(SCHEMA, document)
+    assert not validity.fits(SCHEMA, document)
 
 
 def test_no_rule_watches_what_is_passed_by() -> None:
@@ -88,7 +88,7 @@ def test_no_rule_watches_what_is_passed_by() -> None:
 def test_fragments_without_end_do_not_fit() -> None:
     """They nest deeper than a walk can follow; the library says so."""
     deep = " ".join(f"fragment F{n} on Organisation {{ ...F{n + 1} }}" for n in range(3000))
-    assert not valid.fits(
+    assert not validity.fits(
         SCHEMA, parse(f"{HEAD} {{ {ASK} {{ ...F0 }} }} {deep} fragment F3000 on Organisation {{ value }}")
     )
 
@@ -109,7 +109,7 @@ def _same_answer(text: str) -> None:
         document = parse(text)
     except GraphQLSyntaxError:
         return
-    assert valid.fits(SCHEMA, document) is not bool(validate(SCHEMA, document, max_errors=1))
+    assert validity.fits(SCHEMA, document) is not bool(validate(SCHEMA, document, max_errors=1))
 
 
 @settings(max_examples=150, deadline=None)
@@ -121,8 +121,10 @@ def test_it_answers_as_the_library_does(text: str) -> None:
 
 def test_a_rule_that_skips_too_much_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     """Planted: no rule is told of fields."""
-    methods = valid._methods
-    monkeypatch.setattr(valid, "_methods", lambda rule, kind: (None, None) if kind == "field" else methods(rule, kind))
+    methods = validity._methods
+    monkeypatch.setattr(
+        validity, "_methods", lambda rule, kind: (None, None) if kind == "field" else methods(rule, kind)
+    )
 
     @settings(max_examples=300, deadline=None, database=None, phases=[Phase.generate])
     @given(_spoilt())

@@ -9,8 +9,9 @@ import pytest
 
 from deploy.demo.client import Reply
 from deploy.demo.scenes import COURT, TENDER
-from gateway.ledger import entries, keys
-from gateway.ledger.receipt import verify_receipt
+from gateway.ledger.entry import entries
+from gateway.ledger.entry.receipt import verify_receipt
+from gateway.ledger.proof import key_files
 from tests.journeys.asking import entered, post, send
 
 if TYPE_CHECKING:
@@ -193,7 +194,7 @@ def test_a_retry_by_reference_is_answered_and_entered_again(world: World) -> Non
 
 def test_a_document_is_recorded_in_the_receipt(world: World) -> None:
     query = LICENCE.replace("RENEWAL)", 'RENEWAL, document: "Order 7/2026")')
-    key = keys.read_verifiers(world.region.place.public_key)
+    key = key_files.read_verifiers(world.region.place.public_key)
     for asks, document in ((query, "Order 7/2026"), (LICENCE, None)):
         proved = verify_receipt(asked(world, asks).inquiry["receipt"], key)
         assert isinstance(proved.told, entries.Inquiry)

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from gateway.ledger import commands, keys
+from gateway.ledger.commands import register
+from gateway.ledger.proof import key_files
 from tests.ledger.exporting import WHO, Export
 from tests.ledger.support import ORIGIN, disclosed, opened, refused, store_in
 
@@ -21,7 +22,7 @@ class Run:
 
     def __call__(self, *arguments: object) -> int:
         parser = argparse.ArgumentParser(prog="dutybound")
-        commands.register(parser.add_subparsers(required=True))
+        register.register(parser.add_subparsers(required=True))
         parsed = parser.parse_args([str(argument) for argument in arguments])
         status: int = parsed.run(parsed)
         self.out, self.err = self._capsys.readouterr()
@@ -40,8 +41,8 @@ def run(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp
 @pytest.fixture
 async def folder(tmp_path: Path) -> Path:
     """A store with two inquiries and a refusal, in two shards, and its configuration."""
-    private = keys.generate(tmp_path / "ledger.key")
-    keys.write_verifiers(tmp_path / "ledger.pub", private, ORIGIN, ["1", "2", "3"])
+    private = key_files.generate(tmp_path / "ledger.key")
+    key_files.write_verifiers(tmp_path / "ledger.pub", private, ORIGIN, ["1", "2", "3"])
     store = store_in(tmp_path)
     async with opened(store, private=private) as ledger:
         await disclosed(ledger, 1)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from gateway.ledger import entries, read
+from gateway.ledger.entry import entries
+from gateway.ledger.stored import read
 from gateway.storage.store import open_copy
 from tests.ledger.support import SUBJECT
 

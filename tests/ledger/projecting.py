@@ -10,12 +10,13 @@ import datetime
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from gateway.ledger import entries, read
-from gateway.ledger.ledger import Ledger
-from gateway.ledger.looks import by_requester_and_purpose, who_looked
-from gateway.ledger.parts import split
-from gateway.ledger.positions import Place
-from gateway.ledger.recipients import recipients
+from gateway.ledger.entry import entries
+from gateway.ledger.entry.parts import split
+from gateway.ledger.log.ledger import Ledger
+from gateway.ledger.projections.lookups import by_requester_and_purpose, who_looked
+from gateway.ledger.projections.positions import Place
+from gateway.ledger.projections.recipients import recipients
+from gateway.ledger.stored import read
 from gateway.storage.port import Reader, Store
 from gateway.storage.projections import NAMES, asked, looked, projected, raced, received
 from gateway.storage.tables import SHARD_BITS, micros

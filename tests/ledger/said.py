@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import datetime
 
-from gateway.ledger import entries
-from gateway.ledger.note import Signer
+from gateway.ledger.entry import entries
+from gateway.ledger.proof.note import Signer
 from tests.ledger.support import AT, KEY, ORIGIN, SUBJECT
 
 LEI = (SUBJECT.scheme, SUBJECT.value)

@@ -8,11 +8,11 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
-from gateway.ledger import tiles
-from gateway.ledger.merkle import leaf_hash
-from gateway.ledger.note import Signer, parse_checkpoint
-from gateway.ledger.remembered import Reached
-from gateway.ledger.tilelog import TileLog, fold, tile_number
+from gateway.ledger.log import tiles
+from gateway.ledger.proof.merkle import leaf_hash
+from gateway.ledger.proof.note import Signer, parse_checkpoint
+from gateway.ledger.verify.follower_state import Reached
+from gateway.ledger.verify.tile_client import TileLog, fold, tile_number
 from gateway.storage.port import Store
 from tests.ledger.support import KEY, ORIGIN
 

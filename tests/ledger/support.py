@@ -25,10 +25,10 @@ from gateway.inquiry.types import (
     SubjectDecision,
     Withheld,
 )
-from gateway.ledger.keys import verifiers
-from gateway.ledger.ledger import Ledger
-from gateway.ledger.note import Verifier
-from gateway.ledger.read import StoredEntry
+from gateway.ledger.log.ledger import Ledger
+from gateway.ledger.proof.key_files import verifiers
+from gateway.ledger.proof.note import Verifier
+from gateway.ledger.stored.read import StoredEntry
 from gateway.storage.port import Store
 from gateway.storage.sqlite import BUSY_TIMEOUT_MS, SqliteStore
 from gateway.storage.store import open_store

@@ -11,14 +11,14 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from gateway.ledger import keys
+from gateway.ledger.proof import key_files
 from tests.ledger.conftest import Run
 from tests.ledger.support import DATA, KEY, ORIGIN, disclosed, opened, receipt_of, refused, store_in
 
 
 @pytest.fixture
 async def folder(tmp_path: Path) -> Path:
-    keys.write_verifiers(tmp_path / "ledger.pub", KEY, ORIGIN, ["1", "2"])
+    key_files.write_verifiers(tmp_path / "ledger.pub", KEY, ORIGIN, ["1", "2"])
     async with opened(store_in(tmp_path)) as ledger:
         answer = await disclosed(ledger)
         (tmp_path / "answer.json").write_bytes(answer)
@@ -154,7 +154,7 @@ async def test_a_store_verifies_by_the_configuration_that_names_it(folder: Path,
     )
     assert run("ledger", "verify", "--config", config) == 1
     assert "keys generate" in run.err
-    keys.generate(folder / "ledger.key")
+    key_files.generate(folder / "ledger.key")
     assert run("ledger", "verify", "--config", config) == 1
     assert "no key that you trust" in run.err
     assert run("ledger", "verify", "--config", config, "--key", folder / "ledger.pub") == 0
@@ -165,8 +165,8 @@ async def test_keys_are_made_once_and_kept_to_their_owner(tmp_path: Path, run: R
     command = ("keys", "generate", "--origin", ORIGIN, "--out", tmp_path / "ledger.key", "--shards", 2)
     assert run(*command) == 0
     assert stat.S_IMODE((tmp_path / "ledger.key").stat().st_mode) == 0o600
-    private = keys.load(tmp_path / "ledger.key")
-    assert keys.read_verifiers(tmp_path / "ledger.pub") == keys.verifiers(private, ORIGIN, ["root", "1", "2"])
+    private = key_files.load(tmp_path / "ledger.key")
+    assert key_files.read_verifiers(tmp_path / "ledger.pub") == key_files.verifiers(private, ORIGIN, ["root", "1", "2"])
     before = (tmp_path / "ledger.key").read_bytes()
     assert run(*command) == 1
     assert "exists already" in run.err

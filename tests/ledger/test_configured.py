@@ -16,11 +16,11 @@ import pytest
 from deploy.demo.processes import free_port
 from gateway import settings
 from gateway.errors import ConfigurationError, LedgerUnavailable
-from gateway.ledger import keys
-from gateway.ledger.configured import UNREQUIRED, UNWITNESSED, check_witnesses, ledger_of, warnings
-from gateway.ledger.note import open_note, parse_verifier
-from gateway.ledger.publish import read_published
-from gateway.ledger.registry import ROOT
+from gateway.ledger.entry.registry import ROOT
+from gateway.ledger.log.build import UNREQUIRED, UNWITNESSED, check_witnesses, ledger_of, warnings
+from gateway.ledger.log.publish import read_published
+from gateway.ledger.proof import key_files
+from gateway.ledger.proof.note import open_note, parse_verifier
 from gateway.settings import LedgerSettings, WitnessSettings
 from tests.ledger.support import KEY, ORIGIN, VERIFIERS, refused, store_in
 from tests.ledger.test_registry import configured
@@ -80,7 +80,7 @@ def witness(folder: Path, port: int) -> Iterator[str]:
 
 
 async def test_a_witness_process_cosigns_what_a_ledger_publishes(tmp_path: Path) -> None:
-    keys.write_verifiers(tmp_path / "ledger.pub", KEY, ORIGIN, [ROOT, "1"])
+    key_files.write_verifiers(tmp_path / "ledger.pub", KEY, ORIGIN, [ROOT, "1"])
     port, store = free_port(), store_in(tmp_path)
     with witness(tmp_path, port) as key:
         named = WitnessSettings("w1", f"http://127.0.0.1:{port}", key)
@@ -94,7 +94,7 @@ async def test_a_witness_process_cosigns_what_a_ledger_publishes(tmp_path: Path)
             found = read_published(reader, shard)
             assert found is not None
             assert found.size == size
-            public = [parse_verifier(key), *keys.read_verifiers(tmp_path / "ledger.pub")]
+            public = [parse_verifier(key), *key_files.read_verifiers(tmp_path / "ledger.pub")]
             assert len(open_note(found.checkpoint, public)[1]) == 2, "the log's signature, and the witness's"
     with pytest.raises(LedgerUnavailable, match="1 witnesses are required, and 0 answer"):
         await ledger_of(store, told, KEY).start()

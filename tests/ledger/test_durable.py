@@ -15,12 +15,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.errors import LedgerUnavailable, Refusal
-from gateway.ledger import ledger as ledger_module
-from gateway.ledger import read
-from gateway.ledger.batch import Batch
-from gateway.ledger.receipt import verify_receipt
-from gateway.ledger.shard import Shard
-from gateway.ledger.verify import verify_store
+from gateway.ledger.entry.receipt import verify_receipt
+from gateway.ledger.log import ledger as ledger_module
+from gateway.ledger.log.batch import Batch
+from gateway.ledger.log.shard import Shard
+from gateway.ledger.stored import read
+from gateway.ledger.verify.store import verify_store
 from tests.ledger.support import VERIFIERS, disclosed, faulty_store_in, opened, receipt_of
 
 STEPS = ["BEGIN IMMEDIATE", "INSERT INTO entry ", "INSERT INTO entry_req", "UPDATE shard", "COMMIT", "AFTER COMMIT"]

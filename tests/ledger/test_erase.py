@@ -18,11 +18,14 @@ from cryptography.hazmat.primitives import serialization
 
 from connectors.base import Subject
 from gateway import cli
-from gateway.ledger import entries, erase, keys, read
-from gateway.ledger.ledger import Ledger
-from gateway.ledger.parts import split
-from gateway.ledger.registry import ROOT
-from gateway.ledger.verify import verify_store
+from gateway.ledger.entry import entries
+from gateway.ledger.entry.parts import split
+from gateway.ledger.entry.registry import ROOT
+from gateway.ledger.erasure import erase
+from gateway.ledger.log.ledger import Ledger
+from gateway.ledger.proof import key_files
+from gateway.ledger.stored import read
+from gateway.ledger.verify.store import verify_store
 from gateway.storage import destruction, erasure, facts
 from gateway.storage.store import migrate_store
 from tests.ledger.support import AT, BY, KEY, ORIGIN, SUBJECT, disclosed, opened, receipt_of, refused, store_in
@@ -70,8 +73,8 @@ def write_config(folder: Path, backups: str = ", backups: P35D") -> None:
 
 @pytest.fixture
 async def desk(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Desk:
-    private = keys.generate(tmp_path / "ledger.key")
-    keys.write_verifiers(tmp_path / "ledger.pub", private, ORIGIN, [ROOT, "1", "2", "3"])
+    private = key_files.generate(tmp_path / "ledger.key")
+    key_files.write_verifiers(tmp_path / "ledger.pub", private, ORIGIN, [ROOT, "1", "2", "3"])
     store = store_in(tmp_path)
     async with opened(store, private=private, registered=True) as ledger:
         (tmp_path / "answer.json").write_bytes(await disclosed(ledger, 1))
@@ -284,7 +287,7 @@ def test_old_receipts_and_answers_verify_and_exports_say_erased(desk: Desk) -> N
 
 
 async def test_receipts_of_erased_entries_are_still_served(desk: Desk) -> None:
-    private = keys.load(desk.folder / "ledger.key")
+    private = key_files.load(desk.folder / "ledger.key")
     store = store_in(desk.folder)
     async with opened(store, private=private) as ledger:
         id_ = (await erase.request(ledger, (SUBJECT.scheme, SUBJECT.value), "A", "order", "a")).id
@@ -405,7 +408,7 @@ async def test_entries_of_version_1_are_counted_and_stay(desk: Desk, also_new: b
     assert said in desk.out
     assert "unreadable: what 2 entries say" in desk.out
     assert str(list(told(desk.folder))).count(SUBJECT.value) >= 5
-    assert len(verify_store(store, keys.verifiers(KEY, ORIGIN, [ROOT, "1"]))) == 2
+    assert len(verify_store(store, key_files.verifiers(KEY, ORIGIN, [ROOT, "1"]))) == 2
     store.close()
 
 

@@ -12,11 +12,13 @@ import pytest
 
 from connectors.base import Subject
 from gateway.errors import VerificationFailed
-from gateway.ledger import entries, fhir, read, tabular
-from gateway.ledger.presented import check_presented
-from gateway.ledger.receipt import check_data, check_extension, read_file, verify_receipt
-from gateway.ledger.selection import Chosen, choose, one
-from gateway.ledger.verify import verify_store
+from gateway.ledger.commands.receipt_files import check_presented
+from gateway.ledger.entry import entries
+from gateway.ledger.entry.receipt import check_data, check_extension, read_file, verify_receipt
+from gateway.ledger.export import as_csv, as_fhir
+from gateway.ledger.export.select import Chosen, choose, one
+from gateway.ledger.stored import read
+from gateway.ledger.verify.store import verify_store
 from tests.ledger.pair import OTHER, disclosed_pair, erase
 from tests.ledger.support import DATA, SUBJECT, VERIFIERS, disclosed, opened, receipt_of, refused, store_in
 
@@ -128,7 +130,7 @@ def test_no_format_has_anything_of_it(erased: Erased) -> None:
     (gone,) = erased.pair.entry.erased
     place = erased.pair.entry.keys.index(gone)
     chosen = [erased.pair] + ([erased.single, erased.refusal] if place == 0 else [])
-    text = "".join((*fhir.as_ndjson(chosen), *tabular.as_csv(chosen)))
+    text = "".join((*as_fhir.as_ndjson(chosen), *as_csv.as_csv(chosen)))
     words = ((SUBJECT.value, "N-1", "N-9"), (OTHER.value, "M-1", "M-9", "flood"))
     assert not [word for word in words[place] if word in text]
     assert "erased" in text

@@ -15,9 +15,12 @@ import pytest
 
 from connectors.base import Subject
 from gateway.errors import VerificationFailed
-from gateway.ledger import commands, entries, evidence, keys
-from gateway.ledger.package import check_package
-from gateway.ledger.verify import verify_store
+from gateway.ledger.commands import register
+from gateway.ledger.entry import entries
+from gateway.ledger.export import package_write
+from gateway.ledger.export.package_check import check_package
+from gateway.ledger.proof import key_files
+from gateway.ledger.verify.store import verify_store
 from gateway.storage.store import open_copy
 from tests.ledger.conftest import Run
 from tests.ledger.exporting import LEI, WHO, Export, views
@@ -36,7 +39,7 @@ def test_a_package_holds_the_entries_and_verifies_offline(folder: Path, export: 
     )
     assert run("ledger", "verify", folder / out) == 0
     assert "the package's own word" in run.out
-    keys.write_verifiers(folder / "other.pub", KEY, ORIGIN, ["1", "2"])
+    key_files.write_verifiers(folder / "other.pub", KEY, ORIGIN, ["1", "2"])
     assert run("ledger", "verify", folder / out, "--key", folder / "other.pub") == 1
     assert "no key that you trust signed it" in run.err
 
@@ -60,7 +63,7 @@ def test_the_view_is_entered_before_anything_is_written(
     def fails(*arguments: object) -> None:
         raise VerificationFailed("the disk burst")
 
-    monkeypatch.setattr(evidence, "write_package", fails)
+    monkeypatch.setattr(package_write, "write_package", fails)
     assert export("--subject", LEI, "--out", folder / "evidence") == 1
     assert run.err == "the disk burst\n"
     assert not (folder / "evidence").exists()
@@ -98,7 +101,7 @@ def test_a_view_can_be_exported_and_the_store_verifies_with_it(folder: Path, exp
         assert export("--subject", LEI, "--out", folder / f"evidence-{number}") == 0
     assert "written: 6 entries" in run.out, "whoever looked is in the next evidence about the subject"
     store = open_copy(folder / "ledger.db")
-    whole = verify_store(store, keys.read_verifiers(folder / "ledger.pub"))
+    whole = verify_store(store, key_files.read_verifiers(folder / "ledger.pub"))
     assert [shard.size for shard in whole] == [3, 5, 1], "the registry first"
     store.close()
 
@@ -189,8 +192,8 @@ def test_the_summary_reads_without_the_software(folder: Path, export: Export) ->
 
 def test_the_policies_in_force_are_in_it(folder: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     for digest, there in (("5ec0de", True), ("another", False)):
-        parser = commands.argparse.ArgumentParser()
-        commands.register(parser.add_subparsers(), lambda configured, digest=digest: digest)
+        parser = register.argparse.ArgumentParser()
+        register.register(parser.add_subparsers(), lambda configured, digest=digest: digest)
         out = folder / f"evidence-{digest}"
         config = ("ledger", "export", "--config", str(folder / "gateway.yaml"), *WHO)
         arguments = parser.parse_args([*config, "--subject", LEI, "--out", str(out)])

@@ -13,9 +13,10 @@ from typing import Any
 import pytest
 
 from gateway.errors import VerificationFailed
-from gateway.ledger import evidence, keys
-from gateway.ledger.note import Signer
-from gateway.ledger.package import check_package
+from gateway.ledger.export import package_write
+from gateway.ledger.export.package_check import check_package
+from gateway.ledger.proof import key_files
+from gateway.ledger.proof.note import Signer
 from tests.ledger.exporting import LEI, Export
 from tests.ledger.support import ORIGIN
 
@@ -40,13 +41,13 @@ def sign_again(package: Path, change: Callable[[dict[str, Any]], None] = lambda 
     change(manifest)
     content = json.dumps(manifest).encode()
     (package / "manifest.json").write_bytes(content)
-    private = keys.load(package.parent / "ledger.key")
-    (package / "manifest.note").write_text(Signer(f"{ORIGIN}/1", private).sign(evidence.note_text(content)))
+    private = key_files.load(package.parent / "ledger.key")
+    (package / "manifest.note").write_text(Signer(f"{ORIGIN}/1", private).sign(package_write.note_text(content)))
 
 
 def broken(package: Path) -> str:
     with pytest.raises(VerificationFailed) as failed:
-        check_package(package, keys.read_verifiers(package.parent / "ledger.pub"))
+        check_package(package, key_files.read_verifiers(package.parent / "ledger.pub"))
     assert "\n" not in str(failed.value)
     return str(failed.value)
 

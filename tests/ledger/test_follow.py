@@ -12,14 +12,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.errors import ConfigurationError, VerificationFailed
-from gateway.ledger import tilelog
-from gateway.ledger.follow import Followed, follow
-from gateway.ledger.keys import verifiers
-from gateway.ledger.merkle import EMPTY_ROOT, Tree, leaf_hash
-from gateway.ledger.note import Signer
-from gateway.ledger.published import Claim, claim_of
-from gateway.ledger.receipt import verify_receipt
-from gateway.ledger.remembered import Memory, Reached
+from gateway.ledger.entry.receipt import verify_receipt
+from gateway.ledger.proof.key_files import verifiers
+from gateway.ledger.proof.merkle import EMPTY_ROOT, Tree, leaf_hash
+from gateway.ledger.proof.note import Signer
+from gateway.ledger.verify import tile_client
+from gateway.ledger.verify.assurance import Claim, claim_of
+from gateway.ledger.verify.follow import Followed, follow
+from gateway.ledger.verify.follower_state import Memory, Reached
 from tests.ledger.served import Files, leaves_of, log_of, made_of, published, serving, size_of
 from tests.ledger.support import AT, BY, KEY, ORIGIN, VERIFIERS, disclosed, opened, receipt_of, store_in
 
@@ -61,8 +61,8 @@ def claims(grown: tuple[Files, Files, list[str]]) -> list[Claim]:
 
 
 def over_http(files: Files, memory: Memory | None = None, claims: list[Claim] | None = None, **how: bool) -> Followed:
-    with serving({"1": files}) as url, tilelog.http_client() as client:
-        log = tilelog.from_url(client, f"{url}/ledger/1", pause=lambda seconds: None)
+    with serving({"1": files}) as url, tile_client.http_client() as client:
+        log = tile_client.from_url(client, f"{url}/ledger/1", pause=lambda seconds: None)
         return follow(log, VERIFIERS, memory, claims or [], NOW, shard="1", **how)
 
 
@@ -258,8 +258,8 @@ def test_a_receipt_alone_shows_a_fork(files: Files, claims: list[Claim]) -> None
 def test_a_receipt_alone_shows_that_the_log_was_cut_short(old: Files, claims: list[Claim]) -> None:
     with pytest.raises(VerificationFailed, match=r"receipt 3 is of a tree of 301 .* cut short, or withholds"):
         over_http(old, claims=claims)
-    with serving({"1": old}) as url, tilelog.http_client() as client:
-        log = tilelog.from_url(client, f"{url}/ledger/1")
+    with serving({"1": old}) as url, tile_client.http_client() as client:
+        log = tile_client.from_url(client, f"{url}/ledger/1")
         found = follow(log, VERIFIERS, None, claims, AT + datetime.timedelta(seconds=5))
     assert [claim.size for claim in found.pending] == [301, 515]
 
@@ -293,12 +293,12 @@ class Counted:
 def test_a_check_that_was_interrupted_goes_on_where_it_was(files: Files, tmp_path: Path) -> None:
     memory = Memory(tmp_path)
     with pytest.raises(KeyboardInterrupt):
-        follow(tilelog.TileLog(Counted(files, "tile/entries/001"), "here"), VERIFIERS, memory, [], NOW)
+        follow(tile_client.TileLog(Counted(files, "tile/entries/001"), "here"), VERIFIERS, memory, [], NOW)
     rest = Counted(files)
-    assert follow(tilelog.TileLog(rest, "here"), VERIFIERS, memory, [], NOW).size == SIZE
+    assert follow(tile_client.TileLog(rest, "here"), VERIFIERS, memory, [], NOW).size == SIZE
     assert "tile/entries/000" not in rest.read
     again = Counted(files)
-    follow(tilelog.TileLog(again, "here"), VERIFIERS, memory, [], NOW)
+    follow(tile_client.TileLog(again, "here"), VERIFIERS, memory, [], NOW)
     assert "tile/entries/000" in again.read, "a new check begins at the first entry"
 
 
@@ -310,14 +310,14 @@ def test_progress_is_told(files: Files) -> None:
 
 def test_a_passing_fault_is_tried_again_and_a_lasting_one_is_told(files: Files) -> None:
     failing = {"tile/0/001": 2}
-    with serving({"1": files}, failing) as url, tilelog.http_client() as client:
-        log = tilelog.from_url(client, f"{url}/ledger/1", pause=lambda seconds: None)
+    with serving({"1": files}, failing) as url, tile_client.http_client() as client:
+        log = tile_client.from_url(client, f"{url}/ledger/1", pause=lambda seconds: None)
         assert follow(log, VERIFIERS, None, [], NOW).size == SIZE
         failing["tile/0/001"] = 99
         with pytest.raises(VerificationFailed, match=r"tile/0/001` cannot be had \(it answers 503\)"):
             follow(log, VERIFIERS, None, [], NOW)
-    with tilelog.http_client() as client, pytest.raises(VerificationFailed, match="cannot be had"):
-        tilelog.from_url(client, f"{url}/ledger/1", pause=lambda seconds: None).checkpoint()
+    with tile_client.http_client() as client, pytest.raises(VerificationFailed, match="cannot be had"):
+        tile_client.from_url(client, f"{url}/ledger/1", pause=lambda seconds: None).checkpoint()
 
 
 def test_a_partial_tile_may_be_served_as_the_full_one(old: Files, files: Files) -> None:
@@ -331,7 +331,7 @@ def test_a_tree_is_made_again_from_what_is_remembered(size: int) -> None:
     rows = [hashes]
     while len(rows[-1]) >= 256:
         row = rows[-1]
-        rows.append([tilelog.fold(row[at << 8 : at + 1 << 8]) for at in range(len(row) >> 8)])
+        rows.append([tile_client.fold(row[at << 8 : at + 1 << 8]) for at in range(len(row) >> 8)])
     reached = Reached(size, tuple(tuple(row[len(row) >> 8 << 8 :]) for row in rows))
     assert reached.tree().root == Tree().grow(hashes).tree.root
 

@@ -12,9 +12,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from gateway.errors import VerificationFailed
-from gateway.ledger import tiles
-from gateway.ledger.follow import Followed, follow
-from gateway.ledger.tilelog import TileLog
+from gateway.ledger.log import tiles
+from gateway.ledger.verify.follow import Followed, follow
+from gateway.ledger.verify.tile_client import TileLog
 from gateway.storage.store import open_copy
 from tests.ledger.support import AT, BY, VERIFIERS, opened, store_in
 

@@ -12,12 +12,13 @@ from pathlib import Path
 import pytest
 
 from gateway.errors import LedgerUnavailable
-from gateway.ledger import entries, read
-from gateway.ledger.head_file import HeadFile
-from gateway.ledger.ledger import Ledger
-from gateway.ledger.note import Signer, note_body, parse_checkpoint
-from gateway.ledger.publish import Publisher, read_published
-from gateway.ledger.verify import verify_store
+from gateway.ledger.entry import entries
+from gateway.ledger.log.head_file import HeadFile
+from gateway.ledger.log.ledger import Ledger
+from gateway.ledger.log.publish import Publisher, read_published
+from gateway.ledger.proof.note import Signer, note_body, parse_checkpoint
+from gateway.ledger.stored import read
+from gateway.ledger.verify.store import verify_store
 from gateway.storage.sqlite import SqliteStore
 from tests.ledger.support import AT, BY, KEY, ORIGIN, VERIFIERS, opened, refused, store_in
 from tests.ledger.test_ledger import until

@@ -13,12 +13,14 @@ import msgspec
 import pytest
 
 from gateway.errors import ConfigurationError, VerificationFailed
-from gateway.ledger import gaps, keys, registrar, set_back
-from gateway.ledger.configured import examine_registry
-from gateway.ledger.head_file import Remembered
-from gateway.ledger.merkle import Tree, leaf_hash
-from gateway.ledger.note import Signer
-from gateway.ledger.registry import ROOT, Document, read_document
+from gateway.ledger.entry.registry import ROOT, Document, read_document
+from gateway.ledger.log import registrar
+from gateway.ledger.log.build import examine_registry
+from gateway.ledger.log.head_file import Remembered
+from gateway.ledger.proof import key_files
+from gateway.ledger.proof.merkle import Tree, leaf_hash
+from gateway.ledger.proof.note import Signer
+from gateway.ledger.verify import gaps, rollback
 from gateway.settings import LedgerSettings
 from gateway.storage.store import open_copy
 from tests.ledger import served
@@ -66,7 +68,7 @@ def region(tmp_path_factory: pytest.TempPathFactory) -> Region:
 @pytest.fixture
 def verify(tmp_path: Path, run: Run) -> Callable[..., int]:
     """`ledger verify` of what is served, with the root's key alone; it remembers within a test."""
-    keys.write_verifiers(tmp_path / "root.pub", KEY, ORIGIN, [ROOT])
+    key_files.write_verifiers(tmp_path / "root.pub", KEY, ORIGIN, [ROOT])
 
     def verify(shards: Shards, *more: object) -> int:
         with served.serving(shards) as url:
@@ -169,14 +171,14 @@ def stored(region: Region, folder: Path, *statements: str) -> Path:
 
 
 def test_a_copy_of_the_store_says_what_was_sealed(region: Region, tmp_path: Path, run: Run) -> None:
-    keys.write_verifiers(tmp_path / "root.pub", KEY, ORIGIN, [ROOT])
+    key_files.write_verifiers(tmp_path / "root.pub", KEY, ORIGIN, [ROOT])
     command = ("ledger", "verify", "--key", tmp_path / "root.pub")
     assert run(*command, stored(region, tmp_path)) == 0, run.err
     assert f"sealed: {ORIGIN}/1 at 3; shard 2 goes on, and names what is missing up to 7" in run.out
     with contextlib.closing(open_copy(tmp_path / "copy.db")) as store:
         forked = Remembered("somebody", Signer(f"{ORIGIN}/1", KEY).checkpoint(2, bytes(32)))
         with pytest.raises(VerificationFailed, match="the store has 3 entries, and somebody remembers 2 of"):
-            set_back.check(store, ROOT_KEY, [forked])
+            rollback.check(store, ROOT_KEY, [forked])
     assert run(*command, stored(region, tmp_path, "UPDATE sealed SET named_in = NULL")) == 1
     assert "registered as sealed at 3, and no entry names the gap" in run.err
     tree = Tree().grow([leaf_hash(leaf) for leaf in region.leaves[:2]]).tree
@@ -240,7 +242,7 @@ def test_what_was_never_published_of_a_sealed_shard_is_shown_too(
 
 
 def test_the_configurations_store_is_held_against_its_head_file(tmp_path: Path, run: Run) -> None:
-    private = keys.generate(tmp_path / "ledger.key")
+    private = key_files.generate(tmp_path / "ledger.key")
     command = ("ledger", "verify", "--config", configured(tmp_path, private), "--key", tmp_path / "ledger.pub")
     asyncio.run(written(tmp_path, 2, private))
     save(tmp_path, "one")
@@ -263,7 +265,7 @@ def test_the_configurations_store_is_held_against_its_head_file(tmp_path: Path, 
 
 def test_what_a_start_would_refuse_of_the_registry_is_told_before(tmp_path: Path) -> None:
     settings = LedgerSettings(ORIGIN, tmp_path / "ledger.key", tmp_path / "heads.json")
-    private = keys.generate(settings.key_file)
+    private = key_files.generate(settings.key_file)
     store = f"sqlite:///{tmp_path / 'ledger.db'}"
     examine_registry(store, settings, "gateway.yaml")
     assert not (tmp_path / "ledger.db").exists()
@@ -272,7 +274,7 @@ def test_what_a_start_would_refuse_of_the_registry_is_told_before(tmp_path: Path
     asyncio.run(written(tmp_path, 1, private, at_once=2))
     examine_registry(store, settings, "gateway.yaml")
     settings.key_file.unlink()
-    keys.generate(settings.key_file)
+    key_files.generate(settings.key_file)
     with pytest.raises(ConfigurationError, match=r"gateway\.yaml: ledger: shard `root` is registered with another key"):
         examine_registry(store, settings, "gateway.yaml")
     restore(tmp_path, "one")

@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 
 from gateway.errors import LedgerUnavailable
-from gateway.ledger import entries, hold, read
-from gateway.ledger.operated import Refused
+from gateway.ledger.entry import entries
+from gateway.ledger.erasure import hold
+from gateway.ledger.log.operator import Refused
+from gateway.ledger.stored import read
 from gateway.storage import erasure as kept
 from tests.ledger.support import SUBJECT, opened, store_in
 from tests.ledger.test_erase import LEI, Desk, desk, told

@@ -9,52 +9,52 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_private_key
 
 from gateway.errors import ConfigurationError
-from gateway.ledger import keys
+from gateway.ledger.proof import key_files
 from tests.ledger.support import ORIGIN
 
 
 def test_a_key_is_read_as_it_was_made(tmp_path: Path) -> None:
-    made = keys.generate(tmp_path / "k")
-    assert keys.load(tmp_path / "k").private_bytes_raw() == made.private_bytes_raw()
+    made = key_files.generate(tmp_path / "k")
+    assert key_files.load(tmp_path / "k").private_bytes_raw() == made.private_bytes_raw()
 
 
 def test_a_key_that_others_may_read_is_refused(tmp_path: Path) -> None:
-    keys.generate(tmp_path / "k")
+    key_files.generate(tmp_path / "k")
     (tmp_path / "k").chmod(0o640)
     with pytest.raises(ConfigurationError, match="chmod 600"):
-        keys.load(tmp_path / "k")
+        key_files.load(tmp_path / "k")
 
 
 def test_what_is_no_key_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="keys generate"):
-        keys.load(tmp_path / "nowhere")
+        key_files.load(tmp_path / "nowhere")
     other = tmp_path / "other"
     other.touch(0o600)
     other.write_bytes(b"nothing")
     with pytest.raises(ConfigurationError, match="not a PEM"):
-        keys.load(other)
+        key_files.load(other)
     other.write_bytes(
         generate_private_key(SECP256R1()).private_bytes(
             serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
         )
     )
     with pytest.raises(ConfigurationError, match="not an Ed25519 key"):
-        keys.load(other)
+        key_files.load(other)
     with pytest.raises(ConfigurationError, match="cannot be written"):
-        keys.generate(tmp_path / "no" / "folder")
+        key_files.generate(tmp_path / "no" / "folder")
 
 
 def test_public_keys_are_read_with_comments_and_told_apart_by_line(tmp_path: Path) -> None:
-    made = keys.verifiers(keys.generate(tmp_path / "k"), ORIGIN, ["1", "2"])
+    made = key_files.verifiers(key_files.generate(tmp_path / "k"), ORIGIN, ["1", "2"])
     file = tmp_path / "p"
     file.write_text(f"# ours\n\n{made[0]}\n{made[1]}\n")
-    assert keys.read_verifiers(file) == made
+    assert key_files.read_verifiers(file) == made
     file.write_text(f"{made[0]}\n{made[1]}x\n")
     with pytest.raises(ConfigurationError, match="p:2:1"):
-        keys.read_verifiers(file)
+        key_files.read_verifiers(file)
     file.write_text("# nothing\n")
     with pytest.raises(ConfigurationError, match="no verifier key"):
-        keys.read_verifiers(file)
+        key_files.read_verifiers(file)
     file.write_bytes(b"\xff")
     with pytest.raises(ConfigurationError, match="public key file"):
-        keys.read_verifiers(file)
+        key_files.read_verifiers(file)

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from gateway.ledger import read
-from gateway.ledger.receipt import verify_receipt
-from gateway.ledger.verify import verify_store
+from gateway.ledger.entry.receipt import verify_receipt
+from gateway.ledger.stored import read
+from gateway.ledger.verify.store import verify_store
 from tests.ledger.support import VERIFIERS, disclosed, opened, receipt_of, store_in
 
 

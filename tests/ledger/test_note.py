@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from gateway.ledger.note import (
+from gateway.ledger.proof.note import (
     Checkpoint,
     Signer,
     number,

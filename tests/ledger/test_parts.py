@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.ledger import entries, parts
-from gateway.ledger.leaf import Part, Side
-from gateway.ledger.parts import OF_SUBJECT, Parts
+from gateway.ledger.entry import entries, parts
+from gateway.ledger.entry.parts import OF_SUBJECT, Parts
+from gateway.ledger.proof.leaf import Part, Side
 from tests.ledger import values
 from tests.ledger.values import KINDS, at, leaves
 

@@ -6,8 +6,19 @@ from typing import NamedTuple
 
 import pytest
 
-from gateway.ledger import entries, project
-from gateway.ledger.project import WITHOUT_KEY, Share, decode, encode, given, looked_at, purpose, raced, subjects_of
+from gateway.ledger.entry import entries
+from gateway.ledger.projections import extract
+from gateway.ledger.projections.extract import (
+    WITHOUT_KEY,
+    Share,
+    decode,
+    encode,
+    given,
+    looked_at,
+    purpose,
+    raced,
+    subjects_of,
+)
 from gateway.storage import projections
 from tests.ledger.projecting import SUBJECTS, Asked, told
 from tests.ledger.said import LEI, SAID
@@ -61,7 +72,7 @@ def test_who_is_looked_at_goes_by_keys_where_there_are_any() -> None:
     assert looked_at(None, (), ()) == []
     assert looked_at(INQUIRY, (), ()) == [WITHOUT_KEY]
     assert subjects_of(INQUIRY) == {SUBJECTS[1], SUBJECTS[2]}
-    assert projections.WITHOUT_KEY == project.WITHOUT_KEY
+    assert projections.WITHOUT_KEY == extract.WITHOUT_KEY
 
 
 def test_the_purpose_of_answers_and_refusals() -> None:

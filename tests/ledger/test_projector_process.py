@@ -16,8 +16,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from gateway.ledger import projector_process
-from gateway.ledger.projector_process import HOLD, beside, run
+from gateway.ledger.projections import worker
+from gateway.ledger.projections.worker import HOLD, beside, run
 from gateway.storage.port import Store
 from gateway.telemetry import Log
 from tests.ledger.projecting import SHARD_BITS, Asked, check, enter_all, reached, whole
@@ -52,7 +52,7 @@ def next_of(store: Store) -> int:
 
 
 def command(folder: Path) -> list[str]:
-    return [sys.executable, "-m", "gateway.ledger.projector_process", "--config", str(folder / "gateway.yaml")]
+    return [sys.executable, "-m", "gateway.ledger.projections.worker", "--config", str(folder / "gateway.yaml")]
 
 
 def test_killed_at_any_moment_it_goes_on_and_says_what_a_scan_says(store: Store, tmp_path: Path) -> None:
@@ -102,7 +102,7 @@ def test_beside_a_server_it_is_started_again_and_ends_with_it(
             started.append(self)
 
     monkeypatch.setattr(subprocess, "Popen", Popen)
-    monkeypatch.setattr(projector_process, "_AFTER_START", 0.0)
+    monkeypatch.setattr(worker, "_AFTER_START", 0.0)
     with beside(tmp_path / "gateway.yaml"):
         until(lambda: next_of(store) > 0)
         started[0].kill()

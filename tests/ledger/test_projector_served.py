@@ -34,7 +34,7 @@ def projectors(pid: int) -> list[int]:
     found = []
     for each in descendants(pid):
         file = Path(f"/proc/{each}/cmdline")
-        if file.exists() and b"gateway.ledger.projector_process" in file.read_bytes():
+        if file.exists() and b"gateway.ledger.projections.worker" in file.read_bytes():
             found.append(each)
     return found
 

@@ -19,9 +19,9 @@ from sqlalchemy import delete, insert, select, text, update
 
 from connectors.base import Subject
 from gateway import cli
-from gateway.ledger import rebuild_command
-from gateway.ledger.projector import Projector
-from gateway.ledger.projector_process import run
+from gateway.ledger.commands import rebuild as rebuild_command
+from gateway.ledger.projections.projector import Projector
+from gateway.ledger.projections.worker import run
 from gateway.storage import projections as kept
 from gateway.storage.port import Store
 from gateway.storage.projections import NAMES
@@ -136,7 +136,9 @@ def test_the_command_mends_what_was_altered_and_says_from_how_much(
 def test_one_that_is_killed_is_gone_on_with(store: Store, tmp_path: Path) -> None:
     asyncio.run(built(store))
     right = rows(store)
-    small = "import sys; from gateway.ledger.projector import Projector; Projector.__init__.__defaults__ = (1,)"
+    small = (
+        "import sys; from gateway.ledger.projections.projector import Projector; Projector.__init__.__defaults__ = (1,)"
+    )
     words = ["ledger", "rebuild", "--config", str(tmp_path / "gateway.yaml")]
     command = [sys.executable, "-c", f"{small}; from gateway.cli import main; sys.exit(main())", *words]
     for number in (signal.SIGKILL, signal.SIGINT):

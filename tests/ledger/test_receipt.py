@@ -12,10 +12,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from gateway.errors import VerificationFailed
-from gateway.ledger import entries, keys, leaf, proof, sheet
-from gateway.ledger.merkle import Tree, leaf_hash
-from gateway.ledger.note import Signer, b64
-from gateway.ledger.receipt import LEFT_OUT, check_data, check_extension, read_file, verify_receipt
+from gateway.ledger.entry import entries
+from gateway.ledger.entry.receipt import LEFT_OUT, check_data, check_extension, read_file, verify_receipt
+from gateway.ledger.export import sheet
+from gateway.ledger.proof import key_files, leaf, tlog_proof
+from gateway.ledger.proof.merkle import Tree, leaf_hash
+from gateway.ledger.proof.note import Signer, b64
 from tests.ledger.support import AT, BY, DATA, KEY, ORIGIN, VERIFIERS, disclosed, opened, receipt_of, refused, store_in
 
 
@@ -64,7 +66,7 @@ def test_any_missing_or_added_part_is_found(answers: list[bytes], data: st.DataO
 
 def test_what_its_holder_closed_is_not_told_to_be_erased_for_certain(answers: list[bytes]) -> None:
     text = receipt_of(answers[0])
-    extra = proof.parse(text).extra
+    extra = tlog_proof.parse(text).extra
     told, oversight = leaf.open_extra(extra)
     (part,) = told.subjects or ()
     closed = leaf.Opening(leaf.Side(told.general, (leaf.subject_digest(*part),)), oversight).encode()
@@ -77,11 +79,11 @@ def test_what_its_holder_closed_is_not_told_to_be_erased_for_certain(answers: li
 
 
 def test_a_receipt_of_another_log_is_not_ours(answers: list[bytes]) -> None:
-    other = keys.verifiers(KEY, "elsewhere.example", ["1"])
+    other = key_files.verifiers(KEY, "elsewhere.example", ["1"])
     with pytest.raises(VerificationFailed, match="no key that you trust"):
         verify_receipt(receipt_of(answers[0]), other)
     with pytest.raises(VerificationFailed, match="no key that you trust"):
-        verify_receipt(receipt_of(answers[0]), keys.verifiers(KEY, ORIGIN, ["2"]))
+        verify_receipt(receipt_of(answers[0]), key_files.verifiers(KEY, ORIGIN, ["2"]))
 
 
 def test_a_key_cannot_sign_for_another_origin() -> None:
@@ -89,7 +91,7 @@ def test_a_key_cannot_sign_for_another_origin() -> None:
     root = Tree().grow([leaf_hash(opening.leaf)]).tree.root
     note = Signer(f"{ORIGIN}/2", KEY).sign(f"{ORIGIN}/1\n1\n{b64(root)}\n")
     with pytest.raises(VerificationFailed, match="its log is"):
-        verify_receipt(proof.write(opening.encode(), 0, "", note), VERIFIERS)
+        verify_receipt(tlog_proof.write(opening.encode(), 0, "", note), VERIFIERS)
 
 
 def test_data_that_were_changed_are_found(answers: list[bytes]) -> None:
@@ -147,7 +149,7 @@ def test_a_genuine_receipt_that_nests_too_deep_is_one_sentence(general: bytes | 
     opening = leaf.Opening(leaf.Side(parts[0], (parts[1],)), bytes(32))
     signed = Signer(f"{ORIGIN}/1", KEY).checkpoint(1, leaf_hash(opening.leaf))
     with pytest.raises(VerificationFailed, match="is genuine, but cannot be shown") as failed:
-        verify_receipt(proof.write(opening.encode(), 0, "", signed), VERIFIERS)
+        verify_receipt(tlog_proof.write(opening.encode(), 0, "", signed), VERIFIERS)
     assert "\n" not in str(failed.value)
 
 

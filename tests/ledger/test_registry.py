@@ -14,16 +14,19 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from starlette.applications import Starlette
 
 from gateway.errors import ConfigurationError, LedgerUnavailable, VerificationFailed
-from gateway.ledger import entries, keys, read, registrar
-from gateway.ledger.head_file import HeadFile
-from gateway.ledger.merkle import EMPTY_ROOT
-from gateway.ledger.note import Verifier
-from gateway.ledger.publish import Publisher
-from gateway.ledger.receipt import verify_receipt
-from gateway.ledger.registrar import Registrar
-from gateway.ledger.registry import ROOT, Document, handover, read_changes, read_document
-from gateway.ledger.tiles import routes
-from gateway.ledger.verify import verify_store
+from gateway.ledger.entry import entries
+from gateway.ledger.entry.receipt import verify_receipt
+from gateway.ledger.entry.registry import ROOT, Document, handover, read_changes, read_document
+from gateway.ledger.log import registrar
+from gateway.ledger.log.head_file import HeadFile
+from gateway.ledger.log.publish import Publisher
+from gateway.ledger.log.registrar import Registrar
+from gateway.ledger.log.tiles import routes
+from gateway.ledger.proof import key_files
+from gateway.ledger.proof.merkle import EMPTY_ROOT
+from gateway.ledger.proof.note import Verifier
+from gateway.ledger.stored import read
+from gateway.ledger.verify.store import verify_store
 from gateway.storage.port import Store
 from tests.ledger import served
 from tests.ledger.conftest import Run
@@ -31,7 +34,7 @@ from tests.ledger.support import KEY, ORIGIN, VERIFIERS, opened, refused, store_
 from tests.ledger.test_gap import files, restore, save
 
 NEW = Ed25519PrivateKey.from_private_bytes(bytes(range(1, 33)))
-ROOT_KEY = keys.verifiers(KEY, ORIGIN, [ROOT])
+ROOT_KEY = key_files.verifiers(KEY, ORIGIN, [ROOT])
 
 
 def publisher(store: Store, folder: Path) -> Publisher:
@@ -65,7 +68,7 @@ async def test_a_shard_is_registered_once_and_a_known_one_costs_no_entry(tmp_pat
     assert events(store) == [("opened", "root", 0), ("opened", "1", 0), ("opened", "2", 0)]
     assert [shard.origin.rpartition("/")[2] for shard in verify_store(store, ROOT_KEY)] == ["root", "1", "2"]
     with pytest.raises(VerificationFailed, match="no key that you trust is one of"):
-        verify_store(store, keys.verifiers(NEW, ORIGIN, [ROOT, "1"]))
+        verify_store(store, key_files.verifiers(NEW, ORIGIN, [ROOT, "1"]))
 
 
 async def test_processes_that_start_together_are_all_registered(tmp_path: Path) -> None:
@@ -147,7 +150,7 @@ def configured(folder: Path, private: Ed25519PrivateKey) -> Path:
     """A `gateway.yaml`, as far as these commands look into it."""
     (folder / "policies").mkdir()
     (folder / "sources.yaml").write_text("departments: {}\n")
-    keys.write_verifiers(folder / "ledger.pub", private, ORIGIN, [ROOT, "1"])
+    key_files.write_verifiers(folder / "ledger.pub", private, ORIGIN, [ROOT, "1"])
     config = folder / "gateway.yaml"
     config.write_text(
         "listen: 127.0.0.1:8080\npublic_url: https://gateway.example\nstore: sqlite:///ledger.db\n"
@@ -159,16 +162,16 @@ def configured(folder: Path, private: Ed25519PrivateKey) -> Path:
 
 
 def test_keys_rotate_and_old_receipts_still_verify_by_the_registry(tmp_path: Path, run: Run) -> None:
-    first = keys.generate(tmp_path / "ledger.key")
+    first = key_files.generate(tmp_path / "ledger.key")
     config = configured(tmp_path, first)
     (before,) = asyncio.run(written(tmp_path, private=first))
     (tmp_path / "before").write_text(before)
     old_public = tmp_path / "old.pub"
     old_public.write_bytes((tmp_path / "ledger.pub").read_bytes())
     assert run("keys", "rotate", "--config", config) == 0
-    second = keys.load(tmp_path / "ledger.key")
+    second = key_files.load(tmp_path / "ledger.key")
     assert second.private_bytes_raw() != first.private_bytes_raw()
-    assert keys.load(tmp_path / "ledger.key.old").private_bytes_raw() == first.private_bytes_raw()
+    assert key_files.load(tmp_path / "ledger.key.old").private_bytes_raw() == first.private_bytes_raw()
     with pytest.raises(LedgerUnavailable, match="registered with another key"):
         asyncio.run(written(tmp_path, private=first))
     (after,) = asyncio.run(written(tmp_path, private=second))
@@ -180,16 +183,16 @@ def test_keys_rotate_and_old_receipts_still_verify_by_the_registry(tmp_path: Pat
     assert registry is not None
     (tmp_path / "registry").write_bytes(registry)
     only_new = tmp_path / "new.pub"
-    keys.write_verifiers(only_new, second, ORIGIN, [ROOT])
+    key_files.write_verifiers(only_new, second, ORIGIN, [ROOT])
     for public in (old_public, only_new):
-        known = keys.read_verifiers(public)
+        known = key_files.read_verifiers(public)
         assert len(verify_store(store, known)) == 2
         for name in ("before", "after"):
             base = ("ledger", "verify-receipt", "--key", public)
             assert run(*base, "--registry", tmp_path / "registry", tmp_path / name) == 0, (public, name, run.err)
             assert run.out.startswith("signed: entry")
     with pytest.raises(VerificationFailed, match="no key that you trust"):
-        verify_receipt(after, keys.read_verifiers(old_public))
+        verify_receipt(after, key_files.read_verifiers(old_public))
 
     shards = {name: served.published(store, name) for name in (ROOT, "1")}
     (tmp_path / "receipts").mkdir()
@@ -206,19 +209,19 @@ def test_keys_rotate_and_old_receipts_still_verify_by_the_registry(tmp_path: Pat
 
 
 def test_a_rotation_that_was_interrupted_is_finished(tmp_path: Path, run: Run) -> None:
-    first = keys.generate(tmp_path / "ledger.key")
+    first = key_files.generate(tmp_path / "ledger.key")
     config = configured(tmp_path, first)
     with pytest.raises(ConfigurationError, match="no gateway has registered"):
         run("keys", "rotate", "--config", config)
     (tmp_path / "ledger.key.next").unlink()
     asyncio.run(written(tmp_path, private=first))
-    following = keys.generate(tmp_path / "ledger.key.next")
+    following = key_files.generate(tmp_path / "ledger.key.next")
     asyncio.run(Registrar(store_in(tmp_path), first, ORIGIN, None).rotate(following))
     assert run("keys", "rotate", "--config", config) == 0
-    assert keys.load(tmp_path / "ledger.key").private_bytes_raw() == following.private_bytes_raw()
+    assert key_files.load(tmp_path / "ledger.key").private_bytes_raw() == following.private_bytes_raw()
     assert len(events(store_in(tmp_path))) == 4
     asyncio.run(written(tmp_path, private=following))
-    assert len(verify_store(store_in(tmp_path), ROOT_KEY + keys.verifiers(first, ORIGIN, [ROOT]))) == 2
+    assert len(verify_store(store_in(tmp_path), ROOT_KEY + key_files.verifiers(first, ORIGIN, [ROOT]))) == 2
 
 
 async def test_a_running_gateway_is_not_rotated(tmp_path: Path) -> None:

@@ -9,8 +9,8 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.ledger.leaf import Part
-from gateway.ledger.seal import Segment, seal_subject, segments, unseal_subject
+from gateway.ledger.proof.leaf import Part
+from gateway.ledger.stored.encryption import Segment, seal_subject, segments, unseal_subject
 
 KEY = AESGCM(bytes(32))
 ONE = seal_subject((7, KEY), bytes(12), Part(bytes(32), b"told"), Part(bytes(32), b"seen"), 5, 0)

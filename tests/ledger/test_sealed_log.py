@@ -9,11 +9,11 @@ import pytest
 from msgspec import structs
 
 from gateway.errors import VerificationFailed
-from gateway.ledger.follow import follow
-from gateway.ledger.gaps import Explained
-from gateway.ledger.note import note_body, parse_checkpoint
-from gateway.ledger.published import Claim, Forked
-from gateway.ledger.remembered import Memory
+from gateway.ledger.proof.note import note_body, parse_checkpoint
+from gateway.ledger.verify.assurance import Claim, Forked
+from gateway.ledger.verify.follow import follow
+from gateway.ledger.verify.follower_state import Memory
+from gateway.ledger.verify.gaps import Explained
 from tests.ledger.served import Files, leaves_of, log_of, made_of
 from tests.ledger.support import ORIGIN, VERIFIERS
 from tests.ledger.test_follow import NOW, SIZE, claims, files, grown

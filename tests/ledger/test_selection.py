@@ -9,11 +9,13 @@ import pytest
 from sqlalchemy import text
 
 from gateway.errors import VerificationFailed
-from gateway.ledger import entries, read, selection
-from gateway.ledger.looks import who_looked
-from gateway.ledger.positions import START
-from gateway.ledger.projector import Projector
-from gateway.ledger.recipients import raced, recipients
+from gateway.ledger.entry import entries
+from gateway.ledger.export import select
+from gateway.ledger.projections.lookups import who_looked
+from gateway.ledger.projections.positions import START
+from gateway.ledger.projections.projector import Projector
+from gateway.ledger.projections.recipients import raced, recipients
+from gateway.ledger.stored import read
 from gateway.storage import facts
 from gateway.storage.port import Reader
 from gateway.storage.store import migrate_store, open_store
@@ -25,7 +27,7 @@ LOG = [Asked(n % 3, n % 2, (n % 4, (n + 1) % 4), refused=n % 5 == 0) for n in ra
 
 
 def chosen(reader: Reader, looked: entries.Looked) -> list[tuple[str, int]]:
-    return [(each.head.name, each.entry.index) for each in selection.choose(reader, looked)]
+    return [(each.head.name, each.entry.index) for each in select.choose(reader, looked)]
 
 
 def scanned(reader: Reader, looked: entries.Looked) -> list[tuple[str, int]]:
@@ -33,7 +35,7 @@ def scanned(reader: Reader, looked: entries.Looked) -> list[tuple[str, int]]:
         (head.name, entry.index)
         for head in read.heads(reader)
         for entry in read.read_entries(reader, head.id, 0, head.size)
-        if entry.told is not None and selection.fits(entry.read_told(), looked)
+        if entry.told is not None and select.fits(entry.read_told(), looked)
     ]
 
 
@@ -83,7 +85,7 @@ async def test_entries_of_version_1_are_found_too(tmp_path: Path) -> None:
             assert who_looked(reader, *subject, looks[1], 2, exact=True).places == looks[2:4]
             assert who_looked(reader, "LEI", "another", START, exact=True).places == []
             given = recipients(reader, *subject, "tax-arrears", "N-1", exact=True).found
-            told = [each.told for each in selection.choose(reader, entries.Looked(*subject))]
+            told = [each.told for each in select.choose(reader, entries.Looked(*subject))]
             assert len(given) == sum(isinstance(each, entries.Inquiry) for each in told) > 1
             assert scanned(reader, entries.Looked(*subject)) == chosen(reader, entries.Looked(*subject))
         projector.turn()

@@ -14,10 +14,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from gateway.errors import ConfigurationError, VerificationFailed
-from gateway.ledger.keys import verifiers
-from gateway.ledger.note import Signer
-from gateway.ledger.publish import Publisher
-from gateway.ledger.verify import Verified, verify_store
+from gateway.ledger.log.publish import Publisher
+from gateway.ledger.proof.key_files import verifiers
+from gateway.ledger.proof.note import Signer
+from gateway.ledger.verify.store import Verified, verify_store
 from gateway.storage.sqlite import SqliteStore
 from gateway.storage.store import open_copy
 from tests.ledger.support import AT, KEY, ORIGIN, VERIFIERS, disclosed, opened, refused, store_in

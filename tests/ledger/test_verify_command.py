@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.ledger import keys
+from gateway.ledger.proof import key_files
 from tests.ledger.conftest import Run
 from tests.ledger.served import Files, leaves_of, made_of, published, serving, write
 from tests.ledger.support import KEY, ORIGIN, disclosed, opened, receipt_of, refused, store_in
@@ -18,7 +18,7 @@ async def log(tmp_path: Path) -> Files:
     """A log of three entries, its public keys beside it, and its receipts in a folder."""
     receipts = tmp_path / "receipts"
     receipts.mkdir()
-    keys.write_verifiers(tmp_path / "ledger.pub", KEY, ORIGIN, ["1", "2", "3"])
+    key_files.write_verifiers(tmp_path / "ledger.pub", KEY, ORIGIN, ["1", "2", "3"])
     store = store_in(tmp_path)
     async with opened(store) as ledger:
         first = await disclosed(ledger, 1)

@@ -16,15 +16,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.errors import ConfigurationError, LedgerUnavailable, VerificationFailed
-from gateway.ledger.merkle import EMPTY_ROOT, consistency_proof, leaf_hash, subtree
-from gateway.ledger.note import Cosigner, Signer, b64, note_body, open_note, parse_checkpoint, parse_verifier
-from gateway.ledger.publish import Publisher, read_published
-from gateway.ledger.published import published, read_checkpoint
-from gateway.ledger.receipt import verify_receipt
-from gateway.ledger.tilelog import TileLog
-from gateway.ledger.witness import Refused, Witness, application
-from gateway.ledger.witnesses import Contradicted, Witnesses
-from gateway.ledger.witnesses import Witness as Known
+from gateway.ledger.entry.receipt import verify_receipt
+from gateway.ledger.log.publish import Publisher, read_published
+from gateway.ledger.log.witness_client import Contradicted, Witnesses
+from gateway.ledger.log.witness_client import Witness as Known
+from gateway.ledger.proof.merkle import EMPTY_ROOT, consistency_proof, leaf_hash, subtree
+from gateway.ledger.proof.note import Cosigner, Signer, b64, note_body, open_note, parse_checkpoint, parse_verifier
+from gateway.ledger.verify.assurance import published, read_checkpoint
+from gateway.ledger.verify.tile_client import TileLog
+from gateway.ledger.witness.server import Refused, Witness, application
 from tests.ledger import served
 from tests.ledger.support import AT, BY, KEY, ORIGIN, VERIFIERS, opened, refused, store_in
 from tests.ledger.test_ledger import until

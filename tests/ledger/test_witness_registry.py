@@ -13,13 +13,13 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from gateway.errors import ConfigurationError, LedgerUnavailable
-from gateway.ledger import registrar
-from gateway.ledger.note import Signer, note_body, open_note, parse_checkpoint
-from gateway.ledger.publish import Publisher
-from gateway.ledger.registrar import Registrar
-from gateway.ledger.registry import ROOT, Document, read_document
-from gateway.ledger.witness import Refused, Witness, application
-from gateway.ledger.witnesses import Contradicted
+from gateway.ledger.entry.registry import ROOT, Document, read_document
+from gateway.ledger.log import registrar
+from gateway.ledger.log.publish import Publisher
+from gateway.ledger.log.registrar import Registrar
+from gateway.ledger.log.witness_client import Contradicted
+from gateway.ledger.proof.note import Signer, note_body, open_note, parse_checkpoint
+from gateway.ledger.witness.server import Refused, Witness, application
 from gateway.storage.port import Store
 from tests.ledger.support import KEY, ORIGIN, opened, refused, store_in
 from tests.ledger.test_gap import restore, save

@@ -10,13 +10,14 @@ from typing import Any
 import msgspec
 import pytest
 
-from gateway.ledger import deed, entries, fhir, parts, sheet, summary, tabular, words
-from gateway.ledger.keys import read_verifiers
-from gateway.ledger.leaf import Part, Side
-from gateway.ledger.parts import OF_SUBJECT
-from gateway.ledger.read import Head, StoredEntry
-from gateway.ledger.receipt import verify_receipt
-from gateway.ledger.selection import Chosen, fits
+from gateway.ledger.entry import describe, description, entries, parts
+from gateway.ledger.entry.parts import OF_SUBJECT
+from gateway.ledger.entry.receipt import verify_receipt
+from gateway.ledger.export import as_csv, as_fhir, sheet, summary
+from gateway.ledger.export.select import Chosen, fits
+from gateway.ledger.proof.key_files import read_verifiers
+from gateway.ledger.proof.leaf import Part, Side
+from gateway.ledger.stored.read import Head, StoredEntry
 from tests.docs.reading import ROOT, code, section, table
 from tests.docs.test_articles import articles, named, occurs
 from tests.ledger.conftest import Run
@@ -55,8 +56,8 @@ def shown(told: entries.Told) -> dict[str, str]:
     return {
         "sheet": "".join(map(sheet.table, sheet.told_sections(told))),
         "page": page.finish([], None, []).decode(),
-        "fhir": "".join(fhir.as_ndjson([each])),
-        "csv": "".join(tabular.as_csv([each])),
+        "fhir": "".join(as_fhir.as_ndjson([each])),
+        "csv": "".join(as_csv.as_csv([each])),
     }
 
 
@@ -65,25 +66,25 @@ def test_every_kind_is_here() -> None:
 
 
 def test_every_kind_has_a_name_and_a_tag_of_its_own() -> None:
-    assert len({words.kind(told) for told in TOLD}) == len(KINDS) - 2
+    assert len({describe.kind(told) for told in TOLD}) == len(KINDS) - 2
     assert len({str(kind.__struct_config__.tag) for kind in KINDS}) == len(KINDS)
 
 
 @pytest.mark.parametrize(("told", "by", "happened"), SAID, ids=lambda each: type(each).__name__)
 def test_what_happened_is_one_sentence(told: entries.Act | entries.OfLedger, by: str, happened: str) -> None:
-    said = words.deed(told)
+    said = describe.deed(told)
     assert (said.by, said.happened) == (by, happened)
     assert all(label and any(lines) for label, lines in said.rows)
 
 
 @of_every
 def test_every_format_says_it(told: entries.Act | entries.OfLedger) -> None:
-    said = words.deed(told)
+    said = describe.deed(told)
     for name, text in shown(told).items():
         assert said.happened in text, name
         assert said.why in text, name
-    made = fhir.audit_event(chosen(told))
-    assert made["subtype"][0]["code"] == words.tag(told)
+    made = as_fhir.audit_event(chosen(told))
+    assert made["subtype"][0]["code"] == describe.tag(told)
     assert made["type"]
     assert any(agent["requestor"] for agent in made["agent"])
 
@@ -108,23 +109,23 @@ def test_what_was_erased_is_in_no_format(told: entries.Act) -> None:
 
 def test_records_stand_in_columns_and_details_of_their_own() -> None:
     told = next(told for told in TOLD if isinstance(told, entries.Change))
-    assert words.deed(told).records == ("tax-arrears/N-1@4",)
+    assert describe.deed(told).records == ("tax-arrears/N-1@4",)
     (row,) = csv.DictReader(io.StringIO(shown(told)["csv"], newline=""))
     assert (row["kind"], row["records"], row["value"]) == ("a change of a record", "tax-arrears/N-1@4", SUBJECT.value)
-    (subject, _) = fhir.audit_event(chosen(told))["entity"]
+    (subject, _) = as_fhir.audit_event(chosen(told))["entity"]
     assert subject["detail"] == [{"type": "record", "valueString": "tax-arrears/N-1@4"}]
 
 
 def test_where_a_person_is_not_known_the_client_is_the_requestor() -> None:
     told = entries.Acknowledgement(*HEAD, scheme="LEI", value=SUBJECT.value)
-    assert words.deed(told).by == "portal of market"
-    (client,) = fhir.audit_event(chosen(told))["agent"]
+    assert describe.deed(told).by == "portal of market"
+    (client,) = as_fhir.audit_event(chosen(told))["agent"]
     assert (client["who"]["identifier"]["value"], client["requestor"]) == ("portal", True)
 
 
 def test_a_name_of_nobody_is_said_to_be_erased() -> None:
-    assert deed.name_of(deed.subject_of(None, None)) == "a subject that was erased"
-    assert deed.name_of(deed.subject_of("LEI", "X")) == "LEI X"
+    assert description.name_of(description.subject_of(None, None)) == "a subject that was erased"
+    assert description.name_of(description.subject_of("LEI", "X")) == "LEI X"
 
 
 # The map
@@ -149,11 +150,11 @@ def test_a_receipt_of_an_act_is_told_and_shown(path: Path, run: Run) -> None:
     assert run("ledger", "verify-receipt", "--key", VECTORS / "ledger.pub", path) == 0
     told = verify_receipt(path.read_text(), read_verifiers(VECTORS / "ledger.pub")).told
     assert isinstance(told, entries.Act)
-    said = words.deed(told)
-    line = f"{words.tag(told)} {told.id}: {said.by} {said.happened}, {told.at.isoformat()}"
+    said = describe.deed(told)
+    line = f"{describe.tag(told)} {told.id}: {said.by} {said.happened}, {told.at.isoformat()}"
     assert run.out.splitlines()[1:] == [f"{line}: {said.why}" if said.why else line]
     assert run("ledger", "show", "--key", VECTORS / "ledger.pub", path) == 0
-    assert f"Receipt of {words.kind(told)} {told.id}" in run.out
+    assert f"Receipt of {describe.kind(told)} {told.id}" in run.out
     assert all(f"{label}:" in run.out for label, _ in said.rows)
 
 

@@ -12,7 +12,7 @@ from typing import Any, Literal, Union, get_args, get_origin
 import msgspec
 from hypothesis import strategies as st
 
-from gateway.ledger import entries
+from gateway.ledger.entry import entries
 
 KINDS: tuple[type[Any], ...] = get_args(entries.Told)
 AT = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)

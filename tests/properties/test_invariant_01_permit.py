@@ -13,7 +13,8 @@ import msgspec
 import pytest
 from hypothesis import strategies as st
 
-from gateway.inquiry import answer, decide, fetch, project
+from gateway.inquiry import answer, decide, fetch
+from gateway.inquiry.document import projection
 from gateway.inquiry.types import Decision, Permit
 from tests.inquiry.executor import plain
 from tests.properties import oracle
@@ -109,13 +110,13 @@ def _forgets_what_the_token_narrows(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def _tells_a_denied_list_s_length(monkeypatch: pytest.MonkeyPatch) -> None:
-    real = project.Projection._dataset
+    real = projection.Projection._dataset
 
     def faulty(self: Any, item: Any, decision: Any) -> Any:
         part = real(self, item, decision)
         return [] if part is None else part
 
-    monkeypatch.setattr(project.Projection, "_dataset", faulty)
+    monkeypatch.setattr(projection.Projection, "_dataset", faulty)
 
 
 FAULTS = [

@@ -19,10 +19,10 @@ from connectors.base import Subject
 from gateway.errors import LedgerUnavailable, Refusal
 from gateway.inquiry import answer, disclose, facts
 from gateway.inquiry.admit import Admission
-from gateway.inquiry.endpoint import GraphQLEndpoint
+from gateway.inquiry.http.endpoint import GraphQLEndpoint
 from gateway.inquiry.plan import Plan
-from gateway.ledger import past
-from gateway.ledger.ledger import Receipt
+from gateway.ledger.log.ledger import Receipt
+from gateway.ledger.stored import history
 from tests import world as worlds
 from tests.inquiry.counting import counted
 from tests.properties.checking import holds, is_found
@@ -203,7 +203,7 @@ def test_what_was_fetched_leaves_an_entry_where_past_receipts_are_out_of_reach(
     def fails(*_: Any) -> Any:
         raise LedgerUnavailable("planted")
 
-    monkeypatch.setattr(past, "own", fails)
+    monkeypatch.setattr(history, "own", fails)
     operation = Operation(ONE.replace("{ name }", "{ name } receipts { id }"), 1)
     reply = world.ask(ask_of(world, operation, prepare(world)))
     assert reply.codes == ["LEDGER_UNAVAILABLE"]

@@ -27,16 +27,16 @@ from tests.world import World
 
 PURE = (
     "gateway/inquiry/types.py",
-    "gateway/inquiry/selections.py",
-    "gateway/inquiry/limits.py",
-    "gateway/inquiry/collect.py",
+    "gateway/inquiry/document/shapes.py",
+    "gateway/inquiry/document/bounds.py",
+    "gateway/inquiry/document/collect.py",
     "gateway/inquiry/plan.py",
     "gateway/inquiry/decide.py",
     "gateway/inquiry/restrain.py",
-    "gateway/inquiry/project.py",
+    "gateway/inquiry/document/projection.py",
     "gateway/inquiry/render.py",
-    "gateway/inquiry/obligations.py",
-    "gateway/rules/guards.py",
+    "gateway/inquiry/beside/obligations.py",
+    "gateway/rules/decide/guards.py",
 )
 CLOCKS = frozenset({"now", "utcnow", "today"})
 

@@ -18,8 +18,8 @@ from gateway.errors import LedgerUnavailable
 from gateway.inquiry import answer
 from gateway.inquiry.facts import FactsReader
 from gateway.inquiry.types import Facts, SubjectFacts
-from gateway.ledger.ledger import Receipt
-from gateway.rules import engine
+from gateway.ledger.log.ledger import Receipt
+from gateway.rules.decide import engine
 from gateway.rules.load import load
 from tests import world as worlds
 from tests.properties.checking import holds, is_found, staged

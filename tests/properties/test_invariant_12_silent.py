@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from gateway import telemetry
 from gateway.inquiry import answer, restrain
-from gateway.inquiry.endpoint import GraphQLEndpoint
+from gateway.inquiry.http.endpoint import GraphQLEndpoint
 from tests.properties.checking import holds, is_found, staged
 from tests.properties.scenes import Scene, scenes
 from tests.world import FAILING, World

@@ -21,13 +21,15 @@ from sqlalchemy import update
 from sqlalchemy.sql import ClauseElement
 
 from gateway.errors import LedgerUnavailable, VerificationFailed
-from gateway.ledger import entries, erase, read
-from gateway.ledger.keys import verifiers
-from gateway.ledger.ledger import Ledger
-from gateway.ledger.parts import split
-from gateway.ledger.receipt import verify_receipt
-from gateway.ledger.shard import Shard
-from gateway.ledger.verify import verify_store
+from gateway.ledger.entry import entries
+from gateway.ledger.entry.parts import split
+from gateway.ledger.entry.receipt import verify_receipt
+from gateway.ledger.erasure import erase
+from gateway.ledger.log.ledger import Ledger
+from gateway.ledger.log.shard import Shard
+from gateway.ledger.proof.key_files import verifiers
+from gateway.ledger.stored import read
+from gateway.ledger.verify.store import verify_store
 from gateway.storage import destruction
 from gateway.storage.port import Store
 from gateway.storage.store import open_file

@@ -35,7 +35,7 @@ from graphql import (
 )
 from hypothesis import strategies as st
 
-from gateway.inquiry import collect
+from gateway.inquiry.document import collect
 from gateway.inquiry.plan import Planner
 from tests.properties.checking import holds, is_found, staged
 from tests.properties.scenes import CATALOGUE, Scene, scenes

@@ -1,7 +1,7 @@
 """Whatever is interleaved, a disclosure from facts older than a change is found for that change (Art. 47).
 
 An inquiry reads its facts, a change commits, the inquiry's entry commits, the projector reads and writes: in any order,
-any number of each, over two shards. Whoever tells past recipients asks as `gateway.ledger.recipients` says.
+any number of each, over two shards. Whoever tells past recipients asks as `gateway.ledger.projections.recipients` says.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from hypothesis import strategies as st
 from sqlalchemy import Engine
 
 from connectors.base import Subject
-from gateway.ledger import positions, projector
-from gateway.ledger.ledger import Ledger
-from gateway.ledger.positions import Place
-from gateway.ledger.projector import Projector
-from gateway.ledger.recipients import raced, recipients, sizes
+from gateway.ledger.log.ledger import Ledger
+from gateway.ledger.projections import positions, projector
+from gateway.ledger.projections.positions import Place
+from gateway.ledger.projections.projector import Projector
+from gateway.ledger.projections.recipients import raced, recipients, sizes
 from gateway.storage import facts
 from gateway.storage import projections as kept
 from gateway.storage.port import Store

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from gateway.rules import base
-from gateway.rules.engine import Question
+from gateway.rules.decide import base
+from gateway.rules.decide.engine import Question
 from gateway.rules.load import load
 from gateway.rules.model import Cell, Flag
 from tests.rules import policies

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from gateway.errors import Problem
-from gateway.rules import calendar
+from gateway.rules.files import calendar
 from tests.rules.policies import SHIPPED, edited, position
 
 

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from gateway.rules import commands, matrix
-from gateway.rules.guards import inactive
+from gateway.rules import commands
+from gateway.rules.decide.guards import inactive
+from gateway.rules.explain import matrix
 from tests.rules.policies import SHIPPED, TODAY, edited, shipped
 
 Run = tuple[int, str, str]

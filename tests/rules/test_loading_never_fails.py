@@ -10,8 +10,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from gateway.errors import Problem
-from gateway.rules import calendar, check, purposes, requesters, rule, vocabulary
-from gateway.rules.rule import Rule
+from gateway.rules.check import references
+from gateway.rules.decide import vocabulary
+from gateway.rules.files import calendar, purposes, requesters, rule
+from gateway.rules.files.rule import Rule
 from gateway.rules.ruleset import RuleSet
 from tests.rules.policies import ALL, SHIPPED, copy, problems, shipped
 
@@ -65,7 +67,7 @@ def test_a_broken_rule(text: str) -> None:
     read: Rule | None = rule.parse(text, "planted.cedar", found)
     assert (read is None) is bool(found)
     if read is not None:
-        check.check([read], words(), found)
+        references.check([read], words(), found)
     told(found, text)
 
 
@@ -101,7 +103,7 @@ def test_a_rule_of_any_depth_or_length(before: str, again: str, after: str, time
     assert (read is None) is bool(found)
     assert read is None or times < 1000 or "unless" in again
     if read is not None:
-        check.check([read], words(), found)
+        references.check([read], words(), found)
     told(found, text)
 
 
@@ -154,7 +156,7 @@ def test_what_loads_can_be_decided(tmp_path: Path) -> None:
         found: list[Problem] = []
         read = rule.parse(text, "planted.cedar", found)
         if read is not None:
-            check.check([read], words(), found)
+            references.check([read], words(), found)
         if read is not None and not found:
             rule_set = RuleSet(policies.catalogue, policies.purposes, who, [read], policies.time_zone)
             assert rule_set.cells(entry.grants[0], "organisation", ALL)

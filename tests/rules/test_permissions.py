@@ -10,7 +10,7 @@ import pytest
 from connectors.base import Subject
 from gateway.inquiry.decide import decide
 from gateway.inquiry.types import Declaration, Facts, Narrowing, Requester, Selected, SubjectFacts, Wanted
-from gateway.rules.permissions import rows
+from gateway.rules.explain.permissions import rows
 from tests.rules.policies import NOW, TODAY, shipped
 
 KEYS = {"subject", "dataset", "field", "permitted", "reason", "rule", "articles", "advice", "needs"}

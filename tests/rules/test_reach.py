@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from gateway.errors import Problem
-from gateway.rules import reach
+from gateway.rules.check import reach
 from gateway.rules.load import load
 from tests.rules.policies import SHIPPED, TODAY, edited, position, shipped, with_rule
 from tests.rules.test_commands import run

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from gateway.errors import ConfigurationError
+from gateway.rules.files.requesters import PUBLIC
 from gateway.rules.load import load
-from gateway.rules.requesters import PUBLIC
 from tests.rules.policies import SHIPPED, copy, edited, entry, grant, position, problems, shipped
 
 FILE = "requesters.yaml"

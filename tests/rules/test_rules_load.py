@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.rules import tokens
+from gateway.rules.files import tokens
 from tests.rules.policies import copy, edited, position, problems, shipped, with_rule
 
 RULE = """// A comment that says tax-arears, Tendr and scop before the rule does.

@@ -7,9 +7,9 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from gateway.rules.files.rule import REASONS
 from gateway.rules.load import load
 from gateway.rules.model import Flag, Reason
-from gateway.rules.rule import REASONS
 from tests.rules.policies import ALL, SHIPPED, edited, entry, grant, shipped, with_rule
 
 OVERFLOW = "9223372036854775807 + 1 == 0"
@@ -151,7 +151,7 @@ def test_no_permit_overcomes_a_base_forbid(tmp_path: Path, grant_id: str) -> Non
 
 
 def test_an_unpublished_dataset_and_a_special_category_are_forbidden_by_rule_too(tmp_path: Path) -> None:
-    from gateway.rules.engine import Question
+    from gateway.rules.decide.engine import Question
     from gateway.rules.ruleset import RuleSet
 
     rule_set = load(with_rule(tmp_path, PERMIT_ALL))

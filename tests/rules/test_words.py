@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.rules import conditions, tokens, vocabulary, words
+from gateway.rules.decide import conditions, vocabulary, words
+from gateway.rules.files import tokens
 from tests.rules.policies import SHIPPED, shipped
 
 

@@ -10,10 +10,10 @@ import pytest
 from sqlalchemy import text
 
 from gateway.errors import LedgerUnavailable, VerificationFailed
-from gateway.ledger import read
-from gateway.ledger.ledger import Ledger
-from gateway.ledger.receipt import verify_receipt
-from gateway.ledger.verify import verify_store
+from gateway.ledger.entry.receipt import verify_receipt
+from gateway.ledger.log.ledger import Ledger
+from gateway.ledger.stored import read
+from gateway.ledger.verify.store import verify_store
 from gateway.storage.port import Store
 from tests.ledger.support import AT, BY, KEY, ORIGIN, VERIFIERS, disclosed, number_of, opened, receipt_of
 from tests.ledger.test_ledger import told_by

@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import insert, select, text
 
 from gateway.errors import StoreUnavailable
-from gateway.ledger import read
+from gateway.ledger.stored import read
 from gateway.storage.port import Group, Head, Held, Store, Superseded
 from gateway.storage.tables import SHARD_BITS, entry, requester
 from tests.storage.conftest import Place

@@ -14,13 +14,15 @@ from sqlalchemy import insert, select, update
 
 from connectors.base import Subject
 from gateway.errors import LedgerUnavailable
-from gateway.ledger import entries, erase, hold, read
-from gateway.ledger.erase_blockers import BLOCKERS, Blocker, found_open
-from gateway.ledger.keys import verifiers
-from gateway.ledger.ledger import Ledger
-from gateway.ledger.operated import Refused, enter
-from gateway.ledger.receipt import verify_receipt
-from gateway.ledger.verify import verify_store
+from gateway.ledger.entry import entries
+from gateway.ledger.entry.receipt import verify_receipt
+from gateway.ledger.erasure import erase, hold
+from gateway.ledger.erasure.blockers import BLOCKERS, Blocker, found_open
+from gateway.ledger.log.ledger import Ledger
+from gateway.ledger.log.operator import Refused, enter
+from gateway.ledger.proof.key_files import verifiers
+from gateway.ledger.stored import read
+from gateway.ledger.verify.store import verify_store
 from gateway.storage import destruction, erasure, facts, watch
 from gateway.storage.port import Store
 from gateway.storage.projections import looked, raced, received
@@ -155,7 +157,7 @@ async def test_what_opens_after_the_look_keeps_it_too(store: Store, what: str, m
         looks[0] += 1
         return [] if looks[0] == 1 else found_open(*given)  # type: ignore[arg-type]
 
-    monkeypatch.setattr("gateway.ledger.erase.found_open", look)
+    monkeypatch.setattr("gateway.ledger.erasure.erase.found_open", look)
     await open_matters(store, what)
     before = destruction.keys_of(store.engine, *NAME)
     with pytest.raises(Refused, match=f"{what} `.*` is open"):
@@ -188,11 +190,11 @@ async def test_a_key_that_is_made_meanwhile_is_listed_too(store: Store, monkeypa
         id_ = await requested(store)
 
         async def late(*given: object) -> object:
-            monkeypatch.setattr("gateway.ledger.erase.enter", enter)
+            monkeypatch.setattr("gateway.ledger.erasure.erase.enter", enter)
             await disclosed(other, 2)
             return await enter(*given)  # type: ignore[arg-type]
 
-        monkeypatch.setattr("gateway.ledger.erase.enter", late)
+        monkeypatch.setattr("gateway.ledger.erasure.erase.enter", late)
         done = await approved(store, id_)
         assert len(done.keys) == 3
     verify_store(store, VERIFIERS)

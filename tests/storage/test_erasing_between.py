@@ -10,9 +10,9 @@ import pytest
 from sqlalchemy import Connection, select, text, update
 from sqlalchemy.sql import ClauseElement
 
-from gateway.ledger import read
-from gateway.ledger.ledger import Ledger
-from gateway.ledger.parts import SubjectParts
+from gateway.ledger.entry.parts import SubjectParts
+from gateway.ledger.log.ledger import Ledger
+from gateway.ledger.stored import read
 from gateway.storage.port import Head, Held, Store
 from gateway.storage.tables import shard, subject_key
 from gateway.storage.watch import watch_head

@@ -9,18 +9,20 @@ from collections.abc import Iterator
 import pytest
 
 from gateway.errors import LedgerUnavailable, Refusal
-from gateway.ledger import entries, gaps, keys, set_back
-from gateway.ledger.note import note_body, parse_checkpoint
-from gateway.ledger.receipt import unverified, verify_receipt
-from gateway.ledger.registry import ROOT
-from gateway.ledger.verify import verify_store
+from gateway.ledger.entry import entries
+from gateway.ledger.entry.receipt import unverified, verify_receipt
+from gateway.ledger.entry.registry import ROOT
+from gateway.ledger.proof import key_files
+from gateway.ledger.proof.note import note_body, parse_checkpoint
+from gateway.ledger.verify import gaps, rollback
+from gateway.ledger.verify.store import verify_store
 from gateway.storage.store import open_store
 from tests.faults.failover import url
 from tests.ledger.support import KEY, ORIGIN, opened, refused
 from tests.ledger.test_ledger import until
 from tests.services import Postgres, replicated
 
-ROOT_KEY = keys.verifiers(KEY, ORIGIN, [ROOT])
+ROOT_KEY = key_files.verifiers(KEY, ORIGIN, [ROOT])
 
 
 @pytest.fixture
@@ -49,11 +51,11 @@ async def test_a_promoted_standby_that_was_behind_is_never_signed_over(pair: tup
     assert {shard.origin.rpartition("/")[2]: shard.size for shard in verify_store(store, ROOT_KEY)} == {
         ROOT: 4, "1": 3, "2": 2,
     }  # fmt: skip
-    (explained,) = set_back.check(store, ROOT_KEY, ())
+    (explained,) = rollback.check(store, ROOT_KEY, ())
     with contextlib.closing(store.reader()) as reader:
         gap = unverified(gaps.stored(reader, public=False)[0]).told
     assert isinstance(gap, entries.Gap)
     assert (gap.size, parse_checkpoint(note_body(gap.remembered)).size) == (3, 7)
-    assert verify_receipt(lost[-1], keys.verifiers(KEY, ORIGIN, ["1"])).size == 7
+    assert verify_receipt(lost[-1], key_files.verifiers(KEY, ORIGIN, ["1"])).size == 7
     assert explained.missing.size == 7
     store.close()

@@ -14,10 +14,10 @@ from collections.abc import AsyncIterator, Callable, Iterator
 import pytest
 
 from gateway.errors import LedgerUnavailable, Refusal
-from gateway.ledger import read
-from gateway.ledger.ledger import Ledger
-from gateway.ledger.merkle import Tree
-from gateway.ledger.receipt import verify_receipt
+from gateway.ledger.entry.receipt import verify_receipt
+from gateway.ledger.log.ledger import Ledger
+from gateway.ledger.proof.merkle import Tree
+from gateway.ledger.stored import read
 from gateway.storage import postgresql
 from gateway.storage.port import Store
 from gateway.storage.store import open_store

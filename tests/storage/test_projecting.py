@@ -13,11 +13,11 @@ from sqlalchemy import event, insert, text
 from sqlalchemy.exc import OperationalError
 
 from connectors.base import Subject
-from gateway.ledger import positions
-from gateway.ledger.looks import who_looked
-from gateway.ledger.projector import Projector
-from gateway.ledger.projector_process import run
-from gateway.ledger.recipients import Raced, raced, recipients, sizes
+from gateway.ledger.projections import positions
+from gateway.ledger.projections.lookups import who_looked
+from gateway.ledger.projections.projector import Projector
+from gateway.ledger.projections.recipients import Raced, raced, recipients, sizes
+from gateway.ledger.projections.worker import run
 from gateway.storage import facts
 from gateway.storage import projections as kept
 from gateway.storage.port import Store

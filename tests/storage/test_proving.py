@@ -10,10 +10,11 @@ from pathlib import Path
 import pytest
 
 from gateway import cli
-from gateway.ledger import entries, keys
-from gateway.ledger.follow import follow
-from gateway.ledger.ledger import Ledger
-from gateway.ledger.package import check_package
+from gateway.ledger.entry import entries
+from gateway.ledger.export.package_check import check_package
+from gateway.ledger.log.ledger import Ledger
+from gateway.ledger.proof import key_files
+from gateway.ledger.verify.follow import follow
 from tests.ledger.served import log_of, published
 from tests.ledger.support import ORIGIN, SUBJECT, disclosed, opened, refused
 from tests.services import Postgres, postgres
@@ -32,8 +33,8 @@ def config(place: Place, tmp_path: Path) -> Path:
     """A configuration of the store, with its keys beside it."""
     (tmp_path / "policies").mkdir()
     (tmp_path / "sources.yaml").write_text("departments: {}\n")
-    private = keys.generate(tmp_path / "ledger.key")
-    keys.write_verifiers(tmp_path / "ledger.pub", private, ORIGIN, ["1", "2"])
+    private = key_files.generate(tmp_path / "ledger.key")
+    key_files.write_verifiers(tmp_path / "ledger.pub", private, ORIGIN, ["1", "2"])
     durability = "durability: single-node\n" if place.kind == "postgresql" else ""
     (tmp_path / "gateway.yaml").write_text(
         f"listen: 127.0.0.1:8080\npublic_url: http://127.0.0.1:8080\nstore: {place.url}\n{durability}"
@@ -57,11 +58,11 @@ async def test_evidence_of_a_store_that_a_gateway_uses(
             await asyncio.sleep(0.01)
         return await running
 
-    async with opened(store, private=keys.load(folder / "ledger.key")) as ledger:
+    async with opened(store, private=key_files.load(folder / "ledger.key")) as ledger:
         for number in range(260):
             await disclosed(ledger, number)
         assert await export(ledger) == 0, capsys.readouterr().err
-    verifiers = keys.read_verifiers(folder / "ledger.pub")
+    verifiers = key_files.read_verifiers(folder / "ledger.pub")
     whole = check_package(folder / "evidence.zip", verifiers).manifest
     assert whole.entries >= 261
     assert whole.view.startswith("entries/2-"), "the gateway holds the first shard"

@@ -22,9 +22,10 @@ import pytest
 from deploy.demo import client
 from deploy.demo.guard import Guard
 from deploy.demo.processes import Child, descendants, free_port
-from gateway.ledger import keys, read
-from gateway.ledger.receipt import verify_receipt
-from gateway.ledger.verify import verify_store
+from gateway.ledger.entry.receipt import verify_receipt
+from gateway.ledger.proof import key_files
+from gateway.ledger.stored import read
+from gateway.ledger.verify.store import verify_store
 from gateway.storage.store import open_store
 from tests.journeys.asking import document
 from tests.services import Postgres, postgres
@@ -114,8 +115,8 @@ def serve(world: World, url: str, tmp_path: Path) -> Iterator[Callable[..., Serv
 
 def check(world: World, url: str, replies: list[client.Reply]) -> int:
     """Every answer has its entry, every receipt verifies, the store is whole; how many shards it has."""
-    private = keys.load(world.region.place.run / "ledger.key")
-    verifiers = keys.verifiers(private, world.region.origin, NAMES)
+    private = key_files.load(world.region.place.run / "ledger.key")
+    verifiers = key_files.verifiers(private, world.region.origin, NAMES)
     store = open_store(url)
     try:
         shards = verify_store(store, verifiers)

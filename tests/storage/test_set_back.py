@@ -12,22 +12,26 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from starlette.applications import Starlette
 
 from gateway.errors import LedgerUnavailable
-from gateway.ledger import entries, gaps, keys, read, registrar, seal_shard, set_back
-from gateway.ledger.head_file import HeadFile
-from gateway.ledger.note import note_body, parse_checkpoint
-from gateway.ledger.publish import Publisher, read_published
-from gateway.ledger.receipt import unverified, verify_receipt
-from gateway.ledger.registrar import Registrar
-from gateway.ledger.registry import ROOT, Registry, read_document
-from gateway.ledger.tiles import routes
-from gateway.ledger.verify import verify_store
+from gateway.ledger.entry import entries
+from gateway.ledger.entry.receipt import unverified, verify_receipt
+from gateway.ledger.entry.registry import ROOT, Registry, read_document
+from gateway.ledger.log import registrar, retire
+from gateway.ledger.log.head_file import HeadFile
+from gateway.ledger.log.publish import Publisher, read_published
+from gateway.ledger.log.registrar import Registrar
+from gateway.ledger.log.tiles import routes
+from gateway.ledger.proof import key_files
+from gateway.ledger.proof.note import note_body, parse_checkpoint
+from gateway.ledger.stored import read
+from gateway.ledger.verify import gaps, rollback
+from gateway.ledger.verify.store import verify_store
 from gateway.storage.port import Store
 from tests.ledger.support import KEY, ORIGIN, opened, refused
 from tests.ledger.test_ledger import until
 from tests.storage.conftest import Place
 
 NEW = Ed25519PrivateKey.from_private_bytes(bytes(range(1, 33)))
-ROOT_KEY = keys.verifiers(KEY, ORIGIN, [ROOT])
+ROOT_KEY = key_files.verifiers(KEY, ORIGIN, [ROOT])
 
 
 def publisher(store: Store, folder: Path, every: float = 60.0) -> Publisher:
@@ -69,7 +73,7 @@ async def test_a_restored_store_is_sealed_and_another_shard_names_the_gap(place:
     assert sizes(store) == {"1": 3, ROOT: 4, "2": 3}
     assert [shard.size for shard in verify_store(store, ROOT_KEY)] == [4, 3, 3]
     heads = HeadFile(tmp_path / "heads.json").all()
-    (explained,) = set_back.check(store, ROOT_KEY, heads)
+    (explained,) = rollback.check(store, ROOT_KEY, heads)
     assert (explained.size, explained.missing.size, explained.goes_on) == (3, 7, f"{ORIGIN}/2")
     known = registry(store)
     assert gaps.explain(known, known.gaps).keys() == {f"{ORIGIN}/1"}
@@ -92,7 +96,7 @@ async def test_a_restored_registry_is_refused_and_nothing_is_sealed(place: Place
     with pytest.raises(LedgerUnavailable, match=r"registry has 2 entries, and .* remembers 3"):
         await written(backup, tmp_path, 1)
     with contextlib.closing(backup.open().reader()) as reader:
-        assert seal_shard.all_sealed(reader) == []
+        assert retire.all_sealed(reader) == []
     assert sizes(backup.open()) == {"1": 1, ROOT: 2}
     await written(place, tmp_path, 1, at_once=2)
     assert sizes(place.open()) == {"1": 3, "2": 2, ROOT: 3}, "the newer copy serves"

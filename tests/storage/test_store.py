@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import insert, select
 
 from gateway.errors import ConfigurationError
-from gateway.ledger import read
+from gateway.ledger.stored import read
 from gateway.storage.statement import compiled
 from gateway.storage.store import open_copy, open_store
 from gateway.storage.tables import metadata, micros, moment, requester

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from gateway.errors import ConfigurationError, StoreUnavailable
-from gateway.ledger.verify import verify_store
+from gateway.ledger.verify.store import verify_store
 from gateway.storage.store import examine_store, open_store
 from tests.connectors.certificates import Authority
 from tests.ledger.support import AT, BY, VERIFIERS, opened, refused

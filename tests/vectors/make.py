@@ -20,10 +20,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from unittest import mock
 
-from gateway.ledger import entries, evidence, export_command, operated, parts, words
-from gateway.ledger.ledger import Ledger
-from gateway.ledger.note import Signer
-from gateway.ledger.selection import choose, one
+from gateway.ledger.commands import export
+from gateway.ledger.entry import describe, entries, parts
+from gateway.ledger.export import package_write
+from gateway.ledger.export.select import choose, one
+from gateway.ledger.log import operator
+from gateway.ledger.log.ledger import Ledger
+from gateway.ledger.proof.note import Signer
 from tests.ledger import served
 from tests.ledger.pair import OTHER, disclosed_pair, erase
 from tests.ledger.said import SAID
@@ -72,7 +75,7 @@ async def _make(place: Path) -> dict[str, bytes]:
         keep("grouped", grouped[2])
         keep("of-two", await disclosed_pair(ledger, 8))
         for act in ACTS:
-            files[f"receipts/act-{words.tag(act)}.txt"] = await _entered(ledger, act)
+            files[f"receipts/act-{describe.tag(act)}.txt"] = await _entered(ledger, act)
         day = datetime.timedelta(days=1)
         await asyncio.gather(*(disclosed(ledger, number, AT + day) for number in range(8 + len(ACTS), 256)))
         keep("full-tile", await disclosed(ledger, 257, AT + day))
@@ -80,13 +83,13 @@ async def _make(place: Path) -> dict[str, bytes]:
         files["receipts/erasure.txt"] = (await erase(store, ledger, OTHER, AT + day)).text.encode()
 
     def view(at: datetime.datetime) -> entries.View:
-        who = operated.CLIENT
+        who = operator.CLIENT
         parts = ("told", "oversight")
         return entries.View(
             entries.VERSION, "view-1", AT + 2 * day, who, "A. Auditor", "vectors", LOOKED, parts, "package"
         )
 
-    entered, receipt = await export_command.enter(Ledger(store, KEY, ORIGIN), view)
+    entered, receipt = await export.enter(Ledger(store, KEY, ORIGIN), view)
     files["receipts/view.txt"] = receipt.text.encode()
     files |= {f"log/{path}": content for path, content in served.published(store).items()}
     with contextlib.closing(store.reader()) as reader:
@@ -95,10 +98,10 @@ async def _make(place: Path) -> dict[str, bytes]:
         files["receipts/one-of-two-erased.txt"] = one(reader, receipt.shard, OF_TWO).receipt.encode()
         files["receipts/erased.txt"] = one(reader, receipt.shard, OF_OTHER).receipt.encode()
         packed = place / "evidence.zip"
-        with evidence.opened(packed) as sink:
+        with package_write.opened(packed) as sink:
             at = (receipt.shard, receipt.index)
             policies = ("5ec0de", {"purposes.yaml": b"purposes: {}\n"})
-            evidence.write_package(sink, entered, at, chosen, policies, Signer(f"{ORIGIN}/1", KEY))
+            package_write.write_package(sink, entered, at, chosen, policies, Signer(f"{ORIGIN}/1", KEY))
     with zipfile.ZipFile(packed) as package:
         files |= {f"evidence/{name}": package.read(name) for name in package.namelist()}
     files |= {f"refused/{name}.txt": text for name, text in _wrong(files).items()}

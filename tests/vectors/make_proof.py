@@ -13,13 +13,14 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from gateway.ledger import keys, registrar
-from gateway.ledger.head_file import HeadFile
-from gateway.ledger.note import Cosigner
-from gateway.ledger.publish import Publisher
-from gateway.ledger.registrar import Registrar
-from gateway.ledger.registry import ROOT
-from gateway.ledger.witness import Witness
+from gateway.ledger.entry.registry import ROOT
+from gateway.ledger.log import registrar
+from gateway.ledger.log.head_file import HeadFile
+from gateway.ledger.log.publish import Publisher
+from gateway.ledger.log.registrar import Registrar
+from gateway.ledger.proof import key_files
+from gateway.ledger.proof.note import Cosigner
+from gateway.ledger.witness.server import Witness
 from tests.ledger import served
 from tests.ledger.support import KEY, ORIGIN, opened, refused, store_in
 from tests.ledger.test_gap import restore, save
@@ -40,7 +41,7 @@ def make(folder: Path) -> None:
 
 
 async def _ledger(place: Path) -> dict[str, bytes]:
-    files = {"root.pub": f"{keys.verifiers(KEY, ORIGIN, [ROOT])[0]}\n".encode()}
+    files = {"root.pub": f"{key_files.verifiers(KEY, ORIGIN, [ROOT])[0]}\n".encode()}
 
     async def entered(private: Ed25519PrivateKey, count: int) -> str:
         store = store_in(place)
@@ -75,14 +76,14 @@ async def _ledger(place: Path) -> dict[str, bytes]:
 def _witness(place: Path) -> dict[str, bytes]:
     state = place / "seen.json"
     files = {"witness/witness.pub": f"{Cosigner(NAME, SECRET).verifier}\n".encode()}
-    witness = Witness(NAME, SECRET, keys.verifiers(KEY, ORIGIN, ["1"]), state, lambda: COSIGNED_AT)
+    witness = Witness(NAME, SECRET, key_files.verifiers(KEY, ORIGIN, ["1"]), state, lambda: COSIGNED_AT)
     for old, new in ((0, 7), (7, 8), (8, 40)):
         request = LOG.request(old, new)
         files[f"witness/{old}-{new}.request"] = request
         files[f"witness/{old}-{new}.response"] = witness.add_checkpoint(request).encode()
         files[f"witness/{new}.fork"] = FORK.request(new, 40)
     files["witness/state.json"] = state.read_bytes()
-    files["witness/log.pub"] = f"{keys.verifiers(KEY, ORIGIN, [SHARD.rpartition('/')[2]])[0]}\n".encode()
+    files["witness/log.pub"] = f"{key_files.verifiers(KEY, ORIGIN, [SHARD.rpartition('/')[2]])[0]}\n".encode()
     witness.close()
     return files
 
@@ -90,7 +91,7 @@ def _witness(place: Path) -> dict[str, bytes]:
 def _following(place: Path, registry: bytes) -> dict[str, bytes]:
     """A witness that was given the root's key and, then, the registry."""
     state = place / "following.json"
-    witness = Witness(NAME, SECRET, keys.verifiers(KEY, ORIGIN, [ROOT]), state, lambda: COSIGNED_AT)
+    witness = Witness(NAME, SECRET, key_files.verifiers(KEY, ORIGIN, [ROOT]), state, lambda: COSIGNED_AT)
     response = witness.add_registry(registry)
     witness.close()
     return {"following/add-registry.response": response.encode(), "following/state.json": state.read_bytes()}

@@ -12,7 +12,7 @@ import datetime
 import tempfile
 from pathlib import Path
 
-from gateway.ledger import entries
+from gateway.ledger.entry import entries
 from tests.ledger import served
 from tests.ledger.support import AT, BY, VERIFIERS, opened, refused, store_in
 from tests.vectors.make import fixed_salts

@@ -11,13 +11,15 @@ from pathlib import Path
 import pytest
 
 from gateway.errors import VerificationFailed
-from gateway.ledger import entries, gaps, keys, tilelog
-from gateway.ledger.follow import follow
-from gateway.ledger.head_file import HeadFile
-from gateway.ledger.note import note_body, open_note, parse_checkpoint
-from gateway.ledger.receipt import verify_receipt
-from gateway.ledger.registry import read_document
-from gateway.ledger.witness import Refused, Witness
+from gateway.ledger.entry import entries
+from gateway.ledger.entry.receipt import verify_receipt
+from gateway.ledger.entry.registry import read_document
+from gateway.ledger.log.head_file import HeadFile
+from gateway.ledger.proof import key_files
+from gateway.ledger.proof.note import note_body, open_note, parse_checkpoint
+from gateway.ledger.verify import gaps, tile_client
+from gateway.ledger.verify.follow import follow
+from gateway.ledger.witness.server import Refused, Witness
 from tests.ledger.support import ORIGIN
 from tests.ledger.test_witness import NAME, SECRET
 from tests.vectors import make_proof
@@ -28,7 +30,7 @@ LATER = datetime.datetime(2100, 1, 1, tzinfo=datetime.UTC)
 
 
 def check(version: Path, place: Path) -> None:
-    trusted = keys.read_verifiers(version / "root.pub")
+    trusted = key_files.read_verifiers(version / "root.pub")
     registry = read_document((version / "registry.json").read_bytes(), trusted)
     assert {name.rpartition("/")[2]: len(listed.keys) for name, listed in registry.shards.items()} == {
         "root": 2, "1": 2, "2": 1,
@@ -43,7 +45,7 @@ def check(version: Path, place: Path) -> None:
     assert isinstance(gap, entries.Gap)
     assert (gap.size, parse_checkpoint(note_body(gap.remembered)).size, told["gap"].index) == (5, 7, 0)
     for shard in ("root", "1", "2"):
-        log = tilelog.from_folder(version / "log" / shard)
+        log = tile_client.from_folder(version / "log" / shard)
         whole = follow(log, [listed.key for listed in registry.shards.values()], None, [], LATER, shard=shard)
         remembered = HeadFile(version / "heads.json").remembered(whole.origin)
         assert remembered is not None
@@ -56,7 +58,7 @@ def check(version: Path, place: Path) -> None:
 
 def check_following(version: Path, place: Path) -> None:
     """A witness that follows the registry: what it answered, and what it kept."""
-    trusted = keys.read_verifiers(version / "root.pub")
+    trusted = key_files.read_verifiers(version / "root.pub")
     registry = (version / "registry.json").read_bytes()
     anew = Witness(NAME, SECRET, trusted, place / "following-anew.json", lambda: make_proof.COSIGNED_AT)
     response = (version / "following" / "add-registry.response").read_text()
@@ -74,7 +76,7 @@ def check_following(version: Path, place: Path) -> None:
 
 
 def check_witness(folder: Path, place: Path) -> None:
-    keys_ = [*keys.read_verifiers(folder / "log.pub"), *keys.read_verifiers(folder / "witness.pub")]
+    keys_ = [*key_files.read_verifiers(folder / "log.pub"), *key_files.read_verifiers(folder / "witness.pub")]
     for path in sorted(folder.glob("*.request")):
         note = path.read_text().partition("\n\n")[2]
         assert len(open_note(note + path.with_suffix(".response").read_text(), keys_)[1]) == 2

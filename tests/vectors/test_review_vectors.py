@@ -9,10 +9,12 @@ import msgspec
 import pytest
 
 from gateway.errors import VerificationFailed
-from gateway.ledger import entries, keys, tilelog
-from gateway.ledger.follow import follow
-from gateway.ledger.published import claim_of
-from gateway.ledger.receipt import verify_receipt
+from gateway.ledger.entry import entries
+from gateway.ledger.entry.receipt import verify_receipt
+from gateway.ledger.proof import key_files
+from gateway.ledger.verify import tile_client
+from gateway.ledger.verify.assurance import claim_of
+from gateway.ledger.verify.follow import follow
 from tests.ledger.conftest import Run, run
 from tests.vectors import make_review
 
@@ -24,7 +26,7 @@ LATER = datetime.datetime(2100, 1, 1, tzinfo=datetime.UTC)
 
 
 def check(version: Path, run: Run) -> None:
-    verifiers = keys.read_verifiers(version / "review.pub")
+    verifiers = key_files.read_verifiers(version / "review.pub")
     receipt = (version / "review.txt").read_text()
     proved = verify_receipt(receipt, verifiers)
     assert isinstance(proved.told, entries.Reviewed)
@@ -32,7 +34,7 @@ def check(version: Path, run: Run) -> None:
     oversight = entries.read_oversight((version / "oversight.json").read_bytes())
     assert oversight.official == make_review.OFFICIAL
     claim = claim_of("the review", proved)
-    assert follow(tilelog.from_folder(version / "log"), verifiers, None, [claim], LATER).published == [claim]
+    assert follow(tile_client.from_folder(version / "log"), verifiers, None, [claim], LATER).published == [claim]
     with pytest.raises(VerificationFailed):
         verify_receipt(receipt.replace("index 2", "index 1"), verifiers)
     assert run("ledger", "verify-receipt", "--key", version / "review.pub", version / "review.txt") == 0

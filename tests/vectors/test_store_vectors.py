@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from gateway.ledger import entries, read
-from gateway.ledger.receipt import verify_receipt
-from gateway.ledger.selection import choose
-from gateway.ledger.verify import verify_store
+from gateway.ledger.entry import entries
+from gateway.ledger.entry.receipt import verify_receipt
+from gateway.ledger.export.select import choose
+from gateway.ledger.stored import read
+from gateway.ledger.verify.store import verify_store
 from gateway.storage.store import migrate_store, open_store
 from tests.ledger.pair import OTHER, disclosed_pair
 from tests.ledger.support import ORIGIN, SUBJECT, VERIFIERS, disclosed, opened, receipt_of, store_in

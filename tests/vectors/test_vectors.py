@@ -8,12 +8,14 @@ from pathlib import Path
 import pytest
 
 from gateway.errors import VerificationFailed
-from gateway.ledger import entries, keys, tilelog
-from gateway.ledger.follow import follow
-from gateway.ledger.package import check_package
-from gateway.ledger.presented import check_presented
-from gateway.ledger.published import check_extends, claim_of, published, read_checkpoint
-from gateway.ledger.receipt import Proved, read_file, verify_receipt
+from gateway.ledger.commands.receipt_files import check_presented
+from gateway.ledger.entry import entries
+from gateway.ledger.entry.receipt import Proved, read_file, verify_receipt
+from gateway.ledger.export.package_check import check_package
+from gateway.ledger.proof import key_files
+from gateway.ledger.verify import tile_client
+from gateway.ledger.verify.assurance import check_extends, claim_of, published, read_checkpoint
+from gateway.ledger.verify.follow import follow
 from tests.ledger.pair import OTHER
 from tests.ledger.support import SUBJECT
 from tests.ledger.values import KINDS
@@ -32,8 +34,8 @@ def files(version: Path, folder: str, count: int) -> list[Path]:
 
 
 def check(version: Path) -> None:
-    verifiers = keys.read_verifiers(version / "ledger.pub")
-    log = tilelog.from_folder(version / "log")
+    verifiers = key_files.read_verifiers(version / "ledger.pub")
+    log = tile_client.from_folder(version / "log")
     proofs = [(path, verify_receipt(path.read_text(), verifiers)) for path in files(version, "receipts", 5)]
     assert {type(proved.told) for _, proved in proofs} >= {entries.Inquiry, entries.Refused, entries.View}
     claims = [claim_of(path.name, proved) for path, proved in proofs]
@@ -45,7 +47,7 @@ def check(version: Path) -> None:
         proved, data_checked = check_presented(read_file(path.read_bytes()), verifiers)
         assert data_checked, path
     newest = read_checkpoint(log.checkpoint(), verifiers, "here")
-    tree = tilelog.TileTree(log, newest.size)
+    tree = tile_client.TileTree(log, newest.size)
     for path in files(version, "checkpoints", 3):
         check_extends(tree.node, read_checkpoint(path.read_text(), verifiers, path.name), newest, path.name)
     assert check_package(version / "evidence", verifiers).manifest.entries == 4
@@ -85,7 +87,7 @@ def test_there_are_vectors() -> None:
 def test_every_kind_of_entry_is_in_some_vector() -> None:
     found: set[type[entries.Told]] = {entries.Gap, entries.ShardChange}  # those are in `proof-v1`
     for version in VERSIONS:
-        verifiers = keys.read_verifiers(version / "ledger.pub")
+        verifiers = key_files.read_verifiers(version / "ledger.pub")
         for path in (version / "receipts").iterdir():
             proved = verify_receipt(path.read_text(), verifiers)
             found.add(type(proved.told))

@@ -8,8 +8,8 @@ import itertools
 from pathlib import Path
 
 from gateway.errors import Problem
-from gateway.rules import calendar
-from gateway.rules.calendar import Calendar
+from gateway.rules.files import calendar
+from gateway.rules.files.calendar import Calendar
 from gateway.watch import thresholds
 from gateway.watch.model import ANSWERED, Actor, Detector, Finding, Look, Seen
 from gateway.watch.thresholds import Thresholds

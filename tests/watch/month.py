@@ -19,10 +19,10 @@ import msgspec
 
 from connectors.base import Subject
 from gateway.errors import Problem
-from gateway.ledger import entries
-from gateway.ledger.ledger import Ledger
-from gateway.ledger.parts import split
-from gateway.rules import calendar
+from gateway.ledger.entry import entries
+from gateway.ledger.entry.parts import split
+from gateway.ledger.log.ledger import Ledger
+from gateway.rules.files import calendar
 from gateway.watch import thresholds
 from gateway.watch.detectors import Watch, detectors
 from gateway.watch.model import Finding

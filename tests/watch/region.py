@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from connectors.base import Subject
-from gateway.rules.calendar import Calendar
+from gateway.rules.files.calendar import Calendar
 
 FIRST = datetime.date(2026, 9, 1)
 DAYS = [FIRST + datetime.timedelta(days=number) for number in range(30)]

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from gateway.ledger import entries, secrecy
-from gateway.rules.calendar import Calendar
+from gateway.ledger.entry import entries, secrecy
+from gateway.rules.files.calendar import Calendar
 from gateway.rules.load import load
 from gateway.rules.ruleset import RuleSet
 from gateway.storage import watch as kept

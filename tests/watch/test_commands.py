@@ -11,9 +11,11 @@ from pathlib import Path
 import pytest
 
 from gateway import cli
-from gateway.ledger import entries, keys, read
-from gateway.ledger.ledger import Ledger
-from gateway.ledger.verify import verify_store
+from gateway.ledger.entry import entries
+from gateway.ledger.log.ledger import Ledger
+from gateway.ledger.proof import key_files
+from gateway.ledger.stored import read
+from gateway.ledger.verify.store import verify_store
 from gateway.storage.store import open_copy, open_store
 from tests.ledger.support import ORIGIN
 from tests.watch.looks import POLICIES, minutes
@@ -27,7 +29,7 @@ WHO = ("--by", "R. Reviewer", "--reason", "monthly review")
 @pytest.fixture
 async def folder(tmp_path: Path) -> Path:
     """A store with six inquiries of one night, and its configuration."""
-    private = keys.generate(tmp_path / "ledger.key")
+    private = key_files.generate(tmp_path / "ledger.key")
     store = open_store(f"sqlite:///{tmp_path / 'ledger.db'}")
     ledger = Ledger(store, private, ORIGIN)
     await ledger.start()
@@ -110,9 +112,9 @@ def test_verdicts_and_views_are_entries_like_others(run: Run, folder: Path) -> N
     assert run("review", ID, "--verdict", "proper", *WHO) == 0
     assert run("follow", "--once") == 0
     assert run.out == "2 entries read; 0 findings for review\n"
-    private = keys.load(folder / "ledger.key")
+    private = key_files.load(folder / "ledger.key")
     with contextlib.closing(open_copy(folder / "ledger.db")) as store:
-        whole = verify_store(store, keys.verifiers(private, ORIGIN, "123"), lambda shard, done, of: None)
+        whole = verify_store(store, key_files.verifiers(private, ORIGIN, "123"), lambda shard, done, of: None)
     assert sum(shard.size for shard in whole) == 8
 
 

@@ -7,7 +7,7 @@ import datetime
 import msgspec
 import pytest
 
-from gateway.ledger import entries
+from gateway.ledger.entry import entries
 from gateway.storage.tables import SHARD_BITS
 from gateway.watch.model import ANSWERED, DENIED, OUT_OF_REACH, Actor, Look, place
 from gateway.watch.project import Names, Projection

@@ -1,0 +1,93 @@
+"""A department's database, opened so that nothing can be written and nothing runs on after the inquiry.
+
+SQLite opens with `mode=ro` and `PRAGMA query_only`, and a progress handler ends what outlives the inquiry. PostgreSQL
+gets a read-only transaction with one snapshot and a `statement_timeout`; the account itself should be able to read the
+named views only.
+"""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import sqlalchemy as sa
+from sqlalchemy import event
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError, NoSuchModuleError
+from sqlalchemy.pool import QueuePool
+
+from connectors.kit.config import Reader
+
+_STEPS = 2000
+"""SQLite's virtual machine steps between two looks at the clock."""
+
+
+def read_database_url(reader: Reader) -> URL:
+    """The `url` and `password_file` keys. Raises `SourceConfigError`."""
+    text = reader.text("url")
+    try:
+        url = make_url(text)
+    except (ArgumentError, ValueError):
+        reader.fail("`url` must be a database address such as `postgresql+psycopg://gateway@db.example/tax`", "url")
+    if url.get_backend_name() not in ("sqlite", "postgresql"):
+        reader.fail("`url` must name a `sqlite` or `postgresql` database", "url")
+    if url.password is not None:
+        reader.fail("a password does not stand in `url`; write it into a file and name that in `password_file`", "url")
+    if url.get_backend_name() == "sqlite":
+        if url.get_driver_name() != "pysqlite" or not url.database or url.database == ":memory:" or url.query:
+            reader.fail("`url` must be `sqlite:///` and the path of a database file, nothing else", "url")
+        path = (reader.base_dir / url.database).resolve()
+        # An empty database is made where there is none, unless the file is opened read-only.
+        return url.set(database=f"file:{quote(str(Path(path)))}", query={"mode": "ro", "uri": "true"})
+    if "password_file" in reader:
+        file = reader.file("password_file")
+        try:
+            password = file.read_text("utf-8").strip()
+        except (OSError, ValueError):
+            reader.fail("the file must hold the password as text", "password_file")
+        return url.set(password=password)
+    return url
+
+
+def open_engine(reader: Reader, url: URL, connections: int, timeout: float) -> sa.Engine:
+    """An engine with at most `connections` connections, that waits at most `timeout` seconds for one."""
+    sqlite = url.get_backend_name() == "sqlite"
+    arguments: dict[str, Any] = {"connect_args": {"timeout": timeout}} if sqlite else {}
+    if not sqlite and "connect_timeout" not in url.query:
+        arguments = {"connect_args": {"connect_timeout": max(1, round(timeout))}}
+    try:
+        engine = sa.create_engine(
+            url,
+            poolclass=QueuePool,
+            pool_size=connections,
+            max_overflow=0,
+            pool_timeout=timeout,
+            pool_pre_ping=not sqlite,
+            hide_parameters=True,
+            **arguments,
+        )
+    except (ImportError, NoSuchModuleError, ArgumentError):
+        reader.fail(f"the driver `{url.drivername}` is not installed, or is no driver of SQLAlchemy", "url")
+    if engine.dialect.is_async:
+        reader.fail(f"`{url.drivername}` is an asynchronous driver; use a synchronous one such as `psycopg`", "url")
+    if sqlite:
+        event.listen(engine, "connect", _sqlite_read_only)
+    return engine
+
+
+def _sqlite_read_only(connection: Any, _record: Any) -> None:
+    connection.execute("PRAGMA query_only = ON")
+
+
+def protect(connection: sa.Connection, until: float) -> None:
+    """Make the transaction read-only, and let nothing in it run on after `until`, on `time.monotonic`'s clock."""
+    if connection.dialect.name == "sqlite":
+        driver: Any = connection.connection.driver_connection
+        driver.set_progress_handler(lambda: time.monotonic() >= until, _STEPS)
+        connection.exec_driver_sql("BEGIN")  # the driver would not: it begins before a change only
+        return
+    left = max(1, int((until - time.monotonic()) * 1000))
+    connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
+    connection.exec_driver_sql(f"SET LOCAL statement_timeout = {left}")

@@ -1,0 +1,207 @@
+"""One dataset of a database department: its table or view, its columns, and rows made into typed records.
+
+`record` and `fields` name columns. The column list of a statement is the record's own columns and the requested fields'
+columns, nothing else; subjects are bound parameters. Statements and record types are made once per field list.
+"""
+
+from __future__ import annotations
+
+import datetime
+import decimal
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import sqlalchemy as sa
+
+from connectors.base import DatasetShape, FieldType, Record, Subject
+from connectors.kit.config import Reader
+from connectors.mapping.decoding import Const, Mapped, SubjectMapping, read_mapping
+from connectors.mapping.generated import DECIMAL_DIGITS, Leaf, record_type
+
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,62}")
+
+
+class Table:
+    """One dataset's table or view. At most `rows` records an answer."""
+
+    def __init__(self, mapped: Mapped, subject: SubjectMapping, name: str, schema: str | None, rows: int) -> None:
+        self._mapped = mapped
+        self._subject = subject
+        self._name = name
+        self._schema = schema
+        self._rows = rows
+        self._statements: dict[tuple[str, ...], tuple[sa.Select[Any], Callable[[Any], Record | str]]] = {}
+
+    def statement(self, fields: tuple[str, ...]) -> tuple[sa.Select[Any], Callable[[Any], Record | str]]:
+        """The SELECT for exactly these fields, with the parameters `scheme` and `values`, and its rows' reader."""
+        held = self._statements.get(fields)
+        if held is not None:
+            return held
+        leaves = self._mapped.leaves(fields)
+        names = list(dict.fromkeys(leaf.path[0] for leaf in leaves))
+        columns: dict[str, sa.ColumnClause[Any]] = {name: sa.column(name) for name in names}
+        table = sa.table(self._name, *columns.values(), schema=self._schema)
+        value = columns[self._subject.value[0]]
+        where: list[sa.ColumnElement[bool]] = [value.in_(sa.bindparam("values", expanding=True))]
+        if not isinstance(self._subject.scheme, Const):
+            where.append(columns[self._subject.scheme[0]] == sa.bindparam("scheme"))
+        order = [columns[path[0]] for path in (self._mapped.effective, self._mapped.id, self._mapped.version) if path]
+        select = sa.select(*(table.c[name] for name in names)).where(*where).order_by(*order).limit(self._rows + 1)
+        held = self._statements[fields] = (select, _row_reader(leaves, names))
+        return held
+
+    def read(
+        self, connection: sa.Connection, fields: tuple[str, ...], subjects: tuple[Subject, ...]
+    ) -> Mapping[Subject, list[Record]] | str:
+        """The records of each subject, or what is wrong with the rows, in words. Raises `SQLAlchemyError`."""
+        select, read = self.statement(fields)
+        scheme = self._subject.scheme
+        records: dict[Subject, list[Record]] = {subject: [] for subject in subjects}
+        by_scheme: dict[str, dict[str, Subject]] = {}
+        for subject in subjects:
+            by_scheme.setdefault(subject.scheme, {})[subject.value] = subject
+        for asked, values in by_scheme.items():
+            if isinstance(scheme, Const) and scheme.value != asked:
+                continue
+            parameters = (
+                {"values": list(values)} if isinstance(scheme, Const) else {"values": list(values), "scheme": asked}
+            )
+            rows = connection.execute(select, parameters).all()
+            if len(rows) > self._rows:
+                return "more rows than `limits.rows`"
+            for row in rows:
+                record = read(row)
+                if isinstance(record, str):
+                    return record
+                about: Any = record
+                owner = values.get(about.s_value)
+                if owner is None or (not isinstance(scheme, Const) and about.s_scheme != asked):
+                    return "a record names another subject"
+                records[owner].append(record)
+        return records
+
+
+class _WrongValueError(ValueError):
+    """A column's value is not of the mapped type."""
+
+
+def _text(value: Any) -> str:
+    if type(value) is not str:
+        raise _WrongValueError
+    value.encode()  # a lone surrogate could not be answered
+    return value
+
+
+def _identity(value: Any) -> str:
+    text = str(value) if type(value) is int else _text(value)
+    if not text:
+        raise _WrongValueError
+    return text
+
+
+def _document(value: Any) -> str | None:
+    # Blank is no document: an adverse record without one is withheld.
+    return (str(value) if type(value) is int else _text(value).strip()) or None
+
+
+def _note(value: Any) -> str | None:
+    return _text(value) if _text(value).strip() else None
+
+
+def _integer(value: Any) -> int:
+    if type(value) is not int or not -(2**31) <= value < 2**31:
+        raise _WrongValueError
+    return value
+
+
+def _boolean(value: Any) -> bool:
+    # SQLite has no boolean of its own: 0 and 1 stand for it.
+    if type(value) is bool or (type(value) is int and value in (0, 1)):
+        return bool(value)
+    raise _WrongValueError
+
+
+def _decimal(value: Any) -> decimal.Decimal:
+    if isinstance(value, bool) or not isinstance(value, int | float | str | decimal.Decimal):
+        raise _WrongValueError
+    try:
+        # A float's shortest text is what was written into the column.
+        number = decimal.Decimal(repr(value) if isinstance(value, float) else value)
+    except decimal.InvalidOperation:
+        raise _WrongValueError from None
+    if not number.is_finite() or not -DECIMAL_DIGITS < number.adjusted() < DECIMAL_DIGITS:
+        raise _WrongValueError
+    return number
+
+
+_DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
+_DATETIME = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d{1,6})?(Z|[+-]\d\d:\d\d)", re.ASCII)
+
+
+def _date(value: Any) -> datetime.date:
+    if type(value) is datetime.date:
+        return value
+    if not isinstance(value, str) or not _DATE.fullmatch(value):
+        raise _WrongValueError
+    return datetime.date.fromisoformat(value)
+
+
+def _datetime(value: Any) -> datetime.datetime:
+    if isinstance(value, str) and _DATETIME.fullmatch(value):
+        value = datetime.datetime.fromisoformat(value)
+    if not isinstance(value, datetime.datetime) or value.tzinfo is None:
+        raise _WrongValueError
+    return value
+
+
+_READERS: Mapping[str, Callable[[Any], Any]] = {
+    "id": _identity,
+    "document": _document,
+    "note": _note,
+    "subject": _text,
+    FieldType.STRING: _text,
+    FieldType.INT: _integer,
+    FieldType.BOOLEAN: _boolean,
+    FieldType.DECIMAL: _decimal,
+    FieldType.DATE: _date,
+    FieldType.DATETIME: _datetime,
+}
+
+
+def _row_reader(leaves: list[Leaf], names: list[str]) -> Callable[[Any], Record | str]:
+    made: Callable[..., Record] = record_type(leaves, rename=False, strict=True)
+    plan = [(names.index(leaf.path[0]), _READERS[leaf.kind], leaf.mandatory, leaf.path[0]) for leaf in leaves]
+
+    def read(row: Any) -> Record | str:
+        values: list[Any] = []
+        for index, reader, mandatory, column in plan:
+            value = row[index]
+            if value is None:
+                if mandatory:
+                    return f"column `{column}` is null"
+                values.append(None)
+                continue
+            try:
+                values.append(reader(value))
+            except ValueError:
+                return f"column `{column}` holds another type than the mapped one"
+        return made(*values)
+
+    return read
+
+
+def read_table(reader: Reader, shape: DatasetShape, rows: int) -> Table:
+    """One dataset of `kind: sql`. Raises `SourceConfigError`."""
+    reader.only("table", "record", "fields")
+    mapped = read_mapping(reader, shape)
+    if mapped.subject is None:
+        reader.fail("a database is asked by its subject columns: name them in `record.subject`", "record", "subject")
+    for leaf in mapped.leaves(tuple(shape.fields)):
+        if len(leaf.path) != 1 or not _NAME.fullmatch(leaf.path[0]):
+            key = ("fields", leaf.attribute[2:]) if leaf.attribute.startswith("f_") else ("record",)
+            reader.fail(f"`{'.'.join(leaf.path)}` is not the name of a column (letters, digits and `_`)", *key)
+    parts = reader.text("table").split(".")
+    if len(parts) > 2 or not all(_NAME.fullmatch(part) for part in parts):
+        reader.fail("`table` must be the name of a table or view, `schema.` before it where it has one", "table")
+    return Table(mapped, mapped.subject, parts[-1], parts[0] if len(parts) == 2 else None, rows)

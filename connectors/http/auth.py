@@ -1,0 +1,204 @@
+"""How a department knows the gateway: not at all, by a token in a file, by OAuth client credentials, or by certificate.
+
+Secrets come from files only. A token is kept until shortly before it ends and asked for once, however many inquiries
+wait for it. mTLS is the transport's affair: it presents the certificate, and nothing is added to a request.
+RFC 6749 section 4.4 (client credentials, HTTP Basic).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Any, Protocol
+from urllib.parse import quote_plus
+
+import httpx
+
+from connectors.base import Failure, Fault
+from connectors.http.httpx_transport import tls_context
+from connectors.http.transport import FAILURES, TransportFault, TransportOptions
+from connectors.kit.config import Reader, check_tls
+
+_MARGIN = 30.0
+"""Seconds before a token's end at which it is not used any more."""
+_REREAD = 30.0
+"""Seconds after which a token file is read again: secrets are rotated beneath us."""
+_REFUSED = Failure(Fault.UNAVAILABLE, True, "no access token from `token_url`")
+
+
+class Auth(Protocol):
+    """What makes the `Authorization` header. Where `changes` is false there is none to make."""
+
+    changes: bool
+
+    async def authorization(self, end: float) -> str | Failure:
+        """The header's value, by the time `end` on the event loop's clock."""
+        ...
+
+    def forget(self) -> None:
+        """The department refused what was given: get a new one next time."""
+        ...
+
+    async def close(self) -> None:
+        """Release connections."""
+        ...
+
+
+class NoAuth:
+    """Nothing is added to a request."""
+
+    changes = False
+
+    async def authorization(self, end: float) -> str | Failure:
+        """Never asked for."""
+        return _REFUSED
+
+    def forget(self) -> None:
+        """There is nothing to forget."""
+
+    async def close(self) -> None:
+        """There is nothing to release."""
+
+
+class BearerFile:
+    """A token from a file, read again from time to time."""
+
+    changes = True
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+        self._value = ""
+        self._until = 0.0
+
+    async def authorization(self, end: float) -> str | Failure:
+        """See `Auth`."""
+        now = asyncio.get_running_loop().time()
+        if now >= self._until:
+            try:
+                token = self._file.read_text("ascii").strip()
+            except (OSError, ValueError):
+                return Failure(Fault.UNAVAILABLE, True, "the token file cannot be read")
+            self._value, self._until = f"Bearer {token}", now + _REREAD
+        return self._value
+
+    def forget(self) -> None:
+        """See `Auth`."""
+        self._until = 0.0
+
+    async def close(self) -> None:
+        """There is nothing to release."""
+
+
+class ClientCredentials:
+    """An OAuth access token, shared by all inquiries until shortly before it ends."""
+
+    changes = True
+
+    def __init__(
+        self, token_url: str, client_id: str, secret_file: Path, scope: str | None, options: TransportOptions
+    ) -> None:
+        self._token_url = token_url
+        self._client_id = client_id
+        self._secret_file = secret_file
+        self._scope = scope
+        self._options = options
+        self._client: httpx.AsyncClient | None = None
+        self._asking: asyncio.Task[bool] | None = None
+        self._value = ""
+        self._until = 0.0
+
+    async def authorization(self, end: float) -> str | Failure:
+        """See `Auth`."""
+        loop = asyncio.get_running_loop()
+        if loop.time() < self._until:
+            return self._value
+        if self._asking is None or self._asking.done():
+            self._asking = asyncio.create_task(self._ask())
+        try:
+            # Shielded: an inquiry that gives up must not take the token from the others that wait for it.
+            async with asyncio.timeout_at(end):
+                got = await asyncio.shield(self._asking)
+        except TimeoutError:
+            return FAILURES[TransportFault.TIMEOUT]
+        return self._value if got else _REFUSED
+
+    async def _ask(self) -> bool:
+        options = self._options
+        if self._client is None:
+            self._client = httpx.AsyncClient(
+                verify=tls_context(options), trust_env=False, follow_redirects=False, timeout=options.timeout
+            )
+        form = {"grant_type": "client_credentials", **({"scope": self._scope} if self._scope else {})}
+        try:
+            secret = self._secret_file.read_text("utf-8").strip()
+            async with asyncio.timeout(options.timeout):
+                # RFC 6749 section 2.3.1: both are form-encoded before they go into HTTP Basic.
+                answer = await self._client.post(
+                    self._token_url, data=form, auth=(quote_plus(self._client_id), quote_plus(secret))
+                )
+            granted: Any = answer.json() if answer.status_code == 200 else None
+        except (httpx.HTTPError, ValueError, OSError, TimeoutError):
+            return False
+        if not isinstance(granted, dict):
+            return False
+        token, lasts = granted.get("access_token"), granted.get("expires_in", 60)
+        if not isinstance(token, str) or not token.isascii() or not token.isprintable() or not token:
+            return False
+        if not isinstance(lasts, int | float) or str(granted.get("token_type", "bearer")).lower() != "bearer":
+            return False
+        self._value = f"Bearer {token}"
+        self._until = asyncio.get_running_loop().time() + max(lasts - _MARGIN, lasts / 2)
+        return True
+
+    def forget(self) -> None:
+        """See `Auth`."""
+        self._until = 0.0
+
+    async def close(self) -> None:
+        """See `Auth`."""
+        if self._asking is not None:
+            self._asking.cancel()
+        if self._client is not None:
+            await self._client.aclose()
+
+
+AUTH_KINDS = ("none", "bearer_file", "client_credentials", "mtls")
+
+
+def read_auth(department: Reader, timeout: float, connections: int, max_bytes: int) -> tuple[Auth, TransportOptions]:
+    """The `auth` and `tls` keys of a department, and the transport's options that follow from them."""
+    reader, tls = department.child("auth"), department.child("tls")
+    tls.only("ca_file")
+    ca_file = tls.file("ca_file") if "ca_file" in tls else None
+    check_tls(tls, "ca_file" if ca_file else None, None, None)
+    kind = reader.choice("kind", AUTH_KINDS, "none")
+    options = TransportOptions(timeout=timeout, connections=connections, max_bytes=max_bytes, ca_file=ca_file)
+    if kind == "bearer_file":
+        reader.only("kind", "file")
+        return BearerFile(reader.file("file")), options
+    if kind == "client_credentials":
+        reader.only("kind", "token_url", "client_id", "client_secret_file", "scope", "allow_plain_http")
+        return (
+            ClientCredentials(
+                reader.url("token_url"),
+                reader.text("client_id"),
+                reader.file("client_secret_file"),
+                reader.optional_text("scope"),
+                options,
+            ),
+            options,
+        )
+    if kind == "mtls":
+        reader.only("kind", "cert_file", "key_file")
+        cert_file, key_file = reader.file("cert_file"), reader.file("key_file")
+        check_tls(reader, None, "cert_file", "key_file")
+        return NoAuth(), TransportOptions(
+            timeout=timeout,
+            connections=connections,
+            max_bytes=max_bytes,
+            ca_file=ca_file,
+            cert_file=cert_file,
+            key_file=key_file,
+        )
+    reader.only("kind")
+    return NoAuth(), options

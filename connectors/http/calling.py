@@ -1,0 +1,137 @@
+"""Calls one department over a `Transport`, with its deadline, retries and breaker.
+
+`Caller.call` gives a `Response` with the status 200 (or one that the caller allows), or the `Failure` that the gateway
+reports. Only idempotent requests go through it, so that a retry is safe. All attempts share one end, which is the
+sooner of the inquiry's deadline and the department's own timeout; there is no timer beside the transport's.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Collection, Mapping
+
+import msgspec
+
+from connectors.base import Failure, Fault
+from connectors.http.auth import Auth, read_auth
+from connectors.http.transport import FAILURES, Response, Transport, TransportFactory, TransportFault
+from connectors.kit.breaker import Breaker
+from connectors.kit.config import Reader
+
+_RETRYABLE = frozenset({408, 425, 429, 500, 502, 503, 504})
+_PAUSE = 0.05
+"""Seconds before the first retry; doubled each time, with jitter."""
+
+_EXPIRED = FAILURES[TransportFault.TIMEOUT]
+
+
+class Limits(msgspec.Struct, frozen=True):
+    """The `limits` of a department; times in seconds, sizes in bytes."""
+
+    timeout: float
+    concurrency: int
+    retries: int
+    failures: int
+    open_for: float
+    max_bytes: int
+
+
+def read_limits(reader: Reader) -> Limits:
+    """The `limits` key of a department over HTTP."""
+    reader.only("timeout", "concurrency", "retries", "breaker", "max_bytes")
+    breaker = reader.child("breaker")
+    breaker.only("failures", "open_for")
+    return Limits(
+        timeout=reader.seconds("timeout", "2s"),
+        concurrency=reader.count("concurrency", 64, least=1, most=10_000),
+        retries=reader.count("retries", 1, most=10),
+        failures=breaker.count("failures", 5, least=1),
+        open_for=breaker.seconds("open_for", "10s"),
+        max_bytes=reader.size("max_bytes", "1MiB"),
+    )
+
+
+class Caller:
+    """One department's way out."""
+
+    def __init__(self, transport: Transport, limits: Limits, auth: Auth, headers: Mapping[str, str]) -> None:
+        self._transport = transport
+        self._limits = limits
+        self._auth = auth
+        self._headers = dict(headers)
+        self._breaker = Breaker(limits.failures, limits.open_for)
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    def end(self, deadline: float) -> float:
+        """When this department's part of an inquiry must be over, on the event loop's clock."""
+        return min(deadline, (self._loop or self._begin()).time() + self._limits.timeout)
+
+    def _begin(self) -> asyncio.AbstractEventLoop:
+        # Kept: asking which loop runs costs a system call each time.
+        self._loop = asyncio.get_running_loop()
+        return self._loop
+
+    async def call(
+        self, method: str, url: str, body: bytes | None, end: float, allowed: Collection[int] = ()
+    ) -> Response | Failure:
+        """Ask, until the time `end` on the event loop's clock. Statuses but 200 and the `allowed` are failures."""
+        loop = self._loop or self._begin()
+        attempt = 0
+        renewed = False
+        while True:
+            now = loop.time()
+            if now >= end:
+                return _EXPIRED
+            if not self._breaker.admits(now):
+                return self._breaker.failure
+            headers = self._headers
+            try:
+                if self._auth.changes:
+                    authorization = await self._auth.authorization(end)
+                    if isinstance(authorization, Failure):
+                        self._breaker.failed(loop.time())
+                        return authorization
+                    headers = {**headers, "authorization": authorization}
+                    now = loop.time()
+                answer = await self._transport.send(method, url, headers, body, end - now)
+            except BaseException:
+                self._breaker.abandoned()
+                raise
+            if type(answer) is Response:
+                status = answer.status
+                if status == 200 or status in allowed:
+                    self._breaker.worked()
+                    return answer
+                if status == 401 and self._auth.changes and not renewed:
+                    # The token was revoked before its time: one more try with a new one.
+                    self._breaker.worked()
+                    self._auth.forget()
+                    renewed = True
+                    continue
+                retryable = status in _RETRYABLE
+                failure = Failure(Fault.UNAVAILABLE, retryable, f"status {status}")
+            else:
+                failure = FAILURES[answer]  # type: ignore[index]  # what is no Response is a TransportFault
+                retryable = failure.retryable
+            if failure.retryable:
+                self._breaker.failed(loop.time())
+            else:
+                self._breaker.worked()
+            pause = _PAUSE * 2**attempt * random.uniform(0.5, 1.5)  # noqa: S311 - jitter, no secret
+            if not retryable or attempt >= self._limits.retries or loop.time() + pause >= end:
+                return failure
+            attempt += 1
+            await asyncio.sleep(pause)
+
+    async def close(self) -> None:
+        """Release every connection."""
+        await self._transport.close()
+        await self._auth.close()
+
+
+def read_caller(department: Reader, transport: TransportFactory, headers: Mapping[str, str]) -> Caller:
+    """A department's way out as its `limits`, `auth` and `tls` say, with fixed `headers`."""
+    limits = read_limits(department.child("limits"))
+    auth, options = read_auth(department, limits.timeout, limits.concurrency, limits.max_bytes)
+    return Caller(transport(options), limits, auth, headers)

@@ -1,0 +1,195 @@
+"""Where one dataset of a REST department is found: its address for a subject or a batch, its pages, its decoders."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import NamedTuple
+from urllib.parse import quote, urlencode, urljoin, urlsplit
+
+from connectors.base import DatasetShape, Subject
+from connectors.kit.config import Reader
+from connectors.mapping.decoding import DATASET_KEYS, Decoder, Mapped, read_mapping, read_path
+
+_HOLE = re.compile(r"(\{[^{}]*\}|[{}])")
+KEYS = ("path", *DATASET_KEYS, "select", "paging", "batch", "no_records")
+_DECODERS = 4096
+"""Decoders kept of one dataset: far more than there are field lists in a rule set."""
+
+
+class Template:
+    """An address with holes, compiled: `parts[0] + hole + parts[1] + ...`, everything but the holes as written."""
+
+    def __init__(self, text: str, holes: tuple[str, ...]) -> None:
+        pieces = _HOLE.split(text)
+        self._literals = pieces[0::2]
+        self._holes = [piece[1:-1] for piece in pieces[1::2]]
+        for piece in pieces[1::2]:
+            if piece[1:-1] not in holes:
+                raise ValueError(f"`{piece}` is not one of {', '.join('{' + hole + '}' for hole in holes)}")
+        self.holes = frozenset(self._holes)
+
+    def fill(self, values: Mapping[str, str]) -> str:
+        """The address with every hole filled; `values` are percent-encoded already."""
+        text = self._literals[0]
+        for hole, literal in zip(self._holes, self._literals[1:], strict=True):
+            text += values[hole] + literal
+        return text
+
+
+def encode(value: str) -> str | None:
+    """Percent-encode for a path segment; `None` for what an address would swallow (`.` and `..`) or cannot hold."""
+    if value.isalnum() and value.isascii():
+        return value
+    if not value.strip("."):
+        return None
+    try:
+        return quote(value, safe="")
+    except UnicodeEncodeError:
+        return None
+
+
+class Paging(NamedTuple):
+    """How the next page is asked for: by the query parameter `param`, or, without one, by the link that was given."""
+
+    param: str | None
+    max_pages: int
+
+    def url(self, first: str, current: str, following: str) -> str | None:
+        """The next page's address; `None` where it would leave the department's origin or is no address."""
+        if self.param is not None:
+            return f"{first}{'&' if '?' in first else '?'}{urlencode({self.param: following})}"
+        if not following.isascii() or not following.isprintable() or "\\" in following:
+            return None
+        try:
+            url = urljoin(current, following)
+            ours, theirs = urlsplit(current), urlsplit(url)
+            same = (ours.scheme, ours.hostname, ours.port) == (theirs.scheme, theirs.hostname, theirs.port)
+        except ValueError:
+            return None
+        return url if same and theirs.username is None and theirs.password is None else None
+
+
+class Batch(NamedTuple):
+    """Several subjects in one call: their values, joined by `separator`, fill `{values}`."""
+
+    template: Template
+    separator: str
+    max: int
+
+    def groups(self, subjects: tuple[Subject, ...]) -> list[tuple[Subject, ...]]:
+        """Subjects of one kind and scheme together, at most `max` a call."""
+        by_scheme: dict[tuple[str, str], list[Subject]] = {}
+        for subject in subjects:
+            by_scheme.setdefault((subject.kind, subject.scheme), []).append(subject)
+        return [tuple(group[i : i + self.max]) for group in by_scheme.values() for i in range(0, len(group), self.max)]
+
+
+class Endpoint:
+    """One dataset of a REST department."""
+
+    def __init__(
+        self,
+        mapped: Mapped,
+        template: Template,
+        no_records: frozenset[int],
+        select: str | None,
+        paging: Paging | None,
+        next_path: tuple[str, ...] | None,
+        batch: Batch | None,
+    ) -> None:
+        self.no_records = no_records
+        self.paging = paging
+        self.batch = batch
+        self._mapped = mapped
+        self._template = template
+        self._select = select
+        self._next_path = next_path
+        self._decoders: dict[tuple[str, ...], Decoder] = {}
+        self._selects: dict[tuple[str, ...], str] = {}
+
+    def decoder(self, fields: tuple[str, ...]) -> Decoder:
+        """The decoder for exactly these fields."""
+        decoder = self._decoders.get(fields)
+        if decoder is None:
+            if len(self._decoders) >= _DECODERS:
+                self._decoders.clear()
+            decoder = self._decoders[fields] = Decoder(self._mapped, fields, self._next_path)
+        return decoder
+
+    def url(self, subject: Subject, fields: tuple[str, ...]) -> str | None:
+        """The address of one subject's records, or `None` where the identifier cannot stand in one."""
+        scheme, value = encode(subject.scheme), encode(subject.value)
+        if scheme is None or value is None:
+            return None
+        url = self._template.fill({"scheme": scheme, "value": value})
+        return url if self._select is None else url + self._selected(url, fields)
+
+    def batch_url(self, subjects: tuple[Subject, ...], fields: tuple[str, ...]) -> str | None:
+        """The address of a batch's records; the subjects are of one scheme."""
+        assert self.batch is not None
+        values = [encode(subject.value) for subject in subjects]
+        scheme = encode(subjects[0].scheme)
+        if scheme is None or None in values:
+            return None
+        joined = self.batch.separator.join(value for value in values if value is not None)
+        url = self.batch.template.fill({"scheme": scheme, "values": joined})
+        return url if self._select is None else url + self._selected(url, fields)
+
+    def _selected(self, url: str, fields: tuple[str, ...]) -> str:
+        text = self._selects.get(fields)
+        if text is None:
+            assert self._select is not None
+            names = dict.fromkeys(".".join(leaf.path) for leaf in self._mapped.leaves(fields))
+            text = self._selects[fields] = urlencode({self._select: ",".join(names)}, safe=",")
+        return ("&" if "?" in url else "?") + text
+
+
+def read_endpoint(reader: Reader, shape: DatasetShape, base_url: str) -> Endpoint:
+    """One dataset of `kind: rest`. Raises `SourceConfigError`."""
+    reader.only(*KEYS)
+    mapped = read_mapping(reader, shape)
+    template = _read_template(reader, "path", base_url, ("scheme", "value"))
+    if "value" not in template.holes:
+        reader.fail("`path` must hold `{value}`, the subject's identifier", "path")
+    paging, next_path = None, None
+    if "paging" in reader:
+        part = reader.child("paging")
+        part.only("next", "param", "max_pages")
+        next_path = read_path(part, "next")
+        shared = min(len(next_path), len(mapped.records))
+        if next_path[:shared] == mapped.records[:shared]:
+            part.fail(
+                "`next` must stand beside the list of `records`, so `records` must name where the list is", "next"
+            )
+        paging = Paging(part.optional_text("param"), part.count("max_pages", 20, least=1, most=1000))
+    batch = None
+    if "batch" in reader:
+        part = reader.child("batch")
+        part.only("path", "separator", "max")
+        if mapped.subject is None:
+            part.fail("records that do not name their subject (`not_returned`) cannot be told apart in a batch")
+        if paging is not None:
+            part.fail("a batch cannot be paged; choose `batch` or `paging`")
+        batch_template = _read_template(part, "path", base_url, ("scheme", "values"))
+        if "values" not in batch_template.holes:
+            part.fail("`path` must hold `{values}`, the subjects' identifiers", "path")
+        batch = Batch(batch_template, part.text("separator", ","), part.count("max", 20, least=2, most=1000))
+    statuses = reader.raw("no_records")
+    if statuses is None:
+        statuses = [404]
+    if not isinstance(statuses, list) or not all(type(s) is int and 200 < s < 500 for s in statuses):
+        reader.fail("`no_records` must be a list of statuses from 201 to 499, such as `[404]`", "no_records")
+    return Endpoint(mapped, template, frozenset(statuses), reader.optional_text("select"), paging, next_path, batch)
+
+
+def _read_template(reader: Reader, key: str, base_url: str, holes: tuple[str, ...]) -> Template:
+    text = reader.text(key)
+    if not text.startswith("/") or text.startswith("//") or not text.isascii() or any(c.isspace() for c in text):
+        reader.fail(f"`{key}` must begin with one `/`, without spaces", key)
+    if "#" in text or "\\" in text:
+        reader.fail(f"`{key}` must not hold `#` or a backslash", key)
+    try:
+        return Template(base_url + text, holes)
+    except ValueError as error:
+        reader.fail(str(error), key)

@@ -1,0 +1,238 @@
+"""From a source's bytes to typed records, by code made once per dataset and field list.
+
+`read_mapping` reads the `records`, `record` and `fields` keys of a dataset in `sources.yaml`. A `Decoder` is made from
+that mapping and the requested fields: generated msgspec structs decode, check types, rename and drop everything that
+was not asked for in one pass over the bytes, and a generated loop checks what a type cannot say and flattens dotted
+paths.
+
+Invariants: only requested fields become Python objects that leave this module; every record names the subject that was
+asked for, or the whole dataset is invalid; keys that stand twice, numbers that are not finite, text that is not UTF-8,
+and any other shape than the mapped one are a reason in words, never an exception and never a value of the source.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import msgspec
+
+from connectors.base import DatasetShape, FieldType, Record, Subject
+from connectors.kit.config import Reader, suggest
+from connectors.mapping import duplicate_keys
+from connectors.mapping.generated import (
+    Leaf,
+    Path,
+    build_tree,
+    count_keys,
+    envelope,
+    envelope_keys,
+    finisher,
+    next_getter,
+    raw_type,
+    record_type,
+    records_getter,
+)
+
+
+class Const(NamedTuple):
+    """A value that every record of a dataset has, said by the configuration instead of the record."""
+
+    value: str
+
+
+class SubjectMapping(NamedTuple):
+    """Where each record names its subject."""
+
+    scheme: Path | Const
+    value: Path
+
+
+class Mapped(msgspec.Struct, frozen=True):
+    """How one dataset stands in its source. `subject` is `None` where the source does not say (`not_returned`)."""
+
+    dataset: str
+    records: Path
+    id: Path
+    version: Path
+    document: Path | None
+    effective: Path | None
+    mitigation: Path | None
+    subject: SubjectMapping | None
+    fields: Mapping[str, Path]
+    types: Mapping[str, FieldType]
+
+    def leaves(self, fields: tuple[str, ...]) -> list[Leaf]:
+        """Everything to read of one record when `fields` are asked for."""
+        leaves = [Leaf("m_id", self.id, "id", True), Leaf("m_version", self.version, "id", True)]
+        if self.document is not None:
+            leaves.append(Leaf("m_document", self.document, "document"))
+        if self.effective is not None:
+            leaves.append(Leaf("m_effective", self.effective, FieldType.DATE))
+        if self.mitigation is not None:
+            leaves.append(Leaf("m_mitigation", self.mitigation, "note"))
+        if self.subject is not None:
+            if not isinstance(self.subject.scheme, Const):
+                leaves.append(Leaf("s_scheme", self.subject.scheme, "subject", True))
+            leaves.append(Leaf("s_value", self.subject.value, "subject", True))
+        leaves += [Leaf("f_" + name, self.fields[name], self.types[name]) for name in fields]
+        return leaves
+
+
+_WORD = re.compile(r"[^\s.]+")
+DATASET_KEYS = ("records", "record", "fields")
+
+
+def read_path(reader: Reader, key: str) -> Path:
+    """A dotted path, such as `amt.total`."""
+    text = reader.text(key)
+    parts = tuple(text.split("."))
+    if not all(_WORD.fullmatch(part) for part in parts):
+        reader.fail(f"`{text}` must be a path of names with dots between, such as `amt.total`", key)
+    return parts
+
+
+def read_mapping(reader: Reader, shape: DatasetShape) -> Mapped:
+    """The mapping of one dataset. Raises `SourceConfigError` unless it maps all the catalogue's fields and no other."""
+    record = reader.child("record", required=True)
+    record.only("id", "version", "document", "effective", "mitigation", "subject")
+    fields = reader.child("fields", required=True)
+    for name in fields.keys():  # noqa: SIM118 - a Reader is no mapping
+        if name not in shape.fields:
+            fields.fail(f"the catalogue's `{shape.id}` has no field `{name}`{suggest(name, shape.fields)}", name)
+    missing = [name for name in shape.fields if name not in fields]
+    if missing:
+        fields.fail(f"map every field of the catalogue's `{shape.id}`; missing: {', '.join(missing)}")
+    mapped = Mapped(
+        dataset=shape.id,
+        records=read_path(reader, "records") if "records" in reader else (),
+        id=read_path(record, "id"),
+        version=read_path(record, "version"),
+        document=read_path(record, "document") if "document" in record else None,
+        effective=read_path(record, "effective") if "effective" in record else None,
+        mitigation=read_path(record, "mitigation") if "mitigation" in record else None,
+        subject=_read_subject(record.child("subject", required=True)),
+        fields={name: read_path(fields, name) for name in shape.fields},
+        types=dict(shape.fields),
+    )
+    try:
+        build_tree(mapped.leaves(tuple(shape.fields)))
+    except ValueError as error:
+        reader.fail(str(error))
+    return mapped
+
+
+def _read_subject(reader: Reader) -> SubjectMapping | None:
+    if "not_returned" in reader:
+        reader.only("not_returned")
+        reader.text("not_returned")
+        return None
+    reader.only("scheme", "value", "not_returned")
+    scheme: Path | Const
+    if isinstance(reader.raw("scheme"), Mapping):
+        constant = reader.child("scheme")
+        constant.only("const")
+        scheme = Const(constant.text("const"))
+    else:
+        scheme = read_path(reader, "scheme")
+    return SubjectMapping(scheme, read_path(reader, "value"))
+
+
+class Page(NamedTuple):
+    """One answer's records, and the token or link of the next page where there is one."""
+
+    records: list[Record]
+    next: str | None
+
+
+_STRICT_TRIES = 8
+"""How often a source may leave out a mapped key before the decoder stops hoping for all of them."""
+
+
+class Decoder:
+    """Decodes answers that hold one dataset's records with exactly `fields`. Made once, used for every answer."""
+
+    def __init__(self, mapped: Mapped, fields: tuple[str, ...], next_path: Path | None = None) -> None:
+        leaves = mapped.leaves(fields)
+        tree = build_tree(leaves)
+        self._direct = all(len(leaf.path) == 1 for leaf in leaves) and len({leaf.path for leaf in leaves}) == len(
+            leaves
+        )
+        self.record_type = record_type(leaves, rename=self._direct, strict=not self._direct)
+        self._mapped = mapped
+        self._next_path = next_path
+        self._records = records_getter(mapped.records)
+        self._next = next_getter(mapped.records, next_path) if next_path is not None else None
+        lenient = self.record_type if self._direct else raw_type(tree, strict=False)
+        strict = record_type(leaves, rename=True, strict=True) if self._direct else raw_type(tree, strict=True)
+        self._lenient = msgspec.json.Decoder(envelope(lenient, mapped.records, next_path, strict=False)).decode
+        self._strict = msgspec.json.Decoder(envelope(strict, mapped.records, next_path, strict=True)).decode
+        self._rows = msgspec.json.Decoder(list[lenient]).decode  # type: ignore[valid-type]  # a generated type
+        self._outer_keys = envelope_keys(mapped.records, next_path)
+        self._row_keys = count_keys(tree)
+        self._tries = _STRICT_TRIES
+        scheme = mapped.subject.scheme if mapped.subject is not None else None
+        constant = scheme.value if isinstance(scheme, Const) else None
+        self._one, self._many = finisher(self.record_type, leaves, tree, constant, self._direct)
+
+    def one(self, body: bytes, subject: Subject) -> list[Record] | str:
+        """The records about `subject`; or what is wrong with the answer, in words."""
+        page = self._decode(body)
+        if isinstance(page, str):
+            return page
+        return self._one(self._records(page), subject.scheme, subject.value)  # type: ignore[no-any-return]
+
+    def page(self, body: bytes, subject: Subject) -> Page | str:
+        """As `one`, with the way to the next page."""
+        page = self._decode(body)
+        if isinstance(page, str):
+            return page
+        records = self._one(self._records(page), subject.scheme, subject.value)
+        if isinstance(records, str):
+            return records
+        link = self._next(page) if self._next is not None else None
+        return Page(records, str(link) if link not in (None, "") else None)
+
+    def many(self, body: bytes, subjects: tuple[Subject, ...]) -> Mapping[Subject, list[Record]] | str:
+        """The records about each of several subjects of one answer; a record about any other makes all invalid."""
+        page = self._decode(body)
+        if isinstance(page, str):
+            return page
+        asked: dict[tuple[str, str], list[Record]] = {(s.scheme, s.value): [] for s in subjects}
+        wrong = self._many(self._records(page), asked)
+        return wrong or {s: asked[s.scheme, s.value] for s in subjects}
+
+    def rows(self, raw: bytes | msgspec.Raw, subject: Subject) -> list[Record] | str:
+        """As `one`, for a bare list of records out of an answer that was checked for duplicate keys already."""
+        try:
+            rows = self._rows(raw)
+        except (ValueError, RecursionError, ArithmeticError) as error:
+            return _reason(error)
+        return self._one(rows, subject.scheme, subject.value)  # type: ignore[no-any-return]
+
+    def _decode(self, body: bytes) -> Any:
+        if self._tries:
+            try:
+                page = self._strict(body)
+            except (ValueError, RecursionError, ArithmeticError):
+                self._tries -= 1
+            else:
+                keys = self._outer_keys + self._row_keys * len(self._records(page))
+                if duplicate_keys.proves_unique(body, keys) and (body.isascii() or duplicate_keys.is_utf8(body)):
+                    self._tries = _STRICT_TRIES
+                    return page
+        try:
+            page = self._lenient(body)
+        except (ValueError, RecursionError, ArithmeticError) as error:
+            return _reason(error)
+        return duplicate_keys.check(body) or page
+
+
+def _reason(error: Exception) -> str:
+    """msgspec's own words about types and paths, which quote nothing of the source; of anything else only its kind."""
+    if isinstance(error, msgspec.DecodeError):
+        return str(error)[:200]
+    return {"UnicodeDecodeError": "not UTF-8", "RecursionError": "nested too deep"}.get(
+        type(error).__name__, "not JSON"
+    )

@@ -1,0 +1,241 @@
+"""The GraphQL documents that are sent to a department: its `types`, `keys` and `query`, and one document per shape.
+
+A document selects, for each subject, each dataset's list under an alias (`d0`, `d1`, ...) and in it the mapped source
+names of exactly the requested fields. Identifiers travel as variables, never as text of the document.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import msgspec
+from graphql import (
+    FieldNode,
+    GraphQLError,
+    NameNode,
+    OperationDefinitionNode,
+    SelectionSetNode,
+    VariableNode,
+    Visitor,
+    parse,
+    print_ast,
+    visit,
+)
+
+from connectors.base import DatasetShape, Record, Subject, SubjectKind
+from connectors.kit.config import Reader
+from connectors.mapping.decoding import DATASET_KEYS, Decoder, Mapped, read_mapping
+from connectors.mapping.generated import Tree, build_tree
+
+KINDS: tuple[SubjectKind, ...] = ("organisation", "person")
+_encode = msgspec.json.Encoder().encode
+
+
+class Part(NamedTuple):
+    """What is asked of some subjects alike: their kind, and per dataset its fields."""
+
+    kind: SubjectKind
+    datasets: tuple[tuple[str, tuple[str, ...]], ...]
+
+
+class Dataset:
+    """One dataset of a GraphQL department: `field` is the way from the subject to its list, arguments included."""
+
+    def __init__(self, mapped: Mapped, field: tuple[str, ...]) -> None:
+        self.field = field
+        self._mapped = mapped
+        self._decoders: dict[tuple[str, ...], tuple[Decoder, Any]] = {}
+
+    def read(self, raw: msgspec.Raw | None, fields: tuple[str, ...], subject: Subject) -> list[Record] | str:
+        """The records of one subject, or what is wrong, in words. `raw` is what stands under the dataset's alias."""
+        held = self._decoders.get(fields)
+        if held is None:
+            unwrap: Any = msgspec.Raw
+            for _ in self.field[1:]:
+                unwrap = msgspec.defstruct("SourceStep", [("step", unwrap)])
+            held = self._decoders[fields] = (Decoder(self._mapped, fields), msgspec.json.Decoder(unwrap).decode)
+        decoder, decode = held
+        if raw is None:
+            return "a dataset is missing from the answer"
+        try:
+            value = decode(raw)
+        except (ValueError, RecursionError):
+            return "a dataset's parent is no object"
+        for _ in self.field[1:]:
+            value = value.step
+        return decoder.rows(value, subject)
+
+    def selection(self, alias: str, fields: tuple[str, ...]) -> str:
+        """The dataset's part of a document."""
+        head, *rest = self.field
+        text = f"{alias}: {head} {{ "
+        for step in rest:
+            text += f"step: {step} {{ "
+        return text + _selection(build_tree(self._mapped.leaves(fields))) + " }" * len(self.field)
+
+
+def _selection(tree: Tree) -> str:
+    return " ".join(
+        f"{name} {{ {_selection(child)} }}" if isinstance(child, Tree) else name
+        for name, child in tree.children.items()
+    )
+
+
+class Source(NamedTuple):
+    """A GraphQL department. `types` name its entity types, `queries` its query fields, by kind of subject."""
+
+    entities: bool
+    types: Mapping[SubjectKind, str]
+    keys: tuple[str, str]
+    queries: Mapping[SubjectKind, str]
+    variables: tuple[str, str]
+    datasets: Mapping[str, Dataset]
+
+    def knows(self, kind: SubjectKind) -> bool:
+        """Whether subjects of this kind can be asked for."""
+        return kind in (self.types if self.entities else self.queries)
+
+
+class Operation:
+    """A compiled document, and how subjects become its variables."""
+
+    def __init__(self, source: Source, parts: tuple[Part, ...], document: str) -> None:
+        self.document = document
+        self._source = source
+        self._parts = parts
+
+    def body(self, groups: list[list[Subject]]) -> bytes:
+        """The request's body; `groups` holds the subjects of each part in order."""
+        variables: dict[str, Any] = {}
+        if self._source.entities:
+            scheme, value = self._source.keys
+            for index, (part, subjects) in enumerate(zip(self._parts, groups, strict=True)):
+                name = self._source.types[part.kind]
+                variables[f"r{index}"] = [{"__typename": name, scheme: s.scheme, value: s.value} for s in subjects]
+        else:
+            for index, subject in enumerate(subject for subjects in groups for subject in subjects):
+                variables[f"s{index}"], variables[f"v{index}"] = subject.scheme, subject.value
+        used = {name: value for name, value in variables.items() if f"${name}:" in self.document}
+        return _encode({"query": self.document, "variables": used})
+
+
+def compile_operation(source: Source, parts: tuple[Part, ...]) -> Operation:
+    """The document for these parts: with entities one part a group of subjects, otherwise one part a subject."""
+    variables, fields = [], []
+    for index, part in enumerate(parts):
+        selection = " ".join(
+            source.datasets[name].selection(f"d{number}", names) for number, (name, names) in enumerate(part.datasets)
+        )
+        if source.entities:
+            variables.append(f"$r{index}: [_Any!]!")
+            on = source.types[part.kind]
+            fields.append(f"q{index}: _entities(representations: $r{index}) {{ ... on {on} {{ {selection} }} }}")
+        else:
+            query, used = _rename(source.queries[part.kind], index)
+            variables += [
+                f"${name}{index}: {type_}" for name, type_ in zip("sv", source.variables, strict=True) if name in used
+            ]
+            fields.append(f"q{index}: {query} {{ {selection} }}")
+    return Operation(source, parts, f"query({', '.join(variables)}) {{ {' '.join(fields)} }}")
+
+
+def _rename(query: str, index: int) -> tuple[str, set[str]]:
+    """The query field with `$scheme` and `$value` numbered, and which of the two it uses."""
+    document = parse(f"{{ {query} }}", no_location=True)
+    used = set()
+
+    class Rename(Visitor):
+        def enter_variable(self, node: VariableNode, *_: Any) -> VariableNode:
+            letter = node.name.value[0]
+            used.add(letter)
+            return VariableNode(name=NameNode(value=f"{letter}{index}"))
+
+    document = visit(document, Rename())
+    return print_ast(_only_field(document)), used
+
+
+def _only_field(document: Any) -> FieldNode:
+    definition = document.definitions[0]
+    assert isinstance(definition, OperationDefinitionNode)
+    assert isinstance(definition.selection_set, SelectionSetNode)
+    field = definition.selection_set.selections[0]
+    assert isinstance(field, FieldNode)
+    return field
+
+
+def _read_field(reader: Reader, key: str, text: str, variables: tuple[str, ...]) -> str:
+    """One GraphQL field with its arguments, without alias or selection; refused where it is anything else."""
+    try:
+        document = parse(f"{{ {text} }}", no_location=True)
+        definition = document.definitions[0]
+        fields = definition.selection_set.selections if isinstance(definition, OperationDefinitionNode) else ()
+    except GraphQLError as error:
+        reader.fail(f"`{text}` is not a GraphQL field: {error.message}", key)
+    field = fields[0] if len(document.definitions) == 1 and len(fields) == 1 else None
+    if not isinstance(field, FieldNode) or field.alias or field.selection_set or field.directives:
+        reader.fail(f"`{text}` must be one field with its arguments, without alias, directive or selection", key)
+
+    class Check(Visitor):
+        def enter_variable(self, node: VariableNode, *_: Any) -> None:
+            if node.name.value not in variables:
+                known = ", ".join(f"`${name}`" for name in variables) or "no variable"
+                reader.fail(f"`${node.name.value}` is unknown here; use {known}", key)
+
+    visit(document, Check())
+    return text
+
+
+def read_source(reader: Reader, datasets: list[tuple[Reader, DatasetShape]]) -> Source:
+    """The GraphQL keys of a department. Raises `SourceConfigError`."""
+    entities = reader.flag("entities")
+    unused = ("query", "variables") if entities else ("types", "keys")
+    for key in unused:
+        if key in reader:
+            reader.fail(f"`{key}` has no use {'with' if entities else 'without'} `entities: true`", key)
+    types, keys = reader.child("types"), reader.child("keys")
+    types.only(*KINDS)
+    keys.only("scheme", "value")
+    names = {kind: types.name(kind, kind.capitalize()) for kind in KINDS if kind in types or "types" not in reader}
+    variables = reader.child("variables")
+    variables.only("scheme", "value")
+    return Source(
+        entities=entities,
+        types=names if entities else {},
+        keys=(keys.name("scheme", "scheme"), keys.name("value", "value")),
+        queries={} if entities else _read_queries(reader),
+        variables=(variables.graphql_type("scheme"), variables.graphql_type("value")),
+        datasets={shape.id: _read_dataset(dataset, shape) for dataset, shape in datasets},
+    )
+
+
+def _read_queries(reader: Reader) -> dict[SubjectKind, str]:
+    if "query" not in reader:
+        reader.fail("`query` is missing: a field such as `subject(scheme: $scheme, id: $value)`, or `entities: true`")
+    by_kind = reader.child("query") if isinstance(reader.raw("query"), Mapping) else None
+    if by_kind is not None:
+        by_kind.only(*KINDS)
+        places: list[tuple[Reader, str, SubjectKind]] = [(by_kind, kind, kind) for kind in KINDS if kind in by_kind]
+    else:
+        places = [(reader, "query", kind) for kind in KINDS]
+    queries: dict[SubjectKind, str] = {}
+    for place, key, kind in places:
+        queries[kind] = _read_field(place, key, place.text(key), ("scheme", "value"))
+        if "$value" not in queries[kind]:
+            place.fail("must use `$value`, the subject's identifier", key)
+    if not queries:
+        reader.fail("`query` must name a field for at least one kind of subject", "query")
+    return queries
+
+
+def _read_dataset(reader: Reader, shape: DatasetShape) -> Dataset:
+    reader.only("field", *DATASET_KEYS)
+    if "records" in reader:
+        reader.fail("`records` has no use in a GraphQL source; `field` leads to the list", "records")
+    mapped = read_mapping(reader, shape)
+    for leaf in mapped.leaves(tuple(shape.fields)):
+        for part in leaf.path:
+            reader.check_name(part, "record" if leaf.attribute[0] in "ms" else "fields")
+    steps = reader.text("field").split(">")
+    field = tuple(_read_field(reader, "field", step.strip(), ()) for step in steps)
+    return Dataset(mapped, field)

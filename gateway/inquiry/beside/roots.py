@@ -1,0 +1,71 @@
+"""Root fields that name no subject: the catalogue, the caller's permissions and receipts, introspection, the SDL.
+
+They disclose nothing about anybody, so they need no declared purpose and leave no entry. graphql-core executes them,
+off the hot path, over an operation that holds nothing else: a subject field can never reach the executor.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+from graphql import DocumentNode, GraphQLSchema, execute
+
+from gateway.errors import Code, LedgerUnavailable, Refusal
+from gateway.inquiry.document.shapes import Variant
+from gateway.inquiry.plan import Plan
+from gateway.inquiry.types import Requester
+
+Permissions = Callable[[Requester, str], list[dict[str, Any]]]
+"""(requester, purpose) -> rows of `permissions`."""
+
+Receipts = Callable[[Requester, str | None, int], Awaitable[list[dict[str, Any]]]]
+"""(requester, after, first) -> the requester's own inquiries; raises `ValueError` for a cursor that is none."""
+
+MOST_RECEIPTS = 100
+
+
+class Others:
+    """Answers these root fields for one rule set's schema."""
+
+    def __init__(self, schema: GraphQLSchema, permissions: Permissions, receipts: Receipts) -> None:
+        self._schema, self._permissions, self._receipts = schema, permissions, receipts
+
+    async def resolve(
+        self, plan: Plan, variant: Variant, requester: Requester, variables: Mapping[str, Any]
+    ) -> Mapping[str, Any]:
+        """Values by response name; `variables` are those of the request, not yet coerced.
+
+        Raises `Refusal` for an argument that will not do. None of these fields may be null, so an error in one leaves
+        nothing of the others: it refuses the operation.
+        """
+        if variant.other is None:
+            return {}
+
+        def permissions(_info: Any, purpose: Any) -> list[dict[str, Any]]:
+            return self._permissions(requester, str(purpose))
+
+        async def receipts(_info: Any, after: str | None = None, first: int | None = None) -> list[dict[str, Any]]:
+            count = 20 if first is None else first
+            if not 0 < count <= MOST_RECEIPTS:
+                raise _invalid(f"`first` must be from 1 to {MOST_RECEIPTS}")
+            try:
+                return await self._receipts(requester, after, count)
+            except ValueError:
+                raise _invalid("`after` is not a cursor of `receipts`") from None
+            except LedgerUnavailable:
+                message = "the ledger is out of reach, and with it past receipts; ask again later"
+                raise Refusal(Code.LEDGER_UNAVAILABLE, message) from None
+
+        document = DocumentNode(definitions=(variant.other, *plan.fragments))
+        root = {"permissions": permissions, "receipts": receipts}
+        result = execute(self._schema, document, root_value=root, variable_values=dict(variables))
+        done = await result if inspect.isawaitable(result) else result
+        for error in done.errors or ():
+            raise error.original_error or Refusal(Code.GRAPHQL_VARIABLES_INVALID, error.message)
+        return done.data or {}
+
+
+def _invalid(message: str) -> Refusal:
+    return Refusal(Code.GRAPHQL_VARIABLES_INVALID, message, path=["receipts"])

@@ -1,0 +1,179 @@
+"""`dutybound ledger erase`: one person requests that a subject be erased, another approves it, which carries it out."""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import functools
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from gateway.errors import ConfigurationError, Problem
+from gateway.ledger.commands import receipt_files
+from gateway.ledger.commands.hold import entry_of, part, said
+from gateway.ledger.commands.progress import teller
+from gateway.ledger.erasure import erase, repeat
+from gateway.ledger.erasure.blockers import Blocker, found_open
+from gateway.ledger.erasure.erase import Done
+from gateway.ledger.export import package_write
+from gateway.ledger.log.operator import Place, account, opened, subject_of
+from gateway.storage import destruction
+from gateway.storage import erasure as kept
+from gateway.storage.erasure import Request
+from gateway.storage.tables import moment
+
+
+def register(parser: argparse.ArgumentParser, blockers: Sequence[Blocker]) -> None:
+    """Add the commands; `blockers` is what keeps a subject from being erased, in the order it is told."""
+    parts = parser.add_subparsers(metavar="COMMAND", required=True)
+    request = part(parts, "request", "ask that what the ledger says of a subject be erased; another person approves it")
+    request.add_argument("--subject", required=True, type=subject_of, metavar="SCHEME:VALUE", help="the subject")
+    said(request)
+    request.set_defaults(run=functools.partial(_request, blockers))
+
+    approve = part(parts, "approve", "erase a subject as another person requested: its keys are destroyed, for good")
+    approve.add_argument("id", metavar="ID", help="the erasure's number")
+    approve.add_argument("--by", required=True, metavar="NAME", help="who approves; stands in the ledger")
+    _out(approve, "erasure-ID.receipt")
+    approve.set_defaults(run=functools.partial(_approve, blockers))
+
+    withdraw = part(parts, "withdraw", "take a request back")
+    withdraw.add_argument("id", metavar="ID", help="the erasure's number")
+    said(withdraw)
+    withdraw.set_defaults(run=_withdraw)
+
+    part(parts, "list", "requests that wait, and erasures that were carried out").set_defaults(run=_list)
+
+    again = part(parts, "again", "destroy the keys of an erasure once more, after a backup brought them back")
+    again.add_argument("id", nargs="?", metavar="ID", help="the erasure's number, where the ledger has its entry")
+    again.add_argument("--receipt", type=Path, metavar="FILE", help="its receipt, where the ledger lost the entry")
+    again.add_argument("--by", required=True, metavar="NAME", help="who does this; stands in the ledger")
+    _out(again, "erasure-ID-again.receipt")
+    again.set_defaults(run=_again)
+
+
+def _out(parser: argparse.ArgumentParser, default: str) -> None:
+    text = f"where its receipt goes, to be kept outside the backups (default: {default})"
+    parser.add_argument("--out", type=Path, metavar="FILE", help=text)
+
+
+def _request(blockers: Sequence[Blocker], arguments: argparse.Namespace) -> int:
+    subject = arguments.subject
+    with opened(arguments.config) as place:
+        old = erase.of_version_1(place.store, subject, teller())
+        entered = place.run(
+            lambda ledger: erase.request(ledger, subject, arguments.by, arguments.reason, account(), old)
+        )
+        engine = place.store.engine
+        stopping = found_open(engine, blockers, subject, destruction.keys_of(engine, *subject))
+        print(f"requested: erasure {entered.id}, {entry_of(place, entered)}")
+    _tell_old(old)
+    for each in stopping:
+        print(f"it cannot be approved yet: {each}", file=sys.stderr)
+    print("nothing is erased yet; another person carries it out:")
+    print(f"  dutybound ledger erase approve {entered.id} --config {arguments.config} --by NAME")
+    return 0
+
+
+def _approve(blockers: Sequence[Blocker], arguments: argparse.Namespace) -> int:
+    id_, out = arguments.id, arguments.out or Path(f"erasure-{arguments.id}.receipt")
+    with opened(arguments.config) as place:
+        backups, engine = _backups(place), place.store.engine
+        package_write.check_free(out)
+        asked = kept.one_request(engine, id_)
+        subject = asked.subject if asked else None
+        old = erase.of_version_1(place.store, subject, teller()) if subject else 0
+        done = place.run(lambda ledger: erase.approve(ledger, id_, arguments.by, account(), blockers, backups))
+        _tell_done(place, done, out)
+        assert subject is not None, "it was open"
+        facts = destruction.in_force(engine, *subject)
+    _tell_old(old)
+    counted = ", ".join(f"{count} of kind {kind}" for kind, count in facts.items()) or "none"
+    print("stays: who asked, when and for which purpose, and the proof of each entry")
+    print(f"stays: facts about the subject, which are not the ledger's; those in force go on restraining ({counted})")
+    print("stays: receipts that were given, valid as before, with their recipients, whose duty to delete stays too")
+    if done.request.account == account():
+        print(
+            f"two names were said, but one account of this system, `{account()}`, requested and approved it",
+            file=sys.stderr,
+        )
+    return 0
+
+
+def _tell_done(place: Place, done: Done, out: Path) -> None:
+    """What follows an erasure, first things first: whatever fails from here on, it is done."""
+    if done.receipt is not None:
+        where = f"entry {done.receipt.index} of {place.settings.ledger.origin}/{done.receipt.shard}"
+        print(f"erased: erasure {done.request.id}, {where}")
+        try:
+            package_write.write_private(out, done.receipt.text.encode())
+            print(f"receipt: {out} (keep it outside the backups; after a restore, `ledger erase again` takes it)")
+        except OSError as error:
+            print(f"`{out}` cannot be written ({error.strerror}); the receipt is:\n{done.receipt.text}")
+    else:
+        print(
+            f"erased: erasure {done.request.id}; its receipt was lost on the way, `dutybound ledger export` makes one"
+        )
+    if left := destruction.scrub(place.store):
+        print(f"the store's files may still hold what was destroyed: {left}", file=sys.stderr)
+    count = destruction.entries_under(place.store.engine, done.keys)
+    print(f"unreadable: what {count} {'entries say' if count != 1 else 'entry says'} of the subject")
+    print(f"backups: they have copies of the keys through {done.backups_until.isoformat()}, as long as they are kept")
+
+
+def _tell_old(old: int) -> None:
+    if old:
+        entries = "entries of version 1 name" if old != 1 else "entry of version 1 names"
+        print(f"stays readable: {old} {entries} the subject; what they say cannot be erased alone")
+
+
+def _backups(place: Place) -> datetime.timedelta:
+    if place.settings.ledger.backups is None:
+        fix = "say how long backups of the store are kept, as `backups: P35D`; who is erased is told when they expire"
+        raise ConfigurationError([Problem(str(place.settings.file), 0, 0, "ledger.backups", fix)])
+    return place.settings.ledger.backups
+
+
+def _withdraw(arguments: argparse.Namespace) -> int:
+    with opened(arguments.config) as place:
+        entered = place.run(
+            lambda ledger: erase.withdraw(ledger, arguments.id, arguments.by, arguments.reason, account())
+        )
+        print(f"withdrawn: erasure {entered.id}, {entry_of(place, entered)}")
+    return 0
+
+
+def _list(arguments: argparse.Namespace) -> int:
+    with opened(arguments.config) as place:
+        found = kept.requests(place.store.engine)
+    for each in found:
+        print(f"{each.id}   {moment(each.at):%Y-%m-%d}   {_state(each)}")
+        print(f"  requested by {each.by}: {each.reason}")
+    if not found:
+        print("nothing was requested")
+    return 0
+
+
+def _state(request: Request) -> str:
+    if request.decided_at is None:
+        return f"waits for a second person: {request.scheme}:{request.value}"
+    what = "carried out, approved" if request.state == "done" else "withdrawn"
+    return f"{what} by {request.decided_by} on {moment(request.decided_at):%Y-%m-%d}"
+
+
+def _again(arguments: argparse.Namespace) -> int:
+    if (arguments.id is None) == (arguments.receipt is None):
+        print("name the erasure by its number, or by its receipt with `--receipt`", file=sys.stderr)
+        return 2
+    with opened(arguments.config) as place:
+        backups = _backups(place)
+        if arguments.receipt is not None:
+            erased = repeat.proved(place, receipt_files.read(arguments.receipt).decode(errors="replace"))
+        else:
+            erased = repeat.stored(place.store, arguments.id)
+        out = arguments.out or Path(f"erasure-{erased.erasure}-again.receipt")
+        package_write.check_free(out)
+        done = place.run(lambda ledger: repeat.again(ledger, erased, arguments.by, account(), backups))
+        _tell_done(place, done, out)
+    return 0

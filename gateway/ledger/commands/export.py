@@ -1,0 +1,186 @@
+"""`dutybound ledger export`: evidence of a subject, a case or a period, for a court, an auditor or an audit repository.
+
+Opening the ledger's payloads is a view of it (invariant 17): who, why and what is entered in the ledger before
+anything is opened, and where that cannot be made durable nothing is.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import datetime
+import os
+import sys
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from gateway import settings
+from gateway.errors import ConfigurationError, DutyboundError
+from gateway.ledger.commands.progress import teller
+from gateway.ledger.entry import entries
+from gateway.ledger.export import as_csv, as_fhir, package_write
+from gateway.ledger.export.select import Chosen, choose, one
+from gateway.ledger.log import operator
+from gateway.ledger.log.build import ledger_of
+from gateway.ledger.log.ledger import Ledger, Receipt
+from gateway.ledger.log.operator import CLIENT
+from gateway.ledger.proof import key_files
+from gateway.ledger.proof.note import Signer
+from gateway.settings import Settings
+from gateway.storage.port import Store
+from gateway.storage.store import open_store
+
+RuleSetDigest = Callable[[Settings], str]
+"""The digest of the rule set that a configuration's policies are; raises `ConfigurationError`."""
+
+_FORMATS = {"fhir": as_fhir.as_ndjson, "csv": as_csv.as_csv}
+
+
+def register(parser: argparse.ArgumentParser, rule_set: RuleSetDigest | None) -> None:
+    """Add the command's arguments."""
+    parser.add_argument("--config", type=Path, required=True, metavar="FILE", help="gateway.yaml")
+    parser.add_argument("--by", required=True, metavar="NAME", help="who looks; stands in the ledger")
+    parser.add_argument("--reason", required=True, metavar="TEXT", help="why; stands in the ledger")
+    parser.add_argument("--out", type=Path, required=True, metavar="PATH", help="a new folder, or a new file")
+    parser.add_argument("--subject", metavar="SCHEME:VALUE", help="entries about this subject")
+    parser.add_argument("--case", metavar="ID", help="entries of this case")
+    parser.add_argument("--from", dest="since", metavar="DATE", help="entries from this day (UTC) or time on")
+    parser.add_argument("--until", metavar="DATE", help="entries through this day (UTC), or before this time")
+    parser.add_argument(
+        "--format",
+        choices=("package", *_FORMATS),
+        default="package",
+        help="`package`: with proofs, a folder, or one file where PATH ends with `.zip` (default); `fhir`: HL7 FHIR R4"
+        " AuditEvent, one JSON object a line; `csv`",
+    )
+    parser.add_argument(
+        "--told-only", action="store_true", help="leave out what only oversight may open: officials, withheld, denied"
+    )
+    parser.set_defaults(run=lambda arguments: run(arguments, rule_set))
+
+
+def run(arguments: argparse.Namespace, rule_set: RuleSetDigest | None) -> int:
+    """Export; 0 written, 1 not (one sentence on standard error), 2 a wrong call."""
+    try:
+        looked = _looked(arguments)
+    except ValueError as error:
+        print(error, file=sys.stderr)
+        return 2
+    if looked == entries.Looked() or not arguments.by.strip() or not arguments.reason.strip():
+        print("say who looks, why, and at what: `--subject`, `--case`, `--from` and `--until`", file=sys.stderr)
+        return 2
+    try:
+        configured = settings.load(arguments.config, os.environ)
+        private = key_files.load(configured.ledger.key_file)
+        package_write.check_free(arguments.out)
+        store = open_store(configured.store, str(arguments.config), single_node=configured.single_node)
+        try:
+            count, receipt = _export(arguments, configured, private, store, looked, rule_set)
+        finally:
+            store.close()
+    except DutyboundError as error:
+        print(error, file=sys.stderr)
+        return 1
+    if count == 1:
+        print(
+            "no entry fits but that of this view; identifiers and cases are written as in the ledger", file=sys.stderr
+        )
+    print(f"written: {count} entries, to {arguments.out}")
+    print(f"entered: this view is entry {receipt.index} of {configured.ledger.origin}/{receipt.shard}")
+    return 0
+
+
+def _looked(arguments: argparse.Namespace) -> entries.Looked:
+    scheme = value = None
+    if arguments.subject is not None:
+        scheme, _, value = arguments.subject.partition(":")
+        if not scheme or not value:
+            raise ValueError(
+                f"`{arguments.subject}` names no subject; write `SCHEME:VALUE`, as `LEI:5493001KJTIIGC8Y1R12`"
+            )
+    since = _moment(arguments.since, last=False) if arguments.since else None
+    until = _moment(arguments.until, last=True) if arguments.until else None
+    return entries.Looked(scheme, value, arguments.case, since, until)
+
+
+def _moment(text: str, *, last: bool) -> datetime.datetime:
+    """A day (its first moment, or the one after its last), or a time with its offset; in UTC."""
+    try:
+        if len(text) == len("2026-01-31"):
+            day = datetime.datetime.combine(datetime.date.fromisoformat(text), datetime.time(), datetime.UTC)
+            return day + datetime.timedelta(days=1) if last else day
+        found = datetime.datetime.fromisoformat(text)
+    except (ValueError, OverflowError) as error:
+        raise ValueError(f"`{text}` is no day and no time; write `2026-01-31` or `2026-01-31T09:00:00Z`") from error
+    if found.tzinfo is None:
+        raise ValueError(f"`{text}` has no offset; write `{text}Z` for UTC")
+    return found.astimezone(datetime.UTC)
+
+
+def _export(
+    arguments: argparse.Namespace,
+    configured: Settings,
+    private: Ed25519PrivateKey,
+    store: Store,
+    looked: entries.Looked,
+    rule_set: RuleSetDigest | None,
+) -> tuple[int, Receipt]:
+    parts = ("told",) if arguments.told_only else ("told", "oversight")
+    policies = _policies(configured, rule_set) if arguments.format == "package" else None
+
+    def view(at: datetime.datetime) -> entries.View:
+        id_ = str(uuid.uuid4())
+        return entries.View(
+            entries.VERSION, id_, at, CLIENT, arguments.by, arguments.reason, looked, parts, arguments.format
+        )
+
+    entered, receipt = asyncio.run(enter(ledger_of(store, configured.ledger, private), view))
+    with contextlib.closing(store.reader()) as reader:
+        own = one(reader, receipt.shard, receipt.index)
+
+        count = 0
+
+        def chosen() -> Iterator[Chosen]:
+            nonlocal count
+            for each in (own, *choose(reader, looked, teller())):
+                if each is own or (each.head.name, each.entry.index) != (receipt.shard, receipt.index):
+                    count += 1
+                    yield each
+
+        if arguments.format == "package":
+            signer = Signer(own.head.origin, private)
+            with package_write.opened(arguments.out) as sink:
+                package_write.write_package(sink, entered, (receipt.shard, receipt.index), chosen(), policies, signer)
+        else:
+            with package_write.opened_file(arguments.out) as file:
+                for line in _FORMATS[arguments.format](chosen(), oversight=not arguments.told_only):
+                    file.write(line.encode())
+    return count, receipt
+
+
+async def enter(ledger: Ledger, view: Callable[[datetime.datetime], entries.View]) -> tuple[entries.View, Receipt]:
+    """Enter a view of the ledger, in a shard that no running process holds; raises `LedgerUnavailable`."""
+    await ledger.start()
+    try:
+        made = view(operator.now(ledger))
+        return made, await operator.enter(ledger, made, operator.account(), ())
+    finally:
+        await ledger.close()
+
+
+def _policies(configured: Settings, rule_set: RuleSetDigest | None) -> tuple[str, Mapping[str, bytes]] | None:
+    """The digest and the files of the policies at hand; None where they are no rule set."""
+    if rule_set is None:
+        return None
+    folder = configured.policies
+    try:
+        digest = rule_set(configured)
+        files = sorted(path for path in folder.rglob("*") if path.suffix in (".yaml", ".cedar", ".md"))
+        return digest, {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}
+    except (ConfigurationError, OSError) as error:
+        print(f"the policies are left out: {str(error).splitlines()[0]}", file=sys.stderr)
+        return None

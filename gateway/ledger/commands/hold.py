@@ -1,0 +1,77 @@
+"""`dutybound ledger hold`: keep what the ledger says of a subject, and let that end."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from gateway.ledger.erasure import hold
+from gateway.ledger.erasure.hold import Entered
+from gateway.ledger.log.operator import Place, account, opened, subject_of
+from gateway.storage import erasure as kept
+from gateway.storage.tables import moment
+
+
+def register(parser: argparse.ArgumentParser) -> None:
+    """Add the commands; each sets `run`: from the parsed arguments to the exit code."""
+    parts = parser.add_subparsers(metavar="COMMAND", required=True)
+    place = part(parts, "place", "keep what the ledger says of a subject, whatever is asked meanwhile")
+    place.add_argument("--subject", required=True, type=subject_of, metavar="SCHEME:VALUE", help="the subject")
+    said(place)
+    place.set_defaults(run=_place)
+    lift = part(parts, "lift", "end a hold")
+    lift.add_argument("id", metavar="ID", help="the hold's number")
+    said(lift)
+    lift.set_defaults(run=_lift)
+    part(parts, "list", "the holds, and who they are on while they are open").set_defaults(run=_list)
+
+
+def part(parts: Any, name: str, text: str) -> argparse.ArgumentParser:
+    """A command that works on the configured ledger."""
+    parser: argparse.ArgumentParser = parts.add_parser(name, help=text, description=text)
+    parser.add_argument("--config", type=Path, required=True, metavar="FILE", help="gateway.yaml")
+    return parser
+
+
+def said(parser: argparse.ArgumentParser) -> None:
+    """Who does it, and why."""
+    parser.add_argument("--by", required=True, metavar="NAME", help="who does this; stands in the ledger")
+    parser.add_argument(
+        "--reason", required=True, metavar="TEXT", help="why; stands in the ledger, and stays: name no subject in it"
+    )
+
+
+def entry_of(place: Place, entered: Entered) -> str:
+    """Where an entry stands."""
+    return f"entry {entered.receipt.index} of {place.settings.ledger.origin}/{entered.receipt.shard}"
+
+
+def _place(arguments: argparse.Namespace) -> int:
+    with opened(arguments.config) as place:
+        entered = place.run(
+            lambda ledger: hold.place(ledger, arguments.subject, arguments.by, arguments.reason, account())
+        )
+        print(f"placed: hold {entered.id}, {entry_of(place, entered)}")
+    print("nothing that the ledger says of this subject is erased before it is lifted")
+    return 0
+
+
+def _lift(arguments: argparse.Namespace) -> int:
+    with opened(arguments.config) as place:
+        entered = place.run(lambda ledger: hold.lift(ledger, arguments.id, arguments.by, arguments.reason, account()))
+        print(f"lifted: hold {entered.id}, {entry_of(place, entered)}")
+    return 0
+
+
+def _list(arguments: argparse.Namespace) -> int:
+    with opened(arguments.config) as place:
+        found = kept.holds(place.store.engine)
+    for each in found:
+        about = f"on {each.scheme}:{each.value}" if each.value is not None else "lifted"
+        print(f"{each.id}   {moment(each.at):%Y-%m-%d}   {about}, placed by {each.by}: {each.reason}")
+        if each.lifted_at is not None:
+            print(f"  lifted by {each.lifted_by} on {moment(each.lifted_at):%Y-%m-%d}")
+    if not found:
+        print("there is no hold")
+    return 0

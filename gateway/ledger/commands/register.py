@@ -1,0 +1,205 @@
+"""The `dutybound ledger` and `dutybound keys` commands.
+
+Exit codes: 0 all well, 1 something does not verify or cannot be read (said in one sentence), 2 a wrong call.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from gateway.errors import ConfigurationError, Problem, VerificationFailed
+from gateway.ledger.commands import erase, export, hold, rebuild, rotate, verify, witness
+from gateway.ledger.commands.receipt_files import check_presented, read
+from gateway.ledger.entry import describe, entries
+from gateway.ledger.entry.receipt import LEFT_OUT, Proved, check_data, check_extension, read_file
+from gateway.ledger.entry.registry import ROOT, read_document
+from gateway.ledger.erasure.blockers import BLOCKERS, Blocker
+from gateway.ledger.export import sheet
+from gateway.ledger.proof import key_files
+from gateway.ledger.proof.note import Verifier
+from gateway.ledger.verify import tile_client
+from gateway.ledger.verify.assurance import published
+
+
+def register(
+    subparsers: argparse._SubParsersAction[Any],
+    rule_set: export.RuleSetDigest | None = None,
+    blockers: Sequence[Blocker] = BLOCKERS,
+) -> None:
+    """Add `ledger` and `keys` with their commands; each sets `run`: from the parsed arguments to the exit code.
+
+    `rule_set` tells which rule set a configuration's policies are, so that an evidence package can hold their text.
+    `blockers` is what keeps a subject from being erased.
+    """
+    ledger = subparsers.add_parser("ledger", help="verify and show what the ledger proves")
+    parts = ledger.add_subparsers(metavar="COMMAND", required=True)
+
+    verify.register(
+        parts.add_parser(
+            "verify", help="check a live ledger by its URL, a store, a copy of either, or an evidence package"
+        )
+    )
+
+    receipt = parts.add_parser("verify-receipt", help="check a receipt offline, and what it proves")
+    _key(receipt, "the shard's public key, one a line where there are several", required=True)
+    receipt.add_argument("--published", type=Path, metavar="CHECKPOINT_FILE", help="a checkpoint that was published")
+    receipt.add_argument("--log", metavar="URL", help="where the gateway, or the shard, publishes its log")
+    receipt.add_argument(
+        "--registry",
+        type=Path,
+        metavar="FILE",
+        help="what `/ledger/registry` served: keys of every shard, old ones too",
+    )
+    _receipt(receipt)
+    receipt.set_defaults(run=_verify_receipt)
+
+    show = parts.add_parser("show", help="a receipt as a sheet to read and file")
+    _key(show, "the public key; without it the sheet says that nothing was verified")
+    show.add_argument("--answer", type=Path, metavar="FILE", help="the answer (JSON) whose data to check against it")
+    show.add_argument("--html", action="store_true", help="as an HTML page that needs nothing from elsewhere")
+    _receipt(show)
+    show.set_defaults(run=_show)
+
+    export.register(
+        parts.add_parser("export", help="evidence of a subject, a case or a period, with its proofs"), rule_set
+    )
+
+    erase.register(
+        parts.add_parser("erase", help="make what the ledger says of a subject unreadable; takes two people"), blockers
+    )
+    hold.register(parts.add_parser("hold", help="keep what the ledger says of a subject for some matter"))
+
+    rebuild.register(parts.add_parser("rebuild", help="drop what is made of the ledger behind it, and build it again"))
+
+    witness.register(parts.add_parser("witness", help="run an independent witness that cosigns checkpoints"))
+
+    key = subparsers.add_parser("keys", help="the key that signs the ledger")
+    parts = key.add_subparsers(metavar="COMMAND", required=True)
+    new = parts.add_parser("generate", help="a new private key, and the public keys of a ledger's shards")
+    new.add_argument("--origin", required=True, metavar="NAME", help="as `ledger.origin`: `gateway.example/ledger`")
+    new.add_argument("--out", type=Path, default=Path("ledger.key"), metavar="FILE", help="default: ledger.key")
+    new.add_argument("--public", type=Path, metavar="FILE", help="default: the private key's name with `.pub`")
+    new.add_argument(
+        "--shards", type=int, default=8, metavar="N", help="for shards 1 to N, one for each process (default: 8)"
+    )
+    new.set_defaults(run=_generate)
+    rotate.register(
+        parts.add_parser("rotate", help="give the ledger another key; old receipts still verify, by the registry")
+    )
+
+
+def _key(parser: argparse.ArgumentParser, text: str, *, required: bool = False) -> None:
+    parser.add_argument("--key", type=Path, required=required, metavar="PUBLIC_KEY_FILE", help=text)
+
+
+def _receipt(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("receipt", type=Path, metavar="RECEIPT_FILE", help="a receipt, or a whole answer (JSON)")
+
+
+def _guard(run: Callable[[], int]) -> int:
+    """Run a command that checks; whatever is wrong is one sentence on standard error, and status 1."""
+    try:
+        return run()
+    except (ConfigurationError, VerificationFailed) as error:
+        print(error, file=sys.stderr)
+        return 1
+
+
+def _verify_receipt(arguments: argparse.Namespace) -> int:
+    def run() -> int:
+        verifiers = _with_registry(key_files.read_verifiers(arguments.key), arguments)
+        proved, checked = check_presented(read_file(read(arguments.receipt)), verifiers)
+        if arguments.published is not None or arguments.log is not None:
+            proved, why = _published(proved, verifiers, arguments)
+            if why:
+                print(why, file=sys.stderr)
+        told = proved.told
+        print(f"{proved.assurance}: entry {proved.index} of {proved.origin}, in a tree of {proved.size}")
+        if proved.witnesses:
+            print(f"witnessed by {', '.join(proved.witnesses)}")
+        if isinstance(told, entries.Refused):
+            print(f"inquiry {told.id}: refused at {told.at.isoformat()} with {told.code}; nothing was disclosed")
+            return 0
+        if not isinstance(told, entries.Inquiry):
+            said, at = describe.deed(told), told.at.isoformat()
+            if isinstance(told, entries.Act):
+                why = f": {said.why}" if said.why else ""
+                print(f"{describe.tag(told)} {told.id}: {said.by} {said.happened}, {at}{why}")
+            else:
+                print(f"{describe.kind(told)}, {at}: {said.happened}")
+            return 0
+        count = sum(len(dataset.records) for subject in told.disclosed for dataset in subject.datasets)
+        print(
+            f"inquiry {told.id}: {told.requester.client} asked at {told.at.isoformat()} for"
+            f" {told.declaration.purpose} and was told {count} record{'s' if count != 1 else ''}"
+        )
+        print("data: exactly what was disclosed" if checked else "data: not presented, so not checked")
+        if proved.left_out:
+            print(f"left out: {LEFT_OUT}")
+        return 0
+
+    return _guard(run)
+
+
+def _with_registry(verifiers: list[Verifier], arguments: argparse.Namespace) -> list[Verifier]:
+    """The keys that were given, and with a registry those that follow from them."""
+    content = read(arguments.registry) if arguments.registry is not None else None
+    if content is None and arguments.log is not None:
+        with tile_client.http_client() as client:
+            content = tile_client.from_url(client, tile_client.ledger_url(arguments.log)).find_registry()
+    if content is None:
+        return verifiers
+    return list(dict.fromkeys([*read_document(content, verifiers).verifiers, *verifiers]))
+
+
+def _published(proved: Proved, verifiers: list[Verifier], arguments: argparse.Namespace) -> tuple[Proved, str]:
+    note = None
+    if arguments.published is not None:
+        try:
+            note = read(arguments.published).decode()
+        except UnicodeDecodeError as error:
+            raise VerificationFailed(f"`{arguments.published}` is not UTF-8, so no checkpoint") from error
+    with tile_client.http_client() as client:
+        url = tile_client.shard_url(arguments.log, proved.shard) if arguments.log else None
+        return published(proved, verifiers, note, tile_client.from_url(client, url) if url else None)
+
+
+def _show(arguments: argparse.Namespace) -> int:
+    def run() -> int:
+        presented = read_file(read(arguments.receipt))
+        verifiers = None if arguments.key is None else key_files.read_verifiers(arguments.key)
+        proved, checked = check_presented(presented, verifiers)
+        if arguments.answer is not None:
+            answer = read_file(read(arguments.answer))
+            if answer.data is None:
+                raise VerificationFailed(f"`{arguments.answer}` is no answer: it has no `data`")
+            if answer.inquiry is not None:
+                check_extension(proved, answer.inquiry)
+            check_data(proved, answer.data)
+            checked = isinstance(proved.told, entries.Inquiry)
+        sys.stdout.write((sheet.as_html if arguments.html else sheet.as_text)(proved, checked))
+        return 0
+
+    return _guard(run)
+
+
+def _generate(arguments: argparse.Namespace) -> int:
+    def run() -> int:
+        public = arguments.public or arguments.out.with_suffix(".pub")
+        if not 1 <= arguments.shards <= 64 or "+" in arguments.origin or any(map(str.isspace, arguments.origin)):
+            print("a ledger has 1 to 64 shards, and a name without spaces and `+`", file=sys.stderr)
+            return 2
+        if public.exists():
+            raise ConfigurationError([Problem(str(public), 0, 0, "", "exists already; name another with `--public`")])
+        private = key_files.generate(arguments.out)
+        shards = [ROOT, *map(str, range(1, arguments.shards + 1))]
+        key_files.write_verifiers(public, private, arguments.origin, shards)
+        print(f"private key: {arguments.out} (keep it secret, and keep a copy)")
+        print(f"public keys: {public} (give it to whoever verifies receipts)")
+        return 0
+
+    return _guard(run)

@@ -1,0 +1,255 @@
+"""`dutybound ledger verify`: a live gateway by its URL, a copy of what one serves, an evidence package, or a store."""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import httpx
+
+from gateway import settings
+from gateway.errors import ConfigurationError, LedgerUnavailable, Problem, VerificationFailed
+from gateway.ledger.commands.progress import teller
+from gateway.ledger.commands.receipt_files import check_presented, read
+from gateway.ledger.entry import describe
+from gateway.ledger.entry.receipt import read_file
+from gateway.ledger.entry.registry import Registry, read_document, roots
+from gateway.ledger.export import package_check
+from gateway.ledger.log import head_file
+from gateway.ledger.proof import key_files
+from gateway.ledger.proof.note import Checkpoint, Verifier
+from gateway.ledger.verify import follower_state, gaps, rollback, tile_client
+from gateway.ledger.verify.assurance import Claim, check_extends, claim_of
+from gateway.ledger.verify.follow import Followed, follow
+from gateway.ledger.verify.store import verify_store
+from gateway.storage.store import open_copy, open_to_read
+
+
+def register(parser: argparse.ArgumentParser) -> None:
+    """Add the command's arguments."""
+    parser.add_argument(
+        "target",
+        nargs="?",
+        metavar="TARGET",
+        help="a gateway's or a shard's URL, an evidence package, a store's file, or a folder with a copy of a shard's"
+        " checkpoint and tiles",
+    )
+    parser.add_argument("--config", type=Path, metavar="FILE", help="gateway.yaml, for the store")
+    parser.add_argument("--store", metavar="URL", help="the store's file, or its URL (`sqlite:///...`)")
+    parser.add_argument(
+        "--key",
+        type=Path,
+        metavar="PUBLIC_KEY_FILE",
+        help="public keys, one a line; without it, those of the configuration's own key",
+    )
+    parser.add_argument(
+        "--receipts", type=Path, metavar="FOLDER", help="receipts and answers that the log must contain, each of them"
+    )
+    parser.add_argument(
+        "--state",
+        type=Path,
+        metavar="FOLDER",
+        help="where the last checkpoint seen is remembered, a file a log; a store is only held against it",
+    )
+    parser.add_argument(
+        "--only-new", action="store_true", help="check only what was entered since the log was last found whole"
+    )
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Verify; 0 whole, 1 broken (one sentence on standard error), 2 a wrong call."""
+    if [arguments.target, arguments.config, arguments.store].count(None) != 2:
+        print("name one thing to verify: TARGET, `--config FILE` or `--store URL`", file=sys.stderr)
+        return 2
+    try:
+        target = arguments.target or ""
+        if target and package_check.is_package(Path(target)):
+            return _package(arguments)
+        live = target.startswith(("http://", "https://"))
+        if not live and ("://" in target or arguments.target is None or Path(target).is_file()):
+            return _store(arguments)
+        if not live and not Path(target).exists():
+            raise ConfigurationError([Problem(target, 0, 0, "", "does not exist; name a URL, a package or a store")])
+        if arguments.key is None:
+            print("name the public keys with `--key PUBLIC_KEY_FILE`", file=sys.stderr)
+            return 2
+        return _follow(arguments, key_files.read_verifiers(arguments.key))
+    except (ConfigurationError, LedgerUnavailable, VerificationFailed) as error:
+        print(error, file=sys.stderr)
+        return 1
+
+
+def _store(arguments: argparse.Namespace) -> int:
+    configured = settings.load(arguments.config, os.environ) if arguments.config else None
+    named = configured.store if configured is not None else arguments.store or arguments.target
+    if arguments.key is None and configured is None:
+        print("name the public keys with `--key PUBLIC_KEY_FILE`", file=sys.stderr)
+        return 2
+    remembered_outside = _remembered(configured, arguments.state)  # first: a gateway may go on meanwhile
+    store = open_to_read(named, str(arguments.config or "--store")) if "://" in named else open_copy(Path(named))
+    try:
+        if arguments.key is not None:
+            verifiers = key_files.read_verifiers(arguments.key)
+        else:
+            assert configured is not None, "one of both is there"
+            private = key_files.load(configured.ledger.key_file)
+            verifiers = key_files.verifiers(private, configured.ledger.origin, map(str, range(1, 65)))
+        for shard in verify_store(store, verifiers, teller()):
+            print(f"whole: {shard.origin}, {shard.size} entries, root {shard.root.hex()}")
+        for each in rollback.check(store, verifiers, remembered_outside):
+            print(f"sealed: {each}")
+    finally:
+        store.close()
+    return 0
+
+
+def _remembered(configured: settings.Settings | None, state: Path | None) -> list[head_file.Remembered]:
+    """What is known of the store's shards from outside it: the head file, and what an earlier run remembers."""
+    found = []
+    if configured is not None and configured.ledger.head_file is not None:
+        found += head_file.HeadFile(configured.ledger.head_file).all()
+    if state is not None:
+        found += [head_file.Remembered(f"`{path}`", note) for path, note in follower_state.Memory(state).notes()]
+    return found
+
+
+def _package(arguments: argparse.Namespace) -> int:
+    given = key_files.read_verifiers(arguments.key) if arguments.key is not None else None
+    manifest, verifiers = package_check.check_package(Path(arguments.target), given)
+    print(f"whole: evidence of {describe.scope(manifest.looked)}, {manifest.entries} entries, each with its proof")
+    print(f"made: by {manifest.by}, {manifest.made.isoformat()}: {manifest.reason}")
+    if given is None:
+        for verifier in verifiers:
+            print(f"signed: {verifier} (the package's own word; compare it with the key that you had before)")
+    return 0
+
+
+def _follow(arguments: argparse.Namespace, verifiers: Sequence[Verifier]) -> int:
+    memory = follower_state.Memory(arguments.state or follower_state.usual_folder(dict(os.environ)))
+    found: list[Followed] = []
+    with tile_client.http_client() as client:
+        signing, registry = verifiers, None
+        explained: dict[str, gaps.Explained] = {}
+        if urlsplit(arguments.target).scheme in ("http", "https"):
+            registry = _registry(client, arguments.target, verifiers, memory)
+            if registry is not None:
+                verifiers, signing = registry.verifiers, [listed.key for listed in registry.shards.values()]
+                explained = gaps.explain(registry, registry.gaps)
+            logs = _logs(client, arguments.target, signing, memory)
+        else:
+            logs = [(tile_client.from_folder(Path(arguments.target)), None)]
+        claims = _claims(arguments.receipts, verifiers) if arguments.receipts else []
+        for log, shard in logs:
+            whole = follow(
+                log,
+                signing,
+                memory,
+                [*claims, *(each.claim for each in explained.values())],
+                datetime.datetime.now(datetime.UTC),
+                shard=shard,
+                only_new=arguments.only_new,
+                progress=teller(),
+                registry=registry,
+                gaps=explained,
+            )
+            if registry is not None and whole.origin == registry.root:
+                _check_registry(registry, log, whole)
+            found.append(whole)
+            since = f", {whole.size - whole.seen} of them new" if 0 < whole.seen <= whole.size else ""
+            print(f"whole: {whole.origin}, {whole.size} entries{since}, root {whole.root.hex()}")
+            if whole.sealed is not None:
+                print(f"sealed: {whole.sealed}")
+    if arguments.receipts:
+        _tell_receipts(claims, found)
+    return 0
+
+
+def _check_registry(registry: Registry, log: tile_client.TileLog, whole: Followed) -> None:
+    """The registry that is served is what the root shard's log says, not another that the same key signed."""
+    served, now = registry.tree, Checkpoint(whole.origin, whole.size, whole.root)
+    if served.size > now.size:
+        raise VerificationFailed(
+            f"`{whole.origin}`: the registry has {served.size} entries, and its log only {now.size}: an old checkpoint"
+            " is served"
+        )
+    try:
+        check_extends(tile_client.TileTree(log, now.size).node, served, now, "the registry")
+    except VerificationFailed as error:
+        raise type(error)(f"`{whole.origin}`: {error}") from error
+
+
+def _tell_receipts(claims: list[Claim], found: list[Followed]) -> None:
+    pending = sum(len(whole.pending) for whole in found)
+    lost = [claim for whole in found for claim in whole.lost]
+    given = {claim.name for claim in claims}
+    published = sum(claim.name in given for whole in found for claim in whole.published)
+    print(f"receipts: {published} published")
+    for whole in found:
+        if whole.lost and whole.sealed is not None:
+            print(
+                f"receipts: {len(whole.lost)} genuine, of trees that `{whole.origin}` has no more: it was sealed at"
+                f" {whole.size}"
+            )
+    if pending:
+        print(f"receipts: {pending} signed, younger than the checkpoint")
+    others = len(claims) - published - pending - len(lost)
+    if others:
+        names = ", ".join(sorted({f"`{claim.origin}`" for claim in claims} - {f"`{whole.origin}`" for whole in found}))
+        print(f"receipts: {others} signed, of a log that was not looked at ({names})")
+
+
+def _registry(
+    client: httpx.Client, url: str, verifiers: Sequence[Verifier], memory: follower_state.Memory
+) -> Registry | None:
+    """The gateway's registry, verified by itself and against the root shard seen last; None where it has none."""
+    content = tile_client.from_url(client, tile_client.ledger_url(url)).find_registry()
+    if content is not None:
+        return read_document(content, verifiers)
+    for root in roots(verifiers):
+        if memory.load(root.name).checkpoint:
+            raise VerificationFailed(f"`{root.name}`: there is no registry at `{url}` any more: it was removed")
+    return None
+
+
+def _logs(
+    client: httpx.Client, url: str, verifiers: Sequence[Verifier], memory: follower_state.Memory
+) -> list[tuple[tile_client.TileLog, str | None]]:
+    """The one shard that a URL names, or every shard of a gateway (`https://host`, or `.../ledger`) that has a key.
+
+    A shard that has a key may not have been opened yet; one that was seen must be there.
+    """
+    if tile_client.shard_url(url, "1") == url:
+        return [(tile_client.from_url(client, url), urlsplit(url).path.rstrip("/").rpartition("/")[2])]
+    found: list[tuple[tile_client.TileLog, str | None]] = []
+    for verifier in verifiers:
+        if verifier.cosigns:
+            continue
+        shard = verifier.name.rpartition("/")[2]
+        log = tile_client.from_url(client, tile_client.shard_url(url, shard))
+        if memory.load(verifier.name).checkpoint or log.find_checkpoint() is not None:
+            found.append((log, shard))
+    if not found:
+        raise VerificationFailed(f"there is no log at `{url}` that one of the public keys is for")
+    return found
+
+
+def _claims(folder: Path, verifiers: Sequence[Verifier]) -> list[Claim]:
+    """What the receipts in a folder prove, each verified by itself."""
+    if not folder.is_dir():
+        raise ConfigurationError([Problem(str(folder), 0, 0, "", "is no folder with receipts")])
+    files = sorted(path for path in folder.rglob("*") if path.is_file() and not path.name.startswith("."))
+    claims = []
+    for path in files:
+        try:
+            claims.append(claim_of(f"receipt `{path}`", check_presented(read_file(read(path)), verifiers)[0]))
+        except VerificationFailed as error:
+            raise VerificationFailed(f"`{path}`: {error}") from error
+    if not claims:
+        raise ConfigurationError([Problem(str(folder), 0, 0, "", "holds no receipt")])
+    return claims

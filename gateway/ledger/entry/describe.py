@@ -1,0 +1,143 @@
+"""Entries in a reader's words: whatever is entered beside inquiries is told the same way wherever it is shown. Pure.
+
+A new kind of entry gets its words here, and is then shown by every format.
+"""
+
+from __future__ import annotations
+
+from gateway.ledger.entry import describe_rights, entries
+from gateway.ledger.entry.description import Deed, name_of, subject_of
+from gateway.ledger.proof.note import b64, note_body, parse_checkpoint
+
+_KINDS: dict[type[entries.Told], str] = {
+    entries.Inquiry: "inquiry",
+    entries.Refused: "refused inquiry",
+    entries.View: "a view of the ledger",
+    entries.Reviewed: "a review of inquiries",
+    entries.Hold: "a hold",
+    entries.ErasureRequest: "a request to erase",
+    entries.Erasure: "an erasure",
+    entries.Activation: "an activation of rules",
+    entries.Change: "a change of a record",
+    entries.Recall: "a recall",
+    entries.Acknowledgement: "an acknowledgement of a recall",
+    entries.Objection: "an objection",
+    entries.Restoration: "an application for restoration",
+    entries.Decided: "a steward's decision",
+    entries.Consent: "a consent",
+    entries.OptOut: "an opt-out",
+    entries.Gap: "a gap in the ledger",
+    entries.ShardChange: "a change of the ledger's shards",
+}
+
+
+def kind(told: entries.Told) -> str:
+    """The kind of an entry."""
+    return _KINDS[type(told)]
+
+
+def tag(told: entries.Told) -> str:
+    """The kind of an entry, as it is written."""
+    return str(type(told).__struct_config__.tag)
+
+
+def deed(told: entries.Act | entries.OfLedger) -> Deed:
+    """What an entry beside inquiries says."""
+    match told:
+        case entries.View():
+            return _view(told)
+        case entries.Reviewed():
+            return Deed(
+                "What a person found of inquiries",
+                f"found {told.finding} {told.verdict}",
+                [("Finding", [told.finding]), ("Verdict", [told.verdict]), ("Entries", list(told.entries))],
+                told.by,
+                told.reason,
+            )
+        case entries.Hold():
+            subject = subject_of(told.scheme, told.value)
+            return Deed(
+                "What is to be kept",
+                f"{told.event} hold {told.hold} on {name_of(subject)}",
+                [("Hold", [told.hold]), ("Event", [told.event]), ("About", [name_of(subject)])],
+                told.by,
+                told.reason,
+                subject,
+            )
+        case entries.ErasureRequest():
+            subject = subject_of(told.scheme, told.value)
+            return Deed(
+                "What is to be erased",
+                f"{told.event} erasure {told.erasure} of {name_of(subject)}",
+                [("Erasure", [told.erasure]), ("Event", [told.event]), ("About", [name_of(subject)])],
+                told.by,
+                told.reason,
+                subject,
+            )
+        case entries.Erasure():
+            return _erasure(told)
+        case entries.Gap():
+            known = parse_checkpoint(note_body(told.remembered)).size
+            return Deed(
+                "What happened to the ledger",
+                f"{told.shard} was sealed: the store had {told.size} entries of it, and {told.by} remembers {known}",
+                [("Root in the store", [b64(told.root)]), ("Remembered", told.remembered.splitlines())],
+                told.by,
+                told.reason,
+            )
+        case entries.ShardChange():
+            return Deed(
+                "What happened to the ledger",
+                f"{told.shard} was {told.event} at {told.size} entries, with the key {told.key}",
+                [],
+                told.by,
+                told.reason,
+            )
+        case _:
+            return describe_rights.deed(told)
+
+
+def scope(looked: entries.Looked) -> str:
+    """What a view looked at."""
+    said = []
+    if looked.value is not None:
+        said.append(f"subject {looked.scheme} {looked.value}")
+    if looked.case is not None:
+        said.append(f"case {looked.case}")
+    if looked.since is not None:
+        said.append(f"from {looked.since.isoformat(sep=' ')}")
+    if looked.until is not None:
+        said.append(f"before {looked.until.isoformat(sep=' ')}")
+    if looked.finding is not None:
+        said.append(f"finding {looked.finding}")
+    return ", ".join(said) or "every entry"
+
+
+def _view(told: entries.View) -> Deed:
+    looked = told.looked
+    rows = [("At", [scope(looked)]), ("Opened", list(told.parts)), ("Written as", [told.format])]
+    return Deed(
+        "Who looked into the ledger",
+        f"looked at {scope(looked)}, written as {told.format}",
+        rows,
+        told.by,
+        told.reason,
+        subject_of(looked.scheme, looked.value),
+        looked.case,
+    )
+
+
+def _erasure(told: entries.Erasure) -> Deed:
+    return Deed(
+        "What was erased",
+        f"carried out erasure {told.erasure}, which {told.requested_by} requested; backups have it until"
+        f" {told.backups_until}",
+        [
+            ("Erasure", [told.erasure]),
+            ("Requested by", [told.requested_by]),
+            ("Keys destroyed", list(told.keys)),
+            ("In backups until", [told.backups_until.isoformat()]),
+        ],
+        told.by,
+        told.reason,
+    )

@@ -1,0 +1,241 @@
+"""An inquiry or a refusal taken apart, and put together again: one part for each subject that it names. Pure.
+
+Invariants: a subject's part says nothing of another subject; cautions keep the order of the answer. `parts` says what
+is in a part, and why; it is the caller.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import msgspec
+
+from gateway.ledger.entry import entries
+from gateway.ledger.entry.entries import Oversight
+
+
+class SubjectParts(NamedTuple):
+    """What an entry says of one subject, as the bytes that its leaf commits to."""
+
+    scheme: str
+    value: str
+    told: bytes
+    oversight: bytes
+
+
+class Parts(NamedTuple):
+    """An entry, as the bytes that its leaf commits to."""
+
+    told: bytes
+    oversight: bytes
+    subjects: tuple[SubjectParts, ...] = ()
+
+
+class ToldOf(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A subject's part of what was told; a refusal has the message, an answer what was disclosed."""
+
+    kind: str
+    scheme: str
+    value: str
+    case: str | None = None
+    document: str | None = None
+    consent: str | None = None
+    reference: str | None = None
+    datasets: list[entries.Dataset] = []
+    cautions: list[entries.Notice] = []
+    data: entries.Data | None = None
+    message: str = ""
+
+
+class WithheldOf(msgspec.Struct, frozen=True):
+    """A record of the subject that a restraint held back."""
+
+    record: str
+    restraint: str
+
+
+class OversightOf(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A subject's part of what only oversight may open."""
+
+    withheld: list[WithheldOf] = []
+    denied: list[entries.DeniedField] = []
+    consents: tuple[str, ...] = ()
+
+
+EMPTY = entries.encode(OversightOf())
+"""A subject's part where oversight has nothing more to see."""
+
+_encode = entries.encode
+
+
+def split_inquiry(told: entries.Inquiry, oversight: Oversight) -> Parts:
+    """The parts of an answered inquiry that names a subject."""
+    declared, disclosed = told.declaration, told.disclosed
+    general = entries.Inquiry(
+        told.v,
+        told.id,
+        told.at,
+        told.requester,
+        told.grant,
+        entries.Declared(declared.purpose),
+        told.rule_set,
+        told.obligations,
+        errors=told.errors,
+    )
+    cautions = [told.cautions] if len(disclosed) == 1 else _shared_out(told.cautions, disclosed)
+    subjects = []
+    for place, subject in enumerate(disclosed):
+        part = ToldOf(
+            subject.kind,
+            subject.scheme,
+            subject.value,
+            declared.case,
+            declared.document,
+            declared.consent,
+            declared.reference,
+            subject.datasets,
+            cautions[place],
+            told.data,
+        )
+        subjects.append(SubjectParts(subject.scheme, subject.value, _encode(part), _oversight_of(oversight, place)))
+    return Parts(_encode(general), _general(oversight), tuple(subjects))
+
+
+def _shared_out(cautions: list[entries.Notice], disclosed: Sequence[entries.Disclosed]) -> list[list[entries.Notice]]:
+    """Each subject's cautions. They stand in the order of the records that were disclosed, subject by subject."""
+    shares, start = [], 0
+    for subject in disclosed[:-1]:
+        end = start
+        for record in (record for dataset in subject.datasets for record in dataset.records):
+            if end < len(cautions) and record.startswith(f"{cautions[end].dataset}/{cautions[end].record}@"):
+                end += 1
+        shares.append(cautions[start:end])
+        start = end
+    return [*shares, cautions[start:]]
+
+
+def split_refusal(told: entries.Refused, oversight: Oversight) -> Parts:
+    """The parts of a refusal that names a subject."""
+    declared = told.declaration
+    purpose = entries.Declared(declared.purpose) if declared else None
+    general = msgspec.structs.replace(told, message="", declaration=purpose, subjects=[])
+    said = declared or entries.Declared("")
+    return Parts(
+        _encode(general),
+        _general(oversight),
+        tuple(
+            SubjectParts(
+                named.scheme,
+                named.value,
+                _encode(
+                    ToldOf(
+                        named.kind,
+                        named.scheme,
+                        named.value,
+                        said.case,
+                        said.document,
+                        said.consent,
+                        said.reference,
+                        message=told.message,
+                    )
+                ),
+                _oversight_of(oversight, place),
+            )
+            for place, named in enumerate(told.subjects)
+        ),
+    )
+
+
+def _general(oversight: Oversight) -> bytes:
+    if not (oversight.withheld or oversight.denied or oversight.consents):
+        return _encode(oversight)
+    return _encode(
+        Oversight(
+            oversight.v,
+            oversight.official,
+            oversight.facts,
+            actors=oversight.actors,
+            secret_until=oversight.secret_until,
+        )
+    )
+
+
+def _oversight_of(oversight: Oversight, place: int) -> bytes:
+    """The part of the subject at this place; raises `ValueError` as `_relied_on`."""
+    withheld = [WithheldOf(each.record, each.restraint) for each in oversight.withheld if each.subject == place]
+    denied = [field for each in oversight.denied if each.subject == place for field in each.fields]
+    relied = _relied_on(oversight, place) if oversight.consents else ()
+    return _encode(OversightOf(withheld, denied, relied)) if withheld or denied or relied else EMPTY
+
+
+def _relied_on(oversight: Oversight, place: int) -> tuple[str, ...]:
+    """A subject's consents; raises `ValueError` where it is not said whose each is."""
+    consents, subjects = oversight.consents, oversight.consents_of
+    if len(consents) != len(subjects):
+        raise ValueError("it is not said whose consent each one is")
+    return tuple([consents[at] for at, subject in enumerate(subjects) if subject == place])
+
+
+def merge_inquiry(told: entries.Inquiry, parts: Sequence[ToldOf | None]) -> entries.Inquiry:
+    """An answered inquiry, from its general part and the subjects'; None in the place of one that was erased."""
+    first = _first(parts)
+    return msgspec.structs.replace(
+        told,
+        declaration=_declared(told.declaration, first),
+        disclosed=[
+            entries.Disclosed(part.kind, part.scheme, part.value, part.datasets) if part else entries.ERASED
+            for part in parts
+        ],
+        data=(first.data if first else None) or entries.Data(),
+        cautions=[caution for part in parts if part for caution in part.cautions],
+    )
+
+
+def merge_refusal(told: entries.Refused, parts: Sequence[ToldOf | None]) -> entries.Refused:
+    """A refusal, as `merge_inquiry`."""
+    first = _first(parts)
+    return msgspec.structs.replace(
+        told,
+        message=first.message if first else told.message,
+        declaration=_declared(told.declaration, first) if told.declaration else None,
+        subjects=[entries.Named(part.kind, part.scheme, part.value) if part else _NOBODY for part in parts],
+    )
+
+
+_NOBODY = entries.Named("", "", "")
+
+
+def merge_oversight(oversight: Oversight, parts: Sequence[OversightOf | None]) -> Oversight:
+    """The other side, as `merge_inquiry`."""
+    withheld: list[entries.WithheldRecord] = []
+    denied: list[entries.DeniedFields] = []
+    consents: list[str] = []
+    consents_of: list[int] = []
+    for place, part in enumerate(parts):
+        if part is None:
+            continue
+        withheld += [entries.WithheldRecord(place, each.record, each.restraint) for each in part.withheld]
+        if part.denied:
+            denied.append(entries.DeniedFields(place, part.denied))
+        consents += part.consents
+        consents_of += [place] * len(part.consents)
+    if not (withheld or denied or consents):
+        return oversight
+    return msgspec.structs.replace(
+        oversight,
+        withheld=withheld,
+        denied=denied,
+        consents=tuple(consents),
+        consents_of=tuple(consents_of),
+    )
+
+
+def _first(parts: Sequence[ToldOf | None]) -> ToldOf | None:
+    return next((part for part in parts if part is not None), None)
+
+
+def _declared(general: entries.Declared, part: ToldOf | None) -> entries.Declared:
+    if part is None:
+        return general
+    return entries.Declared(general.purpose, part.case, part.document, part.consent, part.reference)

@@ -1,0 +1,183 @@
+"""What an entry says beside inquiries: acts of people on the ledger, and what it says of itself. Pure.
+
+Formats and versions are those of `entries`, which has these kinds among its own.
+"""
+
+from __future__ import annotations
+
+import datetime
+from typing import Literal
+
+import msgspec
+
+
+class Who(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The requester: a client of an issuer, and the department that it belongs to."""
+
+    issuer: str
+    client: str
+    department: str = ""
+
+
+class Looked(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What was looked at: the entries that fit all of what is set; `until` is the first moment after them.
+
+    `finding` names a finding of the watch, whose entries were opened.
+    """
+
+    scheme: str | None = None
+    value: str | None = None
+    case: str | None = None
+    since: datetime.datetime | None = None
+    until: datetime.datetime | None = None
+    finding: str | None = None
+
+
+class View(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="kind", tag="view"):
+    """Told: somebody looked into the ledger itself, outside any inquiry; entered before anything was opened.
+
+    `requester` is the client that was used; the operator's own command line has no issuer. `by` is the person,
+    `parts` are the parts of the entries that were opened, and `format` is what they were written as.
+    """
+
+    v: int
+    id: str
+    at: datetime.datetime
+    requester: Who
+    by: str
+    reason: str
+    looked: Looked
+    parts: tuple[str, ...]
+    format: str
+    rule_set: str = ""
+
+
+class Reviewed(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="kind", tag="review"):
+    """Told: a person's verdict on the inquiries behind a finding of the watch; it is about inquiries, never a subject.
+
+    `requester` is as in a view, `by` the person; `entries` are the inquiries' places, `<shard>-<index>`. The official
+    whose inquiries they were stands in oversight's part.
+    """
+
+    v: int
+    id: str
+    at: datetime.datetime
+    requester: Who
+    by: str
+    finding: str
+    detector: str
+    verdict: str
+    reason: str
+    entries: tuple[str, ...]
+    rule_set: str = ""
+
+
+class Hold(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="kind", tag="hold"):
+    """Told: a person had what the ledger says of a subject kept for some matter (`placed`), or let that end (`lifted`).
+
+    `hold` is its number; `requester` is as in a view. The subject stands in a part of its own.
+    """
+
+    v: int
+    id: str
+    at: datetime.datetime
+    requester: Who
+    event: Literal["placed", "lifted"]
+    hold: str
+    by: str
+    reason: str
+    scheme: str | None = None
+    value: str | None = None
+    rule_set: str = ""
+
+
+class ErasureRequest(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="kind", tag="erasure-request"):
+    """Told: a person asked that what the ledger says of a subject be erased (`requested`), or took that back.
+
+    `erasure` is its number; otherwise as in a hold.
+    """
+
+    v: int
+    id: str
+    at: datetime.datetime
+    requester: Who
+    event: Literal["requested", "withdrawn"]
+    erasure: str
+    by: str
+    reason: str
+    scheme: str | None = None
+    value: str | None = None
+    rule_set: str = ""
+
+
+class Erasure(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="kind", tag="erasure"):
+    """Told: a second person approved an erasure, and it was carried out with this entry; it names nobody.
+
+    `keys` are the ids of the subject's keys that were destroyed, each in 16 hexadecimal digits; what they sealed stays
+    unreadable, and what their entries commit to stays proved. `requested_by` asked, `by` approved. Copies of the keys
+    may be in backups until the end of `backups_until`.
+    """
+
+    v: int
+    id: str
+    at: datetime.datetime
+    requester: Who
+    erasure: str
+    requested_by: str
+    by: str
+    reason: str
+    keys: tuple[str, ...]
+    backups_until: datetime.date
+    rule_set: str = ""
+
+
+class Gap(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="kind", tag="gap"):
+    """Told: the store came back with less of a shard than is remembered outside, so that shard was sealed.
+
+    The first entry of the shard that goes on instead. `shard` is the sealed one's origin; `size` and `root` are what
+    the store had of it, `remembered` the signed checkpoint that it should have had, `by` who remembered that.
+    """
+
+    v: int
+    id: str
+    at: datetime.datetime
+    requester: Who
+    shard: str
+    size: int
+    root: bytes
+    remembered: str
+    by: str
+    reason: str = ""
+    rule_set: str = ""
+
+
+class ShardChange(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="kind", tag="shard"):
+    """Told, in the root shard: a shard was `opened`, its key `rotated`, or it was `sealed`, at `size` and `root`.
+
+    `shard` is its origin, `key` the verifier key that signs it from there on. `handover` is a signed note
+    (`gateway.ledger.entry.registry`) by the key before and the new one, where it was rotated.
+    """
+
+    v: int
+    id: str
+    at: datetime.datetime
+    requester: Who
+    event: Literal["opened", "rotated", "sealed"]
+    shard: str
+    key: str
+    size: int
+    root: bytes
+    handover: str = ""
+    by: str = ""
+    reason: str = ""
+    rule_set: str = ""
+
+
+OfLedger = Gap | ShardChange
+"""What the ledger says of itself: of no inquiry, and about nobody."""
+
+OnLedger = View | Reviewed | Hold | ErasureRequest | Erasure
+"""What people did to the ledger, or had done."""
+
+OWN = Who("", "ledger")
+"""The requester of what the ledger says of itself."""

@@ -1,0 +1,101 @@
+"""An erasure carried out again, in a store that has the keys back from a backup.
+
+Two people decided it, and their entry lists the keys; so that entry, or its receipt where the store lost it, is enough,
+and nothing that is open forbids it. What was entered under these keys since the restore goes with them.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+from collections.abc import Iterator
+
+from gateway.errors import VerificationFailed
+from gateway.ledger.entry import entries
+from gateway.ledger.entry.receipt import verify_receipt
+from gateway.ledger.entry.registry import ROOT, read_document
+from gateway.ledger.erasure.erase import Done, erasure_entry
+from gateway.ledger.log import registrar
+from gateway.ledger.log.ledger import Ledger
+from gateway.ledger.log.operator import CLIENT, Place, Refused, enter, now
+from gateway.ledger.proof import key_files
+from gateway.ledger.proof.note import Verifier
+from gateway.ledger.stored import read
+from gateway.storage import destruction
+from gateway.storage import erasure as kept
+from gateway.storage.erasure import Request
+from gateway.storage.port import Reader, Store
+from gateway.storage.tables import SHARD_BITS, micros
+
+_PAGE = 256
+
+
+async def again(ledger: Ledger, erased: entries.Erasure, by: str, account: str, backups: datetime.timedelta) -> Done:
+    """Destroy the keys of an erasure again, in a store that has them back from a backup.
+
+    Two people decided it, so it is not decided again. Raises `Refused` where none of the keys is there.
+    """
+    if not by.strip():
+        raise Refused("say who does it")
+    engine = ledger.store.engine
+    named = [int(key, 16) for key in erased.keys]
+    there = destruction.still_there(engine, named)
+    if not there:
+        raise Refused(f"nothing to do: no key that erasure `{erased.erasure}` destroyed is in this store")
+    at = now(ledger)
+    known = kept.one_request(engine, erased.erasure)
+    row = Request(
+        erased.erasure,
+        None,
+        None,
+        known.at if known else micros(erased.at),
+        erased.requested_by,
+        known.account if known else "",
+        erased.reason,
+        "done",
+        micros(at),
+        erased.by,
+    )
+    told = erasure_entry(row, there, at, erased.by, f"again, by {by}: {erased.reason}", (at + backups).date())
+    noted = destruction.noting(row, known=known is not None)
+    receipt = await enter(ledger, told, account, destruction.destroying(ledger.shard, there, noted))
+    return Done(row, there, told.backups_until, receipt)
+
+
+def stored(store: Store, id_: str) -> entries.Erasure:
+    """The last entry of an erasure that the ledger holds; raises `Refused` where there is none."""
+    found = None
+    with contextlib.closing(store.reader()) as reader:
+        for told in _commanded(reader):
+            if isinstance(told, entries.Erasure) and told.erasure == id_:
+                found = told
+    if found is None:
+        raise Refused(
+            f"the ledger holds no entry of an erasure `{id_}`; where the store lost it, name its receipt: `--receipt`"
+        )
+    return found
+
+
+def _commanded(reader: Reader) -> Iterator[entries.Told]:
+    """What was entered by commands, oldest first: they are a requester of their own."""
+    after = (0, 0)
+    while places := read.own_entries(reader, CLIENT.issuer, CLIENT.client, after, _PAGE):
+        for after in places:
+            shard, index = after[1] >> SHARD_BITS, after[1] & (1 << SHARD_BITS) - 1
+            for entry in read.read_entries(reader, shard, index, 1):
+                if entry.told is not None:
+                    yield entry.read_told()
+
+
+def proved(place: Place, receipt: str) -> entries.Erasure:
+    """What the receipt of an erasure says, if this ledger gave it; raises `VerificationFailed`."""
+    origin = place.settings.ledger.origin
+    trusted: list[Verifier] = key_files.verifiers(place.private, origin, [ROOT, *map(str, range(1, 65))])
+    with contextlib.closing(place.store.reader()) as reader:
+        content = registrar.stored_document(reader)
+    if content is not None:
+        trusted = list(dict.fromkeys([*read_document(content, trusted).verifiers, *trusted]))
+    told = verify_receipt(receipt, trusted).told
+    if not isinstance(told, entries.Erasure):
+        raise VerificationFailed("this receipt is genuine, but not that of an erasure")
+    return told

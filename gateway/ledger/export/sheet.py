@@ -1,0 +1,223 @@
+"""A receipt as a sheet that a court can file: what was asked, by whom, what was disclosed, and how that was verified.
+
+Made only from what a receipt proves. As text for a terminal, and as one HTML page that needs nothing from elsewhere.
+Whatever comes from the receipt is escaped: no sheet can carry a script, or pretend to be a line of another kind.
+"""
+
+from __future__ import annotations
+
+import html
+import textwrap
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from gateway.ledger.entry import describe, entries
+from gateway.ledger.entry.receipt import LEFT_OUT, Proved
+from gateway.ledger.proof.note import b64
+
+WIDTH = 100
+
+_ASSURANCE = {
+    "unverified": "no public key was given, so no signature was checked and this proves nothing; give `--key`",
+    "signed": "the ledger signed a tree that holds this entry",
+    "published": "the tree that everybody can see holds this entry",
+    "witnessed": "independent witnesses cosigned a tree that holds this entry",
+}
+
+
+class Section(NamedTuple):
+    """A titled part of the sheet: rows of a label and what it says, several lines where there is more than one."""
+
+    title: str
+    rows: list[tuple[str, list[str]]]
+
+
+def sections(proved: Proved, data_checked: bool) -> list[Section]:
+    """The sheet's content, in order."""
+    return [*told_sections(proved.told), _verified(proved, data_checked)]
+
+
+def told_sections(told: entries.Told) -> list[Section]:
+    """What an entry says, without how that was verified."""
+    if not isinstance(told, entries.Operation):
+        return [_deed(told)]
+    made = [_asked(told)]
+    if isinstance(told, entries.Inquiry):
+        made += _disclosed(told)
+        made.append(_obligations(told))
+    else:
+        made.append(Section("Refused", [("Reason", [told.message]), ("Code", [told.code])]))
+    return made
+
+
+def title(proved: Proved) -> str:
+    return f"Receipt of {describe.kind(proved.told)} {proved.told.id}"
+
+
+def _deed(told: entries.Act | entries.OfLedger) -> Section:
+    said, who = describe.deed(told), told.requester
+    rows = [("When", [told.at.isoformat(sep=" ")]), ("What", [said.happened])]
+    if said.by:
+        rows.append(("By", [f"{said.by}, with {who.client}" if who != entries.OWN else said.by]))
+    rows += [(label, [text]) for label, text in (("Known at", who.issuer), ("Why", said.why)) if text]
+    return Section(said.title, rows + said.rows)
+
+
+def _about(subject: entries.Named | entries.Disclosed) -> str:
+    return f"{subject.kind} {subject.scheme} {subject.value}" if subject.value else "a subject that was erased"
+
+
+def _asked(told: entries.Inquiry | entries.Refused) -> Section:
+    declared, who = told.declaration, told.requester
+    rows = [
+        ("When", [told.at.isoformat(sep=" ")]),
+        ("By", [f"{who.client}" + (f", of the department `{who.department}`" if who.department else "")]),
+        ("Known at", [who.issuer]),
+    ]
+    if declared is not None:
+        given = [
+            ("Purpose", declared.purpose),
+            ("Case", declared.case),
+            ("Document", declared.document),
+            ("Consent", declared.consent),
+            ("Reference", declared.reference),
+        ]
+        rows += [(label, [value]) for label, value in given if value is not None]
+    named = told.disclosed if isinstance(told, entries.Inquiry) else told.subjects
+    rows.append(("About", [_about(subject) for subject in named] or ["no subject had been named yet"]))
+    rows.append(("Under grant", [told.grant or "none"]))
+    rows.append(("Rule set", [told.rule_set]))
+    return Section("What was asked", rows)
+
+
+def _disclosed(told: entries.Inquiry) -> Iterator[Section]:
+    for subject in told.disclosed:
+        rows = []
+        for dataset in subject.datasets:
+            if dataset.failure:
+                lines = [f"nothing: its department could not be asked ({dataset.failure})"]
+            else:
+                lines = ["fields: " + ", ".join(dataset.fields), *dataset.records]
+                if not dataset.records:
+                    lines.append("no record")
+            rows.append((dataset.dataset, lines))
+        if not subject.value:
+            yield Section("What was disclosed", [("Erased", ["what this entry says of a subject was erased since"])])
+            continue
+        name = f"What was disclosed of {subject.scheme} {subject.value}"
+        yield Section(name, rows or [("Nothing", ["no field of what was asked is permitted"])])
+
+
+def _obligations(told: entries.Inquiry) -> Section:
+    duties = {
+        "purpose-only": "use the answer for the purpose {purpose} only",
+        "no-onward-disclosure": "disclose it to nobody else",
+        "delete-by": "delete it by {date}",
+    }
+    rows: list[tuple[str, list[str]]] = []
+    for duty in told.obligations:
+        try:
+            text = duties[duty.type].format_map(duty.properties)
+        except (KeyError, ValueError, IndexError, AttributeError):
+            text = ", ".join(f"{name}: {value}" for name, value in duty.properties.items()) or duty.type
+        rows.append((duty.type, [text]))
+    for notice in told.cautions:
+        said = ["an objection to it is open"] if notice.disputed else []
+        if notice.mitigation is not None:
+            said.append(f"mitigation: {notice.mitigation}")
+        rows.append((f"Caution: {notice.dataset}/{notice.record}", said))
+    return Section("What the recipient must observe", rows or [("None", ["the purpose sets no obligation"])])
+
+
+def _verified(proved: Proved, data_checked: bool) -> Section:
+    if not isinstance(proved.told, entries.Inquiry):
+        data = "none: nothing was disclosed"
+    elif data_checked:
+        data = "the answer's data were presented, and are byte for byte what was disclosed"
+    elif not proved.told.data.sha256:
+        data = "their digest is left out too, so they cannot be compared"
+    else:
+        data = "not presented; their digest (SHA-256, salted) is " + proved.told.data.sha256.hex()
+    return Section(
+        "How this was verified",
+        [
+            ("Assurance", [f"{proved.assurance}: {_ASSURANCE[proved.assurance]}"]),
+            ("Ledger", [proved.origin]),
+            ("Entry", [f"{proved.index} of a tree of {proved.size} entries"]),
+            ("Tree root", [b64(proved.root)]),
+            ("Leaf", [b64(proved.leaf)]),
+            ("Public key", [str(proved.verifier) if proved.verifier else "none was given"]),
+            ("Data", [data]),
+            *([("Left out", [LEFT_OUT])] if proved.left_out else []),
+            (
+                "By hand",
+                [
+                    "the Ed25519 signature of the checkpoint (C2SP signed-note) was checked with the public key above;",
+                    "the RFC 9162 inclusion proof leads from the leaf to the signed root;",
+                    "the leaf is the salted SHA-256 commitment to all that stands on this sheet.",
+                ],
+            ),
+        ],
+    )
+
+
+def _plain(text: str) -> str:
+    """What may have control characters, as one line without them."""
+    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
+
+
+def as_text(proved: Proved, data_checked: bool) -> str:
+    """The sheet for a terminal or a printer."""
+    lines = [_plain(title(proved)), "=" * len(title(proved))]
+    for section in sections(proved, data_checked):
+        lines += ["", _plain(section.title), "-" * len(section.title)]
+        for label, said in section.rows:
+            head = f"  {_plain(label)}:"
+            indent = " " * 16
+            if len(head) >= len(indent):
+                lines.append(head)
+                head = ""
+            for text in said or [""]:
+                wrapped = textwrap.wrap(_plain(text), WIDTH - len(indent), break_on_hyphens=False) or [""]
+                for line in wrapped:
+                    lines.append(f"{head:<{len(indent)}}{line}".rstrip())
+                    head = ""
+    return "\n".join(lines) + "\n"
+
+
+_STYLE = """body{font:11pt/1.45 Georgia,serif;margin:2.5em auto;max-width:48em;padding:0 1em;color:#111;background:#fff}
+h1{font-size:1.45em;border-bottom:2px solid #111;padding-bottom:.3em}h2{font-size:1.1em;margin:1.6em 0 .3em}
+h3{font-size:1em;margin:1em 0 .2em}
+table{border-collapse:collapse;width:100%}th{font-weight:normal;color:#555;text-align:left;width:12em}
+td,th{vertical-align:top;padding:.2em .6em .2em 0;border-bottom:1px solid #ddd;overflow-wrap:anywhere}
+@media print{body{margin:0;max-width:none}h2{break-after:avoid}tr{break-inside:avoid}}"""
+
+
+def as_html(proved: Proved, data_checked: bool) -> str:
+    """The sheet as one page."""
+    return page(title(proved), "".join(map(table, sections(proved, data_checked))))
+
+
+def table(section: Section, level: int = 2) -> str:
+    """A section in HTML, escaped, under a heading of that level."""
+    rows = "".join(
+        f'<tr><th scope="row">{safe(label)}</th><td>{"<br>".join(map(safe, said))}</td></tr>\n'
+        for label, said in section.rows
+    )
+    return f"<h{level}>{safe(section.title)}</h{level}>\n<table>\n{rows}</table>\n"
+
+
+def page(title: str, body: str) -> str:
+    """A whole page of HTML; a content policy in it forbids everything but its own style. `body` is escaped already."""
+    return (
+        '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">\n"
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n<meta name="robots" content="noindex">\n'
+        f"<title>{safe(title)}</title>\n<style>\n{_STYLE}\n</style>\n</head>\n<body>\n"
+        f"<h1>{safe(title)}</h1>\n{body}</body>\n</html>\n"
+    )
+
+
+def safe(text: str) -> str:
+    """Text for HTML, on one line."""
+    return html.escape(_plain(text))

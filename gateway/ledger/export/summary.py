@@ -1,0 +1,103 @@
+"""The page of an evidence package that reads without any software of ours.
+
+First why and by whom it was made and how to check it, then a line an entry, then each entry in full. Whatever comes
+from entries is escaped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from gateway.ledger.entry import describe, entries
+from gateway.ledger.export import sheet
+from gateway.ledger.export.select import Chosen
+from gateway.ledger.export.sheet import Section, safe, table
+
+
+class Pages:
+    """Collects entries, then gives the page."""
+
+    def __init__(self, view: entries.View) -> None:
+        self._view = view
+        self._lines: list[str] = []
+        self._full: list[str] = []
+
+    def add(self, each: Chosen, name: str, *, with_oversight: bool) -> None:
+        """One more entry, whose files in the package are called `name`."""
+        told = each.told
+        anchor = name.rpartition("/")[2]
+        about = told.requester.client
+        if isinstance(told, entries.Operation):
+            why = told.declaration.purpose if told.declaration else ""
+        else:
+            said = describe.deed(told)
+            about, why = said.by if isinstance(told, entries.Act) else "the ledger itself", said.why
+        cells = (told.at.isoformat(sep=" "), describe.kind(told), about, why)
+        self._lines.append(
+            f'<tr><th scope="row"><a href="#{safe(anchor)}">{safe(anchor)}</a></th>'
+            f"{''.join(f'<td>{safe(cell)}</td>' for cell in cells)}</tr>\n"
+        )
+        sections = sheet.told_sections(told)
+        if with_oversight and isinstance(told, entries.Operation):
+            sections.append(_oversight(each.oversight))
+        sections.append(
+            Section(
+                "Proof",
+                [
+                    ("Ledger", [f"entry {each.entry.index} of {each.head.origin}"]),
+                    ("Receipt", [f"{name}.txt"]),
+                    ("Leaf", [each.entry.leaf.hex()]),
+                ],
+            )
+        )
+        self._full.append(
+            f'<h2 id="{safe(anchor)}">{safe(anchor)}: {safe(describe.kind(told))} {safe(told.id)}</h2>\n'
+            f"{''.join(table(section, 3) for section in sections)}"
+        )
+
+    def finish(self, rule_sets: Sequence[str], policies: str | None, verifiers: Sequence[str]) -> bytes:
+        view = self._view
+        rules = [
+            f"{digest}{' (its text is in `policies/`)' if digest == policies else ' (not in this package)'}"
+            for digest in rule_sets
+        ]
+        head = Section(
+            "What this is",
+            [
+                ("Made by", [view.by]),
+                ("Made at", [view.at.isoformat(sep=" ")]),
+                ("Because", [view.reason]),
+                ("Entries", [f"{len(self._lines)}: {describe.scope(view.looked)}"]),
+                ("Rule sets", rules or ["none"]),
+                ("Public keys", list(verifiers)),
+                (
+                    "To check it",
+                    [
+                        "run `dutybound ledger verify` on this package, with the public keys that you had before;",
+                        "or by hand: `manifest.json` has the SHA-256 of each file; each receipt is a C2SP tlog-proof"
+                        " whose RFC 9162 inclusion proof leads to the Ed25519-signed checkpoint at its end;",
+                        "what leads from an entry's text to its leaf stands in the documentation of the ledger.",
+                    ],
+                ),
+                (
+                    "What it cannot show",
+                    ["that nothing was left out: entries that name others of this ledger are not in it"],
+                ),
+            ],
+        )
+        listed = f"<h2>Entries</h2>\n<table>\n{''.join(self._lines)}</table>\n"
+        return sheet.page("Evidence from the ledger", table(head) + listed + "".join(self._full)).encode()
+
+
+def _oversight(seen: entries.Oversight) -> Section:
+    rows = [("Official", [seen.official or "none"])]
+    if seen.facts is not None:
+        rows.append(("Facts", [f"as of change {seen.facts}"]))
+    rows.append(("Withheld", [f"{held.record}: {held.restraint}" for held in seen.withheld] or ["nothing"]))
+    denied = [
+        f"{field.dataset}.{field.field}: {field.reason or 'no rule'}{f' ({field.rule})' if field.rule else ''}"
+        for each in seen.denied
+        for field in each.fields
+    ]
+    rows.append(("Denied", denied or ["nothing"]))
+    return Section("What only oversight may open", rows)

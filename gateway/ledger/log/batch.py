@@ -1,0 +1,115 @@
+"""A group of entries made ready in memory: salted, sealed, hashed, and signed as one checkpoint, each with its receipt.
+
+Nothing of a batch may be seen before it is durable: `gateway.ledger.log.shard` sees to that.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import msgspec
+from sqlalchemy.sql import ClauseElement
+
+from gateway.ledger.entry.parts import SubjectParts
+from gateway.ledger.log.keyring import DAY, Keyring, Keys, Pending
+from gateway.ledger.proof import leaf, tlog_proof
+from gateway.ledger.proof.leaf import SALT_SIZE, Part
+from gateway.ledger.proof.merkle import Growth, Tree, leaf_hash
+from gateway.ledger.proof.note import Signer, b64
+from gateway.ledger.stored.encryption import NONCE_SIZE, OVERSIGHT, TOLD, Segment, seal, seal_subject
+from gateway.ledger.stored.read import TILE_BITS, Head
+from gateway.storage.port import Group
+from gateway.storage.tables import SHARD_BITS
+
+_RANDOM = 2 * (SALT_SIZE + NONCE_SIZE)
+_RANDOM_SUBJECT = 2 * SALT_SIZE + NONCE_SIZE
+
+
+class Receipt(msgspec.Struct, frozen=True):
+    """The proof of one entry: `text` is a C2SP tlog-proof whose `extra` opens what the requester was told."""
+
+    shard: str
+    index: int
+    text: str
+
+
+class Batch(NamedTuple):
+    """A group that can be written: what it makes of the tree, its rows, its receipts, and the keys made for it."""
+
+    growth: Growth
+    group: Group
+    receipts: list[Receipt]
+    made: Keys
+
+
+def prepare(head: Head, tree: Tree, signer: Signer, keyring: Keyring, group: Sequence[Pending]) -> Batch:
+    """Make a batch that goes on from a shard's head and tree; raises `Unlearned`, which `Keyring.learn` mends."""
+    keys = keyring.subjects(group)
+    size, floor = tree.size, head.floor
+    base = (head.id << SHARD_BITS) + size
+    random = os.urandom(_RANDOM * len(group))
+    entries, requesters, hashes, extras = [], [], [], []
+    changes: list[ClauseElement] = []
+    for offset, (told, oversight, at, by, also, subjects) in enumerate(group):
+        start = offset * _RANDOM
+        general, salt = Part(random[start : start + 32], told), random[start + 32 : start + 64]
+        nonce, other_nonce = random[start + 64 : start + 76], random[start + 76 : start + 88]
+        floor = max(floor, at)
+        period, cipher = keyring.day(floor // DAY)
+        id_ = base + offset
+        parts, segments = _sealed(subjects, keys.all, id_) if subjects else ((), ())
+        other = Part(salt, _with_keys(oversight, salt, segments) if segments else oversight)
+        told_digest = leaf.told_digest_of([leaf.general_digest(*general), *[each.told for each in segments]])
+        others = leaf.oversight_digest_of([leaf.general_digest(*other), *[each.oversight for each in segments]])
+        commitment = leaf.commit(told_digest, others)
+        entries.append(
+            (
+                id_,
+                floor,
+                commitment,
+                period,
+                seal(cipher, nonce, general, TOLD, id_),
+                seal(cipher, other_nonce, other, OVERSIGHT, id_),
+                b"".join([segment.encode() for segment in segments]),
+            )
+        )
+        requesters.append((keyring.requester(by), floor, id_))
+        hashes.append(leaf_hash(commitment))
+        extras.append(leaf.write_extra(others, general, parts))
+        if also:
+            changes += also
+    growth = tree.grow(hashes)
+    after, rows = growth.tree, growth.rows
+    checkpoint = signer.checkpoint(after.size, after.root)
+    receipts = [
+        Receipt(head.name, index, tlog_proof.write(extra, index, path, checkpoint))
+        for index, (extra, path) in enumerate(zip(extras, growth.fold("", tlog_proof.path_line), strict=True), size)
+    ]
+    subtrees = [
+        (head.id, level // TILE_BITS, at, node)
+        for level in range(TILE_BITS, len(rows), TILE_BITS)
+        for at, node in growth.complete(level)
+    ]
+    then = head._replace(size=after.size, root=after.root, floor=floor, checkpoint=checkpoint)
+    return Batch(growth, Group(head, then, entries, requesters, subtrees, keys.rows, changes), receipts, keys.made)
+
+
+def _with_keys(oversight: bytes, salt: bytes, segments: Sequence[Segment]) -> bytes:
+    """`Oversight.keys`, the last member, written behind the others: only now it is known which keys they are."""
+    digest = b64(leaf.keys_digest(salt, [each.key for each in segments])).encode()
+    return b'%b%b"keys":"%b"}' % (oversight[:-1], b"" if oversight == b"{}" else b",", digest)
+
+
+def _sealed(subjects: Sequence[SubjectParts], keys: Keys, entry: int) -> tuple[tuple[Part, ...], tuple[Segment, ...]]:
+    """What was told of each subject, salted, and what is stored of it."""
+    random = os.urandom(_RANDOM_SUBJECT * len(subjects))
+    parts, segments = [], []
+    for place, (scheme, value, told, oversight) in enumerate(subjects):
+        start = place * _RANDOM_SUBJECT
+        part, other = Part(random[start : start + 32], told), Part(random[start + 32 : start + 64], oversight)
+        nonce = random[start + 64 : start + _RANDOM_SUBJECT]
+        segments.append(seal_subject(keys[scheme, value], nonce, part, other, entry, place))
+        parts.append(part)
+    return tuple(parts), tuple(segments)

@@ -1,0 +1,82 @@
+"""The ledger as `gateway.yaml` has it: with its publisher, its head file and its witnesses."""
+
+from __future__ import annotations
+
+import asyncio
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from sqlalchemy import inspect
+
+from gateway.errors import ConfigurationError, LedgerUnavailable, Problem
+from gateway.ledger.log.head_file import HeadFile
+from gateway.ledger.log.ledger import Ledger
+from gateway.ledger.log.publish import Publisher
+from gateway.ledger.log.registrar import Registrar
+from gateway.ledger.log.witness_client import Witness, Witnesses
+from gateway.ledger.proof import key_files
+from gateway.ledger.proof.note import parse_verifier
+from gateway.settings import LedgerSettings
+from gateway.storage.port import Store
+from gateway.storage.store import open_to_read
+
+UNWITNESSED = (
+    "no witness cosigns the ledger (`ledger.witnesses`): nobody would notice if two auditors were shown two of them"
+)
+UNREQUIRED = "no cosignature is required (`ledger.require`): inquiries are answered whether witnesses cosign or not"
+
+
+def ledger_of(store: Store, settings: LedgerSettings, private: Ed25519PrivateKey) -> Ledger:
+    """A ledger on the store, not yet started."""
+    return Ledger(store, private, settings.origin, publisher=publisher_of(store, settings), registered=True)
+
+
+def publisher_of(store: Store, settings: LedgerSettings) -> Publisher:
+    """What publishes it."""
+    named = [Witness(each.name, each.url, parse_verifier(each.key)) for each in settings.witnesses]
+    return Publisher(
+        store,
+        settings.origin,
+        head_file=HeadFile(settings.head_file) if settings.head_file else None,
+        witnesses=Witnesses(named, require=settings.require, within=settings.within) if named else None,
+    )
+
+
+def check_witnesses(settings: LedgerSettings, file: str) -> None:
+    """Raises `ConfigurationError` where a witness's key is none."""
+    problems = []
+    for place, each in enumerate(settings.witnesses):
+        try:
+            if not parse_verifier(each.key).cosigns:
+                raise ValueError("this key signs logs; a witness has a key of its own, of kind 4")
+        except ValueError as error:
+            problems.append(Problem(file, 0, 0, f"ledger.witnesses[{place}].key", str(error)))
+    if problems:
+        raise ConfigurationError(problems)
+
+
+def examine_registry(store_url: str, settings: LedgerSettings, file: str) -> None:
+    """What a start would refuse of the registry in the store, if there is one: it was set back, or has another key.
+
+    Held against the head file; witnesses are not asked. Raises `ConfigurationError`.
+    """
+    private = key_files.load(settings.key_file)
+    try:
+        store = open_to_read(store_url, file)
+    except ConfigurationError:
+        return  # there is none yet
+    try:
+        if inspect(store.engine).has_table("shard"):
+            head_file = HeadFile(settings.head_file) if settings.head_file else None
+            publisher = Publisher(store, settings.origin, head_file=head_file)
+            asyncio.run(Registrar(store, private, settings.origin, publisher).check())
+    except LedgerUnavailable as error:
+        raise ConfigurationError([Problem(file, 0, 0, "ledger", str(error))]) from error
+    finally:
+        store.close()
+
+
+def warnings(settings: LedgerSettings) -> list[str]:
+    """What a start lets pass, and somebody should know."""
+    if not settings.witnesses:
+        return [UNWITNESSED]
+    return [] if settings.require else [UNREQUIRED]

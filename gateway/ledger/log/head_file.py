@@ -1,0 +1,118 @@
+"""`ledger.head_file`: the highest checkpoints published, in a small file outside the store.
+
+A store that was set back (an old backup, a standby that was behind) cannot tell by itself that it was: this file can.
+So it belongs on another disk, or another machine's. JSON: `{"v": 1, "heads": {<origin>: <signed note>}}`, replaced as a
+whole and synced before a publication counts; several processes write to it in turn, by a lock on a file beside it.
+
+Invariant: a log's remembered size never falls.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
+
+from gateway.errors import LedgerUnavailable
+from gateway.ledger.proof.note import Checkpoint, note_body, parse_checkpoint
+
+VERSION = 1
+
+
+class Remembered(NamedTuple):
+    """A checkpoint that somebody outside the store has seen; `by` says who, for messages."""
+
+    by: str
+    note: str
+
+    @property
+    def checkpoint(self) -> Checkpoint:
+        return parse_checkpoint(note_body(self.note))
+
+
+class _File(msgspec.Struct):
+    v: int
+    heads: dict[str, str]
+
+
+class HeadFile:
+    """The file; made with the first checkpoint. Every call blocks, and raises `LedgerUnavailable` where it fails."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def remembered(self, origin: str) -> Remembered | None:
+        """The highest checkpoint of a log that was published."""
+        note = self._read().get(origin)
+        return None if note is None else Remembered(f"the head file `{self.path}`", note)
+
+    def all(self) -> list[Remembered]:
+        """The highest checkpoint of every log that was published."""
+        return [Remembered(f"the head file `{self.path}`", note) for note in self._read().values()]
+
+    def remember(self, origin: str, note: str) -> None:
+        """Write a published checkpoint down, unless a higher one stands there; on the disk when it returns."""
+        with self._alone():
+            heads = self._read()
+            old = heads.get(origin)
+            if old is not None and _size(old) > _size(note):
+                raise LedgerUnavailable(
+                    f"`{self.path}` remembers {_size(old)} entries of `{origin}`, and the store has {_size(note)}: it"
+                    " was set back; start the gateway again, which then says what to do"
+                )
+            if old != note:
+                self._write(msgspec.json.format(msgspec.json.encode(_File(VERSION, heads | {origin: note})), indent=1))
+
+    def _read(self) -> dict[str, str]:
+        try:
+            found = msgspec.json.decode(self.path.read_bytes(), type=_File)
+            for note in found.heads.values():
+                _size(note)
+        except FileNotFoundError:
+            return {}
+        except (OSError, ValueError) as error:
+            raise LedgerUnavailable(
+                f"the head file `{self.path}` cannot be read ({error}); without it nobody can tell whether the store"
+                " was set back: restore it, or remove it if you know that the store was not"
+            ) from error
+        if found.v != VERSION:
+            raise LedgerUnavailable(f"the head file `{self.path}` is of version {found.v}; this one knows {VERSION}")
+        return found.heads
+
+    @contextlib.contextmanager
+    def _alone(self) -> Iterator[None]:
+        try:
+            descriptor = os.open(f"{self.path}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise LedgerUnavailable(f"no lock beside the head file `{self.path}` ({error.strerror})") from error
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(descriptor)
+
+    def _write(self, content: bytes) -> None:
+        try:
+            handle, temporary = tempfile.mkstemp(dir=self.path.parent, prefix=f".{self.path.name}-")
+            with os.fdopen(handle, "wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            Path(temporary).replace(self.path)
+            folder = os.open(self.path.parent, os.O_RDONLY)
+            try:
+                os.fsync(folder)
+            finally:
+                os.close(folder)
+        except OSError as error:
+            raise LedgerUnavailable(f"the head file `{self.path}` cannot be written ({error.strerror})") from error
+
+
+def _size(note: str) -> int:
+    return parse_checkpoint(note_body(note)).size

@@ -1,0 +1,140 @@
+"""What a shard's process knows of keys and requesters, so that a group is sealed without asking the store.
+
+Invariant: what is here was read under the head's present `erasures`; whoever finds that number changed calls `forget`
+(`gateway.ledger.log.shard`). A key that was made for a group is kept once the group is durable, and not before.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from sqlalchemy.sql import ClauseElement
+
+from gateway.errors import LedgerUnavailable
+from gateway.ledger.entry.parts import SubjectParts
+from gateway.ledger.stored.encryption import KEY_SIZE
+from gateway.storage.port import Held
+from gateway.storage.tables import moment
+
+DAY = 86_400_000_000
+_DAYS = 64  # a group may hold entries of several days
+_SUBJECTS = 4096
+
+Keys = dict[tuple[str, str], tuple[int, AESGCM]]
+"""By a subject's scheme and value: its key, and the key's id."""
+
+
+class Unlearned(Exception):
+    """A key or a requester's id has to be fetched first, or again: `Shard.enter` does."""
+
+
+class Pending(NamedTuple):
+    """What waits to become an entry: its parts (`gateway.ledger.entry.parts`), when, and by whom.
+
+    `at` is in microseconds; `by` is the requester (issuer, client). `changes` are statements that commit with the
+    entry, or not at all.
+    """
+
+    told: bytes
+    oversight: bytes
+    at: int
+    by: tuple[str, str]
+    changes: tuple[ClauseElement, ...] = ()
+    subjects: tuple[SubjectParts, ...] = ()
+
+
+class KeysOf(NamedTuple):
+    """The keys of the subjects that a group names; of these, those that are made for it, and their rows."""
+
+    all: Keys
+    made: Keys
+    rows: list[tuple[int, int, str, str, bytes]]
+
+
+class Keyring:
+    """The keys of one shard, by its id."""
+
+    def __init__(self, shard: int) -> None:
+        self._shard = shard
+        self._days: dict[int, tuple[int, AESGCM]] = {}
+        self._requesters: dict[tuple[str, str], int] = {}
+        self._subjects: Keys = {}
+        self._keyless: set[tuple[str, str]] = set()  # asked for, and without a key so far
+
+    def forget(self) -> None:
+        """Know nothing any more."""
+        self._days.clear()
+        self._requesters.clear()
+        self._subjects.clear()
+        self._keyless.clear()
+
+    def day(self, day: int) -> tuple[int, AESGCM]:
+        """The key, and its id, of a day (counted from the epoch); raises `Unlearned`."""
+        found = self._days.get(day)
+        if found is None:
+            raise Unlearned
+        return found
+
+    def requester(self, by: tuple[str, str]) -> int:
+        """The id of a requester (issuer, client); raises `Unlearned`."""
+        found = self._requesters.get(by)
+        if found is None:
+            raise Unlearned
+        return found
+
+    def subjects(self, group: Sequence[Pending]) -> KeysOf:
+        """The keys for a group, new ones made for subjects that have none; raises `Unlearned`."""
+        found = KeysOf({}, {}, [])
+        for pending in group:
+            for scheme, value, _, _ in pending.subjects:
+                subject = (scheme, value)
+                key = self._subjects.get(subject) or found.made.get(subject)
+                if key is None:
+                    if subject not in self._keyless:
+                        raise Unlearned
+                    id_, secret = int.from_bytes(os.urandom(8), "big") >> 1, os.urandom(KEY_SIZE)
+                    key = found.made[subject] = (id_, AESGCM(secret))
+                    found.rows.append((id_, self._shard, scheme, value, secret))
+                found.all[subject] = key
+        return found
+
+    def keep(self, made: Keys) -> None:
+        """Keep the keys of a group that is durable; of what was known before, only so much as there is room for."""
+        self._subjects |= made
+        self._keyless.clear()
+        while len(self._subjects) > _SUBJECTS:
+            del self._subjects[next(iter(self._subjects))]
+
+    async def learn(self, held: Held, group: Sequence[Pending], floor: int) -> None:
+        """Fetch or make what a group needs; `floor` is the shard's. Raises `LedgerUnavailable`, `StoreUnavailable`."""
+        for pending in group:
+            floor = max(floor, pending.at)
+            if floor // DAY not in self._days:
+                await self._learn_day(held, floor // DAY)
+            if pending.by not in self._requesters:
+                self._requesters[pending.by] = await held.requester(*pending.by)
+        await self._learn_subjects(held, ((each.scheme, each.value) for pending in group for each in pending.subjects))
+
+    async def _learn_day(self, held: Held, day: int) -> None:
+        period = moment(day * DAY).date().isoformat()
+        id_, secret = await held.key(self._shard, period, os.urandom(KEY_SIZE))
+        if secret is None:
+            raise LedgerUnavailable(f"the key of {period} was destroyed; nothing more can be entered for that day")
+        while len(self._days) >= _DAYS:
+            del self._days[next(iter(self._days))]
+        self._days[day] = (id_, AESGCM(secret))
+
+    async def _learn_subjects(self, held: Held, wanted: Iterable[tuple[str, str]]) -> None:
+        # One by one: a difference with the keys of a dict would walk all of them.
+        missing = [subject for subject in set(wanted) if subject not in self._subjects]
+        if missing:
+            stored = held.subject_keys(self._shard, missing)
+            if isinstance(stored, asyncio.Future):
+                stored = await stored
+            for id_, scheme, value, secret in stored:
+                self._subjects[scheme, value] = (id_, AESGCM(secret))
+            self._keyless.update(subject for subject in missing if subject not in self._subjects)

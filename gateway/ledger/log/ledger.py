@@ -1,0 +1,354 @@
+"""Appending: `append` returns once its entry is durable, and not otherwise.
+
+Group commit: whatever arrives in one turn of the event loop, or while a transaction is under way, goes into the next
+one together. The store says whether a commit is over at once (SQLite on a fast disk) or later. The queue is bounded:
+when it is full, `append` refuses at once.
+
+Invariants: no receipt before its commit; an error or an unknown outcome refuses the whole group, and the head is read
+again before the next; once the shard is lost to another process, every append refuses; one that was sealed, since the
+store has less of it than was given out or is remembered outside, is followed by another whose first entry names the
+gap. Nothing is answered while what is committed cannot be published. A cancelled append may leave its entry behind: an
+entry without an answer is allowed, an answer without an entry is not.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import collections
+import contextlib
+import datetime
+import functools
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from sqlalchemy.sql import ClauseElement
+
+from gateway.errors import LedgerUnavailable
+from gateway.ledger.entry import entries
+from gateway.ledger.entry.parts import SubjectParts
+from gateway.ledger.entry.registry import ROOT
+from gateway.ledger.log import retire
+from gateway.ledger.log.batch import Batch, Receipt
+from gateway.ledger.log.head_file import Remembered
+from gateway.ledger.log.keyring import Pending, Unlearned
+from gateway.ledger.log.publish import Publisher
+from gateway.ledger.log.registrar import Registrar
+from gateway.ledger.log.shard import Shard
+from gateway.ledger.stored import history
+from gateway.ledger.stored.history import Own
+from gateway.ledger.stored.read import StoredEntry
+from gateway.storage.port import Store
+from gateway.storage.tables import micros, moment
+
+__all__ = ["Ledger", "Own", "Receipt"]
+
+MAX_GROUP = 256
+MAX_SHARDS = 64
+
+_T = TypeVar("_T")
+_moment = functools.lru_cache(maxsize=2)(moment)  # every step of every inquiry asks for the same one
+_Waiting = tuple[Pending, "asyncio.Future[Receipt]"]
+
+
+class Ledger:
+    """A process's ledger: one shard of the store's.
+
+    `origin` is the ledger's (`gateway.example/ledger`); a shard's is `<origin>/<shard>`. `shard` names one; otherwise
+    the first of `1`, `2`, ... that no running process holds. `waiting` is how many appends may wait. After a fault
+    the store is tried again every `retry` seconds, so that the ledger is healthy by itself as soon as it can be.
+    `publisher` publishes the shard and knows what is remembered of it outside; without one nothing is published.
+    `registered` is whether its shards are in a registry, in a root shard beside them.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        private: Ed25519PrivateKey,
+        origin: str,
+        *,
+        shard: str | None = None,
+        waiting: int = 4096,
+        retry: float = 1.0,
+        publisher: Publisher | None = None,
+        registered: bool = False,
+    ) -> None:
+        self.store = store
+        self.origin = origin
+        self._private, self._wanted, self._limit = private, shard, waiting
+        self._shard: Shard | None = None
+        self._queue: collections.deque[_Waiting] = collections.deque()
+        self._retry = retry
+        self._publisher, self._registered = publisher, registered
+        self._registrar = Registrar(store, private, origin, publisher)
+        self._publishing: asyncio.Task[None] | None = None
+        self._unpublished: str | None = None
+        self._floor = 0
+        self._slow: asyncio.Task[None] | None = None  # what is under way off the fast path; the loop keeps no reference
+        self._open = self._faulted = self._busy = self._retrying = False
+
+    @property
+    def shard(self) -> str:
+        """The name of this process's shard; empty before `start`."""
+        return self._shard.name if self._shard else ""
+
+    @property
+    def floor(self) -> datetime.datetime:
+        """The highest time of any committed entry: no clock may say less."""
+        return _moment(max(self._floor, self._shard.floor) if self._shard else 0)
+
+    @property
+    def healthy(self) -> bool:
+        """Whether the last group was committed and the next will be tried; false before `start` and after `close`."""
+        if self._open and self._shard is not None and not self._shard.alive and not self._faulted:
+            self._faulted = True  # the session was lost while nobody asked
+            self._retry_later()
+        return self._open and not self._faulted and self._unpublished is None
+
+    async def start(self) -> None:
+        """Take a shard; raises `LedgerUnavailable` where none can be had."""
+        self._loop = asyncio.get_running_loop()
+        self._idle = asyncio.Event()
+        self._idle.set()
+        if self._registered:
+            await self._registrar.check()
+        self._shard = await self._take()
+        try:
+            await self._register(self._shard)
+            if self._publisher is not None:
+                self._publishing = self._loop.create_task(self._publish())
+        except BaseException:
+            await self._shard.release()
+            raise
+        self._open = True
+
+    async def _take(self) -> Shard:
+        """A shard of this process's own, ready to append to; a new one that names them where gaps have to be named."""
+        names = [self._wanted] if self._wanted else [str(number) for number in range(1, MAX_SHARDS + 1)]
+        held = False
+        for name in names:
+            there, shut, gaps = await asyncio.to_thread(retire.standing, self.store)
+            if name in shut or (gaps and name in there and not self._wanted):
+                continue
+            remembered: Sequence[Remembered] = ()
+            if self._publisher is not None:
+                remembered = await self._publisher.remembered(name, await self._registrar.keys(name))
+            try:
+                taken = await Shard.take(self.store, self._private, self.origin, name, remembered)
+                if taken is not None and gaps:
+                    await self._name_gaps(taken, gaps)
+            except retire.Behind:
+                return await self._take()
+            if taken is not None:
+                return taken
+            held = True
+        raise LedgerUnavailable(
+            f"shard `{self._wanted}` is {'held by another process' if held else 'sealed'}"
+            if self._wanted
+            else "every shard is held by a process, or sealed"
+        )
+
+    async def _register(self, shard: Shard) -> None:
+        """Before its first entry: a shard counts once it is in the registry, and published."""
+        if self._registered:
+            await self._registrar.register(shard.name, shard.size, shard.root)
+        if self._publisher is not None:
+            await self._publisher.publish(shard.name)
+
+    async def _name_gaps(self, shard: Shard, gaps: list[retire.Sealed]) -> None:
+        nothing = entries.encode(entries.NOTHING)
+        group = []
+        for gap in gaps:
+            told, at, noted = retire.gap_entry(gap, self.origin, shard.name, max(self._floor, shard.floor))
+            group.append(Pending(told, nothing, at, (entries.OWN.issuer, entries.OWN.client), (noted,)))
+        try:
+            await shard.enter(group)
+        except BaseException:
+            await shard.release()
+            raise
+
+    async def _publish(self) -> None:
+        """Publish again and again; what cannot be published for too long ends the answering until it can."""
+        publisher = self._publisher
+        assert publisher is not None, "it is why this runs"
+        done = self._loop.time()
+        while True:
+            await asyncio.sleep(publisher.every)
+            begun = self._loop.time()
+            try:
+                await publisher.publish(self.shard)
+                if self._registered:
+                    await publisher.publish(ROOT)
+                done, self._unpublished = begun, None
+            except Exception as error:
+                if self._loop.time() - done > publisher.patience:
+                    self._unpublished = str(error)
+
+    async def published(self, shard: str) -> None:
+        """See that what is committed of this process's shard is published, so that whoever asks now sees it."""
+        if self._publisher is not None and self._open and self._shard is not None and self._shard.name == shard:
+            with contextlib.suppress(LedgerUnavailable):
+                await self._publisher.fresh(shard, self._shard.size)
+
+    async def append(
+        self,
+        told: bytes,
+        oversight: bytes,
+        at: datetime.datetime,
+        by: tuple[str, str] = ("", ""),
+        changes: tuple[ClauseElement, ...] = (),
+        subjects: tuple[SubjectParts, ...] = (),
+    ) -> Receipt:
+        """Enter the parts of an entry (`gateway.ledger.entry.parts`); durable when it returns.
+
+        `at` is the time that the entry speaks of; `by` the requester (issuer, client) whose `own` it joins. `changes`
+        are Core statements of the same transaction, which then holds this entry alone: they stand if and only if the
+        entry does. Raises `LedgerUnavailable`: then nothing that the entry would prove may leave.
+        """
+        if not self._open:
+            raise LedgerUnavailable("the ledger is not open")
+        if self._unpublished is not None:
+            raise LedgerUnavailable(self._unpublished)
+        if len(self._queue) >= self._limit:
+            raise LedgerUnavailable("too many entries wait for the ledger")
+        future: asyncio.Future[Receipt] = self._loop.create_future()
+        self._queue.append((Pending(told, oversight, micros(at), by, changes, subjects), future))
+        if not self._busy:
+            self._busy = True
+            self._idle.clear()
+            self._loop.call_soon(self._turn)
+        return await future
+
+    async def close(self) -> None:
+        """Commit what waits, then let the shard go. Appends from now on are refused."""
+        self._open = False
+        if self._publishing is not None:
+            self._publishing.cancel()
+            await asyncio.gather(self._publishing, return_exceptions=True)
+        if self._shard is not None:
+            await self._idle.wait()
+            if self._publisher is not None:
+                with contextlib.suppress(LedgerUnavailable):  # the next to take the shard publishes it
+                    await self._publisher.publish(self._shard.name)
+                await self._publisher.close()
+            await self._shard.release()
+
+    def _turn(self) -> None:
+        """Commit one group. `_busy` is set from before the first waits until nobody does: one turn at a time."""
+        assert self._shard is not None, "`start` came first"
+        waiting = self._queue
+        if not waiting:
+            self._busy = False
+            self._idle.set()
+            return None
+        group = _next_group(waiting)
+        try:
+            if not self._shard.sound:
+                return self._hand_over(group)
+            batch = self._shard.prepare([pending for pending, _ in group])
+            committing = self._shard.write(batch)
+        except Unlearned:
+            return self._hand_over(group)
+        except Exception as error:
+            return self._refuse(group, error)
+        if committing is not None:
+            return committing.add_done_callback(functools.partial(self._settle, group, batch))
+        return self._answer(group, batch.receipts)
+
+    def _settle(self, group: list[_Waiting], batch: Batch, outcome: asyncio.Future[None]) -> None:
+        assert self._shard is not None, "`start` came first"
+        try:
+            self._shard.settle(batch, outcome.exception())
+        except Unlearned:
+            self._hand_over(group)
+        except BaseException as error:
+            self._refuse(group, error)
+        else:
+            self._answer(group, batch.receipts)
+
+    def _hand_over(self, group: list[_Waiting]) -> None:
+        """Find out first what the store holds, or what the group needs of it; then commit the group."""
+        self._slow = self._loop.create_task(self._slowly(group))
+
+    async def _slowly(self, group: list[_Waiting]) -> None:
+        shard = self._shard
+        assert shard is not None, "`start` came first"
+        try:
+            receipts = await shard.enter([pending for pending, _ in group])
+        except BaseException as error:
+            self._refuse(group, error)
+        else:
+            self._answer(group, receipts)
+
+    def _answer(self, group: list[_Waiting], receipts: list[Receipt]) -> None:
+        self._faulted = False
+        for (_, future), receipt in zip(group, receipts, strict=True):
+            if not future.done():
+                future.set_result(receipt)
+        self._loop.call_soon(self._turn)
+
+    def _refuse(self, group: list[_Waiting], error: BaseException) -> None:
+        """Whatever went wrong, nobody may be left waiting, and nobody gets a receipt."""
+        self._faulted = True
+        reason = str(error) if isinstance(error, LedgerUnavailable) else f"the ledger failed ({type(error).__name__})"
+        for _, future in group:
+            if not future.done():
+                future.set_exception(LedgerUnavailable(reason))
+        self._loop.call_soon(self._turn)
+        self._retry_later()
+
+    def _retry_later(self) -> None:
+        if not self._retrying:
+            self._retrying = True
+            self._loop.call_later(self._retry, self._try_again)
+
+    def _try_again(self) -> None:
+        """See whether the store takes entries again; a process that is not ready would get none to see it by."""
+        self._retrying = False
+        if not self._open or not self._faulted:
+            return
+        if self._busy:
+            self._retry_later()
+            return
+        self._busy = True
+        self._idle.clear()
+
+        def done(outcome: asyncio.Task[None]) -> None:
+            self._faulted = outcome.exception() is not None
+            self._turn()
+            if self._faulted:
+                self._retry_later()
+
+        assert self._shard is not None, "it was open"
+        self._slow = self._loop.create_task(self._restore(self._shard))
+        self._slow.add_done_callback(done)
+
+    async def _restore(self, shard: Shard) -> None:
+        if not shard.sealed:
+            return await shard.probe()
+        self._floor = max(self._floor, shard.floor)
+        await shard.release()
+        taken = await self._take()
+        try:
+            await self._register(taken)
+        except BaseException:
+            await taken.release()
+            raise
+        self._shard = taken
+        return None
+
+    async def own(self, issuer: str, client: str, after: str | None = None, first: int = 20) -> list[Own]:
+        """As `history.own`, in a thread."""
+        return await asyncio.to_thread(history.own, self.store, issuer, client, after, first)
+
+    async def entered_since(self, at: datetime.datetime, of_interest: Callable[[StoredEntry], _T | None]) -> list[_T]:
+        """As `history.entered_since`, in a thread."""
+        return await asyncio.to_thread(history.entered_since, self.store, at, of_interest)
+
+
+def _next_group(waiting: collections.deque[_Waiting]) -> list[_Waiting]:
+    """What is committed next: as much as a group may hold, in order; what comes with changes is a group of its own."""
+    group = [waiting.popleft()]
+    while waiting and len(group) < MAX_GROUP and not (group[0][0].changes or waiting[0][0].changes):
+        group.append(waiting.popleft())
+    return group

@@ -1,0 +1,126 @@
+"""The ledger opened for one command of a person: in a shard that no running process holds, with its time.
+
+What a person has done stands in the ledger with the name that was said (`--by`) and, for oversight, with the account of
+the operating system, which is not only said.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import datetime
+import getpass
+import os
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple, TypeVar
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.sql import ClauseElement
+
+from gateway import settings
+from gateway.errors import DutyboundError, StoreUnavailable
+from gateway.ledger.entry import entries
+from gateway.ledger.entry.parts import split
+from gateway.ledger.log.build import ledger_of
+from gateway.ledger.log.ledger import Ledger, Receipt
+from gateway.ledger.proof import key_files
+from gateway.settings import Settings
+from gateway.storage.port import Store
+from gateway.storage.store import open_store
+
+CLIENT = entries.Who("", "command line")
+MOST_REASON = 4_000
+
+_T = TypeVar("_T")
+
+
+class Refused(DutyboundError):
+    """What a person asked of the ledger cannot be; the message says why and what to do."""
+
+
+class Place(NamedTuple):
+    """Where a command works: its configuration, the store and the key that signs."""
+
+    settings: Settings
+    store: Store
+    private: Ed25519PrivateKey
+
+    def run(self, work: Callable[[Ledger], Coroutine[Any, Any, _T]]) -> _T:
+        """Do something with the ledger; its shard is given up afterwards."""
+
+        async def whole() -> _T:
+            async with operated(self) as ledger:
+                return await work(ledger)
+
+        return asyncio.run(whole())
+
+
+@contextlib.contextmanager
+def opened(configuration: Path) -> Iterator[Place]:
+    """The configured store, writable; what goes wrong with it is said without a trace of rows."""
+    found = settings.load(configuration, os.environ)
+    private = key_files.load(found.ledger.key_file)
+    store = open_store(found.store, str(configuration), single_node=found.single_node)
+    try:
+        yield Place(found, store, private)
+    except SQLAlchemyError as error:
+        raise StoreUnavailable(f"the store is out of reach ({type(error).__name__})") from error
+    finally:
+        store.close()
+
+
+@contextlib.asynccontextmanager
+async def operated(place: Place) -> AsyncIterator[Ledger]:
+    """The place's ledger, started, and closed at the end."""
+    ledger = ledger_of(place.store, place.settings.ledger, place.private)
+    await ledger.start()
+    try:
+        yield ledger
+    finally:
+        await ledger.close()
+
+
+def now(ledger: Ledger) -> datetime.datetime:
+    """The time, which never falls."""
+    return max(datetime.datetime.now(datetime.UTC), ledger.floor)
+
+
+async def enter(ledger: Ledger, told: entries.Act, account: str, changes: Sequence[ClauseElement]) -> Receipt:
+    """Enter what a person did, and what it changes, in one transaction; raises `LedgerUnavailable`."""
+    parts = split(told, entries.Oversight(entries.VERSION, official=account))
+    by = (told.requester.issuer, told.requester.client)
+    return await ledger.append(parts.told, parts.oversight, told.at, by, tuple(changes), parts.subjects)
+
+
+def account() -> str:
+    """The operating system's account that runs this."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError, ImportError):
+        return str(os.getuid())
+
+
+def subject_of(text: str) -> tuple[str, str]:
+    """Scheme and value of `SCHEME:VALUE`, for argparse."""
+    scheme, _, value = text.partition(":")
+    if not scheme or not value:
+        raise argparse.ArgumentTypeError(
+            f"`{text}` names no subject; write `SCHEME:VALUE`, as `LEI:5493001KJTIIGC8Y1R12`"
+        )
+    return scheme, value
+
+
+def check_said(by: str, reason: str, value: str = "") -> None:
+    """Raises `Refused` where nobody is named, no reason is given, or the reason names the subject.
+
+    Names and reasons stand in the part of the entry that stays when its subject is erased.
+    """
+    if not by.strip() or not reason.strip():
+        raise Refused("say who, and give a reason")
+    if len(reason) > MOST_REASON:
+        raise Refused(f"the reason is over {MOST_REASON} characters; say it shorter, and where the rest is filed")
+    if value and value.casefold() in f"{by} {reason}".casefold():
+        raise Refused("the reason stays in the ledger when the subject is erased: leave the identifier out of it")

@@ -1,0 +1,160 @@
+"""Publication: what readers and witnesses see of a shard, and what is remembered of it outside the store.
+
+A checkpoint is published when it stands in `published`: with the witnesses' cosignatures, and after the head file has
+it on its disk. `/ledger/<shard>/checkpoint` serves that one. It is renewed every few seconds, whether anything was
+entered or not, so that its time says how fresh it is.
+
+Invariants: a published checkpoint is durable in the store before anybody is shown it; its size never falls; where
+cosignatures are required, none is published without them, but what is left of a sealed shard. Left to others: when to
+publish, and what to do when that fails (`ledger`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import datetime
+import time
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from sqlalchemy import insert, update
+from sqlalchemy.exc import IntegrityError, SQLAlchemyError
+
+from gateway.errors import LedgerUnavailable, StoreUnavailable, VerificationFailed
+from gateway.ledger.log.head_file import HeadFile, Remembered
+from gateway.ledger.log.witness_client import Registry, Witnesses
+from gateway.ledger.proof.note import Verifier
+from gateway.ledger.stored import statements as sql
+from gateway.ledger.stored.read import Head, heads
+from gateway.storage.port import Reader, Store
+from gateway.storage.tables import micros, moment, published
+
+EVERY = 5.0
+"""Seconds between publications; what the contract promises is twice that."""
+_AT_MOST_EVERY = 0.1
+
+
+class Published(NamedTuple):
+    """What is published of a shard."""
+
+    at: datetime.datetime
+    size: int
+    checkpoint: str
+
+
+class Publisher:
+    """Publishes shards of one store, for one process; one publication at a time."""
+
+    def __init__(
+        self,
+        store: Store,
+        origin: str,
+        *,
+        head_file: HeadFile | None = None,
+        witnesses: Witnesses | None = None,
+        every: float = EVERY,
+    ) -> None:
+        self.every = every
+        self._store, self._origin = store, origin
+        self._head_file, self._witnesses = head_file, witnesses
+        self.registry: Registry | None = None  # set by whoever registers shards, for witnesses that do not know one
+        self._lock = asyncio.Lock()
+        self._done: dict[str, tuple[float, int]] = {}
+
+    @property
+    def patience(self) -> float:
+        """Seconds without a publication after which nothing may be answered any more."""
+        return 3 * self.every + (self._witnesses.within if self._witnesses else 0.0)
+
+    async def remembered(self, shard: str, keys: Sequence[Verifier]) -> list[Remembered]:
+        """Every checkpoint of a shard that is known outside the store; what a witness says is signed by one of `keys`.
+
+        Raises `LedgerUnavailable` where the head file cannot be read, or too few of the required witnesses answer.
+        """
+        origin, found = f"{self._origin}/{shard}", []
+        if self._head_file is not None and (kept := await asyncio.to_thread(self._head_file.remembered, origin)):
+            found.append(kept)
+        if self._witnesses is not None:
+            found += await self._witnesses.remembered(origin, keys)
+        return found
+
+    async def publish(self, shard: str) -> None:
+        """Publish what is committed of a shard; raises `LedgerUnavailable` where that fails."""
+        async with self._lock:
+            await self._publish(shard)
+
+    async def fresh(self, shard: str, size: int) -> None:
+        """Publish a shard of `size` entries unless that was done; soon, not at once, where it was asked just before.
+
+        With witnesses, nothing is done out of turn. Raises `LedgerUnavailable`.
+        """
+        if self._witnesses is not None:
+            return
+        async with self._lock:
+            at, done = self._done.get(shard, (0.0, -1))
+            if done < size:
+                await asyncio.sleep(at + _AT_MOST_EVERY - time.monotonic())
+                await self._publish(shard)
+
+    async def publish_sealed(self, shard: str) -> None:
+        """Show all that is left of a sealed shard: the registry vouches for it, and whoever remembers more, for more.
+
+        Raises `LedgerUnavailable`.
+        """
+        try:
+            head = await asyncio.to_thread(_head, self._store, shard)
+            await asyncio.to_thread(self._show, head, head.checkpoint, renew=False)
+        except VerificationFailed:
+            return  # nothing is left of it
+        except StoreUnavailable as error:
+            raise LedgerUnavailable(f"shard `{shard}` cannot be published: the store is away ({error})") from error
+
+    async def _publish(self, shard: str) -> None:
+        try:
+            head = await asyncio.to_thread(_head, self._store, shard)
+            note = head.checkpoint
+            if self._witnesses is not None:
+                note += await self._witnesses.cosign(head, self._store, self.registry)
+            await asyncio.to_thread(self._write, head, note)
+        except VerificationFailed as error:
+            raise LedgerUnavailable(f"shard `{shard}` cannot be published: {error}") from error
+        except StoreUnavailable as error:
+            raise LedgerUnavailable(f"shard `{shard}` cannot be published: the store is away ({error})") from error
+        self._done[shard] = (time.monotonic(), head.size)
+
+    def _write(self, head: Head, note: str) -> None:
+        if self._head_file is not None:
+            self._head_file.remember(head.origin, note)
+        self._show(head, note)
+
+    def _show(self, head: Head, note: str, *, renew: bool = True) -> None:
+        row = {"at": micros(datetime.datetime.now(datetime.UTC)), "size": head.size, "checkpoint": note}
+        try:
+            with self._store.engine.begin() as connection:
+                older = published.c.size <= head.size if renew else published.c.size < head.size
+                mine = update(published).where(published.c.shard == head.id, older)
+                if connection.execute(mine.values(row)).rowcount:
+                    return
+            with contextlib.suppress(IntegrityError), self._store.engine.begin() as connection:
+                connection.execute(insert(published).values(shard=head.id, **row))
+        except SQLAlchemyError as error:
+            raise StoreUnavailable(type(error).__name__) from error
+
+    async def close(self) -> None:
+        if self._witnesses is not None:
+            await self._witnesses.close()
+
+
+def _head(store: Store, shard: str) -> Head:
+    with contextlib.closing(store.reader()) as reader:
+        found = next((head for head in heads(reader) if head.name == shard), None)
+    if found is None:
+        raise VerificationFailed("the store does not have it")
+    return found
+
+
+def read_published(reader: Reader, shard: str) -> Published | None:
+    """What is published of a shard; None where nothing ever was."""
+    rows: Sequence[tuple[int, int, str]] = reader.rows(sql.PUBLISHED, shard)
+    return Published(moment(rows[0][0]), rows[0][1], rows[0][2]) if rows else None

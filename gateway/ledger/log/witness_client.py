@@ -1,0 +1,212 @@
+"""The witnesses that a gateway asks for cosignatures (c2sp.org/tlog-witness, as its client).
+
+Each is asked at once, with the proof that the tree contains the one that it saw last. A witness that has seen more
+than there is, or something else, is told apart from one that is away: the first is in what `cosign` raises, whether
+cosignatures are required or not, since then the log was forked or set back. One that does not know the log or its key
+is given the registry, which names both (`POST /add-registry`, of this project's witness), and asked again.
+
+Invariants: a cosignature counts only if it verifies with the witness's key from the configuration.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hashlib
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import httpx
+
+from gateway.errors import LedgerUnavailable
+from gateway.ledger.log.head_file import Remembered
+from gateway.ledger.proof.merkle import consistency_proof
+from gateway.ledger.proof.note import Verifier, b64, log_key, number, open_note, signature_lines
+from gateway.ledger.stored.read import Head, StoredTree
+from gateway.storage.port import Store
+
+MAX_ANSWER = 64 * 1024
+UNREQUIRED = 3.0
+"""Seconds that a publication waits for cosignatures that nobody requires."""
+
+
+Registry = Callable[[Store], bytes | None]
+"""The registry as a store has it; None where it has none."""
+
+
+class Witness(NamedTuple):
+    """A witness: what messages call it, where its API is, and the key that it cosigns with."""
+
+    name: str
+    url: str
+    key: Verifier
+
+
+class Contradicted(LedgerUnavailable):
+    """A witness has seen another log than the one that it is shown."""
+
+
+class _Away(Exception):
+    """No cosignature to be had now; the text says why."""
+
+
+class Witnesses:
+    """All witnesses of a ledger; `require` of them must cosign `within` seconds."""
+
+    def __init__(
+        self,
+        witnesses: Sequence[Witness],
+        *,
+        require: int = 0,
+        within: float = 10.0,
+        transport: httpx.AsyncBaseTransport | None = None,
+    ) -> None:
+        self.require, self.within = require, within
+        self._all = tuple(witnesses)
+        self._client = httpx.AsyncClient(timeout=within, follow_redirects=False, transport=transport)
+        self._sizes: dict[tuple[str, str], int] = {}
+
+    async def remembered(self, origin: str, keys: Sequence[Verifier]) -> list[Remembered]:
+        """The checkpoint of a log that each witness saw last, signed by one of the log's own `keys`: no witness can
+        make one up. Raises `LedgerUnavailable` where too few answer.
+        """
+        asked = (self._remembered(each, origin, keys) for each in self._all)
+        found = await asyncio.gather(*asked, return_exceptions=True)
+        away = [str(each) for each in found if isinstance(each, _Away)]
+        for each in found:
+            if isinstance(each, BaseException) and not isinstance(each, _Away):
+                raise each
+        if len(self._all) - len(away) < self.require:
+            raise LedgerUnavailable(
+                f"{self.require} witnesses are required, and {len(self._all) - len(away)} answer ({'; '.join(away)})"
+            )
+        return [each for each in found if isinstance(each, Remembered)]
+
+    async def _remembered(self, witness: Witness, origin: str, keys: Sequence[Verifier]) -> Remembered | None:
+        name = hashlib.sha256(origin.encode()).hexdigest()
+        status, text = await self._ask(witness, "GET", f"{name}/checkpoint")
+        if status == 404:
+            return None
+        try:
+            if status != 200:
+                raise ValueError(f"it answers {status}")
+            _, signers = open_note(text, [witness.key, *keys])
+            if witness.key not in signers or log_key(signers, origin) is None:
+                raise ValueError("its checkpoint is not signed by both this ledger's key and its own")
+            kept = Remembered(f"witness `{witness.name}`", text)
+            if kept.checkpoint.origin != origin:
+                raise ValueError("it answers with another log's checkpoint")
+        except ValueError as error:
+            raise _Away(f"witness `{witness.name}`: {error}") from error
+        self._sizes[witness.name, origin] = kept.checkpoint.size
+        return kept
+
+    async def cosign(self, head: Head, store: Store, registry: Registry | None = None) -> str:
+        """The cosignature lines over a head, of every witness that answers in time.
+
+        Raises `Contradicted`, or `LedgerUnavailable` where fewer than required cosigned.
+        """
+        tasks = [asyncio.ensure_future(self._cosign(each, head, store, registry)) for each in self._all]
+        await asyncio.wait(tasks, timeout=self.within if self.require else min(self.within, UNREQUIRED))
+        lines, reasons = "", []
+        for witness, task in zip(self._all, tasks, strict=True):
+            if not task.done():
+                task.cancel()
+                reasons.append(f"witness `{witness.name}`: it did not answer in time")
+        await asyncio.gather(*tasks, return_exceptions=True)
+        for task in tasks:
+            if task.cancelled():
+                continue
+            if (error := task.exception()) is None:
+                lines += task.result()
+            elif isinstance(error, _Away):
+                reasons.append(str(error))
+            else:
+                raise error
+        cosigned = len(lines.splitlines())
+        if cosigned < self.require:
+            raise LedgerUnavailable(
+                f"{cosigned} of {self.require} required witnesses cosigned shard `{head.name}` within {self.within:g} s"
+                f" ({'; '.join(reasons)})"
+            )
+        return lines
+
+    async def _cosign(self, witness: Witness, head: Head, store: Store, registry: Registry | None) -> str:
+        where = f"witness `{witness.name}`"
+        told = False
+        for _ in range(4):
+            old = self._sizes.get((witness.name, head.origin), 0)
+            if old > head.size:
+                raise Contradicted(
+                    f"{where} has seen {old} entries of shard `{head.name}`, and the store has {head.size}: it was set"
+                    " back; start the gateway again, which then says what to do"
+                )
+            proof = await asyncio.to_thread(_proof, store, head, old)
+            body = f"old {old}\n{''.join(f'{b64(each)}' + chr(10) for each in proof)}\n{head.checkpoint}"
+            status, text = await self._ask(witness, "POST", "add-checkpoint", body)
+            if status == 409:
+                try:
+                    self._sizes[witness.name, head.origin] = number(text.removesuffix("\n"))
+                except ValueError as error:
+                    raise _Away(f"{where}: it answers 409 without a size") from error
+            elif status == 422:
+                raise Contradicted(
+                    f"{where} has seen another shard `{head.name}`: the {old} entries that it saw do not begin this one"
+                )
+            elif status in (403, 404) and registry is not None and not told:
+                told = await self._tell(witness, store, registry)
+                if not told:
+                    raise _Away(f"{where}: {text.strip()[:160]}")
+            elif status != 200:
+                raise _Away(f"{where}: it answers {status} {text.strip()[:160]}")
+            else:
+                return self._verified(witness, head, text)
+        raise _Away(f"{where}: others submit the same shard")
+
+    async def _tell(self, witness: Witness, store: Store, registry: Registry) -> bool:
+        """Whether a witness took the registry; raises `Contradicted` where it has seen another."""
+        seen = ""
+        for _ in range(3):  # another process may be about to register something
+            content = await asyncio.to_thread(registry, store)
+            if content is None:
+                return False
+            status, text = await self._ask(witness, "POST", "add-registry", content)
+            if status == 422:
+                raise Contradicted(f"witness `{witness.name}` has seen another registry: {text.strip()[:160]}")
+            if status != 409:
+                return status == 200
+            seen = text.strip()[:20]
+        raise Contradicted(
+            f"witness `{witness.name}` has seen {seen} entries of the registry, and the store fewer: it was set back"
+        )
+
+    def _verified(self, witness: Witness, head: Head, lines: str) -> str:
+        try:
+            open_note(head.checkpoint + lines, [witness.key])
+        except ValueError as error:
+            raise _Away(f"witness `{witness.name}`: its cosignature does not verify ({error})") from error
+        self._sizes[witness.name, head.origin] = head.size
+        return signature_lines(head.checkpoint + lines, [witness.key])[0]
+
+    async def _ask(self, witness: Witness, method: str, path: str, body: str | bytes | None = None) -> tuple[int, str]:
+        try:
+            url = f"{witness.url.rstrip('/')}/{path}"
+            async with self._client.stream(
+                method, url, content=body.encode() if isinstance(body, str) else body
+            ) as answer:
+                content = b""
+                async for chunk in answer.aiter_bytes():
+                    content += chunk
+                    if len(content) > MAX_ANSWER:
+                        raise _Away(f"witness `{witness.name}`: it answers with too much")
+                return answer.status_code, content.decode()
+        except (httpx.HTTPError, UnicodeDecodeError) as error:
+            raise _Away(f"witness `{witness.name}`: {error or type(error).__name__}") from error
+
+    async def close(self) -> None:
+        await self._client.aclose()
+
+
+def _proof(store: Store, head: Head, old: int) -> list[bytes]:
+    with contextlib.closing(store.reader()) as reader:
+        return consistency_proof(StoredTree(reader, head.id, head.size).node, old, head.size)

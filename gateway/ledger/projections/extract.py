@@ -1,0 +1,131 @@
+"""What the projections take from one entry. Pure.
+
+`gateway.ledger.projections.projector` reads entries in order and keeps what this gives. A subject is the id of its key
+in that entry's shard; in entries of version 1, which have no keys, every subject is `WITHOUT_KEY`.
+
+An entry that was decided from facts older than a change may still become durable after it. `raced` finds those: the
+changes, among facts that the projector reads after the entry, that concern what the entry disclosed and that its facts
+did not know. Why that is enough stands in `gateway.ledger.projections.recipients`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple, Protocol
+
+import msgspec
+
+from gateway.ledger.entry import describe, entries
+
+WITHOUT_KEY = 0
+
+_terms: msgspec.json.Decoder[dict[str, object]] = msgspec.json.Decoder(dict[str, object])
+
+
+class Share(NamedTuple):
+    """What an answer disclosed of one dataset of a subject. `records` are `<record id>@<version>`."""
+
+    dataset: str
+    fields: tuple[str, ...]
+    records: tuple[str, ...]
+
+
+class Given(NamedTuple):
+    """What an answer disclosed of the subject at `place`, dataset by dataset."""
+
+    place: int
+    scheme: str
+    value: str
+    shares: list[Share]
+
+
+_encode = msgspec.json.Encoder().encode
+_shares: msgspec.json.Decoder[list[Share]] = msgspec.json.Decoder(list[Share])
+
+
+class Change(Protocol):
+    """A fact and the numbers of its changes, as `gateway.storage.projections.Changed` has it."""
+
+    @property
+    def change(self) -> int: ...
+    @property
+    def ended(self) -> int | None: ...
+    @property
+    def dataset(self) -> str | None: ...
+    @property
+    def record(self) -> str | None: ...
+    @property
+    def fields(self) -> str | None: ...
+
+
+def subjects_of(told: entries.Told) -> set[tuple[str | None, str | None] | None]:
+    """The subjects that an entry names, as (scheme, value)."""
+    if not isinstance(told, entries.Operation):
+        return {describe.deed(told).subject}
+    named = told.disclosed if isinstance(told, entries.Inquiry) else told.subjects
+    return {(subject.scheme, subject.value) for subject in named}
+
+
+def looked_at(told: entries.Told | None, keys: Sequence[int], erased: Sequence[int]) -> list[int]:
+    """The subjects that an entry names, without those that were erased; `told` of version 2 need not be open."""
+    if keys or told is None:
+        return sorted(set(keys) - set(erased))
+    return [WITHOUT_KEY] if subjects_of(told) - {None} else []
+
+
+def given(told: entries.Told | None) -> list[Given]:
+    """What an answer disclosed, where it disclosed any record; nothing of a subject that was erased."""
+    if not isinstance(told, entries.Inquiry):
+        return []
+    found = []
+    for place, subject in enumerate(told.disclosed):
+        shares = [
+            Share(each.dataset, each.fields, tuple([record[len(each.dataset) + 1 :] for record in each.records]))
+            for each in subject.datasets
+            if each.records
+        ]
+        if shares:
+            found.append(Given(place, subject.scheme, subject.value, shares))
+    return found
+
+
+def encode(shares: list[Share]) -> bytes:
+    """Shares, to be stored."""
+    return _encode(shares)
+
+
+def decode(shares: bytes) -> list[Share]:
+    """The inverse of `encode`."""
+    return _shares.decode(shares)
+
+
+def purpose(told: entries.Told | None) -> str | None:
+    """What was asked for; None where nothing was, or no purpose was declared."""
+    if not isinstance(told, entries.Operation) or told.declaration is None:
+        return None
+    return told.declaration.purpose
+
+
+def is_of(record: str, id_: str, version: str | None = None) -> bool:
+    """Whether `<record id>@<version>` is a record, in that version or in any.
+
+    An id may have an `@` of its own: then more may fit than is meant, never less.
+    """
+    return record == f"{id_}@{version}" if version is not None else record.startswith(f"{id_}@")
+
+
+def raced(share: Share, facts: int, changes: Iterable[Change]) -> set[int]:
+    """The numbers of the changes about its subject that concern a share and are later than the facts it rests on."""
+    found: set[int] = set()
+    for each in changes:
+        if _concerns(each, share):
+            found |= {number for number in (each.change, each.ended) if number is not None and number > facts}
+    return found
+
+
+def _concerns(change: Change, share: Share) -> bool:
+    if change.fields is not None:  # a consent
+        return share.dataset in _terms.decode(change.fields)
+    if change.dataset is not None and change.dataset != share.dataset:
+        return False
+    return change.record is None or any(is_of(record, change.record) for record in share.records)

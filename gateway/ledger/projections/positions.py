@@ -1,0 +1,157 @@
+"""How far the projections are, and what stands behind them: read from one snapshot, together with their rows.
+
+Whoever must miss nothing reads the rows and, in the same snapshot, the entries from the position on (`tail`): of those
+it opens none, since an entry names its subjects' keys in the clear.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
+
+from sqlalchemy import bindparam as p
+from sqlalchemy import select
+
+from gateway.errors import VerificationFailed
+from gateway.ledger.stored import read
+from gateway.ledger.stored import statements as sql
+from gateway.ledger.stored.encryption import segments
+from gateway.storage.port import Reader
+from gateway.storage.projections import DROPPING, NAMES, projected
+from gateway.storage.statement import Statement
+from gateway.storage.tables import SHARD_BITS, entry, subject_key
+
+_PAGE = 1024
+
+_POSITIONS = Statement(select(projected.c.projection, projected.c.shard, projected.c.next))
+
+_TAIL = Statement(
+    select(entry.c.id, entry.c.at, entry.c.subjects)
+    .where(entry.c.id >= p("first"), entry.c.id < p("last"))
+    .order_by(entry.c.id)
+    .limit(p("count"))
+    .offset(p("skip")),
+    *("first", "last", "count", "skip"),
+)
+
+_KEYS = Statement(
+    select(subject_key.c.shard, subject_key.c.id).where(
+        subject_key.c.scheme == p("scheme"), subject_key.c.value == p("value")
+    ),
+    *("scheme", "value"),
+)
+
+
+class Place(NamedTuple):
+    """Where an entry stands: its time in microseconds, and its id (`shard << 40 | index`). Places sort by time."""
+
+    at: int
+    entry: int
+
+    @property
+    def shard(self) -> int:
+        return self.entry >> SHARD_BITS
+
+    @property
+    def number(self) -> int:
+        """The index of the entry in its shard."""
+        return self.entry & ((1 << SHARD_BITS) - 1)
+
+
+START = Place(-1, -1)
+"""Before every entry."""
+
+
+class Lag(NamedTuple):
+    """How far a projection is behind in a shard: entries, and the time (microseconds) of the first of them."""
+
+    projection: str
+    shard: str
+    entries: int
+    since: int | None
+
+
+class Covered(NamedTuple):
+    """What a projection covers of a snapshot: per shard the index of the first entry that its rows do not have.
+
+    `usable` is false while it is dropped to be built again: its rows count for nothing then.
+    """
+
+    sizes: Mapping[int, int]
+    next: Mapping[int, int]
+    usable: bool
+
+    @property
+    def behind(self) -> int:
+        """How many entries it does not have."""
+        return sum(size - self.next[shard] for shard, size in self.sizes.items())
+
+
+def standing(reader: Reader) -> dict[tuple[str, int], int]:
+    """The position of each projection in each shard, where it has one; or `DROPPING`."""
+    return {(projection, shard): next_ for projection, shard, next_ in reader.rows(_POSITIONS)}
+
+
+def covered(reader: Reader, name: str) -> Covered:
+    """What the projection `name` covers of the reader's snapshot."""
+    sizes = {head.id: head.size for head in read.heads(reader)}
+    found = {shard: next_ for (projection, shard), next_ in standing(reader).items() if projection == name}
+    usable = DROPPING not in found.values()
+    return Covered(sizes, {shard: found.get(shard, 0) if usable else 0 for shard in sizes}, usable)
+
+
+def passed(reader: Reader, name: str, sizes: Mapping[int, int]) -> bool:
+    """Whether a projection has every entry of a moment at which the shards (by id) had these sizes."""
+    found = covered(reader, name)
+    return all(found.next.get(shard, 0) >= size for shard, size in sizes.items())
+
+
+def lags(reader: Reader) -> list[Lag]:
+    """Of every projection and shard."""
+    found = standing(reader)
+    since: dict[int, int | None] = {}
+    lags = []
+    for head in read.heads(reader):
+        for name in NAMES:
+            first = max(0, found.get((name, head.id), 0))
+            at = None
+            if first < head.size:
+                id_ = (head.id << SHARD_BITS) + first
+                if id_ not in since:
+                    rows = reader.rows(sql.AT, id_)
+                    since[id_] = rows[0][0] if rows else None
+                at = since[id_]
+            lags.append(Lag(name, head.name, head.size - first, at))
+    return lags
+
+
+def keys_of(reader: Reader, scheme: str, value: str) -> dict[int, int]:
+    """A subject's keys, by shard."""
+    return dict(reader.rows(_KEYS, scheme, value))
+
+
+def tail(reader: Reader, of: Covered) -> Iterator[tuple[Place, tuple[int, ...] | None]]:
+    """The entries that a projection does not have, with the ids of their subjects' keys; None in version 1.
+
+    Raises `VerificationFailed` where what an entry says of its subjects was altered.
+    """
+    for shard, size in of.sizes.items():
+        first, last = (shard << SHARD_BITS) + of.next[shard], (shard << SHARD_BITS) + size
+        while first < last:
+            rows = reader.rows(_TAIL, first, last, _PAGE, 0)
+            for id_, at, laid in rows:
+                place = Place(at, id_)
+                try:
+                    yield place, None if laid is None else tuple([segment.key for segment in segments(laid)])
+                except (ValueError, TypeError) as error:
+                    raise VerificationFailed(f"entry {place.number}: {error}") from error
+            if len(rows) < _PAGE:
+                break
+            first = rows[-1][0] + 1
+
+
+def opened(reader: Reader, place: Place) -> read.StoredEntry:
+    """The entry at a place; raises `VerificationFailed` where it is missing or does not open."""
+    for found in read.read_entries(reader, place.shard, place.number, 1):
+        return found
+    raise VerificationFailed(f"entry {place.number} is missing")

@@ -1,0 +1,109 @@
+"""The ledger's signing key: an Ed25519 private key in a PEM file (PKCS #8) that only its owner may read, and its public
+side as signed-note verifier keys, one line a shard: a shard's key name is its origin, `<ledger origin>/<shard>`.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Literal
+
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from gateway.errors import ConfigurationError, Problem
+from gateway.ledger.proof.note import Verifier, parse_verifier
+
+
+def _refuse(path: Path, message: str) -> ConfigurationError:
+    return ConfigurationError([Problem(str(path), 0, 0, "", message)])
+
+
+def generate(path: Path) -> Ed25519PrivateKey:
+    """Make a key and write it to a new file of mode 0600; raises `ConfigurationError` where the file exists already."""
+    private = Ed25519PrivateKey.generate()
+    pem = private.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    try:
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError as error:
+        raise _refuse(path, "exists already; a ledger key is never overwritten") from error
+    except OSError as error:
+        raise _refuse(path, f"cannot be written ({error.strerror})") from error
+    with os.fdopen(handle, "wb") as file:
+        file.write(pem)
+        file.flush()
+        os.fsync(file.fileno())
+    return private
+
+
+def load(path: Path) -> Ed25519PrivateKey:
+    """Read the private key; refuses a file that others may read. Raises `ConfigurationError`."""
+    try:
+        mode = path.stat().st_mode
+        pem = path.read_bytes()
+    except OSError as error:
+        raise _refuse(path, f"cannot be read ({error.strerror}); make one with `dutybound keys generate`") from error
+    if mode & (stat.S_IRWXG | stat.S_IRWXO):
+        raise _refuse(path, f"may be read by others (mode {stat.S_IMODE(mode):04o}); run `chmod 600 {path}`")
+    try:
+        private = serialization.load_pem_private_key(pem, password=None)
+    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
+        raise _refuse(path, "is not a PEM private key without a password") from error
+    if not isinstance(private, Ed25519PrivateKey):
+        raise _refuse(path, "is not an Ed25519 key; make one with `dutybound keys generate`")
+    return private
+
+
+def verifiers(private: Ed25519PrivateKey, origin: str, shards: Iterable[str]) -> list[Verifier]:
+    """The verifier keys of these shards of a ledger."""
+    public = private.public_key().public_bytes_raw()
+    return [Verifier(f"{origin}/{shard}", public) for shard in shards]
+
+
+def write_verifiers(path: Path, private: Ed25519PrivateKey, origin: str, shards: Iterable[str]) -> None:
+    """Write a public key file, as `read_verifiers` reads it; raises `ConfigurationError`."""
+    _write(path, "w", verifiers(private, origin, shards))
+
+
+def add_verifiers(path: Path, private: Ed25519PrivateKey, origin: str, shards: Iterable[str]) -> None:
+    """Add keys to a public key file; raises `ConfigurationError`."""
+    _write(path, "a", verifiers(private, origin, shards))
+
+
+def _write(path: Path, mode: Literal["w", "a"], found: list[Verifier]) -> None:
+    try:
+        with path.open(mode, encoding="utf-8") as file:
+            file.writelines(f"{verifier}\n" for verifier in found)
+    except OSError as error:
+        raise _refuse(path, f"cannot be written ({error.strerror})") from error
+
+
+def read_verifiers(path: Path) -> list[Verifier]:
+    """Read a public key file: one verifier key a line, empty lines and `#` comments between them.
+
+    Raises `ConfigurationError` with the lines that are wrong.
+    """
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except OSError as error:
+        raise _refuse(path, f"cannot be read ({error.strerror})") from error
+    except UnicodeDecodeError as error:
+        raise _refuse(path, "is not a public key file (one `name+hash+base64` a line)") from error
+    found: list[Verifier] = []
+    problems: list[Problem] = []
+    for line, text in enumerate(lines, 1):
+        if text.strip() and not text.startswith("#"):
+            try:
+                found.append(parse_verifier(text.strip()))
+            except ValueError as error:
+                problems.append(Problem(str(path), line, 1, "", str(error)))
+    if not problems and not found:
+        problems.append(Problem(str(path), 0, 0, "", "holds no verifier key (one `name+hash+base64` a line)"))
+    if problems:
+        raise ConfigurationError(problems)
+    return found

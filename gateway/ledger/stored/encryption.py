@@ -1,0 +1,111 @@
+"""Payloads beside the leaf, encrypted by keys that can be destroyed.
+
+The general parts of an entry are sealed by the key of their shard's day, each on its own:
+
+    nonce (12 bytes) || AES-256-GCM( period key, nonce, salt (32 bytes) || part, associated data )
+
+with the associated data `told` or `over` in ASCII and the entry's id (8 bytes, big-endian). What it says of one subject
+is a segment, sealed by that subject's key in that shard; an entry's segments stand one behind the other:
+
+    key's id (8) || told subject digest (32) || oversight subject digest (32) || length of what follows (4) ||
+    nonce (12) || AES-256-GCM( subject key, nonce, told salt (32) || oversight salt (32) || length of the told part (4)
+                               || told part || oversight part, associated data )
+
+with the associated data `subj`, the entry's id, the segment's place in it (2 bytes), and the key's id and digests that
+stand before. So whatever is altered, or moved to another entry, place or column, does not open, and where the key was
+destroyed the digests that the leaf commits to are left. A key's id is random: it links a subject's entries to each
+other and, once its row was emptied, to nobody.
+
+Nonces are random. A period key seals one shard's entries of one day: at 5,000 entries a second that is under 2^30
+messages, well below where random 96-bit nonces might meet (2^32, NIST SP 800-38D). A subject's key seals less.
+"""
+
+from __future__ import annotations
+
+import struct
+from typing import NamedTuple
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from gateway.ledger.proof.leaf import SALT_SIZE, Part, subject_digest
+
+NONCE_SIZE = 12
+KEY_SIZE = 32
+TOLD = b"told"
+OVERSIGHT = b"over"
+
+_SEGMENT = struct.Struct(">Q32s32sI")
+_PLACED = struct.Struct(">4sQHQ32s32s")
+_SALTS = 2 * SALT_SIZE
+_LAST_KEY, _LAST_PLACE = 2**63 - 1, 2**16 - 1
+
+
+class Segment(NamedTuple):
+    """What an entry says of one subject, sealed: its key's id, and the digests of its two parts."""
+
+    key: int
+    told: bytes
+    oversight: bytes
+    sealed: bytes
+
+    def encode(self) -> bytes:
+        return _SEGMENT.pack(self.key, self.told, self.oversight, len(self.sealed)) + self.sealed
+
+
+def seal(key: AESGCM, nonce: bytes, part: Part, which: bytes, entry: int) -> bytes:
+    """Seal a general part."""
+    return nonce + key.encrypt(nonce, part.salt + part.body, which + entry.to_bytes(8, "big"))
+
+
+def unseal(key: AESGCM, sealed: bytes, which: bytes, entry: int) -> Part:
+    """Open a general part; raises `ValueError` where it was altered, moved or sealed by another key."""
+    plain = _open(key, sealed, which + entry.to_bytes(8, "big"))
+    if len(plain) < SALT_SIZE:
+        raise ValueError("its payload is cut short")
+    return Part(plain[:SALT_SIZE], plain[SALT_SIZE:])
+
+
+def seal_subject(key: tuple[int, AESGCM], nonce: bytes, told: Part, oversight: Part, entry: int, place: int) -> Segment:
+    """Seal both parts of one subject by a key and its id."""
+    id_, cipher = key
+    digests = subject_digest(*told), subject_digest(*oversight)
+    plain = b"".join((told.salt, oversight.salt, len(told.body).to_bytes(4, "big"), told.body, oversight.body))
+    sealed = cipher.encrypt(nonce, plain, _PLACED.pack(b"subj", entry, place, id_, *digests))
+    return Segment(id_, *digests, nonce + sealed)
+
+
+def unseal_subject(key: AESGCM, segment: Segment, entry: int, place: int) -> tuple[Part, Part]:
+    """The told and the oversight part of one subject; raises `ValueError` as `unseal` does."""
+    id_, told_digest, oversight_digest, sealed = segment
+    plain = _open(key, sealed, _PLACED.pack(b"subj", entry, place, id_, told_digest, oversight_digest))
+    length = int.from_bytes(plain[_SALTS : _SALTS + 4], "big")
+    told, oversight = plain[_SALTS + 4 : _SALTS + 4 + length], plain[_SALTS + 4 + length :]
+    if len(plain) < _SALTS + 4 + length:
+        raise ValueError("its payload is cut short")
+    return Part(plain[:SALT_SIZE], told), Part(plain[SALT_SIZE:_SALTS], oversight)
+
+
+def segments(laid: bytes) -> list[Segment]:
+    """An entry's segments; raises `ValueError` where they were altered."""
+    found: list[Segment] = []
+    at = 0
+    while at < len(laid):
+        if len(laid) - at < _SEGMENT.size:
+            raise ValueError("what it says of its subjects is cut short")
+        key, told, oversight, length = _SEGMENT.unpack_from(laid, at)
+        if key > _LAST_KEY or len(found) > _LAST_PLACE:
+            raise ValueError("what it says of its subjects was altered: there is no such key or place")
+        at += _SEGMENT.size
+        found.append(Segment(key, told, oversight, laid[at : at + length]))
+        at += length
+    if at != len(laid):
+        raise ValueError("what it says of its subjects is cut short")
+    return found
+
+
+def _open(key: AESGCM, sealed: bytes, associated: bytes) -> bytes:
+    try:
+        return key.decrypt(sealed[:NONCE_SIZE], sealed[NONCE_SIZE:], associated)
+    except (InvalidTag, ValueError) as error:
+        raise ValueError("its payload does not open with its key; it was altered") from error

@@ -1,0 +1,78 @@
+"""What was entered before, for a requester that asks for its receipts, and for counts that are filled at a start."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import operator
+from collections.abc import Callable, Iterator
+from typing import NamedTuple, TypeVar
+
+from gateway.errors import LedgerUnavailable, StoreUnavailable, VerificationFailed
+from gateway.ledger.log.batch import Receipt
+from gateway.ledger.proof.leaf import Side
+from gateway.ledger.stored import read
+from gateway.ledger.stored.read import StoredEntry
+from gateway.storage.port import Reader, Store
+from gateway.storage.tables import SHARD_BITS, micros
+
+_T = TypeVar("_T")
+
+
+class Own(NamedTuple):
+    """One of a requester's own entries: what it was told, a receipt for it, and the cursor to go on from."""
+
+    cursor: str
+    told: Side
+    receipt: Receipt
+
+
+def own(store: Store, issuer: str, client: str, after: str | None = None, first: int = 20) -> list[Own]:
+    """A requester's own entries in every shard of the store, oldest first, after a cursor of an earlier call.
+
+    Entries whose general part does not open are left out. Raises `ValueError` for a cursor that is none of ours, and
+    `LedgerUnavailable` where the entries cannot be read.
+    """
+    try:
+        at, _, id_ = (after or "0-0").partition("-")
+        place = (int(at), int(id_))
+    except ValueError:
+        raise ValueError(f"`{after}` is not a cursor of `receipts`") from None
+    try:
+        with contextlib.closing(store.reader()) as reader:
+            return list(_own(reader, read.own_entries(reader, issuer, client, place, first)))
+    except (VerificationFailed, StoreUnavailable) as error:
+        raise LedgerUnavailable(f"the store's entries cannot be read: {error}") from error
+
+
+def _own(reader: Reader, places: list[tuple[int, int]]) -> Iterator[Own]:
+    shards = {head.id: head for head in read.heads(reader)}
+    trees = {head.id: read.StoredTree(reader, head.id, head.size) for head in shards.values()}
+    for when, entered in places:
+        shard, index = entered >> SHARD_BITS, entered & (1 << SHARD_BITS) - 1
+        for entry in read.read_entries(reader, shard, index, 1):
+            if entry.told is not None and entry.oversight is not None:
+                text = read.receipt_text(trees[shard], shards[shard], entry)
+                yield Own(f"{when}-{entered}", entry.told, Receipt(shards[shard].name, index, text))
+
+
+def entered_since(store: Store, at: datetime.datetime, of_interest: Callable[[StoredEntry], _T | None]) -> list[_T]:
+    """What `of_interest` makes of the entries from a moment on, in every shard, oldest first.
+
+    Entries whose general part does not open are left out, as is what `of_interest` gives None for. Raises
+    `LedgerUnavailable` where the entries cannot be read.
+    """
+    found: list[tuple[datetime.datetime, _T]] = []
+    try:
+        with contextlib.closing(store.reader()) as reader:
+            for head in read.heads(reader):
+                first = read.first_since(reader, head, micros(at))
+                for entry in read.read_entries(reader, head.id, first, head.size - first):
+                    if entry.told is None or entry.oversight is None:
+                        continue
+                    if (made := of_interest(entry)) is not None:
+                        found.append((entry.at, made))
+    except (VerificationFailed, StoreUnavailable) as error:
+        raise LedgerUnavailable(f"the store's entries cannot be read: {error}") from error
+    found.sort(key=operator.itemgetter(0))
+    return [made for _, made in found]
