@@ -80,7 +80,7 @@ Receive = Callable[[], Awaitable[Scope]]
 Send = Callable[[Scope], Awaitable[None]]
 
 
-class Parts(msgspec.Struct, frozen=True, eq=False):
+class Loaded(msgspec.Struct, frozen=True, eq=False):
     """What the files say, read and found right."""
 
     rules: RuleSet
@@ -90,7 +90,7 @@ class Parts(msgspec.Struct, frozen=True, eq=False):
     dates: calendar.Calendar
 
 
-def load(settings: Settings) -> Parts:
+def load(settings: Settings) -> Loaded:
     """Read everything that a start depends on; raises `ConfigurationError` with every problem found."""
     problems: list[Problem] = []
     rules: RuleSet | None = None
@@ -105,7 +105,7 @@ def load(settings: Settings) -> Parts:
         private = key_files.load(settings.ledger.key_file)
     if problems or rules is None or private is None:
         raise ConfigurationError(problems)
-    return Parts(rules, connectors, cases, private, calendar.load(settings.policies, []))
+    return Loaded(rules, connectors, cases, private, calendar.load(settings.policies, []))
 
 
 @contextlib.contextmanager
@@ -167,7 +167,7 @@ def _receipt(own: Own) -> dict[str, Any]:
 class Gateway:
     """The ASGI application. `POST /graphql` goes straight to its endpoint; everything else through Starlette."""
 
-    def __init__(self, settings: Settings, parts: Parts, store: Store) -> None:
+    def __init__(self, settings: Settings, parts: Loaded, store: Store) -> None:
         policies = parts.rules.policies
         departments = {dataset.id: dataset.department for dataset in policies.catalogue.datasets.values()}
         self.drain = Drain()
@@ -356,7 +356,7 @@ def _counted(entry: StoredEntry) -> Counted | None:
     )
 
 
-def build(settings: Settings, parts: Parts | None = None) -> Gateway:
+def build(settings: Settings, parts: Loaded | None = None) -> Gateway:
     """The application; raises `ConfigurationError` with everything that stands against a start.
 
     `parts` is what `load(settings)` gave, where it was called already.

@@ -25,7 +25,7 @@ from gateway.storage.store import open_store
 
 CONFIG = "_DUTYBOUND_SERVED_CONFIG"
 
-_prepared: tuple[settings.Settings, app.Parts] | None = None
+_prepared: tuple[settings.Settings, app.Loaded] | None = None
 """What `serve` read and checked; a worker that is forked from it need not read it again."""
 
 

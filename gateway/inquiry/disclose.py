@@ -32,9 +32,9 @@ from gateway.inquiry.types import (
     Withheld,
 )
 from gateway.ledger.entry import entries
-from gateway.ledger.entry.parts import Parts, SubjectParts, split
-from gateway.ledger.log.ledger import Receipt
+from gateway.ledger.entry.parts import EntryParts, SubjectParts, split
 from gateway.ledger.proof.leaf import SALT_SIZE, data_digest
+from gateway.ledger.proof.tlog_proof import Receipt
 
 
 class LedgerPort(Protocol):
@@ -122,7 +122,7 @@ async def refuse(ledger: LedgerPort, entry: Entry, refusal: Refusal, at: datetim
 
 
 async def _append(
-    ledger: LedgerPort, entry: Entry, parts: Parts, at: datetime.datetime, changes: tuple[ClauseElement, ...] = ()
+    ledger: LedgerPort, entry: Entry, parts: EntryParts, at: datetime.datetime, changes: tuple[ClauseElement, ...] = ()
 ) -> Receipt:
     by = (entry.requester.issuer, entry.requester.client)
     entry.tried = True
@@ -141,7 +141,7 @@ def answer_parts(
     codes: tuple[str, ...],
     salt: bytes,
     at: datetime.datetime,
-) -> Parts:
+) -> EntryParts:
     """The parts of an answered inquiry. Pure: `salt` is 32 random bytes, `at` the time of the answer."""
     decision, declaration = entry.decision, entry.declaration
     if decision is None or declaration is None:
@@ -167,7 +167,7 @@ _QUOTING = frozenset({Code.IDENTIFIER_INVALID, Code.GRAPHQL_VALIDATION_FAILED, C
 """Their messages may quote an identifier that was not understood as one."""
 
 
-def refusal_parts(entry: Entry, refusal: Refusal, at: datetime.datetime) -> Parts:
+def refusal_parts(entry: Entry, refusal: Refusal, at: datetime.datetime) -> EntryParts:
     """The parts of a refused operation. Pure.
 
     Where no subject is known, nothing of the entry can be erased with it: a message that may quote one is left out.

@@ -17,7 +17,8 @@ import msgspec
 from connectors.base import Record, Subject
 from gateway.inquiry import disclose
 from gateway.inquiry.types import Decision, Declaration, Obligation, Outcome, Released, Requester, SubjectDecision
-from gateway.ledger.log.ledger import Ledger, Receipt
+from gateway.ledger.log.ledger import Ledger
+from gateway.ledger.proof.tlog_proof import Receipt
 from gateway.rules.model import Cell, Grant
 from tests.bench import data
 

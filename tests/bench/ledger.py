@@ -23,8 +23,9 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from gateway.errors import LedgerUnavailable, Refusal
 from gateway.ledger.entry.receipt import verify_receipt
-from gateway.ledger.log.ledger import Ledger, Receipt
+from gateway.ledger.log.ledger import Ledger
 from gateway.ledger.proof.key_files import verifiers
+from gateway.ledger.proof.tlog_proof import Receipt
 from gateway.storage.sqlite import SqliteStore
 from gateway.storage.store import open_file
 from gateway.storage.tables import micros

@@ -15,8 +15,9 @@ import pytest
 from gateway.errors import Code, Refusal
 from gateway.ledger.entry import entries
 from gateway.ledger.entry.receipt import Proved, verify_receipt
-from gateway.ledger.log.ledger import Ledger, Receipt
+from gateway.ledger.log.ledger import Ledger
 from gateway.ledger.proof.merkle import Tree, leaf_hash
+from gateway.ledger.proof.tlog_proof import Receipt
 from gateway.ledger.stored.statements import OWN
 from gateway.storage.store import open_file
 from gateway.storage.tables import SHARD_BITS

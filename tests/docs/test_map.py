@@ -78,6 +78,21 @@ def test_every_module_and_folder_of_the_gateway_is_in_the_house() -> None:
     assert sorted(told) == sorted(modules + folders)
 
 
+def test_every_module_of_the_ledger_is_on_its_map_below_the_rooms_that_it_may_import() -> None:
+    page = (ROOT / "gateway" / "ledger" / "README.md").read_text("utf-8")
+    told = [name for line in page.splitlines() if line.startswith("| `") for name in code(line.split("|")[1])]
+    modules = [str(file.relative_to(ROOT)) for file in (ROOT / "gateway" / "ledger").rglob("*.py")]
+    assert sorted(told) == sorted(name for name in modules if not name.endswith("__init__.py"))
+    layers = contracts()["The ledger's rooms: each imports only downward"]["layers"]
+    place = {room: number for number, layer in enumerate(reversed(layers)) for room in layer.split(" | ")}
+    rooms = re.findall(r"^## `(\w+)/`$", page, re.M)
+    assert sorted(rooms) == sorted(place)
+    for file in told:
+        for room in re.findall(r"^from gateway\.ledger\.(\w+)", (ROOT / file).read_text("utf-8"), re.M):
+            own = file.split("/")[2]
+            assert own == room or rooms.index(room) < rooms.index(own), file
+
+
 def test_every_invariant_has_a_test_or_says_that_it_is_not_built() -> None:
     assert [row[0].split(".")[0] for row in INVARIANTS] == [str(number) for number in range(1, 20)]
     for said, where, tests in INVARIANTS:

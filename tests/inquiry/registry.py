@@ -8,7 +8,7 @@ from typing import Any
 
 from connectors.base import Subject
 from connectors.case_rest import RestCases
-from gateway.inquiry.case.registries import CaseRegistries, Registry
+from gateway.inquiry.case.registries import CaseRegistries, ConfiguredRegistry
 
 ORG = Subject("organisation", "LEI", "5493001KJTIIGC8Y1R12")
 OTHER = Subject("organisation", "LEI", "529900T8BM49AURSDO55")
@@ -16,8 +16,8 @@ OFFICIAL, STRANGER = "m.ivanova", "p.sorel"
 ASKS = ("https://login.example", "market-regulator")
 
 
-def rest(url: str, timeout: float = 2.0, max_bytes: int = 65536, cache: float = 30.0) -> Registry:
-    return Registry(RestCases(url, max_bytes), timeout, cache)
+def rest(url: str, timeout: float = 2.0, max_bytes: int = 65536, cache: float = 30.0) -> ConfiguredRegistry:
+    return ConfiguredRegistry(RestCases(url, max_bytes), timeout, cache)
 
 
 def told(id: str, open: bool = True, subjects: tuple[Subject, ...] = (ORG,), **other: Any) -> dict[str, Any]:

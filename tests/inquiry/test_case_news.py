@@ -10,7 +10,7 @@ import pytest
 
 from connectors.base import Case, Subject
 from gateway.inquiry.case.news import CaseNews
-from gateway.inquiry.case.registries import CaseRegistries, Registry
+from gateway.inquiry.case.registries import CaseRegistries, ConfiguredRegistry
 from tests.oauth.valkey import ValkeyServer
 
 ORG = Subject("organisation", "LEI", "5493001KJTIIGC8Y1R12")
@@ -34,7 +34,7 @@ class Told:
 class Replica:
     def __init__(self, url: str, name: str = "gateway.example/ledger") -> None:
         self.registry = Told()
-        self.cases = CaseRegistries({"market": Registry(self.registry, cache=60.0)})
+        self.cases = CaseRegistries({"market": ConfiguredRegistry(self.registry, cache=60.0)})
         self.news = CaseNews(url, name, self.cases)
 
     async def asks(self, case: str = "C-1") -> bool:

@@ -24,10 +24,9 @@ from gateway.inquiry.types import (
     Withheld,
 )
 from gateway.ledger.entry import entries
-from gateway.ledger.entry.parts import Parts, read_oversight, read_told, split
-from gateway.ledger.log.ledger import Receipt
+from gateway.ledger.entry.parts import EntryParts, read_oversight, read_told, split
 from gateway.ledger.proof.leaf import Part, Side, data_digest, open_extra
-from gateway.ledger.proof.tlog_proof import parse
+from gateway.ledger.proof.tlog_proof import Receipt, parse
 from gateway.rules.model import Cell, Grant, Reason
 from tests.ledger.support import AT, opened, store_in
 
@@ -68,15 +67,15 @@ def side(general: bytes, subjects: list[bytes]) -> Side:
     return Side(Part(SALT, general), tuple(Part(SALT, body) for body in subjects))
 
 
-def told_of(made: Parts) -> entries.Told:
+def told_of(made: EntryParts) -> entries.Told:
     return read_told(side(made.told, [each.told for each in made.subjects]))
 
 
-def oversight_of(made: Parts) -> entries.Oversight:
+def oversight_of(made: EntryParts) -> entries.Oversight:
     return read_oversight(side(made.oversight, [each.oversight for each in made.subjects]))
 
 
-def parts(made: disclose.Entry, got: dict[tuple[Subject, str], Outcome], **changes: Any) -> Parts:
+def parts(made: disclose.Entry, got: dict[tuple[Subject, str], Outcome], **changes: Any) -> EntryParts:
     values = {"data": DATA, "codes": (), "salt": SALT, "at": AT, **changes}
     return disclose.answer_parts(made, got, **values)
 

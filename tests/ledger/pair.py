@@ -11,7 +11,8 @@ from connectors.base import Record, Subject
 from gateway.inquiry import disclose
 from gateway.inquiry.types import Caution, Decision, Released, SubjectDecision, Withheld
 from gateway.ledger.entry import entries, parts
-from gateway.ledger.log.ledger import Ledger, Receipt
+from gateway.ledger.log.ledger import Ledger
+from gateway.ledger.proof.tlog_proof import Receipt
 from gateway.storage.port import Store
 from gateway.storage.statement import Statement
 from gateway.storage.tables import subject_key

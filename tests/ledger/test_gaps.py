@@ -16,7 +16,7 @@ from gateway.errors import ConfigurationError, VerificationFailed
 from gateway.ledger.entry.registry import ROOT, Document, read_document
 from gateway.ledger.log import registrar
 from gateway.ledger.log.build import examine_registry
-from gateway.ledger.log.head_file import Remembered
+from gateway.ledger.log.head_file import SeenOutside
 from gateway.ledger.proof import key_files
 from gateway.ledger.proof.merkle import Tree, leaf_hash
 from gateway.ledger.proof.note import Signer
@@ -176,7 +176,7 @@ def test_a_copy_of_the_store_says_what_was_sealed(region: Region, tmp_path: Path
     assert run(*command, stored(region, tmp_path)) == 0, run.err
     assert f"sealed: {ORIGIN}/1 at 3; shard 2 goes on, and names what is missing up to 7" in run.out
     with contextlib.closing(open_copy(tmp_path / "copy.db")) as store:
-        forked = Remembered("somebody", Signer(f"{ORIGIN}/1", KEY).checkpoint(2, bytes(32)))
+        forked = SeenOutside("somebody", Signer(f"{ORIGIN}/1", KEY).checkpoint(2, bytes(32)))
         with pytest.raises(VerificationFailed, match="the store has 3 entries, and somebody remembers 2 of"):
             rollback.check(store, ROOT_KEY, [forked])
     assert run(*command, stored(region, tmp_path, "UPDATE sealed SET named_in = NULL")) == 1

@@ -10,7 +10,7 @@ import pytest
 from gateway.errors import LedgerUnavailable
 from gateway.ledger.entry import entries
 from gateway.ledger.erasure import hold
-from gateway.ledger.log.operator import Refused
+from gateway.ledger.log.operator import ActRefused
 from gateway.ledger.stored import read
 from gateway.storage import erasure as kept
 from tests.ledger.support import SUBJECT, opened, store_in
@@ -64,7 +64,7 @@ async def test_of_two_who_lift_a_hold_one_does(tmp_path: Path, monkeypatch: pyte
         id_ = (await hold.place(ledger, NAME, "C. Auditor", "audit 9", "c")).id
         seen = kept.one_hold(store.engine, id_)
         await hold.lift(ledger, id_, "D. Head", "ended", "d")
-        with pytest.raises(Refused, match="was lifted by"):
+        with pytest.raises(ActRefused, match="was lifted by"):
             await hold.lift(other, id_, "E. Late", "ended", "e")
         monkeypatch.setattr(kept, "one_hold", lambda engine, id_: seen)
         with pytest.raises(LedgerUnavailable):

@@ -13,11 +13,11 @@ from pathlib import Path
 import pytest
 
 from gateway.errors import LedgerUnavailable
-from gateway.ledger.log.ledger import Ledger, Receipt
+from gateway.ledger.log.ledger import Ledger
 from gateway.ledger.proof.leaf import open_extra
 from gateway.ledger.proof.merkle import leaf_hash, verify_inclusion
 from gateway.ledger.proof.note import open_note, parse_checkpoint
-from gateway.ledger.proof.tlog_proof import parse
+from gateway.ledger.proof.tlog_proof import Receipt, parse
 from gateway.ledger.stored import read
 from gateway.storage.sqlite import SqliteStore
 from tests.ledger.support import AT, BY, KEY, ORIGIN, VERIFIERS, faulty_store_in, number_of, opened, store_in

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.ledger.entry import entries, parts
-from gateway.ledger.entry.parts import OF_SUBJECT, Parts
+from gateway.ledger.entry.parts import OF_SUBJECT, EntryParts
 from gateway.ledger.proof.leaf import Part, Side
 from tests.ledger import values
 from tests.ledger.values import KINDS, at, leaves
@@ -22,7 +22,7 @@ every_kind = pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name
 every_naming = pytest.mark.parametrize("kind", NAMING, ids=lambda kind: kind.__name__)
 
 
-def sides(made: Parts, erased: frozenset[int] = frozenset()) -> tuple[Side, Side]:
+def sides(made: EntryParts, erased: frozenset[int] = frozenset()) -> tuple[Side, Side]:
     """Both sides as they are read; of the subjects at `erased` the digests are left."""
     told: list[Part | bytes] = [Part(SALT, each.told) for each in made.subjects]
     oversight: list[Part | bytes] = [Part(SALT, each.oversight) for each in made.subjects]

@@ -10,12 +10,12 @@ import httpx
 import pytest
 from starlette.applications import Starlette
 
-from gateway.ledger.log.ledger import Ledger, Receipt
+from gateway.ledger.log.ledger import Ledger
 from gateway.ledger.log.tiles import routes
 from gateway.ledger.proof.leaf import open_extra
 from gateway.ledger.proof.merkle import Node, Tree, consistency_proof, leaf_hash, verify_consistency
 from gateway.ledger.proof.note import open_note, parse_checkpoint
-from gateway.ledger.proof.tlog_proof import parse
+from gateway.ledger.proof.tlog_proof import Receipt, parse
 from tests.ledger.support import AT, BY, VERIFIERS, opened, store_in
 
 

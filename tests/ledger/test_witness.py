@@ -18,13 +18,13 @@ from hypothesis import strategies as st
 from gateway.errors import ConfigurationError, LedgerUnavailable, VerificationFailed
 from gateway.ledger.entry.receipt import verify_receipt
 from gateway.ledger.log.publish import Publisher, read_published
+from gateway.ledger.log.witness_client import AskedWitness as Known
 from gateway.ledger.log.witness_client import Contradicted, Witnesses
-from gateway.ledger.log.witness_client import Witness as Known
 from gateway.ledger.proof.merkle import EMPTY_ROOT, consistency_proof, leaf_hash, subtree
 from gateway.ledger.proof.note import Cosigner, Signer, b64, note_body, open_note, parse_checkpoint, parse_verifier
 from gateway.ledger.verify.assurance import published, read_checkpoint
 from gateway.ledger.verify.tile_client import TileLog
-from gateway.ledger.witness.server import Refused, Witness, application
+from gateway.ledger.witness.server import RequestRefused, Witness, application
 from tests.ledger import served
 from tests.ledger.support import AT, BY, KEY, ORIGIN, VERIFIERS, opened, refused, store_in
 from tests.ledger.test_ledger import until
@@ -72,7 +72,7 @@ def witness(tmp_path: Path) -> Iterator[Witness]:
 
 
 def refusal(witness: Witness, body: bytes) -> tuple[int, str]:
-    with pytest.raises(Refused) as caught:
+    with pytest.raises(RequestRefused) as caught:
         witness.add_checkpoint(body)
     return caught.value.status, caught.value.body
 
@@ -109,7 +109,7 @@ def test_two_trees_that_contradict_each_other_are_never_both_cosigned(
     with contextlib.closing(Witness(NAME, SECRET, VERIFIERS, folder / "seen.json")) as made:
         for log, old, new in submitted:
             if old <= new:
-                with contextlib.suppress(Refused):
+                with contextlib.suppress(RequestRefused):
                     made.add_checkpoint(log.request(old, new))
                     cosigned.append((log, new))
     sizes = [size for _, size in cosigned]

@@ -19,7 +19,7 @@ from gateway.ledger.log.publish import Publisher
 from gateway.ledger.log.registrar import Registrar
 from gateway.ledger.log.witness_client import Contradicted
 from gateway.ledger.proof.note import Signer, note_body, open_note, parse_checkpoint
-from gateway.ledger.witness.server import Refused, Witness, application
+from gateway.ledger.witness.server import RequestRefused, Witness, application
 from gateway.storage.port import Store
 from tests.ledger.support import KEY, ORIGIN, opened, refused, store_in
 from tests.ledger.test_gap import restore, save
@@ -74,7 +74,7 @@ def document(store: Store) -> bytes:
 
 def refusal(witness: Witness, body: bytes) -> tuple[int, str]:
     take = witness.add_registry if body.startswith(b"{") else witness.add_checkpoint
-    with pytest.raises(Refused) as caught:
+    with pytest.raises(RequestRefused) as caught:
         take(body)
     return caught.value.status, caught.value.body
 

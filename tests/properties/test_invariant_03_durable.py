@@ -16,8 +16,9 @@ from hypothesis import strategies as st
 from gateway.errors import Refusal, StoreUnavailable
 from gateway.inquiry import answer, disclose
 from gateway.ledger.entry import entries
-from gateway.ledger.log.ledger import Ledger, Receipt
+from gateway.ledger.log.ledger import Ledger
 from gateway.ledger.proof import leaf
+from gateway.ledger.proof.tlog_proof import Receipt
 from gateway.ledger.stored import read
 from gateway.storage.sqlite import SqliteHeld
 from gateway.storage.store import open_copy, open_store

@@ -21,7 +21,7 @@ from gateway.inquiry import answer, disclose, facts
 from gateway.inquiry.admit import Admission
 from gateway.inquiry.http.endpoint import GraphQLEndpoint
 from gateway.inquiry.plan import Plan
-from gateway.ledger.log.ledger import Receipt
+from gateway.ledger.proof.tlog_proof import Receipt
 from gateway.ledger.stored import history
 from tests import world as worlds
 from tests.inquiry.counting import counted

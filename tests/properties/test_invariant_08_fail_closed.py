@@ -18,7 +18,7 @@ from gateway.errors import LedgerUnavailable
 from gateway.inquiry import answer
 from gateway.inquiry.facts import FactsReader
 from gateway.inquiry.types import Facts, SubjectFacts
-from gateway.ledger.log.ledger import Receipt
+from gateway.ledger.proof.tlog_proof import Receipt
 from gateway.rules.decide import engine
 from gateway.rules.load import load
 from tests import world as worlds

@@ -19,7 +19,7 @@ from gateway.ledger.entry.receipt import verify_receipt
 from gateway.ledger.erasure import erase, hold
 from gateway.ledger.erasure.blockers import BLOCKERS, Blocker, found_open
 from gateway.ledger.log.ledger import Ledger
-from gateway.ledger.log.operator import Refused, enter
+from gateway.ledger.log.operator import ActRefused, enter
 from gateway.ledger.proof.key_files import verifiers
 from gateway.ledger.stored import read
 from gateway.ledger.verify.store import verify_store
@@ -127,7 +127,7 @@ async def test_what_is_open_keeps_it(store: Store, what: str) -> None:
         await disclosed(ledger)
     id_ = await requested(store)
     await open_matters(store, what)
-    with pytest.raises(Refused, match=f"erasure `{id_}` is refused: {what} `.*` is open; "):
+    with pytest.raises(ActRefused, match=f"erasure `{id_}` is refused: {what} `.*` is open; "):
         await approved(store, id_)
     assert len(destruction.still_there(store.engine, destruction.keys_of(store.engine, *NAME))) == 1
     with store.engine.begin() as connection:
@@ -160,7 +160,7 @@ async def test_what_opens_after_the_look_keeps_it_too(store: Store, what: str, m
     monkeypatch.setattr("gateway.ledger.erasure.erase.found_open", look)
     await open_matters(store, what)
     before = destruction.keys_of(store.engine, *NAME)
-    with pytest.raises(Refused, match=f"{what} `.*` is open"):
+    with pytest.raises(ActRefused, match=f"{what} `.*` is open"):
         await approved(store, id_)
     assert looks[0] > 1
     assert destruction.still_there(store.engine, before) == before
@@ -179,7 +179,7 @@ async def test_an_unlinked_review_keeps_everybody(store: Store) -> None:
             id="break-glass-1", pattern="break-glass-1", part=1, detector="break-glass", article="28(1)", at=1,
             issuer="", client="", purpose="", words="",
         ))  # fmt: skip
-    with pytest.raises(Refused, match="review `break-glass-1` is open"):
+    with pytest.raises(ActRefused, match="review `break-glass-1` is open"):
         await approved(store, id_)
 
 
@@ -256,12 +256,12 @@ async def test_a_hold_at_the_same_moment_comes_before_or_after(place: Place) -> 
             values = [told.value for told in map(read.StoredEntry.read_told, entered(store))
                       if isinstance(told, entries.Hold) and told.hold == kept.id]  # fmt: skip
             assert values == [NAME[1]], "a hold that stands is about what can be read"
-            if isinstance(done, Refused):
+            if isinstance(done, ActRefused):
                 await erase.withdraw(one, id_, "A. Clerk", "held", "clerk")
             else:
                 assert isinstance(done, erase.Done), done
             await hold.lift(two, kept.id, "C. Auditor", "over", "auditor")
-    assert outcomes <= {Refused, erase.Done}
+    assert outcomes <= {ActRefused, erase.Done}
     verify_store(store, VERIFIERS)
 
 
@@ -272,7 +272,7 @@ async def test_of_two_who_request_or_approve_one_does(store: Store) -> None:
             *(erase.request(each, NAME, "A. Clerk", "order", "clerk") for each in (one, other)), return_exceptions=True
         )
         made = [each for each in asked if isinstance(each, hold.Entered)]
-        assert [type(each) for each in asked if each not in made] in ([Refused], [LedgerUnavailable])
+        assert [type(each) for each in asked if each not in made] in ([ActRefused], [LedgerUnavailable])
         decided = await asyncio.gather(
             *(erase.approve(each, made[0].id, "B. Judge", "judge", BLOCKERS, DAYS) for each in (one, other)),
             return_exceptions=True,

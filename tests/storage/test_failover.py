@@ -12,9 +12,10 @@ from gateway.errors import LedgerUnavailable, Refusal
 from gateway.ledger.entry import entries
 from gateway.ledger.entry.receipt import unverified, verify_receipt
 from gateway.ledger.entry.registry import ROOT
+from gateway.ledger.log.retire import gap_receipts
 from gateway.ledger.proof import key_files
 from gateway.ledger.proof.note import note_body, parse_checkpoint
-from gateway.ledger.verify import gaps, rollback
+from gateway.ledger.verify import rollback
 from gateway.ledger.verify.store import verify_store
 from gateway.storage.store import open_store
 from tests.faults.failover import url
@@ -53,7 +54,7 @@ async def test_a_promoted_standby_that_was_behind_is_never_signed_over(pair: tup
     }  # fmt: skip
     (explained,) = rollback.check(store, ROOT_KEY, ())
     with contextlib.closing(store.reader()) as reader:
-        gap = unverified(gaps.stored(reader, public=False)[0]).told
+        gap = unverified(gap_receipts(reader, public=False)[0]).told
     assert isinstance(gap, entries.Gap)
     assert (gap.size, parse_checkpoint(note_body(gap.remembered)).size) == (3, 7)
     assert verify_receipt(lost[-1], key_files.verifiers(KEY, ORIGIN, ["1"])).size == 7

@@ -19,7 +19,7 @@ from gateway.ledger.proof import key_files
 from gateway.ledger.proof.note import note_body, open_note, parse_checkpoint
 from gateway.ledger.verify import gaps, tile_client
 from gateway.ledger.verify.follow import follow
-from gateway.ledger.witness.server import Refused, Witness
+from gateway.ledger.witness.server import RequestRefused, Witness
 from tests.ledger.support import ORIGIN
 from tests.ledger.test_witness import NAME, SECRET
 from tests.vectors import make_proof
@@ -85,14 +85,14 @@ def check_witness(folder: Path, place: Path) -> None:
     seen = json.loads(state.read_bytes())["logs"]
     assert len(open_note(seen[f"{ORIGIN}/1"], keys_)[1]) == 2
     kept = Witness(NAME, SECRET, keys_, state)
-    with pytest.raises(Refused) as caught:
+    with pytest.raises(RequestRefused) as caught:
         kept.add_checkpoint((folder / "40.fork").read_bytes())
     assert caught.value.status == 422
     kept.close()
     anew = Witness(NAME, SECRET, keys_, place / "anew.json", lambda: make_proof.COSIGNED_AT)
     for name in ("0-7", "7-8", "8-40"):
         if name == "8-40":
-            with pytest.raises(Refused):
+            with pytest.raises(RequestRefused):
                 anew.add_checkpoint((folder / "8.fork").read_bytes())
         line = anew.add_checkpoint((folder / f"{name}.request").read_bytes())
         assert line == (folder / f"{name}.response").read_text(), "Ed25519 gives one signature"

@@ -22,7 +22,7 @@ from urllib.parse import urlsplit
 from connectors.base import CaseRegistry, SourceConfigError
 from gateway.documents import suggest
 from gateway.errors import Problem
-from gateway.inquiry.case.registries import CaseRegistries, Registry
+from gateway.inquiry.case.registries import CaseRegistries, ConfiguredRegistry
 
 _MAX_CACHE = 60.0
 _DURATION = re.compile(r"([0-9]{1,6}(?:\.[0-9]{1,3})?)(ms|s|m)")
@@ -44,7 +44,7 @@ def build(
     timer: Callable[[], float] = time.monotonic,
 ) -> CaseRegistries:
     """The registries, as `Settings` keeps them; notes problems. `makers` make a `case-rest` and a `case-sql` one."""
-    registries: dict[str, Registry] = {}
+    registries: dict[str, ConfiguredRegistry] = {}
     for name, given in config.items():
         entry = _Entry(given, f"case_registries.{name}", file, problems)
         kind = entry.text("kind")
@@ -54,7 +54,7 @@ def build(
             entry.problem("kind", f"unknown kind `{kind}`{suggest(kind, _KINDS)}")
         source = _sql(entry, makers[1], timeout) if kind == "case-sql" else _rest(entry, makers[0])
         if source is not None:
-            registries[name] = Registry(source, timeout, cache, _secrets(entry))
+            registries[name] = ConfiguredRegistry(source, timeout, cache, _secrets(entry))
     return CaseRegistries(registries, timer)
 
 

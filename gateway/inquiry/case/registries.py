@@ -36,7 +36,7 @@ log = logging.getLogger("dutybound.cases")
 _KEPT = 4096
 
 
-class Registry(NamedTuple):
+class ConfiguredRegistry(NamedTuple):
     """One case registry. `timeout` (of a whole call) and `cache` in seconds; `webhook_secrets` sign its notices."""
 
     source: CaseRegistry
@@ -62,7 +62,9 @@ class _Key(NamedTuple):
 class CaseRegistries:
     """The case registries by name. `timer` counts seconds for the cache."""
 
-    def __init__(self, registries: Mapping[str, Registry], timer: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, registries: Mapping[str, ConfiguredRegistry], timer: Callable[[], float] = time.monotonic
+    ) -> None:
         self._registries, self._timer = registries, timer
         self._salt = secrets.token_bytes(32)
         self._calls: dict[_Key, asyncio.Task[_Finding | None]] = {}
@@ -165,7 +167,7 @@ class CaseRegistries:
             self._verified[name].setdefault(key.case, {})[key.whole] = asked + registry.cache
         return None
 
-    async def _ask(self, name: str, registry: Registry, case: str) -> tuple[Case | None, float]:
+    async def _ask(self, name: str, registry: ConfiguredRegistry, case: str) -> tuple[Case | None, float]:
         """What the registry says, and when it was asked; anew where it told of a change meanwhile."""
         while True:
             before, asked = self._changes[name], self._timer()

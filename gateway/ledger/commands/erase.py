@@ -17,7 +17,7 @@ from gateway.ledger.erasure import erase, repeat
 from gateway.ledger.erasure.blockers import Blocker, found_open
 from gateway.ledger.erasure.erase import Done
 from gateway.ledger.export import package_write
-from gateway.ledger.log.operator import Place, account, opened, subject_of
+from gateway.ledger.log.operator import Workplace, account, opened, subject_of
 from gateway.storage import destruction
 from gateway.storage import erasure as kept
 from gateway.storage.erasure import Request
@@ -101,7 +101,7 @@ def _approve(blockers: Sequence[Blocker], arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _tell_done(place: Place, done: Done, out: Path) -> None:
+def _tell_done(place: Workplace, done: Done, out: Path) -> None:
     """What follows an erasure, first things first: whatever fails from here on, it is done."""
     if done.receipt is not None:
         where = f"entry {done.receipt.index} of {place.settings.ledger.origin}/{done.receipt.shard}"
@@ -128,7 +128,7 @@ def _tell_old(old: int) -> None:
         print(f"stays readable: {old} {entries} the subject; what they say cannot be erased alone")
 
 
-def _backups(place: Place) -> datetime.timedelta:
+def _backups(place: Workplace) -> datetime.timedelta:
     if place.settings.ledger.backups is None:
         fix = "say how long backups of the store are kept, as `backups: P35D`; who is erased is told when they expire"
         raise ConfigurationError([Problem(str(place.settings.file), 0, 0, "ledger.backups", fix)])

@@ -26,10 +26,11 @@ from gateway.ledger.export import as_csv, as_fhir, package_write
 from gateway.ledger.export.select import Chosen, choose, one
 from gateway.ledger.log import operator
 from gateway.ledger.log.build import ledger_of
-from gateway.ledger.log.ledger import Ledger, Receipt
+from gateway.ledger.log.ledger import Ledger
 from gateway.ledger.log.operator import CLIENT
 from gateway.ledger.proof import key_files
 from gateway.ledger.proof.note import Signer
+from gateway.ledger.proof.tlog_proof import Receipt
 from gateway.settings import Settings
 from gateway.storage.port import Store
 from gateway.storage.store import open_store

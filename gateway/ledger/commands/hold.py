@@ -8,7 +8,7 @@ from typing import Any
 
 from gateway.ledger.erasure import hold
 from gateway.ledger.erasure.hold import Entered
-from gateway.ledger.log.operator import Place, account, opened, subject_of
+from gateway.ledger.log.operator import Workplace, account, opened, subject_of
 from gateway.storage import erasure as kept
 from gateway.storage.tables import moment
 
@@ -42,7 +42,7 @@ def said(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def entry_of(place: Place, entered: Entered) -> str:
+def entry_of(place: Workplace, entered: Entered) -> str:
     """Where an entry stands."""
     return f"entry {entered.receipt.index} of {place.settings.ledger.origin}/{entered.receipt.shard}"
 

@@ -109,13 +109,13 @@ def _store(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _remembered(configured: settings.Settings | None, state: Path | None) -> list[head_file.Remembered]:
+def _remembered(configured: settings.Settings | None, state: Path | None) -> list[head_file.SeenOutside]:
     """What is known of the store's shards from outside it: the head file, and what an earlier run remembers."""
     found = []
     if configured is not None and configured.ledger.head_file is not None:
         found += head_file.HeadFile(configured.ledger.head_file).all()
     if state is not None:
-        found += [head_file.Remembered(f"`{path}`", note) for path, note in follower_state.Memory(state).notes()]
+        found += [head_file.SeenOutside(f"`{path}`", note) for path, note in follower_state.Memory(state).notes()]
     return found
 
 

@@ -24,7 +24,7 @@ class SubjectParts(NamedTuple):
     oversight: bytes
 
 
-class Parts(NamedTuple):
+class EntryParts(NamedTuple):
     """An entry, as the bytes that its leaf commits to."""
 
     told: bytes
@@ -69,7 +69,7 @@ EMPTY = entries.encode(OversightOf())
 _encode = entries.encode
 
 
-def split_inquiry(told: entries.Inquiry, oversight: Oversight) -> Parts:
+def split_inquiry(told: entries.Inquiry, oversight: Oversight) -> EntryParts:
     """The parts of an answered inquiry that names a subject."""
     declared, disclosed = told.declaration, told.disclosed
     general = entries.Inquiry(
@@ -99,7 +99,7 @@ def split_inquiry(told: entries.Inquiry, oversight: Oversight) -> Parts:
             told.data,
         )
         subjects.append(SubjectParts(subject.scheme, subject.value, _encode(part), _oversight_of(oversight, place)))
-    return Parts(_encode(general), _general(oversight), tuple(subjects))
+    return EntryParts(_encode(general), _general(oversight), tuple(subjects))
 
 
 def _shared_out(cautions: list[entries.Notice], disclosed: Sequence[entries.Disclosed]) -> list[list[entries.Notice]]:
@@ -115,13 +115,13 @@ def _shared_out(cautions: list[entries.Notice], disclosed: Sequence[entries.Disc
     return [*shares, cautions[start:]]
 
 
-def split_refusal(told: entries.Refused, oversight: Oversight) -> Parts:
+def split_refusal(told: entries.Refused, oversight: Oversight) -> EntryParts:
     """The parts of a refusal that names a subject."""
     declared = told.declaration
     purpose = entries.Declared(declared.purpose) if declared else None
     general = msgspec.structs.replace(told, message="", declaration=purpose, subjects=[])
     said = declared or entries.Declared("")
-    return Parts(
+    return EntryParts(
         _encode(general),
         _general(oversight),
         tuple(

@@ -23,8 +23,8 @@ from gateway.ledger.entry import entries
 from gateway.ledger.entry.entries import Oversight, Told
 from gateway.ledger.entry.inquiry_parts import (
     EMPTY,
+    EntryParts,
     OversightOf,
-    Parts,
     SubjectParts,
     ToldOf,
     merge_inquiry,
@@ -35,7 +35,7 @@ from gateway.ledger.entry.inquiry_parts import (
 )
 from gateway.ledger.proof.leaf import Side
 
-__all__ = ["OF_SUBJECT", "Parts", "SubjectParts", "read_oversight", "read_told", "split"]
+__all__ = ["OF_SUBJECT", "EntryParts", "SubjectParts", "read_oversight", "read_told", "split"]
 
 _T = TypeVar("_T")
 
@@ -107,7 +107,7 @@ _TOLD_OF = msgspec.json.Decoder(ToldOf)
 _OVERSIGHT_OF = msgspec.json.Decoder(OversightOf)
 
 
-def split(told: Told, oversight: Oversight = entries.NOTHING) -> Parts:
+def split(told: Told, oversight: Oversight = entries.NOTHING) -> EntryParts:
     """The parts of an entry."""
     if isinstance(told, entries.Inquiry) and told.disclosed:
         return split_inquiry(told, oversight)
@@ -119,8 +119,8 @@ def split(told: Told, oversight: Oversight = entries.NOTHING) -> Parts:
         if part.value is not None:
             named = SubjectParts(part.scheme or "", part.value, entries.encode(part), EMPTY)
             general = _with(told, zip(row.members, row.nothing, strict=True))
-            return Parts(entries.encode(general), entries.encode(oversight), (named,))
-    return Parts(entries.encode(told), entries.encode(oversight))
+            return EntryParts(entries.encode(general), entries.encode(oversight), (named,))
+    return EntryParts(entries.encode(told), entries.encode(oversight))
 
 
 def read_told(side: Side) -> Told:

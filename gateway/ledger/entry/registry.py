@@ -35,6 +35,8 @@ from gateway.ledger.proof.note import (
 
 ROOT = "root"
 VERSION = 1
+MAX_REGISTRY = 16 * 1024 * 1024
+"""The most bytes that a registry is read of."""
 _HANDOVER = "dutybound.handover/v1"
 
 

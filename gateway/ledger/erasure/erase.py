@@ -26,8 +26,9 @@ from gateway.ledger.entry import entries
 from gateway.ledger.erasure.blockers import Blocker, found_open
 from gateway.ledger.erasure.hold import Entered
 from gateway.ledger.export.select import Progress, fits
-from gateway.ledger.log.ledger import Ledger, Receipt
-from gateway.ledger.log.operator import CLIENT, Refused, check_said, enter, now
+from gateway.ledger.log.ledger import Ledger
+from gateway.ledger.log.operator import CLIENT, ActRefused, check_said, enter, now
+from gateway.ledger.proof.tlog_proof import Receipt
 from gateway.ledger.stored import read
 from gateway.storage import destruction
 from gateway.storage import erasure as kept
@@ -53,17 +54,17 @@ async def request(
 ) -> Entered:
     """Ask that a subject be erased; gives the number of the erasure.
 
-    `old` is how many entries of version 1 name it. Raises `Refused`, `LedgerUnavailable`.
+    `old` is how many entries of version 1 name it. Raises `ActRefused`, `LedgerUnavailable`.
     """
     check_said(by, reason, subject[1])
     engine = ledger.store.engine
     if not destruction.keys_of(engine, *subject):
         if old:
-            raise Refused(f"only entries of version 1 name this subject ({old}), and those cannot be erased alone")
-        raise Refused("the ledger says nothing of this subject; identifiers are written as in the ledger")
+            raise ActRefused(f"only entries of version 1 name this subject ({old}), and those cannot be erased alone")
+        raise ActRefused("the ledger says nothing of this subject; identifiers are written as in the ledger")
     for each in kept.requests(engine):
         if each.subject == subject:
-            raise Refused(
+            raise ActRefused(
                 f"erasure `{each.id}` of this subject was requested by {each.by} already; approve or withdraw it"
             )
     id_, at = secrets.token_hex(4), now(ledger)
@@ -73,7 +74,7 @@ async def request(
 
 
 async def withdraw(ledger: Ledger, id_: str, by: str, reason: str, account: str) -> Entered:
-    """Take a request back. Raises `Refused` where none of that number is open, `LedgerUnavailable`."""
+    """Take a request back. Raises `ActRefused` where none of that number is open, `LedgerUnavailable`."""
     _, subject = _open(ledger.store, id_)
     check_said(by, reason, subject[1])
     at = now(ledger)
@@ -86,18 +87,18 @@ async def approve(
 ) -> Done:
     """Carry a request out; `backups` is how long backups are kept.
 
-    Raises `Refused` that says why not, with all that is open; `LedgerUnavailable`.
+    Raises `ActRefused` that says why not, with all that is open; `LedgerUnavailable`.
     """
     engine = ledger.store.engine
     found, subject = _open(ledger.store, id_)
     if not by.strip():
-        raise Refused("say who approves")
+        raise ActRefused("say who approves")
     if same_person(by, found.by):
-        raise Refused(f"{found.by} requested erasure `{id_}`; another person has to approve it")
+        raise ActRefused(f"{found.by} requested erasure `{id_}`; another person has to approve it")
     for tried in range(1, _TRIES + 1):
         named, at = destruction.keys_of(engine, *subject), now(ledger)
         if stopping := found_open(engine, blockers, subject, named):
-            raise Refused(f"erasure `{id_}` is refused: {'; '.join(stopping)}")
+            raise ActRefused(f"erasure `{id_}` is refused: {'; '.join(stopping)}")
         told = erasure_entry(found, named, at, by, found.reason, (at + backups).date())
         queries = [each.open(subject, named) for each in blockers]
         decided = destruction.deciding(found, named, queries, by, micros(at))
@@ -143,10 +144,10 @@ def of_version_1(store: Store, subject: tuple[str, str], progress: Progress | No
 def _open(store: Store, id_: str) -> tuple[Request, tuple[str, str]]:
     found = kept.one_request(store.engine, id_)
     if found is None:
-        raise Refused(f"there is no erasure `{id_}`; see `dutybound ledger erase list`")
+        raise ActRefused(f"there is no erasure `{id_}`; see `dutybound ledger erase list`")
     if found.subject is None:
         what = "carried out" if found.state == "done" else "withdrawn"
-        raise Refused(f"erasure `{id_}` was {what} by {found.decided_by} already")
+        raise ActRefused(f"erasure `{id_}` was {what} by {found.decided_by} already")
     return found, found.subject
 
 

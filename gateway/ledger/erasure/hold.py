@@ -10,8 +10,9 @@ import uuid
 from typing import NamedTuple
 
 from gateway.ledger.entry import entries
-from gateway.ledger.log.ledger import Ledger, Receipt
-from gateway.ledger.log.operator import CLIENT, Refused, check_said, enter, now
+from gateway.ledger.log.ledger import Ledger
+from gateway.ledger.log.operator import CLIENT, ActRefused, check_said, enter, now
+from gateway.ledger.proof.tlog_proof import Receipt
 from gateway.storage import erasure as kept
 from gateway.storage.tables import micros
 
@@ -24,7 +25,7 @@ class Entered(NamedTuple):
 
 
 async def place(ledger: Ledger, subject: tuple[str, str], by: str, reason: str, account: str) -> Entered:
-    """Place a hold on a subject, known to the ledger or not. Raises `Refused`, `LedgerUnavailable`."""
+    """Place a hold on a subject, known to the ledger or not. Raises `ActRefused`, `LedgerUnavailable`."""
     check_said(by, reason, subject[1])
     id_, at = secrets.token_hex(4), now(ledger)
     told = entries.Hold(
@@ -44,12 +45,12 @@ async def place(ledger: Ledger, subject: tuple[str, str], by: str, reason: str, 
 
 
 async def lift(ledger: Ledger, id_: str, by: str, reason: str, account: str) -> Entered:
-    """Lift a hold. Raises `Refused` where there is none of that number, or it is lifted; `LedgerUnavailable`."""
+    """Lift a hold. Raises `ActRefused` where there is none of that number, or it is lifted; `LedgerUnavailable`."""
     found = kept.one_hold(ledger.store.engine, id_)
     if found is None:
-        raise Refused(f"there is no hold `{id_}`; see `dutybound ledger hold list`")
+        raise ActRefused(f"there is no hold `{id_}`; see `dutybound ledger hold list`")
     if found.subject is None:
-        raise Refused(f"hold `{id_}` was lifted by {found.lifted_by} already")
+        raise ActRefused(f"hold `{id_}` was lifted by {found.lifted_by} already")
     check_said(by, reason, found.subject[1])
     at = now(ledger)
     told = entries.Hold(

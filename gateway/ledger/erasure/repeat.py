@@ -17,7 +17,7 @@ from gateway.ledger.entry.registry import ROOT, read_document
 from gateway.ledger.erasure.erase import Done, erasure_entry
 from gateway.ledger.log import registrar
 from gateway.ledger.log.ledger import Ledger
-from gateway.ledger.log.operator import CLIENT, Place, Refused, enter, now
+from gateway.ledger.log.operator import CLIENT, ActRefused, Workplace, enter, now
 from gateway.ledger.proof import key_files
 from gateway.ledger.proof.note import Verifier
 from gateway.ledger.stored import read
@@ -33,15 +33,15 @@ _PAGE = 256
 async def again(ledger: Ledger, erased: entries.Erasure, by: str, account: str, backups: datetime.timedelta) -> Done:
     """Destroy the keys of an erasure again, in a store that has them back from a backup.
 
-    Two people decided it, so it is not decided again. Raises `Refused` where none of the keys is there.
+    Two people decided it, so it is not decided again. Raises `ActRefused` where none of the keys is there.
     """
     if not by.strip():
-        raise Refused("say who does it")
+        raise ActRefused("say who does it")
     engine = ledger.store.engine
     named = [int(key, 16) for key in erased.keys]
     there = destruction.still_there(engine, named)
     if not there:
-        raise Refused(f"nothing to do: no key that erasure `{erased.erasure}` destroyed is in this store")
+        raise ActRefused(f"nothing to do: no key that erasure `{erased.erasure}` destroyed is in this store")
     at = now(ledger)
     known = kept.one_request(engine, erased.erasure)
     row = Request(
@@ -63,14 +63,14 @@ async def again(ledger: Ledger, erased: entries.Erasure, by: str, account: str, 
 
 
 def stored(store: Store, id_: str) -> entries.Erasure:
-    """The last entry of an erasure that the ledger holds; raises `Refused` where there is none."""
+    """The last entry of an erasure that the ledger holds; raises `ActRefused` where there is none."""
     found = None
     with contextlib.closing(store.reader()) as reader:
         for told in _commanded(reader):
             if isinstance(told, entries.Erasure) and told.erasure == id_:
                 found = told
     if found is None:
-        raise Refused(
+        raise ActRefused(
             f"the ledger holds no entry of an erasure `{id_}`; where the store lost it, name its receipt: `--receipt`"
         )
     return found
@@ -87,7 +87,7 @@ def _commanded(reader: Reader) -> Iterator[entries.Told]:
                     yield entry.read_told()
 
 
-def proved(place: Place, receipt: str) -> entries.Erasure:
+def proved(place: Workplace, receipt: str) -> entries.Erasure:
     """What the receipt of an erasure says, if this ledger gave it; raises `VerificationFailed`."""
     origin = place.settings.ledger.origin
     trusted: list[Verifier] = key_files.verifiers(place.private, origin, [ROOT, *map(str, range(1, 65))])

@@ -57,7 +57,7 @@ class Source(Protocol):
     def read(self, name: str) -> bytes: ...
 
 
-class _Folder:
+class _FolderSource:
     def __init__(self, path: Path) -> None:
         self._path = path
 
@@ -72,7 +72,7 @@ class _Folder:
             raise VerificationFailed(f"`{name}` cannot be read ({error.strerror}); it was removed") from error
 
 
-class _Zip:
+class _ZipSource:
     def __init__(self, path: Path) -> None:
         try:
             self._file = zipfile.ZipFile(path)
@@ -105,7 +105,7 @@ def is_package(path: Path) -> bool:
 
 def check_package(path: Path, verifiers: Sequence[Verifier] | None) -> Checked:
     """Check a package, by these keys or else by its own; raises `VerificationFailed` that names what is broken."""
-    source: Source = _Folder(path) if path.is_dir() else _Zip(path)
+    source: Source = _FolderSource(path) if path.is_dir() else _ZipSource(path)
     if verifiers is None:
         try:
             verifiers = [parse_verifier(line) for line in source.read("ledger.pub").decode().splitlines()]

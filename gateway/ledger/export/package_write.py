@@ -182,7 +182,7 @@ def note_text(manifest: bytes) -> str:
     return f"{FORMAT}/v1\n{hashlib.sha256(manifest).hexdigest()}\n"
 
 
-class _Folder:
+class _FolderSink:
     def __init__(self, path: Path) -> None:
         self._path = path
 
@@ -192,7 +192,7 @@ class _Folder:
         write_private(target, content)
 
 
-class _Zip:
+class _ZipSink:
     def __init__(self, file: zipfile.ZipFile) -> None:
         self._file = file
 
@@ -208,13 +208,13 @@ def opened(out: Path) -> Iterator[Sink]:
     """
     if out.suffix == ".zip":
         with opened_file(out) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as packed:
-            yield _Zip(packed)
+            yield _ZipSink(packed)
         return
     check_free(out)
     partial = out.with_name(f".{out.name}.partial")
     try:
         partial.mkdir(mode=0o700)
-        yield _Folder(partial)
+        yield _FolderSink(partial)
         partial.rename(out)
     except OSError as error:
         raise refuse(out, f"cannot be written ({error.strerror})") from error

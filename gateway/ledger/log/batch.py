@@ -9,15 +9,15 @@ import os
 from collections.abc import Sequence
 from typing import NamedTuple
 
-import msgspec
 from sqlalchemy.sql import ClauseElement
 
 from gateway.ledger.entry.parts import SubjectParts
-from gateway.ledger.log.keyring import DAY, Keyring, Keys, Pending
+from gateway.ledger.log.keyring import DAY, Keyring, KeysBySubject, Pending
 from gateway.ledger.proof import leaf, tlog_proof
 from gateway.ledger.proof.leaf import SALT_SIZE, Part
 from gateway.ledger.proof.merkle import Growth, Tree, leaf_hash
 from gateway.ledger.proof.note import Signer, b64
+from gateway.ledger.proof.tlog_proof import Receipt
 from gateway.ledger.stored.encryption import NONCE_SIZE, OVERSIGHT, TOLD, Segment, seal, seal_subject
 from gateway.ledger.stored.read import TILE_BITS, Head
 from gateway.storage.port import Group
@@ -27,21 +27,13 @@ _RANDOM = 2 * (SALT_SIZE + NONCE_SIZE)
 _RANDOM_SUBJECT = 2 * SALT_SIZE + NONCE_SIZE
 
 
-class Receipt(msgspec.Struct, frozen=True):
-    """The proof of one entry: `text` is a C2SP tlog-proof whose `extra` opens what the requester was told."""
-
-    shard: str
-    index: int
-    text: str
-
-
 class Batch(NamedTuple):
     """A group that can be written: what it makes of the tree, its rows, its receipts, and the keys made for it."""
 
     growth: Growth
     group: Group
     receipts: list[Receipt]
-    made: Keys
+    made: KeysBySubject
 
 
 def prepare(head: Head, tree: Tree, signer: Signer, keyring: Keyring, group: Sequence[Pending]) -> Batch:
@@ -102,7 +94,9 @@ def _with_keys(oversight: bytes, salt: bytes, segments: Sequence[Segment]) -> by
     return b'%b%b"keys":"%b"}' % (oversight[:-1], b"" if oversight == b"{}" else b",", digest)
 
 
-def _sealed(subjects: Sequence[SubjectParts], keys: Keys, entry: int) -> tuple[tuple[Part, ...], tuple[Segment, ...]]:
+def _sealed(
+    subjects: Sequence[SubjectParts], keys: KeysBySubject, entry: int
+) -> tuple[tuple[Part, ...], tuple[Segment, ...]]:
     """What was told of each subject, salted, and what is stored of it."""
     random = os.urandom(_RANDOM_SUBJECT * len(subjects))
     parts, segments = [], []

@@ -12,7 +12,7 @@ from gateway.ledger.log.head_file import HeadFile
 from gateway.ledger.log.ledger import Ledger
 from gateway.ledger.log.publish import Publisher
 from gateway.ledger.log.registrar import Registrar
-from gateway.ledger.log.witness_client import Witness, Witnesses
+from gateway.ledger.log.witness_client import AskedWitness, Witnesses
 from gateway.ledger.proof import key_files
 from gateway.ledger.proof.note import parse_verifier
 from gateway.settings import LedgerSettings
@@ -32,7 +32,7 @@ def ledger_of(store: Store, settings: LedgerSettings, private: Ed25519PrivateKey
 
 def publisher_of(store: Store, settings: LedgerSettings) -> Publisher:
     """What publishes it."""
-    named = [Witness(each.name, each.url, parse_verifier(each.key)) for each in settings.witnesses]
+    named = [AskedWitness(each.name, each.url, parse_verifier(each.key)) for each in settings.witnesses]
     return Publisher(
         store,
         settings.origin,

@@ -12,7 +12,6 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -20,12 +19,13 @@ from typing import NamedTuple
 import msgspec
 
 from gateway.errors import LedgerUnavailable
+from gateway.files import replace_file
 from gateway.ledger.proof.note import Checkpoint, note_body, parse_checkpoint
 
 VERSION = 1
 
 
-class Remembered(NamedTuple):
+class SeenOutside(NamedTuple):
     """A checkpoint that somebody outside the store has seen; `by` says who, for messages."""
 
     by: str
@@ -47,14 +47,14 @@ class HeadFile:
     def __init__(self, path: Path) -> None:
         self.path = path
 
-    def remembered(self, origin: str) -> Remembered | None:
+    def remembered(self, origin: str) -> SeenOutside | None:
         """The highest checkpoint of a log that was published."""
         note = self._read().get(origin)
-        return None if note is None else Remembered(f"the head file `{self.path}`", note)
+        return None if note is None else SeenOutside(f"the head file `{self.path}`", note)
 
-    def all(self) -> list[Remembered]:
+    def all(self) -> list[SeenOutside]:
         """The highest checkpoint of every log that was published."""
-        return [Remembered(f"the head file `{self.path}`", note) for note in self._read().values()]
+        return [SeenOutside(f"the head file `{self.path}`", note) for note in self._read().values()]
 
     def remember(self, origin: str, note: str) -> None:
         """Write a published checkpoint down, unless a higher one stands there; on the disk when it returns."""
@@ -99,17 +99,7 @@ class HeadFile:
 
     def _write(self, content: bytes) -> None:
         try:
-            handle, temporary = tempfile.mkstemp(dir=self.path.parent, prefix=f".{self.path.name}-")
-            with os.fdopen(handle, "wb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-            Path(temporary).replace(self.path)
-            folder = os.open(self.path.parent, os.O_RDONLY)
-            try:
-                os.fsync(folder)
-            finally:
-                os.close(folder)
+            replace_file(self.path, content)
         except OSError as error:
             raise LedgerUnavailable(f"the head file `{self.path}` cannot be written ({error.strerror})") from error
 

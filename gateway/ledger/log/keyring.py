@@ -24,7 +24,7 @@ DAY = 86_400_000_000
 _DAYS = 64  # a group may hold entries of several days
 _SUBJECTS = 4096
 
-Keys = dict[tuple[str, str], tuple[int, AESGCM]]
+KeysBySubject = dict[tuple[str, str], tuple[int, AESGCM]]
 """By a subject's scheme and value: its key, and the key's id."""
 
 
@@ -50,8 +50,8 @@ class Pending(NamedTuple):
 class KeysOf(NamedTuple):
     """The keys of the subjects that a group names; of these, those that are made for it, and their rows."""
 
-    all: Keys
-    made: Keys
+    all: KeysBySubject
+    made: KeysBySubject
     rows: list[tuple[int, int, str, str, bytes]]
 
 
@@ -62,7 +62,7 @@ class Keyring:
         self._shard = shard
         self._days: dict[int, tuple[int, AESGCM]] = {}
         self._requesters: dict[tuple[str, str], int] = {}
-        self._subjects: Keys = {}
+        self._subjects: KeysBySubject = {}
         self._keyless: set[tuple[str, str]] = set()  # asked for, and without a key so far
 
     def forget(self) -> None:
@@ -102,7 +102,7 @@ class Keyring:
                 found.all[subject] = key
         return found
 
-    def keep(self, made: Keys) -> None:
+    def keep(self, made: KeysBySubject) -> None:
         """Keep the keys of a group that is durable; of what was known before, only so much as there is room for."""
         self._subjects |= made
         self._keyless.clear()

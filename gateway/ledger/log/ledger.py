@@ -29,12 +29,13 @@ from gateway.ledger.entry import entries
 from gateway.ledger.entry.parts import SubjectParts
 from gateway.ledger.entry.registry import ROOT
 from gateway.ledger.log import retire
-from gateway.ledger.log.batch import Batch, Receipt
-from gateway.ledger.log.head_file import Remembered
+from gateway.ledger.log.batch import Batch
+from gateway.ledger.log.head_file import SeenOutside
 from gateway.ledger.log.keyring import Pending, Unlearned
 from gateway.ledger.log.publish import Publisher
 from gateway.ledger.log.registrar import Registrar
 from gateway.ledger.log.shard import Shard
+from gateway.ledger.proof.tlog_proof import Receipt
 from gateway.ledger.stored import history
 from gateway.ledger.stored.history import Own
 from gateway.ledger.stored.read import StoredEntry
@@ -130,7 +131,7 @@ class Ledger:
             there, shut, gaps = await asyncio.to_thread(retire.standing, self.store)
             if name in shut or (gaps and name in there and not self._wanted):
                 continue
-            remembered: Sequence[Remembered] = ()
+            remembered: Sequence[SeenOutside] = ()
             if self._publisher is not None:
                 remembered = await self._publisher.remembered(name, await self._registrar.keys(name))
             try:

@@ -25,8 +25,9 @@ from gateway.errors import DutyboundError, StoreUnavailable
 from gateway.ledger.entry import entries
 from gateway.ledger.entry.parts import split
 from gateway.ledger.log.build import ledger_of
-from gateway.ledger.log.ledger import Ledger, Receipt
+from gateway.ledger.log.ledger import Ledger
 from gateway.ledger.proof import key_files
+from gateway.ledger.proof.tlog_proof import Receipt
 from gateway.settings import Settings
 from gateway.storage.port import Store
 from gateway.storage.store import open_store
@@ -37,11 +38,11 @@ MOST_REASON = 4_000
 _T = TypeVar("_T")
 
 
-class Refused(DutyboundError):
+class ActRefused(DutyboundError):
     """What a person asked of the ledger cannot be; the message says why and what to do."""
 
 
-class Place(NamedTuple):
+class Workplace(NamedTuple):
     """Where a command works: its configuration, the store and the key that signs."""
 
     settings: Settings
@@ -59,13 +60,13 @@ class Place(NamedTuple):
 
 
 @contextlib.contextmanager
-def opened(configuration: Path) -> Iterator[Place]:
+def opened(configuration: Path) -> Iterator[Workplace]:
     """The configured store, writable; what goes wrong with it is said without a trace of rows."""
     found = settings.load(configuration, os.environ)
     private = key_files.load(found.ledger.key_file)
     store = open_store(found.store, str(configuration), single_node=found.single_node)
     try:
-        yield Place(found, store, private)
+        yield Workplace(found, store, private)
     except SQLAlchemyError as error:
         raise StoreUnavailable(f"the store is out of reach ({type(error).__name__})") from error
     finally:
@@ -73,7 +74,7 @@ def opened(configuration: Path) -> Iterator[Place]:
 
 
 @contextlib.asynccontextmanager
-async def operated(place: Place) -> AsyncIterator[Ledger]:
+async def operated(place: Workplace) -> AsyncIterator[Ledger]:
     """The place's ledger, started, and closed at the end."""
     ledger = ledger_of(place.store, place.settings.ledger, place.private)
     await ledger.start()
@@ -114,13 +115,13 @@ def subject_of(text: str) -> tuple[str, str]:
 
 
 def check_said(by: str, reason: str, value: str = "") -> None:
-    """Raises `Refused` where nobody is named, no reason is given, or the reason names the subject.
+    """Raises `ActRefused` where nobody is named, no reason is given, or the reason names the subject.
 
     Names and reasons stand in the part of the entry that stays when its subject is erased.
     """
     if not by.strip() or not reason.strip():
-        raise Refused("say who, and give a reason")
+        raise ActRefused("say who, and give a reason")
     if len(reason) > MOST_REASON:
-        raise Refused(f"the reason is over {MOST_REASON} characters; say it shorter, and where the rest is filed")
+        raise ActRefused(f"the reason is over {MOST_REASON} characters; say it shorter, and where the rest is filed")
     if value and value.casefold() in f"{by} {reason}".casefold():
-        raise Refused("the reason stays in the ledger when the subject is erased: leave the identifier out of it")
+        raise ActRefused("the reason stays in the ledger when the subject is erased: leave the identifier out of it")

@@ -22,8 +22,8 @@ from sqlalchemy import insert, update
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 from gateway.errors import LedgerUnavailable, StoreUnavailable, VerificationFailed
-from gateway.ledger.log.head_file import HeadFile, Remembered
-from gateway.ledger.log.witness_client import Registry, Witnesses
+from gateway.ledger.log.head_file import HeadFile, SeenOutside
+from gateway.ledger.log.witness_client import PublishedRegistry, Witnesses
 from gateway.ledger.proof.note import Verifier
 from gateway.ledger.stored import statements as sql
 from gateway.ledger.stored.read import Head, heads
@@ -58,7 +58,9 @@ class Publisher:
         self.every = every
         self._store, self._origin = store, origin
         self._head_file, self._witnesses = head_file, witnesses
-        self.registry: Registry | None = None  # set by whoever registers shards, for witnesses that do not know one
+        self.registry: PublishedRegistry | None = (
+            None  # set by whoever registers shards, for witnesses that do not know one
+        )
         self._lock = asyncio.Lock()
         self._done: dict[str, tuple[float, int]] = {}
 
@@ -67,7 +69,7 @@ class Publisher:
         """Seconds without a publication after which nothing may be answered any more."""
         return 3 * self.every + (self._witnesses.within if self._witnesses else 0.0)
 
-    async def remembered(self, shard: str, keys: Sequence[Verifier]) -> list[Remembered]:
+    async def remembered(self, shard: str, keys: Sequence[Verifier]) -> list[SeenOutside]:
         """Every checkpoint of a shard that is known outside the store; what a witness says is signed by one of `keys`.
 
         Raises `LedgerUnavailable` where the head file cannot be read, or too few of the required witnesses answer.

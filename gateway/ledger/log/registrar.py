@@ -20,7 +20,7 @@ from gateway.errors import LedgerUnavailable, StoreUnavailable, VerificationFail
 from gateway.ledger.entry import entries, parts
 from gateway.ledger.entry.registry import ROOT, Document, Listed, encode, handover, read_changes
 from gateway.ledger.log import retire
-from gateway.ledger.log.head_file import Remembered
+from gateway.ledger.log.head_file import SeenOutside
 from gateway.ledger.log.keyring import Pending
 from gateway.ledger.log.publish import Publisher, read_published
 from gateway.ledger.log.shard import Shard
@@ -28,7 +28,6 @@ from gateway.ledger.proof.leaf import Opening, oversight_digest
 from gateway.ledger.proof.merkle import EMPTY_ROOT
 from gateway.ledger.proof.note import Verifier
 from gateway.ledger.stored.read import heads, read_entries
-from gateway.ledger.verify import gaps
 from gateway.storage.port import Reader, Store
 from gateway.storage.tables import micros
 
@@ -60,7 +59,7 @@ class Registrar:
         if (listed := known.get(f"{self._origin}/{ROOT}")) is not None and listed.key != self._key(ROOT):
             raise self._another_key(ROOT)
 
-    async def _check_whole(self, remembered: Sequence[Remembered]) -> None:
+    async def _check_whole(self, remembered: Sequence[SeenOutside]) -> None:
         try:
             gap = await asyncio.to_thread(retire.behind, self._store, ROOT, remembered)
         except StoreUnavailable as error:
@@ -104,7 +103,7 @@ class Registrar:
         if self._publisher is not None:
             await self._publisher.publish(ROOT)
 
-    async def _remembered(self, known: dict[str, Listed]) -> Sequence[Remembered]:
+    async def _remembered(self, known: dict[str, Listed]) -> Sequence[SeenOutside]:
         if self._publisher is None:
             return ()
         listed = known.get(f"{self._origin}/{ROOT}")
@@ -258,7 +257,7 @@ def document(store: Store) -> bytes | None:
     with contextlib.closing(store.reader()) as reader:
         public = read_published(reader, ROOT)
         openings, origin, note = _openings(reader, public.size if public else None)
-        named = gaps.stored(reader, public=True)
+        named = retire.gap_receipts(reader, public=True)
     if not openings:
         return None
     checkpoint = public.checkpoint if public else note

@@ -22,10 +22,12 @@ from sqlalchemy.sql import ClauseElement
 
 from gateway.errors import LedgerUnavailable, StoreUnavailable, VerificationFailed
 from gateway.ledger.entry import entries
-from gateway.ledger.log.head_file import Remembered
+from gateway.ledger.entry.receipt import unverified
+from gateway.ledger.log.head_file import SeenOutside
+from gateway.ledger.log.publish import read_published
 from gateway.ledger.proof.merkle import EMPTY_ROOT, Tree
 from gateway.ledger.stored import statements as sql
-from gateway.ledger.stored.read import StoredTree, heads
+from gateway.ledger.stored.read import StoredTree, heads, read_entries, receipt_text
 from gateway.storage.port import Head, Reader, Store
 from gateway.storage.tables import micros, moment, sealed
 
@@ -46,16 +48,16 @@ class Behind(LedgerUnavailable):
     """The store has less of a shard than is remembered outside, or something else; the shard was sealed."""
 
 
-class Gap(NamedTuple):
+class Missing(NamedTuple):
     """What the store has of a shard, and what it should have."""
 
     name: str
     size: int
     root: bytes
-    remembered: Remembered
+    remembered: SeenOutside
 
 
-def behind(store: Store, name: str, remembered: Sequence[Remembered]) -> Gap | None:
+def behind(store: Store, name: str, remembered: Sequence[SeenOutside]) -> Missing | None:
     """The highest remembered checkpoint that the store's shard does not contain; None where it contains them all.
 
     Raises `StoreUnavailable`, and `LedgerUnavailable` where the store is damaged.
@@ -66,11 +68,11 @@ def behind(store: Store, name: str, remembered: Sequence[Remembered]) -> Gap | N
         for each in sorted(remembered, key=lambda each: each.checkpoint.size, reverse=True):
             seen = each.checkpoint
             if seen.size > size or _root_at(reader, head, seen.size) != seen.root:
-                return Gap(name, size, root, each)
+                return Missing(name, size, root, each)
     return None
 
 
-def registry_set_back(gap: Gap) -> str:
+def registry_set_back(gap: Missing) -> str:
     """What a registry with a gap means, and what to do: it is not sealed, since nothing else vouches for the keys."""
     seen, by = gap.remembered.checkpoint, gap.remembered.by
     if gap.size < seen.size:
@@ -104,7 +106,7 @@ def _root_at(reader: Reader, head: Head | None, size: int) -> bytes:
         ) from error
 
 
-def seal(store: Store, gap: Gap) -> Behind:
+def seal(store: Store, gap: Missing) -> Behind:
     """Write a shard's final state down, for whoever holds its name; gives what to raise."""
     remembered, now = gap.remembered, datetime.datetime.now(datetime.UTC)
     row = Sealed(gap.name, micros(now), gap.size, gap.root, remembered.note, remembered.by, None)
@@ -162,3 +164,23 @@ def gap_entry(gap: Sealed, origin: str, named_in: str, floor: int) -> tuple[byte
     )
     noted = update(sealed).where(sealed.c.name == gap.name).values(named_in=named_in)
     return entries.encode(told), micros(at), noted
+
+
+def gap_receipts(reader: Reader, *, public: bool) -> list[str]:
+    """A receipt for each entry in the store that names a gap; `public`: in the published tree, where it is in it."""
+    shut = all_sealed(reader)
+    naming = {each.named_in for each in shut}
+    found = []
+    for head in heads(reader):
+        if head.name not in naming:
+            continue
+        if public and (seen := read_published(reader, head.name)) is not None:
+            head = head._replace(size=seen.size, checkpoint=seen.checkpoint)
+        tree = StoredTree(reader, head.id, head.size)
+        for entry in read_entries(reader, head.id, 0, min(len(shut), head.size)):  # they are a shard's first
+            if entry.told is None or entry.oversight is None:
+                continue  # what cannot be opened any more explains nothing
+            text = receipt_text(tree, head, entry)
+            if isinstance(unverified(text).told, entries.Gap):
+                found.append(text)
+    return found

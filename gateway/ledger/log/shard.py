@@ -26,11 +26,12 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from gateway.errors import LedgerUnavailable, StoreUnavailable, VerificationFailed
 from gateway.ledger.log import retire
-from gateway.ledger.log.batch import Batch, Receipt, prepare
-from gateway.ledger.log.head_file import Remembered
+from gateway.ledger.log.batch import Batch, prepare
+from gateway.ledger.log.head_file import SeenOutside
 from gateway.ledger.log.keyring import Keyring, Pending, Unlearned
 from gateway.ledger.proof.merkle import EMPTY_ROOT, Tree
 from gateway.ledger.proof.note import Signer
+from gateway.ledger.proof.tlog_proof import Receipt
 from gateway.ledger.stored.read import Head, StoredTree, heads
 from gateway.storage.port import Held, Store, Superseded
 
@@ -54,7 +55,7 @@ class Shard:
 
     @classmethod
     async def take(
-        cls, store: Store, private: Ed25519PrivateKey, origin: str, name: str, remembered: Sequence[Remembered] = ()
+        cls, store: Store, private: Ed25519PrivateKey, origin: str, name: str, remembered: Sequence[SeenOutside] = ()
     ) -> Shard | None:
         """Take the shard over, making it where it is new; None where another process holds it.
 
@@ -135,7 +136,7 @@ class Shard:
 
     async def _seal_if_behind(self) -> None:
         """Where the store was set back under this process, and nobody else took the shard, seal it."""
-        mine = Remembered("the process that wrote it", self._head.checkpoint)
+        mine = SeenOutside("the process that wrote it", self._head.checkpoint)
         try:
             gap = await asyncio.to_thread(_set_back, self._store, self._head, mine)
             if gap is None:
@@ -248,7 +249,7 @@ async def _claim(store: Store, held: Held, signer: Signer, name: str) -> tuple[H
             return mine, tree
 
 
-def _set_back(store: Store, last: Head, mine: Remembered) -> retire.Gap | None:
+def _set_back(store: Store, last: Head, mine: SeenOutside) -> retire.Missing | None:
     """Whether what the store has now is older than `last`, of no later owner."""
     with contextlib.closing(store.reader()) as reader:
         head = next((head for head in heads(reader) if head.name == last.name), None)

@@ -19,7 +19,7 @@ from typing import NamedTuple
 import httpx
 
 from gateway.errors import LedgerUnavailable
-from gateway.ledger.log.head_file import Remembered
+from gateway.ledger.log.head_file import SeenOutside
 from gateway.ledger.proof.merkle import consistency_proof
 from gateway.ledger.proof.note import Verifier, b64, log_key, number, open_note, signature_lines
 from gateway.ledger.stored.read import Head, StoredTree
@@ -30,11 +30,11 @@ UNREQUIRED = 3.0
 """Seconds that a publication waits for cosignatures that nobody requires."""
 
 
-Registry = Callable[[Store], bytes | None]
+PublishedRegistry = Callable[[Store], bytes | None]
 """The registry as a store has it; None where it has none."""
 
 
-class Witness(NamedTuple):
+class AskedWitness(NamedTuple):
     """A witness: what messages call it, where its API is, and the key that it cosigns with."""
 
     name: str
@@ -55,7 +55,7 @@ class Witnesses:
 
     def __init__(
         self,
-        witnesses: Sequence[Witness],
+        witnesses: Sequence[AskedWitness],
         *,
         require: int = 0,
         within: float = 10.0,
@@ -66,7 +66,7 @@ class Witnesses:
         self._client = httpx.AsyncClient(timeout=within, follow_redirects=False, transport=transport)
         self._sizes: dict[tuple[str, str], int] = {}
 
-    async def remembered(self, origin: str, keys: Sequence[Verifier]) -> list[Remembered]:
+    async def remembered(self, origin: str, keys: Sequence[Verifier]) -> list[SeenOutside]:
         """The checkpoint of a log that each witness saw last, signed by one of the log's own `keys`: no witness can
         make one up. Raises `LedgerUnavailable` where too few answer.
         """
@@ -80,9 +80,9 @@ class Witnesses:
             raise LedgerUnavailable(
                 f"{self.require} witnesses are required, and {len(self._all) - len(away)} answer ({'; '.join(away)})"
             )
-        return [each for each in found if isinstance(each, Remembered)]
+        return [each for each in found if isinstance(each, SeenOutside)]
 
-    async def _remembered(self, witness: Witness, origin: str, keys: Sequence[Verifier]) -> Remembered | None:
+    async def _remembered(self, witness: AskedWitness, origin: str, keys: Sequence[Verifier]) -> SeenOutside | None:
         name = hashlib.sha256(origin.encode()).hexdigest()
         status, text = await self._ask(witness, "GET", f"{name}/checkpoint")
         if status == 404:
@@ -93,7 +93,7 @@ class Witnesses:
             _, signers = open_note(text, [witness.key, *keys])
             if witness.key not in signers or log_key(signers, origin) is None:
                 raise ValueError("its checkpoint is not signed by both this ledger's key and its own")
-            kept = Remembered(f"witness `{witness.name}`", text)
+            kept = SeenOutside(f"witness `{witness.name}`", text)
             if kept.checkpoint.origin != origin:
                 raise ValueError("it answers with another log's checkpoint")
         except ValueError as error:
@@ -101,7 +101,7 @@ class Witnesses:
         self._sizes[witness.name, origin] = kept.checkpoint.size
         return kept
 
-    async def cosign(self, head: Head, store: Store, registry: Registry | None = None) -> str:
+    async def cosign(self, head: Head, store: Store, registry: PublishedRegistry | None = None) -> str:
         """The cosignature lines over a head, of every witness that answers in time.
 
         Raises `Contradicted`, or `LedgerUnavailable` where fewer than required cosigned.
@@ -131,7 +131,7 @@ class Witnesses:
             )
         return lines
 
-    async def _cosign(self, witness: Witness, head: Head, store: Store, registry: Registry | None) -> str:
+    async def _cosign(self, witness: AskedWitness, head: Head, store: Store, registry: PublishedRegistry | None) -> str:
         where = f"witness `{witness.name}`"
         told = False
         for _ in range(4):
@@ -163,7 +163,7 @@ class Witnesses:
                 return self._verified(witness, head, text)
         raise _Away(f"{where}: others submit the same shard")
 
-    async def _tell(self, witness: Witness, store: Store, registry: Registry) -> bool:
+    async def _tell(self, witness: AskedWitness, store: Store, registry: PublishedRegistry) -> bool:
         """Whether a witness took the registry; raises `Contradicted` where it has seen another."""
         seen = ""
         for _ in range(3):  # another process may be about to register something
@@ -180,7 +180,7 @@ class Witnesses:
             f"witness `{witness.name}` has seen {seen} entries of the registry, and the store fewer: it was set back"
         )
 
-    def _verified(self, witness: Witness, head: Head, lines: str) -> str:
+    def _verified(self, witness: AskedWitness, head: Head, lines: str) -> str:
         try:
             open_note(head.checkpoint + lines, [witness.key])
         except ValueError as error:
@@ -188,7 +188,9 @@ class Witnesses:
         self._sizes[witness.name, head.origin] = head.size
         return signature_lines(head.checkpoint + lines, [witness.key])[0]
 
-    async def _ask(self, witness: Witness, method: str, path: str, body: str | bytes | None = None) -> tuple[int, str]:
+    async def _ask(
+        self, witness: AskedWitness, method: str, path: str, body: str | bytes | None = None
+    ) -> tuple[int, str]:
         try:
             url = f"{witness.url.rstrip('/')}/{path}"
             async with self._client.stream(

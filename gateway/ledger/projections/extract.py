@@ -43,7 +43,7 @@ _encode = msgspec.json.Encoder().encode
 _shares: msgspec.json.Decoder[list[Share]] = msgspec.json.Decoder(list[Share])
 
 
-class Change(Protocol):
+class FactChange(Protocol):
     """A fact and the numbers of its changes, as `gateway.storage.projections.Changed` has it."""
 
     @property
@@ -114,7 +114,7 @@ def is_of(record: str, id_: str, version: str | None = None) -> bool:
     return record == f"{id_}@{version}" if version is not None else record.startswith(f"{id_}@")
 
 
-def raced(share: Share, facts: int, changes: Iterable[Change]) -> set[int]:
+def raced(share: Share, facts: int, changes: Iterable[FactChange]) -> set[int]:
     """The numbers of the changes about its subject that concern a share and are later than the facts it rests on."""
     found: set[int] = set()
     for each in changes:
@@ -123,7 +123,7 @@ def raced(share: Share, facts: int, changes: Iterable[Change]) -> set[int]:
     return found
 
 
-def _concerns(change: Change, share: Share) -> bool:
+def _concerns(change: FactChange, share: Share) -> bool:
     if change.fields is not None:  # a consent
         return share.dataset in _terms.decode(change.fields)
     if change.dataset is not None and change.dataset != share.dataset:

@@ -74,7 +74,7 @@ _ENTERED = Statement(
 )
 
 
-class Found(NamedTuple):
+class Looks(NamedTuple):
     """Places, oldest first. `behind` is how many entries were not looked at: 0 where nothing can be missing."""
 
     places: list[Place]
@@ -83,7 +83,7 @@ class Found(NamedTuple):
 
 def who_looked(
     reader: Reader, scheme: str, value: str, after: Place = START, first: int = ALL, *, exact: bool = False
-) -> Found:
+) -> Looks:
     """The first entries after a place that name a subject: inquiries, refusals, views and whatever else was done.
 
     Raises `VerificationFailed` where an entry that had to be opened is damaged.
@@ -93,7 +93,7 @@ def who_looked(
     found += _of_version_1(reader, _rows(reader, _LOOKED_WITHOUT_KEY, of, after, ALL, WITHOUT_KEY), (scheme, value))
     if exact:
         found += [place for place in named_in_tail(reader, of, scheme, value) if place > after]
-    return Found(heapq.nsmallest(first, found) if first < len(found) else sorted(found), 0 if exact else of.behind)
+    return Looks(heapq.nsmallest(first, found) if first < len(found) else sorted(found), 0 if exact else of.behind)
 
 
 def by_requester_and_purpose(
@@ -105,7 +105,7 @@ def by_requester_and_purpose(
     first: int = ALL,
     *,
     exact: bool = False,
-) -> Found:
+) -> Looks:
     """The first entries after a place in which a requester asked for a purpose, answered or refused."""
     of = covered(reader, "asked")
     found = _rows(reader, _ASKED, of, after, first, issuer, client, purpose)
@@ -117,7 +117,7 @@ def by_requester_and_purpose(
                 entry = opened(reader, place)
                 if extract.purpose(told_of(entry)) == purpose:
                     found.append(place)
-    return Found(sorted(found)[:first], 0 if exact else of.behind)
+    return Looks(sorted(found)[:first], 0 if exact else of.behind)
 
 
 def named_in_tail(reader: Reader, of: Covered, scheme: str, value: str) -> Iterator[Place]:

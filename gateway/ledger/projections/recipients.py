@@ -76,7 +76,7 @@ class Recipient(NamedTuple):
 
 
 class Recipients(NamedTuple):
-    """Oldest first; `behind` as in `lookups.Found`."""
+    """Oldest first; `behind` as in `lookups.Looks`."""
 
     found: list[Recipient]
     behind: int

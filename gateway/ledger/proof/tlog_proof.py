@@ -13,6 +13,14 @@ HEADER = "c2sp.org/tlog-proof@v1"
 MAX_PATH = 64
 
 
+class Receipt(msgspec.Struct, frozen=True):
+    """The proof of one entry: `text` is a C2SP tlog-proof whose `extra` opens what the requester was told."""
+
+    shard: str
+    index: int
+    text: str
+
+
 class Proof(msgspec.Struct, frozen=True):
     """A tlog-proof as read: nothing in it is trusted yet. `checkpoint` is the signed note, verbatim."""
 

@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple, TypeVar
 
 from gateway.errors import LedgerUnavailable, StoreUnavailable, VerificationFailed
-from gateway.ledger.log.batch import Receipt
 from gateway.ledger.proof.leaf import Side
+from gateway.ledger.proof.tlog_proof import Receipt
 from gateway.ledger.stored import read
 from gateway.ledger.stored.read import StoredEntry
 from gateway.storage.port import Reader, Store

@@ -25,7 +25,7 @@ from gateway.ledger.proof.merkle import leaf_hash
 from gateway.ledger.proof.note import Checkpoint, Verifier, note_body, parse_checkpoint
 from gateway.ledger.stored.read import TILE_BITS, TILE_WIDTH
 from gateway.ledger.verify.assurance import Claim, Forked, check_claim, check_extends, check_leaf, signed_checkpoint
-from gateway.ledger.verify.follower_state import NOTHING, VERSION, Memory, Reached, Remembered
+from gateway.ledger.verify.follower_state import NOTHING, VERSION, LogState, Memory, Reached
 from gateway.ledger.verify.gaps import Explained
 from gateway.ledger.verify.tile_client import TileLog, TileTree, fold
 
@@ -85,7 +85,7 @@ def follow(
     sealed = (gaps or {}).get(origin)
     if sealed is not None and not sealed.covers(checkpoint):
         sealed = None
-    known = memory.load(origin) if memory else Remembered(VERSION, origin)
+    known = memory.load(origin) if memory else LogState(VERSION, origin)
     try:
         whole = known.whole
         seen = _check_against(known, checkpoint, sealed)
@@ -97,11 +97,11 @@ def follow(
             if cut and not done:
                 return  # what was seen is needed again
             if done:
-                known = Remembered(VERSION, origin, note, whole=reached)
+                known = LogState(VERSION, origin, note, whole=reached)
             elif only_new:
-                known = Remembered(VERSION, origin, known.checkpoint, reached, known.underway)
+                known = LogState(VERSION, origin, known.checkpoint, reached, known.underway)
             else:
-                known = Remembered(VERSION, origin, known.checkpoint, known.whole, reached)
+                known = LogState(VERSION, origin, known.checkpoint, known.whole, reached)
             if memory:
                 memory.save(known)
 
@@ -109,7 +109,7 @@ def follow(
         reached = _check_entries(log, checkpoint, begun, lambda reached: remember(reached, done=False), progress)
         if reached.tree().root != checkpoint.root:
             if begun.size and memory:
-                memory.save(Remembered(VERSION, origin, known.checkpoint))
+                memory.save(LogState(VERSION, origin, known.checkpoint))
             raise VerificationFailed(
                 "its entries and tiles agree, but do not give the root that its checkpoint signs: entries were altered,"
                 f" added, removed or put in another order{' (run again for a check from the first)' * bool(begun.size)}"
@@ -141,7 +141,7 @@ def follow(
     return Followed(origin, checkpoint.size, checkpoint.root, before, published, pending, lost, sealed)
 
 
-def _check_against(known: Remembered, checkpoint: Checkpoint, sealed: Explained | None) -> Checkpoint | None:
+def _check_against(known: LogState, checkpoint: Checkpoint, sealed: Explained | None) -> Checkpoint | None:
     """What can be said before any tile is read: no log shrinks unexplained, or signs two trees of one size."""
     if not known.checkpoint:
         return None

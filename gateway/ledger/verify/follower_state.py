@@ -7,14 +7,13 @@ interrupted. This file is trusted: it belongs to whoever verifies, not to the ga
 
 from __future__ import annotations
 
-import os
-import tempfile
 from pathlib import Path
 from urllib.parse import quote, unquote
 
 import msgspec
 
 from gateway.errors import ConfigurationError, Problem
+from gateway.files import replace_file
 from gateway.ledger.proof.merkle import Tree
 from gateway.ledger.stored.read import TILE_BITS, TILE_WIDTH
 from gateway.ledger.verify.tile_client import fold
@@ -41,7 +40,7 @@ class Reached(msgspec.Struct, frozen=True):
 NOTHING = Reached(0, ())
 
 
-class Remembered(msgspec.Struct, frozen=True, omit_defaults=True):
+class LogState(msgspec.Struct, frozen=True, omit_defaults=True):
     """One log's file; without a checkpoint it was never found whole."""
 
     v: int
@@ -57,13 +56,13 @@ class Memory:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
-    def load(self, origin: str) -> Remembered:
+    def load(self, origin: str) -> LogState:
         """What is remembered of a log. Raises `ConfigurationError` where that cannot be read."""
         path = self._path(origin)
         try:
-            found = msgspec.json.decode(path.read_bytes(), type=Remembered)
+            found = msgspec.json.decode(path.read_bytes(), type=LogState)
         except FileNotFoundError:
-            return Remembered(VERSION, origin)
+            return LogState(VERSION, origin)
         except (OSError, msgspec.MsgspecError, UnicodeDecodeError) as error:
             raise _refuse(
                 path, f"cannot be read ({error}); without it the last seen checkpoint is forgotten"
@@ -81,7 +80,7 @@ class Memory:
                 found.append((path, kept.checkpoint))
         return found
 
-    def save(self, remembered: Remembered) -> None:
+    def save(self, remembered: LogState) -> None:
         """Replace what is remembered of a log; raises `ConfigurationError` where that cannot be written."""
         self._write(self._path(remembered.origin), msgspec.json.format(msgspec.json.encode(remembered), indent=0))
 
@@ -97,12 +96,7 @@ class Memory:
     def _write(self, path: Path, content: bytes) -> None:
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            handle, temporary = tempfile.mkstemp(dir=self.folder)
-            with os.fdopen(handle, "wb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-            Path(temporary).replace(path)
+            replace_file(path, content)
         except OSError as error:
             raise _refuse(path, f"cannot be written ({error.strerror}); name another folder with `--state`") from error
 

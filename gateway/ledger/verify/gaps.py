@@ -15,14 +15,10 @@ from typing import NamedTuple
 
 from gateway.errors import VerificationFailed
 from gateway.ledger.entry import entries
-from gateway.ledger.entry.receipt import Proved, unverified, verify_receipt
+from gateway.ledger.entry.receipt import Proved, verify_receipt
 from gateway.ledger.entry.registry import Registry
-from gateway.ledger.log.publish import read_published
-from gateway.ledger.log.retire import all_sealed
 from gateway.ledger.proof.note import Checkpoint, log_key, open_note, parse_checkpoint
-from gateway.ledger.stored.read import StoredTree, heads, read_entries, receipt_text
 from gateway.ledger.verify.assurance import Claim, Forked, claim_of
-from gateway.storage.port import Reader
 
 
 class Explained(NamedTuple):
@@ -60,26 +56,6 @@ class Explained(NamedTuple):
 
 def _name(origin: str) -> str:
     return origin.rpartition("/")[2]
-
-
-def stored(reader: Reader, *, public: bool) -> list[str]:
-    """A receipt for each entry in the store that names a gap; `public`: in the published tree, where it is in it."""
-    shut = all_sealed(reader)
-    naming = {each.named_in for each in shut}
-    found = []
-    for head in heads(reader):
-        if head.name not in naming:
-            continue
-        if public and (seen := read_published(reader, head.name)) is not None:
-            head = head._replace(size=seen.size, checkpoint=seen.checkpoint)
-        tree = StoredTree(reader, head.id, head.size)
-        for entry in read_entries(reader, head.id, 0, min(len(shut), head.size)):  # they are a shard's first
-            if entry.told is None or entry.oversight is None:
-                continue  # what cannot be opened any more explains nothing
-            text = receipt_text(tree, head, entry)
-            if isinstance(unverified(text).told, entries.Gap):
-                found.append(text)
-    return found
 
 
 def explain(registry: Registry, receipts: Sequence[str]) -> dict[str, Explained]:

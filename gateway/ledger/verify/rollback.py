@@ -13,15 +13,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from gateway.errors import VerificationFailed
 from gateway.ledger.entry.registry import ROOT, Registry, read_document
 from gateway.ledger.log import registrar
-from gateway.ledger.log.head_file import Remembered
-from gateway.ledger.log.retire import Gap, behind, registry_set_back
+from gateway.ledger.log.head_file import SeenOutside
+from gateway.ledger.log.retire import Missing, behind, gap_receipts, registry_set_back
 from gateway.ledger.proof.note import Verifier
 from gateway.ledger.stored.read import Head, heads
 from gateway.ledger.verify import gaps
 from gateway.storage.port import Store
 
 
-def check(store: Store, verifiers: Sequence[Verifier], remembered: Iterable[Remembered]) -> list[gaps.Explained]:
+def check(store: Store, verifiers: Sequence[Verifier], remembered: Iterable[SeenOutside]) -> list[gaps.Explained]:
     """The sealed shards of a store that is whole otherwise; raises `VerificationFailed` where more is missing.
 
     `remembered` are checkpoints of its shards that are known outside it, of other logs too.
@@ -32,7 +32,7 @@ def check(store: Store, verifiers: Sequence[Verifier], remembered: Iterable[Reme
         found: dict[str, gaps.Explained] = {}
         if content is not None:
             registry = read_document(content, verifiers)
-            found = gaps.explain(registry, gaps.stored(reader, public=False))
+            found = gaps.explain(registry, gap_receipts(reader, public=False))
             _check_sealed(registry, there, found)
     ledgers = {origin.rpartition("/")[0] for origin in there}
     for each in sorted(remembered, key=lambda each: not each.checkpoint.origin.endswith(f"/{ROOT}")):
@@ -59,7 +59,7 @@ def _check_sealed(registry: Registry, there: Mapping[str, Head], found: Mapping[
             )
 
 
-def _check_gap(gap: Gap, explained: gaps.Explained | None) -> None:
+def _check_gap(gap: Missing, explained: gaps.Explained | None) -> None:
     seen = gap.remembered.checkpoint
     if explained is not None and seen.size > explained.size:
         return explained.check_admits(seen, gap.remembered.by)

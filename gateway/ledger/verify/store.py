@@ -38,7 +38,7 @@ Progress = Callable[[str, int, int], None]
 """Told after each batch: the shard's name, entries checked, entries in all."""
 
 
-class Keys:
+class DestroyedKeys:
     """Subjects' keys that are gone, and the erasures that explain it, over all shards."""
 
     def __init__(self) -> None:
@@ -118,7 +118,7 @@ def verify_store(store: Store, verifiers: Sequence[Verifier], progress: Progress
         if not found:
             raise VerificationFailed("the store holds no shard: nothing was ever entered, or it was removed")
         told = progress or _silent
-        registry, keys = _registry(reader, verifiers), Keys()
+        registry, keys = _registry(reader, verifiers), DestroyedKeys()
         if registry is not None:
             found.sort(key=lambda head: head.origin != registry.root)
         trusted = registry.verifiers if registry is not None else verifiers
@@ -146,7 +146,7 @@ def _shard(
     head: Head,
     verifiers: Sequence[Verifier],
     progress: Progress,
-    keys: Keys,
+    keys: DestroyedKeys,
     registry: Registry | None,
 ) -> Verified:
     where = f"shard `{head.name}`"
@@ -212,7 +212,9 @@ def _check_head(head: Head, verifiers: Sequence[Verifier]) -> Verifier:
     return key
 
 
-def _check_entry(reader: Reader, entry: StoredEntry, floor: int, keys: Keys, known: dict[int, read.SubjectKey]) -> int:
+def _check_entry(
+    reader: Reader, entry: StoredEntry, floor: int, keys: DestroyedKeys, known: dict[int, read.SubjectKey]
+) -> int:
     """Check one entry and what stands beside it; gives the shard's highest time after it."""
     where = f"entry {entry.index}"
     if entry.told is None or entry.oversight is None:

@@ -15,11 +15,11 @@ import cachetools
 import httpx
 
 from gateway.errors import VerificationFailed
+from gateway.ledger.entry.registry import MAX_REGISTRY
 from gateway.ledger.proof.merkle import HASH_SIZE, node_hash
 from gateway.ledger.stored.read import TILE_BITS, TILE_WIDTH
 
 MAX_CHECKPOINT = 64 * 1024
-MAX_REGISTRY = 16 * 1024 * 1024
 MAX_TILE = TILE_WIDTH * (2 + HASH_SIZE)
 TRIES = 4
 _LENGTH = HASH_SIZE.to_bytes(2, "big")

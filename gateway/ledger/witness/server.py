@@ -15,7 +15,6 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import os
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -31,7 +30,8 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from gateway.errors import ConfigurationError, Problem, VerificationFailed
-from gateway.ledger.entry.registry import Document
+from gateway.files import replace_file
+from gateway.ledger.entry.registry import MAX_REGISTRY, Document
 from gateway.ledger.proof.merkle import EMPTY_ROOT, HASH_SIZE, Tree, verify_consistency
 from gateway.ledger.proof.note import (
     Checkpoint,
@@ -44,7 +44,6 @@ from gateway.ledger.proof.note import (
     signature_lines,
     unb64,
 )
-from gateway.ledger.verify.tile_client import MAX_REGISTRY
 from gateway.ledger.witness.logs import Logs
 
 VERSION = 1
@@ -65,7 +64,7 @@ class _Request(NamedTuple):
     checkpoint: Checkpoint
 
 
-class Refused(Exception):
+class RequestRefused(Exception):
     """Not cosigned: the status and the body that say why."""
 
     def __init__(self, status: int, body: str) -> None:
@@ -96,36 +95,38 @@ class Witness:
             raise self._refusal(f"holds a registry that the public keys do not vouch for ({error})") from error
 
     def add_checkpoint(self, body: bytes) -> str:
-        """Check a submitted checkpoint and keep it; gives the cosignature line. Raises `Refused`."""
+        """Check a submitted checkpoint and keep it; gives the cosignature line. Raises `RequestRefused`."""
         asked = self._parse(body)
         with self._lock:
             keys, new = self._keys(asked), asked.checkpoint
             seen = self._last(new.origin)
             if asked.old > new.size:
-                raise Refused(400, "the old size is above the checkpoint's")
+                raise RequestRefused(400, "the old size is above the checkpoint's")
             if asked.old != seen.size:
-                raise Refused(409, f"{seen.size}\n")
+                raise RequestRefused(409, f"{seen.size}\n")
             if new.size == 0 and new.root != EMPTY_ROOT:
-                raise Refused(422, "an empty tree has another root")
+                raise RequestRefused(422, "an empty tree has another root")
             if not verify_consistency(seen.size, seen.root, new.size, new.root, asked.proof):
-                raise Refused(422, f"the tree of {new.size} does not contain the tree of {seen.size} seen before")
+                raise RequestRefused(
+                    422, f"the tree of {new.size} does not contain the tree of {seen.size} seen before"
+                )
             return self._cosign(new.origin, asked.note, keys, self._logs)
 
     def add_registry(self, body: bytes) -> str:
         """Follow a ledger's registry from now on; gives the cosignature line of its root shard's checkpoint.
 
-        Every entry that was seen of the root shard must be in it. Raises `Refused`.
+        Every entry that was seen of the root shard must be in it. Raises `RequestRefused`.
         """
         try:
             registry = self._logs.read(body)
         except VerificationFailed as error:
-            raise Refused(403, str(error)) from error
+            raise RequestRefused(403, str(error)) from error
         with self._lock:
             seen = self._last(registry.root)
             if registry.tree.size < seen.size:
-                raise Refused(409, f"{seen.size}\n")
+                raise RequestRefused(409, f"{seen.size}\n")
             if Tree().grow(registry.hashes[: seen.size]).tree.root != seen.root:
-                raise Refused(422, f"the registry does not begin with the {seen.size} entries seen before")
+                raise RequestRefused(422, f"the registry does not begin with the {seen.size} entries seen before")
             note = msgspec.json.decode(body, type=Document).checkpoint
             keys = [registry.shards[registry.root].key]
             return self._cosign(registry.root, note, keys, self._logs.following(body, registry))
@@ -167,7 +168,7 @@ class Witness:
                 raise ValueError("its proof holds what is no hash")
             checkpoint = parse_checkpoint(note_body(note))
         except ValueError as error:
-            raise Refused(400, f"this is no request for a cosignature: {error}") from error
+            raise RequestRefused(400, f"this is no request for a cosignature: {error}") from error
         return _Request(old, proof, note, checkpoint)
 
     def _keys(self, asked: _Request) -> list[Verifier]:
@@ -176,9 +177,9 @@ class Witness:
             keys = self._logs.keys(asked.checkpoint.origin)
             self._logs.check_signed(asked.checkpoint, open_note(asked.note, keys)[1])
         except LookupError as error:
-            raise Refused(404, str(error.args[0])) from error
+            raise RequestRefused(404, str(error.args[0])) from error
         except (ValueError, VerificationFailed) as error:
-            raise Refused(403, str(error)) from error
+            raise RequestRefused(403, str(error)) from error
         return keys
 
     def _alone(self) -> int:
@@ -209,20 +210,10 @@ class Witness:
 
     def _write(self, seen: dict[str, str], logs: Logs) -> None:
         try:
-            handle, temporary = tempfile.mkstemp(dir=self._path.parent, prefix=f".{self._path.name}-")
-            with os.fdopen(handle, "wb") as file:
-                state = _State(VERSION, seen, logs.documents)
-                file.write(msgspec.json.format(msgspec.json.encode(state), indent=1))
-                file.flush()
-                os.fsync(file.fileno())
-            Path(temporary).replace(self._path)
-            folder = os.open(self._path.parent, os.O_RDONLY)
-            try:
-                os.fsync(folder)
-            finally:
-                os.close(folder)
+            state = _State(VERSION, seen, logs.documents)
+            replace_file(self._path, msgspec.json.format(msgspec.json.encode(state), indent=1))
         except OSError as error:
-            raise Refused(500, "the witness cannot keep its state") from error
+            raise RequestRefused(500, "the witness cannot keep its state") from error
         self._seen, self._logs = seen, logs
 
     def _refusal(self, message: str) -> ConfigurationError:
@@ -244,7 +235,7 @@ def application(witness: Witness) -> Starlette:
                 return Response("too large\n", 413, media_type="text/plain")
         try:
             return Response(await run_in_threadpool(take, bytes(body)), media_type="text/plain")
-        except Refused as error:
+        except RequestRefused as error:
             if error.status == 409:
                 return Response(error.body, 409, headers={"Content-Type": "text/x.tlog.size"})
             return Response(f"{error.body}\n", error.status, media_type="text/plain")
