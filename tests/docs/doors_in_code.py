@@ -1,0 +1,207 @@
+"""Finds doors in source text: what opens a connection, a socket, a process or a file, takes a route or makes a command.
+
+Names are followed to what they were imported from, under whatever name; a mere mention counts, not only a call. A
+place is `<file>::<function>`, without the class around it. What cannot be told, as of an `open` whose mode is no
+constant, is found.
+"""
+
+from __future__ import annotations
+
+import ast
+import functools
+import re
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+FOLDERS = ("gateway", "connectors", "deploy")
+ROUTES, COMMANDS, OUTGOING = "Routes", "Commands", "Outgoing connections"
+PROCESSES, SOCKETS, FILES = "Processes", "Listening sockets", "Files that are written"
+DEMO, HIDDEN = "The demo", "hidden"
+
+_SERVERS = r"granian\.(.+\.)?(Granian|(\w*Server))|uvicorn\.(run|Server)|hypercorn\..+|wsgiref\..+"
+NAMES: Mapping[str, re.Pattern[str]] = {
+    kind: re.compile(pattern)
+    for kind, pattern in {
+        ROUTES: r"starlette\.routing\.(Route|Mount|Host|WebSocketRoute)|starlette\.applications\.Starlette",
+        COMMANDS: r"argparse\.ArgumentParser|(click|typer)\..+",
+        OUTGOING: (
+            r"httpx\.((Async)?Client|(Async)?HTTPTransport|get|post|put|patch|delete|head|options|request|stream)"
+            r"|asyncio\.(open_connection|open_unix_connection)|anyio\.connect_\w+"
+            r"|socket\.(socket|create_connection|socketpair|fromfd|SocketType)"
+            r"|(urllib\.request|urllib3|http\.client|requests|aiohttp|httpcore|xmlrpc\.client|redis|paramiko)\..+"
+            r"|(ftplib|smtplib|imaplib|poplib|telnetlib|nntplib|syslog|psycopg2|psycopg_pool|aiosqlite)\..+"
+            r"|asyncpg\.(connect|create_pool|Pool)|psycopg\.(connect|(Async)?Connection\.connect)"
+            r"|sqlalchemy\.(.+\.)?(create_(async_)?engine|create_pool_from_url|(async_)?engine_from_config)"
+            r"|valkey\.(.+\.)?(from_url|(Strict)?Valkey(Cluster)?|Sentinel|(Blocking)?ConnectionPool)"
+            r"|logging\.handlers\.\w*(Socket|Datagram|SysLog|HTTP|SMTP)\w*"
+        ),
+        PROCESSES: (
+            r"subprocess\.(Popen|run|call|check_call|check_output|getoutput|getstatusoutput)|multiprocessing(\..+)?"
+            r"|os\.(fork|forkpty|system|popen|posix_spawnp?|exec[lv]\w*|spawn\w+|startfile)|pty\.(spawn|fork)"
+            r"|asyncio\.create_subprocess_(exec|shell)|concurrent\.futures\.(process\.)?ProcessPoolExecutor|" + _SERVERS
+        ),
+        SOCKETS: (
+            r"asyncio\.start_(unix_)?server|socket\.create_server|(socketserver|http\.server|xmlrpc\.server)\..+"
+            r"|anyio\.create_\w+listener|" + _SERVERS
+        ),
+        FILES: (
+            r"os\.(mkdir|makedirs|mkfifo|mknod|rename|renames|replace|link|symlink|remove|unlink|rmdir|removedirs)"
+            r"|os\.(truncate|chmod|chown|utime)|shutil\.(copy\w*|move|rmtree|make_archive|unpack_archive|chown)"
+            r"|tempfile\.\w+|sqlite3\.connect|logging\.(FileHandler|handlers\.\w*RotatingFile\w+)"
+        ),
+        HIDDEN: r"(importlib\.)?(__import__|import_module)|runpy\..+|ctypes\..+|cffi\..+|builtins\.(eval|exec|open)",
+    }.items()
+}
+METHODS: Mapping[str, re.Pattern[str]] = {
+    kind: re.compile(pattern)
+    for kind, pattern in {
+        ROUTES: r"add_(websocket_)?route|mount",
+        OUTGOING: r"create_(unix_)?connection|create_datagram_endpoint|sock_connect|connect_ex",
+        PROCESSES: r"subprocess_(exec|shell)",
+        SOCKETS: r"create_(unix_)?server|sock_accept|connect_accepted_socket",
+        FILES: r"write_text|write_bytes|mkdir|touch|unlink|rmdir|rename|symlink_to|hardlink_to|chmod",
+    }.items()
+}
+"""Methods of whatever object."""
+
+_MODE = re.compile(r"[rbtU]*")
+
+
+class Found(NamedTuple):
+    """A door: the kind that it is of, and what it is called in the list."""
+
+    kind: str
+    door: str
+
+
+def sources(root: Path) -> dict[str, str]:
+    """The text of every module, by its path from `root`."""
+    files = (file for folder in FOLDERS for file in (root / folder).rglob("*.py"))
+    return {file.relative_to(root).as_posix(): file.read_text("utf-8") for file in files}
+
+
+def search(tree: Mapping[str, str]) -> set[Found]:
+    """The doors in the modules of `tree` (path: text)."""
+    found = set()
+    for path, text in tree.items():
+        for kind, door in _Module(ast.parse(text, path)).doors(path):
+            demo = path.startswith("deploy/") and kind != HIDDEN
+            if not (demo and kind == COMMANDS):  # `dutybound demo` starts them, and is listed
+                found.add(Found(DEMO if demo else kind, door))
+    return found
+
+
+def constants(tree: Mapping[str, str]) -> set[str]:
+    """The names that modules of `tree` give to values in capitals."""
+    named = re.compile(r"^(_?[A-Z][A-Z0-9_]+)(?:, (_?[A-Z][A-Z0-9_]+))*(?:: .+?)? = ", re.MULTILINE)
+    return {name for text in tree.values() for found in named.finditer(text) for name in re.findall(r"\w+", found[0])}
+
+
+def libraries(tree: Mapping[str, str]) -> set[str]:
+    """The packages of others that modules of `tree` import, outside of the demo."""
+    found: set[str] = set()
+    for path, text in tree.items():
+        if not path.startswith("deploy/"):
+            for node in ast.walk(ast.parse(text)):
+                if isinstance(node, ast.Import):
+                    found |= {alias.name.partition(".")[0] for alias in node.names}
+                elif isinstance(node, ast.ImportFrom) and node.module:
+                    found.add(node.module.partition(".")[0])
+    return found - sys.stdlib_module_names - set(FOLDERS)
+
+
+@functools.cache
+def _matching(name: str, *, method: bool) -> tuple[str, ...]:
+    return tuple(kind for kind, pattern in (METHODS if method else NAMES).items() if pattern.fullmatch(name))
+
+
+class _Module:
+    """One module's text. Its names are resolved by its imports, wherever in it they stand."""
+
+    def __init__(self, module: ast.Module) -> None:
+        self._module = module
+        self._names: dict[str, str] = {"open": "open", "eval": "builtins.eval", "exec": "builtins.exec"}
+        self._names["__import__"] = "__import__"
+        for node in ast.walk(module):
+            if isinstance(node, ast.Import):
+                for alias in node.names:
+                    self._names[alias.asname or alias.name.partition(".")[0]] = (
+                        alias.name if alias.asname else alias.name.partition(".")[0]
+                    )
+            elif isinstance(node, ast.ImportFrom):
+                for alias in node.names:
+                    self._names[alias.asname or alias.name] = f"{node.module}.{alias.name}"
+        for node in ast.walk(module):  # a class of ours is what it is made from
+            if isinstance(node, ast.ClassDef):
+                for base in node.bases:
+                    name = self._dotted(base)
+                    if _matching(name, method=False):
+                        self._names[node.name] = name
+
+    def doors(self, path: str) -> Iterator[Found]:
+        for node in self._module.body:
+            if isinstance(node, ast.If) and ast.unparse(node.test) == "__name__ == '__main__'":
+                yield Found(COMMANDS, f"python -m {path.removesuffix('.py').replace('/', '.')}")
+        for node, place in self._walk(self._module, "module"):
+            for kind in self._kinds(node):
+                yield Found(kind, f"{path}::{place}")
+
+    def _walk(self, node: ast.AST, place: str) -> Iterator[tuple[ast.AST, str]]:
+        """Every node but those of annotations, with the function or class that it stands in."""
+        for name, value in ast.iter_fields(node):
+            if name in ("annotation", "returns"):
+                continue
+            for child in value if isinstance(value, list) else [value]:
+                if not isinstance(child, ast.AST):
+                    continue
+                named = isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
+                inside = child.name if named else place  # type: ignore[attr-defined]
+                yield child, inside
+                yield from self._walk(child, inside)
+
+    def _dotted(self, node: ast.AST) -> str:
+        """`a.b.c` with `a` as it was imported; empty for what is no such name."""
+        if isinstance(node, ast.Name):
+            return self._names.get(node.id, "")
+        if isinstance(node, ast.Attribute):
+            owner = self._dotted(node.value)
+            return f"{owner}.{node.attr}" if owner else ""
+        return ""
+
+    def _kinds(self, node: ast.AST) -> Iterator[str]:
+        if isinstance(node, ast.Name | ast.Attribute):
+            dotted = self._dotted(node)
+            if dotted:
+                yield from _matching(dotted, method=False)
+            elif isinstance(node, ast.Attribute):
+                yield from _matching(node.attr, method=True)
+        elif isinstance(node, ast.Call):
+            if self._writes(node):
+                yield FILES
+        elif isinstance(node, ast.Compare):
+            sides = [ast.unparse(side) for side in (node.left, *node.comparators)]
+            if any("path" in side for side in sides) and any(re.match(r"""['"]/""", side) for side in sides):
+                yield ROUTES
+
+    def _writes(self, call: ast.Call) -> bool:
+        """Whether a call opens a file in a way that may write, or puts one in another's place."""
+        name = self._dotted(call.func)
+        if name == "os.open":
+            return ast.unparse(call.args[1]) != "os.O_RDONLY"
+        if name in ("open", "io.open", "os.fdopen", "zipfile.ZipFile"):
+            return name != "os.fdopen" and self._mode(call, 1)
+        if not isinstance(call.func, ast.Attribute) or name:
+            return False
+        if call.func.attr == "replace":  # a string's has two arguments
+            return len(call.args) == 1 and not call.keywords
+        return call.func.attr == "open" and self._mode(call, 0)
+
+    @staticmethod
+    def _mode(call: ast.Call, position: int) -> bool:
+        given = [keyword.value for keyword in call.keywords if keyword.arg == "mode"] or call.args[position:]
+        if not given:
+            return False
+        mode = given[0]
+        return not (isinstance(mode, ast.Constant) and isinstance(mode.value, str) and _MODE.fullmatch(mode.value))

@@ -1,0 +1,314 @@
+"""`gateway/DOORS.md` lists every door, and no other: what the code opens is found here, and held against the list.
+
+A planted door of each kind is found, and so is a fault of each kind in the list.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import pytest
+from graphql import extend_schema, parse
+from starlette.routing import Mount, Route, WebSocketRoute
+
+from connectors import kinds
+from gateway import app, cli
+from tests.docs import commands, doors_in_code, doors_served
+from tests.docs.doors_in_code import (
+    COMMANDS,
+    DEMO,
+    FILES,
+    FOLDERS,
+    HIDDEN,
+    OUTGOING,
+    PROCESSES,
+    ROUTES,
+    SOCKETS,
+    Found,
+    search,
+)
+from tests.docs.doors_served import FIELDS
+from tests.docs.reading import ROOT, code, missing, table
+
+PAGE = ROOT / "gateway" / "DOORS.md"
+COLUMNS = ("door", "key", "entry", "size", "rate", "time", "test")
+KINDS = {
+    "Routes": ROUTES, "Webhooks": ROUTES, "Routes of a witness": ROUTES, "Root fields": FIELDS, "Commands": COMMANDS,
+    "Outgoing connections": OUTGOING, "Processes": PROCESSES, "Listening sockets": SOCKETS,
+    "Files that are written": FILES, "The demo": DEMO,
+}  # fmt: skip
+"""The sections of the page, and the kind of door that each lists."""
+
+NO_DOORS = {
+    Found(FILES, "gateway/cli.py::main"): "the null device, for a reader that left",
+    Found(FILES, "gateway/ledger/erasure/blockers.py::found_open"): "`Blocker.open` makes a query",
+    Found(FILES, "gateway/ledger/erasure/erase.py::approve"): "the same",
+    Found(FILES, "gateway/ledger/export/package_check.py::read"): "reads a member of a zip file",
+    Found(HIDDEN, "gateway/inquiry/document/projection.py::_compiled"): "evaluates text of our own, without builtins",
+    Found(HIDDEN, "connectors/mapping/generated.py::finisher"): "runs text of our own",
+    Found(
+        HIDDEN, "gateway/catalogue/identifiers.py::validator"
+    ): "modules of python-stdnum only, and of them `validate`",
+}
+"""What looks like a door and is none, and why."""
+
+LIBRARIES = {
+    "alembic", "asyncpg", "granian", "httptools", "httpx", "psycopg", "sqlalchemy", "starlette", "uvicorn", "valkey",
+    "authlib", "cachetools", "cedarpy", "cryptography", "graphql", "http_sfv", "joserfc", "msgspec",
+    "prometheus_client", "ruamel", "strawberry",
+}  # fmt: skip
+"""Packages that somebody looked at: the first line's open doors, which `doors_in_code` knows; the others open none."""
+
+VARIABLES = {"DUTYBOUND_STORE", "DUTYBOUND_VALKEY"}
+"""Of the environment."""
+
+_MISSING = re.compile(r"missing(?: \((?:9|10)\.\d+(?:, (?:9|10)\.\d+)*\)|: \w[^.;]{10,})")
+_PATH = re.compile(r"(gateway|connectors|deploy|policies|tests)/[\w./]+(::\w+)?")
+
+
+# What is held against what
+
+
+def problems(text: str, found: set[Found], named: set[str]) -> list[str]:
+    """What is wrong with a list, where these doors were `found`, and these constants are `named` in the code."""
+    wrong, listed = [], set()
+    parts = re.split(r"^## (.*)$", text, flags=re.MULTILINE)
+    sections = dict(zip(parts[1::2], parts[2::2], strict=True))
+    if list(sections) != list(KINDS):
+        wrong.append(f"the sections are {', '.join(KINDS)}")
+    for heading in sections.keys() & KINDS.keys():
+        if [cell.strip() for cell in sections[heading].partition("| ")[2].partition("\n")[0].split("|")[:-1]] != list(
+            COLUMNS
+        ):
+            wrong.append(f"{heading}: the columns are {', '.join(COLUMNS)}")
+        for row in table(sections[heading]):
+            listed |= {Found(KINDS[heading], door) for door in code(row[0])}
+            wrong += (f"{heading}: {row[0]}: {each}" for each in _row(row, named))
+    wrong += (f"{door} is not listed under {kind}" for kind, door in sorted(found - listed - NO_DOORS.keys()))
+    wrong += (f"{door} is listed under {kind}, and there is none" for kind, door in sorted(listed - found))
+    return wrong
+
+
+def _row(row: list[str], named: set[str]) -> list[str]:
+    wrong = [f"`{column}` is empty" for column, cell in zip(COLUMNS, row, strict=True) if not cell]
+    if not code(row[0]):
+        wrong.append("the door has no name that a test could find")
+    for cell in row:
+        spans, prose = code(cell), re.sub("`[^`]*`", "", cell)
+        if prose.count("missing") != len(_MISSING.findall(prose)):
+            wrong.append(f"{cell}: write `missing (9.1)`, or `missing:` and what")
+        if cell is not row[0]:
+            wrong += (f"`{name}` does not exist" for name in missing([each for each in spans if _PATH.fullmatch(each)]))
+        constants = [each for each in spans if re.fullmatch(r"_?[A-Z][A-Z0-9]*(_[A-Z0-9]+)*", each)]
+        wrong += (f"no constant is called `{name}`" for name in constants if name not in named | VARIABLES)
+    tests = [each for each in code(row[-1]) if "::test_" in each]
+    if not tests and "missing" not in row[-1]:
+        wrong.append("no test attacks it, and it does not say that one is missing")
+    return wrong
+
+
+@pytest.fixture(scope="module")
+def tree() -> dict[str, str]:
+    return doors_in_code.sources(ROOT)
+
+
+@pytest.fixture(scope="module")
+def in_code(tree: dict[str, str]) -> set[Found]:
+    return search(tree)
+
+
+@pytest.fixture(scope="module")
+def named(tree: dict[str, str]) -> set[str]:
+    return doors_in_code.constants(tree)
+
+
+@pytest.fixture(scope="module")
+def gateway(tmp_path_factory: pytest.TempPathFactory) -> app.Gateway:
+    return doors_served.built(tmp_path_factory.mktemp("gateway"))
+
+
+@pytest.fixture(scope="module")
+def served(gateway: app.Gateway, tmp_path_factory: pytest.TempPathFactory) -> set[Found]:
+    return doors_served.found(gateway, tmp_path_factory.mktemp("witness"))
+
+
+# The list
+
+
+def test_every_door_is_listed_with_what_bounds_it_and_no_other(
+    in_code: set[Found], served: set[Found], named: set[str]
+) -> None:
+    assert problems(PAGE.read_text("utf-8"), in_code | served, named) == []
+
+
+def test_what_is_no_door_is_still_there(in_code: set[Found]) -> None:
+    assert NO_DOORS.keys() - in_code == set()
+
+
+def test_every_package_was_looked_at(tree: dict[str, str]) -> None:
+    assert doors_in_code.libraries(tree) == LIBRARIES
+
+
+# A door that is planted is found
+
+
+PLANTED: Mapping[tuple[str, str], str] = {
+    (ROUTES, "route"): "from starlette.routing import Route as R\ndef planted():\n    return R('/x', print)",
+    (ROUTES, "path by hand"): "async def planted(scope):\n    return scope['path'] == '/back'",
+    (COMMANDS, "parser"): "import argparse\ndef planted():\n    argparse.ArgumentParser()",
+    (OUTGOING, "client"): "import httpx\ndef planted():\n    with httpx.Client() as c:\n        c.get('http://x')",
+    (OUTGOING, "client, renamed"): "def planted():\n    from httpx import AsyncClient as A\n    return A()",
+    (OUTGOING, "client, handed on"): "import functools, httpx\ndef planted():\n    return functools.partial(httpx.get)",
+    (OUTGOING, "stream"): "import asyncio\nasync def planted():\n    await asyncio.open_connection('x', 1)",
+    (OUTGOING, "protocol"): "async def planted(loop):\n    await loop.create_connection(print, 'x', 1)",
+    (OUTGOING, "socket"): "import socket as s\nclass A:\n    def planted(self):\n        s.create_connection(('x', 1))",
+    (OUTGOING, "urllib"): "from urllib.request import urlopen\ndef planted():\n    urlopen('http://x')",
+    (OUTGOING, "database"): "import sqlalchemy as sa\ndef planted():\n    sa.create_engine('postgresql://x')",
+    (OUTGOING, "asyncpg"): "import asyncpg\nasync def planted():\n    await asyncpg.connect('x')",
+    (OUTGOING, "psycopg"): "from psycopg import Connection\ndef planted():\n    Connection.connect('x')",
+    (OUTGOING, "valkey"): "from valkey.asyncio import Valkey\ndef planted():\n    Valkey.from_url('valkey://x')",
+    (PROCESSES, "subprocess"): "import subprocess\ndef planted():\n    subprocess.run(['true'])",
+    (PROCESSES, "fork"): "import os\ndef planted():\n    os.fork()",
+    (PROCESSES, "multiprocessing"): "from multiprocessing import Process\ndef planted():\n    Process().start()",
+    (PROCESSES, "server"): "from granian import Granian\ndef planted():\n    Granian('x').serve()",
+    (SOCKETS, "server"): "import uvicorn\ndef planted():\n    uvicorn.run('x')",
+    (SOCKETS, "server of ours"): "from granian.server.mp import MPServer as M\nclass planted(M): ...",
+    (SOCKETS, "stream server"): "import asyncio\nasync def planted():\n    await asyncio.start_server(print, 'x', 1)",
+    (SOCKETS, "unix socket"): "async def planted(loop):\n    await loop.create_unix_server(print, '/x')",
+    (FILES, "open"): "def planted():\n    open('x', 'w')",
+    (FILES, "open, by a mode that cannot be told"): "def planted(how):\n    open('x', mode=how)",
+    (FILES, "a path's open"): "def planted(path):\n    path.open('ab')",
+    (FILES, "a path's text"): "def planted(path):\n    path.write_text('x')",
+    (FILES, "a path's replace"): "def planted(path, other):\n    path.replace(other)",
+    (FILES, "os.replace"): "from os import replace\ndef planted():\n    replace('x', 'y')",
+    (FILES, "os.open"): "import os\ndef planted():\n    os.open('x', os.O_WRONLY | os.O_CREAT)",
+    (FILES, "temporary"): "import tempfile\ndef planted():\n    tempfile.mkstemp()",
+    (FILES, "SQLite"): "import sqlite3\ndef planted():\n    sqlite3.connect('x')",
+    (HIDDEN, "module by name"): "import importlib\ndef planted():\n    importlib.import_module('socket')",
+    (HIDDEN, "text"): "def planted():\n    exec('import socket')",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("kind", "what"), PLANTED, ids=[": ".join(each) for each in PLANTED])
+def test_a_planted_door_is_found(
+    kind: str, what: str, tree: dict[str, str], in_code: set[Found], served: set[Found], named: set[str]
+) -> None:
+    with_it = search({"gateway/planted.py": PLANTED[kind, what]})
+    told = problems(PAGE.read_text("utf-8"), in_code | with_it | served, named)
+    assert f"gateway/planted.py::planted is not listed under {kind}" in told
+    assert all("planted" in each for each in told)
+
+
+def test_a_door_planted_in_a_file_that_has_none_yet_is_found(tree: dict[str, str], in_code: set[Found]) -> None:
+    for path in ("gateway/inquiry/decide.py", "connectors/rest.py", "deploy/demo/dice.py"):
+        planted = tree[path] + "\n\ndef planted() -> None:\n    import socket\n    socket.socket()\n"
+        assert search({path: planted}) - in_code == {
+            Found(DEMO if path.startswith("deploy") else OUTGOING, f"{path}::planted")
+        }
+
+
+def test_what_only_reads_or_names_a_type_is_none() -> None:
+    harmless = """
+import os, httpx, subprocess
+def f(path, text, client: httpx.AsyncClient | None) -> subprocess.Popen[bytes]:
+    with open(path) as a, path.open("rb") as b, open(path, encoding="utf-8") as c:
+        os.close(os.open(path, os.O_RDONLY))
+    except_ = (httpx.HTTPError, subprocess.TimeoutExpired)
+    return text.replace("a", "b"), except_
+"""
+    assert search({"gateway/harmless.py": harmless}) == set()
+
+
+def test_a_module_that_runs_by_itself_is_found() -> None:
+    found = search({"gateway/x/y.py": "if __name__ == '__main__':\n    print()"})
+    assert found == {Found(COMMANDS, "python -m gateway.x.y")}
+
+
+def test_a_planted_route_is_found(gateway: app.Gateway, served: set[Found]) -> None:
+    def answer() -> None: ...
+
+    planted = [
+        Route("/back", answer, methods=["GET", "POST"]),
+        Mount("/below", routes=[Route("/door", answer)]),
+        WebSocketRoute("/socket", answer),
+    ]
+    doors = ("GET /back", "POST /back", "GET /below/door", "WebSocketRoute /socket")
+    found = doors_served.routes([*gateway._pages.routes, *planted])
+    assert found - served == {Found(ROUTES, door) for door in doors}
+
+
+def test_a_planted_root_field_is_found(gateway: app.Gateway, served: set[Found]) -> None:
+    more = "extend type Query { search(text: String): String } type Mutation { change: String }"
+    schema = extend_schema(gateway._serving.planner._schema, parse(more + " extend schema { mutation: Mutation }"))
+    added = {Found(FIELDS, "Query.search"), Found(FIELDS, "Mutation.change")}
+    assert doors_served.root_fields(schema) - served == added
+
+
+def test_a_planted_command_is_found(monkeypatch: pytest.MonkeyPatch, served: set[Found]) -> None:
+    whole = cli._parser
+
+    def with_one_more() -> argparse.ArgumentParser:
+        parser = whole()
+        [below] = [each for each in parser._actions if isinstance(each, argparse._SubParsersAction)]
+        inner = below.choices["ledger"]._actions[-1].add_parser("search", help="x")
+        inner.set_defaults(run=print)
+        return parser
+
+    monkeypatch.setattr(cli, "_parser", with_one_more)
+    found = doors_served.named_commands(commands.commands())
+    assert found - served == {Found(COMMANDS, "dutybound ledger search")}
+
+
+def test_a_planted_kind_of_source_is_found(served: set[Found]) -> None:
+    assert doors_served.sources([*kinds.KINDS, "soap"]) - served == {Found(OUTGOING, "kind: soap")}
+
+
+# A fault in the list is found
+
+
+def _cut(text: str, door: str, change: Callable[[list[str]], list[str] | None]) -> str:
+    """The list with the row of a door changed, or without it."""
+    lines = []
+    for line in text.splitlines(keepends=True):
+        cells = line.strip().strip("|").split("|")
+        if f"`{door}`" in cells[0]:
+            changed = change(cells)
+            line = "|" + "|".join(changed) + "|\n" if changed else ""
+        lines.append(line)
+    return "".join(lines)
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (lambda _: None, "GET /metrics is not listed under Routes"),
+        (lambda row: [row[0].replace("/metrics", "/figures"), *row[1:]], "GET /figures is listed under Routes, and"),
+        (lambda row: [*row[:3], "  ", *row[4:]], "`size` is empty"),
+        (lambda row: [*row[:-1], " `tests/web/test_routes.py::test_x` "], "`tests/web/test_routes.py::test_x`"),
+        (lambda row: [*row[:-1], " by hand "], "no test attacks it"),
+        (lambda row: [*row[:3], " missing (11.1) ", *row[4:]], "write `missing (9.1)`"),
+        (lambda row: [*row[:3], " 64 KiB (`NO_SUCH_BOUND`) ", *row[4:]], "no constant is called `NO_SUCH_BOUND`"),
+    ],
+    ids=["left out", "of nothing", "empty", "no such test", "no test", "a number of nothing", "no such constant"],
+)  # fmt: skip
+def test_a_fault_in_the_list_is_found(
+    change: Callable[[list[str]], list[str] | None],
+    told: str,
+    in_code: set[Found],
+    served: set[Found],
+    named: set[str],
+) -> None:
+    text = _cut(PAGE.read_text("utf-8"), "GET /metrics", change)
+    assert any(told in each for each in problems(text, in_code | served, named))
+
+
+def test_every_folder_of_the_code_is_looked_at() -> None:
+    with_code = {path.relative_to(ROOT).parts[0] for path in _modules()}
+    assert with_code - {"tests"} == set(FOLDERS)
+
+
+def _modules() -> list[Path]:
+    return [file for file in ROOT.glob("*/**/__init__.py") if not file.relative_to(ROOT).parts[0].startswith(".")]
