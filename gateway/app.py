@@ -40,6 +40,7 @@ from gateway.inquiry.document.bounds import Limits
 from gateway.inquiry.facts import FactsReader
 from gateway.inquiry.fetch import Fetcher
 from gateway.inquiry.http.endpoint import GraphQLEndpoint
+from gateway.inquiry.http.request import refused_at_once
 from gateway.inquiry.plan import Planner
 from gateway.inquiry.render import Renderer
 from gateway.inquiry.types import Requester
@@ -233,6 +234,7 @@ class Gateway:
                     catalogue=lambda: self._serving.rules.policies.catalogue,
                     readiness=Readiness(self._checks, self._log.check_failed),
                     metrics=self._exposition,
+                    refuse=refused_at_once,
                     client_certificates=settings.tls.client_certificates,
                 ),
                 *ledger_routes(self._ledger),

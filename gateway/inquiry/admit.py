@@ -2,7 +2,7 @@
 
 Arts. 27, 28(1)(2). A purpose's frequency is a sliding window per requester, case and subject: an inquiry counts until
 its period, in calendar months and days of UTC, has passed since, and no longer than those made before it. Its quotas
-bound the distinct subjects of an official, and of a requester (`gateway.watch.quotas`). A reservation is for all of an
+bound the distinct subjects of an official, and of a requester (`beside.quotas`). A reservation is for all of an
 inquiry's subjects, against all of these, or for none, and nothing else runs between the look and the mark. What was
 refused does not count. A retry, with the same reference, purpose, case and subjects by the same requester and official
 within `RETRY_SECONDS`, counts once.
@@ -27,9 +27,9 @@ from typing import NamedTuple, Protocol
 from connectors.base import Subject
 from gateway.catalogue.model import Period
 from gateway.errors import Code, Refusal
+from gateway.inquiry.beside.quotas import Distinct
 from gateway.inquiry.types import Declaration, Requester
 from gateway.rules.model import Frequency, Purpose
-from gateway.watch.quotas import Distinct
 
 RETRY_SECONDS = 600
 EXACT = 1024

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from pathlib import Path
+from typing import Protocol
 
 from starlette.requests import Request
 from starlette.responses import Response
 
 from gateway.errors import Code, Refusal
-from gateway.inquiry.http.request import media_of, refused
 from gateway.web.page import Page
 
 _HERE = Path(__file__).parent
@@ -21,12 +22,31 @@ _PAGE = Page(
 )
 
 
-async def playground(request: Request) -> Response:
+class Told(Protocol):
+    """A refusal as HTTP."""
+
+    @property
+    def status(self) -> int: ...
+    @property
+    def headers(self) -> Mapping[str, str]: ...
+    @property
+    def body(self) -> bytes: ...
+
+
+Refuse = Callable[[Refusal, Iterable[tuple[bytes, bytes]]], Told]
+"""How `/graphql` tells a refusal to a request with these ASGI headers."""
+
+
+def playground_route(refuse: Refuse) -> Callable[[Request], Awaitable[Response]]:
     """The page; any other method, and a GET that carries an operation, are `REQUEST_INVALID` (405)."""
-    if request.method in ("GET", "HEAD") and not any(name in request.query_params for name in _OPERATION):
-        return _PAGE.response(_BODY, headers={"Cache-Control": "no-cache"})
-    allowed = "POST" if request.method in ("GET", "HEAD") else "GET, POST"
-    message = f"`{request.method[:20]}` cannot run an operation here; use POST."
-    refusal = Refusal(Code.REQUEST_INVALID, message, status=405, headers={"Allow": allowed})
-    answer = refused(refusal, media_of(request.scope["headers"]), None)
-    return Response(answer.body, answer.status, dict(answer.headers))
+
+    async def playground(request: Request) -> Response:
+        if request.method in ("GET", "HEAD") and not any(name in request.query_params for name in _OPERATION):
+            return _PAGE.response(_BODY, headers={"Cache-Control": "no-cache"})
+        allowed = "POST" if request.method in ("GET", "HEAD") else "GET, POST"
+        message = f"`{request.method[:20]}` cannot run an operation here; use POST."
+        refusal = Refusal(Code.REQUEST_INVALID, message, status=405, headers={"Allow": allowed})
+        told = refuse(refusal, request.scope["headers"])
+        return Response(told.body, told.status, dict(told.headers))
+
+    return playground

@@ -20,7 +20,7 @@ from gateway.issuers import ALGORITHMS
 from gateway.telemetry import CONTENT_TYPE
 from gateway.web.catalogue import catalogue_route
 from gateway.web.health import Readiness
-from gateway.web.playground import playground
+from gateway.web.playground import Refuse, playground_route
 
 WELL_KNOWN = "/.well-known/oauth-protected-resource"
 SCOPES = ("inquire", "steward", "recalls", "officer", "oversight", "self")
@@ -40,11 +40,13 @@ def routes(
     catalogue: Callable[[], Catalogue],
     readiness: Readiness,
     metrics: Callable[[], Awaitable[bytes]],
+    refuse: Refuse,
     client_certificates: bool = False,
 ) -> list[Route]:
     """All routes of this module.
 
-    `metrics` gives the Prometheus text. `client_certificates` says whether tokens bound to one can be used.
+    `metrics` gives the Prometheus text. `refuse` tells a refusal as the operations of `/graphql` do.
+    `client_certificates` says whether tokens bound to one can be used.
     """
 
     async def metadata(request: Request) -> Response:
@@ -85,7 +87,7 @@ def routes(
         Route("/health/live", live, methods=["GET"]),
         Route("/health/ready", ready, methods=["GET"]),
         Route("/metrics", exposition, methods=["GET"]),
-        Route("/graphql", playground, methods=list(METHODS)),
+        Route("/graphql", playground_route(refuse), methods=list(METHODS)),
         Route("/open/catalogue", catalogue_route(catalogue), methods=["GET"]),
     ]
 

@@ -18,10 +18,10 @@ from gateway.inquiry.admit import Counted
 from gateway.inquiry.beside.shared_counts import SharedAdmission
 from gateway.rules.model import Purpose, Quota, Quotas
 from tests.inquiry import test_admit as frequencies
+from tests.inquiry import test_quotas as distinct
 from tests.inquiry.counting import counted
+from tests.inquiry.test_quotas import HOUR, NOW, ORGS, SECOND, purpose, requester
 from tests.oauth.valkey import ValkeyServer
-from tests.watch import test_quotas as distinct
-from tests.watch.test_quotas import HOUR, NOW, ORGS, SECOND, purpose, requester
 
 _names = itertools.count()
 

@@ -9,6 +9,7 @@ from starlette.applications import Starlette
 
 from connectors.base import FieldType
 from gateway.catalogue.model import Basis, Catalogue, Dataset, Display, Field, IdentifierScheme, Period, Status
+from gateway.inquiry.http.request import refused_at_once
 from gateway.telemetry import Log, Metrics
 from gateway.web.health import Readiness
 from gateway.web.routes import routes
@@ -73,5 +74,6 @@ app = Starlette(
         catalogue=lambda: CATALOGUE,
         readiness=Readiness({"ledger": ledger, "rules": lambda: True}, Log().check_failed),
         metrics=metrics,
+        refuse=refused_at_once,
     )
 )

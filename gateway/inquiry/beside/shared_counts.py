@@ -10,7 +10,7 @@ is filled from the ledger before it counts again; filling twice counts once, sin
 Keys and members are keyed digests: no identifier, official or case stands in Valkey. The key comes from the ledger's,
 so replicas that share counts share that; what counts under another one is refused.
 
-Left to others: what counts at all (`answer`), reading the ledger (`app`), the windows (`gateway.watch.quotas`).
+Left to others: what counts at all (`answer`), reading the ledger (`app`), the windows (`quotas`).
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ from valkey.exceptions import NoScriptError, ValkeyError
 
 from gateway.errors import Code, Refusal
 from gateway.inquiry.admit import RETRY_SECONDS, Counted, Reservation, end, exceeded
+from gateway.inquiry.beside import quotas
 from gateway.rules.model import Purpose
-from gateway.watch import quotas
 
 log = logging.getLogger("dutybound.admit")
 

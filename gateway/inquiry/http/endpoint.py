@@ -17,7 +17,7 @@ from functools import partial
 from typing import Any
 
 from gateway.errors import Code, Refusal
-from gateway.inquiry.http.request import MAX_BODY, media_of, refused, too_large
+from gateway.inquiry.http.request import MAX_BODY, refused_at_once, too_large
 from gateway.inquiry.types import Answer
 
 Headers = list[tuple[bytes, bytes]]
@@ -65,7 +65,7 @@ class GraphQLEndpoint:
             body = await self._read(loop, headers, receive)
             answer = await self._answered(loop, scope["method"], headers, body)
         except Refusal as refusal:
-            answer = refused(refusal, media_of(headers), None)
+            answer = refused_at_once(refusal, headers)
         except Exception as error:
             answer = self._internal(headers, error)
         content = answer.body
@@ -151,7 +151,7 @@ class GraphQLEndpoint:
         quoted = secrets.token_hex(8)
         self._defect(quoted, error)
         message = f"The gateway failed; nothing was disclosed. Quote `{quoted}` when you report it."
-        return refused(Refusal(Code.INTERNAL, message, id=quoted), media_of(headers), None)
+        return refused_at_once(Refusal(Code.INTERNAL, message, id=quoted), headers)
 
 
 def _give_up(waiter: asyncio.Future[Answer]) -> None:

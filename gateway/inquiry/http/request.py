@@ -115,6 +115,11 @@ def refused(refusal: Refusal, media: Media, inquiry_extension: bytes | None) -> 
     return Answer(200 if lenient else refusal.status, headers, msgspec.json.encode(content))
 
 
+def refused_at_once(refusal: Refusal, headers: Iterable[tuple[bytes, bytes]]) -> Answer:
+    """A refusal that has no inquiry behind it, in the media type that the request's headers ask for."""
+    return refused(refusal, media_of(headers), None)
+
+
 def _invalid(message: str, status: int = 400, **headers: str) -> Refusal:
     return Refusal(Code.REQUEST_INVALID, message, status=status, headers=headers)
 

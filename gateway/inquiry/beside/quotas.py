@@ -4,10 +4,9 @@ What is counted is subjects, not questions: asking again about one that was aske
 however it is asked. Windows slide: within no hour, and within no 86,400 seconds, are there more distinct subjects than
 allowed.
 
-`Distinct` is the count of one process, in memory; `gateway.inquiry.beside.shared_counts` counts between processes. It
-remembers what was asked about within a day, and nothing longer. No clock and no I/O: the time is an argument. Left to
-others: what counts (`gateway.inquiry.admit`), and what a subject's reach looks like over weeks (the detectors beside
-this).
+`Distinct` is the count of one process, in memory; `shared_counts` counts between processes. It remembers what was asked
+about within a day, and nothing longer. No clock and no I/O: the time is an argument. Left to others: what counts
+(`admit`), and what an official's reach looks like over weeks (the detectors of `gateway.watch`).
 """
 
 from __future__ import annotations
