@@ -30,7 +30,7 @@ from gateway.identity.certificates import ClientCertificates
 from gateway.identity.dpop import Proofs, nonce_secret
 from gateway.identity.replay import OwnReplays, Replays, SharedReplays
 from gateway.inquiry.admit import Admission, Counted
-from gateway.inquiry.answer import Journey, Serving, answer
+from gateway.inquiry.answer import answer
 from gateway.inquiry.authenticate import Authenticator
 from gateway.inquiry.beside.obligations import Obligations
 from gateway.inquiry.beside.roots import Others
@@ -41,6 +41,7 @@ from gateway.inquiry.facts import FactsReader
 from gateway.inquiry.fetch import Fetcher
 from gateway.inquiry.http.endpoint import GraphQLEndpoint
 from gateway.inquiry.http.request import refused_at_once
+from gateway.inquiry.journey import Journey, Serving
 from gateway.inquiry.plan import Planner
 from gateway.inquiry.render import Renderer
 from gateway.inquiry.types import Requester

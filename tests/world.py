@@ -35,6 +35,7 @@ from gateway.inquiry import answer
 from gateway.inquiry.admit import Admission
 from gateway.inquiry.facts import FactsReader
 from gateway.inquiry.fetch import Fetcher
+from gateway.inquiry.journey import Journey
 from gateway.inquiry.plan import Planner
 from gateway.inquiry.types import Answer, Narrowing, Requester
 from gateway.ledger.entry import entries
@@ -179,7 +180,7 @@ class World:
         # Compiled documents are shared by the worlds of a process: compiling is most of a short world's time.
         self.serving = msgspec.structs.replace(serving, planner=_planners.setdefault(self.rules, serving.planner))
         connectors: Mapping[str, Connector] = self.departments
-        self.journey = answer.Journey(
+        self.journey = Journey(
             serving=lambda: self.serving,
             authenticator=self.tokens,
             facts=FactsReader(self._facts, self.serving.zone),
@@ -264,7 +265,7 @@ class World:
         asked = {name: list(department.asked) for name, department in self.departments.items() if department.asked}
         return [Reply(got, json.loads(got.body), made, asked) for got in answers]
 
-    def journey_with(self, **ports: Any) -> answer.Journey:
+    def journey_with(self, **ports: Any) -> Journey:
         """The journey; counts against frequency are new unless `admission` is given."""
         return msgspec.structs.replace(self.journey, **{"admission": Admission(), **ports})
 

@@ -229,6 +229,21 @@ def _coverage(
     return frozenset(covered.items())
 
 
+def relied_on(
+    requester: Requester, declaration: Declaration, facts: Facts, today: datetime.date
+) -> tuple[tuple[Subject, str], ...]:
+    """The consents in force to this requester for this purpose: what permits on non-public datasets rest on."""
+    return tuple(
+        (subject, consent.id)
+        for subject, known in facts.subjects.items()
+        for consent in known.consents
+        if (consent.issuer, consent.client, consent.purpose)
+        == (requester.issuer, requester.client, declaration.purpose)
+        and consent.until >= today
+        and declaration.consent in (None, consent.id)
+    )
+
+
 def _canonical(named: Named | None, schemes: Mapping[str, IdentifierScheme]) -> Named | None:
     """An identifier that a token names, as subjects are named. A wrong one is left as it stands, which is nobody's."""
     if named is None or named[0] not in schemes:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import datetime
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import Protocol
 
@@ -51,12 +51,24 @@ class LedgerPort(Protocol):
     ) -> Receipt: ...
 
 
+class Change(Protocol):
+    """A change to the store that stands if and only if the answer's entry does.
+
+    `entered` is told where the entry stands: its shard's name, and its index there.
+    """
+
+    @property
+    def statement(self) -> ClauseElement: ...
+    @property
+    def entered(self) -> Callable[[str, int], Awaitable[None]]: ...
+
+
 class Entry(msgspec.Struct):
     """What becomes one entry, filled as the inquiry goes on; a refusal enters what was known by then.
 
     `id` is random; `rule_set` is the digest of the rules in force; `facts` the change number that was decided from.
-    `changes` to the store stand if and only if the answer's entry does; a refusal's entry comes without them. `tried`:
-    the ledger was asked to enter it, so that it may be there even where the ledger did not say so.
+    `change` comes with an answer's entry, never with a refusal's. `tried`: the ledger was asked to enter it, so that it
+    may be there even where the ledger did not say so.
     """
 
     id: str
@@ -71,7 +83,7 @@ class Entry(msgspec.Struct):
     withheld: Sequence[Withheld] = ()
     consents: Sequence[tuple[Subject, str]] = ()
     secret_until: datetime.datetime | None = None
-    changes: tuple[ClauseElement, ...] = ()
+    change: Change | None = None
     tried: bool = False
 
 
@@ -113,7 +125,11 @@ async def disclose(
     Raises `Refusal` (`LEDGER_UNAVAILABLE`): then the answer must not leave.
     """
     parts = answer_parts(entry, got, data, codes, os.urandom(SALT_SIZE), at)
-    return await _append(ledger, entry, parts, at, entry.changes)
+    if entry.change is None:
+        return await _append(ledger, entry, parts, at)
+    receipt = await _append(ledger, entry, parts, at, (entry.change.statement,))
+    await entry.change.entered(receipt.shard, receipt.index)
+    return receipt
 
 
 async def refuse(ledger: LedgerPort, entry: Entry, refusal: Refusal, at: datetime.datetime) -> Receipt:

@@ -14,16 +14,17 @@ Leaves to others: which records there are (`fetch`), what is known of the subjec
 from __future__ import annotations
 
 import datetime
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
 import msgspec
 
-from connectors.base import Record, Subject
+from connectors.base import Failure, Fault, Record, Subject
+from connectors.base import Outcome as Fetched
 from gateway.catalogue.model import Dataset, Period
-from gateway.inquiry.types import Caution, Released, SubjectFacts, Withheld
-from gateway.rules.model import Purpose
+from gateway.inquiry.types import Caution, Decision, Facts, Outcome, Released, SubjectFacts, Withheld
+from gateway.rules.model import Policies, Purpose
 
 _KEPT_DATES = 4096  # effective dates remembered per display period: over eleven years of days
 
@@ -171,3 +172,33 @@ def restrain(
         if record.m_mitigation or disputed[at]
     ]
     return Released(shown, until, disputed), withheld, cautions
+
+
+def restrain_all(
+    policies: Policies,
+    purpose: Purpose,
+    decision: Decision,
+    fetched: Mapping[tuple[Subject, str], Fetched],
+    facts: Facts,
+    today: datetime.date,
+) -> tuple[dict[tuple[Subject, str], Outcome], list[Withheld], list[Caution], list[tuple[str, Fault]]]:
+    """Restrain what was fetched for each permit; a failure stays one.
+
+    Gives the outcomes, what was withheld, the cautions, and of each failure its department and fault.
+    """
+    datasets = policies.catalogue.datasets
+    got: dict[tuple[Subject, str], Outcome] = {}
+    withheld: list[Withheld] = []
+    cautions: list[Caution] = []
+    failures: list[tuple[str, Fault]] = []
+    for subject, dataset, _ in decision.permits:
+        records = fetched[subject, dataset]
+        if isinstance(records, Failure):
+            got[subject, dataset] = records
+            failures.append((datasets[dataset].department, records.fault))
+            continue
+        released, held, told = restrain(datasets[dataset], purpose, subject, records, facts.subjects[subject], today)
+        got[subject, dataset] = released
+        withheld += held
+        cautions += told
+    return got, withheld, cautions, failures

@@ -93,6 +93,13 @@ class Facts(msgspec.Struct, frozen=True):
     subjects: Mapping[Subject, SubjectFacts]
     break_glass: bool = False
 
+    def settled(self, *, case_verified: bool, break_glass: bool) -> Facts:
+        """These facts, with what their store does not know of the inquiry itself."""
+        subjects = self.subjects
+        if case_verified:
+            subjects = {each: msgspec.structs.replace(known, case_verified=True) for each, known in subjects.items()}
+        return Facts(self.change, subjects, break_glass)
+
 
 class Wanted(NamedTuple):
     """What an operation selects of one dataset: catalogue fields, and whether `record` or `__typename` too (`bare`)."""

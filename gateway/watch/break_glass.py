@@ -14,8 +14,9 @@ from __future__ import annotations
 import asyncio
 import datetime
 import logging
-from collections.abc import Callable, Mapping
-from typing import Protocol
+from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
+from typing import NamedTuple, Protocol
 
 from sqlalchemy import Engine, insert, literal, select
 from sqlalchemy.exc import SQLAlchemyError
@@ -42,6 +43,16 @@ class Asker(Protocol):
     def client(self) -> str: ...
     @property
     def official(self) -> str | None: ...
+
+
+class Use(NamedTuple):
+    """A use that was told: `statement` opens its review, to commit with the inquiry's entry.
+
+    `entered` then puts that entry behind the review: its shard's name, and its index there.
+    """
+
+    statement: ClauseElement
+    entered: Callable[[str, int], Awaitable[None]]
 
 
 def last_day(calendar: Calendar, opened: datetime.datetime, working_days: int) -> datetime.date:
@@ -107,15 +118,15 @@ class BreakGlass:
         days = purpose.break_glass.review_within if purpose is not None and purpose.break_glass is not None else 1
         return last_day(self._calendar, opened, days)
 
-    def use(self, inquiry: str, asker: Asker, purpose: str, now: datetime.datetime) -> ClauseElement:
-        """Raise the alert; gives the statement that opens the review, to commit with the inquiry's entry."""
+    def use(self, inquiry: str, asker: Asker, purpose: str, now: datetime.datetime) -> Use:
+        """Raise the alert; gives what opens the review."""
         self._alert(inquiry, asker.client, purpose)
         until = self._last_day(now, purpose)
         who = f"`{asker.official}` of `{asker.client}`" if asker.official else f"`{asker.client}`"
         words = (
             f"{who} broke the glass for {purpose}, in inquiry {inquiry}: to be reviewed by {until}, or it is suspended"
         )
-        return insert(finding).values(
+        opening = insert(finding).values(
             id=f"{DETECTOR}-{inquiry}",
             pattern=f"{DETECTOR}-{inquiry}",
             part=1,
@@ -128,8 +139,9 @@ class BreakGlass:
             purpose=purpose,
             words=words,
         )
+        return Use(opening, partial(self._entered, inquiry))
 
-    async def entered(self, inquiry: str, name: str, index: int) -> None:
+    async def _entered(self, inquiry: str, name: str, index: int) -> None:
         """Put the inquiry's entry behind its review. A failure costs the link only: the review names the inquiry."""
         row = select(literal(f"{DETECTOR}-{inquiry}"), shard.c.id * (1 << SHARD_BITS) + index).where(
             shard.c.name == name

@@ -40,7 +40,7 @@ STEPS = (
     ("decide", "gateway.inquiry.answer", "decide"),
     ("admit", "gateway.inquiry.admit", "Admission.reserve"),
     ("fetch", "gateway.inquiry.fetch", "Fetcher.fetch"),
-    ("restrain", "gateway.inquiry.answer", "restrain"),
+    ("restrain", "gateway.inquiry.answer", "restrain_all"),
     ("render", "gateway.inquiry.render", "Renderer.render"),
     ("disclose", "gateway.inquiry.answer", "disclose"),
     ("ledger", "gateway.ledger.log.ledger", "Ledger.append"),

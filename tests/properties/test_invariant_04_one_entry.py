@@ -16,11 +16,13 @@ import pytest
 from hypothesis import strategies as st
 
 from connectors.base import Subject
-from gateway.errors import LedgerUnavailable, Refusal
-from gateway.inquiry import answer, disclose, facts
+from gateway.errors import LedgerUnavailable
+from gateway.inquiry import answer, disclose, facts, restrain
 from gateway.inquiry.admit import Admission
 from gateway.inquiry.http.endpoint import GraphQLEndpoint
 from gateway.inquiry.plan import Plan
+from gateway.inquiry.render import Renderer
+from gateway.inquiry.types import Declaration
 from gateway.ledger.proof.tlog_proof import Receipt
 from gateway.ledger.stored import history
 from tests import world as worlds
@@ -216,8 +218,8 @@ STEPS = {
     "decide": (answer, "decide"),
     "admit": (Admission, "reserve"),
     "fetch": (worlds.Fetcher, "fetch"),
-    "restrain": (answer, "restrain"),
-    "render": (worlds.answer.Renderer, "render"),
+    "restrain": (restrain, "restrain"),
+    "render": (Renderer, "render"),
     "disclose": (disclose, "answer_parts"),
 }
 
@@ -300,16 +302,13 @@ def _enters_twice(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def _refuses_without_an_entry(monkeypatch: pytest.MonkeyPatch) -> None:
-    real = answer.inquire
+    real = answer.answer_refusal
 
-    async def faulty(journey: Any, serving: Any, requester: Any, plan: Any, asked: Any, *rest: Any) -> Any:
-        try:
-            plan.bind(asked.variables, None if asked.inquiry is None else {"purpose": "LICENCE_RENEWAL"})
-        except Refusal as refusal:
-            return answer.refused(refusal, asked.media, None)
-        return await real(journey, serving, requester, plan, asked, *rest)
+    async def faulty(journey: Any, entry: Any, *rest: Any) -> Any:
+        unbound = entry is not None and entry.declaration is None
+        return await real(journey, None if unbound else entry, *rest)
 
-    monkeypatch.setattr(answer, "inquire", faulty)
+    monkeypatch.setattr(answer, "answer_refusal", faulty)
 
 
 def _enters_what_names_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -318,7 +317,7 @@ def _enters_what_names_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
     def faulty(self: Any, *given: Any) -> Any:
         bound = real(self, *given)
         if bound.declaration is None and given[1] is None and self._conditions:
-            return msgspec.structs.replace(bound, declaration=answer.Declaration("LICENCE_RENEWAL"))
+            return msgspec.structs.replace(bound, declaration=Declaration("LICENCE_RENEWAL"))
         return bound
 
     monkeypatch.setattr(Plan, "bind", faulty)

@@ -12,8 +12,8 @@ import pytest
 from hypothesis import strategies as st
 
 from connectors.base import Failure, Fault
-from gateway.inquiry import answer, disclose
-from gateway.inquiry.types import Obligation
+from gateway.inquiry import answer, disclose, restrain
+from gateway.inquiry.types import Caution, Obligation
 from tests.properties.checking import holds, is_found, staged
 from tests.properties.scenes import ASKERS, CATALOGUE, Scene, Spec, Staged, scenes
 from tests.world import Reply, World
@@ -103,13 +103,13 @@ def test_unknown_subjects_are_not_to_be_told_from_withheld_ones(world: World) ->
 
 
 def _restraint_that(world: World, monkeypatch: pytest.MonkeyPatch, does: Callable[..., Any]) -> None:
-    real = answer.restrain
+    real = restrain.restrain
 
     def faulty(*given: Any) -> Any:
         released, withheld, cautions = real(*given)
         return does(world, given, released, withheld, cautions)
 
-    monkeypatch.setattr(answer, "restrain", faulty)
+    monkeypatch.setattr(restrain, "restrain", faulty)
 
 
 def _an_error_tells(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -122,7 +122,7 @@ def _an_error_tells(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def _a_caution_tells(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     def does(_world: Any, given: Any, released: Any, withheld: Any, cautions: Any) -> Any:
-        more = [answer.Caution(each.dataset, each.record, True, None) for each in withheld]
+        more = [Caution(each.dataset, each.record, True, None) for each in withheld]
         return released, withheld, cautions + more
 
     _restraint_that(world, monkeypatch, does)

@@ -20,7 +20,7 @@ from typing import Any
 
 import pytest
 
-from gateway.inquiry import answer
+from gateway.inquiry import answer, restrain
 from tests.properties.checking import holds, is_found, staged
 from tests.properties.scenes import Scene, scenes
 from tests.world import World
@@ -83,7 +83,7 @@ def check(world: World, scene: Scene) -> None:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(answer, "decide", noting(answer.decide))
-        patch.setattr(answer, "restrain", noting(answer.restrain))
+        patch.setattr(restrain, "restrain", noting(restrain.restrain))
         patch.setattr(type(world.serving.renderer), "render", noting(type(world.serving.renderer).render))
         world.ask(made.ask)
     for step, given, result in calls:
@@ -117,11 +117,11 @@ def test_a_clock_in_a_pure_module_is_found() -> None:
 
 
 def test_a_step_that_reaches_out_is_found(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    real = answer.restrain
+    real = restrain.restrain
 
     def faulty(*given: Any) -> Any:
         time.time()
         return real(*given)
 
-    monkeypatch.setattr(answer, "restrain", faulty)
+    monkeypatch.setattr(restrain, "restrain", faulty)
     is_found(lambda scene: check(world, scene), scenes(plain=True))

@@ -207,7 +207,7 @@ def _takes_a_registry_out_of_reach_for_leave(monkeypatch: pytest.MonkeyPatch) ->
     async def faulty(*_: Any) -> bool:
         return True
 
-    monkeypatch.setattr(answer, "_verify_case", faulty)
+    monkeypatch.setattr(answer, "verify_case", faulty)
     return "the registry is out of reach"
 
 

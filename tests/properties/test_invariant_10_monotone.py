@@ -14,7 +14,7 @@ import msgspec
 import pytest
 from hypothesis import strategies as st
 
-from gateway.inquiry import answer, facts, restrain
+from gateway.inquiry import facts, restrain
 from gateway.storage import facts as stored
 from tests.properties.checking import holds, is_found, staged
 from tests.properties.scenes import ASKERS, DAY, SPECS, Scene, Staged, put, scenes
@@ -136,11 +136,13 @@ def _settled(scene: Scene) -> Scene:
 
 
 def _restraint_that(monkeypatch: pytest.MonkeyPatch, eases: Callable[[Any, Any], bool]) -> None:
+    real = restrain.restrain
+
     def faulty(dataset: Any, purpose: Any, subject: Any, records: Any, known: Any, today: Any) -> Any:
         restraints = () if eases(known, today) else restrain.RESTRAINTS
-        return restrain.restrain(dataset, purpose, subject, records, known, today, restraints)
+        return real(dataset, purpose, subject, records, known, today, restraints)
 
-    monkeypatch.setattr(answer, "restrain", faulty)
+    monkeypatch.setattr(restrain, "restrain", faulty)
 
 
 def _an_objection_lifts_a_restraint(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from gateway import telemetry
 from gateway.inquiry import answer, restrain
+from gateway.inquiry.beside import refusing
 from gateway.inquiry.http.endpoint import GraphQLEndpoint
 from tests.properties.checking import holds, is_found, staged
 from tests.properties.scenes import Scene, scenes
@@ -57,14 +58,14 @@ def check(world: World, lines: io.StringIO, scene: Scene, moods: Mapping[str, st
     ports: dict[str, Any] = {}
     with pytest.MonkeyPatch.context() as patch:
         if breaks == "restrain":
-            patch.setattr(answer, "restrain", fails)
+            patch.setattr(restrain, "restrain", fails)
         elif breaks == "the ledger":
             patch.setattr(world.ledger, "append", fails_later)
         elif breaks == "facts":
             patch.setattr(world._facts, "read", fails)
         elif breaks == "everything":
             patch.setattr(answer, "answered", fails)
-            patch.setattr(answer, "refused", fails)
+            patch.setattr(refusing, "refused", fails)
         _, headers, body = world.sent(made.ask)
         endpoint = GraphQLEndpoint(
             functools.partial(answer.answer, world.journey_with(**ports)), telemetry.Log(lines).defect
@@ -118,7 +119,7 @@ def _labels_by_subject(monkeypatch: pytest.MonkeyPatch) -> None:
         return real(dataset, purpose, subject, *rest)
 
     exposition = telemetry.Metrics.exposition
-    monkeypatch.setattr(answer, "restrain", faulty)
+    monkeypatch.setattr(restrain, "restrain", faulty)
     monkeypatch.setattr(telemetry.Metrics, "exposition", lambda self: exposition(self) + "".join(seen).encode())
 
 

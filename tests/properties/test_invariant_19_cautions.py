@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from graphql import print_ast
 
-from gateway.inquiry import answer
+from gateway.inquiry import answer, restrain
 from tests.properties import oracle
 from tests.properties.checking import holds, is_found, staged
 from tests.properties.scenes import Scene, scenes
@@ -60,12 +60,12 @@ def test_disputes_and_mitigation_reach_the_recipient(world: World) -> None:
 def _only_where_record_is_selected(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     real = answer._disclosed
 
-    async def faulty(journey: Any, serving: Any, requester: Any, plan: Any, *rest: Any) -> Any:
+    async def faulty(journey: Any, serving: Any, plan: Any, *rest: Any) -> Any:
         seen = "mitigation" in print_ast(plan.document)
-        monkeypatch.setattr(answer, "restrain", kept if seen else dropped)
-        return await real(journey, serving, requester, plan, *rest)
+        monkeypatch.setattr(restrain, "restrain", kept if seen else dropped)
+        return await real(journey, serving, plan, *rest)
 
-    kept = answer.restrain
+    kept = restrain.restrain
 
     def dropped(*given: Any) -> Any:
         released, withheld, _ = kept(*given)
@@ -75,24 +75,24 @@ def _only_where_record_is_selected(world: World, monkeypatch: pytest.MonkeyPatch
 
 
 def _disputes_only(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    real = answer.restrain
+    real = restrain.restrain
 
     def faulty(*given: Any) -> Any:
         released, withheld, cautions = real(*given)
         return released, withheld, [each for each in cautions if each.disputed]
 
-    monkeypatch.setattr(answer, "restrain", faulty)
+    monkeypatch.setattr(restrain, "restrain", faulty)
 
 
 def _not_on_the_day_it_is_due(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    real = answer.restrain
+    real = restrain.restrain
 
     def faulty(dataset: Any, purpose: Any, subject: Any, records: Any, known: Any, today: Any) -> Any:
         released, withheld, cautions = real(dataset, purpose, subject, records, known, today)
         overdue = {key.split("/")[1] for key in known.overdue}
         return released, withheld, [each for each in cautions if each.record not in overdue]
 
-    monkeypatch.setattr(answer, "restrain", faulty)
+    monkeypatch.setattr(restrain, "restrain", faulty)
 
 
 @pytest.mark.parametrize(

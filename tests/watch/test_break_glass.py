@@ -166,7 +166,7 @@ def test_no_review_no_data(scene: Scene) -> None:
 
     class Unkept(BreakGlass):
         def use(self, *given: Any) -> Any:
-            return kept.verdict.insert().values(finding=None)
+            return super().use(*given)._replace(statement=kept.verdict.insert().values(finding=None))
 
     glass = Unkept(scene.store.engine, WORKING, lambda: scene.world.policies.purposes, lambda *use: None)
     reply = scene.ask(break_glass=glass)

@@ -10,12 +10,14 @@ import inspect
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
+import msgspec
 from graphql import DocumentNode, GraphQLSchema, execute
 
 from gateway.errors import Code, LedgerUnavailable, Refusal
-from gateway.inquiry.document.shapes import Variant
-from gateway.inquiry.plan import Plan
-from gateway.inquiry.types import Requester
+from gateway.inquiry.http.request import GraphQLRequest
+from gateway.inquiry.http.response import answered
+from gateway.inquiry.plan import Bound, Plan
+from gateway.inquiry.types import Answer, Requester
 
 Permissions = Callable[[Requester, str], list[dict[str, Any]]]
 """(requester, purpose) -> rows of `permissions`."""
@@ -32,15 +34,19 @@ class Others:
     def __init__(self, schema: GraphQLSchema, permissions: Permissions, receipts: Receipts) -> None:
         self._schema, self._permissions, self._receipts = schema, permissions, receipts
 
-    async def resolve(
-        self, plan: Plan, variant: Variant, requester: Requester, variables: Mapping[str, Any]
-    ) -> Mapping[str, Any]:
-        """Values by response name; `variables` are those of the request, not yet coerced.
+    async def answer(self, plan: Plan, bound: Bound, requester: Requester, asked: GraphQLRequest) -> Answer:
+        """The whole answer to an operation that names no subject; raises `Refusal` as `resolve` does."""
+        values = await self.resolve(plan, bound, requester, asked)
+        return answered(msgspec.json.encode(values), (), asked.media)
+
+    async def resolve(self, plan: Plan, bound: Bound, requester: Requester, asked: GraphQLRequest) -> Mapping[str, Any]:
+        """Values by response name.
 
         Raises `Refusal` for an argument that will not do. None of these fields may be null, so an error in one leaves
         nothing of the others: it refuses the operation.
         """
-        if variant.other is None:
+        other = bound.variant.other
+        if other is None:
             return {}
 
         def permissions(_info: Any, purpose: Any) -> list[dict[str, Any]]:
@@ -58,9 +64,9 @@ class Others:
                 message = "the ledger is out of reach, and with it past receipts; ask again later"
                 raise Refusal(Code.LEDGER_UNAVAILABLE, message) from None
 
-        document = DocumentNode(definitions=(variant.other, *plan.fragments))
+        document = DocumentNode(definitions=(other, *plan.fragments))
         root = {"permissions": permissions, "receipts": receipts}
-        result = execute(self._schema, document, root_value=root, variable_values=dict(variables))
+        result = execute(self._schema, document, root_value=root, variable_values=dict(asked.variables))
         done = await result if inspect.isawaitable(result) else result
         for error in done.errors or ():
             raise error.original_error or Refusal(Code.GRAPHQL_VARIABLES_INVALID, error.message)

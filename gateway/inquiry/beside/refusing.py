@@ -1,0 +1,41 @@
+"""The road of whatever is not answered: a refusal's own step 9, which is one entry, then the error."""
+
+from __future__ import annotations
+
+import logging
+
+from gateway.errors import Code, Refusal
+from gateway.inquiry.disclose import Entry, extension, refuse
+from gateway.inquiry.http.request import Media, refused
+from gateway.inquiry.journey import Journey
+from gateway.inquiry.types import Answer
+
+log = logging.getLogger("dutybound.inquiry")
+
+
+async def answer_refusal(journey: Journey, entry: Entry | None, problem: Exception, media: Media) -> Answer:
+    """Enter and tell a refusal; without an `entry`, where no subject was asked about, only tell it.
+
+    Any other exception is a defect of ours: it is told by its inquiry's number and entered like any refusal. Without
+    an `entry` it is raised again.
+    """
+    if not isinstance(problem, Refusal):
+        if entry is None:
+            raise problem
+        log.error("inquiry %s failed: %s", entry.id, type(problem).__name__, exc_info=problem)
+        problem = Refusal(Code.INTERNAL, f"the gateway failed; nothing was disclosed; quote `{entry.id}`", id=entry.id)
+    journey.metrics.inquiries[problem.code].add()
+    if entry is None or entry.tried:  # what could not be entered, or perhaps was, is not entered as something else
+        return refused(problem, media, None)
+    try:
+        receipt = await refuse(journey.ledger, entry, problem, journey.now())
+    except Refusal as unavailable:
+        return refused(unavailable, media, None)
+    entry.cautions, entry.obligations = (), ()
+    return refused(problem, media, extension(entry, receipt))
+
+
+def undecided(inquiry: str, error: Exception) -> Refusal:
+    """The refusal of an inquiry whose rules failed: what could not be decided is not permitted."""
+    log.error("inquiry %s could not be decided: %s", inquiry, type(error).__name__)
+    return Refusal(Code.DECISION_UNAVAILABLE, "the rules cannot be evaluated now; nothing was disclosed")

@@ -1,0 +1,69 @@
+"""What the steps need of the rest of the house, as ports that `app` fills, and what is made from one rule set."""
+
+from __future__ import annotations
+
+import datetime
+import zoneinfo
+from collections.abc import Callable
+
+import msgspec
+
+from gateway.catalogue.model import Period
+from gateway.errors import Code, Refusal
+from gateway.inquiry.admit import AdmissionPort
+from gateway.inquiry.authenticate import Authenticator
+from gateway.inquiry.beside.break_glass import BreakGlassPort
+from gateway.inquiry.beside.obligations import Obligations
+from gateway.inquiry.beside.roots import Others
+from gateway.inquiry.case.registries import CaseRegistries
+from gateway.inquiry.disclose import LedgerPort
+from gateway.inquiry.facts import FactsReader
+from gateway.inquiry.fetch import Fetcher
+from gateway.inquiry.plan import Planner
+from gateway.inquiry.render import Renderer
+from gateway.ledger.entry import secrecy
+from gateway.rules.model import Purpose
+from gateway.rules.ruleset import RuleSet
+from gateway.telemetry import Metrics
+
+
+class Serving(msgspec.Struct, frozen=True, eq=False):
+    """All that is made from one rule set; exchanged whole when another one is activated."""
+
+    rules: RuleSet
+    planner: Planner
+    renderer: Renderer
+    others: Others
+    obligations: Obligations
+    zone: zoneinfo.ZoneInfo
+
+    def purpose(self, name: str) -> Purpose:
+        """The registered purpose of that name; raises `Refusal` (`INQUIRY_INVALID`) where there is none."""
+        purpose = self.rules.policies.purposes.get(name)
+        if purpose is None:
+            raise Refusal(Code.INQUIRY_INVALID, f"there is no purpose `{name[:60]}`")
+        return purpose
+
+    def secret_until(self, longest: Period, now: datetime.datetime) -> datetime.datetime:
+        """When an inquiry of `now` is told to its subject, where that is kept from it for so long (Art. 42)."""
+        return secrecy.ends(longest.after(now.astimezone(self.zone).date()), self.zone)
+
+
+class Journey(msgspec.Struct, frozen=True, eq=False):
+    """The steps' ports. `deadline` bounds the fetch, in seconds. `now` never falls.
+
+    Without `break_glass` nobody keeps the reviews of emergencies: every emergency purpose is denied.
+    """
+
+    serving: Callable[[], Serving]
+    authenticator: Authenticator
+    facts: FactsReader
+    cases: CaseRegistries
+    admission: AdmissionPort
+    fetcher: Fetcher
+    ledger: LedgerPort
+    now: Callable[[], datetime.datetime]
+    metrics: Metrics
+    deadline: float
+    body_limit: int
+    break_glass: BreakGlassPort | None = None
