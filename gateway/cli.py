@@ -9,11 +9,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from gateway.errors import ConfigurationError, DutyboundError
-
-
-class CommandRefused(DutyboundError):
-    """A command that cannot run here; the message says why and what to do."""
+from gateway.errors import CommandRefused, ConfigurationError, DutyboundError
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -1,11 +1,18 @@
-"""Every error, the tree on top.
+"""Every error that passes from one part of the gateway to another, the tree on top.
 
     DutyboundError
     ├── ConfigurationError      what a start refuses; carries `Problem`s with file, line and fix
     ├── StoreUnavailable        the database cannot be reached or fails; becomes one of the next two where it matters
     ├── LedgerUnavailable       an entry could not be made durable: nothing that it would prove may leave
     ├── VerificationFailed      a receipt or a stored ledger is not what was signed; says where
+    ├── CommandRefused          a command cannot do what a person asked of it; says what to do
+    ├── IssuerUnavailable       an authorization server cannot be asked; becomes the next one
+    ├── Unfit                   a token, a proof or a certificate does not say who asks; becomes a refusal
     └── Refusal                 a whole operation is refused; carries the contract's code, and becomes one ledger entry
+
+Two kinds stand elsewhere, where they are raised. A closer word for one of these is handled as that by whoever does not
+know it: `Superseded`, of the store, is a `StoreUnavailable`. A signal is caught within its own part and never leaves
+it. Connectors never import the gateway, so theirs, `SourceConfigError`, is in `connectors.base`.
 
 Within one answer a denied field or a failed department is not an exception: it is a value beside the data.
 Messages use the reader's words, quote input in backticks, fit a line and name the fix. Nothing internal is in them.
@@ -91,6 +98,39 @@ class LedgerUnavailable(DutyboundError):
 
 class VerificationFailed(DutyboundError):
     """A check of signed or stored bytes failed; the message names the first broken thing and is for a person."""
+
+
+class CommandRefused(DutyboundError):
+    """A command cannot do what a person asked; the message is for them, and says why and what to do."""
+
+
+class IssuerUnavailable(DutyboundError):
+    """An issuer could not be asked, or answered with something unfit. The text is for the operator."""
+
+
+class Unfit(DutyboundError):
+    """A token, a proof or a certificate does not say who asks.
+
+    The message is for the requester; it quotes no claim's value. `error` is the code of RFC 6750 or 9449. `scheme` is
+    the one to use where another was used. `nonce` is one to use, where that was missing. `retryable`: the same request
+    may succeed later.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        error: str = "invalid_token",
+        *,
+        scheme: str | None = None,
+        nonce: str | None = None,
+        retryable: bool = False,
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.error = error
+        self.scheme = scheme
+        self.nonce = nonce
+        self.retryable = retryable
 
 
 class Refusal(DutyboundError):

@@ -21,6 +21,7 @@ from joserfc import jws
 from joserfc.errors import JoseError, UnsupportedAlgorithmError
 from joserfc.jwk import ECKey, OKPKey, RSAKey
 
+from gateway.errors import IssuerUnavailable
 from gateway.oauth import IssuerSettings
 from gateway.values import is_loopback
 
@@ -71,10 +72,6 @@ class Key(msgspec.Struct, frozen=True, eq=False):
     algorithm: str
     thumbprint: str
     jwk: VerificationKey
-
-
-class IssuerUnavailable(Exception):
-    """The issuer could not be asked, or answered with something unfit. The text is for the operator."""
 
 
 def new_client() -> httpx.AsyncClient:

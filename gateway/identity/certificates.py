@@ -19,7 +19,7 @@ from urllib.parse import unquote_to_bytes
 
 from http_sfv.item import Item
 
-from gateway.identity.unfit import Unfit
+from gateway.errors import Unfit
 from gateway.oauth import TLSSettings
 
 Headers = list[tuple[bytes, bytes]]

@@ -23,8 +23,8 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from joserfc import jws
 from joserfc.errors import JoseError
 
+from gateway.errors import Unfit
 from gateway.identity.replay import Replays, ReplaysUnavailable
-from gateway.identity.unfit import Unfit
 from gateway.issuers import ALGORITHMS, REGISTRY, Key, read_key
 from gateway.oauth import DPoPSettings
 

@@ -21,7 +21,8 @@ from cachetools import LRUCache
 from joserfc.errors import JoseError, SecurityWarning
 from joserfc.jwk import ECKey, OKPKey, RSAKey, import_key
 
-from gateway.issuers import Issuer, IssuerUnavailable
+from gateway.errors import IssuerUnavailable
+from gateway.issuers import Issuer
 from gateway.oauth import IntrospectionSettings
 
 TOGETHER = 32

@@ -21,15 +21,14 @@ from cachetools import LRUCache
 from joserfc import jws
 from joserfc.errors import JoseError
 
-from gateway.errors import Code, Refusal
+from gateway.errors import Code, IssuerUnavailable, Refusal, Unfit
 from gateway.identity import certificates
 from gateway.identity.dpop import Proofs
 from gateway.identity.introspection import Introspector, opaque_issuer
-from gateway.identity.unfit import Unfit
 from gateway.inquiry.beside import claims
 from gateway.inquiry.beside.claims import Binding
 from gateway.inquiry.types import Requester
-from gateway.issuers import ALGORITHMS, REGISTRY, Issuer, IssuerUnavailable
+from gateway.issuers import ALGORITHMS, REGISTRY, Issuer
 from gateway.rules.model import RequesterEntry
 
 MAX_TOKEN = 8 * 1024

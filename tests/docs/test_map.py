@@ -60,6 +60,20 @@ def test_the_steps_have_the_numbers_of_answer_and_the_names_of_the_metrics() -> 
     assert [step.split()[1] for step in steps] == list(STEPS)[: len(steps)]
 
 
+def test_a_step_is_read_at_a_glance() -> None:
+    """The path is short, no function of the journey is longer than a screen, and no file than 400 lines."""
+    assert len(ANSWER.splitlines()) < 130
+    for file in (ROOT / "gateway" / "inquiry").rglob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text("utf-8"))):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                assert node.end_lineno is not None
+                assert node.end_lineno - node.lineno < 60, f"{node.name} in {file}"
+    house = [file for place in ("gateway", "connectors") for file in (ROOT / place).rglob("*.py")]
+    lines = sorted(len(file.read_text("utf-8").splitlines()) for file in house)
+    assert lines[len(lines) // 2] < 150
+    assert lines[-1] <= 400
+
+
 def test_every_module_of_the_journey_is_on_the_map() -> None:
     on_it = [name for row in JOURNEY for name in code(row[2])] + [name for row in BESIDE for name in code(row[0])]
     modules = [str(file.relative_to(ROOT)) for file in (ROOT / "gateway" / "inquiry").rglob("*.py")]

@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal, NamedTuple
 
 import msgspec
 
-from gateway.identity.unfit import Unfit
+from gateway.errors import Unfit
 from gateway.inquiry.types import Narrowing, Requester
 
 LEEWAY = 5.0

@@ -21,7 +21,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.sql import ClauseElement
 
 from gateway import settings
-from gateway.errors import DutyboundError, StoreUnavailable
+from gateway.errors import CommandRefused, StoreUnavailable
 from gateway.ledger.entry import entries
 from gateway.ledger.entry.parts import split
 from gateway.ledger.log.build import ledger_of
@@ -38,7 +38,7 @@ MOST_REASON = 4_000
 _T = TypeVar("_T")
 
 
-class ActRefused(DutyboundError):
+class ActRefused(CommandRefused):
     """What a person asked of the ledger cannot be; the message says why and what to do."""
 
 
