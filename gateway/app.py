@@ -19,6 +19,7 @@ import httpx
 import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from starlette.applications import Starlette
+from starlette.routing import Route
 
 from connectors import kinds
 from connectors.base import Connector
@@ -32,6 +33,7 @@ from gateway.identity.replay import OwnReplays, Replays, SharedReplays
 from gateway.inquiry.admit import Admission, Counted
 from gateway.inquiry.answer import answer
 from gateway.inquiry.authenticate import Authenticator
+from gateway.inquiry.beside import past
 from gateway.inquiry.beside.obligations import Obligations
 from gateway.inquiry.beside.roots import Others
 from gateway.inquiry.case.config import build as build_cases
@@ -46,14 +48,11 @@ from gateway.inquiry.plan import Planner
 from gateway.inquiry.render import Renderer
 from gateway.inquiry.types import Requester
 from gateway.issuers import Issuer, new_client
-from gateway.ledger.entry import entries
-from gateway.ledger.entry.parts import read_told
 from gateway.ledger.log.build import check_witnesses, ledger_of
-from gateway.ledger.log.ledger import Ledger, Own
+from gateway.ledger.log.ledger import Ledger
 from gateway.ledger.log.tiles import routes as ledger_routes
 from gateway.ledger.projections import positions
 from gateway.ledger.proof import key_files
-from gateway.ledger.stored.read import StoredEntry
 from gateway.rules.explain import permissions
 from gateway.rules.files import calendar
 from gateway.rules.load import load as load_rules
@@ -129,7 +128,7 @@ def serving(rules: RuleSet, settings: Settings, ledger: Ledger, now: Callable[[]
         return permissions.rows(rules, requester, purpose, now().astimezone(zone).date())
 
     async def receipts(requester: Requester, after: str | None, first: int) -> list[dict[str, Any]]:
-        return [_receipt(own) for own in await ledger.own(requester.issuer, requester.client, after, first)]
+        return [past.receipt(own) for own in await ledger.own(requester.issuer, requester.client, after, first)]
 
     return Serving(
         rules=rules,
@@ -145,38 +144,15 @@ def _departments(rules: RuleSet) -> dict[str, str]:
     return {dataset.id: dataset.department for dataset in rules.policies.catalogue.datasets.values()}
 
 
-def _receipt(own: Own) -> dict[str, Any]:
-    told = read_told(own.told)
-    duties, cautions = (told.obligations, told.cautions) if isinstance(told, entries.Inquiry) else ([], [])
-    return {
-        "id": told.id,
-        "receipt": own.receipt.text,
-        "obligations": [
-            {
-                "id": duty.id,
-                "type": duty.type,
-                "properties": [{"name": name, "value": value} for name, value in duty.properties.items()],
-            }
-            for duty in duties
-        ],
-        "cautions": cautions,
-        "ruleSet": told.rule_set,
-        "time": told.at,
-        "cursor": own.cursor,
-    }
-
-
 class Gateway:
     """The ASGI application. `POST /graphql` goes straight to its endpoint; everything else through Starlette."""
 
     def __init__(self, settings: Settings, parts: Loaded, store: Store) -> None:
-        policies = parts.rules.policies
-        departments = {dataset.id: dataset.department for dataset in policies.catalogue.datasets.values()}
         self.drain = Drain()
         self.served = False
         """Whether this process is a server's own, which is told to stop by signals: `serve` says so."""
         self._settings, self._parts, self._store = settings, parts, store
-        self._log, self._metrics = Log(), Metrics(policies.catalogue.departments)
+        self._log, self._metrics = Log(), Metrics(parts.rules.policies.catalogue.departments)
         self._ledger = ledger_of(store, settings.ledger, parts.private)
         self._now = Clock(lambda: self._ledger.floor)
         self._serving = serving(parts.rules, settings, self._ledger, self._now)
@@ -197,52 +173,10 @@ class Gateway:
         self._issuers: httpx.AsyncClient | None = None
         self._certificates = ClientCertificates(settings.tls) if settings.tls.client_certificates else None
         self._replays: Replays = SharedReplays(settings.valkey) if settings.valkey else OwnReplays()
-        journey = Journey(
-            serving=lambda: self._serving,
-            authenticator=Authenticator(
-                [Issuer(issuer, self._client, lambda: self._now().timestamp()) for issuer in settings.oauth.issuers],
-                audience=settings.oauth.audience,
-                metadata_url=metadata_url(settings.public_url),
-                registered=lambda issuer, client: policies.requesters.get((issuer, client)),
-                clock=self._now,
-                proofs=Proofs(
-                    f"{settings.public_url}/graphql",
-                    settings.oauth.dpop,
-                    nonce_secret(parts.private),
-                    self._replays,
-                ),
-                client_certificates=settings.tls.client_certificates,
-            ),
-            facts=FactsReader(self._facts, self._serving.zone),
-            cases=parts.cases,
-            admission=self._shared_counts or self._own_counts,
-            fetcher=Fetcher(parts.connectors, departments),
-            ledger=self._ledger,
-            now=self._now,
-            metrics=self._metrics,
-            deadline=settings.limits.deadline,
-            body_limit=settings.limits.body,
-            break_glass=BreakGlass(store.engine, parts.dates, self._purposes, self._alert),
-        )
         self._graphql = GraphQLEndpoint(
-            functools.partial(answer, journey), self._log.defect, body_limit=settings.limits.body
+            functools.partial(answer, self._journey()), self._log.defect, body_limit=settings.limits.body
         )
-        self._pages = Starlette(
-            routes=[
-                *routes(
-                    public_url=settings.public_url,
-                    issuers=[issuer.issuer for issuer in settings.oauth.issuers],
-                    catalogue=lambda: self._serving.rules.policies.catalogue,
-                    readiness=Readiness(self._checks, self._log.check_failed),
-                    metrics=self._exposition,
-                    refuse=refused_at_once,
-                    client_certificates=settings.tls.client_certificates,
-                ),
-                *ledger_routes(self._ledger),
-                *hooks.routes(parts.cases.webhook_secrets, self._changed, lambda: self._now().timestamp()),
-            ],
-            lifespan=self._lifespan,
-        )
+        self._pages = Starlette(routes=self._routes(), lifespan=self._lifespan)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and scope["path"] == "/graphql" and scope["method"] != "GET":
@@ -255,6 +189,55 @@ class Gateway:
                 self.drain.busy -= 1
         else:
             await self._pages(scope, receive, send)
+
+    def _journey(self) -> Journey:
+        """The ports of an inquiry's steps, filled."""
+        settings, parts = self._settings, self._parts
+        requesters = parts.rules.policies.requesters
+        return Journey(
+            serving=lambda: self._serving,
+            authenticator=Authenticator(
+                [Issuer(issuer, self._client, lambda: self._now().timestamp()) for issuer in settings.oauth.issuers],
+                audience=settings.oauth.audience,
+                metadata_url=metadata_url(settings.public_url),
+                registered=lambda issuer, client: requesters.get((issuer, client)),
+                clock=self._now,
+                proofs=Proofs(
+                    f"{settings.public_url}/graphql",
+                    settings.oauth.dpop,
+                    nonce_secret(parts.private),
+                    self._replays,
+                ),
+                client_certificates=settings.tls.client_certificates,
+            ),
+            facts=FactsReader(self._facts, self._serving.zone),
+            cases=parts.cases,
+            admission=self._shared_counts or self._own_counts,
+            fetcher=Fetcher(parts.connectors, _departments(parts.rules)),
+            ledger=self._ledger,
+            now=self._now,
+            metrics=self._metrics,
+            deadline=settings.limits.deadline,
+            body_limit=settings.limits.body,
+            break_glass=BreakGlass(self._store.engine, parts.dates, self._purposes, self._alert),
+        )
+
+    def _routes(self) -> list[Route]:
+        """All that is served beside `POST /graphql`."""
+        settings, parts = self._settings, self._parts
+        return [
+            *routes(
+                public_url=settings.public_url,
+                issuers=[issuer.issuer for issuer in settings.oauth.issuers],
+                catalogue=lambda: self._serving.rules.policies.catalogue,
+                readiness=Readiness(self._checks, self._log.check_failed),
+                metrics=self._exposition,
+                refuse=refused_at_once,
+                client_certificates=settings.tls.client_certificates,
+            ),
+            *ledger_routes(self._ledger),
+            *hooks.routes(parts.cases.webhook_secrets, self._changed, lambda: self._now().timestamp()),
+        ]
 
     def _client(self) -> httpx.AsyncClient:
         if self._issuers is None:
@@ -331,7 +314,7 @@ class Gateway:
         longest = max(
             (p.frequency.per.months * 31 + p.frequency.per.days for p in self._purposes().values()), default=0
         )
-        return await self._ledger.entered_since(self._now() - datetime.timedelta(days=longest + 1), _counted)
+        return await self._ledger.entered_since(self._now() - datetime.timedelta(days=longest + 1), past.counted)
 
     async def _refill(self) -> None:
         """Count again what was asked before this process."""
@@ -339,24 +322,6 @@ class Gateway:
             await self._shared_counts.start()
         else:
             self._own_counts.refill(await self._counted(), self._purposes())
-
-
-def _counted(entry: StoredEntry) -> Counted | None:
-    """What an entry says to `admit`: only an inquiry that could fetch was counted; whom it names no more is not."""
-    told = entry.read_told()
-    if not isinstance(told, entries.Inquiry) or not any(each.datasets for each in told.disclosed):
-        return None
-    return Counted(
-        told.requester.issuer,
-        told.requester.client,
-        told.declaration.purpose,
-        tuple((each.scheme, each.value) for each in told.disclosed if each != entries.ERASED),
-        told.declaration.case,
-        told.declaration.reference,
-        told.at,
-        entry.read_oversight().official,
-        told.id,
-    )
 
 
 def build(settings: Settings, parts: Loaded | None = None) -> Gateway:
