@@ -20,6 +20,8 @@ from deploy.demo import client, stores
 from deploy.demo.configuration import USUAL, choose_ports, today
 from deploy.demo.supervisor import Region
 
+pytest_plugins = ["tests.seconds"]
+
 # A busy machine is slow at drawing examples too: no test is about how quick it is.
 settings.register_profile("dutybound", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("dutybound")
