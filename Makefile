@@ -2,6 +2,8 @@
 PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin/python
+# Where it is forbidden to keep bytecode, as in many images, each of hundreds of processes would compile all anew.
+export PYTHONDONTWRITEBYTECODE :=
 
 .PHONY: help setup demo test check style types imports catalogue rules format bench clean
 help:
