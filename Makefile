@@ -28,7 +28,7 @@ demo: setup
 
 # Side by side; each one's lines stay together where make can do that.
 check: setup
-	@$(MAKE) --no-print-directory -j5 $(if $(filter output-sync,$(.FEATURES)),--output-sync=target) style types imports catalogue rules
+	@$(MAKE) --no-print-directory --keep-going -j5 $(if $(filter output-sync,$(.FEATURES)),--output-sync=target) style types imports catalogue rules
 
 style:
 	@echo "==> style"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import datetime
+import functools
 import itertools
 import types
 from collections.abc import Callable, Iterator
@@ -19,6 +20,13 @@ AT = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
 
 Draw = Callable[[st.SearchStrategy[Any]], Any]
 
+# Made once: entries have hundreds of members, and to make a strategy or to work out a struct's types takes longer than
+# to draw a value.
+_BOOLEANS, _TEXTS = st.booleans(), st.text(max_size=3)
+_fields = functools.cache(msgspec.structs.fields)
+_one_of = functools.cache(st.sampled_from)
+_count = functools.cache(st.integers)
+
 
 class Values:
     """Draws values; no two of its texts, numbers or byte strings are the same, and none is part of another."""
@@ -30,39 +38,35 @@ class Values:
         """A value of the type; with `some`, one that is there: no None, nothing empty."""
         origin, args = get_origin(type_), get_args(type_)
         if origin in (Union, types.UnionType):
-            chosen = [each for each in args if each is not type(None)]
-            if not some and type(None) in args and self._draw(st.booleans()):
+            chosen = tuple(each for each in args if each is not type(None))
+            if not some and type(None) in args and self._draw(_BOOLEANS):
                 return None
-            return self.of(self._draw(st.sampled_from(chosen)), some=some)
+            return self.of(self._draw(_one_of(chosen)), some=some)
         if origin is Literal:
-            return self._draw(st.sampled_from(args))
+            return self._draw(_one_of(args))
         if origin in (list, tuple):
-            return origin(self.of(args[0], some=some) for _ in range(self._draw(st.integers(int(some), 3))))
+            return origin(self.of(args[0], some=some) for _ in range(self._draw(_count(int(some), 3))))
         if origin is dict:
-            return {self.of(args[0]): self.of(args[1], some=some) for _ in range(self._draw(st.integers(int(some), 3)))}
+            return {self.of(args[0]): self.of(args[1], some=some) for _ in range(self._draw(_count(int(some), 3)))}
         if isinstance(type_, type) and issubclass(type_, msgspec.Struct):
             return self.struct(type_, some=some)
         return self._leaf(type_)
 
     def struct(self, type_: type[Any], *, some: bool = False, **given: Any) -> Any:
         """A struct, with the members that are given."""
-        drawn = {
-            field.name: self.of(field.type, some=some)
-            for field in msgspec.structs.fields(type_)
-            if field.name not in given
-        }
+        drawn = {field.name: self.of(field.type, some=some) for field in _fields(type_) if field.name not in given}
         return type_(**drawn, **given)
 
     def _leaf(self, type_: Any) -> Any:
         number = next(self._numbers)
         if type_ is str:
-            return f"<{number}>" + self._draw(st.text(max_size=3))
+            return f"<{number}>" + self._draw(_TEXTS)
         if type_ is int:
             return 10**9 + number
         if type_ is bytes:
             return b"<%07d>" % number
         if type_ is bool:
-            return self._draw(st.booleans())
+            return self._draw(_BOOLEANS)
         if type_ is datetime.datetime:
             return AT + datetime.timedelta(microseconds=number)
         assert type_ is datetime.date, f"no values of {type_} are known here: teach this function"
@@ -78,7 +82,7 @@ def leaves(value: Any) -> Iterator[bytes]:
     elif isinstance(value, int) and value >= 10**9:
         yield b"%d" % value
     elif isinstance(value, msgspec.Struct):
-        for field in msgspec.structs.fields(value):
+        for field in _fields(type(value)):
             yield from leaves(getattr(value, field.name))
     elif isinstance(value, dict):
         for each in [*value.keys(), *value.values()]:
@@ -119,7 +123,7 @@ def oversight(draw: Draw, subjects: int) -> entries.Oversight:
     given: dict[str, Any] = {"v": entries.VERSION, "withheld": [], "denied": [], "consents": (), "consents_of": ()}
     given["keys"] = b""  # the ledger's own to say
     for place in range(subjects):
-        for _ in range(draw(st.integers(0, 2))):
+        for _ in range(draw(_count(0, 2))):
             given["withheld"].append(values.struct(entries.WithheldRecord, subject=place))
         if denied := values.of(list[entries.DeniedField]):
             given["denied"].append(entries.DeniedFields(place, denied))
