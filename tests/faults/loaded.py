@@ -12,10 +12,10 @@ from __future__ import annotations
 
 import contextlib
 import http.client
+import io
 import os
 import random
 import signal
-import subprocess
 import sys
 import tempfile
 import threading
@@ -24,11 +24,13 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
+from unittest import mock
 
 import msgspec
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
+from gateway import cli
 from gateway.errors import StoreUnavailable, VerificationFailed
 from gateway.ledger.commands.receipt_files import check_presented
 from gateway.ledger.entry.receipt import read_file
@@ -289,12 +291,16 @@ class Loaded:
         return roots
 
     def _verify(self) -> None:
-        done = subprocess.run(
-            [DUTYBOUND, "ledger", "verify", "--config", str(self._config)],
-            env={**os.environ, **self._environ}, capture_output=True, text=True,
-        )  # fmt: skip
-        if done.returncode:
-            print(f"ledger verify: {done.stderr.strip()}", file=sys.stderr)
+        """Run `dutybound ledger verify`, in this process: one of its own would first import all of it, each time."""
+        said = io.StringIO()
+        with (
+            mock.patch.dict(os.environ, self._environ),
+            contextlib.redirect_stdout(said),
+            contextlib.redirect_stderr(said),
+        ):
+            status = cli.main(["ledger", "verify", "--config", str(self._config)])
+        if status:
+            print(f"ledger verify: {said.getvalue().strip()}", file=sys.stderr)
             self.counts.trees_inconsistent += 1
 
 
