@@ -32,6 +32,7 @@ _SETTINGS = {
     "max_connections": "60",
     "wal_level": "replica",
     "max_wal_senders": "4",
+    "autovacuum": "off",  # it would go round the databases, of which each test has its own
     "log_line_prefix": "%m [%p] ",
 }
 

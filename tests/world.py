@@ -46,9 +46,9 @@ from gateway.rules.ruleset import RuleSet
 from gateway.settings import Limits
 from gateway.storage.facts import FactSource
 from gateway.storage.port import Store
-from gateway.storage.store import open_store
 from gateway.telemetry import Metrics
 from tests.outside import FAILING, MOODS, NOON, Case, Department, Held, Registries, Tokens, record, values
+from tests.stores import store_at
 
 __all__ = [
     "FAILING",
@@ -158,7 +158,7 @@ class World:
         self,
         folder: Path,
         rules: RuleSet | None = None,
-        store: Callable[[Path], Store] = lambda path: open_store(f"sqlite:///{path}"),
+        store: Callable[[Path], Store] = store_at,
     ) -> None:
         self.now = NOON
         self.rules = rules or rule_set()
@@ -173,7 +173,7 @@ class World:
         self.registries, self.tokens = Registries(), Tokens(self.clock)
         self.metrics = Metrics(self.catalogue.departments)
         self._facts = FactSource(self.store.connect)
-        self._reader = open_store(f"sqlite:///{self.path}")
+        self._reader = store_at(self.path)
         self._connection = self._reader.reader()
         self._read = 0
         serving = app.serving(self.rules, SimpleNamespace(limits=WIDE), self.ledger, self.clock)  # type: ignore[arg-type]

@@ -23,6 +23,7 @@ from gateway.storage import facts as written
 from gateway.storage.facts import FactRow, FactSource
 from gateway.storage.sqlite import SqliteStore as Store
 from gateway.storage.store import open_store
+from tests.stores import store_at
 
 NOW = datetime.datetime(2026, 3, 2, 12, tzinfo=datetime.UTC)
 DUE = datetime.date(2026, 3, 31)
@@ -45,7 +46,7 @@ class Counting:
 
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[Store]:
-    store = open_store(f"sqlite:///{tmp_path}/store.db")
+    store = store_at(tmp_path / "store.db")
     yield store
     store.close()
 
@@ -295,7 +296,7 @@ def reads_as_the_model(folder: Path, source_of: Callable[[Store], Counting]) -> 
     @settings(max_examples=25, derandomize=True, database=None, deadline=None, phases=[Phase.generate])
     @given(changes)
     def check(history: list[tuple[str, Subject, str]]) -> None:
-        store = open_store(f"sqlite:///{folder}/{threading.get_ident()}-{next(numbers)}.db")
+        store = store_at(folder / f"{threading.get_ident()}-{next(numbers)}.db")
         source = source_of(store)
         open_: list[tuple[str, Subject, str]] = []
         model: dict[Subject, dict[str, set[str]]] = {

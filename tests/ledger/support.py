@@ -31,7 +31,7 @@ from gateway.ledger.proof.note import Verifier
 from gateway.ledger.stored.read import StoredEntry
 from gateway.storage.port import Store
 from gateway.storage.sqlite import BUSY_TIMEOUT_MS, SqliteStore
-from gateway.storage.store import open_store
+from tests.stores import store_at
 
 ORIGIN = "gateway.example/ledger"
 KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
@@ -41,7 +41,7 @@ BY = ("https://login.example", "market-regulator")
 
 
 def store_in(folder: Path) -> SqliteStore:
-    return open_store(f"sqlite:///{folder / 'ledger.db'}")
+    return store_at(folder / "ledger.db")
 
 
 @contextlib.asynccontextmanager

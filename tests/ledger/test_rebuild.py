@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
 import signal
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import delete, insert, select, text, update
 
@@ -25,13 +23,13 @@ from gateway.ledger.projections.worker import run
 from gateway.storage import projections as kept
 from gateway.storage.port import Store
 from gateway.storage.projections import NAMES
-from gateway.storage.store import open_file
 from gateway.storage.tables import subject_key
 from gateway.telemetry import Log
 from tests.ledger.pair import erase
 from tests.ledger.projecting import SHARD_BITS, SUBJECTS, Asked, check, enter_all, reached, rows, whole
 from tests.ledger.support import opened, store_in
 from tests.ledger.test_erase import write_config
+from tests.stores import store_at
 
 NUMBERS = st.lists(st.integers(0, 3), min_size=1, max_size=3, unique=True).map(tuple)
 ASKED = st.builds(
@@ -44,13 +42,6 @@ ASKED = st.builds(
     facts=st.integers(0, 5),
     refused=st.booleans(),
 )
-
-
-@pytest.fixture(scope="module")
-def empty() -> Iterator[Path]:
-    with tempfile.TemporaryDirectory() as folder:
-        open_file(Path(folder) / "empty.db").close()
-        yield Path(folder) / "empty.db"
 
 
 @pytest.fixture
@@ -74,7 +65,7 @@ async def built(store: Store, names: tuple[str, ...] = NAMES) -> int:
     return await rebuild_command.build(store, names, lambda what, done, of: None)
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25)
 @given(
     one=st.lists(ASKED, max_size=12),
     other=st.lists(ASKED, max_size=8),
@@ -83,7 +74,7 @@ async def built(store: Store, names: tuple[str, ...] = NAMES) -> int:
     only=st.sampled_from([NAMES, *((name,) for name in NAMES)]),
 )
 def test_rebuilt_it_is_what_a_scan_says_and_what_was_there(
-    empty: Path, one: list[Asked], other: list[Asked], erased: int | None, behind: int, only: tuple[str, ...]
+    one: list[Asked], other: list[Asked], erased: int | None, behind: int, only: tuple[str, ...]
 ) -> None:
     async def scenario(store: Store) -> None:
         async with opened(store) as ledger:
@@ -106,8 +97,7 @@ def test_rebuilt_it_is_what_a_scan_says_and_what_was_there(
         check(store)
 
     with tempfile.TemporaryDirectory() as folder:
-        shutil.copy(empty, Path(folder) / "store.db")
-        store = open_file(Path(folder) / "store.db")
+        store = store_at(Path(folder) / "store.db")
         try:
             asyncio.run(scenario(store))
         finally:

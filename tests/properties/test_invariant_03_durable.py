@@ -21,11 +21,12 @@ from gateway.ledger.proof import leaf
 from gateway.ledger.proof.tlog_proof import Receipt
 from gateway.ledger.stored import read
 from gateway.storage.sqlite import SqliteHeld
-from gateway.storage.store import open_copy, open_store
+from gateway.storage.store import open_copy
 from tests import world as worlds
 from tests.ledger.support import FaultyStore
 from tests.properties.checking import holds, is_found, staged
 from tests.properties.scenes import Scene, scenes, whole
+from tests.stores import store_at
 from tests.world import Reply, World
 
 
@@ -50,7 +51,7 @@ FAULTS = st.one_of(
 
 
 def faulty_store(path: Any) -> FaultyStore:
-    open_store(f"sqlite:///{path}").close()
+    store_at(path).close()
     return FaultyStore(path)
 
 

@@ -32,10 +32,10 @@ from gateway.ledger.stored import read
 from gateway.ledger.verify.store import verify_store
 from gateway.storage import destruction
 from gateway.storage.port import Store
-from gateway.storage.store import open_file
 from gateway.storage.tables import shard, subject_key
 from tests.ledger.support import AT, BY, KEY, ORIGIN
 from tests.properties.checking import holds, is_found
+from tests.stores import store_at
 
 VERIFIERS = verifiers(KEY, ORIGIN, ["1", "2", "3"])
 SUBJECTS = ("A100", "B200", "C300")
@@ -153,7 +153,7 @@ class Run:
 
 
 async def _run(folder: Path, steps: list[Step], in_threads: bool) -> None:
-    store = open_file(folder / "ledger.db")
+    store = store_at(folder / "ledger.db")
     if in_threads:
         store.inline_limit = -1.0
     async with contextlib.AsyncExitStack() as stack:

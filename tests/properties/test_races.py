@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import shutil
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Engine
 
@@ -28,9 +27,9 @@ from gateway.ledger.projections.recipients import raced, recipients, sizes
 from gateway.storage import facts
 from gateway.storage import projections as kept
 from gateway.storage.port import Store
-from gateway.storage.store import open_file
 from tests.ledger.projecting import DATASETS, SUBJECTS, Asked, enter
 from tests.ledger.support import AT, opened
+from tests.stores import store_at
 
 ORGANISATION = Subject("organisation", *SUBJECTS[0])
 
@@ -55,13 +54,6 @@ class Changed(NamedTuple):
     number: int
     record: str | None
     sizes: dict[int, int]
-
-
-@pytest.fixture(scope="module")
-def empty() -> Iterator[Path]:
-    with tempfile.TemporaryDirectory() as folder:
-        open_file(Path(folder) / "empty.db").close()
-        yield Path(folder) / "empty.db"
 
 
 class History:
@@ -134,10 +126,9 @@ class History:
         return missed
 
 
-async def missed(empty: Path, steps: list[tuple[str, int]]) -> list[tuple[int, Place]]:
+async def missed(steps: list[tuple[str, int]]) -> list[tuple[int, Place]]:
     with tempfile.TemporaryDirectory() as folder:
-        shutil.copy(empty, Path(folder) / "store.db")
-        store = open_file(Path(folder) / "store.db")
+        store = store_at(Path(folder) / "store.db")
         try:
             async with opened(store) as one, opened(store) as other:
                 history = History(store, [one, other])
@@ -148,10 +139,10 @@ async def missed(empty: Path, steps: list[tuple[str, int]]) -> list[tuple[int, P
             store.close()
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40)
 @given(steps=STEPS)
-def test_no_disclosure_that_raced_a_change_is_missed(empty: Path, steps: list[tuple[str, int]]) -> None:
-    assert asyncio.run(missed(empty, steps)) == []
+def test_no_disclosure_that_raced_a_change_is_missed(steps: list[tuple[str, int]]) -> None:
+    assert asyncio.run(missed(steps)) == []
 
 
 PROJECTED = [(READ, 1), (ENTER, 1), (TAKE, 0), (KEEP, 0)]
@@ -159,9 +150,9 @@ RACED = [(READ, 1), (CHANGE, 1), (LOOK, 0), (ENTER, 1)]
 
 
 @pytest.mark.parametrize("fault", ["no-facts", "facts-of-before"])
-def test_the_property_fails_when_a_fault_is_planted(empty: Path, monkeypatch: pytest.MonkeyPatch, fault: str) -> None:
+def test_the_property_fails_when_a_fault_is_planted(monkeypatch: pytest.MonkeyPatch, fault: str) -> None:
     steps = [*PROJECTED, *RACED, (TAKE, 0), (KEEP, 0)]
-    assert asyncio.run(missed(empty, steps)) == []
+    assert asyncio.run(missed(steps)) == []
     right, answers = kept.changes_since, []
 
     def wrong(engine: Engine, low: int, subjects: Iterable[tuple[str, str]]) -> list[kept.Changed]:
@@ -169,5 +160,5 @@ def test_the_property_fails_when_a_fault_is_planted(empty: Path, monkeypatch: py
         return answers[0]
 
     monkeypatch.setattr(kept, "changes_since", wrong)
-    assert len(asyncio.run(missed(empty, steps))) == 1
+    assert len(asyncio.run(missed(steps))) == 1
     assert len(answers) == 2

@@ -1,4 +1,7 @@
-"""`place`: an empty store of each kind in turn, for the contract that both keep. `server`: the worker's PostgreSQL."""
+"""`place`: an empty store of each kind in turn, for the contract that both keep. `server`: the worker's PostgreSQL.
+
+The tables of an empty store are copied; where a test is about how they are made, `bare` is a place without them.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +15,7 @@ import pytest
 from gateway.storage.port import Store
 from gateway.storage.store import open_store
 from tests.services import Postgres, postgres
+from tests.stores import store_at
 
 
 class Place:
@@ -59,13 +63,33 @@ def server() -> Iterator[Postgres]:
         yield running
 
 
+@pytest.fixture(scope="session")
+def made(server: Postgres) -> str:
+    """A database with the tables of an empty store."""
+    name = server.database()
+    open_store(server.url(name)).close()
+    return name
+
+
 @pytest.fixture(params=["sqlite", "postgresql"])
-def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
+def bare(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
     if request.param == "sqlite":
         place = Place(f"sqlite:///{tmp_path / 'store.db'}")
     else:
         running: Postgres = request.getfixturevalue("server")
         place = Place(running.url(running.database()), running)
+    with contextlib.closing(place):
+        yield place
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
+    if request.param == "sqlite":
+        store_at(tmp_path / "store.db").close()
+        place = Place(f"sqlite:///{tmp_path / 'store.db'}")
+    else:
+        running: Postgres = request.getfixturevalue("server")
+        place = Place(running.url(running.database(request.getfixturevalue("made"))), running)
     with contextlib.closing(place):
         yield place
 

@@ -52,8 +52,8 @@ def described(store: Store) -> dict[str, object]:
     }
 
 
-def test_the_steps_give_the_declared_tables(place: Place) -> None:
-    store = place.open()
+def test_the_steps_give_the_declared_tables(bare: Place) -> None:
+    store = bare.open()
     assert differences(store) == []
     migrated = described(store)
     with store.engine.begin() as connection:
@@ -116,12 +116,12 @@ def test_a_store_of_version_0_1_is_migrated(place: Place) -> None:
         assert connection.execute(text("SELECT change FROM fact_head")).scalars().all() == [7]
 
 
-def test_two_that_find_the_store_empty_make_it_once(place: Place) -> None:
+def test_two_that_find_the_store_empty_make_it_once(bare: Place) -> None:
     failed: list[BaseException] = []
 
     def start() -> None:
         try:
-            open_store(place.url).close()
+            open_store(bare.url).close()
         except BaseException as error:
             failed.append(error)
 
@@ -131,7 +131,7 @@ def test_two_that_find_the_store_empty_make_it_once(place: Place) -> None:
     for thread in threads:
         thread.join()
     assert failed == []
-    with place.open().engine.connect() as connection:
+    with bare.open().engine.connect() as connection:
         assert connection.execute(text("SELECT change FROM fact_head")).scalars().all() == [0]
 
 

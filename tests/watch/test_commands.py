@@ -18,6 +18,7 @@ from gateway.ledger.stored import read
 from gateway.ledger.verify.store import verify_store
 from gateway.storage.store import open_copy, open_store
 from tests.ledger.support import ORIGIN
+from tests.stores import store_at
 from tests.watch.looks import POLICIES, minutes
 from tests.watch.month import append
 from tests.watch.test_follow import NIGHT, asked
@@ -30,7 +31,7 @@ WHO = ("--by", "R. Reviewer", "--reason", "monthly review")
 async def folder(tmp_path: Path) -> Path:
     """A store with six inquiries of one night, and its configuration."""
     private = key_files.generate(tmp_path / "ledger.key")
-    store = open_store(f"sqlite:///{tmp_path / 'ledger.db'}")
+    store = store_at(tmp_path / "ledger.db")
     ledger = Ledger(store, private, ORIGIN)
     await ledger.start()
     for number in range(6):

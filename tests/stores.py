@@ -1,0 +1,28 @@
+"""Stores with nothing in them yet: their tables are made once a process and copied, which takes a tenth of the time."""
+
+from __future__ import annotations
+
+import functools
+import tempfile
+from pathlib import Path
+
+from gateway.storage.sqlite import SqliteStore
+from gateway.storage.store import open_file
+
+
+@functools.cache
+def _empty() -> bytes:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "store.db"
+        open_file(path).close()
+        assert [each.name for each in Path(folder).iterdir()] == [path.name], "all of it is in its file"
+        return path.read_bytes()
+
+
+def store_at(path: Path) -> SqliteStore:
+    """Open the store in the file; an empty one where there is no file."""
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch(0o600)
+        path.write_bytes(_empty())
+    return open_file(path)
