@@ -7,6 +7,7 @@ departments, two case registries and the gateway are processes, and end with the
 
 from __future__ import annotations
 
+import datetime
 import fcntl
 import os
 from collections.abc import Iterator, Mapping
@@ -82,20 +83,20 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     """The region of this worker."""
     var = tmp_path_factory.mktemp("region")
     (var / "demo").mkdir()
-    (var / "demo" / "data").symlink_to(_records(), target_is_directory=True)
+    (var / "demo" / "data").symlink_to(records("today", today()), target_is_directory=True)
     ports = choose_ports(dict.fromkeys(USUAL, 0))  # free ones: two workers never want the same
     with Region(var, lambda line: None, ports) as region:
         yield World(region.tell(), region)
 
 
-def _records() -> Path:
-    """The folder of today's records, made by the first worker that comes."""
-    folder = SHARED / "region"
+def records(name: str, day: datetime.date) -> Path:
+    """The folder of a day's records, to be read: made by the first worker that comes, and kept for the next run."""
+    folder = SHARED / f"region-{name}"
     SHARED.mkdir(parents=True, exist_ok=True)
-    descriptor = os.open(SHARED / "region.lock", os.O_RDWR | os.O_CREAT, 0o600)
+    descriptor = os.open(SHARED / f"region-{name}.lock", os.O_RDWR | os.O_CREAT, 0o600)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
-        stores.prepare(folder, today())
+        stores.prepare(folder, day)
     finally:
         os.close(descriptor)
     return folder

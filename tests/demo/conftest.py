@@ -1,4 +1,4 @@
-"""A region made once for a test session, and servers of it that end with the test that started them."""
+"""Regions of two days, made once for all workers, and servers of them that end with the test that started them."""
 
 from __future__ import annotations
 
@@ -9,32 +9,28 @@ from pathlib import Path
 
 import pytest
 
-from deploy.demo import stores
 from deploy.demo.configuration import today
 from deploy.demo.guard import Guard
 from deploy.demo.processes import Child, free_port
+from tests.conftest import records
 
 DAY = datetime.date(2026, 3, 31)
 """The day that the tests' region is for: a month's last, on purpose."""
 
 
 @pytest.fixture(scope="session")
-def todays(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def todays() -> Path:
     """The departments' stores for today."""
-    folder = tmp_path_factory.mktemp("today") / "data"
-    assert stores.prepare(folder, today())
-    return folder
+    return records("today", today())
 
 
 Start = Callable[..., tuple[Child, int]]
 
 
 @pytest.fixture(scope="session")
-def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def data() -> Path:
     """The departments' stores."""
-    folder = tmp_path_factory.mktemp("region") / "data"
-    assert stores.prepare(folder, DAY)
-    return folder
+    return records("fixed", DAY)
 
 
 @pytest.fixture
