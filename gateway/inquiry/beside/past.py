@@ -7,7 +7,7 @@ from typing import Any
 from gateway.inquiry.admit import Counted
 from gateway.ledger.entry import entries
 from gateway.ledger.entry.parts import read_told
-from gateway.ledger.log.ledger import Own
+from gateway.ledger.stored.history import Own
 from gateway.ledger.stored.read import StoredEntry
 
 

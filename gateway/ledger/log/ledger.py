@@ -42,8 +42,6 @@ from gateway.ledger.stored.read import StoredEntry
 from gateway.storage.port import Store
 from gateway.storage.tables import micros, moment
 
-__all__ = ["Ledger", "Own", "Receipt"]
-
 MAX_GROUP = 256
 MAX_SHARDS = 64
 
