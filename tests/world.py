@@ -44,7 +44,6 @@ from gateway.ledger.stored import read
 from gateway.rules.load import load
 from gateway.rules.ruleset import RuleSet
 from gateway.settings import Limits
-from gateway.storage.facts import FactSource
 from gateway.storage.port import Store
 from gateway.telemetry import Metrics
 from tests.outside import FAILING, MOODS, NOON, Case, Department, Held, Registries, Tokens, record, values
@@ -172,7 +171,7 @@ class World:
         self.departments = {name: Department(self.catalogue, name, self.held) for name in self.catalogue.departments}
         self.registries, self.tokens = Registries(), Tokens(self.clock)
         self.metrics = Metrics(self.catalogue.departments)
-        self._facts = FactSource(self.store.connect)
+        self._facts = self.store.facts()
         self._reader = store_at(self.path)
         self._connection = self._reader.reader()
         self._read = 0

@@ -19,7 +19,6 @@ from typing import Protocol
 from connectors.base import Subject, SubjectKind
 from gateway.catalogue.model import IdentifierScheme
 from gateway.inquiry.types import (
-    Consent,
     Decision,
     Declaration,
     Facts,
@@ -28,11 +27,11 @@ from gateway.inquiry.types import (
     Requester,
     Selected,
     SubjectDecision,
-    SubjectFacts,
     Wanted,
 )
 from gateway.rules.decide import guards
 from gateway.rules.model import Cell, Flag, Grant, Policies, Purpose
+from gateway.storage.kinds import Consent, SubjectFacts
 
 Coverage = frozenset[tuple[str, frozenset[str] | None]]
 """What consents in force cover: datasets, and of each its fields, or all (`None`)."""

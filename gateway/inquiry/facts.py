@@ -16,39 +16,30 @@ import asyncio
 import datetime
 import functools
 import logging
-from collections.abc import Iterable, Sequence
-from typing import Any, Protocol
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import msgspec
 
 from connectors.base import Subject
 from gateway.errors import Code, Refusal
-from gateway.inquiry.types import Consent, Facts, SubjectFacts
+from gateway.inquiry.types import Facts
+from gateway.storage.kinds import KINDS, MEMBERS, About, Consent, Kind, SubjectFacts
+from gateway.storage.port import FactRow, FactRows
 
 log = logging.getLogger("dutybound.facts")
-
-Row = tuple[int, str | None, str, str, str, str, str, str, str, str, str, str]
-"""Change number; then one fact in force: kind, id, scheme, value, dataset, record, issuer, client, purpose, fields,
-until. Without any fact there is one row, its kind `None`."""
 
 _NOTHING = SubjectFacts()
 _terms = msgspec.json.Decoder(dict[str, frozenset[str] | None])
 
-
-class Source(Protocol):
-    """Where facts stand: all in force of the named (scheme, value) pairs, from one snapshot; at least one row."""
-
-    def read(self, subjects: Iterable[tuple[str, str]], /) -> Sequence[Row] | asyncio.Future[Sequence[Row]]: ...
-
-
 _Waiting = list[tuple[Sequence[Subject], "asyncio.Future[_Snapshot]"]]
-_Snapshot = tuple[int, dict[tuple[str, str], list[Row]]]
+_Snapshot = tuple[int, dict[tuple[str, str], list[FactRow]]]
 
 
 class FactsReader:
     """Reads facts for inquiries, in groups. `zone` is the policies' time zone, in which an objection's day ends."""
 
-    def __init__(self, source: Source, zone: datetime.tzinfo) -> None:
+    def __init__(self, source: FactRows, zone: datetime.tzinfo) -> None:
         self._source = source
         self._zone = zone
         self._waiting: _Waiting = []
@@ -70,7 +61,7 @@ class FactsReader:
         today = now.astimezone(self._zone).date().isoformat()
         try:
             return Facts(change, {each: _folded(found.get(each[1:], ()), today) for each in subjects})
-        except (ValueError, TypeError, msgspec.MsgspecError) as error:
+        except (LookupError, ValueError, TypeError, msgspec.MsgspecError) as error:
             log.error("a fact is not understood (%s)", type(error).__name__)
             raise _unavailable() from None
 
@@ -86,7 +77,7 @@ class FactsReader:
         self._reading = True
         return rows.add_done_callback(functools.partial(self._end, waiting))
 
-    def _end(self, waiting: _Waiting, outcome: asyncio.Future[Sequence[Row]]) -> None:
+    def _end(self, waiting: _Waiting, outcome: asyncio.Future[Sequence[FactRow]]) -> None:
         self._reading = False
         try:
             _answer(waiting, outcome.result())
@@ -96,12 +87,12 @@ class FactsReader:
             self._begin()
 
 
-def _answer(waiting: _Waiting, rows: Sequence[Row]) -> None:
-    change = rows[0][0]
-    found: dict[tuple[str, str], list[Row]] = {}
-    if rows[0][1] is not None:
+def _answer(waiting: _Waiting, rows: Sequence[FactRow]) -> None:
+    change = rows[0].change
+    found: dict[tuple[str, str], list[FactRow]] = {}
+    if rows[0].kind is not None:
         for row in rows:
-            found.setdefault((row[3], row[4]), []).append(row)
+            found.setdefault((row.scheme, row.value), []).append(row)
     for _, future in waiting:
         if not future.done():
             future.set_result((change, found))
@@ -122,35 +113,21 @@ def _unavailable() -> Refusal:
     )
 
 
-def _folded(rows: Iterable[Row], today: str) -> SubjectFacts:
+def _folded(rows: Sequence[FactRow], today: str) -> SubjectFacts:
     if not rows:
         return _NOTHING
-    consents: list[Consent] = []
-    names: dict[str, set[str]] = {
-        "disputed": set(), "overdue": set(), "withdrawal": set(), "restoration": set(), "opt-out": set()
-    }  # fmt: skip
-    for _, kind, name, _, _, dataset, record, issuer, client, purpose, fields, until in rows:
-        if kind == "consent":
-            last = datetime.date.fromisoformat(until)
-            consents.append(Consent(name, issuer, client, purpose, _terms.decode(fields), last))
-        elif kind == "objection":
-            names["disputed"].add(_key(dataset, record))
-            if len(until) != len(today) or until < today:
-                names["overdue"].add(_key(dataset, record))
-        elif kind == "opt-out":
-            names["opt-out"].add(_text(dataset))
-        elif kind in ("withdrawal", "restoration"):
-            names[kind].add(_key(dataset, record))
-        else:
-            raise ValueError(f"unknown kind of fact `{kind}`")
-    return SubjectFacts(
-        consents=tuple(consents),
-        disputed=frozenset(names["disputed"]),
-        overdue=frozenset(names["overdue"]),
-        withdrawn=frozenset(names["withdrawal"]),
-        restored=frozenset(names["restoration"]),
-        opted_out=frozenset(names["opt-out"]),
-    )
+    values: dict[str, list[Any]] = {}
+    for row in rows:
+        for member, kind in _MEMBERS_OF[row.kind]:
+            if not kind.past or len(row.until) != len(today) or row.until < today:
+                values.setdefault(member, []).append(_VALUES[kind.about](row))
+    # What a member is by default says how it takes its values: as a set, as a tuple, or whether there are any.
+    return SubjectFacts(**{member: type(getattr(_NOTHING, member))(of) for member, of in values.items()})
+
+
+def _consent(row: FactRow) -> Consent:
+    until = datetime.date.fromisoformat(row.until)
+    return Consent(row.id, row.issuer, row.client, row.purpose, _terms.decode(row.fields), until)
 
 
 def _text(value: Any) -> str:
@@ -159,5 +136,12 @@ def _text(value: Any) -> str:
     return value
 
 
-def _key(dataset: Any, record: Any) -> str:
-    return f"{_text(dataset)}/{_text(record)}"
+_VALUES: Mapping[About, Callable[[FactRow], Any]] = {
+    "subject": lambda row: True,
+    "dataset": lambda row: _text(row.dataset),
+    "record": lambda row: f"{_text(row.dataset)}/{_text(row.record)}",
+    "requester": _consent,
+}
+_MEMBERS_OF: Mapping[str | None, list[tuple[str, Kind]]] = {
+    name: [each for each in MEMBERS.items() if each[1].name == name] for name in KINDS
+}

@@ -23,8 +23,9 @@ import msgspec
 from connectors.base import Failure, Fault, Record, Subject
 from connectors.base import Outcome as Fetched
 from gateway.catalogue.model import Dataset, Period
-from gateway.inquiry.types import Caution, Decision, Facts, Outcome, Released, SubjectFacts, Withheld
+from gateway.inquiry.types import Caution, Decision, Facts, Outcome, Released, Withheld
 from gateway.rules.model import Policies, Purpose
+from gateway.storage.kinds import SubjectFacts
 
 _KEPT_DATES = 4096  # effective dates remembered per display period: over eleven years of days
 

@@ -10,6 +10,7 @@ import msgspec
 
 from connectors.base import Failure, Record, Subject, SubjectKind
 from gateway.rules.model import Cell, Grant
+from gateway.storage.kinds import SubjectFacts
 
 
 class Narrowing(msgspec.Struct, frozen=True):
@@ -54,33 +55,6 @@ class Declaration(msgspec.Struct, frozen=True):
     document: str | None = None
     consent: str | None = None
     reference: str | None = None
-
-
-class Consent(msgspec.Struct, frozen=True):
-    """A subject's consent: to one requester and purpose, for datasets (and fields, or all), until a day (included)."""
-
-    id: str
-    issuer: str
-    client: str
-    purpose: str
-    datasets: Mapping[str, frozenset[str] | None]
-    until: datetime.date
-
-
-class SubjectFacts(msgspec.Struct, frozen=True):
-    """What is known of one named subject, at one moment.
-
-    Record keys are `dataset/record-id`. `opted_out` names datasets. `withdrawn` and `restored` name records, as do
-    `disputed` (an objection is open) and `overdue` (it was not decided in time).
-    """
-
-    consents: tuple[Consent, ...] = ()
-    disputed: frozenset[str] = frozenset()
-    overdue: frozenset[str] = frozenset()
-    withdrawn: frozenset[str] = frozenset()
-    restored: frozenset[str] = frozenset()
-    opted_out: frozenset[str] = frozenset()
-    case_verified: bool = False
 
 
 class Facts(msgspec.Struct, frozen=True):

@@ -4,26 +4,23 @@ Arts. 23-25, 41(2), 42, 45-47. Each function writes one fact, or ends one, in on
 `ended` is set and is otherwise never changed, so what was in force at any change number can be told afterwards.
 
 Invariants: every write takes the next change number from the one row of `fact_head`, inside its own transaction; the
-row's lock makes the order of numbers the order of commits, on any database, which a sequence would not. `FactSource`
-answers from one statement, hence one snapshot, which holds the change number too.
+row's lock makes the order of numbers the order of commits, on any database, which a sequence would not. A fact has the
+columns of its kind, and no others (`gateway.storage.kinds`).
 
 Left to others: who may write which fact (`gateway.rights`), what facts mean for an inquiry (`gateway.inquiry.facts`).
 """
 
 from __future__ import annotations
 
-import contextlib
 import datetime
 import secrets
-import sqlite3
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Literal, NamedTuple
+from collections.abc import Iterable, Mapping
+from typing import Literal, NamedTuple
 
 import msgspec
 from sqlalchemy import (
     DDL,
     BigInteger,
-    CheckConstraint,
     Column,
     Connection,
     Engine,
@@ -35,20 +32,13 @@ from sqlalchemy import (
     event,
     select,
     text,
-    tuple_,
     update,
 )
-from sqlalchemy.dialects import sqlite
 from sqlalchemy.types import TypeEngine
 
 from connectors.base import Subject
+from gateway.storage.kinds import KINDS
 from gateway.storage.tables import metadata, micros
-
-Kind = Literal["consent", "objection", "withdrawal", "restoration", "opt-out"]
-
-FactRow = tuple[int, str | None, str, str, str, str, str, str, str, str, str, str]
-"""Change number; then one fact in force: kind, id, scheme, value, dataset, record, issuer, client, purpose, fields,
-until. Without any fact there is one row, its kind `None`. What a kind has no use for is `None`."""
 
 _number: TypeEngine[int] = BigInteger().with_variant(Integer(), "sqlite")
 
@@ -67,12 +57,7 @@ fact = Table(
     metadata,
     Column("change", _number, primary_key=True, autoincrement=False),  # the number of the change that made it
     Column("id", Text, nullable=False, unique=True),
-    Column(
-        "kind",
-        Text,
-        CheckConstraint("kind IN ('consent', 'objection', 'withdrawal', 'restoration', 'opt-out')"),
-        nullable=False,
-    ),
+    Column("kind", Text, nullable=False),  # of `KINDS`
     Column("scheme", Text, nullable=False),
     Column("value", Text, nullable=False),
     Column("dataset", Text),
@@ -99,6 +84,22 @@ class Written(NamedTuple):
     change: int
 
 
+def enter(
+    engine: Engine, kind: str, subject: Subject, now: datetime.datetime, *, reason: str | None = None, **values: str
+) -> Written:
+    """Record a fact of a kind (of `KINDS`), with a value for each of its columns; raises `ValueError` for any other."""
+    with engine.begin() as connection:
+        return _insert(connection, kind, subject, now, _next(connection), reason=reason, **values)
+
+
+def end(
+    engine: Engine, kind: str, id: str, now: datetime.datetime, subject: Subject | None = None, **values: str
+) -> Written:
+    """End a fact of a kind (and of a subject); raises `LookupError` where none of that id is in force."""
+    with engine.begin() as connection:
+        return _end(connection, kind, id, now, _next(connection), subject, **values)
+
+
 def grant_consent(
     engine: Engine,
     subject: Subject,
@@ -117,7 +118,7 @@ def grant_consent(
     terms = {dataset: None if names is None else sorted(set(names)) for dataset, names in datasets.items()}
     if not terms or any(names == [] for names in terms.values()):
         raise ValueError("a consent names at least one dataset, and at least one field of each (or all)")
-    return _add(
+    return enter(
         engine,
         "consent",
         subject,
@@ -132,15 +133,14 @@ def grant_consent(
 
 def revoke_consent(engine: Engine, subject: Subject, consent: str, now: datetime.datetime) -> Written:
     """End the subject's own consent; raises `LookupError` where it has none of that id in force."""
-    with engine.begin() as connection:
-        return _end(connection, "consent", consent, now, subject=subject)
+    return end(engine, "consent", consent, now, subject)
 
 
 def open_objection(
     engine: Engine, subject: Subject, dataset: str, record: str, due: datetime.date, now: datetime.datetime
 ) -> Written:
     """Open an objection to one record; it is overdue from the day after `due` on."""
-    return _add(engine, "objection", subject, now, dataset=dataset, record=record, until=due.isoformat())
+    return enter(engine, "objection", subject, now, dataset=dataset, record=record, until=due.isoformat())
 
 
 def decide_objection(
@@ -152,22 +152,21 @@ def decide_objection(
     """
     if not reason.strip():
         raise ValueError("a decided objection states its reason")
-    with engine.begin() as connection:
-        return _end(connection, "objection", objection, now, outcome=outcome, reason=reason)
+    return end(engine, "objection", objection, now, outcome=outcome, reason=reason)
 
 
 def withdraw(
     engine: Engine, subject: Subject, dataset: str, record: str, now: datetime.datetime, reason: str | None = None
 ) -> Written:
     """The department takes a record back (Art. 47(2)); it is withheld from then on."""
-    return _add(engine, "withdrawal", subject, now, dataset=dataset, record=record, reason=reason)
+    return enter(engine, "withdrawal", subject, now, dataset=dataset, record=record, reason=reason)
 
 
 def restore(
     engine: Engine, subject: Subject, dataset: str, record: str, now: datetime.datetime, reason: str | None = None
 ) -> Written:
     """The subject's restoration is granted for a record (Art. 46); it is withheld from then on."""
-    return _add(engine, "restoration", subject, now, dataset=dataset, record=record, reason=reason)
+    return enter(engine, "restoration", subject, now, dataset=dataset, record=record, reason=reason)
 
 
 def set_opt_out(
@@ -186,7 +185,7 @@ def set_opt_out(
             connection.rollback()  # nothing changed, so the number is not used up
             return None
         if found is not None:
-            return _end(connection, "opt-out", found, now, change=change)
+            return _end(connection, "opt-out", found, now, change)
         return _insert(connection, "opt-out", subject, now, change, dataset=dataset)
 
 
@@ -196,14 +195,11 @@ def _next(connection: Connection) -> int:
     return int(connection.execute(statement.returning(fact_head.c.change)).scalar_one())
 
 
-def _add(engine: Engine, kind: Kind, subject: Subject, now: datetime.datetime, **columns: str | None) -> Written:
-    with engine.begin() as connection:
-        return _insert(connection, kind, subject, now, _next(connection), **columns)
-
-
 def _insert(
-    connection: Connection, kind: Kind, subject: Subject, now: datetime.datetime, change: int, **columns: str | None
+    connection: Connection, kind: str, subject: Subject, now: datetime.datetime, change: int, **columns: str | None
 ) -> Written:
+    if columns.keys() - {"reason"} != (known := KINDS[kind].columns):
+        raise ValueError(f"a {kind} has the columns {', '.join(sorted(known))}; not {', '.join(columns)}")
     written = Written(secrets.token_hex(16), change)
     row = {"change": change, "id": written.id, "kind": kind, "scheme": subject.scheme, "value": subject.value}
     connection.execute(fact.insert().values(**row, at=micros(now), **columns))
@@ -212,15 +208,13 @@ def _insert(
 
 def _end(
     connection: Connection,
-    kind: Kind,
+    kind: str,
     id: str,
     now: datetime.datetime,
-    *,
+    change: int,
     subject: Subject | None = None,
-    change: int | None = None,
     **columns: str,
 ) -> Written:
-    change = _next(connection) if change is None else change
     mine = and_(fact.c.id == id, fact.c.kind == kind, fact.c.ended.is_(None))
     if subject is not None:
         mine = and_(mine, fact.c.scheme == subject.scheme, fact.c.value == subject.value)
@@ -228,65 +222,3 @@ def _end(
     if done.rowcount != 1:
         raise LookupError(f"there is no {kind} `{id}` in force")
     return Written(id, change)
-
-
-class FactSource:
-    """Reads the facts in force by one statement on a connection of its own, straight through the driver.
-
-    The statement is Core's, compiled once per power of two of subjects: Core's own execution costs ten times the
-    query. A read takes microseconds (a look-up in an index, in memory) and never waits for a writer (WAL), so it runs
-    where it is called. `connect` is `Store.connect`. Not for use by two threads at once.
-    """
-
-    BUSY_MS = 200
-
-    def __init__(self, connect: Callable[[], sqlite3.Connection]) -> None:
-        self._connect = connect
-        self._connection: sqlite3.Connection | None = None
-        self._statements: dict[int, str] = {}
-
-    def read(self, subjects: Iterable[tuple[str, str]]) -> list[FactRow]:
-        """All facts in force of the named (scheme, value) pairs, each row with the change number of the snapshot.
-
-        Raises `sqlite3.Error` where the store cannot be read; the next read begins on a new connection.
-        """
-        parameters: list[str] = []
-        for pair in subjects:
-            parameters += pair
-        count = max(1, len(parameters) // 2)
-        size = 1 << (count - 1).bit_length()
-        parameters += (parameters[-2:] or ["", ""]) * (size - len(parameters) // 2)
-        statement = self._statements.get(size) or self._compile(size)
-        try:
-            connection = self._connection or self._open()
-            rows: list[FactRow] = connection.execute(statement, parameters).fetchall()
-        except BaseException:
-            self.close()
-            raise
-        return rows
-
-    def close(self) -> None:
-        """Release the connection; a later read opens another."""
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            with contextlib.suppress(sqlite3.Error):
-                connection.close()
-
-    def _open(self) -> sqlite3.Connection:
-        connection = self._connection = self._connect()
-        connection.execute(f"PRAGMA busy_timeout = {self.BUSY_MS}")
-        connection.execute("PRAGMA query_only = ON")
-        return connection
-
-    def _compile(self, size: int) -> str:
-        statement = self._statements[size] = _statement(size)
-        return statement
-
-
-def _statement(size: int) -> str:
-    names = ["kind", "id", "scheme", "value", "dataset", "record", "issuer", "client", "purpose", "fields", "until"]
-    mine: Any = tuple_(fact.c.scheme, fact.c.value).in_([("", "")] * size)
-    joined = fact_head.outerjoin(fact, and_(fact.c.ended.is_(None), mine))
-    query = select(fact_head.c.change, *(fact.c[name] for name in names)).select_from(joined)
-    dialect = sqlite.dialect(paramstyle="qmark")
-    return str(query.compile(dialect=dialect, compile_kwargs={"render_postcompile": True}))

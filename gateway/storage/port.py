@@ -121,9 +121,24 @@ class Reader(Protocol):
         """Give the snapshot and its connection back."""
 
 
-FactRow = tuple[int, str | None, str, str, str, str, str, str, str, str, str, str]
-"""Change number; then one fact in force: kind, id, scheme, value, dataset, record, issuer, client, purpose, fields,
-until. Without any fact there is one row, its kind `None`. What a kind has no use for is `None`."""
+class FactRow(NamedTuple):
+    """The change number of the snapshot, then columns of one fact in force. Both stores' queries follow these members.
+
+    Without any fact there is one row, its kind `None`. What a kind has no use for is `None`.
+    """
+
+    change: int
+    kind: str | None
+    id: str
+    scheme: str
+    value: str
+    dataset: str
+    record: str
+    issuer: str
+    client: str
+    purpose: str
+    fields: str
+    until: str
 
 
 class FactRows(Protocol):

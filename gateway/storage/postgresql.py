@@ -57,12 +57,11 @@ _SUBJECT_KEYS = """SELECT key.id, key.scheme, key.value, key.secret
 FROM unnest($2::text[], $3::text[]) AS wanted (scheme, value)
 JOIN subject_key AS key ON key.scheme = wanted.scheme AND key.value = wanted.value AND key.shard = $1"""
 
-_FACTS = """SELECT head.change, fact.kind, fact.id, fact.scheme, fact.value, fact.dataset, fact.record, fact.issuer,
-  fact.client, fact.purpose, fact.fields, fact.until
+_FACTS = f"""SELECT head.change, {", ".join(f"fact.{name}" for name in FactRow._fields[1:])}
 FROM fact_head AS head LEFT JOIN (
   SELECT fact.* FROM unnest($1::text[], $2::text[]) AS wanted (scheme, value)
   JOIN fact ON fact.scheme = wanted.scheme AND fact.value = wanted.value AND fact.ended IS NULL
-) AS fact ON true"""
+) AS fact ON true"""  # noqa: S608 - put together from constants
 
 
 def dsn(url: URL) -> str:
@@ -205,12 +204,10 @@ class PostgresFacts:
                     # The plan is kept, and was perhaps made while the table was small: the index, whatever its size.
                     connection = self._connection = await _connect(self._dsn, "dutybound facts", enable_seqscan="off")
                 schemes, values = [scheme for scheme, _ in pairs], [value for _, value in pairs]
-                rows: Any = await connection.fetch(_FACTS, schemes, values, timeout=READ_TIMEOUT)
+                return [FactRow(*row) for row in await connection.fetch(_FACTS, schemes, values, timeout=READ_TIMEOUT)]
         except BaseException:
             self.close()
             raise
-        found: Sequence[FactRow] = rows
-        return found
 
     def close(self) -> None:
         connection, self._connection = self._connection, None

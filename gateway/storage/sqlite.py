@@ -24,8 +24,8 @@ from sqlalchemy.dialects.sqlite import insert as upsert
 from sqlalchemy.pool import QueuePool
 
 from gateway.errors import StoreUnavailable
-from gateway.storage.facts import FactSource
 from gateway.storage.port import Group, Head, SubjectKey, Superseded
+from gateway.storage.sqlite_facts import SqliteFacts
 from gateway.storage.statement import SQLITE, Statement, compiled, filled
 from gateway.storage.tables import entry, entry_requester, period_key, requester, shard, subject_key, subtree
 
@@ -147,8 +147,8 @@ class SqliteStore:
         with _told():
             return SqliteReader(self.connect())
 
-    def facts(self) -> FactSource:
-        return FactSource(self.connect)
+    def facts(self) -> SqliteFacts:
+        return SqliteFacts(self.connect)
 
     def close(self) -> None:
         self.engine.dispose()

@@ -10,17 +10,9 @@ import msgspec
 
 from connectors.base import Subject, SubjectKind
 from gateway.inquiry.decide import decide
-from gateway.inquiry.types import (
-    Consent,
-    Decision,
-    Declaration,
-    Facts,
-    Requester,
-    Selected,
-    SubjectFacts,
-    Wanted,
-)
+from gateway.inquiry.types import Decision, Declaration, Facts, Requester, Selected, Wanted
 from gateway.rules.model import Cell, Flag, Grant, Reason
+from gateway.storage.kinds import Consent, SubjectFacts
 from tests.rules.policies import NOW, TODAY, shipped
 
 ORGANISATION = Subject("organisation", "LEI", "529900T8BM49AURSDO55")

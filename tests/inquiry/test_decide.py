@@ -10,16 +10,9 @@ import msgspec
 import pytest
 
 from gateway.inquiry.decide import decide
-from gateway.inquiry.types import (
-    Declaration,
-    Facts,
-    Narrowing,
-    Requester,
-    Selected,
-    SubjectFacts,
-    Wanted,
-)
+from gateway.inquiry.types import Declaration, Facts, Narrowing, Requester, Selected, Wanted
 from gateway.rules.model import Flag, Reason
+from gateway.storage.kinds import SubjectFacts
 from tests.inquiry.deciding import (
     DAY,
     EVERYTHING,

@@ -14,16 +14,10 @@ from hypothesis import strategies as st
 from connectors.base import Subject
 from gateway.inquiry import decide as step
 from gateway.inquiry.decide import decide
-from gateway.inquiry.types import (
-    Consent,
-    Declaration,
-    Facts,
-    Narrowing,
-    Requester,
-    SubjectFacts,
-)
+from gateway.inquiry.types import Declaration, Facts, Narrowing, Requester
 from gateway.rules.decide import guards
 from gateway.rules.model import Cell
+from gateway.storage.kinds import Consent, SubjectFacts
 from tests.inquiry.deciding import (
     DAY,
     EVERYTHING,

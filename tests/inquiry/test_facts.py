@@ -18,10 +18,12 @@ from sqlalchemy import select
 from connectors.base import Subject
 from gateway.errors import Code, Refusal
 from gateway.inquiry.facts import FactsReader
-from gateway.inquiry.types import Consent, Facts, SubjectFacts
+from gateway.inquiry.types import Facts
 from gateway.storage import facts as written
-from gateway.storage.facts import FactRow, FactSource
+from gateway.storage.kinds import Consent, SubjectFacts
+from gateway.storage.port import FactRow
 from gateway.storage.sqlite import SqliteStore as Store
+from gateway.storage.sqlite_facts import SqliteFacts
 from gateway.storage.store import open_store
 from tests.stores import store_at
 
@@ -36,7 +38,7 @@ PERSON = Subject("person", "PIN", "1234567897")
 class Counting:
     """The real source, with what was asked of it in each read."""
 
-    def __init__(self, source: FactSource) -> None:
+    def __init__(self, source: SqliteFacts) -> None:
         self.source, self.reads = source, []
 
     def read(self, subjects: Iterable[tuple[str, str]]) -> list[FactRow]:
@@ -53,7 +55,7 @@ def store(tmp_path: Path) -> Iterator[Store]:
 
 @pytest.fixture
 def source(store: Store) -> Iterator[Counting]:
-    source = FactSource(store.connect)
+    source = store.facts()
     yield Counting(source)
     source.close()
 
@@ -103,7 +105,7 @@ def test_nobody_ends_what_is_not_in_force_or_not_theirs(store: Store) -> None:
     written.revoke_consent(store.engine, PERSON, given_.id, NOW)
     with pytest.raises(LookupError):
         written.revoke_consent(store.engine, PERSON, given_.id, NOW)
-    assert FactSource(store.connect).read([])[0][0] == 3, "a change that failed took no number"
+    assert store.facts().read([])[0][0] == 3, "a change that failed took no number"
 
 
 @pytest.mark.parametrize("datasets", [{}, {"volunteering": []}])
@@ -185,7 +187,7 @@ def test_every_size_of_group_reads_all_of_its_subjects(store: Store, count: int)
     for scheme, value in named:
         written.withdraw(store.engine, Subject("organisation", scheme, value), "tax-arrears", "1", NOW)
         written.withdraw(store.engine, Subject("person", "PIN", value), "tax-arrears", "1", NOW)
-    rows = FactSource(store.connect).read(iter(named))
+    rows = store.facts().read(iter(named))
     assert sorted((row[3], row[4]) for row in rows) == named
 
 
@@ -217,7 +219,7 @@ async def test_a_store_out_of_reach_refuses_everyone_waiting_and_heals(store: St
 
 
 async def test_no_store_at_all_refuses(tmp_path: Path) -> None:
-    source = FactSource(lambda: sqlite3.connect(tmp_path / "nowhere" / "store.db"))
+    source = SqliteFacts(lambda: sqlite3.connect(tmp_path / "nowhere" / "store.db"))
     with pytest.raises(Refusal) as refused:
         await FactsReader(source, PARIS).read([ORG], NOW)
     assert refused.value.code is Code.DECISION_UNAVAILABLE
@@ -274,7 +276,7 @@ async def test_one_that_leaves_does_not_disturb_the_others(source: Counting) -> 
 
 
 def test_reading_cannot_write(store: Store) -> None:
-    source = FactSource(store.connect)
+    source = store.facts()
     source.read([])
     with pytest.raises(sqlite3.OperationalError, match="readonly"):
         source._connection.execute("DELETE FROM fact")
@@ -333,7 +335,7 @@ def reads_as_the_model(folder: Path, source_of: Callable[[Store], Counting]) -> 
 
 
 def test_every_history_reads_as_the_model(tmp_path: Path) -> None:
-    reads_as_the_model(tmp_path, lambda store: Counting(FactSource(store.connect)))
+    reads_as_the_model(tmp_path, lambda store: Counting(store.facts()))
 
 
 def test_a_source_that_remembers_people_breaks_the_property(tmp_path: Path) -> None:
@@ -344,4 +346,4 @@ def test_a_source_that_remembers_people_breaks_the_property(tmp_path: Path) -> N
             return kept.setdefault(key, super().read(key))
 
     with pytest.raises(AssertionError):
-        reads_as_the_model(tmp_path, lambda store: Remembering(FactSource(store.connect)))
+        reads_as_the_model(tmp_path, lambda store: Remembering(store.facts()))

@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 from connectors.base import Record, Subject
 from gateway.catalogue.model import Dataset, Display, Period, Status
 from gateway.inquiry.restrain import RESTRAINTS, Restraint, restrain
-from gateway.inquiry.types import Caution, Released, SubjectFacts, Withheld
+from gateway.inquiry.types import Caution, Released, Withheld
 from gateway.rules.model import Frequency, Purpose
+from gateway.storage.kinds import MEMBERS, SubjectFacts
 
 DAY = datetime.timedelta(days=1)
 TODAY = datetime.date(2026, 3, 31)
@@ -211,9 +212,11 @@ worlds = st.builds(
 property_settings = settings(max_examples=400, derandomize=True, database=None, deadline=None)
 
 
+SETS = [name for name, kind in MEMBERS.items() if kind.about in ("dataset", "record")]
+
+
 def join(one: SubjectFacts, other: SubjectFacts) -> SubjectFacts:
-    sets = ("disputed", "overdue", "withdrawn", "restored", "opted_out")
-    return SubjectFacts(**{name: getattr(one, name) | getattr(other, name) for name in sets})
+    return SubjectFacts(**{name: getattr(one, name) | getattr(other, name) for name in SETS})
 
 
 def all_withheld_equals_no_records(step: Step) -> None:

@@ -17,10 +17,12 @@ import pytest
 from gateway.errors import LedgerUnavailable
 from gateway.inquiry import answer
 from gateway.inquiry.facts import FactsReader
-from gateway.inquiry.types import Facts, SubjectFacts
+from gateway.inquiry.types import Facts
 from gateway.ledger.proof.tlog_proof import Receipt
 from gateway.rules.decide import engine
 from gateway.rules.load import load
+from gateway.storage.kinds import SubjectFacts
+from gateway.storage.port import FactRow
 from tests import world as worlds
 from tests.properties.checking import holds, is_found, staged
 from tests.properties.scenes import ASKERS, Scene, scenes, whole
@@ -44,7 +46,7 @@ class _Rows:
         if self._rows is None:
             raise sqlite3.OperationalError("planted: disk I/O error")
         pairs = list(subjects)
-        return [(row[0], row[1], "f-1", *pairs[0], *row[2:]) for row in self._rows] if pairs else self._rows
+        return [FactRow(row[0], row[1], "f-1", *pairs[0], *row[2:]) for row in self._rows] if pairs else self._rows
 
     def close(self) -> None:
         self._rows = None

@@ -9,8 +9,9 @@ import pytest
 
 from connectors.base import Subject
 from gateway.inquiry.decide import decide
-from gateway.inquiry.types import Declaration, Facts, Narrowing, Requester, Selected, SubjectFacts, Wanted
+from gateway.inquiry.types import Declaration, Facts, Narrowing, Requester, Selected, Wanted
 from gateway.rules.explain.permissions import rows
+from gateway.storage.kinds import SubjectFacts
 from tests.rules.policies import NOW, TODAY, shipped
 
 KEYS = {"subject", "dataset", "field", "permitted", "reason", "rule", "articles", "advice", "needs"}

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import datetime
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import pytest
 from sqlalchemy import text
@@ -13,9 +14,10 @@ from sqlalchemy import text
 from connectors.base import Subject
 from gateway.errors import Code, Refusal
 from gateway.inquiry.facts import FactsReader
-from gateway.inquiry.types import Facts, SubjectFacts
+from gateway.inquiry.types import Facts
 from gateway.storage import facts as written
-from gateway.storage.port import Store
+from gateway.storage.kinds import Kind, SubjectFacts
+from gateway.storage.port import FactRow, Store
 from tests.storage.conftest import Place
 
 NOW = datetime.datetime(2026, 11, 24, 9, 30, tzinfo=datetime.UTC)
@@ -62,6 +64,40 @@ async def test_each_kind_is_read_back(store: Store, reader: FactsReader) -> None
     with pytest.raises(LookupError):
         written.revoke_consent(store.engine, PERSON, given.id, NOW)
     assert (await reader.read([ORG], NOW)).change == 8, "a change that failed took no number"
+
+
+async def test_a_store_takes_a_kind_that_it_has_never_seen(
+    store: Store, reader: FactsReader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(written.KINDS, "pardon", Kind("pardon", "record", until=True))  # type: ignore[arg-type]
+    given = written.enter(
+        store.engine, "pardon", ORG, NOW, dataset="tax-arrears", record="1", until=DUE.isoformat(), reason="amnesty"
+    )
+    [row] = await read(store, ORG)
+    assert row == (1, "pardon", given.id, *ORG[1:], "tax-arrears", "1", None, None, None, None, "2026-12-01")
+    with pytest.raises(Refusal):  # a reader that does not know the kind
+        await reader.read([ORG], NOW)
+    assert written.end(store.engine, "pardon", given.id, NOW).change == 2
+    assert (await reader.read([ORG], NOW)).subjects[ORG] == SubjectFacts()
+
+
+async def read(store: Store, subject: Subject) -> Sequence[FactRow]:
+    with contextlib.closing(store.facts()) as source:
+        rows = source.read([subject[1:]])
+        return await rows if isinstance(rows, asyncio.Future) else rows
+
+
+@pytest.mark.parametrize(
+    ("kind", "values"),
+    [("withdrawal", {"dataset": "d"}), ("withdrawal", {"dataset": "d", "record": "1", "until": "2026-12-01"})],
+)
+def test_a_fact_has_the_columns_of_its_kind(store: Store, kind: str, values: dict[str, str]) -> None:
+    with pytest.raises(ValueError, match="has the columns dataset, record; not"):
+        written.enter(store.engine, kind, ORG, NOW, **values)
+    with pytest.raises(LookupError):
+        written.enter(store.engine, "pardon", ORG, NOW, **values)
+    with store.engine.connect() as connection:
+        assert connection.execute(text("SELECT change FROM fact_head")).scalar_one() == 0
 
 
 async def test_a_change_by_another_process_counts_from_the_next_read_on(place: Place, reader: FactsReader) -> None:

@@ -51,6 +51,8 @@ def test_an_old_store_gets_the_tables_of_a_new_one(tmp_path: Path, name: str) ->
     (tmp_path / "new").mkdir()
     store_in(tmp_path / "new").close()
     assert tables_of(tmp_path) == tables_of(tmp_path / "new")
+    with contextlib.closing(sqlite3.connect(tmp_path / "ledger.db")) as connection:
+        connection.execute("INSERT INTO fact (change, id, kind, scheme, value, at) VALUES (1, 'f', 'new', 'S', 'v', 0)")
 
 
 async def test_a_store_of_version_1_goes_on(tmp_path: Path) -> None:
