@@ -109,7 +109,7 @@ class SqliteStore:
         )
         try:
             if not self._read_only:
-                connection.execute("PRAGMA journal_mode = WAL")
+                _write_ahead(connection, wait_ms / 1000)
             connection.execute("PRAGMA synchronous = FULL")
             connection.execute("PRAGMA foreign_keys = ON")
             # Else pages that were split keep copies of rows, and of keys that are destroyed later.
@@ -152,6 +152,20 @@ class SqliteStore:
 
     def close(self) -> None:
         self.engine.dispose()
+
+
+def _write_ahead(connection: sqlite3.Connection, seconds: float) -> None:
+    """Put the file into WAL mode, where it is not. SQLite begins that as a read and lets no read wait to become a write
+    (two that did would wait for each other), so whoever finds another at it is to try again."""
+    end = time.monotonic() + seconds
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() >= end:
+                raise
+        time.sleep(0.01)
 
 
 def _begin(connection: Any) -> None:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
+import sqlite3
 import threading
+from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 
 import pytest
@@ -15,6 +18,7 @@ from sqlalchemy import Integer, Table, inspect, text
 
 from gateway.errors import ConfigurationError
 from gateway.storage import erasure, projections, schema, watch
+from gateway.storage.sqlite import SqliteStore
 from gateway.storage.store import Store, examine_store, migrate_store, open_store
 from gateway.storage.tables import metadata
 from tests.storage.conftest import Place
@@ -133,6 +137,19 @@ def test_two_that_find_the_store_empty_make_it_once(bare: Place) -> None:
     assert failed == []
     with bare.open().engine.connect() as connection:
         assert connection.execute(text("SELECT change FROM fact_head")).scalars().all() == [0]
+
+
+def test_a_file_that_another_writes_to_is_waited_for(tmp_path: Path) -> None:
+    """Turning it to WAL reads before it writes, and for that SQLite does not wait, whatever its busy timeout is."""
+    with contextlib.closing(sqlite3.connect(tmp_path / "store.db", isolation_level=None)) as other:
+        other.execute("CREATE TABLE elsewhere (x)")
+        other.execute("BEGIN IMMEDIATE")
+        with ThreadPoolExecutor(1) as thread:
+            opening = thread.submit(SqliteStore(tmp_path / "store.db").connect)
+            assert wait([opening], timeout=0.3).not_done, "it gave up, or went on"
+            other.execute("COMMIT")
+            with contextlib.closing(opening.result()) as connection:
+                assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
 
 
 def test_looking_at_a_store_makes_none(tmp_path: Path) -> None:
