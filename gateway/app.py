@@ -60,7 +60,7 @@ from gateway.rules.model import Purpose
 from gateway.rules.ruleset import RuleSet
 from gateway.settings import Settings
 from gateway.storage.port import Store
-from gateway.storage.store import open_store
+from gateway.storage.store import open_configured
 from gateway.storage.tables import micros
 from gateway.telemetry import Lag, Log, Metrics, take_over
 from gateway.watch.break_glass import BreakGlass
@@ -329,5 +329,5 @@ def build(settings: Settings, parts: Loaded | None = None) -> Gateway:
 
     `parts` is what `load(settings)` gave, where it was called already.
     """
-    store = open_store(settings.store, str(settings.file), single_node=settings.single_node)
+    store = open_configured(settings)
     return Gateway(settings, parts or load(settings), store)

@@ -21,7 +21,7 @@ from granian.server.mp import MPServer
 from gateway import app, settings
 from gateway.ledger.log.build import warnings
 from gateway.ledger.projections.worker import beside
-from gateway.storage.store import open_store
+from gateway.storage.store import open_configured
 
 CONFIG = "_DUTYBOUND_SERVED_CONFIG"
 
@@ -47,7 +47,7 @@ def serve(config: Path, workers: int) -> int:
     global _prepared
     found = settings.load(config, os.environ)
     _prepared = found, app.load(found)
-    open_store(found.store, str(found.file), single_node=found.single_node).close()
+    open_configured(found).close()
     for warning in (*settings.warnings(found, workers), *warnings(found.ledger)):
         print(f"warning: {warning}", file=sys.stderr)
     os.environ[CONFIG] = str(config.resolve())

@@ -26,6 +26,13 @@ class Version(NamedTuple):
     number: str | None
     known: bool
 
+    def newer(self) -> str:
+        """Why a store that is not `known` is refused, and what to do."""
+        return (
+            f"its tables are of step {self.number}, made by a newer version of the gateway, and this one knows {LATEST}"
+            " and no later; use the newer version"
+        )
+
 
 def version(connection: Connection) -> Version:
     """Where a store stands."""
@@ -45,7 +52,7 @@ def migrate(engine: Engine) -> tuple[str | None, str]:
             connection.exec_driver_sql("PRAGMA user_version = 0")  # a write: whoever comes second waits here
         before = version(connection)
         if not before.known:
-            raise LookupError(f"its tables are of step {before.number}; this version knows {LATEST} and no later")
+            raise LookupError(before.newer())
         if before.number != LATEST:
             _upgrade(connection, before)
     return before.number, LATEST

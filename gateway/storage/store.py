@@ -13,6 +13,7 @@ import contextlib
 import errno
 import os
 import sqlite3
+from collections.abc import Iterator
 from pathlib import Path
 
 from sqlalchemy import Engine
@@ -20,6 +21,7 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 
 from gateway.errors import ConfigurationError, Problem, StoreUnavailable
+from gateway.settings import Settings
 from gateway.storage import schema
 from gateway.storage.facts import fact  # its tables are part of every store, as are those of `watch`
 from gateway.storage.port import Store
@@ -31,10 +33,12 @@ __all__ = [
     "Store",
     "examine_store",
     "migrate_store",
+    "open_configured",
     "open_copy",
     "open_file",
     "open_store",
     "open_to_read",
+    "opened",
     "sqlite_path",
 ]
 
@@ -81,6 +85,23 @@ def open_store(url: str, file: str = "gateway.yaml", *, single_node: bool | None
     if _url(url, file).get_backend_name() == "postgresql":
         return _open_postgresql(url, file, single_node)
     return open_file(sqlite_path(url, file), file)
+
+
+def open_configured(settings: Settings) -> Store:
+    """Open the store that `gateway.yaml` names, as `open_store` does, to serve with it or to change it."""
+    return open_store(settings.store, str(settings.file), single_node=settings.single_node)
+
+
+@contextlib.contextmanager
+def opened(settings: Settings) -> Iterator[Store]:
+    """The configured store, for a command; what goes wrong with it is a `StoreUnavailable`, without a trace of rows."""
+    store = open_configured(settings)
+    try:
+        yield store
+    except SQLAlchemyError as error:
+        raise StoreUnavailable(f"the store is out of reach ({type(error).__name__})") from error
+    finally:
+        store.close()
 
 
 def open_file(path: Path, file: str = "gateway.yaml") -> SqliteStore:
@@ -173,9 +194,7 @@ def _check_version(engine: Engine, file: str, *, make: bool = True) -> None:
         if make:
             schema.migrate(engine)
     elif not found.known:
-        raise _refusal(
-            file, f"its tables are of step {found.number}, of a newer version; this one knows {schema.LATEST} at most"
-        )
+        raise _refusal(file, found.newer())
     elif found.number != schema.LATEST:
         raise _refusal(
             file,
@@ -229,11 +248,11 @@ def open_copy(path: Path) -> SqliteStore:
     if "entry" not in names or "shard" not in names:
         raise ConfigurationError([Problem(str(path), 0, 0, "", "holds no ledger; name the gateway's store file")])
     with store.engine.connect() as checked:
-        number = schema.version(checked).number
-    if number != schema.LATEST:
-        message = (
-            f"its tables are of step {number}, and this version reads {schema.LATEST};"
+        found = schema.version(checked)
+    if found.number != schema.LATEST:
+        older = (
+            f"its tables are of step {found.number}, and this version reads {schema.LATEST};"
             " bring a copy of it there with `dutybound store migrate`"
         )
-        raise ConfigurationError([Problem(str(path), 0, 0, "", message)])
+        raise ConfigurationError([Problem(str(path), 0, 0, "", older if found.known else found.newer())])
     return store

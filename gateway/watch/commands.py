@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import contextlib
 import os
 import sys
 import time
@@ -22,10 +21,8 @@ from gateway.errors import ConfigurationError, Problem, StoreUnavailable
 from gateway.ledger.proof import key_files
 from gateway.rules import load
 from gateway.rules.files import calendar
-from gateway.settings import Settings
 from gateway.storage import watch as kept
-from gateway.storage.port import Store
-from gateway.storage.store import open_store
+from gateway.storage.store import opened
 from gateway.storage.tables import moment
 from gateway.storage.watch import Kept
 from gateway.watch import reviews, thresholds
@@ -68,21 +65,9 @@ def _part(parts: Any, name: str, text: str) -> argparse.ArgumentParser:
     return parser
 
 
-@contextlib.contextmanager
-def _store(configuration: Path) -> Iterator[tuple[Settings, Store]]:
-    """The configured store; what goes wrong with it is a `StoreUnavailable`, and said without a trace of rows."""
-    found = settings.load(configuration, os.environ)
-    store = open_store(found.store, str(configuration))
-    try:
-        yield found, store
-    except SQLAlchemyError as error:
-        raise StoreUnavailable(f"the store is out of reach ({type(error).__name__})") from error
-    finally:
-        store.close()
-
-
 def _follow(arguments: argparse.Namespace) -> int:
-    with _store(arguments.config) as (found, store):
+    found = settings.load(arguments.config, os.environ)
+    with opened(found) as store:
         problems: list[Problem] = []
         wanted = thresholds.load(found.policies, problems)
         dates = calendar.load(found.policies, problems)
@@ -112,7 +97,7 @@ def _follow(arguments: argparse.Namespace) -> int:
 
 
 def _findings(arguments: argparse.Namespace) -> int:
-    with _store(arguments.config) as (_, store):
+    with opened(settings.load(arguments.config, os.environ)) as store:
         found = kept.findings(store.engine, decided=None if arguments.all else False)
     for each in found:
         for line in _lines(each):
@@ -131,23 +116,25 @@ def _lines(each: Kept) -> Iterator[str]:
 
 
 def _open(arguments: argparse.Namespace) -> int:
-    with _store(arguments.config) as (found, store):
+    found = settings.load(arguments.config, os.environ)
+    with opened(found) as store:
         private = key_files.load(found.ledger.key_file)
         try:
-            entered, opened = asyncio.run(
+            entered, behind = asyncio.run(
                 reviews.look(store, private, found.ledger.origin, arguments.finding, arguments.by, arguments.reason)
             )
         except (LookupError, ValueError) as error:
             print(error.args[0], file=sys.stderr)
             return 2
-        for line in opened:
+        for line in behind:
             print(line)
         print(f"entered: this view is entry {entered.index} of {found.ledger.origin}/{entered.shard}")
     return 0
 
 
 def _review(arguments: argparse.Namespace) -> int:
-    with _store(arguments.config) as (found, store):
+    found = settings.load(arguments.config, os.environ)
+    with opened(found) as store:
         private = key_files.load(found.ledger.key_file)
         try:
             entered = asyncio.run(

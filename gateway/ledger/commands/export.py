@@ -33,7 +33,7 @@ from gateway.ledger.proof.note import Signer
 from gateway.ledger.proof.tlog_proof import Receipt
 from gateway.settings import Settings
 from gateway.storage.port import Store
-from gateway.storage.store import open_store
+from gateway.storage.store import opened
 
 RuleSetDigest = Callable[[Settings], str]
 """The digest of the rule set that a configuration's policies are; raises `ConfigurationError`."""
@@ -78,11 +78,8 @@ def run(arguments: argparse.Namespace, rule_set: RuleSetDigest | None) -> int:
         configured = settings.load(arguments.config, os.environ)
         private = key_files.load(configured.ledger.key_file)
         package_write.check_free(arguments.out)
-        store = open_store(configured.store, str(arguments.config), single_node=configured.single_node)
-        try:
+        with opened(configured) as store:
             count, receipt = _export(arguments, configured, private, store, looked, rule_set)
-        finally:
-            store.close()
     except DutyboundError as error:
         print(error, file=sys.stderr)
         return 1

@@ -17,10 +17,8 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from sqlalchemy.exc import SQLAlchemyError
-
 from gateway import settings
-from gateway.errors import StoreUnavailable, VerificationFailed
+from gateway.errors import VerificationFailed
 from gateway.ledger.commands.progress import teller
 from gateway.ledger.export.select import Progress
 from gateway.ledger.projections.projector import Projector
@@ -29,7 +27,7 @@ from gateway.ledger.stored import read
 from gateway.storage import projections as kept
 from gateway.storage.port import Store
 from gateway.storage.projections import DROPPING, NAMES
-from gateway.storage.store import open_store
+from gateway.storage.store import opened
 
 _STILL = 30.0
 
@@ -43,18 +41,12 @@ def register(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Rebuild; 0 done. Raises `StoreUnavailable`, `VerificationFailed` where an entry cannot be read."""
-    found = settings.load(arguments.config, os.environ)
-    store = open_store(found.store, str(arguments.config), single_node=found.single_node)
-    kept.unhurried(store.engine)
-    try:
+    with opened(settings.load(arguments.config, os.environ)) as store:
+        kept.unhurried(store.engine)
         names = (arguments.only,) if arguments.only else NAMES
         if begin(store, names):
             print("an earlier rebuild was interrupted; going on with it", file=sys.stderr)
         count = asyncio.run(build(store, names, teller()))
-    except SQLAlchemyError as error:
-        raise StoreUnavailable(f"the store is out of reach ({type(error).__name__})") from error
-    finally:
-        store.close()
     print(f"rebuilt: {', '.join(names)}, from {count} entries")
     return 0
 

@@ -22,7 +22,7 @@ from gateway.ledger.proof import key_files
 from gateway.ledger.proof.note import Verifier
 from gateway.settings import LedgerSettings
 from gateway.storage.port import Store
-from gateway.storage.store import open_store
+from gateway.storage.store import opened
 
 
 def register(parser: argparse.ArgumentParser) -> None:
@@ -39,11 +39,8 @@ def run(arguments: argparse.Namespace) -> int:
     old, following = key_files.load(file), file.with_name(f"{file.name}.next")
     new = key_files.load(following) if following.exists() else key_files.generate(following)
     public: Path = arguments.public or file.with_suffix(".pub")
-    store = open_store(configured.store, str(configured.file), single_node=configured.single_node)
-    try:
+    with opened(configured) as store:
         names = asyncio.run(_rotate(store, configured.ledger, old, new))
-    finally:
-        store.close()
     if public.exists():
         key_files.add_verifiers(public, new, configured.ledger.origin, names)
     kept = file.with_name(f"{file.name}.old")

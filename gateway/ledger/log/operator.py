@@ -17,11 +17,10 @@ from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.sql import ClauseElement
 
 from gateway import settings
-from gateway.errors import CommandRefused, StoreUnavailable
+from gateway.errors import CommandRefused
 from gateway.ledger.entry import entries
 from gateway.ledger.entry.parts import split
 from gateway.ledger.log.build import ledger_of
@@ -29,8 +28,8 @@ from gateway.ledger.log.ledger import Ledger
 from gateway.ledger.proof import key_files
 from gateway.ledger.proof.tlog_proof import Receipt
 from gateway.settings import Settings
+from gateway.storage import store as stores
 from gateway.storage.port import Store
-from gateway.storage.store import open_store
 
 CLIENT = entries.Who("", "command line")
 MOST_REASON = 4_000
@@ -61,16 +60,11 @@ class Workplace(NamedTuple):
 
 @contextlib.contextmanager
 def opened(configuration: Path) -> Iterator[Workplace]:
-    """The configured store, writable; what goes wrong with it is said without a trace of rows."""
+    """The configured store, writable, and the key that signs what is entered."""
     found = settings.load(configuration, os.environ)
     private = key_files.load(found.ledger.key_file)
-    store = open_store(found.store, str(configuration), single_node=found.single_node)
-    try:
+    with stores.opened(found) as store:
         yield Workplace(found, store, private)
-    except SQLAlchemyError as error:
-        raise StoreUnavailable(f"the store is out of reach ({type(error).__name__})") from error
-    finally:
-        store.close()
 
 
 @contextlib.asynccontextmanager

@@ -29,7 +29,7 @@ from gateway.errors import DutyboundError, StoreUnavailable
 from gateway.ledger.projections.projector import Projector
 from gateway.storage.port import Store
 from gateway.storage.projections import unhurried
-from gateway.storage.store import open_store
+from gateway.storage.store import open_configured
 from gateway.telemetry import Log, take_over
 
 HOLD = "projector"
@@ -120,8 +120,7 @@ def main(argv: list[str] | None = None) -> int:
     arguments = parser.parse_args(argv)
     parent = os.getppid()
     try:
-        found = settings.load(arguments.config, os.environ)
-        store = open_store(found.store, str(arguments.config), single_node=found.single_node)
+        store = open_configured(settings.load(arguments.config, os.environ))
     except DutyboundError as error:
         print(error, file=sys.stderr)
         return 1
