@@ -18,15 +18,13 @@ import msgspec
 
 from connectors.base import Connector, DatasetShape, Failure, Fault, Outcome, RecordRequest, Subject
 from connectors.http.calling import Caller, read_caller
-from connectors.http.pooled_transport import PooledTransport
-from connectors.http.transport import TransportFactory
 from connectors.kit.config import Reader
 from connectors.kit.source import invalid, read_datasets, unmapped
 from connectors.mapping import duplicate_keys
 from connectors.mapping.graphql_documents import Operation, Part, Source, compile_operation, read_source
 
 DEPARTMENT_KEYS = (
-    "kind", "url", "auth", "tls", "limits", "headers", "allow_plain_http",
+    "kind", "url", "auth", "tls", "limits", "headers", "allow_plain_http", "transport",
     "entities", "types", "keys", "query", "variables", "datasets",
 )  # fmt: skip
 _OPERATIONS = 4096
@@ -170,7 +168,6 @@ def build(
     department: str,
     shapes: Mapping[str, DatasetShape],
     base_dir: Path,
-    transport: TransportFactory = PooledTransport,
 ) -> Connector:
     """The connector of one department of `kind: graphql`. Raises `SourceConfigError`."""
     reader = Reader(config, (), base_dir)
@@ -181,4 +178,4 @@ def build(
         "content-type": "application/json",
     }
     source = read_source(reader, list(read_datasets(reader, department, shapes)))
-    return GraphqlConnector(read_caller(reader, transport, headers), reader.url("url"), source)
+    return GraphqlConnector(read_caller(reader, headers), reader.url("url"), source)

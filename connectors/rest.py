@@ -26,12 +26,10 @@ from connectors.base import (
 )
 from connectors.http.calling import Caller, read_caller
 from connectors.http.endpoint import Endpoint, read_endpoint
-from connectors.http.pooled_transport import PooledTransport
-from connectors.http.transport import TransportFactory
 from connectors.kit.config import Reader
 from connectors.kit.source import invalid, read_datasets, unmapped
 
-DEPARTMENT_KEYS = ("kind", "base_url", "auth", "tls", "limits", "headers", "datasets", "allow_plain_http")
+DEPARTMENT_KEYS = ("kind", "base_url", "auth", "tls", "limits", "headers", "datasets", "allow_plain_http", "transport")
 _BAD_VALUE = Failure(Fault.INVALID, False, "the identifier cannot stand in a path")
 
 
@@ -149,7 +147,6 @@ def build(
     department: str,
     shapes: Mapping[str, DatasetShape],
     base_dir: Path,
-    transport: TransportFactory = PooledTransport,
 ) -> Connector:
     """The connector of one department of `kind: rest`. Raises `SourceConfigError`."""
     reader = Reader(config, (), base_dir)
@@ -160,4 +157,4 @@ def build(
         shape.id: read_endpoint(dataset, shape, base_url)
         for dataset, shape in read_datasets(reader, department, shapes)
     }
-    return RestConnector(read_caller(reader, transport, headers), endpoints)
+    return RestConnector(read_caller(reader, headers), endpoints)

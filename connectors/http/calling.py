@@ -15,6 +15,8 @@ import msgspec
 
 from connectors.base import Failure, Fault
 from connectors.http.auth import Auth, read_auth
+from connectors.http.httpx_transport import HttpxTransport
+from connectors.http.pooled_transport import PooledTransport
 from connectors.http.transport import FAILURES, Response, Transport, TransportFactory, TransportFault
 from connectors.kit.breaker import Breaker
 from connectors.kit.config import Reader
@@ -22,6 +24,9 @@ from connectors.kit.config import Reader
 _RETRYABLE = frozenset({408, 425, 429, 500, 502, 503, 504})
 _PAUSE = 0.05
 """Seconds before the first retry; doubled each time, with jitter."""
+
+TRANSPORTS: Mapping[str, TransportFactory] = {"pooled": PooledTransport, "httpx": HttpxTransport}
+"""What `transport` of a department names; the first is the default."""
 
 _EXPIRED = FAILURES[TransportFault.TIMEOUT]
 
@@ -130,8 +135,9 @@ class Caller:
         await self._auth.close()
 
 
-def read_caller(department: Reader, transport: TransportFactory, headers: Mapping[str, str]) -> Caller:
-    """A department's way out as its `limits`, `auth` and `tls` say, with fixed `headers`."""
+def read_caller(department: Reader, headers: Mapping[str, str]) -> Caller:
+    """A department's way out as its `limits`, `auth`, `tls` and `transport` say, with fixed `headers`."""
+    transport = TRANSPORTS[department.choice("transport", TRANSPORTS, "pooled")]
     limits = read_limits(department.child("limits"))
     auth, options = read_auth(department, limits.timeout, limits.concurrency, limits.max_bytes)
     return Caller(transport(options), limits, auth, headers)

@@ -1,4 +1,7 @@
-"""The reference transport, on httpx: slow, widely understood, and what the fast one is held against in the tests."""
+"""The reference transport, on httpx: slow, widely understood, and what the fast one is held against in the tests.
+
+A department has it with `transport: httpx`: while the fast one does not understand its answers, or to see whether so.
+"""
 
 from __future__ import annotations
 

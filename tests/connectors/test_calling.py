@@ -10,9 +10,11 @@ from typing import Any
 import pytest
 
 from connectors import rest
-from connectors.base import Failure
+from connectors.base import Failure, SourceConfigError
+from connectors.http.httpx_transport import HttpxTransport
+from connectors.http.pooled_transport import PooledTransport
 from connectors.kit.breaker import Breaker
-from tests.connectors.asking import ACME, ask, connected, fault, fetch
+from tests.connectors.asking import ACME, SHAPES, ask, connected, fault, fetch
 from tests.connectors.certificates import Authority
 from tests.connectors.servers import Handler, Request, always, answer, hang_up, serve, silent
 from tests.connectors.test_rest import config, row
@@ -28,6 +30,33 @@ def in_turn(*handlers: Handler) -> Handler:
         await (left.pop(0) if len(left) > 1 else left[0])(request, writer)
 
     return handle
+
+
+@pytest.mark.parametrize(
+    ("named", "made"),
+    [({}, PooledTransport), ({"transport": "pooled"}, PooledTransport), ({"transport": "httpx"}, HttpxTransport)],
+)
+async def test_a_department_is_called_by_the_transport_that_it_names(
+    named: dict[str, str], made: type, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent: list[type] = []
+    for each in (PooledTransport, HttpxTransport):
+
+        async def counted(self: Any, *given: Any, real: Any = each.send) -> Any:
+            sent.append(type(self))
+            return await real(self, *given)
+
+        monkeypatch.setattr(each, "send", counted)
+    async with serve(always(GOOD)) as server, connected(rest.build, config(server.url) | named) as connector:
+        outcomes = await fetch(connector, ask("arrears", "period"))
+    assert not isinstance(outcomes[ACME, "arrears"], Failure)
+    assert sent == [made]
+
+
+def test_a_transport_that_there_is_not_is_told() -> None:
+    with pytest.raises(SourceConfigError, match="did you mean `httpx`") as refused:
+        rest.build(config("http://127.0.0.1:9") | {"transport": "htpx"}, "tax", SHAPES, Path())
+    assert refused.value.path == ("transport",)
 
 
 @pytest.mark.parametrize("first", [hang_up, always(answer({}, 503)), always(answer({}, 429))])

@@ -68,10 +68,15 @@ def subjects_of(department: str) -> list[Who]:
     return [who for who in [*(named.who for named in NAMED.values()), *crowd] if who.identifier[0] in kinds]
 
 
-@pytest.mark.parametrize("department", sorted(DEPARTMENTS))
-async def test_every_record_comes_through_unchanged(department: str, start: Start, tmp_path: Path) -> None:
+OVER_HTTPX = [(name, {"transport": "httpx"}) for name in sorted(DEPARTMENTS) if DEPARTMENTS[name][0] != "sql"]
+
+
+@pytest.mark.parametrize(("department", "also"), [*((name, {}) for name in sorted(DEPARTMENTS)), *OVER_HTTPX])
+async def test_every_record_comes_through_unchanged(
+    department: str, also: dict[str, str], start: Start, tmp_path: Path
+) -> None:
     _, port = start(f"departments.{department}")
-    config = configuration(port, tmp_path)[department]
+    config = configuration(port, tmp_path)[department] | also
     connector = KINDS[config.pop("kind")](config, department, shapes(department), tmp_path)
     own = shapes(department)
     compared = 0
