@@ -77,12 +77,14 @@ def placeholders(words: list[str]) -> bool:
 
 
 def test_every_block_is_of_a_kind_that_is_checked() -> None:
-    known = {"sh", "graphql", "yaml", "python", "json"}
+    known = {"sh", "graphql", "yaml", "python", "json", "text"}
     assert [f"{fence}: `{fence.language}`" for fence in ALL if fence.language not in known] == []
     assert SHELL_PAGES
     for fence in ALL:
         if fence.language == "python":
             assert fence.page == ROOT / "connectors" / "README.md", f"{fence}: no test runs it"
+        if fence.language == "text":
+            assert fence.page == ROOT / "gateway" / "ledger" / "FORMAT.md", f"{fence}: `test_format` does not read it"
         if fence.language == "json":
             json.loads(fence.text)
 
