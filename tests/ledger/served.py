@@ -9,7 +9,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from gateway.ledger.log import tiles
-from gateway.ledger.proof.merkle import leaf_hash
+from gateway.ledger.proof import tlog_proof
+from gateway.ledger.proof.leaf import open_extra
+from gateway.ledger.proof.merkle import Tree, inclusion_proof, leaf_hash
 from gateway.ledger.proof.note import Signer, parse_checkpoint
 from gateway.ledger.verify.follower_state import Reached
 from gateway.ledger.verify.tile_client import TileLog, fold, tile_number
@@ -55,6 +57,15 @@ def leaves_of(files: Files) -> list[bytes]:
         content = files[f"tile/entries/{name}"]
         found += [content[at + 2 : at + 34] for at in range(0, len(content), 34)]
     return found
+
+
+def receipt_over(extra: bytes, others: int) -> str:
+    """A receipt of shard 1 in a tree with so many other leaves: what can be made up by whoever has the key."""
+    row = [leaf_hash(open_extra(extra).leaf), *(bytes([number]) * 32 for number in range(others))]
+    tree = Tree().grow(row).tree
+    path = inclusion_proof(lambda level, at: Tree().grow(row[at << level : at + 1 << level]).tree.root, 0, len(row))
+    lines = "".join(tlog_proof.path_line("", sibling) for sibling in path)
+    return tlog_proof.write(extra, 0, lines, Signer(f"{ORIGIN}/1", KEY).checkpoint(tree.size, tree.root))
 
 
 def made_of(leaves: list[bytes], shard: str = "1") -> Files:

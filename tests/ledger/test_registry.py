@@ -22,7 +22,7 @@ from gateway.ledger.log.head_file import HeadFile
 from gateway.ledger.log.publish import Publisher
 from gateway.ledger.log.registrar import Registrar
 from gateway.ledger.log.tiles import routes
-from gateway.ledger.proof import key_files
+from gateway.ledger.proof import key_files, tlog_proof
 from gateway.ledger.proof.merkle import EMPTY_ROOT
 from gateway.ledger.proof.note import Verifier
 from gateway.ledger.stored import read
@@ -33,6 +33,7 @@ from tests.ledger.conftest import Run
 from tests.ledger.support import KEY, ORIGIN, VERIFIERS, opened, refused, store_in
 from tests.ledger.test_gap import files, restore, save
 
+VECTORS = Path(__file__).parent.parent / "vectors"
 NEW = Ed25519PrivateKey.from_private_bytes(bytes(range(1, 33)))
 ROOT_KEY = key_files.verifiers(KEY, ORIGIN, [ROOT])
 
@@ -206,6 +207,23 @@ def test_keys_rotate_and_old_receipts_still_verify_by_the_registry(tmp_path: Pat
     with served.serving(shards) as url:
         assert run("ledger", "verify", "--state", tmp_path / "state", "--key", old_public, url) == 1
         assert "no registry" in run.err
+
+
+def test_a_receipt_by_a_key_that_was_given_up_before_is_refused(tmp_path: Path, run: Run) -> None:
+    version = VECTORS / "proof-v3"
+    extra = tlog_proof.parse((version / "receipts" / "first-key.txt").read_text()).extra
+    (tmp_path / "receipts").mkdir()
+    for name, others in (("before", 2), ("receipts/after", 3)):
+        (tmp_path / name).write_text(served.receipt_over(extra, others))
+    known = ("--key", version / "root.pub", "--registry", version / "registry.json")
+    assert run("ledger", "verify-receipt", *known, tmp_path / "before") == 0, run.err
+    assert run("ledger", "verify-receipt", *known, tmp_path / "receipts" / "after") == 1
+    assert "signs 4 entries with a key that was given up at 3" in run.err
+    root = {"checkpoint": (version / "log" / ROOT / "checkpoint").read_bytes()}
+    with served.serving({ROOT: root, "registry": {"": (version / "registry.json").read_bytes()}}) as url:
+        base = ("ledger", "verify", "--state", tmp_path / "state", "--receipts", tmp_path / "receipts")
+        assert run(*base, "--key", version / "root.pub", url) == 1
+        assert "given up at 3" in run.err
 
 
 def test_a_rotation_that_was_interrupted_is_finished(tmp_path: Path, run: Run) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from gateway.errors import ConfigurationError, Problem
 from gateway.ledger.entry import entries
 from gateway.ledger.entry.receipt import Presented, Proved, check_data, check_extension, unverified, verify_receipt
+from gateway.ledger.entry.registry import Registry
 from gateway.ledger.proof.note import Verifier
 
 MAX_FILE = 64 * 1024 * 1024
@@ -25,12 +26,15 @@ def read(path: Path) -> bytes:
     return content
 
 
-def check_presented(presented: Presented, verifiers: Sequence[Verifier] | None) -> tuple[Proved, bool]:
-    """Verify a receipt (its signature where there are keys) and the answer around it.
+def check_presented(
+    presented: Presented, verifiers: Sequence[Verifier] | None, registry: Registry | None = None
+) -> tuple[Proved, bool]:
+    """Verify a receipt (its signature where there are keys, `registry`'s too) and the answer around it.
 
     Also says whether data were there and are what was disclosed.
     """
-    proved = unverified(presented.text) if verifiers is None else verify_receipt(presented.text, verifiers)
+    text = presented.text
+    proved = unverified(text) if verifiers is None else verify_receipt(text, verifiers, registry)
     if presented.inquiry is not None:
         check_extension(proved, presented.inquiry)
     if presented.data is not None:

@@ -16,7 +16,7 @@ from gateway.ledger.commands import erase, export, hold, rebuild, rotate, verify
 from gateway.ledger.commands.receipt_files import check_presented, read
 from gateway.ledger.entry import describe, entries
 from gateway.ledger.entry.receipt import LEFT_OUT, Proved, check_data, check_extension, read_file
-from gateway.ledger.entry.registry import ROOT, read_document
+from gateway.ledger.entry.registry import ROOT, Registry, read_document
 from gateway.ledger.erasure.blockers import BLOCKERS, Blocker
 from gateway.ledger.export import sheet
 from gateway.ledger.proof import key_files
@@ -111,10 +111,12 @@ def _guard(run: Callable[[], int]) -> int:
 
 def _verify_receipt(arguments: argparse.Namespace) -> int:
     def run() -> int:
-        verifiers = _with_registry(key_files.read_verifiers(arguments.key), arguments)
-        proved, checked = check_presented(read_file(read(arguments.receipt)), verifiers)
+        verifiers = key_files.read_verifiers(arguments.key)
+        registry = _registry(verifiers, arguments)
+        proved, checked = check_presented(read_file(read(arguments.receipt)), verifiers, registry)
         if arguments.published is not None or arguments.log is not None:
-            proved, why = _published(proved, verifiers, arguments)
+            known = [*registry.verifiers, *verifiers] if registry else verifiers
+            proved, why = _published(proved, known, arguments)
             if why:
                 print(why, file=sys.stderr)
         told = proved.told
@@ -145,15 +147,13 @@ def _verify_receipt(arguments: argparse.Namespace) -> int:
     return _guard(run)
 
 
-def _with_registry(verifiers: list[Verifier], arguments: argparse.Namespace) -> list[Verifier]:
-    """The keys that were given, and with a registry those that follow from them."""
+def _registry(verifiers: list[Verifier], arguments: argparse.Namespace) -> Registry | None:
+    """The registry, as a file or served, that follows from the keys that were given."""
     content = read(arguments.registry) if arguments.registry is not None else None
     if content is None and arguments.log is not None:
         with tile_client.http_client() as client:
             content = tile_client.from_url(client, tile_client.ledger_url(arguments.log)).find_registry()
-    if content is None:
-        return verifiers
-    return list(dict.fromkeys([*read_document(content, verifiers).verifiers, *verifiers]))
+    return None if content is None else read_document(content, verifiers)
 
 
 def _published(proved: Proved, verifiers: list[Verifier], arguments: argparse.Namespace) -> tuple[Proved, str]:

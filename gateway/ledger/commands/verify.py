@@ -144,7 +144,7 @@ def _follow(arguments: argparse.Namespace, verifiers: Sequence[Verifier]) -> int
             logs = _logs(client, arguments.target, signing, memory)
         else:
             logs = [(tile_client.from_folder(Path(arguments.target)), None)]
-        claims = _claims(arguments.receipts, verifiers) if arguments.receipts else []
+        claims = _claims(arguments.receipts, verifiers, registry) if arguments.receipts else []
         for log, shard in logs:
             whole = follow(
                 log,
@@ -239,7 +239,7 @@ def _logs(
     return found
 
 
-def _claims(folder: Path, verifiers: Sequence[Verifier]) -> list[Claim]:
+def _claims(folder: Path, verifiers: Sequence[Verifier], registry: Registry | None) -> list[Claim]:
     """What the receipts in a folder prove, each verified by itself."""
     if not folder.is_dir():
         raise ConfigurationError([Problem(str(folder), 0, 0, "", "is no folder with receipts")])
@@ -247,7 +247,7 @@ def _claims(folder: Path, verifiers: Sequence[Verifier]) -> list[Claim]:
     claims = []
     for path in files:
         try:
-            claims.append(claim_of(f"receipt `{path}`", check_presented(read_file(read(path)), verifiers)[0]))
+            claims.append(claim_of(f"receipt `{path}`", check_presented(read_file(read(path)), verifiers, registry)[0]))
         except VerificationFailed as error:
             raise VerificationFailed(f"`{path}`: {error}") from error
     if not claims:

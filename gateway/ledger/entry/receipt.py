@@ -1,4 +1,4 @@
-"""A receipt checked offline, with nothing but the shard's public key; and an answer's data against it.
+"""A receipt checked offline, with nothing but the shard's public key, or the registry; an answer's data against it.
 
 Everything that is trusted afterwards follows from the signature: the checkpoint's root, from it the leaf at its index,
 from it what the requester was told. A receipt that verifies is `signed`: the log has committed to its entry.
@@ -14,6 +14,7 @@ import msgspec
 
 from gateway.errors import VerificationFailed
 from gateway.ledger.entry import describe, entries, parts
+from gateway.ledger.entry.registry import Registry
 from gateway.ledger.proof.leaf import Opening, Side, data_digest, open_extra
 from gateway.ledger.proof.merkle import leaf_hash, verify_inclusion
 from gateway.ledger.proof.note import Checkpoint, Verifier, log_key, open_note, parse_checkpoint
@@ -97,11 +98,14 @@ def read_file(content: bytes) -> Presented:
     return Presented(receipt, data, inquiry)
 
 
-def verify_receipt(text: str, verifiers: Sequence[Verifier]) -> Proved:
-    """Check every step from the signature to what was told; raises `VerificationFailed` that names the step."""
+def verify_receipt(text: str, verifiers: Sequence[Verifier], registry: Registry | None = None) -> Proved:
+    """Check every step from the signature to what was told; raises `VerificationFailed` that names the step.
+
+    Where a registry is given its keys count too, each as far as it was not given up.
+    """
     proof, opening = _parts(text)
     try:
-        note, signers = open_note(proof.checkpoint, verifiers)
+        note, signers = open_note(proof.checkpoint, [*(registry.verifiers if registry else ()), *verifiers])
         checkpoint = parse_checkpoint(note)
     except ValueError as error:
         raise VerificationFailed(f"this receipt does not verify: {error}") from error
@@ -111,6 +115,8 @@ def verify_receipt(text: str, verifiers: Sequence[Verifier]) -> Proved:
             f"this receipt does not verify: its log is `{checkpoint.origin}`, and the key that signed it is of"
             f" `{signers[0].name}`"
         )
+    if registry is not None:
+        registry.check_key(checkpoint, verifier)
     return _included(proof, opening, checkpoint, verifier)
 
 

@@ -146,15 +146,22 @@ class Registry:
                 f"`{checkpoint.origin}` is registered as sealed at {end}, and signs another tree of {checkpoint.size}"
                 " entries: it was signed over"
             )
-        for place, (_, known) in enumerate(listed.keys):
+        if not self.check_key(checkpoint, key):
+            raise VerificationFailed(f"the registry of `{self.root}` has another key of `{checkpoint.origin}`")
+
+    def check_key(self, checkpoint: Checkpoint, key: Verifier) -> bool:
+        """Whether it is one of the shard's; raises `VerificationFailed` where it was given up before that tree."""
+        listed = self.shards.get(checkpoint.origin)
+        keys = listed.keys if listed else ()
+        for place, (_, known) in enumerate(keys):
             if known == key:
-                until = listed.keys[place + 1][0] if place + 1 < len(listed.keys) else None
+                until = keys[place + 1][0] if place + 1 < len(keys) else None
                 if until is not None and checkpoint.size > until and checkpoint.origin != self.root:
                     raise VerificationFailed(
                         f"`{checkpoint.origin}` signs {checkpoint.size} entries with a key that was given up at {until}"
                     )
-                return
-        raise VerificationFailed(f"the registry of `{self.root}` has another key of `{checkpoint.origin}`")
+                return True
+        return False
 
 
 def roots(verifiers: Sequence[Verifier]) -> list[Verifier]:

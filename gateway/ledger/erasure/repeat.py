@@ -93,9 +93,8 @@ def proved(place: Workplace, receipt: str) -> entries.Erasure:
     trusted: list[Verifier] = key_files.verifiers(place.private, origin, [ROOT, *map(str, range(1, 65))])
     with contextlib.closing(place.store.reader()) as reader:
         content = registrar.stored_document(reader)
-    if content is not None:
-        trusted = list(dict.fromkeys([*read_document(content, trusted).verifiers, *trusted]))
-    told = verify_receipt(receipt, trusted).told
+    registry = None if content is None else read_document(content, trusted)
+    told = verify_receipt(receipt, trusted, registry).told
     if not isinstance(told, entries.Erasure):
         raise VerificationFailed("this receipt is genuine, but not that of an erasure")
     return told
