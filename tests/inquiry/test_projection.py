@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import decimal
+import functools
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -58,29 +59,38 @@ def _lei(n: int) -> str:
 LEIS = [_lei(n) for n in range(3)]
 
 
-@st.composite
-def records(draw: st.DrawFn, dataset: Dataset) -> Released:
-    struct = msgspec.defstruct(
-        f"R{len(dataset.fields)}", [(f"f_{name}", Any) for name in dataset.fields], bases=(Record,), kw_only=True
-    )
+# Made once: a world is hundreds of draws, and to make a strategy takes longer than to draw from it.
+VERSIONS, COUNTS, BOOLEANS = st.sampled_from(("1", "2")), {n: st.integers(0, n) for n in (1, 3)}, st.booleans()
+DOCUMENTS, DATES, MITIGATIONS = (st.none() | each for each in (st.just("D-1"), st.dates(), st.just("accident")))
+OPTIONAL = {type_: st.none() | each for type_, each in VALUES.items()}
+
+
+@functools.cache
+def _struct(names: tuple[str, ...]) -> Any:
+    fields = [(f"f_{name}", Any) for name in names]
+    return msgspec.defstruct(f"R{len(names)}", fields, bases=(Record,), kw_only=True)
+
+
+def _records(draw: st.DrawFn, dataset: Dataset) -> Released:
+    struct = _struct(tuple(dataset.fields))
     made = [
         struct(
             m_id=f"r{n}",
-            m_version=draw(st.sampled_from(("1", "2"))),
-            m_document=draw(st.none() | st.just("D-1")),
-            m_effective=draw(st.none() | st.dates()),
-            m_mitigation=draw(st.none() | st.just("accident")),
-            **{f"f_{f.name}": draw(st.none() | VALUES[f.type]) for f in dataset.fields.values()},
+            m_version=draw(VERSIONS),
+            m_document=draw(DOCUMENTS),
+            m_effective=draw(DATES),
+            m_mitigation=draw(MITIGATIONS),
+            **{f"f_{f.name}": draw(OPTIONAL[f.type]) for f in dataset.fields.values()},
         )
-        for n in range(draw(st.integers(0, 1 if dataset.shape == "subject" else 3)))
+        for n in range(draw(COUNTS[1 if dataset.shape == "subject" else 3]))
     ]
-    return Released(made, [draw(st.none() | st.dates()) for _ in made], [draw(st.booleans()) for _ in made])
+    return Released(made, [draw(DATES) for _ in made], [draw(BOOLEANS) for _ in made])
 
 
 @st.composite
 def worlds(draw: st.DrawFn, kind: str, subjects: list[Subject]) -> dict[tuple[Subject, str], Released]:
     return {
-        (subject, d.id): draw(records(d))
+        (subject, d.id): _records(draw, d)
         for subject in subjects
         for d in CATALOGUE.published.values()
         if kind in d.subjects

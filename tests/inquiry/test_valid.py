@@ -126,7 +126,7 @@ def test_a_rule_that_skips_too_much_is_found(monkeypatch: pytest.MonkeyPatch) ->
         validity, "_methods", lambda rule, kind: (None, None) if kind == "field" else methods(rule, kind)
     )
 
-    @settings(max_examples=300, deadline=None, database=None, phases=[Phase.generate])
+    @settings(max_examples=3000, deadline=None, database=None, phases=[Phase.generate])
     @given(_spoilt())
     def run(text: str) -> None:
         _same_answer(text)
