@@ -6,6 +6,7 @@ The tables of an empty store are copied; where a test is about how they are made
 from __future__ import annotations
 
 import contextlib
+import functools
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
@@ -63,9 +64,9 @@ def server() -> Iterator[Postgres]:
         yield running
 
 
-@pytest.fixture(scope="session")
-def made(server: Postgres) -> str:
-    """A database with the tables of an empty store."""
+@functools.cache
+def _made(server: Postgres) -> str:
+    """A database of the server with the tables of an empty store."""
     name = server.database()
     open_store(server.url(name)).close()
     return name
@@ -89,7 +90,7 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
         place = Place(f"sqlite:///{tmp_path / 'store.db'}")
     else:
         running: Postgres = request.getfixturevalue("server")
-        place = Place(running.url(running.database(request.getfixturevalue("made"))), running)
+        place = Place(running.url(running.database(_made(running))), running)
     with contextlib.closing(place):
         yield place
 
