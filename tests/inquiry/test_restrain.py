@@ -189,14 +189,9 @@ records = st.lists(
     max_size=4,
     unique_by=lambda each: each.m_id,
 )
-facts = st.builds(
-    SubjectFacts,
-    disputed=KEYS,
-    overdue=KEYS,
-    withdrawn=KEYS,
-    restored=KEYS,
-    opted_out=st.frozensets(st.sampled_from(["tax-arrears", "tax-awards"])),
-)
+DRAWN = {"record": KEYS, "dataset": st.frozensets(st.sampled_from(["tax-arrears", "tax-awards"]))}
+SETS = {member: DRAWN[kind.about] for member, kind in MEMBERS.items() if kind.about in DRAWN}
+facts = st.builds(SubjectFacts, **SETS)
 worlds = st.builds(
     World,
     st.builds(
@@ -210,9 +205,6 @@ worlds = st.builds(
 )
 
 property_settings = settings(max_examples=400, derandomize=True, database=None, deadline=None)
-
-
-SETS = [name for name, kind in MEMBERS.items() if kind.about in ("dataset", "record")]
 
 
 def join(one: SubjectFacts, other: SubjectFacts) -> SubjectFacts:
