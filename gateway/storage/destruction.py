@@ -15,8 +15,6 @@ from sqlalchemy import (
     Boolean,
     Engine,
     Select,
-    and_,
-    case,
     delete,
     exists,
     false,
@@ -24,7 +22,6 @@ from sqlalchemy import (
     insert,
     or_,
     select,
-    true,
     update,
 )
 from sqlalchemy.exc import SQLAlchemyError
@@ -33,10 +30,10 @@ from sqlalchemy.sql import ClauseElement, ColumnElement
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 
-from gateway.storage.erasure import Request, erasure, hold
+from gateway.storage.erasure import Request, closing, erasure, hold
 from gateway.storage.facts import fact, fact_head
 from gateway.storage.port import Store
-from gateway.storage.projections import looked, projected, raced, received
+from gateway.storage.projections import looked, projected, raced, received, there
 from gateway.storage.sqlite import SqliteStore
 from gateway.storage.tables import SHARD_BITS, entry, shard, subject_key
 from gateway.storage.watch import watch_head
@@ -58,9 +55,8 @@ def keys_of(engine: Engine, scheme: str, value: str) -> list[int]:
 
 def still_there(engine: Engine, keys: Sequence[int]) -> list[int]:
     """Those of the keys that are not destroyed."""
-    there = select(subject_key.c.id).where(subject_key.c.id.in_(keys), subject_key.c.secret.is_not(None))
     with engine.connect() as connection:
-        return sorted(connection.execute(there).scalars())
+        return sorted(there(connection, keys))
 
 
 def in_force(engine: Engine, scheme: str, value: str) -> dict[str, int]:
@@ -131,10 +127,7 @@ def deciding(
     unlisted = select(subject_key.c.id).where(
         subject_key.c.scheme == request.scheme, subject_key.c.value == request.value, subject_key.c.id.not_in(keys)
     )
-    free = and_(true(), *(~exists(query) for query in (unlisted, *blocking)))
-    state = case((and_(erasure.c.state == "requested", free), "done"))
-    done = {"state": state, "scheme": None, "value": None, "decided_at": at, "decided_by": by}
-    return update(erasure).where(erasure.c.id == request.id).values(done)
+    return closing(request.id, "done", by, at, *(~exists(query) for query in (unlisted, *blocking)))
 
 
 def noting(request: Request, *, known: bool) -> ClauseElement:

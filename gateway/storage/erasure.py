@@ -8,22 +8,25 @@ not be NULL would become so.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 from sqlalchemy import (
     BigInteger,
     CheckConstraint,
     Column,
     Engine,
+    Row,
     Table,
     Text,
     UniqueConstraint,
+    and_,
     case,
     insert,
     select,
     update,
 )
-from sqlalchemy.sql import ClauseElement
+from sqlalchemy.sql import ClauseElement, ColumnElement
 
 from gateway.storage.tables import metadata
 
@@ -99,28 +102,28 @@ class Hold(NamedTuple):
 
 def requests(engine: Engine) -> list[Request]:
     """Every request, oldest first."""
-    with engine.connect() as connection:
-        return [Request._make(row) for row in connection.execute(select(erasure).order_by(erasure.c.at, erasure.c.id))]
+    return [Request._make(row) for row in _rows(engine, erasure)]
 
 
 def one_request(engine: Engine, id_: str) -> Request | None:
     """The one of that id."""
-    with engine.connect() as connection:
-        row = connection.execute(select(erasure).where(erasure.c.id == id_)).one_or_none()
-    return None if row is None else Request._make(row)
+    return next((Request._make(row) for row in _rows(engine, erasure, id_)), None)
 
 
 def holds(engine: Engine) -> list[Hold]:
     """Every hold, oldest first."""
-    with engine.connect() as connection:
-        return [Hold._make(row) for row in connection.execute(select(hold).order_by(hold.c.at, hold.c.id))]
+    return [Hold._make(row) for row in _rows(engine, hold)]
 
 
 def one_hold(engine: Engine, id_: str) -> Hold | None:
     """The one of that id."""
+    return next((Hold._make(row) for row in _rows(engine, hold, id_)), None)
+
+
+def _rows(engine: Engine, table: Table, id_: str | None = None) -> Sequence[Row[Any]]:
+    query = select(table).order_by(table.c.at, table.c.id)
     with engine.connect() as connection:
-        row = connection.execute(select(hold).where(hold.c.id == id_)).one_or_none()
-    return None if row is None else Hold._make(row)
+        return connection.execute(query if id_ is None else query.where(table.c.id == id_)).all()
 
 
 def requesting(request: Request) -> ClauseElement:
@@ -130,8 +133,13 @@ def requesting(request: Request) -> ClauseElement:
 
 def withdrawing(id_: str, by: str, at: int) -> ClauseElement:
     """Take an open request back; any other fails."""
-    state = case((erasure.c.state == "requested", "withdrawn"))
-    done = {"state": state, "scheme": None, "value": None, "decided_at": at, "decided_by": by}
+    return closing(id_, "withdrawn", by, at)
+
+
+def closing(id_: str, state: str, by: str, at: int, *free: ColumnElement[bool]) -> ClauseElement:
+    """Close an open request as `state`; any other fails, and so does one that is not `free`."""
+    closed = case((and_(erasure.c.state == "requested", *free), state))
+    done = {"state": closed, "scheme": None, "value": None, "decided_at": at, "decided_by": by}
     return update(erasure).where(erasure.c.id == id_).values(done)
 
 

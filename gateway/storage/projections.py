@@ -243,13 +243,19 @@ def advance(engine: Engine, names: Collection[str], number: int, first: int, las
 def _gone(connection: Connection, rows: Rows) -> set[int]:
     """The subjects among these rows whose keys are no more."""
     named = {row[0] for row in rows.looked} | {row[0] for row in rows.received} | {row[2] for row in rows.raced}
-    gone = named - {WITHOUT_KEY}
-    ids = sorted(gone)
+    return named - {WITHOUT_KEY} - there(connection, named)
+
+
+def there(connection: Connection, keys: Iterable[int]) -> set[int]:
+    """Those of these keys that are not destroyed."""
+    found: set[int] = set()
+    ids = sorted(keys)
     for start in range(0, len(ids), _AT_ONCE):
-        some = ids[start : start + _AT_ONCE]
-        there = select(subject_key.c.id).where(subject_key.c.id.in_(some), subject_key.c.secret.is_not(None))
-        gone -= set(connection.execute(there).scalars())
-    return gone
+        some = subject_key.c.id.in_(ids[start : start + _AT_ONCE])
+        found.update(
+            connection.execute(select(subject_key.c.id).where(some, subject_key.c.secret.is_not(None))).scalars()
+        )
+    return found
 
 
 def start_over(engine: Engine, names: Collection[str]) -> None:

@@ -67,7 +67,7 @@ def _request(blockers: Sequence[Blocker], arguments: argparse.Namespace) -> int:
         )
         engine = place.store.engine
         stopping = found_open(engine, blockers, subject, destruction.keys_of(engine, *subject))
-        print(f"requested: erasure {entered.id}, {entry_of(place, entered)}")
+        print(f"requested: erasure {entered.id}, {entry_of(place, entered.receipt)}")
     _tell_old(old)
     for each in stopping:
         print(f"it cannot be approved yet: {each}", file=sys.stderr)
@@ -104,8 +104,7 @@ def _approve(blockers: Sequence[Blocker], arguments: argparse.Namespace) -> int:
 def _tell_done(place: Workplace, done: Done, out: Path) -> None:
     """What follows an erasure, first things first: whatever fails from here on, it is done."""
     if done.receipt is not None:
-        where = f"entry {done.receipt.index} of {place.settings.ledger.origin}/{done.receipt.shard}"
-        print(f"erased: erasure {done.request.id}, {where}")
+        print(f"erased: erasure {done.request.id}, {entry_of(place, done.receipt)}")
         try:
             package_write.write_private(out, done.receipt.text.encode())
             print(f"receipt: {out} (keep it outside the backups; after a restore, `ledger erase again` takes it)")
@@ -140,7 +139,7 @@ def _withdraw(arguments: argparse.Namespace) -> int:
         entered = place.run(
             lambda ledger: erase.withdraw(ledger, arguments.id, arguments.by, arguments.reason, account())
         )
-        print(f"withdrawn: erasure {entered.id}, {entry_of(place, entered)}")
+        print(f"withdrawn: erasure {entered.id}, {entry_of(place, entered.receipt)}")
     return 0
 
 

@@ -68,7 +68,7 @@ async def request(
                 f"erasure `{each.id}` of this subject was requested by {each.by} already; approve or withdraw it"
             )
     id_, at = secrets.token_hex(4), now(ledger)
-    told = _asked("requested", id_, at, by, reason, subject)
+    told = entries.ErasureRequest(entries.VERSION, _id(), at, CLIENT, "requested", id_, by, reason, *subject)
     row = Request(id_, *subject, micros(at), by, account, reason, "requested", None, None)
     return Entered(id_, await enter(ledger, told, account, [kept.requesting(row)]))
 
@@ -78,7 +78,7 @@ async def withdraw(ledger: Ledger, id_: str, by: str, reason: str, account: str)
     _, subject = _open(ledger.store, id_)
     check_said(by, reason, subject[1])
     at = now(ledger)
-    told = _asked("withdrawn", id_, at, by, reason, subject)
+    told = entries.ErasureRequest(entries.VERSION, _id(), at, CLIENT, "withdrawn", id_, by, reason, *subject)
     return Entered(id_, await enter(ledger, told, account, [kept.withdrawing(id_, by, micros(at))]))
 
 
@@ -151,21 +151,8 @@ def _open(store: Store, id_: str) -> tuple[Request, tuple[str, str]]:
     return found, found.subject
 
 
-def _asked(
-    event: str, id_: str, at: datetime.datetime, by: str, reason: str, subject: tuple[str, str]
-) -> entries.ErasureRequest:
-    return entries.ErasureRequest(
-        v=entries.VERSION,
-        id=str(uuid.uuid4()),
-        at=at,
-        requester=CLIENT,
-        event="requested" if event == "requested" else "withdrawn",
-        erasure=id_,
-        by=by,
-        reason=reason,
-        scheme=subject[0],
-        value=subject[1],
-    )
+def _id() -> str:
+    return str(uuid.uuid4())
 
 
 def erasure_entry(
@@ -174,7 +161,7 @@ def erasure_entry(
     """The entry that lists the keys it destroys."""
     return entries.Erasure(
         v=entries.VERSION,
-        id=str(uuid.uuid4()),
+        id=_id(),
         at=at,
         requester=CLIENT,
         erasure=of.id,

@@ -28,18 +28,7 @@ async def place(ledger: Ledger, subject: tuple[str, str], by: str, reason: str, 
     """Place a hold on a subject, known to the ledger or not. Raises `ActRefused`, `LedgerUnavailable`."""
     check_said(by, reason, subject[1])
     id_, at = secrets.token_hex(4), now(ledger)
-    told = entries.Hold(
-        v=entries.VERSION,
-        id=str(uuid.uuid4()),
-        at=at,
-        requester=CLIENT,
-        event="placed",
-        hold=id_,
-        by=by,
-        reason=reason,
-        scheme=subject[0],
-        value=subject[1],
-    )
+    told = entries.Hold(entries.VERSION, str(uuid.uuid4()), at, CLIENT, "placed", id_, by, reason, *subject)
     row = kept.Hold(id_, *subject, micros(at), by, reason, None, None)
     return Entered(id_, await enter(ledger, told, account, [kept.placing(row)]))
 
@@ -53,16 +42,5 @@ async def lift(ledger: Ledger, id_: str, by: str, reason: str, account: str) -> 
         raise ActRefused(f"hold `{id_}` was lifted by {found.lifted_by} already")
     check_said(by, reason, found.subject[1])
     at = now(ledger)
-    told = entries.Hold(
-        v=entries.VERSION,
-        id=str(uuid.uuid4()),
-        at=at,
-        requester=CLIENT,
-        event="lifted",
-        hold=id_,
-        by=by,
-        reason=reason,
-        scheme=found.scheme,
-        value=found.value,
-    )
+    told = entries.Hold(entries.VERSION, str(uuid.uuid4()), at, CLIENT, "lifted", id_, by, reason, *found.subject)
     return Entered(id_, await enter(ledger, told, account, [kept.lifting(id_, by, micros(at))]))
