@@ -10,7 +10,6 @@ the document means is `plan`'s affair, who asks `authenticate`'s.
 from __future__ import annotations
 
 import enum
-import json
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from types import MappingProxyType
@@ -21,6 +20,7 @@ from http_sfv.dictionary import Dictionary
 from http_sfv.item import Item
 from http_sfv.types import Token
 
+from connectors import jsoncheck
 from gateway.errors import Code, Refusal
 from gateway.inquiry.types import Answer
 
@@ -189,15 +189,8 @@ def _check(content: dict[str, Any], body: bytes) -> None:
         raise _invalid(f"The body is nested more than {MAX_NESTING} deep.")
     if colons == body.count(b":") and b"\\u" not in body:
         return
-    try:
-        json.loads(body, object_pairs_hook=_unique, parse_int=str, parse_float=str)
-    except (ValueError, RecursionError) as error:
-        raise _invalid("The body has the same key twice in one object; keep one.") from error
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> None:
-    if len({key for key, _ in pairs}) != len(pairs):
-        raise ValueError
+    if jsoncheck.slow_check(body) is not None:
+        raise _invalid("The body has the same key twice in one object; keep one.")
 
 
 @lru_cache(maxsize=256)
