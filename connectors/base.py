@@ -13,7 +13,8 @@ from __future__ import annotations
 
 import datetime
 import enum
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Literal, NamedTuple, Protocol
 
 import msgspec
@@ -99,6 +100,64 @@ Outcome = Sequence[Record] | Failure
 """Of one subject and dataset: the records in the source's order, or why there are none."""
 
 
+class Config(Protocol):
+    """One value of a file that people write, and where it stands: what a connector reads its configuration from.
+
+    A getter that finds a mistake tells it with file, line and column, and gives something of its type: reading goes on,
+    so that one run tells everything, and what was built is never used. A key that is not written leads to a value too,
+    which gives the `default`; without one it is told as missing.
+    """
+
+    @property
+    def folder(self) -> Path:
+        """The file's folder, where relative paths start."""
+
+    @property
+    def is_mapping(self) -> bool:
+        """Whether it is a mapping, where either that or a word can stand."""
+
+    def problem(self, message: str) -> None:
+        """Tell that this value is wrong; `message` says what and the fix."""
+
+    def mapping(
+        self, required: Iterable[str] = (), optional: Iterable[str] = (), *, any_key: bool = False
+    ) -> Mapping[str, Config]:
+        """The entries by key; any key can be looked up. What is missing, unknown or there twice is told."""
+
+    def items(self) -> Sequence[Config]:
+        """The elements of a list; none where it is not written."""
+
+    def text(self, default: str | None = None, *, pattern: str | None = None, what: str = "text") -> str:
+        """Text that is not blank and matches `pattern` whole; `what` says what it must be."""
+
+    def choice(self, known: Iterable[str], what: str = "one of", default: str | None = None) -> str:
+        """One of the `known` words; the first where it is none of them."""
+
+    def integer(self, minimum: int = 0, maximum: int = 2**31 - 1, default: int | None = None) -> int:
+        """A whole number."""
+
+    def boolean(self, default: bool | None = None) -> bool:
+        """`true` or `false`."""
+
+    def duration(self, default: float | None = None, *, zero: bool = False, most: float = float("inf")) -> float:
+        """Seconds, of a duration such as `2s`; more than none unless `zero`."""
+
+    def size(self, default: int | None = None, *, most: int = 2**40) -> int:
+        """Bytes, of a size such as `64KiB`."""
+
+    def url(self, plain: bool | None = None) -> str:
+        """An https URL; http to loopback, or where `plain`: what `allow_plain_http` says, if there is such a key."""
+
+    def existing_file(self) -> Path:
+        """A file that is there."""
+
+    def existing_folder(self) -> Path:
+        """A folder that is there."""
+
+    def secret(self) -> str:
+        """What the file that is named here holds: one line of text. Secrets stand in no other way."""
+
+
 class Connector(Protocol):
     """One department's system."""
 
@@ -134,10 +193,5 @@ class CaseRegistry(Protocol):
         ...
 
 
-class SourceConfigError(ValueError):
-    """A `sources.yaml` part is wrong. `path` leads from the department to the offending key; `message` says the fix."""
-
-    def __init__(self, path: tuple[str | int, ...], message: str) -> None:
-        super().__init__(message)
-        self.path = path
-        self.message = message
+CASE_KEYS = ("kind", "timeout", "cache", "webhook")
+"""What every kind of case registry can have beside its own keys."""

@@ -6,16 +6,17 @@ is no answer: another status, a redirect, a compressed or too long body, a key t
 
 from __future__ import annotations
 
-import json
+import base64
 import ssl
 from collections.abc import Mapping
-from typing import Any
 from urllib.parse import quote
 
 import httpx
 import msgspec
 
-from connectors.base import Case
+from connectors.base import CASE_KEYS, Case, Config
+from connectors.http.auth import read_authorities
+from connectors.mapping import duplicate_keys
 
 
 class _Named(msgspec.Struct):
@@ -58,7 +59,10 @@ class RestCases:
                 body += chunk
                 if len(body) > self._max_bytes:
                     raise ValueError("too large")
-        found = msgspec.convert(json.loads(body.decode(), object_pairs_hook=_distinct), _Case)
+        wrong = duplicate_keys.check(bytes(body))
+        if wrong is not None:
+            raise ValueError(wrong)
+        found = msgspec.json.decode(body, type=_Case)
         if found.id != case:
             raise ValueError("another case")
         named = frozenset((each.scheme, each.value) for each in found.subjects)
@@ -82,8 +86,27 @@ class RestCases:
         )
 
 
-def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    value = dict(pairs)
-    if len(value) != len(pairs):
-        raise ValueError("a key stands twice")
-    return value
+def build(config: Config, timeout: float) -> RestCases:
+    """The registry of `kind: case-rest`; how long a call takes is the caller's to say."""
+    keys = config.mapping(("url",), ("max_bytes", "ca_file", "auth", *CASE_KEYS))
+    ca_file = str(read_authorities(keys["ca_file"])) if "ca_file" in keys else None
+    headers = _read_auth(keys["auth"]) if "auth" in keys else {}
+    return RestCases(keys["url"].url().rstrip("/"), keys["max_bytes"].size(64 * 1024, most=2**20), headers, ca_file)
+
+
+def _read_auth(config: Config) -> dict[str, str]:
+    kind = config.mapping(("kind",), any_key=True)["kind"]
+    match kind.text():
+        case "bearer":
+            token = config.mapping(("kind", "token_file"))["token_file"]
+            if not (secret := token.secret()).isascii():
+                token.problem("the file must hold ASCII")
+            return {"authorization": f"Bearer {secret}"}
+        case "basic":
+            keys = config.mapping(("kind", "username", "password_file"))
+            pair = f"{keys['username'].text()}:{keys['password_file'].secret()}"
+            return {"authorization": f"Basic {base64.b64encode(pair.encode()).decode()}"}
+        case "":
+            return {}
+    kind.choice(("bearer", "basic"))
+    return {}

@@ -11,20 +11,18 @@ of tables and columns are checked when the configuration is read. What is not as
 from __future__ import annotations
 
 import asyncio
-import re
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
 
-from connectors.base import Case
-from connectors.database.opening import open_engine, protect, read_database_url
-from connectors.kit.config import Reader
+from connectors.base import CASE_KEYS, Case, Config
+from connectors.database.opening import open_engine, protect
+from connectors.database.table import read_column, read_table_name
+from connectors.mapping.decoding import Const, read_scheme
 
-_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,62}")
 _MOST = 1000
 """Subjects, or officials, of one case."""
 
@@ -80,34 +78,32 @@ class SqlCases:
         await asyncio.to_thread(self._engine.dispose)
 
 
-def build(config: Mapping[str, Any], base_dir: Path, timeout: float) -> SqlCases:
-    """The registry of `kind: case-sql`; raises `SourceConfigError`. `timeout` of a call, in seconds."""
-    reader = Reader(config, (), base_dir)
-    reader.only("url", "password_file", "cases", "subjects", "officials")
-    cases, subjects, officials = (reader.child(key, required=True) for key in ("cases", "subjects", "officials"))
-    cases.only("table", "id", "open")
-    subjects.only("table", "case", "scheme", "value")
-    officials.only("table", "case", "official")
-    told = Reader({} if isinstance(cases.raw("open"), str) else cases.raw("open"), (*cases.path, "open"), base_dir)
-    told.only("column", "values")
-    by_value = "column" in told
-    column = _column(told, "column") if by_value else _column(cases, "open")
-    constant = None
-    if isinstance(subjects.raw("scheme"), Mapping):
-        scheme = subjects.child("scheme")
-        scheme.only("const")
-        constant = scheme.text("const")
-    values = told.raw("values")
-    if by_value and not (isinstance(values, list) and values and all(isinstance(each, str) for each in values)):
-        told.fail("`values` must list the values that mean open, as text", "values")
-    named = sa.literal(constant).label("scheme") if constant is not None else sa.column(_column(subjects, "scheme"))
+def build(config: Config, timeout: float) -> SqlCases:
+    """The registry of `kind: case-sql`; `timeout` of a call, in seconds."""
+    keys = config.mapping(("url", "cases", "subjects", "officials"), ("password_file", *CASE_KEYS))
+    cases = keys["cases"].mapping(("table", "id", "open"))
+    subjects = keys["subjects"].mapping(("table", "case", "scheme", "value"))
+    officials = keys["officials"].mapping(("table", "case", "official"))
+    told: Config = cases["open"]
+    is_open: Callable[[Any], bool] = _truth
+    if told.is_mapping:
+        by_value = told.mapping(("column", "values"))
+        told, is_open = by_value["column"], _one_of(frozenset(each.text() for each in by_value["values"].items()))
+        if "values" in by_value and not by_value["values"].items():
+            by_value["values"].problem("must list the values that mean open")
+    scheme = read_scheme(subjects["scheme"], read_column)
+    named = sa.literal(scheme.value).label("scheme") if isinstance(scheme, Const) else _column(*scheme)
     return SqlCases(
-        open_engine(reader, read_database_url(reader), _CONNECTIONS, timeout),
-        _select(cases, "id", sa.column(_column(cases, "id")), sa.column(column)),
-        _select(subjects, "case", named, sa.column(_column(subjects, "value"))),
-        _select(officials, "case", sa.column(_column(officials, "official"))),
-        _one_of(frozenset(values)) if by_value else _truth,
+        open_engine(keys, _CONNECTIONS, timeout),
+        _select(cases, "id", _column(*read_column(cases["id"])), _column(*read_column(told))),
+        _select(subjects, "case", named, _column(*read_column(subjects["value"]))),
+        _select(officials, "case", _column(*read_column(officials["official"]))),
+        is_open,
     )
+
+
+def _column(name: str = "") -> sa.ColumnClause[Any]:
+    return sa.column(name)
 
 
 def _one_of(values: frozenset[str]) -> Callable[[Any], bool]:
@@ -125,17 +121,7 @@ def _truth(value: Any) -> bool:
     raise ValueError("the column that says whether a case is open holds neither true nor false")
 
 
-def _column(reader: Reader, key: str) -> str:
-    name = reader.text(key)
-    if not _NAME.fullmatch(name):
-        reader.fail(f"`{name}` is not the name of a column (letters, digits and `_`)", key)
-    return name
-
-
-def _select(reader: Reader, key: str, *columns: sa.ColumnElement[Any]) -> sa.Select[Any]:
-    parts = reader.text("table").split(".")
-    if len(parts) > 2 or not all(_NAME.fullmatch(part) for part in parts):
-        reader.fail("`table` must be the name of a table or view, `schema.` before it where it has one", "table")
-    table = sa.table(parts[-1], schema=parts[0] if len(parts) == 2 else None)
-    where = sa.column(_column(reader, key)) == sa.bindparam("case")
-    return sa.select(*columns).select_from(table).where(where).limit(_MOST + 1)
+def _select(keys: Mapping[str, Config], key: str, *columns: sa.ColumnElement[Any]) -> sa.Select[Any]:
+    schema, name = read_table_name(keys["table"])
+    where = _column(*read_column(keys[key])) == sa.bindparam("case")
+    return sa.select(*columns).select_from(sa.table(name, schema=schema)).where(where).limit(_MOST + 1)

@@ -11,15 +11,12 @@ A subject that is null is unknown to the department: no records. GraphQL October
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
-from typing import Any
 
 import msgspec
 
-from connectors.base import Connector, DatasetShape, Failure, Fault, Outcome, RecordRequest, Subject
-from connectors.http.calling import Caller, read_caller
-from connectors.kit.config import Reader
-from connectors.kit.source import invalid, read_datasets, unmapped
+from connectors.base import Config, Connector, DatasetShape, Failure, Fault, Outcome, RecordRequest, Subject
+from connectors.http.calling import Caller, read_caller, read_headers
+from connectors.kit.source import invalid, unmapped
 from connectors.mapping import duplicate_keys
 from connectors.mapping.graphql_documents import Operation, Part, Source, compile_operation, read_source
 
@@ -163,19 +160,13 @@ def _subject(raw: msgspec.Raw | None) -> _Place:
         return "a subject is no object"
 
 
-def build(
-    config: Mapping[str, Any],
-    department: str,
-    shapes: Mapping[str, DatasetShape],
-    base_dir: Path,
-) -> Connector:
-    """The connector of one department of `kind: graphql`. Raises `SourceConfigError`."""
-    reader = Reader(config, (), base_dir)
-    reader.only(*DEPARTMENT_KEYS)
+def build(config: Config, shapes: Mapping[str, DatasetShape]) -> Connector:
+    """The connector of one department of `kind: graphql`."""
+    keys = config.mapping(("datasets",), DEPARTMENT_KEYS)
     headers = {
-        **reader.headers("headers"),
+        **read_headers(keys["headers"]),
         "accept": "application/graphql-response+json, application/json;q=0.9",
         "content-type": "application/json",
     }
-    source = read_source(reader, list(read_datasets(reader, department, shapes)))
-    return GraphqlConnector(read_caller(reader, headers), reader.url("url"), source)
+    url = keys["url"].url(keys["allow_plain_http"].boolean(False))
+    return GraphqlConnector(read_caller(keys, headers), url, read_source(keys, shapes))

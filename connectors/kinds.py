@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from pathlib import Path
-from typing import Any
 
 from connectors import case_rest, case_sql, graphql, rest, sql
-from connectors.base import Connector, DatasetShape
+from connectors.base import CaseRegistry, Config, Connector, DatasetShape
 
-KINDS: Mapping[str, Callable[[Mapping[str, Any], str, Mapping[str, DatasetShape], Path], Connector]] = {
+KINDS: Mapping[str, Callable[[Config, Mapping[str, DatasetShape]], Connector]] = {
     "rest": rest.build,
     "graphql": graphql.build,
     "sql": sql.build,
 }
-"""`build(config, department, shapes, base_dir) -> Connector`, by `kind`."""
+"""`build(config, shapes) -> Connector`, by `kind`. Mistakes in `config` are told to it, and raise nothing."""
 
-CASES = (case_rest.RestCases, case_sql.build)
-"""What makes a case registry of `kind: case-rest`, and of `kind: case-sql`."""
+CASES: Mapping[str, Callable[[Config, float], CaseRegistry]] = {
+    "case-rest": case_rest.build,
+    "case-sql": case_sql.build,
+}
+"""`build(config, timeout) -> CaseRegistry`, by `kind` of case registry; `timeout` of a call, in seconds."""

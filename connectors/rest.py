@@ -10,10 +10,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from pathlib import Path
-from typing import Any
 
 from connectors.base import (
+    Config,
     Connector,
     DatasetRequest,
     DatasetShape,
@@ -24,9 +23,8 @@ from connectors.base import (
     RecordRequest,
     Subject,
 )
-from connectors.http.calling import Caller, read_caller
+from connectors.http.calling import Caller, read_caller, read_headers
 from connectors.http.endpoint import Endpoint, read_endpoint
-from connectors.kit.config import Reader
 from connectors.kit.source import invalid, read_datasets, unmapped
 
 DEPARTMENT_KEYS = ("kind", "base_url", "auth", "tls", "limits", "headers", "datasets", "allow_plain_http", "transport")
@@ -142,19 +140,12 @@ class RestConnector:
         await self._caller.close()
 
 
-def build(
-    config: Mapping[str, Any],
-    department: str,
-    shapes: Mapping[str, DatasetShape],
-    base_dir: Path,
-) -> Connector:
-    """The connector of one department of `kind: rest`. Raises `SourceConfigError`."""
-    reader = Reader(config, (), base_dir)
-    reader.only(*DEPARTMENT_KEYS)
-    base_url = reader.url("base_url").rstrip("/")
-    headers = {"accept": "application/json", **reader.headers("headers")}
+def build(config: Config, shapes: Mapping[str, DatasetShape]) -> Connector:
+    """The connector of one department of `kind: rest`."""
+    keys = config.mapping(("datasets",), DEPARTMENT_KEYS)
+    base_url = keys["base_url"].url(keys["allow_plain_http"].boolean(False)).rstrip("/")
+    headers = {"accept": "application/json", **read_headers(keys["headers"])}
     endpoints = {
-        shape.id: read_endpoint(dataset, shape, base_url)
-        for dataset, shape in read_datasets(reader, department, shapes)
+        shape.id: read_endpoint(part, shape, base_url) for part, shape in read_datasets(keys["datasets"], shapes)
     }
-    return RestConnector(read_caller(reader, headers), endpoints)
+    return RestConnector(read_caller(keys, headers), endpoints)

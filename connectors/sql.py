@@ -14,13 +14,12 @@ import asyncio
 import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
-from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
 
 from connectors.base import (
+    Config,
     Connector,
     DatasetRequest,
     DatasetShape,
@@ -30,10 +29,9 @@ from connectors.base import (
     RecordRequest,
     Subject,
 )
-from connectors.database.opening import open_engine, protect, read_database_url
+from connectors.database.opening import open_engine, protect
 from connectors.database.table import Table, read_table
-from connectors.kit.breaker import Breaker
-from connectors.kit.config import Reader
+from connectors.kit.breaker import Breaker, read_breaker
 from connectors.kit.source import invalid, read_datasets, unmapped
 
 DEPARTMENT_KEYS = ("kind", "url", "password_file", "limits", "datasets")
@@ -123,23 +121,13 @@ def _all(request: RecordRequest, failure: Failure) -> dict[_Key, Outcome]:
     return {(subject, dataset.dataset): failure for dataset in request.datasets for subject in dataset.subjects}
 
 
-def build(config: Mapping[str, Any], department: str, shapes: Mapping[str, DatasetShape], base_dir: Path) -> Connector:
-    """The connector of one department of `kind: sql`. Raises `SourceConfigError`."""
-    reader = Reader(config, (), base_dir)
-    reader.only(*DEPARTMENT_KEYS)
-    limits = reader.child("limits")
-    limits.only("timeout", "concurrency", "rows", "breaker")
-    breaker = limits.child("breaker")
-    breaker.only("failures", "open_for")
-    timeout = limits.seconds("timeout", "2s")
-    concurrency = limits.count("concurrency", 8, least=1, most=200)
-    rows = limits.count("rows", 1000, least=1, most=100_000)
-    tables = {shape.id: read_table(part, shape, rows) for part, shape in read_datasets(reader, department, shapes)}
-    engine = open_engine(reader, read_database_url(reader), concurrency, timeout)
-    return SqlConnector(
-        engine,
-        tables,
-        timeout,
-        concurrency,
-        Breaker(breaker.count("failures", 5, least=1), breaker.seconds("open_for", "10s")),
-    )
+def build(config: Config, shapes: Mapping[str, DatasetShape]) -> Connector:
+    """The connector of one department of `kind: sql`."""
+    keys = config.mapping(("datasets",), DEPARTMENT_KEYS)
+    limits = keys["limits"].mapping((), ("timeout", "concurrency", "rows", "breaker"))
+    timeout = limits["timeout"].duration(2.0)
+    concurrency = limits["concurrency"].integer(1, 200, 8)
+    rows = limits["rows"].integer(1, 100_000, 1000)
+    tables = {shape.id: read_table(part, shape, rows) for part, shape in read_datasets(keys["datasets"], shapes)}
+    engine = open_engine(keys, concurrency, timeout)
+    return SqlConnector(engine, tables, timeout, concurrency, Breaker(*read_breaker(limits["breaker"])))

@@ -1,8 +1,8 @@
 """`build(settings)` -> the ASGI application: the only place that wires.
 
-`load` reads and checks everything that a start depends on and is what `dutybound check` runs; `build` fills the steps'
-ports; the lifespan opens what has to be open and closes it in the opposite order, so that a graceful stop commits what
-waits.
+`load` reads and checks everything that a start depends on, with the `read` that `dutybound check` runs; `build` fills
+the steps' ports; the lifespan opens what has to be open and closes it in the opposite order, so that a graceful stop
+commits what waits.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import datetime
 import functools
 import zoneinfo
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, MutableMapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -23,7 +24,9 @@ from starlette.routing import Route
 
 from connectors import kinds
 from connectors.base import Connector
-from gateway import sources
+from gateway import settings, sources
+from gateway.catalogue.load import load as load_catalogue
+from gateway.catalogue.model import Catalogue
 from gateway.catalogue.schema import build_schema, core
 from gateway.clock import Clock
 from gateway.errors import ConfigurationError, Problem, StoreUnavailable, VerificationFailed
@@ -55,7 +58,7 @@ from gateway.ledger.projections import positions
 from gateway.ledger.proof import key_files
 from gateway.rules.explain import permissions
 from gateway.rules.files import calendar
-from gateway.rules.load import load as load_rules
+from gateway.rules.load import read as load_rules
 from gateway.rules.model import Purpose
 from gateway.rules.ruleset import RuleSet
 from gateway.settings import Settings
@@ -63,6 +66,7 @@ from gateway.storage.port import Store
 from gateway.storage.store import open_configured
 from gateway.storage.tables import micros
 from gateway.telemetry import Lag, Log, Metrics, take_over
+from gateway.values import NOWHERE
 from gateway.watch.break_glass import BreakGlass
 from gateway.web import hooks
 from gateway.web.drain import Drain
@@ -91,26 +95,46 @@ class Loaded(msgspec.Struct, frozen=True, eq=False):
     dates: calendar.Calendar
 
 
-def load(settings: Settings) -> Loaded:
-    """Read everything that a start depends on; raises `ConfigurationError` with every problem found."""
+def load(config: Path, environ: Mapping[str, str]) -> tuple[Settings, Loaded]:
+    """Read everything that a start depends on; raises `ConfigurationError` with every problem of every file."""
     problems: list[Problem] = []
-    rules: RuleSet | None = None
-    private: Ed25519PrivateKey | None = None
-    connectors: Mapping[str, Connector] = {}
-    cases = build_cases(settings.case_registries, kinds.CASES, problems, str(settings.file))
-    with _noting(problems):
-        rules = load_rules(settings.policies, settings.oauth.aliases)
-        connectors = sources.load(settings.sources, rules.policies.catalogue, kinds.KINDS, problems)
-    with _noting(problems):
-        check_witnesses(settings.ledger, str(settings.file))
-        private = key_files.load(settings.ledger.key_file)
-    if problems or rules is None or private is None:
+    found, parts = read(config, environ, problems)
+    if found is None or parts is None:
         raise ConfigurationError(problems)
-    return Loaded(rules, connectors, cases, private, calendar.load(settings.policies, []))
+    return found, parts
+
+
+def read(config: Path, environ: Mapping[str, str], problems: list[Problem]) -> tuple[Settings | None, Loaded | None]:
+    """As `load`, with what is wrong in `problems`: a mistake in one file keeps no other from being read."""
+    found = settings.read(config, environ, problems)
+    if found is None:
+        return None, None
+    cases = build_cases(found.root.mapping(any_key=True)["case_registries"], kinds.CASES)
+    check_witnesses(found.ledger, found.root)
+    private: Ed25519PrivateKey | None = None
+    if found.ledger.key_file != NOWHERE:
+        with noting(problems):
+            private = key_files.load(found.ledger.key_file)
+    of_policies: list[Problem] = []
+    catalogue, rules = Catalogue({}, {}, {}, ""), None
+    connectors: Mapping[str, Connector] = {}
+    if there := found.policies != NOWHERE:
+        catalogue = load_catalogue(found.policies, of_policies)
+    if found.sources != NOWHERE:
+        sound = there and not of_policies
+        connectors = sources.load(found.sources, catalogue, kinds.KINDS, problems, sound=sound)
+    if there:
+        # Without the issuers, which are wrong then, those of `requesters.yaml` stand for themselves.
+        rules = load_rules(found.policies, catalogue, found.oauth.aliases or None, of_policies)
+    problems += of_policies
+    if problems or rules is None or private is None:
+        return found, None
+    return found, Loaded(rules, connectors, cases, private, calendar.load(found.policies, []))
 
 
 @contextlib.contextmanager
-def _noting(problems: list[Problem]) -> Iterator[None]:
+def noting(problems: list[Problem]) -> Iterator[None]:
+    """Let what is refused here be told with the rest."""
     try:
         yield
     except ConfigurationError as error:
@@ -324,10 +348,6 @@ class Gateway:
             self._own_counts.refill(await self._counted(), self._purposes())
 
 
-def build(settings: Settings, parts: Loaded | None = None) -> Gateway:
-    """The application; raises `ConfigurationError` with everything that stands against a start.
-
-    `parts` is what `load(settings)` gave, where it was called already.
-    """
-    store = open_configured(settings)
-    return Gateway(settings, parts or load(settings), store)
+def build(settings: Settings, parts: Loaded) -> Gateway:
+    """The application of what `load` gave; raises `ConfigurationError` where the store cannot be opened."""
+    return Gateway(settings, parts, open_configured(settings))

@@ -11,11 +11,12 @@ import os
 from pathlib import Path
 
 from gateway import app, settings
-from gateway.errors import ConfigurationError
+from gateway.errors import ConfigurationError, Problem
 from gateway.ledger.log.build import examine_registry, warnings
 from gateway.rules.check import reach
 from gateway.rules.decide import guards
 from gateway.storage.store import examine_store
+from gateway.values import NOWHERE
 from gateway.watch import thresholds
 
 
@@ -24,15 +25,22 @@ def check(config: Path, workers: int = 1) -> int:
 
     Raises `ConfigurationError` with every problem found.
     """
-    found = settings.load(config, os.environ)
-    parts = app.load(found)
-    examine_store(found.store, str(found.file), single_node=found.single_node)
-    examine_registry(found.store, found.ledger, str(found.file))
-    today = guards.day(datetime.datetime.now(datetime.UTC), parts.rules.policies.time_zone)
-    problems = reach.check(parts.rules, found.policies, today)
-    thresholds.load(found.policies, problems)
-    if problems:
-        raise ConfigurationError(sorted(problems))
+    problems: list[Problem] = []
+    found, parts = app.read(config, os.environ, problems)
+    if found is None:
+        raise ConfigurationError(problems)
+    if found.policies != NOWHERE:
+        thresholds.load(found.policies, problems)
+    if found.store:
+        with app.noting(problems):
+            examine_store(found.store, str(found.file), single_node=found.single_node)
+            if parts is not None:
+                examine_registry(found.store, found.ledger, str(found.file))
+    if parts is not None:
+        today = guards.day(datetime.datetime.now(datetime.UTC), parts.rules.policies.time_zone)
+        problems += reach.check(parts.rules, found.policies, today)
+    if parts is None or problems:
+        raise ConfigurationError(problems)
     published = parts.rules.policies.catalogue.published
     print(f"{config}: fine")
     print(f"  rule set      {parts.rules.digest}")

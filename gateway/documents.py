@@ -7,8 +7,6 @@ in one file are refused: what a reviewer reads is what is loaded. As in YAML 1.2
 
 from __future__ import annotations
 
-import datetime
-import difflib
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
@@ -31,6 +29,7 @@ from ruamel.yaml.tokens import (
 )
 
 from gateway.errors import ConfigurationError, Problem
+from gateway.values import Document, Value, suggest
 
 _T = TypeVar("_T")
 
@@ -39,52 +38,42 @@ _OPENING = BlockMappingStartToken | BlockSequenceStartToken | FlowMappingStartTo
 _CLOSING = BlockEndToken | FlowMappingEndToken | FlowSequenceEndToken
 
 
-def suggest(word: str, known: Iterable[str]) -> str:
-    """` (did you mean `x`?)` for the nearest known word, or nothing."""
-    near = difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)
-    return f" (did you mean `{near[0]}`?)" if near else ""
+class Entries(dict[str, "Node"]):
+    """What a mapping has, by key. A key that is not written leads to a node all the same, which gives defaults."""
+
+    def __init__(self, mapping: Node) -> None:
+        super().__init__()
+        self._mapping = mapping
+
+    def __missing__(self, key: str) -> Node:
+        path = f"{self._mapping.path}.{key}" if self._mapping.path else key
+        return Node(self._mapping.document, None, path, parent=self._mapping)
 
 
-class Node:
+class Node(Value):
     """One value of a document: a mapping, a sequence or a scalar, and where it stands."""
 
-    def __init__(self, file: str, raw: Any, path: str, problems: list[Problem], key: Any = None) -> None:
-        self.file, self.path, self.problems = file, path, problems
-        self._raw = raw
-        self._key = key
-        empty = key is not None and isinstance(raw, ScalarNode) and not raw.value and raw.style is None
-        mark = (key if empty else raw).start_mark  # a value that is not there starts at whatever comes next
-        self.line, self.column = mark.line + 1, mark.column + 1
-
-    def problem(self, message: str) -> None:
-        """Note that this value is wrong; `message` says what and the fix."""
-        self.problems.append(Problem(self.file, self.line, self.column, self.path, message))
-
-    def key_problem(self, message: str) -> None:
-        """Note that this value's key is wrong, where the key stands (at the value, where it is not in a mapping)."""
-        mark = (self._key or self._raw).start_mark
-        self.problems.append(Problem(self.file, mark.line + 1, mark.column + 1, self.path, message))
-
     def _child(self, raw: Any, key: str | int, key_raw: Any = None) -> Node:
-        return Node(self.file, raw, f"{self.path}.{key}" if self.path else str(key), self.problems, key_raw)
+        return Node(self.document, raw, f"{self.path}.{key}" if self.path else str(key), key_raw)
 
-    def mapping(
-        self, required: Iterable[str] = (), optional: Iterable[str] = (), *, any_key: bool = False
-    ) -> dict[str, Node]:
+    def mapping(self, required: Iterable[str] = (), optional: Iterable[str] = (), *, any_key: bool = False) -> Entries:
         """The entries by key. Missing, unknown and repeated keys become problems; with `any_key` none is unknown."""
+        entries, required = Entries(self), list(required)
+        known = list(dict.fromkeys([*required, *optional]))
+        if self._raw is None:
+            if required:
+                self._missing()
+            return entries
         if not isinstance(self._raw, MappingNode):
             self.problem("must be a mapping (`key: value` lines)")
-            return {}
-        entries: dict[str, Node] = {}
-        required, optional = list(required), list(optional)
+            return entries
         for key_raw, value_raw in self._raw.value:
             key = str(key_raw.value)
             child = self._child(value_raw, key, key_raw)
-            child_key = self._child(key_raw, key)
             if key in entries:
-                child_key.problem("stands twice; keep one")
-            elif not any_key and key not in required and key not in optional:
-                child_key.problem(f"unknown key `{key}`{suggest(key, [*required, *optional])}")
+                child.key_problem("stands twice; keep one")
+            elif not any_key and key not in known:
+                child.key_problem(f"unknown key `{key}`{suggest(key, known) or '; known are ' + ', '.join(known)}")
             else:
                 entries[key] = child
         for key in required:
@@ -93,7 +82,9 @@ class Node:
         return entries
 
     def items(self) -> list[Node]:
-        """The elements of a sequence."""
+        """The elements of a sequence; none where it is not written."""
+        if self._raw is None:
+            return []
         if not isinstance(self._raw, SequenceNode):
             self.problem("must be a list (`- value` lines, or `[a, b]`)")
             return []
@@ -106,62 +97,6 @@ class Node:
     @property
     def is_sequence(self) -> bool:
         return isinstance(self._raw, SequenceNode)
-
-    @property
-    def is_null(self) -> bool:
-        return isinstance(self._raw, ScalarNode) and self._raw.style is None and self._raw.value in ("", "~", "null")
-
-    def _scalar(self, what: str) -> str | None:
-        if not isinstance(self._raw, ScalarNode) or self.is_null:
-            self.problem(f"must be {what}")
-            return None
-        return str(self._raw.value)
-
-    def text(self, *, pattern: str | None = None, what: str = "text") -> str:
-        """A non-empty string, matching `pattern` whole where given; `what` names it in the problem."""
-        value = self._scalar(what)
-        if value is None:
-            return ""
-        if not value.strip() or (pattern and not re.fullmatch(pattern, value)):
-            self.problem(f"`{value}` must be {what}")
-            return ""
-        return value
-
-    def choice(self, known: Iterable[str], what: str = "one of") -> str:
-        """One of the known words; an unknown one is a problem with the nearest known, and gives the first."""
-        known = list(known)
-        value = self._scalar(f"{what} {', '.join(known)}")
-        if value is not None and value not in known:
-            self.problem(f"unknown `{value}`{suggest(value, known)}; {what} {', '.join(known)}")
-        return value if value in known else (known[0] if known else "")
-
-    def integer(self, minimum: int = 0, maximum: int = 2**31 - 1) -> int:
-        value = self._scalar("a whole number")
-        if value is None:
-            return minimum
-        if not re.fullmatch(r"-?\d{1,12}", value) or not minimum <= int(value) <= maximum:
-            self.problem(f"`{value}` must be a whole number from {minimum} to {maximum}")
-            return minimum
-        return int(value)
-
-    def boolean(self) -> bool:
-        value = self._scalar("true or false")
-        if value not in ("true", "false"):
-            if value is not None:
-                self.problem(f"`{value}` must be true or false")
-            return False
-        return value == "true"
-
-    def date(self) -> datetime.date:
-        value = self._scalar("a date (YYYY-MM-DD)")
-        try:
-            if value is not None and re.fullmatch(r"\d{4}-\d\d-\d\d", value):
-                return datetime.date.fromisoformat(value)
-        except ValueError:
-            value = str(value)
-        if value is not None:
-            self.problem(f"`{value}` must be a date (YYYY-MM-DD)")
-        return datetime.date.min
 
     def plain(self) -> Any:
         """The value as plain Python: dicts, lists, strings, ints, booleans, None. For parts that others validate."""
@@ -213,46 +148,45 @@ def read(path: Path, problems: list[Problem], shown_as: str | None = None) -> No
 
     `shown_as` is the file's name in problems (default: the path as given).
     """
-    file = shown_as or str(path)
+    document = Document(shown_as or str(path), path.resolve().parent, problems)
     try:
-        source = path.read_text(encoding="utf-8")
+        return parse(path.read_text(encoding="utf-8"), document)
     except OSError as error:
-        problems.append(Problem(file, 0, 0, "", f"cannot be read ({error.strerror})"))
-        return None
+        problems.append(Problem(document.file, 0, 0, "", f"cannot be read ({error.strerror})"))
     except UnicodeDecodeError as error:
         line = error.object.count(b"\n", 0, error.start) + 1
-        problems.append(Problem(file, line, 1, "", "is not UTF-8; save it as UTF-8"))
+        problems.append(Problem(document.file, line, 1, "", "is not UTF-8; save it as UTF-8"))
+    return None
+
+
+def parse(source: str, document: Document) -> Node | None:
+    """The root of a YAML text; `None` after noting a problem where it is none."""
+
+    def refuse(line: int, column: int, message: str) -> Node | None:
+        document.problems.append(Problem(document.file, line, column, "", message))
         return None
+
     try:
         depth = 0
         for token in YAML(typ="rt", pure=True).scan(source):
             depth += isinstance(token, _OPENING) - isinstance(token, _CLOSING)
+            line, column = token.start_mark.line + 1, token.start_mark.column + 1
             if depth > MAX_DEPTH:  # before it is composed: what is nested without end takes time without end
-                line, column = token.start_mark.line + 1, token.start_mark.column + 1
-                problems.append(Problem(file, line, column, "", f"is nested more than {MAX_DEPTH} deep"))
-                return None
+                return refuse(line, column, f"is nested more than {MAX_DEPTH} deep")
             if isinstance(token, AliasToken | AnchorToken | TagToken):
-                line, column = token.start_mark.line + 1, token.start_mark.column + 1
-                problems.append(
-                    Problem(file, line, column, "", "anchors, aliases and tags are not allowed; write it out")
-                )
-                return None
+                return refuse(line, column, "anchors, aliases and tags are not allowed; write it out")
         raw = YAML(typ="rt", pure=True).compose(source)
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
-        problems.append(Problem(file, line, column, "", f"is not YAML: {error.problem or error.context}"))
-        return None
+        return refuse(line, column, f"is not YAML: {error.problem or error.context}")
     except (YAMLError, ValueError, RecursionError) as error:
-        problems.append(Problem(file, 1, 1, "", f"is not YAML: {str(error).splitlines()[0]}"))
-        return None
+        return refuse(1, 1, f"is not YAML: {str(error).splitlines()[0]}")
     if raw is None:
-        problems.append(Problem(file, 1, 1, "", "is empty"))
-        return None
+        return refuse(1, 1, "is empty")
     for node, message in _refusals(raw):
-        problems.append(Problem(file, node.start_mark.line + 1, node.start_mark.column + 1, "", message))
-        return None
-    return Node(file, raw, "", problems)
+        return refuse(node.start_mark.line + 1, node.start_mark.column + 1, message)
+    return Node(document, raw, "")
 
 
 def load(file: Path, build: Callable[[Node], _T]) -> _T:
@@ -261,5 +195,5 @@ def load(file: Path, build: Callable[[Node], _T]) -> _T:
     node = read(file, problems)
     value = build(node) if node else None
     if problems or value is None:
-        raise ConfigurationError(sorted(problems))
+        raise ConfigurationError(problems)
     return value

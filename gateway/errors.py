@@ -84,8 +84,8 @@ class ConfigurationError(DutyboundError):
     """Files that a start refuses, with every problem found, in file and line order."""
 
     def __init__(self, problems: list[Problem]) -> None:
-        super().__init__("\n".join(map(str, problems)))
-        self.problems = problems
+        self.problems = sorted(problems)
+        super().__init__("\n".join(map(str, self.problems)))
 
 
 class StoreUnavailable(DutyboundError):

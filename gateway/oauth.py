@@ -13,7 +13,6 @@ from pathlib import Path
 import msgspec
 
 from gateway.documents import Node
-from gateway.values import duration, path_of, url
 
 KEEP, MAX_KEEP = 30.0, 300.0
 """Seconds that an issuer's word on a token is kept, where nothing else is said and at most."""
@@ -97,39 +96,39 @@ class TLSSettings(msgspec.Struct, frozen=True):
         return self.client_ca_file is not None or bool(self.proxies)
 
 
-def read_oauth(node: Node, folder: Path) -> OAuthSettings:
-    """The key `oauth`; files are seen from `folder`."""
+def read_oauth(node: Node) -> OAuthSettings:
+    """The key `oauth`; of no issuer where anything is wrong with it."""
+    before = len(node.problems)
     keys = node.mapping(("audience", "issuers"), ("dpop",))
     issuers: list[IssuerSettings] = []
-    if "issuers" in keys:
-        for item in keys["issuers"].items():
-            issuer = _issuer(item, folder)
-            if any(issuer.issuer == other.issuer or issuer.name == other.name for other in issuers):
-                item.problem(f"issuer `{issuer.name}` stands twice; keep one")
-            if (asked := issuer.introspection) and any(
-                other.introspection and other.introspection.token_prefix == asked.token_prefix for other in issuers
-            ):
-                item.problem("another issuer's opaque tokens begin alike; give each its own `token_prefix`")
-            issuers.append(issuer)
-        if not issuers:
-            keys["issuers"].problem("must name at least one issuer")
-    audience = keys["audience"].text() if "audience" in keys else ""
-    return OAuthSettings(audience, tuple(issuers), _dpop(keys["dpop"]) if "dpop" in keys else DPoPSettings())
+    for item in keys["issuers"].items():
+        issuer = _issuer(item)
+        if any(issuer.issuer == other.issuer or issuer.name == other.name for other in issuers):
+            item.problem(f"issuer `{issuer.name}` stands twice; keep one")
+        if (asked := issuer.introspection) and any(
+            other.introspection and other.introspection.token_prefix == asked.token_prefix for other in issuers
+        ):
+            item.problem("another issuer's opaque tokens begin alike; give each its own `token_prefix`")
+        issuers.append(issuer)
+    if "issuers" in keys and not issuers:
+        keys["issuers"].problem("must name at least one issuer")
+    dpop, audience = _dpop(keys["dpop"]), keys["audience"].text()
+    return OAuthSettings(audience, tuple(issuers) if len(node.problems) == before else (), dpop)
 
 
 def _dpop(node: Node) -> DPoPSettings:
     keys = node.mapping((), ("nonce", "max_age"))
-    max_age = duration(keys["max_age"]) if "max_age" in keys else 60.0
+    max_age = keys["max_age"].duration(60.0)
     if max_age > MAX_PROOF_AGE:
         keys["max_age"].problem(f"must be at most {MAX_PROOF_AGE:.0f}s: so long every proof is remembered")
-    return DPoPSettings(keys["nonce"].boolean() if "nonce" in keys else True, max_age)
+    return DPoPSettings(keys["nonce"].boolean(True), max_age)
 
 
-def read_tls(node: Node, folder: Path) -> TLSSettings:
-    """The key `tls`; files are seen from `folder`."""
+def read_tls(node: Node) -> TLSSettings:
+    """The key `tls`."""
     files = ("cert_file", "key_file", "client_ca_file")
     keys = node.mapping((), (*files, "client_certificate_header", "proxies"))
-    found = {name: path_of(keys[name], folder) for name in files if name in keys}
+    found = {name: keys[name].existing_file() for name in files if name in keys}
     if found and len(found) != len(files):
         node.problem(
             "needs `cert_file`, `key_file` and `client_ca_file` together; without client certificates let a "
@@ -140,52 +139,50 @@ def read_tls(node: Node, folder: Path) -> TLSSettings:
     if "client_certificate_header" in keys and "proxies" not in keys:
         keys["client_certificate_header"].problem("counts from trusted proxies only; name them in `proxies`")
     proxies = []
-    for item in keys["proxies"].items() if "proxies" in keys else ():
+    for item in keys["proxies"].items():
         text = item.text(what="an address or network, as `10.0.0.5` or `10.1.0.0/16`")
         try:
             proxies.append(ipaddress.ip_network(text))
         except ValueError:
             item.problem(f"`{text}` must be an address or network, as `10.0.0.5` or `10.1.0.0/16`")
-    header = "Client-Cert"
-    if "client_certificate_header" in keys:
-        header = keys["client_certificate_header"].text(pattern=r"[A-Za-z0-9-]{1,64}", what="the name of a header")
+    header = keys["client_certificate_header"].text(
+        "Client-Cert", pattern=r"[A-Za-z0-9-]{1,64}", what="the name of a header"
+    )
     return TLSSettings(**found, client_certificate_header=header, proxies=tuple(proxies))
 
 
-def _issuer(node: Node, folder: Path) -> IssuerSettings:
+def _issuer(node: Node) -> IssuerSettings:
     keys = node.mapping(("issuer",), ("name", "official_claim", "introspection", "jwks_url"))
-    issuer = url(keys["issuer"]) if "issuer" in keys else ""
+    issuer = keys["issuer"].url()
 
     def optional(key: str, pattern: str, what: str) -> str | None:
-        child = keys.get(key)
-        return None if child is None or child.is_null else child.text(pattern=pattern, what=what)
+        return None if keys[key].is_null else keys[key].text(pattern=pattern, what=what)
 
-    jwks_url, introspection = keys.get("jwks_url"), keys.get("introspection")
     return IssuerSettings(
         issuer,
         optional("name", r"[a-z0-9][a-z0-9._-]*", "a short name in lower case, as `login`") or issuer,
         optional("official_claim", r"\S+", "the name of a claim"),
-        None if jwks_url is None or jwks_url.is_null else url(jwks_url),
-        None if introspection is None or introspection.is_null else _introspection(introspection, folder),
+        None if keys["jwks_url"].is_null else keys["jwks_url"].url(),
+        None if keys["introspection"].is_null else _introspection(keys["introspection"]),
     )
 
 
-def _introspection(node: Node, folder: Path) -> IntrospectionSettings:
+def _introspection(node: Node) -> IntrospectionSettings:
     keys = node.mapping(
         ("client_id",), ("client_secret_file", "client_key_file", "url", "token_prefix", "jwts", "keep")
     )
     files = [name for name in ("client_secret_file", "client_key_file") if name in keys]
     if len(files) != 1:
         node.problem("needs either `client_secret_file` or `client_key_file`: how the gateway shows who it is")
-    keep = duration(keys["keep"]) if "keep" in keys else KEEP
+    keep = keys["keep"].duration(KEEP)
     if keep > MAX_KEEP:
         keys["keep"].problem(f"must be at most {MAX_KEEP:.0f}s: so long a revoked token serves on")
     return IntrospectionSettings(
-        client_id=keys["client_id"].text() if "client_id" in keys else "",
-        secret_file=path_of(keys["client_secret_file"], folder) if "client_secret_file" in keys else None,
-        key_file=path_of(keys["client_key_file"], folder) if "client_key_file" in keys else None,
-        url=url(keys["url"]) if "url" in keys else None,
-        token_prefix=keys["token_prefix"].text(pattern=r"[A-Za-z0-9._~+/-]{0,64}") if "token_prefix" in keys else "",
-        jwts=keys["jwts"].boolean() if "jwts" in keys else False,
+        client_id=keys["client_id"].text(),
+        secret_file=keys["client_secret_file"].existing_file() if "client_secret_file" in keys else None,
+        key_file=keys["client_key_file"].existing_file() if "client_key_file" in keys else None,
+        url=keys["url"].url() if "url" in keys else None,
+        token_prefix=keys["token_prefix"].text("", pattern=r"[A-Za-z0-9._~+/-]{0,64}", what="how tokens begin"),
+        jwts=keys["jwts"].boolean(False),
         keep=keep,
     )

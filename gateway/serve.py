@@ -45,8 +45,8 @@ class _Server(MPServer):
 def serve(config: Path, workers: int) -> int:
     """Serve until SIGINT or SIGTERM, as `gateway.web.drain` says. Raises `ConfigurationError`."""
     global _prepared
-    found = settings.load(config, os.environ)
-    _prepared = found, app.load(found)
+    _prepared = app.load(config, os.environ)
+    found = _prepared[0]
     open_configured(found).close()
     for warning in (*settings.warnings(found, workers), *warnings(found.ledger)):
         print(f"warning: {warning}", file=sys.stderr)
@@ -83,8 +83,7 @@ def serve(config: Path, workers: int) -> int:
 
 def application() -> app.Gateway:
     """The application of one process, of the configuration that `serve` was given."""
-    found, parts = _prepared or (settings.load(Path(os.environ[CONFIG]), os.environ), None)
-    made = app.build(found, parts)
+    made = app.build(*(_prepared or app.load(Path(os.environ[CONFIG]), os.environ)))
     made.served = True
     # What a start makes stays to the end: the collector need not walk it again and again while inquiries run, which
     # cost two fifths of an inquiry's CPU and most of its slowest hundredth. Inquiries leave few cycles behind.

@@ -10,7 +10,6 @@ and column, or the variable's name. What is in the files that the settings point
 from __future__ import annotations
 
 import datetime
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -21,10 +20,10 @@ from ruamel.yaml.nodes import MappingNode, ScalarNode, SequenceNode
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
-from gateway.documents import Node, read
+from gateway import documents
+from gateway.documents import Node
 from gateway.errors import ConfigurationError, Problem
 from gateway.oauth import OAuthSettings, TLSSettings, read_oauth, read_tls
-from gateway.values import duration, path_of, size, url
 
 PREFIX = "DUTYBOUND_"
 
@@ -69,7 +68,7 @@ class Settings(msgspec.Struct, frozen=True):
 
     `drain` is how many seconds a process that was told to stop says so (`/health/ready`) before it takes no more.
     `single_node` is `durability: single-node`: one PostgreSQL server is enough, without a synchronous standby.
-    `case_registries` are kept as written (each a mapping with its `kind`), with `*_file` paths resolved.
+    `root` is the file with the variables over it, for those who read parts of it that are theirs (`case_registries`).
     """
 
     file: Path
@@ -84,7 +83,7 @@ class Settings(msgspec.Struct, frozen=True):
     oauth: OAuthSettings
     tls: TLSSettings
     limits: Limits
-    case_registries: Mapping[str, Mapping[str, Any]]
+    root: Node
     single_node: bool = False
     drain: float = 1.0
 
@@ -92,49 +91,45 @@ class Settings(msgspec.Struct, frozen=True):
 def load(path: Path, environ: Mapping[str, str]) -> Settings:
     """Read `path` and the `DUTYBOUND_*` variables of `environ`; raises `ConfigurationError` with every problem."""
     problems: list[Problem] = []
-    root = read(path, problems)
-    if root is None:
+    settings = read(path, environ, problems)
+    if problems or settings is None:
         raise ConfigurationError(problems)
-    variables = _overlay(root, environ, problems)
-    settings = _settings(root, path, set(variables))
-    if problems:
-        raise ConfigurationError(sorted(_by_variable(problem, variables) for problem in problems))
     return settings
 
 
-def _by_variable(problem: Problem, variables: Mapping[str, str]) -> Problem:
-    """A problem of a value that came from the environment names the variable instead of the file."""
-    name = variables.get(problem.path)
-    return problem._replace(file=name, line=0, column=0, path="") if name else problem
+def read(path: Path, environ: Mapping[str, str], problems: list[Problem]) -> Settings | None:
+    """As `load`, with what is wrong in `problems`: where there are any, what it gives is for finding more of them.
+
+    There a path that is missing or wrong is `NOWHERE`, and a missing text empty.
+    """
+    root = documents.read(path, problems)
+    if root is None:
+        return None
+    _overlay(root, environ)
+    return _settings(root, path)
 
 
-def _overlay(root: Node, environ: Mapping[str, str], problems: list[Problem]) -> dict[str, str]:
-    """Write the variables over the document; gives, by path, the name of the variable that a value came from."""
-    variables: dict[str, str] = {}
+def _overlay(root: Node, environ: Mapping[str, str]) -> None:
+    """Write the variables over the document, each with a mark that names it."""
     for name in sorted(environ):
         if not name.startswith(PREFIX):
             continue
-        mark = StringMark(name, 0, 0, 0, None, None)
+        mark = StringMark(name, 0, -1, -1, None, None)
         raw: Any = root._raw
-        path: list[str] = []
         parts = name.removeprefix(PREFIX).split("__")
         for depth, part in enumerate(parts):
-            last = depth == len(parts) - 1
             found = _step(raw, part)
             if found is None:
-                problems.append(Problem(name, 0, 0, "", f"leads nowhere at `{part}`"))
+                root.problems.append(Problem(name, 0, 0, "", f"leads nowhere at `{part}`"))
                 break
             key, child = found
-            path.append(key)
-            if last:
-                _put(raw, key, ScalarNode("tag:yaml.org,2002:str", environ[name], mark, mark), mark)
-                variables[".".join(path)] = name
+            if depth == len(parts) - 1:
+                child = ScalarNode("tag:yaml.org,2002:str", environ[name], mark, mark)
+                _put(raw, key, child, mark)
             elif child is None or (isinstance(child, ScalarNode) and child.value in ("", "~", "null")):
                 child = MappingNode("tag:yaml.org,2002:map", [], mark, mark)
                 _put(raw, key, child, mark)
-                variables[".".join(path)] = name
             raw = child
-    return variables
 
 
 def _step(raw: Any, part: str) -> tuple[str, Any] | None:
@@ -160,29 +155,26 @@ def _put(raw: Any, key: str, value: Any, mark: StringMark) -> None:
     raw.value.append((ScalarNode("tag:yaml.org,2002:str", key, mark, mark), value))
 
 
-def _settings(root: Node, path: Path, variables: set[str]) -> Settings:
-    folder = path.resolve().parent
+def _settings(root: Node, path: Path) -> Settings:
     required = ("listen", "public_url", "store", "policies", "sources", "ledger", "oauth")
     keys = root.mapping(required, ("valkey", "tls", "limits", "case_registries", "durability", "drain"))
-    host, port = _listen(keys["listen"]) if "listen" in keys else ("", 0)
-    store = _store(keys["store"], folder, variables) if "store" in keys else ""
-    valkey = keys.get("valkey")
+    host, port = _listen(keys["listen"])
     return Settings(
         file=path.resolve(),
         host=host,
         port=port,
-        public_url=_public(keys["public_url"]) if "public_url" in keys else "",
-        store=store,
-        valkey=None if valkey is None or valkey.is_null else _valkey(valkey, variables),
-        policies=path_of(keys.get("policies"), folder, directory=True),
-        sources=path_of(keys.get("sources"), folder),
-        ledger=_ledger(keys["ledger"], folder) if "ledger" in keys else LedgerSettings("", folder),
-        oauth=read_oauth(keys["oauth"], folder) if "oauth" in keys else OAuthSettings("", ()),
-        tls=read_tls(keys["tls"], folder) if "tls" in keys else TLSSettings(),
-        limits=_limits(keys["limits"]) if "limits" in keys else Limits(),
-        case_registries=_case_registries(keys["case_registries"], folder) if "case_registries" in keys else {},
-        single_node="durability" in keys and keys["durability"].choice(("replicated", "single-node")) == "single-node",
-        drain=duration(keys["drain"]) if "drain" in keys else 1.0,
+        public_url=keys["public_url"].url().rstrip("/"),
+        store=_store(keys["store"]),
+        valkey=None if keys["valkey"].is_null else _valkey(keys["valkey"]),
+        policies=keys["policies"].existing_folder(),
+        sources=keys["sources"].existing_file(),
+        ledger=_ledger(keys["ledger"]),
+        oauth=read_oauth(keys["oauth"]),
+        tls=read_tls(keys["tls"]),
+        limits=_limits(keys["limits"]),
+        root=root,
+        single_node=keys["durability"].choice(("replicated", "single-node"), default="replicated") == "single-node",
+        drain=keys["drain"].duration(1.0),
     )
 
 
@@ -208,11 +200,7 @@ def _listen(node: Node) -> tuple[str, int]:
     return host.strip("[]"), int(port or 0)
 
 
-def _public(node: Node) -> str:
-    return url(node).rstrip("/")
-
-
-def _store(node: Node, folder: Path, variables: set[str]) -> str:
+def _store(node: Node) -> str:
     text = node.text()
     if not text:
         return ""
@@ -221,44 +209,41 @@ def _store(node: Node, folder: Path, variables: set[str]) -> str:
     except (ArgumentError, ValueError):
         node.problem("must be a database URL, as `sqlite:///var/dutybound.db` or `postgresql+asyncpg://host/name`")
         return ""
-    if parsed.password and node.path not in variables:
+    if parsed.password and node.variable is None:
         node.problem(f"a password does not belong in this file; give the whole URL as `{PREFIX}STORE`")
     if parsed.get_backend_name() not in ("sqlite", "postgresql"):
         node.problem(f"unknown database `{parsed.drivername}`; must be sqlite or postgresql")
+        return ""
     if parsed.get_backend_name() == "sqlite" and parsed.database and parsed.database != ":memory:":
-        parsed = parsed.set(database=str(folder / parsed.database))
+        parsed = parsed.set(database=str(node.folder / parsed.database))
     return parsed.render_as_string(hide_password=False)
 
 
-def _valkey(node: Node, variables: set[str]) -> str:
-    text = node.text()
-    if text and not re.fullmatch(r"(valkey|redis)s?://\S+", text):
-        node.problem("must be a URL, as `valkey://127.0.0.1:6379`")
-    if "@" in text and node.path not in variables:
+def _valkey(node: Node) -> str:
+    text = node.text(pattern=r"(valkey|redis)s?://\S+", what="a URL, as `valkey://127.0.0.1:6379`")
+    if "@" in text and node.variable is None:
         node.problem(f"a password does not belong in this file; give the whole URL as `{PREFIX}VALKEY`")
     return text
 
 
-def _ledger(node: Node, folder: Path) -> LedgerSettings:
+def _ledger(node: Node) -> LedgerSettings:
     keys = node.mapping(("origin", "key_file"), ("head_file", "witnesses", "require", "within", "backups"))
     origin = keys["origin"].text(
         pattern=r"[A-Za-z0-9._~:/-]+", what="a host and path without a scheme, as `gateway.example/ledger`"
-    ) if "origin" in keys else ""  # fmt: skip
+    )
     if "://" in origin:
         keys["origin"].problem(f"`{origin}` must have no scheme, as `gateway.example/ledger`")
-    key_file = keys["key_file"].text(what="a path") if "key_file" in keys else ""
-    head_file = keys["head_file"].text(what="a path") if "head_file" in keys else ""
-    witnesses = tuple(_witness(each) for each in keys["witnesses"].items()) if "witnesses" in keys else ()
-    require = keys["require"].integer(0, 64) if "require" in keys else 0
+    witnesses = tuple(_witness(each) for each in keys["witnesses"].items())
+    require = keys["require"].integer(0, 64, 0)
     if require > len(witnesses):
         keys["require"].problem(f"{require} cosignatures cannot be had of {len(witnesses)} witnesses")
     return LedgerSettings(
         origin,
-        (folder / key_file).resolve(),
-        (folder / head_file).resolve() if head_file else None,
+        keys["key_file"].any_path(),
+        keys["head_file"].any_path() if "head_file" in keys else None,
         witnesses,
         require,
-        duration(keys["within"]) if "within" in keys else 10.0,
+        keys["within"].duration(10.0),
         _days(keys["backups"]) if "backups" in keys else None,
     )
 
@@ -272,38 +257,14 @@ def _witness(node: Node) -> WitnessSettings:
     keys = node.mapping(("name", "url", "key"))
     key = keys["key"].text(
         pattern=r"[^\s+]+\+[0-9a-f]{8}\+[A-Za-z0-9+/=]+", what="a witness's verifier key, `name+hash+base64`"
-    ) if "key" in keys else ""  # fmt: skip
-    name = keys["name"].text() if "name" in keys else ""
-    return WitnessSettings(name, url(keys["url"]) if "url" in keys else "", key)
+    )
+    return WitnessSettings(keys["name"].text(), keys["url"].url(), key)
 
 
 def _limits(node: Node) -> Limits:
-    keys = node.mapping((), Limits.__struct_fields__)
-    given: dict[str, Any] = {}
-    for key, child in keys.items():
-        given[key] = (
-            size(child) if key == "body" else duration(child) if key == "deadline" else child.integer(1, 100_000)
-        )
-    return Limits(**given)
-
-
-def _case_registries(node: Node, folder: Path) -> dict[str, dict[str, Any]]:
-    registries: dict[str, dict[str, Any]] = {}
-    for name, child in node.mapping(any_key=True).items():
-        keys = child.mapping(("kind",), any_key=True)
-        if "kind" in keys:
-            keys["kind"].text()
-        if child.is_mapping:
-            registries[name] = _resolved(child.plain(), folder)
-    return registries
-
-
-def _resolved(value: Any, folder: Path) -> Any:
-    if isinstance(value, dict):
-        return {
-            key: str((folder / child).resolve())
-            if key.endswith("_file") and isinstance(child, str)
-            else _resolved(child, folder)
-            for key, child in value.items()
-        }
-    return [_resolved(child, folder) for child in value] if isinstance(value, list) else value
+    keys, usual = node.mapping((), Limits.__struct_fields__), Limits()
+    counts = {
+        key: keys[key].integer(1, 100_000, getattr(usual, key))
+        for key in ("depth", "aliases", "tokens", "organisations")
+    }
+    return Limits(body=keys["body"].size(usual.body), deadline=keys["deadline"].duration(usual.deadline), **counts)

@@ -1,19 +1,38 @@
-"""Single values of the files that people write: URLs, paths, sizes, durations.
+"""Single values of the files that people write: text, numbers, dates, URLs, paths, sizes, durations, secrets.
 
-Each reads one `Node` and tells its problem in place, with the form that was expected.
+Each is read with its place. A getter that finds a mistake tells it with the form that was expected, and gives something
+of its type, so that reading goes on and one run tells everything. A value that is not written gives the `default`, and
+is told as missing where there is none.
 """
 
 from __future__ import annotations
 
+import datetime
+import difflib
 import ipaddress
+import math
+import os
 import re
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
-from gateway.documents import Node
+from ruamel.yaml.nodes import MappingNode, ScalarNode
+
+from gateway.errors import Problem
+
+NOWHERE = Path(os.devnull)
+"""What stands for a path that is missing or wrong: no folder, and no regular file."""
 
 _SIZES = {"B": 1, "KiB": 1024, "MiB": 1024**2}
 _DURATIONS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
+
+
+def suggest(word: str, known: Iterable[str]) -> str:
+    """` (did you mean `x`?)` for the nearest known word, or nothing."""
+    near = difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)
+    return f" (did you mean `{near[0]}`?)" if near else ""
 
 
 def is_loopback(host: str) -> bool:
@@ -24,45 +43,202 @@ def is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
-def url(node: Node) -> str:
-    """An https URL (http for loopback only) without credentials, query, fragment or closing slash."""
-    text = node.text(pattern=r"https?://[^\s?#\"\\<>]+", what="an https URL, as `https://gateway.example`")
-    if not text:
-        return ""
-    try:
-        parts = urlsplit(text)
-        _ = parts.port
-    except ValueError:
-        node.problem(f"`{text}` is not a URL")
-        return ""
-    if "@" in parts.netloc or not parts.hostname:
-        node.problem("must name a host, and no user or password")
-    elif parts.scheme == "http" and not is_loopback(parts.hostname):
-        node.problem(f"`{text}` must be https (http is for loopback only)")
-    return text
+class Document(NamedTuple):
+    """A file as problems call it, the folder that its relative paths start at, and what is wrong with it so far."""
+
+    file: str
+    folder: Path
+    problems: list[Problem]
 
 
-def path_of(node: Node | None, folder: Path, *, directory: bool = False) -> Path:
-    """A file (or folder) that must be there, seen from `folder`."""
-    text = node.text(what="a path") if node else ""
-    path = (folder / text).resolve()
-    if node and text and not (path.is_dir() if directory else path.is_file()):
-        node.problem(f"there is no {'folder' if directory else 'file'} `{text}` (seen from this file's folder)")
-    return path
+class Value:
+    """One value of a document and where it stands; `raw` is `None` where it is not written.
 
+    What an environment variable says has a mark before the first line, named like the variable: `variable` is its name.
+    """
 
-def size(node: Node) -> int:
-    """Bytes of a size such as `64KiB`."""
-    text = node.text(pattern=r"[1-9][0-9]{0,8} ?(B|KiB|MiB)", what="a size, as `64KiB`")
-    found = re.fullmatch(r"([0-9]+) ?(\w+)", text)
-    return int(found[1]) * _SIZES[found[2]] if found else 0
+    def __init__(self, document: Document, raw: Any, path: str, key: Any = None, parent: Value | None = None) -> None:
+        self.document, self.path = document, path
+        self.folder, self.problems = document.folder, document.problems
+        self._raw, self._key, self._parent = raw, key, parent
+        mark = self._mark()
+        self.variable: str | None = mark.name if mark.line < 0 else None
+        self.file = self.variable or document.file
+        self.line, self.column = mark.line + 1, mark.column + 1
 
+    def _mark(self) -> Any:
+        raw, key = self._raw, self._key
+        if raw is None and self._parent is not None:
+            return self._parent._mark()
+        empty = isinstance(raw, ScalarNode) and not raw.value and raw.style is None and raw.start_mark.line >= 0
+        return (key if empty and key is not None else raw).start_mark  # an empty value starts at whatever comes next
 
-def duration(node: Node) -> float:
-    """Seconds of a duration such as `5s` or `250ms`."""
-    text = node.text(pattern=r"[0-9]{1,9}(\.[0-9]{1,3})? ?(ms|s|m|h)", what="a duration, as `5s` or `250ms`")
-    found = re.fullmatch(r"([0-9.]+) ?(\w+)", text)
-    seconds = float(found[1]) * _DURATIONS[found[2]] if found else 0.0
-    if found and seconds <= 0:
-        node.problem(f"`{text}` must be more than nothing")
-    return seconds
+    def _tell(self, mark: Any, path: str, message: str) -> None:
+        variable = mark.line < 0
+        file, path = (mark.name, "") if variable else (self.document.file, path)
+        problem = Problem(file, mark.line + 1, mark.column + 1, path, message)
+        if problem not in self.problems:
+            self.problems.append(problem)
+
+    def problem(self, message: str) -> None:
+        """Tell that this value is wrong; `message` says what and the fix."""
+        self._tell(self._mark(), self.path, message)
+
+    def key_problem(self, message: str) -> None:
+        """Tell that this value's key is wrong, where the key stands (at the value, where it is not in a mapping)."""
+        self._tell(self._key.start_mark if self._key is not None else self._mark(), self.path, message)
+
+    def _missing(self) -> None:
+        parent = self._parent
+        if parent is not None and parent._raw is None:
+            parent._missing()
+        elif parent is not None and isinstance(parent._raw, MappingNode):
+            parent.problem(f"`{self.path.rpartition('.')[2]}` is missing")
+
+    @property
+    def is_null(self) -> bool:
+        """Whether nothing is said: not written, empty, `~` or `null`."""
+        raw = self._raw
+        return raw is None or (isinstance(raw, ScalarNode) and raw.style is None and raw.value in ("", "~", "null"))
+
+    def _scalar(self, what: str) -> str | None:
+        if self._raw is None:
+            self._missing()
+            return None
+        if not isinstance(self._raw, ScalarNode) or self.is_null:
+            self.problem(f"must be {what}")
+            return None
+        return str(self._raw.value)
+
+    def text(self, default: str | None = None, *, pattern: str | None = None, what: str = "text") -> str:
+        """A non-empty string, matching `pattern` whole where given; `what` names it in the problem."""
+        if self._raw is None and default is not None:
+            return default
+        value = self._scalar(what)
+        if value is None:
+            return ""
+        if not value.strip() or (pattern and not re.fullmatch(pattern, value)):
+            self.problem(f"`{value}` must be {what}")
+            return ""
+        return value
+
+    def choice(self, known: Iterable[str], what: str = "one of", default: str | None = None) -> str:
+        """One of the known words; an unknown one is a problem with the nearest known, and gives the first."""
+        if self._raw is None and default is not None:
+            return default
+        known = list(known)
+        value = self._scalar(f"{what} {', '.join(known)}")
+        if value is not None and value not in known:
+            self.problem(f"unknown `{value}`{suggest(value, known)}; {what} {', '.join(known)}")
+        return value if value in known else (known[0] if known else "")
+
+    def integer(self, minimum: int = 0, maximum: int = 2**31 - 1, default: int | None = None) -> int:
+        """A whole number from `minimum` to `maximum`."""
+        if self._raw is None and default is not None:
+            return default
+        value = self._scalar("a whole number")
+        if value is None:
+            return minimum
+        if not re.fullmatch(r"-?\d{1,12}", value) or not minimum <= int(value) <= maximum:
+            self.problem(f"`{value}` must be a whole number from {minimum} to {maximum}")
+            return minimum
+        return int(value)
+
+    def boolean(self, default: bool | None = None) -> bool:
+        """`true` or `false`."""
+        if self._raw is None and default is not None:
+            return default
+        value = self._scalar("true or false")
+        if value not in (None, "true", "false"):
+            self.problem(f"`{value}` must be true or false")
+        return value == "true"
+
+    def date(self) -> datetime.date:
+        """A day, written YYYY-MM-DD."""
+        value = self._scalar("a date (YYYY-MM-DD)")
+        try:
+            if value is not None and re.fullmatch(r"\d{4}-\d\d-\d\d", value):
+                return datetime.date.fromisoformat(value)
+        except ValueError:
+            value = str(value)
+        if value is not None:
+            self.problem(f"`{value}` must be a date (YYYY-MM-DD)")
+        return datetime.date.min
+
+    def duration(self, default: float | None = None, *, zero: bool = False, most: float = math.inf) -> float:
+        """Seconds of a duration such as `5s` or `250ms`, at most `most`; more than nothing unless `zero`."""
+        if self._raw is None and default is not None:
+            return default
+        text = self.text(pattern=r"[0-9]{1,9}(\.[0-9]{1,3})? ?(ms|s|m|h)", what="a duration, as `5s` or `250ms`")
+        found = re.fullmatch(r"([0-9.]+) ?(\w+)", text)
+        seconds = float(found[1]) * _DURATIONS[found[2]] if found else 0.0
+        if found and seconds <= 0 and not zero:
+            self.problem(f"`{text}` must be more than nothing")
+        elif seconds > most:
+            self.problem(f"`{text}` must be at most {most:g}s")
+        return seconds
+
+    def size(self, default: int | None = None, *, most: int = 2**40) -> int:
+        """Bytes of a size such as `64KiB`, at most `most`."""
+        if self._raw is None and default is not None:
+            return default
+        text = self.text(pattern=r"[1-9][0-9]{0,8} ?(B|KiB|MiB)", what="a size, as `64KiB`")
+        found = re.fullmatch(r"([0-9]+) ?(\w+)", text)
+        size = int(found[1]) * _SIZES[found[2]] if found else 0
+        if size > most:
+            self.problem(f"`{text}` must be at most {most // 1024}KiB")
+        return size
+
+    def url(self, plain: bool | None = None) -> str:
+        """An https URL without credentials, query or fragment; http is for loopback.
+
+        `plain` is what the key `allow_plain_http` beside it says, where there is such a key.
+        """
+        text = self.text(
+            pattern=r"https?://[^\s?#\"\\<>]+", what="an https URL of host and path, as `https://gateway.example`"
+        )
+        if not text:
+            return ""
+        try:
+            parts = urlsplit(text)
+            _ = parts.port
+        except ValueError:
+            self.problem(f"`{text}` is not a URL")
+            return ""
+        if "@" in parts.netloc or not parts.hostname or not text.isascii():
+            self.problem("must name a host in ASCII, and no user or password")
+        elif parts.scheme == "http" and not is_loopback(parts.hostname) and not plain:
+            unless = "" if plain is None else "; or write `allow_plain_http: true` where the network itself encrypts"
+            self.problem(f"`{text}` must be https (http is for loopback only){unless}")
+        return text
+
+    def any_path(self) -> Path:
+        """A path, seen from the file's folder; nothing need be there. Links in it are followed when it is used."""
+        text = self.text(what="a path")
+        return self.folder / text if text else NOWHERE
+
+    def existing_file(self) -> Path:
+        """A file that must be there, seen from this one's folder."""
+        return self._existing("file", Path.is_file)
+
+    def existing_folder(self) -> Path:
+        """A folder that must be there, seen from this file's."""
+        return self._existing("folder", Path.is_dir)
+
+    def _existing(self, what: str, exists: Any) -> Path:
+        path = self.any_path()
+        if path == NOWHERE or exists(path):
+            return path
+        self.problem(f"there is no {what} `{self.text()}` (seen from this file's folder)")
+        return NOWHERE
+
+    def secret(self) -> str:
+        """What the file that is named here holds: one line of printable text. The secret itself never stands here."""
+        path = self.existing_file()
+        try:
+            secret = path.read_text("utf-8").strip()
+        except (OSError, ValueError):
+            secret = ""
+        if path != NOWHERE and not (secret and secret.isprintable()):
+            self.problem(f"the file `{self.text()}` must hold the secret, one line of printable text")
+        return secret

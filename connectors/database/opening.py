@@ -8,7 +8,7 @@ named views only.
 from __future__ import annotations
 
 import time
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote
 
@@ -18,41 +18,47 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 from sqlalchemy.pool import QueuePool
 
-from connectors.kit.config import Reader
+from connectors.base import Config
 
 _STEPS = 2000
 """SQLite's virtual machine steps between two looks at the clock."""
 
 
-def read_database_url(reader: Reader) -> URL:
-    """The `url` and `password_file` keys. Raises `SourceConfigError`."""
-    text = reader.text("url")
+_NONE = make_url("sqlite://")
+"""What stands for an address that is missing or wrong."""
+
+
+def _read_url(keys: Mapping[str, Config]) -> URL:
+    config = keys["url"]
+    text = config.text()
+    if not text:
+        return _NONE
     try:
         url = make_url(text)
     except (ArgumentError, ValueError):
-        reader.fail("`url` must be a database address such as `postgresql+psycopg://gateway@db.example/tax`", "url")
+        config.problem("must be a database address such as `postgresql+psycopg://gateway@db.example/tax`")
+        return _NONE
     if url.get_backend_name() not in ("sqlite", "postgresql"):
-        reader.fail("`url` must name a `sqlite` or `postgresql` database", "url")
+        config.problem("must name a `sqlite` or `postgresql` database")
+        return _NONE
     if url.password is not None:
-        reader.fail("a password does not stand in `url`; write it into a file and name that in `password_file`", "url")
-    if url.get_backend_name() == "sqlite":
-        if url.get_driver_name() != "pysqlite" or not url.database or url.database == ":memory:" or url.query:
-            reader.fail("`url` must be `sqlite:///` and the path of a database file, nothing else", "url")
-        path = (reader.base_dir / url.database).resolve()
-        # An empty database is made where there is none, unless the file is opened read-only.
-        return url.set(database=f"file:{quote(str(Path(path)))}", query={"mode": "ro", "uri": "true"})
-    if "password_file" in reader:
-        file = reader.file("password_file")
-        try:
-            password = file.read_text("utf-8").strip()
-        except (OSError, ValueError):
-            reader.fail("the file must hold the password as text", "password_file")
-        return url.set(password=password)
-    return url
+        config.problem("a password does not stand here; write it into a file and name that in `password_file`")
+    if url.get_backend_name() == "postgresql":
+        return url.set(password=keys["password_file"].secret()) if "password_file" in keys else url
+    if url.get_driver_name() != "pysqlite" or not url.database or url.database == ":memory:" or url.query:
+        config.problem("must be `sqlite:///` and the path of a database file, nothing else")
+        return _NONE
+    path = (config.folder / url.database).resolve()
+    # An empty database is made where there is none, unless the file is opened read-only.
+    return url.set(database=f"file:{quote(str(path))}", query={"mode": "ro", "uri": "true"})
 
 
-def open_engine(reader: Reader, url: URL, connections: int, timeout: float) -> sa.Engine:
-    """An engine with at most `connections` connections, that waits at most `timeout` seconds for one."""
+def open_engine(keys: Mapping[str, Config], connections: int, timeout: float) -> sa.Engine:
+    """An engine for the keys `url` and `password_file`.
+
+    It has at most `connections` connections, and waits at most `timeout` seconds for one.
+    """
+    url = _read_url(keys)
     sqlite = url.get_backend_name() == "sqlite"
     arguments: dict[str, Any] = {"connect_args": {"timeout": timeout}} if sqlite else {}
     if not sqlite and "connect_timeout" not in url.query:
@@ -69,9 +75,10 @@ def open_engine(reader: Reader, url: URL, connections: int, timeout: float) -> s
             **arguments,
         )
     except (ImportError, NoSuchModuleError, ArgumentError):
-        reader.fail(f"the driver `{url.drivername}` is not installed, or is no driver of SQLAlchemy", "url")
+        keys["url"].problem(f"the driver `{url.drivername}` is not installed, or is no driver of SQLAlchemy")
+        return sa.create_engine(_NONE)
     if engine.dialect.is_async:
-        reader.fail(f"`{url.drivername}` is an asynchronous driver; use a synchronous one such as `psycopg`", "url")
+        keys["url"].problem(f"`{url.drivername}` is an asynchronous driver; use a synchronous one such as `psycopg`")
     if sqlite:
         event.listen(engine, "connect", _sqlite_read_only)
     return engine

@@ -14,12 +14,11 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from connectors.base import DatasetShape, FieldType, Record, Subject
-from connectors.kit.config import Reader
+from connectors.base import Config, DatasetShape, FieldType, Record, Subject
 from connectors.mapping.decoding import Const, Mapped, SubjectMapping, read_mapping
-from connectors.mapping.generated import DECIMAL_DIGITS, Leaf, record_type
+from connectors.mapping.generated import DECIMAL_DIGITS, Leaf, Path, record_type
 
-_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,62}")
+_NAME = "[A-Za-z_][A-Za-z0-9_]{0,62}"
 
 
 class Table:
@@ -191,17 +190,26 @@ def _row_reader(leaves: list[Leaf], names: list[str]) -> Callable[[Any], Record 
     return read
 
 
-def read_table(reader: Reader, shape: DatasetShape, rows: int) -> Table:
-    """One dataset of `kind: sql`. Raises `SourceConfigError`."""
-    reader.only("table", "record", "fields")
-    mapped = read_mapping(reader, shape)
+def read_column(config: Config) -> Path:
+    """The name of a column, as a path of one step; an empty one where it is wrong."""
+    name = config.text(pattern=_NAME, what="the name of a column (letters, digits and `_`)")
+    return (name,) if name else ()
+
+
+def read_table_name(config: Config) -> tuple[str | None, str]:
+    """The schema, where one is written, and the name of a table or view."""
+    what = "the name of a table or view, `schema.` before it where it has one"
+    schema, _, name = config.text(pattern=rf"({_NAME}\.)?{_NAME}", what=what).rpartition(".")
+    return schema or None, name
+
+
+def read_table(config: Config, shape: DatasetShape, rows: int) -> Table:
+    """One dataset of `kind: sql`."""
+    keys = config.mapping(("table", "record", "fields"))
+    mapped = read_mapping(keys, shape, read_column)
     if mapped.subject is None:
-        reader.fail("a database is asked by its subject columns: name them in `record.subject`", "record", "subject")
-    for leaf in mapped.leaves(tuple(shape.fields)):
-        if len(leaf.path) != 1 or not _NAME.fullmatch(leaf.path[0]):
-            key = ("fields", leaf.attribute[2:]) if leaf.attribute.startswith("f_") else ("record",)
-            reader.fail(f"`{'.'.join(leaf.path)}` is not the name of a column (letters, digits and `_`)", *key)
-    parts = reader.text("table").split(".")
-    if len(parts) > 2 or not all(_NAME.fullmatch(part) for part in parts):
-        reader.fail("`table` must be the name of a table or view, `schema.` before it where it has one", "table")
-    return Table(mapped, mapped.subject, parts[-1], parts[0] if len(parts) == 2 else None, rows)
+        keys["record"].mapping(any_key=True)["subject"].problem(
+            "a database is asked by its subject columns: name them, as `{scheme: ..., value: ...}`"
+        )
+    schema, name = read_table_name(keys["table"])
+    return Table(mapped, mapped.subject or SubjectMapping((), ()), name, schema, rows)

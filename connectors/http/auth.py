@@ -8,16 +8,18 @@ RFC 6749 section 4.4 (client credentials, HTTP Basic).
 from __future__ import annotations
 
 import asyncio
+import ssl
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import quote_plus
 
 import httpx
+import msgspec
 
-from connectors.base import Failure, Fault
+from connectors.base import Config, Failure, Fault
 from connectors.http.httpx_transport import tls_context
 from connectors.http.transport import FAILURES, TransportFault, TransportOptions
-from connectors.kit.config import Reader, check_tls
 
 _MARGIN = 30.0
 """Seconds before a token's end at which it is not used any more."""
@@ -165,40 +167,47 @@ class ClientCredentials:
 AUTH_KINDS = ("none", "bearer_file", "client_credentials", "mtls")
 
 
-def read_auth(department: Reader, timeout: float, connections: int, max_bytes: int) -> tuple[Auth, TransportOptions]:
+def read_auth(
+    keys: Mapping[str, Config], timeout: float, connections: int, max_bytes: int
+) -> tuple[Auth, TransportOptions]:
     """The `auth` and `tls` keys of a department, and the transport's options that follow from them."""
-    reader, tls = department.child("auth"), department.child("tls")
-    tls.only("ca_file")
-    ca_file = tls.file("ca_file") if "ca_file" in tls else None
-    check_tls(tls, "ca_file" if ca_file else None, None, None)
-    kind = reader.choice("kind", AUTH_KINDS, "none")
-    options = TransportOptions(timeout=timeout, connections=connections, max_bytes=max_bytes, ca_file=ca_file)
-    if kind == "bearer_file":
-        reader.only("kind", "file")
-        return BearerFile(reader.file("file")), options
-    if kind == "client_credentials":
-        reader.only("kind", "token_url", "client_id", "client_secret_file", "scope", "allow_plain_http")
-        return (
-            ClientCredentials(
-                reader.url("token_url"),
-                reader.text("client_id"),
-                reader.file("client_secret_file"),
-                reader.optional_text("scope"),
-                options,
-            ),
-            options,
-        )
-    if kind == "mtls":
-        reader.only("kind", "cert_file", "key_file")
-        cert_file, key_file = reader.file("cert_file"), reader.file("key_file")
-        check_tls(reader, None, "cert_file", "key_file")
-        return NoAuth(), TransportOptions(
-            timeout=timeout,
-            connections=connections,
-            max_bytes=max_bytes,
-            ca_file=ca_file,
-            cert_file=cert_file,
-            key_file=key_file,
-        )
-    reader.only("kind")
+    tls = keys["tls"].mapping((), ("ca_file",))
+    options = TransportOptions(timeout, connections, max_bytes, read_authorities(tls["ca_file"]) if tls else None)
+    config = keys["auth"]
+    kind = config.mapping(any_key=True)["kind"]
+    match kind.text("none"):
+        case "none":
+            config.mapping((), ("kind",))
+        case "bearer_file":
+            return BearerFile(config.mapping(("kind", "file"))["file"].existing_file()), options
+        case "client_credentials":
+            own = config.mapping(
+                ("kind", "token_url", "client_id", "client_secret_file"), ("scope", "allow_plain_http")
+            )
+            token_url = own["token_url"].url(own["allow_plain_http"].boolean(False))
+            secret_file = own["client_secret_file"].existing_file()
+            scope = own["scope"].text("") or None
+            return ClientCredentials(token_url, own["client_id"].text(), secret_file, scope, options), options
+        case "mtls":
+            own = config.mapping(("kind", "cert_file", "key_file"))
+            cert_file, key_file = own["cert_file"].existing_file(), own["key_file"].existing_file()
+            try:
+                if cert_file.is_file() and key_file.is_file():
+                    ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_cert_chain(cert_file, key_file, password="")
+            except (ssl.SSLError, OSError):
+                own["cert_file"].problem("must be a PEM certificate, and `key_file` its unencrypted PEM key")
+            return NoAuth(), msgspec.structs.replace(options, cert_file=cert_file, key_file=key_file)
+        case _:
+            kind.choice(AUTH_KINDS)
     return NoAuth(), options
+
+
+def read_authorities(config: Config) -> Path:
+    """A PEM file with certificates of authorities, which is tried now and not in the first inquiry."""
+    file = config.existing_file()
+    try:
+        if file.is_file():
+            ssl.create_default_context(cafile=str(file))
+    except (ssl.SSLError, OSError):
+        config.problem("must be a PEM file with at least one CA certificate")
+    return file

@@ -9,17 +9,17 @@ from __future__ import annotations
 
 import asyncio
 import random
+import re
 from collections.abc import Collection, Mapping
 
 import msgspec
 
-from connectors.base import Failure, Fault
+from connectors.base import Config, Failure, Fault
 from connectors.http.auth import Auth, read_auth
 from connectors.http.httpx_transport import HttpxTransport
 from connectors.http.pooled_transport import PooledTransport
 from connectors.http.transport import FAILURES, Response, Transport, TransportFactory, TransportFault
-from connectors.kit.breaker import Breaker
-from connectors.kit.config import Reader
+from connectors.kit.breaker import Breaker, read_breaker
 
 _RETRYABLE = frozenset({408, 425, 429, 500, 502, 503, 504})
 _PAUSE = 0.05
@@ -28,6 +28,8 @@ _PAUSE = 0.05
 TRANSPORTS: Mapping[str, TransportFactory] = {"pooled": PooledTransport, "httpx": HttpxTransport}
 """What `transport` of a department names; the first is the default."""
 
+_TOKEN = re.compile(r"[A-Za-z0-9-]+")
+_OURS = frozenset({"authorization", "cookie", "host", "content-length", "transfer-encoding", "connection"})
 _EXPIRED = FAILURES[TransportFault.TIMEOUT]
 
 
@@ -42,19 +44,28 @@ class Limits(msgspec.Struct, frozen=True):
     max_bytes: int
 
 
-def read_limits(reader: Reader) -> Limits:
+def read_limits(config: Config) -> Limits:
     """The `limits` key of a department over HTTP."""
-    reader.only("timeout", "concurrency", "retries", "breaker", "max_bytes")
-    breaker = reader.child("breaker")
-    breaker.only("failures", "open_for")
+    keys = config.mapping((), ("timeout", "concurrency", "retries", "breaker", "max_bytes"))
+    failures, open_for = read_breaker(keys["breaker"])
     return Limits(
-        timeout=reader.seconds("timeout", "2s"),
-        concurrency=reader.count("concurrency", 64, least=1, most=10_000),
-        retries=reader.count("retries", 1, most=10),
-        failures=breaker.count("failures", 5, least=1),
-        open_for=breaker.seconds("open_for", "10s"),
-        max_bytes=reader.size("max_bytes", "1MiB"),
+        timeout=keys["timeout"].duration(2.0),
+        concurrency=keys["concurrency"].integer(1, 10_000, 64),
+        retries=keys["retries"].integer(0, 10, 1),
+        failures=failures,
+        open_for=open_for,
+        max_bytes=keys["max_bytes"].size(2**20),
     )
+
+
+def read_headers(config: Config) -> dict[str, str]:
+    """The fixed headers of a department, by name in lower case. Credentials stand in files, under `auth`."""
+    headers: dict[str, str] = {}
+    for name, entry in config.mapping(any_key=True).items():
+        if name.lower() in _OURS or not _TOKEN.fullmatch(name):
+            entry.problem(f"`{name}` is not a header to set here; credentials go under `auth`")
+        headers[name.lower()] = entry.text(pattern="[ -~]+", what="one line of ASCII text")
+    return headers
 
 
 class Caller:
@@ -135,9 +146,9 @@ class Caller:
         await self._auth.close()
 
 
-def read_caller(department: Reader, headers: Mapping[str, str]) -> Caller:
+def read_caller(keys: Mapping[str, Config], headers: Mapping[str, str]) -> Caller:
     """A department's way out as its `limits`, `auth`, `tls` and `transport` say, with fixed `headers`."""
-    transport = TRANSPORTS[department.choice("transport", TRANSPORTS, "pooled")]
-    limits = read_limits(department.child("limits"))
-    auth, options = read_auth(department, limits.timeout, limits.concurrency, limits.max_bytes)
+    transport = TRANSPORTS[keys["transport"].choice(TRANSPORTS, default="pooled")]
+    limits = read_limits(keys["limits"])
+    auth, options = read_auth(keys, limits.timeout, limits.concurrency, limits.max_bytes)
     return Caller(transport(options), limits, auth, headers)

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from typing import NamedTuple
 from urllib.parse import quote, urlencode, urljoin, urlsplit
 
-from connectors.base import DatasetShape, Subject
-from connectors.kit.config import Reader
+from connectors.base import Config, DatasetShape, Subject
 from connectors.mapping.decoding import DATASET_KEYS, Decoder, Mapped, read_mapping, read_path
+from connectors.mapping.generated import Path
 
 _HOLE = re.compile(r"(\{[^{}]*\}|[{}])")
 KEYS = ("path", *DATASET_KEYS, "select", "paging", "batch", "no_records")
@@ -145,51 +145,45 @@ class Endpoint:
         return ("&" if "?" in url else "?") + text
 
 
-def read_endpoint(reader: Reader, shape: DatasetShape, base_url: str) -> Endpoint:
-    """One dataset of `kind: rest`. Raises `SourceConfigError`."""
-    reader.only(*KEYS)
-    mapped = read_mapping(reader, shape)
-    template = _read_template(reader, "path", base_url, ("scheme", "value"))
-    if "value" not in template.holes:
-        reader.fail("`path` must hold `{value}`, the subject's identifier", "path")
-    paging, next_path = None, None
-    if "paging" in reader:
-        part = reader.child("paging")
-        part.only("next", "param", "max_pages")
-        next_path = read_path(part, "next")
-        shared = min(len(next_path), len(mapped.records))
-        if next_path[:shared] == mapped.records[:shared]:
-            part.fail(
-                "`next` must stand beside the list of `records`, so `records` must name where the list is", "next"
-            )
-        paging = Paging(part.optional_text("param"), part.count("max_pages", 20, least=1, most=1000))
-    batch = None
-    if "batch" in reader:
-        part = reader.child("batch")
-        part.only("path", "separator", "max")
-        if mapped.subject is None:
-            part.fail("records that do not name their subject (`not_returned`) cannot be told apart in a batch")
-        if paging is not None:
-            part.fail("a batch cannot be paged; choose `batch` or `paging`")
-        batch_template = _read_template(part, "path", base_url, ("scheme", "values"))
-        if "values" not in batch_template.holes:
-            part.fail("`path` must hold `{values}`, the subjects' identifiers", "path")
-        batch = Batch(batch_template, part.text("separator", ","), part.count("max", 20, least=2, most=1000))
-    statuses = reader.raw("no_records")
-    if statuses is None:
-        statuses = [404]
-    if not isinstance(statuses, list) or not all(type(s) is int and 200 < s < 500 for s in statuses):
-        reader.fail("`no_records` must be a list of statuses from 201 to 499, such as `[404]`", "no_records")
-    return Endpoint(mapped, template, frozenset(statuses), reader.optional_text("select"), paging, next_path, batch)
+def read_endpoint(config: Config, shape: DatasetShape, base_url: str) -> Endpoint:
+    """One dataset of `kind: rest`."""
+    keys = config.mapping((), KEYS)
+    mapped = read_mapping(keys, shape)
+    template = _read_template(keys["path"], base_url, ("scheme", "value"))
+    paging, next_path = _read_paging(keys["paging"], mapped) if "paging" in keys else (None, None)
+    batch = _read_batch(keys["batch"], base_url) if "batch" in keys else None
+    if batch is not None and mapped.subject is None:
+        keys["batch"].problem("records that do not name their subject (`not_returned`) cannot be told apart in a batch")
+    if batch is not None and paging is not None:
+        keys["batch"].problem("a batch cannot be paged; choose `batch` or `paging`")
+    no_records = [each.integer(201, 499) for each in keys["no_records"].items()] if "no_records" in keys else [404]
+    select = keys["select"].text("") or None
+    return Endpoint(mapped, template, frozenset(no_records), select, paging, next_path, batch)
 
 
-def _read_template(reader: Reader, key: str, base_url: str, holes: tuple[str, ...]) -> Template:
-    text = reader.text(key)
-    if not text.startswith("/") or text.startswith("//") or not text.isascii() or any(c.isspace() for c in text):
-        reader.fail(f"`{key}` must begin with one `/`, without spaces", key)
+def _read_paging(config: Config, mapped: Mapped) -> tuple[Paging, Path]:
+    keys = config.mapping(("next",), ("param", "max_pages"))
+    next_path = read_path(keys["next"])
+    shared = min(len(next_path), len(mapped.records))
+    if next_path and next_path[:shared] == mapped.records[:shared]:
+        keys["next"].problem("must stand beside the list of `records`, so `records` must name where the list is")
+    return Paging(keys["param"].text("") or None, keys["max_pages"].integer(1, 1000, 20)), next_path
+
+
+def _read_batch(config: Config, base_url: str) -> Batch:
+    keys = config.mapping(("path",), ("separator", "max"))
+    template = _read_template(keys["path"], base_url, ("scheme", "values"))
+    return Batch(template, keys["separator"].text(","), keys["max"].integer(2, 1000, 20))
+
+
+def _read_template(config: Config, base_url: str, holes: tuple[str, str]) -> Template:
+    text = config.text(pattern=r"/(?!/)[!-~]*", what="a path that begins with one `/`, without spaces")
     if "#" in text or "\\" in text:
-        reader.fail(f"`{key}` must not hold `#` or a backslash", key)
+        config.problem(f"`{text}` must not hold `#` or a backslash")
+    if text and f"{{{holes[1]}}}" not in text:
+        config.problem(f"`{text}` must hold `{{{holes[1]}}}`, what identifies the subject")
     try:
         return Template(base_url + text, holes)
     except ValueError as error:
-        reader.fail(str(error), key)
+        config.problem(str(error))
+        return Template("", holes)

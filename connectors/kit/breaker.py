@@ -6,7 +6,13 @@ becomes of it decides.
 
 from __future__ import annotations
 
-from connectors.base import Failure, Fault
+from connectors.base import Config, Failure, Fault
+
+
+def read_breaker(config: Config) -> tuple[int, float]:
+    """The `breaker` key of `limits`: what a `Breaker` is made with."""
+    keys = config.mapping((), ("failures", "open_for"))
+    return keys["failures"].integer(1, 1_000_000, 5), keys["open_for"].duration(10.0)
 
 
 class Breaker:

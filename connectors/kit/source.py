@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from connectors.base import DatasetShape, Failure, Fault, Outcome, RecordRequest, Subject
-from connectors.kit.config import Reader, suggest
+from connectors.base import Config, DatasetShape, Failure, Fault, Outcome, RecordRequest, Subject
 
 
 def invalid(detail: str) -> Failure:
@@ -24,15 +23,11 @@ def unmapped(request: RecordRequest, dataset: str | None = None) -> dict[tuple[S
     }
 
 
-def read_datasets(
-    reader: Reader, department: str, shapes: Mapping[str, DatasetShape]
-) -> Iterator[tuple[Reader, DatasetShape]]:
-    """Each dataset of the department's `datasets`, with its shape in the catalogue."""
-    datasets = reader.child("datasets", required=True)
-    ids = datasets.keys()
-    if not ids:
-        datasets.fail("map at least one dataset")
-    for name in ids:
-        if name not in shapes:
-            datasets.fail(f"the catalogue of `{department}` has no dataset `{name}`{suggest(name, shapes)}", name)
-        yield datasets.child(name, required=True), shapes[name]
+def read_datasets(datasets: Config, shapes: Mapping[str, DatasetShape]) -> Iterator[tuple[Config, DatasetShape]]:
+    """Each dataset with its shape in the catalogue. One that the catalogue has not is the gateway's to tell."""
+    entries = datasets.mapping(any_key=True)
+    if datasets.is_mapping and not entries:
+        datasets.problem("map at least one dataset")
+    for name, entry in entries.items():
+        if name in shapes:
+            yield entry, shapes[name]

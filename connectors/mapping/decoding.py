@@ -12,14 +12,12 @@ and any other shape than the mapped one are a reason in words, never an exceptio
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import msgspec
 
-from connectors.base import DatasetShape, FieldType, Record, Subject
-from connectors.kit.config import Reader, suggest
+from connectors.base import Config, DatasetShape, FieldType, Record, Subject
 from connectors.mapping import duplicate_keys
 from connectors.mapping.generated import (
     Leaf,
@@ -80,63 +78,51 @@ class Mapped(msgspec.Struct, frozen=True):
         return leaves
 
 
-_WORD = re.compile(r"[^\s.]+")
 DATASET_KEYS = ("records", "record", "fields")
 
 
-def read_path(reader: Reader, key: str) -> Path:
-    """A dotted path, such as `amt.total`."""
-    text = reader.text(key)
-    parts = tuple(text.split("."))
-    if not all(_WORD.fullmatch(part) for part in parts):
-        reader.fail(f"`{text}` must be a path of names with dots between, such as `amt.total`", key)
-    return parts
+def read_path(config: Config) -> Path:
+    """A dotted path, such as `amt.total`; an empty one where it is wrong."""
+    what = "a path of names with dots between, such as `amt.total`"
+    text = config.text(pattern=r"[^\s.]+(\.[^\s.]+)*", what=what)
+    return tuple(text.split(".")) if text else ()
 
 
-def read_mapping(reader: Reader, shape: DatasetShape) -> Mapped:
-    """The mapping of one dataset. Raises `SourceConfigError` unless it maps all the catalogue's fields and no other."""
-    record = reader.child("record", required=True)
-    record.only("id", "version", "document", "effective", "mitigation", "subject")
-    fields = reader.child("fields", required=True)
-    for name in fields.keys():  # noqa: SIM118 - a Reader is no mapping
-        if name not in shape.fields:
-            fields.fail(f"the catalogue's `{shape.id}` has no field `{name}`{suggest(name, shape.fields)}", name)
-    missing = [name for name in shape.fields if name not in fields]
-    if missing:
-        fields.fail(f"map every field of the catalogue's `{shape.id}`; missing: {', '.join(missing)}")
+def read_mapping(keys: Mapping[str, Config], shape: DatasetShape, read: Callable[[Config], Path] = read_path) -> Mapped:
+    """The mapping of one dataset: all the catalogue's fields and no other. `read` reads a path as its source has it."""
+    record = keys["record"].mapping(("id", "version", "subject"), ("document", "effective", "mitigation"))
+    fields = keys["fields"].mapping(shape.fields)
     mapped = Mapped(
         dataset=shape.id,
-        records=read_path(reader, "records") if "records" in reader else (),
-        id=read_path(record, "id"),
-        version=read_path(record, "version"),
-        document=read_path(record, "document") if "document" in record else None,
-        effective=read_path(record, "effective") if "effective" in record else None,
-        mitigation=read_path(record, "mitigation") if "mitigation" in record else None,
-        subject=_read_subject(record.child("subject", required=True)),
-        fields={name: read_path(fields, name) for name in shape.fields},
+        records=read(keys["records"]) if "records" in keys else (),
+        id=read(record["id"]),
+        version=read(record["version"]),
+        document=read(record["document"]) if "document" in record else None,
+        effective=read(record["effective"]) if "effective" in record else None,
+        mitigation=read(record["mitigation"]) if "mitigation" in record else None,
+        subject=_read_subject(record["subject"], read),
+        fields={name: read(fields[name]) for name in shape.fields},
         types=dict(shape.fields),
     )
+    leaves = mapped.leaves(tuple(shape.fields))
     try:
-        build_tree(mapped.leaves(tuple(shape.fields)))
+        build_tree([leaf for leaf in leaves if leaf.path])
     except ValueError as error:
-        reader.fail(str(error))
+        keys["fields"].problem(str(error))
     return mapped
 
 
-def _read_subject(reader: Reader) -> SubjectMapping | None:
-    if "not_returned" in reader:
-        reader.only("not_returned")
-        reader.text("not_returned")
+def _read_subject(config: Config, read: Callable[[Config], Path]) -> SubjectMapping | None:
+    keys = config.mapping((), ("scheme", "value", "not_returned"))
+    if "not_returned" in keys:
+        config.mapping(("not_returned",))["not_returned"].text()
         return None
-    reader.only("scheme", "value", "not_returned")
-    scheme: Path | Const
-    if isinstance(reader.raw("scheme"), Mapping):
-        constant = reader.child("scheme")
-        constant.only("const")
-        scheme = Const(constant.text("const"))
-    else:
-        scheme = read_path(reader, "scheme")
-    return SubjectMapping(scheme, read_path(reader, "value"))
+    return SubjectMapping(read_scheme(keys["scheme"], read), read(keys["value"]))
+
+
+def read_scheme(config: Config, read: Callable[[Config], Path]) -> Path | Const:
+    """Where a subject's scheme stands, or `{const: ...}`: what it always is."""
+    return Const(config.mapping(("const",))["const"].text()) if config.is_mapping else read(config)
 
 
 class Page(NamedTuple):

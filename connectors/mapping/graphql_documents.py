@@ -6,6 +6,7 @@ names of exactly the requested fields. Identifiers travel as variables, never as
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -23,12 +24,13 @@ from graphql import (
     visit,
 )
 
-from connectors.base import DatasetShape, Record, Subject, SubjectKind
-from connectors.kit.config import Reader
-from connectors.mapping.decoding import DATASET_KEYS, Decoder, Mapped, read_mapping
+from connectors.base import Config, DatasetShape, Record, Subject, SubjectKind
+from connectors.kit.source import read_datasets
+from connectors.mapping.decoding import Decoder, Mapped, read_mapping, read_path
 from connectors.mapping.generated import Tree, build_tree
 
 KINDS: tuple[SubjectKind, ...] = ("organisation", "person")
+_NAME = "(?!__)[_A-Za-z][_0-9A-Za-z]*"
 _encode = msgspec.json.Encoder().encode
 
 
@@ -164,78 +166,84 @@ def _only_field(document: Any) -> FieldNode:
     return field
 
 
-def _read_field(reader: Reader, key: str, text: str, variables: tuple[str, ...]) -> str:
-    """One GraphQL field with its arguments, without alias or selection; refused where it is anything else."""
+def _read_field(config: Config, text: str, variables: tuple[str, ...]) -> str:
+    """One GraphQL field with its arguments, without alias or selection; anything else is told."""
     try:
         document = parse(f"{{ {text} }}", no_location=True)
-        definition = document.definitions[0]
-        fields = definition.selection_set.selections if isinstance(definition, OperationDefinitionNode) else ()
     except GraphQLError as error:
-        reader.fail(f"`{text}` is not a GraphQL field: {error.message}", key)
+        config.problem(f"`{text}` is not a GraphQL field: {error.message}")
+        return text
+    definition = document.definitions[0]
+    fields = definition.selection_set.selections if isinstance(definition, OperationDefinitionNode) else ()
     field = fields[0] if len(document.definitions) == 1 and len(fields) == 1 else None
     if not isinstance(field, FieldNode) or field.alias or field.selection_set or field.directives:
-        reader.fail(f"`{text}` must be one field with its arguments, without alias, directive or selection", key)
+        config.problem(f"`{text}` must be one field with its arguments, without alias, directive or selection")
 
     class Check(Visitor):
         def enter_variable(self, node: VariableNode, *_: Any) -> None:
             if node.name.value not in variables:
                 known = ", ".join(f"`${name}`" for name in variables) or "no variable"
-                reader.fail(f"`${node.name.value}` is unknown here; use {known}", key)
+                config.problem(f"`${node.name.value}` is unknown here; use {known}")
 
     visit(document, Check())
     return text
 
 
-def read_source(reader: Reader, datasets: list[tuple[Reader, DatasetShape]]) -> Source:
-    """The GraphQL keys of a department. Raises `SourceConfigError`."""
-    entities = reader.flag("entities")
-    unused = ("query", "variables") if entities else ("types", "keys")
-    for key in unused:
-        if key in reader:
-            reader.fail(f"`{key}` has no use {'with' if entities else 'without'} `entities: true`", key)
-    types, keys = reader.child("types"), reader.child("keys")
-    types.only(*KINDS)
-    keys.only("scheme", "value")
-    names = {kind: types.name(kind, kind.capitalize()) for kind in KINDS if kind in types or "types" not in reader}
-    variables = reader.child("variables")
-    variables.only("scheme", "value")
+def read_source(keys: Mapping[str, Config], shapes: Mapping[str, DatasetShape]) -> Source:
+    """The GraphQL keys of a department."""
+    entities = keys["entities"].boolean(False)
+    for key in ("query", "variables") if entities else ("types", "keys"):
+        if key in keys:
+            keys[key].problem(f"has no use {'with' if entities else 'without'} `entities: true`; remove it")
+    by_query = not entities and "query" in keys
+    if not entities and not by_query:
+        keys["query"].problem("is missing: a field such as `subject(scheme: $scheme, id: $value)`, or `entities: true`")
+    types = keys["types"].mapping((), KINDS)
+    names = keys["keys"].mapping((), ("scheme", "value"))
+    variables = keys["variables"].mapping((), ("scheme", "value"))
     return Source(
         entities=entities,
-        types=names if entities else {},
-        keys=(keys.name("scheme", "scheme"), keys.name("value", "value")),
-        queries={} if entities else _read_queries(reader),
-        variables=(variables.graphql_type("scheme"), variables.graphql_type("value")),
-        datasets={shape.id: _read_dataset(dataset, shape) for dataset, shape in datasets},
+        types={kind: _name(types[kind], kind.capitalize()) for kind in KINDS if kind in types or "types" not in keys},
+        keys=(_name(names["scheme"], "scheme"), _name(names["value"], "value")),
+        queries=_read_queries(keys["query"]) if by_query else {},
+        variables=(_type(variables["scheme"]), _type(variables["value"])),
+        datasets={shape.id: _read_dataset(part, shape) for part, shape in read_datasets(keys["datasets"], shapes)},
     )
 
 
-def _read_queries(reader: Reader) -> dict[SubjectKind, str]:
-    if "query" not in reader:
-        reader.fail("`query` is missing: a field such as `subject(scheme: $scheme, id: $value)`, or `entities: true`")
-    by_kind = reader.child("query") if isinstance(reader.raw("query"), Mapping) else None
-    if by_kind is not None:
-        by_kind.only(*KINDS)
-        places: list[tuple[Reader, str, SubjectKind]] = [(by_kind, kind, kind) for kind in KINDS if kind in by_kind]
-    else:
-        places = [(reader, "query", kind) for kind in KINDS]
+def _name(config: Config, default: str) -> str:
+    return config.text(default, pattern=_NAME, what="a GraphQL name")
+
+
+def _type(config: Config) -> str:
+    return config.text("String!", pattern=f"{_NAME}!?", what="the GraphQL type of a variable, such as `ID!`")
+
+
+def _read_queries(config: Config) -> dict[SubjectKind, str]:
+    places: dict[SubjectKind, Config] = dict.fromkeys(KINDS, config)
+    if config.is_mapping:
+        by_kind = config.mapping((), KINDS)
+        places = {kind: by_kind[kind] for kind in KINDS if kind in by_kind}
+        if not places:
+            config.problem("must name a field for at least one kind of subject")
     queries: dict[SubjectKind, str] = {}
-    for place, key, kind in places:
-        queries[kind] = _read_field(place, key, place.text(key), ("scheme", "value"))
-        if "$value" not in queries[kind]:
-            place.fail("must use `$value`, the subject's identifier", key)
-    if not queries:
-        reader.fail("`query` must name a field for at least one kind of subject", "query")
+    for kind, place in places.items():
+        text = place.text(what="a field such as `subject(scheme: $scheme, id: $value)`")
+        queries[kind] = _read_field(place, text, ("scheme", "value")) if text else ""
+        if text and "$value" not in text:
+            place.problem("must use `$value`, the subject's identifier")
     return queries
 
 
-def _read_dataset(reader: Reader, shape: DatasetShape) -> Dataset:
-    reader.only("field", *DATASET_KEYS)
-    if "records" in reader:
-        reader.fail("`records` has no use in a GraphQL source; `field` leads to the list", "records")
-    mapped = read_mapping(reader, shape)
-    for leaf in mapped.leaves(tuple(shape.fields)):
-        for part in leaf.path:
-            reader.check_name(part, "record" if leaf.attribute[0] in "ms" else "fields")
-    steps = reader.text("field").split(">")
-    field = tuple(_read_field(reader, "field", step.strip(), ()) for step in steps)
-    return Dataset(mapped, field)
+def _read_path(config: Config) -> tuple[str, ...]:
+    path = read_path(config)
+    if not all(re.fullmatch(_NAME, part) for part in path):
+        config.problem(f"`{'.'.join(path)}` must be of GraphQL names, with dots between")
+    return path
+
+
+def _read_dataset(config: Config, shape: DatasetShape) -> Dataset:
+    keys = config.mapping(("field", "record", "fields"))
+    text = keys["field"].text()
+    steps = [_read_field(keys["field"], step.strip(), ()) for step in text.split(">")] if text else []
+    return Dataset(read_mapping(keys, shape, _read_path), tuple(steps))

@@ -47,7 +47,7 @@ def _load(folder: Path) -> Catalogue:
     problems: list[Problem] = []
     catalogue = load(folder, problems)
     if problems:
-        raise ConfigurationError(sorted(problems))
+        raise ConfigurationError(problems)
     return catalogue
 
 

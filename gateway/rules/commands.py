@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from gateway.catalogue.model import Dataset
-from gateway.documents import suggest
 from gateway.errors import ConfigurationError
 from gateway.rules import load
 from gateway.rules.check import reach
@@ -19,6 +18,7 @@ from gateway.rules.explain import explain, matrix
 from gateway.rules.files.purposes import KINDS
 from gateway.rules.model import Flag, RequesterEntry
 from gateway.rules.ruleset import RuleSet
+from gateway.values import suggest
 
 _GIVEN = "scope,case,official,step_up"
 

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from gateway.catalogue.load import load as load_catalogue
+from gateway.catalogue.model import Catalogue
 from gateway.errors import ConfigurationError, Problem
 from gateway.rules.check import references
 from gateway.rules.decide import base, vocabulary
@@ -19,13 +20,22 @@ from gateway.rules.ruleset import RuleSet
 
 
 def load(policies_dir: Path, issuers: Mapping[str, str] | None = None) -> RuleSet:
-    """Read and check everything; raises `ConfigurationError` with all problems.
+    """Read and check everything; raises `ConfigurationError` with all problems. `issuers` as in `read`."""
+    problems: list[Problem] = []
+    rule_set = read(policies_dir, load_catalogue(policies_dir, problems), issuers, problems)
+    if rule_set is None:
+        raise ConfigurationError(problems)
+    return rule_set
+
+
+def read(
+    policies_dir: Path, catalogue: Catalogue, issuers: Mapping[str, str] | None, problems: list[Problem]
+) -> RuleSet | None:
+    """Read and check everything but the catalogue, whose own problems are in `problems` already; none may be there.
 
     `issuers` gives the URL of each issuer that `requesters.yaml` names; without it, the names stand for themselves, so
     that the files can be checked without a configuration.
     """
-    problems: list[Problem] = []
-    catalogue = load_catalogue(policies_dir, problems)
     registered = purposes.load(policies_dir, catalogue, problems)
     who = requesters.load(policies_dir, catalogue, registered, issuers, problems)
     time_zone = calendar.load(policies_dir, problems).time_zone
@@ -35,9 +45,7 @@ def load(policies_dir: Path, issuers: Mapping[str, str] | None = None) -> RuleSe
         base.check(rules, policies_dir / "rules", problems)
     if sound:
         references.check(rules, vocabulary.of(catalogue, registered, who), problems)
-    if problems:
-        raise ConfigurationError(sorted(problems))
-    return RuleSet(catalogue, registered, who, rules, time_zone)
+    return None if problems else RuleSet(catalogue, registered, who, rules, time_zone)
 
 
 def load_rules(policies_dir: Path, problems: list[Problem]) -> list[Rule]:

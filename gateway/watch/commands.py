@@ -72,7 +72,7 @@ def _follow(arguments: argparse.Namespace) -> int:
         wanted = thresholds.load(found.policies, problems)
         dates = calendar.load(found.policies, problems)
         if problems:
-            raise ConfigurationError(sorted(problems))
+            raise ConfigurationError(problems)
         purposes = load.load(found.policies, found.oauth.aliases).policies.purposes.values()
         follower = Follower(store, wanted, dates, [purpose.name for purpose in purposes if purpose.scope == "self"])
         read = 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -18,6 +19,8 @@ from connectors.base import (
     RecordRequest,
     Subject,
 )
+from gateway.documents import Node, parse
+from gateway.values import Document
 
 ACME = Subject("organisation", "LEI", "529900T8BM49AURSDO55")
 BETA = Subject("organisation", "LEI", "5493001KJTIIGC8Y1R12")
@@ -31,12 +34,28 @@ SHAPES = {
 }
 
 
+def written(config: Mapping[str, Any], folder: Path = Path(), file: str = "sources.yaml") -> Node:
+    """A configuration as its file would be read; a key whose value is `None` is not written."""
+    text = json.dumps({key: value for key, value in config.items() if value is not None}, indent=1)
+    node = parse(text, Document(file, folder.resolve(), []))
+    assert node is not None
+    return node
+
+
+def places(node: Node, words: str) -> list[str]:
+    """Where problems with these words are told. Each has a line and a column."""
+    assert all(problem.line and problem.column for problem in node.problems)
+    return [problem.path for problem in node.problems if words in problem.message]
+
+
 @asynccontextmanager
 async def connected(
     build: Callable[..., Connector], config: Mapping[str, Any], base_dir: Path = Path()
 ) -> AsyncIterator[Connector]:
     """A connector for `SHAPES`, closed at the end."""
-    connector = build(config, "tax", SHAPES, base_dir)
+    node = written(config, base_dir)
+    connector = build(node, SHAPES)
+    assert node.problems == []
     try:
         yield connector
     finally:

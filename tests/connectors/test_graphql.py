@@ -5,15 +5,14 @@ from __future__ import annotations
 import asyncio
 import json
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import pytest
 from graphql import build_schema, graphql_sync
 
 from connectors import graphql
-from connectors.base import Failure, Fault, SourceConfigError, Subject
-from tests.connectors.asking import ACME, ANN, BETA, SHAPES, ask, connected, fault, fetch, told
+from connectors.base import Failure, Fault, Subject
+from tests.connectors.asking import ACME, ANN, BETA, SHAPES, ask, connected, fault, fetch, places, told, written
 from tests.connectors.servers import Handler, Request, always, answer, serve, silent, zeros
 
 SDL = """
@@ -249,30 +248,33 @@ async def test_a_kind_of_subject_that_the_department_does_not_know_fails_alone()
 @pytest.mark.parametrize(
     ("change", "where", "words"),
     [
-        ({"entities": None}, (), "`query` is missing"),
+        ({"entities": None}, ("query",), "is missing: a field"),
         ({"query": "x(v: $value)"}, ("query",), "no use with"),
         ({"entities": False, "types": {}}, ("types",), "no use without"),
         ({"types": {"organization": "X"}}, ("types", "organization"), "did you mean `organisation`?"),
-        ({"types": {"person": "a b"}}, ("types", "person"), "not a GraphQL name"),
+        ({"types": {"person": "a b"}}, ("types", "person"), "must be a GraphQL name"),
         ({"entities": False, "query": "party("}, ("query",), "not a GraphQL field"),
         ({"entities": False, "query": "party { x }"}, ("query",), "without alias"),
         ({"entities": False, "query": "a b"}, ("query",), "one field"),
         ({"entities": False, "query": "party(a: $id)"}, ("query",), "`$id` is unknown"),
         ({"entities": False, "query": "party(a: $scheme)"}, ("query",), "must use `$value`"),
         ({"entities": False, "query": {"person": "party"}}, ("query", "person"), "must use `$value`"),
-        ({"datasets": {"awards": {**mapped()["awards"], "records": "x"}}}, ("datasets", "awards", "records"), "no use"),
+        (
+            {"datasets": {"awards": {**mapped()["awards"], "records": "x"}}},
+            ("datasets", "awards", "records"),
+            "unknown key",
+        ),
         ({"datasets": {"awards": {**mapped()["awards"], "field": "a > $b"}}}, ("datasets", "awards", "field"), "not a"),
         (
             {"datasets": {"awards": {**mapped()["awards"], "fields": {"title": "a-b"}}}},
-            ("datasets", "awards", "fields"),
-            "`a-b` is not a GraphQL name",
+            ("datasets", "awards", "fields", "title"),
+            "`a-b` must be of GraphQL names",
         ),
         ({"url": None}, (), "`url` is missing"),
     ],
 )
 def test_a_wrong_configuration_says_where_and_what(change: dict[str, Any], where: tuple[str, ...], words: str) -> None:
     good = {**ENTITIES, "url": "https://courts.example/graphql", "datasets": mapped()}
-    with pytest.raises(SourceConfigError) as raised:
-        graphql.build({**good, **change}, "courts", SHAPES, Path())
-    assert raised.value.path == where
-    assert words in raised.value.message
+    node = written({**good, **change})
+    graphql.build(node, SHAPES)
+    assert places(node, words) == [".".join(where)], node.problems

@@ -14,9 +14,8 @@ from sqlalchemy.exc import DBAPIError
 
 from connectors import sql
 from connectors.base import DatasetRequest, DatasetShape, Failure, Fault, FieldType, Subject
-from connectors.database.opening import open_engine, protect, read_database_url
-from connectors.kit.config import Reader
-from tests.connectors.asking import fetch
+from connectors.database.opening import open_engine, protect
+from tests.connectors.asking import fetch, written
 from tests.demo.conftest import Start, data, start
 
 __all__ = ["data", "start"]  # fixtures
@@ -40,8 +39,8 @@ def config(port: int) -> dict[str, Any]:
 
 async def test_postgresql_is_read_only_bounded_in_time_and_fails_in_parts(start: Start, tmp_path: Path) -> None:
     _, port = start("departments.tax")
-    reader = Reader(config(port), (), tmp_path)
-    engine = open_engine(reader, read_database_url(reader), 2, 5.0)
+    node = written(config(port), tmp_path)
+    engine = open_engine(node.mapping(any_key=True), 2, 5.0)
     with engine.connect() as connection:
         # The demo's account reads only by default; here it is the connector that must see to it.
         connection.exec_driver_sql("SET default_transaction_read_only = off")
@@ -55,7 +54,7 @@ async def test_postgresql_is_read_only_bounded_in_time_and_fails_in_parts(start:
             connection.exec_driver_sql("SELECT pg_sleep(60)")
     engine.dispose()
 
-    connector = sql.build(config(port), "tax", SHAPES, tmp_path)
+    connector = sql.build(node, SHAPES)
     asked = [DatasetRequest(name, ("period",), (WHO,)) for name in ("broken", "mistyped", "good")]
     outcomes = await fetch(connector, *asked)
     await connector.close()

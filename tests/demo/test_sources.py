@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from connectors.base import DatasetRequest, DatasetShape, Failure, Fault, Record, RecordRequest, Subject
+from connectors.base import Connector, DatasetRequest, DatasetShape, Failure, Fault, Record, RecordRequest, Subject
 from connectors.kinds import KINDS
 from deploy.demo import region
 from deploy.demo.configuration import DEPARTMENTS, USUAL
@@ -26,16 +26,20 @@ from tests.demo.conftest import DAY, Start
 ROOT = Path(__file__).parents[2]
 
 
-def configuration(port: int, tmp_path: Path) -> dict[str, Any]:
-    """`sources.yaml` with every department at `port`, as plain values."""
+def connected(department: str, port: int, tmp_path: Path, also: dict[str, str] | None = None) -> Connector:
+    """The department's connector by `sources.yaml`, with the department at `port`, and what it says `also`."""
     file = tmp_path / "sources.yaml"
-    file.write_text(Template((ROOT / "deploy/demo/sources.yaml").read_text()).substitute(dict.fromkeys(USUAL, port)))
+    text = Template((ROOT / "deploy/demo/sources.yaml").read_text()).substitute(dict.fromkeys(USUAL, port))
+    head = f"  {department}:\n"
+    assert head in text
+    file.write_text(text.replace(head, head + "".join(f"    {key}: {value}\n" for key, value in (also or {}).items())))
     problems: list[Problem] = []
     node = read(file, problems)
     assert node is not None
+    config = node.at(["departments", department])
+    connector = KINDS[config.at(["kind"]).text()](config, shapes(department))
     assert not problems
-    plain: dict[str, Any] = node.plain()
-    return plain["departments"]  # type: ignore[no-any-return]
+    return connector
 
 
 def shapes(department: str) -> dict[str, DatasetShape]:
@@ -76,8 +80,7 @@ async def test_every_record_comes_through_unchanged(
     department: str, also: dict[str, str], start: Start, tmp_path: Path
 ) -> None:
     _, port = start(f"departments.{department}")
-    config = configuration(port, tmp_path)[department] | also
-    connector = KINDS[config.pop("kind")](config, department, shapes(department), tmp_path)
+    connector = connected(department, port, tmp_path, also)
     own = shapes(department)
     compared = 0
     try:
@@ -111,8 +114,7 @@ async def test_every_record_comes_through_unchanged(
 @pytest.mark.parametrize("department", sorted(DEPARTMENTS))
 async def test_a_killed_department_is_unavailable(department: str, start: Start, tmp_path: Path) -> None:
     child, port = start(f"departments.{department}")
-    config = configuration(port, tmp_path)[department]
-    connector = KINDS[config.pop("kind")](config, department, shapes(department), tmp_path)
+    connector = connected(department, port, tmp_path)
     who = NAMED["person_with_consent" if department == "labour" else "ordinary"].who
     scheme, value = who.identifier
     subject = Subject("organisation" if scheme == "LEI" else "person", scheme, value)

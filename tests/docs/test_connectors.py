@@ -18,11 +18,11 @@ from connectors.base import Connector, DatasetRequest, Failure, Fault, RecordReq
 from connectors.http import auth, endpoint
 from connectors.http.calling import read_limits
 from connectors.kinds import KINDS
-from connectors.kit.config import Reader
 from gateway import sources
 from gateway.catalogue.load import load as load_catalogue
 from gateway.catalogue.model import Catalogue
 from gateway.errors import Problem
+from tests.connectors.asking import written
 from tests.connectors.certificates import Authority
 from tests.docs.reading import ROOT, Fence, code, fences, inline, missing, section, table
 
@@ -87,7 +87,7 @@ def test_there_is_an_example_of_every_kind() -> None:
 async def test_a_mistake_in_an_example_is_told_where_it_stands(tmp_path: Path) -> None:
     problems: list[Problem] = []
     text = EXAMPLES[0].text.replace("amount: amt.total", "amonut: amt.total")
-    assert sources.load(prepare(tmp_path, text), catalogue(), kinds(), problems) == {}
+    sources.load(prepare(tmp_path, text), catalogue(), kinds(), problems)
     [told] = [problem for problem in problems if "did you mean `amount`" in problem.message]
     assert text.splitlines()[told.line - 1].startswith("        fields:")
 
@@ -108,9 +108,9 @@ def test_the_limits_have_the_defaults_that_are_told() -> None:
         [key], [said] = code(name), code(default)
         place = told["breaker"] if key.startswith("breaker.") else told
         place[key.removeprefix("breaker.")] = int(said) if said.isdigit() else said
-    defaults = read_limits(Reader({}, (), Path()))
+    defaults = read_limits(written({}))
     assert len(rows) == len(defaults.__struct_fields__)
-    assert read_limits(Reader(told, (), Path())) == defaults
+    assert read_limits(written(told)) == defaults
 
 
 def test_what_fails_how_names_codes_and_tests_that_exist() -> None:

@@ -38,16 +38,21 @@ def test_what_is_read(tmp_path: Path) -> None:
     found = read(tmp_path, text)
     assert found.witnesses == (WitnessSettings("w1", "https://w1.example", str(COSIGNER)),)
     assert (found.require, found.within, found.head_file) == (1, 4.0, None)
-    check_witnesses(found, "gateway.yaml")
     assert warnings(found) == []
 
 
 def test_what_cannot_be_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "refused").mkdir()
     with pytest.raises(ConfigurationError, match="2 cosignatures cannot be had of 0 witnesses"):
-        read(tmp_path, "require: 2}")
-    of_a_log = LedgerSettings(ORIGIN, tmp_path, None, (WitnessSettings("w", "https://w.example", str(VERIFIERS[0])),))
-    with pytest.raises(ConfigurationError, match=r"ledger\.witnesses\[0\]\.key.*a key of its own"):
-        check_witnesses(of_a_log, "gateway.yaml")
+        read(tmp_path / "refused", "require: 2}")
+    config = configured(tmp_path, KEY)
+    good = config.read_text()
+    for key, told in ((COSIGNER, []), (VERIFIERS[0], ["ledger.witnesses.0.key"])):
+        witness = f"witnesses: [{{name: w, url: https://w.example, key: {key}}}]}}"
+        config.write_text(good.replace("head_file: heads.json}", witness))
+        found = settings.load(config, {})
+        check_witnesses(found.ledger, found.root)
+        assert [problem.path for problem in found.root.problems if problem.line] == told
 
 
 def test_what_is_let_pass_is_said() -> None:

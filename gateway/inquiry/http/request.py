@@ -20,7 +20,7 @@ from http_sfv.dictionary import Dictionary
 from http_sfv.item import Item
 from http_sfv.types import Token
 
-from connectors import jsoncheck
+from connectors.mapping import duplicate_keys
 from gateway.errors import Code, Refusal
 from gateway.inquiry.types import Answer
 
@@ -189,7 +189,7 @@ def _check(content: dict[str, Any], body: bytes) -> None:
         raise _invalid(f"The body is nested more than {MAX_NESTING} deep.")
     if colons == body.count(b":") and b"\\u" not in body:
         return
-    if jsoncheck.slow_check(body) is not None:
+    if duplicate_keys.slow_check(body) is not None:
         raise _invalid("The body has the same key twice in one object; keep one.")
 
 

@@ -7,6 +7,7 @@ import asyncio
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy import inspect
 
+from gateway.documents import Node
 from gateway.errors import ConfigurationError, LedgerUnavailable, Problem
 from gateway.ledger.log.head_file import HeadFile
 from gateway.ledger.log.ledger import Ledger
@@ -41,17 +42,14 @@ def publisher_of(store: Store, settings: LedgerSettings) -> Publisher:
     )
 
 
-def check_witnesses(settings: LedgerSettings, file: str) -> None:
-    """Raises `ConfigurationError` where a witness's key is none."""
-    problems = []
+def check_witnesses(settings: LedgerSettings, root: Node) -> None:
+    """Tell, where it stands in `gateway.yaml`, a witness's key that is none."""
     for place, each in enumerate(settings.witnesses):
         try:
-            if not parse_verifier(each.key).cosigns:
+            if each.key and not parse_verifier(each.key).cosigns:
                 raise ValueError("this key signs logs; a witness has a key of its own, of kind 4")
         except ValueError as error:
-            problems.append(Problem(file, 0, 0, f"ledger.witnesses[{place}].key", str(error)))
-    if problems:
-        raise ConfigurationError(problems)
+            root.at(["ledger", "witnesses", place, "key"]).problem(str(error))
 
 
 def examine_registry(store_url: str, settings: LedgerSettings, file: str) -> None:

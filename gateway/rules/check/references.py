@@ -11,12 +11,12 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
-from gateway.documents import suggest
 from gateway.errors import Problem
 from gateway.rules.decide.conditions import conjuncts, probe
 from gateway.rules.decide.vocabulary import ATTRIBUTES, Vocabulary
 from gateway.rules.files import tokens
 from gateway.rules.files.rule import Rule
+from gateway.values import suggest
 
 _MEANING = {"Action": "purpose", "Dataset": "dataset", "Field": "field", "Requester": "requester"}
 

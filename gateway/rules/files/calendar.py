@@ -14,8 +14,9 @@ from pathlib import Path
 import msgspec
 
 from gateway import documents
-from gateway.documents import Node, suggest
+from gateway.documents import Node
 from gateway.errors import Problem
+from gateway.values import suggest
 
 FILE = "calendar.yaml"
 

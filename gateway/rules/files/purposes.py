@@ -15,9 +15,10 @@ from connectors.base import SubjectKind
 from gateway import documents
 from gateway.catalogue import periods
 from gateway.catalogue.model import Basis, Catalogue, Period
-from gateway.documents import Node, suggest
+from gateway.documents import Node
 from gateway.errors import Problem
 from gateway.rules.model import BreakGlassTerms, Frequency, Purpose, PurposeFields, Quota, Quotas
+from gateway.values import suggest
 
 KINDS: tuple[SubjectKind, ...] = ("organisation", "person")
 FILE = "purposes.yaml"

@@ -17,9 +17,10 @@ import msgspec
 
 from gateway import documents
 from gateway.catalogue.model import Catalogue
-from gateway.documents import Node, suggest
+from gateway.documents import Node
 from gateway.errors import Problem
 from gateway.rules.model import Grant, Purpose, RequesterEntry
+from gateway.values import suggest
 
 PUBLIC = ("public", "open-record")
 """(issuer, client) of everybody: who the open record is served to."""

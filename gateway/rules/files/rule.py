@@ -18,10 +18,10 @@ from typing import Any, Literal
 
 import msgspec
 
-from gateway.documents import suggest
 from gateway.errors import Problem
 from gateway.rules.files import tokens
 from gateway.rules.model import Reason
+from gateway.values import suggest
 
 REASONS: tuple[Reason, ...] = (
     Reason.SUBJECT_KIND_NOT_PERMITTED,

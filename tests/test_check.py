@@ -1,0 +1,97 @@
+"""Every mistake of every file is told in one go, with its place: by `dutybound check`, and by a start."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from deploy.demo import configuration
+from gateway import cli
+from gateway.ledger.proof import key_files
+from tests.planted import Mistake, plant
+
+ROOT = Path(__file__).parents[1]
+
+
+KEY = "w+0a0b0c0d+AAAA"
+MISTAKES = (
+    Mistake("gateway.yaml", "policies:", "drain: 1 second\npolicies:", "1 second", "drain: `1 second` must be a"),
+    Mistake("gateway.yaml", "sources:", "surces: x\nsources:", "surces", "surces: unknown key `surces` (did you mean"),
+    Mistake("gateway.yaml", "key_file:", f"witnesses: [{{name: w, url: https://w.example, key: {KEY}}}], key_file:",
+            KEY, "ledger.witnesses.0.key: "),
+    Mistake("gateway.yaml", "market: {kind: case-rest", "market: {kind: case-rset", "case-rset",
+            "case_registries.market.kind: unknown `case-rset` (did you mean `case-rest`?)"),
+    Mistake("gateway.yaml", "courts: {kind: case-rest", "courts: {kind: case-rest, timeout: 1m", "1m",
+            "case_registries.courts.timeout: `1m` must be at most 30s"),
+    Mistake("sources.yaml", "path: /operators/{scheme}/{value}/permits", "path: /permits", "/permits",
+            "departments.environment.datasets.emission-permits.path: `/permits` must hold `{value}`"),
+    Mistake("sources.yaml", "{scheme: idScheme,", "{scheme: id-scheme,", "id-scheme",
+            "departments.courts.keys.scheme: `id-scheme` must be a GraphQL name"),
+    Mistake("sources.yaml", "table: arrears", "table: a-b", "a-b", "departments.tax.datasets.tax-arrears.table: `a-b`"),
+    Mistake("sources.yaml", "tax-awards:", "tax-award:", "tax-award", "departments.tax.datasets.tax-award: `tax` has"),
+    Mistake("sources.yaml", "  tax: ", "  tax: ", "tax:", "departments.tax: the published dataset `tax-awards` has no"),
+    Mistake("policies/rules/licence-renewal.cedar", '"LICENCE_RENEWAL"', '"LICENSE_RENEWAL"', "LICENSE_RENEWAL",
+            "@id licence-renewal: unknown purpose `Action::\"LICENSE_RENEWAL\"` (did you mean `LICENCE_RENEWAL`?)"),
+)  # fmt: skip
+VARIABLE = "DUTYBOUND_LIMITS__DEADLINE: `soon` must be a duration, as `5s` or `250ms`"
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The demo's files, with nothing wrong, and nothing of the environment over them."""
+    monkeypatch.setattr(configuration, "ROOT", tmp_path)
+    shutil.copytree(ROOT / "policies", tmp_path / "policies")
+    place = configuration.Place(tmp_path / "var", dict(configuration.USUAL))
+    place.run.mkdir(parents=True)
+    configuration.write(place)
+    for name in ("gateway.yaml", "sources.yaml"):
+        (tmp_path / name).write_text((place.run / name).read_text())
+    key_files.generate(tmp_path / "ledger.key")
+    return tmp_path
+
+
+def refusals(folder: Path, command: str, capsys: pytest.CaptureFixture[str]) -> list[str]:
+    capsys.readouterr()
+    assert cli.main([command, "--config", str(folder / "gateway.yaml")]) == 1
+    *problems, last = capsys.readouterr().err.replace(f"{folder}/", "").splitlines()
+    assert last == f"{len(problems)} problem{'s' * (len(problems) > 1)}; nothing was started"
+    return problems
+
+
+@pytest.mark.parametrize("command", ["check", "serve"])
+def test_the_mistakes_of_all_files_are_told_together(
+    folder: Path, command: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["check", "--config", str(folder / "gateway.yaml")]) == 0
+    monkeypatch.setenv("DUTYBOUND_LIMITS__DEADLINE", "soon")
+    expected = [VARIABLE, *plant(folder, *MISTAKES)]
+    problems = refusals(folder, command, capsys)
+    unsaid = [each for each in expected if not any(problem.startswith(each) for problem in problems)]
+    assert unsaid == [], problems
+    assert len(problems) == len(expected), problems
+
+
+def test_what_one_file_lacks_is_not_told_of_another(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Datasets, issuers and policies that could not be read are told where they are wrong, and nowhere else."""
+    bad = Mistake("policies/catalogue/tax.yaml", "  tax-awards:\n", "  tax-awards:\n    titel: x\n", "titel", "")
+    key = Mistake("sources.yaml", "table: arrears", "table: a-b", "a-b", "departments.tax.datasets.tax-arrears.table:")
+    expected = plant(folder, bad, key)
+    problems = refusals(folder, "check", capsys)
+    assert [each for each in problems if each.startswith("sources.yaml")] == [
+        each for each in problems if each.startswith(expected[1])
+    ]
+    assert any(each.startswith(expected[0]) for each in problems)
+
+
+@pytest.mark.parametrize("key", ["policies", "sources", "ledger", "oauth", "store"])
+def test_a_missing_part_of_the_configuration_is_one_problem(
+    folder: Path, key: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = (folder / "gateway.yaml").read_text()
+    lines = text.splitlines(keepends=True)
+    start = next(index for index, line in enumerate(lines) if line.startswith(f"{key}:"))
+    end = next(index for index in range(start + 1, len(lines)) if not lines[index].startswith(" "))
+    (folder / "gateway.yaml").write_text("".join(lines[:start] + lines[end:]))
+    assert refusals(folder, "check", capsys) == [f"gateway.yaml:2:1: `{key}` is missing"]
