@@ -11,19 +11,7 @@ import contextlib
 import sqlite3
 from collections.abc import Iterable, Sequence
 
-from sqlalchemy import (
-    Boolean,
-    Engine,
-    Select,
-    delete,
-    exists,
-    false,
-    func,
-    insert,
-    or_,
-    select,
-    update,
-)
+from sqlalchemy import Boolean, Engine, Select, delete, exists, false, func, insert, or_, select, update
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql import ClauseElement, ColumnElement

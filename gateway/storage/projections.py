@@ -35,7 +35,6 @@ from sqlalchemy import (
     tuple_,
     update,
 )
-from sqlalchemy.exc import IntegrityError
 
 from gateway.storage.facts import fact, fact_head
 from gateway.storage.statement import Statement
@@ -179,18 +178,14 @@ def begin(engine: Engine, shards: Collection[int]) -> None:
 def requester_id(engine: Engine, issuer: str, client: str) -> int:
     """The id of a requester, made where the store has none."""
     mine = select(requester.c.id).where(requester.c.issuer == issuer, requester.c.client == client)
-    for _ in range(2):
-        with engine.connect() as connection:
-            found = connection.execute(mine).scalar_one_or_none()
-        if found is not None:
-            return int(found)
-        try:
-            with engine.begin() as connection:
-                connection.execute(insert(requester).values(issuer=issuer, client=client))
-        except IntegrityError:
-            continue  # another process was first
+    new = text("INSERT INTO requester (issuer, client) VALUES (:issuer, :client) ON CONFLICT DO NOTHING")
     with engine.connect() as connection:
-        return int(connection.execute(mine).scalar_one())
+        found = connection.execute(mine).scalar_one_or_none()
+    if found is None:
+        with engine.begin() as connection:
+            connection.execute(new, {"issuer": issuer, "client": client})
+            found = connection.execute(mine).scalar_one()
+    return int(found)
 
 
 def changes_since(engine: Engine, low: int, subjects: Iterable[tuple[str, str]]) -> list[Changed]:

@@ -137,17 +137,8 @@ def _review(arguments: argparse.Namespace) -> int:
     with opened(found) as store:
         private = key_files.load(found.ledger.key_file)
         try:
-            entered = asyncio.run(
-                reviews.decide(
-                    store,
-                    private,
-                    found.ledger.origin,
-                    arguments.finding,
-                    arguments.by,
-                    arguments.verdict,
-                    arguments.reason,
-                )
-            )
+            said = (arguments.finding, arguments.by, arguments.verdict, arguments.reason)
+            entered = asyncio.run(reviews.decide(store, private, found.ledger.origin, *said))
         except (LookupError, ValueError) as error:
             print(error.args[0], file=sys.stderr)
             return 2

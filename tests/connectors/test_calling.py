@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 
 from connectors import rest
-from connectors.base import Failure, SourceConfigError
+from connectors.base import Failure
 from connectors.http.httpx_transport import HttpxTransport
 from connectors.http.pooled_transport import PooledTransport
 from connectors.kit.breaker import Breaker
-from tests.connectors.asking import ACME, SHAPES, ask, connected, fault, fetch
+from tests.connectors.asking import ACME, SHAPES, ask, connected, fault, fetch, places, written
 from tests.connectors.certificates import Authority
 from tests.connectors.servers import Handler, Request, always, answer, hang_up, serve, silent
 from tests.connectors.test_rest import config, row
@@ -54,9 +54,9 @@ async def test_a_department_is_called_by_the_transport_that_it_names(
 
 
 def test_a_transport_that_there_is_not_is_told() -> None:
-    with pytest.raises(SourceConfigError, match="did you mean `httpx`") as refused:
-        rest.build(config("http://127.0.0.1:9") | {"transport": "htpx"}, "tax", SHAPES, Path())
-    assert refused.value.path == ("transport",)
+    node = written(config("http://127.0.0.1:9") | {"transport": "htpx"})
+    rest.build(node, SHAPES)
+    assert places(node, "did you mean `httpx`") == ["transport"]
 
 
 @pytest.mark.parametrize("first", [hang_up, always(answer({}, 503)), always(answer({}, 429))])

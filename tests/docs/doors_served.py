@@ -10,7 +10,7 @@ from graphql.type.introspection import SchemaMetaFieldDef, TypeMetaFieldDef, Typ
 from starlette.routing import BaseRoute, Mount, Route
 
 from connectors import kinds
-from gateway import app, settings
+from gateway import app
 from gateway.ledger.proof import key_files
 from gateway.ledger.witness.server import Witness, application
 from tests.docs import place
@@ -30,7 +30,7 @@ def built(folder: Path) -> app.Gateway:
     ]
     place.prepare(folder, configuration.text)
     key_files.generate(folder / "ledger.key")
-    return app.build(settings.load(folder / "gateway.yaml", {}))
+    return app.build(*app.load(folder / "gateway.yaml", {}))
 
 
 def found(gateway: app.Gateway, folder: Path) -> set[Found]:
@@ -72,6 +72,5 @@ def named_commands(known: Mapping[tuple[str, ...], object]) -> set[Found]:
 
 
 def sources(known: Iterable[str] = kinds.KINDS) -> set[Found]:
-    """The kinds of department, and of case registry (a module each)."""
-    cases = (maker.__module__.rpartition(".")[2].replace("_", "-") for maker in kinds.CASES)
-    return {Found(OUTGOING, f"kind: {name}") for name in (*known, *cases)}
+    """The kinds of department, and of case registry."""
+    return {Found(OUTGOING, f"kind: {name}") for name in (*known, *kinds.CASES)}

@@ -156,6 +156,7 @@ ANSWERS = '''
 from connectors.base import DatasetShape
 from connectors.kinds import KINDS
 from gateway.inquiry.fetch import Fetcher
+from tests.connectors.asking import written
 from tests.world import Ask, new_subject, opened
 
 QUERY = """query($id: IdentifierInput!) @inquiry(purpose: LICENCE_RENEWAL) {
@@ -177,7 +178,7 @@ def test_the_connector_serves_an_inquiry(tmp_path):
         shape = DatasetShape(dataset.id, {field.name: field.type for field in dataset.fields.values()})
         mapped = {"records": "list", "record": RECORD, "fields": fields}
         config = {"folder": "from-tax", "datasets": {dataset.id: mapped}}
-        connector = KINDS["folder"](config, "tax", {dataset.id: shape}, tmp_path)
+        connector = KINDS["folder"](written(config, tmp_path), {dataset.id: shape})
         departments = {each.id: each.department for each in world.catalogue.datasets.values()}
         fetcher = Fetcher({**world.departments, "tax": connector}, departments)
         asker = world.requester("environment-agency", official="e.lind")

@@ -159,15 +159,5 @@ def erasure_entry(
     of: Request, named: Sequence[int], at: datetime.datetime, by: str, reason: str, backups_until: datetime.date
 ) -> entries.Erasure:
     """The entry that lists the keys it destroys."""
-    return entries.Erasure(
-        v=entries.VERSION,
-        id=_id(),
-        at=at,
-        requester=CLIENT,
-        erasure=of.id,
-        requested_by=of.by,
-        by=by,
-        reason=reason,
-        keys=tuple(f"{key:016x}" for key in named),
-        backups_until=backups_until,
-    )
+    keys = tuple(f"{key:016x}" for key in named)
+    return entries.Erasure(entries.VERSION, _id(), at, CLIENT, of.id, of.by, by, reason, keys, backups_until)

@@ -44,18 +44,9 @@ async def again(ledger: Ledger, erased: entries.Erasure, by: str, account: str, 
         raise ActRefused(f"nothing to do: no key that erasure `{erased.erasure}` destroyed is in this store")
     at = now(ledger)
     known = kept.one_request(engine, erased.erasure)
-    row = Request(
-        erased.erasure,
-        None,
-        None,
-        known.at if known else micros(erased.at),
-        erased.requested_by,
-        known.account if known else "",
-        erased.reason,
-        "done",
-        micros(at),
-        erased.by,
-    )
+    when, whose = (known.at, known.account) if known else (micros(erased.at), "")
+    who, why = erased.requested_by, erased.reason
+    row = Request(erased.erasure, None, None, when, who, whose, why, "done", micros(at), erased.by)
     told = erasure_entry(row, there, at, erased.by, f"again, by {by}: {erased.reason}", (at + backups).date())
     noted = destruction.noting(row, known=known is not None)
     receipt = await enter(ledger, told, account, destruction.destroying(ledger.shard, there, noted))
