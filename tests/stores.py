@@ -6,7 +6,7 @@ import functools
 import tempfile
 from pathlib import Path
 
-from gateway.storage.sqlite import SqliteStore
+from gateway.storage.engines.sqlite import SqliteStore
 from gateway.storage.store import open_file
 
 

@@ -18,11 +18,11 @@ from sqlalchemy.sql import ClauseElement, ColumnElement
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 
+from gateway.storage.engines.sqlite import SqliteStore
 from gateway.storage.erasure import Request, closing, erasure, hold
 from gateway.storage.facts import fact, fact_head
 from gateway.storage.port import Store
 from gateway.storage.projections import looked, projected, raced, received, there
-from gateway.storage.sqlite import SqliteStore
 from gateway.storage.tables import SHARD_BITS, entry, shard, subject_key
 from gateway.storage.watch import watch_head
 

@@ -1,4 +1,4 @@
-"""What the gateway needs of a store: one small port, filled by `sqlite` and `postgresql`.
+"""What the gateway needs of a store: one small port, filled by the two in `engines`.
 
 Three kinds of use. A process holds a *shard* and commits groups to it (`Held`); anybody reads one snapshot (`Reader`);
 an inquiry asks for *facts* (`FactRows`). Everything else goes through `Store.engine`, SQLAlchemy's.

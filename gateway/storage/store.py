@@ -23,9 +23,9 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 from gateway.errors import ConfigurationError, Problem, StoreUnavailable
 from gateway.settings import Settings
 from gateway.storage import schema
+from gateway.storage.engines.sqlite import SqliteStore
 from gateway.storage.facts import fact  # its tables are part of every store, as are those of `watch`
 from gateway.storage.port import Store
-from gateway.storage.sqlite import SqliteStore
 from gateway.storage.tables import metadata
 from gateway.storage.watch import finding
 
@@ -130,8 +130,8 @@ def _sqlite(path: Path) -> SqliteStore:
 def _open_postgresql(url: str, file: str, single_node: bool | None, *, make: bool = True) -> Store:
     import psycopg  # with its drivers, which a SQLite store does without
 
-    from gateway.storage.durability import weaknesses
-    from gateway.storage.postgresql import PostgresStore
+    from gateway.storage.engines.durability import weaknesses
+    from gateway.storage.engines.postgresql import PostgresStore
 
     parsed = _url(url, file)
     if parsed.drivername != "postgresql+asyncpg":
@@ -212,7 +212,7 @@ def migrate_store(url: str, file: str = "gateway.yaml") -> tuple[str | None, str
     parsed = _url(url, file)
     try:
         if parsed.get_backend_name() == "postgresql":
-            from gateway.storage.postgresql import PostgresStore
+            from gateway.storage.engines.postgresql import PostgresStore
 
             store = PostgresStore(parsed)
         else:

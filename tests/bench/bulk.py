@@ -22,7 +22,7 @@ from sqlalchemy import insert
 from gateway.ledger.proof.merkle import Tree, leaf_hash, node_hash
 from gateway.ledger.proof.note import Signer
 from gateway.ledger.stored.read import TILE_BITS
-from gateway.storage.sqlite import SqliteStore
+from gateway.storage.engines.sqlite import SqliteStore
 from gateway.storage.store import open_file
 from gateway.storage.tables import SHARD_BITS, moment, period_key, requester, shard, subtree
 from tests.bench import inquiries

@@ -26,7 +26,7 @@ from gateway.ledger.entry.receipt import verify_receipt
 from gateway.ledger.log.ledger import Ledger
 from gateway.ledger.proof.key_files import verifiers
 from gateway.ledger.proof.tlog_proof import Receipt
-from gateway.storage.sqlite import SqliteStore
+from gateway.storage.engines.sqlite import SqliteStore
 from gateway.storage.store import open_file
 from gateway.storage.tables import micros
 from tests.bench import bulk, inquiries

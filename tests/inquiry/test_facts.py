@@ -20,10 +20,10 @@ from gateway.errors import Code, Refusal
 from gateway.inquiry.facts import FactsReader
 from gateway.inquiry.types import Facts
 from gateway.storage import facts as written
+from gateway.storage.engines.sqlite import SqliteStore as Store
+from gateway.storage.engines.sqlite_facts import SqliteFacts
 from gateway.storage.kinds import Consent, SubjectFacts
 from gateway.storage.port import FactRow
-from gateway.storage.sqlite import SqliteStore as Store
-from gateway.storage.sqlite_facts import SqliteFacts
 from gateway.storage.store import open_store
 from tests.stores import store_at
 

@@ -29,8 +29,8 @@ from gateway.ledger.log.ledger import Ledger
 from gateway.ledger.proof.key_files import verifiers
 from gateway.ledger.proof.note import Verifier
 from gateway.ledger.stored.read import StoredEntry
+from gateway.storage.engines.sqlite import BUSY_TIMEOUT_MS, SqliteStore
 from gateway.storage.port import Store
-from gateway.storage.sqlite import BUSY_TIMEOUT_MS, SqliteStore
 from tests.stores import store_at
 
 ORIGIN = "gateway.example/ledger"

@@ -19,7 +19,7 @@ from gateway.ledger.log.publish import Publisher, read_published
 from gateway.ledger.proof.note import Signer, note_body, parse_checkpoint
 from gateway.ledger.stored import read
 from gateway.ledger.verify.store import verify_store
-from gateway.storage.sqlite import SqliteStore
+from gateway.storage.engines.sqlite import SqliteStore
 from tests.ledger.support import AT, BY, KEY, ORIGIN, VERIFIERS, opened, refused, store_in
 from tests.ledger.test_ledger import until
 

@@ -19,7 +19,7 @@ from gateway.ledger.proof.merkle import leaf_hash, verify_inclusion
 from gateway.ledger.proof.note import open_note, parse_checkpoint
 from gateway.ledger.proof.tlog_proof import Receipt, parse
 from gateway.ledger.stored import read
-from gateway.storage.sqlite import SqliteStore
+from gateway.storage.engines.sqlite import SqliteStore
 from tests.ledger.support import AT, BY, KEY, ORIGIN, VERIFIERS, faulty_store_in, number_of, opened, store_in
 
 INLINE, THREAD = {"inline_limit": 9.0}, {"inline_limit": -1.0}

@@ -20,7 +20,7 @@ from gateway.ledger.log.ledger import Ledger
 from gateway.ledger.proof import leaf
 from gateway.ledger.proof.tlog_proof import Receipt
 from gateway.ledger.stored import read
-from gateway.storage.sqlite import SqliteHeld
+from gateway.storage.engines.sqlite import SqliteHeld
 from gateway.storage.store import open_copy
 from tests import world as worlds
 from tests.ledger.support import FaultyStore

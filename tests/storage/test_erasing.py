@@ -24,9 +24,9 @@ from gateway.ledger.proof.key_files import verifiers
 from gateway.ledger.stored import read
 from gateway.ledger.verify.store import verify_store
 from gateway.storage import destruction, erasure, facts, watch
+from gateway.storage.engines.sqlite import SqliteStore
 from gateway.storage.port import Store
 from gateway.storage.projections import looked, raced, received
-from gateway.storage.sqlite import SqliteStore
 from gateway.storage.tables import subject_key
 from tests.ledger.support import AT, KEY, ORIGIN, SUBJECT, disclosed, opened, receipt_of, refused
 from tests.storage.conftest import Place

@@ -18,7 +18,7 @@ from gateway.ledger.entry.receipt import verify_receipt
 from gateway.ledger.log.ledger import Ledger
 from gateway.ledger.proof.merkle import Tree
 from gateway.ledger.stored import read
-from gateway.storage import postgresql
+from gateway.storage.engines import postgresql
 from gateway.storage.port import Store
 from gateway.storage.store import open_store
 from tests.ledger.support import AT, BY, KEY, ORIGIN, VERIFIERS, disclosed, opened, receipt_of

@@ -19,7 +19,7 @@ from sqlalchemy import Integer, Table, inspect, text
 
 from gateway.errors import ConfigurationError
 from gateway.storage import erasure, projections, schema, watch
-from gateway.storage.sqlite import SqliteStore
+from gateway.storage.engines.sqlite import SqliteStore
 from gateway.storage.store import Store, examine_store, migrate_store, open_store, open_to_read
 from gateway.storage.tables import metadata
 from tests.storage.conftest import Place

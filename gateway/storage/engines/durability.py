@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import psycopg
 
-from gateway.storage.postgresql import PostgresStore
+from gateway.storage.engines.postgresql import PostgresStore
 
 _SETTINGS = ("fsync", "full_page_writes", "synchronous_commit", "synchronous_standby_names")
 _REPLICATED = ("on", "remote_apply")

@@ -24,8 +24,8 @@ from sqlalchemy.dialects.sqlite import insert as upsert
 from sqlalchemy.pool import QueuePool
 
 from gateway.errors import StoreUnavailable
+from gateway.storage.engines.sqlite_facts import SqliteFacts
 from gateway.storage.port import Group, Head, SubjectKey, Superseded
-from gateway.storage.sqlite_facts import SqliteFacts
 from gateway.storage.statement import SQLITE, Statement, compiled, filled
 from gateway.storage.tables import entry, entry_requester, period_key, requester, shard, subject_key, subtree
 
