@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import datetime
+import re
 from decimal import Decimal
 from pathlib import Path
 from string import Template
@@ -30,9 +31,11 @@ def connected(department: str, port: int, tmp_path: Path, also: dict[str, str] |
     """The department's connector by `sources.yaml`, with the department at `port`, and what it says `also`."""
     file = tmp_path / "sources.yaml"
     text = Template((ROOT / "deploy/demo/sources.yaml").read_text()).substitute(dict.fromkeys(USUAL, port))
-    head = f"  {department}:\n"
-    assert head in text
-    file.write_text(text.replace(head, head + "".join(f"    {key}: {value}\n" for key, value in (also or {}).items())))
+    head = re.compile(rf"^  {department}:.*\n", re.MULTILINE)
+    lines = "".join(f"    {key}: {value}\n" for key, value in (also or {}).items())
+    text, found = head.subn(lambda match: match[0] + lines, text)
+    assert found == 1
+    file.write_text(text)
     problems: list[Problem] = []
     node = read(file, problems)
     assert node is not None

@@ -193,7 +193,7 @@ WRONG: tuple[tuple[str, str, str, str], ...] = (
     ("sources.yaml", "  tax:", "  taxx:", "tax"),
     ("sources.yaml", "document: decision_no, ", "", "document"),
     ("sources.yaml", "effective: issued_on, ", "", "effective"),
-    ("sources.yaml", "timeout: 4s", "timeout: soon", "2s"),
+    ("sources.yaml", "timeout: 4s", "timeout: soon", "250ms"),
     ("sources.yaml", "http://127.0.0.1:8082/api", "ftp://127.0.0.1/api", "http"),
     ("policies/purposes.yaml", "tax-arrears:", "tax-arears:", "tax-arrears"),
     ("policies/purposes.yaml", "names: [period, amount, currency]", "names: [perod, amount, currency]", "period"),
