@@ -39,14 +39,17 @@ RUN = {
 ELSEWHERE = {
     ("demo",): "tests/demo/test_run.py::test_once_plays_every_scene_and_leaves_nothing",
     ("demo", "token"): "tests/demo/test_run.py::test_it_stays_tells_and_ends",
-    ("keys", "rotate"): "tests/ledger/test_registry.py::test_keys_rotate_and_old_receipts_still_verify_by_the_registry",
+    (
+        "keys",
+        "rotate",
+    ): "tests/ledger/log/test_registry.py::test_keys_rotate_and_old_receipts_verify_by_the_registry",
 }
 """Commands that are only read here, and the test that runs them."""
 
 KINDS = {
     "sources.yaml": "tests/docs/test_connectors.py::test_every_example_loads",
     "gateway.yaml, its keys on tokens": "tests/test_settings.py::test_the_example_of_the_deployment_page_loads",
-    "gateway.yaml, its keys on the ledger": "tests/ledger/test_configured.py::test_what_is_read",
+    "gateway.yaml, its keys on the ledger": "tests/ledger/log/test_configured.py::test_what_is_read",
     "gateway.yaml": None,
 }
 """Files that a `yaml` block may be (it says which in its first line), and the test that loads them, if not this one."""
@@ -231,4 +234,4 @@ def test_a_wrong_command_is_found() -> None:
             check_usage(*find(wrong.split()), whole=True)
     with pytest.raises(AssertionError, match="no test knows"):
         run(["curl", "https://gateway.example"], ROOT)
-    assert run([".venv/bin/python", "-m", "pytest", "tests/rules/test_reach.py::test_nobody_wrote"], ROOT) != 0
+    assert run([".venv/bin/python", "-m", "pytest", "tests/rules/check/test_reach.py::test_nobody_wrote"], ROOT) != 0

@@ -282,8 +282,8 @@ def test_a_kind_of_entry_is_added(tmp_path: Path) -> None:
     assert copy.touched == set(copy.named)
     page = copy.folder / "gateway" / "README.md"
     page.write_text(page.read_text().replace("| `gap` |", f"{ENTERED}| `gap` |", 1))
-    apart = "tests/ledger/test_parts.py::test_nothing_of_a_subject_is_in_another_part[Inspection]"
-    said = copy.run(SHOWN, "tests/ledger/test_words.py", apart)
+    apart = "tests/ledger/entry/test_parts.py::test_nothing_of_a_subject_is_in_another_part[Inspection]"
+    said = copy.run(SHOWN, "tests/ledger/entry/test_words.py", apart)
     assert said.startswith("0\n"), said
 
 

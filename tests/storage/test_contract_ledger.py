@@ -15,8 +15,8 @@ from gateway.ledger.log.ledger import Ledger
 from gateway.ledger.stored import read
 from gateway.ledger.verify.store import verify_store
 from gateway.storage.port import Store
+from tests.ledger.log.test_ledger import told_by
 from tests.ledger.support import AT, BY, KEY, ORIGIN, VERIFIERS, disclosed, number_of, opened, receipt_of
-from tests.ledger.test_ledger import told_by
 from tests.storage.conftest import Place
 
 

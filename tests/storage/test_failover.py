@@ -19,8 +19,8 @@ from gateway.ledger.verify import rollback
 from gateway.ledger.verify.store import verify_store
 from gateway.storage.store import open_store
 from tests.faults.failover import url
+from tests.ledger.log.test_ledger import until
 from tests.ledger.support import KEY, ORIGIN, opened, refused
-from tests.ledger.test_ledger import until
 from tests.services import Postgres, replicated
 
 ROOT_KEY = key_files.verifiers(KEY, ORIGIN, [ROOT])

@@ -26,8 +26,8 @@ from gateway.ledger.stored import read
 from gateway.ledger.verify import gaps, rollback
 from gateway.ledger.verify.store import verify_store
 from gateway.storage.port import Store
+from tests.ledger.log.test_ledger import until
 from tests.ledger.support import KEY, ORIGIN, opened, refused
-from tests.ledger.test_ledger import until
 from tests.storage.conftest import Place
 
 NEW = Ed25519PrivateKey.from_private_bytes(bytes(range(1, 33)))

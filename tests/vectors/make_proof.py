@@ -22,9 +22,9 @@ from gateway.ledger.proof import key_files
 from gateway.ledger.proof.note import Cosigner
 from gateway.ledger.witness.server import Witness
 from tests.ledger import served
+from tests.ledger.log.test_gap import restore, save
 from tests.ledger.support import KEY, ORIGIN, opened, refused, store_in
-from tests.ledger.test_gap import restore, save
-from tests.ledger.test_witness import FORK, LOG, NAME, SECRET, SHARD
+from tests.ledger.witness.test_witness import FORK, LOG, NAME, SECRET, SHARD
 from tests.vectors.make import fixed_salts
 
 NEW = Ed25519PrivateKey.from_private_bytes(bytes(range(1, 33)))

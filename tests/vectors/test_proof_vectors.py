@@ -21,7 +21,7 @@ from gateway.ledger.verify import gaps, tile_client
 from gateway.ledger.verify.follow import follow
 from gateway.ledger.witness.server import RequestRefused, Witness
 from tests.ledger.support import ORIGIN
-from tests.ledger.test_witness import NAME, SECRET
+from tests.ledger.witness.test_witness import NAME, SECRET
 from tests.vectors import make_proof
 
 HERE = Path(__file__).resolve().parent

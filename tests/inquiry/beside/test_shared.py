@@ -18,9 +18,9 @@ from gateway.inquiry.admit import Counted
 from gateway.inquiry.beside.shared_counts import SharedAdmission
 from gateway.rules.model import Purpose, Quota, Quotas
 from tests.inquiry import test_admit as frequencies
-from tests.inquiry import test_quotas as distinct
+from tests.inquiry.beside import test_quotas as distinct
+from tests.inquiry.beside.test_quotas import HOUR, NOW, ORGS, SECOND, purpose, requester
 from tests.inquiry.counting import counted
-from tests.inquiry.test_quotas import HOUR, NOW, ORGS, SECOND, purpose, requester
 from tests.oauth.valkey import ValkeyServer
 
 _names = itertools.count()

@@ -20,7 +20,7 @@ from gateway.errors import Code, Refusal
 from gateway.inquiry.http.endpoint import GraphQLEndpoint, Headers
 from gateway.inquiry.types import Answer
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 
 class Served(NamedTuple):
@@ -43,7 +43,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     command = ["-m", "granian", "--interface", "asginl", "--loop", "uvloop", "--port", str(port)]
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(
-            [sys.executable, *command, "tests.inquiry.endpoint_app:app"],
+            [sys.executable, *command, "tests.inquiry.http.endpoint_app:app"],
             cwd=ROOT,
             stdout=log,
             stderr=log,

@@ -25,10 +25,10 @@ from gateway.storage.port import Store
 from gateway.storage.projections import NAMES
 from gateway.storage.tables import subject_key
 from gateway.telemetry import Log
+from tests.ledger.erasure.test_erase import write_config
 from tests.ledger.pair import erase
 from tests.ledger.projecting import SHARD_BITS, SUBJECTS, Asked, check, enter_all, reached, rows, whole
 from tests.ledger.support import opened, store_in
-from tests.ledger.test_erase import write_config
 from tests.stores import store_at
 
 NUMBERS = st.lists(st.integers(0, 3), min_size=1, max_size=3, unique=True).map(tuple)

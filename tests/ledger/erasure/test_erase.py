@@ -30,7 +30,7 @@ from gateway.storage import destruction, erasure, facts
 from gateway.storage.store import migrate_store
 from tests.ledger.support import AT, BY, KEY, ORIGIN, SUBJECT, disclosed, opened, receipt_of, refused, store_in
 
-OLD = Path(__file__).parents[1] / "vectors" / "store-v1" / "store.sql"
+OLD = Path(__file__).parents[2] / "vectors" / "store-v1" / "store.sql"
 LEI = f"{SUBJECT.scheme}:{SUBJECT.value}"
 OTHER = ("LEI", "969500T3MBS4SQAMHJ45")
 

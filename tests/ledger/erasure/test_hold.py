@@ -13,8 +13,8 @@ from gateway.ledger.erasure import hold
 from gateway.ledger.log.operator import ActRefused
 from gateway.ledger.stored import read
 from gateway.storage import erasure as kept
+from tests.ledger.erasure.test_erase import LEI, Desk, desk, told
 from tests.ledger.support import SUBJECT, opened, store_in
-from tests.ledger.test_erase import LEI, Desk, desk, told
 
 __all__ = ["desk"]
 NAME = (SUBJECT.scheme, SUBJECT.value)

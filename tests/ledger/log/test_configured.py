@@ -22,9 +22,9 @@ from gateway.ledger.log.publish import read_published
 from gateway.ledger.proof import key_files
 from gateway.ledger.proof.note import open_note, parse_verifier
 from gateway.settings import LedgerSettings, WitnessSettings
+from tests.ledger.log.test_registry import configured
 from tests.ledger.support import KEY, ORIGIN, VERIFIERS, refused, store_in
-from tests.ledger.test_registry import configured
-from tests.ledger.test_witness import COSIGNER
+from tests.ledger.witness.test_witness import COSIGNER
 
 
 def read(folder: Path, ledger: str) -> LedgerSettings:

@@ -20,8 +20,8 @@ from gateway.ledger.proof.note import Signer, note_body, parse_checkpoint
 from gateway.ledger.stored import read
 from gateway.ledger.verify.store import verify_store
 from gateway.storage.engines.sqlite import SqliteStore
+from tests.ledger.log.test_ledger import until
 from tests.ledger.support import AT, BY, KEY, ORIGIN, VERIFIERS, opened, refused, store_in
-from tests.ledger.test_ledger import until
 
 
 def publisher(store: SqliteStore, folder: Path, every: float = 60.0) -> Publisher:

@@ -20,7 +20,7 @@ from tests.ledger.support import VERIFIERS, disclosed, opened, receipt_of, store
 async def appended_until_killed(folder: Path, at_once: int, lines: int) -> list[tuple[int, bytes]]:
     """Run the appender, kill it after it printed so many lines, and give all that it printed whole."""
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "tests.ledger.appender", str(folder), str(at_once), stdout=asyncio.subprocess.PIPE
+        sys.executable, "-m", "tests.ledger.log.appender", str(folder), str(at_once), stdout=asyncio.subprocess.PIPE
     )
     assert process.stdout is not None
     printed = []

@@ -25,10 +25,10 @@ from gateway.settings import LedgerSettings
 from gateway.storage.store import open_copy
 from tests.ledger import served
 from tests.ledger.conftest import Run
+from tests.ledger.log.test_gap import restore, save
+from tests.ledger.log.test_registry import ROOT_KEY, configured, publisher, written
 from tests.ledger.served import Files, leaves_of, made_of
 from tests.ledger.support import KEY, ORIGIN, opened, refused, store_in
-from tests.ledger.test_gap import restore, save
-from tests.ledger.test_registry import ROOT_KEY, configured, publisher, written
 
 Shards = dict[str, Files]
 

@@ -16,7 +16,7 @@ from gateway.ledger.verify.follower_state import Memory
 from gateway.ledger.verify.gaps import Explained
 from tests.ledger.served import Files, leaves_of, log_of, made_of
 from tests.ledger.support import ORIGIN, VERIFIERS
-from tests.ledger.test_follow import NOW, SIZE, claims, files, grown
+from tests.ledger.verify.test_follow import NOW, SIZE, claims, files, grown
 
 __all__ = ["claims", "files", "grown"]
 

@@ -26,8 +26,8 @@ from gateway.ledger.verify.assurance import published, read_checkpoint
 from gateway.ledger.verify.tile_client import TileLog
 from gateway.ledger.witness.server import RequestRefused, Witness, application
 from tests.ledger import served
+from tests.ledger.log.test_ledger import until
 from tests.ledger.support import AT, BY, KEY, ORIGIN, VERIFIERS, opened, refused, store_in
-from tests.ledger.test_ledger import until
 
 NAME, SHARD = "witness.example/w1", f"{ORIGIN}/1"
 SECRET = Ed25519PrivateKey.from_private_bytes(bytes(32))

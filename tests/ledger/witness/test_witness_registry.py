@@ -21,10 +21,10 @@ from gateway.ledger.log.witness_client import Contradicted
 from gateway.ledger.proof.note import Signer, note_body, open_note, parse_checkpoint
 from gateway.ledger.witness.server import RequestRefused, Witness, application
 from gateway.storage.port import Store
+from tests.ledger.log.test_gap import restore, save
+from tests.ledger.log.test_registry import NEW, ROOT_KEY
 from tests.ledger.support import KEY, ORIGIN, opened, refused, store_in
-from tests.ledger.test_gap import restore, save
-from tests.ledger.test_registry import NEW, ROOT_KEY
-from tests.ledger.test_witness import COSIGNER, NAME, SECRET, asking
+from tests.ledger.witness.test_witness import COSIGNER, NAME, SECRET, asking
 
 ROOT_HASH = hashlib.sha256(f"{ORIGIN}/{ROOT}".encode()).hexdigest()
 
