@@ -18,8 +18,9 @@ import pytest
 from hypothesis import HealthCheck, Phase, settings
 
 from deploy.demo import client, stores
-from deploy.demo.configuration import USUAL, choose_ports, today
+from deploy.demo.configuration import USUAL, today
 from deploy.demo.supervisor import Region
+from tests.ports import free_port
 
 pytest_plugins = ["tests.seconds"]
 
@@ -84,7 +85,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     var = tmp_path_factory.mktemp("region")
     (var / "demo").mkdir()
     (var / "demo" / "data").symlink_to(records("today", today()), target_is_directory=True)
-    ports = choose_ports(dict.fromkeys(USUAL, 0))  # free ones: two workers never want the same
+    ports = {server: free_port() for server in USUAL}
     with Region(var, lambda line: None, ports) as region:
         yield World(region.tell(), region)
 

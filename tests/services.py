@@ -11,11 +11,9 @@ import contextlib
 import itertools
 import os
 import signal
-import socket
 import subprocess
 import tempfile
 import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -24,6 +22,8 @@ import psycopg
 from deploy.demo.departments.postgres import _ENVIRONMENT, _groups, account, binaries, run_as
 from deploy.demo.guard import Guard
 from deploy.demo.processes import descendants
+from tests.ports import free_port
+from tests.waiting import until
 
 _SETTINGS = {
     "listen_addresses": "127.0.0.1",
@@ -35,13 +35,6 @@ _SETTINGS = {
     "autovacuum": "off",  # it would go round the databases, of which each test has its own
     "log_line_prefix": "%m [%p] ",
 }
-
-
-def free_port() -> int:
-    """A loopback port that nobody listens at now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 class Postgres:
@@ -84,16 +77,14 @@ class Postgres:
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
             )  # fmt: skip
         self._guard.watch(self._process.pid, signal.SIGQUIT)
-        patience = time.monotonic() + 60
-        while True:
-            try:
-                self.connect("postgres").close()
-            except psycopg.OperationalError:
-                assert self._process.poll() is None, (self.folder / "log").read_text()
-                assert time.monotonic() < patience, (self.folder / "log").read_text()
-                time.sleep(0.02)
-            else:
-                return
+        process = self._process
+
+        def connected() -> bool:
+            assert process.poll() is None, (self.folder / "log").read_text()
+            self.connect("postgres").close()
+            return True
+
+        until("PostgreSQL to answer", connected, despite=(psycopg.OperationalError,))
 
     def stop(self, how: signal.Signals = signal.SIGINT) -> None:
         """End it: SIGINT closes connections, SIGQUIT does so without writing anything down."""
@@ -134,25 +125,31 @@ class Postgres:
         with self.connect("postgres") as connection:
             connection.execute(f"ALTER SYSTEM SET {name} = '{value}'".encode())
             connection.execute("SELECT pg_reload_conf()")
-            while connection.execute(f"SHOW {name}".encode()).fetchone() != (value,):
-                time.sleep(0.02)
+            shown = f"SHOW {name}".encode()
+            until(f"{name} to be {value!r}", lambda: connection.execute(shown).fetchone() == (value,))
 
     def hold_commits(self) -> None:
         """Wait for a standby that there is not, and return once a commit does wait: that comes after the reload."""
         self.set("synchronous_standby_names", "nobody")
-        while True:
-            writer = self.connect("postgres")
-            pid = writer.info.backend_pid
-            thread = threading.Thread(target=_write, args=(writer,), daemon=True)
-            thread.start()
-            with self.connect("postgres") as watching:
-                query = b"SELECT wait_event FROM pg_stat_activity WHERE pid = " + str(pid).encode()
-                while thread.is_alive():
-                    if watching.execute(query).fetchone() == ("SyncRep",):
-                        watching.execute(b"SELECT pg_terminate_backend(" + str(pid).encode() + b")")
-                        thread.join()
-                        return
-                    time.sleep(0.02)
+        until("a commit to wait", self._holds_one)
+
+    def _holds_one(self) -> bool:
+        """Whether a new commit waits; it is ended then."""
+        writer = self.connect("postgres")
+        pid = str(writer.info.backend_pid).encode()
+        thread = threading.Thread(target=_write, args=(writer,), daemon=True)
+        thread.start()
+        with self.connect("postgres") as watching:
+            event = b"SELECT wait_event FROM pg_stat_activity WHERE pid = " + pid
+
+            def settled() -> bool:
+                return not thread.is_alive() or watching.execute(event).fetchone() == ("SyncRep",)
+
+            until("a commit to wait or end", settled)
+            if waits := thread.is_alive():
+                watching.execute(b"SELECT pg_terminate_backend(" + pid + b")")
+                thread.join()
+        return waits
 
     def url(self, database: str) -> str:
         """As `store` in gateway.yaml."""

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
-from tests.bench.processes import BenchError, Child, Cores, free_port
+from tests.bench.processes import BenchError, Child, Cores
+from tests.ports import free_port
 
 HERE = Path(__file__).resolve().parent
 

@@ -17,8 +17,9 @@ from typing import Any, NamedTuple
 from tests.bench import data, gateways, load, world
 from tests.bench.gateways import Gateway, Reply
 from tests.bench.load import Load, Measured
-from tests.bench.processes import BenchError, Child, Cores, free_port, running, start_departments
+from tests.bench.processes import BenchError, Child, Cores, running, start_departments
 from tests.bench.report import Line, Row
+from tests.ports import free_port
 
 SECONDS = 6.0
 SHORT = 3.0
@@ -224,9 +225,8 @@ def pair(scene: Scene) -> list[Row]:
         for index in range(2):
             port = free_port()
             folder = scene.folder / f"pair{index}"
-            config = world.write(folder, scene.departments, scene.issuer_url, port)
-            shared = config.read_text().replace("sqlite:///ledger.db", "sqlite:///../pair.db")
-            config.write_text(shared.replace("key_file: ledger.key", "key_file: ../pair0/ledger.key"))
+            shared = {"store": "sqlite:///../pair.db", "ledger": {"key_file": "../pair0/ledger.key"}}
+            config = world.write(folder, scene.departments, scene.issuer_url, port, **shared)
             on = [scene.cores.all[-1 - index]] if spread else scene.cores.gateway
             gateway = gateways.dutybound(config, port, scene.cores, on)
             started.append(gateway)

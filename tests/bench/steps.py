@@ -24,8 +24,9 @@ import uvloop
 
 from gateway import app, serve
 from tests.bench import data, world
-from tests.bench.processes import BenchError, Child, Cores, free_port, running, start_departments
+from tests.bench.processes import BenchError, Child, Cores, running, start_departments
 from tests.bench.report import Row
+from tests.ports import free_port
 
 INQUIRIES = 2000
 

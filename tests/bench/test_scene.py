@@ -10,8 +10,9 @@ import pytest
 from tests.bench import gateways, journey, steps, world
 from tests.bench.gateways import Gateway, Reply
 from tests.bench.journey import Scene
-from tests.bench.processes import BenchError, Child, Cores, free_port, running, start_departments
+from tests.bench.processes import BenchError, Child, Cores, running, start_departments
 from tests.npm import installed
+from tests.ports import free_port
 
 Start = Callable[[Path, dict[str, str], Cores], Gateway]
 

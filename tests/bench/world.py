@@ -10,12 +10,14 @@ import json
 import time
 import uuid
 from pathlib import Path
+from typing import Any
 
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from joserfc import jwt
 from joserfc.jwk import KeySet, RSAKey
 
+from tests import configured
 from tests.bench import data
 from tests.bench.processes import ROOT
 
@@ -150,8 +152,8 @@ when {{
 """
 
 
-def write(folder: Path, urls: dict[str, str], issuer: str, port: int) -> Path:
-    """Write a gateway's whole configuration below `folder`; gives its `gateway.yaml`."""
+def write(folder: Path, urls: dict[str, str], issuer: str, port: int, **settings: Any) -> Path:
+    """Write a gateway's whole configuration below `folder`; gives its `gateway.yaml`, with what is set otherwise."""
     policies = folder / "policies"
     (policies / "catalogue").mkdir(parents=True, exist_ok=True)
     (policies / "rules").mkdir(exist_ok=True)
@@ -176,18 +178,11 @@ def write(folder: Path, urls: dict[str, str], issuer: str, port: int) -> Path:
             serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
         )
     )
-    config = folder / "gateway.yaml"
-    config.write_text(f"""listen: 127.0.0.1:{port}
-public_url: http://127.0.0.1:{port}
-store: sqlite:///ledger.db
-policies: policies
-sources: sources.yaml
-ledger: {{origin: bench.example/ledger, key_file: ledger.key}}
-oauth:
-  audience: {AUDIENCE}
-  issuers: [{{issuer: "{issuer}", name: login}}]
-""")
-    return config
+    url = f"http://127.0.0.1:{port}"
+    oauth = {"audience": AUDIENCE, "issuers": [{"issuer": issuer, "name": "login"}]}
+    usual = {"listen": f"127.0.0.1:{port}", "public_url": url, "oauth": oauth}
+    ledger = {"origin": "bench.example/ledger", **settings.pop("ledger", {})}
+    return configured.write(folder, **{**usual, "ledger": ledger, **settings})
 
 
 def bodies(file: Path, group: data.Group, directive: str = "", alias: str = "") -> Path:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import datetime
 import sqlite3
 from collections.abc import Iterator
@@ -16,9 +15,10 @@ from sqlalchemy import event
 from sqlalchemy.exc import OperationalError
 
 from connectors import sql
-from connectors.base import Failure, Fault, Outcome, Subject
+from connectors.base import Failure, Fault, Subject
 from connectors.database.opening import open_engine, protect
 from tests.connectors.asking import ACME, ANN, BETA, SHAPES, ask, connected, fault, fetch, places, told, written
+from tests.waiting import until_async
 
 DATASETS: dict[str, Any] = {
     "arrears": {
@@ -188,13 +188,12 @@ async def test_a_statement_without_end_is_ended(folder: Path) -> None:
         assert await fault(connector, within=0.1) == "SOURCE_TIMEOUT"
         assert await fault(connector, within=-1.0) == "SOURCE_TIMEOUT"
         # The one thread is free again: the database itself ended the statement.
-        outcome: Outcome = []
-        for _ in range(200):
+
+        async def answered() -> bool:
             outcome = (await fetch(connector, ask("awards", "title")))[ACME, "awards"]
-            if not isinstance(outcome, Failure):
-                break
-            await asyncio.sleep(0.05)
-        assert told(outcome, "title") == [("Prize",)]
+            return not isinstance(outcome, Failure) and told(outcome, "title") == [("Prize",)]
+
+        await until_async("an answer", answered)
 
 
 async def test_the_breaker_opens(folder: Path) -> None:

@@ -11,8 +11,9 @@ import pytest
 
 from deploy.demo.configuration import today
 from deploy.demo.guard import Guard
-from deploy.demo.processes import Child, free_port
+from deploy.demo.processes import Child
 from tests.conftest import records
+from tests.ports import free_port
 
 DAY = datetime.date(2026, 3, 31)
 """The day that the tests' region is for: a month's last, on purpose."""

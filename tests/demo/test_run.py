@@ -18,7 +18,7 @@ import pytest
 from deploy.demo import run
 from deploy.demo.processes import ROOT, descendants
 from deploy.demo.supervisor import AlreadyRunning, Region
-from tests.demo.test_servers import eventually_gone
+from tests.demo.test_servers import until_gone
 
 TITLES = (
     "1. A department asks",
@@ -111,7 +111,7 @@ def test_it_stays_tells_and_ends(staying: tuple[subprocess.Popen[str], list[str]
     demo.send_signal(signal.SIGINT)
     assert demo.wait(60) == 0
     assert not (tmp_path / "demo.json").exists()
-    assert eventually_gone(family)
+    until_gone(family)
 
 
 def test_nothing_survives_a_killed_demo(tmp_path: Path, todays: Path) -> None:
@@ -135,7 +135,7 @@ def test_nothing_survives_a_killed_demo(tmp_path: Path, todays: Path) -> None:
     os.kill(demo.pid, signal.SIGKILL)
     demo.wait()
     demo.stdout.close()
-    assert eventually_gone(family)
+    until_gone(family)
     assert not (tmp_path / "demo.json").exists()
 
 

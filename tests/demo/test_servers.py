@@ -9,7 +9,6 @@ import subprocess
 import sys
 import tempfile
 import textwrap
-import time
 from pathlib import Path
 
 import httpx
@@ -22,6 +21,8 @@ from deploy.demo.guard import Guard
 from deploy.demo.processes import ROOT, Child, NotReady, descendants, free_port
 from deploy.demo.region import NAMED
 from tests.demo.conftest import Start
+from tests.ports import free_port as claimed
+from tests.waiting import until
 
 LEI = NAMED["ordinary"].who.identifier[1]
 
@@ -34,12 +35,8 @@ def gone(pid: int) -> bool:
         return True
 
 
-def eventually_gone(pids: list[int]) -> bool:
-    for _ in range(400):
-        if all(map(gone, pids)):
-            return True
-        time.sleep(0.05)
-    return False
+def until_gone(pids: list[int]) -> None:
+    until("the processes to end", lambda: all(map(gone, pids)))
 
 
 def test_the_market_answers_and_counts(start: Start) -> None:
@@ -140,14 +137,14 @@ def test_a_database_ends_with_its_department(start: Start, signum: signal.Signal
     assert len(family) > 2
     connection = psycopg.connect(f"postgresql://gateway@127.0.0.1:{port}/labour", autocommit=True)
     os.kill(child.pid, signum)
-    assert eventually_gone(family)
+    until_gone(family)
     with pytest.raises(psycopg.OperationalError):
         connection.execute("SELECT 1")
 
 
 @pytest.mark.skipif(not Path("/proc").exists(), reason="looks at /proc")
 def test_no_orphan_survives_a_killed_starter(data: Path, tmp_path: Path) -> None:
-    ports = [free_port(), free_port()]
+    ports = [claimed(), claimed()]
     script = textwrap.dedent(f"""
         import sys, time
         from pathlib import Path
@@ -171,7 +168,7 @@ def test_no_orphan_survives_a_killed_starter(data: Path, tmp_path: Path) -> None
     starter.kill()
     starter.wait()
     starter.stdout.close()
-    assert eventually_gone(family)
+    until_gone(family)
 
 
 def test_a_child_that_ends_says_why(tmp_path: Path) -> None:
@@ -187,7 +184,7 @@ def test_a_taken_port_is_not_chosen() -> None:
     import socket
 
     with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
+        port = claimed()
+        taken.bind(("127.0.0.1", port))
         taken.listen()
-        port = taken.getsockname()[1]
         assert free_port(port) != port

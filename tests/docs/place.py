@@ -8,15 +8,15 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 from string import Template
 
 from deploy.demo.configuration import USUAL
-from deploy.demo.processes import free_port
 from gateway.ledger.proof import key_files
 from tests.docs.reading import ROOT
 from tests.ledger import support
+from tests.ports import free_port
+from tests.waiting import until
 
 
 def prepare(folder: Path, configuration: str) -> None:
@@ -45,14 +45,17 @@ def serve(arguments: list[str], folder: Path) -> int:
     command = [str(Path(sys.executable).with_name("dutybound")), *arguments]
     environment = {**os.environ, "DUTYBOUND_LISTEN": f"127.0.0.1:{port}"}
     log = folder / "serve.log"
+
+    def started() -> bool:
+        assert process.poll() is None, log.read_text()
+        return log.read_text().count('"event":"started"') >= workers and _ready(port)
+
     with (
         log.open("w") as output,
         subprocess.Popen(command, cwd=folder, env=environment, stdout=output, stderr=output) as process,
     ):
         try:
-            while log.read_text().count('"event":"started"') < workers or not _ready(port):
-                assert process.poll() is None, log.read_text()
-                time.sleep(0.05)
+            until("all of it to run", started)
             process.send_signal(signal.SIGTERM)
             return process.wait(60)
         finally:

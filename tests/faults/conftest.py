@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,12 +14,15 @@ import pytest
 from deploy.demo.client import Reply
 from deploy.demo.guard import Guard
 from deploy.demo.organisations import organisation
-from deploy.demo.processes import Child, free_port
+from deploy.demo.processes import Child
 from gateway.catalogue.load import load
 from gateway.ledger.proof import key_files
 from gateway.ledger.proof.note import Verifier
+from tests import configured
 from tests.faults.department import POLICIES
 from tests.inquiry.issuer import TestIssuer
+from tests.ports import free_port
+from tests.waiting import until
 
 LIMITS = {"timeout": "1500ms", "retries": 0, "max_bytes": "1MiB", "breaker": {"failures": 100000, "open_for": "1s"}}
 
@@ -35,25 +37,21 @@ class Bad:
         self._subject = 20_000
         folder.mkdir(exist_ok=True)
         (folder / "sources.yaml").write_text(json.dumps(self.sources()))
-        (folder / "gateway.yaml").write_text(json.dumps(self.config()))
+        registry = {"kind": "case-rest", "url": f"http://127.0.0.1:{self.department_port}"}
+        config = configured.write(
+            folder,
+            listen=f"127.0.0.1:{self.port}",
+            public_url=self.url,
+            store="sqlite:///gateway.db",
+            policies=str(POLICIES),
+            ledger={"origin": "bad.example/ledger"},
+            oauth={"issuers": [{"issuer": self.issuer.url, "name": "login"}]},
+            case_registries={"market": registry, "courts": registry},
+        )
         key_files.generate(folder / "ledger.key")
         self.department = self._child("department", "tests.faults.department", str(self.department_port))
-        serve = ("serve", "--config", str(folder / "gateway.yaml"))
+        serve = ("serve", "--config", str(config))
         self.gateway = self._child("gateway", "gateway.cli", *serve)
-
-    def config(self) -> dict[str, Any]:
-        """`gateway.yaml`; JSON is YAML."""
-        registry = {"kind": "case-rest", "url": f"http://127.0.0.1:{self.department_port}"}
-        return {
-            "listen": f"127.0.0.1:{self.port}",
-            "public_url": self.url,
-            "store": "sqlite:///gateway.db",
-            "policies": str(POLICIES),
-            "sources": "sources.yaml",
-            "ledger": {"origin": "bad.example/ledger", "key_file": "ledger.key"},
-            "oauth": {"audience": self.url, "issuers": [{"issuer": self.issuer.url, "name": "login"}]},
-            "case_registries": {"market": registry, "courts": registry},
-        }
 
     def sources(self) -> dict[str, Any]:
         """`sources.yaml`: every published dataset by REST, from the one process."""
@@ -79,11 +77,7 @@ class Bad:
         self.gateway.start()
         self.department.ready()
         self.gateway.ready(port=self.port)
-        for _ in range(600):
-            if httpx.get(f"{self.url}/health/ready").status_code == 200:
-                return
-            time.sleep(0.05)
-        raise AssertionError("the gateway is not ready")
+        until("the gateway to be ready", lambda: httpx.get(f"{self.url}/health/ready").status_code == 200)
 
     def stop(self) -> None:
         """End all of it."""

@@ -46,7 +46,7 @@ def run(folder: Path, seed: int) -> Counts:
         time.sleep(chance.uniform(0, LONGEST))
         scene.clients.store_away = False
         standby.promote()
-        scene.until("the new primary to be read", lambda: bool(scene.shards()))
+        scene.wait_for("the new primary to be read", lambda: bool(scene.shards()))
         scene.until_all_enter()
         if scene.workers() != workers:
             raise FaultError(f"workers {workers} ran before the primary was killed, and {scene.workers()} run now")

@@ -52,7 +52,7 @@ def kill(scene: Loaded, victim: int) -> None:
         now = scene.shards()
         return any(now[name].epoch > row.epoch for name, row in before.items() if name in now)
 
-    scene.until(f"another worker to take over the shard of {victim}", taken_over)
+    scene.wait_for(f"another worker to take over the shard of {victim}", taken_over)
     workers = scene.workers()
     if victim in workers or len(workers) != WORKERS:
         raise FaultError(f"{victim} was killed, and {workers} run")

@@ -5,7 +5,7 @@ keep every whole answer; `Loaded.check` holds each against the store by plain SQ
 offline, and runs `dutybound ledger verify`. At the end every checkpoint that a client ever got must be one of the trees
 that the entries grow through: a log that was forked, or went back, cannot pass.
 
-What is done to the gateway meanwhile is for others (`kill`, `store_restart`). A wait ends after a minute, in words.
+What is done to the gateway meanwhile is for others (`kill`, `store_restart`). A wait has a bound, and ends in words.
 """
 
 from __future__ import annotations
@@ -19,7 +19,6 @@ import signal
 import sys
 import tempfile
 import threading
-import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -31,7 +30,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
 from gateway import cli
-from gateway.errors import StoreUnavailable, VerificationFailed
+from gateway.errors import ConfigurationError, StoreUnavailable, VerificationFailed
 from gateway.ledger.commands.receipt_files import check_presented
 from gateway.ledger.entry.receipt import read_file
 from gateway.ledger.proof import key_files
@@ -39,14 +38,16 @@ from gateway.ledger.proof.merkle import Tree, leaf_hash
 from gateway.storage.store import open_to_read
 from gateway.storage.tables import SHARD_BITS
 from tests.bench import data, world
-from tests.bench.processes import BenchError, Child, Cores, free_port, running, start_departments
+from tests.bench.processes import BenchError, Child, Cores, running, start_departments
+from tests.ports import free_port
+from tests.waiting import PATIENCE, until
 
 WORKERS = 2
 CLIENTS = 8
 PAUSE = 0.05  # seconds that a client rests at most between two questions: the load is bounded
-PATIENCE = 60.0
 DUTYBOUND = str(Path(sys.executable).with_name("dutybound"))
 GROUP = data.GROUPS["50"]
+UNREADABLE = (ConfigurationError, StoreUnavailable, SQLAlchemyError)  # what a store is while it is made or away
 
 
 class FaultError(Exception):
@@ -185,7 +186,7 @@ class Loaded:
         """The shards of processes (`1`, `2`, ...); empty where the store cannot be read now."""
         try:
             return self._rows()
-        except (SQLAlchemyError, StoreUnavailable):
+        except UNREADABLE:
             return {}
 
     def _rows(self) -> dict[str, Row]:
@@ -193,14 +194,17 @@ class Loaded:
             rows = connection.execute(text("SELECT name, id, epoch, size FROM shard")).all()
         return {name: Row(id_, epoch, size) for name, id_, epoch, size in rows if name.isdecimal()}
 
-    def until(self, what: str, reached: Callable[[], bool]) -> None:
+    def wait_for(self, what: str, reached: Callable[[], bool]) -> None:
         """Wait for something that must come by itself."""
-        patience = time.monotonic() + PATIENCE
-        while not reached():
+
+        def now() -> bool:
             self.gateway.check()
-            if time.monotonic() > patience:
-                raise FaultError(f"waited a minute for {what}; {self.shards()}\n{self.gateway.told()}")
-            time.sleep(0.02)
+            return reached()
+
+        try:
+            until(what, now)
+        except AssertionError as error:
+            raise FaultError(f"{error}; {self.shards()}\n{self.gateway.told()}") from error
 
     def until_all_enter(self) -> None:
         """Wait until each worker has entered more into its shard than is there, and there is a shard a worker."""
@@ -211,7 +215,7 @@ class Loaded:
             more = [row.size > (since[name].size if name in since else 0) for name, row in now.items()]
             return len(more) == WORKERS and all(more)
 
-        self.until("an entry of each worker in a shard of its own", entered)
+        self.wait_for("an entry of each worker in a shard of its own", entered)
 
     def check(self) -> None:
         """Hold what came since the last call against the store, and verify the store as it is now.
@@ -321,16 +325,15 @@ def loaded(folder: Path, seed: int, postgresql: str | None = None) -> Iterator[L
         clients.start()
         stack.callback(clients.stop)
         url = postgresql or f"sqlite:///{folder / 'ledger.db'}"
-        made = None
-        patience = time.monotonic() + PATIENCE
-        while made is None:
+
+        def opened() -> Loaded:
             gateway.check()
-            try:
-                made = Loaded(gateway, clients, config, environ, url)
-            except Exception as error:  # the tables are being made
-                if time.monotonic() > patience:
-                    raise FaultError(f"there is no store yet ({error})\n{gateway.told()}") from error
-                time.sleep(0.1)
+            return Loaded(gateway, clients, config, environ, url)
+
+        try:
+            made = until("the tables to be made", opened, despite=UNREADABLE)
+        except AssertionError as error:
+            raise FaultError(f"{error}\n{gateway.told()}") from error
         made.until_all_enter()
         yield made
 

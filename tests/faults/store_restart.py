@@ -47,7 +47,7 @@ def _restart(scene: Loaded, server: Postgres, chance: random.Random) -> None:
     time.sleep(chance.uniform(0, LONGEST))
     scene.clients.store_away = False
     server.start()
-    scene.until("the store to be read", lambda: bool(scene.shards()))
+    scene.wait_for("the store to be read", lambda: bool(scene.shards()))
     scene.until_all_enter()
     if scene.workers() != workers:
         raise FaultError(f"workers {workers} ran before the store went away, and {scene.workers()} run now")

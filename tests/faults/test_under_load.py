@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-from collections.abc import Callable
 from typing import Any
 
 import httpx
@@ -14,18 +13,10 @@ import pytest
 from gateway import cli
 from gateway.ledger.entry.receipt import verify_receipt
 from tests.faults.conftest import Bad
+from tests.waiting import until_async
 
 ALL = "{ name businessLicences { number } wageArrears { workersAffected } }"
 WELL = {"name": "text", "businessLicences": [{"number": "text"}], "wageArrears": [{"workersAffected": 7}]}
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    """Wait for something that will come; where it does not, say so after a minute."""
-    for _ in range(3000):
-        if await asyncio.to_thread(condition):
-            return
-        await asyncio.sleep(0.02)
-    raise AssertionError("waited for a minute")
 
 
 async def one(client: httpx.AsyncClient, bad: Bad) -> Any:
@@ -44,14 +35,14 @@ async def test_a_gateway_that_is_ended_answers_what_it_began(own: Bad, capsys: p
     own.mood("wage-arrears", "slow")
     async with httpx.AsyncClient(timeout=60) as client:
         asked = [asyncio.create_task(one(client, own)) for _ in range(30)]
-        await until(lambda: own.waiting() == len(asked))
+        await until_async("all to wait for the department", lambda: own.waiting() == len(asked))
         os.kill(own.gateway.pid, signal.SIGTERM)
         bodies = await asyncio.gather(*asked)
     for body in bodies:
         assert body["data"]["organisation"] == {**WELL, "wageArrears": None}
         assert [error["extensions"]["code"] for error in body["errors"]] == ["SOURCE_TIMEOUT"]
     verified(own, bodies)
-    await until(lambda: own.gateway.ended() is not None)
+    await until_async("the gateway to end", lambda: own.gateway.ended() is not None)
     assert own.gateway.ended() == 0
     log = own.gateway.log.read_text()
     assert "Traceback" not in log
@@ -69,13 +60,13 @@ async def test_a_department_that_is_killed_costs_its_records_until_it_is_back(ow
 
     async with httpx.AsyncClient(timeout=60) as client:
         asking = [asyncio.create_task(keep_asking(client)) for _ in range(8)]
-        await until(lambda: len(bodies) >= 40)
+        await until_async("forty answers", lambda: len(bodies) >= 40)
         own.department.kill()
         failing = len(bodies)
-        await until(lambda: sum("errors" in body for body in bodies[failing:]) >= 40)
+        await until_async("forty refusals", lambda: sum("errors" in body for body in bodies[failing:]) >= 40)
         await asyncio.to_thread(own.department.start)
         await asyncio.to_thread(own.department.ready)
-        await until(lambda: not any("errors" in body for body in bodies[-20:]))
+        await until_async("twenty whole answers in a row", lambda: not any("errors" in body for body in bodies[-20:]))
         stop.set()
         await asyncio.gather(*asking)
     assert not any("errors" in body for body in bodies[:40] + bodies[-8:])

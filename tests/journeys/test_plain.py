@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from typing import TYPE_CHECKING
 
 import httpx
@@ -11,6 +10,7 @@ import pytest
 
 from gateway import cli
 from tests.journeys.asking import CATALOGUE, inquire, post, send
+from tests.waiting import until
 
 if TYPE_CHECKING:
     from tests.conftest import World
@@ -118,10 +118,7 @@ def test_the_issuer_rotates_its_keys_and_nobody_notices(world: World) -> None:
     old, new = (httpx.get(world.told["jwks_url"]).json(), httpx.post(f"{world.told['issuer']}/rotate").json())
     assert {key["kid"] for key in old["keys"]} != {key["kid"] for key in new["keys"]}
     after = world.token("market-regulator", "m.ivanova")
-    for _ in range(100):
-        if post(world.graphql, after, "{ __typename }").status == 200:
-            break
-        time.sleep(0.1)
+    until("the new key to be read", lambda: post(world.graphql, after, "{ __typename }").status == 200)
     for bearer in (after, before):
         assert post(world.graphql, bearer, "{ __typename }").status == 200
     assert world.ask("civil-court", "{ __typename }").status == 200  # another client, another algorithm

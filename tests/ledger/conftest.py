@@ -10,6 +10,7 @@ import pytest
 
 from gateway.ledger.commands import register
 from gateway.ledger.proof import key_files
+from tests import configured
 from tests.ledger.exporting import WHO, Export
 from tests.ledger.support import ORIGIN, disclosed, opened, refused, store_in
 
@@ -52,12 +53,7 @@ async def folder(tmp_path: Path) -> Path:
     store.close()
     (tmp_path / "policies").mkdir()
     (tmp_path / "policies" / "purposes.yaml").write_text("purposes: {}\n")
-    (tmp_path / "sources.yaml").write_text("departments: {}\n")
-    (tmp_path / "gateway.yaml").write_text(
-        "listen: 127.0.0.1:8080\npublic_url: http://127.0.0.1:8080\nstore: sqlite:///ledger.db\npolicies: policies\n"
-        f"sources: sources.yaml\nledger: {{origin: {ORIGIN}, key_file: ledger.key}}\n"
-        "oauth: {audience: http://127.0.0.1:8080, issuers: [{issuer: http://127.0.0.1:9}]}\n"
-    )
+    configured.write(tmp_path)
     return tmp_path
 
 

@@ -31,9 +31,9 @@ from gateway.ledger.proof.note import Verifier
 from gateway.ledger.stored.read import StoredEntry
 from gateway.storage.engines.sqlite import BUSY_TIMEOUT_MS, SqliteStore
 from gateway.storage.port import Store
+from tests.configured import ORIGIN
 from tests.stores import store_at
 
-ORIGIN = "gateway.example/ledger"
 KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
 VERIFIERS: list[Verifier] = verifiers(KEY, ORIGIN, ["1", "2", "3"])
 AT = datetime.datetime(2026, 11, 24, 9, 30, tzinfo=datetime.UTC)

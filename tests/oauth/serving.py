@@ -5,10 +5,8 @@ from __future__ import annotations
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +14,8 @@ import httpx
 
 from gateway.oauth import IssuerSettings
 from tests.bench import data, world
+from tests.ports import free_port
+from tests.waiting import until
 
 QUERY = json.dumps({"query": "{ catalogue { id } }"}).encode()
 
@@ -24,20 +24,17 @@ class Serving:
     """A running gateway. `tls` is that key of `gateway.yaml`; `client` reaches it."""
 
     def __init__(self, folder: Path, issuer: IssuerSettings, audience: str, tls: dict[str, Any] | None, **extra: Any):
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = free.getsockname()[1]
+        self.port = free_port()
         self.direct = tls is not None and "cert_file" in tls
         self.url = f"{'https' if self.direct else 'http'}://127.0.0.1:{self.port}"
-        config = world.write(folder, dict.fromkeys(data.DEPARTMENTS, "http://127.0.0.1:9"), issuer.issuer, self.port)
-        text = config.read_text("utf-8").replace(f"audience: {world.AUDIENCE}", f"audience: {audience}")
+        login: dict[str, Any] = {"issuer": issuer.issuer, "name": "login"}
         if issuer.introspection is not None and issuer.introspection.secret_file is not None:
             asked = {"client_id": issuer.introspection.client_id}
             asked["client_secret_file"] = str(issuer.introspection.secret_file)
-            text = text.replace("name: login}", f"name: login, introspection: {json.dumps(asked)}}}")
-        text = text.replace(f"public_url: http://127.0.0.1:{self.port}", f"public_url: {self.url}")
-        keys = {**({"tls": tls} if tls else {}), **extra}
-        config.write_text(text + "".join(f"{key}: {json.dumps(value)}\n" for key, value in keys.items()), "utf-8")
+            login["introspection"] = asked
+        keys = {"public_url": self.url, "oauth": {"audience": audience, "issuers": [login]}, "tls": tls, **extra}
+        departments = dict.fromkeys(data.DEPARTMENTS, "http://127.0.0.1:9")
+        config = world.write(folder, departments, issuer.issuer, self.port, **keys)
         environ = {name: value for name, value in os.environ.items() if not name.startswith("DUTYBOUND_")}
         self._process = subprocess.Popen(
             [
@@ -57,13 +54,12 @@ class Serving:
 
     def ready(self, verify: Any = True) -> None:
         """Wait until it answers; fails where it ended instead."""
-        while True:
+
+        def lives() -> bool:
             assert self._process.poll() is None, "the gateway did not start"
-            try:
-                if httpx.get(f"{self.url}/health/live", verify=verify, trust_env=False).status_code == 200:
-                    return
-            except httpx.TransportError:
-                time.sleep(0.05)
+            return httpx.get(f"{self.url}/health/live", verify=verify, trust_env=False).status_code == 200
+
+        until("the gateway to answer", lives, despite=(httpx.TransportError,))
 
     def stop(self) -> None:
         self._process.send_signal(signal.SIGINT)  # SIGTERM would wait for a load balancer to notice

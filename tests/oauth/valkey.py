@@ -5,10 +5,12 @@ from __future__ import annotations
 import shutil
 import socket
 import subprocess
-import time
 from pathlib import Path
 
 import pytest
+
+from tests.ports import free_port
+from tests.waiting import until
 
 
 class ValkeyServer:
@@ -18,26 +20,17 @@ class ValkeyServer:
         binary = shutil.which("valkey-server")
         if binary is None:
             pytest.fail("valkey-server is missing (Debian: apt-get install valkey-server)")
-        for _ in range(5):
-            with socket.socket() as free:
-                free.bind(("127.0.0.1", 0))
-                port = free.getsockname()[1]
-            options = ["--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", str(folder)]
-            self._process = subprocess.Popen([binary, *options], stdout=subprocess.DEVNULL)
-            self.url = f"valkey://127.0.0.1:{port}"
-            if self._answers(port):
-                return
-        pytest.fail("valkey-server did not start")
+        port = free_port()
+        options = ["--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", str(folder)]
+        self._process = subprocess.Popen([binary, *options], stdout=subprocess.DEVNULL)
+        self.url = f"valkey://127.0.0.1:{port}"
+        until("valkey-server to answer", lambda: self._answers(port), despite=(OSError,))
 
     def _answers(self, port: int) -> bool:
-        while self._process.poll() is None:
-            try:
-                with socket.create_connection(("127.0.0.1", port), timeout=5) as connection:
-                    connection.sendall(b"PING\r\n")
-                    return connection.recv(16).startswith(b"+PONG")
-            except OSError:
-                time.sleep(0.02)
-        return False
+        assert self._process.poll() is None, "valkey-server did not start"
+        with socket.create_connection(("127.0.0.1", port), timeout=5) as connection:
+            connection.sendall(b"PING\r\n")
+            return connection.recv(16).startswith(b"+PONG")
 
     def stop(self) -> None:
         self._process.kill()

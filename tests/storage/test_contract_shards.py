@@ -15,6 +15,7 @@ from gateway.ledger.stored import read
 from gateway.storage.port import Group, Head, Held, Store, Superseded
 from gateway.storage.tables import SHARD_BITS, entry, requester
 from tests.storage.conftest import Place
+from tests.waiting import until_async
 
 ROOT, NEXT = bytes(32), b"\1" * 32
 
@@ -172,8 +173,7 @@ async def test_a_process_that_is_killed_gives_its_shard_up(place: Place) -> None
     assert await store.hold("1") is None
     process.send_signal(signal.SIGKILL)
     await process.wait()
-    while (holding := await store.hold("1")) is None:  # noqa: ASYNC110 - the system tells nobody
-        await asyncio.sleep(0.01)
+    holding = await until_async("the shard to be given up", lambda: store.hold("1"))
     await holding.release()
 
 

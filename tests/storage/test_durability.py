@@ -11,8 +11,10 @@ import pytest
 from gateway import settings
 from gateway.errors import ConfigurationError
 from gateway.storage.store import examine_store, open_store
+from tests import configured
 from tests.ledger.support import AT, BY, opened
 from tests.services import Postgres, postgres, replicated
+from tests.waiting import until_async
 
 
 @pytest.fixture(scope="module")
@@ -46,11 +48,9 @@ async def test_a_primary_with_its_synchronous_standby_is_accepted_and_the_standb
         await ledger.append(b"last", b"", AT, BY)
     with standby.connect(database) as connection:
         connection.execute("SET default_transaction_read_only = on")
-        for _ in range(1000):  # it has them on its disk when the commit returns, and shows them a moment later
-            if (found := connection.execute("SELECT size FROM shard").fetchone()) == (21,):
-                break
-            await asyncio.sleep(0.01)
-        assert found == (21,)
+        # It has them on its disk when the commit returns, and shows them a moment later.
+        size = "SELECT size FROM shard"
+        await until_async("the standby to show them", lambda: connection.execute(size).fetchone() == (21,))
     store.close()
 
 
@@ -129,20 +129,10 @@ async def test_a_shards_commits_are_durable_whatever_the_database_is_set_to(serv
     store.close()
 
 
-@pytest.mark.parametrize(
-    ("line", "expected"), [("", False), ("durability: replicated", False), ("durability: single-node", True)]
-)
-def test_the_configuration_says_which(tmp_path: Path, line: str, expected: bool) -> None:
-    (tmp_path / "policies").mkdir()
-    (tmp_path / "sources.yaml").touch()
-    file = tmp_path / "gateway.yaml"
-    text = (
-        "listen: 127.0.0.1:8080\npublic_url: https://g.example\nstore: postgresql+asyncpg://h/d\npolicies: policies\n"
-        "sources: sources.yaml\nledger: {origin: g.example/ledger, key_file: k}\n"
-        "oauth: {audience: https://g.example, issuers: [{issuer: https://l.example}]}\n"
-    )
-    file.write_text(f"{text}{line}\n")
+@pytest.mark.parametrize(("durability", "expected"), [(None, False), ("replicated", False), ("single-node", True)])
+def test_the_configuration_says_which(tmp_path: Path, durability: str | None, expected: bool) -> None:
+    file = configured.write(tmp_path, store="postgresql+asyncpg://h/d", durability=durability)
     assert settings.load(file, {}).single_node is expected
-    file.write_text(f"{text}durability: hope\n")
+    configured.write(tmp_path, store="postgresql+asyncpg://h/d", durability="hope")
     with pytest.raises(ConfigurationError, match="durability"):
         settings.load(file, {})

@@ -18,6 +18,7 @@ from gateway.storage.tables import shard, subject_key
 from gateway.storage.watch import watch_head
 from tests.ledger.support import AT, BY, opened
 from tests.storage.conftest import Place
+from tests.waiting import until_async
 
 NAMED = (SubjectParts("LEI", "5493001KJTIIGC8Y1R12", b"{}", b"{}"),)
 STATE: Sequence[ClauseElement] = (update(watch_head).values(version=watch_head.c.version + 1),)
@@ -33,13 +34,12 @@ def destroy(session: Connection) -> list[int]:
 
 async def waits(store: Store, appending: asyncio.Task[object]) -> None:
     """Until the group stands at the lock of the other session, where one can tell."""
-    for _ in range(100):
-        await asyncio.sleep(0.01)
-        if store.engine.dialect.name == "sqlite":
-            continue
+    if store.engine.dialect.name == "sqlite":
+        await asyncio.sleep(1)
+    else:
         with store.engine.connect() as other:
-            if other.execute(text("SELECT count(*) FROM pg_locks WHERE NOT granted")).scalar_one():
-                return
+            waiting = text("SELECT count(*) FROM pg_locks WHERE NOT granted")
+            await until_async("the group to wait for the lock", lambda: other.execute(waiting).scalar_one())
     assert not appending.done()
 
 

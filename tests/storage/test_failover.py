@@ -19,9 +19,9 @@ from gateway.ledger.verify import rollback
 from gateway.ledger.verify.store import verify_store
 from gateway.storage.store import open_store
 from tests.faults.failover import url
-from tests.ledger.log.test_ledger import until
 from tests.ledger.support import KEY, ORIGIN, opened, refused
 from tests.services import Postgres, replicated
+from tests.waiting import until_async
 
 ROOT_KEY = key_files.verifiers(KEY, ORIGIN, [ROOT])
 
@@ -46,7 +46,7 @@ async def test_a_promoted_standby_that_was_behind_is_never_signed_over(pair: tup
             await refused(ledger)
         await asyncio.to_thread(standby.start)
         await asyncio.to_thread(standby.promote)
-        await until(lambda: ledger.healthy)
+        await until_async("the ledger to be healthy", lambda: ledger.healthy)
         assert ledger.shard == "2"
         await refused(ledger)
     assert {shard.origin.rpartition("/")[2]: shard.size for shard in verify_store(store, ROOT_KEY)} == {

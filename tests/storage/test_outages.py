@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import itertools
 import signal
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
@@ -24,6 +24,7 @@ from gateway.storage.store import open_store
 from tests.ledger.support import AT, BY, KEY, ORIGIN, VERIFIERS, disclosed, opened, receipt_of
 from tests.services import Postgres, postgres
 from tests.storage.conftest import Place
+from tests.waiting import until_async
 
 
 @pytest.fixture(scope="module")
@@ -48,11 +49,6 @@ async def ledger(place: Place) -> AsyncIterator[Ledger]:
         yield made
 
 
-async def until(condition: Callable[[], bool]) -> None:
-    for _ in itertools.takewhile(lambda _: not condition(), itertools.count()):
-        await asyncio.sleep(0.01)
-
-
 def sessions(server: Postgres, place: Place, function: str, having: str = "true") -> int:
     """Do `function` to the session that holds the shard; how many there were."""
     with server.connect(place.url.rpartition("/")[2]) as connection:
@@ -64,7 +60,8 @@ def sessions(server: Postgres, place: Place, function: str, having: str = "true"
 
 
 async def waits_for_its_standby(server: Postgres, place: Place) -> None:
-    await until(lambda: sessions(server, place, "int4", "wait_event = 'SyncRep'") == 1)
+    waiting = "wait_event = 'SyncRep'"
+    await until_async("the commit to wait", lambda: sessions(server, place, "int4", waiting) == 1)
 
 
 def told(store: Store) -> list[bytes]:
@@ -96,7 +93,7 @@ async def test_a_cancelled_wait_for_the_standby_is_a_refusal(
     assert not ledger.healthy
     assert told(ledger.store) == [b"before", b"0", b"1", b"2"], "entries without an answer, which is allowed"
     own_server.set("synchronous_standby_names", "")
-    await until(lambda: ledger.healthy)
+    await until_async("the ledger to be healthy", lambda: ledger.healthy)
     assert (await ledger.append(b"after", b"", AT, BY)).index == 4
     assert size(ledger.store) == 5
 
@@ -113,7 +110,7 @@ async def test_a_commit_that_hangs_is_refused_in_time_and_its_session_ended(
         await ledger.append(b"hangs too", b"", AT, BY)
     own_server.set("synchronous_standby_names", "")
     monkeypatch.undo()
-    await until(lambda: ledger.healthy)
+    await until_async("the ledger to be healthy", lambda: ledger.healthy)
     receipt = await ledger.append(b"after", b"", AT, BY)
     kept = told(ledger.store)
     assert kept[receipt.index] == b"after"
@@ -128,10 +125,10 @@ async def test_a_session_lost_while_nobody_asks_is_noticed_and_opened_again(
     for n in range(1, 4):
         assert sessions(own_server, place, "pg_terminate_backend") == 1
         if n == 2:
-            await until(lambda: not ledger.healthy)
-            await until(lambda: ledger.healthy)
+            await until_async("the ledger to notice", lambda: not ledger.healthy)
+            await until_async("the ledger to be healthy", lambda: ledger.healthy)
         else:
-            await until(lambda: ledger._shard is not None and not ledger._shard.alive)
+            await until_async("the loss to be noticed", lambda: ledger._shard is not None and not ledger._shard.alive)
         assert (await ledger.append(b"%d" % n, b"", AT, BY)).index == n, "nothing was under way, so nothing is refused"
 
 
@@ -140,10 +137,12 @@ async def test_a_shard_that_another_took_meanwhile_is_never_appended_to(
 ) -> None:
     sessions(own_server, place, "pg_terminate_backend")
     other = Ledger(place.open(), KEY, ORIGIN, shard="1")
-    for _ in range(1000):
-        with contextlib.suppress(LedgerUnavailable):  # the server lets the lock go a moment later
-            await other.start()
-            break
+
+    async def started() -> bool:
+        await other.start()
+        return True
+
+    await until_async("the server to let the lock go", started, despite=(LedgerUnavailable,))
     await other.append(b"other", b"", AT, BY)
     with pytest.raises(LedgerUnavailable):
         await ledger.append(b"mine", b"", AT, BY)
@@ -174,14 +173,14 @@ async def test_a_server_stopped_and_started_under_load_loses_nothing(
     clients = [asyncio.ensure_future(ask(numbers)) for _ in range(16)]
     for _ in range(2):
         known = len(answers)
-        await until(lambda known=known: len(answers) > known + 50)  # type: ignore[misc]
+        await until_async("fifty answers", lambda known=known: len(answers) > known + 50)  # type: ignore[misc]
         await asyncio.to_thread(own_server.stop, how)
         before = refused
-        await until(lambda before=before: refused > before + 16 and not ledger.healthy)  # type: ignore[misc]
+        await until_async("refusals", lambda before=before: refused > before + 16 and not ledger.healthy)  # type: ignore[misc]
         await asyncio.to_thread(own_server.start)
-        await until(lambda: ledger.healthy)
+        await until_async("the ledger to be healthy", lambda: ledger.healthy)
     known = len(answers)
-    await until(lambda: len(answers) > known + 50)
+    await until_async("fifty more answers", lambda: len(answers) > known + 50)
     stop.set()
     await asyncio.gather(*clients)
     store = open_store(place.url)

@@ -28,6 +28,7 @@ from tests.ledger.pair import OTHER, disclosed_pair, erase
 from tests.ledger.projecting import DATASETS, SUBJECTS, Asked, check, enter, enter_all, reached, rows, whole
 from tests.ledger.support import AT, SUBJECT, opened
 from tests.storage.conftest import Place
+from tests.waiting import until_async
 
 LOG = [
     Asked(),
@@ -283,8 +284,7 @@ async def test_of_two_gateways_one_projects_and_the_other_takes_its_place(place:
                 group.create_task(run(own, Log(lines), stopping, rest=0.1))
             for number, stopping in enumerate(stops):
                 await enter(ledger, LOG[1], 10 + number, AT + datetime.timedelta(hours=1 + number))
-                while not whole(store):  # noqa: ASYNC110 - what is waited for says nothing
-                    await asyncio.sleep(0.01)
+                await until_async("all to be projected", lambda: whole(store))
                 stopping.set()
     check(store)
     assert lines.getvalue() == ""

@@ -15,6 +15,7 @@ from gateway.ledger.export.package_check import check_package
 from gateway.ledger.log.ledger import Ledger
 from gateway.ledger.proof import key_files
 from gateway.ledger.verify.follow import follow
+from tests import configured
 from tests.ledger.served import log_of, published
 from tests.ledger.support import ORIGIN, SUBJECT, disclosed, opened, refused
 from tests.services import Postgres, postgres
@@ -31,17 +32,10 @@ def server() -> Iterator[Postgres]:
 @pytest.fixture
 def config(place: Place, tmp_path: Path) -> Path:
     """A configuration of the store, with its keys beside it."""
-    (tmp_path / "policies").mkdir()
-    (tmp_path / "sources.yaml").write_text("departments: {}\n")
     private = key_files.generate(tmp_path / "ledger.key")
     key_files.write_verifiers(tmp_path / "ledger.pub", private, ORIGIN, ["1", "2"])
-    durability = "durability: single-node\n" if place.kind == "postgresql" else ""
-    (tmp_path / "gateway.yaml").write_text(
-        f"listen: 127.0.0.1:8080\npublic_url: http://127.0.0.1:8080\nstore: {place.url}\n{durability}"
-        f"policies: policies\nsources: sources.yaml\nledger: {{origin: {ORIGIN}, key_file: ledger.key}}\n"
-        "oauth: {audience: http://127.0.0.1:8080, issuers: [{issuer: http://127.0.0.1:9}]}\n"
-    )
-    return tmp_path / "gateway.yaml"
+    durability = "single-node" if place.kind == "postgresql" else None
+    return configured.write(tmp_path, store=place.url, durability=durability)
 
 
 async def test_evidence_of_a_store_that_a_gateway_uses(

@@ -21,14 +21,16 @@ import pytest
 
 from deploy.demo import client
 from deploy.demo.guard import Guard
-from deploy.demo.processes import Child, descendants, free_port
+from deploy.demo.processes import Child, descendants
 from gateway.ledger.entry.receipt import verify_receipt
 from gateway.ledger.proof import key_files
 from gateway.ledger.stored import read
 from gateway.ledger.verify.store import verify_store
 from gateway.storage.store import open_store
 from tests.journeys.asking import document
+from tests.ports import free_port
 from tests.services import Postgres, postgres
+from tests.waiting import until
 
 if TYPE_CHECKING:
     from tests.conftest import World
@@ -70,7 +72,7 @@ class Served:
         )
         self.child.start()
         self.child.ready(port=self.port)
-        until(lambda: self.status() == 200)
+        until("the gateway to be ready", lambda: self.status() == 200)
 
     def status(self) -> int:
         """What `/health/ready` says; 0 where nobody listens."""
@@ -92,11 +94,6 @@ def projects(pid: int) -> bool:
         return b"projector_process" in Path(f"/proc/{pid}/cmdline").read_bytes()
     except OSError:
         return False
-
-
-def until(condition: Callable[[], bool]) -> None:
-    while not condition():
-        time.sleep(0.02)
 
 
 @pytest.fixture
@@ -146,7 +143,7 @@ def test_gateways_and_their_workers_share_a_store_each_with_a_shard_of_its_own(
     assert check(world, url, replies) == 4
     for each in both:
         os.kill(each.child.pid, signal.SIGTERM)
-    until(lambda: all(each.child.ended() == 0 for each in both))
+    until("both to end", lambda: all(each.child.ended() == 0 for each in both))
     again = serve()
     assert check(world, url, [*replies, again.ask(token, subject)]) == 4, "a shard that was released is taken again"
 
@@ -162,14 +159,14 @@ def test_a_stop_says_so_first_and_answers_what_it_has(world: World, url: str, se
             waiting = [pool.submit(served.ask, token, subject) for _ in range(3)]
             time.sleep(0.2)  # they are on their way; a department that stands still tells nobody
             os.kill(served.child.pid, signal.SIGTERM)
-            until(lambda: served.status() == 503)
+            until("it to say that it will stop", lambda: served.status() == 503)
             during = pool.submit(served.ask, token, subject)  # it says that it will stop, and still takes them
-            until(lambda: served.status() == 0)
+            until("it to stop listening", lambda: served.status() == 0)
             assert served.child.ended() is None, "it waits for those who wait"
         finally:
             os.kill(market, signal.SIGCONT)
         replies = [*before, during.result(), *(each.result() for each in waiting)]
-    until(lambda: served.child.ended() is not None)
+    until("it to end", lambda: served.child.ended() is not None)
     assert served.child.ended() == 0
     check(world, url, replies)
 
@@ -182,7 +179,7 @@ def test_a_killed_worker_is_replaced_and_its_shard_taken_over(
     replies = [served.ask(token, subject) for _ in range(5)]
     (worker,) = served.workers()
     os.kill(worker, signal.SIGKILL)
-    until(lambda: served.workers() not in ([], [worker]))
-    until(lambda: served.status() == 200)
+    until("another worker", lambda: served.workers() not in ([], [worker]))
+    until("it to be ready", lambda: served.status() == 200)
     replies += [served.ask(token, subject) for _ in range(5)]
     assert check(world, url, replies) == 1

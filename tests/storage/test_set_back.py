@@ -26,9 +26,9 @@ from gateway.ledger.stored import read
 from gateway.ledger.verify import gaps, rollback
 from gateway.ledger.verify.store import verify_store
 from gateway.storage.port import Store
-from tests.ledger.log.test_ledger import until
 from tests.ledger.support import KEY, ORIGIN, opened, refused
 from tests.storage.conftest import Place
+from tests.waiting import until_async
 
 NEW = Ed25519PrivateKey.from_private_bytes(bytes(range(1, 33)))
 ROOT_KEY = key_files.verifiers(KEY, ORIGIN, [ROOT])
@@ -140,9 +140,12 @@ async def test_what_the_holder_publishes_every_replica_shows(place: Place, tmp_p
         seen = [await shown()]
         for number in range(3):
             await refused(holder, number)
-            while (now := await shown())[0] <= seen[-1][0]:  # noqa: ASYNC110 - another process tells nobody
-                await asyncio.sleep(0.01)
-            seen.append(now)
+
+            async def more() -> tuple[int, str] | None:
+                now = await shown()
+                return now if now[0] > seen[-1][0] else None
+
+            seen.append(await until_async("the entry to be published", more))
         assert seen[-1][0] == 3
         tile = await client.get("/ledger/1/tile/entries/000.p/3")
         assert len(tile.content) == 3 * 34
@@ -168,9 +171,9 @@ async def test_what_is_published_is_renewed_and_never_falls(place: Place, tmp_pa
         with contextlib.closing(store.reader()) as reader:
             (old,) = read.heads(reader)
         await refused(ledger)
-        await until(lambda: published()[1] == 1)
+        await until_async("the entry to be published", lambda: published()[1] == 1)
         before = published()
-        await until(lambda: published()[0] != before[0])
+        await until_async("the publication to be renewed", lambda: published()[0] != before[0])
     late = Publisher(place.open(), ORIGIN)
     for renew in (True, False):
         late._show(old, old.checkpoint, renew=renew)

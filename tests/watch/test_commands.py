@@ -17,6 +17,7 @@ from gateway.ledger.proof import key_files
 from gateway.ledger.stored import read
 from gateway.ledger.verify.store import verify_store
 from gateway.storage.store import open_copy, open_store
+from tests import configured
 from tests.ledger.support import ORIGIN
 from tests.stores import store_at
 from tests.watch.looks import POLICIES, minutes
@@ -39,12 +40,7 @@ async def folder(tmp_path: Path) -> Path:
         await append(ledger, each, number)
     await ledger.close()
     store.close()
-    (tmp_path / "sources.yaml").write_text("departments: {}\n")
-    (tmp_path / "gateway.yaml").write_text(
-        "listen: 127.0.0.1:8080\npublic_url: http://127.0.0.1:8080\nstore: sqlite:///ledger.db\n"
-        f"policies: {POLICIES}\nsources: sources.yaml\nledger: {{origin: {ORIGIN}, key_file: ledger.key}}\n"
-        "oauth: {audience: http://127.0.0.1:8080, issuers: [{issuer: http://127.0.0.1:9, name: login}]}\n"
-    )
+    configured.write(tmp_path, policies=str(POLICIES))
     return tmp_path
 
 

@@ -19,9 +19,10 @@ import pytest
 from joserfc import jwt
 
 from deploy.demo.guard import Guard
-from deploy.demo.processes import Child, free_port
+from deploy.demo.processes import Child
 from tests.bench import data, departments, world
 from tests.oauth.valkey import ValkeyServer
+from tests.ports import free_port
 
 OFFICIAL, REQUESTER, FREQUENCY = 30, 50, 5
 SUBJECTS = data.subjects(data.GROUPS["200"])[:200]
@@ -106,7 +107,8 @@ async def region(tmp_path: Path) -> AsyncIterator[Region]:
 async def replicas(tmp_path: Path, region: Region, valkey: ValkeyServer) -> AsyncIterator[list[str]]:
     """The addresses of two gateways, ready."""
     guard, urls = Guard(), []
-    config = world.write(tmp_path, dict.fromkeys(data.DEPARTMENTS, region.department_url), region.issuer_url, 1)
+    departments = dict.fromkeys(data.DEPARTMENTS, region.department_url)
+    config = world.write(tmp_path, departments, region.issuer_url, 1, valkey=valkey.url)
     purposes = tmp_path / "policies" / "purposes.yaml"
     lines = [line for line in purposes.read_text().splitlines() if not line.startswith(("  frequency:", "  quotas:"))]
     official, requester = ({"hour": most, "day": 100_000} for most in (OFFICIAL, REQUESTER))
@@ -117,11 +119,8 @@ async def replicas(tmp_path: Path, region: Region, valkey: ValkeyServer) -> Asyn
     try:
         for number in (1, 2):
             port = free_port()
-            text = config.read_text().replace("listen: 127.0.0.1:1\n", f"listen: 127.0.0.1:{port}\n")
-            own = tmp_path / f"gateway-{number}.yaml"
-            own.write_text(f"{text}valkey: {valkey.url}\n")
-            command = [sys.executable, "-m", "gateway.cli", "serve", "--config", str(own), "--workers", "1"]
-            child = Child(f"gateway-{number}", command, tmp_path, guard)
+            command = [sys.executable, "-m", "gateway.cli", "serve", "--config", str(config), "--workers", "1"]
+            child = Child(f"gateway-{number}", command, tmp_path, guard, {"DUTYBOUND_LISTEN": f"127.0.0.1:{port}"})
             child.start()
             await asyncio.to_thread(child.ready, port=port)
             urls.append(f"http://127.0.0.1:{port}")

@@ -9,7 +9,6 @@ import re
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,15 +17,15 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from gateway.web.routes import metadata_url
+from tests.ports import free_port
+from tests.waiting import until
 
 ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        port = found.getsockname()[1]
+    port = free_port()
     flag = tmp_path_factory.mktemp("web") / "down"
     process = subprocess.Popen(
         [sys.executable, "-m", "granian", "--interface", "asginl", "--port", str(port), "tests.web.web_app:app"],
@@ -35,11 +34,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
-    for _ in range(200):
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                break
-        time.sleep(0.1)
+    until("the server to listen", lambda: socket.create_connection(("127.0.0.1", port)), despite=(OSError,)).close()
     with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=20, trust_env=False) as client:
         client.headers["x-down-file"] = str(flag)
         yield client

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -12,6 +11,7 @@ from connectors.base import Case, Subject
 from gateway.inquiry.case.news import CaseNews
 from gateway.inquiry.case.registries import CaseRegistries, ConfiguredRegistry
 from tests.oauth.valkey import ValkeyServer
+from tests.waiting import until_async
 
 ORG = Subject("organisation", "LEI", "5493001KJTIIGC8Y1R12")
 ASKS = ("https://login.example", "market-regulator")
@@ -44,11 +44,6 @@ class Replica:
         return self.registry.asked > before
 
 
-async def until(true: Callable[[], bool]) -> None:
-    while not true():  # noqa: ASYNC110 - what is waited for has no event of its own
-        await asyncio.sleep(0.01)
-
-
 @pytest.fixture
 def server(tmp_path: Path) -> ValkeyServer:
     return ValkeyServer(tmp_path)
@@ -59,7 +54,7 @@ async def replicas(server: ValkeyServer) -> AsyncIterator[list[Replica]]:
     made = [Replica(server.url), Replica(server.url), Replica(server.url, "another.example/ledger")]
     for each in made:
         each.news.start()
-        await until(lambda each=each: each.cases._keeps)  # type: ignore[misc]
+        await until_async("the replica to hear", lambda each=each: each.cases._keeps)  # type: ignore[misc]
     yield made
     for each in made:
         await each.news.close()
@@ -74,7 +69,7 @@ async def test_what_one_is_told_counts_at_all_of_them(replicas: list[Replica]) -
     before = other.cases._changes["market"]
     await one.news.changed("market", "C-1")
     assert await one.asks()
-    await until(lambda: other.cases._changes["market"] > before)
+    await until_async("the other replica to be told", lambda: other.cases._changes["market"] > before)
     assert [await other.asks(), await other.asks("C-2")] == [True, False]
     assert not await stranger.asks(), "another ledger's gateway hears nothing"
 
@@ -85,7 +80,7 @@ async def test_who_cannot_hear_keeps_nothing_and_says_that_nobody_was_told(
     one, *_ = replicas
     assert [await one.asks(), await one.asks()] == [True, False]
     server.stop()
-    await until(lambda: not one.cases._keeps)
+    await until_async("the loss to be noticed", lambda: not one.cases._keeps)
     assert [await one.asks(), await one.asks()] == [True, True]
     with pytest.raises(ConnectionError):
         await one.news.changed("market", "C-1")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import gzip
 import json
-import socket
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
@@ -15,6 +14,7 @@ from connectors.base import Subject
 from gateway.errors import Code, Refusal
 from gateway.inquiry.case.registries import CaseRegistries
 from tests.inquiry.registry import ASKS, OFFICIAL, ORG, OTHER, STRANGER, Simulator, http, rest, told, verify
+from tests.ports import free_port
 
 
 class Clock:
@@ -145,10 +145,8 @@ async def test_a_registry_that_is_slow_is_out_of_reach(simulator: Simulator) -> 
 
 
 async def test_a_registry_that_is_down_is_out_of_reach() -> None:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        cases = CaseRegistries({"market": rest(f"http://127.0.0.1:{free.getsockname()[1]}")})
-        assert (await refused(cases)).extensions == {"retryable": True}
+    cases = CaseRegistries({"market": rest(f"http://127.0.0.1:{free_port()}")})
+    assert (await refused(cases)).extensions == {"retryable": True}
     await cases.close()
 
 

@@ -19,6 +19,8 @@ import pytest
 from gateway.errors import Code, Refusal
 from gateway.inquiry.http.endpoint import GraphQLEndpoint, Headers
 from gateway.inquiry.types import Answer
+from tests.ports import free_port
+from tests.waiting import until
 
 ROOT = Path(__file__).parents[3]
 
@@ -28,12 +30,6 @@ class Served(NamedTuple):
     port: int
     mark: Path
     log: Path
-
-
-def free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])
 
 
 @pytest.fixture(scope="module")
@@ -49,11 +45,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
             stderr=log,
             env={**os.environ, "ENDPOINT_MARK": str(folder / "mark")},
         )
-        for _ in range(200):
-            with socket.socket() as probe:
-                if probe.connect_ex(("127.0.0.1", port)) == 0:
-                    break
-            time.sleep(0.1)
+        until("the server to listen", lambda: socket.create_connection(("127.0.0.1", port)), despite=(OSError,)).close()
         yield Served(f"http://127.0.0.1:{port}/graphql", port, folder / "mark", folder / "log")
         process.terminate()
         process.wait(20)
@@ -135,11 +127,7 @@ def test_a_client_that_leaves_does_not_stop_its_answer(served: Served) -> None:
     with socket.create_connection(("127.0.0.1", served.port)) as connection:
         connection.sendall(head(4) + b"wait")
         time.sleep(0.1)
-    for _ in range(50):
-        if served.mark.exists():
-            break
-        time.sleep(0.1)
-    assert served.mark.read_bytes() == b"committed\n"
+    until("the answer to be committed", lambda: served.mark.exists() and served.mark.read_bytes() == b"committed\n")
     served.mark.unlink()
 
 

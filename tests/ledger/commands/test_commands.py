@@ -12,6 +12,7 @@ import msgspec
 import pytest
 
 from gateway.ledger.proof import key_files
+from tests import configured
 from tests.ledger.conftest import Run
 from tests.ledger.support import DATA, KEY, ORIGIN, disclosed, opened, receipt_of, refused, store_in
 
@@ -144,14 +145,7 @@ async def test_a_store_verifies(folder: Path, run: Run) -> None:
 
 
 async def test_a_store_verifies_by_the_configuration_that_names_it(folder: Path, run: Run) -> None:
-    (folder / "policies").mkdir()
-    (folder / "sources.yaml").write_text("departments: {}\n")
-    config = folder / "gateway.yaml"
-    config.write_text(
-        "listen: 127.0.0.1:8080\npublic_url: http://127.0.0.1:8080\nstore: sqlite:///ledger.db\npolicies: policies\n"
-        f"sources: sources.yaml\nledger: {{origin: {ORIGIN}, key_file: ledger.key}}\n"
-        "oauth: {audience: http://127.0.0.1:8080, issuers: [{issuer: http://127.0.0.1:9}]}\n"
-    )
+    config = configured.write(folder)
     assert run("ledger", "verify", "--config", config) == 1
     assert "keys generate" in run.err
     key_files.generate(folder / "ledger.key")

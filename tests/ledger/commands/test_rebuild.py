@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 
 import pytest
@@ -25,11 +24,12 @@ from gateway.storage.port import Store
 from gateway.storage.projections import NAMES
 from gateway.storage.tables import subject_key
 from gateway.telemetry import Log
-from tests.ledger.erasure.test_erase import write_config
+from tests import configured
 from tests.ledger.pair import erase
 from tests.ledger.projecting import SHARD_BITS, SUBJECTS, Asked, check, enter_all, reached, rows, whole
 from tests.ledger.support import opened, store_in
 from tests.stores import store_at
+from tests.waiting import until, until_async
 
 NUMBERS = st.lists(st.integers(0, 3), min_size=1, max_size=3, unique=True).map(tuple)
 ASKED = st.builds(
@@ -46,10 +46,8 @@ ASKED = st.builds(
 
 @pytest.fixture
 async def store(tmp_path: Path) -> Store:
-    (tmp_path / "policies").mkdir()
-    (tmp_path / "sources.yaml").write_text("departments: {}\n")
     (tmp_path / "ledger.key").write_text("")
-    write_config(tmp_path)
+    configured.write(tmp_path)
     store = store_in(tmp_path)
     async with opened(store) as ledger:
         await enter_all(ledger, [Asked(n % 3, n % 2, (n % 4,), facts=n) for n in range(300)])
@@ -134,9 +132,12 @@ def test_one_that_is_killed_is_gone_on_with(store: Store, tmp_path: Path) -> Non
     for number in (signal.SIGKILL, signal.SIGINT):
         before = min(reached(store).values()) % 300
         with subprocess.Popen(command) as process:
-            while not before < min(reached(store).values()) < 300:
+
+            def on_its_way(before: int = before, process: subprocess.Popen[bytes] = process) -> bool:
                 assert process.poll() is None
-                time.sleep(0.005)
+                return before < min(reached(store).values()) < 300
+
+            until("it to be on its way", on_its_way)
             process.send_signal(number)
         check(store)
     said = subprocess.run(command, capture_output=True, text=True, check=True)
@@ -149,8 +150,7 @@ async def test_beside_a_gateways_projector_that_does_it(store: Store) -> None:
     stopping = asyncio.Event()
     async with asyncio.TaskGroup() as group:
         group.create_task(run(store, Log(), stopping, rest=0.1))
-        while not whole(store):  # noqa: ASYNC110 - another task of this loop is waited for
-            await asyncio.sleep(0.02)
+        await until_async("all to be projected", lambda: whole(store))
         right = rows(store)
         assert await built(store) == 300
         assert rows(store) == right

@@ -28,8 +28,10 @@ from gateway.ledger.stored import read
 from gateway.ledger.verify.store import verify_store
 from gateway.storage import destruction, erasure, facts
 from gateway.storage.store import migrate_store
+from tests import configured
 from tests.ledger.support import AT, BY, KEY, ORIGIN, SUBJECT, disclosed, opened, receipt_of, refused, store_in
 
+BACKUPS = {"backups": "P35D"}
 OLD = Path(__file__).parents[2] / "vectors" / "store-v1" / "store.sql"
 LEI = f"{SUBJECT.scheme}:{SUBJECT.value}"
 OTHER = ("LEI", "969500T3MBS4SQAMHJ45")
@@ -63,14 +65,6 @@ class Desk:
         assert self.run("ledger", "verify", "--config", self.config) == 0, self.err
 
 
-def write_config(folder: Path, backups: str = ", backups: P35D") -> None:
-    (folder / "gateway.yaml").write_text(
-        "listen: 127.0.0.1:8080\npublic_url: http://127.0.0.1:8080\nstore: sqlite:///ledger.db\npolicies: policies\n"
-        f"sources: sources.yaml\nledger: {{origin: {ORIGIN}, key_file: ledger.key{backups}}}\n"
-        "oauth: {audience: http://127.0.0.1:8080, issuers: [{issuer: http://127.0.0.1:9}]}\n"
-    )
-
-
 @pytest.fixture
 async def desk(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Desk:
     private = key_files.generate(tmp_path / "ledger.key")
@@ -81,9 +75,7 @@ async def desk(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: 
         await refused(ledger, 2)
         await about_two(ledger)
     store.close()
-    (tmp_path / "policies").mkdir()
-    (tmp_path / "sources.yaml").write_text("departments: {}\n")
-    write_config(tmp_path)
+    configured.write(tmp_path, ledger=BACKUPS)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state-home"))
     return Desk(tmp_path, capsys)
@@ -202,14 +194,14 @@ def test_what_is_asked_in_vain_is_told(desk: Desk) -> None:
 
 def test_without_its_backups_said_nothing_is_erased(desk: Desk) -> None:
     id_ = desk.request()
-    write_config(desk.folder, "")
+    configured.write(desk.folder)
     assert desk.approve(id_) == 1
     assert "ledger.backups: say how long backups of the store are kept, as `backups: P35D`" in desk.err
-    write_config(desk.folder, ", backups: 35 days")
+    configured.write(desk.folder, ledger={"backups": "35 days"})
     assert desk.approve(id_) == 1
     assert "days or weeks, as `P35D`" in desk.err
     assert SUBJECT.value in str(list(told(desk.folder)))
-    write_config(desk.folder, ", backups: P5W")
+    configured.write(desk.folder, ledger={"backups": "P5W"})
     assert desk.approve(id_) == 0
     [done] = [each for each in told(desk.folder) if isinstance(each, entries.Erasure)]
     assert done.backups_until == done.at.date() + datetime.timedelta(days=35)

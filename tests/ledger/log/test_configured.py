@@ -6,14 +6,13 @@ import contextlib
 import os
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 
-from deploy.demo.processes import free_port
 from gateway import settings
 from gateway.errors import ConfigurationError, LedgerUnavailable
 from gateway.ledger.entry.registry import ROOT
@@ -21,36 +20,31 @@ from gateway.ledger.log.build import UNREQUIRED, UNWITNESSED, check_witnesses, l
 from gateway.ledger.log.publish import read_published
 from gateway.ledger.proof import key_files
 from gateway.ledger.proof.note import open_note, parse_verifier
-from gateway.settings import LedgerSettings, WitnessSettings
-from tests.ledger.log.test_registry import configured
+from gateway.settings import LedgerSettings, Settings, WitnessSettings
+from tests import configured
 from tests.ledger.support import KEY, ORIGIN, VERIFIERS, refused, store_in
 from tests.ledger.witness.test_witness import COSIGNER
+from tests.ports import free_port
+from tests.waiting import until
 
 
-def read(folder: Path, ledger: str) -> LedgerSettings:
-    config = configured(folder, KEY)
-    config.write_text(config.read_text().replace("head_file: heads.json}", ledger))
-    return settings.load(config, {}).ledger
+def read(folder: Path, **ledger: Any) -> Settings:
+    return settings.load(configured.write(folder, ledger=ledger), {})
 
 
 def test_what_is_read(tmp_path: Path) -> None:
-    text = f"witnesses: [{{name: w1, url: https://w1.example, key: {COSIGNER}}}], require: 1, within: 4s}}"
-    found = read(tmp_path, text)
+    witness = {"name": "w1", "url": "https://w1.example", "key": str(COSIGNER)}
+    found = read(tmp_path, witnesses=[witness], require=1, within="4s").ledger
     assert found.witnesses == (WitnessSettings("w1", "https://w1.example", str(COSIGNER)),)
     assert (found.require, found.within, found.head_file) == (1, 4.0, None)
     assert warnings(found) == []
 
 
 def test_what_cannot_be_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "refused").mkdir()
     with pytest.raises(ConfigurationError, match="2 cosignatures cannot be had of 0 witnesses"):
-        read(tmp_path / "refused", "require: 2}")
-    config = configured(tmp_path, KEY)
-    good = config.read_text()
+        read(tmp_path, require=2)
     for key, told in ((COSIGNER, []), (VERIFIERS[0], ["ledger.witnesses.0.key"])):
-        witness = f"witnesses: [{{name: w, url: https://w.example, key: {key}}}]}}"
-        config.write_text(good.replace("head_file: heads.json}", witness))
-        found = settings.load(config, {})
+        found = read(tmp_path, witnesses=[{"name": "w", "url": "https://w.example", "key": str(key)}])
         check_witnesses(found.ledger, found.root)
         assert [problem.path for problem in found.root.problems if problem.line] == told
 
@@ -72,12 +66,12 @@ def witness(folder: Path, port: int) -> Iterator[str]:
     assert process.stdout is not None
     try:
         key = process.stdout.readline().removeprefix("witness key: ").strip()
-        while True:
-            with contextlib.suppress(httpx.TransportError):
-                httpx.get(f"http://127.0.0.1:{port}/0/checkpoint")
-                break
+
+        def answers() -> httpx.Response:
             assert process.poll() is None
-            time.sleep(0.05)
+            return httpx.get(f"http://127.0.0.1:{port}/0/checkpoint")
+
+        until("the witness to answer", answers, despite=(httpx.TransportError,))
         yield key
     finally:
         process.terminate()

@@ -20,8 +20,8 @@ from gateway.ledger.proof.note import Signer, note_body, parse_checkpoint
 from gateway.ledger.stored import read
 from gateway.ledger.verify.store import verify_store
 from gateway.storage.engines.sqlite import SqliteStore
-from tests.ledger.log.test_ledger import until
 from tests.ledger.support import AT, BY, KEY, ORIGIN, VERIFIERS, opened, refused, store_in
+from tests.waiting import until_async
 
 
 def publisher(store: SqliteStore, folder: Path, every: float = 60.0) -> Publisher:
@@ -118,7 +118,7 @@ async def test_what_was_given_out_counts_without_a_head_file_too(tmp_path: Path)
         ledger._shard._attempt = ledger._shard._head  # type: ignore[union-attr]
         with pytest.raises(LedgerUnavailable, match="has 1 entries of shard `1`, and the process that wrote it remem"):
             await ledger.append(b"", b"", AT, BY)
-        await until(lambda: ledger.healthy)
+        await until_async("the ledger to be healthy", lambda: ledger.healthy)
         assert ledger.shard == "2"
         await refused(ledger, 5)
     assert [type(each).__name__ for each in told(store)["2"]] == ["Gap", "Refused"]
@@ -156,10 +156,10 @@ async def test_publication_is_renewed_while_nothing_is_entered(tmp_path: Path) -
 
     async with opened(store, publisher=publisher(store, tmp_path, every=0.02)) as ledger:
         first = published()
-        await until(lambda: published() > first)
+        await until_async("a later publication", lambda: published() > first)
         assert published()[1] == 0
         await refused(ledger)
-        await until(lambda: published()[1] == 1)
+        await until_async("the entry to be published", lambda: published()[1] == 1)
     assert parse_checkpoint(note_body(json.loads((tmp_path / "heads.json").read_text())["heads"][f"{ORIGIN}/1"])).size
 
 
@@ -182,12 +182,12 @@ async def test_nothing_is_answered_while_nothing_can_be_published(tmp_path: Path
         file = tmp_path / "heads.json"
         file.rename(tmp_path / "away")
         file.mkdir()
-        await until(lambda: not ledger.healthy)
+        await until_async("the ledger to notice", lambda: not ledger.healthy)
         with pytest.raises(LedgerUnavailable, match="cannot be read"):
             await ledger.append(b"", b"", AT, BY)
         file.rmdir()
         (tmp_path / "away").rename(file)
-        await until(lambda: ledger.healthy)
+        await until_async("the ledger to be healthy", lambda: ledger.healthy)
         await refused(ledger)
 
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import datetime
-import itertools
 import sqlite3
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable
 from pathlib import Path
 
 import pytest
@@ -21,6 +20,7 @@ from gateway.ledger.proof.tlog_proof import Receipt, parse
 from gateway.ledger.stored import read
 from gateway.storage.engines.sqlite import SqliteStore
 from tests.ledger.support import AT, BY, KEY, ORIGIN, VERIFIERS, faulty_store_in, number_of, opened, store_in
+from tests.waiting import until_async
 
 INLINE, THREAD = {"inline_limit": 9.0}, {"inline_limit": -1.0}
 ways = pytest.mark.parametrize("way", [INLINE, THREAD], ids=["inline", "thread"])
@@ -44,11 +44,6 @@ def stored(store: SqliteStore, shard: int = 1) -> dict[int, bytes]:
         return {
             entry.index: entry.told.general.body for entry in read.read_entries(reader, shard, 0, 1 << 40) if entry.told
         }
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    for _ in itertools.takewhile(lambda _: not condition(), itertools.count()):
-        await asyncio.sleep(0.01)
 
 
 async def outcomes(*appends: Awaitable[Receipt]) -> list[Receipt | BaseException]:
@@ -172,7 +167,7 @@ async def test_it_finds_out_by_itself_that_the_store_is_back(tmp_path: Path) -> 
         await tried.wait()
         assert not ledger.healthy
         store.fault = None
-        await until(lambda: ledger.healthy)
+        await until_async("the ledger to be healthy", lambda: ledger.healthy)
         assert told_by(await ledger.append(b"after", b"", AT, BY)) == b"after"
 
 

@@ -28,6 +28,7 @@ from gateway.ledger.proof.note import Verifier
 from gateway.ledger.stored import read
 from gateway.ledger.verify.store import verify_store
 from gateway.storage.port import Store
+from tests import configured
 from tests.ledger import served
 from tests.ledger.conftest import Run
 from tests.ledger.log.test_gap import files, restore, save
@@ -147,24 +148,15 @@ async def test_a_sealed_shard_and_the_one_that_goes_on_are_registered(tmp_path: 
     assert len(events(store)) == 4
 
 
-def configured(folder: Path, private: Ed25519PrivateKey) -> Path:
-    """A `gateway.yaml`, as far as these commands look into it."""
-    (folder / "policies").mkdir()
-    (folder / "sources.yaml").write_text("departments: {}\n")
+def with_heads(folder: Path, private: Ed25519PrivateKey) -> Path:
+    """A `gateway.yaml` with a head file, and the keys that are trusted."""
     key_files.write_verifiers(folder / "ledger.pub", private, ORIGIN, [ROOT, "1"])
-    config = folder / "gateway.yaml"
-    config.write_text(
-        "listen: 127.0.0.1:8080\npublic_url: https://gateway.example\nstore: sqlite:///ledger.db\n"
-        "policies: policies\nsources: sources.yaml\n"
-        f"ledger: {{origin: {ORIGIN}, key_file: ledger.key, head_file: heads.json}}\n"
-        "oauth: {audience: https://gateway.example, issuers: [{issuer: https://login.example}]}\n"
-    )
-    return config
+    return configured.write(folder, ledger={"head_file": "heads.json"})
 
 
 def test_keys_rotate_and_old_receipts_verify_by_the_registry(tmp_path: Path, run: Run) -> None:
     first = key_files.generate(tmp_path / "ledger.key")
-    config = configured(tmp_path, first)
+    config = with_heads(tmp_path, first)
     (before,) = asyncio.run(written(tmp_path, private=first))
     (tmp_path / "before").write_text(before)
     old_public = tmp_path / "old.pub"
@@ -228,7 +220,7 @@ def test_a_receipt_by_a_key_that_was_given_up_before_is_refused(tmp_path: Path, 
 
 def test_a_rotation_that_was_interrupted_is_finished(tmp_path: Path, run: Run) -> None:
     first = key_files.generate(tmp_path / "ledger.key")
-    config = configured(tmp_path, first)
+    config = with_heads(tmp_path, first)
     with pytest.raises(ConfigurationError, match="no gateway has registered"):
         run("keys", "rotate", "--config", config)
     (tmp_path / "ledger.key.next").unlink()

@@ -10,7 +10,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -20,31 +19,22 @@ from gateway.ledger.projections import worker
 from gateway.ledger.projections.worker import HOLD, beside, run
 from gateway.storage.port import Store
 from gateway.telemetry import Log
+from tests import configured
 from tests.ledger.projecting import SHARD_BITS, Asked, check, enter_all, reached, whole
-from tests.ledger.support import ORIGIN, opened, store_in
+from tests.ledger.support import opened, store_in
+from tests.waiting import until, until_async
 
 LOG = [Asked(n % 3, n % 2, (n % 4, (n + n // 4) % 4), (n % 2, 1), facts=n) for n in range(900)]
 
 
 @pytest.fixture
 async def store(tmp_path: Path) -> Store:
-    (tmp_path / "policies").mkdir()
-    (tmp_path / "sources.yaml").write_text("departments: {}\n")
     (tmp_path / "ledger.key").write_text("")
-    (tmp_path / "gateway.yaml").write_text(
-        "listen: 127.0.0.1:8080\npublic_url: http://127.0.0.1:8080\nstore: sqlite:///ledger.db\npolicies: policies\n"
-        f"sources: sources.yaml\nledger: {{origin: {ORIGIN}, key_file: ledger.key}}\n"
-        "oauth: {audience: http://127.0.0.1:8080, issuers: [{issuer: http://127.0.0.1:9}]}\n"
-    )
+    configured.write(tmp_path)
     store = store_in(tmp_path)
     async with opened(store) as ledger:
         await enter_all(ledger, LOG)
     return store
-
-
-def until(condition: Callable[[], bool]) -> None:
-    while not condition():
-        time.sleep(0.02)
 
 
 def next_of(store: Store) -> int:
@@ -59,13 +49,13 @@ def test_killed_at_any_moment_it_goes_on_and_says_what_a_scan_says(store: Store,
     chance, before = random.Random(7), -1
     for _ in range(3):
         with subprocess.Popen(command(tmp_path)) as process:
-            until(lambda least=before: next_of(store) > least)
+            until("progress", lambda least=before: next_of(store) > least)
             time.sleep(chance.random() / 50)
             process.kill()
         before = next_of(store)
         check(store)
     with subprocess.Popen(command(tmp_path)) as process:
-        until(lambda: whole(store))
+        until("all to be projected", lambda: whole(store))
         process.send_signal(signal.SIGTERM)
         assert process.wait() == 0
     check(store)
@@ -78,9 +68,9 @@ def test_it_ends_with_its_parent(store: Store, tmp_path: Path) -> None:
     ) as process:
         assert process.stdout is not None
         pid = int(process.stdout.readline())
-        until(lambda: whole(store))
+        until("all to be projected", lambda: whole(store))
         process.kill()
-    until(lambda: not _alive(pid))
+    until("the projector to end", lambda: not _alive(pid))
 
 
 def _alive(pid: int) -> bool:
@@ -104,9 +94,9 @@ def test_beside_a_server_it_is_started_again_and_ends_with_it(
     monkeypatch.setattr(subprocess, "Popen", Popen)
     monkeypatch.setattr(worker, "_AFTER_START", 0.0)
     with beside(tmp_path / "gateway.yaml"):
-        until(lambda: next_of(store) > 0)
+        until("the first entry to be projected", lambda: next_of(store) > 0)
         started[0].kill()
-        until(lambda: whole(store))
+        until("all to be projected", lambda: whole(store))
     assert [each.poll() for each in started] == [-9, 0]
     check(store)
 
@@ -116,12 +106,12 @@ async def test_of_several_one_works_and_another_takes_its_place(store: Store) ->
     async with asyncio.TaskGroup() as group:
         stops = [asyncio.Event(), asyncio.Event()]
         first = group.create_task(run(store, Log(lines), stops[0], rest=0.1))
-        await asyncio.to_thread(until, lambda: next_of(store) > 0)
+        await until_async("the first entry to be projected", lambda: next_of(store) > 0)
         assert await store.hold(HOLD) is None
         group.create_task(run(store, Log(lines), stops[1], rest=0.1))
         stops[0].set()
         await first
-        await asyncio.to_thread(until, lambda: whole(store))
+        await until_async("all to be projected", lambda: whole(store))
         stops[1].set()
     check(store)
     assert lines.getvalue() == ""
@@ -134,7 +124,7 @@ async def test_an_entry_that_cannot_be_read_is_told_once(store: Store) -> None:
     lines, stopping = io.StringIO(), asyncio.Event()
     async with asyncio.TaskGroup() as group:
         group.create_task(run(store, Log(lines), stopping, rest=0.1))
-        await asyncio.to_thread(until, lambda: lines.getvalue() != "")
+        await until_async("a line in the log", lines.getvalue)
         stopping.set()
     assert [json.loads(line) for line in lines.getvalue().splitlines()] == [
         {"event": "projection_stopped", "level": "error", "shard": "1", "entry": 130}
@@ -147,8 +137,8 @@ async def test_a_store_out_of_reach_is_waited_for(store: Store, tmp_path: Path) 
     (tmp_path / "ledger.db").rename(tmp_path / "away.db")
     async with asyncio.TaskGroup() as group:
         group.create_task(run(store, Log(lines), stopping, rest=0.1))
-        await asyncio.to_thread(until, lambda: lines.getvalue() != "")
+        await until_async("a line in the log", lines.getvalue)
         (tmp_path / "away.db").rename(tmp_path / "ledger.db")
-        await asyncio.to_thread(until, lambda: whole(store))
+        await until_async("all to be projected", lambda: whole(store))
         stopping.set()
     assert [json.loads(line)["event"] for line in lines.getvalue().splitlines()] == ["projector_waits"]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ssl
-import time
 from pathlib import Path
 
 import httpx
@@ -15,6 +14,7 @@ from gateway.oauth import IssuerSettings
 from gateway.storage.projections import NAMES
 from tests.connectors.certificates import Authority
 from tests.oauth.serving import Serving
+from tests.waiting import until
 
 LAG = ("dutybound_projection_lag_entries", "dutybound_projection_lag_seconds")
 
@@ -52,8 +52,8 @@ def test_it_is_started_catches_up_and_ends_with_the_server(tmp_path: Path, direc
         started.ready(verify)
         first = lags(started.url, verify)
         assert {key[1:] for key in first} == {(name, shard) for name in NAMES for shard in ("root", "1")}
-        while not projectors(started.pid) or any(lags(started.url, verify).values()):
-            time.sleep(0.1)
+        until("a projector", lambda: projectors(started.pid))
+        until("all to be projected", lambda: not any(lags(started.url, verify).values()))
         [one] = projectors(started.pid)
         assert httpx.get(f"{started.url}/health/ready", verify=verify, trust_env=False).status_code == 200
     finally:

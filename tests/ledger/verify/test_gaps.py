@@ -26,7 +26,7 @@ from gateway.storage.store import open_copy
 from tests.ledger import served
 from tests.ledger.conftest import Run
 from tests.ledger.log.test_gap import restore, save
-from tests.ledger.log.test_registry import ROOT_KEY, configured, publisher, written
+from tests.ledger.log.test_registry import ROOT_KEY, publisher, with_heads, written
 from tests.ledger.served import Files, leaves_of, made_of
 from tests.ledger.support import KEY, ORIGIN, opened, refused, store_in
 
@@ -243,7 +243,7 @@ def test_what_was_never_published_of_a_sealed_shard_is_shown_too(
 
 def test_the_configurations_store_is_held_against_its_head_file(tmp_path: Path, run: Run) -> None:
     private = key_files.generate(tmp_path / "ledger.key")
-    command = ("ledger", "verify", "--config", configured(tmp_path, private), "--key", tmp_path / "ledger.pub")
+    command = ("ledger", "verify", "--config", with_heads(tmp_path, private), "--key", tmp_path / "ledger.pub")
     asyncio.run(written(tmp_path, 2, private))
     save(tmp_path, "one")
     asyncio.run(written(tmp_path, 1, private))

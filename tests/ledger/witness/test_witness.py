@@ -26,8 +26,8 @@ from gateway.ledger.verify.assurance import published, read_checkpoint
 from gateway.ledger.verify.tile_client import TileLog
 from gateway.ledger.witness.server import RequestRefused, Witness, application
 from tests.ledger import served
-from tests.ledger.log.test_ledger import until
 from tests.ledger.support import AT, BY, KEY, ORIGIN, VERIFIERS, opened, refused, store_in
+from tests.waiting import until_async
 
 NAME, SHARD = "witness.example/w1", f"{ORIGIN}/1"
 SECRET = Ed25519PrivateKey.from_private_bytes(bytes(32))
@@ -181,7 +181,7 @@ async def test_cosigned_checkpoints_are_published_and_prove_that_a_receipt_is_wi
     made = Publisher(store, ORIGIN, witnesses=asking(witness, require=1), every=0.02)
     async with opened(store, publisher=made) as ledger:
         receipts = [await refused(ledger, number) for number in range(3)]
-        await until(lambda: parse_checkpoint(note_body(note_of(tmp_path))).size == 3)
+        await until_async("publication", lambda: parse_checkpoint(note_body(note_of(tmp_path))).size == 3)
     files = served.published(store)
     log = TileLog(lambda path, most: files.get(path), "here")
     for receipt in receipts:
@@ -245,11 +245,11 @@ async def test_it_answers_nothing_once_cosignatures_stay_away_and_goes_on_when_t
     async with opened(store, publisher=Publisher(store, ORIGIN, witnesses=witnesses, every=0.02)) as ledger:
         await refused(ledger)
         away = True
-        await until(lambda: not ledger.healthy)
+        await until_async("the ledger to notice", lambda: not ledger.healthy)
         with pytest.raises(LedgerUnavailable, match=r"0 of 1 required witnesses cosigned shard `1` within 0\.05 s"):
             await ledger.append(b"", b"", AT, BY)
         away = False
-        await until(lambda: ledger.healthy)
+        await until_async("the ledger to be healthy", lambda: ledger.healthy)
         await refused(ledger)
 
 
