@@ -205,13 +205,9 @@ def test_a_connector_is_added(tmp_path: Path) -> None:
 
 # A kind of entry: a subject inspected what is held about it.
 
-STRUCT = '''class Inspection(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="kind", tag="inspection"):
+STRUCT = '''class Inspection(Entered, frozen=True, tag="inspection"):
     """Told: a subject inspected what a dataset holds about it (Art. 42)."""
 
-    v: int
-    id: str
-    at: datetime.datetime
-    requester: Who
     scheme: str | None = None
     value: str | None = None
     dataset: str = ""

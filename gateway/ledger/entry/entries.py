@@ -21,6 +21,7 @@ import msgspec
 
 from gateway.ledger.entry.operators import (
     OWN,
+    Entered,
     Erasure,
     ErasureRequest,
     Gap,
@@ -158,40 +159,32 @@ class Data(msgspec.Struct, frozen=True):
     sha256: bytes = b""
 
 
-class Inquiry(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="kind", tag="inquiry"):
+class Inquiry(Entered, frozen=True, tag="inquiry"):
     """Told: an inquiry that was answered. `errors` are the distinct codes that stood beside the data."""
 
-    v: int
-    id: str
-    at: datetime.datetime
-    requester: Who
     grant: str | None
     declaration: Declared
     rule_set: str
     obligations: list[Duty]
-    disclosed: list[Disclosed] = []
+    disclosed: list[Disclosed] = msgspec.field(default_factory=list)
     data: Data = Data()
-    cautions: list[Notice] = []
+    cautions: list[Notice] = msgspec.field(default_factory=list)
     errors: tuple[str, ...] = ()
 
 
-class Refused(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="kind", tag="refusal"):
+class Refused(Entered, frozen=True, tag="refusal"):
     """Told: an operation that was refused as a whole; nothing was disclosed.
 
     `retryable` where it was not the inquiry that was at fault: a case registry out of reach. `message` is empty where
     it was erased, or could quote an identifier that was not understood as one.
     """
 
-    v: int
-    id: str
-    at: datetime.datetime
-    requester: Who
     rule_set: str
     code: str
     message: str
     grant: str | None = None
     declaration: Declared | None = None
-    subjects: list[Named] = []
+    subjects: list[Named] = msgspec.field(default_factory=list)
     retryable: bool = False
 
 

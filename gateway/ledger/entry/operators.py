@@ -19,6 +19,15 @@ class Who(msgspec.Struct, frozen=True, omit_defaults=True):
     department: str = ""
 
 
+class Entered(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="kind"):
+    """What every kind of entry begins with: its version, its id, when it was made, and who asked."""
+
+    v: int
+    id: str
+    at: datetime.datetime
+    requester: Who
+
+
 class Looked(msgspec.Struct, frozen=True, omit_defaults=True):
     """What was looked at: the entries that fit all of what is set; `until` is the first moment after them.
 
@@ -33,17 +42,13 @@ class Looked(msgspec.Struct, frozen=True, omit_defaults=True):
     finding: str | None = None
 
 
-class View(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="kind", tag="view"):
+class View(Entered, frozen=True, tag="view"):
     """Told: somebody looked into the ledger itself, outside any inquiry; entered before anything was opened.
 
     `requester` is the client that was used; the operator's own command line has no issuer. `by` is the person,
     `parts` are the parts of the entries that were opened, and `format` is what they were written as.
     """
 
-    v: int
-    id: str
-    at: datetime.datetime
-    requester: Who
     by: str
     reason: str
     looked: Looked
@@ -52,17 +57,13 @@ class View(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="kind", ta
     rule_set: str = ""
 
 
-class Reviewed(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="kind", tag="review"):
+class Reviewed(Entered, frozen=True, tag="review"):
     """Told: a person's verdict on the inquiries behind a finding of the watch; it is about inquiries, never a subject.
 
     `requester` is as in a view, `by` the person; `entries` are the inquiries' places, `<shard>-<index>`. The official
     whose inquiries they were stands in oversight's part.
     """
 
-    v: int
-    id: str
-    at: datetime.datetime
-    requester: Who
     by: str
     finding: str
     detector: str
@@ -72,16 +73,12 @@ class Reviewed(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="kind"
     rule_set: str = ""
 
 
-class Hold(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="kind", tag="hold"):
+class Hold(Entered, frozen=True, tag="hold"):
     """Told: a person had what the ledger says of a subject kept for some matter (`placed`), or let that end (`lifted`).
 
     `hold` is its number; `requester` is as in a view. The subject stands in a part of its own.
     """
 
-    v: int
-    id: str
-    at: datetime.datetime
-    requester: Who
     event: Literal["placed", "lifted"]
     hold: str
     by: str
@@ -91,16 +88,12 @@ class Hold(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="kind", ta
     rule_set: str = ""
 
 
-class ErasureRequest(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="kind", tag="erasure-request"):
+class ErasureRequest(Entered, frozen=True, tag="erasure-request"):
     """Told: a person asked that what the ledger says of a subject be erased (`requested`), or took that back.
 
     `erasure` is its number; otherwise as in a hold.
     """
 
-    v: int
-    id: str
-    at: datetime.datetime
-    requester: Who
     event: Literal["requested", "withdrawn"]
     erasure: str
     by: str
@@ -110,7 +103,7 @@ class ErasureRequest(msgspec.Struct, frozen=True, omit_defaults=True, tag_field=
     rule_set: str = ""
 
 
-class Erasure(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="kind", tag="erasure"):
+class Erasure(Entered, frozen=True, tag="erasure"):
     """Told: a second person approved an erasure, and it was carried out with this entry; it names nobody.
 
     `keys` are the ids of the subject's keys that were destroyed, each in 16 hexadecimal digits; what they sealed stays
@@ -118,10 +111,6 @@ class Erasure(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="kind",
     may be in backups until the end of `backups_until`.
     """
 
-    v: int
-    id: str
-    at: datetime.datetime
-    requester: Who
     erasure: str
     requested_by: str
     by: str
@@ -131,17 +120,13 @@ class Erasure(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="kind",
     rule_set: str = ""
 
 
-class Gap(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="kind", tag="gap"):
+class Gap(Entered, frozen=True, tag="gap"):
     """Told: the store came back with less of a shard than is remembered outside, so that shard was sealed.
 
     The first entry of the shard that goes on instead. `shard` is the sealed one's origin; `size` and `root` are what
     the store had of it, `remembered` the signed checkpoint that it should have had, `by` who remembered that.
     """
 
-    v: int
-    id: str
-    at: datetime.datetime
-    requester: Who
     shard: str
     size: int
     root: bytes
@@ -151,17 +136,13 @@ class Gap(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="kind", tag
     rule_set: str = ""
 
 
-class ShardChange(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="kind", tag="shard"):
+class ShardChange(Entered, frozen=True, tag="shard"):
     """Told, in the root shard: a shard was `opened`, its key `rotated`, or it was `sealed`, at `size` and `root`.
 
     `shard` is its origin, `key` the verifier key that signs it from there on. `handover` is a signed note
     (`gateway.ledger.entry.registry`) by the key before and the new one, where it was rotated.
     """
 
-    v: int
-    id: str
-    at: datetime.datetime
-    requester: Who
     event: Literal["opened", "rotated", "sealed"]
     shard: str
     key: str

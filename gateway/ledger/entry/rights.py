@@ -14,20 +14,16 @@ from typing import Literal
 
 import msgspec
 
-from gateway.ledger.entry.operators import Who
+from gateway.ledger.entry.operators import Entered, Who
 
 
-class Activation(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="kind", tag="activation"):
+class Activation(Entered, frozen=True, tag="activation"):
     """Told: a rule set was put in force (`activated`), or one of before was again (`rolled-back`) (Art. 27).
 
     `rule_set` is the digest of what is in force from here on, `before` of what was; `epoch` never falls. `by` proposed
     it, `approved_by` is another person. It names no subject.
     """
 
-    v: int
-    id: str
-    at: datetime.datetime
-    requester: Who
     event: Literal["activated", "rolled-back"]
     rule_set: str
     epoch: int
@@ -37,17 +33,13 @@ class Activation(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="kin
     before: str | None = None
 
 
-class Change(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="kind", tag="change"):
+class Change(Entered, frozen=True, tag="change"):
     """Told: a steward reported that a record changed, or its display ended (`expired`) (Arts. 42, 44-47).
 
     `record` is its id in the dataset and `version` the one that holds from here on, where there is one. `change` is the
     facts' change number: an answer from facts before it did not know of it. An end of display changes no fact.
     """
 
-    v: int
-    id: str
-    at: datetime.datetime
-    requester: Who
     event: Literal["corrected", "withdrawn", "restored", "expired"]
     by: str = ""
     scheme: str | None = None
@@ -60,17 +52,13 @@ class Change(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="kind", 
     rule_set: str = ""
 
 
-class Recall(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="kind", tag="recall"):
+class Recall(Entered, frozen=True, tag="recall"):
     """Told: a past recipient was told what became of records that it has; to be acknowledged by `due` (Art. 47).
 
     `recall` is its number; `records` are `<dataset>/<record id>@<version>`, as they were disclosed to `recipient`;
     `change` as in a change.
     """
 
-    v: int
-    id: str
-    at: datetime.datetime
-    requester: Who
     cause: Literal["corrected", "withdrawn", "restored", "expired", "disputed"]
     recipient: Who
     due: datetime.date
@@ -82,13 +70,9 @@ class Recall(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="kind", 
     rule_set: str = ""
 
 
-class Acknowledgement(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="kind", tag="acknowledgement"):
+class Acknowledgement(Entered, frozen=True, tag="acknowledgement"):
     """Told: the recipient of the recall of this number did what it asks (Art. 47(2))."""
 
-    v: int
-    id: str
-    at: datetime.datetime
-    requester: Who
     by: str = ""
     scheme: str | None = None
     value: str | None = None
@@ -96,13 +80,9 @@ class Acknowledgement(msgspec.Struct, frozen=True, omit_defaults=True, tag_field
     rule_set: str = ""
 
 
-class Objection(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="kind", tag="objection"):
+class Objection(Entered, frozen=True, tag="objection"):
     """Told: a subject objected to a record; to be decided by the end of `due` (Art. 45). `objection` is its number."""
 
-    v: int
-    id: str
-    at: datetime.datetime
-    requester: Who
     due: datetime.date
     scheme: str | None = None
     value: str | None = None
@@ -114,13 +94,9 @@ class Objection(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="kind
     rule_set: str = ""
 
 
-class Restoration(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="kind", tag="restoration"):
+class Restoration(Entered, frozen=True, tag="restoration"):
     """Told: a subject applied for the restoration of a record (Art. 46). `restoration` is its number."""
 
-    v: int
-    id: str
-    at: datetime.datetime
-    requester: Who
     scheme: str | None = None
     value: str | None = None
     restoration: str = ""
@@ -131,17 +107,13 @@ class Restoration(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="ki
     rule_set: str = ""
 
 
-class Decided(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="kind", tag="decision"):
+class Decided(Entered, frozen=True, tag="decision"):
     """Told: a steward decided an objection, or an application for restoration, which `matter` has the number of.
 
     `due` is the last day that there was for it: lateness shows from what stays readable (Arts. 45, 48). `upheld` says
     that the subject was right, or that the record is restored.
     """
 
-    v: int
-    id: str
-    at: datetime.datetime
-    requester: Who
     on: Literal["objection", "restoration"]
     outcome: Literal["upheld", "partly", "refused"]
     by: str
@@ -155,16 +127,12 @@ class Decided(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="kind",
     rule_set: str = ""
 
 
-class Consent(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="kind", tag="consent"):
+class Consent(Entered, frozen=True, tag="consent"):
     """Told: a subject gave its consent to one recipient and purpose, through the end of `until`, or revoked it.
 
     Arts. 23-25, 42, 43. `consent` is its number; `fields` are those of each dataset, or all of it (`null`).
     """
 
-    v: int
-    id: str
-    at: datetime.datetime
-    requester: Who
     event: Literal["given", "revoked"]
     recipient: Who
     purpose: str
@@ -172,18 +140,14 @@ class Consent(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="kind",
     scheme: str | None = None
     value: str | None = None
     consent: str = ""
-    fields: dict[str, tuple[str, ...] | None] = {}
+    fields: dict[str, tuple[str, ...] | None] = msgspec.field(default_factory=dict)
     by: str = ""
     rule_set: str = ""
 
 
-class OptOut(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="kind", tag="opt-out"):
+class OptOut(Entered, frozen=True, tag="opt-out"):
     """Told: a subject had favourable information of a dataset kept back (`set`), or let that end (Art. 41(2))."""
 
-    v: int
-    id: str
-    at: datetime.datetime
-    requester: Who
     event: Literal["set", "lifted"]
     scheme: str | None = None
     value: str | None = None
