@@ -31,9 +31,10 @@ def check(config: Path, workers: int = 1) -> int:
         raise ConfigurationError(problems)
     if found.policies != NOWHERE:
         thresholds.load(found.policies, problems)
+    hindrances: list[str] = []
     if found.store:
         with app.noting(problems):
-            examine_store(found.store, str(found.file), single_node=found.single_node)
+            hindrances = examine_store(found.store, str(found.file), single_node=found.single_node)
             if parts is not None:
                 examine_registry(found.store, found.ledger, str(found.file))
     if parts is not None:
@@ -46,6 +47,6 @@ def check(config: Path, workers: int = 1) -> int:
     print(f"  rule set      {parts.rules.digest}")
     print(f"  datasets      {len(published)} published, of {len(parts.connectors)} departments")
     print(f"  purposes      {', '.join(parts.rules.policies.purposes)}")
-    for warning in (*settings.warnings(found, workers), *warnings(found.ledger)):
+    for warning in (*settings.warnings(found, workers), *warnings(found.ledger), *hindrances):
         print(f"  warning       {warning}")
     return 0

@@ -47,6 +47,7 @@ def migrate(engine: Engine) -> tuple[str | None, str]:
     """Bring the tables to `LATEST`; gives the number before and after. Raises `LookupError` for a newer store."""
     with engine.begin() as connection:
         if connection.dialect.name == "postgresql":
+            connection.execute(text("SET LOCAL statement_timeout = 0"))  # a table is gone through as long as it takes
             connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
         else:
             connection.exec_driver_sql("PRAGMA user_version = 0")  # a write: whoever comes second waits here

@@ -15,6 +15,7 @@ import os
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from sqlalchemy import Engine
 from sqlalchemy.engine import URL, make_url
@@ -28,6 +29,9 @@ from gateway.storage.facts import fact  # its tables are part of every store, as
 from gateway.storage.port import Store
 from gateway.storage.tables import metadata
 from gateway.storage.watch import finding
+
+if TYPE_CHECKING:
+    from gateway.storage.engines.postgresql import PostgresStore
 
 __all__ = [
     "Store",
@@ -127,7 +131,7 @@ def _sqlite(path: Path) -> SqliteStore:
     return SqliteStore(path)
 
 
-def _open_postgresql(url: str, file: str, single_node: bool | None, *, make: bool = True) -> Store:
+def _open_postgresql(url: str, file: str, single_node: bool | None, *, make: bool = True) -> PostgresStore:
     import psycopg  # with its drivers, which a SQLite store does without
 
     from gateway.storage.engines.durability import weaknesses
@@ -173,18 +177,25 @@ def _with_fix(error: Exception, url: URL) -> str:
     return f"{_first_line(error)}{fix}"
 
 
-def examine_store(url: str, file: str, *, single_node: bool) -> None:
-    """Look at a store as `open_store` does, and write nothing. Raises `ConfigurationError`."""
+def examine_store(url: str, file: str, *, single_node: bool) -> list[str]:
+    """Look at a store as `open_store` does, and write nothing; what hinders there. Raises `ConfigurationError`."""
     if _url(url, file).get_backend_name() == "postgresql":
-        _open_postgresql(url, file, single_node, make=False).close()
-    elif (path := sqlite_path(url, file)).is_file():
-        store = SqliteStore(path, read_only=True)
+        from gateway.storage.engines.durability import hindrances
+
+        store = _open_postgresql(url, file, single_node, make=False)
         try:
-            _check_version(store.engine, file, make=False)
+            return hindrances(store)
+        finally:
+            store.close()
+    if (path := sqlite_path(url, file)).is_file():
+        looked_at = SqliteStore(path, read_only=True)
+        try:
+            _check_version(looked_at.engine, file, make=False)
         except (DBAPIError, sqlite3.Error) as error:
             raise _refusal(file, f"`{path}` is unusable: {_first_line(error)}") from error
         finally:
-            store.close()
+            looked_at.close()
+    return []
 
 
 def _check_version(engine: Engine, file: str, *, make: bool = True) -> None:

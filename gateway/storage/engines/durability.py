@@ -1,4 +1,4 @@
-"""Whether a PostgreSQL server keeps what it says it committed: what `check` and a start look at.
+"""Whether a PostgreSQL server keeps what it says it committed, and what of it hinders: `check` and a start look.
 
 An answer leaves once its entry is durable (invariant 3). On PostgreSQL that is on two machines: the primary and a
 synchronous standby, unless `durability: single-node` says that one is enough. A server that does not write to its disk
@@ -12,6 +12,16 @@ import psycopg
 from gateway.storage.engines.postgresql import PostgresStore
 
 _SETTINGS = ("fsync", "full_page_writes", "synchronous_commit", "synchronous_standby_names")
+_HINDER = (
+    ("autovacuum", ("on",), "lets tables and their indexes swell; set it to `on`"),
+    ("enable_indexscan", ("on",), "makes each look-up read a whole table; set it to `on`"),
+    ("idle_session_timeout", ("0",), "ends the session that holds a shard while nobody asks; set it to 0 for our role"),
+    (
+        "default_transaction_isolation",
+        ("read committed",),
+        "makes commits fail beside each other; set `read committed`",
+    ),
+)
 _REPLICATED = ("on", "remote_apply")
 _SINGLE = "say `durability: single-node` in the configuration where one machine is enough"
 
@@ -44,6 +54,29 @@ def weaknesses(store: PostgresStore, *, single_node: bool) -> list[str]:
                 else f"no synchronous standby is connected, so every commit would wait; start it, or {_SINGLE}"
             )
     return found
+
+
+def hindrances(store: PostgresStore) -> list[str]:
+    """Settings of the server, the database or the role that slow the gateway down, cut its sessions off, or write down
+    whom it asks about; each with its fix. None of them makes an answer wrong, so a start lets them pass.
+
+    Raises `psycopg.Error` out of reach.
+    """
+    with store.connect() as connection:
+        found = [
+            f"PostgreSQL's `{name} = {set_}` {why}"
+            for name, harmless, why in _HINDER
+            if (set_ := str(_one(connection, f"SHOW {name}"))) not in harmless
+        ]
+        if str(_one(connection, "SHOW log_parameter_max_length")) != "0" and (
+            str(_one(connection, "SHOW log_statement")) in ("mod", "all")
+            or str(_one(connection, "SHOW log_min_duration_statement")) != "-1"
+        ):
+            found.append(
+                "PostgreSQL logs statements with their values, so its log names subjects; set"
+                " `log_parameter_max_length = 0` for the gateway's role"
+            )
+        return found
 
 
 def _one(connection: psycopg.Connection[tuple[object, ...]], query: str) -> object:

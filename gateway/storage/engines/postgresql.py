@@ -18,7 +18,6 @@ import datetime
 import hashlib
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from typing import Any
-from urllib.parse import quote
 
 import asyncpg
 import psycopg
@@ -28,16 +27,23 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from gateway.errors import StoreUnavailable
 from gateway.storage import statement as statements
+from gateway.storage.engines.address import dsn
 from gateway.storage.port import FactRow, Group, Head, SubjectKey, Superseded
 from gateway.storage.statement import Statement, filled
 
 CONNECT_TIMEOUT = 5
 COMMIT_TIMEOUT = 10
 READ_TIMEOUT = 5
+STATEMENT_TIMEOUT = 60
+"""Seconds for any other statement; each reads a page of a long table, or less. Only a migration takes what it takes."""
 _GHOST_GONE_WITHIN = 2.0
 
-_ALIVE = {"tcp_keepalives_idle": "5", "tcp_keepalives_interval": "2", "tcp_keepalives_count": "3"}
-"""A gateway's machine that vanishes gives its shard up within eleven seconds."""
+_SESSION = {"tcp_keepalives_idle": "5", "tcp_keepalives_interval": "2", "tcp_keepalives_count": "3", "jit": "off"}
+"""A gateway's machine that vanishes gives its shard up within eleven seconds. To compile statements as short as ours
+takes the server many times longer than to run them (Debian's packages have `jit` on)."""
+_OPTIONS = " ".join(
+    f"-c {name}={value}" for name, value in (_SESSION | {"statement_timeout": f"{STATEMENT_TIMEOUT}s"}).items()
+)
 
 _SWAP = """UPDATE shard SET verifier = $1, epoch = $2, size = $3, root = $4, floor = $5, checkpoint = $6
 WHERE id = $7 AND epoch = $8 AND size = $9 AND root = $10 AND erasures = $11 RETURNING id"""
@@ -64,41 +70,12 @@ FROM fact_head AS head LEFT JOIN (
 ) AS fact ON true"""  # noqa: S608 - put together from constants
 
 
-def dsn(url: URL) -> str:
-    """The address that asyncpg and libpq both understand: one or several hosts, and how TLS is done.
-
-    Raises `ValueError` that says what in the URL is not understood.
-    """
-    hosts = url.query.get("host", ())
-    hosts = (hosts,) if isinstance(hosts, str) else tuple(hosts)
-    if url.host:
-        hosts = (f"{url.host}:{url.port or 5432}", *hosts)
-    query = {"ssl": "", "sslmode": "", "sslrootcert": "", "sslcert": "", "sslkey": ""}
-    for name, value in url.query.items():
-        if name != "host" and (name not in query or not isinstance(value, str)):
-            raise ValueError(f"`{name}` is not understood; write host, sslmode, sslrootcert, sslcert or sslkey")
-        if name != "host":
-            query[name] = str(value)
-    query["sslmode"] = query.pop("ssl") or query["sslmode"]
-    if not hosts or not url.database:
-        raise ValueError("it must name a host and a database, as `postgresql+asyncpg://gateway@db.example/dutybound`")
-    names, ports = [], []
-    for host in hosts:
-        name, _, port = host.rpartition(":") if not host.startswith("/") and ":" in host else (host, "", "5432")
-        names.append(name)
-        ports.append(port)
-    query |= {"host": ",".join(names), "port": ",".join(ports)}
-    user = quote(url.username or "", safe="") + (f":{quote(str(url.password), safe='')}" if url.password else "")
-    options = "&".join(f"{name}={quote(value, safe=',/:')}" for name, value in query.items() if value)
-    return f"postgresql://{user + '@' if user else ''}/{quote(url.database, safe='')}?{options}"
-
-
 async def _connect(address: str, application: str, **settings: str) -> asyncpg.Connection[asyncpg.Record]:
     return await asyncpg.connect(
         address,
         timeout=CONNECT_TIMEOUT,
         target_session_attrs="read-write",
-        server_settings={"application_name": application, **_ALIVE, **settings},
+        server_settings={"application_name": application, **_SESSION, **settings},
     )
 
 
@@ -126,7 +103,15 @@ class PostgresStore:
     def connect(self) -> psycopg.Connection[tuple[Any, ...]]:
         """A connection of the caller's own, to the primary; the caller closes it."""
         return psycopg.connect(
-            self.dsn, connect_timeout=CONNECT_TIMEOUT, target_session_attrs="read-write", application_name="dutybound"
+            self.dsn,
+            connect_timeout=CONNECT_TIMEOUT,
+            target_session_attrs="read-write",
+            application_name="dutybound",
+            options=_OPTIONS,
+            keepalives_idle=5,
+            keepalives_interval=2,
+            keepalives_count=3,
+            tcp_user_timeout=1000 * STATEMENT_TIMEOUT,
         )
 
     async def hold(self, name: str) -> PostgresHeld | None:
