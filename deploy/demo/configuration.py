@@ -12,7 +12,7 @@ from string import Template
 from typing import NamedTuple
 
 from deploy.demo.clients import CLIENTS
-from deploy.demo.processes import ROOT, free_port
+from deploy.demo.processes import ROOT, Ports
 from gateway.documents import read
 from gateway.errors import Problem
 
@@ -80,15 +80,13 @@ class Place(NamedTuple):
         return f"http://127.0.0.1:{self.ports[server]}"
 
 
-def choose_ports(usual: Mapping[str, int] = USUAL) -> dict[str, int]:
+FREE: Mapping[str, int] = dict.fromkeys(USUAL, 0)
+"""Any ports, for demos and tests beside each other."""
+
+
+def choose_ports(ports: Ports, usual: Mapping[str, int]) -> dict[str, int]:
     """A port for every server: the usual one where it is free."""
-    ports: dict[str, int] = {}
-    for server, port in usual.items():
-        chosen = free_port(port)
-        while chosen in ports.values():
-            chosen = free_port()
-        ports[server] = chosen
-    return ports
+    return {server: ports.take(port) for server, port in usual.items()}
 
 
 def today() -> datetime.date:

@@ -7,13 +7,16 @@ children. A `Guard` ends them where the supervisor itself is killed.
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import signal
 import socket
 import subprocess
+import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import IO
 
 from deploy.demo.guard import GRACE, Guard
 
@@ -35,6 +38,41 @@ def free_port(usual: int | None = None) -> int:
             probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
         return port
+
+
+class Ports:
+    """Loopback ports that no other demo of this account takes, from before a server listens there until `close`.
+
+    A server needs a moment to come up, so that nobody listens at a port says little: a lock file for each port does.
+    """
+
+    def __init__(self, folder: Path | None = None) -> None:
+        self._folder = folder or Path(tempfile.gettempdir()) / f"dutybound-demo-{os.getuid()}"
+        self._folder.mkdir(mode=0o700, exist_ok=True)
+        self._held: list[IO[bytes]] = []
+
+    def take(self, usual: int) -> int:
+        """The port `usual` where it is free, else another."""
+        port = free_port(usual)
+        while not self._hold(port):
+            port = free_port()
+        return port
+
+    def _hold(self, port: int) -> bool:
+        held = (self._folder / f"{port}.lock").open("wb")
+        try:
+            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            held.close()
+            return False
+        self._held.append(held)
+        return True
+
+    def close(self) -> None:
+        """Let go of all of them."""
+        for held in self._held:
+            held.close()
+        self._held.clear()
 
 
 class Child:

@@ -20,7 +20,7 @@ import httpx
 
 from deploy.demo.client import TokenRefused, curl
 from deploy.demo.client import token as access_token
-from deploy.demo.configuration import USUAL, choose_ports
+from deploy.demo.configuration import FREE, USUAL
 from deploy.demo.processes import ROOT, NotReady
 from deploy.demo.scenes import TENDER, Scenes
 from deploy.demo.stage import WIDTH, SceneFailed, Stage
@@ -37,10 +37,10 @@ def _say(line: str) -> None:
     print(line, flush=True)
 
 
-def main(once: bool, var: Path = VAR, say: Callable[[str], None] = _say, ports: Mapping[str, int] | None = None) -> int:
+def main(once: bool, var: Path = VAR, say: Callable[[str], None] = _say, usual: Mapping[str, int] = USUAL) -> int:
     """Run the demo over the folder `var`; with `once` it ends after the scenes. Gives the exit status.
 
-    `ports` by server are the usual ones, where they are free, unless they are given.
+    Of each server, `usual` is the port that it has where it is free.
 
     0: every scene showed what it promises. 1: a scene or a server failed. 130: ended before the last scene.
     """
@@ -48,7 +48,7 @@ def main(once: bool, var: Path = VAR, say: Callable[[str], None] = _say, ports: 
     played = False
     try:
         say("Dutybound's demo: an invented region on this machine. All names and numbers in it are made up.")
-        with Region(var, say, ports) as region:
+        with Region(var, say, usual) as region:
             Scenes(region, region.facts(), Stage(say)).play()
             told, played = region.tell(), True
             if not once:
@@ -128,5 +128,4 @@ if __name__ == "__main__":
     parser.add_argument("--var", type=Path, default=VAR, help="the folder to write to")
     parser.add_argument("--free-ports", action="store_true", help="ports that nobody usually has")
     options = parser.parse_args()
-    free = choose_ports(dict.fromkeys(USUAL, 0)) if options.free_ports else None
-    sys.exit(main(options.once, options.var, ports=free))
+    sys.exit(main(options.once, options.var, usual=FREE if options.free_ports else USUAL))

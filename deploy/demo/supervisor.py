@@ -22,9 +22,9 @@ import httpx
 
 from deploy.demo import seed, stores
 from deploy.demo.clients import CLIENTS, cases
-from deploy.demo.configuration import DEPARTMENTS, Place, choose_ports, today, write
+from deploy.demo.configuration import DEPARTMENTS, USUAL, Place, choose_ports, today, write
 from deploy.demo.guard import Guard
-from deploy.demo.processes import ROOT, Child, NotReady, descendants
+from deploy.demo.processes import ROOT, Child, NotReady, Ports, descendants
 from deploy.demo.region import NAMED
 from gateway.ledger.entry.registry import ROOT as ROOT_SHARD
 from gateway.ledger.proof import key_files
@@ -41,15 +41,16 @@ class AlreadyRunning(Exception):
 class Region:
     """A running region, as a context manager: up when it is entered, down and tidied when it is left.
 
-    `var` is the folder that it may write to; `ports` are the usual ones where they are free.
+    `var` is the folder that it may write to; of each server, `usual` is the port that it has where it is free (0: any).
     Raises `AlreadyRunning`, or `NotReady` with the log of what failed.
     """
 
-    def __init__(self, var: Path, say: Say, ports: Mapping[str, int] | None = None) -> None:
+    def __init__(self, var: Path, say: Say, usual: Mapping[str, int] = USUAL) -> None:
         self._say = say
         var.mkdir(parents=True, exist_ok=True)
         self._lock = _lock(var / "demo.lock")
-        self.place = Place(var.resolve(), ports or choose_ports())
+        self._ports = Ports()
+        self.place = Place(var.resolve(), choose_ports(self._ports, usual))
         self.guard = Guard()
         self.secrets: dict[str, str] = {}
         self.shard = self.origin = ""
@@ -97,9 +98,12 @@ class Region:
         with_store = open_copy(place.store)
         try:
             with contextlib.closing(with_store.reader()) as reader:
-                head = [head for head in heads(reader) if head.name != ROOT_SHARD][-1]
+                found = [head for head in heads(reader) if head.name != ROOT_SHARD]
         finally:
             with_store.close()
+        if not found:
+            raise NotReady(f"another server answers at {place.url('gateway')}; end it, or see {gateway.log}")
+        head = found[-1]
         self.shard, self.origin = head.name, head.origin.removesuffix(f"/{head.name}")
         key_files.write_verifiers(place.public_key, private, self.origin, [ROOT_SHARD, head.name])
         say(f"the gateway at {place.url('gateway')} (pid {gateway.pid}); everything is up ({_since(began)})")
@@ -188,6 +192,7 @@ class Region:
         for child in reversed(self.children.values()):
             child.stop()
         self.guard.close()
+        self._ports.close()
         self._lock.close()
 
 

@@ -16,7 +16,8 @@ from pathlib import Path
 import pytest
 
 from deploy.demo import run
-from deploy.demo.processes import ROOT, descendants
+from deploy.demo.configuration import FREE
+from deploy.demo.processes import ROOT, NotReady, descendants
 from deploy.demo.supervisor import AlreadyRunning, Region
 from tests.demo.test_servers import until_gone
 
@@ -119,9 +120,9 @@ def test_nothing_survives_a_killed_demo(tmp_path: Path, todays: Path) -> None:
     script = textwrap.dedent(f"""
         import time
         from pathlib import Path
-        from deploy.demo.configuration import USUAL, choose_ports
+        from deploy.demo.configuration import FREE
         from deploy.demo.supervisor import Region
-        with Region(Path({str(tmp_path)!r}), lambda line: None, choose_ports(dict.fromkeys(USUAL, 0))) as region:
+        with Region(Path({str(tmp_path)!r}), lambda line: None, FREE) as region:
             region.tell()
             print("up", flush=True)
             time.sleep(600)
@@ -148,3 +149,18 @@ def test_a_token_for_nobody(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
     (tmp_path / "demo.json").write_text(json.dumps({"clients": {"civil-court": {}}}))
     assert run.token("market", None, None, tmp_path) == 1
     assert "`market` is no client of the demo; there are civil-court" in capsys.readouterr().err
+
+
+def test_another_server_at_the_gateways_port_is_told(tmp_path: Path, todays: Path) -> None:
+    """A ready answer from another's gateway is not taken for that of the own one, which has made no shard."""
+    regions = []
+    for name in ("first", "second"):
+        (tmp_path / name).mkdir()
+        share(tmp_path / name, todays)
+        regions.append(Region(tmp_path / name, lambda line: None, FREE))
+    first, second = regions
+    with first:
+        port = first.place.ports["gateway"]
+        second.place = second.place._replace(ports={**second.place.ports, "gateway": port})
+        with pytest.raises(NotReady, match=r"another server answers|gateway ended with status"), second:
+            raise AssertionError("it came up beside the first")

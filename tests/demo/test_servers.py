@@ -16,9 +16,10 @@ import psycopg
 import pytest
 
 from deploy.demo.clients import OTHER
+from deploy.demo.configuration import choose_ports
 from deploy.demo.departments import postgres
 from deploy.demo.guard import Guard
-from deploy.demo.processes import ROOT, Child, NotReady, descendants, free_port
+from deploy.demo.processes import ROOT, Child, NotReady, Ports, descendants, free_port
 from deploy.demo.region import NAMED
 from tests.demo.conftest import Start
 from tests.ports import free_port as claimed
@@ -188,3 +189,17 @@ def test_a_taken_port_is_not_chosen() -> None:
         taken.bind(("127.0.0.1", port))
         taken.listen()
         assert free_port(port) != port
+
+
+def test_demos_that_start_at_once_share_no_port(tmp_path: Path) -> None:
+    first, second = Ports(tmp_path), Ports(tmp_path)
+    usual = {f"server{number}": claimed() for number in range(9)}
+    # Nobody listens yet at what was chosen: that the ports differ is not by what listens.
+    mine, yours = choose_ports(first, usual), choose_ports(second, usual)
+    assert mine == usual
+    assert len({*mine.values(), *yours.values()}) == 18
+    first.close()
+    third = Ports(tmp_path)
+    assert choose_ports(third, usual) == usual
+    second.close()
+    third.close()
