@@ -75,8 +75,27 @@ def _diff(args: argparse.Namespace) -> int:
     for change in changes:
         print(change)
     broken = sum(not change.safe for change in changes)
-    print(f"{broken} breaking, {len(changes) - broken} safe." if changes else "No difference.")
+    print(f"{broken} breaking, {len(changes) - broken} safe." if changes else "No difference in the catalogue.")
+    if others := _differing(args.before, args.after):
+        print(f"Other policies differ too: {', '.join(others)}. Who may see what then, the catalogue does not say:")
+        print("compare what `dutybound rules matrix --csv` writes with `--policies` of each folder.")
     return 1 if broken else 0
+
+
+def _differing(before: Path, after: Path) -> list[str]:
+    """The policies beside the catalogue that differ, or are in one folder only, as paths below it."""
+    found = {
+        path.relative_to(folder).as_posix()
+        for folder in (before, after)
+        for kind in ("*.yaml", "rules/*.cedar")
+        for path in folder.glob(kind)
+        if path.name != "identifiers.yaml"
+    }
+    return [name for name in sorted(found) if _bytes(before / name) != _bytes(after / name)]
+
+
+def _bytes(path: Path) -> bytes | None:
+    return path.read_bytes() if path.is_file() else None
 
 
 def _docs(args: argparse.Namespace) -> int:

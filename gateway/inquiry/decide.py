@@ -144,10 +144,12 @@ class _Frame:
         cells: dict[tuple[str, str], Cell] = {}
         permitted: dict[str, frozenset[str]] = {}
         fetch: list[tuple[str, tuple[str, ...]]] = []
+        denied: list[tuple[str, str]] = []
         for dataset, wanted in self.selected.kinds.get(kind, {}).items():
             if dataset not in published:
                 permitted[dataset] = frozenset()
                 cells.update({(dataset, field): guards.unknown(dataset) for field in wanted.fields})
+                denied += [(dataset, field) for field in sorted(wanted.fields)]
                 continue
             leave = set()
             for field in published[dataset].fields:
@@ -158,9 +160,13 @@ class _Frame:
                     leave.add(field)
             permitted[dataset] = frozenset(leave)
             asked = _asked(wanted, leave)
+            nothing = wanted.bare and not leave
+            denied += [
+                (dataset, f) for f in published[dataset].fields if f not in leave and (nothing or f in wanted.fields)
+            ]
             if asked is not None:
                 fetch.append((dataset, asked))
-        return SubjectDecision(cells, permitted, tuple(fetch))
+        return SubjectDecision(cells, permitted, tuple(fetch), tuple(denied))
 
     def _blocked(self) -> Cell | None:
         """The denial of everything, whatever the dataset; `None` where each dataset is looked at."""

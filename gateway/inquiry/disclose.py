@@ -269,6 +269,6 @@ def _denied(decision: SubjectDecision) -> list[entries.DeniedField]:
     """Of a decision, which is interned: worked out once."""
     return [
         entries.DeniedField(dataset, field, cell.reason.value if cell.reason else None, cell.rule)
-        for (dataset, field), cell in decision.cells.items()
-        if not cell.permitted
+        for dataset, field in decision.denied
+        for cell in (decision.cells[dataset, field],)
     ]

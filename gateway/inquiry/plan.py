@@ -43,6 +43,8 @@ from gateway.inquiry.document.validity import fits
 from gateway.inquiry.types import Declaration, Selected
 
 DECLARED = ("purpose", "case", "document", "consent", "reference")
+LONGEST = {"document": 2_000}
+"""Characters that a declared member may have, where not 200: an emergency's reason stands in `document` (ADR 11)."""
 _VARIANTS = 64
 _SIMPLE: Mapping[str, type] = {"String": str, "Boolean": bool}
 
@@ -198,8 +200,9 @@ class Plan:
         if "purpose" not in declared:
             raise Refusal(Code.INQUIRY_REQUIRED, "the declaration names no `purpose`")
         for name in DECLARED[1:]:
-            if name in declared and not 0 < len(declared[name].strip()) <= 200:
-                raise Refusal(Code.INQUIRY_INVALID, f"`{name}` must be 1 to 200 characters")
+            most = LONGEST.get(name, 200)
+            if name in declared and not 0 < len(declared[name].strip()) <= most:
+                raise Refusal(Code.INQUIRY_INVALID, f"`{name}` must be 1 to {most:,} characters")
         return Declaration(**declared)
 
     def _subjects(self, root: Root, value: Any) -> tuple[Subject, ...]:

@@ -99,7 +99,8 @@ class Permit(NamedTuple):
 class SubjectDecision(msgspec.Struct, frozen=True, eq=False):
     """The decision for one subject: table and guards together. Interned: equal keys give the same object.
 
-    `cells` has every published field of every wanted dataset. `permitted` has, per wanted dataset, all its permitted
+    `cells` has every published field of every wanted dataset; `denied` are the selected ones that are not
+    permitted, and all of a `bare` dataset of which nothing is. `permitted` has, per wanted dataset, all its permitted
     fields, selected or not. `fetch` lists what to ask for: per dataset the permitted selected fields, sorted; a dataset
     is in it where a selected field is permitted, or where it is `bare` and any of its fields is permitted.
     """
@@ -107,6 +108,7 @@ class SubjectDecision(msgspec.Struct, frozen=True, eq=False):
     cells: Mapping[tuple[str, str], Cell]
     permitted: Mapping[str, frozenset[str]]
     fetch: tuple[tuple[str, tuple[str, ...]], ...]
+    denied: tuple[tuple[str, str], ...] = ()
 
 
 class Decision(NamedTuple):

@@ -64,6 +64,7 @@ finding = Table(
     Column("official", Text),
     Column("purpose", Text, nullable=False),
     Column("words", Text, nullable=False),
+    Column("department", Text),  # whose break-glass an overdue review suspends
     UniqueConstraint("pattern", "part"),
 )
 

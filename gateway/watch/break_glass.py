@@ -2,7 +2,8 @@
 
 A purpose with `break_glass` needs a named official and a written reason. Its use raises an alert before a department is
 asked, and opens a finding for review in the very transaction that enters the inquiry: no data without its review. While
-a review is overdue, break-glass is suspended for that requester, until a person has ended it.
+a review is overdue, break-glass is suspended for that department, whichever client of it asks, until a person has ended
+the review.
 
 Invariants: what cannot be found out suspends (8); a review's last day is worked out from the calendar at each use, so
 neither a restart nor a clock of ours lets one lapse. Left to others: what a verdict says (`reviews`), the decision
@@ -18,7 +19,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from typing import NamedTuple, Protocol
 
-from sqlalchemy import Engine, insert, literal, select
+from sqlalchemy import Engine, and_, insert, literal, or_, select
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.sql import ClauseElement
 
@@ -31,7 +32,8 @@ from gateway.storage.watch import finding, finding_entry, verdict
 log = logging.getLogger("dutybound.break_glass")
 
 DETECTOR = "break-glass"
-MOST_REASON = 2_000
+LEAST_REASON = 20
+"""Letters that a reason has at least: a full stop, or "emergency", is none."""
 
 
 class Asker(Protocol):
@@ -41,6 +43,8 @@ class Asker(Protocol):
     def issuer(self) -> str: ...
     @property
     def client(self) -> str: ...
+    @property
+    def department(self) -> str: ...
     @property
     def official(self) -> str | None: ...
 
@@ -77,10 +81,11 @@ class BreakGlass:
         self._engine, self._calendar, self._purposes, self._alert = engine, calendar, purposes, alert
 
     async def may(self, asker: Asker, purpose: Purpose, reason: str | None, now: datetime.datetime) -> bool:
-        """Whether the requester may break the glass now; false while a review is overdue, or for another purpose.
+        """Whether the requester may break the glass now; false while a review of its department is overdue, or for
+        another purpose.
 
-        Raises `Refusal`: `INQUIRY_REQUIRED` without a written reason, `DECISION_UNAVAILABLE` where the reviews are out
-        of reach.
+        Raises `Refusal`: `INQUIRY_REQUIRED` without a written reason, `INQUIRY_INVALID` where it says nothing,
+        `DECISION_UNAVAILABLE` where the reviews are out of reach.
         """
         if purpose.break_glass is None:
             return False
@@ -89,12 +94,13 @@ class BreakGlass:
                 Code.INQUIRY_REQUIRED,
                 f"`{purpose.name}` needs a written reason: say in `document` what the emergency is",
             )
-        if len(reason) > MOST_REASON:
+        if sum(map(str.isalpha, reason)) < LEAST_REASON:
             raise Refusal(
-                Code.INQUIRY_INVALID, f"the reason in `document` is over {MOST_REASON} characters; say it shorter"
+                Code.INQUIRY_INVALID,
+                f"the reason in `document` has under {LEAST_REASON} letters; say in words what the emergency is",
             )
         try:
-            opened = await asyncio.to_thread(self._open, asker.issuer, asker.client)
+            opened = await asyncio.to_thread(self._open, asker)
         except SQLAlchemyError as error:
             log.warning("reviews cannot be read (%s)", type(error).__name__)
             message = "whether a review is overdue cannot be found out now, so nothing was disclosed; ask again"
@@ -102,12 +108,14 @@ class BreakGlass:
         today = self._calendar.local(now).date()
         return all(today <= self._last_day(at, used) for at, used in opened)
 
-    def _open(self, issuer: str, client: str) -> list[tuple[datetime.datetime, str]]:
+    def _open(self, asker: Asker) -> list[tuple[datetime.datetime, str]]:
+        same = and_(finding.c.issuer == asker.issuer, finding.c.client == asker.client)
+        if asker.department:
+            same = or_(same, finding.c.department == asker.department)
         query = (
             select(finding.c.at, finding.c.purpose)
             .outerjoin(verdict, verdict.c.finding == finding.c.id)
-            .where(finding.c.detector == DETECTOR, finding.c.issuer == issuer, finding.c.client == client)
-            .where(verdict.c.finding.is_(None))
+            .where(finding.c.detector == DETECTOR, verdict.c.finding.is_(None), same)
         )
         with self._engine.connect() as connection:
             return [(moment(at), purpose) for at, purpose in connection.execute(query)]
@@ -135,6 +143,7 @@ class BreakGlass:
             at=micros(now),
             issuer=asker.issuer,
             client=asker.client,
+            department=asker.department or None,
             official=asker.official,
             purpose=purpose,
             words=words,

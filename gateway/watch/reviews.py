@@ -71,6 +71,8 @@ async def decide(
     found, behind = kept.one_finding(store.engine, finding)
     if found.verdict is not None:
         raise ValueError(f"`{finding}` was found {found.verdict} by {found.by} already; a verdict is not changed")
+    if found.official is not None and by.strip().casefold() == found.official.casefold():
+        raise ValueError(f"`{by}` made these inquiries; somebody else has to review them")
     async with _ledger(store, private, origin) as (ledger, now):
         told = entries.Reviewed(
             v=entries.VERSION,

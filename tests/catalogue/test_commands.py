@@ -82,7 +82,21 @@ def test_what_does_not_break_clients(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert run("diff", before, after) == 0
     out = capsys.readouterr().out
     assert "BREAKING" not in out
-    assert ("No difference." in out) == (case == "nothing")
+    assert ("No difference in the catalogue." in out) == (case == "nothing")
+    assert "Other policies" not in out
+
+
+def test_other_policies_that_differ_are_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    before, after = write(tmp_path / "a", BEFORE), write(tmp_path / "b", BEFORE)
+    for folder, text in ((before, "a: 1"), (after, "a: 2")):
+        (Path(folder) / "purposes.yaml").write_text(text)
+        (Path(folder) / "calendar.yaml").write_text("same: true")
+    (Path(after) / "rules").mkdir()
+    (Path(after) / "rules" / "new.cedar").write_text("permit (principal, action, resource);")
+    assert run("diff", before, after) == 0
+    out = capsys.readouterr().out
+    assert "No difference in the catalogue.\nOther policies differ too: purposes.yaml, rules/new.cedar." in out
+    assert "`dutybound rules matrix --csv`" in out
 
 
 @pytest.mark.parametrize("case", BREAKING)

@@ -64,6 +64,25 @@ class TestWhatIsPermitted:
         selected = Selected({"organisation": {"market-penalties": wanted}})
         assert ask(MARKET, "TENDER_QUALIFICATION", selected=selected).subjects[ORGANISATION].fetch == fetch
 
+    @pytest.mark.parametrize(
+        ("dataset", "wanted", "denied"),
+        [
+            ("market-penalties", Wanted(frozenset({"amount", "conduct"}), False), {"amount"}),
+            ("market-penalties", Wanted(frozenset({"conduct"}), False), set()),
+            ("market-penalties", Wanted(frozenset(), True), set()),
+            ("tax-awards", Wanted(frozenset({"title"}), False), {"title"}),
+            ("tax-awards", Wanted(frozenset(), True), None),
+        ],
+    )
+    def test_only_what_was_selected_is_told_as_denied(
+        self, dataset: str, wanted: Wanted, denied: set[str] | None
+    ) -> None:
+        selected = Selected({"organisation": {dataset: wanted}})
+        decided = ask(MARKET, "TENDER_QUALIFICATION", selected=selected).subjects[ORGANISATION]
+        # That there are records was asked of a bare dataset: that is denied with all of its fields.
+        assert set(decided.denied) == {(dataset, f) for f in denied} if denied is not None else set(decided.cells)
+        assert not any(decided.cells[each].permitted for each in decided.denied)
+
     def test_a_bare_dataset_without_a_permitted_field_is_not_fetched(self) -> None:
         selected = Selected({"organisation": {"tax-awards": Wanted(frozenset(), True)}})
         decision = ask(MARKET, "TENDER_QUALIFICATION", selected=selected)

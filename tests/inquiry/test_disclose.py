@@ -43,6 +43,7 @@ DECIDED = SubjectDecision(
     },
     permitted={"tax-arrears": frozenset(["amount"]), "permits": frozenset(["number"])},
     fetch=(("permits", ("number",)), ("tax-arrears", ("amount",))),
+    denied=(("tax-arrears", "currency"), ("tax-awards", "title")),
 )
 DUTIES = (Obligation("LICENCE/delete-by", "delete-by", {"date": "2027-01-01"}),)
 SALT = bytes(range(32))

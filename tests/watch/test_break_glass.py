@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import datetime
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 
@@ -151,6 +152,42 @@ def test_an_overdue_review_suspends_it_until_it_is_ended(scene: Scene) -> None:
     assert (len(scene.alerts), reply.asked) == (2, {})
     scene.review()
     assert scene.data()
+
+
+class Asker(NamedTuple):
+    client: str
+    department: str
+    issuer: str = ISSUERS["login"]
+    official: str | None = "a.nother"
+
+
+def test_an_overdue_review_suspends_every_client_of_the_department(scene: Scene) -> None:
+    assert scene.data()
+    scene.world.now += 7 * DAY
+    own, other = Asker("environment-agency", "environment"), Asker("inspectors", "environment")
+    stranger = Asker("elsewhere", "market")
+    purpose = scene.world.policies.purposes["EMERGENCY_AID"]
+
+    def may() -> list[bool]:
+        return [asyncio.run(scene.glass.may(who, purpose, REASON, scene.world.now)) for who in (own, other, stranger)]
+
+    assert may() == [False, False, True]
+    scene.review()
+    assert may() == [True, True, True]
+
+
+@pytest.mark.parametrize("reason", [".", "emergency", "1234567890 1234567890 1234567890", "!" * 190])
+def test_a_reason_has_words(scene: Scene, reason: str) -> None:
+    (error,) = scene.ask(f', document: "{reason}"').said["errors"]
+    assert error["extensions"]["code"] == "INQUIRY_INVALID"
+    assert "under 20 letters" in error["message"]
+    assert scene.alerts == []
+
+
+def test_a_reason_may_have_two_thousand_characters_and_no_more(scene: Scene) -> None:
+    assert scene.data(reason=f', document: "{"why " * 499}why."')
+    (error,) = scene.ask(f', document: "{"why " * 500}."').said["errors"]
+    assert "`document` must be 1 to 2,000 characters" in error["message"]
 
 
 def test_a_review_that_cannot_be_looked_for_suspends(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:

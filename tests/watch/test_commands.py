@@ -16,6 +16,7 @@ from gateway.ledger.log.ledger import Ledger
 from gateway.ledger.proof import key_files
 from gateway.ledger.stored import read
 from gateway.ledger.verify.store import verify_store
+from gateway.storage import watch as kept
 from gateway.storage.store import open_copy, open_store
 from tests import configured
 from tests.ledger.support import ORIGIN
@@ -113,6 +114,18 @@ def test_verdicts_and_views_are_entries_like_others(run: Run, folder: Path) -> N
     with contextlib.closing(open_copy(folder / "ledger.db")) as store:
         whole = verify_store(store, key_files.verifiers(private, ORIGIN, "123"), lambda shard, done, of: None)
     assert sum(shard.size for shard in whole) == 8
+
+
+def test_nobody_reviews_their_own_inquiries(run: Run, folder: Path) -> None:
+    assert run("follow", "--once") == 0
+    store = open_copy(folder / "ledger.db")
+    (found,) = kept.findings(store.engine)
+    store.close()
+    assert found.official
+    reason = ("--verdict", "proper", "--reason", "all in order")
+    assert run("review", ID, "--by", f" {found.official.upper()} ", *reason) == 2
+    assert "somebody else has to review them" in run.err
+    assert run("review", ID, "--by", "somebody else", *reason) == 0
 
 
 def test_a_finding_has_one_verdict(run: Run, folder: Path) -> None:

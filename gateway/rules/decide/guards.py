@@ -70,12 +70,13 @@ def inactive(grant: Grant, today: datetime.date) -> Cell | None:
 
 
 def glass_whole(purpose: str) -> Cell:
-    """The denial of everything where an emergency purpose cannot be used: its requester has a review overdue."""
+    """The denial of everything where an emergency purpose cannot be used: its department has a review overdue."""
     return Cell(
         False,
         Reason.GRANT_INACTIVE,
         articles=("27", "28(1)"),
-        advice=f"{purpose} is suspended for you: the review of an earlier use is overdue. Oversight has to end it.",
+        advice=f"{purpose} is suspended for your department: the review of an earlier use is overdue. "
+        "Oversight has to end it.",
         needs=("the overdue review of an earlier break-glass inquiry, ended by oversight",),
     )
 
