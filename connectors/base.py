@@ -15,7 +15,7 @@ import datetime
 import enum
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Literal, NamedTuple, Protocol
+from typing import Literal, NamedTuple, Protocol, runtime_checkable
 
 import msgspec
 
@@ -151,6 +151,9 @@ class Config(Protocol):
     def existing_file(self) -> Path:
         """A file that is there."""
 
+    def private_file(self) -> Path:
+        """A file that is there and that its owner alone may read."""
+
     def existing_folder(self) -> Path:
         """A folder that is there."""
 
@@ -168,6 +171,14 @@ class Connector(Protocol):
     async def close(self) -> None:
         """Release connections; called once, when the gateway stops."""
         ...
+
+
+@runtime_checkable
+class Examined(Protocol):
+    """A connector or a case registry that can look at its system before anybody asks: `dutybound check --connect`."""
+
+    async def examine(self) -> Sequence[str]:
+        """What the first question would run into, in words for the operator. No subject and no case is asked about."""
 
 
 class Case(NamedTuple):

@@ -68,6 +68,17 @@ class RestCases:
         named = frozenset((each.scheme, each.value) for each in found.subjects)
         return Case(found.open, named, frozenset(found.officials))
 
+    async def examine(self) -> list[str]:
+        """See `connectors.base.Examined`: any answer will do, but one to a stranger."""
+        if self._client is None:
+            self._client = self._new_client()
+        try:
+            async with self._client.stream("GET", self._url, timeout=5.0) as response:
+                told = response.status_code
+        except httpx.HTTPError as error:
+            return [f"`{self._url}` gives no answer ({type(error).__name__})"]
+        return [f"`{self._url}` answers 401: it does not know the gateway by `auth`"] if told == 401 else []
+
     async def close(self) -> None:
         """See the port."""
         client, self._client = self._client, None

@@ -19,13 +19,15 @@ from typing import Any
 import sqlalchemy as sa
 
 from connectors.base import CASE_KEYS, Case, Config
-from connectors.database.opening import open_engine, protect
+from connectors.database.opening import examine, open_engine, protect
 from connectors.database.table import read_column, read_table_name
 from connectors.mapping.decoding import Const, read_scheme
 
 _MOST = 1000
 """Subjects, or officials, of one case."""
 
+WAIT = 5.0
+"""Seconds for a look at the database, before anybody asks about a case."""
 _CONNECTIONS = 8
 
 
@@ -71,6 +73,12 @@ class SqlCases:
             frozenset((scheme, value) for scheme, value in subjects),
             frozenset(official for (official,) in officials),
         )
+
+    async def examine(self) -> list[str]:
+        """See `connectors.base.Examined`."""
+        selects = {"cases": self._case, "subjects": self._subjects, "officials": self._officials}
+        asked = {name: select.params(case="").limit(0) for name, select in selects.items()}
+        return await asyncio.get_running_loop().run_in_executor(self._threads, examine, self._engine, WAIT, asked)
 
     async def close(self) -> None:
         """See the port."""

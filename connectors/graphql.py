@@ -136,6 +136,10 @@ class GraphqlConnector:
                         outcomes[subject, name] = invalid(records) if isinstance(records, str) else records
         return outcomes
 
+    async def examine(self) -> list[str]:
+        """See `Examined`."""
+        return await self._caller.examine(self._url)
+
     async def close(self) -> None:
         """See the port."""
         await self._caller.close()

@@ -34,8 +34,8 @@ _BAD_VALUE = Failure(Fault.INVALID, False, "the identifier cannot stand in a pat
 class RestConnector:
     """Fills `connectors.base.Connector`."""
 
-    def __init__(self, caller: Caller, endpoints: Mapping[str, Endpoint]) -> None:
-        self._caller = caller
+    def __init__(self, caller: Caller, base_url: str, endpoints: Mapping[str, Endpoint]) -> None:
+        self._caller, self._base_url = caller, base_url
         self._endpoints = endpoints
 
     async def fetch(self, request: RecordRequest) -> Mapping[tuple[Subject, str], Outcome]:
@@ -135,6 +135,10 @@ class RestConnector:
         for subject in subjects:
             outcomes[subject, dataset.dataset] = outcome if isinstance(outcome, Failure) else outcome[subject]
 
+    async def examine(self) -> list[str]:
+        """See `Examined`."""
+        return await self._caller.examine(self._base_url + "/")
+
     async def close(self) -> None:
         """See the port."""
         await self._caller.close()
@@ -148,4 +152,4 @@ def build(config: Config, shapes: Mapping[str, DatasetShape]) -> Connector:
     endpoints = {
         shape.id: read_endpoint(part, shape, base_url) for part, shape in read_datasets(keys["datasets"], shapes)
     }
-    return RestConnector(read_caller(keys, headers), endpoints)
+    return RestConnector(read_caller(keys, headers), base_url, endpoints)

@@ -29,7 +29,7 @@ from connectors.base import (
     RecordRequest,
     Subject,
 )
-from connectors.database.opening import open_engine, protect
+from connectors.database.opening import examine, open_engine, protect
 from connectors.database.table import Table, read_table
 from connectors.kit.breaker import Breaker, read_breaker
 from connectors.kit.source import invalid, read_datasets, unmapped
@@ -110,6 +110,13 @@ class SqlConnector:
         if isinstance(read, str):
             return dict.fromkeys(keys.values(), invalid(read))
         return {key: read[subject] for subject, key in keys.items()}
+
+    async def examine(self) -> list[str]:
+        """See `Examined`: every mapped column of every table is there to be read."""
+        return await asyncio.get_running_loop().run_in_executor(self._threads, self._examine)
+
+    def _examine(self) -> list[str]:
+        return examine(self._engine, self._timeout, {name: each.of_nobody() for name, each in self._tables.items()})
 
     async def close(self) -> None:
         """See the port."""

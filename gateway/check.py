@@ -6,22 +6,25 @@ lets pass: grants and rules that can have no effect, and mistakes in `watch.yaml
 
 from __future__ import annotations
 
+import asyncio
 import datetime
 import os
 from pathlib import Path
 
+from connectors.base import CaseRegistry, Connector, Examined
 from gateway import app, settings
 from gateway.errors import ConfigurationError, Problem
 from gateway.ledger.log.build import examine_registry, warnings
 from gateway.rules.check import reach
 from gateway.rules.decide import guards
+from gateway.settings import Settings
 from gateway.storage.store import examine_store
 from gateway.values import NOWHERE
 from gateway.watch import thresholds
 
 
-def check(config: Path, workers: int = 1) -> int:
-    """Check a configuration, for so many workers, and all that it points at.
+def check(config: Path, workers: int = 1, connect: bool = False) -> int:
+    """Check a configuration, for so many workers, and all that it points at; where `connect`, others' systems too.
 
     Raises `ConfigurationError` with every problem found.
     """
@@ -40,6 +43,8 @@ def check(config: Path, workers: int = 1) -> int:
     if parts is not None:
         today = guards.day(datetime.datetime.now(datetime.UTC), parts.rules.policies.time_zone)
         problems += reach.check(parts.rules, found.policies, today)
+        if connect and not problems:
+            problems += asyncio.run(_systems(found, parts))
     if parts is None or problems:
         raise ConfigurationError(problems)
     published = parts.rules.policies.catalogue.published
@@ -50,3 +55,20 @@ def check(config: Path, workers: int = 1) -> int:
     for warning in (*settings.warnings(found, workers), *warnings(found.ledger), *hindrances):
         print(f"  warning       {warning}")
     return 0
+
+
+async def _systems(found: Settings, parts: app.Loaded) -> list[Problem]:
+    """What is wrong with the systems of departments and case registries. They are asked about nobody."""
+    named: list[tuple[Path, str, Connector | CaseRegistry]] = [
+        *((found.sources, f"departments.{name}", each) for name, each in parts.connectors.items()),
+        *((found.file, f"case_registries.{name}", each) for name, each in parts.cases.sources.items()),
+    ]
+    asked = [(file, path, each) for file, path, each in named if isinstance(each, Examined)]
+    told = await asyncio.gather(*(each.examine() for _, _, each in asked))
+    for _, _, system in named:
+        await system.close()
+    return [
+        Problem(str(file), 0, 0, path, wrong)
+        for (file, path, _), found_wrong in zip(asked, told, strict=True)
+        for wrong in found_wrong
+    ]

@@ -62,6 +62,9 @@ def _parser(*, serving: bool = False) -> argparse.ArgumentParser:
     check = commands.add_parser("check", help="everything a start would refuse, with file, line and fix")
     check.add_argument("--config", type=Path, required=True, metavar="FILE", help="gateway.yaml")
     check.add_argument("--workers", type=int, default=1, metavar="N", help="as `serve` would be told (default: 1)")
+    check.add_argument(
+        "--connect", action="store_true", help="also try the departments' systems and the case registries"
+    )
     check.set_defaults(run=_check)
 
     if not serving:
@@ -105,7 +108,7 @@ def _serve(arguments: argparse.Namespace) -> int:
 def _check(arguments: argparse.Namespace) -> int:
     from gateway.check import check
 
-    return check(arguments.config, arguments.workers)
+    return check(arguments.config, arguments.workers, arguments.connect)
 
 
 def _demo(arguments: argparse.Namespace) -> int:

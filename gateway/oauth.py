@@ -128,7 +128,11 @@ def read_tls(node: Node) -> TLSSettings:
     """The key `tls`."""
     files = ("cert_file", "key_file", "client_ca_file")
     keys = node.mapping((), (*files, "client_certificate_header", "proxies"))
-    found = {name: keys[name].existing_file() for name in files if name in keys}
+    found = {
+        name: keys[name].private_file() if name == "key_file" else keys[name].existing_file()
+        for name in files
+        if name in keys
+    }
     if found and len(found) != len(files):
         node.problem(
             "needs `cert_file`, `key_file` and `client_ca_file` together; without client certificates let a "
@@ -179,8 +183,8 @@ def _introspection(node: Node) -> IntrospectionSettings:
         keys["keep"].problem(f"must be at most {MAX_KEEP:.0f}s: so long a revoked token serves on")
     return IntrospectionSettings(
         client_id=keys["client_id"].text(),
-        secret_file=keys["client_secret_file"].existing_file() if "client_secret_file" in keys else None,
-        key_file=keys["client_key_file"].existing_file() if "client_key_file" in keys else None,
+        secret_file=keys["client_secret_file"].private_file() if "client_secret_file" in keys else None,
+        key_file=keys["client_key_file"].private_file() if "client_key_file" in keys else None,
         url=keys["url"].url() if "url" in keys else None,
         token_prefix=keys["token_prefix"].text("", pattern=r"[A-Za-z0-9._~+/-]{0,64}", what="how tokens begin"),
         jwts=keys["jwts"].boolean(False),

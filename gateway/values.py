@@ -7,6 +7,7 @@ is told as missing where there is none.
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import difflib
 import ipaddress
@@ -21,6 +22,7 @@ from urllib.parse import urlsplit
 from ruamel.yaml.nodes import MappingNode, ScalarNode
 
 from gateway.errors import Problem
+from gateway.files import readable_by_others
 
 NOWHERE = Path(os.devnull)
 """What stands for a path that is missing or wrong: no folder, and no regular file."""
@@ -221,6 +223,14 @@ class Value:
         """A file that must be there, seen from this one's folder."""
         return self._existing("file", Path.is_file)
 
+    def private_file(self) -> Path:
+        """A file that must be there and holds a secret, so that nobody but its owner may read it."""
+        path = self.existing_file()
+        with contextlib.suppress(OSError):
+            if path != NOWHERE and (wrong := readable_by_others(path)):
+                self.problem(f"the file `{self.text()}` {wrong}")
+        return path
+
     def existing_folder(self) -> Path:
         """A folder that must be there, seen from this file's."""
         return self._existing("folder", Path.is_dir)
@@ -234,7 +244,7 @@ class Value:
 
     def secret(self) -> str:
         """What the file that is named here holds: one line of printable text. The secret itself never stands here."""
-        path = self.existing_file()
+        path = self.private_file()
         try:
             secret = path.read_text("utf-8").strip()
         except (OSError, ValueError):

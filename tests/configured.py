@@ -33,3 +33,10 @@ def write(folder: Path, **changes: Any) -> Path:
     file = folder / "gateway.yaml"
     file.write_text("".join(f"{key}: {json.dumps(value)}\n" for key, value in keys.items() if value is not None))
     return file
+
+
+def secret(file: Path, text: str) -> Path:
+    """Write a file that holds a secret, for its owner alone."""
+    file.touch(mode=0o600)
+    file.write_text(text, "utf-8")
+    return file

@@ -9,6 +9,7 @@ import pytest
 from gateway.errors import ConfigurationError
 from gateway.oauth import DPoPSettings, IntrospectionSettings, TLSSettings
 from gateway.settings import Settings, load, warnings
+from tests.configured import secret
 
 GOOD = """\
 listen: 127.0.0.1:8080
@@ -117,7 +118,7 @@ def test_the_example_of_the_deployment_page_loads(tmp_path: Path) -> None:
     page = (Path(__file__).parents[1] / "deploy" / "README.md").read_text("utf-8")
     example = page.partition("# gateway.yaml, its keys on tokens\n")[2].partition("```")[0]
     head, _, tail = GOOD.replace("valkey: valkey://127.0.0.1:6379\n", "").partition("oauth:\n")
-    (tmp_path / "login.secret").write_text("secret")
+    secret(tmp_path / "login.secret", "secret")
     read = good(tmp_path, text=head + example + tail[tail.index("limits:") :])
     login, other = read.oauth.issuers
     assert login.introspection == IntrospectionSettings("gateway", tmp_path / "login.secret")
@@ -126,10 +127,11 @@ def test_the_example_of_the_deployment_page_loads(tmp_path: Path) -> None:
 
 
 def test_introspection_is_read_and_each_issuers_opaque_tokens_are_told_apart(tmp_path: Path) -> None:
-    asked = "introspection: {client_id: gateway, client_secret_file: sources.yaml, token_prefix: a_, keep: 10s}"
+    asked = "introspection: {client_id: gateway, client_secret_file: login.secret, token_prefix: a_, keep: 10s}"
+    secret(tmp_path / "login.secret", "secret")
     first, second = good(tmp_path, text=GOOD.replace("introspection: null", asked)).oauth.issuers
     assert first.introspection == IntrospectionSettings(
-        "gateway", tmp_path / "sources.yaml", token_prefix="a_", keep=10.0
+        "gateway", tmp_path / "login.secret", token_prefix="a_", keep=10.0
     )
     assert second.introspection is None
     both = GOOD.replace("introspection: null", asked).replace("official_claim: staff", asked)

@@ -15,7 +15,7 @@ from urllib.parse import quote
 import sqlalchemy as sa
 from sqlalchemy import event
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError, NoSuchModuleError
+from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 from sqlalchemy.pool import QueuePool
 
 from connectors.base import Config
@@ -86,6 +86,27 @@ def open_engine(keys: Mapping[str, Config], connections: int, timeout: float) ->
 
 def _sqlite_read_only(connection: Any, _record: Any) -> None:
     connection.execute("PRAGMA query_only = ON")
+
+
+def examine(engine: sa.Engine, timeout: float, selects: Mapping[str, sa.Select[Any]]) -> list[str]:
+    """What is wrong with a database (`connectors.base.Examined`): each of the `selects` must run, by its name."""
+    found = []
+    try:
+        with engine.connect() as connection, connection.begin():
+            protect(connection, time.monotonic() + timeout)
+            for name, select in selects.items():
+                try:
+                    with connection.begin_nested():
+                        connection.execute(select)
+                except SQLAlchemyError as error:
+                    found.append(f"`{name}`: {_first_line(error)}")
+    except SQLAlchemyError as error:
+        found.append(f"the database cannot be read: {_first_line(error)}")
+    return found
+
+
+def _first_line(error: SQLAlchemyError) -> str:
+    return (str(getattr(error, "orig", None) or error).splitlines() or [type(error).__name__])[0]
 
 
 def protect(connection: sa.Connection, until: float) -> None:

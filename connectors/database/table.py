@@ -50,6 +50,11 @@ class Table:
         held = self._statements[fields] = (select, _row_reader(leaves, names))
         return held
 
+    def of_nobody(self) -> sa.Select[Any]:
+        """A SELECT of every mapped column that gives no row."""
+        select, _ = self.statement(tuple(sorted(self._mapped.fields)))
+        return select.params(values=[], scheme="").limit(0)
+
     def read(
         self, connection: sa.Connection, fields: tuple[str, ...], subjects: tuple[Subject, ...]
     ) -> Mapping[Subject, list[Record]] | str:

@@ -179,18 +179,18 @@ def read_auth(
         case "none":
             config.mapping((), ("kind",))
         case "bearer_file":
-            return BearerFile(config.mapping(("kind", "file"))["file"].existing_file()), options
+            return BearerFile(config.mapping(("kind", "file"))["file"].private_file()), options
         case "client_credentials":
             own = config.mapping(
                 ("kind", "token_url", "client_id", "client_secret_file"), ("scope", "allow_plain_http")
             )
             token_url = own["token_url"].url(own["allow_plain_http"].boolean(False))
-            secret_file = own["client_secret_file"].existing_file()
+            secret_file = own["client_secret_file"].private_file()
             scope = own["scope"].text("") or None
             return ClientCredentials(token_url, own["client_id"].text(), secret_file, scope, options), options
         case "mtls":
             own = config.mapping(("kind", "cert_file", "key_file"))
-            cert_file, key_file = own["cert_file"].existing_file(), own["key_file"].existing_file()
+            cert_file, key_file = own["cert_file"].existing_file(), own["key_file"].private_file()
             try:
                 if cert_file.is_file() and key_file.is_file():
                     ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_cert_chain(cert_file, key_file, password="")

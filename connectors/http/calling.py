@@ -8,6 +8,7 @@ sooner of the inquiry's deadline and the department's own timeout; there is no t
 from __future__ import annotations
 
 import asyncio
+import math
 import random
 import re
 from collections.abc import Collection, Mapping
@@ -139,6 +140,20 @@ class Caller:
                 return failure
             attempt += 1
             await asyncio.sleep(pause)
+
+    async def examine(self, url: str) -> list[str]:
+        """What is wrong with the way to `url` (`base.Examined`): any answer there will do, but one to a stranger."""
+        headers, within = self._headers, self._limits.timeout
+        if self._auth.changes:
+            authorization = await self._auth.authorization(self.end(math.inf))
+            if isinstance(authorization, Failure):
+                return [f"{authorization.detail}, so `{url}` was not asked"]
+            headers = {**headers, "authorization": authorization}
+        answer = await self._transport.send("GET", url, headers, None, within)
+        if isinstance(answer, Response):
+            return [f"`{url}` answers 401: it does not know the gateway by `auth`"] if answer.status == 401 else []
+        failure = FAILURES[answer]
+        return [f"`{url}`: {failure.detail}"] if failure.retryable else []
 
     async def close(self) -> None:
         """Release every connection."""

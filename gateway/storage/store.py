@@ -22,6 +22,7 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 
 from gateway.errors import ConfigurationError, Problem, StoreUnavailable
+from gateway.files import readable_by_others
 from gateway.settings import Settings
 from gateway.storage import schema
 from gateway.storage.engines.sqlite import SqliteStore
@@ -195,6 +196,8 @@ def examine_store(url: str, file: str, *, single_node: bool) -> list[str]:
             raise _refusal(file, f"`{path}` is unusable: {_first_line(error)}") from error
         finally:
             looked_at.close()
+        if wrong := readable_by_others(path):
+            raise _refusal(file, f"`{path}` {wrong}")
     return []
 
 

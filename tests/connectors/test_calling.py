@@ -14,6 +14,7 @@ from connectors.base import Failure
 from connectors.http.httpx_transport import HttpxTransport
 from connectors.http.pooled_transport import PooledTransport
 from connectors.kit.breaker import Breaker
+from tests.configured import secret
 from tests.connectors.asking import ACME, SHAPES, ask, connected, fault, fetch, places, written
 from tests.connectors.certificates import Authority
 from tests.connectors.servers import Handler, Request, always, answer, hang_up, serve, silent
@@ -154,7 +155,7 @@ async def test_a_cancelled_inquiry_leaves_the_breaker_usable() -> None:
 
 
 async def test_a_token_file_is_sent_and_read_again_when_refused(tmp_path: Path) -> None:
-    (tmp_path / "token").write_text("first\n")
+    secret(tmp_path / "token", "first\n")
 
     async def handle(request: Request, writer: asyncio.StreamWriter) -> None:
         writer.write(GOOD if request.headers["authorization"] == "Bearer second" else answer({}, 401))
@@ -163,7 +164,7 @@ async def test_a_token_file_is_sent_and_read_again_when_refused(tmp_path: Path) 
         auth = {"auth": {"kind": "bearer_file", "file": "token"}}
         async with connected(rest.build, {**config(server.url), **auth}, tmp_path) as connector:
             assert await fault(connector) == "SOURCE_UNAVAILABLE"
-            (tmp_path / "token").write_text("second\n")
+            secret(tmp_path / "token", "second\n")
             assert isinstance((await fetch(connector, ask("arrears", "period")))[ACME, "arrears"], list)
             (tmp_path / "token").unlink()
             assert isinstance((await fetch(connector, ask("arrears", "period")))[ACME, "arrears"], list)
@@ -183,7 +184,7 @@ def credentials(token_url: str) -> dict[str, Any]:
 
 
 async def test_one_token_is_asked_for_and_kept(tmp_path: Path) -> None:
-    (tmp_path / "secret").write_text("s:ß\n")
+    secret(tmp_path / "secret", "s:ß\n")
     granted = answer({"access_token": "abc", "token_type": "Bearer", "expires_in": 3600})
     async with serve(always(granted)) as issuer, serve(always(GOOD)) as server:
         cfg = {**config(server.url), **credentials(issuer.url + "/token")}
@@ -197,7 +198,7 @@ async def test_one_token_is_asked_for_and_kept(tmp_path: Path) -> None:
 
 
 async def test_a_token_that_is_refused_is_replaced_once(tmp_path: Path) -> None:
-    (tmp_path / "secret").write_text("s")
+    secret(tmp_path / "secret", "s")
     count = 0
 
     async def issue(_: Request, writer: asyncio.StreamWriter) -> None:
@@ -230,7 +231,7 @@ async def test_a_token_that_is_refused_is_replaced_once(tmp_path: Path) -> None:
     ],
 )
 async def test_without_a_token_the_department_is_not_asked(handler: Handler, tmp_path: Path) -> None:
-    (tmp_path / "secret").write_text("s")
+    secret(tmp_path / "secret", "s")
     async with serve(handler) as issuer, serve(always(GOOD)) as server:
         cfg = {**config(server.url, timeout="500ms"), **credentials(issuer.url)}
         async with connected(rest.build, cfg, tmp_path) as connector:

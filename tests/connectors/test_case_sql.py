@@ -13,6 +13,7 @@ from connectors.case_sql import SqlCases, build
 from connectors.kinds import CASES
 from gateway.errors import Refusal
 from gateway.inquiry.case import config
+from tests.configured import secret
 from tests.connectors.asking import places, written
 
 ORG = ("LEI", "5493001KJTIIGC8Y1R12")
@@ -134,8 +135,8 @@ async def test_a_registry_in_a_database_verifies_like_any_other(folder: Path) ->
 
 def test_a_webhooks_secret_is_read_from_its_file(tmp_path: Path) -> None:
     good, short = tmp_path / "good", tmp_path / "short"
-    good.write_text("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\nwhsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSx\n")
-    short.write_text("whsec_AAAA\n")
+    secret(good, "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\nwhsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSx\n")
+    secret(short, "whsec_AAAA\n")
     for file, expected in ((good, 0), (short, 1), (tmp_path / "none", 1)):
         given = {"kind": "case-rest", "url": "https://cases.example", "webhook": {"secret_file": str(file)}}
         node = written({"market": given})

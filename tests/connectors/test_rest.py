@@ -12,6 +12,7 @@ import pytest
 
 from connectors import rest
 from connectors.base import Failure, Fault, Subject
+from tests.configured import secret
 from tests.connectors.asking import ACME, ANN, BETA, SHAPES, ask, connected, fault, fetch, places, told, written
 from tests.connectors.servers import Handler, Request, always, answer, by_path, drip, hang_up, serve, silent, zeros
 
@@ -320,7 +321,7 @@ def test_a_wrong_configuration_says_where_and_what(
 
 
 def test_the_configuration_of_the_contract_is_read(tmp_path: Path) -> None:
-    (tmp_path / "secret").write_text("s")
+    secret(tmp_path / "secret", "s")
     text = json.dumps(
         {
             **config("https://tax.example/api"),

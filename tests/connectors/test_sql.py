@@ -15,7 +15,7 @@ from sqlalchemy import event
 from sqlalchemy.exc import OperationalError
 
 from connectors import sql
-from connectors.base import Failure, Fault, Subject
+from connectors.base import Examined, Failure, Fault, Subject
 from connectors.database.opening import open_engine, protect
 from tests.connectors.asking import ACME, ANN, BETA, SHAPES, ask, connected, fault, fetch, places, told, written
 from tests.waiting import until_async
@@ -266,3 +266,22 @@ def test_a_wrong_configuration_says_where_and_what(
     sql.build(node, SHAPES)
     assert places(node, words) == [".".join(where)], node.problems
     assert "u:secret" not in str(node.problems)
+
+
+async def test_what_is_missing_in_the_database_is_named_without_asking_about_anybody(
+    folder: Path, statements: list[str]
+) -> None:
+    async def examined() -> list[str]:
+        async with connected(sql.build, config(), folder) as connector:
+            assert isinstance(connector, Examined)
+            return list(await connector.examine())
+
+    assert await examined() == []
+    assert not any(ACME.value in each or BETA.value in each for each in statements)
+    with sqlite3.connect(folder / "tax.db") as database:
+        database.execute("ALTER TABLE arrears RENAME COLUMN inner_note TO other")
+        database.execute("DROP TABLE awards")
+    assert await examined() == ["`arrears`: no such column: arrears.inner_note", "`awards`: no such table: awards"]
+    (folder / "tax.db").unlink()
+    (told,) = await examined()
+    assert told.startswith("the database cannot be read: ")

@@ -22,6 +22,7 @@ from gateway import sources
 from gateway.catalogue.load import load as load_catalogue
 from gateway.catalogue.model import Catalogue
 from gateway.errors import Problem
+from tests.configured import secret
 from tests.connectors.asking import written
 from tests.connectors.certificates import Authority
 from tests.docs.reading import ROOT, Fence, code, fences, inline, missing, section, table
@@ -53,7 +54,7 @@ def prepare(folder: Path, text: str) -> Path:
     authority.issue("gateway", client=True)
     for name in re.findall(r"file: ([\w.-]+)", text):
         if not (folder / name).exists():
-            (folder / name).write_text("secret\n")
+            secret(folder / name, "secret\n")
     (folder / "from-tax" / "tax-awards").mkdir(parents=True)
     file = folder / "sources.yaml"
     file.write_text(text)

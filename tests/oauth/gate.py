@@ -15,6 +15,7 @@ from gateway.inquiry.authenticate import Authenticator
 from gateway.inquiry.types import Requester
 from gateway.issuers import Ages, Issuer
 from gateway.oauth import IntrospectionSettings, IssuerSettings
+from tests.configured import secret
 from tests.oauth.authority import AUDIENCE, SECRET, Authority
 
 METADATA = "https://gateway.example/.well-known/oauth-protected-resource"
@@ -22,7 +23,7 @@ METADATA = "https://gateway.example/.well-known/oauth-protected-resource"
 
 def introspection(folder: Path, **changes: Any) -> IntrospectionSettings:
     """The gateway's own client at `Authority`, by its secret in a file."""
-    (folder / "secret").write_text(SECRET + "\n", "utf-8")
+    secret(folder / "secret", SECRET + "\n")
     return IntrospectionSettings(**{"client_id": "gateway", "secret_file": folder / "secret", **changes})
 
 

@@ -40,7 +40,7 @@ def build(node: Node, kinds: Mapping[str, Build], timer: Callable[[], float] = t
 
 def _secrets(node: Node) -> tuple[bytes, ...]:
     config = node.mapping(("secret_file",))["secret_file"]
-    file = config.existing_file()
+    file = config.private_file()
     try:
         lines = file.read_text("ascii").split()
         secrets = tuple(base64.b64decode(line.removeprefix("whsec_"), validate=True) for line in lines)

@@ -76,6 +76,11 @@ class CaseRegistries:
         }
 
     @property
+    def sources(self) -> Mapping[str, CaseRegistry]:
+        """Each registry's own system."""
+        return {name: each.source for name, each in self._registries.items()}
+
+    @property
     def webhook_secrets(self) -> Mapping[str, tuple[bytes, ...]]:
         """What each registry that sends notices signs them with."""
         return {name: each.webhook_secrets for name, each in self._registries.items() if each.webhook_secrets}

@@ -5,7 +5,6 @@ side as signed-note verifier keys, one line a shard: a shard's key name is its o
 from __future__ import annotations
 
 import os
-import stat
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Literal
@@ -15,6 +14,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from gateway.errors import ConfigurationError, Problem
+from gateway.files import readable_by_others
 from gateway.ledger.proof.note import Verifier, parse_verifier
 
 
@@ -44,12 +44,12 @@ def generate(path: Path) -> Ed25519PrivateKey:
 def load(path: Path) -> Ed25519PrivateKey:
     """Read the private key; refuses a file that others may read. Raises `ConfigurationError`."""
     try:
-        mode = path.stat().st_mode
+        wrong = readable_by_others(path)
         pem = path.read_bytes()
     except OSError as error:
         raise _refuse(path, f"cannot be read ({error.strerror}); make one with `dutybound keys generate`") from error
-    if mode & (stat.S_IRWXG | stat.S_IRWXO):
-        raise _refuse(path, f"may be read by others (mode {stat.S_IMODE(mode):04o}); run `chmod 600 {path}`")
+    if wrong:
+        raise _refuse(path, wrong)
     try:
         private = serialization.load_pem_private_key(pem, password=None)
     except (ValueError, TypeError, UnsupportedAlgorithm) as error:

@@ -11,12 +11,13 @@ from connectors.kinds import CASES
 from gateway.documents import parse
 from gateway.inquiry.case import config as case_config
 from gateway.values import Document
+from tests.configured import secret
 from tests.connectors.asking import written
 from tests.inquiry.registry import Simulator, verify
 
 
 async def test_a_registry_as_configured_authenticates_the_gateway(simulator: Simulator, tmp_path: Path) -> None:
-    (tmp_path / "secret").write_text("s3cret\n")
+    secret(tmp_path / "secret", "s3cret\n")
     auths: dict[str, Any] = {
         "bearer": {"kind": "bearer", "token_file": "secret"},
         "basic": {"kind": "basic", "username": "gateway", "password_file": "secret"},
@@ -108,7 +109,7 @@ MISTAKES = [
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    (tmp_path / "secret").write_text("s3cret\n")
+    secret(tmp_path / "secret", "s3cret\n")
     (tmp_path / "two").write_text("s3cret\nanother\n")
     return tmp_path
 
