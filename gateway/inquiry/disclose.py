@@ -1,4 +1,4 @@
-"""Step 9, disclose: one durable entry that commits to the answer's bytes, and its receipt (Arts. 28(3)-(6), 42).
+"""Step 9, disclose: one durable entry that commits to the answer's bytes, and its receipt (Arts. 28(3)-(6), 42, 43).
 
 Invariants: an answer's bytes may leave only after `disclose` or `refuse` returned (3); the entry names exactly what
 leaves: fields, record versions in order, and a salted digest of the `data` bytes (contract, "Answers"). What the
@@ -91,7 +91,7 @@ class _Extension(msgspec.Struct, rename="camel"):
     """`extensions.inquiry` of the contract."""
 
     id: str
-    receipt: str
+    receipt: str | msgspec.UnsetType
     obligations: Sequence[Obligation] | list[entries.Duty]
     cautions: Sequence[Caution] | list[entries.Notice]
     rule_set: str
@@ -101,8 +101,13 @@ _encode_extension = msgspec.json.Encoder().encode
 
 
 def extension(entry: Entry, receipt: Receipt) -> bytes:
-    """The JSON of `extensions.inquiry` for an entry and its receipt."""
-    return _encode_extension(_Extension(entry.id, receipt.text, entry.obligations, entry.cautions, entry.rule_set))
+    """The JSON of `extensions.inquiry` for an entry and its receipt.
+
+    What answers a subject's own token has no receipt: whoever held one could prove to others what is held about the
+    subject, and nobody may be made to show that (Art. 43).
+    """
+    proof = msgspec.UNSET if entry.requester.is_subject else receipt.text
+    return _encode_extension(_Extension(entry.id, proof, entry.obligations, entry.cautions, entry.rule_set))
 
 
 def extension_of(past: entries.Told, receipt: Receipt) -> bytes:
@@ -261,6 +266,7 @@ def _oversight(entry: Entry) -> entries.Oversight:
         consents,
         entry.secret_until,
         consents_of,
+        by_subject=who.is_subject,
     )
 
 

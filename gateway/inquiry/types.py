@@ -46,6 +46,11 @@ class Requester(msgspec.Struct, frozen=True):
     actors: tuple[str, ...] = ()
     scheme: str = "Bearer"
 
+    @property
+    def is_subject(self) -> bool:
+        """Whether this is a subject's own token, whatever else it opens."""
+        return "self" in self.scopes
+
 
 class Declaration(msgspec.Struct, frozen=True):
     """What the operation says of itself, by `@inquiry` or the `Inquiry` header."""

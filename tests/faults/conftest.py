@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sys
 from collections.abc import Iterator
@@ -16,9 +17,12 @@ from deploy.demo.guard import Guard
 from deploy.demo.organisations import organisation
 from deploy.demo.processes import Child
 from gateway.catalogue.load import load
+from gateway.ledger.entry import entries
 from gateway.ledger.proof import key_files
+from gateway.ledger.stored import read
 from gateway.ledger.proof.note import Verifier
 from tests import configured
+from gateway.storage.store import open_copy
 from tests.faults.department import POLICIES
 from tests.inquiry.issuer import TestIssuer
 from tests.ports import free_port
@@ -116,10 +120,18 @@ class Bad:
         response = httpx.post(f"{self.url}/graphql", content=body, headers=headers, timeout=60)
         return Reply(response.status_code, response.json())
 
-    @property
-    def verifiers(self) -> list[Verifier]:
-        """The public key of the ledger's shard."""
-        return list(key_files.verifiers(key_files.load(self.folder / "ledger.key"), "bad.example/ledger", ["1"]))
+    def entered(self) -> dict[str, entries.Told]:
+        """What the store's entries say was asked, by the number of each: a subject's own answers have no receipt."""
+        store = open_copy(self.folder / "gateway.db")
+        try:
+            with contextlib.closing(store.reader()) as reader:
+                found = [
+                    each for head in read.heads(reader) for each in read.read_entries(reader, head.id, 0, head.size)
+                ]
+        finally:
+            store.close()
+        told = [each.read_told() for each in found]
+        return {each.id: each for each in told if isinstance(each, entries.Operation)}
 
     def waiting(self) -> int:
         """How many calls the departments are being slow about."""

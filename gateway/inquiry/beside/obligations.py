@@ -1,4 +1,4 @@
-"""What the recipient must do with an answer (Arts. 22(3), 28(1)(2), 47(2)). Pure.
+"""What the recipient must do with an answer (Arts. 22(3), 28(1)(2), 43, 47(2)). Pure.
 
 Obligations depend on the purpose and the day alone, never on the records: what an answer demands says nothing of what
 departments hold (invariant 5).
@@ -24,7 +24,7 @@ class Obligations:
         self._made: dict[str, tuple[Obligation, ...]] = {}
 
     def of(self, purpose: str, today: datetime.date) -> tuple[Obligation, ...]:
-        """Use for the purpose only; disclose to nobody; delete by the purpose's last day, counted from `today`."""
+        """The obligations of an answer for the purpose of that name, given on the day `today`."""
         if today != self._today:
             self._today, self._made = today, {}
         made = self._made.get(purpose)
@@ -34,10 +34,16 @@ class Obligations:
 
 
 def obligations(purpose: Purpose, today: datetime.date) -> tuple[Obligation, ...]:
-    """The obligations of one answer for `purpose`, given on the day `today`."""
+    """Use for the purpose only; disclose to nobody; delete by the purpose's last day, counted from `today`.
+
+    What is about the subject is its own: it may tell whom it likes, and keep it (Art. 43).
+    """
+    only = Obligation(f"{purpose.name}/purpose-only", "purpose-only", {"purpose": purpose.name})
+    if purpose.scope == "self":
+        return (only,)
     by = purpose.delete_after.after(today).isoformat()
     return (
-        Obligation(f"{purpose.name}/purpose-only", "purpose-only", {"purpose": purpose.name}),
+        only,
         Obligation(f"{purpose.name}/no-onward-disclosure", "no-onward-disclosure", {}),
         Obligation(f"{purpose.name}/delete-by", "delete-by", {"date": by}),
     )

@@ -220,6 +220,7 @@ class Oversight(msgspec.Struct, frozen=True, omit_defaults=True):
     position of each one's subject, which version 1 does not tell. `secret_until` is when the subject may be told that
     it was made, where its purpose's law lets that be later (`gateway.ledger.entry.secrecy`). `keys` is of the ids of
     its subjects' keys (`leaf.keys_digest`), so that nothing is passed off as erased by the erasure of another.
+    `by_subject`: a subject's own token asked; entries from before this member do not tell.
     """
 
     v: int
@@ -232,6 +233,7 @@ class Oversight(msgspec.Struct, frozen=True, omit_defaults=True):
     secret_until: datetime.datetime | None = None
     consents_of: tuple[int, ...] = ()
     keys: bytes = b""
+    by_subject: bool = False
 
 
 NOTHING = Oversight(VERSION)

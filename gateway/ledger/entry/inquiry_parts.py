@@ -157,6 +157,7 @@ def _general(oversight: Oversight) -> bytes:
             oversight.facts,
             actors=oversight.actors,
             secret_until=oversight.secret_until,
+            by_subject=oversight.by_subject,
         )
     )
 

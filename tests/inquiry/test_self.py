@@ -1,0 +1,82 @@
+"""What answers a subject's own token: no proof to show to others, no duty about its own data (Art. 43)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from connectors.base import Subject
+from gateway.inquiry.types import Requester
+from gateway.ledger.entry import entries
+from tests.world import Ask, Reply, World, new_subject, opened
+
+OWN = "query($id: IdentifierInput!) @inquiry(purpose: SUBJECT_ACCESS) { organisation(id: $id) { name } }"
+LICENCE = "query($id: IdentifierInput!) @inquiry(purpose: LICENCE_RENEWAL) { organisation(id: $id) { name } }"
+ASKED = {"id", "obligations", "cautions", "ruleSet"}
+
+
+@pytest.fixture(scope="module")
+def world() -> Iterator[World]:
+    with opened() as made:
+        yield made
+
+
+def oneself(world: World, subject: Subject, *, client: str = "citizen-portal", also: str = "") -> Requester:
+    scopes = ["self", also] if also else ["self"]
+    return world.requester(client, scopes=scopes, identifier=(subject.scheme, subject.value))
+
+
+def asked(world: World, requester: Requester, query: str, subject: Subject) -> Reply:
+    return world.ask(Ask(requester, query, {"id": {"scheme": subject.scheme, "value": subject.value}}))
+
+
+def test_an_answer_is_entered_and_has_no_receipt(world: World) -> None:
+    subject = new_subject()
+    reply = asked(world, oneself(world, subject), OWN, subject)
+    assert reply.answer.status == 200
+    assert "organisation" in reply.data
+    assert set(reply.inquiry) == ASKED
+    assert b"c2sp.org" not in reply.answer.body
+    (entry,) = reply.entries
+    assert isinstance(entry.told, entries.Inquiry)
+    assert entry.told.id == reply.inquiry["id"]
+    assert entry.oversight.by_subject
+
+
+def test_its_obligations_leave_the_subject_free(world: World) -> None:
+    subject = new_subject()
+    reply = asked(world, oneself(world, subject), OWN, subject)
+    assert [duty["type"] for duty in reply.inquiry["obligations"]] == ["purpose-only"]
+    (entry,) = reply.entries
+    assert isinstance(entry.told, entries.Inquiry)
+    assert [duty.type for duty in entry.told.obligations] == ["purpose-only"]
+
+
+def test_a_refusal_has_none_either(world: World) -> None:
+    subject = new_subject()
+    reply = asked(world, oneself(world, subject), OWN.replace(" @inquiry(purpose: SUBJECT_ACCESS)", ""), subject)
+    assert reply.codes == ["INQUIRY_REQUIRED"]
+    assert set(reply.inquiry) == ASKED
+    (entry,) = reply.entries
+    assert isinstance(entry.told, entries.Refused)
+    assert entry.oversight.by_subject
+
+
+def test_a_scope_beside_it_brings_no_receipt_and_frees_nobody_of_a_duty(world: World) -> None:
+    subject = new_subject()
+    reply = asked(world, oneself(world, subject, client="environment-agency", also="inquire"), LICENCE, subject)
+    assert set(reply.inquiry) == ASKED
+    assert {"no-onward-disclosure", "delete-by"} <= {duty["type"] for duty in reply.inquiry["obligations"]}
+
+
+def test_everybody_else_has_a_receipt_and_every_duty(world: World) -> None:
+    subject = new_subject()
+    reply = asked(world, world.requester("environment-agency", official="e.lind"), LICENCE, subject)
+    assert set(reply.inquiry) == {*ASKED, "receipt"}
+    assert [duty["type"] for duty in reply.inquiry["obligations"]] == [
+        "purpose-only",
+        "no-onward-disclosure",
+        "delete-by",
+    ]
+    assert not reply.entries[0].oversight.by_subject
