@@ -233,6 +233,7 @@ class Gateway:
                     self._replays,
                 ),
                 client_certificates=settings.tls.client_certificates,
+                max_lifetime=settings.oauth.max_lifetime,
             ),
             facts=FactsReader(self._facts, self._serving.zone),
             cases=parts.cases,

@@ -21,6 +21,7 @@ from joserfc import jws
 from joserfc.errors import JoseError, UnsupportedAlgorithmError
 from joserfc.jwk import ECKey, OKPKey, RSAKey
 
+from connectors.mapping import duplicate_keys
 from gateway.errors import IssuerUnavailable
 from gateway.oauth import IssuerSettings
 from gateway.values import is_loopback
@@ -215,6 +216,8 @@ class Issuer:
                 body += chunk
                 if len(body) > MAX_BYTES:
                     raise IssuerUnavailable("its answer is too long")
+        if duplicate_keys.check(bytes(body)) == "duplicate keys":
+            raise IssuerUnavailable("its answer has a member twice")
         try:
             return msgspec.json.decode(bytes(body), type=dict[str, Any])
         except (msgspec.DecodeError, RecursionError) as error:

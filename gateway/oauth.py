@@ -17,6 +17,11 @@ from gateway.documents import Node
 KEEP, MAX_KEEP = 30.0, 300.0
 """Seconds that an issuer's word on a token is kept, where nothing else is said and at most."""
 
+MAX_LIFETIME = 86_400.0
+"""Seconds that a token may live, where nothing else is said: so long a stolen one serves at most."""
+
+_SECONDS = {("D", False): 86_400, ("W", False): 604_800, ("H", True): 3600, ("M", True): 60, ("S", True): 1}
+
 MAX_PROOF_AGE = 300.0
 """The oldest that a proof of possession may be, in seconds."""
 
@@ -64,11 +69,12 @@ class DPoPSettings(msgspec.Struct, frozen=True):
 
 
 class OAuthSettings(msgspec.Struct, frozen=True):
-    """Whose tokens count, and the audience that they must be for."""
+    """Whose tokens count, the audience that they must be for, and how many seconds one may live."""
 
     audience: str
     issuers: tuple[IssuerSettings, ...]
     dpop: DPoPSettings = DPoPSettings()
+    max_lifetime: float = MAX_LIFETIME
 
     @property
     def aliases(self) -> Mapping[str, str]:
@@ -99,7 +105,7 @@ class TLSSettings(msgspec.Struct, frozen=True):
 def read_oauth(node: Node) -> OAuthSettings:
     """The key `oauth`; of no issuer where anything is wrong with it."""
     before = len(node.problems)
-    keys = node.mapping(("audience", "issuers"), ("dpop",))
+    keys = node.mapping(("audience", "issuers"), ("dpop", "max_lifetime"))
     issuers: list[IssuerSettings] = []
     for item in keys["issuers"].items():
         issuer = _issuer(item)
@@ -112,8 +118,14 @@ def read_oauth(node: Node) -> OAuthSettings:
         issuers.append(issuer)
     if "issuers" in keys and not issuers:
         keys["issuers"].problem("must name at least one issuer")
-    dpop, audience = _dpop(keys["dpop"]), keys["audience"].text()
-    return OAuthSettings(audience, tuple(issuers) if len(node.problems) == before else (), dpop)
+    dpop, audience, lifetime = _dpop(keys["dpop"]), keys["audience"].text(), _lifetime(keys["max_lifetime"])
+    return OAuthSettings(audience, tuple(issuers) if len(node.problems) == before else (), dpop, lifetime)
+
+
+def _lifetime(node: Node) -> float:
+    """`P1D` as seconds."""
+    text = node.text("P1D", pattern=r"P[1-9][0-9]{0,2}[DW]|PT[1-9][0-9]{0,3}[HMS]", what="a period as `P1D` or `PT8H`")
+    return int(text.strip("PTDWHMS")) * _SECONDS[text[-1], "T" in text] if text else MAX_LIFETIME
 
 
 def _dpop(node: Node) -> DPoPSettings:

@@ -114,6 +114,16 @@ def test_proofs_and_certificates_are_read_and_off_is_the_default(tmp_path: Path)
     assert read.tls.client_certificates
 
 
+def test_the_longest_life_of_a_token_is_a_day_where_nothing_is_said(tmp_path: Path) -> None:
+    assert good(tmp_path).oauth.max_lifetime == 86_400
+    for text, seconds in {"P1D": 86_400, "P2W": 1_209_600, "PT8H": 28_800, "PT15M": 900, "PT90S": 90}.items():
+        read = good(tmp_path, text=GOOD.replace("  issuers:", f"  max_lifetime: {text}\n  issuers:"))
+        assert read.oauth.max_lifetime == seconds
+    for text in ("1d", "P0D", "P1M", "PT8D", "P8H", "60", "-P1D", "null"):
+        (told,) = refused(tmp_path, GOOD.replace("  issuers:", f"  max_lifetime: {text}\n  issuers:"))
+        assert "oauth.max_lifetime" in told
+
+
 def test_the_example_of_the_deployment_page_loads(tmp_path: Path) -> None:
     page = (Path(__file__).parents[1] / "deploy" / "README.md").read_text("utf-8")
     example = page.partition("# gateway.yaml, its keys on tokens\n")[2].partition("```")[0]

@@ -11,6 +11,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
+import re
 from functools import lru_cache
 from typing import Annotated, Any
 from urllib.parse import urlsplit
@@ -24,6 +25,7 @@ from joserfc import jws
 from joserfc.errors import JoseError
 
 from gateway.errors import Unfit
+from gateway.identity.jwt import RepeatedMemberError, read_jwt
 from gateway.identity.replay import Replays, ReplaysUnavailable
 from gateway.issuers import ALGORITHMS, REGISTRY, Key, read_key
 from gateway.oauth import DPoPSettings
@@ -34,6 +36,7 @@ LEEWAY = 5.0
 """Seconds that a client's clock may be ahead of ours."""
 NONCE_LIFE = 120.0
 
+_URL = re.compile(r"[!-~]+")
 _PRIVATE = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k"})
 
 
@@ -82,7 +85,7 @@ class Proofs:
         claims = self._verified(proof, thumbprint)
         if claims.htm != method:
             raise _refused(f"The DPoP proof is for another method: its `htm` must be `{method}`.")
-        if len(claims.htu) > MAX_URL or _normal(claims.htu) != self._url:
+        if len(claims.htu) > MAX_URL or self._url is None or _normal(claims.htu) != self._url:
             raise _refused(f"The DPoP proof is for another address: its `htu` must be `{self._url}`.")
         if not hmac.compare_digest(claims.ath.encode(), _b64(hashlib.sha256(token).digest())):
             raise _refused("The DPoP proof is for another token: its `ath` must be the token's SHA-256.")
@@ -101,9 +104,11 @@ class Proofs:
 
     def _verified(self, proof: bytes, thumbprint: str) -> _Claims:
         try:
-            signed = jws.extract_compact(proof, registry=REGISTRY)
+            signed = read_jwt(proof)
             header = msgspec.convert(signed.protected, _Header)
             claims = msgspec.json.decode(signed.payload or b"", type=_Claims)
+        except RepeatedMemberError as error:
+            raise _refused("The DPoP proof has a member twice: write each once.") from error
         except msgspec.ValidationError as error:
             raise _refused(f"The DPoP proof is incomplete: {str(error).replace('`$.', '`')}.") from error
         except (JoseError, msgspec.MsgspecError, ValueError, TypeError, RecursionError) as error:
@@ -164,11 +169,19 @@ def _b64(raw: bytes) -> bytes:
 
 @lru_cache(256)
 def _normal(url: str) -> str | None:
-    """A URL as RFC 9449 compares it: normal scheme, host, port and path, without query and fragment."""
+    """A URL as RFC 9449 compares it: normal scheme, host, port and path, without query and fragment.
+
+    None for what is no address of a request: `urlsplit` would drop tabs and line ends, and pass over who is named
+    before the host.
+    """
+    if not _URL.fullmatch(url):
+        return None
     try:
         parts = urlsplit(url)
         host, port = (parts.hostname or "").lower(), parts.port
     except ValueError:
+        return None
+    if not host or "@" in parts.netloc:
         return None
     if ":" in host:
         host = f"[{host}]"

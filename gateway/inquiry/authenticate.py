@@ -25,10 +25,12 @@ from gateway.errors import Code, IssuerUnavailable, Refusal, Unfit
 from gateway.identity import certificates
 from gateway.identity.dpop import Proofs
 from gateway.identity.introspection import Introspector, opaque_issuer
+from gateway.identity.jwt import RepeatedMemberError, read_jwt
 from gateway.inquiry.beside import claims
 from gateway.inquiry.beside.claims import Binding
 from gateway.inquiry.types import Requester
 from gateway.issuers import ALGORITHMS, REGISTRY, Issuer
+from gateway.oauth import MAX_LIFETIME
 from gateway.rules.model import RequesterEntry
 
 MAX_TOKEN = 8 * 1024
@@ -81,6 +83,7 @@ class Authenticator:
         clock: Callable[[], datetime.datetime],
         proofs: Proofs | None = None,
         client_certificates: bool = False,
+        max_lifetime: float = MAX_LIFETIME,
         remembered: int = 4096,
     ) -> None:
         self._issuers = {issuer.settings.issuer: issuer for issuer in issuers}
@@ -89,7 +92,7 @@ class Authenticator:
             for name, issuer in self._issuers.items()
             if issuer.settings.introspection is not None
         }
-        self._audience = audience
+        self._audience, self._max_lifetime = audience, max_lifetime
         self._metadata_url = metadata_url
         self._registered = registered
         self._clock = clock
@@ -209,9 +212,11 @@ class Authenticator:
 
     async def _read(self, token: bytes, now: float) -> _Verified:
         try:
-            signed = jws.extract_compact(token, registry=REGISTRY)
+            signed = read_jwt(token)
             header = msgspec.convert(signed.protected, _Header)
             payload: dict[str, Any] = msgspec.json.decode(signed.payload or b"", type=dict[str, Any])
+        except RepeatedMemberError as error:
+            raise Unfit("The token has a member twice: its issuer must write each once.") from error
         except (JoseError, msgspec.MsgspecError, ValueError, TypeError, RecursionError) as error:
             jose = token.startswith(_JOSE) and b"." in token
             introspector = None if jose else opaque_issuer(self._introspectors.values(), token)
@@ -254,7 +259,7 @@ class Authenticator:
 
     async def _opaque(self, introspector: Introspector, token: bytes, now: float) -> _Verified:
         answer = await self._in_force(introspector, token, now)
-        payload = claims.introspected(answer, introspector.issuer.settings.issuer)
+        payload = claims.introspected(answer, introspector.issuer.settings.issuer, now)
         verified = self._accept(payload, introspector.issuer, None, now)
         verified.until = min(verified.until, now + introspector.settings.keep)
         return verified
@@ -270,7 +275,8 @@ class Authenticator:
         return answer
 
     def _accept(self, payload: dict[str, Any], issuer: Issuer, thumbprint: str | None, now: float) -> _Verified:
-        requester, binding = claims.requester(payload, self._audience, issuer.settings.official_claim, now)
+        terms = claims.Terms(self._audience, self._max_lifetime, issuer.settings.official_claim)
+        requester, binding = claims.requester(payload, terms, now)
         return _Verified(issuer, thumbprint, requester.expires, requester, binding)
 
 

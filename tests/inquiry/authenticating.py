@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import time
+from typing import Any
 
 import httpx
 import pytest
@@ -21,7 +22,9 @@ METADATA = "https://gateway.example/.well-known/oauth-protected-resource"
 class Gate:
     """An authenticator over real issuers, with a clock and a registry that a test moves."""
 
-    def __init__(self, client: httpx.AsyncClient, issuers: list[IssuerSettings], timeout: float = 20.0) -> None:
+    def __init__(
+        self, client: httpx.AsyncClient, issuers: list[IssuerSettings], timeout: float = 20.0, **more: Any
+    ) -> None:
         self.ahead = 0.0
         self.entries: dict[tuple[str, str], RequesterEntry] = {}
         self.issuers = [
@@ -34,6 +37,7 @@ class Gate:
             registered=lambda issuer, client: self.entries.get((issuer, client)),
             clock=lambda: datetime.datetime.fromtimestamp(time.time() + self.ahead, datetime.UTC),
             remembered=8,
+            **more,
         )
 
     async def __call__(self, authorization: bytes | None) -> Requester:

@@ -138,12 +138,12 @@ async def test_an_issuer_that_is_down_refuses_only_its_own(client: httpx.AsyncCl
 
 
 async def test_stale_keys_serve_on_but_not_for_ever(gate: Gate, issuer: TestIssuer) -> None:
-    token = issuer.token(exp=int(time.time()) + 10**6)
+    token = issuer.token(exp=int(time.time()) + 80_000)
     await gate(token)
     issuer.answer = (503, {}, b"")
     gate.ahead = 3600
     assert (await gate(token)).client == "court"
-    assert (await gate(issuer.token(exp=int(time.time()) + 10**6, jti="2"))).client == "court"
+    assert (await gate(issuer.token(exp=int(time.time()) + 80_000, jti="2"))).client == "court"
     gate.ahead = 6 * 3600 + 1
     assert "out of reach" in (await gate.refusal(token)).message
     issuer.answer = None
@@ -152,7 +152,7 @@ async def test_stale_keys_serve_on_but_not_for_ever(gate: Gate, issuer: TestIssu
 
 
 async def test_keys_are_freshened_behind_the_requests(gate: Gate, issuer: TestIssuer) -> None:
-    token = issuer.token(exp=int(time.time()) + 10**6)
+    token = issuer.token(exp=int(time.time()) + 80_000)
     await gate(token)
     gate.ahead = 700
     issuer.keys[0] = RSAKey.generate_key(2048, {"kid": "rsa-2"})

@@ -13,15 +13,17 @@ from typing import Any
 import httpx
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from hypothesis import given
+from hypothesis import strategies as st
 from joserfc import jws
 from joserfc.jwk import ECKey, OctKey, OKPKey, RSAKey
 
 from gateway.identity import replay
-from gateway.identity.dpop import NONCE_LIFE, Proofs, nonce_secret
+from gateway.identity.dpop import NONCE_LIFE, Proofs, _normal, nonce_secret
 from gateway.identity.replay import OwnReplays, Replays, SharedReplays
 from gateway.oauth import DPoPSettings, IssuerSettings
 from tests.inquiry.issuer import TestIssuer
-from tests.oauth.authority import GRAPHQL, Authority, proof
+from tests.oauth.authority import GRAPHQL, Authority, b64, proof
 from tests.oauth.gate import METADATA, Gate, settings
 from tests.oauth.valkey import ValkeyServer
 
@@ -93,6 +95,13 @@ BAD: list[tuple[str, dict[str, Any], dict[str, Any], str]] = [
     ("another port", {}, {"htu": "https://gateway.example:8443/graphql"}, "`htu` must be"),
     ("no address", {}, {"htu": "https://[x/graphql"}, "`htu` must be"),
     ("a long address", {}, {"htu": "https://gateway.example/" + "x" * 2100}, "`htu` must be"),
+    ("a user before the host", {}, {"htu": "https://evil.example@gateway.example/graphql"}, "`htu` must be"),
+    ("an empty user", {}, {"htu": "https://@gateway.example/graphql"}, "`htu` must be"),
+    ("a user with a password", {}, {"htu": "https://a:b@gateway.example/graphql"}, "`htu` must be"),
+    ("a tab", {}, {"htu": "https://gateway.example/gra\tphql"}, "`htu` must be"),
+    ("a line end", {}, {"htu": "https://gateway.example/graphql\n"}, "`htu` must be"),
+    ("a carriage return", {}, {"htu": "ht\rtps://gateway.example/graphql"}, "`htu` must be"),
+    ("a space before", {}, {"htu": " https://gateway.example/graphql"}, "`htu` must be"),
     ("another token", {}, {"ath": "A" * 43}, "`ath` must be"),
     ("no token", {}, {"ath": ...}, "`ath`"),
     ("an ath that is not ASCII", {}, {"ath": "ä"}, "`ath` must be"),
@@ -133,6 +142,11 @@ def _unsigned(shown: str, header: dict[str, Any]) -> str:
     return ".".join([base64.urlsafe_b64encode(json.dumps(members).encode()).rstrip(b"=").decode(), body, signature])
 
 
+@given(st.integers(0, len(GRAPHQL)), st.text("\t\r\n @\\\x00\x1f\x7f\u00a0\u200b", min_size=1, max_size=3))
+def test_an_address_with_anything_put_in_is_another(at: int, put: str) -> None:
+    assert _normal(GRAPHQL[:at] + put + GRAPHQL[at:]) != _normal(GRAPHQL)
+
+
 async def test_a_proof_by_another_key_is_refused(gate: Gate, key: ECKey, token: str) -> None:
     """Swapped keys, a private key, a symmetric one, no signature, another algorithm, and the thief's signature."""
     thief = ECKey.generate_key("P-256")
@@ -157,6 +171,8 @@ async def test_a_proof_by_another_key_is_refused(gate: Gate, key: ECKey, token: 
         refusal = await gate.refusal(f"DPoP {token}", ("DPoP", each))
         assert told in refusal.message
         assert 'error="invalid_dpop_proof"' in refusal.headers["WWW-Authenticate"]
+    twice = ".".join([head, b64(base64.urlsafe_b64decode(body + "==")[:-1] + b',"htm":"POST"}'), signature])
+    assert "a member twice" in (await gate.refusal(f"DPoP {token}", ("DPoP", twice))).message
     none = _unsigned(proof(key, token), {"alg": "none"})
     assert "must be signed with one of" in (await gate.refusal(f"DPoP {token}", ("DPoP", none))).message
     confused = _unsigned(proof(key, token), {"alg": "RS256"})

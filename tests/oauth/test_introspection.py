@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from pathlib import Path
 
 import httpx
@@ -146,6 +147,9 @@ async def test_jwts_are_asked_about_where_the_issuer_says_so(
         ({"iss": "https://evil.example"}, "another issuer"),
         ({"token_type": "refresh_token"}, "not an access token"),
         ({"cnf": {}}, "`cnf` is empty"),
+        ({"token_type": "DPoP"}, "not to which: `cnf.jkt`"),
+        ({"token_type": "dpop", "cnf": {"x5t#S256": "A" * 43}}, "not to which: `cnf.jkt`"),
+        ({"exp": time.time() + 90_000}, "lives too long"),
         ({"cnf": {"kid": "x"}}, "`cnf`"),
         ({"authorization_details": [{"type": "subject-inquiry", "purposes": []}]}, "`purposes`"),
         ({"act": {"sub": "a", "act": "b"}}, "`act`"),

@@ -3,22 +3,44 @@
 Follows RFC 9068 (claims), RFC 7662 (an introspection answer has the same claims), RFC 8693 (`act`: the outermost actor
 is the official, those before it are told to oversight and decide nothing), RFC 9396 (`authorization_details` that are
 not understood refuse the token, since they narrow it) and RFC 7800 (`cnf`: a confirmation that is not understood
-refuses the token too). Whether a token is genuine is `authenticate`'s affair. Pure.
+refuses the token too). Of `authorization_details` an entry is another API's only if its type is well formed and cannot
+be ours misspelt: whoever wrote ours wrongly meant to narrow. Whether a token is genuine is `authenticate`'s affair.
+Pure.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Annotated, Any, Literal, NamedTuple
+import re
+import unicodedata
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any, NamedTuple
 
 import msgspec
 
 from gateway.errors import Unfit
 from gateway.inquiry.types import Narrowing, Requester
+from gateway.oauth import MAX_LIFETIME
 
 LEEWAY = 5.0
 """Seconds that an issuer's clock may be ahead of ours. There is none for `exp`: what has expired has expired."""
-MAX_ACTORS = 8
+MAX_ACTORS = 9
+_TYPE = "subject-inquiry"
+_FOREIGN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._~:/?#@!$&'()*+,;=%-]{0,255}")
+"""What another API's type may look like: a name or a URI."""
+_LETTERS = re.sub(r"[^a-z]", "", _TYPE)
+_SLIPS = 3
+"""So many letters missing, added or exchanged make a type ours, misspelt."""
+
+
+class Terms(msgspec.Struct, frozen=True):
+    """What one issuer's tokens must be: for this audience, and in force for at most `max_lifetime` seconds.
+
+    `official_claim` names the claim that holds the official, instead of `act.sub` and `sub`.
+    """
+
+    audience: str
+    max_lifetime: float = MAX_LIFETIME
+    official_claim: str | None = None
 
 
 class Binding(NamedTuple):
@@ -65,28 +87,26 @@ _Named = Annotated[str, msgspec.Meta(pattern="^[^:]+:.+$")]
 
 
 class _Detail(msgspec.Struct, forbid_unknown_fields=True):
-    type: Literal["subject-inquiry"]
+    type: str
     purpose: str | None = None
     case: str | None = None
     datasets: list[str] | None = None
     identifier: _Identifier | _Named | None = None
 
 
-def requester(
-    payload: Mapping[str, Any], audience: str, official_claim: str | None, now: float
-) -> tuple[Requester, Binding | None]:
+def requester(payload: Mapping[str, Any], terms: Terms, now: float) -> tuple[Requester, Binding | None]:
     """The requester that a genuine token makes at `now` (seconds since the epoch), without what a rule set says of it.
 
     Raises `Unfit`.
     """
     try:
         claims = msgspec.convert(payload, _Claims)
-        narrowing = tuple(map(_narrowing, filter(_is_inquiry, claims.authorization_details)))
-        scopes = frozenset(claims.scope.split())
+        narrowing = tuple(_narrowings(claims.authorization_details))
+        scopes = frozenset(claims.scope.split(" ")) - {""}  # RFC 6749, 3.3: no other space divides
         identifier = msgspec.convert(claims.identifier, _Identifier) if "self" in scopes else None
     except msgspec.ValidationError as error:
         raise Unfit(f"A claim of the token is wrong: {_claim(error)}.") from error
-    if audience not in ([claims.aud] if isinstance(claims.aud, str) else claims.aud):
+    if terms.audience not in ([claims.aud] if isinstance(claims.aud, str) else claims.aud):
         raise Unfit("The token is for another audience.")
     if not claims.client_id or not claims.sub:
         raise Unfit("The token must name its `client_id` and `sub`.")
@@ -94,61 +114,92 @@ def requester(
         raise Unfit("The token has expired; get a new one.")
     if claims.nbf > now + LEEWAY or claims.iat > now + LEEWAY:
         raise Unfit("The token is not valid yet; compare the clocks.")
+    if claims.exp - claims.iat > terms.max_lifetime:
+        raise Unfit(f"The token lives too long: at most {terms.max_lifetime:.0f} seconds from `iat` to `exp`.")
     binding = None if claims.cnf is None else Binding(claims.cnf.jkt, claims.cnf.x5t)
     if binding == (None, None):
         raise Unfit("The token is bound in a way that is not understood here: its `cnf` is empty.")
+    actors = tuple(_actors(claims.act))
     made = Requester(
         issuer=claims.iss,
         client=claims.client_id,
-        official=_official(payload, claims, official_claim),
+        official=_official(payload, claims, actors, terms.official_claim),
         scopes=scopes,
         expires=claims.exp,
         acr=claims.acr,
         narrowing=narrowing,
         identifier=(identifier.scheme, identifier.value) if identifier else None,
-        actors=_earlier(claims.act),
+        actors=actors[1:],
     )
     return made, binding
 
 
-def introspected(answer: Mapping[str, Any], issuer: str) -> dict[str, Any]:
+def introspected(answer: Mapping[str, Any], issuer: str, now: float) -> dict[str, Any]:
     """An introspection answer as the claims of a token; raises `Unfit` where it is another issuer's or no access token.
 
     What RFC 7662 leaves open and RFC 9068 does not is filled in: the issuer is the one that was asked, a client that
-    acts for itself is its own `sub`. `exp` and `aud` stay mandatory.
+    acts for itself is its own `sub`, the token was made by now. `exp` and `aud` stay mandatory.
     """
     if answer.get("iss", issuer) != issuer:
         raise Unfit("The token is from another issuer than the one that knows it.")
-    if str(answer.get("token_type", "Bearer")).lower() not in ("bearer", "dpop"):
+    kind = str(answer.get("token_type", "Bearer")).lower()
+    if kind not in ("bearer", "dpop"):
         raise Unfit("The token is not an access token.")
-    return {"iss": issuer, "sub": answer.get("client_id"), "iat": 0, **answer}
+    confirmation = answer.get("cnf")
+    if kind == "dpop" and not (isinstance(confirmation, dict) and "jkt" in confirmation):
+        raise Unfit("The token's issuer says that it is bound to a key (`token_type`), and not to which: `cnf.jkt`.")
+    return {"iss": issuer, "sub": answer.get("client_id"), "iat": now, **answer}
 
 
-def _official(payload: Mapping[str, Any], claims: _Claims, official_claim: str | None) -> str | None:
+def _official(
+    payload: Mapping[str, Any], claims: _Claims, actors: tuple[str, ...], official_claim: str | None
+) -> str | None:
     if official_claim is not None:
         named = payload.get(official_claim)
-        return named if isinstance(named, str) and named else None
-    actor = claims.act.get("sub") if claims.act else None
-    if isinstance(actor, str) and actor and actor != claims.client_id:
-        return actor
+        if named is not None and (not isinstance(named, str) or not named):
+            raise Unfit(f"A claim of the token is wrong: `{official_claim}` must name the official.")
+        return named
+    if actors and actors[0] != claims.client_id:
+        return actors[0]
     return claims.sub if claims.sub != claims.client_id else None
 
 
-def _earlier(act: dict[str, Any] | None) -> tuple[str, ...]:
-    """Who acted before the outermost actor, the latest first (RFC 8693, 4.1); raises `Unfit` where that is unclear."""
-    found: list[str] = []
-    inner = act.get("act") if act else None
-    while inner is not None:
-        actor = inner.get("sub") if isinstance(inner, dict) else None
-        if not isinstance(actor, str) or len(found) == MAX_ACTORS:
+def _actors(act: Any) -> Iterator[str]:
+    """Who acted, the outermost actor first (RFC 8693, 4.1); raises `Unfit` where that is unclear."""
+    count = 0
+    while act is not None:
+        actor = act.get("sub") if isinstance(act, dict) else None
+        if not isinstance(actor, str) or not actor or count == MAX_ACTORS:
             raise Unfit("A claim of the token is wrong: `act` must name each actor by `sub`, at most nine of them.")
-        found.append(actor)
-        inner = inner.get("act")
-    return tuple(found)
+        yield actor
+        count, act = count + 1, act.get("act")
 
 
-def _is_inquiry(detail: Mapping[str, Any]) -> bool:
-    return detail.get("type") == "subject-inquiry"
+def _narrowings(details: list[dict[str, Any]]) -> Iterator[Narrowing]:
+    """The entries that are meant for this gateway; raises `Unfit` where that cannot be told of one."""
+    for detail in details:
+        kind = detail.get("type")
+        if kind == _TYPE:
+            yield _narrowing(detail)
+        elif not isinstance(kind, str) or not _FOREIGN.fullmatch(kind) or _is_near(kind):
+            found = f"nearly `{_TYPE}`" if isinstance(kind, str) else f"no text, as `{_TYPE}`"
+            raise Unfit(f"A claim of the token is wrong: a `type` of `authorization_details` is {found}.")
+
+
+def _is_near(kind: str) -> bool:
+    """Whether a type may be ours, misspelt: by its letters alone, within a longer one, or but for a few."""
+    letters = re.sub(r"[^a-z]", "", unicodedata.normalize("NFKC", kind).casefold())
+    return _LETTERS in letters or _slips(letters, _LETTERS) <= _SLIPS
+
+
+def _slips(one: str, other: str) -> int:
+    """How many letters must be added, dropped or exchanged to make one word of the other (Levenshtein)."""
+    row = list(range(len(other) + 1))
+    for count, letter in enumerate(one, 1):
+        before, row[0] = row[0], count
+        for at, wanted in enumerate(other, 1):
+            before, row[at] = row[at], min(row[at] + 1, row[at - 1] + 1, before + (letter != wanted))
+    return row[-1]
 
 
 def _narrowing(raw: dict[str, Any]) -> Narrowing:
