@@ -38,6 +38,7 @@ from gateway.inquiry.answer import answer
 from gateway.inquiry.authenticate import Authenticator
 from gateway.inquiry.beside import past
 from gateway.inquiry.beside.obligations import Obligations
+from gateway.inquiry.beside.receipts import Receipts
 from gateway.inquiry.beside.roots import Others
 from gateway.inquiry.case.config import build as build_cases
 from gateway.inquiry.case.registries import CaseRegistries
@@ -54,7 +55,7 @@ from gateway.issuers import Issuer, new_client
 from gateway.ledger.log.build import check_witnesses, ledger_of
 from gateway.ledger.log.ledger import Ledger
 from gateway.ledger.log.tiles import routes as ledger_routes
-from gateway.ledger.projections import positions
+from gateway.ledger.projections import lookups, positions
 from gateway.ledger.proof import key_files
 from gateway.rules.explain import permissions
 from gateway.rules.files import calendar
@@ -151,14 +152,11 @@ def serving(rules: RuleSet, settings: Settings, ledger: Ledger, now: Callable[[]
     def permitted(requester: Requester, purpose: str) -> list[dict[str, Any]]:
         return permissions.rows(rules, requester, purpose, now().astimezone(zone).date())
 
-    async def receipts(requester: Requester, after: str | None, first: int) -> list[dict[str, Any]]:
-        return [past.receipt(own) for own in await ledger.own(requester.issuer, requester.client, after, first)]
-
     return Serving(
         rules=rules,
         planner=Planner(schema, policies.catalogue, most),
         renderer=Renderer(_departments(rules)),
-        others=Others(schema, permitted, receipts),
+        others=Others(schema, permitted, Receipts(rules, ledger, lookups.places_of_official, now).of),
         obligations=Obligations(policies.purposes),
         zone=zone,
     )

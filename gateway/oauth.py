@@ -14,6 +14,9 @@ import msgspec
 
 from gateway.documents import Node
 
+SCOPES = ("inquire", "receipts", "steward", "recalls", "officer", "oversight", "self")
+"""What a token may open; and `inquire:<dataset>` for each published dataset."""
+
 KEEP, MAX_KEEP = 30.0, 300.0
 """Seconds that an issuer's word on a token is kept, where nothing else is said and at most."""
 

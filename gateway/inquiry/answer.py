@@ -1,6 +1,6 @@
 """The whole path of one inquiry: nine steps, in order, with their numbers.
 
-Steps 1 and 2 say who asks and what; an operation that names no subject ends there, without an entry. From then on
+Steps 1 and 2 say who asks and what; an operation that names no subject ends there. From then on
 every way out, answer or refusal, goes through step 9: one durable entry, then the bytes. Nothing else may answer.
 """
 
@@ -40,14 +40,17 @@ async def answer(journey: Journey, method: str, headers: list[tuple[bytes, bytes
         serving = journey.serving()
         plan = serving.planner.plan(asked.query, asked.operation_name)
         if not plan.names_subjects:
-            return await serving.others.answer(plan, plan.bind(asked.variables, None), requester, asked)
+            bound = plan.bind(asked.variables, None)
+            authenticator.check_scope(requester, receipts=bound.asks_for_receipts)
+            return await serving.others.answer(plan, bound, requester, asked)
         entry = Entry(os.urandom(16).hex(), requester, serving.rules.digest)
         bound = plan.bind(asked.variables, declared(asked.inquiry))
         if (declaration := bound.declaration) is None:
+            authenticator.check_scope(requester, receipts=bound.asks_for_receipts)
             return await serving.others.answer(plan, bound, requester, asked)
         entry.declaration, entry.subjects = declaration, bound.subjects
         purpose = serving.purpose(declaration.purpose)
-        authenticator.check_scope(requester)
+        authenticator.check_scope(requester, receipts=bound.asks_for_receipts)
         if purpose.secrecy_max is not None:
             entry.secret_until = serving.secret_until(purpose.secrecy_max, journey.now())
         steps.done("plan")

@@ -30,12 +30,11 @@ from gateway.inquiry.beside import claims
 from gateway.inquiry.beside.claims import Binding
 from gateway.inquiry.types import Requester
 from gateway.issuers import ALGORITHMS, REGISTRY, Issuer
-from gateway.oauth import MAX_LIFETIME
+from gateway.oauth import MAX_LIFETIME, SCOPES
 from gateway.rules.model import RequesterEntry
 
 MAX_TOKEN = 8 * 1024
 
-_SCOPES = frozenset({"inquire", "steward", "recalls", "officer", "oversight", "self"})
 _JOSE = b"eyJ"
 """What a JOSE header begins with: a token that has one, and is no JWT that can be read, is not taken for opaque."""
 _TYPES = frozenset({"at+jwt", "application/at+jwt"})
@@ -159,12 +158,23 @@ class Authenticator:
             proof = _single(headers, b"dpop")
             await self._proofs.check(proof, token, binding.key, method, self._clock().timestamp())
 
-    def check_scope(self, requester: Requester) -> None:
-        """Refuse a token that opens no part of the gateway at all: `FORBIDDEN`, with the scope that would."""
-        if requester.scopes.isdisjoint(_SCOPES) and not any(s.startswith("inquire:") for s in requester.scopes):
+    def check_scope(self, requester: Requester, *, receipts: bool = False) -> None:
+        """Refuse a token that opens no part of the gateway at all, or not the `receipts` that are asked for.
+
+        `FORBIDDEN`, with the scope that would. A subject's own token opens no receipts, whatever else it has.
+        """
+        scopes = requester.scopes
+        inquires = any(scope == "inquire" or scope.startswith("inquire:") for scope in scopes)
+        if not inquires and scopes.isdisjoint(SCOPES):
             message = "The token has no scope for this gateway; ask for `inquire`."
-            challenge = f'{self._challenge("insufficient_scope", message, requester.scheme)}, scope="inquire"'
-            raise Refusal(Code.FORBIDDEN, message, headers={"WWW-Authenticate": challenge})
+        elif receipts and requester.is_subject:
+            message = "A subject's own token (`self`) opens no receipts; ask with one that has only `inquire`."
+        elif receipts and not inquires and "receipts" not in scopes:
+            message = "The token has no scope for `receipts`; ask for `inquire`."
+        else:
+            return
+        challenge = f'{self._challenge("insufficient_scope", message, requester.scheme)}, scope="inquire"'
+        raise Refusal(Code.FORBIDDEN, message, headers={"WWW-Authenticate": challenge})
 
     def expired(self, requester: Requester) -> Refusal:
         """The refusal of a token whose time ran out while its inquiry ran."""

@@ -79,8 +79,8 @@ def decide(
     self_only = purpose is not None and purpose.scope == "self"
     step_up = purpose is not None and (purpose.step_up is None or purpose.step_up == requester.acr)
     schemes = policies.catalogue.schemes
-    oneself = _canonical(requester.identifier, schemes) if self_only else None
-    narrowing = [(part, _canonical(part.identifier, schemes)) for part in requester.narrowing]
+    oneself = canonical(requester.identifier, schemes) if self_only else None
+    narrowing = [(part, canonical(part.identifier, schemes)) for part in requester.narrowing]
     of_all, of_each = (selected, {}) if isinstance(selected, Selected) else (None, selected)
     asks = (
         rule_set.digest,
@@ -100,14 +100,14 @@ def decide(
             continue
         known = facts.subjects.get(subject, _NOTHING)
         coverage = _coverage(known.consents, requester, declaration, today) if known.consents else _NO_COVERAGE
-        open_to = _open_to(narrowing, declaration, subject) if narrowing else None
+        open_datasets = open_to(narrowing, declaration, subject[1:]) if narrowing else None
         own = self_only and oneself == (subject.scheme, subject.value)
         wanted = of_all or of_each[subject]
-        key = (wanted, *asks, subject.kind, known.case_verified, coverage, open_to, own)
+        key = (wanted, *asks, subject.kind, known.case_verified, coverage, open_datasets, own)
         decision = _memo.get(key)
         if decision is None:
             frame = _Frame(wanted, requester, rule_set, purpose, name, grant, today, alive, facts.break_glass)
-            decision = frame.decide(subject.kind, known.case_verified, coverage, open_to, own)
+            decision = frame.decide(subject.kind, known.case_verified, coverage, open_datasets, own)
             if len(_memo) >= _KEPT:
                 _memo.clear()
             _memo[key] = decision
@@ -249,7 +249,7 @@ def relied_on(
     )
 
 
-def _canonical(named: Named | None, schemes: Mapping[str, IdentifierScheme]) -> Named | None:
+def canonical(named: Named | None, schemes: Mapping[str, IdentifierScheme]) -> Named | None:
     """An identifier that a token names, as subjects are named. A wrong one is left as it stands, which is nobody's."""
     if named is None or named[0] not in schemes:
         return named
@@ -259,8 +259,8 @@ def _canonical(named: Named | None, schemes: Mapping[str, IdentifierScheme]) -> 
         return named
 
 
-def _open_to(
-    narrowing: Iterable[tuple[Narrowing, Named | None]], declaration: Declaration, subject: Subject
+def open_to(
+    narrowing: Iterable[tuple[Narrowing, Named | None]], declaration: Declaration, subject: Named
 ) -> frozenset[str] | None:
     """The datasets that a narrowed token leaves open for this purpose, case and subject; `None` for all of them."""
     datasets: set[str] = set()
@@ -268,7 +268,7 @@ def _open_to(
         if (
             part.purpose not in (None, declaration.purpose)
             or part.case not in (None, declaration.case)
-            or identifier not in (None, (subject.scheme, subject.value))
+            or identifier not in (None, subject)
         ):
             continue
         if part.datasets is None:

@@ -15,6 +15,7 @@ import msgspec
 from cachetools import LRUCache
 from graphql import (
     DocumentNode,
+    FieldNode,
     FragmentDefinitionNode,
     GraphQLError,
     GraphQLSchema,
@@ -81,6 +82,14 @@ class Bound(msgspec.Struct, frozen=True):
     subjects: tuple[Subject, ...]
     variables: Mapping[str, Any]
     selected: Selected | Mapping[Subject, Selected]
+
+    @property
+    def asks_for_receipts(self) -> bool:
+        """Whether past inquiries are asked for, beside subjects or alone."""
+        other = self.variant.other
+        return other is not None and any(
+            isinstance(field, FieldNode) and field.name.value == "receipts" for field in other.selection_set.selections
+        )
 
 
 class Plan:

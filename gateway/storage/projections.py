@@ -1,4 +1,5 @@
-"""What is made of the ledger behind it: who looked at a subject, who received which records, who asked for what.
+"""What is made of the ledger behind it: who looked at a subject, who received which records, who asked for what, and
+which official it was.
 
 Each projection has a position in each shard: all entries before it are in its rows, and none from it on. Invariants:
 rows and position change in one transaction, which swaps the position, so of two that project one learns that it is
@@ -40,7 +41,7 @@ from gateway.storage.facts import fact, fact_head
 from gateway.storage.statement import Statement
 from gateway.storage.tables import metadata, requester, shard, subject_key
 
-NAMES = ("looked", "received", "asked")
+NAMES = ("looked", "received", "asked", "acted")
 DROPPING = -1
 WITHOUT_KEY = 0
 """Stands for every subject of the entries of version 1, which have no keys; they are opened to be told apart."""
@@ -90,6 +91,16 @@ asked = Table(
     sqlite_with_rowid=False,
 )
 
+acted = Table(
+    "acted",
+    metadata,
+    Column("requester", Integer, ForeignKey("requester.id"), primary_key=True),
+    Column("official", Text, primary_key=True),
+    Column("at", BigInteger, primary_key=True),
+    Column("entry", BigInteger, primary_key=True),
+    sqlite_with_rowid=False,
+)
+
 raced = Table(
     "raced",
     metadata,
@@ -100,7 +111,12 @@ raced = Table(
     sqlite_with_rowid=False,
 )
 
-_TABLES: Mapping[str, tuple[Table, ...]] = {"looked": (looked,), "received": (received, raced), "asked": (asked,)}
+_TABLES: Mapping[str, tuple[Table, ...]] = {
+    "looked": (looked,),
+    "received": (received, raced),
+    "asked": (asked,),
+    "acted": (acted,),
+}
 _INSERT = {
     table.name: Statement(insert(table), *table.c.keys()) for tables in _TABLES.values() for table in tables
 }  # Core's own execution would cost more than the rows
@@ -122,6 +138,7 @@ class Rows(NamedTuple):
     received: Sequence[tuple[int, int, int, int, int | None, bytes]] = ()
     asked: Sequence[tuple[int, str, int, int]] = ()
     raced: Sequence[tuple[int, int, int, str]] = ()
+    acted: Sequence[tuple[int, str, int, int]] = ()
 
 
 class Changed(NamedTuple):

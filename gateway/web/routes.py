@@ -17,13 +17,13 @@ from starlette.routing import Route
 
 from gateway.catalogue.model import Catalogue
 from gateway.issuers import ALGORITHMS
+from gateway.oauth import SCOPES
 from gateway.telemetry import CONTENT_TYPE
 from gateway.web.catalogue import catalogue_route
 from gateway.web.health import Readiness
 from gateway.web.playground import Refuse, playground_route
 
 WELL_KNOWN = "/.well-known/oauth-protected-resource"
-SCOPES = ("inquire", "steward", "recalls", "officer", "oversight", "self")
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE")
 
 

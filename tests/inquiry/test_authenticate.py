@@ -86,7 +86,7 @@ BAD: list[tuple[dict[str, Any], dict[str, Any], str]] = [
     ({}, {"act": {"sub": ["r.haas"]}}, "`act` must name each actor"),
     ({}, {"act": {"sub": "r.haas", "act": {"sub": {}}}}, "`act` must name each actor"),
     ({}, {"exp": time.time() + 90_000}, "lives too long"),
-    ({}, {"exp": time.time() + 60, "iat": time.time() - 86_400}, "lives too long"),
+    ({}, {"exp": time.time() + 3600, "iat": time.time() - 86_400}, "lives too long"),
     ({}, {"authorization_details": "all"}, "`authorization_details`"),
     ({}, {"authorization_details": [{"type": "subject-inquiry", "purposes": ["X"]}]}, "`purposes`"),
     ({}, {"authorization_details": [{"type": "subject-inquiry", "datasets": "tax-arrears"}]}, "`datasets`"),

@@ -17,7 +17,7 @@ import pytest
 from deploy.demo.client import Reply
 from deploy.demo.processes import ROOT
 from gateway import cli
-from tests.journeys.asking import document, entries, inquire
+from tests.journeys.asking import OFFICIALS, document, entries, inquire
 
 if TYPE_CHECKING:
     from tests.conftest import World
@@ -118,7 +118,9 @@ def test_receipts_are_the_callers_own_page_by_page(world: World) -> None:
     asked = [tender(world).inquiry for _ in range(3)]
     rows: list[dict[str, Any]] = []
     after = None
-    while page := world.ask("market-regulator", RECEIPTS, {"after": after, "first": 7}).data["receipts"]:
+    while page := world.ask(
+        "market-regulator", RECEIPTS, {"after": after, "first": 7}, official=OFFICIALS["market-regulator"]
+    ).data["receipts"]:
         assert len(page) <= 7
         rows += page
         after = page[-1]["cursor"]
@@ -133,13 +135,15 @@ def test_receipts_are_the_callers_own_page_by_page(world: World) -> None:
         assert row["ruleSet"] == one["ruleSet"]
         assert [duty["type"] for duty in row["obligations"]] == [duty["type"] for duty in one["obligations"]]
         assert row["receipt"].splitlines()[1] == one["receipt"].splitlines()[1]  # what was told, and its salts
-    others = world.ask("civil-court", RECEIPTS, {"first": 100}).data["receipts"]
+    others = world.ask("civil-court", RECEIPTS, {"first": 100}, official=OFFICIALS["civil-court"]).data["receipts"]
     assert not {row["id"] for row in others} & set(ids)
 
 
 def test_a_past_receipt_verifies(world: World, tmp_path: Path) -> None:
     tender(world)
-    row = world.ask("market-regulator", RECEIPTS, {"first": 1}).data["receipts"][0]
+    row = world.ask("market-regulator", RECEIPTS, {"first": 1}, official=OFFICIALS["market-regulator"]).data[
+        "receipts"
+    ][0]
     assert verify(world, tmp_path / "past", row["receipt"]).returncode == 0
 
 

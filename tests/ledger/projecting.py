@@ -13,18 +13,19 @@ from typing import NamedTuple
 from gateway.ledger.entry import entries
 from gateway.ledger.entry.parts import split
 from gateway.ledger.log.ledger import Ledger
-from gateway.ledger.projections.lookups import by_requester_and_purpose, who_looked
+from gateway.ledger.projections.lookups import by_official, by_requester_and_purpose, who_looked
 from gateway.ledger.projections.positions import Place
 from gateway.ledger.projections.recipients import recipients
 from gateway.ledger.stored import read
 from gateway.storage.port import Reader, Store
-from gateway.storage.projections import NAMES, asked, looked, projected, raced, received
+from gateway.storage.projections import NAMES, acted, asked, looked, projected, raced, received
 from gateway.storage.tables import SHARD_BITS, micros
 from tests.ledger.support import AT
 
 SUBJECTS = [("LEI", f"5299000000000000000{number}") for number in range(4)]
 DATASETS = ("tax-arrears", "permits")
 CLIENTS = ("market-regulator", "high-court", "environment-agency")
+OFFICIALS = ("m.ivanova", "j.okafor", None)
 PURPOSES = ("TENDER_QUALIFICATION", "LICENCE_RENEWAL")
 
 
@@ -38,13 +39,15 @@ class Asked(NamedTuple):
     records: tuple[tuple[int, int], ...] = ((1, 1),)
     facts: int = 0
     refused: bool = False
+    official: int = 0
+    own: bool = False
 
 
 def told(each: Asked, number: int, at: datetime.datetime) -> tuple[entries.Told, entries.Oversight]:
     """The two sides of its entry."""
     who = entries.Who("https://login.example", CLIENTS[each.client], "some department")
     declared = entries.Declared(PURPOSES[each.purpose], case=f"case-{number}")
-    oversight = entries.Oversight(entries.VERSION, "m.ivanova", each.facts)
+    oversight = entries.Oversight(entries.VERSION, OFFICIALS[each.official], each.facts, by_subject=each.own)
     head = (entries.VERSION, f"inquiry-{number}", at, who)
     named = [("organisation", *SUBJECTS[subject]) for subject in dict.fromkeys(each.subjects)]
     if each.refused:
@@ -89,7 +92,7 @@ class Told(NamedTuple):
 
     place: Place
     told: entries.Told
-    facts: int | None
+    oversight: entries.Oversight
 
 
 def scan(reader: Reader) -> list[Told]:
@@ -98,7 +101,7 @@ def scan(reader: Reader) -> list[Told]:
     for head in read.heads(reader):
         for entry in read.read_entries(reader, head.id, 0, head.size):
             place = Place(micros(entry.at), (head.id << SHARD_BITS) + entry.index)
-            found.append(Told(place, entry.read_told(), entry.read_oversight().facts))
+            found.append(Told(place, entry.read_told(), entry.read_oversight()))
     return sorted(found, key=lambda each: each.place)
 
 
@@ -138,12 +141,24 @@ def asked_of(reader: Reader, client: str, purpose: str) -> list[Place]:
     ]
 
 
+def acted_of(reader: Reader, client: str, official: str) -> list[Place]:
+    """When an official asked for a requester, by the scan."""
+    return [
+        each.place
+        for each in scan(reader)
+        if isinstance(each.told, entries.Operation)
+        and each.told.requester.client == client
+        and each.oversight.official == official
+        and not each.oversight.by_subject
+    ]
+
+
 def rows(store: Store) -> dict[str, set[tuple[object, ...]]]:
     """All that the projections hold."""
     with store.engine.connect() as connection:
         return {
             table.name: {tuple(row) for row in connection.execute(table.select())}
-            for table in (looked, received, asked, raced)
+            for table in (looked, received, asked, raced, acted)
         }
 
 
@@ -175,3 +190,7 @@ def check(store: Store, subjects: Sequence[tuple[str, str]] = SUBJECTS) -> None:
             for purpose in PURPOSES:
                 got = by_requester_and_purpose(reader, "https://login.example", client, purpose, exact=exact)
                 assert got == (asked_of(reader, client, purpose), 0)
+            for official in OFFICIALS:
+                if official is not None:
+                    at = by_official(reader, "https://login.example", client, official)
+                    assert list(at) == acted_of(reader, client, official)

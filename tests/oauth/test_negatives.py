@@ -160,7 +160,7 @@ def serving(issuer: TestIssuer, tmp_path_factory: pytest.TempPathFactory) -> Ite
     folder = tmp_path_factory.mktemp("negatives")
     asked = introspection(folder, url=f"{issuer.url}/introspect")
     issuer.metadata = {"introspection_endpoint": f"{issuer.url}/introspect"}
-    issuer.introspected = {"active": True, "client_id": "court", "aud": AUDIENCE, "exp": NOW + 3600}
+    issuer.introspected = {"active": True, "client_id": "court", "aud": AUDIENCE, "exp": NOW + 3600, "scope": "inquire"}
     started = Serving(folder, IssuerSettings(issuer.url, "login", introspection=asked), AUDIENCE, None)
     try:
         started.ready()

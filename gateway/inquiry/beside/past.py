@@ -1,4 +1,4 @@
-"""What the ledger says of past inquiries: to the requester who asks for `receipts`, and to the counts at a start."""
+"""What the ledger says of past inquiries: as a row of `receipts`, and to the counts at a start."""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
 """Root fields that name no subject: the catalogue, the caller's permissions and receipts, introspection, the SDL.
 
-They disclose nothing about anybody, so they need no declared purpose and leave no entry. graphql-core executes them,
-off the hot path, over an operation that holds nothing else: a subject field can never reach the executor.
+They need no declared purpose, and leave no entry: only a look at all of a client's receipts does (`receipts`).
+graphql-core executes them, off the hot path, over an operation that holds nothing else: a subject field can never reach
+the executor.
 """
 
 from __future__ import annotations
@@ -22,8 +23,8 @@ from gateway.inquiry.types import Answer, Requester
 Permissions = Callable[[Requester, str], list[dict[str, Any]]]
 """(requester, purpose) -> rows of `permissions`."""
 
-Receipts = Callable[[Requester, str | None, int], Awaitable[list[dict[str, Any]]]]
-"""(requester, after, first) -> the requester's own inquiries; raises `ValueError` for a cursor that is none."""
+Receipts = Callable[[Requester], Callable[[str | None, int], Awaitable[list[dict[str, Any]]]]]
+"""requester -> (after, first) -> past inquiries; raises `ValueError` for a cursor that is none."""
 
 MOST_RECEIPTS = 100
 
@@ -52,12 +53,14 @@ class Others:
         def permissions(_info: Any, purpose: Any) -> list[dict[str, Any]]:
             return self._permissions(requester, str(purpose))
 
+        past = self._receipts(requester)
+
         async def receipts(_info: Any, after: str | None = None, first: int | None = None) -> list[dict[str, Any]]:
             count = 20 if first is None else first
             if not 0 < count <= MOST_RECEIPTS:
                 raise _invalid(f"`first` must be from 1 to {MOST_RECEIPTS}")
             try:
-                return await self._receipts(requester, after, count)
+                return await past(after, count)
             except ValueError:
                 raise _invalid("`after` is not a cursor of `receipts`") from None
             except LedgerUnavailable:

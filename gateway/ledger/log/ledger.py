@@ -336,9 +336,19 @@ class Ledger:
         self._shard = taken
         return None
 
-    async def own(self, issuer: str, client: str, after: str | None = None, first: int = 20) -> list[Own]:
-        """As `history.own`, in a thread."""
-        return await asyncio.to_thread(history.own, self.store, issuer, client, after, first)
+    async def own(
+        self,
+        issuer: str,
+        client: str,
+        after: str | None = None,
+        first: int = 20,
+        *,
+        places: history.Places | None = None,
+        shown: Callable[[StoredEntry], bool] = lambda entry: True,
+    ) -> list[Own]:
+        """As `history.own`, in a thread: of these places, or of all that the requester entered."""
+        places = places or history.everybodys(issuer, client)
+        return await asyncio.to_thread(history.own, self.store, places, shown, after, first)
 
     async def entered_since(self, at: datetime.datetime, of_interest: Callable[[StoredEntry], _T | None]) -> list[_T]:
         """As `history.entered_since`, in a thread."""

@@ -106,6 +106,13 @@ def purpose(told: entries.Told | None) -> str | None:
     return told.declaration.purpose
 
 
+def official(told: entries.Told | None, oversight: entries.Oversight | None) -> str | None:
+    """Who asked, for a requester; None where nobody is known, and where a subject asked with its own token."""
+    if oversight is None or oversight.by_subject or not isinstance(told, entries.Operation):
+        return None
+    return oversight.official
+
+
 def is_of(record: str, id_: str, version: str | None = None) -> bool:
     """Whether `<record id>@<version>` is a record, in that version or in any.
 

@@ -1,4 +1,4 @@
-"""Who looked at a subject, and what a requester asked for: places of entries, oldest first, over all shards.
+"""Who looked at a subject, what a requester asked for, and which official: places, oldest first, over all shards.
 
 `exact` reads what is not projected yet from the entries themselves, in the same snapshot: then nothing that was
 committed before it is missing, however far the projections are behind. Only an entry of version 1, which has no keys,
@@ -10,6 +10,7 @@ Places only: whoever opens them has entered a view, or is the subject itself (in
 from __future__ import annotations
 
 import heapq
+import itertools
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
@@ -17,13 +18,14 @@ from sqlalchemy import bindparam as p
 from sqlalchemy import select, tuple_
 
 from gateway.errors import VerificationFailed
-from gateway.ledger.entry.entries import Told
+from gateway.ledger.entry.entries import Oversight, Told
 from gateway.ledger.projections import extract
 from gateway.ledger.projections.positions import START, Covered, Place, covered, keys_of, opened, tail
 from gateway.ledger.stored import statements as sql
+from gateway.ledger.stored.history import Places
 from gateway.ledger.stored.read import StoredEntry
 from gateway.storage.port import Reader
-from gateway.storage.projections import WITHOUT_KEY, asked, looked
+from gateway.storage.projections import WITHOUT_KEY, acted, asked, looked
 from gateway.storage.statement import Statement
 from gateway.storage.tables import SHARD_BITS, entry_requester, requester, subject_key
 
@@ -57,6 +59,20 @@ _ASKED = Statement(
         asked,
     ),
     *("issuer", "client", "purpose", *sql.PAGE),
+)
+
+_ACTED = Statement(
+    sql.page(
+        select(acted.c.at, acted.c.entry)
+        .join(requester, requester.c.id == acted.c.requester)
+        .where(
+            requester.c.issuer == p("issuer"),
+            requester.c.client == p("client"),
+            acted.c.official == p("official"),
+        ),
+        acted,
+    ),
+    *("issuer", "client", "official", *sql.PAGE),
 )
 
 _ENTERED = Statement(
@@ -110,14 +126,39 @@ def by_requester_and_purpose(
     of = covered(reader, "asked")
     found = _rows(reader, _ASKED, of, after, first, issuer, client, purpose)
     if exact:
-        for shard, size in of.sizes.items():
-            base = shard << SHARD_BITS
-            for row in reader.rows(_ENTERED, issuer, client, *after, base + of.next[shard], base + size):
-                place = Place._make(row)
-                entry = opened(reader, place)
-                if extract.purpose(told_of(entry)) == purpose:
-                    found.append(place)
+        tail = _entered(reader, of, issuer, client, after)
+        found += [place for place, entry in tail if extract.purpose(told_of(entry)) == purpose]
     return Looks(sorted(found)[:first], 0 if exact else of.behind)
+
+
+def by_official(reader: Reader, issuer: str, client: str, official: str, after: Place = START) -> Iterator[Place]:
+    """The entries after a place in which an official asked for a requester, oldest first; none is missing.
+
+    Raises `VerificationFailed` where an entry that had to be opened is damaged.
+    """
+    of = covered(reader, "acted")
+    tail = [
+        place
+        for place, entry in _entered(reader, of, issuer, client, after)
+        if extract.official(told_of(entry), oversight_of(entry)) == official
+    ]
+    return heapq.merge(_pages(reader, _ACTED, of, after, issuer, client, official), sorted(tail))
+
+
+def places_of_official(issuer: str, client: str, official: str) -> Places:
+    """`by_official`, to be read when its places are asked for."""
+    return lambda reader, after: by_official(reader, issuer, client, official, Place(*after))
+
+
+def _entered(
+    reader: Reader, of: Covered, issuer: str, client: str, after: Place
+) -> Iterator[tuple[Place, StoredEntry]]:
+    """A requester's entries after a place that a projection does not have, opened."""
+    for shard, size in of.sizes.items():
+        base = shard << SHARD_BITS
+        for row in reader.rows(_ENTERED, issuer, client, *after, base + of.next[shard], base + size):
+            place = Place._make(row)
+            yield place, opened(reader, place)
 
 
 def named_in_tail(reader: Reader, of: Covered, scheme: str, value: str) -> Iterator[Place]:
@@ -145,6 +186,16 @@ def told_of(entry: StoredEntry) -> Told | None:
         raise VerificationFailed(f"entry {entry.index}: {error}") from error
 
 
+def oversight_of(entry: StoredEntry) -> Oversight | None:
+    """What only oversight may open of it, as `told_of`."""
+    if entry.oversight is None:
+        return None
+    try:
+        return entry.read_oversight()
+    except ValueError as error:
+        raise VerificationFailed(f"entry {entry.index}: {error}") from error
+
+
 def _of_version_1(reader: Reader, places: Iterable[Place], subject: tuple[str, str]) -> Iterator[Place]:
     for place in places:
         told = told_of(opened(reader, place))
@@ -155,12 +206,17 @@ def _of_version_1(reader: Reader, places: Iterable[Place], subject: tuple[str, s
 def _rows(
     reader: Reader, statement: Statement, of: Covered, after: Place, first: int, *parameters: object
 ) -> list[Place]:
-    """Up to `first` rows after a place, a page at a time; none where the projection is not usable."""
-    found: list[Place] = []
-    while of.usable and len(found) < first:
-        rows = reader.rows(statement, *parameters, *after, min(_PAGE, first - len(found)), 0)
-        found += [Place._make(row) for row in rows]
-        if len(rows) < _PAGE:
-            break
-        after = found[-1]
-    return found
+    """Up to `first` rows after a place; none where the projection is not usable."""
+    return list(itertools.islice(_pages(reader, statement, of, after, *parameters, page=min(_PAGE, first)), first))
+
+
+def _pages(
+    reader: Reader, statement: Statement, of: Covered, after: Place, *parameters: object, page: int = _PAGE
+) -> Iterator[Place]:
+    """The rows after a place, a page at a time; none where the projection is not usable."""
+    while of.usable:
+        rows = reader.rows(statement, *parameters, *after, page, 0)
+        yield from map(Place._make, rows)
+        if len(rows) < page:
+            return
+        after = Place._make(rows[-1])

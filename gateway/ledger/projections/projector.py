@@ -46,6 +46,7 @@ class Seen(NamedTuple):
     told: entries.Told | None
     facts: int | None
     given: Sequence[extract.Given]
+    official: str | None
 
 
 class Work(NamedTuple):
@@ -143,7 +144,7 @@ class Projector:
         return taken
 
     def _rows(self, work: Work, taken: Sequence[Seen]) -> Rows:
-        looked, received, asked = [], [], []
+        looked, received, asked, acted = [], [], [], []
         raced: set[tuple[int, int, int, str]] = set()
         changes = self._changes(taken) if "received" in work.names else {}
         for seen in taken:
@@ -162,7 +163,9 @@ class Projector:
             wanted = extract.purpose(told)
             if wanted is not None and told is not None:
                 asked.append((self._requester(told), wanted, seen.at, seen.id))
-        return Rows(looked, received, asked, sorted(raced))
+            if seen.official is not None and told is not None:
+                acted.append((self._requester(told), seen.official, seen.at, seen.id))
+        return Rows(looked, received, asked, sorted(raced), acted)
 
     def _changes(self, taken: Sequence[Seen]) -> dict[tuple[str, str], list[Changed]]:
         """What changed, after the facts of these entries, about the subjects of which they disclosed records."""
@@ -193,12 +196,14 @@ def _seen(reader: Reader, shard: int, first: int, last: int) -> Iterator[Seen]:
         if entry.index != expected:
             break
         expected += 1
-        told = facts = None
+        told = oversight = None
         if entry.told is not None and entry.oversight is not None:
             try:
-                told, facts = entry.read_told(), entries.read_oversight(entry.oversight.general.body).facts
+                told, oversight = entry.read_told(), entries.read_oversight(entry.oversight.general.body)
             except ValueError as error:
                 raise VerificationFailed(f"entry {entry.index}: {error}") from error
-        yield Seen((shard << SHARD_BITS) + entry.index, micros(entry.at), entry, told, facts, extract.given(told))
+        place, facts = (shard << SHARD_BITS) + entry.index, None if oversight is None else oversight.facts
+        who = extract.official(told, oversight)
+        yield Seen(place, micros(entry.at), entry, told, facts, extract.given(told), who)
     if expected < last:
         raise VerificationFailed(f"entry {expected} is missing")

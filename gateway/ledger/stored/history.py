@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import datetime
+import itertools
 import operator
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple, TypeVar
 
 from gateway.errors import LedgerUnavailable, StoreUnavailable, VerificationFailed
@@ -19,6 +20,12 @@ from gateway.storage.tables import SHARD_BITS, micros
 _T = TypeVar("_T")
 
 
+Places = Callable[[Reader, tuple[int, int]], Iterator[tuple[int, int]]]
+"""The places `(at, entry)` after one, oldest first, as they are asked for."""
+
+_AT_ONCE = 128
+
+
 class Own(NamedTuple):
     """One of a requester's own entries: what it was told, a receipt for it, and the cursor to go on from."""
 
@@ -27,31 +34,44 @@ class Own(NamedTuple):
     receipt: Receipt
 
 
-def own(store: Store, issuer: str, client: str, after: str | None = None, first: int = 20) -> list[Own]:
-    """A requester's own entries in every shard of the store, oldest first, after a cursor of an earlier call.
+def everybodys(issuer: str, client: str) -> Places:
+    """The places of all that a requester entered, whoever of it asked."""
+
+    def places(reader: Reader, after: tuple[int, int]) -> Iterator[tuple[int, int]]:
+        while found := read.own_entries(reader, issuer, client, after, _AT_ONCE):
+            yield from found
+            after = found[-1]
+
+    return places
+
+
+def own(
+    store: Store, places: Places, shown: Callable[[StoredEntry], bool], after: str | None = None, first: int = 20
+) -> list[Own]:
+    """The first entries at these places that may be shown, with receipts, after a cursor of an earlier call.
 
     Entries whose general part does not open are left out. Raises `ValueError` for a cursor that is none of ours, and
     `LedgerUnavailable` where the entries cannot be read.
     """
     try:
         at, _, id_ = (after or "0-0").partition("-")
-        place = (int(at), int(id_))
+        start = (int(at), int(id_))
     except ValueError:
         raise ValueError(f"`{after}` is not a cursor of `receipts`") from None
     try:
         with contextlib.closing(store.reader()) as reader:
-            return list(_own(reader, read.own_entries(reader, issuer, client, place, first)))
+            return list(itertools.islice(_own(reader, places(reader, start), shown), first))
     except (VerificationFailed, StoreUnavailable) as error:
         raise LedgerUnavailable(f"the store's entries cannot be read: {error}") from error
 
 
-def _own(reader: Reader, places: list[tuple[int, int]]) -> Iterator[Own]:
+def _own(reader: Reader, places: Iterable[tuple[int, int]], shown: Callable[[StoredEntry], bool]) -> Iterator[Own]:
     shards = {head.id: head for head in read.heads(reader)}
     trees = {head.id: read.StoredTree(reader, head.id, head.size) for head in shards.values()}
     for when, entered in places:
         shard, index = entered >> SHARD_BITS, entered & (1 << SHARD_BITS) - 1
         for entry in read.read_entries(reader, shard, index, 1):
-            if entry.told is not None and entry.oversight is not None:
+            if entry.told is not None and entry.oversight is not None and shown(entry):
                 text = read.receipt_text(trees[shard], shards[shard], entry)
                 yield Own(f"{when}-{entered}", entry.told, Receipt(shards[shard].name, index, text))
 

@@ -41,6 +41,8 @@ ASKED = st.builds(
     records=st.lists(st.tuples(st.integers(0, 2), st.integers(1, 2)), max_size=3, unique=True).map(tuple),
     facts=st.integers(0, 5),
     refused=st.booleans(),
+    official=st.integers(0, 2),
+    own=st.booleans(),
 )
 
 
@@ -50,7 +52,7 @@ async def store(tmp_path: Path) -> Store:
     configured.write(tmp_path)
     store = store_in(tmp_path)
     async with opened(store) as ledger:
-        await enter_all(ledger, [Asked(n % 3, n % 2, (n % 4,), facts=n) for n in range(300)])
+        await enter_all(ledger, [Asked(n % 3, n % 2, (n % 4,), facts=n, official=n % 3) for n in range(300)])
     return store
 
 
@@ -106,7 +108,7 @@ def test_the_command_mends_what_was_altered_and_says_from_how_much(
     store: Store, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert rebuild(tmp_path) == 0
-    assert capsys.readouterr().out == "rebuilt: looked, received, asked, from 300 entries\n"
+    assert capsys.readouterr().out == "rebuilt: looked, received, asked, acted, from 300 entries\n"
     right = rows(store)
     with store.engine.begin() as connection:
         connection.execute(delete(kept.looked).where(kept.looked.c.entry == (1 << SHARD_BITS) + 7))
@@ -142,7 +144,7 @@ def test_one_that_is_killed_is_gone_on_with(store: Store, tmp_path: Path) -> Non
         check(store)
     said = subprocess.run(command, capture_output=True, text=True, check=True)
     assert said.stderr.startswith("an earlier rebuild was interrupted; going on with it\n")
-    assert said.stdout == "rebuilt: looked, received, asked, from 300 entries\n"
+    assert said.stdout == "rebuilt: looked, received, asked, acted, from 300 entries\n"
     assert rows(store) == right
 
 
