@@ -188,20 +188,22 @@ class Issuer:
         issuer = self.settings.issuer
         parts = urlsplit(issuer)
         path = parts.path.rstrip("/")
-        places = (
-            f"{parts.scheme}://{parts.netloc}/.well-known/oauth-authorization-server{path}",
+        known = f"{parts.scheme}://{parts.netloc}/.well-known/oauth-authorization-server"
+        places = [
+            f"{known}{path}",
             f"{issuer.rstrip('/')}/.well-known/openid-configuration",
-        )
+            *([known] if path else []),
+        ]
         why = ""
-        for place in places:
+        for place in [self.settings.metadata_url] if self.settings.metadata_url else places:
             try:
                 metadata = await self._send("GET", place)
             except IssuerUnavailable as error:
                 why = str(error)
                 continue
-            if metadata.get("issuer") != issuer:
-                raise IssuerUnavailable("its metadata names another issuer")
-            return metadata
+            if metadata.get("issuer") == issuer:
+                return metadata
+            why = "its metadata names another issuer"
         raise IssuerUnavailable(f"it has no metadata: {why}")
 
     async def _send(self, method: str, url: str, **content: Any) -> dict[str, Any]:

@@ -23,6 +23,9 @@ KEEP, MAX_KEEP = 30.0, 300.0
 MAX_LIFETIME = 86_400.0
 """Seconds that a token may live, where nothing else is said: so long a stolen one serves at most."""
 
+NOT_TOLD = "not_told"
+"""In the place of an issuer's audience: its introspection answers do not say whom a token is for."""
+
 _SECONDS = {("D", False): 86_400, ("W", False): 604_800, ("H", True): 3600, ("M", True): 60, ("S", True): 1}
 
 MAX_PROOF_AGE = 300.0
@@ -46,11 +49,19 @@ class IntrospectionSettings(msgspec.Struct, frozen=True):
     keep: float = KEEP
 
 
+class AccessTokenSettings(msgspec.Struct, frozen=True):
+    """What an issuer's JWTs are like where they are not those of RFC 9068: their `typ`, and the claim of the client."""
+
+    typ: str = "at+jwt"
+    client_claim: str = "client_id"
+
+
 class IssuerSettings(msgspec.Struct, frozen=True):
     """One authorization server. `issuer` is compared exactly; `name` is what `requesters.yaml` may call it.
 
     `official_claim` names the claim that holds the official, instead of `act.sub` and `sub`. Without `jwks_url` the
-    keys are found by RFC 8414 or OpenID discovery.
+    keys are found by RFC 8414 or OpenID discovery, or at `metadata_url`. `audience` is what its tokens must be for,
+    where that is not everybody's. Without `audience_told` an introspection answer need not say it.
     """
 
     issuer: str
@@ -58,6 +69,10 @@ class IssuerSettings(msgspec.Struct, frozen=True):
     official_claim: str | None = None
     jwks_url: str | None = None
     introspection: IntrospectionSettings | None = None
+    audience: str | None = None
+    audience_told: bool = True
+    metadata_url: str | None = None
+    access_tokens: AccessTokenSettings = AccessTokenSettings()
 
 
 class DPoPSettings(msgspec.Struct, frozen=True):
@@ -171,8 +186,11 @@ def read_tls(node: Node) -> TLSSettings:
 
 
 def _issuer(node: Node) -> IssuerSettings:
-    keys = node.mapping(("issuer",), ("name", "official_claim", "introspection", "jwks_url"))
-    issuer = keys["issuer"].url()
+    optional_keys = ("name", "official_claim", "introspection", "jwks_url", "audience", "metadata_url", "access_tokens")
+    keys = node.mapping(("issuer",), optional_keys)
+    issuer, audience = keys["issuer"].url(), None if keys["audience"].is_null else keys["audience"].text()
+    if audience == NOT_TOLD and keys["introspection"].is_null:
+        keys["audience"].problem("`not_told` is for an issuer that is asked about its tokens: add `introspection`")
 
     def optional(key: str, pattern: str, what: str) -> str | None:
         return None if keys[key].is_null else keys[key].text(pattern=pattern, what=what)
@@ -183,7 +201,17 @@ def _issuer(node: Node) -> IssuerSettings:
         optional("official_claim", r"\S+", "the name of a claim"),
         None if keys["jwks_url"].is_null else keys["jwks_url"].url(),
         None if keys["introspection"].is_null else _introspection(keys["introspection"]),
+        None if audience == NOT_TOLD else audience,
+        audience != NOT_TOLD,
+        None if keys["metadata_url"].is_null else keys["metadata_url"].url(),
+        _access_tokens(keys["access_tokens"]),
     )
+
+
+def _access_tokens(node: Node) -> AccessTokenSettings:
+    keys = node.mapping((), ("typ", "client_claim"))
+    claim = keys["client_claim"].text("client_id", pattern=r"\S+", what="the name of a claim")
+    return AccessTokenSettings(keys["typ"].choice(("at+jwt", "JWT"), default="at+jwt"), claim)
 
 
 def _introspection(node: Node) -> IntrospectionSettings:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from gateway.errors import ConfigurationError
-from gateway.oauth import DPoPSettings, IntrospectionSettings, TLSSettings
+from gateway.oauth import AccessTokenSettings, DPoPSettings, IntrospectionSettings, TLSSettings
 from gateway.settings import Settings, load, warnings
 from tests.configured import secret
 
@@ -134,6 +134,42 @@ def test_the_example_of_the_deployment_page_loads(tmp_path: Path) -> None:
     assert login.introspection == IntrospectionSettings("gateway", tmp_path / "login.secret")
     assert (other.name, other.official_claim, other.introspection) == ("other", "staff_id", None)
     assert (read.oauth.dpop, read.tls.client_certificates) == (DPoPSettings(), True)
+
+
+def of_page(folder: Path, page: str) -> Settings:
+    """The settings with the keys on tokens that a page of `deploy/` shows."""
+    text = (Path(__file__).parents[1] / "deploy" / page).read_text("utf-8")
+    example = text.partition("# gateway.yaml, its keys on ")[2].partition("\n")[2].partition("```")[0]
+    head, _, tail = GOOD.partition("oauth:\n")
+    (folder / "login.secret").write_text("secret")
+    return good(folder, text=head + example + tail[tail.index("limits:") :])
+
+
+def test_the_page_for_keycloak_loads(tmp_path: Path) -> None:
+    (issuer,) = of_page(tmp_path, "keycloak.md").oauth.issuers
+    assert issuer.access_tokens == AccessTokenSettings(typ="JWT", client_claim="azp")
+    assert (issuer.audience, issuer.audience_told, issuer.official_claim) == ("dutybound", True, "staff_id")
+
+
+def test_the_page_for_canaille_loads(tmp_path: Path) -> None:
+    (issuer,) = of_page(tmp_path, "canaille.md").oauth.issuers
+    assert issuer.introspection == IntrospectionSettings("gateway", tmp_path / "login.secret")
+    assert (issuer.audience, issuer.access_tokens) == ("gateway", AccessTokenSettings())
+
+
+def test_what_is_particular_to_an_issuer_is_read(tmp_path: Path) -> None:
+    asked = "introspection: {client_id: gateway, client_secret_file: sources.yaml}, audience: not_told"
+    first, second = good(tmp_path, text=GOOD.replace("introspection: null", asked)).oauth.issuers
+    assert (first.audience, first.audience_told) == (None, False)
+    assert (second.audience, second.audience_told, second.metadata_url) == (None, True, None)
+    for wrong, told in {
+        "audience: not_told": "add `introspection`",
+        "access_tokens: {typ: id+jwt}": "access_tokens.typ",
+        "access_tokens: {client_claim: 'a b'}": "the name of a claim",
+        "metadata_url: nowhere": "metadata_url",
+    }.items():
+        (said,) = refused(tmp_path, GOOD.replace("introspection: null", wrong))
+        assert told in said
 
 
 def test_introspection_is_read_and_each_issuers_opaque_tokens_are_told_apart(tmp_path: Path) -> None:

@@ -32,6 +32,7 @@ from gateway.inquiry.types import Requester
 from gateway.issuers import ALGORITHMS, REGISTRY, Issuer
 from gateway.oauth import MAX_LIFETIME, SCOPES
 from gateway.rules.model import RequesterEntry
+from gateway.values import suggest
 
 MAX_TOKEN = 8 * 1024
 
@@ -234,7 +235,7 @@ class Authenticator:
                 raise Unfit("The token is not a JWT access token.") from error
             return await self._opaque(introspector, token, now)
         issuer, thumbprint = await self._signer(signed, header, payload.get("iss"))
-        verified = self._accept(payload, issuer, thumbprint, now)
+        verified = self._accept(payload, issuer, thumbprint, header.typ, now)
         introspector = self._introspectors.get(issuer.settings.issuer)
         if introspector is not None and introspector.settings.jwts:
             await self._in_force(introspector, token, now)
@@ -245,13 +246,16 @@ class Authenticator:
         """The issuer whose signature a JWT has, and the thumbprint of its key."""
         if header.alg not in ALGORITHMS:
             raise Unfit(f"The token must be signed with one of {', '.join(ALGORITHMS)}.")
-        if (header.typ or "").lower() not in _TYPES:
-            raise Unfit("The token is not an access token: its `typ` must be `at+jwt`.")
         if header.crit is not None:
             raise Unfit("The token's header has a `crit` extension that is not understood.")
         issuer = self._issuers.get(named) if isinstance(named, str) else None
+        wanted = issuer.settings.access_tokens.typ if issuer is not None else "at+jwt"
+        typ = (header.typ or "").lower()
+        if typ not in _TYPES and typ != wanted.lower():
+            raise Unfit(f"The token is not an access token: its `typ` must be `{wanted}`.")
         if issuer is None:
-            raise Unfit("The token is not from an issuer that is trusted here.")
+            who = f", but from `{named[:100]}`{suggest(named, self._issuers)}" if isinstance(named, str) else ""
+            raise Unfit(f"The token is not from an issuer that is trusted here{who}.")
         try:
             key = await issuer.key(header.kid, header.alg)
         except IssuerUnavailable as error:
@@ -269,8 +273,11 @@ class Authenticator:
 
     async def _opaque(self, introspector: Introspector, token: bytes, now: float) -> _Verified:
         answer = await self._in_force(introspector, token, now)
-        payload = claims.introspected(answer, introspector.issuer.settings.issuer, now)
-        verified = self._accept(payload, introspector.issuer, None, now)
+        settings = introspector.issuer.settings
+        payload = claims.introspected(answer, settings.issuer, now)
+        if not settings.audience_told:
+            payload.setdefault("aud", settings.audience or self._audience)
+        verified = self._accept(payload, introspector.issuer, None, None, now)
         verified.until = min(verified.until, now + introspector.settings.keep)
         return verified
 
@@ -284,8 +291,17 @@ class Authenticator:
             raise Unfit("The token is unknown to its issuer, expired or revoked; get a new one.")
         return answer
 
-    def _accept(self, payload: dict[str, Any], issuer: Issuer, thumbprint: str | None, now: float) -> _Verified:
-        terms = claims.Terms(self._audience, self._max_lifetime, issuer.settings.official_claim)
+    def _accept(
+        self, payload: dict[str, Any], issuer: Issuer, thumbprint: str | None, typ: str | None, now: float
+    ) -> _Verified:
+        settings = issuer.settings
+        terms = claims.Terms(
+            settings.audience or self._audience,
+            self._max_lifetime,
+            settings.official_claim,
+            settings.access_tokens.client_claim if typ is not None else "client_id",
+            typed=typ is None or typ.lower() in _TYPES,
+        )
         requester, binding = claims.requester(payload, terms, now)
         return _Verified(issuer, thumbprint, requester.expires, requester, binding)
 

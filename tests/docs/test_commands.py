@@ -49,10 +49,18 @@ ELSEWHERE = {
 KINDS = {
     "sources.yaml": "tests/docs/test_connectors.py::test_every_example_loads",
     "gateway.yaml, its keys on tokens": "tests/test_settings.py::test_the_example_of_the_deployment_page_loads",
+    "gateway.yaml, its keys on Keycloak": "tests/test_settings.py::test_the_page_for_keycloak_loads",
+    "gateway.yaml, its keys on Canaille": "tests/test_settings.py::test_the_page_for_canaille_loads",
     "gateway.yaml, its keys on the ledger": "tests/ledger/log/test_configured.py::test_what_is_read",
     "gateway.yaml": None,
 }
 """Files that a `yaml` block may be (it says which in its first line), and the test that loads them, if not this one."""
+PAGES = {
+    "sources.yaml": "connectors/README.md",
+    "gateway.yaml, its keys on Keycloak": "deploy/keycloak.md",
+    "gateway.yaml, its keys on Canaille": "deploy/canaille.md",
+}
+"""Where they stand, if not on the page of `deploy/`."""
 
 
 def lines(fence: Fence) -> list[tuple[dict[str, str], list[str]]]:
@@ -105,8 +113,7 @@ def test_yaml_says_which_file_it_is_and_loads(fence: Fence, tmp_path: Path) -> N
     name = fence.text.splitlines()[0].removeprefix("# ")
     assert name in KINDS, f"{fence}: the first line says which file it is: {', '.join(KINDS)}"
     if KINDS[name] is not None:
-        folder = "connectors" if name == "sources.yaml" else "deploy"
-        assert fence.page == ROOT / folder / "README.md", f"{fence}: no test loads it"
+        assert fence.page == ROOT / PAGES.get(name, "deploy/README.md"), f"{fence}: no test loads it"
         assert missing([str(KINDS[name])]) == []
     else:
         place.prepare(tmp_path, fence.text)

@@ -17,7 +17,8 @@ _REGISTRY = JWSRegistry(algorithms=["RS256", "ES256", "EdDSA"], strict_check_hea
 
 
 class TestIssuer:
-    """Serves `keys` (public halves); every attribute may be changed while it runs. `asked` counts requests by path."""
+    """Serves `keys` (public halves); every attribute may be changed while it runs. With `places` its metadata
+    stands there only. `asked` counts requests by path."""
 
     __test__ = False
 
@@ -30,6 +31,7 @@ class TestIssuer:
         self.asked: Counter[str] = Counter()
         self.metadata: dict[str, Any] = {}
         self.oidc_only = False
+        self.places: dict[str, dict[str, Any]] | None = None
         self.answer: tuple[int, dict[str, str], bytes] | None = None
         self.extra_jwks: list[dict[str, Any]] = []
         self.delay = 0.0
@@ -68,6 +70,9 @@ class TestIssuer:
             return 200, {}, json.dumps({"keys": public + self.extra_jwks}).encode()
         if path == "/introspect":
             return 200, {}, json.dumps(self.introspected).encode()
+        if self.places is not None:
+            found = self.places.get(path)
+            return (404, {}, b"not here") if found is None else (200, {}, json.dumps(found).encode())
         known = ["/.well-known/openid-configuration"]
         if not self.oidc_only:
             known.append("/.well-known/oauth-authorization-server")

@@ -52,6 +52,10 @@ class Authority:
                 **BASE,
             },
         ]
+        clients += [
+            {"client_id": shape, "client_secret": "s" * 40, "shape": shape, **BASE}
+            for shape in ("keycloak-access", "keycloak-id")
+        ]
         for name, key in self.keys.items():
             clients.append(
                 {
@@ -62,7 +66,8 @@ class Authority:
                     **BASE,
                 }
             )
-        clients[2] |= {"act": {"sub": "m.ivanova", "act": {"sub": "portal"}}, "acr": "loa-3"}
+        market = next(each for each in clients if each["client_id"] == "market-regulator")
+        market |= {"act": {"sub": "m.ivanova", "act": {"sub": "portal"}}, "acr": "loa-3"}
         self._process = subprocess.Popen(
             ["node", "server.mjs"], cwd=folder, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )

@@ -1,5 +1,5 @@
 // An authorization server on node oidc-provider, for the tests: JWT and opaque tokens, DPoP, client certificates,
-// authorization_details, introspection, revocation, and a rotation of keys. One line of JSON in: {clients, audience};
+// authorization_details, introspection, revocation, a rotation of keys, and what Keycloak gives instead (`shapes`). One line of JSON in: {clients, audience};
 // one line out: {issuer}. `POST /rotate` signs with new keys and publishes the old ones too; `?drop` publishes the new only.
 import crypto from 'node:crypto';
 import http from 'node:http';
@@ -22,6 +22,21 @@ const scope = 'inquire inquire:tax-arrears recalls';
 const resources = { 'urn:gateway:jwt': 'jwt', 'urn:gateway:opaque': 'opaque' };
 const details = (ctx, token) => token.rar;
 
+// What Keycloak signs, by its documentation and its tokens: every JWT is typed `JWT`, the claim `typ` tells them apart, the
+// client is `azp`, and a service account has a subject of its own.
+const shapes = {
+  'keycloak-access': (jwt) => {
+    const { client_id: azp, ...payload } = jwt.payload;
+    Object.assign(payload, { azp, typ: 'Bearer', sub: 'f1a7a6a6-0000-4000-8000-000000000001', acr: '1' });
+    return { header: { ...jwt.header, typ: 'JWT' }, payload };
+  },
+  'keycloak-id': (jwt) => {
+    const { client_id: azp, scope: _, ...payload } = jwt.payload;
+    Object.assign(payload, { azp, typ: 'ID', aud: [azp, audience], sub: 'someone', at_hash: 'x' });
+    return { header: { ...jwt.header, typ: 'JWT' }, payload };
+  },
+};
+
 function provider(issuer, keys) {
   return new Provider(issuer, {
     clients,
@@ -29,7 +44,15 @@ function provider(issuer, keys) {
     scopes: scope.split(' '),
     ttl: { ClientCredentials: 600 },
     clientDefaults: { id_token_signed_response_alg: 'RS256' },
-    extraClientMetadata: { properties: ['act', 'acr'] },
+    extraClientMetadata: { properties: ['act', 'acr', 'shape'] },
+    formats: {
+      customizers: {
+        jwt: (ctx, token, jwt) => {
+          const shaped = shapes[ctx.oidc.client.shape]?.(jwt);
+          return shaped ? Object.assign(jwt, shaped) : undefined;
+        },
+      },
+    },
     extraTokenClaims: (ctx, token) => {
       const { act, acr } = ctx.oidc.client;
       return { act, acr };

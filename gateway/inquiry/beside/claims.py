@@ -35,12 +35,15 @@ _SLIPS = 3
 class Terms(msgspec.Struct, frozen=True):
     """What one issuer's tokens must be: for this audience, and in force for at most `max_lifetime` seconds.
 
-    `official_claim` names the claim that holds the official, instead of `act.sub` and `sub`.
+    `official_claim` names the claim that holds the official, instead of `act.sub` and `sub`; `client_claim` the one of
+    the client. Not `typed`: their header does not tell access tokens from an `id_token`.
     """
 
     audience: str
     max_lifetime: float = MAX_LIFETIME
     official_claim: str | None = None
+    client_claim: str = "client_id"
+    typed: bool = True
 
 
 class Binding(NamedTuple):
@@ -99,6 +102,8 @@ def requester(payload: Mapping[str, Any], terms: Terms, now: float) -> tuple[Req
 
     Raises `Unfit`.
     """
+    if terms.client_claim != "client_id":
+        payload = _with_client(payload, terms.client_claim)
     try:
         claims = msgspec.convert(payload, _Claims)
         narrowing = tuple(_narrowings(claims.authorization_details))
@@ -106,8 +111,12 @@ def requester(payload: Mapping[str, Any], terms: Terms, now: float) -> tuple[Req
         identifier = msgspec.convert(claims.identifier, _Identifier) if "self" in scopes else None
     except msgspec.ValidationError as error:
         raise Unfit(f"A claim of the token is wrong: {_claim(error)}.") from error
-    if terms.audience not in ([claims.aud] if isinstance(claims.aud, str) else claims.aud):
-        raise Unfit("The token is for another audience.")
+    audiences = [claims.aud] if isinstance(claims.aud, str) else claims.aud
+    if terms.audience not in audiences:
+        found = ", ".join(f"`{_short(each)}`" for each in audiences[:3]) or "nobody"
+        raise Unfit(f"The token is for another audience: {found}, and not `{terms.audience}`, which is this gateway.")
+    if not terms.typed:
+        _refuse_id_token(payload, claims.client_id in audiences)
     if not claims.client_id or not claims.sub:
         raise Unfit("The token must name its `client_id` and `sub`.")
     if claims.exp <= now:
@@ -149,6 +158,37 @@ def introspected(answer: Mapping[str, Any], issuer: str, now: float) -> dict[str
     if kind == "dpop" and not (isinstance(confirmation, dict) and "jkt" in confirmation):
         raise Unfit("The token's issuer says that it is bound to a key (`token_type`), and not to which: `cnf.jkt`.")
     return {"iss": issuer, "sub": answer.get("client_id"), "iat": now, **answer}
+
+
+def _with_client(payload: Mapping[str, Any], claim: str) -> Mapping[str, Any]:
+    """The claims with the client where RFC 9068 has it; raises `Unfit` where they name two, or none."""
+    named = payload.get(claim)
+    if not isinstance(named, str) or not named:
+        raise Unfit(f"A claim of the token is wrong: `{claim}` must name its client.")
+    if payload.get("client_id", named) != named:
+        raise Unfit(f"The token names two clients: one in `client_id`, another in `{claim}`.")
+    return {**payload, "client_id": named}
+
+
+_OF_LOGIN = ("nonce", "at_hash", "c_hash", "s_hash", "events")
+"""What OpenID Connect puts into tokens that tell a client who signed in, or out."""
+
+
+def _refuse_id_token(payload: Mapping[str, Any], for_its_client: bool) -> None:
+    """Raises `Unfit` for what is, or may be, a token that tells its client who signed in."""
+    kind = payload.get("typ", payload.get("token_use", "Bearer"))
+    if not isinstance(kind, str) or kind.lower() not in ("bearer", "dpop", "access"):
+        raise Unfit(f"The token is no access token: its claims call it `{_short(kind)}`.")
+    for claim in _OF_LOGIN:
+        if claim in payload:
+            raise Unfit(f"The token is no access token: it has `{claim}`, as an `id_token` has.")
+    if for_its_client or not isinstance(payload.get("scope"), str):
+        raise Unfit("The token may be an `id_token`: it is for the client that shows it, or has no `scope`.")
+
+
+def _short(found: object) -> str:
+    text = str(found)
+    return text if len(text) <= 100 else f"{text[:100]}..."
 
 
 def _official(
