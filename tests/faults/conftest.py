@@ -20,9 +20,8 @@ from gateway.catalogue.load import load
 from gateway.ledger.entry import entries
 from gateway.ledger.proof import key_files
 from gateway.ledger.stored import read
-from gateway.ledger.proof.note import Verifier
-from tests import configured
 from gateway.storage.store import open_copy
+from tests import configured
 from tests.faults.department import POLICIES
 from tests.inquiry.issuer import TestIssuer
 from tests.ports import free_port
