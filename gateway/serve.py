@@ -3,11 +3,13 @@
 Where connections that show client certificates end here (`tls`), uvicorn serves instead: see `gateway.tls`. Beside
 either runs a process that makes the ledger's projections (`gateway.ledger.projections.worker`).
 
-Everything that a start would refuse is refused here, before a process is started: once, and in words.
+Everything that a start would refuse is refused here, before a process is started: once, and in words. So is a second
+one at the address, or on a SQLite store. Workers end with this process, however it ends (`gateway.manage.link`).
 """
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import os
 import sys
@@ -21,8 +23,12 @@ from granian.server.mp import MPServer
 from gateway import app, settings
 from gateway.ledger.log.build import warnings
 from gateway.ledger.projections.worker import beside
-from gateway.storage.store import open_configured
+from gateway.manage.alone import shared, taken
+from gateway.manage.hub import Hub
+from gateway.manage.link import SUPERVISOR, Link
+from gateway.storage.store import open_configured, served_alone
 
+APPLICATION = "gateway.serve:application"
 CONFIG = "_DUTYBOUND_SERVED_CONFIG"
 
 _prepared: tuple[settings.Settings, app.Loaded] | None = None
@@ -47,22 +53,32 @@ def serve(config: Path, workers: int) -> int:
     global _prepared
     _prepared = app.load(config, os.environ)
     found = _prepared[0]
-    open_configured(found).close()
-    for warning in (*settings.warnings(found, workers), *warnings(found.ledger)):
-        print(f"warning: {warning}", file=sys.stderr)
-    os.environ[CONFIG] = str(config.resolve())
-    # What this process holds is every worker's too, once it is forked: not walked there, its pages stay shared.
-    gc.freeze()
-    gc.enable()
-    if found.tls.cert_file and found.tls.key_file and found.tls.client_ca_file:
-        from gateway import tls  # and with it uvicorn, only here
+    with contextlib.ExitStack() as held:
+        held.enter_context(served_alone(found))
+        address = held.enter_context(taken(found.host, found.port, str(found.file)))
+        open_configured(found).close()
+        for warning in (*settings.warnings(found, workers), *warnings(found.ledger)):
+            print(f"warning: {warning}", file=sys.stderr)
+        os.environ[CONFIG] = str(config.resolve())
+        # What this process holds is every worker's too, once it is forked: not walked there, its pages stay shared.
+        gc.freeze()
+        gc.enable()
+        held.enter_context(Hub())
+        held.enter_context(beside(config))
+        if found.tls.cert_file and found.tls.key_file and found.tls.client_ca_file:
+            from gateway import tls  # and with it uvicorn, only here
 
-        files = (found.tls.cert_file, found.tls.key_file, found.tls.client_ca_file)
-        with beside(config):
-            tls.serve("gateway.serve:application", found.host, found.port, workers, *files)
-        return 0
-    server = _Server(
-        "gateway.serve:application",
+            files = (found.tls.cert_file, found.tls.key_file, found.tls.client_ca_file)
+            tls.serve(APPLICATION, address, workers, *files)
+        else:
+            shared(address)
+            _server(found, workers).serve()
+    return 0
+
+
+def _server(found: settings.Settings, workers: int) -> _Server:
+    return _Server(
+        APPLICATION,
         address=found.host,
         port=found.port,
         interface=Interfaces.ASGI,
@@ -76,13 +92,11 @@ def serve(config: Path, workers: int) -> int:
         respawn_failed_workers=True,
         workers_kill_timeout=round(found.drain + 2 * found.limits.deadline) + 20,
     )
-    with beside(config):
-        server.serve()
-    return 0
 
 
 def application() -> app.Gateway:
     """The application of one process, of the configuration that `serve` was given."""
+    Link(os.environ[SUPERVISOR])
     made = app.build(*(_prepared or app.load(Path(os.environ[CONFIG]), os.environ)))
     made.served = True
     # What a start makes stays to the end: the collector need not walk it again and again while inquiries run, which

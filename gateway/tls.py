@@ -9,12 +9,14 @@ ends the connection; no header says where a request came from.
 from __future__ import annotations
 
 import asyncio
+import socket
 import ssl
 from collections.abc import Callable
 from pathlib import Path
 
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.supervisors.multiprocess import Multiprocess, Process
 
 
 class CertificateProtocol(HttpToolsProtocol):
@@ -46,16 +48,32 @@ def _modern(config: uvicorn.Config, made: Callable[[], ssl.SSLContext]) -> ssl.S
     return context
 
 
+class _Workers(Multiprocess):
+    """Replaces a worker however often it ends, as `gateway.serve` does; uvicorn gives up where one cannot start."""
+
+    def keep_subprocess_alive(self) -> None:
+        """Replace workers that ended, or hang. One that cannot start costs a start a second."""
+        for index, process in enumerate(self.processes):
+            if self.should_exit.is_set() or process.is_alive(self.config.timeout_worker_healthcheck):
+                continue
+            process.kill()
+            process.join()
+            if not self.should_exit.wait(1):
+                self.processes[index] = Process(self.config, self.sockets)
+                self.processes[index].start()
+
+
 def serve(
-    application: str, host: str, port: int, workers: int, cert_file: Path, key_file: Path, client_ca_file: Path
+    application: str, address: socket.socket, workers: int, cert_file: Path, key_file: Path, client_ca_file: Path
 ) -> None:
-    """Serve the application that the factory `application` (`module:function`) makes, until SIGINT or SIGTERM."""
-    uvicorn.run(
+    """Serve the application that the factory `application` (`module:function`) makes, until SIGINT or SIGTERM.
+
+    However few the workers, each is a process below this one.
+    """
+    config = uvicorn.Config(
         application,
         factory=True,
-        host=host,
-        port=port,
-        workers=workers if workers > 1 else None,
+        workers=workers,
         http=CertificateProtocol,
         ws="none",
         loop="uvloop",
@@ -73,3 +91,5 @@ def serve(
         ssl_cert_reqs=ssl.CERT_OPTIONAL,
         ssl_context_factory=_modern,
     )
+    address.set_inheritable(True)
+    _Workers(config, [address]).run()

@@ -13,6 +13,7 @@ import contextlib
 import errno
 import os
 import sqlite3
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -44,6 +45,7 @@ __all__ = [
     "open_store",
     "open_to_read",
     "opened",
+    "served_alone",
     "sqlite_path",
 ]
 
@@ -95,6 +97,31 @@ def open_store(url: str, file: str = "gateway.yaml", *, single_node: bool | None
 def open_configured(settings: Settings) -> Store:
     """Open the store that `gateway.yaml` names, as `open_store` does, to serve with it or to change it."""
     return open_store(settings.store, str(settings.file), single_node=settings.single_node)
+
+
+@contextlib.contextmanager
+def served_alone(settings: Settings, patience: float = 3.0) -> Iterator[None]:
+    """See that a SQLite store is served by one gateway at a time; on PostgreSQL any number may serve.
+
+    `patience` is how many seconds the workers of one that was killed may take to end. Raises `ConfigurationError`.
+    """
+    if _url(settings.store, str(settings.file)).get_backend_name() == "postgresql":
+        yield
+        return
+    path = sqlite_path(settings.store, str(settings.file))
+    end = time.monotonic() + patience
+    with contextlib.closing(open_file(path, str(settings.file))) as store:
+        while (lock := store.lock("serve")) is None:
+            if time.monotonic() >= end:
+                raise _refusal(
+                    str(settings.file),
+                    f"`{path}` is served by another `dutybound serve`; stop it, or put several gateways on PostgreSQL",
+                )
+            time.sleep(0.05)
+    try:
+        yield
+    finally:
+        os.close(lock)
 
 
 @contextlib.contextmanager

@@ -20,7 +20,7 @@ ROUTES, COMMANDS, OUTGOING = "Routes", "Commands", "Outgoing connections"
 PROCESSES, SOCKETS, FILES = "Processes", "Listening sockets", "Files that are written"
 DEMO, HIDDEN = "The demo", "hidden"
 
-_SERVERS = r"granian\.(.+\.)?(Granian|(\w*Server))|uvicorn\.(run|Server)|hypercorn\..+|wsgiref\..+"
+_SERVERS = r"granian\.(.+\.)?(Granian|(\w*Server))|uvicorn\.(run|Server|supervisors\..+)|hypercorn\..+|wsgiref\..+"
 NAMES: Mapping[str, re.Pattern[str]] = {
     kind: re.compile(pattern)
     for kind, pattern in {

@@ -21,9 +21,18 @@ QUERY = json.dumps({"query": "{ catalogue { id } }"}).encode()
 
 
 class Serving:
-    """A running gateway. `tls` is that key of `gateway.yaml`; `client` reaches it."""
+    """A running gateway. `tls` is that key of `gateway.yaml`, `extra` has others; `command` started it."""
 
-    def __init__(self, folder: Path, issuer: IssuerSettings, audience: str, tls: dict[str, Any] | None, **extra: Any):
+    def __init__(
+        self,
+        folder: Path,
+        issuer: IssuerSettings,
+        audience: str,
+        tls: dict[str, Any] | None,
+        *,
+        workers: int = 1,
+        **extra: Any,
+    ) -> None:
         self.port = free_port()
         self.direct = tls is not None and "cert_file" in tls
         self.url = f"{'https' if self.direct else 'http'}://127.0.0.1:{self.port}"
@@ -34,19 +43,10 @@ class Serving:
             login["introspection"] = asked
         keys = {"public_url": self.url, "oauth": {"audience": audience, "issuers": [login]}, "tls": tls, **extra}
         departments = dict.fromkeys(data.DEPARTMENTS, "http://127.0.0.1:9")
-        config = world.write(folder, departments, issuer.issuer, self.port, **keys)
-        environ = {name: value for name, value in os.environ.items() if not name.startswith("DUTYBOUND_")}
-        self._process = subprocess.Popen(
-            [
-                sys.executable,
-                "-c",
-                "import sys; from gateway.cli import main; sys.exit(main())",
-                "serve",
-                "--config",
-                str(config),
-            ],
-            env=environ,
-        )
+        self.config = world.write(folder, departments, issuer.issuer, self.port, **keys)
+        run = "import sys; from gateway.cli import main; sys.exit(main())"
+        self.command = [sys.executable, "-c", run, "serve", "--config", str(self.config), "--workers", str(workers)]
+        self._process = subprocess.Popen(self.command, env=plain_environment())
 
     @property
     def pid(self) -> int:
@@ -68,6 +68,11 @@ class Serving:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
+
+
+def plain_environment() -> dict[str, str]:
+    """This process's, without variables that would change a configuration."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("DUTYBOUND_")}
 
 
 def ask(client: httpx.Client, url: str, authorization: str, *more: tuple[str, str]) -> httpx.Response:

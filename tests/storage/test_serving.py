@@ -91,7 +91,7 @@ class Served:
 def projects(pid: int) -> bool:
     """Whether a process is the projector, which serves nobody."""
     try:
-        return b"projector_process" in Path(f"/proc/{pid}/cmdline").read_bytes()
+        return b"gateway.ledger.projections.worker" in Path(f"/proc/{pid}/cmdline").read_bytes()
     except OSError:
         return False
 
@@ -136,10 +136,11 @@ def check(world: World, url: str, replies: list[client.Reply]) -> int:
 def test_gateways_and_their_workers_share_a_store_each_with_a_shard_of_its_own(
     world: World, url: str, serve: Callable[..., Served]
 ) -> None:
-    both = [serve(workers=2), serve(workers=2)]
+    # One gateway alone has a SQLite store (`tests/manage/test_supervisor.py`); any number are on PostgreSQL.
+    both = [serve(workers=2), serve(workers=2)] if url.startswith("postgresql") else [serve(workers=4)]
     token, subject = world.token("environment-agency", "e.lind"), world.subject("ordinary")
     with concurrent.futures.ThreadPoolExecutor(8) as pool:
-        replies = list(pool.map(lambda n: both[n % 2].ask(token, subject), range(80)))
+        replies = list(pool.map(lambda n: both[n % len(both)].ask(token, subject), range(80)))
     assert check(world, url, replies) == 4
     for each in both:
         os.kill(each.child.pid, signal.SIGTERM)

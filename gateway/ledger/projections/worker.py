@@ -100,6 +100,7 @@ def beside(config: Path) -> Iterator[None]:
 
 def _keep(config: Path, ended: threading.Event) -> None:
     command = [sys.executable, "-m", "gateway.ledger.projections.worker", "--config", str(config)]
+    command += ["--parent", str(os.getpid())]
     pause = _AFTER_START  # those that serve start first
     while not ended.wait(pause):
         begun = time.monotonic()
@@ -117,8 +118,9 @@ def main(argv: list[str] | None = None) -> int:
     """Run until SIGTERM, SIGINT, or the end of the parent."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--config", type=Path, required=True, metavar="FILE", help="gateway.yaml")
+    # Not asked for here: a parent that ended while this began is not the parent any more.
+    parser.add_argument("--parent", type=int, default=os.getppid(), metavar="PID", help="end with this process")
     arguments = parser.parse_args(argv)
-    parent = os.getppid()
     try:
         store = open_configured(settings.load(arguments.config, os.environ))
     except DutyboundError as error:
@@ -129,7 +131,7 @@ def main(argv: list[str] | None = None) -> int:
     unhurried(store.engine)
     os.nice(_NICE)
     try:
-        asyncio.run(_until_told(store, log, parent))
+        asyncio.run(_until_told(store, log, arguments.parent))
     finally:
         store.close()
     return 0

@@ -120,7 +120,7 @@ class SqliteStore:
         return connection
 
     async def hold(self, name: str) -> SqliteHeld | None:
-        descriptor = self._lock(name)
+        descriptor = self.lock(f"shard-{name}")
         if descriptor is None:
             return None
         try:
@@ -131,9 +131,10 @@ class SqliteStore:
                 raise StoreUnavailable(str(error)) from error
             raise
 
-    def _lock(self, name: str) -> int | None:
+    def lock(self, name: str) -> int | None:
+        """A lock on a file of that name beside the store, as its descriptor; None where another process has it."""
         try:
-            descriptor = os.open(f"{self.path}.shard-{name}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            descriptor = os.open(f"{self.path}.{name}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as error:
             raise StoreUnavailable(f"no lock beside `{self.path}` ({error.strerror})") from error
         try:

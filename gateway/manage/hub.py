@@ -1,0 +1,84 @@
+"""The supervisor's end of its links: a Unix socket, for its own account only, that each worker connects to.
+
+A worker that loses its link ends at once (`gateway.manage.link`), so the supervisor's ends must be the supervisor's
+alone: a worker that is forked from it closes its copies, and no link is accepted while a process is forked.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import selectors
+import shutil
+import socket
+import tempfile
+import threading
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from gateway.manage.link import SUPERVISOR
+
+
+class Hub:
+    """The links, as long as this is entered; enter it before the workers start."""
+
+    def __enter__(self) -> Self:
+        self._folder = Path(tempfile.mkdtemp(prefix="dutybound-"))  # for its owner only
+        self._lock = threading.Lock()
+        self._links: set[socket.socket] = set()
+        self._closed = False
+        self._listener = socket.socket(socket.AF_UNIX)
+        self._listener.bind(str(self._folder / "links"))
+        self._listener.listen()
+        self._selector = selectors.DefaultSelector()
+        self._selector.register(self._listener, selectors.EVENT_READ)
+        os.environ[SUPERVISOR] = str(self._folder / "links")
+        os.register_at_fork(before=self._lock.acquire, after_in_parent=self._lock.release, after_in_child=self._forked)
+        self._thread = threading.Thread(target=self._run, name="links", daemon=True)
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._closed = True
+        with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX) as waker:
+            waker.connect(str(self._folder / "links"))
+        self._thread.join()
+        with self._lock:
+            self._close()
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _forked(self) -> None:
+        self._lock.release()
+        self._close()
+
+    def _close(self) -> None:
+        for link in (self._listener, *self._links):
+            link.close()
+        self._selector.close()
+
+    def _run(self) -> None:
+        while not self._closed:
+            for key, _ in self._selector.select():
+                with self._lock:
+                    self._serve(key.fileobj)  # type: ignore[arg-type]
+
+    def _serve(self, ready: socket.socket) -> None:
+        if ready is self._listener:
+            link, _ = ready.accept()
+            link.setblocking(False)
+            self._links.add(link)
+            self._selector.register(link, selectors.EVENT_READ)
+            return
+        try:
+            got = ready.recv(65536)
+        except BlockingIOError:
+            return
+        except OSError:
+            got = b""
+        if not got:
+            self._selector.unregister(ready)
+            self._links.discard(ready)
+            ready.close()

@@ -1,0 +1,166 @@
+"""Workers end with their supervisor, and there is one supervisor at an address and on a SQLite store."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import socket
+import ssl
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from deploy.demo.processes import descendants, free_port
+from gateway.errors import ConfigurationError
+from gateway.manage.alone import shared, taken
+from gateway.manage.hub import Hub
+from gateway.manage.link import SUPERVISOR, Link
+from gateway.oauth import IssuerSettings
+from tests.connectors.certificates import Authority
+from tests.oauth.serving import Serving, plain_environment
+
+
+class Started:
+    """A gateway of two workers, on granian or uvicorn."""
+
+    def __init__(self, folder: Path, *, direct: bool) -> None:
+        tls, self.verify = None, True
+        if direct:
+            authority = Authority(folder, "authority")
+            certificate, key = authority.issue("server")
+            tls = {"cert_file": str(certificate), "key_file": str(key), "client_ca_file": str(authority.ca_file)}
+            self.verify = ssl.create_default_context(cafile=str(authority.ca_file))
+        login = IssuerSettings("http://127.0.0.1:9", "login")
+        self.serving = Serving(folder, login, "https://gateway.example", tls, workers=2)
+        self.serving.ready(self.verify)
+
+    def answers(self) -> bool:
+        with contextlib.suppress(httpx.TransportError):
+            httpx.get(f"{self.serving.url}/health/live", verify=self.verify, trust_env=False)
+            return True
+        return False
+
+
+@pytest.fixture(params=[False, True], ids=["granian", "uvicorn"])
+def started(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Started]:
+    made = Started(tmp_path, direct=request.param)
+    yield made
+    for pid in descendants(made.serving.pid):
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    made.serving.stop()
+
+
+def until(condition: Callable[[], bool], seconds: float = 60) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "it did not come to be"
+        time.sleep(0.02)
+
+
+def gone(pid: int) -> bool:
+    with contextlib.suppress(OSError):
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    return True
+
+
+def test_workers_end_with_a_supervisor_that_is_killed(started: Started) -> None:
+    serving = started.serving
+    until(lambda: len(descendants(serving.pid)) >= 4)  # it, two workers, and the projector
+    below = set(descendants(serving.pid)) - {serving.pid}
+    os.kill(serving.pid, signal.SIGKILL)
+    until(lambda: all(gone(pid) for pid in below))
+    assert not started.answers()
+
+
+def second(serving: Serving, **variables: str) -> subprocess.CompletedProcess[str]:
+    environment = {**plain_environment(), **variables}
+    return subprocess.run(serving.command, env=environment, capture_output=True, text=True, timeout=120, check=False)
+
+
+def test_a_second_one_says_what_is_in_its_way(started: Started, tmp_path: Path) -> None:
+    serving = started.serving
+    there = second(serving, DUTYBOUND_STORE=f"sqlite:///{tmp_path}/other.db")
+    assert there.returncode == 1
+    assert f"listen: `127.0.0.1:{serving.port}`: another process listens there" in there.stderr
+    same = second(serving, DUTYBOUND_LISTEN=f"127.0.0.1:{free_port()}")
+    assert same.returncode == 1
+    assert "is served by another `dutybound serve`; stop it" in same.stderr
+    assert started.answers()
+
+
+def test_one_is_started_at_once_where_another_was_killed(started: Started) -> None:
+    serving = started.serving
+    os.kill(serving.pid, signal.SIGKILL)
+    with subprocess.Popen(serving.command, env=plain_environment()) as again:
+        try:
+            until(lambda: len(descendants(again.pid)) >= 4 and started.answers())
+        finally:
+            again.send_signal(signal.SIGINT)
+            assert again.wait(60) == 0
+
+
+def test_an_address_is_one_supervisors_before_its_workers_listen() -> None:
+    port = free_port()
+    with taken("127.0.0.1", port, "gateway.yaml") as held:
+        shared(held)
+        with pytest.raises(ConfigurationError, match="another process listens there"):
+            taken("127.0.0.1", port, "gateway.yaml", patience=0)
+        with socket.socket() as worker:
+            worker.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+            worker.bind(("127.0.0.1", port))
+            worker.listen()
+            with pytest.raises(ConfigurationError, match="another process listens there"):
+                taken("127.0.0.1", port, "gateway.yaml", patience=0)
+    taken("127.0.0.1", port, "gateway.yaml").close()
+
+
+def test_an_address_that_is_not_ours_is_told() -> None:
+    with pytest.raises(ConfigurationError, match=r"listen: `192\.0\.2\.1:1234`: cannot listen there"):
+        taken("192.0.2.1", 1234, "gateway.yaml")
+
+
+def test_a_link_ends_what_it_must_when_its_supervisor_is_gone_or_was() -> None:
+    ended = threading.Event()
+    with Hub():
+        address = os.environ[SUPERVISOR]
+        Link(address, ended.set)
+        assert not ended.wait(0.2)
+    assert ended.wait(60)
+    late = threading.Event()
+    Link(address, late.set)
+    assert late.is_set()
+
+
+FORKS = """
+import os, sys, time
+from gateway.manage.hub import Hub
+from gateway.manage.link import SUPERVISOR, Link
+with Hub():
+    for _ in range(3):
+        if not os.fork():
+            Link(os.environ[SUPERVISOR])
+            print(os.getpid(), flush=True)
+            time.sleep(600)
+    time.sleep(600)
+"""
+
+
+def test_links_are_not_held_by_those_that_are_forked_later() -> None:
+    with subprocess.Popen([sys.executable, "-c", FORKS], stdout=subprocess.PIPE, text=True) as supervisor:
+        assert supervisor.stdout is not None
+        below = [int(supervisor.stdout.readline()) for _ in range(3)]
+        for pid in below[1:]:
+            os.kill(pid, signal.SIGSTOP)
+        supervisor.kill()
+        until(lambda: gone(below[0]))
+        for pid in below[1:]:
+            os.kill(pid, signal.SIGCONT)
+        until(lambda: all(gone(pid) for pid in below))
