@@ -57,6 +57,7 @@ from gateway.ledger.log.ledger import Ledger
 from gateway.ledger.log.tiles import routes as ledger_routes
 from gateway.ledger.projections import lookups, positions
 from gateway.ledger.proof import key_files
+from gateway.manage.link import Link
 from gateway.rules.explain import permissions
 from gateway.rules.files import calendar
 from gateway.rules.load import read as load_rules
@@ -171,8 +172,8 @@ class Gateway:
 
     def __init__(self, settings: Settings, parts: Loaded, store: Store) -> None:
         self.drain = Drain()
-        self.served = False
-        """Whether this process is a server's own, which is told to stop by signals: `serve` says so."""
+        self.link: Link | None = None
+        """Where this process is a server's own, which is told to stop by signals: `serve` says so."""
         self._settings, self._parts, self._store = settings, parts, store
         self._log, self._metrics = Log(), Metrics(parts.rules.policies.catalogue.departments)
         self._ledger = ledger_of(store, settings.ledger, parts.private)
@@ -280,13 +281,17 @@ class Gateway:
     @contextlib.asynccontextmanager
     async def _lifespan(self, _pages: Starlette) -> AsyncIterator[None]:
         take_over(self._log)
-        if self.served:
-            self.drain.listen(self._settings.drain)
-        await self._ledger.start()
+        with self.link.starting() if self.link else contextlib.nullcontext():
+            if self.link is not None:
+                self.drain.listen(self._settings.drain)
+            await self._ledger.start()
         try:
-            if self._news is not None:
-                self._news.start()
-            await self._refill()
+            with self.link.starting() if self.link else contextlib.nullcontext():
+                if self._news is not None:
+                    self._news.start()
+                await self._refill()
+            if self.link is not None:
+                self.link.up()
             self._log.state("started", rule_set=self._serving.rules.digest, shard=self._ledger.shard)
             yield
         finally:

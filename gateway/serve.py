@@ -21,6 +21,7 @@ from granian.log import LogLevels
 from granian.server.mp import MPServer
 
 from gateway import app, settings
+from gateway.errors import CommandRefused
 from gateway.ledger.log.build import warnings
 from gateway.ledger.projections.worker import beside
 from gateway.manage.alone import shared, taken
@@ -63,16 +64,26 @@ def serve(config: Path, workers: int) -> int:
         # What this process holds is every worker's too, once it is forked: not walked there, its pages stay shared.
         gc.freeze()
         gc.enable()
-        held.enter_context(Hub())
+        hub = held.enter_context(Hub(workers))
         held.enter_context(beside(config))
         if found.tls.cert_file and found.tls.key_file and found.tls.client_ca_file:
             from gateway import tls  # and with it uvicorn, only here
 
             files = (found.tls.cert_file, found.tls.key_file, found.tls.client_ca_file)
-            tls.serve(APPLICATION, address, workers, *files)
+            certified = tls.server(APPLICATION, address, workers, *files)
+            hub.stop = certified.should_exit.set
+            certified.run()
         else:
             shared(address)
-            _server(found, workers).serve()
+            server = _server(found, workers)
+            hub.stop = server.signal_handler_interrupt
+            try:
+                server.serve()
+            except SystemExit:
+                if hub.refused is None:
+                    raise
+    if hub.refused is not None:
+        raise CommandRefused(f"nothing is served: {hub.refused}")
     return 0
 
 
@@ -96,9 +107,10 @@ def _server(found: settings.Settings, workers: int) -> _Server:
 
 def application() -> app.Gateway:
     """The application of one process, of the configuration that `serve` was given."""
-    Link(os.environ[SUPERVISOR])
-    made = app.build(*(_prepared or app.load(Path(os.environ[CONFIG]), os.environ)))
-    made.served = True
+    link = Link(os.environ[SUPERVISOR])
+    with link.starting():
+        made = app.build(*(_prepared or app.load(Path(os.environ[CONFIG]), os.environ)))
+    made.link = link
     # What a start makes stays to the end: the collector need not walk it again and again while inquiries run, which
     # cost two fifths of an inquiry's CPU and most of its slowest hundredth. Inquiries leave few cycles behind.
     gc.collect()

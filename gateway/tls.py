@@ -63,10 +63,10 @@ class _Workers(Multiprocess):
                 self.processes[index].start()
 
 
-def serve(
+def server(
     application: str, address: socket.socket, workers: int, cert_file: Path, key_file: Path, client_ca_file: Path
-) -> None:
-    """Serve the application that the factory `application` (`module:function`) makes, until SIGINT or SIGTERM.
+) -> Multiprocess:
+    """What serves the application that the factory `application` (`module:function`) makes, until SIGINT or SIGTERM.
 
     However few the workers, each is a process below this one.
     """
@@ -92,4 +92,4 @@ def serve(
         ssl_context_factory=_modern,
     )
     address.set_inheritable(True)
-    _Workers(config, [address]).run()
+    return _Workers(config, [address])

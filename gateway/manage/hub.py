@@ -13,20 +13,35 @@ import shutil
 import socket
 import tempfile
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+import msgspec
+
 from gateway.manage.link import SUPERVISOR
+from gateway.manage.messages import MAX_LINE, Message, Up, decode
 
 
 class Hub:
-    """The links, as long as this is entered; enter it before the workers start."""
+    """The links, as long as this is entered; enter it before the workers start.
+
+    Until `workers` of them have said that they serve, this is a start: the first that is refused ends it (`stop`), and
+    `refused` says why. One that cannot start later is tried again by the server, since the store may come back.
+    """
+
+    def __init__(self, workers: int) -> None:
+        self.refused: str | None = None
+        self.stop: Callable[[], object] = lambda: None
+        self.heard = 0
+        """How many messages came."""
+        self._starting = workers
 
     def __enter__(self) -> Self:
         self._folder = Path(tempfile.mkdtemp(prefix="dutybound-"))  # for its owner only
         self._lock = threading.Lock()
-        self._links: set[socket.socket] = set()
+        self._links: dict[socket.socket, bytes] = {}
         self._closed = False
         self._listener = socket.socket(socket.AF_UNIX)
         self._listener.bind(str(self._folder / "links"))
@@ -69,7 +84,7 @@ class Hub:
         if ready is self._listener:
             link, _ = ready.accept()
             link.setblocking(False)
-            self._links.add(link)
+            self._links[link] = b""
             self._selector.register(link, selectors.EVENT_READ)
             return
         try:
@@ -78,7 +93,22 @@ class Hub:
             return
         except OSError:
             got = b""
-        if not got:
+        *lines, rest = (self._links[ready] + got).split(b"\n")
+        self._links[ready] = rest
+        try:
+            for line in lines:
+                self._heard(decode(line))
+        except msgspec.DecodeError:
+            got = b""
+        if not got or len(rest) > MAX_LINE:
             self._selector.unregister(ready)
-            self._links.discard(ready)
+            del self._links[ready]
             ready.close()
+
+    def _heard(self, message: Message) -> None:
+        self.heard += 1
+        if isinstance(message, Up):
+            self._starting -= 1
+        elif self._starting > 0 and self.refused is None:
+            self.refused = message.why
+            self.stop()

@@ -5,10 +5,14 @@ An orphan would go on answering under the policies that it has read, beside what
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+
+from gateway.errors import DutyboundError
+from gateway.manage.messages import Message, Refused, Up, encode
 
 SUPERVISOR = "_DUTYBOUND_SUPERVISOR"
 """The variable that names the supervisor's socket to its workers."""
@@ -32,9 +36,25 @@ class Link:
         threading.Thread(target=self._watch, name="supervisor", daemon=True).start()
 
     def _watch(self) -> None:
-        try:
+        with contextlib.suppress(OSError):
             while self._socket.recv(64):
                 pass
-        except OSError:
-            pass
         self._ended()
+
+    def tell(self, message: Message) -> None:
+        """Send a message; one that does not arrive is of no use to anybody, for then the supervisor is gone."""
+        with contextlib.suppress(OSError):
+            self._socket.sendall(encode(message))
+
+    @contextlib.contextmanager
+    def starting(self) -> Iterator[None]:
+        """Tell why a start failed, where it does. What is not one of our own refusals is told by its type alone."""
+        try:
+            yield
+        except Exception as error:
+            self.tell(Refused(str(error) if isinstance(error, DutyboundError) else type(error).__name__))
+            raise
+
+    def up(self) -> None:
+        """Tell that this process serves."""
+        self.tell(Up())

@@ -219,7 +219,7 @@ async def test_a_store_out_of_reach_refuses_everyone_waiting_and_heals(store: St
 
 
 async def test_no_store_at_all_refuses(tmp_path: Path) -> None:
-    source = SqliteFacts(lambda: sqlite3.connect(tmp_path / "nowhere" / "store.db"))
+    source = SqliteFacts(lambda: sqlite3.connect(tmp_path / "nowhere" / "store.db"), lambda _: True)
     with pytest.raises(Refusal) as refused:
         await FactsReader(source, PARIS).read([ORG], NOW)
     assert refused.value.code is Code.DECISION_UNAVAILABLE

@@ -30,6 +30,7 @@ from gateway.ledger.proof.key_files import verifiers
 from gateway.ledger.proof.note import Verifier
 from gateway.ledger.stored.read import StoredEntry
 from gateway.storage.engines.sqlite import BUSY_TIMEOUT_MS, SqliteStore
+from gateway.storage.engines.sqlite_file import Opened
 from gateway.storage.port import Store
 from tests.configured import ORIGIN
 from tests.stores import store_at
@@ -66,7 +67,7 @@ def number_of(entry: StoredEntry) -> int:
     return int(entry.told.general.body)
 
 
-class FaultyConnection(sqlite3.Connection):
+class FaultyConnection(Opened):
     """A real connection that asks `fault(statement)` before each statement, and `fault("AFTER COMMIT")` after it."""
 
     fault: Callable[[str], None] | None = None
@@ -91,6 +92,8 @@ class FaultyStore(SqliteStore):
             self.path, isolation_level=None, check_same_thread=False, factory=FaultyConnection, timeout=wait_ms / 1000
         )
         connection.execute("PRAGMA synchronous = FULL")
+        connection.execute("SELECT 1 FROM sqlite_master LIMIT 1")  # opens the log
+        connection.files = self._files()
         connection.fault = lambda statement: self.fault(statement) if self.fault else None
         return connection
 

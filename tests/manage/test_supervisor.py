@@ -129,7 +129,7 @@ def test_an_address_that_is_not_ours_is_told() -> None:
 
 def test_a_link_ends_what_it_must_when_its_supervisor_is_gone_or_was() -> None:
     ended = threading.Event()
-    with Hub():
+    with Hub(1):
         address = os.environ[SUPERVISOR]
         Link(address, ended.set)
         assert not ended.wait(0.2)
@@ -143,7 +143,7 @@ FORKS = """
 import os, sys, time
 from gateway.manage.hub import Hub
 from gateway.manage.link import SUPERVISOR, Link
-with Hub():
+with Hub(1):
     for _ in range(3):
         if not os.fork():
             Link(os.environ[SUPERVISOR])

@@ -21,10 +21,12 @@ from typing import Any, TypeVar
 
 from sqlalchemy import Engine, bindparam, create_engine, event, insert, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
+from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.pool import QueuePool
 
 from gateway.errors import StoreUnavailable
 from gateway.storage.engines.sqlite_facts import SqliteFacts
+from gateway.storage.engines.sqlite_file import Opened, identity, write_ahead
 from gateway.storage.port import Group, Head, SubjectKey, Superseded
 from gateway.storage.statement import SQLITE, Statement, compiled, filled
 from gateway.storage.tables import entry, entry_requester, period_key, requester, shard, subject_key, subtree
@@ -93,10 +95,26 @@ class SqliteStore:
         self.path = path
         self.inline_limit = inline_limit
         self._read_only = read_only
+        self._names = (str(path), f"{path}-wal")
         self.engine: Engine = create_engine(
             "sqlite://", creator=self.connect, poolclass=QueuePool, pool_size=4
         )  # the pool SQLAlchemy takes for an in-memory URL closes connections that other threads are using
         event.listen(self.engine, "begin", _begin)
+        event.listen(self.engine, "checkout", self._checked)
+
+    def current(self, connection: sqlite3.Connection) -> bool:
+        """Whether what a connection reads and writes is what stands at the store's path: two looks, of a microsecond.
+
+        A file that was deleted or replaced takes commits like any other, and nobody would find them again.
+        """
+        return isinstance(connection, Opened) and connection.files == self._files()
+
+    def _files(self) -> tuple[tuple[int, int] | None, ...]:
+        return tuple([identity(name) for name in self._names])
+
+    def _checked(self, connection: sqlite3.Connection, *_: object) -> None:
+        if not self._read_only and not self.current(connection):
+            raise DisconnectionError(f"`{self.path}` was deleted or replaced")
 
     def connect(self, wait_ms: int = BUSY_TIMEOUT_MS) -> sqlite3.Connection:
         """A connection of the caller's own, in autocommit mode (say BEGIN yourself); the caller closes it.
@@ -105,15 +123,16 @@ class SqliteStore:
         """
         uri = self.path.resolve().as_uri() + ("?mode=ro" if self._read_only else "?mode=rw")
         connection = sqlite3.connect(
-            uri, uri=True, isolation_level=None, check_same_thread=False, timeout=wait_ms / 1000
+            uri, uri=True, isolation_level=None, check_same_thread=False, timeout=wait_ms / 1000, factory=Opened
         )
         try:
             if not self._read_only:
-                _write_ahead(connection, wait_ms / 1000)
+                write_ahead(connection, wait_ms / 1000)
             connection.execute("PRAGMA synchronous = FULL")
             connection.execute("PRAGMA foreign_keys = ON")
             # Else pages that were split keep copies of rows, and of keys that are destroyed later.
             connection.execute("PRAGMA secure_delete = ON")
+            connection.files = self._files()
         except BaseException:
             connection.close()
             raise
@@ -149,24 +168,10 @@ class SqliteStore:
             return SqliteReader(self.connect())
 
     def facts(self) -> SqliteFacts:
-        return SqliteFacts(self.connect)
+        return SqliteFacts(self.connect, self.current)
 
     def close(self) -> None:
         self.engine.dispose()
-
-
-def _write_ahead(connection: sqlite3.Connection, seconds: float) -> None:
-    """Put the file into WAL mode, where it is not. SQLite begins that as a read and lets no read wait to become a write
-    (two that did would wait for each other), so whoever finds another at it is to try again."""
-    end = time.monotonic() + seconds
-    while True:
-        try:
-            connection.execute("PRAGMA journal_mode = WAL")
-            return
-        except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() >= end:
-                raise
-        time.sleep(0.01)
 
 
 def _begin(connection: Any) -> None:
@@ -226,7 +231,7 @@ class SqliteHeld:
 
     @property
     def alive(self) -> bool:
-        return True
+        return self._store.current(self._connection)
 
     def commit(self, group: Group) -> asyncio.Future[None] | None:
         if self._pace <= self._store.inline_limit:
@@ -256,6 +261,8 @@ class SqliteHeld:
             if execute(_SWAP, _swap(group.before, group.after)).rowcount != 1:
                 raise Superseded("the head is another's")
             execute("COMMIT")
+            if not self._store.current(connection):
+                raise StoreUnavailable(f"`{self._store.path}` was deleted or replaced")
         except sqlite3.Error as error:
             raise StoreUnavailable(str(error)) from error
         finally:
@@ -312,6 +319,8 @@ class SqliteHeld:
     async def renew(self) -> None:
         def work() -> None:
             self._close()
+            if not self._store.path.exists():
+                raise StoreUnavailable(f"`{self._store.path}` is gone; put it back, and stop the gateway for that")
             self._connect()
 
         await self._run(work)

@@ -22,10 +22,12 @@ BUSY_MS = 200
 
 
 class SqliteFacts:
-    """`connect` is `SqliteStore.connect`. Not for use by two threads at once."""
+    """`connect` and `current` are `SqliteStore`'s. Not for use by two threads at once."""
 
-    def __init__(self, connect: Callable[[], sqlite3.Connection]) -> None:
-        self._connect = connect
+    def __init__(
+        self, connect: Callable[[], sqlite3.Connection], current: Callable[[sqlite3.Connection], bool]
+    ) -> None:
+        self._connect, self._current = connect, current
         self._connection: sqlite3.Connection | None = None
         self._statements: dict[int, str] = {}
 
@@ -38,6 +40,8 @@ class SqliteFacts:
         size = 1 << (count - 1).bit_length()
         parameters += (parameters[-2:] or ["", ""]) * (size - len(parameters) // 2)
         statement = self._statements.get(size) or self._compile(size)
+        if self._connection is not None and not self._current(self._connection):
+            self.close()  # what it reads was deleted or replaced
         try:
             connection = self._connection or self._open()
             return [FactRow._make(row) for row in connection.execute(statement, parameters)]

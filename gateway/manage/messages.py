@@ -1,0 +1,27 @@
+"""What a worker tells its supervisor over its link, one JSON line each."""
+
+from __future__ import annotations
+
+import msgspec
+
+
+class Up(msgspec.Struct, frozen=True, tag="up"):
+    """It serves."""
+
+
+class Refused(msgspec.Struct, frozen=True, tag="refused"):
+    """It cannot start, and why; nothing of a subject."""
+
+    why: str
+
+
+Message = Up | Refused
+MAX_LINE = 1 << 20
+"""Bytes of one message; a worker that says more is cut off."""
+
+decode = msgspec.json.Decoder(Message).decode
+
+
+def encode(message: Message) -> bytes:
+    """The message as its line."""
+    return msgspec.json.encode(message) + b"\n"

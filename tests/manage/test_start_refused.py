@@ -1,0 +1,78 @@
+"""A start that the store refuses ends, with the reason and a status; a worker that once served is tried again."""
+
+from __future__ import annotations
+
+import os
+import ssl
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from gateway.errors import LedgerUnavailable
+from gateway.manage.hub import Hub
+from gateway.manage.link import SUPERVISOR, Link
+from gateway.manage.messages import MAX_LINE
+from gateway.oauth import IssuerSettings
+from tests.connectors.certificates import Authority
+from tests.manage.test_supervisor import until
+from tests.oauth.serving import Serving, plain_environment
+
+
+@pytest.mark.parametrize("direct", [False, True], ids=["granian", "uvicorn"])
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_start_that_the_store_refuses_ends(tmp_path: Path, direct: bool, workers: int) -> None:
+    tls, verify = None, True
+    if direct:
+        authority = Authority(tmp_path, "authority")
+        certificate, key = authority.issue("server")
+        tls = {"cert_file": str(certificate), "key_file": str(key), "client_ca_file": str(authority.ca_file)}
+        verify = ssl.create_default_context(cafile=str(authority.ca_file))
+    login = IssuerSettings("http://127.0.0.1:9", "login")
+    serving = Serving(tmp_path, login, "https://gateway.example", tls, workers=workers)
+    serving.ready(verify)
+    serving.stop()
+    other = {**plain_environment(), "DUTYBOUND_LEDGER__ORIGIN": "other.example/ledger"}
+    ended = subprocess.run(serving.command, env=other, capture_output=True, text=True, timeout=120, check=False)
+    assert ended.returncode == 1
+    assert "nothing is served: " in ended.stderr.splitlines()[-1]
+    assert "other.example/ledger" in ended.stderr.splitlines()[-1]
+
+
+def test_only_a_start_is_ended() -> None:
+    with Hub(2) as hub:
+        stopped: list[str | None] = []
+        hub.stop = lambda: stopped.append(hub.refused)
+        one, two = (Link(os.environ[SUPERVISOR], lambda: None) for _ in range(2))
+        one.up()
+        refuse(two, LedgerUnavailable("every shard is held"))
+        until(lambda: stopped == ["every shard is held"])
+    with Hub(1) as hub:
+        hub.stop = lambda: stopped.append("again")
+        served = Link(os.environ[SUPERVISOR], lambda: None)
+        served.up()
+        refuse(served, LedgerUnavailable("the store is away"))
+        served.up()
+        until(lambda: hub.heard >= 3)
+        assert (hub.refused, stopped) == (None, ["every shard is held"])
+
+
+def test_what_is_no_refusal_of_ours_is_told_by_its_type() -> None:
+    with Hub(1) as hub:
+        refuse(Link(os.environ[SUPERVISOR], lambda: None), ValueError("of 5299000J2N45DDNE4Y28"))
+        until(lambda: hub.refused is not None)
+        assert hub.refused == "ValueError"
+
+
+def test_a_worker_that_says_what_nobody_understands_is_cut_off() -> None:
+    for nonsense in (b"x" * (MAX_LINE + 1), b"no message\n"):
+        with Hub(1):
+            ended: list[bool] = []
+            link = Link(os.environ[SUPERVISOR], lambda ended=ended: ended.append(True))  # type: ignore[misc]
+            link._socket.sendall(nonsense)
+            until(lambda ended=ended: ended == [True])  # type: ignore[misc]
+
+
+def refuse(link: Link, error: Exception) -> None:
+    with pytest.raises(type(error)), link.starting():
+        raise error
