@@ -7,7 +7,6 @@ commits what waits.
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import datetime
 import functools
@@ -29,7 +28,7 @@ from gateway.catalogue.load import load as load_catalogue
 from gateway.catalogue.model import Catalogue
 from gateway.catalogue.schema import build_schema, core
 from gateway.clock import Clock
-from gateway.errors import ConfigurationError, Problem, StoreUnavailable, VerificationFailed
+from gateway.errors import ConfigurationError, Problem
 from gateway.identity.certificates import ClientCertificates
 from gateway.identity.dpop import Proofs, nonce_secret
 from gateway.identity.replay import OwnReplays, Replays, SharedReplays
@@ -58,6 +57,7 @@ from gateway.ledger.log.tiles import routes as ledger_routes
 from gateway.ledger.projections import lookups, positions
 from gateway.ledger.proof import key_files
 from gateway.manage.link import Link
+from gateway.manage.reporter import Reporter
 from gateway.rules.explain import permissions
 from gateway.rules.files import calendar
 from gateway.rules.load import read as load_rules
@@ -193,6 +193,7 @@ class Gateway:
                 settings.valkey, settings.ledger.origin, secret, self._purposes, self._counted
             )
             self._news = CaseNews(settings.valkey, settings.ledger.origin, parts.cases)
+        self._readiness = Readiness(self._checks, self._log.check_failed)
         self._issuers: httpx.AsyncClient | None = None
         self._certificates = ClientCertificates(settings.tls) if settings.tls.client_certificates else None
         self._replays: Replays = SharedReplays(settings.valkey) if settings.valkey else OwnReplays()
@@ -254,8 +255,7 @@ class Gateway:
                 public_url=settings.public_url,
                 issuers=[issuer.issuer for issuer in settings.oauth.issuers],
                 catalogue=lambda: self._serving.rules.policies.catalogue,
-                readiness=Readiness(self._checks, self._log.check_failed),
-                metrics=self._exposition,
+                readiness=self._readiness,
                 refuse=refused_at_once,
                 client_certificates=settings.tls.client_certificates,
             ),
@@ -281,6 +281,7 @@ class Gateway:
     @contextlib.asynccontextmanager
     async def _lifespan(self, _pages: Starlette) -> AsyncIterator[None]:
         take_over(self._log)
+        reporter: Reporter | None = None
         with self.link.starting() if self.link else contextlib.nullcontext():
             if self.link is not None:
                 self.drain.listen(self._settings.drain)
@@ -291,11 +292,16 @@ class Gateway:
                     self._news.start()
                 await self._refill()
             if self.link is not None:
+                reporter = Reporter(
+                    self.link, self._metrics, self._readiness.results, self._lags, lambda: self._ledger.shard
+                )
                 self.link.up()
             self._log.state("started", rule_set=self._serving.rules.digest, shard=self._ledger.shard)
             yield
         finally:
             await self.drain.quiet(within=2 * self._settings.limits.deadline)
+            if reporter is not None:
+                reporter.close()
             await self._ledger.close()
             if self._news is not None:
                 await self._news.close()
@@ -311,18 +317,14 @@ class Gateway:
             self._store.close()
             self._log.state("stopped")
 
-    async def _exposition(self) -> bytes:
-        with contextlib.suppress(StoreUnavailable, VerificationFailed):
-            lags = await asyncio.to_thread(self._lags)
-            now = micros(self._now())
-            self._metrics.lags = [
-                Lag(each.projection, each.shard, each.entries, max(0, now - (each.since or now)) / 1e6) for each in lags
-            ]
-        return self._metrics.exposition()
-
-    def _lags(self) -> list[positions.Lag]:
+    def _lags(self) -> list[Lag]:
+        """How far each projection is behind; blocks."""
         with contextlib.closing(self._store.reader()) as reader:
-            return positions.lags(reader)
+            found = positions.lags(reader)
+        now = micros(self._now())
+        return [
+            Lag(each.projection, each.shard, each.entries, max(0, now - (each.since or now)) / 1e6) for each in found
+        ]
 
     async def _changed(self, registry: str, case: str | None) -> None:
         if self._news is None:

@@ -27,6 +27,7 @@ from gateway.ledger.projections.worker import beside
 from gateway.manage.alone import shared, taken
 from gateway.manage.hub import Hub
 from gateway.manage.link import SUPERVISOR, Link
+from gateway.manage.server import served as managed
 from gateway.storage.store import open_configured, served_alone
 
 APPLICATION = "gateway.serve:application"
@@ -65,6 +66,7 @@ def serve(config: Path, workers: int) -> int:
         gc.freeze()
         gc.enable()
         hub = held.enter_context(Hub(workers))
+        held.enter_context(managed(found.manage, hub, str(found.file)))
         held.enter_context(beside(config))
         if found.tls.cert_file and found.tls.key_file and found.tls.client_ca_file:
             from gateway import tls  # and with it uvicorn, only here

@@ -10,6 +10,7 @@ and column, or the variable's name. What is in the files that the settings point
 from __future__ import annotations
 
 import datetime
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ from gateway import documents
 from gateway.documents import Node
 from gateway.errors import ConfigurationError, Problem
 from gateway.oauth import OAuthSettings, TLSSettings, read_oauth, read_tls
+from gateway.values import NOWHERE, is_loopback
 
 PREFIX = "DUTYBOUND_"
 
@@ -50,6 +52,17 @@ class LedgerSettings(msgspec.Struct, frozen=True):
     require: int = 0
     within: float = 10.0
     backups: datetime.timedelta | None = None
+
+
+class ManageSettings(msgspec.Struct, frozen=True):
+    """The management address: metrics and health. Off loopback it has a `token`, or asks for clients' certificates."""
+
+    host: str
+    port: int
+    token: str | None = None
+    cert_file: Path | None = None
+    key_file: Path | None = None
+    client_ca_file: Path | None = None
 
 
 class Limits(msgspec.Struct, frozen=True):
@@ -86,6 +99,7 @@ class Settings(msgspec.Struct, frozen=True):
     root: Node
     single_node: bool = False
     drain: float = 1.0
+    manage: ManageSettings | None = None
 
 
 def load(path: Path, environ: Mapping[str, str]) -> Settings:
@@ -157,7 +171,7 @@ def _put(raw: Any, key: str, value: Any, mark: StringMark) -> None:
 
 def _settings(root: Node, path: Path) -> Settings:
     required = ("listen", "public_url", "store", "policies", "sources", "ledger", "oauth")
-    keys = root.mapping(required, ("valkey", "tls", "limits", "case_registries", "durability", "drain"))
+    keys = root.mapping(required, ("valkey", "tls", "limits", "case_registries", "durability", "drain", "manage"))
     host, port = _listen(keys["listen"])
     return Settings(
         file=path.resolve(),
@@ -175,6 +189,7 @@ def _settings(root: Node, path: Path) -> Settings:
         root=root,
         single_node=keys["durability"].choice(("replicated", "single-node"), default="replicated") == "single-node",
         drain=keys["drain"].duration(1.0),
+        manage=None if keys["manage"].is_null else _manage(keys["manage"]),
     )
 
 
@@ -198,6 +213,34 @@ def _listen(node: Node) -> tuple[str, int]:
     if text and not 1 <= int(port) <= 65535:
         node.problem(f"port `{port}` must be from 1 to 65535")
     return host.strip("[]"), int(port or 0)
+
+
+def _manage(node: Node) -> ManageSettings:
+    files = ("cert_file", "key_file", "client_ca_file")
+    if not node.is_mapping:
+        host, port = _listen(node)
+        token, found = None, {}
+    else:
+        keys = node.mapping(("listen",), ("token_file", *files))
+        host, port = _listen(keys["listen"])
+        token = _token(keys["token_file"]) if "token_file" in keys else None
+        found = {name: keys[name].existing_file() for name in files if name in keys}
+        if found and not {"cert_file", "key_file"} <= found.keys():
+            node.problem("needs `cert_file` and `key_file` together")
+    if host and not is_loopback(host) and token is None and "client_ca_file" not in found:
+        node.problem(
+            f"`{host}` can be reached from other machines: name a `token_file`, or `cert_file`, `key_file` and"
+            " `client_ca_file`; or listen on loopback, as `127.0.0.1:9464`"
+        )
+    return ManageSettings(host, port, token, **found)
+
+
+def _token(node: Node) -> str:
+    file = node.existing_file()
+    token = file.read_text("utf-8").strip() if file != NOWHERE else ""
+    if file != NOWHERE and not re.fullmatch(r"[A-Za-z0-9._~+/=-]{32,}", token):
+        node.problem(f"`{file}` must hold one token of 32 characters or more, as `openssl rand -hex 32` makes one")
+    return token
 
 
 def _store(node: Node) -> str:

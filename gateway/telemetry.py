@@ -1,14 +1,18 @@
 """What a running gateway says of itself: Prometheus metrics and JSON-line logs.
 
 Invariant 12: no identifier and no value of a subject is in either. It holds by construction: a label's values are fixed
-when the process starts, or name a shard; a log line has only the fields named here, and of an exception only its type
-and the places in code that it passed, never its text; what libraries log is reduced to who, how grave and where.
-Counters are plain numbers written by the event loop's thread alone, read when scraped: that costs less than a lock.
+when the process starts, or name a shard; what single inquiries took is told of many together, by coarse bounds; a log
+line has only the fields named here, and of an exception only its type and the places in code that it passed, never its
+text; what libraries log is reduced to who, how grave and where. Counters are plain numbers written by the event loop's
+thread alone, read when they are reported: that costs less than a lock.
 """
 
 from __future__ import annotations
 
+import itertools
 import logging
+import os
+import random
 import sys
 import time
 from bisect import bisect_left
@@ -17,7 +21,7 @@ from pathlib import PurePath
 from typing import Any, NamedTuple, TextIO
 
 import msgspec
-from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector, generate_latest
+from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
@@ -27,7 +31,8 @@ from gateway.errors import Code
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 STEPS = ("authenticate", "plan", "facts", "decide", "admit", "fetch", "restrain", "render", "disclose", "answer")
 OUTCOMES = ("OK", *(code.value for code in Code))
-_SECONDS = (0.00001, 0.00003, 0.0001, 0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0)
+_SECONDS = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0)
+"""None below a millisecond: in there a step's time would tell how many records it met."""
 _SIZES = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0)
 
 
@@ -57,13 +62,21 @@ class Histogram:
         self.counts[bisect_left(self.bounds, value)] += 1
         self.total += value
 
-    def buckets(self) -> list[tuple[str, float]]:
-        """Cumulative counts, as Prometheus wants them."""
-        running, found = 0, []
-        for bound, count in zip((*map(str, self.bounds), "+Inf"), self.counts, strict=True):
-            running += count
-            found.append((bound, float(running)))
-        return found
+    def pour(self, other: Histogram) -> None:
+        """Give all that is here to another of the same bounds."""
+        other.counts[:] = [a + b for a, b in zip(other.counts, self.counts, strict=True)]
+        other.total += self.total
+        self.counts[:] = [0] * len(self.counts)
+        self.total = 0.0
+
+
+def cumulative(bounds: Iterable[float], counts: Iterable[int]) -> list[tuple[str, float]]:
+    """A histogram's buckets, as Prometheus wants them."""
+    running, found = 0, []
+    for bound, count in zip((*map(str, bounds), "+Inf"), counts, strict=True):
+        running += count
+        found.append((bound, float(running)))
+    return found
 
 
 class Steps:
@@ -101,10 +114,46 @@ class Lag(NamedTuple):
 
 UNTIMED: Steps = _Untimed({})
 TIMED_EACH = 32
-"""One inquiry in so many has its steps timed: a sample says what all would, at a fraction of the cost."""
+"""One inquiry in so many has its steps timed, by chance: nobody can send one that is sure to be, or sure not to be."""
+BATCH = 32
+"""So many timed inquiries are published together: with what one adds, nobody sees when, or beside which others."""
 
 
-class Metrics(Collector):
+class Counts(msgspec.Struct):
+    """What one process counted, or several together. Histograms are how many fell into each bucket, the last endless.
+
+    `failures` are by department and fault; `groups` the entries that ledger commits held, and how many in all.
+    """
+
+    inquiries: dict[str, int]
+    failures: dict[str, dict[str, int]]
+    steps: dict[str, list[int]]
+    groups: list[int]
+    grouped: int
+    break_glass: int
+
+    def add(self, other: Counts) -> None:
+        """Count what another process counted, too."""
+        _add(self.inquiries, other.inquiries)
+        for department, faults in other.failures.items():
+            _add(self.failures.setdefault(department, {}), faults)
+        for step, buckets in other.steps.items():
+            self.steps[step] = _sums(self.steps.get(step, []), buckets)
+        self.groups = _sums(self.groups, other.groups)
+        self.grouped += other.grouped
+        self.break_glass += other.break_glass
+
+
+def _add(to: dict[str, int], more: Mapping[str, int]) -> None:
+    for key, count in more.items():
+        to[key] = to.get(key, 0) + count
+
+
+def _sums(one: list[int], other: list[int]) -> list[int]:
+    return [a + b for a, b in itertools.zip_longest(one, other, fillvalue=0)]
+
+
+class Metrics:
     """The gateway's metrics; every child exists from the start, bound by its label.
 
     `inquiries` by outcome (`OK`, or the code of the refusal), `steps` in seconds, `failures` by (department, fault),
@@ -120,59 +169,93 @@ class Metrics(Collector):
         self.group_size = Histogram(_SIZES)
         self.break_glass = Count()
         self.lags: Sequence[Lag] = ()
-        self._begun = 0
-        self._registry = CollectorRegistry()
-        self._registry.register(self)
-        ProcessCollector(registry=self._registry)
-        PlatformCollector(registry=self._registry)
-        GCCollector(registry=self._registry)
+        self._waiting: Mapping[str, Histogram] = {step: Histogram(_SECONDS) for step in STEPS}
+        self._timed = 0
+        self._chance = random.Random(os.urandom(32)).random  # noqa: S311 - what it gave is never shown
 
     def begin(self) -> Steps:
-        """The steps of one more inquiry, timed for the first and then for one in `TIMED_EACH`."""
-        self._begun += 1
-        return Steps(self.steps) if self._begun % TIMED_EACH == 1 else UNTIMED
+        """The steps of one more inquiry, timed for one in `TIMED_EACH`."""
+        if self._chance() * TIMED_EACH >= 1:
+            return UNTIMED
+        if self._timed == BATCH:
+            self._timed = 0
+            for step, waiting in self._waiting.items():
+                waiting.pour(self.steps[step])
+        self._timed += 1
+        return Steps(self._waiting)
+
+    def counts(self) -> Counts:
+        """As they stand, and may be shown."""
+        failures: dict[str, dict[str, int]] = {}
+        for (department, fault), count in self.failures.items():
+            failures.setdefault(department, {})[fault.value] = count.value
+        return Counts(
+            {outcome: count.value for outcome, count in self.inquiries.items()},
+            failures,
+            {step: list(histogram.counts) for step, histogram in self.steps.items()},
+            list(self.group_size.counts),
+            round(self.group_size.total),
+            self.break_glass.value,
+        )
+
+    def exposition(self) -> bytes:
+        """The Prometheus text of this process alone."""
+        return exposition(self.counts(), self.lags)
+
+
+class _Shown(Collector):
+    """Counts, for the library that writes them."""
+
+    def __init__(self, counts: Counts, lags: Iterable[Lag], processes: int) -> None:
+        self._counts, self._lags, self._processes = counts, lags, processes
 
     def collect(self) -> Iterator[Metric]:
-        """The metrics as they stand, for a scrape."""
+        counts = self._counts
+        yield GaugeMetricFamily("dutybound_processes", "Processes that serve", value=self._processes)
         inquiries = CounterMetricFamily("dutybound_inquiries", "Operations answered, by outcome", labels=["outcome"])
-        for outcome, count in self.inquiries.items():
-            inquiries.add_metric([outcome], count.value)
+        for outcome, count in counts.inquiries.items():
+            inquiries.add_metric([outcome], count)
         yield inquiries
         failures = CounterMetricFamily(
             "dutybound_department_failures", "Datasets that could not be had", labels=["department", "fault"]
         )
-        for (department, fault), count in self.failures.items():
-            failures.add_metric([department, fault.value], count.value)
+        for department, faults in counts.failures.items():
+            for fault, count in faults.items():
+                failures.add_metric([department, fault], count)
         yield failures
+        # Without a sum: each digit of it would be of single inquiries.
         steps = HistogramMetricFamily(
             "dutybound_step_seconds", f"Time that a step took, of one inquiry in {TIMED_EACH}", labels=["step"]
         )
-        for step, histogram in self.steps.items():
-            steps.add_metric([step], histogram.buckets(), histogram.total)
+        for step, buckets in counts.steps.items():
+            steps.add_metric([step], cumulative(_SECONDS, buckets), None)
         yield steps
-        glass = CounterMetricFamily("dutybound_break_glass", "Uses of emergency purposes; each opens a review")
-        glass.add_metric([], self.break_glass.value)
-        yield glass
-        behind = GaugeMetricFamily(
-            "dutybound_projection_lag_entries",
-            "Entries that are not in a projection yet",
-            labels=["projection", "shard"],
+        yield CounterMetricFamily(
+            "dutybound_break_glass", "Uses of emergency purposes; each opens a review", value=counts.break_glass
         )
-        since = GaugeMetricFamily(
-            "dutybound_projection_lag_seconds", "Age of the first of them", labels=["projection", "shard"]
-        )
-        for lag in self.lags:
-            behind.add_metric([lag.projection, lag.shard], lag.entries)
-            since.add_metric([lag.projection, lag.shard], lag.seconds)
-        yield behind
-        yield since
+        yield from self._behind()
         group = HistogramMetricFamily("dutybound_ledger_group_entries", "Entries that one ledger commit held")
-        group.add_metric([], self.group_size.buckets(), self.group_size.total)
+        group.add_metric([], cumulative(_SIZES, counts.groups), counts.grouped)
         yield group
 
-    def exposition(self) -> bytes:
-        """The Prometheus text (`CONTENT_TYPE`)."""
-        return generate_latest(self._registry)
+    def _behind(self) -> Iterator[Metric]:
+        labels = ["projection", "shard"]
+        entries = GaugeMetricFamily(
+            "dutybound_projection_lag_entries", "Entries that are not in a projection yet", labels=labels
+        )
+        since = GaugeMetricFamily("dutybound_projection_lag_seconds", "Age of the first of them", labels=labels)
+        for lag in self._lags:
+            entries.add_metric([lag.projection, lag.shard], lag.entries)
+            since.add_metric([lag.projection, lag.shard], lag.seconds)
+        yield entries
+        yield since
+
+
+def exposition(counts: Counts, lags: Iterable[Lag] = (), processes: int = 1) -> bytes:
+    """The Prometheus text (`CONTENT_TYPE`) of what `processes` counted."""
+    registry = CollectorRegistry()
+    registry.register(_Shown(counts, lags, processes))
+    return generate_latest(registry)
 
 
 def place(error: BaseException, last: int = 8) -> list[str]:

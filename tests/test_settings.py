@@ -202,6 +202,22 @@ def test_a_wrong_variable_is_named(tmp_path: Path) -> None:
     [
         ("listen: 127.0.0.1:8080", "listen: 8080", "gateway.yaml:1:9: listen: `8080` must be `host:port`"),
         ("127.0.0.1:8080", "127.0.0.1:70000", "gateway.yaml:1:9: listen: port `70000` must be from 1 to 65535"),
+        (
+            "listen: 127",
+            "manage: 10.0.0.1:9464\nlisten: 127",
+            "gateway.yaml:1:9: manage: `10.0.0.1` can be reached from",
+        ),
+        ("listen: 127", "manage: 0.0.0.0:9464\nlisten: 127", "gateway.yaml:1:9: manage: `0.0.0.0` can be reached from"),
+        (
+            "listen: 127",
+            "manage: {listen: '10.0.0.1:9464', token_file: sources.yaml}\nlisten: 127",
+            "gateway.yaml:1:47: manage.token_file: ",
+        ),
+        (
+            "listen: 127",
+            "manage: {listen: '10.0.0.1:9464', cert_file: sources.yaml}\nlisten: 127",
+            "gateway.yaml:1:9: manage: needs `cert_file` and `key_file` together",
+        ),
         ("listen:", "lissten:", "gateway.yaml:1:1: lissten: unknown key `lissten` (did you mean `listen`?)"),
         ("https://gateway.example/", "http://gateway.example", "gateway.yaml:2:13: public_url: `http://gateway.exampl"),
         (

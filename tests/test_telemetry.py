@@ -13,7 +13,20 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from connectors.base import Fault
 from gateway.errors import Code
-from gateway.telemetry import Histogram, Lag, Log, Metrics, take_over
+from gateway.telemetry import (
+    BATCH,
+    STEPS,
+    TIMED_EACH,
+    UNTIMED,
+    Counts,
+    Histogram,
+    Lag,
+    Log,
+    Metrics,
+    cumulative,
+    exposition,
+    take_over,
+)
 
 SUBJECT = "5299000J2N45DDNE4Y28"
 
@@ -41,17 +54,17 @@ def test_what_is_counted_is_scraped() -> None:
     metrics.inquiries["OK"].add()
     metrics.inquiries[Code.QUOTA_EXCEEDED].add()
     metrics.failures["tax", Fault.TIMEOUT].add()
-    metrics.steps["fetch"].observe(0.0002)
+    metrics.steps["fetch"].observe(0.002)
     metrics.steps["fetch"].observe(99.0)
     metrics.group_size.observe(32)
     found = samples(metrics)
     assert found["dutybound_inquiries_total", (("outcome", "OK"),)] == 2
     assert found["dutybound_inquiries_total", (("outcome", "QUOTA_EXCEEDED"),)] == 1
     assert found["dutybound_department_failures_total", (("department", "tax"), ("fault", "SOURCE_TIMEOUT"))] == 1
-    assert found["dutybound_step_seconds_bucket", (("le", "0.0001"), ("step", "fetch"))] == 0
-    assert found["dutybound_step_seconds_bucket", (("le", "0.0003"), ("step", "fetch"))] == 1
+    assert found["dutybound_step_seconds_bucket", (("le", "0.001"), ("step", "fetch"))] == 0
+    assert found["dutybound_step_seconds_bucket", (("le", "0.003"), ("step", "fetch"))] == 1
     assert found["dutybound_step_seconds_bucket", (("le", "+Inf"), ("step", "fetch"))] == 2
-    assert found["dutybound_step_seconds_count", (("step", "fetch"),)] == 2
+    assert not any(name == "dutybound_step_seconds_sum" for name, _ in found), "its digits would be of one inquiry"
     assert found["dutybound_ledger_group_entries_bucket", (("le", "32.0"),)] == 1
 
 
@@ -59,8 +72,51 @@ def test_a_bound_belongs_to_its_bucket() -> None:
     histogram = Histogram((1.0, 2.0))
     for value in (1.0, 1.5, 2.0, 3.0):
         histogram.observe(value)
-    assert histogram.buckets() == [("1.0", 1.0), ("2.0", 3.0), ("+Inf", 4.0)]
+    assert cumulative(histogram.bounds, histogram.counts) == [("1.0", 1.0), ("2.0", 3.0), ("+Inf", 4.0)]
     assert histogram.total == 7.5
+
+
+def test_nobody_can_tell_which_inquiry_is_timed() -> None:
+    """However many were sent before, the next is timed by chance: every place in a round is, and no two runs agree."""
+    timed = [
+        [number for number in range(20_000) if metrics.begin() is not UNTIMED] for metrics in (Metrics([]), Metrics([]))
+    ]
+    assert timed[0] != timed[1]
+    for run in timed:
+        assert {number % TIMED_EACH for number in run} == set(range(TIMED_EACH))
+        assert 400 < len(run) < 850
+
+
+def test_timed_inquiries_are_published_by_whole_batches() -> None:
+    metrics = Metrics([])
+    metrics._chance = lambda: 0.0
+    for number in range(1, 4 * BATCH):
+        steps = metrics.begin()
+        for step in STEPS:
+            steps.done(step)
+        told = metrics.counts().steps
+        assert {sum(buckets) for buckets in told.values()} == {(number - 1) // BATCH * BATCH}
+
+
+def test_what_processes_counted_is_summed() -> None:
+    one, other = Metrics(["tax"]), Metrics(["tax"])
+    for metrics in (one, other, other):
+        metrics.inquiries["OK"].add()
+        metrics.failures["tax", Fault.TIMEOUT].add()
+        metrics.group_size.observe(3)
+        metrics.break_glass.add()
+        metrics.steps["fetch"].observe(0.002)
+    total = Counts({}, {}, {}, [], 0, 0)
+    total.add(one.counts())
+    total.add(other.counts())
+    families = text_string_to_metric_families(exposition(total, (), 2).decode())
+    found = {(s.name, tuple(sorted(s.labels.items()))): s.value for family in families for s in family.samples}
+    assert found["dutybound_processes", ()] == 2
+    assert found["dutybound_inquiries_total", (("outcome", "OK"),)] == 3
+    assert found["dutybound_department_failures_total", (("department", "tax"), ("fault", "SOURCE_TIMEOUT"))] == 3
+    assert found["dutybound_step_seconds_bucket", (("le", "0.003"), ("step", "fetch"))] == 3
+    assert found["dutybound_ledger_group_entries_sum", ()] == 9
+    assert found["dutybound_break_glass_total", ()] == 3
 
 
 def test_labels_are_fixed_from_the_start() -> None:

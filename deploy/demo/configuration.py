@@ -26,6 +26,7 @@ USUAL: Mapping[str, int] = {
     "labour": 8086,
     "registry_market": 8087,
     "registry_courts": 8088,
+    "manage": 9464,
 }
 """The ports of a demo that finds them free."""
 

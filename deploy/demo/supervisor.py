@@ -161,6 +161,7 @@ class Region:
         place = self.place
         return {
             "gateway": place.url("gateway"),
+            "manage": place.url("manage"),
             "pids": {"gateway": descendants(self.children["gateway"].pid)},
             "store": f"sqlite:///{place.store}",
             "issuer": place.url("issuer"),

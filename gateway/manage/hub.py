@@ -13,15 +13,20 @@ import shutil
 import socket
 import tempfile
 import threading
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import msgspec
 
 from gateway.manage.link import SUPERVISOR
-from gateway.manage.messages import MAX_LINE, Message, Up, decode
+from gateway.manage.messages import MAX_LINE, Message, Report, Up, decode
+from gateway.telemetry import Counts, Lag, exposition
+
+SILENT = 15.0
+"""Seconds without a report after which a worker is told as one that does not report."""
 
 
 class Hub:
@@ -36,7 +41,9 @@ class Hub:
         self.stop: Callable[[], object] = lambda: None
         self.heard = 0
         """How many messages came."""
-        self._starting = workers
+        self._starting = self._workers = workers
+        self._reports: dict[socket.socket, tuple[float, Report]] = {}
+        self._gone = Counts({}, {}, {}, [], 0, 0)
 
     def __enter__(self) -> Self:
         self._folder = Path(tempfile.mkdtemp(prefix="dutybound-"))  # for its owner only
@@ -64,6 +71,29 @@ class Hub:
         with self._lock:
             self._close()
         shutil.rmtree(self._folder, ignore_errors=True)
+
+    def exposition(self) -> bytes:
+        """The Prometheus text of all processes together, those that ended included."""
+        with self._lock:
+            total = msgspec.convert(msgspec.to_builtins(self._gone), Counts)
+            reports = sorted(self._reports.values(), key=lambda one: one[0])
+        lags: Sequence[Lag] = ()
+        for _, report in reports:
+            total.add(report.counts)
+            lags = report.lags or lags  # they read the same store: the last word counts
+        return exposition(total, lags, len(reports)) if total.steps else b""
+
+    def health(self) -> dict[str, Any]:
+        """Each process's checks. Ready is a gateway all of whose processes are there, speak, and are ready."""
+        now = time.monotonic()
+        with self._lock:
+            reports = list(self._reports.values())
+        processes = [
+            {"pid": each.pid, "shard": each.shard, "checks": {**each.checks, "reports": now - heard < SILENT}}
+            for heard, each in sorted(reports, key=lambda one: one[1].pid)
+        ]
+        ready = len(processes) >= self._workers and all(all(each["checks"].values()) for each in processes)  # type: ignore[attr-defined]
+        return {"status": "ready" if ready else "not ready", "wanted": self._workers, "processes": processes}
 
     def _forked(self) -> None:
         self._lock.release()
@@ -97,17 +127,26 @@ class Hub:
         self._links[ready] = rest
         try:
             for line in lines:
-                self._heard(decode(line))
+                self._heard(ready, decode(line))
         except msgspec.DecodeError:
             got = b""
         if not got or len(rest) > MAX_LINE:
-            self._selector.unregister(ready)
-            del self._links[ready]
-            ready.close()
+            self._left(ready)
 
-    def _heard(self, message: Message) -> None:
+    def _left(self, link: socket.socket) -> None:
+        """A worker is gone. What it counted stays counted."""
+        self._selector.unregister(link)
+        del self._links[link]
+        link.close()
+        last = self._reports.pop(link, None)
+        if last is not None:
+            self._gone.add(last[1].counts)
+
+    def _heard(self, link: socket.socket, message: Message) -> None:
         self.heard += 1
-        if isinstance(message, Up):
+        if isinstance(message, Report):
+            self._reports[link] = (time.monotonic(), message)
+        elif isinstance(message, Up):
             self._starting -= 1
         elif self._starting > 0 and self.refused is None:
             self.refused = message.why

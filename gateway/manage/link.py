@@ -27,6 +27,7 @@ class Link:
 
     def __init__(self, address: str, ended: Callable[[], None] = _end) -> None:
         self._ended = ended
+        self._lock = threading.Lock()
         self._socket = socket.socket(socket.AF_UNIX)
         try:
             self._socket.connect(address)
@@ -43,7 +44,7 @@ class Link:
 
     def tell(self, message: Message) -> None:
         """Send a message; one that does not arrive is of no use to anybody, for then the supervisor is gone."""
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError), self._lock:
             self._socket.sendall(encode(message))
 
     @contextlib.contextmanager

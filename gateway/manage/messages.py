@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import msgspec
 
+from gateway.telemetry import Counts, Lag
+
 
 class Up(msgspec.Struct, frozen=True, tag="up"):
     """It serves."""
@@ -15,7 +17,17 @@ class Refused(msgspec.Struct, frozen=True, tag="refused"):
     why: str
 
 
-Message = Up | Refused
+class Report(msgspec.Struct, frozen=True, tag="report"):
+    """What it counted since it started, and whether each of its checks holds."""
+
+    pid: int
+    shard: str
+    checks: dict[str, bool]
+    counts: Counts
+    lags: list[Lag]
+
+
+Message = Up | Refused | Report
 MAX_LINE = 1 << 20
 """Bytes of one message; a worker that says more is cut off."""
 

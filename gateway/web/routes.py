@@ -1,12 +1,12 @@
 """The plain routes, for the router behind `POST /graphql`.
 
-RFC 9728 metadata, health for orchestrators, Prometheus text, the playground, the open catalogue. None of them knows of
+RFC 9728 metadata, health for orchestrators, the playground, the open catalogue. None of them knows of
 a subject; what each one tells comes from a port that `app` fills.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -18,7 +18,6 @@ from starlette.routing import Route
 from gateway.catalogue.model import Catalogue
 from gateway.issuers import ALGORITHMS
 from gateway.oauth import SCOPES
-from gateway.telemetry import CONTENT_TYPE
 from gateway.web.catalogue import catalogue_route
 from gateway.web.health import Readiness
 from gateway.web.playground import Refuse, playground_route
@@ -39,13 +38,12 @@ def routes(
     issuers: Sequence[str],
     catalogue: Callable[[], Catalogue],
     readiness: Readiness,
-    metrics: Callable[[], Awaitable[bytes]],
     refuse: Refuse,
     client_certificates: bool = False,
 ) -> list[Route]:
     """All routes of this module.
 
-    `metrics` gives the Prometheus text. `refuse` tells a refusal as the operations of `/graphql` do.
+    `refuse` tells a refusal as the operations of `/graphql` do.
     `client_certificates` says whether tokens bound to one can be used.
     """
 
@@ -73,20 +71,14 @@ def routes(
 
     async def ready(request: Request) -> Response:
         del request
-        results = await readiness.results()
-        fine = all(results.values())
-        return _json({"status": "ready" if fine else "not ready", "checks": results}, 200 if fine else 503)
-
-    async def exposition(request: Request) -> Response:
-        del request
-        return Response(await metrics(), 200, {"Content-Type": CONTENT_TYPE, "Cache-Control": "no-store"})
+        fine = all((await readiness.results()).values())  # which it is, is told at the management address
+        return _json({"status": "ready" if fine else "not ready"}, 200 if fine else 503)
 
     path = urlsplit(public_url).path.rstrip("/")
     return [
         *(Route(place, metadata, methods=["GET"]) for place in dict.fromkeys((WELL_KNOWN, WELL_KNOWN + path))),
         Route("/health/live", live, methods=["GET"]),
         Route("/health/ready", ready, methods=["GET"]),
-        Route("/metrics", exposition, methods=["GET"]),
         Route("/graphql", playground_route(refuse), methods=list(METHODS)),
         Route("/open/catalogue", catalogue_route(catalogue), methods=["GET"]),
     ]

@@ -43,7 +43,11 @@ def serve(arguments: list[str], folder: Path) -> int:
     workers = int(arguments[arguments.index("--workers") + 1]) if "--workers" in arguments else 1
     port = free_port()
     command = [str(Path(sys.executable).with_name("dutybound")), *arguments]
-    environment = {**os.environ, "DUTYBOUND_LISTEN": f"127.0.0.1:{port}"}
+    environment = {
+        **os.environ,
+        "DUTYBOUND_LISTEN": f"127.0.0.1:{port}",
+        "DUTYBOUND_MANAGE": f"127.0.0.1:{free_port()}",
+    }
     log = folder / "serve.log"
 
     def started() -> bool:

@@ -35,7 +35,8 @@ from tests.docs.reading import ROOT, code, missing, table
 PAGE = ROOT / "gateway" / "DOORS.md"
 COLUMNS = ("door", "key", "entry", "size", "rate", "time", "test")
 KINDS = {
-    "Routes": ROUTES, "Webhooks": ROUTES, "Routes of a witness": ROUTES, "Root fields": FIELDS, "Commands": COMMANDS,
+    "Routes": ROUTES, "Webhooks": ROUTES, "Routes of a witness": ROUTES, "Management routes": SOCKETS,
+    "Root fields": FIELDS, "Commands": COMMANDS,
     "Outgoing connections": OUTGOING, "Processes": PROCESSES, "Listening sockets": SOCKETS,
     "Files that are written": FILES, "The demo": DEMO,
 }  # fmt: skip
@@ -283,8 +284,8 @@ def _cut(text: str, door: str, change: Callable[[list[str]], list[str] | None]) 
 @pytest.mark.parametrize(
     ("change", "told"),
     [
-        (lambda _: None, "GET /metrics is not listed under Routes"),
-        (lambda row: [row[0].replace("/metrics", "/figures"), *row[1:]], "GET /figures is listed under Routes, and"),
+        (lambda _: None, "GET /health/live is not listed under Routes"),
+        (lambda row: [row[0].replace("/health/live", "/figures"), *row[1:]], "GET /figures is listed under Routes"),
         (lambda row: [*row[:3], "  ", *row[4:]], "`size` is empty"),
         (lambda row: [*row[:-1], " `tests/web/test_routes.py::test_x` "], "`tests/web/test_routes.py::test_x`"),
         (lambda row: [*row[:-1], " by hand "], "no test attacks it"),
@@ -300,7 +301,7 @@ def test_a_fault_in_the_list_is_found(
     served: set[Found],
     named: set[str],
 ) -> None:
-    text = _cut(PAGE.read_text("utf-8"), "GET /metrics", change)
+    text = _cut(PAGE.read_text("utf-8"), "GET /health/live", change)
     assert any(told in each for each in problems(text, in_code | served, named))
 
 

@@ -34,6 +34,8 @@ class Serving:
         **extra: Any,
     ) -> None:
         self.port = free_port()
+        manage = f"127.0.0.1:{free_port()}"
+        self.manage = f"http://{manage}"
         self.direct = tls is not None and "cert_file" in tls
         self.url = f"{'https' if self.direct else 'http'}://127.0.0.1:{self.port}"
         login: dict[str, Any] = {"issuer": issuer.issuer, "name": "login"}
@@ -41,9 +43,9 @@ class Serving:
             asked = {"client_id": issuer.introspection.client_id}
             asked["client_secret_file"] = str(issuer.introspection.secret_file)
             login["introspection"] = asked
-        keys = {"public_url": self.url, "oauth": {"audience": audience, "issuers": [login]}, "tls": tls, **extra}
+        keys = {"manage": manage, "public_url": self.url, "oauth": {"audience": audience, "issuers": [login]}, "tls": tls}
         departments = dict.fromkeys(data.DEPARTMENTS, "http://127.0.0.1:9")
-        self.config = world.write(folder, departments, issuer.issuer, self.port, **keys)
+        self.config = world.write(folder, departments, issuer.issuer, self.port, **keys, **extra)
         run = "import sys; from gateway.cli import main; sys.exit(main())"
         self.command = [sys.executable, "-c", run, "serve", "--config", str(self.config), "--workers", str(workers)]
         self._process = subprocess.Popen(self.command, env=plain_environment())

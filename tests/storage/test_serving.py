@@ -61,6 +61,7 @@ class Served:
         self.told: Mapping[str, Any] = {**world.told, "gateway": f"http://127.0.0.1:{self.port}"}
         place = world.region.place
         text = re.sub("(?m)^listen: .*$", f"listen: 127.0.0.1:{self.port}", place.config.read_text())
+        text = re.sub("(?m)^manage: .*\n", "", text)
         text = re.sub("(?m)^store: .*$", f"store: {url}\ndurability: single-node\ndrain: {drain}", text)
         config = place.run / f"gateway-{self.port}.yaml"  # beside the files that it names
         config.write_text(text)

@@ -168,7 +168,7 @@ async def test_a_thousand_at_once_over_two_replicas_never_exceed_quota_or_freque
         status, told = await post(url, tokens["p.sorel"], body(dice, THEIRS["p.sorel"]))
         assert (status, told["errors"][0]["extensions"]["code"]) == (503, "DECISION_UNAVAILABLE")
         ready = await asyncio.to_thread(httpx.get, f"{url}/health/ready", timeout=60.0, trust_env=False)
-        assert ready.json()["checks"]["counts"] is False
+        assert ready.status_code == 503
     assert region.asked == before
 
 

@@ -10,7 +10,7 @@ from starlette.applications import Starlette
 from connectors.base import FieldType
 from gateway.catalogue.model import Basis, Catalogue, Dataset, Display, Field, IdentifierScheme, Period, Status
 from gateway.inquiry.http.request import refused_at_once
-from gateway.telemetry import Log, Metrics
+from gateway.telemetry import Log
 from gateway.web.health import Readiness
 from gateway.web.routes import routes
 
@@ -62,18 +62,12 @@ async def ledger() -> bool:
     return down != "ledger"
 
 
-async def metrics() -> bytes:
-    """The Prometheus text."""
-    return Metrics(["tax"]).exposition()
-
-
 app = Starlette(
     routes=routes(
         public_url="https://gateway.example",
         issuers=["https://login.example"],
         catalogue=lambda: CATALOGUE,
         readiness=Readiness({"ledger": ledger, "rules": lambda: True}, Log().check_failed),
-        metrics=metrics,
         refuse=refused_at_once,
     )
 )

@@ -19,8 +19,8 @@ from tests.waiting import until
 LAG = ("dutybound_projection_lag_entries", "dutybound_projection_lag_seconds")
 
 
-def lags(url: str, verify: ssl.SSLContext | bool) -> dict[tuple[str, str, str], float]:
-    text = httpx.get(f"{url}/metrics", verify=verify, trust_env=False).text
+def lags(url: str) -> dict[tuple[str, str, str], float]:
+    text = httpx.get(f"{url}/metrics", trust_env=False).text
     return {
         (sample.name, sample.labels["projection"], sample.labels["shard"]): sample.value
         for family in text_string_to_metric_families(text)
@@ -50,10 +50,10 @@ def test_it_is_started_catches_up_and_ends_with_the_server(tmp_path: Path, direc
     started = Serving(tmp_path, IssuerSettings("http://127.0.0.1:9", "login"), "https://gateway.example", tls)
     try:
         started.ready(verify)
-        first = lags(started.url, verify)
+        first = until("lags to be told", lambda: lags(started.manage))
         assert {key[1:] for key in first} == {(name, shard) for name in NAMES for shard in ("root", "1")}
         until("a projector", lambda: projectors(started.pid))
-        until("all to be projected", lambda: not any(lags(started.url, verify).values()))
+        until("all to be projected", lambda: not any(lags(started.manage).values()))
         [one] = projectors(started.pid)
         assert httpx.get(f"{started.url}/health/ready", verify=verify, trust_env=False).status_code == 200
     finally:

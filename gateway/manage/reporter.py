@@ -1,0 +1,62 @@
+"""What a worker reports to its supervisor, once a second, from threads of its own: no inquiry waits for it."""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+import contextlib
+import os
+import threading
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from gateway.manage.link import Link
+from gateway.manage.messages import Report
+from gateway.telemetry import Lag, Metrics
+
+EVERY = 1.0
+_LAGS_EVERY = 2.0
+_LOOP_WITHIN = 5.0
+"""Seconds in which the event loop has to say how its checks stand; one that does not is told as not running."""
+
+Checks = Callable[[], Coroutine[Any, Any, dict[str, bool]]]
+
+
+class Reporter:
+    """Made in the event loop. `lags` reads the store, in a thread of its own: however long it takes, reports go on."""
+
+    def __init__(
+        self, link: Link, metrics: Metrics, checks: Checks, lags: Callable[[], list[Lag]], shard: Callable[[], str]
+    ) -> None:
+        self._link, self._metrics, self._checks, self._read, self._shard = link, metrics, checks, lags, shard
+        self._loop = asyncio.get_running_loop()
+        self._ended = threading.Event()
+        for work in (self._report, self._lags):
+            threading.Thread(target=work, name="reports", daemon=True).start()
+
+    def close(self) -> None:
+        """Report a last time; call it when nothing is counted any more."""
+        self._ended.set()
+        self._tell({"serving": False})
+
+    def _report(self) -> None:
+        while not self._ended.wait(EVERY):
+            self._tell(self._checked())
+
+    def _tell(self, checks: dict[str, bool]) -> None:
+        metrics = self._metrics
+        self._link.tell(Report(os.getpid(), self._shard(), checks, metrics.counts(), list(metrics.lags)))
+
+    def _checked(self) -> dict[str, bool]:
+        asked = asyncio.run_coroutine_threadsafe(self._checks(), self._loop)
+        try:
+            return asked.result(_LOOP_WITHIN)
+        except (TimeoutError, concurrent.futures.CancelledError):
+            asked.cancel()
+            return {"running": False}
+
+    def _lags(self) -> None:
+        while not self._ended.is_set():
+            with contextlib.suppress(Exception):  # a store out of reach: then the last ones stand
+                self._metrics.lags = self._read()
+            self._ended.wait(_LAGS_EVERY)
