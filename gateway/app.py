@@ -51,13 +51,14 @@ from gateway.inquiry.plan import Planner
 from gateway.inquiry.render import Renderer
 from gateway.inquiry.types import Requester
 from gateway.issuers import Issuer, new_client
-from gateway.ledger.log.build import check_witnesses, ledger_of
+from gateway.ledger.log.build import Watched, check_witnesses, ledger_of
 from gateway.ledger.log.ledger import Ledger
 from gateway.ledger.log.tiles import routes as ledger_routes
 from gateway.ledger.projections import lookups, positions
 from gateway.ledger.proof import key_files
 from gateway.manage.link import Link
 from gateway.manage.reporter import Reporter
+from gateway.manage.states import States
 from gateway.rules.explain import permissions
 from gateway.rules.files import calendar
 from gateway.rules.load import read as load_rules
@@ -176,7 +177,9 @@ class Gateway:
         """Where this process is a server's own, which is told to stop by signals: `serve` says so."""
         self._settings, self._parts, self._store = settings, parts, store
         self._log, self._metrics = Log(), Metrics(parts.rules.policies.catalogue.departments)
-        self._ledger = ledger_of(store, settings.ledger, parts.private)
+        self._states = States(self._log.state)
+        watched = Watched(self._states.of("ledger"), self._states.of("witness"), self._metrics.group_size.observe)
+        self._ledger = ledger_of(store, settings.ledger, parts.private, watched)
         self._now = Clock(lambda: self._ledger.floor)
         self._serving = serving(parts.rules, settings, self._ledger, self._now)
         self._facts = store.facts()
@@ -221,7 +224,10 @@ class Gateway:
         return Journey(
             serving=lambda: self._serving,
             authenticator=Authenticator(
-                [Issuer(issuer, self._client, lambda: self._now().timestamp()) for issuer in settings.oauth.issuers],
+                [
+                    Issuer(each, self._client, lambda: self._now().timestamp(), heard=self._states.of("issuer"))
+                    for each in settings.oauth.issuers
+                ],
                 audience=settings.oauth.audience,
                 metadata_url=metadata_url(settings.public_url),
                 registered=lambda issuer, client: requesters.get((issuer, client)),
@@ -238,7 +244,7 @@ class Gateway:
             facts=FactsReader(self._facts, self._serving.zone),
             cases=parts.cases,
             admission=self._shared_counts or self._own_counts,
-            fetcher=Fetcher(parts.connectors, _departments(parts.rules)),
+            fetcher=Fetcher(parts.connectors, _departments(parts.rules), self._states.of("department")),
             ledger=self._ledger,
             now=self._now,
             metrics=self._metrics,
@@ -291,11 +297,10 @@ class Gateway:
                 if self._news is not None:
                     self._news.start()
                 await self._refill()
-            if self.link is not None:
-                reporter = Reporter(
-                    self.link, self._metrics, self._readiness.results, self._lags, lambda: self._ledger.shard
-                )
-                self.link.up()
+                if self.link is not None:
+                    checks, metrics, states = self._readiness.results, self._metrics, self._states
+                    reporter = Reporter(self.link, metrics, checks, self._lags, lambda: self._ledger.shard, states)
+                    self.link.up()
             self._log.state("started", rule_set=self._serving.rules.digest, shard=self._ledger.shard)
             yield
         finally:

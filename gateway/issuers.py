@@ -23,6 +23,7 @@ from joserfc.jwk import ECKey, OKPKey, RSAKey
 
 from connectors.mapping import duplicate_keys
 from gateway.errors import IssuerUnavailable
+from gateway.manage.states import Heard
 from gateway.oauth import IssuerSettings
 from gateway.values import is_loopback
 
@@ -83,7 +84,8 @@ def new_client() -> httpx.AsyncClient:
 class Issuer:
     """One authorization server and its keys.
 
-    `http` gives the client to use; `now` seconds since the epoch, never falling.
+    `http` gives the client to use; `now` seconds since the epoch, never falling. `heard` is told when its keys are out
+    of reach, and when they are not any more.
     """
 
     def __init__(
@@ -92,11 +94,13 @@ class Issuer:
         http: Callable[[], httpx.AsyncClient],
         now: Callable[[], float],
         ages: Ages | None = None,
+        heard: Heard | None = None,
     ) -> None:
         self.settings = settings
         self._http = http
         self._now = now
         self._ages = ages or Ages()
+        self._heard = heard
         self._keys: dict[str, Key] = {}
         self._read_at = float("-inf")
         self._asked_at = float("-inf")
@@ -179,10 +183,16 @@ class Issuer:
         try:
             async with _bounded(self._ages.timeout):
                 keys = _keys(await self._send("GET", self.settings.jwks_url or await self.endpoint("jwks_uri")))
-        except IssuerUnavailable:
+        except IssuerUnavailable as error:
             self._metadata = None  # it may have moved: ask where the keys are
+            self._tell(str(error))
             raise
+        self._tell(None)
         self._keys, self._read_at = keys, now
+
+    def _tell(self, why: str | None) -> None:
+        if self._heard is not None:
+            self._heard(self.settings.name, why)
 
     async def _discover(self) -> dict[str, Any]:
         issuer = self.settings.issuer

@@ -283,17 +283,13 @@ class Log:
         """A check of readiness raised: the process is not ready, and this is the first time that it is for this."""
         self._write("check_failed", "error", check=check, error=type(error).__name__, place=place(error))
 
-    def source_failure(self, department: str, fault: Fault, detail: str) -> None:
-        """A department's failure; `detail` names the check that failed (`connectors.base.Failure`)."""
-        self._write("source_failure", "warning", department=department, fault=fault.value, detail=detail)
-
     def projection_stopped(self, shard: str, entry: int) -> None:
         """An entry that cannot be read: no projection gets beyond it. `ledger verify` tells more."""
         self._write("projection_stopped", "error", shard=shard, entry=entry)
 
-    def state(self, event: str, **facts: str | int) -> None:
-        """A change of the process itself (`started`, `rule_set_activated`, ...), never of one request."""
-        self._write(event, "info", **facts)
+    def state(self, event: str, /, *, level: str = "info", **facts: str | int) -> None:
+        """A change of the process itself or of what it needs (`started`, `began`, ...), never of one request."""
+        self._write(event, level, **facts)
 
     def _write(self, event: str, level: str, **fields: Any) -> None:
         self._stream.write(msgspec.json.encode({"event": event, "level": level, **fields}).decode() + "\n")

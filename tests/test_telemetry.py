@@ -180,15 +180,16 @@ def test_what_libraries_log_loses_its_text(captured: io.StringIO) -> None:
 def test_the_other_events() -> None:
     stream = io.StringIO()
     log = Log(stream)
-    log.source_failure("tax", Fault.INVALID, "record.subject names another subject")
+    log.state("began", level="warning", part="department", name="tax", why="SOURCE_INVALID: not JSON", again=1)
     log.state("rule_set_activated", epoch=3)
     assert [json.loads(line) for line in stream.getvalue().splitlines()] == [
         {
-            "event": "source_failure",
+            "event": "began",
             "level": "warning",
-            "department": "tax",
-            "fault": "SOURCE_INVALID",
-            "detail": "record.subject names another subject",
+            "part": "department",
+            "name": "tax",
+            "why": "SOURCE_INVALID: not JSON",
+            "again": 1,
         },
         {"event": "rule_set_activated", "level": "info", "epoch": 3},
     ]

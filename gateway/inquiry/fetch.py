@@ -14,6 +14,7 @@ from cachetools import LRUCache
 
 from connectors.base import Connector, DatasetRequest, Failure, Fault, Outcome, Record, RecordRequest, Subject
 from gateway.inquiry.types import Permit
+from gateway.manage.states import Heard
 
 log = logging.getLogger("dutybound.fetch")
 
@@ -25,9 +26,15 @@ _MISSING = Failure(Fault.INVALID, False, "the connector gave no outcome")
 
 
 class Fetcher:
-    """`connectors` by department; `departments` names the department of each dataset."""
+    """`connectors` by department; `departments` names the department of each dataset.
 
-    def __init__(self, connectors: Mapping[str, Connector], departments: Mapping[str, str]) -> None:
+    `heard` is told of each department whether it could be had, and why not: the check that failed, nothing of a record.
+    """
+
+    def __init__(
+        self, connectors: Mapping[str, Connector], departments: Mapping[str, str], heard: Heard | None = None
+    ) -> None:
+        self._heard = heard
         self._connectors, self._departments = connectors, departments
         # Types are made once per dataset and fields, so this is as small as the catalogue; bounded all the same.
         self._known: LRUCache[tuple[type, tuple[str, ...]], bool] = LRUCache(4096)
@@ -50,7 +57,15 @@ class Fetcher:
                 log.warning("%d departments did not answer within the inquiry's deadline", late)
         for permit in permits:
             got.setdefault((permit.subject, permit.dataset), _LATE)
+        if self._heard is not None:
+            self._tell(requests, got, self._heard)
         return got
+
+    def _tell(self, requests: Mapping[str, tuple[DatasetRequest, ...]], got: Got, heard: Heard) -> None:
+        for department, datasets in requests.items():
+            outcomes = (got[subject, each.dataset] for each in datasets for subject in each.subjects)
+            failed = next((each for each in outcomes if type(each) is Failure), None)
+            heard(department, None if failed is None else f"{failed.fault.value}: {failed.detail}")
 
     async def _together(self, requests: Mapping[str, tuple[DatasetRequest, ...]], deadline: float, got: Got) -> int:
         """Ask all departments at once, until the last has answered or time is up; how many had not answered.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
-import contextlib
 import os
 import threading
 from collections.abc import Callable, Coroutine
@@ -12,6 +11,7 @@ from typing import Any
 
 from gateway.manage.link import Link
 from gateway.manage.messages import Report
+from gateway.manage.states import States
 from gateway.telemetry import Lag, Metrics
 
 EVERY = 1.0
@@ -26,8 +26,15 @@ class Reporter:
     """Made in the event loop. `lags` reads the store, in a thread of its own: however long it takes, reports go on."""
 
     def __init__(
-        self, link: Link, metrics: Metrics, checks: Checks, lags: Callable[[], list[Lag]], shard: Callable[[], str]
+        self,
+        link: Link,
+        metrics: Metrics,
+        checks: Checks,
+        lags: Callable[[], list[Lag]],
+        shard: Callable[[], str],
+        states: States,
     ) -> None:
+        self._states, self._heard = states, states.of("store")
         self._link, self._metrics, self._checks, self._read, self._shard = link, metrics, checks, lags, shard
         self._loop = asyncio.get_running_loop()
         self._ended = threading.Event()
@@ -42,6 +49,7 @@ class Reporter:
     def _report(self) -> None:
         while not self._ended.wait(EVERY):
             self._tell(self._checked())
+            self._states.settle()
 
     def _tell(self, checks: dict[str, bool]) -> None:
         metrics = self._metrics
@@ -57,6 +65,10 @@ class Reporter:
 
     def _lags(self) -> None:
         while not self._ended.is_set():
-            with contextlib.suppress(Exception):  # a store out of reach: then the last ones stand
+            try:
                 self._metrics.lags = self._read()
+            except Exception as error:  # the last ones stand
+                self._heard("", type(error).__name__)
+            else:
+                self._heard("", None)
             self._ended.wait(_LAGS_EVERY)

@@ -18,7 +18,9 @@ from hypothesis import strategies as st
 from gateway import telemetry
 from gateway.inquiry import answer, restrain
 from gateway.inquiry.beside import refusing
+from gateway.inquiry.fetch import Fetcher
 from gateway.inquiry.http.endpoint import GraphQLEndpoint
+from gateway.manage.states import States
 from tests.properties.checking import holds, is_found, staged
 from tests.properties.scenes import Scene, scenes
 from tests.world import FAILING, World
@@ -55,7 +57,8 @@ def check(world: World, lines: io.StringIO, scene: Scene, moods: Mapping[str, st
 
     lines.seek(0)
     lines.truncate()
-    ports: dict[str, Any] = {}
+    told = States(telemetry.Log(lines).state).of("department")
+    ports: dict[str, Any] = {"fetcher": Fetcher(world.departments, world.journey.fetcher._departments, told)}
     with pytest.MonkeyPatch.context() as patch:
         if breaks == "restrain":
             patch.setattr(restrain, "restrain", fails)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy import inspect
@@ -16,9 +18,19 @@ from gateway.ledger.log.registrar import Registrar
 from gateway.ledger.log.witness_client import AskedWitness, Witnesses
 from gateway.ledger.proof import key_files
 from gateway.ledger.proof.note import parse_verifier
+from gateway.manage.states import Heard
 from gateway.settings import LedgerSettings
 from gateway.storage.port import Store
 from gateway.storage.store import open_to_read
+
+
+class Watched(NamedTuple):
+    """Who is told of a ledger: that it refuses, or a witness stays away, and how many entries each commit held."""
+
+    ledger: Heard | None = None
+    witness: Heard | None = None
+    committed: Callable[[int], None] | None = None
+
 
 UNWITNESSED = (
     "no witness cosigns the ledger (`ledger.witnesses`): nobody would notice if two auditors were shown two of them"
@@ -26,19 +38,25 @@ UNWITNESSED = (
 UNREQUIRED = "no cosignature is required (`ledger.require`): inquiries are answered whether witnesses cosign or not"
 
 
-def ledger_of(store: Store, settings: LedgerSettings, private: Ed25519PrivateKey) -> Ledger:
+def ledger_of(
+    store: Store, settings: LedgerSettings, private: Ed25519PrivateKey, watched: Watched | None = None
+) -> Ledger:
     """A ledger on the store, not yet started."""
-    return Ledger(store, private, settings.origin, publisher=publisher_of(store, settings), registered=True)
+    watched = watched or Watched()
+    publisher = publisher_of(store, settings, watched.witness)
+    heard: dict[str, Any] = {"heard": watched.ledger} if watched.ledger else {}
+    counted: dict[str, Any] = {"committed": watched.committed} if watched.committed else {}
+    return Ledger(store, private, settings.origin, publisher=publisher, registered=True, **heard, **counted)
 
 
-def publisher_of(store: Store, settings: LedgerSettings) -> Publisher:
-    """What publishes it."""
+def publisher_of(store: Store, settings: LedgerSettings, heard: Heard | None = None) -> Publisher:
+    """What publishes it; `heard` is told of witnesses that stay away."""
     named = [AskedWitness(each.name, each.url, parse_verifier(each.key)) for each in settings.witnesses]
     return Publisher(
         store,
         settings.origin,
         head_file=HeadFile(settings.head_file) if settings.head_file else None,
-        witnesses=Witnesses(named, require=settings.require, within=settings.within) if named else None,
+        witnesses=Witnesses(named, require=settings.require, within=settings.within, heard=heard) if named else None,
     )
 
 

@@ -39,6 +39,7 @@ from gateway.ledger.proof.tlog_proof import Receipt
 from gateway.ledger.stored import history
 from gateway.ledger.stored.history import Own
 from gateway.ledger.stored.read import StoredEntry
+from gateway.manage.states import Heard
 from gateway.storage.port import Store
 from gateway.storage.tables import micros, moment
 
@@ -50,6 +51,20 @@ _moment = functools.lru_cache(maxsize=2)(moment)  # every step of every inquiry 
 _Waiting = tuple[Pending, "asyncio.Future[Receipt]"]
 
 
+def _unheard(_name: str, _why: str | None) -> None:
+    """Nobody is told."""
+
+
+def _uncounted(_entries: int) -> None:
+    """Nobody counts."""
+
+
+def _why(error: BaseException) -> str:
+    """Why the ledger refuses, for the log: what a database says may have rows in it, so of that its type alone."""
+    said = str(error).partition(" (")[0] if isinstance(error, LedgerUnavailable) else "the ledger failed"
+    return f"{said} ({type(error.__cause__ or error).__name__})"
+
+
 class Ledger:
     """A process's ledger: one shard of the store's.
 
@@ -57,7 +72,8 @@ class Ledger:
     the first of `1`, `2`, ... that no running process holds. `waiting` is how many appends may wait. After a fault
     the store is tried again every `retry` seconds, so that the ledger is healthy by itself as soon as it can be.
     `publisher` publishes the shard and knows what is remembered of it outside; without one nothing is published.
-    `registered` is whether its shards are in a registry, in a root shard beside them.
+    `registered` is whether its shards are in a registry, in a root shard beside them. `heard` is told when it refuses
+    and why, and when it does not any more; `committed`, how many entries each commit held.
     """
 
     def __init__(
@@ -71,10 +87,13 @@ class Ledger:
         retry: float = 1.0,
         publisher: Publisher | None = None,
         registered: bool = False,
+        heard: Heard = _unheard,
+        committed: Callable[[int], None] = _uncounted,
     ) -> None:
         self.store = store
         self.origin = origin
         self._private, self._wanted, self._limit = private, shard, waiting
+        self._heard, self._committed = heard, committed
         self._shard: Shard | None = None
         self._queue: collections.deque[_Waiting] = collections.deque()
         self._retry = retry
@@ -101,6 +120,7 @@ class Ledger:
         """Whether the last group was committed and the next will be tried; false before `start` and after `close`."""
         if self._open and self._shard is not None and not self._shard.alive and not self._faulted:
             self._faulted = True  # the session was lost while nobody asked
+            self._heard("", "the session with the store was lost")
             self._retry_later()
         return self._open and not self._faulted and self._unpublished is None
 
@@ -178,10 +198,15 @@ class Ledger:
                 await publisher.publish(self.shard)
                 if self._registered:
                     await publisher.publish(ROOT)
-                done, self._unpublished = begun, None
+                done = begun
+                if self._unpublished is not None:
+                    self._unpublished = None
+                    if not self._faulted:
+                        self._heard("", None)
             except Exception as error:
                 if self._loop.time() - done > publisher.patience:
                     self._unpublished = str(error)
+                    self._heard("", _why(error))
 
     async def published(self, shard: str) -> None:
         """See that what is committed of this process's shard is published, so that whoever asks now sees it."""
@@ -280,7 +305,9 @@ class Ledger:
             self._answer(group, receipts)
 
     def _answer(self, group: list[_Waiting], receipts: list[Receipt]) -> None:
-        self._faulted = False
+        if self._faulted:
+            self._mended()
+        self._committed(len(group))
         for (_, future), receipt in zip(group, receipts, strict=True):
             if not future.done():
                 future.set_result(receipt)
@@ -289,12 +316,18 @@ class Ledger:
     def _refuse(self, group: list[_Waiting], error: BaseException) -> None:
         """Whatever went wrong, nobody may be left waiting, and nobody gets a receipt."""
         self._faulted = True
+        self._heard("", _why(error))
         reason = str(error) if isinstance(error, LedgerUnavailable) else f"the ledger failed ({type(error).__name__})"
         for _, future in group:
             if not future.done():
                 future.set_exception(LedgerUnavailable(reason))
         self._loop.call_soon(self._turn)
         self._retry_later()
+
+    def _mended(self) -> None:
+        self._faulted = False
+        if self._unpublished is None:
+            self._heard("", None)
 
     def _retry_later(self) -> None:
         if not self._retrying:
@@ -313,7 +346,10 @@ class Ledger:
         self._idle.clear()
 
         def done(outcome: asyncio.Task[None]) -> None:
-            self._faulted = outcome.exception() is not None
+            if (error := outcome.exception()) is None:
+                self._mended()
+            else:
+                self._heard("", _why(error))
             self._turn()
             if self._faulted:
                 self._retry_later()

@@ -23,6 +23,7 @@ from gateway.ledger.log.head_file import SeenOutside
 from gateway.ledger.proof.merkle import consistency_proof
 from gateway.ledger.proof.note import Verifier, b64, log_key, number, open_note, signature_lines
 from gateway.ledger.stored.read import Head, StoredTree
+from gateway.manage.states import Heard
 from gateway.storage.port import Store
 
 MAX_ANSWER = 64 * 1024
@@ -51,7 +52,7 @@ class _Away(Exception):
 
 
 class Witnesses:
-    """All witnesses of a ledger; `require` of them must cosign `within` seconds."""
+    """All witnesses of a ledger; `require` of them must cosign `within` seconds; `heard` is told of each."""
 
     def __init__(
         self,
@@ -60,7 +61,9 @@ class Witnesses:
         require: int = 0,
         within: float = 10.0,
         transport: httpx.AsyncBaseTransport | None = None,
+        heard: Heard | None = None,
     ) -> None:
+        self._heard = heard
         self.require, self.within = require, within
         self._all = tuple(witnesses)
         self._client = httpx.AsyncClient(timeout=within, follow_redirects=False, transport=transport)
@@ -114,7 +117,8 @@ class Witnesses:
                 task.cancel()
                 reasons.append(f"witness `{witness.name}`: it did not answer in time")
         await asyncio.gather(*tasks, return_exceptions=True)
-        for task in tasks:
+        for witness, task in zip(self._all, tasks, strict=True):
+            self._note(witness, task)
             if task.cancelled():
                 continue
             if (error := task.exception()) is None:
@@ -130,6 +134,14 @@ class Witnesses:
                 f" ({'; '.join(reasons)})"
             )
         return lines
+
+    def _note(self, witness: AskedWitness, task: asyncio.Future[str]) -> None:
+        if self._heard is not None:
+            if task.cancelled():
+                self._heard(witness.name, "it did not answer in time")
+            else:
+                error = task.exception()
+                self._heard(witness.name, None if error is None else str(error))
 
     async def _cosign(self, witness: AskedWitness, head: Head, store: Store, registry: PublishedRegistry | None) -> str:
         where = f"witness `{witness.name}`"

@@ -27,6 +27,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from gateway import settings
 from gateway.errors import DutyboundError, StoreUnavailable
 from gateway.ledger.projections.projector import Projector
+from gateway.manage.states import States
 from gateway.storage.port import Store
 from gateway.storage.projections import unhurried
 from gateway.storage.store import open_configured
@@ -41,6 +42,7 @@ IDLE = 0.5
 _AFTER_START = 2.0
 _AFTER_END = 1.0
 _END_WITHIN = 10.0
+_SOUND = 5.0
 _LONG = 30.0
 """Seconds: one that ended sooner is not started again at once, and the longest that it is waited."""
 
@@ -52,7 +54,7 @@ async def run(store: Store, log: Log, stopping: asyncio.Event, rest: float = RES
     """
     projector = Projector(store)
     told: set[int] = set()
-    away = False
+    heard = States(log.state).of("projector")
     try:
         while not stopping.is_set():
             try:
@@ -66,14 +68,12 @@ async def run(store: Store, log: Log, stopping: asyncio.Event, rest: float = RES
                             for shard in projector.stopped.keys() - told:
                                 told.add(shard)
                                 log.projection_stopped(projector.stopped[shard].shard, projector.stopped[shard].entry)
-                            away = False
+                            heard("", None)
                             await _rest(stopping, rest * took if worked else IDLE)
                     finally:
                         await held.release()
             except (StoreUnavailable, SQLAlchemyError) as error:
-                if not away:
-                    away = True
-                    log.state("projector_waits", error=type(error).__name__)
+                heard("", type(error).__name__)
             await _rest(stopping, IDLE)
     finally:
         await asyncio.to_thread(projector.close)
@@ -101,16 +101,21 @@ def beside(config: Path) -> Iterator[None]:
 def _keep(config: Path, ended: threading.Event) -> None:
     command = [sys.executable, "-m", "gateway.ledger.projections.worker", "--config", str(config)]
     command += ["--parent", str(os.getpid())]
+    heard = States(Log().state).of("projector")
     pause = _AFTER_START  # those that serve start first
     while not ended.wait(pause):
         begun = time.monotonic()
         with subprocess.Popen(command, stdin=subprocess.DEVNULL) as process:  # noqa: S603 - our own
             while process.poll() is None:
+                if time.monotonic() - begun > _SOUND:
+                    heard("", None)
                 if ended.wait(0.25):
                     process.terminate()
                     with contextlib.suppress(subprocess.TimeoutExpired):
                         process.wait(_END_WITHIN)
                     process.kill()
+        if not ended.is_set():
+            heard("", f"it ended with status {process.returncode}, and is started again")
         pause = _AFTER_END if time.monotonic() - begun > _LONG else min(2 * pause, _LONG)
 
 

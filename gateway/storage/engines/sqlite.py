@@ -26,7 +26,7 @@ from sqlalchemy.pool import QueuePool
 
 from gateway.errors import StoreUnavailable
 from gateway.storage.engines.sqlite_facts import SqliteFacts
-from gateway.storage.engines.sqlite_file import Opened, identity, write_ahead
+from gateway.storage.engines.sqlite_file import FileGone, Opened, identity, write_ahead
 from gateway.storage.port import Group, Head, SubjectKey, Superseded
 from gateway.storage.statement import SQLITE, Statement, compiled, filled
 from gateway.storage.tables import entry, entry_requester, period_key, requester, shard, subject_key, subtree
@@ -262,7 +262,7 @@ class SqliteHeld:
                 raise Superseded("the head is another's")
             execute("COMMIT")
             if not self._store.current(connection):
-                raise StoreUnavailable(f"`{self._store.path}` was deleted or replaced")
+                raise FileGone(f"`{self._store.path}` was deleted or replaced")
         except sqlite3.Error as error:
             raise StoreUnavailable(str(error)) from error
         finally:
@@ -320,7 +320,7 @@ class SqliteHeld:
         def work() -> None:
             self._close()
             if not self._store.path.exists():
-                raise StoreUnavailable(f"`{self._store.path}` is gone; put it back, and stop the gateway for that")
+                raise FileGone(f"`{self._store.path}` is gone; put it back, and stop the gateway for that")
             self._connect()
 
         await self._run(work)

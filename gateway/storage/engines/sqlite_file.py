@@ -6,6 +6,12 @@ import os
 import sqlite3
 import time
 
+from gateway.errors import StoreUnavailable
+
+
+class FileGone(StoreUnavailable):
+    """What was opened is not what stands at the store's path any more."""
+
 
 class Opened(sqlite3.Connection):
     """A connection that knows which files it opened: another may come to stand at their names."""

@@ -141,4 +141,4 @@ async def test_a_store_out_of_reach_is_waited_for(store: Store, tmp_path: Path) 
         (tmp_path / "away.db").rename(tmp_path / "ledger.db")
         await until_async("all to be projected", lambda: whole(store))
         stopping.set()
-    assert [json.loads(line)["event"] for line in lines.getvalue().splitlines()] == ["projector_waits"]
+    assert [json.loads(line)["event"] for line in lines.getvalue().splitlines()] == ["began", "ended"]

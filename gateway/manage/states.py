@@ -1,0 +1,81 @@
+"""What is out of order now, told to the log: one line when it begins, and one when it ends.
+
+A state has a part (`ledger`, `store`, `issuer`, `department`, `witness`, `projector`) and the name of which one it is;
+both come from the configuration. However often one changes, there is at most one pair of lines about it in `EVERY`
+seconds; what changed in between is in the next as `again`. `settle` is called now and then, so that what lasts is told.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from typing import Protocol
+
+EVERY = 60.0
+
+
+class Write(Protocol):
+    """Writes one line (`gateway.telemetry.Log.state`)."""
+
+    def __call__(self, event: str, /, *, level: str, **facts: str | int) -> None: ...
+
+
+Heard = Callable[[str, str | None], None]
+"""Told of one by name: why it is out of order, or None where it is in order."""
+
+
+class _State:
+    __slots__ = ("again", "began", "failures", "told", "why")
+
+    def __init__(self) -> None:
+        self.why: str | None = None
+        self.told = False
+        self.began = float("-inf")
+        self.again = self.failures = 0
+
+
+class States:
+    """Of one process; any thread may tell it."""
+
+    def __init__(self, write: Write, *, every: float = EVERY, clock: Callable[[], float] = time.monotonic) -> None:
+        self._write, self._every, self._clock = write, every, clock
+        self._known: dict[tuple[str, str], _State] = {}
+        self._lock = threading.Lock()
+
+    def of(self, part: str) -> Heard:
+        """What is told of the parts of one kind."""
+
+        def heard(name: str, why: str | None) -> None:
+            if why is not None or (part, name) in self._known:
+                self._hear(part, name, why)
+
+        return heard
+
+    def settle(self) -> None:
+        """Tell what may be told by now."""
+        with self._lock:
+            for (part, name), state in list(self._known.items()):
+                self._tell(part, name, state)
+
+    def _hear(self, part: str, name: str, why: str | None) -> None:
+        with self._lock:
+            state = self._known.setdefault((part, name), _State())
+            if why is not None:
+                state.failures += 1
+                state.again += state.why is None
+            state.why = why
+            self._tell(part, name, state)
+
+    def _tell(self, part: str, name: str, state: _State) -> None:
+        now = self._clock()
+        if state.why is not None and not state.told:
+            if now - state.began >= self._every:
+                self._write("began", level="warning", part=part, name=name, why=state.why, again=state.again)
+                state.told, state.began, state.again = True, now, 0
+        elif state.why is None and state.told:
+            lasted = round(now - state.began)
+            self._write(
+                "ended", level="info", part=part, name=name, seconds=lasted, failures=state.failures, again=state.again
+            )
+            state.told, state.failures, state.again = False, 0, 0
