@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 
 from gateway.errors import ConfigurationError
 from gateway.oauth import AccessTokenSettings, DPoPSettings, IntrospectionSettings, TLSSettings
-from gateway.settings import Settings, load, warnings
+from gateway.settings import ManageSettings, Settings, load, warnings
 from tests.configured import secret
 
 GOOD = """\
@@ -141,7 +142,7 @@ def of_page(folder: Path, page: str) -> Settings:
     text = (Path(__file__).parents[1] / "deploy" / page).read_text("utf-8")
     example = text.partition("# gateway.yaml, its keys on ")[2].partition("\n")[2].partition("```")[0]
     head, _, tail = GOOD.partition("oauth:\n")
-    (folder / "login.secret").write_text("secret")
+    secret(folder / "login.secret", "secret")
     return good(folder, text=head + example + tail[tail.index("limits:") :])
 
 
@@ -158,7 +159,8 @@ def test_the_page_for_canaille_loads(tmp_path: Path) -> None:
 
 
 def test_what_is_particular_to_an_issuer_is_read(tmp_path: Path) -> None:
-    asked = "introspection: {client_id: gateway, client_secret_file: sources.yaml}, audience: not_told"
+    asked = "introspection: {client_id: gateway, client_secret_file: login.secret}, audience: not_told"
+    secret(tmp_path / "login.secret", "secret")
     first, second = good(tmp_path, text=GOOD.replace("introspection: null", asked)).oauth.issuers
     assert (first.audience, first.audience_told) == (None, False)
     assert (second.audience, second.audience_told, second.metadata_url) == (None, True, None)
@@ -170,6 +172,22 @@ def test_what_is_particular_to_an_issuer_is_read(tmp_path: Path) -> None:
     }.items():
         (said,) = refused(tmp_path, GOOD.replace("introspection: null", wrong))
         assert told in said
+
+
+def test_the_examples_for_the_operator_load(tmp_path: Path) -> None:
+    page = (Path(__file__).parents[1] / "deploy" / "README.md").read_text("utf-8")
+    example = page.partition("# gateway.yaml, its key for the operator\n")[2].partition("```")[0]
+    assert good(tmp_path, text=example + GOOD).manage == ManageSettings("127.0.0.1", 9464)
+    for name in ("manage.token", "manage.crt", "manage.key", "operators.pem"):
+        secret(tmp_path / name, "0123456789abcdef" * 2)
+    whole = re.sub(r"# (\w+: \S+) .*|# (\w+: \S+)", lambda found: found[1] or found[2], example)
+    read = good(tmp_path, text=whole.replace("127.0.0.1", "10.0.0.1") + GOOD).manage
+    assert read is not None
+    assert (read.host, read.token) == ("10.0.0.1", "0123456789abcdef" * 2)
+    files = (read.cert_file, read.key_file, read.client_ca_file)
+    assert files == tuple(tmp_path / name for name in ("manage.crt", "manage.key", "operators.pem"))
+    assert good(tmp_path, text="manage: 127.0.0.1:9464\n" + GOOD).manage == ManageSettings("127.0.0.1", 9464)
+    assert good(tmp_path).manage is None
 
 
 def test_introspection_is_read_and_each_issuers_opaque_tokens_are_told_apart(tmp_path: Path) -> None:

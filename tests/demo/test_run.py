@@ -87,8 +87,8 @@ def test_it_stays_tells_and_ends(staying: tuple[subprocess.Popen[str], list[str]
     demo, said = staying
     told = json.loads((tmp_path / "demo.json").read_text())
     assert set(told) == {
-        "gateway", "pids", "store", "issuer", "token_url", "jwks_url", "ledger", "clients", "cases", "subjects",
-        "departments",
+        "gateway", "manage", "pids", "store", "issuer", "token_url", "jwks_url", "ledger", "clients", "cases",
+        "subjects", "departments",
     }  # fmt: skip
     assert set(told["subjects"]) == {
         "ordinary", "display_ended", "no_source_document", "all_withheld", "no_records", "unknown", "mitigated",

@@ -52,6 +52,7 @@ KINDS = {
     "gateway.yaml, its keys on Keycloak": "tests/test_settings.py::test_the_page_for_keycloak_loads",
     "gateway.yaml, its keys on Canaille": "tests/test_settings.py::test_the_page_for_canaille_loads",
     "gateway.yaml, its keys on the ledger": "tests/ledger/log/test_configured.py::test_what_is_read",
+    "gateway.yaml, its key for the operator": "tests/test_settings.py::test_the_examples_for_the_operator_load",
     "gateway.yaml": None,
 }
 """Files that a `yaml` block may be (it says which in its first line), and the test that loads them, if not this one."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
@@ -80,9 +80,13 @@ def test_health(world: World) -> None:
     ready = httpx.get(f"{world.told['gateway']}/health/ready")
     assert (ready.status_code, ready.json()) == (200, {"status": "ready"})
     assert httpx.get(f"{world.told['gateway']}/metrics").status_code == 404
-    while (health := httpx.get(f"{world.told['manage']}/health")).status_code != 200:
-        time.sleep(0.1)
-    (process,) = health.json()["processes"]
+    manage = world.told["manage"]
+
+    def healthy() -> Any:
+        told = httpx.get(f"{manage}/health")
+        return told.status_code == 200 and told.json()
+
+    (process,) = until("the gateway to tell that it is healthy", healthy)["processes"]
     assert {"ledger", "rules", "clock"} <= set(process["checks"])
     assert all(process["checks"].values())
 
@@ -105,8 +109,12 @@ def test_metrics_and_log_name_no_subject(world: World) -> None:
     inquire(world, "market-regulator", "LICENCE_RENEWAL", "{ name }", {"scheme": "LEI", "value": wrong})
     inquire(world, "market-regulator", "LICENCE_RENEWAL", "{ nothing }", world.subject("ordinary"))
     values = {wrong, *held, *(subject["value"] for subject in world.told["subjects"].values())}
-    while 'outcome="OK"} 0.0' in (metrics := httpx.get(f"{world.told['manage']}/metrics").text) or not metrics:
-        time.sleep(0.1)
+
+    def counted() -> str:
+        told = httpx.get(f"{world.told['manage']}/metrics").text
+        return "" if 'outcome="OK"} 0.0' in told else told
+
+    metrics = until("the inquiries to be counted", counted)
     log = (world.region.place.run / "gateway.log").read_text()
     assert 'dutybound_inquiries_total{outcome="OK"}' in metrics
     for value in values | set(world.told["cases"]):

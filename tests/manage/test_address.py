@@ -16,7 +16,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from connectors.base import Fault
-from deploy.demo.processes import descendants, free_port
+from deploy.demo.processes import descendants
 from gateway.errors import ConfigurationError
 from gateway.manage import hub as hubs
 from gateway.manage.hub import Hub
@@ -27,9 +27,10 @@ from gateway.oauth import IssuerSettings
 from gateway.settings import ManageSettings
 from gateway.telemetry import Lag, Metrics
 from tests.connectors.certificates import Authority
-from tests.ledger.test_projector_served import projectors
-from tests.manage.test_supervisor import until
+from tests.ledger.projections.test_projector_served import projectors
 from tests.oauth.serving import Serving
+from tests.ports import free_port
+from tests.waiting import until
 
 TOKEN = "0123456789abcdef0123456789abcdef"
 
@@ -68,7 +69,7 @@ def test_it_tells_of_all_processes_and_no_counter_falls_with_one_that_ends(hub: 
         assert httpx.get(f"http://127.0.0.1:{port}/health").status_code == 503
         links[0].tell(told(1, 2))
         links[1].tell(told(2, 3))
-        until(lambda: hub.heard == 2)
+        until("the hub to hear", lambda: hub.heard == 2)
         found = samples(httpx.get(f"http://127.0.0.1:{port}/metrics").text)
         assert (found["dutybound_processes"], found["dutybound_inquiries_total OK"]) == (2, 5)
         assert found["dutybound_projection_lag_entries looked 1"] == 3
@@ -76,14 +77,17 @@ def test_it_tells_of_all_processes_and_no_counter_falls_with_one_that_ends(hub: 
         assert health.status_code == 200
         assert [each["pid"] for each in health.json()["processes"]] == [1, 2]
         links[0].tell(told(1, 7, fine=False))
-        until(lambda: hub.heard == 3)
+        until("the hub to hear", lambda: hub.heard == 3)
         health = httpx.get(f"http://127.0.0.1:{port}/health")
         assert (health.status_code, health.json()["processes"][0]["checks"]) == (
             503,
             {"ledger": False, "reports": True},
         )
         links[0]._socket.shutdown(socket.SHUT_RDWR)
-        until(lambda: samples(httpx.get(f"http://127.0.0.1:{port}/metrics").text)["dutybound_processes"] == 1)
+        until(
+            "the processes to be counted",
+            lambda: samples(httpx.get(f"http://127.0.0.1:{port}/metrics").text)["dutybound_processes"] == 1,
+        )
         found = samples(httpx.get(f"http://127.0.0.1:{port}/metrics").text)
         assert (
             found["dutybound_inquiries_total OK"]
@@ -96,7 +100,7 @@ def test_it_tells_of_all_processes_and_no_counter_falls_with_one_that_ends(hub: 
 def test_a_process_that_says_nothing_is_not_ready(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(hubs, "SILENT", 0.0)
     Link(os.environ[SUPERVISOR], lambda: None).tell(told(1, 1))
-    until(lambda: hub.heard == 1)
+    until("the hub to hear", lambda: hub.heard == 1)
     assert hub.health()["processes"][0]["checks"]["reports"] is False
 
 
@@ -153,7 +157,7 @@ def test_who_holds_connections_open_does_not_shut_others_out_for_long(hub: Hub) 
                 return httpx.get(f"http://127.0.0.1:{port}/health").status_code == 503
             return False
 
-        until(answered)
+        until("an answer", answered)
         assert httpx.post(f"http://127.0.0.1:{port}/metrics").status_code == 501
         assert httpx.get(f"http://127.0.0.1:{port}/graphql").status_code == 404
 
@@ -166,7 +170,9 @@ def test_a_served_gateway_is_told_of_there_and_not_in_public(tmp_path: Path) -> 
         serving.ready()
         for path in ("/metrics", "/health"):
             assert httpx.get(f"{serving.url}{path}").status_code == 404
-        until(lambda: httpx.get(f"{serving.manage}/health").status_code == 200)
+        until(
+            "the gateway to tell that it is healthy", lambda: httpx.get(f"{serving.manage}/health").status_code == 200
+        )
         assert httpx.get(f"{serving.url}/health/ready").json() == {"status": "ready"}
         for _ in range(6):
             assert (
@@ -176,14 +182,16 @@ def test_a_served_gateway_is_told_of_there_and_not_in_public(tmp_path: Path) -> 
         def counted() -> float:
             return samples(httpx.get(f"{serving.manage}/metrics").text)["dutybound_inquiries_total UNAUTHENTICATED"]
 
-        until(lambda: counted() == 6)
+        until("all to be counted", lambda: counted() == 6)
         first = httpx.get(f"{serving.manage}/health").json()["processes"]
         for each in first:
             os.kill(each["pid"], signal.SIGKILL)
         old = {each["pid"] for each in first}
-        until(lambda: not old & set(descendants(serving.pid)) and counted() == 6)
-        until(lambda: httpx.get(f"{serving.manage}/health").status_code == 200)
+        until("new processes", lambda: not old & set(descendants(serving.pid)) and counted() == 6)
+        until(
+            "the gateway to tell that it is healthy", lambda: httpx.get(f"{serving.manage}/health").status_code == 200
+        )
         assert counted() == 6
-        until(lambda: bool(projectors(serving.pid)))
+        until("a projector", lambda: bool(projectors(serving.pid)))
     finally:
         serving.stop()

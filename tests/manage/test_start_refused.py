@@ -15,8 +15,8 @@ from gateway.manage.link import SUPERVISOR, Link
 from gateway.manage.messages import MAX_LINE
 from gateway.oauth import IssuerSettings
 from tests.connectors.certificates import Authority
-from tests.manage.test_supervisor import until
 from tests.oauth.serving import Serving, plain_environment
+from tests.waiting import until
 
 
 @pytest.mark.parametrize("direct", [False, True], ids=["granian", "uvicorn"])
@@ -46,21 +46,21 @@ def test_only_a_start_is_ended() -> None:
         one, two = (Link(os.environ[SUPERVISOR], lambda: None) for _ in range(2))
         one.up()
         refuse(two, LedgerUnavailable("every shard is held"))
-        until(lambda: stopped == ["every shard is held"])
+        until("the refusal to be told", lambda: stopped == ["every shard is held"])
     with Hub(1) as hub:
         hub.stop = lambda: stopped.append("again")
         served = Link(os.environ[SUPERVISOR], lambda: None)
         served.up()
         refuse(served, LedgerUnavailable("the store is away"))
         served.up()
-        until(lambda: hub.heard >= 3)
+        until("the hub to hear", lambda: hub.heard >= 3)
         assert (hub.refused, stopped) == (None, ["every shard is held"])
 
 
 def test_what_is_no_refusal_of_ours_is_told_by_its_type() -> None:
     with Hub(1) as hub:
         refuse(Link(os.environ[SUPERVISOR], lambda: None), ValueError("of 5299000J2N45DDNE4Y28"))
-        until(lambda: hub.refused is not None)
+        until("the refusal", lambda: hub.refused is not None)
         assert hub.refused == "ValueError"
 
 
@@ -70,7 +70,7 @@ def test_a_worker_that_says_what_nobody_understands_is_cut_off() -> None:
             ended: list[bool] = []
             link = Link(os.environ[SUPERVISOR], lambda ended=ended: ended.append(True))  # type: ignore[misc]
             link._socket.sendall(nonsense)
-            until(lambda ended=ended: ended == [True])  # type: ignore[misc]
+            until("the start to end", lambda ended=ended: ended == [True])  # type: ignore[misc]
 
 
 def refuse(link: Link, error: Exception) -> None:

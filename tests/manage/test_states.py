@@ -23,9 +23,9 @@ from gateway.oauth import IssuerSettings
 from gateway.storage.store import open_store
 from gateway.telemetry import Histogram, Log
 from tests.ledger.support import SUBJECT, faulty_store_in, opened, refused
-from tests.ledger.test_ledger import until
 from tests.services import postgres
 from tests.storage.test_taken_away import moved, refused_for
+from tests.waiting import until_async
 
 
 class Heard:
@@ -114,7 +114,7 @@ async def test_a_ledger_that_refuses_says_so_once_and_why_and_its_groups_are_cou
         assert (line["event"], line["part"]) == ("began", "ledger")
         assert line["why"] in ("the store is out of reach (FileGone)", "the session with the store was lost")
         store.path.with_name("elsewhere.db").rename(store.path)
-        await until(lambda: ledger.healthy)
+        await until_async("the ledger to be healthy", lambda: ledger.healthy)
         assert [each["event"] for each in heard.lines] == ["began", "ended"]
         await refused(ledger, 6)
     store.close()
@@ -172,7 +172,7 @@ async def test_a_postgresql_that_stops_is_told_and_that_it_is_back() -> None:
             await refused_for("", ledger, 2)
             assert [each["event"] for each in heard.lines] == ["began"]
             server.start()
-            await until(lambda: ledger.healthy)
+            await until_async("the ledger to be healthy", lambda: ledger.healthy)
             assert [each["event"] for each in heard.lines] == ["began", "ended"]
             assert heard.lines[1]["failures"] >= 1
         store.close()

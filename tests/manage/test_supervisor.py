@@ -10,14 +10,13 @@ import ssl
 import subprocess
 import sys
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
 import pytest
 
-from deploy.demo.processes import descendants, free_port
+from deploy.demo.processes import descendants
 from gateway.errors import ConfigurationError
 from gateway.manage.alone import shared, taken
 from gateway.manage.hub import Hub
@@ -25,6 +24,8 @@ from gateway.manage.link import SUPERVISOR, Link
 from gateway.oauth import IssuerSettings
 from tests.connectors.certificates import Authority
 from tests.oauth.serving import Serving, plain_environment
+from tests.ports import free_port
+from tests.waiting import until
 
 
 class Started:
@@ -58,13 +59,6 @@ def started(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Started]
     made.serving.stop()
 
 
-def until(condition: Callable[[], bool], seconds: float = 60) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "it did not come to be"
-        time.sleep(0.02)
-
-
 def gone(pid: int) -> bool:
     with contextlib.suppress(OSError):
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
@@ -73,10 +67,10 @@ def gone(pid: int) -> bool:
 
 def test_workers_end_with_a_supervisor_that_is_killed(started: Started) -> None:
     serving = started.serving
-    until(lambda: len(descendants(serving.pid)) >= 4)  # it, two workers, and the projector
+    until("all processes to run", lambda: len(descendants(serving.pid)) >= 4)  # it, two workers, and the projector
     below = set(descendants(serving.pid)) - {serving.pid}
     os.kill(serving.pid, signal.SIGKILL)
-    until(lambda: all(gone(pid) for pid in below))
+    until("them to end", lambda: all(gone(pid) for pid in below))
     assert not started.answers()
 
 
@@ -101,7 +95,7 @@ def test_one_is_started_at_once_where_another_was_killed(started: Started) -> No
     os.kill(serving.pid, signal.SIGKILL)
     with subprocess.Popen(serving.command, env=plain_environment()) as again:
         try:
-            until(lambda: len(descendants(again.pid)) >= 4 and started.answers())
+            until("all processes to run", lambda: len(descendants(again.pid)) >= 4 and started.answers())
         finally:
             again.send_signal(signal.SIGINT)
             assert again.wait(60) == 0
@@ -160,7 +154,7 @@ def test_links_are_not_held_by_those_that_are_forked_later() -> None:
         for pid in below[1:]:
             os.kill(pid, signal.SIGSTOP)
         supervisor.kill()
-        until(lambda: gone(below[0]))
+        until("it to end", lambda: gone(below[0]))
         for pid in below[1:]:
             os.kill(pid, signal.SIGCONT)
-        until(lambda: all(gone(pid) for pid in below))
+        until("them to end", lambda: all(gone(pid) for pid in below))

@@ -43,7 +43,12 @@ class Serving:
             asked = {"client_id": issuer.introspection.client_id}
             asked["client_secret_file"] = str(issuer.introspection.secret_file)
             login["introspection"] = asked
-        keys = {"manage": manage, "public_url": self.url, "oauth": {"audience": audience, "issuers": [login]}, "tls": tls}
+        keys = {
+            "manage": manage,
+            "public_url": self.url,
+            "oauth": {"audience": audience, "issuers": [login]},
+            "tls": tls,
+        }
         departments = dict.fromkeys(data.DEPARTMENTS, "http://127.0.0.1:9")
         self.config = world.write(folder, departments, issuer.issuer, self.port, **keys, **extra)
         run = "import sys; from gateway.cli import main; sys.exit(main())"

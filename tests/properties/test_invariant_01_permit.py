@@ -106,7 +106,7 @@ def _forgets_the_last_day(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def _forgets_what_the_token_narrows(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(decide, "_open_to", lambda requester, declaration, subject: None)
+    monkeypatch.setattr(decide, "open_to", lambda requester, declaration, subject: None)
 
 
 def _tells_a_denied_list_s_length(monkeypatch: pytest.MonkeyPatch) -> None:

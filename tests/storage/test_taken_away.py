@@ -15,7 +15,7 @@ from gateway.errors import Code, Refusal
 from gateway.ledger.log.ledger import Ledger
 from gateway.storage.engines.sqlite import SqliteStore
 from tests.ledger.support import opened, refused, store_in
-from tests.ledger.test_ledger import until
+from tests.waiting import until_async
 
 
 def deleted(path: Path) -> None:
@@ -100,7 +100,7 @@ async def test_put_back_it_goes_on(tmp_path: Path) -> None:
         moved(store.path)
         await refused_for("", ledger, 2)
         store.path.with_name("elsewhere.db").rename(store.path)
-        await until(lambda: ledger.healthy)
+        await until_async("the ledger to be healthy", lambda: ledger.healthy)
         await refused(ledger, 3)
     store.close()
 

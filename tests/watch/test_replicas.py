@@ -23,6 +23,7 @@ from deploy.demo.processes import Child
 from tests.bench import data, departments, world
 from tests.oauth.valkey import ValkeyServer
 from tests.ports import free_port
+from tests.services import Postgres, postgres
 
 OFFICIAL, REQUESTER, FREQUENCY = 30, 50, 5
 SUBJECTS = data.subjects(data.GROUPS["200"])[:200]
@@ -96,6 +97,12 @@ def valkey(tmp_path: Path) -> Iterator[ValkeyServer]:
 
 
 @pytest.fixture
+def server() -> Iterator[Postgres]:
+    with postgres(fsync="on") as running:
+        yield running
+
+
+@pytest.fixture
 async def region(tmp_path: Path) -> AsyncIterator[Region]:
     region = Region(tmp_path)
     await region.start()
@@ -104,11 +111,12 @@ async def region(tmp_path: Path) -> AsyncIterator[Region]:
 
 
 @pytest.fixture
-async def replicas(tmp_path: Path, region: Region, valkey: ValkeyServer) -> AsyncIterator[list[str]]:
+async def replicas(tmp_path: Path, region: Region, valkey: ValkeyServer, server: Postgres) -> AsyncIterator[list[str]]:
     """The addresses of two gateways, ready."""
     guard, urls = Guard(), []
     departments = dict.fromkeys(data.DEPARTMENTS, region.department_url)
-    config = world.write(tmp_path, departments, region.issuer_url, 1, valkey=valkey.url)
+    store = {"store": server.url(server.database()), "durability": "single-node"}  # a SQLite file has one gateway
+    config = world.write(tmp_path, departments, region.issuer_url, 1, valkey=valkey.url, **store)
     purposes = tmp_path / "policies" / "purposes.yaml"
     lines = [line for line in purposes.read_text().splitlines() if not line.startswith(("  frequency:", "  quotas:"))]
     official, requester = ({"hour": most, "day": 100_000} for most in (OFFICIAL, REQUESTER))
