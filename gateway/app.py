@@ -51,7 +51,7 @@ from gateway.inquiry.plan import Planner
 from gateway.inquiry.render import Renderer
 from gateway.inquiry.types import Requester
 from gateway.issuers import Issuer, new_client
-from gateway.ledger.log.build import Watched, check_witnesses, ledger_of
+from gateway.ledger.log.build import Watched, check_head_file, check_witnesses, ledger_of
 from gateway.ledger.log.ledger import Ledger
 from gateway.ledger.log.tiles import routes as ledger_routes
 from gateway.ledger.projections import lookups, positions
@@ -114,6 +114,7 @@ def read(config: Path, environ: Mapping[str, str], problems: list[Problem]) -> t
         return None, None
     cases = build_cases(found.root.mapping(any_key=True)["case_registries"], kinds.CASES)
     check_witnesses(found.ledger, found.root)
+    check_head_file(found.ledger, found.root)
     private: Ed25519PrivateKey | None = None
     if found.ledger.key_file != NOWHERE:
         with noting(problems):
@@ -179,7 +180,7 @@ class Gateway:
         self._log, self._metrics = Log(), Metrics(parts.rules.policies.catalogue.departments)
         self._states = States(self._log.state)
         watched = Watched(self._states.of("ledger"), self._states.of("witness"), self._metrics.group_size.observe)
-        self._ledger = ledger_of(store, settings.ledger, parts.private, watched)
+        self._ledger = ledger_of(store, settings.ledger, parts.private, watched=watched)
         self._now = Clock(lambda: self._ledger.floor)
         self._serving = serving(parts.rules, settings, self._ledger, self._now)
         self._facts = store.facts()

@@ -28,6 +28,8 @@ from gateway.oauth import OAuthSettings, TLSSettings, read_oauth, read_tls
 from gateway.values import NOWHERE, is_loopback
 
 PREFIX = "DUTYBOUND_"
+HEADS = ".heads.json"
+"""How the head file's name ends where it is beside the key: `ledger.key` has `ledger.heads.json`."""
 
 
 class WitnessSettings(msgspec.Struct, frozen=True):
@@ -41,13 +43,13 @@ class WitnessSettings(msgspec.Struct, frozen=True):
 class LedgerSettings(msgspec.Struct, frozen=True):
     """The ledger's origin (`<host>/<path>`, no scheme) and the file of its signing key.
 
-    `head_file` remembers outside the store what was published. `require` of the witnesses must cosign `within` seconds.
-    `backups` is how long backups of the store are kept, where that is said.
+    `head_file` remembers outside the store what was published; unless it is named, it is beside the key. `require` of
+    the witnesses must cosign `within` seconds. `backups` is how long backups of the store are kept, where that is said.
     """
 
     origin: str
     key_file: Path
-    head_file: Path | None = None
+    head_file: Path
     witnesses: tuple[WitnessSettings, ...] = ()
     require: int = 0
     within: float = 10.0
@@ -280,10 +282,11 @@ def _ledger(node: Node) -> LedgerSettings:
     require = keys["require"].integer(0, 64, 0)
     if require > len(witnesses):
         keys["require"].problem(f"{require} cosignatures cannot be had of {len(witnesses)} witnesses")
+    key_file = keys["key_file"].any_path()
     return LedgerSettings(
         origin,
-        keys["key_file"].any_path(),
-        keys["head_file"].any_path() if "head_file" in keys else None,
+        key_file,
+        keys["head_file"].any_path() if "head_file" in keys else key_file.with_suffix(HEADS),
         witnesses,
         require,
         keys["within"].duration(10.0),

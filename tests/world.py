@@ -39,13 +39,13 @@ from gateway.inquiry.journey import Journey
 from gateway.inquiry.plan import Planner
 from gateway.inquiry.types import Answer, Narrowing, Requester
 from gateway.ledger.entry import entries
-from gateway.ledger.log.ledger import Ledger
 from gateway.ledger.stored import read
 from gateway.rules.load import load
 from gateway.rules.ruleset import RuleSet
 from gateway.settings import Limits
 from gateway.storage.port import Store
 from gateway.telemetry import Metrics
+from tests.ledgers import ledger_on
 from tests.outside import FAILING, MOODS, NOON, Case, Department, Held, Registries, Tokens, record, values
 from tests.stores import store_at
 
@@ -165,7 +165,7 @@ class World:
         self.loop = asyncio.new_event_loop()
         self.path = folder / "store.db"
         self.store = store(self.path)
-        self.ledger = Ledger(self.store, _PRIVATE, ORIGIN)
+        self.ledger = ledger_on(self.store, _PRIVATE, ORIGIN)
         self.loop.run_until_complete(self.ledger.start())
         self.held: dict[tuple[Subject, str], list[Held]] = {}
         self.departments = {name: Department(self.catalogue, name, self.held) for name in self.catalogue.departments}

@@ -26,6 +26,7 @@ from deploy.demo.configuration import DEPARTMENTS, USUAL, Place, choose_ports, t
 from deploy.demo.guard import Guard
 from deploy.demo.processes import ROOT, Child, NotReady, Ports, descendants
 from deploy.demo.region import NAMED
+from gateway.ledger.entry.registry import COMMANDS, SERVING
 from gateway.ledger.entry.registry import ROOT as ROOT_SHARD
 from gateway.ledger.proof import key_files
 from gateway.ledger.stored.read import heads
@@ -98,14 +99,14 @@ class Region:
         with_store = open_copy(place.store)
         try:
             with contextlib.closing(with_store.reader()) as reader:
-                found = [head for head in heads(reader) if head.name != ROOT_SHARD]
+                found = [head for head in heads(reader) if head.name in SERVING]
         finally:
             with_store.close()
         if not found:
             raise NotReady(f"another server answers at {place.url('gateway')}; end it, or see {gateway.log}")
-        head = found[-1]
+        head = found[0]
         self.shard, self.origin = head.name, head.origin.removesuffix(f"/{head.name}")
-        key_files.write_verifiers(place.public_key, private, self.origin, [ROOT_SHARD, head.name])
+        key_files.write_verifiers(place.public_key, private, self.origin, [ROOT_SHARD, COMMANDS[0], head.name])
         say(f"the gateway at {place.url('gateway')} (pid {gateway.pid}); everything is up ({_since(began)})")
 
     def _servers(self) -> dict[str, Child]:

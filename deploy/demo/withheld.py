@@ -14,12 +14,12 @@ from gateway.storage.store import open_copy
 
 
 def newest_entry(store: Path) -> StoredEntry:
-    """The last entry of the store's newest shard, opened."""
+    """The entry with the highest time of all that were inquiries' or people's, opened."""
     opened = open_copy(store)
     try:
         reader = opened.reader()
         try:
-            head = [head for head in heads(reader) if head.name != ROOT][-1]
+            head = max((head for head in heads(reader) if head.name != ROOT and head.size), key=lambda head: head.floor)
             return next(read_entries(reader, head.id, head.size - 1, 1))
         finally:
             reader.close()

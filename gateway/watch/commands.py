@@ -6,7 +6,6 @@ Exit codes: 0 done, 1 refused or out of reach, said in one sentence; 2 a wrong c
 from __future__ import annotations
 
 import argparse
-import asyncio
 import os
 import sys
 import time
@@ -18,7 +17,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from gateway import settings
 from gateway.errors import ConfigurationError, Problem, StoreUnavailable
-from gateway.ledger.proof import key_files
+from gateway.ledger.log import operator
 from gateway.rules import load
 from gateway.rules.files import calendar
 from gateway.storage import watch as kept
@@ -116,31 +115,25 @@ def _lines(each: Kept) -> Iterator[str]:
 
 
 def _open(arguments: argparse.Namespace) -> int:
-    found = settings.load(arguments.config, os.environ)
-    with opened(found) as store:
-        private = key_files.load(found.ledger.key_file)
+    with operator.opened(arguments.config) as place:
         try:
-            entered, behind = asyncio.run(
-                reviews.look(store, private, found.ledger.origin, arguments.finding, arguments.by, arguments.reason)
-            )
+            entered, behind = reviews.look(place, arguments.finding, arguments.by, arguments.reason)
         except (LookupError, ValueError) as error:
             print(error.args[0], file=sys.stderr)
             return 2
         for line in behind:
             print(line)
-        print(f"entered: this view is entry {entered.index} of {found.ledger.origin}/{entered.shard}")
+        print(f"entered: this view is entry {entered.index} of {place.settings.ledger.origin}/{entered.shard}")
     return 0
 
 
 def _review(arguments: argparse.Namespace) -> int:
-    found = settings.load(arguments.config, os.environ)
-    with opened(found) as store:
-        private = key_files.load(found.ledger.key_file)
+    with operator.opened(arguments.config) as place:
         try:
             said = (arguments.finding, arguments.by, arguments.verdict, arguments.reason)
-            entered = asyncio.run(reviews.decide(store, private, found.ledger.origin, *said))
+            entered = reviews.decide(place, *said)
         except (LookupError, ValueError) as error:
             print(error.args[0], file=sys.stderr)
             return 2
-        print(f"entered: this verdict is entry {entered.index} of {found.ledger.origin}/{entered.shard}")
+        print(f"entered: this verdict is entry {entered.index} of {place.settings.ledger.origin}/{entered.shard}")
     return 0

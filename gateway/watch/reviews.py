@@ -8,22 +8,21 @@ A verdict is about inquiries. It has no effect of its own here, on the official 
 from __future__ import annotations
 
 import contextlib
-import datetime
 import uuid
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 
 import msgspec
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from gateway.ledger.entry import entries
+from gateway.ledger.log import operator
 from gateway.ledger.log.ledger import Ledger
-from gateway.ledger.log.operator import CLIENT
+from gateway.ledger.log.operator import CLIENT, Workplace
 from gateway.ledger.proof.tlog_proof import Receipt
 from gateway.ledger.stored import read
 from gateway.storage import watch as kept
-from gateway.storage.port import Reader, Store
+from gateway.storage.port import Reader
 from gateway.storage.tables import SHARD_BITS, micros
-from gateway.watch.model import place
+from gateway.watch.model import place as name_of
 
 VERDICTS = ("proper", "improper", "unclear")
 """What a person can find: a duty behind every inquiry, none behind some, or that it can no longer be told."""
@@ -31,20 +30,19 @@ VERDICTS = ("proper", "improper", "unclear")
 MOST_REASON = 4_000
 
 
-async def look(
-    store: Store, private: Ed25519PrivateKey, origin: str, finding: str, by: str, reason: str
-) -> tuple[Receipt, list[str]]:
+def look(place: Workplace, finding: str, by: str, reason: str) -> tuple[Receipt, list[str]]:
     """Open the entries behind a finding, a line of JSON each; gives the receipt of the view, entered before.
 
     Raises `LookupError` for an unknown finding, `ValueError` where nobody or no reason is named.
     """
     _check(by, reason)
-    _, behind = kept.one_finding(store.engine, finding)
-    async with _ledger(store, private, origin) as (ledger, now):
+    _, behind = kept.one_finding(place.store.engine, finding)
+
+    async def enter(ledger: Ledger) -> Receipt:
         view = entries.View(
             v=entries.VERSION,
             id=str(uuid.uuid4()),
-            at=now,
+            at=operator.now(ledger),
             requester=CLIENT,
             by=by,
             reason=reason,
@@ -52,15 +50,14 @@ async def look(
             parts=("told", "oversight"),
             format="json",
         )
-        nothing = entries.encode(entries.NOTHING)
-        receipt = await ledger.append(entries.encode(view), nothing, now, (CLIENT.issuer, CLIENT.client))
-    with contextlib.closing(store.reader()) as reader:
+        return await operator.enter(ledger, view, operator.account(), ())
+
+    receipt = place.run(enter)
+    with contextlib.closing(place.store.reader()) as reader:
         return receipt, [line for entry in behind for line in _opened(reader, entry)]
 
 
-async def decide(
-    store: Store, private: Ed25519PrivateKey, origin: str, finding: str, by: str, verdict: str, reason: str
-) -> Receipt:
+def decide(place: Workplace, finding: str, by: str, verdict: str, reason: str) -> Receipt:
     """End a finding's review; gives the receipt of the verdict's entry.
 
     Raises `LookupError` for an unknown finding, `ValueError` where it has a verdict already or something is missing.
@@ -68,12 +65,14 @@ async def decide(
     _check(by, reason)
     if verdict not in VERDICTS:
         raise ValueError(f"`{verdict}` is no verdict; one of {', '.join(VERDICTS)}")
-    found, behind = kept.one_finding(store.engine, finding)
+    found, behind = kept.one_finding(place.store.engine, finding)
     if found.verdict is not None:
         raise ValueError(f"`{finding}` was found {found.verdict} by {found.by} already; a verdict is not changed")
     if found.official is not None and by.strip().casefold() == found.official.casefold():
         raise ValueError(f"`{by}` made these inquiries; somebody else has to review them")
-    async with _ledger(store, private, origin) as (ledger, now):
+
+    async def enter(ledger: Ledger) -> Receipt:
+        now = operator.now(ledger)
         told = entries.Reviewed(
             v=entries.VERSION,
             id=str(uuid.uuid4()),
@@ -84,13 +83,15 @@ async def decide(
             detector=found.detector,
             verdict=verdict,
             reason=reason,
-            entries=tuple(map(place, behind)),
+            entries=tuple(map(name_of, behind)),
         )
         oversight = entries.encode(entries.Oversight(entries.VERSION, found.official))
         change = kept.deciding(finding, by, verdict, reason, micros(now))
         return await ledger.append(
             entries.encode(told), oversight, now, (CLIENT.issuer, CLIENT.client), changes=(change,)
         )
+
+    return place.run(enter)
 
 
 def _check(by: str, reason: str) -> None:
@@ -100,23 +101,10 @@ def _check(by: str, reason: str) -> None:
         raise ValueError(f"the reason is over {MOST_REASON} characters; say it shorter, and where the rest is filed")
 
 
-@contextlib.asynccontextmanager
-async def _ledger(
-    store: Store, private: Ed25519PrivateKey, origin: str
-) -> AsyncIterator[tuple[Ledger, datetime.datetime]]:
-    """A ledger in a shard that no running process holds, and the time there."""
-    ledger = Ledger(store, private, origin)
-    await ledger.start()
-    try:
-        yield ledger, max(datetime.datetime.now(datetime.UTC), ledger.floor)
-    finally:
-        await ledger.close()
-
-
 def _opened(reader: Reader, id_: int) -> Iterator[str]:
     for entry in read.read_entries(reader, id_ >> SHARD_BITS, id_ & (1 << SHARD_BITS) - 1, 1):
         said = {
-            "entry": place(id_),
+            "entry": name_of(id_),
             "told": None if entry.told is None else entry.read_told(),
             "oversight": None if entry.oversight is None else entry.read_oversight(),
         }

@@ -33,6 +33,7 @@ from tests.bench import bulk, inquiries
 from tests.bench.inquiries import Inquiries, Made
 from tests.bench.processes import TICKS, BenchError, Cores
 from tests.bench.report import Line, Row
+from tests.ledgers import ledger_on
 
 ORIGIN = "bench.example/ledger"
 KEY = Ed25519PrivateKey.generate()
@@ -167,7 +168,7 @@ def _collecting_seldom() -> Iterator[None]:
 
 @contextlib.asynccontextmanager
 async def _opened(store: SqliteStore) -> AsyncIterator[Ledger]:
-    book = Ledger(store, KEY, ORIGIN)
+    book = ledger_on(store, KEY, ORIGIN)
     try:
         await book.start()
         try:

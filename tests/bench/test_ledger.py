@@ -27,6 +27,7 @@ from tests.bench.inquiries import Inquiries
 from tests.bench.ledger import KEY, ORIGIN, VERIFIERS, Spent
 from tests.bench.processes import BenchError, Cores
 from tests.bench.report import Row
+from tests.ledgers import ledger_on
 
 MANY = 70_000  # two levels of full tiles
 
@@ -44,7 +45,7 @@ async def test_a_bulk_loaded_ledger_is_taken_and_goes_on(tmp_path: Path) -> None
     """`Shard.take` checks the tree's root against the head; each receipt's path goes through the loaded tiles."""
     asked = Inquiries(bulk.subjects(MANY))
     with loaded(tmp_path, MANY) as store:
-        book = Ledger(store, KEY, ORIGIN)
+        book = ledger_on(store, KEY, ORIGIN)
         await book.start()
         receipts = [await asked.ask(book) for _ in range(2 * inquiries.REQUESTERS)]
         proved = [verify_receipt(receipt.text, VERIFIERS) for receipt in receipts]
@@ -127,7 +128,7 @@ def test_files_go_when_the_bench_is_interrupted(tmp_path: Path, monkeypatch: pyt
 async def test_inquiries_are_as_long_and_as_mixed_as_they_say(tmp_path: Path) -> None:
     asked = Inquiries()
     store = open_file(tmp_path / "few.db")
-    book = Ledger(store, KEY, ORIGIN)
+    book = ledger_on(store, KEY, ORIGIN)
     await book.start()
     proved = [told(verify_receipt((await asked.ask(book)).text, VERIFIERS)) for _ in range(500)]
     await book.close()
@@ -163,7 +164,7 @@ class Fake:
 async def test_what_is_refused_is_not_counted_as_entered(tmp_path: Path) -> None:
     fake = Fake(refuses=True)
     store = open_file(tmp_path / "unused.db")
-    spent, refused = await ledger.at_rate(Ledger(store, KEY, ORIGIN), fake.ask, 10_000, 0.01)
+    spent, refused = await ledger.at_rate(ledger_on(store, KEY, ORIGIN), fake.ask, 10_000, 0.01)
     store.close()
     assert len(spent.each) == fake.asked // 2
     assert refused == fake.asked - fake.asked // 2 > 0
@@ -172,7 +173,7 @@ async def test_what_is_refused_is_not_counted_as_entered(tmp_path: Path) -> None
 async def test_a_place_given_twice_is_found(tmp_path: Path) -> None:
     store = open_file(tmp_path / "unused.db")
     with pytest.raises(BenchError, match="not numbered one by one"):
-        await ledger.at_once(Ledger(store, KEY, ORIGIN), Fake(refuses=False).ask, 4, 20)
+        await ledger.at_once(ledger_on(store, KEY, ORIGIN), Fake(refuses=False).ask, 4, 20)
     store.close()
 
 

@@ -17,9 +17,8 @@ from gateway.ledger.commands.export import enter
 from gateway.ledger.entry import entries
 from gateway.ledger.export import as_fhir
 from gateway.ledger.export.select import choose
-from gateway.ledger.log.ledger import Ledger
 from gateway.ledger.log.operator import CLIENT
-from tests.ledger.support import KEY, ORIGIN, disclosed, opened, refused, store_in
+from tests.ledger.support import ORIGIN, disclosed, opened, refused, store_in
 
 
 @pytest.fixture(scope="module")
@@ -32,10 +31,8 @@ def lines(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
             await disclosed(ledger, 1)
             await refused(ledger, 2)
         looked = entries.Looked("LEI", "5493001KJTIIGC8Y1R12", "MR-2026-17")
-        await enter(
-            Ledger(store, KEY, ORIGIN),
-            lambda at: entries.View(1, "view", at, CLIENT, "A. Auditor", "why", looked, (), "fhir"),
-        )
+        async with opened(store) as ledger:
+            await enter(ledger, lambda at: entries.View(1, "view", at, CLIENT, "A. Auditor", "why", looked, (), "fhir"))
 
     asyncio.run(fill())
     with contextlib.closing(store.reader()) as reader:

@@ -14,7 +14,7 @@ from gateway.ledger.entry import entries, registry
 from gateway.ledger.entry.inquiry_parts import ToldOf
 from gateway.ledger.entry.parts import OF_SUBJECT
 from gateway.ledger.entry.receipt import read_file, verify_receipt
-from gateway.ledger.log.ledger import MAX_SHARDS
+from gateway.ledger.entry.registry import MAX_SHARDS
 from gateway.ledger.proof import leaf, merkle, note, tlog_proof
 from gateway.ledger.stored.read import TILE_WIDTH
 from gateway.ledger.verify.follow import GRACE

@@ -43,7 +43,7 @@ def run(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp
 async def folder(tmp_path: Path) -> Path:
     """A store with two inquiries and a refusal, in two shards, and its configuration."""
     private = key_files.generate(tmp_path / "ledger.key")
-    key_files.write_verifiers(tmp_path / "ledger.pub", private, ORIGIN, ["1", "2", "3"])
+    key_files.write_verifiers(tmp_path / "ledger.pub", private, ORIGIN, ["1", "2", "3", "commands"])
     store = store_in(tmp_path)
     async with opened(store, private=private) as ledger:
         await disclosed(ledger, 1)

@@ -33,6 +33,7 @@ from gateway.storage.engines.sqlite import BUSY_TIMEOUT_MS, SqliteStore
 from gateway.storage.engines.sqlite_file import Opened
 from gateway.storage.port import Store
 from tests.configured import ORIGIN
+from tests.ledgers import ledger_on
 from tests.stores import store_at
 
 KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
@@ -53,7 +54,7 @@ async def opened(
     if inline_limit is not None:
         assert isinstance(store, SqliteStore)
         store.inline_limit = inline_limit
-    ledger = Ledger(store, private, ORIGIN, **settings)
+    ledger = ledger_on(store, private, ORIGIN, **settings)
     await ledger.start()
     try:
         yield ledger
@@ -107,7 +108,7 @@ SUBJECT = Subject("organisation", "LEI", "5493001KJTIIGC8Y1R12")
 DATA = b'{"organisation":{"name":"Acme \\"Works\\" Ltd","taxArrears":[{"period":"2026 Q1"}]}}'
 
 
-def an_entry(number: int = 1) -> disclose.Entry:
+def an_entry(number: int = 1, facts: int = 0) -> disclose.Entry:
     """An inquiry on its way to the ledger."""
     decided = SubjectDecision({}, {}, (("tax-arrears", ("amount", "period")),))
     made = disclose.Entry(
@@ -116,7 +117,7 @@ def an_entry(number: int = 1) -> disclose.Entry:
         "5ec0de",
         Declaration("TENDER_QUALIFICATION", case="MR-2026-17", document="order <b>4</b>"),
         (SUBJECT,),
-        facts=number,
+        facts=facts,
         decision=Decision(None, {SUBJECT: decided}, ()),
     )
     made.obligations = (
@@ -128,9 +129,9 @@ def an_entry(number: int = 1) -> disclose.Entry:
     return made
 
 
-async def disclosed(ledger: disclose.LedgerPort, number: int = 1, at: datetime.datetime = AT) -> bytes:
+async def disclosed(ledger: disclose.LedgerPort, number: int = 1, at: datetime.datetime = AT, facts: int = 0) -> bytes:
     """Disclose it, and give the answer's bytes."""
-    made = an_entry(number)
+    made = an_entry(number, facts)
     released = Released([Record(m_id="N-1", m_version="3")], [None], [True])
     receipt = await disclose.disclose(ledger, made, {(SUBJECT, "tax-arrears"): released}, DATA, (), at)
     return b'{"data":%b,"extensions":{"inquiry":%b}}' % (DATA, disclose.extension(made, receipt))

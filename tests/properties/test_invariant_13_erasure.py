@@ -34,6 +34,7 @@ from gateway.storage import destruction
 from gateway.storage.port import Store
 from gateway.storage.tables import shard, subject_key
 from tests.ledger.support import AT, BY, KEY, ORIGIN
+from tests.ledgers import ledger_on
 from tests.properties.checking import holds, is_found
 from tests.stores import store_at
 
@@ -160,7 +161,7 @@ async def _run(folder: Path, steps: list[Step], in_threads: bool) -> None:
         stack.callback(store.close)
         ledgers = []
         for name in ("1", "2", "3"):
-            ledger = Ledger(store, KEY, ORIGIN, shard=name)
+            ledger = ledger_on(store, KEY, ORIGIN, shard=name)
             await ledger.start()
             stack.push_async_callback(ledger.close)
             ledgers.append(ledger)

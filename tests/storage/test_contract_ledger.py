@@ -11,12 +11,12 @@ from sqlalchemy import text
 
 from gateway.errors import LedgerUnavailable, VerificationFailed
 from gateway.ledger.entry.receipt import verify_receipt
-from gateway.ledger.log.ledger import Ledger
 from gateway.ledger.stored import read
 from gateway.ledger.verify.store import verify_store
 from gateway.storage.port import Store
 from tests.ledger.log.test_ledger import told_by
 from tests.ledger.support import AT, BY, KEY, ORIGIN, VERIFIERS, disclosed, number_of, opened, receipt_of
+from tests.ledgers import ledger_on
 from tests.storage.conftest import Place
 
 
@@ -76,7 +76,7 @@ async def test_requesters_and_starts_find_what_was_told_in_every_shard(place: Pl
 async def test_a_named_shard_that_another_holds_is_refused(place: Place) -> None:
     async with opened(place.open()) as ledger:
         with pytest.raises(LedgerUnavailable, match="held by another"):
-            await Ledger(place.open(), KEY, ORIGIN, shard=ledger.shard).start()
+            await ledger_on(place.open(), KEY, ORIGIN, shard=ledger.shard).start()
 
 
 @pytest.mark.parametrize(

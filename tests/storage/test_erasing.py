@@ -19,7 +19,7 @@ from gateway.ledger.entry.receipt import verify_receipt
 from gateway.ledger.erasure import erase, hold
 from gateway.ledger.erasure.blockers import BLOCKERS, Blocker, found_open
 from gateway.ledger.log.ledger import Ledger
-from gateway.ledger.log.operator import ActRefused, enter
+from gateway.ledger.log.operator import CLIENT, ActRefused, enter
 from gateway.ledger.proof.key_files import verifiers
 from gateway.ledger.stored import read
 from gateway.ledger.verify.store import verify_store
@@ -27,7 +27,7 @@ from gateway.storage import destruction, erasure, facts, watch
 from gateway.storage.engines.sqlite import SqliteStore
 from gateway.storage.port import Store
 from gateway.storage.projections import looked, raced, received
-from gateway.storage.tables import subject_key
+from gateway.storage.tables import micros, subject_key
 from tests.ledger.support import AT, KEY, ORIGIN, SUBJECT, disclosed, opened, receipt_of, refused
 from tests.storage.conftest import Place
 
@@ -121,6 +121,17 @@ async def open_matters(store: Store, what: str) -> None:
         found(store, [each.shard << 40 | each.index for each in entered(store)][:1])
 
 
+async def reviewed(store: Store, finding: str) -> None:
+    """End a review, as `watch review` does."""
+    found, behind = watch.one_finding(store.engine, finding)
+    async with opened(store) as ledger:
+        named = tuple(f"{each >> 40}-{each & (1 << 40) - 1}" for each in behind)
+        said = ("R. Reviewer", finding, found.detector, "proper", "a duty")
+        told = entries.Reviewed(entries.VERSION, "review-1", AT, CLIENT, *said, named)
+        at = micros(AT)
+        await enter(ledger, told, "reviewer", [watch.deciding(finding, "R. Reviewer", "proper", "a duty", at)])
+
+
 @pytest.mark.parametrize("what", [blocker.what for blocker in BLOCKERS])
 async def test_what_is_open_keeps_it(store: Store, what: str) -> None:
     async with opened(store) as ledger:
@@ -130,12 +141,12 @@ async def test_what_is_open_keeps_it(store: Store, what: str) -> None:
     with pytest.raises(ActRefused, match=f"erasure `{id_}` is refused: {what} `.*` is open; "):
         await approved(store, id_)
     assert len(destruction.still_there(store.engine, destruction.keys_of(store.engine, *NAME))) == 1
-    with store.engine.begin() as connection:
-        connection.execute(update(facts.fact).values(ended=9, ended_at=9))
-        connection.execute(watch.verdict.insert().from_select(
-            ["finding", "at", "by", "verdict", "reason"],
-            select(watch.finding.c.id, watch.finding.c.at, watch.finding.c.words, *[watch.finding.c.words] * 2),
-        ))  # fmt: skip
+    with store.engine.connect() as connection:
+        objections = connection.execute(select(facts.fact.c.id)).scalars().all()
+    for objection in objections:
+        facts.decide_objection(store.engine, objection, "refused", "it is right", AT)
+    for each in watch.findings(store.engine, decided=False):
+        await reviewed(store, each.id)
     for each in erasure.holds(store.engine):
         async with opened(store) as ledger:
             await hold.lift(ledger, each.id, "C. Auditor", "audit ended", "auditor")

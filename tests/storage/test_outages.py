@@ -22,6 +22,7 @@ from gateway.storage.engines import postgresql
 from gateway.storage.port import Store
 from gateway.storage.store import open_store
 from tests.ledger.support import AT, BY, KEY, ORIGIN, VERIFIERS, disclosed, opened, receipt_of
+from tests.ledgers import ledger_on
 from tests.services import Postgres, postgres
 from tests.storage.conftest import Place
 from tests.waiting import until_async
@@ -136,7 +137,7 @@ async def test_a_shard_that_another_took_meanwhile_is_never_appended_to(
     own_server: Postgres, place: Place, ledger: Ledger
 ) -> None:
     sessions(own_server, place, "pg_terminate_backend")
-    other = Ledger(place.open(), KEY, ORIGIN, shard="1")
+    other = ledger_on(place.open(), KEY, ORIGIN, shard="1")
 
     async def started() -> bool:
         await other.start()

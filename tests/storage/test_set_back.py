@@ -70,8 +70,8 @@ async def test_a_restored_store_is_sealed_and_another_shard_names_the_gap(place:
     lost = await written(place, tmp_path, 4)
     await written(backup, tmp_path, 2)
     store = backup.open()
-    assert sizes(store) == {"1": 3, ROOT: 4, "2": 3}
-    assert [shard.size for shard in verify_store(store, ROOT_KEY)] == [4, 3, 3]
+    assert sizes(store) == {"1": 3, "commands": 0, ROOT: 5, "2": 3}
+    assert [shard.size for shard in verify_store(store, ROOT_KEY)] == [5, 3, 0, 3]
     heads = HeadFile(tmp_path / "heads.json").all()
     (explained,) = rollback.check(store, ROOT_KEY, heads)
     assert (explained.size, explained.missing.size, explained.goes_on) == (3, 7, f"{ORIGIN}/2")
@@ -86,30 +86,32 @@ async def test_a_restored_store_is_sealed_and_another_shard_names_the_gap(place:
     assert left is not None
     assert left.size == 3
     await written(backup, tmp_path, 1)
-    assert sizes(backup.open()) == {"1": 3, ROOT: 4, "2": 4}, "it goes on in the new one, and names nothing twice"
+    assert sizes(backup.open()) == {"1": 3, "commands": 0, ROOT: 5, "2": 4}, (
+        "it goes on in the new one, and names nothing twice"
+    )
 
 
 async def test_a_restored_registry_is_refused_and_nothing_is_sealed(place: Place, tmp_path: Path) -> None:
     await written(place, tmp_path, 1)
     backup = place.copy()
     await written(place, tmp_path, 1, at_once=2)
-    with pytest.raises(LedgerUnavailable, match=r"registry has 2 entries, and .* remembers 3"):
+    with pytest.raises(LedgerUnavailable, match=r"registry has 3 entries, and .* remembers 4"):
         await written(backup, tmp_path, 1)
     with contextlib.closing(backup.open().reader()) as reader:
         assert retire.all_sealed(reader) == []
-    assert sizes(backup.open()) == {"1": 1, ROOT: 2}
+    assert sizes(backup.open()) == {"1": 1, "commands": 0, ROOT: 3}
     await written(place, tmp_path, 1, at_once=2)
-    assert sizes(place.open()) == {"1": 3, "2": 2, ROOT: 3}, "the newer copy serves"
+    assert sizes(place.open()) == {"1": 3, "2": 2, "commands": 0, ROOT: 4}, "the newer copy serves"
 
 
 async def test_shards_are_registered_at_once_and_their_keys_rotate(place: Place, tmp_path: Path) -> None:
     async with contextlib.AsyncExitStack() as stack:
         await asyncio.gather(*(stack.enter_async_context(opened(place.open(), registered=True)) for _ in range(3)))
     store = place.open()
-    assert set(registry(store).shards) == {f"{ORIGIN}/{name}" for name in (ROOT, "1", "2", "3")}
+    assert set(registry(store).shards) == {f"{ORIGIN}/{name}" for name in (ROOT, "1", "2", "3", "commands")}
     (before, *_) = await written(place, tmp_path, 1, at_once=3)
-    names = await Registrar(store, KEY, ORIGIN, None).rotate(NEW)
-    assert sorted(names) == ["1", "2", "3", ROOT]
+    names = await Registrar(store, KEY, ORIGIN, Publisher(store, ORIGIN)).rotate(NEW)
+    assert sorted(names) == ["1", "2", "3", "commands", ROOT]
     await Registrar(store, NEW, ORIGIN, publisher(store, tmp_path)).resign(names)
     with pytest.raises(LedgerUnavailable, match="registered with another key"):
         await written(place, tmp_path, 1)
@@ -118,7 +120,7 @@ async def test_shards_are_registered_at_once_and_their_keys_rotate(place: Place,
     assert {len(listed.keys) for listed in known.shards.values()} == {2}
     for receipt in (before, after):
         assert verify_receipt(receipt, known.verifiers).assurance == "signed"
-    assert sum(shard.size for shard in verify_store(store, ROOT_KEY)) == 4 + 4 + 4
+    assert sum(shard.size for shard in verify_store(store, ROOT_KEY)) == 4 + 6 + 4
 
 
 async def test_what_the_holder_publishes_every_replica_shows(place: Place, tmp_path: Path) -> None:
@@ -150,11 +152,12 @@ async def test_what_the_holder_publishes_every_replica_shows(place: Place, tmp_p
         tile = await client.get("/ledger/1/tile/entries/000.p/3")
         assert len(tile.content) == 3 * 34
         known = read_document((await client.get("/ledger/registry")).content, ROOT_KEY)
-        assert set(known.shards) == {f"{ORIGIN}/{name}" for name in (ROOT, "1", "2")}
+        assert set(known.shards) == {f"{ORIGIN}/{name}" for name in (ROOT, "1", "2", "commands")}
     assert {each.checkpoint.origin: each.checkpoint.size for each in HeadFile(tmp_path / "heads.json").all()} == {
         f"{ORIGIN}/1": 3,
         f"{ORIGIN}/2": 0,
-        f"{ORIGIN}/{ROOT}": 3,
+        f"{ORIGIN}/commands": 0,
+        f"{ORIGIN}/{ROOT}": 4,
     }
 
 

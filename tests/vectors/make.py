@@ -89,7 +89,8 @@ async def _make(place: Path) -> dict[str, bytes]:
             entries.VERSION, "view-1", AT + 2 * day, who, "A. Auditor", "vectors", LOOKED, parts, "package"
         )
 
-    entered, receipt = await export.enter(Ledger(store, KEY, ORIGIN), view)
+    async with opened(store) as ledger:
+        entered, receipt = await export.enter(ledger, view)
     files["receipts/view.txt"] = receipt.text.encode()
     files |= {f"log/{path}": content for path, content in served.published(store).items()}
     with contextlib.closing(store.reader()) as reader:

@@ -53,7 +53,7 @@ async def _ledger(place: Path) -> dict[str, bytes]:
 
     files["receipts/first-key.txt"] = (await entered(KEY, 3)).encode()
     store = store_in(place)
-    await Registrar(store, KEY, ORIGIN, None).rotate(NEW)
+    await Registrar(store, KEY, ORIGIN, Publisher(store, ORIGIN)).rotate(NEW)
     await Registrar(store, NEW, ORIGIN, Publisher(store, ORIGIN)).resign(["1", ROOT])
     store.close()
     files["receipts/second-key.txt"] = (await entered(NEW, 2)).encode()

@@ -59,13 +59,13 @@ async def test_a_store_of_version_1_goes_on(tmp_path: Path) -> None:
     url = restored(HERE / "store-v1", tmp_path)
     migrate_store(url)
     store = open_store(url)
-    (before,) = verify_store(store, VERIFIERS)
+    (before,) = verify_store(store, VERIFIERS, rows=False)
     assert (before.origin, before.size) == (f"{ORIGIN}/1", 5)
     async with opened(store) as ledger:
         new = verify_receipt(receipt_of(await disclosed(ledger, 9)), VERIFIERS)
         assert (new.index, new.told.v) == (5, 2)
         assert len(await ledger.own(new.told.requester.issuer, new.told.requester.client)) == 6
-    assert [each.size for each in verify_store(store, VERIFIERS)] == [6]
+    assert [each.size for each in verify_store(store, VERIFIERS, rows=False)] == [6]
     with contextlib.closing(store.reader()) as reader:
         found = list(choose(reader, entries.Looked(SUBJECT.scheme, SUBJECT.value)))
         assert [each.told.v for each in found] == [1, 1, 1, 1, 1, 2]
@@ -79,10 +79,10 @@ async def test_a_store_of_version_1_goes_on(tmp_path: Path) -> None:
 async def check_version_2(url: str) -> None:
     migrate_store(url)
     store = open_store(url)
-    assert [each.size for each in verify_store(store, VERIFIERS)] == [5]
+    assert [each.size for each in verify_store(store, VERIFIERS, rows=False)] == [5]
     async with opened(store) as ledger:
         assert verify_receipt(receipt_of(await disclosed_pair(ledger, 5, make_store.NEXT_DAY)), VERIFIERS).index == 5
-    assert [each.size for each in verify_store(store, VERIFIERS)] == [6]
+    assert [each.size for each in verify_store(store, VERIFIERS, rows=False)] == [6]
     with contextlib.closing(store.reader()) as reader:
         of_one = list(choose(reader, entries.Looked(SUBJECT.scheme, SUBJECT.value)))
         of_other = list(choose(reader, entries.Looked(OTHER.scheme, OTHER.value)))

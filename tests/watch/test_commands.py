@@ -12,7 +12,7 @@ import pytest
 
 from gateway import cli
 from gateway.ledger.entry import entries
-from gateway.ledger.log.ledger import Ledger
+from gateway.ledger.entry.registry import ROOT
 from gateway.ledger.proof import key_files
 from gateway.ledger.stored import read
 from gateway.ledger.verify.store import verify_store
@@ -20,6 +20,7 @@ from gateway.storage import watch as kept
 from gateway.storage.store import open_copy, open_store
 from tests import configured
 from tests.ledger.support import ORIGIN
+from tests.ledgers import ledger_on
 from tests.stores import store_at
 from tests.watch.looks import POLICIES, minutes
 from tests.watch.month import append
@@ -34,7 +35,7 @@ async def folder(tmp_path: Path) -> Path:
     """A store with six inquiries of one night, and its configuration."""
     private = key_files.generate(tmp_path / "ledger.key")
     store = store_at(tmp_path / "ledger.db")
-    ledger = Ledger(store, private, ORIGIN)
+    ledger = ledger_on(store, private, ORIGIN)
     await ledger.start()
     for number in range(6):
         each = asked(100 * number, NIGHT + minutes(number))
@@ -109,11 +110,11 @@ def test_verdicts_and_views_are_entries_like_others(run: Run, folder: Path) -> N
     assert run("open", ID, *WHO) == 0
     assert run("review", ID, "--verdict", "proper", *WHO) == 0
     assert run("follow", "--once") == 0
-    assert run.out == "2 entries read; 0 findings for review\n"
+    assert run.out == "5 entries read; 0 findings for review\n", "three of them are the registry's"
     private = key_files.load(folder / "ledger.key")
     with contextlib.closing(open_copy(folder / "ledger.db")) as store:
-        whole = verify_store(store, key_files.verifiers(private, ORIGIN, "123"), lambda shard, done, of: None)
-    assert sum(shard.size for shard in whole) == 8
+        whole = verify_store(store, key_files.verifiers(private, ORIGIN, [*"123", ROOT]), lambda shard, done, of: None)
+    assert sum(shard.size for shard in whole) == 11
 
 
 def test_nobody_reviews_their_own_inquiries(run: Run, folder: Path) -> None:

@@ -66,7 +66,7 @@ def _request(blockers: Sequence[Blocker], arguments: argparse.Namespace) -> int:
             lambda ledger: erase.request(ledger, subject, arguments.by, arguments.reason, account(), old)
         )
         engine = place.store.engine
-        stopping = found_open(engine, blockers, subject, destruction.keys_of(engine, *subject))
+        stopping = found_open(place.store, blockers, subject, destruction.keys_of(engine, *subject))
         print(f"requested: erasure {entered.id}, {entry_of(place, entered.receipt)}")
     _tell_old(old)
     for each in stopping:

@@ -7,33 +7,25 @@ anything is opened, and where that cannot be made durable nothing is.
 from __future__ import annotations
 
 import argparse
-import asyncio
 import contextlib
 import datetime
-import os
 import sys
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-
-from gateway import settings
 from gateway.errors import ConfigurationError, DutyboundError
 from gateway.ledger.commands.progress import teller
 from gateway.ledger.entry import entries
 from gateway.ledger.export import as_csv, as_fhir, package_write
 from gateway.ledger.export.select import Chosen, choose, one
-from gateway.ledger.log import operator
-from gateway.ledger.log.build import ledger_of
+from gateway.ledger.log import operator, registrar
 from gateway.ledger.log.ledger import Ledger
-from gateway.ledger.log.operator import CLIENT
-from gateway.ledger.proof import key_files
+from gateway.ledger.log.operator import CLIENT, Workplace
 from gateway.ledger.proof.note import Signer
 from gateway.ledger.proof.tlog_proof import Receipt
+from gateway.ledger.stored import read
 from gateway.settings import Settings
-from gateway.storage.port import Store
-from gateway.storage.store import opened
 
 RuleSetDigest = Callable[[Settings], str]
 """The digest of the rule set that a configuration's policies are; raises `ConfigurationError`."""
@@ -75,11 +67,9 @@ def run(arguments: argparse.Namespace, rule_set: RuleSetDigest | None) -> int:
         print("say who looks, why, and at what: `--subject`, `--case`, `--from` and `--until`", file=sys.stderr)
         return 2
     try:
-        configured = settings.load(arguments.config, os.environ)
-        private = key_files.load(configured.ledger.key_file)
-        package_write.check_free(arguments.out)
-        with opened(configured) as store:
-            count, receipt = _export(arguments, configured, private, store, looked, rule_set)
+        with operator.opened(arguments.config) as place:
+            package_write.check_free(arguments.out)
+            count, receipt = _export(arguments, place, looked, rule_set)
     except DutyboundError as error:
         print(error, file=sys.stderr)
         return 1
@@ -88,7 +78,7 @@ def run(arguments: argparse.Namespace, rule_set: RuleSetDigest | None) -> int:
             "no entry fits but that of this view; identifiers and cases are written as in the ledger", file=sys.stderr
         )
     print(f"written: {count} entries, to {arguments.out}")
-    print(f"entered: this view is entry {receipt.index} of {configured.ledger.origin}/{receipt.shard}")
+    print(f"entered: this view is entry {receipt.index} of {place.settings.ledger.origin}/{receipt.shard}")
     return 0
 
 
@@ -121,14 +111,12 @@ def _moment(text: str, *, last: bool) -> datetime.datetime:
 
 def _export(
     arguments: argparse.Namespace,
-    configured: Settings,
-    private: Ed25519PrivateKey,
-    store: Store,
+    place: Workplace,
     looked: entries.Looked,
     rule_set: RuleSetDigest | None,
 ) -> tuple[int, Receipt]:
     parts = ("told",) if arguments.told_only else ("told", "oversight")
-    policies = _policies(configured, rule_set) if arguments.format == "package" else None
+    policies = _policies(place.settings, rule_set) if arguments.format == "package" else None
 
     def view(at: datetime.datetime) -> entries.View:
         id_ = str(uuid.uuid4())
@@ -136,23 +124,27 @@ def _export(
             entries.VERSION, id_, at, CLIENT, arguments.by, arguments.reason, looked, parts, arguments.format
         )
 
-    entered, receipt = asyncio.run(enter(ledger_of(store, configured.ledger, private), view))
-    with contextlib.closing(store.reader()) as reader:
+    entered, receipt = place.run(lambda ledger: enter(ledger, view))
+    with contextlib.closing(place.store.reader()) as reader:
         own = one(reader, receipt.shard, receipt.index)
-
+        searched = {head.name: head.size for head in read.heads(reader)}
         count = 0
 
         def chosen() -> Iterator[Chosen]:
             nonlocal count
-            for each in (own, *choose(reader, looked, teller())):
-                if each is own or (each.head.name, each.entry.index) != (receipt.shard, receipt.index):
+            count += 1
+            yield own
+            for each in choose(reader, looked, teller(), _tell_lacking):
+                if (each.head.name, each.entry.index) != (receipt.shard, receipt.index):
                     count += 1
                     yield each
 
         if arguments.format == "package":
-            signer = Signer(own.head.origin, private)
+            signer, registry = Signer(own.head.origin, place.private), registrar.stored_document(reader)
             with package_write.opened(arguments.out) as sink:
-                package_write.write_package(sink, entered, (receipt.shard, receipt.index), chosen(), policies, signer)
+                package_write.write_package(
+                    sink, entered, (receipt.shard, receipt.index), chosen(), policies, signer, registry, searched
+                )
         else:
             with package_write.opened_file(arguments.out) as file:
                 for line in _FORMATS[arguments.format](chosen(), oversight=not arguments.told_only):
@@ -160,14 +152,18 @@ def _export(
     return count, receipt
 
 
+def _tell_lacking(count: int) -> None:
+    print(
+        f"the projection `looked` lacks {count} of these entries: its rows were removed or altered; see"
+        " `dutybound ledger verify`, and then run `dutybound ledger rebuild`",
+        file=sys.stderr,
+    )
+
+
 async def enter(ledger: Ledger, view: Callable[[datetime.datetime], entries.View]) -> tuple[entries.View, Receipt]:
-    """Enter a view of the ledger, in a shard that no running process holds; raises `LedgerUnavailable`."""
-    await ledger.start()
-    try:
-        made = view(operator.now(ledger))
-        return made, await operator.enter(ledger, made, operator.account(), ())
-    finally:
-        await ledger.close()
+    """Enter a view of the ledger; raises `LedgerUnavailable`."""
+    made = view(operator.now(ledger))
+    return made, await operator.enter(ledger, made, operator.account(), ())
 
 
 def _policies(configured: Settings, rule_set: RuleSetDigest | None) -> tuple[str, Mapping[str, bytes]] | None:

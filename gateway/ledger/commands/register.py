@@ -16,7 +16,7 @@ from gateway.ledger.commands import erase, export, hold, rebuild, rotate, verify
 from gateway.ledger.commands.receipt_files import check_presented, read
 from gateway.ledger.entry import describe, entries
 from gateway.ledger.entry.receipt import LEFT_OUT, Proved, check_data, check_extension, read_file
-from gateway.ledger.entry.registry import ROOT, Registry, read_document
+from gateway.ledger.entry.registry import COMMANDS, ROOT, Registry, read_document
 from gateway.ledger.erasure.blockers import BLOCKERS, Blocker
 from gateway.ledger.export import sheet
 from gateway.ledger.proof import key_files
@@ -84,7 +84,11 @@ def register(
     new.add_argument("--out", type=Path, default=Path("ledger.key"), metavar="FILE", help="default: ledger.key")
     new.add_argument("--public", type=Path, metavar="FILE", help="default: the private key's name with `.pub`")
     new.add_argument(
-        "--shards", type=int, default=8, metavar="N", help="for shards 1 to N, one for each process (default: 8)"
+        "--shards",
+        type=int,
+        default=8,
+        metavar="N",
+        help="for shards 1 to N, one for each process, and its commands (default: 8)",
     )
     new.set_defaults(run=_generate)
     rotate.register(
@@ -196,7 +200,7 @@ def _generate(arguments: argparse.Namespace) -> int:
         if public.exists():
             raise ConfigurationError([Problem(str(public), 0, 0, "", "exists already; name another with `--public`")])
         private = key_files.generate(arguments.out)
-        shards = [ROOT, *map(str, range(1, arguments.shards + 1))]
+        shards = [ROOT, COMMANDS[0], *map(str, range(1, arguments.shards + 1))]
         key_files.write_verifiers(public, private, arguments.origin, shards)
         print(f"private key: {arguments.out} (keep it secret, and keep a copy)")
         print(f"public keys: {public} (give it to whoever verifies receipts)")

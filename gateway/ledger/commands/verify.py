@@ -18,7 +18,7 @@ from gateway.ledger.commands.progress import teller
 from gateway.ledger.commands.receipt_files import check_presented, read
 from gateway.ledger.entry import describe
 from gateway.ledger.entry.receipt import read_file
-from gateway.ledger.entry.registry import Registry, read_document, roots
+from gateway.ledger.entry.registry import COMMANDS, SERVING, Registry, read_document, roots
 from gateway.ledger.export import package_check
 from gateway.ledger.log import head_file
 from gateway.ledger.proof import key_files
@@ -99,7 +99,7 @@ def _store(arguments: argparse.Namespace) -> int:
         else:
             assert configured is not None, "one of both is there"
             private = key_files.load(configured.ledger.key_file)
-            verifiers = key_files.verifiers(private, configured.ledger.origin, map(str, range(1, 65)))
+            verifiers = key_files.verifiers(private, configured.ledger.origin, [*SERVING, *COMMANDS])
         for shard in verify_store(store, verifiers, teller()):
             print(f"whole: {shard.origin}, {shard.size} entries, root {shard.root.hex()}")
         for each in rollback.check(store, verifiers, remembered_outside):
@@ -112,7 +112,7 @@ def _store(arguments: argparse.Namespace) -> int:
 def _remembered(configured: settings.Settings | None, state: Path | None) -> list[head_file.SeenOutside]:
     """What is known of the store's shards from outside it: the head file, and what an earlier run remembers."""
     found = []
-    if configured is not None and configured.ledger.head_file is not None:
+    if configured is not None:
         found += head_file.HeadFile(configured.ledger.head_file).all()
     if state is not None:
         found += [head_file.SeenOutside(f"`{path}`", note) for path, note in follower_state.Memory(state).notes()]
@@ -124,6 +124,9 @@ def _package(arguments: argparse.Namespace) -> int:
     manifest, verifiers = package_check.check_package(Path(arguments.target), given)
     print(f"whole: evidence of {describe.scope(manifest.looked)}, {manifest.entries} entries, each with its proof")
     print(f"made: by {manifest.by}, {manifest.made.isoformat()}: {manifest.reason}")
+    if manifest.searched:
+        read_through = ", ".join(f"{size} of {shard}" for shard, size in manifest.searched.items() if size)
+        print(f"searched: every entry there was then ({read_through}), each opened and held against its shard's tree")
     if given is None:
         for verifier in verifiers:
             print(f"signed: {verifier} (the package's own word; compare it with the key that you had before)")
@@ -141,7 +144,7 @@ def _follow(arguments: argparse.Namespace, verifiers: Sequence[Verifier]) -> int
             if registry is not None:
                 verifiers, signing = registry.verifiers, [listed.key for listed in registry.shards.values()]
                 explained = gaps.explain(registry, registry.gaps)
-            logs = _logs(client, arguments.target, signing, memory)
+            logs = _logs(client, arguments.target, signing, memory, registry)
         else:
             logs = [(tile_client.from_folder(Path(arguments.target)), None)]
         claims = _claims(arguments.receipts, verifiers, registry) if arguments.receipts else []
@@ -218,11 +221,15 @@ def _registry(
 
 
 def _logs(
-    client: httpx.Client, url: str, verifiers: Sequence[Verifier], memory: follower_state.Memory
+    client: httpx.Client,
+    url: str,
+    verifiers: Sequence[Verifier],
+    memory: follower_state.Memory,
+    registry: Registry | None,
 ) -> list[tuple[tile_client.TileLog, str | None]]:
     """The one shard that a URL names, or every shard of a gateway (`https://host`, or `.../ledger`) that has a key.
 
-    A shard that has a key may not have been opened yet; one that was seen must be there.
+    A shard that has a key may not have been opened yet; one that was seen, or is registered, must be there.
     """
     if tile_client.shard_url(url, "1") == url:
         return [(tile_client.from_url(client, url), urlsplit(url).path.rstrip("/").rpartition("/")[2])]
@@ -234,6 +241,11 @@ def _logs(
         log = tile_client.from_url(client, tile_client.shard_url(url, shard))
         if memory.load(verifier.name).checkpoint or log.find_checkpoint() is not None:
             found.append((log, shard))
+        elif registry is not None and registry.shards[verifier.name].sealed != 0:
+            raise VerificationFailed(
+                f"`{verifier.name}`: it is registered, and {log.place} serves nothing of it: the whole shard was"
+                " removed"
+            )
     if not found:
         raise VerificationFailed(f"there is no log at `{url}` that one of the public keys is for")
     return found

@@ -4,6 +4,9 @@ A part that has open matters of its own adds a `Blocker` where `gateway.cli` put
 for a subject and the ids of its keys, the query for what is open. It is asked twice: before, to name what is open, and
 inside the transaction that erases, which fails where the query finds anything. So whatever makes a matter open does it
 in the transaction of an entry, or under a lock that `gateway.storage.destruction` takes first.
+
+A row can be taken away by whoever has the database, an entry cannot. So what entries say is open (`said`) keeps the
+subject too, whatever the rows say (`entered`).
 """
 
 from __future__ import annotations
@@ -11,11 +14,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from sqlalchemy import Engine, Select, or_, select
+from sqlalchemy import Select, or_, select
 
+from gateway.ledger.erasure.entered import Said, read_said
 from gateway.storage.destruction import names_any
 from gateway.storage.erasure import hold
 from gateway.storage.facts import fact
+from gateway.storage.port import Store
 from gateway.storage.tables import entry
 from gateway.storage.watch import finding, finding_entry, verdict
 
@@ -24,11 +29,17 @@ Open = Callable[[tuple[str, str], Sequence[int]], Select[tuple[str]]]
 
 
 class Blocker(NamedTuple):
-    """A kind of open matter: what it is called, the query for it, and how one ends."""
+    """A kind of open matter: what it is called, the query for it, and how one ends.
+
+    `said` gives the ids of those that entries say are open, among these `concerned`: where a row alone tells what a
+    matter is about, `about` is the query for all of its kind that are about the subject, open or not.
+    """
 
     what: str
     open: Open
     ends: str
+    said: Callable[[Said, Sequence[str]], Sequence[str]] = lambda said, concerned: ()
+    about: Open | None = None
 
 
 def _holds(subject: tuple[str, str], keys: Sequence[int]) -> Select[tuple[str]]:
@@ -40,30 +51,45 @@ def _objections(subject: tuple[str, str], keys: Sequence[int]) -> Select[tuple[s
     return mine.where(fact.c.kind == "objection", fact.c.ended.is_(None))
 
 
-def _reviews(subject: tuple[str, str], keys: Sequence[int]) -> Select[tuple[str]]:
-    """Findings without a verdict with an entry of the subject's; and those without any entry, that may be about it."""
+def _found(subject: tuple[str, str], keys: Sequence[int]) -> Select[tuple[str]]:
+    """Findings with an entry of the subject's; and those without any entry, that may be about it."""
     return (
         select(finding.c.id)
         .distinct()
-        .outerjoin(verdict, verdict.c.finding == finding.c.id)
         .outerjoin(finding_entry, finding_entry.c.finding == finding.c.id)
         .outerjoin(entry, entry.c.id == finding_entry.c.entry)
-        .where(verdict.c.finding.is_(None), or_(finding_entry.c.entry.is_(None), names_any(keys)))
+        .where(or_(finding_entry.c.entry.is_(None), names_any(keys)))
     )
 
 
+def _reviews(subject: tuple[str, str], keys: Sequence[int]) -> Select[tuple[str]]:
+    """Those of them without a verdict."""
+    return _found(subject, keys).where(finding.c.id.not_in(select(verdict.c.finding)))
+
+
+def _unreviewed(said: Said, concerned: Sequence[str]) -> Sequence[str]:
+    return [id_ for id_ in concerned if id_ not in said.reviewed]
+
+
 BLOCKERS = (
-    Blocker("hold", _holds, "lift it with `dutybound ledger hold lift`"),
-    Blocker("objection", _objections, "it is to be decided first"),
-    Blocker("review", _reviews, "end it with `dutybound watch review`"),
+    Blocker("hold", _holds, "lift it with `dutybound ledger hold lift`", lambda said, _: said.holds),
+    Blocker("objection", _objections, "it is to be decided first", lambda said, _: said.objections),
+    Blocker("review", _reviews, "end it with `dutybound watch review`", _unreviewed, _found),
 )
 
 
-def found_open(engine: Engine, blockers: Sequence[Blocker], subject: tuple[str, str], keys: Sequence[int]) -> list[str]:
-    """What is open now, a sentence each."""
-    with engine.connect() as connection:
-        return [
-            f"{each.what} `{id_}` is open; {each.ends}"
-            for each in blockers
-            for id_ in connection.execute(each.open(subject, keys)).scalars()
-        ]
+def found_open(store: Store, blockers: Sequence[Blocker], subject: tuple[str, str], keys: Sequence[int]) -> list[str]:
+    """What is open now, a sentence each; raises `VerificationFailed` where entries that can say so do not open."""
+    said, found = read_said(store, subject, keys), []
+    with store.engine.connect() as connection:
+        for each in blockers:
+            rows = [str(id_) for id_ in connection.scalars(each.open(subject, keys))]
+            found += [f"{each.what} `{id_}` is open; {each.ends}" for id_ in rows]
+            about = [str(id_) for id_ in connection.scalars(each.about(subject, keys))] if each.about else []
+            found += [
+                f"{each.what} `{id_}` is open by its entry, whatever its row says, which was removed or altered: see"
+                " `dutybound ledger verify`"
+                for id_ in each.said(said, about)
+                if id_ not in rows
+            ]
+    return found

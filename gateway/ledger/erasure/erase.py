@@ -97,7 +97,7 @@ async def approve(
         raise ActRefused(f"{found.by} requested erasure `{id_}`; another person has to approve it")
     for tried in range(1, _TRIES + 1):
         named, at = destruction.keys_of(engine, *subject), now(ledger)
-        if stopping := found_open(engine, blockers, subject, named):
+        if stopping := found_open(ledger.store, blockers, subject, named):
             raise ActRefused(f"erasure `{id_}` is refused: {'; '.join(stopping)}")
         told = erasure_entry(found, named, at, by, found.reason, (at + backups).date())
         queries = [each.open(subject, named) for each in blockers]
@@ -108,7 +108,7 @@ async def approve(
             after = kept.one_request(engine, id_)
             if after and after.state == "done" and after.decided_at == micros(at):
                 return Done(found, named, told.backups_until, None)
-            opened = found_open(engine, blockers, subject, named)
+            opened = found_open(ledger.store, blockers, subject, named)
             if tried == _TRIES or not (opened or named != destruction.keys_of(engine, *subject)):
                 raise
         else:

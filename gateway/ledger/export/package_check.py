@@ -21,10 +21,12 @@ import msgspec
 from gateway.errors import VerificationFailed
 from gateway.ledger.entry import entries
 from gateway.ledger.entry.receipt import verify_receipt
+from gateway.ledger.entry.registry import Registry, read_document
 from gateway.ledger.export.package_write import (
     FORMAT,
     MANIFEST,
     NOTE,
+    REGISTRY,
     VERSION,
     EntryFile,
     Manifest,
@@ -111,7 +113,10 @@ def check_package(path: Path, verifiers: Sequence[Verifier] | None) -> Checked:
             verifiers = [parse_verifier(line) for line in source.read("ledger.pub").decode().splitlines()]
         except ValueError as error:
             raise VerificationFailed(f"`ledger.pub` cannot be read ({error})") from error
-    manifest = _manifest(source, verifiers)
+    registry = _registry(source, verifiers)
+    manifest = _manifest(source, registry.verifiers if registry is not None else verifiers)
+    if registry is not None:
+        verifiers = registry.verifiers
     _check_files(source, manifest)
     signers: set[Verifier] = set()
     found: dict[str, entries.Told] = {}
@@ -119,7 +124,7 @@ def check_package(path: Path, verifiers: Sequence[Verifier] | None) -> Checked:
         match = _RECEIPT.fullmatch(name)
         if match:
             try:
-                told, signer = _check_entry(source, manifest, match["shard"], int(match["index"]), verifiers)
+                told, signer = _check_entry(source, manifest, match["shard"], int(match["index"]), verifiers, registry)
             except VerificationFailed as error:
                 raise VerificationFailed(f"`{name}`: {error}") from error
             found[name.removesuffix(".txt")] = told
@@ -130,12 +135,24 @@ def check_package(path: Path, verifiers: Sequence[Verifier] | None) -> Checked:
     return Checked(manifest, sorted(signers))
 
 
+def _registry(source: Source, verifiers: Sequence[Verifier]) -> Registry | None:
+    """The ledger's registry, from a key of it that is trusted; packages of earlier versions have none."""
+    if REGISTRY not in source.names():
+        return None
+    try:
+        return read_document(source.read(REGISTRY), verifiers)
+    except VerificationFailed as error:
+        raise VerificationFailed(f"`{REGISTRY}`: {error}") from error
+
+
 def _manifest(source: Source, verifiers: Sequence[Verifier]) -> Manifest:
     content = source.read(MANIFEST)
     try:
         text, signers = open_note(source.read(NOTE).decode(), verifiers)
     except ValueError as error:
-        raise VerificationFailed(f"the signature of `{MANIFEST}`, in `{NOTE}`, does not verify: {error}") from error
+        raise VerificationFailed(
+            f"the signature of `{MANIFEST}`, in `{NOTE}`, does not verify: {error}{_hint(source)}"
+        ) from error
     if text != note_text(content):
         raise VerificationFailed(f"`{MANIFEST}` is not what was signed in `{NOTE}`: it was altered")
     try:
@@ -148,6 +165,10 @@ def _manifest(source: Source, verifiers: Sequence[Verifier]) -> Manifest:
     if shard not in [signer.name.rpartition("/")[2] for signer in signers]:
         raise VerificationFailed(f"`{MANIFEST}` was not signed by the shard that holds the entry of its view")
     return manifest
+
+
+def _hint(source: Source) -> str:
+    return "" if REGISTRY in source.names() else f"; and there is no `{REGISTRY}`, by which one key vouches for all"
 
 
 def _check_files(source: Source, manifest: Manifest) -> None:
@@ -164,7 +185,12 @@ def _check_files(source: Source, manifest: Manifest) -> None:
 
 
 def _check_entry(
-    source: Source, manifest: Manifest, shard: str, index: int, verifiers: Sequence[Verifier]
+    source: Source,
+    manifest: Manifest,
+    shard: str,
+    index: int,
+    verifiers: Sequence[Verifier],
+    registry: Registry | None,
 ) -> tuple[entries.Told, Verifier]:
     name = f"entries/{shard}-{index:012}"
     if {f"{name}.json", f"checkpoints/{shard}.txt"} - manifest.files.keys():
@@ -173,10 +199,12 @@ def _check_entry(
         text, note = source.read(f"{name}.txt").decode(), source.read(f"checkpoints/{shard}.txt").decode()
     except UnicodeDecodeError as error:
         raise VerificationFailed(f"a file of it cannot be read ({error})") from error
-    proved = verify_receipt(text, verifiers)
+    proved = verify_receipt(text, verifiers, registry)
     checkpoint = read_checkpoint(note, verifiers, f"`checkpoints/{shard}.txt`", shard)
     if (proved.size, proved.root) != (checkpoint.size, checkpoint.root):
         raise VerificationFailed("its receipt does not lead to the checkpoint in the package")
+    if manifest.searched and manifest.searched.get(shard) != checkpoint.size:
+        raise VerificationFailed("its manifest says that another tree of its shard was searched")
     opening = open_extra(tlog_proof.parse(text).extra)
     try:
         made = _entry_file(source.read(f"{name}.json"), manifest.v, opening.told.general.salt)

@@ -6,6 +6,7 @@ Written here, checked by `package_check`.
     manifest.note                    the manifest's SHA-256, in a C2SP signed note of the shard that holds its `view`
     summary.html                     all of it to read, without any software of ours
     ledger.pub                       the verifier keys of the shards in it
+    registry.json                    the shards of the ledger and their keys: the root shard's vouches for all
     checkpoints/<shard>.txt          the signed checkpoint that the proofs lead to
     entries/<shard>-<index>.txt      the receipt of an entry: a C2SP tlog-proof that opens what was told
     entries/<shard>-<index>.json     the same in plain words, and what only oversight may open, each part with its salt
@@ -37,6 +38,7 @@ FORMAT = "dutybound-evidence"
 VERSION = 2
 MANIFEST = "manifest.json"
 NOTE = "manifest.note"
+REGISTRY = "registry.json"
 
 
 class FileDigest(msgspec.Struct, frozen=True):
@@ -48,7 +50,8 @@ class FileDigest(msgspec.Struct, frozen=True):
 
 class Manifest(msgspec.Struct, frozen=True, omit_defaults=True):
     """`manifest.json`. `view` names the entry that this package itself left in the ledger; `policies` is the digest of
-    the rule set whose text is in it."""
+    the rule set whose text is in it. `searched` are the shards that were read to find the entries, and how many entries
+    of each: every one of them was opened, none looked up in what is made of the ledger."""
 
     format: str
     v: int
@@ -62,6 +65,7 @@ class Manifest(msgspec.Struct, frozen=True, omit_defaults=True):
     rule_sets: tuple[str, ...]
     files: dict[str, FileDigest]
     policies: str | None = None
+    searched: dict[str, int] = {}
 
 
 class PartFile(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -116,11 +120,14 @@ def write_package(
     chosen: Iterable[Chosen],
     policies: tuple[str, Mapping[str, bytes]] | None,
     signer: Signer,
+    registry: bytes | None = None,
+    searched: Mapping[str, int] | None = None,
 ) -> Manifest:
     """Write a package of the chosen entries; the `view`'s own entry, at (shard, index), must be among them.
 
     `signer` is of that shard. `policies` are the digest of the rule set at hand, and its files; they are left out
-    where no entry is of it.
+    where no entry is of it. `registry` is the ledger's, as its document, where it has one.
+    `searched` is for the manifest.
     """
     files: dict[str, FileDigest] = {}
     with_oversight = "oversight" in view.parts
@@ -151,6 +158,8 @@ def write_package(
     for shard, head in heads.items():
         write(f"checkpoints/{shard}.txt", head.checkpoint.encode())
     write("ledger.pub", "".join(f"{head.verifier}\n" for head in heads.values()).encode())
+    if registry is not None:
+        write(REGISTRY, registry)
     included = None
     if policies is not None and policies[0] in rule_sets:
         included = policies[0]
@@ -169,8 +178,10 @@ def write_package(
         tuple(sorted(rule_sets)),
         files,
         included,
+        dict(searched or {}),
     )
-    write("summary.html", pages.finish(manifest.rule_sets, included, [str(head.verifier) for head in heads.values()]))
+    keys = [str(head.verifier) for head in heads.values()]
+    write("summary.html", pages.finish(manifest.rule_sets, included, keys, manifest.searched))
     content = msgspec.json.format(msgspec.json.encode(manifest), indent=2)
     sink.write(MANIFEST, content)
     sink.write(NOTE, signer.sign(note_text(content)).encode())

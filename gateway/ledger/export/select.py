@@ -1,28 +1,27 @@
 """Entries chosen from a store for somebody who may look: of a subject, of a case, of a period, or of all of these.
 
-Read only, from one snapshot, so that every proof made of it is of one tree. Those of a subject are found by `lookups`,
-and no other is opened; else choosing opens every payload on the way. Whoever calls this has entered a `view` first
-(invariant 17).
+Read only, from one snapshot, so that every proof made of it is of one tree. Choosing reads the ledger itself and opens
+every payload on the way: evidence that was found by what is made behind the ledger would be as thin as that. Whoever
+calls this has entered a `view` first (invariant 17).
 """
 
 from __future__ import annotations
 
-import datetime
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from gateway.errors import VerificationFailed
 from gateway.ledger.entry import describe, entries
 from gateway.ledger.projections import extract, lookups
+from gateway.ledger.proof.leaf import Opening, oversight_digest
+from gateway.ledger.proof.merkle import Tree, leaf_hash
 from gateway.ledger.stored import read
 from gateway.ledger.stored.read import Head, StoredEntry, StoredTree
 from gateway.storage.port import Reader
-from gateway.storage.tables import micros
+from gateway.storage.tables import SHARD_BITS
 
 Progress = Callable[[str, int, int], None]
 
-_LATE = datetime.timedelta(hours=1)
-"""Entries stand in the order of their commits; one speaks of a moment that is never this much earlier."""
 _TELL = 1024
 
 
@@ -36,44 +35,45 @@ class Chosen(NamedTuple):
     receipt: str
 
 
-def choose(reader: Reader, looked: entries.Looked, progress: Progress | None = None) -> Iterator[Chosen]:
+def choose(
+    reader: Reader,
+    looked: entries.Looked,
+    progress: Progress | None = None,
+    lacking: Callable[[int], None] | None = None,
+) -> Iterator[Chosen]:
     """The entries that fit, shard by shard, in order; erased ones cannot be told and are left out.
 
-    Raises `VerificationFailed` where an entry does not open, or is of a kind that this version does not know.
+    Every entry is read and held against its leaf, and the leaves against the head: nothing that was made of the ledger
+    is believed. Of how many entries about a subject the projection `looked` lacks is told (`lacking`) at the end.
+    Raises `VerificationFailed` where an entry does not open, was altered, or is of a kind that is not known here.
     """
-    of_subject = None if looked.value is None else _places(reader, looked.scheme or "", looked.value)
+    fitting: set[int] = set()
     for head in read.heads(reader):
-        first = read.first_since(reader, head, micros(looked.since)) if looked.since else 0
-        tree = StoredTree(reader, head.id, head.size)
-        for entry in _entries(reader, head, first, of_subject):
-            if looked.until is not None and entry.at > looked.until + _LATE:
+        stored, tree = StoredTree(reader, head.id, head.size), Tree()
+        for entry in read.read_entries(reader, head.id, 0, head.size):
+            if entry.index != tree.size:
                 break
+            tree = tree.grow([leaf_hash(entry.leaf)]).tree
             if progress and entry.index % _TELL == 0:
                 progress(head.name, entry.index, head.size)
             if entry.told is not None and entry.oversight is not None:
                 told, oversight = _read(head, entry)
+                if Opening(entry.told, oversight_digest(entry.oversight)).leaf != entry.leaf:
+                    raise _altered(head, f"entry {entry.index} is not what its leaf commits to")
                 if fits(told, looked):
-                    yield Chosen(head, entry, told, oversight, read.receipt_text(tree, head, entry))
+                    if looked.value is not None:
+                        fitting.add((head.id << SHARD_BITS) + entry.index)
+                    yield Chosen(head, entry, told, oversight, read.receipt_text(stored, head, entry))
+        if (tree.size, tree.root) != (head.size, head.root):
+            raise _altered(head, "its entries do not give its head: one was removed, altered or replaced")
+    if looked.value is not None and lacking is not None:
+        places = lookups.who_looked(reader, looked.scheme or "", looked.value, exact=True).places
+        if thinned := fitting - {place.entry for place in places}:
+            lacking(len(thinned))
 
 
-def _places(reader: Reader, scheme: str, value: str) -> dict[int, list[int]]:
-    """The indexes of the entries that name a subject, in order, by their shard."""
-    found: dict[int, list[int]] = {}
-    for place in lookups.who_looked(reader, scheme, value, exact=True).places:
-        found.setdefault(place.shard, []).append(place.number)
-    return {shard: sorted(numbers) for shard, numbers in found.items()}
-
-
-def _entries(
-    reader: Reader, head: Head, first: int, of_subject: Mapping[int, Sequence[int]] | None
-) -> Iterator[StoredEntry]:
-    """A shard's entries from `first` on: all, or those of the subject."""
-    if of_subject is None:
-        yield from read.read_entries(reader, head.id, first, head.size - first)
-        return
-    for number in of_subject.get(head.id, ()):
-        if number >= first:
-            yield from read.read_entries(reader, head.id, number, 1)
+def _altered(head: Head, why: str) -> VerificationFailed:
+    return VerificationFailed(f"shard `{head.name}`: {why}: run `dutybound ledger verify`; nothing was written")
 
 
 def one(reader: Reader, shard: str, index: int) -> Chosen:

@@ -6,7 +6,8 @@ from entries is escaped.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 from gateway.ledger.entry import describe, entries
 from gateway.ledger.export import sheet
@@ -55,12 +56,19 @@ class Pages:
             f"{''.join(table(section, 3) for section in sections)}"
         )
 
-    def finish(self, rule_sets: Sequence[str], policies: str | None, verifiers: Sequence[str]) -> bytes:
+    def finish(
+        self,
+        rule_sets: Sequence[str],
+        policies: str | None,
+        verifiers: Sequence[str],
+        searched: Mapping[str, int] = MappingProxyType({}),
+    ) -> bytes:
         view = self._view
         rules = [
             f"{digest}{' (its text is in `policies/`)' if digest == policies else ' (not in this package)'}"
             for digest in rule_sets
         ]
+        read = [f"every entry of shard {shard} before entry {size}" for shard, size in searched.items() if size]
         head = Section(
             "What this is",
             [
@@ -68,6 +76,7 @@ class Pages:
                 ("Made at", [view.at.isoformat(sep=" ")]),
                 ("Because", [view.reason]),
                 ("Entries", [f"{len(self._lines)}: {describe.scope(view.looked)}"]),
+                ("Found by reading", read or ["it does not say what"]),
                 ("Rule sets", rules or ["none"]),
                 ("Public keys", list(verifiers)),
                 (

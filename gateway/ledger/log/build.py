@@ -1,9 +1,14 @@
-"""The ledger as `gateway.yaml` has it: with its publisher, its head file and its witnesses."""
+"""The ledger as `gateway.yaml` has it: with its registry, its publisher, its head file and its witnesses.
+
+The one way to open a ledger for appending: a shard that is registered, published, and held against what is remembered
+of it outside the store.
+"""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -11,6 +16,7 @@ from sqlalchemy import inspect
 
 from gateway.documents import Node
 from gateway.errors import ConfigurationError, LedgerUnavailable, Problem
+from gateway.ledger.entry.registry import SERVING
 from gateway.ledger.log.head_file import HeadFile
 from gateway.ledger.log.ledger import Ledger
 from gateway.ledger.log.publish import Publisher
@@ -39,14 +45,19 @@ UNREQUIRED = "no cosignature is required (`ledger.require`): inquiries are answe
 
 
 def ledger_of(
-    store: Store, settings: LedgerSettings, private: Ed25519PrivateKey, watched: Watched | None = None
+    store: Store,
+    settings: LedgerSettings,
+    private: Ed25519PrivateKey,
+    names: Sequence[str] = SERVING,
+    watched: Watched | None = None,
 ) -> Ledger:
-    """A ledger on the store, not yet started."""
+    """A ledger on the store, not yet started, in the first shard of `names` (`SERVING`, `COMMANDS`) that can be had."""
     watched = watched or Watched()
     publisher = publisher_of(store, settings, watched.witness)
     heard: dict[str, Any] = {"heard": watched.ledger} if watched.ledger else {}
     counted: dict[str, Any] = {"committed": watched.committed} if watched.committed else {}
-    return Ledger(store, private, settings.origin, publisher=publisher, registered=True, **heard, **counted)
+    registrar = Registrar(store, private, settings.origin, publisher)
+    return Ledger(store, private, registrar, publisher, names=names, **heard, **counted)
 
 
 def publisher_of(store: Store, settings: LedgerSettings, heard: Heard | None = None) -> Publisher:
@@ -55,7 +66,7 @@ def publisher_of(store: Store, settings: LedgerSettings, heard: Heard | None = N
     return Publisher(
         store,
         settings.origin,
-        head_file=HeadFile(settings.head_file) if settings.head_file else None,
+        head_file=HeadFile(settings.head_file),
         witnesses=Witnesses(named, require=settings.require, within=settings.within, heard=heard) if named else None,
     )
 
@@ -70,6 +81,23 @@ def check_witnesses(settings: LedgerSettings, root: Node) -> None:
             root.at(["ledger", "witnesses", place, "key"]).problem(str(error))
 
 
+def check_head_file(settings: LedgerSettings, root: Node) -> None:
+    """Tell, where it stands in `gateway.yaml`, a head file that could not be written, or is none."""
+    file, node = settings.head_file, root.at(["ledger"])
+    if file.parent == settings.key_file.parent and not file.parent.is_dir():
+        return None  # it is told of the key
+    if not file.parent.is_dir() or not os.access(file.parent, os.W_OK):
+        return node.problem(
+            f"the head file `{file}` cannot be written there: name another place with `ledger.head_file`, best on"
+            " another disk than the store"
+        )
+    try:
+        HeadFile(file).all()
+    except LedgerUnavailable as error:
+        node.problem(str(error))
+    return None
+
+
 def examine_registry(store_url: str, settings: LedgerSettings, file: str) -> None:
     """What a start would refuse of the registry in the store, if there is one: it was set back, or has another key.
 
@@ -82,8 +110,7 @@ def examine_registry(store_url: str, settings: LedgerSettings, file: str) -> Non
         return  # there is none yet
     try:
         if inspect(store.engine).has_table("shard"):
-            head_file = HeadFile(settings.head_file) if settings.head_file else None
-            publisher = Publisher(store, settings.origin, head_file=head_file)
+            publisher = Publisher(store, settings.origin, head_file=HeadFile(settings.head_file))
             asyncio.run(Registrar(store, private, settings.origin, publisher).check())
     except LedgerUnavailable as error:
         raise ConfigurationError([Problem(file, 0, 0, "ledger", str(error))]) from error

@@ -27,10 +27,9 @@ from sqlalchemy.sql import ClauseElement
 from gateway.errors import LedgerUnavailable
 from gateway.ledger.entry import entries
 from gateway.ledger.entry.parts import SubjectParts
-from gateway.ledger.entry.registry import ROOT
+from gateway.ledger.entry.registry import COMMANDS, SERVING
 from gateway.ledger.log import retire
 from gateway.ledger.log.batch import Batch
-from gateway.ledger.log.head_file import SeenOutside
 from gateway.ledger.log.keyring import Pending, Unlearned
 from gateway.ledger.log.publish import Publisher
 from gateway.ledger.log.registrar import Registrar
@@ -44,7 +43,8 @@ from gateway.storage.port import Store
 from gateway.storage.tables import micros, moment
 
 MAX_GROUP = 256
-MAX_SHARDS = 64
+_PATIENCE = 10.0
+_AGAIN = 0.05
 
 _T = TypeVar("_T")
 _moment = functools.lru_cache(maxsize=2)(moment)  # every step of every inquiry asks for the same one
@@ -66,39 +66,36 @@ def _why(error: BaseException) -> str:
 
 
 class Ledger:
-    """A process's ledger: one shard of the store's.
+    """A process's ledger: one shard of the store's. `build` makes it, and nothing else does.
 
-    `origin` is the ledger's (`gateway.example/ledger`); a shard's is `<origin>/<shard>`. `shard` names one; otherwise
-    the first of `1`, `2`, ... that no running process holds. `waiting` is how many appends may wait. After a fault
-    the store is tried again every `retry` seconds, so that the ledger is healthy by itself as soon as it can be.
-    `publisher` publishes the shard and knows what is remembered of it outside; without one nothing is published.
-    `registered` is whether its shards are in a registry, in a root shard beside them. `heard` is told when it refuses
-    and why, and when it does not any more; `committed`, how many entries each commit held.
+    `registrar` has its shards registered, `publisher` publishes them and knows what is remembered of them outside.
+    Its shard is the first of `names` that may be appended to: of `SERVING`, one that no process holds; of `COMMANDS`,
+    one that another command holds is waited for. `waiting` is how many appends may wait. After a fault the store is
+    tried again every `retry` seconds, so that the ledger is healthy by itself as soon as it can be. `heard` is told
+    when it refuses and why, and when it does not any more; `committed`, how many entries each commit held.
     """
 
     def __init__(
         self,
         store: Store,
         private: Ed25519PrivateKey,
-        origin: str,
+        registrar: Registrar,
+        publisher: Publisher,
         *,
-        shard: str | None = None,
+        names: Sequence[str] = SERVING,
         waiting: int = 4096,
         retry: float = 1.0,
-        publisher: Publisher | None = None,
-        registered: bool = False,
         heard: Heard = _unheard,
         committed: Callable[[int], None] = _uncounted,
     ) -> None:
         self.store = store
-        self.origin = origin
-        self._private, self._wanted, self._limit = private, shard, waiting
+        self.origin = registrar.origin
+        self._private, self._names, self._limit = private, names, waiting
         self._heard, self._committed = heard, committed
         self._shard: Shard | None = None
         self._queue: collections.deque[_Waiting] = collections.deque()
         self._retry = retry
-        self._publisher, self._registered = publisher, registered
-        self._registrar = Registrar(store, private, origin, publisher)
+        self._publisher, self._registrar = publisher, registrar
         self._publishing: asyncio.Task[None] | None = None
         self._unpublished: str | None = None
         self._floor = 0
@@ -129,13 +126,11 @@ class Ledger:
         self._loop = asyncio.get_running_loop()
         self._idle = asyncio.Event()
         self._idle.set()
-        if self._registered:
-            await self._registrar.check()
+        await self._registrar.check()
         self._shard = await self._take()
         try:
             await self._register(self._shard)
-            if self._publisher is not None:
-                self._publishing = self._loop.create_task(self._publish())
+            self._publishing = self._loop.create_task(self._publish())
         except BaseException:
             await self._shard.release()
             raise
@@ -143,36 +138,41 @@ class Ledger:
 
     async def _take(self) -> Shard:
         """A shard of this process's own, ready to append to; a new one that names them where gaps have to be named."""
-        names = [self._wanted] if self._wanted else [str(number) for number in range(1, MAX_SHARDS + 1)]
-        held = False
-        for name in names:
-            there, shut, gaps = await asyncio.to_thread(retire.standing, self.store)
-            if name in shut or (gaps and name in there and not self._wanted):
-                continue
-            remembered: Sequence[SeenOutside] = ()
-            if self._publisher is not None:
+        until = self._loop.time() + _PATIENCE
+        while True:
+            held = False
+            for name in self._names:
+                there, shut, gaps = await asyncio.to_thread(retire.standing, self.store)
+                if name in shut or (gaps and name in there and len(self._names) > 1):
+                    continue
                 remembered = await self._publisher.remembered(name, await self._registrar.keys(name))
-            try:
-                taken = await Shard.take(self.store, self._private, self.origin, name, remembered)
-                if taken is not None and gaps:
-                    await self._name_gaps(taken, gaps)
-            except retire.Behind:
-                return await self._take()
-            if taken is not None:
-                return taken
-            held = True
-        raise LedgerUnavailable(
-            f"shard `{self._wanted}` is {'held by another process' if held else 'sealed'}"
-            if self._wanted
-            else "every shard is held by a process, or sealed"
-        )
+                try:
+                    taken = await Shard.take(self.store, self._private, self.origin, name, remembered)
+                    if taken is not None and gaps:
+                        await self._name_gaps(taken, gaps)
+                except retire.Behind:
+                    break  # what has to be named is another now
+                if taken is not None:
+                    return taken
+                held = True
+                if name in COMMANDS:
+                    break  # another command has it, for a moment
+            else:
+                raise self._none_left(held=held)
+            if held:
+                if self._loop.time() > until:
+                    raise self._none_left(held=True)
+                await asyncio.sleep(_AGAIN)
+
+    def _none_left(self, *, held: bool) -> LedgerUnavailable:
+        if len(self._names) > 1 and self._names[0] not in COMMANDS:
+            return LedgerUnavailable("every shard is held by a process, or sealed")
+        return LedgerUnavailable(f"shard `{self._names[0]}` is {'held by another process' if held else 'sealed'}")
 
     async def _register(self, shard: Shard) -> None:
         """Before its first entry: a shard counts once it is in the registry, and published."""
-        if self._registered:
-            await self._registrar.register(shard.name, shard.size, shard.root)
-        if self._publisher is not None:
-            await self._publisher.publish(shard.name)
+        await self._registrar.register(shard.name, shard.size, shard.root)
+        await self._publisher.publish(shard.name)
 
     async def _name_gaps(self, shard: Shard, gaps: list[retire.Sealed]) -> None:
         nothing = entries.encode(entries.NOTHING)
@@ -189,15 +189,13 @@ class Ledger:
     async def _publish(self) -> None:
         """Publish again and again; what cannot be published for too long ends the answering until it can."""
         publisher = self._publisher
-        assert publisher is not None, "it is why this runs"
         done = self._loop.time()
         while True:
             await asyncio.sleep(publisher.every)
             begun = self._loop.time()
             try:
                 await publisher.publish(self.shard)
-                if self._registered:
-                    await publisher.publish(ROOT)
+                await self._registrar.publish()
                 done = begun
                 if self._unpublished is not None:
                     self._unpublished = None
@@ -210,7 +208,7 @@ class Ledger:
 
     async def published(self, shard: str) -> None:
         """See that what is committed of this process's shard is published, so that whoever asks now sees it."""
-        if self._publisher is not None and self._open and self._shard is not None and self._shard.name == shard:
+        if self._open and self._shard is not None and self._shard.name == shard:
             with contextlib.suppress(LedgerUnavailable):
                 await self._publisher.fresh(shard, self._shard.size)
 
@@ -251,10 +249,9 @@ class Ledger:
             await asyncio.gather(self._publishing, return_exceptions=True)
         if self._shard is not None:
             await self._idle.wait()
-            if self._publisher is not None:
-                with contextlib.suppress(LedgerUnavailable):  # the next to take the shard publishes it
-                    await self._publisher.publish(self._shard.name)
-                await self._publisher.close()
+            with contextlib.suppress(LedgerUnavailable):  # the next to take the shard publishes it
+                await self._publisher.publish(self._shard.name)
+            await self._publisher.close()
             await self._shard.release()
 
     def _turn(self) -> None:

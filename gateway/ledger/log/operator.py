@@ -1,4 +1,4 @@
-"""The ledger opened for one command of a person: in a shard that no running process holds, with its time.
+"""The ledger opened for one command of a person: in the shard that commands append to, one after the other.
 
 What a person has done stands in the ledger with the name that was said (`--by`) and, for oversight, with the account of
 the operating system, which is not only said.
@@ -23,6 +23,7 @@ from gateway import settings
 from gateway.errors import CommandRefused
 from gateway.ledger.entry import entries
 from gateway.ledger.entry.parts import split
+from gateway.ledger.entry.registry import COMMANDS
 from gateway.ledger.log.build import ledger_of
 from gateway.ledger.log.ledger import Ledger
 from gateway.ledger.proof import key_files
@@ -70,7 +71,7 @@ def opened(configuration: Path) -> Iterator[Workplace]:
 @contextlib.asynccontextmanager
 async def operated(place: Workplace) -> AsyncIterator[Ledger]:
     """The place's ledger, started, and closed at the end."""
-    ledger = ledger_of(place.store, place.settings.ledger, place.private)
+    ledger = ledger_of(place.store, place.settings.ledger, place.private, COMMANDS)
     await ledger.start()
     try:
         yield ledger

@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from gateway.errors import LedgerUnavailable, StoreUnavailable, VerificationFailed
 from gateway.ledger.entry import entries, parts
-from gateway.ledger.entry.registry import ROOT, Document, Listed, encode, handover, read_changes
+from gateway.ledger.entry.registry import COMMANDS, ROOT, Document, Listed, encode, handover, read_changes
 from gateway.ledger.log import retire
 from gateway.ledger.log.head_file import SeenOutside
 from gateway.ledger.log.keyring import Pending
@@ -42,12 +42,15 @@ Changes = Callable[[dict[str, Listed], Shard], list[entries.ShardChange]]
 
 
 class Registrar:
-    """Registers one process's shard, with its key."""
+    """Registers one process's shard, with its key; and with the first, the shard that commands append to.
 
-    def __init__(self, store: Store, private: Ed25519PrivateKey, origin: str, publisher: Publisher | None) -> None:
-        self._store, self._private, self._origin, self._publisher = store, private, origin, publisher
-        if publisher is not None:
-            publisher.registry = _stored_document
+    So no backup is older than that shard, and a command never has to change a registry that is remembered outside.
+    """
+
+    def __init__(self, store: Store, private: Ed25519PrivateKey, origin: str, publisher: Publisher) -> None:
+        self.origin = origin
+        self._store, self._private, self._publisher = store, private, publisher
+        publisher.registry = _stored_document
 
     async def check(self) -> None:
         """Before anything is signed: this ledger's key is the registered one, and the registry was not set back.
@@ -56,7 +59,7 @@ class Registrar:
         """
         known = await self.listed()
         await self._check_whole(await self._remembered(known))
-        if (listed := known.get(f"{self._origin}/{ROOT}")) is not None and listed.key != self._key(ROOT):
+        if (listed := known.get(f"{self.origin}/{ROOT}")) is not None and listed.key != self._key(ROOT):
             raise self._another_key(ROOT)
 
     async def _check_whole(self, remembered: Sequence[SeenOutside]) -> None:
@@ -76,19 +79,34 @@ class Registrar:
     async def register(self, shard: str, size: int, root: bytes) -> None:
         """See that a shard is registered; raises `LedgerUnavailable` where it cannot be, or is with another key."""
         known, shut, before = await asyncio.to_thread(self._read)
-        if self._publisher is not None:
-            for each in shut:
-                await self._publisher.publish_sealed(each.name)
+        for each in shut:
+            await self._publisher.publish_sealed(each.name)
         named = [*before, (shard, size, root)]
-        if self._lacking(known, shut, named):
-            await self._enter(lambda known, _: self._lacking(known, shut, named))
+        beside = None
+        if f"{self.origin}/{COMMANDS[0]}" not in known and COMMANDS[0] not in (shard, *(each.name for each in shut)):
+            # None where another process has it: that one registers it
+            beside = await Shard.take(self._store, self._private, self.origin, COMMANDS[0])
+        try:
+            if beside is not None:
+                named.append((beside.name, beside.size, beside.root))
+            if self._lacking(known, shut, named):
+                await self._enter(lambda known, _: self._lacking(known, shut, named))
+            if beside is not None:
+                await self._publisher.publish(beside.name)
+        finally:
+            if beside is not None:
+                await beside.release()
+
+    async def publish(self) -> None:
+        """Publish what is registered; raises `LedgerUnavailable` where that fails."""
+        await self._publisher.publish(ROOT)
 
     async def _enter(self, changes: Changes) -> None:
         loop = asyncio.get_running_loop()
         until = loop.time() + _PATIENCE
         remembered = await self._remembered(await self.listed())
         await self._check_whole(remembered)
-        while (held := await Shard.take(self._store, self._private, self._origin, ROOT)) is None:
+        while (held := await Shard.take(self._store, self._private, self.origin, ROOT)) is None:
             if loop.time() > until:
                 raise LedgerUnavailable("the root shard is held by another process")
             await asyncio.sleep(0.05)
@@ -100,18 +118,15 @@ class Registrar:
                 await held.enter([Pending(entries.encode(each), _NOTHING, micros(each.at), by) for each in made])
         finally:
             await held.release()
-        if self._publisher is not None:
-            await self._publisher.publish(ROOT)
+        await self.publish()
 
     async def _remembered(self, known: dict[str, Listed]) -> Sequence[SeenOutside]:
-        if self._publisher is None:
-            return ()
-        listed = known.get(f"{self._origin}/{ROOT}")
+        listed = known.get(f"{self.origin}/{ROOT}")
         return await self._publisher.remembered(ROOT, [self._key(ROOT), *(listed.every if listed else ())])
 
     async def keys(self, name: str) -> list[Verifier]:
         """Every key that a shard was ever signed with, as far as the store knows, and this ledger's."""
-        listed = (await self.listed()).get(f"{self._origin}/{name}")
+        listed = (await self.listed()).get(f"{self.origin}/{name}")
         return [self._key(name), *(listed.every if listed else ())]
 
     async def listed(self) -> dict[str, Listed]:
@@ -147,13 +162,13 @@ class Registrar:
             elif listed.sealed is not None and name not in shut:
                 raise LedgerUnavailable(f"shard `{name}` is registered as sealed")
         for gap in sealed:
-            listed = known.get(f"{self._origin}/{gap.name}")
+            listed = known.get(f"{self.origin}/{gap.name}")
             if listed is not None and listed.sealed is None:
                 made.append(change("sealed", listed.key, gap.size, gap.root, by=gap.by))
         return made
 
     def _key(self, name: str) -> Verifier:
-        return Verifier(f"{self._origin}/{name}", self._private.public_key().public_bytes_raw())
+        return Verifier(f"{self.origin}/{name}", self._private.public_key().public_bytes_raw())
 
     async def rotate(self, after: Ed25519PrivateKey) -> list[str]:
         """Give every shard that is not sealed over to another key; gives their names.
@@ -170,7 +185,7 @@ class Registrar:
         held: list[Shard] = []
         try:
             for name in names:
-                shard = await Shard.take(self._store, self._private, self._origin, name)
+                shard = await Shard.take(self._store, self._private, self.origin, name)
                 if shard is None:
                     raise LedgerUnavailable(f"a process holds shard `{name}`; stop every gateway of this ledger first")
                 held.append(shard)
@@ -179,7 +194,7 @@ class Registrar:
                 new = after.public_key().public_bytes_raw()
                 made = []
                 for each in (*held, root):
-                    origin = f"{self._origin}/{each.name}"
+                    origin = f"{self.origin}/{each.name}"
                     given = handover(self._private, after, origin, each.size)
                     made.append(change("rotated", Verifier(origin, new), each.size, each.root, handover=given))
                 return made
@@ -193,11 +208,10 @@ class Registrar:
     async def resign(self, names: Sequence[str]) -> None:
         """Sign the heads of shards anew, by taking each once, and publish them: the root's first, for it names them."""
         for name in sorted(names, key=lambda name: name != ROOT):
-            shard = await Shard.take(self._store, self._private, self._origin, name)
+            shard = await Shard.take(self._store, self._private, self.origin, name)
             if shard is not None:
                 await shard.release()
-            if self._publisher is not None:
-                await self._publisher.publish(name)
+            await self._publisher.publish(name)
 
 
 def change(

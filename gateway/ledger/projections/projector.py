@@ -12,7 +12,7 @@ rows, or fewer.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from gateway.errors import VerificationFailed
@@ -144,28 +144,21 @@ class Projector:
         return taken
 
     def _rows(self, work: Work, taken: Sequence[Seen]) -> Rows:
-        looked, received, asked, acted = [], [], [], []
+        made = rows_of(taken, self._requester)
+        return made._replace(raced=self._raced(taken)) if "received" in work.names else made
+
+    def _raced(self, taken: Sequence[Seen]) -> list[tuple[int, int, int, str]]:
         raced: set[tuple[int, int, int, str]] = set()
-        changes = self._changes(taken) if "received" in work.names else {}
+        changes = self._changes(taken)
         for seen in taken:
-            keys, told = seen.entry.keys, seen.told
-            looked += [(subject, seen.at, seen.id) for subject in extract.looked_at(told, keys, seen.entry.erased)]
             for each in seen.given:
-                subject = keys[each.place] if keys else WITHOUT_KEY
                 late = changes.get((each.scheme, each.value))
                 if late and seen.facts is not None:
+                    subject = seen.entry.keys[each.place] if seen.entry.keys else WITHOUT_KEY
                     for share in each.shares:
                         found = extract.raced(share, seen.facts, late)
                         raced |= {(change, seen.id, subject, share.dataset) for change in found}
-                if keys and told is not None:
-                    by, shares = self._requester(told), extract.encode(each.shares)
-                    received.append((subject, seen.at, seen.id, by, seen.facts, shares))
-            wanted = extract.purpose(told)
-            if wanted is not None and told is not None:
-                asked.append((self._requester(told), wanted, seen.at, seen.id))
-            if seen.official is not None and told is not None:
-                acted.append((self._requester(told), seen.official, seen.at, seen.id))
-        return Rows(looked, received, asked, sorted(raced), acted)
+        return sorted(raced)
 
     def _changes(self, taken: Sequence[Seen]) -> dict[tuple[str, str], list[Changed]]:
         """What changed, after the facts of these entries, about the subjects of which they disclosed records."""
@@ -187,6 +180,25 @@ class Projector:
         if found is None:
             found = self._requesters[by] = kept.requester_id(self._store.engine, *by)
         return found
+
+
+def rows_of(taken: Iterable[Seen], requester: Callable[[entries.Told], int]) -> Rows:
+    """What entries give, by themselves: all but `raced`, which depends on the facts at the time."""
+    looked, received, asked, acted = [], [], [], []
+    for seen in taken:
+        keys, told = seen.entry.keys, seen.told
+        looked += [(subject, seen.at, seen.id) for subject in extract.looked_at(told, keys, seen.entry.erased)]
+        if told is None:
+            continue
+        for each in seen.given if keys else ():
+            shares = extract.encode(each.shares)
+            received.append((keys[each.place], seen.at, seen.id, requester(told), seen.facts, shares))
+        wanted = extract.purpose(told)
+        if wanted is not None:
+            asked.append((requester(told), wanted, seen.at, seen.id))
+        if seen.official is not None:
+            acted.append((requester(told), seen.official, seen.at, seen.id))
+    return Rows(looked, received, asked, acted=acted)
 
 
 def _seen(reader: Reader, shard: int, first: int, last: int) -> Iterator[Seen]:

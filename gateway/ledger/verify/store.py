@@ -4,11 +4,11 @@ Nothing stored is believed: leaves are made again from the opened payloads, the 
 from the tree, and the signature is checked with a key that came another way. Everything else that is stored beside is
 checked against what the leaves commit to: times, periods, the index by requester. The first broken thing is named.
 
-What does not open any more has to be explained: each subject's key that is gone by the entry of its erasure, and each
-entry says which keys it was sealed by. A key that such an entry destroyed and that is there all the same came back with
-a backup.
+What does not open any more has to be explained, and rows made of entries, or in their transactions, have to be what
+they say (`beside`).
 
-Where there is a registry (the root shard), a shard counts only with a key that it has there.
+Where there is a registry (the root shard), a shard counts only with a key that it has there, and each that it has there
+is in the store.
 
 A store in use may be checked: what is being appended meanwhile is left for the next time.
 """
@@ -19,9 +19,10 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from gateway.errors import StoreUnavailable, VerificationFailed
-from gateway.ledger.entry import describe, entries
-from gateway.ledger.entry.registry import Registry, read_document
+from gateway.ledger.entry.registry import ROOT, Registry, read_document
 from gateway.ledger.log import registrar
+from gateway.ledger.projections import extract
+from gateway.ledger.projections.projector import Seen
 from gateway.ledger.proof import leaf
 from gateway.ledger.proof.merkle import Tree, leaf_hash
 from gateway.ledger.proof.note import Checkpoint, Verifier, log_key, open_note, parse_checkpoint
@@ -29,6 +30,7 @@ from gateway.ledger.stored import read
 from gateway.ledger.stored import statements as sql
 from gateway.ledger.stored.read import TILE_BITS, Head, StoredEntry, StoredTree
 from gateway.ledger.verify.assurance import read_checkpoint
+from gateway.ledger.verify.beside import Beside
 from gateway.storage.port import Reader, Store
 from gateway.storage.tables import SHARD_BITS, micros
 
@@ -36,70 +38,6 @@ BATCH = 1024
 
 Progress = Callable[[str, int, int], None]
 """Told after each batch: the shard's name, entries checked, entries in all."""
-
-
-class DestroyedKeys:
-    """Subjects' keys that are gone, and the erasures that explain it, over all shards."""
-
-    def __init__(self) -> None:
-        self._gone: dict[int, tuple[int, int]] = {}
-        self._destroyed: dict[int, entries.Erasure] = {}
-
-    def note(self, entry: StoredEntry, told: entries.Told, known: dict[int, read.SubjectKey]) -> None:
-        """Take an entry in; the first that a gone key leaves unreadable is the one that is named.
-
-        Raises `VerificationFailed` where a key is said to be another subject's, or another shard's.
-        """
-        for key, subject in zip(entry.keys, _named(told), strict=False):
-            if key not in known:
-                self._gone.setdefault(key, (entry.shard, entry.index))
-            elif (known[key].shard, known[key].scheme, known[key].value) != (entry.shard, *subject):
-                raise VerificationFailed(f"entry {entry.index}: the key of what it says of a subject is another's")
-        self._note_erasure(told)
-
-    def _note_erasure(self, told: entries.Told) -> None:
-        if isinstance(told, entries.Erasure):
-            self._destroyed |= {int(key, 16): told for key in told.keys}
-
-    def check(self, reader: Reader, checked: dict[int, int]) -> None:
-        """Raises `VerificationFailed` where a key is gone without an erasure, or there in spite of one.
-
-        `checked` is the size of each shard as it was checked: an erasure may have been entered after that.
-        """
-        if not self._gone.keys() <= self._destroyed.keys():
-            for head in read.heads(reader):
-                size = checked.get(head.id, 0)
-                for entry in read.read_entries(reader, head.id, size, head.size - size):
-                    if entry.told is not None:
-                        self._note_erasure(entry.read_told())
-        for key, (shard, index) in self._gone.items():
-            if key not in self._destroyed:
-                name = next(head.name for head in read.heads(reader) if head.id == shard)
-                raise VerificationFailed(
-                    f"shard `{name}`: entry {index}: the key of what it says of a subject is gone, and no erasure"
-                    " explains why"
-                )
-        for key, secret, _, *names in read.key_rows(reader, set(self._destroyed)):
-            erasure = self._destroyed[key].erasure
-            if secret is not None:
-                raise VerificationFailed(
-                    f"a key that erasure `{erasure}` destroyed is there again, as after the restore of a backup;"
-                    f" run `dutybound ledger erase again {erasure}`"
-                )
-            if names != [None, None]:
-                raise VerificationFailed(
-                    f"a key that erasure `{erasure}` destroyed still names its subject: its row in `subject_key` was"
-                    " altered; empty `scheme` and `value` of it"
-                )
-
-
-def _named(told: entries.Told) -> list[tuple[str, str]]:
-    """The subjects that an entry names, in the order of its parts; an erased one has no name."""
-    if isinstance(told, entries.Inquiry):
-        return [(subject.scheme, subject.value) for subject in told.disclosed]
-    if isinstance(told, entries.Refused):
-        return [(subject.scheme, subject.value) for subject in told.subjects]
-    return [describe.deed(told).subject or ("", "")]
 
 
 class Verified(NamedTuple):
@@ -110,20 +48,29 @@ class Verified(NamedTuple):
     root: bytes
 
 
-def verify_store(store: Store, verifiers: Sequence[Verifier], progress: Progress | None = None) -> list[Verified]:
-    """Check every shard of a store; raises `VerificationFailed` that names the first broken thing."""
+def verify_store(
+    store: Store, verifiers: Sequence[Verifier], progress: Progress | None = None, *, rows: bool = True
+) -> list[Verified]:
+    """Check every shard of a store, and all beside them; raises `VerificationFailed` for the first broken thing.
+
+    Without `rows`, those that are made with entries (`beside`) are not looked at.
+    """
     reader = store.reader()
     try:
         found = read.heads(reader)
         if not found:
             raise VerificationFailed("the store holds no shard: nothing was ever entered, or it was removed")
         told = progress or _silent
-        registry, keys = _registry(reader, verifiers), DestroyedKeys()
+        registry = _registry(reader, verifiers)
+        beside = Beside(reader)
         if registry is not None:
             found.sort(key=lambda head: head.origin != registry.root)
+            _check_there(registry, found)
+        else:
+            _check_unregistered(verifiers, found)
         trusted = registry.verifiers if registry is not None else verifiers
-        whole = [_shard(reader, head, trusted, told, keys, registry) for head in found]
-        keys.check(reader, {head.id: head.size for head in found})
+        whole = [_shard(reader, head, trusted, told, beside, registry) for head in found]
+        beside.check(reader, {head.id: head.size for head in found}, rows=rows)
         return whole
     except (StoreUnavailable, TypeError, ValueError) as error:
         raise VerificationFailed(f"the store cannot be read ({error}); it was damaged") from error
@@ -141,12 +88,41 @@ def _registry(reader: Reader, verifiers: Sequence[Verifier]) -> Registry | None:
     return read_document(content, verifiers) if content is not None else None
 
 
+def _check_there(registry: Registry, found: Sequence[Head]) -> None:
+    """Every shard that is registered is in the store; raises `VerificationFailed` that names one that is not."""
+    there = {head.origin: head.size for head in found}
+    for origin, listed in registry.shards.items():
+        size, least = there.get(origin), listed.keys[-1][0]
+        if size is None and listed.sealed != 0:
+            raise VerificationFailed(
+                f"shard `{origin.rpartition('/')[2]}`: it is registered as `{origin}`, and the store has nothing of it:"
+                " the whole shard was removed"
+            )
+        if size is not None and listed.sealed is None and size < least:
+            raise VerificationFailed(
+                f"shard `{origin.rpartition('/')[2]}`: it has {size} entries, and is registered from {least} on: it was"
+                " cut short"
+            )
+
+
+def _check_unregistered(verifiers: Sequence[Verifier], found: Sequence[Head]) -> None:
+    """Whoever was given a root shard's key was given it for a store that has one."""
+    ledgers = {head.origin.rpartition("/")[0] for head in found}
+    for key in verifiers:
+        ledger, _, name = key.name.rpartition("/")
+        if name == ROOT and ledger in ledgers:
+            raise VerificationFailed(
+                f"shard `{ROOT}`: `{key.name}` has a key, and the store has no registry: it was removed, or no gateway"
+                " that makes one was ever started on this store"
+            )
+
+
 def _shard(
     reader: Reader,
     head: Head,
     verifiers: Sequence[Verifier],
     progress: Progress,
-    keys: DestroyedKeys,
+    beside: Beside,
     registry: Registry | None,
 ) -> Verified:
     where = f"shard `{head.name}`"
@@ -159,12 +135,14 @@ def _shard(
             count = min(BATCH, head.size - tree.size)
             batch = list(read.read_entries(reader, head.id, tree.size, count))
             known = read.subject_keys(reader, {key for entry in batch for key in entry.keys})
-            hashes = []
+            hashes, seen = [], []
             for expected, entry in enumerate(batch, tree.size):
                 if entry.index != expected:
                     raise VerificationFailed(f"entry {expected} is missing")
-                floor = _check_entry(reader, entry, floor, keys, known)
+                seen.append(_check_entry(reader, entry, floor, beside, known))
+                floor = seen[-1].at
                 hashes.append(leaf_hash(entry.leaf))
+            beside.batch(reader, head, seen)
             if len(batch) != count:
                 raise VerificationFailed(f"entry {tree.size + len(batch)} is missing")
             growth = tree.grow(hashes)
@@ -213,9 +191,9 @@ def _check_head(head: Head, verifiers: Sequence[Verifier]) -> Verifier:
 
 
 def _check_entry(
-    reader: Reader, entry: StoredEntry, floor: int, keys: DestroyedKeys, known: dict[int, read.SubjectKey]
-) -> int:
-    """Check one entry and what stands beside it; gives the shard's highest time after it."""
+    reader: Reader, entry: StoredEntry, floor: int, beside: Beside, known: dict[int, read.SubjectKey]
+) -> Seen:
+    """Check one entry and what stands beside it; gives it as it was read."""
     where = f"entry {entry.index}"
     if entry.told is None or entry.oversight is None:
         raise VerificationFailed(f"{where}: the key that opens it is gone, and no entry explains why")
@@ -227,7 +205,7 @@ def _check_entry(
         raise VerificationFailed(f"{where}: {error}") from error
     if seen.keys and seen.keys != leaf.keys_digest(entry.oversight.general.salt, entry.keys):
         raise VerificationFailed(f"{where}: the keys of what it says of its subjects were changed for others")
-    keys.note(entry, told, known)
+    beside.note(entry, told, seen, known)
     floor = max(floor, micros(told.at))
     if micros(entry.at) != floor:
         raise VerificationFailed(f"{where}: its time was altered")
@@ -236,7 +214,7 @@ def _check_entry(
     indexed = (told.requester.issuer, told.requester.client, floor, (entry.shard << SHARD_BITS) + entry.index)
     if not reader.rows(sql.INDEXED, *indexed):
         raise VerificationFailed(f"{where}: it is missing from the index of its requester")
-    return floor
+    return Seen(indexed[-1], floor, entry, told, seen.facts, extract.given(told), extract.official(told, seen))
 
 
 def _check_subtrees(reader: Reader, head: Head, level: int, made: list[tuple[int, bytes]]) -> None:

@@ -19,6 +19,7 @@ from gateway.ledger.commands import register
 from gateway.ledger.entry import entries
 from gateway.ledger.export import package_write
 from gateway.ledger.export.package_check import check_package
+from gateway.ledger.log import ledger as ledger_module
 from gateway.ledger.proof import key_files
 from gateway.ledger.verify.store import verify_store
 from gateway.storage.store import open_copy
@@ -31,29 +32,31 @@ from tests.ledger.support import KEY, ORIGIN, SUBJECT
 def test_a_package_holds_the_entries_and_verifies_offline(folder: Path, export: Export, run: Run, out: str) -> None:
     assert export("--subject", LEI, "--out", folder / out) == 0
     assert "written: 4 entries" in run.out
-    assert f"entered: this view is entry 2 of {ORIGIN}/1" in run.out
+    assert f"entered: this view is entry 0 of {ORIGIN}/commands" in run.out
     assert run("ledger", "verify", folder / out, "--key", folder / "ledger.pub") == 0
     assert run.out == (
         f"whole: evidence of subject LEI {SUBJECT.value}, 4 entries, each with its proof\n"
         f"made: by A. Auditor, {views(folder)[0].at.isoformat()}: complaint <b>12</b> of 2026\n"
+        "searched: every entry there was then (2 of 1, 1 of 2, 1 of commands, 4 of root), each opened and held against"
+        " its shard's tree\n"
     )
     assert run("ledger", "verify", folder / out) == 0
     assert "the package's own word" in run.out
     key_files.write_verifiers(folder / "other.pub", KEY, ORIGIN, ["1", "2"])
     assert run("ledger", "verify", folder / out, "--key", folder / "other.pub") == 1
-    assert "no key that you trust signed it" in run.err
+    assert "`registry.json`: no key that you trust is one of" in run.err
 
 
 def test_each_receipt_in_it_is_a_receipt(folder: Path, export: Export, run: Run) -> None:
     assert export("--case", "MR-2026-17", "--out", folder / "evidence") == 0
     receipts = sorted((folder / "evidence" / "entries").glob("*.txt"))
-    assert [path.stem for path in receipts] == [f"1-{0:012}", f"1-{1:012}", f"1-{2:012}", f"2-{0:012}"]
+    assert [path.stem for path in receipts] == [f"1-{0:012}", f"1-{1:012}", f"2-{0:012}", f"commands-{0:012}"]
     for path in receipts:
         assert run("ledger", "verify-receipt", "--key", folder / "ledger.pub", path) == 0
         assert run("ledger", "show", "--key", folder / "ledger.pub", path) == 0
-    assert run("ledger", "verify-receipt", "--key", folder / "ledger.pub", receipts[2]) == 0
+    assert run("ledger", "verify-receipt", "--key", folder / "ledger.pub", receipts[3]) == 0
     assert "A. Auditor looked at case MR-2026-17" in run.out
-    assert run("ledger", "show", "--key", folder / "ledger.pub", receipts[2]) == 0
+    assert run("ledger", "show", "--key", folder / "ledger.pub", receipts[3]) == 0
     assert "Who looked into the ledger" in run.out
 
 
@@ -79,20 +82,20 @@ def test_the_view_is_entered_before_anything_is_written(
 
 def test_the_account_that_looks_is_entered_beside_the_name_that_is_said(folder: Path, export: Export) -> None:
     assert export("--subject", LEI, "--out", folder / "evidence") == 0
-    made = json.loads((folder / "evidence" / "entries" / f"1-{2:012}.json").read_text())
+    made = json.loads((folder / "evidence" / "entries" / f"commands-{0:012}.json").read_text())
     assert made["told"]["general"]["text"]["by"] == "A. Auditor"
     assert made["oversight"]["general"]["text"]["official"] == getpass.getuser()
 
 
-def test_without_a_durable_entry_nothing_is_opened(folder: Path, export: Export, run: Run) -> None:
-    holding = [(folder / f"ledger.db.shard-{number}.lock").open("w") for number in range(1, 65)]
-    for file in holding:
-        fcntl.flock(file, fcntl.LOCK_EX)
-    assert export("--subject", LEI, "--out", folder / "evidence") == 1
-    assert "every shard is held" in run.err
+def test_without_a_durable_entry_nothing_is_opened(
+    folder: Path, export: Export, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ledger_module, "_PATIENCE", 0.1)
+    with (folder / "ledger.db.shard-commands.lock").open("w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        assert export("--subject", LEI, "--out", folder / "evidence") == 1
+    assert run.err == "shard `commands` is held by another process\n"
     assert not (folder / "evidence").exists()
-    for file in holding:
-        file.close()
     assert views(folder) == []
 
 
@@ -102,7 +105,7 @@ def test_a_view_can_be_exported_and_the_store_verifies_with_it(folder: Path, exp
     assert "written: 6 entries" in run.out, "whoever looked is in the next evidence about the subject"
     store = open_copy(folder / "ledger.db")
     whole = verify_store(store, key_files.read_verifiers(folder / "ledger.pub"))
-    assert [shard.size for shard in whole] == [3, 5, 1], "the registry first"
+    assert [shard.size for shard in whole] == [4, 2, 1, 3], "the registry first"
     store.close()
 
 

@@ -27,7 +27,9 @@ def whole(folder: Path, export: Export) -> Path:
     return folder / "evidence"
 
 
-def sign_again(package: Path, change: Callable[[dict[str, Any]], None] = lambda manifest: None) -> None:
+def sign_again(
+    package: Path, change: Callable[[dict[str, Any]], None] = lambda manifest: None, shard: str = "commands"
+) -> None:
     """Make the manifest fit the files, and sign it, as only whoever holds the ledger's key can."""
     manifest = json.loads((package / "manifest.json").read_text())
     manifest["files"] = {
@@ -42,7 +44,7 @@ def sign_again(package: Path, change: Callable[[dict[str, Any]], None] = lambda 
     content = json.dumps(manifest).encode()
     (package / "manifest.json").write_bytes(content)
     private = key_files.load(package.parent / "ledger.key")
-    (package / "manifest.note").write_text(Signer(f"{ORIGIN}/1", private).sign(package_write.note_text(content)))
+    (package / "manifest.note").write_text(Signer(f"{ORIGIN}/{shard}", private).sign(package_write.note_text(content)))
 
 
 def broken(package: Path) -> str:
@@ -54,7 +56,7 @@ def broken(package: Path) -> str:
 
 def test_any_changed_file_is_found(whole: Path) -> None:
     files = [path for path in sorted(whole.rglob("*")) if path.is_file()]
-    assert len(files) == 2 * 4 + 2 + 4
+    assert len(files) == 2 * 4 + 3 + 5
     for path in files:
         content = path.read_bytes()
         for at in (0, len(content) // 2, len(content) - 1):
@@ -68,7 +70,7 @@ def test_any_changed_file_is_found(whole: Path) -> None:
 
 
 def test_who_holds_the_key_cannot_change_what_was_entered_either(whole: Path) -> None:
-    name = f"entries/1-{0:012}"
+    name, view = f"entries/1-{0:012}", f"entries/commands-{0:012}"
     words = (whole / f"{name}.json").read_text()
     (whole / f"{name}.json").write_text(words.replace("TENDER_QUALIFICATION", "COURT_ENFORCEMENT"))
     sign_again(whole)
@@ -79,11 +81,11 @@ def test_who_holds_the_key_cannot_change_what_was_entered_either(whole: Path) ->
     (whole / f"{name}.json").write_text(words)
     sign_again(whole, lambda manifest: manifest.update(by="Somebody Else"))
     assert "its manifest does not say what was entered" in broken(whole)
-    sign_again(whole, lambda manifest: manifest.update(view=name))
+    sign_again(whole, lambda manifest: manifest.update(view=name), "1")
     assert "the entry of this view of the ledger itself, is missing" in broken(whole)
     for ending in ("txt", "json"):
         (whole / f"{name}.{ending}").unlink()
-    sign_again(whole)
+    sign_again(whole, lambda manifest: manifest.update(view=view))
     assert "it holds 3 entries, and its manifest says 4" in broken(whole)
 
 

@@ -39,7 +39,7 @@ def scanned(reader: Reader, looked: entries.Looked) -> list[tuple[str, int]]:
     ]
 
 
-async def test_it_gives_what_a_scan_gives_and_opens_no_other(tmp_path: Path) -> None:
+async def test_it_gives_what_a_scan_gives_and_passes_nothing_over(tmp_path: Path) -> None:
     store = store_in(tmp_path)
     projector = Projector(store, 5)
     async with opened(store) as ledger, opened(store) as other:
@@ -58,14 +58,14 @@ async def test_it_gives_what_a_scan_gives_and_opens_no_other(tmp_path: Path) -> 
                     assert chosen(reader, looked) == scanned(reader, looked)
             assert len(scanned(reader, entries.Looked(*SUBJECTS[0]))) > 10
         projector.turn()
-    with store.engine.begin() as connection:  # an entry about others, which is not to be opened
+    with store.engine.begin() as connection:  # an entry about others: nobody can tell any more what it is about
         damaged = {"id": (1 << SHARD_BITS) + 1, "told": bytes(90)}
         connection.execute(text("UPDATE entry SET told = :told WHERE id = :id"), damaged)
     with contextlib.closing(store.reader()) as reader:
         assert LOG[1].subjects == (1, 2)
-        assert len(chosen(reader, entries.Looked(*SUBJECTS[0]))) > 10
-        with pytest.raises(VerificationFailed, match="entry 1"):
-            chosen(reader, entries.Looked(*SUBJECTS[1]))
+        for subject in SUBJECTS[:2]:
+            with pytest.raises(VerificationFailed, match="entry 1"):
+                chosen(reader, entries.Looked(*subject))
     projector.close()
 
 

@@ -36,7 +36,11 @@ def test_what_is_read(tmp_path: Path) -> None:
     witness = {"name": "w1", "url": "https://w1.example", "key": str(COSIGNER)}
     found = read(tmp_path, witnesses=[witness], require=1, within="4s").ledger
     assert found.witnesses == (WitnessSettings("w1", "https://w1.example", str(COSIGNER)),)
-    assert (found.require, found.within, found.head_file) == (1, 4.0, None)
+    assert (found.require, found.within, found.head_file) == (
+        1,
+        4.0,
+        tmp_path / "ledger.heads.json",
+    )
     assert warnings(found) == []
 
 
@@ -51,8 +55,8 @@ def test_what_cannot_be_is_refused(tmp_path: Path) -> None:
 
 def test_what_is_let_pass_is_said() -> None:
     witness = WitnessSettings("w", "https://w.example", str(COSIGNER))
-    assert warnings(LedgerSettings(ORIGIN, Path())) == [UNWITNESSED]
-    assert warnings(LedgerSettings(ORIGIN, Path(), None, (witness,))) == [UNREQUIRED]
+    assert warnings(LedgerSettings(ORIGIN, Path(), Path())) == [UNWITNESSED]
+    assert warnings(LedgerSettings(ORIGIN, Path(), Path(), (witness,))) == [UNREQUIRED]
 
 
 @contextlib.contextmanager
@@ -89,7 +93,7 @@ async def test_a_witness_process_cosigns_what_a_ledger_publishes(tmp_path: Path)
         await refused(ledger)
         await ledger.close()
     with contextlib.closing(store.reader()) as reader:
-        for shard, size in (("1", 1), (ROOT, 2)):
+        for shard, size in (("1", 1), (ROOT, 3)):
             found = read_published(reader, shard)
             assert found is not None
             assert found.size == size

@@ -14,13 +14,13 @@ import pytest
 from gateway.errors import LedgerUnavailable
 from gateway.ledger.entry import entries
 from gateway.ledger.log.head_file import HeadFile
-from gateway.ledger.log.ledger import Ledger
 from gateway.ledger.log.publish import Publisher, read_published
 from gateway.ledger.proof.note import Signer, note_body, parse_checkpoint
 from gateway.ledger.stored import read
 from gateway.ledger.verify.store import verify_store
 from gateway.storage.engines.sqlite import SqliteStore
 from tests.ledger.support import AT, BY, KEY, ORIGIN, VERIFIERS, opened, refused, store_in
+from tests.ledgers import ledger_on
 from tests.waiting import until_async
 
 
@@ -205,5 +205,5 @@ async def test_a_sealed_shard_is_never_taken(tmp_path: Path) -> None:
     store = store_in(tmp_path)
     store.connect().execute("INSERT INTO sealed VALUES ('1', 0, 0, zeroblob(32), '', 'x', '2')")
     with pytest.raises(LedgerUnavailable, match="sealed"):
-        await Ledger(store, KEY, ORIGIN, shard="1").start()
+        await ledger_on(store, KEY, ORIGIN, shard="1").start()
     assert await written(tmp_path, 1) == "2"

@@ -12,7 +12,6 @@ from pathlib import Path
 import pytest
 
 from gateway.errors import LedgerUnavailable
-from gateway.ledger.log.ledger import Ledger
 from gateway.ledger.proof.leaf import open_extra
 from gateway.ledger.proof.merkle import leaf_hash, verify_inclusion
 from gateway.ledger.proof.note import open_note, parse_checkpoint
@@ -20,6 +19,7 @@ from gateway.ledger.proof.tlog_proof import Receipt, parse
 from gateway.ledger.stored import read
 from gateway.storage.engines.sqlite import SqliteStore
 from tests.ledger.support import AT, BY, KEY, ORIGIN, VERIFIERS, faulty_store_in, number_of, opened, store_in
+from tests.ledgers import ledger_on
 from tests.waiting import until_async
 
 INLINE, THREAD = {"inline_limit": 9.0}, {"inline_limit": -1.0}
@@ -97,7 +97,7 @@ async def test_what_was_told_is_read_back_from_a_moment_on_oldest_first(tmp_path
 
 
 async def test_nothing_is_taken_before_start_or_after_close(tmp_path: Path) -> None:
-    ledger = Ledger(store_in(tmp_path), KEY, ORIGIN)
+    ledger = ledger_on(store_in(tmp_path), KEY, ORIGIN)
     with pytest.raises(LedgerUnavailable):
         await ledger.append(b"", b"", AT)
     assert not ledger.healthy
@@ -191,7 +191,7 @@ async def test_a_shard_in_use_is_left_alone(tmp_path: Path) -> None:
     async with opened(store) as one, opened(store) as other:
         assert (one.shard, other.shard) == ("1", "2")
         with pytest.raises(LedgerUnavailable, match="held by another"):
-            await Ledger(store, KEY, ORIGIN, shard="1").start()
+            await ledger_on(store, KEY, ORIGIN, shard="1").start()
         receipts = await asyncio.gather(
             *(ledger.append(ledger.shard.encode(), b"", AT, BY) for ledger in (one, other) * 20)
         )
@@ -218,7 +218,7 @@ async def test_a_changed_origin_is_refused(tmp_path: Path) -> None:
     async with opened(store):
         pass
     with pytest.raises(LedgerUnavailable, match="belongs to"):
-        await Ledger(store, KEY, "elsewhere.example/ledger").start()
+        await ledger_on(store, KEY, "elsewhere.example/ledger").start()
 
 
 async def test_a_damaged_store_is_not_built_upon(tmp_path: Path) -> None:
@@ -229,7 +229,7 @@ async def test_a_damaged_store_is_not_built_upon(tmp_path: Path) -> None:
     connection.execute("UPDATE entry SET leaf = zeroblob(32) WHERE id & 7 = 2")
     connection.close()
     with pytest.raises(LedgerUnavailable, match="damaged"):
-        await Ledger(store, KEY, ORIGIN).start()
+        await ledger_on(store, KEY, ORIGIN).start()
 
 
 async def test_a_cancelled_append_leaves_the_others_alone(tmp_path: Path) -> None:

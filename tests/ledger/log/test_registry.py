@@ -67,8 +67,9 @@ async def test_a_shard_is_registered_once_and_a_known_one_costs_no_entry(tmp_pat
     await written(tmp_path, at_once=2)
     await written(tmp_path)
     store = store_in(tmp_path)
-    assert events(store) == [("opened", "root", 0), ("opened", "1", 0), ("opened", "2", 0)]
-    assert [shard.origin.rpartition("/")[2] for shard in verify_store(store, ROOT_KEY)] == ["root", "1", "2"]
+    assert events(store) == [("opened", name, 0) for name in ("root", "1", "commands", "2")]
+    found = [shard.origin.rpartition("/")[2] for shard in verify_store(store, ROOT_KEY)]
+    assert found == ["root", "1", "commands", "2"]
     with pytest.raises(VerificationFailed, match="no key that you trust is one of"):
         verify_store(store, key_files.verifiers(NEW, ORIGIN, [ROOT, "1"]))
 
@@ -77,7 +78,7 @@ async def test_processes_that_start_together_are_all_registered(tmp_path: Path) 
     stores = [store_in(tmp_path) for _ in range(4)]
     async with contextlib.AsyncExitStack() as stack:
         await asyncio.gather(*(stack.enter_async_context(opened(each, registered=True)) for each in stores))
-    assert sorted(events(stores[0])) == [("opened", name, 0) for name in ("1", "2", "3", "4", "root")]
+    assert sorted(events(stores[0])) == [("opened", name, 0) for name in ("1", "2", "3", "4", "commands", "root")]
 
 
 async def test_a_shard_that_is_not_registered_does_not_count(tmp_path: Path) -> None:
@@ -95,15 +96,20 @@ async def test_shards_from_before_there_was_a_registry_are_registered_with_it(tm
         await refused(one)
         await refused(other)
     await written(tmp_path)
-    assert sorted(events(store)) == [("opened", "1", 1), ("opened", "2", 1), ("opened", "root", 0)]
-    assert len(verify_store(store, VERIFIERS)) == 3
+    assert sorted(events(store)) == [
+        ("opened", "1", 1),
+        ("opened", "2", 1),
+        ("opened", "commands", 0),
+        ("opened", "root", 0),
+    ]
+    assert len(verify_store(store, VERIFIERS)) == 4
 
 
 async def test_another_key_is_refused_before_it_signs_anything(tmp_path: Path) -> None:
     await written(tmp_path)
     with pytest.raises(LedgerUnavailable, match="registered with another key"):
         await written(tmp_path, private=NEW)
-    assert [shard.size for shard in verify_store(store_in(tmp_path), VERIFIERS)] == [2, 1]
+    assert [shard.size for shard in verify_store(store_in(tmp_path), VERIFIERS)] == [3, 1, 0]
 
 
 async def test_a_registry_that_was_set_back_is_never_signed_over(tmp_path: Path) -> None:
@@ -111,17 +117,18 @@ async def test_a_registry_that_was_set_back_is_never_signed_over(tmp_path: Path)
     save(tmp_path, "backup")
     await written(tmp_path, at_once=2)
     restore(tmp_path, "backup")
-    said = r"registry has 2 entries, and the head file .* remembers 3 of `.*/root`: .* restore a copy of the store"
+    said = r"registry has 3 entries, and the head file .* remembers 4 of `.*/root`: .* restore a copy of the store"
     with pytest.raises(LedgerUnavailable, match=said):
         await written(tmp_path)
     store = store_in(tmp_path)
-    heads = store.connect().execute("SELECT * FROM shard").fetchall()
+    head = store.connect().execute("SELECT * FROM shard WHERE name = 'root'").fetchall()
     with pytest.raises(LedgerUnavailable, match=said):  # nor by a process that found its store set back while it ran
         await Registrar(store, KEY, ORIGIN, publisher(store, tmp_path)).register("9", 0, EMPTY_ROOT)
     with pytest.raises(LedgerUnavailable, match=said):
         await Registrar(store, KEY, ORIGIN, publisher(store, tmp_path)).rotate(NEW)
     assert store.connect().execute("SELECT count(*) FROM sealed").fetchone() == (0,)
-    assert heads[1:] == store.connect().execute("SELECT * FROM shard").fetchall()[1:], "nor was its head signed again"
+    now = store.connect().execute("SELECT * FROM shard WHERE name = 'root'").fetchall()
+    assert head == now, "nor was its head signed again"
     store.close()
     for path in files(tmp_path):
         path.unlink(missing_ok=True)
@@ -130,8 +137,8 @@ async def test_a_registry_that_was_set_back_is_never_signed_over(tmp_path: Path)
     for path in files(tmp_path):
         path.unlink(missing_ok=True)
     async with opened(store_in(tmp_path), registered=True), opened(store_in(tmp_path), registered=True):
-        assert len(events(store_in(tmp_path))) == 3
-    with pytest.raises(LedgerUnavailable, match=r"does not begin with the 3 entries of .* it is another store"):
+        assert len(events(store_in(tmp_path))) == 4
+    with pytest.raises(LedgerUnavailable, match=r"does not begin with the 4 entries of .* it is another store"):
         await written(tmp_path)
 
 
@@ -142,10 +149,10 @@ async def test_a_sealed_shard_and_the_one_that_goes_on_are_registered(tmp_path: 
     restore(tmp_path, "backup")
     await written(tmp_path)
     store = store_in(tmp_path)
-    assert sorted(events(store)[2:]) == [("opened", "2", 1), ("sealed", "1", 3)]
-    assert len(verify_store(store, ROOT_KEY)) == 3
+    assert sorted(events(store)[3:]) == [("opened", "2", 1), ("sealed", "1", 3)]
+    assert len(verify_store(store, ROOT_KEY)) == 4
     await written(tmp_path)
-    assert len(events(store)) == 4
+    assert len(events(store)) == 5
 
 
 def with_heads(folder: Path, private: Ed25519PrivateKey) -> Path:
@@ -171,7 +178,7 @@ def test_keys_rotate_and_old_receipts_verify_by_the_registry(tmp_path: Path, run
     (tmp_path / "after").write_text(after)
 
     store = store_in(tmp_path)
-    assert [event for event, *_ in events(store)] == ["opened", "opened", "rotated", "rotated"]
+    assert [event for event, *_ in events(store)] == ["opened"] * 3 + ["rotated"] * 3
     registry = registrar.document(store)
     assert registry is not None
     (tmp_path / "registry").write_bytes(registry)
@@ -179,7 +186,7 @@ def test_keys_rotate_and_old_receipts_verify_by_the_registry(tmp_path: Path, run
     key_files.write_verifiers(only_new, second, ORIGIN, [ROOT])
     for public in (old_public, only_new):
         known = key_files.read_verifiers(public)
-        assert len(verify_store(store, known)) == 2
+        assert len(verify_store(store, known)) == 3
         for name in ("before", "after"):
             base = ("ledger", "verify-receipt", "--key", public)
             assert run(*base, "--registry", tmp_path / "registry", tmp_path / name) == 0, (public, name, run.err)
@@ -187,7 +194,7 @@ def test_keys_rotate_and_old_receipts_verify_by_the_registry(tmp_path: Path, run
     with pytest.raises(VerificationFailed, match="no key that you trust"):
         verify_receipt(after, key_files.read_verifiers(old_public))
 
-    shards = {name: served.published(store, name) for name in (ROOT, "1")}
+    shards = {name: served.published(store, name) for name in (ROOT, "1", "commands")}
     (tmp_path / "receipts").mkdir()
     for name in ("before", "after"):
         (tmp_path / "receipts" / name).write_text((tmp_path / name).read_text())
@@ -211,8 +218,11 @@ def test_a_receipt_by_a_key_that_was_given_up_before_is_refused(tmp_path: Path, 
     assert run("ledger", "verify-receipt", *known, tmp_path / "before") == 0, run.err
     assert run("ledger", "verify-receipt", *known, tmp_path / "receipts" / "after") == 1
     assert "signs 4 entries with a key that was given up at 3" in run.err
-    root = {"checkpoint": (version / "log" / ROOT / "checkpoint").read_bytes()}
-    with served.serving({ROOT: root, "registry": {"": (version / "registry.json").read_bytes()}}) as url:
+    logs = {
+        log.name: {path.relative_to(log).as_posix(): path.read_bytes() for path in log.rglob("*") if path.is_file()}
+        for log in (version / "log").iterdir()
+    }
+    with served.serving({**logs, "registry": {"": (version / "registry.json").read_bytes()}}) as url:
         base = ("ledger", "verify", "--state", tmp_path / "state", "--receipts", tmp_path / "receipts")
         assert run(*base, "--key", version / "root.pub", url) == 1
         assert "given up at 3" in run.err
@@ -226,20 +236,20 @@ def test_a_rotation_that_was_interrupted_is_finished(tmp_path: Path, run: Run) -
     (tmp_path / "ledger.key.next").unlink()
     asyncio.run(written(tmp_path, private=first))
     following = key_files.generate(tmp_path / "ledger.key.next")
-    asyncio.run(Registrar(store_in(tmp_path), first, ORIGIN, None).rotate(following))
+    asyncio.run(Registrar(store_in(tmp_path), first, ORIGIN, Publisher(store_in(tmp_path), ORIGIN)).rotate(following))
     assert run("keys", "rotate", "--config", config) == 0
     assert key_files.load(tmp_path / "ledger.key").private_bytes_raw() == following.private_bytes_raw()
-    assert len(events(store_in(tmp_path))) == 4
+    assert len(events(store_in(tmp_path))) == 6
     asyncio.run(written(tmp_path, private=following))
-    assert len(verify_store(store_in(tmp_path), ROOT_KEY + key_files.verifiers(first, ORIGIN, [ROOT]))) == 2
+    assert len(verify_store(store_in(tmp_path), ROOT_KEY + key_files.verifiers(first, ORIGIN, [ROOT]))) == 3
 
 
 async def test_a_running_gateway_is_not_rotated(tmp_path: Path) -> None:
     store = store_in(tmp_path)
     async with opened(store, registered=True):
         with pytest.raises(LedgerUnavailable, match="stop every gateway"):
-            await Registrar(store, KEY, ORIGIN, None).rotate(NEW)
-    assert len(events(store)) == 2
+            await Registrar(store, KEY, ORIGIN, Publisher(store, ORIGIN)).rotate(NEW)
+    assert len(events(store)) == 3
 
 
 def changed(event: str = "rotated", **members: object) -> entries.ShardChange:
@@ -275,14 +285,14 @@ async def test_a_registry_that_was_altered_is_found(tmp_path: Path) -> None:
     await written(tmp_path, at_once=2)
     content = registrar.document(store_in(tmp_path))
     assert content is not None
-    assert len(read_document(content, ROOT_KEY).shards) == 3
+    assert len(read_document(content, ROOT_KEY).shards) == 4
     whole = msgspec.json.decode(content, type=Document)
     for broken in (
         msgspec.structs.replace(whole, entries=whole.entries[:-1]),
         msgspec.structs.replace(whole, entries=[*whole.entries, whole.entries[-1]]),
         msgspec.structs.replace(whole, entries=[*whole.entries[:2], whole.entries[2][:-1] + b" "]),
         msgspec.structs.replace(whole, entries=[whole.entries[0], *whole.entries[:0:-1]]),
-        msgspec.structs.replace(whole, checkpoint=whole.checkpoint.replace("\n3\n", "\n2\n")),
+        msgspec.structs.replace(whole, checkpoint=whole.checkpoint.replace("\n4\n", "\n3\n")),
         msgspec.structs.replace(whole, v=2),
     ):
         with pytest.raises(VerificationFailed):
@@ -295,9 +305,11 @@ async def test_the_gateway_serves_it(tmp_path: Path) -> None:
         app = Starlette(routes=routes(ledger))
         async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://gateway.example") as client:
             answer = await client.get("/ledger/registry")
-            assert set(read_document(answer.content, ROOT_KEY).shards) == {f"{ORIGIN}/root", f"{ORIGIN}/1"}
+            assert set(read_document(answer.content, ROOT_KEY).shards) == {
+                f"{ORIGIN}/{name}" for name in ("root", "1", "commands")
+            }
             root = (await client.get("/ledger/root/checkpoint")).text
             assert root == json.loads(answer.content)["checkpoint"]
             assert (await client.get("/ledger/1/checkpoint")).headers["Last-Modified"].endswith("GMT")
     with contextlib.closing(store.reader()) as reader:
-        assert {head.name for head in read.heads(reader)} == {"1", "root"}
+        assert {head.name for head in read.heads(reader)} == {"1", "commands", "root"}

@@ -51,7 +51,7 @@ def test_it_is_started_catches_up_and_ends_with_the_server(tmp_path: Path, direc
     try:
         started.ready(verify)
         first = until("lags to be told", lambda: lags(started.manage))
-        assert {key[1:] for key in first} == {(name, shard) for name in NAMES for shard in ("root", "1")}
+        assert {key[1:] for key in first} == {(name, shard) for name in NAMES for shard in ("root", "1", "commands")}
         until("a projector", lambda: projectors(started.pid))
         until("all to be projected", lambda: not any(lags(started.manage).values()))
         [one] = projectors(started.pid)

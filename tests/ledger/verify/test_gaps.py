@@ -42,10 +42,10 @@ class Region:
         self._enter(3, "kept")
         save(folder, "backup")
         self._enter(4, "lost")
-        self.before = self.served(ROOT, "1")
+        self.before = self.served(ROOT, "1", "commands")
         restore(folder, "backup")
         self._enter(2, "after")
-        self.now = self.served(ROOT, "1", "2")
+        self.now = self.served(ROOT, "1", "2", "commands")
         self.leaves = leaves_of(self.before["1"])
 
     def _enter(self, count: int, name: str) -> None:
@@ -91,6 +91,7 @@ def test_a_sealed_shard_is_accepted_where_the_gap_is_named(
     assert lines[1:] == [
         f"whole: {ORIGIN}/1, 3 entries",
         f"sealed: {ORIGIN}/1 at 3; shard 2 goes on, and names what is missing up to 7",
+        f"whole: {ORIGIN}/commands, 0 entries",
         f"whole: {ORIGIN}/2, 3 entries",
         "receipts: 5 published",
         f"receipts: 4 genuine, of trees that `{ORIGIN}/1` has no more: it was sealed at 3",
@@ -115,12 +116,12 @@ def test_a_sealed_shard_is_accepted_where_the_gap_is_named(
             "forked: entry 0 that it publishes is not that of the entry that names the gap",
         ),
         (
-            lambda now: now | {ROOT: made_of(leaves_of(now[ROOT])[:3], ROOT)},
-            "the registry has 4 entries, and its log only 3",
+            lambda now: now | {ROOT: made_of(leaves_of(now[ROOT])[:4], ROOT)},
+            "the registry has 5 entries, and its log only 4",
         ),
         (
-            lambda now: now | {ROOT: made_of([*leaves_of(now[ROOT])[:3], bytes(32)], ROOT)},
-            "the tree of 4 entries of the registry is no beginning",
+            lambda now: now | {ROOT: made_of([*leaves_of(now[ROOT])[:4], bytes(32)], ROOT)},
+            "the tree of 5 entries of the registry is no beginning",
         ),
     ],
 )
@@ -232,12 +233,12 @@ def test_what_was_never_published_of_a_sealed_shard_is_shown_too(
         return found
 
     asyncio.run(enter())
-    assert verify(now(ROOT, "1")) == 0
+    assert verify(now(ROOT, "1", "commands")) == 0
     restore(tmp_path, "backup")
     assert served.size_of(now("1")["1"]) == 0
     asyncio.run(written(tmp_path))
     assert served.size_of(now("1")["1"]) == 3
-    assert verify(now(ROOT, "1", "2")) == 0, run.err
+    assert verify(now(ROOT, "1", "2", "commands")) == 0, run.err
     assert "/1 at 3; shard 2 goes on, and names what is missing up to 4" in run.out
 
 
@@ -257,10 +258,10 @@ def test_the_configurations_store_is_held_against_its_head_file(tmp_path: Path, 
     restore(tmp_path, "more")
     assert run(*command) == 1
     assert (
-        f"registry has 2 entries, and the head file `{tmp_path / 'heads.json'}` remembers 3 of `{ORIGIN}/root`"
+        f"registry has 3 entries, and the head file `{tmp_path / 'heads.json'}` remembers 4 of `{ORIGIN}/root`"
         in run.err
     )
-    assert "restore a copy of the store that has those 3 entries" in run.err
+    assert "restore a copy of the store that has those 4 entries" in run.err
 
 
 def test_what_a_start_would_refuse_of_the_registry_is_told_before(tmp_path: Path) -> None:
@@ -278,7 +279,7 @@ def test_what_a_start_would_refuse_of_the_registry_is_told_before(tmp_path: Path
     with pytest.raises(ConfigurationError, match=r"gateway\.yaml: ledger: shard `root` is registered with another key"):
         examine_registry(store, settings, "gateway.yaml")
     restore(tmp_path, "one")
-    with pytest.raises(ConfigurationError, match=r"registry has 2 entries, and the head file .* remembers 3"):
+    with pytest.raises(ConfigurationError, match=r"registry has 3 entries, and the head file .* remembers 4"):
         examine_registry(store, settings, "gateway.yaml")
 
 
@@ -296,8 +297,8 @@ def test_a_registry_that_was_set_back_is_found_from_outside(
         store.close()
         return found
 
-    assert verify(now(ROOT, "1", "2")) == 0
+    assert verify(now(ROOT, "1", "2", "commands")) == 0
     restore(tmp_path, "backup")
-    assert verify(now(ROOT, "1")) == 1
-    assert f"`{ORIGIN}/root`: its checkpoint has 2 entries, and 3 when it was last seen" in run.err
+    assert verify(now(ROOT, "1", "commands")) == 1
+    assert f"`{ORIGIN}/root`: its checkpoint has 3 entries, and 4 when it was last seen" in run.err
     assert "it is the registry, so shards or keys are missing" in run.err

@@ -81,9 +81,9 @@ def refusal(witness: Witness, body: bytes) -> tuple[int, str]:
 
 async def test_new_shards_are_cosigned_without_a_word_to_the_witness(tmp_path: Path, witness: Witness) -> None:
     await written(tmp_path, witness)
-    assert cosigned(witness) == {ROOT: 2, "1": 2}
+    assert cosigned(witness) == {ROOT: 3, "1": 2, "commands": 0}
     await written(tmp_path, witness, at_once=3)
-    assert cosigned(witness) == {ROOT: 4, "1": 4, "2": 2, "3": 2}
+    assert cosigned(witness) == {ROOT: 5, "1": 4, "2": 2, "3": 2, "commands": 0}
 
 
 async def test_it_follows_the_registry_over_a_restart_and_shows_it(tmp_path: Path, witness: Witness) -> None:
@@ -95,7 +95,9 @@ async def test_it_follows_the_registry_over_a_restart_and_shows_it(tmp_path: Pat
             transport=httpx.ASGITransport(application(again)), base_url="http://witness.example"
         ) as client:
             answer = await client.get(f"/{ROOT_HASH}/registry")
-            assert set(read_document(answer.content, ROOT_KEY).shards) == {f"{ORIGIN}/root", f"{ORIGIN}/1"}
+            assert set(read_document(answer.content, ROOT_KEY).shards) == {
+                f"{ORIGIN}/{name}" for name in ("root", "1", "commands")
+            }
             assert (await client.get(f"/{'0' * 64}/registry")).status_code == 404
             assert (await client.post("/add-registry", content=b"{}")).status_code == 403
             assert (await client.post("/add-registry", content=bytes(16 * 1024 * 1024 + 1))).status_code == 413
@@ -110,8 +112,8 @@ async def test_a_rotated_key_is_followed_and_the_old_one_counts_no_more(tmp_path
     names = await Registrar(store, KEY, ORIGIN, publisher(store, witness)).rotate(NEW)
     await Registrar(store, NEW, ORIGIN, publisher(store, witness)).resign(names)
     await written(tmp_path, witness, NEW, at_once=2)
-    assert cosigned(witness) == {ROOT: 5, "1": 4, "2": 2}
-    for shard, size, said in (("1", 5, "given up at 2"), (ROOT, 6, "no key that you trust"), ("2", 3, "no key that")):
+    assert cosigned(witness) == {ROOT: 7, "1": 4, "2": 2, "commands": 0}
+    for shard, size, said in (("1", 5, "given up at 2"), (ROOT, 8, "no key that you trust"), ("2", 3, "no key that")):
         note = Signer(f"{ORIGIN}/{shard}", KEY).checkpoint(size, bytes(32))
         status, text = refusal(witness, f"old {cosigned(witness)[shard]}\n\n{note}".encode())
         assert status == 403, shard
@@ -123,10 +125,10 @@ async def test_a_rotation_that_was_interrupted_before_the_witness_heard_of_it_is
 ) -> None:
     await written(tmp_path, witness)
     store = store_in(tmp_path)
-    names = await Registrar(store, KEY, ORIGIN, None).rotate(NEW)
-    assert cosigned(witness)[ROOT] == 2
+    names = await Registrar(store, KEY, ORIGIN, Publisher(store, ORIGIN)).rotate(NEW)
+    assert cosigned(witness)[ROOT] == 3
     await Registrar(store, NEW, ORIGIN, publisher(store, witness)).resign(names)
-    assert cosigned(witness) == {ROOT: 4, "1": 2}
+    assert cosigned(witness) == {ROOT: 6, "1": 2, "commands": 0}
 
 
 async def test_an_unregistered_shard_is_refused(tmp_path: Path, witness: Witness) -> None:
@@ -140,7 +142,7 @@ async def test_an_unregistered_shard_is_refused(tmp_path: Path, witness: Witness
     with pytest.raises(LedgerUnavailable, match=f"the log `{ORIGIN}/7` is not in the registry of `{ORIGIN}/root`"):
         async with opened(store, shard="7", publisher=publisher(store, witness)):
             raise AssertionError("it started")
-    assert cosigned(witness) == {ROOT: 2, "1": 2}
+    assert cosigned(witness) == {ROOT: 3, "1": 2, "commands": 0}
 
 
 async def test_a_sealed_shard_is_never_cosigned_again(tmp_path: Path, witness: Witness) -> None:
@@ -149,7 +151,7 @@ async def test_a_sealed_shard_is_never_cosigned_again(tmp_path: Path, witness: W
     await written(tmp_path, witness, count=2)
     restore(tmp_path, "backup")
     await written(tmp_path, witness)
-    assert cosigned(witness) == {ROOT: 4, "1": 5, "2": 3}
+    assert cosigned(witness) == {ROOT: 5, "1": 5, "2": 3, "commands": 0}
     status, text = refusal(witness, f"old 5\n\n{Signer(f'{ORIGIN}/1', KEY).checkpoint(6, bytes(32))}".encode())
     assert (status, "registered as sealed at 3" in text) == (403, True)
 
@@ -178,7 +180,7 @@ async def test_a_fork_of_the_registry_is_caught(tmp_path: Path, witness: Witness
     assert refusal(witness, document(other))[0] == 422
     made = publisher(other, witness)
     Registrar(other, KEY, ORIGIN, made)
-    with pytest.raises(Contradicted, match="has seen another registry: the registry does not begin with the 3 entries"):
+    with pytest.raises(Contradicted, match="has seen another registry: the registry does not begin with the 4 entries"):
         await made.publish("4")
     with pytest.raises(Contradicted, match="has seen another shard `root`"):
         await made.publish(ROOT)
@@ -190,15 +192,15 @@ async def test_a_registry_that_was_set_back_is_caught_by_the_witness(tmp_path: P
     await written(tmp_path, witness, at_once=2)
     restore(tmp_path, "backup")
     with pytest.raises(
-        LedgerUnavailable, match=r"registry has 2 entries, and witness `w0` remembers 3 .* restore a copy of the store"
+        LedgerUnavailable, match=r"registry has 3 entries, and witness `w0` remembers 4 .* restore a copy of the store"
     ):
         await written(tmp_path, witness)
     store = store_in(tmp_path)
-    assert refusal(witness, document(store)) == (409, "3\n")
+    assert refusal(witness, document(store)) == (409, "4\n")
     async with opened(store, shard="5"):
         made = publisher(store, witness)
         Registrar(store, KEY, ORIGIN, made)
-        with pytest.raises(Contradicted, match="`w0` has seen 3 entries of the registry, and the store fewer"):
+        with pytest.raises(Contradicted, match="`w0` has seen 4 entries of the registry, and the store fewer"):
             await made.publish("5")
     with contextlib.closing(store.connect()) as connection:
         assert connection.execute("SELECT count(*) FROM sealed").fetchone() == (0,)

@@ -1,0 +1,95 @@
+"""What keeps a subject from being erased, as the ledger's own entries say: a row can be removed, an entry cannot.
+
+Read are all entries of the shards that commands append to, and of the other shards those that are sealed by a key of
+the subject's. That is enough: holds are placed and lifted, and reviews ended, by commands alone, or were so by commands
+of a version that had no shard for them, in an entry that names the subject. Whoever erases holds the shard of commands,
+and its head is swapped in the transaction that erases: so none of these comes between what is read here and that.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Sequence
+
+from sqlalchemy import select
+
+from gateway.errors import VerificationFailed
+from gateway.ledger.entry import describe, entries
+from gateway.ledger.entry.registry import COMMANDS
+from gateway.ledger.log.operator import CLIENT
+from gateway.ledger.stored import read
+from gateway.storage.destruction import names_any
+from gateway.storage.port import Reader, Store
+from gateway.storage.tables import SHARD_BITS, entry
+
+_PAGE = 256
+
+
+class Said:
+    """What entries say of a subject: which holds and objections are open; and of all findings, which were reviewed."""
+
+    def __init__(self, subject: tuple[str, str]) -> None:
+        self._subject = subject
+        self._holds: dict[str, bool] = {}
+        self._objections: dict[str, bool] = {}
+        self.reviewed: set[str] = set()
+
+    def note(self, told: entries.Told) -> None:
+        """Take an entry in."""
+        if isinstance(told, entries.Reviewed):
+            self.reviewed.add(told.finding)
+        elif isinstance(told, entries.Operation) or describe.deed(told).subject != self._subject:
+            return
+        elif isinstance(told, entries.Hold):
+            self._holds[told.hold] = told.event == "placed" and self._holds.get(told.hold, True)
+        elif isinstance(told, entries.Objection):
+            self._objections.setdefault(told.objection, True)
+        elif isinstance(told, entries.Decided) and told.on == "objection":
+            self._objections[told.matter] = False
+
+    @property
+    def holds(self) -> list[str]:
+        return [id_ for id_, open_ in self._holds.items() if open_]
+
+    @property
+    def objections(self) -> list[str]:
+        return [id_ for id_, open_ in self._objections.items() if open_]
+
+
+def read_said(store: Store, subject: tuple[str, str], keys: Sequence[int]) -> Said:
+    """Read through the entries that can say so; raises `VerificationFailed` where one does not open."""
+    said = Said(subject)
+    with store.engine.connect() as connection:
+        places = connection.execute(select(entry.c.id).where(names_any(keys)).order_by(entry.c.id)).scalars().all()
+    with contextlib.closing(store.reader()) as reader:
+        commanded = {head.id: head.size for head in read.heads(reader) if head.name in COMMANDS}
+        for id_ in places:
+            if id_ >> SHARD_BITS not in commanded:
+                _note(said, reader, id_ >> SHARD_BITS, id_ & (1 << SHARD_BITS) - 1, 1)
+        for id_ in _commanded_before(reader):
+            _note(said, reader, id_ >> SHARD_BITS, id_ & (1 << SHARD_BITS) - 1, 1)
+        for shard, size in commanded.items():
+            _note(said, reader, shard, 0, size)
+    return said
+
+
+def _note(said: Said, reader: Reader, shard: int, first: int, count: int) -> None:
+    read_count = 0
+    for found in read.read_entries(reader, shard, first, count):
+        read_count += 1
+        if found.told is None:
+            continue  # its day's key was destroyed
+        try:
+            said.note(found.read_told())
+        except ValueError as error:
+            raise VerificationFailed(f"entry {found.index}: {error}") from error
+    if read_count != count:
+        raise VerificationFailed(f"entry {first + read_count} of a shard that commands append to is missing")
+
+
+def _commanded_before(reader: Reader) -> Iterator[int]:
+    """What commands entered before they had a shard. It is for reviews alone, and one that lacks keeps the subject."""
+    after = (0, 0)
+    while places := read.own_entries(reader, CLIENT.issuer, CLIENT.client, after, _PAGE):
+        after = places[-1]
+        yield from (id_ for _, id_ in places)

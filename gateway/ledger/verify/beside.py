@@ -1,0 +1,111 @@
+"""What stands beside the entries of a store, held to them: keys that are gone, projections, and rows of people's acts.
+
+What does not open any more has to be explained: each subject's key that is gone by the entry of its erasure, and each
+entry says which keys it was sealed by. A key that such an entry destroyed and that is there all the same came back with
+a backup.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from gateway.errors import VerificationFailed
+from gateway.ledger.entry import describe, entries
+from gateway.ledger.projections.projector import Seen
+from gateway.ledger.stored import read
+from gateway.ledger.stored.read import Head, StoredEntry
+from gateway.ledger.verify.acts import Acts
+from gateway.ledger.verify.projected import Projected
+from gateway.storage.port import Reader
+
+
+class Beside:
+    """All of it, taken in while the entries go by. Every call raises `VerificationFailed`."""
+
+    def __init__(self, reader: Reader) -> None:
+        self._keys, self._acts, self._projected = DestroyedKeys(), Acts(), Projected(reader)
+
+    def note(
+        self, entry: StoredEntry, told: entries.Told, oversight: entries.Oversight, known: dict[int, read.SubjectKey]
+    ) -> None:
+        """Take an entry in; `known` are the keys of its subjects that are there."""
+        self._keys.note(entry, told, known)
+        self._acts.note(told, oversight)
+
+    def batch(self, reader: Reader, head: Head, seen: Sequence[Seen]) -> None:
+        """Check what was made of entries of a shard, in the snapshot that they are from."""
+        self._projected.take(reader, head, seen)
+
+    def check(self, reader: Reader, checked: Mapping[int, int], *, rows: bool = True) -> None:
+        """Check the rest in one snapshot, with what was entered since; `checked` is each shard's size as it was read.
+
+        An erasure, or its end, may have been entered meanwhile.
+        """
+        reader.renew()
+        for head in read.heads(reader):
+            size = checked.get(head.id, 0)
+            for entry in read.read_entries(reader, head.id, size, head.size - size):
+                if entry.told is not None and entry.oversight is not None:
+                    told = entry.read_told()
+                    self._keys.note_erasure(told)
+                    self._acts.note(told, entry.read_oversight())
+        self._keys.check(reader)
+        if rows:
+            self._acts.check(reader)
+            self._projected.check(reader)
+
+
+class DestroyedKeys:
+    """Subjects' keys that are gone, and the erasures that explain it, over all shards."""
+
+    def __init__(self) -> None:
+        self._gone: dict[int, tuple[int, int]] = {}
+        self._destroyed: dict[int, entries.Erasure] = {}
+
+    def note(self, entry: StoredEntry, told: entries.Told, known: dict[int, read.SubjectKey]) -> None:
+        """Take an entry in; the first that a gone key leaves unreadable is the one that is named.
+
+        Raises `VerificationFailed` where a key is said to be another subject's, or another shard's.
+        """
+        for key, subject in zip(entry.keys, _named(told), strict=False):
+            if key not in known:
+                self._gone.setdefault(key, (entry.shard, entry.index))
+            elif (known[key].shard, known[key].scheme, known[key].value) != (entry.shard, *subject):
+                raise VerificationFailed(f"entry {entry.index}: the key of what it says of a subject is another's")
+        self.note_erasure(told)
+
+    def note_erasure(self, told: entries.Told) -> None:
+        """Take in which keys an entry destroyed."""
+        if isinstance(told, entries.Erasure):
+            self._destroyed |= {int(key, 16): told for key in told.keys}
+
+    def check(self, reader: Reader) -> None:
+        """Raises `VerificationFailed` where a key is gone without an erasure, or there in spite of one."""
+        for key, (shard, index) in self._gone.items():
+            if key not in self._destroyed:
+                name = next(head.name for head in read.heads(reader) if head.id == shard)
+                raise VerificationFailed(
+                    f"shard `{name}`: entry {index}: the key of what it says of a subject is gone, and no erasure"
+                    " explains why"
+                )
+        for key, secret, _, *names in read.key_rows(reader, set(self._destroyed)):
+            erasure = self._destroyed[key].erasure
+            if secret is not None:
+                raise VerificationFailed(
+                    f"a key that erasure `{erasure}` destroyed is there again, as after the restore of a backup;"
+                    f" run `dutybound ledger erase again {erasure}`"
+                )
+            if names != [None, None]:
+                raise VerificationFailed(
+                    f"a key that erasure `{erasure}` destroyed still names its subject: its row in `subject_key` was"
+                    " altered; empty `scheme` and `value` of it"
+                )
+
+
+def _named(told: entries.Told) -> list[tuple[str, str]]:
+    """The subjects that an entry names, in the order of its parts; an erased one has no name."""
+    if isinstance(told, entries.Inquiry):
+        return [(subject.scheme, subject.value) for subject in told.disclosed]
+    if isinstance(told, entries.Refused):
+        return [(subject.scheme, subject.value) for subject in told.subjects]
+    return [describe.deed(told).subject or ("", "")]

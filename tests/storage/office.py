@@ -1,0 +1,158 @@
+"""A ledger as it is run, on a store of either kind: a gateway's part of it, and the commands as people type them.
+
+`sql` is whoever has the database's password, or its file.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import sqlite3
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import select, text
+
+from gateway import cli, settings
+from gateway.ledger.log.build import ledger_of
+from gateway.ledger.projections.projector import Projector
+from gateway.ledger.proof import key_files
+from gateway.ledger.stored import read
+from gateway.storage import facts
+from gateway.storage import watch as kept
+from gateway.storage.facts import fact_head
+from gateway.storage.tables import SHARD_BITS
+from tests import configured
+from tests.ledger.support import AT, SUBJECT, disclosed, receipt_of
+from tests.services import Postgres, postgres
+from tests.storage.conftest import Place
+from tests.watch.looks import POLICIES
+
+LEI = f"{SUBJECT.scheme}:{SUBJECT.value}"
+SAID = ("--by", "C. Auditor", "--reason", "audit 9")
+FINDING = "out-of-hours-1-1"
+
+
+class Office:
+    """`out` and `err` are what the last command printed."""
+
+    def __init__(self, place: Place, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        self.place, self.folder, self._capsys = place, folder, capsys
+        self.config = folder / "gateway.yaml"
+        if not (folder / "ledger.key").exists():
+            key_files.generate(folder / "ledger.key")
+        self.move(place)
+
+    def move(self, place: Place) -> None:
+        """Have the configuration name another place's store, as after the restore of a backup."""
+        self.place = place
+        configured.write(
+            self.folder,
+            store=place.url,
+            durability="single-node" if place.kind == "postgresql" else None,
+            policies=str(POLICIES),
+            ledger={"head_file": "heads.json", "backups": "P35D"},
+        )
+
+    def __call__(self, *arguments: object) -> int:
+        """Run a command with the configuration."""
+        return self.bare(*arguments, "--config", self.config)
+
+    def bare(self, *arguments: object) -> int:
+        """Run a command as it stands."""
+        status = cli.main([str(each) for each in arguments])
+        self.out, self.err = self._capsys.readouterr()
+        assert "Traceback" not in self.err
+        return status
+
+    def ran(self, *arguments: object) -> str:
+        """Run a command that is to succeed; what it printed."""
+        assert self(*arguments) == 0, self.err
+        return self.out
+
+    def refused(self, *arguments: object) -> str:
+        """Run a command that is to be refused; why."""
+        assert self(*arguments) == 1, self.out
+        return self.err
+
+    def verify(self) -> int:
+        return self("ledger", "verify")
+
+    def serve(self, *numbers: int) -> list[str]:
+        """Start as a gateway does, answer so many inquiries, and stop; their receipts."""
+        return asyncio.run(self._serve(numbers))
+
+    async def _serve(self, numbers: Sequence[int]) -> list[str]:
+        found = settings.load(self.config, os.environ)
+        ledger = ledger_of(self.place.open(), found.ledger, key_files.load(found.ledger.key_file))
+        await ledger.start()
+        try:
+            with ledger.store.engine.connect() as connection:
+                known = connection.execute(select(fact_head.c.change)).scalar_one()
+            return [receipt_of(await disclosed(ledger, number, facts=known)) for number in numbers]
+        finally:
+            await ledger.close()
+
+    def sql(self, statement: str, **values: Any) -> int:
+        """Change the store behind the gateway's back; how many rows that changed."""
+        if self.place.kind == "sqlite":
+            with contextlib.closing(sqlite3.connect(self.place.url.removeprefix("sqlite:///"))) as file, file:
+                return file.execute(statement, values).rowcount
+        with self.place.open().engine.begin() as connection:
+            connection.execute(text("SET LOCAL session_replication_role = replica"))  # no foreign key is looked at
+            return connection.execute(text(statement), values).rowcount
+
+    def find(self, shard: str = "1", index: int = 0) -> None:
+        """What the watch would have found: one look at night."""
+        engine = self.place.open().engine
+        version, _ = kept.read_cursors(engine)
+        at = self.heads()[shard]
+        found = kept.Found(
+            FINDING, "out-of-hours", "27", 1, "https://login.example", "market-regulator", "m.ivanova", "TENDER",
+            "one look at night", ((at[0] << SHARD_BITS) + index,),
+        )  # fmt: skip
+        assert kept.advance(engine, version, {}, [found])
+
+    def populate(self) -> None:
+        """Facts, inquiries, everything that people do by a command, and what is made of it."""
+        store = self.place.open()
+        facts.set_opt_out(store.engine, SUBJECT, "awards", True, AT)
+        facts.withdraw(store.engine, SUBJECT, "tax-arrears", "N-7", AT)
+        self.serve(1, 2)
+        facts.set_opt_out(store.engine, SUBJECT, "awards", False, AT)
+        facts.withdraw(store.engine, SUBJECT, "tax-arrears", "N-8", AT)
+        self.find()
+        hold = self.ran("ledger", "hold", "place", "--subject", LEI, *SAID).split()[2].rstrip(",")
+        self.ran("ledger", "hold", "lift", hold, *SAID)
+        self.ran("ledger", "hold", "place", "--subject", LEI, *SAID)
+        self.ran("ledger", "erase", "request", "--subject", LEI, *SAID)
+        self.ran("watch", "review", FINDING, "--verdict", "proper", *SAID)
+        projector = Projector(self.place.open())
+        while projector.turn():
+            pass
+        projector.close()
+
+    def heads(self) -> dict[str, tuple[int, int]]:
+        """The id and size of each shard."""
+        with contextlib.closing(self.place.open().reader()) as reader:
+            return {head.name: (head.id, head.size) for head in read.heads(reader)}
+
+    def sizes(self) -> dict[str, int]:
+        return {name: size for name, (_, size) in self.heads().items()}
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Postgres]:
+    """One that keeps what it committed, or no command would take it."""
+    with postgres(fsync="on") as running:
+        yield running
+
+
+@pytest.fixture
+def office(place: Place, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Office:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state-home"))
+    return Office(place, tmp_path, capsys)
