@@ -176,7 +176,8 @@ class Plan:
                         type(value) is dict
                         and len(value) == 2
                         and type(value.get("value")) is str
-                        and value.get("scheme") in self._catalogue.schemes
+                        and type(scheme := value.get("scheme")) is str
+                        and scheme in self._catalogue.schemes
                     ):
                         break
                 elif type(value) is not check:

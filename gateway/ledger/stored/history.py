@@ -6,6 +6,7 @@ import contextlib
 import datetime
 import itertools
 import operator
+import re
 from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple, TypeVar
 
@@ -18,6 +19,7 @@ from gateway.storage.port import Reader, Store
 from gateway.storage.tables import SHARD_BITS, micros
 
 _T = TypeVar("_T")
+_CURSOR = re.compile("(0|[1-9][0-9]{0,18})-(0|[1-9][0-9]{0,18})")
 
 
 Places = Callable[[Reader, tuple[int, int]], Iterator[tuple[int, int]]]
@@ -53,16 +55,20 @@ def own(
     Entries whose general part does not open are left out. Raises `ValueError` for a cursor that is none of ours, and
     `LedgerUnavailable` where the entries cannot be read.
     """
-    try:
-        at, _, id_ = (after or "0-0").partition("-")
-        start = (int(at), int(id_))
-    except ValueError:
-        raise ValueError(f"`{after}` is not a cursor of `receipts`") from None
+    start = _place(after) if after else (0, 0)
     try:
         with contextlib.closing(store.reader()) as reader:
             return list(itertools.islice(_own(reader, places(reader, start), shown), first))
     except (VerificationFailed, StoreUnavailable) as error:
         raise LedgerUnavailable(f"the store's entries cannot be read: {error}") from error
+
+
+def _place(cursor: str) -> tuple[int, int]:
+    """Where an `Own.cursor` stands; raises `ValueError` for what no `Own` ever had."""
+    read_as = _CURSOR.fullmatch(cursor)
+    if read_as is not None and max(place := (int(read_as[1]), int(read_as[2]))) < 2**63:
+        return place
+    raise ValueError("this is not a cursor of `receipts`")
 
 
 def _own(reader: Reader, places: Iterable[tuple[int, int]], shown: Callable[[StoredEntry], bool]) -> Iterator[Own]:
