@@ -38,6 +38,7 @@ from gateway.inquiry.authenticate import Authenticator
 from gateway.inquiry.beside import past
 from gateway.inquiry.beside.obligations import Obligations
 from gateway.inquiry.beside.receipts import Receipts
+from gateway.inquiry.beside.retries import Retries
 from gateway.inquiry.beside.roots import Others
 from gateway.inquiry.case.config import build as build_cases
 from gateway.inquiry.case.registries import CaseRegistries
@@ -245,6 +246,7 @@ class Gateway:
             facts=FactsReader(self._facts, self._serving.zone),
             cases=parts.cases,
             admission=self._shared_counts or self._own_counts,
+            retries=Retries(parts.private.private_bytes_raw()),
             fetcher=Fetcher(parts.connectors, _departments(parts.rules), self._states.of("department")),
             ledger=self._ledger,
             now=self._now,

@@ -33,6 +33,7 @@ from connectors.base import Connector, RecordRequest, Subject, SubjectKind
 from gateway import app
 from gateway.inquiry import answer
 from gateway.inquiry.admit import Admission
+from gateway.inquiry.beside.retries import Retries
 from gateway.inquiry.facts import FactsReader
 from gateway.inquiry.fetch import Fetcher
 from gateway.inquiry.journey import Journey
@@ -185,6 +186,7 @@ class World:
             facts=FactsReader(self._facts, self.serving.zone),
             cases=self.registries,
             admission=Admission(),
+            retries=Retries(_PRIVATE.private_bytes_raw()),
             fetcher=Fetcher(connectors, {d.id: d.department for d in self.catalogue.datasets.values()}),
             ledger=self.ledger,
             now=self.clock,

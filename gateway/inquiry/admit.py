@@ -1,11 +1,12 @@
 """Step 5, admit: how often about one subject, and about how many subjects, one may ask; before any fetch.
 
-Arts. 27, 28(1)(2). A purpose's frequency is a sliding window per requester, case and subject: an inquiry counts until
-its period, in calendar months and days of UTC, has passed since, and no longer than those made before it. Its quotas
-bound the distinct subjects of an official, and of a requester (`beside.quotas`). A reservation is for all of an
-inquiry's subjects, against all of these, or for none, and nothing else runs between the look and the mark. What was
-refused does not count. A retry, with the same reference, purpose, case and subjects by the same requester and official
-within `RETRY_SECONDS`, counts once.
+Arts. 27, 28(1)(2). A purpose's frequency is a sliding window per requester and subject, and where the purpose needs a
+case, per verified case: an inquiry counts until its period, in calendar months and days of UTC, has passed since, and
+no longer than those made before it. A case that nobody verified separates nothing. Its quotas bound the distinct
+subjects of an official, and of a requester (`beside.quotas`). A reservation is for all of an inquiry's subjects,
+against all of these, or for none, and nothing else runs between the look and the mark. What was refused does not count.
+A retry, with the same reference, document, variables, purpose, verified case and subjects by the same requester and
+official within `RETRY_SECONDS`, counts once.
 
 Counts stand in memory; the ledger is the durable count, from which `refill` restores them at start. Memory is bounded
 by what was asked within the windows: a purpose that allows more than `EXACT` in a period counts in slots of a
@@ -37,7 +38,7 @@ EXACT = 1024
 _DAY = 86_400.0
 
 _Key = tuple[str, str, str, str, str | None]  # scheme, value, issuer, client, case
-_Reference = tuple[str, str, str | None, str, str | None, str | None, frozenset[tuple[str, str]]]
+_Reference = tuple[str, str, str | None, str, str | None, bytes, str | None, frozenset[tuple[str, str]]]
 
 
 class Reservation(NamedTuple):
@@ -47,7 +48,10 @@ class Reservation(NamedTuple):
 
 
 class Counted(NamedTuple):
-    """One inquiry as it is counted, whether it asks now or the ledger tells of it. `subjects` are (scheme, value)."""
+    """One inquiry as it is counted, whether it asks now or the ledger tells of it. `subjects` are (scheme, value).
+
+    `case` is what it declared; `request` tells its document and variables from others under its reference.
+    """
 
     issuer: str
     client: str
@@ -58,6 +62,7 @@ class Counted(NamedTuple):
     time: datetime.datetime
     official: str | None = None
     id: str = ""
+    request: bytes = b""
 
     @classmethod
     def of(
@@ -67,7 +72,12 @@ class Counted(NamedTuple):
         """What this requester asks now, about these subjects."""
         named = tuple([subject[1:] for subject in subjects])
         issuer, client, official = requester.issuer, requester.client, requester.official
-        return cls(issuer, client, purpose, named, declared.case, declared.reference, now, official, id)
+        case, reference, request = declared.case, declared.reference, declared.request
+        return cls(issuer, client, purpose, named, case, reference, now, official, id, request)
+
+    def verified_case(self, purpose: Purpose) -> str | None:
+        """Its case, where the purpose needs one: only then was it verified, in step 3, before anything is counted."""
+        return self.case if purpose.case_required else None
 
     @property
     def distinct(self) -> Sequence[tuple[str, str]]:
@@ -139,15 +149,17 @@ def _slotted(frequency: Frequency, at: float) -> float:
     return math.ceil(at / slot) * slot
 
 
-def _keys(asked: Counted) -> list[_Key]:
+def _keys(purpose: Purpose, asked: Counted) -> list[_Key]:
     """What its frequency counts against, for each of its subjects."""
-    return [(scheme, value, asked.issuer, asked.client, asked.case) for scheme, value in asked.distinct]
+    case = asked.verified_case(purpose)
+    return [(scheme, value, asked.issuer, asked.client, case) for scheme, value in asked.distinct]
 
 
-def _retried(asked: Counted) -> _Reference:
+def _retried(purpose: Purpose, asked: Counted) -> _Reference:
     """What a retry has in common with the inquiry that was counted."""
-    issuer, client, official, purpose = asked.issuer, asked.client, asked.official, asked.purpose
-    return issuer, client, official, purpose, asked.reference, asked.case, frozenset(asked.subjects)
+    issuer, client, official, case = asked.issuer, asked.client, asked.official, asked.verified_case(purpose)
+    subjects = frozenset(asked.subjects)
+    return issuer, client, official, asked.purpose, asked.reference, asked.request, case, subjects
 
 
 class Admission:
@@ -166,12 +178,12 @@ class Admission:
         inquiry's `id`.
         """
         at, frequency, quotas = asked.time.timestamp(), purpose.frequency, purpose.quotas
-        if asked.reference is not None and not self._first(asked, at):
+        if asked.reference is not None and not self._first(purpose, asked, at):
             return Reservation(counted=False)
         tallies = self._purposes.get(asked.purpose)
         if tallies is None:
             tallies = self._purposes[asked.purpose] = OrderedDict()
-        keys, full = _keys(asked), 0.0
+        keys, full = _keys(purpose, asked), 0.0
         for key in keys:
             tally = tallies.get(key)
             if tally is not None:
@@ -186,7 +198,7 @@ class Admission:
             self._distinct.mark(asked.purpose, issuer, client, official, pairs, at)
         self._mark(tallies, frequency, keys, at)
         if asked.reference is not None:
-            self._references[_retried(asked)] = at
+            self._references[_retried(purpose, asked)] = at
         return Reservation(counted=True)
 
     def refill(self, entries: Iterable[Counted], purposes: Mapping[str, Purpose]) -> None:
@@ -200,22 +212,22 @@ class Admission:
             if purpose is None:
                 continue
             if entry.reference is not None:
-                if not self._first(entry, at):
+                if not self._first(purpose, entry, at):
                     continue
-                self._references[_retried(entry)] = at
+                self._references[_retried(purpose, entry)] = at
             if purpose.quotas is not None:
                 issuer, client, official = entry.issuer, entry.client, entry.official
                 self._distinct.mark(entry.purpose, issuer, client, official, entry.distinct, at)
             tallies = self._purposes.setdefault(entry.purpose, OrderedDict())
-            self._mark(tallies, purpose.frequency, _keys(entry), at)
+            self._mark(tallies, purpose.frequency, _keys(purpose, entry), at)
 
-    def _first(self, asked: Counted, at: float) -> bool:
+    def _first(self, purpose: Purpose, asked: Counted, at: float) -> bool:
         """Whether this is no retry of an inquiry that was counted; forgets references that have aged."""
         references = self._references
         for _ in range(2):
             if references and at - next(iter(references.values())) >= RETRY_SECONDS:
                 references.popitem(last=False)
-        seen = references.get(_retried(asked))
+        seen = references.get(_retried(purpose, asked))
         return seen is None or at - seen >= RETRY_SECONDS
 
     def _mark(self, tallies: OrderedDict[_Key, _Tally], frequency: Frequency, keys: list[_Key], at: float) -> None:

@@ -48,6 +48,7 @@ async def answer(journey: Journey, method: str, headers: list[tuple[bytes, bytes
         if (declaration := bound.declaration) is None:
             authenticator.check_scope(requester, receipts=bound.asks_for_receipts)
             return await serving.others.answer(plan, bound, requester, asked)
+        declaration = journey.retries.named(declaration, asked)
         entry.declaration, entry.subjects = declaration, bound.subjects
         purpose = serving.purpose(declaration.purpose)
         authenticator.check_scope(requester, receipts=bound.asks_for_receipts)

@@ -216,7 +216,12 @@ def _who(requester: Requester) -> entries.Who:
 
 def _declared(declaration: Declaration) -> entries.Declared:
     return entries.Declared(
-        declaration.purpose, declaration.case, declaration.document, declaration.consent, declaration.reference
+        declaration.purpose,
+        declaration.case,
+        declaration.document,
+        declaration.consent,
+        declaration.reference,
+        declaration.request,
     )
 
 

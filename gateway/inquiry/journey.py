@@ -14,6 +14,7 @@ from gateway.inquiry.admit import AdmissionPort
 from gateway.inquiry.authenticate import Authenticator
 from gateway.inquiry.beside.break_glass import BreakGlassPort
 from gateway.inquiry.beside.obligations import Obligations
+from gateway.inquiry.beside.retries import Retries
 from gateway.inquiry.beside.roots import Others
 from gateway.inquiry.case.registries import CaseRegistries
 from gateway.inquiry.disclose import LedgerPort
@@ -60,6 +61,7 @@ class Journey(msgspec.Struct, frozen=True, eq=False):
     facts: FactsReader
     cases: CaseRegistries
     admission: AdmissionPort
+    retries: Retries
     fetcher: Fetcher
     ledger: LedgerPort
     now: Callable[[], datetime.datetime]

@@ -213,7 +213,7 @@ class Plan:
             most = LONGEST.get(name, 200)
             if name in declared and not 0 < len(declared[name].strip()) <= most:
                 raise Refusal(Code.INQUIRY_INVALID, f"`{name}` must be 1 to {most:,} characters")
-        return Declaration(**declared)
+        return msgspec.convert(declared, Declaration)
 
     def _subjects(self, root: Root, value: Any) -> tuple[Subject, ...]:
         named = value if root.many else (value,)

@@ -53,13 +53,17 @@ class Requester(msgspec.Struct, frozen=True):
 
 
 class Declaration(msgspec.Struct, frozen=True):
-    """What the operation says of itself, by `@inquiry` or the `Inquiry` header."""
+    """What the operation says of itself, by `@inquiry` or the `Inquiry` header.
+
+    `request` tells a retry from another question under the same reference; empty without one.
+    """
 
     purpose: str
     case: str | None = None
     document: str | None = None
     consent: str | None = None
     reference: str | None = None
+    request: bytes = b""
 
 
 class Facts(msgspec.Struct, frozen=True):

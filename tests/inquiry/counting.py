@@ -19,6 +19,8 @@ def counted(
     case: str | None = None,
     reference: str | None = None,
     id: str = "",
+    request: bytes = b"",
 ) -> Counted:
     """What `who` asks at `at`, as the journey hands it to an admission."""
-    return Counted.of(who, purpose.name, subjects, Declaration(purpose.name, case, reference=reference), at, id)
+    declared = Declaration(purpose.name, case, reference=reference, request=request)
+    return Counted.of(who, purpose.name, subjects, declared, at, id)

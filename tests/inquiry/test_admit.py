@@ -28,7 +28,7 @@ ORGS = [Subject("organisation", "LEI", f"{number:020d}") for number in range(3)]
 
 
 def purpose(maximum: int = 1, per: Period = P1D, name: str = "TENDER") -> Purpose:
-    return Purpose(name, "", (), (), "", ("organisation",), {}, Frequency(maximum, per), per)
+    return Purpose(name, "", (), (), "", ("organisation",), {}, Frequency(maximum, per), per, case_required=True)
 
 
 def requester(client: str = "market-regulator", issuer: str = "https://login.example") -> Requester:
@@ -44,7 +44,8 @@ class Desk:
     def ask(self, at: datetime.datetime = NOW, **given: Any) -> Reservation:
         who, allowed = given.get("requester", requester()), given.get("purpose", purpose())
         subjects, case = given.get("subjects", ORGS[:1]), given.get("case", "case-1")
-        return self.admission.reserve(allowed, counted(who, allowed, subjects, at, case, given.get("reference")))
+        asked = counted(who, allowed, subjects, at, case, given.get("reference"), request=given.get("request", b""))
+        return self.admission.reserve(allowed, asked)
 
     def admits(self, at: datetime.datetime = NOW, **given: Any) -> bool:
         try:
@@ -139,6 +140,7 @@ def test_a_retry_within_ten_minutes_counts_once() -> None:
         {"requester": requester("tax-service")},
         {"purpose": purpose(2, name="LICENCE")},
         {"case": "case-2"},
+        {"request": b"another question"},
     ],
 )
 def test_whatever_differs_is_no_retry(other: dict[str, Any]) -> None:

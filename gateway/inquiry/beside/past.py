@@ -48,4 +48,5 @@ def counted(entry: StoredEntry) -> Counted | None:
         told.at,
         entry.read_oversight().official,
         told.id,
+        told.declaration.request,
     )

@@ -153,10 +153,13 @@ class SharedAdmission:
         return blake2b(msgspec.msgpack.encode(parts), digest_size=16, key=self._secret).digest()
 
     def _filled_for(self) -> bytes:
-        """What a fill depends on besides the ledger: which purposes count, over which periods."""
+        """What a fill depends on besides the ledger: which purposes count, over which periods, and by case or not."""
         purposes = self._purposes()
         if purposes is not self._digested[0]:
-            counting = sorted((name, each.frequency.per.text, bool(each.quotas)) for name, each in purposes.items())
+            counting = sorted(
+                (name, each.frequency.per.text, bool(each.quotas), each.case_required)
+                for name, each in purposes.items()
+            )
             self._digested = (purposes, self._digest(*counting))
         return self._digested[1]
 
@@ -165,13 +168,13 @@ class SharedAdmission:
             asked.issuer,
             asked.client,
             asked.official,
-            asked.case,
+            asked.verified_case(purpose),
             asked.reference,
         )
         digest, prefix, frequency, name = self._digest, self._prefix, purpose.frequency, asked.purpose
         at, pairs = asked.time.timestamp(), asked.distinct
         windows = quotas.windows(purpose.quotas, official) if purpose.quotas is not None else ()
-        retried = (issuer, client, official, name, reference, case, pairs)
+        retried = (issuer, client, official, name, reference, asked.request, case, pairs)
         referred = digest("r", *retried) if reference is not None else b""
         keys = [
             *self._keys,

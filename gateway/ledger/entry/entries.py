@@ -100,13 +100,18 @@ VERSIONS = (1, 2)
 
 
 class Declared(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What the operation declared of itself."""
+    """What the operation declared of itself.
+
+    `request` is a keyed digest of its document and variables, where it has a reference: it tells a retry from another
+    question, and nobody without the ledger's key can find what was asked by trying.
+    """
 
     purpose: str
     case: str | None = None
     document: str | None = None
     consent: str | None = None
     reference: str | None = None
+    request: bytes = b""
 
 
 class Named(msgspec.Struct, frozen=True):

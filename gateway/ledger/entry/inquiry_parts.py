@@ -42,6 +42,7 @@ class ToldOf(msgspec.Struct, frozen=True, omit_defaults=True):
     document: str | None = None
     consent: str | None = None
     reference: str | None = None
+    request: bytes = b""
     datasets: list[entries.Dataset] = []
     cautions: list[entries.Notice] = []
     data: entries.Data | None = None
@@ -94,6 +95,7 @@ def split_inquiry(told: entries.Inquiry, oversight: Oversight) -> EntryParts:
             declared.document,
             declared.consent,
             declared.reference,
+            declared.request,
             subject.datasets,
             cautions[place],
             told.data,
@@ -137,6 +139,7 @@ def split_refusal(told: entries.Refused, oversight: Oversight) -> EntryParts:
                         said.document,
                         said.consent,
                         said.reference,
+                        said.request,
                         message=told.message,
                     )
                 ),
@@ -239,4 +242,4 @@ def _first(parts: Sequence[ToldOf | None]) -> ToldOf | None:
 def _declared(general: entries.Declared, part: ToldOf | None) -> entries.Declared:
     if part is None:
         return general
-    return entries.Declared(general.purpose, part.case, part.document, part.consent, part.reference)
+    return entries.Declared(general.purpose, part.case, part.document, part.consent, part.reference, part.request)

@@ -40,7 +40,9 @@ __all__ = ["OF_SUBJECT", "EntryParts", "SubjectParts", "read_oversight", "read_t
 _T = TypeVar("_T")
 
 _NAMED = ("scheme", "value")
-_DECLARED = ("declaration.case", "declaration.document", "declaration.consent", "declaration.reference")
+_DECLARED = (
+    "declaration.case", "declaration.document", "declaration.consent", "declaration.reference", "declaration.request",
+)  # fmt: skip
 _RECORD = ("dataset", "record")
 
 OF_SUBJECT: dict[type[Told], tuple[str, ...]] = {
