@@ -5,7 +5,8 @@ answers with typed records, or with a `Failure` per dataset. It never sees a req
 imports the gateway.
 
 Invariants: only the fields of a `DatasetRequest` may be in what is sent to the source; a record that names another
-subject, or none, fails its whole dataset; a fault of the source is a `Failure`, never an exception, and carries nothing
+subject, or none, fails its whole dataset; one with a value that cannot be used is given as `Faulty`, since it may be
+one that must not be told of; a fault of the source is a `Failure`, never an exception, and carries nothing
 of the source's own text.
 """
 
@@ -60,6 +61,20 @@ class Record(msgspec.Struct, kw_only=True):
     m_document: str | None = None
     m_effective: datetime.date | None = None
     m_mitigation: str | None = None
+
+
+class Faulty(Record):
+    """A record of which a value cannot be used: what it shows of itself, and none of its fields.
+
+    It is never released: its dataset is invalid where it would have to be, and otherwise it leaves no trace. `m_reason`
+    names the check that failed, never a value; `unread` the attributes that cannot be read, which are as by default,
+    `m_id` and `m_version` empty.
+    """
+
+    m_reason: str
+    unread: frozenset[str] = frozenset()
+    s_scheme: str = ""
+    s_value: str = ""
 
 
 class DatasetRequest(NamedTuple):

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from connectors.base import Failure, Fault, FieldType, Outcome, Record, RecordRequest, Subject
+from connectors.base import Failure, Fault, Faulty, FieldType, Outcome, Record, RecordRequest, Subject
 from gateway.catalogue.model import Catalogue, Dataset
 from gateway.errors import Code, Refusal
 from gateway.inquiry.authenticate import Authenticator
@@ -27,7 +27,7 @@ _numbers = itertools.count(1)
 
 
 class Held(NamedTuple):
-    """A record as its department holds it; `fields` by catalogue name."""
+    """A record as its department holds it; `fields` by catalogue name. `faulty`: one of its values is of no use."""
 
     id: str
     fields: Mapping[str, Any]
@@ -35,6 +35,7 @@ class Held(NamedTuple):
     document: str | None = "D-1"
     effective: datetime.date | None = NOON.date()
     mitigation: str | None = None
+    faulty: bool = False
 
 
 def values(dataset: Dataset, number: int = 0) -> dict[str, Any]:
@@ -60,6 +61,9 @@ def _struct(fields: tuple[str, ...]) -> Any:
 
 def record(held: Held, fields: tuple[str, ...]) -> Record:
     """The record with just these fields, as a connector decodes it."""
+    if held.faulty:
+        shown = {"m_document": held.document, "m_effective": held.effective}
+        return Faulty(m_id=held.id, m_version=held.version, m_reason="a value is of another type", **shown)
     made: Record = _struct(fields)(
         m_id=held.id,
         m_version=held.version,

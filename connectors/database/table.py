@@ -16,6 +16,7 @@ import sqlalchemy as sa
 
 from connectors.base import Config, DatasetShape, FieldType, Record, Subject
 from connectors.mapping.decoding import Const, Mapped, SubjectMapping, read_mapping
+from connectors.mapping.faulty import NO_SUBJECT, SHOWN, shown_by
 from connectors.mapping.generated import DECIMAL_DIGITS, Leaf, Path, record_type
 
 _NAME = "[A-Za-z_][A-Za-z0-9_]{0,62}"
@@ -81,7 +82,7 @@ class Table:
                 about: Any = record
                 owner = values.get(about.s_value)
                 if owner is None or (not isinstance(scheme, Const) and about.s_scheme != asked):
-                    return "a record names another subject"
+                    return NO_SUBJECT
                 records[owner].append(record)
         return records
 
@@ -174,8 +175,13 @@ _READERS: Mapping[str, Callable[[Any], Any]] = {
 
 
 def _row_reader(leaves: list[Leaf], names: list[str]) -> Callable[[Any], Record | str]:
+    """Reads a row: the record, where a value is wrong what it shows of itself, or why it is nobody's."""
+    by_attribute = {leaf.attribute: _READERS[leaf.kind] for leaf in leaves if leaf.attribute in SHOWN}
     made: Callable[..., Record] = record_type(leaves, rename=False, strict=True)
     plan = [(names.index(leaf.path[0]), _READERS[leaf.kind], leaf.mandatory, leaf.path[0]) for leaf in leaves]
+
+    def faulty(row: Any, reason: str) -> Record | str:
+        return shown_by(leaves, lambda path: row[names.index(path[0])], by_attribute, reason)
 
     def read(row: Any) -> Record | str:
         values: list[Any] = []
@@ -183,13 +189,13 @@ def _row_reader(leaves: list[Leaf], names: list[str]) -> Callable[[Any], Record 
             value = row[index]
             if value is None:
                 if mandatory:
-                    return f"column `{column}` is null"
+                    return faulty(row, f"column `{column}` is null")
                 values.append(None)
                 continue
             try:
                 values.append(reader(value))
             except ValueError:
-                return f"column `{column}` holds another type than the mapped one"
+                return faulty(row, f"column `{column}` holds another type than the mapped one")
         return made(*values)
 
     return read

@@ -3,7 +3,7 @@
 `read_mapping` reads the `records`, `record` and `fields` keys of a dataset in `sources.yaml`. A `Decoder` is made from
 that mapping and the requested fields: generated msgspec structs decode, check types, rename and drop everything that
 was not asked for in one pass over the bytes, and a generated loop checks what a type cannot say and flattens dotted
-paths.
+paths. What does not decode so is read again, record by record (`faulty`).
 
 Invariants: only requested fields become Python objects that leave this module; every record names the subject that was
 asked for, or the whole dataset is invalid; keys that stand twice, numbers that are not finite, text that is not UTF-8,
@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from connectors.base import Config, DatasetShape, FieldType, Record, Subject
-from connectors.mapping import duplicate_keys
+from connectors.mapping import duplicate_keys, faulty
 from connectors.mapping.generated import (
     Leaf,
     Path,
@@ -155,26 +155,28 @@ class Decoder:
         self._lenient = msgspec.json.Decoder(envelope(lenient, mapped.records, next_path, strict=False)).decode
         self._strict = msgspec.json.Decoder(envelope(strict, mapped.records, next_path, strict=True)).decode
         self._rows = msgspec.json.Decoder(list[lenient]).decode  # type: ignore[valid-type]  # a generated type
+        self._row = msgspec.json.Decoder(lenient).decode
+        self._apart = msgspec.json.Decoder(envelope(msgspec.Raw, mapped.records, next_path, strict=False)).decode
+        self._leaves = leaves
         self._outer_keys = envelope_keys(mapped.records, next_path)
         self._row_keys = count_keys(tree)
         self._tries = _STRICT_TRIES
         scheme = mapped.subject.scheme if mapped.subject is not None else None
-        constant = scheme.value if isinstance(scheme, Const) else None
-        self._one, self._many = finisher(self.record_type, leaves, tree, constant, self._direct)
+        self._constant = scheme.value if isinstance(scheme, Const) else None
+        self._one, self._many = finisher(self.record_type, leaves, tree, self._constant, self._direct)
 
     def one(self, body: bytes, subject: Subject) -> list[Record] | str:
         """The records about `subject`; or what is wrong with the answer, in words."""
-        page = self._decode(body)
-        if isinstance(page, str):
-            return page
-        return self._one(self._records(page), subject.scheme, subject.value)  # type: ignore[no-any-return]
+        page = self.page(body, subject)
+        return page if isinstance(page, str) else page.records
 
     def page(self, body: bytes, subject: Subject) -> Page | str:
         """As `one`, with the way to the next page."""
         page = self._decode(body)
-        if isinstance(page, str):
-            return page
-        records = self._one(self._records(page), subject.scheme, subject.value)
+        records = page if isinstance(page, str) else self._one(self._records(page), subject.scheme, subject.value)
+        if isinstance(records, str):
+            page = self._taken_apart(body)
+            records = page if isinstance(page, str) else self._each(self._records(page), subject)
         if isinstance(records, str):
             return records
         link = self._next(page) if self._next is not None else None
@@ -183,19 +185,62 @@ class Decoder:
     def many(self, body: bytes, subjects: tuple[Subject, ...]) -> Mapping[Subject, list[Record]] | str:
         """The records about each of several subjects of one answer; a record about any other makes all invalid."""
         page = self._decode(body)
-        if isinstance(page, str):
-            return page
         asked: dict[tuple[str, str], list[Record]] = {(s.scheme, s.value): [] for s in subjects}
-        wrong = self._many(self._records(page), asked)
+        wrong = page if isinstance(page, str) else self._many(self._records(page), asked)
+        if wrong:
+            page = self._taken_apart(body)
+            for records in asked.values():
+                records.clear()
+            wrong = page if isinstance(page, str) else self._each_of(self._records(page), asked)
         return wrong or {s: asked[s.scheme, s.value] for s in subjects}
 
     def rows(self, raw: bytes | msgspec.Raw, subject: Subject) -> list[Record] | str:
         """As `one`, for a bare list of records out of an answer that was checked for duplicate keys already."""
+        records: list[Record] | str
         try:
-            rows = self._rows(raw)
+            records = self._one(self._rows(raw), subject.scheme, subject.value)
+        except (ValueError, RecursionError, ArithmeticError) as error:
+            records = _reason(error)
+        if not isinstance(records, str):
+            return records
+        try:
+            return self._each(_raws(raw), subject)
         except (ValueError, RecursionError, ArithmeticError) as error:
             return _reason(error)
-        return self._one(rows, subject.scheme, subject.value)  # type: ignore[no-any-return]
+
+    def _taken_apart(self, body: bytes) -> Any:
+        """The answer with each record as its bytes; or what is wrong with it whatever its records are."""
+        try:
+            page = self._apart(body)
+        except (ValueError, RecursionError, ArithmeticError) as error:
+            return _reason(error)
+        return duplicate_keys.check(body) or page
+
+    def _each(self, rows: list[msgspec.Raw], subject: Subject) -> list[Record] | str:
+        """The records about `subject`, those that are faulty by what they show of themselves."""
+        own: list[Record] = []
+        return self._each_of(rows, {(subject.scheme, subject.value): own}) or own
+
+    def _each_of(self, rows: list[msgspec.Raw], asked: dict[tuple[str, str], list[Record]]) -> str | None:
+        """Add each record to its subject's; what is wrong with all of them, or nothing."""
+        only = next(iter(asked)) if self._mapped.subject is None else None
+        for raw in rows:
+            try:
+                row = self._row(raw)
+                found = self._one([row], *only) if only else self._many([row], asked)
+            except (ValueError, RecursionError, ArithmeticError) as error:
+                found = _reason(error)
+            if isinstance(found, str):
+                found = faulty.shown(self._leaves, raw, found, self._constant)
+                if isinstance(found, str):
+                    return found
+                own = asked.get(only or (found.s_scheme, found.s_value))
+                if own is None:
+                    return faulty.NO_SUBJECT
+                own.append(found)
+            elif only:
+                asked[only] += found
+        return None
 
     def _decode(self, body: bytes) -> Any:
         if self._tries:
@@ -213,6 +258,9 @@ class Decoder:
         except (ValueError, RecursionError, ArithmeticError) as error:
             return _reason(error)
         return duplicate_keys.check(body) or page
+
+
+_raws = msgspec.json.Decoder(list[msgspec.Raw]).decode
 
 
 def _reason(error: Exception) -> str:

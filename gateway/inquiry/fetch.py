@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 
 from cachetools import LRUCache
 
-from connectors.base import Connector, DatasetRequest, Failure, Fault, Outcome, Record, RecordRequest, Subject
+from connectors.base import Connector, DatasetRequest, Failure, Fault, Faulty, Outcome, Record, RecordRequest, Subject
 from gateway.inquiry.types import Permit
 from gateway.manage.states import Heard
 
@@ -127,6 +127,8 @@ class Fetcher:
             return _MISSING
         for kind in {type(record) for record in outcome}:
             if (kind, fields) not in self._known:
+                if issubclass(kind, Faulty):
+                    continue  # it has no field, and is never released
                 if not issubclass(kind, Record) or not all(hasattr(kind, f"f_{field}") for field in fields):
                     return _DEFECT
                 self._known[kind, fields] = True

@@ -3,6 +3,9 @@
 Arts. 33, 37, 41(2), 44-47. Permission is about fields and was settled before; a restraint is about one record. Each is
 a small named rule in `RESTRAINTS`, in order; the first that holds withholds the record and is what oversight reads.
 
+A record with a value that cannot be used (`Faulty`) is judged like any other, by what it shows of itself. Its fault
+counts only where nothing withholds it: then its dataset is invalid. What it does not show withholds nothing.
+
 Invariants: a fact only ever takes away (10); withheld records leave no trace in what is released, so that "all
 withheld" and "no records" are one answer (5); every released record that is disputed or has mitigation is in the
 cautions, selected or not (19). `today` is the day in the policies' time zone at release, and every end of display is
@@ -20,7 +23,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from connectors.base import Failure, Fault, Record, Subject
+from connectors.base import Failure, Fault, Faulty, Record, Subject
 from connectors.base import Outcome as Fetched
 from gateway.catalogue.model import Dataset, Period
 from gateway.inquiry.types import Caution, Decision, Facts, Outcome, Released, Withheld
@@ -85,18 +88,25 @@ def _named(dataset: Dataset, records: Sequence[Record], keys: frozenset[str]) ->
     return [at for at, record in enumerate(records) if f"{dataset.id}/{record.m_id}" in keys]
 
 
+def _shows(record: Record, attribute: str) -> bool:
+    # Whether the attribute is as the record has it, and not only as by default.
+    return not isinstance(record, Faulty) or attribute not in record.unread
+
+
 def _display_ended(release: Release) -> Sequence[int]:
     display = release.dataset.display
     if display is None:
         return ()
     over = _over(display.max, release.today)
-    return [at for at, record in enumerate(release.records) if over[record.m_effective]]
+    return [
+        at for at, record in enumerate(release.records) if over[record.m_effective] and _shows(record, "m_effective")
+    ]
 
 
 def _no_source_document(release: Release) -> Sequence[int]:
     if release.dataset.nature != "adverse":
         return ()
-    return [at for at, record in enumerate(release.records) if not record.m_document]
+    return [at for at, record in enumerate(release.records) if not record.m_document and _shows(record, "m_document")]
 
 
 def _withdrawn(release: Release) -> Sequence[int]:
@@ -139,11 +149,12 @@ def restrain(
     facts: SubjectFacts,
     today: datetime.date,
     restraints: tuple[Restraint, ...] = RESTRAINTS,
-) -> tuple[Released, list[Withheld], list[Caution]]:
+) -> tuple[Outcome, list[Withheld], list[Caution]]:
     """Sort one subject's records of one dataset into released and withheld, in their order.
 
     `today` is the day of release in the policies' time zone. `display_until` is the last day on which a record is
     shown, `None` where the dataset has no maximum. `Withheld.record` and `Caution.record` are the record's id.
+    Where a record that is not withheld is faulty, nothing of the dataset is released.
     """
     release = Release(dataset, purpose, facts, today, records)
     reasons: dict[int, str] = {}
@@ -157,6 +168,9 @@ def restrain(
         for at in sorted(reasons):
             record = records[at]
             withheld.append(Withheld(subject, dataset.id, record.m_id, record.m_version, reasons[at]))
+    for record in shown:
+        if isinstance(record, Faulty):
+            return Failure(Fault.INVALID, False, record.m_reason), withheld, []
     disputed = [False] * len(shown)
     # An overdue objection is an open one, whichever of the two sets the facts name it in.
     if facts.disputed or facts.overdue:
@@ -200,6 +214,8 @@ def restrain_all(
             continue
         released, held, told = restrain(datasets[dataset], purpose, subject, records, facts.subjects[subject], today)
         got[subject, dataset] = released
+        if isinstance(released, Failure):
+            failures.append((datasets[dataset].department, released.fault))
         withheld += held
         cautions += told
     return got, withheld, cautions, failures

@@ -57,12 +57,14 @@ MOMENTS = (_SOFIA_MIDNIGHT, _SOFIA_MIDNIGHT - _INSTANT, _SOFIA_END - _INSTANT, _
 
 
 class Spec(NamedTuple):
-    """One record: when it took effect (in words), whether it has a document, and what is known of it."""
+    """One record: when it took effect (in words), whether it has a document, what is known of it, and whether one of
+    its values is of no use."""
 
     effective: str | None = "today"
     document: bool = True
     mitigation: bool = False
     marks: tuple[str, ...] = ()
+    faulty: bool = False
 
 
 SPECS = (
@@ -282,6 +284,7 @@ def stage(world: World, scene: Scene) -> Staged:
                     document="D-1" if spec.document else None,
                     effective=_effective(spec.effective, dataset, today),
                     mitigation=f"mitigated-{subject.value[-6:]}" if spec.mitigation else None,
+                    faulty=spec.faulty,
                 )
                 world.held.setdefault((subject, name), []).append(held)
                 marks[subject, name, held.id] = frozenset(spec.marks)
