@@ -173,6 +173,11 @@ class Metrics:
         self._timed = 0
         self._chance = random.Random(os.urandom(32)).random  # noqa: S311 - what it gave is never shown
 
+    def failed(self, failures: Iterable[tuple[str, Fault]]) -> None:
+        """Count what departments failed to give."""
+        for failure in failures:
+            self.failures[failure].add()
+
     def begin(self) -> Steps:
         """The steps of one more inquiry, timed for one in `TIMED_EACH`."""
         if self._chance() * TIMED_EACH >= 1:

@@ -7,12 +7,14 @@ every way out, answer or refusal, goes through step 9: one durable entry, then t
 from __future__ import annotations
 
 import asyncio
+import functools
 import os
 
 from gateway.errors import Code, Refusal
 from gateway.inquiry.admit import Counted, Reservation
 from gateway.inquiry.beside.break_glass import guard
-from gateway.inquiry.beside.refusing import answer_refusal, undecided
+from gateway.inquiry.beside.refusing import answer_refusal, decided
+from gateway.inquiry.beside.release import Release
 from gateway.inquiry.case.needed import verify_case
 from gateway.inquiry.decide import decide, relied_on
 from gateway.inquiry.disclose import Entry, disclose, extension
@@ -28,7 +30,7 @@ from gateway.telemetry import Steps
 
 async def answer(journey: Journey, method: str, headers: list[tuple[bytes, bytes]], body: bytes) -> Answer:
     """Answer one request to `/graphql`."""
-    authenticator, entry = journey.authenticator, None
+    authenticator, entry, began = journey.authenticator, None, asyncio.get_running_loop().time()
     steps = journey.metrics.begin()
     try:
         # 1. authenticate: who asks
@@ -56,11 +58,10 @@ async def answer(journey: Journey, method: str, headers: list[tuple[bytes, bytes
             entry.secret_until = serving.secret_until(purpose.secrecy_max, journey.now())
         steps.done("plan")
 
-        told = await _disclosed(journey, serving, plan, asked, bound, declaration, purpose, entry, steps)
-    except RefusedAboutSubjects as problem:
-        entry = Entry(os.urandom(16).hex(), requester, serving.rules.digest)
-        return await answer_refusal(journey, entry, problem, media_of(headers))
+        told = await _disclosed(journey, serving, plan, asked, bound, declaration, purpose, entry, steps, began)
     except Exception as problem:
+        if isinstance(problem, RefusedAboutSubjects):
+            entry = Entry(os.urandom(16).hex(), requester, serving.rules.digest)
         return await answer_refusal(journey, entry, problem, media_of(headers))
     journey.metrics.inquiries["OK"].add()
     return told
@@ -68,36 +69,30 @@ async def answer(journey: Journey, method: str, headers: list[tuple[bytes, bytes
 
 async def _disclosed(
     journey: Journey, serving: Serving, plan: Plan, asked: GraphQLRequest, bound: Bound, declaration: Declaration,
-    purpose: Purpose, entry: Entry, steps: Steps,
+    purpose: Purpose, entry: Entry, steps: Steps, began: float,
 ) -> Answer:  # fmt: skip
     requester, rules, subjects = entry.requester, serving.rules, bound.subjects
     # 3. facts: the case at its registry, then what is known of the subjects, and whether an emergency may go on
-    now = journey.now()
-    today = now.astimezone(serving.zone).date()
+    today = (now := journey.now()).astimezone(serving.zone).date()
     case = purpose.case_required and await verify_case(journey.cases, requester, purpose, declaration, subjects, today)
     facts = await journey.facts.read(subjects, now)
     glass = await guard(journey, requester, purpose, declaration, today) if purpose.break_glass is not None else None
-    if case or glass is not None:
-        facts = facts.settled(case_verified=case, break_glass=glass is not None)
+    facts = facts.settled(case_verified=case, break_glass=glass is not None)
     entry.facts = facts.change
     steps.done("facts")
 
     # 4. decide every field for every subject
-    try:
-        decision = entry.decision = decide(bound.selected, requester, declaration, rules, facts, subjects, now)
-    except Exception as error:
-        raise undecided(entry.id, error) from error
+    deciding = functools.partial(decide, bound.selected, requester, declaration, rules, facts, subjects)
+    decision = entry.decision = decided(entry.id, deciding, now)
     entry.consents = relied_on(requester, declaration, facts, today)
     steps.done("decide")
 
     # 5. admit: reserve before any call
     if decision.permits:
         counted = Counted.of(requester, purpose.name, subjects, declaration, now, entry.id)
-        reserved = journey.admission.reserve(purpose, counted)
-        if not isinstance(reserved, Reservation):
+        if not isinstance(reserved := journey.admission.reserve(purpose, counted), Reservation):
             await reserved
-        if glass is not None:
-            entry.change = glass.use(entry.id, requester, purpose.name, now)
+        entry.change = glass.use(entry.id, requester, purpose.name, now) if glass is not None else None
     steps.done("admit")
 
     # 6. fetch what was permitted, and nothing else
@@ -109,12 +104,12 @@ async def _disclosed(
     now = journey.now()
     if requester.expires <= now.timestamp():
         raise journey.authenticator.expired(requester)
-    if decide(bound.selected, requester, declaration, rules, facts, subjects, now).permits != decision.permits:
+    if deciding(now).permits != decision.permits:
         raise Refusal(Code.DECISION_UNAVAILABLE, "a permit ended while the inquiry ran; ask again", retryable=True)
     today = now.astimezone(serving.zone).date()
-    got, withheld, cautions, failures = restrain_all(rules.policies, purpose, decision, fetched, facts, today)
-    for failure in failures:
-        journey.metrics.failures[failure].add()
+    restraining = functools.partial(restrain_all, rules.policies, purpose, decision, fetched, facts)
+    got, withheld, cautions, failures = restraining(today)
+    journey.metrics.failed(failures)
     steps.done("restrain")
 
     # 8. render the answer's data, once
@@ -125,4 +120,10 @@ async def _disclosed(
     entry.withheld, entry.cautions, entry.obligations = withheld, cautions, serving.obligations.of(purpose.name, today)
     receipt = await disclose(journey.ledger, entry, got, data, codes, now)
     steps.done("disclose")
-    return answered(data, errors, asked.media, extension(entry, receipt))
+    # It leaves where all of that still holds.
+    release = Release(journey, entry, f"{receipt.shard}-{receipt.index}", began)
+    at_first = decision.permits, withheld
+    await release.check(
+        today, serving.zone, lambda then, day: (deciding(then).permits, restraining(day)[1]) == at_first
+    )
+    return answered(data, errors, asked.media, extension(entry, receipt))._replace(unsent=release.unsent)

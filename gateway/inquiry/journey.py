@@ -51,7 +51,8 @@ class Serving(msgspec.Struct, frozen=True, eq=False):
 
 
 class Journey(msgspec.Struct, frozen=True, eq=False):
-    """The steps' ports. `deadline` bounds the fetch, in seconds. `now` never falls.
+    """The steps' ports. `deadline` bounds the fetch, in seconds. `now` never falls. An answer that took
+    longer than `patience`, in seconds, is not released; the endpoint's own patience is longer.
 
     Without `break_glass` nobody keeps the reviews of emergencies: every emergency purpose is denied.
     """
@@ -68,4 +69,5 @@ class Journey(msgspec.Struct, frozen=True, eq=False):
     metrics: Metrics
     deadline: float
     body_limit: int
+    patience: float = 25.0
     break_glass: BreakGlassPort | None = None

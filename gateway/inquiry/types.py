@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from typing import Any, NamedTuple
 
 import msgspec
@@ -78,6 +78,8 @@ class Facts(msgspec.Struct, frozen=True):
 
     def settled(self, *, case_verified: bool, break_glass: bool) -> Facts:
         """These facts, with what their store does not know of the inquiry itself."""
+        if not case_verified and not break_glass:
+            return self
         subjects = self.subjects
         if case_verified:
             subjects = {each: msgspec.structs.replace(known, case_verified=True) for each, known in subjects.items()}
@@ -171,11 +173,15 @@ class Obligation(msgspec.Struct, frozen=True):
 
 
 class Answer(NamedTuple):
-    """What leaves: an HTTP status, headers and the bytes of the body."""
+    """What leaves: an HTTP status, headers and the bytes of the body.
+
+    `unsent` is told where the answer of an inquiry does not leave after all.
+    """
 
     status: int
     headers: Mapping[str, str]
     body: bytes
+    unsent: Callable[[], Coroutine[Any, Any, None]] | None = None
 
 
 Outcome = Released | Failure

@@ -132,13 +132,17 @@ class Position(NamedTuple):
 
 
 class Rows(NamedTuple):
-    """What a batch of entries gives, in the order of the tables' columns."""
+    """What a batch of entries gives, in the order of the tables' columns.
+
+    `unreleased` are (subject, entry) of what earlier entries, or others of the batch, say was received and was not.
+    """
 
     looked: Sequence[tuple[int, int, int]] = ()
     received: Sequence[tuple[int, int, int, int, int | None, bytes]] = ()
     asked: Sequence[tuple[int, str, int, int]] = ()
     raced: Sequence[tuple[int, int, int, str]] = ()
     acted: Sequence[tuple[int, str, int, int]] = ()
+    unreleased: Sequence[tuple[int, int]] = ()
 
 
 class Changed(NamedTuple):
@@ -249,6 +253,10 @@ def advance(engine: Engine, names: Collection[str], number: int, first: int, las
                     made = _INSERT[table.name]
                     sql = made.sqlite if connection.dialect.name == "sqlite" else made.psycopg
                     connection.exec_driver_sql(sql, list(kept))
+        if "received" in names:
+            for subject, entry in rows.unreleased:
+                for table in _TABLES["received"]:
+                    connection.execute(delete(table).where(table.c.subject == subject, table.c.entry == entry))
     return True
 
 

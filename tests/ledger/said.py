@@ -92,6 +92,11 @@ SAID: list[tuple[entries.Act | entries.OfLedger, str, str]] = [
         f"{ORIGIN}/1 was sealed: the store had 5 entries of it, and witness-1 remembers 7",
     ),
     (
+        entries.NotReleased(*HEAD[:3], BUYER, "token", *LEI, "i-1", "1-0"),
+        "the gateway",
+        f"did not release to market-regulator what inquiry i-1 says of {ACME}",
+    ),
+    (
         entries.ShardChange(*HEAD[:3], entries.OWN, "opened", f"{ORIGIN}/2", "k+1", 0, bytes(32)),
         "",
         f"{ORIGIN}/2 was opened at 0 entries, with the key k+1",

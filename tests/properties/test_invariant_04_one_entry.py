@@ -23,6 +23,7 @@ from gateway.inquiry.http.endpoint import GraphQLEndpoint
 from gateway.inquiry.plan import Plan
 from gateway.inquiry.render import Renderer
 from gateway.inquiry.types import Declaration
+from gateway.ledger.entry import entries
 from gateway.ledger.proof.tlog_proof import Receipt
 from gateway.ledger.stored import history
 from tests import world as worlds
@@ -275,14 +276,16 @@ async def leave(world: World, ask: Ask, moment: str) -> None:
     for department in world.departments.values():
         department.released.set()
     await asyncio.gather(serving, return_exceptions=True)
-    while endpoint._running:
+    while endpoint._running or endpoint._entering:
         await asyncio.sleep(0)
-        await asyncio.gather(*endpoint._running, return_exceptions=True)
+        await asyncio.gather(*endpoint._running, *endpoint._entering, return_exceptions=True)
 
 
 def check_leaving(world: World, moment: str) -> None:
     world.run(leave(world, ask_of(world, OPERATIONS["answered"], prepare(world)), moment))
-    assert len(world.entries()) == (moment != MOMENTS[0])
+    kinds = [type(each.told) for each in world.entries()]
+    left = {MOMENTS[0]: [], MOMENTS[3]: [entries.Inquiry]}
+    assert kinds == left.get(moment, [entries.Inquiry, entries.NotReleased]), "what did not leave says so"
 
 
 @pytest.mark.parametrize("moment", MOMENTS)

@@ -19,7 +19,7 @@ from gateway.ledger.verify.follow import follow
 from tests.ledger.pair import OTHER
 from tests.ledger.support import SUBJECT
 from tests.ledger.values import KINDS
-from tests.vectors import make
+from tests.vectors import make, make_not_released
 
 HERE = Path(__file__).resolve().parent
 VERSIONS = sorted(path for path in HERE.iterdir() if (path / "ledger.pub").exists())
@@ -84,6 +84,15 @@ def test_there_are_vectors() -> None:
     assert [path.name for path in VERSIONS][:2] == ["v1", "v2"]
 
 
+def _not_released() -> Proved:
+    folder = HERE / "not-released-v1"
+    return verify_receipt((folder / "receipt.txt").read_text(), key_files.read_verifiers(folder / "shard.pub"))
+
+
+def test_what_was_not_released_verifies() -> None:
+    assert _not_released().told == make_not_released.TOLD
+
+
 def test_every_kind_of_entry_is_in_some_vector() -> None:
     found: set[type[entries.Told]] = {entries.Gap, entries.ShardChange}  # those are in `proof-v1`
     for version in VERSIONS:
@@ -93,6 +102,7 @@ def test_every_kind_of_entry_is_in_some_vector() -> None:
             found.add(type(proved.told))
             if path.stem.startswith("act-") and version.name == "v2":
                 assert proved.told in make.ACTS
+    found.add(type(_not_released().told))
     assert found == set(KINDS), "a new kind needs a vector: `python -m tests.vectors.make`"
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import datetime
 import logging
+from collections.abc import Callable
 
 from gateway.errors import Code, Refusal
 from gateway.inquiry.disclose import Entry, extension, refuse
 from gateway.inquiry.http.request import Media, refused
 from gateway.inquiry.journey import Journey
-from gateway.inquiry.types import Answer
+from gateway.inquiry.types import Answer, Decision
 
 log = logging.getLogger("dutybound.inquiry")
 
@@ -35,7 +37,11 @@ async def answer_refusal(journey: Journey, entry: Entry | None, problem: Excepti
     return refused(problem, media, extension(entry, receipt))
 
 
-def undecided(inquiry: str, error: Exception) -> Refusal:
-    """The refusal of an inquiry whose rules failed: what could not be decided is not permitted."""
-    log.error("inquiry %s could not be decided: %s", inquiry, type(error).__name__)
-    return Refusal(Code.DECISION_UNAVAILABLE, "the rules cannot be evaluated now; nothing was disclosed")
+def decided(inquiry: str, deciding: Callable[[datetime.datetime], Decision], now: datetime.datetime) -> Decision:
+    """The decision; what could not be decided, since rules failed, is not permitted, and raises `Refusal`."""
+    try:
+        return deciding(now)
+    except Exception as error:
+        log.error("inquiry %s could not be decided: %s", inquiry, type(error).__name__)
+        message = "the rules cannot be evaluated now; nothing was disclosed"
+        raise Refusal(Code.DECISION_UNAVAILABLE, message) from error

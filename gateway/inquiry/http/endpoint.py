@@ -2,9 +2,9 @@
 
 It stands in front of the router, which would cost more than reading the request does. Invariants: a body is bounded in
 bytes and time, whatever `Content-Length` says; a client that goes away, or a server that cancels, does not stop an
-answer that has begun (its entry is still committed); every request that was read whole gets an answer within
-`patience`; a defect is `INTERNAL` with an id to quote and leaves a trace of places, never of values. What the answer
-is, is `answer`'s affair.
+answer that has begun: its entry is still committed, and where nobody waits for the answer any more, another one that it
+was not released; every request that was read whole gets an answer within `patience`; a defect is `INTERNAL` with an id
+to quote and leaves a trace of places, never of values. What the answer is, is `answer`'s affair.
 """
 
 from __future__ import annotations
@@ -55,6 +55,7 @@ class GraphQLEndpoint:
         self._waits = _Waits()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._running: set[asyncio.Task[Answer]] = set()
+        self._entering: set[asyncio.Task[None]] = set()
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         loop = self._loop
@@ -72,7 +73,11 @@ class GraphQLEndpoint:
         sent = [(name.encode("latin-1"), value.encode("latin-1", "replace")) for name, value in answer.headers.items()]
         sent.append((b"content-length", b"%d" % len(content)))
         sent.extend(_ALWAYS)
-        await send({"type": "http.response.start", "status": answer.status, "headers": sent})
+        try:
+            await send({"type": "http.response.start", "status": answer.status, "headers": sent})
+        except BaseException:
+            self._unsent(answer)
+            raise
         await send({"type": "http.response.body", "body": content})
 
     async def _read(self, loop: asyncio.AbstractEventLoop, headers: Headers, receive: Receive) -> bytes:
@@ -140,12 +145,21 @@ class GraphQLEndpoint:
         self._running.discard(task)
         error = RuntimeError("the answer was cancelled") if task.cancelled() else task.exception()
         if waiter.done():
-            if error is not None and not isinstance(error, Refusal):
+            if error is None:
+                self._unsent(task.result())
+            elif not isinstance(error, Refusal):
                 self._defect(secrets.token_hex(8), error)
         elif error is not None:
             waiter.set_exception(error)
         else:
             waiter.set_result(task.result())
+
+    def _unsent(self, answer: Answer) -> None:
+        """Nobody waits for the answer any more: its entry gets another, that says so."""
+        if answer.unsent is not None:
+            entering = asyncio.get_running_loop().create_task(answer.unsent())
+            self._entering.add(entering)
+            entering.add_done_callback(self._entering.discard)
 
     def _internal(self, headers: Headers, error: Exception) -> Answer:
         quoted = secrets.token_hex(8)

@@ -28,6 +28,7 @@ _KINDS: dict[type[entries.Told], str] = {
     entries.OptOut: "an opt-out",
     entries.Gap: "a gap in the ledger",
     entries.ShardChange: "a change of the ledger's shards",
+    entries.NotReleased: "an answer that was not released",
 }
 
 
@@ -92,6 +93,16 @@ def deed(told: entries.Act | entries.OfLedger) -> Deed:
                 [],
                 told.by,
                 told.reason,
+            )
+        case entries.NotReleased():
+            subject = subject_of(told.scheme, told.value)
+            return Deed(
+                "What was not released",
+                f"did not release to {told.requester.client} what inquiry {told.inquiry} says of {name_of(subject)}",
+                [("Inquiry", [told.inquiry]), ("Entry", [told.entry]), ("About", [name_of(subject)])],
+                "the gateway",
+                told.reason,
+                subject,
             )
         case _:
             return describe_rights.deed(told)

@@ -154,8 +154,27 @@ class ShardChange(Entered, frozen=True, tag="shard"):
     rule_set: str = ""
 
 
-OfLedger = Gap | ShardChange
-"""What the ledger says of itself: of no inquiry, and about nobody."""
+class NotReleased(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="kind", tag="not-released"):
+    """Told: what an inquiry's entry says was disclosed of a subject did not leave; nobody received it.
+
+    `requester` is the inquiry's, `inquiry` its id, `entry` its place, `<shard>-<index>`. `reason`: the `token` expired,
+    a permit or a display `ended`, the entry came too `late`, or the answer was `undelivered`: nobody waited any more.
+    """
+
+    v: int
+    id: str
+    at: datetime.datetime
+    requester: Who
+    reason: str
+    scheme: str | None = None
+    value: str | None = None
+    inquiry: str = ""
+    entry: str = ""
+    rule_set: str = ""
+
+
+OfLedger = Gap | ShardChange | NotReleased
+"""What the ledger says of itself: nobody did it."""
 
 OnLedger = View | Reviewed | Hold | ErasureRequest | Erasure
 """What people did to the ledger, or had done."""

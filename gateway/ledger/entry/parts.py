@@ -64,6 +64,7 @@ OF_SUBJECT: dict[type[Told], tuple[str, ...]] = {
     entries.OptOut: (*_NAMED, "dataset", "by"),
     entries.Gap: (),
     entries.ShardChange: (),
+    entries.NotReleased: (*_NAMED, "inquiry"),
 }
 """Of each kind, the members that are in a subject's part. A member is only ever added: what was written in one part
 stays there."""

@@ -78,7 +78,7 @@ def _named(type_: str, value: str, system: str | None = None) -> _Json:
 
 def _purpose(told: entries.Told) -> _Json | None:
     if not isinstance(told, entries.Operation):
-        why = describe.deed(told).why if isinstance(told, entries.Act) else ""
+        why = describe.deed(told).why
         return {"text": why} if why else None
     return {"text": told.declaration.purpose} if told.declaration else None
 

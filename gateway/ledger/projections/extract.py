@@ -89,6 +89,14 @@ def given(told: entries.Told | None) -> list[Given]:
     return found
 
 
+def not_released(told: entries.Told | None, shard: str) -> int | None:
+    """The index, in the shard of this name, of the entry whose disclosure did not leave, where this entry says so."""
+    if not isinstance(told, entries.NotReleased):
+        return None
+    name, _, index = told.entry.rpartition("-")
+    return int(index) if name == shard and index.isdecimal() else None
+
+
 def encode(shares: list[Share]) -> bytes:
     """Shares, to be stored."""
     return _encode(shares)

@@ -144,7 +144,7 @@ class Projector:
         return taken
 
     def _rows(self, work: Work, taken: Sequence[Seen]) -> Rows:
-        made = rows_of(taken, self._requester)
+        made = rows_of(taken, self._requester, work.name)
         return made._replace(raced=self._raced(taken)) if "received" in work.names else made
 
     def _raced(self, taken: Sequence[Seen]) -> list[tuple[int, int, int, str]]:
@@ -182,9 +182,9 @@ class Projector:
         return found
 
 
-def rows_of(taken: Iterable[Seen], requester: Callable[[entries.Told], int]) -> Rows:
-    """What entries give, by themselves: all but `raced`, which depends on the facts at the time."""
-    looked, received, asked, acted = [], [], [], []
+def rows_of(taken: Iterable[Seen], requester: Callable[[entries.Told], int], shard: str) -> Rows:
+    """What entries of a shard give, by themselves: all but `raced`, which depends on the facts at the time."""
+    looked, received, asked, acted, unreleased = [], [], [], [], []
     for seen in taken:
         keys, told = seen.entry.keys, seen.told
         looked += [(subject, seen.at, seen.id) for subject in extract.looked_at(told, keys, seen.entry.erased)]
@@ -198,7 +198,10 @@ def rows_of(taken: Iterable[Seen], requester: Callable[[entries.Told], int]) -> 
             asked.append((requester(told), wanted, seen.at, seen.id))
         if seen.official is not None:
             acted.append((requester(told), seen.official, seen.at, seen.id))
-    return Rows(looked, received, asked, acted=acted)
+        index = extract.not_released(told, shard)
+        if index is not None and keys:
+            unreleased.append((keys[0], (seen.id >> SHARD_BITS << SHARD_BITS) + index))
+    return Rows(looked, received, asked, acted=acted, unreleased=unreleased)
 
 
 def _seen(reader: Reader, shard: int, first: int, last: int) -> Iterator[Seen]:

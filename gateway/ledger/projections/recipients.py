@@ -13,6 +13,9 @@ by inclusion, so any snapshot that has the entry holds all that the one of step 
 reads the facts after the snapshot that its entries are from, so it reads the change, and writes the row of `raced`
 in the transaction that moves its position past the entry. No fact is deleted, and the number of its end stays once set.
 
+What an entry says was disclosed and another, later in its shard, says was not released, nobody received: its rows are
+taken away when that one is projected, and `exact` looks for it among what is not projected yet.
+
 `raced` may have more: entries that `recipients` gives as well, all of them after a rebuild. A change is there by its
 number only if it is a row of `fact`.
 """
@@ -122,10 +125,18 @@ def recipients(
     if exact:
         beside |= set(named_in_tail(reader, of, scheme, value)) | set(named_in_tail(reader, shown, scheme, value))
     known = {each.place for each in found}
+    names = {head.id: head.name for head in read.heads(reader)}
+    unreleased: set[tuple[int, int]] = set()
     for place in beside - known:
-        found += _opened(reader, place, (scheme, value), dataset)
+        entered = opened(reader, place)
+        told = told_of(entered)
+        found += _received(entered, told, place, (scheme, value), dataset)
+        if (index := extract.not_released(told, names.get(place.shard, ""))) is not None:
+            unreleased.add((place.shard, index))
     kept = []
     for each in found:
+        if (each.place.shard, each.place.number) in unreleased:
+            continue
         chosen = tuple([one for one in each.records if record is None or extract.is_of(one, record, version)])
         in_time = before_facts is None or each.facts is None or each.facts < before_facts
         if chosen and in_time and (field is None or field in each.fields):
@@ -141,9 +152,9 @@ def raced(reader: Reader, change: int) -> list[Raced]:
     ]
 
 
-def _opened(reader: Reader, place: Place, subject: tuple[str, str], dataset: str) -> Iterator[Recipient]:
-    found = opened(reader, place)
-    told = told_of(found)
+def _received(
+    found: read.StoredEntry, told: entries.Told | None, place: Place, subject: tuple[str, str], dataset: str
+) -> Iterator[Recipient]:
     for each in extract.given(told):
         if (each.scheme, each.value) == subject:
             assert isinstance(told, entries.Inquiry), "nothing else discloses"

@@ -11,12 +11,14 @@ from collections.abc import Mapping, Sequence
 
 from gateway.errors import VerificationFailed
 from gateway.ledger.entry import describe, entries
+from gateway.ledger.projections import extract
 from gateway.ledger.projections.projector import Seen
 from gateway.ledger.stored import read
 from gateway.ledger.stored.read import Head, StoredEntry
 from gateway.ledger.verify.acts import Acts
 from gateway.ledger.verify.projected import Projected
 from gateway.storage.port import Reader
+from gateway.storage.tables import SHARD_BITS
 
 
 class Beside:
@@ -49,6 +51,9 @@ class Beside:
                     told = entry.read_told()
                     self._keys.note_erasure(told)
                     self._acts.note(told, entry.read_oversight())
+                    index = extract.not_released(told, head.name)
+                    if index is not None and entry.keys:
+                        self._projected.not_released(entry.keys[0], (head.id << SHARD_BITS) + index)
         self._keys.check(reader)
         if rows:
             self._acts.check(reader)

@@ -29,6 +29,8 @@ from gateway.storage.tables import SHARD_BITS, requester
 _AT_ONCE = 32
 _TABLES = {table.name: table for table in (looked, received, asked, acted)}
 _UNKNOWN = -1
+_MOST_TAKEN_BACK = 10_000
+"""Rows that may be gone until an entry is met that says why: it comes soon after the one whose answer did not leave."""
 
 _REQUESTER = Statement(
     select(requester.c.id).where(requester.c.issuer == p("issuer"), requester.c.client == p("client")),
@@ -58,6 +60,13 @@ _COUNTED = {name: _counted(table) for name, table in _TABLES.items()}
 _ALL = {name: Statement(select(func.count()).select_from(table)) for name, table in _TABLES.items()}
 
 
+def _missing(name: str, entry: int) -> VerificationFailed:
+    return VerificationFailed(
+        f"entry {entry & ((1 << SHARD_BITS) - 1)}: it is missing from the projection `{name}`, or something else stands"
+        " there: rows were removed or altered; run `dutybound ledger rebuild`"
+    )
+
+
 class Projected:
     """Checks projections while their shards' entries go by. Every call raises `VerificationFailed`."""
 
@@ -69,6 +78,8 @@ class Projected:
         self._found = dict.fromkeys(self._next, 0)
         self._erasures = {head.id: head.erasures for head in heads}
         self._requesters: dict[tuple[str, str], int] = {}
+        self._taken_back: set[tuple[int, int]] = set()
+        self._excused = 0
 
     def _positions(self, reader: Reader, sizes: Mapping[int, int]) -> dict[str, dict[int, int]]:
         """Of each projection that is usable, the index in each shard up to which its rows count."""
@@ -85,7 +96,7 @@ class Projected:
 
     def take(self, reader: Reader, head: Head, batch: Sequence[Seen]) -> None:
         """Look for the rows that entries of a shard give, in the snapshot that they are read from."""
-        made = rows_of(batch, lambda told: self._requester(reader, told))
+        made = rows_of(batch, lambda told: self._requester(reader, told), head.name)
         for name, of in self._next.items():
             end = (head.id << SHARD_BITS) + of.get(head.id, 0)
             table = _TABLES[name]
@@ -93,12 +104,22 @@ class Projected:
             expected = [row for row in getattr(made, name) if row[place] < end]
             there = set(self._rows(reader, table, expected))
             for row in expected:
-                if row not in there:
-                    raise VerificationFailed(
-                        f"entry {row[place] & ((1 << SHARD_BITS) - 1)}: it is missing from the projection `{name}`, or"
-                        " something else stands there: rows were removed or altered; run `dutybound ledger rebuild`"
-                    )
+                if row not in there and name == "received" and len(self._taken_back) < _MOST_TAKEN_BACK:
+                    self._taken_back.add((row[0], row[place]))
+                elif row not in there:
+                    raise _missing(name, row[place])
             self._found[name] += len(expected)
+        for subject, entry in made.unreleased:
+            self.not_released(subject, entry)
+
+    def not_released(self, subject: int, entry: int) -> None:
+        """A later entry says that what an entry disclosed of a subject did not leave: its row is rightly gone."""
+        if (subject, entry) in self._taken_back:
+            self._taken_back.remove((subject, entry))
+            if "received" in self._found:
+                self._found["received"] -= 1
+        else:
+            self._excused += 1  # its row may go while we read
 
     def _rows(self, reader: Reader, table: Table, expected: Sequence[Any]) -> Iterator[tuple[Any, ...]]:
         columns = [list(table.c).index(column) for column in table.primary_key.columns]
@@ -117,7 +138,9 @@ class Projected:
         return self._requesters[by]
 
     def check(self, reader: Reader) -> None:
-        """Nothing stands there that no entry gives."""
+        """Nothing stands there that no entry gives, and nothing is gone that no entry took back."""
+        for _, entry in self._taken_back:
+            raise _missing("received", entry)
         heads = read.heads(reader)
         erased = any(self._erasures.get(head.id) != head.erasures for head in heads)
         now = self._positions(reader, {head.id: head.size for head in heads})
@@ -131,7 +154,8 @@ class Projected:
                 ((here, all_here),) = reader.rows(_COUNTED[name], *span)
                 mine, known = mine + int(here), known + int(all_here)
             ((total,),) = reader.rows(_ALL[name])
-            if total != known or mine > said or (mine < said and not erased):
+            least = said - self._excused if name == "received" else said
+            if total != known or mine > said or (mine < least and not erased):
                 raise VerificationFailed(
                     f"the projection `{name}` holds {mine + total - known} rows, and its entries give {said}: rows were"
                     " made up or removed; run `dutybound ledger rebuild`"

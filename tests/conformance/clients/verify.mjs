@@ -108,7 +108,7 @@ function openCheckpoint(note, keys, registry) {
 
 // Leaves, and what entries say
 const KINDS = ("inquiry refusal view review hold erasure-request erasure activation change recall acknowledgement"
-  + " objection restoration decision consent opt-out gap shard").split(" ");
+  + " objection restoration decision consent opt-out gap shard not-released").split(" ");
 
 /** What an `extra` opens: the leaf, the general part, and the subjects' parts, with null for a closed one. */
 function openExtra(extra) {

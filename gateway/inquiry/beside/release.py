@@ -1,0 +1,91 @@
+"""After step 9: whether what was entered may still leave, and the second entry of what does not.
+
+The entry has to be durable by the first end of what the answer rests on: the token, the grant and the consents, the
+display of its records, and the wait itself. What was entered and does not leave gets another entry, `not-released`, for
+each subject, so that nobody is told to have received it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import datetime
+import logging
+import os
+from collections.abc import Callable
+from typing import Protocol
+
+from gateway.errors import Code, LedgerUnavailable, Refusal
+from gateway.inquiry.authenticate import Authenticator
+from gateway.inquiry.disclose import Entry, LedgerPort
+from gateway.ledger.entry import entries
+from gateway.ledger.entry.parts import split
+
+log = logging.getLogger("dutybound.inquiry")
+
+
+class _Ports(Protocol):
+    """What of the journey's ports the release needs."""
+
+    @property
+    def authenticator(self) -> Authenticator: ...
+    @property
+    def ledger(self) -> LedgerPort: ...
+    @property
+    def now(self) -> Callable[[], datetime.datetime]: ...
+    @property
+    def patience(self) -> float: ...
+
+
+class Release:
+    """What one answer needs to leave: asked once its entry is durable, and told where it does not leave.
+
+    `place` is its entry's, `<shard>-<index>`; `began` is when its inquiry did, on the event loop's clock.
+    """
+
+    def __init__(self, ports: _Ports, entry: Entry, place: str, began: float) -> None:
+        self._ports, self._entry, self._place, self._began = ports, entry, place, began
+
+    async def check(
+        self, day: datetime.date, zone: datetime.tzinfo, holds: Callable[[datetime.datetime, datetime.date], bool]
+    ) -> None:
+        """Raise `Refusal` unless the answer may leave now, and enter that it does not.
+
+        `day` is the one that it was decided for. `holds`: whether grants, consents and display are at a moment
+        of another day as they were then; on the same day they are.
+        """
+        now, ports = self._ports.now(), self._ports
+        if self._entry.requester.expires <= now.timestamp():
+            await self.unsent("token")
+            raise ports.authenticator.expired(self._entry.requester)
+        if asyncio.get_running_loop().time() - self._began > ports.patience:
+            await self.unsent("late")
+            message = "the ledger took too long to enter the answer, so it was not released; ask again"
+            raise Refusal(Code.LEDGER_UNAVAILABLE, message, retryable=True)
+        today = now.astimezone(zone).date()
+        if today != day and not holds(now, today):
+            await self.unsent("ended")
+            message = "a permit, or a record's display, ended while the inquiry ran, so nothing was released; ask again"
+            raise Refusal(Code.DECISION_UNAVAILABLE, message, retryable=True)
+
+    async def unsent(self, reason: str = "undelivered") -> None:
+        """Enter that what was entered did not leave."""
+        entry, at, who = self._entry, self._ports.now(), self._entry.requester
+        try:
+            for subject in entry.subjects:
+                told = entries.NotReleased(
+                    entries.VERSION,
+                    os.urandom(16).hex(),
+                    at,
+                    entries.Who(who.issuer, who.client, who.department),
+                    reason,
+                    subject.scheme,
+                    subject.value,
+                    entry.id,
+                    self._place,
+                    entry.rule_set,
+                )
+                parts = split(told)
+                by = (who.issuer, who.client)
+                await self._ports.ledger.append(parts.told, parts.oversight, at, by, (), parts.subjects)
+        except LedgerUnavailable as error:
+            log.error("inquiry %s did not leave, and that could not be entered (%s)", entry.id, error)

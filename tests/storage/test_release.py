@@ -1,0 +1,122 @@
+"""A token that ends while the commit waits releases nothing: a store that is locked for longer than the token lasts."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import datetime
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Iterator
+
+import psycopg
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from gateway.ledger.entry import entries
+from gateway.ledger.log.ledger import Ledger
+from gateway.ledger.projections.projector import Projector
+from gateway.ledger.projections.recipients import recipients
+from gateway.ledger.stored import read
+from gateway.storage.port import Store
+from tests import world as worlds
+from tests.storage.conftest import Place
+from tests.world import Ask, Held, Reply, World
+
+KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
+TENDER = """query($id: IdentifierInput!, $case: String!) @inquiry(purpose: TENDER_QUALIFICATION, case: $case) {
+  organisation(id: $id) { taxArrears { amount } } }"""
+
+
+def now() -> datetime.datetime:
+    return datetime.datetime.now(datetime.UTC)
+
+
+@contextlib.contextmanager
+def locked(place: Place, over: Callable[[], bool]) -> Iterator[None]:
+    """Nothing is committed in the store until `over`."""
+    taken = threading.Event()
+
+    def hold() -> None:
+        if place.kind == "sqlite":
+            holder = sqlite3.connect(place.url.removeprefix("sqlite:///"), isolation_level=None)
+            holder.execute("BEGIN IMMEDIATE")
+        else:
+            holder = psycopg.connect(place.url.replace("+asyncpg", ""))  # type: ignore[assignment]
+            holder.execute("LOCK TABLE entry IN ACCESS EXCLUSIVE MODE")
+        with contextlib.closing(holder):
+            taken.set()
+            until = time.monotonic() + 8
+            while not over() and time.monotonic() < until:
+                time.sleep(0.02)
+            holder.rollback()
+
+    thread = threading.Thread(target=hold)
+    thread.start()
+    assert taken.wait(10)
+    try:
+        yield
+    finally:
+        thread.join()
+
+
+@pytest.fixture(scope="module")
+def world() -> Iterator[World]:
+    with worlds.opened() as opened:
+        yield opened
+
+
+def told(store: Store) -> list[entries.Told]:
+    with contextlib.closing(store.reader()) as reader:
+        [head] = read.heads(reader)
+        return [each.read_told() for each in read.read_entries(reader, head.id, 0, head.size)]
+
+
+def received(store: Store, subject: worlds.Subject, *, exact: bool) -> int:
+    with contextlib.closing(store.reader()) as reader:
+        found = recipients(reader, subject.scheme, subject.value, "tax-arrears", exact=exact)
+        return len(found.found)
+
+
+@pytest.mark.parametrize("seconds", [2, 60])
+def test_a_token_that_ends_while_the_commit_waits_releases_nothing(world: World, place: Place, seconds: int) -> None:
+    """Held for three seconds; with a token of a minute the same wait is answered."""
+    world.calm()
+    world.now = began = now()
+    subject = worlds.new_subject()
+    world.held[subject, "tax-arrears"] = [
+        Held("N-1", worlds.values(world.catalogue.datasets["tax-arrears"]), effective=world.today())
+    ]
+    world.registries.known["C-1"] = worlds.Case("market", frozenset([subject]), frozenset(["m.ivanova"]))
+    who = world.requester("market-regulator", official="m.ivanova", expires=began.timestamp() + seconds)
+    ask = Ask(who, TENDER, {"id": {"scheme": subject.scheme, "value": subject.value}, "case": "C-1"})
+    store = place.open()
+    ledger = Ledger(store, KEY, worlds.ORIGIN)
+    world.run(ledger.start())
+    try:
+        world.run(asyncio.sleep(0))
+        with locked(place, lambda: now() - began > datetime.timedelta(seconds=3)):
+            reply: Reply = world.ask(ask, ledger=ledger, now=now)
+        made = told(store)
+        assert isinstance(made[0], entries.Inquiry)
+        if seconds == 60:
+            assert reply.data["organisation"]["taxArrears"]
+            assert len(made) == 1
+        else:
+            assert (reply.answer.status, reply.codes) == (401, ["UNAUTHENTICATED"])
+            assert "data" not in reply.said
+            [_, second] = made
+            assert isinstance(second, entries.NotReleased)
+            assert (second.reason, second.inquiry, second.value) == ("token", made[0].id, subject.value)
+            assert second.entry == "1-0"
+        count = int(seconds == 60)
+        assert received(store, subject, exact=True) == count
+        projector = Projector(store)
+        while projector.turn():
+            pass
+        projector.close()
+        assert received(store, subject, exact=False) == count
+        assert received(store, subject, exact=True) == count
+    finally:
+        world.run(ledger.close())
