@@ -25,7 +25,7 @@ from joserfc import jws
 from joserfc.errors import JoseError
 
 from gateway.errors import Unfit
-from gateway.identity.jwt import RepeatedMemberError, read_jwt
+from gateway.identity.jwt import RepeatedMember, read_jwt
 from gateway.identity.replay import Replays, ReplaysUnavailable
 from gateway.issuers import ALGORITHMS, REGISTRY, Key, read_key
 from gateway.oauth import DPoPSettings
@@ -107,7 +107,7 @@ class Proofs:
             signed = read_jwt(proof)
             header = msgspec.convert(signed.protected, _Header)
             claims = msgspec.json.decode(signed.payload or b"", type=_Claims)
-        except RepeatedMemberError as error:
+        except RepeatedMember as error:
             raise _refused("The DPoP proof has a member twice: write each once.") from error
         except msgspec.ValidationError as error:
             raise _refused(f"The DPoP proof is incomplete: {str(error).replace('`$.', '`')}.") from error

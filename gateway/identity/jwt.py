@@ -11,10 +11,11 @@ import base64
 from joserfc import jws
 
 from connectors.mapping import duplicate_keys
+from gateway.errors import Unfit
 from gateway.issuers import REGISTRY
 
 
-class RepeatedMemberError(ValueError):
+class RepeatedMember(Unfit):
     """A member stands twice in a JWT's header or payload."""
 
 
@@ -24,5 +25,5 @@ def read_jwt(token: bytes) -> jws.CompactSignature:
     header = token.partition(b".")[0]
     for part in (base64.urlsafe_b64decode(header + b"=" * (-len(header) % 4)), signed.payload or b""):
         if duplicate_keys.check(part) == "duplicate keys":
-            raise RepeatedMemberError
+            raise RepeatedMember("a member stands twice: write each once")
     return signed

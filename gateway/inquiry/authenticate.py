@@ -25,7 +25,7 @@ from gateway.errors import Code, IssuerUnavailable, Refusal, Unfit
 from gateway.identity import certificates
 from gateway.identity.dpop import Proofs
 from gateway.identity.introspection import Introspector, opaque_issuer
-from gateway.identity.jwt import RepeatedMemberError, read_jwt
+from gateway.identity.jwt import RepeatedMember, read_jwt
 from gateway.inquiry.beside import claims
 from gateway.inquiry.beside.claims import Binding
 from gateway.inquiry.types import Requester
@@ -226,7 +226,7 @@ class Authenticator:
             signed = read_jwt(token)
             header = msgspec.convert(signed.protected, _Header)
             payload: dict[str, Any] = msgspec.json.decode(signed.payload or b"", type=dict[str, Any])
-        except RepeatedMemberError as error:
+        except RepeatedMember as error:
             raise Unfit("The token has a member twice: its issuer must write each once.") from error
         except (JoseError, msgspec.MsgspecError, ValueError, TypeError, RecursionError) as error:
             jose = token.startswith(_JOSE) and b"." in token

@@ -126,8 +126,7 @@ def _main(config: str, bodies: str, tokens: str, inquiries: str) -> None:
     for name, module, path in STEPS:
         owner, last = _owner(module, path)
         setattr(owner, last, watch.wrap(name, getattr(owner, last)))
-    os.environ[serve.CONFIG] = config
-    gateway = serve.application()
+    gateway = serve.made(app.build(*app.load(Path(config), os.environ)))
     held = Path(tokens).read_text().splitlines()
     lines = Path(bodies).read_text().splitlines()
     asked = [(body.encode(), held[index % len(held)]) for index, body in enumerate(lines)]

@@ -15,7 +15,7 @@ from sqlalchemy import event
 from sqlalchemy.exc import OperationalError
 
 from connectors import sql
-from connectors.base import Examined, Failure, Fault, Faulty, Outcome, Subject
+from connectors.base import Examined, Failure, Fault, Faulty, Subject
 from connectors.database.opening import open_engine, protect
 from tests.connectors.asking import ACME, ANN, BETA, SHAPES, ask, connected, fault, fetch, places, told, written
 from tests.waiting import until_async

@@ -126,14 +126,6 @@ def test_a_second_entry_that_cannot_be_made_releases_nothing_either(world: World
     assert "data" not in reply.said
 
 
-def test_the_requester_finds_it_beside_the_inquiry(world: World) -> None:
-    world.calm()
-    asked(world, 3, expires=2)
-    who = world.requester("market-regulator", official="m.ivanova")
-    rows = world.ask(Ask(who, "{ receipts(first: 100) { id obligations { id } receipt } }")).data["receipts"]
-    assert [row["obligations"] == [] for row in rows[-2:]] == [False, True]
-
-
 def test_without_the_check_the_test_fails(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     async def nothing(self: Any, *given: Any) -> None:
         return None

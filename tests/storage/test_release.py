@@ -7,7 +7,6 @@ import contextlib
 import datetime
 import sqlite3
 import threading
-import time
 from collections.abc import Callable, Iterator
 
 import psycopg
@@ -15,13 +14,14 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from gateway.ledger.entry import entries
-from gateway.ledger.log.ledger import Ledger
 from gateway.ledger.projections.projector import Projector
 from gateway.ledger.projections.recipients import recipients
 from gateway.ledger.stored import read
 from gateway.storage.port import Store
 from tests import world as worlds
+from tests.ledgers import ledger_on
 from tests.storage.conftest import Place
+from tests.waiting import until
 from tests.world import Ask, Held, Reply, World
 
 KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
@@ -47,9 +47,7 @@ def locked(place: Place, over: Callable[[], bool]) -> Iterator[None]:
             holder.execute("LOCK TABLE entry IN ACCESS EXCLUSIVE MODE")
         with contextlib.closing(holder):
             taken.set()
-            until = time.monotonic() + 8
-            while not over() and time.monotonic() < until:
-                time.sleep(0.02)
+            until("the time to be over", over)
             holder.rollback()
 
     thread = threading.Thread(target=hold)
@@ -92,7 +90,7 @@ def test_a_token_that_ends_while_the_commit_waits_releases_nothing(world: World,
     who = world.requester("market-regulator", official="m.ivanova", expires=began.timestamp() + seconds)
     ask = Ask(who, TENDER, {"id": {"scheme": subject.scheme, "value": subject.value}, "case": "C-1"})
     store = place.open()
-    ledger = Ledger(store, KEY, worlds.ORIGIN)
+    ledger = ledger_on(store, KEY, worlds.ORIGIN)
     world.run(ledger.start())
     try:
         world.run(asyncio.sleep(0))

@@ -131,16 +131,18 @@ def test_one_that_is_killed_is_gone_on_with(store: Store, tmp_path: Path) -> Non
     )
     words = ["ledger", "rebuild", "--config", str(tmp_path / "gateway.yaml")]
     command = [sys.executable, "-c", f"{small}; from gateway.cli import main; sys.exit(main())", *words]
-    for number in (signal.SIGKILL, signal.SIGINT):
+
+    def ended_early(by: signal.Signals) -> bool:
         before = min(reached(store).values()) % 300
         with subprocess.Popen(command) as process:
+            until(
+                "it to be on its way", lambda: process.poll() is not None or before < min(reached(store).values()) < 300
+            )
+            process.send_signal(by)
+        return min(reached(store).values()) < 300
 
-            def on_its_way(before: int = before, process: subprocess.Popen[bytes] = process) -> bool:
-                assert process.poll() is None
-                return before < min(reached(store).values()) < 300
-
-            until("it to be on its way", on_its_way)
-            process.send_signal(number)
+    for number in (signal.SIGKILL, signal.SIGINT):
+        until("it to be ended before it was done", lambda number=number: ended_early(number))  # type: ignore[misc]
         check(store)
     said = subprocess.run(command, capture_output=True, text=True, check=True)
     assert said.stderr.startswith("an earlier rebuild was interrupted; going on with it\n")
