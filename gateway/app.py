@@ -13,7 +13,7 @@ import functools
 import zoneinfo
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, MutableMapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import httpx
 import msgspec
@@ -62,6 +62,7 @@ from gateway.manage.reporter import Reporter
 from gateway.manage.states import States
 from gateway.rules.explain import permissions
 from gateway.rules.files import calendar
+from gateway.rules.load import Read as Policies
 from gateway.rules.load import read as load_rules
 from gateway.rules.model import Purpose
 from gateway.rules.ruleset import RuleSet
@@ -99,42 +100,62 @@ class Loaded(msgspec.Struct, frozen=True, eq=False):
     dates: calendar.Calendar
 
 
+class Read(NamedTuple):
+    """What could be read, for finding more that is wrong; `parts` only where nothing is."""
+
+    settings: Settings
+    policies: Policies | None
+    parts: Loaded | None
+
+
 def load(config: Path, environ: Mapping[str, str]) -> tuple[Settings, Loaded]:
     """Read everything that a start depends on; raises `ConfigurationError` with every problem of every file."""
     problems: list[Problem] = []
-    found, parts = read(config, environ, problems)
-    if found is None or parts is None:
+    found = read(config, environ, problems)
+    if found is None or found.parts is None:
         raise ConfigurationError(problems)
-    return found, parts
+    return found.settings, found.parts
 
 
-def read(config: Path, environ: Mapping[str, str], problems: list[Problem]) -> tuple[Settings | None, Loaded | None]:
+def read(config: Path, environ: Mapping[str, str], problems: list[Problem]) -> Read | None:
     """As `load`, with what is wrong in `problems`: a mistake in one file keeps no other from being read."""
     found = settings.read(config, environ, problems)
     if found is None:
-        return None, None
-    cases = build_cases(found.root.mapping(any_key=True)["case_registries"], kinds.CASES)
+        return None
+    registries = found.root.mapping(any_key=True)["case_registries"]
+    cases = build_cases(registries, kinds.CASES)
     check_witnesses(found.ledger, found.root)
     check_head_file(found.ledger, found.root)
-    private: Ed25519PrivateKey | None = None
-    if found.ledger.key_file != NOWHERE:
-        with noting(problems):
-            private = key_files.load(found.ledger.key_file)
+    private = _private(found)
     of_policies: list[Problem] = []
-    catalogue, rules = Catalogue({}, {}, {}, ""), None
+    catalogue, policies = Catalogue({}, {}, {}, "", whole=False), None
     connectors: Mapping[str, Connector] = {}
     if there := found.policies != NOWHERE:
         catalogue = load_catalogue(found.policies, of_policies)
     if found.sources != NOWHERE:
-        sound = there and not of_policies
-        connectors = sources.load(found.sources, catalogue, kinds.KINDS, problems, sound=sound)
+        connectors = sources.load(found.sources, catalogue, kinds.KINDS, problems)
     if there:
         # Without the issuers, which are wrong then, those of `requesters.yaml` stand for themselves.
-        rules = load_rules(found.policies, catalogue, found.oauth.aliases or None, of_policies)
+        named = None if registries.told else list(registries.mapping(any_key=True))
+        policies = load_rules(found.policies, catalogue, found.oauth.aliases or None, of_policies, named)
     problems += of_policies
-    if problems or rules is None or private is None:
-        return found, None
-    return found, Loaded(rules, connectors, cases, private, calendar.load(found.policies, []))
+    if problems or policies is None or policies.rules is None or private is None:
+        return Read(found, policies, None)
+    dates = calendar.load(found.policies, [])
+    return Read(found, policies, Loaded(policies.rules, connectors, cases, private, dates))
+
+
+def _private(found: Settings) -> Ed25519PrivateKey | None:
+    """The ledger's key; what is wrong with it is told where its file is named."""
+    if found.ledger.key_file == NOWHERE:
+        return None
+    try:
+        return key_files.load(found.ledger.key_file)
+    except ConfigurationError as error:
+        node = found.root.at(["ledger", "key_file"])
+        for problem in error.problems:
+            node.problem(f"the file `{node.text()}` {problem.message}")
+        return None
 
 
 @contextlib.contextmanager

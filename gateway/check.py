@@ -19,8 +19,8 @@ from gateway.rules.check import reach
 from gateway.rules.decide import guards
 from gateway.settings import Settings
 from gateway.storage.store import examine_store
-from gateway.values import NOWHERE
 from gateway.watch import thresholds
+from gateway.web import listen
 
 
 def check(config: Path, workers: int = 1, connect: bool = False) -> int:
@@ -29,14 +29,18 @@ def check(config: Path, workers: int = 1, connect: bool = False) -> int:
     Raises `ConfigurationError` with every problem found.
     """
     problems: list[Problem] = []
-    found, parts = app.read(config, os.environ, problems)
-    if found is None:
+    read = app.read(config, os.environ, problems)
+    if read is None:
         raise ConfigurationError(problems)
-    if found.policies != NOWHERE:
-        thresholds.load(found.policies, problems)
+    found, policies, parts = read
+    if policies is not None:
+        thresholds.examine(found.policies, policies, problems)
+    with app.noting(problems), settings.placing(found):
+        if found.host and (wrong := listen.hindrance(found.host)):
+            raise ConfigurationError([Problem(str(found.file), 0, 0, "listen", wrong)])
     hindrances: list[str] = []
     if found.store:
-        with app.noting(problems):
+        with app.noting(problems), settings.placing(found):
             hindrances = examine_store(found.store, str(found.file), single_node=found.single_node)
             if parts is not None:
                 examine_registry(found.store, found.ledger, str(found.file))

@@ -79,9 +79,11 @@ def _register(commands: Any) -> None:
     from gateway.rules import commands as rules
     from gateway.storage import commands as storage
     from gateway.watch import commands as watch
+    from gateway.watch import thresholds
 
-    for part in (catalogue, rules, watch, storage):
+    for part in (catalogue, watch, storage):
         part.register(commands)
+    rules.register(commands, also=thresholds.examine)
     ledger.register(commands, _rule_set, BLOCKERS)
 
 

@@ -21,19 +21,25 @@ from ruamel.yaml.tokens import (
     BlockEndToken,
     BlockMappingStartToken,
     BlockSequenceStartToken,
+    CommentToken,
+    DirectiveToken,
+    DocumentStartToken,
     FlowMappingEndToken,
     FlowMappingStartToken,
     FlowSequenceEndToken,
     FlowSequenceStartToken,
+    StreamStartToken,
     TagToken,
 )
 
 from gateway.errors import ConfigurationError, Problem
-from gateway.values import Document, Value, suggest
+from gateway.values import Document, Value, nearest, suggest
 
 _T = TypeVar("_T")
+_Given = TypeVar("_Given")
 
 MAX_DEPTH = 50
+NOT_UTF8 = "is not UTF-8; save it as UTF-8"
 _OPENING = BlockMappingStartToken | BlockSequenceStartToken | FlowMappingStartToken | FlowSequenceStartToken
 _CLOSING = BlockEndToken | FlowMappingEndToken | FlowSequenceEndToken
 
@@ -74,10 +80,11 @@ class Node(Value):
                 child.key_problem("stands twice; keep one")
             elif not any_key and key not in known:
                 child.key_problem(f"unknown key `{key}`{suggest(key, known) or '; known are ' + ', '.join(known)}")
+                self.meant.add(nearest(key, known))
             else:
                 entries[key] = child
         for key in required:
-            if key not in entries:
+            if key not in entries and key not in self.meant:
                 self.problem(f"`{key}` is missing")
         return entries
 
@@ -113,6 +120,10 @@ class Node(Value):
             if re.fullmatch(r"-?\d{1,15}", value):
                 return int(value)
         return value
+
+    def apart(self) -> Node:
+        """The same value, with problems of its own: to see what somebody would tell of it."""
+        return Node(self.document._replace(problems=[]), self._raw, self.path, self._key)
 
     def at(self, path: Iterable[str | int]) -> Node:
         """The node at `path` below this one, or the deepest that exists."""
@@ -155,7 +166,7 @@ def read(path: Path, problems: list[Problem], shown_as: str | None = None) -> No
         problems.append(Problem(document.file, 0, 0, "", f"cannot be read ({error.strerror})"))
     except UnicodeDecodeError as error:
         line = error.object.count(b"\n", 0, error.start) + 1
-        problems.append(Problem(document.file, line, 1, "", "is not UTF-8; save it as UTF-8"))
+        problems.append(Problem(document.file, line, 1, "", NOT_UTF8))
     return None
 
 
@@ -166,16 +177,21 @@ def parse(source: str, document: Document) -> Node | None:
         document.problems.append(Problem(document.file, line, column, "", message))
         return None
 
+    marked: list[Any] = []
     try:
-        depth = 0
+        depth, begun = 0, False
         for token in YAML(typ="rt", pure=True).scan(source):
             depth += isinstance(token, _OPENING) - isinstance(token, _CLOSING)
             line, column = token.start_mark.line + 1, token.start_mark.column + 1
             if depth > MAX_DEPTH:  # before it is composed: what is nested without end takes time without end
                 return refuse(line, column, f"is nested more than {MAX_DEPTH} deep")
             if isinstance(token, AliasToken | AnchorToken | TagToken):
-                return refuse(line, column, "anchors, aliases and tags are not allowed; write it out")
-        raw = YAML(typ="rt", pure=True).compose(source)
+                refuse(line, column, "anchors, aliases and tags are not allowed; write it out")
+                marked.append(token)
+            elif isinstance(token, DocumentStartToken) and begun:
+                return refuse(line, column, "a second document begins here; write one document a file")
+            begun = begun or not isinstance(token, StreamStartToken | DirectiveToken | CommentToken)
+        raw = YAML(typ="rt", pure=True).compose(_without(source, marked))
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
@@ -186,7 +202,17 @@ def parse(source: str, document: Document) -> Node | None:
         return refuse(1, 1, "is empty")
     for node, message in _refusals(raw):
         return refuse(node.start_mark.line + 1, node.start_mark.column + 1, message)
-    return Node(document, raw, "")
+    passed = frozenset((token.start_mark.line + 1, token.start_mark.column + 1) for token in marked)
+    return Node(document._replace(passed=passed), raw, "")
+
+
+def _without(source: str, marked: list[Any]) -> str:
+    """The text with these tokens as blanks, so that all else keeps its place; what an alias stood for is nothing."""
+    for token in marked:
+        start, end = token.start_mark.index, token.end_mark.index
+        blank = ("~" if isinstance(token, AliasToken) else "").ljust(end - start)
+        source = source[:start] + blank + source[end:]
+    return source
 
 
 def load(file: Path, build: Callable[[Node], _T]) -> _T:
@@ -197,3 +223,30 @@ def load(file: Path, build: Callable[[Node], _T]) -> _T:
     if problems or value is None:
         raise ConfigurationError(problems)
     return value
+
+
+def of_kind(entry: Node, kinds: Mapping[str, Callable[[Node, _Given], _T]], given: _Given) -> _T | None:
+    """What the kind that `entry` names makes of it and what is `given`, where it names one.
+
+    Else what is wrong with it is told as the kind does that was meant, or as all kinds do where none was nearly named.
+    """
+    keys = entry.mapping(any_key=True)
+    named = str(keys["kind"].plain()) if "kind" in keys else ""
+    if (make := kinds.get(named)) is not None:
+        return make(entry, given)
+    if not entry.is_mapping:
+        return None
+    if "kind" in keys:
+        keys["kind"].choice(kinds)
+    else:
+        entry.problem(f"`kind` is missing; one of {', '.join(kinds)}")
+    near = nearest(named, kinds)
+    told: list[list[Problem]] = []
+    for each in [near] if near else kinds:
+        apart = entry.apart()
+        kinds[each](apart, given)
+        told.append(apart.problems)
+    for problem in told[0]:
+        if problem not in entry.problems and all(problem in others for others in told):
+            entry.problems.append(problem)
+    return None

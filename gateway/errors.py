@@ -21,7 +21,9 @@ Messages use the reader's words, quote input in backticks, fit a line and name t
 from __future__ import annotations
 
 import enum
-from collections.abc import Mapping
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any, NamedTuple
 
 
@@ -73,7 +75,26 @@ class Problem(NamedTuple):
 
     def __str__(self) -> str:
         where = f"{self.file}:{self.line}:{self.column}" if self.line else self.file
-        return f"{where}: {self.path + ': ' if self.path else ''}{self.message}"
+        return printable(f"{where}: {self.path + ': ' if self.path else ''}{self.message}")
+
+
+def printable(text: str) -> str:
+    """The text with everything that a terminal would act on, or that turns its direction, as an escape."""
+    return "".join(each if each.isprintable() else each.encode("unicode_escape").decode("ascii") for each in text)
+
+
+def in_order(problems: Iterable[Problem]) -> list[Problem]:
+    """Problems in file and line order, each once; a file below the working folder is named from there."""
+    try:
+        here = Path.cwd()
+    except FileNotFoundError:  # somebody removed it: what is named stays as it is
+        return sorted(set(problems))
+
+    def named(file: str) -> str:
+        path = Path(os.path.abspath(file))
+        return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)
+
+    return sorted({problem._replace(file=named(problem.file)) for problem in problems})
 
 
 class DutyboundError(Exception):
@@ -84,7 +105,7 @@ class ConfigurationError(DutyboundError):
     """Files that a start refuses, with every problem found, in file and line order."""
 
     def __init__(self, problems: list[Problem]) -> None:
-        self.problems = sorted(problems)
+        self.problems = in_order(problems)
         super().__init__("\n".join(map(str, self.problems)))
 
 

@@ -19,6 +19,39 @@ def readable_by_others(path: Path) -> str:
     return f"may be read by others (mode {stat.S_IMODE(mode):04o}); run `chmod 600 {path}`"
 
 
+def not_writable(path: Path, *, make_folder: bool = False) -> str:
+    """Why a file cannot be written, there or to be made, and the fix; nothing where it can. Nothing is tried.
+
+    `make_folder`: whoever writes it makes its folder.
+    """
+    if path.is_dir():
+        return "is a folder; name a file in it"
+    if path.exists():
+        return "" if path.is_file() and os.access(path, os.R_OK | os.W_OK) else "cannot be written; change its rights"
+    folder = path.parent
+    while make_folder and not folder.exists() and folder != folder.parent:
+        folder = folder.parent
+    if not folder.is_dir():
+        return f"would be in `{folder}`, which is no folder; " + ("name another" if folder.exists() else "make it")
+    return "" if os.access(folder, os.W_OK | os.X_OK) else f"cannot be made: `{folder}` cannot be written to"
+
+
+def new_file(path: Path, content: bytes) -> None:
+    """Write a file that is not there yet, readable by its owner only: whole and on the disk, or not at all.
+
+    Raises `OSError`; `FileExistsError` where there is one.
+    """
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.link(temporary, path)  # unlike a rename, never over a file that is there
+    finally:
+        Path(temporary).unlink(missing_ok=True)
+
+
 def replace_file(path: Path, content: bytes) -> None:
     """Write `path` anew, readable by its owner only, and on the disk when this returns; raises `OSError`.
 

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import ipaddress
+import ssl
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -134,7 +135,7 @@ def read_oauth(node: Node) -> OAuthSettings:
         ):
             item.problem("another issuer's opaque tokens begin alike; give each its own `token_prefix`")
         issuers.append(issuer)
-    if "issuers" in keys and not issuers:
+    if "issuers" in keys and not issuers and not keys["issuers"].told:
         keys["issuers"].problem("must name at least one issuer")
     dpop, audience, lifetime = _dpop(keys["dpop"]), keys["audience"].text(), _lifetime(keys["max_lifetime"])
     return OAuthSettings(audience, tuple(issuers) if len(node.problems) == before else (), dpop, lifetime)
@@ -168,6 +169,8 @@ def read_tls(node: Node) -> TLSSettings:
             "needs `cert_file`, `key_file` and `client_ca_file` together; without client certificates let a "
             "proxy speak TLS"
         )
+    elif found:
+        _check_pair(keys, found)
     if found and "proxies" in keys:
         keys["proxies"].problem("connections end either here (`cert_file`) or at a proxy; keep one")
     if "client_certificate_header" in keys and "proxies" not in keys:
@@ -183,6 +186,26 @@ def read_tls(node: Node) -> TLSSettings:
         "Client-Cert", pattern=r"[A-Za-z0-9-]{1,64}", what="the name of a header"
     )
     return TLSSettings(**found, client_certificate_header=header, proxies=tuple(proxies))
+
+
+def _check_pair(keys: Mapping[str, Node], files: Mapping[str, Path]) -> None:
+    """Tell which of the files a server could not use: it reads them as OpenSSL does."""
+    if any(key.told for key in keys.values()):
+        return
+    for name in ("cert_file", "client_ca_file"):
+        try:
+            ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_verify_locations(files[name])
+        except OSError:  # OpenSSL's own error is one
+            keys[name].problem(f"the file `{keys[name].text()}` holds no PEM certificate")
+    pair = (files["cert_file"], files["key_file"])
+    try:
+        if not keys["cert_file"].told:
+            ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(*pair, password=lambda: "")
+    except OSError:
+        keys["key_file"].problem(
+            f"the file `{keys['key_file'].text()}` is not the private key of the certificate in `cert_file`, "
+            "as PEM without a password"
+        )
 
 
 def _issuer(node: Node) -> IssuerSettings:

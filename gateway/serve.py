@@ -21,7 +21,7 @@ from granian.log import LogLevels
 from granian.server.mp import MPServer
 
 from gateway import app, settings
-from gateway.errors import CommandRefused
+from gateway.errors import CommandRefused, ConfigurationError, Problem
 from gateway.ledger.log.build import warnings
 from gateway.ledger.projections.worker import beside
 from gateway.manage.alone import shared, taken
@@ -29,6 +29,7 @@ from gateway.manage.hub import Hub
 from gateway.manage.link import SUPERVISOR, Link
 from gateway.manage.server import served as managed
 from gateway.storage.store import open_configured, served_alone
+from gateway.web import listen
 
 APPLICATION = "gateway.serve:application"
 CONFIG = "_DUTYBOUND_SERVED_CONFIG"
@@ -57,7 +58,10 @@ def serve(config: Path, workers: int) -> int:
     found = _prepared[0]
     with contextlib.ExitStack() as held:
         held.enter_context(served_alone(found))
-        address = held.enter_context(taken(found.host, found.port, str(found.file)))
+        with settings.placing(found):
+            if wrong := listen.hindrance(found.host):
+                raise ConfigurationError([Problem(str(found.file), 0, 0, "listen", wrong)])
+            address = held.enter_context(taken(found.host, found.port, str(found.file)))
         open_configured(found).close()
         for warning in (*settings.warnings(found, workers), *warnings(found.ledger)):
             print(f"warning: {warning}", file=sys.stderr)

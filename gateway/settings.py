@@ -9,9 +9,11 @@ and column, or the variable's name. What is in the files that the settings point
 
 from __future__ import annotations
 
+import contextlib
 import datetime
+import ipaddress
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -125,6 +127,23 @@ def read(path: Path, environ: Mapping[str, str], problems: list[Problem]) -> Set
     return _settings(root, path)
 
 
+@contextlib.contextmanager
+def placing(settings: Settings) -> Iterator[None]:
+    """Give what is refused here, and told by its key in `gateway.yaml` alone, its line or its variable's name."""
+    try:
+        yield
+    except ConfigurationError as error:
+        raise ConfigurationError([_placed(settings, problem) for problem in error.problems]) from error
+
+
+def _placed(settings: Settings, problem: Problem) -> Problem:
+    if problem.line or Path(problem.file).resolve() != settings.file:
+        return problem
+    at = settings.root.at(problem.path.split("."))
+    path = "" if at.variable else problem.path
+    return Problem(at.file, max(at.line, 0), at.column if at.line else 0, path, problem.message)
+
+
 def _overlay(root: Node, environ: Mapping[str, str]) -> None:
     """Write the variables over the document, each with a mark that names it."""
     for name in sorted(environ):
@@ -214,7 +233,11 @@ def _listen(node: Node) -> tuple[str, int]:
     host, _, port = text.rpartition(":")
     if text and not 1 <= int(port) <= 65535:
         node.problem(f"port `{port}` must be from 1 to 65535")
-    return host.strip("[]"), int(port or 0)
+    with contextlib.suppress(ValueError):
+        ipaddress.ip_address(host.strip("[]") or "::")
+        return host.strip("[]"), int(port or 0)
+    node.problem(f"`{host}` must be an address of this machine, as `127.0.0.1`, or `0.0.0.0` for all that it has")
+    return "", int(port or 0)
 
 
 def _manage(node: Node) -> ManageSettings:
@@ -286,7 +309,7 @@ def _ledger(node: Node) -> LedgerSettings:
     return LedgerSettings(
         origin,
         key_file,
-        keys["head_file"].any_path() if "head_file" in keys else key_file.with_suffix(HEADS),
+        keys["head_file"].written_file() if "head_file" in keys else key_file.with_suffix(HEADS),
         witnesses,
         require,
         keys["within"].duration(10.0),

@@ -13,7 +13,7 @@ from pathlib import Path
 from connectors.base import Config, Connector, DatasetShape
 from gateway.catalogue.checks import needs_document
 from gateway.catalogue.model import Catalogue, Dataset
-from gateway.documents import Node, read
+from gateway.documents import Node, of_kind, read
 from gateway.errors import Problem
 from gateway.values import suggest
 
@@ -21,12 +21,10 @@ Build = Callable[[Config, Mapping[str, DatasetShape]], Connector]
 """A connector kind: (configuration, shapes of its datasets) -> connector; it tells what is wrong to the first."""
 
 
-def load(
-    path: Path, catalogue: Catalogue, kinds: Mapping[str, Build], problems: list[Problem], *, sound: bool = True
-) -> dict[str, Connector]:
+def load(path: Path, catalogue: Catalogue, kinds: Mapping[str, Build], problems: list[Problem]) -> dict[str, Connector]:
     """The connectors by department; what is wrong goes to `problems`, with file and line.
 
-    Where the catalogue is not `sound`, what it does not know is passed over: its own problems say why.
+    Where the catalogue is not whole, what it does not know is passed over: its own problems say why.
     """
     node = read(path, problems)
     if node is None:
@@ -35,16 +33,11 @@ def load(
     connectors: dict[str, Connector] = {}
     entries = departments.mapping(any_key=True)
     for name, entry in entries.items():
-        if sound and name not in catalogue.departments:
+        if catalogue.whole and name not in catalogue.departments:
             entry.key_problem(f"the catalogue has no department `{name}`{suggest(name, catalogue.departments)}")
-        shapes = _shapes(name, entry, catalogue, sound)
-        kind = entry.mapping(any_key=True).get("kind")
-        if kind is not None and (build := kinds.get(str(kind.plain()))):
-            connectors[name] = build(entry, shapes)
-        elif kind is not None:
-            kind.choice(kinds)
-        elif entry.is_mapping:
-            entry.problem(f"`kind` is missing; one of {', '.join(kinds)}")
+        shapes = _shapes(name, entry, catalogue)
+        if (made := of_kind(entry, kinds, shapes)) is not None:
+            connectors[name] = made
     served = {dataset for entry in entries.values() for dataset in _datasets(entry)}
     for dataset in catalogue.published.values():
         if dataset.id not in served:
@@ -59,24 +52,29 @@ def _datasets(entry: Node) -> Mapping[str, Node]:
     return datasets.mapping(any_key=True) if datasets.is_mapping else {}
 
 
-def _shapes(department: str, entry: Node, catalogue: Catalogue, sound: bool) -> dict[str, DatasetShape]:
+def _shapes(department: str, entry: Node, catalogue: Catalogue) -> dict[str, DatasetShape]:
     shapes: dict[str, DatasetShape] = {}
     for name, node in _datasets(entry).items():
         dataset = catalogue.datasets.get(name)
         if dataset is not None and dataset.department == department:
-            _record(dataset, node)
+            _record(dataset, node, catalogue)
             shapes[name] = DatasetShape(name, {field.name: field.type for field in dataset.fields.values()})
-        elif sound and department in catalogue.departments:
+        elif catalogue.whole and department in catalogue.departments:
             own = [d.id for d in catalogue.datasets.values() if d.department == department]
             node.key_problem(f"`{department}` has no dataset `{name}` in the catalogue{suggest(name, own)}")
     return shapes
 
 
-def _record(dataset: Dataset, node: Node) -> None:
+def _record(dataset: Dataset, node: Node, catalogue: Catalogue) -> None:
     record = node.mapping(any_key=True)["record"] if node.is_mapping else node
     if not record.is_mapping:
         return  # the connector says what is missing
     says = record.mapping(any_key=True)
+    scheme = record.at(["subject", "scheme", "const"])
+    if scheme.path.endswith(".subject.scheme.const") and catalogue.schemes:
+        scheme.choice(catalogue.schemes, "`identifiers.yaml` has")
+    if dataset.id in catalogue.broken:
+        return
     if needs_document(dataset) and "document" not in says:
         record.problem(f"`{dataset.id}` is adverse: map `document`, the decision that each record rests on")
     if dataset.display is not None and "effective" not in says:

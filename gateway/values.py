@@ -22,10 +22,13 @@ from urllib.parse import urlsplit
 from ruamel.yaml.nodes import MappingNode, ScalarNode
 
 from gateway.errors import Problem
-from gateway.files import readable_by_others
+from gateway.files import not_writable, readable_by_others
 
 NOWHERE = Path(os.devnull)
 """What stands for a path that is missing or wrong: no folder, and no regular file."""
+
+_SHOWN = 60
+"""So many characters of a value are in a problem."""
 
 _SIZES = {"B": 1, "KiB": 1024, "MiB": 1024**2}
 _DURATIONS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
@@ -33,8 +36,13 @@ _DURATIONS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 
 def suggest(word: str, known: Iterable[str]) -> str:
     """` (did you mean `x`?)` for the nearest known word, or nothing."""
-    near = difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)
-    return f" (did you mean `{near[0]}`?)" if near else ""
+    near = nearest(word, known)
+    return f" (did you mean `{near}`?)" if near else ""
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """The known word that is most like it, or nothing where none is much like it."""
+    return next(iter(difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)), "")
 
 
 def is_loopback(host: str) -> bool:
@@ -46,11 +54,15 @@ def is_loopback(host: str) -> bool:
 
 
 class Document(NamedTuple):
-    """A file as problems call it, the folder that its relative paths start at, and what is wrong with it so far."""
+    """A file as problems call it, the folder that its relative paths start at, and what is wrong with it so far.
+
+    `passed` has the places (line, column) whose values are not looked at: a problem that is told already stands there.
+    """
 
     file: str
     folder: Path
     problems: list[Problem]
+    passed: frozenset[tuple[int, int]] = frozenset()
 
 
 class Value:
@@ -67,6 +79,10 @@ class Value:
         self.variable: str | None = mark.name if mark.line < 0 else None
         self.file = self.variable or document.file
         self.line, self.column = mark.line + 1, mark.column + 1
+        self.told = False
+        """Whether something was found wrong with this value: then what was read of it is invented."""
+        self.meant: set[str] = set()
+        """Keys of a mapping that are there, but misspelt: told as that, and not as missing too."""
 
     def _mark(self) -> Any:
         raw, key = self._raw, self._key
@@ -76,9 +92,17 @@ class Value:
         return (key if empty and key is not None else raw).start_mark  # an empty value starts at whatever comes next
 
     def _tell(self, mark: Any, path: str, message: str) -> None:
+        self.told = True
+        line, column = mark.line + 1, mark.column + 1
+        if (line, column) in self.document.passed:
+            return
         variable = mark.line < 0
         file, path = (mark.name, "") if variable else (self.document.file, path)
-        problem = Problem(file, mark.line + 1, mark.column + 1, path, message)
+        for quoted in (self._raw, self._key):
+            if isinstance(quoted, ScalarNode) and len(str(quoted.value)) > _SHOWN:
+                short = f"{str(quoted.value)[:_SHOWN]}…"
+                path, message = (text.replace(str(quoted.value), short) for text in (path, message))
+        problem = Problem(file, line, column, path, message)
         if problem not in self.problems:
             self.problems.append(problem)
 
@@ -91,11 +115,14 @@ class Value:
         self._tell(self._key.start_mark if self._key is not None else self._mark(), self.path, message)
 
     def _missing(self) -> None:
+        self.told = True
         parent = self._parent
         if parent is not None and parent._raw is None:
             parent._missing()
         elif parent is not None and isinstance(parent._raw, MappingNode):
-            parent.problem(f"`{self.path.rpartition('.')[2]}` is missing")
+            key = self.path.rpartition(".")[2]
+            if key not in parent.meant:
+                parent.problem(f"`{key}` is missing")
 
     @property
     def is_null(self) -> bool:
@@ -121,6 +148,9 @@ class Value:
             return ""
         if not value.strip() or (pattern and not re.fullmatch(pattern, value)):
             self.problem(f"`{value}` must be {what}")
+            return ""
+        if "\0" in value:
+            self.problem(f"`{value}` has a NUL character; remove it")
             return ""
         return value
 
@@ -156,7 +186,7 @@ class Value:
         return value == "true"
 
     def date(self) -> datetime.date:
-        """A day, written YYYY-MM-DD."""
+        """A day, written YYYY-MM-DD; the first there is where it is wrong (`told`)."""
         value = self._scalar("a date (YYYY-MM-DD)")
         try:
             if value is not None and re.fullmatch(r"\d{4}-\d\d-\d\d", value):
@@ -223,6 +253,14 @@ class Value:
         """A file that must be there, seen from this one's folder."""
         return self._existing("file", Path.is_file)
 
+    def written_file(self) -> Path:
+        """A file that is written to, and need not be there: its folder must be, and both be open to us."""
+        path = self.any_path()
+        if path != NOWHERE and (wrong := not_writable(path)):
+            self.problem(f"`{self.text()}` {wrong}")
+            return NOWHERE
+        return path
+
     def private_file(self) -> Path:
         """A file that must be there and holds a secret, so that nobody but its owner may read it."""
         path = self.existing_file()
@@ -239,7 +277,10 @@ class Value:
         path = self.any_path()
         if path == NOWHERE or exists(path):
             return path
-        self.problem(f"there is no {what} `{self.text()}` (seen from this file's folder)")
+        if path.exists():
+            self.problem(f"`{self.text()}` is {'a folder' if path.is_dir() else 'a file'}; name a {what}")
+        else:
+            self.problem(f"there is no {what} `{self.text()}` (seen from this file's folder)")
         return NOWHERE
 
     def secret(self) -> str:

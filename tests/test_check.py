@@ -95,3 +95,70 @@ def test_a_missing_part_of_the_configuration_is_one_problem(
     end = next(index for index in range(start + 1, len(lines)) if not lines[index].startswith(" "))
     (folder / "gateway.yaml").write_text("".join(lines[:start] + lines[end:]))
     assert refusals(folder, "check", capsys) == [f"gateway.yaml:2:1: `{key}` is missing"]
+
+
+HIDING = (
+    Mistake("gateway.yaml", "ledger: {", "ledger: &a {", "&a", "anchors, aliases and tags are not allowed"),
+    Mistake("gateway.yaml", "policies:", "drain: 1 second\npolicies:", "1 second", "drain: `1 second` must be a"),
+    Mistake("sources.yaml", "REST\n    kind: rest", "REST\n    kind: rset", "rset",
+            "departments.market.kind: unknown `rset` (did you mean `rest`?)"),
+    Mistake("sources.yaml", "name: firm.title", "name: 5..x", "5..x", "departments.market.datasets.organisation-reg"),
+    Mistake("sources.yaml", "table: arrears", "tabel: arrears", "tabel", "departments.tax.datasets.tax-arrears.tabel"),
+    Mistake("policies/catalogue/tax.yaml", "\ntitle: Tax", "\ntitel: Tax", "titel", "titel: unknown key `titel` (did"),
+    Mistake("policies/identifiers.yaml", "stdnum.lei", "stdnum.lie", "stdnum.lie", "LEI.module: python-stdnum has no"),
+    Mistake("policies/purposes.yaml", "VendorSelectionAssessment\n  subjects: [organisation]",
+            "VendorSelectionAssessment\n  subjects: [organization]", "organization",
+            "TENDER_QUALIFICATION.subjects.0: unknown `organization`"),
+    Mistake("policies/requesters.yaml", "2028-12-31\n        agreed_by: Data exchange agreement 2025/114",
+            "2028-12-32\n        agreed_by: Data exchange agreement 2025/114", "2028-12-32",
+            "requesters.0.grants.0.until: `2028-12-32` must be a date"),
+    Mistake("policies/rules/open-record.cedar", "permit (", "permi (", "permi", "is not Cedar: invalid policy effect"),
+    Mistake("policies/rules/scope-missing.cedar", "context.scope", "context.scop", "scop",
+            "@id scope-missing: unknown `context.scop` (did you mean `scope`?)"),
+    Mistake("policies/watch.yaml", "run: 8", "run: -8", "-8", "sequential-identifiers.run: `-8` must be a whole"),
+)  # fmt: skip
+
+
+def test_no_mistake_hides_another_or_makes_one_up(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    expected = plant(folder, *HIDING)
+    problems = refusals(folder, "check", capsys)
+    unsaid = [each for each in expected if not any(problem.startswith(each) for problem in problems)]
+    assert unsaid == [], problems
+    assert len(problems) == len(expected), problems
+
+
+@pytest.mark.parametrize("name", ["catalogue/tax.yaml", "purposes.yaml", "requesters.yaml", "identifiers.yaml"])
+def test_a_file_of_policies_that_cannot_be_read_is_one_problem(
+    folder: Path, name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "policies" / name).write_text("a: [")
+    (told,) = refusals(folder, "check", capsys)
+    assert told.startswith(f"policies/{name}:1:")
+
+
+WATCHED = (
+    Mistake(
+        "policies/watch.yaml", "on_duty: []", "on_duty: [nobody]", "nobody", "out-of-hours.on_duty.0: `requesters."
+    ),
+    Mistake("policies/watch.yaml", "LEI: {letters", "XXX: {letters", "XXX", "sequential-identifiers.numbers.XXX: "),
+    Mistake("policies/watch.yaml", "officials: {}", "officials: {nobody/b: {LEI: x}}", "nobody/b", "own-identifier."),
+)
+
+
+@pytest.mark.parametrize("command", [("check", "--config", "gateway.yaml"), ("rules", "check")])
+def test_names_in_what_is_watched_are_looked_up(
+    folder: Path, command: tuple[str, ...], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(folder)
+    expected = plant(folder, *WATCHED)
+    assert cli.main(list(command)) == 1
+    *problems, _ = capsys.readouterr().err.splitlines()
+    assert all(any(problem.startswith(each) for problem in problems) for each in expected), problems
+    assert len(problems) == len(expected)
+
+
+def test_a_scheme_that_there_is_not_is_told_of_sources(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    text = (folder / "sources.yaml").read_text()
+    (folder / "sources.yaml").write_text(text.replace("scheme: holder.idType", "scheme: {const: LIE}", 1))
+    (told,) = refusals(folder, "check", capsys)
+    assert "record.subject.scheme.const: unknown `LIE` (did you mean `LEI`?)" in told

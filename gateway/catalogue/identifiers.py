@@ -64,8 +64,7 @@ def canonical(title: str, validate: Callable[[str], str] | None, pattern: str | 
     return canonical_form
 
 
-def _scheme(name: str, node: Node) -> IdentifierScheme | None:
-    before = len(node.problems)
+def _scheme(name: str, node: Node) -> IdentifierScheme:
     entries = node.mapping(["title", "subjects"], ["module", "pattern"])
     if not re.fullmatch(r"[A-Z][A-Z0-9_]{0,30}", name):
         node.problem(f"`{name}` must be a scheme's name in capitals, such as `LEI`: it becomes a GraphQL enum value")
@@ -84,10 +83,9 @@ def _scheme(name: str, node: Node) -> IdentifierScheme | None:
             re.compile(pattern)
         except (re.error, RecursionError, OverflowError) as error:
             entries["pattern"].problem(f"`{pattern}` is not a regular expression: {error}")
+            pattern = None
     if "module" not in entries and "pattern" not in entries:
         node.problem("needs `module` (of python-stdnum) or `pattern`, so that a value can be checked")
-    if len(node.problems) > before:
-        return None
     return IdentifierScheme(name, title, subjects, canonical(name, validate, pattern), module, pattern)
 
 
@@ -108,11 +106,11 @@ def subject_kinds(node: Node) -> tuple[SubjectKind, ...]:
 
 
 def load_schemes(file: Path, problems: list[Problem]) -> dict[str, IdentifierScheme]:
-    """Read `identifiers.yaml`; what is wrong in it is added to `problems`."""
+    """Read `identifiers.yaml`; what is wrong in it is added to `problems`, and all that is written is given."""
     node = read(file, problems)
     if node is None:
         return {}
     schemes = {name: _scheme(name, entry) for name, entry in node.mapping(any_key=True).items()}
     if node.is_mapping and not schemes:
         node.problem("names no identifier scheme; without one no subject can be named")
-    return {name: scheme for name, scheme in sorted(schemes.items()) if scheme}
+    return dict(sorted(schemes.items()))

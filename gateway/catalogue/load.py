@@ -49,15 +49,19 @@ def load(policies_dir: Path, problems: list[Problem]) -> Catalogue:
     datasets: dict[str, Dataset] = {}
     nodes: dict[str, Node] = {}
     departments: dict[str, str] = {}
+    broken: set[str] = set()
+    whole = True
     files = sorted(path for path in folder.glob("*.y*ml") if not path.name.startswith("."))
     if not files:
         problems.append(Problem(str(folder), 0, 0, "", "holds no catalogue file (`<department>.yaml`)"))
     for file in files:
         if file.suffix != ".yaml":
             problems.append(Problem(str(file), 0, 0, "", f"would not be read; rename it to `{file.stem}.yaml`"))
-        elif node := read(file, problems):
-            _department(node, departments, datasets, nodes)
-    for dataset in datasets.values():
+        else:
+            node = read(file, problems)
+            whole &= node is not None and _department(node, departments, datasets, nodes, broken)
+    sound = {name: dataset for name, dataset in datasets.items() if name not in broken}
+    for dataset in sound.values():
         for check in checks.ON_DATASET:
             for finding in check(dataset):
                 _report(nodes[dataset.id], finding)
@@ -65,11 +69,12 @@ def load(policies_dir: Path, problems: list[Problem]) -> Catalogue:
             if schemes and not any(kind in scheme.subjects for scheme in schemes.values()):
                 nodes[dataset.id].at(["subjects"]).problem(f"no scheme in `identifiers.yaml` names {kind}s; add one")
     for across in checks.ON_ALL:
-        for name, finding in across(datasets):
+        for name, finding in across(sound):
             _report(nodes[name], finding)
     datasets = dict(sorted(datasets.items()))
     departments = dict(sorted(departments.items()))
-    return Catalogue(datasets, schemes, departments, digest(datasets, schemes, departments))
+    found = digest(datasets, schemes, departments)
+    return Catalogue(datasets, schemes, departments, found, frozenset(broken), whole and bool(files))
 
 
 def digest(
@@ -92,15 +97,17 @@ def _report(node: Node, finding: checks.Finding) -> None:
         place.problem(finding.message)
 
 
-def _department(node: Node, departments: dict[str, str], datasets: dict[str, Dataset], nodes: dict[str, Node]) -> None:
+def _department(
+    node: Node, departments: dict[str, str], datasets: dict[str, Dataset], nodes: dict[str, Node], broken: set[str]
+) -> bool:
+    """Read one file; whether all its names could be read."""
     entries = node.mapping(["department", "title", "datasets"])
-    if len(entries) < 3:
-        return
     name = entries["department"].text(pattern=_ID, what="a department's id in lower case, such as `tax`")
     title = entries["title"].text()
     if name in departments:
         entries["department"].problem(f"`{name}` has another file already; one file a department")
-    departments.setdefault(name, title)
+    if name:
+        departments.setdefault(name, title)
     listed = entries["datasets"].mapping(any_key=True)
     if entries["datasets"].is_mapping and not listed:
         entries["datasets"].problem("lists no dataset")
@@ -108,22 +115,21 @@ def _department(node: Node, departments: dict[str, str], datasets: dict[str, Dat
         if key in nodes:
             entry.key_problem(f"`{key}` stands already in {nodes[key].file}:{nodes[key].line}; rename one")
             continue
-        dataset = _dataset(key, entry, name, title)
-        if dataset:
-            datasets[key], nodes[key] = dataset, entry
+        before = len(node.problems)
+        datasets[key], nodes[key] = _dataset(key, entry, name, title), entry
+        if len(node.problems) > before or node.document.passed or not (name and title):
+            broken.add(key)
+    return bool(name) and "datasets" in entries and entries["datasets"].is_mapping
 
 
-def _dataset(name: str, node: Node, department: str, department_title: str) -> Dataset | None:
-    before = len(node.problems)
+def _dataset(name: str, node: Node, department: str, department_title: str) -> Dataset:
     if not re.fullmatch(_ID, name):
         node.key_problem(f"`{name}` must be a dataset's id in lower case with hyphens, such as `tax-arrears`")
     entries = node.mapping(_REQUIRED, _OPTIONAL)
-    if len(node.problems) > before and not set(_REQUIRED) <= entries.keys():
-        return None
     fields = {key: _field(key, field) for key, field in entries["fields"].mapping(any_key=True).items()}
     if entries["fields"].is_mapping and not fields:
         entries["fields"].problem("lists no field; a dataset has at least one")
-    dataset = Dataset(
+    return Dataset(
         id=name,
         department=department,
         department_title=department_title,
@@ -138,11 +144,10 @@ def _dataset(name: str, node: Node, department: str, department_title: str) -> D
         display=_display(entries["display"]) if "display" in entries else None,
         restorable=entries["restorable"].boolean() if "restorable" in entries else False,
         shape=_word(entries["shape"], Shape) if "shape" in entries else "list",
-        fields={key: field for key, field in fields.items() if field},
+        fields=fields,
         open_law=entries["open_law"].text() if "open_law" in entries else None,
         override=entries["override"].text(what="a written reason") if "override" in entries else None,
     )
-    return dataset if len(node.problems) == before else None
 
 
 def _word(node: Node, vocabulary: Any) -> Any:
@@ -150,22 +155,15 @@ def _word(node: Node, vocabulary: Any) -> Any:
     return node.choice(get_args(vocabulary))
 
 
-def _field(name: str, node: Node) -> Field | None:
-    before = len(node.problems)
+def _field(name: str, node: Node) -> Field:
     if not re.fullmatch(_FIELD, name):
         node.key_problem(f"`{name}` must be a camelCase name, such as `validUntil`: it becomes a GraphQL field")
     entries = node.mapping(["type", "title"], ["override"])
-    if len(entries) < 2:
-        return None
-    return (
-        Field(
-            name,
-            FieldType(entries["type"].choice(list(FieldType))),
-            entries["title"].text(),
-            entries["override"].text(what="a written reason") if "override" in entries else None,
-        )
-        if len(node.problems) == before
-        else None
+    return Field(
+        name,
+        FieldType(entries["type"].choice(list(FieldType))),
+        entries["title"].text(),
+        entries["override"].text(what="a written reason") if "override" in entries else None,
     )
 
 

@@ -133,13 +133,21 @@ class IdentifierScheme(msgspec.Struct, frozen=True):
 class Catalogue(msgspec.Struct, frozen=True):
     """All datasets of all departments and all identifier schemes, as one content-addressed version.
 
-    `digest` is the SHA-256, in hexadecimal, of the canonical form of all of it.
+    `digest` is the SHA-256, in hexadecimal, of the canonical form of all of it. One with mistakes has all names that
+    are written, so that nobody takes them for unknown: what is `broken` has invented parts, and where it is not `whole`
+    there may be more datasets and departments than it knows.
     """
 
     datasets: Mapping[str, Dataset]
     schemes: Mapping[str, IdentifierScheme]
     departments: Mapping[str, str]
     digest: str
+    broken: frozenset[str] = frozenset()
+    whole: bool = True
+
+    def has_not(self, dataset: str) -> bool:
+        """Whether it is certain that there is no such dataset."""
+        return self.whole and dataset not in self.datasets
 
     @property
     def published(self) -> Mapping[str, Dataset]:

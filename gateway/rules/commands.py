@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import argparse
 import datetime
+import functools
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from gateway.catalogue.load import load as load_catalogue
 from gateway.catalogue.model import Dataset
-from gateway.errors import ConfigurationError
+from gateway.errors import ConfigurationError, Problem, in_order
 from gateway.rules import load
 from gateway.rules.check import reach
 from gateway.rules.decide import guards
 from gateway.rules.decide.vocabulary import FLAGS
 from gateway.rules.explain import explain, matrix
 from gateway.rules.files.purposes import KINDS
+from gateway.rules.load import Read
 from gateway.rules.model import Flag, RequesterEntry
 from gateway.rules.ruleset import RuleSet
 from gateway.values import suggest
@@ -27,13 +31,21 @@ class _Unknown(Exception):
     """A name on the command line that the policies do not have."""
 
 
-def register(subparsers: Any) -> None:
+Also = Callable[[Path, Read, list[Problem]], None]
+"""What else is read of the policies, by a part above this one."""
+
+
+def _nothing(policies_dir: Path, found: Read, problems: list[Problem]) -> None:
+    """Nothing else is read."""
+
+
+def register(subparsers: Any, also: Also = _nothing) -> None:
     """Add `rules` and its parts to the command; each sets `run`, which takes the arguments and returns an exit code."""
     rules = subparsers.add_parser("rules", help="check, explain and list the rules")
     parts = rules.add_subparsers(required=True, metavar="COMMAND")
 
     check = _part(parts, "check", "read all policies and tell every problem, with file, line and fix")
-    check.set_defaults(run=_check)
+    check.set_defaults(run=functools.partial(_check, also=also))
 
     explained = _part(parts, "explain", "why one field is permitted or denied, and what it would take")
     explained.add_argument("requester", help="the client, such as `market-regulator`")
@@ -64,23 +76,30 @@ def _load(arguments: argparse.Namespace) -> RuleSet | None:
     try:
         return load.load(arguments.policies)
     except ConfigurationError as error:
-        print(error, file=sys.stderr)
-        count = len(error.problems)
-        print(f"{count} problem{'s' if count > 1 else ''}; nothing was loaded", file=sys.stderr)
+        _print(error.problems, "nothing was loaded")
         return None
 
 
-def _check(arguments: argparse.Namespace) -> int:
-    rule_set = _load(arguments)
+def _print(problems: list[Problem], end: str) -> None:
+    problems = in_order(problems)
+    print("\n".join(map(str, problems)), file=sys.stderr)
+    print(f"{len(problems)} problem{'s' if len(problems) > 1 else ''}; {end}", file=sys.stderr)
+
+
+def _check(arguments: argparse.Namespace, also: Also) -> int:
+    problems: list[Problem] = []
+    found = load.read(arguments.policies, load_catalogue(arguments.policies, problems), None, problems)
+    also(arguments.policies, found, problems)
+    rule_set = found.rules
     if rule_set is None:
+        _print(problems, "nothing was loaded")
         return 1
     policies = rule_set.policies
-    problems = reach.check(
+    problems += reach.check(
         rule_set, arguments.policies, guards.day(datetime.datetime.now(datetime.UTC), policies.time_zone)
     )
     if problems:
-        print("\n".join(map(str, problems)), file=sys.stderr)
-        print(f"{len(problems)} problem{'s' if len(problems) > 1 else ''}; all rules load", file=sys.stderr)
+        _print(problems, "all rules load")
         return 1
     grants = sum(len(entry.grants) for entry in policies.requesters.values())
     print(

@@ -1,13 +1,14 @@
 """From the files under `policies/` to a rule set, or to every problem in them.
 
-All files are read before anything is refused, so that one run tells everything. Where the catalogue, the purposes or
-the requesters are broken, the words of the rules are not checked against them: the same mistake is told once.
+All files are read before anything is refused, so that one run tells everything. What is written but wrong counts as
+known, and where not all could be read nothing is called unknown: the same mistake is told once, where it stands.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 from gateway.catalogue.load import load as load_catalogue
 from gateway.catalogue.model import Catalogue
@@ -15,37 +16,48 @@ from gateway.errors import ConfigurationError, Problem
 from gateway.rules.check import references
 from gateway.rules.decide import base, vocabulary
 from gateway.rules.files import calendar, purposes, requesters, rule, tokens
+from gateway.rules.files.requesters import Requesters
 from gateway.rules.files.rule import Rule
 from gateway.rules.ruleset import RuleSet
+
+
+class Read(NamedTuple):
+    """What the files say; `rules` only where nothing is wrong with any of them."""
+
+    catalogue: Catalogue
+    requesters: Requesters
+    rules: RuleSet | None
 
 
 def load(policies_dir: Path, issuers: Mapping[str, str] | None = None) -> RuleSet:
     """Read and check everything; raises `ConfigurationError` with all problems. `issuers` as in `read`."""
     problems: list[Problem] = []
-    rule_set = read(policies_dir, load_catalogue(policies_dir, problems), issuers, problems)
-    if rule_set is None:
+    found = read(policies_dir, load_catalogue(policies_dir, problems), issuers, problems).rules
+    if found is None:
         raise ConfigurationError(problems)
-    return rule_set
+    return found
 
 
 def read(
-    policies_dir: Path, catalogue: Catalogue, issuers: Mapping[str, str] | None, problems: list[Problem]
-) -> RuleSet | None:
+    policies_dir: Path,
+    catalogue: Catalogue,
+    issuers: Mapping[str, str] | None,
+    problems: list[Problem],
+    registries: Collection[str] | None = None,
+) -> Read:
     """Read and check everything but the catalogue, whose own problems are in `problems` already; none may be there.
 
-    `issuers` gives the URL of each issuer that `requesters.yaml` names; without it, the names stand for themselves, so
-    that the files can be checked without a configuration.
+    `issuers` gives the URL of each issuer that `requesters.yaml` names, and `registries` the names of the case
+    registries; without them, names stand for themselves, so that the files can be checked without a configuration.
     """
-    registered = purposes.load(policies_dir, catalogue, problems)
-    who = requesters.load(policies_dir, catalogue, registered, issuers, problems)
+    registered = purposes.load(policies_dir, catalogue, problems, registries)
+    who = requesters.load(policies_dir, catalogue, registered, issuers, problems, registries)
     time_zone = calendar.load(policies_dir, problems).time_zone
-    sound, before = not problems, len(problems)
+    before = len(problems)
     rules = load_rules(policies_dir, problems)
-    if len(problems) == before:
-        base.check(rules, policies_dir / "rules", problems)
-    if sound:
-        references.check(rules, vocabulary.of(catalogue, registered, who), problems)
-    return None if problems else RuleSet(catalogue, registered, who, rules, time_zone)
+    base.check(rules, policies_dir / "rules", problems, all_read=len(problems) == before)
+    references.check(rules, vocabulary.of(catalogue, registered, who), problems)
+    return Read(catalogue, who, None if problems else RuleSet(catalogue, registered, who, rules, time_zone))
 
 
 def load_rules(policies_dir: Path, problems: list[Problem]) -> list[Rule]:

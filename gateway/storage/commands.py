@@ -24,7 +24,8 @@ def register(subparsers: argparse._SubParsersAction[Any]) -> None:
 
 def _migrate(arguments: argparse.Namespace) -> int:
     found = settings.load(arguments.config, os.environ)
-    before, now = migrate_store(found.store, str(arguments.config))
+    with settings.placing(found):
+        before, now = migrate_store(found.store, str(found.file))
     if before == now:
         print(f"the store's tables are of step {now} already")
     else:

@@ -21,10 +21,14 @@ _LOCK = 0x6475_7479
 
 
 class Version(NamedTuple):
-    """Where a store stands: `number` of the last step done, None for an empty store; `known` to this version."""
+    """Where a store stands: `number` of the last step done, None for an empty store; `known` to this version.
+
+    `others` is a table of another program, in a file that has none of ours.
+    """
 
     number: str | None
     known: bool
+    others: str = ""
 
     def newer(self) -> str:
         """Why a store that is not `known` is refused, and what to do."""
@@ -33,10 +37,16 @@ class Version(NamedTuple):
             " and no later; use the newer version"
         )
 
+    def foreign(self) -> str:
+        """Why a file of another program is refused, and what to do."""
+        return f"it is another program's: it has a table `{self.others}`, and none of ours; name a file for the gateway"
+
 
 def version(connection: Connection) -> Version:
-    """Where a store stands."""
+    """Where a store stands. A PostgreSQL database may have tables of others (extensions make some); a file is ours."""
     names = set(inspect(connection).get_table_names())
+    if names and "shard" not in names and connection.dialect.name == "sqlite":
+        return Version(None, True, min(names))
     if "alembic_version" in names:
         number = connection.execute(text("SELECT version_num FROM alembic_version")).scalar_one_or_none()
         return Version(number, number is None or number <= LATEST)
@@ -44,7 +54,7 @@ def version(connection: Connection) -> Version:
 
 
 def migrate(engine: Engine) -> tuple[str | None, str]:
-    """Bring the tables to `LATEST`; gives the number before and after. Raises `LookupError` for a newer store."""
+    """Bring the tables to `LATEST`; gives the number before and after. Raises `LookupError` for one not ours."""
     with engine.begin() as connection:
         if connection.dialect.name == "postgresql":
             connection.execute(text("SET LOCAL statement_timeout = 0"))  # a table is gone through as long as it takes
@@ -52,6 +62,8 @@ def migrate(engine: Engine) -> tuple[str | None, str]:
         else:
             connection.exec_driver_sql("PRAGMA user_version = 0")  # a write: whoever comes second waits here
         before = version(connection)
+        if before.others:
+            raise LookupError(before.foreign())
         if not before.known:
             raise LookupError(before.newer())
         if before.number != LATEST:

@@ -23,8 +23,8 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 
 from gateway.errors import ConfigurationError, Problem, StoreUnavailable
-from gateway.files import readable_by_others
-from gateway.settings import Settings
+from gateway.files import not_writable, readable_by_others
+from gateway.settings import Settings, placing
 from gateway.storage import schema
 from gateway.storage.engines.sqlite import SqliteStore
 from gateway.storage.facts import fact  # its tables are part of every store, as are those of `watch`
@@ -96,7 +96,8 @@ def open_store(url: str, file: str = "gateway.yaml", *, single_node: bool | None
 
 def open_configured(settings: Settings) -> Store:
     """Open the store that `gateway.yaml` names, as `open_store` does, to serve with it or to change it."""
-    return open_store(settings.store, str(settings.file), single_node=settings.single_node)
+    with placing(settings):
+        return open_store(settings.store, str(settings.file), single_node=settings.single_node)
 
 
 @contextlib.contextmanager
@@ -129,7 +130,8 @@ def opened(settings: Settings) -> Iterator[Store]:
     """The configured store, for a command; what goes wrong with it is a `StoreUnavailable`, without a trace of rows."""
     store = open_configured(settings)
     try:
-        yield store
+        with placing(settings):
+            yield store
     except SQLAlchemyError as error:
         raise StoreUnavailable(f"the store is out of reach ({type(error).__name__})") from error
     finally:
@@ -139,7 +141,7 @@ def opened(settings: Settings) -> Iterator[Store]:
 def open_file(path: Path, file: str = "gateway.yaml") -> SqliteStore:
     """Open the SQLite store in the file `path`, as `open_store` does."""
     try:
-        store = _sqlite(path)
+        store = _sqlite(path, file)
         _check_version(store.engine, file)
     except OSError as error:
         raise _refusal(file, f"`{path}` cannot be opened for writing ({error.strerror})") from error
@@ -148,7 +150,7 @@ def open_file(path: Path, file: str = "gateway.yaml") -> SqliteStore:
     return store
 
 
-def _sqlite(path: Path) -> SqliteStore:
+def _sqlite(path: Path, file: str) -> SqliteStore:
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     # For its owner only. A file that is there is not opened: closing it would drop the locks this process has on it.
     with contextlib.suppress(FileExistsError):
@@ -156,7 +158,21 @@ def _sqlite(path: Path) -> SqliteStore:
     if not path.is_file() or not os.access(path, os.R_OK | os.W_OK):
         error = errno.EISDIR if path.is_dir() else errno.EACCES
         raise OSError(error, os.strerror(error))
+    if path.stat().st_size:
+        _refuse_foreign(path, file)
     return SqliteStore(path)
+
+
+def _refuse_foreign(path: Path, file: str) -> None:
+    """Refuse another program's file, before a connection of ours changes how it is kept."""
+    looked_at = SqliteStore(path, read_only=True)
+    try:
+        with looked_at.engine.connect() as connection:
+            found = schema.version(connection)
+    finally:
+        looked_at.close()
+    if found.others:
+        raise _refusal(file, found.foreign())
 
 
 def _open_postgresql(url: str, file: str, single_node: bool | None, *, make: bool = True) -> PostgresStore:
@@ -215,7 +231,10 @@ def examine_store(url: str, file: str, *, single_node: bool) -> list[str]:
             return hindrances(store)
         finally:
             store.close()
-    if (path := sqlite_path(url, file)).is_file():
+    path = sqlite_path(url, file)
+    if wrong := not_writable(path, make_folder=True):
+        raise _refusal(file, f"`{path}` {wrong}")
+    if path.is_file():
         looked_at = SqliteStore(path, read_only=True)
         try:
             _check_version(looked_at.engine, file, make=False)
@@ -231,6 +250,8 @@ def examine_store(url: str, file: str, *, single_node: bool) -> list[str]:
 def _check_version(engine: Engine, file: str, *, make: bool = True) -> None:
     with engine.connect() as connection:
         found = schema.version(connection)
+    if found.others:
+        raise _refusal(file, found.foreign())
     if found.number is None:
         if make:
             schema.migrate(engine)
@@ -257,7 +278,7 @@ def migrate_store(url: str, file: str = "gateway.yaml") -> tuple[str | None, str
 
             store = PostgresStore(parsed)
         else:
-            store = _sqlite(sqlite_path(url, file))
+            store = _sqlite(sqlite_path(url, file), file)
         try:
             return schema.migrate(store.engine)
         finally:

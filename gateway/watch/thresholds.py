@@ -7,6 +7,7 @@ not of this code. A detector is left out only by `off`, with a reason.
 from __future__ import annotations
 
 import datetime
+import functools
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TypeVar
@@ -14,8 +15,11 @@ from typing import TypeVar
 import msgspec
 
 from gateway import documents
+from gateway.catalogue.model import IdentifierScheme
 from gateway.documents import Node
 from gateway.errors import Problem
+from gateway.rules.load import Read
+from gateway.values import suggest
 
 FILE = "watch.yaml"
 
@@ -129,9 +133,35 @@ SECTIONS = (
 )
 
 
-def load(policies_dir: Path, problems: list[Problem]) -> Thresholds:
-    """Read the thresholds; what is wrong becomes problems."""
+class _Known:
+    """The names that `watch.yaml` may name; where not all of them can be known, any."""
+
+    def __init__(self, policies: Read | None) -> None:
+        self.schemes: Mapping[str, IdentifierScheme] = policies.catalogue.schemes if policies is not None else {}
+        readable = policies is not None and "Requester" not in policies.requesters.unread
+        self.clients = (
+            {client for _, client in policies.requesters.entries} if policies is not None and readable else None
+        )
+
+    def client(self, node: Node, who: str, tell: Callable[[str], None]) -> None:
+        name = who.partition("/")[0]
+        if self.clients is not None and name and not node.told and name not in self.clients:
+            tell(f"`requesters.yaml` has no client `{name}`{suggest(name, self.clients)}")
+
+    def scheme(self, node: Node, name: str) -> None:
+        if self.schemes and name not in self.schemes:
+            node.key_problem(f"`identifiers.yaml` has no scheme `{name}`{suggest(name, self.schemes)}")
+
+
+def examine(policies_dir: Path, policies: Read, problems: list[Problem]) -> None:
+    """What is wrong with `watch.yaml`, in itself and in what it names of the other policies."""
+    load(policies_dir, problems, policies)
+
+
+def load(policies_dir: Path, problems: list[Problem], policies: Read | None = None) -> Thresholds:
+    """Read the thresholds; what is wrong becomes problems. Names are looked up in the `policies`, where given."""
     root = documents.read(policies_dir / FILE, problems)
+    known = _Known(policies)
     parts = root.mapping(SECTIONS) if root is not None else {}
 
     def section(name: str, keys: tuple[str, ...], build: Callable[[Mapping[str, Node]], _T]) -> _T | None:
@@ -145,20 +175,23 @@ def load(policies_dir: Path, problems: list[Problem]) -> Thresholds:
         return build(entries) if len(entries) == len(keys) else None
 
     return Thresholds(
-        section("sequential-identifiers", ("run", "gap", "minutes", "numbers"), _sequence),
+        section(
+            "sequential-identifiers", ("run", "gap", "minutes", "numbers"), functools.partial(_sequence, known=known)
+        ),
         section("many-officials", ("officials", "days"), _many),
         section("changing-purposes", ("changes", "days"), _changing),
-        section("out-of-hours", ("opens", "closes", "inquiries", "on_duty"), _hours),
+        section("out-of-hours", ("opens", "closes", "inquiries", "on_duty"), functools.partial(_hours, known=known)),
         section("far-above-own-history", ("times", "least", "worked_days", "of_last"), _far),
-        section("own-identifier", ("officials",), _own),
+        section("own-identifier", ("officials",), functools.partial(_own, known=known)),
         section("retried-under-another-purpose", ("retries", "minutes", "days"), _retried),
         section("after-case-closed", ("inquiries", "days"), _closed),
     )
 
 
-def _sequence(entries: Mapping[str, Node]) -> Sequence:
+def _sequence(entries: Mapping[str, Node], known: _Known) -> Sequence:
     numbers = {}
     for scheme, node in entries["numbers"].mapping(any_key=True).items():
+        known.scheme(node, scheme)
         parts = node.mapping(["letters", "check_digits"])
         if len(parts) == 2:
             numbers[scheme] = Numbers(parts["letters"].boolean(), parts["check_digits"].integer(0, 8))
@@ -173,30 +206,35 @@ def _changing(entries: Mapping[str, Node]) -> ChangingPurposes:
     return ChangingPurposes(entries["changes"].integer(1, 256), _days(entries))
 
 
-def _hours(entries: Mapping[str, Node]) -> OutOfHours:
+def _hours(entries: Mapping[str, Node], known: _Known) -> OutOfHours:
     opens, closes = _time(entries["opens"]), _time(entries["closes"])
-    if opens >= closes:
+    if opens >= closes and not (entries["opens"].told or entries["closes"].told):
         entries["closes"].problem(f"`{closes:%H:%M}` is not after `opens` ({opens:%H:%M})")
-    duty = frozenset(
-        item.text(pattern=_WHO, what="a client, or `client/official`") for item in entries["on_duty"].items()
-    )
-    return OutOfHours(opens, closes, entries["inquiries"].integer(1, 256), duty)
+    duty = set()
+    for item in entries["on_duty"].items():
+        who = item.text(pattern=_WHO, what="a client, or `client/official`")
+        known.client(item, who, item.problem)
+        duty.add(who)
+    return OutOfHours(opens, closes, entries["inquiries"].integer(1, 256), frozenset(duty))
 
 
 def _far(entries: Mapping[str, Node]) -> FarAbove:
     worked, last = entries["worked_days"].integer(1, 365), entries["of_last"].integer(1, 365)
-    if worked > last:
+    if worked > last and not (entries["worked_days"].told or entries["of_last"].told):
         entries["worked_days"].problem(f"`{worked}` is more than `of_last` ({last}), so nobody would ever be compared")
     return FarAbove(entries["times"].integer(2, 1000), entries["least"].integer(1, 100_000), worked, last)
 
 
-def _own(entries: Mapping[str, Node]) -> OwnIdentifier:
+def _own(entries: Mapping[str, Node], known: _Known) -> OwnIdentifier:
     found: dict[tuple[str, str], frozenset[tuple[str, str]]] = {}
     for who, node in entries["officials"].mapping(any_key=True).items():
         client, slash, official = who.partition("/")
         if not (client and slash and official):
             node.key_problem(f"`{who}` must be `client/official`")
+        known.client(node, who, node.key_problem)
         named = node.mapping(any_key=True)
+        for scheme, value in named.items():
+            known.scheme(value, scheme)
         found[client, official] = frozenset(
             (scheme, value.text(what="an identifier")) for scheme, value in named.items()
         )

@@ -49,7 +49,7 @@ NAMES: Mapping[str, re.Pattern[str]] = {
         FILES: (
             r"os\.(mkdir|makedirs|mkfifo|mknod|rename|renames|replace|link|symlink|remove|unlink|rmdir|removedirs)"
             r"|os\.(truncate|chmod|chown|utime)|shutil\.(copy\w*|move|rmtree|make_archive|unpack_archive|chown)"
-            r"|gateway\.files\.replace_file|tempfile\.\w+|sqlite3\.connect"
+            r"|gateway\.files\.(replace|new)_file|tempfile\.\w+|sqlite3\.connect"
             r"|logging\.(FileHandler|handlers\.\w*RotatingFile\w+)"
         ),
         HIDDEN: r"(importlib\.)?(__import__|import_module)|runpy\..+|ctypes\..+|cffi\..+|builtins\.(eval|exec|open)",

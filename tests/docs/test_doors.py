@@ -44,6 +44,10 @@ KINDS = {
 
 NO_DOORS = {
     Found(FILES, "gateway/files.py::replace_file"): "the way that others write by: each of its callers is a door",
+    Found(FILES, "gateway/files.py::new_file"): "the same",
+    Found(
+        OUTGOING, "gateway/web/listen.py::hindrance"
+    ): "takes an address and lets it go: nobody is listened or spoken to",
     Found(FILES, "gateway/cli.py::main"): "the null device, for a reader that left",
     Found(FILES, "gateway/ledger/erasure/blockers.py::found_open"): "`Blocker.open` makes a query",
     Found(FILES, "gateway/ledger/erasure/erase.py::approve"): "the same",

@@ -245,7 +245,8 @@ def test_a_mistake_is_told_where_it_stands_and_how_to_mend_it(
 def test_a_signing_key_that_is_not_there(files: Files) -> None:
     with files.broken("ledger.key", None):
         checked = files.check()
-    told(checked, "ledger.key", line=False)
+    told(checked, "gateway.yaml")
+    assert "ledger.key_file: the file `ledger.key` cannot be read" in checked.err
     assert "dutybound keys generate" in checked.err
 
 

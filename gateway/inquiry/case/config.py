@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Mapping
 
 from connectors.base import CaseRegistry, Config
-from gateway.documents import Node
+from gateway.documents import Node, of_kind
 from gateway.inquiry.case.registries import CaseRegistries, ConfiguredRegistry
 
 _MAX_TIMEOUT, _MAX_CACHE = 30.0, 60.0
@@ -26,15 +26,12 @@ def build(node: Node, kinds: Mapping[str, Build], timer: Callable[[], float] = t
     """The registries that `node`, the key `case_registries`, names."""
     registries: dict[str, ConfiguredRegistry] = {}
     for name, entry in node.mapping(any_key=True).items():
-        keys = entry.mapping(("kind",), any_key=True)
+        keys = entry.mapping(any_key=True)
         timeout = keys["timeout"].duration(2.0, most=_MAX_TIMEOUT)
         cache = keys["cache"].duration(30.0, zero=True, most=_MAX_CACHE)
         secrets = _secrets(keys["webhook"]) if "webhook" in keys else ()
-        make = kinds.get(str(keys["kind"].plain()))
-        if make is not None:
-            registries[name] = ConfiguredRegistry(make(entry, timeout), timeout, cache, secrets)
-        elif "kind" in keys:
-            keys["kind"].choice(kinds)
+        if (made := of_kind(entry, kinds, timeout)) is not None:
+            registries[name] = ConfiguredRegistry(made, timeout, cache, secrets)
     return CaseRegistries(registries, timer)
 
 

@@ -28,6 +28,7 @@ from gateway.manage.states import Heard
 from gateway.settings import LedgerSettings
 from gateway.storage.port import Store
 from gateway.storage.store import open_to_read
+from gateway.values import NOWHERE
 
 
 class Watched(NamedTuple):
@@ -84,8 +85,8 @@ def check_witnesses(settings: LedgerSettings, root: Node) -> None:
 def check_head_file(settings: LedgerSettings, root: Node) -> None:
     """Tell, where it stands in `gateway.yaml`, a head file that could not be written, or is none."""
     file, node = settings.head_file, root.at(["ledger"])
-    if file.parent == settings.key_file.parent and not file.parent.is_dir():
-        return None  # it is told of the key
+    if file == NOWHERE or (file.parent == settings.key_file.parent and not file.parent.is_dir()):
+        return None  # it is told already, or of the key
     if not file.parent.is_dir() or not os.access(file.parent, os.W_OK):
         return node.problem(
             f"the head file `{file}` cannot be written there: name another place with `ledger.head_file`, best on"

@@ -4,7 +4,6 @@ side as signed-note verifier keys, one line a shard: a shard's key name is its o
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Literal
@@ -14,7 +13,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from gateway.errors import ConfigurationError, Problem
-from gateway.files import readable_by_others
+from gateway.files import new_file, readable_by_others
 from gateway.ledger.proof.note import Verifier, parse_verifier
 
 
@@ -29,25 +28,25 @@ def generate(path: Path) -> Ed25519PrivateKey:
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
     try:
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        new_file(path, pem)
     except FileExistsError as error:
         raise _refuse(path, "exists already; a ledger key is never overwritten") from error
     except OSError as error:
         raise _refuse(path, f"cannot be written ({error.strerror})") from error
-    with os.fdopen(handle, "wb") as file:
-        file.write(pem)
-        file.flush()
-        os.fsync(file.fileno())
     return private
 
 
 def load(path: Path) -> Ed25519PrivateKey:
     """Read the private key; refuses a file that others may read. Raises `ConfigurationError`."""
+    if path.is_dir():
+        raise _refuse(path, "is a folder; name the file of the private key in it")
     try:
         wrong = readable_by_others(path)
         pem = path.read_bytes()
     except OSError as error:
         raise _refuse(path, f"cannot be read ({error.strerror}); make one with `dutybound keys generate`") from error
+    if _is_public(path):
+        raise _refuse(path, "holds the public key; name the file of the private one beside it")
     if wrong:
         raise _refuse(path, wrong)
     try:
@@ -57,6 +56,13 @@ def load(path: Path) -> Ed25519PrivateKey:
     if not isinstance(private, Ed25519PrivateKey):
         raise _refuse(path, "is not an Ed25519 key; make one with `dutybound keys generate`")
     return private
+
+
+def _is_public(path: Path) -> bool:
+    try:
+        return bool(read_verifiers(path))
+    except ConfigurationError:
+        return False
 
 
 def verifiers(private: Ed25519PrivateKey, origin: str, shards: Iterable[str]) -> list[Verifier]:

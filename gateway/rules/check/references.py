@@ -33,7 +33,8 @@ def check(rules: list[Rule], vocabulary: Vocabulary, problems: list[Problem]) ->
     import cedarpy
 
     try:
-        schema = cedarpy.Schema.from_str(vocabulary.schema)
+        # Of words that are not all known no schema can be made; what is wrong there is mended first.
+        schema = None if vocabulary.unread else cedarpy.Schema.from_str(vocabulary.schema)
     except ValueError as error:
         problems.append(Problem("policies", 0, 0, "", f"no Cedar schema can be made of these names: {error}"))
         return
@@ -41,7 +42,7 @@ def check(rules: list[Rule], vocabulary: Vocabulary, problems: list[Problem]) ->
         wrong = [word for word in dict.fromkeys(_words(rule.policy, vocabulary)) if word.message]
         for word in wrong:
             _note(rule, _offset(rule.text, word.sequence), word.message, problems)
-        if wrong:
+        if wrong or schema is None:
             continue
         result = cedarpy.validate_policies(rule.text, schema)
         for found in result.errors:
@@ -96,7 +97,7 @@ def _entity(kind: str, name: str, vocabulary: Vocabulary) -> _Word:
     if known is None:
         return _type(kind, vocabulary)
     sequence = (*_split(kind), "::", json.dumps(name, ensure_ascii=False))
-    if name in known:
+    if name in known or kind in vocabulary.unread:
         return _Word(sequence, "")
     what = _MEANING.get(kind, kind.lower())
     return _Word(sequence, f'unknown {what} `{kind}::"{name}"`{suggest(name, known)}')

@@ -53,11 +53,16 @@ BASE: Mapping[str, Callable[[Question], bool]] = {
 """Each base rule's id, and when it forbids."""
 
 
-def check(rules: Sequence[Rule], directory: Path, problems: list[Problem]) -> None:
-    """Note every base rule that is missing, permits, or is narrowed to some principals, actions or resources."""
+def check(rules: Sequence[Rule], directory: Path, problems: list[Problem], *, all_read: bool = True) -> None:
+    """Note every base rule that is missing, permits, or is narrowed to some principals, actions or resources.
+
+    Where not `all_read`, one that is missing may be in a file that could not be.
+    """
     known = {rule.id: rule for rule in rules}
     for name in BASE:
         rule = known.get(name)
+        if rule is None and not all_read:
+            continue
         if rule is None:
             message = f"the base rule `{name}` is missing; no permit may overcome it: restore `{name}.cedar`"
             problems.append(Problem(str(directory), 0, 0, "", message))

@@ -57,10 +57,14 @@ ATTRIBUTES: Mapping[str, tuple[str, ...]] = {
 
 
 class Vocabulary(msgspec.Struct, frozen=True):
-    """`words` has every entity id that a rule may name, per entity type; `schema` is the Cedar schema's text."""
+    """`words` has every entity id that a rule may name, per entity type; `schema` is the Cedar schema's text.
+
+    Of the types in `unread` there may be more, in files that have mistakes.
+    """
 
     words: Mapping[str, tuple[str, ...]]
     schema: str
+    unread: frozenset[str] = frozenset()
 
 
 def of(catalogue: Catalogue, purposes: Mapping[str, Purpose], requesters: Requesters) -> Vocabulary:
@@ -95,7 +99,12 @@ def of(catalogue: Catalogue, purposes: Mapping[str, Purpose], requesters: Reques
         f"  principal: Requester, resource: Field, context: {{ subject: Subject, {booleans} }}",
         "};",
     ]
-    return Vocabulary(words, "\n".join(lines))
+    unread = set(requesters.unread) | (set() if purposes else {"Action"})
+    if not catalogue.whole:
+        unread |= {"Department", "Dataset", "Field"}
+    if any(not dataset.fields for dataset in catalogue.datasets.values()):
+        unread.add("Field")
+    return Vocabulary(words, "\n".join(lines), frozenset(unread))
 
 
 def requester_id(grant: Grant) -> str:

@@ -77,7 +77,7 @@ def _holidays(node: Node) -> frozenset[datetime.date]:
     found: set[datetime.date] = set()
     for item in node.items():
         day = item.date()
-        if day in found:
+        if day in found and not item.told:
             item.problem(f"`{day}` stands twice; keep one")
         found.add(day)
     return frozenset(found)

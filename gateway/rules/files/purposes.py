@@ -7,7 +7,7 @@ nothing here decides: the rules do, within this bound.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Literal
 
@@ -30,8 +30,13 @@ _NONE = Period("P1D", 0, 1)
 _VERSION = "the law's version that is meant, such as `2026-01-01`"
 
 
-def load(policies_dir: Path, catalogue: Catalogue, problems: list[Problem]) -> dict[str, Purpose]:
-    """Read the purposes; what is wrong becomes problems, and what could be read is returned, in the file's order."""
+def load(
+    policies_dir: Path, catalogue: Catalogue, problems: list[Problem], registries: Collection[str] | None = None
+) -> dict[str, Purpose]:
+    """Read the purposes; what is wrong becomes problems, and all that are written are returned, in the file's order.
+
+    `registries` are the case registries that are configured, where that is known.
+    """
     root = documents.read(policies_dir / FILE, problems)
     if root is None:
         return {}
@@ -42,8 +47,7 @@ def load(policies_dir: Path, catalogue: Catalogue, problems: list[Problem]) -> d
     for name, node in entries.items():
         if not _is_enum_name(name):
             node.key_problem(f"`{name}` must be a name in capitals, digits and `_`, such as `TENDER_QUALIFICATION`")
-        else:
-            purposes[name] = _purpose(name, node, catalogue)
+        purposes[name] = _purpose(name, node, catalogue, registries)
     return purposes
 
 
@@ -52,12 +56,12 @@ def _is_enum_name(name: str) -> bool:
     return ascii_word and name[0].isalpha() and name == name.upper() and not name.startswith("__")
 
 
-def _purpose(name: str, node: Node, catalogue: Catalogue) -> Purpose:
+def _purpose(name: str, node: Node, catalogue: Catalogue, registries: Collection[str] | None) -> Purpose:
     entries = node.mapping(_REQUIRED, _OPTIONAL)
     case = entries["case"].mapping(["required"], ["registry"]) if "case" in entries else {}
     official = entries["official"].mapping(["required"]) if "official" in entries else {}
     subjects = tuple(_subjects(entries["subjects"])) if "subjects" in entries else ()
-    registry = case["registry"].choice(_registries(catalogue), "a department:") if "registry" in case else None
+    registry = case_registry(case["registry"], catalogue, registries) if "registry" in case else None
     return Purpose(
         name=name,
         title=entries["title"].text(what="a title") if "title" in entries else "",
@@ -82,8 +86,17 @@ def _purpose(name: str, node: Node, catalogue: Catalogue) -> Purpose:
     )
 
 
-def _registries(catalogue: Catalogue) -> list[str]:
-    return sorted(catalogue.departments)
+def case_registry(node: Node, catalogue: Catalogue, registries: Collection[str] | None) -> str:
+    """A department whose case registry is configured; which are, where that is known, is in `registries`."""
+    name = department(node, sorted(catalogue.departments), "a department:", catalogue)
+    if registries is not None and name and not node.told and name not in registries:
+        node.problem(f"no case registry `{name}` is configured{suggest(name, registries)}; add it to `case_registries`")
+    return name
+
+
+def department(node: Node, known: Collection[str], what: str, catalogue: Catalogue) -> str:
+    """One of the departments; where the catalogue does not know them all, any."""
+    return node.choice(known, what) if catalogue.whole else node.text()
 
 
 def _scope(node: Node | None) -> Literal["inquire", "self"]:
@@ -127,7 +140,7 @@ def _quotas(node: Node) -> Quotas | None:
 def _quota(node: Node) -> Quota:
     entries = node.mapping(["hour", "day"])
     hour, day = (entries[key].integer(1, 1_000_000) if key in entries else 1 for key in ("hour", "day"))
-    if len(entries) == 2 and hour > day:
+    if len(entries) == 2 and hour > day and not any(entry.told for entry in entries.values()):
         entries["hour"].problem(f"`{hour}` in an hour is more than `day` allows ({day})")
     return Quota(hour, day)
 
@@ -155,9 +168,9 @@ def _subjects(node: Node) -> list[SubjectKind]:
     for item in node.items():
         found = item.choice(KINDS, "subject kinds are")
         for kind in KINDS:
-            if kind == found and kind not in kinds:
+            if kind == found and kind not in kinds and not item.told:
                 kinds.append(kind)
-    if node.is_sequence and not kinds:
+    if node.is_sequence and not node.items():
         node.problem("names no subject kind; write `organisation`, `person` or both")
     return kinds
 
@@ -174,17 +187,19 @@ def _fields(node: Node, subjects: tuple[SubjectKind, ...], catalogue: Catalogue)
         dataset = catalogue.datasets.get(name)
         if name in _EVERYTHING:
             entry.key_problem(f"`{name}` is not a dataset; list the datasets by name, never all at once")
-        elif dataset is None:
+        elif catalogue.has_not(name):
             entry.key_problem(f"unknown dataset `{name}`{suggest(name, catalogue.datasets)}")
         else:
-            if subjects and not set(subjects) & set(dataset.subjects):
+            sound = dataset is not None and name not in catalogue.broken
+            if dataset and sound and subjects and not set(subjects) & set(dataset.subjects):
                 covered = " and ".join(dataset.subjects)
                 entry.key_problem(f"`{name}` covers {covered} only, which is no subject of this purpose; remove it")
             parts = entry.mapping(["names"], ["because", "basis"])
-            names = _names(parts["names"], name, dataset.fields) if "names" in parts else frozenset()
+            fields = dataset.fields if dataset is not None else {}
+            names = _names(parts["names"], name, fields) if "names" in parts else frozenset()
             because = parts["because"].text(what="why these fields are necessary") if "because" in parts else None
             basis = bases(parts.get("basis"))
-            if dataset.nature == "adverse":
+            if dataset and sound and dataset.nature == "adverse":
                 for key in ("because", "basis"):
                     if key not in parts:
                         entry.key_problem(f"`{name}` is adverse: `{key}` must say why it is necessary (Art. 19)")
@@ -201,7 +216,7 @@ def _names(node: Node, dataset: str, known: Mapping[str, object]) -> frozenset[s
         name = item.text(what="a field's name")
         if name in _EVERYTHING and name not in known:
             item.problem(f"`{name}` is not a field; list the fields by name, never all at once")
-        elif name and name not in known:
+        elif name and known and name not in known:
             item.problem(f"unknown field `{name}` of `{dataset}`{suggest(name, known)}")
         elif name in names:
             item.problem(f"`{name}` stands twice; keep one")

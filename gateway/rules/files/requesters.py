@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 import msgspec
@@ -19,6 +19,7 @@ from gateway import documents
 from gateway.catalogue.model import Catalogue
 from gateway.documents import Node
 from gateway.errors import Problem
+from gateway.rules.files.purposes import case_registry, department
 from gateway.rules.model import Grant, Purpose, RequesterEntry
 from gateway.values import suggest
 
@@ -34,13 +35,15 @@ class Requesters(msgspec.Struct, frozen=True):
     """What the file registers. `roles` and `departments` are all that a rule may name; values are titles.
 
     `digest` is the SHA-256, in hexadecimal, of the canonical form of all of it, with issuers as the file writes them:
-    the same file gives the same digest wherever it serves.
+    the same file gives the same digest wherever it serves. `unread` are the kinds of names, as rules call them, of
+    which there may be more than are here, since something about them is wrong.
     """
 
     entries: Mapping[tuple[str, str], RequesterEntry]
     roles: Mapping[str, str]
     departments: Mapping[str, str]
     digest: str
+    unread: frozenset[str] = frozenset()
 
 
 def load(
@@ -49,23 +52,30 @@ def load(
     purposes: Mapping[str, Purpose],
     issuers: Mapping[str, str] | None,
     problems: list[Problem],
+    registries: Collection[str] | None = None,
 ) -> Requesters:
     """Read the requesters; what is wrong becomes problems.
 
     `issuers` gives the URL of each issuer's name; without it every name stands for itself, so that the files can be
-    checked away from the configuration that they will serve in.
+    checked away from the configuration that they will serve in; so with `registries`, the case registries' names.
     """
     root = documents.read(policies_dir / FILE, problems)
     if root is None:
-        return Requesters({}, {}, dict(catalogue.departments), "")
+        every = frozenset(["Requester", "Role", "Department"])
+        return Requesters({}, {}, dict(catalogue.departments), "", every)
     parts = root.mapping(["roles", "requesters"], ["departments"])
+    unread = set() if "roles" in parts and parts["roles"].is_mapping else {"Role"}
+    unread |= {"Department"} if "departments" in parts and not parts["departments"].is_mapping else set()
+    before = len(problems)
     roles = _titles(parts.get("roles"))
     departments = {**catalogue.departments, **_titles(parts.get("departments"))}
     found: list[tuple[Node, str, RequesterEntry]] = []
     for node in parts["requesters"].items() if "requesters" in parts else []:
-        read = _requester(node, catalogue, purposes, roles, departments, issuers)
+        read = _requester(node, catalogue, purposes, roles, departments, (issuers, registries))
         if read is not None:
             found.append((node, *read))
+    if "requesters" not in parts or len(problems) > before:
+        unread.add("Requester")
     clients = Counter(entry.client for _, _, entry in found)
     entries: dict[tuple[str, str], RequesterEntry] = {}
     for node, alias, entry in found:
@@ -78,7 +88,7 @@ def load(
             entries[entry.issuer, entry.client] = entry
     written = [msgspec.structs.replace(entry, issuer=alias) for _, alias, entry in found]
     canonical = msgspec.json.encode([roles, departments, written], order="sorted")
-    return Requesters(entries, roles, departments, hashlib.sha256(canonical).hexdigest())
+    return Requesters(entries, roles, departments, hashlib.sha256(canonical).hexdigest(), frozenset(unread))
 
 
 def _titles(node: Node | None) -> dict[str, str]:
@@ -92,17 +102,18 @@ def _requester(
     purposes: Mapping[str, Purpose],
     roles: Mapping[str, str],
     departments: Mapping[str, str],
-    issuers: Mapping[str, str] | None,
+    configured: tuple[Mapping[str, str] | None, Collection[str] | None],
 ) -> tuple[str, RequesterEntry] | None:
+    issuers, registries = configured
     parts = node.mapping(["issuer", "client", "title", "department", "roles", "grants"], ["registry"])
     client = parts["client"].text(pattern=r"[\x21-\x7e]+", what="a client id") if "client" in parts else ""
     alias, issuer = _issuer(parts["issuer"], issuers) if "issuer" in parts else ("", "")
     named = parts["roles"].items() if "roles" in parts else []
-    held = frozenset(role.choice(roles, "registered roles are") for role in named)
+    held = frozenset(role.choice(roles, "registered roles are") if roles else role.text() for role in named)
     if "roles" in parts and parts["roles"].is_sequence and not named:
         parts["roles"].problem("is empty; name at least one role")
-    registry = parts["registry"].choice(sorted(catalogue.departments), "a department:") if "registry" in parts else None
-    department = parts["department"].choice(departments, "registered departments are") if "department" in parts else ""
+    registry = case_registry(parts["registry"], catalogue, registries) if "registry" in parts else None
+    of = department(parts["department"], list(departments), "registered departments are", catalogue)
     if issuer == PUBLIC[0] and client and client != PUBLIC[1]:
         parts["client"].problem(f"the issuer `public` has one client only, `{PUBLIC[1]}`")
     grants: dict[str, list[Grant]] = {}
@@ -125,7 +136,7 @@ def _requester(
         issuer=issuer,
         client=client,
         title=parts["title"].text(what="a title") if "title" in parts else "",
-        department=department,
+        department=of,
         roles=held,
         grants=tuple(grant for several in grants.values() for grant in several),
         registry=registry or None,
@@ -146,7 +157,7 @@ def _grant(node: Node, client: str, catalogue: Catalogue, purposes: Mapping[str,
     parts = node.mapping(["purpose", "datasets", "from", "until", "agreed_by"], ["suspended"])
     name = parts["purpose"].text(what="a purpose's name") if "purpose" in parts else ""
     purpose = purposes.get(name)
-    if name and purpose is None:
+    if name and purpose is None and purposes:
         parts["purpose"].problem(f"unknown purpose `{name}`{suggest(name, purposes)}")
     datasets = _datasets(parts["datasets"], catalogue, purpose) if "datasets" in parts else frozenset()
     agreed_by = parts["agreed_by"].text(what="the agreement's name") if "agreed_by" in parts else ""
@@ -154,7 +165,7 @@ def _grant(node: Node, client: str, catalogue: Catalogue, purposes: Mapping[str,
     if purpose is None or "from" not in parts or "until" not in parts:
         return None
     first, last = parts["from"].date(), parts["until"].date()
-    if first > last:
+    if first > last and not (parts["from"].told or parts["until"].told):
         parts["until"].problem(f"`{last}` is before `from` ({first}); both days are included")
     return Grant(f"{client}/{name}", name, datasets, first, last, agreed_by, suspended)
 
@@ -168,9 +179,9 @@ def _datasets(node: Node, catalogue: Catalogue, purpose: Purpose | None) -> froz
         name = item.text(what="a dataset's name")
         if name in _EVERYTHING:
             item.problem(f"`{name}` is not a dataset; list the datasets by name, never all at once")
-        elif name and name not in catalogue.datasets:
+        elif name and catalogue.has_not(name):
             item.problem(f"unknown dataset `{name}`{suggest(name, catalogue.datasets)}")
-        elif name and purpose is not None and name not in purpose.fields:
+        elif name and purpose is not None and purpose.fields and name not in purpose.fields:
             item.problem(
                 f"`{name}` is not in {purpose.name}{suggest(name, purpose.fields)}; a grant never widens its purpose"
             )

@@ -18,6 +18,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from gateway.documents import NOT_UTF8
 from gateway.errors import Problem
 from gateway.rules.files import tokens
 from gateway.rules.model import Reason
@@ -74,7 +75,8 @@ def read(path: Path, problems: list[Problem]) -> Rule | None:
         problems.append(Problem(str(path), 0, 0, "", f"cannot be read ({error.strerror})"))
         return None
     except UnicodeDecodeError as error:
-        problems.append(Problem(str(path), 0, 0, "", f"is not UTF-8 (byte {error.start})"))
+        line = error.object.count(b"\n", 0, error.start) + 1
+        problems.append(Problem(str(path), line, 1, "", NOT_UTF8))
         return None
     return parse(text, str(path), problems)
 

@@ -153,11 +153,20 @@ def test_no_rules_at_all_are_refused(tmp_path: Path) -> None:
     assert "holds no rule" in problem.message
 
 
-def test_a_broken_catalogue_does_not_repeat_itself_in_every_rule(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["purposes.yaml", "requesters.yaml", "catalogue/tax.yaml"])
+def test_a_file_that_cannot_be_read_does_not_repeat_itself_in_every_other(tmp_path: Path, name: str) -> None:
+    directory = edited(tmp_path, name, ":\n", ": [\n")
+    (found,) = problems(directory)
+    assert found.file.endswith(name)
+
+
+def test_a_mistake_elsewhere_hides_no_unknown_word(tmp_path: Path) -> None:
     directory = edited(tmp_path, "purposes.yaml", "OPEN_RECORD:", "OPEN_RECRD:")
+    (directory / "calendar.yaml").write_text("time_zone: nowhere\n")
+    (directory / "rules" / "court-enforcement.cedar").write_text("permit\n")
     found = problems(directory)
-    assert found
-    assert not any(problem.file.endswith(".cedar") for problem in found)
+    assert any(problem.file.endswith("calendar.yaml") for problem in found)
+    assert any('Action::"OPEN_RECORD"` (did you mean' in problem.message for problem in found)
 
 
 def test_every_shipped_rule_says_what_it_must_and_stands_in_a_file_of_its_name() -> None:
