@@ -76,10 +76,16 @@ class Connection(asyncio.Protocol):
             self._end(TransportFault.UNAVAILABLE)
             return
         self.touched = True
-        if not self._headed:
-            self._head += len(data)
+        room = len(data) if self._headed else MAX_HEAD - self._head
+        first, rest = data[:room], data[room:]
+        self._head += len(first)
         try:
-            self._parser.feed_data(data)
+            self._parser.feed_data(first)
+            if rest and not self._headed:
+                self._end(TransportFault.UNAVAILABLE)
+                return
+            if rest:
+                self._parser.feed_data(rest)
         except httptools.HttpParserError:
             self._end(TransportFault.UNAVAILABLE)
             return
@@ -87,8 +93,6 @@ class Connection(asyncio.Protocol):
             self._answer(self._keep and not self._surplus)
         elif self._size > self._limit:
             self._end(TransportFault.TOO_LARGE)
-        elif not self._headed and self._head > MAX_HEAD:
-            self._end(TransportFault.UNAVAILABLE)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.usable = False

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from connectors.http.connection import MAX_HEAD
 from connectors.http.httpx_transport import HttpxTransport
 from connectors.http.pooled_transport import PooledTransport
 from connectors.http.transport import Response, Transport, TransportFault, TransportOptions
@@ -124,6 +125,18 @@ async def test_a_cancelled_call_gives_its_connection_back(make: Make) -> None:
 async def test_stops_early_where_the_body_is_too_large(make: Make, raw: bytes) -> None:
     async with serve(always(raw)) as server, make(max_bytes=64 * 1024) as transport:
         assert await transport.send("GET", server.url, {}, None, 5.0) is TransportFault.TOO_LARGE
+
+
+@pytest.mark.parametrize("extra", [0, 1])
+async def test_the_bound_of_a_head_is_exact(extra: int) -> None:
+    rest = b"content-length: 2\r\n\r\n"
+    line = b"HTTP/1.1 200 X\r\nx: "
+    head = line + b"a" * (MAX_HEAD - len(line) - len(rest) - 2 + extra) + b"\r\n" + rest
+    async with serve(always(head + b"ok")) as server:
+        transport = PooledTransport(TransportOptions(timeout=5.0))
+        got = await transport.send("GET", server.url, {}, None, 5.0)
+        await transport.close()
+    assert got == (TransportFault.UNAVAILABLE if extra else Response(200, b"ok"))
 
 
 @pytest.mark.parametrize("extra", [0, 1])

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import ast
 import functools
+import importlib.util
 import re
-import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
@@ -24,12 +24,17 @@ _SERVERS = r"granian\.(.+\.)?(Granian|(\w*Server))|uvicorn\.(run|Server|supervis
 NAMES: Mapping[str, re.Pattern[str]] = {
     kind: re.compile(pattern)
     for kind, pattern in {
-        ROUTES: r"starlette\.routing\.(Route|Mount|Host|WebSocketRoute)|starlette\.applications\.Starlette",
+        ROUTES: (
+            r"starlette\.routing\.(Route|Mount|Host|WebSocketRoute)|starlette\.applications\.Starlette"
+            r"|starlette\.staticfiles\..+|strawberry\.(asgi|channels|aiohttp|fastapi|flask|django)\..+"
+        ),
         COMMANDS: r"argparse\.ArgumentParser|(click|typer)\..+",
         OUTGOING: (
             r"httpx\.((Async)?Client|(Async)?HTTPTransport|get|post|put|patch|delete|head|options|request|stream)"
             r"|asyncio\.(open_connection|open_unix_connection)|anyio\.connect_\w+"
-            r"|socket\.(socket|create_connection|socketpair|fromfd|SocketType)"
+            r"|httpx\._\w+(\..+)?|_?socket\.(socket|create_connection|socketpair|fromfd|SocketType)"
+            r"|_?socket\.(getaddrinfo|getnameinfo|gethostby\w+|getfqdn)|webbrowser\..+"
+            r"|authlib\.(integrations|oauth\d\.client)\..+"
             r"|(urllib\.request|urllib3|http\.client|requests|aiohttp|httpcore|xmlrpc\.client|redis|paramiko)\..+"
             r"|(ftplib|smtplib|imaplib|poplib|telnetlib|nntplib|syslog|psycopg2|psycopg_pool|aiosqlite)\..+"
             r"|asyncpg\.(connect|create_pool|Pool)|psycopg\.(connect|(Async)?Connection\.connect)"
@@ -40,7 +45,8 @@ NAMES: Mapping[str, re.Pattern[str]] = {
         PROCESSES: (
             r"subprocess\.(Popen|run|call|check_call|check_output|getoutput|getstatusoutput)|multiprocessing(\..+)?"
             r"|os\.(fork|forkpty|system|popen|posix_spawnp?|exec[lv]\w*|spawn\w+|startfile)|pty\.(spawn|fork)"
-            r"|asyncio\.create_subprocess_(exec|shell)|concurrent\.futures\.(process\.)?ProcessPoolExecutor|" + _SERVERS
+            r"|asyncio\.(subprocess\.)?create_subprocess_(exec|shell)|posix\..+|_posixsubprocess\..+"
+            r"|concurrent\.futures\.(process\.)?ProcessPoolExecutor|" + _SERVERS
         ),
         SOCKETS: (
             r"asyncio\.start_(unix_)?server|socket\.create_server|(socketserver|http\.server|xmlrpc\.server)\..+"
@@ -48,11 +54,13 @@ NAMES: Mapping[str, re.Pattern[str]] = {
         ),
         FILES: (
             r"os\.(mkdir|makedirs|mkfifo|mknod|rename|renames|replace|link|symlink|remove|unlink|rmdir|removedirs)"
-            r"|os\.(truncate|chmod|chown|utime)|shutil\.(copy\w*|move|rmtree|make_archive|unpack_archive|chown)"
-            r"|gateway\.files\.(replace|new)_file|tempfile\.\w+|sqlite3\.connect"
-            r"|logging\.(FileHandler|handlers\.\w*RotatingFile\w+)"
+            r"|os\.(f?truncate|chmod|chown|utime|p?writev?|sendfile|copy_file_range)|io\.FileIO|codecs\.open|shutil\.(copy\w*|move|rmtree|make_archive|unpack_archive|chown)"
+            r"|gateway\.files\.(replace|new)_file|tempfile\.\w+|sqlite3\.(dbapi2\.)?connect"
+            r"|logging\.(FileHandler|basicConfig|config\..+|handlers\.\w*(RotatingFile|WatchedFile)\w+)"
+            r"|(gzip|bz2|lzma)\.(open|\w+File)|(tarfile|dbm|shelve|cProfile|profile)(\..+)?"
         ),
-        HIDDEN: r"(importlib\.)?(__import__|import_module)|runpy\..+|ctypes\..+|cffi\..+|builtins\.(eval|exec|open)",
+        HIDDEN: r"(importlib\.)?(__import__|import_module)|runpy\..+|ctypes\..+|cffi\..+|builtins\.(eval|exec|open)"
+        r"|(pickle|marshal|dill)\.(loads?|Unpickler)|.+\.__dict__",
     }.items()
 }
 METHODS: Mapping[str, re.Pattern[str]] = {
@@ -100,17 +108,31 @@ def constants(tree: Mapping[str, str]) -> set[str]:
     return {name for text in tree.values() for found in named.finditer(text) for name in re.findall(r"\w+", found[0])}
 
 
-def libraries(tree: Mapping[str, str]) -> set[str]:
-    """The packages of others that modules of `tree` import, outside of the demo."""
+def modules(tree: Mapping[str, str]) -> set[str]:
+    """The modules of others, by their whole names, that modules of `tree` import, outside of the demo."""
     found: set[str] = set()
     for path, text in tree.items():
         if not path.startswith("deploy/"):
             for node in ast.walk(ast.parse(text)):
                 if isinstance(node, ast.Import):
-                    found |= {alias.name.partition(".")[0] for alias in node.names}
+                    found |= {alias.name for alias in node.names}
                 elif isinstance(node, ast.ImportFrom) and node.module:
-                    found.add(node.module.partition(".")[0])
-    return found - sys.stdlib_module_names - set(FOLDERS)
+                    found.add(node.module)
+                    found |= {
+                        f"{node.module}.{alias.name}" for alias in node.names if _is_module(node.module, alias.name)
+                    }
+    return {name for name in found if name.partition(".")[0] not in FOLDERS}
+
+
+def _is_module(package: str, name: str) -> bool:
+    if package.partition(".")[0] in FOLDERS:
+        return False
+    try:
+        return importlib.util.find_spec(f"{package}.{name}") is not None
+    except ImportError:  # the package is none
+        return False
+    except ValueError:  # a module that says nothing of itself
+        return True
 
 
 @functools.cache
@@ -134,6 +156,7 @@ class _Module:
             elif isinstance(node, ast.ImportFrom):
                 for alias in node.names:
                     self._names[alias.asname or alias.name] = f"{node.module}.{alias.name}"
+        self._called = {id(node.func) for node in ast.walk(module) if isinstance(node, ast.Call)}
         for node in ast.walk(module):  # a class of ours is what it is made from
             if isinstance(node, ast.ClassDef):
                 for base in node.bases:
@@ -169,11 +192,26 @@ class _Module:
         if isinstance(node, ast.Attribute):
             owner = self._dotted(node.value)
             return f"{owner}.{node.attr}" if owner else ""
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == "getattr" and len(node.args) > 1:
+            owner, name = self._dotted(node.args[0]), node.args[1]
+            return f"{owner}.{name.value}" if owner and isinstance(name, ast.Constant) else ""
+        if isinstance(node, ast.NamedExpr):
+            return self._dotted(node.value)
         return ""
+
+    def _hides(self, call: ast.Call) -> bool:
+        """Whether a call takes something out of a module by a name that cannot be told."""
+        name, owner = ast.unparse(call.func), self._dotted(call.args[0]) if call.args else ""
+        if name == "getattr" and len(call.args) > 1:
+            return bool(owner) and not isinstance(call.args[1], ast.Constant)
+        return name in ("vars", "dir", "inspect.getmembers") and bool(owner)
 
     def _kinds(self, node: ast.AST) -> Iterator[str]:
         if isinstance(node, ast.Name | ast.Attribute):
             dotted = self._dotted(node)
+            read = isinstance(node.ctx, ast.Load) and id(node) not in self._called
+            if dotted in ("open", "io.open", "os.fdopen") and read:
+                yield FILES  # handed on: by whom it is called, and how, cannot be told
             if dotted:
                 yield from _matching(dotted, method=False)
             elif isinstance(node, ast.Attribute):
@@ -181,6 +219,12 @@ class _Module:
         elif isinstance(node, ast.Call):
             if self._writes(node):
                 yield FILES
+            if self._hides(node):
+                yield HIDDEN
+            yield from _matching(self._dotted(node), method=False)
+        elif isinstance(node, ast.ImportFrom):
+            if any(alias.name == "*" for alias in node.names):
+                yield HIDDEN
         elif isinstance(node, ast.Compare):
             sides = [ast.unparse(side) for side in (node.left, *node.comparators)]
             if any("path" in side for side in sides) and any(re.match(r"""['"]/""", side) for side in sides):
@@ -190,9 +234,9 @@ class _Module:
         """Whether a call opens a file in a way that may write, or puts one in another's place."""
         name = self._dotted(call.func)
         if name == "os.open":
-            return ast.unparse(call.args[1]) != "os.O_RDONLY"
+            return len(call.args) < 2 or ast.unparse(call.args[1]) != "os.O_RDONLY"
         if name in ("open", "io.open", "os.fdopen", "zipfile.ZipFile"):
-            return name != "os.fdopen" and self._mode(call, 1)
+            return self._mode(call, 1)
         if not isinstance(call.func, ast.Attribute) or name:
             return False
         if call.func.attr == "replace":  # a string's has two arguments

@@ -11,6 +11,7 @@ import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from hypothesis.strategies import SearchStrategy
 
 from connectors.base import Record, Subject
 from gateway.catalogue.model import Dataset, Display, Period, Status
@@ -192,17 +193,18 @@ records = st.lists(
 DRAWN = {"record": KEYS, "dataset": st.frozensets(st.sampled_from(["tax-arrears", "tax-awards"]))}
 SETS = {member: DRAWN[kind.about] for member, kind in MEMBERS.items() if kind.about in DRAWN}
 facts = st.builds(SubjectFacts, **SETS)
-worlds = st.builds(
-    World,
-    st.builds(
+
+
+def worlds_with(facts: SearchStrategy[SubjectFacts]) -> SearchStrategy[World]:
+    kinds = st.builds(
         dataset,
         st.sampled_from(["adverse", "favourable", "neutral"]),
         st.sampled_from([None, Display(None, None), Display(None, THREE_YEARS)]),
-    ),
-    st.builds(purpose, st.sampled_from(["withhold", "flag"])),
-    records,
-    facts,
-)
+    )
+    return st.builds(World, kinds, st.builds(purpose, st.sampled_from(["withhold", "flag"])), records, facts)
+
+
+worlds = worlds_with(facts)
 
 property_settings = settings(max_examples=400, derandomize=True, database=None, deadline=None)
 
@@ -211,7 +213,7 @@ def join(one: SubjectFacts, other: SubjectFacts) -> SubjectFacts:
     return SubjectFacts(**{name: getattr(one, name) | getattr(other, name) for name in SETS})
 
 
-def all_withheld_equals_no_records(step: Step) -> None:
+def all_withheld_equals_no_records(step: Step, worlds: SearchStrategy[World] = worlds) -> None:
     """Invariant 5, and that what is withheld is what ought to be."""
 
     @property_settings
@@ -306,8 +308,15 @@ def without(name: str) -> Step:
 
 @pytest.mark.parametrize("name", [restraint.name for restraint in RESTRAINTS])
 def test_a_missing_restraint_breaks_invariant_5(name: str) -> None:
+    # One kind of fact at a time: with all of them nearly every record would be withheld for another reason too.
+    alone = [worlds_with(st.builds(SubjectFacts, **{member: drawn})) for member, drawn in SETS.items()]
+
+    def each_alone() -> None:
+        for each in alone:
+            all_withheld_equals_no_records(without(name), each)
+
     with pytest.raises(AssertionError):
-        all_withheld_equals_no_records(without(name))
+        each_alone()
 
 
 def test_a_trace_of_a_withheld_record_breaks_invariant_5() -> None:
