@@ -56,12 +56,12 @@ def _parser(*, serving: bool = False) -> argparse.ArgumentParser:
 
     serve = commands.add_parser("serve", help="serve the gateway")
     serve.add_argument("--config", type=Path, required=True, metavar="FILE", help="gateway.yaml")
-    serve.add_argument("--workers", type=int, default=1, metavar="N", help="processes, one a core (default: 1)")
+    serve.add_argument("--workers", type=_count, default=1, metavar="N", help="processes, one a core (default: 1)")
     serve.set_defaults(run=_serve)
 
     check = commands.add_parser("check", help="everything a start would refuse, with file, line and fix")
     check.add_argument("--config", type=Path, required=True, metavar="FILE", help="gateway.yaml")
-    check.add_argument("--workers", type=int, default=1, metavar="N", help="as `serve` would be told (default: 1)")
+    check.add_argument("--workers", type=_count, default=1, metavar="N", help="as `serve` would be told (default: 1)")
     check.add_argument(
         "--connect", action="store_true", help="also try the departments' systems and the case registries"
     )
@@ -70,6 +70,13 @@ def _parser(*, serving: bool = False) -> argparse.ArgumentParser:
     if not serving:
         _register(commands)
     return parser
+
+
+def _count(text: str) -> int:
+    """A number of processes, for argparse."""
+    if not text.isdecimal() or not 1 <= int(text) <= 1024:
+        raise argparse.ArgumentTypeError(f"`{text}` must be a whole number from 1 to 1024")
+    return int(text)
 
 
 def _register(commands: Any) -> None:

@@ -43,6 +43,11 @@ def _read_url(keys: Mapping[str, Config]) -> URL:
         return _NONE
     if url.password is not None:
         config.problem("a password does not stand here; write it into a file and name that in `password_file`")
+    if url.get_backend_name() == "postgresql" and url.drivername != "postgresql+psycopg":
+        config.problem(
+            f"`{url.drivername}` is not the driver here; write `postgresql+psycopg://` and the rest as it is"
+        )
+        return _NONE
     if url.get_backend_name() == "postgresql":
         return url.set(password=keys["password_file"].secret()) if "password_file" in keys else url
     if url.get_driver_name() != "pysqlite" or not url.database or url.database == ":memory:" or url.query:

@@ -265,6 +265,18 @@ def _check_version(engine: Engine, file: str, *, make: bool = True) -> None:
         )
 
 
+_MIGRATION_FIXES = {
+    "full": "make room on the disk (a migration needs as much again as the store has)",
+    "readonly": "let this account write to the file and its folder",
+    "Permission denied": "let this account write to the file and its folder",
+    "Read-only": "let this account write to the file and its folder",
+    "No space": "make room on the disk (a migration needs as much again as the store has)",
+    "I/O error": "see whether the disk is full or fails",
+    "locked": "stop every gateway and command that uses it",
+}
+"""What a system says when a migration fails, and what to do then."""
+
+
 def migrate_store(url: str, file: str = "gateway.yaml") -> tuple[str | None, str]:
     """Bring the tables of the store at `url` to this version's; gives the step before and after.
 
@@ -284,7 +296,9 @@ def migrate_store(url: str, file: str = "gateway.yaml") -> tuple[str | None, str
         finally:
             store.close()
     except (OSError, ValueError, LookupError, SQLAlchemyError, sqlite3.Error) as error:
-        raise _refusal(file, f"the store cannot be migrated: {_first_line(error)}") from error
+        why = _first_line(error)
+        fix = next((f"; {fix}, and run it again" for sign, fix in _MIGRATION_FIXES.items() if sign in why), "")
+        raise _refusal(file, f"the store cannot be migrated: {why}{fix}; it is as it was") from error
 
 
 def open_to_read(url: str, file: str = "gateway.yaml") -> Store:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import re
+import resource
 import sqlite3
 import threading
 from collections.abc import Callable
@@ -105,6 +106,16 @@ def test_an_older_store_is_refused_with_the_command_and_a_newer_one_too(place: P
             with pytest.raises(ConfigurationError, match=re.escape(said)) as refused:
                 way()
             assert ("dutybound store migrate" in str(refused.value)) == (number == "0000")
+
+
+def test_a_migration_that_a_full_disk_ends_says_what_to_do(tmp_path: Path) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, hard))
+    try:
+        with pytest.raises(ConfigurationError, match="see whether the disk is full or fails, and run it again"):
+            migrate_store(f"sqlite:///{tmp_path}/store.db")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 def test_a_store_of_version_0_1_is_migrated(place: Place) -> None:

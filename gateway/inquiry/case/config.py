@@ -45,6 +45,6 @@ def _secrets(node: Node) -> tuple[bytes, ...]:
         secrets = ()
     if secrets and all(24 <= len(secret) <= 64 for secret in secrets):
         return secrets
-    if file.is_file():
+    if file.is_file() and not config.told:
         config.problem("the file must hold secrets as `whsec_` and base64 of 24 to 64 bytes, a line each")
     return ()

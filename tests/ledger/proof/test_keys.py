@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,17 @@ from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_pri
 from gateway.errors import ConfigurationError
 from gateway.ledger.proof import key_files
 from tests.ledger.support import ORIGIN
+
+
+def test_a_full_disk_leaves_no_key_behind(tmp_path: Path) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, hard))
+    try:
+        with pytest.raises(ConfigurationError, match="cannot be written"):
+            key_files.generate(tmp_path / "ledger.key")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_key_is_read_as_it_was_made(tmp_path: Path) -> None:
