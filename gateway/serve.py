@@ -57,12 +57,12 @@ def serve(config: Path, workers: int) -> int:
     _prepared = app.load(config, os.environ)
     found = _prepared[0]
     with contextlib.ExitStack() as held:
-        held.enter_context(served_alone(found))
         with settings.placing(found):
+            held.enter_context(served_alone(found))
             if wrong := listen.hindrance(found.host):
                 raise ConfigurationError([Problem(str(found.file), 0, 0, "listen", wrong)])
             address = held.enter_context(taken(found.host, found.port, str(found.file)))
-        open_configured(found).close()
+            open_configured(found).close()
         for warning in (*settings.warnings(found, workers), *warnings(found.ledger)):
             print(f"warning: {warning}", file=sys.stderr)
         os.environ[CONFIG] = str(config.resolve())

@@ -63,14 +63,16 @@ NO_DOORS = {
 OPENING = {
     "alembic", "alembic.command", "alembic.config", "alembic.context", "alembic.op", "argparse", "asyncio", "asyncpg",
     "concurrent.futures", "fcntl", "granian.constants", "granian.log", "granian.server.mp", "http.cookiejar",
-    "httptools", "httpx", "importlib", "importlib.resources", "io", "logging", "lzma", "os", "pathlib", "psycopg",
-    "shutil", "signal", "socket", "sqlalchemy", "sqlalchemy.dialects.postgresql.asyncpg",
-    "sqlalchemy.dialects.postgresql.psycopg",
+    "http.server", "httptools", "httpx", "importlib", "importlib.resources", "io", "logging", "lzma", "os", "pathlib",
+    "psycopg", "selectors", "shutil", "signal", "socket", "socketserver", "sqlalchemy",
+    "sqlalchemy.dialects.postgresql.asyncpg", "sqlalchemy.dialects.postgresql.psycopg",
     "sqlalchemy.dialects.sqlite", "sqlalchemy.dialects.sqlite.pysqlite", "sqlalchemy.engine",
     "sqlalchemy.engine.interfaces", "sqlalchemy.event", "sqlalchemy.exc", "sqlalchemy.ext.compiler",
+    "sqlalchemy.orm",
     "sqlalchemy.pool", "sqlalchemy.sql", "sqlalchemy.sql.compiler", "sqlalchemy.sql.functions", "sqlalchemy.types",
     "sqlite3", "ssl", "starlette.applications", "starlette.concurrency", "starlette.requests", "starlette.responses",
     "starlette.routing", "subprocess", "tempfile", "threading", "uvicorn", "uvicorn.protocols.http.httptools_impl",
+    "uvicorn.supervisors.multiprocess",
     "valkey.asyncio", "valkey.exceptions", "zipfile",
 }  # fmt: skip
 """Modules that can open a door: `doors_in_code` knows what of them does, and finds each place."""

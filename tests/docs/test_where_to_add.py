@@ -138,7 +138,7 @@ def restraint(tmp_path: Path) -> Copy:
 
 
 def test_a_restraint_is_added(restraint: Copy) -> None:
-    assert restraint.touched == set(restraint.named)
+    assert restraint.touched == set(restraint.named) - {"tests/docs/test_articles.py"}  # of an article, which it is not
     breaks = "tests/inquiry/test_restrain.py::test_a_missing_restraint_breaks_invariant_5[sealed]"
     said = restraint.run(WITHHELD, breaks, "tests/docs/test_articles.py::test_every_restraint_has_its_row")
     assert said.startswith("0\n"), said
