@@ -17,7 +17,7 @@ from gateway.ledger.erasure import erase, repeat
 from gateway.ledger.erasure.blockers import Blocker, found_open
 from gateway.ledger.erasure.erase import Done
 from gateway.ledger.export import package_write
-from gateway.ledger.log.operator import Workplace, account, opened, subject_of
+from gateway.ledger.log.operator import Workplace, account, enter_list, opened, subject_of
 from gateway.storage import destruction
 from gateway.storage import erasure as kept
 from gateway.storage.erasure import Request
@@ -146,6 +146,8 @@ def _withdraw(arguments: argparse.Namespace) -> int:
 def _list(arguments: argparse.Namespace) -> int:
     with opened(arguments.config) as place:
         found = kept.requests(place.store.engine)
+        named = [(each.scheme, each.value) for each in found if each.scheme is not None and each.value is not None]
+        enter_list(place, named, "a list of the erasures that wait")
     for each in found:
         print(f"{each.id}   {moment(each.at):%Y-%m-%d}   {_state(each)}")
         print(f"  requested by {each.by}: {each.reason}")

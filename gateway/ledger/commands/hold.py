@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from gateway.ledger.erasure import hold
-from gateway.ledger.log.operator import Workplace, account, opened, subject_of
+from gateway.ledger.log.operator import Workplace, account, enter_list, opened, subject_of
 from gateway.ledger.proof.tlog_proof import Receipt
 from gateway.storage import erasure as kept
 from gateway.storage.tables import moment
@@ -67,6 +67,8 @@ def _lift(arguments: argparse.Namespace) -> int:
 def _list(arguments: argparse.Namespace) -> int:
     with opened(arguments.config) as place:
         found = kept.holds(place.store.engine)
+        named = [(each.scheme, each.value) for each in found if each.scheme is not None and each.value is not None]
+        enter_list(place, named, "a list of the holds")
     for each in found:
         about = f"on {each.scheme}:{each.value}" if each.value is not None else "lifted"
         print(f"{each.id}   {moment(each.at):%Y-%m-%d}   {about}, placed by {each.by}: {each.reason}")

@@ -12,6 +12,7 @@ import contextlib
 import datetime
 import getpass
 import os
+import uuid
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
@@ -89,6 +90,21 @@ async def enter(ledger: Ledger, told: entries.Act, account: str, changes: Sequen
     parts = split(told, entries.Oversight(entries.VERSION, official=account))
     by = (told.requester.issuer, told.requester.client)
     return await ledger.append(parts.told, parts.oversight, told.at, by, tuple(changes), parts.subjects)
+
+
+def enter_list(place: Workplace, subjects: Sequence[tuple[str, str]], what: str) -> None:
+    """Enter a view of each subject that a list is about to name (invariant 17); raises `LedgerUnavailable`."""
+
+    async def views(ledger: Ledger) -> None:
+        for scheme, value in dict.fromkeys(subjects):
+            looked = entries.Looked(scheme=scheme, value=value)
+            said = (account(), what, looked, (), "list")
+            await enter(
+                ledger, entries.View(entries.VERSION, str(uuid.uuid4()), now(ledger), CLIENT, *said), account(), ()
+            )
+
+    if subjects:
+        place.run(views)
 
 
 def account() -> str:

@@ -122,8 +122,8 @@ def test_one_requests_and_another_approves(desk: Desk) -> None:
     today = datetime.datetime.now(datetime.UTC).date()
     until = {(today + datetime.timedelta(days=days)).isoformat() for days in (34, 35)}
     out = desk.out
-    assert f"erased: erasure {id_}, entry 1 of {ORIGIN}/commands\n" in out
-    assert "unreadable: what 4 entries say of the subject\n" in out
+    assert f"erased: erasure {id_}, entry 2 of {ORIGIN}/commands\n" in out
+    assert "unreadable: what 5 entries say of the subject\n" in out
     assert any(f"backups: they have copies of the keys through {day}," in out for day in until)
     assert "those in force go on restraining (none)\n" in out
     assert "receipts that were given" in out

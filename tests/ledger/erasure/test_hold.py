@@ -10,6 +10,7 @@ import pytest
 from gateway.errors import LedgerUnavailable
 from gateway.ledger.entry import entries
 from gateway.ledger.erasure import hold
+from gateway.ledger.log import operator
 from gateway.ledger.log.operator import ActRefused
 from gateway.ledger.stored import read
 from gateway.storage import erasure as kept
@@ -40,7 +41,22 @@ def test_a_hold_is_placed_listed_and_lifted(desk: Desk) -> None:
         ("placed", id_, "C. Auditor", "audit 9", SUBJECT.value),
         ("lifted", id_, "D. Head", "audit ended", SUBJECT.value),
     ]
+    views = [each for each in told(desk.folder) if isinstance(each, entries.View)]
+    assert [(each.reason, each.looked.value) for each in views] == [("a list of the holds", SUBJECT.value)]
     desk.verify()
+
+
+def test_a_list_that_cannot_be_entered_names_nobody(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert desk("hold", "place", "--subject", LEI, "--by", "C. Auditor", "--reason", "audit 9") == 0
+    assert desk("erase", "request", "--subject", LEI, "--by", "C. Auditor", "--reason", "asked for") == 0
+
+    async def unavailable(*_: object) -> None:
+        raise LedgerUnavailable("no entry can be made now")
+
+    monkeypatch.setattr(operator, "enter", unavailable)
+    for command in ("hold", "erase"):
+        assert desk(command, "list") == 1
+        assert SUBJECT.value not in desk.out + desk.err
 
 
 def test_what_is_missing_is_told(desk: Desk) -> None:
