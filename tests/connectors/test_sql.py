@@ -226,7 +226,7 @@ def test_nothing_can_be_written(folder: Path) -> None:
         ({"url": "sqlite://"}, ("url",), "path of a database file"),
         ({"url": "sqlite:///tax.db?mode=rw"}, ("url",), "nothing else"),
         ({"url": "postgresql+psycopg://u:secret@h/d"}, ("url",), "password_file"),
-        ({"url": "postgresql+nodriver://u@h/d"}, ("url",), "not installed"),
+        ({"url": "postgresql+nodriver://u@h/d"}, ("url",), "is not the driver here; write `postgresql+psycopg://`"),
         ({"url": "postgresql+psycopg://u@h/d", "password_file": "none"}, ("password_file",), "there is no file"),
         ({"limits": {"max_bytes": "1MiB"}}, ("limits", "max_bytes"), "unknown key"),
         (
