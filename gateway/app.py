@@ -24,6 +24,7 @@ from starlette.routing import Route
 from connectors import kinds
 from connectors.base import Connector
 from gateway import settings, sources
+from gateway.bounds.shares import Shares
 from gateway.catalogue.load import load as load_catalogue
 from gateway.catalogue.model import Catalogue
 from gateway.catalogue.schema import build_schema, core
@@ -181,7 +182,7 @@ def serving(rules: RuleSet, settings: Settings, ledger: Ledger, now: Callable[[]
         rules=rules,
         planner=Planner(schema, policies.catalogue, most),
         renderer=Renderer(_departments(rules)),
-        others=Others(schema, permitted, Receipts(rules, ledger, lookups.places_of_official, now).of),
+        others=Others(schema, permitted, Receipts(rules, ledger, lookups.places_of_official, now).opened),
         obligations=Obligations(policies.purposes),
         zone=zone,
     )
@@ -204,6 +205,7 @@ class Gateway:
         watched = Watched(self._states.of("ledger"), self._states.of("witness"), self._metrics.group_size.observe)
         self._ledger = ledger_of(store, settings.ledger, parts.private, watched=watched)
         self._now = Clock(lambda: self._ledger.floor)
+        self._shares = Shares(self._now)
         self._serving = serving(parts.rules, settings, self._ledger, self._now)
         self._facts = store.facts()
         self._own_counts = Admission()
@@ -272,6 +274,7 @@ class Gateway:
             ledger=self._ledger,
             now=self._now,
             metrics=self._metrics,
+            shares=self._shares,
             deadline=settings.limits.deadline,
             body_limit=settings.limits.body,
             break_glass=BreakGlass(self._store.engine, parts.dates, self._purposes, self._alert),
@@ -331,6 +334,7 @@ class Gateway:
             await self.drain.quiet(within=2 * self._settings.limits.deadline)
             if reporter is not None:
                 reporter.close()
+            self._shares.close()
             await self._ledger.close()
             if self._news is not None:
                 await self._news.close()

@@ -6,6 +6,7 @@
     ├── LedgerUnavailable       an entry could not be made durable: nothing that it would prove may leave
     ├── VerificationFailed      a receipt or a stored ledger is not what was signed; says where
     ├── CommandRefused          a command cannot do what a person asked of it; says what to do
+    ├── Crowded                 too many wait for a turn; becomes one of the next three
     ├── IssuerUnavailable       an authorization server cannot be asked; becomes the next one
     ├── Unfit                   a token, a proof or a certificate does not say who asks; becomes a refusal
     └── Refusal                 a whole operation is refused; carries the contract's code, and becomes one ledger entry
@@ -123,6 +124,10 @@ class VerificationFailed(DutyboundError):
 
 class CommandRefused(DutyboundError):
     """A command cannot do what a person asked; the message is for them, and says why and what to do."""
+
+
+class Crowded(DutyboundError):
+    """Too many wait for the same thing already."""
 
 
 class IssuerUnavailable(DutyboundError):

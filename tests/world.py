@@ -31,6 +31,7 @@ from stdnum.iso7064 import mod_11_10, mod_97_10
 
 from connectors.base import Connector, RecordRequest, Subject, SubjectKind
 from gateway import app
+from gateway.bounds.shares import Shares
 from gateway.inquiry import answer
 from gateway.inquiry.admit import Admission
 from gateway.inquiry.beside.retries import Retries
@@ -170,6 +171,7 @@ class World:
         self.loop.run_until_complete(self.ledger.start())
         self.held: dict[tuple[Subject, str], list[Held]] = {}
         self.departments = {name: Department(self.catalogue, name, self.held) for name in self.catalogue.departments}
+        self.shares = Shares(self.clock, saved=1e9)  # what it is to have a share is tested elsewhere
         self.registries, self.tokens = Registries(), Tokens(self.clock)
         self.metrics = Metrics(self.catalogue.departments)
         self._facts = self.store.facts()
@@ -191,6 +193,7 @@ class World:
             ledger=self.ledger,
             now=self.clock,
             metrics=self.metrics,
+            shares=self.shares,
             deadline=5.0,
             body_limit=WIDE.body,
         )
@@ -199,6 +202,7 @@ class World:
         return self.now
 
     def close(self) -> None:
+        self.shares.close()
         self.loop.run_until_complete(self.ledger.close())
         self._facts.close()
         self._connection.close()

@@ -12,13 +12,14 @@ import os
 
 from gateway.errors import Code, Refusal
 from gateway.inquiry.admit import Counted, Reservation
+from gateway.inquiry.beside.apart import bound_to, planned
 from gateway.inquiry.beside.break_glass import guard
 from gateway.inquiry.beside.refusing import answer_refusal, decided
 from gateway.inquiry.beside.release import Release
 from gateway.inquiry.case.needed import verify_case
 from gateway.inquiry.decide import decide, relied_on
 from gateway.inquiry.disclose import Entry, disclose, extension
-from gateway.inquiry.http.request import GraphQLRequest, declared, media_of, read
+from gateway.inquiry.http.request import GraphQLRequest, media_of, read
 from gateway.inquiry.http.response import answered
 from gateway.inquiry.journey import Journey, Serving
 from gateway.inquiry.plan import Bound, Plan, RefusedAboutSubjects
@@ -40,16 +41,13 @@ async def answer(journey: Journey, method: str, headers: list[tuple[bytes, bytes
 
         # 2. plan: what is asked, about whom, and for which purpose
         serving = journey.serving()
-        plan = serving.planner.plan(asked.query, asked.operation_name)
-        if not plan.names_subjects:
-            bound = plan.bind(asked.variables, None)
+        plan = await planned(journey, serving, requester, asked)
+        if plan.names_subjects:
+            entry = Entry(os.urandom(16).hex(), requester, serving.rules.digest)
+        bound = await bound_to(journey, plan, requester, asked)
+        if entry is None or (declaration := bound.declaration) is None:
             authenticator.check_scope(requester, receipts=bound.asks_for_receipts)
-            return await serving.others.answer(plan, bound, requester, asked)
-        entry = Entry(os.urandom(16).hex(), requester, serving.rules.digest)
-        bound = plan.bind(asked.variables, declared(asked.inquiry))
-        if (declaration := bound.declaration) is None:
-            authenticator.check_scope(requester, receipts=bound.asks_for_receipts)
-            return await serving.others.answer(plan, bound, requester, asked)
+            return await serving.others.answer(journey.shares, plan, bound, requester, asked)
         declaration = journey.retries.named(declaration, asked)
         entry.declaration, entry.subjects = declaration, bound.subjects
         purpose = serving.purpose(declaration.purpose)
@@ -97,7 +95,7 @@ async def _disclosed(
 
     # 6. fetch what was permitted, and nothing else
     fetched = await journey.fetcher.fetch(decision.permits, asyncio.get_running_loop().time() + journey.deadline)
-    others = await serving.others.resolve(plan, bound, requester, asked) if bound.variant.other is not None else None
+    others = await serving.others.resolve(journey.shares, plan, bound, requester, asked)
     steps.done("fetch")
 
     # 7. restrain, at this moment: what ended while departments answered is not released

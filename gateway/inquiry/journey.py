@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 import msgspec
 
+from gateway.bounds.shares import Shares
 from gateway.catalogue.model import Period
 from gateway.errors import Code, Refusal
 from gateway.inquiry.admit import AdmissionPort
@@ -67,6 +68,7 @@ class Journey(msgspec.Struct, frozen=True, eq=False):
     ledger: LedgerPort
     now: Callable[[], datetime.datetime]
     metrics: Metrics
+    shares: Shares
     deadline: float
     body_limit: int
     patience: float = 25.0

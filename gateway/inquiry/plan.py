@@ -39,6 +39,7 @@ from gateway.inquiry.document.collect import (
     condition_variables,
     selected_by,
 )
+from gateway.inquiry.document.cost import Costs
 from gateway.inquiry.document.shapes import Compute, Root, Variant
 from gateway.inquiry.document.validity import fits
 from gateway.inquiry.types import Declaration, Selected
@@ -47,6 +48,8 @@ DECLARED = ("purpose", "case", "document", "consent", "reference")
 LONGEST = {"document": 2_000}
 """Characters that a declared member may have, where not 200: an emergency's reason stands in `document` (ADR 11)."""
 _VARIANTS = 64
+_NAMED = 5
+"""Times that the organisations that an inquiry may name may be named by its lists and fields together, on average."""
 _SIMPLE: Mapping[str, type] = {"String": str, "Boolean": bool}
 
 
@@ -127,13 +130,30 @@ class Plan:
 
     def variant(self, variables: Mapping[str, Any]) -> Variant:
         """The operation under these variables' conditions."""
-        key = tuple([bool(variables.get(name)) for name in self._conditions])
+        key = self._key(variables)
         variant = self._variants.get(key)
         if variant is None:
-            conditions = dict(zip(self._conditions, key, strict=True))
-            variant = Collector(self._schema, self._catalogue, self._fragments, conditions).variant(self.operation)
-            self._variants[key] = variant
+            variant = self._variants[key] = self.compiled(key)
         return variant
+
+    def _key(self, variables: Mapping[str, Any]) -> tuple[bool, ...]:
+        return tuple([bool(variables.get(name)) for name in self._conditions])
+
+    def lacks(self, variables: Mapping[str, Any]) -> tuple[bool, ...] | None:
+        """The conditions under these variables, where no variant is compiled for them; raises `Refusal` as `bind`."""
+        if not self._conditions:
+            return None
+        key = self._key(self._coerce(variables))
+        return None if key in self._variants else key
+
+    def compiled(self, key: tuple[bool, ...]) -> Variant:
+        """The variant for such conditions, made anew; any thread may ask for it."""
+        conditions = dict(zip(self._conditions, key, strict=True))
+        return Collector(self._schema, self._catalogue, self._fragments, conditions).variant(self.operation)
+
+    def keep(self, key: tuple[bool, ...], variant: Variant) -> None:
+        """Use a variant from now on."""
+        self._variants[key] = variant
 
     def bind(self, variables: Mapping[str, Any], header: Mapping[str, str] | None) -> Bound:
         """Read the variables. Raises `Refusal` for variables, declaration, identifiers or number of subjects."""
@@ -143,6 +163,8 @@ class Plan:
             return Bound(variant, None, (), (), values, variant.selected)
         declaration = self._declaration(values, header)
         asked = tuple([Asked(root, self._subjects(root, root.identifiers(values))) for root in variant.roots])
+        if len(asked) > 1:
+            self._bound_copies(sum(len(one.subjects) for one in asked))
         subjects = asked[0].subjects if len(asked) == 1 and len(asked[0].subjects) == 1 else _distinct(asked)
         if len(subjects) > 1:
             self._count(subjects)
@@ -184,6 +206,10 @@ class Plan:
                     break
             else:
                 return variables
+        for definition in self._definitions:  # before the library looks at each of its items
+            value = variables.get(definition.variable.name.value)
+            if type(value) is list:
+                self._bound_copies(len(value))
         coerced = get_variable_values(self._schema, self._definitions, dict(variables), max_errors=5)
         if isinstance(coerced, list):
             raise _refusal(Code.GRAPHQL_VARIABLES_INVALID, coerced)
@@ -217,12 +243,18 @@ class Plan:
 
     def _subjects(self, root: Root, value: Any) -> tuple[Subject, ...]:
         named = value if root.many else (value,)
-        if not isinstance(named, Sequence) or len(named) > 1000:
-            raise Refusal(Code.LIMIT_EXCEEDED, "too many identifiers are named", path=[root.key])
+        self._bound_copies(len(named))
         if root.field == "_entities":
             return tuple([self._entity(root, item) for item in named])
         (kind,) = root.selections
         return tuple([self._subject(root, kind, _word(item["scheme"]), item["value"]) for item in named])
+
+    def _bound_copies(self, named: int) -> None:
+        """Refuse to look at, and answer, so many subjects, however few they are without the copies."""
+        most = _NAMED * self._limits.organisations
+        if named > most:
+            message = f"{named} organisations are named, copies included; at most {most} are allowed"
+            raise Refusal(Code.LIMIT_EXCEEDED, message)
 
     def _entity(self, root: Root, item: Any) -> Subject:
         type_name = item.get("__typename") if isinstance(item, Mapping) else None
@@ -270,17 +302,26 @@ class Planner:
 
     def __init__(self, schema: GraphQLSchema, catalogue: Catalogue, most: bounds.Limits, keep: int = 1024) -> None:
         self._schema, self._catalogue, self._limits = schema, catalogue, most
+        self._costs = Costs(schema, catalogue)
         self._plans: LRUCache[tuple[bytes, str | None], Plan] = LRUCache(keep)
 
     def plan(self, query: str, operation_name: str | None) -> Plan:
         """The compiled operation. Raises `Refusal` where the document does not parse, validate or fit the limits."""
-        key = (hashlib.sha256(query.encode("utf-8", "surrogatepass")).digest(), operation_name)
-        plan = self._plans.get(key)
-        if plan is None:
-            plan = self._plans[key] = self._compile(query, operation_name)
+        return self.known(query, operation_name) or self.keep(
+            query, operation_name, self.compiled(query, operation_name)
+        )
+
+    def known(self, query: str, operation_name: str | None) -> Plan | None:
+        """The operation, where it was compiled before."""
+        return self._plans.get(_name(query, operation_name))
+
+    def keep(self, query: str, operation_name: str | None, plan: Plan) -> Plan:
+        """Use a plan for this operation from now on."""
+        self._plans[_name(query, operation_name)] = plan
         return plan
 
-    def _compile(self, query: str, operation_name: str | None) -> Plan:
+    def compiled(self, query: str, operation_name: str | None) -> Plan:
+        """The operation, compiled anew; any thread may ask for it. Raises as `plan`."""
         try:
             document = parse(query, max_tokens=self._limits.tokens)
         except GraphQLSyntaxError as error:
@@ -292,12 +333,17 @@ class Planner:
             bounds.check(document, self._limits)
             if not fits(self._schema, document) and (errors := validate(self._schema, document, max_errors=20)):
                 raise _refusal(Code.GRAPHQL_VALIDATION_FAILED, errors)
+            self._costs.check(document)
             operation = _operation(document, operation_name)
         except Refusal as refusal:
             if asks_about_subjects(document, operation_name):
                 raise RefusedAboutSubjects(refusal) from None
             raise
         return Plan(self._schema, self._catalogue, document, operation, self._limits)
+
+
+def _name(query: str, operation_name: str | None) -> tuple[bytes, str | None]:
+    return hashlib.sha256(query.encode("utf-8", "surrogatepass")).digest(), operation_name
 
 
 def _operation(document: DocumentNode, name: str | None) -> OperationDefinitionNode:

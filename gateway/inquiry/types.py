@@ -47,6 +47,11 @@ class Requester(msgspec.Struct, frozen=True):
     scheme: str = "Bearer"
 
     @property
+    def who(self) -> tuple[str, str]:
+        """Whose share of the gateway it uses, and whose past inquiries it sees: the client, at its issuer."""
+        return self.issuer, self.client
+
+    @property
     def is_subject(self) -> bool:
         """Whether this is a subject's own token, whatever else it opens."""
         return "self" in self.scopes

@@ -339,7 +339,7 @@ async def _own(book: Ledger, since: int, first: int, times: int) -> Spent:
     cpu, begun = time.process_time(), time.perf_counter()
     for number in range(times):
         due = time.perf_counter()
-        found = await book.own(inquiries.ISSUER, inquiries.client(number), f"{since}-0", first)
+        found = book.own(inquiries.ISSUER, inquiries.client(number), f"{since}-0", first)
         each.append(time.perf_counter() - due)
         if len(found) != first:
             raise BenchError(f"`{inquiries.client(number)}` has {len(found)} entries of its own, and not {first}")

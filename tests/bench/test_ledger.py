@@ -50,7 +50,7 @@ async def test_a_bulk_loaded_ledger_is_taken_and_goes_on(tmp_path: Path) -> None
         receipts = [await asked.ask(book) for _ in range(2 * inquiries.REQUESTERS)]
         proved = [verify_receipt(receipt.text, VERIFIERS) for receipt in receipts]
         assert [each.index for each in proved] == list(range(MANY, MANY + len(receipts)))
-        own = await book.own(inquiries.ISSUER, inquiries.client(0), f"{after_the_loaded(store)}-0")
+        own = book.own(inquiries.ISSUER, inquiries.client(0), f"{after_the_loaded(store)}-0")
         again = [verify_receipt(each.receipt.text, VERIFIERS) for each in own]
         await book.close()
         with contextlib.closing(store.connect()) as connection:

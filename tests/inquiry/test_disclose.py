@@ -237,11 +237,11 @@ async def test_the_receipt_opens_what_was_told_and_nothing_else(tmp_path: Path) 
             "cautions": [],
             "ruleSet": "sha256:rules",
         }
-        (own,) = await ledger.own("https://login.example", "tax-service")
+        (own,) = ledger.own("https://login.example", "tax-service")
         assert disclose.extension_of(read_told(own.told), own.receipt) == disclose.extension(made, own.receipt)
         refused = await disclose.refuse(ledger, entry(), Refusal(Code.QUOTA_EXCEEDED, "enough"), AT)
         assert refused.index == 1
-        _, past = await ledger.own("https://login.example", "tax-service")
+        _, past = ledger.own("https://login.example", "tax-service")
         assert msgspec.json.decode(disclose.extension_of(read_told(past.told), past.receipt))["obligations"] == []
 
 

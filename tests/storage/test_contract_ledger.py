@@ -66,7 +66,7 @@ async def test_requesters_and_starts_find_what_was_told_in_every_shard(place: Pl
             await (one, other)[n % 2].append(b"%d" % n, b"", AT + n * minute, BY if n % 3 else ("i", "else"))
         assert await one.entered_since(AT + 10 * minute, number_of) == list(range(10, 40))
         found, cursor = [], None
-        while page := await other.own(*BY, after=cursor, first=7):
+        while page := other.own(*BY, after=cursor, first=7):
             found += page
             cursor = page[-1].cursor
         assert [int(own.told.general.body) for own in found] == [n for n in range(40) if n % 3]

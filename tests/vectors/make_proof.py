@@ -65,7 +65,7 @@ async def _ledger(place: Path) -> dict[str, bytes]:
     files["heads.json"] = (place / "heads.json").read_bytes()
     files["registry.json"] = registrar.document(store) or b""
     async with opened(store, private=NEW) as ledger:
-        (gap,) = [own for own in await ledger.own("", "ledger", first=99) if own.receipt.shard not in (ROOT, "1")]
+        (gap,) = [own for own in ledger.own("", "ledger", first=99) if own.receipt.shard not in (ROOT, "1")]
     files["receipts/gap.txt"] = gap.receipt.text.encode()
     for shard in (ROOT, "1", "2"):
         files |= {f"log/{shard}/{path}": content for path, content in served.published(store, shard).items()}

@@ -64,7 +64,7 @@ async def test_a_store_of_version_1_goes_on(tmp_path: Path) -> None:
     async with opened(store) as ledger:
         new = verify_receipt(receipt_of(await disclosed(ledger, 9)), VERIFIERS)
         assert (new.index, new.told.v) == (5, 2)
-        assert len(await ledger.own(new.told.requester.issuer, new.told.requester.client)) == 6
+        assert len(ledger.own(new.told.requester.issuer, new.told.requester.client)) == 6
     assert [each.size for each in verify_store(store, VERIFIERS, rows=False)] == [6]
     with contextlib.closing(store.reader()) as reader:
         found = list(choose(reader, entries.Looked(SUBJECT.scheme, SUBJECT.value)))

@@ -9,10 +9,9 @@ is held about it.
 
 from __future__ import annotations
 
-import asyncio
 import datetime
 import uuid
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, Protocol
 
 from gateway.errors import VerificationFailed
@@ -35,7 +34,7 @@ _NOBODY = ("", "")
 class PastPort(LedgerPort, Protocol):
     """A ledger that also tells what was entered before, as `gateway.ledger.log.ledger` does."""
 
-    async def own(
+    def own(
         self,
         issuer: str,
         client: str,
@@ -62,25 +61,22 @@ class Receipts:
     ) -> None:
         self._rules, self._ledger, self._of_official, self._now = rules, ledger, of_official, now
 
-    def of(self, requester: Requester) -> Callable[[str | None, int], Awaitable[list[dict[str, Any]]]]:
-        """What one operation of this requester asks for, any number of times; a look is entered once.
+    async def opened(self, requester: Requester) -> Callable[[str | None, int], list[dict[str, Any]]]:
+        """The pages of what one operation of this requester asks for; a look at everybody's is entered, once.
 
-        Raises `ValueError` for a cursor that is none, and `LedgerUnavailable`.
+        Raises `LedgerUnavailable`. A page blocks; it raises `ValueError` for a cursor that is none, and that too.
         """
-        entering: asyncio.Task[None] | None = None
+        by = (requester.issuer, requester.client)
+        places: Places | None = _nobodys
+        if EVERYBODYS in requester.scopes:
+            await self._enter(requester)
+            places = None
+        elif requester.official is not None:
+            places = self._of_official(*by, requester.official)
+        shown = self._shown(requester)
 
-        async def page(after: str | None, first: int) -> list[dict[str, Any]]:
-            nonlocal entering
-            by = (requester.issuer, requester.client)
-            places: Places | None = _nobodys
-            if EVERYBODYS in requester.scopes:
-                entering = entering or asyncio.ensure_future(self._enter(requester))
-                await asyncio.shield(entering)
-                places = None
-            elif requester.official is not None:
-                places = self._of_official(*by, requester.official)
-            found = await self._ledger.own(*by, after, first, places=places, shown=self._shown(requester))
-            return [past.receipt(own) for own in found]
+        def page(after: str | None, first: int) -> list[dict[str, Any]]:
+            return [past.receipt(own) for own in self._ledger.own(*by, after, first, places=places, shown=shown)]
 
         return page
 

@@ -1,20 +1,21 @@
 """Root fields that name no subject: the catalogue, the caller's permissions and receipts, introspection, the SDL.
 
 They need no declared purpose, and leave no entry: only a look at all of a client's receipts does (`receipts`).
-graphql-core executes them, off the hot path, over an operation that holds nothing else: a subject field can never reach
-the executor.
+graphql-core executes them, off the hot path and off the event loop, in the client's share, over an operation that holds
+nothing else: a subject field can never reach the executor. What they may cost was bounded with the document (`cost`).
 """
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 import msgspec
-from graphql import DocumentNode, GraphQLSchema, execute
+from graphql import DocumentNode, ExecutionResult, GraphQLSchema, execute
 
+from gateway.bounds.shares import Shares
 from gateway.errors import Code, LedgerUnavailable, Refusal
+from gateway.inquiry.document.cost import MOST_RECEIPTS
 from gateway.inquiry.http.request import GraphQLRequest
 from gateway.inquiry.http.response import answered
 from gateway.inquiry.plan import Bound, Plan
@@ -23,10 +24,11 @@ from gateway.inquiry.types import Answer, Requester
 Permissions = Callable[[Requester, str], list[dict[str, Any]]]
 """(requester, purpose) -> rows of `permissions`."""
 
-Receipts = Callable[[Requester], Callable[[str | None, int], Awaitable[list[dict[str, Any]]]]]
-"""requester -> (after, first) -> past inquiries; raises `ValueError` for a cursor that is none."""
+Page = Callable[[str | None, int], list[dict[str, Any]]]
+"""(after, first) -> past inquiries; blocks. Raises `ValueError` for a cursor that is none, and `LedgerUnavailable`."""
 
-MOST_RECEIPTS = 100
+Receipts = Callable[[Requester], Awaitable[Page]]
+"""requester -> what opens its past inquiries; raises `LedgerUnavailable` where the look cannot be entered."""
 
 
 class Others:
@@ -35,17 +37,41 @@ class Others:
     def __init__(self, schema: GraphQLSchema, permissions: Permissions, receipts: Receipts) -> None:
         self._schema, self._permissions, self._receipts = schema, permissions, receipts
 
-    async def answer(self, plan: Plan, bound: Bound, requester: Requester, asked: GraphQLRequest) -> Answer:
+    async def answer(
+        self, shares: Shares, plan: Plan, bound: Bound, requester: Requester, asked: GraphQLRequest
+    ) -> Answer:
         """The whole answer to an operation that names no subject; raises `Refusal` as `resolve` does."""
-        values = await self.resolve(plan, bound, requester, asked)
-        return answered(msgspec.json.encode(values), (), asked.media)
+        page = await self._opened(bound, requester)
+        return await shares.do(
+            requester.who,
+            lambda: answered(msgspec.json.encode(self._execute(plan, bound, requester, asked, page)), (), asked.media),
+        )
 
-    async def resolve(self, plan: Plan, bound: Bound, requester: Requester, asked: GraphQLRequest) -> Mapping[str, Any]:
-        """Values by response name.
+    async def resolve(
+        self, shares: Shares, plan: Plan, bound: Bound, requester: Requester, asked: GraphQLRequest
+    ) -> Mapping[str, Any] | None:
+        """Values by response name; None where there is no such field.
 
         Raises `Refusal` for an argument that will not do. None of these fields may be null, so an error in one leaves
         nothing of the others: it refuses the operation.
         """
+        if bound.variant.other is None:
+            return None
+        page = await self._opened(bound, requester)
+        return await shares.do(requester.who, lambda: self._execute(plan, bound, requester, asked, page))
+
+    async def _opened(self, bound: Bound, requester: Requester) -> Page | None:
+        """The caller's past inquiries, where they are asked for: to see everybody's is entered before any is read."""
+        if not bound.asks_for_receipts:
+            return None
+        try:
+            return await self._receipts(requester)
+        except LedgerUnavailable as error:
+            raise _out_of_reach() from error
+
+    def _execute(
+        self, plan: Plan, bound: Bound, requester: Requester, asked: GraphQLRequest, page: Page | None
+    ) -> Mapping[str, Any]:
         other = bound.variant.other
         if other is None:
             return {}
@@ -53,27 +79,30 @@ class Others:
         def permissions(_info: Any, purpose: Any) -> list[dict[str, Any]]:
             return self._permissions(requester, str(purpose))
 
-        past = self._receipts(requester)
-
-        async def receipts(_info: Any, after: str | None = None, first: int | None = None) -> list[dict[str, Any]]:
+        def receipts(_info: Any, after: str | None = None, first: int | None = None) -> list[dict[str, Any]]:
             count = 20 if first is None else first
             if not 0 < count <= MOST_RECEIPTS:
                 raise _invalid(f"`first` must be from 1 to {MOST_RECEIPTS}")
+            assert page is not None
             try:
-                return await past(after, count)
+                return page(after, count)
             except ValueError:
                 raise _invalid("`after` is not a cursor of `receipts`") from None
             except LedgerUnavailable:
-                message = "the ledger is out of reach, and with it past receipts; ask again later"
-                raise Refusal(Code.LEDGER_UNAVAILABLE, message) from None
+                raise _out_of_reach() from None
 
         document = DocumentNode(definitions=(other, *plan.fragments))
         root = {"permissions": permissions, "receipts": receipts}
-        result = execute(self._schema, document, root_value=root, variable_values=dict(asked.variables))
-        done = await result if inspect.isawaitable(result) else result
+        done = execute(self._schema, document, root_value=root, variable_values=dict(asked.variables))
+        assert isinstance(done, ExecutionResult)  # no resolver waits for anything
         for error in done.errors or ():
             raise error.original_error or Refusal(Code.GRAPHQL_VARIABLES_INVALID, error.message)
         return done.data or {}
+
+
+def _out_of_reach() -> Refusal:
+    message = "the ledger is out of reach, and with it past receipts; ask again later"
+    return Refusal(Code.LEDGER_UNAVAILABLE, message)
 
 
 def _invalid(message: str) -> Refusal:

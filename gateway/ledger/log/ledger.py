@@ -369,7 +369,7 @@ class Ledger:
         self._shard = taken
         return None
 
-    async def own(
+    def own(
         self,
         issuer: str,
         client: str,
@@ -379,9 +379,8 @@ class Ledger:
         places: history.Places | None = None,
         shown: Callable[[StoredEntry], bool] = lambda entry: True,
     ) -> list[Own]:
-        """As `history.own`, in a thread: of these places, or of all that the requester entered."""
-        places = places or history.everybodys(issuer, client)
-        return await asyncio.to_thread(history.own, self.store, places, shown, after, first)
+        """As `history.own`: of these places, or of all that the requester entered. Blocks."""
+        return history.own(self.store, places or history.everybodys(issuer, client), shown, after, first)
 
     async def entered_since(self, at: datetime.datetime, of_interest: Callable[[StoredEntry], _T | None]) -> list[_T]:
         """As `history.entered_since`, in a thread."""

@@ -284,7 +284,7 @@ async def test_receipts_of_erased_entries_are_still_served(desk: Desk) -> None:
     async with opened(store, private=private) as ledger:
         id_ = (await erase.request(ledger, (SUBJECT.scheme, SUBJECT.value), "A", "order", "a")).id
         await erase.approve(ledger, id_, "B", "b", (), datetime.timedelta(days=1))
-        own = await ledger.own(*BY)
+        own = ledger.own(*BY)
         (desk.folder / "own").write_text(own[0].receipt.text)
     store.close()
     assert len(own) == 3

@@ -251,11 +251,11 @@ async def test_requesters_find_their_own_entries_with_receipts(tmp_path: Path) -
             await (ledger, second)[n % 2].append(b"%d" % n, b"", AT, BY if n % 3 else other)
         expected = [b"%d" % n for n in range(300) if n % 3]
         found, cursor = [], None
-        while page := await ledger.own(*BY, after=cursor, first=70):
+        while page := ledger.own(*BY, after=cursor, first=70):
             found += page
             cursor = page[-1].cursor
         assert sorted(own.told.general.body for own in found) == sorted(expected)
         assert all(told_by(own.receipt) == own.told.general.body for own in found)
-        assert await ledger.own("https://login.example", "nobody") == []
+        assert ledger.own("https://login.example", "nobody") == []
         with pytest.raises(ValueError, match="not a cursor"):
-            await ledger.own(*BY, after="somewhere")
+            ledger.own(*BY, after="somewhere")
