@@ -22,6 +22,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from gateway.bounds.body import BodyRefused, read
+
 TOLERANCE = 300
 """Seconds that a notice's time may be off; so long its id is remembered, both ways."""
 
@@ -73,18 +75,16 @@ def routes(
         known = secrets.get(registry)
         if known is None:
             return JSONResponse({"error": "no registry of this name sends notices"}, 404)
-        body = bytearray()
-        async for chunk in request.stream():
-            body += chunk
-            if len(body) > MAX_BODY:
-                return JSONResponse({"error": f"the body is longer than {MAX_BODY} bytes"}, 413)
         try:
-            id_ = verify(known, request.headers, bytes(body), now())
+            body = await read(request, MAX_BODY)
+            id_ = verify(known, request.headers, body, now())
+        except BodyRefused as error:
+            return JSONResponse({"error": error.told}, error.status)
         except Unsigned as error:
             return JSONResponse({"error": str(error)}, 401)
         if (registry, id_) not in taken:
             try:
-                await changed(registry, _case(bytes(body)))
+                await changed(registry, _case(body))
             except ConnectionError as error:
                 return JSONResponse({"error": f"{error}; send it again"}, 503)
             taken[registry, id_] = None

@@ -10,6 +10,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import datetime
+import math
+import threading
+import time
 import uuid
 from collections.abc import Callable, Sequence
 from typing import Literal
@@ -31,6 +34,7 @@ from gateway.ledger.stored.read import heads, read_entries
 from gateway.storage.port import Reader, Store
 from gateway.storage.tables import micros
 
+KEPT = 1.0
 _PATIENCE = 10.0
 _NOTHING = entries.encode(entries.NOTHING)
 
@@ -276,3 +280,23 @@ def document(store: Store) -> bytes | None:
         return None
     checkpoint = public.checkpoint if public else note
     return encode(Document(1, origin, checkpoint, [each.encode() for each in openings], named))
+
+
+class Published:
+    """The registry as it is published, made once for whoever asks within `KEPT` seconds, and anew where it grew."""
+
+    def __init__(self, store: Store) -> None:
+        self._store, self._lock = store, threading.Lock()
+        self._made: tuple[float, str, bytes | None] = (-math.inf, "", None)
+
+    def document(self) -> bytes | None:
+        """As `document`. Blocks; one thread makes it at a time."""
+        with contextlib.closing(self._store.reader()) as reader:
+            public = read_published(reader, ROOT)
+        now, grown = time.monotonic(), public.checkpoint if public else ""
+        with self._lock:
+            at, seen, content = self._made
+            if now - at > KEPT or seen != grown:
+                content = document(self._store)
+                self._made = (time.monotonic(), grown, content)
+        return content

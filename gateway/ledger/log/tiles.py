@@ -84,6 +84,8 @@ def _read(store: Store, shard: str, read: Callable[[Reader, Head], bytes | None]
 def routes(ledger: Ledger) -> list[Route]:
     """`/ledger/<shard>/checkpoint` and `/ledger/<shard>/tile/...`, served from the ledger's store."""
 
+    registry = registrar.Published(ledger.store)
+
     def serve(found: Callable[[], bytes | None], media: str, headers: dict[str, str]) -> Response:
         try:
             body = found()
@@ -114,7 +116,7 @@ def routes(ledger: Ledger) -> list[Route]:
         return serve(lambda: tile(ledger.store, shard, path), "application/octet-stream", headers)
 
     def get_registry(request: Request) -> Response:
-        return serve(lambda: registrar.document(ledger.store), "application/json", {"Cache-Control": "no-cache"})
+        return serve(registry.document, "application/json", {"Cache-Control": "no-cache"})
 
     return [
         Route("/ledger/registry", get_registry),

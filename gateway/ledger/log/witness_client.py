@@ -205,15 +205,18 @@ class Witnesses:
     ) -> tuple[int, str]:
         try:
             url = f"{witness.url.rstrip('/')}/{path}"
-            async with self._client.stream(
-                method, url, content=body.encode() if isinstance(body, str) else body
-            ) as answer:
+            async with (
+                asyncio.timeout(self.within),  # of all of it: a witness that drips would hold a start up for ever
+                self._client.stream(method, url, content=body.encode() if isinstance(body, str) else body) as answer,
+            ):
                 content = b""
                 async for chunk in answer.aiter_bytes():
                     content += chunk
                     if len(content) > MAX_ANSWER:
                         raise _Away(f"witness `{witness.name}`: it answers with too much")
                 return answer.status_code, content.decode()
+        except TimeoutError as error:
+            raise _Away(f"witness `{witness.name}`: it did not answer within {self.within:g} s") from error
         except (httpx.HTTPError, UnicodeDecodeError) as error:
             raise _Away(f"witness `{witness.name}`: {error or type(error).__name__}") from error
 

@@ -29,7 +29,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from gateway.errors import ConfigurationError, Problem, VerificationFailed
+from gateway.bounds.address import share_of
+from gateway.bounds.body import BodyRefused, read
+from gateway.bounds.turns import Turns
+from gateway.errors import ConfigurationError, Crowded, Problem, VerificationFailed
 from gateway.files import replace_file
 from gateway.ledger.entry.registry import MAX_REGISTRY, Document
 from gateway.ledger.proof.merkle import EMPTY_ROOT, HASH_SIZE, Tree, verify_consistency
@@ -49,6 +52,11 @@ from gateway.ledger.witness.logs import Logs
 VERSION = 1
 MAX_BODY = 64 * 1024
 MAX_PROOF = 63
+TOGETHER = 4
+EACH = 2
+WAITING = 16
+RETRY_AFTER = 5
+"""Submissions that are read and checked at once, those of one address, those of it that wait, and when to try again."""
 
 
 class _State(msgspec.Struct, omit_defaults=True):
@@ -227,18 +235,25 @@ def _hash(origin: str) -> str:
 def application(witness: Witness) -> Starlette:
     """The witness over HTTP."""
 
+    turns = Turns(TOGETHER, EACH, WAITING)
+
     async def add(request: Request, most: int, take: Callable[[bytes], str]) -> Response:
-        body = bytearray()
-        async for chunk in request.stream():
-            body += chunk
-            if len(body) > most:
-                return Response("too large\n", 413, media_type="text/plain")
+        address = share_of(request.client.host if request.client else "")
         try:
-            return Response(await run_in_threadpool(take, bytes(body)), media_type="text/plain")
+            await turns.take(address)  # before the body: what waits is not kept
+        except Crowded:
+            again = {"Retry-After": str(RETRY_AFTER)}
+            return Response("too many requests wait\n", 503, headers=again, media_type="text/plain")
+        try:
+            return Response(await run_in_threadpool(take, await read(request, most)), media_type="text/plain")
+        except BodyRefused as error:
+            return Response(f"{error.told}\n", error.status, media_type="text/plain")
         except RequestRefused as error:
             if error.status == 409:
                 return Response(error.body, 409, headers={"Content-Type": "text/x.tlog.size"})
             return Response(f"{error.body}\n", error.status, media_type="text/plain")
+        finally:
+            turns.give(address)
 
     async def add_checkpoint(request: Request) -> Response:
         return await add(request, MAX_BODY, witness.add_checkpoint)

@@ -313,3 +313,22 @@ async def test_the_gateway_serves_it(tmp_path: Path) -> None:
             assert (await client.get("/ledger/1/checkpoint")).headers["Last-Modified"].endswith("GMT")
     with contextlib.closing(store.reader()) as reader:
         assert {head.name for head in read.heads(reader)} == {"1", "commands", "root"}
+
+
+async def test_it_is_made_once_for_whoever_asks_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made, document = list[bytes | None](), registrar.document
+
+    def noted(store: Store) -> bytes | None:
+        made.append(document(store))
+        return made[-1]
+
+    monkeypatch.setattr(registrar, "document", noted)
+    monkeypatch.setattr(registrar, "KEPT", 3600.0)
+    store = store_in(tmp_path)
+    async with opened(store, publisher=publisher(store, tmp_path), registered=True):
+        kept = registrar.Published(store)
+        assert {await asyncio.to_thread(kept.document) for _ in range(5)} == {made[0]}
+        assert len(made) == 1
+        monkeypatch.setattr(registrar, "KEPT", -1.0)
+        kept.document()
+        assert len(made) == 2
