@@ -24,6 +24,7 @@ from starlette.routing import Route
 from connectors import kinds
 from connectors.base import Connector
 from gateway import settings, sources
+from gateway.bounds.address import asked_from
 from gateway.bounds.shares import Shares
 from gateway.catalogue.load import load as load_catalogue
 from gateway.catalogue.model import Catalogue
@@ -235,6 +236,7 @@ class Gateway:
             if self._certificates is not None:
                 scope = {**scope, "headers": self._certificates.vouched(scope)}
             self.drain.busy += 1
+            asked_from.set(scope["client"][0] if scope.get("client") else "")
             try:
                 await self._graphql(scope, receive, send)
             finally:

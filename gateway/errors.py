@@ -138,8 +138,8 @@ class Unfit(DutyboundError):
     """A token, a proof or a certificate does not say who asks.
 
     The message is for the requester; it quotes no claim's value. `error` is the code of RFC 6750 or 9449. `scheme` is
-    the one to use where another was used. `nonce` is one to use, where that was missing. `retryable`: the same request
-    may succeed later.
+    the one to use where another was used. `nonce` is one to use, where that was missing. `retryable`: whoever knows
+    is out of reach, and nothing is wrong with it as far as is known; then it is 503.
     """
 
     def __init__(

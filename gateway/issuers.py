@@ -116,16 +116,16 @@ class Issuer:
         Without an id the only key for the algorithm is meant. Raises `IssuerUnavailable` where no keys may be used.
         """
         now = self._now()
-        if now - self._read_at > self._ages.stale:
+        if now - self._read_at > self._ages.stale or (
+            self._find(kid, algorithm) is None and (self._asking() or now - self._asked_at >= self._ages.interval)
+        ):
             await self._ask(now)
-        elif self._find(kid, algorithm) is None and (self._asking() or now - self._asked_at >= self._ages.interval):
-            try:
-                await self._ask(now)
-            except IssuerUnavailable:
-                return None
         else:
             self.freshen(now)
-        return self._find(kid, algorithm)
+        found = self._find(kid, algorithm)
+        if found is None and self._asked_at > self._read_at:  # it may have published the key since
+            raise IssuerUnavailable("was asked a moment ago without success")
+        return found
 
     async def endpoint(self, name: str) -> str:
         """The address that the issuer's metadata gives for `name`, as `jwks_uri`; raises `IssuerUnavailable`.

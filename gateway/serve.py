@@ -12,11 +12,13 @@ from __future__ import annotations
 import contextlib
 import gc
 import os
+import resource
 import sys
 from pathlib import Path
 from typing import Any
 
 from granian.constants import HTTPModes, Interfaces, Loops
+from granian.http import HTTP1Settings
 from granian.log import LogLevels
 from granian.server.mp import MPServer
 
@@ -34,6 +36,10 @@ from gateway.web import listen
 APPLICATION = "gateway.serve:application"
 CONFIG = "_DUTYBOUND_SERVED_CONFIG"
 
+TOGETHER = 4096
+"""Connections that a process has at once; more wait."""
+IDLE = 5.0
+"""Seconds that a connection may take for a request's line and headers, also to begin with them."""
 SWITCH = 0.0005
 """Seconds that a thread computes while another waits."""
 
@@ -68,6 +74,7 @@ def serve(config: Path, workers: int) -> int:
             open_configured(found).close()
         for warning in (*settings.warnings(found, workers), *warnings(found.ledger)):
             print(f"warning: {warning}", file=sys.stderr)
+        _allow_connections()
         os.environ[CONFIG] = str(config.resolve())
         # What this process holds is every worker's too, once it is forked: not walked there, its pages stay shared.
         gc.freeze()
@@ -96,6 +103,14 @@ def serve(config: Path, workers: int) -> int:
     return 0
 
 
+def _allow_connections() -> None:
+    """Let each process have a file for each connection, where the system does."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = 2 * TOGETHER if hard == resource.RLIM_INFINITY else min(hard, 2 * TOGETHER)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
 def _server(found: settings.Settings, workers: int) -> _Server:
     return _Server(
         APPLICATION,
@@ -108,7 +123,8 @@ def _server(found: settings.Settings, workers: int) -> _Server:
         websockets=False,
         factory=True,
         log_level=LogLevels.warning,
-        backpressure=1024,
+        backpressure=TOGETHER,
+        http1_settings=HTTP1Settings(header_read_timeout=round(IDLE * 1000)),
         respawn_failed_workers=True,
         workers_kill_timeout=round(found.drain + 2 * found.limits.deadline) + 20,
     )

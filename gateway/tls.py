@@ -15,11 +15,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import uvicorn
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.supervisors.multiprocess import Multiprocess, Process
 
+from gateway.bounds.connections import OPTIONS, BoundedProtocol
 
-class CertificateProtocol(HttpToolsProtocol):
+
+class CertificateProtocol(BoundedProtocol):
     """HTTP/1.1 whose scopes say what certificate the connection's client showed."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -74,8 +75,7 @@ def server(
         application,
         factory=True,
         workers=workers,
-        http=CertificateProtocol,
-        ws="none",
+        **{**OPTIONS, "http": CertificateProtocol},
         loop="uvloop",
         interface="asgi3",
         lifespan="on",

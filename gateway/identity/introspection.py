@@ -2,8 +2,9 @@
 
 Invariants: a token is shown to its own issuer only (`token_prefix` tells whose an opaque one is); whatever tokens
 arrive, at most `TOGETHER` questions are under way at once, one for each token, and what is not in force is not asked
-about again for `REFUSED_FOR` seconds; an issuer that is down refuses its own tokens only. How long a good answer is
-kept is the caller's affair, within the `keep` of the issuer's settings.
+about again for `REFUSED_FOR` seconds; tokens that were in force before are asked about before all others, and of these
+each address has its turn, so that strangers wait for strangers; an issuer that is down refuses its own tokens only. How
+long a good answer is kept is the caller's affair, within the `keep` of the issuer's settings.
 """
 
 from __future__ import annotations
@@ -21,11 +22,18 @@ from cachetools import LRUCache
 from joserfc.errors import JoseError, SecurityWarning
 from joserfc.jwk import ECKey, OKPKey, RSAKey, import_key
 
-from gateway.errors import IssuerUnavailable
+from gateway.bounds.address import asked_from, share_of
+from gateway.bounds.turns import Turns
+from gateway.errors import Crowded, IssuerUnavailable
 from gateway.issuers import Issuer
 from gateway.oauth import IntrospectionSettings
 
 TOGETHER = 32
+EACH = 16
+"""Of these, questions about what one address sent."""
+WAITING = 256
+"""Tokens of one address that may wait to be asked about, and `WAIT` is how many seconds each may."""
+WAIT = 5.0
 REFUSED_FOR = 5.0
 _TOKEN = re.compile(rb"[A-Za-z0-9._~+/-]+=*")
 _SIGNED_FOR = 60
@@ -39,6 +47,8 @@ class Introspector:
         self.settings = settings
         self._running: dict[bytes, asyncio.Task[dict[str, Any] | None]] = {}
         self._refused: LRUCache[bytes, float] = LRUCache(4096)
+        self._good: LRUCache[bytes, None] = LRUCache(4096)
+        self._turns = Turns(TOGETHER, EACH, WAITING)
 
     async def claims(self, token: bytes, now: float) -> dict[str, Any] | None:
         """The token's claims, or `None` where it is not in force; raises `IssuerUnavailable`.
@@ -50,19 +60,32 @@ class Introspector:
             return None
         task = self._running.get(digest)
         if task is None:
-            if len(self._running) >= TOGETHER:
-                raise IssuerUnavailable("too many tokens are being asked about")
-            task = self._running[digest] = asyncio.create_task(self._ask(token))
+            task = self._running[digest] = asyncio.create_task(self._in_turn(token, known=digest in self._good))
             task.add_done_callback(lambda done: self._done(digest, done))
         claims = await asyncio.shield(task)
         if claims is None:
             self._refused[digest] = now + REFUSED_FOR
+            self._good.pop(digest, None)
+        else:
+            self._good[digest] = None
         return claims
 
     def _done(self, digest: bytes, task: asyncio.Task[dict[str, Any] | None]) -> None:
         del self._running[digest]
         if not task.cancelled():
             task.exception()
+
+    async def _in_turn(self, token: bytes, *, known: bool) -> dict[str, Any] | None:
+        address = share_of(asked_from.get())
+        try:
+            async with asyncio.timeout(WAIT):
+                await self._turns.take(address, first=known)
+        except (Crowded, TimeoutError) as error:
+            raise IssuerUnavailable("too many tokens wait to be asked about") from error
+        try:
+            return await self._ask(token)
+        finally:
+            self._turns.give(address)
 
     async def _ask(self, token: bytes) -> dict[str, Any] | None:
         url = self.settings.url or await self.issuer.endpoint("introspection_endpoint")

@@ -35,6 +35,8 @@ from gateway.rules.model import RequesterEntry
 from gateway.values import suggest
 
 MAX_TOKEN = 8 * 1024
+RETRY_AFTER = 5
+"""Seconds after which to ask again, where whoever vouches for a token is out of reach."""
 
 _JOSE = b"eyJ"
 """What a JOSE header begins with: a token that has one, and is no JWT that can be read, is not taken for opaque."""
@@ -115,6 +117,8 @@ class Authenticator:
     ) -> Requester:
         """Who asks; raises `Refusal` `UNAUTHENTICATED` with a description of what is wrong with the token.
 
+        It is `DECISION_UNAVAILABLE` (503) where that cannot be known now: the issuer is out of reach.
+
         `authorization` is what `credentials` gives. `method` and `headers` are the request's, for proofs.
         """
         if authorization is None:
@@ -184,17 +188,17 @@ class Authenticator:
         )
 
     def _unfit(self, unfit: Unfit, scheme: str) -> Refusal:
-        more = {"retryable": True} if unfit.retryable else {}
-        refusal = self._refused(unfit.message, unfit.error, scheme, **more)
+        if unfit.retryable:  # nothing is said of the token: a client that hears 401 throws a good one away
+            headers = {"Retry-After": str(RETRY_AFTER)}
+            return Refusal(Code.DECISION_UNAVAILABLE, unfit.message, headers=headers, retryable=True)
+        refusal = self._refused(unfit.message, unfit.error, scheme)
         if unfit.nonce is not None:
             refusal.headers["DPoP-Nonce"] = unfit.nonce
         return refusal
 
-    def _refused(
-        self, message: str, error: str | None = "invalid_token", scheme: str = "Bearer", **extensions: Any
-    ) -> Refusal:
+    def _refused(self, message: str, error: str | None = "invalid_token", scheme: str = "Bearer") -> Refusal:
         headers = {"WWW-Authenticate": self._challenge(error, message, scheme)}
-        return Refusal(Code.UNAUTHENTICATED, message, headers=headers, **extensions)
+        return Refusal(Code.UNAUTHENTICATED, message, headers=headers)
 
     def _challenge(self, error: str | None, description: str, scheme: str) -> str:
         """One challenge with what is wrong; every scheme that is taken, where no token came."""

@@ -33,7 +33,8 @@ LIMITS = {"timeout": "1500ms", "retries": 0, "max_bytes": "1MiB", "breaker": {"f
 class Bad:
     """A running gateway, its departments (one process) and its issuer. Each question is about a new subject."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, **issuer: Any) -> None:
+        """`issuer` are keys of the issuer in `gateway.yaml`."""
         self.folder, self.guard, self.issuer = folder, Guard(), TestIssuer()
         self.port, self.department_port = free_port(), free_port()
         self.url = f"http://127.0.0.1:{self.port}"
@@ -48,7 +49,7 @@ class Bad:
             store="sqlite:///gateway.db",
             policies=str(POLICIES),
             ledger={"origin": "bad.example/ledger"},
-            oauth={"issuers": [{"issuer": self.issuer.url, "name": "login"}]},
+            oauth={"issuers": [{"issuer": self.issuer.url, "name": "login", **issuer}]},
             case_registries={"market": registry, "courts": registry},
         )
         key_files.generate(folder / "ledger.key")

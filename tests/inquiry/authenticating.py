@@ -46,6 +46,13 @@ class Gate:
     async def refusal(self, authorization: bytes | None) -> Refusal:
         with pytest.raises(Refusal) as caught:
             await self(authorization)
+        if caught.value.extensions.get("retryable"):
+            assert (caught.value.code, caught.value.status) == (Code.DECISION_UNAVAILABLE, 503)
+            assert (caught.value.headers.keys(), int(caught.value.headers["Retry-After"]) > 0) == (
+                {"Retry-After"},
+                True,
+            )
+            return caught.value
         assert caught.value.code is Code.UNAUTHENTICATED
         assert caught.value.status == 401
         return caught.value

@@ -6,6 +6,7 @@ import json
 import threading
 import time
 from collections import Counter
+from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -35,14 +36,16 @@ class TestIssuer:
         self.answer: tuple[int, dict[str, str], bytes] | None = None
         self.extra_jwks: list[dict[str, Any]] = []
         self.delay = 0.0
-        self.introspected: dict[str, Any] = {"active": False}
+        self.introspected: dict[str, Any] | Callable[[bytes], dict[str, Any]] = {"active": False}
         outer = self
 
         class Handler(BaseHTTPRequestHandler):
+            form = b""
+
             def do_GET(self) -> None:
                 outer.asked[self.path] += 1
                 time.sleep(outer.delay)
-                status, headers, body = outer._respond(self.path)
+                status, headers, body = outer._respond(self.path, self.form)
                 self.send_response(status)
                 for name, value in headers.items():
                     self.send_header(name, value)
@@ -51,25 +54,29 @@ class TestIssuer:
                 self.wfile.write(body)
 
             def do_POST(self) -> None:
-                self.rfile.read(int(self.headers["Content-Length"]))
+                self.form = self.rfile.read(int(self.headers["Content-Length"]))
                 self.do_GET()
 
             def log_message(self, format: str, *args: Any) -> None:
                 del format, args
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        class Server(ThreadingHTTPServer):
+            request_queue_size = 256
+
+        self._server = Server(("127.0.0.1", 0), Handler)
         self._server.daemon_threads = True
         threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
         self.url = f"http://127.0.0.1:{self._server.server_port}"
 
-    def _respond(self, path: str) -> tuple[int, dict[str, str], bytes]:
+    def _respond(self, path: str, form: bytes) -> tuple[int, dict[str, str], bytes]:
         if self.answer is not None:
             return self.answer
         if path == "/keys":
             public = [key.as_dict(private=False) for key in self.keys]
             return 200, {}, json.dumps({"keys": public + self.extra_jwks}).encode()
         if path == "/introspect":
-            return 200, {}, json.dumps(self.introspected).encode()
+            said = self.introspected(form) if callable(self.introspected) else self.introspected
+            return 200, {}, json.dumps(said).encode()
         if self.places is not None:
             found = self.places.get(path)
             return (404, {}, b"not here") if found is None else (200, {}, json.dumps(found).encode())

@@ -188,3 +188,18 @@ async def test_without_a_key_id_the_only_fitting_key_is_meant(gate: Gate, issuer
     gate.ahead = 700
     await gate.refusal(issuer.token(header={"kid": "look again"}))
     assert "does not publish" in (await gate.refusal(issuer.token(header={"kid": ...}, jti="3"))).message
+
+
+async def test_a_key_that_an_issuer_out_of_reach_may_have_published_since_is_not_called_wrong(
+    client: httpx.AsyncClient, issuer: TestIssuer
+) -> None:
+    gate = Gate(client, [IssuerSettings(issuer.url, "login")])
+    await gate(issuer.token())
+    issuer.answer = (500, {}, b"")
+    gate.ahead = 2
+    for _ in range(2):
+        refusal = await gate.refusal(issuer.token(header={"kid": "new"}))
+        assert (refusal.status, refusal.extensions) == (503, {"retryable": True})
+    issuer.answer = None
+    gate.ahead = 4
+    assert "does not publish" in (await gate.refusal(issuer.token(header={"kid": "new"}))).message

@@ -59,5 +59,12 @@ class Gate:
     async def refusal(self, authorization: str, *more: tuple[str, str], method: str = "POST") -> Refusal:
         with pytest.raises(Refusal) as caught:
             await self(authorization, *more, method=method)
+        if caught.value.extensions.get("retryable"):
+            assert (caught.value.code, caught.value.status) == (Code.DECISION_UNAVAILABLE, 503)
+            assert (caught.value.headers.keys(), int(caught.value.headers["Retry-After"]) > 0) == (
+                {"Retry-After"},
+                True,
+            )
+            return caught.value
         assert (caught.value.code, caught.value.status) == (Code.UNAUTHENTICATED, 401)
         return caught.value

@@ -5,15 +5,20 @@ from __future__ import annotations
 import asyncio
 import time
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 
+from gateway.bounds.address import asked_from
+from gateway.errors import Code, Refusal
 from gateway.identity import introspection as module
+from gateway.inquiry.types import Requester
 from gateway.oauth import IntrospectionSettings, IssuerSettings
 from tests.inquiry.issuer import TestIssuer
 from tests.oauth.authority import Authority
 from tests.oauth.gate import Gate, introspection, settings
+from tests.waiting import until_async
 
 
 @pytest.fixture
@@ -175,10 +180,71 @@ async def test_whoever_asks_about_one_token_at_once_shares_the_question_and_the_
     found = await asyncio.gather(*(gate("Bearer one") for _ in range(10)))
     assert {requester.client for requester in found} == {"court"}
     assert own.asked["/introspect"] == 1
-    monkeypatch.setattr(module, "TOGETHER", 3)
-    results = await asyncio.gather(*(gate(f"Bearer t{n}") for n in range(10)), return_exceptions=True)
-    assert sum(isinstance(result, Exception) for result in results) == 7
-    assert own.asked["/introspect"] == 4
+    own.delay = 0.0
+    monkeypatch.setattr(module, "WAITING", 5)
+    gate, held = Gate(http, [own.settings(tmp_path)]), Held(monkeypatch, own.introspected)
+    asked = [asyncio.create_task(gate(f"Bearer t{n}")) for n in range(module.EACH + 6)]
+    await until_async("one to be turned away", lambda: any(task.done() for task in asked))
+    assert held.most == module.EACH
+    held.on.set()
+    results = await asyncio.gather(*asked, return_exceptions=True)
+    (refused,) = [result for result in results if isinstance(result, Refusal)]
+    assert (refused.code, refused.status, refused.headers) == (Code.DECISION_UNAVAILABLE, 503, {"Retry-After": "5"})
+
+
+class Held:
+    """Questions to issuers that wait until a test lets them on."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, answer: dict[str, Any]) -> None:
+        self.on, self.under_way, self.most, self.order = asyncio.Event(), 0, 0, list[bytes]()
+
+        async def held(_: module.Introspector, token: bytes) -> dict[str, Any] | None:
+            self.order.append(token)
+            self.under_way += 1
+            self.most = max(self.most, self.under_way)
+            try:
+                await self.on.wait()
+                return answer
+            finally:
+                self.under_way -= 1
+
+        monkeypatch.setattr(module.Introspector, "_ask", held)
+
+
+async def test_ninety_good_tokens_at_once_are_all_taken(
+    http: httpx.AsyncClient, own: Introspecting, tmp_path: Path
+) -> None:
+    gate = Gate(http, [own.settings(tmp_path)])
+    own.introspected = {"active": True, "client_id": "court", "aud": "https://gateway.example", "exp": gate.now() + 60}
+    found = await asyncio.gather(*(gate(f"Bearer t{n}") for n in range(90)))
+    assert {requester.client for requester in found} == {"court"}
+
+
+async def test_strangers_wait_for_strangers(
+    http: httpx.AsyncClient, own: Introspecting, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Tokens that were good are asked about first; of new ones, each address has its turn."""
+    gate = Gate(http, [own.settings(tmp_path)])
+    own.introspected = {"active": True, "client_id": "court", "aud": "https://gateway.example", "exp": gate.now() + 600}
+    await gate("Bearer good")
+    gate.ahead = 61
+    held = Held(monkeypatch, own.introspected)
+
+    def asking(address: str, token: str) -> asyncio.Task[Requester]:
+        asked_from.set(address)
+        return asyncio.create_task(gate(f"Bearer {token}"))
+
+    tasks = [asking(f"2001:db8::{n}", f"made-up-{n}") for n in range(100)]
+    tasks += [asking("192.0.2.1", f"also-{n}") for n in range(100)]
+    await until_async("as many questions as there may be", lambda: held.under_way == module.TOGETHER)
+    tasks += [asking("192.0.2.2", "new"), asking("192.0.2.3", "good")]
+    await asyncio.sleep(0.05)
+    held.on.set()
+    await asyncio.gather(*tasks)
+    at = {token: place for place, token in enumerate(held.order)}
+    assert at[b"good"] == module.TOGETHER
+    assert at[b"new"] <= module.TOGETHER + 3
+    assert held.most == module.TOGETHER
 
 
 async def test_an_issuer_that_is_down_refuses_only_its_own_and_each_sees_only_its_own(

@@ -36,6 +36,8 @@ def run(arguments: argparse.Namespace) -> int:
     """Serve until SIGINT or SIGTERM; raises `ConfigurationError` where it cannot."""
     import uvicorn
 
+    from gateway.bounds.connections import OPTIONS
+
     host, _, port = arguments.listen.rpartition(":")
     if not host or not port.isdecimal():
         raise ConfigurationError([Problem("--listen", 0, 0, "", f"`{arguments.listen}` is no `host:port`")])
@@ -52,7 +54,9 @@ def run(arguments: argparse.Namespace) -> int:
     print(f"witness key: {public}", flush=True)
     print(f"witnessing {', '.join(sorted(named))} on {host}:{port}", flush=True)
     try:
-        uvicorn.run(application(witness), host=host.strip("[]"), port=int(port), log_level="warning", lifespan="off")
+        uvicorn.run(
+            application(witness), host=host.strip("[]"), port=int(port), log_level="warning", lifespan="off", **OPTIONS
+        )
     finally:
         witness.close()
     return 0

@@ -1,0 +1,274 @@
+"""One hostile client, and what another waits for meanwhile: `python -m tests.faults.starve [--seconds N]`.
+
+A gateway of one process, its departments, and an issuer that is asked about opaque tokens. The other client asks
+about subjects, and with good opaque tokens, each time on a new connection; readiness is asked for beside it. First
+nothing else happens, then each kind of hostile load for some seconds, and then nothing again. Printed is a line of
+JSON: the other client's slowest hundredth and the slowest readiness of each kind, in milliseconds. The exit status is 1
+where the other client was refused anything, its p99 was over `TIMES` its quiet one, or readiness took over `READY`
+seconds.
+
+The load is bounded: `AT_ONCE` requests under way, a rest after each, a time for each kind.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import json
+import math
+import multiprocessing
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import httpx
+
+from tests.configured import secret
+from tests.faults.conftest import Bad
+
+TIMES = 5.0
+READY = 1.0
+AT_ONCE = 16
+REST = 0.02
+EVERY = 0.025
+"""Seconds between two questions of the other client."""
+SELECTION = "{ name businessLicences { number validUntil } taxArrears { amount } }"
+
+
+class Request(NamedTuple):
+    headers: dict[str, str]
+    body: str
+
+
+class Waited(NamedTuple):
+    """What the other client had of one kind of load."""
+
+    p99: float
+    ready: float
+    answers: int
+    refused: dict[str, int]
+
+
+# What is hostile
+
+
+def _aliases(field: str, count: int = 29) -> str:
+    return "{ " + " ".join(f"a{number}: {field}" for number in range(count)) + " }"
+
+
+def _wide(number: int) -> str:
+    meta = " ".join(f"m{at}: record {{ id version }}" for at in range(1))
+    fields = "number status validUntil"
+    each = " ".join(f"b{at}: businessLicences {{ {fields} {meta} }}" for at in range(28))
+    query = "query($id: IdentifierInput!) @inquiry(purpose: SUBJECT_ACCESS) { organisation(id: $id) { " + each + " } }"
+    return query + f" # {number}"
+
+
+NESTED = """fragment a on __Type { name fields { name type { ...b } } }
+fragment b on __Type { name ofType { name fields { name type { name } } } }"""
+DOCUMENTS: dict[str, Callable[[int], str]] = {
+    "introspection": lambda number: _aliases("__schema { types { ...a } }") + NESTED,
+    "introspection allowed": lambda number: (
+        _aliases("__schema { types { name kind fields { name } } }", 12) + f" # {number}"
+    ),
+    "receipts": lambda number: _aliases("receipts(first: 100) { id receipt }"),
+    "receipts allowed": lambda number: "{ receipts(first: 100) { id receipt } }",
+    "permissions": lambda number: _aliases(
+        "permissions(purpose: TENDER_QUALIFICATION) { dataset field reason advice }"
+    ),
+    "unseen": _wide,
+    "copies": lambda number: (
+        "query($ids: [IdentifierInput!]!) @inquiry(purpose: TENDER_QUALIFICATION) "
+        + _aliases("organisations(ids: $ids) { name }", 16)
+    ),
+}
+FLOODS = ("tokens", "idle")
+
+
+class Load(NamedTuple):
+    """What a hostile process does until it is ended; `token` is the client's own."""
+
+    kind: str
+    url: str
+    token: str
+    subject: dict[str, str]
+
+
+def hostile(load: Load) -> None:
+    """The process."""
+    asyncio.run(_idle(load) if load.kind == "idle" else _flood(load))
+
+
+async def _flood(load: Load) -> None:
+    numbers = iter(range(10**9))
+    limits = httpx.Limits(max_connections=2 * AT_ONCE)
+
+    async def one(client: httpx.AsyncClient) -> None:
+        while True:
+            number = next(numbers)
+            headers = {"authorization": load.token, "accept": "application/graphql-response+json"}
+            variables: dict[str, Any] = {"id": load.subject}
+            if load.kind == "tokens":
+                headers["authorization"] = f"Bearer made-up-{number}"
+                query = "{ __typename }"
+            else:
+                query = DOCUMENTS[load.kind](number)
+                if load.kind == "copies":
+                    variables = {"ids": [load.subject] * 600}
+            with contextlib.suppress(httpx.HTTPError):
+                await client.post(load.url, json={"query": query, "variables": variables}, headers=headers)
+            await asyncio.sleep(REST)
+
+    async with httpx.AsyncClient(timeout=60, limits=limits) as client:
+        await asyncio.gather(*(one(client) for _ in range(4 * AT_ONCE if load.kind == "tokens" else AT_ONCE)))
+
+
+async def _idle(load: Load) -> None:
+    """Hold 1,024 connections that say nothing, each opened again when it is ended."""
+    url = httpx.URL(load.url)
+
+    async def one() -> None:
+        while True:
+            with contextlib.suppress(OSError):
+                reader, writer = await asyncio.open_connection(url.host, url.port)
+                await reader.read()
+                writer.close()
+            await asyncio.sleep(REST)
+
+    await asyncio.gather(*(one() for _ in range(1024)))
+
+
+# What another client has of it
+
+
+class Scene:
+    """The gateway and the other client."""
+
+    def __init__(self, bad: Bad, seconds: float) -> None:
+        self._bad, self._seconds, self._good = bad, seconds, 0
+        bad.issuer.introspected = self._introspected
+        bad.issuer.delay = 0.02
+
+    def _introspected(self, form: bytes) -> dict[str, Any]:
+        if b"token=good" not in form:
+            return {"active": False}
+        return {
+            "active": True,
+            "client_id": "court",
+            "scope": "inquire",
+            "aud": self._bad.url,
+            "exp": time.time() + 600,
+        }
+
+    def measured(self, kind: str | None) -> Waited:
+        """What the other client waits for, while a hostile one does this."""
+        count = math.ceil(self._seconds / EVERY)
+        asked = [Request(*self._bad.request(SELECTION)) for _ in range(count)]
+        with self._hostile(kind):
+            return asyncio.run(self._ask(asked))
+
+    @contextlib.contextmanager
+    def _hostile(self, kind: str | None) -> Iterator[None]:
+        if kind is None:
+            yield
+            return
+        subject = self._bad.subject()
+        claims = {"aud": self._bad.url, "client_id": "market-regulator", "sub": "market-regulator", "scope": "inquire"}
+        token = self._bad.issuer.token(1, **claims).decode()
+        if kind == "unseen":
+            token = self._bad.request("{ name }")[0]["authorization"]
+        token = token if token.startswith("Bearer ") else f"Bearer {token}"
+        load = Load(kind, f"{self._bad.url}/graphql", token, subject)
+        process = multiprocessing.get_context("spawn").Process(target=hostile, args=(load,), daemon=True)
+        process.start()
+        try:
+            time.sleep(2.0)  # until it has begun, and keeps on
+            yield
+        finally:
+            process.terminate()
+            process.join()
+
+    async def _ask(self, asked: list[Request]) -> Waited:
+        times, ready, codes = list[float](), list[float](), Counter[str]()
+        limits = httpx.Limits(max_keepalive_connections=0)  # each on a connection of its own, as a newcomer
+        async with httpx.AsyncClient(base_url=self._bad.url, timeout=30, limits=limits) as client:
+
+            async def timed(into: list[float], what: Awaitable[httpx.Response]) -> None:
+                began = time.perf_counter()
+                try:
+                    status = str((await what).status_code)
+                except httpx.HTTPError as error:
+                    status = type(error).__name__
+                into.append(time.perf_counter() - began)
+                if status != "200":
+                    codes[status] += 1
+
+            tasks = []
+            for number, request in enumerate(asked):
+                tasks.append(
+                    asyncio.create_task(
+                        timed(times, client.post("/graphql", content=request.body, headers=request.headers))
+                    )
+                )
+                if number % 20 == 10:
+                    tasks.append(asyncio.create_task(timed(ready, client.get("/health/ready"))))
+                    self._good += 1
+                    good = {"authorization": f"Bearer good-{self._good}"}
+                    tasks.append(
+                        asyncio.create_task(
+                            timed([], client.post("/graphql", json={"query": "{ __typename }"}, headers=good))
+                        )
+                    )
+                await asyncio.sleep(EVERY)
+            await asyncio.gather(*tasks)
+        times.sort()
+        return Waited(times[math.ceil(len(times) * 0.99) - 1], max(ready, default=0.0), len(times), dict(codes))
+
+
+def measured_all(seconds: float, folder: Path) -> dict[str, Waited]:
+    """What the other client waited for, by what happened beside it."""
+    asked = {"client_id": "gateway", "client_secret_file": str(secret(folder / "introspection", "s" * 40))}
+    bad = Bad(folder / "gateway", introspection=asked)
+    bad.issuer.metadata = {"introspection_endpoint": f"{bad.issuer.url}/introspect"}
+    bad.start()
+    try:
+        scene = Scene(bad, seconds)
+        scene.measured(None)  # what is compiled and connected at first is nobody's quiet time
+        found = {"quiet": scene.measured(None)}
+        for kind in (*DOCUMENTS, *FLOODS):
+            found[kind] = scene.measured(kind)
+            print(f"{kind}: {found[kind]}", file=sys.stderr)
+        found["quiet after"] = scene.measured(None)
+    finally:
+        bad.stop()
+    return found
+
+
+def judged(found: dict[str, Waited]) -> dict[str, Any]:
+    """What is printed of it."""
+    most = TIMES * max(found["quiet"].p99, found["quiet after"].p99)
+    wrong = [kind for kind, each in found.items() if each.p99 > most or each.ready > READY or each.refused]
+    told = {
+        kind: {"p99_ms": round(each.p99 * 1e3, 1), "ready_ms": round(each.ready * 1e3, 1), "refused": each.refused}
+        for kind, each in found.items()
+    }
+    return {"holds": not wrong, "most_ms": round(most * 1e3, 1), "wrong": wrong, "waited": told}
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m tests.faults.starve", description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--seconds", type=float, default=5.0, metavar="N", help="of each kind of load (default: 5)")
+    asked = parser.parse_args(arguments)
+    with tempfile.TemporaryDirectory(prefix="starve-") as folder:
+        told = judged(measured_all(asked.seconds, Path(folder)))
+    print(json.dumps(told))
+    return 0 if told["holds"] else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
