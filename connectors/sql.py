@@ -29,14 +29,13 @@ from connectors.base import (
     RecordRequest,
     Subject,
 )
+from connectors.database.failing import INVALID, REFUSED, TIMEOUT, UNAVAILABLE, of_rows, refused
 from connectors.database.opening import examine, open_engine, protect
 from connectors.database.table import Table, read_table
 from connectors.kit.breaker import Breaker, read_breaker
 from connectors.kit.source import invalid, read_datasets, unmapped
 
 DEPARTMENT_KEYS = ("kind", "url", "password_file", "limits", "datasets")
-_UNAVAILABLE = Failure(Fault.UNAVAILABLE, True, "the database refused, or cannot be reached")
-_TIMEOUT = Failure(Fault.TIMEOUT, True, "no whole answer in time")
 _Key = tuple[Subject, str]
 
 
@@ -58,7 +57,7 @@ class SqlConnector:
         now = loop.time()
         end = min(request.deadline, now + self._timeout)
         if now >= end:
-            return _all(request, _TIMEOUT)
+            return _all(request, TIMEOUT)
         if not self._breaker.admits(now):
             return _all(request, self._breaker.failure)
         # The thread has its own clock; what counts is the time left.
@@ -68,11 +67,11 @@ class SqlConnector:
                 outcomes = await loop.run_in_executor(self._threads, self._read, request, until)
         except TimeoutError:
             self._breaker.failed(loop.time())
-            return _all(request, _TIMEOUT)
+            return _all(request, TIMEOUT)
         except BaseException:
             self._breaker.abandoned()
             raise
-        if any(outcome in (_UNAVAILABLE, _TIMEOUT) for outcome in outcomes.values() if isinstance(outcome, Failure)):
+        if any(outcome in (UNAVAILABLE, TIMEOUT) for outcome in outcomes.values() if isinstance(outcome, Failure)):
             self._breaker.failed(loop.time())
         else:
             self._breaker.worked()
@@ -89,7 +88,7 @@ class SqlConnector:
                 transaction.rollback()
         except SQLAlchemyError:
             late = time.monotonic() >= until
-            return {**_all(request, _TIMEOUT if late else _UNAVAILABLE), **outcomes}
+            return {**_all(request, TIMEOUT if late else UNAVAILABLE), **outcomes}
         return outcomes
 
     def _dataset(
@@ -98,18 +97,18 @@ class SqlConnector:
         table = self._tables.get(dataset.dataset)
         if table is None:
             return unmapped(request, dataset.dataset)
-        keys = {subject: (subject, dataset.dataset) for subject in dataset.subjects}
-        if time.monotonic() >= until:
-            return dict.fromkeys(keys.values(), _TIMEOUT)
-        try:
-            # A savepoint: what one dataset breaks must not end the transaction for the others.
-            with connection.begin_nested():
-                read = table.read(connection, dataset.fields, dataset.subjects)
-        except SQLAlchemyError:
-            return dict.fromkeys(keys.values(), _TIMEOUT if time.monotonic() >= until else _UNAVAILABLE)
-        if isinstance(read, str):
-            return dict.fromkeys(keys.values(), invalid(read))
-        return {key: read[subject] for subject, key in keys.items()}
+        found = _read(connection, table, dataset.fields, dataset.subjects, until)
+        if isinstance(found, Failure) and found.fault is Fault.INVALID and len(dataset.subjects) > 1:
+            # What is wrong with one subject's rows is not the others': each is asked about alone.
+            alone: dict[Subject, Outcome] = {}
+            for subject in dataset.subjects:
+                one = _read(connection, table, dataset.fields, (subject,), until)
+                alone[subject] = one if isinstance(one, Failure) else one[subject]
+            found = alone
+        return {
+            (subject, dataset.dataset): found if isinstance(found, Failure) else found[subject]
+            for subject in dataset.subjects
+        }
 
     async def examine(self) -> list[str]:
         """See `Examined`: every mapped column of every table is there to be read."""
@@ -122,6 +121,36 @@ class SqlConnector:
         """See the port."""
         self._threads.shutdown(wait=False, cancel_futures=True)
         await asyncio.to_thread(self._engine.dispose)
+
+
+def _read(
+    connection: sa.Connection, table: Table, fields: tuple[str, ...], subjects: tuple[Subject, ...], until: float
+) -> Mapping[Subject, Outcome] | Failure:
+    if time.monotonic() >= until:
+        return TIMEOUT
+    try:
+        # A savepoint: what one dataset breaks must not end the transaction for the others.
+        with connection.begin_nested():
+            read = table.read(connection, fields, subjects)
+    except (SQLAlchemyError, ValueError, ArithmeticError) as error:
+        if time.monotonic() >= until:
+            return TIMEOUT
+        rows = of_rows(error)
+        if rows is None:
+            rows = _runs(connection, table)
+            return INVALID if rows else REFUSED
+        return INVALID if rows else REFUSED if refused(error) else UNAVAILABLE
+    return invalid(read) if isinstance(read, str) else read
+
+
+def _runs(connection: sa.Connection, table: Table) -> bool:
+    """Whether the dataset's statement can run, where it meets no row."""
+    try:
+        with connection.begin_nested():
+            connection.execute(table.of_nobody())
+    except SQLAlchemyError:
+        return False
+    return True
 
 
 def _all(request: RecordRequest, failure: Failure) -> dict[_Key, Outcome]:

@@ -66,8 +66,11 @@ def open_engine(keys: Mapping[str, Config], connections: int, timeout: float) ->
     url = _read_url(keys)
     sqlite = url.get_backend_name() == "sqlite"
     arguments: dict[str, Any] = {"connect_args": {"timeout": timeout}} if sqlite else {}
-    if not sqlite and "connect_timeout" not in url.query:
-        arguments = {"connect_args": {"connect_timeout": max(1, round(timeout))}}
+    if not sqlite:
+        # In UTF-8 whatever the database's own encoding is: then it checks what it sends, even where it has none.
+        arguments = {"connect_args": {"client_encoding": "utf8"}}
+        if "connect_timeout" not in url.query:
+            arguments["connect_args"]["connect_timeout"] = max(1, round(timeout))
     try:
         engine = sa.create_engine(
             url,
@@ -91,6 +94,12 @@ def open_engine(keys: Mapping[str, Config], connections: int, timeout: float) ->
 
 def _sqlite_read_only(connection: Any, _record: Any) -> None:
     connection.execute("PRAGMA query_only = ON")
+    # Bytes that are no UTF-8 become lone surrogates, which the reader of text refuses with their row.
+    connection.text_factory = _text
+
+
+def _text(value: bytes) -> str:
+    return value.decode(errors="surrogateescape")
 
 
 def examine(engine: sa.Engine, timeout: float, selects: Mapping[str, sa.Select[Any]]) -> list[str]:

@@ -1,0 +1,42 @@
+"""What an error of a database means for the dataset that was read.
+
+What rows hold is the dataset's own matter: a value that the driver cannot give (a year past 9999, bytes that are no
+text) or that the database cannot work out (a division by zero in a view) makes it invalid, and says nothing of the
+department. Everything else is the database's: it does not answer, or refuses the statement.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+
+from sqlalchemy.exc import DataError, DBAPIError
+
+from connectors.base import Failure, Fault
+
+UNAVAILABLE = Failure(Fault.UNAVAILABLE, True, "the database refused, or cannot be reached")
+REFUSED = Failure(Fault.UNAVAILABLE, False, "the database refuses the statement")
+TIMEOUT = Failure(Fault.TIMEOUT, True, "no whole answer in time")
+INVALID = Failure(Fault.INVALID, False, "a row holds what the database or its driver cannot give as a value")
+
+_OF_ROWS = ("22", "23", "P0", "54", "XX001")
+"""PostgreSQL's classes of errors that rows make: data, a domain's constraint, a function's own, what is too large."""
+
+
+def of_rows(error: Exception) -> bool | None:
+    """Whether the rows made the error; `None` where the statement without any row has to show it."""
+    if not isinstance(error, DBAPIError):
+        return isinstance(error, ValueError | ArithmeticError)
+    state = getattr(error.orig, "sqlstate", None)
+    if state:
+        return str(state).startswith(_OF_ROWS)
+    if isinstance(error, DataError):
+        return True
+    if isinstance(error.orig, sqlite3.Error) and error.orig.sqlite_errorcode == sqlite3.SQLITE_ERROR:
+        return None
+    return False
+
+
+def refused(error: Exception) -> bool:
+    """Whether the statement can never run: a table or column is not there, or is not the account's to read."""
+    state = getattr(getattr(error, "orig", None), "sqlstate", None)
+    return str(state or "").startswith("42")

@@ -1,0 +1,152 @@
+"""What stands in a row is its subject's matter: on SQLite and PostgreSQL, one bad row costs one subject one dataset."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+from connectors import sql
+from connectors.base import DatasetShape, Failure, Fault, FieldType, Outcome, Subject
+from tests.connectors.asking import ACME, ANN, BETA, ask, fetch, written
+from tests.services import Postgres, postgres
+
+COLUMNS = {"day": "Date", "moment": "DateTime", "amount": "Decimal", "share": "Decimal", "text": "String"}
+SHAPES = {name: DatasetShape(name, {c: FieldType(t) for c, t in COLUMNS.items()}) for name in ("facts", "others")}
+GOOD = {
+    "day": "'2026-01-02'",
+    "moment": "'2026-01-02T03:04:05+00:00'",
+    "amount": "12.50",
+    "parts": "4",
+    "text": "'text'",
+}
+
+
+class Place(NamedTuple):
+    """A database of one kind, with a way to run a statement in it."""
+
+    kind: str
+    url: str
+    server: Postgres | None
+
+    def run(self, *statements: str | bytes) -> None:
+        if self.server is None:
+            with sqlite3.connect(self.url.removeprefix("sqlite:///")) as file:
+                for statement in statements:
+                    file.execute(statement if isinstance(statement, str) else statement.decode())
+            return
+        with self.server.connect(self.url.rpartition("/")[2]) as connection:
+            for statement in statements:
+                connection.execute(statement if isinstance(statement, bytes) else statement.encode())
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Postgres]:
+    with postgres() as started:
+        yield started
+
+
+def made(kind: str, folder: Path, server: Postgres) -> Place:
+    url = f"sqlite:///{folder / 'facts.db'}"
+    if kind != "sqlite":
+        name = server.database()
+        if kind == "bytes":  # a database without an encoding: it holds whatever it was given
+            with server.connect("postgres") as connection:
+                connection.execute(f"DROP DATABASE {name}".encode())
+                connection.execute(f"CREATE DATABASE {name} TEMPLATE template0 ENCODING 'SQL_ASCII'".encode())
+        url = f"postgresql+psycopg://postgres@127.0.0.1:{server.port}/{name}"
+    place = Place(kind, url, None if kind == "sqlite" else server)
+    types = {"day": "date", "moment": "timestamptz", "amount": "numeric", "parts": "numeric", "text": "text"}
+    columns = ", ".join(f"{name} {'' if kind == 'sqlite' else type_}" for name, type_ in types.items())
+    place.run(f"CREATE TABLE held (no text, rev text, scheme text, value text, {columns})")
+    whole = "abs(-9223372036854775807 - (parts = 0))" if kind == "sqlite" else "100 / parts"
+    for view in ("facts", "others"):
+        place.run(f"CREATE VIEW {view} AS SELECT held.*, {whole} AS share FROM held")
+    for number, subject in enumerate((ACME, BETA, ANN)):
+        put(place, f"R-{number}", subject)
+    return place
+
+
+def put(place: Place, number: str, subject: Subject, **changes: str) -> None:
+    row = {**GOOD, **changes}
+    place.run(
+        f"INSERT INTO held (no, rev, scheme, value, {', '.join(row)})"
+        f" VALUES ('{number}', '1', '{subject.scheme}', '{subject.value}', {', '.join(row.values())})"
+    )
+
+
+def config(place: Place, **limits: Any) -> dict[str, Any]:
+    mapped = {
+        "record": {"id": "no", "version": "rev", "subject": {"scheme": "scheme", "value": "value"}},
+        "fields": {name: name for name in COLUMNS},
+    }
+    datasets = {name: {"table": name, **mapped} for name in SHAPES}
+    return {"kind": "sql", "url": place.url, "datasets": datasets, "limits": {"timeout": "20s", **limits}}
+
+
+async def got(place: Place, *fields: str, times: int = 1, **limits: Any) -> dict[tuple[Subject, str], Outcome]:
+    """What one connector says the last of so many times."""
+    node = written(config(place, **limits))
+    connector = sql.build(node, SHAPES)
+    assert node.problems == []
+    try:
+        asked = ask("facts", " ".join(fields), ACME, BETA, ANN), ask("others", "text", ACME, BETA, ANN)
+        return [await fetch(connector, *asked) for _ in range(times)][-1]
+    finally:
+        await connector.close()
+
+
+BAD = [
+    *(("postgresql", "day", {"day": f"'{day}'"}) for day in ("infinity", "-infinity", "0044-03-15 BC", "12026-01-02")),
+    ("postgresql", "moment", {"moment": "'infinity'"}),
+    ("postgresql", "moment", {"moment": "'0044-03-15 00:00 BC'"}),
+    ("postgresql", "moment", {"moment": "'12026-01-02 00:00+00'"}),
+    ("postgresql", "share", {"parts": "0"}),
+    ("bytes", "text", {"text": r"convert_from('\xff6f', 'SQL_ASCII')"}),
+    ("sqlite", "text", {"text": "CAST(x'ff6f' AS TEXT)"}),
+    ("sqlite", "share", {"parts": "0"}),
+    ("sqlite", "day", {"day": "'infinity'"}),
+    ("sqlite", "day", {"day": "'12026-01-02'"}),
+]
+
+
+@pytest.mark.parametrize(("kind", "field", "changes"), BAD)
+async def test_a_bad_row_is_one_subjects_and_one_datasets(
+    kind: str, field: str, changes: dict[str, str], tmp_path: Path, server: Postgres
+) -> None:
+    place = made(kind, tmp_path, server)
+    put(place, "R-9", BETA, **changes)
+    outcomes = await got(place, field, times=3, breaker={"failures": 1})  # nor does it open the breaker
+    failure = outcomes[BETA, "facts"]
+    assert isinstance(failure, Failure)
+    assert (failure.fault, failure.retryable) == (Fault.INVALID, False)
+    for subject in (ACME, ANN):
+        records = outcomes[subject, "facts"]
+        assert not isinstance(records, Failure)
+        assert len(records) == 1
+    if field != "text":
+        assert not any(isinstance(outcomes[subject, "others"], Failure) for subject in (ACME, BETA, ANN))
+
+
+@pytest.mark.parametrize("kind", ["postgresql", "sqlite"])
+async def test_a_statement_that_never_runs_is_no_matter_of_rows(kind: str, tmp_path: Path, server: Postgres) -> None:
+    place = made(kind, tmp_path, server)
+    place.run("DROP VIEW facts")
+    outcomes = await got(place, "text", breaker={"failures": 1})
+    failure = outcomes[ACME, "facts"]
+    assert isinstance(failure, Failure)
+    assert (failure.fault, failure.retryable) == (Fault.UNAVAILABLE, False)
+    assert not isinstance(outcomes[ACME, "others"], Failure)
+
+
+@pytest.mark.parametrize("kind", ["postgresql", "sqlite"])
+async def test_one_subjects_many_rows_are_its_own(kind: str, tmp_path: Path, server: Postgres) -> None:
+    place = made(kind, tmp_path, server)
+    for number in range(5):
+        put(place, f"R-1{number}", BETA)
+    outcomes = await got(place, "text", rows=3)
+    assert isinstance(outcomes[BETA, "facts"], Failure)
+    assert not isinstance(outcomes[ACME, "facts"], Failure)
