@@ -93,7 +93,8 @@ def build(config: Config, timeout: float) -> SqlCases:
     subjects = keys["subjects"].mapping(("table", "case", "scheme", "value"))
     officials = keys["officials"].mapping(("table", "case", "official"))
     told: Config = cases["open"]
-    is_open: Callable[[Any], bool] = _truth
+    engine = open_engine(keys, _CONNECTIONS, timeout)
+    is_open: Callable[[Any], bool] = _sqlite_truth if engine.dialect.name == "sqlite" else _truth
     if told.is_mapping:
         by_value = told.mapping(("column", "values"))
         told, is_open = by_value["column"], _one_of(frozenset(each.text() for each in by_value["values"].items()))
@@ -102,7 +103,7 @@ def build(config: Config, timeout: float) -> SqlCases:
     scheme = read_scheme(subjects["scheme"], read_column)
     named = sa.literal(scheme.value).label("scheme") if isinstance(scheme, Const) else _column(*scheme)
     return SqlCases(
-        open_engine(keys, _CONNECTIONS, timeout),
+        engine,
         _select(cases, "id", _column(*read_column(cases["id"])), _column(*read_column(told))),
         _select(subjects, "case", named, _column(*read_column(subjects["value"]))),
         _select(officials, "case", _column(*read_column(officials["official"]))),
@@ -124,9 +125,16 @@ def _one_of(values: frozenset[str]) -> Callable[[Any], bool]:
 
 
 def _truth(value: Any) -> bool:
-    if type(value) is bool or (type(value) is int and value in (0, 1)):  # SQLite has no boolean of its own
-        return bool(value)
-    raise ValueError("the column that says whether a case is open holds neither true nor false")
+    if type(value) is not bool:
+        raise ValueError("the column that says whether a case is open holds neither true nor false")
+    return value
+
+
+def _sqlite_truth(value: Any) -> bool:
+    # SQLite has no boolean of its own: 0 and 1 stand for it.
+    if type(value) is not int or value not in (0, 1):
+        raise ValueError("the column that says whether a case is open holds neither true nor false")
+    return bool(value)
 
 
 def _select(keys: Mapping[str, Config], key: str, *columns: sa.ColumnElement[Any]) -> sa.Select[Any]:

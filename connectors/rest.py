@@ -90,12 +90,18 @@ class RestConnector:
         paging, decoder = endpoint.paging, endpoint.decoder(dataset.fields)
         assert paging is not None
         records: list[Record] = []
+        known: set[tuple[str, str]] = set()
         seen = {url}
         first = url
         while True:
             page = decoder.page(body, subject)
             if isinstance(page, str):
                 return invalid(page)
+            came = {(record.m_id, record.m_version) for record in page.records}
+            if came & known:
+                # What moved from one page to the next pushed something else out.
+                return invalid("a record comes twice over pages")
+            known |= came
             records += page.records
             if page.next is None:
                 return records

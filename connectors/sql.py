@@ -31,7 +31,7 @@ from connectors.base import (
 )
 from connectors.database.failing import INVALID, REFUSED, TIMEOUT, UNAVAILABLE, of_rows, refused
 from connectors.database.opening import examine, open_engine, protect
-from connectors.database.table import Table, read_table
+from connectors.database.table import RowLimits, Table, read_table
 from connectors.kit.breaker import Breaker, read_breaker
 from connectors.kit.source import invalid, read_datasets, unmapped
 
@@ -160,10 +160,13 @@ def _all(request: RecordRequest, failure: Failure) -> dict[_Key, Outcome]:
 def build(config: Config, shapes: Mapping[str, DatasetShape]) -> Connector:
     """The connector of one department of `kind: sql`."""
     keys = config.mapping(("datasets",), DEPARTMENT_KEYS)
-    limits = keys["limits"].mapping((), ("timeout", "concurrency", "rows", "breaker"))
+    limits = keys["limits"].mapping((), ("timeout", "concurrency", "rows", "max_bytes", "breaker"))
     timeout = limits["timeout"].duration(2.0)
     concurrency = limits["concurrency"].integer(1, 200, 8)
     rows = limits["rows"].integer(1, 100_000, 1000)
-    tables = {shape.id: read_table(part, shape, rows) for part, shape in read_datasets(keys["datasets"], shapes)}
     engine = open_engine(keys, concurrency, timeout)
+    most = RowLimits(rows, limits["max_bytes"].size(2**20))
+    sqlite = engine.dialect.name == "sqlite"
+    datasets = read_datasets(keys["datasets"], shapes)
+    tables = {shape.id: read_table(part, shape, most, sqlite) for part, shape in datasets}
     return SqlConnector(engine, tables, timeout, concurrency, Breaker(*read_breaker(limits["breaker"])))

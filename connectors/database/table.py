@@ -10,27 +10,38 @@ import datetime
 import decimal
 import re
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
 from connectors.base import Config, DatasetShape, FieldType, Record, Subject
+from connectors.mapping import numbers
 from connectors.mapping.decoding import Const, Mapped, SubjectMapping, read_mapping
 from connectors.mapping.faulty import NO_SUBJECT, SHOWN, shown_by
-from connectors.mapping.generated import DECIMAL_DIGITS, Leaf, Path, record_type
+from connectors.mapping.generated import Leaf, Path, record_type
 
 _NAME = "[A-Za-z_][A-Za-z0-9_]{0,62}"
 
 
-class Table:
-    """One dataset's table or view. At most `rows` records an answer."""
+class RowLimits(NamedTuple):
+    """What one reading of a dataset may have at most."""
 
-    def __init__(self, mapped: Mapped, subject: SubjectMapping, name: str, schema: str | None, rows: int) -> None:
+    rows: int
+    bytes: int
+
+
+class Table:
+    """One dataset's table or view, in SQLite or in PostgreSQL."""
+
+    def __init__(
+        self, mapped: Mapped, subject: SubjectMapping, name: str, schema: str | None, limits: RowLimits, sqlite: bool
+    ) -> None:
         self._mapped = mapped
         self._subject = subject
         self._name = name
         self._schema = schema
-        self._rows = rows
+        self._limits = limits
+        self._sqlite = sqlite
         self._statements: dict[tuple[str, ...], tuple[sa.Select[Any], Callable[[Any], Record | str]]] = {}
 
     def statement(self, fields: tuple[str, ...]) -> tuple[sa.Select[Any], Callable[[Any], Record | str]]:
@@ -47,8 +58,10 @@ class Table:
         if not isinstance(self._subject.scheme, Const):
             where.append(columns[self._subject.scheme[0]] == sa.bindparam("scheme"))
         order = [columns[path[0]] for path in (self._mapped.effective, self._mapped.id, self._mapped.version) if path]
-        select = sa.select(*(table.c[name] for name in names)).where(*where).order_by(*order).limit(self._rows + 1)
-        held = self._statements[fields] = (select, _row_reader(leaves, names))
+        select = (
+            sa.select(*(table.c[name] for name in names)).where(*where).order_by(*order).limit(self._limits.rows + 1)
+        )
+        held = self._statements[fields] = (select, _row_reader(leaves, names, self._sqlite))
         return held
 
     def of_nobody(self) -> sa.Select[Any]:
@@ -73,7 +86,7 @@ class Table:
                 {"values": list(values)} if isinstance(scheme, Const) else {"values": list(values), "scheme": asked}
             )
             rows = connection.execute(select, parameters).all()
-            if len(rows) > self._rows:
+            if len(rows) > self._limits.rows:
                 return "more rows than `limits.rows`"
             for row in rows:
                 record = read(row)
@@ -121,21 +134,26 @@ def _integer(value: Any) -> int:
 
 
 def _boolean(value: Any) -> bool:
+    if type(value) is not bool:
+        raise _WrongValueError
+    return value
+
+
+def _sqlite_boolean(value: Any) -> bool:
     # SQLite has no boolean of its own: 0 and 1 stand for it.
-    if type(value) is bool or (type(value) is int and value in (0, 1)):
-        return bool(value)
-    raise _WrongValueError
+    if type(value) is not int or value not in (0, 1):
+        raise _WrongValueError
+    return bool(value)
 
 
 def _decimal(value: Any) -> decimal.Decimal:
     if isinstance(value, bool) or not isinstance(value, int | float | str | decimal.Decimal):
         raise _WrongValueError
-    try:
-        # A float's shortest text is what was written into the column.
-        number = decimal.Decimal(repr(value) if isinstance(value, float) else value)
-    except decimal.InvalidOperation:
-        raise _WrongValueError from None
-    if not number.is_finite() or not -DECIMAL_DIGITS < number.adjusted() < DECIMAL_DIGITS:
+    if isinstance(value, str):
+        return numbers.of_text(value)
+    # A float's shortest text is what was written into the column.
+    number = decimal.Decimal(repr(value) if isinstance(value, float) else value)
+    if not numbers.in_range(number):
         raise _WrongValueError
     return number
 
@@ -174,11 +192,12 @@ _READERS: Mapping[str, Callable[[Any], Any]] = {
 }
 
 
-def _row_reader(leaves: list[Leaf], names: list[str]) -> Callable[[Any], Record | str]:
+def _row_reader(leaves: list[Leaf], names: list[str], sqlite: bool) -> Callable[[Any], Record | str]:
     """Reads a row: the record, where a value is wrong what it shows of itself, or why it is nobody's."""
     by_attribute = {leaf.attribute: _READERS[leaf.kind] for leaf in leaves if leaf.attribute in SHOWN}
     made: Callable[..., Record] = record_type(leaves, rename=False, strict=True)
-    plan = [(names.index(leaf.path[0]), _READERS[leaf.kind], leaf.mandatory, leaf.path[0]) for leaf in leaves]
+    readers = {**_READERS, FieldType.BOOLEAN: _sqlite_boolean} if sqlite else _READERS
+    plan = [(names.index(leaf.path[0]), readers[leaf.kind], leaf.mandatory, leaf.path[0]) for leaf in leaves]
 
     def faulty(row: Any, reason: str) -> Record | str:
         return shown_by(leaves, lambda path: row[names.index(path[0])], by_attribute, reason)
@@ -214,7 +233,7 @@ def read_table_name(config: Config) -> tuple[str | None, str]:
     return schema or None, name
 
 
-def read_table(config: Config, shape: DatasetShape, rows: int) -> Table:
+def read_table(config: Config, shape: DatasetShape, limits: RowLimits, sqlite: bool) -> Table:
     """One dataset of `kind: sql`."""
     keys = config.mapping(("table", "record", "fields"))
     mapped = read_mapping(keys, shape, read_column)
@@ -223,4 +242,4 @@ def read_table(config: Config, shape: DatasetShape, rows: int) -> Table:
             "a database is asked by its subject columns: name them, as `{scheme: ..., value: ...}`"
         )
     schema, name = read_table_name(keys["table"])
-    return Table(mapped, mapped.subject or SubjectMapping((), ()), name, schema, rows)
+    return Table(mapped, mapped.subject or SubjectMapping((), ()), name, schema, limits, sqlite)

@@ -13,9 +13,13 @@ from typing import Any
 import msgspec
 import strawberry
 
+from gateway.catalogue.model import plain
+
 
 def _text(value: Any) -> str:
-    """As the gateway renders it: text as it is, dates and decimals as msgspec writes them."""
+    """As the gateway renders it: text as it is, dates as msgspec writes them, decimals without an exponent."""
+    if isinstance(value, decimal.Decimal):
+        return str(plain(value))
     return value if isinstance(value, str) else str(msgspec.to_builtins(value))
 
 

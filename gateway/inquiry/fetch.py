@@ -22,6 +22,7 @@ Got = dict[tuple[Subject, str], Outcome]
 
 _LATE = Failure(Fault.TIMEOUT, True, "the inquiry's deadline")
 _DEFECT = Failure(Fault.UNAVAILABLE, False, "the connector failed")
+_DIFFER = Failure(Fault.INVALID, False, "two records of one id and version differ")
 _MISSING = Failure(Fault.INVALID, False, "the connector gave no outcome")
 
 
@@ -121,7 +122,7 @@ class Fetcher:
 
     def _sound(self, outcome: Outcome | None, fields: tuple[str, ...]) -> Outcome:
         """The outcome, where it is a failure or records that have every field that was asked for."""
-        if type(outcome) is Failure:
+        if isinstance(outcome, Failure):
             return outcome
         if outcome is None:
             return _MISSING
@@ -132,7 +133,13 @@ class Fetcher:
                 if not issubclass(kind, Record) or not all(hasattr(kind, f"f_{field}") for field in fields):
                     return _DEFECT
                 self._known[kind, fields] = True
-        return outcome
+        return outcome if len(outcome) < 2 or _agree(outcome) else _DIFFER
+
+
+def _agree(records: Sequence[Record]) -> bool:
+    """Whether each record, as its id and version name it, has one content."""
+    first: dict[tuple[str, str], Record] = {}
+    return all(first.setdefault((record.m_id, record.m_version), record) == record for record in records)
 
 
 def _end(waiter: asyncio.Future[None]) -> None:

@@ -40,10 +40,9 @@ def at(row: Any, path: str) -> Any:
 
 
 def number(text: str) -> decimal.Decimal:
-    try:
-        value = decimal.Decimal(text)
-    except decimal.InvalidOperation:
-        raise Invalid from None
+    if not re.fullmatch(r"-?\d+(\.\d+)?([eE][+-]?\d+)?", text, re.ASCII):
+        raise Invalid
+    value = decimal.Decimal(text)
     if not value.is_finite() or not -64 < value.adjusted() < 64:
         raise Invalid
     return value
@@ -207,6 +206,11 @@ texts = st.one_of(
             "2026-02-01T10:00:00+02:00",
             "2026-02-01 10:00:00.25z",
             "1.5",
+            "1_5",
+            " 15",
+            "+15",
+            "\u0661",
+            "1E-7",
             "NaN",
         ]
     ),

@@ -237,6 +237,16 @@ async def test_pages_without_end_are_refused() -> None:
         assert len(server.requests) == most
 
 
+async def test_a_record_that_comes_twice_over_pages_is_invalid() -> None:
+    pages = {
+        path(): answer({"items": [row(1), row(2)], "next": "2"}),
+        path() + "?page=2": answer({"items": [row(2), row(3)]}),
+    }
+    paging = {"paging": {"next": "next", "param": "page"}}
+    async with serve(by_path(pages)) as server, connected(rest.build, config(server.url, paging)) as connector:
+        assert await fault(connector) == "SOURCE_INVALID"
+
+
 async def test_a_page_that_fails_fails_the_dataset() -> None:
     pages = {path(): answer({"items": [row(1)], "next": "2"}), path() + "?page=2": answer({}, 500)}
     paging = {"paging": {"next": "next", "param": "page"}}

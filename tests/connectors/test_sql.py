@@ -121,7 +121,8 @@ async def test_a_scheme_that_a_table_does_not_hold_has_no_records(folder: Path, 
         ("notice_no", None), ("notice_no", ""), ("notice_no", 1.5), ("rev", None), ("decision_no", b"x"),
         ("issued_on", "01.01.2026"), ("issued_on", "2026-02-30"), ("issued_on", 20260101), ("tax_period", 2025),
         ("tax_period", b"2025"), ("amount_due", "NaN"), ("amount_due", "ten"), ("amount_due", float("inf")),
-        ("amount_due", b"1"), ("note", 1),
+        ("amount_due", b"1"), ("note", 1), ("amount_due", "1_000"), ("amount_due", " 12 "), ("amount_due", "+5"),
+        ("amount_due", "\u0661"),
     ],
 )  # fmt: skip
 async def test_any_other_type_makes_a_record_faulty(folder: Path, column: str, value: Any) -> None:
@@ -228,7 +229,7 @@ def test_nothing_can_be_written(folder: Path) -> None:
         ({"url": "postgresql+psycopg://u:secret@h/d"}, ("url",), "password_file"),
         ({"url": "postgresql+nodriver://u@h/d"}, ("url",), "is not the driver here; write `postgresql+psycopg://`"),
         ({"url": "postgresql+psycopg://u@h/d", "password_file": "none"}, ("password_file",), "there is no file"),
-        ({"limits": {"max_bytes": "1MiB"}}, ("limits", "max_bytes"), "unknown key"),
+        ({"limits": {"retries": 1}}, ("limits", "retries"), "unknown key"),
         (
             {"datasets": {"awards": {**DATASETS["awards"], "table": "a; DROP"}}},
             ("datasets", "awards", "table"),

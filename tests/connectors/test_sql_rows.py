@@ -14,7 +14,14 @@ from connectors.base import DatasetShape, Failure, Fault, FieldType, Outcome, Su
 from tests.connectors.asking import ACME, ANN, BETA, ask, fetch, written
 from tests.services import Postgres, postgres
 
-COLUMNS = {"day": "Date", "moment": "DateTime", "amount": "Decimal", "share": "Decimal", "text": "String"}
+COLUMNS = {
+    "day": "Date",
+    "moment": "DateTime",
+    "amount": "Decimal",
+    "share": "Decimal",
+    "text": "String",
+    "flag": "Boolean",
+}
 SHAPES = {name: DatasetShape(name, {c: FieldType(t) for c, t in COLUMNS.items()}) for name in ("facts", "others")}
 GOOD = {
     "day": "'2026-01-02'",
@@ -22,6 +29,7 @@ GOOD = {
     "amount": "12.50",
     "parts": "4",
     "text": "'text'",
+    "flag": "1",
 }
 
 
@@ -59,7 +67,14 @@ def made(kind: str, folder: Path, server: Postgres) -> Place:
                 connection.execute(f"CREATE DATABASE {name} TEMPLATE template0 ENCODING 'SQL_ASCII'".encode())
         url = f"postgresql+psycopg://postgres@127.0.0.1:{server.port}/{name}"
     place = Place(kind, url, None if kind == "sqlite" else server)
-    types = {"day": "date", "moment": "timestamptz", "amount": "numeric", "parts": "numeric", "text": "text"}
+    types = {
+        "day": "date",
+        "moment": "timestamptz",
+        "amount": "numeric",
+        "parts": "numeric",
+        "text": "text",
+        "flag": "integer",
+    }
     columns = ", ".join(f"{name} {'' if kind == 'sqlite' else type_}" for name, type_ in types.items())
     place.run(f"CREATE TABLE held (no text, rev text, scheme text, value text, {columns})")
     whole = "abs(-9223372036854775807 - (parts = 0))" if kind == "sqlite" else "100 / parts"
@@ -140,6 +155,14 @@ async def test_a_statement_that_never_runs_is_no_matter_of_rows(kind: str, tmp_p
     assert isinstance(failure, Failure)
     assert (failure.fault, failure.retryable) == (Fault.UNAVAILABLE, False)
     assert not isinstance(outcomes[ACME, "others"], Failure)
+
+
+@pytest.mark.parametrize(("kind", "told"), [("postgresql", False), ("sqlite", True)])
+async def test_an_integer_is_a_boolean_where_there_is_no_other(
+    kind: str, told: bool, tmp_path: Path, server: Postgres
+) -> None:
+    outcomes = await got(made(kind, tmp_path, server), "flag")
+    assert isinstance(outcomes[ACME, "facts"], Failure) != told
 
 
 @pytest.mark.parametrize("kind", ["postgresql", "sqlite"])

@@ -68,6 +68,16 @@ async def test_what_breaks_the_protocol_is_that_departments_failure(give: Any) -
     assert outcome.fault is Fault.UNAVAILABLE
 
 
+async def test_a_record_has_one_content() -> None:
+    (good,) = GOOD
+    copy, other = msgspec.structs.replace(good), msgspec.structs.replace(good, f_x=2)
+    later, another = msgspec.structs.replace(other, m_version="2"), msgspec.structs.replace(other, m_id="2")
+    assert await fetch(lambda _: {(ONE, "a-set"): [good, copy, later, another]}) == [good, copy, later, another]
+    outcome = await fetch(lambda _: {(ONE, "a-set"): [good, later, other]})
+    assert isinstance(outcome, Failure)
+    assert outcome.fault is Fault.INVALID
+
+
 async def test_an_outcome_that_is_missing_and_one_that_nobody_asked_for() -> None:
     outcome = await fetch(lambda _: {(TWO, "a-set"): GOOD, (ONE, "other"): GOOD})
     assert isinstance(outcome, Failure)

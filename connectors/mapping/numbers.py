@@ -1,0 +1,52 @@
+"""What is a Decimal, whichever way a source writes it: digits, a point and an exponent, all ASCII, and nothing around.
+
+Python's own reading takes more (`1_000`, ` 12 `, `+5`, other scripts' digits), which no other reader does.
+"""
+
+from __future__ import annotations
+
+import decimal
+import re
+
+import msgspec
+
+DIGITS = 64
+"""Most digits of a Decimal before the point, and most zeros straight after it."""
+
+WRONG = "a Decimal is no number, or out of range"
+
+_NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?").fullmatch
+_TEXT = re.compile(r"-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?").fullmatch
+_text = msgspec.json.Decoder(str).decode
+
+
+def in_range(number: decimal.Decimal) -> bool:
+    """Whether it is finite, and can be written out."""
+    return number.is_finite() and -DIGITS < number.adjusted() < DIGITS
+
+
+def of_text(text: str) -> decimal.Decimal:
+    """The number that a text is. Raises `ValueError`."""
+    return _checked(text) if _TEXT(text) else _refuse()
+
+
+def of_json(raw: msgspec.Raw) -> decimal.Decimal | None:
+    """The number that a JSON value is, or nothing for null. Raises `ValueError`."""
+    written = str(raw, "utf-8")
+    if written[0] == '"':
+        return of_text(_text(raw))
+    if written == "null":
+        return None
+    return _checked(written) if _NUMBER(written) else _refuse()
+
+
+def _checked(text: str) -> decimal.Decimal:
+    try:
+        number = decimal.Decimal(text)
+    except decimal.InvalidOperation:
+        return _refuse()
+    return number if in_range(number) else _refuse()
+
+
+def _refuse() -> decimal.Decimal:
+    raise ValueError(WRONG)
