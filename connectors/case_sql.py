@@ -11,15 +11,15 @@ of tables and columns are checked when the configuration is read. What is not as
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import sqlalchemy as sa
 
 from connectors.base import CASE_KEYS, Case, Config
-from connectors.database.opening import examine, open_engine, protect
+from connectors.database.bounding import MOST, bounded, read
+from connectors.database.opening import open_engine
+from connectors.database.reading import Readers, examine
 from connectors.database.table import read_column, read_table_name
 from connectors.mapping.decoding import Const, read_scheme
 
@@ -42,26 +42,22 @@ class SqlCases:
         officials: sa.Select[Any],
         is_open: Callable[[Any], bool],
     ) -> None:
-        self._engine, self._case, self._subjects, self._officials = engine, case, subjects, officials
+        self._case, self._subjects, self._officials = case, subjects, officials
         self._is_open = is_open
-        self._threads = ThreadPoolExecutor(_CONNECTIONS, thread_name_prefix="sql-cases")
+        self._readers = Readers(engine, _CONNECTIONS)
 
     async def find(self, case: str, seconds: float) -> Case | None:
         """See the port."""
-        until = time.monotonic() + seconds
-        return await asyncio.get_running_loop().run_in_executor(self._threads, self._read, case, until)
+        end = asyncio.get_running_loop().time() + seconds
+        return await self._readers.run(lambda connection, _: self._read(connection, case), end)
 
-    def _read(self, case: str, until: float) -> Case | None:
-        if time.monotonic() >= until:
-            raise TimeoutError
-        with self._engine.connect() as connection:
-            protect(connection, until)
-            asked = {"case": case}
-            cases = connection.execute(self._case, asked).all()
-            if not cases:
-                return None
-            subjects = connection.execute(self._subjects, asked).all()
-            officials = connection.execute(self._officials, asked).all()
+    def _read(self, connection: sa.Connection, case: str) -> Case | None:
+        asked = {"case": case}
+        cases = _rows(connection, self._case, asked, 2)
+        if not cases:
+            return None
+        subjects = _rows(connection, self._subjects, asked, 2)
+        officials = _rows(connection, self._officials, asked, 1)
         if len(cases) > 1 or cases[0][0] != case:
             raise ValueError("not one case of that name")
         if max(len(subjects), len(officials)) > _MOST:
@@ -78,12 +74,11 @@ class SqlCases:
         """See `connectors.base.Examined`."""
         selects = {"cases": self._case, "subjects": self._subjects, "officials": self._officials}
         asked = {name: select.params(case="").limit(0) for name, select in selects.items()}
-        return await asyncio.get_running_loop().run_in_executor(self._threads, examine, self._engine, WAIT, asked)
+        return await examine(self._readers, WAIT, asked)
 
     async def close(self) -> None:
         """See the port."""
-        self._threads.shutdown(wait=False, cancel_futures=True)
-        await asyncio.to_thread(self._engine.dispose)
+        await self._readers.close()
 
 
 def build(config: Config, timeout: float) -> SqlCases:
@@ -102,13 +97,20 @@ def build(config: Config, timeout: float) -> SqlCases:
             by_value["values"].problem("must list the values that mean open")
     scheme = read_scheme(subjects["scheme"], read_column)
     named = sa.literal(scheme.value).label("scheme") if isinstance(scheme, Const) else _column(*scheme)
-    return SqlCases(
-        engine,
+    selects = (
         _select(cases, "id", _column(*read_column(cases["id"])), _column(*read_column(told))),
         _select(subjects, "case", named, _column(*read_column(subjects["value"]))),
         _select(officials, "case", _column(*read_column(officials["official"]))),
-        is_open,
     )
+    case, of_case, by_officials = (bounded(select, MOST, engine.dialect.name == "sqlite") for select in selects)
+    return SqlCases(engine, case, of_case, by_officials, is_open)
+
+
+def _rows(connection: sa.Connection, select: sa.Select[Any], asked: dict[str, str], columns: int) -> list[Any]:
+    rows = read(connection, select, asked, MOST)
+    if rows is None:
+        raise ValueError("too many bytes")
+    return [row[:columns] for row in rows]
 
 
 def _column(name: str = "") -> sa.ColumnClause[Any]:

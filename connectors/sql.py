@@ -5,7 +5,7 @@ list holds the record's own columns and exactly the requested fields' columns; i
 of tables and columns are checked when the configuration is read, and quoted by SQLAlchemy besides.
 
 SQLite and PostgreSQL (through a synchronous driver). The database works in threads of its own, as many as
-`limits.concurrency`; a statement that outlives the inquiry is ended by the database.
+`limits.concurrency`; a statement that outlives the inquiry is ended by the database, or its connection is cut.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 
 import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
@@ -29,8 +28,10 @@ from connectors.base import (
     RecordRequest,
     Subject,
 )
+from connectors.database.bounding import MOST
 from connectors.database.failing import INVALID, REFUSED, TIMEOUT, UNAVAILABLE, of_rows, refused
-from connectors.database.opening import examine, open_engine, protect
+from connectors.database.opening import open_engine
+from connectors.database.reading import Readers, examine
 from connectors.database.table import RowLimits, Table, read_table
 from connectors.kit.breaker import Breaker, read_breaker
 from connectors.kit.source import invalid, read_datasets, unmapped
@@ -42,14 +43,11 @@ _Key = tuple[Subject, str]
 class SqlConnector:
     """Fills `connectors.base.Connector`."""
 
-    def __init__(
-        self, engine: sa.Engine, tables: Mapping[str, Table], timeout: float, concurrency: int, breaker: Breaker
-    ) -> None:
-        self._engine = engine
+    def __init__(self, readers: Readers, tables: Mapping[str, Table], timeout: float, breaker: Breaker) -> None:
+        self._readers = readers
         self._tables = tables
         self._timeout = timeout
         self._breaker = breaker
-        self._threads = ThreadPoolExecutor(concurrency, thread_name_prefix="sql-source")
 
     async def fetch(self, request: RecordRequest) -> Mapping[_Key, Outcome]:
         """See the port."""
@@ -60,14 +58,13 @@ class SqlConnector:
             return _all(request, TIMEOUT)
         if not self._breaker.admits(now):
             return _all(request, self._breaker.failure)
-        # The thread has its own clock; what counts is the time left.
-        until = time.monotonic() + (end - now)
+        outcomes: dict[_Key, Outcome] = {}
         try:
-            async with asyncio.timeout_at(end):
-                outcomes = await loop.run_in_executor(self._threads, self._read, request, until)
+            await self._readers.run(lambda connection, until: self._read(connection, request, until, outcomes), end)
         except TimeoutError:
-            self._breaker.failed(loop.time())
-            return _all(request, TIMEOUT)
+            outcomes = _all(request, TIMEOUT)
+        except SQLAlchemyError:
+            outcomes = {**_all(request, TIMEOUT if loop.time() >= end else UNAVAILABLE), **outcomes}
         except BaseException:
             self._breaker.abandoned()
             raise
@@ -77,19 +74,12 @@ class SqlConnector:
             self._breaker.worked()
         return outcomes
 
-    def _read(self, request: RecordRequest, until: float) -> dict[_Key, Outcome]:
-        """Every dataset in one transaction, in a thread of the pool. `until` is on `time.monotonic`'s clock."""
-        outcomes: dict[_Key, Outcome] = {}
-        try:
-            with self._engine.connect() as connection, connection.begin() as transaction:
-                protect(connection, until)
-                for dataset in request.datasets:
-                    outcomes |= self._dataset(connection, dataset, request, until)
-                transaction.rollback()
-        except SQLAlchemyError:
-            late = time.monotonic() >= until
-            return {**_all(request, TIMEOUT if late else UNAVAILABLE), **outcomes}
-        return outcomes
+    def _read(
+        self, connection: sa.Connection, request: RecordRequest, until: float, outcomes: dict[_Key, Outcome]
+    ) -> None:
+        """Every dataset in one transaction, in a thread, into `outcomes`. `until` is on `time.monotonic`'s clock."""
+        for dataset in request.datasets:
+            outcomes |= self._dataset(connection, dataset, request, until)
 
     def _dataset(
         self, connection: sa.Connection, dataset: DatasetRequest, request: RecordRequest, until: float
@@ -112,15 +102,11 @@ class SqlConnector:
 
     async def examine(self) -> list[str]:
         """See `Examined`: every mapped column of every table is there to be read."""
-        return await asyncio.get_running_loop().run_in_executor(self._threads, self._examine)
-
-    def _examine(self) -> list[str]:
-        return examine(self._engine, self._timeout, {name: each.of_nobody() for name, each in self._tables.items()})
+        return await examine(self._readers, self._timeout, {n: each.of_nobody() for n, each in self._tables.items()})
 
     async def close(self) -> None:
         """See the port."""
-        self._threads.shutdown(wait=False, cancel_futures=True)
-        await asyncio.to_thread(self._engine.dispose)
+        await self._readers.close()
 
 
 def _read(
@@ -164,9 +150,9 @@ def build(config: Config, shapes: Mapping[str, DatasetShape]) -> Connector:
     timeout = limits["timeout"].duration(2.0)
     concurrency = limits["concurrency"].integer(1, 200, 8)
     rows = limits["rows"].integer(1, 100_000, 1000)
-    engine = open_engine(keys, concurrency, timeout)
-    most = RowLimits(rows, limits["max_bytes"].size(2**20))
+    most = RowLimits(rows, limits["max_bytes"].size(MOST))
+    engine = open_engine(keys, concurrency, timeout, most.bytes)
     sqlite = engine.dialect.name == "sqlite"
     datasets = read_datasets(keys["datasets"], shapes)
     tables = {shape.id: read_table(part, shape, most, sqlite) for part, shape in datasets}
-    return SqlConnector(engine, tables, timeout, concurrency, Breaker(*read_breaker(limits["breaker"])))
+    return SqlConnector(Readers(engine, concurrency), tables, timeout, Breaker(*read_breaker(limits["breaker"])))

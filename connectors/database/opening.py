@@ -7,6 +7,8 @@ named views only.
 
 from __future__ import annotations
 
+import functools
+import sqlite3
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -15,10 +17,11 @@ from urllib.parse import quote
 import sqlalchemy as sa
 from sqlalchemy import event
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 from sqlalchemy.pool import QueuePool
 
 from connectors.base import Config
+from connectors.database.bounding import MOST
 
 _STEPS = 2000
 """SQLite's virtual machine steps between two looks at the clock."""
@@ -58,10 +61,11 @@ def _read_url(keys: Mapping[str, Config]) -> URL:
     return url.set(database=f"file:{quote(str(path))}", query={"mode": "ro", "uri": "true"})
 
 
-def open_engine(keys: Mapping[str, Config], connections: int, timeout: float) -> sa.Engine:
+def open_engine(keys: Mapping[str, Config], connections: int, timeout: float, most: int = MOST) -> sa.Engine:
     """An engine for the keys `url` and `password_file`.
 
-    It has at most `connections` connections, and waits at most `timeout` seconds for one.
+    It has at most `connections` connections, and waits at most `timeout` seconds for one. In SQLite no value may have
+    more than `most` bytes.
     """
     url = _read_url(keys)
     sqlite = url.get_backend_name() == "sqlite"
@@ -78,7 +82,6 @@ def open_engine(keys: Mapping[str, Config], connections: int, timeout: float) ->
             pool_size=connections,
             max_overflow=0,
             pool_timeout=timeout,
-            pool_pre_ping=not sqlite,
             hide_parameters=True,
             **arguments,
         )
@@ -88,11 +91,12 @@ def open_engine(keys: Mapping[str, Config], connections: int, timeout: float) ->
     if engine.dialect.is_async:
         keys["url"].problem(f"`{url.drivername}` is an asynchronous driver; use a synchronous one such as `psycopg`")
     if sqlite:
-        event.listen(engine, "connect", _sqlite_read_only)
+        event.listen(engine, "connect", functools.partial(_sqlite_read_only, max(most, MOST)))
     return engine
 
 
-def _sqlite_read_only(connection: Any, _record: Any) -> None:
+def _sqlite_read_only(most: int, connection: Any, _record: Any) -> None:
+    connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, most)
     connection.execute("PRAGMA query_only = ON")
     # Bytes that are no UTF-8 become lone surrogates, which the reader of text refuses with their row.
     connection.text_factory = _text
@@ -100,27 +104,6 @@ def _sqlite_read_only(connection: Any, _record: Any) -> None:
 
 def _text(value: bytes) -> str:
     return value.decode(errors="surrogateescape")
-
-
-def examine(engine: sa.Engine, timeout: float, selects: Mapping[str, sa.Select[Any]]) -> list[str]:
-    """What is wrong with a database (`connectors.base.Examined`): each of the `selects` must run, by its name."""
-    found = []
-    try:
-        with engine.connect() as connection, connection.begin():
-            protect(connection, time.monotonic() + timeout)
-            for name, select in selects.items():
-                try:
-                    with connection.begin_nested():
-                        connection.execute(select)
-                except SQLAlchemyError as error:
-                    found.append(f"`{name}`: {_first_line(error)}")
-    except SQLAlchemyError as error:
-        found.append(f"the database cannot be read: {_first_line(error)}")
-    return found
-
-
-def _first_line(error: SQLAlchemyError) -> str:
-    return (str(getattr(error, "orig", None) or error).splitlines() or [type(error).__name__])[0]
 
 
 def protect(connection: sa.Connection, until: float) -> None:
@@ -131,5 +114,6 @@ def protect(connection: sa.Connection, until: float) -> None:
         connection.exec_driver_sql("BEGIN")  # the driver would not: it begins before a change only
         return
     left = max(1, int((until - time.monotonic()) * 1000))
-    connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
-    connection.exec_driver_sql(f"SET LOCAL statement_timeout = {left}")
+    connection.exec_driver_sql(
+        f"SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL statement_timeout = {left}"
+    )

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 
 from connectors.base import Config, DatasetShape, FieldType, Record, Subject
+from connectors.database.bounding import bounded, read
 from connectors.mapping import numbers
 from connectors.mapping.decoding import Const, Mapped, SubjectMapping, read_mapping
 from connectors.mapping.faulty import NO_SUBJECT, SHOWN, shown_by
@@ -61,6 +62,8 @@ class Table:
         select = (
             sa.select(*(table.c[name] for name in names)).where(*where).order_by(*order).limit(self._limits.rows + 1)
         )
+        sorted_by = [names.index(column.name) for column in order]
+        select = bounded(select, self._limits.bytes, self._sqlite, sorted_by)
         held = self._statements[fields] = (select, _row_reader(leaves, names, self._sqlite))
         return held
 
@@ -73,7 +76,7 @@ class Table:
         self, connection: sa.Connection, fields: tuple[str, ...], subjects: tuple[Subject, ...]
     ) -> Mapping[Subject, list[Record]] | str:
         """The records of each subject, or what is wrong with the rows, in words. Raises `SQLAlchemyError`."""
-        select, read = self.statement(fields)
+        select, record_of = self.statement(fields)
         scheme = self._subject.scheme
         records: dict[Subject, list[Record]] = {subject: [] for subject in subjects}
         by_scheme: dict[str, dict[str, Subject]] = {}
@@ -85,11 +88,13 @@ class Table:
             parameters = (
                 {"values": list(values)} if isinstance(scheme, Const) else {"values": list(values), "scheme": asked}
             )
-            rows = connection.execute(select, parameters).all()
+            rows = read(connection, select, parameters, self._limits.bytes)
+            if rows is None:
+                return "more bytes than `limits.max_bytes`"
             if len(rows) > self._limits.rows:
                 return "more rows than `limits.rows`"
             for row in rows:
-                record = read(row)
+                record = record_of(row)
                 if isinstance(record, str):
                     return record
                 about: Any = record

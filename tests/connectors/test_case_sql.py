@@ -84,7 +84,7 @@ async def test_what_is_not_as_mapped_is_no_answer(folder: Path, case: str) -> No
 
 async def test_nothing_can_be_written_and_no_database_is_made(folder: Path) -> None:
     registry = cases(folder)
-    with pytest.raises(Exception, match="readonly"), registry._engine.connect() as connection:
+    with pytest.raises(Exception, match="readonly"), registry._readers._engine.connect() as connection:
         connection.exec_driver_sql("DELETE FROM court_case")
     await registry.close()
     nowhere = cases(folder, url="sqlite:///nowhere.db")

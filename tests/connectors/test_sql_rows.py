@@ -85,6 +85,17 @@ def made(kind: str, folder: Path, server: Postgres) -> Place:
     return place
 
 
+def most_memory() -> int:
+    """The most that this process had since `forget_memory`, in KiB."""
+    (line,) = [line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM")]
+    return int(line.split()[1])
+
+
+def forget_memory() -> int:
+    Path("/proc/self/clear_refs").write_text("5")
+    return most_memory()
+
+
 def put(place: Place, number: str, subject: Subject, **changes: str) -> None:
     row = {**GOOD, **changes}
     place.run(
@@ -163,6 +174,34 @@ async def test_an_integer_is_a_boolean_where_there_is_no_other(
 ) -> None:
     outcomes = await got(made(kind, tmp_path, server), "flag")
     assert isinstance(outcomes[ACME, "facts"], Failure) != told
+
+
+@pytest.mark.parametrize("kind", ["postgresql", "sqlite"])
+@pytest.mark.parametrize("rows", [1, 64])
+async def test_rows_are_bounded_in_bytes(kind: str, rows: int, tmp_path: Path, server: Postgres) -> None:
+    """One value of 256 MiB, or many of 1 MiB: none of it comes into this process's memory."""
+    place = made(kind, tmp_path, server)
+    size = 2**28 // rows
+    large = f"repeat('x', {size})" if kind == "postgresql" else f"replace(hex(zeroblob({size // 2})), '0', 'x')"
+    for number in range(rows):
+        put(place, f"R-{10 + number}", BETA, text=large)
+    before = forget_memory()
+    outcomes = await got(place, "text")
+    assert most_memory() - before < 64 * 1024
+    failure = outcomes[BETA, "facts"]
+    assert isinstance(failure, Failure)
+    assert failure.fault is Fault.INVALID
+    for subject in (ACME, ANN):
+        assert not isinstance(outcomes[subject, "facts"], Failure)
+
+
+@pytest.mark.parametrize("kind", ["postgresql", "sqlite"])
+async def test_the_bound_of_bytes_counts_what_is_asked_for(kind: str, tmp_path: Path, server: Postgres) -> None:
+    place = made(kind, tmp_path, server)
+    put(place, "R-9", BETA, text=f"'{'x' * 5000}'")
+    assert isinstance((await got(place, "text", max_bytes="4KiB"))[BETA, "facts"], Failure)
+    assert not isinstance((await got(place, "text", max_bytes="6KiB"))[BETA, "facts"], Failure)
+    assert not isinstance((await got(place, "amount", max_bytes="4KiB"))[BETA, "facts"], Failure)
 
 
 @pytest.mark.parametrize("kind", ["postgresql", "sqlite"])
