@@ -66,12 +66,12 @@ class SqlConnector:
         except SQLAlchemyError:
             outcomes = {**_all(request, TIMEOUT if loop.time() >= end else UNAVAILABLE), **outcomes}
         except BaseException:
-            self._breaker.abandoned()
+            self._breaker.abandoned(loop.time(), end)
             raise
         if any(outcome in (UNAVAILABLE, TIMEOUT) for outcome in outcomes.values() if isinstance(outcome, Failure)):
             self._breaker.failed(loop.time())
         else:
-            self._breaker.worked()
+            self._breaker.worked(loop.time())
         return outcomes
 
     def _read(
@@ -155,4 +155,4 @@ def build(config: Config, shapes: Mapping[str, DatasetShape]) -> Connector:
     sqlite = engine.dialect.name == "sqlite"
     datasets = read_datasets(keys["datasets"], shapes)
     tables = {shape.id: read_table(part, shape, most, sqlite) for part, shape in datasets}
-    return SqlConnector(Readers(engine, concurrency), tables, timeout, Breaker(*read_breaker(limits["breaker"])))
+    return SqlConnector(Readers(engine, concurrency), tables, timeout, Breaker(read_breaker(limits["breaker"])))

@@ -20,7 +20,7 @@ from connectors.http.auth import Auth, read_auth
 from connectors.http.httpx_transport import HttpxTransport
 from connectors.http.pooled_transport import PooledTransport
 from connectors.http.transport import FAILURES, Response, Transport, TransportFactory, TransportFault
-from connectors.kit.breaker import Breaker, read_breaker
+from connectors.kit.breaker import Breaker, BreakerLimits, read_breaker, retry_after
 
 _RETRYABLE = frozenset({408, 425, 429, 500, 502, 503, 504})
 _PAUSE = 0.05
@@ -40,21 +40,18 @@ class Limits(msgspec.Struct, frozen=True):
     timeout: float
     concurrency: int
     retries: int
-    failures: int
-    open_for: float
+    breaker: BreakerLimits
     max_bytes: int
 
 
 def read_limits(config: Config) -> Limits:
     """The `limits` key of a department over HTTP."""
     keys = config.mapping((), ("timeout", "concurrency", "retries", "breaker", "max_bytes"))
-    failures, open_for = read_breaker(keys["breaker"])
     return Limits(
         timeout=keys["timeout"].duration(2.0),
         concurrency=keys["concurrency"].integer(1, 10_000, 64),
         retries=keys["retries"].integer(0, 10, 1),
-        failures=failures,
-        open_for=open_for,
+        breaker=read_breaker(keys["breaker"]),
         max_bytes=keys["max_bytes"].size(2**20),
     )
 
@@ -77,7 +74,7 @@ class Caller:
         self._limits = limits
         self._auth = auth
         self._headers = dict(headers)
-        self._breaker = Breaker(limits.failures, limits.open_for)
+        self._breaker = Breaker(limits.breaker)
         self._loop: asyncio.AbstractEventLoop | None = None
 
     def end(self, deadline: float) -> float:
@@ -113,30 +110,36 @@ class Caller:
                     now = loop.time()
                 answer = await self._transport.send(method, url, headers, body, end - now)
             except BaseException:
-                self._breaker.abandoned()
+                self._breaker.abandoned(loop.time(), end)
                 raise
             if type(answer) is Response:
                 status = answer.status
                 if status == 200 or status in allowed:
-                    self._breaker.worked()
+                    self._breaker.worked(loop.time())
                     return answer
                 if status == 401 and self._auth.changes and not renewed:
                     # The token was revoked before its time: one more try with a new one.
-                    self._breaker.worked()
+                    self._breaker.worked(loop.time())
                     self._auth.forget()
                     renewed = True
                     continue
                 retryable = status in _RETRYABLE
+                wait = retry_after(answer.retry_after) if retryable and answer.retry_after else 0.0
+                if wait:
+                    self._breaker.come_back(loop.time(), wait)
                 failure = Failure(Fault.UNAVAILABLE, retryable, f"status {status}")
             else:
+                wait = 0.0
                 failure = FAILURES[answer]  # type: ignore[index]  # what is no Response is a TransportFault
                 retryable = failure.retryable
             if failure.retryable:
                 self._breaker.failed(loop.time())
             else:
-                self._breaker.worked()
+                self._breaker.worked(loop.time())
             pause = _PAUSE * 2**attempt * random.uniform(0.5, 1.5)  # noqa: S311 - jitter, no secret
-            if not retryable or attempt >= self._limits.retries or loop.time() + pause >= end:
+            if not retryable or attempt >= self._limits.retries or loop.time() + pause >= end or wait:
+                return failure
+            if not self._breaker.retries():
                 return failure
             attempt += 1
             await asyncio.sleep(pause)

@@ -22,8 +22,8 @@ class Connection(asyncio.Protocol):
     """`max_bytes` bounds a body, after decompression too."""
 
     __slots__ = (
-        "_body", "_coding", "_framed", "_head", "_headed", "_keep", "_limit", "_parser", "_size", "_status",
-        "_surplus", "_transport", "_waiter", "idle_since", "touched", "usable",
+        "_body", "_coding", "_framed", "_head", "_headed", "_keep", "_limit", "_parser", "_retry_after",
+        "_size", "_status", "_surplus", "_transport", "_waiter", "idle_since", "touched", "usable",
     )  # fmt: skip
 
     def __init__(self, max_bytes: int) -> None:
@@ -40,6 +40,7 @@ class Connection(asyncio.Protocol):
         self._size = self._head = self._status = 0
         self._framed = self._headed = self._keep = self._surplus = self.touched = False
         self._coding = b""
+        self._retry_after = ""
 
     def exchange(self, request: bytes, loop: asyncio.AbstractEventLoop) -> asyncio.Future[Response | TransportFault]:
         """Send a whole request; the future gets its answer or fault, never an exception.
@@ -116,7 +117,7 @@ class Connection(asyncio.Protocol):
         if self._coding in (b"gzip", b"x-gzip") and isinstance(body, bytes):
             body = _inflated(body, self._limit)
         if isinstance(body, bytes):
-            self._end(Response(self._status, body), usable=keep)
+            self._end(Response(self._status, body, self._retry_after), usable=keep)
         else:
             self._end(body)
 
@@ -129,6 +130,8 @@ class Connection(asyncio.Protocol):
         name = name.lower()
         if name in (b"content-length", b"transfer-encoding"):
             self._framed = True
+        elif name == b"retry-after":
+            self._retry_after = value.decode("latin-1")
         elif name == b"content-encoding":
             self._coding = value.strip().lower()
 

@@ -81,7 +81,7 @@ class HttpxTransport:
                     return TransportFault.TOO_LARGE
             if inflate and not inflate.eof and whole:
                 return TransportFault.UNAVAILABLE
-            return Response(response.status_code, bytes(whole))
+            return Response(response.status_code, bytes(whole), response.headers.get("retry-after", ""))
 
     async def close(self) -> None:
         """See the port."""

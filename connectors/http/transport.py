@@ -53,10 +53,11 @@ class TransportOptions(msgspec.Struct, frozen=True):
 
 
 class Response(NamedTuple):
-    """A whole answer that is no redirect: its status and its body, decompressed."""
+    """A whole answer that is no redirect: its status, its body, decompressed, and when it says to come back."""
 
     status: int
     body: bytes
+    retry_after: str = ""
 
 
 class Transport(Protocol):

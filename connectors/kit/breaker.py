@@ -1,18 +1,48 @@
 """Stops asking a department that keeps failing, so that neither it nor an inquiry waits in vain.
 
-After `failures` failures in a row nothing is asked for `open_for` seconds; then one call is let through, and what
-becomes of it decides.
+After `failures` failures in a row, or where a `share` of the calls within a `window` failed, nothing is asked for
+`open_for` seconds; then one call is let through, and what becomes of it decides. A department that says when to come
+back is left alone until then. Retries have a budget: what worked earns them.
 """
 
 from __future__ import annotations
 
+import email.utils
+import time
+from collections import deque
+from typing import NamedTuple
+
 from connectors.base import Config, Failure, Fault
 
+LONGEST = 300.0
+"""Seconds for which a department is left alone at most because it said so."""
 
-def read_breaker(config: Config) -> tuple[int, float]:
-    """The `breaker` key of `limits`: what a `Breaker` is made with."""
-    keys = config.mapping((), ("failures", "open_for"))
-    return keys["failures"].integer(1, 1_000_000, 5), keys["open_for"].duration(10.0)
+_CALLS = 1000
+"""Calls of the window that are remembered at most."""
+_RETRIES = 0.1
+"""Retries that each call that worked earns."""
+_SAVED = 10.0
+"""Retries that can be saved up; as many there are at the start."""
+
+
+class BreakerLimits(NamedTuple):
+    """The `breaker` key of `limits`; times in seconds, `share` in percent."""
+
+    failures: int = 5
+    open_for: float = 10.0
+    share: int = 50
+    window: float = 30.0
+
+
+def read_breaker(config: Config) -> BreakerLimits:
+    """The `breaker` key of `limits`."""
+    keys, usual = config.mapping((), BreakerLimits._fields), BreakerLimits()
+    return BreakerLimits(
+        keys["failures"].integer(1, 1_000_000, usual.failures),
+        keys["open_for"].duration(usual.open_for),
+        keys["share"].integer(1, 100, usual.share),
+        keys["window"].duration(usual.window),
+    )
 
 
 class Breaker:
@@ -20,34 +50,77 @@ class Breaker:
 
     failure = Failure(Fault.UNAVAILABLE, True, "breaker open after repeated failures")
 
-    def __init__(self, failures: int, open_for: float) -> None:
-        self._limit = failures
-        self._open_for = open_for
-        self._failures = 0
+    def __init__(self, limits: BreakerLimits) -> None:
+        self._limits = limits
+        self._in_a_row = 0
+        self._calls: deque[tuple[float, bool]] = deque()
+        self._failed = 0
         self._open_until = 0.0
-        self._trying = False
+        self._open = self._trying = False
+        self._retries = _SAVED
 
     def admits(self, now: float) -> bool:
         """Whether a call may be made now. After a yes the caller reports how it went."""
-        if self._failures < self._limit:
-            return True
-        if now < self._open_until or self._trying:
+        if now < self._open_until or (self._open and self._trying):
             return False
-        self._trying = True
+        self._trying = self._open
         return True
 
-    def worked(self) -> None:
+    def worked(self, now: float) -> None:
         """The department answered."""
-        self._failures = 0
-        self._trying = False
+        if self._open:
+            if not self._trying:
+                return  # a call from before it opened
+            self._calls.clear()
+            self._failed = 0
+        self._open = self._trying = False
+        self._in_a_row = 0
+        self._retries = min(_SAVED, self._retries + _RETRIES)
+        self._count(now, False)
 
     def failed(self, now: float) -> None:
         """The department did not answer, or said that it cannot."""
-        self._failures += 1
         self._trying = False
-        if self._failures >= self._limit:
-            self._open_until = now + self._open_for
+        self._in_a_row += 1
+        self._count(now, True)
+        # A share of few calls says nothing: twice as many as the failures in a row that open it.
+        many = len(self._calls) >= 2 * self._limits.failures
+        share = many and 100 * self._failed >= self._limits.share * len(self._calls)
+        if self._open or share or self._in_a_row >= self._limits.failures:
+            self._open = True
+            self._open_until = max(self._open_until, now + self._limits.open_for)
 
-    def abandoned(self) -> None:
-        """The call was cancelled: that says nothing of the department."""
+    def abandoned(self, now: float, end: float) -> None:
+        """The call was cancelled. That says nothing of the department, unless its time was over."""
         self._trying = False
+        if now >= end - 0.001:  # a timer may fire just before its time
+            self.failed(now)
+
+    def come_back(self, now: float, seconds: float) -> None:
+        """The department said that it is not to be asked for so long."""
+        self._open_until = max(self._open_until, now + min(seconds, LONGEST))
+
+    def retries(self) -> bool:
+        """Whether there is a retry left to be made; it is spent then."""
+        if self._retries < 1:
+            return False
+        self._retries -= 1
+        return True
+
+    def _count(self, now: float, failed: bool) -> None:
+        calls = self._calls
+        calls.append((now, failed))
+        self._failed += failed
+        while len(calls) > _CALLS or calls[0][0] < now - self._limits.window:
+            self._failed -= calls.popleft()[1]
+
+
+def retry_after(said: str) -> float:
+    """The seconds that a `Retry-After` header says, as a number or a date; 0 where it says nothing (RFC 9110)."""
+    said = said.strip()
+    if said.isascii() and said.isdigit() and len(said) < 10:
+        return float(said)
+    try:
+        return max(0.0, email.utils.parsedate_to_datetime(said).timestamp() - time.time())
+    except (ValueError, TypeError, OverflowError):
+        return 0.0

@@ -4,21 +4,27 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import contextlib
+import datetime
+import email.utils
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from connectors import rest
 from connectors.base import Failure
 from connectors.http.httpx_transport import HttpxTransport
 from connectors.http.pooled_transport import PooledTransport
-from connectors.kit.breaker import Breaker
+from connectors.kit.breaker import Breaker, BreakerLimits, retry_after
 from tests.configured import secret
 from tests.connectors.asking import ACME, SHAPES, ask, connected, fault, fetch, places, written
 from tests.connectors.certificates import Authority
 from tests.connectors.servers import Handler, Request, always, answer, hang_up, serve, silent
 from tests.connectors.test_rest import config, row
+from tests.waiting import until_async
 
 GOOD = answer({"items": [row()]})
 
@@ -122,7 +128,7 @@ async def test_an_invalid_answer_does_not_open_the_breaker() -> None:
 
 
 def test_an_open_breaker_lets_one_call_through_at_a_time() -> None:
-    breaker = Breaker(2, 10.0)
+    breaker = Breaker(BreakerLimits(2, 10.0))
     assert breaker.admits(0.0)
     breaker.failed(0.0)
     assert breaker.admits(1.0)
@@ -130,14 +136,116 @@ def test_an_open_breaker_lets_one_call_through_at_a_time() -> None:
     assert not breaker.admits(10.9)
     assert breaker.admits(11.0)
     assert not breaker.admits(11.0)
-    breaker.abandoned()
+    breaker.abandoned(11.5, 20.0)
     assert breaker.admits(11.0)
     breaker.failed(12.0)
     assert not breaker.admits(21.9)
     assert breaker.admits(22.0)
-    breaker.worked()
+    breaker.worked(22.0)
     assert breaker.admits(22.0)
     assert breaker.admits(22.0)
+
+
+def test_a_department_that_fails_half_of_the_time_opens_the_breaker() -> None:
+    breaker = Breaker(BreakerLimits(failures=5, open_for=10.0, share=50, window=30.0))
+    admitted = []
+    for call in range(100):
+        now = call / 10
+        admitted.append(breaker.admits(now))
+        if admitted[-1]:
+            breaker.failed(now) if call % 2 else breaker.worked(now)
+    assert admitted == [True] * 10 + [False] * 90
+    breaker.worked(9.0)  # one from before it opened
+    assert not breaker.admits(9.5)
+
+
+def test_what_failed_long_ago_does_not_count() -> None:
+    breaker = Breaker(BreakerLimits(failures=5, open_for=10.0, share=50, window=30.0))
+    for call in range(200):
+        now = call * 7.0
+        assert breaker.admits(now)
+        breaker.failed(now) if call % 2 else breaker.worked(now)
+
+
+@given(st.lists(st.tuples(st.floats(0, 3), st.booleans()), max_size=200), st.integers(1, 6), st.integers(1, 100))
+def test_the_breaker_equals_the_naive_model(steps: list[tuple[float, bool]], failures: int, share: int) -> None:
+    breaker = Breaker(BreakerLimits(failures, 5.0, share, 20.0))
+    now, calls, row, until, is_open = 0.0, list[tuple[float, bool]](), 0, 0.0, False
+    for passed, fails in steps:
+        now += passed
+        assert breaker.admits(now) == (now >= until)
+        if now < until:
+            continue
+        if is_open and not fails:
+            calls, is_open = [], False
+        row = row + 1 if fails else 0
+        calls = [call for call in [*calls, (now, fails)] if call[0] >= now - 20.0]
+        some = sum(call[1] for call in calls)
+        enough = len(calls) >= 2 * failures and 100 * some >= share * len(calls)
+        if fails:
+            breaker.failed(now)
+            if is_open or row >= failures or enough:
+                is_open, until = True, now + 5.0
+        else:
+            breaker.worked(now)
+
+
+async def test_retries_have_a_budget() -> None:
+    limits = {"retries": 3, "breaker": {"failures": 1000}}
+    async with (
+        serve(always(answer({}, 503))) as server,
+        connected(rest.build, config(server.url, **limits)) as connector,
+    ):
+        for _ in range(30):
+            await fault(connector)
+    assert len(server.requests) == 30 + 10
+
+
+@pytest.mark.parametrize("transport", ["pooled", "httpx"])
+@pytest.mark.parametrize("status", [429, 503])
+async def test_a_department_is_left_alone_as_long_as_it_says(transport: str, status: int) -> None:
+    busy = answer({}, status).replace(b"\r\n\r\n", b"\r\nRetry-After: 1\r\n\r\n", 1)
+    cfg = {"transport": transport}
+    async with (
+        serve(in_turn(always(busy), always(GOOD))) as server,
+        connected(rest.build, {**config(server.url, retries=3), **cfg}) as connector,
+    ):
+        for _ in range(5):
+            assert await fault(connector) == "SOURCE_UNAVAILABLE"
+        assert len(server.requests) == 1
+
+        async def answered() -> bool:
+            return isinstance((await fetch(connector, ask("arrears", "period")))[ACME, "arrears"], list)
+
+        await until_async("an answer", answered)
+        assert len(server.requests) == 2
+
+
+def test_what_retry_after_says() -> None:
+    soon = email.utils.format_datetime(datetime.datetime.now(datetime.UTC) + datetime.timedelta(minutes=2), usegmt=True)
+    assert 100 < retry_after(soon) <= 120
+    past = "Wed, 21 Oct 2015 07:28:00 GMT"
+    assert [retry_after(said) for said in ("7", " 7 ")] == [7.0, 7.0]
+    assert {retry_after(said) for said in ("-1", "soon", "", "\u0667", past)} == {0.0}
+    breaker = Breaker(BreakerLimits())
+    breaker.come_back(0.0, 1e9)
+    assert not breaker.admits(299.0)
+    assert breaker.admits(300.0)
+
+
+@pytest.mark.parametrize("transport", ["pooled", "httpx"])
+async def test_the_inquirys_own_deadline_counts_as_a_failure(transport: str) -> None:
+    """Where `limits.timeout` is later, the gateway cancels the call at the deadline."""
+    cfg = {"transport": transport}
+    async with (
+        serve(silent) as server,
+        connected(rest.build, {**config(server.url, timeout="1m", breaker={"failures": 2}), **cfg}) as connector,
+    ):
+        for _ in range(4):
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(0.2):
+                    await fetch(connector, ask("arrears", "period"), within=0.2)
+    assert len(server.requests) == 2
 
 
 async def test_a_cancelled_inquiry_leaves_the_breaker_usable() -> None:
