@@ -12,7 +12,7 @@ import os
 from pathlib import Path
 
 from connectors.base import CaseRegistry, Connector, Examined
-from gateway import app, settings
+from gateway import app, settings, sources
 from gateway.errors import ConfigurationError, Problem
 from gateway.ledger.log.build import examine_registry, warnings
 from gateway.rules.check import reach
@@ -56,7 +56,8 @@ def check(config: Path, workers: int = 1, connect: bool = False) -> int:
     print(f"  rule set      {parts.rules.digest}")
     print(f"  datasets      {len(published)} published, of {len(parts.connectors)} departments")
     print(f"  purposes      {', '.join(parts.rules.policies.purposes)}")
-    for warning in (*settings.warnings(found, workers), *warnings(found.ledger), *hindrances):
+    late = sources.late(found.sources, found.limits.deadline)
+    for warning in (*settings.warnings(found, workers), *late, *warnings(found.ledger), *hindrances):
         print(f"  warning       {warning}")
     return 0
 

@@ -47,6 +47,22 @@ def load(path: Path, catalogue: Catalogue, kinds: Mapping[str, Build], problems:
     return connectors
 
 
+def late(path: Path, deadline: float) -> list[str]:
+    """The departments whose own `timeout` can never end anything: the inquiry's deadline comes no later."""
+    told: list[Problem] = []
+    node = read(path, told)
+    entries = node.mapping(any_key=True)["departments"].mapping(any_key=True) if node is not None else {}
+    for entry in entries.values():
+        limits = entry.at(["limits"])
+        of = limits.at(["timeout"])
+        if not of.path.endswith("limits.timeout") or of.duration(2.0) < deadline:
+            continue
+        of.problem(
+            "is not sooner than `limits.deadline` of `gateway.yaml`, which ends the whole inquiry; make it shorter"
+        )
+    return [str(problem) for problem in told]
+
+
 def _datasets(entry: Node) -> Mapping[str, Node]:
     datasets = entry.mapping(any_key=True)["datasets"] if entry.is_mapping else entry
     return datasets.mapping(any_key=True) if datasets.is_mapping else {}
@@ -77,5 +93,10 @@ def _record(dataset: Dataset, node: Node, catalogue: Catalogue) -> None:
         return
     if needs_document(dataset) and "document" not in says:
         record.problem(f"`{dataset.id}` is adverse: map `document`, the decision that each record rests on")
+    scheme = record.at(["subject", "scheme", "const"])
+    known = [name for name, its in catalogue.schemes.items() if set(its.subjects) & set(dataset.subjects)]
+    if scheme.path.endswith(".const") and (said := str(scheme.plain())) not in known:
+        of = f"a scheme that names a subject of `{dataset.id}`"
+        scheme.problem(f"`{said}` is not {of}: {', '.join(known)}{suggest(said, known)}")
     if dataset.display is not None and "effective" not in says:
         record.problem(f"`{dataset.id}` has a display period: map `effective`, the day it counts from")

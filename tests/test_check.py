@@ -85,6 +85,22 @@ def test_what_one_file_lacks_is_not_told_of_another(folder: Path, capsys: pytest
     assert any(each.startswith(expected[0]) for each in problems)
 
 
+def test_a_timeout_that_can_never_end_anything_is_warned_about(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def told() -> list[str]:
+        capsys.readouterr()
+        assert cli.main(["check", "--config", str(folder / "gateway.yaml")]) == 0
+        return [line for line in capsys.readouterr().out.splitlines() if "not sooner than `limits.deadline`" in line]
+
+    assert told() == []
+    sources = folder / "sources.yaml"
+    sources.write_text(sources.read_text().replace("timeout: 4s", "timeout: 5s", 1))
+    (line,) = told()
+    assert f"{sources}:" in line
+    assert ".limits.timeout: " in line
+
+
 @pytest.mark.parametrize("key", ["policies", "sources", "ledger", "oauth", "store"])
 def test_a_missing_part_of_the_configuration_is_one_problem(
     folder: Path, key: str, capsys: pytest.CaptureFixture[str]

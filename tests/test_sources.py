@@ -77,6 +77,12 @@ MISTAKES = {
         "tax:",
         "departments.tax: the published dataset `tax-awards` has no source; add it to `tax",
     ),
+    "constant scheme that is none": mistake(
+        "document: filing, effective: enteredOn, subject: {scheme: holder.idType,",
+        "document: filing, effective: enteredOn, subject: {scheme: {const: LEY},",
+        "LEY",
+        f"{REGISTER}.record.subject.scheme.const: `LEY` is not a scheme that names a subject of `",
+    ),
     "dataset of another department": mistake(
         "      tax-awards:",
         "      wage-arrears:",

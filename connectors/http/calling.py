@@ -31,6 +31,8 @@ TRANSPORTS: Mapping[str, TransportFactory] = {"pooled": PooledTransport, "httpx"
 
 _TOKEN = re.compile(r"[A-Za-z0-9-]+")
 _OURS = frozenset({"authorization", "cookie", "host", "content-length", "transfer-encoding", "connection"})
+_CREDENTIAL = re.compile(r"auth|token|secret|passw|credential|session|cookie|api-?key|access-?key", re.IGNORECASE)
+_CREDENTIAL_VALUE = re.compile(r"(bearer|basic|digest|token|apikey) ", re.IGNORECASE)
 _EXPIRED = FAILURES[TransportFault.TIMEOUT]
 
 
@@ -62,6 +64,8 @@ def read_headers(config: Config) -> dict[str, str]:
     for name, entry in config.mapping(any_key=True).items():
         if name.lower() in _OURS or not _TOKEN.fullmatch(name):
             entry.problem(f"`{name}` is not a header to set here; credentials go under `auth`")
+        elif _CREDENTIAL.search(name) or _CREDENTIAL_VALUE.match(entry.text()):
+            entry.problem(f"`{name}` looks like a credential, which does not stand here; put it under `auth`")
         headers[name.lower()] = entry.text(pattern="[ -~]+", what="one line of ASCII text")
     return headers
 

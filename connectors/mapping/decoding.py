@@ -104,6 +104,8 @@ def read_mapping(keys: Mapping[str, Config], shape: DatasetShape, read: Callable
         fields={name: read(fields[name]) for name in shape.fields},
         types=dict(shape.fields),
     )
+    if mapped.id and mapped.id == mapped.version:
+        record["version"].problem("is the record's id; map what changes whenever the record does")
     leaves = mapped.leaves(tuple(shape.fields))
     try:
         build_tree([leaf for leaf in leaves if leaf.path])
