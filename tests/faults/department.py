@@ -1,8 +1,9 @@
 """All departments of the region as one process that answers badly on demand: `python -m tests.faults.department PORT`.
 
-`GET /<dataset>/<scheme>/<value>` gives one record with every field of the dataset; `/mood/<dataset>/<mood>` sets how it
-answers from then on; `/waiting` says how many calls it is being slow about. It writes HTTP by hand, because much of
-what it has to send no HTTP library would send.
+`GET /<dataset>/<scheme>/<value>` gives one record with every field of the dataset, and so does a GraphQL question
+about one subject and dataset at `POST /graphql/<dataset>`. `/mood/<dataset>/<mood>` sets how it answers from then on;
+`as many <mood>` is well, in as many bytes. `/waiting` says how many calls it is being slow about. It writes HTTP by
+hand, because much of what it has to send no HTTP library would send.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import gzip
 import json
+import re
 import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -38,7 +40,7 @@ def record(dataset: Dataset, scheme: str, value: str, **changes: Any) -> dict[st
     about = {
         "id": "R-1",
         "version": "1",
-        "document": "D-1",
+        "document": f"D-{value}",  # whose record it is
         "effective": "2026-10-01",
         "scheme": scheme,
         "subject": value,
@@ -54,6 +56,11 @@ def answer(body: bytes, status: str = "200 OK", *headers: str) -> bytes:
 
 def items(*records: dict[str, Any]) -> bytes:
     return answer(json.dumps({"items": records}).encode())
+
+
+def repeated(one: dict[str, Any], times: int) -> bytes:
+    """The same record so many times, made at once: the other departments answer from this process too."""
+    return answer(b'{"items": [' + b", ".join([json.dumps(one).encode()] * times) + b"]}")
 
 
 def swapped(body: bytes, old: str, new: str) -> bytes:
@@ -86,7 +93,7 @@ MOODS: dict[str, Callable[[Dataset, str, str], bytes]] = {
     "404": lambda d, s, v: answer(SECRET.encode(), "404 Where"),
     "204": lambda d, s, v: b"HTTP/1.1 204 No Content\r\n\r\n",
     "10 MB": lambda d, s, v: items(record(d, s, v, m_document="x" * 10_000_000)),
-    "10 MB of records": lambda d, s, v: items(*[record(d, s, v)] * 40_000),
+    "10 MB of records": lambda d, s, v: repeated(record(d, s, v), 40_000),
     "10 MB zipped": lambda d, s, v: answer(
         gzip.compress(json.dumps({"items": [record(d, s, v, m_document="x" * 10_000_000)]}).encode()),
         "200 OK",
@@ -140,6 +147,24 @@ async def endless(good: bytes, writer: Write) -> None:
     await slowly([b"10000\r\n" + b" " * 65536 + b"\r\n"] * 100_000, 0, writer)
 
 
+def as_many(good: bytes, bad: bytes) -> bytes:
+    """A good answer that is as long as a bad one, as far as a gateway would read that."""
+    return answer(good.partition(b"\r\n\r\n")[2].ljust(min(len(bad), 2**20 - 4096)))
+
+
+def graphql(sent: bytes) -> bytes:
+    """An answer of REST as one of GraphQL, damaged in the same way."""
+    head, mark, content = sent.partition(b"\r\n\r\n")
+    if not content.startswith(b'{"items"'):
+        return sent
+    changed = b'{"data": {"q0": ' + content.replace(b'"items"', b'"d0"') + (b"}}" if content.endswith(b"}") else b"")
+    length = re.search(rb"Content-Length: (\d+)", head)
+    if length is None:
+        return head + mark + changed
+    more = int(length[1]) - len(content) + len(changed)
+    return head.replace(length[0], b"Content-Length: %d" % more) + mark + changed
+
+
 SLOW: dict[str, Callable[[bytes, Write], Awaitable[None]]] = {"slow": slow, "drip": drip, "endless": endless}
 
 
@@ -155,14 +180,16 @@ class Departments:
         """Every request of one connection."""
         try:
             while head := await reader.readuntil(b"\r\n\r\n"):
-                await self._one(head.split(b" ", 2)[1].decode(), writer)
+                length = re.search(rb"(?i)content-length: (\d+)", head)
+                body = await reader.readexactly(int(length[1])) if length else b""
+                await self._one(head.split(b" ", 2)[1].decode(), body, writer)
                 await writer.drain()
                 if writer.is_closing():
                     break
         except (asyncio.IncompleteReadError, ConnectionError):
             writer.close()
 
-    async def _one(self, path: str, writer: Write) -> None:
+    async def _one(self, path: str, body: bytes, writer: Write) -> None:
         _, first, *rest = path.split("/")
         if first == "mood":
             self._moods[rest[0]] = rest[1].replace("%20", " ")
@@ -171,16 +198,25 @@ class Departments:
         if first == "waiting":
             writer.write(answer(str(self._waiting).encode()))
             return
-        mood = self._moods.get(first, "well")
-        scheme, value = rest
-        if mood in SLOW:
+        asked = json.loads(body)["variables"] if first == "graphql" else {}
+        dataset, scheme, value = (rest[0], *asked.values()) if asked else (first, *rest)
+        mood = self._moods.get(dataset, "well")
+        if asked and set(asked) != {"s0", "v0"}:
+            raise AssertionError(f"one subject is asked about: {asked}")
+        shape = graphql if asked else bytes
+        good = shape(MOODS["well"](self._datasets[dataset], scheme, value))
+        if mood.startswith("as many "):
+            other = MOODS.get(mood.removeprefix("as many "))
+            bad = other(self._datasets[dataset], scheme, value) if other else bytes(2**20)
+            writer.write(as_many(good, bad))
+        elif mood in SLOW:
             self._waiting += 1
             try:
-                await SLOW[mood](MOODS["well"](self._datasets[first], scheme, value), writer)
+                await SLOW[mood](good, writer)
             finally:
                 self._waiting -= 1
         else:
-            writer.write(MOODS[mood](self._datasets[first], scheme, value))
+            writer.write(shape(MOODS[mood](self._datasets[dataset], scheme, value)))
         if mood in ("cut short", "no HTTP", "hangs up"):
             await writer.drain()
             writer.close()
