@@ -5,10 +5,11 @@ RUN := $(VENV)/bin/python
 # Where it is forbidden to keep bytecode, as in many images, each of hundreds of processes would compile all anew.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help setup demo test check style types imports catalogue rules format bench clean
+.PHONY: help setup demo test trials check style types imports catalogue rules format bench clean
 help:
 	@echo "make demo [ONCE=1]   the invented region on this machine: departments, authorization server, gateway, six scenes"
 	@echo "make test            everything that is checked: style, types, imports, tests (installs what they need)"
+	@echo "make trials          what takes long: kills, the matrix of faults, a soak, races; under 40 minutes, not run by CI"
 	@echo "make bench [ONLY=..] measures an inquiry, and two other gateways beside it; writes var/bench.json"
 	@echo "make check           style, types, imports and policies only: seconds"
 	@echo "make format          puts style right, as far as a tool can"
@@ -60,6 +61,19 @@ test: check
 	@.ci/services
 	@echo "==> tests"
 	@$(RUN) -m pytest -n auto --dist worksteal
+
+# Every one of these prints what it found, and ends with 1 where it does not hold.
+trials: test-needs
+	$(RUN) -m tests.faults.kill --rounds 50 --store sqlite
+	$(RUN) -m tests.faults.kill --rounds 30 --store postgresql
+	$(RUN) -m tests.faults.store_restart
+	$(RUN) -m tests.faults.failover
+	$(RUN) -m tests.faults.matrix
+	$(RUN) -m tests.faults.matrix --beside --costly
+	$(RUN) -m tests.faults.soak --minutes 10
+
+test-needs: setup
+	@.ci/services
 
 bench: setup
 	@.ci/services

@@ -99,6 +99,11 @@ class Bad:
         self._subject += 1
         return {"scheme": "LEI", "value": organisation(self._subject).lei}
 
+    def wrap(self, subjects: int) -> None:
+        """Begin again with the first subject after so many."""
+        if self._subject >= 20_000 + subjects:
+            self._subject = 20_000
+
     def request(self, selection: str) -> tuple[dict[str, str], str]:
         """Headers and body of a new subject's own inquiry: it needs no case and may see every field."""
         subject = self.subject()
