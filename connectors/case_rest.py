@@ -7,8 +7,8 @@ is no answer: another status, a redirect, a compressed or too long body, a key t
 from __future__ import annotations
 
 import base64
-import ssl
 from collections.abc import Mapping
+from pathlib import Path
 from urllib.parse import quote
 
 import httpx
@@ -16,6 +16,8 @@ import msgspec
 
 from connectors.base import CASE_KEYS, Case, Config
 from connectors.http.auth import read_authorities
+from connectors.http.bounded import bounded_client
+from connectors.http.transport import TransportOptions
 from connectors.mapping import duplicate_keys
 
 
@@ -49,17 +51,13 @@ class RestCases:
         if self._client is None:
             self._client = self._new_client()
         address = f"{self._url}/cases/{quote(case, safe='')}"
-        async with self._client.stream("GET", address, timeout=seconds) as response:
-            if response.status_code in (404, 410):
-                return None
-            if response.status_code != 200 or response.headers.get("content-encoding", "identity") != "identity":
-                raise ValueError("not a plain answer")
-            body = bytearray()
-            async for chunk in response.aiter_raw():
-                body += chunk
-                if len(body) > self._max_bytes:
-                    raise ValueError("too large")
-        wrong = duplicate_keys.check(bytes(body))
+        response = await self._client.get(address, headers=dict(self._headers), timeout=seconds)
+        if response.status_code in (404, 410):
+            return None
+        if response.status_code != 200:
+            raise ValueError("not a plain answer")
+        body = response.content
+        wrong = duplicate_keys.check(body)
         if wrong is not None:
             raise ValueError(wrong)
         found = msgspec.json.decode(body, type=_Case)
@@ -73,8 +71,7 @@ class RestCases:
         if self._client is None:
             self._client = self._new_client()
         try:
-            async with self._client.stream("GET", self._url, timeout=5.0) as response:
-                told = response.status_code
+            told = (await self._client.get(self._url, headers=dict(self._headers), timeout=5.0)).status_code
         except httpx.HTTPError as error:
             return [f"`{self._url}` gives no answer ({type(error).__name__})"]
         return [f"`{self._url}` answers 401: it does not know the gateway by `auth`"] if told == 401 else []
@@ -86,15 +83,8 @@ class RestCases:
             await client.aclose()
 
     def _new_client(self) -> httpx.AsyncClient:
-        context = ssl.create_default_context(cafile=self._ca_file)
-        context.minimum_version = ssl.TLSVersion.TLSv1_2
-        return httpx.AsyncClient(
-            headers={**self._headers, "accept": "application/json", "accept-encoding": "identity"},
-            limits=httpx.Limits(max_connections=32, max_keepalive_connections=8),
-            follow_redirects=False,
-            trust_env=False,
-            verify=context,
-        )
+        ca_file = Path(self._ca_file) if self._ca_file else None
+        return bounded_client(TransportOptions(60.0, 32, self._max_bytes, gzip=False, ca_file=ca_file))
 
 
 def build(config: Config, timeout: float) -> RestCases:

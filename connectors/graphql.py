@@ -1,21 +1,27 @@
 """The connector for departments with their own GraphQL: all datasets and subjects of one inquiry in one request.
 
+Only datasets whose records do not name their subject (`not_returned`) are asked for one subject at a time, each on a
+connection of its own: nothing in such an answer would tell that two of them changed places.
+
 With `entities: true` the subjects are federation entities, read by `_entities(representations:)`; otherwise `query` is
 a field of the department's `Query` that takes `$scheme` and `$value`, once per subject. Either way the selection holds
 the mapped names of exactly the requested fields. Documents are made once per shape of request.
 
-An error of the department fails the datasets that its path names, the others go on; an error without a path fails all.
+An error of the department fails the datasets that its path names, the others go on; an error without a path fails all,
+and so does one whose path leads to nothing that was asked for.
 A subject that is null is unknown to the department: no records. GraphQL October 2021, section 7; Apollo Federation v2.
 """
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 
 import msgspec
 
 from connectors.base import Config, Connector, DatasetShape, Failure, Fault, Outcome, RecordRequest, Subject
-from connectors.http.calling import Caller, read_caller, read_headers
+from connectors.http.calling import Caller, Reading, read_caller, read_headers
+from connectors.http.transport import Response
 from connectors.kit.source import invalid, unmapped
 from connectors.mapping import duplicate_keys
 from connectors.mapping.graphql_documents import Operation, Part, Source, compile_operation, read_source
@@ -26,6 +32,9 @@ DEPARTMENT_KEYS = (
 )  # fmt: skip
 _OPERATIONS = 4096
 """Compiled documents kept: far more than there are shapes of request in a rule set."""
+
+_ERRORS = 1000
+"""Errors of one answer that are looked at: far more than there are places to be wrong in."""
 
 _FAILED = Failure(Fault.UNAVAILABLE, True, "the department reported an error for the dataset")
 
@@ -43,6 +52,7 @@ _decode_answer = msgspec.json.Decoder(_Answer).decode
 _decode_subject = msgspec.json.Decoder(dict[str, msgspec.Raw] | None).decode
 _decode_subjects = msgspec.json.Decoder(list[dict[str, msgspec.Raw] | None]).decode
 _Key = tuple[Subject, str]
+_Groups = list[tuple[Part, list[Subject]]]
 
 
 class GraphqlConnector:
@@ -65,25 +75,44 @@ class GraphqlConnector:
                 continue
             for subject in dataset.subjects:
                 wanted.setdefault(subject, []).append((dataset.dataset, dataset.fields))
-        by_part: dict[Part, list[Subject]] = {}
+        requests = []
+        together: dict[Part, list[Subject]] = {}
         for subject, datasets in wanted.items():
-            by_part.setdefault(Part(subject.kind, tuple(datasets)), []).append(subject)
-        groups = []
-        for part, subjects in by_part.items():
-            if self._source.knows(subjects[0].kind):
-                groups.append((part, subjects))
-            else:
+            if not self._source.knows(subject.kind):
                 failure = Failure(Fault.UNAVAILABLE, False, "`types` or `query` leaves out this kind of subject")
-                outcomes |= {(subject, name): failure for subject in subjects for name, _ in part.datasets}
-        if not groups:
-            return outcomes
+                outcomes |= {(subject, name): failure for name, _ in datasets}
+                continue
+            named = tuple(each for each in datasets if self._source.datasets[each[0]].named)
+            silent = tuple(each for each in datasets if not self._source.datasets[each[0]].named)
+            if named:
+                together.setdefault(Part(subject.kind, named), []).append(subject)
+            if silent:
+                requests.append(self._ask([(Part(subject.kind, silent), [subject])], end, named=False))
+        if together:
+            requests.append(self._ask([*together.items()], end, named=True))
+        if len(requests) == 1:
+            return outcomes | await requests[0]
+        for told in await asyncio.gather(*requests):
+            outcomes |= told
+        return outcomes
+
+    async def _ask(self, groups: _Groups, end: float, *, named: bool) -> dict[_Key, Outcome]:
+        """Every key's outcome, by one request. `named`: the records name their subjects."""
         operation = self._operation(tuple(p for p, s in groups for _ in (s if not self._source.entities else s[:1])))
         body = operation.body([subjects for _, subjects in groups])
-        answer = await self._caller.call("POST", self._url, body, end)
         keys = [(subject, name) for part, subjects in groups for subject in subjects for name, _ in part.datasets]
-        if isinstance(answer, Failure):
-            return outcomes | dict.fromkeys(keys, answer)
-        return outcomes | self._read(answer.body, operation, groups, keys)
+
+        def read(answer: Response) -> Reading:
+            outcomes = self._read(answer.body, groups, keys)
+            records = [outcome for outcome in outcomes.values() if not isinstance(outcome, Failure)]
+            if sum(map(len, records)) > self._caller.most_records:
+                return Reading(dict.fromkeys(keys, invalid("more records than `limits.records`")), True, False)
+            wrong = any(isinstance(o, Failure) and o.fault is Fault.INVALID for o in outcomes.values())
+            return Reading(outcomes, wrong, len(records) == len(keys) and all(records))
+
+        lane = operation if named else None
+        told: dict[_Key, Outcome] | Failure = await self._caller.ask("POST", self._url, body, end, read, lane=lane)
+        return dict.fromkeys(keys, told) if isinstance(told, Failure) else told
 
     def _operation(self, parts: tuple[Part, ...]) -> Operation:
         operation = self._operations.get(parts)
@@ -93,9 +122,7 @@ class GraphqlConnector:
             operation = self._operations[parts] = compile_operation(self._source, parts)
         return operation
 
-    def _read(
-        self, body: bytes, operation: Operation, groups: list[tuple[Part, list[Subject]]], keys: list[_Key]
-    ) -> dict[_Key, Outcome]:
+    def _read(self, body: bytes, groups: _Groups, keys: list[_Key]) -> dict[_Key, Outcome]:
         """Every key's outcome out of one answer."""
         try:
             answer = _decode_answer(body)
@@ -105,11 +132,14 @@ class GraphqlConnector:
         if wrong is not None:
             return dict.fromkeys(keys, invalid(wrong))
         errors = [error.path or [] for error in answer.errors or ()]
+        if len(errors) > _ERRORS:
+            return dict.fromkeys(keys, invalid("more errors than there can be"))
         if [] in errors:
             return dict.fromkeys(keys, _FAILED)
         if answer.data is None:
             return dict.fromkeys(keys, _FAILED if errors else invalid("neither `data` nor `errors`"))
         outcomes: dict[_Key, Outcome] = {}
+        places_asked: list[list[str | int]] = []
         index = 0
         for part, subjects in groups:
             if self._source.entities:
@@ -125,7 +155,8 @@ class GraphqlConnector:
                 for number, (name, fields) in enumerate(part.datasets):
                     dataset = self._source.datasets[name]
                     path = [*prefix, f"d{number}"]
-                    if any(error[: len(path)] == path[: len(error)] for error in errors):
+                    places_asked.append(path)
+                    if any(_meet(error, path) for error in errors):
                         outcomes[subject, name] = _FAILED
                     elif isinstance(place, str):
                         outcomes[subject, name] = invalid(place)
@@ -134,6 +165,8 @@ class GraphqlConnector:
                     else:
                         records = dataset.read(place.get(f"d{number}"), fields, subject)
                         outcomes[subject, name] = invalid(records) if isinstance(records, str) else records
+        if not all(any(_meet(error, path) for path in places_asked) for error in errors):
+            return dict.fromkeys(keys, invalid("an error's path leads to nothing that was asked for"))
         return outcomes
 
     async def examine(self) -> list[str]:
@@ -143,6 +176,11 @@ class GraphqlConnector:
     async def close(self) -> None:
         """See the port."""
         await self._caller.close()
+
+
+def _meet(error: list[str | int], path: list[str | int]) -> bool:
+    """Whether an error's path leads to a place, or to what is above or below it."""
+    return error[: len(path)] == path[: len(error)]
 
 
 _Place = Mapping[str, msgspec.Raw] | None | str

@@ -23,11 +23,15 @@ from connectors.base import (
     RecordRequest,
     Subject,
 )
-from connectors.http.calling import Caller, read_caller, read_headers
+from connectors.http.calling import Caller, Reading, read_caller, read_headers
 from connectors.http.endpoint import Endpoint, read_endpoint
+from connectors.http.transport import Response
 from connectors.kit.source import invalid, read_datasets, unmapped
+from connectors.mapping.decoding import Page
 
 DEPARTMENT_KEYS = ("kind", "base_url", "auth", "tls", "limits", "headers", "datasets", "allow_plain_http", "transport")
+_LAST_PAGE = Page([], None)
+_TOO_MANY = Reading(invalid("more records than `limits.records`"), True, False)
 _BAD_VALUE = Failure(Fault.INVALID, False, "the identifier cannot stand in a path")
 
 
@@ -73,36 +77,63 @@ class RestConnector:
         url = endpoint.url(subject, dataset.fields)
         if url is None:
             return _BAD_VALUE
-        answer = await self._caller.call("GET", url, None, end, endpoint.no_records)
-        if isinstance(answer, Failure):
-            return answer
-        if answer.status != 200:
-            return []
-        decoder = endpoint.decoder(dataset.fields)
         if endpoint.paging is not None:
-            return await self._pages(endpoint, dataset, subject, url, answer.body, end)
-        records = decoder.one(answer.body, subject)
-        return invalid(records) if isinstance(records, str) else records
+            return await self._pages(endpoint, dataset, subject, url, end)
+        decoder, most = endpoint.decoder(dataset.fields), self._caller.most_records
+
+        def read(answer: Response) -> Reading:
+            if answer.status != 200:
+                return Reading([], False, False)
+            records = decoder.one(answer.body, subject)
+            if isinstance(records, str):
+                return Reading(invalid(records), True, False)
+            if len(records) > most:
+                return _TOO_MANY
+            return Reading(records, False, len(records) > 0)
+
+        # Connections are kept by kind of question: what a decoder is made for.
+        lane = decoder if endpoint.named else None
+        outcome: Outcome = await self._caller.ask("GET", url, None, end, read, lane=lane, allowed=endpoint.no_records)
+        return outcome
 
     async def _pages(
-        self, endpoint: Endpoint, dataset: DatasetRequest, subject: Subject, url: str, body: bytes, end: float
+        self, endpoint: Endpoint, dataset: DatasetRequest, subject: Subject, url: str, end: float
     ) -> Outcome:
         paging, decoder = endpoint.paging, endpoint.decoder(dataset.fields)
         assert paging is not None
         records: list[Record] = []
         known: set[tuple[str, str]] = set()
+
+        def read(answer: Response) -> Reading:
+            if answer.status != 200:
+                return Reading(_LAST_PAGE, False, False)
+            page = decoder.page(answer.body, subject)
+            if isinstance(page, str):
+                return Reading(invalid(page), True, False)
+            return Reading(page, False, len(page.records) > 0)
+
         seen = {url}
         first = url
         while True:
-            page = decoder.page(body, subject)
-            if isinstance(page, str):
-                return invalid(page)
+            page: Page | Failure = await self._caller.ask(
+                "GET",
+                url,
+                None,
+                end,
+                read,
+                lane=(decoder, len(seen)) if endpoint.named else None,
+                allowed=endpoint.no_records if url is first else (),
+            )
+            if isinstance(page, Failure):
+                return page
             came = {(record.m_id, record.m_version) for record in page.records}
             if came & known:
                 # What moved from one page to the next pushed something else out.
                 return invalid("a record comes twice over pages")
             known |= came
             records += page.records
+            if len(records) > self._caller.most_records:
+                return _TOO_MANY.told  # type: ignore[no-any-return]  # a Failure
             if page.next is None:
                 return records
             following = paging.url(first, url, page.next)
@@ -112,10 +143,6 @@ class RestConnector:
                 return invalid("more pages than `paging.max_pages`, or a page that comes again")
             seen.add(following)
             url = following
-            answer = await self._caller.call("GET", url, None, end)
-            if isinstance(answer, Failure):
-                return answer
-            body = answer.body
 
     async def _store_batch(
         self,
@@ -130,14 +157,20 @@ class RestConnector:
         if url is None:
             outcome = _BAD_VALUE
         else:
-            answer = await self._caller.call("GET", url, None, end, endpoint.no_records)
-            if isinstance(answer, Failure):
-                outcome = answer
-            elif answer.status != 200:
-                outcome = {subject: [] for subject in subjects}
-            else:
-                decoded = endpoint.decoder(dataset.fields).many(answer.body, subjects)
-                outcome = invalid(decoded) if isinstance(decoded, str) else decoded
+            decoder, most = endpoint.decoder(dataset.fields), self._caller.most_records
+
+            def read(answer: Response) -> Reading:
+                if answer.status != 200:
+                    return Reading({subject: [] for subject in subjects}, False, False)
+                decoded = decoder.many(answer.body, subjects)
+                if isinstance(decoded, str):
+                    return Reading(invalid(decoded), True, False)
+                if sum(map(len, decoded.values())) > most:
+                    return _TOO_MANY
+                return Reading(decoded, False, False)
+
+            # Without a lane: the answer about some of these subjects could pass for one about all of them.
+            outcome = await self._caller.ask("GET", url, None, end, read, allowed=endpoint.no_records)
         for subject in subjects:
             outcomes[subject, dataset.dataset] = outcome if isinstance(outcome, Failure) else outcome[subject]
 

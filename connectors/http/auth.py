@@ -8,23 +8,25 @@ RFC 6749 section 4.4 (client credentials, HTTP Basic).
 from __future__ import annotations
 
 import asyncio
+import base64
 import ssl
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Protocol
-from urllib.parse import quote_plus
+from urllib.parse import quote_plus, urlencode
 
-import httpx
 import msgspec
 
 from connectors.base import Config, Failure, Fault
-from connectors.http.httpx_transport import tls_context
-from connectors.http.transport import FAILURES, TransportFault, TransportOptions
+from connectors.http.pooled_transport import PooledTransport
+from connectors.http.transport import FAILURES, Response, TransportFault, TransportOptions
 
 _MARGIN = 30.0
 """Seconds before a token's end at which it is not used any more."""
 _REREAD = 30.0
 """Seconds after which a token file is read again: secrets are rotated beneath us."""
+MAX_ANSWER = 64 * 1024
+"""Bytes of a token endpoint's answer."""
 _REFUSED = Failure(Fault.UNAVAILABLE, True, "no access token from `token_url`")
 
 
@@ -103,8 +105,9 @@ class ClientCredentials:
         self._client_id = client_id
         self._secret_file = secret_file
         self._scope = scope
-        self._options = options
-        self._client: httpx.AsyncClient | None = None
+        self._timeout = options.timeout
+        own = msgspec.structs.replace(options, connections=1, max_bytes=MAX_ANSWER, gzip=False)
+        self._transport = PooledTransport(own)
         self._asking: asyncio.Task[bool] | None = None
         self._value = ""
         self._until = 0.0
@@ -125,21 +128,22 @@ class ClientCredentials:
         return self._value if got else _REFUSED
 
     async def _ask(self) -> bool:
-        options = self._options
-        if self._client is None:
-            self._client = httpx.AsyncClient(
-                verify=tls_context(options), trust_env=False, follow_redirects=False, timeout=options.timeout
-            )
         form = {"grant_type": "client_credentials", **({"scope": self._scope} if self._scope else {})}
         try:
             secret = self._secret_file.read_text("utf-8").strip()
-            async with asyncio.timeout(options.timeout):
-                # RFC 6749 section 2.3.1: both are form-encoded before they go into HTTP Basic.
-                answer = await self._client.post(
-                    self._token_url, data=form, auth=(quote_plus(self._client_id), quote_plus(secret))
-                )
-            granted: Any = answer.json() if answer.status_code == 200 else None
-        except (httpx.HTTPError, ValueError, OSError, TimeoutError):
+            # RFC 6749 section 2.3.1: both are form-encoded before they go into HTTP Basic.
+            pair = f"{quote_plus(self._client_id)}:{quote_plus(secret)}"
+            headers = {
+                "accept": "application/json",
+                "authorization": f"Basic {base64.b64encode(pair.encode()).decode()}",
+                "content-type": "application/x-www-form-urlencoded",
+            }
+            body = urlencode(form).encode()
+            answer = await self._transport.send("POST", self._token_url, headers, body, self._timeout)
+            if not isinstance(answer, Response) or answer.status != 200:
+                return False
+            granted: Any = msgspec.json.decode(answer.body)
+        except (ValueError, RecursionError, OSError):
             return False
         if not isinstance(granted, dict):
             return False
@@ -160,19 +164,19 @@ class ClientCredentials:
         """See `Auth`."""
         if self._asking is not None:
             self._asking.cancel()
-        if self._client is not None:
-            await self._client.aclose()
+        await self._transport.close()
 
 
 AUTH_KINDS = ("none", "bearer_file", "client_credentials", "mtls")
 
 
 def read_auth(
-    keys: Mapping[str, Config], timeout: float, connections: int, max_bytes: int
+    keys: Mapping[str, Config], timeout: float, connections: int, max_bytes: int, max_chunks: int
 ) -> tuple[Auth, TransportOptions]:
     """The `auth` and `tls` keys of a department, and the transport's options that follow from them."""
     tls = keys["tls"].mapping((), ("ca_file",))
-    options = TransportOptions(timeout, connections, max_bytes, read_authorities(tls["ca_file"]) if tls else None)
+    ca_file = read_authorities(tls["ca_file"]) if tls else None
+    options = TransportOptions(timeout, connections, max_bytes, max_chunks, ca_file=ca_file)
     config = keys["auth"]
     kind = config.mapping(any_key=True)["kind"]
     match kind.text("none"):

@@ -1,8 +1,11 @@
 """Calls one department over a `Transport`, with its deadline, retries and breaker.
 
-`Caller.call` gives a `Response` with the status 200 (or one that the caller allows), or the `Failure` that the gateway
+An answer counts with the status 200 (or one that the caller allows); anything else is the `Failure` that the gateway
 reports. Only idempotent requests go through it, so that a retry is safe. All attempts share one end, which is the
 sooner of the inquiry's deadline and the department's own timeout; there is no timer beside the transport's.
+
+`Caller.ask` also has the answer read, and decides by what was read whether its connection may carry another question
+(`connectors.http.transport.Lease`), and whether the answer may have been somebody else's and must be asked for again.
 """
 
 from __future__ import annotations
@@ -11,7 +14,8 @@ import asyncio
 import math
 import random
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -19,7 +23,8 @@ from connectors.base import Config, Failure, Fault
 from connectors.http.auth import Auth, read_auth
 from connectors.http.httpx_transport import HttpxTransport
 from connectors.http.pooled_transport import PooledTransport
-from connectors.http.transport import FAILURES, Response, Transport, TransportFactory, TransportFault
+from connectors.http.transport import FAILURES, INLINE, Response, Transport, TransportFactory, TransportFault
+from connectors.http.unpacking import BESIDE
 from connectors.kit.breaker import Breaker, BreakerLimits, read_breaker, retry_after
 
 _RETRYABLE = frozenset({408, 425, 429, 500, 502, 503, 504})
@@ -44,17 +49,32 @@ class Limits(msgspec.Struct, frozen=True):
     retries: int
     breaker: BreakerLimits
     max_bytes: int
+    chunks: int
+    records: int
+
+
+class Reading(NamedTuple):
+    """What was read in an answer: an outcome or several, as the connector likes.
+
+    `wrong`: it cannot be used. `named`: it names everybody who was asked about, in every dataset.
+    """
+
+    told: Any
+    wrong: bool
+    named: bool
 
 
 def read_limits(config: Config) -> Limits:
     """The `limits` key of a department over HTTP."""
-    keys = config.mapping((), ("timeout", "concurrency", "retries", "breaker", "max_bytes"))
+    keys = config.mapping((), ("timeout", "concurrency", "retries", "breaker", "max_bytes", "chunks", "records"))
     return Limits(
         timeout=keys["timeout"].duration(2.0),
         concurrency=keys["concurrency"].integer(1, 10_000, 64),
         retries=keys["retries"].integer(0, 10, 1),
         breaker=read_breaker(keys["breaker"]),
         max_bytes=keys["max_bytes"].size(2**20),
+        chunks=keys["chunks"].integer(1, 1_000_000, 4096),
+        records=keys["records"].integer(1, 1_000_000, 1000),
     )
 
 
@@ -70,6 +90,9 @@ def read_headers(config: Config) -> dict[str, str]:
     return headers
 
 
+_UNREAD = Reading(_EXPIRED, False, False)
+
+
 class Caller:
     """One department's way out."""
 
@@ -80,6 +103,7 @@ class Caller:
         self._headers = dict(headers)
         self._breaker = Breaker(limits.breaker)
         self._loop: asyncio.AbstractEventLoop | None = None
+        self.most_records = limits.records
 
     def end(self, deadline: float) -> float:
         """When this department's part of an inquiry must be over, on the event loop's clock."""
@@ -90,10 +114,54 @@ class Caller:
         self._loop = asyncio.get_running_loop()
         return self._loop
 
-    async def call(
-        self, method: str, url: str, body: bytes | None, end: float, allowed: Collection[int] = ()
+    async def ask(
+        self,
+        method: str,
+        url: str,
+        body: bytes | None,
+        end: float,
+        read: Callable[[Response], Reading],
+        *,
+        lane: object = None,
+        allowed: Collection[int] = (),
+    ) -> Any | Failure:
+        """Ask, until the time `end` on the event loop's clock, and give what `read` was told, or the failure.
+
+        `read` never raises; a large answer is read beside the event loop. Statuses but 200 and the `allowed` are
+        failures. With a `lane`, which is what questions of one kind have in common, connections are kept.
+        """
+        fresh = False
+        while True:
+            answer = await self._call(method, url, body, end, allowed, lane, fresh)
+            if isinstance(answer, Failure):
+                return answer
+            lease, reading = answer.lease, _UNREAD
+            try:
+                reading = read(answer) if len(answer.body) <= INLINE else await self._read_beside(answer, end, read)
+            finally:
+                sound = lease is None or lease.settle(reading.named and not reading.wrong)
+            if lease is None or not lease.reused or (sound and not reading.wrong):
+                return reading.told
+            fresh = True  # the connection had carried other answers: this may have been one of them, come late
+
+    async def _read_beside(self, answer: Response, end: float, read: Callable[[Response], Reading]) -> Reading:
+        loop = self._loop or self._begin()
+        try:
+            async with asyncio.timeout_at(end):
+                return await loop.run_in_executor(BESIDE, read, answer)
+        except TimeoutError:
+            return _UNREAD
+
+    async def _call(
+        self,
+        method: str,
+        url: str,
+        body: bytes | None,
+        end: float,
+        allowed: Collection[int],
+        lane: object,
+        fresh: bool,
     ) -> Response | Failure:
-        """Ask, until the time `end` on the event loop's clock. Statuses but 200 and the `allowed` are failures."""
         loop = self._loop or self._begin()
         attempt = 0
         renewed = False
@@ -112,7 +180,7 @@ class Caller:
                         return authorization
                     headers = {**headers, "authorization": authorization}
                     now = loop.time()
-                answer = await self._transport.send(method, url, headers, body, end - now)
+                answer = await self._transport.send(method, url, headers, body, end - now, lane, fresh)
             except BaseException:
                 self._breaker.abandoned(loop.time(), end)
                 raise
@@ -121,6 +189,8 @@ class Caller:
                 if status == 200 or status in allowed:
                     self._breaker.worked(loop.time())
                     return answer
+                if answer.lease is not None:
+                    answer.lease.settle(False)
                 if status == 401 and self._auth.changes and not renewed:
                     # The token was revoked before its time: one more try with a new one.
                     self._breaker.worked(loop.time())
@@ -172,5 +242,5 @@ def read_caller(keys: Mapping[str, Config], headers: Mapping[str, str]) -> Calle
     """A department's way out as its `limits`, `auth`, `tls` and `transport` say, with fixed `headers`."""
     transport = TRANSPORTS[keys["transport"].choice(TRANSPORTS, default="pooled")]
     limits = read_limits(keys["limits"])
-    auth, options = read_auth(keys, limits.timeout, limits.concurrency, limits.max_bytes)
+    auth, options = read_auth(keys, limits.timeout, limits.concurrency, limits.max_bytes, limits.chunks)
     return Caller(transport(options), limits, auth, headers)

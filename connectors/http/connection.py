@@ -1,52 +1,67 @@
 """One HTTP/1.1 connection to a department: sends a request, feeds what comes to httptools, gives a bounded answer.
 
-RFC 9112. A connection carries one exchange at a time and is used again only where the last answer ended as announced
-and the other side did not ask to close. Bytes that nobody waits for end the connection: what comes out of turn could
-be taken for the answer to somebody else's question.
+RFC 9112. A connection carries one exchange at a time and can be used again only where the last answer ended as
+announced and the other side did not ask to close. Bytes that nobody waits for end the connection: what comes out of
+turn could be taken for the answer to somebody else's question. Bytes are counted before the parser sees them, and
+what it says of lines and chunks is counted as it says it.
 """
 
 from __future__ import annotations
 
 import asyncio
-import zlib
+from typing import NamedTuple
 
 import httptools
 
-from connectors.http.transport import Response, TransportFault
+from connectors.http.transport import MAX_AROUND, MAX_HEAD, MAX_LINES, TransportFault
 
-MAX_HEAD = 64 * 1024
-"""Bytes of status line and headers that are read at most."""
+_NONE = frozenset({*range(100), 101})
+"""Statuses that are none, or that end HTTP on the connection."""
+
+
+class Message(NamedTuple):
+    """A whole answer as it was sent. `surplus`: more came with it, so that it may be an answer to something else."""
+
+    status: int
+    coding: bytes
+    body: bytes
+    surplus: bool
+    retry_after: str = ""
+
+
+class _Enough(Exception):
+    """Ends the parser's work."""
 
 
 class Connection(asyncio.Protocol):
-    """`max_bytes` bounds a body, after decompression too."""
+    """`max_bytes` bounds a body as it was sent, `max_chunks` the parts that it is sent in."""
 
     __slots__ = (
-        "_body", "_coding", "_framed", "_head", "_headed", "_keep", "_limit", "_parser", "_retry_after",
-        "_size", "_status", "_surplus", "_transport", "_waiter", "idle_since", "touched", "usable",
+        "_body", "_chunks", "_coding", "_fault", "_framed", "_headed", "_keep", "_limit", "_lines", "_most_chunks",
+        "_parser", "_raw", "_retry_after", "_size", "_status", "_surplus", "_transport", "_waiter", "idle_since",
+        "usable", "used",
     )  # fmt: skip
 
-    def __init__(self, max_bytes: int) -> None:
-        self._limit = max_bytes
+    def __init__(self, max_bytes: int, max_chunks: int) -> None:
+        self._limit, self._most_chunks = max_bytes, max_chunks
         self._parser = httptools.HttpResponseParser(self)
         self._transport: asyncio.Transport | None = None
-        self._waiter: asyncio.Future[Response | TransportFault] | None = None
+        self._waiter: asyncio.Future[Message | TransportFault] | None = None
         self.usable = True
+        self.used = False
         self.idle_since = 0.0
         self._start()
 
     def _start(self) -> None:
-        self._body: list[bytes] = []
-        self._size = self._head = self._status = 0
-        self._framed = self._headed = self._keep = self._surplus = self.touched = False
+        self._body: bytes | bytearray = b""
+        self._size = self._raw = self._status = self._lines = self._chunks = 0
+        self._framed = self._headed = self._keep = self._surplus = False
         self._coding = b""
         self._retry_after = ""
+        self._fault: TransportFault | None = None
 
-    def exchange(self, request: bytes, loop: asyncio.AbstractEventLoop) -> asyncio.Future[Response | TransportFault]:
-        """Send a whole request; the future gets its answer or fault, never an exception.
-
-        `touched` says afterwards whether anything came back.
-        """
+    def exchange(self, request: bytes, loop: asyncio.AbstractEventLoop) -> asyncio.Future[Message | TransportFault]:
+        """Send a whole request; the future gets its answer or fault, never an exception."""
         self._start()
         self._waiter = waiter = loop.create_future()
         if self._transport is None or self._transport.is_closing():
@@ -59,7 +74,7 @@ class Connection(asyncio.Protocol):
         """Close now; whoever waits gets `UNAVAILABLE`."""
         self._end(TransportFault.UNAVAILABLE)
 
-    def _end(self, outcome: Response | TransportFault, *, usable: bool = False) -> None:
+    def _end(self, outcome: Message | TransportFault, *, usable: bool = False) -> None:
         waiter, self._waiter = self._waiter, None
         self.usable = usable
         if not usable and self._transport is not None:
@@ -76,24 +91,35 @@ class Connection(asyncio.Protocol):
         if self._waiter is None:
             self._end(TransportFault.UNAVAILABLE)
             return
-        self.touched = True
-        room = len(data) if self._headed else MAX_HEAD - self._head
+        room = len(data) if self._headed else max(0, MAX_HEAD - self._raw)
+        self._raw += len(data)
+        if self._raw > self._limit + MAX_AROUND:
+            self._end(TransportFault.TOO_LARGE)
+            return
         first, rest = data[:room], data[room:]
-        self._head += len(first)
         try:
             self._parser.feed_data(first)
             if rest and not self._headed:
-                self._end(TransportFault.UNAVAILABLE)
+                self._end(TransportFault.TOO_LARGE)
                 return
             if rest:
                 self._parser.feed_data(rest)
-        except httptools.HttpParserError:
-            self._end(TransportFault.UNAVAILABLE)
+        except httptools.HttpParserUpgrade:
+            self._end(TransportFault.INVALID)
             return
+        except httptools.HttpParserError:
+            if not self._surplus:
+                self._end(self._fault or self._unread())
+                return
         if self._status:
             self._answer(self._keep and not self._surplus)
-        elif self._size > self._limit:
+        elif self._raw - self._size > (MAX_AROUND if self._headed else MAX_HEAD):
             self._end(TransportFault.TOO_LARGE)
+
+    def _unread(self) -> TransportFault:
+        """What the parser does not read: a head that HTTP does not allow, or bytes that are none or are damaged."""
+        wrong = not self._headed and self._parser.get_status_code() > 0
+        return TransportFault.INVALID if wrong else TransportFault.UNAVAILABLE
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.usable = False
@@ -108,58 +134,65 @@ class Connection(asyncio.Protocol):
 
     def _answer(self, keep: bool) -> None:
         if 300 <= self._status < 400:
-            self._end(TransportFault.REDIRECT, usable=keep)
-            return
-        if self._size > self._limit:
+            self._end(TransportFault.REDIRECT)
+        elif self._size > self._limit:
             self._end(TransportFault.TOO_LARGE)
-            return
-        body: bytes | TransportFault = self._body[0] if len(self._body) == 1 else b"".join(self._body)
-        if self._coding in (b"gzip", b"x-gzip") and isinstance(body, bytes):
-            body = _inflated(body, self._limit)
-        if isinstance(body, bytes):
-            self._end(Response(self._status, body, self._retry_after), usable=keep)
         else:
-            self._end(body)
+            made = Message(self._status, self._coding, bytes(self._body), self._surplus, self._retry_after)
+            self._end(made, usable=keep)
 
-    # httptools' callbacks
+    def _stop(self, fault: TransportFault) -> None:
+        self._fault = fault
+        raise _Enough
+
+    # httptools' callbacks; what they raise ends its work with an HttpParserError
 
     def on_message_begin(self) -> None:
-        self._surplus = self._status > 0
+        if self._status:
+            self._surplus = True
+            raise _Enough
 
     def on_header(self, name: bytes, value: bytes) -> None:
+        self._lines += 1
+        if self._lines > MAX_LINES:
+            self._stop(TransportFault.TOO_LARGE)
+        if self._headed:
+            return  # a trailer
         name = name.lower()
         if name in (b"content-length", b"transfer-encoding"):
+            if self._framed:
+                self._stop(TransportFault.INVALID)
             self._framed = True
         elif name == b"retry-after":
             self._retry_after = value.decode("latin-1")
         elif name == b"content-encoding":
-            self._coding = value.strip().lower()
+            self._coding = self._coding + b", " + value if self._coding else value.strip().lower()
 
     def on_headers_complete(self) -> None:
         self._headed = True
+        if self._parser.get_status_code() in _NONE:
+            self._stop(TransportFault.INVALID)
+
+    def on_chunk_header(self) -> None:
+        self._chunks += 1  # the last one too, which is empty
+        if self._chunks > self._most_chunks + 1:
+            self._stop(TransportFault.TOO_LARGE)
 
     def on_body(self, data: bytes) -> None:
         self._size += len(data)
-        if self._size <= self._limit and not self._surplus:
-            self._body.append(data)
+        if self._size > self._limit:
+            self._stop(TransportFault.TOO_LARGE)
+        if not self._body:
+            self._body = data
+            return
+        if type(self._body) is bytes:
+            self._body = bytearray(self._body)
+        self._body += data
 
     def on_message_complete(self) -> None:
         status = self._parser.get_status_code()
-        if self._surplus:
-            return
-        if status < 200:  # an interim answer: the real one follows
-            self._start()
-            self.touched = True
-        else:
+        if status >= 200:
             self._status, self._keep = status, self._parser.should_keep_alive()
-
-
-def _inflated(body: bytes, limit: int) -> bytes | TransportFault:
-    inflater = zlib.decompressobj(wbits=31)
-    try:
-        plain = inflater.decompress(body, limit + 1)
-    except zlib.error:
-        return TransportFault.UNAVAILABLE
-    if len(plain) > limit:
-        return TransportFault.TOO_LARGE
-    return plain if inflater.eof else TransportFault.UNAVAILABLE
+        else:  # an interim answer: the real one follows, within the same bounds
+            self._headed = self._framed = False
+            self._coding = b""

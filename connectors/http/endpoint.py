@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from typing import NamedTuple
-from urllib.parse import quote, urlencode, urljoin, urlsplit
+from urllib.parse import quote, urlencode
 
 from connectors.base import Config, DatasetShape, Subject
+from connectors.http import origins
 from connectors.mapping.decoding import DATASET_KEYS, Decoder, Mapped, read_mapping, read_path
 from connectors.mapping.generated import Path
 
@@ -59,15 +60,7 @@ class Paging(NamedTuple):
         """The next page's address; `None` where it would leave the department's origin or is no address."""
         if self.param is not None:
             return f"{first}{'&' if '?' in first else '?'}{urlencode({self.param: following})}"
-        if not following.isascii() or not following.isprintable() or "\\" in following:
-            return None
-        try:
-            url = urljoin(current, following)
-            ours, theirs = urlsplit(current), urlsplit(url)
-            same = (ours.scheme, ours.hostname, ours.port) == (theirs.scheme, theirs.hostname, theirs.port)
-        except ValueError:
-            return None
-        return url if same and theirs.username is None and theirs.password is None else None
+        return origins.follow(current, following)
 
 
 class Batch(NamedTuple):
@@ -101,6 +94,7 @@ class Endpoint:
         self.no_records = no_records
         self.paging = paging
         self.batch = batch
+        self.named = mapped.subject is not None
         self._mapped = mapped
         self._template = template
         self._select = select
@@ -154,6 +148,11 @@ def read_endpoint(config: Config, shape: DatasetShape, base_url: str) -> Endpoin
     batch = _read_batch(keys["batch"], base_url) if "batch" in keys else None
     if batch is not None and mapped.subject is None:
         keys["batch"].problem("records that do not name their subject (`not_returned`) cannot be told apart in a batch")
+    if mapped.subject is None and paging is not None and paging.param is None:
+        keys["paging"].problem(
+            "records that do not name their subject (`not_returned`) cannot be told apart on a page that the source"
+            " links to; use `param`"
+        )
     if batch is not None and paging is not None:
         keys["batch"].problem("a batch cannot be paged; choose `batch` or `paging`")
     no_records = [each.integer(201, 499) for each in keys["no_records"].items()] if "no_records" in keys else [404]

@@ -1,30 +1,27 @@
-"""The reference transport, on httpx: slow, widely understood, and what the fast one is held against in the tests.
+"""The reference transport, on httpcore, which httpx is made of: slow, widely understood, and held to the same contract.
 
 A department has it with `transport: httpx`: while the fast one does not understand its answers, or to see whether so.
+Every question has a connection of its own. httpcore bounds neither an answer's bytes nor its lines, and reads a length
+that is said twice, so that what comes is watched before it has it.
 """
 
 from __future__ import annotations
 
 import asyncio
+import re
 import ssl
-import zlib
-from collections.abc import Mapping
-from http.cookiejar import CookieJar, DefaultCookiePolicy
+from collections.abc import Iterable, Mapping
+from typing import Any
 
-import httpx
+import httpcore
 
-from connectors.http.transport import Response, TransportFault, TransportOptions
+from connectors.http.tls import tls_context
+from connectors.http.transport import MAX_AROUND, MAX_HEAD, MAX_LINES, Response, TransportFault, TransportOptions
+from connectors.http.unpacking import unpacked
 
-
-def tls_context(options: TransportOptions) -> ssl.SSLContext:
-    """Verified TLS: system roots plus the department's own CA, and the client certificate where there is one."""
-    context = ssl.create_default_context()
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    if options.ca_file is not None:
-        context.load_verify_locations(options.ca_file)
-    if options.cert_file is not None:
-        context.load_cert_chain(options.cert_file, options.key_file)
-    return context
+_END = re.compile(rb"\r?\n\r?\n")
+_STATUS = re.compile(rb"HTTP/1\.[01] ([0-9]{3})")
+_FRAMING = re.compile(rb"^(content-length|transfer-encoding)[ \t]*:[ \t]*([^\r\n]*?)[ \t]*\r?$", re.I | re.M)
 
 
 class HttpxTransport:
@@ -32,23 +29,27 @@ class HttpxTransport:
 
     def __init__(self, options: TransportOptions) -> None:
         self._options = options
-        self._client: httpx.AsyncClient | None = None
+        self._pool: httpcore.AsyncConnectionPool | None = None
 
-    def _build(self) -> httpx.AsyncClient:
+    def _build(self) -> httpcore.AsyncConnectionPool:
         options = self._options
-        self._client = httpx.AsyncClient(
-            verify=tls_context(options),
-            follow_redirects=False,
-            trust_env=False,
-            timeout=httpx.Timeout(options.timeout),
-            limits=httpx.Limits(max_connections=options.connections, max_keepalive_connections=options.connections),
-            headers={"user-agent": "dutybound", "accept-encoding": "gzip"},
-            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
+        self._pool = httpcore.AsyncConnectionPool(
+            ssl_context=tls_context(options),
+            max_connections=options.connections,
+            max_keepalive_connections=0,
+            network_backend=_Watched(options.max_bytes + MAX_AROUND),
         )
-        return self._client
+        return self._pool
 
     async def send(
-        self, method: str, url: str, headers: Mapping[str, str], body: bytes | None, within: float
+        self,
+        method: str,
+        url: str,
+        headers: Mapping[str, str],
+        body: bytes | None,
+        within: float,
+        lane: object = None,
+        fresh: bool = False,
     ) -> Response | TransportFault:
         """See the port."""
         if within <= 0:
@@ -56,35 +57,121 @@ class HttpxTransport:
         try:
             async with asyncio.timeout(min(within, self._options.timeout)):
                 return await self._send(method, url, headers, body)
-        except (httpx.TimeoutException, TimeoutError):
+        except _Refused as refused:
+            return refused.fault
+        except (httpcore.TimeoutException, TimeoutError):
             return TransportFault.TIMEOUT
-        except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, zlib.error, OSError, RuntimeError):
+        except (httpcore.NetworkError, httpcore.ProtocolError, httpcore.UnsupportedProtocol, OSError, RuntimeError):
             return TransportFault.UNAVAILABLE
 
     async def _send(
         self, method: str, url: str, headers: Mapping[str, str], body: bytes | None
     ) -> Response | TransportFault:
-        client = self._client or self._build()
-        async with client.stream(method, url, headers=dict(headers), content=body) as response:
-            if 300 <= response.status_code < 400:
+        pool, options = self._pool or self._build(), self._options
+        own = {"user-agent": "dutybound", "accept-encoding": "gzip" if options.gzip else "identity"}
+        sent = [*own.items(), *headers.items(), ("connection", "close")]
+        async with pool.stream(method, url, headers=sent, content=body) as response:
+            if 300 <= response.status < 400:
                 return TransportFault.REDIRECT
-            encoding = response.headers.get("content-encoding", "identity")
-            if encoding not in ("identity", "gzip"):
-                return TransportFault.UNAVAILABLE
-            # httpx would decompress a whole chunk before it says how much came out of it.
-            inflate = zlib.decompressobj(wbits=31) if encoding == "gzip" else None
-            limit = self._options.max_bytes + 1
-            whole = bytearray()
-            async for chunk in response.aiter_raw():
-                whole += inflate.decompress(chunk, limit - len(whole)) if inflate else chunk
-                if len(whole) >= limit:
+            whole, chunks = bytearray(), 0
+            async for chunk in response.aiter_stream():
+                whole += chunk
+                chunks += 1
+                if len(whole) > options.max_bytes or chunks > options.max_chunks:
                     return TransportFault.TOO_LARGE
-            if inflate and not inflate.eof and whole:
-                return TransportFault.UNAVAILABLE
-            return Response(response.status_code, bytes(whole), response.headers.get("retry-after", ""))
+        coding = b", ".join(value for name, value in response.headers if name.lower() == b"content-encoding")
+        plain = await unpacked(coding.strip().lower(), bytes(whole), options.max_bytes, options.gzip)
+        again = next((value for name, value in response.headers if name.lower() == b"retry-after"), b"").decode("latin-1")
+        return Response(response.status, plain, again) if isinstance(plain, bytes) else plain
 
     async def close(self) -> None:
         """See the port."""
-        if self._client is not None:
-            client, self._client = self._client, None
-            await client.aclose()
+        if self._pool is not None:
+            pool, self._pool = self._pool, None
+            await pool.aclose()
+
+
+class _Refused(Exception):
+    """What came is not read on."""
+
+    def __init__(self, fault: TransportFault) -> None:
+        self.fault = fault
+
+
+class _Watched(httpcore.AsyncNetworkBackend):
+    """Connections that carry one answer, of at most `most` bytes."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._backend = httpcore.AnyIOBackend()
+
+    async def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,  # noqa: ASYNC109 - httpcore's own signature, here and below
+        local_address: str | None = None,
+        socket_options: Iterable[Any] | None = None,
+    ) -> httpcore.AsyncNetworkStream:
+        opened = await self._backend.connect_tcp(host, port, timeout, local_address, socket_options)
+        return _Stream(opened, self._most)
+
+
+class _Stream(httpcore.AsyncNetworkStream):
+    """Counts what comes, and looks at the head before anybody makes something of it."""
+
+    def __init__(self, stream: httpcore.AsyncNetworkStream, most: int) -> None:
+        self._stream, self._most = stream, most
+        self._read = self._lines = 0
+        self._head: bytearray | None = bytearray()
+
+    async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ASYNC109
+        data = await self._stream.read(max_bytes, timeout)
+        self._read += len(data)
+        if self._read > self._most:
+            raise _Refused(TransportFault.TOO_LARGE)
+        if self._head is not None:
+            self._look(self._head, data)
+        return data
+
+    def _look(self, head: bytearray, data: bytes) -> None:
+        seen = max(0, len(head) - 3)
+        head += data
+        while end := _END.search(head, seen):
+            status = _STATUS.match(head)
+            if status and _is_wrong(int(status[1]), head[: end.start()]):
+                raise _Refused(TransportFault.INVALID)
+            self._lines += head.count(b"\n", 0, end.end()) - 2
+            if self._lines > MAX_LINES or self._read - len(head) + end.end() > MAX_HEAD:
+                raise _Refused(TransportFault.TOO_LARGE)
+            if status is None or int(status[1]) >= 200:
+                self._head = None
+                return
+            del head[: end.end()]  # an interim answer: the real one follows
+            seen = 0
+        if self._read > MAX_HEAD:
+            raise _Refused(TransportFault.TOO_LARGE)
+
+    async def write(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ASYNC109
+        await self._stream.write(buffer, timeout)
+
+    async def aclose(self) -> None:
+        await self._stream.aclose()
+
+    async def start_tls(
+        self,
+        ssl_context: ssl.SSLContext,
+        server_hostname: str | None = None,
+        timeout: float | None = None,  # noqa: ASYNC109
+    ) -> httpcore.AsyncNetworkStream:
+        return _Stream(await self._stream.start_tls(ssl_context, server_hostname, timeout), self._most)
+
+    def get_extra_info(self, info: str) -> Any:
+        return self._stream.get_extra_info(info)
+
+
+def _is_wrong(status: int, head: bytearray) -> bool:
+    """A status that is none, or a length that can be read in two ways."""
+    framing = _FRAMING.findall(head)
+    lengths = [value for name, value in framing if name.lower() == b"content-length"]
+    return status < 100 or status == 101 or len(framing) > 1 or not all(value.isdigit() for value in lengths)

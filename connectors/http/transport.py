@@ -3,6 +3,11 @@
 Whatever fills the port keeps these invariants (one contract suite runs over every filling):
 
 - at most `max_bytes` of body after decompression are ever held; an answer with more is stopped early;
+- all that stands around a body is bounded too, in bytes, lines and chunks: interim answers, headers and trailers;
+- an encoding that was not asked for, a status that is none and a length that is said twice make an answer `INVALID`;
+- a connection is used again only by a question of the same `lane`, and only after whoever asked has said that the
+  answer named everybody who was asked about (`Lease.settle`); without a lane it carries one question and one answer;
+- an answer that anything is wrong with and that came over a connection used before is asked for again over a new one;
 - no redirect is followed, no cookie kept, no proxy taken from the environment;
 - `send` ends within the given seconds, waiting for a free connection included;
 - at most `connections` requests are under way at once;
@@ -31,13 +36,15 @@ class TransportFault(enum.Enum):
     UNAVAILABLE = "unavailable"
     TOO_LARGE = "too large"
     REDIRECT = "redirect"
+    INVALID = "invalid"
 
 
 FAILURES: Mapping[TransportFault, Failure] = {
     TransportFault.TIMEOUT: Failure(Fault.TIMEOUT, True, "no whole answer in time"),
     TransportFault.UNAVAILABLE: Failure(Fault.UNAVAILABLE, True, "no connection, or it broke"),
-    TransportFault.TOO_LARGE: Failure(Fault.INVALID, False, "answer over `max_bytes`"),
+    TransportFault.TOO_LARGE: Failure(Fault.INVALID, False, "answer over `max_bytes`, or too much around it"),
     TransportFault.REDIRECT: Failure(Fault.INVALID, False, "redirect; the configured address must answer itself"),
+    TransportFault.INVALID: Failure(Fault.INVALID, False, "an answer that HTTP does not allow, or not asked for so"),
 }
 
 
@@ -47,31 +54,67 @@ class TransportOptions(msgspec.Struct, frozen=True):
     timeout: float = 2.0
     connections: int = 64
     max_bytes: int = 1024 * 1024
+    max_chunks: int = 4096
+    gzip: bool = True
     ca_file: Path | None = None
     cert_file: Path | None = None
     key_file: Path | None = None
 
 
+class Lease(Protocol):
+    """The connection of an answer, until it is said whether it may carry another question of its lane."""
+
+    reused: bool
+    """Whether it had carried another answer before this one."""
+
+    def settle(self, keep: bool) -> bool:
+        """Keep the connection, or close it; exactly once. False where bytes out of turn came meanwhile."""
+        ...
+
+
 class Response(NamedTuple):
-    """A whole answer that is no redirect: its status, its body, decompressed, and when it says to come back."""
+    """A whole answer that is no redirect: its status, its body, decompressed, and when it says to come back.
+
+    `lease` is there with a lane only.
+    """
 
     status: int
     body: bytes
     retry_after: str = ""
+    lease: Lease | None = None
 
 
 class Transport(Protocol):
     """One department's HTTP client."""
 
     async def send(
-        self, method: str, url: str, headers: Mapping[str, str], body: bytes | None, within: float
+        self,
+        method: str,
+        url: str,
+        headers: Mapping[str, str],
+        body: bytes | None,
+        within: float,
+        lane: object = None,
+        fresh: bool = False,
     ) -> Response | TransportFault:
-        """Send one request; `within` is in seconds, and counts where it is shorter than the options' `timeout`."""
+        """Send one request; `within` is in seconds, and counts where it is shorter than the options' `timeout`.
+
+        A `lane` is whatever the same kind of question has in common; `fresh` asks for a new connection all the same.
+        """
         ...
 
     async def close(self) -> None:
         """Release every connection."""
         ...
 
+
+MAX_HEAD = 64 * 1024
+"""Bytes of status line and headers, those of interim answers included."""
+MAX_AROUND = 128 * 1024
+"""Bytes of an answer that are not of its body: the head, and what frames chunks and stands in trailers."""
+MAX_LINES = 256
+"""Lines of headers, those of interim answers and of trailers included."""
+INLINE = 64 * 1024
+"""Bytes that are decompressed or decoded on the event loop at most; with more it is done beside it."""
 
 TransportFactory = Callable[[TransportOptions], Transport]

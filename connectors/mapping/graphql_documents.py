@@ -46,6 +46,7 @@ class Dataset:
 
     def __init__(self, mapped: Mapped, field: tuple[str, ...]) -> None:
         self.field = field
+        self.named = mapped.subject is not None
         self._mapped = mapped
         self._decoders: dict[tuple[str, ...], tuple[Decoder, Any]] = {}
 

@@ -139,6 +139,8 @@ async def serve(handler: Handler, context: ssl.SSLContext | None = None) -> Asyn
                 await handler(request, writer)
                 await writer.drain()
                 server.sent += 1
+                if headers.get("connection") == "close":
+                    break
         except (OSError, asyncio.IncompleteReadError):
             return
         finally:

@@ -24,6 +24,7 @@ from tests.connectors.asking import ACME, SHAPES, ask, connected, fault, fetch, 
 from tests.connectors.certificates import Authority
 from tests.connectors.servers import Handler, Request, always, answer, hang_up, serve, silent
 from tests.connectors.test_rest import config, row
+from tests.connectors.test_transport import ENDLESS, endlessly
 from tests.waiting import until_async
 
 GOOD = answer({"items": [row()]})
@@ -344,6 +345,17 @@ async def test_without_a_token_the_department_is_not_asked(handler: Handler, tmp
         cfg = {**config(server.url, timeout="500ms"), **credentials(issuer.url)}
         async with connected(rest.build, cfg, tmp_path) as connector:
             assert await fault(connector) in ("SOURCE_UNAVAILABLE", "SOURCE_TIMEOUT")
+    assert server.requests == []
+
+
+@pytest.mark.parametrize("what", ENDLESS)
+async def test_an_endless_answer_of_a_token_endpoint_is_given_up(what: str, tmp_path: Path) -> None:
+    """Not by time, of which there is plenty here: by its bytes, lines or chunks."""
+    secret(tmp_path / "secret", "s")
+    async with serve(endlessly(*ENDLESS[what])) as issuer, serve(always(GOOD)) as server:
+        cfg = {**config(server.url, timeout="1m"), **credentials(issuer.url)}
+        async with connected(rest.build, cfg, tmp_path) as connector:
+            assert await fault(connector, within=60.0) == "SOURCE_UNAVAILABLE"
     assert server.requests == []
 
 

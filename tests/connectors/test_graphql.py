@@ -84,8 +84,8 @@ def party(subject: Subject, *, fail: str = "") -> dict[str, Any]:
     return held
 
 
-def department(*parties: dict[str, Any]) -> Handler:
-    """A department's GraphQL server that holds these parties."""
+def executed(asked: Any, *parties: dict[str, Any]) -> Any:
+    """What a server that holds these parties answers."""
 
     def find(scheme: str, value: str) -> dict[str, Any] | None:
         return next((p for p in parties if (p["scheme"], p["value"]) == (scheme, value)), None)
@@ -95,10 +95,14 @@ def department(*parties: dict[str, Any]) -> Handler:
         "party": lambda _, scheme, number: find(scheme, number),
     }
 
+    return graphql_sync(SCHEMA, asked["query"], root, variable_values=asked["variables"]).formatted
+
+
+def department(*parties: dict[str, Any]) -> Handler:
+    """A department's GraphQL server that holds these parties."""
+
     async def handle(request: Request, writer: asyncio.StreamWriter) -> None:
-        asked = json.loads(request.body)
-        result = graphql_sync(SCHEMA, asked["query"], root, variable_values=asked["variables"])
-        writer.write(answer(result.formatted))
+        writer.write(answer(executed(json.loads(request.body), *parties)))
 
     return handle
 
@@ -230,6 +234,45 @@ async def test_whatever_goes_wrong_is_one_of_the_contracts_faults(
     short = {**mode, "limits": {"retries": 0, "timeout": "300ms"}}
     async with serve(handler) as server, connected(graphql.build, config(short, server.url)) as connector:
         assert await fault(connector) == expected
+
+
+@MODES
+@pytest.mark.parametrize(
+    "path", [["elsewhere"], ["q0", 7, "d0"], ["q0", 0, "d9"], ["q9"], [0], ["q0", "d0", "x"], ["q0", 0, "d0", "x"]]
+)
+async def test_an_error_about_what_nobody_asked_for_is_invalid(mode: dict[str, Any], path: list[Any]) -> None:
+    """A path that leads to a place fails that place; any other makes it unsure what the answer is about."""
+    good = executed_alone(mode)
+    here = path[:3] == ["q0", 0, "d0"] if mode is ENTITIES else path[:2] == ["q0", "d0"]
+    told = answer({**good, "errors": [{"message": "no", "path": path}]})
+    async with serve(always(told)) as server, connected(graphql.build, config(mode, server.url)) as connector:
+        assert await fault(connector) == ("SOURCE_UNAVAILABLE" if here else "SOURCE_INVALID")
+
+
+def executed_alone(mode: dict[str, Any]) -> Any:
+    files = {"step": [{"docket": "F-1"}]}
+    return {"data": {"q0": [{"d0": files}] if mode is ENTITIES else {"d0": files}}}
+
+
+@MODES
+async def test_more_errors_than_there_can_be_are_not_looked_through(mode: dict[str, Any]) -> None:
+    told = answer({**executed_alone(mode), "errors": [{"path": ["q0"]}] * 2000})
+    async with serve(always(told)) as server, connected(graphql.build, config(mode, server.url)) as connector:
+        assert await fault(connector) == "SOURCE_INVALID"
+
+
+@MODES
+async def test_an_answer_has_no_more_records_than_its_limit(mode: dict[str, Any]) -> None:
+    limited = {**mode, "limits": {"retries": 0, "records": 3}}
+    parties = [party(ACME), party(BETA)]
+    async with (
+        serve(department(*parties)) as server,
+        connected(graphql.build, config(limited, server.url)) as connector,
+    ):
+        both = [ask("arrears", "period", ACME, BETA), ask("awards", "title", ACME, BETA)]
+        assert await fault(connector, *both) == "SOURCE_INVALID"
+        outcomes = await fetch(connector, both[0], ask("awards", "title", ACME))
+    assert not any(isinstance(outcome, Failure) for outcome in outcomes.values())
 
 
 async def test_a_kind_of_subject_that_the_department_does_not_know_fails_alone() -> None:

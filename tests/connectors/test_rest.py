@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import threading
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -12,9 +13,11 @@ import pytest
 
 from connectors import rest
 from connectors.base import Failure, Fault, Subject
+from connectors.mapping.decoding import Decoder
 from tests.configured import secret
 from tests.connectors.asking import ACME, ANN, BETA, SHAPES, ask, connected, fault, fetch, places, told, written
 from tests.connectors.servers import Handler, Request, always, answer, by_path, drip, hang_up, serve, silent, zeros
+from tests.waiting import until_async
 
 RECORD = {
     "id": "noticeNo",
@@ -222,6 +225,59 @@ async def test_a_link_to_another_origin_is_not_followed(link: str) -> None:
     assert len(server.requests) == 1
 
 
+@pytest.mark.parametrize("link", ["http://{host}:0000{port}?n={n}/", "HTTP://{host}:{port}/x?n={n}", "?n={n}#here"])
+async def test_links_are_followed_on_the_one_origin_however_they_are_written(link: str) -> None:
+    """Each spelling was an origin of its own, whose connection nobody closed."""
+    count = 0
+
+    async def onward(_: Request, writer: asyncio.StreamWriter) -> None:
+        nonlocal count
+        count += 1
+        last = count % 10 == 0
+        told = link.format(host="127.0.0.1", port=server.port, n=count)
+        writer.write(answer({"items": [row(count)], "next": None if last else told}))
+
+    paging = {"paging": {"next": "next"}}
+    async with serve(onward) as server, connected(rest.build, config(server.url, paging, concurrency=4)) as connector:
+        for _ in range(5):
+            outcomes = await fetch(connector, ask("arrears", "period"))
+            assert len(told(outcomes[ACME, "arrears"])) == 10
+        await until_async("the connections to be few", lambda: server.connections <= 4)
+    assert {request.headers["host"] for request in server.requests} == {f"127.0.0.1:{server.port}"}
+
+
+async def test_a_fetch_has_no_more_records_than_its_limit() -> None:
+    async def handle(request: Request, writer: asyncio.StreamWriter) -> None:
+        rows = [row(number) for number in range(6 if request.target.startswith("/awards") else 5)]
+        writer.write(answer({"items": rows, "next": "2" if request.target.endswith("arrears") else None}))
+
+    for arrears, good in (({}, True), ({"paging": {"next": "next", "param": "page"}}, False)):
+        async with serve(handle) as server, connected(rest.build, config(server.url, arrears, records=5)) as connector:
+            outcomes = await fetch(connector, ask("arrears", "period"), ask("awards", "title"))
+        assert isinstance(outcomes[ACME, "arrears"], list) is good
+        failure = outcomes[ACME, "awards"]
+        assert isinstance(failure, Failure)
+        assert (failure.fault, failure.retryable) == (Fault.INVALID, False)
+        assert "limits.records" in failure.detail
+
+
+@pytest.mark.parametrize("many", [1, 600])
+async def test_what_is_large_is_read_beside_the_loop(many: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    threads = []
+    real = Decoder.one
+
+    def noted(self: Decoder, *given: Any) -> Any:
+        threads.append(threading.get_ident())
+        return real(self, *given)
+
+    monkeypatch.setattr(Decoder, "one", noted)
+    rows = [row(number) for number in range(many)]
+    async with serve(always(answer({"items": rows}))) as server, connected(rest.build, config(server.url)) as connector:
+        outcomes = await fetch(connector, ask("arrears", "period"))
+    assert len(told(outcomes[ACME, "arrears"])) == many
+    assert (threads == [threading.get_ident()]) is (many == 1)
+
+
 async def test_pages_without_end_are_refused() -> None:
     count = 0
 
@@ -324,6 +380,20 @@ async def test_a_stranger_in_a_batch_fails_all_of_it() -> None:
             ("datasets", "arrears", "batch"),
             "cannot be told apart",
         ),
+        (
+            {
+                "datasets": {
+                    "arrears": {
+                        **ARREARS,
+                        "paging": {"next": "next"},
+                        "record": {**RECORD, "subject": {"not_returned": "old"}},
+                    }
+                }
+            },
+            ("datasets", "arrears", "paging"),
+            "cannot be told apart",
+        ),
+        ({"limits": {"records": 0}}, ("limits", "records"), "from 1"),
         ({"datasets": {"arrears": {**ARREARS, "no_records": 404}}}, ("datasets", "arrears", "no_records"), "a list"),
     ],
 )

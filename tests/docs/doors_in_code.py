@@ -31,11 +31,13 @@ NAMES: Mapping[str, re.Pattern[str]] = {
         COMMANDS: r"argparse\.ArgumentParser|(click|typer)\..+",
         OUTGOING: (
             r"httpx\.((Async)?Client|(Async)?HTTPTransport|get|post|put|patch|delete|head|options|request|stream)"
+            r"|httpcore\.((Async)?(ConnectionPool|HTTPProxy|SOCKSProxy)|request|stream)"
+            r"|connectors\.http\.(bounded\.(bounded_client|BoundedTransport)|pooled_transport\.PooledTransport)"
             r"|asyncio\.(open_connection|open_unix_connection)|anyio\.connect_\w+"
             r"|httpx\._\w+(\..+)?|_?socket\.(socket|create_connection|socketpair|fromfd|SocketType)"
             r"|_?socket\.(getaddrinfo|getnameinfo|gethostby\w+|getfqdn)|webbrowser\..+"
             r"|authlib\.(integrations|oauth\d\.client)\..+"
-            r"|(urllib\.request|urllib3|http\.client|requests|aiohttp|httpcore|xmlrpc\.client|redis|paramiko)\..+"
+            r"|(urllib\.request|urllib3|http\.client|requests|aiohttp|xmlrpc\.client|redis|paramiko)\..+"
             r"|(ftplib|smtplib|imaplib|poplib|telnetlib|nntplib|syslog|psycopg2|psycopg_pool|aiosqlite)\..+"
             r"|asyncpg\.(connect|create_pool|Pool)|psycopg\.(connect|(Async)?Connection\.connect)"
             r"|sqlalchemy\.(.+\.)?(create_(async_)?engine|create_pool_from_url|(async_)?engine_from_config)"
@@ -67,7 +69,7 @@ METHODS: Mapping[str, re.Pattern[str]] = {
     kind: re.compile(pattern)
     for kind, pattern in {
         ROUTES: r"add_(websocket_)?route|mount",
-        OUTGOING: r"create_(unix_)?connection|create_datagram_endpoint|sock_connect|connect_ex",
+        OUTGOING: r"create_(unix_)?connection|create_datagram_endpoint|sock_connect|connect_ex|connect_tcp",
         PROCESSES: r"subprocess_(exec|shell)",
         SOCKETS: r"create_(unix_)?server|sock_accept|connect_accepted_socket",
         FILES: r"write_text|write_bytes|mkdir|touch|unlink|rmdir|rename|symlink_to|hardlink_to|chmod",

@@ -43,6 +43,8 @@ KINDS = {
 """The sections of the page, and the kind of door that each lists."""
 
 NO_DOORS = {
+    Found(OUTGOING, "connectors/http/bounded.py::bounded_client"): "the way that others ask by: each caller is a door",
+    Found(OUTGOING, "connectors/http/bounded.py::handle_async_request"): "the same",
     Found(FILES, "gateway/files.py::replace_file"): "the way that others write by: each of its callers is a door",
     Found(FILES, "gateway/files.py::new_file"): "the same",
     Found(
@@ -63,8 +65,8 @@ NO_DOORS = {
 OPENING = {
     "alembic", "alembic.command", "alembic.config", "alembic.context", "alembic.op", "argparse", "asyncio", "asyncpg",
     "concurrent.futures", "fcntl", "granian.constants", "granian.log", "granian.server.mp", "http.cookiejar",
-    "http.server", "httptools", "httpx", "importlib", "importlib.resources", "io", "logging", "lzma", "os", "pathlib",
-    "psycopg", "selectors", "shutil", "signal", "socket", "socketserver", "sqlalchemy",
+    "http.server", "httpcore", "httptools", "httpx", "importlib", "importlib.resources", "io", "logging", "lzma", "os",
+    "pathlib", "psycopg", "selectors", "shutil", "signal", "socket", "socketserver", "sqlalchemy",
     "sqlalchemy.dialects.postgresql.asyncpg", "sqlalchemy.dialects.postgresql.psycopg",
     "sqlalchemy.dialects.sqlite", "sqlalchemy.dialects.sqlite.pysqlite", "sqlalchemy.engine",
     "sqlalchemy.engine.interfaces", "sqlalchemy.event", "sqlalchemy.exc", "sqlalchemy.ext.compiler",

@@ -59,7 +59,9 @@ class Simulator:
                     break
                 writer.write(answer if isinstance(answer, bytes) else http(json.dumps(answer).encode()))
                 await writer.drain()
-                if isinstance(answer, bytes) and b"Connection: close" in answer:
+                if "connection: close" in head.lower() or (
+                    isinstance(answer, bytes) and b"Connection: close" in answer
+                ):
                     break
         except (asyncio.IncompleteReadError, ConnectionError):
             self.requests.append("gone")

@@ -1,0 +1,216 @@
+"""Two subjects never mix, whatever a source sends and when: copies of answers, late and doubled, on any connection.
+
+The model: a source that tells the truth, and before or after any answer sends copies of answers that the same
+connection carried before. What is asked about comes back as it is there, since a copy is found out and asked over.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from connectors import graphql, rest
+from connectors.base import Connector, DatasetRequest, Failure, Outcome, Subject
+from connectors.http import pooled_transport
+from tests.connectors import test_graphql, test_rest
+from tests.connectors.asking import ask, connected, fetch
+from tests.connectors.servers import Handler, Request, answer, serve
+
+WHO = tuple(Subject("organisation", "LEI", value) for value in ("AAAA", "BBBB", "CCCC", "DDDD"))
+RECORDS = {"arrears": (2, 1, 0, 0), "awards": (1, 0, 2, 0)}
+"""Of each subject; the last one is unknown to the source."""
+FIELDS = {"arrears": "period", "awards": "title"}
+KINDS = ("rest", "rest silent", "entities", "entities silent", "query", "query silent")
+
+
+class Step(NamedTuple):
+    """What is sent beside one answer: copies of which earlier answers before it and after it; and whether at once."""
+
+    before: tuple[int, ...] = ()
+    after: tuple[int, ...] = ()
+    apart: bool = False
+
+
+Question = dict[str, tuple[int, ...]]
+"""By dataset, which subjects are asked about."""
+
+
+def ids(dataset: str, subject: Subject) -> list[str]:
+    return [f"{dataset}-{subject.value}-{n}" for n in range(RECORDS[dataset][WHO.index(subject)])]
+
+
+def configured(kind: str, url: str, transport: str) -> dict[str, Any]:
+    config = {
+        "rest": test_rest.config(url),
+        "entities": test_graphql.config(test_graphql.ENTITIES, url),
+        "query": test_graphql.config(test_graphql.QUERY, url),
+    }[kind.split()[0]]
+    if kind == "rest" or kind == "rest silent":
+        config["datasets"]["awards"]["path"] = "/subjects/{scheme}/{value}/awards"
+    if kind.endswith("silent"):
+        for dataset in config["datasets"].values():
+            dataset["record"] = {**dataset["record"], "subject": {"not_returned": "an old system"}}
+    return {**config, "transport": transport, "limits": {"retries": 0, "timeout": "60s", "concurrency": 2}}
+
+
+def truth(request: Request) -> bytes:
+    """What the source answers to one request, alone."""
+    if request.method == "GET":
+        _, _, _, value, dataset = request.target.split("/")
+        subject = next(who for who in WHO if who.value == value)
+        rows = [test_rest.row(1, subject) | {"noticeNo": each} for each in ids(dataset, subject)]
+        return answer({"items": rows}) if WHO.index(subject) < 3 else answer({}, 404)
+    asked = json.loads(request.body)
+    parties = []
+    for subject in WHO[:3]:
+        party = test_graphql.party(subject)
+        (file,), (prize,) = party["files"]["nodes"], party["prizes"]
+        party["files"]["nodes"] = [{**file, "docket": each} for each in ids("arrears", subject)]
+        party["prizes"] = [{**prize, "docket": each} for each in ids("awards", subject)]
+        parties.append(party)
+    return answer(test_graphql.executed(asked, *parties))
+
+
+def source(steps: Sequence[Step]) -> Handler:
+    sent: dict[asyncio.StreamWriter, list[bytes]] = {}
+    left = iter(steps)
+
+    async def handle(request: Request, writer: asyncio.StreamWriter) -> None:
+        step, held = next(left, Step()), sent.setdefault(writer, [])
+        held.append(truth(request))
+        told = [held[back % len(held)] for back in step.before if len(held) > 1]
+        told += [held[-1], *(held[back % len(held)] for back in step.after)]
+        for each in told if step.apart else [b"".join(told)]:
+            writer.write(each)
+            await writer.drain()
+            if step.apart:
+                await asyncio.sleep(0.002)
+
+    return handle
+
+
+async def wrong(connector: Connector, questions: Sequence[Question]) -> list[tuple[str, str, Any]]:
+    """What came back otherwise than it is."""
+    found = []
+    for question in questions:
+        datasets: list[DatasetRequest] = [
+            ask(name, FIELDS[name], *(WHO[number] for number in numbers)) for name, numbers in question.items()
+        ]
+        for (subject, dataset), outcome in (await fetch(connector, *datasets, within=60.0)).items():
+            if _told(outcome) != ids(dataset, subject):
+                found.append((subject.value, dataset, _told(outcome)))
+    return found
+
+
+def _told(outcome: Outcome) -> Any:
+    return outcome if isinstance(outcome, Failure) else [record.m_id for record in outcome]
+
+
+async def played(kind: str, transport: str, steps: Sequence[Step], questions: Sequence[Question]) -> list[Any]:
+    build = rest.build if kind.startswith("rest") else graphql.build
+    async with (
+        serve(source(steps)) as server,
+        connected(build, configured(kind, server.url, transport)) as connector,
+    ):
+        return await wrong(connector, questions)
+
+
+places = st.lists(st.integers(-3, 3), max_size=2).map(tuple)
+some = st.lists(st.integers(0, 3), min_size=1, max_size=3, unique=True).map(tuple)
+asked = st.dictionaries(st.sampled_from(sorted(RECORDS)), some, min_size=1)
+
+
+@pytest.mark.parametrize("transport", ["pooled", "httpx"])
+@pytest.mark.parametrize("kind", KINDS)
+@settings(max_examples=25, deadline=None)
+@given(
+    steps=st.lists(st.builds(Step, places, places, st.booleans()), max_size=12),
+    questions=st.lists(asked, min_size=2, max_size=6),
+)
+def test_subjects_never_mix(kind: str, transport: str, steps: list[Step], questions: list[Question]) -> None:
+    assert asyncio.run(played(kind, transport, steps, questions)) == []
+
+
+LATE = [Step(before=(back,), apart=apart) for apart in (False, True) for back in (-2, 0)]
+TURNS: list[list[Question]] = [
+    [{"arrears": (first,)}, {dataset: (second,)}, {"arrears": (first,)}, {"arrears": (second,)}]
+    for first in range(4)
+    for second in range(4)
+    for dataset in RECORDS
+]
+
+
+async def mixed(kind: str) -> list[Any]:
+    """What goes wrong where every answer but a connection's first follows a copy."""
+    found = []
+    for step in LATE:
+        for questions in TURNS:
+            found += await played(kind, "pooled", [step] * 12, questions)
+    return found
+
+
+@pytest.mark.parametrize("kind", ["rest", "entities", "query"])
+async def test_keeping_a_connection_after_an_answer_that_names_nobody_would_be_found_out(
+    kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A fault, planted: then a late "none" hides another's records."""
+    assert await mixed(kind) == []
+    real = pooled_transport._Lease.settle
+    monkeypatch.setattr(pooled_transport._Lease, "settle", lambda self, keep: real(self, True))
+    assert any(told == [] for _, _, told in await mixed(kind))
+
+
+@pytest.mark.parametrize("kind", ["rest silent", "entities silent", "query silent"])
+async def test_keeping_a_connection_of_a_source_that_names_nobody_would_be_found_out(
+    kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A fault, planted: then one subject is given another's records, which is what must never be."""
+    assert await mixed(kind) == []
+    real = pooled_transport.PooledTransport.send
+
+    async def lane_for_all(self: Any, *given: Any) -> Any:
+        *others, _, fresh = given
+        return await real(self, *others, "one lane", fresh)
+
+    monkeypatch.setattr(pooled_transport.PooledTransport, "send", lane_for_all)
+    found = await mixed(kind)
+    assert any(isinstance(told, list) and told and value not in told[0] for value, _, told in found)
+
+
+async def test_one_lane_for_all_questions_would_be_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A fault, planted: then one dataset's records stand in the place of another's, of the same subject."""
+    real = pooled_transport.PooledTransport.send
+
+    async def lane_for_all(self: Any, *given: Any) -> Any:
+        *others, lane, fresh = given
+        return await real(self, *others, "one lane" if lane is not None else None, fresh)
+
+    monkeypatch.setattr(pooled_transport.PooledTransport, "send", lane_for_all)
+    assert any(isinstance(told, list) and dataset not in told[0] for _, dataset, told in await mixed("rest") if told)
+
+
+@pytest.mark.parametrize("transport", ["pooled", "httpx"])
+@pytest.mark.parametrize("kind", ["entities silent", "query silent"])
+async def test_a_source_that_turns_its_list_round_gives_nobody_anothers(kind: str, transport: str) -> None:
+    """Where records do not name their subject, each one is asked about alone: a list of one has no other order."""
+
+    async def reversing(request: Request, writer: asyncio.StreamWriter) -> None:
+        told = json.loads(truth(request).partition(b"\r\n\r\n")[2])
+        if kind.startswith("entities"):
+            told["data"] = {name: list(reversed(entities)) for name, entities in told["data"].items()}
+        else:
+            told["data"] = dict(zip(told["data"], reversed(told["data"].values()), strict=True))
+        writer.write(answer(told))
+
+    async with (
+        serve(reversing) as server,
+        connected(graphql.build, configured(kind, server.url, transport)) as connector,
+    ):
+        assert await wrong(connector, [{"arrears": (0, 1, 2, 3), "awards": (3, 2, 1)}]) == []
+    assert len(server.requests) == 4
