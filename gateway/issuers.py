@@ -21,6 +21,8 @@ from joserfc import jws
 from joserfc.errors import JoseError, UnsupportedAlgorithmError
 from joserfc.jwk import ECKey, OKPKey, RSAKey
 
+from connectors.http.bounded import bounded_client
+from connectors.http.transport import TransportOptions
 from connectors.mapping import duplicate_keys
 from gateway.errors import IssuerUnavailable
 from gateway.manage.states import Heard
@@ -77,8 +79,12 @@ class Key(msgspec.Struct, frozen=True, eq=False):
 
 
 def new_client() -> httpx.AsyncClient:
-    """A client fit for asking issuers: no redirects, no proxy from the environment, every wait bounded."""
-    return httpx.AsyncClient(timeout=httpx.Timeout(3.0), follow_redirects=False, trust_env=False)
+    """A client fit for asking issuers: one question a connection, no redirects, no proxy from the environment.
+
+    Bounded are the wait, the body and all that stands around it. A connection is never used again: nothing in an
+    introspection's answer names its token, so that one that came late could be taken for another token's.
+    """
+    return bounded_client(TransportOptions(3.0, 64, MAX_BYTES, gzip=False), httpx.create_ssl_context(trust_env=False))
 
 
 class Issuer:
@@ -217,21 +223,14 @@ class Issuer:
         raise IssuerUnavailable(f"it has no metadata: {why}")
 
     async def _send(self, method: str, url: str, **content: Any) -> dict[str, Any]:
-        headers = {"Accept": "application/json, application/jwk-set+json", "Accept-Encoding": "identity"}
-        async with self._http().stream(method, url, headers=headers, follow_redirects=False, **content) as response:
-            if response.status_code != 200:
-                raise IssuerUnavailable(f"it answered {response.status_code}")
-            if response.headers.get("content-encoding", "identity") != "identity":
-                raise IssuerUnavailable("its answer is compressed")
-            body = bytearray()
-            async for chunk in response.aiter_raw():
-                body += chunk
-                if len(body) > MAX_BYTES:
-                    raise IssuerUnavailable("its answer is too long")
-        if duplicate_keys.check(bytes(body)) == "duplicate keys":
+        headers = {"Accept": "application/json, application/jwk-set+json"}
+        answer = await self._http().request(method, url, headers=headers, follow_redirects=False, **content)
+        if answer.status_code != 200:
+            raise IssuerUnavailable(f"it answered {answer.status_code}")
+        if duplicate_keys.check(answer.content) == "duplicate keys":
             raise IssuerUnavailable("its answer has a member twice")
         try:
-            return msgspec.json.decode(bytes(body), type=dict[str, Any])
+            return msgspec.json.decode(answer.content, type=dict[str, Any])
         except (msgspec.DecodeError, RecursionError) as error:
             raise IssuerUnavailable("its answer is not a JSON object") from error
 

@@ -81,7 +81,9 @@ class HttpxTransport:
                     return TransportFault.TOO_LARGE
         coding = b", ".join(value for name, value in response.headers if name.lower() == b"content-encoding")
         plain = await unpacked(coding.strip().lower(), bytes(whole), options.max_bytes, options.gzip)
-        again = next((value for name, value in response.headers if name.lower() == b"retry-after"), b"").decode("latin-1")
+        again = next((value for name, value in response.headers if name.lower() == b"retry-after"), b"").decode(
+            "latin-1"
+        )
         return Response(response.status, plain, again) if isinstance(plain, bytes) else plain
 
     async def close(self) -> None:

@@ -11,7 +11,11 @@ import httpx
 import pytest
 from joserfc.jwk import RSAKey
 
+from gateway.errors import IssuerUnavailable
+from gateway.issuers import Ages, Issuer
 from gateway.oauth import IssuerSettings
+from tests.connectors.servers import serve
+from tests.connectors.test_transport import ENDLESS, endlessly
 from tests.inquiry.authenticating import Gate
 from tests.inquiry.issuer import TestIssuer
 
@@ -121,6 +125,19 @@ async def test_metadata_that_points_elsewhere_is_not_followed(
     issuer.metadata = metadata
     assert "out of reach" in (await gate.refusal(issuer.token())).message
     assert issuer.asked["/keys"] == 0
+
+
+@pytest.mark.parametrize("what", ENDLESS)
+async def test_an_endless_answer_of_an_issuer_is_given_up_at_a_bound(client: httpx.AsyncClient, what: str) -> None:
+    """Its keys and what it says of a token: not time ends it but bytes, lines or chunks."""
+    async with serve(endlessly(*ENDLESS[what])) as server:
+        settings = IssuerSettings(server.url, "login", jwks_url=f"{server.url}/keys")
+        asked = Issuer(settings, lambda: client, time.time, Ages(timeout=60.0))
+        for question in (asked.key("rsa", "RS256"), asked.post(f"{server.url}/introspect", {"token": "t"}, None)):
+            with pytest.raises(IssuerUnavailable) as raised:
+                await question
+            assert "in time" not in str(raised.value)
+    assert {request.headers["connection"] for request in server.requests} == {"close"}
 
 
 async def test_a_slow_issuer_is_given_up(client: httpx.AsyncClient, issuer: TestIssuer) -> None:

@@ -18,6 +18,8 @@ from typing import NamedTuple
 
 import httpx
 
+from connectors.http.bounded import BoundedTransport
+from connectors.http.transport import TransportOptions
 from gateway.errors import LedgerUnavailable
 from gateway.ledger.log.head_file import SeenOutside
 from gateway.ledger.proof.merkle import consistency_proof
@@ -66,7 +68,11 @@ class Witnesses:
         self._heard = heard
         self.require, self.within = require, within
         self._all = tuple(witnesses)
-        self._client = httpx.AsyncClient(timeout=within, follow_redirects=False, transport=transport)
+        options = TransportOptions(within, 8 * max(1, len(witnesses)), MAX_ANSWER, gzip=False)
+        bounded = BoundedTransport(options, httpx.create_ssl_context(trust_env=False))
+        self._client = httpx.AsyncClient(
+            timeout=within, follow_redirects=False, trust_env=False, transport=transport or bounded
+        )
         self._sizes: dict[tuple[str, str], int] = {}
 
     async def remembered(self, origin: str, keys: Sequence[Verifier]) -> list[SeenOutside]:
@@ -205,16 +211,10 @@ class Witnesses:
     ) -> tuple[int, str]:
         try:
             url = f"{witness.url.rstrip('/')}/{path}"
-            async with (
-                asyncio.timeout(self.within),  # of all of it: a witness that drips would hold a start up for ever
-                self._client.stream(method, url, content=body.encode() if isinstance(body, str) else body) as answer,
-            ):
-                content = b""
-                async for chunk in answer.aiter_bytes():
-                    content += chunk
-                    if len(content) > MAX_ANSWER:
-                        raise _Away(f"witness `{witness.name}`: it answers with too much")
-                return answer.status_code, content.decode()
+            content = body.encode() if isinstance(body, str) else body
+            async with asyncio.timeout(self.within):  # of all of it: one that drips would hold a start up for ever
+                answer = await self._client.request(method, url, content=content)
+            return answer.status_code, answer.content.decode()
         except TimeoutError as error:
             raise _Away(f"witness `{witness.name}`: it did not answer within {self.within:g} s") from error
         except (httpx.HTTPError, UnicodeDecodeError) as error:

@@ -25,6 +25,8 @@ from gateway.ledger.proof.note import Cosigner, Signer, b64, note_body, open_not
 from gateway.ledger.verify.assurance import published, read_checkpoint
 from gateway.ledger.verify.tile_client import TileLog
 from gateway.ledger.witness.server import RequestRefused, Witness, application
+from tests.connectors.servers import always, answer, serve, zeros
+from tests.connectors.test_transport import ENDLESS, endlessly
 from tests.ledger import served
 from tests.ledger.support import AT, BY, KEY, ORIGIN, VERIFIERS, opened, refused, store_in
 from tests.waiting import until_async
@@ -165,6 +167,31 @@ def asking(*witnesses: Witness, require: int = 0, within: float = 5.0) -> Witnes
     if require > len(witnesses):
         known.append(Known("away", "http://away", COSIGNER))
     return Witnesses(known, require=require, within=within, transport=Hosts())
+
+
+@pytest.mark.parametrize("what", ENDLESS)
+async def test_an_endless_answer_of_a_witness_is_given_up_at_a_bound(what: str) -> None:
+    async with serve(endlessly(*ENDLESS[what])) as server:
+        made = Witnesses([Known("w", server.url, COSIGNER)], require=1, within=60.0)
+        with pytest.raises(LedgerUnavailable) as raised:
+            await made.remembered(SHARD, VERIFIERS)
+        await made.close()
+    assert "in time" not in str(raised.value)
+
+
+async def test_a_witness_is_asked_without_a_proxy_and_its_answer_is_never_unpacked(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with serve(always(answer({}, 500))) as proxy, serve(always(zeros(200, compressed=True))) as server:
+        for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
+            monkeypatch.setenv(name, proxy.url)
+        monkeypatch.delenv("no_proxy", raising=False)
+        made = Witnesses([Known("w", server.url, COSIGNER)], require=1)
+        with pytest.raises(LedgerUnavailable, match="1 witnesses are required"):
+            await made.remembered(SHARD, VERIFIERS)
+        await made.close()
+    assert proxy.requests == []
+    assert server.requests[0].headers["accept-encoding"] == "identity"
 
 
 def note_of(folder: Path) -> str:
