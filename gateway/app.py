@@ -7,6 +7,7 @@ commits what waits.
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import datetime
 import functools
@@ -83,9 +84,6 @@ from gateway.web.routes import metadata_url, routes
 if TYPE_CHECKING:
     from gateway.inquiry.beside.shared_counts import SharedAdmission
     from gateway.inquiry.case.news import CaseNews
-
-MAX_SKEW = 5.0
-"""Seconds that the machine's clock may be behind the last committed entry before this process is not ready."""
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Scope]]
@@ -205,9 +203,9 @@ class Gateway:
         self._states = States(self._log.state)
         watched = Watched(self._states.of("ledger"), self._states.of("witness"), self._metrics.group_size.observe)
         self._ledger = ledger_of(store, settings.ledger, parts.private, watched=watched)
-        self._now = Clock(lambda: self._ledger.floor)
-        self._shares = Shares(self._now)
-        self._serving = serving(parts.rules, settings, self._ledger, self._now)
+        self._now = Clock(lambda: self._ledger.floor, heard=self._states.of("clock"))
+        self._shares = Shares(self._now.sure)
+        self._serving = serving(parts.rules, settings, self._ledger, self._now.sure)
         self._facts = store.facts()
         self._own_counts = Admission()
         self._shared_counts: SharedAdmission | None = None
@@ -219,7 +217,7 @@ class Gateway:
 
             secret = parts.private.private_bytes_raw()
             self._shared_counts = SharedAdmission(
-                settings.valkey, settings.ledger.origin, secret, self._purposes, self._counted
+                settings.valkey, settings.ledger.origin, secret, self._purposes, self._counted, self._now
             )
             self._news = CaseNews(settings.valkey, settings.ledger.origin, parts.cases)
         self._readiness = Readiness(self._checks, self._log.check_failed)
@@ -258,7 +256,7 @@ class Gateway:
                 audience=settings.oauth.audience,
                 metadata_url=metadata_url(settings.public_url),
                 registered=lambda issuer, client: requesters.get((issuer, client)),
-                clock=self._now,
+                clock=self._now.sure,
                 proofs=Proofs(
                     f"{settings.public_url}/graphql",
                     settings.oauth.dpop,
@@ -274,7 +272,8 @@ class Gateway:
             retries=Retries(parts.private.private_bytes_raw()),
             fetcher=Fetcher(parts.connectors, _departments(parts.rules), self._states.of("department")),
             ledger=self._ledger,
-            now=self._now,
+            now=self._now.sure,
+            stamp=self._now,
             metrics=self._metrics,
             shares=self._shares,
             deadline=settings.limits.deadline,
@@ -310,7 +309,7 @@ class Gateway:
             "ledger": lambda: self._ledger.healthy,
             "rules": lambda: True,
             "counts": lambda: self._shared_counts is None or self._shared_counts.healthy(),
-            "clock": lambda: self._now.skew() <= MAX_SKEW,
+            "clock": lambda: self._now.doubt is None,
         }
 
     @contextlib.asynccontextmanager
@@ -321,8 +320,10 @@ class Gateway:
             if self.link is not None:
                 self.drain.listen(self._settings.drain)
             await self._ledger.start()
+        watching = asyncio.create_task(self._now.watch(self._store.time))
         try:
             with self.link.starting() if self.link else contextlib.nullcontext():
+                await self._now.compare(self._store.time)
                 if self._news is not None:
                     self._news.start()
                 await self._refill()
@@ -337,6 +338,8 @@ class Gateway:
             if reporter is not None:
                 reporter.close()
             self._shares.close()
+            watching.cancel()
+            await asyncio.wait([watching])
             await self._ledger.close()
             if self._news is not None:
                 await self._news.close()

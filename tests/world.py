@@ -192,6 +192,7 @@ class World:
             fetcher=Fetcher(connectors, {d.id: d.department for d in self.catalogue.datasets.values()}),
             ledger=self.ledger,
             now=self.clock,
+            stamp=self.clock,
             metrics=self.metrics,
             shares=self.shares,
             deadline=5.0,

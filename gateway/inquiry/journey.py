@@ -52,8 +52,9 @@ class Serving(msgspec.Struct, frozen=True, eq=False):
 
 
 class Journey(msgspec.Struct, frozen=True, eq=False):
-    """The steps' ports. `deadline` bounds the fetch, in seconds. `now` never falls. An answer that took
-    longer than `patience`, in seconds, is not released; the endpoint's own patience is longer.
+    """The steps' ports. `deadline` bounds the fetch, in seconds. `now` never falls, and refuses while
+    the time is in doubt; `stamp` is the time for what has to be entered even then. An answer that took longer than
+    `patience`, in seconds, is not released; the endpoint's own patience is longer.
 
     Without `break_glass` nobody keeps the reviews of emergencies: every emergency purpose is denied.
     """
@@ -67,6 +68,7 @@ class Journey(msgspec.Struct, frozen=True, eq=False):
     fetcher: Fetcher
     ledger: LedgerPort
     now: Callable[[], datetime.datetime]
+    stamp: Callable[[], datetime.datetime]
     metrics: Metrics
     shares: Shares
     deadline: float

@@ -16,6 +16,7 @@ Left to others: what is in a group, what to do after an unknown outcome (`gatewa
 from __future__ import annotations
 
 import asyncio
+import datetime
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple, Protocol
 
@@ -169,6 +170,9 @@ class Store(Protocol):
 
     def facts(self) -> FactRows:
         """A reader of facts with a connection of its own; the caller closes it."""
+
+    def time(self) -> datetime.datetime | None:
+        """The time by the store's own clock; None where that is this machine's. Blocks; raises `StoreUnavailable`."""
 
     def close(self) -> None:
         """Release pooled connections."""

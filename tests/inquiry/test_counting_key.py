@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import datetime
+import functools
 import itertools
 from collections.abc import Iterator
 from typing import Any
@@ -177,7 +178,8 @@ def kept(ledger: list[Counted], name: str, server: ValkeyServer, allowed: Purpos
     async def from_the_ledger() -> list[Counted]:
         return ledger
 
-    return SharedAdmission(server.url, name, b"secret", lambda: {allowed.name: allowed}, from_the_ledger)
+    now = functools.partial(datetime.datetime.now, datetime.UTC)
+    return SharedAdmission(server.url, name, b"secret", lambda: {allowed.name: allowed}, from_the_ledger, now)
 
 
 def without_a_case(maximum: int) -> Purpose:

@@ -33,6 +33,16 @@ async def reader(store: Store) -> Iterator[FactsReader]:
     source.close()
 
 
+async def test_a_store_with_a_clock_of_its_own_tells_its_time(place: Place, store: Store) -> None:
+    before = datetime.datetime.now(datetime.UTC)
+    said = store.time()
+    if place.kind == "sqlite":
+        assert said is None
+    else:
+        assert said is not None
+        assert before <= said <= datetime.datetime.now(datetime.UTC)
+
+
 async def test_each_kind_is_read_back(store: Store, reader: FactsReader) -> None:
     assert await reader.read([ORG], NOW) == Facts(0, {ORG: SubjectFacts()})
     terms = {"income-statements": ["year"], "volunteering": None}

@@ -30,7 +30,7 @@ async def answer_refusal(journey: Journey, entry: Entry | None, problem: Excepti
     if entry is None or entry.tried:  # what could not be entered, or perhaps was, is not entered as something else
         return refused(problem, media, None)
     try:
-        receipt = await refuse(journey.ledger, entry, problem, journey.now())
+        receipt = await refuse(journey.ledger, entry, problem, journey.stamp())
     except Refusal as unavailable:
         return refused(unavailable, media, None)
     entry.cautions, entry.obligations = (), ()

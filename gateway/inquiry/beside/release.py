@@ -1,8 +1,8 @@
 """After step 9: whether what was entered may still leave, and the second entry of what does not.
 
 The entry has to be durable by the first end of what the answer rests on: the token, the grant and the consents, the
-display of its records, and the wait itself. What was entered and does not leave gets another entry, `not-released`, for
-each subject, so that nobody is told to have received it.
+display of its records, the wait itself, and a time that is not in doubt. What was entered and does not leave gets
+another entry, `not-released`, for each subject, so that nobody is told to have received it.
 """
 
 from __future__ import annotations
@@ -33,6 +33,8 @@ class _Ports(Protocol):
     @property
     def now(self) -> Callable[[], datetime.datetime]: ...
     @property
+    def stamp(self) -> Callable[[], datetime.datetime]: ...
+    @property
     def patience(self) -> float: ...
 
 
@@ -53,7 +55,12 @@ class Release:
         `day` is the one that it was decided for. `holds`: whether grants, consents and display are at a moment
         of another day as they were then; on the same day they are.
         """
-        now, ports = self._ports.now(), self._ports
+        ports = self._ports
+        try:
+            now = ports.now()
+        except Refusal:
+            await self.unsent("clock")
+            raise
         if self._entry.requester.expires <= now.timestamp():
             await self.unsent("token")
             raise ports.authenticator.expired(self._entry.requester)
@@ -69,7 +76,7 @@ class Release:
 
     async def unsent(self, reason: str = "undelivered") -> None:
         """Enter that what was entered did not leave."""
-        entry, at, who = self._entry, self._ports.now(), self._entry.requester
+        entry, at, who = self._entry, self._ports.stamp(), self._entry.requester
         try:
             for subject in entry.subjects:
                 told = entries.NotReleased(

@@ -54,7 +54,8 @@ class _Call(NamedTuple):
 class SharedAdmission:
     """Counts in the Valkey at `url`; `name` tells this ledger's counts from others' there, `secret` keys the digests.
 
-    `purposes` are those of the rule set in force. `counted` reads from the ledger what is to be counted again.
+    `purposes` are those of the rule set in force. `counted` reads from the ledger what is to be counted again;
+    `now` never falls.
     """
 
     def __init__(
@@ -64,6 +65,7 @@ class SharedAdmission:
         secret: bytes,
         purposes: Callable[[], Mapping[str, Purpose]],
         counted: Callable[[], Awaitable[Iterable[Counted]]],
+        now: Callable[[], datetime.datetime],
     ) -> None:
         self._valkey: Any = Valkey.from_url(
             url, socket_timeout=WAIT, socket_connect_timeout=WAIT, client_name="dutybound", max_connections=4
@@ -71,6 +73,7 @@ class SharedAdmission:
         self._secret = blake2b(secret, key=b"quotas", digest_size=32).digest()
         self._prefix = b"{dutybound:%s}" % blake2b(name.encode(), digest_size=8).hexdigest().encode()
         self._owner, self._purposes, self._counted = self._digest("owner"), purposes, counted
+        self._now = now
         self._keys = (self._prefix + b"owner", self._prefix + b"filled")
         self._waiting: list[tuple[_Call, asyncio.Future[Any]]] = []
         self._sending: asyncio.Task[None] | None = None
@@ -115,7 +118,7 @@ class SharedAdmission:
         memory = await self._valkey.info("memory")
         if memory.get("maxmemory", 0) and memory.get("maxmemory_policy") != "noeviction":
             raise ValkeyError("its `maxmemory-policy` may drop counts; set `noeviction`")
-        purposes, now = self._purposes(), datetime.datetime.now(datetime.UTC).timestamp()
+        purposes, now = self._purposes(), self._now().timestamp()
         for_what = self._filled_for()
         calls = []
         for each in sorted(await self._counted(), key=lambda each: each.time):

@@ -21,7 +21,7 @@ from typing import Any
 
 import asyncpg
 import psycopg
-from sqlalchemy import Engine, create_engine
+from sqlalchemy import Engine, create_engine, func, select
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -132,6 +132,14 @@ class PostgresStore:
         made = PostgresFacts(self.dsn)
         self._facts.append(made)
         return made
+
+    def time(self) -> datetime.datetime:
+        try:
+            with self.engine.connect() as connection:
+                said: datetime.datetime = connection.execute(select(func.clock_timestamp())).scalar_one()
+        except (SQLAlchemyError, psycopg.Error) as error:
+            raise StoreUnavailable(str(error)) from error
+        return said.astimezone(datetime.UTC)
 
     def renewed(self) -> None:
         """A session was lost, so another server may be the primary: let go of everything that speaks to the old one."""

@@ -170,6 +170,9 @@ class SqliteStore:
     def facts(self) -> SqliteFacts:
         return SqliteFacts(self.connect, self.current)
 
+    def time(self) -> None:
+        """None: a file has no clock of its own."""
+
     def close(self) -> None:
         self.engine.dispose()
 

@@ -41,13 +41,16 @@ class Replicas:
         self.purposes: dict[str, Purpose] = {"TENDER": purpose(Quota(2, 3))}
         self.ledger: list[Counted] = []
         self.made: list[SharedAdmission] = []
+        self.clock = lambda: datetime.datetime.now(datetime.UTC)
 
     async def counted(self) -> list[Counted]:
         return list(self.ledger)
 
     async def new(self, **changes: Any) -> SharedAdmission:
         given = {"name": self.name, "secret": self.secret, **changes}
-        made = SharedAdmission(self.url, given["name"], given["secret"], lambda: self.purposes, self.counted)
+        made = SharedAdmission(
+            self.url, given["name"], given["secret"], lambda: self.purposes, self.counted, self.clock
+        )
         self.made.append(made)
         await made.start()
         return made
@@ -173,6 +176,22 @@ async def test_filling_counts_nothing_twice(replicas: Replicas) -> None:
     await other.fill()
     assert await ask(other, 0, purpose=thrice)
     assert (await refused(ask(one, 0, purpose=thrice))).extensions["quota"] == "frequency"
+
+
+@pytest.mark.parametrize(("days", "counted_again"), [(0, True), (400, False)])
+async def test_what_is_filled_is_by_the_gateways_clock(replicas: Replicas, days: int, counted_again: bool) -> None:
+    now = datetime.datetime.now(datetime.UTC)
+    replicas.clock = lambda: now + datetime.timedelta(days=days)
+    for number, name in ((0, "a"), (1, "b")):
+        named = (ORGS[number][1:],)
+        replicas.ledger.append(
+            Counted("https://login.example", "market-regulator", "TENDER", named, "C-1", None, now, "m.ivanova", name)
+        )
+    one = await replicas.new()
+    if counted_again:
+        await refused(ask(one, 2, at=now + SECOND))
+    else:
+        assert await ask(one, 2, at=now + SECOND)
 
 
 async def test_counts_under_another_key_are_not_mixed(replicas: Replicas) -> None:

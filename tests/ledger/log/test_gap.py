@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from gateway.clock import Clock
 from gateway.errors import LedgerUnavailable
 from gateway.ledger.entry import entries
 from gateway.ledger.log.head_file import HeadFile
@@ -207,3 +208,21 @@ async def test_a_sealed_shard_is_never_taken(tmp_path: Path) -> None:
     with pytest.raises(LedgerUnavailable, match="sealed"):
         await ledger_on(store, KEY, ORIGIN, shard="1").start()
     assert await written(tmp_path, 1) == "2"
+
+
+async def test_a_copy_from_before_is_the_way_out_of_entries_that_are_ahead(tmp_path: Path) -> None:
+    """`deploy/README.md`, "The clock": the shard that goes on begins now, and nothing is ahead any more."""
+    await written(tmp_path, 3)
+    save(tmp_path, "backup")
+    now = datetime.datetime.now(datetime.UTC)
+    year = datetime.timedelta(days=366)
+    store = store_in(tmp_path)
+    async with opened(store, publisher=publisher(store, tmp_path)) as ledger:
+        await ledger.append(b"ahead", b"", now + year, BY)
+    store.close()
+    restore(tmp_path, "backup")
+    store = store_in(tmp_path)
+    async with opened(store, publisher=publisher(store, tmp_path)) as ledger:
+        assert ledger.shard == "2"
+        assert now <= ledger.floor <= datetime.datetime.now(datetime.UTC)
+        assert Clock(lambda: ledger.floor).doubt is None
