@@ -118,6 +118,10 @@ class LedgerUnavailable(DutyboundError):
     """The ledger is full, closed, out of reach or lost its shard; `Code.LEDGER_UNAVAILABLE` to a requester."""
 
 
+class PastIncomplete(LedgerUnavailable):
+    """Not all of what was entered before can be told yet; the message is for a requester, and says up to when."""
+
+
 class VerificationFailed(DutyboundError):
     """A check of signed or stored bytes failed; the message names the first broken thing and is for a person."""
 

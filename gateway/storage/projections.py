@@ -48,6 +48,7 @@ WITHOUT_KEY = 0
 
 _SLICE = 500
 _AT_ONCE = 200
+_CACHE_KIB = 16 * 1024
 
 projected = Table(
     "projected",
@@ -160,13 +161,19 @@ class Changed(NamedTuple):
 def unhurried(engine: Engine) -> None:
     """For an engine that writes nothing but projections: a commit need not be on the disk, since it can be made again.
 
-    A lost one is lost with its position. On SQLite the write lock is then held for a fraction of the time.
+    A lost one is lost with its position. On SQLite the write lock is then held for a fraction of the time; and what a
+    transaction changes has room in memory, where it would else be written out and read again within it.
     """
     if engine.dialect.name == "sqlite":
-        event.listen(engine, "connect", lambda connection, _: connection.execute("PRAGMA synchronous = NORMAL"))
+        event.listen(engine, "connect", _unhurried_sqlite)
     else:
         event.listen(engine, "begin", lambda connection: connection.execute(text("SET LOCAL synchronous_commit = off")))
     engine.dispose()  # connections from before are not of this kind
+
+
+def _unhurried_sqlite(connection: Any, _: object) -> None:
+    connection.execute("PRAGMA synchronous = NORMAL")
+    connection.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
 
 
 def positions(engine: Engine) -> list[Position]:

@@ -180,7 +180,7 @@ def check(store: Store, subjects: Sequence[tuple[str, str]] = SUBJECTS) -> None:
     exact = not whole(store)
     with contextlib.closing(store.reader()) as reader:
         for subject in subjects:
-            assert who_looked(reader, *subject, exact=exact) == (looks_of(reader, subject), 0)
+            assert who_looked(reader, *subject, exact=exact) == (looks_of(reader, subject), 0, None)
             for dataset in DATASETS:
                 found = recipients(reader, *subject, dataset, exact=exact)
                 given = [(each.place, each.client, each.records) for each in found.found]
@@ -189,7 +189,7 @@ def check(store: Store, subjects: Sequence[tuple[str, str]] = SUBJECTS) -> None:
         for client in CLIENTS:
             for purpose in PURPOSES:
                 got = by_requester_and_purpose(reader, "https://login.example", client, purpose, exact=exact)
-                assert got == (asked_of(reader, client, purpose), 0)
+                assert got == (asked_of(reader, client, purpose), 0, None)
             for official in OFFICIALS:
                 if official is not None:
                     at = by_official(reader, "https://login.example", client, official)

@@ -13,11 +13,13 @@ from sqlalchemy import event, insert, text
 from sqlalchemy.exc import OperationalError
 
 from connectors.base import Subject
-from gateway.ledger.projections import positions
-from gateway.ledger.projections.lookups import who_looked
+from gateway.errors import PastIncomplete
+from gateway.ledger.projections import lookups, positions
+from gateway.ledger.projections.lookups import by_official, by_requester_and_purpose, who_looked
 from gateway.ledger.projections.projector import Projector
 from gateway.ledger.projections.recipients import Raced, raced, recipients, sizes
 from gateway.ledger.projections.worker import run
+from gateway.ledger.stored import read
 from gateway.storage import facts
 from gateway.storage import projections as kept
 from gateway.storage.port import Store
@@ -25,7 +27,23 @@ from gateway.storage.projections import DROPPING, NAMES
 from gateway.telemetry import Log
 from tests.ledger import projecting
 from tests.ledger.pair import OTHER, disclosed_pair, erase
-from tests.ledger.projecting import DATASETS, SUBJECTS, Asked, check, enter, enter_all, reached, rows, whole
+from tests.ledger.projecting import (
+    CLIENTS,
+    DATASETS,
+    PURPOSES,
+    SUBJECTS,
+    Asked,
+    acted_of,
+    asked_of,
+    check,
+    enter,
+    enter_all,
+    looks_of,
+    reached,
+    received_of,
+    rows,
+    whole,
+)
 from tests.ledger.support import AT, SUBJECT, opened
 from tests.storage.conftest import Place
 from tests.waiting import until_async
@@ -39,6 +57,7 @@ LOG = [
     Asked(1, 0, (0, 1), (1, 0), ((2, 1),)),
     Asked(2, 1, (0,), (0,), ((1, 2),)),
 ]
+ISSUER, OFFICIAL = "https://login.example", "m.ivanova"
 ORGANISATION = Subject("organisation", *SUBJECTS[0])
 
 
@@ -70,7 +89,7 @@ async def test_how_far_it_is_behind_is_said_and_nothing_is_made_up(store: Store)
     async with opened(store) as ledger:
         await enter_all(ledger, LOG)
     with contextlib.closing(store.reader()) as reader:
-        assert who_looked(reader, *SUBJECTS[0]) == ([], len(LOG))
+        assert who_looked(reader, *SUBJECTS[0]) == ([], len(LOG), projecting.micros(AT))
         assert recipients(reader, *SUBJECTS[0], DATASETS[0]).behind == len(LOG)
         assert not positions.passed(reader, "received", sizes(reader))
         assert [(lag.projection, lag.shard, lag.entries) for lag in positions.lags(reader)] == [
@@ -86,6 +105,46 @@ async def test_how_far_it_is_behind_is_said_and_nothing_is_made_up(store: Store)
     with contextlib.closing(store.reader()) as reader:
         assert [lag[2:] for lag in positions.lags(reader)] == [(0, None)] * len(NAMES)
         assert positions.passed(reader, "received", sizes(reader))
+
+
+@pytest.mark.parametrize("projected", [0, 5])
+@pytest.mark.parametrize("most", [0, 1, 3, 8, 19, 20, 1000])
+async def test_an_exact_read_of_a_long_tail_is_bounded_and_says_up_to_when_nothing_is_missing(
+    store: Store, monkeypatch: pytest.MonkeyPatch, most: int, projected: int
+) -> None:
+    monkeypatch.setattr(positions, "MOST_BEHIND", most)
+    monkeypatch.setattr(lookups, "MOST_OPENED", most)
+    async with opened(store) as ledger, opened(store) as other:
+        await enter_all(ledger, LOG + LOG[:6])
+        await enter_all(other, LOG)
+        if projected:
+            Projector(store, projected).turn()
+    with contextlib.closing(store.reader()) as reader:
+        looks = who_looked(reader, *SUBJECTS[0], exact=True)
+        asked = by_requester_and_purpose(reader, ISSUER, CLIENTS[0], PURPOSES[0], exact=True)
+        given = recipients(reader, *SUBJECTS[0], DATASETS[0], exact=True)
+        acted: list[positions.Place] = []
+        told = ""
+        try:
+            acted.extend(by_official(reader, ISSUER, CLIENTS[0], OFFICIAL))
+        except PastIncomplete as error:
+            told = str(error)
+        assert looks.behind == given.behind == max(0, 2 * len(LOG) + 6 - projected - most)
+        assert (looks.until is None) is (looks.behind == 0)
+        assert looks.places == [each for each in looks_of(reader, SUBJECTS[0]) if positions.before(each, looks.until)]
+        assert [each.place for each in given.found] == [
+            place for place, *_ in received_of(reader, SUBJECTS[0], DATASETS[0]) if positions.before(place, given.until)
+        ]
+        assert asked.places == [
+            each for each in asked_of(reader, CLIENTS[0], PURPOSES[0]) if positions.before(each, asked.until)
+        ]
+        every = acted_of(reader, CLIENTS[0], OFFICIAL)
+        assert acted == every if not told else acted == every[: len(acted)]
+        assert bool(told) is (asked.until is not None)
+        assert asked.until is None or read.moment(asked.until).isoformat() in told
+        turns(Projector(store))
+        reader.renew()
+        assert who_looked(reader, *SUBJECTS[0], exact=True) == (looks_of(reader, SUBJECTS[0]), 0, None)
 
 
 async def test_pages_are_of_the_size_that_is_asked_for_and_join_up(store: Store) -> None:
@@ -179,7 +238,7 @@ async def test_of_an_erased_subject_nothing_is_written(store: Store) -> None:
         await disclosed_pair(ledger, 1)
         taken = projector.read()
         assert taken is not None
-        key = taken[1][0].entry.keys[0]
+        key = taken[1][0].keys[0]
         await erase(store, ledger, SUBJECT)
         assert projector.write(*taken), "read before, written after"
         turns(projector)

@@ -14,7 +14,7 @@ import msgspec
 from graphql import DocumentNode, ExecutionResult, GraphQLSchema, execute
 
 from gateway.bounds.shares import Shares
-from gateway.errors import Code, LedgerUnavailable, Refusal
+from gateway.errors import Code, LedgerUnavailable, PastIncomplete, Refusal
 from gateway.inquiry.document.cost import MOST_RECEIPTS
 from gateway.inquiry.http.request import GraphQLRequest
 from gateway.inquiry.http.response import answered
@@ -88,6 +88,8 @@ class Others:
                 return page(after, count)
             except ValueError:
                 raise _invalid("`after` is not a cursor of `receipts`") from None
+            except PastIncomplete as error:
+                raise Refusal(Code.LEDGER_UNAVAILABLE, str(error)) from None
             except LedgerUnavailable:
                 raise _out_of_reach() from None
 

@@ -13,12 +13,13 @@ from typing import NamedTuple
 from gateway.errors import VerificationFailed
 from gateway.ledger.entry import describe, entries
 from gateway.ledger.projections import extract, lookups
+from gateway.ledger.projections.positions import Place, before
 from gateway.ledger.proof.leaf import Opening, oversight_digest
 from gateway.ledger.proof.merkle import Tree, leaf_hash
 from gateway.ledger.stored import read
 from gateway.ledger.stored.read import Head, StoredEntry, StoredTree
 from gateway.storage.port import Reader
-from gateway.storage.tables import SHARD_BITS
+from gateway.storage.tables import SHARD_BITS, micros
 
 Progress = Callable[[str, int, int], None]
 
@@ -47,7 +48,7 @@ def choose(
     is believed. Of how many entries about a subject the projection `looked` lacks is told (`lacking`) at the end.
     Raises `VerificationFailed` where an entry does not open, was altered, or is of a kind that is not known here.
     """
-    fitting: set[int] = set()
+    fitting: set[Place] = set()
     for head in read.heads(reader):
         stored, tree = StoredTree(reader, head.id, head.size), Tree()
         for entry in read.read_entries(reader, head.id, 0, head.size):
@@ -62,13 +63,14 @@ def choose(
                     raise _altered(head, f"entry {entry.index} is not what its leaf commits to")
                 if fits(told, looked):
                     if looked.value is not None:
-                        fitting.add((head.id << SHARD_BITS) + entry.index)
+                        fitting.add(Place(micros(entry.at), (head.id << SHARD_BITS) + entry.index))
                     yield Chosen(head, entry, told, oversight, read.receipt_text(stored, head, entry))
         if (tree.size, tree.root) != (head.size, head.root):
             raise _altered(head, "its entries do not give its head: one was removed, altered or replaced")
     if looked.value is not None and lacking is not None:
-        places = lookups.who_looked(reader, looked.scheme or "", looked.value, exact=True).places
-        if thinned := fitting - {place.entry for place in places}:
+        looks = lookups.who_looked(reader, looked.scheme or "", looked.value, exact=True)
+        known = {place for place in fitting if before(place, looks.until)}
+        if thinned := known - set(looks.places):
             lacking(len(thinned))
 
 

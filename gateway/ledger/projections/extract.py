@@ -31,12 +31,12 @@ class Share(NamedTuple):
 
 
 class Given(NamedTuple):
-    """What an answer disclosed of the subject at `place`, dataset by dataset."""
+    """What an answer disclosed of the subject at `place`; `shares` as they are stored (`decode`)."""
 
     place: int
     scheme: str
     value: str
-    shares: list[Share]
+    shares: bytes
 
 
 _encode = msgspec.json.Encoder().encode
@@ -79,13 +79,13 @@ def given(told: entries.Told | None) -> list[Given]:
         return []
     found = []
     for place, subject in enumerate(told.disclosed):
-        shares = [
-            Share(each.dataset, each.fields, tuple([record[len(each.dataset) + 1 :] for record in each.records]))
-            for each in subject.datasets
-            if each.records
-        ]
+        shares = []
+        for each in subject.datasets:
+            if each.records:
+                start = len(each.dataset) + 1
+                shares.append(Share(each.dataset, each.fields, tuple([record[start:] for record in each.records])))
         if shares:
-            found.append(Given(place, subject.scheme, subject.value, shares))
+            found.append(Given(place, subject.scheme, subject.value, _encode(shares)))
     return found
 
 
@@ -97,13 +97,8 @@ def not_released(told: entries.Told | None, shard: str) -> int | None:
     return int(index) if name == shard and index.isdecimal() else None
 
 
-def encode(shares: list[Share]) -> bytes:
-    """Shares, to be stored."""
-    return _encode(shares)
-
-
 def decode(shares: bytes) -> list[Share]:
-    """The inverse of `encode`."""
+    """Shares, as they are stored, one for each dataset."""
     return _shares.decode(shares)
 
 

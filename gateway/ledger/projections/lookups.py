@@ -1,8 +1,10 @@
 """Who looked at a subject, what a requester asked for, and which official: places, oldest first, over all shards.
 
 `exact` reads what is not projected yet from the entries themselves, in the same snapshot: then nothing that was
-committed before it is missing, however far the projections are behind. Only an entry of version 1, which has no keys,
-is opened for it.
+committed before it is missing. It looks at no more than `positions.MOST_BEHIND` of them, and opens no more than
+`MOST_OPENED`. Where there are more it gives what came before the first that it did not look at, and says when that was
+(`until`): a page ends there, so who goes on from it passes nothing over. Only an entry of version 1, which has no keys,
+is opened to learn whom it names.
 
 Places only: whoever opens them has entered a view, or is the subject itself (invariant 17).
 """
@@ -17,19 +19,32 @@ from typing import NamedTuple
 from sqlalchemy import bindparam as p
 from sqlalchemy import select, tuple_
 
-from gateway.errors import VerificationFailed
+from gateway.errors import PastIncomplete, VerificationFailed
 from gateway.ledger.entry.entries import Oversight, Told
 from gateway.ledger.projections import extract
-from gateway.ledger.projections.positions import START, Covered, Place, covered, keys_of, opened, tail
+from gateway.ledger.projections.positions import (
+    START,
+    Covered,
+    Place,
+    Tail,
+    before,
+    covered,
+    keys_of,
+    named,
+    opened,
+    tail,
+)
 from gateway.ledger.stored import statements as sql
 from gateway.ledger.stored.history import Places
 from gateway.ledger.stored.read import StoredEntry
 from gateway.storage.port import Reader
 from gateway.storage.projections import WITHOUT_KEY, acted, asked, looked
 from gateway.storage.statement import Statement
-from gateway.storage.tables import SHARD_BITS, entry_requester, requester, subject_key
+from gateway.storage.tables import SHARD_BITS, entry_requester, moment, requester, subject_key
 
 ALL = 1 << 40
+MOST_OPENED = 5_000
+"""The most entries of one requester that a read opens behind a projection: below a second."""
 _PAGE = 1024
 
 _LOOKED = Statement(
@@ -85,16 +100,22 @@ _ENTERED = Statement(
         entry_requester.c.entry >= p("first"),
         entry_requester.c.entry < p("last"),
     )
-    .order_by(entry_requester.c.at, entry_requester.c.entry),
-    *("issuer", "client", "after", "entry", "first", "last"),
+    .order_by(entry_requester.c.at, entry_requester.c.entry)
+    .limit(p("count"))
+    .offset(p("skip")),
+    *("issuer", "client", "after", "entry", "first", "last", "count", "skip"),
 )
 
 
 class Looks(NamedTuple):
-    """Places, oldest first. `behind` is how many entries were not looked at: 0 where nothing can be missing."""
+    """Places, oldest first. `behind` is how many entries were not looked at: 0 where nothing can be missing.
+
+    `until` is the time (microseconds) up to which nothing is missing, None where nothing can be.
+    """
 
     places: list[Place]
     behind: int
+    until: int | None = None
 
 
 def who_looked(
@@ -107,9 +128,12 @@ def who_looked(
     of = covered(reader, "looked")
     found = _rows(reader, _LOOKED, of, after, first, scheme, value)
     found += _of_version_1(reader, _rows(reader, _LOOKED_WITHOUT_KEY, of, after, ALL, WITHOUT_KEY), (scheme, value))
+    behind = tail(reader, of, exact)
     if exact:
-        found += [place for place in named_in_tail(reader, of, scheme, value) if place > after]
-    return Looks(heapq.nsmallest(first, found) if first < len(found) else sorted(found), 0 if exact else of.behind)
+        found += [place for place in named_in_tail(reader, behind, scheme, value) if place > after]
+        found = [place for place in found if before(place, behind.until)]
+    places = heapq.nsmallest(first, found) if first < len(found) else sorted(found)
+    return Looks(places, behind.left, behind.until)
 
 
 def by_requester_and_purpose(
@@ -125,24 +149,33 @@ def by_requester_and_purpose(
     """The first entries after a place in which a requester asked for a purpose, answered or refused."""
     of = covered(reader, "asked")
     found = _rows(reader, _ASKED, of, after, first, issuer, client, purpose)
-    if exact:
-        tail = _entered(reader, of, issuer, client, after)
-        found += [place for place, entry in tail if extract.purpose(told_of(entry)) == purpose]
-    return Looks(sorted(found)[:first], 0 if exact else of.behind)
+    if not exact:
+        behind = tail(reader, of, exact)
+        return Looks(sorted(found)[:first], behind.left, behind.until)
+    entered, until = _entered(reader, of, issuer, client, after)
+    found += [place for place, entry in entered if extract.purpose(told_of(entry)) == purpose]
+    places = sorted([place for place in found if before(place, until)])
+    return Looks(places[:first], 0 if until is None else of.behind, until)
 
 
 def by_official(reader: Reader, issuer: str, client: str, official: str, after: Place = START) -> Iterator[Place]:
     """The entries after a place in which an official asked for a requester, oldest first; none is missing.
 
-    Raises `VerificationFailed` where an entry that had to be opened is damaged.
+    Raises `VerificationFailed` where an entry that had to be opened is damaged; and `PastIncomplete`, that says up to
+    when there was everything, where all before it were taken and more entries wait than are looked at.
     """
     of = covered(reader, "acted")
-    tail = [
-        place
-        for place, entry in _entered(reader, of, issuer, client, after)
-        if extract.official(told_of(entry), oversight_of(entry)) == official
-    ]
-    return heapq.merge(_pages(reader, _ACTED, of, after, issuer, client, official), sorted(tail))
+    entered, until = _entered(reader, of, issuer, client, after)
+    mine = [place for place, entry in entered if extract.official(told_of(entry), oversight_of(entry)) == official]
+    for place in heapq.merge(_pages(reader, _ACTED, of, after, issuer, client, official), sorted(mine)):
+        if not before(place, until):
+            break
+        yield place
+    if until is not None:
+        raise PastIncomplete(
+            f"past inquiries can be told up to {moment(until).isoformat()} only: later ones are still being made ready;"
+            " ask again later, or for fewer at once"
+        )
 
 
 def places_of_official(issuer: str, client: str, official: str) -> Places:
@@ -152,22 +185,33 @@ def places_of_official(issuer: str, client: str, official: str) -> Places:
 
 def _entered(
     reader: Reader, of: Covered, issuer: str, client: str, after: Place
-) -> Iterator[tuple[Place, StoredEntry]]:
-    """A requester's entries after a place that a projection does not have, opened."""
-    for shard, size in of.sizes.items():
+) -> tuple[list[tuple[Place, StoredEntry]], int | None]:
+    """A requester's entries after a place that a projection does not have, opened; and the time of the first left out.
+
+    So many in all (`MOST_OPENED`), shared among the shards.
+    """
+    waiting = [shard for shard, size in of.sizes.items() if of.next[shard] < size]
+    share = MOST_OPENED // max(1, len(waiting))
+    found: list[tuple[Place, StoredEntry]] = []
+    until: int | None = None
+    for shard in waiting:
         base = shard << SHARD_BITS
-        for row in reader.rows(_ENTERED, issuer, client, *after, base + of.next[shard], base + size):
-            place = Place._make(row)
-            yield place, opened(reader, place)
+        span = (base + of.next[shard], base + of.sizes[shard])
+        places = [Place._make(row) for row in reader.rows(_ENTERED, issuer, client, *after, *span, share + 1, 0)]
+        if len(places) > share:
+            at = places.pop().at
+            until = at if until is None else min(until, at)
+        found += [(place, opened(reader, place)) for place in places]
+    return found, until
 
 
-def named_in_tail(reader: Reader, of: Covered, scheme: str, value: str) -> Iterator[Place]:
-    """The places that a projection does not have whose entries name a subject."""
+def named_in_tail(reader: Reader, of: Tail, scheme: str, value: str) -> Iterator[Place]:
+    """The places in a tail whose entries name a subject."""
     keys = keys_of(reader, scheme, value)
-    for place, named in tail(reader, of):
-        if named is None:
+    for place, subjects in named(reader, of):
+        if subjects is None:
             yield from _of_version_1(reader, [place], (scheme, value))
-        elif keys.get(place.shard) in named:
+        elif keys.get(place.shard) in subjects:
             yield place
 
 

@@ -1,7 +1,8 @@
 """How far the projections are, and what stands behind them: read from one snapshot, together with their rows.
 
 Whoever must miss nothing reads the rows and, in the same snapshot, the entries from the position on (`tail`): of those
-it opens none, since an entry names its subjects' keys in the clear.
+it opens none, since an entry names its subjects' keys in the clear. It looks at so many and no more (`MOST_BEHIND`),
+and says up to when nothing is missing.
 """
 
 from __future__ import annotations
@@ -22,6 +23,8 @@ from gateway.storage.statement import Statement
 from gateway.storage.tables import SHARD_BITS, entry, subject_key
 
 _PAGE = 1024
+MOST_BEHIND = 20_000
+"""The most entries that one `exact` read looks at behind a projection: below a tenth of a second."""
 
 _POSITIONS = Statement(select(projected.c.projection, projected.c.shard, projected.c.next))
 
@@ -69,6 +72,23 @@ class Lag(NamedTuple):
     shard: str
     entries: int
     since: int | None
+
+
+class Tail(NamedTuple):
+    """What one `exact` read looks at of the entries that a projection does not have: per shard, from where to where.
+
+    `left` is how many it does not look at; `until` the time (microseconds) of the first of these, None where there is
+    none. A shard's times never fall, so an answer without anything of `until` and later lacks nothing before it.
+    """
+
+    spans: Mapping[int, tuple[int, int]]
+    left: int
+    until: int | None
+
+
+def before(place: Place, until: int | None) -> bool:
+    """Whether a place is among those of which none is missing (`Tail.until`)."""
+    return until is None or place.at < until
 
 
 class Covered(NamedTuple):
@@ -130,13 +150,30 @@ def keys_of(reader: Reader, scheme: str, value: str) -> dict[int, int]:
     return dict(reader.rows(_KEYS, scheme, value))
 
 
-def tail(reader: Reader, of: Covered) -> Iterator[tuple[Place, tuple[int, ...] | None]]:
-    """The entries that a projection does not have, with the ids of their subjects' keys; None in version 1.
+def tail(reader: Reader, of: Covered, exact: bool) -> Tail:
+    """What is looked at behind a projection: as much as is allowed, shared among the shards; nothing unless `exact`."""
+    waiting = {shard: size - of.next[shard] for shard, size in of.sizes.items() if size > of.next[shard]}
+    allowed = MOST_BEHIND if exact else 0
+    spans: dict[int, tuple[int, int]] = {}
+    for done, (shard, count) in enumerate(sorted(waiting.items(), key=lambda each: each[1])):
+        share = min(count, allowed // (len(waiting) - done))
+        allowed -= share
+        spans[shard] = (of.next[shard], of.next[shard] + share)
+    first_left = [(shard << SHARD_BITS) + last for shard, (_, last) in spans.items() if last < of.sizes[shard]]
+    times = [at for id_ in first_left for (at,) in reader.rows(sql.AT, id_)]
+    if len(times) < len(first_left):
+        raise VerificationFailed("an entry that is not projected yet is missing: run `dutybound ledger verify`")
+    taken = sum(last - first for first, last in spans.values())
+    return Tail(spans, of.behind - taken, min(times, default=None))
+
+
+def named(reader: Reader, of: Tail) -> Iterator[tuple[Place, tuple[int, ...] | None]]:
+    """The entries of a tail, with the ids of their subjects' keys; None in version 1.
 
     Raises `VerificationFailed` where what an entry says of its subjects was altered.
     """
-    for shard, size in of.sizes.items():
-        first, last = (shard << SHARD_BITS) + of.next[shard], (shard << SHARD_BITS) + size
+    for shard, (begin, end) in of.spans.items():
+        first, last = (shard << SHARD_BITS) + begin, (shard << SHARD_BITS) + end
         while first < last:
             rows = reader.rows(_TAIL, first, last, _PAGE, 0)
             for id_, at, laid in rows:

@@ -25,8 +25,8 @@ from gateway.storage.port import Reader, Store
 from gateway.storage.projections import DROPPING, NAMES, WITHOUT_KEY, Changed, Rows
 from gateway.storage.tables import SHARD_BITS, micros
 
-BATCH = 32
-"""Entries a transaction: two or three milliseconds of the write lock, on SQLite."""
+BATCH = 512
+"""The most entries a transaction, where so many wait: some 20 milliseconds of the write lock, on SQLite."""
 
 
 class Stopped(NamedTuple):
@@ -38,15 +38,22 @@ class Stopped(NamedTuple):
 
 
 class Seen(NamedTuple):
-    """One entry, read; `told` is None where its period's key was destroyed."""
+    """What the projections take from one entry; nothing else of it is kept while a batch is read.
+
+    `by` is the requester (issuer, client), None where its period's key was destroyed; `looked` are the subjects that it
+    names; `taken_back` says that an earlier answer was not released.
+    """
 
     id: int
     at: int
-    entry: StoredEntry
-    told: entries.Told | None
+    keys: tuple[int, ...]
+    looked: Sequence[int]
+    by: tuple[str, str] | None
     facts: int | None
     given: Sequence[extract.Given]
+    purpose: str | None
     official: str | None
+    taken_back: entries.NotReleased | None
 
 
 class Work(NamedTuple):
@@ -69,6 +76,8 @@ class Projector:
         self._reader: Reader | None = None
         self.stopped: dict[int, Stopped] = {}
         """By the shard's id, those that cannot go on."""
+        self.behind = 0
+        """How many entries of all shards that can go on were not taken yet, after the last turn."""
 
     def turn(self) -> bool:
         """Do one piece of work; False where there is none.
@@ -98,6 +107,7 @@ class Projector:
             raise
         if work is None or not taken:
             return None
+        self.behind -= len(taken)
         return work._replace(last=work.first + len(taken)), taken
 
     def write(self, work: Work, taken: Sequence[Seen]) -> bool:
@@ -119,10 +129,14 @@ class Projector:
             reader.renew()
             heads, at = read.heads(reader), positions.standing(reader)
         found: Work | None = None
+        self.behind = 0
         for head in heads:
             mine = {name: at[name, head.id] for name in NAMES if at.get((name, head.id), DROPPING) != DROPPING}
             first = min(mine.values(), default=head.size)
-            if head.id not in self.stopped and head.size - first > (found.behind if found else 0):
+            if head.id in self.stopped or head.size <= first:
+                continue
+            self.behind += head.size - first
+            if found is None or head.size - first > found.behind:
                 names = tuple(name for name, next_ in mine.items() if next_ == first)
                 last = min(head.size, first + self._batch, *(next_ for next_ in mine.values() if next_ > first))
                 found = Work(head.id, head.name, names, first, last, head.size - first)
@@ -154,8 +168,8 @@ class Projector:
             for each in seen.given:
                 late = changes.get((each.scheme, each.value))
                 if late and seen.facts is not None:
-                    subject = seen.entry.keys[each.place] if seen.entry.keys else WITHOUT_KEY
-                    for share in each.shares:
+                    subject = seen.keys[each.place] if seen.keys else WITHOUT_KEY
+                    for share in extract.decode(each.shares):
                         found = extract.raced(share, seen.facts, late)
                         raced |= {(change, seen.id, subject, share.dataset) for change in found}
         return sorted(raced)
@@ -174,34 +188,48 @@ class Projector:
                 found.setdefault((each.scheme, each.value), []).append(each)
         return found
 
-    def _requester(self, told: entries.Told) -> int:
-        by = (told.requester.issuer, told.requester.client)
+    def _requester(self, by: tuple[str, str]) -> int:
         found = self._requesters.get(by)
         if found is None:
             found = self._requesters[by] = kept.requester_id(self._store.engine, *by)
         return found
 
 
-def rows_of(taken: Iterable[Seen], requester: Callable[[entries.Told], int], shard: str) -> Rows:
+def rows_of(taken: Iterable[Seen], requester: Callable[[tuple[str, str]], int], shard: str) -> Rows:
     """What entries of a shard give, by themselves: all but `raced`, which depends on the facts at the time."""
     looked, received, asked, acted, unreleased = [], [], [], [], []
     for seen in taken:
-        keys, told = seen.entry.keys, seen.told
-        looked += [(subject, seen.at, seen.id) for subject in extract.looked_at(told, keys, seen.entry.erased)]
-        if told is None:
+        id_, at, keys = seen.id, seen.at, seen.keys
+        looked += [(subject, at, id_) for subject in seen.looked]
+        if seen.by is None:
             continue
-        for each in seen.given if keys else ():
-            shares = extract.encode(each.shares)
-            received.append((keys[each.place], seen.at, seen.id, requester(told), seen.facts, shares))
-        wanted = extract.purpose(told)
-        if wanted is not None:
-            asked.append((requester(told), wanted, seen.at, seen.id))
+        by = requester(seen.by)
+        if keys:
+            received += [(keys[each.place], at, id_, by, seen.facts, each.shares) for each in seen.given]
+        if seen.purpose is not None:
+            asked.append((by, seen.purpose, at, id_))
         if seen.official is not None:
-            acted.append((requester(told), seen.official, seen.at, seen.id))
-        index = extract.not_released(told, shard)
+            acted.append((by, seen.official, at, id_))
+        index = extract.not_released(seen.taken_back, shard)
         if index is not None and keys:
-            unreleased.append((keys[0], (seen.id >> SHARD_BITS << SHARD_BITS) + index))
+            unreleased.append((keys[0], (id_ >> SHARD_BITS << SHARD_BITS) + index))
     return Rows(looked, received, asked, acted=acted, unreleased=unreleased)
+
+
+def seen_of(entry: StoredEntry, at: int, told: entries.Told | None, oversight: entries.Oversight | None) -> Seen:
+    """What the projections take from an entry of this time (microseconds), opened."""
+    return Seen(
+        (entry.shard << SHARD_BITS) + entry.index,
+        at,
+        entry.keys,
+        extract.looked_at(told, entry.keys, entry.erased),
+        None if told is None else (told.requester.issuer, told.requester.client),
+        None if oversight is None else oversight.facts,
+        extract.given(told),
+        extract.purpose(told),
+        extract.official(told, oversight),
+        told if isinstance(told, entries.NotReleased) else None,
+    )
 
 
 def _seen(reader: Reader, shard: int, first: int, last: int) -> Iterator[Seen]:
@@ -217,8 +245,6 @@ def _seen(reader: Reader, shard: int, first: int, last: int) -> Iterator[Seen]:
                 told, oversight = entry.read_told(), entries.read_oversight(entry.oversight.general.body)
             except ValueError as error:
                 raise VerificationFailed(f"entry {entry.index}: {error}") from error
-        place, facts = (shard << SHARD_BITS) + entry.index, None if oversight is None else oversight.facts
-        who = extract.official(told, oversight)
-        yield Seen(place, micros(entry.at), entry, told, facts, extract.given(told), who)
+        yield seen_of(entry, micros(entry.at), told, oversight)
     if expected < last:
         raise VerificationFailed(f"entry {expected} is missing")

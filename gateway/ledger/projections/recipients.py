@@ -32,7 +32,7 @@ from gateway.errors import VerificationFailed
 from gateway.ledger.entry import entries
 from gateway.ledger.projections import extract
 from gateway.ledger.projections.lookups import named_in_tail, told_of, without_key
-from gateway.ledger.projections.positions import Place, covered, opened
+from gateway.ledger.projections.positions import Place, before, covered, opened, tail
 from gateway.ledger.stored import read
 from gateway.storage.port import Reader
 from gateway.storage.projections import raced as raced_table
@@ -79,10 +79,11 @@ class Recipient(NamedTuple):
 
 
 class Recipients(NamedTuple):
-    """Oldest first; `behind` as in `lookups.Looks`."""
+    """Oldest first; `behind` and `until` as in `lookups.Looks`."""
 
     found: list[Recipient]
     behind: int
+    until: int | None = None
 
 
 class Raced(NamedTuple):
@@ -122,8 +123,10 @@ def recipients(
                 if share.dataset == dataset:
                     found.append(Recipient(Place(at, id_), issuer, client, facts, share.fields, share.records))
     beside = set(without_key(reader, shown, scheme, value))
+    tails = [tail(reader, each, exact) for each in (of, shown)]
+    until = min((each.until for each in tails if each.until is not None), default=None)
     if exact:
-        beside |= set(named_in_tail(reader, of, scheme, value)) | set(named_in_tail(reader, shown, scheme, value))
+        beside.update(*(named_in_tail(reader, each, scheme, value) for each in tails))
     known = {each.place for each in found}
     names = {head.id: head.name for head in read.heads(reader)}
     unreleased: set[tuple[int, int]] = set()
@@ -137,11 +140,13 @@ def recipients(
     for each in found:
         if (each.place.shard, each.place.number) in unreleased:
             continue
+        if exact and not before(each.place, until):
+            continue
         chosen = tuple([one for one in each.records if record is None or extract.is_of(one, record, version)])
         in_time = before_facts is None or each.facts is None or each.facts < before_facts
         if chosen and in_time and (field is None or field in each.fields):
             kept.append(each._replace(records=chosen))
-    return Recipients(sorted(kept, key=lambda each: each.place), 0 if exact else max(of.behind, shown.behind))
+    return Recipients(sorted(kept, key=lambda each: each.place), max(each.left for each in tails), until)
 
 
 def raced(reader: Reader, change: int) -> list[Raced]:
@@ -163,6 +168,6 @@ def _received(
             except ValueError as error:
                 raise VerificationFailed(f"entry {place.number}: {error}") from error
             by = told.requester
-            for share in each.shares:
+            for share in extract.decode(each.shares):
                 if share.dataset == dataset:
                     yield Recipient(place, by.issuer, by.client, facts, share.fields, share.records)

@@ -16,7 +16,6 @@ from sqlalchemy import Table, and_, case, func, literal_column, or_, select
 from sqlalchemy import bindparam as p
 
 from gateway.errors import VerificationFailed
-from gateway.ledger.entry import entries
 from gateway.ledger.projections import positions
 from gateway.ledger.projections.projector import Seen, rows_of
 from gateway.ledger.stored import read
@@ -96,7 +95,7 @@ class Projected:
 
     def take(self, reader: Reader, head: Head, batch: Sequence[Seen]) -> None:
         """Look for the rows that entries of a shard give, in the snapshot that they are read from."""
-        made = rows_of(batch, lambda told: self._requester(reader, told), head.name)
+        made = rows_of(batch, lambda by: self._requester(reader, by), head.name)
         for name, of in self._next.items():
             end = (head.id << SHARD_BITS) + of.get(head.id, 0)
             table = _TABLES[name]
@@ -130,8 +129,7 @@ class Projected:
             for row in reader.rows(_ROWS[table.name], *keys):
                 yield tuple(bytes(each) if isinstance(each, memoryview) else each for each in row)
 
-    def _requester(self, reader: Reader, told: entries.Told) -> int:
-        by = (told.requester.issuer, told.requester.client)
+    def _requester(self, reader: Reader, by: tuple[str, str]) -> int:
         if by not in self._requesters:
             rows = reader.rows(_REQUESTER, *by)
             self._requesters[by] = rows[0][0] if rows else _UNKNOWN

@@ -21,8 +21,7 @@ from typing import NamedTuple
 from gateway.errors import StoreUnavailable, VerificationFailed
 from gateway.ledger.entry.registry import ROOT, Registry, read_document
 from gateway.ledger.log import registrar
-from gateway.ledger.projections import extract
-from gateway.ledger.projections.projector import Seen
+from gateway.ledger.projections.projector import Seen, seen_of
 from gateway.ledger.proof import leaf
 from gateway.ledger.proof.merkle import Tree, leaf_hash
 from gateway.ledger.proof.note import Checkpoint, Verifier, log_key, open_note, parse_checkpoint
@@ -214,7 +213,7 @@ def _check_entry(
     indexed = (told.requester.issuer, told.requester.client, floor, (entry.shard << SHARD_BITS) + entry.index)
     if not reader.rows(sql.INDEXED, *indexed):
         raise VerificationFailed(f"{where}: it is missing from the index of its requester")
-    return Seen(indexed[-1], floor, entry, told, seen.facts, extract.given(told), extract.official(told, seen))
+    return seen_of(entry, floor, told, seen)
 
 
 def _check_subtrees(reader: Reader, head: Head, level: int, made: list[tuple[int, bytes]]) -> None:

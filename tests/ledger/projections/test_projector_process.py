@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import datetime
 import io
 import json
 import random
@@ -16,12 +17,13 @@ import pytest
 from sqlalchemy import text
 
 from gateway.ledger.projections import worker
-from gateway.ledger.projections.worker import HOLD, beside, run
+from gateway.ledger.projections.projector import BATCH
+from gateway.ledger.projections.worker import HOLD, HURRY, REST, beside, rest_after, run
 from gateway.storage.port import Store
 from gateway.telemetry import Log
 from tests import configured
-from tests.ledger.projecting import SHARD_BITS, Asked, check, enter_all, reached, whole
-from tests.ledger.support import opened, store_in
+from tests.ledger.projecting import SHARD_BITS, Asked, check, enter, enter_all, reached, whole
+from tests.ledger.support import AT, opened, store_in
 from tests.waiting import until, until_async
 
 LOG = [Asked(n % 3, n % 2, (n % 4, (n + n // 4) % 4), (n % 2, 1), facts=n) for n in range(900)]
@@ -41,8 +43,17 @@ def next_of(store: Store) -> int:
     return min(reached(store).values(), default=0)
 
 
+SMALL_PAGES = """
+import sys
+from gateway.ledger.projections import projector, worker
+worker.Projector = lambda store: projector.Projector(store, 32)
+sys.exit(worker.main())
+"""
+
+
 def command(folder: Path) -> list[str]:
-    return [sys.executable, "-m", "gateway.ledger.projections.worker", "--config", str(folder / "gateway.yaml")]
+    """The process, with pages so small that there are some to be stopped between."""
+    return [sys.executable, "-c", SMALL_PAGES, "--config", str(folder / "gateway.yaml")]
 
 
 def test_killed_at_any_moment_it_goes_on_and_says_what_a_scan_says(store: Store, tmp_path: Path) -> None:
@@ -81,7 +92,7 @@ def _alive(pid: int) -> bool:
         return False
 
 
-def test_beside_a_server_it_is_started_again_and_ends_with_it(
+async def test_beside_a_server_it_is_started_again_and_ends_with_it(
     store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     started: list[subprocess.Popen[bytes]] = []
@@ -94,9 +105,11 @@ def test_beside_a_server_it_is_started_again_and_ends_with_it(
     monkeypatch.setattr(subprocess, "Popen", Popen)
     monkeypatch.setattr(worker, "_AFTER_START", 0.0)
     with beside(tmp_path / "gateway.yaml"):
-        until("the first entry to be projected", lambda: next_of(store) > 0)
+        await until_async("the first entry to be projected", lambda: next_of(store) > 0)
         started[0].kill()
-        until("all to be projected", lambda: whole(store))
+        async with opened(store) as ledger:
+            await enter(ledger, LOG[0], len(LOG), AT + datetime.timedelta(days=1))  # what only the next one can have
+        await until_async("all to be projected", lambda: whole(store))
     assert [each.poll() for each in started] == [-9, 0]
     check(store)
 
@@ -115,6 +128,33 @@ async def test_of_several_one_works_and_another_takes_its_place(store: Store) ->
         stops[1].set()
     check(store)
     assert lines.getvalue() == ""
+
+
+def test_it_rests_the_less_the_more_it_is_behind() -> None:
+    rests = [rest_after(0.02, behind) for behind in range(0, 3 * HURRY, 64)]
+    assert rests[0] == pytest.approx(REST * 0.02)
+    assert rests == sorted(rests, reverse=True)
+    assert all(rests[: HURRY // 64])
+    assert not any(rests[HURRY // 64 :])
+
+
+async def test_far_behind_it_takes_large_pages_and_does_not_rest(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nine hundred entries: as many as a page takes without a rest, then what is left."""
+    monkeypatch.setattr(worker, "HURRY", 300)
+    rests: list[tuple[int, float]] = []
+    right, stopping = worker.rest_after, asyncio.Event()
+
+    def noted(took: float, behind: int, rest: float) -> float:
+        rests.append((behind, right(took, behind, rest) / took))
+        return 0.0
+
+    monkeypatch.setattr(worker, "rest_after", noted)
+    async with asyncio.TaskGroup() as group:
+        group.create_task(run(store, Log(io.StringIO()), stopping))
+        await until_async("all to be projected", lambda: whole(store))
+        stopping.set()
+    assert rests == [(len(LOG) - BATCH, 0.0), (0, pytest.approx(REST))]
+    check(store)
 
 
 async def test_an_entry_that_cannot_be_read_is_told_once(store: Store) -> None:
