@@ -4,6 +4,8 @@
     ├── ConfigurationError      what a start refuses; carries `Problem`s with file, line and fix
     ├── StoreUnavailable        the database cannot be reached or fails; becomes one of the next two where it matters
     ├── LedgerUnavailable       an entry could not be made durable: nothing that it would prove may leave
+    ├── PastIncomplete          not all past entries can be told yet; says up to when
+    ├── BodyRefused             a body is too long, too slow or cut short; carries the status
     ├── VerificationFailed      a receipt or a stored ledger is not what was signed; says where
     ├── CommandRefused          a command cannot do what a person asked of it; says what to do
     ├── Crowded                 too many wait for a turn; becomes one of the next three
@@ -118,8 +120,16 @@ class LedgerUnavailable(DutyboundError):
     """The ledger is full, closed, out of reach or lost its shard; `Code.LEDGER_UNAVAILABLE` to a requester."""
 
 
-class PastIncomplete(LedgerUnavailable):
+class PastIncomplete(DutyboundError):
     """Not all of what was entered before can be told yet; the message is for a requester, and says up to when."""
+
+
+class BodyRefused(DutyboundError):
+    """A body that is not read; `status` and the message `told` say why."""
+
+    def __init__(self, status: int, told: str) -> None:
+        super().__init__(told)
+        self.status, self.told = status, told
 
 
 class VerificationFailed(DutyboundError):

@@ -87,15 +87,16 @@ def _record(dataset: Dataset, node: Node, catalogue: Catalogue) -> None:
         return  # the connector says what is missing
     says = record.mapping(any_key=True)
     scheme = record.at(["subject", "scheme", "const"])
-    if scheme.path.endswith(".subject.scheme.const") and catalogue.schemes:
+    written = scheme.path.endswith(".subject.scheme.const") and bool(catalogue.schemes)
+    if written and str(scheme.plain()) not in catalogue.schemes:
         scheme.choice(catalogue.schemes, "`identifiers.yaml` has")
+        written = False
     if dataset.id in catalogue.broken:
         return
     if needs_document(dataset) and "document" not in says:
         record.problem(f"`{dataset.id}` is adverse: map `document`, the decision that each record rests on")
-    scheme = record.at(["subject", "scheme", "const"])
     known = [name for name, its in catalogue.schemes.items() if set(its.subjects) & set(dataset.subjects)]
-    if scheme.path.endswith(".const") and (said := str(scheme.plain())) not in known:
+    if written and (said := str(scheme.plain())) not in known:
         of = f"a scheme that names a subject of `{dataset.id}`"
         scheme.problem(f"`{said}` is not {of}: {', '.join(known)}{suggest(said, known)}")
     if dataset.display is not None and "effective" not in says:

@@ -23,6 +23,9 @@ TESTS = Path(__file__).parent
 KIT = {"waiting.py": "wait", "ports.py": "port", "configured.py": "configuration"}
 EXCEPT = {
     ("wait", "bench/gateways.py"): "measures how long a gateway takes to answer",
+    ("wait", "connectors/test_mixing.py"): "a department that answers in pieces",
+    ("wait", "faults/soak.py"): "asks for as long as it was told to",
+    ("wait", "ledger/witness/test_witness_bounds.py"): "a witness that drips",
     ("wait", "connectors/servers.py"): "a department that answers slowly",
     ("wait", "connectors/test_transport.py"): "a department that answers in pieces",
     ("wait", "storage/test_outages.py"): "a client that rests before it asks again",

@@ -81,7 +81,7 @@ MISTAKES = {
         "document: filing, effective: enteredOn, subject: {scheme: holder.idType,",
         "document: filing, effective: enteredOn, subject: {scheme: {const: LEY},",
         "LEY",
-        f"{REGISTER}.record.subject.scheme.const: `LEY` is not a scheme that names a subject of `",
+        f"{REGISTER}.record.subject.scheme.const: unknown `LEY` (did you mean `LEI`?)",
     ),
     "dataset of another department": mistake(
         "      tax-awards:",

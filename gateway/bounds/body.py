@@ -6,16 +6,10 @@ import asyncio
 
 from starlette.requests import ClientDisconnect, Request
 
+from gateway.errors import BodyRefused
+
 WITHIN = 10.0
 """Seconds that a body may take."""
-
-
-class BodyRefused(Exception):
-    """Not read; the status and the words that say why."""
-
-    def __init__(self, status: int, told: str) -> None:
-        super().__init__(told)
-        self.status, self.told = status, told
 
 
 async def read(request: Request, most: int, within: float = WITHIN) -> bytes:

@@ -14,7 +14,7 @@ import math
 import time
 from collections.abc import Callable, Hashable
 from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from cachetools import LRUCache
 
@@ -49,6 +49,7 @@ class Shares:
         self._turns = Turns(THREADS, 1, WAITING)
         self._accounts: LRUCache[Hashable, _Account] = LRUCache(_CLIENTS)
         self._threads = ThreadPoolExecutor(THREADS, "shares")
+        self._under_way: dict[tuple[Hashable, Hashable], asyncio.Future[Any]] = {}
 
     async def do(self, client: Hashable, work: Callable[[], _T]) -> _T:
         """What `work` gives, in the client's turn. Raises `Refusal` `QUOTA_EXCEEDED` where its share is spent."""
@@ -67,6 +68,19 @@ class Shares:
         # The turn ends with the work, also where nobody waits for it any more.
         done.add_done_callback(lambda _: self._ended(client, account))
         return await asyncio.shield(done)
+
+    async def once(self, client: Hashable, key: Hashable, work: Callable[[], _T]) -> _T:
+        """As `do`; whoever of the client asks for the same `key` meanwhile waits for the same work."""
+        under_way = self._under_way.get((client, key))
+        if under_way is None:
+            under_way = self._under_way[client, key] = asyncio.ensure_future(self.do(client, work))
+            under_way.add_done_callback(lambda done: self._done((client, key), done))
+        return await asyncio.shield(under_way)
+
+    def _done(self, place: tuple[Hashable, Hashable], done: asyncio.Future[Any]) -> None:
+        del self._under_way[place]
+        if not done.cancelled():
+            done.exception()  # seen, also where nobody waits any more
 
     def close(self) -> None:
         """Let what is under way end, and begin nothing."""

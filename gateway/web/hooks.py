@@ -22,7 +22,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from gateway.bounds.body import BodyRefused, read
+from gateway.bounds.body import read
+from gateway.errors import BodyRefused
 
 TOLERANCE = 300
 """Seconds that a notice's time may be off; so long its id is remembered, both ways."""

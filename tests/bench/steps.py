@@ -35,7 +35,7 @@ STEPS = (
     ("answer", "gateway.app", "answer"),
     ("request", "gateway.inquiry.answer", "read"),
     ("authenticate", "gateway.inquiry.authenticate", "Authenticator.authenticate"),
-    ("plan", "gateway.inquiry.plan", "Planner.plan"),
+    ("plan", "gateway.inquiry.plan", "Planner.known"),
     ("bind", "gateway.inquiry.plan", "Plan.bind"),
     ("facts", "gateway.inquiry.facts", "FactsReader.read"),
     ("decide", "gateway.inquiry.answer", "decide"),

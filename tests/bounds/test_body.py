@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from starlette.requests import Request
 
-from gateway.bounds.body import BodyRefused, read
+from gateway.bounds.body import read
+from gateway.errors import BodyRefused
 
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 

@@ -85,3 +85,25 @@ async def test_a_turn_ends_with_its_work_also_where_that_fails_or_nobody_waits(s
     assert shares._turns._taken == {"a": 1}
     hold.set()
     await until_async("the turn to end", lambda: not shares._turns._taken)
+
+
+async def test_a_burst_of_one_document_is_one_piece_of_work() -> None:
+    """A client that sends its document a thousand times at once after a start has not a thousand pieces waiting."""
+    shares, worked = Shares(lambda: datetime.datetime.now(datetime.UTC)), list[int]()
+
+    def work() -> str:
+        worked.append(1)
+        return "compiled"
+
+    async with asyncio.timeout(30):
+        assert await asyncio.gather(*(shares.once("a", "document", work) for _ in range(1000))) == ["compiled"] * 1000
+        assert len(worked) == 1
+        assert await shares.once("b", "document", work) == "compiled"
+        assert len(worked) == 2
+
+        def fails() -> str:
+            raise ValueError("not a document")
+
+        told = await asyncio.gather(*(shares.once("a", "other", fails) for _ in range(100)), return_exceptions=True)
+    assert [type(each) for each in told] == [ValueError] * 100
+    shares.close()

@@ -65,7 +65,7 @@ async def test_without_a_lane_a_connection_carries_one_question(make: Make) -> N
     async with serve(always(answer({}))) as server, make() as transport:
         for _ in range(3):
             got = await transport.send("GET", server.url, {}, None, 5.0)
-            assert got == Response(200, b"{}", None)
+            assert got == Response(200, b"{}")
     assert server.opened == 3
     assert {request.headers["connection"] for request in server.requests} == {"close"}
 

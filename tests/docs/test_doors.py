@@ -64,9 +64,9 @@ NO_DOORS = {
 
 OPENING = {
     "alembic", "alembic.command", "alembic.config", "alembic.context", "alembic.op", "argparse", "asyncio", "asyncpg",
-    "concurrent.futures", "fcntl", "granian.constants", "granian.log", "granian.server.mp", "http.cookiejar",
+    "concurrent.futures", "fcntl", "granian.constants", "granian.log", "granian.http", "granian.server.mp",
     "http.server", "httpcore", "httptools", "httpx", "importlib", "importlib.resources", "io", "logging", "lzma", "os",
-    "pathlib", "psycopg", "selectors", "shutil", "signal", "socket", "socketserver", "sqlalchemy",
+    "pathlib", "psycopg", "resource", "selectors", "shutil", "signal", "socket", "socketserver", "sqlalchemy",
     "sqlalchemy.dialects.postgresql.asyncpg", "sqlalchemy.dialects.postgresql.psycopg",
     "sqlalchemy.dialects.sqlite", "sqlalchemy.dialects.sqlite.pysqlite", "sqlalchemy.engine",
     "sqlalchemy.engine.interfaces", "sqlalchemy.event", "sqlalchemy.exc", "sqlalchemy.ext.compiler",
@@ -81,7 +81,8 @@ OPENING = {
 
 HARMLESS = {
     "__future__", "array", "authlib.oauth2.rfc7523", "base64", "binascii", "bisect", "cachetools", "cedarpy",
-    "collections", "collections.abc", "contextlib", "cryptography.exceptions", "cryptography.hazmat.primitives",
+    "collections", "collections.abc", "contextlib", "contextvars", "cryptography.exceptions",
+    "cryptography.hazmat.primitives",
     "cryptography.hazmat.primitives.asymmetric.ed25519", "cryptography.hazmat.primitives.ciphers.aead",
     "cryptography.hazmat.primitives.hashes", "cryptography.hazmat.primitives.kdf.hkdf",
     "cryptography.hazmat.primitives.serialization", "csv", "datetime", "decimal", "difflib", "email.utils", "enum",

@@ -166,7 +166,7 @@ async def test_a_thousand_at_once_over_two_replicas_never_exceed_quota_or_freque
     assert len(reached) == REQUESTER
     assert max(region.asked.values()) == FREQUENCY
     assert said.total() == 1000
-    assert {"answered", "frequency", "requester-hour"} <= set(said)
+    assert {"answered", "frequency", "requester-hour"} <= set(said), said
     assert set(said) <= {"answered", "frequency", "requester-hour", "official-hour"}
 
     # Without counts there is no leave to ask.

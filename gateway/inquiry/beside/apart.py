@@ -20,7 +20,8 @@ async def planned(journey: Journey, serving: Serving, requester: Requester, aske
     planner, operation = serving.planner, (asked.query, asked.operation_name)
     plan = planner.known(*operation)
     if plan is None:
-        plan = planner.keep(*operation, await journey.shares.do(requester.who, partial(planner.compiled, *operation)))
+        compiled = await journey.shares.once(requester.who, operation, partial(planner.compiled, *operation))
+        plan = planner.known(*operation) or planner.keep(*operation, compiled)
     return plan
 
 
@@ -28,5 +29,5 @@ async def bound_to(journey: Journey, plan: Plan, requester: Requester, asked: Gr
     """What the request asks. Raises `Refusal` as `Plan.bind`, and `QUOTA_EXCEEDED`."""
     lacks = plan.lacks(asked.variables)
     if lacks is not None:
-        plan.keep(lacks, await journey.shares.do(requester.who, partial(plan.compiled, lacks)))
+        plan.keep(lacks, await journey.shares.once(requester.who, (id(plan), lacks), partial(plan.compiled, lacks)))
     return plan.bind(asked.variables, declared(asked.inquiry) if plan.names_subjects else None)

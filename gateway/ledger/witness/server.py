@@ -30,9 +30,9 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from gateway.bounds.address import share_of
-from gateway.bounds.body import BodyRefused, read
+from gateway.bounds.body import read
 from gateway.bounds.turns import Turns
-from gateway.errors import ConfigurationError, Crowded, Problem, VerificationFailed
+from gateway.errors import BodyRefused, ConfigurationError, Crowded, Problem, VerificationFailed
 from gateway.files import replace_file
 from gateway.ledger.entry.registry import MAX_REGISTRY, Document
 from gateway.ledger.proof.merkle import EMPTY_ROOT, HASH_SIZE, Tree, verify_consistency
