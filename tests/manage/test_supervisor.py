@@ -74,6 +74,19 @@ def test_workers_end_with_a_supervisor_that_is_killed(started: Started) -> None:
     assert not started.answers()
 
 
+def test_a_worker_that_is_killed_is_replaced(started: Started) -> None:
+    serving = started.serving
+
+    def workers() -> set[int]:
+        told = httpx.get(f"{serving.manage}/health").json()
+        return {each["pid"] for each in told["processes"]}
+
+    before = until("two workers", lambda: len(workers()) == 2 and workers())
+    os.kill(min(before), signal.SIGKILL)
+    until("another in its place", lambda: len(workers()) == 2 and min(before) not in workers())
+    assert started.answers()
+
+
 def second(serving: Serving, **variables: str) -> subprocess.CompletedProcess[str]:
     environment = {**plain_environment(), **variables}
     return subprocess.run(serving.command, env=environment, capture_output=True, text=True, timeout=120, check=False)
