@@ -37,6 +37,7 @@ def captured() -> Iterator[io.StringIO]:
     root = logging.getLogger()
     before = root.handlers[:], root.level
     stream = io.StringIO()
+    logging.captureWarnings(False)  # what an earlier test left on would keep this one from having them
     take_over(Log(stream))
     yield stream
     logging.captureWarnings(False)

@@ -126,8 +126,10 @@ def test_the_command_mends_what_was_altered_and_says_from_how_much(
 def test_one_that_is_killed_is_gone_on_with(store: Store, tmp_path: Path) -> None:
     asyncio.run(built(store))
     right = rows(store)
-    small = (  # an entry at a time, and slowly, so that there is time to end it on its way
-        "import sys, time; from gateway.ledger.projections.projector import Projector;"
+    # An entry at a time, and slowly, so that there is time to end it; a child in the background ignores interrupts.
+    small = (
+        "import signal, sys, time; signal.signal(signal.SIGINT, signal.default_int_handler);"
+        " from gateway.ledger.projections.projector import Projector;"
         " Projector.__init__.__defaults__ = (1,); turn = Projector.turn;"
         " Projector.turn = lambda self: (time.sleep(0.01), turn(self))[1]"
     )
