@@ -1,7 +1,8 @@
 """Step 2: GraphQL document -> Plan, compiled once and cached; then a request's variables -> what it asks. Pure.
 
 A plan's key is the SHA-256 of the document, the operation name and the catalogue's digest. `@skip` and `@include` are
-evaluated per request: each assignment of their variables gives a `Variant`, compiled on first need and kept.
+evaluated per request: each assignment of their variables gives a `Variant`, compiled on first need. What is compiled is
+kept within a bound (`document.kept`).
 Only the selected operation's declaration counts. Follows the GraphQL specification, October 2021.
 """
 
@@ -12,7 +13,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
-from cachetools import LRUCache
 from graphql import (
     DocumentNode,
     FieldNode,
@@ -40,6 +40,7 @@ from gateway.inquiry.document.collect import (
     selected_by,
 )
 from gateway.inquiry.document.cost import Costs
+from gateway.inquiry.document.kept import Kept, Weighed, unlink
 from gateway.inquiry.document.shapes import Compute, Root, Variant
 from gateway.inquiry.document.validity import fits
 from gateway.inquiry.types import Declaration, Selected
@@ -47,7 +48,6 @@ from gateway.inquiry.types import Declaration, Selected
 DECLARED = ("purpose", "case", "document", "consent", "reference")
 LONGEST = {"document": 2_000}
 """Characters that a declared member may have, where not 200: an emergency's reason stands in `document` (ADR 11)."""
-_VARIANTS = 64
 _NAMED = 5
 """Times that the organisations that an inquiry may name may be named by its lists and fields together, on average."""
 _SIMPLE: Mapping[str, type] = {"String": str, "Boolean": bool}
@@ -105,14 +105,18 @@ class Plan:
         document: DocumentNode,
         operation: OperationDefinitionNode,
         most: bounds.Limits,
+        variants: Weighed[Variant],
+        characters: int,
     ) -> None:
-        self.document, self.operation = document, operation
         self._schema, self._catalogue, self._limits = schema, catalogue, most
-        self._fragments = {d.name.value: d for d in document.definitions if isinstance(d, FragmentDefinitionNode)}
-        self.fragments = tuple(self._fragments.values())
+        self.fragments = tuple([d for d in document.definitions if isinstance(d, FragmentDefinitionNode)])
+        self._operation: OperationDefinitionNode | None = operation
         self._conditions = condition_variables(operation, self.fragments)
-        self._variants: LRUCache[tuple[bool, ...], Variant] = LRUCache(_VARIANTS)
-        self._parts: LRUCache[tuple[Any, ...], Selected] = LRUCache(_VARIANTS)
+        # By a mark and not by the plan, which would else be kept as long as they are.
+        self._variants, self._mark, self._characters = variants, object(), characters
+        self._only = None if self._conditions else self.compiled(())
+        if self._only is not None and self._only.other is None:
+            self.fragments, self._operation = (), None  # nothing is made of these any more, and they are large
         self._definitions = list(operation.variable_definitions or ())
         self._quick = _quick(self._definitions)
         self._declared: dict[str, Compute] | None = None
@@ -124,17 +128,18 @@ class Plan:
                     a.name.value: compute(a.value, arguments[a.name.value].type) for a in directive.arguments or ()
                 }
         # Under some condition, that is: which one holds is known with the variables, and those may be wrong.
-        self.names_subjects = bool(self.variant(dict.fromkeys(self._conditions)).roots) or (
-            bool(self._conditions) and asks_about_subjects(document, operation.name.value if operation.name else None)
+        self.names_subjects = (
+            bool(self._only.roots)
+            if self._only is not None
+            else asks_about_subjects(document, operation.name.value if operation.name else None)
         )
 
     def variant(self, variables: Mapping[str, Any]) -> Variant:
         """The operation under these variables' conditions."""
+        if self._only is not None:
+            return self._only
         key = self._key(variables)
-        variant = self._variants.get(key)
-        if variant is None:
-            variant = self._variants[key] = self.compiled(key)
-        return variant
+        return self._variants.get((self._mark, key)) or self.keep(key, self.compiled(key))
 
     def _key(self, variables: Mapping[str, Any]) -> tuple[bool, ...]:
         return tuple([bool(variables.get(name)) for name in self._conditions])
@@ -144,16 +149,19 @@ class Plan:
         if not self._conditions:
             return None
         key = self._key(self._coerce(variables))
-        return None if key in self._variants else key
+        return None if (self._mark, key) in self._variants else key
 
     def compiled(self, key: tuple[bool, ...]) -> Variant:
         """The variant for such conditions, made anew; any thread may ask for it."""
         conditions = dict(zip(self._conditions, key, strict=True))
-        return Collector(self._schema, self._catalogue, self._fragments, conditions).variant(self.operation)
+        fragments = {fragment.name.value: fragment for fragment in self.fragments}
+        assert self._operation is not None
+        return Collector(self._schema, self._catalogue, fragments, conditions).variant(self._operation)
 
-    def keep(self, key: tuple[bool, ...], variant: Variant) -> None:
+    def keep(self, key: tuple[bool, ...], variant: Variant) -> Variant:
         """Use a variant from now on."""
-        self._variants[key] = variant
+        self._variants.keep((self._mark, key), variant, self._characters)
+        return variant
 
     def bind(self, variables: Mapping[str, Any], header: Mapping[str, str] | None) -> Bound:
         """Read the variables. Raises `Refusal` for variables, declaration, identifiers or number of subjects."""
@@ -177,15 +185,12 @@ class Plan:
         for place, one in enumerate(asked):
             for subject in dict.fromkeys(one.subjects):
                 places.setdefault(subject, []).append(place)
+        known = {tuple(range(len(asked))): variant.selected}
         found: dict[Subject, Selected] = {}
         for subject, by in places.items():
-            if len(by) == len(asked):
-                found[subject] = variant.selected
-                continue
-            key = (variant, *by)
-            selected = self._parts.get(key)
+            selected = known.get(tuple(by))
             if selected is None:
-                selected = self._parts[key] = selected_by(asked[place].root for place in by)
+                selected = known[tuple(by)] = selected_by(asked[place].root for place in by)
             found[subject] = selected
         return found
 
@@ -298,12 +303,13 @@ class Plan:
 
 
 class Planner:
-    """Compiles documents against one catalogue's schema, and keeps the compiled ones."""
+    """Compiles documents against one catalogue's schema, and keeps those that are sent again."""
 
-    def __init__(self, schema: GraphQLSchema, catalogue: Catalogue, most: bounds.Limits, keep: int = 1024) -> None:
+    def __init__(self, schema: GraphQLSchema, catalogue: Catalogue, most: bounds.Limits) -> None:
         self._schema, self._catalogue, self._limits = schema, catalogue, most
         self._costs = Costs(schema, catalogue)
-        self._plans: LRUCache[tuple[bytes, str | None], Plan] = LRUCache(keep)
+        self._plans: Kept[Plan] = Kept()
+        self._variants: Weighed[Variant] = Weighed()
 
     def plan(self, query: str, operation_name: str | None) -> Plan:
         """The compiled operation. Raises `Refusal` where the document does not parse, validate or fit the limits."""
@@ -317,7 +323,7 @@ class Planner:
 
     def keep(self, query: str, operation_name: str | None, plan: Plan) -> Plan:
         """Use a plan for this operation from now on."""
-        self._plans[_name(query, operation_name)] = plan
+        self._plans.keep(_name(query, operation_name), plan, len(query))
         return plan
 
     def compiled(self, query: str, operation_name: str | None) -> Plan:
@@ -339,7 +345,9 @@ class Planner:
             if asks_about_subjects(document, operation_name):
                 raise RefusedAboutSubjects(refusal) from None
             raise
-        return Plan(self._schema, self._catalogue, document, operation, self._limits)
+        made = Plan(self._schema, self._catalogue, document, operation, self._limits, self._variants, len(query))
+        unlink(document)
+        return made
 
 
 def _name(query: str, operation_name: str | None) -> tuple[bytes, str | None]:
