@@ -18,6 +18,7 @@ import uvicorn
 from uvicorn.supervisors.multiprocess import Multiprocess, Process
 
 from gateway.bounds.connections import OPTIONS, BoundedProtocol
+from gateway.manage.alone import listening
 
 
 class CertificateProtocol(BoundedProtocol):
@@ -91,5 +92,6 @@ def server(
         ssl_cert_reqs=ssl.CERT_OPTIONAL,
         ssl_context_factory=_modern,
     )
+    listening(address)
     address.set_inheritable(True)
     return _Workers(config, [address])

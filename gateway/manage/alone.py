@@ -51,6 +51,12 @@ def _bound(host: str, port: int) -> socket.socket:
     return made
 
 
+def listening(held: socket.socket) -> None:
+    """Listen there. From now on that alone hinders a second one; what the connections leave behind hinders none."""
+    held.listen()
+    held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+
+
 def shared(held: socket.socket) -> None:
     """Let this process's own workers listen at the address too."""
     held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)

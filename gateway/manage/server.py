@@ -19,7 +19,7 @@ from typing import Any
 import msgspec
 
 from gateway.errors import ConfigurationError, Problem
-from gateway.manage.alone import taken
+from gateway.manage.alone import listening, taken
 from gateway.manage.hub import Hub
 from gateway.settings import ManageSettings
 from gateway.telemetry import CONTENT_TYPE
@@ -73,7 +73,7 @@ class _Server(ThreadingMixIn, HTTPServer):
         super().__init__(address.getsockname()[:2], _Handler, bind_and_activate=False)
         self.socket.close()
         self.socket = address
-        self.socket.listen()
+        listening(self.socket)
         self.context, self.token, self.hub = context, token, hub
         self._free = threading.Semaphore(TOGETHER)
 

@@ -18,7 +18,7 @@ import pytest
 
 from deploy.demo.processes import descendants
 from gateway.errors import ConfigurationError
-from gateway.manage.alone import shared, taken
+from gateway.manage.alone import listening, shared, taken
 from gateway.manage.hub import Hub
 from gateway.manage.link import SUPERVISOR, Link
 from gateway.oauth import IssuerSettings
@@ -127,6 +127,19 @@ def test_an_address_is_one_supervisors_before_its_workers_listen() -> None:
             with pytest.raises(ConfigurationError, match="another process listens there"):
                 taken("127.0.0.1", port, "gateway.yaml", patience=0)
     taken("127.0.0.1", port, "gateway.yaml").close()
+
+
+def test_connections_that_just_ended_hinder_no_later_start() -> None:
+    port = free_port()
+    with taken("127.0.0.1", port, "gateway.yaml") as held:
+        listening(held)
+        with socket.create_connection(("127.0.0.1", port)) as client:
+            accepted, _ = held.accept()
+            accepted.close()  # whoever ends it first is left with it for a minute
+            assert client.recv(1) == b""
+        with pytest.raises(ConfigurationError, match="another process listens there"):
+            taken("127.0.0.1", port, "gateway.yaml", patience=0)
+    taken("127.0.0.1", port, "gateway.yaml", patience=0).close()
 
 
 def test_an_address_that_is_not_ours_is_told() -> None:
