@@ -19,6 +19,21 @@ def readable_by_others(path: Path) -> str:
     return f"may be read by others (mode {stat.S_IMODE(mode):04o}); run `chmod 600 {path}`"
 
 
+def also_named(path: Path) -> str:
+    """What is wrong with a file that stands elsewhere too, and the fix; nothing where it stands here alone.
+
+    What belongs to it beside it, as a lock or a journal, would be another one there. Raises `OSError`.
+    """
+    if path.stat().st_nlink > 1:
+        return "has another name too (a hard link), under which it could be served a second time; remove one of them"
+    mounts = Path("/proc/self/mountinfo")
+    if mounts.exists():
+        target = str(path.resolve()).replace(" ", r"\040")
+        if any(line.split(" ", 5)[4] == target for line in mounts.read_text("utf-8", "replace").splitlines()):
+            return "is mounted by itself, and could be served a second time elsewhere; mount its folder"
+    return ""
+
+
 def not_writable(path: Path, *, make_folder: bool = False) -> str:
     """Why a file cannot be written, there or to be made, and the fix; nothing where it can. Nothing is tried.
 

@@ -23,7 +23,7 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 
 from gateway.errors import ConfigurationError, Problem, StoreUnavailable
-from gateway.files import not_writable, readable_by_others
+from gateway.files import also_named, not_writable, readable_by_others
 from gateway.settings import Settings, placing
 from gateway.storage import schema
 from gateway.storage.engines.sqlite import SqliteStore
@@ -158,6 +158,8 @@ def _sqlite(path: Path, file: str) -> SqliteStore:
     if not path.is_file() or not os.access(path, os.R_OK | os.W_OK):
         error = errno.EISDIR if path.is_dir() else errno.EACCES
         raise OSError(error, os.strerror(error))
+    if wrong := also_named(path):
+        raise _refusal(file, f"`{path}` {wrong}")
     if path.stat().st_size:
         _refuse_foreign(path, file)
     return SqliteStore(path)
@@ -242,7 +244,7 @@ def examine_store(url: str, file: str, *, single_node: bool) -> list[str]:
             raise _refusal(file, f"`{path}` is unusable: {_first_line(error)}") from error
         finally:
             looked_at.close()
-        if wrong := readable_by_others(path):
+        if wrong := readable_by_others(path) or also_named(path):
             raise _refusal(file, f"`{path}` {wrong}")
     return []
 

@@ -100,6 +100,11 @@ def test_a_second_one_says_what_is_in_its_way(started: Started, tmp_path: Path) 
     same = second(serving, DUTYBOUND_LISTEN=f"127.0.0.1:{free_port()}")
     assert same.returncode == 1
     assert "is served by another `dutybound serve`; stop it" in same.stderr
+    linked = tmp_path / "linked.db"
+    linked.symlink_to(serving.config.with_name("ledger.db"))
+    under = second(serving, DUTYBOUND_LISTEN=f"127.0.0.1:{free_port()}", DUTYBOUND_STORE=f"sqlite:///{linked}")
+    assert under.returncode == 1
+    assert "is served by another `dutybound serve`; stop it" in under.stderr
     assert started.answers()
 
 

@@ -14,7 +14,7 @@ from sqlalchemy import insert, select
 from gateway.errors import ConfigurationError
 from gateway.ledger.stored import read
 from gateway.storage.statement import compiled
-from gateway.storage.store import open_copy, open_store
+from gateway.storage.store import examine_store, open_copy, open_store
 from gateway.storage.tables import metadata, micros, moment, requester
 
 
@@ -94,6 +94,34 @@ def test_a_place_that_cannot_be_used_says_why(tmp_path: Path) -> None:
         open_store(f"sqlite:///{tmp_path / 'file' / 'below.db'}")
     with pytest.raises(ConfigurationError, match="cannot be opened for writing"):
         open_store(f"sqlite:///{tmp_path}")
+
+
+def test_a_file_with_another_name_is_refused(tmp_path: Path) -> None:
+    mine, other = tmp_path / "a.db", tmp_path / "elsewhere" / "b.db"
+    open_store(f"sqlite:///{mine}").close()
+    other.parent.mkdir()
+    other.hardlink_to(mine)
+    for url in (f"sqlite:///{mine}", f"sqlite:///{other}"):
+        with pytest.raises(ConfigurationError, match="has another name too"):
+            open_store(url)
+        with pytest.raises(ConfigurationError, match="has another name too"):
+            examine_store(url, "here.yaml", single_node=True)
+    other.unlink()
+    open_store(f"sqlite:///{mine}").close()
+
+
+async def test_a_link_to_it_is_the_same_store(tmp_path: Path) -> None:
+    store = open_store(f"sqlite:///{tmp_path / 'a.db'}")
+    (tmp_path / "elsewhere").mkdir()
+    link = tmp_path / "elsewhere" / "b.db"
+    link.symlink_to(tmp_path / "a.db")
+    same = open_store(f"sqlite:///{link}")
+    held = await store.hold("1")
+    assert held is not None
+    assert await same.hold("1") is None
+    await held.release()
+    same.close()
+    store.close()
 
 
 def test_a_copy_is_only_read(tmp_path: Path) -> None:

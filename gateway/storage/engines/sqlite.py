@@ -95,7 +95,8 @@ class SqliteStore:
         self.path = path
         self.inline_limit = inline_limit
         self._read_only = read_only
-        self._names = (str(path), f"{path}-wal")
+        self._file = path.resolve()
+        self._names = (str(path), f"{self._file}-wal")
         self.engine: Engine = create_engine(
             "sqlite://", creator=self.connect, poolclass=QueuePool, pool_size=4
         )  # the pool SQLAlchemy takes for an in-memory URL closes connections that other threads are using
@@ -121,7 +122,7 @@ class SqliteStore:
 
         `wait_ms` is how long a statement waits while another connection is writing.
         """
-        uri = self.path.resolve().as_uri() + ("?mode=ro" if self._read_only else "?mode=rw")
+        uri = self._file.as_uri() + ("?mode=ro" if self._read_only else "?mode=rw")
         connection = sqlite3.connect(
             uri, uri=True, isolation_level=None, check_same_thread=False, timeout=wait_ms / 1000, factory=Opened
         )
@@ -151,9 +152,12 @@ class SqliteStore:
             raise
 
     def lock(self, name: str) -> int | None:
-        """A lock on a file of that name beside the store, as its descriptor; None where another process has it."""
+        """A lock on a file of that name beside the store, as its descriptor; None where another process has it.
+
+        Beside the file itself, so that it is one lock whichever link to it is served.
+        """
         try:
-            descriptor = os.open(f"{self.path}.{name}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            descriptor = os.open(f"{self._file}.{name}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as error:
             raise StoreUnavailable(f"no lock beside `{self.path}` ({error.strerror})") from error
         try:
