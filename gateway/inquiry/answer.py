@@ -46,12 +46,12 @@ async def answer(journey: Journey, method: str, headers: list[tuple[bytes, bytes
             entry = Entry(os.urandom(16).hex(), requester, serving.rules.digest)
         bound = await bound_to(journey, plan, requester, asked)
         if entry is None or (declaration := bound.declaration) is None:
-            authenticator.check_scope(requester, receipts=bound.asks_for_receipts)
+            authenticator.check_scope(requester, serving.datasets, bound.others)
             return await serving.others.answer(journey.shares, plan, bound, requester, asked)
         declaration = journey.retries.named(declaration, asked)
         entry.declaration, entry.subjects = declaration, bound.subjects
         purpose = serving.purpose(declaration.purpose)
-        authenticator.check_scope(requester, receipts=bound.asks_for_receipts)
+        authenticator.check_scope(requester, serving.datasets, bound.others)
         if purpose.secrecy_max is not None:
             entry.secret_until = serving.secret_until(purpose.secrecy_max, journey.now())
         steps.done("plan")

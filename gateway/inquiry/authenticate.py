@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import datetime
 import hashlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container, Iterable
 from typing import Any
 
 import msgspec
@@ -163,19 +163,23 @@ class Authenticator:
             proof = _single(headers, b"dpop")
             await self._proofs.check(proof, token, binding.key, method, self._clock().timestamp())
 
-    def check_scope(self, requester: Requester, *, receipts: bool = False) -> None:
-        """Refuse a token that opens no part of the gateway at all, or not the `receipts` that are asked for.
+    def check_scope(self, requester: Requester, datasets: Container[str], asked: Container[str] = ()) -> None:
+        """Refuse a token that opens no part of the gateway at all, or not the root fields that are `asked` for.
 
-        `FORBIDDEN`, with the scope that would. A subject's own token opens no receipts, whatever else it has.
+        `FORBIDDEN`, with the scope that would. `datasets` are those that there are. A subject's own token opens no
+        receipts, whatever else it has.
         """
         scopes = requester.scopes
-        inquires = any(scope == "inquire" or scope.startswith("inquire:") for scope in scopes)
+        named = [scope.partition(":") for scope in scopes]
+        inquires = any(name == "inquire" and (not colon or of in datasets) for name, colon, of in named)
         if not inquires and scopes.isdisjoint(SCOPES):
             message = "The token has no scope for this gateway; ask for `inquire`."
-        elif receipts and requester.is_subject:
+        elif "receipts" in asked and requester.is_subject:
             message = "A subject's own token (`self`) opens no receipts; ask with one that has only `inquire`."
-        elif receipts and not inquires and "receipts" not in scopes:
+        elif "receipts" in asked and not inquires and "receipts" not in scopes:
             message = "The token has no scope for `receipts`; ask for `inquire`."
+        elif "permissions" in asked and not inquires:
+            message = "The token has no scope for `permissions`; ask for `inquire`."
         else:
             return
         challenge = f'{self._challenge("insufficient_scope", message, requester.scheme)}, scope="inquire"'

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 import zoneinfo
-from collections.abc import Callable
+from collections.abc import Callable, Container
 
 import msgspec
 
@@ -38,6 +38,11 @@ class Serving(msgspec.Struct, frozen=True, eq=False):
     others: Others
     obligations: Obligations
     zone: zoneinfo.ZoneInfo
+
+    @property
+    def datasets(self) -> Container[str]:
+        """The ids of the datasets that there are."""
+        return self.rules.policies.catalogue.datasets
 
     def purpose(self, name: str) -> Purpose:
         """The registered purpose of that name; raises `Refusal` (`INQUIRY_INVALID`) where there is none."""

@@ -87,12 +87,11 @@ class Bound(msgspec.Struct, frozen=True):
     selected: Selected | Mapping[Subject, Selected]
 
     @property
-    def asks_for_receipts(self) -> bool:
-        """Whether past inquiries are asked for, beside subjects or alone."""
+    def others(self) -> frozenset[str]:
+        """The root fields asked for that name no subject, beside those that do or alone."""
         other = self.variant.other
-        return other is not None and any(
-            isinstance(field, FieldNode) and field.name.value == "receipts" for field in other.selection_set.selections
-        )
+        selected = () if other is None else other.selection_set.selections
+        return frozenset([field.name.value for field in selected if isinstance(field, FieldNode)])
 
 
 class Plan:

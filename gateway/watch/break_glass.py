@@ -32,8 +32,8 @@ from gateway.storage.watch import finding, finding_entry, verdict
 log = logging.getLogger("dutybound.break_glass")
 
 DETECTOR = "break-glass"
-LEAST_REASON = 20
-"""Letters that a reason has at least: a full stop, or "emergency", is none."""
+LEAST_REASON, LEAST_DIFFERENT = 20, 5
+"""Letters that a reason has at least, and how many of them differ: a full stop, "emergency" or "aaaa..." is none."""
 
 
 class Asker(Protocol):
@@ -94,10 +94,12 @@ class BreakGlass:
                 Code.INQUIRY_REQUIRED,
                 f"`{purpose.name}` needs a written reason: say in `document` what the emergency is",
             )
-        if sum(map(str.isalpha, reason)) < LEAST_REASON:
+        letters = [each for each in reason.casefold() if each.isalpha()]
+        if len(letters) < LEAST_REASON or len(set(letters)) < LEAST_DIFFERENT:
             raise Refusal(
                 Code.INQUIRY_INVALID,
-                f"the reason in `document` has under {LEAST_REASON} letters; say in words what the emergency is",
+                f"the reason in `document` has under {LEAST_REASON} letters, or the same few again and again;"
+                " say in words what the emergency is",
             )
         try:
             opened = await asyncio.to_thread(self._open, asker)

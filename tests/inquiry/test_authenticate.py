@@ -20,7 +20,7 @@ from joserfc.jwk import RSAKey
 
 from gateway.errors import Code, Refusal
 from gateway.inquiry.authenticate import Authenticator
-from gateway.inquiry.types import Narrowing
+from gateway.inquiry.types import Narrowing, Requester
 from gateway.oauth import IssuerSettings
 from gateway.rules.model import RequesterEntry
 from tests.inquiry.authenticating import METADATA, Gate
@@ -190,7 +190,6 @@ async def test_one_authorization_header_only(gate: Gate) -> None:
         ({"sub": "j.okafor", "act": {"sub": "r.haas"}}, "r.haas"),
         ({"sub": "j.okafor", "act": {"sub": "court"}}, "j.okafor"),
         ({"act": {"sub": "court"}}, None),
-        ({"act": None}, None),
     ],
 )
 async def test_the_official(gate: Gate, issuer: TestIssuer, claims: dict[str, Any], official: str | None) -> None:
@@ -226,15 +225,38 @@ async def test_only_a_self_token_has_an_identifier(gate: Gate, issuer: TestIssue
     assert (await gate(issuer.token(identifier=identifier))).identifier is None
 
 
+DATASETS = ("tax-arrears", "organisation-register")
+
+
+def refused(gate: Gate, requester: Requester, *asked: str) -> Refusal | None:
+    try:
+        gate.authenticator.check_scope(requester, DATASETS, asked)
+    except Refusal as refusal:
+        return refusal
+    return None
+
+
 async def test_scopes(gate: Gate, issuer: TestIssuer) -> None:
     for scope in ("inquire", "inquire:tax-arrears", "steward", "openid recalls", "oversight", "officer"):
-        gate.authenticator.check_scope(await gate(issuer.token(scope=scope)))
-    for scope in ("", "openid profile", "inquiry", "INQUIRE"):
-        with pytest.raises(Refusal) as caught:
-            gate.authenticator.check_scope(await gate(issuer.token(scope=scope)))
-        assert (caught.value.code, caught.value.status) == (Code.FORBIDDEN, 403)
-        assert 'error="insufficient_scope"' in caught.value.headers["WWW-Authenticate"]
-        assert caught.value.headers["WWW-Authenticate"].endswith(', scope="inquire"')
+        assert refused(gate, await gate(issuer.token(scope=scope))) is None
+    wrong = ("", "openid profile", "inquiry", "INQUIRE", "tax-arrears", "inquire:", "inquire:*", "inquire:nothing")
+    for scope in wrong:
+        found = refused(gate, await gate(issuer.token(scope=scope)))
+        assert found is not None
+        assert (found.code, found.status) == (Code.FORBIDDEN, 403)
+        assert 'error="insufficient_scope"' in found.headers["WWW-Authenticate"]
+        assert found.headers["WWW-Authenticate"].endswith(', scope="inquire"')
+
+
+@pytest.mark.parametrize("field", ["permissions", "receipts"])
+async def test_what_tells_of_inquiries_needs_a_scope_to_inquire(gate: Gate, issuer: TestIssuer, field: str) -> None:
+    for scope in ("inquire", "inquire:tax-arrears", "steward inquire:tax-arrears"):
+        assert refused(gate, await gate(issuer.token(scope=scope)), "catalogue", field) is None
+    for scope in ("steward", "oversight", "officer inquire:nothing", "recalls"):
+        found = refused(gate, await gate(issuer.token(scope=scope)), "catalogue", field)
+        assert found is not None
+        assert f"no scope for `{field}`" in found.message
+        assert refused(gate, await gate(issuer.token(scope="steward")), "catalogue") is None
 
 
 def entry(issuer: str, department: str) -> RequesterEntry:

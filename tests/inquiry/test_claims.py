@@ -53,6 +53,18 @@ async def test_another_apis_type_is_another_apis(gate: Gate, issuer: TestIssuer,
     assert (await gate(issuer.token(2, authorization_details=details))).narrowing == (Narrowing(case="C-1"),)
 
 
+@pytest.mark.parametrize("claim", ["act", "cnf", "authorization_details"])
+async def test_a_claim_that_narrows_is_never_null(gate: Gate, issuer: TestIssuer, claim: str) -> None:
+    refusal = await gate.refusal(issuer.token(2, **{claim: None}))
+    assert f"`{claim}` is null" in refusal.message
+
+
+@pytest.mark.parametrize("member", ["purpose", "case", "datasets", "identifier"])
+async def test_a_member_that_narrows_is_never_null(gate: Gate, issuer: TestIssuer, member: str) -> None:
+    refusal = await gate.refusal(issuer.token(2, authorization_details=[{"type": "subject-inquiry", member: None}]))
+    assert f"`{member}` of `authorization_details` is null" in refusal.message
+
+
 @st.composite
 def misspelt(draw: st.DrawFn) -> str:
     """`subject-inquiry` after up to three slips of the pen, in any letters, with anything between them."""

@@ -78,7 +78,7 @@ class Log:
         for each in self.made:
             if each.client != requester.client or each.own or each.purpose == "SUBJECT_ACCESS":
                 continue
-            if not everybodys and (each.official is None or each.official != requester.official):
+            if not everybodys and each.official != requester.official:
                 continue
             covered = {scope.removeprefix("inquire:") for scope in requester.scopes}
             if not everybodys and "inquire" not in requester.scopes and not each.datasets <= covered:
@@ -155,7 +155,7 @@ def test_a_token_shows_its_officials_entries_as_far_as_it_reaches(
 ONE = (CLIENT, "e.lind", "inquire", "LICENCE_RENEWAL", SUBJECTS[0], True)
 FAULTS = {
     "open_to": (lambda *_: None, [("e.lind", "inquire", [Narrowing(identifier=(SUBJECTS[1].scheme, "x"))])]),
-    "scope_covers": (lambda *_: True, [("e.lind", "inquire:permits", [])]),
+    "scope_covers": (lambda *_: True, [("e.lind", "inquire:business-licences", [])]),
 }
 
 
@@ -177,8 +177,14 @@ def test_an_officials_own_come_with_their_receipts(log: Log) -> None:
         reply.inquiry["receipt"].splitlines()[1],
     )
     assert log.told(asker(log, "o.other")) == []
-    assert log.told(asker(log, None)) == []
+    assert reply.inquiry["id"] not in log.told(asker(log, None))
     assert log.told(asker(log, "o.own", narrowing=(Narrowing(datasets=frozenset()),))) == []
+
+
+def test_what_was_asked_without_an_official_is_shown_without_one(log: Log) -> None:
+    reply = log.ask(asker(log, None), "LICENCE_RENEWAL", new_subject())
+    assert reply.inquiry["id"] in log.told(asker(log, None))
+    assert reply.inquiry["id"] not in log.told(asker(log, "e.lind"))
 
 
 @pytest.mark.parametrize("scopes", [("self",), ("self", "inquire"), ("self", "inquire", "receipts")])
@@ -213,10 +219,11 @@ def test_beside_an_inquiry_the_same_counts(log: Log) -> None:
     query = QUERY % "LICENCE_RENEWAL"
     variables = {"id": {"scheme": SUBJECTS[0].scheme, "value": SUBJECTS[0].value}}
     beside = query.replace("{\n  organisation", "{ receipts { id }\n  organisation")
-    reply = log.world.ask(Ask(asker(log, None, "recalls"), beside, variables))
-    assert (reply.codes, len(reply.entries)) == (["FORBIDDEN"], 1)
-    reply = log.world.ask(Ask(asker(log, None), beside, variables))
-    assert (reply.answer.status, reply.data["receipts"]) == (200, [])
+    reply = log.world.ask(Ask(asker(log, "o.beside", "recalls"), beside, variables))
+    assert reply.codes == ["FORBIDDEN"]
+    (refused,) = reply.entries
+    reply = log.world.ask(Ask(asker(log, "o.beside"), beside, variables))
+    assert (reply.answer.status, reply.data["receipts"]) == (200, [{"id": refused.told.id}])
 
 
 def test_everybodys_are_shown_by_a_durable_view_and_not_without(log: Log, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -53,6 +53,9 @@ class Binding(NamedTuple):
     certificate: str | None
 
 
+_NARROWING = ("act", "cnf", "authorization_details")
+"""Claims that take something from a token: where one says nothing, nobody knows what was meant."""
+
 _Seconds = Annotated[float, msgspec.Meta(ge=0, le=1e12)]
 _Thumbprint = Annotated[str, msgspec.Meta(pattern="^[A-Za-z0-9_-]{43}$")]
 
@@ -104,6 +107,9 @@ def requester(payload: Mapping[str, Any], terms: Terms, now: float) -> tuple[Req
     """
     if terms.client_claim != "client_id":
         payload = _with_client(payload, terms.client_claim)
+    for claim in _NARROWING:
+        if payload.get(claim, claim) is None:
+            raise Unfit(f"A claim of the token is wrong: `{claim}` is null; leave it out, or say what it is.")
     try:
         claims = msgspec.convert(payload, _Claims)
         narrowing = tuple(_narrowings(claims.authorization_details))
@@ -243,6 +249,9 @@ def _slips(one: str, other: str) -> int:
 
 
 def _narrowing(raw: dict[str, Any]) -> Narrowing:
+    for name, value in raw.items():
+        if value is None:
+            raise Unfit(f"A claim of the token is wrong: `{name}` of `authorization_details` is null; leave it out.")
     detail = msgspec.convert(raw, _Detail)
     identifier: tuple[str, str] | None = None
     if isinstance(detail.identifier, _Identifier):

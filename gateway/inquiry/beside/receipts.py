@@ -1,17 +1,17 @@
 """The root field `receipts`: past inquiries of a requester, as far as its token reaches.
 
-Invariants: a token shows what its own official asked, and to a token without an official nothing; all of the client's
-only by the scope `receipts`, and then the look itself is entered first, durably (17). Nothing is shown that the token
-could not ask for now: narrowed by `authorization_details` to purposes, cases, subjects and datasets, by its scopes to
-datasets. What a subject asked with its own token is shown to nobody (Art. 43): its receipt would prove to others what
-is held about it.
+Invariants: a token shows what its own official asked, and one without an official what was asked without; all of the
+client's only by the scope `receipts`, and then the look itself is entered first, durably (17). Nothing is shown that
+the token could not ask for now: narrowed by `authorization_details` to purposes, cases, subjects and datasets, by its
+scopes to datasets. What a subject asked with its own token is shown to nobody (Art. 43): its receipt would prove to
+others what is held about it.
 """
 
 from __future__ import annotations
 
 import datetime
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any, Protocol
 
 from gateway.errors import VerificationFailed
@@ -49,14 +49,14 @@ class PastPort(LedgerPort, Protocol):
 class Receipts:
     """Past inquiries, under one rule set.
 
-    `of_official` gives the places of what (issuer, client, official) asked; `now` never falls.
+    `of_official` gives the places of what (issuer, client, official) asked, also without one; `now` never falls.
     """
 
     def __init__(
         self,
         rules: RuleSet,
         ledger: PastPort,
-        of_official: Callable[[str, str, str], Places],
+        of_official: Callable[[str, str, str | None], Places],
         now: Callable[[], datetime.datetime],
     ) -> None:
         self._rules, self._ledger, self._of_official, self._now = rules, ledger, of_official, now
@@ -67,11 +67,10 @@ class Receipts:
         Raises `LedgerUnavailable`. A page blocks; it raises `ValueError` for a cursor that is none, and that too.
         """
         by = (requester.issuer, requester.client)
-        places: Places | None = _nobodys
+        places: Places | None = None
         if EVERYBODYS in requester.scopes:
             await self._enter(requester)
-            places = None
-        elif requester.official is not None:
+        else:
             places = self._of_official(*by, requester.official)
         shown = self._shown(requester)
 
@@ -126,11 +125,6 @@ class Receipts:
             return True
 
         return shown
-
-
-def _nobodys(reader: object, after: object) -> Iterator[tuple[int, int]]:
-    del reader, after
-    return iter(())
 
 
 def _disclosed(told: entries.Operation) -> list[tuple[tuple[str, str], frozenset[str]]]:

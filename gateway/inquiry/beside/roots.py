@@ -62,7 +62,7 @@ class Others:
 
     async def _opened(self, bound: Bound, requester: Requester) -> Page | None:
         """The caller's past inquiries, where they are asked for: to see everybody's is entered before any is read."""
-        if not bound.asks_for_receipts:
+        if "receipts" not in bound.others:
             return None
         try:
             return await self._receipts(requester)

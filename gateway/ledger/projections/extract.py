@@ -18,6 +18,7 @@ import msgspec
 from gateway.ledger.entry import describe, entries
 
 WITHOUT_KEY = 0
+NO_OFFICIAL = ""
 
 _terms: msgspec.json.Decoder[dict[str, object]] = msgspec.json.Decoder(dict[str, object])
 
@@ -110,10 +111,10 @@ def purpose(told: entries.Told | None) -> str | None:
 
 
 def official(told: entries.Told | None, oversight: entries.Oversight | None) -> str | None:
-    """Who asked, for a requester; None where nobody is known, and where a subject asked with its own token."""
+    """Who asked for a requester, `NO_OFFICIAL` where nobody is named; None where a subject asked, or nobody did."""
     if oversight is None or oversight.by_subject or not isinstance(told, entries.Operation):
         return None
-    return oversight.official
+    return oversight.official or NO_OFFICIAL
 
 
 def is_of(record: str, id_: str, version: str | None = None) -> bool:

@@ -178,9 +178,10 @@ def by_official(reader: Reader, issuer: str, client: str, official: str, after: 
         )
 
 
-def places_of_official(issuer: str, client: str, official: str) -> Places:
-    """`by_official`, to be read when its places are asked for."""
-    return lambda reader, after: by_official(reader, issuer, client, official, Place(*after))
+def places_of_official(issuer: str, client: str, official: str | None) -> Places:
+    """`by_official`, to be read when its places are asked for; of what was asked without an official for None."""
+    mine = official or extract.NO_OFFICIAL
+    return lambda reader, after: by_official(reader, issuer, client, mine, Place(*after))
 
 
 def _entered(
