@@ -11,13 +11,13 @@ from pathlib import Path
 
 from gateway.errors import ConfigurationError, Problem
 from gateway.ledger.commands import receipt_files
-from gateway.ledger.commands.hold import entry_of, part, said
+from gateway.ledger.commands.hold import part, said
 from gateway.ledger.commands.progress import teller
 from gateway.ledger.erasure import erase, repeat
 from gateway.ledger.erasure.blockers import Blocker, found_open
 from gateway.ledger.erasure.erase import Done
 from gateway.ledger.export import package_write
-from gateway.ledger.log.operator import Workplace, account, enter_list, opened, subject_of
+from gateway.ledger.log.operator import Workplace, account, enter_list, opened, place_of, subject_of
 from gateway.storage import destruction
 from gateway.storage import erasure as kept
 from gateway.storage.erasure import Request
@@ -67,7 +67,7 @@ def _request(blockers: Sequence[Blocker], arguments: argparse.Namespace) -> int:
         )
         engine = place.store.engine
         stopping = found_open(place.store, blockers, subject, destruction.keys_of(engine, *subject))
-        print(f"requested: erasure {entered.id}, {entry_of(place, entered.receipt)}")
+        print(f"requested: erasure {entered.id}, {place_of(place, entered.receipt)}")
     _tell_old(old)
     for each in stopping:
         print(f"it cannot be approved yet: {each}", file=sys.stderr)
@@ -104,7 +104,7 @@ def _approve(blockers: Sequence[Blocker], arguments: argparse.Namespace) -> int:
 def _tell_done(place: Workplace, done: Done, out: Path) -> None:
     """What follows an erasure, first things first: whatever fails from here on, it is done."""
     if done.receipt is not None:
-        print(f"erased: erasure {done.request.id}, {entry_of(place, done.receipt)}")
+        print(f"erased: erasure {done.request.id}, {place_of(place, done.receipt)}")
         try:
             package_write.write_private(out, done.receipt.text.encode())
             print(f"receipt: {out} (keep it outside the backups; after a restore, `ledger erase again` takes it)")
@@ -139,7 +139,7 @@ def _withdraw(arguments: argparse.Namespace) -> int:
         entered = place.run(
             lambda ledger: erase.withdraw(ledger, arguments.id, arguments.by, arguments.reason, account())
         )
-        print(f"withdrawn: erasure {entered.id}, {entry_of(place, entered.receipt)}")
+        print(f"withdrawn: erasure {entered.id}, {place_of(place, entered.receipt)}")
     return 0
 
 

@@ -7,8 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from gateway.ledger.erasure import hold
-from gateway.ledger.log.operator import Workplace, account, enter_list, opened, subject_of
-from gateway.ledger.proof.tlog_proof import Receipt
+from gateway.ledger.log.operator import account, enter_list, opened, place_of, subject_of
 from gateway.storage import erasure as kept
 from gateway.storage.tables import moment
 
@@ -42,17 +41,12 @@ def said(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def entry_of(place: Workplace, receipt: Receipt) -> str:
-    """Where an entry stands."""
-    return f"entry {receipt.index} of {place.settings.ledger.origin}/{receipt.shard}"
-
-
 def _place(arguments: argparse.Namespace) -> int:
     with opened(arguments.config) as place:
         entered = place.run(
             lambda ledger: hold.place(ledger, arguments.subject, arguments.by, arguments.reason, account())
         )
-        print(f"placed: hold {entered.id}, {entry_of(place, entered.receipt)}")
+        print(f"placed: hold {entered.id}, {place_of(place, entered.receipt)}")
     print("nothing that the ledger says of this subject is erased before it is lifted")
     return 0
 
@@ -60,7 +54,7 @@ def _place(arguments: argparse.Namespace) -> int:
 def _lift(arguments: argparse.Namespace) -> int:
     with opened(arguments.config) as place:
         entered = place.run(lambda ledger: hold.lift(ledger, arguments.id, arguments.by, arguments.reason, account()))
-        print(f"lifted: hold {entered.id}, {entry_of(place, entered.receipt)}")
+        print(f"lifted: hold {entered.id}, {place_of(place, entered.receipt)}")
     return 0
 
 

@@ -80,6 +80,11 @@ async def operated(place: Workplace) -> AsyncIterator[Ledger]:
         await ledger.close()
 
 
+def place_of(place: Workplace, receipt: Receipt) -> str:
+    """Where an entry stands, in words."""
+    return f"entry {receipt.index} of {place.settings.ledger.origin}/{receipt.shard}"
+
+
 def now(ledger: Ledger) -> datetime.datetime:
     """The time, which never falls."""
     return max(datetime.datetime.now(datetime.UTC), ledger.floor)

@@ -272,8 +272,9 @@ def test_old_receipts_and_answers_verify_and_exports_say_erased(desk: Desk) -> N
     written = [path for path in exported if path.is_file()]
     assert len(written) >= 19
     assert not any(SUBJECT.value.encode() in path.read_bytes() for path in written)
-    assert desk("export", "--subject", LEI, *who, "--out", "mine") == 0
-    assert "no entry fits but that of this view" in desk.err
+    assert desk("export", "--subject", LEI, *who, "--out", "mine") == 1
+    assert "what was erased is not found" in desk.err
+    assert desk("export", "--subject", LEI, *who, "--out", "mine", "--anyway") == 0
     assert desk.run("ledger", "verify", desk.folder / "mine", "--key", desk.folder / "ledger.pub") == 0
     desk.verify()
 
