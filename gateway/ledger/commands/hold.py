@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import argparse
+import functools
 from pathlib import Path
 from typing import Any
 
-from gateway.ledger.erasure import hold
+from gateway.ledger.commands.progress import teller
+from gateway.ledger.erasure import hold, named
 from gateway.ledger.log.operator import account, enter_list, opened, place_of, subject_of
 from gateway.storage import erasure as kept
 from gateway.storage.tables import moment
 
 
-def register(parser: argparse.ArgumentParser) -> None:
+def register(parser: argparse.ArgumentParser, identifiers: named.Identifiers) -> None:
     """Add the commands; each sets `run`: from the parsed arguments to the exit code."""
     parts = parser.add_subparsers(metavar="COMMAND", required=True)
     place = part(parts, "place", "keep what the ledger says of a subject, whatever is asked meanwhile")
     place.add_argument("--subject", required=True, type=subject_of, metavar="SCHEME:VALUE", help="the subject")
     said(place)
-    place.set_defaults(run=_place)
+    place.set_defaults(run=functools.partial(_place, identifiers))
     lift = part(parts, "lift", "end a hold")
     lift.add_argument("id", metavar="ID", help="the hold's number")
     said(lift)
@@ -41,8 +43,9 @@ def said(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _place(arguments: argparse.Namespace) -> int:
+def _place(identifiers: named.Identifiers, arguments: argparse.Namespace) -> int:
     with opened(arguments.config) as place:
+        named.check(place.store, arguments.subject, lambda: identifiers(place.settings), teller())
         entered = place.run(
             lambda ledger: hold.place(ledger, arguments.subject, arguments.by, arguments.reason, account())
         )
@@ -61,8 +64,8 @@ def _lift(arguments: argparse.Namespace) -> int:
 def _list(arguments: argparse.Namespace) -> int:
     with opened(arguments.config) as place:
         found = kept.holds(place.store.engine)
-        named = [(each.scheme, each.value) for each in found if each.scheme is not None and each.value is not None]
-        enter_list(place, named, "a list of the holds")
+        listed = [(each.scheme, each.value) for each in found if each.scheme is not None and each.value is not None]
+        enter_list(place, listed, "a list of the holds")
     for each in found:
         about = f"on {each.scheme}:{each.value}" if each.value is not None else "lifted"
         print(f"{each.id}   {moment(each.at):%Y-%m-%d}   {about}, placed by {each.by}: {each.reason}")

@@ -30,6 +30,7 @@ from gateway.storage import destruction, erasure, facts
 from gateway.storage.store import migrate_store
 from tests import configured
 from tests.ledger.support import AT, BY, KEY, ORIGIN, SUBJECT, disclosed, opened, receipt_of, refused, store_in
+from tests.watch.looks import POLICIES
 
 BACKUPS = {"backups": "P35D"}
 OLD = Path(__file__).parents[2] / "vectors" / "store-v1" / "store.sql"
@@ -76,6 +77,7 @@ async def desk(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: 
         await about_two(ledger)
     store.close()
     configured.write(tmp_path, ledger=BACKUPS)
+    (tmp_path / "policies" / "identifiers.yaml").write_bytes((POLICIES / "identifiers.yaml").read_bytes())
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state-home"))
     return Desk(tmp_path, capsys)
@@ -168,7 +170,7 @@ def test_what_is_asked_in_vain_is_told(desk: Desk) -> None:
         assert message in desk.err
 
     who = ("--by", "A. Clerk", "--reason", "order")
-    fails("the ledger says nothing of this subject", "erase", "request", "--subject", "LEI:NOBODY", *who)
+    fails("the ledger says nothing of this subject", "erase", "request", "--subject", "LEI:529900T8BM49AURSDO55", *who)
     fails("there is no erasure `no1`", "erase", "approve", "no1", "--by", "B")
     fails("there is no erasure `no1`", "erase", "withdraw", "no1", *who)
     fails("holds no entry of an erasure `no1`", "erase", "again", "no1", "--by", "B")

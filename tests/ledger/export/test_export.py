@@ -212,7 +212,9 @@ def test_the_summary_reads_without_the_software(folder: Path, export: Export) ->
 def test_the_policies_in_force_are_in_it(folder: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     for digest, there in (("5ec0de", True), ("another", False)):
         parser = register.argparse.ArgumentParser()
-        register.register(parser.add_subparsers(), lambda configured, digest=digest: digest)
+        register.register(
+            parser.add_subparsers(), lambda _: lambda _, value: value, lambda configured, digest=digest: digest
+        )
         out = folder / f"evidence-{digest}"
         config = ("ledger", "export", "--config", str(folder / "gateway.yaml"), *WHO)
         arguments = parser.parse_args([*config, "--subject", LEI, "--out", str(out)])
