@@ -202,8 +202,8 @@ class Gateway:
         self._log, self._metrics = Log(), Metrics(parts.rules.policies.catalogue.departments)
         self._states = States(self._log.state)
         watched = Watched(self._states.of("ledger"), self._states.of("witness"), self._metrics.group_size.observe)
-        self._ledger = ledger_of(store, settings.ledger, parts.private, watched=watched)
         self._now = Clock(lambda: self._ledger.floor, heard=self._states.of("clock"))
+        self._ledger = ledger_of(store, settings.ledger, parts.private, self._now, watched=watched)
         self._shares = Shares(self._now.sure)
         self._serving = serving(parts.rules, settings, self._ledger, self._now.sure)
         self._facts = store.facts()
@@ -320,10 +320,10 @@ class Gateway:
             if self.link is not None:
                 self.drain.listen(self._settings.drain)
             await self._ledger.start()
-        watching = asyncio.create_task(self._now.watch(self._store.time))
+        watching = asyncio.create_task(self._now.watch(self._ledger.time))
         try:
             with self.link.starting() if self.link else contextlib.nullcontext():
-                await self._now.compare(self._store.time)
+                await self._now.compare(self._ledger.time)
                 if self._news is not None:
                     self._news.start()
                 await self._refill()
