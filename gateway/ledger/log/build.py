@@ -78,6 +78,19 @@ def publisher_of(store: Store, settings: LedgerSettings, now: Now, heard: Heard 
     )
 
 
+def read_key(settings: LedgerSettings, root: Node) -> Ed25519PrivateKey | None:
+    """The ledger's key; what is wrong with it is told where `gateway.yaml` names its file."""
+    if settings.key_file == NOWHERE:
+        return None
+    try:
+        return key_files.load(settings.key_file)
+    except ConfigurationError as error:
+        node = root.at(["ledger", "key_file"])
+        for problem in error.problems:
+            node.problem(f"the file `{node.text()}` {problem.message}")
+        return None
+
+
 def check_witnesses(settings: LedgerSettings, root: Node) -> None:
     """Tell, where it stands in `gateway.yaml`, a witness's key that is none."""
     for place, each in enumerate(settings.witnesses):
