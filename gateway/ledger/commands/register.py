@@ -199,8 +199,14 @@ def _show(arguments: argparse.Namespace) -> int:
 def _generate(arguments: argparse.Namespace) -> int:
     def run() -> int:
         public = arguments.public or arguments.out.with_suffix(".pub")
-        if not 1 <= arguments.shards <= 64 or "+" in arguments.origin or any(map(str.isspace, arguments.origin)):
-            print("a ledger has 1 to 64 shards, and a name without spaces and `+`", file=sys.stderr)
+        if not arguments.origin or "+" in arguments.origin or any(map(str.isspace, arguments.origin)):
+            name = (
+                f"`{arguments.origin}` is no name of a ledger: it has no spaces and no `+`, as `gateway.example/ledger`"
+            )
+            print(f"--origin: {name}", file=sys.stderr)
+            return 2
+        if not 1 <= arguments.shards <= 64:
+            print(f"--shards: a ledger has 1 to 64 shards, not {arguments.shards}", file=sys.stderr)
             return 2
         if public.exists():
             raise ConfigurationError([Problem(str(public), 0, 0, "", "exists already; name another with `--public`")])
