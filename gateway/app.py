@@ -43,23 +43,23 @@ from gateway.inquiry.beside.obligations import Obligations
 from gateway.inquiry.beside.receipts import Receipts
 from gateway.inquiry.beside.retries import Retries
 from gateway.inquiry.beside.roots import Others
+from gateway.inquiry.beside.unsent import Unsent
 from gateway.inquiry.case.config import build as build_cases
 from gateway.inquiry.case.registries import CaseRegistries
 from gateway.inquiry.document.bounds import Limits
 from gateway.inquiry.facts import FactsReader
 from gateway.inquiry.fetch import Fetcher
-from gateway.inquiry.http.endpoint import GraphQLEndpoint
+from gateway.inquiry.http.endpoint import LONGER, GraphQLEndpoint
 from gateway.inquiry.http.request import refused_at_once
 from gateway.inquiry.journey import Journey, Serving
 from gateway.inquiry.plan import Planner
 from gateway.inquiry.render import Renderer
 from gateway.inquiry.types import Requester
 from gateway.issuers import Issuer, new_client
-from gateway.ledger.log.build import Watched, check_head_file, check_witnesses, ledger_of
+from gateway.ledger.log.build import Watched, check_head_file, check_witnesses, ledger_of, read_key
 from gateway.ledger.log.ledger import Ledger
 from gateway.ledger.log.tiles import routes as ledger_routes
 from gateway.ledger.projections import lookups, positions
-from gateway.ledger.proof import key_files
 from gateway.manage.link import Link
 from gateway.manage.reporter import Reporter
 from gateway.manage.states import States
@@ -126,7 +126,7 @@ def read(config: Path, environ: Mapping[str, str], problems: list[Problem]) -> R
     cases = build_cases(registries, kinds.CASES)
     check_witnesses(found.ledger, found.root)
     check_head_file(found.ledger, found.root)
-    private = _private(found)
+    private = read_key(found.ledger, found.root)
     of_policies: list[Problem] = []
     catalogue, policies = Catalogue({}, {}, {}, "", whole=False), None
     connectors: Mapping[str, Connector] = {}
@@ -143,19 +143,6 @@ def read(config: Path, environ: Mapping[str, str], problems: list[Problem]) -> R
         return Read(found, policies, None)
     dates = calendar.load(found.policies, [])
     return Read(found, policies, Loaded(policies.rules, connectors, cases, private, dates))
-
-
-def _private(found: Settings) -> Ed25519PrivateKey | None:
-    """The ledger's key; what is wrong with it is told where its file is named."""
-    if found.ledger.key_file == NOWHERE:
-        return None
-    try:
-        return key_files.load(found.ledger.key_file)
-    except ConfigurationError as error:
-        node = found.root.at(["ledger", "key_file"])
-        for problem in error.problems:
-            node.problem(f"the file `{node.text()}` {problem.message}")
-        return None
 
 
 @contextlib.contextmanager
@@ -202,9 +189,9 @@ class Gateway:
         self._log, self._metrics = Log(), Metrics(parts.rules.policies.catalogue.departments)
         self._states = States(self._log.state)
         watched = Watched(self._states.of("ledger"), self._states.of("witness"), self._metrics.group_size.observe)
-        self._ledger = ledger_of(store, settings.ledger, parts.private, watched=watched)
         self._now = Clock(lambda: self._ledger.floor, heard=self._states.of("clock"))
-        self._shares = Shares(self._now.sure)
+        self._ledger = ledger_of(store, settings.ledger, parts.private, self._now, watched=watched)
+        self._shares, self._unsent = Shares(self._now.sure), Unsent(self._ledger)
         self._serving = serving(parts.rules, settings, self._ledger, self._now.sure)
         self._facts = store.facts()
         self._own_counts = Admission()
@@ -225,7 +212,10 @@ class Gateway:
         self._certificates = ClientCertificates(settings.tls) if settings.tls.client_certificates else None
         self._replays: Replays = SharedReplays(settings.valkey) if settings.valkey else OwnReplays()
         self._graphql = GraphQLEndpoint(
-            functools.partial(answer, self._journey()), self._log.defect, body_limit=settings.limits.body
+            functools.partial(answer, self._journey()),
+            self._log.defect,
+            body_limit=settings.limits.body,
+            patience=settings.limits.patience + LONGER,
         )
         self._pages = Starlette(routes=self._routes(), lifespan=self._lifespan)
 
@@ -276,6 +266,8 @@ class Gateway:
             stamp=self._now,
             metrics=self._metrics,
             shares=self._shares,
+            unsent=self._unsent,
+            patience=settings.limits.patience,
             deadline=settings.limits.deadline,
             body_limit=settings.limits.body,
             break_glass=BreakGlass(self._store.engine, parts.dates, self._purposes, self._alert),
@@ -320,10 +312,10 @@ class Gateway:
             if self.link is not None:
                 self.drain.listen(self._settings.drain)
             await self._ledger.start()
-        watching = asyncio.create_task(self._now.watch(self._store.time))
+        watching = asyncio.create_task(self._now.watch(self._ledger.time))
         try:
             with self.link.starting() if self.link else contextlib.nullcontext():
-                await self._now.compare(self._store.time)
+                await self._now.compare(self._ledger.time)
                 if self._news is not None:
                     self._news.start()
                 await self._refill()
@@ -340,6 +332,7 @@ class Gateway:
             self._shares.close()
             watching.cancel()
             await asyncio.wait([watching])
+            await self._unsent.close()
             await self._ledger.close()
             if self._news is not None:
                 await self._news.close()

@@ -6,10 +6,11 @@ import argparse
 import gc
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from gateway.errors import CommandRefused, ConfigurationError, DutyboundError
+from gateway.errors import CommandRefused, ConfigurationError, DutyboundError, Problem
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -91,7 +92,25 @@ def _register(commands: Any) -> None:
     for part in (catalogue, watch, storage):
         part.register(commands)
     rules.register(commands, also=thresholds.examine)
-    ledger.register(commands, _rule_set, BLOCKERS)
+    ledger.register(commands, _identifiers, _rule_set, BLOCKERS)
+
+
+def _identifiers(configured: Any) -> Callable[[str, str], str]:
+    """From a scheme of a configuration's policies, and a value, to how that is written; raises `ValueError`."""
+    from gateway.catalogue.identifiers import load_schemes
+    from gateway.values import suggest
+
+    problems: list[Problem] = []
+    schemes = load_schemes(configured.policies / "identifiers.yaml", problems)
+    if problems:
+        raise ConfigurationError(problems)
+
+    def written(scheme: str, value: str) -> str:
+        if scheme not in schemes:
+            raise ValueError(f"is of no scheme that `identifiers.yaml` has{suggest(scheme, schemes)}")
+        return schemes[scheme].canonical(value)
+
+    return written
 
 
 def _rule_set(configured: Any) -> str:

@@ -1,10 +1,10 @@
 """Time that never falls (invariant 15), and that is doubted where it may be wrong.
 
 The machine's clock is held against its monotonic one, against what was entered and told last, and, at a start and while
-it is in doubt, against the store's own clock. Where it differs from one by more than `MOST`, it is in doubt until all
-have agreed for `SETTLED`: a machine that was suspended goes on by itself. Invariant: in doubt, `sure` refuses, so that
-nothing is disclosed; and no time is told that the monotonic clock does not vouch for, so that nothing is entered ahead
-for good.
+it is in doubt, against the store's own clock, or a witness's. Where it differs from one by more than `MOST`, it is in
+doubt until all have agreed for `SETTLED`: a machine that was suspended goes on by itself. Invariant: in doubt, `sure`
+refuses, so that nothing is disclosed; and no time is told that the monotonic clock does not vouch for, so that nothing
+is entered ahead for good.
 """
 
 from __future__ import annotations
@@ -26,7 +26,13 @@ EVERY = 1.0
 
 Now = Callable[[], datetime.datetime]
 Theirs = Callable[[], datetime.datetime | None]
-"""The time by the store's clock, None where that is the machine's; blocks, and raises `StoreUnavailable`."""
+"""The time by the store's clock or a witness's, None where there is none but the machine's; blocks, and raises
+`StoreUnavailable`."""
+
+
+def machines() -> datetime.datetime:
+    """The machine's own clock, which may be wrong, and may fall. Whatever enters or discloses is handed a `Clock`."""
+    return datetime.datetime.now(datetime.UTC)
 
 
 class _Reading(NamedTuple):
@@ -52,7 +58,7 @@ class Clock:
     def __init__(
         self,
         floor: Now,
-        wall: Now = lambda: datetime.datetime.now(datetime.UTC),
+        wall: Now = machines,
         ticks: Callable[[], float] = time.monotonic,
         heard: Callable[[str, str | None], None] = _unheard,
     ) -> None:
@@ -108,7 +114,7 @@ class Clock:
         if said is not None:
             apart, took = (read.wall - said).total_seconds(), read.ticks - begun
             if not -MOST <= apart <= MOST + took or took > MOST:
-                self._disagree(f"the machine's clock is {_by(apart)} the store's")
+                self._disagree(f"the machine's clock is {_by(apart)} the store's, or a witness's")
                 self._good = _Reading(read.ticks, min(self._good.then(read.ticks), said))
                 return
         self._compared = True

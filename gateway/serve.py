@@ -24,7 +24,7 @@ from granian.server.mp import MPServer
 
 from gateway import app, settings
 from gateway.errors import CommandRefused, ConfigurationError, Problem
-from gateway.ledger.log.build import warnings
+from gateway.ledger.log.build import examine_registry, warnings
 from gateway.ledger.projections.worker import beside
 from gateway.manage.alone import shared, taken
 from gateway.manage.hub import Hub
@@ -72,6 +72,7 @@ def serve(config: Path, workers: int) -> int:
                 raise ConfigurationError([Problem(str(found.file), 0, 0, "listen", wrong)])
             address = held.enter_context(taken(found.host, found.port, str(found.file)))
             open_configured(found).close()
+            examine_registry(found.store, found.ledger, str(found.file))
         for warning in (*settings.warnings(found, workers), *warnings(found.ledger)):
             print(f"warning: {warning}", file=sys.stderr)
         _allow_connections()

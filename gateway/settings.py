@@ -70,7 +70,10 @@ class ManageSettings(msgspec.Struct, frozen=True):
 
 
 class Limits(msgspec.Struct, frozen=True):
-    """Bounds of one request: `body` in bytes, `deadline` in seconds, the others counts."""
+    """Bounds of one request: `body` in bytes, `deadline` and `patience` in seconds, the others counts.
+
+    `deadline` is the departments'; an answer that could not leave within `patience` is not released.
+    """
 
     body: int = 64 * 1024
     depth: int = 8
@@ -78,6 +81,7 @@ class Limits(msgspec.Struct, frozen=True):
     tokens: int = 2000
     organisations: int = 20
     deadline: float = 5.0
+    patience: float = 25.0
 
 
 class Settings(msgspec.Struct, frozen=True):
@@ -336,4 +340,9 @@ def _limits(node: Node) -> Limits:
         key: keys[key].integer(1, 100_000, getattr(usual, key))
         for key in ("depth", "aliases", "tokens", "organisations")
     }
-    return Limits(body=keys["body"].size(usual.body), deadline=keys["deadline"].duration(usual.deadline), **counts)
+    deadline, patience = (keys[key].duration(getattr(usual, key)) for key in ("deadline", "patience"))
+    if patience <= deadline:
+        keys["patience"].problem(
+            "must be longer than `limits.deadline`, so that what departments answer last can leave"
+        )
+    return Limits(body=keys["body"].size(usual.body), deadline=deadline, patience=patience, **counts)

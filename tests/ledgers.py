@@ -11,6 +11,7 @@ from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from gateway.clock import machines
 from gateway.ledger.entry.registry import SERVING
 from gateway.ledger.log.head_file import SeenOutside
 from gateway.ledger.log.ledger import Ledger
@@ -55,6 +56,6 @@ def ledger_on(
     **settings: Any,
 ) -> Ledger:
     """A ledger, not yet started; a shard by itself unless it is `registered`."""
-    made = publisher or (Publisher(store, origin) if registered else Unpublished(store, origin))
+    made = publisher or (Publisher(store, origin, machines) if registered else Unpublished(store, origin, machines))
     registrar = (Registrar if registered else Unregistered)(store, private, origin, made)
     return Ledger(store, private, registrar, made, names=(shard,) if shard else names, **settings)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import shutil
 import sqlite3
@@ -9,10 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from gateway import cli
+from gateway import cli, settings
+from gateway.clock import machines
+from gateway.ledger.log.build import ledger_of
 from gateway.ledger.proof import key_files
+from gateway.storage.store import open_configured
 from tests import configured
 from tests.connectors import certificates
+from tests.ports import free_port
 
 ROOT = Path(__file__).parents[1]
 
@@ -59,6 +64,23 @@ STORES = {
 def test_a_store_that_cannot_be_is_refused(folder: Path, capsys: pytest.CaptureFixture[str], store: str) -> None:
     told = refused(folder, capsys, store=store)
     assert any(re.match(r"gateway\.yaml:\d+:\d+: store: ", each) and STORES[store] in each for each in told), told
+
+
+def test_a_registry_with_another_key_is_refused(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A start found it in its workers only, after it had said that it serves."""
+    found = settings.load(configured.write(folder, case_registries=REGISTRIES), {})
+
+    async def once() -> None:
+        store = open_configured(found)
+        ledger = ledger_of(store, found.ledger, key_files.load(found.ledger.key_file), machines)
+        await ledger.start()
+        await ledger.close()
+        store.close()
+
+    asyncio.run(once())
+    found.ledger.key_file.unlink()
+    key_files.generate(found.ledger.key_file)
+    only(folder, capsys, "shard `root` is registered with another key", listen=f"127.0.0.1:{free_port()}")
 
 
 def test_a_file_of_another_program_is_refused(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import datetime
+import pathlib
+import re
 from collections.abc import Callable
 from itertools import pairwise
 from typing import Any
@@ -12,6 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import gateway
 from gateway.clock import MOST, SETTLED, Clock
 from gateway.errors import Code, Refusal, StoreUnavailable
 
@@ -322,3 +325,16 @@ def test_the_machines_own_clock_is_read_in_utc() -> None:
     told = Clock(lambda: OLD)()
     assert told.utcoffset() == datetime.timedelta(0)
     assert before <= told <= datetime.datetime.now(datetime.UTC)
+
+
+def test_nothing_that_enters_or_discloses_reads_the_machines_clock() -> None:
+    """It is handed one clock. What only shows a person something may say what day it is here."""
+    root = pathlib.Path(gateway.__file__).parent
+    reading = {
+        path.relative_to(root).as_posix()
+        for path in root.rglob("*.py")
+        if re.search(r"datetime\.(now|utcnow|today)\(|date\.today\(|\btime\.time\b(?!\()", path.read_text())
+    }
+    assert reading == {
+        "clock.py", "check.py", "rules/commands.py", "ledger/commands/verify.py", "ledger/witness/server.py",
+    }  # fmt: skip

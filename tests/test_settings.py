@@ -257,6 +257,11 @@ def test_a_wrong_variable_is_named(tmp_path: Path) -> None:
             "introspection: {client_id: g, client_secret_file: sources.yaml, keep: 1h}",
             "gateway.yaml:11:122: oauth.issuers.0.introspection.keep: must be at most 300s",
         ),
+        (
+            "deadline: 250ms",
+            "deadline: 5s, patience: 5s",
+            "gateway.yaml:13:103: limits.patience: must be longer than `limits.deadline`",
+        ),
         ("limits:", "tls: {cert_file: sources.yaml}\nlimits:", "gateway.yaml:13:6: tls: needs `cert_file`"),
         ("limits:", "tls: {proxies: [10.0.0.1/8]}\nlimits:", "gateway.yaml:13:17: tls.proxies.0: `10.0.0.1/8` must"),
         ("limits:", "tls: {client_certificate_header: X}\nlimits:", "gateway.yaml:13:34: tls.client_certificate_head"),

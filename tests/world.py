@@ -35,6 +35,7 @@ from gateway.bounds.shares import Shares
 from gateway.inquiry import answer
 from gateway.inquiry.admit import Admission
 from gateway.inquiry.beside.retries import Retries
+from gateway.inquiry.beside.unsent import Unsent
 from gateway.inquiry.facts import FactsReader
 from gateway.inquiry.fetch import Fetcher
 from gateway.inquiry.journey import Journey
@@ -195,6 +196,7 @@ class World:
             stamp=self.clock,
             metrics=self.metrics,
             shares=self.shares,
+            unsent=Unsent(self.ledger),
             deadline=5.0,
             body_limit=WIDE.body,
         )
@@ -273,7 +275,8 @@ class World:
 
     def journey_with(self, **ports: Any) -> Journey:
         """The journey; counts against frequency are new unless `admission` is given."""
-        return msgspec.structs.replace(self.journey, **{"admission": Admission(), **ports})
+        ledger = ports.get("ledger", self.ledger)
+        return msgspec.structs.replace(self.journey, **{"admission": Admission(), "unsent": Unsent(ledger), **ports})
 
     def sent(self, ask: Ask) -> tuple[str, list[tuple[bytes, bytes]], bytes]:
         """The request as method, headers and body."""

@@ -82,7 +82,9 @@ def read_headers(config: Config) -> dict[str, str]:
     """The fixed headers of a department, by name in lower case. Credentials stand in files, under `auth`."""
     headers: dict[str, str] = {}
     for name, entry in config.mapping(any_key=True).items():
-        if name.lower() in _OURS or not _TOKEN.fullmatch(name):
+        if not _TOKEN.fullmatch(name):
+            entry.problem(f"`{name}` is no name of a header: letters, digits and `-`, as `X-Region`")
+        elif name.lower() in _OURS:
             entry.problem(f"`{name}` is not a header to set here; credentials go under `auth`")
         elif _CREDENTIAL.search(name) or _CREDENTIAL_VALUE.match(entry.text()):
             entry.problem(f"`{name}` looks like a credential, which does not stand here; put it under `auth`")

@@ -122,6 +122,6 @@ async def _disclosed(
     release = Release(journey, entry, f"{receipt.shard}-{receipt.index}", began)
     at_first = decision.permits, withheld
     await release.check(
-        today, serving.zone, lambda then, day: (deciding(then).permits, restraining(day)[1]) == at_first
+        today, serving.zone, facts, lambda then, day: (deciding(then).permits, restraining(day)[1]) == at_first
     )
     return answered(data, errors, asked.media, extension(entry, receipt))._replace(unsent=release.unsent)

@@ -249,7 +249,7 @@ def _oversight(entry: Entry) -> entries.Oversight:
         places = {subject: place for place, subject in enumerate(entry.subjects)}
     if entry.withheld:
         withheld = [
-            entries.WithheldRecord(places[w.subject], f"{w.dataset}/{w.record}@{w.version}", w.restraint)
+            entries.WithheldRecord(places[w.subject], f"{w.dataset}/{w.record}@{w.version}", w.restraint, w.faulty)
             for w in entry.withheld
         ]
     if entry.consents:

@@ -17,6 +17,7 @@ from gateway.inquiry.beside.break_glass import BreakGlassPort
 from gateway.inquiry.beside.obligations import Obligations
 from gateway.inquiry.beside.retries import Retries
 from gateway.inquiry.beside.roots import Others
+from gateway.inquiry.beside.unsent import Unsent
 from gateway.inquiry.case.registries import CaseRegistries
 from gateway.inquiry.disclose import LedgerPort
 from gateway.inquiry.facts import FactsReader
@@ -76,6 +77,7 @@ class Journey(msgspec.Struct, frozen=True, eq=False):
     stamp: Callable[[], datetime.datetime]
     metrics: Metrics
     shares: Shares
+    unsent: Unsent
     deadline: float
     body_limit: int
     patience: float = 25.0

@@ -166,8 +166,8 @@ def restrain(
     if reasons:
         shown = [record for at, record in enumerate(records) if at not in reasons]
         for at in sorted(reasons):
-            record = records[at]
-            withheld.append(Withheld(subject, dataset.id, record.m_id, record.m_version, reasons[at]))
+            record, faulty = records[at], isinstance(records[at], Faulty)
+            withheld.append(Withheld(subject, dataset.id, record.m_id, record.m_version, reasons[at], faulty))
     for record in shown:
         if isinstance(record, Faulty):
             return Failure(Fault.INVALID, False, record.m_reason), withheld, []

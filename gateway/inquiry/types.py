@@ -151,13 +151,14 @@ class Released(msgspec.Struct):
 
 
 class Withheld(msgspec.Struct, frozen=True):
-    """A record that a restraint held back, and why; only oversight may see it."""
+    """A record that a restraint held back, and why; only oversight may see it, and that it is `faulty`, where it is."""
 
     subject: Subject
     dataset: str
     record: str
     version: str
     restraint: str
+    faulty: bool = False
 
 
 class Caution(msgspec.Struct, frozen=True):

@@ -358,6 +358,8 @@ async def test_a_stranger_in_a_batch_fails_all_of_it() -> None:
         ({"tls": {"ca_file": "empty.pem"}}, ("tls", "ca_file"), "PEM"),
         ({"headers": {"Authorization": "x"}}, ("headers", "Authorization"), "under `auth`"),
         ({"headers": {"x": "a\nb"}}, ("headers", "x"), "one line"),
+        ({"headers": {"a b": "x"}}, ("headers", "a b"), "`a b` is no name of a header"),
+        ({"headers": {"é": "x"}}, ("headers", "é"), "`é` is no name of a header"),
         ({"headers": {"X-API-Key": "7"}}, ("headers", "X-API-Key"), "looks like a credential"),
         ({"headers": {"x-access-token": "7"}}, ("headers", "x-access-token"), "looks like a credential"),
         ({"headers": {"x-for": "Bearer abc"}}, ("headers", "x-for"), "looks like a credential"),

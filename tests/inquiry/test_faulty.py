@@ -9,11 +9,14 @@ import pytest
 
 from connectors.base import DatasetShape, Failure, Fault, FieldType, Record
 from connectors.mapping.decoding import Decoder
+from gateway.inquiry.disclose import answer_parts
 from gateway.inquiry.restrain import restrain
-from gateway.inquiry.types import Released
+from gateway.inquiry.types import Released, Withheld
+from gateway.ledger.entry.parts import EntryParts
 from gateway.storage.kinds import SubjectFacts
 from tests import world as worlds
 from tests.connectors.test_mapping import mapping
+from tests.ledger.support import SUBJECT, an_entry
 from tests.world import NOON
 
 TODAY = NOON.date()
@@ -54,6 +57,34 @@ def ids(found: Released | Failure) -> list[str]:
 def test_a_faulty_record_that_is_withheld_leaves_no_trace(why: dict[str, Any], fault: dict[str, Any]) -> None:
     assert ids(outcome({**SOUND, **why, **fault})) == []
     assert ids(outcome(SOUND, {**SOUND, "id": "N-2", **why, **fault})) == ["N-1"]
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize("why", WITHHELD)
+def test_oversight_is_told_that_a_withheld_record_is_faulty(why: dict[str, Any], fault: dict[str, Any]) -> None:
+    rows = [{**SOUND, **why}, {**SOUND, "id": "N-2", **why, **fault}, {**SOUND, "id": "N-3"}]
+    records = DECODER.one(json.dumps(rows).encode(), WHO)
+    assert not isinstance(records, str), records
+    _, withheld, _ = restrain(ARREARS, PURPOSE, WHO, records, SubjectFacts(), TODAY)
+    assert [(each.record, each.faulty) for each in withheld] == [("N-1", False), ("N-2", True)]
+
+
+def test_that_it_is_faulty_is_in_oversights_part_of_the_entry_and_nowhere_else() -> None:
+    def made(*faulty: bool) -> EntryParts:
+        entry = an_entry(1)
+        entry.withheld = [
+            Withheld(SUBJECT, "tax-arrears", f"N-{at}", "1", "display-ended", each) for at, each in enumerate(faulty)
+        ]
+        got = {(SUBJECT, "tax-arrears"): Released([], [], [])}
+        return answer_parts(entry, got, b"{}", (), bytes(32), NOON)
+
+    sound, both = made(False, False), made(False, True)
+    assert (both.told, [each.told for each in both.subjects]) == (sound.told, [each.told for each in sound.subjects])
+    [of] = [each.oversight for each in both.subjects]
+    assert [(each["record"], each.get("faulty")) for each in json.loads(of)["withheld"]] == [
+        ("tax-arrears/N-0@1", None), ("tax-arrears/N-1@1", True),
+    ]  # fmt: skip
+    assert b"faulty" not in sound.subjects[0].oversight, "what was written before stays as it is"
 
 
 @pytest.mark.parametrize("fault", FAULTS)

@@ -23,7 +23,7 @@ class Run:
 
     def __call__(self, *arguments: object) -> int:
         parser = argparse.ArgumentParser(prog="dutybound")
-        register.register(parser.add_subparsers(required=True))
+        register.register(parser.add_subparsers(required=True), lambda _: lambda _, value: value)
         parsed = parser.parse_args([str(argument) for argument in arguments])
         status: int = parsed.run(parsed)
         self.out, self.err = self._capsys.readouterr()

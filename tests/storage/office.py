@@ -17,6 +17,7 @@ import pytest
 from sqlalchemy import select, text
 
 from gateway import cli, settings
+from gateway.clock import machines
 from gateway.ledger.log.build import ledger_of
 from gateway.ledger.projections.projector import Projector
 from gateway.ledger.proof import key_files
@@ -87,7 +88,7 @@ class Office:
 
     async def _serve(self, numbers: Sequence[int]) -> list[str]:
         found = settings.load(self.config, os.environ)
-        ledger = ledger_of(self.place.open(), found.ledger, key_files.load(found.ledger.key_file))
+        ledger = ledger_of(self.place.open(), found.ledger, key_files.load(found.ledger.key_file), machines)
         await ledger.start()
         try:
             with ledger.store.engine.connect() as connection:

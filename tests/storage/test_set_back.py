@@ -11,6 +11,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from starlette.applications import Starlette
 
+from gateway.clock import machines
 from gateway.errors import LedgerUnavailable
 from gateway.ledger.entry import entries
 from gateway.ledger.entry.receipt import unverified, verify_receipt
@@ -35,7 +36,7 @@ ROOT_KEY = key_files.verifiers(KEY, ORIGIN, [ROOT])
 
 
 def publisher(store: Store, folder: Path, every: float = 60.0) -> Publisher:
-    return Publisher(store, ORIGIN, head_file=HeadFile(folder / "heads.json"), every=every)
+    return Publisher(store, ORIGIN, machines, head_file=HeadFile(folder / "heads.json"), every=every)
 
 
 async def written(
@@ -110,7 +111,7 @@ async def test_shards_are_registered_at_once_and_their_keys_rotate(place: Place,
     store = place.open()
     assert set(registry(store).shards) == {f"{ORIGIN}/{name}" for name in (ROOT, "1", "2", "3", "commands")}
     (before, *_) = await written(place, tmp_path, 1, at_once=3)
-    names = await Registrar(store, KEY, ORIGIN, Publisher(store, ORIGIN)).rotate(NEW)
+    names = await Registrar(store, KEY, ORIGIN, Publisher(store, ORIGIN, machines)).rotate(NEW)
     assert sorted(names) == ["1", "2", "3", "commands", ROOT]
     await Registrar(store, NEW, ORIGIN, publisher(store, tmp_path)).resign(names)
     with pytest.raises(LedgerUnavailable, match="registered with another key"):
@@ -177,7 +178,7 @@ async def test_what_is_published_is_renewed_and_never_falls(place: Place, tmp_pa
         await until_async("the entry to be published", lambda: published()[1] == 1)
         before = published()
         await until_async("the publication to be renewed", lambda: published()[0] != before[0])
-    late = Publisher(place.open(), ORIGIN)
+    late = Publisher(place.open(), ORIGIN, machines)
     for renew in (True, False):
         late._show(old, old.checkpoint, renew=renew)
         assert published()[1] == 1

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from gateway.clock import machines
 from gateway.ledger.entry.registry import ROOT
 from gateway.ledger.log import registrar
 from gateway.ledger.log.head_file import HeadFile
@@ -45,7 +46,7 @@ async def _ledger(place: Path) -> dict[str, bytes]:
 
     async def entered(private: Ed25519PrivateKey, count: int) -> str:
         store = store_in(place)
-        publisher = Publisher(store, ORIGIN, head_file=HeadFile(place / "heads.json"), every=60)
+        publisher = Publisher(store, ORIGIN, machines, head_file=HeadFile(place / "heads.json"), every=60)
         async with opened(store, private=private, publisher=publisher, registered=True) as ledger:
             receipts = [await refused(ledger, number) for number in range(count)]
         store.close()
@@ -53,8 +54,8 @@ async def _ledger(place: Path) -> dict[str, bytes]:
 
     files["receipts/first-key.txt"] = (await entered(KEY, 3)).encode()
     store = store_in(place)
-    await Registrar(store, KEY, ORIGIN, Publisher(store, ORIGIN)).rotate(NEW)
-    await Registrar(store, NEW, ORIGIN, Publisher(store, ORIGIN)).resign(["1", ROOT])
+    await Registrar(store, KEY, ORIGIN, Publisher(store, ORIGIN, machines)).rotate(NEW)
+    await Registrar(store, NEW, ORIGIN, Publisher(store, ORIGIN, machines)).resign(["1", ROOT])
     store.close()
     files["receipts/second-key.txt"] = (await entered(NEW, 2)).encode()
     save(place, "backup")

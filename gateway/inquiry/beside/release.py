@@ -1,26 +1,32 @@
 """After step 9: whether what was entered may still leave, and the second entry of what does not.
 
 The entry has to be durable by the first end of what the answer rests on: the token, the grant and the consents, the
-display of its records, the wait itself, and a time that is not in doubt. What was entered and does not leave gets
-another entry, `not-released`, for each subject, so that nobody is told to have received it.
+display of its records, the wait itself, and a time that is not in doubt. An answer that took longer than `AGE` also has
+its facts read again: where what is known of its subjects is another now, it does not leave. Whatever they hold: that
+records are withheld must not show by it.
+What was entered and does not leave gets another entry, `not-released`, for each subject, so that nobody is told to have
+received it.
 """
 
 from __future__ import annotations
 
 import asyncio
 import datetime
-import logging
 import os
 from collections.abc import Callable
 from typing import Protocol
 
-from gateway.errors import Code, LedgerUnavailable, Refusal
+from gateway.errors import Code, Refusal
 from gateway.inquiry.authenticate import Authenticator
-from gateway.inquiry.disclose import Entry, LedgerPort
+from gateway.inquiry.beside.unsent import Second, Unsent
+from gateway.inquiry.disclose import Entry
+from gateway.inquiry.facts import FactsReader
+from gateway.inquiry.types import Facts
 from gateway.ledger.entry import entries
 from gateway.ledger.entry.parts import split
 
-log = logging.getLogger("dutybound.inquiry")
+AGE = 1.0
+"""Seconds that an inquiry may take before its facts are read again."""
 
 
 class _Ports(Protocol):
@@ -29,7 +35,9 @@ class _Ports(Protocol):
     @property
     def authenticator(self) -> Authenticator: ...
     @property
-    def ledger(self) -> LedgerPort: ...
+    def facts(self) -> FactsReader: ...
+    @property
+    def unsent(self) -> Unsent: ...
     @property
     def now(self) -> Callable[[], datetime.datetime]: ...
     @property
@@ -48,16 +56,25 @@ class Release:
         self._ports, self._entry, self._place, self._began = ports, entry, place, began
 
     async def check(
-        self, day: datetime.date, zone: datetime.tzinfo, holds: Callable[[datetime.datetime, datetime.date], bool]
+        self,
+        day: datetime.date,
+        zone: datetime.tzinfo,
+        facts: Facts,
+        holds: Callable[[datetime.datetime, datetime.date], bool],
     ) -> None:
         """Raise `Refusal` unless the answer may leave now, and enter that it does not.
 
-        `day` is the one that it was decided for. `holds`: whether grants, consents and display are at a moment
-        of another day as they were then; on the same day they are.
+        `day` and `facts` are those that it was decided from. `holds`: whether grants, consents and display are at a
+        moment of another day as they were then; on the same day they are.
         """
         ports = self._ports
         try:
-            now = ports.now()
+            known = await self._facts(facts)
+        except Refusal:
+            await self.unsent("ended")
+            raise
+        try:
+            now = ports.now()  # from here to the end nothing is waited for
         except Refusal:
             await self.unsent("clock")
             raise
@@ -69,30 +86,36 @@ class Release:
             message = "the ledger took too long to enter the answer, so it was not released; ask again"
             raise Refusal(Code.LEDGER_UNAVAILABLE, message, retryable=True)
         today = now.astimezone(zone).date()
-        if today != day and not holds(now, today):
+        if known.subjects != facts.subjects or (today != day and not holds(now, today)):
             await self.unsent("ended")
             message = "a permit, or a record's display, ended while the inquiry ran, so nothing was released; ask again"
             raise Refusal(Code.DECISION_UNAVAILABLE, message, retryable=True)
 
+    async def _facts(self, facts: Facts) -> Facts:
+        """The facts as they are now, with what their store does not know; the same ones where nothing changed."""
+        ports = self._ports
+        if asyncio.get_running_loop().time() - self._began <= AGE:
+            return facts
+        known = await ports.facts.read(self._entry.subjects, ports.stamp())
+        if known.change == facts.change:
+            return facts
+        verified = any(each.case_verified for each in facts.subjects.values())
+        return known.settled(case_verified=verified, break_glass=facts.break_glass)
+
     async def unsent(self, reason: str = "undelivered") -> None:
         """Enter that what was entered did not leave."""
         entry, at, who = self._entry, self._ports.stamp(), self._entry.requester
-        try:
-            for subject in entry.subjects:
-                told = entries.NotReleased(
-                    entries.VERSION,
-                    os.urandom(16).hex(),
-                    at,
-                    entries.Who(who.issuer, who.client, who.department),
-                    reason,
-                    subject.scheme,
-                    subject.value,
-                    entry.id,
-                    self._place,
-                    entry.rule_set,
-                )
-                parts = split(told)
-                by = (who.issuer, who.client)
-                await self._ports.ledger.append(parts.told, parts.oversight, at, by, (), parts.subjects)
-        except LedgerUnavailable as error:
-            log.error("inquiry %s did not leave, and that could not be entered (%s)", entry.id, error)
+        for subject in entry.subjects:
+            told = entries.NotReleased(
+                entries.VERSION,
+                os.urandom(16).hex(),
+                at,
+                entries.Who(who.issuer, who.client, who.department),
+                reason,
+                subject.scheme,
+                subject.value,
+                entry.id,
+                self._place,
+                entry.rule_set,
+            )
+            await self._ports.unsent.enter(Second(entry.id, split(told), at, (who.issuer, who.client)))

@@ -11,26 +11,26 @@ from pathlib import Path
 
 from gateway.errors import ConfigurationError, Problem
 from gateway.ledger.commands import receipt_files
-from gateway.ledger.commands.hold import entry_of, part, said
+from gateway.ledger.commands.hold import part, said
 from gateway.ledger.commands.progress import teller
-from gateway.ledger.erasure import erase, repeat
+from gateway.ledger.erasure import erase, named, repeat
 from gateway.ledger.erasure.blockers import Blocker, found_open
 from gateway.ledger.erasure.erase import Done
 from gateway.ledger.export import package_write
-from gateway.ledger.log.operator import Workplace, account, enter_list, opened, subject_of
+from gateway.ledger.log.operator import Workplace, account, enter_list, opened, place_of, subject_of
 from gateway.storage import destruction
 from gateway.storage import erasure as kept
 from gateway.storage.erasure import Request
 from gateway.storage.tables import moment
 
 
-def register(parser: argparse.ArgumentParser, blockers: Sequence[Blocker]) -> None:
+def register(parser: argparse.ArgumentParser, identifiers: named.Identifiers, blockers: Sequence[Blocker]) -> None:
     """Add the commands; `blockers` is what keeps a subject from being erased, in the order it is told."""
     parts = parser.add_subparsers(metavar="COMMAND", required=True)
     request = part(parts, "request", "ask that what the ledger says of a subject be erased; another person approves it")
     request.add_argument("--subject", required=True, type=subject_of, metavar="SCHEME:VALUE", help="the subject")
     said(request)
-    request.set_defaults(run=functools.partial(_request, blockers))
+    request.set_defaults(run=functools.partial(_request, identifiers, blockers))
 
     approve = part(parts, "approve", "erase a subject as another person requested: its keys are destroyed, for good")
     approve.add_argument("id", metavar="ID", help="the erasure's number")
@@ -58,16 +58,17 @@ def _out(parser: argparse.ArgumentParser, default: str) -> None:
     parser.add_argument("--out", type=Path, metavar="FILE", help=text)
 
 
-def _request(blockers: Sequence[Blocker], arguments: argparse.Namespace) -> int:
+def _request(identifiers: named.Identifiers, blockers: Sequence[Blocker], arguments: argparse.Namespace) -> int:
     subject = arguments.subject
     with opened(arguments.config) as place:
+        named.check(place.store, subject, lambda: identifiers(place.settings), teller())
         old = erase.of_version_1(place.store, subject, teller())
         entered = place.run(
             lambda ledger: erase.request(ledger, subject, arguments.by, arguments.reason, account(), old)
         )
         engine = place.store.engine
         stopping = found_open(place.store, blockers, subject, destruction.keys_of(engine, *subject))
-        print(f"requested: erasure {entered.id}, {entry_of(place, entered.receipt)}")
+        print(f"requested: erasure {entered.id}, {place_of(place, entered.receipt)}")
     _tell_old(old)
     for each in stopping:
         print(f"it cannot be approved yet: {each}", file=sys.stderr)
@@ -104,7 +105,7 @@ def _approve(blockers: Sequence[Blocker], arguments: argparse.Namespace) -> int:
 def _tell_done(place: Workplace, done: Done, out: Path) -> None:
     """What follows an erasure, first things first: whatever fails from here on, it is done."""
     if done.receipt is not None:
-        print(f"erased: erasure {done.request.id}, {entry_of(place, done.receipt)}")
+        print(f"erased: erasure {done.request.id}, {place_of(place, done.receipt)}")
         try:
             package_write.write_private(out, done.receipt.text.encode())
             print(f"receipt: {out} (keep it outside the backups; after a restore, `ledger erase again` takes it)")
@@ -139,15 +140,15 @@ def _withdraw(arguments: argparse.Namespace) -> int:
         entered = place.run(
             lambda ledger: erase.withdraw(ledger, arguments.id, arguments.by, arguments.reason, account())
         )
-        print(f"withdrawn: erasure {entered.id}, {entry_of(place, entered.receipt)}")
+        print(f"withdrawn: erasure {entered.id}, {place_of(place, entered.receipt)}")
     return 0
 
 
 def _list(arguments: argparse.Namespace) -> int:
     with opened(arguments.config) as place:
         found = kept.requests(place.store.engine)
-        named = [(each.scheme, each.value) for each in found if each.scheme is not None and each.value is not None]
-        enter_list(place, named, "a list of the erasures that wait")
+        listed = [(each.scheme, each.value) for each in found if each.scheme is not None and each.value is not None]
+        enter_list(place, listed, "a list of the erasures that wait")
     for each in found:
         print(f"{each.id}   {moment(each.at):%Y-%m-%d}   {_state(each)}")
         print(f"  requested by {each.by}: {each.reason}")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import datetime
+import itertools
 import sys
 import uuid
 from collections.abc import Callable, Iterator, Mapping
@@ -21,7 +22,7 @@ from gateway.ledger.export import as_csv, as_fhir, package_write
 from gateway.ledger.export.select import Chosen, choose, one
 from gateway.ledger.log import operator, registrar
 from gateway.ledger.log.ledger import Ledger
-from gateway.ledger.log.operator import CLIENT, Workplace
+from gateway.ledger.log.operator import CLIENT, ActRefused, Workplace
 from gateway.ledger.proof.note import Signer
 from gateway.ledger.proof.tlog_proof import Receipt
 from gateway.ledger.stored import read
@@ -53,6 +54,7 @@ def register(parser: argparse.ArgumentParser, rule_set: RuleSetDigest | None) ->
     parser.add_argument(
         "--told-only", action="store_true", help="leave out what only oversight may open: officials, withheld, denied"
     )
+    parser.add_argument("--anyway", action="store_true", help="write it also where no entry names the subject or case")
     parser.set_defaults(run=lambda arguments: run(arguments, rule_set))
 
 
@@ -74,11 +76,9 @@ def run(arguments: argparse.Namespace, rule_set: RuleSetDigest | None) -> int:
         print(error, file=sys.stderr)
         return 1
     if count == 1:
-        print(
-            "no entry fits but that of this view; identifiers and cases are written as in the ledger", file=sys.stderr
-        )
+        print("no entry fits but that of this view", file=sys.stderr)
     print(f"written: {count} entries, to {arguments.out}")
-    print(f"entered: this view is entry {receipt.index} of {place.settings.ledger.origin}/{receipt.shard}")
+    print(f"entered: this view is {operator.place_of(place, receipt)}")
     return 0
 
 
@@ -128,16 +128,20 @@ def _export(
     with contextlib.closing(place.store.reader()) as reader:
         own = one(reader, receipt.shard, receipt.index)
         searched = {head.name: head.size for head in read.heads(reader)}
+        found = (
+            each
+            for each in choose(reader, looked, teller(), _tell_lacking)
+            if (each.head.name, each.entry.index) != (receipt.shard, receipt.index)
+        )
+        named = looked.value is not None or looked.case is not None
+        first = _said_of(found, operator.place_of(place, receipt)) if named and not arguments.anyway else []
         count = 0
 
         def chosen() -> Iterator[Chosen]:
             nonlocal count
-            count += 1
-            yield own
-            for each in choose(reader, looked, teller(), _tell_lacking):
-                if (each.head.name, each.entry.index) != (receipt.shard, receipt.index):
-                    count += 1
-                    yield each
+            for each in itertools.chain([own], first, found):
+                count += 1
+                yield each
 
         if arguments.format == "package":
             signer, registry = Signer(own.head.origin, place.private), registrar.stored_document(reader)
@@ -150,6 +154,19 @@ def _export(
                 for line in _FORMATS[arguments.format](chosen(), oversight=not arguments.told_only):
                     file.write(line.encode())
     return count, receipt
+
+
+def _said_of(found: Iterator[Chosen], view: str) -> list[Chosen]:
+    """What is found up to the first entry that is more than a look; raises `ActRefused` where there is none."""
+    looks = []
+    for each in found:
+        looks.append(each)
+        if not isinstance(each.told, entries.View):
+            return looks
+    raise ActRefused(
+        "no entry fits but views like this one, so nothing was written: identifiers and cases are written as in the"
+        f" ledger, and what was erased is not found; `--anyway` writes evidence of that (this view is {view})"
+    )
 
 
 def _tell_lacking(count: int) -> None:

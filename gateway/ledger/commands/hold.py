@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 import argparse
+import functools
 from pathlib import Path
 from typing import Any
 
-from gateway.ledger.erasure import hold
-from gateway.ledger.log.operator import Workplace, account, enter_list, opened, subject_of
-from gateway.ledger.proof.tlog_proof import Receipt
+from gateway.ledger.commands.progress import teller
+from gateway.ledger.erasure import hold, named
+from gateway.ledger.log.operator import account, enter_list, opened, place_of, subject_of
 from gateway.storage import erasure as kept
 from gateway.storage.tables import moment
 
 
-def register(parser: argparse.ArgumentParser) -> None:
+def register(parser: argparse.ArgumentParser, identifiers: named.Identifiers) -> None:
     """Add the commands; each sets `run`: from the parsed arguments to the exit code."""
     parts = parser.add_subparsers(metavar="COMMAND", required=True)
     place = part(parts, "place", "keep what the ledger says of a subject, whatever is asked meanwhile")
     place.add_argument("--subject", required=True, type=subject_of, metavar="SCHEME:VALUE", help="the subject")
     said(place)
-    place.set_defaults(run=_place)
+    place.set_defaults(run=functools.partial(_place, identifiers))
     lift = part(parts, "lift", "end a hold")
     lift.add_argument("id", metavar="ID", help="the hold's number")
     said(lift)
@@ -42,17 +43,13 @@ def said(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def entry_of(place: Workplace, receipt: Receipt) -> str:
-    """Where an entry stands."""
-    return f"entry {receipt.index} of {place.settings.ledger.origin}/{receipt.shard}"
-
-
-def _place(arguments: argparse.Namespace) -> int:
+def _place(identifiers: named.Identifiers, arguments: argparse.Namespace) -> int:
     with opened(arguments.config) as place:
+        named.check(place.store, arguments.subject, lambda: identifiers(place.settings), teller())
         entered = place.run(
             lambda ledger: hold.place(ledger, arguments.subject, arguments.by, arguments.reason, account())
         )
-        print(f"placed: hold {entered.id}, {entry_of(place, entered.receipt)}")
+        print(f"placed: hold {entered.id}, {place_of(place, entered.receipt)}")
     print("nothing that the ledger says of this subject is erased before it is lifted")
     return 0
 
@@ -60,15 +57,15 @@ def _place(arguments: argparse.Namespace) -> int:
 def _lift(arguments: argparse.Namespace) -> int:
     with opened(arguments.config) as place:
         entered = place.run(lambda ledger: hold.lift(ledger, arguments.id, arguments.by, arguments.reason, account()))
-        print(f"lifted: hold {entered.id}, {entry_of(place, entered.receipt)}")
+        print(f"lifted: hold {entered.id}, {place_of(place, entered.receipt)}")
     return 0
 
 
 def _list(arguments: argparse.Namespace) -> int:
     with opened(arguments.config) as place:
         found = kept.holds(place.store.engine)
-        named = [(each.scheme, each.value) for each in found if each.scheme is not None and each.value is not None]
-        enter_list(place, named, "a list of the holds")
+        listed = [(each.scheme, each.value) for each in found if each.scheme is not None and each.value is not None]
+        enter_list(place, listed, "a list of the holds")
     for each in found:
         about = f"on {each.scheme}:{each.value}" if each.value is not None else "lifted"
         print(f"{each.id}   {moment(each.at):%Y-%m-%d}   {about}, placed by {each.by}: {each.reason}")

@@ -18,6 +18,7 @@ from gateway.ledger.entry import describe, entries
 from gateway.ledger.entry.receipt import LEFT_OUT, Proved, check_data, check_extension, read_file
 from gateway.ledger.entry.registry import COMMANDS, ROOT, Registry, read_document
 from gateway.ledger.erasure.blockers import BLOCKERS, Blocker
+from gateway.ledger.erasure.named import Identifiers
 from gateway.ledger.export import sheet
 from gateway.ledger.proof import key_files
 from gateway.ledger.proof.note import Verifier
@@ -27,12 +28,14 @@ from gateway.ledger.verify.assurance import published
 
 def register(
     subparsers: argparse._SubParsersAction[Any],
+    identifiers: Identifiers,
     rule_set: export.RuleSetDigest | None = None,
     blockers: Sequence[Blocker] = BLOCKERS,
 ) -> None:
     """Add `ledger` and `keys` with their commands; each sets `run`: from the parsed arguments to the exit code.
 
-    `rule_set` tells which rule set a configuration's policies are, so that an evidence package can hold their text.
+    `identifiers` is the check of a configuration's identifiers, for who names a subject. `rule_set` tells which rule
+    set a configuration's policies are, so that an evidence package can hold their text.
     `blockers` is what keeps a subject from being erased.
     """
     ledger = subparsers.add_parser("ledger", help="verify and show what the ledger proves")
@@ -69,9 +72,11 @@ def register(
     )
 
     erase.register(
-        parts.add_parser("erase", help="make what the ledger says of a subject unreadable; takes two people"), blockers
+        parts.add_parser("erase", help="make what the ledger says of a subject unreadable; takes two people"),
+        identifiers,
+        blockers,
     )
-    hold.register(parts.add_parser("hold", help="keep what the ledger says of a subject for some matter"))
+    hold.register(parts.add_parser("hold", help="keep what the ledger says of a subject for some matter"), identifiers)
 
     rebuild.register(parts.add_parser("rebuild", help="drop what is made of the ledger behind it, and build it again"))
 
@@ -194,8 +199,14 @@ def _show(arguments: argparse.Namespace) -> int:
 def _generate(arguments: argparse.Namespace) -> int:
     def run() -> int:
         public = arguments.public or arguments.out.with_suffix(".pub")
-        if not 1 <= arguments.shards <= 64 or "+" in arguments.origin or any(map(str.isspace, arguments.origin)):
-            print("a ledger has 1 to 64 shards, and a name without spaces and `+`", file=sys.stderr)
+        if not arguments.origin or "+" in arguments.origin or any(map(str.isspace, arguments.origin)):
+            name = (
+                f"`{arguments.origin}` is no name of a ledger: it has no spaces and no `+`, as `gateway.example/ledger`"
+            )
+            print(f"--origin: {name}", file=sys.stderr)
+            return 2
+        if not 1 <= arguments.shards <= 64:
+            print(f"--shards: a ledger has 1 to 64 shards, not {arguments.shards}", file=sys.stderr)
             return 2
         if public.exists():
             raise ConfigurationError([Problem(str(public), 0, 0, "", "exists already; name another with `--public`")])

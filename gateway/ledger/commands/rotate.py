@@ -17,6 +17,7 @@ from gateway import settings
 from gateway.errors import ConfigurationError, Problem
 from gateway.ledger.entry.registry import ROOT
 from gateway.ledger.log.build import publisher_of
+from gateway.ledger.log.operator import certain
 from gateway.ledger.log.registrar import Registrar
 from gateway.ledger.proof import key_files
 from gateway.ledger.proof.note import Verifier
@@ -60,13 +61,14 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 async def _rotate(store: Store, ledger: LedgerSettings, old: Ed25519PrivateKey, new: Ed25519PrivateKey) -> list[str]:
-    after = Registrar(store, new, ledger.origin, publisher_of(store, ledger))
+    publisher = publisher_of(store, ledger, await certain(store))
+    after = Registrar(store, new, ledger.origin, publisher)
     root = Verifier(f"{ledger.origin}/{ROOT}", new.public_key().public_bytes_raw())
     listed = await after.listed()
     if not listed:
         raise ConfigurationError([Problem(str(ledger.key_file), 0, 0, "", "no gateway has registered a shard with it")])
     if listed[root.name].key != root:
-        names = await Registrar(store, old, ledger.origin, publisher_of(store, ledger)).rotate(new)
+        names = await Registrar(store, old, ledger.origin, publisher).rotate(new)
     else:
         names = [origin.rpartition("/")[2] for origin, each in listed.items() if each.key.public == root.public]
     await after.resign(names)

@@ -195,12 +195,21 @@ class Refused(Entered, frozen=True, tag="refusal"):
     retryable: bool = False
 
 
-class WithheldRecord(msgspec.Struct, frozen=True):
-    """A record that a restraint held back. `subject` is the position of the subject in what was told."""
+class WithheldRecord(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A record that a restraint held back. `subject` is the position of the subject in what was told.
+
+    `faulty`: its department gave a value in it that cannot be used, which nobody else was told.
+    """
 
     subject: int
     record: str
     restraint: str
+    faulty: bool = False
+
+    @property
+    def why(self) -> str:
+        """The restraint, in words for oversight."""
+        return f"{self.restraint}; faulty" if self.faulty else self.restraint
 
 
 class DeniedField(msgspec.Struct, frozen=True, omit_defaults=True):

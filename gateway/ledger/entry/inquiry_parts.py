@@ -49,11 +49,12 @@ class ToldOf(msgspec.Struct, frozen=True, omit_defaults=True):
     message: str = ""
 
 
-class WithheldOf(msgspec.Struct, frozen=True):
+class WithheldOf(msgspec.Struct, frozen=True, omit_defaults=True):
     """A record of the subject that a restraint held back."""
 
     record: str
     restraint: str
+    faulty: bool = False
 
 
 class OversightOf(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -167,7 +168,8 @@ def _general(oversight: Oversight) -> bytes:
 
 def _oversight_of(oversight: Oversight, place: int) -> bytes:
     """The part of the subject at this place; raises `ValueError` as `_relied_on`."""
-    withheld = [WithheldOf(each.record, each.restraint) for each in oversight.withheld if each.subject == place]
+    of = [each for each in oversight.withheld if each.subject == place]
+    withheld = [WithheldOf(each.record, each.restraint, each.faulty) for each in of]
     denied = [field for each in oversight.denied if each.subject == place for field in each.fields]
     relied = _relied_on(oversight, place) if oversight.consents else ()
     return _encode(OversightOf(withheld, denied, relied)) if withheld or denied or relied else EMPTY
@@ -219,7 +221,7 @@ def merge_oversight(oversight: Oversight, parts: Sequence[OversightOf | None]) -
     for place, part in enumerate(parts):
         if part is None:
             continue
-        withheld += [entries.WithheldRecord(place, each.record, each.restraint) for each in part.withheld]
+        withheld += [entries.WithheldRecord(place, each.record, each.restraint, each.faulty) for each in part.withheld]
         if part.denied:
             denied.append(entries.DeniedFields(place, part.denied))
         consents += part.consents

@@ -158,8 +158,8 @@ class NotReleased(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="ki
     """Told: what an inquiry's entry says was disclosed of a subject did not leave; nobody received it.
 
     `requester` is the inquiry's, `inquiry` its id, `entry` its place, `<shard>-<index>`. `reason`: the `token` expired,
-    a permit or a display `ended`, the entry came too `late`, the `clock` was in doubt by then, or the answer was
-    `undelivered`: nobody waited any more.
+    a permit or a display `ended`, or facts changed, the entry came too `late`, the `clock` was in doubt by then, or the
+    answer was `undelivered`: nobody waited any more.
     """
 
     v: int

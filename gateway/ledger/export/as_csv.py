@@ -64,7 +64,7 @@ def _rows(each: Chosen, *, oversight: bool) -> Iterator[dict[str, str]]:
         yield row | {"outcome": outcome}
     for place, about in enumerate(told.disclosed):
         held = {
-            "withheld": " ".join(f"{one.record} ({one.restraint})" for one in seen.withheld if one.subject == place),
+            "withheld": " ".join(f"{one.record} ({one.why})" for one in seen.withheld if one.subject == place),
             "denied": " ".join(
                 f"{field.dataset}.{field.field} ({field.reason})"
                 for denied in seen.denied

@@ -116,7 +116,7 @@ def _subjects(each: Chosen, *, oversight: bool) -> Iterator[_Json]:
         if oversight:
             for held in each.oversight.withheld:
                 if held.subject == place:
-                    detail.append({"type": "withheld", "valueString": f"{held.record} ({held.restraint})"})
+                    detail.append({"type": "withheld", "valueString": f"{held.record} ({held.why})"})
         yield _subject(subject.kind, subject.scheme, subject.value, detail)
 
 

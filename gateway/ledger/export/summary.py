@@ -102,7 +102,7 @@ def _oversight(seen: entries.Oversight) -> Section:
     rows = [("Official", [seen.official or "none"])]
     if seen.facts is not None:
         rows.append(("Facts", [f"as of change {seen.facts}"]))
-    rows.append(("Withheld", [f"{held.record}: {held.restraint}" for held in seen.withheld] or ["nothing"]))
+    rows.append(("Withheld", [f"{held.record}: {held.why}" for held in seen.withheld] or ["nothing"]))
     denied = [
         f"{field.dataset}.{field.field}: {field.reason or 'no rule'}{f' ({field.rule})' if field.rule else ''}"
         for each in seen.denied

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy import inspect
 
+from gateway.clock import Now, machines
 from gateway.documents import Node
 from gateway.errors import ConfigurationError, LedgerUnavailable, Problem
 from gateway.ledger.entry.registry import SERVING
@@ -49,27 +50,45 @@ def ledger_of(
     store: Store,
     settings: LedgerSettings,
     private: Ed25519PrivateKey,
+    now: Now,
     names: Sequence[str] = SERVING,
     watched: Watched | None = None,
 ) -> Ledger:
-    """A ledger on the store, not yet started, in the first shard of `names` (`SERVING`, `COMMANDS`) that can be had."""
+    """A ledger on the store, not yet started, in the first shard of `names` (`SERVING`, `COMMANDS`) that can be had.
+
+    `now` is the process's clock, for all that the ledger enters of its own.
+    """
     watched = watched or Watched()
-    publisher = publisher_of(store, settings, watched.witness)
+    publisher = publisher_of(store, settings, now, watched.witness)
     heard: dict[str, Any] = {"heard": watched.ledger} if watched.ledger else {}
     counted: dict[str, Any] = {"committed": watched.committed} if watched.committed else {}
     registrar = Registrar(store, private, settings.origin, publisher)
     return Ledger(store, private, registrar, publisher, names=names, **heard, **counted)
 
 
-def publisher_of(store: Store, settings: LedgerSettings, heard: Heard | None = None) -> Publisher:
+def publisher_of(store: Store, settings: LedgerSettings, now: Now, heard: Heard | None = None) -> Publisher:
     """What publishes it; `heard` is told of witnesses that stay away."""
     named = [AskedWitness(each.name, each.url, parse_verifier(each.key)) for each in settings.witnesses]
     return Publisher(
         store,
         settings.origin,
+        now,
         head_file=HeadFile(settings.head_file),
         witnesses=Witnesses(named, require=settings.require, within=settings.within, heard=heard) if named else None,
     )
+
+
+def read_key(settings: LedgerSettings, root: Node) -> Ed25519PrivateKey | None:
+    """The ledger's key; what is wrong with it is told where `gateway.yaml` names its file."""
+    if settings.key_file == NOWHERE:
+        return None
+    try:
+        return key_files.load(settings.key_file)
+    except ConfigurationError as error:
+        node = root.at(["ledger", "key_file"])
+        for problem in error.problems:
+            node.problem(f"the file `{node.text()}` {problem.message}")
+        return None
 
 
 def check_witnesses(settings: LedgerSettings, root: Node) -> None:
@@ -111,7 +130,7 @@ def examine_registry(store_url: str, settings: LedgerSettings, file: str) -> Non
         return  # there is none yet
     try:
         if inspect(store.engine).has_table("shard"):
-            publisher = Publisher(store, settings.origin, head_file=HeadFile(settings.head_file))
+            publisher = Publisher(store, settings.origin, machines, head_file=HeadFile(settings.head_file))
             asyncio.run(Registrar(store, private, settings.origin, publisher).check())
     except LedgerUnavailable as error:
         raise ConfigurationError([Problem(file, 0, 0, "ledger", str(error))]) from error

@@ -95,7 +95,7 @@ class Ledger:
         self._shard: Shard | None = None
         self._queue: collections.deque[_Waiting] = collections.deque()
         self._retry = retry
-        self._publisher, self._registrar = publisher, registrar
+        self._publisher, self._registrar, self.now = publisher, registrar, publisher.now
         self._publishing: asyncio.Task[None] | None = None
         self._unpublished: str | None = None
         self._floor = 0
@@ -111,6 +111,10 @@ class Ledger:
     def floor(self) -> datetime.datetime:
         """The highest time of any committed entry: no clock may say less."""
         return _moment(max(self._floor, self._shard.floor) if self._shard else 0)
+
+    def time(self) -> datetime.datetime | None:
+        """The time by another's clock, as `gateway.clock.Theirs` wants it: the store's, or a witness's."""
+        return self.store.time() or self._publisher.time()
 
     @property
     def healthy(self) -> bool:
@@ -147,7 +151,7 @@ class Ledger:
                     continue
                 remembered = await self._publisher.remembered(name, await self._registrar.keys(name))
                 try:
-                    taken = await Shard.take(self.store, self._private, self.origin, name, remembered)
+                    taken = await Shard.take(self.store, self._private, self.origin, name, self.now, remembered)
                     if taken is not None and gaps:
                         await self._name_gaps(taken, gaps)
                 except retire.Behind:
@@ -178,7 +182,8 @@ class Ledger:
         nothing = entries.encode(entries.NOTHING)
         group = []
         for gap in gaps:
-            told, at, noted = retire.gap_entry(gap, self.origin, shard.name, max(self._floor, shard.floor))
+            now = max(self.now(), moment(max(self._floor, shard.floor)))
+            told, at, noted = retire.gap_entry(gap, self.origin, shard.name, now)
             group.append(Pending(told, nothing, at, (entries.OWN.issuer, entries.OWN.client), (noted,)))
         try:
             await shard.enter(group)

@@ -21,7 +21,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy.sql import ClauseElement
 
 from gateway import settings
-from gateway.errors import CommandRefused
+from gateway.clock import Clock, Now
+from gateway.errors import CommandRefused, LedgerUnavailable, StoreUnavailable, VerificationFailed
 from gateway.ledger.entry import entries
 from gateway.ledger.entry.parts import split
 from gateway.ledger.entry.registry import COMMANDS
@@ -29,9 +30,11 @@ from gateway.ledger.log.build import ledger_of
 from gateway.ledger.log.ledger import Ledger
 from gateway.ledger.proof import key_files
 from gateway.ledger.proof.tlog_proof import Receipt
+from gateway.ledger.stored import read
 from gateway.settings import Settings
 from gateway.storage import store as stores
 from gateway.storage.port import Store
+from gateway.storage.tables import moment
 
 CLIENT = entries.Who("", "command line")
 MOST_REASON = 4_000
@@ -71,8 +74,8 @@ def opened(configuration: Path) -> Iterator[Workplace]:
 
 @contextlib.asynccontextmanager
 async def operated(place: Workplace) -> AsyncIterator[Ledger]:
-    """The place's ledger, started, and closed at the end."""
-    ledger = ledger_of(place.store, place.settings.ledger, place.private, COMMANDS)
+    """The place's ledger, started, and closed at the end; raises `LedgerUnavailable` where the time is in doubt."""
+    ledger = ledger_of(place.store, place.settings.ledger, place.private, await certain(place.store), COMMANDS)
     await ledger.start()
     try:
         yield ledger
@@ -80,9 +83,44 @@ async def operated(place: Workplace) -> AsyncIterator[Ledger]:
         await ledger.close()
 
 
+def place_of(place: Workplace, receipt: Receipt) -> str:
+    """Where an entry stands, in words."""
+    return f"entry {receipt.index} of {place.settings.ledger.origin}/{receipt.shard}"
+
+
+async def certain(store: Store) -> Now:
+    """The clock of a command. It refuses (`LedgerUnavailable`) while the time is in doubt, and does here at once.
+
+    It is held against the newest entry of the whole store, and against the store's clock.
+    """
+    newest = await asyncio.to_thread(_newest, store)
+    clock = Clock(lambda: newest)
+
+    def sure() -> datetime.datetime:
+        if (why := clock.doubt) is not None:
+            raise LedgerUnavailable(
+                f"the time is in doubt, so nothing is entered: {why}. Set the clock right, then run the command again;"
+                ' where entries were made ahead, see "The clock" in `deploy/README.md`'
+            )
+        return clock()
+
+    await clock.compare(store.time)
+    sure()
+    return sure
+
+
+def _newest(store: Store) -> datetime.datetime:
+    """The time of the newest entry in the store, whichever process made it."""
+    try:
+        with contextlib.closing(store.reader()) as reader:
+            return max((moment(head.floor) for head in read.heads(reader)), default=moment(0))
+    except (StoreUnavailable, VerificationFailed) as error:
+        raise LedgerUnavailable(f"the store's shards cannot be read: {error}") from error
+
+
 def now(ledger: Ledger) -> datetime.datetime:
-    """The time, which never falls."""
-    return max(datetime.datetime.now(datetime.UTC), ledger.floor)
+    """The time of the ledger's clock, never less than that of its newest entry."""
+    return max(ledger.now(), ledger.floor)
 
 
 async def enter(ledger: Ledger, told: entries.Act, account: str, changes: Sequence[ClauseElement]) -> Receipt:

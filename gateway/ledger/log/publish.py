@@ -21,6 +21,7 @@ from typing import NamedTuple
 from sqlalchemy import insert, update
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
+from gateway.clock import Now, machines
 from gateway.errors import LedgerUnavailable, StoreUnavailable, VerificationFailed
 from gateway.ledger.log.head_file import HeadFile, SeenOutside
 from gateway.ledger.log.witness_client import PublishedRegistry, Witnesses
@@ -44,18 +45,19 @@ class Published(NamedTuple):
 
 
 class Publisher:
-    """Publishes shards of one store, for one process; one publication at a time."""
+    """Publishes shards of one store, for one process; one publication at a time. `now` is that process's clock."""
 
     def __init__(
         self,
         store: Store,
         origin: str,
+        now: Now,
         *,
         head_file: HeadFile | None = None,
         witnesses: Witnesses | None = None,
         every: float = EVERY,
     ) -> None:
-        self.every = every
+        self.every, self.now = every, now
         self._store, self._origin = store, origin
         self._head_file, self._witnesses = head_file, witnesses
         self.registry: PublishedRegistry | None = (
@@ -68,6 +70,10 @@ class Publisher:
     def patience(self) -> float:
         """Seconds without a publication after which nothing may be answered any more."""
         return 3 * self.every + (self._witnesses.within if self._witnesses else 0.0)
+
+    def time(self) -> datetime.datetime | None:
+        """The time by the witnesses' clocks; None where there is none, or none signed one just now."""
+        return self._witnesses.time(machines()) if self._witnesses else None
 
     async def remembered(self, shard: str, keys: Sequence[Verifier]) -> list[SeenOutside]:
         """Every checkpoint of a shard that is known outside the store; what a witness says is signed by one of `keys`.
@@ -131,7 +137,7 @@ class Publisher:
         self._show(head, note)
 
     def _show(self, head: Head, note: str, *, renew: bool = True) -> None:
-        row = {"at": micros(datetime.datetime.now(datetime.UTC)), "size": head.size, "checkpoint": note}
+        row = {"at": micros(self.now()), "size": head.size, "checkpoint": note}
         try:
             with self._store.engine.begin() as connection:
                 older = published.c.size <= head.size if renew else published.c.size < head.size

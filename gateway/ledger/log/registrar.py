@@ -54,6 +54,7 @@ class Registrar:
     def __init__(self, store: Store, private: Ed25519PrivateKey, origin: str, publisher: Publisher) -> None:
         self.origin = origin
         self._store, self._private, self._publisher = store, private, publisher
+        self._now = publisher.now
         publisher.registry = _stored_document
 
     async def check(self) -> None:
@@ -89,7 +90,7 @@ class Registrar:
         beside = None
         if f"{self.origin}/{COMMANDS[0]}" not in known and COMMANDS[0] not in (shard, *(each.name for each in shut)):
             # None where another process has it: that one registers it
-            beside = await Shard.take(self._store, self._private, self.origin, COMMANDS[0])
+            beside = await self._held(COMMANDS[0])
         try:
             if beside is not None:
                 named.append((beside.name, beside.size, beside.root))
@@ -110,7 +111,7 @@ class Registrar:
         until = loop.time() + _PATIENCE
         remembered = await self._remembered(await self.listed())
         await self._check_whole(remembered)
-        while (held := await Shard.take(self._store, self._private, self.origin, ROOT)) is None:
+        while (held := await self._held(ROOT)) is None:
             if loop.time() > until:
                 raise LedgerUnavailable("the root shard is held by another process")
             await asyncio.sleep(0.05)
@@ -123,6 +124,9 @@ class Registrar:
         finally:
             await held.release()
         await self.publish()
+
+    async def _held(self, name: str) -> Shard | None:
+        return await Shard.take(self._store, self._private, self.origin, name, self._now)
 
     async def _remembered(self, known: dict[str, Listed]) -> Sequence[SeenOutside]:
         listed = known.get(f"{self.origin}/{ROOT}")
@@ -160,7 +164,7 @@ class Registrar:
             key = self._key(name)
             listed = known.get(key.name)
             if listed is None:
-                made.append(change("opened", key, at, hash_))
+                made.append(change("opened", self._now(), key, at, hash_))
             elif listed.key != key:
                 raise self._another_key(name)
             elif listed.sealed is not None and name not in shut:
@@ -168,7 +172,7 @@ class Registrar:
         for gap in sealed:
             listed = known.get(f"{self.origin}/{gap.name}")
             if listed is not None and listed.sealed is None:
-                made.append(change("sealed", listed.key, gap.size, gap.root, by=gap.by))
+                made.append(change("sealed", self._now(), listed.key, gap.size, gap.root, by=gap.by))
         return made
 
     def _key(self, name: str) -> Verifier:
@@ -189,18 +193,18 @@ class Registrar:
         held: list[Shard] = []
         try:
             for name in names:
-                shard = await Shard.take(self._store, self._private, self.origin, name)
+                shard = await self._held(name)
                 if shard is None:
                     raise LedgerUnavailable(f"a process holds shard `{name}`; stop every gateway of this ledger first")
                 held.append(shard)
 
             def changes(known: dict[str, Listed], root: Shard) -> list[entries.ShardChange]:
-                new = after.public_key().public_bytes_raw()
+                new, at = after.public_key().public_bytes_raw(), self._now()
                 made = []
                 for each in (*held, root):
                     origin = f"{self.origin}/{each.name}"
                     given = handover(self._private, after, origin, each.size)
-                    made.append(change("rotated", Verifier(origin, new), each.size, each.root, handover=given))
+                    made.append(change("rotated", at, Verifier(origin, new), each.size, each.root, handover=given))
                 return made
 
             await self._enter(changes)
@@ -212,7 +216,7 @@ class Registrar:
     async def resign(self, names: Sequence[str]) -> None:
         """Sign the heads of shards anew, by taking each once, and publish them: the root's first, for it names them."""
         for name in sorted(names, key=lambda name: name != ROOT):
-            shard = await Shard.take(self._store, self._private, self.origin, name)
+            shard = await self._held(name)
             if shard is not None:
                 await shard.release()
             await self._publisher.publish(name)
@@ -220,6 +224,7 @@ class Registrar:
 
 def change(
     event: Literal["opened", "rotated", "sealed"],
+    at: datetime.datetime,
     key: Verifier,
     size: int,
     root: bytes,
@@ -227,10 +232,9 @@ def change(
     handover: str = "",
     by: str = "",
 ) -> entries.ShardChange:
-    """An entry of the root shard, of now."""
-    now = datetime.datetime.now(datetime.UTC)
+    """An entry of the root shard."""
     return entries.ShardChange(
-        entries.VERSION, str(uuid.uuid4()), now, entries.OWN, event, key.name, str(key), size, root, handover, by
+        entries.VERSION, str(uuid.uuid4()), at, entries.OWN, event, key.name, str(key), size, root, handover, by
     )
 
 

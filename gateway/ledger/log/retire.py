@@ -29,7 +29,7 @@ from gateway.ledger.proof.merkle import EMPTY_ROOT, Tree
 from gateway.ledger.stored import statements as sql
 from gateway.ledger.stored.read import StoredTree, heads, read_entries, receipt_text
 from gateway.storage.port import Head, Reader, Store
-from gateway.storage.tables import micros, moment, sealed
+from gateway.storage.tables import micros, sealed
 
 
 class Sealed(NamedTuple):
@@ -106,10 +106,10 @@ def _root_at(reader: Reader, head: Head | None, size: int) -> bytes:
         ) from error
 
 
-def seal(store: Store, gap: Missing) -> Behind:
+def seal(store: Store, gap: Missing, at: datetime.datetime) -> Behind:
     """Write a shard's final state down, for whoever holds its name; gives what to raise."""
-    remembered, now = gap.remembered, datetime.datetime.now(datetime.UTC)
-    row = Sealed(gap.name, micros(now), gap.size, gap.root, remembered.note, remembered.by, None)
+    remembered = gap.remembered
+    row = Sealed(gap.name, micros(at), gap.size, gap.root, remembered.note, remembered.by, None)
     try:
         with store.engine.begin() as connection:
             connection.execute(insert(sealed).values(row._asdict()))
@@ -147,9 +147,8 @@ def is_sealed(store: Store, name: str) -> bool:
         return connection.execute(select(sealed.c.at).where(sealed.c.name == name)).first() is not None
 
 
-def gap_entry(gap: Sealed, origin: str, named_in: str, floor: int) -> tuple[bytes, int, ClauseElement]:
-    """The entry that names a gap: what it says, its time (microseconds, at least `floor`), and the change with it."""
-    at = max(moment(floor), datetime.datetime.now(datetime.UTC))
+def gap_entry(gap: Sealed, origin: str, named_in: str, at: datetime.datetime) -> tuple[bytes, int, ClauseElement]:
+    """The entry that names a gap: what it says, its time in microseconds, and the change with it."""
     told = entries.Gap(
         entries.VERSION,
         str(uuid.uuid4()),

@@ -24,6 +24,7 @@ from typing import NoReturn
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from gateway.clock import Now
 from gateway.errors import LedgerUnavailable, StoreUnavailable, VerificationFailed
 from gateway.ledger.log import retire
 from gateway.ledger.log.batch import Batch, prepare
@@ -44,18 +45,24 @@ class Shard:
     `sealed`: lost because the store was set back, so that another shard has to be opened.
     """
 
-    def __init__(self, store: Store, held: Held, signer: Signer, head: Head, tree: Tree) -> None:
+    def __init__(self, store: Store, held: Held, signer: Signer, head: Head, tree: Tree, now: Now) -> None:
         self.name = head.name
         self.lost: str | None = None
         self.sealed = self._released = self._undone = False
-        self._store, self._held, self._signer = store, held, signer
+        self._store, self._held, self._signer, self._clock = store, held, signer, now
         self._head, self._now = head, tree
         self._attempt: Head | None = None
         self._keyring = Keyring(head.id)
 
     @classmethod
     async def take(
-        cls, store: Store, private: Ed25519PrivateKey, origin: str, name: str, remembered: Sequence[SeenOutside] = ()
+        cls,
+        store: Store,
+        private: Ed25519PrivateKey,
+        origin: str,
+        name: str,
+        now: Now,
+        remembered: Sequence[SeenOutside] = (),
     ) -> Shard | None:
         """Take the shard over, making it where it is new; None where another process holds it.
 
@@ -68,11 +75,11 @@ class Shard:
                 return None
             try:
                 if gap := await asyncio.to_thread(retire.behind, store, name, remembered):
-                    raise await asyncio.to_thread(retire.seal, store, gap)
+                    raise await asyncio.to_thread(retire.seal, store, gap, now())
                 if await asyncio.to_thread(retire.is_sealed, store, name):
                     raise retire.Behind(f"shard `{name}` is sealed")
                 signer = Signer(f"{origin}/{name}", private)
-                return cls(store, held, signer, *await _claim(store, held, signer, name))
+                return cls(store, held, signer, *await _claim(store, held, signer, name), now)
             except BaseException:
                 await held.release()
                 raise
@@ -141,7 +148,7 @@ class Shard:
             gap = await asyncio.to_thread(_set_back, self._store, self._head, mine)
             if gap is None:
                 return
-            behind = await asyncio.to_thread(retire.seal, self._store, gap)
+            behind = await asyncio.to_thread(retire.seal, self._store, gap, self._clock())
         except StoreUnavailable as error:
             raise LedgerUnavailable(f"the store is out of reach ({error})") from error
         self.lost, self.sealed = str(behind), True

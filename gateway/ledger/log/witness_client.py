@@ -12,7 +12,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import datetime
 import hashlib
+import time
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
@@ -23,12 +25,16 @@ from connectors.http.transport import TransportOptions
 from gateway.errors import LedgerUnavailable
 from gateway.ledger.log.head_file import SeenOutside
 from gateway.ledger.proof.merkle import consistency_proof
-from gateway.ledger.proof.note import Verifier, b64, log_key, number, open_note, signature_lines
+from gateway.ledger.proof.note import Verifier, b64, cosigned_at, log_key, number, open_note, signature_lines
 from gateway.ledger.stored.read import Head, StoredTree
 from gateway.manage.states import Heard
 from gateway.storage.port import Store
 
 MAX_ANSWER = 64 * 1024
+FRESH = 30.0
+"""Seconds for which a witness's clock is followed by the monotonic one; a machine that was suspended is told anew."""
+QUICK = 2.0
+"""Seconds in which a witness must have answered for its time to be told of now."""
 UNREQUIRED = 3.0
 """Seconds that a publication waits for cosignatures that nobody requires."""
 
@@ -74,6 +80,20 @@ class Witnesses:
             timeout=within, follow_redirects=False, trust_env=False, transport=transport or bounded
         )
         self._sizes: dict[tuple[str, str], int] = {}
+        self._times: dict[str, tuple[float, int]] = {}
+
+    def time(self, machine: datetime.datetime) -> datetime.datetime | None:
+        """The time by the witnesses' clocks, as they just signed it; None where none did.
+
+        Of several it is the nearest to the `machine`'s: a witness whose clock is wrong keeps nobody from answering.
+        """
+        ticks = time.monotonic()
+        said = [
+            datetime.datetime.fromtimestamp(at + ticks - answered, datetime.UTC)
+            for answered, at in list(self._times.values())
+            if ticks - answered < FRESH
+        ]
+        return min(said, key=lambda each: abs(each - machine), default=None)
 
     async def remembered(self, origin: str, keys: Sequence[Verifier]) -> list[SeenOutside]:
         """The checkpoint of a log that each witness saw last, signed by one of the log's own `keys`: no witness can
@@ -161,6 +181,7 @@ class Witnesses:
                 )
             proof = await asyncio.to_thread(_proof, store, head, old)
             body = f"old {old}\n{''.join(f'{b64(each)}' + chr(10) for each in proof)}\n{head.checkpoint}"
+            begun = time.monotonic()
             status, text = await self._ask(witness, "POST", "add-checkpoint", body)
             if status == 409:
                 try:
@@ -178,7 +199,10 @@ class Witnesses:
             elif status != 200:
                 raise _Away(f"{where}: it answers {status} {text.strip()[:160]}")
             else:
-                return self._verified(witness, head, text)
+                line, answered = self._verified(witness, head, text), time.monotonic()
+                if answered - begun < QUICK:
+                    self._times[witness.name] = answered, cosigned_at(line)
+                return line
         raise _Away(f"{where}: others submit the same shard")
 
     async def _tell(self, witness: AskedWitness, store: Store, registry: PublishedRegistry) -> bool:

@@ -144,6 +144,11 @@ class Cosigner:
         return f"— {self.verifier.name} {b64(self.verifier.id + signature)}\n"
 
 
+def cosigned_at(line: str) -> int:
+    """When a witness made a cosignature line, in seconds since the epoch; the line was verified."""
+    return int.from_bytes(unb64(line.split()[2])[4 : 4 + _TIME])
+
+
 def note_body(note: str) -> str:
     """The text of a note, whoever signed it."""
     return note.rpartition("\n\n")[0] + "\n"

@@ -169,7 +169,14 @@ async def test_keys_are_made_once_and_kept_to_their_owner(tmp_path: Path, run: R
     (tmp_path / "ledger.pub").unlink()
     assert run(*command) == 1
     assert (tmp_path / "ledger.key").read_bytes() == before
-    assert run("keys", "generate", "--origin", "a b", "--out", tmp_path / "other.key") == 2
+    for origin in ("a b", "a+b", ""):
+        assert run("keys", "generate", "--origin", origin, "--out", tmp_path / "other.key") == 2
+        assert run.err.startswith(f"--origin: `{origin}` is no name of a ledger")
+        assert "shards" not in run.err
+    for shards in (0, 65):
+        assert run("keys", "generate", "--origin", ORIGIN, "--out", tmp_path / "other.key", "--shards", shards) == 2
+        assert run.err == f"--shards: a ledger has 1 to 64 shards, not {shards}\n"
+    assert not (tmp_path / "other.key").exists()
 
 
 def test_the_real_command_ends_well(folder: Path) -> None:

@@ -30,6 +30,7 @@ from gateway.storage import destruction, erasure, facts
 from gateway.storage.store import migrate_store
 from tests import configured
 from tests.ledger.support import AT, BY, KEY, ORIGIN, SUBJECT, disclosed, opened, receipt_of, refused, store_in
+from tests.watch.looks import POLICIES
 
 BACKUPS = {"backups": "P35D"}
 OLD = Path(__file__).parents[2] / "vectors" / "store-v1" / "store.sql"
@@ -76,6 +77,7 @@ async def desk(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: 
         await about_two(ledger)
     store.close()
     configured.write(tmp_path, ledger=BACKUPS)
+    (tmp_path / "policies" / "identifiers.yaml").write_bytes((POLICIES / "identifiers.yaml").read_bytes())
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state-home"))
     return Desk(tmp_path, capsys)
@@ -168,7 +170,7 @@ def test_what_is_asked_in_vain_is_told(desk: Desk) -> None:
         assert message in desk.err
 
     who = ("--by", "A. Clerk", "--reason", "order")
-    fails("the ledger says nothing of this subject", "erase", "request", "--subject", "LEI:NOBODY", *who)
+    fails("the ledger says nothing of this subject", "erase", "request", "--subject", "LEI:529900T8BM49AURSDO55", *who)
     fails("there is no erasure `no1`", "erase", "approve", "no1", "--by", "B")
     fails("there is no erasure `no1`", "erase", "withdraw", "no1", *who)
     fails("holds no entry of an erasure `no1`", "erase", "again", "no1", "--by", "B")
@@ -272,8 +274,9 @@ def test_old_receipts_and_answers_verify_and_exports_say_erased(desk: Desk) -> N
     written = [path for path in exported if path.is_file()]
     assert len(written) >= 19
     assert not any(SUBJECT.value.encode() in path.read_bytes() for path in written)
-    assert desk("export", "--subject", LEI, *who, "--out", "mine") == 0
-    assert "no entry fits but that of this view" in desk.err
+    assert desk("export", "--subject", LEI, *who, "--out", "mine") == 1
+    assert "what was erased is not found" in desk.err
+    assert desk("export", "--subject", LEI, *who, "--out", "mine", "--anyway") == 0
     assert desk.run("ledger", "verify", desk.folder / "mine", "--key", desk.folder / "ledger.pub") == 0
     desk.verify()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from pathlib import Path
 
@@ -9,9 +10,10 @@ import pytest
 
 from gateway.errors import LedgerUnavailable
 from gateway.ledger.entry import entries
-from gateway.ledger.erasure import hold
+from gateway.ledger.erasure import hold, named
 from gateway.ledger.log import operator
 from gateway.ledger.log.operator import ActRefused
+from gateway.ledger.proof import key_files
 from gateway.ledger.stored import read
 from gateway.storage import erasure as kept
 from tests.ledger.erasure.test_erase import LEI, Desk, desk, told
@@ -88,3 +90,41 @@ async def test_of_two_who_lift_a_hold_one_does(tmp_path: Path, monkeypatch: pyte
     with contextlib.closing(store.reader()) as reader:
         acts = [each.read_told() for head in read.heads(reader) for each in read.read_entries(reader, head.id, 0, 99)]
     assert [act.by for act in acts if isinstance(act, entries.Hold)] == ["C. Auditor", "D. Head"]
+
+
+async def test_who_is_named_is_somebody_or_in_the_ledger(desk: Desk) -> None:
+    """`place` and `request` alike; whoever an entry names already can be named again, whatever the check says."""
+    private, wrong = key_files.load(desk.folder / "ledger.key"), "LEI:5493001KJTIIGC8Y1R13"
+    said = ("--by", "C. Auditor", "--reason", "audit 9")
+    for subject, why in (
+        ("LEI:1", "it is not a valid LEI"),
+        (wrong, "it is not a valid LEI"),
+        ("LEI:969500t3mbs4sqamhj99", "it is not a valid LEI"),
+        ("LEI:529900t8bm49aursdo55", "it is written `LEI:529900T8BM49AURSDO55` in the ledger"),
+        ("LIE:5493001KJTIIGC8Y1R12", "(did you mean `LEI`?)"),
+    ):
+        for command in (("hold", "place"), ("erase", "request")):
+            before = len(list(told(desk.folder)))
+            assert await asyncio.to_thread(desk, *command, "--subject", subject, *said) == 1
+            assert f"no entry names `{subject}`" in desk.err
+            assert why in desk.err
+            assert len(list(told(desk.folder))) == before
+    unknown = ("hold", "place", "--subject", "LEI:529900T8BM49AURSDO55")
+    assert await asyncio.to_thread(desk, *unknown, *said) == 0
+
+    store = store_in(desk.folder)
+    async with opened(store, private=private) as ledger:
+        await hold.place(
+            ledger, ("LEI", wrong.removeprefix("LEI:")), "C. Auditor", "from before there was a check", "c"
+        )
+    store.close()
+    for command in (("hold", "place"), ("erase", "request")):
+        assert await asyncio.to_thread(desk, *command, "--subject", wrong, *said) == 0, desk.err
+
+
+def test_who_entries_of_version_1_name_can_be_held(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They have no key that names anybody: they are read."""
+    monkeypatch.setattr(named, "of_version_1", lambda store, subject, progress: subject[1] == "1")
+    place = ("hold", "place", "--by", "C. Auditor", "--reason", "audit 9", "--subject")
+    assert desk(*place, "LEI:1") == 0
+    assert desk(*place, "LEI:2") == 1

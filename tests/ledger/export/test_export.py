@@ -13,7 +13,6 @@ from pathlib import Path
 
 import pytest
 
-from connectors.base import Subject
 from gateway.errors import VerificationFailed
 from gateway.ledger.commands import register
 from gateway.ledger.entry import entries
@@ -125,12 +124,29 @@ def test_a_period_is_from_its_first_day_through_its_last(folder: Path, export: E
         assert export("--from", wrong, "--out", folder / "x") == 2
 
 
-def test_only_what_is_asked_for_is_in_it(folder: Path, export: Export, run: Run) -> None:
-    other = Subject("organisation", "LEI", "5493000000000000000X")
-    assert export("--subject", f"LEI:{other.value}", "--out", folder / "evidence") == 0
+@pytest.mark.parametrize("form", ["package", "csv", "fhir"])
+@pytest.mark.parametrize(
+    "asked", [("--subject", "LEI:5493000000000000000X"), ("--case", "none"), ("--subject", LEI, "--case", "another")]
+)
+def test_evidence_of_what_no_entry_names_is_written_only_where_it_is_insisted_on(
+    folder: Path, export: Export, run: Run, asked: tuple[str, ...], form: str
+) -> None:
+    out = folder / "evidence"
+    for before in range(2):
+        assert export(*asked, "--format", form, "--out", out) == 1, "that somebody looked names nobody"
+        assert not out.exists()
+        assert "`--anyway`" in run.err
+        assert f"entry {before} of" in run.err
+    assert len(views(folder)) == 2, "to learn that there is nothing is to look"
+    assert export(*asked, "--format", form, "--out", out, "--anyway") == 0
+    assert "written: 3 entries" in run.out, "its own, and the two looks before"
+    if form == "package":
+        assert run("ledger", "verify", out, "--key", folder / "ledger.pub") == 0
+
+
+def test_a_package_of_nothing_says_so(folder: Path, export: Export, run: Run) -> None:
+    assert export("--case", "none", "--out", folder / "evidence", "--anyway") == 0
     assert "written: 1 entries" in run.out, "its own entry"
-    assert export("--subject", LEI, "--case", "another", "--out", folder / "more") == 0
-    assert "written: 1 entries" in run.out
     assert "no entry fits but that of this view" in run.err
     assert run("ledger", "verify", folder / "evidence", "--key", folder / "ledger.pub") == 0
 
@@ -196,7 +212,9 @@ def test_the_summary_reads_without_the_software(folder: Path, export: Export) ->
 def test_the_policies_in_force_are_in_it(folder: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     for digest, there in (("5ec0de", True), ("another", False)):
         parser = register.argparse.ArgumentParser()
-        register.register(parser.add_subparsers(), lambda configured, digest=digest: digest)
+        register.register(
+            parser.add_subparsers(), lambda _: lambda _, value: value, lambda configured, digest=digest: digest
+        )
         out = folder / f"evidence-{digest}"
         config = ("ledger", "export", "--config", str(folder / "gateway.yaml"), *WHO)
         arguments = parser.parse_args([*config, "--subject", LEI, "--out", str(out)])

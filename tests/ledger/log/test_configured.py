@@ -14,6 +14,7 @@ import httpx
 import pytest
 
 from gateway import settings
+from gateway.clock import machines
 from gateway.errors import ConfigurationError, LedgerUnavailable
 from gateway.ledger.entry.registry import ROOT
 from gateway.ledger.log.build import UNREQUIRED, UNWITNESSED, check_witnesses, ledger_of, warnings
@@ -88,7 +89,7 @@ async def test_a_witness_process_cosigns_what_a_ledger_publishes(tmp_path: Path)
     with witness(tmp_path, port) as key:
         named = WitnessSettings("w1", f"http://127.0.0.1:{port}", key)
         told = LedgerSettings(ORIGIN, tmp_path, tmp_path / "heads.json", (named,), 1, 5.0)
-        ledger = ledger_of(store, told, KEY)
+        ledger = ledger_of(store, told, KEY, machines)
         await ledger.start()
         await refused(ledger)
         await ledger.close()
@@ -100,4 +101,4 @@ async def test_a_witness_process_cosigns_what_a_ledger_publishes(tmp_path: Path)
             public = [parse_verifier(key), *key_files.read_verifiers(tmp_path / "ledger.pub")]
             assert len(open_note(found.checkpoint, public)[1]) == 2, "the log's signature, and the witness's"
     with pytest.raises(LedgerUnavailable, match="1 witnesses are required, and 0 answer"):
-        await ledger_of(store, told, KEY).start()
+        await ledger_of(store, told, KEY, machines).start()

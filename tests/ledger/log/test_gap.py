@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.clock import Clock
+from gateway.clock import Clock, machines
 from gateway.errors import LedgerUnavailable
 from gateway.ledger.entry import entries
 from gateway.ledger.log.head_file import HeadFile
@@ -26,7 +26,7 @@ from tests.waiting import until_async
 
 
 def publisher(store: SqliteStore, folder: Path, every: float = 60.0) -> Publisher:
-    return Publisher(store, ORIGIN, head_file=HeadFile(folder / "heads.json"), every=every)
+    return Publisher(store, ORIGIN, machines, head_file=HeadFile(folder / "heads.json"), every=every)
 
 
 def files(folder: Path) -> list[Path]:

@@ -13,6 +13,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from starlette.applications import Starlette
 
+from gateway.clock import machines
 from gateway.errors import ConfigurationError, LedgerUnavailable, VerificationFailed
 from gateway.ledger.entry import entries
 from gateway.ledger.entry.receipt import verify_receipt
@@ -40,7 +41,7 @@ ROOT_KEY = key_files.verifiers(KEY, ORIGIN, [ROOT])
 
 
 def publisher(store: Store, folder: Path) -> Publisher:
-    return Publisher(store, ORIGIN, head_file=HeadFile(folder / "heads.json"), every=60)
+    return Publisher(store, ORIGIN, machines, head_file=HeadFile(folder / "heads.json"), every=60)
 
 
 async def written(folder: Path, count: int = 1, private: Ed25519PrivateKey = KEY, at_once: int = 1) -> list[str]:
@@ -236,7 +237,9 @@ def test_a_rotation_that_was_interrupted_is_finished(tmp_path: Path, run: Run) -
     (tmp_path / "ledger.key.next").unlink()
     asyncio.run(written(tmp_path, private=first))
     following = key_files.generate(tmp_path / "ledger.key.next")
-    asyncio.run(Registrar(store_in(tmp_path), first, ORIGIN, Publisher(store_in(tmp_path), ORIGIN)).rotate(following))
+    asyncio.run(
+        Registrar(store_in(tmp_path), first, ORIGIN, Publisher(store_in(tmp_path), ORIGIN, machines)).rotate(following)
+    )
     assert run("keys", "rotate", "--config", config) == 0
     assert key_files.load(tmp_path / "ledger.key").private_bytes_raw() == following.private_bytes_raw()
     assert len(events(store_in(tmp_path))) == 6
@@ -248,17 +251,17 @@ async def test_a_running_gateway_is_not_rotated(tmp_path: Path) -> None:
     store = store_in(tmp_path)
     async with opened(store, registered=True):
         with pytest.raises(LedgerUnavailable, match="stop every gateway"):
-            await Registrar(store, KEY, ORIGIN, Publisher(store, ORIGIN)).rotate(NEW)
+            await Registrar(store, KEY, ORIGIN, Publisher(store, ORIGIN, machines)).rotate(NEW)
     assert len(events(store)) == 3
 
 
 def changed(event: str = "rotated", **members: object) -> entries.ShardChange:
     new = Verifier(f"{ORIGIN}/1", NEW.public_key().public_bytes_raw())
-    made = registrar.change("rotated", new, 5, bytes(32), handover=handover(KEY, NEW, new.name, 5))
+    made = registrar.change("rotated", machines(), new, 5, bytes(32), handover=handover(KEY, NEW, new.name, 5))
     return msgspec.structs.replace(made, event=event, **members)  # type: ignore[arg-type]
 
 
-OPENED = registrar.change("opened", VERIFIERS[0], 0, bytes(32))
+OPENED = registrar.change("opened", machines(), VERIFIERS[0], 0, bytes(32))
 
 
 @pytest.mark.parametrize(

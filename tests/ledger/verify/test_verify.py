@@ -13,6 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from gateway.clock import machines
 from gateway.errors import ConfigurationError, VerificationFailed
 from gateway.ledger.log.publish import Publisher
 from gateway.ledger.proof.key_files import verifiers
@@ -226,7 +227,7 @@ def test_what_is_published_is_held_to_the_tree(tmp_path: Path) -> None:
 async def published_store(folder: Path) -> None:
     """Three entries, all published."""
     store = store_in(folder)
-    publisher = Publisher(store, ORIGIN, every=3600)
+    publisher = Publisher(store, ORIGIN, machines, every=3600)
     async with opened(store, publisher=publisher) as ledger:
         for number in range(3):
             await disclosed(ledger, number)

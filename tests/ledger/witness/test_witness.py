@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import base64
 import contextlib
+import datetime
 import hashlib
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -15,6 +17,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from gateway.clock import SETTLED, Clock, machines
 from gateway.errors import ConfigurationError, LedgerUnavailable, VerificationFailed
 from gateway.ledger.entry.receipt import verify_receipt
 from gateway.ledger.log.publish import Publisher, read_published
@@ -205,7 +208,7 @@ async def test_cosigned_checkpoints_are_published_and_prove_that_a_receipt_is_wi
     tmp_path: Path, witness: Witness
 ) -> None:
     store = store_in(tmp_path)
-    made = Publisher(store, ORIGIN, witnesses=asking(witness, require=1), every=0.02)
+    made = Publisher(store, ORIGIN, machines, witnesses=asking(witness, require=1), every=0.02)
     async with opened(store, publisher=made) as ledger:
         receipts = [await refused(ledger, number) for number in range(3)]
         await until_async("publication", lambda: parse_checkpoint(note_body(note_of(tmp_path))).size == 3)
@@ -220,18 +223,67 @@ async def test_cosigned_checkpoints_are_published_and_prove_that_a_receipt_is_wi
         assert (raised.assurance, raised.witnesses, why) == ("witnessed", (NAME,), "")
 
 
+async def test_a_witness_tells_a_machine_whose_store_has_no_clock_that_its_own_jumped(tmp_path: Path) -> None:
+    """SQLite's clock is the machine's. A jump is not believed, however long it lasts, as long as a witness signs."""
+    passed, off = 0.0, 0.0
+    clock = Clock(lambda: AT, lambda: AT + datetime.timedelta(seconds=passed + off), lambda: passed)
+    with contextlib.closing(
+        Witness(NAME, SECRET, VERIFIERS, tmp_path / "seen.json", lambda: AT.timestamp() + passed)
+    ) as witness:
+        made = Publisher(store_in(tmp_path), ORIGIN, clock, witnesses=asking(witness, require=1), every=3600)
+        async with opened(store_in(tmp_path), publisher=made) as ledger:
+
+            async def minutes(number: int) -> str | None:
+                nonlocal passed
+                for _ in range(number):
+                    passed += SETTLED
+                    await made.publish("1")
+                    await clock.compare(ledger.time)
+                return clock.doubt
+
+            assert await minutes(3) is None
+            off = 7200.0
+            assert "7200 s ahead of the store's, or a witness's" in str(await minutes(10))
+            off = 0.0
+            assert await minutes(3) is None, "it was set right"
+
+
+async def test_a_start_two_hours_ahead_is_seen_where_a_witness_signs(tmp_path: Path) -> None:
+    with contextlib.closing(Witness(NAME, SECRET, VERIFIERS, tmp_path / "seen.json", AT.timestamp)) as witness:
+        clock = Clock(lambda: AT, lambda: AT + datetime.timedelta(hours=2))
+        made = Publisher(store_in(tmp_path), ORIGIN, clock, witnesses=asking(witness, require=1), every=3600)
+        async with opened(store_in(tmp_path), publisher=made) as ledger:
+            await made.publish("1")
+            await clock.compare(ledger.time)
+            assert clock.doubt is not None
+
+
+async def test_one_witness_whose_clock_is_wrong_keeps_nobody_from_answering(tmp_path: Path) -> None:
+    asked = Witnesses([])
+    assert asked.time(AT) is None
+    now = time.monotonic()
+    asked._times = {"right": (now, int(AT.timestamp())), "wrong": (now, 0), "silent": (now - 60, int(AT.timestamp()))}
+    said = asked.time(AT)
+    assert said is not None
+    assert abs(said - AT) < datetime.timedelta(seconds=30)
+    asked._times.pop("right")
+    said = asked.time(AT)
+    assert said is not None
+    assert said.year == 1970, "what was told a minute ago is not believed"
+
+
 async def test_a_fork_of_a_shard_is_caught_by_the_witness(tmp_path: Path, witness: Witness) -> None:
     """Two stores, one name, one key: whoever is shown the second one is shown no cosignature."""
     one, other = store_in(tmp_path / "one"), store_in(tmp_path / "other")
-    async with opened(one, publisher=Publisher(one, ORIGIN, witnesses=asking(witness))) as ledger:
+    async with opened(one, publisher=Publisher(one, ORIGIN, machines, witnesses=asking(witness))) as ledger:
         for number in range(4):
             await refused(ledger, number)
     async with opened(other) as ledger:
         for number in range(6):
             await refused(ledger, number)
     with pytest.raises(Contradicted, match="the 4 entries that it saw do not begin this one"):
-        await Publisher(other, ORIGIN, witnesses=asking(witness)).publish("1")
-    async with opened(other, publisher=Publisher(other, ORIGIN, witnesses=asking(witness))) as ledger:
+        await Publisher(other, ORIGIN, machines, witnesses=asking(witness)).publish("1")
+    async with opened(other, publisher=Publisher(other, ORIGIN, machines, witnesses=asking(witness))) as ledger:
         assert ledger.shard == "2", "the forked one is sealed"
 
 
@@ -244,7 +296,9 @@ async def test_a_witness_cannot_make_up_what_seals_a_shard(tmp_path: Path, witne
         witness._seen = {SHARD: note}
         store = store_in(tmp_path / str(len(note)))
         with pytest.raises(LedgerUnavailable, match=r"not signed by both|1 witnesses are required, and 0 answer"):
-            async with opened(store, publisher=Publisher(store, ORIGIN, witnesses=asking(witness, require=1))):
+            async with opened(
+                store, publisher=Publisher(store, ORIGIN, machines, witnesses=asking(witness, require=1))
+            ):
                 raise AssertionError("it started")
         assert store.connect().execute("SELECT count(*) FROM sealed").fetchone() == (0,)
 
@@ -252,7 +306,7 @@ async def test_a_witness_cannot_make_up_what_seals_a_shard(tmp_path: Path, witne
 async def test_too_few_cosignatures_are_no_start(tmp_path: Path, witness: Witness) -> None:
     store = store_in(tmp_path)
     with pytest.raises(LedgerUnavailable, match="2 witnesses are required, and 1 answer"):
-        async with opened(store, publisher=Publisher(store, ORIGIN, witnesses=asking(witness, require=2))):
+        async with opened(store, publisher=Publisher(store, ORIGIN, machines, witnesses=asking(witness, require=2))):
             raise AssertionError("it started")
 
 
@@ -269,7 +323,7 @@ async def test_it_answers_nothing_once_cosignatures_stay_away_and_goes_on_when_t
         return await real(request)  # type: ignore[misc, no-any-return]
 
     witnesses._client._transport.handle_async_request = sometimes  # type: ignore[method-assign]
-    async with opened(store, publisher=Publisher(store, ORIGIN, witnesses=witnesses, every=0.02)) as ledger:
+    async with opened(store, publisher=Publisher(store, ORIGIN, machines, witnesses=witnesses, every=0.02)) as ledger:
         await refused(ledger)
         away = True
         await until_async("the ledger to notice", lambda: not ledger.healthy)

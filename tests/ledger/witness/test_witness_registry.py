@@ -12,6 +12,7 @@ import msgspec
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from gateway.clock import machines
 from gateway.errors import ConfigurationError, LedgerUnavailable
 from gateway.ledger.entry.registry import ROOT, Document, read_document
 from gateway.ledger.log import registrar
@@ -37,7 +38,7 @@ def witness(tmp_path: Path) -> Iterator[Witness]:
 
 
 def publisher(store: Store, witness: Witness) -> Publisher:
-    return Publisher(store, ORIGIN, witnesses=asking(witness, require=1), every=60)
+    return Publisher(store, ORIGIN, machines, witnesses=asking(witness, require=1), every=60)
 
 
 async def written(
@@ -125,7 +126,7 @@ async def test_a_rotation_that_was_interrupted_before_the_witness_heard_of_it_is
 ) -> None:
     await written(tmp_path, witness)
     store = store_in(tmp_path)
-    names = await Registrar(store, KEY, ORIGIN, Publisher(store, ORIGIN)).rotate(NEW)
+    names = await Registrar(store, KEY, ORIGIN, Publisher(store, ORIGIN, machines)).rotate(NEW)
     assert cosigned(witness)[ROOT] == 3
     await Registrar(store, NEW, ORIGIN, publisher(store, witness)).resign(names)
     assert cosigned(witness) == {ROOT: 6, "1": 2, "commands": 0}
