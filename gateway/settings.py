@@ -77,6 +77,7 @@ class Limits(msgspec.Struct, frozen=True):
     aliases: int = 30
     tokens: int = 2000
     organisations: int = 20
+    records: int = 2000
     deadline: float = 5.0
 
 
@@ -334,6 +335,6 @@ def _limits(node: Node) -> Limits:
     keys, usual = node.mapping((), Limits.__struct_fields__), Limits()
     counts = {
         key: keys[key].integer(1, 100_000, getattr(usual, key))
-        for key in ("depth", "aliases", "tokens", "organisations")
+        for key in ("depth", "aliases", "tokens", "organisations", "records")
     }
     return Limits(body=keys["body"].size(usual.body), deadline=keys["deadline"].duration(usual.deadline), **counts)
