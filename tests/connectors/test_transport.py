@@ -130,6 +130,27 @@ async def test_an_answer_without_its_questions_echo_is_asked_for_again_and_nothi
     assert server.opened == 3
 
 
+@pytest.mark.parametrize("echo", ["", "X-Question"])
+async def test_bytes_that_come_while_a_connection_rests_close_it(echo: str) -> None:
+    writers: list[asyncio.StreamWriter] = []
+
+    async def handle(request: Request, writer: asyncio.StreamWriter) -> None:
+        writers.append(writer)
+        writer.write(answer({}, x_question=request.headers.get("x-question", "")))
+
+    async with serve(handle) as server:
+        transport = PooledTransport(TransportOptions(timeout=5.0, echo=echo))
+        for _ in range(2):
+            got = await transport.send("GET", server.url + "/", {}, None, 5.0, "lane")
+            assert isinstance(got, Response)
+            assert got.lease is None or got.lease.settle(True)
+            assert server.connections == 1
+            writers[-1].write(answer({"late": True}))
+            await until_async("the connection to be closed", lambda: server.connections == 0)
+        await transport.close()
+    assert [len(server.requests), server.opened] == [2, 2]
+
+
 async def test_idle_connections_are_closed_and_make_room(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pooled_transport, "IDLE", 0.05)
     async with serve(always(answer({}))) as server:
