@@ -43,10 +43,14 @@ class FieldType(enum.StrEnum):
 
 
 class DatasetShape(msgspec.Struct, frozen=True):
-    """What a connector must know of a dataset: its id and every catalogue field's type, by catalogue name."""
+    """What a connector must know of a dataset: its id and every catalogue field's type, by catalogue name.
+
+    `schemes` has the identifier schemes that name its subjects, by kind; none where they are not known.
+    """
 
     id: str
     fields: Mapping[str, FieldType]
+    schemes: Mapping[SubjectKind, Sequence[str]] = {}
 
 
 class Record(msgspec.Struct, kw_only=True):

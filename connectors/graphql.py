@@ -27,7 +27,7 @@ from connectors.mapping import duplicate_keys
 from connectors.mapping.graphql_documents import Operation, Part, Source, compile_operation, read_source
 
 DEPARTMENT_KEYS = (
-    "kind", "url", "auth", "tls", "limits", "headers", "allow_plain_http", "transport",
+    "kind", "url", "auth", "tls", "limits", "headers", "allow_plain_http", "transport", "echo",
     "entities", "types", "keys", "query", "variables", "datasets",
 )  # fmt: skip
 _OPERATIONS = 4096

@@ -29,7 +29,9 @@ from connectors.http.transport import Response
 from connectors.kit.source import invalid, read_datasets, unmapped
 from connectors.mapping.decoding import Page
 
-DEPARTMENT_KEYS = ("kind", "base_url", "auth", "tls", "limits", "headers", "datasets", "allow_plain_http", "transport")
+DEPARTMENT_KEYS = (
+    "kind", "base_url", "auth", "tls", "limits", "headers", "datasets", "allow_plain_http", "transport", "echo",
+)  # fmt: skip
 _LAST_PAGE = Page([], None)
 _TOO_MANY = Reading(invalid("more records than `limits.records`"), True, False)
 _BAD_VALUE = Failure(Fault.INVALID, False, "the identifier cannot stand in a path")

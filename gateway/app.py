@@ -260,7 +260,9 @@ class Gateway:
             cases=parts.cases,
             admission=self._shared_counts or self._own_counts,
             retries=Retries(parts.private.private_bytes_raw()),
-            fetcher=Fetcher(parts.connectors, _departments(parts.rules), self._states.of("department")),
+            fetcher=Fetcher(
+                parts.connectors, _departments(parts.rules), settings.limits.records, self._states.of("department")
+            ),
             ledger=self._ledger,
             now=self._now.sure,
             stamp=self._now,

@@ -80,6 +80,7 @@ class Limits(msgspec.Struct, frozen=True):
     aliases: int = 30
     tokens: int = 2000
     organisations: int = 20
+    records: int = 2000
     deadline: float = 5.0
     patience: float = 25.0
 
@@ -338,7 +339,7 @@ def _limits(node: Node) -> Limits:
     keys, usual = node.mapping((), Limits.__struct_fields__), Limits()
     counts = {
         key: keys[key].integer(1, 100_000, getattr(usual, key))
-        for key in ("depth", "aliases", "tokens", "organisations")
+        for key in ("depth", "aliases", "tokens", "organisations", "records")
     }
     deadline, patience = (keys[key].duration(getattr(usual, key)) for key in ("deadline", "patience"))
     if patience <= deadline:

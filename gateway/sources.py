@@ -74,7 +74,11 @@ def _shapes(department: str, entry: Node, catalogue: Catalogue) -> dict[str, Dat
         dataset = catalogue.datasets.get(name)
         if dataset is not None and dataset.department == department:
             _record(dataset, node, catalogue)
-            shapes[name] = DatasetShape(name, {field.name: field.type for field in dataset.fields.values()})
+            schemes = {
+                kind: [scheme for scheme, its in catalogue.schemes.items() if kind in its.subjects]
+                for kind in dataset.subjects
+            }
+            shapes[name] = DatasetShape(name, {f.name: f.type for f in dataset.fields.values()}, schemes)
         elif catalogue.whole and department in catalogue.departments:
             own = [d.id for d in catalogue.datasets.values() if d.department == department]
             node.key_problem(f"`{department}` has no dataset `{name}` in the catalogue{suggest(name, own)}")

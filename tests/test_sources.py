@@ -239,3 +239,24 @@ def test_a_missing_file_is_a_problem(tmp_path: Path) -> None:
     problems: list[Problem] = []
     assert sources.load(tmp_path / "none.yaml", catalogue(), KINDS, problems) == {}
     assert len(problems) == 1
+
+
+def test_who_is_meant_is_told_by_the_address_where_records_do_not_tell_it(tmp_path: Path) -> None:
+    text = """departments:
+  courts:
+    kind: rest
+    base_url: https://courts.example
+    datasets:
+      enforcement-cases:
+        path: /cases/{value}
+        record: {id: a, version: b, document: c, effective: d, subject: {not_returned: old}}
+        fields: {courtFile: f, claim: g, currency: h, status: i, openedAt: j}
+"""
+    words = "must use `{scheme}` too: one value can be that of several subjects (LEI, PIN)"
+    told = [str(each) for each in problems_of(tmp_path, text) if words in str(each)]
+    assert [each.partition(": ")[0] for each in told] == [f"{tmp_path}/sources.yaml:7:15"], told
+    for right in (
+        text.replace("{value}", "{scheme}/{value}"),
+        text.replace("{not_returned: old}", "{scheme: s, value: v}"),
+    ):
+        assert words not in str(problems_of(tmp_path, right))

@@ -36,6 +36,7 @@ TRANSPORTS: Mapping[str, TransportFactory] = {"pooled": PooledTransport, "httpx"
 
 _TOKEN = re.compile(r"[A-Za-z0-9-]+")
 _OURS = frozenset({"authorization", "cookie", "host", "content-length", "transfer-encoding", "connection"})
+_MEANT = frozenset({"content-type", "content-encoding", "accept", "accept-encoding", "user-agent", "retry-after"})
 _CREDENTIAL = re.compile(r"auth|token|secret|passw|credential|session|cookie|api-?key|access-?key", re.IGNORECASE)
 _CREDENTIAL_VALUE = re.compile(r"(bearer|basic|digest|token|apikey) ", re.IGNORECASE)
 _EXPIRED = FAILURES[TransportFault.TIMEOUT]
@@ -92,6 +93,14 @@ def read_headers(config: Config) -> dict[str, str]:
     return headers
 
 
+def _read_echo(config: Config, headers: Mapping[str, str]) -> str:
+    """The header that the department repeats in its answers: each question has a value of its own in it."""
+    name = config.text(pattern=_TOKEN.pattern, what="the name of a header, such as `X-Request-ID`")
+    if name.lower() in {*_OURS, *_MEANT, *headers}:
+        config.problem(f"`{name}` has another meaning already; name a header whose value is free")
+    return name
+
+
 _UNREAD = Reading(_EXPIRED, False, False)
 
 
@@ -132,41 +141,8 @@ class Caller:
         `read` never raises; a large answer is read beside the event loop. Statuses but 200 and the `allowed` are
         failures. With a `lane`, which is what questions of one kind have in common, connections are kept.
         """
-        fresh = False
-        while True:
-            answer = await self._call(method, url, body, end, allowed, lane, fresh)
-            if isinstance(answer, Failure):
-                return answer
-            lease, reading = answer.lease, _UNREAD
-            try:
-                reading = read(answer) if len(answer.body) <= INLINE else await self._read_beside(answer, end, read)
-            finally:
-                sound = lease is None or lease.settle(reading.named and not reading.wrong)
-            if lease is None or not lease.reused or (sound and not reading.wrong):
-                return reading.told
-            fresh = True  # the connection had carried other answers: this may have been one of them, come late
-
-    async def _read_beside(self, answer: Response, end: float, read: Callable[[Response], Reading]) -> Reading:
         loop = self._loop or self._begin()
-        try:
-            async with asyncio.timeout_at(end):
-                return await loop.run_in_executor(BESIDE, read, answer)
-        except TimeoutError:
-            return _UNREAD
-
-    async def _call(
-        self,
-        method: str,
-        url: str,
-        body: bytes | None,
-        end: float,
-        allowed: Collection[int],
-        lane: object,
-        fresh: bool,
-    ) -> Response | Failure:
-        loop = self._loop or self._begin()
-        attempt = 0
-        renewed = False
+        attempt, renewed, fresh = 0, False, False
         while True:
             now = loop.time()
             if now >= end:
@@ -187,38 +163,60 @@ class Caller:
                 self._breaker.abandoned(loop.time(), end)
                 raise
             if type(answer) is Response:
-                status = answer.status
+                status, lease = answer.status, answer.lease
                 if status == 200 or status in allowed:
                     self._breaker.worked(loop.time())
-                    return answer
-                if answer.lease is not None:
-                    answer.lease.settle(False)
+                    reading = _UNREAD
+                    try:
+                        reading = read(answer) if len(answer.body) <= INLINE else await self._beside(answer, end, read)
+                    finally:
+                        sound = lease is None or lease.settle(reading.named and not reading.wrong)
+                    if lease is None or not lease.reused or (sound and not reading.wrong):
+                        return reading.told
+                    fresh = True  # it had carried other answers: this may have been one of them, come late
+                    continue
+                if lease is not None:
+                    lease.settle(False)
                 if status == 401 and self._auth.changes and not renewed:
                     # The token was revoked before its time: one more try with a new one.
                     self._breaker.worked(loop.time())
                     self._auth.forget()
                     renewed = True
                     continue
-                retryable = status in _RETRYABLE
-                wait = retry_after(answer.retry_after) if retryable and answer.retry_after else 0.0
-                if wait:
-                    self._breaker.come_back(loop.time(), wait)
-                failure = Failure(Fault.UNAVAILABLE, retryable, f"status {status}")
-            else:
-                wait = 0.0
-                failure = FAILURES[answer]  # type: ignore[index]  # what is no Response is a TransportFault
-                retryable = failure.retryable
-            if failure.retryable:
-                self._breaker.failed(loop.time())
-            else:
-                self._breaker.worked(loop.time())
+            failure, again = self._failed(answer, loop.time())
             pause = _PAUSE * 2**attempt * random.uniform(0.5, 1.5)  # noqa: S311 - jitter, no secret
-            if not retryable or attempt >= self._limits.retries or loop.time() + pause >= end or wait:
+            if not again or attempt >= self._limits.retries or loop.time() + pause >= end:
                 return failure
             if not self._breaker.retries():
                 return failure
             attempt += 1
             await asyncio.sleep(pause)
+
+    def _failed(self, answer: Response | TransportFault, now: float) -> tuple[Failure, bool]:
+        """What there is instead of an answer that counts, and whether to ask again soon; the breaker is told."""
+        wait = 0.0
+        if isinstance(answer, Response):
+            retryable = answer.status in _RETRYABLE
+            failure = Failure(Fault.UNAVAILABLE, retryable, f"status {answer.status}")
+            if retryable and answer.retry_after:
+                wait = retry_after(answer.retry_after)
+        else:
+            failure = FAILURES[answer]
+        if wait:
+            self._breaker.come_back(now, wait)
+        if failure.retryable:
+            self._breaker.failed(now)
+        else:
+            self._breaker.worked(now)
+        return failure, failure.retryable and not wait
+
+    async def _beside(self, answer: Response, end: float, read: Callable[[Response], Reading]) -> Reading:
+        loop = self._loop or self._begin()
+        try:
+            async with asyncio.timeout_at(end):
+                return await loop.run_in_executor(BESIDE, read, answer)
+        except TimeoutError:
+            return _UNREAD
 
     async def examine(self, url: str) -> list[str]:
         """What is wrong with the way to `url` (`base.Examined`): any answer there will do, but one to a stranger."""
@@ -241,8 +239,12 @@ class Caller:
 
 
 def read_caller(keys: Mapping[str, Config], headers: Mapping[str, str]) -> Caller:
-    """A department's way out as its `limits`, `auth`, `tls` and `transport` say, with fixed `headers`."""
-    transport = TRANSPORTS[keys["transport"].choice(TRANSPORTS, default="pooled")]
+    """A department's way out as its `limits`, `auth`, `tls`, `transport` and `echo` say, with fixed `headers`."""
+    named = keys["transport"].choice(TRANSPORTS, default="pooled")
+    transport = TRANSPORTS[named]
+    echo = _read_echo(keys["echo"], headers) if "echo" in keys else ""
+    if echo and named != "pooled":
+        keys["echo"].problem(f"has no use with `transport: {named}`, which keeps no connection; remove it")
     limits = read_limits(keys["limits"])
     auth, options = read_auth(keys, limits.timeout, limits.concurrency, limits.max_bytes, limits.chunks)
-    return Caller(transport(options), limits, auth, headers)
+    return Caller(transport(msgspec.structs.replace(options, echo=echo)), limits, auth, headers)

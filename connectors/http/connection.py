@@ -9,24 +9,14 @@ what it says of lines and chunks is counted as it says it.
 from __future__ import annotations
 
 import asyncio
-from typing import NamedTuple
+from collections.abc import Callable
 
 import httptools
 
-from connectors.http.transport import MAX_AROUND, MAX_HEAD, MAX_LINES, TransportFault
+from connectors.http.transport import MAX_AROUND, MAX_HEAD, MAX_LINES, TransportFault, TransportOptions
 
 _NONE = frozenset({*range(100), 101})
 """Statuses that are none, or that end HTTP on the connection."""
-
-
-class Message(NamedTuple):
-    """A whole answer as it was sent. `surplus`: more came with it, so that it may be an answer to something else."""
-
-    status: int
-    coding: bytes
-    body: bytes
-    surplus: bool
-    retry_after: str = ""
 
 
 class _Enough(Exception):
@@ -34,35 +24,45 @@ class _Enough(Exception):
 
 
 class Connection(asyncio.Protocol):
-    """`max_bytes` bounds a body as it was sent, `max_chunks` the parts that it is sent in."""
+    """`options` bound a body as it was sent, and the parts that it is sent in.
+
+    It is the lease of its own answer (`connectors.http.transport.Lease`): `settled` is told whether it may be kept, for
+    questions of its `key`. What was answered stands in `status`, `coding`, `body`, `retry_after` and `echoed`;
+    `surplus` says that more came with it, so that it may be an answer to something else.
+    """
 
     __slots__ = (
-        "_body", "_chunks", "_coding", "_fault", "_framed", "_headed", "_keep", "_limit", "_lines", "_most_chunks",
-        "_parser", "_raw", "_retry_after", "_size", "_status", "_surplus", "_transport", "_waiter", "idle_since",
-        "usable", "used",
+        "_chunks", "_disturbed", "_echo", "_fault", "_framed", "_headed", "_keep", "_limit", "_lines", "_most_chunks",
+        "_parser", "_raw", "_settled", "_size", "_transport", "_used", "_waiter", "body", "coding", "echoed",
+        "idle_since", "key", "retry_after", "reused", "status", "surplus", "usable",
     )  # fmt: skip
 
-    def __init__(self, max_bytes: int, max_chunks: int) -> None:
-        self._limit, self._most_chunks = max_bytes, max_chunks
+    def __init__(
+        self, options: TransportOptions, key: tuple[str, object], settled: Callable[[Connection, bool], None]
+    ) -> None:
+        self._limit, self._most_chunks = options.max_bytes, options.max_chunks
+        self._echo = options.echo.lower().encode("ascii")
+        self.key, self._settled = key, settled
         self._parser = httptools.HttpResponseParser(self)
         self._transport: asyncio.Transport | None = None
-        self._waiter: asyncio.Future[Message | TransportFault] | None = None
+        self._waiter: asyncio.Future[TransportFault | None] | None = None
         self.usable = True
-        self.used = False
+        self.reused = self._used = self._disturbed = False
         self.idle_since = 0.0
         self._start()
 
     def _start(self) -> None:
-        self._body: bytes | bytearray = b""
-        self._size = self._raw = self._status = self._lines = self._chunks = 0
-        self._framed = self._headed = self._keep = self._surplus = False
-        self._coding = b""
-        self._retry_after = ""
+        self.body: bytes | bytearray = b""
+        self._size = self._raw = self.status = self._lines = self._chunks = 0
+        self._framed = self._headed = self._keep = self.surplus = False
+        self.coding = self.echoed = b""
+        self.retry_after = ""
         self._fault: TransportFault | None = None
 
-    def exchange(self, request: bytes, loop: asyncio.AbstractEventLoop) -> asyncio.Future[Message | TransportFault]:
-        """Send a whole request; the future gets its answer or fault, never an exception."""
+    def exchange(self, request: bytes, loop: asyncio.AbstractEventLoop) -> asyncio.Future[TransportFault | None]:
+        """Send a whole request; the future gets the fault, or None where there is an answer, never an exception."""
         self._start()
+        self.reused, self._used = self._used, True
         self._waiter = waiter = loop.create_future()
         if self._transport is None or self._transport.is_closing():
             self._end(TransportFault.UNAVAILABLE)
@@ -70,11 +70,22 @@ class Connection(asyncio.Protocol):
             self._transport.write(request)
         return waiter
 
+    def settle(self, keep: bool) -> bool:
+        """See the port."""
+        self._settled(self, keep)
+        return not self._disturbed
+
+    def is_doubtful(self, proof: bytes) -> bool:
+        """Whether what was answered may be the answer to another question; `proof` is what was to be echoed, if any."""
+        if proof:
+            return self.echoed != proof and (self.reused or self.echoed != b"")
+        return self.reused and self.surplus  # of two answers nobody can say which is meant
+
     def close(self) -> None:
         """Close now; whoever waits gets `UNAVAILABLE`."""
         self._end(TransportFault.UNAVAILABLE)
 
-    def _end(self, outcome: Message | TransportFault, *, usable: bool = False) -> None:
+    def _end(self, outcome: TransportFault | None, *, usable: bool = False) -> None:
         waiter, self._waiter = self._waiter, None
         self.usable = usable
         if not usable and self._transport is not None:
@@ -89,30 +100,31 @@ class Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         if self._waiter is None:
+            self._disturbed = True
             self._end(TransportFault.UNAVAILABLE)
             return
-        room = len(data) if self._headed else max(0, MAX_HEAD - self._raw)
-        self._raw += len(data)
-        if self._raw > self._limit + MAX_AROUND:
+        before = self._raw
+        self._raw = read = before + len(data)
+        if read > self._limit + MAX_AROUND:
             self._end(TransportFault.TOO_LARGE)
             return
-        first, rest = data[:room], data[room:]
         try:
-            self._parser.feed_data(first)
-            if rest and not self._headed:
-                self._end(TransportFault.TOO_LARGE)
-                return
-            if rest:
-                self._parser.feed_data(rest)
+            if read > MAX_HEAD and not self._headed:
+                self._parser.feed_data(data[: max(0, MAX_HEAD - before)])
+                if not self._headed:
+                    self._end(TransportFault.TOO_LARGE)
+                    return
+                data = data[max(0, MAX_HEAD - before) :]
+            self._parser.feed_data(data)
         except httptools.HttpParserUpgrade:
             self._end(TransportFault.INVALID)
             return
         except httptools.HttpParserError:
-            if not self._surplus:
+            if not self.surplus:
                 self._end(self._fault or self._unread())
                 return
-        if self._status:
-            self._answer(self._keep and not self._surplus)
+        if self.status:
+            self._answer(self._keep and not self.surplus)
         elif self._raw - self._size > (MAX_AROUND if self._headed else MAX_HEAD):
             self._end(TransportFault.TOO_LARGE)
 
@@ -127,19 +139,18 @@ class Connection(asyncio.Protocol):
             return
         # An answer without a length ends where the connection ends (RFC 9112, 6.3), if it ended in peace.
         if exc is None and self._headed and not self._framed:
-            self._status = self._parser.get_status_code()
+            self.status = self._parser.get_status_code()
             self._answer(keep=False)
         else:
             self._end(TransportFault.UNAVAILABLE)
 
     def _answer(self, keep: bool) -> None:
-        if 300 <= self._status < 400:
+        if 300 <= self.status < 400:
             self._end(TransportFault.REDIRECT)
         elif self._size > self._limit:
             self._end(TransportFault.TOO_LARGE)
         else:
-            made = Message(self._status, self._coding, bytes(self._body), self._surplus, self._retry_after)
-            self._end(made, usable=keep)
+            self._end(None, usable=keep)
 
     def _stop(self, fault: TransportFault) -> None:
         self._fault = fault
@@ -148,8 +159,8 @@ class Connection(asyncio.Protocol):
     # httptools' callbacks; what they raise ends its work with an HttpParserError
 
     def on_message_begin(self) -> None:
-        if self._status:
-            self._surplus = True
+        if self.status:
+            self.surplus = True
             raise _Enough
 
     def on_header(self, name: bytes, value: bytes) -> None:
@@ -164,9 +175,11 @@ class Connection(asyncio.Protocol):
                 self._stop(TransportFault.INVALID)
             self._framed = True
         elif name == b"retry-after":
-            self._retry_after = value.decode("latin-1")
+            self.retry_after = value.decode("latin-1")
         elif name == b"content-encoding":
-            self._coding = self._coding + b", " + value if self._coding else value.strip().lower()
+            self.coding = self.coding + b", " + value if self.coding else value.strip().lower()
+        elif name == self._echo:
+            self.echoed += value.strip()
 
     def on_headers_complete(self) -> None:
         self._headed = True
@@ -182,17 +195,17 @@ class Connection(asyncio.Protocol):
         self._size += len(data)
         if self._size > self._limit:
             self._stop(TransportFault.TOO_LARGE)
-        if not self._body:
-            self._body = data
+        if not self.body:
+            self.body = data
             return
-        if type(self._body) is bytes:
-            self._body = bytearray(self._body)
-        self._body += data
+        if type(self.body) is bytes:
+            self.body = bytearray(self.body)
+        self.body += data
 
     def on_message_complete(self) -> None:
         status = self._parser.get_status_code()
         if status >= 200:
-            self._status, self._keep = status, self._parser.should_keep_alive()
+            self.status, self._keep = status, self._parser.should_keep_alive()
         else:  # an interim answer: the real one follows, within the same bounds
             self._headed = self._framed = False
-            self._coding = b""
+            self.coding = self.echoed = b""

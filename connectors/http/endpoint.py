@@ -9,6 +9,7 @@ from urllib.parse import quote, urlencode
 
 from connectors.base import Config, DatasetShape, Subject
 from connectors.http import origins
+from connectors.kit.source import one_of_each_scheme
 from connectors.mapping.decoding import DATASET_KEYS, Decoder, Mapped, read_mapping, read_path
 from connectors.mapping.generated import Path
 
@@ -146,6 +147,8 @@ def read_endpoint(config: Config, shape: DatasetShape, base_url: str) -> Endpoin
     template = _read_template(keys["path"], base_url, ("scheme", "value"))
     paging, next_path = _read_paging(keys["paging"], mapped) if "paging" in keys else (None, None)
     batch = _read_batch(keys["batch"], base_url) if "batch" in keys else None
+    if mapped.subject is None and "value" in template.holes and "scheme" not in template.holes:
+        one_of_each_scheme(keys["path"], "{scheme}", (name for of in shape.schemes.values() for name in of))
     if batch is not None and mapped.subject is None:
         keys["batch"].problem("records that do not name their subject (`not_returned`) cannot be told apart in a batch")
     if mapped.subject is None and paging is not None and paging.param is None:

@@ -3,21 +3,25 @@
 Everything happens on the loop's own thread: on one core a call costs half of what a client with a runtime of its own
 costs, since no thread has to be woken for it. A connection is kept for questions of its lane after an answer that named
 everybody who was asked about, and after no other. So whatever comes late on a kept one, a second copy of any answer
-that it ever carried, names somebody: it is the answer to the same question, or it is found to be another's. What goes
-wrong on a kept connection is asked again on a new one (RFC 9110, 9.2.2: what goes through the port is idempotent).
+that it ever carried, names somebody: it is the answer to the same question, or it is found to be another's. Where the
+source repeats a header (`echo`), each question has a value of its own in it, and a connection is kept after whatever
+answer has it. What goes wrong on a kept connection is asked again on a new one (RFC 9110, 9.2.2: what goes through the
+port is idempotent).
 """
 
 from __future__ import annotations
 
 import asyncio
+import itertools
+import secrets
 import ssl
 from collections import deque
-from collections.abc import Mapping
-from typing import NamedTuple
+from collections.abc import Coroutine, Mapping
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from connectors.http import origins
-from connectors.http.connection import Connection, Message
+from connectors.http.connection import Connection
 from connectors.http.tls import tls_context
 from connectors.http.transport import Response, TransportFault, TransportOptions
 from connectors.http.unpacking import unpacked
@@ -26,10 +30,12 @@ IDLE = 30.0
 """Seconds after which a kept connection is closed."""
 MAX_ORIGINS = 8
 """Origins that are remembered: a department has one."""
-
-
 MAX_LANES = 1024
 """Lanes without a connection that are remembered."""
+
+
+_PROVEN = object()
+"""The one lane of all questions where each has an echo of its own."""
 
 
 class _Origin(NamedTuple):
@@ -49,15 +55,17 @@ class PooledTransport:
         self._origins: dict[str, _Origin] = {}
         self._open: set[Connection] = set()
         self._idle: dict[tuple[str, object], list[Connection]] = {}
-        self._resting: dict[Connection, tuple[str, object]] = {}  # the idle ones, longest first
+        self._resting: dict[Connection, None] = {}  # the idle ones, longest first
         self._sweep: asyncio.TimerHandle | None = None
         self._queue: deque[asyncio.Future[None]] = deque()
         self._active = 0
         self._headers: tuple[Mapping[str, str], bytes] = ({}, b"")
         self._context = context
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._echo = f"{options.echo}: {secrets.token_hex(8)}-".encode("ascii") if options.echo else b""
+        self._questions = itertools.count(1)
 
-    async def send(
+    def send(
         self,
         method: str,
         url: str,
@@ -66,28 +74,21 @@ class PooledTransport:
         within: float,
         lane: object = None,
         fresh: bool = False,
-    ) -> Response | TransportFault:
+    ) -> Coroutine[Any, Any, Response | TransportFault]:
         """See the port."""
-        within = min(within, self._options.timeout)
-        if within <= 0:
-            return TransportFault.TIMEOUT
         loop = self._loop or self._begin()
         cut = url.find("/", 8)
         origin, target = self._origins.get(url[:cut]) if cut > 0 else None, url[cut:]
         if origin is None:
             origin, target = self._origin(url)
-        request = self._request(method, target, origin.alone if lane is None else origin.kept, headers, body)
-        end = loop.time() + within
-        if self._active >= self._options.connections and not await self._wait(loop, within):
-            return TransportFault.TIMEOUT
-        self._active += 1
-        answer: Response | TransportFault = TransportFault.UNAVAILABLE
-        try:
-            answer = await self._exchange(loop, origin, request, end, lane, fresh)
-        finally:
-            if type(answer) is not Response or answer.lease is None:
-                self._leave()
-        return answer
+        lines, proof = origin.alone if lane is None else origin.kept, b""
+        if self._echo:
+            line, lane = b"%s%d" % (self._echo, next(self._questions)), _PROVEN
+            lines, proof = origin.kept + line + b"\r\n", line.partition(b": ")[2]
+        request = self._request(method, target, lines, headers, body)
+        return self._exchange(
+            loop, origin, request, loop.time() + min(within, self._options.timeout), lane, fresh, proof
+        )
 
     async def _exchange(
         self,
@@ -97,38 +98,42 @@ class PooledTransport:
         end: float,
         lane: object,
         fresh: bool,
+        proof: bytes,
     ) -> Response | TransportFault:
-        key = (origin.text, lane)
-        while True:
-            connection = None if fresh or lane is None else self._kept(key)
-            if connection is None:
-                opened = await self._connect(loop, origin, end)
-                if isinstance(opened, TransportFault):
-                    return opened
-                connection = opened
-            used, lease = connection.used, None
-            waiter = connection.exchange(request, loop)
-            timer = loop.call_at(end, _late, waiter)
-            try:
-                message = await waiter
-                if type(message) is Message and not (used and message.surplus):
-                    body: bytes | TransportFault = message.body
-                    if message.coding:
-                        body = await unpacked(message.coding, message.body, self._options.max_bytes, self._options.gzip)
-                    if type(body) is bytes:
-                        if lane is not None:
-                            lease = _Lease(self, connection, key, used)
-                        return Response(message.status, body, message.retry_after, lease)
-                    message = body  # type: ignore[assignment]  # a fault
-            finally:
-                timer.cancel()
-                if lease is None:
-                    self._close(connection)
-            # Of two answers on a used connection nobody can say which is meant.
-            fault = message if isinstance(message, TransportFault) else TransportFault.UNAVAILABLE
-            if not used or fault is TransportFault.TIMEOUT:
-                return fault
-            fresh = True
+        if end <= loop.time() or (self._active >= self._options.connections and not await self._wait(loop, end)):
+            return TransportFault.TIMEOUT
+        self._active += 1
+        key, lease = (origin.text, lane), None
+        try:
+            while True:
+                connection = None if fresh or lane is None else self._kept(key)
+                if connection is None:
+                    opened = await self._connect(loop, origin, key, end)
+                    if isinstance(opened, TransportFault):
+                        return opened
+                    connection = opened
+                timer = loop.call_at(end, _late, waiter := connection.exchange(request, loop))
+                kept = False
+                try:
+                    fault = await waiter
+                    if fault is None and connection.coding:
+                        fault = await self._unpack(connection)
+                    if fault is None and connection.is_doubtful(proof):
+                        fault = TransportFault.INVALID
+                    if fault is None:
+                        lease = connection if lane is not None and not proof else None
+                        kept = lease is not None or (proof == connection.echoed != b"" and self._rest(connection))
+                        return Response(connection.status, bytes(connection.body), connection.retry_after, lease)
+                finally:
+                    timer.cancel()
+                    if not kept:
+                        self._close(connection)
+                if not connection.reused or fault is TransportFault.TIMEOUT:
+                    return fault
+                fresh = True
+        finally:
+            if lease is None:
+                self._leave()
 
     def _kept(self, key: tuple[str, object]) -> Connection | None:
         idle = self._idle.get(key)
@@ -140,24 +145,26 @@ class PooledTransport:
             self._close(connection)
         return None
 
-    def settle(self, connection: Connection, key: tuple[str, object], keep: bool) -> None:
+    def _settled(self, connection: Connection, keep: bool) -> None:
         """An answer was read: its connection rests until its lane's next question, or is closed; a place is free."""
-        if keep:
-            loop = self._loop or self._begin()
-            connection.idle_since = loop.time()
-            idle = self._idle.get(key)
-            if idle is None:
-                self._idle[key] = [connection]
-            else:
-                idle.append(connection)
-            self._resting[connection] = key
-            if self._sweep is None:
-                self._sweep = loop.call_later(IDLE, self._sweep_idle)
-        else:
+        if not (keep and self._rest(connection)):
             self._close(connection)
-        self._active -= 1
-        if self._queue:
-            self._wake()
+        self._leave()
+
+    def _rest(self, connection: Connection) -> bool:
+        if not connection.usable:
+            return False
+        loop = self._loop or self._begin()
+        connection.idle_since = loop.time()
+        idle = self._idle.get(connection.key)
+        if idle is None:
+            self._idle[connection.key] = [connection]
+        else:
+            idle.append(connection)
+        self._resting[connection] = None
+        if self._sweep is None:
+            self._sweep = loop.call_later(IDLE, self._sweep_idle)
+        return True
 
     def _sweep_idle(self) -> None:
         loop = self._loop or self._begin()
@@ -172,7 +179,8 @@ class PooledTransport:
         self._idle.clear()
 
     def _evict(self, connection: Connection) -> None:
-        self._idle[self._resting.pop(connection)].remove(connection)
+        del self._resting[connection]
+        self._idle[connection.key].remove(connection)
         self._close(connection)
 
     def _close(self, connection: Connection) -> None:
@@ -180,7 +188,7 @@ class PooledTransport:
         self._open.discard(connection)
 
     async def _connect(
-        self, loop: asyncio.AbstractEventLoop, origin: _Origin, end: float
+        self, loop: asyncio.AbstractEventLoop, origin: _Origin, key: tuple[str, object], end: float
     ) -> Connection | TransportFault:
         if len(self._idle) > MAX_LANES:
             self._idle = {key: idle for key, idle in self._idle.items() if idle}
@@ -192,7 +200,7 @@ class PooledTransport:
         try:
             async with asyncio.timeout_at(end):
                 _, connection = await loop.create_connection(
-                    lambda: Connection(self._options.max_bytes, self._options.max_chunks),
+                    lambda: Connection(self._options, key, self._settled),
                     origin.host,
                     origin.port,
                     ssl=context,
@@ -204,10 +212,18 @@ class PooledTransport:
         self._open.add(connection)
         return connection
 
-    async def _wait(self, loop: asyncio.AbstractEventLoop, within: float) -> bool:
+    async def _unpack(self, connection: Connection) -> TransportFault | None:
+        options = self._options
+        plain = await unpacked(connection.coding, bytes(connection.body), options.max_bytes, options.gzip)
+        if isinstance(plain, TransportFault):
+            return plain
+        connection.body = plain
+        return None
+
+    async def _wait(self, loop: asyncio.AbstractEventLoop, end: float) -> bool:
         """Wait for a place; whoever leaves one wakes the first who waits. False where time ran out."""
         try:
-            async with asyncio.timeout(within):
+            async with asyncio.timeout_at(end):
                 while self._active >= self._options.connections:
                     waiter: asyncio.Future[None] = loop.create_future()
                     self._queue.append(waiter)
@@ -280,23 +296,6 @@ class PooledTransport:
         self._origins.clear()
 
 
-class _Lease:
-    """Fills `connectors.http.transport.Lease`."""
-
-    __slots__ = ("_connection", "_key", "_pool", "_usable", "reused")
-
-    def __init__(self, pool: PooledTransport, connection: Connection, key: tuple[str, object], reused: bool) -> None:
-        self._pool, self._connection, self._key, self.reused = pool, connection, key, reused
-        self._usable = connection.usable
-        connection.used = True
-
-    def settle(self, keep: bool) -> bool:
-        """See the port."""
-        usable = self._connection.usable
-        self._pool.settle(self._connection, self._key, keep and usable)
-        return usable or not self._usable
-
-
-def _late(waiter: asyncio.Future[Message | TransportFault]) -> None:
+def _late(waiter: asyncio.Future[TransportFault | None]) -> None:
     if not waiter.done():
         waiter.set_result(TransportFault.TIMEOUT)

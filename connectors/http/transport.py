@@ -7,6 +7,8 @@ Whatever fills the port keeps these invariants (one contract suite runs over eve
 - an encoding that was not asked for, a status that is none and a length that is said twice make an answer `INVALID`;
 - a connection is used again only by a question of the same `lane`, and only after whoever asked has said that the
   answer named everybody who was asked about (`Lease.settle`); without a lane it carries one question and one answer;
+- with an `echo`, the header that every request has and every answer repeats, any question may use a connection again,
+  and an answer is a question's by that alone: without it on a connection used before, or with another, it is none;
 - an answer that anything is wrong with and that came over a connection used before is asked for again over a new one;
 - no redirect is followed, no cookie kept, no proxy taken from the environment;
 - `send` ends within the given seconds, waiting for a free connection included;
@@ -56,6 +58,7 @@ class TransportOptions(msgspec.Struct, frozen=True):
     max_bytes: int = 1024 * 1024
     max_chunks: int = 4096
     gzip: bool = True
+    echo: str = ""
     ca_file: Path | None = None
     cert_file: Path | None = None
     key_file: Path | None = None
@@ -75,7 +78,7 @@ class Lease(Protocol):
 class Response(NamedTuple):
     """A whole answer that is no redirect: its status, its body, decompressed, and when it says to come back.
 
-    `lease` is there with a lane only.
+    `lease` is there with a lane only, and not where an echo proved whose answer it is.
     """
 
     status: int

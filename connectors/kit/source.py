@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from connectors.base import Config, DatasetShape, Failure, Fault, Outcome, RecordRequest, Subject
 
@@ -21,6 +21,15 @@ def unmapped(request: RecordRequest, dataset: str | None = None) -> dict[tuple[S
         if dataset in (None, asked.dataset)
         for subject in asked.subjects
     }
+
+
+def one_of_each_scheme(place: Config, hole: str, schemes: Iterable[str]) -> None:
+    """Tell that a question without the scheme does not say who is meant, where records do not say it either."""
+    if len(found := sorted({*schemes})) > 1:
+        place.problem(
+            f"must use `{hole}` too: one value can be that of several subjects ({', '.join(found)}), whose records"
+            " could not be told apart, since they do not name their subject (`not_returned`)"
+        )
 
 
 def read_datasets(datasets: Config, shapes: Mapping[str, DatasetShape]) -> Iterator[tuple[Config, DatasetShape]]:

@@ -25,7 +25,7 @@ from graphql import (
 )
 
 from connectors.base import Config, DatasetShape, Record, Subject, SubjectKind
-from connectors.kit.source import read_datasets
+from connectors.kit.source import one_of_each_scheme, read_datasets
 from connectors.mapping.decoding import Decoder, Mapped, read_mapping, read_path
 from connectors.mapping.generated import Tree, build_tree
 
@@ -202,13 +202,15 @@ def read_source(keys: Mapping[str, Config], shapes: Mapping[str, DatasetShape]) 
     types = keys["types"].mapping((), KINDS)
     names = keys["keys"].mapping((), ("scheme", "value"))
     variables = keys["variables"].mapping((), ("scheme", "value"))
+    datasets = {shape.id: _read_dataset(part, shape) for part, shape in read_datasets(keys["datasets"], shapes)}
+    silent = [shapes[name] for name, dataset in datasets.items() if not dataset.named]
     return Source(
         entities=entities,
         types={kind: _name(types[kind], kind.capitalize()) for kind in KINDS if kind in types or "types" not in keys},
         keys=(_name(names["scheme"], "scheme"), _name(names["value"], "value")),
-        queries=_read_queries(keys["query"]) if by_query else {},
+        queries=_read_queries(keys["query"], silent) if by_query else {},
         variables=(_type(variables["scheme"]), _type(variables["value"])),
-        datasets={shape.id: _read_dataset(part, shape) for part, shape in read_datasets(keys["datasets"], shapes)},
+        datasets=datasets,
     )
 
 
@@ -220,7 +222,8 @@ def _type(config: Config) -> str:
     return config.text("String!", pattern=f"{_NAME}!?", what="the GraphQL type of a variable, such as `ID!`")
 
 
-def _read_queries(config: Config) -> dict[SubjectKind, str]:
+def _read_queries(config: Config, silent: list[DatasetShape]) -> dict[SubjectKind, str]:
+    """The fields that find subjects; of the datasets `silent` no record names its subject."""
     places: dict[SubjectKind, Config] = dict.fromkeys(KINDS, config)
     if config.is_mapping:
         by_kind = config.mapping((), KINDS)
@@ -233,6 +236,11 @@ def _read_queries(config: Config) -> dict[SubjectKind, str]:
         queries[kind] = _read_field(place, text, ("scheme", "value")) if text else ""
         if text and "$value" not in text:
             place.problem("must use `$value`, the subject's identifier")
+        elif text and "$scheme" not in text:
+            asked = (kind,) if config.is_mapping else KINDS
+            one_of_each_scheme(
+                place, "$scheme", (n for each in silent for of in asked for n in each.schemes.get(of, ()))
+            )
     return queries
 
 

@@ -1,7 +1,8 @@
 """Step 6: permits -> outcomes, departments in parallel, one deadline.
 
 Only a `Permit` opens a call, and only what a permit names is kept of what comes back. A department that fails, hangs or
-errs gives a `Failure` for its own datasets and nothing else (invariant 9).
+errs gives a `Failure` for its own datasets and nothing else (invariant 9). All that follows takes time for each record,
+so an inquiry goes on with so many at most: with more, the department that sent the most has none.
 """
 
 from __future__ import annotations
@@ -23,19 +24,24 @@ Got = dict[tuple[Subject, str], Outcome]
 _LATE = Failure(Fault.TIMEOUT, True, "the inquiry's deadline")
 _DEFECT = Failure(Fault.UNAVAILABLE, False, "the connector failed")
 _DIFFER = Failure(Fault.INVALID, False, "two records of one id and version differ")
+_MANY = Failure(Fault.INVALID, False, "more records than an inquiry's `limits.records`")
 _MISSING = Failure(Fault.INVALID, False, "the connector gave no outcome")
 
 
 class Fetcher:
-    """`connectors` by department; `departments` names the department of each dataset.
+    """`connectors` by department; `departments` names the department of each dataset. At most `records` go on.
 
     `heard` is told of each department whether it could be had, and why not: the check that failed, nothing of a record.
     """
 
     def __init__(
-        self, connectors: Mapping[str, Connector], departments: Mapping[str, str], heard: Heard | None = None
+        self,
+        connectors: Mapping[str, Connector],
+        departments: Mapping[str, str],
+        records: int = 2000,
+        heard: Heard | None = None,
     ) -> None:
-        self._heard = heard
+        self._heard, self._records = heard, records
         self._connectors, self._departments = connectors, departments
         # Types are made once per dataset and fields, so this is as small as the catalogue; bounded all the same.
         self._known: LRUCache[tuple[type, tuple[str, ...]], bool] = LRUCache(4096)
@@ -58,9 +64,23 @@ class Fetcher:
                 log.warning("%d departments did not answer within the inquiry's deadline", late)
         for permit in permits:
             got.setdefault((permit.subject, permit.dataset), _LATE)
+        self._bound(requests, got)
         if self._heard is not None:
             self._tell(requests, got, self._heard)
         return got
+
+    def _bound(self, requests: Mapping[str, tuple[DatasetRequest, ...]], got: Got) -> None:
+        """Leave out departments, the one with most records first, until so few are left as may go on."""
+        if sum([len(outcome) for outcome in got.values() if type(outcome) is not Failure]) <= self._records:
+            return
+        sent = {
+            department: sum(len(got[key]) for key in _keys(datasets) if not isinstance(got[key], Failure))
+            for department, datasets in requests.items()
+        }
+        while sum(sent.values()) > self._records:
+            most = max(sent, key=lambda department: sent[department])
+            del sent[most]
+            got.update((key, _MANY) for key in _keys(requests[most]) if not isinstance(got[key], Failure))
 
     def _tell(self, requests: Mapping[str, tuple[DatasetRequest, ...]], got: Got, heard: Heard) -> None:
         for department, datasets in requests.items():
@@ -110,10 +130,14 @@ class Fetcher:
     async def _ask(self, department: str, request: RecordRequest, got: Got) -> None:
         try:
             answer = await self._connectors[department].fetch(request)
+            count = sum([len(each) for each in answer.values() if type(each) is not Failure])
             for dataset in request.datasets:
                 for subject in dataset.subjects:
                     key = (subject, dataset.dataset)
-                    got[key] = self._sound(answer.get(key), dataset.fields)
+                    outcome = answer.get(key)
+                    # Too many are not looked at: that would take the time that is to be saved.
+                    many = count > self._records and not isinstance(outcome, Failure)
+                    got[key] = _MANY if many else self._sound(outcome, dataset.fields)
         except Exception as error:  # a defect of one connector is that department's failure, not the inquiry's
             log.error("the connector of %s failed: %s", department, type(error).__name__)
             for dataset in request.datasets:
@@ -134,6 +158,10 @@ class Fetcher:
                     return _DEFECT
                 self._known[kind, fields] = True
         return outcome if len(outcome) < 2 or _agree(outcome) else _DIFFER
+
+
+def _keys(datasets: Sequence[DatasetRequest]) -> list[tuple[Subject, str]]:
+    return [(subject, dataset.dataset) for dataset in datasets for subject in dataset.subjects]
 
 
 def _agree(records: Sequence[Record]) -> bool:

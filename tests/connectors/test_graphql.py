@@ -7,6 +7,7 @@ import json
 from decimal import Decimal
 from typing import Any
 
+import msgspec
 import pytest
 from graphql import build_schema, graphql_sync
 
@@ -321,3 +322,25 @@ def test_a_wrong_configuration_says_where_and_what(change: dict[str, Any], where
     node = written({**good, **change})
     graphql.build(node, SHAPES)
     assert places(node, words) == [".".join(where)], node.problems
+
+
+@pytest.mark.parametrize(
+    ("query", "where"),
+    [
+        ("party(number: $value)", "query"),
+        ({"organisation": "party(number: $value)", "person": "party(number: $value)"}, "query.organisation"),
+        ({"organisation": "party(scheme: $scheme, number: $value)", "person": "party(number: $value)"}, None),
+    ],
+)
+def test_a_field_that_finds_several_subjects_is_no_question_where_records_name_none(
+    query: Any, where: str | None
+) -> None:
+    schemes: Any = {"organisation": ("LEI", "VAT"), "person": ("PIN",)}
+    shapes = {name: msgspec.structs.replace(shape, schemes=schemes) for name, shape in SHAPES.items()}
+    for nobody in (True, False):
+        datasets = mapped()
+        if nobody:
+            datasets["awards"]["record"] = {**datasets["awards"]["record"], "subject": {"not_returned": "old"}}
+        node = written({**QUERY, "url": "https://courts.example/graphql", "query": query, "datasets": datasets})
+        graphql.build(node, shapes)
+        assert places(node, "must use `$scheme` too") == ([where] if nobody and where else []), node.problems

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from connectors import graphql, rest
 from connectors.base import Connector, DatasetRequest, Failure, Outcome, Subject
-from connectors.http import pooled_transport
+from connectors.http import connection, pooled_transport
 from tests.connectors import test_graphql, test_rest
 from tests.connectors.asking import ask, connected, fetch
 from tests.connectors.servers import Handler, Request, answer, serve
@@ -26,7 +26,11 @@ WHO = tuple(Subject("organisation", "LEI", value) for value in ("AAAA", "BBBB", 
 RECORDS = {"arrears": (2, 1, 0, 0), "awards": (1, 0, 2, 0)}
 """Of each subject; the last one is unknown to the source."""
 FIELDS = {"arrears": "period", "awards": "title"}
-KINDS = ("rest", "rest silent", "entities", "entities silent", "query", "query silent")
+SILENT = ("rest silent", "entities silent", "query silent")
+ECHO = "X-Request-ID"
+KINDS = ("rest", "entities", "query", *SILENT)
+ECHOING = ("rest echo", *(f"{kind} echo" for kind in SILENT))
+"""Kinds whose source repeats a header: questions of all kinds share their connections, also where none is named."""
 
 
 class Step(NamedTuple):
@@ -51,21 +55,24 @@ def configured(kind: str, url: str, transport: str) -> dict[str, Any]:
         "entities": test_graphql.config(test_graphql.ENTITIES, url),
         "query": test_graphql.config(test_graphql.QUERY, url),
     }[kind.split()[0]]
-    if kind == "rest" or kind == "rest silent":
+    if kind.startswith("rest"):
         config["datasets"]["awards"]["path"] = "/subjects/{scheme}/{value}/awards"
-    if kind.endswith("silent"):
+    if "silent" in kind:
         for dataset in config["datasets"].values():
             dataset["record"] = {**dataset["record"], "subject": {"not_returned": "an old system"}}
+    if kind.endswith("echo"):
+        config["echo"] = ECHO
     return {**config, "transport": transport, "limits": {"retries": 0, "timeout": "60s", "concurrency": 2}}
 
 
 def truth(request: Request) -> bytes:
     """What the source answers to one request, alone."""
+    echo = {ECHO: request.headers[ECHO.lower()]} if ECHO.lower() in request.headers else {}
     if request.method == "GET":
         _, _, _, value, dataset = request.target.split("/")
         subject = next(who for who in WHO if who.value == value)
         rows = [test_rest.row(1, subject) | {"noticeNo": each} for each in ids(dataset, subject)]
-        return answer({"items": rows}) if WHO.index(subject) < 3 else answer({}, 404)
+        return answer({"items": rows}, **echo) if WHO.index(subject) < 3 else answer({}, 404, **echo)
     asked = json.loads(request.body)
     parties = []
     for subject in WHO[:3]:
@@ -74,7 +81,7 @@ def truth(request: Request) -> bytes:
         party["files"]["nodes"] = [{**file, "docket": each} for each in ids("arrears", subject)]
         party["prizes"] = [{**prize, "docket": each} for each in ids("awards", subject)]
         parties.append(party)
-    return answer(test_graphql.executed(asked, *parties))
+    return answer(test_graphql.executed(asked, *parties), **echo)
 
 
 def source(steps: Sequence[Step]) -> Handler:
@@ -126,8 +133,10 @@ some = st.lists(st.integers(0, 3), min_size=1, max_size=3, unique=True).map(tupl
 asked = st.dictionaries(st.sampled_from(sorted(RECORDS)), some, min_size=1)
 
 
-@pytest.mark.parametrize("transport", ["pooled", "httpx"])
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(
+    ("kind", "transport"),
+    [*((kind, name) for kind in KINDS for name in ("pooled", "httpx")), *((k, "pooled") for k in ECHOING)],
+)
 @settings(max_examples=25, deadline=None)
 @given(
     steps=st.lists(st.builds(Step, places, places, st.booleans()), max_size=12),
@@ -161,12 +170,12 @@ async def test_keeping_a_connection_after_an_answer_that_names_nobody_would_be_f
 ) -> None:
     """A fault, planted: then a late "none" hides another's records."""
     assert await mixed(kind) == []
-    real = pooled_transport._Lease.settle
-    monkeypatch.setattr(pooled_transport._Lease, "settle", lambda self, keep: real(self, True))
+    real = connection.Connection.settle
+    monkeypatch.setattr(connection.Connection, "settle", lambda self, keep: real(self, True))
     assert any(told == [] for _, _, told in await mixed(kind))
 
 
-@pytest.mark.parametrize("kind", ["rest silent", "entities silent", "query silent"])
+@pytest.mark.parametrize("kind", SILENT)
 async def test_keeping_a_connection_of_a_source_that_names_nobody_would_be_found_out(
     kind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -181,6 +190,16 @@ async def test_keeping_a_connection_of_a_source_that_names_nobody_would_be_found
     monkeypatch.setattr(pooled_transport.PooledTransport, "send", lane_for_all)
     found = await mixed(kind)
     assert any(isinstance(told, list) and told and value not in told[0] for value, _, told in found)
+
+
+@pytest.mark.parametrize("kind", ECHOING)
+async def test_believing_an_answer_without_its_questions_echo_would_be_found_out(
+    kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A fault, planted: a header that is sent and not looked at proves nothing."""
+    assert await mixed(kind) == []
+    monkeypatch.setattr(connection.Connection, "is_doubtful", lambda *_: False)
+    assert any(isinstance(told, list) for _, _, told in await mixed(kind))
 
 
 async def test_one_lane_for_all_questions_would_be_found_out(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -396,6 +396,10 @@ async def test_a_stranger_in_a_batch_fails_all_of_it() -> None:
             "cannot be told apart",
         ),
         ({"limits": {"records": 0}}, ("limits", "records"), "from 1"),
+        ({"echo": "X Request"}, ("echo",), "the name of a header"),
+        ({"echo": "Accept"}, ("echo",), "another meaning already"),
+        ({"echo": "X-Version", "headers": {"x-version": "1"}}, ("echo",), "another meaning already"),
+        ({"echo": "X-Request-ID", "transport": "httpx"}, ("echo",), "has no use with `transport: httpx`"),
         ({"datasets": {"arrears": {**ARREARS, "no_records": 404}}}, ("datasets", "arrears", "no_records"), "a list"),
     ],
 )

@@ -96,6 +96,61 @@ async def test_a_connection_is_kept_for_its_lane_where_its_answer_was_found_to_b
         await transport.close()
 
 
+async def echoing(request: Request, writer: asyncio.StreamWriter) -> None:
+    """Repeat the question's header; leave it out, or give another, where the path says so."""
+    named = {"/left-out": {}, "/another": {"x_question": "q-1"}}
+    writer.write(
+        answer({}, x_question=request.headers["x-question"])
+        if request.target not in named
+        else answer({}, **named[request.target])
+    )
+
+
+async def test_an_echo_of_its_own_question_keeps_a_connection_for_any_other() -> None:
+    async with serve(echoing) as server:
+        transport = PooledTransport(TransportOptions(timeout=5.0, echo="X-Question"))
+        for lane in (None, "a", "b", None):
+            got = await transport.send("GET", server.url + "/", {}, None, 5.0, lane)
+            assert got == Response(200, b"{}"), "no lease: whose answer it is has been proved"
+        await transport.close()
+    assert server.opened == 1
+    assert len({request.headers["x-question"] for request in server.requests}) == 4
+
+
+@pytest.mark.parametrize("path", ["/left-out", "/another"])
+async def test_an_answer_without_its_questions_echo_is_asked_for_again_and_nothing_follows_it(path: str) -> None:
+    async with serve(echoing) as server:
+        transport = PooledTransport(TransportOptions(timeout=5.0, echo="X-Question"))
+        asked = [(await transport.send("GET", server.url + each, {}, None, 5.0)) for each in ("/", path, path)]
+        await transport.close()
+    # On a connection of its own an answer needs no echo; one that is another's is wrong there too.
+    last = Response(200, b"{}") if path == "/left-out" else TransportFault.INVALID
+    assert asked == [Response(200, b"{}"), last, last]
+    assert [request.target for request in server.requests] == ["/", path, path, path]
+    assert server.opened == 3
+
+
+@pytest.mark.parametrize("echo", ["", "X-Question"])
+async def test_bytes_that_come_while_a_connection_rests_close_it(echo: str) -> None:
+    writers: list[asyncio.StreamWriter] = []
+
+    async def handle(request: Request, writer: asyncio.StreamWriter) -> None:
+        writers.append(writer)
+        writer.write(answer({}, x_question=request.headers.get("x-question", "")))
+
+    async with serve(handle) as server:
+        transport = PooledTransport(TransportOptions(timeout=5.0, echo=echo))
+        for _ in range(2):
+            got = await transport.send("GET", server.url + "/", {}, None, 5.0, "lane")
+            assert isinstance(got, Response)
+            assert got.lease is None or got.lease.settle(True)
+            assert server.connections == 1
+            writers[-1].write(answer({"late": True}))
+            await until_async("the connection to be closed", lambda: server.connections == 0)
+        await transport.close()
+    assert [len(server.requests), server.opened] == [2, 2]
+
+
 async def test_idle_connections_are_closed_and_make_room(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pooled_transport, "IDLE", 0.05)
     async with serve(always(answer({}))) as server:

@@ -10,6 +10,7 @@ import msgspec
 import pytest
 
 from connectors.base import Failure, Fault, Record, RecordRequest, Subject
+from gateway.inquiry import fetch as fetch_step
 from gateway.inquiry.fetch import Fetcher
 from gateway.inquiry.types import Permit
 
@@ -97,3 +98,35 @@ async def test_only_permits_open_a_call() -> None:
     await fetcher.fetch([PERMITS[0]], asyncio.get_running_loop().time() + 5)
     assert [part.fields for request in connectors["a"].asked for part in request.datasets] == [("x",)]
     assert connectors["b"].asked == []
+
+
+@pytest.mark.parametrize(
+    ("sent", "left"), [((3, 2), (3, 2)), ((4, 2), (None, 2)), ((2, 4), (2, None)), ((6, 6), (None, None))]
+)
+async def test_an_inquiry_goes_on_with_so_many_records_and_whoever_sent_most_has_none(sent: Any, left: Any) -> None:
+    def many(count: int) -> Callable[[RecordRequest], Any]:
+        records = [msgspec.structs.replace(GOOD[0], m_id=str(number)) for number in range(count)]
+        return lambda request: {
+            (s, d.dataset): records if s == ONE else [] for d in request.datasets for s in d.subjects
+        }
+
+    connectors = {name: Answering(many(count)) for name, count in zip("ab", sent, strict=True)}
+    fetcher = Fetcher(connectors, {"a-set": "a", "b-set": "b"}, 5)
+    got = await fetcher.fetch(PERMITS, asyncio.get_running_loop().time() + 5)
+    outcomes = [got[ONE, name] for name in ("a-set", "b-set")]
+    assert [None if isinstance(each, Failure) else len(each) for each in outcomes] == list(left)
+    assert {each.fault for each in outcomes if isinstance(each, Failure)} <= {Fault.INVALID}
+
+
+async def test_records_over_the_bound_are_not_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Comparing them all is what would hold up everybody else."""
+    looked: list[int] = []
+    monkeypatch.setattr(fetch_step, "_agree", lambda records: bool(looked.append(len(records)) or True))
+    each = [msgspec.structs.replace(GOOD[0], m_id=str(number)) for number in range(2)]
+    subjects = [Subject("organisation", "LEI", str(number)) for number in range(3)]
+    connectors = {"a": Answering(lambda request: {(s, d.dataset): each for d in request.datasets for s in d.subjects})}
+    permits = [Permit(subject, "a-set", ("x",)) for subject in subjects]
+    got = await Fetcher(connectors, {"a-set": "a"}, 5).fetch(permits, asyncio.get_running_loop().time() + 5)
+    assert {outcome.fault for outcome in got.values() if isinstance(outcome, Failure)} == {Fault.INVALID}
+    assert len(got) == 3
+    assert looked == []

@@ -188,7 +188,7 @@ async def test_a_department_that_fails_is_told_by_its_check() -> None:
 
         async def close(self) -> None: ...
 
-    fetcher = Fetcher({"tax": Department()}, {"tax-arrears": "tax"}, heard.states.of("department"))  # type: ignore[dict-item]
+    fetcher = Fetcher({"tax": Department()}, {"tax-arrears": "tax"}, heard=heard.states.of("department"))  # type: ignore[dict-item]
     for _ in range(3):
         await fetcher.fetch([Permit(SUBJECT, "tax-arrears", ())], asyncio.get_running_loop().time() + 60)
     assert heard.said == [("began", "department", "tax"), ("ended", "department", "tax")]

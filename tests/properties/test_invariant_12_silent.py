@@ -58,7 +58,7 @@ def check(world: World, lines: io.StringIO, scene: Scene, moods: Mapping[str, st
     lines.seek(0)
     lines.truncate()
     told = States(telemetry.Log(lines).state).of("department")
-    ports: dict[str, Any] = {"fetcher": Fetcher(world.departments, world.journey.fetcher._departments, told)}
+    ports: dict[str, Any] = {"fetcher": Fetcher(world.departments, world.journey.fetcher._departments, heard=told)}
     with pytest.MonkeyPatch.context() as patch:
         if breaks == "restrain":
             patch.setattr(restrain, "restrain", fails)
