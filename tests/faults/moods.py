@@ -10,6 +10,7 @@ import asyncio
 import functools
 import gzip
 import json
+import random
 import zlib
 from collections.abc import Awaitable, Callable
 from typing import Any, NamedTuple
@@ -361,7 +362,8 @@ async def a_copy(sent: Sent, writer: Write) -> None:
 
 
 async def late_copy(sent: Sent, writer: Write) -> None:
-    await slowly([sent.good, sent.good], 0.002, writer)
+    """Before the connection's next question, while that is under way, or after it."""
+    await slowly([sent.good, sent.good], random.uniform(0.001, 0.03), writer)
 
 
 async def the_one_before(sent: Sent, writer: Write) -> None:
