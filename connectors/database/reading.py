@@ -11,6 +11,7 @@ import asyncio
 import contextlib
 import os
 import socket
+import sqlite3
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -46,6 +47,12 @@ class _Lease:
         with self._lock:
             self._held = None
 
+    def interrupt(self) -> None:
+        """End the statement of SQLite that runs now; a server ends its own."""
+        with self._lock:
+            if isinstance(self._held, sqlite3.Connection):
+                self._held.interrupt()
+
     def cut(self, *, unless_answered: bool = False) -> None:
         """Shut the connection; for good, so that no other is taken, or only where it has not said anything yet."""
         with self._lock:
@@ -55,8 +62,9 @@ class _Lease:
 
 
 def _shut(connection: Any) -> None:
-    # Only a connection over a network can hang so; SQLite's progress handler ends what is too slow.
-    if hasattr(connection, "fileno"):
+    if isinstance(connection, sqlite3.Connection):
+        connection.interrupt()
+    elif hasattr(connection, "fileno"):  # only a connection over a network can hang
         with contextlib.suppress(Exception), socket.socket(fileno=os.dup(connection.fileno())) as its:
             its.shutdown(socket.SHUT_RDWR)
 
@@ -82,6 +90,7 @@ class Readers:
         future = loop.run_in_executor(self._threads, self._read, lease, work, until)
         timers = (
             loop.call_at(end - left / 2, lambda: lease.cut(unless_answered=True)),
+            loop.call_at(end, lease.interrupt),
             loop.call_at(end + _GRACE, lease.cut),
         )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import sqlite3
+import time
 from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
@@ -16,6 +17,7 @@ from sqlalchemy.exc import OperationalError
 
 from connectors import sql
 from connectors.base import Examined, Failure, Fault, Faulty, Subject
+from connectors.database import opening
 from connectors.database.opening import open_engine, protect
 from tests.connectors.asking import ACME, ANN, BETA, SHAPES, ask, connected, fault, fetch, places, told, written
 from tests.waiting import until_async
@@ -194,6 +196,30 @@ async def test_a_statement_without_end_is_ended(folder: Path) -> None:
             return not isinstance(outcome, Failure) and told(outcome, "title") == [("Prize",)]
 
         await until_async("an answer", answered)
+
+
+async def test_a_statement_is_ended_though_it_asks_for_no_time(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """SQLite looks at the clock after so many steps, and a step may be long: it is interrupted besides."""
+    monkeypatch.setattr(opening, "_STEPS", 2**31 - 1)
+    await test_a_statement_without_end_is_ended(folder)
+
+
+async def test_a_statement_without_end_seldom_stops_other_threads(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Four of them, each with 50,000 looks at the clock in a second, held up everybody's inquiries."""
+    looks, real = 0, time.monotonic
+
+    class Counted:
+        @staticmethod
+        def monotonic() -> float:
+            nonlocal looks
+            looks += 1
+            return real()
+
+    monkeypatch.setattr(opening, "time", Counted)
+    await test_a_statement_without_end_is_ended(folder)
+    assert 0 < looks < 3000
 
 
 async def test_the_breaker_opens(folder: Path) -> None:
