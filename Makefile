@@ -9,7 +9,7 @@ export PYTHONDONTWRITEBYTECODE :=
 help:
 	@echo "make demo [ONCE=1]   the invented region on this machine: departments, authorization server, gateway, six scenes"
 	@echo "make test            everything that is checked: style, types, imports, tests (installs what they need)"
-	@echo "make trials          what takes long: kills, the matrix of faults, a soak, races; under 40 minutes, not run by CI"
+	@echo "make trials [ONLY=..] what takes long: kills, races, soak, the matrix of faults; under 40 minutes, not run by CI"
 	@echo "make bench [ONLY=..] measures an inquiry, and two other gateways beside it; writes var/bench.json"
 	@echo "make check           style, types, imports and policies only: seconds"
 	@echo "make format          puts style right, as far as a tool can"
@@ -62,15 +62,9 @@ test: check
 	@echo "==> tests"
 	@$(RUN) -m pytest -n auto --dist worksteal
 
-# Every one of these prints what it found, and ends with 1 where it does not hold.
+# Each prints what it found as one line of JSON; the summary says which did not hold.
 trials: test-needs
-	$(RUN) -m tests.faults.kill --rounds 50 --store sqlite
-	$(RUN) -m tests.faults.kill --rounds 30 --store postgresql
-	$(RUN) -m tests.faults.store_restart
-	$(RUN) -m tests.faults.failover
-	$(RUN) -m tests.faults.matrix
-	$(RUN) -m tests.faults.matrix --beside --costly
-	$(RUN) -m tests.faults.soak --minutes 10
+	@$(RUN) -m tests.faults.trials $(if $(ONLY),--only $(ONLY))
 
 test-needs: setup
 	@.ci/services

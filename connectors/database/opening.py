@@ -1,8 +1,8 @@
 """A department's database, opened so that nothing can be written and nothing runs on after the inquiry.
 
-SQLite opens with `mode=ro` and `PRAGMA query_only`, and a progress handler ends what outlives the inquiry. PostgreSQL
-gets a read-only transaction with one snapshot and a `statement_timeout`; the account itself should be able to read the
-named views only.
+SQLite opens with `mode=ro` and `PRAGMA query_only`; what outlives the inquiry is interrupted (`reading`), by a progress
+handler at the latest. PostgreSQL gets a read-only transaction with one snapshot and a `statement_timeout`; the account
+itself should be able to read the named views only.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from sqlalchemy.pool import QueuePool
 from connectors.base import Config
 from connectors.database.bounding import MOST
 
-_STEPS = 2000
-"""SQLite's virtual machine steps between two looks at the clock."""
+_STEPS = 100_000
+"""SQLite's virtual machine steps between two looks at the clock, for each of which its thread stops all others."""
 
 
 _NONE = make_url("sqlite://")

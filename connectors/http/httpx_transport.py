@@ -19,6 +19,8 @@ from connectors.http.tls import tls_context
 from connectors.http.transport import MAX_AROUND, MAX_HEAD, MAX_LINES, Response, TransportFault, TransportOptions
 from connectors.http.unpacking import unpacked
 
+_TURN = 8
+"""Chunks that are read before others have a turn: h11 reads them in Python, and thousands may come at once."""
 _END = re.compile(rb"\r?\n\r?\n")
 _STATUS = re.compile(rb"HTTP/1\.[01] ([0-9]{3})")
 _FRAMING = re.compile(rb"^(content-length|transfer-encoding)[ \t]*:[ \t]*([^\r\n]*?)[ \t]*\r?$", re.I | re.M)
@@ -79,6 +81,8 @@ class HttpxTransport:
                 chunks += 1
                 if len(whole) > options.max_bytes or chunks > options.max_chunks:
                     return TransportFault.TOO_LARGE
+                if chunks % _TURN == 0:
+                    await asyncio.sleep(0)
         coding = b", ".join(value for name, value in response.headers if name.lower() == b"content-encoding")
         plain = await unpacked(coding.strip().lower(), bytes(whole), options.max_bytes, options.gzip)
         again = next((value for name, value in response.headers if name.lower() == b"retry-after"), b"").decode(

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import datetime
+import os
 import sqlite3
+import threading
+import time
 from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
@@ -16,7 +20,9 @@ from sqlalchemy.exc import OperationalError
 
 from connectors import sql
 from connectors.base import Examined, Failure, Fault, Faulty, Subject
+from connectors.database import opening
 from connectors.database.opening import open_engine, protect
+from connectors.database.reading import Readers
 from tests.connectors.asking import ACME, ANN, BETA, SHAPES, ask, connected, fault, fetch, places, told, written
 from tests.waiting import until_async
 
@@ -194,6 +200,46 @@ async def test_a_statement_without_end_is_ended(folder: Path) -> None:
             return not isinstance(outcome, Failure) and told(outcome, "title") == [("Prize",)]
 
         await until_async("an answer", answered)
+
+
+async def test_a_statement_is_ended_though_it_asks_for_no_time(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """SQLite looks at the clock after so many steps, and a step may be long: it is interrupted besides."""
+    monkeypatch.setattr(opening, "_STEPS", 2**31 - 1)
+    await test_a_statement_without_end_is_ended(folder)
+
+
+async def test_a_statement_without_end_seldom_stops_other_threads(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Four of them, each with 50,000 looks at the clock in a second, held up everybody's inquiries."""
+    looks, real = 0, time.monotonic
+
+    class Counted:
+        @staticmethod
+        def monotonic() -> float:
+            nonlocal looks
+            looks += 1
+            return real()
+
+    monkeypatch.setattr(opening, "time", Counted)
+    await test_a_statement_without_end_is_ended(folder)
+    assert 0 < looks < 3000
+
+
+@pytest.mark.skipif(not hasattr(os, "setpriority"), reason="the system has no priorities")
+async def test_sqlite_works_behind_the_thread_that_serves_everybody() -> None:
+    """Two cores are not enough for four statements without end and whoever serves others, all of one rank."""
+    readers = Readers(sa.create_engine("sqlite://"), 1)
+
+    def rank(_connection: sa.Connection, _until: float) -> int:
+        return os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+
+    try:
+        worked = await readers.run(rank, asyncio.get_running_loop().time() + 60.0)
+    finally:
+        await readers.close()
+    ours = os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+    assert worked > ours or ours == 19
 
 
 async def test_the_breaker_opens(folder: Path) -> None:

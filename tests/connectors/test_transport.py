@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import h11
 import pytest
 
 from connectors.http import pooled_transport, unpacking
@@ -389,6 +390,33 @@ async def test_the_bound_of_chunks_is_exact(make: Make, extra: int) -> None:
     async with serve(always(raw)) as server, make(max_chunks=20) as transport:
         got = await transport.send("GET", server.url, {}, None, 5.0)
     assert got == (TransportFault.TOO_LARGE if extra else Response(200, b"x" * 20))
+
+
+async def test_many_chunks_at_once_are_read_in_turn_with_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They are read in Python: thousands of them in one go held up everybody for half a second."""
+    read, most, over = 0, 0, False
+    real = h11.Connection.next_event
+
+    def counted(self: h11.Connection) -> Any:
+        nonlocal read
+        read += 1
+        return real(self)
+
+    async def others() -> None:
+        nonlocal read, most
+        while not over:
+            most, read = max(most, read), 0
+            await asyncio.sleep(0)
+
+    monkeypatch.setattr(h11.Connection, "next_event", counted)
+    turns = asyncio.create_task(others())
+    async with serve(always(framed(b"2\r\nxx\r\n" * 4000))) as server:
+        transport = HttpxTransport(TransportOptions(timeout=60.0))
+        assert await transport.send("GET", server.url, {}, None, 60.0) == Response(200, b"xx" * 4000)
+        await transport.close()
+    over = True
+    await turns
+    assert 0 < most < 50
 
 
 async def test_trailers_and_extensions_within_bounds_are_passed_over(make: Make) -> None:

@@ -1,7 +1,8 @@
-"""A gateway whose five departments are all of one kind of connector, and the faults that its departments can have.
+"""A gateway whose five departments are all of one kind of connector, each with the faults of `tests.faults.table`.
 
-`Kinds` is a `Bad` of `tests.faults.conftest`: REST (both transports) and GraphQL are told their moods by HTTP; a
-database's mood is another definition of its dataset's view, or a proxy before it that falls silent.
+`Kinds` is a `Bad` of `tests.faults.conftest`: departments over HTTP are told their moods, and a database's mood is
+another definition of its dataset's view, or a proxy before it that falls silent. The department that fails alone is a
+process of its own, so that what it is busy with holds up no other.
 """
 
 from __future__ import annotations
@@ -11,101 +12,61 @@ import contextlib
 import json
 import sqlite3
 import threading
-from collections.abc import Callable, Coroutine, Mapping
+import urllib.parse
+from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
+
+import httpx
 
 from deploy.demo.organisations import organisation
 from gateway.catalogue.load import load
 from gateway.catalogue.model import Dataset
+from tests.configured import secret
 from tests.connectors.silence import Proxy
 from tests.faults.conftest import LIMITS, Bad
-from tests.faults.department import MOODS, POLICIES, SLOW
+from tests.faults.department import POLICIES
+from tests.faults.table import FAULTS, TOLD
+from tests.faults.views import WELL, definition
+from tests.ports import free_port
 from tests.services import Postgres
 
-HTTP = ("rest", "rest-httpx", "graphql")
-KINDS = (*HTTP, "sqlite", "postgresql")
+KINDS = tuple(FAULTS)
+"""`rest-paged` has pages by link, and a token from an authorization server; `entities` are of a source that does not
+name its subjects, and is asked about several at once besides."""
+DATABASES = ("sqlite", "postgresql", "postgresql-ascii")
 DATASETS = {
     "labour": "wage-arrears",
     "market": "business-licences",
-    "tax": "tax-arrears",
+    "tax": "tax-registrations",
     "environment": "emission-permits",
     "courts": "enforcement-cases",
 }
 """Of each department the dataset that the matrix asks for; the first is the one that fails alone."""
-SUBJECTS = range(20_001, 26_001)
-WELL = {
-    "m_id": "'R-1'", "m_version": "'1'", "m_document": "'D-' || value", "m_effective": "{date}'2026-10-01'",
-    "m_scheme": "scheme", "m_subject": "value",
-}  # fmt: skip
-TYPES = {
-    "String": "'text'", "Int": "7", "Boolean": "{true}", "Decimal": "12.5", "Date": "{date}'2026-01-02'",
-    "DateTime": "{moment}'2026-01-02T03:04:05+00:00'",
-}  # fmt: skip
-WORDS = {
-    "sqlite": {"date": "", "moment": "", "true": "1"},
-    "postgresql": {"date": "date ", "moment": "timestamptz ", "true": "true"},
-}
-
-Rows = tuple[Mapping[str, str], str]
-"""What a mood changes of a view: columns, and what stands behind its FROM."""
-
-_NUMBERS = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n)"
-COLUMNS: Mapping[str, Mapping[str, Rows]] = {
-    "sqlite": {
-        "no id": ({"m_id": "NULL"}, ""),
-        "no day": ({"m_effective": "'2026-02-31'"}, ""),
-        "infinity": ({"m_effective": "'infinity'"}, ""),
-        "five digits": ({"m_effective": "'12026-01-02'"}, ""),
-        "an overflow": ({"m_version": "abs(-9223372036854775807 - 1)"}, ""),
-        "not UTF-8": ({"m_document": "CAST(x'ff6f' AS TEXT)"}, ""),
-        "a blob": ({"m_document": "x'6162'"}, ""),
-        "100 MB": ({"m_document": "replace(hex(zeroblob(50000000)), '0', 'x')"}, ""),
-        "many rows": ({}, f", ({_NUMBERS} SELECT i FROM n LIMIT 5000)"),
-        "endless": ({}, f", ({_NUMBERS} SELECT i FROM n WHERE i < 0)"),
-        "two contents": ({"m_document": "i"}, ", (SELECT 'a' AS i UNION SELECT 'b')"),
-    },
-    "postgresql": {
-        "no id": ({"m_id": "NULL::text"}, ""),
-        "infinity": ({"m_effective": "date 'infinity'"}, ""),
-        "before Christ": ({"m_effective": "date '0044-03-15 BC'"}, ""),
-        "five digits": ({"m_effective": "date '12026-01-02'"}, ""),
-        "a division by zero": ({"m_version": "(1 / (length(value) - length(value)))::text"}, ""),
-        "bytes": ({"m_document": "'\\x6162'::bytea"}, ""),
-        "100 MB": ({"m_document": "repeat('x', 100000000)"}, ""),
-        "many rows": ({}, ", generate_series(1, 5000)"),
-        "endless": ({}, ", pg_sleep(60)"),
-        "two contents": ({"m_document": "i"}, ", (VALUES ('a'), ('b')) AS n(i)"),
-    },
-}  # fmt: skip
-OTHER_WAYS = {"postgresql": ("no table", "silent"), "sqlite": ("no table",)}
-AMOUNT = ("NaN", "infinity", "the same key twice")
-"""Moods that only a dataset with an amount can have."""
-
-
-def faults(kind: str) -> list[str]:
-    """All that can be wrong with a department of the kind."""
-    if kind in HTTP:
-        return [mood for mood in (*MOODS, *SLOW) if mood != "well"]
-    return [*COLUMNS[kind], *OTHER_WAYS[kind]]
+ALL = tuple(DATASETS.values())
+LICENCES = (DATASETS["market"], DATASETS["environment"], DATASETS["tax"])
+"""What a licensing authority may ask of several organisations at once."""
+SUBJECTS = range(20_001, 34_001)
 
 
 class Kinds(Bad):
-    """`folder` is its own; `server` is for the kind `postgresql`."""
+    """`folder` is its own; `server` is for the databases that are PostgreSQL's."""
 
     def __init__(self, folder: Path, kind: str, server: Postgres | None = None) -> None:
         self.kind, self._server = kind, server
         self._all = load(POLICIES, []).published
-        self._database = server.database() if server else ""
+        self._database = _made(server, kind) if server else ""
         self._loop = asyncio.new_event_loop()
-        self._proxies: dict[str, Proxy] = {}
         self._stack = contextlib.AsyncExitStack()
+        self._proxies: dict[str, Proxy] = {}
+        self._alone_port = free_port()
         threading.Thread(target=self._loop.run_forever, daemon=True).start()
-        folder.mkdir(exist_ok=True)
         if server is not None:
             for department in DATASETS:
                 self._proxies[department] = self._do(self._stack.enter_async_context(Proxy(server.port).serving()))
+        folder.mkdir(parents=True, exist_ok=True)
         super().__init__(folder)
+        self._alone = self._child("alone", "tests.faults.department", str(self._alone_port))
 
     def _do(self, work: Coroutine[Any, Any, Any]) -> Any:
         return asyncio.run_coroutine_threadsafe(work, self._loop).result()
@@ -115,44 +76,64 @@ class Kinds(Bad):
         self._do(self._stack.aclose())
         self._loop.call_soon_threadsafe(self._loop.stop)
 
+    def _at(self, department: str) -> str:
+        return f"http://127.0.0.1:{self._alone_port if department == next(iter(DATASETS)) else self.department_port}"
+
     def sources(self) -> dict[str, Any]:
         departments: dict[str, Any] = {}
         for dataset in self._all.values():
             entry = departments.setdefault(dataset.department, {**self._department(dataset.department), "datasets": {}})
             about = {name.removeprefix("m_"): name for name in WELL if name not in ("m_scheme", "m_subject")}
+            whose = {"scheme": "m_scheme", "value": "m_subject"}
+            if self.kind == "entities":
+                whose = {"not_returned": "the matrix tries what nothing in an answer would tell"}
             entry["datasets"][dataset.id] = {
                 **self._place(dataset),
-                "record": {**about, "subject": {"scheme": "m_scheme", "value": "m_subject"}},
+                "record": {**about, "subject": whose},
                 "fields": {field: field for field in dataset.fields},
             }
-            if self.kind == "graphql":
-                entry["url"] = f"http://127.0.0.1:{self.department_port}/graphql/{DATASETS[dataset.department]}"
         return {"departments": departments}
 
     def _department(self, name: str) -> dict[str, Any]:
-        limits = dict(LIMITS)
-        if self.kind in ("rest", "rest-httpx"):
-            transport = "pooled" if self.kind == "rest" else "httpx"
-            base = f"http://127.0.0.1:{self.department_port}"
-            return {"kind": "rest", "base_url": base, "transport": transport, "limits": limits}
+        limits, at = dict(LIMITS), self._at(name)
         if self.kind == "graphql":
             query = "subject(scheme: $scheme, value: $value)"
-            return {"kind": "graphql", "query": {"organisation": query, "person": query}, "limits": limits}
-        limits.pop("retries")
-        if self.kind == "sqlite":
-            return {"kind": "sql", "url": f"sqlite:///{name}.db", "limits": limits}
-        url = f"postgresql+psycopg://postgres@127.0.0.1:{self._proxies[name].port}/{self._database}"
-        return {"kind": "sql", "url": url, "limits": limits}
+            by_kind = {"organisation": query, "person": query}
+            return {"kind": "graphql", "url": f"{at}/graphql", "query": by_kind, "limits": limits}
+        if self.kind == "entities":
+            return {"kind": "graphql", "url": f"{at}/graphql", "entities": True, "limits": limits}
+        if self.kind in DATABASES:
+            limits.pop("retries")
+            if self._server is None:
+                return {"kind": "sql", "url": f"sqlite:///{name}.db", "limits": limits}
+            url = f"postgresql+psycopg://postgres@127.0.0.1:{self._proxies[name].port}/{self._database}"
+            return {"kind": "sql", "url": url, "limits": limits}
+        transport = "httpx" if self.kind == "rest-httpx" else "pooled"
+        made = {"kind": "rest", "base_url": at, "transport": transport, "limits": limits}
+        if self.kind == "rest-paged":
+            made["auth"] = {
+                "kind": "client_credentials",
+                "token_url": f"{at}/token/{DATASETS[name]}",
+                "client_id": "gateway",
+                "client_secret_file": str(secret(self.folder / "client", "s" * 40)),
+            }
+        return made
 
-    def _place(self, dataset: Dataset) -> dict[str, str]:
-        if self.kind in ("rest", "rest-httpx"):
-            return {"path": f"/{dataset.id}/{{scheme}}/{{value}}", "records": "items"}
-        return {"field": dataset.graphql_name} if self.kind == "graphql" else {"table": dataset.id.replace("-", "_")}
+    def _place(self, dataset: Dataset) -> dict[str, Any]:
+        if self.kind in ("graphql", "entities"):
+            return {"field": dataset.graphql_name}
+        if self.kind in DATABASES:
+            return {"table": dataset.id.replace("-", "_")}
+        paging = {"paging": {"next": "next"}} if self.kind == "rest-paged" else {}
+        return {"path": f"/{dataset.id}/{{scheme}}/{{value}}", "records": "items", **paging}
 
     def start(self) -> None:
-        for dataset in self._all.values() if self.kind not in HTTP else ():
-            if dataset.id in DATASETS.values():
-                self._run(dataset.department, *self._view(dataset.id, {}, ""))
+        if self.kind in DATABASES:
+            for dataset in ALL:
+                self._run(self._all[dataset].department, *definition(self.kind, self._all[dataset], "well"))
+        else:
+            self._alone.start()
+            self._alone.ready()
         super().start()
 
     def _run(self, department: str, *statements: str) -> None:
@@ -171,44 +152,60 @@ class Kinds(Bad):
         for statement in statements:
             one(statement)
 
-    def _view(self, dataset: str, changes: Mapping[str, str], behind: str) -> list[str]:
-        fields = {field.name: TYPES[str(field.type)] for field in self._all[dataset].fields.values()}
-        columns = {**WELL, **fields, **changes}
-        words = WORDS[self.kind]
-        listed = ", ".join(f'{_filled(value, words)} AS "{name}"' for name, value in columns.items())
-        name = dataset.replace("-", "_")
-        return [f"DROP VIEW IF EXISTS {name}", f"CREATE VIEW {name} AS SELECT {listed} FROM subject{behind}"]
-
     def mood(self, dataset: str, mood: str = "well") -> None:
-        if self.kind in HTTP:
-            super().mood(dataset, "hangs up" if mood in AMOUNT and "amount" not in self._all[dataset].fields else mood)
-            return
         department = self._all[dataset].department
+        if self.kind not in DATABASES:
+            url = f"{self._at(department)}/mood/{dataset}/{urllib.parse.quote(mood)}"
+            assert httpx.get(url).status_code == 200
+            return
         if department in self._proxies:
             proxy = self._proxies[department]
             proxy.mute = mood == "silent"
             if proxy.mute:
                 self._loop.call_soon_threadsafe(proxy.silence)
-        changes, behind = COLUMNS[self.kind].get(mood, ({}, ""))
-        statements = self._view(dataset, changes, behind)
-        self._run(department, *(statements[:1] if mood == "no table" else statements))
+        self._run(department, *definition(self.kind, self._all[dataset], mood))
+
+    def several(self, count: int) -> tuple[dict[str, str], str, list[str]]:
+        """Headers, body and subjects of an inquiry about so many new ones, as a licensing authority asks."""
+        subjects = [self.subject() for _ in range(count)]
+        claims: dict[str, Any] = {
+            "aud": self.url,
+            "client_id": "market-regulator",
+            "sub": "market-regulator",
+            "scope": "inquire",
+        }
+        bearer = self.issuer.token(1, **claims).decode()
+        headers = {"authorization": bearer, "accept": "application/graphql-response+json"}
+        query = (
+            "query($ids: [IdentifierInput!]!) @inquiry(purpose: LICENCE_RENEWAL)"
+            f" {{ organisations(ids: $ids) {selection(*LICENCES)} }}"
+        )
+        body = json.dumps({"query": query, "variables": {"ids": subjects}})
+        return {**headers, "content-type": "application/json"}, body, [each["value"] for each in subjects]
 
 
-def _filled(text: str, words: Mapping[str, str]) -> str:
-    for word, meant in words.items():
-        text = text.replace(f"{{{word}}}", meant)
-    return text
+def _made(server: Postgres, kind: str) -> str:
+    name = server.database()
+    if kind == "postgresql-ascii":  # a database without an encoding: it holds whatever it was given
+        with server.connect("postgres") as connection:
+            connection.execute(f"DROP DATABASE {name}".encode())
+            connection.execute(f"CREATE DATABASE {name} TEMPLATE template0 ENCODING 'SQL_ASCII'".encode())
+    return name
 
 
-def expected(dataset: str, value: str) -> list[dict[str, Any]]:
-    """What the matrix asks for of a dataset, where nothing is wrong."""
-    fields: dict[str, Any] = {
-        "wage-arrears": {"workersAffected": 7, "amount": "12.5"},
-        "business-licences": {"number": "text", "validUntil": "2026-01-02"},
-        "tax-arrears": {"period": "text", "amount": "12.5"},
-        "emission-permits": {"annualLimitTonnes": "12.5"},
-        "enforcement-cases": {"claim": "12.5", "status": "text"},
-    }[dataset]
+ASKED: dict[str, dict[str, tuple[str, Any]]] = {
+    "wage-arrears": {"period": ("String", "text"), "workersAffected": ("Int", 7), "amount": ("Decimal", "12.5")},
+    "business-licences": {"number": ("String", "text"), "validUntil": ("Date", "2026-01-02")},
+    "tax-registrations": {"vatRegistered": ("Boolean", True), "status": ("String", "text")},
+    "emission-permits": {"number": ("String", "text"), "annualLimitTonnes": ("Decimal", "12.5")},
+    "enforcement-cases": {"courtFile": ("String", "text"), "claim": ("Decimal", "12.5")},
+}
+
+
+def expected(dataset: str, value: str, fault: str = "") -> list[dict[str, Any]]:
+    """What the matrix asks for of a dataset, where nothing is wrong, or a fault that has values be other ones."""
+    told = TOLD.get(fault, {})
+    fields = {name: told.get(type_, well) for name, (type_, well) in ASKED[dataset].items()}
     return [{**fields, "record": {"document": f"D-{value}"}}]
 
 
@@ -217,7 +214,5 @@ def selection(*datasets: str) -> str:
     parts = []
     for dataset in datasets:
         first, *rest = dataset.split("-")
-        (record,) = expected(dataset, "")
-        fields = " ".join(field for field in record if field != "record")
-        parts.append(f"{first}{''.join(map(str.title, rest))} {{ {fields} record {{ document }} }}")
-    return json.loads(json.dumps("{ " + " ".join(parts) + " }"))
+        parts.append(f"{first}{''.join(map(str.title, rest))} {{ {' '.join(ASKED[dataset])} record {{ document }} }}")
+    return "{ " + " ".join(parts) + " }"

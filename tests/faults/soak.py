@@ -25,9 +25,9 @@ from pathlib import Path
 import httpx
 import msgspec
 
-from tests.faults.department import MOODS
-from tests.faults.kinds import Kinds, expected
-from tests.faults.matrix import ALL, ask, processes
+from tests.faults.kinds import ALL, Kinds, expected
+from tests.faults.matrix import ask, processes
+from tests.faults.moods import COPIES, ENDLESS, MOODS
 
 CLIENTS = 4
 MOOD = 5.0
@@ -35,7 +35,8 @@ MOOD = 5.0
 GROWTH = 1.05
 SUBJECTS = 2000
 """Frequency is counted for each subject as long as its purpose's period, so that new ones without end would be kept."""
-_QUICK = [mood for mood in MOODS if "10 MB" not in mood and mood != "deep"]
+_QUICK = [mood for mood in (*MOODS, *ENDLESS, *COPIES) if "MB" not in mood and mood not in ("deep", "1E-7")]
+"""What costs little, so that many are asked; and has no values but the usual ones."""
 
 
 class Found(msgspec.Struct):

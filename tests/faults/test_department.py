@@ -9,28 +9,14 @@ import pytest
 
 from gateway.ledger.entry import entries
 from tests.faults.conftest import Bad
-from tests.faults.department import MOODS, SECRET
+from tests.faults.moods import SECRET
+from tests.faults.table import FAULTS, codes
 
 ALL = """{ name businessLicences { number validUntil } taxArrears { amount }
   wageArrears { period workersAffected amount record { id document } } }"""
-UNAVAILABLE = {"SOURCE_UNAVAILABLE"}
-EITHER = {"SOURCE_UNAVAILABLE", "SOURCE_INVALID"}
-CODES = {
-    "slow": {"SOURCE_TIMEOUT"},
-    "drip": {"SOURCE_TIMEOUT"},
-    "endless": {"SOURCE_INVALID", "SOURCE_TIMEOUT"},
-    "cut short": EITHER,
-    "no HTTP": EITHER,
-    "hangs up": UNAVAILABLE,
-    "500": UNAVAILABLE,
-    "503": UNAVAILABLE,
-    "401": EITHER,
-    "204": EITHER,
-}
-"""Of what is not simply `SOURCE_INVALID`."""
 
 
-@pytest.mark.parametrize("mood", [*(mood for mood in MOODS if mood not in ("well", "404")), "slow", "drip", "endless"])
+@pytest.mark.parametrize("mood", [mood for mood in FAULTS["rest"] if codes("rest", mood)])
 def test_one_departments_failure_is_its_own(bad: Bad, mood: str) -> None:
     before = bad.entries()
     bad.mood("wage-arrears", mood)
@@ -49,7 +35,7 @@ def test_one_departments_failure_is_its_own(bad: Bad, mood: str) -> None:
     }
     (error,) = reply.errors
     assert error["path"] == ["organisation", "wageArrears"]
-    assert error["extensions"]["code"] in CODES.get(mood, {"SOURCE_INVALID"})
+    assert error["extensions"]["code"] in codes("rest", mood)
     assert error["extensions"]["department"] == "labour"
     assert isinstance(error["extensions"]["retryable"], bool)
     assert SECRET not in json.dumps(reply.body)

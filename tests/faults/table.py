@@ -1,0 +1,81 @@
+"""The faults of the matrix, by kind of connector, each with the codes that it may have: one of them, and no other.
+
+A fault without a code is none: the data come whole all the same. What a fault is stands in `tests.faults.moods` for
+departments over HTTP, and in `tests.faults.views` for databases.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from tests.faults.moods import COPIES, ENDLESS, ENTITIES, GRAPHQL, MOODS, PAGED, STREAMS, TOKENS, WHOSE
+from tests.faults.views import COLUMNS
+
+Codes = frozenset[str]
+INVALID, UNAVAILABLE, TIMEOUT = (
+    frozenset({code}) for code in ("SOURCE_INVALID", "SOURCE_UNAVAILABLE", "SOURCE_TIMEOUT")
+)
+BROKEN = INVALID | UNAVAILABLE
+"""Whether bytes are no HTTP or HTTP that is not allowed is for each parser to say."""
+NONE: Codes = frozenset()
+
+OTHERS: Mapping[str, Codes] = {
+    "well zipped": NONE,
+    "cut short": UNAVAILABLE,
+    "no HTTP": UNAVAILABLE,
+    "hangs up": UNAVAILABLE,
+    "no chunk": UNAVAILABLE,
+    "500": UNAVAILABLE,
+    "503": UNAVAILABLE,
+    "401": UNAVAILABLE,
+    "204": UNAVAILABLE,
+    "404": NONE,
+    "some of 103": NONE,
+    "in chunks": NONE,
+    "gzip cut short": UNAVAILABLE,
+    "no gzip": UNAVAILABLE,
+    "1 MB of escaped keys": NONE,
+    "1E-7": NONE,
+    "slow": TIMEOUT,
+    "drip": TIMEOUT,
+    **dict.fromkeys(ENDLESS, BROKEN),
+    "endless": INVALID,
+    "an endless body": INVALID,
+    **dict.fromkeys(COPIES, NONE),
+    "an error of the dataset": UNAVAILABLE,
+    "an error without a path": UNAVAILABLE,
+    "errors for data": UNAVAILABLE,
+    "turned round": NONE,
+    **dict.fromkeys(TOKENS, UNAVAILABLE),
+    "a slow token": UNAVAILABLE | TIMEOUT,
+    "a token that drips": UNAVAILABLE | TIMEOUT,
+    "no table": UNAVAILABLE,
+    "silent": TIMEOUT | UNAVAILABLE,
+}
+"""Of what is not simply `SOURCE_INVALID`."""
+OF_KIND: Mapping[tuple[str, str], Codes] = {
+    ("graphql", "404"): UNAVAILABLE,
+    ("entities", "404"): UNAVAILABLE,
+    ("sqlite", "endless"): TIMEOUT,
+    ("postgresql", "endless"): TIMEOUT,
+}
+TOLD: Mapping[str, Mapping[str, str]] = {"1E-7": {"Decimal": "0.0000001"}}
+"""What a fault without a code has the values of a type be."""
+
+_HTTP = [mood for mood in (*MOODS, *STREAMS) if mood != "well"]
+FAULTS: Mapping[str, tuple[str, ...]] = {
+    "rest": (*_HTTP,),
+    "rest-httpx": (*_HTTP,),
+    "rest-paged": (*PAGED, *TOKENS, *COPIES),
+    "graphql": (*_HTTP, *GRAPHQL),
+    # What its records say of their subject is not asked for.
+    "entities": (*(mood for mood in _HTTP if mood not in WHOSE), *GRAPHQL, *ENTITIES),
+    "sqlite": (*COLUMNS["sqlite"], "no table"),
+    "postgresql": (*COLUMNS["postgresql"], "no table", "silent"),
+    "postgresql-ascii": ("not UTF-8",),
+}
+
+
+def codes(kind: str, fault: str) -> Codes:
+    """What may be told of this fault."""
+    return OF_KIND.get((kind, fault), OTHERS.get(fault, INVALID))
