@@ -26,9 +26,6 @@ from connectors.database.opening import protect
 _GRACE = 0.25
 """Seconds past the end in which the database may end a statement by itself, which leaves the connection whole."""
 
-_BEHIND = 10
-"""Steps of niceness."""
-
 T = TypeVar("T")
 
 
@@ -72,20 +69,23 @@ def _shut(connection: Any) -> None:
             its.shutdown(socket.SHUT_RDWR)
 
 
-def _behind() -> None:
-    """SQLite works in this process: its threads give way to the one that serves everybody, where there are ranks."""
-    thread = threading.get_native_id()
-    with contextlib.suppress(OSError):
-        os.setpriority(os.PRIO_PROCESS, thread, min(19, os.getpriority(os.PRIO_PROCESS, thread) + _BEHIND))
+def threads_of(engine: sa.Engine, asked: int) -> int:
+    """How many threads read: as many as are asked for, but of what works in this process itself for half of the cores.
+
+    Statements of SQLite that take long would else leave no core to the one thread that serves everybody.
+    """
+    if engine.dialect.name != "sqlite":
+        return asked
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return min(asked, max(1, cores // 2))
 
 
 class Readers:
-    """So many threads, each with a connection of the engine's pool while it reads."""
+    """At most so many threads, each with a connection of the engine's pool while it reads."""
 
     def __init__(self, engine: sa.Engine, threads: int) -> None:
         self._engine = engine
-        behind = _behind if engine.dialect.name == "sqlite" else None
-        self._threads = ThreadPoolExecutor(threads, thread_name_prefix="database", initializer=behind)
+        self._threads = ThreadPoolExecutor(threads_of(engine, threads), thread_name_prefix="database")
         self._leases: set[_Lease] = set()
 
     async def run(self, work: Callable[[sa.Connection, float], T], end: float) -> T:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import datetime
 import os
 import sqlite3
-import threading
 import time
 from collections.abc import Iterator
 from decimal import Decimal
@@ -22,7 +20,7 @@ from connectors import sql
 from connectors.base import Examined, Failure, Fault, Faulty, Subject
 from connectors.database import opening
 from connectors.database.opening import open_engine, protect
-from connectors.database.reading import Readers
+from connectors.database.reading import threads_of
 from tests.connectors.asking import ACME, ANN, BETA, SHAPES, ask, connected, fault, fetch, places, told, written
 from tests.waiting import until_async
 
@@ -226,20 +224,11 @@ async def test_a_statement_without_end_seldom_stops_other_threads(
     assert 0 < looks < 3000
 
 
-@pytest.mark.skipif(not hasattr(os, "setpriority"), reason="the system has no priorities")
-async def test_sqlite_works_behind_the_thread_that_serves_everybody() -> None:
-    """Two cores are not enough for four statements without end and whoever serves others, all of one rank."""
-    readers = Readers(sa.create_engine("sqlite://"), 1)
-
-    def rank(_connection: sa.Connection, _until: float) -> int:
-        return os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
-
-    try:
-        worked = await readers.run(rank, asyncio.get_running_loop().time() + 60.0)
-    finally:
-        await readers.close()
-    ours = os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
-    assert worked > ours or ours == 19
+@pytest.mark.parametrize(("cores", "threads"), [(1, 1), (2, 1), (4, 2), (64, 8)])
+def test_sqlite_leaves_half_of_the_cores(cores: int, threads: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(cores)))
+    assert threads_of(sa.create_engine("sqlite://"), 8) == threads
+    assert threads_of(sa.create_engine("postgresql+psycopg://x/y"), 8) == 8
 
 
 async def test_the_breaker_opens(folder: Path) -> None:
