@@ -35,7 +35,7 @@ from gateway.errors import ConfigurationError, Problem
 from gateway.identity.certificates import ClientCertificates
 from gateway.identity.dpop import Proofs, nonce_secret
 from gateway.identity.replay import OwnReplays, Replays, SharedReplays
-from gateway.inquiry.admit import Admission, Counted
+from gateway.inquiry.admit import Admission
 from gateway.inquiry.answer import answer
 from gateway.inquiry.authenticate import Authenticator
 from gateway.inquiry.beside import past
@@ -46,6 +46,9 @@ from gateway.inquiry.beside.roots import Others
 from gateway.inquiry.beside.unsent import Unsent
 from gateway.inquiry.case.config import build as build_cases
 from gateway.inquiry.case.registries import CaseRegistries
+from gateway.inquiry.counting import counts
+from gateway.inquiry.counting.known import Known
+from gateway.inquiry.counting.snapshot import Sources
 from gateway.inquiry.document.bounds import Limits
 from gateway.inquiry.facts import FactsReader
 from gateway.inquiry.fetch import Fetcher
@@ -59,7 +62,7 @@ from gateway.issuers import Issuer, new_client
 from gateway.ledger.log.build import Watched, check_head_file, check_witnesses, ledger_of, read_key
 from gateway.ledger.log.ledger import Ledger
 from gateway.ledger.log.tiles import routes as ledger_routes
-from gateway.ledger.projections import lookups, positions
+from gateway.ledger.projections import lookups, positions, unprojected
 from gateway.manage.link import Link
 from gateway.manage.reporter import Reporter
 from gateway.manage.states import States
@@ -70,6 +73,7 @@ from gateway.rules.load import read as load_rules
 from gateway.rules.model import Purpose
 from gateway.rules.ruleset import RuleSet
 from gateway.settings import Settings
+from gateway.storage import projections
 from gateway.storage.port import Store
 from gateway.storage.store import open_configured
 from gateway.storage.tables import micros
@@ -194,7 +198,8 @@ class Gateway:
         self._shares, self._unsent = Shares(self._now.sure), Unsent(self._ledger)
         self._serving = serving(parts.rules, settings, self._ledger, self._now.sure)
         self._facts = store.facts()
-        self._own_counts = Admission()
+        tail = functools.partial(unprojected.counted, of_interest=past.counted)
+        self._known = Known(Sources(store, self._purposes, tail, unprojected.since, lambda: self._now().timestamp()))
         self._shared_counts: SharedAdmission | None = None
         self._news: CaseNews | None = None
         if settings.valkey:
@@ -258,7 +263,7 @@ class Gateway:
             ),
             facts=FactsReader(self._facts, self._serving.zone),
             cases=parts.cases,
-            admission=self._shared_counts or self._own_counts,
+            admission=self._shared_counts or Admission(self._known),
             retries=Retries(parts.private.private_bytes_raw()),
             fetcher=Fetcher(
                 parts.connectors, _departments(parts.rules), settings.limits.records, self._states.of("department")
@@ -302,7 +307,7 @@ class Gateway:
             "serving": lambda: not self.drain.begun,
             "ledger": lambda: self._ledger.healthy,
             "rules": lambda: True,
-            "counts": lambda: self._shared_counts is None or self._shared_counts.healthy(),
+            "counts": lambda: self._known.whole if self._shared_counts is None else self._shared_counts.healthy(),
             "clock": lambda: self._now.doubt is None,
         }
 
@@ -347,6 +352,7 @@ class Gateway:
             if self._shared_counts is not None:
                 await self._shared_counts.close()
             self._facts.close()
+            await self._known.close()
             self._store.close()
             self._log.state("stopped")
 
@@ -372,19 +378,16 @@ class Gateway:
     def _purposes(self) -> Mapping[str, Purpose]:
         return self._serving.rules.policies.purposes
 
-    async def _counted(self) -> list[Counted]:
+    async def _counted(self) -> list[counts.Counted]:
         """What the ledger says was asked within the longest frequency period, and within a day."""
-        longest = max(
-            (p.frequency.per.months * 31 + p.frequency.per.days for p in self._purposes().values()), default=0
-        )
-        return await self._ledger.entered_since(self._now() - datetime.timedelta(days=longest + 1), past.counted)
+        since = self._now() - datetime.timedelta(days=counts.days(self._purposes().values()))
+        return await self._ledger.entered_since(since, past.counted)
 
     async def _refill(self) -> None:
-        """Count again what was asked before this process."""
-        if self._shared_counts is not None:
-            await self._shared_counts.start()
-        else:
-            self._own_counts.refill(await self._counted(), self._purposes())
+        """See that all is counted that was asked before this process."""
+        days = counts.days(self._purposes().values())
+        await asyncio.to_thread(projections.count_for, self._store.engine, days)
+        await (self._shared_counts.start() if self._shared_counts is not None else self._known.fill())
 
 
 def build(settings: Settings, parts: Loaded) -> Gateway:

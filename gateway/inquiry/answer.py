@@ -11,7 +11,7 @@ import functools
 import os
 
 from gateway.errors import Code, Refusal
-from gateway.inquiry.admit import Counted, Reservation
+from gateway.inquiry.admit import Reservation, asking
 from gateway.inquiry.beside.apart import bound_to, planned
 from gateway.inquiry.beside.break_glass import guard
 from gateway.inquiry.beside.refusing import answer_refusal, decided
@@ -87,7 +87,7 @@ async def _disclosed(
 
     # 5. admit: reserve before any call
     if decision.permits:
-        counted = Counted.of(requester, purpose.name, subjects, declaration, now, entry.id)
+        counted = asking(requester, purpose.name, subjects, declaration, now, entry.id)
         if not isinstance(reserved := journey.admission.reserve(purpose, counted), Reservation):
             await reserved
         entry.change = glass.use(entry.id, requester, purpose.name, now) if glass is not None else None

@@ -18,6 +18,7 @@ from sqlalchemy.sql import ClauseElement, ColumnElement
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 
+from gateway.storage import counted
 from gateway.storage.engines.sqlite import SqliteStore
 from gateway.storage.erasure import Request, closing, erasure, hold
 from gateway.storage.facts import fact, fact_head
@@ -91,7 +92,7 @@ def _on_postgresql(element: _Holds, compiler: SQLCompiler, **options: object) ->
     return f"(position({part} IN {whole}) > 0)"
 
 
-def destroying(own: str, keys: Sequence[int], decided: ClauseElement) -> tuple[ClauseElement, ...]:
+def destroying(engine: Engine, own: str, keys: Sequence[int], decided: ClauseElement) -> tuple[ClauseElement, ...]:
     """What destroys keys, to commit with the entry that lists them, in the shard named `own`.
 
     `decided` is what fails where that may not be, and notes that it is done.
@@ -105,7 +106,12 @@ def destroying(own: str, keys: Sequence[int], decided: ClauseElement) -> tuple[C
         update(subject_key).where(subject_key.c.id.in_(keys)).values(scheme=None, value=None, secret=None),
     ]
     found += [delete(table).where(table.c.subject.in_(keys)) for table in _BY_KEY]
-    return tuple(found)
+    named = select(subject_key.c.scheme, subject_key.c.value).where(
+        subject_key.c.id.in_(keys), subject_key.c.secret.is_not(None)
+    )
+    with engine.connect() as connection:
+        subjects = {(scheme, value) for scheme, value in connection.execute(named)}
+    return (*found, counted.erasing(engine, subjects))
 
 
 def deciding(

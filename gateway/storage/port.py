@@ -24,6 +24,7 @@ from sqlalchemy import Engine
 from sqlalchemy.sql import ClauseElement
 
 from gateway.errors import StoreUnavailable
+from gateway.storage.counted import Looked
 from gateway.storage.statement import Statement
 
 
@@ -156,6 +157,21 @@ class FactRows(Protocol):
         """Release the connection; a later read opens another."""
 
 
+class CountRows(Protocol):
+    """Looks up what inquiries are counted by."""
+
+    def read(
+        self, wanted: Sequence[tuple[int, int]], after: int, /
+    ) -> Sequence[Looked] | asyncio.Future[Sequence[Looked]]:
+        """The counts of (subject, requester) pairs, each once, since a time (microseconds); at least one row.
+
+        As for facts: at once or (a future) soon, from one snapshot taken after the call. Raises `StoreUnavailable`.
+        """
+
+    def close(self) -> None:
+        """Release the connection; a later read opens another."""
+
+
 class Store(Protocol):
     """An open store. `engine` serves everything off the hot path, in threads."""
 
@@ -170,6 +186,9 @@ class Store(Protocol):
 
     def facts(self) -> FactRows:
         """A reader of facts with a connection of its own; the caller closes it."""
+
+    def counts(self) -> CountRows:
+        """As `facts`, of counts."""
 
     def time(self) -> datetime.datetime | None:
         """The time by the store's own clock; None where that is this machine's. Blocks; raises `StoreUnavailable`."""

@@ -1,11 +1,11 @@
-"""What is made of the ledger behind it: who looked at a subject, who received which records, who asked for what, and
-which official it was.
+"""What is made of the ledger behind it: who looked at a subject, who received which records, who asked for what, which
+official it was, and what counts (`gateway.storage.counted`).
 
 Each projection has a position in each shard: all entries before it are in its rows, and none from it on. Invariants:
 rows and position change in one transaction, which swaps the position, so of two that project one learns that it is
 behind; a subject stands here by the id of its key alone, and by that of no key that was destroyed before the
 transaction, so that nothing is left of it once its key was: whoever destroys keys (`gateway.storage.destruction`) locks
-the positions first, and deletes the rows.
+the positions first, and deletes the rows. In `counted` it stands by a digest, and by that of no such key either.
 
 While a projection is dropped to be built again its positions are `DROPPING`, and its rows count for nothing.
 """
@@ -37,11 +37,13 @@ from sqlalchemy import (
     update,
 )
 
+from gateway.storage import counted as counts
+from gateway.storage.counted import counted
 from gateway.storage.facts import fact, fact_head
 from gateway.storage.statement import Statement
 from gateway.storage.tables import metadata, requester, shard, subject_key
 
-NAMES = ("looked", "received", "asked", "acted")
+NAMES = ("looked", "received", "asked", "acted", "counted")
 DROPPING = -1
 WITHOUT_KEY = 0
 """Stands for every subject of the entries of version 1, which have no keys; they are opened to be told apart."""
@@ -117,6 +119,7 @@ _TABLES: Mapping[str, tuple[Table, ...]] = {
     "received": (received, raced),
     "asked": (asked,),
     "acted": (acted,),
+    "counted": (counted,),
 }
 _INSERT = {
     table.name: Statement(insert(table), *table.c.keys()) for tables in _TABLES.values() for table in tables
@@ -135,7 +138,8 @@ class Position(NamedTuple):
 class Rows(NamedTuple):
     """What a batch of entries gives, in the order of the tables' columns.
 
-    `unreleased` are (subject, entry) of what earlier entries, or others of the batch, say was received and was not.
+    `unreleased` are (subject, entry) of what earlier entries, or others of the batch, say was received and was not;
+    `counted_under` are the subjects' keys of what is counted, row by row.
     """
 
     looked: Sequence[tuple[int, int, int]] = ()
@@ -144,6 +148,8 @@ class Rows(NamedTuple):
     raced: Sequence[tuple[int, int, int, str]] = ()
     acted: Sequence[tuple[int, str, int, int]] = ()
     unreleased: Sequence[tuple[int, int]] = ()
+    counted: Sequence[counts.Row] = ()
+    counted_under: Sequence[int] = ()
 
 
 class Changed(NamedTuple):
@@ -255,7 +261,11 @@ def advance(engine: Engine, names: Collection[str], number: int, first: int, las
             for table in _TABLES[name]:
                 of: Sequence[tuple[Any, ...]] = getattr(rows, table.name)
                 place = next((n for n, column in enumerate(table.c) if column.name == "subject"), None)
-                kept = of if place is None or not gone else [row for row in of if row[place] not in gone]
+                kept = of
+                if gone and table is counted:
+                    kept = [row for row, key in zip(of, rows.counted_under, strict=True) if key not in gone]
+                elif gone and place is not None:
+                    kept = [row for row in of if row[place] not in gone]
                 if kept:
                     made = _INSERT[table.name]
                     sql = made.sqlite if connection.dialect.name == "sqlite" else made.psycopg
@@ -270,6 +280,7 @@ def advance(engine: Engine, names: Collection[str], number: int, first: int, las
 def _gone(connection: Connection, rows: Rows) -> set[int]:
     """The subjects among these rows whose keys are no more."""
     named = {row[0] for row in rows.looked} | {row[0] for row in rows.received} | {row[2] for row in rows.raced}
+    named.update(rows.counted_under)
     return named - {WITHOUT_KEY} - there(connection, named)
 
 
@@ -291,6 +302,9 @@ def start_over(engine: Engine, names: Collection[str]) -> None:
     with engine.begin() as connection:
         mine = update(projected).where(projected.c.projection.in_(names))
         connection.execute(mine.values(next=DROPPING, rebuilding=size))
+        of_counted = select(projected.c.shard).where(projected.c.projection == "counted").limit(1)
+        if "counted" in names and connection.execute(of_counted).first() is not None:
+            counts.dropping(connection)  # without a position there is nothing yet, and nobody would drop it
 
 
 def drop_some(engine: Engine, name: str) -> bool:
@@ -306,7 +320,22 @@ def drop_some(engine: Engine, name: str) -> bool:
                 return True
         done = case((projected.c.rebuilding > 0, projected.c.rebuilding))
         connection.execute(update(projected).where(mine).values(next=0, rebuilding=done))
+        if name == "counted":
+            counts.dropped(connection)
     return True
+
+
+def count_for(engine: Engine, days: int) -> None:
+    """Keep rows of `counted` for so many days; where it was for fewer, they are made again from the entries."""
+    if counts.lasting(engine, days) and any(each.projection == "counted" and each.next for each in positions(engine)):
+        start_over(engine, ("counted",))
+
+
+def pass_over(engine: Engine, number: int, first: int) -> None:
+    """Begin `counted` of a shard at an entry: what is before it would not be kept."""
+    mine = and_(projected.c.projection == "counted", projected.c.shard == number, projected.c.next == 0)
+    with engine.begin() as connection:
+        connection.execute(update(projected).where(mine).values(next=first))
 
 
 def settle(engine: Engine, names: Collection[str]) -> None:

@@ -1,4 +1,4 @@
-"""Admission: the window's edges, all or none, retries, refill, bounded memory; and a naive model that it equals."""
+"""Admission: the window's edges, all or none, retries, a restart, bounded memory; and a naive model that it equals."""
 
 from __future__ import annotations
 
@@ -15,10 +15,11 @@ from hypothesis import strategies as st
 from connectors.base import Subject
 from gateway.catalogue.model import Period
 from gateway.errors import Code, Refusal
-from gateway.inquiry.admit import Admission, Counted, Reservation
+from gateway.inquiry.admit import Admission, Reservation
+from gateway.inquiry.counting.counts import Counted
 from gateway.inquiry.types import Requester
 from gateway.rules.model import Frequency, Purpose
-from tests.inquiry.counting import counted
+from tests.inquiry.counting import counted, restarted
 
 NOW = datetime.datetime(2026, 1, 30, 23, 30, tzinfo=datetime.UTC)
 SECOND, HOUR, DAY = (datetime.timedelta(seconds=seconds) for seconds in (1, 3600, 86400))
@@ -178,22 +179,13 @@ def test_a_new_limit_holds_at_once() -> None:
 # Memory
 
 
-def test_what_has_ended_is_dropped_while_others_ask() -> None:
-    admission = Admission()
-    desk = Desk(admission)
-    for number in range(3000):
-        at = NOW + number * 0.01 * DAY
-        desk.ask(at, subjects=[Subject("organisation", "LEI", str(number))], reference=str(number))
-    assert sum(map(len, admission._purposes.values())) <= 110
-    assert len(admission._references) <= 3
-
-
 def test_where_very_many_are_allowed_the_memory_of_one_key_is_bounded() -> None:
     admission = Admission()
     desk, many = Desk(admission), purpose(1_000_000)
     for number in range(20_000):
         desk.ask(NOW + number * 10 * SECOND, purpose=many)
-    (tally,) = admission._purposes["TENDER"].values()
+    (past,) = admission.known._pasts.values()
+    (tally,) = past._tallies.values()
     assert len(tally.times) <= 1026
     assert tally.total == sum(tally.counts)
     assert 8640 <= tally.total <= 8640 + 10, "a day's worth, rounded up by less than a slot"
@@ -290,7 +282,7 @@ def test_equals_the_naive_model() -> None:
 def test_a_window_that_forgets_too_soon_breaks_the_property() -> None:
     class Forgetful(Admission):
         def reserve(self, purpose: Purpose, asked: Counted) -> Reservation:
-            return super().reserve(purpose, asked._replace(time=asked.time + HOUR) if self._purposes else asked)
+            return super().reserve(purpose, asked._replace(time=asked.time + HOUR) if self.known._pasts else asked)
 
     with pytest.raises(AssertionError):
         equals_the_naive_model(Forgetful)
@@ -306,11 +298,9 @@ def test_an_admission_refilled_from_the_ledger_goes_on_as_the_one_that_stopped(
     for step in before:
         at += step[0]
         if outcome(stopped, at, allowed, step) != "refused":
-            subjects = tuple(subject[1:] for subject in step[2])
-            ledger.append(Counted("https://login.example", step[1], "TENDER", subjects, None, step[3], at))
+            ledger.append(counted(requester(step[1]), allowed, step[2], at, reference=step[3]))
     ledger.append(Counted("https://login.example", "market", "ABOLISHED", (ORGS[0][1:],), None, None, at))
-    refilled = Admission()
-    refilled.refill(reversed(ledger), {"TENDER": allowed})
+    refilled = restarted(reversed(ledger), {"TENDER": allowed})
     for step in after:
         at += step[0]
         assert outcome(refilled, at, allowed, step) == outcome(stopped, at, allowed, step)

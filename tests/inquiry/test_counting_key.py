@@ -18,16 +18,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.errors import Refusal
-from gateway.inquiry.admit import Admission, Counted, Reservation
+from gateway.inquiry.admit import Admission, Reservation
 from gateway.inquiry.beside import past
 from gateway.inquiry.beside.retries import Retries
 from gateway.inquiry.beside.shared_counts import SharedAdmission
+from gateway.inquiry.counting.counts import Counted
 from gateway.inquiry.http.request import GraphQLRequest, Media
 from gateway.inquiry.types import Declaration
 from gateway.ledger.entry import entries
 from gateway.rules.model import Frequency, Purpose
 from tests import world as worlds
-from tests.inquiry.counting import counted
+from tests.inquiry.counting import counted, restarted
 from tests.inquiry.test_admit import NOW, ORGS, P1D, SECOND, purpose, requester
 from tests.oauth.valkey import ValkeyServer
 from tests.world import Ask, Case, Reply, World
@@ -77,9 +78,8 @@ class Desk:
         purposes = {
             name: msgspec.structs.replace(each, frequency=EIGHT) for name, each in self.world.policies.purposes.items()
         }
-        self.counts = Eight()
         found = self.world.run(self.world.ledger.entered_since(self.world.now.replace(hour=0), past.counted))
-        self.counts.refill(found, purposes)
+        self.counts = restarted(found, purposes, Eight)
 
 
 def test_made_up_cases_do_not_lift_a_frequency(world: World) -> None:
@@ -273,8 +273,7 @@ def equals_the_naive_model(make: type[Admission]) -> None:
         admission, naive, ledger = make(), Naive(allowed), list[Counted]()
         for number, (case, reference, request, subjects) in enumerate(asks):
             if number == restarts:
-                admission = make()
-                admission.refill(ledger, {allowed.name: allowed})
+                admission = restarted(ledger, {allowed.name: allowed}, make)
             asked = counted(requester(), allowed, subjects, NOW, case, reference, str(number), request)
             try:
                 admission.reserve(allowed, asked)

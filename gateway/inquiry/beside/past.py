@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from gateway.inquiry.admit import Counted
+from gateway.inquiry.counting.counts import Counted
 from gateway.ledger.entry import entries
 from gateway.ledger.entry.parts import read_told
 from gateway.ledger.stored.history import Own
@@ -36,7 +36,7 @@ def receipt(own: Own) -> dict[str, Any]:
 def counted(entry: StoredEntry) -> Counted | None:
     """What an entry says to `admit`: only an inquiry that could fetch was counted; whom it names no more is not."""
     told = entry.read_told()
-    if not isinstance(told, entries.Inquiry) or not any(each.datasets for each in told.disclosed):
+    if not isinstance(told, entries.Inquiry) or not told.counted:
         return None
     return Counted(
         told.requester.issuer,

@@ -29,8 +29,9 @@ from valkey.asyncio import Valkey
 from valkey.exceptions import NoScriptError, ValkeyError
 
 from gateway.errors import Code, Refusal
-from gateway.inquiry.admit import RETRY_SECONDS, Counted, Reservation, end, exceeded
+from gateway.inquiry.admit import Reservation, exceeded
 from gateway.inquiry.beside import quotas
+from gateway.inquiry.counting.counts import RETRY_SECONDS, Counted, end
 from gateway.rules.model import Purpose
 
 log = logging.getLogger("dutybound.admit")
@@ -115,9 +116,7 @@ class SharedAdmission:
 
     async def fill(self) -> None:
         """Count again what the ledger says was asked; raises `ValkeyError` or `OSError` where Valkey does not count."""
-        memory = await self._valkey.info("memory")
-        if memory.get("maxmemory", 0) and memory.get("maxmemory_policy") != "noeviction":
-            raise ValkeyError("its `maxmemory-policy` may drop counts; set `noeviction`")
+        run = await self._run_id()
         purposes, now = self._purposes(), self._now().timestamp()
         for_what = self._filled_for()
         calls = []
@@ -129,15 +128,32 @@ class SharedAdmission:
             for said in await self._run(calls[first : first + _MOST]):
                 if said not in (b"counted", b"retry"):
                     raise said if isinstance(said, ValkeyError) else ValkeyError(f"it answered `{said!r}`")
-        await self._valkey.execute_command("SADD", self._keys[1], for_what)
+        await self._valkey.execute_command("SADD", self._keys[1], for_what, self._filled_by(run))
 
     async def start(self) -> None:
-        """Fill, where Valkey is there; where it is not, it is filled as soon as it counts again."""
+        """Fill, where Valkey is there and has not counted since it was filled; where it is not, as soon as it is."""
         try:
             async with asyncio.timeout(60.0):
-                await self.fill()
+                if not await self._counts_since_filled():
+                    await self.fill()
         except (ValkeyError, OSError, TimeoutError) as error:
             log.warning("the counts in Valkey were not filled (%s)", type(error).__name__)
+
+    async def _counts_since_filled(self) -> bool:
+        """Whether this very run of Valkey was filled: a run that came back from its disk may lack what it had last."""
+        for_what = (self._filled_for(), self._filled_by(await self._run_id()))
+        found: list[int] = await self._valkey.execute_command("SMISMEMBER", self._keys[1], *for_what)
+        return all(found)
+
+    async def _run_id(self) -> str:
+        """Which run of Valkey it is; raises `ValkeyError` where it may drop counts."""
+        memory, server = await self._valkey.info("memory"), await self._valkey.info("server")
+        if memory.get("maxmemory", 0) and memory.get("maxmemory_policy") != "noeviction":
+            raise ValkeyError("its `maxmemory-policy` may drop counts; set `noeviction`")
+        return str(server["run_id"])
+
+    def _filled_by(self, run: str) -> bytes:
+        return self._digest("run", run, self._filled_for())
 
     async def close(self) -> None:
         """Let go of Valkey; what waits is refused."""
@@ -176,14 +192,20 @@ class SharedAdmission:
         )
         digest, prefix, frequency, name = self._digest, self._prefix, purpose.frequency, asked.purpose
         at, pairs = asked.time.timestamp(), asked.distinct
-        windows = quotas.windows(purpose.quotas, official) if purpose.quotas is not None else ()
+        windows: Sequence[quotas.Window] = ()
+        if purpose.quotas is not None:
+            own, whole = quotas.windows(purpose.quotas)
+            windows = whole if official is None else (*own, *whole)
         retried = (issuer, client, official, name, reference, asked.request, case, pairs)
         referred = digest("r", *retried) if reference is not None else b""
         keys = [
             *self._keys,
             prefix + b"r" + referred,
             *(prefix + b"f" + digest("f", name, frequency.per.text, *pair, issuer, client, case) for pair in pairs),
-            *(prefix + b"q" + digest("q", name, issuer, client, w.official, w.seconds) for w in windows),
+            *(
+                prefix + b"q" + digest("q", name, issuer, client, official if w.official else None, w.seconds)
+                for w in windows
+            ),
         ]
         arguments: list[bytes | str | int] = [
             *(_micros(at), "1" if filling else "0", self._owner, self._filled_for()),

@@ -178,6 +178,11 @@ class Inquiry(Entered, frozen=True, tag="inquiry"):
     cautions: list[Notice] = msgspec.field(default_factory=list)
     errors: tuple[str, ...] = ()
 
+    @property
+    def counted(self) -> bool:
+        """Whether it counts: it could fetch."""
+        return any(each.datasets for each in self.disclosed)
+
 
 class Refused(Entered, frozen=True, tag="refusal"):
     """Told: an operation that was refused as a whole; nothing was disclosed.

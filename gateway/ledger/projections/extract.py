@@ -10,6 +10,7 @@ did not know. Why that is enough stands in `gateway.ledger.projections.recipient
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple, Protocol
 
@@ -19,6 +20,8 @@ from gateway.ledger.entry import describe, entries
 
 WITHOUT_KEY = 0
 NO_OFFICIAL = ""
+_EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
+_MICROSECOND = datetime.timedelta(microseconds=1)
 
 _terms: msgspec.json.Decoder[dict[str, object]] = msgspec.json.Decoder(dict[str, object])
 
@@ -42,6 +45,19 @@ class Given(NamedTuple):
 
 _encode = msgspec.json.Encoder().encode
 _shares: msgspec.json.Decoder[list[Share]] = msgspec.json.Decoder(list[Share])
+
+
+class Count(NamedTuple):
+    """What an inquiry is counted by, with the places of its subjects. `at` is when it was told, in microseconds."""
+
+    id: str
+    at: int
+    purpose: str
+    official: str | None
+    case: str | None
+    reference: str | None
+    request: bytes
+    subjects: Sequence[tuple[int, str, str]]
 
 
 class FactChange(Protocol):
@@ -88,6 +104,19 @@ def given(told: entries.Told | None) -> list[Given]:
         if shares:
             found.append(Given(place, subject.scheme, subject.value, _encode(shares)))
     return found
+
+
+def count(told: entries.Told | None, oversight: entries.Oversight | None) -> Count | None:
+    """What an inquiry counts, of those of its subjects that were not erased; None where it does not count."""
+    if not isinstance(told, entries.Inquiry) or oversight is None or not told.counted:
+        return None
+    declared = told.declaration
+    places = {(each.scheme, each.value): place for place, each in enumerate(told.disclosed) if each != entries.ERASED}
+    subjects = [(place, *named) for named, place in places.items()]
+    return Count(
+        *(told.id, (told.at - _EPOCH) // _MICROSECOND, declared.purpose, oversight.official),
+        *(declared.case, declared.reference, declared.request, subjects),
+    )
 
 
 def not_released(told: entries.Told | None, shard: str) -> int | None:

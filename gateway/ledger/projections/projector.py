@@ -12,19 +12,23 @@ rows, or fewer.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+import datetime
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from gateway.errors import VerificationFailed
 from gateway.ledger.entry import entries
 from gateway.ledger.projections import extract, positions
 from gateway.ledger.stored import read
-from gateway.ledger.stored.read import StoredEntry
+from gateway.ledger.stored.read import Head, StoredEntry
+from gateway.storage import counted as counts
 from gateway.storage import projections as kept
+from gateway.storage.counted import Counting, Digests, Row
 from gateway.storage.port import Reader, Store
 from gateway.storage.projections import DROPPING, NAMES, WITHOUT_KEY, Changed, Rows
 from gateway.storage.tables import SHARD_BITS, micros
 
+_FORGET = 64
 BATCH = 512
 """The most entries a transaction, where so many wait: some 20 milliseconds of the write lock, on SQLite."""
 
@@ -54,6 +58,7 @@ class Seen(NamedTuple):
     purpose: str | None
     official: str | None
     taken_back: entries.NotReleased | None
+    counts: extract.Count | None
 
 
 class Work(NamedTuple):
@@ -74,6 +79,9 @@ class Projector:
         self._store, self._batch = store, batch
         self._requesters: dict[tuple[str, str], int] = {}
         self._reader: Reader | None = None
+        self._digests: Digests | None = None
+        self._turns = self._floor = 0
+        self._forgotten = -1
         self.stopped: dict[int, Stopped] = {}
         """By the shard's id, those that cannot go on."""
         self.behind = 0
@@ -91,6 +99,9 @@ class Projector:
         taken = self.read()
         if taken is not None:
             self.write(*taken)
+        self._turns += 1
+        if taken is None or self._turns % _FORGET == 0:
+            self._forget()
         return taken is not None or bool(dropping)
 
     def read(self) -> tuple[Work, list[Seen]] | None:
@@ -115,6 +126,14 @@ class Projector:
         rows = self._rows(work, taken)
         return kept.advance(self._store.engine, work.names, work.shard, work.first, work.last, rows)
 
+    def _forget(self) -> None:
+        """Remove some of the rows that count no more, a day after they did: who counts them may be reading."""
+        with self._store.engine.connect() as connection:
+            counting = counts.current(connection)
+        before = counting.oldest(micros(datetime.datetime.now(datetime.UTC)), self._floor) - counts.DAY
+        last = counts.forget(self._store.engine, before, self._forgotten)
+        self._forgotten = -1 if last is None else last
+
     def close(self) -> None:
         """Give the reader back; a later turn has another."""
         reader, self._reader = self._reader, None
@@ -128,6 +147,8 @@ class Projector:
             kept.begin(self._store.engine, fresh)
             reader.renew()
             heads, at = read.heads(reader), positions.standing(reader)
+        self._floor = max((head.floor for head in heads), default=0)
+        at |= self._passed_over(reader, heads, at)
         found: Work | None = None
         self.behind = 0
         for head in heads:
@@ -141,6 +162,21 @@ class Projector:
                 last = min(head.size, first + self._batch, *(next_ for next_ in mine.values() if next_ > first))
                 found = Work(head.id, head.name, names, first, last, head.size - first)
         return found
+
+    def _passed_over(
+        self, reader: Reader, heads: Sequence[Head], at: Mapping[tuple[str, int], int]
+    ) -> dict[tuple[str, int], int]:
+        """Where `counted` begins in shards of which it has nothing yet: with what would be kept."""
+        begun = {}
+        for head in heads:
+            if at.get(("counted", head.id)) == 0 and head.size:
+                ((_, days, generation),) = reader.rows(counts.COUNTING)
+                oldest = Counting(b"", days, generation).oldest(self._floor, self._floor)
+                with contextlib.suppress(VerificationFailed):  # then from its first entry on, to the one that fails
+                    if first := read.first_since(reader, head, oldest):
+                        kept.pass_over(self._store.engine, head.id, first)
+                        begun["counted", head.id] = first
+        return begun
 
     def _take(self, reader: Reader, work: Work) -> list[Seen]:
         """The entries of a piece of work, up to the first that cannot be read: then the shard is stopped."""
@@ -158,7 +194,10 @@ class Projector:
         return taken
 
     def _rows(self, work: Work, taken: Sequence[Seen]) -> Rows:
-        made = rows_of(taken, self._requester, work.name)
+        if self._digests is None:
+            with self._store.engine.connect() as connection:
+                self._digests = Digests(counts.current(connection).secret)
+        made = rows_of(taken, self._requester, work.name, self._digests)
         return made._replace(raced=self._raced(taken)) if "received" in work.names else made
 
     def _raced(self, taken: Sequence[Seen]) -> list[tuple[int, int, int, str]]:
@@ -195,9 +234,11 @@ class Projector:
         return found
 
 
-def rows_of(taken: Iterable[Seen], requester: Callable[[tuple[str, str]], int], shard: str) -> Rows:
+def rows_of(taken: Iterable[Seen], requester: Callable[[tuple[str, str]], int], shard: str, digests: Digests) -> Rows:
     """What entries of a shard give, by themselves: all but `raced`, which depends on the facts at the time."""
     looked, received, asked, acted, unreleased = [], [], [], [], []
+    counted: list[Row] = []
+    under: list[int] = []
     for seen in taken:
         id_, at, keys = seen.id, seen.at, seen.keys
         looked += [(subject, at, id_) for subject in seen.looked]
@@ -210,10 +251,23 @@ def rows_of(taken: Iterable[Seen], requester: Callable[[tuple[str, str]], int], 
             asked.append((by, seen.purpose, at, id_))
         if seen.official is not None:
             acted.append((by, seen.official, at, id_))
+        if seen.counts is not None:
+            counted += _counted(seen, seen.counts, seen.by, digests)
+            under += [keys[place] if keys else WITHOUT_KEY for place, _, _ in seen.counts.subjects]
         index = extract.not_released(seen.taken_back, shard)
         if index is not None and keys:
             unreleased.append((keys[0], (id_ >> SHARD_BITS << SHARD_BITS) + index))
-    return Rows(looked, received, asked, acted=acted, unreleased=unreleased)
+    return Rows(looked, received, asked, acted=acted, unreleased=unreleased, counted=counted, counted_under=under)
+
+
+def _counted(seen: Seen, count: extract.Count, by: tuple[str, str], digests: Digests) -> list[Row]:
+    requester, inquiry = digests.requester(count.purpose, *by), digests.inquiry(count.id)
+    official, case = digests.official(count.purpose, *by, count.official), digests.about_case(count.case)
+    retry = digests.retry(count.official, count.reference, count.request)
+    return [
+        Row(digests.subject(scheme, value), requester, count.at, seen.id, inquiry, official, case, retry)
+        for _, scheme, value in count.subjects
+    ]
 
 
 def seen_of(entry: StoredEntry, at: int, told: entries.Told | None, oversight: entries.Oversight | None) -> Seen:
@@ -229,6 +283,7 @@ def seen_of(entry: StoredEntry, at: int, told: entries.Told | None, oversight: e
         extract.purpose(told),
         extract.official(told, oversight),
         told if isinstance(told, entries.NotReleased) else None,
+        extract.count(told, oversight),
     )
 
 

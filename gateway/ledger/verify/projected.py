@@ -2,7 +2,8 @@
 
 Each row that an entry gives is looked for by its key, in the snapshot that the entry is read from, a batch at a time;
 at the end the rows are counted. So nothing grows with the ledger. What was projected since the start is left for the
-next time; a projection that is being built again counts for nothing, here as elsewhere.
+next time; a projection that is being built again counts for nothing, here as elsewhere. Rows of `counted` that are
+older than they are kept may be gone, and are not counted.
 
 Left out is `raced`: what it lacks depends on when the facts were read, and more than it needs does no harm.
 """
@@ -20,13 +21,14 @@ from gateway.ledger.projections import positions
 from gateway.ledger.projections.projector import Seen, rows_of
 from gateway.ledger.stored import read
 from gateway.ledger.stored.read import Head
+from gateway.storage.counted import COUNTING, Counting, Digests, counted
 from gateway.storage.port import Reader
-from gateway.storage.projections import DROPPING, NAMES, acted, asked, looked, received
+from gateway.storage.projections import DROPPING, NAMES, WITHOUT_KEY, Rows, acted, asked, looked, received
 from gateway.storage.statement import Statement
 from gateway.storage.tables import SHARD_BITS, requester
 
 _AT_ONCE = 32
-_TABLES = {table.name: table for table in (looked, received, asked, acted)}
+_TABLES = {table.name: table for table in (looked, received, asked, acted, counted)}
 _UNKNOWN = -1
 _MOST_TAKEN_BACK = 10_000
 """Rows that may be gone until an entry is met that says why: it comes soon after the one whose answer did not leave."""
@@ -51,12 +53,17 @@ def _counted(table: Table) -> Statement:
     """How many rows are of a shard's entries from `first` up to one place, and up to another."""
     of = [and_(table.c.entry >= p(f"first{place}"), table.c.entry < p(f"last{place}")) for place in (0, 1)]
     return Statement(
-        select(*(func.count(case((each, literal_column("1")))) for each in of)), *("first0", "last0", "first1", "last1")
+        select(*(func.count(case((each, literal_column("1")))) for each in of)).where(table.c.at >= p("oldest")),
+        *("first0", "last0", "first1", "last1", "oldest"),
     )
 
 
 _COUNTED = {name: _counted(table) for name, table in _TABLES.items()}
-_ALL = {name: Statement(select(func.count()).select_from(table)) for name, table in _TABLES.items()}
+_ALL = {
+    name: Statement(select(func.count()).select_from(table).where(table.c.at >= p("oldest")), "oldest")
+    for name, table in _TABLES.items()
+}
+_EVER = -(1 << 62)
 
 
 def _missing(name: str, entry: int) -> VerificationFailed:
@@ -79,6 +86,10 @@ class Projected:
         self._requesters: dict[tuple[str, str], int] = {}
         self._taken_back: set[tuple[int, int]] = set()
         self._excused = 0
+        counting = Counting._make(reader.rows(COUNTING)[0])
+        self._digests = Digests(counting.secret)
+        floor = max((head.floor for head in heads), default=0)
+        self._oldest = dict.fromkeys(NAMES, _EVER) | {"counted": counting.oldest(floor, floor)}
 
     def _positions(self, reader: Reader, sizes: Mapping[int, int]) -> dict[str, dict[int, int]]:
         """Of each projection that is usable, the index in each shard up to which its rows count."""
@@ -95,13 +106,17 @@ class Projected:
 
     def take(self, reader: Reader, head: Head, batch: Sequence[Seen]) -> None:
         """Look for the rows that entries of a shard give, in the snapshot that they are read from."""
-        made = rows_of(batch, lambda by: self._requester(reader, by), head.name)
+        made = rows_of(batch, lambda by: self._requester(reader, by), head.name, self._digests)
         for name, of in self._next.items():
             end = (head.id << SHARD_BITS) + of.get(head.id, 0)
             table = _TABLES[name]
             place = list(table.c).index(table.c.entry)
-            expected = [row for row in getattr(made, name) if row[place] < end]
+            expected = [row for row in self._kept(made, name) if row[place] < end]
             there = set(self._rows(reader, table, expected))
+            if name == "counted":
+                # Of entries without keys the rows go with their subject's erasure, and nothing in them says so.
+                keyless = {row for row, key in zip(made.counted, made.counted_under, strict=True) if key == WITHOUT_KEY}
+                expected = [row for row in expected if row in there or row not in keyless]
             for row in expected:
                 if row not in there and name == "received" and len(self._taken_back) < _MOST_TAKEN_BACK:
                     self._taken_back.add((row[0], row[place]))
@@ -110,6 +125,13 @@ class Projected:
             self._found[name] += len(expected)
         for subject, entry in made.unreleased:
             self.not_released(subject, entry)
+
+    def _kept(self, made: Rows, name: str) -> Sequence[Any]:
+        """The rows that have to stand there: of `counted`, those that are not old enough to be gone."""
+        if name != "counted":
+            of: Sequence[Any] = getattr(made, name)
+            return of
+        return [row for row in made.counted if row.at >= self._oldest[name]]
 
     def not_released(self, subject: int, entry: int) -> None:
         """A later entry says that what an entry disclosed of a subject did not leave: its row is rightly gone."""
@@ -149,9 +171,9 @@ class Projected:
             for shard, next_ in now[name].items():
                 base = shard << SHARD_BITS
                 span = (base, base + of.get(shard, 0), base, base + next_)
-                ((here, all_here),) = reader.rows(_COUNTED[name], *span)
+                ((here, all_here),) = reader.rows(_COUNTED[name], *span, self._oldest[name])
                 mine, known = mine + int(here), known + int(all_here)
-            ((total,),) = reader.rows(_ALL[name])
+            ((total,),) = reader.rows(_ALL[name], self._oldest[name])
             least = said - self._excused if name == "received" else said
             if total != known or mine > said or (mine < least and not erased):
                 raise VerificationFailed(

@@ -28,6 +28,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from gateway.errors import StoreUnavailable
 from gateway.storage import statement as statements
 from gateway.storage.engines.address import dsn
+from gateway.storage.engines.postgresql_counts import PostgresCounts
 from gateway.storage.port import FactRow, Group, Head, SubjectKey, Superseded
 from gateway.storage.statement import Statement, filled
 
@@ -98,7 +99,7 @@ class PostgresStore:
         self.engine: Engine = create_engine(
             "postgresql+psycopg://", creator=self.connect, pool_size=4, max_overflow=12, pool_pre_ping=True
         )
-        self._facts: list[PostgresFacts] = []
+        self._aside: list[PostgresFacts | PostgresCounts] = []
 
     def connect(self) -> psycopg.Connection[tuple[Any, ...]]:
         """A connection of the caller's own, to the primary; the caller closes it."""
@@ -130,7 +131,13 @@ class PostgresStore:
 
     def facts(self) -> PostgresFacts:
         made = PostgresFacts(self.dsn)
-        self._facts.append(made)
+        self._aside.append(made)
+        return made
+
+    def counts(self) -> PostgresCounts:
+        # As of facts: by the index, whatever the table's size.
+        made = PostgresCounts(lambda: _connect(self.dsn, "dutybound counts", enable_seqscan="off"), _told, READ_TIMEOUT)
+        self._aside.append(made)
         return made
 
     def time(self) -> datetime.datetime:
@@ -143,7 +150,7 @@ class PostgresStore:
 
     def renewed(self) -> None:
         """A session was lost, so another server may be the primary: let go of everything that speaks to the old one."""
-        for each in self._facts:
+        for each in self._aside:
             each.close()
         self.engine.dispose()
 

@@ -25,6 +25,7 @@ from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.pool import QueuePool
 
 from gateway.errors import StoreUnavailable
+from gateway.storage.engines.sqlite_counts import SqliteCounts
 from gateway.storage.engines.sqlite_facts import SqliteFacts
 from gateway.storage.engines.sqlite_file import FileGone, Opened, identity, write_ahead
 from gateway.storage.port import Group, Head, SubjectKey, Superseded
@@ -173,6 +174,9 @@ class SqliteStore:
 
     def facts(self) -> SqliteFacts:
         return SqliteFacts(self.connect, self.current)
+
+    def counts(self) -> SqliteCounts:
+        return SqliteCounts(self.connect, self.current)
 
     def time(self) -> None:
         """None: a file has no clock of its own."""

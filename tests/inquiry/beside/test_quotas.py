@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
+import random
 from typing import Any
 
 import pytest
@@ -12,10 +14,12 @@ from hypothesis import strategies as st
 from connectors.base import Subject
 from gateway.catalogue.model import Period
 from gateway.errors import Code, Refusal
-from gateway.inquiry.admit import Admission, Counted
+from gateway.inquiry.admit import Admission
+from gateway.inquiry.counting.counts import Counted
+from gateway.inquiry.counting.tallies import EXACT
 from gateway.inquiry.types import Requester
 from gateway.rules.model import Frequency, Purpose, Quota, Quotas
-from tests.inquiry.counting import counted
+from tests.inquiry.counting import counted, restarted
 
 NOW = datetime.datetime(2026, 11, 24, 12, 0, tzinfo=datetime.UTC)
 SECOND, HOUR, DAY = (datetime.timedelta(seconds=seconds) for seconds in (1, 3600, 86_400))
@@ -112,7 +116,7 @@ def test_a_purpose_without_quotas_counts_nobody() -> None:
     desk = Desk()
     unlimited = Purpose("OPEN", "", (), (), "", ("organisation",), {}, Frequency(1000, P1D), P1D, quotas=None)
     assert all(desk.ask(number, purpose=unlimited) for number in range(8))
-    assert not desk.admission._distinct._reached
+    assert not desk.admission.known._reaches
 
 
 def test_a_retry_counts_once_and_only_for_the_official_who_asked() -> None:
@@ -140,14 +144,30 @@ def test_an_inquiry_that_comes_late_ends_no_window_sooner() -> None:
     assert desk.ask(2, at=NOW + HOUR + 2 * second)
 
 
-def test_what_a_day_has_passed_over_is_forgotten() -> None:
-    desk, wide = Desk(), purpose()
-    for number in range(500):
+def test_of_very_many_subjects_a_bounded_number_of_times_is_kept() -> None:
+    desk, many = Desk(), purpose(Quota(100_000, 100_000), Quota(100_000, 100_000))
+    for number in range(20_000):
         subject = [Subject("organisation", "LEI", str(number))]
-        desk.admission.reserve(wide, counted(requester(f"o-{number}"), wide, subject, NOW + number * 0.01 * DAY))
-    distinct = desk.admission._distinct
-    assert len(distinct._reached) <= 103
-    assert max(len(reach.day) for reach in distinct._reached.values()) <= 101
+        desk.admission.reserve(many, counted(requester(), many, subject, NOW + number * 10 * SECOND))
+    for reach in desk.admission.known._reaches.values():
+        for tally, seconds in ((reach.hour, 3_600), (reach.day, 86_400)):
+            assert len(tally.times) <= EXACT + 2
+            assert seconds / 10 <= tally.total <= seconds / 10 * (1 + 1 / EXACT) + 2, "rounded up by less than a slot"
+
+
+def test_counting_in_slots_never_reaches_more_than_the_quota_allows() -> None:
+    desk, dice, bound = Desk(), random.Random(7), purpose(Quota(1_025, 1_100), Quota(1_025, 1_100))
+    asked: list[tuple[datetime.datetime, int]] = []
+    at = NOW
+    for number in range(6_000):
+        at += dice.choice([0, 1, 30, 45]) * SECOND
+        whom = number if dice.random() < 0.8 else dice.randrange(number + 1)
+        subject = [Subject("organisation", "LEI", str(whom))]
+        with contextlib.suppress(Refusal):
+            desk.admission.reserve(bound, counted(requester(), bound, subject, at))
+            asked.append((at, whom))
+            assert len({each for when, each in asked[-3_000:] if when > at - DAY}) <= 1_100
+    assert len({whom for _, whom in asked}) > 1_500
 
 
 class Naive:
@@ -196,8 +216,7 @@ def test_equals_the_naive_model_and_goes_on_after_a_refill(
     for number, (later, official, subjects) in enumerate(asked):
         at += later
         if number == restart:
-            admission = Admission()
-            admission.refill(reversed(ledger), {"TENDER": bound})
+            admission = restarted(reversed(ledger), {"TENDER": bound})
         try:
             admitted = admission.reserve(bound, counted(requester(official), bound, subjects, at)).counted
         except Refusal as refusal:

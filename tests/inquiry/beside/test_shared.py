@@ -14,8 +14,8 @@ from valkey.asyncio import Valkey
 
 from connectors.base import Subject
 from gateway.errors import Code, Refusal
-from gateway.inquiry.admit import Counted
 from gateway.inquiry.beside.shared_counts import SharedAdmission
+from gateway.inquiry.counting.counts import Counted
 from gateway.rules.model import Purpose, Quota, Quotas
 from tests.inquiry import test_admit as frequencies
 from tests.inquiry.beside import test_quotas as distinct

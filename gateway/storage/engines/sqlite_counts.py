@@ -1,0 +1,65 @@
+"""Counts read from SQLite (`port.CountRows`), as facts are: by one statement on a connection of their own."""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from sqlalchemy import and_, select, tuple_
+
+from gateway.errors import StoreUnavailable
+from gateway.storage.counted import LOOKED, Looked, counted, counting
+from gateway.storage.engines.sqlite_facts import BUSY_MS
+from gateway.storage.statement import SQLITE
+
+
+class SqliteCounts:
+    """`connect` and `current` are `SqliteStore`'s. Not for use by two threads at once."""
+
+    def __init__(
+        self, connect: Callable[[], sqlite3.Connection], current: Callable[[sqlite3.Connection], bool]
+    ) -> None:
+        self._connect, self._current = connect, current
+        self._connection: sqlite3.Connection | None = None
+        self._statements: dict[int, str] = {}
+
+    def read(self, wanted: Sequence[tuple[int, int]], after: int, /) -> Sequence[Looked]:
+        """See the port."""
+        size = 1 << (len(wanted) - 1).bit_length()
+        parameters = [after]
+        for pair in (*wanted, *[wanted[-1]] * (size - len(wanted))):
+            parameters += pair
+        statement = self._statements.get(size) or self._compile(size)
+        if self._connection is not None and not self._current(self._connection):
+            self.close()  # what it reads was deleted or replaced
+        try:
+            connection = self._connection or self._open()
+            return [Looked._make(row) for row in connection.execute(statement, parameters)]
+        except sqlite3.Error as error:
+            self.close()
+            raise StoreUnavailable(str(error)) from error
+
+    def close(self) -> None:
+        """See the port."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            with contextlib.suppress(sqlite3.Error):
+                connection.close()
+
+    def _open(self) -> sqlite3.Connection:
+        connection = self._connection = self._connect()
+        connection.execute(f"PRAGMA busy_timeout = {BUSY_MS}")
+        connection.execute("PRAGMA query_only = ON")
+        return connection
+
+    def _compile(self, size: int) -> str:
+        mine: Any = tuple_(counted.c.subject, counted.c.requester).in_([(0, 0)] * size)
+        if size == 1:  # nearly all of them: the list alone would take as long as the look-up
+            mine = and_(counted.c.subject == 0, counted.c.requester == 0)
+        joined = counting.outerjoin(counted, and_(counted.c.at > 0, mine))
+        query = select(counting.c.generation, *LOOKED).select_from(joined)
+        made = str(query.compile(dialect=SQLITE, compile_kwargs={"render_postcompile": True}))
+        self._statements[size] = made
+        return made
