@@ -172,7 +172,7 @@ def serving(rules: RuleSet, settings: Settings, ledger: Ledger, now: Callable[[]
         rules=rules,
         planner=Planner(schema, policies.catalogue, most),
         renderer=Renderer(_departments(rules)),
-        others=Others(schema, permitted, Receipts(rules, ledger, lookups.places_of_official, now).opened),
+        others=Others(schema, permitted, Receipts(rules, ledger, lookups.places_of, now).opened),
         obligations=Obligations(policies.purposes),
         zone=zone,
     )

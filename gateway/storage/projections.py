@@ -104,6 +104,14 @@ acted = Table(
     sqlite_with_rowid=False,
 )
 
+not_released = Table(
+    "not_released",
+    metadata,
+    Column("entry", BigInteger, primary_key=True),  # whose answer did not leave
+    Column("by", BigInteger, primary_key=True),  # the entry that says so
+    sqlite_with_rowid=False,
+)
+
 raced = Table(
     "raced",
     metadata,
@@ -118,7 +126,7 @@ _TABLES: Mapping[str, tuple[Table, ...]] = {
     "looked": (looked,),
     "received": (received, raced),
     "asked": (asked,),
-    "acted": (acted,),
+    "acted": (acted, not_released),
     "counted": (counted,),
 }
 _INSERT = {
@@ -150,6 +158,7 @@ class Rows(NamedTuple):
     unreleased: Sequence[tuple[int, int]] = ()
     counted: Sequence[counts.Row] = ()
     counted_under: Sequence[int] = ()
+    not_released: Sequence[tuple[int, int]] = ()
 
 
 class Changed(NamedTuple):

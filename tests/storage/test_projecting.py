@@ -114,6 +114,7 @@ async def test_an_exact_read_of_a_long_tail_is_bounded_and_says_up_to_when_nothi
 ) -> None:
     monkeypatch.setattr(positions, "MOST_BEHIND", most)
     monkeypatch.setattr(lookups, "MOST_OPENED", most)
+    monkeypatch.setattr(lookups, "_SETTLED", 0)
     async with opened(store) as ledger, opened(store) as other:
         await enter_all(ledger, LOG + LOG[:6])
         await enter_all(other, LOG)

@@ -14,10 +14,12 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from gateway.ledger.entry import entries
+from gateway.ledger.projections.lookups import places_of
 from gateway.ledger.projections.projector import Projector
 from gateway.ledger.projections.recipients import recipients
 from gateway.ledger.stored import read
-from gateway.storage.port import Store
+from gateway.storage.port import Reader, Store
+from gateway.storage.tables import SHARD_BITS
 from tests import world as worlds
 from tests.ledgers import ledger_on
 from tests.storage.conftest import Place
@@ -77,6 +79,20 @@ def received(store: Store, subject: worlds.Subject, *, exact: bool) -> int:
         return len(found.found)
 
 
+def shown(store: Store, official: str, *, everybodys: bool) -> int:
+    """How many past inquiries `receipts` can show."""
+    with contextlib.closing(store.reader()) as reader:
+        found = places_of("https://login.example", "market-regulator", official, everybodys=everybodys)
+        told = [read_place(reader, place) for place in found(reader, (0, 0))]
+        return sum(isinstance(each, entries.Inquiry) for each in told)
+
+
+def read_place(reader: Reader, place: tuple[int, int]) -> entries.Told:
+    shard, index = place[1] >> SHARD_BITS, place[1] & (1 << SHARD_BITS) - 1
+    (entry,) = read.read_entries(reader, shard, index, 1)
+    return entry.read_told()
+
+
 @pytest.mark.parametrize("seconds", [2, 60])
 def test_a_token_that_ends_while_the_commit_waits_releases_nothing(world: World, place: Place, seconds: int) -> None:
     """Held for three seconds; with a token of a minute the same wait is answered."""
@@ -110,11 +126,13 @@ def test_a_token_that_ends_while_the_commit_waits_releases_nothing(world: World,
             assert second.entry == "1-0"
         count = int(seconds == 60)
         assert received(store, subject, exact=True) == count
+        assert [shown(store, "m.ivanova", everybodys=each) for each in (False, True)] == [count, count]
         projector = Projector(store)
         while projector.turn():
             pass
         projector.close()
         assert received(store, subject, exact=False) == count
+        assert [shown(store, "m.ivanova", everybodys=each) for each in (False, True)] == [count, count]
         assert received(store, subject, exact=True) == count
     finally:
         world.run(ledger.close())

@@ -4,7 +4,7 @@ Invariants: a token shows what its own official asked, and one without an offici
 client's only by the scope `receipts`, and then the look itself is entered first, durably (17). Nothing is shown that
 the token could not ask for now: narrowed by `authorization_details` to purposes, cases, subjects and datasets, by its
 scopes to datasets. What a subject asked with its own token is shown to nobody (Art. 43): its receipt would prove to
-others what is held about it.
+others what is held about it. Nor is what was entered and did not leave.
 """
 
 from __future__ import annotations
@@ -46,20 +46,26 @@ class PastPort(LedgerPort, Protocol):
     ) -> list[Own]: ...
 
 
+class PlacesOf(Protocol):
+    """As `gateway.ledger.projections.lookups.places_of`."""
+
+    def __call__(self, issuer: str, client: str, official: str | None, *, everybodys: bool) -> Places: ...
+
+
 class Receipts:
     """Past inquiries, under one rule set.
 
-    `of_official` gives the places of what (issuer, client, official) asked, also without one; `now` never falls.
+    `places_of` gives those of what an official of a client asked, or nobody named, and was told; `now` never falls.
     """
 
     def __init__(
         self,
         rules: RuleSet,
         ledger: PastPort,
-        of_official: Callable[[str, str, str | None], Places],
+        places_of: PlacesOf,
         now: Callable[[], datetime.datetime],
     ) -> None:
-        self._rules, self._ledger, self._of_official, self._now = rules, ledger, of_official, now
+        self._rules, self._ledger, self._places_of, self._now = rules, ledger, places_of, now
 
     async def opened(self, requester: Requester) -> Callable[[str | None, int], list[dict[str, Any]]]:
         """The pages of what one operation of this requester asks for; a look at everybody's is entered, once.
@@ -67,11 +73,10 @@ class Receipts:
         Raises `LedgerUnavailable`. A page blocks; it raises `ValueError` for a cursor that is none, and that too.
         """
         by = (requester.issuer, requester.client)
-        places: Places | None = None
-        if EVERYBODYS in requester.scopes:
+        everybodys = EVERYBODYS in requester.scopes
+        if everybodys:
             await self._enter(requester)
-        else:
-            places = self._of_official(*by, requester.official)
+        places = self._places_of(*by, requester.official, everybodys=everybodys)
         shown = self._shown(requester)
 
         def page(after: str | None, first: int) -> list[dict[str, Any]]:

@@ -34,11 +34,12 @@ from gateway.ledger.projections.positions import (
     opened,
     tail,
 )
+from gateway.ledger.stored import history, read
 from gateway.ledger.stored import statements as sql
 from gateway.ledger.stored.history import Places
 from gateway.ledger.stored.read import StoredEntry
 from gateway.storage.port import Reader
-from gateway.storage.projections import WITHOUT_KEY, acted, asked, looked
+from gateway.storage.projections import WITHOUT_KEY, acted, asked, looked, not_released
 from gateway.storage.statement import Statement
 from gateway.storage.tables import SHARD_BITS, entry_requester, moment, requester, subject_key
 
@@ -46,6 +47,8 @@ ALL = 1 << 40
 MOST_OPENED = 5_000
 """The most entries of one requester that a read opens behind a projection: below a second."""
 _PAGE = 1024
+_SETTLED = 600 * 1_000_000
+"""Microseconds within which the second entry of an answer that did not leave is made."""
 
 _LOOKED = Statement(
     sql.page(
@@ -107,6 +110,9 @@ _ENTERED = Statement(
 )
 
 
+_NOT_RELEASED = Statement(select(not_released.c.by).where(not_released.c.entry == p("entry")), "entry")
+
+
 class Looks(NamedTuple):
     """Places, oldest first. `behind` is how many entries were not looked at: 0 where nothing can be missing.
 
@@ -158,19 +164,36 @@ def by_requester_and_purpose(
     return Looks(places[:first], 0 if until is None else of.behind, until)
 
 
-def by_official(reader: Reader, issuer: str, client: str, official: str, after: Place = START) -> Iterator[Place]:
-    """The entries after a place in which an official asked for a requester, oldest first; none is missing.
+def by_official(
+    reader: Reader, issuer: str, client: str, official: str | None, after: Place = START
+) -> Iterator[Place]:
+    """The entries after a place in which an official (None: anybody) asked for a requester, and whose answer left.
 
-    Raises `VerificationFailed` where an entry that had to be opened is damaged; and `PastIncomplete`, that says up to
-    when there was everything, where all before it were taken and more entries wait than are looked at.
+    Oldest first; none is missing. Raises `VerificationFailed` where an entry that had to be opened is damaged; and
+    `PastIncomplete`, that says up to when there was everything, where all before it were taken and more entries wait
+    than are looked at.
     """
     of = covered(reader, "acted")
     entered, until = _entered(reader, of, issuer, client, after)
-    mine = [place for place, entry in entered if extract.official(told_of(entry), oversight_of(entry)) == official]
-    for place in heapq.merge(_pages(reader, _ACTED, of, after, issuer, client, official), sorted(mine)):
+    if until is not None:
+        until -= _SETTLED  # an answer before it may be kept back by what was not looked at
+    names = {head.id: head.name for head in read.heads(reader)}
+    kept_back = {
+        (place.entry >> SHARD_BITS << SHARD_BITS) + index
+        for place, entry in entered
+        if (index := extract.not_released(told_of(entry), names[place.shard])) is not None
+    }
+    found: Iterator[Place]
+    if official is None:
+        found = map(Place._make, history.everybodys(issuer, client)(reader, after))
+    else:
+        mine = [place for place, entry in entered if extract.official(told_of(entry), oversight_of(entry)) == official]
+        found = heapq.merge(_pages(reader, _ACTED, of, after, issuer, client, official), sorted(mine))
+    for place in found:
         if not before(place, until):
             break
-        yield place
+        if place.entry not in kept_back and not reader.rows(_NOT_RELEASED, place.entry):
+            yield place
     if until is not None:
         raise PastIncomplete(
             f"past inquiries can be told up to {moment(until).isoformat()} only: later ones are still being made ready;"
@@ -178,9 +201,9 @@ def by_official(reader: Reader, issuer: str, client: str, official: str, after: 
         )
 
 
-def places_of_official(issuer: str, client: str, official: str | None) -> Places:
+def places_of(issuer: str, client: str, official: str | None, *, everybodys: bool = False) -> Places:
     """`by_official`, to be read when its places are asked for; of what was asked without an official for None."""
-    mine = official or extract.NO_OFFICIAL
+    mine = None if everybodys else official or extract.NO_OFFICIAL
     return lambda reader, after: by_official(reader, issuer, client, mine, Place(*after))
 
 

@@ -236,7 +236,7 @@ class Projector:
 
 def rows_of(taken: Iterable[Seen], requester: Callable[[tuple[str, str]], int], shard: str, digests: Digests) -> Rows:
     """What entries of a shard give, by themselves: all but `raced`, which depends on the facts at the time."""
-    looked, received, asked, acted, unreleased = [], [], [], [], []
+    looked, received, asked, acted, unreleased, kept_back = [], [], [], [], [], []
     counted: list[Row] = []
     under: list[int] = []
     for seen in taken:
@@ -255,9 +255,14 @@ def rows_of(taken: Iterable[Seen], requester: Callable[[tuple[str, str]], int], 
             counted += _counted(seen, seen.counts, seen.by, digests)
             under += [keys[place] if keys else WITHOUT_KEY for place, _, _ in seen.counts.subjects]
         index = extract.not_released(seen.taken_back, shard)
-        if index is not None and keys:
-            unreleased.append((keys[0], (id_ >> SHARD_BITS << SHARD_BITS) + index))
-    return Rows(looked, received, asked, acted=acted, unreleased=unreleased, counted=counted, counted_under=under)
+        if index is not None:
+            answer = (id_ >> SHARD_BITS << SHARD_BITS) + index
+            kept_back.append((answer, id_))
+            if keys:
+                unreleased.append((keys[0], answer))
+    return Rows(
+        looked, received, asked, (), acted, unreleased, counted=counted, counted_under=under, not_released=kept_back
+    )
 
 
 def _counted(seen: Seen, count: extract.Count, by: tuple[str, str], digests: Digests) -> list[Row]:

@@ -23,7 +23,7 @@ from gateway.ledger.stored import read
 from gateway.ledger.stored.read import Head
 from gateway.storage.counted import COUNTING, Counting, Digests, counted
 from gateway.storage.port import Reader
-from gateway.storage.projections import DROPPING, NAMES, WITHOUT_KEY, Rows, acted, asked, looked, received
+from gateway.storage.projections import DROPPING, NAMES, WITHOUT_KEY, Rows, acted, asked, looked, not_released, received
 from gateway.storage.statement import Statement
 from gateway.storage.tables import SHARD_BITS, requester
 
@@ -63,6 +63,9 @@ _ALL = {
     name: Statement(select(func.count()).select_from(table).where(table.c.at >= p("oldest")), "oldest")
     for name, table in _TABLES.items()
 }
+_NOT_RELEASED = Statement(
+    select(not_released.c.by).where(not_released.c.entry == p("entry"), not_released.c.by == p("by")), "entry", "by"
+)
 _EVER = -(1 << 62)
 
 
@@ -125,6 +128,10 @@ class Projected:
             self._found[name] += len(expected)
         for subject, entry in made.unreleased:
             self.not_released(subject, entry)
+        acted_to = (head.id << SHARD_BITS) + self._next.get("acted", {}).get(head.id, 0)
+        for entry, by in made.not_released:
+            if by < acted_to and not reader.rows(_NOT_RELEASED, entry, by):
+                raise _missing("acted", by)
 
     def _kept(self, made: Rows, name: str) -> Sequence[Any]:
         """The rows that have to stand there: of `counted`, those that are not old enough to be gone."""
