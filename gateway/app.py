@@ -261,7 +261,7 @@ class Gateway:
                 client_certificates=settings.tls.client_certificates,
                 max_lifetime=settings.oauth.max_lifetime,
             ),
-            facts=FactsReader(self._facts, self._serving.zone),
+            facts=FactsReader(self._facts, self._serving.zone, self._states.of("facts")),
             cases=parts.cases,
             admission=self._shared_counts or Admission(self._known),
             retries=Retries(parts.private.private_bytes_raw()),

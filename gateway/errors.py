@@ -3,6 +3,7 @@
     DutyboundError
     ├── ConfigurationError      what a start refuses; carries `Problem`s with file, line and fix
     ├── StoreUnavailable        the database cannot be reached or fails; becomes one of the next two where it matters
+    ├── RowsRefused             the database will never take a row, for what it holds; ends what would write it
     ├── LedgerUnavailable       an entry could not be made durable: nothing that it would prove may leave
     ├── PastIncomplete          not all past entries can be told yet; says up to when
     ├── BodyRefused             a body is too long, too slow or cut short; carries the status
@@ -114,6 +115,10 @@ class ConfigurationError(DutyboundError):
 
 class StoreUnavailable(DutyboundError):
     """The database cannot be reached, or did not do what it was asked; the text is for operators."""
+
+
+class RowsRefused(DutyboundError):
+    """The database refuses a row for what it holds, and will again: a text with a NUL, or too long for an index."""
 
 
 class LedgerUnavailable(DutyboundError):

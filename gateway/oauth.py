@@ -14,6 +14,7 @@ from pathlib import Path
 import msgspec
 
 from gateway.documents import Node
+from gateway.values import MOST_NAME, is_name
 
 SCOPES = ("inquire", "receipts", "steward", "recalls", "officer", "oversight", "self")
 """What a token may open; and `inquire:<dataset>` for each published dataset."""
@@ -212,6 +213,8 @@ def _issuer(node: Node) -> IssuerSettings:
     optional_keys = ("name", "official_claim", "introspection", "jwks_url", "audience", "metadata_url", "access_tokens")
     keys = node.mapping(("issuer",), optional_keys)
     issuer, audience = keys["issuer"].url(), None if keys["audience"].is_null else keys["audience"].text()
+    if issuer and not is_name(issuer):
+        keys["issuer"].problem(f"must be at most {MOST_NAME} characters: it stands in every entry")
     if audience == NOT_TOLD and keys["introspection"].is_null:
         keys["audience"].problem("`not_told` is for an issuer that is asked about its tokens: add `introspection`")
 

@@ -16,7 +16,7 @@ import random
 import sys
 import time
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import PurePath
 from typing import Any, NamedTuple, TextIO
 
@@ -301,21 +301,40 @@ class Log:
         self._stream.flush()
 
 
-class _Reduced(logging.Handler):
-    """What a library logs, without its text: a request line or an exception's text may name a subject."""
+LIBRARY_EVERY = 60.0
+"""Seconds between two lines that a library logs from one place; how many came meanwhile is in the next."""
+_PLACES = 1024
 
-    def __init__(self, log: Log) -> None:
+
+class _Reduced(logging.Handler):
+    """What a library logs, without its text: a request line or an exception's text may name a subject.
+
+    At most one line in `LIBRARY_EVERY` seconds from one place in its code, and of an exception from one place, however
+    often it is passed.
+    """
+
+    def __init__(self, log: Log, clock: Callable[[], float] = time.monotonic) -> None:
         super().__init__()
-        self._log = log
+        self._log, self._clock = log, clock
+        self._told: dict[tuple[object, ...], tuple[float, int]] = {}
 
     def emit(self, record: logging.LogRecord) -> None:
         error = record.exc_info[1] if record.exc_info else None
-        fields: dict[str, Any] = {
-            "logger": record.name,
-            "place": [f"{record.module}:{record.lineno} {record.funcName}"],
-        }
+        passed = [f"{record.module}:{record.lineno} {record.funcName}"] if error is None else place(error)
+        fields: dict[str, Any] = {"logger": record.name, "place": passed}
         if error is not None:
-            fields |= {"error": type(error).__name__, "place": place(error)}
+            fields["error"] = type(error).__name__
+        where = (record.name, record.module, record.lineno, type(error), *passed[-1:])
+        now = self._clock()
+        last, again = self._told.get(where, (float("-inf"), 0))
+        if now - last < LIBRARY_EVERY:
+            self._told[where] = last, again + 1
+            return
+        if len(self._told) >= _PLACES:  # code has few places that log; no library makes this grow
+            self._told.clear()
+        self._told[where] = now, 0
+        if again:
+            fields["again"] = again
         self._log._write("library", record.levelname.lower(), **fields)
 
 

@@ -27,6 +27,9 @@ from gateway.files import not_writable, readable_by_others
 NOWHERE = Path(os.devnull)
 """What stands for a path that is missing or wrong: no folder, and no regular file."""
 
+MOST_NAME = 256
+_NAME = re.compile(rf"[^\x00-\x1f\x7f-\x9f\ud800-\udfff]{{1,{MOST_NAME}}}")
+
 _SHOWN = 60
 """So many characters of a value are in a problem."""
 
@@ -51,6 +54,14 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
+
+
+def is_name(text: str) -> bool:
+    """Whether somebody can be entered by this name: 1 to `MOST_NAME` characters, not all space, none of control.
+
+    Every index of every store holds such a name. A lone surrogate is no character.
+    """
+    return _NAME.fullmatch(text) is not None and not text.isspace()
 
 
 class Document(NamedTuple):

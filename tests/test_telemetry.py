@@ -23,6 +23,7 @@ from gateway.telemetry import (
     Lag,
     Log,
     Metrics,
+    _Reduced,
     cumulative,
     exposition,
     take_over,
@@ -176,6 +177,25 @@ def test_what_libraries_log_loses_its_text(captured: io.StringIO) -> None:
     ]
     assert lines[2]["error"] == "ValueError"
     assert SUBJECT not in captured.getvalue()
+
+
+def test_what_libraries_log_is_bounded_in_rate(captured: io.StringIO, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [100.0]
+    handler = _Reduced(Log(captured), lambda: now[0])
+    log = logging.getLogger("psycopg.pool")
+    log.addHandler(handler)
+    monkeypatch.setattr(log, "propagate", False)
+    try:
+        for second in range(1, 302):
+            log.warning("index row size %s exceeds maximum", second)
+            if second == 1:
+                log.warning("another place")
+            now[0] += 1
+    finally:
+        log.removeHandler(handler)
+    lines = [json.loads(line) for line in captured.getvalue().splitlines()]
+    assert [line.get("again") for line in lines] == [None, None, 59, 59, 59, 59, 59]
+    assert len({tuple(line["place"]) for line in lines}) == 2
 
 
 def test_the_other_events() -> None:

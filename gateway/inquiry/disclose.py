@@ -52,11 +52,13 @@ class LedgerPort(Protocol):
 
 
 class Change(Protocol):
-    """A change to the store that stands if and only if the answer's entry does.
+    """The review that an emergency opens: a change to the store that stands if and only if the answer's entry does.
 
-    `entered` is told where the entry stands: its shard's name, and its index there.
+    `at` is when it was opened. `entered` is told where the entry stands: its shard's name, and its index there.
     """
 
+    @property
+    def at(self) -> datetime.datetime: ...
     @property
     def statement(self) -> ClauseElement: ...
     @property
@@ -181,7 +183,7 @@ def answer_parts(
         cautions=[entries.Notice(c.dataset, c.record, c.disputed, c.mitigation) for c in entry.cautions],
         errors=codes,
     )
-    return split(told, _oversight(entry))
+    return split(told, _oversight(entry, None if entry.change is None else entry.change.at))
 
 
 _QUOTING = frozenset({Code.IDENTIFIER_INVALID, Code.GRAPHQL_VALIDATION_FAILED, Code.GRAPHQL_VARIABLES_INVALID})
@@ -239,7 +241,7 @@ def _disclosed(
     return entries.Disclosed(subject.kind, subject.scheme, subject.value, datasets)
 
 
-def _oversight(entry: Entry) -> entries.Oversight:
+def _oversight(entry: Entry, broke_glass: datetime.datetime | None = None) -> entries.Oversight:
     withheld: list[entries.WithheldRecord] = []
     denied: list[entries.DeniedFields] = []
     consents: tuple[str, ...] = ()
@@ -272,6 +274,7 @@ def _oversight(entry: Entry) -> entries.Oversight:
         entry.secret_until,
         consents_of,
         by_subject=who.is_subject,
+        broke_glass=broke_glass,
     )
 
 

@@ -15,7 +15,6 @@ from __future__ import annotations
 import asyncio
 import datetime
 import functools
-import logging
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -27,21 +26,24 @@ from gateway.inquiry.types import Facts
 from gateway.storage.kinds import KINDS, MEMBERS, About, Consent, Kind, SubjectFacts
 from gateway.storage.port import FactRow, FactRows
 
-log = logging.getLogger("dutybound.facts")
-
 _NOTHING = SubjectFacts()
 _terms = msgspec.json.Decoder(dict[str, frozenset[str] | None])
+
+Heard = Callable[[str, str | None], None]
+"""Told what is out of order, by name, and None once it is not (`gateway.manage.states`)."""
 
 _Waiting = list[tuple[Sequence[Subject], "asyncio.Future[_Snapshot]"]]
 _Snapshot = tuple[int, dict[tuple[str, str], list[FactRow]]]
 
 
 class FactsReader:
-    """Reads facts for inquiries, in groups. `zone` is the policies' time zone, in which an objection's day ends."""
+    """Reads facts for inquiries, in groups. `zone` is the policies' time zone, in which an objection's day ends.
 
-    def __init__(self, source: FactRows, zone: datetime.tzinfo) -> None:
-        self._source = source
-        self._zone = zone
+    `heard` is told when they cannot be read, and when they can again; it is not told of single inquiries.
+    """
+
+    def __init__(self, source: FactRows, zone: datetime.tzinfo, heard: Heard = lambda name, why: None) -> None:
+        self._source, self._zone, self._heard = source, zone, heard
         self._waiting: _Waiting = []
         self._reading = False
 
@@ -62,7 +64,7 @@ class FactsReader:
         try:
             return Facts(change, {each: _folded(found.get(each[1:], ()), today) for each in subjects})
         except (LookupError, ValueError, TypeError, msgspec.MsgspecError) as error:
-            log.error("a fact is not understood (%s)", type(error).__name__)
+            self._heard("", f"a fact is not understood ({type(error).__name__})")
             raise _unavailable() from None
 
     def _begin(self) -> None:
@@ -71,38 +73,37 @@ class FactsReader:
         try:
             rows = self._source.read({subject[1:]: None for subjects, _ in waiting for subject in subjects})
             if not isinstance(rows, asyncio.Future):
-                return _answer(waiting, rows)
+                return self._answer(waiting, rows)
         except Exception as error:
-            return _refuse(waiting, error)
+            return self._refuse(waiting, error)
         self._reading = True
         return rows.add_done_callback(functools.partial(self._end, waiting))
 
     def _end(self, waiting: _Waiting, outcome: asyncio.Future[Sequence[FactRow]]) -> None:
         self._reading = False
         try:
-            _answer(waiting, outcome.result())
+            self._answer(waiting, outcome.result())
         except (Exception, asyncio.CancelledError) as error:
-            _refuse(waiting, error)
+            self._refuse(waiting, error)
         if self._waiting:
             self._begin()
 
+    def _answer(self, waiting: _Waiting, rows: Sequence[FactRow]) -> None:
+        change = rows[0].change
+        self._heard("", None)
+        found: dict[tuple[str, str], list[FactRow]] = {}
+        if rows[0].kind is not None:
+            for row in rows:
+                found.setdefault((row.scheme, row.value), []).append(row)
+        for _, future in waiting:
+            if not future.done():
+                future.set_result((change, found))
 
-def _answer(waiting: _Waiting, rows: Sequence[FactRow]) -> None:
-    change = rows[0].change
-    found: dict[tuple[str, str], list[FactRow]] = {}
-    if rows[0].kind is not None:
-        for row in rows:
-            found.setdefault((row.scheme, row.value), []).append(row)
-    for _, future in waiting:
-        if not future.done():
-            future.set_result((change, found))
-
-
-def _refuse(waiting: _Waiting, error: BaseException) -> None:
-    log.error("facts cannot be read (%s)", type(error).__name__)
-    for _, future in waiting:
-        if not future.done():
-            future.set_exception(_unavailable())
+    def _refuse(self, waiting: _Waiting, error: BaseException) -> None:
+        self._heard("", type(error).__name__)
+        for _, future in waiting:
+            if not future.done():
+                future.set_exception(_unavailable())
 
 
 def _unavailable() -> Refusal:

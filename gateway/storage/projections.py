@@ -12,7 +12,8 @@ While a projection is dropped to be built again its positions are `DROPPING`, an
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+import contextlib
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from sqlalchemy import (
@@ -36,7 +37,9 @@ from sqlalchemy import (
     tuple_,
     update,
 )
+from sqlalchemy.exc import DataError, DBAPIError
 
+from gateway.errors import RowsRefused
 from gateway.storage import counted as counts
 from gateway.storage.counted import counted
 from gateway.storage.facts import fact, fact_head
@@ -218,16 +221,32 @@ def begin(engine: Engine, shards: Collection[int]) -> None:
             connection.execute(insert(projected), made)
 
 
+_TOO_LARGE = "54"
+"""SQLSTATE's class for a limit of PostgreSQL's own, that of an index's row for one."""
+
+
+@contextlib.contextmanager
+def _refusals() -> Iterator[None]:
+    """Tells what a store refuses for what it is, which it will refuse again, from a store that is out of reach."""
+    try:
+        yield
+    except DBAPIError as error:
+        if isinstance(error, DataError) or str(getattr(error.orig, "sqlstate", None)).startswith(_TOO_LARGE):
+            raise RowsRefused(f"the store does not take what is made of it ({type(error.orig).__name__})") from error
+        raise
+
+
 def requester_id(engine: Engine, issuer: str, client: str) -> int:
-    """The id of a requester, made where the store has none."""
+    """The id of a requester, made where the store has none; raises `RowsRefused`."""
     mine = select(requester.c.id).where(requester.c.issuer == issuer, requester.c.client == client)
     new = text("INSERT INTO requester (issuer, client) VALUES (:issuer, :client) ON CONFLICT DO NOTHING")
-    with engine.connect() as connection:
-        found = connection.execute(mine).scalar_one_or_none()
-    if found is None:
-        with engine.begin() as connection:
-            connection.execute(new, {"issuer": issuer, "client": client})
-            found = connection.execute(mine).scalar_one()
+    with _refusals():
+        with engine.connect() as connection:
+            found = connection.execute(mine).scalar_one_or_none()
+        if found is None:
+            with engine.begin() as connection:
+                connection.execute(new, {"issuer": issuer, "client": client})
+                found = connection.execute(mine).scalar_one()
     return int(found)
 
 
@@ -253,9 +272,9 @@ def changes_since(engine: Engine, low: int, subjects: Iterable[tuple[str, str]])
 def advance(engine: Engine, names: Collection[str], number: int, first: int, last: int, rows: Rows) -> bool:
     """Take the entries from `first` up to `last` of a shard into these projections; False where another was first.
 
-    Rows of subjects whose keys were destroyed meanwhile are left out.
+    Rows of subjects whose keys were destroyed meanwhile are left out. Raises `RowsRefused`, and nothing is kept.
     """
-    with engine.begin() as connection:
+    with _refusals(), engine.begin() as connection:
         done = case((projected.c.rebuilding > last, projected.c.rebuilding))
         swapped = connection.execute(
             update(projected)

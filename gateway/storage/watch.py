@@ -86,6 +86,36 @@ verdict = Table(
 )
 
 
+BREAK_GLASS = "break-glass"
+"""The detector of emergencies: each use has a finding, which is opened in the transaction of its entry."""
+
+
+class Glass(NamedTuple):
+    """A use of break-glass, as its inquiry's entry has it. `at` is in microseconds."""
+
+    inquiry: str
+    at: int
+    issuer: str
+    client: str
+    department: str | None
+    official: str | None
+    purpose: str
+
+    @property
+    def finding(self) -> str:
+        """The id of its finding."""
+        return f"{BREAK_GLASS}-{self.inquiry}"
+
+    def opening(self, words: str) -> ClauseElement:
+        """The statement that opens its review; a second one fails."""
+        return finding.insert().values({**self._row, "id": self.finding, "words": words})
+
+    @property
+    def _row(self) -> dict[str, object]:
+        named = {name: value for name, value in self._asdict().items() if name != "inquiry"}
+        return {**named, "pattern": self.finding, "part": 1, "detector": BREAK_GLASS, "article": "28(1)"}
+
+
 class Found(NamedTuple):
     """A finding to keep; times in microseconds, entries by id."""
 
@@ -167,6 +197,25 @@ def _keep(connection: Connection, found: Found) -> None:
         columns = {name: value for name, value in found._asdict().items() if name != "entries"}
         connection.execute(finding.insert().values(id=id_, part=part, **columns))
     connection.execute(finding_entry.insert(), [{"finding": id_, "entry": entry} for entry in fresh])
+
+
+def open_again(engine: Engine, use: Glass, entry: int, words: str) -> bool:
+    """Have a use's finding as its entry says, with that entry behind it; False where all of it is there."""
+    with engine.begin() as connection:
+        row = connection.execute(select(finding).where(finding.c.id == use.finding)).mappings().one_or_none()
+        behind = finding_entry.c.finding == use.finding
+        linked = list(connection.execute(select(finding_entry.c.entry).where(behind)).scalars())
+        right = row is not None and all(row[name] == value for name, value in use._row.items())
+        if right and linked == [entry]:
+            return False
+        if row is None:
+            connection.execute(use.opening(words))  # type: ignore[call-overload]
+        elif not right:
+            connection.execute(update(finding).where(finding.c.id == use.finding).values(**use._row, words=words))
+        if linked != [entry]:
+            connection.execute(finding_entry.delete().where(behind))
+            connection.execute(finding_entry.insert().values(finding=use.finding, entry=entry))
+    return True
 
 
 _COUNT = (

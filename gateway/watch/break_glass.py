@@ -19,7 +19,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from typing import NamedTuple, Protocol
 
-from sqlalchemy import Engine, and_, insert, literal, or_, select
+from sqlalchemy import BigInteger, Engine, and_, cast, insert, literal, or_, select
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.sql import ClauseElement
 
@@ -27,11 +27,10 @@ from gateway.errors import Code, Refusal
 from gateway.rules.files.calendar import Calendar
 from gateway.rules.model import Purpose
 from gateway.storage.tables import SHARD_BITS, micros, moment, shard
-from gateway.storage.watch import finding, finding_entry, verdict
+from gateway.storage.watch import BREAK_GLASS, Glass, finding, finding_entry, verdict
 
 log = logging.getLogger("dutybound.break_glass")
 
-DETECTOR = "break-glass"
 LEAST_REASON, LEAST_DIFFERENT = 20, 5
 """Letters that a reason has at least, and how many of them differ: a full stop, "emergency" or "aaaa..." is none."""
 
@@ -50,12 +49,13 @@ class Asker(Protocol):
 
 
 class Use(NamedTuple):
-    """A use that was told: `statement` opens its review, to commit with the inquiry's entry.
+    """A use that was told: `statement` opens its review as of `at`, to commit with the inquiry's entry.
 
     `entered` then puts that entry behind the review: its shard's name, and its index there.
     """
 
     statement: ClauseElement
+    at: datetime.datetime
     entered: Callable[[str, int], Awaitable[None]]
 
 
@@ -117,7 +117,7 @@ class BreakGlass:
         query = (
             select(finding.c.at, finding.c.purpose)
             .outerjoin(verdict, verdict.c.finding == finding.c.id)
-            .where(finding.c.detector == DETECTOR, verdict.c.finding.is_(None), same)
+            .where(finding.c.detector == BREAK_GLASS, verdict.c.finding.is_(None), same)
         )
         with self._engine.connect() as connection:
             return [(moment(at), purpose) for at, purpose in connection.execute(query)]
@@ -131,32 +131,24 @@ class BreakGlass:
     def use(self, inquiry: str, asker: Asker, purpose: str, now: datetime.datetime) -> Use:
         """Raise the alert; gives what opens the review."""
         self._alert(inquiry, asker.client, purpose)
-        until = self._last_day(now, purpose)
-        who = f"`{asker.official}` of `{asker.client}`" if asker.official else f"`{asker.client}`"
-        words = (
-            f"{who} broke the glass for {purpose}, in inquiry {inquiry}: to be reviewed by {until}, or it is suspended"
+        used = Glass(
+            inquiry, micros(now), asker.issuer, asker.client, asker.department or None, asker.official, purpose
         )
-        opening = insert(finding).values(
-            id=f"{DETECTOR}-{inquiry}",
-            pattern=f"{DETECTOR}-{inquiry}",
-            part=1,
-            detector=DETECTOR,
-            article="28(1)",
-            at=micros(now),
-            issuer=asker.issuer,
-            client=asker.client,
-            department=asker.department or None,
-            official=asker.official,
-            purpose=purpose,
-            words=words,
-        )
-        return Use(opening, partial(self._entered, inquiry))
+        return Use(used.opening(self.words(used)), now, partial(self._entered, used))
 
-    async def _entered(self, inquiry: str, name: str, index: int) -> None:
-        """Put the inquiry's entry behind its review. A failure costs the link only: the review names the inquiry."""
-        row = select(literal(f"{DETECTOR}-{inquiry}"), shard.c.id * (1 << SHARD_BITS) + index).where(
-            shard.c.name == name
+    def words(self, use: Glass) -> str:
+        """What its finding says of a use."""
+        until = self._last_day(moment(use.at), use.purpose)
+        who = f"`{use.official}` of `{use.client}`" if use.official else f"`{use.client}`"
+        return (
+            f"{who} broke the glass for {use.purpose}, in inquiry {use.inquiry}: to be reviewed by {until}, or it is"
+            " suspended"
         )
+
+    async def _entered(self, use: Glass, name: str, index: int) -> None:
+        """Put the inquiry's entry behind its review. A failure costs the link only, and the watch brings it back."""
+        place = cast(shard.c.id, BigInteger) * literal(1 << SHARD_BITS, BigInteger) + literal(index, BigInteger)
+        row = select(literal(use.finding), place).where(shard.c.name == name)
         try:
             await asyncio.to_thread(self._link, insert(finding_entry).from_select(["finding", "entry"], row))
         except SQLAlchemyError as error:

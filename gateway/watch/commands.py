@@ -24,7 +24,8 @@ from gateway.storage import watch as kept
 from gateway.storage.store import opened
 from gateway.storage.tables import moment
 from gateway.storage.watch import Kept
-from gateway.watch import reviews, thresholds
+from gateway.watch import restore, reviews, thresholds
+from gateway.watch.break_glass import BreakGlass
 from gateway.watch.follow import Follower
 
 
@@ -72,8 +73,13 @@ def _follow(arguments: argparse.Namespace) -> int:
         dates = calendar.load(found.policies, problems)
         if problems:
             raise ConfigurationError(problems)
-        purposes = load.load(found.policies, found.oauth.aliases).policies.purposes.values()
-        follower = Follower(store, wanted, dates, [purpose.name for purpose in purposes if purpose.scope == "self"])
+        purposes = load.load(found.policies, found.oauth.aliases).policies.purposes
+        own = [purpose.name for purpose in purposes.values() if purpose.scope == "self"]
+        others = [purpose.name for purpose in purposes.values() if purpose.break_glass is None]
+        follower = Follower(store, wanted, dates, own)
+        glass = BreakGlass(store.engine, dates, lambda: purposes, lambda inquiry, client, purpose: None)
+        if back := restore.brought_back(store, glass, others):
+            print(f"{back} findings of break-glass brought back: they were removed or altered", file=sys.stderr)
         read = 0
         while True:
             try:

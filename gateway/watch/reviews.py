@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import msgspec
 
@@ -22,12 +22,14 @@ from gateway.ledger.stored import read
 from gateway.storage import watch as kept
 from gateway.storage.port import Reader
 from gateway.storage.tables import SHARD_BITS, micros
+from gateway.storage.watch import Kept
 from gateway.watch.model import place as name_of
 
 VERDICTS = ("proper", "improper", "unclear")
 """What a person can find: a duty behind every inquiry, none behind some, or that it can no longer be told."""
 
 MOST_REASON = 4_000
+_VERIFY, _FOLLOW = "dutybound ledger verify", "dutybound watch follow --once"
 
 
 def look(place: Workplace, finding: str, by: str, reason: str) -> tuple[Receipt, list[str]]:
@@ -60,7 +62,8 @@ def look(place: Workplace, finding: str, by: str, reason: str) -> tuple[Receipt,
 def decide(place: Workplace, finding: str, by: str, verdict: str, reason: str) -> Receipt:
     """End a finding's review; gives the receipt of the verdict's entry.
 
-    Raises `LookupError` for an unknown finding, `ValueError` where it has a verdict already or something is missing.
+    Raises `LookupError` for an unknown finding, `ValueError` where it has a verdict already, something is missing, or
+    its row is not what its entries say: who made the inquiries is read from these.
     """
     _check(by, reason)
     if verdict not in VERDICTS:
@@ -68,8 +71,12 @@ def decide(place: Workplace, finding: str, by: str, verdict: str, reason: str) -
     found, behind = kept.one_finding(place.store.engine, finding)
     if found.verdict is not None:
         raise ValueError(f"`{finding}` was found {found.verdict} by {found.by} already; a verdict is not changed")
-    if found.official is not None and by.strip().casefold() == found.official.casefold():
+    with contextlib.closing(place.store.reader()) as reader:
+        officials = _officials(reader, found, behind)
+    if by.strip().casefold() in {official.casefold() for official in officials if official is not None}:
         raise ValueError(f"`{by}` made these inquiries; somebody else has to review them")
+    if found.official not in officials:
+        raise ValueError(f"`{finding}` does not name who made its inquiries: it was altered; run `{_VERIFY}`")
 
     async def enter(ledger: Ledger) -> Receipt:
         now = operator.now(ledger)
@@ -92,6 +99,24 @@ def decide(place: Workplace, finding: str, by: str, verdict: str, reason: str) -
         )
 
     return place.run(enter)
+
+
+def _officials(reader: Reader, found: Kept, behind: Sequence[int]) -> set[str | None]:
+    """Who made the inquiries behind a finding, by their entries; raises `ValueError` where that cannot be known."""
+    officials: set[str | None] = set()
+    own, erased = found.detector != kept.BREAK_GLASS, False
+    for id_ in behind:
+        for entry in read.read_entries(reader, id_ >> SHARD_BITS, id_ & (1 << SHARD_BITS) - 1, 1):
+            if entry.told is None or entry.oversight is None:
+                erased = True
+                continue
+            officials.add(entry.read_oversight().official)
+            own = own or f"{kept.BREAK_GLASS}-{entry.read_told().id}" == found.id
+    if erased and not officials:
+        return {found.official}  # nobody can tell any more
+    if not officials or not own:
+        raise ValueError(f"the entry behind `{found.id}` is not there: run `{_FOLLOW}`, which brings it back")
+    return officials
 
 
 def _check(by: str, reason: str) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import base64
 import json
 import time
+import unicodedata
+from collections.abc import Callable
 from typing import Any
 
 import httpx
@@ -119,3 +121,49 @@ async def test_the_longest_life_can_be_another(client: httpx.AsyncClient, issuer
     now = int(time.time())
     assert (await gate(issuer.token(exp=now + 60, iat=now))).client == "court"
     assert "at most 60 seconds" in (await gate.refusal(issuer.token(exp=now + 61, iat=now))).message
+
+
+NO_NAMES = ["x" * 257, "x" * 4_500, "a\x00b", "\x1b[31mred", "a\nb", "a\x85b", " ", "\t", "\u2003\u00a0"]
+NAMED: dict[str, Callable[[str], dict[str, Any]]] = {
+    "official": lambda name: {"act": {"sub": name}},
+    "official, as the subject": lambda name: {"sub": name},
+    "official, before a client": lambda name: {"sub": name, "act": {"sub": "court"}},
+    "client": lambda name: {"client_id": name},
+    "actor": lambda name: {"act": {"sub": "r.haas", "act": {"sub": name}}},
+}
+
+
+@pytest.mark.parametrize("place", NAMED)
+@pytest.mark.parametrize("name", NO_NAMES, ids=lambda name: ascii(name[:9]))
+async def test_who_cannot_be_entered_by_name_is_refused(gate: Gate, issuer: TestIssuer, place: str, name: str) -> None:
+    refusal = await gate.refusal(issuer.token(2, **NAMED[place](name)))
+    assert f"The token's {place.partition(',')[0]} cannot be entered: its name must have 1 to 256" in refusal.message
+    assert 'error="invalid_token"' in refusal.headers["WWW-Authenticate"]
+
+
+@pytest.mark.parametrize("name", NO_NAMES, ids=lambda name: ascii(name[:9]))
+async def test_an_official_by_a_claim_of_the_issuers_own_is_bounded_too(
+    client: httpx.AsyncClient, issuer: TestIssuer, name: str
+) -> None:
+    gate = Gate(client, [IssuerSettings(issuer.url, "login", official_claim="staff_no")])
+    assert "official cannot be entered" in (await gate.refusal(issuer.token(staff_no=name))).message
+
+
+@pytest.mark.parametrize("name", ["x" * 256, "\U0001d11e" * 256, "m. ivanova", "ivanova@\u0441\u044a\u0434"])
+async def test_a_name_that_can_be_entered_is_taken_as_it_is(gate: Gate, issuer: TestIssuer, name: str) -> None:
+    assert (await gate(issuer.token(2, act={"sub": name}))).official == name
+    assert (await gate(issuer.token(2, client_id=name, sub=name))).client == name
+
+
+@given(st.text(st.characters(codec=None, exclude_categories=()), max_size=300))
+def test_whoever_is_taken_every_store_can_name(name: str) -> None:
+    now = time.time()
+    payload: dict[str, Any] = {"iss": "i", "aud": "a", "exp": now + 60, "iat": now, "sub": name, "client_id": "c"}
+    try:
+        made, _ = claims.requester(payload, claims.Terms("a"), now)
+    except Unfit:
+        return
+    assert made.official == name
+    assert len(name.encode()) <= 1024
+    assert name.isprintable() or not any(unicodedata.category(each) in ("Cc", "Cs") for each in name)
+    assert name.strip()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import datetime
+import io
+import json
 import sqlite3
 import threading
 from collections.abc import Callable, Iterable, Iterator
@@ -19,12 +21,14 @@ from connectors.base import Subject
 from gateway.errors import Code, Refusal
 from gateway.inquiry.facts import FactsReader
 from gateway.inquiry.types import Facts
+from gateway.manage.states import States
 from gateway.storage import facts as written
 from gateway.storage.engines.sqlite import SqliteStore as Store
 from gateway.storage.engines.sqlite_facts import SqliteFacts
 from gateway.storage.kinds import Consent, SubjectFacts
 from gateway.storage.port import FactRow
 from gateway.storage.store import open_store
+from gateway.telemetry import Log
 from tests.stores import store_at
 
 NOW = datetime.datetime(2026, 3, 2, 12, tzinfo=datetime.UTC)
@@ -216,6 +220,27 @@ async def test_a_store_out_of_reach_refuses_everyone_waiting_and_heals(store: St
     with store.engine.begin() as connection:
         connection.exec_driver_sql("ALTER TABLE elsewhere RENAME TO fact")
     assert await reader.read([ORG], NOW) == Facts(0, {ORG: SubjectFacts()})
+
+
+async def test_while_they_cannot_be_read_the_log_has_a_line_at_the_beginning_and_one_at_the_end(
+    store: Store, source: Counting, caplog: pytest.LogCaptureFixture
+) -> None:
+    stream = io.StringIO()
+    reader = FactsReader(source, PARIS, States(Log(stream).state).of("facts"))
+    await reader.read([ORG], NOW)
+    with store.engine.begin() as connection:
+        connection.exec_driver_sql("ALTER TABLE fact RENAME TO elsewhere")
+    for _ in range(20):
+        with pytest.raises(Refusal):
+            await reader.read([ORG], NOW)
+    with store.engine.begin() as connection:
+        connection.exec_driver_sql("ALTER TABLE elsewhere RENAME TO fact")
+    for _ in range(2):
+        await reader.read([ORG], NOW)
+    began, ended = [json.loads(line) for line in stream.getvalue().splitlines()]
+    assert (began["event"], began["part"], began["why"]) == ("began", "facts", "OperationalError")
+    assert (ended["event"], ended["part"], ended["failures"]) == ("ended", "facts", 20)
+    assert caplog.records == []
 
 
 async def test_no_store_at_all_refuses(tmp_path: Path) -> None:

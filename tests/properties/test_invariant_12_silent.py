@@ -30,8 +30,9 @@ BREAKS = ("nothing", "restrain", "the ledger", "facts", "everything")
 
 
 @pytest.fixture
-def lines() -> Iterator[io.StringIO]:
-    """Everything that a gateway writes; the logging of the tests is put back afterwards."""
+def lines(monkeypatch: pytest.MonkeyPatch) -> Iterator[io.StringIO]:
+    """Everything that a gateway writes, however often; the logging of the tests is put back afterwards."""
+    monkeypatch.setattr(telemetry, "LIBRARY_EVERY", 0)
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
     stream = io.StringIO()

@@ -35,6 +35,7 @@ from tests.watch.looks import POLICIES
 LEI = f"{SUBJECT.scheme}:{SUBJECT.value}"
 SAID = ("--by", "C. Auditor", "--reason", "audit 9")
 FINDING = "out-of-hours-1-1"
+PURPOSE = "TENDER_QUALIFICATION"
 
 
 class Office:
@@ -112,10 +113,10 @@ class Office:
         version, _ = kept.read_cursors(engine)
         at = self.heads()[shard]
         found = kept.Found(
-            FINDING, "out-of-hours", "27", 1, "https://login.example", "market-regulator", "m.ivanova", "TENDER",
+            FINDING, "out-of-hours", "27", 1, "https://login.example", "market-regulator", "m.ivanova", PURPOSE,
             "one look at night", ((at[0] << SHARD_BITS) + index,),
         )  # fmt: skip
-        assert kept.advance(engine, version, {}, [found])
+        assert kept.advance(engine, version, {at[0]: index + 1}, [found])
 
     def populate(self) -> None:
         """Facts, inquiries, everything that people do by a command, and what is made of it."""

@@ -28,7 +28,7 @@ from gateway.storage.engines.sqlite import SqliteStore
 from gateway.storage.port import Store
 from gateway.storage.projections import looked, raced, received
 from gateway.storage.tables import micros, subject_key
-from tests.ledger.support import AT, KEY, ORIGIN, SUBJECT, disclosed, opened, receipt_of, refused
+from tests.ledger.support import AT, BY, KEY, ORIGIN, SUBJECT, disclosed, opened, receipt_of, refused
 from tests.storage.conftest import Place
 
 NAME = (SUBJECT.scheme, SUBJECT.value)
@@ -106,10 +106,9 @@ async def held(store: Store) -> None:
 
 
 def found(store: Store, behind: Sequence[int]) -> None:
-    kept = watch.Found(
-        "p-1", "ramp", "28(1)", 1, "https://login.example", "tax", None, "LICENCE", "asked", tuple(behind)
-    )
-    assert watch.advance(store.engine, watch.read_cursors(store.engine)[0], {}, [kept])
+    cursors = {each >> 40: (each & (1 << 40) - 1) + 1 for each in behind}
+    kept = watch.Found("p-1", "ramp", "28(1)", 1, *BY, "m.ivanova", "TENDER_QUALIFICATION", "asked", tuple(behind))
+    assert watch.advance(store.engine, watch.read_cursors(store.engine)[0], cursors, [kept])
 
 
 async def open_matters(store: Store, what: str) -> None:

@@ -20,6 +20,7 @@ import msgspec
 from gateway.errors import Unfit
 from gateway.inquiry.types import Narrowing, Requester
 from gateway.oauth import MAX_LIFETIME
+from gateway.values import MOST_NAME, is_name
 
 LEEWAY = 5.0
 """Seconds that an issuer's clock may be ahead of ours. There is none for `exp`: what has expired has expired."""
@@ -146,7 +147,19 @@ def requester(payload: Mapping[str, Any], terms: Terms, now: float) -> tuple[Req
         identifier=(identifier.scheme, identifier.value) if identifier else None,
         actors=actors[1:],
     )
+    _check_names(made)
     return made, binding
+
+
+def _check_names(made: Requester) -> None:
+    """Raises `Unfit` where somebody whom an entry would name cannot be entered."""
+    named = (("issuer", made.issuer), ("client", made.client), ("official", made.official))
+    for what, name in (*named, *(("actor", each) for each in made.actors)):
+        if name is not None and not is_name(name):
+            raise Unfit(
+                f"The token's {what} cannot be entered: its name must have 1 to {MOST_NAME} characters, not all of them"
+                " spaces, and no control characters."
+            )
 
 
 def introspected(answer: Mapping[str, Any], issuer: str, now: float) -> dict[str, Any]:

@@ -24,9 +24,10 @@ from gateway.ledger.log import head_file
 from gateway.ledger.proof import key_files
 from gateway.ledger.proof.note import Checkpoint, Verifier
 from gateway.ledger.verify import follower_state, gaps, rollback, tile_client
+from gateway.ledger.verify import receipts as presented
 from gateway.ledger.verify.assurance import Claim, check_extends, claim_of
 from gateway.ledger.verify.follow import Followed, follow
-from gateway.ledger.verify.store import verify_store
+from gateway.ledger.verify.store import stored_registry, verify_store
 from gateway.storage.store import open_copy, open_to_read
 
 
@@ -48,7 +49,10 @@ def register(parser: argparse.ArgumentParser) -> None:
         help="public keys, one a line; without it, those of the configuration's own key",
     )
     parser.add_argument(
-        "--receipts", type=Path, metavar="FOLDER", help="receipts and answers that the log must contain, each of them"
+        "--receipts",
+        type=Path,
+        metavar="FOLDER",
+        help="receipts and answers that the log, or the store, must contain, each of them",
     )
     parser.add_argument(
         "--state",
@@ -91,6 +95,7 @@ def _store(arguments: argparse.Namespace) -> int:
     if arguments.key is None and configured is None:
         print("name the public keys with `--key PUBLIC_KEY_FILE`", file=sys.stderr)
         return 2
+    receipts = _receipts(arguments.receipts) if arguments.receipts else []
     remembered_outside = _remembered(configured, arguments.state)  # first: a gateway may go on meanwhile
     store = open_to_read(named, str(arguments.config or "--store")) if "://" in named else open_copy(Path(named))
     try:
@@ -100,10 +105,16 @@ def _store(arguments: argparse.Namespace) -> int:
             assert configured is not None, "one of both is there"
             private = key_files.load(configured.ledger.key_file)
             verifiers = key_files.verifiers(private, configured.ledger.origin, [*SERVING, *COMMANDS])
-        for shard in verify_store(store, verifiers, teller()):
+        registry = stored_registry(store, verifiers) if receipts else None
+        claims = _claims(receipts, registry.verifiers if registry is not None else verifiers, registry)
+        now, whole = datetime.datetime.now(datetime.UTC), verify_store(store, verifiers, teller())
+        for shard in whole:
             print(f"whole: {shard.origin}, {shard.size} entries, root {shard.root.hex()}")
-        for each in rollback.check(store, verifiers, remembered_outside):
+        sealed = rollback.check(store, verifiers, remembered_outside)
+        for each in sealed:
             print(f"sealed: {each}")
+        if claims:
+            _tell_receipts(claims, presented.check(store, whole, claims, sealed, now), "in the store")
     finally:
         store.close()
     return 0
@@ -120,6 +131,9 @@ def _remembered(configured: settings.Settings | None, state: Path | None) -> lis
 
 
 def _package(arguments: argparse.Namespace) -> int:
+    if arguments.receipts is not None:
+        print("`--receipts` is for a log or a store; an evidence package has its own proofs", file=sys.stderr)
+        return 2
     given = key_files.read_verifiers(arguments.key) if arguments.key is not None else None
     manifest, verifiers = package_check.check_package(Path(arguments.target), given)
     print(f"whole: evidence of {describe.scope(manifest.looked)}, {manifest.entries} entries, each with its proof")
@@ -147,7 +161,7 @@ def _follow(arguments: argparse.Namespace, verifiers: Sequence[Verifier]) -> int
             logs = _logs(client, arguments.target, signing, memory, registry)
         else:
             logs = [(tile_client.from_folder(Path(arguments.target)), None)]
-        claims = _claims(arguments.receipts, verifiers, registry) if arguments.receipts else []
+        claims = _claims(_receipts(arguments.receipts) if arguments.receipts else [], verifiers, registry)
         for log, shard in logs:
             whole = follow(
                 log,
@@ -168,8 +182,8 @@ def _follow(arguments: argparse.Namespace, verifiers: Sequence[Verifier]) -> int
             print(f"whole: {whole.origin}, {whole.size} entries{since}, root {whole.root.hex()}")
             if whole.sealed is not None:
                 print(f"sealed: {whole.sealed}")
-    if arguments.receipts:
-        _tell_receipts(claims, found)
+    if claims:
+        _tell_receipts(claims, found, "published")
     return 0
 
 
@@ -187,12 +201,12 @@ def _check_registry(registry: Registry, log: tile_client.TileLog, whole: Followe
         raise type(error)(f"`{whole.origin}`: {error}") from error
 
 
-def _tell_receipts(claims: list[Claim], found: list[Followed]) -> None:
+def _tell_receipts(claims: list[Claim], found: list[Followed], where: str) -> None:
     pending = sum(len(whole.pending) for whole in found)
     lost = [claim for whole in found for claim in whole.lost]
     given = {claim.name for claim in claims}
     published = sum(claim.name in given for whole in found for claim in whole.published)
-    print(f"receipts: {published} published")
+    print(f"receipts: {published} {where}")
     for whole in found:
         if whole.lost and whole.sealed is not None:
             print(
@@ -251,17 +265,22 @@ def _logs(
     return found
 
 
-def _claims(folder: Path, verifiers: Sequence[Verifier], registry: Registry | None) -> list[Claim]:
-    """What the receipts in a folder prove, each verified by itself."""
+def _receipts(folder: Path) -> list[Path]:
+    """The files of a folder of receipts; raises `ConfigurationError` where there is none."""
     if not folder.is_dir():
         raise ConfigurationError([Problem(str(folder), 0, 0, "", "is no folder with receipts")])
     files = sorted(path for path in folder.rglob("*") if path.is_file() and not path.name.startswith("."))
+    if not files:
+        raise ConfigurationError([Problem(str(folder), 0, 0, "", "holds no receipt")])
+    return files
+
+
+def _claims(files: list[Path], verifiers: Sequence[Verifier], registry: Registry | None) -> list[Claim]:
+    """What receipts prove, each verified by itself."""
     claims = []
     for path in files:
         try:
             claims.append(claim_of(f"receipt `{path}`", check_presented(read_file(read(path)), verifiers, registry)[0]))
         except VerificationFailed as error:
             raise VerificationFailed(f"`{path}`: {error}") from error
-    if not claims:
-        raise ConfigurationError([Problem(str(folder), 0, 0, "", "holds no receipt")])
     return claims

@@ -241,7 +241,8 @@ class Oversight(msgspec.Struct, frozen=True, omit_defaults=True):
     position of each one's subject, which version 1 does not tell. `secret_until` is when the subject may be told that
     it was made, where its purpose's law lets that be later (`gateway.ledger.entry.secrecy`). `keys` is of the ids of
     its subjects' keys (`leaf.keys_digest`), so that nothing is passed off as erased by the erasure of another.
-    `by_subject`: a subject's own token asked; entries from before this member do not tell.
+    `by_subject`: a subject's own token asked; `broke_glass`: it is an emergency's, and opened a review at that time.
+    Entries from before these members do not tell.
     """
 
     v: int
@@ -255,6 +256,7 @@ class Oversight(msgspec.Struct, frozen=True, omit_defaults=True):
     consents_of: tuple[int, ...] = ()
     keys: bytes = b""
     by_subject: bool = False
+    broke_glass: datetime.datetime | None = None
 
 
 NOTHING = Oversight(VERSION)

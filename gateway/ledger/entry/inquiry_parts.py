@@ -162,6 +162,7 @@ def _general(oversight: Oversight) -> bytes:
             actors=oversight.actors,
             secret_until=oversight.secret_until,
             by_subject=oversight.by_subject,
+            broke_glass=oversight.broke_glass,
         )
     )
 

@@ -102,6 +102,8 @@ def _oversight(seen: entries.Oversight) -> Section:
     rows = [("Official", [seen.official or "none"])]
     if seen.facts is not None:
         rows.append(("Facts", [f"as of change {seen.facts}"]))
+    if seen.broke_glass is not None:
+        rows.append(("Break-glass", [f"used, and under review since {seen.broke_glass.isoformat()}"]))
     rows.append(("Withheld", [f"{held.record}: {held.why}" for held in seen.withheld] or ["nothing"]))
     denied = [
         f"{field.dataset}.{field.field}: {field.reason or 'no rule'}{f' ({field.rule})' if field.rule else ''}"

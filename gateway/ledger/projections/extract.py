@@ -17,6 +17,7 @@ from typing import NamedTuple, Protocol
 import msgspec
 
 from gateway.ledger.entry import describe, entries
+from gateway.values import is_name
 
 WITHOUT_KEY = 0
 NO_OFFICIAL = ""
@@ -140,10 +141,14 @@ def purpose(told: entries.Told | None) -> str | None:
 
 
 def official(told: entries.Told | None, oversight: entries.Oversight | None) -> str | None:
-    """Who asked for a requester, `NO_OFFICIAL` where nobody is named; None where a subject asked, or nobody did."""
+    """Who asked for a requester, `NO_OFFICIAL` where nobody is named; None where a subject asked, or nobody did.
+
+    Nor whom no token can name any more (`is_name`): nobody can ask for theirs, and a store may not take the name.
+    """
     if oversight is None or oversight.by_subject or not isinstance(told, entries.Operation):
         return None
-    return oversight.official or NO_OFFICIAL
+    named = oversight.official or NO_OFFICIAL
+    return named if named == NO_OFFICIAL or is_name(named) else None
 
 
 def is_of(record: str, id_: str, version: str | None = None) -> bool:

@@ -4,9 +4,9 @@ It may be stopped at any moment, and started again: rows and position are one tr
 batch is read from one snapshot, the facts that may have raced with it are read after that, and only then is anything
 written; so the store's write lock is held for the rows alone. Whoever runs it says how often (`worker`).
 
-An entry that does not open, is missing, or is of a kind that this version does not know ends the projecting of its
-shard (`Stopped`), at that entry: nothing is ever passed over. What was destroyed on purpose is no such entry: it has no
-rows, or fewer.
+An entry that does not open, is missing, is of a kind that this version does not know, or gives a row that the store
+does not take, ends the projecting of its shard (`Stopped`), at that entry: nothing is ever passed over, and the other
+shards go on. What was destroyed on purpose is no such entry: it has no rows, or fewer.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import datetime
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from gateway.errors import VerificationFailed
+from gateway.errors import RowsRefused, VerificationFailed
 from gateway.ledger.entry import entries
 from gateway.ledger.projections import extract, positions
 from gateway.ledger.stored import read
@@ -34,7 +34,7 @@ BATCH = 512
 
 
 class Stopped(NamedTuple):
-    """Why a shard is not projected any more: an entry of it, by its index, cannot be read."""
+    """Why a shard is not projected any more: an entry of it, by its index, cannot be read, or its rows not kept."""
 
     shard: str
     entry: int
@@ -122,7 +122,25 @@ class Projector:
         return work._replace(last=work.first + len(taken)), taken
 
     def write(self, work: Work, taken: Sequence[Seen]) -> bool:
-        """Keep what these entries give; False where another was first."""
+        """Keep what these entries give, up to the first of which the store does not take it: then the shard is stopped.
+
+        False where another was first.
+        """
+        try:
+            return self._keep(work, taken)
+        except RowsRefused as error:
+            if len(taken) == 1:
+                self.stopped[work.shard] = Stopped(work.name, work.first, f"entry {work.first}: {error}")
+                return True
+        # One by one, to know which it is.
+        for index, seen in enumerate(taken, work.first):
+            if not self.write(work._replace(first=index, last=index + 1), [seen]):
+                return False
+            if work.shard in self.stopped:
+                break
+        return True
+
+    def _keep(self, work: Work, taken: Sequence[Seen]) -> bool:
         rows = self._rows(work, taken)
         return kept.advance(self._store.engine, work.names, work.shard, work.first, work.last, rows)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Sequence
+from typing import Protocol
 
 import msgspec
 
@@ -36,6 +37,12 @@ class Claim(msgspec.Struct, frozen=True):
     at: datetime.datetime
 
 
+class Leaves(Protocol):
+    """A log's leaves, by tile: `TileLog`, or those of a store."""
+
+    def leaves(self, number: int, width: int) -> list[bytes]: ...
+
+
 def claim_of(name: str, proved: Proved) -> Claim:
     return Claim(name, proved.origin, proved.index, proved.size, proved.root, proved.leaf, proved.told.at)
 
@@ -50,7 +57,7 @@ def check_extends(node: Node, old: Checkpoint, new: Checkpoint, what: str) -> No
         )
 
 
-def check_claim(claim: Claim, checkpoint: Checkpoint, node: Node, log: TileLog | None = None) -> bool:
+def check_claim(claim: Claim, checkpoint: Checkpoint, node: Node, log: Leaves | None = None) -> bool:
     """Whether the published tree covers a receipt's (else it is too young); raises where it contradicts it.
 
     `log` lets the message say whether it is the receipt's own entry that is another.
@@ -66,13 +73,13 @@ def check_claim(claim: Claim, checkpoint: Checkpoint, node: Node, log: TileLog |
     return True
 
 
-def check_leaf(claim: Claim, log: TileLog, size: int) -> None:
+def check_leaf(claim: Claim, log: Leaves, size: int) -> None:
     """Raises `Forked` where a published tree of `size` has another entry at a receipt's place."""
     if claim.leaf != _leaf(log, claim.index, size):
         raise Forked(f"it was forked: entry {claim.index} that it publishes is not that of {claim.name}")
 
 
-def _leaf(log: TileLog, index: int, size: int) -> bytes:
+def _leaf(log: Leaves, index: int, size: int) -> bytes:
     number, offset = divmod(index, TILE_WIDTH)
     return log.leaves(number, min(TILE_WIDTH, size - number * TILE_WIDTH))[offset]
 

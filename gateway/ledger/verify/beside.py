@@ -16,6 +16,7 @@ from gateway.ledger.projections.projector import Seen
 from gateway.ledger.stored import read
 from gateway.ledger.stored.read import Head, StoredEntry
 from gateway.ledger.verify.acts import Acts
+from gateway.ledger.verify.findings import Findings
 from gateway.ledger.verify.projected import Projected
 from gateway.storage.port import Reader
 from gateway.storage.tables import SHARD_BITS
@@ -26,6 +27,7 @@ class Beside:
 
     def __init__(self, reader: Reader) -> None:
         self._keys, self._acts, self._projected = DestroyedKeys(), Acts(), Projected(reader)
+        self._findings = Findings()
 
     def note(
         self, entry: StoredEntry, told: entries.Told, oversight: entries.Oversight, known: dict[int, read.SubjectKey]
@@ -33,6 +35,7 @@ class Beside:
         """Take an entry in; `known` are the keys of its subjects that are there."""
         self._keys.note(entry, told, known)
         self._acts.note(told, oversight)
+        self._findings.note(entry, told, oversight)
 
     def batch(self, reader: Reader, head: Head, seen: Sequence[Seen]) -> None:
         """Check what was made of entries of a shard, in the snapshot that they are from."""
@@ -50,13 +53,16 @@ class Beside:
                 if entry.told is not None and entry.oversight is not None:
                     told = entry.read_told()
                     self._keys.note_erasure(told)
-                    self._acts.note(told, entry.read_oversight())
+                    oversight = entry.read_oversight()
+                    self._acts.note(told, oversight)
+                    self._findings.note(entry, told, oversight)
                     index = extract.not_released(told, head.name)
                     if index is not None and entry.keys:
                         self._projected.not_released(entry.keys[0], (head.id << SHARD_BITS) + index)
         self._keys.check(reader)
         if rows:
             self._acts.check(reader)
+            self._findings.check(reader)
             self._projected.check(reader)
 
 

@@ -21,10 +21,18 @@ from typing import NamedTuple
 
 from gateway.errors import VerificationFailed
 from gateway.ledger.entry.registry import ROOT, Registry
-from gateway.ledger.proof.merkle import leaf_hash
+from gateway.ledger.proof.merkle import Node, leaf_hash
 from gateway.ledger.proof.note import Checkpoint, Verifier, note_body, parse_checkpoint
 from gateway.ledger.stored.read import TILE_BITS, TILE_WIDTH
-from gateway.ledger.verify.assurance import Claim, Forked, check_claim, check_extends, check_leaf, signed_checkpoint
+from gateway.ledger.verify.assurance import (
+    Claim,
+    Forked,
+    Leaves,
+    check_claim,
+    check_extends,
+    check_leaf,
+    signed_checkpoint,
+)
 from gateway.ledger.verify.follower_state import NOTHING, VERSION, LogState, Memory, Reached
 from gateway.ledger.verify.gaps import Explained
 from gateway.ledger.verify.tile_client import TileLog, TileTree, fold
@@ -118,19 +126,7 @@ def follow(
             _check_left(whole, tree, checkpoint.size)
         elif seen is not None:
             check_extends(tree.node, seen, checkpoint, "the last checkpoint seen")
-        published: list[Claim] = []
-        pending: list[Claim] = []
-        lost: list[Claim] = []
-        for claim in claims:
-            if claim.origin != origin:
-                continue
-            if sealed is not None and claim.size > checkpoint.size:
-                _check_lost(claim, sealed, log)
-                lost.append(claim)
-                continue
-            _check_timely(claim, checkpoint, now)
-            held = check_claim(claim, checkpoint, tree.node, log)
-            (published if held else pending).append(claim)
+        held = hold(claims, checkpoint, tree.node, log, sealed, now)
         remember(reached, done=True)
     except VerificationFailed as error:
         kept = ""
@@ -138,7 +134,34 @@ def follow(
             kept = f"; both checkpoints are kept in `{memory.keep_evidence(origin, known.checkpoint, note)}`"
         raise type(error)(f"`{origin}`: {error}{kept}") from error
     before = seen.size if seen else 0
-    return Followed(origin, checkpoint.size, checkpoint.root, before, published, pending, lost, sealed)
+    return Followed(origin, checkpoint.size, checkpoint.root, before, *held, sealed)
+
+
+def hold(
+    claims: Iterable[Claim],
+    checkpoint: Checkpoint,
+    node: Node,
+    log: Leaves,
+    sealed: Explained | None,
+    now: datetime.datetime,
+) -> tuple[list[Claim], list[Claim], list[Claim]]:
+    """What receipts prove of a log, held to its tree: those that are in it, that are too young, and that were lost.
+
+    Raises `VerificationFailed` for one that the tree contradicts, or lacks.
+    """
+    there: list[Claim] = []
+    pending: list[Claim] = []
+    lost: list[Claim] = []
+    for claim in claims:
+        if claim.origin != checkpoint.origin:
+            continue
+        if sealed is not None and claim.size > checkpoint.size:
+            _check_lost(claim, sealed, log)
+            lost.append(claim)
+            continue
+        _check_timely(claim, checkpoint, now)
+        (there if check_claim(claim, checkpoint, node, log) else pending).append(claim)
+    return there, pending, lost
 
 
 def _check_against(known: LogState, checkpoint: Checkpoint, sealed: Explained | None) -> Checkpoint | None:
@@ -176,7 +199,7 @@ def _check_left(whole: Reached | None, tree: TileTree, size: int) -> None:
                 )
 
 
-def _check_lost(claim: Claim, sealed: Explained, log: TileLog) -> None:
+def _check_lost(claim: Claim, sealed: Explained, log: Leaves) -> None:
     if claim.at > sealed.at + GRACE:
         raise VerificationFailed(
             f"{claim.name} is of {claim.at.isoformat()}, and the log was sealed at {sealed.at.isoformat()}: it was"

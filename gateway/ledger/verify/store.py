@@ -15,6 +15,7 @@ A store in use may be checked: what is being appended meanwhile is left for the 
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
@@ -75,6 +76,15 @@ def verify_store(
         raise VerificationFailed(f"the store cannot be read ({error}); it was damaged") from error
     finally:
         reader.close()
+
+
+def stored_registry(store: Store, verifiers: Sequence[Verifier]) -> Registry | None:
+    """The registry of a store, from the keys that are trusted; raises `VerificationFailed` where it cannot be read."""
+    with contextlib.closing(store.reader()) as reader:
+        try:
+            return _registry(reader, verifiers)
+        except (StoreUnavailable, TypeError, ValueError) as error:
+            raise VerificationFailed(f"the store cannot be read ({error}); it was damaged") from error
 
 
 def _silent(shard: str, done: int, of: int) -> None:

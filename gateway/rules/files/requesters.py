@@ -21,13 +21,14 @@ from gateway.documents import Node
 from gateway.errors import Problem
 from gateway.rules.files.purposes import case_registry, department
 from gateway.rules.model import Grant, Purpose, RequesterEntry
-from gateway.values import suggest
+from gateway.values import MOST_NAME, suggest
 
 PUBLIC = ("public", "open-record")
 """(issuer, client) of everybody: who the open record is served to."""
 
 FILE = "requesters.yaml"
 
+_CLIENT = rf"[\x21-\x7e]{{1,{MOST_NAME}}}"
 _EVERYTHING = frozenset({"all", "*", "any", "every"})
 
 
@@ -106,7 +107,11 @@ def _requester(
 ) -> tuple[str, RequesterEntry] | None:
     issuers, registries = configured
     parts = node.mapping(["issuer", "client", "title", "department", "roles", "grants"], ["registry"])
-    client = parts["client"].text(pattern=r"[\x21-\x7e]+", what="a client id") if "client" in parts else ""
+    client = (
+        parts["client"].text(pattern=_CLIENT, what=f"a client id of at most {MOST_NAME} characters")
+        if "client" in parts
+        else ""
+    )
     alias, issuer = _issuer(parts["issuer"], issuers) if "issuer" in parts else ("", "")
     named = parts["roles"].items() if "roles" in parts else []
     held = frozenset(role.choice(roles, "registered roles are") if roles else role.text() for role in named)
