@@ -16,7 +16,7 @@ from typing import Any, NoReturn
 import msgspec
 
 _decode = msgspec.json.Decoder(float_hook=len).decode
-"""Makes no number of what has a point or an exponent: some take msgspec a thousand times as long as others (`1e300`)."""
+"""Makes no number of what has a point or an exponent: `1e300` takes msgspec a thousand times as long as most."""
 _TEXT = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"')
 _MANY = 64
 """Levels of nesting that the quick count follows; deeper documents are read slowly."""
