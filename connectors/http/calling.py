@@ -35,10 +35,17 @@ TRANSPORTS: Mapping[str, TransportFactory] = {"pooled": PooledTransport, "httpx"
 """What `transport` of a department names; the first is the default."""
 
 _TOKEN = re.compile(r"[A-Za-z0-9-]+")
-_OURS = frozenset({"authorization", "cookie", "host", "content-length", "transfer-encoding", "connection"})
+_OURS = frozenset({
+    "authorization", "cookie", "host", "content-length", "content-encoding", "transfer-encoding", "connection",
+    "accept-encoding", "user-agent", "keep-alive", "te", "trailer", "upgrade", "expect",
+})  # fmt: skip
 _MEANT = frozenset({"content-type", "content-encoding", "accept", "accept-encoding", "user-agent", "retry-after"})
-_CREDENTIAL = re.compile(r"auth|token|secret|passw|credential|session|cookie|api-?key|access-?key", re.IGNORECASE)
-_CREDENTIAL_VALUE = re.compile(r"(bearer|basic|digest|token|apikey) ", re.IGNORECASE)
+_CREDENTIAL = re.compile(
+    r"auth|token|secret|passw|credential|session|cookie|api-?key|access-?key|signature|(^|-)(key|pwd|sig)(-|$)", re.I
+)
+_CREDENTIAL_VALUE = re.compile(r"(bearer|basic|digest|token|apikey) |eyJ[\w-]+\.[\w-]+\.", re.I)
+_RUN = re.compile(r"\w{24,}", re.ASCII)
+_SWITCH = re.compile(r"[0-9](?=[A-Za-z])|[A-Za-z](?=[0-9])")
 _EXPIRED = FAILURES[TransportFault.TIMEOUT]
 
 
@@ -68,11 +75,12 @@ class Reading(NamedTuple):
 def read_limits(config: Config) -> Limits:
     """The `limits` key of a department over HTTP."""
     keys = config.mapping((), ("timeout", "concurrency", "retries", "breaker", "max_bytes", "chunks", "records"))
+    timeout = keys["timeout"].duration(2.0)
     return Limits(
-        timeout=keys["timeout"].duration(2.0),
+        timeout=timeout,
         concurrency=keys["concurrency"].integer(1, 10_000, 64),
         retries=keys["retries"].integer(0, 10, 1),
-        breaker=read_breaker(keys["breaker"]),
+        breaker=read_breaker(keys["breaker"], timeout),
         max_bytes=keys["max_bytes"].size(2**20),
         chunks=keys["chunks"].integer(1, 1_000_000, 4096),
         records=keys["records"].integer(1, 1_000_000, 1000),
@@ -83,11 +91,13 @@ def read_headers(config: Config) -> dict[str, str]:
     """The fixed headers of a department, by name in lower case. Credentials stand in files, under `auth`."""
     headers: dict[str, str] = {}
     for name, entry in config.mapping(any_key=True).items():
+        if name.lower() in headers:
+            entry.problem(f"`{name}` stands twice: case makes no other header of it")
         if not _TOKEN.fullmatch(name):
             entry.problem(f"`{name}` is no name of a header: letters, digits and `-`, as `X-Region`")
         elif name.lower() in _OURS:
             entry.problem(f"`{name}` is not a header to set here; credentials go under `auth`")
-        elif _CREDENTIAL.search(name) or _CREDENTIAL_VALUE.match(entry.text()):
+        elif _CREDENTIAL.search(name) or _is_secret(entry.text()):
             entry.problem(f"`{name}` looks like a credential, which does not stand here; put it under `auth`")
         headers[name.lower()] = entry.text(pattern="[ -~]+", what="one line of ASCII text")
     return headers
@@ -99,6 +109,11 @@ def _read_echo(config: Config, headers: Mapping[str, str]) -> str:
     if name.lower() in {*_OURS, *_MEANT, *headers}:
         config.problem(f"`{name}` has another meaning already; name a header whose value is free")
     return name
+
+
+def _is_secret(value: str) -> bool:
+    """Whether it looks like one: announced as such, a JWT, or long and as nobody would write it by hand."""
+    return bool(_CREDENTIAL_VALUE.match(value)) or any(len(_SWITCH.findall(run)) > 2 for run in _RUN.findall(value))
 
 
 _UNREAD = Reading(_EXPIRED, False, False)

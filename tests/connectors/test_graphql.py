@@ -316,6 +316,13 @@ async def test_a_kind_of_subject_that_the_department_does_not_know_fails_alone()
             "`a-b` must be of GraphQL names",
         ),
         ({"url": None}, (), "`url` is missing"),
+        ({"keys": {"scheme": "id", "value": "id"}}, ("keys", "value"), "is both keys"),
+        ({"keys": {"scheme": "value"}}, ("keys", "scheme"), "is both keys"),
+        (
+            {"datasets": {**mapped(), "awards": {**mapped()["awards"], "field": mapped()["arrears"]["field"]}}},
+            ("datasets", "awards"),
+            "is the same list as `arrears`",
+        ),
     ],
 )
 def test_a_wrong_configuration_says_where_and_what(change: dict[str, Any], where: tuple[str, ...], words: str) -> None:
