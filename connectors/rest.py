@@ -31,6 +31,7 @@ from connectors.mapping.decoding import Page
 
 DEPARTMENT_KEYS = (
     "kind", "base_url", "auth", "tls", "limits", "headers", "datasets", "allow_plain_http", "transport", "echo",
+    "connections",
 )  # fmt: skip
 _LAST_PAGE = Page([], None)
 _TOO_MANY = Reading(invalid("more records than `limits.records`"), True, False)

@@ -35,6 +35,9 @@ TRANSPORTS: Mapping[str, TransportFactory] = {"pooled": PooledTransport, "httpx"
 """What `transport` of a department names; the first is the default."""
 
 _TOKEN = re.compile(r"[A-Za-z0-9-]+")
+CONNECTIONS = ("kept", "one_request")
+"""What `connections` of a department says; the first is the default."""
+
 _OURS = frozenset({
     "authorization", "cookie", "host", "content-length", "content-encoding", "transfer-encoding", "connection",
     "accept-encoding", "user-agent", "keep-alive", "te", "trailer", "upgrade", "expect",
@@ -122,11 +125,14 @@ _UNREAD = Reading(_EXPIRED, False, False)
 class Caller:
     """One department's way out."""
 
-    def __init__(self, transport: Transport, limits: Limits, auth: Auth, headers: Mapping[str, str]) -> None:
+    def __init__(
+        self, transport: Transport, limits: Limits, auth: Auth, headers: Mapping[str, str], kept: bool = True
+    ) -> None:
         self._transport = transport
         self._limits = limits
         self._auth = auth
         self._headers = dict(headers)
+        self._kept = kept
         self._breaker = Breaker(limits.breaker)
         self._loop: asyncio.AbstractEventLoop | None = None
         self.most_records = limits.records
@@ -156,6 +162,7 @@ class Caller:
         `read` never raises; a large answer is read beside the event loop. Statuses but 200 and the `allowed` are
         failures. With a `lane`, which is what questions of one kind have in common, connections are kept.
         """
+        lane = lane if self._kept else None
         loop = self._loop or self._begin()
         attempt, renewed, fresh = 0, False, False
         while True:
@@ -254,12 +261,15 @@ class Caller:
 
 
 def read_caller(keys: Mapping[str, Config], headers: Mapping[str, str]) -> Caller:
-    """A department's way out as its `limits`, `auth`, `tls`, `transport` and `echo` say, with fixed `headers`."""
+    """A department's way out as its `limits`, `auth`, `tls`, `connections`, `transport` and `echo` say."""
     named = keys["transport"].choice(TRANSPORTS, default="pooled")
     transport = TRANSPORTS[named]
     echo = _read_echo(keys["echo"], headers) if "echo" in keys else ""
     if echo and named != "pooled":
         keys["echo"].problem(f"has no use with `transport: {named}`, which keeps no connection; remove it")
+    kept = keys["connections"].choice(CONNECTIONS, default="kept") == "kept"
+    if echo and not kept:
+        keys["connections"].problem("has no use with `echo`, by which answers are told apart; remove one of them")
     limits = read_limits(keys["limits"])
     auth, options = read_auth(keys, limits.timeout, limits.concurrency, limits.max_bytes, limits.chunks)
-    return Caller(transport(msgspec.structs.replace(options, echo=echo)), limits, auth, headers)
+    return Caller(transport(msgspec.structs.replace(options, echo=echo)), limits, auth, headers, kept)
