@@ -23,6 +23,10 @@ class _Enough(Exception):
     """Ends the parser's work."""
 
 
+_ENDED = httptools.HttpResponseParser(object())
+"""Stands in where a parser has done its work: one knows its connection, and the two would keep each other."""
+
+
 class Connection(asyncio.Protocol):
     """`options` bound a body as it was sent, and the parts that it is sent in.
 
@@ -88,8 +92,10 @@ class Connection(asyncio.Protocol):
     def _end(self, outcome: TransportFault | None, *, usable: bool = False) -> None:
         waiter, self._waiter = self._waiter, None
         self.usable = usable
-        if not usable and self._transport is not None:
-            self._transport.abort()
+        if not usable:
+            self._parser = _ENDED
+            if self._transport is not None:
+                self._transport.abort()
         if waiter is not None and not waiter.done():
             waiter.set_result(outcome)
 

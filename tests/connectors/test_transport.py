@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import gzip
 import threading
 import zlib
@@ -15,7 +16,7 @@ import h11
 import pytest
 
 from connectors.http import httpx_transport, pooled_transport, unpacking
-from connectors.http.connection import MAX_HEAD
+from connectors.http.connection import MAX_HEAD, Connection
 from connectors.http.httpx_transport import HttpxTransport
 from connectors.http.pooled_transport import PooledTransport
 from connectors.http.transport import FAILURES, MAX_LINES, Response, Transport, TransportFault, TransportOptions
@@ -242,6 +243,37 @@ async def test_a_cancelled_call_gives_its_connection_back(make: Make) -> None:
 async def test_stops_early_where_the_body_is_too_large(make: Make, raw: bytes) -> None:
     async with serve(always(raw)) as server, make(max_bytes=64 * 1024) as transport:
         assert await transport.send("GET", server.url, {}, None, 5.0) is TransportFault.TOO_LARGE
+
+
+REFUSED = {
+    "gzip bomb": zeros(200, compressed=True),
+    "too much": zeros(1),
+    "too many chunks": b"HTTP/1.1 200 X\r\ntransfer-encoding: chunked\r\n\r\n" + b"1\r\nx\r\n" * 9000,
+    "no gzip": answer(b"x" * 50_000, content_encoding="gzip"),
+    "endless header": b"HTTP/1.1 200 X\r\na: " + b"x" * 100_000,
+    "an answer": answer({}),
+}
+
+
+@pytest.mark.parametrize("what", REFUSED)
+async def test_nothing_stays_of_a_connection_that_was_closed(what: str) -> None:
+    """Not even until the next collection of cycles: a flood of refused answers would fill memory first."""
+
+    def alive() -> int:
+        return sum(type(each) is Connection for each in gc.get_objects())
+
+    gc.collect()
+    gc.disable()
+    try:
+        before = alive()
+        async with serve(always(REFUSED[what])) as server:
+            transport = PooledTransport(TransportOptions(timeout=5.0, max_bytes=64 * 1024))
+            for _ in range(10):
+                await transport.send("GET", server.url, {}, None, 5.0)
+            await transport.close()
+        await until_async("the connections to be gone", lambda: alive() <= before + 1)
+    finally:
+        gc.enable()
 
 
 @pytest.mark.parametrize("extra", [0, 1])
