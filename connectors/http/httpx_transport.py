@@ -19,10 +19,6 @@ from connectors.http.tls import tls_context
 from connectors.http.transport import MAX_AROUND, MAX_HEAD, MAX_LINES, Response, TransportFault, TransportOptions
 from connectors.http.unpacking import unpacked
 
-SMALL = 256
-"""Bytes under which a part of an answer counts as small."""
-MOST_SMALL = 512
-"""Small parts of an answer: each costs h11 as much as a large one, some 0.1 ms, whoever else waits."""
 _TURN = 8
 """Chunks that are read before others have a turn: h11 reads them in Python, and thousands may come at once."""
 
@@ -80,12 +76,11 @@ class HttpxTransport:
             async with connection.stream(method, url, headers=sent, content=body) as response:
                 if 300 <= response.status < 400:
                     return TransportFault.REDIRECT
-                whole, chunks, small = bytearray(), 0, 0
+                whole, chunks = bytearray(), 0
                 async for chunk in response.aiter_stream():
                     whole += chunk
                     chunks += 1
-                    small += len(chunk) < SMALL
-                    if len(whole) > options.max_bytes or chunks > options.max_chunks or small > MOST_SMALL:
+                    if len(whole) > options.max_bytes or chunks > options.max_chunks:
                         return TransportFault.TOO_LARGE
                     if chunks % _TURN == 0:
                         await asyncio.sleep(0)

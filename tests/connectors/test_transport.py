@@ -15,7 +15,7 @@ from typing import Any
 import h11
 import pytest
 
-from connectors.http import httpx_transport, pooled_transport, unpacking
+from connectors.http import pooled_transport, unpacking
 from connectors.http.connection import MAX_HEAD, Connection
 from connectors.http.httpx_transport import HttpxTransport
 from connectors.http.pooled_transport import PooledTransport
@@ -449,14 +449,6 @@ async def test_interim_answers_are_lines_too(make: Make, extra: int) -> None:
     async with serve(always(raw)) as server, make() as transport:
         got = await transport.send("GET", server.url, {}, None, 5.0)
     assert got == (TransportFault.TOO_LARGE if extra else Response(200, b"{}"))
-
-
-@pytest.mark.parametrize("extra", [0, 1])
-async def test_small_parts_are_few_where_each_is_slow(extra: int) -> None:
-    for part, within in ((b"1\r\nx\r\n", not extra), (b"100\r\n" + b"x" * 256 + b"\r\n", True)):
-        async with serve(always(framed(part * (httpx_transport.MOST_SMALL + extra)))) as server:
-            transport = HttpxTransport(TransportOptions(timeout=10.0))
-            assert isinstance(await transport.send("GET", server.url, {}, None, 10.0), Response) == within
 
 
 @pytest.mark.parametrize("extra", [0, 1])
