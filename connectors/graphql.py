@@ -28,6 +28,7 @@ from connectors.mapping.graphql_documents import Operation, Part, Source, compil
 
 DEPARTMENT_KEYS = (
     "kind", "url", "auth", "tls", "limits", "headers", "allow_plain_http", "transport", "echo",
+    "connections",
     "entities", "types", "keys", "query", "variables", "datasets",
 )  # fmt: skip
 _OPERATIONS = 4096

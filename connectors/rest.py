@@ -26,11 +26,12 @@ from connectors.base import (
 from connectors.http.calling import Caller, Reading, read_caller, read_headers
 from connectors.http.endpoint import Endpoint, read_endpoint
 from connectors.http.transport import Response
-from connectors.kit.source import invalid, read_datasets, unmapped
+from connectors.kit.source import different, invalid, read_datasets, unmapped
 from connectors.mapping.decoding import Page
 
 DEPARTMENT_KEYS = (
     "kind", "base_url", "auth", "tls", "limits", "headers", "datasets", "allow_plain_http", "transport", "echo",
+    "connections",
 )  # fmt: skip
 _LAST_PAGE = Page([], None)
 _TOO_MANY = Reading(invalid("more records than `limits.records`"), True, False)
@@ -190,7 +191,10 @@ def build(config: Config, shapes: Mapping[str, DatasetShape]) -> Connector:
     keys = config.mapping(("datasets",), DEPARTMENT_KEYS)
     base_url = keys["base_url"].url(keys["allow_plain_http"].boolean(False)).rstrip("/")
     headers = {"accept": "application/json", **read_headers(keys["headers"])}
-    endpoints = {
-        shape.id: read_endpoint(part, shape, base_url) for part, shape in read_datasets(keys["datasets"], shapes)
-    }
+    endpoints = {}
+    parts = []
+    for part, shape in read_datasets(keys["datasets"], shapes):
+        endpoint = endpoints[shape.id] = read_endpoint(part, shape, base_url)
+        parts.append((part, shape.id, endpoint.place if endpoint.place[0] else None))
+    different(parts, "`path` and `records`")
     return RestConnector(read_caller(keys, headers), base_url, endpoints)

@@ -155,4 +155,6 @@ def build(config: Config, shapes: Mapping[str, DatasetShape]) -> Connector:
     sqlite = engine.dialect.name == "sqlite"
     datasets = read_datasets(keys["datasets"], shapes)
     tables = {shape.id: read_table(part, shape, most, sqlite) for part, shape in datasets}
-    return SqlConnector(Readers(engine, concurrency), tables, timeout, Breaker(read_breaker(limits["breaker"])))
+    return SqlConnector(
+        Readers(engine, concurrency), tables, timeout, Breaker(read_breaker(limits["breaker"], timeout))
+    )

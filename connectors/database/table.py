@@ -16,7 +16,7 @@ import sqlalchemy as sa
 
 from connectors.base import Config, DatasetShape, FieldType, Record, Subject
 from connectors.database.bounding import bounded, read
-from connectors.mapping import numbers
+from connectors.mapping import moments, numbers
 from connectors.mapping.decoding import Const, Mapped, SubjectMapping, read_mapping
 from connectors.mapping.faulty import NO_SUBJECT, SHOWN, shown_by
 from connectors.mapping.generated import Leaf, Path, record_type
@@ -164,7 +164,6 @@ def _decimal(value: Any) -> decimal.Decimal:
 
 
 _DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
-_DATETIME = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d{1,6})?(Z|[+-]\d\d:\d\d)", re.ASCII)
 
 
 def _date(value: Any) -> datetime.date:
@@ -176,8 +175,8 @@ def _date(value: Any) -> datetime.date:
 
 
 def _datetime(value: Any) -> datetime.datetime:
-    if isinstance(value, str) and _DATETIME.fullmatch(value):
-        value = datetime.datetime.fromisoformat(value)
+    if isinstance(value, str):
+        return moments.of_text(value)
     if not isinstance(value, datetime.datetime) or value.tzinfo is None:
         raise _WrongValueError
     return value

@@ -20,6 +20,7 @@ import msgspec
 from connectors.base import Config, Failure, Fault
 from connectors.http.pooled_transport import PooledTransport
 from connectors.http.transport import FAILURES, Response, TransportFault, TransportOptions
+from connectors.mapping import numbers
 
 _MARGIN = 30.0
 """Seconds before a token's end at which it is not used any more."""
@@ -27,6 +28,9 @@ _REREAD = 30.0
 """Seconds after which a token file is read again: secrets are rotated beneath us."""
 MAX_ANSWER = 64 * 1024
 """Bytes of a token endpoint's answer."""
+_LONGEST = 10.0**9
+"""Seconds that a token lasts at most: what says more is none."""
+_decode = msgspec.json.Decoder(float_hook=numbers.finite).decode
 _REFUSED = Failure(Fault.UNAVAILABLE, True, "no access token from `token_url`")
 
 
@@ -142,7 +146,7 @@ class ClientCredentials:
             answer = await self._transport.send("POST", self._token_url, headers, body, self._timeout)
             if not isinstance(answer, Response) or answer.status != 200:
                 return False
-            granted: Any = msgspec.json.decode(answer.body)
+            granted: Any = _decode(answer.body)
         except (ValueError, RecursionError, OSError):
             return False
         if not isinstance(granted, dict):
@@ -151,6 +155,8 @@ class ClientCredentials:
         if not isinstance(token, str) or not token.isascii() or not token.isprintable() or not token:
             return False
         if not isinstance(lasts, int | float) or str(granted.get("token_type", "bearer")).lower() != "bearer":
+            return False
+        if not 0 <= lasts <= _LONGEST:
             return False
         self._value = f"Bearer {token}"
         self._until = asyncio.get_running_loop().time() + max(lasts - _MARGIN, lasts / 2)

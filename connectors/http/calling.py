@@ -35,10 +35,20 @@ TRANSPORTS: Mapping[str, TransportFactory] = {"pooled": PooledTransport, "httpx"
 """What `transport` of a department names; the first is the default."""
 
 _TOKEN = re.compile(r"[A-Za-z0-9-]+")
-_OURS = frozenset({"authorization", "cookie", "host", "content-length", "transfer-encoding", "connection"})
+CONNECTIONS = ("kept", "one_request")
+"""What `connections` of a department says; the first is the default."""
+
+_OURS = frozenset({
+    "authorization", "cookie", "host", "content-length", "content-encoding", "transfer-encoding", "connection",
+    "accept-encoding", "user-agent", "keep-alive", "te", "trailer", "upgrade", "expect",
+})  # fmt: skip
 _MEANT = frozenset({"content-type", "content-encoding", "accept", "accept-encoding", "user-agent", "retry-after"})
-_CREDENTIAL = re.compile(r"auth|token|secret|passw|credential|session|cookie|api-?key|access-?key", re.IGNORECASE)
-_CREDENTIAL_VALUE = re.compile(r"(bearer|basic|digest|token|apikey) ", re.IGNORECASE)
+_CREDENTIAL = re.compile(
+    r"auth|token|secret|passw|credential|session|cookie|api-?key|access-?key|signature|(^|-)(key|pwd|sig)(-|$)", re.I
+)
+_CREDENTIAL_VALUE = re.compile(r"(bearer|basic|digest|token|apikey) |eyJ[\w-]+\.[\w-]+\.", re.I)
+_RUN = re.compile(r"\w{24,}", re.ASCII)
+_SWITCH = re.compile(r"[0-9](?=[A-Za-z])|[A-Za-z](?=[0-9])")
 _EXPIRED = FAILURES[TransportFault.TIMEOUT]
 
 
@@ -68,11 +78,12 @@ class Reading(NamedTuple):
 def read_limits(config: Config) -> Limits:
     """The `limits` key of a department over HTTP."""
     keys = config.mapping((), ("timeout", "concurrency", "retries", "breaker", "max_bytes", "chunks", "records"))
+    timeout = keys["timeout"].duration(2.0)
     return Limits(
-        timeout=keys["timeout"].duration(2.0),
+        timeout=timeout,
         concurrency=keys["concurrency"].integer(1, 10_000, 64),
         retries=keys["retries"].integer(0, 10, 1),
-        breaker=read_breaker(keys["breaker"]),
+        breaker=read_breaker(keys["breaker"], timeout),
         max_bytes=keys["max_bytes"].size(2**20),
         chunks=keys["chunks"].integer(1, 1_000_000, 4096),
         records=keys["records"].integer(1, 1_000_000, 1000),
@@ -83,11 +94,13 @@ def read_headers(config: Config) -> dict[str, str]:
     """The fixed headers of a department, by name in lower case. Credentials stand in files, under `auth`."""
     headers: dict[str, str] = {}
     for name, entry in config.mapping(any_key=True).items():
+        if name.lower() in headers:
+            entry.problem(f"`{name}` stands twice: case makes no other header of it")
         if not _TOKEN.fullmatch(name):
             entry.problem(f"`{name}` is no name of a header: letters, digits and `-`, as `X-Region`")
         elif name.lower() in _OURS:
             entry.problem(f"`{name}` is not a header to set here; credentials go under `auth`")
-        elif _CREDENTIAL.search(name) or _CREDENTIAL_VALUE.match(entry.text()):
+        elif _CREDENTIAL.search(name) or _is_secret(entry.text()):
             entry.problem(f"`{name}` looks like a credential, which does not stand here; put it under `auth`")
         headers[name.lower()] = entry.text(pattern="[ -~]+", what="one line of ASCII text")
     return headers
@@ -101,17 +114,25 @@ def _read_echo(config: Config, headers: Mapping[str, str]) -> str:
     return name
 
 
+def _is_secret(value: str) -> bool:
+    """Whether it looks like one: announced as such, a JWT, or long and as nobody would write it by hand."""
+    return bool(_CREDENTIAL_VALUE.match(value)) or any(len(_SWITCH.findall(run)) > 2 for run in _RUN.findall(value))
+
+
 _UNREAD = Reading(_EXPIRED, False, False)
 
 
 class Caller:
     """One department's way out."""
 
-    def __init__(self, transport: Transport, limits: Limits, auth: Auth, headers: Mapping[str, str]) -> None:
+    def __init__(
+        self, transport: Transport, limits: Limits, auth: Auth, headers: Mapping[str, str], kept: bool = True
+    ) -> None:
         self._transport = transport
         self._limits = limits
         self._auth = auth
         self._headers = dict(headers)
+        self._kept = kept
         self._breaker = Breaker(limits.breaker)
         self._loop: asyncio.AbstractEventLoop | None = None
         self.most_records = limits.records
@@ -141,6 +162,7 @@ class Caller:
         `read` never raises; a large answer is read beside the event loop. Statuses but 200 and the `allowed` are
         failures. With a `lane`, which is what questions of one kind have in common, connections are kept.
         """
+        lane = lane if self._kept else None
         loop = self._loop or self._begin()
         attempt, renewed, fresh = 0, False, False
         while True:
@@ -239,12 +261,15 @@ class Caller:
 
 
 def read_caller(keys: Mapping[str, Config], headers: Mapping[str, str]) -> Caller:
-    """A department's way out as its `limits`, `auth`, `tls`, `transport` and `echo` say, with fixed `headers`."""
+    """A department's way out as its `limits`, `auth`, `tls`, `connections`, `transport` and `echo` say."""
     named = keys["transport"].choice(TRANSPORTS, default="pooled")
     transport = TRANSPORTS[named]
     echo = _read_echo(keys["echo"], headers) if "echo" in keys else ""
     if echo and named != "pooled":
         keys["echo"].problem(f"has no use with `transport: {named}`, which keeps no connection; remove it")
+    kept = keys["connections"].choice(CONNECTIONS, default="kept") == "kept"
+    if echo and not kept:
+        keys["connections"].problem("has no use with `echo`, by which answers are told apart; remove one of them")
     limits = read_limits(keys["limits"])
     auth, options = read_auth(keys, limits.timeout, limits.concurrency, limits.max_bytes, limits.chunks)
-    return Caller(transport(msgspec.structs.replace(options, echo=echo)), limits, auth, headers)
+    return Caller(transport(msgspec.structs.replace(options, echo=echo)), limits, auth, headers, kept)

@@ -23,6 +23,10 @@ class _Enough(Exception):
     """Ends the parser's work."""
 
 
+_ENDED = httptools.HttpResponseParser(object())
+"""Stands in where a parser has done its work: one knows its connection, and the two would keep each other."""
+
+
 class Connection(asyncio.Protocol):
     """`options` bound a body as it was sent, and the parts that it is sent in.
 
@@ -88,8 +92,10 @@ class Connection(asyncio.Protocol):
     def _end(self, outcome: TransportFault | None, *, usable: bool = False) -> None:
         waiter, self._waiter = self._waiter, None
         self.usable = usable
-        if not usable and self._transport is not None:
-            self._transport.abort()
+        if not usable:
+            self._parser = _ENDED
+            if self._transport is not None:
+                self._transport.abort()
         if waiter is not None and not waiter.done():
             waiter.set_result(outcome)
 
@@ -129,9 +135,8 @@ class Connection(asyncio.Protocol):
             self._end(TransportFault.TOO_LARGE)
 
     def _unread(self) -> TransportFault:
-        """What the parser does not read: a head that HTTP does not allow, or bytes that are none or are damaged."""
-        wrong = not self._headed and self._parser.get_status_code() > 0
-        return TransportFault.INVALID if wrong else TransportFault.UNAVAILABLE
+        """What the parser does not read: an answer that HTTP does not allow, or bytes that are no answer at all."""
+        return TransportFault.INVALID if self._parser.get_status_code() > 0 else TransportFault.UNAVAILABLE
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.usable = False
@@ -171,7 +176,8 @@ class Connection(asyncio.Protocol):
             return  # a trailer
         name = name.lower()
         if name in (b"content-length", b"transfer-encoding"):
-            if self._framed:
+            # Twice, or by a coding that was not asked for, in which no end would be seen.
+            if self._framed or (name == b"transfer-encoding" and value.strip().lower() != b"chunked"):
                 self._stop(TransportFault.INVALID)
             self._framed = True
         elif name == b"retry-after":
@@ -183,7 +189,7 @@ class Connection(asyncio.Protocol):
 
     def on_headers_complete(self) -> None:
         self._headed = True
-        if self._parser.get_status_code() in _NONE:
+        if self._parser.get_status_code() in _NONE or self._parser.get_http_version() not in ("1.0", "1.1"):
             self._stop(TransportFault.INVALID)
 
     def on_chunk_header(self) -> None:
@@ -209,3 +215,6 @@ class Connection(asyncio.Protocol):
         else:  # an interim answer: the real one follows, within the same bounds
             self._headed = self._framed = False
             self.coding = self.echoed = b""
+            self._lines += 1
+            if self._lines > MAX_LINES:
+                self._stop(TransportFault.TOO_LARGE)

@@ -15,6 +15,8 @@ from connectors.mapping.generated import Path
 
 _HOLE = re.compile(r"(\{[^{}]*\}|[{}])")
 KEYS = ("path", *DATASET_KEYS, "select", "paging", "batch", "no_records")
+_SEPARATOR = r"([,;:|!$()*@]|%20|%2[Cc]|%3[AaBb]|%7[Cc])+"
+_STEPS = re.compile(r"(^|/)(\.|%2e){1,2}(/|$)", re.IGNORECASE)
 _DECODERS = 4096
 """Decoders kept of one dataset: far more than there are field lists in a rule set."""
 
@@ -23,6 +25,7 @@ class Template:
     """An address with holes, compiled: `parts[0] + hole + parts[1] + ...`, everything but the holes as written."""
 
     def __init__(self, text: str, holes: tuple[str, ...]) -> None:
+        self.text = text
         pieces = _HOLE.split(text)
         self._literals = pieces[0::2]
         self._holes = [piece[1:-1] for piece in pieces[1::2]]
@@ -103,6 +106,11 @@ class Endpoint:
         self._decoders: dict[tuple[str, ...], Decoder] = {}
         self._selects: dict[tuple[str, ...], str] = {}
 
+    @property
+    def place(self) -> tuple[str, Path]:
+        """Which list it is: where it is asked for, and where it stands in the answer."""
+        return self._template.text, self._mapped.records
+
     def decoder(self, fields: tuple[str, ...]) -> Decoder:
         """The decoder for exactly these fields."""
         decoder = self._decoders.get(fields)
@@ -175,13 +183,22 @@ def _read_paging(config: Config, mapped: Mapped) -> tuple[Paging, Path]:
 def _read_batch(config: Config, base_url: str) -> Batch:
     keys = config.mapping(("path",), ("separator", "max"))
     template = _read_template(keys["path"], base_url, ("scheme", "values"))
-    return Batch(template, keys["separator"].text(","), keys["max"].integer(2, 1000, 20))
+    again = re.search(r"[?&]([\w.-]+)=\{values\}", template.text, re.ASCII)
+    what = "of `,`, `;`, `:`, `|`, `!`, `$`, `(`, `)`, `*` and `@`, or `%20`, `%2C`, `%3A`, `%3B` or `%7C`"
+    separator = keys["separator"].text(
+        ",",
+        pattern=_SEPARATOR + (f"|&{re.escape(again[1])}=" if again else ""),
+        what=f"{what}{f', or `&{again[1]}=` to repeat the parameter' if again else ''}: what no identifier holds",
+    )
+    return Batch(template, separator, keys["max"].integer(2, 1000, 20))
 
 
 def _read_template(config: Config, base_url: str, holes: tuple[str, str]) -> Template:
     text = config.text(pattern=r"/(?!/)[!-~]*", what="a path that begins with one `/`, without spaces")
     if "#" in text or "\\" in text:
         config.problem(f"`{text}` must not hold `#` or a backslash")
+    if _STEPS.search(text.partition("?")[0]):
+        config.problem(f"`{text}` must not hold the steps `.` or `..`; write where it leads")
     if text and f"{{{holes[1]}}}" not in text:
         config.problem(f"`{text}` must hold `{{{holes[1]}}}`, what identifies the subject")
     try:

@@ -21,27 +21,19 @@ from connectors.http.unpacking import unpacked
 
 _TURN = 8
 """Chunks that are read before others have a turn: h11 reads them in Python, and thousands may come at once."""
+
 _END = re.compile(rb"\r?\n\r?\n")
 _STATUS = re.compile(rb"HTTP/1\.[01] ([0-9]{3})")
 _FRAMING = re.compile(rb"^(content-length|transfer-encoding)[ \t]*:[ \t]*([^\r\n]*?)[ \t]*\r?$", re.I | re.M)
 
 
 class HttpxTransport:
-    """Fills `connectors.http.transport.Transport`."""
+    """Fills `connectors.http.transport.Transport`. For one event loop."""
 
     def __init__(self, options: TransportOptions) -> None:
         self._options = options
-        self._pool: httpcore.AsyncConnectionPool | None = None
-
-    def _build(self) -> httpcore.AsyncConnectionPool:
-        options = self._options
-        self._pool = httpcore.AsyncConnectionPool(
-            ssl_context=tls_context(options),
-            max_connections=options.connections,
-            max_keepalive_connections=0,
-            network_backend=_Watched(options.max_bytes + MAX_AROUND),
-        )
-        return self._pool
+        self._places = asyncio.Semaphore(options.connections)
+        self._context: ssl.SSLContext | None = None
 
     async def send(
         self,
@@ -56,33 +48,44 @@ class HttpxTransport:
         """See the port."""
         if within <= 0:
             return TransportFault.TIMEOUT
+        watched = _Watched(self._options.max_bytes + MAX_AROUND)
         try:
-            async with asyncio.timeout(min(within, self._options.timeout)):
-                return await self._send(method, url, headers, body)
+            async with asyncio.timeout(min(within, self._options.timeout)), self._places:
+                return await self._send(watched, method, url, headers, body)
         except _Refused as refused:
             return refused.fault
         except (httpcore.TimeoutException, TimeoutError):
             return TransportFault.TIMEOUT
-        except (httpcore.NetworkError, httpcore.ProtocolError, httpcore.UnsupportedProtocol, OSError, RuntimeError):
+        except httpcore.ProtocolError:
+            # What came is no HTTP, or breaks off: only of an answer that was there can it be said that it is wrong.
+            return TransportFault.INVALID if watched.answered and not watched.ended else TransportFault.UNAVAILABLE
+        except (httpcore.NetworkError, httpcore.UnsupportedProtocol, OSError, RuntimeError):
             return TransportFault.UNAVAILABLE
 
     async def _send(
-        self, method: str, url: str, headers: Mapping[str, str], body: bytes | None
+        self, watched: _Watched, method: str, url: str, headers: Mapping[str, str], body: bytes | None
     ) -> Response | TransportFault:
-        pool, options = self._pool or self._build(), self._options
+        options = self._options
         own = {"user-agent": "dutybound", "accept-encoding": "gzip" if options.gzip else "identity"}
         sent = [*own.items(), *headers.items(), ("connection", "close")]
-        async with pool.stream(method, url, headers=sent, content=body) as response:
-            if 300 <= response.status < 400:
-                return TransportFault.REDIRECT
-            whole, chunks = bytearray(), 0
-            async for chunk in response.aiter_stream():
-                whole += chunk
-                chunks += 1
-                if len(whole) > options.max_bytes or chunks > options.max_chunks:
-                    return TransportFault.TOO_LARGE
-                if chunks % _TURN == 0:
-                    await asyncio.sleep(0)
+        origin = httpcore.URL(url).origin
+        if origin.scheme == b"https":
+            self._context = self._context or tls_context(options)
+        connection = httpcore.AsyncHTTPConnection(origin, self._context, network_backend=watched)
+        try:
+            async with connection.stream(method, url, headers=sent, content=body) as response:
+                if 300 <= response.status < 400:
+                    return TransportFault.REDIRECT
+                whole, chunks = bytearray(), 0
+                async for chunk in response.aiter_stream():
+                    whole += chunk
+                    chunks += 1
+                    if len(whole) > options.max_bytes or chunks > options.max_chunks:
+                        return TransportFault.TOO_LARGE
+                    if chunks % _TURN == 0:
+                        await asyncio.sleep(0)
+        finally:
+            await connection.aclose()
         coding = b", ".join(value for name, value in response.headers if name.lower() == b"content-encoding")
         plain = await unpacked(coding.strip().lower(), bytes(whole), options.max_bytes, options.gzip)
         again = next((value for name, value in response.headers if name.lower() == b"retry-after"), b"").decode(
@@ -91,10 +94,7 @@ class HttpxTransport:
         return Response(response.status, plain, again) if isinstance(plain, bytes) else plain
 
     async def close(self) -> None:
-        """See the port."""
-        if self._pool is not None:
-            pool, self._pool = self._pool, None
-            await pool.aclose()
+        """See the port: no connection outlives its question."""
 
 
 class _Refused(Exception):
@@ -105,10 +105,11 @@ class _Refused(Exception):
 
 
 class _Watched(httpcore.AsyncNetworkBackend):
-    """Connections that carry one answer, of at most `most` bytes."""
+    """A connection that carries one answer, of at most `most` bytes, and what was seen of it."""
 
     def __init__(self, most: int) -> None:
-        self._most = most
+        self.most = most
+        self.answered = self.ended = False
         self._backend = httpcore.AnyIOBackend()
 
     async def connect_tcp(
@@ -120,21 +121,22 @@ class _Watched(httpcore.AsyncNetworkBackend):
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore.AsyncNetworkStream:
         opened = await self._backend.connect_tcp(host, port, timeout, local_address, socket_options)
-        return _Stream(opened, self._most)
+        return _Stream(opened, self)
 
 
 class _Stream(httpcore.AsyncNetworkStream):
     """Counts what comes, and looks at the head before anybody makes something of it."""
 
-    def __init__(self, stream: httpcore.AsyncNetworkStream, most: int) -> None:
-        self._stream, self._most = stream, most
+    def __init__(self, stream: httpcore.AsyncNetworkStream, watched: _Watched) -> None:
+        self._stream, self._watched = stream, watched
         self._read = self._lines = 0
         self._head: bytearray | None = bytearray()
 
     async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ASYNC109
         data = await self._stream.read(max_bytes, timeout)
+        self._watched.ended = not data
         self._read += len(data)
-        if self._read > self._most:
+        if self._read > self._watched.most:
             raise _Refused(TransportFault.TOO_LARGE)
         if self._head is not None:
             self._look(self._head, data)
@@ -145,9 +147,10 @@ class _Stream(httpcore.AsyncNetworkStream):
         head += data
         while end := _END.search(head, seen):
             status = _STATUS.match(head)
-            if status and _is_wrong(int(status[1]), head[: end.start()]):
+            self._watched.answered = head.startswith(b"HTTP/")
+            if self._watched.answered and (status is None or _is_wrong(int(status[1]), head[: end.start()])):
                 raise _Refused(TransportFault.INVALID)
-            self._lines += head.count(b"\n", 0, end.end()) - 2
+            self._lines += head.count(b"\n", 0, end.end()) - (2 if status and int(status[1]) >= 200 else 1)
             if self._lines > MAX_LINES or self._read - len(head) + end.end() > MAX_HEAD:
                 raise _Refused(TransportFault.TOO_LARGE)
             if status is None or int(status[1]) >= 200:
@@ -170,7 +173,7 @@ class _Stream(httpcore.AsyncNetworkStream):
         server_hostname: str | None = None,
         timeout: float | None = None,  # noqa: ASYNC109
     ) -> httpcore.AsyncNetworkStream:
-        return _Stream(await self._stream.start_tls(ssl_context, server_hostname, timeout), self._most)
+        return _Stream(await self._stream.start_tls(ssl_context, server_hostname, timeout), self._watched)
 
     def get_extra_info(self, info: str) -> Any:
         return self._stream.get_extra_info(info)

@@ -116,7 +116,7 @@ MAX_HEAD = 64 * 1024
 MAX_AROUND = 128 * 1024
 """Bytes of an answer that are not of its body: the head, and what frames chunks and stands in trailers."""
 MAX_LINES = 256
-"""Lines of headers, those of interim answers and of trailers included."""
+"""Lines of headers, those of interim answers, their status lines and trailers included."""
 INLINE = 64 * 1024
 """Bytes that are decompressed or decoded on the event loop at most; with more it is done beside it."""
 

@@ -25,16 +25,18 @@ async def unpacked(coding: bytes, body: bytes, limit: int, asked: bool) -> bytes
     if coding not in _GZIP or not asked:
         return TransportFault.INVALID
     inflater = zlib.decompressobj(wbits=31)
+    loop = asyncio.get_running_loop()
     try:
-        plain = inflater.decompress(body, min(limit, INLINE) + 1)
+        if len(body) > INLINE:
+            plain = await loop.run_in_executor(BESIDE, inflater.decompress, body, limit + 1)
+        else:
+            plain = inflater.decompress(body, min(limit, INLINE) + 1)
         if not inflater.eof and INLINE < len(plain) <= limit:
             rest = limit + 1 - len(plain)
-            loop = asyncio.get_running_loop()
             plain += await loop.run_in_executor(BESIDE, inflater.decompress, inflater.unconsumed_tail, rest)
     except zlib.error:
-        return TransportFault.UNAVAILABLE
+        return TransportFault.INVALID
     if len(plain) > limit:
         return TransportFault.TOO_LARGE
-    if inflater.unused_data:  # a second member, or whatever follows the first
-        return TransportFault.INVALID
-    return plain if inflater.eof else TransportFault.UNAVAILABLE
+    # Whatever follows the first member, or one without an end: the body came whole, so no other try mends it.
+    return plain if inflater.eof and not inflater.unused_data else TransportFault.INVALID

@@ -34,14 +34,19 @@ class BreakerLimits(NamedTuple):
     window: float = 30.0
 
 
-def read_breaker(config: Config) -> BreakerLimits:
-    """The `breaker` key of `limits`."""
+def read_breaker(config: Config, timeout: float) -> BreakerLimits:
+    """The `breaker` key of `limits`; a call takes `timeout` seconds at most."""
     keys, usual = config.mapping((), BreakerLimits._fields), BreakerLimits()
+    window = keys["window"].duration(usual.window)
+    if "window" in keys and window < timeout:
+        keys["window"].problem(
+            "is shorter than a call may take (`limits.timeout`), so that few would count; make it longer"
+        )
     return BreakerLimits(
         keys["failures"].integer(1, 1_000_000, usual.failures),
         keys["open_for"].duration(usual.open_for),
         keys["share"].integer(1, 100, usual.share),
-        keys["window"].duration(usual.window),
+        window,
     )
 
 

@@ -32,6 +32,15 @@ def one_of_each_scheme(place: Config, hole: str, schemes: Iterable[str]) -> None
         )
 
 
+def different(datasets: Iterable[tuple[Config, str, object]], what: str) -> None:
+    """Tell where two datasets are one list: each is given with its name and its place, `None` where it has none."""
+    known: dict[object, str] = {}
+    for config, name, place in datasets:
+        other = known.setdefault(place, name)
+        if other != name and place is not None:
+            config.problem(f"is the same list as `{other}`, by its {what}; its records would be told as both")
+
+
 def read_datasets(datasets: Config, shapes: Mapping[str, DatasetShape]) -> Iterator[tuple[Config, DatasetShape]]:
     """Each dataset with its shape in the catalogue. One that the catalogue has not is the gateway's to tell."""
     entries = datasets.mapping(any_key=True)

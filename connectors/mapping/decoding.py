@@ -83,8 +83,8 @@ DATASET_KEYS = ("records", "record", "fields")
 
 def read_path(config: Config) -> Path:
     """A dotted path, such as `amt.total`; an empty one where it is wrong."""
-    what = "a path of names with dots between, such as `amt.total`"
-    text = config.text(pattern=r"[^\s.]+(\.[^\s.]+)*", what=what)
+    what = "a path of names with dots between, such as `amt.total`, without brackets"
+    text = config.text(pattern=r"[^\s.[\]]+(\.[^\s.[\]]+)*", what=what)
     return tuple(text.split(".")) if text else ()
 
 

@@ -25,7 +25,7 @@ from graphql import (
 )
 
 from connectors.base import Config, DatasetShape, Record, Subject, SubjectKind
-from connectors.kit.source import one_of_each_scheme, read_datasets
+from connectors.kit.source import different, one_of_each_scheme, read_datasets
 from connectors.mapping.decoding import Decoder, Mapped, read_mapping, read_path
 from connectors.mapping.generated import Tree, build_tree
 
@@ -202,15 +202,19 @@ def read_source(keys: Mapping[str, Config], shapes: Mapping[str, DatasetShape]) 
     types = keys["types"].mapping((), KINDS)
     names = keys["keys"].mapping((), ("scheme", "value"))
     variables = keys["variables"].mapping((), ("scheme", "value"))
-    datasets = {shape.id: _read_dataset(part, shape) for part, shape in read_datasets(keys["datasets"], shapes)}
-    silent = [shapes[name] for name, dataset in datasets.items() if not dataset.named]
+    scheme, value = _name(names["scheme"], "scheme"), _name(names["value"], "value")
+    if scheme == value:
+        names["value" if "value" in names else "scheme"].problem(f"`{value}` is both keys; each has its own field")
+    parts = [(part, shape.id, _read_dataset(part, shape)) for part, shape in read_datasets(keys["datasets"], shapes)]
+    different([(part, name, dataset.field or None) for part, name, dataset in parts], "`field`")
+    silent = [shapes[name] for _, name, dataset in parts if not dataset.named]
     return Source(
         entities=entities,
         types={kind: _name(types[kind], kind.capitalize()) for kind in KINDS if kind in types or "types" not in keys},
-        keys=(_name(names["scheme"], "scheme"), _name(names["value"], "value")),
+        keys=(scheme, value),
         queries=_read_queries(keys["query"], silent) if by_query else {},
         variables=(_type(variables["scheme"]), _type(variables["value"])),
-        datasets=datasets,
+        datasets={name: dataset for _, name, dataset in parts},
     )
 
 

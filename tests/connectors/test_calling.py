@@ -7,6 +7,7 @@ import base64
 import contextlib
 import datetime
 import email.utils
+import gzip
 from pathlib import Path
 from typing import Any
 
@@ -119,10 +120,22 @@ async def test_the_breaker_spares_a_department_that_keeps_failing() -> None:
         assert isinstance((await fetch(connector, ask("arrears", "period")))[ACME, "arrears"], list)
 
 
-async def test_an_invalid_answer_does_not_open_the_breaker() -> None:
+@pytest.mark.parametrize("transport", ["pooled", "httpx"])
+@pytest.mark.parametrize(
+    "raw",
+    [
+        answer(b"garbage"),
+        answer(gzip.compress(b"[]")[:-8] + bytes(8), content_encoding="gzip"),
+        answer(b"[]", content_encoding="gzip"),
+        b"HTTP/1.1 200 X\r\ntransfer-encoding: chunked\r\n\r\nzz\r\n[]\r\n0\r\n\r\n",
+    ],
+    ids=["no JSON", "a wrong sum", "no gzip", "no chunk's length"],
+)
+async def test_an_invalid_answer_does_not_open_the_breaker(raw: bytes, transport: str) -> None:
+    """What is wrong about one subject closes the department for nobody else, and is not asked again."""
     async with (
-        serve(always(answer(b"garbage"))) as server,
-        connected(rest.build, config(server.url, breaker={"failures": 2})) as connector,
+        serve(always(raw)) as server,
+        connected(rest.build, config(server.url, breaker={"failures": 2}) | {"transport": transport}) as connector,
     ):
         assert [await fault(connector) for _ in range(5)] == ["SOURCE_INVALID"] * 5
     assert len(server.requests) == 5

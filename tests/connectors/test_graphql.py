@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import json
 from decimal import Decimal
 from typing import Any
@@ -315,6 +316,13 @@ async def test_a_kind_of_subject_that_the_department_does_not_know_fails_alone()
             "`a-b` must be of GraphQL names",
         ),
         ({"url": None}, (), "`url` is missing"),
+        ({"keys": {"scheme": "id", "value": "id"}}, ("keys", "value"), "is both keys"),
+        ({"keys": {"scheme": "value"}}, ("keys", "scheme"), "is both keys"),
+        (
+            {"datasets": {**mapped(), "awards": {**mapped()["awards"], "field": mapped()["arrears"]["field"]}}},
+            ("datasets", "awards"),
+            "is the same list as `arrears`",
+        ),
     ],
 )
 def test_a_wrong_configuration_says_where_and_what(change: dict[str, Any], where: tuple[str, ...], words: str) -> None:
@@ -344,3 +352,14 @@ def test_a_field_that_finds_several_subjects_is_no_question_where_records_name_n
         node = written({**QUERY, "url": "https://courts.example/graphql", "query": query, "datasets": datasets})
         graphql.build(node, shapes)
         assert places(node, "must use `$scheme` too") == ([where] if nobody and where else []), node.problems
+
+
+@pytest.mark.parametrize("transport", ["pooled", "httpx"])
+async def test_a_damaged_answer_does_not_open_the_breaker(transport: str) -> None:
+    raw = answer(gzip.compress(b'{"data": {}}')[:-8] + bytes(8), content_encoding="gzip")
+    async with serve(always(raw)) as server:
+        limits = {"breaker": {"failures": 1}, "retries": 2}
+        given = {**config(ENTITIES, server.url), "transport": transport, "limits": limits}
+        async with connected(graphql.build, given) as connector:
+            assert [await fault(connector) for _ in range(3)] == ["SOURCE_INVALID"] * 3
+    assert len(server.requests) == 3

@@ -342,3 +342,27 @@ def test_the_same_number_is_read_however_it_is_written(written: str) -> None:
     records = decode(body)
     assert isinstance(records, list)
     assert values(records[0])["f_amount"] == decimal.Decimal("0.0000001")
+
+
+@pytest.mark.parametrize(
+    ("written", "kept"),
+    [
+        ("2026-12-31T23:59:59.9999999Z", "2026-12-31T23:59:59.999999+00:00"),
+        ("2026-12-31T23:59:59.999999999+02:00", "2026-12-31T23:59:59.999999+02:00"),
+        ("2026-02-01T10:00:00.123456789-00:30", "2026-02-01T10:00:00.123456-00:30"),
+        ("2026-02-01T10:00:00.1234560Z", "2026-02-01T10:00:00.123456+00:00"),
+        ("2026-02-01T10:00:00.5Z", "2026-02-01T10:00:00.500000+00:00"),
+    ],
+)
+def test_a_moment_is_never_rounded_into_another_second(written: str, kept: str) -> None:
+    """.NET and SQL Server send seven digits as a rule."""
+    for mapped, rows in ((FLAT, [{**ROW, "m": written}]), (NESTED, [{**NESTED_ROW, "m": written}])):
+        body = json.dumps({"items": rows, "data": {"items": rows}}).encode()
+        records = Decoder(mapping(mapped), ALL).one(body, WHO)
+        assert isinstance(records, list)
+        assert values(records[0])["f_moment"].isoformat() == kept
+
+
+@pytest.mark.parametrize("digits", [10, 11, 100_000])
+def test_a_moment_has_nine_digits_of_a_second_at_most(digits: int) -> None:
+    assert is_faulty(decode([{**ROW, "m": f"2026-02-01T10:00:00.{'0' * digits}Z"}]))

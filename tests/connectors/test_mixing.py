@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -233,3 +234,36 @@ async def test_a_source_that_turns_its_list_round_gives_nobody_anothers(kind: st
     ):
         assert await wrong(connector, [{"arrears": (0, 1, 2, 3), "awards": (3, 2, 1)}]) == []
     assert len(server.requests) == 4
+
+
+@pytest.mark.parametrize("kind", ["rest", "entities", "query"])
+@pytest.mark.parametrize("connections", ["kept", "one_request"])
+async def test_a_late_copy_about_the_same_subject_needs_a_connection_a_question(kind: str, connections: str) -> None:
+    """On a kept one nothing tells it from the answer: the record is told as it was before."""
+    taken, before, asked = asyncio.Event(), dict[asyncio.StreamWriter, bytes](), 0
+
+    async def late(request: Request, writer: asyncio.StreamWriter) -> None:
+        nonlocal asked
+        asked += 1
+        name = b"rev" if kind == "rest" else b"issue"
+        own = re.sub(b'("%s": ?)"?\\w+"?' % name, b'\\1"%d"' % asked, truth(request).partition(b"\r\n\r\n")[2])
+        if (copy := before.get(writer)) is not None:
+            writer.write(copy)
+            await writer.drain()
+            await taken.wait()
+        before[writer] = answer(own)
+        writer.write(before[writer])
+
+    build = rest.build if kind == "rest" else graphql.build
+    async with serve(late) as server:
+        config = configured(kind, server.url, "pooled") | {"connections": connections}
+        async with connected(build, config) as connector:
+            versions = []
+            for _ in range(3):
+                outcome = (await fetch(connector, ask("arrears", "period", WHO[1])))[WHO[1], "arrears"]
+                assert not isinstance(outcome, Failure)
+                versions.append(outcome[0].m_version)
+                if len(versions) == 2:
+                    taken.set()
+    assert versions[:2] == (["1", "1"] if connections == "kept" else ["1", "2"])
+    assert connections == "kept" or (versions, server.opened) == (["1", "2", "3"], 3)

@@ -83,13 +83,13 @@ def typed(kind: str, value: Any) -> Any:
 
 
 def _moment(value: str) -> datetime.datetime | None:
-    pattern = r"(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d:\d\d)(\.\d{1,6})?([Zz]|[+-]\d\d:\d\d)"
+    pattern = r"(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d:\d\d)(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)"
     match = re.fullmatch(pattern, value, re.ASCII)
     if match is None:
         return None
     try:
         zone = "+00:00" if match[4] in "Zz" else match[4]
-        return datetime.datetime.fromisoformat(f"{match[1]}T{match[2]}{match[3] or ''}{zone}")
+        return datetime.datetime.fromisoformat(f"{match[1]}T{match[2]}{(match[3] or '')[:7]}{zone}")
     except ValueError:
         return None
 
@@ -205,6 +205,8 @@ texts = st.one_of(
             "2026-01-31",
             "2026-02-01T10:00:00+02:00",
             "2026-02-01 10:00:00.25z",
+            "2026-12-31T23:59:59.9999999Z",
+            "2026-12-31T23:59:59.0000000000Z",
             "1.5",
             "1_5",
             " 15",

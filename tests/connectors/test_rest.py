@@ -311,6 +311,44 @@ async def test_a_page_that_fails_fails_the_dataset() -> None:
 
 
 BATCH = {"batch": {"path": "/arrears?type={scheme}&ids={values}", "max": 2}}
+TOKENS = [
+    "0123456789abcdef0123456789abcdef",
+    "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2lnbmF0dXJl",
+    "AKIAIOSFODNN7EXAMPLE2cmN4d8",
+    "sk_live_4eC39HqLyjWDarjtT1zdp7dc",
+    "key 9f86d081884c7d659a2feaa0c55ad015",
+]
+STEPS = ["/../{scheme}/{value}", "/x/./{value}", "/{value}/..", "/%2E%2e/{value}", "/x/.%2e/{value}?y=1"]
+SEPARATOR = ("datasets", "arrears", "batch", "separator")
+
+
+def arrears(**changes: Any) -> dict[str, Any]:
+    return {"arrears": {**ARREARS, **changes}}
+
+
+@pytest.mark.parametrize("separator", [",", ";", "|", "%2C", "%20", "&ids="])
+async def test_values_are_joined_as_the_department_takes_them_apart(separator: str) -> None:
+    batch = {"batch": {**BATCH["batch"], "separator": separator}}  # type: ignore[dict-item]
+    async with serve(always(answer({"items": []}))) as server, connected(rest.build, config(server.url, batch)) as made:
+        await fetch(made, ask("arrears", "period", ACME, BETA))
+    assert [request.target for request in server.requests] == [
+        f"/arrears?type=LEI&ids={ACME.value}{separator}{BETA.value}"
+    ]
+
+
+def test_what_is_no_mistake_is_not_told() -> None:
+    """A version, a client's public name, an LEI; two lists of one answer."""
+    node = written({
+        **config("https://tax.example", {"records": "arrears"}, {"path": ARREARS["path"], "records": "awards"}),
+        "headers": {
+            "x-api-version": "2026-01", "X-Road-Client": "EE/GOV/70006317/licence-register-2",
+            "x-client": "application-name-version-2026-01-02", "x-lei": ACME.value,
+            "x-client-id": "3f2504e0-4f89-11d3-9a0c-0305e82c3301",
+        },
+        "limits": {"timeout": "2s", "breaker": {"window": "2s"}},
+    })  # fmt: skip
+    rest.build(node, SHAPES)
+    assert node.problems == []
 
 
 async def test_a_batch_asks_for_several_subjects_at_once() -> None:
@@ -395,6 +433,28 @@ async def test_a_stranger_in_a_batch_fails_all_of_it() -> None:
             ("datasets", "arrears", "paging"),
             "cannot be told apart",
         ),
+        *[({"headers": {"x-client": value}}, ("headers", "x-client"), "looks like a credential") for value in TOKENS],
+        ({"headers": {"x-gateway-key": "7"}}, ("headers", "x-gateway-key"), "looks like a credential"),
+        *[
+            ({"headers": {name: "5"}}, ("headers", name), "not a header to set here")
+            for name in ("Host", "Content-Length", "Transfer-Encoding", "Connection", "Accept-Encoding", "User-Agent")
+        ],
+        ({"headers": {"x-a": "a", "X-A": "b"}}, ("headers", "X-A"), "stands twice"),
+        *[({"datasets": arrears(path=path)}, ("datasets", "arrears", "path"), "the steps") for path in STEPS],
+        *[
+            ({"datasets": arrears(batch={**BATCH["batch"], "separator": by})}, SEPARATOR, "what no identifier holds")
+            for by in ("&", "=", "#", "?", "/", "A", "7", "-", ".", "_", "~", "%", "%41", "&type=", ",&", "+")
+        ],
+        *[
+            ({"datasets": arrears(records=path)}, ("datasets", "arrears", "records"), "without brackets")
+            for path in ("items[0]", "data.items[]", "[0]")
+        ],
+        (
+            {"datasets": {**arrears(), "awards": {**AWARDS, "path": ARREARS["path"]}}},
+            ("datasets", "awards"),
+            "same list",
+        ),
+        ({"limits": {"breaker": {"window": "1ms"}}}, ("limits", "breaker", "window"), "than a call may take"),
         ({"limits": {"records": 0}}, ("limits", "records"), "from 1"),
         ({"echo": "X Request"}, ("echo",), "the name of a header"),
         ({"echo": "Accept"}, ("echo",), "another meaning already"),

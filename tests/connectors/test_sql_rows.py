@@ -11,7 +11,7 @@ import pytest
 
 from connectors import sql
 from connectors.base import DatasetShape, Failure, Fault, Faulty, FieldType, Outcome, Subject
-from tests.connectors.asking import ACME, ANN, BETA, ask, fetch, written
+from tests.connectors.asking import ACME, ANN, BETA, ask, fetch, told, written
 from tests.services import Postgres, postgres
 
 COLUMNS = {
@@ -143,6 +143,8 @@ BAD = [
     ("sqlite", "share", {"parts": "0"}),
     ("sqlite", "day", {"day": "'infinity'"}),
     ("sqlite", "day", {"day": "'12026-01-02'"}),
+    ("sqlite", "moment", {"moment": "'2026-01-02T03:04:05.0000000000Z'"}),
+    ("sqlite", "moment", {"moment": "'2026-01-02T03:04:05'"}),
 ]
 
 
@@ -162,6 +164,13 @@ async def test_a_bad_row_is_one_subjects_and_one_datasets(
         assert not any(isinstance(outcomes[subject, "others"], Failure) for subject in (ACME, BETA, ANN))
 
 
+async def test_a_moment_of_seven_digits_is_cut_and_not_rounded(tmp_path: Path, server: Postgres) -> None:
+    place = made("sqlite", tmp_path, server)
+    put(place, "R-9", BETA, moment="'2026-12-31T23:59:59.9999999Z'")
+    (record,) = told((await got(place, "moment"))[BETA, "facts"], "moment")[-1:]
+    assert record[0].isoformat() == "2026-12-31T23:59:59.999999+00:00"
+
+
 @pytest.mark.parametrize("kind", ["postgresql", "sqlite"])
 async def test_a_statement_that_never_runs_is_no_matter_of_rows(kind: str, tmp_path: Path, server: Postgres) -> None:
     place = made(kind, tmp_path, server)
@@ -173,12 +182,12 @@ async def test_a_statement_that_never_runs_is_no_matter_of_rows(kind: str, tmp_p
     assert not isinstance(outcomes[ACME, "others"], Failure)
 
 
-@pytest.mark.parametrize(("kind", "told"), [("postgresql", False), ("sqlite", True)])
+@pytest.mark.parametrize(("kind", "read"), [("postgresql", False), ("sqlite", True)])
 async def test_an_integer_is_a_boolean_where_there_is_no_other(
-    kind: str, told: bool, tmp_path: Path, server: Postgres
+    kind: str, read: bool, tmp_path: Path, server: Postgres
 ) -> None:
     outcomes = await got(made(kind, tmp_path, server), "flag")
-    assert faulty(outcomes[ACME, "facts"]) != told
+    assert faulty(outcomes[ACME, "facts"]) != read
 
 
 @pytest.mark.parametrize("kind", ["postgresql", "sqlite"])

@@ -31,7 +31,7 @@ NAMES: Mapping[str, re.Pattern[str]] = {
         COMMANDS: r"argparse\.ArgumentParser|(click|typer)\..+",
         OUTGOING: (
             r"httpx\.((Async)?Client|(Async)?HTTPTransport|get|post|put|patch|delete|head|options|request|stream)"
-            r"|httpcore\.((Async)?(ConnectionPool|HTTPProxy|SOCKSProxy)|request|stream)"
+            r"|httpcore\.((Async)?(ConnectionPool|HTTP(11|2)?Connection|HTTPProxy|SOCKSProxy)|request|stream)"
             r"|connectors\.http\.(bounded\.(bounded_client|BoundedTransport)|pooled_transport\.PooledTransport)"
             r"|asyncio\.(open_connection|open_unix_connection)|anyio\.connect_\w+"
             r"|httpx\._\w+(\..+)?|_?socket\.(socket|create_connection|socketpair|fromfd|SocketType)"

@@ -20,7 +20,7 @@ from http_sfv.dictionary import Dictionary
 from http_sfv.item import Item
 from http_sfv.types import Token
 
-from connectors.mapping import duplicate_keys
+from connectors.mapping import duplicate_keys, numbers
 from gateway.errors import Code, Refusal
 from gateway.inquiry.types import Answer
 
@@ -38,7 +38,7 @@ class Media(enum.StrEnum):
 
 
 _CONTENT_TYPE = {media: f"{media}; charset=utf-8" for media in Media}
-_decode = msgspec.json.Decoder().decode
+_decode = msgspec.json.Decoder(float_hook=numbers.finite).decode
 
 
 class GraphQLRequest(NamedTuple):
