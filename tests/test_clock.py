@@ -328,7 +328,11 @@ def test_the_machines_own_clock_is_read_in_utc() -> None:
 
 
 def test_nothing_that_enters_or_discloses_reads_the_machines_clock() -> None:
-    """It is handed one clock. What only shows a person something may say what day it is here."""
+    """It is handed one clock. What only shows a person something may say what day it is here.
+
+    The projector enters nothing: it removes rows that count no more by the machine's clock or the last entry's time,
+    whichever is earlier.
+    """
     root = pathlib.Path(gateway.__file__).parent
     reading = {
         path.relative_to(root).as_posix()
@@ -337,4 +341,5 @@ def test_nothing_that_enters_or_discloses_reads_the_machines_clock() -> None:
     }
     assert reading == {
         "clock.py", "check.py", "rules/commands.py", "ledger/commands/verify.py", "ledger/witness/server.py",
+        "ledger/projections/projector.py",
     }  # fmt: skip

@@ -25,6 +25,7 @@ EXCEPT = {
     ("wait", "bench/gateways.py"): "measures how long a gateway takes to answer",
     ("wait", "connectors/test_mixing.py"): "a department that answers in pieces",
     ("wait", "faults/soak.py"): "asks for as long as it was told to",
+    ("wait", "faults/start.py"): "measures how long a start takes",
     ("wait", "ledger/witness/test_witness_bounds.py"): "a witness that drips",
     ("wait", "connectors/servers.py"): "a department that answers slowly",
     ("wait", "connectors/test_transport.py"): "a department that answers in pieces",

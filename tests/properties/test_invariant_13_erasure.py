@@ -204,8 +204,8 @@ def test_the_property_speaks_of_erasures(monkeypatch: pytest.MonkeyPatch) -> Non
 def _destroying(change: Callable[[str, Sequence[int], list[ClauseElement]], list[ClauseElement]]) -> Any:
     real = destruction.destroying
 
-    def faulty(own: str, keys: Sequence[int], decided: ClauseElement) -> tuple[ClauseElement, ...]:
-        return tuple(change(own, keys, list(real(own, keys, decided))))
+    def faulty(engine: Any, own: str, keys: Sequence[int], decided: ClauseElement) -> tuple[ClauseElement, ...]:
+        return tuple(change(own, keys, list(real(engine, own, keys, decided))))
 
     return lambda monkeypatch: monkeypatch.setattr(destruction, "destroying", faulty)
 
