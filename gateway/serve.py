@@ -149,5 +149,6 @@ def made(gateway: app.Gateway) -> app.Gateway:
     # cost two fifths of an inquiry's CPU and most of its slowest hundredth. Inquiries leave few cycles behind.
     gc.collect()
     gc.freeze()
-    gc.set_threshold(50_000, 20, 100)
+    # What it does walk is little at a time: a flood of new documents leaves cycles, and a walk stops everybody.
+    gc.set_threshold(10_000, 5, 2000)
     return gateway

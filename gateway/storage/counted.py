@@ -162,21 +162,16 @@ LOOK = Statement(
 BY_REQUESTER, BY_OFFICIAL = counted.c.requester, counted.c.official
 
 
-@functools.cache
-def reached(whose: Column[int], width: int) -> Statement:
-    """How many subjects were last asked about at which time, of one requester or official, since a moment.
-
-    Times are rounded up to a multiple of `width`.
-    """
-    last = (
-        select(func.max(counted.c.at).label("last"))
-        .where(whose == p("whose"), counted.c.at > p("after"))
-        .group_by(counted.c.subject)
-        .subquery()
+REACHED_BY = {
+    of: Statement(
+        select(counted.c.subject, counted.c.at)
+        .where(of == p("whose"), counted.c.at > p("after"))
+        .order_by(counted.c.at),
+        *("whose", "after"),
     )
-    wide = literal_column(str(width), BigInteger)
-    slot = ((last.c.last + wide - literal_column("1", BigInteger)) // wide * wide).label("slot")
-    return Statement(select(slot, func.count()).group_by(slot).order_by(slot), "whose", "after")
+    for of in (BY_REQUESTER, BY_OFFICIAL)
+}
+"""Whom a requester or an official asked about since a moment, and when, oldest first."""
 
 
 def current(connection: Connection) -> Counting:

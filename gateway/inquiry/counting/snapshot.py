@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from gateway.errors import LedgerUnavailable, StoreUnavailable, VerificationFailed
@@ -16,10 +17,10 @@ from gateway.storage.counted import (
     COUNTING,
     LOOK,
     LOOK_AT_ONCE,
+    REACHED_BY,
     Counting,
     Digests,
     Looked,
-    reached,
 )
 from gateway.storage.port import Reader, Store
 
@@ -103,9 +104,13 @@ def read_reach(sources: Sources, who: Who, of: Sequence[Window], now: float) -> 
         return Counting._make(reader.rows(COUNTING)[0]).generation, _reach(reader, who, of, now)
 
 
-def _reach(reader: Reader, who: Who, of: Iterable[Window], now: float) -> Reach:
+def _reach(reader: Reader, who: Who, of: Sequence[Window], now: float) -> Reach:
+    longest_of = max((window.seconds for window in of), default=0.0)
+    rows = reader.rows(REACHED_BY[BY_OFFICIAL if who[1] else BY_REQUESTER], who[0], micros(now - longest_of))
+    last: dict[int, int] = dict(rows)  # the latest of each, since they are in order
     reach = Reach()
     for window in of:
-        last = reached(BY_OFFICIAL if who[1] else BY_REQUESTER, window.width)
-        reach.fill(window, [(int(at), count) for at, count in reader.rows(last, who[0], micros(now - window.seconds))])
+        after, wide = micros(now - window.seconds), window.width
+        slots = Counter([(at + wide - 1) // wide * wide for at in last.values() if at > after])
+        reach.fill(window, sorted(slots.items()))
     return reach

@@ -14,7 +14,7 @@ from typing import Generic, TypeVar
 from cachetools import LRUCache
 from graphql import DocumentNode
 
-ONCE = 64
+ONCE = 16
 SEEN = 16_384
 LEAST = 1024
 """Characters that a text weighs at least."""
