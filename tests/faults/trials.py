@@ -23,6 +23,7 @@ TRIALS: Mapping[str, tuple[str, ...]] = {
     "store-restart": ("store_restart", "--rounds", "8"),
     "failover": ("failover",),
     "races": ("races", "--minutes", "2"),
+    "start": ("start", "--entries", "200000"),
     "lag": ("lag", "--minutes", "2"),
     "starve": ("starve", "--seconds", "4"),
     "soak": ("soak", "--minutes", "5"),

@@ -12,7 +12,9 @@ from collections.abc import Callable, Iterator
 import psycopg
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from sqlalchemy import text
 
+from gateway.errors import VerificationFailed
 from gateway.ledger.entry import entries
 from gateway.ledger.projections.lookups import places_of
 from gateway.ledger.projections.projector import Projector
@@ -23,6 +25,7 @@ from gateway.storage.tables import SHARD_BITS
 from tests import world as worlds
 from tests.ledgers import ledger_on
 from tests.storage.conftest import Place
+from tests.storage.test_counting import check
 from tests.waiting import until
 from tests.world import Ask, Held, Reply, World
 
@@ -134,5 +137,11 @@ def test_a_token_that_ends_while_the_commit_waits_releases_nothing(world: World,
         assert received(store, subject, exact=False) == count
         assert [shown(store, "m.ivanova", everybodys=each) for each in (False, True)] == [count, count]
         assert received(store, subject, exact=True) == count
+        check(store)
+        with store.engine.begin() as connection:
+            removed = connection.execute(text("DELETE FROM not_released")).rowcount
+        assert removed == 1 - count
+        with pytest.raises(VerificationFailed, match="projection `acted`") if removed else contextlib.nullcontext():
+            check(store)
     finally:
         world.run(ledger.close())
