@@ -387,7 +387,7 @@ class Gateway:
         """See that all is counted that was asked before this process."""
         days = counts.days(self._purposes().values())
         await asyncio.to_thread(projections.count_for, self._store.engine, days)
-        await (self._shared_counts.start() if self._shared_counts is not None else self._known.fill())
+        await (self._shared_counts.start() if self._shared_counts is not None else self._known.fill(alone=True))
 
 
 def build(settings: Settings, parts: Loaded) -> Gateway:

@@ -149,16 +149,19 @@ class Known:
                 bounded.reach.pending += 1
             self._marks.append(asked)
 
-    async def fill(self) -> None:
+    async def fill(self, *, alone: bool = False) -> None:
         """Read what the store's counts lack, and look the rest up from now on; raises what reading does.
 
-        Not whole yet, and tried again, while counts are being dropped to be made again.
+        Not whole yet, and tried again, while counts are being dropped to be made again. `alone`: nobody waits for the
+        event loop yet, and beside a thread each row would cost Python's lock twice.
         """
         assert self._sources is not None, "else there is nothing to read"
         if self._keeping is None:
             self._keeping = asyncio.get_running_loop().create_task(self._keep())
         self.whole = False
-        if (read := await asyncio.to_thread(read_all, self._sources, list(self._marks))) is None:
+        marks = list(self._marks)
+        read = read_all(self._sources, marks) if alone else await asyncio.to_thread(read_all, self._sources, marks)
+        if read is None:
             return
         purposes, marks = self._sources.purposes(), list(self._marks)
         entered: set[int] = set()
