@@ -304,7 +304,7 @@ def test_reading_cannot_write(store: Store) -> None:
     source = store.facts()
     source.read([])
     with pytest.raises(sqlite3.OperationalError, match="readonly"):
-        source._connection.execute("DELETE FROM fact")
+        source._asked._connection.execute("DELETE FROM fact")
 
 
 # Any history of changes reads as a plain model of it does, at every step.

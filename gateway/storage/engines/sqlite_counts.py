@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import sqlite3
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -11,7 +10,7 @@ from sqlalchemy import and_, select, tuple_
 
 from gateway.errors import StoreUnavailable
 from gateway.storage.counted import LOOKED, Looked, counted, counting
-from gateway.storage.engines.sqlite_facts import BUSY_MS
+from gateway.storage.engines.sqlite_asked import SqliteAsked
 from gateway.storage.statement import SQLITE
 
 
@@ -21,8 +20,7 @@ class SqliteCounts:
     def __init__(
         self, connect: Callable[[], sqlite3.Connection], current: Callable[[sqlite3.Connection], bool]
     ) -> None:
-        self._connect, self._current = connect, current
-        self._connection: sqlite3.Connection | None = None
+        self._asked = SqliteAsked(connect, current)
         self._statements: dict[int, str] = {}
 
     def read(self, wanted: Sequence[tuple[int, int]], after: int, /) -> Sequence[Looked]:
@@ -32,27 +30,14 @@ class SqliteCounts:
         for pair in (*wanted, *[wanted[-1]] * (size - len(wanted))):
             parameters += pair
         statement = self._statements.get(size) or self._compile(size)
-        if self._connection is not None and not self._current(self._connection):
-            self.close()  # what it reads was deleted or replaced
         try:
-            connection = self._connection or self._open()
-            return [Looked._make(row) for row in connection.execute(statement, parameters)]
+            return [Looked._make(row) for row in self._asked.rows(statement, parameters)]
         except sqlite3.Error as error:
-            self.close()
             raise StoreUnavailable(str(error)) from error
 
     def close(self) -> None:
         """See the port."""
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            with contextlib.suppress(sqlite3.Error):
-                connection.close()
-
-    def _open(self) -> sqlite3.Connection:
-        connection = self._connection = self._connect()
-        connection.execute(f"PRAGMA busy_timeout = {BUSY_MS}")
-        connection.execute("PRAGMA query_only = ON")
-        return connection
+        self._asked.close()
 
     def _compile(self, size: int) -> str:
         mine: Any = tuple_(counted.c.subject, counted.c.requester).in_([(0, 0)] * size)
