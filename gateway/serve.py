@@ -40,6 +40,8 @@ TOGETHER = 4096
 """Connections that a process has at once; more wait."""
 IDLE = 5.0
 """Seconds that a connection may take for a request's line and headers, also to begin with them."""
+COLLECTED = (10_000, 5, 2000)
+"""How often the garbage collector looks (`gc.set_threshold`)."""
 SWITCH = 0.0005
 """Seconds that a thread computes while another waits."""
 
@@ -150,5 +152,5 @@ def made(gateway: app.Gateway) -> app.Gateway:
     gc.collect()
     gc.freeze()
     # What it does walk is little at a time: a flood of new documents leaves cycles, and a walk stops everybody.
-    gc.set_threshold(10_000, 5, 2000)
+    gc.set_threshold(*COLLECTED)
     return gateway

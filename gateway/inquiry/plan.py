@@ -40,7 +40,7 @@ from gateway.inquiry.document.collect import (
     selected_by,
 )
 from gateway.inquiry.document.cost import Costs
-from gateway.inquiry.document.kept import Kept, Weighed, unlink
+from gateway.inquiry.document.kept import SentAgain, Weighed, unlink
 from gateway.inquiry.document.shapes import Compute, Root, Variant
 from gateway.inquiry.document.validity import fits
 from gateway.inquiry.types import Declaration, Selected
@@ -307,7 +307,7 @@ class Planner:
     def __init__(self, schema: GraphQLSchema, catalogue: Catalogue, most: bounds.Limits) -> None:
         self._schema, self._catalogue, self._limits = schema, catalogue, most
         self._costs = Costs(schema, catalogue)
-        self._plans: Kept[Plan] = Kept()
+        self._plans: SentAgain[Plan] = SentAgain()
         self._variants: Weighed[Variant] = Weighed()
 
     def plan(self, query: str, operation_name: str | None) -> Plan:

@@ -26,6 +26,7 @@ from gateway.ledger.entry.receipt import verify_receipt
 from gateway.ledger.log.ledger import Ledger
 from gateway.ledger.proof.key_files import verifiers
 from gateway.ledger.proof.tlog_proof import Receipt
+from gateway.serve import COLLECTED
 from gateway.storage.engines.sqlite import SqliteStore
 from gateway.storage.store import open_file
 from gateway.storage.tables import micros
@@ -158,7 +159,7 @@ def _collecting_seldom() -> Iterator[None]:
     before = gc.get_threshold()
     gc.collect()
     gc.freeze()
-    gc.set_threshold(50_000, 20, 100)
+    gc.set_threshold(*COLLECTED)
     try:
         yield
     finally:

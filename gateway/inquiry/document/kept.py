@@ -45,7 +45,7 @@ class Weighed(Generic[_T]):
             self._found[name] = value, weight
 
 
-class Kept(Generic[_T]):
+class SentAgain(Generic[_T]):
     """Values by name; those that are asked for again stay. Not for two threads at once."""
 
     def __init__(self, once: int = ONCE, seen: int = SEEN, weight: int = WEIGHT) -> None:

@@ -8,7 +8,7 @@ from graphql import Token, parse
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.inquiry.document.kept import LEAST, ONCE, Kept, Weighed, unlink
+from gateway.inquiry.document.kept import LEAST, ONCE, SentAgain, Weighed, unlink
 from gateway.inquiry.plan import Plan, Planner
 from tests.inquiry.document.test_projection import CATALOGUE, LIMITS, SCHEMA
 
@@ -36,7 +36,7 @@ def test_a_flood_of_new_documents_pushes_out_none_that_is_sent_again() -> None:
 
 
 def test_one_that_left_unseen_stays_from_its_second_sight_on() -> None:
-    kept: Kept[str] = Kept(once=2, seen=4)
+    kept: SentAgain[str] = SentAgain(once=2, seen=4)
     for name in "abc":
         kept.keep(name, name, 1)
     assert kept.get("a") is None
