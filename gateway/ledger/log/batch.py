@@ -5,7 +5,9 @@ Nothing of a batch may be seen before it is durable: `gateway.ledger.log.shard` 
 
 from __future__ import annotations
 
+import asyncio
 import os
+from collections import deque
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -25,6 +27,9 @@ from gateway.storage.tables import SHARD_BITS
 
 _RANDOM = 2 * (SALT_SIZE + NONCE_SIZE)
 _RANDOM_SUBJECT = 2 * SALT_SIZE + NONCE_SIZE
+MAX_GROUP = 256
+Waiting = tuple[Pending, "asyncio.Future[Receipt]"]
+"""An entry that waits to be committed, and who waits for its receipt."""
 
 
 class Batch(NamedTuple):
@@ -107,3 +112,11 @@ def _sealed(
         segments.append(seal_subject(keys[scheme, value], nonce, part, other, entry, place))
         parts.append(part)
     return tuple(parts), tuple(segments)
+
+
+def next_group(waiting: deque[Waiting]) -> list[Waiting]:
+    """What is committed next: as much as a group may hold, in order; what comes with changes is a group of its own."""
+    group = [waiting.popleft()]
+    while waiting and len(group) < MAX_GROUP and not (group[0][0].changes or waiting[0][0].changes):
+        group.append(waiting.popleft())
+    return group

@@ -29,7 +29,7 @@ from gateway.ledger.entry import entries
 from gateway.ledger.entry.parts import SubjectParts
 from gateway.ledger.entry.registry import COMMANDS, SERVING
 from gateway.ledger.log import retire
-from gateway.ledger.log.batch import Batch
+from gateway.ledger.log.batch import Batch, Waiting, next_group
 from gateway.ledger.log.keyring import Pending, Unlearned
 from gateway.ledger.log.publish import Publisher
 from gateway.ledger.log.registrar import Registrar
@@ -42,13 +42,11 @@ from gateway.manage.states import Heard
 from gateway.storage.port import Store
 from gateway.storage.tables import micros, moment
 
-MAX_GROUP = 256
 _PATIENCE = 10.0
 _AGAIN = 0.05
 
 _T = TypeVar("_T")
 _moment = functools.lru_cache(maxsize=2)(moment)  # every step of every inquiry asks for the same one
-_Waiting = tuple[Pending, "asyncio.Future[Receipt]"]
 
 
 def _unheard(_name: str, _why: str | None) -> None:
@@ -93,7 +91,7 @@ class Ledger:
         self._private, self._names, self._limit = private, names, waiting
         self._heard, self._committed = heard, committed
         self._shard: Shard | None = None
-        self._queue: collections.deque[_Waiting] = collections.deque()
+        self._queue: collections.deque[Waiting] = collections.deque()
         self._retry = retry
         self._publisher, self._registrar, self.now = publisher, registrar, publisher.now
         self._publishing: asyncio.Task[None] | None = None
@@ -267,7 +265,7 @@ class Ledger:
             self._busy = False
             self._idle.set()
             return None
-        group = _next_group(waiting)
+        group = next_group(waiting)
         try:
             if not self._shard.sound:
                 return self._hand_over(group)
@@ -281,7 +279,7 @@ class Ledger:
             return committing.add_done_callback(functools.partial(self._settle, group, batch))
         return self._answer(group, batch.receipts)
 
-    def _settle(self, group: list[_Waiting], batch: Batch, outcome: asyncio.Future[None]) -> None:
+    def _settle(self, group: list[Waiting], batch: Batch, outcome: asyncio.Future[None]) -> None:
         assert self._shard is not None, "`start` came first"
         try:
             self._shard.settle(batch, outcome.exception())
@@ -292,11 +290,11 @@ class Ledger:
         else:
             self._answer(group, batch.receipts)
 
-    def _hand_over(self, group: list[_Waiting]) -> None:
+    def _hand_over(self, group: list[Waiting]) -> None:
         """Find out first what the store holds, or what the group needs of it; then commit the group."""
         self._slow = self._loop.create_task(self._slowly(group))
 
-    async def _slowly(self, group: list[_Waiting]) -> None:
+    async def _slowly(self, group: list[Waiting]) -> None:
         shard = self._shard
         assert shard is not None, "`start` came first"
         try:
@@ -306,7 +304,7 @@ class Ledger:
         else:
             self._answer(group, receipts)
 
-    def _answer(self, group: list[_Waiting], receipts: list[Receipt]) -> None:
+    def _answer(self, group: list[Waiting], receipts: list[Receipt]) -> None:
         if self._faulted:
             self._mended()
         self._committed(len(group))
@@ -315,7 +313,7 @@ class Ledger:
                 future.set_result(receipt)
         self._loop.call_soon(self._turn)
 
-    def _refuse(self, group: list[_Waiting], error: BaseException) -> None:
+    def _refuse(self, group: list[Waiting], error: BaseException) -> None:
         """Whatever went wrong, nobody may be left waiting, and nobody gets a receipt."""
         self._faulted = True
         self._heard("", _why(error))
@@ -390,11 +388,3 @@ class Ledger:
     async def entered_since(self, at: datetime.datetime, of_interest: Callable[[StoredEntry], _T | None]) -> list[_T]:
         """As `history.entered_since`, in a thread."""
         return await asyncio.to_thread(history.entered_since, self.store, at, of_interest)
-
-
-def _next_group(waiting: collections.deque[_Waiting]) -> list[_Waiting]:
-    """What is committed next: as much as a group may hold, in order; what comes with changes is a group of its own."""
-    group = [waiting.popleft()]
-    while waiting and len(group) < MAX_GROUP and not (group[0][0].changes or waiting[0][0].changes):
-        group.append(waiting.popleft())
-    return group
