@@ -24,7 +24,7 @@ from connectors.http.auth import Auth, read_auth
 from connectors.http.httpx_transport import HttpxTransport
 from connectors.http.pooled_transport import PooledTransport
 from connectors.http.transport import FAILURES, INLINE, Response, Transport, TransportFactory, TransportFault
-from connectors.http.unpacking import BESIDE
+from connectors.http.unpacking import beside
 from connectors.kit.breaker import Breaker, BreakerLimits, read_breaker, retry_after
 
 _RETRYABLE = frozenset({408, 425, 429, 500, 502, 503, 504})
@@ -233,10 +233,9 @@ class Caller:
         return failure, failure.retryable and not wait
 
     async def _beside(self, answer: Response, end: float, read: Callable[[Response], Reading]) -> Reading:
-        loop = self._loop or self._begin()
         try:
             async with asyncio.timeout_at(end):
-                return await loop.run_in_executor(BESIDE, read, answer)
+                return await beside(read, answer)
         except TimeoutError:
             return _UNREAD
 
