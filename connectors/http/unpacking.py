@@ -46,6 +46,7 @@ def beside(work: Callable[..., _T], *arguments: Any) -> asyncio.Future[_T]:
     """Unpack or decode what is large in a thread, one at a time, and in none of those that entries wait for."""
     return asyncio.get_running_loop().run_in_executor(_BESIDE, _rests.run, work, *arguments)
 
+
 _GZIP = (b"gzip", b"x-gzip")
 
 
