@@ -28,6 +28,7 @@ from sqlalchemy import (
     Integer,
     Table,
     Text,
+    Update,
     and_,
     event,
     select,
@@ -189,6 +190,22 @@ def set_opt_out(
         return _insert(connection, "opt-out", subject, now, change, dataset=dataset)
 
 
+def row(
+    kind: str, subject: tuple[str, str], now: datetime.datetime, change: int, **columns: str | None
+) -> dict[str, object]:
+    """The row of a fact that begins with a change; raises `ValueError` for columns that are not its kind's."""
+    if columns.keys() - {"reason"} != (known := KINDS[kind].columns):
+        raise ValueError(f"a {kind} has the columns {', '.join(sorted(known))}; not {', '.join(columns)}")
+    made = {"change": change, "id": secrets.token_hex(16), "kind": kind, "scheme": subject[0], "value": subject[1]}
+    return {**made, "at": micros(now), **columns}
+
+
+def ending(id: str, kind: str, now: datetime.datetime, change: int, **columns: str) -> Update:
+    """What ends the fact of that id and kind, where it is in force."""
+    mine = and_(fact.c.id == id, fact.c.kind == kind, fact.c.ended.is_(None))
+    return update(fact).where(mine).values(ended=change, ended_at=micros(now), **columns)
+
+
 def _next(connection: Connection) -> int:
     # First in its transaction: it takes the lock that every writer of facts waits for.
     statement = update(fact_head).where(fact_head.c.id == 1).values(change=fact_head.c.change + 1)
@@ -198,12 +215,9 @@ def _next(connection: Connection) -> int:
 def _insert(
     connection: Connection, kind: str, subject: Subject, now: datetime.datetime, change: int, **columns: str | None
 ) -> Written:
-    if columns.keys() - {"reason"} != (known := KINDS[kind].columns):
-        raise ValueError(f"a {kind} has the columns {', '.join(sorted(known))}; not {', '.join(columns)}")
-    written = Written(secrets.token_hex(16), change)
-    row = {"change": change, "id": written.id, "kind": kind, "scheme": subject.scheme, "value": subject.value}
-    connection.execute(fact.insert().values(**row, at=micros(now), **columns))
-    return written
+    values = row(kind, (subject.scheme, subject.value), now, change, **columns)
+    connection.execute(fact.insert().values(**values))
+    return Written(str(values["id"]), change)
 
 
 def _end(
@@ -215,10 +229,10 @@ def _end(
     subject: Subject | None = None,
     **columns: str,
 ) -> Written:
-    mine = and_(fact.c.id == id, fact.c.kind == kind, fact.c.ended.is_(None))
+    statement = ending(id, kind, now, change, **columns)
     if subject is not None:
-        mine = and_(mine, fact.c.scheme == subject.scheme, fact.c.value == subject.value)
-    done = connection.execute(update(fact).where(mine).values(ended=change, ended_at=micros(now), **columns))
+        statement = statement.where(fact.c.scheme == subject.scheme, fact.c.value == subject.value)
+    done = connection.execute(statement)
     if done.rowcount != 1:
         raise LookupError(f"there is no {kind} `{id}` in force")
     return Written(id, change)

@@ -5,10 +5,11 @@ an inquiry asks for *facts* (`FactRows`). Everything else goes through `Store.en
 
 Invariants that every store keeps, and `tests/storage/contract.py` holds it to: a name is held by one process at a time,
 and given up by the system when that process ends, however it ends. A group is one transaction: the entries, the hashes,
-the further changes and the swap of the head; unless the swap changes exactly one row nothing of it stands
-(`Superseded`). `commit` is over only once the group is durable; any error, timeout or warning on the way is an unknown
-outcome and a `StoreUnavailable`; after one, `renew` comes first, and nothing of the old session can change the store
-once it has returned. Facts are read on the primary, by one statement, begun after `read` was called.
+the further changes and the swap of the head. Nothing of it stands unless the swap changes exactly one row
+(`Superseded`), and each guarded change at least one (`Conflict`). `commit` is over only once the group is durable; any
+error, timeout or warning on the way is an unknown outcome and a `StoreUnavailable`; after one, `renew` comes first, and
+nothing of the old session can change the store once it has returned. Facts are read on the primary, by one statement,
+begun after `read` was called.
 
 Left to others: what is in a group, what to do after an unknown outcome (`gateway.ledger`).
 """
@@ -23,13 +24,20 @@ from typing import Any, NamedTuple, Protocol
 from sqlalchemy import Engine
 from sqlalchemy.sql import ClauseElement
 
-from gateway.errors import StoreUnavailable
+from gateway.errors import DutyboundError, StoreUnavailable
 from gateway.storage.counted import Looked
 from gateway.storage.statement import Statement
 
 
 class Superseded(StoreUnavailable):
     """The head is not what this process left there: another took the shard, or altered it."""
+
+
+class Conflict(DutyboundError):
+    """A guarded change of a group changed no row: somebody acted at the same moment.
+
+    Nothing of the group stands. Neither the session nor the shard has anything to do with it: the next group follows.
+    """
 
 
 class Head(NamedTuple):
@@ -51,11 +59,21 @@ SubjectKey = tuple[int, str, str, bytes]
 """A subject's key in one shard: id, scheme, value, secret."""
 
 
+class Guarded(NamedTuple):
+    """A change that holds only where it changes a row; otherwise its group is a `Conflict`."""
+
+    statement: ClauseElement
+
+
+Change = ClauseElement | Guarded
+
+
 class Group(NamedTuple):
     """What one transaction writes. Rows are in the order of their table's columns.
 
     `keys` are the new ones of subjects: id, shard, scheme, value, secret. `changes` are statements that belong to the
-    entries (a state change and its entry commit together), executed in order before the swap.
+    entries (a state change and its entry commit together), executed in order before the swap. `destroys`: keys of
+    subjects are among what they change.
     """
 
     before: Head
@@ -64,7 +82,8 @@ class Group(NamedTuple):
     requesters: Sequence[tuple[int, int, int]]
     subtrees: Sequence[tuple[int, int, int, bytes]]
     keys: Sequence[tuple[int, int, str, str, bytes]] = ()
-    changes: Sequence[ClauseElement] = ()
+    changes: Sequence[Change] = ()
+    destroys: bool = False
 
 
 class Held(Protocol):
@@ -97,7 +116,8 @@ class Held(Protocol):
     def commit(self, group: Group) -> asyncio.Future[None] | None:
         """Make a group durable: None when it is (or it raises), else a future that says when.
 
-        `Superseded`, and nothing stands, where the head (epoch, size, root, erasures) is not `before`.
+        `Superseded`, and nothing stands, where the head (epoch, size, root, erasures) is not `before`. `Conflict`, and
+        nothing stands either, where a guarded change changes no row.
         """
 
     async def renew(self) -> None:

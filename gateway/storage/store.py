@@ -26,8 +26,9 @@ from gateway.errors import ConfigurationError, Problem, StoreUnavailable
 from gateway.files import also_named, not_writable, readable_by_others
 from gateway.settings import Settings, placing
 from gateway.storage import schema
+from gateway.storage.acts import act  # its tables are part of every store, as are those of the next two
 from gateway.storage.engines.sqlite import SqliteStore
-from gateway.storage.facts import fact  # its tables are part of every store, as are those of `watch`
+from gateway.storage.facts import fact
 from gateway.storage.port import Store
 from gateway.storage.tables import metadata
 from gateway.storage.watch import finding
@@ -49,7 +50,7 @@ __all__ = [
     "sqlite_path",
 ]
 
-assert fact.metadata is finding.metadata is metadata
+assert act.metadata is fact.metadata is finding.metadata is metadata
 
 
 def _refusal(file: str, message: str) -> ConfigurationError:

@@ -103,7 +103,8 @@ async def approve(
         queries = [each.open(subject, named) for each in blockers]
         decided = destruction.deciding(found, named, queries, by, micros(at))
         try:
-            receipt = await enter(ledger, told, account, destruction.destroying(engine, ledger.shard, named, decided))
+            changes = destruction.destroying(engine, ledger.shard, named, decided)
+            receipt = await enter(ledger, told, account, changes, destroys=True)
         except LedgerUnavailable:
             after = kept.one_request(engine, id_)
             if after and after.state == "done" and after.decided_at == micros(at):

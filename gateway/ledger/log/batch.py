@@ -11,10 +11,10 @@ from collections import deque
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from sqlalchemy.sql import ClauseElement
+from sqlalchemy import Table, insert
 
 from gateway.ledger.entry.parts import SubjectParts
-from gateway.ledger.log.keyring import DAY, Keyring, KeysBySubject, Pending
+from gateway.ledger.log.keyring import DAY, AtEntry, Keyring, KeysBySubject, Pending, Row
 from gateway.ledger.proof import leaf, tlog_proof
 from gateway.ledger.proof.leaf import SALT_SIZE, Part
 from gateway.ledger.proof.merkle import Growth, Tree, leaf_hash
@@ -22,7 +22,7 @@ from gateway.ledger.proof.note import Signer, b64
 from gateway.ledger.proof.tlog_proof import Receipt
 from gateway.ledger.stored.encryption import NONCE_SIZE, OVERSIGHT, TOLD, Segment, seal, seal_subject
 from gateway.ledger.stored.read import TILE_BITS, Head
-from gateway.storage.port import Group
+from gateway.storage.port import Change, Group
 from gateway.storage.tables import SHARD_BITS
 
 _RANDOM = 2 * (SALT_SIZE + NONCE_SIZE)
@@ -48,8 +48,7 @@ def prepare(head: Head, tree: Tree, signer: Signer, keyring: Keyring, group: Seq
     base = (head.id << SHARD_BITS) + size
     random = os.urandom(_RANDOM * len(group))
     entries, requesters, hashes, extras = [], [], [], []
-    changes: list[ClauseElement] = []
-    for offset, (told, oversight, at, by, also, subjects) in enumerate(group):
+    for offset, (told, oversight, at, by, _, subjects, _, _) in enumerate(group):
         start = offset * _RANDOM
         general, salt = Part(random[start : start + 32], told), random[start + 32 : start + 64]
         nonce, other_nonce = random[start + 64 : start + 76], random[start + 76 : start + 88]
@@ -75,8 +74,6 @@ def prepare(head: Head, tree: Tree, signer: Signer, keyring: Keyring, group: Seq
         requesters.append((keyring.requester(by), floor, id_))
         hashes.append(leaf_hash(commitment))
         extras.append(leaf.write_extra(others, general, parts))
-        if also:
-            changes += also
     growth = tree.grow(hashes)
     after, rows = growth.tree, growth.rows
     checkpoint = signer.checkpoint(after.size, after.root)
@@ -90,7 +87,24 @@ def prepare(head: Head, tree: Tree, signer: Signer, keyring: Keyring, group: Seq
         for at, node in growth.complete(level)
     ]
     then = head._replace(size=after.size, root=after.root, floor=floor, checkpoint=checkpoint)
-    return Batch(growth, Group(head, then, entries, requesters, subtrees, keys.rows, changes), receipts, keys.made)
+    changes = _changes(group, base)
+    destroys = bool(changes) and any(pending.destroys for pending in group)
+    whole = Group(head, then, entries, requesters, subtrees, keys.rows, changes, destroys)
+    return Batch(growth, whole, receipts, keys.made)
+
+
+def _changes(group: Sequence[Pending], first: int) -> Sequence[Change]:
+    """What commits with a group's entries, of which the first has that id: rows last, and those of a table together."""
+    found: list[Change] = []
+    rows: dict[Table, list[dict[str, object]]] = {}
+    for id_, pending in enumerate(group, first):
+        for each in pending.changes:
+            if isinstance(each, Row):
+                values = dict.fromkeys(each.table.c.keys()) | dict(each.values) | dict.fromkeys(each.places, id_)
+                rows.setdefault(each.table, []).append(values)
+            else:
+                found.append(each.change(id_) if isinstance(each, AtEntry) else each)
+    return [*found, *(insert(table).values(several) for table, several in rows.items())]
 
 
 def _with_keys(oversight: bytes, salt: bytes, segments: Sequence[Segment]) -> bytes:
@@ -115,8 +129,9 @@ def _sealed(
 
 
 def next_group(waiting: deque[Waiting]) -> list[Waiting]:
-    """What is committed next: as much as a group may hold, in order; what comes with changes is a group of its own."""
+    """What is committed next, in order: as much as a group may hold, or all that is to be committed together."""
     group = [waiting.popleft()]
-    while waiting and len(group) < MAX_GROUP and not (group[0][0].changes or waiting[0][0].changes):
+    together = group[0][0].together
+    while waiting and len(group) < MAX_GROUP and waiting[0][0].together is together:
         group.append(waiting.popleft())
     return group

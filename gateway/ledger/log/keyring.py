@@ -8,16 +8,16 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from sqlalchemy.sql import ClauseElement
+from sqlalchemy import Table
 
 from gateway.errors import LedgerUnavailable
 from gateway.ledger.entry.parts import SubjectParts
 from gateway.ledger.stored.encryption import KEY_SIZE
-from gateway.storage.port import Held
+from gateway.storage.port import Change, Held
 from gateway.storage.tables import moment
 
 DAY = 86_400_000_000
@@ -32,19 +32,39 @@ class Unlearned(Exception):
     """A key or a requester's id has to be fetched first, or again: `Shard.enter` does."""
 
 
+class AtEntry(NamedTuple):
+    """A change that names the entry that it commits with: `change` gives it, from the id of the `entry` row."""
+
+    change: Callable[[int], Change]
+
+
+class Row(NamedTuple):
+    """A row to insert; `places` are its columns that are the id of the `entry` row. Those of a group go together."""
+
+    table: Table
+    values: Mapping[str, object]
+    places: tuple[str, ...] = ()
+
+
+Changes = Change | AtEntry | Row
+
+
 class Pending(NamedTuple):
     """What waits to become an entry: its parts (`gateway.ledger.entry.parts`), when, and by whom.
 
-    `at` is in microseconds; `by` is the requester (issuer, client). `changes` are statements that commit with the
-    entry, or not at all.
+    `at` is in microseconds; `by` is the requester (issuer, client). `changes` commit with the entry, or not at all;
+    `destroys`: keys of subjects are among what they change. What has the same `together` is one group, and nothing else
+    is in it.
     """
 
     told: bytes
     oversight: bytes
     at: int
     by: tuple[str, str]
-    changes: tuple[ClauseElement, ...] = ()
+    changes: tuple[Changes, ...] = ()
     subjects: tuple[SubjectParts, ...] = ()
+    together: object = None
+    destroys: bool = False
 
 
 class KeysOf(NamedTuple):

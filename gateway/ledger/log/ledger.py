@@ -22,30 +22,26 @@ from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from sqlalchemy.sql import ClauseElement
 
 from gateway.errors import LedgerUnavailable
-from gateway.ledger.entry import entries
 from gateway.ledger.entry.parts import SubjectParts
-from gateway.ledger.entry.registry import COMMANDS, SERVING
-from gateway.ledger.log import retire
-from gateway.ledger.log.batch import Batch, Waiting, next_group
-from gateway.ledger.log.keyring import Pending, Unlearned
+from gateway.ledger.entry.registry import SERVING
+from gateway.ledger.log.batch import MAX_GROUP, Batch, Waiting, next_group
+from gateway.ledger.log.keyring import Changes, Pending, Unlearned
 from gateway.ledger.log.publish import Publisher
 from gateway.ledger.log.registrar import Registrar
 from gateway.ledger.log.shard import Shard
+from gateway.ledger.log.taking import Taking
 from gateway.ledger.proof.tlog_proof import Receipt
 from gateway.ledger.stored import history
 from gateway.ledger.stored.history import Own
 from gateway.ledger.stored.read import StoredEntry
 from gateway.manage.states import Heard
-from gateway.storage.port import Store
+from gateway.storage.port import Conflict, Store
 from gateway.storage.tables import micros, moment
 
-_PATIENCE = 10.0
-_AGAIN = 0.05
-
 _T = TypeVar("_T")
+_FULL = "too many entries wait for the ledger"
 _moment = functools.lru_cache(maxsize=2)(moment)  # every step of every inquiry asks for the same one
 
 
@@ -97,6 +93,7 @@ class Ledger:
         self._publishing: asyncio.Task[None] | None = None
         self._unpublished: str | None = None
         self._floor = 0
+        self._taking = Taking(store, private, registrar, publisher, names)
         self._slow: asyncio.Task[None] | None = None  # what is under way off the fast path; the loop keeps no reference
         self._open = self._faulted = self._busy = self._retrying = False
 
@@ -129,7 +126,7 @@ class Ledger:
         self._idle = asyncio.Event()
         self._idle.set()
         await self._registrar.check()
-        self._shard = await self._take()
+        self._shard = await self._taking.shard(self._floor)
         try:
             await self._register(self._shard)
             self._publishing = self._loop.create_task(self._publish())
@@ -138,56 +135,10 @@ class Ledger:
             raise
         self._open = True
 
-    async def _take(self) -> Shard:
-        """A shard of this process's own, ready to append to; a new one that names them where gaps have to be named."""
-        until = self._loop.time() + _PATIENCE
-        while True:
-            held = False
-            for name in self._names:
-                there, shut, gaps = await asyncio.to_thread(retire.standing, self.store)
-                if name in shut or (gaps and name in there and len(self._names) > 1):
-                    continue
-                remembered = await self._publisher.remembered(name, await self._registrar.keys(name))
-                try:
-                    taken = await Shard.take(self.store, self._private, self.origin, name, self.now, remembered)
-                    if taken is not None and gaps:
-                        await self._name_gaps(taken, gaps)
-                except retire.Behind:
-                    break  # what has to be named is another now
-                if taken is not None:
-                    return taken
-                held = True
-                if name in COMMANDS:
-                    break  # another command has it, for a moment
-            else:
-                raise self._none_left(held=held)
-            if held:
-                if self._loop.time() > until:
-                    raise self._none_left(held=True)
-                await asyncio.sleep(_AGAIN)
-
-    def _none_left(self, *, held: bool) -> LedgerUnavailable:
-        if len(self._names) > 1 and self._names[0] not in COMMANDS:
-            return LedgerUnavailable("every shard is held by a process, or sealed")
-        return LedgerUnavailable(f"shard `{self._names[0]}` is {'held by another process' if held else 'sealed'}")
-
     async def _register(self, shard: Shard) -> None:
         """Before its first entry: a shard counts once it is in the registry, and published."""
         await self._registrar.register(shard.name, shard.size, shard.root)
         await self._publisher.publish(shard.name)
-
-    async def _name_gaps(self, shard: Shard, gaps: list[retire.Sealed]) -> None:
-        nothing = entries.encode(entries.NOTHING)
-        group = []
-        for gap in gaps:
-            now = max(self.now(), moment(max(self._floor, shard.floor)))
-            told, at, noted = retire.gap_entry(gap, self.origin, shard.name, now)
-            group.append(Pending(told, nothing, at, (entries.OWN.issuer, entries.OWN.client), (noted,)))
-        try:
-            await shard.enter(group)
-        except BaseException:
-            await shard.release()
-            raise
 
     async def _publish(self) -> None:
         """Publish again and again; what cannot be published for too long ends the answering until it can."""
@@ -221,28 +172,51 @@ class Ledger:
         oversight: bytes,
         at: datetime.datetime,
         by: tuple[str, str] = ("", ""),
-        changes: tuple[ClauseElement, ...] = (),
+        changes: tuple[Changes, ...] = (),
         subjects: tuple[SubjectParts, ...] = (),
+        *,
+        destroys: bool = False,
     ) -> Receipt:
         """Enter the parts of an entry (`gateway.ledger.entry.parts`); durable when it returns.
 
         `at` is the time that the entry speaks of; `by` the requester (issuer, client) whose `own` it joins. `changes`
-        are Core statements of the same transaction, which then holds this entry alone: they stand if and only if the
-        entry does. Raises `LedgerUnavailable`: then nothing that the entry would prove may leave.
+        are of the same transaction, which then holds this entry alone: they stand if and only if the entry does.
+        Raises `LedgerUnavailable`, or `Conflict`: then nothing that the entry would prove may leave.
         """
+        together = object() if changes else None
+        return await self._queued(Pending(told, oversight, micros(at), by, changes, subjects, together, destroys))
+
+    async def append_together(self, several: Sequence[Pending]) -> list[Receipt]:
+        """Enter several in one group that has nothing else, at most `MAX_GROUP`; all of them stand, or none.
+
+        Raises `LedgerUnavailable`, and `Conflict` where a guarded change of one changes no row.
+        """
+        if not 0 < len(several) <= MAX_GROUP:
+            raise ValueError(f"a group has from 1 to {MAX_GROUP} entries")
+        if len(self._queue) + len(several) > self._limit:
+            raise LedgerUnavailable(_FULL)
+        together = object()
+        waiting = [self._queued(pending._replace(together=together)) for pending in several]
+        done = await asyncio.gather(*waiting, return_exceptions=True)
+        failed = [each for each in done if isinstance(each, BaseException)]
+        if failed:
+            raise failed[0]
+        return [each for each in done if isinstance(each, Receipt)]
+
+    def _queued(self, pending: Pending) -> asyncio.Future[Receipt]:
         if not self._open:
             raise LedgerUnavailable("the ledger is not open")
         if self._unpublished is not None:
             raise LedgerUnavailable(self._unpublished)
         if len(self._queue) >= self._limit:
-            raise LedgerUnavailable("too many entries wait for the ledger")
+            raise LedgerUnavailable(_FULL)
         future: asyncio.Future[Receipt] = self._loop.create_future()
-        self._queue.append((Pending(told, oversight, micros(at), by, changes, subjects), future))
+        self._queue.append((pending, future))
         if not self._busy:
             self._busy = True
             self._idle.clear()
             self._loop.call_soon(self._turn)
-        return await future
+        return future
 
     async def close(self) -> None:
         """Commit what waits, then let the shard go. Appends from now on are refused."""
@@ -315,6 +289,12 @@ class Ledger:
 
     def _refuse(self, group: list[Waiting], error: BaseException) -> None:
         """Whatever went wrong, nobody may be left waiting, and nobody gets a receipt."""
+        if isinstance(error, Conflict):  # somebody acted at the same moment: nothing is wrong with the ledger
+            for _, future in group:
+                if not future.done():
+                    future.set_exception(error)
+            self._loop.call_soon(self._turn)
+            return
         self._faulted = True
         self._heard("", _why(error))
         reason = str(error) if isinstance(error, LedgerUnavailable) else f"the ledger failed ({type(error).__name__})"
@@ -363,7 +343,7 @@ class Ledger:
             return await shard.probe()
         self._floor = max(self._floor, shard.floor)
         await shard.release()
-        taken = await self._take()
+        taken = await self._taking.shard(self._floor)
         try:
             await self._register(taken)
         except BaseException:

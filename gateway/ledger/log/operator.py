@@ -18,7 +18,6 @@ from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from sqlalchemy.sql import ClauseElement
 
 from gateway import settings
 from gateway.clock import Clock, Now
@@ -27,6 +26,7 @@ from gateway.ledger.entry import entries
 from gateway.ledger.entry.parts import split
 from gateway.ledger.entry.registry import COMMANDS
 from gateway.ledger.log.build import ledger_of
+from gateway.ledger.log.keyring import Changes
 from gateway.ledger.log.ledger import Ledger
 from gateway.ledger.proof import key_files
 from gateway.ledger.proof.tlog_proof import Receipt
@@ -123,11 +123,18 @@ def now(ledger: Ledger) -> datetime.datetime:
     return max(ledger.now(), ledger.floor)
 
 
-async def enter(ledger: Ledger, told: entries.Act, account: str, changes: Sequence[ClauseElement]) -> Receipt:
-    """Enter what a person did, and what it changes, in one transaction; raises `LedgerUnavailable`."""
+async def enter(
+    ledger: Ledger, told: entries.Act, account: str, changes: Sequence[Changes], *, destroys: bool = False
+) -> Receipt:
+    """Enter what a person did, and what it changes, in one transaction; raises `LedgerUnavailable`.
+
+    `destroys`: keys of subjects are among what it changes.
+    """
     parts = split(told, entries.Oversight(entries.VERSION, official=account))
     by = (told.requester.issuer, told.requester.client)
-    return await ledger.append(parts.told, parts.oversight, told.at, by, tuple(changes), parts.subjects)
+    return await ledger.append(
+        parts.told, parts.oversight, told.at, by, tuple(changes), parts.subjects, destroys=destroys
+    )
 
 
 def enter_list(place: Workplace, subjects: Sequence[tuple[str, str]], what: str) -> None:

@@ -34,7 +34,7 @@ from gateway.ledger.proof.merkle import EMPTY_ROOT, Tree
 from gateway.ledger.proof.note import Signer
 from gateway.ledger.proof.tlog_proof import Receipt
 from gateway.ledger.stored.read import Head, StoredTree, heads
-from gateway.storage.port import Held, Store, Superseded
+from gateway.storage.port import Conflict, Held, Store, Superseded
 
 _TRIES = 10  # each erasure elsewhere that commits meanwhile costs one
 
@@ -189,11 +189,15 @@ class Shard:
     def settle(self, batch: Batch, error: BaseException | None) -> None:
         """Take note of how a commit ended. Raises `LedgerUnavailable` unless the group is durable.
 
-        Raises `Unlearned` where the head is not what this process left there: then `enter` finds out why.
+        Raises `Unlearned` where the head is not what this process left there: then `enter` finds out why. Raises
+        `Conflict` where a guarded change did not hold: the shard goes on as before.
         """
         if isinstance(error, Superseded):
             self._attempt, self._undone = self._head, True
             raise Unlearned
+        if isinstance(error, Conflict):
+            self._attempt = None  # known to stand as it did
+            raise error
         if isinstance(error, StoreUnavailable):
             raise LedgerUnavailable(f"the store did not take the entries ({error})") from error
         if error is not None:
@@ -202,8 +206,8 @@ class Shard:
 
     def _durable(self, batch: Batch) -> None:
         self._head, self._now, self._attempt = batch.group.after, batch.growth.tree, None
-        if batch.group.changes:
-            self._keyring.forget()  # they may have destroyed keys
+        if batch.group.destroys:
+            self._keyring.forget()
         else:
             self._keyring.keep(batch.made)
 

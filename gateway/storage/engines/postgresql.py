@@ -29,7 +29,7 @@ from gateway.errors import StoreUnavailable
 from gateway.storage import statement as statements
 from gateway.storage.engines.address import dsn
 from gateway.storage.engines.postgresql_counts import PostgresCounts
-from gateway.storage.port import FactRow, Group, Head, SubjectKey, Superseded
+from gateway.storage.port import Conflict, FactRow, Group, Guarded, Head, SubjectKey, Superseded
 from gateway.storage.statement import Statement, filled
 
 CONNECT_TIMEOUT = 5
@@ -273,12 +273,18 @@ class PostgresHeld:
         try:
             await connection.execute("BEGIN")
             for change in group.changes:
-                text, values = filled(change, statements.asyncpg())
-                await connection.execute(text, *values)
+                statement = change.statement if isinstance(change, Guarded) else change
+                text, values = filled(statement, statements.asyncpg())
+                done = await connection.execute(text, *values)
+                if statement is not change and done.rpartition(" ")[2] == "0":
+                    await connection.execute("ROLLBACK")
+                    raise Conflict("somebody acted at the same moment")
             swapped: int = await connection.fetchval(_COMMIT, *_values(group))
             if swapped != 1:
                 raise Superseded("the head is another's")
             await connection.execute("COMMIT")
+        except Conflict:
+            raise
         except BaseException:
             connection.terminate()
             raise

@@ -28,7 +28,7 @@ from gateway.errors import StoreUnavailable
 from gateway.storage.engines.sqlite_counts import SqliteCounts
 from gateway.storage.engines.sqlite_facts import SqliteFacts
 from gateway.storage.engines.sqlite_file import FileGone, Opened, identity, write_ahead
-from gateway.storage.port import Group, Head, SubjectKey, Superseded
+from gateway.storage.port import Change, Conflict, Group, Guarded, Head, SubjectKey, Superseded
 from gateway.storage.statement import SQLITE, Statement, compiled, filled
 from gateway.storage.tables import entry, entry_requester, period_key, requester, shard, subject_key, subtree
 
@@ -268,7 +268,7 @@ class SqliteHeld:
             if group.keys:
                 _insert(connection, _INSERT_SUBJECT_KEY, group.keys)
             for change in group.changes:
-                execute(*filled(change, SQLITE))
+                _change(connection, change)
             if execute(_SWAP, _swap(group.before, group.after)).rowcount != 1:
                 raise Superseded("the head is another's")
             execute("COMMIT")
@@ -362,6 +362,13 @@ def _transaction(connection: sqlite3.Connection) -> Any:
     finally:
         if connection.in_transaction:
             connection.rollback()
+
+
+def _change(connection: sqlite3.Connection, change: Change) -> None:
+    statement = change.statement if isinstance(change, Guarded) else change
+    done = connection.execute(*filled(statement, SQLITE))
+    if statement is not change and done.rowcount < 1:
+        raise Conflict("somebody acted at the same moment")
 
 
 def _swap(before: Head, after: Head) -> tuple[object, ...]:

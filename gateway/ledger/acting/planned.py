@@ -1,0 +1,120 @@
+"""An act before it is made: who acts, what it reads and moves, how often it may be, and how it is made of what stands.
+
+What an act sees comes as `Seen`, and what it makes goes out as `Made`.
+"""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Callable, Hashable, Sequence
+from typing import Any, NamedTuple
+
+from sqlalchemy import Connection
+
+from gateway.errors import Code, Refusal
+from gateway.ledger.acting.digests import Keyed
+from gateway.ledger.entry import entries
+from gateway.ledger.log.keyring import AtEntry, Changes, Row
+from gateway.storage import facts
+from gateway.storage.acts import Act
+
+__all__ = [
+    "Actor", "AtEntry", "Bound", "Changes", "Made", "Planned", "Repeat", "Row", "Seen",
+    "invalid", "new_fact", "not_found",
+]  # fmt: skip
+
+
+class Actor(NamedTuple):
+    """Who acts: a client, and the person behind it. A system has neither `person` nor `official`.
+
+    `person` acts as or for a subject, `official` for a department; `holder` is whichever it is, with the issuer that
+    says so: nobody confirms what the same holder did.
+    """
+
+    issuer: str
+    client: str
+    department: str
+    official: str | None = None
+    person: str | None = None
+    held_as: str | None = None
+
+    @property
+    def holder(self) -> tuple[str, str]:
+        """Who it is, to be told from another person."""
+        return self.issuer, self.held_as or self.person or self.official or self.client
+
+
+class Bound(NamedTuple):
+    """How many acts a day there may be of what `whose` names; `quota` is its name for the caller."""
+
+    whose: tuple[str, ...]
+    most: int
+    quota: str
+
+
+class Repeat(NamedTuple):
+    """A caller's reference: of what it is one, and what was asked under it."""
+
+    of: tuple[object, ...]
+    arguments: object
+
+
+class Seen(NamedTuple):
+    """What stands when an act is made: `connection` reads it, and it still stands when the act does.
+
+    `id` is the act's own, random. `change` is the number of the last change of facts; the next ones are this act's.
+    `today` is the day of `now` in the policies' time zone.
+    """
+
+    connection: Connection
+    keyed: Keyed
+    id: str
+    change: int
+    now: datetime.datetime
+    today: datetime.date
+
+
+class Made(NamedTuple):
+    """An act ready to be entered: its entry, and what it changes.
+
+    `facts` is how many numbers of facts it took. `moved` is the matter or fact that it made or moved: what a repeat is
+    shown again. `value` is what the caller is shown.
+    """
+
+    told: entries.Told
+    oversight: entries.Oversight
+    changes: Sequence[Changes]
+    moved: str
+    value: Any
+    facts: int = 0
+
+
+class Planned(NamedTuple):
+    """An act that is wanted. `touches` is what it reads or moves: of two that touch the same, one waits for the other.
+
+    `make` gives the act, `again` what a repeat of it is shown. Both raise `Refusal` where that cannot be. `bulk` yields
+    to what people do.
+    """
+
+    actor: Actor
+    touches: frozenset[Hashable]
+    bounds: Sequence[Bound]
+    make: Callable[[Seen], Made]
+    again: Callable[[Seen, Act], Any]
+    repeat: Repeat | None = None
+    bulk: bool = False
+
+
+def invalid(reason: str, message: str, **extensions: Any) -> Refusal:
+    """It cannot be done in this state, or in this way (`MATTER_INVALID`)."""
+    return Refusal(Code.MATTER_INVALID, message, reason=reason, **extensions)
+
+
+def not_found() -> Refusal:
+    """There is none of this id, for this caller: the same whether it is not there or another's."""
+    return Refusal(Code.MATTER_NOT_FOUND, "there is no matter of this id for you")
+
+
+def new_fact(seen: Seen, kind: str, subject: tuple[str, str], offset: int = 1, **columns: str) -> dict[str, object]:
+    """The row of a fact that begins with the act; its change is the `offset`th of the act's own."""
+    return facts.row(kind, subject, seen.now, seen.change + offset, **columns)

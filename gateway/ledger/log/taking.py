@@ -1,0 +1,89 @@
+"""Taking a shard to append to: the first that may be, and a new one that names what was sealed where there is a gap."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from gateway.errors import LedgerUnavailable
+from gateway.ledger.entry import entries
+from gateway.ledger.entry.registry import COMMANDS
+from gateway.ledger.log import retire
+from gateway.ledger.log.keyring import Pending
+from gateway.ledger.log.publish import Publisher
+from gateway.ledger.log.registrar import Registrar
+from gateway.ledger.log.shard import Shard
+from gateway.storage.port import Store
+from gateway.storage.tables import moment
+
+_PATIENCE = 10.0
+_AGAIN = 0.05
+
+
+class Taking:
+    """Takes shards for one process, of `names`; as `gateway.ledger.log.ledger` has them."""
+
+    def __init__(
+        self,
+        store: Store,
+        private: Ed25519PrivateKey,
+        registrar: Registrar,
+        publisher: Publisher,
+        names: Sequence[str],
+    ) -> None:
+        self._store, self._private, self._names = store, private, names
+        self._registrar, self._publisher = registrar, publisher
+
+    async def shard(self, floor: int) -> Shard:
+        """One of this process's own, ready to append to; a new one that names them where gaps have to be named.
+
+        `floor` is the highest time, in microseconds, of what this process entered before. Raises `LedgerUnavailable`.
+        """
+        loop = asyncio.get_running_loop()
+        until = loop.time() + _PATIENCE
+        while True:
+            held = False
+            for name in self._names:
+                there, shut, gaps = await asyncio.to_thread(retire.standing, self._store)
+                if name in shut or (gaps and name in there and len(self._names) > 1):
+                    continue
+                remembered = await self._publisher.remembered(name, await self._registrar.keys(name))
+                try:
+                    taken = await Shard.take(
+                        self._store, self._private, self._registrar.origin, name, self._publisher.now, remembered
+                    )
+                    if taken is not None and gaps:
+                        await self._name_gaps(taken, gaps, floor)
+                except retire.Behind:
+                    break  # what has to be named is another now
+                if taken is not None:
+                    return taken
+                held = True
+                if name in COMMANDS:
+                    break  # another command has it, for a moment
+            else:
+                raise self._none_left(held=held)
+            if held:
+                if loop.time() > until:
+                    raise self._none_left(held=True)
+                await asyncio.sleep(_AGAIN)
+
+    def _none_left(self, *, held: bool) -> LedgerUnavailable:
+        if len(self._names) > 1 and self._names[0] not in COMMANDS:
+            return LedgerUnavailable("every shard is held by a process, or sealed")
+        return LedgerUnavailable(f"shard `{self._names[0]}` is {'held by another process' if held else 'sealed'}")
+
+    async def _name_gaps(self, shard: Shard, gaps: list[retire.Sealed], floor: int) -> None:
+        nothing = entries.encode(entries.NOTHING)
+        group = []
+        for gap in gaps:
+            now = max(self._publisher.now(), moment(max(floor, shard.floor)))
+            told, at, noted = retire.gap_entry(gap, self._registrar.origin, shard.name, now)
+            group.append(Pending(told, nothing, at, (entries.OWN.issuer, entries.OWN.client), (noted,)))
+        try:
+            await shard.enter(group)
+        except BaseException:
+            await shard.release()
+            raise

@@ -1,0 +1,202 @@
+"""What people and systems did, as rows: acts, the matters that they move, and how much each did in a day.
+
+An act is a row of `act`, made in the transaction of its entry, whose id it has. Acts happen one after the other:
+`act_head` counts them, each reads the number before it looks at anything, and commits only where it is the same
+(`gateway.ledger.acting.writer`). So what an act saw still holds when it stands.
+
+A *matter* is what somebody has to answer: a consent request, an objection, an application for restoration, a change.
+Its id is random and opens nothing. A row has no free text: reasons, words and papers stand in the subject's part of the
+entries that `filed_in`, `moved_in` and `decided_in` name. Once it is closed, the transaction that erases its subject
+empties scheme and value.
+
+Digests (`Digests` of `gateway.storage.counted`, with the store's own key) stand where a row would name somebody.
+All times are microseconds since the epoch, days are `YYYY-MM-DD`.
+"""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from sqlalchemy import (
+    DDL,
+    BigInteger,
+    Column,
+    Connection,
+    Index,
+    Integer,
+    LargeBinary,
+    Table,
+    Text,
+    delete,
+    event,
+    select,
+    text,
+    update,
+)
+from sqlalchemy.types import TypeEngine
+
+from gateway.storage.port import Guarded
+from gateway.storage.tables import metadata
+
+_number: TypeEngine[int] = BigInteger().with_variant(Integer(), "sqlite")
+_OPEN = text("state IN ('open', 'awaits-confirmation')")
+
+act_head = Table(
+    "act_head",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),  # always 1
+    Column("number", _number, nullable=False),  # how many acts there were
+)
+event.listen(act_head, "after_create", DDL("INSERT INTO act_head (id, number) VALUES (1, 0)"))  # type: ignore[no-untyped-call]
+
+act = Table(
+    "act",
+    metadata,
+    Column("id", Text, primary_key=True),  # as its entry says
+    Column("number", _number, nullable=False, unique=True),
+    Column("at", _number, nullable=False),
+    Column("entry", _number, nullable=False),
+    Column("matter", Text),  # the matter that it opened or moved, or the fact that it made or ended
+    Column("repeat", LargeBinary, unique=True),  # digest of who, which act, and the caller's reference
+    Column("arguments", LargeBinary),  # digest of what was asked under that reference
+    Index("act_entry", "entry"),
+)
+
+matter = Table(
+    "matter",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("kind", Text, nullable=False),  # consent-request, objection, restoration, change
+    Column("state", Text, nullable=False),  # open, awaits-confirmation, decided, withdrawn, granted, declined
+    Column("scheme", Text),
+    Column("value", Text),
+    Column("department", Text),  # whose stewards move it
+    Column("dataset", Text),
+    Column("record", Text),
+    Column("version", Text),
+    Column("access", Text),  # the look that an objection is to
+    Column("issuer", Text),  # the requester that asks for consent
+    Column("client", Text),
+    Column("purpose", Text),
+    Column("fields", Text),  # JSON: dataset -> fields
+    Column("until", Text),
+    Column("event", Text),  # of a change: corrected, withdrawn, reinstated, restored
+    Column("new_version", Text),
+    Column("filed", _number, nullable=False),
+    Column("filed_by", LargeBinary),  # digest of the person: nobody decides what they filed
+    Column("due", Text),  # the last day to move it
+    Column("provisional", Integer, nullable=False, server_default="0"),
+    Column("calendar", Text),  # digest of what the day was counted by
+    Column("second_due", Text),  # after an upheld objection, the last day of its correction
+    Column("told", Integer, nullable=False, server_default="0"),  # how far its reminders are
+    Column("decided", _number),
+    Column("decided_by", LargeBinary),  # digest of the first who decided: another has to confirm
+    Column("outcome", Text),
+    Column("fact", Text),  # the fact that it keeps in force
+    Column("filed_in", _number, nullable=False),
+    Column("moved_in", _number),
+    Column("decided_in", _number),
+    Index("matter_of_subject", "scheme", "value"),
+    Index("matter_of_department", "department", "kind", "state", "filed"),
+    Index("matter_of_requester", "issuer", "client", "kind", "filed"),
+    Index("matter_due", "due", sqlite_where=_OPEN, postgresql_where=_OPEN),
+)
+
+act_count = Table(
+    "act_count",
+    metadata,
+    Column("whose", BigInteger, primary_key=True, autoincrement=False),  # digest of what is bounded, and of whom
+    Column("day", Text, primary_key=True),
+    Column("acts", Integer, nullable=False),
+)
+
+
+class Matter(NamedTuple):
+    """A `matter` row, in the order of its columns."""
+
+    id: str
+    kind: str
+    state: str
+    scheme: str | None
+    value: str | None
+    department: str | None
+    dataset: str | None
+    record: str | None
+    version: str | None
+    access: str | None
+    issuer: str | None
+    client: str | None
+    purpose: str | None
+    fields: str | None
+    until: str | None
+    event: str | None
+    new_version: str | None
+    filed: int
+    filed_by: bytes | None
+    due: str | None
+    provisional: int
+    calendar: str | None
+    second_due: str | None
+    told: int
+    decided: int | None
+    decided_by: bytes | None
+    outcome: str | None
+    fact: str | None
+    filed_in: int
+    moved_in: int | None
+    decided_in: int | None
+
+
+class Act(NamedTuple):
+    """An `act` row, in the order of its columns."""
+
+    id: str
+    number: int
+    at: int
+    entry: int
+    matter: str | None
+    repeat: bytes | None
+    arguments: bytes | None
+
+
+def last(connection: Connection) -> int:
+    """How many acts there were."""
+    return int(connection.execute(select(act_head.c.number)).scalar_one())
+
+
+def following(number: int, several: int) -> Guarded:
+    """So many more acts, where there were `number`."""
+    return Guarded(update(act_head).where(act_head.c.number == number).values(number=number + several))
+
+
+def repeated(connection: Connection, repeat: bytes) -> Act | None:
+    """The act that was made under a reference."""
+    row = connection.execute(select(act).where(act.c.repeat == repeat)).first()
+    return None if row is None else Act._make(row)
+
+
+def one(connection: Connection, id_: str) -> Matter | None:
+    """The matter of that id."""
+    row = connection.execute(select(matter).where(matter.c.id == id_)).first()
+    return None if row is None else Matter._make(row)
+
+
+def matters(connection: Connection, *conditions: Any, first: int | None = None) -> list[Matter]:
+    """The matters that fit, oldest first."""
+    query = select(matter).where(*conditions).order_by(matter.c.filed, matter.c.id).limit(first)
+    return [Matter._make(row) for row in connection.execute(query)]
+
+
+def counted(connection: Connection, whose: Sequence[int], day: datetime.date) -> dict[int, int]:
+    """How many acts were counted for each of these digests on a day; nothing for one without."""
+    query = select(act_count.c.whose, act_count.c.acts).where(
+        act_count.c.whose.in_(whose), act_count.c.day == day.isoformat()
+    )
+    return {row[0]: row[1] for row in connection.execute(query)}
+
+
+def counts_before(day: datetime.date) -> Any:
+    """What removes the counts of days before that one."""
+    return delete(act_count).where(act_count.c.day < day.isoformat())
