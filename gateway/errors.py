@@ -3,6 +3,7 @@
     DutyboundError
     ├── ConfigurationError      what a start refuses; carries `Problem`s with file, line and fix
     ├── StoreUnavailable        the database cannot be reached or fails; becomes one of the next two where it matters
+    ├── Conflict                somebody acted at the same moment; nothing stands, and it can be tried again
     ├── RowsRefused             the database will never take a row, for what it holds; ends what would write it
     ├── LedgerUnavailable       an entry could not be made durable: nothing that it would prove may leave
     ├── PastIncomplete          not all past entries can be told yet; says up to when
@@ -47,11 +48,11 @@ class Code(enum.StrEnum):
     SOURCE_INVALID = "SOURCE_INVALID"
     QUOTA_EXCEEDED = "QUOTA_EXCEEDED"
     LIMIT_EXCEEDED = "LIMIT_EXCEEDED"
+    LEDGER_UNAVAILABLE = "LEDGER_UNAVAILABLE"
+    DECISION_UNAVAILABLE = "DECISION_UNAVAILABLE"
     MATTER_NOT_FOUND = "MATTER_NOT_FOUND"
     MATTER_INVALID = "MATTER_INVALID"
     CONFLICT = "CONFLICT"
-    LEDGER_UNAVAILABLE = "LEDGER_UNAVAILABLE"
-    DECISION_UNAVAILABLE = "DECISION_UNAVAILABLE"
     GRAPHQL_PARSE_FAILED = "GRAPHQL_PARSE_FAILED"
     GRAPHQL_VALIDATION_FAILED = "GRAPHQL_VALIDATION_FAILED"
     GRAPHQL_OPERATION_INVALID = "GRAPHQL_OPERATION_INVALID"
@@ -59,7 +60,11 @@ class Code(enum.StrEnum):
     INTERNAL = "INTERNAL"
 
 
+OF_ACTS = frozenset([Code.MATTER_NOT_FOUND, Code.MATTER_INVALID, Code.CONFLICT])
+"""What an act comes to that cannot be done: no error of the request, so it is told with 200 beside `data: null`."""
+
 STATUS: Mapping[Code, int] = {
+    **dict.fromkeys(OF_ACTS, 200),
     Code.UNAUTHENTICATED: 401,
     Code.FORBIDDEN: 403,
     Code.CASE_NOT_VERIFIED: 403,
@@ -118,6 +123,13 @@ class ConfigurationError(DutyboundError):
 
 class StoreUnavailable(DutyboundError):
     """The database cannot be reached, or did not do what it was asked; the text is for operators."""
+
+
+class Conflict(DutyboundError):
+    """Somebody acted at the same moment: a guarded change of a group changed no row, and nothing of the group stands.
+
+    Neither the session nor the shard has anything to do with it: the next group follows.
+    """
 
 
 class RowsRefused(DutyboundError):

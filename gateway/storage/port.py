@@ -24,20 +24,13 @@ from typing import Any, NamedTuple, Protocol
 from sqlalchemy import Engine
 from sqlalchemy.sql import ClauseElement
 
-from gateway.errors import DutyboundError, StoreUnavailable
+from gateway.errors import StoreUnavailable
 from gateway.storage.counted import Looked
 from gateway.storage.statement import Statement
 
 
 class Superseded(StoreUnavailable):
     """The head is not what this process left there: another took the shard, or altered it."""
-
-
-class Conflict(DutyboundError):
-    """A guarded change of a group changed no row: somebody acted at the same moment.
-
-    Nothing of the group stands. Neither the session nor the shard has anything to do with it: the next group follows.
-    """
 
 
 class Head(NamedTuple):

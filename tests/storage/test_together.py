@@ -8,14 +8,14 @@ import contextlib
 import pytest
 from sqlalchemy import select, text, update
 
-from gateway.errors import LedgerUnavailable
+from gateway.errors import Conflict, LedgerUnavailable
 from gateway.ledger.entry import entries
 from gateway.ledger.log.keyring import AtEntry, Changes, Pending, Row
 from gateway.ledger.log.ledger import Ledger
 from gateway.ledger.stored import read
 from gateway.ledger.verify.store import verify_store
 from gateway.storage.acts import act, act_head
-from gateway.storage.port import Conflict, Guarded, Store
+from gateway.storage.port import Guarded, Store
 from gateway.storage.tables import micros
 from tests.ledger.support import AT, BY, VERIFIERS, disclosed, opened
 

@@ -25,7 +25,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, Engine, select, update
 from sqlalchemy.exc import SQLAlchemyError
 
-from gateway.errors import Code, LedgerUnavailable, Refusal
+from gateway.errors import Code, Conflict, LedgerUnavailable, Refusal
 from gateway.ledger.acting.digests import Keyed
 from gateway.ledger.acting.planned import Bound, Made, Planned, Seen, invalid
 from gateway.ledger.entry.parts import split
@@ -35,7 +35,7 @@ from gateway.ledger.proof.tlog_proof import Receipt
 from gateway.storage import acts as rows
 from gateway.storage import counted
 from gateway.storage.facts import fact_head
-from gateway.storage.port import Conflict, Guarded
+from gateway.storage.port import Guarded
 from gateway.storage.tables import micros, moment
 
 GROUP, BULK = 32, 16

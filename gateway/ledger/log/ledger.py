@@ -23,7 +23,7 @@ from typing import TypeVar
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from gateway.errors import LedgerUnavailable
+from gateway.errors import Conflict, LedgerUnavailable
 from gateway.ledger.entry.parts import SubjectParts
 from gateway.ledger.entry.registry import SERVING
 from gateway.ledger.log.batch import MAX_GROUP, Batch, Waiting, next_group
@@ -37,7 +37,7 @@ from gateway.ledger.stored import history
 from gateway.ledger.stored.history import Own
 from gateway.ledger.stored.read import StoredEntry
 from gateway.manage.states import Heard
-from gateway.storage.port import Conflict, Store
+from gateway.storage.port import Store
 from gateway.storage.tables import micros, moment
 
 _T = TypeVar("_T")

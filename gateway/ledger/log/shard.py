@@ -25,7 +25,7 @@ from typing import NoReturn
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from gateway.clock import Now
-from gateway.errors import LedgerUnavailable, StoreUnavailable, VerificationFailed
+from gateway.errors import Conflict, LedgerUnavailable, StoreUnavailable, VerificationFailed
 from gateway.ledger.log import retire
 from gateway.ledger.log.batch import Batch, prepare
 from gateway.ledger.log.head_file import SeenOutside
@@ -34,7 +34,7 @@ from gateway.ledger.proof.merkle import EMPTY_ROOT, Tree
 from gateway.ledger.proof.note import Signer
 from gateway.ledger.proof.tlog_proof import Receipt
 from gateway.ledger.stored.read import Head, StoredTree, heads
-from gateway.storage.port import Conflict, Held, Store, Superseded
+from gateway.storage.port import Held, Store, Superseded
 
 _TRIES = 10  # each erasure elsewhere that commits meanwhile costs one
 

@@ -25,11 +25,11 @@ from sqlalchemy import Engine, create_engine, func, select
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import SQLAlchemyError
 
-from gateway.errors import StoreUnavailable
+from gateway.errors import Conflict, StoreUnavailable
 from gateway.storage import statement as statements
 from gateway.storage.engines.address import dsn
 from gateway.storage.engines.postgresql_counts import PostgresCounts
-from gateway.storage.port import Conflict, FactRow, Group, Guarded, Head, SubjectKey, Superseded
+from gateway.storage.port import FactRow, Group, Guarded, Head, SubjectKey, Superseded
 from gateway.storage.statement import Statement, filled
 
 CONNECT_TIMEOUT = 5

@@ -24,11 +24,11 @@ from sqlalchemy.dialects.sqlite import insert as upsert
 from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.pool import QueuePool
 
-from gateway.errors import StoreUnavailable
+from gateway.errors import Conflict, StoreUnavailable
 from gateway.storage.engines.sqlite_counts import SqliteCounts
 from gateway.storage.engines.sqlite_facts import SqliteFacts
 from gateway.storage.engines.sqlite_file import FileGone, Opened, identity, write_ahead
-from gateway.storage.port import Change, Conflict, Group, Guarded, Head, SubjectKey, Superseded
+from gateway.storage.port import Change, Group, Guarded, Head, SubjectKey, Superseded
 from gateway.storage.statement import SQLITE, Statement, compiled, filled
 from gateway.storage.tables import entry, entry_requester, period_key, requester, shard, subject_key, subtree
 
