@@ -25,10 +25,10 @@ __all__ = [
 
 
 class Actor(NamedTuple):
-    """Who acts: a client, and the person behind it. A system has neither `person` nor `official`.
+    """Who acts: a client, and the human behind it. A system has neither `person` nor `official`.
 
-    `person` acts as or for a subject, `official` for a department; `holder` is whichever it is, with the issuer that
-    says so: nobody confirms what the same holder did.
+    `person` acts as or for a subject, `official` for a department. `people` has each name of that human, at its issuer:
+    nobody confirms what one did that shares a name with them.
     """
 
     issuer: str
@@ -36,12 +36,7 @@ class Actor(NamedTuple):
     department: str
     official: str | None = None
     person: str | None = None
-    held_as: str | None = None
-
-    @property
-    def holder(self) -> tuple[str, str]:
-        """Who it is, to be told from another person."""
-        return self.issuer, self.held_as or self.person or self.official or self.client
+    people: frozenset[tuple[str, str]] = frozenset()
 
 
 class Bound(NamedTuple):
