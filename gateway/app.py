@@ -1,8 +1,7 @@
 """`build(settings)` -> the ASGI application: the only place that wires.
 
-`load` reads and checks everything that a start depends on, with the `read` that `dutybound check` runs; `build` fills
-the steps' ports; the lifespan opens what has to be open and closes it in the opposite order, so that a graceful stop
-commits what waits.
+`gateway.check` reads everything that a start depends on; `build` fills the steps' ports; the lifespan opens what has to
+be open and closes it in the opposite order, so that a graceful stop commits what waits.
 """
 
 from __future__ import annotations
@@ -12,26 +11,22 @@ import contextlib
 import datetime
 import functools
 import zoneinfo
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, MutableMapping
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, MutableMapping
+from typing import TYPE_CHECKING, Any
 
 import httpx
-import msgspec
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from starlette.applications import Starlette
 from starlette.routing import Route
 
-from connectors import kinds
-from connectors.base import Connector
-from gateway import settings, sources
+from gateway.acts.graphql import NO_ACTS, Acts, Handlers
+from gateway.acts.handlers import handlers
+from gateway.acts.notices import Notices, receivers
+from gateway.acts.office import Office
 from gateway.bounds.address import asked_from
 from gateway.bounds.shares import Shares
-from gateway.catalogue.load import load as load_catalogue
-from gateway.catalogue.model import Catalogue
 from gateway.catalogue.schema import build_schema, core
+from gateway.check import Loaded
 from gateway.clock import Clock
-from gateway.errors import ConfigurationError, Problem
 from gateway.identity.certificates import ClientCertificates
 from gateway.identity.dpop import Proofs, nonce_secret
 from gateway.identity.replay import OwnReplays, Replays, SharedReplays
@@ -44,8 +39,6 @@ from gateway.inquiry.beside.receipts import Receipts
 from gateway.inquiry.beside.retries import Retries
 from gateway.inquiry.beside.roots import Others
 from gateway.inquiry.beside.unsent import Unsent
-from gateway.inquiry.case.config import build as build_cases
-from gateway.inquiry.case.registries import CaseRegistries
 from gateway.inquiry.counting import counts
 from gateway.inquiry.counting.known import Known
 from gateway.inquiry.counting.snapshot import Sources
@@ -59,17 +52,16 @@ from gateway.inquiry.plan import Planner
 from gateway.inquiry.render import Renderer
 from gateway.inquiry.types import Requester
 from gateway.issuers import Issuer, new_client
-from gateway.ledger.log.build import Watched, check_head_file, check_witnesses, ledger_of, read_key
+from gateway.ledger.acting.writer import Writer
+from gateway.ledger.log.build import Watched, ledger_of
 from gateway.ledger.log.ledger import Ledger
 from gateway.ledger.log.tiles import routes as ledger_routes
 from gateway.ledger.projections import lookups, positions, unprojected
 from gateway.manage.link import Link
 from gateway.manage.reporter import Reporter
 from gateway.manage.states import States
+from gateway.rules import deadlines
 from gateway.rules.explain import permissions
-from gateway.rules.files import calendar
-from gateway.rules.load import Read as Policies
-from gateway.rules.load import read as load_rules
 from gateway.rules.model import Purpose
 from gateway.rules.ruleset import RuleSet
 from gateway.settings import Settings
@@ -78,7 +70,6 @@ from gateway.storage.port import Store
 from gateway.storage.store import open_configured
 from gateway.storage.tables import micros
 from gateway.telemetry import Lag, Log, Metrics, take_over
-from gateway.values import NOWHERE
 from gateway.watch.break_glass import BreakGlass
 from gateway.web import hooks
 from gateway.web.drain import Drain
@@ -92,74 +83,11 @@ if TYPE_CHECKING:
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Scope]]
 Send = Callable[[Scope], Awaitable[None]]
+Now = Callable[[], datetime.datetime]
 
 
-class Loaded(msgspec.Struct, frozen=True, eq=False):
-    """What the files say, read and found right."""
-
-    rules: RuleSet
-    connectors: Mapping[str, Connector]
-    cases: CaseRegistries
-    private: Ed25519PrivateKey
-    dates: calendar.Calendar
-
-
-class Read(NamedTuple):
-    """What could be read, for finding more that is wrong; `parts` only where nothing is."""
-
-    settings: Settings
-    policies: Policies | None
-    parts: Loaded | None
-
-
-def load(config: Path, environ: Mapping[str, str]) -> tuple[Settings, Loaded]:
-    """Read everything that a start depends on; raises `ConfigurationError` with every problem of every file."""
-    problems: list[Problem] = []
-    found = read(config, environ, problems)
-    if found is None or found.parts is None:
-        raise ConfigurationError(problems)
-    return found.settings, found.parts
-
-
-def read(config: Path, environ: Mapping[str, str], problems: list[Problem]) -> Read | None:
-    """As `load`, with what is wrong in `problems`: a mistake in one file keeps no other from being read."""
-    found = settings.read(config, environ, problems)
-    if found is None:
-        return None
-    registries = found.root.mapping(any_key=True)["case_registries"]
-    cases = build_cases(registries, kinds.CASES)
-    check_witnesses(found.ledger, found.root)
-    check_head_file(found.ledger, found.root)
-    private = read_key(found.ledger, found.root)
-    of_policies: list[Problem] = []
-    catalogue, policies = Catalogue({}, {}, {}, "", whole=False), None
-    connectors: Mapping[str, Connector] = {}
-    if there := found.policies != NOWHERE:
-        catalogue = load_catalogue(found.policies, of_policies)
-    if found.sources != NOWHERE:
-        connectors = sources.load(found.sources, catalogue, kinds.KINDS, problems)
-    if there:
-        # Without the issuers, which are wrong then, those of `requesters.yaml` stand for themselves.
-        named = None if registries.told else list(registries.mapping(any_key=True))
-        policies = load_rules(found.policies, catalogue, found.oauth.aliases or None, of_policies, named)
-    problems += of_policies
-    if problems or policies is None or policies.rules is None or private is None:
-        return Read(found, policies, None)
-    dates = calendar.load(found.policies, [])
-    return Read(found, policies, Loaded(policies.rules, connectors, cases, private, dates))
-
-
-@contextlib.contextmanager
-def noting(problems: list[Problem]) -> Iterator[None]:
-    """Let what is refused here be told with the rest."""
-    try:
-        yield
-    except ConfigurationError as error:
-        problems += error.problems
-
-
-def serving(rules: RuleSet, settings: Settings, ledger: Ledger, now: Callable[[], datetime.datetime]) -> Serving:
-    """All that is made from one rule set."""
+def serving(rules: RuleSet, settings: Settings, ledger: Ledger, now: Now, handlers: Handlers = NO_ACTS) -> Serving:
+    """All that is made from one rule set; `handlers` do the acts that are served."""
     policies, limits = rules.policies, settings.limits
     zone = zoneinfo.ZoneInfo(policies.time_zone)
     schema = core(build_schema(policies.catalogue, {name: p.title for name, p in policies.purposes.items()}))
@@ -173,6 +101,7 @@ def serving(rules: RuleSet, settings: Settings, ledger: Ledger, now: Callable[[]
         planner=Planner(schema, policies.catalogue, most),
         renderer=Renderer(_departments(rules)),
         others=Others(schema, permitted, Receipts(rules, ledger, lookups.places_of, now).opened),
+        acts=Acts(schema, handlers),
         obligations=Obligations(policies.purposes),
         zone=zone,
     )
@@ -191,12 +120,16 @@ class Gateway:
         """Where this process is a server's own, which is told to stop by signals: `serve` says so."""
         self._settings, self._parts, self._store = settings, parts, store
         self._log, self._metrics = Log(), Metrics(parts.rules.policies.catalogue.departments)
+        self._metrics.calendar_end = deadlines.list_end(parts.rules.calendar)
         self._states = States(self._log.state)
         watched = Watched(self._states.of("ledger"), self._states.of("witness"), self._metrics.group_size.observe)
         self._now = Clock(lambda: self._ledger.floor, heard=self._states.of("clock"))
         self._ledger = ledger_of(store, settings.ledger, parts.private, self._now, watched=watched)
         self._shares, self._unsent = Shares(self._now.sure), Unsent(self._ledger)
-        self._serving = serving(parts.rules, settings, self._ledger, self._now.sure)
+        self._writer = Writer(self._ledger, self._now.sure, parts.rules.calendar.zone)
+        self._notices = Notices(receivers(parts.rules), new_client, self._states.of("notices"), self._now)
+        office = Office(self._writer, store, lambda: self._serving.rules, self._now.sure, self._notices.tell)
+        self._serving = serving(parts.rules, settings, self._ledger, self._now.sure, handlers(office))
         self._facts = store.facts()
         tail = functools.partial(unprojected.counted, of_interest=past.counted)
         self._known = Known(Sources(store, self._purposes, tail, unprojected.since, lambda: self._now().timestamp()))
@@ -277,7 +210,7 @@ class Gateway:
             patience=settings.limits.patience,
             deadline=settings.limits.deadline,
             body_limit=settings.limits.body,
-            break_glass=BreakGlass(self._store.engine, parts.dates, self._purposes, self._alert),
+            break_glass=BreakGlass(self._store.engine, parts.rules.calendar, self._purposes, self._alert),
         )
 
     def _routes(self) -> list[Route]:
@@ -340,6 +273,8 @@ class Gateway:
             watching.cancel()
             await asyncio.wait([watching])
             await self._unsent.close()
+            await self._writer.close()
+            await self._notices.close()
             await self._ledger.close()
             if self._news is not None:
                 await self._news.close()

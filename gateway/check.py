@@ -1,4 +1,6 @@
-"""`dutybound check`: everything that a start would refuse, with file, line and fix; nothing is started or written.
+"""Everything that a start depends on, read (`load`); and `dutybound check`: all that a start would refuse.
+
+Each problem with file, line and fix; nothing is started or written.
 
 A store that is there is looked at as a start would look at it; one that is not is not made. It also tells what a start
 lets pass: grants and rules that can have no effect, and mistakes in `watch.yaml`.
@@ -7,20 +9,100 @@ lets pass: grants and rules that can have no effect, and mistakes in `watch.yaml
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import datetime
 import os
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import NamedTuple
 
+import msgspec
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from connectors import kinds
 from connectors.base import CaseRegistry, Connector, Examined
-from gateway import app, settings, sources
+from gateway import settings, sources
+from gateway.catalogue.load import load as load_catalogue
+from gateway.catalogue.model import Catalogue
 from gateway.errors import ConfigurationError, Problem
-from gateway.ledger.log.build import examine_registry, warnings
+from gateway.inquiry.case.config import build as build_cases
+from gateway.inquiry.case.registries import CaseRegistries
+from gateway.ledger.log.build import check_head_file, check_witnesses, examine_registry, read_key, warnings
+from gateway.rules import deadlines
 from gateway.rules.check import reach
 from gateway.rules.decide import guards
+from gateway.rules.files import calendar
+from gateway.rules.load import Read as Policies
+from gateway.rules.load import read as load_rules
+from gateway.rules.ruleset import RuleSet
 from gateway.settings import Settings
 from gateway.storage.store import examine_store
+from gateway.values import NOWHERE
 from gateway.watch import thresholds
 from gateway.web import listen
+
+
+class Loaded(msgspec.Struct, frozen=True, eq=False):
+    """What the files say, read and found right."""
+
+    rules: RuleSet
+    connectors: Mapping[str, Connector]
+    changes: Mapping[str, sources.Changes]
+    cases: CaseRegistries
+    private: Ed25519PrivateKey
+
+
+class Read(NamedTuple):
+    """What could be read, for finding more that is wrong; `parts` only where nothing is."""
+
+    settings: Settings
+    policies: Policies | None
+    parts: Loaded | None
+
+
+def load(config: Path, environ: Mapping[str, str]) -> tuple[Settings, Loaded]:
+    """Read everything that a start depends on; raises `ConfigurationError` with every problem of every file."""
+    problems: list[Problem] = []
+    found = read(config, environ, problems)
+    if found is None or found.parts is None:
+        raise ConfigurationError(problems)
+    return found.settings, found.parts
+
+
+def read(config: Path, environ: Mapping[str, str], problems: list[Problem]) -> Read | None:
+    """As `load`, with what is wrong in `problems`: a mistake in one file keeps no other from being read."""
+    found = settings.read(config, environ, problems)
+    if found is None:
+        return None
+    registries = found.root.mapping(any_key=True)["case_registries"]
+    cases = build_cases(registries, kinds.CASES)
+    check_witnesses(found.ledger, found.root)
+    check_head_file(found.ledger, found.root)
+    private = read_key(found.ledger, found.root)
+    of_policies: list[Problem] = []
+    catalogue, policies = Catalogue({}, {}, {}, "", whole=False), None
+    of_departments = sources.Sources({}, {})
+    if there := found.policies != NOWHERE:
+        catalogue = load_catalogue(found.policies, of_policies)
+    if found.sources != NOWHERE:
+        of_departments = sources.load(found.sources, catalogue, kinds.KINDS, problems)
+    if there:
+        # Without the issuers, which are wrong then, those of `requesters.yaml` stand for themselves.
+        named = None if registries.told else list(registries.mapping(any_key=True))
+        policies = load_rules(found.policies, catalogue, found.oauth.aliases or None, of_policies, named, deployed=True)
+    problems += of_policies
+    if problems or policies is None or policies.rules is None or private is None:
+        return Read(found, policies, None)
+    return Read(found, policies, Loaded(policies.rules, *of_departments, cases, private))
+
+
+@contextlib.contextmanager
+def noting(problems: list[Problem]) -> Iterator[None]:
+    """Let what is refused here be told with the rest."""
+    try:
+        yield
+    except ConfigurationError as error:
+        problems += error.problems
 
 
 def check(config: Path, workers: int = 1, connect: bool = False) -> int:
@@ -29,18 +111,18 @@ def check(config: Path, workers: int = 1, connect: bool = False) -> int:
     Raises `ConfigurationError` with every problem found.
     """
     problems: list[Problem] = []
-    read = app.read(config, os.environ, problems)
-    if read is None:
+    told = read(config, os.environ, problems)
+    if told is None:
         raise ConfigurationError(problems)
-    found, policies, parts = read
+    found, policies, parts = told
     if policies is not None:
         thresholds.examine(found.policies, policies, problems)
-    with app.noting(problems), settings.placing(found):
+    with noting(problems), settings.placing(found):
         if found.host and (wrong := listen.hindrance(found.host)):
             raise ConfigurationError([Problem(str(found.file), 0, 0, "listen", wrong)])
     hindrances: list[str] = []
     if found.store:
-        with app.noting(problems), settings.placing(found):
+        with noting(problems), settings.placing(found):
             hindrances = examine_store(found.store, str(found.file), single_node=found.single_node)
             if parts is not None:
                 examine_registry(found.store, found.ledger, str(found.file))
@@ -57,12 +139,14 @@ def check(config: Path, workers: int = 1, connect: bool = False) -> int:
     print(f"  datasets      {len(published)} published, of {len(parts.connectors)} departments")
     print(f"  purposes      {', '.join(parts.rules.policies.purposes)}")
     late = sources.late(found.sources, found.limits.deadline)
-    for warning in (*settings.warnings(found, workers), *late, *warnings(found.ledger), *hindrances):
+    ending = deadlines.ending(parts.rules.calendar, today)
+    dates = [f"{found.policies / calendar.FILE}: {ending}"] if ending else []
+    for warning in (*settings.warnings(found, workers), *late, *dates, *warnings(found.ledger), *hindrances):
         print(f"  warning       {warning}")
     return 0
 
 
-async def _systems(found: Settings, parts: app.Loaded) -> list[Problem]:
+async def _systems(found: Settings, parts: Loaded) -> list[Problem]:
     """What is wrong with the systems of departments and case registries. They are asked about nobody."""
     named: list[tuple[Path, str, Connector | CaseRegistry]] = [
         *((found.sources, f"departments.{name}", each) for name, each in parts.connectors.items()),

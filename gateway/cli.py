@@ -51,7 +51,14 @@ def _parser(*, serving: bool = False) -> argparse.ArgumentParser:
     token.add_argument("client", metavar="CLIENT")
     token.add_argument("--official", metavar="ID", help="the official on whose behalf the client asks")
     token.add_argument(
-        "--scope", default=None, help="scopes, separated by spaces (default: all that the client may have)"
+        "--scope", default=None, help="scopes, separated by spaces (default: the first that the client may have)"
+    )
+    token.add_argument(
+        "--identifier", metavar="SCHEME:VALUE", help="the citizen or organisation that signed in at the citizen portal"
+    )
+    token.add_argument("--person", metavar="ID", help="the person who signed in (default: one for each identifier)")
+    token.add_argument(
+        "--auth-age", metavar="SECONDS", help="how long ago the person or official signed in (default: 0)"
     )
     token.set_defaults(run=_token)
 
@@ -146,7 +153,15 @@ def _demo(arguments: argparse.Namespace) -> int:
 
 def _token(arguments: argparse.Namespace) -> int:
     run = _checkout()
-    return int(run.token(arguments.client, arguments.official, arguments.scope))
+    scheme, _, value = (arguments.identifier or "").partition(":")
+    asked = {
+        "identifier_scheme": scheme,
+        "identifier_value": value,
+        "person": arguments.person,
+        "auth_age": arguments.auth_age,
+    }
+    more = {name: told for name, told in asked.items() if told}
+    return int(run.token(arguments.client, arguments.official, arguments.scope, **more))
 
 
 def _checkout() -> Any:

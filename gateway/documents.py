@@ -7,6 +7,7 @@ in one file are refused: what a reviewer reads is what is loaded. As in YAML 1.2
 
 from __future__ import annotations
 
+import copy
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
@@ -104,6 +105,14 @@ class Node(Value):
     @property
     def is_sequence(self) -> bool:
         return isinstance(self._raw, SequenceNode)
+
+    def without(self, key: str) -> Node:
+        """The same mapping without one of its keys, which somebody else reads."""
+        if not isinstance(self._raw, MappingNode):
+            return self
+        raw = copy.copy(self._raw)
+        raw.value = [(name, value) for name, value in raw.value if str(name.value) != key]
+        return Node(self.document, raw, self.path, self._key, self._parent)
 
     def plain(self) -> Any:
         """The value as plain Python: dicts, lists, strings, ints, booleans, None. For parts that others validate."""

@@ -16,7 +16,7 @@ import msgspec
 from gateway.documents import Node
 from gateway.values import MOST_NAME, is_name
 
-SCOPES = ("inquire", "receipts", "steward", "recalls", "officer", "oversight", "self")
+SCOPES = ("inquire", "receipts", "steward", "counter", "recalls", "officer", "oversight", "self")
 """What a token may open; and `inquire:<dataset>` for each published dataset."""
 
 KEEP, MAX_KEEP = 30.0, 300.0
@@ -61,9 +61,10 @@ class AccessTokenSettings(msgspec.Struct, frozen=True):
 class IssuerSettings(msgspec.Struct, frozen=True):
     """One authorization server. `issuer` is compared exactly; `name` is what `requesters.yaml` may call it.
 
-    `official_claim` names the claim that holds the official, instead of `act.sub` and `sub`. Without `jwks_url` the
-    keys are found by RFC 8414 or OpenID discovery, or at `metadata_url`. `audience` is what its tokens must be for,
-    where that is not everybody's. Without `audience_told` an introspection answer need not say it.
+    `official_claim` names the claim that holds the official, instead of `act.sub` and `sub`; `person_claim` the one
+    that all accounts of one human share, where one may have several. Without `jwks_url` the keys are found by RFC 8414
+    or OpenID discovery, or at `metadata_url`. `audience` is what its tokens must be for, where that is not everybody's.
+    Without `audience_told` an introspection answer need not say it.
     """
 
     issuer: str
@@ -75,6 +76,7 @@ class IssuerSettings(msgspec.Struct, frozen=True):
     audience_told: bool = True
     metadata_url: str | None = None
     access_tokens: AccessTokenSettings = AccessTokenSettings()
+    person_claim: str | None = None
 
 
 class DPoPSettings(msgspec.Struct, frozen=True):
@@ -210,7 +212,8 @@ def _check_pair(keys: Mapping[str, Node], files: Mapping[str, Path]) -> None:
 
 
 def _issuer(node: Node) -> IssuerSettings:
-    optional_keys = ("name", "official_claim", "introspection", "jwks_url", "audience", "metadata_url", "access_tokens")
+    claims = ("official_claim", "person_claim")
+    optional_keys = ("name", *claims, "introspection", "jwks_url", "audience", "metadata_url", "access_tokens")
     keys = node.mapping(("issuer",), optional_keys)
     issuer, audience = keys["issuer"].url(), None if keys["audience"].is_null else keys["audience"].text()
     if issuer and not is_name(issuer):
@@ -231,6 +234,7 @@ def _issuer(node: Node) -> IssuerSettings:
         audience != NOT_TOLD,
         None if keys["metadata_url"].is_null else keys["metadata_url"].url(),
         _access_tokens(keys["access_tokens"]),
+        optional("person_claim", r"\S+", "the name of a claim"),
     )
 
 

@@ -22,7 +22,7 @@ from granian.http import HTTP1Settings
 from granian.log import LogLevels
 from granian.server.mp import MPServer
 
-from gateway import app, settings
+from gateway import app, check, settings
 from gateway.errors import CommandRefused, ConfigurationError, Problem
 from gateway.ledger.log.build import examine_registry, warnings
 from gateway.ledger.projections.worker import beside
@@ -45,7 +45,7 @@ COLLECTED = (10_000, 5, 2000)
 SWITCH = 0.0005
 """Seconds that a thread computes while another waits."""
 
-_prepared: tuple[settings.Settings, app.Loaded] | None = None
+_prepared: tuple[settings.Settings, check.Loaded] | None = None
 """What `serve` read and checked; a worker that is forked from it need not read it again."""
 
 
@@ -65,7 +65,7 @@ class _Server(MPServer):
 def serve(config: Path, workers: int) -> int:
     """Serve until SIGINT or SIGTERM, as `gateway.web.drain` says. Raises `ConfigurationError`."""
     global _prepared
-    _prepared = app.load(config, os.environ)
+    _prepared = check.load(config, os.environ)
     found = _prepared[0]
     with contextlib.ExitStack() as held:
         with settings.placing(found):
@@ -137,7 +137,7 @@ def application() -> app.Gateway:
     """The application of one process, of the configuration that `serve` was given."""
     link = Link(os.environ[SUPERVISOR])
     with link.starting():
-        built = app.build(*(_prepared or app.load(Path(os.environ[CONFIG]), os.environ)))
+        built = app.build(*(_prepared or check.load(Path(os.environ[CONFIG]), os.environ)))
     built.link = link
     return made(built)
 

@@ -2,13 +2,15 @@
 
 Every published dataset needs exactly one source, at the department that the catalogue names. An adverse dataset needs a
 mapping of its records' source document (Art. 37), and one with a display period a mapping of `effective` (Art. 44):
-without them every record would be withheld, which is never what the department meant.
+without them every record would be withheld, which is never what the department meant. `changes` says how a department's
+own systems tell of changed records: `{secret_file, changes_an_hour}`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 from connectors.base import Config, Connector, DatasetShape
 from gateway.catalogue.checks import needs_document
@@ -17,34 +19,59 @@ from gateway.documents import Node, of_kind, read
 from gateway.errors import Problem
 from gateway.values import suggest
 
+CHANGES_AN_HOUR = 100
+"""So many withdrawals that a department's systems report in an hour count without a steward, where nothing is said."""
+
 Build = Callable[[Config, Mapping[str, DatasetShape]], Connector]
 """A connector kind: (configuration, shapes of its datasets) -> connector; it tells what is wrong to the first."""
 
 
-def load(path: Path, catalogue: Catalogue, kinds: Mapping[str, Build], problems: list[Problem]) -> dict[str, Connector]:
+class Changes(NamedTuple):
+    """How a department's systems report changes: `secrets` sign their webhooks, none where they send none."""
+
+    secrets: tuple[bytes, ...] = ()
+    an_hour: int = CHANGES_AN_HOUR
+
+
+class Sources(NamedTuple):
+    """What the file says, by department; who reports no changes is not in `changes`."""
+
+    connectors: dict[str, Connector]
+    changes: dict[str, Changes]
+
+
+def load(path: Path, catalogue: Catalogue, kinds: Mapping[str, Build], problems: list[Problem]) -> Sources:
     """The connectors by department; what is wrong goes to `problems`, with file and line.
 
     Where the catalogue is not whole, what it does not know is passed over: its own problems say why.
     """
     node = read(path, problems)
     if node is None:
-        return {}
+        return Sources({}, {})
     departments = node.mapping(["departments"])["departments"]
-    connectors: dict[str, Connector] = {}
+    found = Sources({}, {})
     entries = departments.mapping(any_key=True)
     for name, entry in entries.items():
         if catalogue.whole and name not in catalogue.departments:
             entry.key_problem(f"the catalogue has no department `{name}`{suggest(name, catalogue.departments)}")
         shapes = _shapes(name, entry, catalogue)
-        if (made := of_kind(entry, kinds, shapes)) is not None:
-            connectors[name] = made
+        if "changes" in (keys := entry.mapping(any_key=True) if entry.is_mapping else {}):
+            found.changes[name] = _changes(keys["changes"])
+        if (made := of_kind(entry.without("changes"), kinds, shapes)) is not None:
+            found.connectors[name] = made
     served = {dataset for entry in entries.values() for dataset in _datasets(entry)}
     for dataset in catalogue.published.values():
         if dataset.id not in served:
             (entries.get(dataset.department) or departments).key_problem(
                 f"the published dataset `{dataset.id}` has no source; add it to `{dataset.department}.datasets`"
             )
-    return connectors
+    return found
+
+
+def _changes(node: Node) -> Changes:
+    keys = node.mapping((), ("secret_file", "changes_an_hour"))
+    secrets = keys["secret_file"].signing_secrets() if "secret_file" in keys else ()
+    return Changes(secrets, keys["changes_an_hour"].integer(0, 1_000_000, CHANGES_AN_HOUR))
 
 
 def late(path: Path, deadline: float) -> list[str]:

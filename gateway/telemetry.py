@@ -123,6 +123,8 @@ class Counts(msgspec.Struct):
     """What one process counted, or several together. Histograms are how many fell into each bucket, the last endless.
 
     `failures` are by department and fault; `groups` the entries that ledger commits held, and how many in all.
+    `calendar_end` is when the list of holidays ends, in seconds since the epoch: 0 where none is listed, `None` where
+    no process has said. Of several the one that is added last says it.
     """
 
     inquiries: dict[str, int]
@@ -131,6 +133,7 @@ class Counts(msgspec.Struct):
     groups: list[int]
     grouped: int
     break_glass: int
+    calendar_end: float | None = None
 
     def add(self, other: Counts) -> None:
         """Count what another process counted, too."""
@@ -142,6 +145,7 @@ class Counts(msgspec.Struct):
         self.groups = _sums(self.groups, other.groups)
         self.grouped += other.grouped
         self.break_glass += other.break_glass
+        self.calendar_end = self.calendar_end if other.calendar_end is None else other.calendar_end
 
 
 def _add(to: dict[str, int], more: Mapping[str, int]) -> None:
@@ -157,7 +161,8 @@ class Metrics:
     """The gateway's metrics; every child exists from the start, bound by its label.
 
     `inquiries` by outcome (`OK`, or the code of the refusal), `steps` in seconds, `failures` by (department, fault),
-    `group_size` the entries a ledger commit holds, `break_glass` the uses of emergency purposes; `lags` as last read.
+    `group_size` the entries a ledger commit holds, `break_glass` the uses of emergency purposes; `lags` as last read;
+    `calendar_end` as in `Counts`.
     """
 
     def __init__(self, departments: Iterable[str]) -> None:
@@ -169,6 +174,7 @@ class Metrics:
         self.group_size = Histogram(_SIZES)
         self.break_glass = Count()
         self.lags: Sequence[Lag] = ()
+        self.calendar_end: float | None = None
         self._waiting: Mapping[str, Histogram] = {step: Histogram(_SECONDS) for step in STEPS}
         self._timed = 0
         self._chance = random.Random(os.urandom(32)).random  # noqa: S311 - what it gave is never shown
@@ -201,6 +207,7 @@ class Metrics:
             list(self.group_size.counts),
             round(self.group_size.total),
             self.break_glass.value,
+            self.calendar_end,
         )
 
     def exposition(self) -> bytes:
@@ -238,6 +245,9 @@ class _Shown(Collector):
         yield CounterMetricFamily(
             "dutybound_break_glass", "Uses of emergency purposes; each opens a review", value=counts.break_glass
         )
+        if counts.calendar_end is not None:
+            told = "When the list of holidays ends, in seconds since 1970"
+            yield GaugeMetricFamily("dutybound_calendar_end_seconds", told, value=counts.calendar_end)
         yield from self._behind()
         group = HistogramMetricFamily("dutybound_ledger_group_entries", "Entries that one ledger commit held")
         group.add_metric([], cumulative(_SIZES, counts.groups), counts.grouped)

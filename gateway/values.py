@@ -7,6 +7,7 @@ is told as missing where there is none.
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import datetime
 import difflib
@@ -304,3 +305,20 @@ class Value:
         if path != NOWHERE and not (secret and secret.isprintable()):
             self.problem(f"the file `{self.text()}` must hold the secret, one line of printable text")
         return secret
+
+    def signing_secrets(self) -> tuple[bytes, ...]:
+        """What the file that is named here holds: secrets to sign notices with (Standard Webhooks), the newest first.
+
+        Each is `whsec_` and base64 on a line of its own; several, so that they can be changed.
+        """
+        file = self.private_file()
+        try:
+            lines = file.read_text("ascii").split()
+            secrets = tuple(base64.b64decode(line.removeprefix("whsec_"), validate=True) for line in lines)
+        except (OSError, ValueError):
+            secrets = ()
+        if secrets and all(24 <= len(secret) <= 64 for secret in secrets):
+            return secrets
+        if file.is_file() and not self.told:
+            self.problem("the file must hold secrets as `whsec_` and base64 of 24 to 64 bytes, a line each")
+        return ()

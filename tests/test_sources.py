@@ -14,6 +14,7 @@ from gateway import sources
 from gateway.catalogue.load import load
 from gateway.catalogue.model import Catalogue
 from gateway.errors import Problem
+from tests.configured import secret
 from tests.planted import Mistake, plant
 
 ROOT = Path(__file__).parents[1]
@@ -43,7 +44,7 @@ async def test_the_shipped_sources_have_nothing_wrong_and_every_department(tmp_p
     file = tmp_path / "sources.yaml"
     file.write_text(shipped())
     problems: list[Problem] = []
-    connectors = sources.load(file, catalogue(), KINDS, problems)
+    connectors = sources.load(file, catalogue(), KINDS, problems).connectors
     assert problems == []
     assert set(connectors) == set(catalogue().departments)
     for connector in connectors.values():
@@ -218,6 +219,52 @@ def test_a_mistake_is_told_where_it_stands_with_its_fix(tmp_path: Path, name: st
     assert "gateway:pw" not in str(told)
 
 
+def with_changes(text: str, said: str) -> str:
+    return text.replace("    kind: graphql\n", f"    kind: graphql\n    changes: {said}\n")
+
+
+SECRET = "whsec_" + "QUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFB"
+
+
+async def test_a_department_says_how_its_changes_are_reported(tmp_path: Path) -> None:
+    secret(tmp_path / "hook", f"{SECRET}\n{SECRET}\n")
+    for said, expected in (
+        ("{secret_file: hook, changes_an_hour: 7}", sources.Changes((b"A" * 24, b"A" * 24), 7)),
+        ("{secret_file: hook}", sources.Changes((b"A" * 24, b"A" * 24), sources.CHANGES_AN_HOUR)),
+        ("{changes_an_hour: 0}", sources.Changes((), 0)),
+    ):
+        (tmp_path / "sources.yaml").write_text(with_changes(shipped(), said))
+        problems: list[Problem] = []
+        found = sources.load(tmp_path / "sources.yaml", catalogue(), KINDS, problems)
+        assert problems == []
+        assert found.changes == {"courts": expected}
+        assert set(found.connectors) == set(catalogue().departments)
+        for connector in found.connectors.values():
+            await connector.close()
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ("{secret_file: gone}", "changes.secret_file: there is no file `gone`"),
+        ("{secret_file: short}", "changes.secret_file: the file must hold secrets as `whsec_`"),
+        ("{secret_file: open}", "changes.secret_file: the file `open` may be read by others"),
+        ("{secret: hook}", "changes.secret: unknown key `secret` (did you mean `secret_file`?)"),
+        ("{secret_file: hook, changes_an_hour: many}", "changes_an_hour: `many` must be a whole number"),
+        ("5", "changes: must be a mapping"),
+    ],
+)
+def test_what_is_wrong_with_changes_is_told_with_its_line(tmp_path: Path, said: str, told: str) -> None:
+    secret(tmp_path / "hook", SECRET)
+    secret(tmp_path / "short", "whsec_QUFB")
+    secret(tmp_path / "open", SECRET).chmod(0o644)
+    text = with_changes(shipped(), said)
+    (problem,) = problems_of(tmp_path, text)
+    assert told in str(problem)
+    assert f"changes: {said}" in text.splitlines()[problem.line - 1]
+    assert SECRET not in str(problem)
+
+
 def test_the_mistakes_of_one_file_are_told_together(tmp_path: Path) -> None:
     (tmp_path / "sources.yaml").write_text(shipped())
     names = ("field that is not mapped", "misspelt part of a record", "plain http", "template without its hole",
@@ -237,7 +284,7 @@ def test_a_broken_file_is_a_problem_and_no_traceback(tmp_path: Path, text: str) 
 
 def test_a_missing_file_is_a_problem(tmp_path: Path) -> None:
     problems: list[Problem] = []
-    assert sources.load(tmp_path / "none.yaml", catalogue(), KINDS, problems) == {}
+    assert sources.load(tmp_path / "none.yaml", catalogue(), KINDS, problems) == ({}, {})
     assert len(problems) == 1
 
 

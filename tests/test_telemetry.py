@@ -108,6 +108,7 @@ def test_what_processes_counted_is_summed() -> None:
         metrics.group_size.observe(3)
         metrics.break_glass.add()
         metrics.steps["fetch"].observe(0.002)
+    one.calendar_end = other.calendar_end = 1830290400.0
     total = Counts({}, {}, {}, [], 0, 0)
     total.add(one.counts())
     total.add(other.counts())
@@ -119,6 +120,7 @@ def test_what_processes_counted_is_summed() -> None:
     assert found["dutybound_step_seconds_bucket", (("le", "0.003"), ("step", "fetch"))] == 3
     assert found["dutybound_ledger_group_entries_sum", ()] == 9
     assert found["dutybound_break_glass_total", ()] == 3
+    assert found["dutybound_calendar_end_seconds", ()] == 1830290400.0
 
 
 def test_labels_are_fixed_from_the_start() -> None:

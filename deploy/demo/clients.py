@@ -13,7 +13,15 @@ from deploy.demo.organisations import organisation
 from deploy.demo.region import NAMED
 from deploy.demo.values import DATASETS
 
-_INQUIRE = ("inquire", *(f"inquire:{dataset}" for dataset in DATASETS))
+_ASKS = ("inquire", *(f"inquire:{dataset}" for dataset in DATASETS), "recalls")
+_STEWARDS: Mapping[str, tuple[str, ...]] = {
+    "market": ("m.petrov", "m.dubois"),
+    "tax": ("t.weber", "t.nowak"),
+    "courts": ("c.santos", "c.berg"),
+    "environment": ("e.rossi", "e.virtanen"),
+    "labour": ("l.horvat", "l.jansen"),
+}
+"""Of each department, those who answer for its records, at their desks (`steward`) and at its counter (`counter`)."""
 
 
 class Client(NamedTuple):
@@ -32,16 +40,22 @@ CLIENTS: Mapping[str, Client] = {
         "market",
         ("department",),
         ("TENDER_QUALIFICATION", "LICENCE_RENEWAL"),
-        _INQUIRE,
+        _ASKS,
         ("m.ivanova", "p.sorel"),
     ),
-    "environment-agency": Client("environment", ("department",), ("LICENCE_RENEWAL",), _INQUIRE, ("e.lind",)),
-    "labour-office": Client("labour", ("department",), ("SUBSIDY_ASSESSMENT",), _INQUIRE, ("l.moreau",)),
-    "tax-service": Client("tax", ("department",), ("SUBSIDY_ASSESSMENT",), _INQUIRE, ()),
+    "environment-agency": Client("environment", ("department",), ("LICENCE_RENEWAL",), _ASKS, ("e.lind",)),
+    "labour-office": Client("labour", ("department",), ("SUBSIDY_ASSESSMENT",), _ASKS, ("l.moreau",)),
+    "tax-service": Client("tax", ("department",), ("SUBSIDY_ASSESSMENT",), (*_ASKS, "steward"), ()),
     "civil-court": Client(
-        "courts", ("court",), ("COURT_ENFORCEMENT",), _INQUIRE, ("j.okafor", "r.haas"), algorithm="RS256"
+        "courts", ("court",), ("COURT_ENFORCEMENT",), _ASKS, ("j.okafor", "r.haas"), algorithm="RS256"
     ),
     "citizen-portal": Client("portal", ("portal",), ("SUBJECT_ACCESS",), ("self",), ()),
+    **{
+        f"{department}-stewards": Client(department, ("department",), (), ("steward", "counter"), stewards)
+        for department, stewards in _STEWARDS.items()
+    },
+    "oversight": Client("oversight", ("oversight",), (), ("oversight",), ("o.keller", "o.marin")),
+    "policy-office": Client("policy", ("policy",), (), ("officer",), ("p.olsen", "p.costa", "p.ilves")),
 }
 """By client id."""
 

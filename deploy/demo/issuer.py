@@ -4,11 +4,13 @@ Follows RFC 6749 (client credentials; errors), RFC 8414 and OpenID Connect disco
 RFC 9068 (`at+jwt` access tokens), RFC 8693 (`act` names the official) and RFC 9396 (`authorization_details`). Two keys
 are published at a time and kind, so that tokens outlive a rotation by one. Besides the standard parameters of
 `POST /token` a client may send `official`, one of its own, and the citizen portal `identifier_scheme` and
-`identifier_value`: which citizen signed in at it. `POST /rotate` makes new keys.
+`identifier_value`: which citizen or organisation signed in at it, and as which `person`, one of its own by default.
+Whoever is behind a token signed in just now, or `auth_age` seconds ago (`auth_time`). `POST /rotate` makes new keys.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import time
 from collections.abc import Mapping
@@ -99,12 +101,12 @@ class RegisteredClient(ClientMixin):  # type: ignore[misc]
 class Behalf:
     """On whose behalf the client asks; becomes claims of the token."""
 
-    def __init__(self, client_id: str, claims: Mapping[str, Any]) -> None:
-        self.client_id, self.claims = client_id, claims
+    def __init__(self, client_id: str, claims: Mapping[str, Any], person: str | None) -> None:
+        self.client_id, self.claims, self.person = client_id, claims, person
 
     def get_user_id(self) -> str:
-        """`sub` stays the client: the official is its actor, not its subject."""
-        return self.client_id
+        """Of a citizen the person; else `sub` stays the client: the official is its actor, not its subject."""
+        return self.person or self.client_id
 
 
 class ClientCredentials(ClientCredentialsGrant):  # type: ignore[misc]
@@ -116,9 +118,8 @@ class ClientCredentials(ClientCredentialsGrant):  # type: ignore[misc]
         client: RegisteredClient = self.request.client
         form: Mapping[str, str] = self.request.payload.data
         scope = client.get_allowed_scope(form.get("scope"))
-        token = self.generate_token(
-            user=Behalf(client.client_id, _claims(client, form, scope)), scope=scope, include_refresh_token=False
-        )
+        behalf = Behalf(client.client_id, _claims(client, form, scope), _person(form, scope))
+        token = self.generate_token(user=behalf, scope=scope, include_refresh_token=False)
         return 200, token, self.TOKEN_RESPONSE_HEADER
 
 
@@ -133,6 +134,8 @@ def _claims(client: RegisteredClient, form: Mapping[str, str], scope: str) -> di
         if not scheme or not value:
             raise InvalidRequestError(description="scope `self` needs `identifier_scheme` and `identifier_value`")
         claims["identifier"] = {"scheme": scheme, "value": value}
+    if "act" in claims or "identifier" in claims:
+        claims["auth_time"] = int(time.time()) - _age(form)
     if details := form.get("authorization_details"):
         try:
             parsed = json.loads(details)
@@ -142,6 +145,21 @@ def _claims(client: RegisteredClient, form: Mapping[str, str], scope: str) -> di
             raise InvalidRequestError(description="`authorization_details` must be a JSON array of objects with `type`")
         claims["authorization_details"] = parsed
     return claims
+
+
+def _person(form: Mapping[str, str], scope: str) -> str | None:
+    """Who signed in as a subject: whoever is named, else one person for each identifier."""
+    if "self" not in scope.split():
+        return None
+    named = f"{form.get('identifier_scheme')}:{form.get('identifier_value')}"
+    return form.get("person") or f"person-{hashlib.sha256(named.encode()).hexdigest()[:12]}"
+
+
+def _age(form: Mapping[str, str]) -> int:
+    age = form.get("auth_age", "0")
+    if not (age.isascii() and age.isdecimal() and len(age) < 10):
+        raise InvalidRequestError(description="`auth_age` must be seconds, as `600`")
+    return int(age)
 
 
 class TokenGenerator(JWTBearerTokenGenerator):  # type: ignore[misc]

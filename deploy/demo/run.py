@@ -95,8 +95,8 @@ def _stay(region: Region, told: dict[str, Any], say: Callable[[str], None]) -> N
             gone.add(name)
 
 
-def token(client: str, official: str | None, scope: str | None, var: Path = VAR) -> int:
-    """Print an access token for `client` of the running demo; gives the exit status."""
+def token(client: str, official: str | None, scope: str | None, var: Path = VAR, **more: str) -> int:
+    """Print an access token for `client` of the running demo; gives the exit status. `more` are the server's own."""
     try:
         told = json.loads((var / "demo.json").read_text())
     except FileNotFoundError:
@@ -109,7 +109,7 @@ def token(client: str, official: str | None, scope: str | None, var: Path = VAR)
         print(f"`{client}` is no client of the demo; there are {', '.join(told['clients'])}", file=sys.stderr)
         return 1
     try:
-        print(access_token(told, client, official, scope))
+        print(access_token(told, client, official, scope, **more))
     except TokenRefused as refused:
         officials = ", ".join(told["clients"][client]["officials"]) or "none"
         print(f"no token: {refused} (officials: {officials})", file=sys.stderr)

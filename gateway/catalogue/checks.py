@@ -35,9 +35,14 @@ SHORTEST_REASON = 10
 
 _RESERVED_TYPES = """
     query mutation subscription organisation person subject record recordmeta permission dataset datasetfield
-    basis display inquiryreceipt obligation property purpose identifierscheme identifierinput decimal date datetime
-    string int float boolean id me caution consent objection restoration optout recall accesshistory consentinput
-    objectioninput restorationinput optoutinput changeinput"""
+    basis display inquiryreceipt obligation property caution purpose identifierscheme identifierinput
+    decimal date datetime string int float boolean id
+    me helddataset heldrecord heldvalue accesshistory access accesskind optout
+    consent consentfields consentfieldsinput consentrequest consentrequestpage requestername requesterinput
+    matter matterpage matterkind matterstate outcome paper paperinput recordinput onbehalfinput
+    change changepage changeevent reportedevent confirmed
+    recall recallpage recalledrecord recallaction recallstate acknowledgementoutcome suspension suspensionpage
+    finding findingpage opened verdict"""
 RESERVED_TYPES = frozenset(_RESERVED_TYPES.split())
 """Type names, in lower case, that the schema has or keeps for itself."""
 SUBJECT_FIELDS = frozenset(["scheme", "value", "record"])

@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import datetime
 import decimal
+import re
 from typing import Any
 
 import msgspec
 import strawberry
 
 from gateway.catalogue.model import plain
+
+_DATE = re.compile("[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
 def _text(value: Any) -> str:
@@ -30,6 +33,12 @@ def _decimal(value: Any) -> decimal.Decimal:
     return number
 
 
+def _date(value: Any) -> datetime.date:
+    if not isinstance(value, str) or _DATE.fullmatch(value) is None:
+        raise ValueError("a Date is written as `2026-09-30`")
+    return datetime.date.fromisoformat(value)
+
+
 SCALARS: dict[object, Any] = {
     decimal.Decimal: strawberry.scalar(
         name="Decimal",
@@ -41,7 +50,7 @@ SCALARS: dict[object, Any] = {
         name="Date",
         description="A calendar date, `YYYY-MM-DD`.",
         serialize=_text,
-        parse_value=datetime.date.fromisoformat,
+        parse_value=_date,
     ),
     datetime.datetime: strawberry.scalar(
         name="DateTime",

@@ -2,7 +2,8 @@
 
 A scheme is a module of python-stdnum, a pattern, or both (then the module's canonical form has to match). Values are
 ASCII without spaces before any module sees them: several modules drop separators, and two spellings of one subject
-would be two subjects to a department that does not. Only modules below `stdnum.` are ever imported.
+would be two subjects to a department that does not. Only modules below `stdnum.` are ever imported. A kind of subject
+has one scheme: what is known under one name, as an objection, would not bind records that are asked for under another.
 """
 
 from __future__ import annotations
@@ -110,7 +111,16 @@ def load_schemes(file: Path, problems: list[Problem]) -> dict[str, IdentifierSch
     node = read(file, problems)
     if node is None:
         return {}
-    schemes = {name: _scheme(name, entry) for name, entry in node.mapping(any_key=True).items()}
+    schemes: dict[str, IdentifierScheme] = {}
+    naming: dict[SubjectKind, str] = {}
+    for name, entry in node.mapping(any_key=True).items():
+        schemes[name] = scheme = _scheme(name, entry)
+        for kind in scheme.subjects:
+            if (other := naming.setdefault(kind, name)) != name:
+                entry.key_problem(
+                    f"`{kind}` has the scheme `{other}` already; keep one for each kind of subject: an objection under "
+                    "one would not bind records under the other"
+                )
     if node.is_mapping and not schemes:
         node.problem("names no identifier scheme; without one no subject can be named")
     return dict(sorted(schemes.items()))

@@ -13,9 +13,7 @@ from __future__ import annotations
 
 import datetime
 import decimal
-import enum
 import functools
-import inspect
 from collections.abc import Mapping
 from typing import Any
 
@@ -36,7 +34,9 @@ from strawberry.schema.config import StrawberryConfig
 
 from connectors.base import FieldType, SubjectKind
 from gateway.catalogue import graphql_types as shared
+from gateway.catalogue.act_fields import MOST_ITEMS, mutation, queries
 from gateway.catalogue.describe import about, describe_dataset, describe_field
+from gateway.catalogue.making import Argument, asked, declared, list_of, made_enum, made_type, may_be_null
 from gateway.catalogue.model import Catalogue, Dataset
 
 TYPE_NAMES: Mapping[SubjectKind, str] = {"organisation": "Organisation", "person": "Person"}
@@ -60,11 +60,11 @@ def build_schema(catalogue: Catalogue, purposes: Mapping[str, str]) -> strawberr
     """
     if not purposes or not catalogue.schemes:
         raise ValueError("a schema needs at least one purpose and one identifier scheme")
-    purpose = _enum("Purpose", "A registered reason to ask.", purposes)
-    scheme = _enum(
+    purpose = made_enum("Purpose", "A registered reason to ask.", purposes)
+    scheme = made_enum(
         "IdentifierScheme", "A kind of identifier.", {name: entry.title for name, entry in catalogue.schemes.items()}
     )
-    identifier = _type(
+    identifier = made_type(
         "IdentifierInput",
         "Names one subject.",
         {
@@ -75,9 +75,9 @@ def build_schema(catalogue: Catalogue, purposes: Mapping[str, str]) -> strawberr
     )
     records = {dataset.id: _record(dataset) for dataset in catalogue.published.values() if dataset.shape == "list"}
     organisation, person = (_subject(catalogue, kind, scheme, records) for kind in TYPE_NAMES)
-    query = _query(purpose, identifier, organisation, person)
     schema = strawberry.federation.Schema(
-        query=query,
+        query=_query(purpose, scheme, identifier, organisation, person),
+        mutation=mutation(purpose, identifier),
         types=[shared.Record, organisation, person, *records.values()],
         directives=[_inquiry(purpose)],
         config=StrawberryConfig(scalar_map=shared.SCALARS),
@@ -119,35 +119,9 @@ def catalogue_rows(catalogue: Catalogue) -> list[dict[str, Any]]:
     ]
 
 
-def _enum(name: str, description: str, values: Mapping[str, str]) -> Any:
-    functional: Any = enum.StrEnum
-    members = functional(name, {value: value for value in values})
-    strawberry.enum(members, description=description)
-    for value in members.__strawberry_definition__.values:
-        value.description = values[value.name]
-    return members
-
-
-def _list(of: Any) -> Any:
-    return list[of]
-
-
-def _type(
-    name: str, description: str, fields: Mapping[str, tuple[Any, str]], base: type = object, **options: Any
-) -> Any:
-    """A Strawberry type with fields of the given types and descriptions; Python's own words are fine as names."""
-    names = {field: f"f_{field}" for field in fields}
-    namespace: dict[str, Any] = {
-        names[field]: strawberry.field(name=field, description=text) for field, (_, text) in fields.items()
-    }
-    namespace["__annotations__"] = {names[field]: type_ for field, (type_, _) in fields.items()}
-    bases = (base,) if base is not object else ()
-    return strawberry.type(type(name, bases, namespace), name=name, description=description, **options)
-
-
 def _record(dataset: Dataset) -> Any:
     fields = {field.name: (_PYTHON[field.type] | None, describe_field(field)) for field in dataset.fields.values()}
-    return _type(dataset.type_name, describe_dataset(dataset), fields, shared.Record)
+    return made_type(dataset.type_name, describe_dataset(dataset), fields, shared.Record)
 
 
 def _subject(catalogue: Catalogue, kind: SubjectKind, scheme: Any, records: Mapping[str, Any]) -> Any:
@@ -159,59 +133,39 @@ def _subject(catalogue: Catalogue, kind: SubjectKind, scheme: Any, records: Mapp
         if kind not in dataset.subjects:
             continue
         if dataset.shape == "list":
-            fields[dataset.graphql_name] = (_list(records[dataset.id]) | None, describe_dataset(dataset))
+            fields[dataset.graphql_name] = (list_of(records[dataset.id]) | None, describe_dataset(dataset))
         else:
             for field in dataset.fields.values():
                 fields[field.name] = (_PYTHON[field.type] | None, f"{describe_field(field)}\n\n{about(dataset)}")
     description = f"The {kind} that an identifier names, known to any department or not."
-    return _type(TYPE_NAMES[kind], description, fields, directives=[Key(fields=FieldSet("scheme value"))])
+    return made_type(TYPE_NAMES[kind], description, fields, directives=[Key(fields=FieldSet("scheme value"))])
 
 
-def _query(purpose: Any, identifier: Any, organisation: Any, person: Any) -> Any:
+def _query(purpose: Any, scheme: Any, identifier: Any, organisation: Any, person: Any) -> Any:
+    one = Argument(identifier, "Which one.")
     fields = {
-        "organisation": _asked(organisation, "One organisation; never null.", id=identifier),
-        "organisations": _asked(_list(organisation), "Organisations, in the order of `ids`.", ids=_list(identifier)),
-        "person": _asked(person, "One person; never null.", id=identifier),
-        "permissions": _asked(
-            list[shared.Permission], "What your own grants and token allow for a purpose.", purpose=purpose
+        "organisation": asked(organisation, "One organisation; never null.", id=one),
+        "organisations": asked(
+            list_of(organisation),
+            "Organisations, in the order of `ids`.",
+            ids=Argument(list_of(identifier), "Which ones."),
         ),
-        "catalogue": _asked(list[shared.DatasetEntry], "The published catalogue."),
-        "receipts": _asked(
+        "person": asked(person, "One person; never null.", id=one),
+        "permissions": asked(
+            list[shared.Permission],
+            "What your own grants and token allow for a purpose.",
+            purpose=Argument(purpose, "The purpose."),
+        ),
+        "catalogue": asked(list[shared.DatasetEntry], "The published catalogue."),
+        "receipts": asked(
             list[shared.InquiryReceipt],
             "Your own past inquiries, oldest first: `first` of them (20 unless said), behind the cursor `after`.",
-            after=str | None,
-            first=int | None,
+            after=Argument(str | None, "The cursor of the last one that you have."),
+            first=Argument(int | None, f"How many, from 1 to {MOST_ITEMS}."),
         ),
+        **queries(scheme),
     }
     return strawberry.type(type("Query", (), fields), name="Query", description="What can be asked.")
-
-
-def _signature(returns: Any, arguments: Mapping[str, Any]) -> inspect.Signature:
-    """Of a function with these keyword arguments; one that may be null has no default in the schema."""
-    parameters = [
-        inspect.Parameter(
-            name,
-            inspect.Parameter.KEYWORD_ONLY,
-            annotation=type_,
-            default=strawberry.UNSET if type(None) in getattr(type_, "__args__", ()) else inspect.Parameter.empty,
-        )
-        for name, type_ in arguments.items()
-    ]
-    return inspect.Signature(parameters, return_annotation=returns)
-
-
-def _declared(function: Any, returns: Any, arguments: Mapping[str, Any]) -> Any:
-    function.__signature__ = _signature(returns, arguments)
-    function.__annotations__ = {**arguments, "return": returns}
-    return function
-
-
-def _asked(returns: Any, description: str, **arguments: Any) -> Any:
-    def read(**given: Any) -> Any:
-        """Only says which arguments there are: `_plain` gives every field graphql-core's own resolver."""
-        raise LookupError("resolved by name")
-
-    return strawberry.field(resolver=_declared(read, returns, arguments), description=description)
 
 
 def _inquiry(purpose: Any) -> Any:
@@ -229,7 +183,7 @@ def _inquiry(purpose: Any) -> Any:
         locations=[DirectiveLocation.QUERY],
         name="inquiry",
         description="Declares what the operation is for. Exactly one on an operation that asks about subjects.",
-    )(_declared(inquiry, str, arguments))
+    )(declared(inquiry, str, arguments, {name: strawberry.UNSET for name, of in arguments.items() if may_be_null(of)}))
 
 
 def _plain(schema: GraphQLSchema, rows: list[dict[str, Any]], sdl: Any) -> None:

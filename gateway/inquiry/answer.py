@@ -1,6 +1,6 @@
 """The whole path of one inquiry: nine steps, in order, with their numbers.
 
-Steps 1 and 2 say who asks and what; an operation that names no subject ends there. From then on
+Steps 1 and 2 say who asks and what; an operation that is no inquiry ends there. From then on
 every way out, answer or refusal, goes through step 9: one durable entry, then the bytes. Nothing else may answer.
 """
 
@@ -12,7 +12,7 @@ import os
 
 from gateway.errors import Code, Refusal
 from gateway.inquiry.admit import Reservation, asking
-from gateway.inquiry.beside.apart import bound_to, planned
+from gateway.inquiry.beside.apart import answered_apart, bound_to, planned
 from gateway.inquiry.beside.break_glass import guard
 from gateway.inquiry.beside.refusing import answer_refusal, decided
 from gateway.inquiry.beside.release import Release
@@ -46,8 +46,8 @@ async def answer(journey: Journey, method: str, headers: list[tuple[bytes, bytes
             entry = Entry(os.urandom(16).hex(), requester, serving.rules.digest)
         bound = await bound_to(journey, plan, requester, asked)
         if entry is None or (declaration := bound.declaration) is None:
-            authenticator.check_scope(requester, serving.datasets, bound.others)
-            return await serving.others.answer(journey.shares, plan, bound, requester, asked)
+            entry = entry if bound.act is None else None  # an act leaves its own
+            return await answered_apart(journey, serving, plan, bound, requester, asked)
         declaration = journey.retries.named(declaration, asked)
         entry.declaration, entry.subjects = declaration, bound.subjects
         purpose = serving.purpose(declaration.purpose)

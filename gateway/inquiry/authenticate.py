@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import datetime
 import hashlib
-from collections.abc import Callable, Container, Iterable
+from collections.abc import Callable, Collection, Container, Iterable
 from typing import Any
 
 import msgspec
@@ -28,9 +28,10 @@ from gateway.identity.introspection import Introspector, opaque_issuer
 from gateway.identity.jwt import RepeatedMember, read_jwt
 from gateway.inquiry.beside import claims
 from gateway.inquiry.beside.claims import Binding
+from gateway.inquiry.beside.scopes import lack
 from gateway.inquiry.types import Requester
 from gateway.issuers import ALGORITHMS, REGISTRY, Issuer
-from gateway.oauth import MAX_LIFETIME, SCOPES
+from gateway.oauth import MAX_LIFETIME
 from gateway.rules.model import RequesterEntry
 from gateway.values import suggest
 
@@ -163,27 +164,19 @@ class Authenticator:
             proof = _single(headers, b"dpop")
             await self._proofs.check(proof, token, binding.key, method, self._clock().timestamp())
 
-    def check_scope(self, requester: Requester, datasets: Container[str], asked: Container[str] = ()) -> None:
+    def check_scope(
+        self, requester: Requester, datasets: Container[str], asked: Collection[str] = (), *, on_behalf: bool = False
+    ) -> None:
         """Refuse a token that opens no part of the gateway at all, or not the root fields that are `asked` for.
 
-        `FORBIDDEN`, with the scope that would. `datasets` are those that there are. A subject's own token opens no
-        receipts, whatever else it has.
+        `FORBIDDEN`, with the scope that would. `datasets` are those that there are; `on_behalf`: it is an act for
+        somebody else.
         """
-        scopes = requester.scopes
-        named = [scope.partition(":") for scope in scopes]
-        inquires = any(name == "inquire" and (not colon or of in datasets) for name, colon, of in named)
-        if not inquires and scopes.isdisjoint(SCOPES):
-            message = "The token has no scope for this gateway; ask for `inquire`."
-        elif "receipts" in asked and requester.is_subject:
-            message = "A subject's own token (`self`) opens no receipts; ask with one that has only `inquire`."
-        elif "receipts" in asked and not inquires and "receipts" not in scopes:
-            message = "The token has no scope for `receipts`; ask for `inquire`."
-        elif "permissions" in asked and not inquires:
-            message = "The token has no scope for `permissions`; ask for `inquire`."
-        else:
-            return
-        challenge = f'{self._challenge("insufficient_scope", message, requester.scheme)}, scope="inquire"'
-        raise Refusal(Code.FORBIDDEN, message, headers={"WWW-Authenticate": challenge})
+        lacks = lack(requester, datasets, asked, on_behalf=on_behalf)
+        if lacks is not None:
+            challenge = self._challenge("insufficient_scope", lacks.message, requester.scheme)
+            headers = {"WWW-Authenticate": f'{challenge}, scope="{lacks.scope}"'}
+            raise Refusal(Code.FORBIDDEN, lacks.message, headers=headers)
 
     def expired(self, requester: Requester) -> Refusal:
         """The refusal of a token whose time ran out while its inquiry ran."""
@@ -308,6 +301,7 @@ class Authenticator:
             self._max_lifetime,
             settings.official_claim,
             settings.access_tokens.client_claim if typ is not None else "client_id",
+            settings.person_claim,
             typed=typ is None or typ.lower() in _TYPES,
         )
         requester, binding = claims.requester(payload, terms, now)
@@ -325,9 +319,16 @@ def _single(headers: Iterable[tuple[bytes, bytes]], wanted: bytes) -> bytes | No
 def _registered(requester: Requester, entry: RequesterEntry | None) -> Requester:
     """The same token's requester with what the rule set in force says of its client."""
     if entry is None:
-        return msgspec.structs.replace(requester, department="", roles=frozenset(), grants=(), registry=None)
+        return msgspec.structs.replace(
+            requester, department="", roles=frozenset(), grants=(), registry=None, reports_changes=False
+        )
     return msgspec.structs.replace(
-        requester, department=entry.department, roles=entry.roles, grants=entry.grants, registry=entry.registry
+        requester,
+        department=entry.department,
+        roles=entry.roles,
+        grants=entry.grants,
+        registry=entry.registry,
+        reports_changes=entry.reports_changes,
     )
 
 

@@ -19,6 +19,7 @@ from typing import Protocol
 from connectors.base import Subject, SubjectKind
 from gateway.catalogue.model import IdentifierScheme
 from gateway.inquiry.types import (
+    Basis,
     Decision,
     Declaration,
     Facts,
@@ -100,14 +101,15 @@ def decide(
             continue
         known = facts.subjects.get(subject, _NOTHING)
         coverage = _coverage(known.consents, requester, declaration, today) if known.consents else _NO_COVERAGE
-        open_datasets = open_to(narrowing, declaration, subject[1:]) if narrowing else None
-        own = self_only and oneself == (subject.scheme, subject.value)
+        opened = open_to(narrowing, declaration, subject[1:]) if narrowing else None
+        own = oneself == (subject.scheme, subject.value) if self_only else None
         wanted = of_all or of_each[subject]
-        key = (wanted, *asks, subject.kind, known.case_verified, coverage, open_datasets, own)
+        key = (wanted, *asks, subject.kind, known.case_verified, coverage, opened, own)
         decision = _memo.get(key)
         if decision is None:
-            frame = _Frame(wanted, requester, rule_set, purpose, name, grant, today, alive, facts.break_glass)
-            decision = frame.decide(subject.kind, known.case_verified, coverage, open_datasets, own)
+            flags = _flags(requester, known, facts, step_up=step_up)
+            basis = _basis(wanted.kinds.get(subject.kind, {}), requester, flags, own, coverage, opened, alive=alive)
+            decision = _Frame(rule_set, purpose, name, grant, today).decide(subject.kind, basis)
             if len(_memo) >= _KEPT:
                 _memo.clear()
             _memo[key] = decision
@@ -116,36 +118,68 @@ def decide(
     return Decision(grant, decisions, tuple(permits))
 
 
+def replay(
+    rule_set: RuleSet, requester: Named, name: str, kind: SubjectKind, basis: Basis, at: datetime.datetime
+) -> SubjectDecision:
+    """The decision that a rule set makes for a requester (issuer, client) and a purpose of what an entry of `at` kept.
+
+    With the rule set of the entry it is the one that was made then.
+    """
+    policies = rule_set.policies
+    today = guards.day(at, policies.time_zone)
+    grant = guards.grant_for(policies.requesters.get(requester), name, today)
+    return _Frame(rule_set, policies.purposes.get(name), name, grant, today).decide(kind, basis)
+
+
+def _flags(requester: Requester, known: SubjectFacts, facts: Facts, *, step_up: bool) -> Flag:
+    """What holds for all of a subject; scope and consent are looked at for each dataset."""
+    return guards.flags(
+        scope=False,
+        consent=False,
+        case=known.case_verified,
+        official=requester.official is not None,
+        step_up=step_up,
+        break_glass=facts.break_glass,
+    )
+
+
+def _basis(
+    asked: Mapping[str, Wanted],
+    requester: Requester,
+    flags: Flag,
+    own: bool | None,
+    coverage: Coverage,
+    opened: frozenset[str] | None,
+    *,
+    alive: bool,
+) -> Basis:
+    """What a subject's decision rests on. `own`, of a purpose of the subject alone: whether it is the token's own."""
+    scopes, datasets = requester.scopes, frozenset(asked)
+    if own is None:
+        unscoped = frozenset(dataset for dataset in asked if not guards.scope_covers(scopes, dataset))
+    else:
+        unscoped = frozenset() if own and "self" in scopes else datasets
+    narrowed = frozenset() if opened is None else datasets - opened
+    consented = {dataset: fields for dataset, fields in coverage if dataset in asked}
+    return Basis(asked, flags, alive, unscoped, narrowed, consented)
+
+
 class _Frame:
-    """All of an inquiry that is the same for each of its subjects."""
+    """All of an inquiry that is the same for each of its subjects, and for whoever makes its decisions again."""
 
     def __init__(
-        self,
-        selected: Selected,
-        requester: Requester,
-        rule_set: RuleSet,
-        purpose: Purpose | None,
-        name: str,
-        grant: Grant | None,
-        today: datetime.date,
-        alive: bool,
-        break_glass: bool,
+        self, rule_set: RuleSet, purpose: Purpose | None, name: str, grant: Grant | None, today: datetime.date
     ) -> None:
-        self.selected, self.requester, self.rule_set = selected, requester, rule_set
-        self.purpose, self.name, self.grant, self.today, self.alive = purpose, name, grant, today, alive
-        self.break_glass = break_glass
+        self.rule_set, self.purpose, self.name, self.grant, self.today = rule_set, purpose, name, grant, today
 
-    def decide(
-        self, kind: SubjectKind, case: bool, coverage: Coverage, open_to: frozenset[str] | None, own: bool
-    ) -> SubjectDecision:
+    def decide(self, kind: SubjectKind, basis: Basis) -> SubjectDecision:
         published = self.rule_set.policies.catalogue.published
-        consented = dict(coverage)
-        blocked = self._blocked()
+        blocked = self._blocked(basis)
         cells: dict[tuple[str, str], Cell] = {}
         permitted: dict[str, frozenset[str]] = {}
         fetch: list[tuple[str, tuple[str, ...]]] = []
         denied: list[tuple[str, str]] = []
-        for dataset, wanted in self.selected.kinds.get(kind, {}).items():
+        for dataset, wanted in basis.selected.items():
             if dataset not in published:
                 permitted[dataset] = frozenset()
                 cells.update({(dataset, field): guards.unknown(dataset) for field in wanted.fields})
@@ -153,8 +187,7 @@ class _Frame:
                 continue
             leave = set()
             for field in published[dataset].fields:
-                consent = dataset in consented and ((fields := consented[dataset]) is None or field in fields)
-                cell = blocked or self._cell(kind, dataset, field, case, consent, open_to, own)
+                cell = blocked or self._cell(kind, dataset, field, basis)
                 cells[dataset, field] = cell
                 if cell.permitted:
                     leave.add(field)
@@ -166,44 +199,29 @@ class _Frame:
             ]
             if asked is not None:
                 fetch.append((dataset, asked))
-        return SubjectDecision(cells, permitted, tuple(fetch), tuple(denied))
+        return SubjectDecision(cells, permitted, tuple(fetch), tuple(denied), basis)
 
-    def _blocked(self) -> Cell | None:
+    def _blocked(self, basis: Basis) -> Cell | None:
         """The denial of everything, whatever the dataset; `None` where each dataset is looked at."""
         if self.purpose is None or self.grant is None:
             return guards.no_grant(self.name)
-        if self.purpose.break_glass is not None and not self.break_glass:
+        if self.purpose.break_glass is not None and Flag.BREAK_GLASS not in basis.flags:
             return guards.glass_whole(self.name)
-        return guards.inactive(self.grant, self.today) or (None if self.alive else guards.EXPIRED)
+        return guards.inactive(self.grant, self.today) or (None if basis.alive else guards.EXPIRED)
 
-    def _cell(
-        self,
-        kind: SubjectKind,
-        dataset: str,
-        field: str,
-        case: bool,
-        consent: bool,
-        open_to: frozenset[str] | None,
-        own: bool,
-    ) -> Cell:
+    def _cell(self, kind: SubjectKind, dataset: str, field: str, basis: Basis) -> Cell:
         """The table's answer, and where it permits, the token's narrowing."""
-        purpose, grant, requester = self.purpose, self.grant, self.requester
-        if purpose is None or grant is None:
+        if self.purpose is None or self.grant is None:
             return guards.no_grant(self.name)
-        if purpose.scope == "self":
-            scope = own and "self" in requester.scopes
-        else:
-            scope = guards.scope_covers(requester.scopes, dataset)
-        flags = guards.flags(
-            scope=scope,
-            consent=consent,
-            case=case,
-            official=requester.official is not None,
-            step_up=purpose.step_up is None or purpose.step_up == requester.acr,
-            break_glass=purpose.break_glass is not None and self.break_glass,
-        )
-        cell = self.rule_set.cells(grant, kind, flags).get((dataset, field)) or guards.unknown(dataset)
-        if cell.permitted and open_to is not None and dataset not in open_to:
+        flags = basis.flags
+        if self.purpose.break_glass is None:
+            flags &= ~Flag.BREAK_GLASS
+        if dataset not in basis.unscoped:
+            flags |= Flag.SCOPE
+        if dataset in basis.consented and ((fields := basis.consented[dataset]) is None or field in fields):
+            flags |= Flag.CONSENT
+        cell = self.rule_set.cells(self.grant, kind, flags).get((dataset, field)) or guards.unknown(dataset)
+        if cell.permitted and dataset in basis.narrowed:
             return guards.narrowed(dataset)
         return cell
 

@@ -183,7 +183,7 @@ def answer_parts(
         cautions=[entries.Notice(c.dataset, c.record, c.disputed, c.mitigation) for c in entry.cautions],
         errors=codes,
     )
-    return split(told, _oversight(entry, None if entry.change is None else entry.change.at))
+    return split(told, _oversight(entry, None if entry.change is None else entry.change.at, answered=True))
 
 
 _QUOTING = frozenset({Code.IDENTIFIER_INVALID, Code.GRAPHQL_VALIDATION_FAILED, Code.GRAPHQL_VARIABLES_INVALID})
@@ -237,13 +237,24 @@ def _disclosed(
             datasets.append(entries.Dataset(dataset, fields, [], outcome.fault.value))
         else:
             records = [f"{dataset}/{record.m_id}@{record.m_version}" for record in outcome.records]
-            datasets.append(entries.Dataset(dataset, fields, records))
+            datasets.append(entries.Dataset(dataset, fields, records, None, _days(outcome.display_until)))
     return entries.Disclosed(subject.kind, subject.scheme, subject.value, datasets)
 
 
-def _oversight(entry: Entry, broke_glass: datetime.datetime | None = None) -> entries.Oversight:
+_EPOCH = datetime.date(1970, 1, 1).toordinal()
+
+
+def _days(until: Sequence[datetime.date | None]) -> list[int | None]:
+    """Last days of display as they are entered; nothing where there are none."""
+    return [None if day is None else day.toordinal() - _EPOCH for day in until] if any(until) else []
+
+
+def _oversight(
+    entry: Entry, broke_glass: datetime.datetime | None = None, *, answered: bool = False
+) -> entries.Oversight:
     withheld: list[entries.WithheldRecord] = []
     denied: list[entries.DeniedFields] = []
+    rests: list[entries.DecidedOn] = []
     consents: tuple[str, ...] = ()
     consents_of: tuple[int, ...] = ()
     places: dict[Subject, int] = {}
@@ -260,8 +271,12 @@ def _oversight(entry: Entry, broke_glass: datetime.datetime | None = None) -> en
     if entry.decision is not None:
         for place, subject in enumerate(entry.subjects):
             decided = entry.decision.subjects.get(subject)
-            if decided is not None and (fields := _denied(decided)):
+            if decided is None:
+                continue
+            if fields := _denied(decided):
                 denied.append(entries.DeniedFields(place, fields))
+            if (on := _decided_on(decided, place, answered=answered)) is not None:
+                rests.append(on)
     who = entry.requester
     return entries.Oversight(
         entries.VERSION,
@@ -275,6 +290,28 @@ def _oversight(entry: Entry, broke_glass: datetime.datetime | None = None) -> en
         consents_of,
         by_subject=who.is_subject,
         broke_glass=broke_glass,
+        decided=rests,
+    )
+
+
+@lru_cache(maxsize=1024)
+def _decided_on(decision: SubjectDecision, place: int, *, answered: bool) -> entries.DecidedOn | None:
+    """What a decision, which is interned, rests on, beside the fields that its entry tells and denies."""
+    basis = decision.basis
+    if basis is None:
+        return None
+    given: dict[str, set[str]] = {dataset: set(fields) for dataset, fields in decision.fetch} if answered else {}
+    for dataset, field in decision.denied:
+        given.setdefault(dataset, set()).add(field)
+    selected = sorted(basis.selected.items())
+    return entries.DecidedOn(
+        place,
+        int(basis.flags) | (0 if basis.alive else entries.EXPIRED),
+        sum(wanted.bare << at for at, (_, wanted) in enumerate(selected)),
+        {name: tuple(sorted(wanted.fields)) for name, wanted in selected if given.get(name) != set(wanted.fields)},
+        tuple(sorted(basis.unscoped)),
+        tuple(sorted(basis.narrowed)),
+        {name: None if of is None else tuple(sorted(of)) for name, of in basis.consented.items()},
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import zoneinfo
 from collections.abc import Callable, Container
+from typing import Protocol
 
 import msgspec
 
@@ -20,14 +21,23 @@ from gateway.inquiry.beside.roots import Others
 from gateway.inquiry.beside.unsent import Unsent
 from gateway.inquiry.case.registries import CaseRegistries
 from gateway.inquiry.disclose import LedgerPort
+from gateway.inquiry.document.shapes import Act
 from gateway.inquiry.facts import FactsReader
 from gateway.inquiry.fetch import Fetcher
+from gateway.inquiry.http.request import GraphQLRequest
 from gateway.inquiry.plan import Planner
 from gateway.inquiry.render import Renderer
+from gateway.inquiry.types import Answer, Requester
 from gateway.ledger.entry import secrecy
 from gateway.rules.model import Purpose
 from gateway.rules.ruleset import RuleSet
 from gateway.telemetry import Metrics
+
+
+class ActsPort(Protocol):
+    """Does acts, as `gateway.acts.graphql` does; raises `Refusal`. What has to be entered of it is entered there."""
+
+    async def answer(self, shares: Shares, act: Act, requester: Requester, asked: GraphQLRequest) -> Answer: ...
 
 
 class Serving(msgspec.Struct, frozen=True, eq=False):
@@ -37,6 +47,7 @@ class Serving(msgspec.Struct, frozen=True, eq=False):
     planner: Planner
     renderer: Renderer
     others: Others
+    acts: ActsPort
     obligations: Obligations
     zone: zoneinfo.ZoneInfo
 

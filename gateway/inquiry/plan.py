@@ -17,7 +17,6 @@ from graphql import (
     DocumentNode,
     FieldNode,
     FragmentDefinitionNode,
-    GraphQLError,
     GraphQLSchema,
     GraphQLSyntaxError,
     OperationDefinitionNode,
@@ -41,7 +40,8 @@ from gateway.inquiry.document.collect import (
 )
 from gateway.inquiry.document.cost import Costs
 from gateway.inquiry.document.kept import SentAgain, Weighed, unlink
-from gateway.inquiry.document.shapes import Compute, Root, Variant
+from gateway.inquiry.document.operation import bound_lists, named_operation, refusal
+from gateway.inquiry.document.shapes import Act, Compute, Root, Variant
 from gateway.inquiry.document.validity import fits
 from gateway.inquiry.types import Declaration, Selected
 
@@ -90,8 +90,20 @@ class Bound(msgspec.Struct, frozen=True):
     def others(self) -> frozenset[str]:
         """The root fields asked for that name no subject, beside those that do or alone."""
         other = self.variant.other
+        if self.variant.act is not None:
+            return frozenset([self.variant.act.field])
         selected = () if other is None else other.selection_set.selections
         return frozenset([field.name.value for field in selected if isinstance(field, FieldNode)])
+
+    @property
+    def act(self) -> Act | None:
+        """The act that the operation is; nothing else is asked then."""
+        return self.variant.act
+
+    @property
+    def on_behalf(self) -> bool:
+        """Whether it is an act for somebody else, as it says."""
+        return self.act is not None and self.act.on_behalf(self.variables) is not None
 
 
 class Plan:
@@ -114,8 +126,9 @@ class Plan:
         # By a mark and not by the plan, which would else be kept as long as they are.
         self._variants, self._mark, self._characters = variants, object(), characters
         self._only = None if self._conditions else self.compiled(())
-        if self._only is not None and self._only.other is None:
+        if self._only is not None and self._only.other is None and self._only.act is None:
             self.fragments, self._operation = (), None  # nothing is made of these any more, and they are large
+        self._mutates = operation.operation is OperationType.MUTATION
         self._definitions = list(operation.variable_definitions or ())
         self._quick = _quick(self._definitions)
         self._declared: dict[str, Compute] | None = None
@@ -132,6 +145,11 @@ class Plan:
             if self._only is not None
             else asks_about_subjects(document, operation.name.value if operation.name else None)
         )
+
+    @property
+    def declares(self) -> bool:
+        """Whether the operation has `@inquiry`."""
+        return self._declared is not None
 
     def variant(self, variables: Mapping[str, Any]) -> Variant:
         """The operation under these variables' conditions."""
@@ -212,11 +230,13 @@ class Plan:
                 return variables
         for definition in self._definitions:  # before the library looks at each of its items
             value = variables.get(definition.variable.name.value)
-            if type(value) is list:
+            if self._mutates:
+                bound_lists(value)
+            elif type(value) is list:
                 self._bound_copies(len(value))
         coerced = get_variable_values(self._schema, self._definitions, dict(variables), max_errors=5)
         if isinstance(coerced, list):
-            raise _refusal(Code.GRAPHQL_VARIABLES_INVALID, coerced)
+            raise refusal(Code.GRAPHQL_VARIABLES_INVALID, coerced)
         return coerced.coerced
 
     def _declaration(self, values: Mapping[str, Any], header: Mapping[str, str] | None) -> Declaration:
@@ -333,38 +353,24 @@ class Planner:
             if "Parsing aborted" in error.message:  # graphql-core's words for a document over its bounds
                 message = f"the document has more than {self._limits.tokens} tokens, or is nested too deeply"
                 raise Refusal(Code.LIMIT_EXCEEDED, message) from None
-            raise _refusal(Code.GRAPHQL_PARSE_FAILED, [error]) from None
+            raise refusal(Code.GRAPHQL_PARSE_FAILED, [error]) from None
         try:
             bounds.check(document, self._limits)
             if not fits(self._schema, document) and (errors := validate(self._schema, document, max_errors=20)):
-                raise _refusal(Code.GRAPHQL_VALIDATION_FAILED, errors)
+                raise refusal(Code.GRAPHQL_VALIDATION_FAILED, errors)
             self._costs.check(document)
-            operation = _operation(document, operation_name)
-        except Refusal as refusal:
+            operation = named_operation(document, operation_name)
+            made = Plan(self._schema, self._catalogue, document, operation, self._limits, self._variants, len(query))
+        except Refusal as refused:
             if asks_about_subjects(document, operation_name):
-                raise RefusedAboutSubjects(refusal) from None
+                raise RefusedAboutSubjects(refused) from None
             raise
-        made = Plan(self._schema, self._catalogue, document, operation, self._limits, self._variants, len(query))
         unlink(document)
         return made
 
 
 def _name(query: str, operation_name: str | None) -> tuple[bytes, str | None]:
     return hashlib.sha256(query.encode("utf-8", "surrogatepass")).digest(), operation_name
-
-
-def _operation(document: DocumentNode, name: str | None) -> OperationDefinitionNode:
-    operations = [d for d in document.definitions if isinstance(d, OperationDefinitionNode)]
-    named = [o for o in operations if name is None or (o.name is not None and o.name.value == name)]
-    if len(named) != 1:
-        problem = f"there is no operation `{name}`" if name else "the document has several operations"
-        if not operations:
-            problem = "the document has no operation"
-        raise Refusal(Code.GRAPHQL_OPERATION_INVALID, f"{problem}; name one with `operationName`")
-    (operation,) = named
-    if operation.operation is not OperationType.QUERY:
-        raise Refusal(Code.GRAPHQL_OPERATION_INVALID, f"`{operation.operation.value}` operations are not served")
-    return operation
 
 
 def _word(value: Any) -> str:
@@ -389,10 +395,3 @@ def _quick(definitions: Sequence[Any]) -> list[tuple[str, type | None]] | None:
         else:
             return None
     return found
-
-
-def _refusal(code: Code, errors: Sequence[GraphQLError]) -> Refusal:
-    told = [
-        (error.message, [{"line": at.line, "column": at.column} for at in error.locations or ()]) for error in errors
-    ]
-    return Refusal(code, told[0][0], locations=told[0][1] or None, also=told[1:])

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from connectors.base import Failure, Record, Subject, SubjectKind
-from gateway.rules.model import Cell, Grant
+from gateway.rules.model import Cell, Flag, Grant
 from gateway.storage.kinds import SubjectFacts
 
 
@@ -27,8 +27,11 @@ class Requester(msgspec.Struct, frozen=True):
 
     `expires` is in seconds since the epoch. `scopes` are the token's. `acr` is the RFC 9470 class, where given.
     `actors` acted before the outermost one (RFC 8693), the latest first: they decide nothing, and oversight is told.
-    `scheme` is the one of HTTP authentication that the token came by.
-    `department`, `roles`, `grants` and `registry` come from the rule set in force; empty for an unregistered client.
+    `scheme` is the one of HTTP authentication that the token came by. `auth_time` is when its human signed in, in
+    seconds since the epoch. `person` is that human, by the issuer's `person_claim`; where it has none, by the `sub` of
+    a subject's own token.
+    `department`, `roles`, `grants`, `registry` and `reports_changes` come from the rule set in force; empty for an
+    unregistered client.
     """
 
     issuer: str
@@ -45,6 +48,9 @@ class Requester(msgspec.Struct, frozen=True):
     identifier: tuple[str, str] | None = None
     actors: tuple[str, ...] = ()
     scheme: str = "Bearer"
+    reports_changes: bool = False
+    auth_time: float | None = None
+    person: str | None = None
 
     @property
     def who(self) -> tuple[str, str]:
@@ -55,6 +61,15 @@ class Requester(msgspec.Struct, frozen=True):
     def is_subject(self) -> bool:
         """Whether this is a subject's own token, whatever else it opens."""
         return "self" in self.scopes
+
+    @property
+    def people(self) -> frozenset[tuple[str, str]]:
+        """Each name, at its issuer, of the human behind it. Two that share one are one human; one without is nobody."""
+        return frozenset((self.issuer, name) for name in (self.official, self.person) if name is not None)
+
+    def signed_in(self, since: float) -> bool:
+        """Whether its human is known to have signed in at that moment or later, in seconds since the epoch."""
+        return self.auth_time is not None and self.auth_time >= since
 
 
 class Declaration(msgspec.Struct, frozen=True):
@@ -112,19 +127,38 @@ class Permit(NamedTuple):
     fields: tuple[str, ...]
 
 
+class Basis(msgspec.Struct, frozen=True, eq=False):
+    """What a subject's decision rests on, beside the rule set, the requester, the purpose and the day.
+
+    Its entry keeps this, so that the decision can be made again. `selected` is what is asked of its kind of subject.
+    `flags` are those that hold for all of it: case, official, step-up, break-glass; `alive`: the token had time left.
+    Of the datasets selected, no scope covers the `unscoped`, the token's narrowing leaves the `narrowed` out, and
+    consents cover the `consented`: these fields, or all (`None`).
+    """
+
+    selected: Mapping[str, Wanted]
+    flags: Flag
+    alive: bool = True
+    unscoped: frozenset[str] = frozenset()
+    narrowed: frozenset[str] = frozenset()
+    consented: Mapping[str, frozenset[str] | None] = {}
+
+
 class SubjectDecision(msgspec.Struct, frozen=True, eq=False):
     """The decision for one subject: table and guards together. Interned: equal keys give the same object.
 
     `cells` has every published field of every wanted dataset; `denied` are the selected ones that are not
     permitted, and all of a `bare` dataset of which nothing is. `permitted` has, per wanted dataset, all its permitted
     fields, selected or not. `fetch` lists what to ask for: per dataset the permitted selected fields, sorted; a dataset
-    is in it where a selected field is permitted, or where it is `bare` and any of its fields is permitted.
+    is in it where a selected field is permitted, or where it is `bare` and any of its fields is permitted. `basis` is
+    what it rests on.
     """
 
     cells: Mapping[tuple[str, str], Cell]
     permitted: Mapping[str, frozenset[str]]
     fetch: tuple[tuple[str, tuple[str, ...]], ...]
     denied: tuple[tuple[str, str], ...] = ()
+    basis: Basis | None = None
 
 
 class Decision(NamedTuple):

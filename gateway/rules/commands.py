@@ -1,4 +1,4 @@
-"""`dutybound rules check | explain | matrix`: the rules as people read them, in the terminal."""
+"""`dutybound rules check | explain | matrix | calendar`: the rules as people read them, in the terminal."""
 
 from __future__ import annotations
 
@@ -13,11 +13,12 @@ from typing import Any
 from gateway.catalogue.load import load as load_catalogue
 from gateway.catalogue.model import Dataset
 from gateway.errors import ConfigurationError, Problem, in_order
-from gateway.rules import load
+from gateway.rules import deadlines, load
 from gateway.rules.check import reach
 from gateway.rules.decide import guards
 from gateway.rules.decide.vocabulary import FLAGS
 from gateway.rules.explain import explain, matrix
+from gateway.rules.files import calendar, proposal
 from gateway.rules.files.purposes import KINDS
 from gateway.rules.load import Read
 from gateway.rules.model import Flag, RequesterEntry
@@ -65,6 +66,11 @@ def register(subparsers: Any, also: Also = _nothing) -> None:
     listed.add_argument("--csv", action="store_true", help="one row for every grant, kind of subject and field")
     listed.set_defaults(run=_matrix)
 
+    dates = _part(parts, "calendar", "propose a country's holidays, to compare with the gazette and paste")
+    dates.add_argument("--country", required=True, metavar="CODE", help="such as `BG`, or a part of one as `DE-BY`")
+    dates.add_argument("--years", required=True, metavar="YEARS", help="such as `2027-2030`")
+    dates.set_defaults(run=_calendar)
+
 
 def _part(parts: Any, name: str, text: str) -> argparse.ArgumentParser:
     parser: argparse.ArgumentParser = parts.add_parser(name, help=text, description=text)
@@ -107,6 +113,9 @@ def _check(arguments: argparse.Namespace, also: Also) -> int:
         f"{grants} grants, {len(policies.catalogue.published)} published datasets: no problem"
     )
     print(f"rule set {rule_set.digest}")
+    today = guards.day(datetime.datetime.now(datetime.UTC), policies.time_zone)
+    if wrong := deadlines.ending(rule_set.calendar, today):
+        print(f"warning: {arguments.policies / calendar.FILE}: {wrong}")
     return 0
 
 
@@ -141,6 +150,21 @@ def _matrix(arguments: argparse.Namespace) -> int:
     else:
         for line in matrix.table(rule_set):
             print(line)
+    return 0
+
+
+def _calendar(arguments: argparse.Namespace) -> int:
+    problems: list[Problem] = []
+    found = calendar.load(arguments.policies, problems)
+    if problems:
+        _print(problems, "nothing was loaded")
+        return 1
+    try:
+        lines = list(proposal.lines(arguments.country, proposal.years(arguments.years), found))
+    except (proposal.NotProposed, ValueError) as error:
+        print(error, file=sys.stderr)
+        return 2
+    print("\n".join(lines))
     return 0
 
 

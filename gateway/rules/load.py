@@ -44,20 +44,23 @@ def read(
     issuers: Mapping[str, str] | None,
     problems: list[Problem],
     registries: Collection[str] | None = None,
+    *,
+    deployed: bool = False,
 ) -> Read:
     """Read and check everything but the catalogue, whose own problems are in `problems` already; none may be there.
 
     `issuers` gives the URL of each issuer that `requesters.yaml` names, and `registries` the names of the case
     registries; without them, names stand for themselves, so that the files can be checked without a configuration.
+    Files with secrets are read only where it is `deployed`: nowhere else are they there.
     """
     registered = purposes.load(policies_dir, catalogue, problems, registries)
-    who = requesters.load(policies_dir, catalogue, registered, issuers, problems, registries)
-    time_zone = calendar.load(policies_dir, problems).time_zone
+    who = requesters.load(policies_dir, catalogue, registered, issuers, problems, registries, deployed=deployed)
+    dates = calendar.load(policies_dir, problems)
     before = len(problems)
     rules = load_rules(policies_dir, problems)
     base.check(rules, policies_dir / "rules", problems, all_read=len(problems) == before)
     references.check(rules, vocabulary.of(catalogue, registered, who), problems)
-    return Read(catalogue, who, None if problems else RuleSet(catalogue, registered, who, rules, time_zone))
+    return Read(catalogue, who, None if problems else RuleSet(catalogue, registered, who, rules, dates))
 
 
 def load_rules(policies_dir: Path, problems: list[Problem]) -> list[Rule]:

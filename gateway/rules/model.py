@@ -12,6 +12,9 @@ import msgspec
 from connectors.base import SubjectKind
 from gateway.catalogue.model import Basis, Catalogue, Period
 
+PORTAL = "portal"
+"""The role of clients through which subjects act for themselves: none other may use the scope `self`."""
+
 
 class Reason(enum.StrEnum):
     """Why a field is denied; it depends on the caller's own grant, token, case and consent only (invariant 16)."""
@@ -128,8 +131,18 @@ class Grant(msgspec.Struct, frozen=True):
     suspended: bool = False
 
 
+class Notices(msgspec.Struct, frozen=True):
+    """Where a portal is told that something waits, and which file, as it is written, has the secrets to sign that."""
+
+    url: str
+    secret_file: str
+
+
 class RequesterEntry(msgspec.Struct, frozen=True):
-    """A department's registered client system. `registry` names the case registry that verifies its cases."""
+    """A department's registered client system. `registry` names the case registry that verifies its cases.
+
+    `reports_changes`: it says, without an official, that its own department's records changed.
+    """
 
     issuer: str
     client: str
@@ -138,6 +151,8 @@ class RequesterEntry(msgspec.Struct, frozen=True):
     roles: frozenset[str]
     grants: tuple[Grant, ...]
     registry: str | None = None
+    reports_changes: bool = False
+    notices: Notices | None = None
 
 
 class Policies(msgspec.Struct, frozen=True):

@@ -1,4 +1,4 @@
-"""A rule set: all rules, purposes, requesters and the catalogue as one content-addressed version, and its table.
+"""A rule set: all rules, purposes, requesters, calendar and catalogue as one content-addressed version, and its table.
 
 The table answers (grant, subject kind, dataset, field, flags) with a `Cell`. Cedar sees a small finite key only, so a
 cell is decided once, on first need, together with all others of its grant, kind and flags, and kept. Only existing
@@ -16,6 +16,7 @@ from connectors.base import SubjectKind
 from gateway.catalogue.model import Catalogue
 from gateway.rules.decide import base
 from gateway.rules.decide.engine import Engine, Question
+from gateway.rules.files.calendar import Calendar
 from gateway.rules.files.requesters import Requesters
 from gateway.rules.files.rule import Rule
 from gateway.rules.model import Cell, Flag, Grant, Policies, Purpose, RequesterEntry
@@ -30,10 +31,11 @@ class RuleSet:
         purposes: Mapping[str, Purpose],
         requesters: Requesters,
         rules: Sequence[Rule],
-        time_zone: str,
+        calendar: Calendar,
     ) -> None:
-        self.digest = _digest(catalogue, purposes, requesters, rules, time_zone)
-        self.policies = Policies(catalogue, purposes, requesters.entries, time_zone, self.digest)
+        self.digest = _digest(catalogue, purposes, requesters, rules, calendar)
+        self.policies = Policies(catalogue, purposes, requesters.entries, calendar.time_zone, self.digest)
+        self.calendar = calendar
         self.rules: Mapping[str, Rule] = {rule.id: rule for rule in sorted(rules, key=lambda rule: rule.id)}
         self.requesters = requesters
         self._holders = {grant.id: (entry, grant) for entry in requesters.entries.values() for grant in entry.grants}
@@ -84,8 +86,8 @@ def _digest(
     purposes: Mapping[str, Purpose],
     requesters: Requesters,
     rules: Sequence[Rule],
-    time_zone: str,
+    calendar: Calendar,
 ) -> str:
     texts = {rule.id: rule.text for rule in rules}
-    parts = [catalogue.digest, purposes, requesters.digest, texts, time_zone]
+    parts = [catalogue.digest, purposes, requesters.digest, texts, calendar.digest]
     return hashlib.sha256(msgspec.json.encode(parts, order="sorted")).hexdigest()

@@ -16,7 +16,7 @@ All times are microseconds since the epoch, days are `YYYY-MM-DD`.
 from __future__ import annotations
 
 import datetime
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from sqlalchemy import (
@@ -181,6 +181,11 @@ def one(connection: Connection, id_: str) -> Matter | None:
     """The matter of that id."""
     row = connection.execute(select(matter).where(matter.c.id == id_)).first()
     return None if row is None else Matter._make(row)
+
+
+def new(values: Mapping[str, Any]) -> Matter:
+    """The matter of a row that is about to be inserted."""
+    return Matter._make([values.get(name) for name in Matter._fields])
 
 
 def matters(connection: Connection, *conditions: Any, first: int | None = None) -> list[Matter]:

@@ -24,6 +24,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.sql import ClauseElement
 
 from gateway.errors import Code, Refusal
+from gateway.rules.deadlines import deadline
 from gateway.rules.files.calendar import Calendar
 from gateway.rules.model import Purpose
 from gateway.storage.tables import SHARD_BITS, micros, moment, shard
@@ -57,15 +58,6 @@ class Use(NamedTuple):
     statement: ClauseElement
     at: datetime.datetime
     entered: Callable[[str, int], Awaitable[None]]
-
-
-def last_day(calendar: Calendar, opened: datetime.datetime, working_days: int) -> datetime.date:
-    """The last day on which a review opened then is in time: so many working days after the day of its opening."""
-    day = calendar.local(opened).date()
-    while working_days > 0:
-        day += datetime.timedelta(days=1)
-        working_days -= calendar.worked(day)
-    return day
 
 
 class BreakGlass:
@@ -126,7 +118,7 @@ class BreakGlass:
         purpose = self._purposes().get(used)
         # A purpose that is no more leaves its reviews behind: they are due as the shortest can be.
         days = purpose.break_glass.review_within if purpose is not None and purpose.break_glass is not None else 1
-        return last_day(self._calendar, opened, days)
+        return deadline(self._calendar, opened, days).due
 
     def use(self, inquiry: str, asker: Asker, purpose: str, now: datetime.datetime) -> Use:
         """Raise the alert; gives what opens the review."""

@@ -20,6 +20,7 @@ from collections.abc import Collection, Iterator
 import msgspec
 
 from gateway.errors import VerificationFailed
+from gateway.ledger.entry.unknown import Unknown
 from gateway.ledger.stored import read
 from gateway.ledger.stored.read import Head, StoredEntry
 from gateway.rules.files.calendar import Calendar
@@ -82,10 +83,12 @@ class Follower:
             return
         try:
             place = (entry.shard << SHARD_BITS) + entry.index
-            look = self._projection.look(place, entry.read_told(), entry.read_oversight())
+            told, oversight = entry.read_told(), entry.read_oversight()
         except ValueError:
             self.passed_over += 1
             return
+        self.passed_over += isinstance(told, Unknown)
+        look = self._projection.look(place, told, oversight)
         if look is not None:
             for finding in self._watch.see(look):
                 if found is not None:

@@ -22,7 +22,7 @@ from typing import Any
 import msgspec
 import uvloop
 
-from gateway import app, serve
+from gateway import app, check, serve
 from tests.bench import data, world
 from tests.bench.processes import BenchError, Child, Cores, running, start_departments
 from tests.bench.report import Row
@@ -126,7 +126,7 @@ def _main(config: str, bodies: str, tokens: str, inquiries: str) -> None:
     for name, module, path in STEPS:
         owner, last = _owner(module, path)
         setattr(owner, last, watch.wrap(name, getattr(owner, last)))
-    gateway = serve.made(app.build(*app.load(Path(config), os.environ)))
+    gateway = serve.made(app.build(*check.load(Path(config), os.environ)))
     held = Path(tokens).read_text().splitlines()
     lines = Path(bodies).read_text().splitlines()
     asked = [(body.encode(), held[index % len(held)]) for index, body in enumerate(lines)]

@@ -109,22 +109,36 @@ def test_what_breaks_clients(tmp_path: Path, capsys: pytest.CaptureFixture[str],
     assert lines[-1].startswith("1 breaking")
 
 
+PEOPLE = {"PIN": IDENTIFIERS["PIN"]}
+"""Without organisations: a kind of subject has one scheme."""
+
+
 @pytest.mark.parametrize(
-    ("schemes", "code", "message"),
+    ("before", "schemes", "code", "message"),
     [
-        ({"LEI": None}, 1, "LEI: identifier scheme removed"),
-        ({"PIN": IDENTIFIERS["PIN"] | {"pattern": "[0-9]{9}"}}, 1, "values that were valid may be refused"),
-        ({"PIN": IDENTIFIERS["PIN"] | {"subjects": BOTH}}, 0, "now names organisations too"),
-        ({"VAT": IDENTIFIERS["LEI"] | {"module": "stdnum.eu.vat"}}, 0, "VAT: new identifier scheme"),
-        ({"PIN": IDENTIFIERS["PIN"] | {"title": "Number"}}, 0, "title became `Number`"),
+        (IDENTIFIERS, {"LEI": None}, 1, "LEI: identifier scheme removed"),
+        (
+            IDENTIFIERS,
+            {"PIN": IDENTIFIERS["PIN"] | {"pattern": "[0-9]{9}"}},
+            1,
+            "values that were valid may be refused",
+        ),
+        (PEOPLE, {"PIN": IDENTIFIERS["PIN"] | {"subjects": BOTH}}, 0, "now names organisations too"),
+        (PEOPLE, {"VAT": IDENTIFIERS["LEI"] | {"module": "stdnum.eu.vat"}}, 0, "VAT: new identifier scheme"),
+        (IDENTIFIERS, {"PIN": IDENTIFIERS["PIN"] | {"title": "Number"}}, 0, "title became `Number`"),
     ],
 )
 def test_identifier_schemes_break_clients_too(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], schemes: dict[str, Any], code: int, message: str
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    before: dict[str, Any],
+    schemes: dict[str, Any],
+    code: int,
+    message: str,
 ) -> None:
     people = {"notices": dataset(subjects=["person"])}
-    after = {name: entry for name, entry in (IDENTIFIERS | schemes).items() if entry}
-    assert run("diff", write(tmp_path / "a", people), write(tmp_path / "b", people, after)) == code
+    after = {name: entry for name, entry in (before | schemes).items() if entry}
+    assert run("diff", write(tmp_path / "a", people, before), write(tmp_path / "b", people, after)) == code
     assert message in capsys.readouterr().out
 
 

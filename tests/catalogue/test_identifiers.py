@@ -123,6 +123,16 @@ def test_only_checking_modules_of_python_stdnum_are_imported(module: str, messag
         ("LEI:\n  title: L\n  subjects: [person]\n  pattern: '['", "not a regular expression", 4),
         ("LEI:\n  title: L\n  subjects: [person]\n  patern: x", "unknown key `patern` (did you mean `pattern`?)", 4),
         ("lei: {title: L, subjects: [person], pattern: x}", "in capitals", 1),
+        (
+            "LEI: {title: L, subjects: [organisation], pattern: x}\nEIK: {title: E, subjects: [organisation]}",
+            "`organisation` has the scheme `LEI` already",
+            2,
+        ),
+        (
+            "LEI: {title: L, subjects: [organisation, person], pattern: x}\nPIN: {title: P, subjects: [person]}",
+            "`person` has the scheme `LEI` already",
+            2,
+        ),
         ("LEI: 3", "must be a mapping", 1),
         ("[]", "must be a mapping", 1),
         ("{}", "names no identifier scheme", 1),

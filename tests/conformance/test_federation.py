@@ -25,6 +25,8 @@ def test_composition_takes_the_subgraph(world: World, client: Client, sdl: str) 
     assert composed["errors"] == []
     assert "type Organisation" in composed["supergraph"]
     assert "type Permit" in composed["supergraph"]
+    for act in ("grantConsent(", "confirm(", "returnPermit(", "union Confirmed", "me: Me!", "onBehalf: OnBehalfInput"):
+        assert act in composed["supergraph"], act
 
 
 def test_apollo_gateway_reads_a_subject(world: World, client: Client, sdl: str) -> None:
@@ -61,6 +63,20 @@ def test_without_the_header_nothing_is_read(world: World, client: Client, sdl: s
     assert holder["taxArrears"] is None
 
 
+def test_apollo_gateway_hands_an_act_on_alone(world: World, client: Client, sdl: str) -> None:
+    """Its own operation names and `__typename` stand in no act's way: what is refused here is the token's scope."""
+    token = world.token("market-regulator")
+    for document in (
+        "{ me { __typename value matters { id kind } } }",
+        'mutation { confirm(id: "1") { ... on Change { event } ... on Matter { outcome } } }',
+    ):
+        answer = _federate(world, client, sdl, token, None, document)
+        [error] = answer["errors"]
+        answered = error["extensions"]["response"]
+        assert answered["status"] == 403
+        assert [own["extensions"]["code"] for own in answered["body"]["errors"]] == ["FORBIDDEN"]
+
+
 def _receipts(world: World) -> set[str]:
     """The ids of the official's inquiries so far, a page at a time."""
     found: set[str] = set()
@@ -75,7 +91,7 @@ def _receipts(world: World) -> set[str]:
         after = page[-1]["cursor"]
 
 
-def _federate(world: World, client: Client, sdl: str, token: str, inquiry: str | None) -> Any:
+def _federate(world: World, client: Client, sdl: str, token: str, inquiry: str | None, document: str = DOCUMENT) -> Any:
     holder = world.subject("ordinary")
     given = {"url": world.graphql, "token": token, "inquiry": inquiry, "sdl": sdl, "holder": holder}
-    return client("federate", {**given, "document": DOCUMENT})
+    return client("federate", {**given, "document": document})

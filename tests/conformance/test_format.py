@@ -21,6 +21,7 @@ from gateway.ledger.entry.receipt import read_file
 from gateway.ledger.entry.registry import read_document
 from gateway.ledger.proof import key_files, tlog_proof
 from gateway.ledger.proof.leaf import Part, open_extra, subject_digest, write_extra
+from gateway.ledger.proof.merkle import Tree, leaf_hash
 from gateway.ledger.proof.note import Signer, Verifier
 from gateway.ledger.verify import gaps
 from tests.conformance.conftest import Client
@@ -262,3 +263,28 @@ def test_a_key_that_was_given_up_signs_nothing_more(tmp_path: Path, checked: Che
         (tmp_path / str(others)).write_text(served.receipt_over(extra, others))
     told = checked(*[{**known, "file": tmp_path / name} for name in ("2", "9")])
     assert [each.get("why", "fine") for each in told] == ["fine", "the key that signed it was given up before"]
+
+
+def test_a_kind_that_is_not_known_is_proved_and_compared_with_nothing(tmp_path: Path, checked: Checked) -> None:
+    head = {"v": 2, "id": "e", "at": "2026-11-24T09:30:00Z", "requester": {"issuer": "i", "client": "c"}}
+    kinds = {"later": True, "hold": True, None: False, "later v3": False}
+    for kind in kinds:
+        said = head | {"kind": kind or 7, "event": "paused"} | ({"v": 3} if kind == "later v3" else {})
+        extra = write_extra(bytes(32), Part(bytes(32), msgspec.json.encode(said)), [bytes(32)])
+        tree = Tree().grow([leaf_hash(open_extra(extra).leaf)]).tree
+        note = Signer(f"{ORIGIN}/1", KEY).checkpoint(1, tree.root)
+        (tmp_path / str(kind)).write_text(tlog_proof.write(extra, 0, "", note))
+    keys = VECTORS / "v2" / "ledger.pub"
+    receipts = [tmp_path / str(kind) for kind in kinds]
+    results = checked(*[{"check": "receipt", "keys": keys, "file": path} for path in receipts])
+    assert [each["ok"] for each in results] == list(kinds.values())
+    assert [each["kind"] for each in results[:2]] == ["later", "hold"]
+    trusted = key_files.read_verifiers(keys)
+    ours = [_holds(lambda path=path: check_presented(read_file(path.read_bytes()), trusted)) for path in receipts]
+    assert ours == list(kinds.values())
+    (tmp_path / "answer").write_bytes(
+        msgspec.json.encode({"data": None, "extensions": {"inquiry": {"receipt": receipts[0].read_text()}}})
+    )
+    [answer] = checked({"check": "receipt", "keys": keys, "file": tmp_path / "answer"})
+    assert not answer["ok"]
+    assert not _holds(lambda: check_presented(read_file((tmp_path / "answer").read_bytes()), trusted))

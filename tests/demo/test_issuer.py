@@ -90,6 +90,10 @@ def test_post_authentication_and_no_caching(login: Login) -> None:
         (400, "invalid_request", {"authorization_details": "{}"}),
         (400, "invalid_request", {"authorization_details": "["}),
         (400, "invalid_request", {"client": "citizen-portal", "scope": "self", "identifier_scheme": "PIN"}),
+        (400, "invalid_request", {"official": "m.ivanova", "auth_age": "-1"}),
+        (400, "invalid_request", {"official": "m.ivanova", "auth_age": "an hour"}),
+        (400, "invalid_scope", {"client": "tax-stewards", "scope": "oversight"}),
+        (400, "invalid_request", {"client": "tax-stewards", "official": "c.santos"}),
     ],
 )
 def test_errors(login: Login, status: int, error: str, form: dict[str, str]) -> None:
@@ -109,9 +113,29 @@ def test_a_repeated_parameter_is_refused(login: Login) -> None:
 def test_a_citizen_and_authorization_details(login: Login) -> None:
     _, claims = login.claims("citizen-portal", scope="self", identifier_scheme="PIN", identifier_value="4874204938")
     assert claims["identifier"] == {"scheme": "PIN", "value": "4874204938"}
+    assert claims["sub"] not in ("citizen-portal", "4874204938")
+    assert "act" not in claims
     details = [{"type": "subject-inquiry", "purpose": "LICENCE_RENEWAL"}]
     _, claims = login.claims("market-regulator", authorization_details=json.dumps(details))
     assert claims["authorization_details"] == details
+
+
+def test_the_person_who_signed_in_and_when(login: Login) -> None:
+    def own(value: str, **form: str) -> dict[str, Any]:
+        asked = {"scope": "self", "identifier_scheme": "LEI", "identifier_value": value, **form}
+        return login.claims("citizen-portal", **asked)[1]
+
+    first, again, other = own("A"), own("A"), own("B")
+    assert first["sub"] == again["sub"] != other["sub"], "by default one person for each identifier"
+    assert own("A", person="ana")["sub"] == own("B", person="ana")["sub"] == "ana"
+    assert 0 <= first["iat"] - first["auth_time"] <= 2
+    old = own("A", auth_age="601")
+    assert 601 <= old["iat"] - old["auth_time"] <= 603
+    _, steward = login.claims("tax-stewards", official="t.weber", auth_age="601")
+    assert 601 <= steward["iat"] - steward["auth_time"] <= 603
+    assert (steward["act"], steward["scope"]) == ({"sub": "t.weber"}, "steward")
+    _, system = login.claims("tax-service", scope="steward")
+    assert "auth_time" not in system, "a system does not sign in"
 
 
 @pytest.mark.parametrize("path", ["oauth-authorization-server", "openid-configuration"])

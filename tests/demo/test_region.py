@@ -13,6 +13,7 @@ from stdnum.iso7064 import mod_11_10
 
 from deploy.demo import organisations, people, region, stores
 from deploy.demo.clients import CLIENTS, cases
+from deploy.demo.configuration import DEPARTMENTS
 from deploy.demo.records import Kind, Row, years_before
 from deploy.demo.region import NAMED, Fact
 from deploy.demo.values import DATASETS
@@ -20,6 +21,9 @@ from gateway.catalogue.load import load
 from gateway.catalogue.model import Catalogue
 from gateway.errors import Problem
 from tests.demo.conftest import DAY
+from tests.rules.policies import shipped
+
+PORTAL = "citizen-portal"
 
 
 @pytest.fixture(scope="module")
@@ -162,6 +166,27 @@ def test_named_subjects(rows: dict[tuple[str, str], list[Row]], facts: list[Fact
     assert NAMED["person_with_consent"].who.identifier in consenting
     assert NAMED["person_without_consent"].who.identifier not in consenting
     assert kinds("person_with_consent") == kinds("person_without_consent")
+
+
+def test_the_clients_are_those_of_the_policies() -> None:
+    """Department, roles and purposes of each; what else a role needs: officials, and scopes."""
+    registered = {entry.client: entry for entry in shipped().policies.requesters.values() if entry.issuer == "login"}
+    assert set(CLIENTS) == set(registered)
+    for name, client in CLIENTS.items():
+        entry = registered[name]
+        assert (client.department, set(client.roles)) == (entry.department, set(entry.roles)), name
+        assert set(client.purposes) <= {grant.purpose for grant in entry.grants}, name
+        assert ("inquire" in client.scopes) == ("recalls" in client.scopes) == (bool(entry.grants) and name != PORTAL)
+        assert not entry.reports_changes or "steward" in client.scopes
+    for department in DEPARTMENTS:
+        stewards = CLIENTS[f"{department}-stewards"]
+        assert (stewards.department, stewards.scopes) == (department, ("steward", "counter"))
+        assert len(stewards.officials) >= 2
+    assert (CLIENTS["oversight"].scopes, len(CLIENTS["oversight"].officials)) == (("oversight",), 2)
+    assert (CLIENTS["policy-office"].scopes, len(CLIENTS["policy-office"].officials)) == (("officer",), 3)
+    assert CLIENTS[PORTAL].scopes == ("self",)
+    officials = [official for client in CLIENTS.values() for official in client.officials]
+    assert len(officials) == len(set(officials)), "one issuer, so each is somebody else"
 
 
 def test_every_organisation_has_an_open_case_with_each_client_that_needs_one() -> None:

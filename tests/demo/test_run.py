@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import re
@@ -19,6 +20,7 @@ from deploy.demo import run
 from deploy.demo.configuration import FREE
 from deploy.demo.processes import ROOT, NotReady, descendants
 from deploy.demo.supervisor import AlreadyRunning, Region
+from gateway import cli
 from tests.demo.test_servers import until_gone
 
 TITLES = (
@@ -101,10 +103,15 @@ def test_it_stays_tells_and_ends(staying: tuple[subprocess.Popen[str], list[str]
     curl = "".join(said[next(n for n, line in enumerate(said) if line.startswith("curl ")) :])
     assert told["gateway"] in curl
 
-    token = [sys.executable, "-c", f"from deploy.demo import run; from pathlib import Path; raise SystemExit("
-             f"run.token('market-regulator', 'm.ivanova', 'inquire', Path({str(tmp_path)!r})))"]  # fmt: skip
-    printed = subprocess.run(token, capture_output=True, text=True, cwd=ROOT, check=True).stdout
-    assert printed.count(".") == 2
+    def printed(asked: str) -> str:
+        token = [sys.executable, "-c", f"from deploy.demo import run; from pathlib import Path; raise SystemExit("
+                 f"run.token({asked}, var=Path({str(tmp_path)!r})))"]  # fmt: skip
+        return subprocess.run(token, capture_output=True, text=True, cwd=ROOT, check=True).stdout
+
+    assert printed("'market-regulator', 'm.ivanova', 'inquire'").count(".") == 2
+    own = "'citizen-portal', None, None, identifier_scheme='LEI', identifier_value='9DBX00P78EZM4408ME17', person='ana'"
+    payload = printed(own).split(".")[1]
+    assert json.loads(base64.urlsafe_b64decode(payload + "=="))["sub"] == "ana"
 
     with pytest.raises(AlreadyRunning, match="end it with Ctrl-C first"):
         Region(tmp_path, lambda line: None)
@@ -164,3 +171,16 @@ def test_another_server_at_the_gateways_port_is_told(tmp_path: Path, todays: Pat
         second.place = second.place._replace(ports={**second.place.ports, "gateway": port})
         with pytest.raises(NotReady, match=r"another server answers|gateway ended with status"), second:
             raise AssertionError("it came up beside the first")
+
+
+def test_what_the_token_command_asks_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[tuple[str | None, ...], dict[str, str]]] = []
+    monkeypatch.setattr(run, "token", lambda *words, **more: asked.append((words, more)) or 0)
+    own = ["--identifier", "LEI:9DBX00P78EZM4408ME17", "--person", "ana", "--auth-age", "700"]
+    assert cli.main(["demo", "token", "citizen-portal", *own]) == 0
+    assert cli.main(["demo", "token", "tax-stewards", "--official", "t.weber", "--scope", "counter"]) == 0
+    identifier = {"identifier_scheme": "LEI", "identifier_value": "9DBX00P78EZM4408ME17"}
+    assert asked == [
+        (("citizen-portal", None, None), {**identifier, "person": "ana", "auth_age": "700"}),
+        (("tax-stewards", "t.weber", "counter"), {}),
+    ]

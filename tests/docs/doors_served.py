@@ -10,7 +10,7 @@ from graphql.type.introspection import SchemaMetaFieldDef, TypeMetaFieldDef, Typ
 from starlette.routing import BaseRoute, Mount, Route
 
 from connectors import kinds
-from gateway import app
+from gateway import app, check
 from gateway.ledger.proof import key_files
 from gateway.ledger.witness.server import Witness, application
 from tests.docs import place
@@ -30,7 +30,7 @@ def built(folder: Path) -> app.Gateway:
     ]
     place.prepare(folder, configuration.text)
     key_files.generate(folder / "ledger.key")
-    return app.build(*app.load(folder / "gateway.yaml", {}))
+    return app.build(*check.load(folder / "gateway.yaml", {}))
 
 
 def found(gateway: app.Gateway, folder: Path) -> set[Found]:

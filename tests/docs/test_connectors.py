@@ -64,7 +64,7 @@ def prepare(folder: Path, text: str) -> Path:
 def loaded(folder: Path, text: str) -> dict[str, Connector]:
     """The connectors of an example. It may leave datasets out, and nothing else."""
     problems: list[Problem] = []
-    connectors = sources.load(prepare(folder, text), catalogue(), kinds(), problems)
+    connectors = sources.load(prepare(folder, text), catalogue(), kinds(), problems).connectors
     assert [str(problem) for problem in problems if "has no source; add it" not in problem.message] == []
     return connectors
 

@@ -24,7 +24,7 @@ from tests.docs.reading import ROOT, code, fences, section, table
 PAGE = ROOT / "gateway" / "ledger" / "FORMAT.md"
 TEXT = PAGE.read_text("utf-8")
 VECTORS = ROOT / "tests" / "vectors"
-KINDS = {kind.__struct_config__.tag: kind for kind in get_args(entries.Told)}
+KINDS = {kind.__struct_config__.tag: kind for kind in get_args(entries.Known)}
 OF_EVERY_KIND = {"v", "id", "at", "requester", "rule_set"}
 
 

@@ -216,11 +216,14 @@ STRUCT = '''class Inspection(Entered, frozen=True, tag="inspection"):
 
 '''
 WORDS = """        case entries.Inspection():
-            made = Deed(
+            subject = subject_of(told.scheme, told.value)
+            dataset = told.dataset or "a dataset that was erased"
+            return Deed(
                 "What a subject inspected",
-                f"inspected {told.dataset or 'a dataset that was erased'} of {name}",
-                _rows(("Dataset", told.dataset)),
-                _SUBJECT,
+                f"inspected {dataset} of {name_of(subject)}",
+                [("Dataset", [dataset])],
+                "the subject",
+                subject=subject,
             )
 """
 EXAMPLE = """    (
@@ -269,12 +272,12 @@ def test_the_entry_is_appended_shown_exported_and_verified(folder, export, run):
 def test_a_kind_of_entry_is_added(tmp_path: Path) -> None:
     copy = Copy(tmp_path, "A kind of entry")
     entry = "gateway/ledger/entry/"
-    copy.put(f"{entry}rights.py", ("Matter = ", STRUCT), ('\n"""What happened to rules', " | Inspection"))
-    copy.put(f"{entry}entries.py", ("    Matter,\n", "    Inspection,\n"), ('    "Looked",', '    "Inspection",\n'))
+    copy.put(f"{entry}operators.py", ("OfLedger = ", STRUCT), ('\n"""What people did to the', " | Inspection"))
+    copy.put(f"{entry}entries.py", ("    Looked,\n", "    Inspection,\n"), ('    "Known",', '    "Inspection",\n'))
     copy.put(f"{entry}parts.py", ("    entries.Gap: ()", '    entries.Inspection: (*_NAMED, "dataset"),\n'))
-    copy.put(f"{entry}describe.py", ("    entries.Gap: ", '    entries.Inspection: "an inspection",\n'))
-    copy.put(f"{entry}describe_rights.py", ("        case entries.OptOut():", WORDS))
-    copy.put("tests/ledger/said.py", ("    (\n        entries.Recall(", EXAMPLE))
+    named = '    entries.Inspection: "an inspection",\n'
+    copy.put(f"{entry}describe.py", ("    entries.Gap: ", named), ("        case entries.Gap():", WORDS))
+    copy.put("tests/ledger/said.py", ("    (\n        entries.Gap(", EXAMPLE))
     assert copy.touched == set(copy.named)
     page = copy.folder / "gateway" / "README.md"
     page.write_text(page.read_text().replace("| `gap` |", f"{ENTERED}| `gap` |", 1))

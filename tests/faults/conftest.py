@@ -107,7 +107,7 @@ class Bad:
     def request(self, selection: str) -> tuple[dict[str, str], str]:
         """Headers and body of a new subject's own inquiry: it needs no case and may see every field."""
         subject = self.subject()
-        claims = {"aud": self.url, "client_id": "citizen-portal", "sub": "citizen-portal", "scope": "self"}
+        claims = {"aud": self.url, "client_id": "citizen-portal", "sub": "a citizen", "scope": "self"}
         bearer = self.issuer.token(1, identifier=subject, **claims).decode()
         headers = {
             "authorization": bearer if bearer.startswith("Bearer ") else f"Bearer {bearer}",

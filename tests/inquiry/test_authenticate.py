@@ -93,6 +93,9 @@ BAD: list[tuple[dict[str, Any], dict[str, Any], str]] = [
     ({}, {"authorization_details": [{"type": "subject-inquiry", "identifier": "123"}]}, "`identifier`"),
     ({}, {"scope": "self"}, "claim"),
     ({}, {"scope": "self", "identifier": {"scheme": "PIN"}}, "`value`"),
+    ({}, {"auth_time": "today"}, "`auth_time`"),
+    ({}, {"auth_time": True}, "`auth_time`"),
+    ({}, {"auth_time": 4_000_000_000}, "`auth_time`"),
 ]
 
 
@@ -221,7 +224,8 @@ async def test_authorization_details_narrow(gate: Gate, issuer: TestIssuer) -> N
 
 async def test_only_a_self_token_has_an_identifier(gate: Gate, issuer: TestIssuer) -> None:
     identifier = {"scheme": "PIN", "value": "1234567890"}
-    assert (await gate(issuer.token(scope="self", identifier=identifier))).identifier == ("PIN", "1234567890")
+    own = await gate(issuer.token(scope="self", sub="citizen-7", identifier=identifier))
+    assert own.identifier == ("PIN", "1234567890")
     assert (await gate(issuer.token(identifier=identifier))).identifier is None
 
 
@@ -309,7 +313,7 @@ def test_any_bytes_without_an_issuer_are_refused(authorization: bytes) -> None:
 
 async def test_a_claim_of_any_type_gives_a_requester_or_a_refusal(gate: Gate, issuer: TestIssuer) -> None:
     values = [None, True, 0, -1, 1.5, 10**25, "", "x", [], ["x"], [[]], {}, {"sub": {}}, [{"type": []}]]
-    names = ("aud", "exp", "iat", "nbf", "sub", "client_id", "scope", "act", "acr", "cnf", "identifier")
+    names = ("aud", "exp", "iat", "nbf", "sub", "client_id", "scope", "act", "acr", "cnf", "identifier", "auth_time")
     tokens = [issuer.token(2, **{"scope": "self", name: value}) for name in names for value in values]
     tokens += [issuer.token(2, **{name: value}) for name in names for value in values]
     tokens += [issuer.token(2, authorization_details=value) for value in values]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import msgspec
 import pytest
 
 from connectors.base import Subject
@@ -63,9 +64,29 @@ def test_a_refusal_has_none_either(world: World) -> None:
     assert entry.oversight.by_subject
 
 
-def test_a_scope_beside_it_brings_no_receipt_and_frees_nobody_of_a_duty(world: World) -> None:
+@pytest.mark.parametrize("client", ["environment-agency", "not-registered"])
+@pytest.mark.parametrize("also", ["", "inquire"])
+def test_a_client_that_is_no_portal_has_none_of_it_and_its_try_is_entered(world: World, client: str, also: str) -> None:
+    """An employer's system, say, through which its people shall sign in."""
     subject = new_subject()
-    reply = asked(world, oneself(world, subject, client="environment-agency", also="inquire"), LICENCE, subject)
+    for query in (OWN, LICENCE):
+        reply = asked(world, oneself(world, subject, client=client, also=also), query, subject)
+        assert reply.codes == ["FORBIDDEN"]
+        assert "no role `portal`" in reply.errors[0]["message"]
+        assert set(reply.inquiry) == ASKED
+        (entry,) = reply.entries
+        assert isinstance(entry.told, entries.Refused)
+        assert entry.oversight.by_subject
+        assert reply.asked == {}
+
+
+def test_a_scope_beside_it_brings_no_receipt_and_frees_nobody_of_a_duty(world: World) -> None:
+    """No token has both (`test_self_tokens.py`); if one had, it would be no way around either."""
+    subject = new_subject()
+    portal = oneself(world, subject, also="inquire")
+    grants = world.requester("environment-agency").grants
+    both = msgspec.structs.replace(portal, client="environment-agency", grants=grants)
+    reply = asked(world, both, LICENCE, subject)
     assert set(reply.inquiry) == ASKED
     assert {"no-onward-disclosure", "delete-by"} <= {duty["type"] for duty in reply.inquiry["obligations"]}
 

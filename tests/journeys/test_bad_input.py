@@ -182,7 +182,23 @@ DOCUMENTS: dict[str, tuple[str, str]] = {
     "a wild character": ("{ \u0000 }", "GRAPHQL_PARSE_FAILED"),
     "only a fragment": ("fragment f on Query { __typename }", "GRAPHQL_VALIDATION_FAILED"),
     "a type definition": ("type T { a: Int }", "GRAPHQL_VALIDATION_FAILED"),
-    "a mutation": ("mutation { forget }", "GRAPHQL_VALIDATION_FAILED"),
+    "an unknown mutation": ("mutation { forget }", "GRAPHQL_VALIDATION_FAILED"),
+    "two acts": (
+        "mutation { withdrawMatter(id: 1) { id } confirm(id: 1) { __typename } }",
+        "GRAPHQL_OPERATION_INVALID",
+    ),
+    "two queries of acts": ("{ matters { next } changes { next } }", "GRAPHQL_OPERATION_INVALID"),
+    "an act beside another field": ("{ me { value } catalogue { id } }", "GRAPHQL_OPERATION_INVALID"),
+    "an act with a declaration": (
+        "mutation @inquiry(purpose: LICENCE_RENEWAL) { withdrawMatter(id: 1) { id } }",
+        "GRAPHQL_VALIDATION_FAILED",
+    ),
+    "an act that gives more than it may": (
+        "{ me { "
+        + " ".join(f"a{n}: datasets {{ records {{ values {{ title value }} }} }}" for n in range(29))
+        + " } }",
+        "LIMIT_EXCEEDED",
+    ),
     "a subscription": ("subscription { all }", "GRAPHQL_VALIDATION_FAILED"),
     "an unknown field": (LICENCE % "nmae", "GRAPHQL_VALIDATION_FAILED"),
     "an unknown root": ("{ everybody { name } }", "GRAPHQL_VALIDATION_FAILED"),

@@ -138,12 +138,20 @@ def test_entities_name_subjects_like_the_roots(world: World) -> None:
 
 
 def test_nothing_lists_searches_or_counts_subjects(world: World) -> None:
-    query = "{ __schema { queryType { fields { name args { name type { kind } } } } } }"
-    fields = world.ask("market-regulator", query).data["__schema"]["queryType"]["fields"]
+    query = """{ __schema { queryType { fields { name args { name type { kind } } type { ofType { name } } } }
+      types { name fields { name } } } }"""
+    schema = world.ask("market-regulator", query).data["__schema"]
+    fields = schema["queryType"]["fields"]
     named = {field["name"]: field["args"] for field in fields}
-    assert set(named) == {
+    own = {"me", "matters", "changes", "consentRequests"}
+    assert set(named) == own | {
         "organisation", "organisations", "person", "permissions", "catalogue", "receipts", "_entities", "_service"
     }  # fmt: skip
+    types = {each["name"]: {field["name"] for field in each["fields"] or ()} for each in schema["types"]}
+    for field in fields:
+        if field["name"] in own:  # one's own, or one's department's: asked for by state and page, and never counted
+            assert {argument["name"] for argument in field["args"]} <= {"state", "after", "first"}
+            assert field["name"] == "me" or types[field["type"]["ofType"]["name"]] == {"items", "next"}
     for name in ("organisation", "organisations", "person", "_entities"):
         assert [argument["type"]["kind"] for argument in named[name]] == ["NON_NULL"]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+from typing import Any
 
 from gateway.ledger.entry import entries
 from gateway.ledger.proof.note import Signer
@@ -15,7 +16,65 @@ HEAD = (entries.VERSION, "e-1", AT, entries.Who("https://login.example", "portal
 BUYER = entries.Who("https://login.example", "market-regulator", "market")
 REMEMBERED = Signer(f"{ORIGIN}/1", KEY).checkpoint(7, bytes(32))
 
-SAID: list[tuple[entries.Act | entries.OfLedger, str, str]] = [
+ABOUT: dict[str, Any] = {
+    "scheme": LEI[0],
+    "value": LEI[1],
+    "matter": "a1b2",
+    "by": "c.owner",
+    "proof": "identity card 7",
+    "dataset": "tax-arrears",
+    "record": "N-1",
+    "version": "4",
+    "new_version": "5",
+    "access": "look-7",
+    "recipient": BUYER,
+    "purpose": "LICENCE",
+    "digest": "5ec0de",
+    "fields": {"permits": ("number",), "bank": ("limit", "owner")},
+    "until": datetime.date(2027, 6, 1),
+    "reason": "a typo",
+    "remedy": "it is mended",
+    "papers": (entries.Paper("the court", "12-2026", DAY), entries.Paper("the bank", "B-1")),
+    "changes": (12, 13),
+    "words": "in plain words",
+}
+TO = "market-regulator of market for LICENCE"
+NO_WORDS = "this version has no words for"
+THING = f"tax-arrears/N-1 of {ACME}"
+ACTS = [
+    ("consent-requested", "", True, f"asked {ACME} to consent to {TO}"),
+    ("consent-granted", "", True, f"gave the consent of {ACME} to {TO} until 2027-06-01"),
+    ("consent-revoked", "", True, f"revoked the consent of {ACME} to {TO}"),
+    ("consent-declined", "", True, f"declined for {ACME} to consent to {TO}"),
+    ("objection-filed", "", True, f"objected to {THING}, to be decided by 2026-12-03"),
+    ("objection-decided", "partly-upheld", True, f"decided the objection of {ACME} to tax-arrears/N-1: partly upheld"),
+    ("objection-overdue", "", True, f"found the objection of {ACME} to tax-arrears/N-1 undecided after 2026-12-03"),
+    ("correction-overdue", "", True, f"found {THING} not corrected after 2026-12-03"),
+    ("restoration-filed", "", True, f"applied for the restoration of {THING}"),
+    ("restoration-decided", "refused", True, f"decided on the restoration of {THING}: refused"),
+    ("restoration-confirmed", "", True, f"confirmed the restoration of {THING}"),
+    (
+        "restoration-overdue",
+        "",
+        True,
+        f"found the application of {ACME} to restore tax-arrears/N-1 undecided after 2026-12-03",
+    ),
+    ("matter-withdrawn", "", True, f"withdrew matter a1b2 of {ACME}"),
+    ("change-reported", "corrected", True, f"reported {THING} as corrected"),
+    ("change-confirmed", "withdrawn", True, f"confirmed that {THING} is withdrawn"),
+    ("opt-out-set", "", True, f"set the opt-out of {ACME} from tax-arrears"),
+    ("opt-out-lifted", "", True, f"lifted the opt-out of {ACME} from tax-arrears"),
+    ("over-bounds", "", False, "asked for more acts than a day allows; counted once an hour"),
+    ("recall-paused", "", True, f"did what {NO_WORDS} (`recall-paused`), about {ACME}"),
+    (
+        "<b>\n",
+        "",
+        False,
+        f"did what {NO_WORDS} (`\ufffdb\ufffd\ufffd`), about nobody, or a subject that was erased or left out",
+    ),
+]
+
+SAID: list[tuple[entries.Done | entries.OfLedger, str, str]] = [
     (
         entries.View(*HEAD, "A. Auditor", "complaint", entries.Looked(*LEI, "MR-1"), ("told",), "csv"),
         "A. Auditor",
@@ -37,54 +96,33 @@ SAID: list[tuple[entries.Act | entries.OfLedger, str, str]] = [
         "B. Other",
         "carried out erasure x-1, which A. Auditor requested; backups have it until 2026-12-03",
     ),
-    (
-        entries.Activation(*HEAD, "rolled-back", "new", 4, "P. Officer", "Q. Officer", "a mistake", "old"),
-        "P. Officer",
-        "rolled back rule set new, epoch 4; Q. Officer approved it",
+    *(
+        (
+            entries.Acted(
+                *HEAD,
+                what,
+                *(DAY, outcome, "ca1e", True),
+                **ABOUT if about else {},
+            ),
+            "c.owner" if about else "portal of market",
+            happened,
+        )
+        for what, outcome, about, happened in ACTS
     ),
     (
-        entries.Change(*HEAD, "corrected", "S. Steward", *LEI, "tax-arrears", "N-1", "4", 12, "a typo"),
-        "S. Steward",
-        f"reported as corrected tax-arrears/N-1 of {ACME}",
-    ),
-    (
-        entries.Change(*HEAD, "expired", "", *LEI, "tax-arrears", "N-1"),
+        entries.Acted(*HEAD[:3], entries.OWN, "reminded", DAY, scheme=LEI[0], value=LEI[1], matter="m-2"),
         "the gateway",
-        f"entered the end of display of tax-arrears/N-1 of {ACME}",
+        f"reminded of matter m-2 of {ACME}, which is due by 2026-12-03",
     ),
     (
-        entries.Recall(*HEAD, "corrected", BUYER, DAY, *LEI, "r-1", ("tax-arrears/N-1@3",), 12),
-        "the gateway",
-        f"recalled tax-arrears/N-1@3 of {ACME} from market-regulator of market: corrected;"
-        " to be acknowledged by 2026-12-03",
-    ),
-    (entries.Acknowledgement(*HEAD, "m.ivanova", *LEI, "r-1"), "m.ivanova", f"acknowledged recall r-1 of {ACME}"),
-    (
-        entries.Objection(*HEAD, DAY, *LEI, "o-1", "tax-arrears", "N-1", "c.owner", "paid"),
-        "c.owner",
-        f"objected to tax-arrears/N-1 of {ACME}, to be decided by 2026-12-03",
+        entries.Acted(*HEAD, "objection-filed", DAY, scheme=LEI[0], value=LEI[1], access="look-1", words="who was it?"),
+        "portal of market",
+        f"objected to the look look-1 of {ACME}, to be decided by 2026-12-03",
     ),
     (
-        entries.Restoration(*HEAD, *LEI, "a-1", "tax-arrears", "N-1", "c.owner", "mended"),
-        "c.owner",
-        f"applied for the restoration of tax-arrears/N-1 of {ACME}",
-    ),
-    (
-        entries.Decided(*HEAD, "objection", "partly", "S. Steward", DAY, *LEI, "o-1", "tax-arrears", "N-1", "half"),
-        "S. Steward",
-        f"decided the objection to tax-arrears/N-1 of {ACME}: partly upheld",
-    ),
-    (
-        entries.Consent(
-            *HEAD, "given", BUYER, "LICENCE", DAY, *LEI, "c-1", {"permits": None, "bank": ("limit", "owner")}, "c.owner"
-        ),
-        "c.owner",
-        f"gave the consent of {ACME} to market-regulator of market, for LICENCE until 2026-12-03",
-    ),
-    (
-        entries.OptOut(*HEAD, "set", *LEI, "tax-awards", "c.owner"),
-        "c.owner",
-        f"set the opt-out of {ACME} from tax-awards",
+        entries.Acted(*HEAD, "objection-filed", DAY, scheme=LEI[0], value=LEI[1], dataset="tax-awards"),
+        "portal of market",
+        f"objected to the lack of a record in tax-awards of {ACME}, to be decided by 2026-12-03",
     ),
     (
         entries.Gap(*HEAD[:3], entries.OWN, f"{ORIGIN}/1", 5, bytes(32), REMEMBERED, "witness-1"),

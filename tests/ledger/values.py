@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from gateway.ledger.entry import entries
 
-KINDS: tuple[type[Any], ...] = get_args(entries.Told)
+KINDS: tuple[type[Any], ...] = get_args(entries.Known)
 AT = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
 
 Draw = Callable[[st.SearchStrategy[Any]], Any]
@@ -120,7 +120,8 @@ def oversight(draw: Draw, subjects: int) -> entries.Oversight:
     """The other side of an entry with so many subjects, in the order that the gateway enters it."""
     values = Values(draw)
     values._numbers = itertools.count(10**6)
-    given: dict[str, Any] = {"v": entries.VERSION, "withheld": [], "denied": [], "consents": (), "consents_of": ()}
+    given: dict[str, Any] = {"v": entries.VERSION, "withheld": [], "denied": [], "decided": []}
+    given |= {"consents": (), "consents_of": ()}
     given["keys"] = b""  # the ledger's own to say
     for place in range(subjects):
         for _ in range(draw(_count(0, 2))):
@@ -128,6 +129,8 @@ def oversight(draw: Draw, subjects: int) -> entries.Oversight:
         if denied := values.of(list[entries.DeniedField]):
             given["denied"].append(entries.DeniedFields(place, denied))
         consents = values.of(tuple[str, ...])
+        if draw(_BOOLEANS):
+            given["decided"].append(values.struct(entries.DecidedOn, subject=place))
         given["consents"] += consents
         given["consents_of"] += (place,) * len(consents)
     made: entries.Oversight = values.struct(entries.Oversight, **given)

@@ -45,12 +45,15 @@ class Expected(NamedTuple):
 def answers(world: World, staged: Staged) -> bool:
     """Whether the operation is answered for certain: it has a scope, and where it is needed a verified case."""
     scene, purpose = staged.scene, world.policies.purposes[staged.scene.purpose]
+    requester = staged.ask.requester
     if not any(
-        scope.split(":")[0] in ("inquire", "self", "steward", "recalls", "officer", "oversight")
-        for scope in scene.scopes
+        scope.split(":")[0] in ("inquire", "self", "steward", "counter", "recalls", "officer", "oversight")
+        for scope in requester.scopes
     ):
         return False
-    granted = any(grant.purpose == scene.purpose for grant in staged.ask.requester.grants)
+    if "self" in requester.scopes and "portal" not in requester.roles:
+        return False
+    granted = any(grant.purpose == scene.purpose for grant in requester.grants)
     if not purpose.case_required or not granted:
         return True
     return staged.ask.requester.registry is not None and scene.official and scene.case == "good"

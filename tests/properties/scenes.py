@@ -110,7 +110,8 @@ class Scene(NamedTuple):
     kind: SubjectKind
     document: str
     official: bool = True
-    scopes: tuple[str, ...] = ("inquire", "self")
+    scopes: tuple[str, ...] | None = None
+    """Those that its client usually has, where it is not said."""
     narrowing: tuple[Narrowing, ...] = ()
     own: bool = True
     at: datetime.datetime = NOON
@@ -215,7 +216,7 @@ def scenes(
     some_scopes = tuple(chance.sample(covered, chance.randint(0, 4)))
     return scene._replace(
         official=chance.random() < 0.8,
-        scopes=chance.choice([("inquire", "self"), ("inquire", "self"), some_scopes]),
+        scopes=chance.choice([None, None, some_scopes]),
         narrowing=_narrowing(chance, purpose, names) if chance.random() < 0.3 else (),
         own=chance.random() < 0.8,
         at=chance.choice([NOON, NOON, NOON, *MOMENTS]),
@@ -303,7 +304,9 @@ def stage(world: World, scene: Scene) -> Staged:
         scene.client,
         issuer="public" if scene.client == "open-record" else "login",
         official=OFFICIALS.get(scene.client, "somebody") if scene.official else None,
-        scopes=scene.scopes,
+        scopes=(("self",) if scene.client == "citizen-portal" else ("inquire",))
+        if scene.scopes is None
+        else scene.scopes,
         narrowing=scene.narrowing,
         identifier=(subjects[0].scheme, subjects[0].value) if scene.own else ("PIN", "0000000014"),
     )

@@ -128,6 +128,19 @@ OPERATIONS = {
     "not valid": Operation("{ catalogue { secrets } }", 0, "GRAPHQL_VALIDATION_FAILED", no_id=True),
     "not valid, about a subject": Operation("{ organisation { secrets } }", 1, "GRAPHQL_VALIDATION_FAILED", no_id=True),
     "a mutation": Operation("mutation { grantConsent }", 0, "GRAPHQL_VALIDATION_FAILED", no_id=True),
+    "an act without its scope": Operation("{ me { value } }", 0, "FORBIDDEN", no_id=True),
+    "acts beside each other": Operation(
+        "{ me { value } matters { next } }", 0, "GRAPHQL_OPERATION_INVALID", no_id=True
+    ),
+    "an act beside a subject": Operation(
+        ONE.replace("{ name }", "{ name } me { value }"), 1, "GRAPHQL_OPERATION_INVALID"
+    ),
+    "an act under its condition beside a subject": Operation(
+        MAYBE % ("organisation(id: $id) { name } me @include(if: $on)", "{ value }"),
+        1,
+        "GRAPHQL_OPERATION_INVALID",
+        variables={"on": True},
+    ),
     "with an expired token": Operation(ONE, 0, "UNAUTHENTICATED", expired=True),
 }
 

@@ -1,4 +1,4 @@
-"""`dutybound rules check | explain | matrix`, as they are typed."""
+"""`dutybound rules check | explain | matrix | calendar`, as they are typed."""
 
 from __future__ import annotations
 
@@ -7,12 +7,15 @@ import csv
 import io
 from pathlib import Path
 
+import holidays
 import pytest
 
+from gateway.errors import Problem
 from gateway.rules import commands
 from gateway.rules.decide.guards import inactive
 from gateway.rules.explain import matrix
-from tests.rules.policies import SHIPPED, TODAY, edited, shipped
+from gateway.rules.files import calendar
+from tests.rules.policies import SHIPPED, TODAY, copy, edited, shipped
 
 Run = tuple[int, str, str]
 
@@ -35,7 +38,7 @@ def explained(capsys: pytest.CaptureFixture[str], *words: str) -> str:
 def test_check_says_what_there_is(capsys: pytest.CaptureFixture[str]) -> None:
     code, out, err = run(capsys, "check")
     assert (code, err) == (0, "")
-    assert "18 rules, 6 purposes, 7 requesters with 9 grants, 15 published datasets: no problem" in out
+    assert "18 rules, 6 purposes, 14 requesters with 9 grants, 15 published datasets: no problem" in out
     assert shipped().digest in out
 
 
@@ -126,3 +129,47 @@ def test_every_grant_of_the_matrix_tells_its_days() -> None:
         for grant in entry.grants:
             ended = inactive(grant, TODAY)
             assert (ended is None) is (grant.valid_until >= TODAY)
+
+
+@pytest.mark.parametrize(("country", "make_up"), [("BG", []), ("HU", ["2026-01-10", "2026-08-08"])])
+def test_a_proposed_calendar_can_be_pasted(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, country: str, make_up: list[str]
+) -> None:
+    code, out, err = run(capsys, "calendar", "--country", country, "--years", "2026-2027")
+    assert (code, err) == (0, "")
+    (tmp_path / "calendar.yaml").write_text(f"time_zone: Europe/Sofia\n{out}")
+    wrong: list[Problem] = []
+    found = calendar.load(tmp_path, wrong)
+    assert wrong == []
+    known = holidays.country_holidays(country, years=(2026, 2027))
+    assert found.holidays == {day for day in known if day.weekday() < 5}
+    assert [day.isoformat() for day in sorted(found.make_up)] == make_up
+
+
+@pytest.mark.parametrize(
+    ("country", "years", "says"),
+    [
+        ("BX", "2027", "unknown country `BX`"),
+        ("DE-BX", "2027", "`DE` has no part `BX`"),
+        ("BG", "2030-2027", "must be 1 to 20 years"),
+        ("BG", "2000-2027", "must be 1 to 20 years"),
+        ("BG", "soon", "`soon` must be 1 to 20 years"),
+        ("BG", "1500", "no holiday of `BG` in 1500"),
+    ],
+)
+def test_what_cannot_be_proposed_is_told(
+    capsys: pytest.CaptureFixture[str], country: str, years: str, says: str
+) -> None:
+    code, out, err = run(capsys, "calendar", "--country", country, "--years", years)
+    assert (code, out) == (2, "")
+    assert says in err
+
+
+def test_check_warns_of_a_list_that_ends(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    directory = copy(tmp_path)
+    file = directory / "calendar.yaml"
+    file.write_text("\n".join(line for line in file.read_text().splitlines() if "- 20" not in line) + "\n")
+    file.write_text(file.read_text().replace("holidays:", "holidays: [2026-03-03]"))
+    code, out, _ = run(capsys, "check", policies=directory)
+    assert code == 0
+    assert f"warning: {file}: the holidays are listed until 2026-12-31" in out

@@ -158,7 +158,7 @@ def test_what_loads_can_be_decided(tmp_path: Path) -> None:
         if read is not None:
             references.check([read], words(), found)
         if read is not None and not found:
-            rule_set = RuleSet(policies.catalogue, policies.purposes, who, [read], policies.time_zone)
+            rule_set = RuleSet(policies.catalogue, policies.purposes, who, [read], calendar.Calendar())
             assert rule_set.cells(entry.grants[0], "organisation", ALL)
 
     holds()

@@ -7,6 +7,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from gateway.rules.files.calendar import Calendar
 from gateway.rules.files.rule import REASONS
 from gateway.rules.load import load
 from gateway.rules.model import Flag, Reason
@@ -160,7 +161,8 @@ def test_an_unpublished_dataset_and_a_special_category_are_forbidden_by_rule_too
     for change, rule in (({"category": "health"}, "special-categories"), ({"status": "draft"}, "unpublished")):
         changed = msgspec.structs.replace(arrears, **change)  # past the loader, which refuses or hides it
         planted = msgspec.structs.replace(catalogue, datasets={**catalogue.datasets, "tax-arrears": changed})
-        other = RuleSet(planted, rule_set.policies.purposes, rule_set.requesters, list(rule_set.rules.values()), "UTC")
+        rules = list(rule_set.rules.values())
+        other = RuleSet(planted, rule_set.policies.purposes, rule_set.requesters, rules, Calendar())
         held = grant(TENDER, other)
         other.cells(held, "organisation", ALL)
         assert other._engine is not None
@@ -227,6 +229,10 @@ def test_the_digest_is_of_the_content_and_of_nothing_else(tmp_path: Path) -> Non
         ("requesters.yaml", "agreement 2025/114", "agreement 2025/999"),
         ("rules/open-record.cedar", "free of charge", "at no charge"),
         ("calendar.yaml", "Europe/Sofia", "Europe/Vienna"),
+        ("calendar.yaml", "thursday, friday]", "thursday]"),
+        ("calendar.yaml", "  - 2026-03-03\n", ""),
+        ("calendar.yaml", "objection: 7", "objection: 8"),
+        ("calendar.yaml", "worked: []", "worked: [2026-12-12]"),
         ("catalogue/tax.yaml", "Amount due", "Sum due"),
     ]
     digests = {load(edited(tmp_path / str(n), *edit)).digest for n, edit in enumerate(edits)}

@@ -22,6 +22,7 @@ from unittest import mock
 
 from gateway.ledger.commands import export
 from gateway.ledger.entry import describe, entries, parts
+from gateway.ledger.entry.unknown import clean
 from gateway.ledger.export import package_write
 from gateway.ledger.export.select import choose, one
 from gateway.ledger.log import operator
@@ -33,8 +34,12 @@ from tests.ledger.said import SAID
 from tests.ledger.support import AT, KEY, ORIGIN, VERIFIERS, disclosed, opened, receipt_of, refused, store_in
 
 LOOKED = entries.Looked(case="MR-2026-17")
-ACTS = [told for told, _, _ in SAID if isinstance(told, entries.Act) and not isinstance(told, entries.Erasure)]
-"""An entry of each kind that people make; of erasures there is a real one."""
+ACTS = {
+    getattr(told, "what", describe.tag(told)): told
+    for told, _, _ in SAID
+    if isinstance(told, entries.Done) and not isinstance(told, entries.Erasure)
+}
+"""An entry of each kind that people make, and of each act; of erasures there is a real one."""
 HOLD = entries.Hold(
     entries.VERSION, "hold-2", AT, entries.Who("", "command line"), "placed", "h-2", "A. Auditor", "court", *OTHER[1:]
 )
@@ -74,8 +79,8 @@ async def _make(place: Path) -> dict[str, bytes]:
         grouped = await asyncio.gather(*(disclosed(ledger, number) for number in range(3, 8)))
         keep("grouped", grouped[2])
         keep("of-two", await disclosed_pair(ledger, 8))
-        for act in ACTS:
-            files[f"receipts/act-{describe.tag(act)}.txt"] = await _entered(ledger, act)
+        for name, act in ACTS.items():
+            files[f"receipts/act-{clean(name)}.txt"] = await _entered(ledger, act)
         day = datetime.timedelta(days=1)
         await asyncio.gather(*(disclosed(ledger, number, AT + day) for number in range(8 + len(ACTS), 256)))
         keep("full-tile", await disclosed(ledger, 257, AT + day))

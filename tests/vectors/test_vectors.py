@@ -5,21 +5,24 @@ from __future__ import annotations
 import datetime
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from gateway.errors import VerificationFailed
 from gateway.ledger.commands.receipt_files import check_presented
 from gateway.ledger.entry import entries
+from gateway.ledger.entry.parts import OF_SUBJECT
 from gateway.ledger.entry.receipt import Proved, read_file, verify_receipt
 from gateway.ledger.export.package_check import check_package
 from gateway.ledger.proof import key_files
 from gateway.ledger.verify import tile_client
 from gateway.ledger.verify.assurance import check_extends, claim_of, published, read_checkpoint
 from gateway.ledger.verify.follow import follow
+from tests.ledger.entry.test_words import NEVER_WRITTEN
 from tests.ledger.pair import OTHER
 from tests.ledger.support import SUBJECT
 from tests.ledger.values import KINDS
-from tests.vectors import make, make_not_released
+from tests.vectors import make, make_act, make_not_released
 
 HERE = Path(__file__).resolve().parent
 VERSIONS = sorted(path for path in HERE.iterdir() if (path / "ledger.pub").exists())
@@ -100,10 +103,32 @@ def test_every_kind_of_entry_is_in_some_vector() -> None:
         for path in (version / "receipts").iterdir():
             proved = verify_receipt(path.read_text(), verifiers)
             found.add(type(proved.told))
-            if path.stem.startswith("act-") and version.name == "v2":
-                assert proved.told in make.ACTS
-    found.add(type(_not_released().told))
-    assert found == set(KINDS), "a new kind needs a vector: `python -m tests.vectors.make`"
+            name = path.stem.removeprefix("act-")
+            if name in NEVER_WRITTEN:
+                assert isinstance(proved.told, entries.Unknown)
+                assert (proved.told.kind, proved.told.subjects) == (
+                    name,
+                    (SUBJECT[1:],) if name != "activation" else (),
+                )
+            elif name != path.stem:
+                assert proved.told == make.ACTS[name]
+    found |= {type(_not_released().told), type(_act("receipt").told)}
+    assert found == {*KINDS, entries.Unknown}, "a new kind needs a vector: `python -m tests.vectors.make`"
+
+
+def _act(name: str) -> Proved:
+    folder = HERE / "act-v1"
+    return verify_receipt((folder / f"{name}.txt").read_text(), key_files.read_verifiers(folder / "shard.pub"))
+
+
+def test_an_act_verifies_and_concealed_too() -> None:
+    whole, closed = _act("receipt"), _act("concealed")
+    assert whole.told == make_act.TOLD
+    assert isinstance(closed.told, entries.Acted)
+    assert (closed.leaf, closed.told.id, closed.left_out) == (whole.leaf, whole.told.id, True)
+    nothing = entries.Acted(entries.VERSION, "", make_act.TOLD.at, entries.OWN, "")
+    left = {member: getattr(nothing, member) for member in OF_SUBJECT[entries.Acted]}
+    assert closed.told == msgspec.structs.replace(make_act.TOLD, **left)
 
 
 @pytest.mark.parametrize("version", VERSIONS, ids=lambda path: path.name)

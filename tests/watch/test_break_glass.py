@@ -11,12 +11,13 @@ from typing import Any, NamedTuple
 import pytest
 
 from gateway.ledger.entry import entries, secrecy
+from gateway.rules.deadlines import deadline
 from gateway.rules.files.calendar import Calendar
 from gateway.rules.load import load
 from gateway.rules.ruleset import RuleSet
 from gateway.storage import watch as kept
 from gateway.storage.store import open_store
-from gateway.watch.break_glass import BreakGlass, last_day
+from gateway.watch.break_glass import BreakGlass
 from tests import world as worlds
 from tests.rules.policies import copy, problems
 from tests.world import ISSUERS, NOON, Ask, Held, World
@@ -225,7 +226,7 @@ def test_no_review_no_data(scene: Scene) -> None:
 )
 def test_working_days_are_counted_by_the_calendar(opened: str, days: int, last: str) -> None:
     at = datetime.datetime.fromisoformat(opened)
-    assert last_day(WORKING, at, days) == datetime.date.fromisoformat(last)
+    assert deadline(WORKING, at, days).due == datetime.date.fromisoformat(last)
 
 
 @pytest.mark.parametrize(

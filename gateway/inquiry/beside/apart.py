@@ -1,4 +1,4 @@
-"""Step 2 off the event loop, in the client's share: what was compiled before costs nothing of either.
+"""Step 2 off the event loop, in the client's share: what was compiled before costs nothing of either. What ends there.
 
 An unseen document is parsed, validated and compiled in a thread; so is a known one under conditions that are new.
 Invariant: a client that spent its share is refused before its document is read. Like one that does not parse, it then
@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from functools import partial
 
+from gateway.errors import Code, Refusal
 from gateway.inquiry.http.request import GraphQLRequest, declared
 from gateway.inquiry.journey import Journey, Serving
 from gateway.inquiry.plan import Bound, Plan
-from gateway.inquiry.types import Requester
+from gateway.inquiry.types import Answer, Requester
 
 
 async def planned(journey: Journey, serving: Serving, requester: Requester, asked: GraphQLRequest) -> Plan:
@@ -30,4 +31,18 @@ async def bound_to(journey: Journey, plan: Plan, requester: Requester, asked: Gr
     lacks = plan.lacks(asked.variables)
     if lacks is not None:
         plan.keep(lacks, await journey.shares.once(requester.who, (id(plan), lacks), partial(plan.compiled, lacks)))
-    return plan.bind(asked.variables, declared(asked.inquiry) if plan.names_subjects else None)
+    bound = plan.bind(asked.variables, declared(asked.inquiry) if plan.names_subjects else None)
+    if bound.act is not None and (plan.declares or asked.inquiry is not None):
+        what = "`@inquiry`" if plan.declares else "the `Inquiry` header"
+        raise Refusal(Code.INQUIRY_INVALID, f"`{bound.act.field}` is no inquiry and has no purpose: leave out {what}")
+    return bound
+
+
+async def answered_apart(
+    journey: Journey, serving: Serving, plan: Plan, bound: Bound, requester: Requester, asked: GraphQLRequest
+) -> Answer:
+    """The answer to an operation that is no inquiry: an act, or root fields that name no subject."""
+    journey.authenticator.check_scope(requester, serving.datasets, bound.others, on_behalf=bound.on_behalf)
+    if bound.act is not None:
+        return await serving.acts.answer(journey.shares, bound.act, requester, asked)
+    return await serving.others.answer(journey.shares, plan, bound, requester, asked)

@@ -1,11 +1,12 @@
 """What a token says -> a Requester, and what its holder must prove besides.
 
 Follows RFC 9068 (claims), RFC 7662 (an introspection answer has the same claims), RFC 8693 (`act`: the outermost actor
-is the official, those before it are told to oversight and decide nothing), RFC 9396 (`authorization_details` that are
-not understood refuse the token, since they narrow it) and RFC 7800 (`cnf`: a confirmation that is not understood
-refuses the token too). Of `authorization_details` an entry is another API's only if its type is well formed and cannot
-be ours misspelt: whoever wrote ours wrongly meant to narrow. Whether a token is genuine is `authenticate`'s affair.
-Pure.
+is the official, those before it are told to oversight and decide nothing), OpenID Connect (`auth_time`), RFC 9396
+(`authorization_details` that are not understood refuse the token, since they narrow it) and RFC 7800 (`cnf`: a
+confirmation that is not understood refuses the token too). Of `authorization_details` an entry is another API's only if
+its type is well formed and cannot be ours misspelt: whoever wrote ours wrongly meant to narrow. A subject's own token
+(`self`) opens nothing else, and its `sub` is the human who signed in, never an official.
+Whether a token is genuine is `authenticate`'s affair. Pure.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ import msgspec
 
 from gateway.errors import Unfit
 from gateway.inquiry.types import Narrowing, Requester
-from gateway.oauth import MAX_LIFETIME
+from gateway.oauth import MAX_LIFETIME, SCOPES
 from gateway.values import MOST_NAME, is_name
 
 LEEWAY = 5.0
@@ -36,14 +37,16 @@ _SLIPS = 3
 class Terms(msgspec.Struct, frozen=True):
     """What one issuer's tokens must be: for this audience, and in force for at most `max_lifetime` seconds.
 
-    `official_claim` names the claim that holds the official, instead of `act.sub` and `sub`; `client_claim` the one of
-    the client. Not `typed`: their header does not tell access tokens from an `id_token`.
+    `official_claim` names the claim that holds the official, instead of `act.sub` and `sub`; `person_claim` the one
+    that all accounts of one human share; `client_claim` the one of the client. Not `typed`: their header does not tell
+    access tokens from an `id_token`.
     """
 
     audience: str
     max_lifetime: float = MAX_LIFETIME
     official_claim: str | None = None
     client_claim: str = "client_id"
+    person_claim: str | None = None
     typed: bool = True
 
 
@@ -79,6 +82,7 @@ class _Claims(msgspec.Struct):
     scope: str = ""
     act: dict[str, Any] | None = None
     acr: str | None = None
+    auth_time: _Seconds | None = None
     cnf: _Confirmation | None = None
     authorization_details: list[dict[str, Any]] = []
     identifier: Any = None
@@ -87,6 +91,13 @@ class _Claims(msgspec.Struct):
 class _Identifier(msgspec.Struct, forbid_unknown_fields=True):
     scheme: str
     value: str
+
+
+class _Own(msgspec.Struct, forbid_unknown_fields=True):
+    """The identifier of whoever signed in: one that could be a scheme's."""
+
+    scheme: Annotated[str, msgspec.Meta(pattern="^[A-Z][A-Z0-9_]{0,30}\\Z")]
+    value: Annotated[str, msgspec.Meta(pattern="^[!-~]{1,64}\\Z")]
 
 
 _Named = Annotated[str, msgspec.Meta(pattern="^[^:]+:.+$")]
@@ -115,7 +126,7 @@ def requester(payload: Mapping[str, Any], terms: Terms, now: float) -> tuple[Req
         claims = msgspec.convert(payload, _Claims)
         narrowing = tuple(_narrowings(claims.authorization_details))
         scopes = frozenset(claims.scope.split(" ")) - {""}  # RFC 6749, 3.3: no other space divides
-        identifier = msgspec.convert(claims.identifier, _Identifier) if "self" in scopes else None
+        identifier = msgspec.convert(claims.identifier, _Own) if "self" in scopes else None
     except msgspec.ValidationError as error:
         raise Unfit(f"A claim of the token is wrong: {_claim(error)}.") from error
     audiences = [claims.aud] if isinstance(claims.aud, str) else claims.aud
@@ -130,22 +141,31 @@ def requester(payload: Mapping[str, Any], terms: Terms, now: float) -> tuple[Req
         raise Unfit("The token has expired; get a new one.")
     if claims.nbf > now + LEEWAY or claims.iat > now + LEEWAY:
         raise Unfit("The token is not valid yet; compare the clocks.")
+    if claims.auth_time is not None and claims.auth_time > now + LEEWAY:
+        raise Unfit("The token's human signs in later than now (`auth_time`); compare the clocks.")
     if claims.exp - claims.iat > terms.max_lifetime:
         raise Unfit(f"The token lives too long: at most {terms.max_lifetime:.0f} seconds from `iat` to `exp`.")
     binding = None if claims.cnf is None else Binding(claims.cnf.jkt, claims.cnf.x5t)
     if binding == (None, None):
         raise Unfit("The token is bound in a way that is not understood here: its `cnf` is empty.")
     actors = tuple(_actors(claims.act))
+    if identifier is not None:
+        _check_own(claims, scopes, actors)
+        official = None
+    else:
+        official = _official(payload, claims, actors, terms.official_claim)
     made = Requester(
         issuer=claims.iss,
         client=claims.client_id,
-        official=_official(payload, claims, actors, terms.official_claim),
+        official=official,
         scopes=scopes,
         expires=claims.exp,
         acr=claims.acr,
         narrowing=narrowing,
         identifier=(identifier.scheme, identifier.value) if identifier else None,
         actors=actors[1:],
+        auth_time=claims.auth_time,
+        person=_person(payload, claims.sub if identifier else None, official, terms.person_claim),
     )
     _check_names(made)
     return made, binding
@@ -153,7 +173,7 @@ def requester(payload: Mapping[str, Any], terms: Terms, now: float) -> tuple[Req
 
 def _check_names(made: Requester) -> None:
     """Raises `Unfit` where somebody whom an entry would name cannot be entered."""
-    named = (("issuer", made.issuer), ("client", made.client), ("official", made.official))
+    named = (("issuer", made.issuer), ("client", made.client), ("official", made.official), ("person", made.person))
     for what, name in (*named, *(("actor", each) for each in made.actors)):
         if name is not None and not is_name(name):
             raise Unfit(
@@ -221,6 +241,29 @@ def _official(
     if actors and actors[0] != claims.client_id:
         return actors[0]
     return claims.sub if claims.sub != claims.client_id else None
+
+
+def _check_own(claims: _Claims, scopes: frozenset[str], actors: tuple[str, ...]) -> None:
+    """Raises `Unfit` where a subject's own token opens something else, or does not say which human it is."""
+    others = [each for each in scopes - {"self"} if each in SCOPES or each.startswith("inquire:")]
+    if others:
+        raise Unfit(
+            f"A subject's own token has the scope `self` and no other of this gateway, and not `{min(others)}`."
+        )
+    if claims.sub == claims.client_id:
+        raise Unfit("A subject's own token must name in `sub` the human who signed in, and not its client.")
+    if any(actor != claims.client_id for actor in actors):
+        raise Unfit("A subject's own token is used by nobody else: it must name no actor (`act`) but its client.")
+
+
+def _person(payload: Mapping[str, Any], own: str | None, official: str | None, person_claim: str | None) -> str | None:
+    """The human behind a token, by the name that all its accounts share; raises `Unfit` where it is left out."""
+    if person_claim is None or (own is None and official is None):
+        return own
+    named = payload.get(person_claim)
+    if not isinstance(named, str) or not named:
+        raise Unfit(f"A claim of the token is wrong: `{person_claim}` must name the person.")
+    return named
 
 
 def _actors(act: Any) -> Iterator[str]:

@@ -14,8 +14,8 @@ import msgspec
 from graphql import DocumentNode, ExecutionResult, GraphQLSchema, execute
 
 from gateway.bounds.shares import Shares
+from gateway.catalogue.act_fields import MOST_ITEMS
 from gateway.errors import Code, LedgerUnavailable, PastIncomplete, Refusal
-from gateway.inquiry.document.cost import MOST_RECEIPTS
 from gateway.inquiry.http.request import GraphQLRequest
 from gateway.inquiry.http.response import answered
 from gateway.inquiry.plan import Bound, Plan
@@ -81,8 +81,8 @@ class Others:
 
         def receipts(_info: Any, after: str | None = None, first: int | None = None) -> list[dict[str, Any]]:
             count = 20 if first is None else first
-            if not 0 < count <= MOST_RECEIPTS:
-                raise _invalid(f"`first` must be from 1 to {MOST_RECEIPTS}")
+            if not 0 < count <= MOST_ITEMS:
+                raise _invalid(f"`first` must be from 1 to {MOST_ITEMS}")
             assert page is not None
             try:
                 return page(after, count)

@@ -8,7 +8,6 @@ of changed cases with (Standard Webhooks; one or more `whsec_` secrets, a line e
 
 from __future__ import annotations
 
-import base64
 import time
 from collections.abc import Callable, Mapping
 
@@ -36,15 +35,4 @@ def build(node: Node, kinds: Mapping[str, Build], timer: Callable[[], float] = t
 
 
 def _secrets(node: Node) -> tuple[bytes, ...]:
-    config = node.mapping(("secret_file",))["secret_file"]
-    file = config.private_file()
-    try:
-        lines = file.read_text("ascii").split()
-        secrets = tuple(base64.b64decode(line.removeprefix("whsec_"), validate=True) for line in lines)
-    except (OSError, ValueError):
-        secrets = ()
-    if secrets and all(24 <= len(secret) <= 64 for secret in secrets):
-        return secrets
-    if file.is_file() and not config.told:
-        config.problem("the file must hold secrets as `whsec_` and base64 of 24 to 64 bytes, a line each")
-    return ()
+    return node.mapping(("secret_file",))["secret_file"].signing_secrets()

@@ -7,7 +7,7 @@ instead of once per object: every subject of a kind, and every record of a datas
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from graphql import (
     DirectiveNode,
@@ -16,21 +16,28 @@ from graphql import (
     FragmentDefinitionNode,
     FragmentSpreadNode,
     GraphQLInputType,
+    GraphQLObjectType,
     GraphQLSchema,
     ObjectValueNode,
     OperationDefinitionNode,
+    OperationType,
     SelectionNode,
     SelectionSetNode,
     ValueNode,
     VariableNode,
+    get_named_type,
     is_abstract_type,
+    is_object_type,
     value_from_ast,
 )
 from graphql.language import ListValueNode
 
 from connectors.base import SubjectKind
 from gateway.catalogue.model import Catalogue, Dataset
+from gateway.inquiry.document.acts import lone_act
 from gateway.inquiry.document.shapes import (
+    Act,
+    Chosen,
     Compute,
     DatasetSelection,
     Leaf,
@@ -141,8 +148,12 @@ class Collector:
         }
 
     def variant(self, operation: OperationDefinitionNode) -> Variant:
-        """The whole operation under these conditions."""
-        collected = self._fields("Query", [operation.selection_set])
+        """The whole operation under these conditions; raises `Refusal` where an act does not stand alone."""
+        mutates = operation.operation is OperationType.MUTATION
+        collected = self._fields("Mutation" if mutates else "Query", [operation.selection_set])
+        key = lone_act({key: field.name for key, field in collected.items()}, mutates=mutates)
+        if key is not None:
+            return Variant(tuple(collected), (), None, selected_by(()), self._act(key, collected, operation))
         roots: list[Root] = []
         others: list[FieldNode] = []
         for key, field in collected.items():
@@ -152,15 +163,33 @@ class Collector:
                 others.extend(field.nodes)
         other = None
         if others:
-            selection = SelectionSetNode(selections=tuple(others))
-            other = OperationDefinitionNode(
-                operation=operation.operation,
-                name=operation.name,
-                variable_definitions=operation.variable_definitions,
-                directives=(),
-                selection_set=selection,
-            )
+            other = _only(operation, others)
         return Variant(tuple(collected), tuple(roots), other, selected_by(roots))
+
+    def _act(self, key: str, collected: Mapping[str, _Field], operation: OperationDefinitionNode) -> Act:
+        root = self.schema.get_root_type(operation.operation)
+        assert root is not None
+        field = collected[key]
+        chosen = Chosen(root.fields[field.name], field.nodes[0])
+        below: dict[str, tuple[Chosen, ...]] = {}
+        for kind in self._kinds(get_named_type(chosen.definition.type)):
+            for part in self._fields(kind.name, [node.selection_set for node in field.nodes]).values():
+                if part.name != "__typename":
+                    more = Chosen(kind.fields[part.name], part.nodes[0])
+                    below[part.name] = (*below.get(part.name, ()), more)
+        nodes = [node for each in collected.values() for node in each.nodes]
+        alone = _only(operation, nodes)
+        document = DocumentNode(definitions=(alone, *self.fragments.values()))
+        said = {each.name.value: each.value for each in chosen.node.arguments or ()}
+        of = chosen.definition.args["onBehalf"].type if "onBehalf" in said else None
+        on_behalf: Compute = compute(said["onBehalf"], of) if of is not None else lambda _: None
+        return Act(key, field.name, chosen, below, alone, document, on_behalf)
+
+    def _kinds(self, named: Any) -> Iterable[GraphQLObjectType]:
+        """The types that a value of this one may have."""
+        if is_abstract_type(named):
+            return self.schema.get_possible_types(named)
+        return [named] if is_object_type(named) else []
 
     def _root(self, key: str, field: _Field) -> Root:
         many, type_names, argument_name = SUBJECT_ROOTS[field.name]
@@ -248,6 +277,17 @@ class Collector:
             if bool(value) is (directive.name.value == "skip"):
                 return False
         return True
+
+
+def _only(operation: OperationDefinitionNode, nodes: Iterable[FieldNode]) -> OperationDefinitionNode:
+    """The operation with these fields at its root, and no others."""
+    return OperationDefinitionNode(
+        operation=operation.operation,
+        name=operation.name,
+        variable_definitions=operation.variable_definitions,
+        directives=(),
+        selection_set=SelectionSetNode(selections=tuple(nodes)),
+    )
 
 
 def selected_by(roots: Iterable[Root]) -> Selected:

@@ -28,21 +28,28 @@ from graphql import (
     default_field_resolver,
     get_introspection_query,
     get_named_type,
+    get_nullable_type,
+    is_list_type,
     is_object_type,
+    is_union_type,
     parse,
 )
 
+from gateway.catalogue.act_fields import MOST_ITEMS
 from gateway.catalogue.model import Catalogue
 from gateway.errors import Code, Refusal
+from gateway.inquiry.document.acts import ACT_QUERIES
 
-MOST_RECEIPTS = 100
-"""Rows that one `receipts` may ask for."""
 MOST_COST = 12_000
 INTROSPECTIONS = 2
 """As many introspections of the whole schema, as tools ask for them, may be in a document, however large it is."""
-_RECEIPT, _PERMISSION = 90, 4
+_RECEIPT, _PERMISSION, _ITEM = 90, 4, 20
 _ROW: dict[str, Any] = {}
 """Stands for a row that is not made yet."""
+_THING: dict[str, Any] = {}
+"""Stands for what an act gives, or a part of it: how much it has, nobody knows before."""
+_FEW = 4
+"""Parts that a list of such a thing counts as."""
 
 
 class Costs:
@@ -50,6 +57,7 @@ class Costs:
 
     def __init__(self, schema: GraphQLSchema, catalogue: Catalogue) -> None:
         self._schema = schema
+        self._me = {"datasets": [_THING] * len(catalogue.published)}
         self._permissions = sum(2 * len(dataset.fields) for dataset in catalogue.published.values())
 
     @cached_property
@@ -70,13 +78,17 @@ class Costs:
         """The cost of a valid document's costliest operation."""
         fragments = {d.name.value: d for d in document.definitions if isinstance(d, FragmentDefinitionNode)}
         walk = _Walk(self._schema, fragments, self._root)
-        query = self._schema.query_type
-        assert query is not None
         operations = [d for d in document.definitions if isinstance(d, OperationDefinitionNode)]
-        return max((walk.selections(each.selection_set, query, None) for each in operations), default=0)
+        kinds = [self._schema.get_root_type(each.operation) for each in operations]
+        found = [
+            walk.selections(each.selection_set, kind, None)
+            for each, kind in zip(operations, kinds, strict=True)
+            if kind is not None
+        ]
+        return max(found, default=0)
 
     def _root(self, walk: _Walk, node: FieldNode) -> int:
-        """A root field's cost; nothing for one that names subjects, which is not executed."""
+        """A field of `Query`'s cost; nothing for one that names subjects, which is not executed."""
         name = node.name.value
         fields = self._schema.query_type.fields if self._schema.query_type else {}
         if name == "__schema":
@@ -87,13 +99,13 @@ class Costs:
             types = [known.get(said.value)] if isinstance(said, StringValueNode) else [*known.values()]
             return 1 + max(walk.below(node, TypeMetaFieldDef.type, [each]) for each in types)
         if name == "receipts":
-            first = _argument(node, "first")
-            rows = int(first.value) if isinstance(first, IntValueNode) else 20 if first is None else MOST_RECEIPTS
-            return max(0, min(rows, MOST_RECEIPTS)) * (_RECEIPT + walk.below(node, fields[name].type, [_ROW]))
+            return _rows(node, 20) * (_RECEIPT + walk.below(node, fields[name].type, [_ROW]))
         if name == "permissions":
             return self._permissions * (_PERMISSION + walk.below(node, fields[name].type, [_ROW]))
         if name in ("catalogue", "_service"):
             return 1 + walk.field(node, fields[name], None)
+        if name in ACT_QUERIES:
+            return 1 + walk.field(node, fields[name], {"me": self._me})
         return 1
 
 
@@ -131,22 +143,36 @@ class _Walk:
         return 1 if definition is None else self.field(node, definition, value)
 
     def field(self, node: FieldNode, definition: Any, value: Any) -> int:
-        """The cost of a field of `value`, and of what is below it."""
+        """The cost of a field of `value`, and of what is below it; a page has as many rows as it may have."""
         if node.selection_set is None:
             return 1
+        if "first" in definition.args:
+            rows = _rows(node, definition.args["first"].default_value)
+            return 1 + rows * _ITEM + self.below(node, definition.type, [{"items": [_THING] * rows}])
         said = {"includeDeprecated": True} if "includeDeprecated" in definition.args else {}
         info: Any = SimpleNamespace(schema=self._schema, field_name=node.name.value)
         has = (definition.resolve or default_field_resolver)(value, info, **said)
+        if has is None and (value is _THING or value is None):
+            has = [_THING] * _FEW if is_list_type(get_nullable_type(definition.type)) else _THING
         many = list(has) if isinstance(has, Iterable) and not isinstance(has, str | Mapping) else [has]
         return 1 + self.below(node, definition.type, many)
 
     def below(self, node: FieldNode, kind: Any, values: Sequence[Any]) -> int:
         """The cost of what is selected of these values."""
         named = get_named_type(kind)
-        if node.selection_set is None or not is_object_type(named):
+        kinds = self._schema.get_possible_types(named) if is_union_type(named) else [named]
+        if node.selection_set is None or not all(map(is_object_type, kinds)):
             return len(values)
-        return sum(1 + self.selections(node.selection_set, named, value) for value in values if value is not None)
+        found = [value for value in values if value is not None]
+        return sum(1 + self.selections(node.selection_set, each, value) for value in found for each in kinds)
 
 
 def _argument(node: FieldNode, name: str) -> Any:
     return next((each.value for each in node.arguments or () if each.name.value == name), None)
+
+
+def _rows(node: FieldNode, usual: int) -> int:
+    """How many rows a field asks for; as many as it may, where a variable says it."""
+    first = _argument(node, "first")
+    rows = int(first.value) if isinstance(first, IntValueNode) else usual if first is None else MOST_ITEMS
+    return max(0, min(rows, MOST_ITEMS))

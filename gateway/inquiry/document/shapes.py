@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import msgspec
-from graphql import OperationDefinitionNode
+from graphql import DocumentNode, FieldNode, GraphQLField, OperationDefinitionNode, OperationType
 
 from connectors.base import SubjectKind
 from gateway.catalogue.model import Dataset
@@ -78,14 +78,45 @@ class Root(msgspec.Struct, frozen=True, eq=False):
     selections: Mapping[SubjectKind, SubjectSelection]
 
 
+class Chosen(NamedTuple):
+    """A field that is selected, by its name in the schema."""
+
+    definition: GraphQLField
+    node: FieldNode
+
+
+class Act(msgspec.Struct, frozen=True, eq=False):
+    """An operation that is one act: its only root field, beside `__typename` at most.
+
+    `operation`, and the `document` around it, hold nothing else that could be executed. `below` is what is selected of
+    what the field gives, by name; a name stands for several where aliases do. `on_behalf` computes the argument
+    `onBehalf`.
+    """
+
+    key: str
+    field: str
+    chosen: Chosen
+    below: Mapping[str, tuple[Chosen, ...]]
+    operation: OperationDefinitionNode
+    document: DocumentNode
+    on_behalf: Compute
+
+    @property
+    def mutates(self) -> bool:
+        """Whether something is done, and not only read."""
+        return self.operation.operation is OperationType.MUTATION
+
+
 class Variant(msgspec.Struct, frozen=True, eq=False):
     """A document under one assignment of its `@skip` and `@include` conditions.
 
     `keys` are the response names of the root fields in order. `other` is an operation of only those root fields that
-    name no subject (catalogue, permissions, receipts, introspection), `None` where there are none.
+    name no subject (catalogue, permissions, receipts, introspection), `None` where there are none. Where there is an
+    `act`, there is nothing else.
     """
 
     keys: tuple[str, ...]
     roots: tuple[Root, ...]
     other: OperationDefinitionNode | None
     selected: Selected
+    act: Act | None = None

@@ -21,7 +21,7 @@ from http_sfv.item import Item
 from http_sfv.types import Token
 
 from connectors.mapping import duplicate_keys, numbers
-from gateway.errors import Code, Refusal
+from gateway.errors import OF_ACTS, Code, Refusal
 from gateway.inquiry.types import Answer
 
 MAX_BODY = 64 * 1024
@@ -95,8 +95,9 @@ def too_large(body_limit: int) -> Refusal:
 
 
 def refused(refusal: Refusal, media: Media, inquiry_extension: bytes | None) -> Answer:
-    """The answer that tells a refusal: no `data`; `inquiry_extension` is the JSON of `extensions.inquiry`.
+    """The answer that tells a refusal: without `data`, but where an act came to nothing.
 
+    `inquiry_extension` is the JSON of `extensions.inquiry`.
     Under `application/json` a GraphQL request error is 200, as clients of that media type expect.
     """
     extensions = {"code": refusal.code.value, **refusal.extensions}
@@ -108,6 +109,8 @@ def refused(refusal: Refusal, media: Media, inquiry_extension: bytes | None) -> 
     error["extensions"] = extensions
     also = [{"message": text, "locations": at, "extensions": extensions} for text, at in refusal.also]
     content: dict[str, Any] = {"errors": [error, *also]}
+    if refusal.code in OF_ACTS:
+        content = {"data": None, **content}
     if inquiry_extension is not None:
         content["extensions"] = {"inquiry": msgspec.Raw(inquiry_extension)}
     lenient = media is Media.JSON and refusal.code.value.startswith("GRAPHQL_")

@@ -17,12 +17,14 @@ _HEADERS = {media: {"content-type": f"{media.value}; charset=utf-8"} for media i
 _encode = msgspec.json.Encoder().encode
 
 
-def answered(data: bytes, errors: Sequence[dict[str, Any]], media: Media, extension: bytes | None = None) -> Answer:
-    """A 200 with `data` and what stands beside it; `extension` is the JSON of `extensions.inquiry`."""
+def answered(
+    data: bytes, errors: Sequence[dict[str, Any]], media: Media, extension: bytes | None = None, of: bytes = b"inquiry"
+) -> Answer:
+    """A 200 with `data` and what stands beside it; `extension` is the JSON of `extensions.inquiry`, or `of` an act."""
     parts = [b'{"data":', data]
     if errors:
         parts += (b',"errors":', _encode(errors))
     if extension is not None:
-        parts += (b',"extensions":{"inquiry":', extension, b"}")
+        parts += (b',"extensions":{"', of, b'":', extension, b"}")
     parts.append(b"}")
     return Answer(200, _HEADERS[media], b"".join(parts))

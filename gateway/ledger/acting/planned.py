@@ -6,7 +6,7 @@ What an act sees comes as `Seen`, and what it makes goes out as `Made`.
 from __future__ import annotations
 
 import datetime
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection
@@ -76,7 +76,7 @@ class Made(NamedTuple):
     shown again. `value` is what the caller is shown.
     """
 
-    told: entries.Told
+    told: entries.Done
     oversight: entries.Oversight
     changes: Sequence[Changes]
     moved: str
@@ -110,6 +110,8 @@ def not_found() -> Refusal:
     return Refusal(Code.MATTER_NOT_FOUND, "there is no matter of this id for you")
 
 
-def new_fact(seen: Seen, kind: str, subject: tuple[str, str], offset: int = 1, **columns: str) -> dict[str, object]:
+def new_fact(
+    seen: Seen, kind: str, subject: tuple[str, str], columns: Mapping[str, str], offset: int = 1
+) -> dict[str, object]:
     """The row of a fact that begins with the act; its change is the `offset`th of the act's own."""
     return facts.row(kind, subject, seen.now, seen.change + offset, **columns)

@@ -137,7 +137,7 @@ def _verify_receipt(arguments: argparse.Namespace) -> int:
             return 0
         if not isinstance(told, entries.Inquiry):
             said, at = describe.deed(told), told.at.isoformat()
-            if isinstance(told, entries.Act):
+            if isinstance(told, entries.Done):
                 why = f": {said.why}" if said.why else ""
                 print(f"{describe.tag(told)} {told.id}: {said.by} {said.happened}, {at}{why}")
             else:

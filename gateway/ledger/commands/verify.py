@@ -19,6 +19,7 @@ from gateway.ledger.commands.receipt_files import check_presented, read
 from gateway.ledger.entry import describe
 from gateway.ledger.entry.receipt import read_file
 from gateway.ledger.entry.registry import COMMANDS, SERVING, Registry, read_document, roots
+from gateway.ledger.entry.unknown import Tally
 from gateway.ledger.export import package_check
 from gateway.ledger.log import head_file
 from gateway.ledger.proof import key_files
@@ -107,9 +108,12 @@ def _store(arguments: argparse.Namespace) -> int:
             verifiers = key_files.verifiers(private, configured.ledger.origin, [*SERVING, *COMMANDS])
         registry = stored_registry(store, verifiers) if receipts else None
         claims = _claims(receipts, registry.verifiers if registry is not None else verifiers, registry)
-        now, whole = datetime.datetime.now(datetime.UTC), verify_store(store, verifiers, teller())
+        unknown = Tally()
+        now, whole = datetime.datetime.now(datetime.UTC), verify_store(store, verifiers, teller(), unknown=unknown)
         for shard in whole:
             print(f"whole: {shard.origin}, {shard.size} entries, root {shard.root.hex()}")
+        if unknown:
+            print(f"unknown: {unknown}")
         sealed = rollback.check(store, verifiers, remembered_outside)
         for each in sealed:
             print(f"sealed: {each}")
@@ -135,12 +139,14 @@ def _package(arguments: argparse.Namespace) -> int:
         print("`--receipts` is for a log or a store; an evidence package has its own proofs", file=sys.stderr)
         return 2
     given = key_files.read_verifiers(arguments.key) if arguments.key is not None else None
-    manifest, verifiers = package_check.check_package(Path(arguments.target), given)
+    manifest, verifiers, unknown = package_check.check_package(Path(arguments.target), given)
     print(f"whole: evidence of {describe.scope(manifest.looked)}, {manifest.entries} entries, each with its proof")
     print(f"made: by {manifest.by}, {manifest.made.isoformat()}: {manifest.reason}")
     if manifest.searched:
         read_through = ", ".join(f"{size} of {shard}" for shard, size in manifest.searched.items() if size)
         print(f"searched: every entry there was then ({read_through}), each opened and held against its shard's tree")
+    if unknown:
+        print(f"unknown: {unknown}")
     if given is None:
         for verifier in verifiers:
             print(f"signed: {verifier} (the package's own word; compare it with the key that you had before)")

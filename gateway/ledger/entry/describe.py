@@ -5,11 +5,11 @@ A new kind of entry gets its words here, and is then shown by every format.
 
 from __future__ import annotations
 
-from gateway.ledger.entry import describe_rights, entries
+from gateway.ledger.entry import describe_acts, entries
 from gateway.ledger.entry.description import Deed, name_of, subject_of
 from gateway.ledger.proof.note import b64, note_body, parse_checkpoint
 
-_KINDS: dict[type[entries.Told], str] = {
+_KINDS: dict[type[entries.Known], str] = {
     entries.Inquiry: "inquiry",
     entries.Refused: "refused inquiry",
     entries.View: "a view of the ledger",
@@ -17,15 +17,7 @@ _KINDS: dict[type[entries.Told], str] = {
     entries.Hold: "a hold",
     entries.ErasureRequest: "a request to erase",
     entries.Erasure: "an erasure",
-    entries.Activation: "an activation of rules",
-    entries.Change: "a change of a record",
-    entries.Recall: "a recall",
-    entries.Acknowledgement: "an acknowledgement of a recall",
-    entries.Objection: "an objection",
-    entries.Restoration: "an application for restoration",
-    entries.Decided: "a steward's decision",
-    entries.Consent: "a consent",
-    entries.OptOut: "an opt-out",
+    entries.Acted: "an act",
     entries.Gap: "a gap in the ledger",
     entries.ShardChange: "a change of the ledger's shards",
     entries.NotReleased: "an answer that was not released",
@@ -34,17 +26,35 @@ _KINDS: dict[type[entries.Told], str] = {
 
 def kind(told: entries.Told) -> str:
     """The kind of an entry."""
-    return _KINDS[type(told)]
+    return _unknown(told) if isinstance(told, entries.Unknown) else _KINDS[type(told)]
 
 
 def tag(told: entries.Told) -> str:
     """The kind of an entry, as it is written."""
-    return str(type(told).__struct_config__.tag)
+    return told.kind if isinstance(told, entries.Unknown) else str(type(told).__struct_config__.tag)
 
 
-def deed(told: entries.Act | entries.OfLedger) -> Deed:
+def subjects(told: entries.Told) -> list[tuple[str, str] | None]:
+    """The subjects that an entry names, in the order of its parts; None for one that was erased, or is not named."""
+    if isinstance(told, entries.Unknown):
+        return list(told.subjects)
+    if not isinstance(told, entries.Operation):
+        return [deed(told).subject]
+    named = told.disclosed if isinstance(told, entries.Inquiry) else told.subjects
+    return [(each.scheme, each.value) if each.kind or each.value else None for each in named]
+
+
+def deed(told: entries.Done | entries.OfLedger | entries.Unknown) -> Deed:
     """What an entry beside inquiries says."""
     match told:
+        case entries.Unknown():
+            return Deed(
+                "What this version cannot tell",
+                f"made {_unknown(told)}",
+                [("Kind", [told.name]), ("About", [name_of(each) for each in told.subjects] or ["nobody by name"])],
+                f"{told.requester.client} of {told.requester.department or told.requester.issuer or 'this gateway'}",
+                subject=next((each for each in told.subjects if each is not None), None),
+            )
         case entries.View():
             return _view(told)
         case entries.Reviewed():
@@ -105,7 +115,7 @@ def deed(told: entries.Act | entries.OfLedger) -> Deed:
                 subject,
             )
         case _:
-            return describe_rights.deed(told)
+            return describe_acts.deed(told)
 
 
 def scope(looked: entries.Looked) -> str:
@@ -122,6 +132,10 @@ def scope(looked: entries.Looked) -> str:
     if looked.finding is not None:
         said.append(f"finding {looked.finding}")
     return ", ".join(said) or "every entry"
+
+
+def _unknown(told: entries.Unknown) -> str:
+    return f"an entry of a kind that this version does not know (`{told.name}`)"
 
 
 def _view(told: entries.View) -> Deed:

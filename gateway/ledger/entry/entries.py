@@ -7,7 +7,8 @@ structs, absent where they have their default. The committed bytes are what coun
 checked.
 
 Formats only grow: a member may be added with a default, none is renamed, removed or given another meaning. A reader
-ignores members that it does not know, so an old verifier reads a newer entry of the same version.
+ignores members that it does not know, so an old verifier reads a newer entry of the same version; of a kind that it
+does not know it reads what all kinds have (`unknown`).
 
 Times are RFC 3339 in UTC. Salts and digests are base64. A record is named `<dataset>/<record id>@<version>`.
 """
@@ -15,10 +16,11 @@ Times are RFC 3339 in UTC. Salts and digests are base64. A record is named `<dat
 from __future__ import annotations
 
 import datetime
-from typing import TypeVar
+from typing import Any, NoReturn, TypeVar, get_args
 
 import msgspec
 
+from gateway.ledger.entry.acts import Acted, Paper
 from gateway.ledger.entry.operators import (
     OWN,
     Entered,
@@ -35,59 +37,45 @@ from gateway.ledger.entry.operators import (
     View,
     Who,
 )
-from gateway.ledger.entry.rights import (
-    Acknowledgement,
-    Activation,
-    Change,
-    Consent,
-    Decided,
-    Matter,
-    Objection,
-    OptOut,
-    Recall,
-    Restoration,
-)
+from gateway.ledger.entry.unknown import Unknown
+from gateway.ledger.entry.unknown import read as read_unknown
 
 __all__ = [
     "ERASED",
+    "EXPIRED",
     "NOTHING",
     "OWN",
     "VERSION",
     "VERSIONS",
-    "Acknowledgement",
-    "Act",
-    "Activation",
-    "Change",
-    "Consent",
+    "Acted",
     "Data",
     "Dataset",
-    "Decided",
+    "DecidedOn",
     "Declared",
     "DeniedField",
     "DeniedFields",
     "Disclosed",
+    "Done",
     "Duty",
     "Erasure",
     "ErasureRequest",
     "Gap",
     "Hold",
     "Inquiry",
+    "Known",
     "Looked",
-    "Matter",
     "Named",
     "NotReleased",
     "Notice",
-    "Objection",
     "OfLedger",
     "Operation",
-    "OptOut",
     "Oversight",
-    "Recall",
+    "Paper",
     "Refused",
-    "Restoration",
     "Reviewed",
     "ShardChange",
     "Told",
+    "Unknown",
     "View",
     "Who",
     "WithheldRecord",
@@ -125,12 +113,17 @@ class Named(msgspec.Struct, frozen=True):
 
 
 class Dataset(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What was disclosed of one dataset: fields, and record versions in order; or the code of what kept it away."""
+    """What was disclosed of one dataset: fields, and record versions in order; or the code of what kept it away.
+
+    `until` has the last day of display of each record, in days since 1970-01-01; nothing where none of them ends.
+    Entries from before this member do not tell.
+    """
 
     dataset: str
     fields: tuple[str, ...]
     records: list[str] = []
     failure: str | None = None
+    until: list[int | None] = []
 
 
 class Disclosed(msgspec.Struct, frozen=True):
@@ -233,6 +226,30 @@ class DeniedFields(msgspec.Struct, frozen=True):
     fields: list[DeniedField]
 
 
+EXPIRED = 64
+"""The flag of a token whose time had run out, beside those of a decision's key."""
+
+
+class DecidedOn(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What the decision for one subject rests on, beside the rule set, the requester, the purpose and the time.
+
+    With the fields that were told and denied it is enough to decide again. `selected` has those that were selected,
+    sorted, of each dataset of which the told and the denied ones together are not these. `bare` has a bit for each
+    selected dataset, by name, from the lowest: whether `record` or the type was selected too. `flags` are those of a
+    decision's key (`gateway.rules.model.Flag`) for all of the subject's datasets: 4 case, 8 official, 16 step-up, 32
+    break-glass; and 64, the token had expired. No scope covers the datasets `unscoped`, the token's narrowing leaves
+    out the `narrowed`, and consents cover the `consented`: these fields, or all (`null`).
+    """
+
+    subject: int
+    flags: int
+    bare: int = 0
+    selected: dict[str, tuple[str, ...]] = {}
+    unscoped: tuple[str, ...] = ()
+    narrowed: tuple[str, ...] = ()
+    consented: dict[str, tuple[str, ...] | None] = {}
+
+
 class Oversight(msgspec.Struct, frozen=True, omit_defaults=True):
     """The other part, of both kinds.
 
@@ -242,7 +259,8 @@ class Oversight(msgspec.Struct, frozen=True, omit_defaults=True):
     it was made, where its purpose's law lets that be later (`gateway.ledger.entry.secrecy`). `keys` is of the ids of
     its subjects' keys (`leaf.keys_digest`), so that nothing is passed off as erased by the erasure of another.
     `by_subject`: a subject's own token asked; `broke_glass`: it is an emergency's, and opened a review at that time.
-    Entries from before these members do not tell.
+    `decided` is what each subject's decision rests on, where one was made. Entries from before these members do not
+    tell.
     """
 
     v: int
@@ -257,6 +275,7 @@ class Oversight(msgspec.Struct, frozen=True, omit_defaults=True):
     keys: bytes = b""
     by_subject: bool = False
     broke_glass: datetime.datetime | None = None
+    decided: list[DecidedOn] = []
 
 
 NOTHING = Oversight(VERSION)
@@ -265,36 +284,47 @@ NOTHING = Oversight(VERSION)
 ERASED = Disclosed("", "", "", [])
 
 Operation = Inquiry | Refused
-"""What was asked of the gateway; everything else is an act, or what the ledger says of itself."""
+"""What was asked of the gateway; everything else was done, or is what the ledger says of itself."""
 
-Act = OnLedger | Matter
-"""What was done beside inquiries."""
+Done = OnLedger | Acted
+"""What was done beside inquiries: to the ledger, or by an act."""
 
-Told = Operation | Act | OfLedger
+Known = Operation | Done | OfLedger
+"""Every kind that this version writes or ever wrote."""
 
-_Side = TypeVar("_Side", Told, Oversight)
+Told = Known | Unknown
 
-_TOLD: msgspec.json.Decoder[Told] = msgspec.json.Decoder(Told)
+_Read = TypeVar("_Read", bound=Told | Oversight)
+
+_KINDS: dict[str, type[Any]] = {str(kind.__struct_config__.tag): kind for kind in get_args(Known)}
+_TOLD: msgspec.json.Decoder[Known] = msgspec.json.Decoder(Known)
 _OVERSIGHT: msgspec.json.Decoder[Oversight] = msgspec.json.Decoder(Oversight)
 
 encode = msgspec.json.Encoder(order="deterministic").encode
 
 
 def read_told(told: bytes) -> Told:
-    """Read the general part of what was told; raises `ValueError` for a kind or version that is not known here."""
-    return _known(_TOLD, told)
+    """Read the general part of what was told; raises `ValueError` for a version that is not known here, and damage."""
+    try:
+        return _of_version(_TOLD.decode(told))
+    except (msgspec.MsgspecError, RecursionError) as error:
+        unknown = read_unknown(told, _KINDS)
+        return _of_version(unknown) if unknown is not None else _unread(error)
 
 
 def read_oversight(oversight: bytes) -> Oversight:
-    """Read the general part of the other side; raises `ValueError` as `read_told` does."""
-    return _known(_OVERSIGHT, oversight)
-
-
-def _known(decoder: msgspec.json.Decoder[_Side], part: bytes) -> _Side:
+    """Read the general part of the other side, of whatever kind; raises `ValueError` as `read_told` does."""
     try:
-        found = decoder.decode(part)
+        return _of_version(_OVERSIGHT.decode(oversight))
     except (msgspec.MsgspecError, RecursionError) as error:
-        raise ValueError(f"the entry is of a kind that this version does not know ({error})") from error
+        return _unread(error)
+
+
+def _of_version(found: _Read) -> _Read:
     if found.v not in VERSIONS:
         raise ValueError(f"the entry is of version {found.v}; this version reads {' and '.join(map(str, VERSIONS))}")
     return found
+
+
+def _unread(error: Exception) -> NoReturn:
+    raise ValueError(f"the entry is of a form that this version does not know ({error})") from error

@@ -58,11 +58,17 @@ class WithheldOf(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class OversightOf(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A subject's part of what only oversight may open."""
+    """A subject's part of what only oversight may open; from `flags` on as in `entries.DecidedOn`."""
 
     withheld: list[WithheldOf] = []
     denied: list[entries.DeniedField] = []
     consents: tuple[str, ...] = ()
+    flags: int | None = None
+    bare: int = 0
+    selected: dict[str, tuple[str, ...]] = {}
+    unscoped: tuple[str, ...] = ()
+    narrowed: tuple[str, ...] = ()
+    consented: dict[str, tuple[str, ...] | None] = {}
 
 
 EMPTY = entries.encode(OversightOf())
@@ -86,6 +92,7 @@ def split_inquiry(told: entries.Inquiry, oversight: Oversight) -> EntryParts:
         errors=told.errors,
     )
     cautions = [told.cautions] if len(disclosed) == 1 else _shared_out(told.cautions, disclosed)
+    decided = {each.subject: each for each in oversight.decided}
     subjects = []
     for place, subject in enumerate(disclosed):
         part = ToldOf(
@@ -101,7 +108,8 @@ def split_inquiry(told: entries.Inquiry, oversight: Oversight) -> EntryParts:
             cautions[place],
             told.data,
         )
-        subjects.append(SubjectParts(subject.scheme, subject.value, _encode(part), _oversight_of(oversight, place)))
+        other = _oversight_of(oversight, place, decided.get(place))
+        subjects.append(SubjectParts(subject.scheme, subject.value, _encode(part), other))
     return EntryParts(_encode(general), _general(oversight), tuple(subjects))
 
 
@@ -124,6 +132,7 @@ def split_refusal(told: entries.Refused, oversight: Oversight) -> EntryParts:
     purpose = entries.Declared(declared.purpose) if declared else None
     general = msgspec.structs.replace(told, message="", declaration=purpose, subjects=[])
     said = declared or entries.Declared("")
+    decided = {each.subject: each for each in oversight.decided}
     return EntryParts(
         _encode(general),
         _general(oversight),
@@ -144,7 +153,7 @@ def split_refusal(told: entries.Refused, oversight: Oversight) -> EntryParts:
                         message=told.message,
                     )
                 ),
-                _oversight_of(oversight, place),
+                _oversight_of(oversight, place, decided.get(place)),
             )
             for place, named in enumerate(told.subjects)
         ),
@@ -152,7 +161,7 @@ def split_refusal(told: entries.Refused, oversight: Oversight) -> EntryParts:
 
 
 def _general(oversight: Oversight) -> bytes:
-    if not (oversight.withheld or oversight.denied or oversight.consents):
+    if not (oversight.withheld or oversight.denied or oversight.consents or oversight.decided):
         return _encode(oversight)
     return _encode(
         Oversight(
@@ -167,13 +176,16 @@ def _general(oversight: Oversight) -> bytes:
     )
 
 
-def _oversight_of(oversight: Oversight, place: int) -> bytes:
+def _oversight_of(oversight: Oversight, place: int, on: entries.DecidedOn | None) -> bytes:
     """The part of the subject at this place; raises `ValueError` as `_relied_on`."""
     of = [each for each in oversight.withheld if each.subject == place]
     withheld = [WithheldOf(each.record, each.restraint, each.faulty) for each in of]
     denied = [field for each in oversight.denied if each.subject == place for field in each.fields]
     relied = _relied_on(oversight, place) if oversight.consents else ()
-    return _encode(OversightOf(withheld, denied, relied)) if withheld or denied or relied else EMPTY
+    if on is None:
+        return _encode(OversightOf(withheld, denied, relied)) if withheld or denied or relied else EMPTY
+    rests = (on.flags, on.bare, on.selected, on.unscoped, on.narrowed, on.consented)
+    return _encode(OversightOf(withheld, denied, relied, *rests))
 
 
 def _relied_on(oversight: Oversight, place: int) -> tuple[str, ...]:
@@ -219,6 +231,7 @@ def merge_oversight(oversight: Oversight, parts: Sequence[OversightOf | None]) -
     denied: list[entries.DeniedFields] = []
     consents: list[str] = []
     consents_of: list[int] = []
+    decided: list[entries.DecidedOn] = []
     for place, part in enumerate(parts):
         if part is None:
             continue
@@ -227,7 +240,10 @@ def merge_oversight(oversight: Oversight, parts: Sequence[OversightOf | None]) -
             denied.append(entries.DeniedFields(place, part.denied))
         consents += part.consents
         consents_of += [place] * len(part.consents)
-    if not (withheld or denied or consents):
+        if part.flags is not None:
+            rests = (part.flags, part.bare, part.selected, part.unscoped, part.narrowed, part.consented)
+            decided.append(entries.DecidedOn(place, *rests))
+    if not (withheld or denied or consents or decided):
         return oversight
     return msgspec.structs.replace(
         oversight,
@@ -235,6 +251,7 @@ def merge_oversight(oversight: Oversight, parts: Sequence[OversightOf | None]) -
         denied=denied,
         consents=tuple(consents),
         consents_of=tuple(consents_of),
+        decided=decided,
     )
 
 

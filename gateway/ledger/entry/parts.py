@@ -6,7 +6,8 @@ asked, when, for which purpose, and what duties came with the answer. An entry t
 
 Which members those are stands in `OF_SUBJECT`, a row for every kind. An inquiry and a refusal name several subjects,
 and have what is about all of them in each one's part (`inquiry_parts`). Of every other kind, the subject's part is an
-object of the members that are in its row, without those that have their default.
+object of the members that are in its row, without those that have their default. Of every kind it names the subject by
+`scheme` and `value`, so that a reader finds whom an entry is about even where it does not know its kind.
 
 Invariant: what was taken apart and put together says the same; what was erased is left out, its place kept.
 """
@@ -20,7 +21,7 @@ from typing import Any, NamedTuple, TypeVar
 import msgspec
 
 from gateway.ledger.entry import entries
-from gateway.ledger.entry.entries import Oversight, Told
+from gateway.ledger.entry.entries import Known, Oversight, Told
 from gateway.ledger.entry.inquiry_parts import (
     EMPTY,
     EntryParts,
@@ -33,6 +34,7 @@ from gateway.ledger.entry.inquiry_parts import (
     split_inquiry,
     split_refusal,
 )
+from gateway.ledger.entry.unknown import whom
 from gateway.ledger.proof.leaf import Side
 
 __all__ = ["OF_SUBJECT", "EntryParts", "SubjectParts", "read_oversight", "read_told", "split"]
@@ -43,9 +45,12 @@ _NAMED = ("scheme", "value")
 _DECLARED = (
     "declaration.case", "declaration.document", "declaration.consent", "declaration.reference", "declaration.request",
 )  # fmt: skip
-_RECORD = ("dataset", "record")
+_ACTED = (
+    *_NAMED, "matter", "by", "proof", "dataset", "record", "version", "new_version", "access", "recipient", "purpose",
+    "digest", "fields", "until", "reason", "remedy", "papers", "changes", "words",
+)  # fmt: skip
 
-OF_SUBJECT: dict[type[Told], tuple[str, ...]] = {
+OF_SUBJECT: dict[type[Known], tuple[str, ...]] = {
     entries.Inquiry: ("disclosed", "cautions", "data", *_DECLARED),
     entries.Refused: ("subjects", "message", *_DECLARED),
     entries.View: ("looked.scheme", "looked.value", "looked.case"),
@@ -53,15 +58,7 @@ OF_SUBJECT: dict[type[Told], tuple[str, ...]] = {
     entries.Hold: _NAMED,
     entries.ErasureRequest: _NAMED,
     entries.Erasure: (),
-    entries.Activation: (),
-    entries.Change: (*_NAMED, *_RECORD, "version", "change", "reason"),
-    entries.Recall: (*_NAMED, "recall", "records", "change"),
-    entries.Acknowledgement: (*_NAMED, "recall"),
-    entries.Objection: (*_NAMED, "objection", *_RECORD, "by", "reason"),
-    entries.Restoration: (*_NAMED, "restoration", *_RECORD, "by", "reason"),
-    entries.Decided: (*_NAMED, "matter", *_RECORD, "reason"),
-    entries.Consent: (*_NAMED, "consent", "fields", "by"),
-    entries.OptOut: (*_NAMED, "dataset", "by"),
+    entries.Acted: _ACTED,
     entries.Gap: (),
     entries.ShardChange: (),
     entries.NotReleased: (*_NAMED, "inquiry"),
@@ -80,7 +77,7 @@ class _Row(NamedTuple):
     decoder: msgspec.json.Decoder[Any]
 
 
-def _row(kind: type[Told], members: tuple[str, ...]) -> _Row:
+def _row(kind: type[Known], members: tuple[str, ...]) -> _Row:
     found = [_field(kind, member) for member in members]
     fields = [(field.name, field.type, msgspec.field(**_default(field))) for field in found]
     part = msgspec.defstruct(f"{kind.__name__}Of", fields, frozen=True, omit_defaults=True)
@@ -110,7 +107,7 @@ _TOLD_OF = msgspec.json.Decoder(ToldOf)
 _OVERSIGHT_OF = msgspec.json.Decoder(OversightOf)
 
 
-def split(told: Told, oversight: Oversight = entries.NOTHING) -> EntryParts:
+def split(told: Known, oversight: Oversight = entries.NOTHING) -> EntryParts:
     """The parts of an entry."""
     if isinstance(told, entries.Inquiry) and told.disclosed:
         return split_inquiry(told, oversight)
@@ -127,10 +124,12 @@ def split(told: Told, oversight: Oversight = entries.NOTHING) -> EntryParts:
 
 
 def read_told(side: Side) -> Told:
-    """What a told side says; raises `ValueError` for a kind or version that this reader does not know."""
+    """What a told side says; raises `ValueError` for a version that this reader does not know, and damage."""
     told, bodies = entries.read_told(side.general.body), side.bodies
     if not bodies:
         return told
+    if isinstance(told, entries.Unknown):
+        return msgspec.structs.replace(told, subjects=whom(bodies))
     if isinstance(told, entries.Inquiry):
         return merge_inquiry(told, [_decoded(_TOLD_OF, body) for body in bodies])
     if isinstance(told, entries.Refused):
@@ -168,4 +167,4 @@ def _decoded(decoder: msgspec.json.Decoder[_T], body: bytes | None) -> _T | None
     try:
         return decoder.decode(body)
     except (msgspec.MsgspecError, RecursionError) as error:
-        raise ValueError(f"what it says of a subject is of a kind that this version does not know ({error})") from error
+        raise ValueError(f"what it says of a subject is of a form that this version does not know ({error})") from error

@@ -15,10 +15,10 @@ import msgspec
 from gateway.errors import VerificationFailed
 from gateway.ledger.entry import describe, entries, parts
 from gateway.ledger.entry.registry import Registry
-from gateway.ledger.proof.leaf import Opening, Side, data_digest, open_extra
+from gateway.ledger.proof.leaf import Opening, Part, Side, data_digest, open_extra, subject_digest, write_extra
 from gateway.ledger.proof.merkle import leaf_hash, verify_inclusion
-from gateway.ledger.proof.note import Checkpoint, Verifier, log_key, open_note, parse_checkpoint
-from gateway.ledger.proof.tlog_proof import HEADER, Proof, parse
+from gateway.ledger.proof.note import Checkpoint, Verifier, b64, log_key, open_note, parse_checkpoint
+from gateway.ledger.proof.tlog_proof import HEADER, Proof, Receipt, parse
 
 _SPACE = re.compile(rb'("(?:[^"\\]|\\.)*")|[ \t\r\n]+')
 
@@ -165,6 +165,22 @@ def _included(proof: Proof, opening: Opening, checkpoint: Checkpoint, verifier: 
     )
 
 
+def concealed(receipt: Receipt) -> Receipt:
+    """The receipt with every subject's part closed: it proves what is general of its entry, and about nobody.
+
+    Whoever has it can prove that something was done, and on which day; nobody can be made to show about whom, since a
+    closed part is 32 bytes that tell nothing. Raises `ValueError` for what is no receipt, or of version 1, which has no
+    such parts.
+    """
+    opening = open_extra(parse(receipt.text).extra)
+    if opening.told.subjects is None:
+        raise ValueError("an entry of version 1 has no part of its own for a subject, so none can be closed")
+    closed = [subject_digest(*part) if isinstance(part, Part) else part for part in opening.told.subjects]
+    header, _, rest = receipt.text.split("\n", 2)
+    extra = b64(write_extra(opening.oversight, opening.told.general, closed))
+    return Receipt(receipt.shard, receipt.index, f"{header}\nextra {extra}\n{rest}")
+
+
 def check_data(proved: Proved, data: bytes) -> None:
     """Check that `data` is the answer's `data` member, white space aside; raises `VerificationFailed`."""
     told = proved.told
@@ -172,6 +188,7 @@ def check_data(proved: Proved, data: bytes) -> None:
         if data != b"null":
             raise VerificationFailed("this inquiry was refused: nothing was disclosed, so this is not its answer")
         return
+    _comparable(told)
     if not isinstance(told, entries.Inquiry):
         raise VerificationFailed(f"this is the receipt of {describe.kind(told)}: it has no answer")
     if not told.data.sha256:
@@ -187,6 +204,7 @@ def check_extension(proved: Proved, inquiry: dict[str, Any]) -> None:
     Of cautions about a subject that was erased since, none can be compared.
     """
     told = proved.told
+    _comparable(told)
     answered = told if isinstance(told, entries.Inquiry) else None
     entered = {
         "id": told.id,
@@ -202,3 +220,8 @@ def check_extension(proved: Proved, inquiry: dict[str, Any]) -> None:
     for name, value in entered.items():
         if name in inquiry and inquiry[name] != msgspec.to_builtins(value):
             raise VerificationFailed(f"the answer's `{name}` is not what was entered: it was changed")
+
+
+def _comparable(told: entries.Told) -> None:
+    if isinstance(told, entries.Unknown):
+        raise VerificationFailed(f"this is the receipt of {describe.kind(told)}, so no answer can be compared with it")

@@ -11,7 +11,7 @@ to others: the store and HTTP (`registrar`), the command line.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 import msgspec
@@ -83,6 +83,21 @@ def handover(before: Ed25519PrivateKey, after: Ed25519PrivateKey, origin: str, s
 
 def _handover_text(old: Verifier, new: Verifier, size: int) -> str:
     return f"{_HANDOVER}\n{old}\n{new}\n{size}\n"
+
+
+def shard_changes(told: Iterable[entries.Told]) -> Iterator[entries.ShardChange]:
+    """What the root shard's entries change; raises `VerificationFailed` for one that this version does not know.
+
+    Elsewhere such an entry is passed by. Here it could change keys.
+    """
+    for index, each in enumerate(told):
+        if isinstance(each, entries.Unknown):
+            raise VerificationFailed(
+                f"the registry's entry {index} is of a kind that this version does not know (`{each.name}`), and could"
+                " change keys: use a later version of Dutybound"
+            )
+        if isinstance(each, entries.ShardChange):
+            yield each
 
 
 def read_changes(changes: Iterable[entries.ShardChange]) -> dict[str, Listed]:
@@ -190,7 +205,7 @@ def read_document(content: bytes, trusted: Sequence[Verifier]) -> Registry:
         raise VerificationFailed(f"the registry cannot be read: {error}") from error
     if document.v != VERSION:
         raise VerificationFailed(f"the registry is of version {document.v}; this version reads {VERSION}")
-    shards = read_changes(each for each in told if isinstance(each, entries.ShardChange))
+    shards = read_changes(shard_changes(told))
     root = shards.get(checkpoint.origin)
     if root is None or document.origin != checkpoint.origin:
         raise VerificationFailed(f"the registry of `{document.origin}` does not hold its own root shard")

@@ -38,13 +38,13 @@ class Said:
         """Take an entry in."""
         if isinstance(told, entries.Reviewed):
             self.reviewed.add(told.finding)
-        elif isinstance(told, entries.Operation) or describe.deed(told).subject != self._subject:
+        elif isinstance(told, entries.Operation) or self._subject not in describe.subjects(told):
             return
         elif isinstance(told, entries.Hold):
             self._holds[told.hold] = told.event == "placed" and self._holds.get(told.hold, True)
-        elif isinstance(told, entries.Objection):
-            self._objections.setdefault(told.objection, True)
-        elif isinstance(told, entries.Decided) and told.on == "objection":
+        elif isinstance(told, entries.Acted) and told.what == "objection-filed":
+            self._objections.setdefault(told.matter, True)
+        elif isinstance(told, entries.Acted) and told.what in ("objection-decided", "matter-withdrawn"):
             self._objections[told.matter] = False
 
     @property
@@ -65,24 +65,30 @@ def read_said(store: Store, subject: tuple[str, str], keys: Sequence[int]) -> Sa
         commanded = {head.id: head.size for head in read.heads(reader) if head.name in COMMANDS}
         for id_ in places:
             if id_ >> SHARD_BITS not in commanded:
-                _note(said, reader, id_ >> SHARD_BITS, id_ & (1 << SHARD_BITS) - 1, 1)
+                _note(said, reader, id_ >> SHARD_BITS, id_ & (1 << SHARD_BITS) - 1, 1, keys)
         for id_ in _commanded_before(reader):
-            _note(said, reader, id_ >> SHARD_BITS, id_ & (1 << SHARD_BITS) - 1, 1)
+            _note(said, reader, id_ >> SHARD_BITS, id_ & (1 << SHARD_BITS) - 1, 1, keys)
         for shard, size in commanded.items():
-            _note(said, reader, shard, 0, size)
+            _note(said, reader, shard, 0, size, keys)
     return said
 
 
-def _note(said: Said, reader: Reader, shard: int, first: int, count: int) -> None:
+def _note(said: Said, reader: Reader, shard: int, first: int, count: int, keys: Sequence[int]) -> None:
     read_count = 0
     for found in read.read_entries(reader, shard, first, count):
         read_count += 1
         if found.told is None:
             continue  # its day's key was destroyed
         try:
-            said.note(found.read_told())
+            told = found.read_told()
         except ValueError as error:
             raise VerificationFailed(f"entry {found.index}: {error}") from error
+        if isinstance(told, entries.Unknown) and set(keys) & set(found.keys):
+            raise VerificationFailed(
+                f"entry {found.index} is about the subject, and of a kind that this version does not know"
+                f" (`{told.name}`): it may say that something is open. Erase with the version that wrote it"
+            )
+        said.note(told)
     if read_count != count:
         raise VerificationFailed(f"entry {first + read_count} of a shard that commands append to is missing")
 

@@ -42,11 +42,14 @@ def _rows(each: Chosen, *, oversight: bool) -> Iterator[dict[str, str]]:
     }
     if not isinstance(told, entries.Operation):
         said = describe.deed(told)
-        scheme, value = said.subject or ("", "")
-        where = {"case": said.case or "", "scheme": scheme, "value": value, "outcome": said.happened}
-        where["records"] = " ".join(said.records)
-        by = said.by if isinstance(told, entries.Act) else ""
-        yield row | {"official": by, "purpose": said.why} | where
+        where = {"case": said.case or "", "records": " ".join(said.records), "outcome": said.happened}
+        if isinstance(told, entries.Unknown):
+            where["official"] = seen.official or ""
+        elif isinstance(told, entries.Done):
+            where["official"] = said.by
+        for named in describe.subjects(told) or [None]:
+            scheme, value = named or ("", "")
+            yield row | {"purpose": said.why, "scheme": scheme, "value": value} | where
         return
     declared = told.declaration
     row |= {"official": seen.official or "", "grant": told.grant or ""}

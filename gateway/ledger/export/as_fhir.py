@@ -86,7 +86,7 @@ def _purpose(told: entries.Told) -> _Json | None:
 def _agents(told: entries.Told, official: str | None) -> list[_Json]:
     """The client, and the person behind it where one is known: that one is the requestor."""
     who = told.requester
-    person = (getattr(told, "by", "") or None) if isinstance(told, entries.Act) else official
+    person = (getattr(told, "by", "") or official or None) if isinstance(told, entries.Done) else official
     client: _Json = {
         "type": {"coding": [{"system": _DICOM, "code": "110150", "display": "Application"}]},
         "who": _named("client", who.client, who.issuer or None),
@@ -102,10 +102,9 @@ def _agents(told: entries.Told, official: str | None) -> list[_Json]:
 def _subjects(each: Chosen, *, oversight: bool) -> Iterator[_Json]:
     told = each.told
     if not isinstance(told, entries.Operation):
-        said = describe.deed(told)
-        if said.subject:
-            detail = [{"type": "record", "valueString": record} for record in said.records]
-            yield {"what": _named(*said.subject), "name": "subject"} | ({"detail": detail} if detail else {})
+        detail = [{"type": "record", "valueString": record} for record in describe.deed(told).records]
+        for about in filter(None, describe.subjects(told)):
+            yield {"what": _named(*about), "name": "subject"} | ({"detail": detail} if detail else {})
         return
     if isinstance(told, entries.Refused):
         for named in told.subjects:

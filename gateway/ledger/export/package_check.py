@@ -22,6 +22,7 @@ from gateway.errors import VerificationFailed
 from gateway.ledger.entry import entries
 from gateway.ledger.entry.receipt import verify_receipt
 from gateway.ledger.entry.registry import Registry, read_document
+from gateway.ledger.entry.unknown import Tally
 from gateway.ledger.export.package_write import (
     FORMAT,
     MANIFEST,
@@ -45,10 +46,11 @@ _RECEIPT = re.compile(r"entries/(?P<shard>[^/]+)-(?P<index>[0-9]{12,})\.txt")
 
 
 class Checked(NamedTuple):
-    """A package that is whole; `verifiers` are the keys that signed it."""
+    """A package that is whole; `verifiers` are the keys that signed it, `unknown` its entries of unknown kinds."""
 
     manifest: Manifest
     verifiers: list[Verifier]
+    unknown: Tally
 
 
 class Source(Protocol):
@@ -120,6 +122,7 @@ def check_package(path: Path, verifiers: Sequence[Verifier] | None) -> Checked:
     _check_files(source, manifest)
     signers: set[Verifier] = set()
     found: dict[str, entries.Told] = {}
+    unknown = Tally()
     for name in sorted(manifest.files):
         match = _RECEIPT.fullmatch(name)
         if match:
@@ -128,11 +131,12 @@ def check_package(path: Path, verifiers: Sequence[Verifier] | None) -> Checked:
             except VerificationFailed as error:
                 raise VerificationFailed(f"`{name}`: {error}") from error
             found[name.removesuffix(".txt")] = told
+            unknown.note(told)
             signers.add(signer)
     if len(found) != manifest.entries:
         raise VerificationFailed(f"it holds {len(found)} entries, and its manifest says {manifest.entries}")
     _check_view(manifest, found)
-    return Checked(manifest, sorted(signers))
+    return Checked(manifest, sorted(signers), unknown)
 
 
 def _registry(source: Source, verifiers: Sequence[Verifier]) -> Registry | None:

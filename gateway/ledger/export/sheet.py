@@ -54,7 +54,7 @@ def title(proved: Proved) -> str:
     return f"Receipt of {describe.kind(proved.told)} {proved.told.id}"
 
 
-def _deed(told: entries.Act | entries.OfLedger) -> Section:
+def _deed(told: entries.Done | entries.OfLedger | entries.Unknown) -> Section:
     said, who = describe.deed(told), told.requester
     rows = [("When", [told.at.isoformat(sep=" ")]), ("What", [said.happened])]
     if said.by:

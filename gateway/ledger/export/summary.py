@@ -32,14 +32,14 @@ class Pages:
             why = told.declaration.purpose if told.declaration else ""
         else:
             said = describe.deed(told)
-            about, why = said.by if isinstance(told, entries.Act) else "the ledger itself", said.why
+            about, why = "the ledger itself" if isinstance(told, entries.OfLedger) else said.by, said.why
         cells = (told.at.isoformat(sep=" "), describe.kind(told), about, why)
         self._lines.append(
             f'<tr><th scope="row"><a href="#{safe(anchor)}">{safe(anchor)}</a></th>'
             f"{''.join(f'<td>{safe(cell)}</td>' for cell in cells)}</tr>\n"
         )
         sections = sheet.told_sections(told)
-        if with_oversight and isinstance(told, entries.Operation):
+        if with_oversight and isinstance(told, entries.Operation | entries.Unknown):
             sections.append(_oversight(each.oversight))
         sections.append(
             Section(

@@ -124,7 +124,7 @@ def now(ledger: Ledger) -> datetime.datetime:
 
 
 async def enter(
-    ledger: Ledger, told: entries.Act, account: str, changes: Sequence[Changes], *, destroys: bool = False
+    ledger: Ledger, told: entries.Done, account: str, changes: Sequence[Changes], *, destroys: bool = False
 ) -> Receipt:
     """Enter what a person did, and what it changes, in one transaction; raises `LedgerUnavailable`.
 

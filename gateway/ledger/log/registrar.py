@@ -21,7 +21,16 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from gateway.errors import LedgerUnavailable, StoreUnavailable, VerificationFailed
 from gateway.ledger.entry import entries, parts
-from gateway.ledger.entry.registry import COMMANDS, ROOT, Document, Listed, encode, handover, read_changes
+from gateway.ledger.entry.registry import (
+    COMMANDS,
+    ROOT,
+    Document,
+    Listed,
+    encode,
+    handover,
+    read_changes,
+    shard_changes,
+)
 from gateway.ledger.log import retire
 from gateway.ledger.log.head_file import SeenOutside
 from gateway.ledger.log.keyring import Pending
@@ -240,15 +249,10 @@ def change(
 
 def stored_changes(reader: Reader) -> list[entries.ShardChange]:
     """What the store's root shard says; nothing where there is none. Raises `VerificationFailed`."""
-    found = []
-    for opening in _openings(reader)[0]:
-        try:
-            told = parts.read_told(opening.told)
-        except ValueError as error:
-            raise VerificationFailed(f"the root shard: {error}") from error
-        if isinstance(told, entries.ShardChange):
-            found.append(told)
-    return found
+    try:
+        return list(shard_changes([parts.read_told(opening.told) for opening in _openings(reader)[0]]))
+    except ValueError as error:
+        raise VerificationFailed(f"the root shard: {error}") from error
 
 
 def stored_document(reader: Reader) -> bytes | None:

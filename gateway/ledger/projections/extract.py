@@ -76,12 +76,9 @@ class FactChange(Protocol):
     def fields(self) -> str | None: ...
 
 
-def subjects_of(told: entries.Told) -> set[tuple[str | None, str | None] | None]:
+def subjects_of(told: entries.Told) -> set[tuple[str, str] | None]:
     """The subjects that an entry names, as (scheme, value)."""
-    if not isinstance(told, entries.Operation):
-        return {describe.deed(told).subject}
-    named = told.disclosed if isinstance(told, entries.Inquiry) else told.subjects
-    return {(subject.scheme, subject.value) for subject in named}
+    return set(describe.subjects(told))
 
 
 def looked_at(told: entries.Told | None, keys: Sequence[int], erased: Sequence[int]) -> list[int]:

@@ -245,7 +245,7 @@ def without_key(reader: Reader, of: Covered, scheme: str, value: str) -> Iterabl
 
 
 def told_of(entry: StoredEntry) -> Told | None:
-    """What an entry told; None where its period's key was destroyed. An unknown kind is a `VerificationFailed`."""
+    """What an entry told; None where its period's key was destroyed. Damage is a `VerificationFailed`."""
     if entry.told is None:
         return None
     try:

@@ -4,9 +4,10 @@ It may be stopped at any moment, and started again: rows and position are one tr
 batch is read from one snapshot, the facts that may have raced with it are read after that, and only then is anything
 written; so the store's write lock is held for the rows alone. Whoever runs it says how often (`worker`).
 
-An entry that does not open, is missing, is of a kind that this version does not know, or gives a row that the store
-does not take, ends the projecting of its shard (`Stopped`), at that entry: nothing is ever passed over, and the other
-shards go on. What was destroyed on purpose is no such entry: it has no rows, or fewer.
+An entry that does not open, is missing, is of a version that is not known here, or gives a row that the store does not
+take, ends the projecting of its shard (`Stopped`), at that entry: nothing is ever passed over, and the other shards go
+on. What was destroyed on purpose is no such entry: it has no rows, or fewer. Nor is one of a kind that is not known
+here, as a later version writes beside this one: it is kept as a look at the subjects whose keys it has.
 """
 
 from __future__ import annotations

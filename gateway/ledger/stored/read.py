@@ -51,7 +51,7 @@ class StoredEntry(msgspec.Struct, frozen=True):
     erased: tuple[int, ...] = ()
 
     def read_told(self) -> entries.Told:
-        """What it told; raises `ValueError` for a kind or version that this reader does not know."""
+        """What it told; raises `ValueError` for a version that this reader does not know, and damage."""
         assert self.told is not None, "its reader asked first"
         return parts.read_told(self.told)
 

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 
 from gateway.errors import VerificationFailed
 from gateway.ledger.entry import describe, entries
+from gateway.ledger.entry.unknown import Tally
 from gateway.ledger.projections import extract
 from gateway.ledger.projections.projector import Seen
 from gateway.ledger.stored import read
@@ -25,7 +26,8 @@ from gateway.storage.tables import SHARD_BITS
 class Beside:
     """All of it, taken in while the entries go by. Every call raises `VerificationFailed`."""
 
-    def __init__(self, reader: Reader) -> None:
+    def __init__(self, reader: Reader, unknown: Tally | None = None) -> None:
+        self._unknown = unknown if unknown is not None else Tally()
         self._keys, self._acts, self._projected = DestroyedKeys(), Acts(), Projected(reader)
         self._findings = Findings()
 
@@ -33,6 +35,7 @@ class Beside:
         self, entry: StoredEntry, told: entries.Told, oversight: entries.Oversight, known: dict[int, read.SubjectKey]
     ) -> None:
         """Take an entry in; `known` are the keys of its subjects that are there."""
+        self._unknown.note(told)
         self._keys.note(entry, told, known)
         self._acts.note(told, oversight)
         self._findings.note(entry, told, oversight)
@@ -81,7 +84,7 @@ class DestroyedKeys:
         for key, subject in zip(entry.keys, _named(told), strict=False):
             if key not in known:
                 self._gone.setdefault(key, (entry.shard, entry.index))
-            elif (known[key].shard, known[key].scheme, known[key].value) != (entry.shard, *subject):
+            elif subject is not None and known[key][1:] != (entry.shard, *subject):
                 raise VerificationFailed(f"entry {entry.index}: the key of what it says of a subject is another's")
         self.note_erasure(told)
 
@@ -113,10 +116,10 @@ class DestroyedKeys:
                 )
 
 
-def _named(told: entries.Told) -> list[tuple[str, str]]:
-    """The subjects that an entry names, in the order of its parts; an erased one has no name."""
-    if isinstance(told, entries.Inquiry):
-        return [(subject.scheme, subject.value) for subject in told.disclosed]
-    if isinstance(told, entries.Refused):
-        return [(subject.scheme, subject.value) for subject in told.subjects]
-    return [describe.deed(told).subject or ("", "")]
+def _named(told: entries.Told) -> list[tuple[str, str] | None]:
+    """The subjects that an entry names, in the order of its parts; an erased one has no name.
+
+    None only where a kind that is not known here names none as all others do.
+    """
+    found = describe.subjects(told)
+    return found if isinstance(told, entries.Unknown) else [each or ("", "") for each in found]

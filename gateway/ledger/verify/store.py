@@ -21,6 +21,7 @@ from typing import NamedTuple
 
 from gateway.errors import StoreUnavailable, VerificationFailed
 from gateway.ledger.entry.registry import ROOT, Registry, read_document
+from gateway.ledger.entry.unknown import Tally
 from gateway.ledger.log import registrar
 from gateway.ledger.projections.projector import Seen, seen_of
 from gateway.ledger.proof import leaf
@@ -49,11 +50,17 @@ class Verified(NamedTuple):
 
 
 def verify_store(
-    store: Store, verifiers: Sequence[Verifier], progress: Progress | None = None, *, rows: bool = True
+    store: Store,
+    verifiers: Sequence[Verifier],
+    progress: Progress | None = None,
+    *,
+    rows: bool = True,
+    unknown: Tally | None = None,
 ) -> list[Verified]:
     """Check every shard of a store, and all beside them; raises `VerificationFailed` for the first broken thing.
 
-    Without `rows`, those that are made with entries (`beside`) are not looked at.
+    Without `rows`, those that are made with entries (`beside`) are not looked at. Entries of kinds that are not known
+    here are counted in `unknown`.
     """
     reader = store.reader()
     try:
@@ -62,7 +69,7 @@ def verify_store(
             raise VerificationFailed("the store holds no shard: nothing was ever entered, or it was removed")
         told = progress or _silent
         registry = _registry(reader, verifiers)
-        beside = Beside(reader)
+        beside = Beside(reader, unknown)
         if registry is not None:
             found.sort(key=lambda head: head.origin != registry.root)
             _check_there(registry, found)

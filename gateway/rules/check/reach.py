@@ -29,7 +29,7 @@ from gateway.rules.decide.vocabulary import FLAGS, FOLLOWING
 from gateway.rules.files import requesters, tokens
 from gateway.rules.files.purposes import KINDS
 from gateway.rules.files.rule import Rule
-from gateway.rules.model import Flag, Grant, RequesterEntry
+from gateway.rules.model import PORTAL, Flag, Grant, RequesterEntry
 from gateway.rules.ruleset import RuleSet
 
 _CHUNK = 512
@@ -119,6 +119,8 @@ def _questions(rule_set: RuleSet) -> Iterator[_Asked]:
         for grant in entry.grants:
             purpose = policies.purposes[grant.purpose]
             possible = ~Flag(0) if purpose.case_registry or entry.registry else ~Flag.CASE
+            if purpose.scope == "self" and PORTAL not in entry.roles:
+                possible &= ~Flag.SCOPE
             for kind in KINDS:
                 for dataset in policies.catalogue.datasets.values():
                     for field in dataset.fields:

@@ -4,6 +4,9 @@ A requester is (issuer, client). A grant narrows one purpose to datasets listed 
 grants of one requester for one purpose never hold on the same day, so there is always one answer to "on which
 agreement?". Everybody, for the open record, is a requester too: client `open-record` of the issuer `public`, which no
 token can name.
+
+Optional keys: `reports_changes: true` lets a client of a providing department report changed records without an
+official; `notices: {url, secret_file}` is where a portal is told that something waits for one of its subjects.
 """
 
 from __future__ import annotations
@@ -20,7 +23,7 @@ from gateway.catalogue.model import Catalogue
 from gateway.documents import Node
 from gateway.errors import Problem
 from gateway.rules.files.purposes import case_registry, department
-from gateway.rules.model import Grant, Purpose, RequesterEntry
+from gateway.rules.model import PORTAL, Grant, Notices, Purpose, RequesterEntry
 from gateway.values import MOST_NAME, suggest
 
 PUBLIC = ("public", "open-record")
@@ -29,6 +32,7 @@ PUBLIC = ("public", "open-record")
 FILE = "requesters.yaml"
 
 _CLIENT = rf"[\x21-\x7e]{{1,{MOST_NAME}}}"
+_MORE = ("registry", "reports_changes", "notices")
 _EVERYTHING = frozenset({"all", "*", "any", "every"})
 
 
@@ -37,7 +41,8 @@ class Requesters(msgspec.Struct, frozen=True):
 
     `digest` is the SHA-256, in hexadecimal, of the canonical form of all of it, with issuers as the file writes them:
     the same file gives the same digest wherever it serves. `unread` are the kinds of names, as rules call them, of
-    which there may be more than are here, since something about them is wrong.
+    which there may be more than are here, since something about them is wrong. `secrets` sign the notices to a client;
+    they are no part of the digest.
     """
 
     entries: Mapping[tuple[str, str], RequesterEntry]
@@ -45,6 +50,7 @@ class Requesters(msgspec.Struct, frozen=True):
     departments: Mapping[str, str]
     digest: str
     unread: frozenset[str] = frozenset()
+    secrets: Mapping[tuple[str, str], tuple[bytes, ...]] = {}
 
 
 def load(
@@ -54,11 +60,14 @@ def load(
     issuers: Mapping[str, str] | None,
     problems: list[Problem],
     registries: Collection[str] | None = None,
+    *,
+    deployed: bool = False,
 ) -> Requesters:
     """Read the requesters; what is wrong becomes problems.
 
     `issuers` gives the URL of each issuer's name; without it every name stands for itself, so that the files can be
-    checked away from the configuration that they will serve in; so with `registries`, the case registries' names.
+    checked away from the configuration that they will serve in; so with `registries`, the case registries' names. Files
+    with secrets are read where it is `deployed`.
     """
     root = documents.read(policies_dir / FILE, problems)
     if root is None:
@@ -71,10 +80,13 @@ def load(
     roles = _titles(parts.get("roles"))
     departments = {**catalogue.departments, **_titles(parts.get("departments"))}
     found: list[tuple[Node, str, RequesterEntry]] = []
+    secrets: dict[tuple[str, str], tuple[bytes, ...]] = {}
     for node in parts["requesters"].items() if "requesters" in parts else []:
-        read = _requester(node, catalogue, purposes, roles, departments, (issuers, registries))
+        read = _requester(node, catalogue, purposes, roles, departments, (issuers, registries, deployed))
         if read is not None:
-            found.append((node, *read))
+            alias, entry, signing = read
+            found.append((node, alias, entry))
+            secrets |= {(entry.issuer, entry.client): signing} if signing else {}
     if "requesters" not in parts or len(problems) > before:
         unread.add("Requester")
     clients = Counter(entry.client for _, _, entry in found)
@@ -89,7 +101,7 @@ def load(
             entries[entry.issuer, entry.client] = entry
     written = [msgspec.structs.replace(entry, issuer=alias) for _, alias, entry in found]
     canonical = msgspec.json.encode([roles, departments, written], order="sorted")
-    return Requesters(entries, roles, departments, hashlib.sha256(canonical).hexdigest(), frozenset(unread))
+    return Requesters(entries, roles, departments, hashlib.sha256(canonical).hexdigest(), frozenset(unread), secrets)
 
 
 def _titles(node: Node | None) -> dict[str, str]:
@@ -103,10 +115,11 @@ def _requester(
     purposes: Mapping[str, Purpose],
     roles: Mapping[str, str],
     departments: Mapping[str, str],
-    configured: tuple[Mapping[str, str] | None, Collection[str] | None],
-) -> tuple[str, RequesterEntry] | None:
-    issuers, registries = configured
-    parts = node.mapping(["issuer", "client", "title", "department", "roles", "grants"], ["registry"])
+    configured: tuple[Mapping[str, str] | None, Collection[str] | None, bool],
+) -> tuple[str, RequesterEntry, tuple[bytes, ...]] | None:
+    """The issuer as it is written, the entry, and the secrets that sign notices to it."""
+    issuers, registries, deployed = configured
+    parts = node.mapping(["issuer", "client", "title", "department", "roles", "grants"], _MORE)
     client = (
         parts["client"].text(pattern=_CLIENT, what=f"a client id of at most {MOST_NAME} characters")
         if "client" in parts
@@ -121,6 +134,10 @@ def _requester(
     of = department(parts["department"], list(departments), "registered departments are", catalogue)
     if issuer == PUBLIC[0] and client and client != PUBLIC[1]:
         parts["client"].problem(f"the issuer `public` has one client only, `{PUBLIC[1]}`")
+    reports = parts["reports_changes"].boolean(False)
+    if reports and of and catalogue.whole and not any(d.department == of for d in catalogue.datasets.values()):
+        parts["reports_changes"].problem(f"`{of}` provides no dataset, so that none of its records can change")
+    notices, secrets = _notices(parts["notices"], held, deployed) if "notices" in parts else (None, ())
     grants: dict[str, list[Grant]] = {}
     for item in parts["grants"].items() if "grants" in parts else []:
         grant = _grant(item, client, catalogue, purposes)
@@ -137,7 +154,7 @@ def _requester(
             earlier.append(msgspec.structs.replace(grant, id=numbered))
     if not client or not issuer:
         return None
-    return alias, RequesterEntry(
+    entry = RequesterEntry(
         issuer=issuer,
         client=client,
         title=parts["title"].text(what="a title") if "title" in parts else "",
@@ -145,7 +162,20 @@ def _requester(
         roles=held,
         grants=tuple(grant for several in grants.values() for grant in several),
         registry=registry or None,
+        reports_changes=reports,
+        notices=notices,
     )
+    return alias, entry, secrets
+
+
+def _notices(node: Node, held: Collection[str], deployed: bool) -> tuple[Notices | None, tuple[bytes, ...]]:
+    keys = node.mapping(["url", "secret_file"])
+    if PORTAL not in held:
+        node.key_problem(f"are for portals: subjects act through no other client; it has no role `{PORTAL}`")
+    if "url" not in keys or "secret_file" not in keys:
+        return None, ()
+    file = keys["secret_file"]
+    return Notices(keys["url"].url(), file.text(what="the path of a file")), file.signing_secrets() if deployed else ()
 
 
 def _issuer(node: Node, issuers: Mapping[str, str] | None) -> tuple[str, str]:

@@ -7,6 +7,7 @@ export { input, told } from "./io.mjs";
 
 const operations = `
   type Query { permit(number: String!): Permit }
+  type Mutation { returnPermit(number: String!): Permit }
   type Permit { number: String! holder: Organisation! }
 `;
 

@@ -107,8 +107,7 @@ function openCheckpoint(note, keys, registry) {
 }
 
 // Leaves, and what entries say
-const KINDS = ("inquiry refusal view review hold erasure-request erasure activation change recall acknowledgement"
-  + " objection restoration decision consent opt-out gap shard not-released").split(" ");
+const KINDS = "inquiry refusal view review hold erasure-request erasure act gap shard not-released".split(" ");
 
 /** What an `extra` opens: the leaf, the general part, and the subjects' parts, with null for a closed one. */
 function openExtra(extra) {
@@ -116,7 +115,7 @@ function openExtra(extra) {
   const take = (length) => { need(at + length <= extra.length, "extra is cut short"); return extra.subarray(at, (at += length)); };
   const opened = (leaf, bodies) => {
     const [general, ...subjects] = bodies.map((body) => body && json(utf8(body)));
-    need([1, 2].includes(general.v) && KINDS.includes(general.kind), "the entry is of an unknown kind or version");
+    need([1, 2].includes(general.v) && typeof general.kind === "string", "the entry is of an unknown version, or has no kind");
     return { leaf, general, subjects };
   };
   need(extra[0] === 1 || extra[0] === 2, "extra is of an unknown version");
@@ -170,6 +169,7 @@ const equal = (a, b) => JSON.stringify(a, sorted) === JSON.stringify(b, sorted);
 
 /** Whether an answer's data were compared; refused where they, or what stands beside them, are not what was entered. */
 function checkAnswer({ general, subjects, closed }, answer) {
+  need(KINDS.includes(general.kind), "the entry is of an unknown kind, so no answer can be compared with it");
   const said = json(answer).extensions.inquiry;
   const [told, parts] = general.kind === "inquiry" ? [general, [general, ...subjects]] : [{}, []];
   const cautions = parts.flatMap((part) => part?.cautions ?? []);
@@ -201,7 +201,7 @@ function checkReceipt({ keys, registry, file }) {
 function applyChange(shards, change) {
   const [key, shard, { size }] = [parseKey(change.key), shards.get(change.shard), change];
   need(key.kind === 1 && key.name === change.shard, "the registry has a key of another name");
-  need(["opened", "rotated", "sealed"].includes(change.event) && Number.isSafeInteger(size), "a change is of an unknown kind");
+  need(change.kind === "shard" && /^(opened|rotated|sealed)$/.test(change.event) && Number.isSafeInteger(size), "a change is unknown");
   need(change.event === "opened" ? !shard : shard && !shard.sealed, "a shard was opened twice, or changed while it was not open");
   if (change.event === "opened") shards.set(change.shard, { keys: [{ key, size }] });
   if (change.event === "sealed") shard.sealed = { size, root: base64(change.root, 32) };
@@ -218,7 +218,7 @@ function readRegistry({ keys, file }) {
   const { v, origin, checkpoint, entries, gaps = [] } = json(utf8(content));
   need(content.length <= 16_777_216 && v === 1 && Array.isArray(entries) && Array.isArray(gaps), "the registry is of an unknown version");
   const [opened, shards] = [entries.map((extra) => openExtra(base64(extra))), new Map()];
-  for (const { general } of opened) if (general.kind === "shard") applyChange(shards, general);
+  for (const { general } of opened) if (general.kind === "shard" || !KINDS.includes(general.kind)) applyChange(shards, general);
   const own = shards.get(origin)?.keys;
   need(own !== undefined, "the registry does not hold its own root shard");
   const trusted = readKeys(keys).filter(({ kind, name }) => kind === 1 && name.replace(/[^/]*$/, "root") === origin);

@@ -5,7 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from graphql import execute, get_introspection_query, parse, validate
+from graphql import (
+    execute,
+    get_introspection_query,
+    get_named_type,
+    is_object_type,
+    is_union_type,
+    parse,
+    validate,
+)
 
 from gateway.catalogue.schema import build_schema, core
 from gateway.errors import Code, Refusal
@@ -68,6 +76,51 @@ def test_the_cost_is_no_less_than_what_the_answer_holds(name: str) -> None:
 @pytest.mark.parametrize("document", ROWS)
 def test_one_page_of_rows_is_allowed(document: str) -> None:
     COSTS.check(parse(document))
+
+
+def _whole(kind: Any) -> str:
+    """All that can be selected of a type."""
+    named = get_named_type(kind)
+    if is_union_type(named):
+        return "{ " + " ".join(f"... on {each.name} {_whole(each)}" for each in SCHEMA.get_possible_types(named)) + " }"
+    if not is_object_type(named):
+        return ""
+    return "{ " + " ".join(f"{name} {_whole(field.type)}" for name, field in named.fields.items()) + " }"
+
+
+PAGES = [
+    f"{field}(first: 100) {_whole(SCHEMA.type_map[page])}"
+    for field, page in (("matters", "MatterPage"), ("changes", "ChangePage"), ("consentRequests", "ConsentRequestPage"))
+]
+HISTORY = "accessHistory(first: 100) " + _whole(SCHEMA.type_map["AccessHistory"])
+
+
+def test_acts_cost_what_they_give() -> None:
+    """A page counts as full; all that there is of oneself may be asked for at once, but not again and again."""
+    me = "{ me " + _whole(SCHEMA.type_map["Me"]).replace("accessHistory {", HISTORY.partition("{")[0] + "{") + " }"
+    for text in (me, *(f"{{ {page} }}" for page in PAGES)):
+        document = parse(text)
+        assert validate(SCHEMA, document) == []
+        COSTS.check(document)
+        assert COSTS.of(document) > 100 * 20
+    row: dict[str, Any] = {"id": "1", "basis": [{"law": "l"}] * 4, "fields": ["f"], "records": [], "told": []}
+    row |= dict.fromkeys(("department", "outcome"), "d") | {"at": "2026-01-01", "what": "OWN", "forCase": False}
+    own = {"me": {"accessHistory": {"items": [row] * 100, "note": "n", "completeUntil": "2026-01-01"}}}
+    result: Any = execute(SCHEMA, history := parse(f"{{ me {{ {HISTORY} }} }}"), root_value=own)
+    assert result.errors is None
+    assert COSTS.of(history) >= _values(result.data)
+    mutation = parse('mutation { confirm(id: "1") ' + _whole(SCHEMA.type_map["Confirmed"]) + " }")
+    COSTS.check(mutation)
+    assert COSTS.of(mutation) > 20
+
+
+@pytest.mark.parametrize("again", [HISTORY, "datasets " + _whole(SCHEMA.type_map["HeldDataset"])])
+def test_what_a_subject_asks_for_again_and_again_is_refused(again: str) -> None:
+    with pytest.raises(Refusal) as refused:
+        COSTS.check(parse("{ me " + times(20, again) + " }"))
+    assert refused.value.code is Code.LIMIT_EXCEEDED
+    by_a_variable = parse("query($n: Int) { me " + times(29, "accessHistory(first: $n) { items { id } }") + " }")
+    assert COSTS.of(by_a_variable) > 29 * 100 * 20
 
 
 def _values(value: Any) -> int:

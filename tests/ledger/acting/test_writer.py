@@ -60,7 +60,7 @@ def opting_out(
         there = select(fact.c.id).where(fact.c.value == value, fact.c.dataset == dataset, fact.c.ended.is_(None))
         if seen.connection.execute(there).first() is not None:
             raise invalid("STATE", "it is so already")
-        begun = new_fact(seen, "opt-out", ("LEI", value), dataset=dataset)
+        begun = new_fact(seen, "opt-out", ("LEI", value), {"dataset": dataset})
         who = entries.Who(PORTAL.issuer, PORTAL.client, PORTAL.department)
         told = entries.Hold(entries.VERSION, seen.id, seen.now, who, "placed", seen.id, "x", "y", "LEI", value)
         other = entries.Oversight(entries.VERSION, facts=seen.change + 1)

@@ -5,12 +5,15 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+import msgspec
 import pytest
 
+from gateway.ledger.log.ledger import Ledger
 from gateway.ledger.proof import key_files
+from gateway.ledger.proof.tlog_proof import Receipt
 from tests.ledger.conftest import Run
 from tests.ledger.served import Files, leaves_of, made_of, published, serving, write
-from tests.ledger.support import KEY, ORIGIN, disclosed, opened, receipt_of, refused, store_in
+from tests.ledger.support import AT, BY, KEY, ORIGIN, disclosed, opened, receipt_of, refused, store_in
 
 
 @pytest.fixture
@@ -129,3 +132,29 @@ async def test_a_published_checkpoint_is_enough_for_a_receipt_of_its_tree(log: F
     (tmp_path / "other").write_bytes(log["checkpoint"].replace(b"\n3\n", b"\n1\n"))
     assert run(*base, tmp_path / "other", tmp_path / "receipts" / "answer.json") == 1
     assert "was altered" in run.err
+
+
+async def test_entries_of_kinds_that_are_not_known_are_told(tmp_path: Path, run: Run) -> None:
+    store, key = store_in(tmp_path), ("--key", tmp_path / "ledger.pub")
+    key_files.write_verifiers(tmp_path / "ledger.pub", KEY, ORIGIN, ["1"])
+    async with opened(store) as ledger:
+        await disclosed(ledger, 1)
+        receipts = [await enter(ledger, kind) for kind in ("later", "later", "c\x1b[31m")]
+    store.close()
+    assert run("ledger", "verify", "--store", tmp_path / "ledger.db", *key) == 0
+    assert run.out.splitlines()[1:] == [
+        "unknown: 3 entries of kinds that this version does not know (`c\N{REPLACEMENT CHARACTER}"
+        "\N{REPLACEMENT CHARACTER}31m` 1, `later` 2): proven as all others, and told by a later version only"
+    ]
+    (tmp_path / "receipt").write_text(receipts[0].text)
+    said = "an entry of a kind that this version does not know (`later`)"
+    assert run("ledger", "verify-receipt", tmp_path / "receipt", *key) == 0
+    assert run.out.splitlines()[1] == f"{said}, {AT.isoformat()}: made {said}"
+    for form in ((), ("--html",)):
+        assert run("ledger", "show", tmp_path / "receipt", *key, *form) == 0
+        assert said in run.out
+
+
+async def enter(ledger: Ledger, kind: str) -> Receipt:
+    said = {"kind": kind, "v": 2, "id": "e", "at": AT, "requester": {"issuer": BY[0], "client": BY[1]}}
+    return await ledger.append(msgspec.json.encode(said), b'{"v":2}', AT, BY)

@@ -74,7 +74,7 @@ def test_nothing_of_a_subject_is_in_another_part(kind: type[Any], data: st.DataO
     assert made.subjects
     general = made.told + made.oversight
     of_subjects = [leaf for member in OF_SUBJECT[kind] for leaf in leaves(at(told, member))]
-    of_subjects += leaves([oversight.withheld, oversight.denied, oversight.consents])
+    of_subjects += leaves([oversight.withheld, oversight.denied, oversight.consents, oversight.decided])
     assert of_subjects
     assert [leaf for leaf in of_subjects if leaf in general] == []
     everything = general + b"".join(each.told + each.oversight for each in made.subjects)
@@ -94,7 +94,7 @@ def test_an_erased_subject_leaves_an_entry_that_reads(kind: type[Any], data: st.
     left, seen = parts.read_told(of_told), parts.read_oversight(of_oversight)
     assert type(left) is kind
     assert (left.id, left.at, left.requester) == (told.id, told.at, told.requester)
-    assert (seen.withheld, seen.denied, seen.consents) == ([], [], ())
+    assert (seen.withheld, seen.denied, seen.consents, seen.decided) == ([], [], (), [])
     of_subjects = {leaf for member in OF_SUBJECT[kind] for leaf in leaves(at(told, member))}
     assert not of_subjects & set(leaves(left))
 
@@ -168,7 +168,7 @@ def test_a_caution_goes_with_the_subject_of_its_record(
 def test_a_part_that_does_not_read_is_one_sentence(told: entries.Told, body: bytes) -> None:
     made = parts.split(told)
     broken = made._replace(subjects=tuple(each._replace(told=body) for each in made.subjects))
-    with pytest.raises(ValueError, match="what it says of a subject is of a kind that this version does not know"):
+    with pytest.raises(ValueError, match="what it says of a subject is of a form that this version does not know"):
         parts.read_told(sides(broken)[0])
 
 

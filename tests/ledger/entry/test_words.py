@@ -11,6 +11,7 @@ import msgspec
 import pytest
 
 from gateway.ledger.entry import describe, description, entries, parts
+from gateway.ledger.entry.describe_acts import WORDS
 from gateway.ledger.entry.parts import OF_SUBJECT
 from gateway.ledger.entry.receipt import verify_receipt
 from gateway.ledger.export import as_csv, as_fhir, sheet, summary
@@ -28,10 +29,10 @@ from tests.ledger.values import KINDS, at
 ENTERED = table(section(ROOT / "gateway" / "README.md", "What is entered"))
 VECTORS = ROOT / "tests" / "vectors" / "v2"
 TOLD = [told for told, _, _ in SAID]
-NAMING = [told for told in TOLD if OF_SUBJECT[type(told)]]
+NAMING = [told for told in TOLD if OF_SUBJECT[type(told)] and describe.deed(told).subject]
 
-of_every = pytest.mark.parametrize("told", TOLD, ids=lambda told: type(told).__name__)
-of_naming = pytest.mark.parametrize("told", NAMING, ids=lambda told: type(told).__name__)
+of_every = pytest.mark.parametrize("told", TOLD, ids=lambda told: getattr(told, "what", type(told).__name__))
+of_naming = pytest.mark.parametrize("told", NAMING, ids=lambda told: getattr(told, "what", type(told).__name__))
 
 
 def chosen(told: entries.Told) -> Chosen:
@@ -67,18 +68,19 @@ def test_every_kind_is_here() -> None:
 
 def test_every_kind_has_a_name_and_a_tag_of_its_own() -> None:
     assert len({describe.kind(told) for told in TOLD}) == len(KINDS) - 2
+    assert {told.what for told in TOLD if isinstance(told, entries.Acted)} > set(WORDS)
     assert len({str(kind.__struct_config__.tag) for kind in KINDS}) == len(KINDS)
 
 
 @pytest.mark.parametrize(("told", "by", "happened"), SAID, ids=lambda each: type(each).__name__)
-def test_what_happened_is_one_sentence(told: entries.Act | entries.OfLedger, by: str, happened: str) -> None:
+def test_what_happened_is_one_sentence(told: entries.Done | entries.OfLedger, by: str, happened: str) -> None:
     said = describe.deed(told)
     assert (said.by, said.happened) == (by, happened)
     assert all(label and any(lines) for label, lines in said.rows)
 
 
 @of_every
-def test_every_format_says_it(told: entries.Act | entries.OfLedger) -> None:
+def test_every_format_says_it(told: entries.Done | entries.OfLedger) -> None:
     said = describe.deed(told)
     for name, text in shown(told).items():
         assert said.happened in text, name
@@ -90,7 +92,7 @@ def test_every_format_says_it(told: entries.Act | entries.OfLedger) -> None:
 
 
 @of_naming
-def test_it_is_found_by_its_subject_and_case_and_by_no_other(told: entries.Act) -> None:
+def test_it_is_found_by_its_subject_and_case_and_by_no_other(told: entries.Done) -> None:
     assert fits(told, entries.Looked(*LEI))
     assert not fits(told, entries.Looked("LEI", "529900T8BM49AURSDO55"))
     assert fits(told, entries.Looked(case="MR-1")) is isinstance(told, entries.View)
@@ -98,7 +100,7 @@ def test_it_is_found_by_its_subject_and_case_and_by_no_other(told: entries.Act) 
 
 
 @of_naming
-def test_what_was_erased_is_in_no_format(told: entries.Act) -> None:
+def test_what_was_erased_is_in_no_format(told: entries.Done) -> None:
     members = {said for member in OF_SUBJECT[type(told)] if isinstance(said := at(told, member), str) and len(said) > 1}
     assert SUBJECT.value in members
     for name, text in shown(erased(told)).items():
@@ -108,19 +110,27 @@ def test_what_was_erased_is_in_no_format(told: entries.Act) -> None:
 
 
 def test_records_stand_in_columns_and_details_of_their_own() -> None:
-    told = next(told for told in TOLD if isinstance(told, entries.Change))
+    told = next(told for told in TOLD if isinstance(told, entries.Acted) and told.what == "change-reported")
     assert describe.deed(told).records == ("tax-arrears/N-1@4",)
     (row,) = csv.DictReader(io.StringIO(shown(told)["csv"], newline=""))
-    assert (row["kind"], row["records"], row["value"]) == ("a change of a record", "tax-arrears/N-1@4", SUBJECT.value)
+    assert (row["kind"], row["records"], row["value"]) == ("an act", "tax-arrears/N-1@4", SUBJECT.value)
     (subject, _) = as_fhir.audit_event(chosen(told))["entity"]
     assert subject["detail"] == [{"type": "record", "valueString": "tax-arrears/N-1@4"}]
 
 
 def test_where_a_person_is_not_known_the_client_is_the_requestor() -> None:
-    told = entries.Acknowledgement(*HEAD, scheme="LEI", value=SUBJECT.value)
+    told = entries.Acted(*HEAD, "opt-out-set", scheme="LEI", value=SUBJECT.value)
     assert describe.deed(told).by == "portal of market"
     (client,) = as_fhir.audit_event(chosen(told))["agent"]
     assert (client["who"]["identifier"]["value"], client["requestor"]) == ("portal", True)
+
+
+def test_the_official_who_acted_is_the_requestor() -> None:
+    told = entries.Acted(*HEAD, "change-reported", outcome="corrected", scheme="LEI", value=SUBJECT.value)
+    each = chosen(told)._replace(oversight=entries.Oversight(entries.VERSION, "s.steward"))
+    client, official = as_fhir.audit_event(each)["agent"]
+    assert (client["requestor"], official["who"]["identifier"]["value"]) == (False, "s.steward")
+    assert len(as_fhir.audit_event(each, oversight=False)["agent"]) == 1
 
 
 def test_a_name_of_nobody_is_said_to_be_erased() -> None:
@@ -144,14 +154,23 @@ def test_the_map_has_every_kind_and_its_subjects_part() -> None:
 
 # On the command line
 
+NEVER_WRITTEN = {
+    *("activation", "change", "recall", "acknowledgement", "objection"),
+    *("restoration", "decision", "consent", "opt-out"),
+}
+"""Kinds that vectors of version 2 have, and no gateway ever wrote: by now they are not known."""
+
 
 @pytest.mark.parametrize("path", sorted((VECTORS / "receipts").glob("act-*.txt")), ids=lambda path: path.stem)
 def test_a_receipt_of_an_act_is_told_and_shown(path: Path, run: Run) -> None:
     assert run("ledger", "verify-receipt", "--key", VECTORS / "ledger.pub", path) == 0
     told = verify_receipt(path.read_text(), read_verifiers(VECTORS / "ledger.pub")).told
-    assert isinstance(told, entries.Act)
+    assert isinstance(told, entries.Done | entries.Unknown)
     said = describe.deed(told)
     line = f"{describe.tag(told)} {told.id}: {said.by} {said.happened}, {told.at.isoformat()}"
+    if isinstance(told, entries.Unknown):
+        assert path.stem.removeprefix("act-") in NEVER_WRITTEN
+        line = f"{describe.kind(told)}, {told.at.isoformat()}: {said.happened}"
     assert run.out.splitlines()[1:] == [f"{line}: {said.why}" if said.why else line]
     assert run("ledger", "show", "--key", VECTORS / "ledger.pub", path) == 0
     assert f"Receipt of {describe.kind(told)} {told.id}" in run.out

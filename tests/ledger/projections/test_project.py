@@ -56,7 +56,7 @@ def test_what_was_erased_and_what_disclosed_nothing_gives_none() -> None:
 
 
 @pytest.mark.parametrize("act", [act for act, _, _ in SAID], ids=[type(act).__name__ for act, _, _ in SAID])
-def test_every_kind_is_of_the_subject_that_it_names(act: entries.Act | entries.OfLedger) -> None:
+def test_every_kind_is_of_the_subject_that_it_names(act: entries.Done | entries.OfLedger) -> None:
     of = act.looked if isinstance(act, entries.View) else act
     names_one = (getattr(of, "scheme", None), getattr(of, "value", None)) == LEI
     assert (LEI in subjects_of(act)) is names_one

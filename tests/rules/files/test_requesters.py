@@ -6,12 +6,16 @@ from pathlib import Path
 
 import pytest
 
-from gateway.errors import ConfigurationError
+from gateway.catalogue.load import load as load_catalogue
+from gateway.errors import ConfigurationError, Problem
 from gateway.rules.files.requesters import PUBLIC
-from gateway.rules.load import load
+from gateway.rules.load import Read, load, read
+from gateway.rules.model import Notices
 from tests.rules.policies import SHIPPED, copy, edited, entry, grant, position, problems, shipped
 
 FILE = "requesters.yaml"
+NOTICES = "{url: 'https://portal.example/notices', secret_file: portal.secret}"
+SECRET = "whsec_" + "QUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFB"
 SECOND = """      - purpose: TENDER_QUALIFICATION
         datasets: [organisation-register]
         from: {first}
@@ -30,7 +34,10 @@ def test_the_shipped_requesters_and_their_grants() -> None:
         "civil-court": 1,
         "citizen-portal": 1,
         "open-record": 1,
+        **dict.fromkeys(["market-stewards", "tax-stewards", "courts-stewards", "environment-stewards"], 0),
+        **dict.fromkeys(["labour-stewards", "oversight", "policy-office"], 0),
     }
+    assert [each.client for each in shipped().policies.requesters.values() if each.reports_changes] == ["tax-service"]
     assert entry("market-regulator").registry == "market"
     assert entry("civil-court").roles == {"court"}
     assert grant("labour-office/TENDER_QUALIFICATION").valid_until.isoformat() == "2025-12-31"
@@ -65,6 +72,26 @@ def test_an_unknown_issuer_is_told_with_the_nearest() -> None:
         ("    client: market-regulator\n", "    client: market regulator\n", "market regulator", "a client id"),
         ("client: open-record", "client: closed-record", "closed-record", "has one client only"),
         ("agreed_by: Data", "agreed-by: Data", "agreed-by", "did you mean `agreed_by`?"),
+        ("reports_changes: true", "reports_changes: sometimes", "sometimes", "must be true or false"),
+        (
+            "    roles: [portal]\n",
+            "    roles: [portal]\n    reports_changes: true\n",
+            "",
+            "`portal` provides no dataset",
+        ),
+        ("    reports_changes: true\n", f"    notices: {NOTICES}\n", "notices: {url", "has no role `portal`"),
+        (
+            "    roles: [portal]\n",
+            "    roles: [portal]\n    notices: {url: 'http://portal.example', secret_file: s}\n",
+            "'http://portal",
+            "must be https",
+        ),
+        (
+            "    roles: [portal]\n",
+            "    roles: [portal]\n    notices: {url: 'https://portal.example'}\n",
+            "{url:",
+            "`secret_file` is missing",
+        ),
     ],
 )
 def test_a_mistake_is_told_where_it_stands(tmp_path: Path, before: str, after: str, word: str, says: str) -> None:
@@ -132,3 +159,50 @@ def test_a_missing_file_is_a_problem(tmp_path: Path, file: str) -> None:
     directory = copy(tmp_path)
     (directory / file).unlink()
     assert any(problem.file.endswith(file) and "cannot be read" in problem.message for problem in problems(directory))
+
+
+def notified(tmp_path: Path, notices: str = NOTICES) -> Path:
+    return edited(tmp_path, FILE, "    roles: [portal]\n", f"    roles: [portal]\n    notices: {notices}\n")
+
+
+def deployed(directory: Path) -> tuple[Read, list[Problem]]:
+    found: list[Problem] = []
+    return read(directory, load_catalogue(directory, found), None, found, deployed=True), found
+
+
+def test_a_portals_notices_are_signed_with_the_secrets_of_a_file(tmp_path: Path) -> None:
+    directory = notified(tmp_path)
+    (file := directory / "portal.secret").touch(0o600)
+    file.write_text(f"{SECRET}\n{SECRET}\n")
+    found, wrong = deployed(directory)
+    assert wrong == []
+    assert found.rules is not None
+    assert entry("citizen-portal", found.rules).notices == Notices("https://portal.example/notices", "portal.secret")
+    assert found.requesters.secrets == {("login", "citizen-portal"): (b"A" * 24, b"A" * 24)}
+    assert found.rules.digest != shipped().digest
+    file.write_text(SECRET)
+    again, _ = deployed(directory)
+    assert again.rules is not None
+    assert again.rules.digest == found.rules.digest, "a changed secret is no other rule set"
+
+
+@pytest.mark.parametrize(
+    ("text", "mode", "told"),
+    [
+        (None, 0o600, "there is no file `portal.secret`"),
+        ("whsec_QUFB", 0o600, "the file must hold secrets as `whsec_`"),
+        (SECRET, 0o644, "the file `portal.secret` may be read by others"),
+    ],
+)
+def test_what_is_wrong_with_a_notices_secret_is_told_where_it_is_deployed(
+    tmp_path: Path, text: str | None, mode: int, told: str
+) -> None:
+    directory = notified(tmp_path)
+    if text is not None:
+        (directory / "portal.secret").write_text(text)
+        (directory / "portal.secret").chmod(mode)
+    assert problems(directory) == [], "away from a deployment there are no secrets"
+    _, (wrong,) = deployed(directory)
+    assert told in wrong.message
+    assert (wrong.line, wrong.column) == position(directory, FILE, "portal.secret")
+    assert SECRET not in str(wrong)

@@ -1,0 +1,110 @@
+"""What is given to an act, read once and refused in the caller's words (`MATTER_INVALID`, `ARGUMENT`)."""
+
+from __future__ import annotations
+
+import datetime
+import unicodedata
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from connectors.base import Subject
+from gateway.catalogue.model import Catalogue, Dataset
+from gateway.errors import Code, Refusal
+from gateway.ledger.acting.planned import invalid
+from gateway.ledger.entry.acts import Paper
+
+MOST_TEXT = 4_000
+MOST_PAPERS = 20
+MOST_NAMED = 256
+"""Characters of what names something: an id, a version, a number, an issuer of papers."""
+
+
+def wrong(message: str) -> Refusal:
+    """An argument that will not do."""
+    return invalid("ARGUMENT", message)
+
+
+def text(given: object, name: str, most: int = MOST_TEXT) -> str:
+    """Text as it is kept: trimmed, NFC, without control characters, of 1 to `most` characters."""
+    said = unicodedata.normalize("NFC", str(given)).strip()
+    if not said:
+        raise wrong(f"`{name}` says nothing; write what is meant")
+    if len(said) > most:
+        raise wrong(f"`{name}` has {len(said):,} characters; at most {most:,} are taken")
+    if any(unicodedata.category(each) in ("Cc", "Cs", "Cn") and each not in "\n\t" for each in said):
+        raise wrong(f"`{name}` has control characters; leave them out")
+    return said
+
+
+def named(given: object, name: str) -> str:
+    """An id, a version or a number: a line of text."""
+    said = text(given, name, MOST_NAMED)
+    if not said.isprintable():
+        raise wrong(f"`{name}` must be one line of plain text")
+    return said
+
+
+def reference(given: Mapping[str, Any]) -> str | None:
+    """The caller's reference, where there is one."""
+    said = given.get("reference")
+    return None if said is None else named(said, "reference")
+
+
+def identifier(catalogue: Catalogue, given: Mapping[str, Any]) -> Subject:
+    """The subject that an identifier names; raises `Refusal` `IDENTIFIER_INVALID`."""
+    scheme = catalogue.schemes.get(str(getattr(given["scheme"], "value", given["scheme"])))
+    if scheme is not None:
+        try:
+            return Subject(scheme.subjects[0], scheme.name, scheme.canonical(given["value"]))
+        except ValueError:
+            pass
+    kind = scheme.title if scheme is not None else "identifier"
+    message = f"this is not a valid {kind}: check its length, characters and check digits"
+    raise Refusal(Code.IDENTIFIER_INVALID, message)
+
+
+def dataset(catalogue: Catalogue, given: object, kind: str, name: str = "dataset") -> Dataset:
+    """A published dataset that covers this kind of subject."""
+    found = catalogue.published.get(str(given))
+    if found is None or kind not in found.subjects:
+        raise wrong(f"`{name}` is no dataset about a subject like this; see `catalogue`")
+    return found
+
+
+def fields(catalogue: Catalogue, given: Sequence[Mapping[str, Any]], kind: str) -> dict[str, tuple[str, ...]]:
+    """The fields of each dataset, as a consent lists them: by name, each once, and at least one."""
+    if not given:
+        raise wrong("`fields` names nothing: a consent to nothing is none")
+    found: dict[str, tuple[str, ...]] = {}
+    for each in given:
+        of = dataset(catalogue, each["dataset"], kind, "fields.dataset")
+        names = [str(name) for name in each["fields"]]
+        if of.id in found:
+            raise wrong(f"`fields` names `{of.id}` twice; keep one")
+        if not names or len(set(names)) != len(names):
+            raise wrong(f"`fields` of `{of.id}` must name at least one field, and each once")
+        unknown = [name for name in names if name not in of.fields]
+        if unknown:
+            raise wrong(f"`{of.id}` has no field `{unknown[0][:60]}`; see `catalogue`")
+        found[of.id] = tuple(sorted(names))
+    return dict(sorted(found.items()))
+
+
+def last_day(given: datetime.date, today: datetime.date, longest: datetime.date, name: str = "until") -> datetime.date:
+    """A last day that is not over, and not beyond the longest."""
+    if given < today:
+        raise wrong(f"`{name}` is over; name a day from {today} on")
+    if given > longest:
+        raise wrong(f"`{name}` is too far away; the latest is {longest}")
+    return given
+
+
+def papers(given: Sequence[Mapping[str, Any]] | None) -> tuple[Paper, ...]:
+    """Papers that are named: issuer, number, and the date where there is one."""
+    several = given or ()
+    if len(several) > MOST_PAPERS:
+        raise wrong(f"`papers` has {len(several)}; at most {MOST_PAPERS} are taken")
+    return tuple(
+        Paper(named(each["issuer"], "papers.issuer"), named(each["number"], "papers.number"), each.get("date"))
+        for each in several
+    )

@@ -1,0 +1,220 @@
+"""Where acts are prepared: the rules that hold, who acts as whom, what bounds them, and the one writer."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import zoneinfo
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import msgspec
+from sqlalchemy import Connection
+from sqlalchemy.exc import SQLAlchemyError
+
+from connectors.base import Subject
+from gateway.acts import inputs
+from gateway.acts.graphql import Acted
+from gateway.errors import Code, LedgerUnavailable, Refusal
+from gateway.inquiry.types import Requester
+from gateway.ledger.acting.planned import Actor, Bound, Made, Planned, Repeat, Seen, invalid
+from gateway.ledger.acting.receipts import concealed_receipt, receipt_at
+from gateway.ledger.acting.writer import Done, Writer
+from gateway.ledger.entry import entries
+from gateway.rules.files.calendar import Calendar
+from gateway.rules.model import PORTAL, RequesterEntry
+from gateway.rules.ruleset import RuleSet
+from gateway.storage.acts import Act
+from gateway.storage.port import Store
+
+SIGNED_IN_WITHIN = 600.0
+"""Seconds since the sign-in within which a consent can be granted."""
+SUBJECT_ACTS, SUBJECT_OBJECTIONS, OFFICIAL_ACTS, CLIENT_ACTS = 20, 10, 500, 50_000
+"""Acts a day."""
+
+Tell = Callable[[tuple[str, str], str], None]
+
+
+def _nobody(whom: tuple[str, str], matter: str) -> None:
+    """Nobody is told."""
+
+
+_encode = msgspec.json.Encoder(order="sorted", enc_hook=str).encode
+
+
+class Party(NamedTuple):
+    """A subject that acts, or for whom somebody does.
+
+    `proof` is how a department's counter found out who came; None where the subject signed in itself.
+    """
+
+    subject: Subject
+    actor: Actor
+    proof: str | None = None
+
+
+class Office:
+    """What every act needs. `rules` gives the rule set in force; `now` never falls and refuses in doubt.
+
+    `tell` tells a client that a matter waits.
+    """
+
+    def __init__(
+        self,
+        writer: Writer,
+        store: Store,
+        rules: Callable[[], RuleSet],
+        now: Callable[[], datetime.datetime],
+        tell: Tell = _nobody,
+    ) -> None:
+        self.writer, self.store, self._rules, self.now, self._tell = writer, store, rules, now, tell
+
+    @property
+    def rules(self) -> RuleSet:
+        return self._rules()
+
+    @property
+    def calendar(self) -> Calendar:
+        return self.rules.calendar
+
+    @property
+    def zone(self) -> zoneinfo.ZoneInfo:
+        return self.calendar.zone
+
+    def today(self) -> datetime.date:
+        """The day in the policies' time zone."""
+        return self.now().astimezone(self.zone).date()
+
+    @contextlib.contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """A connection to read with; blocks. Raises `Refusal`."""
+        try:
+            with self.store.engine.connect() as connection:
+                yield connection
+        except SQLAlchemyError as error:
+            raise _unavailable() from error
+
+    def registered(self, issuer: str | None, client: str | None) -> RequesterEntry | None:
+        """A registered client."""
+        return self.rules.policies.requesters.get((issuer or "", client or ""))
+
+    def named(self, issuer: str | None, client: str | None) -> dict[str, str]:
+        """A client as `RequesterName`."""
+        entry = self.registered(issuer, client)
+        return {"issuer": issuer or "", "client": client or "", "department": entry.department if entry else ""}
+
+    def party(self, requester: Requester, arguments: Mapping[str, Any], *, fresh: bool = False) -> Party:
+        """Whose act it is: the subject of the token, or at a counter whom `onBehalf` names.
+
+        `fresh`: only within minutes of a sign-in. Raises `Refusal`.
+        """
+        behalf = arguments.get("onBehalf")
+        if behalf is not None:
+            if "counter" not in requester.scopes or requester.official is None:
+                raise invalid("ARGUMENT", "`onBehalf` is for a department's official at a counter (scope `counter`)")
+            subject = inputs.identifier(self.rules.policies.catalogue, behalf["subject"])
+            proof = inputs.text(behalf["proof"], "onBehalf.proof", 400)
+            return Party(subject, self.actor(requester), proof)
+        if not requester.is_subject or requester.identifier is None or requester.person is None:
+            raise invalid(
+                "ARGUMENT", "say for whom: at a counter, `onBehalf` names the subject and how it was identified"
+            )
+        if PORTAL not in requester.roles:
+            raise Refusal(Code.FORBIDDEN, f"subjects act through clients with the role `{PORTAL}` only")
+        if fresh and not requester.signed_in(self.now().timestamp() - SIGNED_IN_WITHIN):
+            raise invalid("SIGN_IN", "this takes a sign-in of the last 10 minutes; sign in again, then repeat it")
+        scheme, value = requester.identifier
+        given = {"scheme": scheme, "value": value}
+        return Party(inputs.identifier(self.rules.policies.catalogue, given), self.actor(requester))
+
+    def actor(self, requester: Requester) -> Actor:
+        """The requester as one who acts."""
+        person = requester.person if requester.is_subject else None
+        return Actor(
+            requester.issuer, requester.client, requester.department, requester.official, person, requester.people
+        )
+
+    def of_subject(
+        self,
+        field: str,
+        party: Party,
+        arguments: Mapping[str, Any],
+        make: Callable[[Seen], Made],
+        again: Callable[[Seen, Act], Any],
+        bounds: Sequence[Bound] = (),
+    ) -> Planned:
+        """An act of a subject's own, or for one: it touches what is about that subject, and nothing else."""
+        subject = party.subject
+        own = Bound(("subject", subject.scheme, subject.value), SUBJECT_ACTS, "subject-acts")
+        touches: frozenset[Hashable] = frozenset([subject[1:]])
+        return self.planned(field, party.actor, subject[1:], arguments, touches, make, again, [own, *bounds])
+
+    def planned(
+        self,
+        field: str,
+        actor: Actor,
+        identifier: object,
+        arguments: Mapping[str, Any],
+        touches: frozenset[Hashable],
+        make: Callable[[Seen], Made],
+        again: Callable[[Seen, Act], Any],
+        bounds: Sequence[Bound] = (),
+    ) -> Planned:
+        """An act, with what bounds its client and official; a `reference` makes it repeatable."""
+        several = [Bound(("client", actor.issuer, actor.client), CLIENT_ACTS, "client-acts"), *bounds]
+        if actor.official is not None:
+            several.append(Bound(("official", actor.issuer, actor.official), OFFICIAL_ACTS, "official-acts"))
+        repeat = None
+        if (named := inputs.reference(arguments)) is not None:
+            of = (actor.issuer, actor.client, actor.official, actor.person, identifier, field, named)
+            repeat = Repeat(of, _encode({name: each for name, each in arguments.items() if name != "reference"}))
+            touches |= {("reference", *of)}
+        return Planned(actor, touches, several, make, again, repeat)
+
+    def told(self, seen: Seen, actor: Actor, what: str, **members: Any) -> entries.Acted:
+        """What the entry of an act says."""
+        who = entries.Who(actor.issuer, actor.client, actor.department)
+        return entries.Acted(entries.VERSION, seen.id, seen.now, who, what, rule_set=self.rules.digest, **members)
+
+    def of_party(self, seen: Seen, party: Party, what: str, **members: Any) -> entries.Acted:
+        """As `told`, of a subject's own act."""
+        by, proof = party.actor.person or "", party.proof or ""
+        own = {"scheme": party.subject.scheme, "value": party.subject.value, "by": by, "proof": proof}
+        return self.told(seen, party.actor, what, **own, **members)
+
+    def oversight(self, seen: Seen, actor: Actor) -> entries.Oversight:
+        """What only oversight may open of an act: the official, and how far facts were."""
+        return entries.Oversight(entries.VERSION, actor.official, seen.change, by_subject=actor.person is not None)
+
+    def tell_portals(self, matter: str) -> None:
+        """Tell every portal that something waits for one of its subjects."""
+        self._tell_all(matter, lambda entry: PORTAL in entry.roles)
+
+    def tell_department(self, department: str | None, matter: str) -> None:
+        """Tell a department's clients that something waits for its stewards."""
+        self._tell_all(matter, lambda entry: entry.department == department)
+
+    def _tell_all(self, matter: str, wanted: Callable[[RequesterEntry], bool]) -> None:
+        for who, entry in self.rules.policies.requesters.items():
+            if entry.notices is not None and wanted(entry):
+                self._tell(who, matter)
+
+    async def done(self, planned: Planned) -> Acted:
+        """Have an act made, and say so."""
+        done = await self.writer.act(planned)
+        return Acted(done.value, await self.extension(done, own=planned.actor.person is not None))
+
+    async def extension(self, done: Done, *, own: bool) -> bytes:
+        """The JSON of `extensions.act`. The receipt of a subject's own act shows nobody what it was about."""
+        try:
+            receipt = done.receipt if done.receipt is not None else await receipt_at(self.store, done.place)
+        except LedgerUnavailable as error:
+            raise _unavailable() from error
+        text = "" if receipt is None else concealed_receipt(receipt).text if own else receipt.text
+        return msgspec.json.encode({"id": done.id, "at": done.at, "receipt": text})
+
+
+def _unavailable() -> Refusal:
+    return Refusal(
+        Code.LEDGER_UNAVAILABLE, "the store cannot be read now; try again later", headers={"Retry-After": "1"}
+    )

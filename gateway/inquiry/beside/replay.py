@@ -1,0 +1,61 @@
+"""Decisions made again, from what entries keep of them: by the rule set of then, or by another. Pure.
+
+An entry tells the fields that were selected and permitted, and to oversight those that were denied, and what the
+decision rests on beside the rule set. Together that is all that `decide` looked at. Entries from before they kept it
+give none, nor do subjects that were erased.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple, cast
+
+from connectors.base import SubjectKind
+from gateway.inquiry.decide import RuleSet, replay
+from gateway.inquiry.types import Basis, SubjectDecision, Wanted
+from gateway.ledger.entry import entries
+from gateway.rules.model import Flag
+
+
+class Replayed(NamedTuple):
+    """The decision for the subject at `place`, made again from its `basis`."""
+
+    place: int
+    kind: SubjectKind
+    basis: Basis
+    decision: SubjectDecision
+
+
+def replayed(told: entries.Operation, oversight: entries.Oversight, rule_set: RuleSet) -> Iterator[Replayed]:
+    """The decisions of an entry, made again by a rule set, in the order of its subjects."""
+    if told.declaration is None:
+        return
+    who, purpose = (told.requester.issuer, told.requester.client), told.declaration.purpose
+    subjects = told.disclosed if isinstance(told, entries.Inquiry) else told.subjects
+    for on in oversight.decided:
+        kind = cast(SubjectKind, subjects[on.subject].kind)
+        basis = basis_of(told, oversight, on)
+        yield Replayed(on.subject, kind, basis, replay(rule_set, who, purpose, kind, basis, told.at))
+
+
+def basis_of(told: entries.Operation, oversight: entries.Oversight, on: entries.DecidedOn) -> Basis:
+    """What the decision for one of an entry's subjects rests on."""
+    fields: dict[str, set[str]] = {}
+    if isinstance(told, entries.Inquiry):
+        fields |= {each.dataset: set(each.fields) for each in told.disclosed[on.subject].datasets}
+    for each in oversight.denied:
+        if each.subject == on.subject:
+            for denied in each.fields:
+                fields.setdefault(denied.dataset, set()).add(denied.field)
+    fields |= {dataset: set(selected) for dataset, selected in on.selected.items()}
+    return Basis(
+        {
+            dataset: Wanted(frozenset(fields[dataset]), bool(on.bare >> at & 1))
+            for at, dataset in enumerate(sorted(fields))
+        },
+        Flag(on.flags & ~entries.EXPIRED),
+        not on.flags & entries.EXPIRED,
+        frozenset(on.unscoped),
+        frozenset(on.narrowed),
+        {dataset: None if of is None else frozenset(of) for dataset, of in on.consented.items()},
+    )

@@ -1,0 +1,34 @@
+"""Receipts of acts: made again for one that is repeated, and with the subject's part as a digest."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+
+from gateway.errors import LedgerUnavailable, StoreUnavailable, VerificationFailed
+from gateway.ledger.entry.receipt import concealed as concealed_receipt
+from gateway.ledger.proof.tlog_proof import Receipt
+from gateway.ledger.stored import read
+from gateway.storage.port import Store
+from gateway.storage.tables import SHARD_BITS
+
+__all__ = ["concealed_receipt", "receipt_at"]
+
+
+async def receipt_at(store: Store, place: int | None) -> Receipt | None:
+    """The receipt of the entry at a place; None where it was erased. Raises `LedgerUnavailable`."""
+    return None if place is None else await asyncio.to_thread(_made, store, place)
+
+
+def _made(store: Store, place: int) -> Receipt | None:
+    shard, index = place >> SHARD_BITS, place & (1 << SHARD_BITS) - 1
+    try:
+        with contextlib.closing(store.reader()) as reader:
+            head = next((head for head in read.heads(reader) if head.id == shard), None)
+            found = list(read.read_entries(reader, shard, index, 1)) if head is not None else []
+            if head is None or not found or found[0].told is None or found[0].oversight is None:
+                return None
+            text = read.receipt_text(read.StoredTree(reader, shard, head.size), head, found[0])
+            return Receipt(head.name, index, text)
+    except (VerificationFailed, StoreUnavailable) as error:
+        raise LedgerUnavailable(f"the store's entries cannot be read: {error}") from error

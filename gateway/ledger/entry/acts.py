@@ -1,0 +1,66 @@
+"""What an entry says of an act: one state change, by a subject, a steward, a department's system or a clock. Pure.
+
+There is one kind for all of them, and `what` says which it is. It is open: a later version acts in ways that this one
+does not know, and its entries are read, shown and exported all the same. A member is only ever added, with a default.
+
+Members that lead to the subject stand in the subject's part (`parts.OF_SUBJECT`): where it was erased they have their
+default, and what stays is which act it was, its deadline and its outcome. Formats and versions are those of `entries`.
+"""
+
+from __future__ import annotations
+
+import datetime
+
+import msgspec
+
+from gateway.ledger.entry.operators import Entered, Who
+
+
+class Paper(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A document that somebody rests on, by name: it is read at its issuer, and is not here."""
+
+    issuer: str
+    number: str
+    date: datetime.date | None = None
+
+
+class Acted(Entered, frozen=True, tag="act"):
+    """Told: somebody acted, or a clock did (`operators.OWN`).
+
+    In general: `due` is the last day that there is for what the act began, or was for what it ended, counted by the
+    calendar with the digest `calendar`, and `provisional` where that does not list its year yet; `outcome` is what was
+    decided, or what became of a record.
+
+    Of the subject: `matter` is the 128-bit id of what it is part of; `by` who acted as the subject or for it, by the
+    token's `sub`, and `proof` how a counter knew whom it had before it. An official stands in oversight's part instead.
+    `dataset`, `record`, `version` and `new_version` are what it is about, or `access`, the id of a look. `recipient`,
+    `purpose`, `digest` (of the purpose as it was shown), `fields` and `until` are a consent's. `reason`, `remedy` and
+    `words` are texts of people, `changes` the numbers of the facts that it changed. Of nobody there is no such part.
+    """
+
+    what: str
+    due: datetime.date | None = None
+    outcome: str = ""
+    calendar: str = ""
+    provisional: bool = False
+    scheme: str | None = None
+    value: str | None = None
+    matter: str = ""
+    by: str = ""
+    proof: str = ""
+    dataset: str = ""
+    record: str = ""
+    version: str = ""
+    new_version: str = ""
+    access: str = ""
+    recipient: Who | None = None
+    purpose: str = ""
+    digest: str = ""
+    fields: dict[str, tuple[str, ...]] = msgspec.field(default_factory=dict)
+    until: datetime.date | None = None
+    reason: str = ""
+    remedy: str = ""
+    papers: tuple[Paper, ...] = ()
+    changes: tuple[int, ...] = ()
+    words: str = ""
+    rule_set: str = ""

@@ -1,0 +1,138 @@
+"""Acts in a reader's words. Pure. `describe` is the caller.
+
+A new `what` gets its sentence here. One that has none, as a later version writes, is told by its name.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from gateway.ledger.entry.acts import Acted, Paper
+from gateway.ledger.entry.description import Deed, name_of, subject_of
+from gateway.ledger.entry.operators import OWN, Who
+from gateway.ledger.entry.unknown import clean
+
+_GATEWAY = "the gateway"
+_ERASED = "that was erased or left out"
+
+_CONSENT = "What a subject consents to"
+_OBJECTION = "What a subject objects to"
+_RESTORATION = "What a subject applies for"
+_RECORD = "What became of a record"
+_OPT_OUT = "What a subject wants kept back"
+_CLOCK = "What is due"
+
+
+class _Words(NamedTuple):
+    """A title, and a sentence without its subject; `{...}` are what `_values` gives."""
+
+    title: str
+    happened: str
+
+
+WORDS = {
+    "consent-requested": _Words(_CONSENT, "asked {name} to consent to {recipient} for {purpose}"),
+    "consent-granted": _Words(_CONSENT, "gave the consent of {name} to {recipient} for {purpose} until {until}"),
+    "consent-revoked": _Words(_CONSENT, "revoked the consent of {name} to {recipient} for {purpose}"),
+    "consent-declined": _Words(_CONSENT, "declined for {name} to consent to {recipient} for {purpose}"),
+    "objection-filed": _Words(_OBJECTION, "objected to {thing} of {name}, to be decided by {due}"),
+    "objection-decided": _Words(_OBJECTION, "decided the objection of {name} to {thing}: {outcome}"),
+    "objection-overdue": _Words(_CLOCK, "found the objection of {name} to {thing} undecided after {due}"),
+    "correction-overdue": _Words(_CLOCK, "found {thing} of {name} not corrected after {due}"),
+    "restoration-filed": _Words(_RESTORATION, "applied for the restoration of {thing} of {name}"),
+    "restoration-decided": _Words(_RESTORATION, "decided on the restoration of {thing} of {name}: {outcome}"),
+    "restoration-confirmed": _Words(_RESTORATION, "confirmed the restoration of {thing} of {name}"),
+    "restoration-overdue": _Words(_CLOCK, "found the application of {name} to restore {thing} undecided after {due}"),
+    "matter-withdrawn": _Words("What was withdrawn", "withdrew {matter} of {name}"),
+    "change-reported": _Words(_RECORD, "reported {thing} of {name} as {outcome}"),
+    "change-confirmed": _Words(_RECORD, "confirmed that {thing} of {name} is {outcome}"),
+    "opt-out-set": _Words(_OPT_OUT, "set the opt-out of {name} from {dataset}"),
+    "opt-out-lifted": _Words(_OPT_OUT, "lifted the opt-out of {name} from {dataset}"),
+    "reminded": _Words(_CLOCK, "reminded of {matter} of {name}, which is due by {due}"),
+    "over-bounds": _Words("What was too much", "asked for more acts than a day allows; counted once an hour"),
+}
+"""Every act that this version makes, in a reader's words."""
+
+_OTHER = _Words("What was done", "did what this version has no words for (`{what}`), about {name}")
+_OTHER_OF_NOBODY = _OTHER._replace(happened=_OTHER.happened.replace("{name}", f"nobody, or a subject {_ERASED}"))
+
+
+def deed(told: Acted) -> Deed:
+    """What an act's entry says; rows that would say nothing, as where a subject was erased, are left out."""
+    subject = subject_of(told.scheme, told.value)
+    words, values = WORDS.get(told.what), _values(told, name_of(subject) if subject else f"a subject {_ERASED}")
+    if words is None:
+        words = _OTHER if subject else _OTHER_OF_NOBODY
+    about = [("About", [values["name"]])] if "{name}" in words.happened else []
+    records = (_record(told),) if told.record else ()
+    return Deed(
+        words.title,
+        words.happened.format_map(values),
+        [*about, *_rows(told, records)],
+        told.by or (_GATEWAY if told.requester == OWN else _who(told.requester)),
+        told.reason or told.words,
+        subject,
+        records=records,
+    )
+
+
+def _values(told: Acted, name: str) -> dict[str, str]:
+    day = f"a day {_ERASED}"
+    return {
+        "what": clean(told.what),
+        "name": name,
+        "thing": _thing(told),
+        "dataset": told.dataset or f"a dataset {_ERASED}",
+        "recipient": _who(told.recipient) if told.recipient else f"a recipient {_ERASED}",
+        "purpose": told.purpose or f"a purpose {_ERASED}",
+        "until": told.until.isoformat() if told.until else day,
+        "due": told.due.isoformat() if told.due else day,
+        "outcome": told.outcome.replace("-", " ") or "not told",
+        "matter": f"matter {told.matter}" if told.matter else f"a matter {_ERASED}",
+    }
+
+
+def _thing(told: Acted) -> str:
+    """What it is about: a record, the absence of one, or a look."""
+    if told.record:
+        return f"{told.dataset}/{told.record}"
+    if told.dataset:
+        return f"the lack of a record in {told.dataset}"
+    return f"the look {told.access}" if told.access else f"a record {_ERASED}"
+
+
+def _record(told: Acted) -> str:
+    version = f"@{told.version}" if told.version else ""
+    return f"{told.dataset}/{told.record}{version}"
+
+
+def _rows(told: Acted, records: tuple[str, ...]) -> list[tuple[str, list[str]]]:
+    provisional = ", provisional: its year is not in the calendar yet" if told.provisional else ""
+    rows = [
+        ("Records", list(records)),
+        ("Became version", [told.new_version]),
+        ("Look", [told.access]),
+        ("Matter", [told.matter]),
+        ("Outcome", [told.outcome]),
+        ("Remedy", [told.remedy]),
+        ("Due", [f"{told.due}{provisional}" if told.due else ""]),
+        ("Counted by calendar", [told.calendar]),
+        ("Recipient", [_who(told.recipient) if told.recipient else ""]),
+        ("Purpose", [told.purpose]),
+        ("Shown as", [told.digest]),
+        ("Covers", [f"{dataset}: {', '.join(fields)}" for dataset, fields in told.fields.items()]),
+        ("Until", [told.until.isoformat() if told.until else ""]),
+        ("Papers", [_paper(each) for each in told.papers]),
+        ("In words", [told.words if told.reason else ""]),
+        ("Identity shown by", [told.proof]),
+        ("Facts", [f"change {number}" for number in told.changes]),
+    ]
+    return [(label, said) for label, said in rows if any(said)]
+
+
+def _paper(paper: Paper) -> str:
+    return f"{paper.issuer} {paper.number}" + (f" of {paper.date}" if paper.date else "")
+
+
+def _who(who: Who) -> str:
+    return f"{who.client} of {who.department}" if who.department else who.client
