@@ -20,6 +20,8 @@ from starlette.routing import Route
 
 from gateway.acts.graphql import NO_ACTS, Acts, Handlers
 from gateway.acts.handlers import handlers
+from gateway.acts.hook import ChangeHook
+from gateway.acts.matters.clocks import Clocks
 from gateway.acts.notices import Notices, receivers
 from gateway.acts.office import Office
 from gateway.bounds.address import asked_from
@@ -129,7 +131,12 @@ class Gateway:
         self._writer = Writer(self._ledger, self._now.sure, parts.rules.calendar.zone)
         self._notices = Notices(receivers(parts.rules), new_client, self._states.of("notices"), self._now)
         office = Office(self._writer, store, lambda: self._serving.rules, self._now.sure, self._notices.tell)
-        self._serving = serving(parts.rules, settings, self._ledger, self._now.sure, handlers(office))
+        done_by = handlers(office, lambda: self._served, parts.changes)
+        self._serving = serving(parts.rules, settings, self._ledger, self._now.sure, done_by)
+        self._hook = ChangeHook(office, parts.changes, lambda: self._now().timestamp())
+        self._clocks = Clocks(
+            office, lambda department, id_, _: office.tell_department(department, id_), self._states.of("clocks")
+        )
         self._facts = store.facts()
         tail = functools.partial(unprojected.counted, of_interest=past.counted)
         self._known = Known(Sources(store, self._purposes, tail, unprojected.since, lambda: self._now().timestamp()))
@@ -149,8 +156,9 @@ class Gateway:
         self._issuers: httpx.AsyncClient | None = None
         self._certificates = ClientCertificates(settings.tls) if settings.tls.client_certificates else None
         self._replays: Replays = SharedReplays(settings.valkey) if settings.valkey else OwnReplays()
+        self._served = self._journey()
         self._graphql = GraphQLEndpoint(
-            functools.partial(answer, self._journey()),
+            functools.partial(answer, self._served),
             self._log.defect,
             body_limit=settings.limits.body,
             patience=settings.limits.patience + LONGER,
@@ -226,6 +234,7 @@ class Gateway:
                 client_certificates=settings.tls.client_certificates,
             ),
             *ledger_routes(self._ledger),
+            *self._hook.routes(),
             *hooks.routes(parts.cases.webhook_secrets, self._changed, lambda: self._now().timestamp()),
         ]
 
@@ -252,7 +261,7 @@ class Gateway:
             if self.link is not None:
                 self.drain.listen(self._settings.drain)
             await self._ledger.start()
-        watching = asyncio.create_task(self._now.watch(self._ledger.time))
+        watching = [asyncio.create_task(self._now.watch(self._ledger.time))]
         try:
             with self.link.starting() if self.link else contextlib.nullcontext():
                 await self._now.compare(self._ledger.time)
@@ -263,6 +272,7 @@ class Gateway:
                     checks, metrics, states = self._readiness.results, self._metrics, self._states
                     reporter = Reporter(self.link, metrics, checks, self._lags, lambda: self._ledger.shard, states)
                     self.link.up()
+            watching.append(asyncio.create_task(self._clocks.run()))
             self._log.state("started", rule_set=self._serving.rules.digest, shard=self._ledger.shard)
             yield
         finally:
@@ -270,8 +280,9 @@ class Gateway:
             if reporter is not None:
                 reporter.close()
             self._shares.close()
-            watching.cancel()
-            await asyncio.wait([watching])
+            for each in watching:
+                each.cancel()
+            await asyncio.wait(watching)
             await self._unsent.close()
             await self._writer.close()
             await self._notices.close()

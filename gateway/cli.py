@@ -88,6 +88,7 @@ def _count(text: str) -> int:
 
 
 def _register(commands: Any) -> None:
+    from gateway.acts import commands as acts
     from gateway.catalogue import commands as catalogue
     from gateway.ledger.commands import register as ledger
     from gateway.ledger.erasure.blockers import BLOCKERS
@@ -96,7 +97,7 @@ def _register(commands: Any) -> None:
     from gateway.watch import commands as watch
     from gateway.watch import thresholds
 
-    for part in (catalogue, watch, storage):
+    for part in (catalogue, watch, storage, acts):
         part.register(commands)
     rules.register(commands, also=thresholds.examine)
     ledger.register(commands, _identifiers, _rule_set, BLOCKERS)

@@ -32,6 +32,14 @@ MISTAKES = (
     Mistake("sources.yaml", "table: arrears", "table: a-b", "a-b", "departments.tax.datasets.tax-arrears.table: `a-b`"),
     Mistake("sources.yaml", "tax-awards:", "tax-award:", "tax-award", "departments.tax.datasets.tax-award: `tax` has"),
     Mistake("sources.yaml", "  tax: ", "  tax: ", "tax:", "departments.tax: the published dataset `tax-awards` has no"),
+    Mistake("sources.yaml", "    kind: graphql\n", "    kind: graphql\n    changes: {secret_file: gone}\n", "gone",
+            "departments.courts.changes.secret_file: there is no file `gone`"),
+    Mistake("policies/requesters.yaml", "roles: [portal]\n",
+            "roles: [portal]\n    notices: {url: 'https://portal.example', secret_file: lost}\n", "lost",
+            "requesters.5.notices.secret_file: there is no file `lost`"),
+    Mistake("policies/identifiers.yaml", "PIN:\n", "EIK: {title: Number, subjects: [organisation], pattern: x}\nPIN:\n",
+            "EIK", "EIK: `organisation` has the scheme `LEI` already"),
+    Mistake("policies/calendar.yaml", "recall: 10", "recall: ten", "ten", "terms.recall: `ten` must be a whole number"),
     Mistake("policies/rules/licence-renewal.cedar", '"LICENCE_RENEWAL"', '"LICENSE_RENEWAL"', "LICENSE_RENEWAL",
             "@id licence-renewal: unknown purpose `Action::\"LICENSE_RENEWAL\"` (did you mean `LICENCE_RENEWAL`?)"),
 )  # fmt: skip
@@ -178,3 +186,12 @@ def test_a_scheme_that_there_is_not_is_told_of_sources(folder: Path, capsys: pyt
     (folder / "sources.yaml").write_text(text.replace("scheme: holder.idType", "scheme: {const: LIE}", 1))
     (told,) = refusals(folder, "check", capsys)
     assert "record.subject.scheme.const: unknown `LIE` (did you mean `LEI`?)" in told
+
+
+def test_a_list_of_holidays_that_ends_soon_is_warned_of(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["check", "--config", str(folder / "gateway.yaml")]) == 0
+    assert "calendar.yaml" not in capsys.readouterr().out
+    (folder / "policies" / "calendar.yaml").write_text("time_zone: Europe/Sofia\nholidays: [2026-01-01]\n")
+    assert cli.main(["check", "--config", str(folder / "gateway.yaml")]) == 0
+    warning = f"warning       {folder}/policies/calendar.yaml: the holidays are listed until 2026-12-31"
+    assert warning in capsys.readouterr().out

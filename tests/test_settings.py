@@ -24,7 +24,7 @@ oauth:
   audience: https://gateway.example
   issuers:
     - {issuer: https://login.example, name: login, introspection: null}
-    - {issuer: "http://127.0.0.1:9000", official_claim: staff, jwks_url: "http://127.0.0.1:9000/keys"}
+    - {issuer: "http://127.0.0.1:9000", official_claim: staff, person_claim: pid, jwks_url: "http://127.0.0.1:9000/keys"}
 limits: {body: 64KiB, depth: 8, aliases: 30, tokens: 2000, organisations: 20, deadline: 250ms}
 case_registries:
   courts: {kind: case-rest, url: https://courts.example/cases, auth: {client_secret_file: secrets/courts}}
@@ -65,9 +65,11 @@ def test_every_key_of_the_contract_is_read(tmp_path: Path) -> None:
         None,
         None,
     )
-    assert (other.name, other.official_claim, other.jwks_url) == (
+    assert login.person_claim is None
+    assert (other.name, other.official_claim, other.person_claim, other.jwks_url) == (
         "http://127.0.0.1:9000",
         "staff",
+        "pid",
         "http://127.0.0.1:9000/keys",
     )
     assert settings.oauth.aliases["login"] == "https://login.example"

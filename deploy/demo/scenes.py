@@ -1,4 +1,4 @@
-"""The six scenes: what a newcomer sees Dutybound do, each of which fails where it does not show what it promises."""
+"""The scenes: what a newcomer sees Dutybound do, each of which fails where it does not show what it promises."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import Any
 
 from deploy.demo.client import Reply, ask, token
 from deploy.demo.processes import ROOT
+from deploy.demo.rights import Rights
 from deploy.demo.stage import Stage
 from deploy.demo.supervisor import Region
 from deploy.demo.withheld import newest_entry, withheld
@@ -56,7 +57,7 @@ class Scenes:
         self._receipt = ""
 
     def play(self) -> None:
-        """All six, in order; raises `SceneFailed` at the first that breaks its promise."""
+        """All of them, in order; raises `SceneFailed` at the first that breaks its promise."""
         scenes: list[tuple[str, Callable[[], None]]] = [
             ("A department asks, for a purpose and a case", self.department),
             ("A court asks, in a case that its registry confirms", self.court),
@@ -64,6 +65,7 @@ class Scenes:
             ("A record whose time of display is over", self.display_ended),
             ("A department is down", self.outage),
             ("The receipt, verified without the gateway", self.receipt),
+            *Rights(self._told, self._stage, self._case).scenes,
         ]
         for number, (title, scene) in enumerate(scenes, 1):
             self._stage.heading(number, title)

@@ -25,6 +25,7 @@ from gateway.acts.office import Office, Party
 from gateway.acts.pages import behind, page
 from gateway.acts.words import acts_at
 from gateway.catalogue.model import Period
+from gateway.errors import Code, Refusal
 from gateway.inquiry.types import Requester
 from gateway.ledger.acting.planned import AtEntry, Changes, Made, Row, Seen, invalid, new_fact, not_found
 from gateway.ledger.entry import entries
@@ -108,6 +109,9 @@ class Consents:
         purpose, words = str(given["purpose"]), inputs.text(given["words"], "words")
         terms = inputs.fields(office.rules.policies.catalogue, given["fields"], subject.kind)
         actor = office.actor(requester)
+        closed = [each for each in terms if requester.scopes.isdisjoint(("inquire", f"inquire:{each}"))]
+        if closed:
+            raise Refusal(Code.FORBIDDEN, f"the token has no scope for `{closed[0]}`; ask for `inquire:{closed[0]}`")
 
         def make(seen: Seen) -> Made:
             entry = self._recipient(*requester.who)

@@ -2,19 +2,51 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+
+from gateway.acts.changes import KIND, ChangeActs
+from gateway.acts.confirming import Confirming, Kind
 from gateway.acts.consents import Consents
 from gateway.acts.graphql import Handlers
+from gateway.acts.history import department_of
+from gateway.acts.matters.deciding import Deciding
+from gateway.acts.matters.filing import FILED, Filing
+from gateway.acts.matters.listing import Listing
+from gateway.acts.me import Me
 from gateway.acts.office import Office
+from gateway.inquiry.journey import Journey
+from gateway.sources import Changes
+
+_NO_SYSTEMS: Mapping[str, Changes] = {}
 
 
-def handlers(office: Office) -> Handlers:
-    """Every field of an act that is served."""
-    consents = Consents(office)
+def handlers(
+    office: Office, journey: Callable[[], Journey] | None = None, reporting: Mapping[str, Changes] = _NO_SYSTEMS
+) -> Handlers:
+    """Every field of an act that is served; `me` only with the journey that it takes.
+
+    `reporting` is what `sources.yaml` says of departments' systems.
+    """
+    consents, files, decides = Consents(office), Filing(office, department_of), Deciding(office)
+    reports = ChangeActs(office, reporting)
+    filed = dict.fromkeys(FILED, Kind(decides.confirm, decides.confirmed))
+    confirms = Confirming(office, {**filed, KIND: Kind(reports.confirm, reports.again)})
+    me: Handlers = {} if journey is None else {"me": Me(office, journey).look}
     return {
+        **me,
         "grantConsent": consents.grant,
         "revokeConsent": consents.revoke,
         "requestConsent": consents.request,
         "declineConsentRequest": consents.decline,
         "consentRequests": consents.requests,
         "setOptOut": consents.opt_out,
+        "reportChange": reports.report,
+        "changes": reports.page,
+        "fileObjection": files.object,
+        "applyForRestoration": files.apply,
+        "withdrawMatter": files.withdraw,
+        "matters": Listing(office).matters,
+        "decideObjection": decides.objection,
+        "decideRestoration": decides.restoration,
+        "confirm": confirms.confirm,
     }

@@ -67,8 +67,13 @@ def dataset(catalogue: Catalogue, given: object, kind: str, name: str = "dataset
     """A published dataset that covers this kind of subject."""
     found = catalogue.published.get(str(given))
     if found is None or kind not in found.subjects:
-        raise wrong(f"`{name}` is no dataset about a subject like this; see `catalogue`")
+        raise no_dataset(name)
     return found
+
+
+def no_dataset(name: str) -> Refusal:
+    """There is no such dataset, for this caller and kind of subject."""
+    return wrong(f"`{name}` is no dataset about a subject like this; see `catalogue`")
 
 
 def fields(catalogue: Catalogue, given: Sequence[Mapping[str, Any]], kind: str) -> dict[str, tuple[str, ...]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime
+import secrets
 import zoneinfo
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -21,6 +22,7 @@ from gateway.ledger.acting.planned import Actor, Bound, Made, Planned, Repeat, S
 from gateway.ledger.acting.receipts import concealed_receipt, receipt_at
 from gateway.ledger.acting.writer import Done, Writer
 from gateway.ledger.entry import entries
+from gateway.ledger.entry.parts import split
 from gateway.rules.files.calendar import Calendar
 from gateway.rules.model import PORTAL, RequesterEntry
 from gateway.rules.ruleset import RuleSet
@@ -103,6 +105,23 @@ class Office:
         entry = self.registered(issuer, client)
         return {"issuer": issuer or "", "client": client or "", "department": entry.department if entry else ""}
 
+    def remedy(self, department: str | None) -> str:
+        """What a subject can do about a decision of a department, as its catalogue file says; else nothing."""
+        return self.rules.policies.catalogue.remedies.get(department or "", "")
+
+    async def viewed(self, requester: Requester, what: str, reason: str) -> None:
+        """Enter that an official looks at a page of others' matters; nothing is opened before. Raises `Refusal`."""
+        told = entries.View(
+            entries.VERSION, secrets.token_hex(16), self.now(),
+            entries.Who(requester.issuer, requester.client, requester.department),
+            requester.official or requester.client, reason, entries.Looked(), ("told",), what, self.rules.digest,
+        )  # fmt: skip
+        parts = split(told, entries.Oversight(entries.VERSION, requester.official, actors=requester.actors))
+        try:
+            await self.writer.ledger.append(parts.told, parts.oversight, told.at, requester.who, (), parts.subjects)
+        except LedgerUnavailable as error:
+            raise _unavailable() from error
+
     def party(self, requester: Requester, arguments: Mapping[str, Any], *, fresh: bool = False) -> Party:
         """Whose act it is: the subject of the token, or at a counter whom `onBehalf` names.
 
@@ -128,7 +147,12 @@ class Office:
         return Party(inputs.identifier(self.rules.policies.catalogue, given), self.actor(requester))
 
     def actor(self, requester: Requester) -> Actor:
-        """The requester as one who acts."""
+        """The requester as one who acts; raises `Refusal` for a token that is narrowed to inquiries (RFC 9396)."""
+        if requester.narrowing:
+            raise Refusal(
+                Code.FORBIDDEN,
+                "the token is narrowed to inquiries (`authorization_details`); acts need one that is not",
+            )
         person = requester.person if requester.is_subject else None
         return Actor(
             requester.issuer, requester.client, requester.department, requester.official, person, requester.people

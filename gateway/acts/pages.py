@@ -4,30 +4,84 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import TypeVar
+from typing import NamedTuple
 
-from sqlalchemy import ColumnElement, tuple_
+from sqlalchemy import ColumnElement, Connection, tuple_
 
 from gateway.acts.inputs import wrong
+from gateway.errors import Refusal
+from gateway.storage import acts as rows
 from gateway.storage.acts import Matter, matter
 
-_T = TypeVar("_T")
 _CURSOR = re.compile("([0-9a-f]{1,16})-([0-9a-f]{32})")
+WAITS = "awaits-confirmation"
+_DONE = ("decided", "withdrawn")
 
 
 def behind(after: object) -> list[ColumnElement[bool]]:
     """The matters behind a cursor, in the order of filing; raises `Refusal` for a cursor that is none."""
-    if after is None:
-        return []
-    found = _CURSOR.fullmatch(str(after))
-    if found is None or (filed := int(found[1], 16)) >= 2**63:
-        raise wrong("`after` is no cursor of this page; take the `next` of the page before")
-    return [tuple_(matter.c.filed, matter.c.id) > (filed, found[2])]
+    return [] if after is None else [rows.after(*_place(str(after)))]
 
 
 def page(found: Sequence[Matter], first: int) -> tuple[Sequence[Matter], str | None]:
     """The first of these, and the cursor to go on from where there are more."""
     if len(found) <= first:
         return found, None
-    last = found[first - 1]
-    return found[:first], f"{last.filed:x}-{last.id}"
+    return found[:first], _cursor(found[first - 1])
+
+
+class Sections(NamedTuple):
+    """Rows of two sections: those that wait for a second person, oldest first, then the others, newest first.
+
+    `place` is where to go on from in the section; None at its beginning. A row that is decided between two pages goes
+    from the first section to the second: it may be shown in both, and is never left out.
+    """
+
+    waiting: bool
+    place: tuple[int, str] | None
+
+    @classmethod
+    def after(cls, after: object) -> Sections:
+        """Where a cursor stands; raises `Refusal` for one that is none."""
+        if after is None:
+            return cls(waiting=True, place=None)
+        section, _, place = str(after).partition("-")
+        if section not in ("w", "d"):
+            raise _no_cursor()
+        return cls(section == "w", _place(place))
+
+    def page(
+        self, connection: Connection, conditions: Sequence[ColumnElement[bool]], state: str | None, first: int
+    ) -> tuple[Sequence[Matter], str | None]:
+        """The next rows of a state, or of any, and the cursor to go on from where there are more."""
+        found: list[Matter] = []
+        if self.waiting and state in (None, WAITS):
+            behind_it = [] if self.place is None else [rows.after(*self.place)]
+            found = rows.matters(connection, *conditions, matter.c.state == WAITS, *behind_it, first=first + 1)
+        if len(found) <= first:
+            place = None if self.waiting else self.place
+            before = [] if place is None else [tuple_(matter.c.filed, matter.c.id) < place]
+            done: list[Matter] = []
+            for each in _DONE if state is None else {state} & {*_DONE}:  # each by itself, in the order of the index
+                of = (*conditions, matter.c.state == each, *before)
+                done += rows.matters(connection, *of, first=first + 1, last=True)
+            found += sorted(done, key=lambda row: (row.filed, row.id), reverse=True)
+        if len(found) <= first:
+            return found, None
+        last = found[first - 1]
+        return found[:first], f"{'w' if last.state == WAITS else 'd'}-{_cursor(last)}"
+
+
+def _place(cursor: str) -> tuple[int, str]:
+    found = _CURSOR.fullmatch(cursor)
+    if found is None or (filed := int(found[1], 16)) >= 2**63:
+        raise _no_cursor()
+    return filed, found[2]
+
+
+def _cursor(row: Matter) -> str:
+    return f"{row.filed:x}-{row.id}"
+
+
+def _no_cursor() -> Refusal:
+    return wrong("`after` is no cursor of this page; take the `next` of the page before")

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
 from sqlalchemy import RowMapping
 
 from gateway.acts.office import Office
+from gateway.acts.words import acts_at
+from gateway.ledger.entry import entries
 from gateway.storage.acts import Matter
 from gateway.storage.tables import moment
 
@@ -27,6 +29,11 @@ STATES = {
     "declined": "DECLINED",
 }
 """`MatterState`, by the word of a row."""
+
+
+def word(state: str) -> str:
+    """The word of a row for a `MatterState`."""
+    return next(each for each, name in STATES.items() if name == state)
 
 
 def consent_fields(office: Office, terms: str | None) -> list[dict[str, Any]]:
@@ -78,3 +85,79 @@ def consent_request(office: Office, row: Matter, words: str, now: datetime.datet
         "words": words,
         "state": "DECLINED" if lapsed(row, now) else STATES[row.state],
     }
+
+
+def change(row: Matter, reason: str) -> dict[str, Any]:
+    """`Change`."""
+    return {
+        "__typename": "Change",
+        "id": row.id,
+        "state": STATES[row.state],
+        "event": (row.event or "").upper(),
+        "scheme": row.scheme,
+        "value": row.value,
+        "dataset": row.dataset,
+        "record": row.record,
+        "version": row.version,
+        "at": moment(row.filed),
+        "reason": reason,
+    }
+
+
+def overdue(row: Matter, today: datetime.date) -> bool:
+    """Whether the day has passed by which it is to be decided, or what was upheld is to be corrected."""
+    day = row.due if row.waits else row.second_due
+    return day is not None and day < today.isoformat()
+
+
+def matter(
+    office: Office, row: Matter, filed: entries.Acted, decided: entries.Acted, today: datetime.date, *, inside: bool
+) -> dict[str, Any]:
+    """`Matter`, with the words of the entries that filed and decided it.
+
+    `inside`: for the department, which also sees a decision that awaits its confirmation. `due` is the day of the clock
+    that runs: after an upheld objection, that of the correction.
+    """
+    told = row.outcome is not None and (inside or row.state == "decided")
+    return {
+        "id": row.id,
+        "kind": row.kind.upper(),
+        "state": STATES[row.state],
+        "scheme": row.scheme,
+        "value": row.value,
+        "dataset": row.dataset,
+        "record": row.record,
+        "version": row.version,
+        "access": row.access,
+        "filed": moment(row.filed),
+        "filedBy": _filed_by(office, row, filed),
+        "papers": [{"issuer": each.issuer, "number": each.number, "date": each.date} for each in filed.papers],
+        "due": datetime.date.fromisoformat(row.second_due or row.due or ""),
+        "provisional": bool(row.provisional),
+        "overdue": overdue(row, today),
+        "reason": filed.reason,
+        "outcome": (row.outcome or "").upper() if told else None,
+        "decided": moment(row.decided) if told and row.decided is not None else None,
+        "because": decided.reason if told else None,
+        "remedy": (decided.remedy or None) if told else None,
+    }
+
+
+def _filed_by(office: Office, row: Matter, filed: entries.Acted) -> str | None:
+    """Who filed it for the subject: a department at its counter, or the human who represents an organisation."""
+    if filed.proof:
+        return filed.requester.department
+    scheme = office.rules.policies.catalogue.schemes.get(row.scheme or "")
+    itself = scheme is not None and "person" in scheme.subjects
+    return None if itself else filed.by or None
+
+
+def filed(office: Office, row: Matter) -> entries.Acted:
+    """The entry by which a matter was filed. Blocks; raises `LedgerUnavailable`."""
+    return acts_at(office.store, [row.filed_in])[row.filed_in]
+
+
+def matters(office: Office, found: Sequence[Matter], today: datetime.date, *, inside: bool) -> list[dict[str, Any]]:
+    """`[Matter!]!`, with what people wrote read from the entries. Blocks; raises `LedgerUnavailable`."""
+    words = acts_at(office.store, [place for row in found for place in (row.filed_in, row.decided_in)])
+    return [matter(office, row, words[row.filed_in], words[row.decided_in], today, inside=inside) for row in found]

@@ -49,6 +49,7 @@ def load(policies_dir: Path, problems: list[Problem]) -> Catalogue:
     datasets: dict[str, Dataset] = {}
     nodes: dict[str, Node] = {}
     departments: dict[str, str] = {}
+    remedies: dict[str, str] = {}
     broken: set[str] = set()
     whole = True
     files = sorted(path for path in folder.glob("*.y*ml") if not path.name.startswith("."))
@@ -59,7 +60,7 @@ def load(policies_dir: Path, problems: list[Problem]) -> Catalogue:
             problems.append(Problem(str(file), 0, 0, "", f"would not be read; rename it to `{file.stem}.yaml`"))
         else:
             node = read(file, problems)
-            whole &= node is not None and _department(node, departments, datasets, nodes, broken)
+            whole &= node is not None and _department(node, (departments, remedies), datasets, nodes, broken)
     sound = {name: dataset for name, dataset in datasets.items() if name not in broken}
     for dataset in sound.values():
         for check in checks.ON_DATASET:
@@ -73,15 +74,19 @@ def load(policies_dir: Path, problems: list[Problem]) -> Catalogue:
             _report(nodes[name], finding)
     datasets = dict(sorted(datasets.items()))
     departments = dict(sorted(departments.items()))
-    found = digest(datasets, schemes, departments)
-    return Catalogue(datasets, schemes, departments, found, frozenset(broken), whole and bool(files))
+    found = digest(datasets, schemes, departments, remedies)
+    return Catalogue(datasets, schemes, departments, found, frozenset(broken), whole and bool(files), remedies)
 
 
 def digest(
-    datasets: Mapping[str, Dataset], schemes: Mapping[str, IdentifierScheme], departments: Mapping[str, str]
+    datasets: Mapping[str, Dataset],
+    schemes: Mapping[str, IdentifierScheme],
+    departments: Mapping[str, str],
+    remedies: Mapping[str, str] = {},
 ) -> str:
     """SHA-256, in hexadecimal, of the canonical form of a catalogue."""
     canonical = {
+        **({"remedies": dict(remedies)} if remedies else {}),
         "departments": dict(departments),
         "datasets": {name: msgspec.to_builtins(dataset) for name, dataset in datasets.items()},
         "schemes": {s.name: [s.title, list(s.subjects), s.module, s.pattern] for s in schemes.values()},
@@ -98,16 +103,23 @@ def _report(node: Node, finding: checks.Finding) -> None:
 
 
 def _department(
-    node: Node, departments: dict[str, str], datasets: dict[str, Dataset], nodes: dict[str, Node], broken: set[str]
+    node: Node,
+    of_departments: tuple[dict[str, str], dict[str, str]],
+    datasets: dict[str, Dataset],
+    nodes: dict[str, Node],
+    broken: set[str],
 ) -> bool:
-    """Read one file; whether all its names could be read."""
-    entries = node.mapping(["department", "title", "datasets"])
+    """Read one file; whether all its names could be read. It adds to titles and remedies of departments."""
+    departments, remedies = of_departments
+    entries = node.mapping(["department", "title", "datasets"], ["remedy"])
     name = entries["department"].text(pattern=_ID, what="a department's id in lower case, such as `tax`")
     title = entries["title"].text()
     if name in departments:
         entries["department"].problem(f"`{name}` has another file already; one file a department")
     if name:
         departments.setdefault(name, title)
+    if "remedy" in entries and (remedy := entries["remedy"].text(what="what a subject can do about a decision")):
+        remedies.setdefault(name, remedy)
     listed = entries["datasets"].mapping(any_key=True)
     if entries["datasets"].is_mapping and not listed:
         entries["datasets"].problem("lists no dataset")

@@ -136,7 +136,8 @@ class Catalogue(msgspec.Struct, frozen=True):
 
     `digest` is the SHA-256, in hexadecimal, of the canonical form of all of it. One with mistakes has all names that
     are written, so that nobody takes them for unknown: what is `broken` has invented parts, and where it is not `whole`
-    there may be more datasets and departments than it knows.
+    there may be more datasets and departments than it knows. `remedies` say what a subject can do about a decision of a
+    department (Art. 45).
     """
 
     datasets: Mapping[str, Dataset]
@@ -145,6 +146,7 @@ class Catalogue(msgspec.Struct, frozen=True):
     digest: str
     broken: frozenset[str] = frozenset()
     whole: bool = True
+    remedies: Mapping[str, str] = {}
 
     def has_not(self, dataset: str) -> bool:
         """Whether it is certain that there is no such dataset."""

@@ -12,19 +12,19 @@ import os
 
 from gateway.errors import Code, Refusal
 from gateway.inquiry.admit import Reservation, asking
-from gateway.inquiry.beside.apart import answered_apart, bound_to, planned
+from gateway.inquiry.beside.apart import answered_apart, bound_to, by_document, planned
 from gateway.inquiry.beside.break_glass import guard
 from gateway.inquiry.beside.refusing import answer_refusal, decided
 from gateway.inquiry.beside.release import Release
 from gateway.inquiry.case.needed import verify_case
 from gateway.inquiry.decide import decide, relied_on
 from gateway.inquiry.disclose import Entry, disclose, extension
-from gateway.inquiry.http.request import GraphQLRequest, media_of, read
+from gateway.inquiry.http.request import media_of, read
 from gateway.inquiry.http.response import answered
-from gateway.inquiry.journey import Journey, Serving
-from gateway.inquiry.plan import Bound, Plan, RefusedAboutSubjects
+from gateway.inquiry.journey import Journey, Serving, Telling
+from gateway.inquiry.plan import RefusedAboutSubjects
 from gateway.inquiry.restrain import restrain_all
-from gateway.inquiry.types import Answer, Declaration
+from gateway.inquiry.types import Answer
 from gateway.rules.model import Purpose
 from gateway.telemetry import Steps
 
@@ -56,20 +56,19 @@ async def answer(journey: Journey, method: str, headers: list[tuple[bytes, bytes
             entry.secret_until = serving.secret_until(purpose.secrecy_max, journey.now())
         steps.done("plan")
 
-        told = await _disclosed(journey, serving, plan, asked, bound, declaration, purpose, entry, steps, began)
+        telling = by_document(journey, serving, plan, bound, requester, asked)
+        return await disclosed(journey, serving, telling, purpose, entry, steps, began)
     except Exception as problem:
         if isinstance(problem, RefusedAboutSubjects):
             entry = Entry(os.urandom(16).hex(), requester, serving.rules.digest)
         return await answer_refusal(journey, entry, problem, media_of(headers))
-    journey.metrics.inquiries["OK"].add()
-    return told
 
 
-async def _disclosed(
-    journey: Journey, serving: Serving, plan: Plan, asked: GraphQLRequest, bound: Bound, declaration: Declaration,
-    purpose: Purpose, entry: Entry, steps: Steps, began: float,
-) -> Answer:  # fmt: skip
-    requester, rules, subjects = entry.requester, serving.rules, bound.subjects
+async def disclosed(
+    journey: Journey, serving: Serving, telling: Telling, purpose: Purpose, entry: Entry, steps: Steps, began: float
+) -> Answer:
+    """From the third step on: what it comes to, told as `telling` says. What it raises is answered as above."""
+    requester, rules, subjects, declaration = entry.requester, serving.rules, entry.subjects, entry.declared
     # 3. facts: the case at its registry, then what is known of the subjects, and whether an emergency may go on
     today = (now := journey.now()).astimezone(serving.zone).date()
     case = purpose.case_required and await verify_case(journey.cases, requester, purpose, declaration, subjects, today)
@@ -80,7 +79,7 @@ async def _disclosed(
     steps.done("facts")
 
     # 4. decide every field for every subject
-    deciding = functools.partial(decide, bound.selected, requester, declaration, rules, facts, subjects)
+    deciding = functools.partial(decide, telling.selected, requester, declaration, rules, facts, subjects)
     decision = entry.decision = decided(entry.id, deciding, now)
     entry.consents = relied_on(requester, declaration, facts, today)
     steps.done("decide")
@@ -95,7 +94,7 @@ async def _disclosed(
 
     # 6. fetch what was permitted, and nothing else
     fetched = await journey.fetcher.fetch(decision.permits, asyncio.get_running_loop().time() + journey.deadline)
-    others = await serving.others.resolve(journey.shares, plan, bound, requester, asked)
+    others = await telling.others() if telling.others is not None else None
     steps.done("fetch")
 
     # 7. restrain, at this moment: what ended while departments answered is not released
@@ -105,23 +104,23 @@ async def _disclosed(
     if deciding(now).permits != decision.permits:
         raise Refusal(Code.DECISION_UNAVAILABLE, "a permit ended while the inquiry ran; ask again", retryable=True)
     today = now.astimezone(serving.zone).date()
-    restraining = functools.partial(restrain_all, rules.policies, purpose, decision, fetched, facts)
+    restraining = functools.partial(restrain_all, rules.policies, purpose, decision, fetched, facts, telling.oneself)
     got, withheld, cautions, failures = restraining(today)
     journey.metrics.failed(failures)
     steps.done("restrain")
 
     # 8. render the answer's data, once
-    data, errors, codes = serving.renderer.render(bound.variant, bound.asked, decision, got, others)
+    data, errors, codes = await telling.render(decision, got, others)
     steps.done("render")
 
-    # 9. disclose: the entry is durable before the first byte leaves
+    # 9. disclose: the entry is durable before the first byte leaves; and that leaves where all of it still holds
     entry.withheld, entry.cautions, entry.obligations = withheld, cautions, serving.obligations.of(purpose.name, today)
     receipt = await disclose(journey.ledger, entry, got, data, codes, now)
     steps.done("disclose")
-    # It leaves where all of that still holds.
     release = Release(journey, entry, f"{receipt.shard}-{receipt.index}", began)
     at_first = decision.permits, withheld
     await release.check(
         today, serving.zone, facts, lambda then, day: (deciding(then).permits, restraining(day)[1]) == at_first
     )
-    return answered(data, errors, asked.media, extension(entry, receipt))._replace(unsent=release.unsent)
+    journey.metrics.inquiries["OK"].add()
+    return answered(data, errors, telling.media, extension(entry, receipt))._replace(unsent=release.unsent)

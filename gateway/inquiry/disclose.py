@@ -77,7 +77,7 @@ class Entry(msgspec.Struct):
     requester: Requester
     rule_set: str
     declaration: Declaration | None = None
-    subjects: Sequence[Subject] = ()
+    subjects: tuple[Subject, ...] = ()
     facts: int | None = None
     decision: Decision | None = None
     obligations: Sequence[Obligation] = ()
@@ -87,6 +87,13 @@ class Entry(msgspec.Struct):
     secret_until: datetime.datetime | None = None
     change: Change | None = None
     tried: bool = False
+
+    @property
+    def declared(self) -> Declaration:
+        """What was declared; an answer comes after it."""
+        if self.declaration is None:
+            raise AssertionError("an answer comes after its declaration")
+        return self.declaration
 
 
 class _Extension(msgspec.Struct, rename="camel"):

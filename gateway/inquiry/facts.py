@@ -23,7 +23,7 @@ import msgspec
 from connectors.base import Subject
 from gateway.errors import Code, Refusal
 from gateway.inquiry.types import Facts
-from gateway.storage.kinds import KINDS, MEMBERS, About, Consent, Kind, SubjectFacts
+from gateway.storage.kinds import MEMBERS, About, Consent, Kind, SubjectFacts
 from gateway.storage.port import FactRow, FactRows
 
 _NOTHING = SubjectFacts()
@@ -144,5 +144,5 @@ _VALUES: Mapping[About, Callable[[FactRow], Any]] = {
     "requester": _consent,
 }
 _MEMBERS_OF: Mapping[str | None, list[tuple[str, Kind]]] = {
-    name: [each for each in MEMBERS.items() if each[1].name == name] for name in KINDS
+    kind.name: [each for each in MEMBERS.items() if each[1].name == kind.name] for kind in MEMBERS.values()
 }

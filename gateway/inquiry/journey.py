@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import datetime
 import zoneinfo
-from collections.abc import Callable, Container
-from typing import Protocol
+from collections.abc import Awaitable, Callable, Container, Mapping
+from typing import Any, NamedTuple, Protocol
 
 import msgspec
 
+from connectors.base import Subject
 from gateway.bounds.shares import Shares
 from gateway.catalogue.model import Period
 from gateway.errors import Code, Refusal
@@ -24,14 +25,16 @@ from gateway.inquiry.disclose import LedgerPort
 from gateway.inquiry.document.shapes import Act
 from gateway.inquiry.facts import FactsReader
 from gateway.inquiry.fetch import Fetcher
-from gateway.inquiry.http.request import GraphQLRequest
+from gateway.inquiry.http.request import GraphQLRequest, Media
 from gateway.inquiry.plan import Planner
-from gateway.inquiry.render import Renderer
-from gateway.inquiry.types import Answer, Requester
+from gateway.inquiry.render import Rendered, Renderer
+from gateway.inquiry.types import Answer, Decision, Outcome, Requester, Selected
 from gateway.ledger.entry import secrecy
 from gateway.rules.model import Purpose
 from gateway.rules.ruleset import RuleSet
 from gateway.telemetry import Metrics
+
+Got = Mapping[tuple[Subject, str], Outcome]
 
 
 class ActsPort(Protocol):
@@ -66,6 +69,25 @@ class Serving(msgspec.Struct, frozen=True, eq=False):
     def secret_until(self, longest: Period, now: datetime.datetime) -> datetime.datetime:
         """When an inquiry of `now` is told to its subject, where that is kept from it for so long (Art. 42)."""
         return secrecy.ends(longest.after(now.astimezone(self.zone).date()), self.zone)
+
+
+class Telling(NamedTuple):
+    """What an inquiry selects, and how what comes of it is told: by its document's projection, or in another way.
+
+    `rendered` makes the answer's data. `others` gives the values of its root fields that name no subject. `oneself`: a
+    subject looks at itself, and no record is withheld from it.
+    """
+
+    selected: Selected | Mapping[Subject, Selected]
+    media: Media
+    rendered: Callable[[Decision, Got, Mapping[str, Any] | None], Rendered | Awaitable[Rendered]]
+    others: Callable[[], Awaitable[Mapping[str, Any] | None]] | None = None
+    oneself: bool = False
+
+    async def render(self, decision: Decision, got: Got, others: Mapping[str, Any] | None) -> Rendered:
+        """The answer's data, once."""
+        made = self.rendered(decision, got, others)
+        return made if isinstance(made, Rendered) else await made
 
 
 class Journey(msgspec.Struct, frozen=True, eq=False):

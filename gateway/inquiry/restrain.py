@@ -171,6 +171,44 @@ def restrain(
     for record in shown:
         if isinstance(record, Faulty):
             return Failure(Fault.INVALID, False, record.m_reason), withheld, []
+    released, cautions = _released(dataset, facts, shown)
+    return released, withheld, cautions
+
+
+def tell_oneself(
+    dataset: Dataset,
+    purpose: Purpose,
+    subject: Subject,
+    records: Sequence[Record],
+    facts: SubjectFacts,
+    today: datetime.date,
+    restraints: tuple[Restraint, ...] = RESTRAINTS,
+) -> tuple[Outcome, list[Withheld], list[Caution]]:
+    """As `restrain`, for the subject itself (Art. 42): nothing is withheld, and each record says from whom it would be.
+
+    An overdue objection withholds from others, whatever this purpose says. A faulty record cannot be told, and a
+    dataset without it would not be all that is held: then nothing of the dataset is told.
+    """
+    for record in records:
+        if isinstance(record, Faulty):
+            return Failure(Fault.INVALID, False, record.m_reason), [], []
+    others = msgspec.structs.replace(purpose, overdue_objection="withhold")
+    release = Release(dataset, others, facts, today, records)
+    by_others: list[tuple[str, ...]] = [()] * len(records)
+    for restraint in restraints:
+        for at in restraint.withholds(release):
+            by_others[at] += (restraint.name,)
+    released, cautions = _released(dataset, facts, list(records))
+    released.from_others = by_others
+    withheld = [
+        Withheld(subject, dataset.id, record.m_id, record.m_version, name)
+        for record, names in zip(records, by_others, strict=True)
+        for name in names
+    ]
+    return released, withheld, cautions
+
+
+def _released(dataset: Dataset, facts: SubjectFacts, shown: list[Record]) -> tuple[Released, list[Caution]]:
     disputed = [False] * len(shown)
     # An overdue objection is an open one, whichever of the two sets the facts name it in.
     if facts.disputed or facts.overdue:
@@ -186,7 +224,7 @@ def restrain(
         for at, record in enumerate(shown)
         if record.m_mitigation or disputed[at]
     ]
-    return Released(shown, until, disputed), withheld, cautions
+    return Released(shown, until, disputed), cautions
 
 
 def restrain_all(
@@ -195,13 +233,16 @@ def restrain_all(
     decision: Decision,
     fetched: Mapping[tuple[Subject, str], Fetched],
     facts: Facts,
+    oneself: bool,
     today: datetime.date,
 ) -> tuple[dict[tuple[Subject, str], Outcome], list[Withheld], list[Caution], list[tuple[str, Fault]]]:
-    """Restrain what was fetched for each permit; a failure stays one.
+    """Restrain what was fetched for each permit; a failure stays one. `oneself`: a subject looks at itself.
 
     Gives the outcomes, what was withheld, the cautions, and of each failure its department and fault.
     """
     datasets = policies.catalogue.datasets
+    # With a purpose of this scope every permit is about the token's own identifier.
+    one = tell_oneself if oneself and purpose.scope == "self" else restrain
     got: dict[tuple[Subject, str], Outcome] = {}
     withheld: list[Withheld] = []
     cautions: list[Caution] = []
@@ -212,7 +253,7 @@ def restrain_all(
             got[subject, dataset] = records
             failures.append((datasets[dataset].department, records.fault))
             continue
-        released, held, told = restrain(datasets[dataset], purpose, subject, records, facts.subjects[subject], today)
+        released, held, told = one(datasets[dataset], purpose, subject, records, facts.subjects[subject], today)
         got[subject, dataset] = released
         if isinstance(released, Failure):
             failures.append((datasets[dataset].department, released.fault))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
@@ -177,15 +177,22 @@ class Denial(NamedTuple):
 
 
 class Released(msgspec.Struct):
-    """What one subject's dataset gives to the answer: records in order, and each one's end of display and dispute."""
+    """What one subject's dataset gives to the answer: records in order, and each one's end of display and dispute.
+
+    `from_others`, of a subject's look at itself: the restraints by which others are not shown each of them.
+    """
 
     records: list[Record]
     display_until: list[datetime.date | None]
     disputed: list[bool]
+    from_others: Sequence[tuple[str, ...]] = ()
 
 
 class Withheld(msgspec.Struct, frozen=True):
-    """A record that a restraint held back, and why; only oversight may see it, and that it is `faulty`, where it is."""
+    """A record that a restraint held back, and why; only oversight may see it, and that it is `faulty`, where it is.
+
+    In a subject's look at itself it was held back from others only: the subject is shown it.
+    """
 
     subject: Subject
     dataset: str

@@ -23,16 +23,21 @@ from sqlalchemy import (
     DDL,
     BigInteger,
     Column,
+    ColumnElement,
     Connection,
     Index,
     Integer,
     LargeBinary,
     Table,
     Text,
+    bindparam,
     delete,
+    desc,
     event,
+    func,
     select,
     text,
+    tuple_,
     update,
 )
 from sqlalchemy.types import TypeEngine
@@ -41,7 +46,11 @@ from gateway.storage.port import Guarded
 from gateway.storage.tables import metadata
 
 _number: TypeEngine[int] = BigInteger().with_variant(Integer(), "sqlite")
-_OPEN = text("state IN ('open', 'awaits-confirmation')")
+WAITING = ("open", "awaits-confirmation")
+"""The states in which a matter waits for somebody."""
+WAITS, UPHELD = text("state IN ('open', 'awaits-confirmation')"), text("second_due IS NOT NULL")
+"""Conditions on `matter`, word for word as its indexes of days have them: else SQLite reads all of it."""
+_BY_SYSTEM = text("event = 'withdrawn' AND filed_by IS NULL")
 
 act_head = Table(
     "act_head",
@@ -77,7 +86,7 @@ matter = Table(
     Column("record", Text),
     Column("version", Text),
     Column("access", Text),  # the look that an objection is to
-    Column("issuer", Text),  # the requester that asks for consent
+    Column("issuer", Text),  # the client by which it was filed; of a consent request, who asks
     Column("client", Text),
     Column("purpose", Text),
     Column("fields", Text),  # JSON: dataset -> fields
@@ -89,8 +98,8 @@ matter = Table(
     Column("due", Text),  # the last day to move it
     Column("provisional", Integer, nullable=False, server_default="0"),
     Column("calendar", Text),  # digest of what the day was counted by
-    Column("second_due", Text),  # after an upheld objection, the last day of its correction
-    Column("told", Integer, nullable=False, server_default="0"),  # how far its reminders are
+    Column("second_due", Text),  # after an upheld objection, the last day of its correction, until that is confirmed
+    Column("told", Integer, nullable=False, server_default="0"),  # how far the reminders of the clock that runs are
     Column("decided", _number),
     Column("decided_by", LargeBinary),  # digest of the first who decided: another has to confirm
     Column("outcome", Text),
@@ -101,7 +110,19 @@ matter = Table(
     Index("matter_of_subject", "scheme", "value"),
     Index("matter_of_department", "department", "kind", "state", "filed"),
     Index("matter_of_requester", "issuer", "client", "kind", "filed"),
-    Index("matter_due", "due", sqlite_where=_OPEN, postgresql_where=_OPEN),
+    Index("matter_due", "due", sqlite_where=WAITS, postgresql_where=WAITS),
+    Index("matter_second_due", "second_due", sqlite_where=UPHELD, postgresql_where=UPHELD),
+    Index("matter_of_systems", "department", "filed", sqlite_where=_BY_SYSTEM, postgresql_where=_BY_SYSTEM),
+)
+
+message = Table(
+    "message",
+    metadata,
+    Column("id", LargeBinary, primary_key=True),  # digest of the department and of its message's id
+    Column("at", _number, nullable=False),
+    Column("body", LargeBinary, nullable=False),  # digest of what it said
+    Column("refused", Text, nullable=False),  # JSON: what was refused of it, by place, in the gateway's own words
+    Index("message_at", "at"),
 )
 
 act_count = Table(
@@ -148,6 +169,11 @@ class Matter(NamedTuple):
     moved_in: int | None
     decided_in: int | None
 
+    @property
+    def waits(self) -> bool:
+        """Whether somebody has to decide or confirm it."""
+        return self.state in WAITING
+
 
 class Act(NamedTuple):
     """An `act` row, in the order of its columns."""
@@ -159,6 +185,18 @@ class Act(NamedTuple):
     matter: str | None
     repeat: bytes | None
     arguments: bytes | None
+
+
+class Message(NamedTuple):
+    """A `message` row, in the order of its columns: what a department's system was answered."""
+
+    id: bytes
+    at: int
+    body: bytes
+    refused: str
+
+
+_REPEATED = select(act).where(act.c.repeat == bindparam("repeat_"))
 
 
 def last(connection: Connection) -> int:
@@ -173,7 +211,7 @@ def following(number: int, several: int) -> Guarded:
 
 def repeated(connection: Connection, repeat: bytes) -> Act | None:
     """The act that was made under a reference."""
-    row = connection.execute(select(act).where(act.c.repeat == repeat)).first()
+    row = connection.execute(_REPEATED, {"repeat_": repeat}).first()
     return None if row is None else Act._make(row)
 
 
@@ -188,10 +226,23 @@ def new(values: Mapping[str, Any]) -> Matter:
     return Matter._make([values.get(name) for name in Matter._fields])
 
 
-def matters(connection: Connection, *conditions: Any, first: int | None = None) -> list[Matter]:
-    """The matters that fit, oldest first."""
-    query = select(matter).where(*conditions).order_by(matter.c.filed, matter.c.id).limit(first)
+def matters(connection: Connection, *conditions: Any, first: int | None = None, last: bool = False) -> list[Matter]:
+    """The matters that fit, oldest first, or the `last` of them first."""
+    by = [matter.c.filed, matter.c.id]
+    query = select(matter).where(*conditions).order_by(*(desc(each) if last else each for each in by)).limit(first)
     return [Matter._make(row) for row in connection.execute(query)]
+
+
+def withdrawn_by_systems(connection: Connection, department: str, since: int, most: int) -> int:
+    """How many records of a department are withdrawn since then on its systems' word alone; `most` for more."""
+    of = (matter.c.department == department, matter.c.filed > since, matter.c.decided_by.is_(None))
+    found = select(matter.c.id).where(_BY_SYSTEM, *of, matter.c.state == "decided").limit(most).subquery()
+    return int(connection.execute(select(func.count()).select_from(found)).scalar_one())
+
+
+def after(filed: int, id_: str) -> ColumnElement[bool]:
+    """The matters behind one, in the order of filing."""
+    return tuple_(matter.c.filed, matter.c.id) > (filed, id_)
 
 
 def counted(connection: Connection, whose: Sequence[int], day: datetime.date) -> dict[int, int]:
@@ -205,3 +256,15 @@ def counted(connection: Connection, whose: Sequence[int], day: datetime.date) ->
 def counts_before(day: datetime.date) -> Any:
     """What removes the counts of days before that one."""
     return delete(act_count).where(act_count.c.day < day.isoformat())
+
+
+def message_of(connection: Connection, id_: bytes) -> Message | None:
+    """The message of that digest."""
+    row = connection.execute(select(message).where(message.c.id == id_)).first()
+    return None if row is None else Message._make(row)
+
+
+def keep_message(connection: Connection, row: Message, before: int) -> None:
+    """Remember a message; those that are as old as `before` are forgotten."""
+    connection.execute(delete(message).where(message.c.at <= before))
+    connection.execute(message.insert().values(row))

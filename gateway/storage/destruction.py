@@ -11,7 +11,7 @@ import contextlib
 import sqlite3
 from collections.abc import Iterable, Sequence
 
-from sqlalchemy import Boolean, Engine, Select, delete, exists, false, func, insert, or_, select, update
+from sqlalchemy import Boolean, Engine, Select, Update, and_, delete, exists, false, func, insert, or_, select, update
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql import ClauseElement, ColumnElement
@@ -19,6 +19,7 @@ from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 
 from gateway.storage import counted
+from gateway.storage.acts import WAITING, act, matter
 from gateway.storage.engines.sqlite import SqliteStore
 from gateway.storage.erasure import Request, closing, erasure, hold
 from gateway.storage.facts import fact, fact_head
@@ -27,7 +28,7 @@ from gateway.storage.projections import looked, projected, raced, received, ther
 from gateway.storage.tables import SHARD_BITS, entry, shard, subject_key
 from gateway.storage.watch import watch_head
 
-_NAMING = (subject_key, erasure, hold)
+_NAMING = (subject_key, erasure, hold, matter, fact)
 """What names subjects."""
 MOST_ANEW = 200_000
 """Keys: some seconds of holding the lock of writers, whom SQLite has wait five."""
@@ -111,7 +112,33 @@ def destroying(engine: Engine, own: str, keys: Sequence[int], decided: ClauseEle
     )
     with engine.connect() as connection:
         subjects = {(scheme, value) for scheme, value in connection.execute(named)}
+    for each in sorted(subjects):
+        found += _emptying(*each)
     return (*found, counted.erasing(engine, subjects))
+
+
+def _emptying(scheme: str, value: str) -> Sequence[Update]:
+    """What takes a subject out of what is over: matters, facts, and the references under which it acted.
+
+    Facts in force stay, since they go on restraining; so does what is still open where that does not forbid it, but for
+    consents that were only asked for.
+    """
+    closed = and_(matter.c.state.not_in(WAITING), matter.c.second_due.is_(None))
+    of = or_(closed, matter.c.kind == "consent-request")
+    matters = and_(matter.c.scheme == scheme, matter.c.value == value, of)
+    over = and_(fact.c.scheme == scheme, fact.c.value == value, fact.c.ended.is_not(None))
+    moved = or_(
+        act.c.matter.in_(select(matter.c.id).where(matters)),
+        act.c.matter.in_(select(fact.c.id).where(fact.c.scheme == scheme, fact.c.value == value)),
+    )
+    nothing = dict.fromkeys(("scheme", "value", "record", "version", "new_version", "access", "filed_by"))
+    asked = (matter.c.kind == "consent-request", matter.c.state == "open")
+    return (
+        update(act).where(moved).values(repeat=None, arguments=None),
+        update(matter).where(matters, *asked).values(state="declined"),
+        update(matter).where(matters).values(nothing),
+        update(fact).where(over).values(scheme="", value="", record=None, fields=None, reason=None),
+    )
 
 
 def deciding(
@@ -153,7 +180,7 @@ def scrub(store: Store) -> str | None:
 
 def _scrub_file(store: SqliteStore) -> str | None:
     with contextlib.closing(store.connect()) as file:
-        (rows,) = file.execute("SELECT count(*) FROM subject_key").fetchone()
+        rows = max(file.execute(f"SELECT count(*) FROM {each.name}").fetchone()[0] for each in _NAMING)  # noqa: S608
         if rows <= MOST_ANEW:
             file.execute("BEGIN IMMEDIATE")
             for table in _NAMING:
@@ -170,7 +197,12 @@ def _scrub_file(store: SqliteStore) -> str | None:
 
 def _write_anew(file: sqlite3.Connection, name: str) -> None:
     (made,) = file.execute("SELECT sql FROM sqlite_master WHERE type = 'table' AND name = ?", (name,)).fetchone()
+    indexes = file.execute(
+        "SELECT sql FROM sqlite_master WHERE type = 'index' AND tbl_name = ? AND sql IS NOT NULL", (name,)
+    ).fetchall()
     file.execute(f"ALTER TABLE {name} RENAME TO {name}_before")
     file.execute(made)
-    file.execute(f"INSERT INTO {name} SELECT * FROM {name}_before ORDER BY id")  # noqa: S608 - a table's name
+    file.execute(f"INSERT INTO {name} SELECT * FROM {name}_before ORDER BY 1")  # noqa: S608 - a table's name
     file.execute(f"DROP TABLE {name}_before")
+    for (index,) in indexes:
+        file.execute(index)

@@ -200,6 +200,13 @@ def row(
     return {**made, "at": micros(now), **columns}
 
 
+def over(
+    kind: str, subject: tuple[str, str], now: datetime.datetime, change: int, **columns: str | None
+) -> dict[str, object]:
+    """As `row`, of a fact that is over as it begins; its end has the number after, so that it takes two."""
+    return {**row(kind, subject, now, change, **columns), "ended": change + 1, "ended_at": micros(now)}
+
+
 def ending(id: str, kind: str, now: datetime.datetime, change: int, **columns: str) -> Update:
     """What ends the fact of that id and kind, where it is in force."""
     mine = and_(fact.c.id == id, fact.c.kind == kind, fact.c.ended.is_(None))

@@ -1,8 +1,9 @@
 """The kinds of fact about a subject: each is declared by the member of `SubjectFacts` that holds it. Pure.
 
-A member's line is all there is to declare. What is entered is checked against it (`gateway.storage.facts`), and what is
-read becomes the member by it (`gateway.inquiry.facts`). Tables and queries know columns, and no kind, so a store takes
-a new kind as it is.
+A member's line is all there is to declare. A kind without a member restrains nothing: it is over as it begins, so no
+inquiry reads it, and it is there for whoever asks what changed since (`gateway.ledger.projections`). What is entered is
+checked against its kind (`gateway.storage.facts`), and what is read becomes the member by it
+(`gateway.inquiry.facts`). Tables and queries know columns, and no kind, so a store takes a new kind as it is.
 """
 
 from __future__ import annotations
@@ -77,5 +78,8 @@ MEMBERS: Mapping[str, Kind] = {
 }
 """Each member that is made of facts, and of which kind."""
 
-KINDS: Mapping[str, Kind] = {kind.name: kind for kind in MEMBERS.values()}
+CORRECTION = Kind("correction", "record")
+"""A record has another version since."""
+
+KINDS: Mapping[str, Kind] = {kind.name: kind for kind in (*MEMBERS.values(), CORRECTION)}
 """Each kind of fact, by its name."""

@@ -22,6 +22,7 @@ from sqlalchemy import (
     Connection,
     Engine,
     ForeignKey,
+    Index,
     Integer,
     LargeBinary,
     Table,
@@ -51,9 +52,13 @@ DROPPING = -1
 WITHOUT_KEY = 0
 """Stands for every subject of the entries of version 1, which have no keys; they are opened to be told apart."""
 
+NEVER = 1 << 62
+"""Visible from: what its subject is not shown."""
+
 _SLICE = 500
 _AT_ONCE = 200
 _CACHE_KIB = 16 * 1024
+_LATER = text("visible IS NOT NULL")
 
 projected = Table(
     "projected",
@@ -70,6 +75,9 @@ looked = Table(
     Column("subject", BigInteger, primary_key=True),
     Column("at", BigInteger, primary_key=True),
     Column("entry", BigInteger, primary_key=True),
+    Column("visible", BigInteger),  # from when its subject is shown it; NULL: from `at`, as nearly all are; or NEVER
+    Column("named", BigInteger),  # digest of the entry's id
+    Index("looked_later", "subject", "visible", "entry", sqlite_where=_LATER, postgresql_where=_LATER),
     sqlite_with_rowid=False,
 )
 
@@ -153,7 +161,7 @@ class Rows(NamedTuple):
     `counted_under` are the subjects' keys of what is counted, row by row.
     """
 
-    looked: Sequence[tuple[int, int, int]] = ()
+    looked: Sequence[tuple[int, int, int, int | None, int | None]] = ()
     received: Sequence[tuple[int, int, int, int, int | None, bytes]] = ()
     asked: Sequence[tuple[int, str, int, int]] = ()
     raced: Sequence[tuple[int, int, int, str]] = ()

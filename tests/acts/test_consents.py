@@ -11,6 +11,7 @@ import pytest
 from connectors.base import Subject
 from gateway.errors import Code, Refusal
 from gateway.inquiry.facts import FactsReader
+from gateway.inquiry.types import Narrowing
 from gateway.ledger.verify.store import verify_store
 from gateway.storage.kinds import SubjectFacts
 from tests.acts.desk import ISSUER, Desk, days, organisation, person
@@ -229,3 +230,14 @@ async def test_no_more_than_twenty_acts_a_day(desk: Desk) -> None:
     await desk.ask(desk.subject(organisation()), "setOptOut", dataset="tax-awards", optedOut=True)
     desk.now += days(1)
     await desk.ask(mine, "setOptOut", dataset="tax-awards", optedOut=True)
+
+
+async def test_a_token_asks_for_no_more_than_it_opens(desk: Desk) -> None:
+    who = person()
+    asked = {"subject": {"scheme": who.scheme, "value": who.value}, "purpose": PURPOSE, "fields": INCOME,
+             "until": UNTIL, "words": "To work out your benefit."}  # fmt: skip
+    for scopes in (["inquire:volunteering"], ["inquire:income"]):
+        assert await desk.refused(desk.who("labour-office", *scopes), "requestConsent", **asked) == Code.FORBIDDEN
+    narrowed = desk.who("labour-office", "inquire", narrowing=(Narrowing(purpose=PURPOSE),))
+    assert await desk.refused(narrowed, "requestConsent", **asked) == Code.FORBIDDEN
+    await desk.ask(desk.who("labour-office", "inquire:income-statements"), "requestConsent", **asked)

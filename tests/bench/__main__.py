@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.bench import blocks, journey, ledger, report, steps
+from tests.bench import acts, blocks, journey, ledger, report, steps
 from tests.bench.processes import ROOT, BenchError, Cores
 from tests.bench.report import Row
 
@@ -56,11 +56,20 @@ def _ledger(folder: Path, cores: Cores) -> list[Row]:
     return rows
 
 
+def _acts(folder: Path, cores: Cores) -> list[Row]:
+    rows = acts.run(folder, cores, _say)
+    print("\n## acts: what a subject asks, CPU of the whole process, without the HTTP server\n")
+    print(report.others(rows, ["name", "cpu_ms"]))
+    print("\n" + report.budget(acts.budget(rows)))
+    return rows
+
+
 RUNS: dict[str, Callable[[Path, Cores], list[Row]]] = {
     "journey": _journey,
     "steps": _block("steps: an inquiry alone, CPU microseconds of all threads, without the HTTP server", steps.steps),
     "tokens": _block("tokens: authenticate one, microseconds each", blocks.tokens),
     "ledger": _ledger,
+    "acts": _acts,
 }
 
 

@@ -219,6 +219,21 @@ def test_the_digest_depends_on_identifier_schemes(tmp_path: Path) -> None:
     assert len(digests) == 2
 
 
+def test_a_department_says_what_can_be_done_about_its_decisions(tmp_path: Path) -> None:
+    assert set(_load(SHIPPED).remedies) == set(_load(SHIPPED).departments)
+    digests = set()
+    for number, said in enumerate([None, "Complain to the head.", "Go to the court.", ["a"]]):
+        folder = write(tmp_path / str(number), BASE)
+        (file,) = (folder / "catalogue").glob("*.yaml")
+        file.write_text(json.dumps(json.loads(file.read_text()) | ({} if said is None else {"remedy": said})))
+        problems: list[Problem] = []
+        catalogue = load(folder, problems)
+        digests.add(catalogue.digest)
+        assert list(catalogue.remedies.values()) == ([said] if isinstance(said, str) else [])
+        assert [each.path for each in problems] == (["remedy"] if isinstance(said, list) else [])
+    assert len(digests) == 3
+
+
 # --- broken files never give a traceback, always a problem with a line
 
 SOURCE = (SHIPPED / "catalogue" / "tax.yaml").read_text(encoding="utf-8")

@@ -267,9 +267,10 @@ def test_a_key_that_was_given_up_signs_nothing_more(tmp_path: Path, checked: Che
 
 def test_a_kind_that_is_not_known_is_proved_and_compared_with_nothing(tmp_path: Path, checked: Checked) -> None:
     head = {"v": 2, "id": "e", "at": "2026-11-24T09:30:00Z", "requester": {"issuer": "i", "client": "c"}}
-    kinds = {"later": True, "hold": True, None: False, "later v3": False}
+    kinds = {"later": True, "hold": True, None: False, "later v3": False, "nobody's": False}
     for kind in kinds:
-        said = head | {"kind": kind or 7, "event": "paused"} | ({"v": 3} if kind == "later v3" else {})
+        wrong = {"later v3": {"v": 3}, "nobody's": {"requester": {"issuer": "i"}}}
+        said = head | {"kind": kind or 7, "event": "paused"} | wrong.get(str(kind), {})
         extra = write_extra(bytes(32), Part(bytes(32), msgspec.json.encode(said)), [bytes(32)])
         tree = Tree().grow([leaf_hash(open_extra(extra).leaf)]).tree
         note = Signer(f"{ORIGIN}/1", KEY).checkpoint(1, tree.root)

@@ -1,4 +1,4 @@
-"""What takes long, one after the other, in under 40 minutes on two cores: `make trials`.
+"""What takes long, one after the other, in under 50 minutes on two cores: `make trials`.
 
     python -m tests.faults.trials [--only TRIAL ...]
 
@@ -22,6 +22,8 @@ TRIALS: Mapping[str, tuple[str, ...]] = {
     "kill-postgresql": ("kill", "--rounds", "25", "--store", "postgresql"),
     "store-restart": ("store_restart", "--rounds", "8"),
     "failover": ("failover",),
+    "changes-sqlite": ("changes", "--kills", "5", "--store", "sqlite"),
+    "changes-postgresql": ("changes", "--kills", "5", "--store", "postgresql"),
     "races": ("races", "--minutes", "2"),
     "start": ("start", "--entries", "200000"),
     "lag": ("lag", "--minutes", "2"),

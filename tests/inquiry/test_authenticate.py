@@ -207,6 +207,16 @@ async def test_the_official_claim_of_an_issuer_overrides(client: httpx.AsyncClie
         assert "`staff_no` must name the official" in (await gate.refusal(issuer.token(staff_no=value))).message
 
 
+async def test_the_person_claim_of_an_issuer_is_read(client: httpx.AsyncClient, issuer: TestIssuer) -> None:
+    gate = Gate(client, [IssuerSettings(issuer.url, "login", person_claim="pid")])
+    assert (await gate(issuer.token(sub="other", pid="P1", auth_time=5))).people == {
+        (issuer.url, "other"),
+        (issuer.url, "P1"),
+    }
+    assert "`pid` must name the person" in (await gate.refusal(issuer.token(sub="other"))).message
+    assert (await gate(issuer.token())).people == frozenset()
+
+
 async def test_authorization_details_narrow(gate: Gate, issuer: TestIssuer) -> None:
     details = [
         {"type": "payment", "amount": 5},

@@ -108,9 +108,9 @@ def test_display_holds_at_release(world: World, monkeypatch: pytest.MonkeyPatch)
     world.now = datetime.datetime(2026, 6, 1, 20, 59, 59, tzinfo=datetime.UTC)  # a second before midnight in Sofia
     last, real = world.today(), answer.restrain_all
 
-    def ends(policies: Any, purpose: Any, decision: Any, fetched: Any, facts: Any, today: datetime.date) -> Any:
-        got, withheld, cautions, failures = real(policies, purpose, decision, fetched, facts, today)
-        return got, [*withheld, *([object()] if today > last else [])], cautions, failures
+    def ends(*arguments: Any) -> Any:
+        got, withheld, cautions, failures = real(*arguments)
+        return got, [*withheld, *([object()] if arguments[-1] > last else [])], cautions, failures
 
     assert asked(world, 2).data["organisation"]["businessLicences"]
     world.now -= datetime.timedelta(seconds=2)

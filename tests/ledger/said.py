@@ -115,6 +115,11 @@ SAID: list[tuple[entries.Done | entries.OfLedger, str, str]] = [
         f"reminded of matter m-2 of {ACME}, which is due by 2026-12-03",
     ),
     (
+        entries.Acted(*HEAD[:3], entries.OWN, "deadline-counted", DAY, scheme=LEI[0], value=LEI[1], matter="m-2"),
+        "the gateway",
+        f"counted again by when matter m-2 of {ACME} is due: 2026-12-03",
+    ),
+    (
         entries.Acted(*HEAD, "objection-filed", DAY, scheme=LEI[0], value=LEI[1], access="look-1", words="who was it?"),
         "portal of market",
         f"objected to the look look-1 of {ACME}, to be decided by 2026-12-03",

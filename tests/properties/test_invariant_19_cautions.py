@@ -57,11 +57,11 @@ def test_disputes_and_mitigation_reach_the_recipient(world: World) -> None:
 
 
 def _only_where_record_is_selected(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    real = answer._disclosed
+    real = answer.by_document
 
-    async def faulty(journey: Any, serving: Any, plan: Any, asked: Any, *rest: Any) -> Any:
-        monkeypatch.setattr(restrain, "restrain", kept if "mitigation" in asked.query else dropped)
-        return await real(journey, serving, plan, asked, *rest)
+    def faulty(*given: Any) -> Any:
+        monkeypatch.setattr(restrain, "restrain", kept if "mitigation" in given[-1].query else dropped)
+        return real(*given)
 
     kept = restrain.restrain
 
@@ -69,7 +69,7 @@ def _only_where_record_is_selected(world: World, monkeypatch: pytest.MonkeyPatch
         released, withheld, _ = kept(*given)
         return released, withheld, []
 
-    monkeypatch.setattr(answer, "_disclosed", faulty)
+    monkeypatch.setattr(answer, "by_document", faulty)
 
 
 def _disputes_only(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

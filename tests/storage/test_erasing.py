@@ -23,7 +23,7 @@ from gateway.ledger.log.operator import CLIENT, ActRefused, enter
 from gateway.ledger.proof.key_files import verifiers
 from gateway.ledger.stored import read
 from gateway.ledger.verify.store import verify_store
-from gateway.storage import destruction, erasure, facts, watch
+from gateway.storage import acts, destruction, erasure, facts, watch
 from gateway.storage.engines.sqlite import SqliteStore
 from gateway.storage.port import Store
 from gateway.storage.projections import looked, raced, received
@@ -100,6 +100,12 @@ def objected(store: Store) -> None:
     facts.open_objection(store.engine, Subject("organisation", *NAME), "tax-arrears", "N-1", AT.date(), AT)
 
 
+def filed(store: Store, **columns: str) -> None:
+    row = {"id": "0" * 32, "kind": "restoration", "state": "open", "scheme": NAME[0], "value": NAME[1], "filed": 1}
+    with store.engine.begin() as connection:
+        connection.execute(insert(acts.matter).values(row | {"filed_in": 1} | columns))
+
+
 async def held(store: Store) -> None:
     async with opened(store) as ledger:
         await hold.place(ledger, NAME, "C. Auditor", "audit 9", "auditor")
@@ -116,6 +122,8 @@ async def open_matters(store: Store, what: str) -> None:
         await held(store)
     elif what == "objection":
         objected(store)
+    elif what == "matter":
+        filed(store)
     else:
         found(store, [each.shard << 40 | each.index for each in entered(store)][:1])
 
@@ -144,6 +152,8 @@ async def test_what_is_open_keeps_it(store: Store, what: str) -> None:
         objections = connection.execute(select(facts.fact.c.id)).scalars().all()
     for objection in objections:
         facts.decide_objection(store.engine, objection, "refused", "it is right", AT)
+    with store.engine.begin() as connection:
+        connection.execute(update(acts.matter).values(state="decided"))
     for each in watch.findings(store.engine, decided=False):
         await reviewed(store, each.id)
     for each in erasure.holds(store.engine):
@@ -199,10 +209,10 @@ async def test_a_key_that_is_made_meanwhile_is_listed_too(store: Store, monkeypa
         await disclosed(one)
         id_ = await requested(store)
 
-        async def late(*given: object) -> object:
+        async def late(*given: object, **more: bool) -> object:
             monkeypatch.setattr("gateway.ledger.erasure.erase.enter", enter)
             await disclosed(other, 2)
-            return await enter(*given)  # type: ignore[arg-type]
+            return await enter(*given, **more)  # type: ignore[arg-type]
 
         monkeypatch.setattr("gateway.ledger.erasure.erase.enter", late)
         done = await approved(store, id_)

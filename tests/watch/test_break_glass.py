@@ -10,13 +10,15 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from gateway.ledger.entry import entries, secrecy
+from gateway.ledger.entry import entries
+from gateway.ledger.projections import extract
 from gateway.rules.deadlines import deadline
 from gateway.rules.files.calendar import Calendar
 from gateway.rules.load import load
 from gateway.rules.ruleset import RuleSet
 from gateway.storage import watch as kept
 from gateway.storage.store import open_store
+from gateway.storage.tables import micros
 from gateway.watch.break_glass import BreakGlass
 from tests import world as worlds
 from tests.rules.policies import copy, problems
@@ -254,10 +256,7 @@ def test_the_entry_says_until_when_the_subject_is_not_told(scene: Scene) -> None
         until = entered.oversight.secret_until
         assert until == datetime.datetime(2027, 2, 22, 22, 0, tzinfo=datetime.UTC), "90 days, to midnight in Sofia"
         assert b"secret" not in entered.told_bytes
-        moment = datetime.timedelta(microseconds=1)
-        assert not secrecy.who_looked_visible(entered.oversight, NOON)
-        assert not secrecy.who_looked_visible(entered.oversight, until - moment)
-        assert secrecy.who_looked_visible(entered.oversight, until)
+        assert extract.visible(entered.told, entered.oversight, micros(NOON)) == micros(until)
 
 
 def test_no_caller_can_make_an_inquiry_secret_and_old_entries_are_not(scene: Scene) -> None:
@@ -266,4 +265,4 @@ def test_no_caller_can_make_an_inquiry_secret_and_old_entries_are_not(scene: Sce
     (entered,) = scene.world.ask(Ask(scene.world.requester("environment-agency"), query, variables)).entries
     assert entered.oversight.secret_until is None
     old = entries.read_oversight(b'{"v":1,"facts":7,"withheld":[],"denied":[]}')
-    assert secrecy.who_looked_visible(old, NOON)
+    assert extract.visible(entered.told, old, micros(NOON)) is None

@@ -11,7 +11,7 @@ from functools import partial
 
 from gateway.errors import Code, Refusal
 from gateway.inquiry.http.request import GraphQLRequest, declared
-from gateway.inquiry.journey import Journey, Serving
+from gateway.inquiry.journey import Journey, Serving, Telling
 from gateway.inquiry.plan import Bound, Plan
 from gateway.inquiry.types import Answer, Requester
 
@@ -36,6 +36,18 @@ async def bound_to(journey: Journey, plan: Plan, requester: Requester, asked: Gr
         what = "`@inquiry`" if plan.declares else "the `Inquiry` header"
         raise Refusal(Code.INQUIRY_INVALID, f"`{bound.act.field}` is no inquiry and has no purpose: leave out {what}")
     return bound
+
+
+def by_document(
+    journey: Journey, serving: Serving, plan: Plan, bound: Bound, requester: Requester, asked: GraphQLRequest
+) -> Telling:
+    """How an inquiry is told: as its document selects."""
+    return Telling(
+        bound.selected,
+        asked.media,
+        partial(serving.renderer.render, bound.variant, bound.asked),
+        partial(serving.others.resolve, journey.shares, plan, bound, requester, asked),
+    )
 
 
 async def answered_apart(

@@ -48,17 +48,19 @@ class Bound(NamedTuple):
 
 
 class Repeat(NamedTuple):
-    """A caller's reference: of what it is one, and what was asked under it."""
+    """A caller's reference: of what it is one, what was asked under it, and how long it is remembered."""
 
     of: tuple[object, ...]
     arguments: object
+    within: datetime.timedelta = datetime.timedelta(hours=24)
 
 
 class Seen(NamedTuple):
     """What stands when an act is made: `connection` reads it, and it still stands when the act does.
 
     `id` is the act's own, random. `change` is the number of the last change of facts; the next ones are this act's.
-    `today` is the day of `now` in the policies' time zone.
+    `today` is the day of `now` in the policies' time zone. Acts that are made together share `counted`, and nothing
+    else: what each adds to a count that the store does not have yet, by what is counted.
     """
 
     connection: Connection
@@ -67,6 +69,7 @@ class Seen(NamedTuple):
     change: int
     now: datetime.datetime
     today: datetime.date
+    counted: dict[Hashable, int]
 
 
 class Made(NamedTuple):

@@ -42,7 +42,6 @@ GROUP, BULK = 32, 16
 """Acts of people, and of bulk, that are committed together."""
 WAITING = {False: 1_000, True: 4_000}
 """Acts that may wait, of people and of bulk."""
-REPEATED_WITHIN = datetime.timedelta(hours=24)
 _TRIES = 20
 _PAUSE = 0.002
 
@@ -78,7 +77,7 @@ class Writer:
     """The writer of one process. `now` never falls, and refuses while the time is in doubt; `zone` ends its days."""
 
     def __init__(self, ledger: Ledger, now: Callable[[], datetime.datetime], zone: zoneinfo.ZoneInfo) -> None:
-        self._ledger, self._now, self._zone = ledger, now, zone
+        self.ledger, self._now, self._zone = ledger, now, zone
         self._queues: dict[bool, collections.deque[_Waiting]] = {kind: collections.deque() for kind in WAITING}
         self._running: asyncio.Task[None] | None = None
         self._keyed: Keyed | None = None
@@ -133,7 +132,7 @@ class Writer:
                 if not ready:
                     return
                 try:
-                    receipts = await self._ledger.append_together([_pending(each) for each in ready])
+                    receipts = await self.ledger.append_together([_pending(each) for each in ready])
                 except Conflict:
                     group = [each.waiting for each in ready]
                     await asyncio.sleep(random.uniform(0, _PAUSE * 2 ** min(tried, 6)))  # noqa: S311 - to take turns
@@ -152,15 +151,16 @@ class Writer:
         """The acts of a group as they are of one snapshot; who cannot act is told here. Blocks."""
         now = self._now()
         today = now.astimezone(self._zone).date()
-        with _snapshot(self._ledger.store.engine) as connection:
+        with _snapshot(self.ledger.store.engine) as connection:
             if self._keyed is None:
                 self._keyed = Keyed(counted.current(connection).secret)
             number = rows.last(connection)
             before = change = connection.execute(select(fact_head.c.change)).scalar_one()
             counting = _Counting(connection, self._keyed, today, _midnight_after(today, self._zone))
             ready: list[_Ready] = []
+            shared: dict[Hashable, int] = {}
             for waiting in group:
-                seen = Seen(connection, self._keyed, secrets.token_hex(16), change, now, today)
+                seen = Seen(connection, self._keyed, secrets.token_hex(16), change, now, today, shared)
                 try:
                     each = self._one(waiting, seen, number + len(ready) + 1, counting)
                 except Exception as error:
@@ -185,7 +185,7 @@ class Writer:
             repeat = keyed.of("repeat", *planned.repeat.of)
             arguments = keyed.of("arguments", planned.repeat.arguments)
             past = rows.repeated(seen.connection, repeat)
-            if past is not None and moment(past.at) + REPEATED_WITHIN > seen.now:
+            if past is not None and moment(past.at) + planned.repeat.within > seen.now:
                 if past.arguments != arguments:
                     raise invalid("REFERENCE", "this `reference` was used for other arguments; choose another")
                 _answer(waiting, Done(past.id, moment(past.at), planned.again(seen, past), place=past.entry))

@@ -7,6 +7,7 @@ anything is opened, and where that cannot be made durable nothing is.
 from __future__ import annotations
 
 import argparse
+import asyncio
 import contextlib
 import datetime
 import itertools
@@ -23,10 +24,13 @@ from gateway.ledger.export.select import Chosen, choose, one
 from gateway.ledger.log import operator, registrar
 from gateway.ledger.log.ledger import Ledger
 from gateway.ledger.log.operator import CLIENT, ActRefused, Workplace
+from gateway.ledger.projections import visible
 from gateway.ledger.proof.note import Signer
 from gateway.ledger.proof.tlog_proof import Receipt
 from gateway.ledger.stored import read
 from gateway.settings import Settings
+from gateway.storage.port import Store
+from gateway.storage.tables import micros, moment
 
 RuleSetDigest = Callable[[Settings], str]
 """The digest of the rule set that a configuration's policies are; raises `ConfigurationError`."""
@@ -178,9 +182,22 @@ def _tell_lacking(count: int) -> None:
 
 
 async def enter(ledger: Ledger, view: Callable[[datetime.datetime], entries.View]) -> tuple[entries.View, Receipt]:
-    """Enter a view of the ledger; raises `LedgerUnavailable`."""
+    """Enter a view of the ledger; raises `LedgerUnavailable`.
+
+    A look at what is secret from a subject is itself secret from it, as long (Art. 42).
+    """
     made = view(operator.now(ledger))
-    return made, await operator.enter(ledger, made, operator.account(), ())
+    secret = await asyncio.to_thread(_secret_until, ledger.store, made)
+    return made, await operator.enter(ledger, made, operator.account(), (), secret_until=secret)
+
+
+def _secret_until(store: Store, view: entries.View) -> datetime.datetime | None:
+    """When the last of what a view's subject is not told yet is told to it."""
+    if view.looked.scheme is None or view.looked.value is None:
+        return None
+    with contextlib.closing(store.reader()) as reader:
+        ends = visible.secret_until(reader, view.looked.scheme, view.looked.value, micros(view.at))
+    return None if ends is None else moment(ends)
 
 
 def _policies(configured: Settings, rule_set: RuleSetDigest | None) -> tuple[str, Mapping[str, bytes]] | None:

@@ -48,6 +48,7 @@ WORDS = {
     "change-confirmed": _Words(_RECORD, "confirmed that {thing} of {name} is {outcome}"),
     "opt-out-set": _Words(_OPT_OUT, "set the opt-out of {name} from {dataset}"),
     "opt-out-lifted": _Words(_OPT_OUT, "lifted the opt-out of {name} from {dataset}"),
+    "deadline-counted": _Words(_CLOCK, "counted again by when {matter} of {name} is due: {due}"),
     "reminded": _Words(_CLOCK, "reminded of {matter} of {name}, which is due by {due}"),
     "over-bounds": _Words("What was too much", "asked for more acts than a day allows; counted once an hour"),
 }

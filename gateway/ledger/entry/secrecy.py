@@ -2,22 +2,15 @@
 
 Where a purpose's law lets the subject be told later, `secrecy: {max}` of the purpose sets the delay; no caller can ask
 for it, lengthen it, or be asked to lift it. The entry keeps its end, so the delay ends by itself, whatever becomes of
-the purpose, the rules or the requester.
+the purpose, the rules or the requester. From when a subject is shown an entry says `projections.extract.visible`.
 """
 
 from __future__ import annotations
 
 import datetime
 
-from gateway.ledger.entry.entries import Oversight
-
 
 def ends(last: datetime.date, zone: datetime.tzinfo) -> datetime.datetime:
     """When an inquiry that is secret through a day is so no longer: midnight after it, in `zone`."""
     midnight = datetime.datetime.combine(last + datetime.timedelta(days=1), datetime.time(), zone)
     return midnight.astimezone(datetime.UTC)
-
-
-def who_looked_visible(entry: Oversight, now: datetime.datetime) -> bool:
-    """Whether the subject may see, at `now`, that this entry's inquiry was made."""
-    return entry.secret_until is None or now >= entry.secret_until

@@ -14,9 +14,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from sqlalchemy import Select, or_, select
+from sqlalchemy import Select, and_, or_, select
 
 from gateway.ledger.erasure.entered import Said, read_said
+from gateway.storage.acts import WAITING, matter
 from gateway.storage.destruction import names_any
 from gateway.storage.erasure import hold
 from gateway.storage.facts import fact
@@ -46,9 +47,18 @@ def _holds(subject: tuple[str, str], keys: Sequence[int]) -> Select[tuple[str]]:
     return select(hold.c.id).where(hold.c.scheme == subject[0], hold.c.value == subject[1])
 
 
+def _matters(subject: tuple[str, str], keys: Sequence[int]) -> Select[tuple[str]]:
+    """What waits for somebody, or for a correction. A consent that was only asked for keeps nobody."""
+    mine = select(matter.c.id).where(matter.c.scheme == subject[0], matter.c.value == subject[1])
+    waits = and_(matter.c.state.in_(WAITING), matter.c.kind != "consent-request")
+    return mine.where(or_(waits, matter.c.second_due.is_not(None)))
+
+
 def _objections(subject: tuple[str, str], keys: Sequence[int]) -> Select[tuple[str]]:
+    """Those in force that no matter is about."""
     mine = select(fact.c.id).where(fact.c.scheme == subject[0], fact.c.value == subject[1])
-    return mine.where(fact.c.kind == "objection", fact.c.ended.is_(None))
+    filed = select(matter.c.fact).where(matter.c.fact == fact.c.id)
+    return mine.where(fact.c.kind == "objection", fact.c.ended.is_(None), ~filed.exists())
 
 
 def _found(subject: tuple[str, str], keys: Sequence[int]) -> Select[tuple[str]]:
@@ -73,7 +83,8 @@ def _unreviewed(said: Said, concerned: Sequence[str]) -> Sequence[str]:
 
 BLOCKERS = (
     Blocker("hold", _holds, "lift it with `dutybound ledger hold lift`", lambda said, _: said.holds),
-    Blocker("objection", _objections, "it is to be decided first", lambda said, _: said.objections),
+    Blocker("matter", _matters, "it is to be decided, and corrected, first", lambda said, _: said.matters),
+    Blocker("objection", _objections, "it is to be decided first"),
     Blocker("review", _reviews, "end it with `dutybound watch review`", _unreviewed, _found),
 )
 

@@ -23,15 +23,17 @@ from gateway.storage.port import Reader, Store
 from gateway.storage.tables import SHARD_BITS, entry
 
 _PAGE = 256
+_OPENS = ("objection-filed", "restoration-filed")
+_CLOSES = ("objection-decided", "restoration-confirmed", "matter-withdrawn")
 
 
 class Said:
-    """What entries say of a subject: which holds and objections are open; and of all findings, which were reviewed."""
+    """What entries say of a subject: which holds and matters are open; and of all findings, which were reviewed."""
 
     def __init__(self, subject: tuple[str, str]) -> None:
         self._subject = subject
         self._holds: dict[str, bool] = {}
-        self._objections: dict[str, bool] = {}
+        self._matters: dict[str, bool] = {}
         self.reviewed: set[str] = set()
 
     def note(self, told: entries.Told) -> None:
@@ -42,18 +44,23 @@ class Said:
             return
         elif isinstance(told, entries.Hold):
             self._holds[told.hold] = told.event == "placed" and self._holds.get(told.hold, True)
-        elif isinstance(told, entries.Acted) and told.what == "objection-filed":
-            self._objections.setdefault(told.matter, True)
-        elif isinstance(told, entries.Acted) and told.what in ("objection-decided", "matter-withdrawn"):
-            self._objections[told.matter] = False
+        elif isinstance(told, entries.Acted) and told.what in _OPENS:
+            self._matters.setdefault(told.matter, True)
+        elif isinstance(told, entries.Acted) and _closes(told):
+            self._matters[told.matter] = False  # whichever of the two stands in the shard that is read first
 
     @property
     def holds(self) -> list[str]:
         return [id_ for id_, open_ in self._holds.items() if open_]
 
     @property
-    def objections(self) -> list[str]:
-        return [id_ for id_, open_ in self._objections.items() if open_]
+    def matters(self) -> list[str]:
+        return [id_ for id_, open_ in self._matters.items() if open_]
+
+
+def _closes(told: entries.Acted) -> bool:
+    """Whether an act closes the matter that it is of; an application that was upheld waits for a second person."""
+    return told.what in _CLOSES or (told.what == "restoration-decided" and told.outcome == "refused")
 
 
 def read_said(store: Store, subject: tuple[str, str], keys: Sequence[int]) -> Said:

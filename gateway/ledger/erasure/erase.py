@@ -104,7 +104,7 @@ async def approve(
         decided = destruction.deciding(found, named, queries, by, micros(at))
         try:
             changes = destruction.destroying(engine, ledger.shard, named, decided)
-            receipt = await enter(ledger, told, account, changes, destroys=True)
+            receipt = await enter(ledger, told, account, changes)
         except LedgerUnavailable:
             after = kept.one_request(engine, id_)
             if after and after.state == "done" and after.decided_at == micros(at):

@@ -49,9 +49,7 @@ async def again(ledger: Ledger, erased: entries.Erasure, by: str, account: str, 
     row = Request(erased.erasure, None, None, when, who, whose, why, "done", micros(at), erased.by)
     told = erasure_entry(row, there, at, erased.by, f"again, by {by}: {erased.reason}", (at + backups).date())
     noted = destruction.noting(row, known=known is not None)
-    receipt = await enter(
-        ledger, told, account, destruction.destroying(engine, ledger.shard, there, noted), destroys=True
-    )
+    receipt = await enter(ledger, told, account, destruction.destroying(engine, ledger.shard, there, noted))
     return Done(row, there, told.backups_until, receipt)
 
 

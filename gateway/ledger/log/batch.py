@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from sqlalchemy import Table, insert
+from sqlalchemy import Table, Update, insert
 
 from gateway.ledger.entry.parts import SubjectParts
 from gateway.ledger.log.keyring import DAY, AtEntry, Keyring, KeysBySubject, Pending, Row
@@ -23,7 +23,7 @@ from gateway.ledger.proof.tlog_proof import Receipt
 from gateway.ledger.stored.encryption import NONCE_SIZE, OVERSIGHT, TOLD, Segment, seal, seal_subject
 from gateway.ledger.stored.read import TILE_BITS, Head
 from gateway.storage.port import Change, Group
-from gateway.storage.tables import SHARD_BITS
+from gateway.storage.tables import SHARD_BITS, subject_key
 
 _RANDOM = 2 * (SALT_SIZE + NONCE_SIZE)
 _RANDOM_SUBJECT = 2 * SALT_SIZE + NONCE_SIZE
@@ -48,7 +48,7 @@ def prepare(head: Head, tree: Tree, signer: Signer, keyring: Keyring, group: Seq
     base = (head.id << SHARD_BITS) + size
     random = os.urandom(_RANDOM * len(group))
     entries, requesters, hashes, extras = [], [], [], []
-    for offset, (told, oversight, at, by, _, subjects, _, _) in enumerate(group):
+    for offset, (told, oversight, at, by, _, subjects, _) in enumerate(group):
         start = offset * _RANDOM
         general, salt = Part(random[start : start + 32], told), random[start + 32 : start + 64]
         nonce, other_nonce = random[start + 64 : start + 76], random[start + 76 : start + 88]
@@ -88,7 +88,7 @@ def prepare(head: Head, tree: Tree, signer: Signer, keyring: Keyring, group: Seq
     ]
     then = head._replace(size=after.size, root=after.root, floor=floor, checkpoint=checkpoint)
     changes = _changes(group, base)
-    destroys = bool(changes) and any(pending.destroys for pending in group)
+    destroys = any(isinstance(each, Update) and each.table is subject_key for each in changes)
     whole = Group(head, then, entries, requesters, subtrees, keys.rows, changes, destroys)
     return Batch(growth, whole, receipts, keys.made)
 

@@ -52,9 +52,8 @@ Changes = Change | AtEntry | Row
 class Pending(NamedTuple):
     """What waits to become an entry: its parts (`gateway.ledger.entry.parts`), when, and by whom.
 
-    `at` is in microseconds; `by` is the requester (issuer, client). `changes` commit with the entry, or not at all;
-    `destroys`: keys of subjects are among what they change. What has the same `together` is one group, and nothing else
-    is in it.
+    `at` is in microseconds; `by` is the requester (issuer, client). `changes` commit with the entry, or not at all.
+    What has the same `together` is one group, and nothing else is in it.
     """
 
     told: bytes
@@ -64,7 +63,6 @@ class Pending(NamedTuple):
     changes: tuple[Changes, ...] = ()
     subjects: tuple[SubjectParts, ...] = ()
     together: object = None
-    destroys: bool = False
 
 
 class KeysOf(NamedTuple):

@@ -174,8 +174,6 @@ class Ledger:
         by: tuple[str, str] = ("", ""),
         changes: tuple[Changes, ...] = (),
         subjects: tuple[SubjectParts, ...] = (),
-        *,
-        destroys: bool = False,
     ) -> Receipt:
         """Enter the parts of an entry (`gateway.ledger.entry.parts`); durable when it returns.
 
@@ -184,7 +182,7 @@ class Ledger:
         Raises `LedgerUnavailable`, or `Conflict`: then nothing that the entry would prove may leave.
         """
         together = object() if changes else None
-        return await self._queued(Pending(told, oversight, micros(at), by, changes, subjects, together, destroys))
+        return await self._queued(Pending(told, oversight, micros(at), by, changes, subjects, together))
 
     async def append_together(self, several: Sequence[Pending]) -> list[Receipt]:
         """Enter several in one group that has nothing else, at most `MAX_GROUP`; all of them stand, or none.

@@ -124,17 +124,20 @@ def now(ledger: Ledger) -> datetime.datetime:
 
 
 async def enter(
-    ledger: Ledger, told: entries.Done, account: str, changes: Sequence[Changes], *, destroys: bool = False
+    ledger: Ledger,
+    told: entries.Done,
+    account: str,
+    changes: Sequence[Changes],
+    *,
+    secret_until: datetime.datetime | None = None,
 ) -> Receipt:
     """Enter what a person did, and what it changes, in one transaction; raises `LedgerUnavailable`.
 
-    `destroys`: keys of subjects are among what it changes.
+    `secret_until`: its subject is told of it from then on.
     """
-    parts = split(told, entries.Oversight(entries.VERSION, official=account))
+    parts = split(told, entries.Oversight(entries.VERSION, official=account, secret_until=secret_until))
     by = (told.requester.issuer, told.requester.client)
-    return await ledger.append(
-        parts.told, parts.oversight, told.at, by, tuple(changes), parts.subjects, destroys=destroys
-    )
+    return await ledger.append(parts.told, parts.oversight, told.at, by, tuple(changes), parts.subjects)
 
 
 def enter_list(place: Workplace, subjects: Sequence[tuple[str, str]], what: str) -> None:

@@ -11,6 +11,7 @@ did not know. Why that is enough stands in `gateway.ledger.projections.recipient
 from __future__ import annotations
 
 import datetime
+import hashlib
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple, Protocol
 
@@ -20,7 +21,10 @@ from gateway.ledger.entry import describe, entries
 from gateway.values import is_name
 
 WITHOUT_KEY = 0
+NEVER = 1 << 62
 NO_OFFICIAL = ""
+CHANGES = frozenset(["change-reported", "change-confirmed"])
+"""The acts that a subject is shown among those who looked: what became of its records."""
 _EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
 _MICROSECOND = datetime.timedelta(microseconds=1)
 
@@ -86,6 +90,31 @@ def looked_at(told: entries.Told | None, keys: Sequence[int], erased: Sequence[i
     if keys or told is None:
         return sorted(set(keys) - set(erased))
     return [WITHOUT_KEY] if subjects_of(told) - {None} else []
+
+
+def visible(told: entries.Told | None, oversight: entries.Oversight | None, at: int) -> int | None:
+    """From when (microseconds) the subjects of an entry of this time are shown it; None: at once; `NEVER`: not at all.
+
+    What is shown is listed: inquiries, refusals, looks into what entries say, and changes of records. What is secret
+    is shown once its secrecy ends (Art. 42), whatever it is.
+    """
+    shown = isinstance(told, entries.Operation) or (isinstance(told, entries.View) and bool(told.parts))
+    if oversight is None or not (shown or (isinstance(told, entries.Acted) and told.what in CHANGES)):
+        return NEVER
+    if oversight.secret_until is None:
+        return None
+    ends = (oversight.secret_until - _EPOCH) // _MICROSECOND
+    return ends if ends > at else None
+
+
+def named(told: entries.Told | None) -> int | None:
+    """A digest of an entry's id, to find it by among those about one subject."""
+    return None if told is None else digest(told.id)
+
+
+def digest(id_: str) -> int:
+    """Of an entry's id: 63 bits."""
+    return int.from_bytes(hashlib.blake2b(id_.encode(), digest_size=8).digest()) >> 1
 
 
 def given(told: entries.Told | None) -> list[Given]:

@@ -46,7 +46,7 @@ class Seen(NamedTuple):
     """What the projections take from one entry; nothing else of it is kept while a batch is read.
 
     `by` is the requester (issuer, client), None where its period's key was destroyed; `looked` are the subjects that it
-    names; `taken_back` says that an earlier answer was not released.
+    names, and `visible` when they are shown it; `taken_back` says that an earlier answer was not released.
     """
 
     id: int
@@ -60,6 +60,8 @@ class Seen(NamedTuple):
     official: str | None
     taken_back: entries.NotReleased | None
     counts: extract.Count | None
+    visible: int | None
+    named: int | None
 
 
 class Work(NamedTuple):
@@ -260,7 +262,7 @@ def rows_of(taken: Iterable[Seen], requester: Callable[[tuple[str, str]], int], 
     under: list[int] = []
     for seen in taken:
         id_, at, keys = seen.id, seen.at, seen.keys
-        looked += [(subject, at, id_) for subject in seen.looked]
+        looked += [(subject, at, id_, seen.visible, seen.named) for subject in seen.looked]
         if seen.by is None:
             continue
         by = requester(seen.by)
@@ -308,6 +310,8 @@ def seen_of(entry: StoredEntry, at: int, told: entries.Told | None, oversight: e
         extract.official(told, oversight),
         told if isinstance(told, entries.NotReleased) else None,
         extract.count(told, oversight),
+        extract.visible(told, oversight, at),
+        extract.named(told),
     )
 
 

@@ -7,7 +7,7 @@ nothing to be there: a hole is a `VerificationFailed` that names it.
 from __future__ import annotations
 
 import datetime
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
@@ -23,11 +23,22 @@ from gateway.ledger.stored.encryption import OVERSIGHT, TOLD, Segment, segments,
 from gateway.storage.port import Head, Reader
 from gateway.storage.tables import SHARD_BITS, moment
 
-__all__ = ["Head", "StoredEntry", "StoredTree", "first_since", "heads", "own_entries", "read_entries", "receipt_text"]
+__all__ = [
+    "Head",
+    "StoredEntry",
+    "StoredTree",
+    "first_since",
+    "heads",
+    "own_entries",
+    "read_at",
+    "read_entries",
+    "receipt_text",
+]
 
 TILE_BITS = 8
 TILE_WIDTH = 1 << TILE_BITS
 _PAGE = 512
+_INDEX = (1 << SHARD_BITS) - 1
 
 
 _HEAD_TYPES = (int, str, str, str, int, int, bytes, int, str, int)
@@ -129,30 +140,46 @@ def read_entries(reader: Reader, shard: int, first: int, count: int) -> Iterator
     base = shard << SHARD_BITS
     ciphers: dict[int, AESGCM] = {}
     for page in _pages(reader, base + first, base + first + count):
-        laid = [_segments(row[0] - base, row[6]) for row in page]
-        keys = subject_keys(reader, {segment.key for segments_ in laid for segment in segments_ or ()})
-        for row, subjects in zip(page, laid, strict=True):
-            id_, at, leaf, key, told, oversight, _, period, secret, key_shard = row
-            try:
-                if key_shard not in (shard, None):
-                    raise ValueError("the key that opens it is another shard's; it was altered")
-                sides: tuple[Side | None, Side | None] = (None, None)
-                if secret is not None:
-                    cipher = ciphers.get(key) or ciphers.setdefault(key, AESGCM(secret))
-                    opened = _open_subjects(subjects, keys, id_)
-                    sides = (
-                        Side(unseal(cipher, told, TOLD, id_), opened[0]),
-                        Side(unseal(cipher, oversight, OVERSIGHT, id_), opened[1]),
-                    )
-                named = tuple([segment.key for segment in subjects or ()])
-                erased = tuple([one for one in named if one not in keys])
-                yield StoredEntry(shard, id_ - base, moment(at), leaf, *sides, period or "", named, erased)
-            except (ValueError, OverflowError) as error:
-                raise VerificationFailed(f"entry {id_ - base}: {error}") from error
-            except TypeError as error:
-                raise VerificationFailed(
-                    f"entry {id_ - base}: a value of it is of another type; it was altered"
-                ) from error
+        yield from _opened(reader, page, ciphers)
+
+
+def read_at(reader: Reader, ids: Sequence[int]) -> dict[int, StoredEntry]:
+    """The entries of these ids, opened, by id; of one that is not there nothing. Raises as `read_entries`."""
+    ciphers: dict[int, AESGCM] = {}
+    found = {}
+    for start in range(0, len(ids), sql.AT_ONCE):
+        some = list(ids[start : start + sql.AT_ONCE])
+        some += [some[0]] * (sql.AT_ONCE - len(some))
+        for each in _opened(reader, reader.rows(sql.ENTRIES_AT, *some), ciphers):
+            found[(each.shard << SHARD_BITS) + each.index] = each
+    return found
+
+
+def _opened(reader: Reader, page: list[tuple[Any, ...]], ciphers: dict[int, AESGCM]) -> Iterator[StoredEntry]:
+    """The entries of some rows; `ciphers` are those of periods, by the id of their key."""
+    laid = [_segments(row[0] & _INDEX, row[6]) for row in page]
+    keys = subject_keys(reader, {segment.key for segments_ in laid for segment in segments_ or ()})
+    for row, subjects in zip(page, laid, strict=True):
+        id_, at, leaf, key, told, oversight, _, period, secret, key_shard = row
+        shard, index = id_ >> SHARD_BITS, id_ & _INDEX
+        try:
+            if key_shard not in (shard, None):
+                raise ValueError("the key that opens it is another shard's; it was altered")
+            sides: tuple[Side | None, Side | None] = (None, None)
+            if secret is not None:
+                cipher = ciphers.get(key) or ciphers.setdefault(key, AESGCM(secret))
+                opened = _open_subjects(subjects, keys, id_)
+                sides = (
+                    Side(unseal(cipher, told, TOLD, id_), opened[0]),
+                    Side(unseal(cipher, oversight, OVERSIGHT, id_), opened[1]),
+                )
+            named = tuple([segment.key for segment in subjects or ()])
+            erased = tuple([one for one in named if one not in keys])
+            yield StoredEntry(shard, index, moment(at), leaf, *sides, period or "", named, erased)
+        except (ValueError, OverflowError) as error:
+            raise VerificationFailed(f"entry {index}: {error}") from error
+        except TypeError as error:
+            raise VerificationFailed(f"entry {index}: a value of it is of another type; it was altered") from error
 
 
 def _segments(index: int, laid: Any) -> list[Segment] | None:

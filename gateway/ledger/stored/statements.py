@@ -58,6 +58,15 @@ ENTRIES = Statement(
     *("first", "last", "count", "skip"),
 )
 
+AT_ONCE = 64
+
+ENTRIES_AT = Statement(
+    select(entry, period_key.c.period, period_key.c.secret, period_key.c.shard)
+    .outerjoin(period_key, period_key.c.id == entry.c.period)
+    .where(entry.c.id.in_([p(f"entry{number}") for number in range(AT_ONCE)])),
+    *(f"entry{number}" for number in range(AT_ONCE)),
+)
+
 KEYS_AT_ONCE = 64
 
 SUBJECT_KEYS = Statement(

@@ -270,6 +270,8 @@ def _nothing(rule_set: RuleSet, entry: RequesterEntry, grant: Grant, published: 
         return (
             f"{start}: the purpose needs a case, and `{entry.client}` has no `registry` that could verify one; name it"
         )
+    if purpose.scope == "self" and PORTAL not in entry.roles:
+        return f"{start}: the purpose is for subjects themselves, and `{entry.client}` has no role `{PORTAL}`"
     return f"{start}, whatever an inquiry brings; write a rule that permits it, or remove the grant"
 
 

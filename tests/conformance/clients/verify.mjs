@@ -115,7 +115,8 @@ function openExtra(extra) {
   const take = (length) => { need(at + length <= extra.length, "extra is cut short"); return extra.subarray(at, (at += length)); };
   const opened = (leaf, bodies) => {
     const [general, ...subjects] = bodies.map((body) => body && json(utf8(body)));
-    need([1, 2].includes(general.v) && typeof general.kind === "string", "the entry is of an unknown version, or has no kind");
+    const whole = ["kind", "id", "at"].every((name) => typeof general[name] === "string") && Object(general.requester).client;
+    need([1, 2].includes(general.v) && whole, "the entry is of an unknown version, or not whole");
     return { leaf, general, subjects };
   };
   need(extra[0] === 1 || extra[0] === 2, "extra is of an unknown version");
@@ -189,8 +190,7 @@ function checkAnswer({ general, subjects, closed }, answer) {
 }
 
 function checkReceipt({ keys, registry, file }) {
-  const content = utf8(readFileSync(file));
-  const isReceipt = content.startsWith(HEADER);
+  const content = utf8(readFileSync(file)), isReceipt = content.startsWith(HEADER);
   const text = isReceipt ? content : string(json(content).extensions?.inquiry?.receipt);
   const receipt = openReceipt(text, readKeys(keys), registry && readRegistry({ keys, file: registry }));
   const { origin, index, size, general: { kind }, closed, lost } = receipt;

@@ -18,7 +18,7 @@ from gateway.ledger.commands import register
 from gateway.ledger.entry import entries
 from gateway.ledger.export import package_write
 from gateway.ledger.export.package_check import check_package
-from gateway.ledger.log import ledger as ledger_module
+from gateway.ledger.log import taking
 from gateway.ledger.proof import key_files
 from gateway.ledger.verify.store import verify_store
 from gateway.storage.store import open_copy
@@ -89,7 +89,7 @@ def test_the_account_that_looks_is_entered_beside_the_name_that_is_said(folder: 
 def test_without_a_durable_entry_nothing_is_opened(
     folder: Path, export: Export, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(ledger_module, "_PATIENCE", 0.1)
+    monkeypatch.setattr(taking, "_PATIENCE", 0.1)
     with (folder / "ledger.db.shard-commands.lock").open("w") as held:
         fcntl.flock(held, fcntl.LOCK_EX)
         assert export("--subject", LEI, "--out", folder / "evidence") == 1

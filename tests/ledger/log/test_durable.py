@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from gateway.errors import LedgerUnavailable, Refusal
 from gateway.ledger.entry.receipt import verify_receipt
-from gateway.ledger.log import ledger as ledger_module
+from gateway.ledger.log import taking
 from gateway.ledger.log.batch import Batch
 from gateway.ledger.log.shard import Shard
 from gateway.ledger.stored import read
@@ -85,6 +85,6 @@ class Hasty(Shard):
 async def test_the_property_catches_a_shard_that_answers_too_soon(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:
-    monkeypatch.setattr(ledger_module, "Shard", Hasty)
+    monkeypatch.setattr(taking, "Shard", Hasty)
     with pytest.raises(AssertionError, match="not stored"):
         await hold_to_it(tmp_path, [(3, step, 9.0)])

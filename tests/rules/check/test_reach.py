@@ -56,6 +56,14 @@ def test_a_case_that_no_registry_can_verify_never_comes(tmp_path: Path) -> None:
     assert rule.path == "@id court-enforcement"
 
 
+def test_a_grant_for_ones_own_records_is_a_portals(tmp_path: Path) -> None:
+    directory = edited(tmp_path, "requesters.yaml", "roles: [portal]", "roles: [department]")
+    grant, rule = found(directory)
+    assert "this grant for SUBJECT_ACCESS can never permit anything" in grant.message
+    assert "`citizen-portal` has no role `portal`" in grant.message
+    assert rule.path == "@id subject-access"
+
+
 def test_one_dataset_of_a_grant_is_told_alone(tmp_path: Path) -> None:
     before, after = 'resource.nature == Nature::"adverse"', 'resource in Dataset::"volunteering"'
     directory = edited(tmp_path, "rules/subsidy-assessment.cedar", before, after)

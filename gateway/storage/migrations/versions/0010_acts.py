@@ -1,4 +1,7 @@
-"""Acts, the matters that they move, and how much each did in a day."""
+"""Acts, the matters that they move, and how much each did in a day; and when a subject is shown that somebody looked.
+
+For that the projection `looked` is made again.
+"""
 
 from __future__ import annotations
 
@@ -57,9 +60,30 @@ def upgrade() -> None:
     op.create_index("matter_of_requester", "matter", ["issuer", "client", "kind", "filed"])
     still = sa.text("state IN ('open', 'awaits-confirmation')")
     op.create_index("matter_due", "matter", ["due"], sqlite_where=still, postgresql_where=still)
+    systems = sa.text("event = 'withdrawn' AND filed_by IS NULL")
+    op.create_index(
+        "matter_of_systems", "matter", ["department", "filed"], sqlite_where=systems, postgresql_where=systems
+    )
+    op.create_table(
+        "message",
+        sa.Column("id", sa.LargeBinary, primary_key=True),
+        sa.Column("at", _number, nullable=False),
+        sa.Column("body", sa.LargeBinary, nullable=False),
+        sa.Column("refused", sa.Text, nullable=False),
+    )
+    op.create_index("message_at", "message", ["at"])
+    upheld = sa.text("second_due IS NOT NULL")
+    op.create_index("matter_second_due", "matter", ["second_due"], sqlite_where=upheld, postgresql_where=upheld)
     op.create_table(
         "act_count",
         sa.Column("whose", sa.BigInteger, primary_key=True, autoincrement=False),
         sa.Column("day", sa.Text, primary_key=True),
         sa.Column("acts", sa.Integer, nullable=False),
     )
+    op.add_column("looked", sa.Column("visible", sa.BigInteger))
+    op.add_column("looked", sa.Column("named", sa.BigInteger))
+    later = sa.text("visible IS NOT NULL")
+    columns = ["subject", "visible", "entry"]
+    op.create_index("looked_later", "looked", columns, sqlite_where=later, postgresql_where=later)
+    projected = sa.table("projected", sa.column("projection"), sa.column("next"))
+    op.execute(sa.update(projected).where(projected.c.projection == "looked").values(next=-1))

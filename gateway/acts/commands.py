@@ -1,0 +1,273 @@
+"""`dutybound changes` and `dutybound matters`: for officials without pages, and for a department's counter.
+
+Each command asks a running gateway, as whoever the token in `--token-file` says: that token, and nothing that is typed,
+decides who acts and what they may. What came back is printed as JSON. Exit codes: 0 done, 1 refused, 2 a wrong call.
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import ipaddress
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from gateway.errors import CommandRefused, printable
+from gateway.files import new_file
+
+TIMEOUT = 30.0
+
+_CHANGE = "id state event scheme value dataset record version at reason"
+_MATTER = (
+    "id kind state scheme value dataset record version access filed filedBy papers { issuer number date } due"
+    " provisional overdue reason outcome decided because remedy"
+)
+_CONFIRMED = (
+    "__typename ... on Change { id state event scheme value dataset record version at }"
+    " ... on Matter { id state kind scheme value outcome decided }"
+)
+_TYPES: Mapping[str, str] = {
+    "subject": "IdentifierInput!",
+    "record": "RecordInput",
+    "event": "ReportedEvent!",
+    "newVersion": "String",
+    "reason": "String!",
+    "reference": "String",
+    "id": "ID!",
+    "outcome": "Outcome!",
+    "access": "ID",
+    "dataset": "ID",
+    "papers": "[PaperInput!]",
+    "onBehalf": "OnBehalfInput!",
+    "state": "MatterState",
+    "after": "String",
+    "first": "Int!",
+}
+"""The type of each argument; a record that has to be named is `RecordInput!`."""
+
+
+def register(subparsers: argparse._SubParsersAction[Any]) -> None:
+    """Add `changes` and `matters` with their commands; each sets `run`: from the parsed arguments to the exit code."""
+    changes = subparsers.add_parser("changes", help="what became of a department's records, for its stewards")
+    parts = changes.add_subparsers(metavar="COMMAND", required=True)
+
+    listed = _listed(parts, "changes that were reported; those that wait for a second steward come first")
+    listed.set_defaults(run=lambda given: _page(given, "changes", _CHANGE))
+
+    report = _act(parts, "report", "a record was corrected, withdrawn or reinstated; another steward confirms it")
+    report.add_argument("subject", type=_subject, metavar="SCHEME:VALUE", help="whom the record is about")
+    report.add_argument("dataset", metavar="DATASET")
+    report.add_argument("record", metavar="RECORD", help="the record's id")
+    report.add_argument("--event", required=True, choices=("corrected", "withdrawn", "reinstated"))
+    report.add_argument("--version", metavar="TEXT", help="the version that changed")
+    report.add_argument("--new-version", metavar="TEXT", help="the version that a corrected record has now")
+    report.add_argument("--reason", required=True, metavar="TEXT", help="why; the subject is told")
+    report.set_defaults(run=_report)
+
+    _confirmed(parts, "confirm, as a second steward, a change that another one reported")
+
+    matters = subparsers.add_parser("matters", help="what subjects filed with a department, for stewards and counters")
+    parts = matters.add_subparsers(metavar="COMMAND", required=True)
+
+    listed = _listed(parts, "what was filed with the token's department; for oversight, what is overdue")
+    listed.set_defaults(run=lambda given: _page(given, "matters", _MATTER))
+
+    decide = _act(parts, "decide", "decide an objection, or an application for restoration")
+    decide.add_argument("kind", choices=("objection", "restoration"))
+    decide.add_argument("id", metavar="ID")
+    decide.add_argument("--outcome", required=True, choices=("upheld", "partly", "refused"))
+    decide.add_argument("--reason", required=True, metavar="TEXT", help="why; the subject is told")
+    decide.set_defaults(run=_decide)
+
+    _confirmed(parts, "confirm, as a second steward, a restoration that another one upheld")
+
+    filed = _act(parts, "file", "file at a department's counter, for a subject that came in person or is represented")
+    filed.add_argument("kind", choices=("objection", "restoration"))
+    filed.add_argument("--subject", required=True, type=_subject, metavar="SCHEME:VALUE", help="for whom")
+    filed.add_argument("--proof", required=True, metavar="TEXT", help="how it was established who they are")
+    filed.add_argument("--dataset", metavar="DATASET", help="of the record; alone, the dataset that lacks one")
+    filed.add_argument("--record", metavar="RECORD", help="the record's id")
+    filed.add_argument("--version", metavar="TEXT", help="the version of the record that is meant")
+    filed.add_argument("--access", metavar="ID", help="the look that is objected to")
+    filed.add_argument("--reason", required=True, metavar="TEXT", help="why")
+    filed.add_argument(
+        "--paper", nargs="+", action="append", default=[], metavar="TEXT", help="a paper: issuer, number, and its date"
+    )
+    filed.set_defaults(run=_file)
+
+
+def _part(parts: Any, name: str, text: str) -> argparse.ArgumentParser:
+    parser: argparse.ArgumentParser = parts.add_parser(name, help=text, description=text)
+    parser.add_argument("--gateway", required=True, metavar="URL", help="where the gateway is, such as its public URL")
+    parser.add_argument(
+        "--token-file", required=True, type=Path, metavar="FILE", help="the access token of whoever acts"
+    )
+    return parser
+
+
+def _act(parts: Any, name: str, text: str) -> argparse.ArgumentParser:
+    parser = _part(parts, name, text)
+    parser.add_argument("--reference", metavar="TEXT", help="with the same one it is done once, within 24 hours")
+    parser.add_argument("--receipt", type=Path, metavar="FILE", help="write the act's receipt to a new file")
+    return parser
+
+
+def _listed(parts: Any, text: str) -> argparse.ArgumentParser:
+    parser = _part(parts, "list", f"{text}; the look is entered in the ledger")
+    states = ("open", "awaits-confirmation", "decided", "withdrawn")
+    parser.add_argument("--state", choices=states, help="only those that are so far")
+    parser.add_argument("--after", metavar="CURSOR", help="the `next` of the page before")
+    parser.add_argument("--first", type=int, default=20, metavar="N", help="how many (default: 20)")
+    return parser
+
+
+def _confirmed(parts: Any, text: str) -> None:
+    parser = _act(parts, "confirm", text)
+    parser.add_argument("id", metavar="ID")
+    parser.set_defaults(run=lambda given: _done(given, "confirm", _CONFIRMED, id=given.id))
+
+
+def _subject(text: str) -> dict[str, str]:
+    """An identifier, for argparse."""
+    scheme, colon, value = text.partition(":")
+    if not (scheme and colon and value):
+        raise argparse.ArgumentTypeError(f"`{text}` must be a scheme and a value, such as `LEI:5493001KJTIIGC8Y1R12`")
+    return {"scheme": scheme, "value": value}
+
+
+def _report(given: argparse.Namespace) -> int:
+    return _done(
+        given, "reportChange", _CHANGE, subject=given.subject, record=_record(given), event=given.event.upper(),
+        newVersion=given.new_version, reason=given.reason,
+    )  # fmt: skip
+
+
+def _decide(given: argparse.Namespace) -> int:
+    field = "decideObjection" if given.kind == "objection" else "decideRestoration"
+    return _done(given, field, _MATTER, id=given.id, outcome=given.outcome.upper(), reason=given.reason)
+
+
+def _file(given: argparse.Namespace) -> int:
+    behalf = {"subject": given.subject, "proof": given.proof}
+    about: dict[str, Any] = {"record": _record(given)} if given.record is not None else {"dataset": given.dataset}
+    papers = [_paper(each) for each in given.paper] or None
+    if given.kind == "restoration":
+        if given.record is None or given.dataset is None or given.access is not None:
+            raise CommandRefused("an application for restoration names a record: give `--dataset` and `--record`")
+        return _done(
+            given, "applyForRestoration", _MATTER, **about, reason=given.reason, papers=papers, onBehalf=behalf
+        )  # fmt: skip
+    if given.record is not None and given.dataset is None:
+        raise CommandRefused("`--record` is the id within a dataset: give `--dataset` too")
+    return _done(
+        given, "fileObjection", _MATTER, **about, access=given.access, reason=given.reason, papers=papers,
+        onBehalf=behalf,
+    )  # fmt: skip
+
+
+def _record(given: argparse.Namespace) -> dict[str, str]:
+    version = {} if given.version is None else {"version": given.version}
+    return {"dataset": given.dataset, "record": given.record, **version}
+
+
+def _paper(said: list[str]) -> dict[str, str]:
+    if not 2 <= len(said) <= 3:
+        raise CommandRefused("a paper is `--paper ISSUER NUMBER`, with its date behind where it has one")
+    paper = dict(zip(("issuer", "number", "date"), said, strict=False))
+    if "date" in paper:
+        try:
+            datetime.date.fromisoformat(paper["date"])
+        except ValueError:
+            raise CommandRefused(f"the date of a paper must be like 2026-11-24, and not `{paper['date']}`") from None
+    return paper
+
+
+def _page(given: argparse.Namespace, field: str, item: str) -> int:
+    state = None if given.state is None else given.state.upper().replace("-", "_")
+    asked = _asked("query", field, f"items {{ {item} }} next", state=state, after=given.after, first=given.first)
+    _print(_told(given, asked)["data"][field])
+    return 0
+
+
+def _done(given: argparse.Namespace, field: str, selected: str, **arguments: Any) -> int:
+    """Have an act done, and print what came of it; its receipt goes to a file."""
+    if given.receipt is not None and given.receipt.exists():
+        raise CommandRefused(f"`{given.receipt}` is there already; name a new file for the receipt")
+    told = _told(given, _asked("mutation", field, selected, **arguments, reference=given.reference))
+    act = told["extensions"]["act"]
+    _print({**told["data"][field], "act": {"id": act["id"], "at": act["at"]}})
+    if given.receipt is not None:
+        try:
+            new_file(given.receipt, act["receipt"].encode())
+        except OSError as error:
+            message = f"it is done; its receipt cannot be written to `{given.receipt}` ({type(error).__name__})"
+            raise CommandRefused(message) from None
+    return 0
+
+
+def _asked(kind: str, field: str, selected: str, **arguments: Any) -> dict[str, Any]:
+    """The body of a request; an argument that is None is left out."""
+    there = {name: value for name, value in arguments.items() if value is not None}
+    required = field in ("reportChange", "applyForRestoration")
+    types = {**_TYPES, "record": "RecordInput!"} if required else _TYPES
+    declared = ", ".join(f"${name}: {types[name]}" for name in there)
+    passed = ", ".join(f"{name}: ${name}" for name in there)
+    return {"query": f"{kind}({declared}) {{ {field}({passed}) {{ {selected} }} }}", "variables": there}
+
+
+def _told(given: argparse.Namespace, asked: Mapping[str, Any]) -> Any:
+    """What the gateway answers; raises `CommandRefused` with its own words."""
+    import httpx
+
+    url = _checked(given.gateway)
+    headers = {"authorization": f"Bearer {_token(given.token_file)}", "accept": "application/graphql-response+json"}
+    try:
+        answer = httpx.post(f"{url}/graphql", json=asked, headers=headers, timeout=TIMEOUT)
+        told = answer.json()
+    except httpx.HTTPError as error:
+        raise CommandRefused(f"the gateway at {url} does not answer ({type(error).__name__}); is it running?") from None
+    except ValueError:
+        raise CommandRefused(f"{url} is no gateway: it answered {answer.status_code}, and not in GraphQL") from None
+    errors = told.get("errors") if isinstance(told, dict) else None
+    if errors:
+        raise CommandRefused("\n".join(_error(each) for each in errors))
+    return told
+
+
+def _error(error: Mapping[str, Any]) -> str:
+    extensions = error.get("extensions", {})
+    named = [str(extensions[name]) for name in ("code", "reason") if name in extensions]
+    return printable(f"{error.get('message')} ({', '.join(named)})" if named else str(error.get("message")))
+
+
+def _checked(url: str) -> str:
+    """A gateway's address, to which a token may be sent."""
+    parts = urlsplit(url)
+    if parts.scheme == "https" or (parts.scheme == "http" and _loopback(parts.hostname or "")):
+        return url.rstrip("/").removesuffix("/graphql")
+    raise CommandRefused(f"`{url}` must begin with https://: a token is sent there (http:// on this machine only)")
+
+
+def _loopback(host: str) -> bool:
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _token(file: Path) -> str:
+    try:
+        token = file.read_text("ascii").strip()
+    except (OSError, ValueError) as error:
+        raise CommandRefused(f"the token in `{file}` cannot be read ({type(error).__name__})") from None
+    if not token or len(token.split()) != 1:
+        raise CommandRefused(f"`{file}` must hold one access token, and nothing else")
+    return token
+
+
+def _print(value: Any) -> None:
+    for line in json.dumps(value, indent=2, ensure_ascii=False).splitlines():
+        print(printable(line))

@@ -1,0 +1,1 @@
+"""What subjects file with departments: objections and applications for restoration, their clocks, and who decides."""

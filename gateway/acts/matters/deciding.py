@@ -1,0 +1,180 @@
+"""What stewards do with what was filed: they decide it, with reasons, and a second one confirms a restoration.
+
+A steward moves the matters of its own department alone; another's are as good as not there. Nobody decides what they
+filed, or what a subject filed for whom they have acted. A decision against the subject names what can be done about it
+(`remedy` in the department's catalogue file). An upheld objection cleans nothing: its record stays disputed, under a
+clock of its own, until a correction or withdrawal of it is confirmed (`upheld`). An upheld restoration hides a record,
+so it counts only once another human has confirmed it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Hashable
+from typing import Any
+
+from sqlalchemy import select
+
+from gateway.acts import inputs, shown
+from gateway.acts.graphql import Acted, Called
+from gateway.acts.matters.filing import FILED, OBJECTION, RESTORATION, about_of, moved, numbers, shown_again
+from gateway.acts.matters.upheld import corrected_since
+from gateway.acts.office import Office
+from gateway.errors import Code, Refusal
+from gateway.inquiry.types import Requester
+from gateway.ledger.acting.digests import same_human
+from gateway.ledger.acting.planned import Actor, Changes, Made, Row, Seen, invalid, new_fact, not_found
+from gateway.rules.deadlines import deadline
+from gateway.rules.model import PORTAL
+from gateway.storage import acts as rows
+from gateway.storage import facts
+from gateway.storage.acts import Act, Matter, matter
+from gateway.storage.facts import fact
+from gateway.storage.tables import micros
+
+STEWARD = "steward"
+"""The scope of those who answer for their department's data."""
+
+
+class Deciding:
+    """The acts of deciding."""
+
+    def __init__(self, office: Office) -> None:
+        self._office = office
+
+    async def objection(self, requester: Requester, called: Called) -> Acted:
+        """`decideObjection`."""
+        return await self._decide(requester, called, OBJECTION)
+
+    async def restoration(self, requester: Requester, called: Called) -> Acted:
+        """`decideRestoration`."""
+        return await self._decide(requester, called, RESTORATION)
+
+    async def _decide(self, requester: Requester, called: Called, kind: str) -> Acted:
+        office, given = self._office, called.arguments
+        actor = steward(office, requester)
+        outcome, reason = str(given["outcome"]).lower(), inputs.text(given["reason"], "reason")
+        id_ = str(given["id"])
+
+        def make(seen: Seen) -> Made:
+            row = own(seen, actor, id_)
+            if row.kind != kind:
+                raise inputs.wrong(f"this is no {kind}: decide it by the mutation of its own kind")
+            if row.state != "open":
+                raise invalid("STATE", "it was decided, or withdrawn, already")
+            _fit(office, seen, actor, row)
+            return self._decided(seen, actor, row, outcome, reason)
+
+        touched = await touching(office, id_)
+        done = await office.done(office.planned(called.field, actor, None, given, touched, make, self._again))
+        if done.value["state"] == "DECIDED":
+            office.tell_portals(id_)
+        return done
+
+    def _decided(self, seen: Seen, actor: Actor, row: Matter, outcome: str, reason: str) -> Made:
+        office = self._office
+        values: dict[str, Any] = {
+            "state": "decided", "decided": micros(seen.now), "decided_by": seen.keyed.people(actor.people),
+            "outcome": outcome, "told": row.told,
+        }  # fmt: skip
+        general: dict[str, Any] = {}
+        changes: list[Changes] = []
+        upheld = outcome != "refused"
+        if row.kind == RESTORATION and upheld:
+            values["state"] = "awaits-confirmation"
+        elif row.fact is not None and upheld and not corrected_since(seen, row):
+            last = deadline(office.calendar, seen.now, office.calendar.terms.correction)
+            values |= {"second_due": last.due.isoformat(), "told": 0}
+            values |= {"provisional": int(last.provisional), "calendar": last.calendar}
+            general = {"due": last.due, "provisional": last.provisional, "calendar": last.calendar}
+        elif row.fact is not None:
+            changes.append(facts.ending(row.fact, OBJECTION, seen.now, seen.change + 1, outcome=outcome))
+        remedy = "" if outcome == "upheld" else office.remedy(row.department)
+        told = office.told(
+            seen, actor, f"{row.kind}-decided", scheme=row.scheme, value=row.value, matter=row.id, outcome=outcome,
+            reason=reason, remedy=remedy, **general, **about_of(row).members, **numbers(seen, bool(changes)),
+        )  # fmt: skip
+        ended = len(changes)
+        changes.append(moved(row, "decided_in", **values))
+        filed = shown.filed(office, row)
+        value = shown.matter(office, row._replace(**values), filed, told, seen.today, inside=True)
+        return Made(told, office.oversight(seen, actor), changes, row.id, value, facts=ended)
+
+    def confirm(self, seen: Seen, actor: Actor, row: Matter) -> Made:
+        """Confirm a restoration that another steward upheld; the record is withheld from now on."""
+        office = self._office
+        _fit(office, seen, actor, row)
+        if row.state != "awaits-confirmation":
+            raise invalid("STATE", "nothing of it waits for a second person")
+        if same_human(row.decided_by, seen.keyed.people(actor.people)):
+            raise invalid("SECOND_PERSON", "you decided it; another steward has to confirm it")
+        subject = (row.scheme or "", row.value or "")
+        changes: list[Changes] = []
+        id_ = _restored(seen, row)
+        if id_ is None:
+            of = {"dataset": row.dataset or "", "record": row.record or ""}
+            begun = new_fact(seen, "restoration", subject, of)
+            changes.append(Row(fact, begun))
+            id_ = str(begun["id"])
+        told = office.told(
+            seen, actor, "restoration-confirmed", scheme=row.scheme, value=row.value, matter=row.id,
+            outcome=row.outcome or "", **about_of(row).members, **numbers(seen, bool(changes)),
+        )  # fmt: skip
+        began = len(changes)
+        values: dict[str, Any] = {"state": "decided", "fact": id_}
+        changes.append(moved(row, **values))
+        [value] = shown.matters(office, [row._replace(**values)], seen.today, inside=True)
+        return Made(told, office.oversight(seen, actor), changes, row.id, {"__typename": "Matter", **value}, began)
+
+    def confirmed(self, seen: Seen, past: Act) -> Any:
+        """What a repeat of a confirmation is shown."""
+        return {"__typename": "Matter", **self._again(seen, past)}
+
+    def _again(self, seen: Seen, past: Act) -> Any:
+        [value] = shown_again(self._office, seen, past, inside=True)
+        return value
+
+
+def steward(office: Office, requester: Requester) -> Actor:
+    """The requester as a steward: an official, of a department's client. Raises `Refusal`."""
+    if STEWARD not in requester.scopes or requester.is_subject or requester.official is None:
+        raise Refusal(Code.FORBIDDEN, "this is for a department's stewards: an official's token, with `steward`")
+    return office.actor(requester)
+
+
+def own(seen: Seen, actor: Actor, id_: str) -> Matter:
+    """A matter of one's own department that a subject filed; raises `Refusal`, the same for another's as for none."""
+    row = rows.one(seen.connection, id_)
+    if row is None or row.kind not in FILED or row.value is None or row.department != actor.department:
+        raise not_found()
+    return row
+
+
+async def touching(office: Office, id_: str) -> frozenset[Hashable]:
+    """What an act on a matter touches: all that is about its subject."""
+
+    def look() -> frozenset[Hashable]:
+        with office.reading() as connection:
+            row = rows.one(connection, id_)
+        return frozenset([("matter", id_)] if row is None else [("matter", id_), (row.scheme, row.value)])
+
+    return await asyncio.to_thread(look)
+
+
+def _fit(office: Office, seen: Seen, actor: Actor, row: Matter) -> None:
+    """Whether it is theirs to decide: not what they filed, nor what is of a subject for whom they have acted."""
+    me = seen.keyed.people(actor.people)
+    if same_human(row.filed_by, me):
+        raise invalid("SECOND_PERSON", "you filed it; another steward has to answer it")
+    of_subject = (matter.c.scheme == row.scheme, matter.c.value == row.value, matter.c.kind.in_(FILED))
+    for other in rows.matters(seen.connection, *of_subject):
+        client = office.registered(other.issuer, other.client)
+        if client is not None and PORTAL in client.roles and same_human(other.filed_by, me):
+            raise invalid("SECOND_PERSON", "you have acted for this subject; another steward has to answer it")
+
+
+def _restored(seen: Seen, row: Matter) -> str | None:
+    """The fact by which the record is restored already."""
+    of = (fact.c.kind == "restoration", fact.c.scheme == row.scheme, fact.c.value == row.value, fact.c.ended.is_(None))
+    query = select(fact.c.id).where(*of, fact.c.dataset == row.dataset, fact.c.record == row.record)
+    return seen.connection.execute(query).scalars().first()
