@@ -8,12 +8,12 @@ from gateway.acts.changes import KIND, ChangeActs
 from gateway.acts.confirming import Confirming, Kind
 from gateway.acts.consents import Consents
 from gateway.acts.graphql import Handlers
-from gateway.acts.history import department_of
 from gateway.acts.matters.deciding import Deciding
 from gateway.acts.matters.filing import FILED, Filing
 from gateway.acts.matters.listing import Listing
-from gateway.acts.me import Me
 from gateway.acts.office import Office
+from gateway.acts.subject.history import department_of
+from gateway.acts.subject.me import Me
 from gateway.inquiry.journey import Journey
 from gateway.sources import Changes
 

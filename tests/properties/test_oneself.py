@@ -12,7 +12,7 @@ from unittest import mock
 
 import pytest
 
-from gateway.acts import held
+from gateway.acts.subject import held
 from gateway.inquiry import restrain
 from gateway.ledger.entry import entries
 from tests.acts.looking import Looking

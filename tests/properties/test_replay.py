@@ -14,7 +14,7 @@ import pytest
 
 from gateway.errors import Code, Refusal
 from gateway.inquiry import disclose
-from gateway.inquiry.beside.replay import replayed
+from gateway.inquiry.replay import replayed
 from gateway.inquiry.types import Wanted
 from gateway.ledger.entry import entries
 from gateway.ledger.entry.inquiry_parts import OversightOf, ToldOf

@@ -183,7 +183,7 @@ def test_a_store_that_cannot_be_read_is_told_and_entered(looking: Looking, monke
     def broken(*_: object) -> None:
         raise RuntimeError("of our own")
 
-    monkeypatch.setattr("gateway.acts.held.datasets", broken)
+    monkeypatch.setattr("gateway.acts.subject.held.datasets", broken)
     reply = looking.ask(subject, HELD)
     assert reply.codes == ["INTERNAL"]
     assert "data" not in reply.said

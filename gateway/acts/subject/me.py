@@ -21,9 +21,10 @@ from typing import Any
 from sqlalchemy.exc import SQLAlchemyError
 
 from connectors.base import Subject, SubjectKind
-from gateway.acts import held, history, inputs, own
+from gateway.acts import inputs
 from gateway.acts.graphql import Called
 from gateway.acts.office import Office
+from gateway.acts.subject import held, history, own
 from gateway.catalogue.model import Catalogue
 from gateway.errors import Code, LedgerUnavailable, Refusal, StoreUnavailable, VerificationFailed
 from gateway.inquiry.answer import disclosed

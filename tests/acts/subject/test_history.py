@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hypothesis import strategies as st
 
 from connectors.base import Subject
-from gateway.acts import history
+from gateway.acts.subject import history
 from gateway.errors import Code, Refusal
 from gateway.ledger.commands import export
 from gateway.ledger.entry import entries
