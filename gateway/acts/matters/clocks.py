@@ -20,6 +20,7 @@ from sqlalchemy import ColumnElement, and_, or_
 
 from gateway.acts.matters.filing import FILED, OBJECTION, about_of, moved
 from gateway.acts.office import Office
+from gateway.errors import Refusal
 from gateway.ledger.acting.planned import Actor, Changes, Made, Planned, Row, Seen, new_fact
 from gateway.ledger.entry import entries
 from gateway.rules import deadlines
@@ -63,11 +64,19 @@ class Clocks:
                 await self.turn()
                 now = None
             except Exception as error:  # whatever it is, the clocks go on once it is over
-                now = f"the clocks of matters stand still ({type(error).__name__})"
+                now = None if self._in_doubt() else f"the clocks of matters stand still ({type(error).__name__})"
             if now != fault:
                 fault = now
                 self._heard("", fault)
             await asyncio.sleep(every * random.uniform(0.8, 1.2))  # noqa: S311 - so that processes take turns
+
+    def _in_doubt(self) -> bool:
+        """Whether the time is in doubt: then nothing is due, and that is told by the clock's own name."""
+        try:
+            self._office.now()
+        except Refusal:
+            return True
+        return False
 
     async def turn(self) -> None:
         """Do all that is due now. Raises `LedgerUnavailable`, `Refusal`."""
