@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 from collections.abc import Mapping
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import pytest
 
 from connectors.base import Subject
+from gateway.acts.matters.clocks import Clocks
 from gateway.errors import Code, Refusal
 from gateway.inquiry.facts import FactsReader
 from gateway.inquiry.types import Narrowing
@@ -241,3 +243,19 @@ async def test_a_token_asks_for_no_more_than_it_opens(desk: Desk) -> None:
     narrowed = desk.who("labour-office", "inquire", narrowing=(Narrowing(purpose=PURPOSE),))
     assert await desk.refused(narrowed, "requestConsent", **asked) == Code.FORBIDDEN
     await desk.ask(desk.who("labour-office", "inquire:income-statements"), "requestConsent", **asked)
+
+
+async def test_what_is_over_a_days_bounds_is_entered_as_one_count_an_hour(desk: Desk) -> None:
+    mine, clocks = desk.subject(organisation()), Clocks(desk.office, lambda *_: None, lambda *_: None)
+    await clocks.turn()
+    for n in range(25):
+        with contextlib.suppress(Refusal):
+            await desk.ask(mine, "setOptOut", dataset="tax-awards", optedOut=n % 2 == 0)
+    await clocks.turn()
+    assert [each.what for each in desk.acts()].count("over-bounds") == 0
+    desk.now += datetime.timedelta(hours=1)
+    for _ in range(2):
+        await clocks.turn()
+    (told,) = [each for each in desk.acts() if each.what == "over-bounds"]
+    assert (told.outcome, told.requester.client, told.value) == ("subject-acts: 5", "citizen-portal", None)
+    verify_store(desk.store, VERIFIERS)

@@ -19,6 +19,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, and_, or_
 
 from gateway.acts.matters.filing import FILED, OBJECTION, about_of, moved
+from gateway.acts.matters.over_bounds import OverBounds
 from gateway.acts.office import Office
 from gateway.errors import Refusal
 from gateway.ledger.acting.planned import Actor, Changes, Made, Planned, Row, Seen, new_fact
@@ -55,6 +56,7 @@ class Clocks:
     def __init__(self, office: Office, told: Told, heard: Callable[[str, str | None], None]) -> None:
         self._office, self._told, self._heard = office, told, heard
         self._counted: str | None = None
+        self._over = OverBounds(office)
 
     async def run(self, every: float = EVERY) -> None:
         """Look again and again, until it is cancelled."""
@@ -84,6 +86,7 @@ class Clocks:
             await self._all(_uncounted(self._office), self._counting)
             self._counted = digest
         await self._all(_behind(self._office), self._telling)
+        await self._over.turn()
 
     async def _all(self, condition: ColumnElement[bool], act: Callable[[Matter], Planned]) -> None:
         after: tuple[int, str] | None = None

@@ -27,7 +27,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from gateway.errors import Code, Conflict, LedgerUnavailable, Refusal
 from gateway.ledger.acting.digests import Keyed
-from gateway.ledger.acting.planned import Bound, Made, Planned, Seen, invalid
+from gateway.ledger.acting.planned import Actor, Bound, Made, Planned, Seen, invalid
 from gateway.ledger.entry.parts import split
 from gateway.ledger.log.keyring import Changes, Pending, Row
 from gateway.ledger.log.ledger import Ledger
@@ -81,6 +81,7 @@ class Writer:
         self._queues: dict[bool, collections.deque[_Waiting]] = {kind: collections.deque() for kind in WAITING}
         self._running: asyncio.Task[None] | None = None
         self._keyed: Keyed | None = None
+        self._over: collections.Counter[tuple[Actor, str]] = collections.Counter()
 
     async def act(self, planned: Planned) -> Done:
         """Have an act made. Raises `Refusal`; then it does not stand, unless the ledger could not say so."""
@@ -92,6 +93,11 @@ class Writer:
         if self._running is None:
             self._running = asyncio.create_task(self._run())
         return await done
+
+    def refused(self) -> dict[tuple[Actor, str], int]:
+        """How often each client was refused for each bound since this was last asked; nobody of it is named."""
+        taken, self._over = self._over, collections.Counter()
+        return dict(taken)
 
     async def close(self) -> None:
         """Wait until nobody waits any more."""
@@ -164,6 +170,9 @@ class Writer:
                 try:
                     each = self._one(waiting, seen, number + len(ready) + 1, counting)
                 except Exception as error:
+                    if isinstance(error, OverBounds):
+                        actor = waiting.planned.actor
+                        self._over[Actor(actor.issuer, actor.client, actor.department), error.bound.quota] += 1
                     _refuse(waiting, error)
                     continue
                 if each is not None:
