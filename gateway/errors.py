@@ -8,6 +8,7 @@
     ├── LedgerUnavailable       an entry could not be made durable: nothing that it would prove may leave
     ├── PastIncomplete          not all past entries can be told yet; says up to when
     ├── BodyRefused             a body is too long, too slow or cut short; carries the status
+    ├── Unsigned                a message is not one that its sender signed just now; says why
     ├── VerificationFailed      a receipt or a stored ledger is not what was signed; says where
     ├── CommandRefused          a command cannot do what a person asked of it; says what to do
     ├── Crowded                 too many wait for a turn; becomes one of the next three
@@ -150,6 +151,10 @@ class BodyRefused(DutyboundError):
     def __init__(self, status: int, told: str) -> None:
         super().__init__(told)
         self.status, self.told = status, told
+
+
+class Unsigned(DutyboundError):
+    """A message is not one that its sender signed just now; the text says why."""
 
 
 class VerificationFailed(DutyboundError):

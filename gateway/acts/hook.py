@@ -32,7 +32,7 @@ from gateway.acts.changes import ChangeActs, Reported, reported
 from gateway.acts.office import CLIENT_ACTS, Office
 from gateway.acts.shown import STATES
 from gateway.bounds.body import read
-from gateway.errors import BodyRefused, Code, Refusal
+from gateway.errors import BodyRefused, Code, Refusal, Unsigned
 from gateway.ledger.acting.digests import Keyed
 from gateway.ledger.acting.planned import Actor, Bound, Made, Planned, Repeat, Seen, not_found
 from gateway.ledger.acting.writer import Done
@@ -41,7 +41,7 @@ from gateway.storage import acts as rows
 from gateway.storage import counted
 from gateway.storage.acts import Act
 from gateway.storage.tables import micros
-from gateway.web.hooks import Unsigned, verify
+from gateway.web.hooks import verify
 
 MOST_ITEMS = 1_000
 MAX_BODY = 4 * 1024 * 1024

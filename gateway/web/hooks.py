@@ -23,17 +23,13 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from gateway.bounds.body import read
-from gateway.errors import BodyRefused
+from gateway.errors import BodyRefused, Unsigned
 
 TOLERANCE = 300
 """Seconds that a notice's time may be off; so long its id is remembered, both ways."""
 
 MAX_BODY = 64 * 1024
 _REMEMBERED = 10_000
-
-
-class Unsigned(Exception):
-    """The message is not one that the registry signed just now; the text says why."""
 
 
 class _Data(msgspec.Struct):

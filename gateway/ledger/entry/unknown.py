@@ -69,6 +69,7 @@ class _Whom(msgspec.Struct, frozen=True):
 
 
 _HEAD = msgspec.json.Decoder(_Head)
+_ANY = msgspec.json.Decoder(dict[str, object])
 _WHOM = msgspec.json.Decoder(_Whom)
 
 
@@ -77,7 +78,7 @@ def read(general: bytes, kinds: Mapping[str, type[Any]]) -> Unknown | None:
     try:
         head = _HEAD.decode(general)
         known = kinds.get(head.kind)
-        word = None if known is None else _new_word(known, msgspec.json.decode(general))
+        word = None if known is None else _new_word(known, _ANY.decode(general))
     except (msgspec.MsgspecError, RecursionError):
         return None
     if known is not None and word is None:
