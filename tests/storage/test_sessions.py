@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections.abc import Iterator
 
+import asyncpg
 import pytest
 from sqlalchemy import make_url, text
 
@@ -51,6 +53,22 @@ async def test_every_session_has_jit_off(server: Postgres, store: PostgresStore)
         assert connection is not None
         assert await connection.fetchval("SHOW jit") == "off"
     facts.close()
+    held.drop()
+
+
+async def test_a_name_that_another_holds_leaves_no_session_behind(store: PostgresStore) -> None:
+    """Nobody ends a session that is forgotten but the collector, in whichever thread that runs; and that is fatal."""
+    held = await store.hold("a")
+    assert held is not None
+    gc.collect()
+    gc.disable()
+    try:
+        for _ in range(3):
+            assert await store.hold("a") is None
+        forgotten = [each for each in gc.get_objects() if isinstance(each, asyncpg.Connection) and not each.is_closed()]
+    finally:
+        gc.enable()
+    assert forgotten == [held._connection]
     held.drop()
 
 

@@ -116,12 +116,13 @@ class PostgresStore:
         )
 
     async def hold(self, name: str) -> PostgresHeld | None:
-        held = PostgresHeld(self, name)
+        held, mine = PostgresHeld(self, name), False
         try:
-            return held if await held.begin() else None
-        except BaseException:
-            held.drop()
-            raise
+            mine = await held.begin()
+            return held if mine else None
+        finally:
+            if not mine:  # a session that is forgotten would be ended by the collector, in whichever thread that runs
+                held.drop()
 
     def reader(self) -> PostgresReader:
         try:
