@@ -23,6 +23,7 @@ from sqlalchemy import ColumnElement, Table, bindparam, select, update
 from gateway.acts import inputs, shown
 from gateway.acts.graphql import Acted, Called
 from gateway.acts.matters.deciding import steward
+from gateway.acts.matters.filing import OBJECTION
 from gateway.acts.matters.upheld import ends_upheld
 from gateway.acts.office import Office
 from gateway.acts.pages import WAITS, Sections
@@ -54,11 +55,11 @@ class _Effect(NamedTuple):
 
 
 class _Before(NamedTuple):
-    """What is known of a record: what was reported, its withdrawals in force, and whether anything else was filed."""
+    """What is known of a record: what was reported, its withdrawals in force, and the objections that were upheld."""
 
     reports: Sequence[Matter]
     withdrawn: Sequence[str]
-    objected: bool
+    upheld: Sequence[Matter]
 
 
 def _about_record(table: Table) -> list[ColumnElement[bool]]:
@@ -141,7 +142,9 @@ class ChangeActs:
         """A report as an act."""
         before = _before(seen, read)
         _fits(read, before)
-        waits = actor.official is not None or read.event == "reinstated" or self._too_many(seen, actor, read)
+        # What releases, and what answers an objection, is no system's own word.
+        answers = read.event == "reinstated" or bool(before.upheld)
+        waits = actor.official is not None or answers or self._too_many(seen, actor, read)
         effect = _NONE if waits else _effect(seen, read, before)
         id_, now, by = secrets.token_hex(16), micros(seen.now), seen.keyed.people(actor.people)
         row: dict[str, Any] = {
@@ -234,7 +237,8 @@ def _before(seen: Seen, read: Reported) -> _Before:
     matters = [Matter._make(row) for row in seen.connection.execute(_MATTERS, of)]
     reports = [row for row in matters if row.kind == KIND]
     withdrawn = seen.connection.execute(_WITHDRAWN, of).scalars().all()
-    return _Before(reports, withdrawn, len(reports) < len(matters))
+    upheld = [row for row in matters if row.kind == OBJECTION and row.second_due is not None and row.fact is not None]
+    return _Before(reports, withdrawn, upheld)
 
 
 def _record(read: Reported) -> dict[str, str]:
@@ -272,10 +276,8 @@ def _effect(seen: Seen, read: Reported, before: _Before) -> _Effect:
         made, taken = facts.over("correction", read.subject, seen.now, first, **about), 2
     else:
         made, taken = new_fact(seen, "withdrawal", read.subject, about), 1
-    upheld: Sequence[Changes] = ()
-    if before.objected:
-        upheld, more = ends_upheld(seen, read.dataset, read.record, read.subject, 1 + taken)
-        taken += more
+    upheld, more = ends_upheld(seen, before.upheld, read.version, 1 + taken)
+    taken += more
     return _Effect([Row(fact, made), *upheld], tuple(range(first, first + taken)))
 
 

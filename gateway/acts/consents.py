@@ -63,7 +63,7 @@ class Consents:
                 raise inputs.wrong("the recipient is the portal's own department; consent is to another")
             _grant(office, entry, purpose, terms, seen.today)
             until = inputs.last_day(given["until"], seen.today, LONGEST.after(seen.today))
-            request = self._request(seen, party, given.get("request"), (issuer, client, purpose), terms)
+            request = self._request(seen, party, given.get("request"), (issuer, client, purpose), terms, until)
             columns = {
                 "issuer": issuer, "client": client, "purpose": purpose, "fields": _encode(terms).decode(),
                 "until": until.isoformat(),
@@ -212,7 +212,13 @@ class Consents:
         return entry
 
     def _request(
-        self, seen: Seen, party: Party, id_: object, of: tuple[str, str, str], terms: Mapping[str, tuple[str, ...]]
+        self,
+        seen: Seen,
+        party: Party,
+        id_: object,
+        of: tuple[str, str, str],
+        terms: Mapping[str, tuple[str, ...]],
+        until: datetime.date,
     ) -> Matter | None:
         """The request that a consent answers: never for more than was asked, and never to somebody else."""
         if id_ is None:
@@ -223,6 +229,8 @@ class Consents:
             raise inputs.wrong("`request` is of another requester or purpose")
         if any(not set(names) <= asked.get(dataset, set()) for dataset, names in terms.items()):
             raise inputs.wrong("`fields` has more than the request asks for")
+        if row.until is not None and until.isoformat() > row.until:
+            raise inputs.wrong(f"`until` is later than the request asks for, which is {row.until}")
         return row
 
     def _asked(self, seen: Seen, party: Party, id_: str) -> Matter:

@@ -18,6 +18,10 @@ MOST_PAPERS = 20
 MOST_NAMED = 256
 """Characters of what names something: an id, a version, a number, an issuer of papers."""
 
+_CONTROL = frozenset(["Cc", "Cs", "Cn", "Co"])
+_TURNING = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+"""What turns the direction of text: a reader would see another text than is kept."""
+
 
 def wrong(message: str) -> Refusal:
     """An argument that will not do."""
@@ -25,13 +29,16 @@ def wrong(message: str) -> Refusal:
 
 
 def text(given: object, name: str, most: int = MOST_TEXT) -> str:
-    """Text as it is kept: trimmed, NFC, without control characters, of 1 to `most` characters."""
-    said = unicodedata.normalize("NFC", str(given)).strip()
-    if not said:
+    """Text as it is kept: trimmed, NFC, of 1 to `most` characters; a line ends as `\\n`, however it was sent.
+
+    Without control characters, among them those that turn the direction of what follows.
+    """
+    said = unicodedata.normalize("NFC", str(given).replace("\r\n", "\n")).strip()
+    if all(unicodedata.category(each)[0] in "CZ" for each in said):
         raise wrong(f"`{name}` says nothing; write what is meant")
     if len(said) > most:
         raise wrong(f"`{name}` has {len(said):,} characters; at most {most:,} are taken")
-    if any(unicodedata.category(each) in ("Cc", "Cs", "Cn") and each not in "\n\t" for each in said):
+    if any(each in _TURNING or (unicodedata.category(each) in _CONTROL and each not in "\n\t") for each in said):
         raise wrong(f"`{name}` has control characters; leave them out")
     return said
 

@@ -314,12 +314,23 @@ async def test_a_correction_or_withdrawal_ends_what_was_upheld_against_the_recor
         await desk.ask(one, "decideObjection", id=filed["id"], outcome="UPHELD", reason="so it was")
         assert (await facts_of(desk, who)).disputed == {"tax-arrears/N-1"}
         made = await desk.ask(by, "reportChange", **(corrected(who) if event == "CORRECTED" else report(who)))
-        if event == "CORRECTED":
-            assert (await facts_of(desk, who)).disputed == {"tax-arrears/N-1"}, "deciding alone cleans nothing"
-            await desk.ask(other, "confirm", id=made["id"])
+        assert made["state"] == "AWAITS_CONFIRMATION", "also a system's: what answers an objection is no system's word"
+        assert (await facts_of(desk, who)).disputed == {"tax-arrears/N-1"}, "deciding alone cleans nothing"
+        await desk.ask(other, "confirm", id=made["id"])
         assert (await facts_of(desk, who)).disputed == frozenset()
     assert [each.changes for each in desk.acts() if each.changes] == [(1,), (2, 3, 4), (5,), (6, 7)]
     verify_store(desk.store, VERIFIERS)
+
+
+async def test_a_correction_of_another_version_answers_no_objection(desk: Desk) -> None:
+    (one, other), who = stewards(desk), organisation()
+    about = {"dataset": "tax-arrears", "record": "N-1", "version": "1"}
+    filed = await desk.ask(desk.subject(who), "fileObjection", record=about, reason="it was paid")
+    await desk.ask(one, "decideObjection", id=filed["id"], outcome="UPHELD", reason="so it was")
+    for versions, still in ((("98", "99"), True), (("1", "2"), False)):
+        made = await desk.ask(one, "reportChange", **corrected(who, *versions))
+        await desk.ask(other, "confirm", id=made["id"])
+        assert ("tax-arrears/N-1" in (await facts_of(desk, who)).disputed) is still
 
 
 async def test_who_received_a_record_while_it_was_corrected_is_found(desk: Desk) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from connectors.base import Subject
+from gateway.acts import inputs
 from gateway.acts.matters.clocks import Clocks
 from gateway.errors import Code, Refusal
 from gateway.inquiry.facts import FactsReader
@@ -133,6 +134,8 @@ async def test_asking_is_limited(desk: Desk) -> None:
     mine = desk.subject(who)
     more = [{"dataset": "income-statements", "fields": ["currency", "year"]}]
     assert await desk.refused(mine, "grantConsent", **wanted(request=request["id"], fields=more)) == "ARGUMENT"
+    later = wanted(request=request["id"], until=UNTIL + days(1))
+    assert await desk.refused(mine, "grantConsent", **later) == "ARGUMENT"
     assert await desk.refused(desk.subject(person()), "declineConsentRequest", id=request["id"]) == "MATTER_NOT_FOUND"
     declined = await desk.ask(mine, "declineConsentRequest", id=request["id"])
     assert (declined["state"], declined["words"]) == ("DECLINED", request["words"])
@@ -259,3 +262,16 @@ async def test_what_is_over_a_days_bounds_is_entered_as_one_count_an_hour(desk: 
     (told,) = [each for each in desk.acts() if each.what == "over-bounds"]
     assert (told.outcome, told.requester.client, told.value) == ("subject-acts: 5", "citizen-portal", None)
     verify_store(desk.store, VERIFIERS)
+
+
+def test_text_is_kept_as_it_reads() -> None:
+    assert inputs.text(" one\r\ntwo ", "reason") == "one\ntwo"
+    for nothing in ("\u200b", "\ufeff\u2060 ", "\n\t", ""):
+        with pytest.raises(Refusal, match="says nothing"):
+            inputs.text(nothing, "reason")
+    for wrong in ("a\u202eb", "a\x00", "a\x1b[1m", "a\u2066b", "a\ud800", "\ue000a", "a\rb"):
+        with pytest.raises(Refusal, match="control characters"):
+            inputs.text(wrong, "reason")
+    assert inputs.text("x" * 4000, "reason")
+    with pytest.raises(Refusal, match="4,001 characters"):
+        inputs.text("x" * 4001, "reason")

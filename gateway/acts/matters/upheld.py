@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from gateway.acts.matters.filing import OBJECTION, moved
 from gateway.ledger.acting.planned import Changes, Seen
 from gateway.storage import acts as rows
@@ -12,16 +14,20 @@ CLEANING = ("corrected", "withdrawn")
 """The events of a change that answer an upheld objection."""
 
 
-def ends_upheld(
-    seen: Seen, dataset: str, record: str, subject: tuple[str, str], change_offset: int
-) -> tuple[list[Changes], int]:
-    """What ends the upheld objections of a subject (scheme, value) to a record, in the act that confirms its change.
-
-    The first fact that ends takes the `change_offset`th number of the act's own; also given is how many it takes.
-    """
+def upheld_of(seen: Seen, dataset: str, record: str, subject: tuple[str, str]) -> list[Matter]:
+    """The upheld objections of a subject (scheme, value) to a record that are not answered yet."""
     mine = (matter.c.kind == OBJECTION, matter.c.scheme == subject[0], matter.c.value == subject[1])
     upheld = (matter.c.second_due.is_not(None), matter.c.dataset == dataset, matter.c.record == record)
-    found = [row for row in rows.matters(seen.connection, *mine, *upheld) if row.fact is not None]
+    return [row for row in rows.matters(seen.connection, *mine, *upheld) if row.fact is not None]
+
+
+def ends_upheld(seen: Seen, upheld: Sequence[Matter], version: str, change_offset: int) -> tuple[list[Changes], int]:
+    """What ends upheld objections to a record, in the act that confirms its change, of `version` where that is told.
+
+    An objection to another version goes on. The first fact that ends takes the `change_offset`th number of the act's
+    own; also given is how many it takes.
+    """
+    found = [row for row in upheld if not (version and row.version) or version == row.version]
     changes: list[Changes] = []
     for offset, row in enumerate(found, change_offset):
         number, outcome = seen.change + offset, row.outcome or ""

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Update, select
 
-from gateway.acts.matters.upheld import ends_upheld
+from gateway.acts.matters.upheld import ends_upheld, upheld_of
 from gateway.errors import Code, Refusal
 from gateway.ledger.acting.digests import Keyed
 from gateway.ledger.acting.planned import AtEntry, Seen
@@ -56,9 +56,9 @@ async def test_an_upheld_objection_goes_on_disputing_under_a_second_clock(desk: 
     assert await desk.refused(desk.subject(who), "withdrawMatter", id=filed["id"]) == "STATE"
     with desk.store.engine.connect() as connection:
         seen = Seen(connection, Keyed(b""), "0", 41, desk.now, desk.office.today(), {})
-        assert ends_upheld(seen, "tax-arrears", "N-2", who[1:], 1) == ([], 0)
-        assert ends_upheld(seen, "tax-arrears", "N-1", organisation()[1:], 1) == ([], 0)
-        changes, numbers = ends_upheld(seen, "tax-arrears", "N-1", who[1:], 2)
+        assert upheld_of(seen, "tax-arrears", "N-2", who[1:]) == []
+        assert upheld_of(seen, "tax-arrears", "N-1", organisation()[1:]) == []
+        changes, numbers = ends_upheld(seen, upheld_of(seen, "tax-arrears", "N-1", who[1:]), "", 2)
     assert numbers == 1
     with desk.store.engine.begin() as connection:
         for change in changes:

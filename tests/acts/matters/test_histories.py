@@ -20,7 +20,7 @@ from sqlalchemy import select
 from connectors.base import Record, Subject
 from gateway.acts.matters import clocks, deciding, filing
 from gateway.acts.matters.clocks import Clocks
-from gateway.acts.matters.upheld import ends_upheld
+from gateway.acts.matters.upheld import ends_upheld, upheld_of
 from gateway.errors import Refusal
 from gateway.inquiry.restrain import restrain
 from gateway.inquiry.types import Released
@@ -264,7 +264,7 @@ class Office:
         desk, subject = self.desks[which], self.subject[1:]
 
         def make(seen: Seen) -> Made:
-            changes, numbers = ends_upheld(seen, "tax-arrears", record, subject, 1)
+            changes, numbers = ends_upheld(seen, upheld_of(seen, "tax-arrears", record, subject), "", 1)
             row = {
                 "id": seen.id, "kind": "change", "state": "decided", "event": "corrected", "scheme": subject[0],
                 "value": subject[1], "dataset": "tax-arrears", "record": record, "filed": micros(seen.now),
