@@ -43,6 +43,15 @@ def text(given: object, name: str, most: int = MOST_TEXT) -> str:
     return said
 
 
+def plain(given: Any) -> Any:
+    """An argument as it is kept, so that one that differs only in how it was sent is the same again."""
+    if type(given) is str:
+        return unicodedata.normalize("NFC", given.replace("\r\n", "\n")).strip()
+    if isinstance(given, Mapping):
+        return {name: plain(each) for name, each in given.items()}
+    return [plain(each) for each in given] if isinstance(given, list | tuple) else given
+
+
 def named(given: object, name: str) -> str:
     """An id, a version or a number: a line of text."""
     said = text(given, name, MOST_NAMED)

@@ -169,7 +169,9 @@ class Office:
     ) -> Planned:
         """An act of a subject's own, or for one: it touches what is about that subject, and nothing else."""
         subject = party.subject
-        own = Bound(("subject", subject.scheme, subject.value), SUBJECT_ACTS, "subject-acts")
+        # What others do for it at a counter leaves its own acts to itself: it can always revoke.
+        whose = "subject" if party.proof is None else "at a counter"
+        own = Bound((whose, subject.scheme, subject.value), SUBJECT_ACTS, "subject-acts")
         touches: frozenset[Hashable] = frozenset([subject[1:]])
         return self.planned(field, party.actor, subject[1:], arguments, touches, make, again, [own, *bounds])
 
@@ -191,7 +193,8 @@ class Office:
         repeat = None
         if (named := inputs.reference(arguments)) is not None:
             of = (actor.issuer, actor.client, actor.official, actor.person, identifier, field, named)
-            repeat = Repeat(of, _encode({name: each for name, each in arguments.items() if name != "reference"}))
+            asked = {name: inputs.plain(each) for name, each in arguments.items() if name != "reference"}
+            repeat = Repeat(of, _encode(asked))
             touches |= {("reference", *of)}
         return Planned(actor, touches, several, make, again, repeat)
 

@@ -275,3 +275,28 @@ def test_text_is_kept_as_it_reads() -> None:
     assert inputs.text("x" * 4000, "reason")
     with pytest.raises(Refusal, match="4,001 characters"):
         inputs.text("x" * 4001, "reason")
+
+
+async def test_what_a_counter_does_leaves_a_subjects_own_acts_to_it(desk: Desk) -> None:
+    who = organisation()
+    behalf = {"subject": {"scheme": who.scheme, "value": who.value}, "proof": "card"}
+    counter, mine = desk.official("tax", "t.counter", "counter"), desk.subject(who)
+    for n in range(20):
+        await desk.ask(counter, "setOptOut", dataset="tax-awards", optedOut=n % 2 == 0, onBehalf=behalf)
+    over = {"dataset": "tax-awards", "optedOut": True}
+    assert await desk.refused(counter, "setOptOut", **over, onBehalf=behalf) == Code.QUOTA_EXCEEDED
+    await desk.ask(mine, "setOptOut", **over)
+
+
+async def test_a_repeat_may_differ_in_how_it_was_sent(desk: Desk) -> None:
+    who, labour = person(), desk.who("labour-office", "inquire", official="l.petrova")
+    asked = {
+        "subject": {"scheme": who.scheme, "value": who.value},
+        "purpose": PURPOSE,
+        "fields": INCOME,
+        "until": UNTIL,
+    }
+    first = await desk.ask(labour, "requestConsent", **asked, words="For your\nbenefit", reference="r")
+    again = await desk.ask(labour, "requestConsent", **asked, words=" For your\r\nbenefit ", reference=" r")
+    assert again == first
+    assert await desk.refused(labour, "requestConsent", **asked, words="For you", reference="r") == "REFERENCE"
