@@ -1,4 +1,4 @@
-"""`dutybound demo`, whole: the six scenes, what it tells, and what it leaves behind."""
+"""`dutybound demo`, whole: the nine scenes, what it tells, and what it leaves behind."""
 
 from __future__ import annotations
 

@@ -6,7 +6,8 @@ agreement?". Everybody, for the open record, is a requester too: client `open-re
 token can name.
 
 Optional keys: `reports_changes: true` lets a client of a providing department report changed records without an
-official; `notices: {url, secret_file}` is where a portal is told that something waits for one of its subjects.
+official; `notices: {url, secret_file}` is where a portal is told that something waits for one of its subjects, or a
+client of a department that provides datasets for one of its stewards.
 """
 
 from __future__ import annotations
@@ -137,7 +138,9 @@ def _requester(
     reports = parts["reports_changes"].boolean(False)
     if reports and of and catalogue.whole and not any(d.department == of for d in catalogue.datasets.values()):
         parts["reports_changes"].problem(f"`{of}` provides no dataset, so that none of its records can change")
-    notices, secrets = _notices(parts["notices"], held, deployed) if "notices" in parts else (None, ())
+    provides = not catalogue.whole or any(each.department == of for each in catalogue.datasets.values())
+    told = PORTAL in held or provides
+    notices, secrets = _notices(parts["notices"], deployed, told) if "notices" in parts else (None, ())
     grants: dict[str, list[Grant]] = {}
     for item in parts["grants"].items() if "grants" in parts else []:
         grant = _grant(item, client, catalogue, purposes)
@@ -168,10 +171,12 @@ def _requester(
     return alias, entry, secrets
 
 
-def _notices(node: Node, held: Collection[str], deployed: bool) -> tuple[Notices | None, tuple[bytes, ...]]:
+def _notices(node: Node, deployed: bool, told: bool) -> tuple[Notices | None, tuple[bytes, ...]]:
     keys = node.mapping(["url", "secret_file"])
-    if PORTAL not in held:
-        node.key_problem(f"are for portals: subjects act through no other client; it has no role `{PORTAL}`")
+    if not told:
+        node.key_problem(
+            f"are for portals, and for clients of a department that provides datasets; it has no role `{PORTAL}`"
+        )
     if "url" not in keys or "secret_file" not in keys:
         return None, ()
     file = keys["secret_file"]

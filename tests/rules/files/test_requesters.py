@@ -79,7 +79,7 @@ def test_an_unknown_issuer_is_told_with_the_nearest() -> None:
             "",
             "`portal` provides no dataset",
         ),
-        ("    reports_changes: true\n", f"    notices: {NOTICES}\n", "notices: {url", "has no role `portal`"),
+        ("    roles: [oversight]\n", f"    roles: [oversight]\n    notices: {NOTICES}\n", "notices: {url", "`portal`"),
         (
             "    roles: [portal]\n",
             "    roles: [portal]\n    notices: {url: 'http://portal.example', secret_file: s}\n",
