@@ -22,7 +22,7 @@ from sqlalchemy import ColumnElement, Table, bindparam, select, update
 
 from gateway.acts import inputs, shown
 from gateway.acts.graphql import Acted, Called
-from gateway.acts.matters.deciding import steward
+from gateway.acts.matters.deciding import no_representative, steward
 from gateway.acts.matters.filing import OBJECTION
 from gateway.acts.matters.upheld import ends_upheld
 from gateway.acts.office import Office
@@ -140,6 +140,8 @@ class ChangeActs:
 
     def made(self, seen: Seen, actor: Actor, read: Reported) -> Made:
         """A report as an act."""
+        if actor.people:
+            no_representative(self._office, seen, actor, read.subject)
         before = _before(seen, read)
         _fits(read, before)
         # What releases, and what answers an objection, is no system's own word.
@@ -173,6 +175,7 @@ class ChangeActs:
             raise invalid("STATE", "this change does not wait for a second person, or does not any more")
         if same_human(row.filed_by, by):
             raise invalid("SECOND_PERSON", "nobody confirms what they reported; it takes another steward")
+        no_representative(self._office, seen, actor, (row.scheme, row.value))
         read = Reported(
             (row.scheme, row.value), row.dataset or "", row.record or "", row.version or "", row.event or "",
             row.new_version or "",

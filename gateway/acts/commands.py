@@ -10,15 +10,18 @@ import argparse
 import datetime
 import ipaddress
 import json
+import re
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 from gateway.errors import CommandRefused, printable
-from gateway.files import new_file
+from gateway.files import new_file, readable_by_others
 
 TIMEOUT = 30.0
+_DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 _CHANGE = "id state event scheme value dataset record version at reason"
 _MATTER = (
@@ -61,7 +64,7 @@ def register(subparsers: argparse._SubParsersAction[Any]) -> None:
     report.add_argument("subject", type=_subject, metavar="SCHEME:VALUE", help="whom the record is about")
     report.add_argument("dataset", metavar="DATASET")
     report.add_argument("record", metavar="RECORD", help="the record's id")
-    report.add_argument("--event", required=True, choices=("corrected", "withdrawn", "reinstated"))
+    report.add_argument("--event", required=True, type=_word, choices=("corrected", "withdrawn", "reinstated"))
     report.add_argument("--version", metavar="TEXT", help="the version that changed")
     report.add_argument("--new-version", metavar="TEXT", help="the version that a corrected record has now")
     report.add_argument("--reason", required=True, metavar="TEXT", help="why; the subject is told")
@@ -76,16 +79,16 @@ def register(subparsers: argparse._SubParsersAction[Any]) -> None:
     listed.set_defaults(run=lambda given: _page(given, "matters", _MATTER))
 
     decide = _act(parts, "decide", "decide an objection, or an application for restoration")
-    decide.add_argument("kind", choices=("objection", "restoration"))
+    decide.add_argument("kind", type=_word, choices=("objection", "restoration"))
     decide.add_argument("id", metavar="ID")
-    decide.add_argument("--outcome", required=True, choices=("upheld", "partly", "refused"))
+    decide.add_argument("--outcome", required=True, type=_word, choices=("upheld", "partly", "refused"))
     decide.add_argument("--reason", required=True, metavar="TEXT", help="why; the subject is told")
     decide.set_defaults(run=_decide)
 
     _confirmed(parts, "confirm, as a second steward, a restoration that another one upheld")
 
     filed = _act(parts, "file", "file at a department's counter, for a subject that came in person or is represented")
-    filed.add_argument("kind", choices=("objection", "restoration"))
+    filed.add_argument("kind", type=_word, choices=("objection", "restoration"))
     filed.add_argument("--subject", required=True, type=_subject, metavar="SCHEME:VALUE", help="for whom")
     filed.add_argument("--proof", required=True, metavar="TEXT", help="how it was established who they are")
     filed.add_argument("--dataset", metavar="DATASET", help="of the record; alone, the dataset that lacks one")
@@ -94,7 +97,12 @@ def register(subparsers: argparse._SubParsersAction[Any]) -> None:
     filed.add_argument("--access", metavar="ID", help="the look that is objected to")
     filed.add_argument("--reason", required=True, metavar="TEXT", help="why")
     filed.add_argument(
-        "--paper", nargs="+", action="append", default=[], metavar="TEXT", help="a paper: issuer, number, and its date"
+        "--paper",
+        action="append",
+        default=[],
+        type=_paper,
+        metavar="ISSUER/NUMBER[/DATE]",
+        help="a paper that it rests on, such as `Notary Blum/4711/2026-11-24`; as often as there are papers",
     )
     filed.set_defaults(run=_file)
 
@@ -118,7 +126,7 @@ def _act(parts: Any, name: str, text: str) -> argparse.ArgumentParser:
 def _listed(parts: Any, text: str) -> argparse.ArgumentParser:
     parser = _part(parts, "list", f"{text}; the look is entered in the ledger")
     states = ("open", "awaits-confirmation", "decided", "withdrawn")
-    parser.add_argument("--state", choices=states, help="only those that are so far")
+    parser.add_argument("--state", type=_word, choices=states, help="only those that are so far")
     parser.add_argument("--after", metavar="CURSOR", help="the `next` of the page before")
     parser.add_argument("--first", type=int, default=20, metavar="N", help="how many (default: 20)")
     return parser
@@ -153,7 +161,7 @@ def _decide(given: argparse.Namespace) -> int:
 def _file(given: argparse.Namespace) -> int:
     behalf = {"subject": given.subject, "proof": given.proof}
     about: dict[str, Any] = {"record": _record(given)} if given.record is not None else {"dataset": given.dataset}
-    papers = [_paper(each) for each in given.paper] or None
+    papers = given.paper or None
     if given.kind == "restoration":
         if given.record is None or given.dataset is None or given.access is not None:
             raise CommandRefused("an application for restoration names a record: give `--dataset` and `--record`")
@@ -173,15 +181,24 @@ def _record(given: argparse.Namespace) -> dict[str, str]:
     return {"dataset": given.dataset, "record": given.record, **version}
 
 
-def _paper(said: list[str]) -> dict[str, str]:
-    if not 2 <= len(said) <= 3:
-        raise CommandRefused("a paper is `--paper ISSUER NUMBER`, with its date behind where it has one")
-    paper = dict(zip(("issuer", "number", "date"), said, strict=False))
-    if "date" in paper:
+def _word(text: str) -> str:
+    """A word of the API as these commands write it: what a page shows can be given back."""
+    return text.lower().replace("_", "-")
+
+
+def _paper(text: str) -> dict[str, str]:
+    """A paper, for argparse. Its number may have slashes of its own, its issuer none."""
+    issuer, _, number = text.partition("/")
+    before, _, last = number.rpartition("/")
+    paper = {"issuer": issuer.strip(), "number": number.strip()}
+    if before and _DAY.fullmatch(last.strip()):
         try:
-            datetime.date.fromisoformat(paper["date"])
+            datetime.date.fromisoformat(last.strip())
         except ValueError:
-            raise CommandRefused(f"the date of a paper must be like 2026-11-24, and not `{paper['date']}`") from None
+            raise argparse.ArgumentTypeError(f"`{last}` is no day of the calendar") from None
+        paper |= {"number": before.strip(), "date": last.strip()}
+    if not (paper["issuer"] and paper["number"]):
+        raise argparse.ArgumentTypeError(f"`{text}` must be an issuer and a number, such as `Notary Blum/4711`")
     return paper
 
 
@@ -260,6 +277,8 @@ def _loopback(host: str) -> bool:
 
 def _token(file: Path) -> str:
     try:
+        if wrong := readable_by_others(file):
+            raise CommandRefused(f"`{file}` holds a token and {wrong}")
         token = file.read_text("ascii").strip()
     except (OSError, ValueError) as error:
         raise CommandRefused(f"the token in `{file}` cannot be read ({type(error).__name__})") from None
@@ -269,5 +288,11 @@ def _token(file: Path) -> str:
 
 
 def _print(value: Any) -> None:
-    for line in json.dumps(value, indent=2, ensure_ascii=False).splitlines():
-        print(printable(line))
+    try:
+        for line in json.dumps(value, indent=2, ensure_ascii=False).splitlines():
+            print(printable(line))
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise CommandRefused(f"it is done, and cannot be printed ({error.strerror})") from None

@@ -173,7 +173,8 @@ class Office:
         whose = "subject" if party.proof is None else "at a counter"
         own = Bound((whose, subject.scheme, subject.value), SUBJECT_ACTS, "subject-acts")
         touches: frozenset[Hashable] = frozenset([subject[1:]])
-        return self.planned(field, party.actor, subject[1:], arguments, touches, make, again, [own, *bounds])
+        planned = self.planned(field, party.actor, subject[1:], arguments, touches, make, again, [own, *bounds])
+        return planned._replace(of_subject=True)
 
     def planned(
         self,
@@ -229,7 +230,7 @@ class Office:
     async def done(self, planned: Planned) -> Acted:
         """Have an act made, and say so."""
         done = await self.writer.act(planned)
-        return Acted(done.value, await self.extension(done, own=planned.actor.person is not None))
+        return Acted(done.value, await self.extension(done, own=planned.of_subject))
 
     async def extension(self, done: Done, *, own: bool) -> bytes:
         """The JSON of `extensions.act`. The receipt of a subject's own act shows nobody what it was about."""

@@ -322,6 +322,16 @@ async def test_a_correction_or_withdrawal_ends_what_was_upheld_against_the_recor
     verify_store(desk.store, VERIFIERS)
 
 
+async def test_who_represents_a_subject_neither_reports_nor_confirms_about_it(desk: Desk) -> None:
+    (one, other), who = stewards(desk), organisation()
+    about = {"dataset": "tax-arrears", "record": "N-2"}
+    await desk.ask(desk.subject(who, "t.nowak"), "fileObjection", record=about, reason="not ours")
+    waiting = await desk.ask(one, "reportChange", **report(who))
+    assert await desk.refused(other, "confirm", id=waiting["id"]) == "SECOND_PERSON"
+    assert await desk.refused(other, "reportChange", **corrected(who)) == "SECOND_PERSON"
+    await desk.ask(desk.official("tax", "t.third"), "confirm", id=waiting["id"])
+
+
 async def test_a_correction_of_another_version_answers_no_objection(desk: Desk) -> None:
     (one, other), who = stewards(desk), organisation()
     about = {"dataset": "tax-arrears", "record": "N-1", "version": "1"}

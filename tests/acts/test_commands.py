@@ -80,7 +80,7 @@ async def test_the_counter_files_and_stewards_answer(desk: Desk) -> None:
     of = ("--subject", who, "--proof", "identity card 77, and the company register")
     status, filed, _ = await desk.run(
         counter, "matters", "file", "objection", *of, "--dataset", "tax-arrears", "--record", "N-1",
-        "--reason", "It was paid.", "--paper", "Bank", "77/4", "2026-11-01", "--paper", "Post", "1",
+        "--reason", "It was paid.", "--paper", "Bank/77/4/2026-11-01", "--paper", "Post/1",
     )  # fmt: skip
     assert (status, filed["kind"], filed["state"], filed["filedBy"]) == (0, "OBJECTION", "OPEN", "tax")
     assert [each["number"] for each in filed["papers"]] == ["77/4", "1"]
@@ -131,8 +131,8 @@ async def test_a_token_decides_who_acts(desk: Desk) -> None:
     [
         (("file", "restoration", "--dataset", "tax-arrears"), "--record"),
         (("file", "objection", "--record", "N-1"), "--dataset"),
-        (("file", "objection", "--access", "1", "--paper", "Bank"), "--paper ISSUER NUMBER"),
-        (("file", "objection", "--access", "1", "--paper", "Bank", "1", "soon"), "like 2026-11-24"),
+        (("file", "objection", "--access", "1", "--paper", "Bank"), "must be an issuer and a number"),
+        (("file", "objection", "--access", "1", "--paper", "Bank/1/2026-02-30"), "no day of the calendar"),
     ],
 )
 async def test_what_is_incomplete_is_refused_here(
@@ -141,8 +141,20 @@ async def test_what_is_incomplete_is_refused_here(
     token = configured.secret(tmp_path / "token", "x.y.z")
     ends = ("--subject", "LEI:1", "--proof", "x", "--reason", "x")
     wanted = ["matters", *words[:2], "--gateway", "http://127.0.0.1:9", "--token-file", str(token), *words[2:], *ends]
-    assert cli.main(wanted) == 1
+    try:
+        status = cli.main(wanted)
+    except SystemExit as wrong_call:
+        status = int(str(wrong_call.code))
+    assert status == (2 if "--paper" in words else 1)
     assert said in capsys.readouterr().err
+
+
+def test_a_token_that_others_may_read_is_not_sent(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    token = configured.secret(tmp_path / "token", "x.y.z")
+    token.chmod(0o640)
+    wanted = ["matters", "list", "--gateway", "http://127.0.0.1:9", "--token-file", str(token), "--state", "OPEN"]
+    assert cli.main(wanted) == 1
+    assert f"may be read by others (mode 0640); run `chmod 600 {token}`" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

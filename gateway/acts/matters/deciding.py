@@ -163,10 +163,15 @@ async def touching(office: Office, id_: str) -> frozenset[Hashable]:
 
 def _fit(office: Office, seen: Seen, actor: Actor, row: Matter) -> None:
     """Whether it is theirs to decide: not what they filed, nor what is of a subject for whom they have acted."""
-    me = seen.keyed.people(actor.people)
-    if same_human(row.filed_by, me):
+    if same_human(row.filed_by, seen.keyed.people(actor.people)):
         raise invalid("SECOND_PERSON", "you filed it; another steward has to answer it")
-    of_subject = (matter.c.scheme == row.scheme, matter.c.value == row.value, matter.c.kind.in_(FILED))
+    no_representative(office, seen, actor, (row.scheme, row.value))
+
+
+def no_representative(office: Office, seen: Seen, actor: Actor, subject: tuple[str | None, str | None]) -> None:
+    """Raises `Refusal` where the human has acted for the subject (scheme, value) at a portal."""
+    me = seen.keyed.people(actor.people)
+    of_subject = (matter.c.scheme == subject[0], matter.c.value == subject[1], matter.c.kind.in_(FILED))
     for other in rows.matters(seen.connection, *of_subject):
         client = office.registered(other.issuer, other.client)
         if client is not None and PORTAL in client.roles and same_human(other.filed_by, me):

@@ -91,7 +91,7 @@ class Planned(NamedTuple):
     """An act that is wanted. `touches` is what it reads or moves: of two that touch the same, one waits for the other.
 
     `make` gives the act, `again` what a repeat of it is shown. Both raise `Refusal` where that cannot be. `bulk` yields
-    to what people do.
+    to what people do. `of_subject`: it is a subject's own, or done for it, so that its receipt shows nobody its part.
     """
 
     actor: Actor
@@ -101,6 +101,7 @@ class Planned(NamedTuple):
     again: Callable[[Seen, Act], Any]
     repeat: Repeat | None = None
     bulk: bool = False
+    of_subject: bool = False
 
 
 def invalid(reason: str, message: str, **extensions: Any) -> Refusal:

@@ -70,11 +70,19 @@ def deed(told: Acted) -> Deed:
         words.title,
         words.happened.format_map(values),
         [*about, *_rows(told, records)],
-        told.by or (_GATEWAY if told.requester == OWN else _who(told.requester)),
+        told.by or _by(told),
         told.reason or told.words,
         subject,
         records=records,
     )
+
+
+def _by(told: Acted) -> str:
+    """What acted, where no person is named: an official stands in oversight's part."""
+    if told.requester == OWN:
+        return _GATEWAY
+    who = _who(told.requester)
+    return f"a counter ({who}), for whoever came," if told.proof else who
 
 
 def _values(told: Acted, name: str) -> dict[str, str]:

@@ -244,7 +244,7 @@ def test_a_change_is_told_once_with_its_reason(looking: Looking) -> None:
     subject = holding(looking, of("P-1"), of("P-2"), of("P-3"))
     world = looking.world
     looking.later(minutes=1)  # what is entered is never earlier than what was entered before
-    system = msgspec.structs.replace(world.requester("market-regulator", scopes=()), reports_changes=True)
+    system = msgspec.structs.replace(world.requester("market-regulator", scopes=("steward",)), reports_changes=True)
     report = """mutation($id: IdentifierInput!, $record: ID!, $event: ReportedEvent!, $version: String) {
       reportChange(subject: $id, record: {dataset: "market-penalties", record: $record, version: "1"}, event: $event,
         newVersion: $version, reason: "entered for the wrong firm") { id state } }"""
