@@ -298,6 +298,8 @@ def _oversight(
         by_subject=who.is_subject,
         broke_glass=broke_glass,
         decided=rests,
+        # In the subject's part, which goes with it: a refusal that names nobody has none.
+        by=(who.person or "") if who.is_subject and entry.subjects else "",
     )
 
 

@@ -25,7 +25,7 @@ def world() -> Iterator[World]:
 
 def oneself(world: World, subject: Subject, *, client: str = "citizen-portal", also: str = "") -> Requester:
     scopes = ["self", also] if also else ["self"]
-    return world.requester(client, scopes=scopes, identifier=(subject.scheme, subject.value))
+    return world.requester(client, scopes=scopes, identifier=(subject.scheme, subject.value), person="a citizen")
 
 
 def asked(world: World, requester: Requester, query: str, subject: Subject) -> Reply:
@@ -43,6 +43,8 @@ def test_an_answer_is_entered_and_has_no_receipt(world: World) -> None:
     assert isinstance(entry.told, entries.Inquiry)
     assert entry.told.id == reply.inquiry["id"]
     assert entry.oversight.by_subject
+    assert entry.oversight.by == "a citizen"
+    assert b"a citizen" not in entry.oversight_bytes, "it stands in the subject's part, and goes with it"
 
 
 def test_its_obligations_leave_the_subject_free(world: World) -> None:

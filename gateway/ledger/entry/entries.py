@@ -259,8 +259,8 @@ class Oversight(msgspec.Struct, frozen=True, omit_defaults=True):
     it was made, where its purpose's law lets that be later (`gateway.ledger.entry.secrecy`). `keys` is of the ids of
     its subjects' keys (`leaf.keys_digest`), so that nothing is passed off as erased by the erasure of another.
     `by_subject`: a subject's own token asked; `broke_glass`: it is an emergency's, and opened a review at that time.
-    `decided` is what each subject's decision rests on, where one was made. Entries from before these members do not
-    tell.
+    `decided` is what each subject's decision rests on, where one was made. `by` is the human who asked as the subject,
+    or for an organisation. Entries from before these members do not tell.
     """
 
     v: int
@@ -276,6 +276,7 @@ class Oversight(msgspec.Struct, frozen=True, omit_defaults=True):
     by_subject: bool = False
     broke_glass: datetime.datetime | None = None
     decided: list[DecidedOn] = []
+    by: str = ""
 
 
 NOTHING = Oversight(VERSION)

@@ -69,6 +69,7 @@ class OversightOf(msgspec.Struct, frozen=True, omit_defaults=True):
     unscoped: tuple[str, ...] = ()
     narrowed: tuple[str, ...] = ()
     consented: dict[str, tuple[str, ...] | None] = {}
+    by: str = ""
 
 
 EMPTY = entries.encode(OversightOf())
@@ -161,7 +162,7 @@ def split_refusal(told: entries.Refused, oversight: Oversight) -> EntryParts:
 
 
 def _general(oversight: Oversight) -> bytes:
-    if not (oversight.withheld or oversight.denied or oversight.consents or oversight.decided):
+    if not (oversight.withheld or oversight.denied or oversight.consents or oversight.decided or oversight.by):
         return _encode(oversight)
     return _encode(
         Oversight(
@@ -182,10 +183,12 @@ def _oversight_of(oversight: Oversight, place: int, on: entries.DecidedOn | None
     withheld = [WithheldOf(each.record, each.restraint, each.faulty) for each in of]
     denied = [field for each in oversight.denied if each.subject == place for field in each.fields]
     relied = _relied_on(oversight, place) if oversight.consents else ()
+    by = oversight.by
     if on is None:
-        return _encode(OversightOf(withheld, denied, relied)) if withheld or denied or relied else EMPTY
+        there = withheld or denied or relied or by
+        return _encode(OversightOf(withheld, denied, relied, by=by)) if there else EMPTY
     rests = (on.flags, on.bare, on.selected, on.unscoped, on.narrowed, on.consented)
-    return _encode(OversightOf(withheld, denied, relied, *rests))
+    return _encode(OversightOf(withheld, denied, relied, *rests, by=by))
 
 
 def _relied_on(oversight: Oversight, place: int) -> tuple[str, ...]:
@@ -232,9 +235,11 @@ def merge_oversight(oversight: Oversight, parts: Sequence[OversightOf | None]) -
     consents: list[str] = []
     consents_of: list[int] = []
     decided: list[entries.DecidedOn] = []
+    by = ""
     for place, part in enumerate(parts):
         if part is None:
             continue
+        by = by or part.by
         withheld += [entries.WithheldRecord(place, each.record, each.restraint, each.faulty) for each in part.withheld]
         if part.denied:
             denied.append(entries.DeniedFields(place, part.denied))
@@ -243,7 +248,7 @@ def merge_oversight(oversight: Oversight, parts: Sequence[OversightOf | None]) -
         if part.flags is not None:
             rests = (part.flags, part.bare, part.selected, part.unscoped, part.narrowed, part.consented)
             decided.append(entries.DecidedOn(place, *rests))
-    if not (withheld or denied or consents or decided):
+    if not (withheld or denied or consents or decided or by):
         return oversight
     return msgspec.structs.replace(
         oversight,
@@ -252,6 +257,7 @@ def merge_oversight(oversight: Oversight, parts: Sequence[OversightOf | None]) -
         consents=tuple(consents),
         consents_of=tuple(consents_of),
         decided=decided,
+        by=by,
     )
 
 

@@ -100,6 +100,8 @@ class Pages:
 
 def _oversight(seen: entries.Oversight) -> Section:
     rows = [("Official", [seen.official or "none"])]
+    if seen.by:
+        rows.append(("Signed in as the subject", [seen.by]))
     if seen.facts is not None:
         rows.append(("Facts", [f"as of change {seen.facts}"]))
     if seen.broke_glass is not None:
