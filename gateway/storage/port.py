@@ -21,7 +21,7 @@ import datetime
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple, Protocol
 
-from sqlalchemy import Engine
+from sqlalchemy import Engine, Table
 from sqlalchemy.sql import ClauseElement
 
 from gateway.errors import StoreUnavailable
@@ -58,7 +58,14 @@ class Guarded(NamedTuple):
     statement: ClauseElement
 
 
-Change = ClauseElement | Guarded
+class Rows(NamedTuple):
+    """Rows to insert into a table, in the order of its columns."""
+
+    table: Table
+    rows: Sequence[tuple[object, ...]]
+
+
+Change = ClauseElement | Guarded | Rows
 
 
 class Group(NamedTuple):

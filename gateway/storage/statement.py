@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 from typing import Any
 
+from sqlalchemy import Table, insert
 from sqlalchemy.dialects.sqlite import pysqlite
 from sqlalchemy.engine.interfaces import Dialect
 from sqlalchemy.sql import ClauseElement
@@ -48,6 +49,12 @@ def filled(statement: ClauseElement, dialect: Dialect) -> tuple[str, list[Any]]:
     """A Core statement that holds its own values: its SQL, and those values in order."""
     made = statement.compile(dialect=dialect, compile_kwargs={"render_postcompile": True})
     return str(made), [made.params[name] for name in getattr(made, "positiontup", None) or ()]
+
+
+@functools.cache
+def insertion(table: Table, dialect: Dialect) -> str:
+    """What inserts a row, filled in the order of the table's columns."""
+    return compiled(insert(table), *table.c.keys(), dialect=dialect)
 
 
 class Statement:

@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from sqlalchemy import Table, Update, insert
+from sqlalchemy import Table, Update
 
 from gateway.ledger.entry.parts import SubjectParts
 from gateway.ledger.log.keyring import DAY, AtEntry, Keyring, KeysBySubject, Pending, Row
@@ -22,7 +22,7 @@ from gateway.ledger.proof.note import Signer, b64
 from gateway.ledger.proof.tlog_proof import Receipt
 from gateway.ledger.stored.encryption import NONCE_SIZE, OVERSIGHT, TOLD, Segment, seal, seal_subject
 from gateway.ledger.stored.read import TILE_BITS, Head
-from gateway.storage.port import Change, Group
+from gateway.storage.port import Change, Group, Rows
 from gateway.storage.tables import SHARD_BITS, subject_key
 
 _RANDOM = 2 * (SALT_SIZE + NONCE_SIZE)
@@ -96,15 +96,17 @@ def prepare(head: Head, tree: Tree, signer: Signer, keyring: Keyring, group: Seq
 def _changes(group: Sequence[Pending], first: int) -> Sequence[Change]:
     """What commits with a group's entries, of which the first has that id: rows last, and those of a table together."""
     found: list[Change] = []
-    rows: dict[Table, list[dict[str, object]]] = {}
+    rows: dict[Table, list[tuple[object, ...]]] = {}
     for id_, pending in enumerate(group, first):
         for each in pending.changes:
             if isinstance(each, Row):
-                values = dict.fromkeys(each.table.c.keys()) | dict(each.values) | dict.fromkeys(each.places, id_)
-                rows.setdefault(each.table, []).append(values)
+                values = {**each.values, **dict.fromkeys(each.places, id_)}
+                rows.setdefault(each.table, []).append(tuple([values.pop(one.name, None) for one in each.table.c]))
+                if values:
+                    raise AssertionError(f"`{each.table.name}` has no column {', '.join(values)}")
             else:
                 found.append(each.change(id_) if isinstance(each, AtEntry) else each)
-    return [*found, *(insert(table).values(several) for table, several in rows.items())]
+    return [*found, *(Rows(table, several) for table, several in rows.items())]
 
 
 def _with_keys(oversight: bytes, salt: bytes, segments: Sequence[Segment]) -> bytes:

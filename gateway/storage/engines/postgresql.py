@@ -29,8 +29,8 @@ from gateway.errors import Conflict, StoreUnavailable
 from gateway.storage import statement as statements
 from gateway.storage.engines.address import dsn
 from gateway.storage.engines.postgresql_counts import PostgresCounts
-from gateway.storage.port import FactRow, Group, Guarded, Head, SubjectKey, Superseded
-from gateway.storage.statement import Statement, filled
+from gateway.storage.port import FactRow, Group, Guarded, Head, Rows, SubjectKey, Superseded
+from gateway.storage.statement import Statement, filled, insertion
 
 CONNECT_TIMEOUT = 5
 COMMIT_TIMEOUT = 10
@@ -274,6 +274,9 @@ class PostgresHeld:
         try:
             await connection.execute("BEGIN")
             for change in group.changes:
+                if isinstance(change, Rows):
+                    await connection.executemany(insertion(change.table, statements.asyncpg()), change.rows)
+                    continue
                 statement = change.statement if isinstance(change, Guarded) else change
                 text, values = filled(statement, statements.asyncpg())
                 done = await connection.execute(text, *values)

@@ -28,8 +28,8 @@ from gateway.errors import Conflict, StoreUnavailable
 from gateway.storage.engines.sqlite_counts import SqliteCounts
 from gateway.storage.engines.sqlite_facts import SqliteFacts
 from gateway.storage.engines.sqlite_file import FileGone, Opened, identity, write_ahead
-from gateway.storage.port import Change, Group, Guarded, Head, SubjectKey, Superseded
-from gateway.storage.statement import SQLITE, Statement, compiled, filled
+from gateway.storage.port import Change, Group, Guarded, Head, Rows, SubjectKey, Superseded
+from gateway.storage.statement import SQLITE, Statement, compiled, filled, insertion
 from gateway.storage.tables import entry, entry_requester, period_key, requester, shard, subject_key, subtree
 
 BUSY_TIMEOUT_MS = 5_000
@@ -365,6 +365,9 @@ def _transaction(connection: sqlite3.Connection) -> Any:
 
 
 def _change(connection: sqlite3.Connection, change: Change) -> None:
+    if isinstance(change, Rows):
+        _insert(connection, insertion(change.table, SQLITE), change.rows)
+        return
     statement = change.statement if isinstance(change, Guarded) else change
     done = connection.execute(*filled(statement, SQLITE))
     if statement is not change and done.rowcount < 1:
@@ -386,7 +389,7 @@ def _insert(connection: sqlite3.Connection, statement: str, rows: Sequence[tuple
         at += count
 
 
-@functools.lru_cache(maxsize=3 * len(_CHUNKS))
+@functools.lru_cache(maxsize=16 * len(_CHUNKS))
 def _many(statement: str, count: int) -> str:
     head, marks = statement.split(" VALUES ")
     return f"{head} VALUES {', '.join([marks] * count)}"
