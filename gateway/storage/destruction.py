@@ -25,11 +25,17 @@ from gateway.storage.erasure import Request, closing, erasure, hold
 from gateway.storage.facts import fact, fact_head
 from gateway.storage.port import Store
 from gateway.storage.projections import looked, projected, raced, received, there
+from gateway.storage.recalls import recall, recall_job
 from gateway.storage.tables import SHARD_BITS, entry, shard, subject_key
 from gateway.storage.watch import watch_head
 
-_NAMING = (subject_key, erasure, hold, matter, fact)
+_NAMING = (subject_key, erasure, hold, matter, fact, recall_job, recall)
 """What names subjects."""
+_RECALLS = (
+    (recall_job, dict.fromkeys(("scheme", "value", "record", "version", "new_version", "consent", "fields"))),
+    (recall, dict.fromkeys(("scheme", "value", "records"))),
+)
+"""What is emptied of recalls, and of what was selected by."""
 MOST_ANEW = 200_000
 """Keys: some seconds of holding the lock of writers, whom SQLite has wait five."""
 _BY_KEY = (looked, received, raced)
@@ -138,6 +144,10 @@ def _emptying(scheme: str, value: str) -> Sequence[Update]:
         update(matter).where(matters, *asked).values(state="declined"),
         update(matter).where(matters).values(nothing),
         update(fact).where(over).values(scheme="", value="", record=None, fields=None, reason=None),
+        *(
+            update(table).where(table.c.scheme == scheme, table.c.value == value).values(gone)
+            for table, gone in _RECALLS
+        ),
     )
 
 

@@ -277,10 +277,9 @@ class PostgresHeld:
                 if isinstance(change, Rows):
                     await connection.executemany(insertion(change.table, statements.asyncpg()), change.rows)
                     continue
-                statement = change.statement if isinstance(change, Guarded) else change
-                text, values = filled(statement, statements.asyncpg())
-                done = await connection.execute(text, *values)
-                if statement is not change and done.rpartition(" ")[2] == "0":
+                wanted = filled(change.statement if isinstance(change, Guarded) else change, statements.asyncpg())
+                done = await connection.execute(wanted[0], *wanted[1])
+                if isinstance(change, Guarded) and done.rpartition(" ")[2] == "0":
                     await connection.execute("ROLLBACK")
                     raise Conflict("somebody acted at the same moment")
             swapped: int = await connection.fetchval(_COMMIT, *_values(group))
@@ -396,6 +395,6 @@ def _values(group: Group) -> list[object]:
     columns: list[object] = [*_swap(group.before, group.after)]
     columns += zip(*group.entries, strict=True)
     columns += zip(*group.requesters, strict=True)
-    columns += zip(*group.subtrees, strict=True) if group.subtrees else ((), (), (), ())
-    columns += zip(*group.keys, strict=True) if group.keys else ((), (), (), (), ())
+    columns += zip(*group.subtrees, strict=True) if group.subtrees else [()] * 4
+    columns += zip(*group.keys, strict=True) if group.keys else [()] * 5
     return columns
