@@ -7,7 +7,8 @@ report of the same. The gateway holds no records, so one that is not there is re
 another department it is as if there were none.
 
 What counts becomes facts: a withdrawal, or its end; a correction is over as it begins, since it restrains nothing, and
-stands there for whoever received the record before. It ends the objections that were upheld against the record.
+stands there for whoever received the record before. It ends the objections that were upheld against the record. Whoever
+received a record that was corrected or withdrawn is to be told (Art. 47).
 """
 
 from __future__ import annotations
@@ -31,7 +32,18 @@ from gateway.acts.words import acts_at
 from gateway.catalogue.model import Catalogue, Status
 from gateway.inquiry.types import Requester
 from gateway.ledger.acting.digests import same_human
-from gateway.ledger.acting.planned import Actor, AtEntry, Changes, Made, Row, Seen, invalid, new_fact, not_found
+from gateway.ledger.acting.planned import (
+    Actor,
+    AtEntry,
+    Changes,
+    Made,
+    Row,
+    Seen,
+    invalid,
+    new_fact,
+    not_found,
+    recalled,
+)
 from gateway.ledger.entry import entries
 from gateway.sources import Changes as Reporting
 from gateway.storage import acts as rows
@@ -279,9 +291,10 @@ def _effect(seen: Seen, read: Reported, before: _Before) -> _Effect:
         made, taken = facts.over("correction", read.subject, seen.now, first, **about), 2
     else:
         made, taken = new_fact(seen, "withdrawal", read.subject, about), 1
-    upheld, more = ends_upheld(seen, before.upheld, read.version, 1 + taken)
+    upheld, more = ends_upheld(seen, before.upheld, read.version, 1 + taken, corrected=read.event == "corrected")
     taken += more
-    return _Effect([Row(fact, made), *upheld], tuple(range(first, first + taken)))
+    recall = recalled(seen, read.event, read.subject, **about, new_version=read.new_version)
+    return _Effect([Row(fact, made), *upheld, recall], tuple(range(first, first + taken)))
 
 
 def _replaces(read: Reported, each: Matter) -> bool:

@@ -27,7 +27,7 @@ from gateway.acts.words import acts_at
 from gateway.catalogue.model import Period
 from gateway.errors import Code, Refusal
 from gateway.inquiry.types import Requester
-from gateway.ledger.acting.planned import AtEntry, Changes, Made, Row, Seen, invalid, new_fact, not_found
+from gateway.ledger.acting.planned import AtEntry, Changes, Made, Row, Seen, invalid, new_fact, not_found, recalled
 from gateway.ledger.entry import entries
 from gateway.rules.model import Grant, RequesterEntry
 from gateway.storage import acts as rows
@@ -98,7 +98,9 @@ class Consents:
                 recipient=entries.Who(row["issuer"], row["client"]), changes=(seen.change + 1,),
             )  # fmt: skip
             value = shown.consent(office, {**row, "ended_at": micros(seen.now)})
-            return Made(told, office.oversight(seen, party.actor), [ended], id_, value, facts=1)
+            of = {name: row[name] for name in ("issuer", "client", "purpose", "fields")}
+            changes: list[Changes] = [ended, recalled(seen, "revoked", party.subject[1:], consent=id_, **of)]
+            return Made(told, office.oversight(seen, party.actor), changes, id_, value, facts=1)
 
         return await office.done(office.of_subject("revokeConsent", party, given, make, self._again))
 
@@ -174,15 +176,16 @@ class Consents:
                 raise invalid("STATE", f"`{of.id}` is {'kept back' if wanted else 'shown'} already")
             if row is None:
                 begun = new_fact(seen, "opt-out", party.subject[1:], {"dataset": of.id})
-                change: Changes = Row(fact, begun)
                 id_ = str(begun["id"])
+                changes: list[Changes] = [Row(fact, begun)]
+                changes.append(recalled(seen, "opted-out", party.subject[1:], dataset=of.id))
             else:
                 id_ = str(row["id"])
-                change = facts.ending(id_, "opt-out", seen.now, seen.change + 1)
+                changes = [facts.ending(id_, "opt-out", seen.now, seen.change + 1)]
             what = "opt-out-set" if wanted else "opt-out-lifted"
             told = office.of_party(seen, party, what, matter=id_, dataset=of.id, changes=(seen.change + 1,))
             value = {"dataset": of.id, "optedOut": wanted, "since": seen.now if wanted else None}
-            return Made(told, office.oversight(seen, party.actor), [change], id_, value, facts=1)
+            return Made(told, office.oversight(seen, party.actor), changes, id_, value, facts=1)
 
         def again(seen: Seen, _past: Act) -> dict[str, Any]:
             row = opted_out(seen, party.subject[1:], of.id)

@@ -38,7 +38,7 @@ from tests.ledger.said import ABOUT
 from tests.ledger.support import AT, BY, KEY, ORIGIN, SUBJECT, VERIFIERS, opened
 from tests.storage.conftest import Place
 
-BEFORE = "889f6a3c8ab29bd1dd61e2995fd6f2484e6d34b4"
+BEFORE = "b017f78ff6c085601622fe373f1bc1cfeed43da6"
 WHO = entries.Who(*BY, "market")
 LEI = (SUBJECT.scheme, SUBJECT.value)
 

@@ -17,13 +17,13 @@ from sqlalchemy import select
 
 from gateway.acts import inputs, shown
 from gateway.acts.graphql import Acted, Called
-from gateway.acts.matters.filing import FILED, OBJECTION, RESTORATION, about_of, moved, numbers, shown_again
+from gateway.acts.matters.filing import FILED, OBJECTION, RESTORATION, about_of, cleared, moved, numbers, shown_again
 from gateway.acts.matters.upheld import corrected_since
 from gateway.acts.office import Office
 from gateway.errors import Code, Refusal
 from gateway.inquiry.types import Requester
 from gateway.ledger.acting.digests import same_human
-from gateway.ledger.acting.planned import Actor, Changes, Made, Row, Seen, invalid, new_fact, not_found
+from gateway.ledger.acting.planned import Actor, Changes, Made, Row, Seen, invalid, new_fact, not_found, recalled
 from gateway.rules.deadlines import deadline
 from gateway.rules.model import PORTAL
 from gateway.storage import acts as rows
@@ -88,13 +88,16 @@ class Deciding:
             values |= {"provisional": int(last.provisional), "calendar": last.calendar}
             general = {"due": last.due, "provisional": last.provisional, "calendar": last.calendar}
         elif row.fact is not None:
-            changes.append(facts.ending(row.fact, OBJECTION, seen.now, seen.change + 1, outcome=outcome))
+            changes += [
+                facts.ending(row.fact, OBJECTION, seen.now, seen.change + 1, outcome=outcome),
+                cleared(seen, row),
+            ]
         remedy = "" if outcome == "upheld" else office.remedy(row.department)
         told = office.told(
             seen, actor, f"{row.kind}-decided", scheme=row.scheme, value=row.value, matter=row.id, outcome=outcome,
             reason=reason, remedy=remedy, **general, **about_of(row).members, **numbers(seen, bool(changes)),
         )  # fmt: skip
-        ended = len(changes)
+        ended = int(bool(changes))
         changes.append(moved(row, "decided_in", **values))
         filed = shown.filed(office, row)
         value = shown.matter(office, row._replace(**values), filed, told, seen.today, inside=True)
@@ -114,13 +117,13 @@ class Deciding:
         if id_ is None:
             of = {"dataset": row.dataset or "", "record": row.record or ""}
             begun = new_fact(seen, "restoration", subject, of)
-            changes.append(Row(fact, begun))
+            changes += [Row(fact, begun), recalled(seen, "restored", subject, **of)]
             id_ = str(begun["id"])
         told = office.told(
             seen, actor, "restoration-confirmed", scheme=row.scheme, value=row.value, matter=row.id,
             outcome=row.outcome or "", **about_of(row).members, **numbers(seen, bool(changes)),
         )  # fmt: skip
-        began = len(changes)
+        began = int(bool(changes))
         values: dict[str, Any] = {"state": "decided", "fact": id_}
         changes.append(moved(row, **values))
         [value] = shown.matters(office, [row._replace(**values)], seen.today, inside=True)

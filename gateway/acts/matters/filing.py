@@ -21,7 +21,18 @@ from gateway.acts.graphql import Acted, Called
 from gateway.acts.office import SUBJECT_OBJECTIONS, Office, Party
 from gateway.acts.words import NOTHING, acts_at
 from gateway.inquiry.types import Requester
-from gateway.ledger.acting.planned import AtEntry, Bound, Changes, Made, Row, Seen, invalid, new_fact, not_found
+from gateway.ledger.acting.planned import (
+    AtEntry,
+    Bound,
+    Changes,
+    Made,
+    Row,
+    Seen,
+    invalid,
+    new_fact,
+    not_found,
+    recalled,
+)
 from gateway.ledger.entry import entries
 from gateway.rules.deadlines import Deadline, deadline
 from gateway.storage import acts as rows
@@ -111,7 +122,7 @@ class Filing:
             changes: list[Changes] = [moved(row, **values)]
             if row.fact is not None:
                 ended = facts.ending(row.fact, OBJECTION, seen.now, seen.change + 1, outcome="withdrawn")
-                changes.append(ended)
+                changes += [ended, cleared(seen, row)]
             told = office.of_party(
                 seen, party, "matter-withdrawn", matter=row.id, **_members(row), **numbers(seen, row.fact is not None)
             )
@@ -189,7 +200,7 @@ class Filing:
         if disputed:
             of = {"dataset": about.dataset or "", "record": about.record or "", "until": last.due.isoformat()}
             begun = new_fact(seen, OBJECTION, party.subject[1:], of)
-            changes.append(Row(fact, begun))
+            changes += [Row(fact, begun), recalled(seen, "disputed", party.subject[1:], **_record(about))]
             row["fact"] = begun["id"]
         changes.append(Row(matter, row, ("filed_in",)))
         told = office.of_party(
@@ -225,9 +236,18 @@ def numbers(seen: Seen, changed: bool) -> dict[str, Any]:
     return {"changes": (seen.change + 1,)} if changed else {}
 
 
+def cleared(seen: Seen, row: Matter) -> Row:
+    """What has those told who know a record as disputed, once the objection to it is over."""
+    return recalled(seen, "cleared", (row.scheme or "", row.value or ""), **_record(about_of(row)))
+
+
 def about_of(row: Matter) -> About:
     """What a matter is about."""
     return About(row.department, row.dataset, row.record, row.version, row.access)
+
+
+def _record(about: About) -> dict[str, str | None]:
+    return {"dataset": about.dataset, "record": about.record}
 
 
 def _members(row: Matter) -> dict[str, Any]:

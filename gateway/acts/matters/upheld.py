@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from gateway.acts.matters.filing import OBJECTION, moved
+from gateway.acts.matters.filing import OBJECTION, cleared, moved
 from gateway.ledger.acting.planned import Changes, Seen
 from gateway.storage import acts as rows
 from gateway.storage import facts
@@ -21,11 +21,13 @@ def upheld_of(seen: Seen, dataset: str, record: str, subject: tuple[str, str]) -
     return [row for row in rows.matters(seen.connection, *mine, *upheld) if row.fact is not None]
 
 
-def ends_upheld(seen: Seen, upheld: Sequence[Matter], version: str, change_offset: int) -> tuple[list[Changes], int]:
+def ends_upheld(
+    seen: Seen, upheld: Sequence[Matter], version: str, change_offset: int, *, corrected: bool = False
+) -> tuple[list[Changes], int]:
     """What ends upheld objections to a record, in the act that confirms its change, of `version` where that is told.
 
     An objection to another version goes on. The first fact that ends takes the `change_offset`th number of the act's
-    own; also given is how many it takes.
+    own; also given is how many it takes. `corrected`: the record goes on, no longer disputed, and who has it is told.
     """
     found = [row for row in upheld if not (version and row.version) or version == row.version]
     changes: list[Changes] = []
@@ -33,6 +35,8 @@ def ends_upheld(seen: Seen, upheld: Sequence[Matter], version: str, change_offse
         number, outcome = seen.change + offset, row.outcome or ""
         changes.append(facts.ending(row.fact or "", OBJECTION, seen.now, number, outcome=outcome))
         changes.append(moved(row, second_due=None))
+        if corrected:
+            changes.append(cleared(seen, row))
     return changes, len(found)
 
 

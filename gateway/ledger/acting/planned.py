@@ -15,12 +15,13 @@ from gateway.errors import Code, Refusal
 from gateway.ledger.acting.digests import Keyed
 from gateway.ledger.entry import entries
 from gateway.ledger.log.keyring import AtEntry, Changes, Row
-from gateway.storage import facts
+from gateway.storage import facts, recalls
 from gateway.storage.acts import Act
+from gateway.storage.tables import micros
 
 __all__ = [
     "Actor", "AtEntry", "Bound", "Changes", "Made", "Planned", "Repeat", "Row", "Seen",
-    "invalid", "new_fact", "not_found",
+    "invalid", "new_fact", "not_found", "recalled",
 ]  # fmt: skip
 
 
@@ -119,3 +120,12 @@ def new_fact(
 ) -> dict[str, object]:
     """The row of a fact that begins with the act; its change is the `offset`th of the act's own."""
     return facts.row(kind, subject, seen.now, seen.change + offset, **columns)
+
+
+def recalled(seen: Seen, cause: str, subject: tuple[str, str], **columns: str | None) -> Row:
+    """What has those told who received what the act is about (Art. 47), from facts before the act's first change.
+
+    `cause` is one of `recalls.CAUSES`, `columns` are of `recalls.recall_job`.
+    """
+    row = recalls.job(cause, subject, micros(seen.now), change=seen.change + 1, **columns)
+    return Row(recalls.recall_job, row, ("filed_in",))

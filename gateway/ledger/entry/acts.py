@@ -29,13 +29,16 @@ class Acted(Entered, frozen=True, tag="act"):
 
     In general: `due` is the last day that there is for what the act began, or was for what it ended, counted by the
     calendar with the digest `calendar`, and `provisional` where that does not list its year yet; `outcome` is what was
-    decided, or what became of a record.
+    decided, or what became of a record, or how a recall was answered. A recall's own are `recall` (its id), `to` (who
+    has to answer), `action`, `sequence` (among those to it) and `term` (the moment by which to answer).
 
     Of the subject: `matter` is the 128-bit id of what it is part of; `by` who acted as the subject or for it, by the
     token's `sub`, and `proof` how a counter knew whom it had before it. An official stands in oversight's part instead.
     `dataset`, `record`, `version` and `new_version` are what it is about, or `access`, the id of a look. `recipient`,
     `purpose`, `digest` (of the purpose as it was shown), `fields` and `until` are a consent's. `reason`, `remedy` and
-    `words` are texts of people, `changes` the numbers of the facts that it changed. Of nobody there is no such part.
+    `words` are texts of people, `changes` the numbers of the facts that it changed. `inquiry` is the answer that is
+    recalled, `records` are of `dataset`, as `record@version`, and `passed_on` names those who have them from its
+    recipient. Of nobody there is no such part.
     """
 
     what: str
@@ -64,3 +67,11 @@ class Acted(Entered, frozen=True, tag="act"):
     changes: tuple[int, ...] = ()
     words: str = ""
     rule_set: str = ""
+    recall: str = ""
+    to: Who | None = None
+    action: str = ""
+    sequence: int = 0
+    term: datetime.datetime | None = None
+    inquiry: str = ""
+    records: tuple[str, ...] = ()
+    passed_on: tuple[str, ...] = ()
