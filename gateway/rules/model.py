@@ -138,10 +138,22 @@ class Notices(msgspec.Struct, frozen=True):
     secret_file: str
 
 
+class Recalls(msgspec.Struct, frozen=True):
+    """Where a recipient is told of recalls, if anywhere, and how long it has to answer one.
+
+    Without a `term` these are the working days of `calendar.yaml`. Who is told nowhere looks into its inbox.
+    """
+
+    url: str = ""
+    secret_file: str = ""
+    term: datetime.timedelta | None = None
+
+
 class RequesterEntry(msgspec.Struct, frozen=True):
     """A department's registered client system. `registry` names the case registry that verifies its cases.
 
-    `reports_changes`: it says, without an official, that its own department's records changed.
+    `reports_changes`: it says, without an official, that its own department's records changed. `succeeds` are the
+    clients (issuer, client) that are gone and whose recalls it answers.
     """
 
     issuer: str
@@ -153,6 +165,8 @@ class RequesterEntry(msgspec.Struct, frozen=True):
     registry: str | None = None
     reports_changes: bool = False
     notices: Notices | None = None
+    recalls: Recalls = Recalls()
+    succeeds: frozenset[tuple[str, str]] = frozenset()
 
 
 class Policies(msgspec.Struct, frozen=True):

@@ -7,11 +7,14 @@ token can name.
 
 Optional keys: `reports_changes: true` lets a client of a providing department report changed records without an
 official; `notices: {url, secret_file}` is where a portal is told that something waits for one of its subjects, or a
-client of a department that provides datasets for one of its stewards.
+client of a department that provides datasets for one of its stewards. `recalls: {url, secret_file, term}` is where a
+recipient is told that something it received is to be used no more, and how long it has to answer; `succeeds` names the
+clients that are gone and whose recalls it answers.
 """
 
 from __future__ import annotations
 
+import datetime
 import hashlib
 from collections import Counter
 from collections.abc import Collection, Mapping
@@ -24,7 +27,7 @@ from gateway.catalogue.model import Catalogue
 from gateway.documents import Node
 from gateway.errors import Problem
 from gateway.rules.files.purposes import case_registry, department
-from gateway.rules.model import PORTAL, Grant, Notices, Purpose, RequesterEntry
+from gateway.rules.model import PORTAL, Grant, Notices, Purpose, Recalls, RequesterEntry
 from gateway.values import MOST_NAME, suggest
 
 PUBLIC = ("public", "open-record")
@@ -33,8 +36,12 @@ PUBLIC = ("public", "open-record")
 FILE = "requesters.yaml"
 
 _CLIENT = rf"[\x21-\x7e]{{1,{MOST_NAME}}}"
-_MORE = ("registry", "reports_changes", "notices")
+_MORE = ("registry", "reports_changes", "notices", "recalls", "succeeds")
 _EVERYTHING = frozenset({"all", "*", "any", "every"})
+_UNITS = {"D": 86_400, "H": 3_600, "M": 60, "S": 1}
+
+Signing = tuple[tuple[bytes, ...], tuple[bytes, ...]]
+"""The secrets that sign notices to a client, and those that sign what it is told of recalls, the newest first."""
 
 
 class Requesters(msgspec.Struct, frozen=True):
@@ -42,8 +49,8 @@ class Requesters(msgspec.Struct, frozen=True):
 
     `digest` is the SHA-256, in hexadecimal, of the canonical form of all of it, with issuers as the file writes them:
     the same file gives the same digest wherever it serves. `unread` are the kinds of names, as rules call them, of
-    which there may be more than are here, since something about them is wrong. `secrets` sign the notices to a client;
-    they are no part of the digest.
+    which there may be more than are here, since something about them is wrong. `secrets` sign the notices to a client,
+    `recall_secrets` what it is told of recalls; they are no part of the digest.
     """
 
     entries: Mapping[tuple[str, str], RequesterEntry]
@@ -52,6 +59,7 @@ class Requesters(msgspec.Struct, frozen=True):
     digest: str
     unread: frozenset[str] = frozenset()
     secrets: Mapping[tuple[str, str], tuple[bytes, ...]] = {}
+    recall_secrets: Mapping[tuple[str, str], tuple[bytes, ...]] = {}
 
 
 def load(
@@ -81,13 +89,12 @@ def load(
     roles = _titles(parts.get("roles"))
     departments = {**catalogue.departments, **_titles(parts.get("departments"))}
     found: list[tuple[Node, str, RequesterEntry]] = []
-    secrets: dict[tuple[str, str], tuple[bytes, ...]] = {}
+    signing: dict[tuple[str, str], Signing] = {}
     for node in parts["requesters"].items() if "requesters" in parts else []:
         read = _requester(node, catalogue, purposes, roles, departments, (issuers, registries, deployed))
         if read is not None:
-            alias, entry, signing = read
+            alias, entry, signing[read[1].issuer, read[1].client] = read
             found.append((node, alias, entry))
-            secrets |= {(entry.issuer, entry.client): signing} if signing else {}
     if "requesters" not in parts or len(problems) > before:
         unread.add("Requester")
     clients = Counter(entry.client for _, _, entry in found)
@@ -100,9 +107,28 @@ def load(
             entries[entry.issuer, entry.client] = msgspec.structs.replace(entry, grants=grants)
         else:
             entries[entry.issuer, entry.client] = entry
-    written = [msgspec.structs.replace(entry, issuer=alias) for _, alias, entry in found]
+    _succeeding(found, entries)
+    written = [
+        msgspec.structs.replace(entry, issuer=alias, succeeds=frozenset((alias, gone) for _, gone in entry.succeeds))
+        for _, alias, entry in found
+    ]
     canonical = msgspec.json.encode([roles, departments, written], order="sorted")
-    return Requesters(entries, roles, departments, hashlib.sha256(canonical).hexdigest(), frozenset(unread), secrets)
+    notices, recalls = ({who: each[of] for who, each in signing.items() if each[of]} for of in (0, 1))
+    digest = hashlib.sha256(canonical).hexdigest()
+    return Requesters(entries, roles, departments, digest, frozenset(unread), notices, recalls)
+
+
+def _succeeding(
+    found: list[tuple[Node, str, RequesterEntry]], entries: Mapping[tuple[str, str], RequesterEntry]
+) -> None:
+    """A client that is registered answers for itself, and one that is gone has one successor."""
+    followed: dict[tuple[str, str], str] = {}
+    for node, _, entry in found:
+        for who in sorted(entry.succeeds):
+            if who in entries:
+                node.problem(f"`succeeds` names `{who[1]}`, which is registered and answers itself; leave it out")
+            elif followed.setdefault(who, entry.client) != entry.client:
+                node.problem(f"`succeeds` names `{who[1]}`, which `{followed[who]}` succeeds already; keep one")
 
 
 def _titles(node: Node | None) -> dict[str, str]:
@@ -117,8 +143,8 @@ def _requester(
     roles: Mapping[str, str],
     departments: Mapping[str, str],
     configured: tuple[Mapping[str, str] | None, Collection[str] | None, bool],
-) -> tuple[str, RequesterEntry, tuple[bytes, ...]] | None:
-    """The issuer as it is written, the entry, and the secrets that sign notices to it."""
+) -> tuple[str, RequesterEntry, Signing] | None:
+    """The issuer as it is written, the entry, and the secrets that sign what it is told."""
     issuers, registries, deployed = configured
     parts = node.mapping(["issuer", "client", "title", "department", "roles", "grants"], _MORE)
     client = (
@@ -141,6 +167,8 @@ def _requester(
     provides = not catalogue.whole or any(each.department == of for each in catalogue.datasets.values())
     told = PORTAL in held or provides
     notices, secrets = _notices(parts["notices"], deployed, told) if "notices" in parts else (None, ())
+    recalls, recalling = _recalls(parts["recalls"], deployed) if "recalls" in parts else (Recalls(), ())
+    succeeds = _succeeds(parts["succeeds"], issuer) if "succeeds" in parts else frozenset()
     grants: dict[str, list[Grant]] = {}
     for item in parts["grants"].items() if "grants" in parts else []:
         grant = _grant(item, client, catalogue, purposes)
@@ -167,8 +195,10 @@ def _requester(
         registry=registry or None,
         reports_changes=reports,
         notices=notices,
+        recalls=recalls,
+        succeeds=succeeds,
     )
-    return alias, entry, secrets
+    return alias, entry, (secrets, recalling)
 
 
 def _notices(node: Node, deployed: bool, told: bool) -> tuple[Notices | None, tuple[bytes, ...]]:
@@ -181,6 +211,32 @@ def _notices(node: Node, deployed: bool, told: bool) -> tuple[Notices | None, tu
         return None, ()
     file = keys["secret_file"]
     return Notices(keys["url"].url(), file.text(what="the path of a file")), file.signing_secrets() if deployed else ()
+
+
+def _recalls(node: Node, deployed: bool) -> tuple[Recalls, tuple[bytes, ...]]:
+    keys = node.mapping([], ["url", "secret_file", "term"])
+    term = None
+    if "term" in keys:
+        text = keys["term"].text(
+            pattern="P[1-9][0-9]{0,2}D|PT[1-9][0-9]{0,4}[HMS]", what="a term, as `P10D` or `PT12H`"
+        )
+        term = datetime.timedelta(seconds=int(text.strip("PTDHMS")) * _UNITS[text[-1]]) if text else None
+    if ("url" in keys) is not ("secret_file" in keys):
+        node.key_problem("needs both `url` and `secret_file`, which signs what is sent there, or neither")
+    if "url" not in keys or "secret_file" not in keys:
+        return Recalls(term=term), ()
+    file = keys["secret_file"]
+    secrets = file.signing_secrets() if deployed else ()
+    return Recalls(keys["url"].url(), file.text(what="the path of a file"), term), secrets
+
+
+def _succeeds(node: Node, issuer: str) -> frozenset[tuple[str, str]]:
+    """Clients of the same issuer, by their ids."""
+    if not node.is_sequence:
+        node.problem("must list the ids of clients that are gone")
+        return frozenset()
+    named = [each.text(pattern=_CLIENT, what="a client id") for each in node.items()]
+    return frozenset((issuer, client) for client in named if client)
 
 
 def _issuer(node: Node, issuers: Mapping[str, str] | None) -> tuple[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from gateway.catalogue.load import load as load_catalogue
 from gateway.errors import ConfigurationError, Problem
 from gateway.rules.files.requesters import PUBLIC
 from gateway.rules.load import Read, load, read
-from gateway.rules.model import Notices
+from gateway.rules.model import Notices, Recalls
 from tests.rules.policies import SHIPPED, copy, edited, entry, grant, position, problems, shipped
 
 FILE = "requesters.yaml"
@@ -92,6 +93,25 @@ def test_an_unknown_issuer_is_told_with_the_nearest() -> None:
             "{url:",
             "`secret_file` is missing",
         ),
+        (
+            "    roles: [court]\n",
+            "    roles: [court]\n    recalls: {url: 'https://courts.example/recalls'}\n",
+            "recalls: {url",
+            "needs both `url` and `secret_file`",
+        ),
+        (
+            "    roles: [court]\n",
+            "    roles: [court]\n    recalls: {term: ten days}\n",
+            "ten days",
+            "must be a term",
+        ),
+        (
+            "    roles: [court]\n",
+            "    roles: [court]\n    succeeds: [labour-office]\n",
+            "",
+            "`labour-office`, which is registered and answers itself",
+        ),
+        ("    roles: [court]\n", "    roles: [court]\n    succeeds: old-court\n", "old-court", "must list the ids"),
     ],
 )
 def test_a_mistake_is_told_where_it_stands(tmp_path: Path, before: str, after: str, word: str, says: str) -> None:
@@ -101,6 +121,25 @@ def test_a_mistake_is_told_where_it_stands(tmp_path: Path, before: str, after: s
     assert found[0].file.endswith(FILE)
     if word:
         assert (found[0].line, found[0].column) == position(directory, FILE, word)
+
+
+def test_how_a_recipient_is_told_of_recalls(tmp_path: Path) -> None:
+    told = "    recalls: {url: 'https://courts.example/recalls', secret_file: court.secret, term: PT12H}\n"
+    directory = edited(tmp_path, FILE, "    roles: [court]\n", f"    roles: [court]\n{told}    succeeds: [old-court]\n")
+    (directory / "court.secret").write_text(SECRET)
+    (directory / "court.secret").chmod(0o600)
+    at, other = (load(directory, {"login": url}) for url in ("https://login.example", "https://other.example"))
+    who = ("https://login.example", "civil-court")
+    found = at.policies.requesters[who]
+    assert (found.recalls.url, found.recalls.term) == ("https://courts.example/recalls", timedelta(hours=12))
+    assert found.succeeds == {(who[0], "old-court")}
+    assert at.digest == other.digest != shipped().digest
+    assert entry("market-regulator").recalls == Recalls()
+    read_there, wrong = deployed(directory)
+    assert not wrong
+    assert read_there.rules is not None
+    assert [client for _, client in read_there.rules.requesters.recall_secrets] == ["civil-court"]
+    assert not read_there.rules.requesters.secrets
 
 
 def test_grants_for_one_purpose_never_overlap(tmp_path: Path) -> None:
