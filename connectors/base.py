@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import datetime
 import enum
+import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Literal, NamedTuple, Protocol, runtime_checkable
@@ -42,6 +43,39 @@ class FieldType(enum.StrEnum):
     DATETIME = "DateTime"
 
 
+MOST_NAMED = 256
+"""Characters of what names something: an id, a version, a number."""
+_COMPOSED = 4
+"""Characters that can become one by NFC."""
+_UNNAMED = "an id, version or document is empty, longer than 256 characters, or has some that are not printed"
+
+
+def named(said: str) -> str:
+    """What names a record, its version or a document, in the one form in which it is kept, shown and compared.
+
+    Trimmed and NFC, 1 to `MOST_NAMED` characters, all of them printed: none that controls, turns or is not seen.
+    Raises `ValueError` for anything else, since nobody could name it in an act.
+    """
+    if said.isascii() and said.isprintable() and said.strip() is said and 0 < len(said) <= MOST_NAMED:
+        return said
+    said = said.strip()
+    if len(said) <= MOST_NAMED * _COMPOSED:  # what is longer stays too long, and may take long to compose
+        said = unicodedata.normalize("NFC", said).strip()
+    if not said.isprintable() or not 0 < len(said) <= MOST_NAMED:
+        raise ValueError(_UNNAMED)
+    return said
+
+
+def _document(given: str | int) -> str | None:
+    text = given if type(given) is str else str(given)
+    try:
+        return named(text)
+    except ValueError:
+        if text.strip():
+            raise
+        return None  # blank is no document: an adverse record without one is withheld
+
+
 class DatasetShape(msgspec.Struct, frozen=True):
     """What a connector must know of a dataset: its id and every catalogue field's type, by catalogue name.
 
@@ -57,7 +91,9 @@ class Record(msgspec.Struct, kw_only=True):
     """One record as decoded from its source.
 
     Subclasses are generated per dataset and field list: each requested catalogue field `name` is the attribute
-    `f_name`, typed, `None` where the source has none. `m_*` are what the record says of itself.
+    `f_name`, typed, `None` where the source has none. `m_*` are what the record says of itself. However a source writes
+    id, version and document, here they are as `named` gives them, a blank document is none, and a record for which that
+    cannot be is not made (`ValueError`): acts and what they restrain meet by these.
     """
 
     m_id: str
@@ -65,6 +101,16 @@ class Record(msgspec.Struct, kw_only=True):
     m_document: str | None = None
     m_effective: datetime.date | None = None
     m_mitigation: str | None = None
+
+    def __post_init__(self) -> None:
+        given: str | int = self.m_id
+        if (said := named(given if type(given) is str else str(given))) is not given:
+            self.m_id = said
+        given = self.m_version
+        if (said := named(given if type(given) is str else str(given))) is not given:
+            self.m_version = said
+        if self.m_document is not None:
+            self.m_document = _document(self.m_document)
 
 
 class Faulty(Record):
@@ -79,6 +125,18 @@ class Faulty(Record):
     unread: frozenset[str] = frozenset()
     s_scheme: str = ""
     s_value: str = ""
+
+    def __post_init__(self) -> None:
+        unread = set(self.unread)
+        for name, read, default in (("m_id", named, ""), ("m_version", named, ""), ("m_document", _document, None)):
+            value = getattr(self, name)
+            try:
+                value = None if value is None else read(value)
+            except ValueError:
+                value = default
+                unread.add(name)
+            setattr(self, name, value)
+        self.unread = frozenset(unread)
 
 
 class DatasetRequest(NamedTuple):

@@ -116,16 +116,8 @@ def _text(value: Any) -> str:
     return value
 
 
-def _identity(value: Any) -> str:
-    text = str(value) if type(value) is int else _text(value)
-    if not text:
-        raise _WrongValueError
-    return text
-
-
-def _document(value: Any) -> str | None:
-    # Blank is no document: an adverse record without one is withheld.
-    return (str(value) if type(value) is int else _text(value).strip()) or None
+def _named(value: Any) -> str:
+    return str(value) if type(value) is int else _text(value)
 
 
 def _note(value: Any) -> str | None:
@@ -183,8 +175,8 @@ def _datetime(value: Any) -> datetime.datetime:
 
 
 _READERS: Mapping[str, Callable[[Any], Any]] = {
-    "id": _identity,
-    "document": _document,
+    "id": _named,
+    "document": _named,
     "note": _note,
     "subject": _text,
     FieldType.STRING: _text,
@@ -219,7 +211,10 @@ def _row_reader(leaves: list[Leaf], names: list[str], sqlite: bool) -> Callable[
                 values.append(reader(value))
             except ValueError:
                 return faulty(row, f"column `{column}` holds another type than the mapped one")
-        return made(*values)
+        try:
+            return made(*values)
+        except ValueError as error:
+            return faulty(row, str(error))
 
     return read
 

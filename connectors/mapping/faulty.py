@@ -15,7 +15,7 @@ from typing import Any
 import msgspec
 
 from connectors.base import Faulty
-from connectors.mapping.generated import Leaf, Path, blank
+from connectors.mapping.generated import Leaf, Path
 
 NO_SUBJECT = "a record names another subject"
 
@@ -24,15 +24,9 @@ class _WrongError(ValueError):
     """Not what the value must be."""
 
 
-def _identity(value: Any) -> str:
-    if type(value) is int or (type(value) is str and value):
-        return str(value)
-    raise _WrongError
-
-
-def _document(value: Any) -> str | None:
+def _named(value: Any) -> str:
     if type(value) is int or type(value) is str:
-        return blank(value)
+        return str(value)
     raise _WrongError
 
 
@@ -47,9 +41,9 @@ def _text(value: Any) -> str:
 
 
 SHOWN: Mapping[str, Callable[[Any], Any]] = {
-    "m_id": _identity,
-    "m_version": _identity,
-    "m_document": _document,
+    "m_id": _named,
+    "m_version": _named,
+    "m_document": _named,
     "m_effective": _date,
     "s_scheme": _text,
     "s_value": _text,

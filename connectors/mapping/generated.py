@@ -187,7 +187,6 @@ def finisher(record_type: type[Record], leaves: list[Leaf], tree: Tree, constant
     namespace: dict[str, Any] = {
         "T": record_type,
         "constant": constant,
-        "blank": blank,
         FieldType.DECIMAL: numbers.of_json,
         FieldType.DATETIME: moments.of_text,
     }
@@ -223,11 +222,14 @@ def _loop(leaves: list[Leaf], tree: Tree, constant: bool, direct: bool, many: bo
     for leaf in leaves:
         lines += _checks(leaf, held[leaf.attribute], leaf.path in shared)
     if direct:
-        lines += ["        own.append(r)"] if many else []
+        lines.append(f"        {'own.append(r)' if many else 'pass'}")
         lines.append("    return None" if many else "    return rows")
     else:
         made = ", ".join(held[leaf.attribute] for leaf in leaves)
-        lines.append(f"        {'own' if many else 'out'}.append(T({made}))")
+        lines += [
+            f"        try: {'own' if many else 'out'}.append(T({made}))",
+            "        except ValueError as error: return str(error)",
+        ]
         lines.append("    return None" if many else "    return out")
     return "\n".join(lines)
 
@@ -250,12 +252,6 @@ def _unpack(tree: Tree, node: str, prefix: str, held: dict[str, str], nullable: 
 
 
 def _checks(leaf: Leaf, v: str, shared: bool) -> list[str]:
-    if leaf.kind == "id":
-        check = [f"        if type({v}) is not str: {v} = str({v})"]
-        return [*check, f"        if not {v}: return 'a record has an empty id or version'"] if shared else check
-    if leaf.kind == "document":
-        # Blank is no document: an adverse record without one is withheld.
-        return [f"        if {v} is not None and (type({v}) is int or not {v} or {v}.isspace()): {v} = blank({v})"]
     if leaf.kind == "note":
         check = [f"        if {v} is not None and not {v}.strip(): {v} = None"]
         return [f"        if type({v}) is int: return 'a number stands where text must'", *check] if shared else check
@@ -269,8 +265,3 @@ def _checks(leaf: Leaf, v: str, shared: bool) -> list[str]:
             f"            except ValueError: return {wrong!r}",
         ]
     return []
-
-
-def blank(value: str | int) -> str | None:
-    """A number as text; text without a letter as nothing."""
-    return str(value) if isinstance(value, int) else value.strip() or None

@@ -7,7 +7,8 @@ import unicodedata
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from connectors.base import Subject
+from connectors.base import MOST_NAMED, Subject
+from connectors.base import named as name_of
 from gateway.catalogue.model import Catalogue, Dataset
 from gateway.errors import Code, Refusal
 from gateway.ledger.acting.planned import invalid
@@ -15,8 +16,6 @@ from gateway.ledger.entry.acts import Paper
 
 MOST_TEXT = 4_000
 MOST_PAPERS = 20
-MOST_NAMED = 256
-"""Characters of what names something: an id, a version, a number, an issuer of papers."""
 
 _CONTROL = frozenset(["Cc", "Cs", "Cn", "Co"])
 _TURNING = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
@@ -53,11 +52,12 @@ def plain(given: Any) -> Any:
 
 
 def named(given: object, name: str) -> str:
-    """An id, a version or a number: a line of text."""
-    said = text(given, name, MOST_NAMED)
-    if not said.isprintable():
-        raise wrong(f"`{name}` must be one line of plain text")
-    return said
+    """An id, a version or a number, by the rule that makes those of departments' records: a line of text."""
+    try:
+        return name_of(str(given))
+    except ValueError:
+        text(given, name, MOST_NAMED)  # says what is wrong, where it is wrong in longer text too
+        raise wrong(f"`{name}` must be one line of plain text") from None
 
 
 def reference(given: Mapping[str, Any]) -> str | None:

@@ -5,7 +5,8 @@ Arts. 23-25, 41(2), 42, 45-47. Each function writes one fact, or ends one, in on
 
 Invariants: every write takes the next change number from the one row of `fact_head`, inside its own transaction; the
 row's lock makes the order of numbers the order of commits, on any database, which a sequence would not. A fact has the
-columns of its kind, and no others (`gateway.storage.kinds`).
+columns of its kind, and no others (`gateway.storage.kinds`). A record stands in it as `connectors.base.named` gives its
+id, as in what departments answer; no version wrote one otherwise, since acts always kept ids so.
 
 Left to others: who may write which fact (`gateway.rights`), what facts mean for an inquiry (`gateway.inquiry.facts`).
 """
@@ -37,7 +38,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.types import TypeEngine
 
-from connectors.base import Subject
+from connectors.base import Subject, named
 from gateway.storage.kinds import KINDS
 from gateway.storage.tables import metadata, micros
 
@@ -193,9 +194,12 @@ def set_opt_out(
 def row(
     kind: str, subject: tuple[str, str], now: datetime.datetime, change: int, **columns: str | None
 ) -> dict[str, object]:
-    """The row of a fact that begins with a change; raises `ValueError` for columns that are not its kind's."""
+    """The row of a fact that begins with a change; raises `ValueError` for columns that are not its kind's, or a record
+    that no department's would be found by."""
     if columns.keys() - {"reason"} != (known := KINDS[kind].columns):
         raise ValueError(f"a {kind} has the columns {', '.join(sorted(known))}; not {', '.join(columns)}")
+    if (record := columns.get("record")) is not None and named(record) != record:
+        raise ValueError("a record's id is not as `connectors.base.named` gives it")
     made = {"change": change, "id": secrets.token_hex(16), "kind": kind, "scheme": subject[0], "value": subject[1]}
     return {**made, "at": micros(now), **columns}
 

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import logging
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from string import Template
 from typing import NamedTuple
@@ -32,14 +32,17 @@ class Served(NamedTuple):
 
 
 @contextlib.asynccontextmanager
-async def served(folder: Path, **added: str) -> AsyncIterator[Served]:
-    """Serve until the end; `added` is text to put into departments of `sources.yaml`, at its first key."""
+async def served(folder: Path, ports: Mapping[str, int] = {}, **added: str) -> AsyncIterator[Served]:
+    """Serve until the end; `added` is text to put into departments of `sources.yaml`, at its first key.
+
+    `ports` are those of the departments that are there; nobody asks the others.
+    """
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
     issuer, port = TestIssuer(), free_port()
     url = f"http://127.0.0.1:{port}"
-    departments = Template((ROOT / "deploy" / "demo" / "sources.yaml").read_text())  # nobody asks them here
-    text = departments.substitute(dict.fromkeys(USUAL, 9))
+    departments = Template((ROOT / "deploy" / "demo" / "sources.yaml").read_text())
+    text = departments.substitute({**dict.fromkeys(USUAL, 9), **ports})
     for department, more in added.items():
         text, found = re.subn(rf"(?m)^(  {department}:.*)$", rf"\1\n    {more}", text)
         assert found == 1

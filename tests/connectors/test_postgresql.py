@@ -17,8 +17,10 @@ from connectors.base import DatasetRequest, DatasetShape, Failure, Fault, FieldT
 from connectors.database.opening import open_engine, protect
 from tests.connectors.asking import fetch, written
 from tests.demo.conftest import Start, data, start
+from tests.services import Postgres
+from tests.storage.conftest import server
 
-__all__ = ["data", "start"]  # fixtures
+__all__ = ["data", "server", "start"]  # fixtures
 
 RECORD = {"id": "notice_no", "version": "rev", "subject": {"scheme": "payer_id_type", "value": "payer_id"}}
 SHAPES = {name: DatasetShape(name, {"period": FieldType.STRING}) for name in ("good", "broken", "mistyped")}
@@ -63,3 +65,20 @@ async def test_postgresql_is_read_only_bounded_in_time_and_fails_in_parts(start:
         assert isinstance(failure, Failure)
         assert failure.fault is Fault.UNAVAILABLE
     assert outcomes[WHO, "good"] == []
+
+
+async def test_columns_of_a_fixed_width_name_records_without_their_padding(server: Postgres, tmp_path: Path) -> None:
+    database = server.database()
+    with server.connect(database) as connection:
+        connection.execute(
+            "CREATE TABLE arrears (notice_no char(12), rev char(4), paper char(8), type text, no text, period text)"
+        )
+        connection.execute("INSERT INTO arrears VALUES ('N-1', '2', ' ', 'LEI', 'none', '2026')")
+    url = f"postgresql+psycopg://postgres@127.0.0.1:{server.port}/{database}"
+    about = {"id": "notice_no", "version": "rev", "document": "paper", "subject": {"scheme": "type", "value": "no"}}
+    good = {"table": "arrears", "record": about, "fields": {"period": "period"}}
+    connector = sql.build(written({"url": url, "datasets": {"good": good}}, tmp_path), {"good": SHAPES["good"]})
+    outcomes = await fetch(connector, DatasetRequest("good", ("period",), (WHO,)))
+    await connector.close()
+    (record,) = outcomes[WHO, "good"]
+    assert (record.m_id, record.m_version, record.m_document) == ("N-1", "2", None)

@@ -6,6 +6,7 @@ import datetime
 import decimal
 import json
 import re
+import unicodedata
 from typing import Any
 
 import pytest
@@ -73,10 +74,12 @@ def typed(kind: str, value: Any) -> Any:
             raise Invalid from None
     if kind == "DateTime" and text and (moment := _moment(value)) is not None:
         return moment
-    if kind == "id" and (whole or (text and value)):
-        return str(value)
-    if kind == "document" and (whole or text):
-        return str(value).strip() or None
+    if kind in ("id", "document") and (whole or text):
+        said = unicodedata.normalize("NFC", str(value)).strip()
+        if said and len(said) <= 256 and all(c == " " or unicodedata.category(c)[0] not in "CZ" for c in said):
+            return said
+        if kind == "document" and not said:
+            return None
     if kind == "note" and text:
         return value if value.strip() else None
     raise Invalid
@@ -214,6 +217,11 @@ texts = st.one_of(
             "\u0661",
             "1E-7",
             "NaN",
+            " N-1  ",
+            "n" * 257,
+            "e\u0301",
+            "N\u200b1",
+            "N\u202e1",
         ]
     ),
 )

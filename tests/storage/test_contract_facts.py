@@ -110,6 +110,14 @@ def test_a_fact_has_the_columns_of_its_kind(store: Store, kind: str, values: dic
         assert connection.execute(text("SELECT change FROM fact_head")).scalar_one() == 0
 
 
+@pytest.mark.parametrize("record", ["", "N-1 ", "e\u0301", "N\u200b1", "n" * 257])
+def test_a_fact_names_a_record_as_departments_answers_do(store: Store, record: str) -> None:
+    with pytest.raises(ValueError, match=r"not as|not printed"):
+        written.withdraw(store.engine, ORG, "tax-arrears", record, NOW)
+    with store.engine.connect() as connection:
+        assert connection.execute(text("SELECT change FROM fact_head")).scalar_one() == 0
+
+
 async def test_a_change_by_another_process_counts_from_the_next_read_on(place: Place, reader: FactsReader) -> None:
     elsewhere = place.open()
     for number in range(1, 6):
