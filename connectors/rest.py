@@ -129,7 +129,7 @@ class RestConnector:
             )
             if isinstance(page, Failure):
                 return page
-            came = {(record.m_id, record.m_version) for record in page.records}
+            came = {(r.m_id, r.m_version) for r in page.records if r.m_id and r.m_version}
             if came & known:
                 # What moved from one page to the next pushed something else out.
                 return invalid("a record comes twice over pages")

@@ -165,9 +165,13 @@ def _keys(datasets: Sequence[DatasetRequest]) -> list[tuple[Subject, str]]:
 
 
 def _agree(records: Sequence[Record]) -> bool:
-    """Whether each record, as its id and version name it, has one content."""
+    """Whether each record, as its id and version name it, has one content; one that shows neither is nobody's copy."""
     first: dict[tuple[str, str], Record] = {}
-    return all(first.setdefault((record.m_id, record.m_version), record) == record for record in records)
+    return all(
+        first.setdefault((record.m_id, record.m_version), record) == record
+        for record in records
+        if record.m_id and record.m_version
+    )
 
 
 def _end(waiter: asyncio.Future[None]) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from connectors import rest
-from connectors.base import Failure, Fault, Subject
+from connectors.base import Failure, Fault, Faulty, Subject
 from connectors.mapping.decoding import Decoder
 from tests.configured import secret
 from tests.connectors.asking import ACME, ANN, BETA, SHAPES, ask, connected, fault, fetch, places, told, written
@@ -301,6 +301,19 @@ async def test_a_record_that_comes_twice_over_pages_is_invalid() -> None:
     paging = {"paging": {"next": "next", "param": "page"}}
     async with serve(by_path(pages)) as server, connected(rest.build, config(server.url, paging)) as connector:
         assert await fault(connector) == "SOURCE_INVALID"
+
+
+async def test_records_whose_ids_cannot_be_read_may_stand_on_two_pages() -> None:
+    unseen = {**row(1), "noticeNo": "\u200b"}
+    pages = {
+        path(): answer({"items": [unseen], "next": "2"}),
+        path() + "?page=2": answer({"items": [unseen]}),
+    }
+    paging = {"paging": {"next": "next", "param": "page"}}
+    async with serve(by_path(pages)) as server, connected(rest.build, config(server.url, paging)) as connector:
+        (outcome,) = (await fetch(connector, ask("arrears", "period amount"))).values()
+    assert not isinstance(outcome, Failure)
+    assert [(type(record), record.m_id) for record in outcome] == [(Faulty, "")] * 2
 
 
 async def test_a_page_that_fails_fails_the_dataset() -> None:

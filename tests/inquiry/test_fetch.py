@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from connectors.base import Failure, Fault, Record, RecordRequest, Subject
+from connectors.base import Failure, Fault, Faulty, Record, RecordRequest, Subject
 from gateway.inquiry import fetch as fetch_step
 from gateway.inquiry.fetch import Fetcher
 from gateway.inquiry.types import Permit
@@ -77,6 +77,12 @@ async def test_a_record_has_one_content() -> None:
     outcome = await fetch(lambda _: {(ONE, "a-set"): [good, later, other]})
     assert isinstance(outcome, Failure)
     assert outcome.fault is Fault.INVALID
+
+
+async def test_records_that_do_not_show_what_they_are_called_are_not_taken_for_one() -> None:
+    unread = frozenset(["m_id"])
+    two = [Faulty(m_id="", m_version="1", m_document=each, m_reason="why", unread=unread) for each in ("D-1", "D-2")]
+    assert await fetch(lambda _: {(ONE, "a-set"): two}) == two
 
 
 async def test_an_outcome_that_is_missing_and_one_that_nobody_asked_for() -> None:
