@@ -22,10 +22,14 @@ from gateway.acts.office import Office
 from gateway.errors import LedgerUnavailable
 from gateway.inquiry import answer
 from gateway.inquiry.admit import Admission
+from gateway.inquiry.beside.receipts import Receipts
+from gateway.inquiry.beside.roots import Others
 from gateway.inquiry.beside.unsent import Unsent
 from gateway.inquiry.facts import FactsReader
 from gateway.inquiry.types import Requester
 from gateway.ledger.acting.writer import Writer
+from gateway.ledger.projections import lookups
+from gateway.rules.explain import permissions
 from gateway.storage.port import Store
 from tests.acts.whole import asking
 from tests.ledger.support import KEY, ORIGIN, FaultyStore
@@ -78,7 +82,9 @@ class Replica:
         self.clocks = Clocks(self.office, lambda *_: None, lambda *_: None)
         self._facts = store.facts()
         self.schema = world.serving.planner._schema
-        serving = msgspec.structs.replace(world.serving, acts=Acts(self.schema, self.handlers))
+        past = Receipts(world.rules, self.ledger, lookups.places_of, world.clock)
+        others = Others(self.schema, self._permitted, past.opened)
+        serving = msgspec.structs.replace(world.serving, acts=Acts(self.schema, self.handlers), others=others)
         self.journey = msgspec.structs.replace(
             world.journey,
             serving=lambda: serving,
@@ -87,6 +93,9 @@ class Replica:
             ledger=self.ledger,
             unsent=Unsent(self.ledger),
         )
+
+    def _permitted(self, requester: Requester, purpose: str) -> list[dict[str, Any]]:
+        return permissions.rows(self.world.rules, requester, purpose, self.world.today())
 
     async def start(self) -> None:
         await self.ledger.start()
