@@ -1,8 +1,9 @@
 """Destroying a subject's keys: what of them there is, the transaction that does it, and what it leaves in the files.
 
-The transaction goes in this order: the locks under which facts and findings are written and entries projected; then
-`erasures` of every other shard, so that no group sealed before commits after; and only then what forbids it is looked
-at, and the keys are emptied. So nothing that would forbid it comes in between, and no new key of the subject.
+The transaction goes in this order: the locks under which acts are made, facts and findings written and entries
+projected; then `erasures` of every other shard, so that no group sealed before commits after; and only then what
+forbids it is looked at, and the keys are emptied. So nothing that would forbid it comes in between, and no new key of
+the subject.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 
 from gateway.storage import counted
-from gateway.storage.acts import WAITING, act, matter
+from gateway.storage.acts import WAITING, act, act_count, act_head, matter
 from gateway.storage.engines.sqlite import SqliteStore
 from gateway.storage.erasure import Request, closing, erasure, hold
 from gateway.storage.facts import fact, fact_head
@@ -105,6 +106,7 @@ def destroying(engine: Engine, own: str, keys: Sequence[int], decided: ClauseEle
     `decided` is what fails where that may not be, and notes that it is done.
     """
     found: list[ClauseElement] = [
+        update(act_head).values(number=act_head.c.number),
         update(fact_head).values(change=fact_head.c.change),
         update(watch_head).values(version=watch_head.c.version),
         update(projected).values(next=projected.c.next),
@@ -113,6 +115,9 @@ def destroying(engine: Engine, own: str, keys: Sequence[int], decided: ClauseEle
         update(subject_key).where(subject_key.c.id.in_(keys)).values(scheme=None, value=None, secret=None),
     ]
     found += [delete(table).where(table.c.subject.in_(keys)) for table in _BY_KEY]
+    # Whose a count of acts is nobody can say of its row, so that all go: those of a day that is over are of no use, and
+    # the rare day of an erasure begins anew for everybody.
+    found.append(delete(act_count))
     named = select(subject_key.c.scheme, subject_key.c.value).where(
         subject_key.c.id.in_(keys), subject_key.c.secret.is_not(None)
     )

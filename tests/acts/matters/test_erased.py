@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import datetime
 from typing import Any
 
 import pytest
-from sqlalchemy import inspect, select, text
+from sqlalchemy import select
 
 from connectors.base import Subject
 from gateway.errors import Code
-from gateway.ledger.erasure import erase
-from gateway.ledger.erasure.blockers import BLOCKERS
 from gateway.ledger.log.operator import ActRefused
 from gateway.ledger.verify.store import verify_store
 from gateway.storage import destruction
@@ -19,35 +16,14 @@ from gateway.storage.acts import matter
 from gateway.storage.engines.sqlite import SqliteStore
 from gateway.storage.erasure import requests
 from gateway.storage.facts import fact
-from gateway.storage.port import Store
 from tests.acts.desk import ISSUER, Desk, days, person
+from tests.acts.erasing import approved, dumped, erased
 from tests.acts.matters.cases import PAPER, facts_of, row, steward
-from tests.ledger.support import VERIFIERS, opened
+from tests.ledger.support import VERIFIERS
 
 RECORD = {"dataset": "income-statements", "record": "REC-4711", "version": "VER-4711"}
 WORDS = "WORDS-4711"
 SAID = ("4711", "p-4711", "identity card")
-
-
-async def erased(store: Store, subject: Subject) -> None:
-    async with opened(store) as ledger:
-        asked = await erase.request(ledger, subject[1:], "A. Clerk", "court order 7", "clerk")
-    await approved(store, asked.id)
-
-
-async def approved(store: Store, id_: str) -> None:
-    async with opened(store) as ledger:
-        await erase.approve(ledger, id_, "B. Judge", "judge", BLOCKERS, datetime.timedelta(days=35))
-
-
-def dumped(store: Store) -> str:
-    """Every row of every table."""
-    found = []
-    with store.engine.connect() as connection:
-        for table in inspect(connection).get_table_names():
-            for each in connection.execute(text(f'SELECT * FROM "{table}"')):
-                found.append(f"{table}: {[bytes(part) if isinstance(part, memoryview) else part for part in each]}")
-    return "\n".join(sorted(found))
 
 
 async def all_acts(desk: Desk, who: Subject) -> None:
