@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import random
 import sys
 
 from gateway.storage.facts import fact
@@ -13,7 +12,7 @@ from tests.storage.conftest import Place
 
 
 async def told_until_killed(url: str, seed: int, acts: int) -> list[str]:
-    """Have a process act, kill it a moment after it told of so many acts, and give the ids that it told whole."""
+    """Have a process act, kill it as soon as it told of so many acts, and give the ids that it told whole."""
     command = (sys.executable, "-m", "tests.acts.whole.acting", url, str(seed))
     process = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE)
     assert process.stdout is not None
@@ -21,7 +20,6 @@ async def told_until_killed(url: str, seed: int, acts: int) -> list[str]:
     try:
         for _ in range(acts):
             lines.append(await process.stdout.readline())
-        await asyncio.sleep(random.Random(seed).uniform(0, 0.02))
     finally:
         with contextlib.suppress(ProcessLookupError):
             process.kill()
