@@ -42,7 +42,10 @@ NAMES = {
 
 
 class Step(NamedTuple):
-    """One thing that is done. `dies` is how the gateway that does it ends; `asker` asks before, beside and after it."""
+    """One thing that is done. `dies` is how the gateway that does it ends; `asker` asks before, beside and after it.
+
+    `rival` is what is done about the other subject at the same moment, by the other gateway.
+    """
 
     what: str
     who: int = 0
@@ -55,6 +58,7 @@ class Step(NamedTuple):
     counter: bool = False
     again: bool = False
     dies: str | None = None
+    rival: str | None = None
 
 
 KINDS = {
@@ -79,6 +83,7 @@ def _history(number: int) -> list[Step]:
             counter=chance.random() < 0.3,
             again=chance.random() < 0.3,
             dies=chance.choice(DEATHS) if chance.random() < 0.15 else None,
+            rival=chance.choice(list(KINDS)) if chance.random() < 0.3 else None,
         )
         for what in chance.choices(list(KINDS), list(KINDS.values()), k=chance.randint(20, 45))
     ]
@@ -150,11 +155,21 @@ class History:
             await self.both.again(step.replica, killed=step.counter)
         elif (asked := self._asked(step)) is not None:
             before = await self.look(step, step.replica)
-            said, beside = await asyncio.gather(self._done(step, *asked), self.look(step, 1 - step.replica))
+            said, beside, _ = await asyncio.gather(
+                self._done(step, *asked), self.look(step, 1 - step.replica), self._rivalled(step)
+            )
             after = await self.look(step, step.which % 2)
             if said.code == "OK":
                 taken = self._noted(step, said) in TAKES_AWAY
                 assert not taken or (after.values <= beside.values <= before.values), step
+
+    async def _rivalled(self, step: Step) -> None:
+        if step.rival is not None:
+            rival = step._replace(what=step.rival, who=1 - step.who, replica=1 - step.replica, dies=None)
+            if (asked := self._asked(rival)) is not None:
+                said = await self._done(rival, *asked)
+                if said.code == "OK":
+                    self._noted(rival, said)
 
     async def _done(self, step: Step, who: Requester, name: str, given: Mapping[str, Any]) -> Said:
         """An act under a reference: where it is not known whether it stands, it is asked for again."""
@@ -163,7 +178,7 @@ class History:
         if dies is not None:
             dies = dies if replica.store.engine.dialect.name == "sqlite" or dies in (BEFORE, AFTER) else AFTER
             replica.dying(dies)
-        given = {**given, "reference": f"r-{len(self.looks)}"}
+        given = {**given, "reference": f"r-{step.who}-{len(self.looks)}"}
         said = await replica.act(who, name, **given)
         if dies is not None:
             await self.both.again(step.replica, killed=True)
