@@ -127,7 +127,7 @@ class Scene:
         schema, both = self.replica.schema, self.both
         name, _, path = slot.partition(".")
         mine = both.subject(other, "p-other")
-        if name == "@inquiry":
+        if slot == "@inquiry.consent":
             who = both.who("tax-service", "inquire", official="t.two")
             return Asked(who, LOOK % (", $of: ID", ", consent: $of"), {"id": named(other), "of": value})
         if slot == "me.accessHistory.after":
@@ -135,6 +135,7 @@ class Scene:
             return Asked(mine, HISTORY % history, {"after": value})
         if name in ("person", "organisation", "organisations", "_entities"):
             return Asked(mine, *_oneself(name, value))
+        assert path.partition(".")[0] in asking.fields(schema)[name].args, f"nobody knows how to ask for {slot}"
         given = copy.deepcopy(self._usual(name, other))
         if way == "counter" and "onBehalf" not in path:
             given["onBehalf"] = {"subject": named(other), "proof": "card"}

@@ -11,6 +11,7 @@ import re
 from typing import Any
 
 import pytest
+from graphql import extend_schema, parse
 from sqlalchemy import select
 
 from connectors.base import Subject, SubjectKind
@@ -153,3 +154,15 @@ def test_a_resolver_that_forgets_is_found(
     forgets(monkeypatch, scene)
     with pytest.raises(AssertionError):
         tried(scene, slot)
+
+
+def test_what_is_added_to_the_schema_is_not_passed_over(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    added = """extend type Mutation { cancel(id: ID!, of: RecordInput!): Matter! }
+      extend type Me { recall(id: ID): Matter }"""
+    more = extend_schema(scene.replica.schema, parse(added))
+    new = slots(more) - slots(scene.replica.schema)
+    assert new == {"cancel.id", "cancel.of.dataset", "cancel.of.record", "me.recall.id"}
+    monkeypatch.setattr(scene.replica, "schema", more)
+    for slot in new:
+        with pytest.raises(AssertionError):
+            tried(scene, slot)
