@@ -167,7 +167,7 @@ async def test_a_granted_request_is_closed_and_its_words_are_in_no_table(desk: D
     who = person()
     labour = desk.who("labour-office", "inquire", official="l.petrova")
     asked = {"subject": {"scheme": who.scheme, "value": who.value}, "purpose": PURPOSE, "fields": INCOME,
-             "until": UNTIL, "words": "Zu Ihrem Antrag 4711"}  # fmt: skip
+             "until": UNTIL, "words": "Zu Ihrem Antrag z4711z"}  # fmt: skip
     request = await desk.ask(labour, "requestConsent", **asked)
     await desk.ask(desk.subject(who), "grantConsent", **wanted(request=request["id"]))
     page = await desk.ask(labour, "consentRequests", first=1)
@@ -177,7 +177,7 @@ async def test_a_granted_request_is_closed_and_its_words_are_in_no_table(desk: D
     assert others == {"items": [], "next": None}
     with desk.store.engine.connect() as connection:
         for table in ("act", "matter", "fact", "act_count"):
-            assert "4711" not in str(connection.exec_driver_sql(f"SELECT * FROM {table}").all())
+            assert "z4711z" not in str(connection.exec_driver_sql(f"SELECT * FROM {table}").all())
 
 
 async def test_pages_of_requests_go_on_where_they_ended(desk: Desk) -> None:

@@ -21,22 +21,22 @@ from tests.acts.erasing import approved, dumped, erased
 from tests.acts.matters.cases import PAPER, facts_of, row, steward
 from tests.ledger.support import VERIFIERS
 
-RECORD = {"dataset": "income-statements", "record": "REC-4711", "version": "VER-4711"}
-WORDS = "WORDS-4711"
-SAID = ("4711", "p-4711", "identity card")
+RECORD = {"dataset": "income-statements", "record": "REC-z4711z", "version": "VER-z4711z"}
+WORDS = "WORDS-z4711z"
+SAID = ("z4711z", "p-z4711z", "identity card")
 
 
 async def all_acts(desk: Desk, who: Subject) -> None:
     """Everything that a subject can do, and everything over."""
-    mine = desk.subject(who, "p-4711")
-    given: dict[str, Any] = {"record": RECORD, "reason": WORDS, "papers": [PAPER | {"number": "P-4711"}]}
-    filed = await desk.ask(mine, "fileObjection", **given, reference="r-4711")
+    mine = desk.subject(who, "p-z4711z")
+    given: dict[str, Any] = {"record": RECORD, "reason": WORDS, "papers": [PAPER | {"number": "P-z4711z"}]}
+    filed = await desk.ask(mine, "fileObjection", **given, reference="r-z4711z")
     await answered(desk, filed["id"], "decideObjection", "REFUSED")
     taken = await desk.ask(mine, "fileObjection", dataset="income-statements", reason=WORDS)
     await desk.ask(mine, "withdrawMatter", id=taken["id"])
     applied = await desk.ask(mine, "applyForRestoration", **given)
     await answered(desk, applied["id"], "decideRestoration", "REFUSED")
-    behalf = {"subject": {"scheme": who.scheme, "value": who.value}, "proof": "identity card 4711"}
+    behalf = {"subject": {"scheme": who.scheme, "value": who.value}, "proof": "identity card z4711z"}
     clerk = desk.official("labour", "c.lerk", "counter")
     over = await desk.ask(clerk, "applyForRestoration", record=RECORD, reason=WORDS, onBehalf=behalf)
     await desk.ask(clerk, "withdrawMatter", id=over["id"], onBehalf=behalf)
@@ -45,7 +45,7 @@ async def all_acts(desk: Desk, who: Subject) -> None:
         "purpose": "SUBSIDY_ASSESSMENT", "fields": [{"dataset": "income-statements", "fields": ["year"]}],
         "until": (desk.now + days(60)).date(),
     }  # fmt: skip
-    consent = await desk.ask(mine, "grantConsent", requester=labour, **asked, reference="c-4711")
+    consent = await desk.ask(mine, "grantConsent", requester=labour, **asked, reference="c-z4711z")
     await desk.ask(mine, "revokeConsent", id=consent["id"])
     office = desk.who("labour-office", "inquire", official="o.ne")
     subject = {"scheme": who.scheme, "value": who.value}
@@ -115,7 +115,7 @@ async def test_what_is_open_keeps_the_subject(desk: Desk) -> None:
         await approved(desk.store, requests(desk.store.engine)[0].id)
     assert f"matter `{objection['id']}` is open" in str(raised.value)
     assert f"matter `{application['id']}` is open" in str(raised.value)
-    assert (await facts_of(desk, who)).disputed == {"income-statements/REC-4711"}
+    assert (await facts_of(desk, who)).disputed == {"income-statements/REC-z4711z"}
 
 
 async def test_an_open_matter_whose_row_was_taken_away_keeps_it_by_its_entry(desk: Desk) -> None:
