@@ -1,7 +1,8 @@
 """`dutybound serve`: processes on granian, each with its own event loop, ledger shard and application.
 
 Where connections that show client certificates end here (`tls`), uvicorn serves instead: see `gateway.tls`. Beside
-either runs a process that makes the ledger's projections (`gateway.ledger.projections.worker`).
+either run a process that makes the ledger's projections (`gateway.ledger.projections.worker`), and one that recalls
+(`gateway.recall.worker`).
 
 Everything that a start would refuse is refused here, before a process is started: once, and in words. So is a second
 one at the address, or on a SQLite store. Workers end with this process, however it ends (`gateway.manage.link`).
@@ -25,11 +26,12 @@ from granian.server.mp import MPServer
 from gateway import app, check, settings
 from gateway.errors import CommandRefused, ConfigurationError, Problem
 from gateway.ledger.log.build import examine_registry, warnings
-from gateway.ledger.projections.worker import beside
+from gateway.ledger.projections import worker as projector
 from gateway.manage.alone import shared, taken
 from gateway.manage.hub import Hub
 from gateway.manage.link import SUPERVISOR, Link
 from gateway.manage.server import served as managed
+from gateway.recall import worker as recaller
 from gateway.storage.store import open_configured, served_alone
 from gateway.web import listen
 
@@ -84,7 +86,8 @@ def serve(config: Path, workers: int) -> int:
         gc.enable()
         hub = held.enter_context(Hub(workers))
         held.enter_context(managed(found.manage, hub, str(found.file)))
-        held.enter_context(beside(config))
+        held.enter_context(projector.beside(config))
+        held.enter_context(recaller.beside(config))
         if found.tls.cert_file and found.tls.key_file and found.tls.client_ca_file:
             from gateway import tls  # and with it uvicorn, only here
 

@@ -26,13 +26,14 @@ from gateway.errors import ConfigurationError, Problem, StoreUnavailable
 from gateway.files import also_named, not_writable, readable_by_others
 from gateway.settings import Settings, placing
 from gateway.storage import schema
-from gateway.storage.acts import act  # its tables are part of every store, as are those of the next three
+from gateway.storage.acts import act  # its tables are part of every store, as are those of the next four
 from gateway.storage.engines.sqlite import SqliteStore
 from gateway.storage.facts import fact
 from gateway.storage.port import Store
 from gateway.storage.recalls import recall
 from gateway.storage.tables import metadata
 from gateway.storage.watch import finding
+from gateway.storage.work import alerted
 
 if TYPE_CHECKING:
     from gateway.storage.engines.postgresql import PostgresStore
@@ -51,7 +52,7 @@ __all__ = [
     "sqlite_path",
 ]
 
-assert act.metadata is fact.metadata is recall.metadata is finding.metadata is metadata
+assert act.metadata is fact.metadata is recall.metadata is finding.metadata is alerted.metadata is metadata
 
 
 def _refusal(file: str, message: str) -> ConfigurationError:

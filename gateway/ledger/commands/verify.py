@@ -18,7 +18,7 @@ from gateway.ledger.commands.progress import teller
 from gateway.ledger.commands.receipt_files import check_presented, read
 from gateway.ledger.entry import describe
 from gateway.ledger.entry.receipt import read_file
-from gateway.ledger.entry.registry import COMMANDS, SERVING, Registry, read_document, roots
+from gateway.ledger.entry.registry import EVERY, Registry, read_document, roots
 from gateway.ledger.entry.unknown import Tally
 from gateway.ledger.export import package_check
 from gateway.ledger.log import head_file
@@ -105,7 +105,7 @@ def _store(arguments: argparse.Namespace) -> int:
         else:
             assert configured is not None, "one of both is there"
             private = key_files.load(configured.ledger.key_file)
-            verifiers = key_files.verifiers(private, configured.ledger.origin, [*SERVING, *COMMANDS])
+            verifiers = key_files.verifiers(private, configured.ledger.origin, EVERY)
         registry = stored_registry(store, verifiers) if receipts else None
         claims = _claims(receipts, registry.verifiers if registry is not None else verifiers, registry)
         unknown = Tally()

@@ -39,6 +39,10 @@ SERVING = tuple(map(str, range(1, MAX_SHARDS + 1)))
 """The shards of processes that serve."""
 COMMANDS = ("commands", *(f"commands-{number}" for number in range(2, MAX_SHARDS + 1)))
 """The shards of what people do by a command: the first, and what goes on where the one before was sealed."""
+RECALLS = ("recalls", *(f"recalls-{number}" for number in range(2, MAX_SHARDS + 1)))
+"""The shards of the process that recalls, in the same way."""
+EVERY = (*SERVING, *COMMANDS, *RECALLS)
+"""Every name that a shard may have, but for the root's."""
 VERSION = 1
 MAX_REGISTRY = 16 * 1024 * 1024
 """The most bytes that a registry is read of."""

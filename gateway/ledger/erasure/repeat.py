@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from gateway.errors import VerificationFailed
 from gateway.ledger.entry import entries
 from gateway.ledger.entry.receipt import verify_receipt
-from gateway.ledger.entry.registry import COMMANDS, ROOT, SERVING, read_document
+from gateway.ledger.entry.registry import EVERY, ROOT, read_document
 from gateway.ledger.erasure.erase import Done, erasure_entry
 from gateway.ledger.log import registrar
 from gateway.ledger.log.ledger import Ledger
@@ -81,7 +81,7 @@ def _commanded(reader: Reader) -> Iterator[entries.Told]:
 def proved(place: Workplace, receipt: str) -> entries.Erasure:
     """What the receipt of an erasure says, if this ledger gave it; raises `VerificationFailed`."""
     origin = place.settings.ledger.origin
-    trusted: list[Verifier] = key_files.verifiers(place.private, origin, [ROOT, *SERVING, *COMMANDS])
+    trusted: list[Verifier] = key_files.verifiers(place.private, origin, [ROOT, *EVERY])
     with contextlib.closing(place.store.reader()) as reader:
         content = registrar.stored_document(reader)
     registry = None if content is None else read_document(content, trusted)

@@ -54,9 +54,9 @@ def ledger_of(
     names: Sequence[str] = SERVING,
     watched: Watched | None = None,
 ) -> Ledger:
-    """A ledger on the store, not yet started, in the first shard of `names` (`SERVING`, `COMMANDS`) that can be had.
+    """A ledger on the store, not yet started, in the first shard of `names` that can be had.
 
-    `now` is the process's clock, for all that the ledger enters of its own.
+    `names` are `SERVING`, `COMMANDS` or `RECALLS`. `now` is the process's clock, for all that the ledger enters itself.
     """
     watched = watched or Watched()
     publisher = publisher_of(store, settings, now, watched.witness)

@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from gateway.errors import LedgerUnavailable
 from gateway.ledger.entry import entries
-from gateway.ledger.entry.registry import COMMANDS
+from gateway.ledger.entry.registry import COMMANDS, RECALLS
 from gateway.ledger.log import retire
 from gateway.ledger.log.keyring import Pending
 from gateway.ledger.log.publish import Publisher
@@ -20,6 +20,8 @@ from gateway.storage.tables import moment
 
 _PATIENCE = 10.0
 _AGAIN = 0.05
+_ALONE = frozenset((*COMMANDS, *RECALLS))
+"""Shards of which one is appended to at a time."""
 
 
 class Taking:
@@ -61,8 +63,8 @@ class Taking:
                 if taken is not None:
                     return taken
                 held = True
-                if name in COMMANDS:
-                    break  # another command has it, for a moment
+                if name in _ALONE:
+                    break  # another command has it for a moment, or another process until it ends
             else:
                 raise self._none_left(held=held)
             if held:
@@ -71,7 +73,7 @@ class Taking:
                 await asyncio.sleep(_AGAIN)
 
     def _none_left(self, *, held: bool) -> LedgerUnavailable:
-        if len(self._names) > 1 and self._names[0] not in COMMANDS:
+        if len(self._names) > 1 and self._names[0] not in _ALONE:
             return LedgerUnavailable("every shard is held by a process, or sealed")
         return LedgerUnavailable(f"shard `{self._names[0]}` is {'held by another process' if held else 'sealed'}")
 

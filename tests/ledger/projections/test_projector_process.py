@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
+from gateway import manage
 from gateway.ledger.projections import worker
 from gateway.ledger.projections.projector import BATCH
 from gateway.ledger.projections.worker import HOLD, HURRY, REST, beside, rest_after, run
@@ -103,7 +104,7 @@ async def test_beside_a_server_it_is_started_again_and_ends_with_it(
             started.append(self)
 
     monkeypatch.setattr(subprocess, "Popen", Popen)
-    monkeypatch.setattr(worker, "_AFTER_START", 0.0)
+    monkeypatch.setattr(manage.beside, "_AFTER_START", 0.0)
     with beside(tmp_path / "gateway.yaml"):
         await until_async("the first entry to be projected", lambda: next_of(store) > 0)
         started[0].kill()

@@ -1,0 +1,94 @@
+"""A process beside those that serve: kept as long as they are, and ended with them.
+
+`kept` starts it, and again when it ends before its time. In it, `arguments` reads what it was started with, and
+`until_told` runs its work until it is told to stop, or its parent is gone, however that ended.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Coroutine, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from gateway.manage.states import States
+from gateway.telemetry import Log
+
+LOOK = 0.5
+"""Seconds between two looks whether the parent is there."""
+_AFTER_START = 2.0
+_AFTER_END = 1.0
+_END_WITHIN = 10.0
+_SOUND = 5.0
+_LONG = 30.0
+"""Seconds: one that ended sooner is not started again at once, and the longest that it is waited."""
+
+
+@contextlib.contextmanager
+def kept(module: str, config: Path, name: str) -> Iterator[None]:
+    """Keep a process of `module` as long as this lasts. `name` is its part's, in what is told to the log."""
+    ended = threading.Event()
+    keeper = threading.Thread(target=_keep, args=(module, config, name, ended), name=name, daemon=True)
+    keeper.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        keeper.join(_END_WITHIN + 5)
+
+
+def _keep(module: str, config: Path, name: str, ended: threading.Event) -> None:
+    command = [sys.executable, "-m", module, "--config", str(config), "--parent", str(os.getpid())]
+    heard = States(Log().state).of(name)
+    pause = _AFTER_START  # those that serve start first
+    while not ended.wait(pause):
+        begun = time.monotonic()
+        with subprocess.Popen(command, stdin=subprocess.DEVNULL) as process:  # noqa: S603 - our own
+            while process.poll() is None:
+                if time.monotonic() - begun > _SOUND:
+                    heard("", None)
+                if ended.wait(0.25):
+                    process.terminate()
+                    with contextlib.suppress(subprocess.TimeoutExpired):
+                        process.wait(_END_WITHIN)
+                    process.kill()
+        if not ended.is_set():
+            heard("", f"it ended with status {process.returncode}, and is started again")
+        pause = _AFTER_END if time.monotonic() - begun > _LONG else min(2 * pause, _LONG)
+
+
+def arguments(argv: Sequence[str] | None, about: str | None) -> argparse.Namespace:
+    """What the process was started with: `config`, and the `parent` that it ends with."""
+    parser = argparse.ArgumentParser(description=(about or "").partition("\n")[0])
+    parser.add_argument("--config", type=Path, required=True, metavar="FILE", help="gateway.yaml")
+    # Not asked for by the process itself: a parent that ended while this began is not the parent any more.
+    parser.add_argument("--parent", type=int, default=os.getppid(), metavar="PID", help="end with this process")
+    return parser.parse_args(argv)
+
+
+async def until_told(work: Callable[[asyncio.Event], Coroutine[Any, Any, None]], parent: int) -> None:
+    """Run `work`, which ends once the event that it is given is set: by SIGTERM, SIGINT, or the parent's end."""
+    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopping.set)
+    working = asyncio.create_task(work(stopping))
+    while not working.done() and os.getppid() == parent:
+        await asyncio.wait([working], timeout=LOOK)
+    stopping.set()
+    await working
+
+
+async def rested(stopping: asyncio.Event, seconds: float) -> None:
+    """Rest for so long, or until it is to stop."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await stopping.wait()

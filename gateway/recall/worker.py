@@ -1,0 +1,157 @@
+"""The process that recalls, beside those that serve: no inquiry waits for it, and no act.
+
+`python -m gateway.recall.worker --config FILE` works until it is told to stop, or its parent is gone; `dutybound serve`
+keeps it (`beside`). Of all on one store one works: it holds the name `recalling`, and the shard of the ledger that its
+acts are entered in (`RECALLS`). The others wait, and one takes its place when it ends, however it ends.
+
+What it does are turns (`turns`), each in a task of its own. It makes good at a start what was due meanwhile, since all
+that it works on are rows. Its priority is lower than that of those who serve, and its turns rest (`turns.REST`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import gc
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from gateway.acts.office import Office
+from gateway.catalogue.load import load as load_catalogue
+from gateway.clock import Clock
+from gateway.errors import ConfigurationError, DutyboundError, LedgerUnavailable, Problem, Refusal, StoreUnavailable
+from gateway.ledger.acting.writer import Writer
+from gateway.ledger.entry.registry import RECALLS
+from gateway.ledger.log import operator
+from gateway.ledger.log.build import Watched, ledger_of
+from gateway.ledger.log.operator import Workplace
+from gateway.manage.beside import arguments, kept, rested, until_told
+from gateway.manage.states import States
+from gateway.recall.turns import IDLE, Around, Turn, again
+from gateway.rules.load import read as read_rules
+from gateway.rules.ruleset import RuleSet
+from gateway.settings import Settings
+from gateway.storage.port import Held
+from gateway.telemetry import Log, take_over
+
+HOLD = "recalling"
+PART = "recalls"
+"""Its name in what is told to the log."""
+_NICE = 5
+"""Inquiries come first on a busy core; no more than this, since it also holds the store's lock for moments."""
+
+Turns = Callable[[Around], Sequence[Turn]]
+
+
+def turns(around: Around) -> Sequence[Turn]:
+    """All that the process does."""
+    return []
+
+
+def beside(config: Path) -> contextlib.AbstractContextManager[None]:
+    """Keep such a process as long as this lasts."""
+    return kept("gateway.recall.worker", config, PART)
+
+
+async def run(place: Workplace, rules: RuleSet, log: Log, stopping: asyncio.Event, made: Turns = turns) -> None:
+    """Take turns while nobody else on this store does, until `stopping` is set.
+
+    A store, or a ledger, out of reach is tried again and again.
+    """
+    states = States(log.state)
+    heard = states.of(PART)
+    while not stopping.is_set():
+        try:
+            held = await place.store.hold(HOLD)
+            if held is not None:
+                try:
+                    await _working(place, rules, log, states, held, stopping, made)
+                finally:
+                    await held.release()
+            heard("", None)
+        except (StoreUnavailable, LedgerUnavailable, SQLAlchemyError) as error:
+            heard("", type(error).__name__)
+        await rested(stopping, IDLE)
+
+
+async def _working(
+    place: Workplace,
+    rules: RuleSet,
+    log: Log,
+    states: States,
+    held: Held,
+    stopping: asyncio.Event,
+    made: Turns,
+) -> None:
+    """With the ledger open: all turns, until it is to stop or the name is lost."""
+    clock = Clock(lambda: ledger.floor, heard=states.of("clock"))
+    watched = Watched(states.of("ledger"), states.of("witness"))
+    ledger = ledger_of(place.store, place.settings.ledger, place.private, clock, RECALLS, watched)
+    await ledger.start()
+    try:
+        await clock.compare(ledger.time)
+        writer = Writer(ledger, clock.sure, rules.calendar.zone)
+        office = Office(writer, place.store, lambda: rules, clock.sure)
+        ending, heard = asyncio.Event(), states.of(PART)
+        watching = asyncio.create_task(clock.watch(ledger.time))
+        around = Around(office, place.settings, states, log)
+        tasks = [asyncio.create_task(again(each, heard, ending, _in_doubt(clock))) for each in made(around)]
+        try:
+            heard("", None)
+            while not stopping.is_set() and held.alive:
+                await rested(stopping, IDLE)
+                states.settle()
+        finally:
+            ending.set()
+            watching.cancel()
+            await asyncio.gather(watching, *tasks, return_exceptions=True)
+            await writer.close()
+    finally:
+        await ledger.close()
+
+
+def _in_doubt(clock: Clock) -> Callable[[], bool]:
+    def doubted() -> bool:
+        try:
+            clock.sure()
+        except Refusal:
+            return True
+        return False
+
+    return doubted
+
+
+def rules_of(settings: Settings) -> RuleSet:
+    """The rule set of the configured files, with what signs webhooks; raises `ConfigurationError`."""
+    problems: list[Problem] = []
+    catalogue = load_catalogue(settings.policies, problems)
+    found = read_rules(settings.policies, catalogue, settings.oauth.aliases or None, problems, deployed=True).rules
+    if found is None:
+        raise ConfigurationError(problems)
+    return found
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run until SIGTERM, SIGINT, or the end of the parent."""
+    given = arguments(argv, __doc__)
+    log = Log()
+    try:
+        with operator.opened(given.config) as place:
+            rules = rules_of(place.settings)
+            take_over(log)
+            os.nice(_NICE)
+            gc.collect()
+            gc.freeze()
+            asyncio.run(until_told(lambda stopping: run(place, rules, log, stopping), given.parent))
+    except DutyboundError as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
