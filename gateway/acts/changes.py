@@ -1,10 +1,10 @@
 """Changes of records, reported by the department that has them: corrected, withdrawn, reinstated (Arts. 42, 45, 47).
 
-A steward's report changes nothing until another steward confirms it. A system's (a client that `reports_changes`, or a
-signed webhook) counts at once, but for what releases: a reinstatement always waits for a steward, and so do withdrawals
-past so many an hour, since whoever took a system over could hide records with them. What waits is replaced by the next
-report of the same. The gateway holds no records, so one that is not there is reported like any other; of a dataset of
-another department it is as if there were none.
+A steward's report changes nothing until another steward confirms it, and never does once one declines it. A system's
+(a client that `reports_changes`, or a signed webhook) counts at once, but for what releases: a reinstatement always
+waits for a steward, and so do withdrawals past so many an hour, since whoever took a system over could hide records
+with them. What waits is replaced by the next report of the same. The gateway holds no records, so one that is not there
+is reported like any other; of a dataset of another department it is as if there were none.
 
 What counts becomes facts: a withdrawal, or its end; a correction is over as it begins, since it restrains nothing, and
 stands there for whoever received the record before. It ends the objections that were upheld against the record. Whoever
@@ -28,7 +28,6 @@ from gateway.acts.matters.filing import OBJECTION
 from gateway.acts.matters.upheld import ends_upheld
 from gateway.acts.office import Office
 from gateway.acts.pages import WAITS, Sections
-from gateway.acts.words import acts_at
 from gateway.catalogue.model import Catalogue, Status
 from gateway.inquiry.types import Requester
 from gateway.ledger.acting.digests import same_human
@@ -54,7 +53,7 @@ from gateway.storage.tables import micros
 
 EVENTS = ("corrected", "withdrawn", "reinstated")
 """What a department reports. That a display ended, or a record was restored, is nobody's report."""
-KIND = "change"
+KIND, DECLINED = "change", "declined"
 HOUR = datetime.timedelta(hours=1)
 _PROVIDED = (Status.PUBLISHED, Status.RETIRED)
 
@@ -180,18 +179,9 @@ class ChangeActs:
 
     def confirm(self, seen: Seen, actor: Actor, row: Matter) -> Made:
         """What a second steward of its department confirms, so that it counts. `row` is a matter of kind `change`."""
-        by = seen.keyed.people(actor.people)
-        if row.scheme is None or row.value is None:  # its subject was erased
-            raise not_found()
-        if row.state != WAITS:
-            raise invalid("STATE", "this change does not wait for a second person, or does not any more")
+        read, by = self._waiting(seen, actor, row), seen.keyed.people(actor.people)
         if same_human(row.filed_by, by):
             raise invalid("SECOND_PERSON", "nobody confirms what they reported; it takes another steward")
-        no_representative(self._office, seen, actor, (row.scheme, row.value))
-        read = Reported(
-            (row.scheme, row.value), row.dataset or "", row.record or "", row.version or "", row.event or "",
-            row.new_version or "",
-        )  # fmt: skip
         before = _before(seen, read)
         _fits(read, before)
         effect = _effect(seen, read, before)
@@ -200,6 +190,26 @@ class ChangeActs:
         value = self.shown([row._replace(state="decided")])[0]
         oversight = self._office.oversight(seen, actor)
         return Made(told, oversight, [*effect.changes, decided], row.id, value, facts=len(effect.numbers))
+
+    def decline(self, seen: Seen, actor: Actor, row: Matter, reason: str) -> Made:
+        """What a steward of its department turns down, whoever reported it: nothing of it ever counts."""
+        read = self._waiting(seen, actor, row)._replace(reason=reason)
+        told = self._told(seen, actor, "change-declined", row.id, read, _NONE)
+        declined = _closing(row, DECLINED, seen, decided_by=seen.keyed.people(actor.people))
+        value = {**self.shown([row])[0], "state": shown.STATES[DECLINED], "because": reason}
+        return Made(told, self._office.oversight(seen, actor), [declined], row.id, value)
+
+    def _waiting(self, seen: Seen, actor: Actor, row: Matter) -> Reported:
+        """What waits for a second person, as it was reported; raises `Refusal` where it is not this person's."""
+        if row.scheme is None or row.value is None:  # its subject was erased
+            raise not_found()
+        if row.state != WAITS:
+            raise invalid("STATE", "this change does not wait for a second person, or does not any more")
+        no_representative(self._office, seen, actor, (row.scheme, row.value))
+        return Reported(
+            (row.scheme, row.value), row.dataset or "", row.record or "", row.version or "", row.event or "",
+            row.new_version or "",
+        )  # fmt: skip
 
     def again(self, seen: Seen, past: Act) -> dict[str, Any]:
         """What a repeat is shown: the change as it is now."""
@@ -220,8 +230,7 @@ class ChangeActs:
 
     def shown(self, found: Sequence[Matter]) -> list[dict[str, Any]]:
         """Each as `Change`. Blocks; raises `LedgerUnavailable`."""
-        words = acts_at(self._office.store, [row.filed_in for row in found])
-        return [shown.change(row, words[row.filed_in].reason) for row in found]
+        return shown.changes(self._office, found)
 
     def _page(self, department: str, sections: Sections, state: str | None, first: int) -> dict[str, Any]:
         mine = (matter.c.department == department, matter.c.kind == KIND, matter.c.scheme.is_not(None))

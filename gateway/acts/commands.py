@@ -23,14 +23,14 @@ from gateway.files import new_file, readable_by_others
 TIMEOUT = 30.0
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 
-_CHANGE = "id state event scheme value dataset record version at reason"
+_CHANGE = "id state event scheme value dataset record version at reason because"
 _MATTER = (
     "id kind state scheme value dataset record version access filed filedBy papers { issuer number date } due"
     " provisional overdue reason outcome decided because remedy"
 )
 _CONFIRMED = (
-    "__typename ... on Change { id state event scheme value dataset record version at }"
-    " ... on Matter { id state kind scheme value outcome decided }"
+    "__typename ... on Change { id state event scheme value dataset record version at because }"
+    " ... on Matter { id state kind scheme value outcome decided because }"
 )
 _TYPES: Mapping[str, str] = {
     "subject": "IdentifierInput!",
@@ -71,6 +71,7 @@ def register(subparsers: argparse._SubParsersAction[Any]) -> None:
     report.set_defaults(run=_report)
 
     _confirmed(parts, "confirm, as a second steward, a change that another one reported")
+    _declined(parts, "decline a change that waits for a second steward, or take your own back: it never counts")
 
     matters = subparsers.add_parser("matters", help="what subjects filed with a department, for stewards and counters")
     parts = matters.add_subparsers(metavar="COMMAND", required=True)
@@ -86,6 +87,7 @@ def register(subparsers: argparse._SubParsersAction[Any]) -> None:
     decide.set_defaults(run=_decide)
 
     _confirmed(parts, "confirm, as a second steward, a restoration that another one upheld")
+    _declined(parts, "decline a restoration that waits for a second steward: it is open again, to be decided anew")
 
     filed = _act(parts, "file", "file at a department's counter, for a subject that came in person or is represented")
     filed.add_argument("kind", type=_word, choices=("objection", "restoration"))
@@ -125,7 +127,7 @@ def _act(parts: Any, name: str, text: str) -> argparse.ArgumentParser:
 
 def _listed(parts: Any, text: str) -> argparse.ArgumentParser:
     parser = _part(parts, "list", f"{text}; the look is entered in the ledger")
-    states = ("open", "awaits-confirmation", "decided", "withdrawn")
+    states = ("open", "awaits-confirmation", "decided", "withdrawn", "declined")
     parser.add_argument("--state", type=_word, choices=states, help="only those that are so far")
     parser.add_argument("--after", metavar="CURSOR", help="the `next` of the page before")
     parser.add_argument("--first", type=int, default=20, metavar="N", help="how many (default: 20)")
@@ -136,6 +138,13 @@ def _confirmed(parts: Any, text: str) -> None:
     parser = _act(parts, "confirm", text)
     parser.add_argument("id", metavar="ID")
     parser.set_defaults(run=lambda given: _done(given, "confirm", _CONFIRMED, id=given.id))
+
+
+def _declined(parts: Any, text: str) -> None:
+    parser = _act(parts, "decline", text)
+    parser.add_argument("id", metavar="ID")
+    parser.add_argument("--reason", required=True, metavar="TEXT", help="why; of a change, the subject is told")
+    parser.set_defaults(run=lambda given: _done(given, "decline", _CONFIRMED, id=given.id, reason=given.reason))
 
 
 def _subject(text: str) -> dict[str, str]:

@@ -1,10 +1,15 @@
-"""`confirm`: the second person, for whatever kind of matter waits for one."""
+"""`confirm` and `decline`: the second person, for whatever kind of matter waits for one.
+
+What waits keeps its subject from being erased, so it can be turned down too. That releases and hides nothing: whoever
+reported or decided may do it, by which they take it back.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
+from gateway.acts import inputs
 from gateway.acts.graphql import Acted, Called
 from gateway.acts.matters.deciding import steward, touching
 from gateway.acts.office import Office
@@ -15,12 +20,14 @@ from gateway.storage.acts import Act, Matter
 
 
 class Kind(NamedTuple):
-    """How one kind of matter is confirmed, and what a repeat of that is shown; values have their `__typename`.
+    """How one kind of matter is confirmed or declined, and what a repeat of that is shown; values have `__typename`.
 
-    `make` raises `Refusal` where it is not this person's to confirm, or nothing waits.
+    `confirm` raises `Refusal` where it is not this person's to confirm, or nothing waits; so does `decline`, which
+    takes the reason.
     """
 
-    make: Callable[[Seen, Actor, Matter], Made]
+    confirm: Callable[[Seen, Actor, Matter], Made]
+    decline: Callable[[Seen, Actor, Matter, str], Made]
     again: Callable[[Seen, Act], Any]
 
 
@@ -32,6 +39,25 @@ class Confirming:
 
     async def confirm(self, requester: Requester, called: Called) -> Acted:
         """`confirm`."""
+        done, row = await self._done(requester, called, lambda kind, seen, actor, row: kind.confirm(seen, actor, row))
+        if done.value["__typename"] == "Matter":
+            self._office.tell_portals(row)
+        return done
+
+    async def decline(self, requester: Requester, called: Called) -> Acted:
+        """`decline`."""
+        reason = inputs.text(called.arguments["reason"], "reason")
+        done, row = await self._done(
+            requester, called, lambda kind, seen, actor, row: kind.decline(seen, actor, row, reason)
+        )
+        if done.value["state"] == "OPEN":
+            self._office.tell_department(requester.department, row)
+        return done
+
+    async def _done(
+        self, requester: Requester, called: Called, how: Callable[[Kind, Seen, Actor, Matter], Made]
+    ) -> tuple[Acted, str]:
+        """What comes of it, and the id of the matter."""
         office, given = self._office, called.arguments
         actor = steward(office, requester)
         id_ = str(given["id"])
@@ -45,13 +71,10 @@ class Confirming:
 
         def make(seen: Seen) -> Made:
             kind, row = kind_of(seen.connection, id_)
-            return kind.make(seen, actor, row)
+            return how(kind, seen, actor, row)
 
         def again(seen: Seen, past: Act) -> Any:
             return kind_of(seen.connection, past.matter or "")[0].again(seen, past)
 
         touched = await touching(office, id_)
-        done = await office.done(office.planned(called.field, actor, None, given, touched, make, again))
-        if done.value["__typename"] == "Matter":
-            office.tell_portals(id_)
-        return done
+        return await office.done(office.planned(called.field, actor, None, given, touched, make, again)), id_

@@ -29,8 +29,8 @@ def handlers(
     """
     consents, files, decides = Consents(office), Filing(office, department_of), Deciding(office)
     reports = ChangeActs(office, reporting)
-    filed = dict.fromkeys(FILED, Kind(decides.confirm, decides.confirmed))
-    confirms = Confirming(office, {**filed, KIND: Kind(reports.confirm, reports.again)})
+    filed = dict.fromkeys(FILED, Kind(decides.confirm, decides.decline, decides.confirmed))
+    confirms = Confirming(office, {**filed, KIND: Kind(reports.confirm, reports.decline, reports.again)})
     me: Handlers = {} if journey is None else {"me": Me(office, journey).look}
     return {
         **me,
@@ -49,4 +49,5 @@ def handlers(
         "decideObjection": decides.objection,
         "decideRestoration": decides.restoration,
         "confirm": confirms.confirm,
+        "decline": confirms.decline,
     }

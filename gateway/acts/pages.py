@@ -15,7 +15,7 @@ from gateway.storage.acts import Matter, matter
 
 _CURSOR = re.compile("([0-9a-f]{1,16})-([0-9a-f]{32})")
 WAITS = "awaits-confirmation"
-_DONE = ("decided", "withdrawn")
+_DONE = ("decided", "withdrawn", "declined")
 
 
 def behind(after: object) -> list[ColumnElement[bool]]:

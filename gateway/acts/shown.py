@@ -87,8 +87,18 @@ def consent_request(office: Office, row: Matter, words: str, now: datetime.datet
     }
 
 
-def change(row: Matter, reason: str) -> dict[str, Any]:
-    """`Change`."""
+def changes(office: Office, found: Sequence[Matter]) -> list[dict[str, Any]]:
+    """`[Change!]!`, with what people wrote read from the entries. Blocks; raises `LedgerUnavailable`."""
+    declined = [row.decided_in for row in found if row.state == "declined"]
+    words = acts_at(office.store, [*(row.filed_in for row in found), *declined])
+    return [
+        change(row, words[row.filed_in].reason, words[row.decided_in].reason if row.state == "declined" else None)
+        for row in found
+    ]
+
+
+def change(row: Matter, reason: str, because: str | None = None) -> dict[str, Any]:
+    """`Change`; `because` is why it was declined."""
     return {
         "__typename": "Change",
         "id": row.id,
@@ -101,6 +111,7 @@ def change(row: Matter, reason: str) -> dict[str, Any]:
         "version": row.version,
         "at": moment(row.filed),
         "reason": reason,
+        "because": because,
     }
 
 
@@ -115,7 +126,8 @@ def matter(
 ) -> dict[str, Any]:
     """`Matter`, with the words of the entries that filed and decided it.
 
-    `inside`: for the department, which also sees a decision that awaits its confirmation. `due` is the day of the clock
+    `inside`: for the department, which also sees a decision that awaits its confirmation, and why one was declined that
+    did: its entry then takes the place of the decision's, and the matter waits again. `due` is the day of the clock
     that runs: after an upheld objection, that of the correction.
     """
     told = row.outcome is not None and (inside or row.state == "decided")
@@ -138,7 +150,7 @@ def matter(
         "reason": filed.reason,
         "outcome": (row.outcome or "").upper() if told else None,
         "decided": moment(row.decided) if told and row.decided is not None else None,
-        "because": decided.reason if told else None,
+        "because": decided.reason if told or (inside and row.decided_in is not None) else None,
         "remedy": (decided.remedy or None) if told else None,
     }
 

@@ -24,6 +24,7 @@ _PAPERS = Argument(list[acts.PaperInput] | None, "The papers that it rests on.")
 _AFTER = Argument(str | None, "The page's `next` before.")
 _STATE = Argument(acts.MatterState | None, "Only those that are so far.")
 _MATTER = Argument(strawberry.ID, "The matter's id.")
+_WAITS = Argument(strawberry.ID, "The matter's or the change's id.")
 _OUTCOME = Argument(acts.Outcome, "The decision.")
 _DATASET = Argument(strawberry.ID, "The dataset's id in the catalogue.")
 _UNTIL = Argument(datetime.date, "The last day on which it counts: at most a year from now.")
@@ -178,7 +179,15 @@ def _of_steward(identifier: Any) -> dict[str, Any]:
         "confirm": asked(
             acts.Confirmed,
             "Confirm, as the second person, what another one reported or decided.",
-            id=Argument(strawberry.ID, "The matter's or the change's id."),
+            id=_WAITS,
+            reference=_REFERENCE,
+        ),
+        "decline": asked(
+            acts.Confirmed,
+            "Turn down what waits for a second person, or take your own part of it back. A change never counts then; an"
+            " application for restoration is open again.",
+            id=_WAITS,
+            reason=_REASON,
             reference=_REFERENCE,
         ),
     }

@@ -67,7 +67,7 @@ class Outcome(enum.StrEnum):
         "DECIDED": "It is decided, or done.",
         "WITHDRAWN": "Whoever filed it took it back.",
         "GRANTED": "The subject gave the consent.",
-        "DECLINED": "The subject did not give the consent, or did not in time.",
+        "DECLINED": "The subject did not give the consent, or did not in time; or a steward turned the change down.",
     },
 )
 class MatterState(enum.StrEnum):
@@ -138,7 +138,9 @@ class Matter:
     reason: str = strawberry.field(description="Why it was filed, in the words of whoever did.")
     outcome: Outcome | None = strawberry.field(description="How it was decided.")
     decided: datetime.datetime | None = strawberry.field(description="When it was decided.")
-    because: str | None = strawberry.field(description="Why it was decided so.")
+    because: str | None = strawberry.field(
+        description="Why it was decided so; to stewards, of an open one, why its confirmation was declined."
+    )
     remedy: str | None = strawberry.field(description="What the subject can do about the decision.")
 
 
@@ -151,7 +153,7 @@ class MatterPage:
 @strawberry.type(description="What a department did with a record, and why.")
 class Change:
     id: strawberry.ID = strawberry.field(description="The change's id; it opens nothing.")
-    state: MatterState = strawberry.field(description="Whether it counts, or waits for a second person.")
+    state: MatterState = strawberry.field(description="Whether it counts, waits for a second person, or was declined.")
     event: ChangeEvent = strawberry.field(description="What became of the record.")
     scheme: str = strawberry.field(description="The kind of the subject's identifier.")
     value: str = strawberry.field(description="The subject's identifier.")
@@ -160,6 +162,7 @@ class Change:
     version: str | None = strawberry.field(description="The version that changed.")
     at: datetime.datetime = strawberry.field(description="When it was reported.")
     reason: str = strawberry.field(description="Why.")
+    because: str | None = strawberry.field(description="Why it was declined, where it was.")
 
 
 @strawberry.type(description="A page of changes.")
@@ -168,7 +171,9 @@ class ChangePage:
     next: str | None = strawberry.field(description=_NEXT)
 
 
-Confirmed = Annotated[Change | Matter, strawberry.union("Confirmed", description="What a second person confirmed.")]
+Confirmed = Annotated[
+    Change | Matter, strawberry.union("Confirmed", description="What a second person confirmed or declined.")
+]
 
 
 @strawberry.type(description="The client system of a department.")

@@ -73,6 +73,33 @@ async def test_a_change_is_reported_listed_and_confirmed(desk: Desk, tmp_path: P
     assert (status, "(MATTER_INVALID, STATE)" in said) == (1, True)
 
 
+async def test_what_waits_is_declined(desk: Desk) -> None:
+    one, other = (desk.token("tax-stewards", "steward", name) for name in ("t.weber", "t.nowak"))
+    who = lei()
+    status, made, _ = await desk.run(
+        one, "changes", "report", who, "tax-arrears", "N-1", "--event", "withdrawn", "--reason", "it was paid"
+    )
+    assert status == 0
+    status, done, _ = await desk.run(
+        other, "changes", "decline", made["id"], "--reason", "it was not", "--reference", "r"
+    )
+    assert (status, done["state"], done["because"]) == (0, "DECLINED", "it was not")
+    status, page, _ = await desk.run(one, "changes", "list", "--state", "declined")
+    assert (status, [(each["id"], each["because"]) for each in page["items"]]) == (0, [(made["id"], "it was not")])
+    counter = desk.token("tax-stewards", "counter", "t.counter")
+    status, applied, _ = await desk.run(
+        counter, "matters", "file", "restoration", "--subject", who, "--proof", "card", "--dataset", "tax-arrears",
+        "--record", "N-2", "--reason", "x",
+    )  # fmt: skip
+    await desk.run(
+        one, "matters", "decide", "restoration", applied["id"], "--outcome", "upheld", "--reason", "made good"
+    )
+    status, done, _ = await desk.run(other, "matters", "decline", applied["id"], "--reason", "half of it")
+    assert (status, done["__typename"], done["state"], done["because"]) == (0, "Matter", "OPEN", "half of it")
+    status, _, said = await desk.run(other, "matters", "decline", applied["id"], "--reason", "half of it")
+    assert (status, "(MATTER_INVALID, STATE)" in said) == (1, True)
+
+
 async def test_the_counter_files_and_stewards_answer(desk: Desk) -> None:
     counter = desk.token("tax-stewards", "counter", "t.counter")
     one, other = (desk.token("tax-stewards", "steward", name) for name in ("t.weber", "t.nowak"))

@@ -375,6 +375,7 @@ REQUESTERS = {
 STEWARDS = {
     "changes": "{ changes { next } }",
     "decideObjection": 'mutation { decideObjection(id: "1", outcome: UPHELD, reason: "r") { id } }',
+    "decline": 'mutation { decline(id: "1", reason: "r") { __typename } }',
     "decideRestoration": 'mutation { decideRestoration(id: "1", outcome: UPHELD, reason: "r") { id } }',
     "reportChange": 'mutation { reportChange(subject: {scheme: PIN, value: "1"}, record: {dataset: "d", record: "r"}, '
     'event: WITHDRAWN, reason: "r") { id } }',

@@ -39,7 +39,7 @@ type Matter { id: ID!  kind: MatterKind!  state: MatterState!  scheme: String!  
 type Paper { issuer: String!  number: String!  date: Date }
 enum MatterKind { OBJECTION RESTORATION }   enum Outcome { UPHELD PARTLY REFUSED }
 enum MatterState { OPEN AWAITS_CONFIRMATION DECIDED WITHDRAWN GRANTED DECLINED }
-type Change { id: ID!  state: MatterState!  event: ChangeEvent!  scheme: String!  value: String!  dataset: String!  record: String!  version: String  at: DateTime!  reason: String! }
+type Change { id: ID!  state: MatterState!  event: ChangeEvent!  scheme: String!  value: String!  dataset: String!  record: String!  version: String  at: DateTime!  reason: String!  because: String }
 enum ChangeEvent { CORRECTED WITHDRAWN RESTORED EXPIRED REINSTATED }   enum ReportedEvent { CORRECTED WITHDRAWN REINSTATED }
 union Confirmed = Change | Matter   input RequesterInput { issuer: String!  client: String! }
 input RecordInput { dataset: ID!  record: ID!  version: String }     input PaperInput { issuer: String!  number: String!  date: Date }
@@ -66,6 +66,7 @@ type Mutation {
   decideObjection(id: ID!, outcome: Outcome!, reason: String!, reference: String): Matter!
   decideRestoration(id: ID!, outcome: Outcome!, reason: String!, reference: String): Matter!
   confirm(id: ID!, reference: String): Confirmed!
+  decline(id: ID!, reason: String!, reference: String): Confirmed!
 }
 """  # noqa: E501 - so that it can be held against the contract, line by line
 DEFINITIONS = {d.name.value: d for d in parse(CONTRACT).definitions if isinstance(d, TypeDefinitionNode)}

@@ -54,6 +54,12 @@ ACTS = [
     ("restoration-decided", "refused", True, f"decided on the restoration of {THING}: refused"),
     ("restoration-confirmed", "", True, f"confirmed the restoration of {THING}"),
     (
+        "restoration-confirmation-declined",
+        "upheld",
+        True,
+        f"did not confirm the restoration of {THING}: it is to be decided anew",
+    ),
+    (
         "restoration-overdue",
         "",
         True,
@@ -62,6 +68,7 @@ ACTS = [
     ("matter-withdrawn", "", True, f"withdrew matter a1b2 of {ACME}"),
     ("change-reported", "corrected", True, f"reported {THING} as corrected"),
     ("change-confirmed", "withdrawn", True, f"confirmed that {THING} is withdrawn"),
+    ("change-declined", "withdrawn", True, f"declined that {THING} is withdrawn"),
     ("opt-out-set", "", True, f"set the opt-out of {ACME} from tax-arrears"),
     ("opt-out-lifted", "", True, f"lifted the opt-out of {ACME} from tax-arrears"),
     ("over-bounds", "", False, "asked for more acts than a day allows; counted once an hour"),

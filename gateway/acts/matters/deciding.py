@@ -4,7 +4,8 @@ A steward moves the matters of its own department alone; another's are as good a
 filed, or what a subject filed for whom they have acted. A decision against the subject names what can be done about it
 (`remedy` in the department's catalogue file). An upheld objection cleans nothing: its record stays disputed, under a
 clock of its own, until a correction or withdrawal of it is confirmed (`upheld`). An upheld restoration hides a record,
-so it counts only once another human has confirmed it.
+so it counts only once another human has confirmed it; where one declines that, the application is open again, under
+the clock that it had.
 """
 
 from __future__ import annotations
@@ -106,9 +107,7 @@ class Deciding:
     def confirm(self, seen: Seen, actor: Actor, row: Matter) -> Made:
         """Confirm a restoration that another steward upheld; the record is withheld from now on."""
         office = self._office
-        _fit(office, seen, actor, row)
-        if row.state != "awaits-confirmation":
-            raise invalid("STATE", "nothing of it waits for a second person")
+        self._waiting(seen, actor, row)
         if same_human(row.decided_by, seen.keyed.people(actor.people)):
             raise invalid("SECOND_PERSON", "you decided it; another steward has to confirm it")
         subject = (row.scheme or "", row.value or "")
@@ -128,6 +127,26 @@ class Deciding:
         changes.append(moved(row, **values))
         [value] = shown.matters(office, [row._replace(**values)], seen.today, inside=True)
         return Made(told, office.oversight(seen, actor), changes, row.id, {"__typename": "Matter", **value}, began)
+
+    def decline(self, seen: Seen, actor: Actor, row: Matter, reason: str) -> Made:
+        """Turn down that a steward upheld a restoration, whoever did: it is to be decided anew."""
+        self._waiting(seen, actor, row)
+        told = self._office.told(
+            seen, actor, "restoration-confirmation-declined", scheme=row.scheme, value=row.value, matter=row.id,
+            outcome=row.outcome or "", reason=reason, **about_of(row).members,
+        )  # fmt: skip
+        values: dict[str, Any] = {"state": "open", **dict.fromkeys(("decided", "decided_by", "outcome"))}
+        filed = shown.filed(self._office, row)
+        now = row._replace(**values)
+        value = shown.matter(self._office, now, filed, told, seen.today, inside=True)
+        oversight = self._office.oversight(seen, actor)
+        return Made(told, oversight, [moved(row, "decided_in", **values)], row.id, {"__typename": "Matter", **value})
+
+    def _waiting(self, seen: Seen, actor: Actor, row: Matter) -> None:
+        """Raises `Refusal` where nothing waits for a second person, or not for this one."""
+        _fit(self._office, seen, actor, row)
+        if row.state != "awaits-confirmation":
+            raise invalid("STATE", "nothing of it waits for a second person")
 
     def confirmed(self, seen: Seen, past: Act) -> Any:
         """What a repeat of a confirmation is shown."""

@@ -95,7 +95,7 @@ def access(look: Look, policies: Policies, subject: Subject) -> dict[str, Any]:
         case entries.Acted():
             version = f"@{told.version}" if told.version else ""
             row["records"] = [f"{told.dataset}/{told.record}{version}"]
-            done = "confirmed" if told.what == "change-confirmed" else "reported"
+            done = told.what.removeprefix("change-")
             row["outcome"] = f"{done}: {told.outcome}" if told.outcome else done
     return row
 

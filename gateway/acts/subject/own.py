@@ -50,10 +50,9 @@ def changes(office: Office, subject: Subject) -> dict[tuple[str, str], list[dict
         reported = _matters(connection, subject, "change")
         restored = {row.fact: row for row in _matters(connection, subject, "restoration") if row.fact is not None}
         facts = [each for kind in _EVENTS for each in _facts(connection, subject, kind)]
-    words = acts_at(office.store, [*(row.filed_in for row in reported), *(row.decided_in for row in restored.values())])
+    words = acts_at(office.store, [row.decided_in for row in restored.values()])
     found: dict[tuple[str, str], list[dict[str, Any]]] = {}
-    for row in reported:
-        made = shown.change(row, words[row.filed_in].reason)
+    for row, made in zip(reported, shown.changes(office, reported), strict=True):
         found.setdefault((row.dataset or "", row.record or ""), []).append(made)
     told = {(row.dataset, row.record, row.decided) for row in reported if row.event == "withdrawn"}
     for each in facts:
@@ -66,7 +65,7 @@ def changes(office: Office, subject: Subject) -> dict[tuple[str, str], list[dict
 def _of_fact(row: Mapping[str, Any], reason: str) -> dict[str, Any]:
     """`Change`, from the columns of a `fact` row."""
     named = {name: row[name] for name in ("id", "scheme", "value", "dataset", "record")}
-    done = {"state": "DECIDED", "event": _EVENTS[row["kind"]], "version": None, "reason": reason}
+    done = {"state": "DECIDED", "event": _EVENTS[row["kind"]], "version": None, "reason": reason, "because": None}
     return {**named, **done, "at": moment(row["at"])}
 
 

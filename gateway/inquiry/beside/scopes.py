@@ -24,6 +24,7 @@ _OFFICIALS: Mapping[str, tuple[str, ...]] = {
     "decideObjection": ("steward",),
     "decideRestoration": ("steward",),
     "confirm": ("steward", "oversight"),
+    "decline": ("steward",),
 }
 """What needs an official, and one of these scopes."""
 _REQUESTERS = frozenset(["requestConsent", "consentRequests"])

@@ -42,10 +42,14 @@ WORDS = {
     "restoration-filed": _Words(_RESTORATION, "applied for the restoration of {thing} of {name}"),
     "restoration-decided": _Words(_RESTORATION, "decided on the restoration of {thing} of {name}: {outcome}"),
     "restoration-confirmed": _Words(_RESTORATION, "confirmed the restoration of {thing} of {name}"),
+    "restoration-confirmation-declined": _Words(
+        _RESTORATION, "did not confirm the restoration of {thing} of {name}: it is to be decided anew"
+    ),
     "restoration-overdue": _Words(_CLOCK, "found the application of {name} to restore {thing} undecided after {due}"),
     "matter-withdrawn": _Words("What was withdrawn", "withdrew {matter} of {name}"),
     "change-reported": _Words(_RECORD, "reported {thing} of {name} as {outcome}"),
     "change-confirmed": _Words(_RECORD, "confirmed that {thing} of {name} is {outcome}"),
+    "change-declined": _Words(_RECORD, "declined that {thing} of {name} is {outcome}"),
     "opt-out-set": _Words(_OPT_OUT, "set the opt-out of {name} from {dataset}"),
     "opt-out-lifted": _Words(_OPT_OUT, "lifted the opt-out of {name} from {dataset}"),
     "deadline-counted": _Words(_CLOCK, "counted again by when {matter} of {name} is due: {due}"),

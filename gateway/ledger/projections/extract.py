@@ -23,7 +23,7 @@ from gateway.values import is_name
 WITHOUT_KEY = 0
 NEVER = 1 << 62
 NO_OFFICIAL = ""
-CHANGES = frozenset(["change-reported", "change-confirmed"])
+CHANGES = frozenset(["change-reported", "change-confirmed", "change-declined"])
 """The acts that a subject is shown among those who looked: what became of its records."""
 _EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
 _MICROSECOND = datetime.timedelta(microseconds=1)

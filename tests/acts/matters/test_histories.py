@@ -39,7 +39,7 @@ from tests.storage.conftest import Place
 RECORDS, VERSIONS, PAPERS = ("N-1", "N-2"), (None, "1", "2"), ((), ("a",), ("a", "b"))
 STEWARDS, OUTCOMES = ("s.one", "s.two"), ("UPHELD", "PARTLY", "REFUSED")
 OK = "OK"
-TAKES_AWAY = {"object", "apply", "confirm", "decide"}
+TAKES_AWAY = {"object", "apply", "confirm", "decline", "decide"}
 """What never releases more; of decisions, those that do not refuse."""
 
 
@@ -81,7 +81,7 @@ class Step(NamedTuple):
 
 
 KINDS = (
-    ["object"] * 4 + ["decide"] * 4 + ["confirm", "wait"] * 2 + ["apply", "withdraw", "correct", "restart"]
+    ["object", "decide"] * 5 + ["confirm", "apply"] * 3 + ["wait", "decline"] * 2 + ["withdraw", "correct", "restart"]
 )  # fmt: skip
 STEPS = st.builds(
     Step,
@@ -180,6 +180,12 @@ class Model:
         self.restored.add(one.record)
         return OK
 
+    def decline(self, one: Filed) -> str:
+        if one.state != "awaits":
+            return "STATE"
+        one.state, one.outcome, one.by = "open", "", ""
+        return OK
+
     def correct(self, record: str) -> None:
         self.corrected.append((record, self.now))
         for each in self.filed:
@@ -252,6 +258,8 @@ class Office:
                     value = await desk.ask(mine, "withdrawMatter", id=id_)
                 case "confirm":
                     value = await desk.ask(other, "confirm", id=id_)
+                case "decline":
+                    value = await desk.ask(other, "decline", id=id_, reason=WHY)
                 case kind:
                     field = "decideObjection" if kind == "object!" else "decideRestoration"
                     value = await desk.ask(other, field, id=id_, outcome=step.outcome, reason=WHY)
@@ -350,6 +358,8 @@ async def _asked(office: Office, model: Model, step: Step) -> None:
             return model.file(step, id_)
         if step.what == "withdraw":
             return model.withdraw(one)
+        if step.what == "decline":
+            return model.decline(one)
         return model.confirm(one, step.by) if step.what == "confirm" else model.decide(one, step.outcome, step.by)
 
     asked = [office.ask(step.desk, wanted, one.id if one else "")]
@@ -402,6 +412,8 @@ def _plant(monkeypatch: pytest.MonkeyPatch, what: str) -> None:
             monkeypatch.setattr(deciding, "same_human", lambda *_: False)
         case "the same is objected to again":
             monkeypatch.setattr(filing.Filing, "_may_object", lambda *_: None)
+        case "what is declined is decided all the same":
+            monkeypatch.setattr(deciding.Deciding, "decline", lambda self, *given: self.confirm(*given[:3]))
         case "a clock forgets what it told":
             monkeypatch.setattr(clocks, "moved", lambda row, told: filing.moved(row, told=0))
         case "every process tells":
@@ -417,6 +429,7 @@ def _plant(monkeypatch: pytest.MonkeyPatch, what: str) -> None:
         "an upheld objection ends at once",
         "the first confirms alone",
         "the same is objected to again",
+        "what is declined is decided all the same",
         "a clock forgets what it told",
         "every process tells",
         "a withdrawal leaves the dispute",

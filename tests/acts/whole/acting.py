@@ -78,6 +78,9 @@ class Acting:
         system = self._desk.who("tax-service", "steward", reports_changes=True)
         await self._do(system, "reportChange", **given, event="WITHDRAWN")
         back = await self._do(self._steward("s.one"), "reportChange", **given, event="REINSTATED")
+        if self._chance.random() < 0.6:
+            await self._do(self._steward("s.two"), "decline", id=back["id"], reason="It was right.")
+            back = await self._do(self._steward("s.one"), "reportChange", **given, event="REINSTATED")
         await self._do(self._steward("s.two"), "confirm", id=back["id"])
 
     async def _applies(self) -> None:
@@ -85,6 +88,9 @@ class Acting:
         filed = await self._do(mine, "applyForRestoration", record=record, reason="All is paid.")
         given = {"id": filed["id"], "outcome": "UPHELD", "reason": "So it is."}
         await self._do(self._steward("s.one"), "decideRestoration", **given)
+        if self._chance.random() < 0.3:
+            await self._do(self._steward("s.two"), "decline", id=filed["id"], reason="Not all of it.")
+            await self._do(self._steward("s.one"), "decideRestoration", **given)
         await self._do(self._steward("s.two"), "confirm", id=filed["id"])
 
     def _steward(self, name: str) -> Requester:

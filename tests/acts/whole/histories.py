@@ -63,7 +63,7 @@ class Step(NamedTuple):
 
 KINDS = {
     "grant": 4, "revoke": 3, "object": 3, "decide": 4, "confirm": 5, "on": 2, "off": 2, "report": 4, "system": 2,
-    "request": 2, "granted": 2, "decline": 1, "apply": 2, "withdraw": 1, "wait": 1, "restart": 1,
+    "request": 2, "granted": 2, "decline": 1, "turn down": 2, "apply": 2, "withdraw": 1, "wait": 1, "restart": 1,
 }  # fmt: skip
 
 
@@ -232,6 +232,10 @@ class History:
                 id_, department, first = _one(of.waiting, step)
                 other = first if step.days == 1 else STEWARDS[first == STEWARDS[0]]
                 return both.steward(department, other), "confirm", {"id": id_}
+            case "turn down" if of.waiting:
+                id_, department, first = _one(of.waiting, step)
+                by = STEWARDS[(first == STEWARDS[0]) == (step.days % 3 > 0)]
+                return both.steward(department, by), "decline", {"id": id_, "reason": words}
             case "report" | "system":
                 return self._report(step, about)
         return None

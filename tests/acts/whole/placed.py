@@ -147,7 +147,7 @@ class Scene:
 
     def _who(self, name: str, mine: Requester) -> Requester:
         """Another department's steward, another requester, and otherwise another subject."""
-        if name in ("matters", "changes", "decideObjection", "decideRestoration", "confirm", "reportChange"):
+        if name in ("matters", "changes", "decideObjection", "decideRestoration", "confirm", "decline", "reportChange"):
             return self.both.steward("courts", "c.two")
         if name in ("consentRequests", "receipts", "requestConsent"):
             more = ("receipts",) if name == "receipts" else ()
@@ -170,6 +170,7 @@ class Scene:
             "reportChange": {**courts, "subject": named(other), "event": "WITHDRAWN"},
             "decideObjection": decided,
             "decideRestoration": decided,
+            "decline": {"reason": "So it is."},
         }.get(name, {"id": "0" * 32} if name in BY_ID else {})
 
 

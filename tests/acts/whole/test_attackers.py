@@ -139,6 +139,7 @@ async def _stolen_system(attack: Attack) -> None:
     # It is no human: it confirms, decides, sees and files nothing; and another department's records are not its own.
     for name, given in (
         ("confirm", {"id": back.value["id"]}),
+        ("decline", {"id": back.value["id"], "reason": "No."}),
         ("decideObjection", {"id": objected, **decided}),
         ("decideRestoration", {"id": applied, **decided}),
         ("matters", {}),

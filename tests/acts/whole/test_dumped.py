@@ -84,6 +84,9 @@ class Doing(Scene):
     async def changed(self, subject: Subject, number: int, event: str) -> None:
         await self.act(self.stewards[1], "confirm", id=await self.reported(subject, number, event))
 
+    async def declined(self, id_: str) -> None:
+        await self.act(self.stewards[1], "decline", id=id_, reason=f"words of {self.mark}")
+
     async def sent(self, subject: Subject) -> None:
         """A department's webhook, with what is good of it and what is not."""
         of = {"subject": named(subject), "dataset": DATASET, "record": f"R-{self.mark}-8", "version": "1"}
@@ -126,7 +129,10 @@ class Doing(Scene):
         missing = await self.act(mine, "fileObjection", dataset=DATASET, reason=f"words of {self.mark}")
         await self.act(mine, "withdrawMatter", id=missing.value["id"])
         applied = (await self.act(mine, "applyForRestoration", **self.filed(2))).value["id"]
+        await self.decided(applied, "Restoration", "UPHELD")
+        await self.declined(applied)
         await self.decided(applied, "Restoration", "REFUSED")
+        await self.declined(await self.reported(subject, 5, "WITHDRAWN"))
 
     async def at_a_counter(self, subject: Subject) -> None:
         clerk = self.both.steward("labour", "c.lerk", "counter")

@@ -44,5 +44,5 @@ async def test_each_act_has_its_entry_and_each_entry_its_act_after_kill_9(place:
     assert {each.what for each in ledgers.acts} >= {
         "consent-granted", "consent-revoked", "objection-filed", "objection-decided", "matter-withdrawn", "opt-out-set",
         "opt-out-lifted", "change-reported", "change-confirmed", "restoration-filed", "restoration-decided",
-        "restoration-confirmed",
+        "restoration-confirmed", "change-declined", "restoration-confirmation-declined",
     }  # fmt: skip

@@ -135,7 +135,7 @@ def _that_it_is_as_if_not_there(monkeypatch: pytest.MonkeyPatch, _scene: Scene) 
 
 
 BY_ROW = ("withdrawMatter.id", "declineConsentRequest.id", "grantConsent.request", "decideObjection.id",
-          "decideRestoration.id", "confirm.id")  # fmt: skip
+          "decideRestoration.id", "confirm.id", "decline.id")  # fmt: skip
 
 
 @pytest.mark.parametrize(
