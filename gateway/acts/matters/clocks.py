@@ -160,6 +160,7 @@ class Clocks:
             entries.VERSION, seen.id, seen.now, entries.OWN, what, due=last.due, provisional=last.provisional,
             calendar=last.calendar, scheme=row.scheme, value=row.value, matter=row.id, changes=numbers,
             recipient=entries.Who("", "", row.department or ""), rule_set=self._office.rules.digest,
+            to=entries.Who("", "", row.department or "") if what.endswith("-overdue") else None,
             **about_of(row).members,
         )  # fmt: skip
         oversight = entries.Oversight(entries.VERSION, facts=seen.change)

@@ -29,8 +29,9 @@ class Acted(Entered, frozen=True, tag="act"):
 
     In general: `due` is the last day that there is for what the act began, or was for what it ended, counted by the
     calendar with the digest `calendar`, and `provisional` where that does not list its year yet; `outcome` is what was
-    decided, or what became of a record, or how a recall was answered. A recall's own are `recall` (its id), `to` (who
-    has to answer), `action`, `sequence` (among those to it) and `term` (the moment by which to answer).
+    decided, or what became of a record, or how a recall was answered. `to` is who has to answer: a recall's recipient,
+    or the department that is overdue. A recall's own are `recall` (its id), `action`, `sequence` (among those to it)
+    and `term` (the moment by which to answer).
 
     Of the subject: `matter` is the 128-bit id of what it is part of; `by` who acted as the subject or for it, by the
     token's `sub`, and `proof` how a counter knew whom it had before it. An official stands in oversight's part instead.

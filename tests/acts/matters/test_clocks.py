@@ -65,6 +65,7 @@ async def test_an_objection_is_reminded_of_twice_and_then_oversights(desk: Desk)
     assert {(each.due, each.by, each.recipient.department) for each in acts if each.recipient} == {
         (datetime.date(2026, 12, 3), "", "tax")
     }
+    assert [each.to and each.to.department for each in acts] == [None, None, "tax"], "what stays after an erasure"
 
 
 async def test_what_was_slept_through_is_told_once(desk: Desk) -> None:
