@@ -92,12 +92,13 @@ def _register(commands: Any) -> None:
     from gateway.catalogue import commands as catalogue
     from gateway.ledger.commands import register as ledger
     from gateway.ledger.erasure.blockers import BLOCKERS
+    from gateway.recall import commands as recall
     from gateway.rules import commands as rules
     from gateway.storage import commands as storage
     from gateway.watch import commands as watch
     from gateway.watch import thresholds
 
-    for part in (catalogue, watch, storage, acts):
+    for part in (catalogue, watch, storage, acts, recall):
         part.register(commands)
     rules.register(commands, also=thresholds.examine)
     ledger.register(commands, _identifiers, _rule_set, BLOCKERS)

@@ -1,0 +1,137 @@
+"""`dutybound recalls`: for oversight what is not done with, and how each department complies (Arts. 48, 49).
+
+Exit codes: 0 done, 1 refused or out of reach, said in one sentence; 2 a wrong call.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import datetime
+import os
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, get_args
+
+from gateway import settings
+from gateway.errors import CommandRefused, ConfigurationError, Problem
+from gateway.files import new_file
+from gateway.ledger.commands.progress import teller
+from gateway.ledger.log import operator
+from gateway.recall import listing, report, report_forms
+from gateway.recall.compliance import By
+from gateway.recall.report import Report, Wanted
+from gateway.rules.files import calendar
+from gateway.rules.load import load
+from gateway.storage.store import opened
+
+MOST_LISTED = 1_000
+MOST_NAMED = 256
+_YEARS = range(1970, 9_990)
+
+Form = Callable[[Report, Mapping[str, str]], Iterator[str]]
+
+FORMS: Mapping[str, Form] = {
+    "table": lambda made, titles: (f"{line}\n" for line in report_forms.as_text(made, titles)),
+    "csv": report_forms.as_csv,
+}
+
+
+def register(subparsers: argparse._SubParsersAction[Any]) -> None:
+    """Add `recalls` with its commands; each sets `run`: from the parsed arguments to the exit code."""
+    text = "recalls: what is not done with, and how each department complies"
+    parts = subparsers.add_parser("recalls", help=text, description=text).add_subparsers(
+        metavar="COMMAND", required=True
+    )
+    listed = _part(parts, "list", "recalls that are not done with, and suspensions; the look is entered in the ledger")
+    listed.add_argument("--state", choices=tuple(listing.STATES), help="only those that are so far")
+    listed.add_argument("--client", type=_client, metavar="CLIENT", help="only those of this client")
+    listed.add_argument("--first", type=_count, default=100, metavar="N", help="how many recalls (default: 100)")
+    listed.add_argument("--after", metavar="CURSOR", help="go on behind the page before")
+    listed.set_defaults(run=_list)
+
+    made = _part(parts, "report", "what each department was told to stop using, and when it acknowledged that")
+    made.add_argument("--from", dest="since", type=_day, metavar="DAY", help="from this day on, in the policies' zone")
+    made.add_argument("--until", type=_day, metavar="DAY", help="through this day")
+    made.add_argument("--by", choices=get_args(By), default="month", help="how long a period is (default: month)")
+    made.add_argument("--format", choices=tuple(FORMS), default="table", help="default: table")
+    made.add_argument("--out", type=Path, metavar="FILE", help="a new file, instead of the output")
+    made.set_defaults(run=_report)
+
+
+def _part(parts: Any, name: str, text: str) -> argparse.ArgumentParser:
+    parser: argparse.ArgumentParser = parts.add_parser(name, help=text, description=text)
+    parser.add_argument("--config", type=Path, required=True, metavar="FILE", help="gateway.yaml")
+    return parser
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or not 1 <= int(text) <= MOST_LISTED:
+        raise argparse.ArgumentTypeError(f"`{text}` must be a whole number from 1 to {MOST_LISTED}")
+    return int(text)
+
+
+def _client(text: str) -> str:
+    if not text.isprintable() or not 0 < len(text) <= MOST_NAMED:
+        raise argparse.ArgumentTypeError(f"must be a client's id, of at most {MOST_NAMED} printed characters")
+    return text
+
+
+def _day(text: str) -> datetime.date:
+    """A day, for argparse."""
+    try:
+        if len(text) == len("2026-01-31") and (day := datetime.date.fromisoformat(text)).year in _YEARS:
+            return day
+    except ValueError:
+        pass
+    raise argparse.ArgumentTypeError(f"`{text}` is no day; write it as `2026-01-31`")
+
+
+def _list(given: argparse.Namespace) -> int:
+    with operator.opened(given.config) as place:
+        entered = listing.enter(place, given.state, given.client)
+        page = listing.recalls(place, given.state, given.client, given.first, given.after)
+        suspended = listing.suspensions(place, given.client) if given.state is None and given.after is None else []
+    for line in (*suspended, *page.lines):
+        print(line)
+    if not (suspended or page.lines):
+        print("there is none")
+    if page.after is not None:
+        print(f"there are more: go on with `--after {page.after}`")
+    print(f"entered: this view is {entered}")
+    return 0
+
+
+def _report(given: argparse.Namespace) -> int:
+    if given.since is not None and given.until is not None and given.since > given.until:
+        print(f"`--until {given.until}` is before `--from {given.since}`", file=sys.stderr)
+        return 2
+    found = settings.load(given.config, os.environ)
+    problems: list[Problem] = []
+    dates = calendar.load(found.policies, problems)
+    if problems:
+        raise ConfigurationError(problems)
+    titles = load(found.policies, found.oauth.aliases).policies.catalogue.departments
+    wanted = Wanted(given.since, given.until, given.by, dates.zone)
+    if given.out is not None and given.out.exists():
+        raise CommandRefused(f"`{given.out}` is there already; name a new file for the report")
+    with opened(found) as store, contextlib.closing(store.reader()) as reader:
+        made = report.made(reader, wanted, teller())
+    _write(given.out, FORMS[given.format](made, titles))
+    if given.out is not None or given.format != "table":
+        for line in report_forms.read_from(made):
+            print(line, file=sys.stderr)
+    return 0
+
+
+def _write(out: Path | None, lines: Iterator[str]) -> None:
+    """To a new file of its owner's, or to the output."""
+    if out is None:
+        sys.stdout.writelines(lines)
+        sys.stdout.flush()
+        return
+    try:
+        new_file(out, "".join(lines).encode())
+    except OSError as error:
+        raise CommandRefused(f"`{out}` cannot be written ({error.strerror})") from None
