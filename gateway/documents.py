@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import copy
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -38,6 +38,8 @@ from gateway.values import Document, Value, nearest, suggest
 
 _T = TypeVar("_T")
 _Given = TypeVar("_Given")
+_Refused = tuple[int, int, str]
+"""Line and column, from 1, and why."""
 
 MAX_DEPTH = 50
 NOT_UTF8 = "is not UTF-8; save it as UTF-8"
@@ -114,6 +116,10 @@ class Node(Value):
         raw.value = [(name, value) for name, value in raw.value if str(name.value) != key]
         return Node(self.document, raw, self.path, self._key, self._parent)
 
+    def own(self) -> Node:
+        """The same, of nodes that whoever asked may alter."""
+        return Node(self.document, copy.deepcopy(self._raw), self.path, self._key, self._parent)
+
     def plain(self) -> Any:
         """The value as plain Python: dicts, lists, strings, ints, booleans, None. For parts that others validate."""
         if isinstance(self._raw, MappingNode):
@@ -181,11 +187,18 @@ def read(path: Path, problems: list[Problem], shown_as: str | None = None) -> No
 
 def parse(source: str, document: Document) -> Node | None:
     """The root of a YAML text; `None` after noting a problem where it is none."""
+    raw, refused, passed = _composed(source)
+    document.problems.extend(Problem(document.file, line, column, "", message) for line, column, message in refused)
+    return None if raw is None else Node(document._replace(passed=passed), raw, "")
 
-    def refuse(line: int, column: int, message: str) -> Node | None:
-        document.problems.append(Problem(document.file, line, column, "", message))
-        return None
 
+def _composed(source: str) -> tuple[Any, Sequence[_Refused], frozenset[tuple[int, int]]]:
+    """The nodes of a YAML text, which nobody alters, what is refused of it, and the places of what was passed over.
+
+    There are no nodes where it is none.
+    """
+    nothing: frozenset[tuple[int, int]] = frozenset()
+    refused: list[_Refused] = []
     marked: list[Any] = []
     try:
         depth, begun = 0, False
@@ -193,26 +206,30 @@ def parse(source: str, document: Document) -> Node | None:
             depth += isinstance(token, _OPENING) - isinstance(token, _CLOSING)
             line, column = token.start_mark.line + 1, token.start_mark.column + 1
             if depth > MAX_DEPTH:  # before it is composed: what is nested without end takes time without end
-                return refuse(line, column, f"is nested more than {MAX_DEPTH} deep")
+                return None, [*refused, (line, column, f"is nested more than {MAX_DEPTH} deep")], nothing
             if isinstance(token, AliasToken | AnchorToken | TagToken):
-                refuse(line, column, "anchors, aliases and tags are not allowed; write it out")
+                refused.append((line, column, "anchors, aliases and tags are not allowed; write it out"))
                 marked.append(token)
             elif isinstance(token, DocumentStartToken) and begun:
-                return refuse(line, column, "a second document begins here; write one document a file")
+                return (
+                    None,
+                    [*refused, (line, column, "a second document begins here; write one document a file")],
+                    nothing,
+                )
             begun = begun or not isinstance(token, StreamStartToken | DirectiveToken | CommentToken)
         raw = YAML(typ="rt", pure=True).compose(_without(source, marked))
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
-        return refuse(line, column, f"is not YAML: {error.problem or error.context}")
+        return None, [*refused, (line, column, f"is not YAML: {error.problem or error.context}")], nothing
     except (YAMLError, ValueError, RecursionError) as error:
-        return refuse(1, 1, f"is not YAML: {str(error).splitlines()[0]}")
+        return None, [*refused, (1, 1, f"is not YAML: {str(error).splitlines()[0]}")], nothing
     if raw is None:
-        return refuse(1, 1, "is empty")
+        return None, [*refused, (1, 1, "is empty")], nothing
     for node, message in _refusals(raw):
-        return refuse(node.start_mark.line + 1, node.start_mark.column + 1, message)
+        return None, [*refused, (node.start_mark.line + 1, node.start_mark.column + 1, message)], nothing
     passed = frozenset((token.start_mark.line + 1, token.start_mark.column + 1) for token in marked)
-    return Node(document._replace(passed=passed), raw, "")
+    return raw, refused, passed
 
 
 def _without(source: str, marked: list[Any]) -> str:

@@ -128,8 +128,7 @@ def read(path: Path, environ: Mapping[str, str], problems: list[Problem]) -> Set
     root = documents.read(path, problems)
     if root is None:
         return None
-    _overlay(root, environ)
-    return _settings(root, path)
+    return _settings(_overlaid(root, environ), path)
 
 
 @contextlib.contextmanager
@@ -149,11 +148,11 @@ def _placed(settings: Settings, problem: Problem) -> Problem:
     return Problem(at.file, max(at.line, 0), at.column if at.line else 0, path, problem.message)
 
 
-def _overlay(root: Node, environ: Mapping[str, str]) -> None:
-    """Write the variables over the document, each with a mark that names it."""
-    for name in sorted(environ):
-        if not name.startswith(PREFIX):
-            continue
+def _overlaid(root: Node, environ: Mapping[str, str]) -> Node:
+    """The document with the variables written over it, each with a mark that names it."""
+    names = sorted(name for name in environ if name.startswith(PREFIX))
+    root = root.own() if names else root
+    for name in names:
         mark = StringMark(name, 0, -1, -1, None, None)
         raw: Any = root._raw
         parts = name.removeprefix(PREFIX).split("__")
@@ -170,6 +169,7 @@ def _overlay(root: Node, environ: Mapping[str, str]) -> None:
                 child = MappingNode("tag:yaml.org,2002:map", [], mark, mark)
                 _put(raw, key, child, mark)
             raw = child
+    return root
 
 
 def _step(raw: Any, part: str) -> tuple[str, Any] | None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import datetime
 import fcntl
+import functools
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -20,6 +21,7 @@ from hypothesis import HealthCheck, Phase, settings
 from deploy.demo import client, stores
 from deploy.demo.configuration import USUAL, today
 from deploy.demo.supervisor import Region
+from gateway import documents
 from tests.ports import free_port
 
 pytest_plugins = ["tests.seconds"]
@@ -33,6 +35,9 @@ settings.load_profile("dutybound")
 # Nothing here is far away: a client that is made for one request need not read all authorities of the web first, which
 # takes longer than the request. Certificates in a test are its own authority's.
 os.environ["SSL_CERT_DIR"] = str(Path(__file__).parent)
+
+# The shipped policies take a second to parse, and hundreds of tests read them: what was parsed once is kept.
+documents._composed = functools.lru_cache(maxsize=256)(documents._composed)
 
 SHARED = Path(__file__).resolve().parents[1] / "var" / "tests"
 
