@@ -25,7 +25,7 @@ _NEXT = "Give it as `after` to go on; null at the end."
         "VIEW": "A look into the ledger.",
         "CHANGE": "A change of a record.",
         "RECALL": "A past recipient was told of a change.",
-        "OWN": "A look or an act of the subject's own.",
+        "OWN": "A look of the subject's own, or what a department's counter did for it.",
     },
 )
 class AccessKind(enum.StrEnum):

@@ -1,7 +1,8 @@
 """Who looked at a subject, and what became of its records, as `me` shows it (Arts. 42, 47).
 
 What is shown of which entry is a list of its own here: who, when, for which purpose, on which law, which fields and
-records, and what the recipient has to do with them. Never which case, who the official was, or in which words somebody
+records, and what the recipient has to do with them; and what a department's counter did for it, by the department's
+name. Never which case, who the official was, or in which words somebody
 said why they looked. Which entries there are, and from when, is for `gateway.ledger.projections.visible`.
 """
 
@@ -30,6 +31,17 @@ _DUTIES: Mapping[str, str] = {
     "purpose-only": "it may be used for {purpose} only",
     "no-onward-disclosure": "it may not be passed on",
     "delete-by": "it is to be deleted by {date}",
+}
+
+_AT_COUNTER: Mapping[str, str] = {
+    "consent-granted": "gave a consent for you",
+    "consent-revoked": "took a consent back for you",
+    "consent-declined": "declined a consent for you",
+    "objection-filed": "filed an objection for you",
+    "restoration-filed": "filed an application for restoration for you",
+    "matter-withdrawn": "took back for you what was filed",
+    "opt-out-set": "had {dataset} kept back for you",
+    "opt-out-lifted": "ended for you that {dataset} is kept back",
 }
 
 Subject = tuple[str, str]
@@ -92,16 +104,17 @@ def access(look: Look, policies: Policies, subject: Subject) -> dict[str, Any]:
             row |= _declared(told.declaration, policies) | _inquiry(look, told, subject)
         case entries.View():
             row["outcome"] = "looked at what the ledger says of you"
+        case entries.Acted() if look.at_counter:
+            row |= _counted(told, policies)
         case entries.Acted():
-            version = f"@{told.version}" if told.version else ""
-            row["records"] = [f"{told.dataset}/{told.record}{version}"]
+            row["records"] = [_record(told)]
             done = told.what.removeprefix("change-")
             row["outcome"] = f"{done}: {told.outcome}" if told.outcome else done
     return row
 
 
 def _what(look: Look) -> str:
-    if look.own:
+    if look.own or look.at_counter:
         return "OWN"
     match look.told:
         case entries.Inquiry():
@@ -114,15 +127,34 @@ def _what(look: Look) -> str:
             return "CHANGE"
 
 
+def _counted(told: entries.Acted, policies: Policies) -> dict[str, Any]:
+    """What a counter did for the subject; never how it was known who came, nor who the official was."""
+    row: dict[str, Any] = {"outcome": "at its counter: " + _AT_COUNTER[told.what].format(dataset=told.dataset)}
+    if told.record:
+        row["records"] = [_record(told)]
+    if told.matter and told.what not in ("opt-out-set", "opt-out-lifted"):
+        row["told"] = [f"its id is {told.matter}"]
+    if told.purpose:
+        row |= _purposed(told.purpose, policies)
+    return row
+
+
+def _record(told: entries.Acted) -> str:
+    return f"{told.dataset}/{told.record}" + (f"@{told.version}" if told.version else "")
+
+
 def _declared(declared: entries.Declared | None, policies: Policies) -> dict[str, Any]:
     if declared is None:
         return {}
-    known = policies.purposes.get(declared.purpose)
+    return {**_purposed(declared.purpose, policies), "forCase": declared.case is not None}
+
+
+def _purposed(purpose: str, policies: Policies) -> dict[str, Any]:
+    known = policies.purposes.get(purpose)
     return {
-        "purpose": declared.purpose,
+        "purpose": purpose,
         "title": known.title if known else None,
         "basis": [{"law": each.law, "article": each.article} for each in known.basis] if known else [],
-        "forCase": declared.case is not None,
     }
 
 

@@ -25,6 +25,11 @@ NEVER = 1 << 62
 NO_OFFICIAL = ""
 CHANGES = frozenset(["change-reported", "change-confirmed", "change-declined"])
 """The acts that a subject is shown among those who looked: what became of its records."""
+AT_COUNTER = frozenset(
+    ["consent-granted", "consent-revoked", "consent-declined", "objection-filed", "restoration-filed",
+     "matter-withdrawn", "opt-out-set", "opt-out-lifted"]
+)  # fmt: skip
+"""The acts that it is shown too where a department's counter did them for it; what it did itself it knows."""
 _EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
 _MICROSECOND = datetime.timedelta(microseconds=1)
 
@@ -95,16 +100,23 @@ def looked_at(told: entries.Told | None, keys: Sequence[int], erased: Sequence[i
 def visible(told: entries.Told | None, oversight: entries.Oversight | None, at: int) -> int | None:
     """From when (microseconds) the subjects of an entry of this time are shown it; None: at once; `NEVER`: not at all.
 
-    What is shown is listed: inquiries, refusals, looks into what entries say, and changes of records. What is secret
-    is shown once its secrecy ends (Art. 42), whatever it is.
+    What is shown is listed: inquiries, refusals, looks into what entries say, changes of records, and what was done for
+    it at a counter. What is secret is shown once its secrecy ends (Art. 42), whatever it is.
     """
     shown = isinstance(told, entries.Operation) or (isinstance(told, entries.View) and bool(told.parts))
-    if oversight is None or not (shown or (isinstance(told, entries.Acted) and told.what in CHANGES)):
+    if isinstance(told, entries.Acted):
+        shown = told.what in CHANGES or at_counter(told)
+    if oversight is None or not shown:
         return NEVER
     if oversight.secret_until is None:
         return None
     ends = (oversight.secret_until - _EPOCH) // _MICROSECOND
     return ends if ends > at else None
+
+
+def at_counter(told: entries.Told | None) -> bool:
+    """Whether a department's counter did it for the subject: then it says how it was known who came."""
+    return isinstance(told, entries.Acted) and told.what in AT_COUNTER and bool(told.proof)
 
 
 def named(told: entries.Told | None) -> int | None:

@@ -132,6 +132,11 @@ class Look(NamedTuple):
     own: bool
     left: bool
 
+    @property
+    def at_counter(self) -> bool:
+        """Whether a department's counter did it for the subject."""
+        return extract.at_counter(self.told)
+
 
 class Page(NamedTuple):
     """Looks in order, the cursor to go on from where there are more, and the time up to which none is missing."""

@@ -163,6 +163,8 @@ def others(looking: Looking, subject: Subject) -> dict[str, tuple[entries.Told, 
         "change": (entries.Acted(v, "change", at, who, "change-reported", outcome="corrected", dataset="tax-arrears",
                                  record="T-1", version="2", reason="typed wrong", **name), True),
         "filed": (entries.Acted(v, "filed", at, who, "objection-filed", reason="mine", **name), False),
+        "counter": (entries.Acted(v, "counter", at, who, "objection-filed", proof="card 7", **name), True),
+        "unlisted": (entries.Acted(v, "unlisted", at, who, "objection-decided", proof="card 7", **name), False),
         "later": (entries.Acted(v, "later", at, who, "of-a-later-version", **name), False),
     }  # fmt: skip
 
@@ -178,6 +180,7 @@ def test_what_is_shown_is_listed(looking: Looking) -> None:
         said = msgspec.json.encode(page)
         assert b"free text" not in said
         assert b"typed wrong" not in said
+        assert b"card 7" not in said
         looking.project()
 
 
