@@ -19,7 +19,7 @@ from gateway.errors import CommandRefused, ConfigurationError, Problem
 from gateway.files import new_file
 from gateway.ledger.commands.progress import teller
 from gateway.ledger.log import operator
-from gateway.recall import listing, report, report_forms
+from gateway.recall import listing, report, report_forms, report_page
 from gateway.recall.compliance import By
 from gateway.recall.report import Report, Wanted
 from gateway.rules.files import calendar
@@ -35,6 +35,7 @@ Form = Callable[[Report, Mapping[str, str]], Iterator[str]]
 FORMS: Mapping[str, Form] = {
     "table": lambda made, titles: (f"{line}\n" for line in report_forms.as_text(made, titles)),
     "csv": report_forms.as_csv,
+    "html": report_page.as_page,
 }
 
 
@@ -45,7 +46,7 @@ def register(subparsers: argparse._SubParsersAction[Any]) -> None:
         metavar="COMMAND", required=True
     )
     listed = _part(parts, "list", "recalls that are not done with, and suspensions; the look is entered in the ledger")
-    listed.add_argument("--state", choices=tuple(listing.STATES), help="only those that are so far")
+    listed.add_argument("--state", choices=listing.STATES, help="only those that are so far")
     listed.add_argument("--client", type=_client, metavar="CLIENT", help="only those of this client")
     listed.add_argument("--first", type=_count, default=100, metavar="N", help="how many recalls (default: 100)")
     listed.add_argument("--after", metavar="CURSOR", help="go on behind the page before")
@@ -90,8 +91,10 @@ def _day(text: str) -> datetime.date:
 
 def _list(given: argparse.Namespace) -> int:
     with operator.opened(given.config) as place:
+        policies = load(place.settings.policies, place.settings.oauth.aliases).policies
         entered = listing.enter(place, given.state, given.client)
-        page = listing.recalls(place, given.state, given.client, given.first, given.after)
+        asked = listing.Asked(given.state, given.client, given.first, given.after)
+        page = listing.recalls(place, policies.requesters, asked)
         suspended = listing.suspensions(place, given.client) if given.state is None and given.after is None else []
     for line in (*suspended, *page.lines):
         print(line)

@@ -8,26 +8,22 @@ from __future__ import annotations
 
 import re
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, and_, exists, select, tuple_
+from sqlalchemy import ColumnElement, and_, exists, or_, select, tuple_
 
 from gateway.errors import CommandRefused, printable
 from gateway.ledger.entry import entries
 from gateway.ledger.log import operator
 from gateway.ledger.log.operator import CLIENT, Workplace
+from gateway.rules.model import RequesterEntry
 from gateway.storage.facts import fact
 from gateway.storage.recalls import OPEN, recall, work
 from gateway.storage.tables import moment
+from gateway.storage.work import DELIVER, recipient_of, stopped
 
-_NO_WORK = ~exists().where(work.c.kind == "deliver", work.c.what == recall.c.id)
-STATES: Mapping[str, ColumnElement[bool]] = {
-    "open": recall.c.state == "open",
-    "overdue": recall.c.state == "overdue",
-    "refused": recall.c.outcome == "refused",
-    "undeliverable": and_(recall.c.delivered.is_(None), _NO_WORK),
-}
+STATES = ("open", "overdue", "refused", "undeliverable")
 """What a list can be narrowed to: each of recalls that were not answered as done."""
 
 SUSPENSION = "suspension"
@@ -40,6 +36,15 @@ class Listed(NamedTuple):
     """One page: its lines, and the cursor behind it where there are more."""
 
     lines: list[str]
+    after: str | None
+
+
+class Asked(NamedTuple):
+    """Which page of which recalls."""
+
+    state: str | None
+    client: str | None
+    first: int
     after: str | None
 
 
@@ -56,23 +61,65 @@ def enter(place: Workplace, state: str | None, client: str | None) -> str:
     return place.run(view)
 
 
-def recalls(place: Workplace, state: str | None, client: str | None, first: int, after: str | None) -> Listed:
+def recalls(place: Workplace, requesters: Mapping[tuple[str, str], RequesterEntry], asked: Asked) -> Listed:
     """A page of recalls, those that are due first first; raises `CommandRefused` for a cursor that is none."""
-    columns = (
-        recall.c.id, recall.c.sequence, recall.c.client, recall.c.dataset, recall.c.action, recall.c.at, recall.c.due,
-        recall.c.state, recall.c.outcome, recall.c.delivered, _NO_WORK.label("given_up"),
-    )  # fmt: skip
-    query = select(*columns).where(OPEN).order_by(recall.c.due, recall.c.id).limit(first + 1)
-    if state is not None:
-        query = query.where(STATES[state])
-    if client is not None:
-        query = query.where(recall.c.client == client)
-    if after is not None:
-        query = query.where(tuple_(recall.c.due, recall.c.id) > _place(after))
     with place.store.engine.connect() as connection:
+        known = _Known(requesters, stopped(connection))
+        columns = (
+            recall.c.id, recall.c.sequence, recall.c.issuer, recall.c.client, recall.c.dataset, recall.c.action,
+            recall.c.at, recall.c.due, recall.c.state, recall.c.outcome, recall.c.delivered,
+            _WAITS.label("waits"),
+        )  # fmt: skip
+        query = select(*columns).where(OPEN).order_by(recall.c.due, recall.c.id).limit(asked.first + 1)
+        if asked.state is not None:
+            query = query.where(known.condition(asked.state))
+        if asked.client is not None:
+            query = query.where(recall.c.client == asked.client)
+        if asked.after is not None:
+            query = query.where(tuple_(recall.c.due, recall.c.id) > _place(asked.after))
         found = connection.execute(query).all()
-    more = f"{found[first - 1].due:x}-{found[first - 1].id}" if len(found) > first else None
-    return Listed([line for row in found[:first] for line in _lines(row)], more)
+    shown, more = found[: asked.first], None
+    if len(found) > asked.first:
+        more = f"{shown[-1].due:x}-{shown[-1].id}"
+    return Listed([line for row in shown for line in _lines(row, known)], more)
+
+
+_WAITS = exists().where(work.c.kind == DELIVER, work.c.what == recall.c.id)
+_WHO = tuple_(recall.c.issuer, recall.c.client)
+
+
+class _Known:
+    """What is known of recipients: who is told by a webhook, to whom nothing is sent any more, and who answers."""
+
+    def __init__(self, requesters: Mapping[tuple[str, str], RequesterEntry], lanes: Collection[str]) -> None:
+        self.told = {who for who, entry in requesters.items() if entry.recalls.url}
+        self.stopped = {recipient_of(lane) for lane in lanes}
+        self.followed = {each for entry in requesters.values() for each in entry.succeeds} - {*requesters}
+        self.answering = {*requesters, *self.followed}
+
+    def condition(self, state: str) -> ColumnElement[bool]:
+        """What a recall of a state, as `STATES` has them, fits."""
+        if state == "refused":
+            return recall.c.outcome == "refused"
+        if state != "undeliverable":
+            return recall.c.state == state
+        tried_in_vain = and_(_WHO.in_(self.told), or_(~_WAITS, _WHO.in_(self.stopped)))
+        return and_(recall.c.delivered.is_(None), or_(_WHO.not_in(self.answering), tried_in_vain))
+
+    def delivery(self, row: Any) -> str:
+        """How far the delivery of a recall is."""
+        who = (row.issuer, row.client)
+        if row.delivered is not None:
+            return f"delivered {_time(row.delivered)}"
+        if who not in self.answering:
+            return "not delivered: its client is gone, and no other succeeds it (`succeeds` in requesters.yaml)"
+        if who in self.followed:
+            return "its client is gone, and another answers for it"
+        if who not in self.told:
+            return "its client asks for its recalls itself"
+        if who in self.stopped:
+            return "not delivered: its client wanted nothing more"
+        return "not delivered yet" if row.waits else "not delivered, and not tried again"
 
 
 def suspensions(place: Workplace, client: str | None) -> list[str]:
@@ -91,17 +138,11 @@ def suspensions(place: Workplace, client: str | None) -> list[str]:
     ]
 
 
-def _lines(row: Any) -> Iterator[str]:
+def _lines(row: Any, known: _Known) -> Iterator[str]:
     yield printable(f"{row.id}   {row.client}   {row.action} in {row.dataset}, number {row.sequence} of this client's")
     due = f"overdue since {_time(row.due)}" if row.state == "overdue" else f"due {_time(row.due)}"
-    said = [f"sent {_time(row.at)}", due]
-    if row.outcome == "refused":
-        said.append("refused")
-    if row.delivered is not None:
-        said.append(f"delivered {_time(row.delivered)}")
-    else:
-        said.append("not delivered, and not tried again" if row.given_up else "not delivered yet")
-    yield f"  {', '.join(said)}"
+    refused = ["refused"] if row.outcome == "refused" else []
+    yield f"  {', '.join((f'sent {_time(row.at)}', due, *refused, known.delivery(row)))}"
 
 
 def _time(micros: int) -> str:

@@ -53,17 +53,18 @@ def as_text(report: Report, titles: Mapping[str, str]) -> Iterator[str]:
     """The report, line by line."""
     yield f"Recalls {words.span(report)} ({report.wanted.zone.key}), as the ledger has them on {words.minute(report)}"
     yield ""
-    if not report.departments:
-        yield "No recall was sent, no grant suspended, and no objection late."
+    departments = words.ordered(report, titles)
+    if departments:
+        rows = [(words.title(titles, each), report.of(each)) for each in departments]
+        yield from _table("Department", rows, report.of(None))
     else:
-        yield from _table("Department", [(words.title(titles, each), report.of(each)) for each in report.departments],
-                          report.of(None))  # fmt: skip
+        yield "No recall was sent, no grant suspended, and no objection late."
     if len(report.periods) > 1:
-        for department in report.departments:
+        for each in departments:
             yield ""
-            yield printable(words.title(titles, department))
-            rows = [(name, report.of(department, name)) for name in report.periods]
-            yield from _table("Period", rows, report.of(department))
+            yield printable(words.title(titles, each))
+            rows = [(name, report.of(each, name)) for name in report.periods]
+            yield from _table("Period", rows, report.of(each))
     yield ""
     for column in COLUMNS:
         yield f"{column.heading}: {column.means}."

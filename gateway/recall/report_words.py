@@ -28,11 +28,11 @@ COLUMNS = (
     Column("acknowledged", "Acknowledged", "of these, answered as done"),
     Column("passed_on", "Passed on", "of the acknowledged, answered with the names of others who have the records"),
     Column("refused", "Refused", "of those sent, whose last answer is a refusal, with the law that it rests on"),
-    Column("unanswered", "Unanswered", "of those sent, without an answer"),
+    Column("unanswered", "No answer", "of those sent, without an answer"),
     Column("overdue", "Overdue", "of those sent, not acknowledged by their term; also where it came later"),
     Column("p50_seconds", "Half within", "half of the acknowledged were acknowledged within this time"),
     Column("p95_seconds", "95% within", "95 of 100 acknowledged were acknowledged within this time"),
-    Column("suspensions", "Suspensions", "grants of the department that were suspended in the period"),
+    Column("suspensions", "Suspended", "grants of the department that were suspended in the period"),
     Column("suspensions_ended", "Ended", "suspensions of the department that ended in the period"),
     Column("late_objections", "Late objections", "objections that the department did not decide in time"),
 )
@@ -83,6 +83,11 @@ def title(titles: Mapping[str, str], department: str) -> str:
     return titles.get(department, department)
 
 
+def ordered(report: Report, titles: Mapping[str, str]) -> list[str]:
+    """The departments in the order of what they are called."""
+    return sorted(report.departments, key=lambda name: (title(titles, name).casefold(), name))
+
+
 def day(date: datetime.date) -> str:
     """A day as it is read: `26 November 2026`."""
     return f"{date.day} {date:%B %Y}"
@@ -112,6 +117,14 @@ def period(name: str) -> str:
     if part.startswith("Q"):
         return f"{('1st', '2nd', '3rd', '4th')[int(part[1]) - 1]} quarter of {year}"
     return f"{datetime.date(2000, int(part), 1):%B} {year}"
+
+
+def short(name: str) -> str:
+    """The same where there is little room: `Nov 2026`, `Q4 2026`, `2026`."""
+    year, _, part = name.partition("-")
+    if not part or part.startswith("Q"):
+        return f"{part} {year}".strip()
+    return f"{datetime.date(2000, int(part), 1):%b} {year}"
 
 
 def of_shard(shard: Shard) -> str:

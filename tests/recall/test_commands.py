@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import csv
 import io
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +22,7 @@ from gateway.storage.port import Store
 from gateway.storage.recalls import recall, work
 from gateway.storage.store import open_copy, open_store
 from gateway.storage.tables import micros
+from gateway.storage.work import delivery_stop, lane_of, to_deliver
 from tests import configured
 from tests.docs.reading import ROOT
 from tests.ledger.support import AT
@@ -28,31 +31,54 @@ from tests.recall.test_report import HISTORY
 from tests.stores import store_at
 
 DAY = 86_400_000_000
+ISSUER = "http://127.0.0.1:9"
+HOOK = "recalls: {url: 'https://{}.example/recalls', secret_file: hook.secret}"
 ROWS: list[dict[str, Any]] = [
     {"client": "market-regulator", "due": 3, "state": "open", "delivered": micros(AT)},
     {"client": "market-regulator", "due": 1, "state": "overdue"},
     {"client": "labour-office", "due": 2, "state": "open", "outcome": "refused", "delivered": micros(AT)},
-    {"client": "labour-office", "due": 4, "state": "open"},
+    {"client": "market-regulator", "due": 4, "state": "open", "work": True},
+    {"client": "labour-office", "due": 5, "state": "open", "work": True},
+    {"client": "tax-service", "due": 6, "state": "open"},
+    {"client": "long-gone", "due": 7, "state": "open"},
+    {"client": "succeeded", "due": 8, "state": "open"},
     {"client": "labour-office", "due": 0, "state": "acknowledged", "outcome": "applied"},
 ]
-"""Recalls; of the second and the fifth nothing is to be delivered any more."""
+"""Recalls. Two clients are told by webhooks, of which one wanted nothing more; one asks for its recalls itself."""
 
 
 def rows(store: Store) -> None:
-    common = {"job": "j", "issuer": "https://login.example", "place": 1, "inquiry": "i", "purpose": "LICENCE"}
+    common = {"issuer": ISSUER, "place": 1, "inquiry": "i", "purpose": "LICENCE"}
     about = {"scheme": "LEI", "value": SUBJECTS[0], "records": '[{"record": "N-1"}]', "dataset": "tax-arrears"}
     with store.engine.begin() as connection:
         for number, row in enumerate(ROWS):
             own = {"id": f"{number:032x}", "sequence": number, "job": f"j-{number}", "action": "delete", "filed_in": 1}
             due = {"at": micros(AT), "due": micros(AT) + row["due"] * DAY}
-            connection.execute(insert(recall).values({**common, **about, **row, **own, **due}))
-        to_do = {"id": "w", "kind": "deliver", "what": f"{3:032x}", "lane": "[]", "due": 1}
-        connection.execute(insert(work).values(to_do))
+            kept = {name: each for name, each in row.items() if name != "work"}
+            connection.execute(insert(recall).values({**common, **about, **kept, **own, **due}))
+            if "work" in row:
+                connection.execute(insert(work).values(to_deliver(own["id"], ISSUER, row["client"], 1)))
+        lane = {"lane": lane_of(ISSUER, "labour-office"), "at": 1, "filed_in": 1}
+        connection.execute(insert(delivery_stop).values(lane))
         for number, (purpose, ended) in enumerate((("LICENCE", None), ("TAXES", 9))):
             of = {"dataset": "tax-arrears", "record": f"{1:032x}", "purpose": purpose, "ended": ended}
-            who = {"kind": "suspension", "scheme": "https://login.example", "value": "market-regulator"}
+            who = {"kind": "suspension", "scheme": ISSUER, "value": "market-regulator"}
             own = {"id": f"s-{number}", "change": number + 50, "at": micros(AT)}
             connection.execute(insert(fact).values({**who, **of, **own}))
+
+
+def policies(folder: Path) -> str:
+    """The shipped policies, with two clients that have a webhook, of which one succeeds another."""
+    shutil.copytree(ROOT / "policies", folder / "policies")
+    configured.secret(folder / "policies" / "hook.secret", f"whsec_{base64.b64encode(b'k' * 32).decode()}\n")
+    file = folder / "policies" / "requesters.yaml"
+    text = file.read_text("utf-8")
+    for client, more in (("market-regulator", "\n    succeeds: [succeeded]"), ("labour-office", "")):
+        line = f"    client: {client}\n"
+        assert text.count(line) == 1
+        text = text.replace(line, f"{line}    {HOOK.replace('{}', client, 1)}{more}\n")
+    file.write_text(text, "utf-8")
+    return str(folder / "policies")
 
 
 @pytest.fixture
@@ -64,7 +90,7 @@ async def folder(tmp_path: Path) -> Path:
     await entered(store, acts([*HISTORY, more]), private=private)
     rows(store)
     store.close()
-    configured.write(tmp_path, policies=str(ROOT / "policies"))
+    configured.write(tmp_path, policies=policies(tmp_path))
     return tmp_path
 
 
@@ -104,12 +130,19 @@ def listed(run: Run) -> list[int]:
 
 def test_what_is_not_done_with_is_listed_and_the_look_is_entered(run: Run) -> None:
     assert run("list") == 0
-    assert listed(run) == [1, 2, 0, 3]
+    assert listed(run) == [1, 2, 0, 3, 4, 5, 6, 7]
     suspended, *_, last = run.out.splitlines()
     assert suspended.startswith("market-regulator   tax-arrears for LICENCE   suspended since 2026-11-24 09:30 UTC")
     assert "TAXES" not in run.out, "it ended"
     assert "  sent 2026-11-24 09:30 UTC, overdue since 2026-11-25 09:30 UTC, not delivered, and not tried" in run.out
     assert "due 2026-11-26 09:30 UTC, refused, delivered 2026-11-24 09:30 UTC" in run.out
+    assert [line.split("UTC, ")[-1] for line in run.out.splitlines() if line.startswith("  sent")][3:] == [
+        "not delivered yet",
+        "not delivered: its client wanted nothing more",
+        "its client asks for its recalls itself",
+        "not delivered: its client is gone, and no other succeeds it (`succeeds` in requesters.yaml)",
+        "its client is gone, and another answers for it",
+    ]
     assert last.startswith("entered: this view is entry ")
     (view,) = run.views()
     assert (view.format, view.looked, view.reason) == ("recalls", entries.Looked(), "recalls that are not done with")
@@ -118,11 +151,11 @@ def test_what_is_not_done_with_is_listed_and_the_look_is_entered(run: Run) -> No
 @pytest.mark.parametrize(
     ("narrowed", "found"),
     [
-        (("--state", "open"), [2, 0, 3]),
+        (("--state", "open"), [2, 0, 3, 4, 5, 6, 7]),
         (("--state", "overdue"), [1]),
         (("--state", "refused"), [2]),
-        (("--state", "undeliverable"), [1]),
-        (("--client", "labour-office"), [2, 3]),
+        (("--state", "undeliverable"), [1, 4, 6]),
+        (("--client", "labour-office"), [2, 4]),
         (("--client", "labour-office", "--state", "overdue"), []),
     ],
 )
@@ -137,14 +170,14 @@ def test_pages_follow_each_other(run: Run) -> None:
     found: list[int] = []
     more: tuple[str, ...] = ()
     for _ in range(4):
-        assert run("list", "--first", "1", *more) == 0
+        assert run("list", "--first", "2", *more) == 0
         found += listed(run)
         assert ("suspended since" in run.out) == (not more), "once, on the first page"
         line = next((each for each in run.out.splitlines() if each.startswith("there are more")), None)
         if line is None:
             break
         more = ("--after", line.split("`")[1].removeprefix("--after "))
-    assert found == [1, 2, 0, 3]
+    assert found == [1, 2, 0, 3, 4, 5, 6, 7]
     for wrong in ("x", "1-2", f"{2**63:x}-{0:032x}"):
         assert run("list", "--after", wrong) == 1
         assert "no cursor of this list" in run.err
@@ -190,6 +223,15 @@ def test_a_report_as_csv_can_be_opened_by_a_spreadsheet(run: Run) -> None:
     assert not any(cell.startswith(("=", "+", "-", "@")) for row in found for cell in row.values())
     assert run("report", "--format", "csv", "--out", str(out)) == 1
     assert "is there already" in run.err
+
+
+def test_a_report_as_a_page(run: Run) -> None:
+    out = run.folder / "report.html"
+    assert run("report", "--format", "html", "--out", str(out)) == 0
+    made = out.read_text("utf-8")
+    assert made.startswith("<!doctype html>")
+    assert "Market Regulation Authority: 3 recalls, 2 acknowledged" in made
+    assert "=cmd|&#x27; /C calc&#x27;!A0" in made
 
 
 def test_days_are_those_of_the_policies_zone_and_both_are_included(run: Run) -> None:
