@@ -22,6 +22,7 @@ from gateway.ledger.log import operator
 from gateway.recall import listing, report, report_forms, report_page
 from gateway.recall.compliance import By
 from gateway.recall.report import Report, Wanted
+from gateway.recipient import commands as recipient
 from gateway.rules.files import calendar
 from gateway.rules.load import load
 from gateway.storage.store import opened
@@ -59,6 +60,8 @@ def register(subparsers: argparse._SubParsersAction[Any]) -> None:
     made.add_argument("--format", choices=tuple(FORMS), default="table", help="default: table")
     made.add_argument("--out", type=Path, metavar="FILE", help="a new file, instead of the output")
     made.set_defaults(run=_report)
+
+    recipient.register(parts)
 
 
 def _part(parts: Any, name: str, text: str) -> argparse.ArgumentParser:

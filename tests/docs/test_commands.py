@@ -54,12 +54,14 @@ KINDS = {
     "gateway.yaml, its keys on the ledger": "tests/ledger/log/test_configured.py::test_what_is_read",
     "gateway.yaml, its key for the operator": "tests/test_settings.py::test_the_examples_for_the_operator_load",
     "gateway.yaml": None,
+    "client.yaml": "tests/recipient/test_readme.py::test_the_configuration_loads",
     "catalogue/archives.yaml": "tests/docs/test_catalogue_page.py::test_the_file_to_start_from_is_a_catalogue_file",
 }
 """Files that a `yaml` block may be (it says which in its first line), and the test that loads them, if not this one."""
 PAGES = {
     "sources.yaml": "connectors/README.md",
     "catalogue/archives.yaml": "policies/README.md",
+    "client.yaml": "gateway/recipient/README.md",
     "gateway.yaml, its keys on Keycloak": "deploy/keycloak.md",
     "gateway.yaml, its keys on Canaille": "deploy/canaille.md",
 }

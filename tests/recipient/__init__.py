@@ -1,0 +1,1 @@
+"""The reference recipient of recalls."""
