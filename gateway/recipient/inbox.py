@@ -121,8 +121,8 @@ class Inbox:
         there = self._there(kind)
         wanted: dict[str, list[str]] = {}
         for record in recall.records:
-            fields = wanted.setdefault(record.dataset, [])
-            fields += [name for name in map(graphql, record.fields) if name not in fields]
+            fields = [graphql(name) for name in record.fields]
+            wanted[record.dataset] = [name for name in wanted.get(record.dataset, fields) if name in fields]
         selected = [
             f"{graphql(dataset)} {{ {' '.join(fields)} record {{ {META} }} }}"
             if graphql(dataset) in there

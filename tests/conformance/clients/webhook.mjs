@@ -1,6 +1,6 @@
 // A department's system signs a message with the reference library of Standard Webhooks, and sends it.
-// Standard input: {"url", "secret", "id", "at", "body", "sent"}; standard output: {"status", "body"}.
-// "sent" is what is sent in place of the body that was signed.
+// Standard input: {"url", "secret", "id", "at", "body", "sent", "raw"}; standard output: {"status", "body"}.
+// "sent" is what is sent in place of the body that was signed; an answer of no JSON is told "raw".
 
 import { Webhook } from "standardwebhooks";
 import { input, told } from "./io.mjs";
@@ -18,4 +18,4 @@ const answer = await fetch(asked.url, {
   body: asked.sent ?? asked.body,
 });
 const text = await answer.text();
-told({ status: answer.status, body: text && JSON.parse(text) });
+told({ status: answer.status, body: asked.raw ? text : text && JSON.parse(text) });
