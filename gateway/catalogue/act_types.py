@@ -51,7 +51,13 @@ class MatterKind(enum.StrEnum):
 
 @described(
     "How a steward decided.",
-    {"UPHELD": "As it was asked.", "PARTLY": "In part as it was asked.", "REFUSED": "Not as it was asked."},
+    {
+        "UPHELD": "As it was asked: a record stays disputed until it is corrected; one to be restored is hidden once a"
+        " second steward confirms it.",
+        "PARTLY": "In part as it was asked: for the whole record it comes to the same as `UPHELD`; the reason says"
+        " which part is right, and the subject is told its remedy.",
+        "REFUSED": "Not as it was asked; the subject is told its remedy.",
+    },
 )
 class Outcome(enum.StrEnum):
     UPHELD = "UPHELD"

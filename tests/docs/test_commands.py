@@ -98,14 +98,15 @@ def test_every_block_is_of_a_kind_that_is_checked() -> None:
     assert SHELL_PAGES
     for fence in ALL:
         if fence.language == "python":
-            assert fence.page == ROOT / "connectors" / "README.md", f"{fence}: no test runs it"
+            run_elsewhere = (ROOT / "connectors" / "README.md", ROOT / "gateway" / "ACTS.md")
+            assert fence.page in run_elsewhere, f"{fence}: no test runs it"
         if fence.language == "text":
             assert fence.page == ROOT / "gateway" / "ledger" / "FORMAT.md", f"{fence}: `test_format` does not read it"
         if fence.language == "json":
             json.loads(fence.text)
 
 
-@pytest.mark.parametrize("fence", [f for f in ALL if f.language == "graphql"], ids=str)
+@pytest.mark.parametrize("fence", [f for f in ALL if f.language == "graphql" and f.page.name != "ACTS.md"], ids=str)
 def test_operations_are_valid_and_within_the_limits(fence: Fence) -> None:
     policies = load(ROOT / "policies", {"login": "https://login.example"}).policies
     schema = core(build_schema(policies.catalogue, {name: p.title for name, p in policies.purposes.items()}))
