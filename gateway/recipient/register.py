@@ -203,10 +203,10 @@ class Register:
     @staticmethod
     def _apply(store: sqlite3.Connection, recall: Recall, record: RecalledRecord) -> None:
         key = (*_key(recall, record), recall.scheme, recall.value)
-        if "DISPUTED" in recall.action:
+        if recall.action in ("MARK_DISPUTED", "CLEAR_DISPUTED"):
             disputed = recall.action == "MARK_DISPUTED"
             store.execute(_MARKED, (disputed, recall.sequence, *key, recall.sequence))
-        else:
+        elif recall.action in ("DELETE", "UPDATE"):
             store.execute(_DELETED if recall.action == "DELETE" else _REPLACED, key)
 
     def answers(self) -> list[Answer]:

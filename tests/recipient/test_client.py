@@ -120,6 +120,28 @@ def test_a_correction_that_cannot_be_had_now_waits_and_keeps_no_other_waiting(de
     assert desk.doer.asked[-1].correction.records == {"tax-arrears": []}, "it is shown no more"
 
 
+def test_without_a_receipt_nothing_is_fetched_and_a_person_is_told_what_to_do(desk: Desk) -> None:
+    desk.gateway.receipts.clear()
+    desk.gateway.add(recall("R-1", 1, "UPDATE"))
+    assert desk.client.turn() == (0, 0, 1)
+    assert desk.said == [
+        "R-1: no receipt tells what inquiry I-1 was for; note its answer with --received, or do what is asked by hand"
+        " and say --done"
+    ]
+    assert desk.gateway.asked.count("organisation") == 0
+    assert desk.doer.asked == []
+
+
+def test_an_action_that_is_not_known_yet_is_handed_on_and_changes_nothing_here(desk: Desk) -> None:
+    known = msgspec.convert(recall("R-1", 1), Recall)
+    desk.client.turn()
+    later = msgspec.structs.replace(known, action="SOMETHING_NEW")
+    desk.register.take([later])
+    assert desk.client.do(later) is Done.DONE
+    assert [each.action for each in desk.doer.asked] == ["SOMETHING_NEW"]
+    assert records(desk) == [("N-1", "held", LEI[2])]
+
+
 def test_a_deletion_wins_whatever_comes_after_it(desk: Desk) -> None:
     desk.gateway.add(recall("R-2", 2))
     desk.client.turn()
