@@ -97,8 +97,10 @@ def _list(given: argparse.Namespace) -> int:
         policies = load(place.settings.policies, place.settings.oauth.aliases).policies
         entered = listing.enter(place, given.state, given.client)
         asked = listing.Asked(given.state, given.client, given.first, given.after)
-        page = listing.recalls(place, policies.requesters, asked)
-        suspended = listing.suspensions(place, given.client) if given.state is None and given.after is None else []
+        page = listing.recalls(place.store.engine, policies.requesters, asked)
+        suspended = (
+            listing.suspensions(place.store.engine, given.client) if given.state is None and given.after is None else []
+        )
     for line in (*suspended, *page.lines):
         print(line)
     if not (suspended or page.lines):

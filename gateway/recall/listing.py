@@ -11,7 +11,7 @@ import uuid
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, and_, exists, or_, select, tuple_
+from sqlalchemy import ColumnElement, Engine, and_, exists, or_, select, tuple_
 
 from gateway.errors import CommandRefused, printable
 from gateway.ledger.entry import entries
@@ -61,9 +61,9 @@ def enter(place: Workplace, state: str | None, client: str | None) -> str:
     return place.run(view)
 
 
-def recalls(place: Workplace, requesters: Mapping[tuple[str, str], RequesterEntry], asked: Asked) -> Listed:
+def recalls(engine: Engine, requesters: Mapping[tuple[str, str], RequesterEntry], asked: Asked) -> Listed:
     """A page of recalls, those that are due first first; raises `CommandRefused` for a cursor that is none."""
-    with place.store.engine.connect() as connection:
+    with engine.connect() as connection:
         known = _Known(requesters, stopped(connection))
         columns = (
             recall.c.id, recall.c.sequence, recall.c.issuer, recall.c.client, recall.c.dataset, recall.c.action,
@@ -122,12 +122,12 @@ class _Known:
         return "not delivered yet" if row.waits else "not delivered, and not tried again"
 
 
-def suspensions(place: Workplace, client: str | None) -> list[str]:
+def suspensions(engine: Engine, client: str | None) -> list[str]:
     """The grants that are suspended, by client, dataset and purpose."""
     query = select(fact).where(fact.c.kind == SUSPENSION, fact.c.ended.is_(None))
     if client is not None:
         query = query.where(fact.c.value == client)
-    with place.store.engine.connect() as connection:
+    with engine.connect() as connection:
         found = connection.execute(query.order_by(fact.c.value, fact.c.dataset, fact.c.purpose)).all()
     return [
         printable(
