@@ -74,9 +74,11 @@ from gateway.storage.tables import micros
 from gateway.telemetry import Lag, Log, Metrics, take_over
 from gateway.watch.break_glass import BreakGlass
 from gateway.web import hooks
+from gateway.web.addresses import Addresses
 from gateway.web.drain import Drain
 from gateway.web.health import Check, Readiness
 from gateway.web.routes import metadata_url, routes
+from gateway.web.sending import receiver_client
 
 if TYPE_CHECKING:
     from gateway.inquiry.beside.shared_counts import SharedAdmission
@@ -129,7 +131,8 @@ class Gateway:
         self._ledger = ledger_of(store, settings.ledger, parts.private, self._now, watched=watched)
         self._shares, self._unsent = Shares(self._now.sure), Unsent(self._ledger)
         self._writer = Writer(self._ledger, self._now.sure, parts.rules.calendar.zone)
-        self._notices = Notices(receivers(parts.rules), new_client, self._states.of("notices"), self._now)
+        outward = functools.partial(receiver_client, settings.webhooks, Addresses(settings.webhooks.networks))
+        self._notices = Notices(receivers(parts.rules), outward, self._states.of("notices"), self._now)
         office = Office(self._writer, store, lambda: self._serving.rules, self._now.sure, self._notices.tell)
         done_by = handlers(office, lambda: self._served, parts.changes)
         self._serving = serving(parts.rules, settings, self._ledger, self._now.sure, done_by)

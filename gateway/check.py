@@ -27,7 +27,15 @@ from gateway.catalogue.model import Catalogue
 from gateway.errors import ConfigurationError, Problem
 from gateway.inquiry.case.config import build as build_cases
 from gateway.inquiry.case.registries import CaseRegistries
-from gateway.ledger.log.build import check_head_file, check_witnesses, examine_registry, read_key, warnings
+from gateway.ledger.log.build import (
+    check_head_file,
+    check_witnesses,
+    examine_registry,
+    read_key,
+    warnings,
+    webhook_keys,
+)
+from gateway.recall import outgoing
 from gateway.rules import deadlines
 from gateway.rules.check import reach
 from gateway.rules.decide import guards
@@ -79,6 +87,7 @@ def read(config: Path, environ: Mapping[str, str], problems: list[Problem]) -> R
     check_witnesses(found.ledger, found.root)
     check_head_file(found.ledger, found.root)
     private = read_key(found.ledger, found.root)
+    outgoing.check_keys(found, webhook_keys(found), private)
     of_policies: list[Problem] = []
     catalogue, policies = Catalogue({}, {}, {}, "", whole=False), None
     of_departments = sources.Sources({}, {})
@@ -138,10 +147,11 @@ def check(config: Path, workers: int = 1, connect: bool = False) -> int:
     print(f"  rule set      {parts.rules.digest}")
     print(f"  datasets      {len(published)} published, of {len(parts.connectors)} departments")
     print(f"  purposes      {', '.join(parts.rules.policies.purposes)}")
+    told_to = outgoing.warnings(found, parts.rules)
     late = sources.late(found.sources, found.limits.deadline)
     ending = deadlines.ending(parts.rules.calendar, today)
     dates = [f"{found.policies / calendar.FILE}: {ending}"] if ending else []
-    for warning in (*settings.warnings(found, workers), *late, *dates, *warnings(found.ledger), *hindrances):
+    for warning in (*settings.warnings(found, workers), *late, *dates, *told_to, *warnings(found.ledger), *hindrances):
         print(f"  warning       {warning}")
     return 0
 

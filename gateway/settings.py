@@ -27,6 +27,7 @@ from gateway import documents
 from gateway.documents import Node
 from gateway.errors import ConfigurationError, Problem
 from gateway.oauth import OAuthSettings, TLSSettings, read_oauth, read_tls
+from gateway.outgoing import AlertSettings, WebhookSettings, read_alerts, read_webhooks
 from gateway.values import NOWHERE, is_loopback
 
 PREFIX = "DUTYBOUND_"
@@ -109,6 +110,8 @@ class Settings(msgspec.Struct, frozen=True):
     single_node: bool = False
     drain: float = 1.0
     manage: ManageSettings | None = None
+    webhooks: WebhookSettings = WebhookSettings()
+    alerts: AlertSettings | None = None
 
 
 def load(path: Path, environ: Mapping[str, str]) -> Settings:
@@ -197,7 +200,8 @@ def _put(raw: Any, key: str, value: Any, mark: StringMark) -> None:
 
 def _settings(root: Node, path: Path) -> Settings:
     required = ("listen", "public_url", "store", "policies", "sources", "ledger", "oauth")
-    keys = root.mapping(required, ("valkey", "tls", "limits", "case_registries", "durability", "drain", "manage"))
+    optional = ("valkey", "tls", "limits", "case_registries", "durability", "drain", "manage", "webhooks", "alerts")
+    keys = root.mapping(required, optional)
     host, port = _listen(keys["listen"])
     return Settings(
         file=path.resolve(),
@@ -216,6 +220,8 @@ def _settings(root: Node, path: Path) -> Settings:
         single_node=keys["durability"].choice(("replicated", "single-node"), default="replicated") == "single-node",
         drain=keys["drain"].duration(1.0),
         manage=None if keys["manage"].is_null else _manage(keys["manage"]),
+        webhooks=read_webhooks(keys["webhooks"]),
+        alerts=read_alerts(keys["alerts"]),
     )
 
 

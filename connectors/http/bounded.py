@@ -12,24 +12,30 @@ from collections.abc import AsyncIterator
 
 import httpx
 
-from connectors.http.pooled_transport import PooledTransport
+from connectors.http.pooled_transport import PooledTransport, Resolve
 from connectors.http.transport import FAILURES, Response, TransportFault, TransportOptions
 
 _OURS = frozenset({"host", "user-agent", "accept-encoding", "connection", "content-length", "transfer-encoding"})
 
 
-def bounded_client(options: TransportOptions, context: ssl.SSLContext | None = None) -> httpx.AsyncClient:
-    """A client whose answers have at most `options.max_bytes`. `context` replaces TLS as the options say."""
-    return httpx.AsyncClient(
-        transport=BoundedTransport(options, context), timeout=options.timeout, follow_redirects=False, trust_env=False
-    )
+def bounded_client(
+    options: TransportOptions, context: ssl.SSLContext | None = None, resolve: Resolve | None = None
+) -> httpx.AsyncClient:
+    """A client whose answers have at most `options.max_bytes`. `context` replaces TLS as the options say.
+
+    With `resolve` it connects to the addresses that this gives, and to no others.
+    """
+    transport = BoundedTransport(options, context, resolve)
+    return httpx.AsyncClient(transport=transport, timeout=options.timeout, follow_redirects=False, trust_env=False)
 
 
 class BoundedTransport(httpx.AsyncBaseTransport):
     """Carries httpx's requests by the pooled transport; its faults become httpx's exceptions."""
 
-    def __init__(self, options: TransportOptions, context: ssl.SSLContext | None = None) -> None:
-        self._options, self._context = options, context
+    def __init__(
+        self, options: TransportOptions, context: ssl.SSLContext | None = None, resolve: Resolve | None = None
+    ) -> None:
+        self._options, self._context, self._resolve = options, context, resolve
         self._transport: PooledTransport | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
 
@@ -37,7 +43,7 @@ class BoundedTransport(httpx.AsyncBaseTransport):
         """See httpx."""
         loop = asyncio.get_running_loop()
         if self._transport is None or self._loop is not loop:
-            self._transport, self._loop = PooledTransport(self._options, self._context), loop
+            self._transport, self._loop = PooledTransport(self._options, self._context, self._resolve), loop
         headers = {name: value for name, value in request.headers.items() if name not in _OURS}
         within = request.extensions.get("timeout", {}).get("read") or self._options.timeout
         content = await request.aread()
@@ -47,7 +53,8 @@ class BoundedTransport(httpx.AsyncBaseTransport):
         except ValueError as error:
             raise httpx.InvalidURL(str(error)) from error
         if isinstance(answer, Response):
-            return httpx.Response(answer.status, stream=_Body(answer.body))
+            again = {"retry-after": answer.retry_after} if answer.retry_after else {}
+            return httpx.Response(answer.status, headers=again, stream=_Body(answer.body))
         told = FAILURES[answer].detail
         if answer is TransportFault.TIMEOUT:
             raise httpx.ReadTimeout(told)

@@ -16,7 +16,7 @@ import itertools
 import secrets
 import ssl
 from collections import deque
-from collections.abc import Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
@@ -34,6 +34,9 @@ MAX_LANES = 1024
 """Lanes without a connection that are remembered."""
 
 
+Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
+"""The addresses of a host and port that may be connected to; raises `OSError` where there are none."""
+
 _PROVEN = object()
 """The one lane of all questions where each has an echo of its own."""
 
@@ -48,9 +51,14 @@ class _Origin(NamedTuple):
 
 
 class PooledTransport:
-    """Fills `connectors.http.transport.Transport`. For one event loop. `context` replaces TLS as the options say."""
+    """Fills `connectors.http.transport.Transport`. For one event loop. `context` replaces TLS as the options say.
 
-    def __init__(self, options: TransportOptions, context: ssl.SSLContext | None = None) -> None:
+    With `resolve`, a connection is made to an address that it gave, and to no other; TLS is still of the host's name.
+    """
+
+    def __init__(
+        self, options: TransportOptions, context: ssl.SSLContext | None = None, resolve: Resolve | None = None
+    ) -> None:
         self._options = options
         self._origins: dict[str, _Origin] = {}
         self._open: set[Connection] = set()
@@ -60,7 +68,7 @@ class PooledTransport:
         self._queue: deque[asyncio.Future[None]] = deque()
         self._active = 0
         self._headers: tuple[Mapping[str, str], bytes] = ({}, b"")
-        self._context = context
+        self._context, self._resolve = context, resolve
         self._loop: asyncio.AbstractEventLoop | None = None
         self._echo = f"{options.echo}: {secrets.token_hex(8)}-".encode("ascii") if options.echo else b""
         self._questions = itertools.count(1)
@@ -199,18 +207,32 @@ class PooledTransport:
             context = self._context = self._context or tls_context(self._options)
         try:
             async with asyncio.timeout_at(end):
-                _, connection = await loop.create_connection(
-                    lambda: Connection(self._options, key, self._settled),
-                    origin.host,
-                    origin.port,
-                    ssl=context,
-                )
+                connection = await self._reached(loop, origin, key, context)
         except TimeoutError:
             return TransportFault.TIMEOUT
         except OSError:  # an SSLError is one
             return TransportFault.UNAVAILABLE
         self._open.add(connection)
         return connection
+
+    async def _reached(
+        self, loop: asyncio.AbstractEventLoop, origin: _Origin, key: tuple[str, object], context: ssl.SSLContext | None
+    ) -> Connection:
+        """A connection to the origin; raises `OSError`."""
+
+        def made() -> Connection:
+            return Connection(self._options, key, self._settled)
+
+        if self._resolve is None:
+            return (await loop.create_connection(made, origin.host, origin.port, ssl=context))[1]
+        name = origin.host if context is not None else None
+        failure: OSError = OSError("no address")
+        for address in await self._resolve(origin.host, origin.port):
+            try:
+                return (await loop.create_connection(made, address, origin.port, ssl=context, server_hostname=name))[1]
+            except OSError as error:
+                failure = error
+        raise failure
 
     async def _unpack(self, connection: Connection) -> TransportFault | None:
         options = self._options

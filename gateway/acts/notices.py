@@ -8,20 +8,17 @@ subject and no kind of matter; one that is slow or dead keeps nobody else waitin
 from __future__ import annotations
 
 import asyncio
-import base64
 import contextlib
 import datetime
-import hashlib
-import hmac
 import random
 import secrets
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 import httpx
-import msgspec
 
 from gateway.rules.ruleset import RuleSet
+from gateway.web.signing import message
 
 Who = tuple[str, str]
 Heard = Callable[[str, str | None], None]
@@ -109,23 +106,10 @@ class Notices:
     async def _sent(self, receiver: Receiver, nudge: _Nudge) -> bool:
         if self._http is None:
             self._http = self._client()
-        body, headers = signed(receiver.secrets, nudge.id, nudge.matter, self._now())
+        now = self._now()
+        body, headers = message("matter.waiting", now, {"matter": nudge.matter}, nudge.id, now, receiver.secrets)
         with contextlib.suppress(httpx.HTTPError, httpx.InvalidURL, TimeoutError):
             async with asyncio.timeout(TIMEOUT):
                 answer = await self._http.post(receiver.url, content=body, headers=headers)
                 return answer.is_success
         return False
-
-
-def signed(keys: Sequence[bytes], id_: str, matter: str, at: datetime.datetime) -> tuple[bytes, dict[str, str]]:
-    """The body and headers of a nudge, as Standard Webhooks wants them: one signature a key."""
-    stamp = str(int(at.timestamp()))
-    body = msgspec.json.encode({"type": "matter.waiting", "timestamp": at, "data": {"matter": matter}})
-    text = f"{id_}.{stamp}.".encode() + body
-    each = [base64.b64encode(hmac.digest(secret, text, hashlib.sha256)).decode() for secret in keys]
-    return body, {
-        "content-type": "application/json",
-        "webhook-id": id_,
-        "webhook-timestamp": stamp,
-        "webhook-signature": " ".join(f"v1,{one}" for one in each),
-    }

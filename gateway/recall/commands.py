@@ -19,7 +19,7 @@ from gateway.errors import CommandRefused, ConfigurationError, Problem
 from gateway.files import new_file
 from gateway.ledger.commands.progress import teller
 from gateway.ledger.log import operator
-from gateway.recall import listing, report, report_forms, report_page
+from gateway.recall import listing, report, report_forms, report_page, resuming
 from gateway.recall.compliance import By
 from gateway.recall.report import Report, Wanted
 from gateway.recipient import commands as recipient
@@ -60,6 +60,7 @@ def register(subparsers: argparse._SubParsersAction[Any]) -> None:
     made.add_argument("--format", choices=tuple(FORMS), default="table", help="default: table")
     made.add_argument("--out", type=Path, metavar="FILE", help="a new file, instead of the output")
     made.set_defaults(run=_report)
+    resuming.register(parts)
 
     recipient.register(parts)
 

@@ -27,16 +27,19 @@ from gateway.errors import ConfigurationError, DutyboundError, LedgerUnavailable
 from gateway.ledger.acting.writer import Writer
 from gateway.ledger.entry.registry import RECALLS
 from gateway.ledger.log import operator
-from gateway.ledger.log.build import Watched, ledger_of
+from gateway.ledger.log.build import Watched, ledger_of, webhook_keys
 from gateway.ledger.log.operator import Workplace
 from gateway.manage.beside import arguments, kept, rested, until_told
 from gateway.manage.states import States
+from gateway.recall.deliver import Delivering, receivers
+from gateway.recall.giving_up import EVERY, GivingUp
 from gateway.recall.turns import IDLE, Around, Turn, again
 from gateway.rules.load import read as read_rules
 from gateway.rules.ruleset import RuleSet
 from gateway.settings import Settings
 from gateway.storage.port import Held
 from gateway.telemetry import Log, take_over
+from gateway.web.sending import Sender
 
 HOLD = "recalling"
 PART = "recalls"
@@ -49,7 +52,15 @@ Turns = Callable[[Around], Sequence[Turn]]
 
 def turns(around: Around) -> Sequence[Turn]:
     """All that the process does."""
-    return []
+    office, settings = around.office, around.settings
+    delivering = Delivering(
+        office, receivers(office.rules), webhook_keys(settings), Sender(settings.webhooks),
+        around.states.of("recipients"), lambda _outcome: None,
+    )  # fmt: skip
+    return [
+        Turn("deliver", delivering.turn, close=delivering.close),
+        Turn("give up", GivingUp(office).turn, every=EVERY),
+    ]
 
 
 def beside(config: Path) -> contextlib.AbstractContextManager[None]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import ipaddress
 import ssl
+from collections.abc import Sequence
 from pathlib import Path
 
 from cryptography import x509
@@ -31,14 +32,17 @@ class Authority:
         self._root = root.sign(self._key, hashes.SHA256())
         self.ca_file.write_bytes(self._root.public_bytes(serialization.Encoding.PEM))
 
-    def issue(self, name: str, *, client: bool = False) -> tuple[Path, Path]:
-        """A certificate for 127.0.0.1 (or for a client) and its key."""
+    def issue(self, name: str, *, client: bool = False, names: Sequence[str] = ()) -> tuple[Path, Path]:
+        """A certificate for 127.0.0.1 and `names` (or for a client) and its key."""
         key = ec.generate_private_key(ec.SECP256R1())
         use = ExtendedKeyUsageOID.CLIENT_AUTH if client else ExtendedKeyUsageOID.SERVER_AUTH
         builder = (
             _builder(_name(name), self._name, key.public_key())
             .add_extension(
-                x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False
+                x509.SubjectAlternativeName(
+                    [x509.IPAddress(ipaddress.ip_address("127.0.0.1")), *map(x509.DNSName, names)]
+                ),
+                critical=False,
             )
             .add_extension(x509.ExtendedKeyUsage([use]), critical=False)
             .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key()), critical=False)

@@ -32,8 +32,8 @@ SHELL_PAGES = sorted({fence.page for fence in ALL if fence.language == "sh"})
 
 RUN = {
     ("catalogue", "check"), ("catalogue", "docs"), ("rules", "check"), ("rules", "explain"), ("rules", "matrix"),
-    ("check",), ("keys", "generate"), ("ledger", "verify"), ("ledger", "verify-receipt"), ("ledger", "show"),
-    ("ledger", "rebuild"), ("serve",), ("store", "migrate"),
+    ("check",), ("keys", "generate"), ("keys", "webhooks"), ("ledger", "verify"), ("ledger", "verify-receipt"),
+    ("ledger", "show"), ("ledger", "rebuild"), ("serve",), ("store", "migrate"),
 }  # fmt: skip
 """Commands that are run here as they are written."""
 ELSEWHERE = {
@@ -53,6 +53,7 @@ KINDS = {
     "gateway.yaml, its keys on Canaille": "tests/test_settings.py::test_the_page_for_canaille_loads",
     "gateway.yaml, its keys on the ledger": "tests/ledger/log/test_configured.py::test_what_is_read",
     "gateway.yaml, its key for the operator": "tests/test_settings.py::test_the_examples_for_the_operator_load",
+    "gateway.yaml, its key for messages to others": "tests/recall/test_settings.py::test_the_example_of_the_page_loads",
     "gateway.yaml": None,
     "client.yaml": "tests/recipient/test_readme.py::test_the_configuration_loads",
     "catalogue/archives.yaml": "tests/docs/test_catalogue_page.py::test_the_file_to_start_from_is_a_catalogue_file",

@@ -81,6 +81,22 @@ ACTS = [
     ),
 ]
 
+DELIVERIES = [
+    ("delivered", entries.OWN, "", "told market-regulator of market of recall re-1, which was taken"),
+    (
+        "delivery-stopped", entries.OWN, "",
+        "tells market-regulator of market nothing more, as it answered to recall re-1 that it is gone",
+    ),
+    (
+        "delivery-given-up", entries.OWN, "",
+        "gave up telling market-regulator of market of recall re-1; it waits in the inbox",
+    ),
+    (
+        "delivery-resumed", entries.Who("", "command line"), "A. Operator: it is back",
+        "had market-regulator of market told of recalls again (A. Operator: it is back)",
+    ),
+]  # fmt: skip
+
 SAID: list[tuple[entries.Done | entries.OfLedger, str, str]] = [
     (
         entries.View(*HEAD, "A. Auditor", "complaint", entries.Looked(*LEI, "MR-1"), ("told",), "csv"),
@@ -115,6 +131,14 @@ SAID: list[tuple[entries.Done | entries.OfLedger, str, str]] = [
             happened,
         )
         for what, outcome, about, happened in ACTS
+    ),
+    *(
+        (
+            entries.Acted(*HEAD[:3], who, what, outcome=outcome, recall="re-1", to=BUYER, action="delete", sequence=7),
+            "the gateway" if who == entries.OWN else "command line",
+            happened,
+        )
+        for what, who, outcome, happened in DELIVERIES
     ),
     (
         entries.Acted(*HEAD[:3], entries.OWN, "reminded", DAY, scheme=LEI[0], value=LEI[1], matter="m-2"),

@@ -6,6 +6,7 @@ Exit codes: 0 all well, 1 something does not verify or cannot be read (said in o
 from __future__ import annotations
 
 import argparse
+import base64
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -82,7 +83,7 @@ def register(
 
     witness.register(parts.add_parser("witness", help="run an independent witness that cosigns checkpoints"))
 
-    key = subparsers.add_parser("keys", help="the key that signs the ledger")
+    key = subparsers.add_parser("keys", help="the keys that sign the ledger, and what others are told")
     parts = key.add_subparsers(metavar="COMMAND", required=True)
     new = parts.add_parser("generate", help="a new private key, and the public keys of a ledger's shards")
     new.add_argument("--origin", required=True, metavar="NAME", help="as `ledger.origin`: `gateway.example/ledger`")
@@ -96,6 +97,10 @@ def register(
         help="for shards 1 to N, one for each process, and its commands (default: 8)",
     )
     new.set_defaults(run=_generate)
+    text = "a key that signs what recipients are told of recalls, and its public key for them"
+    signing = parts.add_parser("webhooks", help=text, description=text)
+    signing.add_argument("--out", type=Path, default=Path("webhooks.key"), metavar="FILE", help="default: webhooks.key")
+    signing.set_defaults(run=_webhooks)
     rotate.register(
         parts.add_parser("rotate", help="give the ledger another key; old receipts still verify, by the registry")
     )
@@ -215,6 +220,16 @@ def _generate(arguments: argparse.Namespace) -> int:
         key_files.write_verifiers(public, private, arguments.origin, shards)
         print(f"private key: {arguments.out} (keep it secret, and keep a copy)")
         print(f"public keys: {public} (give it to whoever verifies receipts)")
+        return 0
+
+    return _guard(run)
+
+
+def _webhooks(arguments: argparse.Namespace) -> int:
+    def run() -> int:
+        public = key_files.generate(arguments.out).public_key().public_bytes_raw()
+        print(f"private key: {arguments.out} (keep it secret; name it with `webhooks.key_file`)")
+        print(f"public key: {key_files.WEBHOOKS}{base64.b64encode(public).decode()} (give it to every recipient)")
         return 0
 
     return _guard(run)

@@ -21,6 +21,7 @@ _RESTORATION = "What a subject applies for"
 _RECORD = "What became of a record"
 _OPT_OUT = "What a subject wants kept back"
 _CLOCK = "What is due"
+_DELIVERY = "What recipients are told"
 
 
 class _Words(NamedTuple):
@@ -54,6 +55,10 @@ WORDS = {
     "opt-out-lifted": _Words(_OPT_OUT, "lifted the opt-out of {name} from {dataset}"),
     "deadline-counted": _Words(_CLOCK, "counted again by when {matter} of {name} is due: {due}"),
     "reminded": _Words(_CLOCK, "reminded of {matter} of {name}, which is due by {due}"),
+    "delivered": _Words(_DELIVERY, "told {to} of recall {recall}, which was taken"),
+    "delivery-stopped": _Words(_DELIVERY, "tells {to} nothing more, as it answered to recall {recall} that it is gone"),
+    "delivery-given-up": _Words(_DELIVERY, "gave up telling {to} of recall {recall}; it waits in the inbox"),
+    "delivery-resumed": _Words(_DELIVERY, "had {to} told of recalls again ({outcome})"),
     "over-bounds": _Words("What was too much", "asked for more acts than a day allows; counted once an hour"),
 }
 """Every act that this version makes, in a reader's words."""
@@ -100,6 +105,8 @@ def _values(told: Acted, name: str) -> dict[str, str]:
         "purpose": told.purpose or f"a purpose {_ERASED}",
         "until": told.until.isoformat() if told.until else day,
         "due": told.due.isoformat() if told.due else day,
+        "recall": told.recall or "of no id",
+        "to": _who(told.to) if told.to else "nobody",
         "outcome": told.outcome.replace("-", " ") or "not told",
         "matter": f"matter {told.matter}" if told.matter else f"a matter {_ERASED}",
     }
@@ -138,6 +145,14 @@ def _rows(told: Acted, records: tuple[str, ...]) -> list[tuple[str, list[str]]]:
         ("Papers", [_paper(each) for each in told.papers]),
         ("In words", [told.words if told.reason else ""]),
         ("Identity shown by", [told.proof]),
+        ("Recall", [told.recall]),
+        ("Recall to", [_who(told.to) if told.to else ""]),
+        ("To be done", [told.action.replace("-", " ")]),
+        ("Recall's number", [str(told.sequence) if told.sequence else ""]),
+        ("Answer by", [told.term.isoformat() if told.term else ""]),
+        ("Recalled answer", [told.inquiry]),
+        ("Recalled records", list(told.records)),
+        ("Passed on to", list(told.passed_on)),
         ("Facts", [f"change {number}" for number in told.changes]),
     ]
     return [(label, said) for label, said in rows if any(said)]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -26,7 +27,7 @@ from gateway.ledger.log.witness_client import AskedWitness, Witnesses
 from gateway.ledger.proof import key_files
 from gateway.ledger.proof.note import parse_verifier
 from gateway.manage.states import Heard
-from gateway.settings import LedgerSettings
+from gateway.settings import LedgerSettings, Settings
 from gateway.storage.port import Store
 from gateway.storage.store import open_to_read
 from gateway.values import NOWHERE
@@ -80,12 +81,22 @@ def publisher_of(store: Store, settings: LedgerSettings, now: Now, heard: Heard 
 
 def read_key(settings: LedgerSettings, root: Node) -> Ed25519PrivateKey | None:
     """The ledger's key; what is wrong with it is told where `gateway.yaml` names its file."""
-    if settings.key_file == NOWHERE:
+    return _read_key(settings.key_file, root.at(["ledger", "key_file"]))
+
+
+def webhook_keys(settings: Settings) -> list[Ed25519PrivateKey]:
+    """The keys that sign what is sent to recipients; what is wrong with one is told where `gateway.yaml` names it."""
+    nodes = (settings.root.at(["webhooks", name]) for name in ("key_file", "older_key_file"))
+    found = [_read_key(file, node) for file, node in zip(settings.webhooks.key_files, nodes, strict=False)]
+    return [key for key in found if key is not None]
+
+
+def _read_key(file: Path, node: Node) -> Ed25519PrivateKey | None:
+    if file == NOWHERE:
         return None
     try:
-        return key_files.load(settings.key_file)
+        return key_files.load(file)
     except ConfigurationError as error:
-        node = root.at(["ledger", "key_file"])
         for problem in error.problems:
             node.problem(f"the file `{node.text()}` {problem.message}")
         return None

@@ -16,6 +16,9 @@ from gateway.errors import ConfigurationError, Problem
 from gateway.files import new_file, readable_by_others
 from gateway.ledger.proof.note import Verifier, parse_verifier
 
+WEBHOOKS = "whpk_"
+"""How the public key begins that recipients of messages verify them with (Standard Webhooks)."""
+
 
 def _refuse(path: Path, message: str) -> ConfigurationError:
     return ConfigurationError([Problem(str(path), 0, 0, "", message)])
@@ -30,7 +33,7 @@ def generate(path: Path) -> Ed25519PrivateKey:
     try:
         new_file(path, pem)
     except FileExistsError as error:
-        raise _refuse(path, "exists already; a ledger key is never overwritten") from error
+        raise _refuse(path, "exists already; a key is never overwritten") from error
     except OSError as error:
         raise _refuse(path, f"cannot be written ({error.strerror})") from error
     return private

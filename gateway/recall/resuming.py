@@ -1,0 +1,77 @@
+"""`dutybound recalls resume`: a recipient that wanted nothing more (410) is told of its recalls again.
+
+An operator's own act, entered in the shard of commands. What waited meanwhile is sent at once.
+"""
+
+from __future__ import annotations
+
+import argparse
+import secrets
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import delete, select
+
+from gateway.errors import Conflict
+from gateway.ledger.entry import entries
+from gateway.ledger.log import operator
+from gateway.ledger.log.operator import ActRefused, Workplace
+from gateway.storage.port import Guarded
+from gateway.storage.work import delivery_stop, lane_of, recipient_of
+
+RESUMED = "delivery-resumed"
+
+
+def register(parts: Any) -> None:
+    """Add `resume` to `dutybound recalls`."""
+    text = "tell a recipient of its recalls again, which had said that it wants nothing more (410)"
+    parser: argparse.ArgumentParser = parts.add_parser("resume", help=text, description=text)
+    parser.add_argument("--config", type=Path, required=True, metavar="FILE", help="gateway.yaml")
+    parser.add_argument("--client", required=True, metavar="CLIENT", help="the recipient's client id")
+    parser.add_argument("--issuer", metavar="URL", help="its issuer, where several have a client of that id")
+    parser.add_argument("--by", required=True, metavar="NAME", help="who decides so; stands in the ledger")
+    parser.add_argument("--reason", required=True, metavar="TEXT", help="why; stands in the ledger")
+    parser.set_defaults(run=_run)
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    with operator.opened(arguments.config) as place:
+        lane = _stopped(place, arguments.client, arguments.issuer)
+        print(resume(place, lane, arguments.by, arguments.reason))
+    return 0
+
+
+def _stopped(place: Workplace, client: str, issuer: str | None) -> str:
+    """The lane that is meant, of those that are stopped; raises `ActRefused`."""
+    with place.store.engine.connect() as connection:
+        lanes: list[str] = list(
+            connection.execute(select(delivery_stop.c.lane).order_by(delivery_stop.c.lane)).scalars()
+        )
+    of_client = [lane for lane in lanes if recipient_of(lane)[1] == client]
+    found = [lane for lane in of_client if issuer is None or lane == lane_of(issuer, client)]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        raise ActRefused(f"several issuers have a client `{client}`; say which with `--issuer`")
+    known = ", ".join(f"`{recipient_of(lane)[1]}`" for lane in lanes) or "none"
+    raise ActRefused(f"nothing keeps `{client}` from being told of its recalls; clients that are not told: {known}")
+
+
+def resume(place: Workplace, lane: str, by: str, reason: str) -> str:
+    """Have a recipient told again; in words, where that was entered. Raises `ActRefused`, `LedgerUnavailable`."""
+    operator.check_said(by, reason)
+    issuer, client = recipient_of(lane)
+
+    async def work(ledger: Any) -> str:
+        told = entries.Acted(
+            entries.VERSION, secrets.token_hex(16), operator.now(ledger), operator.CLIENT, RESUMED,
+            to=entries.Who(issuer, client), outcome=f"{by.strip()}: {reason.strip()}",
+        )  # fmt: skip
+        gone = Guarded(delete(delivery_stop).where(delivery_stop.c.lane == lane))
+        try:
+            receipt = await operator.enter(ledger, told, operator.account(), (gone,))
+        except Conflict as error:
+            raise ActRefused(f"`{client}` is told of its recalls already") from error
+        return f"`{client}` is told of its recalls again, {operator.place_of(place, receipt)}"
+
+    return place.run(work)
