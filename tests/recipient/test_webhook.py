@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import datetime
 import hashlib
 import hmac
 import socket
@@ -18,6 +19,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from gateway.recipient import webhook
 from gateway.recipient.config import Webhook
 from gateway.recipient.webhook import TOLERANCE, Listener, Taken, Unsigned, verify
+from gateway.web.signing import message
 from tests.ports import free_port
 from tests.waiting import until
 
@@ -84,6 +86,19 @@ def test_the_published_example_verifies() -> None:
     secret = base64.b64decode("MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")
     given = headers("v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=", "msg_p5jXN8AQM9LWM0D4loKWxJek", 1614265330)
     assert verify(Webhook("x", 1, "/", (secret,)), given, b'{"test": 2432232314}', 1614265330.0) == given["webhook-id"]
+
+
+@pytest.mark.parametrize("mine", [{"secrets": (OLDER,)}, {"keys": (KEY.public_key(),)}])
+def test_what_the_gateway_sends_is_taken_by_either(mine: dict[str, Any]) -> None:
+    at = datetime.datetime.fromtimestamp(NOW, datetime.UTC)
+    data = {"recall": "R-1"}
+    body, sent = message("recall.available", at, data, "R-1", at, [SECRET, OLDER], [STRANGER, KEY])
+    assert verify(Webhook("x", 1, "/", **mine), sent, body, NOW + 299) == "R-1"
+    again = message("recall.available", at, data, "R-1", at + datetime.timedelta(hours=1), [OLDER], [KEY])
+    assert again[0] == body
+    assert verify(Webhook("x", 1, "/", **mine), again[1], body, NOW + 3600) == "R-1"
+    with pytest.raises(Unsigned):
+        verify(Webhook("x", 1, "/", **mine), sent, body, NOW + 3600)
 
 
 def test_ids_are_remembered_while_a_repeat_would_verify_and_no_longer() -> None:
