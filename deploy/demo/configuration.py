@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import base64
 import datetime
 import json
 import secrets
+import shutil
 import zoneinfo
 from collections.abc import Mapping
 from pathlib import Path
@@ -26,9 +28,13 @@ USUAL: Mapping[str, int] = {
     "labour": 8086,
     "registry_market": 8087,
     "registry_courts": 8088,
+    "portal": 8089,
     "manage": 9464,
 }
 """The ports of a demo that finds them free."""
+
+SIGNING = "notices.secret"
+"""The file, beside the requesters, whose secret signs what clients are told."""
 
 DEPARTMENTS: Mapping[str, tuple[str, str]] = {
     "market": ("rest", "http://127.0.0.1:{port}/api"),
@@ -60,6 +66,11 @@ class Place(NamedTuple):
     def told(self) -> Path:
         """What a running demo tells."""
         return self.var / "demo.json"
+
+    @property
+    def policies(self) -> Path:
+        """The shipped policies, and where this run's clients are told of what waits."""
+        return self.run / "policies"
 
     @property
     def public_key(self) -> Path:
@@ -100,7 +111,8 @@ def today() -> datetime.date:
 
 def write(place: Place) -> dict[str, str]:
     """Write `gateway.yaml`, `sources.yaml` and the clients' new secrets; gives the secrets by client id."""
-    values = {**{server: str(port) for server, port in place.ports.items()}, "policies": str(ROOT / "policies")}
+    values = {server: str(port) for server, port in place.ports.items()}
+    _policies(place)
     for name in ("gateway.yaml", "sources.yaml"):
         template = Template((Path(__file__).parent / name).read_text())
         (place.run / name).write_text(template.substitute(values))
@@ -109,3 +121,19 @@ def write(place: Place) -> dict[str, str]:
     file.touch(mode=0o600)
     file.write_text(json.dumps(made))
     return made
+
+
+def _policies(place: Place) -> None:
+    """The shipped policies, with where this run's clients are told that something waits for them."""
+    shutil.copytree(ROOT / "policies", place.policies)
+    file = place.policies / "requesters.yaml"
+    text = file.read_text()
+    for client, key in {
+        "citizen-portal": f'notices: {{url: "{place.url("portal")}/notices", secret_file: {SIGNING}}}'
+    }.items():
+        line = f"    client: {client}\n"
+        text = text.replace(line, f"{line}    {key}\n")
+    file.write_text(text)
+    signing = place.policies / SIGNING
+    signing.touch(mode=0o600)
+    signing.write_text(f"whsec_{base64.b64encode(secrets.token_bytes(24)).decode()}\n")

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from deploy.demo.client import Reply, ask, token
-from deploy.demo.stage import Stage
+from deploy.demo.stage import Stage, within
 
 HISTORY = """
 query { me { accessHistory(first: 10) { items { at what department title forCase fields outcome } note } } }
@@ -74,10 +74,12 @@ query Subsidy($id: IdentifierInput!) @inquiry(purpose: SUBSIDY_ASSESSMENT) {
 
 
 class Rights:
-    """The scenes over one running region. `told` is what `demo.json` will say."""
+    """The scenes over one running region. `told` is what `demo.json` will say, `noticed` what the portal was told."""
 
-    def __init__(self, told: Mapping[str, Any], stage: Stage, case: Callable[[str, str], str]) -> None:
-        self._told, self._stage, self._case = told, stage, case
+    def __init__(
+        self, told: Mapping[str, Any], stage: Stage, case: Callable[[str, str], str], noticed: Callable[[], list[str]]
+    ) -> None:
+        self._told, self._stage, self._case, self._noticed = told, stage, case, noticed
 
     @property
     def scenes(self) -> list[tuple[str, Callable[[], None]]]:
@@ -172,13 +174,16 @@ class Rights:
         stage.expect(set(refused.codes) == {"UNAUTHORIZED_FIELD_OR_TYPE"}, "it is refused without consent", refused)
         words = "To work out your subsidy we need your income of the last years."
         request = self._done(labour, REQUEST, "it may ask", subject=named, until=until, words=words)
+        waits = request.data["requestConsent"]["id"]
+        stage.expect(within(10, lambda: waits in self._noticed()), "the portal is told that something waits")
+        stage.say(f"    the portal is told, by a signed notice, that {waits} waits: an id and nothing else")
         own = self._own("person_without_consent")
         (asked, *_) = self._done(own, ASKED, "the person sees it").data["me"]["consentRequests"]
         stage.say(f"    {asked['requester']['department']}: {asked['words']}")
         requester = {name: asked["requester"][name] for name in ("issuer", "client")}
         given = self._done(
             own, GRANT, "the person consents", requester=requester, until=until,
-            request=request.data["requestConsent"]["id"],
+            request=waits,
         )  # fmt: skip
         used = self._done(labour, INCOME, "it is answered now", id=named)
         stage.tell("The person consents, to these fields and no others, and the Labour Office is answered:")

@@ -9,6 +9,8 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import httpx
+
 from deploy.demo.client import Reply, ask, token
 from deploy.demo.processes import ROOT
 from deploy.demo.rights import Rights
@@ -65,11 +67,16 @@ class Scenes:
             ("A record whose time of display is over", self.display_ended),
             ("A department is down", self.outage),
             ("The receipt, verified without the gateway", self.receipt),
-            *Rights(self._told, self._stage, self._case).scenes,
+            *Rights(self._told, self._stage, self._case, self._noticed).scenes,
         ]
         for number, (title, scene) in enumerate(scenes, 1):
             self._stage.heading(number, title)
             scene()
+
+    def _noticed(self) -> list[str]:
+        """The matters that the citizens' portal was told of."""
+        found: list[str] = httpx.get(self._region.place.url("portal") + "/_notices").json()
+        return found
 
     def _ask(self, client: str, query: str, subject: str, case: str | None = None, again: bool = False) -> Reply:
         official = self._told["clients"][client]["officials"][0]

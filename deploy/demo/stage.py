@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import textwrap
+import time
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -10,6 +11,16 @@ from deploy.demo.client import Reply
 
 Say = Callable[[str], None]
 WIDTH = 96
+
+
+def within(seconds: float, happened: Callable[[], object]) -> bool:
+    """Wait until something has happened; False where it has not by then."""
+    patience = time.monotonic() + seconds
+    while not happened():
+        if time.monotonic() > patience:
+            return False
+        time.sleep(0.05)
+    return True
 
 
 class SceneFailed(Exception):

@@ -22,7 +22,7 @@ import httpx
 
 from deploy.demo import seed, stores
 from deploy.demo.clients import CLIENTS, cases
-from deploy.demo.configuration import DEPARTMENTS, USUAL, Place, choose_ports, today, write
+from deploy.demo.configuration import DEPARTMENTS, SIGNING, USUAL, Place, choose_ports, today, write
 from deploy.demo.guard import Guard
 from deploy.demo.processes import ROOT, Child, NotReady, Ports, descendants
 from deploy.demo.region import NAMED
@@ -119,6 +119,8 @@ class Region:
             name = f"registry_{registry}"
             options = [*data, *self._port(name), "--registry", registry]
             servers[name] = self._child(name, ["-m", "deploy.demo.registry", *options])
+        options = [*data, *self._port("portal"), "--secret", str(self.place.policies / SIGNING)]
+        servers["portal"] = self._child("portal", ["-m", "deploy.demo.portal", *options])
         options = ["--data", str(self.place.run), *self._port("issuer"), "--audience", self.place.url("gateway")]
         servers["issuer"] = self._child("issuer", ["-m", "deploy.demo.issuer", *options])
         return servers
@@ -206,6 +208,7 @@ _TITLES = {
     "labour": "the Labour Office, PostgreSQL,",
     "registry_market": "the regulator's case registry",
     "registry_courts": "the court's case registry",
+    "portal": "the citizens' portal",
     "issuer": "the authorization server",
 }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import os
 import shutil
 import signal
@@ -14,13 +15,17 @@ from pathlib import Path
 import httpx
 import psycopg
 import pytest
+from starlette.testclient import TestClient
 
 from deploy.demo.clients import OTHER
 from deploy.demo.configuration import choose_ports
 from deploy.demo.departments import postgres
 from deploy.demo.guard import Guard
+from deploy.demo.portal import build as build_portal
 from deploy.demo.processes import ROOT, Child, NotReady, Ports, descendants, free_port
 from deploy.demo.region import NAMED
+from gateway.acts.notices import signed
+from gateway.recipient.config import Webhook
 from tests.demo.conftest import Start
 from tests.ports import free_port as claimed
 from tests.waiting import until
@@ -51,6 +56,19 @@ def test_the_market_answers_and_counts(start: Start) -> None:
     assert httpx.get(f"{base}/api/subjects/LEI/{NAMED['unknown'].who.identifier[1]}/penalties").status_code == 404
     assert httpx.get(f"{base}/api/subjects/LEI/{LEI}/inspections").status_code == 404
     assert httpx.get(f"{base}/_calls").json()[0] == path
+
+
+def test_the_portal_takes_what_the_gateway_signed() -> None:
+    key = b"k" * 24
+    portal = TestClient(build_portal(Webhook("127.0.0.1", 1, "/notices", (key,))))
+    now = datetime.datetime.now(datetime.UTC)
+    body, headers = signed([key], "n-1", "m-1", now)
+    assert portal.post("/notices", content=body, headers=headers).status_code == 204
+    _, forged = signed([b"x" * 24], "n-2", "m-2", now)
+    assert portal.post("/notices", content=body, headers=forged).status_code == 401
+    _, late = signed([key], "n-3", "m-1", now - datetime.timedelta(minutes=6))
+    assert portal.post("/notices", content=body, headers=late).status_code == 401
+    assert portal.get("/_notices").json() == ["m-1"]
 
 
 def test_the_environment_agency_answers_in_pages(start: Start) -> None:
