@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import datetime
 import gc
 import os
 import sys
@@ -33,6 +34,7 @@ from gateway.manage.beside import arguments, kept, rested, until_told
 from gateway.manage.states import States
 from gateway.recall.deliver import Delivering, receivers
 from gateway.recall.giving_up import EVERY, GivingUp
+from gateway.recall.selecting import Selecting
 from gateway.recall.turns import IDLE, Around, Turn, again
 from gateway.rules.load import read as read_rules
 from gateway.rules.ruleset import RuleSet
@@ -53,6 +55,7 @@ Turns = Callable[[Around], Sequence[Turn]]
 def turns(around: Around) -> Sequence[Turn]:
     """All that the process does."""
     office, settings = around.office, around.settings
+    longest = datetime.timedelta(seconds=settings.limits.deadline + settings.limits.patience)
     delivering = Delivering(
         office, receivers(office.rules), webhook_keys(settings), Sender(settings.webhooks),
         around.states.of("recipients"), lambda _outcome: None,
@@ -60,6 +63,7 @@ def turns(around: Around) -> Sequence[Turn]:
     return [
         Turn("deliver", delivering.turn, close=delivering.close),
         Turn("give up", GivingUp(office).turn, every=EVERY),
+        Turn("select", Selecting(office, longest).turn),
     ]
 
 

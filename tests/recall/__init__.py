@@ -1,0 +1,1 @@
+"""Tests of recalls: who received what changed since, is told, and answers."""

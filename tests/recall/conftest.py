@@ -1,7 +1,18 @@
-"""`place`: an empty store of each kind in turn."""
+"""`room`: a desk with answers to recall, on an empty store of each kind in turn."""
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+
+import pytest
+
+from tests.recall.room import Room, room_on
 from tests.storage.conftest import Place, bare, place, server, store
 
-__all__ = ["Place", "bare", "place", "server", "store"]
+__all__ = ["Place", "bare", "place", "room", "server", "store"]
+
+
+@pytest.fixture
+async def room(place: Place) -> AsyncIterator[Room]:
+    async with room_on(place.open()) as made:
+        yield made

@@ -22,6 +22,7 @@ _RECORD = "What became of a record"
 _OPT_OUT = "What a subject wants kept back"
 _CLOCK = "What is due"
 _DELIVERY = "What recipients are told"
+_RECALL = "What is to be used no more"
 
 
 class _Words(NamedTuple):
@@ -59,6 +60,7 @@ WORDS = {
     "delivery-stopped": _Words(_DELIVERY, "tells {to} nothing more, as it answered to recall {recall} that it is gone"),
     "delivery-given-up": _Words(_DELIVERY, "gave up telling {to} of recall {recall}; it waits in the inbox"),
     "delivery-resumed": _Words(_DELIVERY, "had {to} told of recalls again ({outcome})"),
+    "recalled": _Words(_RECALL, "recalled {records} of {name} from {to}: {action}"),
     "over-bounds": _Words("What was too much", "asked for more acts than a day allows; counted once an hour"),
 }
 """Every act that this version makes, in a reader's words."""
@@ -74,7 +76,7 @@ def deed(told: Acted) -> Deed:
     if words is None:
         words = _OTHER if subject else _OTHER_OF_NOBODY
     about = [("About", [values["name"]])] if "{name}" in words.happened else []
-    records = (_record(told),) if told.record else ()
+    records = (_record(told),) if told.record else tuple([f"{told.dataset}/{each}" for each in told.records])
     return Deed(
         words.title,
         words.happened.format_map(values),
@@ -108,6 +110,8 @@ def _values(told: Acted, name: str) -> dict[str, str]:
         "recall": told.recall or "of no id",
         "to": _who(told.to) if told.to else "nobody",
         "outcome": told.outcome.replace("-", " ") or "not told",
+        "records": ", ".join(f"{told.dataset}/{each}" for each in told.records) or f"records {_ERASED}",
+        "action": told.action.replace("-", " "),
         "matter": f"matter {told.matter}" if told.matter else f"a matter {_ERASED}",
     }
 
@@ -135,7 +139,12 @@ def _rows(told: Acted, records: tuple[str, ...]) -> list[tuple[str, list[str]]]:
         ("Matter", [told.matter]),
         ("Outcome", [told.outcome]),
         ("Remedy", [told.remedy]),
+        ("To", [_who(told.to) if told.to else ""]),
+        ("Asked to", [told.action.replace("-", " ")]),
+        ("Recall", [f"{told.recall}, number {told.sequence}" if told.sequence else told.recall]),
+        ("Inquiry", [told.inquiry]),
         ("Due", [f"{told.due}{provisional}" if told.due else ""]),
+        ("To be answered by", [told.term.isoformat() if told.term else ""]),
         ("Counted by calendar", [told.calendar]),
         ("Recipient", [_who(told.recipient) if told.recipient else ""]),
         ("Purpose", [told.purpose]),

@@ -241,7 +241,12 @@ def named_in_tail(reader: Reader, of: Tail, scheme: str, value: str) -> Iterator
 
 def without_key(reader: Reader, of: Covered, scheme: str, value: str) -> Iterable[Place]:
     """The places of version 1, among those that the projection `looked` has, whose entries name a subject."""
-    return _of_version_1(reader, _rows(reader, _LOOKED_WITHOUT_KEY, of, START, ALL, WITHOUT_KEY), (scheme, value))
+    return _of_version_1(reader, of_version_1(reader, of), (scheme, value))
+
+
+def of_version_1(reader: Reader, of: Covered) -> list[Place]:
+    """The places of version 1, among those that the projection `looked` has, whoever their entries name."""
+    return _rows(reader, _LOOKED_WITHOUT_KEY, of, START, ALL, WITHOUT_KEY)
 
 
 def told_of(entry: StoredEntry) -> Told | None:

@@ -133,7 +133,8 @@ def recipients(
     for place in beside - known:
         entered = opened(reader, place)
         told = told_of(entered)
-        found += _received(entered, told, place, (scheme, value), dataset)
+        several = received_in(entered, told, place, (scheme, value))
+        found += [one for one, share in several if share.dataset == dataset]
         if (index := extract.not_released(told, names.get(place.shard, ""))) is not None:
             unreleased.add((place.shard, index))
     kept = []
@@ -157,9 +158,10 @@ def raced(reader: Reader, change: int) -> list[Raced]:
     ]
 
 
-def _received(
-    found: read.StoredEntry, told: entries.Told | None, place: Place, subject: tuple[str, str], dataset: str
-) -> Iterator[Recipient]:
+def received_in(
+    found: read.StoredEntry, told: entries.Told | None, place: Place, subject: tuple[str, str]
+) -> Iterator[tuple[Recipient, extract.Share]]:
+    """What an opened entry disclosed of a subject: its recipient, and a share of each dataset."""
     for each in extract.given(told):
         if (each.scheme, each.value) == subject:
             assert isinstance(told, entries.Inquiry), "nothing else discloses"
@@ -169,5 +171,4 @@ def _received(
                 raise VerificationFailed(f"entry {place.number}: {error}") from error
             by = told.requester
             for share in extract.decode(each.shares):
-                if share.dataset == dataset:
-                    yield Recipient(place, by.issuer, by.client, facts, share.fields, share.records)
+                yield Recipient(place, by.issuer, by.client, facts, share.fields, share.records), share

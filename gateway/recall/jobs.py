@@ -1,0 +1,100 @@
+"""The rows of what is to be selected: those that wait, how far the ledger was, and those that are done."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+import msgspec
+from sqlalchemy import Connection, Engine, select, tuple_, update
+
+from gateway.storage.recalls import SELECTING, Job, recall, recall_job
+
+_AT_ONCE = 200
+_NEWER = ("corrected", "unreported")
+"""The causes that name the version in force instead."""
+
+_sizes: msgspec.json.Decoder[dict[str, int]] = msgspec.json.Decoder(dict[str, int])
+
+
+def waiting(connection: Connection, before: int, most: int) -> list[Job]:
+    """The first that wait of those filed by a moment (microseconds), oldest first."""
+    query = select(recall_job).where(SELECTING, recall_job.c.at <= before)
+    return _jobs(connection, query.order_by(recall_job.c.at, recall_job.c.filed_in, recall_job.c.id).limit(most))
+
+
+def of_ids(connection: Connection, ids: Collection[str]) -> list[Job]:
+    """Those of these ids, in the order they were filed."""
+    found: list[Job] = []
+    for some in _sliced(sorted(ids)):
+        found += _jobs(connection, select(recall_job).where(recall_job.c.id.in_(some)))
+    return sorted(found, key=lambda job: (job.at, job.filed_in, job.id))
+
+
+def sizes_of(job: Job) -> Mapping[int, int] | None:
+    """How many entries each shard had once its act stood, where that was read yet."""
+    return None if job.sizes is None else {int(shard): size for shard, size in _sizes.decode(job.sizes).items()}
+
+
+def note_sizes(engine: Engine, ids: Sequence[str], sizes: Mapping[int, int]) -> None:
+    """Keep how many entries each shard has, for jobs of which it is not kept yet."""
+    said = msgspec.json.encode({str(shard): size for shard, size in sizes.items()}).decode()
+    with engine.begin() as connection:
+        for some in _sliced(ids):
+            mine = (recall_job.c.id.in_(some), recall_job.c.sizes.is_(None))
+            connection.execute(update(recall_job).where(*mine).values(sizes=said))
+
+
+def note_selected(engine: Engine, ids: Sequence[str], now: int) -> int:
+    """Say of jobs that all their recalls stand, and how many of them were not said to be so yet."""
+    done = 0
+    with engine.begin() as connection:
+        for some in _sliced(ids):
+            mine = (recall_job.c.id.in_(some), recall_job.c.state == "waits")
+            done += connection.execute(update(recall_job).where(*mine).values(state="selected", selected=now)).rowcount
+    return done
+
+
+def newer_versions(connection: Connection, jobs: Sequence[Job]) -> Mapping[str, frozenset[str]]:
+    """Of each job about a record, the versions that came in force after its own, as later jobs say."""
+    subjects = sorted({(job.scheme, job.value) for job in jobs if job.record is not None and job.scheme is not None})
+    later: dict[tuple[Any, ...], list[Job]] = defaultdict(list)
+    for some in _sliced(subjects):
+        about = tuple_(recall_job.c.scheme, recall_job.c.value).in_(some)
+        for each in _jobs(connection, select(recall_job).where(about, recall_job.c.cause.in_(_NEWER))):
+            later[_record(each)].append(each)
+    return {
+        job.id: frozenset(
+            each.new_version for each in later[_record(job)] if each.new_version is not None and _later(each, job)
+        )
+        for job in jobs
+        if job.record is not None and job.cause in _NEWER
+    }
+
+
+def recalled_of(connection: Connection, ids: Collection[str]) -> set[tuple[str, int, str]]:
+    """The recalls that there are of these jobs: job, entry and dataset."""
+    found: set[tuple[str, int, str]] = set()
+    for some in _sliced(sorted(ids)):
+        query = select(recall.c.job, recall.c.place, recall.c.dataset).where(recall.c.job.in_(some))
+        found.update((job, place, dataset) for job, place, dataset in connection.execute(query))
+    return found
+
+
+def _record(job: Job) -> tuple[Any, ...]:
+    return job.scheme, job.value, job.dataset, job.record
+
+
+def _later(each: Job, job: Job) -> bool:
+    return (each.at, each.filed_in, each.id) > (job.at, job.filed_in, job.id)
+
+
+def _jobs(connection: Connection, query: Any) -> list[Job]:
+    return [Job._make(row) for row in connection.execute(query)]
+
+
+def _sliced(ids: Iterable[Any]) -> Iterator[list[Any]]:
+    whole = list(ids)
+    for start in range(0, len(whole), _AT_ONCE):
+        yield whole[start : start + _AT_ONCE]

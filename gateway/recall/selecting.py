@@ -1,0 +1,197 @@
+"""From what changed to who is to be told: each job that waits becomes recalls of the answers that it touches (Art. 47).
+
+`turn` does a bounded piece of the work and may be stopped anywhere: a recall stands once for each job, answer and
+dataset, whoever makes it, and a job is done only once all of its recalls stand.
+
+1. A job waits until the longest inquiry and its wait are over, so that what was decided from facts before it either is
+   durable by then or never leaves; then the sizes of the shards are read.
+2. Once the projections passed these sizes, all answers that it touches are looked up, of many jobs together.
+3. For some time afterwards `raced` is asked: what became durable later all the same is recalled too.
+
+Why nothing is missed stands in `gateway.ledger.projections.recipients`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import datetime
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
+
+from sqlalchemy import Connection
+
+from gateway.acts.office import Office
+from gateway.ledger.projections import positions
+from gateway.ledger.projections.several import NAMES, Received, raced_since, received_of
+from gateway.recall import jobs as rows
+from gateway.recall.answers import Opened, opened_at
+from gateway.recall.making import Making, NothingToTell, Wanted, begin_counts, holder
+from gateway.recall.touched import Item, affected, touched
+from gateway.storage.port import Reader
+from gateway.storage.recalls import Job
+from gateway.storage.tables import micros
+
+JOBS = 1_000
+"""Jobs that are looked up together."""
+RECALLS = 512
+"""Recalls that are made in one turn: a group of bulk acts is smaller, and people's acts go between."""
+RACES_FOR = datetime.timedelta(hours=1)
+"""How long after its selection a job is looked after for what raced with it."""
+RACES_EVERY = 5.0
+"""Seconds between two such looks."""
+
+
+class _Found(NamedTuple):
+    """An answer that a job touches, by what the projection has."""
+
+    job: Job
+    subject: tuple[str, str]
+    received: Received
+    share: int
+    items: tuple[Item, ...]
+
+    @property
+    def key(self) -> tuple[str, int, str]:
+        return self.job.id, self.received.entry, self.received.shares[self.share].dataset
+
+
+class _Slice(NamedTuple):
+    """What one turn makes: recalls, and the jobs that are done once these stand."""
+
+    wanted: Sequence[Wanted]
+    done: Sequence[str]
+    more: bool
+
+
+_NOTHING = _Slice((), (), False)
+
+
+class Selecting:
+    """Selects, in one process. `wait` is the longest that an inquiry may take until its answer left, or never does.
+
+    `looking_up` are the seconds that the looking up alone has taken.
+    """
+
+    def __init__(self, office: Office, wait: datetime.timedelta) -> None:
+        self._office, self._wait = office, wait
+        self._making = Making(office)
+        self._settled: set[tuple[str, int, str]] = set()
+        self._races_at = 0.0
+        self.looking_up = 0.0
+
+    async def turn(self) -> bool:
+        """Do one piece of work; False where there is none now.
+
+        Raises `Refusal`, `StoreUnavailable` or SQLAlchemy's errors where the store or the ledger is out of reach: what
+        stands then stands, and a later turn does the rest.
+        """
+        now = self._office.now()
+        found = await asyncio.to_thread(self._waiting, now)
+        if not (found.wanted or found.done) and time.monotonic() - self._races_at >= RACES_EVERY:
+            self._races_at = time.monotonic()
+            found = await asyncio.to_thread(self._raced, now)
+        await self._make(found.wanted)
+        if found.done:
+            await asyncio.to_thread(rows.note_selected, self._office.store.engine, found.done, micros(now))
+        return bool(found.wanted or found.done or found.more)
+
+    async def _make(self, wanted: Sequence[Wanted]) -> None:
+        if not wanted:
+            return
+        requesters = self._office.rules.policies.requesters
+        holders = {holder(requesters, each.issuer, each.client).who for each in wanted}
+        await asyncio.to_thread(self._begin_counts, holders)
+        acts = [self._office.writer.act(self._making.planned(each)) for each in wanted]
+        for done in await asyncio.gather(*acts, return_exceptions=True):
+            if isinstance(done, BaseException) and not isinstance(done, NothingToTell):
+                raise done
+
+    def _begin_counts(self, holders: set[tuple[str, str]]) -> None:
+        with self._office.store.engine.begin() as connection:
+            begin_counts(connection, holders)
+
+    def _waiting(self, now: datetime.datetime) -> _Slice:
+        """The next recalls of the jobs that wait, from one snapshot that is younger than their acts."""
+        with self._office.reading() as connection:
+            jobs = rows.waiting(connection, micros(now - self._wait), JOBS)
+            if not jobs:
+                return _NOTHING
+            with contextlib.closing(self._office.store.reader()) as reader:
+                covered = [positions.covered(reader, name) for name in NAMES]
+                ready = [job for job in jobs if _passed(covered, rows.sizes_of(job) or covered[0].sizes)]
+                found = self._slice(reader, connection, ready)
+        known = {job.id for job in ready}
+        if late := [job.id for job in jobs if job.sizes is None and job.id not in known]:
+            rows.note_sizes(self._office.store.engine, late, covered[0].sizes)
+        return found
+
+    def _raced(self, now: datetime.datetime) -> _Slice:
+        """Recalls of what raced with jobs that were selected lately, and is not recalled by them."""
+        with self._office.reading() as connection, contextlib.closing(self._office.store.reader()) as reader:
+            late = set(raced_since(reader, micros(now - RACES_FOR)))
+            self._settled &= late
+            late -= self._settled
+            fresh = late - rows.recalled_of(connection, {job for job, _, _ in late})
+            if not fresh:
+                self._settled |= late
+                return _NOTHING
+            found = self._slice(reader, connection, rows.of_ids(connection, {job for job, _, _ in fresh}))
+        if not found.more:  # what is left out now is left out for good
+            self._settled |= late - {(each.job.id, each.place, each.dataset) for each in found.wanted}
+        return found._replace(done=())
+
+    def _slice(self, reader: Reader, connection: Connection, jobs: Sequence[Job]) -> _Slice:
+        """As many recalls of these jobs as a turn makes."""
+        began = time.monotonic()
+        found = self._look_up(reader, connection, jobs)
+        self.looking_up += time.monotonic() - began
+        made = rows.recalled_of(connection, {each.job.id for each in found})
+        missing = [each for each in found if each.key not in made]
+        some, left = missing[:RECALLS], missing[RECALLS:]
+        opened = opened_at(reader, [each.received.entry for each in some])
+        today = self._office.today()
+        wanted = [each for one in some if (each := _wanted(one, opened, today)) is not None]
+        unfinished = {each.job.id for each in left}
+        return _Slice(wanted, [job.id for job in jobs if job.id not in unfinished], bool(left))
+
+    def _look_up(self, reader: Reader, connection: Connection, jobs: Sequence[Job]) -> list[_Found]:
+        """The answers that these jobs touch, by what the projections have: those of a job one after the other."""
+        newer = rows.newer_versions(connection, jobs)
+        subjects = {(job.scheme, job.value) for job in jobs if job.scheme is not None and job.value is not None}
+        received = received_of(reader, subjects)
+        return list(_touched(jobs, received, newer))
+
+
+def _passed(covered: Sequence[positions.Covered], sizes: Mapping[int, int]) -> bool:
+    return all(of.next.get(shard, 0) >= size for of in covered for shard, size in sizes.items())
+
+
+def _touched(
+    jobs: Iterable[Job],
+    received: Mapping[tuple[str, str], Sequence[Received]],
+    newer: Mapping[str, frozenset[str]],
+) -> Iterable[_Found]:
+    for job in jobs:
+        subject = (job.scheme or "", job.value or "")
+        for each in received.get(subject, ()):
+            if job.client is not None and (job.issuer, job.client) != (each.issuer, each.client):
+                continue
+            for place, share in enumerate(each.shares):
+                if items := touched(job, share, each.facts, newer.get(job.id, frozenset())):
+                    yield _Found(job, subject, each, place, items)
+
+
+def _wanted(found: _Found, opened: Mapping[int, Opened], today: datetime.date) -> Wanted | None:
+    """The recall of an answer, where its entry and the day leave something to tell."""
+    entry, job, received = opened.get(found.received.entry), found.job, found.received
+    answer = None if entry is None else entry.of(found.subject)
+    if entry is None or answer is None:
+        return None
+    share = received.shares[found.share]
+    items = affected(job, found.items, answer, today)
+    if not items:
+        return None
+    by = entry.told.requester
+    return Wanted(job, found.subject, received.entry, by.issuer, by.client, share.dataset, items, answer)

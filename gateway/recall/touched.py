@@ -1,0 +1,134 @@
+"""What a job touches of an answer, and what of it is still to be told: no store, no clock.
+
+A job says what changed; an answer is what a recipient keeps, with its receipt. `touched` needs nothing but what the
+projection has; `affected` needs the answer's entry; `left` leaves out what a recall in effect asks for already.
+"""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Collection, Mapping, Sequence
+from typing import NamedTuple
+
+import msgspec
+
+from gateway.ledger.projections.extract import Share, is_of
+from gateway.storage.recalls import Action, Job
+
+_terms: msgspec.json.Decoder[dict[str, list[str] | None]] = msgspec.json.Decoder(dict[str, list[str] | None])
+
+
+class Item(msgspec.Struct, frozen=True):
+    """A record that a recall names, in the version that was disclosed, with the fields that it is about."""
+
+    record: str
+    version: str
+    fields: tuple[str, ...]
+
+    @property
+    def named(self) -> tuple[str, str]:
+        return self.record, self.version
+
+
+class Answer(NamedTuple):
+    """What the entry of an answer says beside what it disclosed, as far as one subject goes.
+
+    `delete_by` is the last day on which its recipient may keep it, None where it may for good. `own`: its subject asked
+    itself, or everybody may see it, so that there is nobody to tell. `consents` are those that it rests on. `disputed`
+    are the records (dataset, record) of which it says so. `ends` has the last days of display of a dataset's records,
+    in days since 1970-01-01. `secret_until`: until when its subject is not told of it.
+    """
+
+    inquiry: str
+    purpose: str
+    delete_by: datetime.date | None
+    own: bool
+    consents: frozenset[str]
+    disputed: frozenset[tuple[str, str]]
+    ends: Mapping[str, Sequence[int | None]]
+    secret_until: datetime.datetime | None
+
+
+class Told(NamedTuple):
+    """A recall of the same answer and dataset that stands, and was not refused."""
+
+    action: str
+    items: Sequence[Item]
+
+
+def touched(job: Job, share: Share, facts: int | None, newer: Collection[str] = ()) -> tuple[Item, ...]:
+    """The records of a share that a job is about; none where the facts of its answer knew of the change already.
+
+    `newer` are the versions of the record that came after the job's own.
+    """
+    if job.change is not None and facts is not None and facts >= job.change:
+        return ()
+    fields: Sequence[str] = share.fields
+    if job.fields is not None:
+        consented = _terms.decode(job.fields)
+        if share.dataset not in consented:
+            return ()
+        within = consented[share.dataset]
+        fields = share.fields if within is None else [name for name in share.fields if name in within]
+    elif job.dataset not in (None, share.dataset):
+        return ()
+    records = share.records
+    if job.record is not None:
+        records = tuple([each for each in records if is_of(each, job.record, job.version)])
+    items = tuple([_item(job.record, each, tuple(fields)) for each in records])
+    return tuple([each for each in items if each.version != job.new_version and each.version not in newer])
+
+
+def affected(job: Job, items: Sequence[Item], answer: Answer, today: datetime.date) -> tuple[Item, ...]:
+    """Those of them that its recipient is to be told of, as the answer's entry and the day have it."""
+    if answer.own or (answer.delete_by is not None and today > answer.delete_by):
+        return ()
+    if job.purpose not in (None, answer.purpose):
+        return ()
+    if job.consent is not None and job.consent not in answer.consents:
+        return ()
+    return tuple(items)
+
+
+def left(action: Action, items: Sequence[Item], told: Sequence[Told], disputed: Collection[str]) -> tuple[Item, ...]:
+    """What no recall in effect asks for as yet; `told` are those of the answer and dataset, oldest first.
+
+    A deletion asks for everything, an update for an update and for marks. What was never disputed is not cleared:
+    `disputed` are the records that the answer itself says so of.
+    """
+    return tuple([each for each in items if not _asked(action, each, told, disputed)])
+
+
+def _asked(action: Action, item: Item, told: Sequence[Told], disputed: Collection[str]) -> bool:
+    deleted: set[str] = set()
+    whole, updated, mark = False, False, ""
+    for each in told:
+        for one in each.items:
+            if one.named != item.named:
+                continue
+            if each.action == "delete":
+                deleted.update(one.fields)
+                whole = whole or not one.fields
+            elif each.action == "update":
+                updated = True
+            else:
+                mark = each.action
+    if whole or (deleted and deleted.issuperset(item.fields)):
+        return True
+    if action == "delete":
+        return False
+    if updated:
+        return True
+    if action == "update":
+        return False
+    if action == "clear-disputed" and not mark:
+        return item.record not in disputed
+    return mark == action
+
+
+def _item(record: str | None, named: str, fields: tuple[str, ...]) -> Item:
+    """`<record id>@<version>` taken apart; an id may have an `@` of its own, and then it is known, or is the longer."""
+    if record is not None:
+        return Item(record, named[len(record) + 1 :], fields)
+    id_, _, version = named.rpartition("@")
+    return Item(id_, version, fields)
