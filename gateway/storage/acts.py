@@ -1,8 +1,8 @@
 """What people and systems did, as rows: acts, the matters that they move, and how much each did in a day.
 
 An act is a row of `act`, made in the transaction of its entry, whose id it has. Acts happen one after the other:
-`act_head` counts them, each reads the number before it looks at anything, and commits only where it is the same
-(`gateway.ledger.acting.writer`). So what an act saw still holds when it stands.
+`act_head` counts them, each reads the number before it looks at anything, and commits only where it is the same, or
+where its own guards hold (`gateway.ledger.acting.writer`). So what an act saw still holds when it stands.
 
 A *matter* is what somebody has to answer: a consent request, an objection, an application for restoration, a change.
 Its id is random and opens nothing. A row has no free text: reasons, words and papers stand in the subject's part of the
@@ -26,6 +26,7 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     Index,
+    Insert,
     Integer,
     LargeBinary,
     Table,
@@ -35,6 +36,7 @@ from sqlalchemy import (
     desc,
     event,
     func,
+    insert,
     select,
     text,
     tuple_,
@@ -207,6 +209,16 @@ def last(connection: Connection) -> int:
 def following(number: int, several: int) -> Guarded:
     """So many more acts, where there were `number`."""
     return Guarded(update(act_head).where(act_head.c.number == number).values(number=number + several))
+
+
+def one_more() -> Guarded:
+    """One more act, however many there were: whoever acts waits here until it is over. `numbered` is its row."""
+    return Guarded(update(act_head).values(number=act_head.c.number + 1))
+
+
+def numbered(values: Mapping[str, object], entry: int) -> Insert:
+    """The row of that act, with the number that it has now."""
+    return insert(act).values({**values, "number": select(act_head.c.number).scalar_subquery(), "entry": entry})
 
 
 def repeated(connection: Connection, repeat: bytes) -> Act | None:

@@ -1,9 +1,9 @@
 """Destroying a subject's keys: what of them there is, the transaction that does it, and what it leaves in the files.
 
-The transaction goes in this order: the locks under which acts are made, facts and findings written and entries
-projected; then `erasures` of every other shard, so that no group sealed before commits after; and only then what
-forbids it is looked at, and the keys are emptied. So nothing that would forbid it comes in between, and no new key of
-the subject.
+The transaction goes in this order: the number of acts (`gateway.ledger.acting.writer`), under which holds, matters and
+verdicts are made; the locks under which facts and findings are written and entries projected; then `erasures` of every
+other shard, so that no group sealed before commits after; and only then what forbids it is looked at, and the keys are
+emptied. So nothing that would forbid it comes in between, and no new key of the subject.
 """
 
 from __future__ import annotations
@@ -12,21 +12,22 @@ import contextlib
 import sqlite3
 from collections.abc import Iterable, Sequence
 
-from sqlalchemy import Boolean, Engine, Select, Update, and_, delete, exists, false, func, insert, or_, select, update
+from sqlalchemy import Boolean, Engine, Select, Update, and_, delete, exists, false, func, or_, select, update
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.compiler import compiles
-from sqlalchemy.sql import ClauseElement, ColumnElement
+from sqlalchemy.sql import ColumnElement
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 
 from gateway.storage import counted
-from gateway.storage.acts import WAITING, act, act_count, act_head, matter
+from gateway.storage.acts import WAITING, act, act_count, matter
 from gateway.storage.engines.sqlite import SqliteStore
 from gateway.storage.erasure import Request, closing, erasure, hold
 from gateway.storage.facts import fact, fact_head
-from gateway.storage.port import Store
+from gateway.storage.port import Change, Guarded, Store
 from gateway.storage.projections import looked, projected, raced, received, there
 from gateway.storage.recalls import recall, recall_job
+from gateway.storage.statement import inserted
 from gateway.storage.tables import SHARD_BITS, entry, shard, subject_key
 from gateway.storage.watch import watch_head
 
@@ -100,13 +101,12 @@ def _on_postgresql(element: _Holds, compiler: SQLCompiler, **options: object) ->
     return f"(position({part} IN {whole}) > 0)"
 
 
-def destroying(engine: Engine, own: str, keys: Sequence[int], decided: ClauseElement) -> tuple[ClauseElement, ...]:
+def destroying(engine: Engine, own: str, keys: Sequence[int], decided: Change) -> tuple[Change, ...]:
     """What destroys keys, to commit with the entry that lists them, in the shard named `own`.
 
-    `decided` is what fails where that may not be, and notes that it is done.
+    `decided` is what does not hold where that may not be, and notes that it is done.
     """
-    found: list[ClauseElement] = [
-        update(act_head).values(number=act_head.c.number),
+    found: list[Change] = [
         update(fact_head).values(change=fact_head.c.change),
         update(watch_head).values(version=watch_head.c.version),
         update(projected).values(next=projected.c.next),
@@ -158,20 +158,24 @@ def _emptying(scheme: str, value: str) -> Sequence[Update]:
 
 def deciding(
     request: Request, keys: Sequence[int], blocking: Iterable[Select[tuple[str]]], by: str, at: int
-) -> ClauseElement:
-    """Note that a request is carried out: fails where it is not open, something blocks it, or there is another key."""
+) -> Guarded:
+    """Note that a request is carried out; a `Conflict` where it is not open, something blocks it, or a key is new."""
     unlisted = select(subject_key.c.id).where(
         subject_key.c.scheme == request.scheme, subject_key.c.value == request.value, subject_key.c.id.not_in(keys)
     )
     return closing(request.id, "done", by, at, *(~exists(query) for query in (unlisted, *blocking)))
 
 
-def noting(request: Request, *, known: bool) -> ClauseElement:
-    """Note that a request was carried out before, in a store that came back with less; `known` where it has the row."""
-    row = request._asdict()
-    if not known:
-        return insert(erasure).values(row)
-    return update(erasure).where(erasure.c.id == request.id).values(row)
+def noting(request: Request, known: Request | None) -> Guarded:
+    """Note that a request was carried out before, in a store that came back with less; `known` is the row it has.
+
+    Where that is another by now, its group is a `Conflict`.
+    """
+    row, mine = request._asdict(), erasure.c.id == request.id
+    if known is None:
+        return Guarded(inserted(erasure, row, ~select(erasure.c.id).where(mine).exists()))
+    same = (erasure.c.state == known.state, erasure.c.decided_at.is_not_distinct_from(known.decided_at))
+    return Guarded(update(erasure).where(mine, *same).values(row))
 
 
 def scrub(store: Store) -> str | None:

@@ -1,33 +1,31 @@
 """Requests to erase what the ledger says of a subject, and the holds that keep it.
 
 Invariants: a row names its subject only while it is open, so nothing of a subject is left here once it was erased; a
-subject has at most one open request. A row changes in the transaction of the entry that says so
-(`gateway.ledger.erasure.erase`, `gateway.ledger.erasure.hold`), so what must not be fails inside it: a column that may
-not be NULL would become so.
+subject has at most one open request. A row changes in the transaction of the entry that says so, and only where it is
+still as it was read (`Guarded`): by an act of `gateway.ledger.erasure.erase` or `gateway.ledger.erasure.hold`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from sqlalchemy import (
     BigInteger,
     CheckConstraint,
     Column,
+    Connection,
     Engine,
-    Row,
     Table,
     Text,
     UniqueConstraint,
-    and_,
-    case,
     insert,
     select,
     update,
 )
 from sqlalchemy.sql import ClauseElement, ColumnElement
 
+from gateway.storage.port import Guarded
+from gateway.storage.statement import inserted
 from gateway.storage.tables import metadata
 
 erasure = Table(
@@ -60,6 +58,10 @@ hold = Table(
     Column("lifted_by", Text),
     CheckConstraint("(value IS NOT NULL) = (lifted_at IS NULL)"),
 )
+
+
+_REQUESTS = select(erasure).order_by(erasure.c.at, erasure.c.id)
+_HOLDS = select(hold).order_by(hold.c.at, hold.c.id)
 
 
 class Request(NamedTuple):
@@ -102,45 +104,44 @@ class Hold(NamedTuple):
 
 def requests(engine: Engine) -> list[Request]:
     """Every request, oldest first."""
-    return [Request._make(row) for row in _rows(engine, erasure)]
+    with engine.connect() as connection:
+        return [Request._make(row) for row in connection.execute(_REQUESTS)]
 
 
-def one_request(engine: Engine, id_: str) -> Request | None:
+def one_request(connection: Connection, id_: str) -> Request | None:
     """The one of that id."""
-    return next((Request._make(row) for row in _rows(engine, erasure, id_)), None)
+    row = connection.execute(_REQUESTS.where(erasure.c.id == id_)).first()
+    return None if row is None else Request._make(row)
+
+
+def waiting_request(connection: Connection, scheme: str, value: str) -> Request | None:
+    """The open one of a subject."""
+    row = connection.execute(_REQUESTS.where(erasure.c.scheme == scheme, erasure.c.value == value)).first()
+    return None if row is None else Request._make(row)
 
 
 def holds(engine: Engine) -> list[Hold]:
     """Every hold, oldest first."""
-    return [Hold._make(row) for row in _rows(engine, hold)]
-
-
-def one_hold(engine: Engine, id_: str) -> Hold | None:
-    """The one of that id."""
-    return next((Hold._make(row) for row in _rows(engine, hold, id_)), None)
-
-
-def _rows(engine: Engine, table: Table, id_: str | None = None) -> Sequence[Row[Any]]:
-    query = select(table).order_by(table.c.at, table.c.id)
     with engine.connect() as connection:
-        return connection.execute(query if id_ is None else query.where(table.c.id == id_)).all()
+        return [Hold._make(row) for row in connection.execute(_HOLDS)]
 
 
-def requesting(request: Request) -> ClauseElement:
-    """Enter a request; a second open one of the subject fails."""
-    return insert(erasure).values(request._asdict())
+def one_hold(connection: Connection, id_: str) -> Hold | None:
+    """The one of that id."""
+    row = connection.execute(_HOLDS.where(hold.c.id == id_)).first()
+    return None if row is None else Hold._make(row)
 
 
-def withdrawing(id_: str, by: str, at: int) -> ClauseElement:
-    """Take an open request back; any other fails."""
-    return closing(id_, "withdrawn", by, at)
+def requesting(request: Request) -> Guarded:
+    """Enter a request; where its subject has an open one, its group is a `Conflict`."""
+    other = select(erasure.c.id).where(erasure.c.scheme == request.scheme, erasure.c.value == request.value)
+    return Guarded(inserted(erasure, request._asdict(), ~other.exists()))
 
 
-def closing(id_: str, state: str, by: str, at: int, *free: ColumnElement[bool]) -> ClauseElement:
-    """Close an open request as `state`; any other fails, and so does one that is not `free`."""
-    closed = case((and_(erasure.c.state == "requested", *free), state))
-    done = {"state": closed, "scheme": None, "value": None, "decided_at": at, "decided_by": by}
-    return update(erasure).where(erasure.c.id == id_).values(done)
+def closing(id_: str, state: str, by: str, at: int, *free: ColumnElement[bool]) -> Guarded:
+    """Close an open request as `state`, where it is `free`; otherwise its group is a `Conflict`."""
+    done = {"state": state, "scheme": None, "value": None, "decided_at": at, "decided_by": by}
+    return Guarded(update(erasure).where(erasure.c.id == id_, erasure.c.state == "requested", *free).values(done))
 
 
 def placing(placed: Hold) -> ClauseElement:
@@ -148,7 +149,7 @@ def placing(placed: Hold) -> ClauseElement:
     return insert(hold).values(placed._asdict())
 
 
-def lifting(id_: str, by: str, at: int) -> ClauseElement:
-    """Lift an open hold; a lifted one fails."""
-    lifted = {"at": case((hold.c.lifted_at.is_(None), hold.c.at)), "scheme": None, "value": None}
-    return update(hold).where(hold.c.id == id_).values(lifted | {"lifted_at": at, "lifted_by": by})
+def lifting(id_: str, by: str, at: int) -> Guarded:
+    """Lift an open hold; where it is not, its group is a `Conflict`."""
+    lifted = {"scheme": None, "value": None, "lifted_at": at, "lifted_by": by}
+    return Guarded(update(hold).where(hold.c.id == id_, hold.c.lifted_at.is_(None)).values(lifted))

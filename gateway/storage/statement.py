@@ -7,9 +7,10 @@ driver. Each names its parameters in the order in which callers fill them.
 from __future__ import annotations
 
 import functools
+from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import Table, insert
+from sqlalchemy import ColumnElement, Insert, Table, insert, literal, select
 from sqlalchemy.dialects.sqlite import pysqlite
 from sqlalchemy.engine.interfaces import Dialect
 from sqlalchemy.sql import ClauseElement
@@ -55,6 +56,12 @@ def filled(statement: ClauseElement, dialect: Dialect) -> tuple[str, list[Any]]:
 def insertion(table: Table, dialect: Dialect) -> str:
     """What inserts a row, filled in the order of the table's columns."""
     return compiled(insert(table), *table.c.keys(), dialect=dialect)
+
+
+def inserted(table: Table, values: Mapping[str, object], *conditions: ColumnElement[bool]) -> Insert:
+    """What inserts a row where the conditions hold."""
+    row = select(*(literal(value, table.c[name].type) for name, value in values.items())).where(*conditions)
+    return insert(table).from_select(list(values), row)
 
 
 class Statement:

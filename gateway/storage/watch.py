@@ -31,6 +31,7 @@ from sqlalchemy import (
 from sqlalchemy.sql import ClauseElement
 from sqlalchemy.types import TypeEngine
 
+from gateway.storage.port import Guarded
 from gateway.storage.tables import metadata
 
 _number: TypeEngine[int] = BigInteger().with_variant(Integer(), "sqlite")
@@ -246,6 +247,13 @@ def one_finding(engine: Engine, id_: str) -> tuple[Kept, list[int]]:
             raise LookupError(f"there is no finding `{id_}`")
         behind = select(finding_entry.c.entry).where(finding_entry.c.finding == id_).order_by(finding_entry.c.entry)
         return Kept._make(row), list(connection.execute(behind).scalars())
+
+
+def undecided(connection: Connection, id_: str) -> Guarded:
+    """What holds only while a finding has no verdict, and nothing else was put behind one since this snapshot."""
+    version = connection.execute(select(watch_head.c.version)).scalar_one()
+    free = ~select(verdict.c.finding).where(verdict.c.finding == id_).exists()
+    return Guarded(update(watch_head).where(watch_head.c.version == version, free).values(version=version))
 
 
 def deciding(id_: str, by: str, said: str, reason: str, at: int) -> ClauseElement:

@@ -1,7 +1,8 @@
 """A review: a person looks at the inquiries behind a finding and says what they were (Arts. 27, 28).
 
 Invariants: that entries are opened is entered in the ledger before any is (invariant 17); a verdict and its entry are
-one transaction, so that there is neither without the other; a finding has one verdict, and every verdict its reason.
+one act, so that there is neither without the other, and of the entries that are behind the finding then; a finding has
+one verdict, and every verdict its reason.
 A verdict is about inquiries. It has no effect of its own here, on the official or on any subject.
 """
 
@@ -13,6 +14,8 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
+from gateway.ledger.acting.commanded import done
+from gateway.ledger.acting.planned import Made, Seen
 from gateway.ledger.entry import entries
 from gateway.ledger.log import operator
 from gateway.ledger.log.ledger import Ledger
@@ -68,6 +71,31 @@ def decide(place: Workplace, finding: str, by: str, verdict: str, reason: str) -
     _check(by, reason)
     if verdict not in VERDICTS:
         raise ValueError(f"`{verdict}` is no verdict; one of {', '.join(VERDICTS)}")
+    _to_decide(place, finding, by)  # nothing is entered, not even a shard, for what cannot be
+
+    def make(seen: Seen) -> Made:
+        undecided = kept.undecided(seen.connection, finding)
+        found, behind = _to_decide(place, finding, by)
+        told = entries.Reviewed(
+            v=entries.VERSION,
+            id=seen.id,
+            at=seen.now,
+            requester=CLIENT,
+            by=by,
+            finding=finding,
+            detector=found.detector,
+            verdict=verdict,
+            reason=reason,
+            entries=tuple(map(name_of, behind)),
+        )
+        change = kept.deciding(finding, by, verdict, reason, micros(seen.now))
+        return Made(told, entries.Oversight(entries.VERSION, found.official), [undecided, change], finding, None)
+
+    return place.run(lambda ledger: done(ledger, make)).receipt
+
+
+def _to_decide(place: Workplace, finding: str, by: str) -> tuple[Kept, list[int]]:
+    """A finding that this person may decide, and the entries behind it; raises as `decide` does."""
     found, behind = kept.one_finding(place.store.engine, finding)
     if found.verdict is not None:
         raise ValueError(f"`{finding}` was found {found.verdict} by {found.by} already; a verdict is not changed")
@@ -77,28 +105,7 @@ def decide(place: Workplace, finding: str, by: str, verdict: str, reason: str) -
         raise ValueError(f"`{by}` made these inquiries; somebody else has to review them")
     if found.official not in officials:
         raise ValueError(f"`{finding}` does not name who made its inquiries: it was altered; run `{_VERIFY}`")
-
-    async def enter(ledger: Ledger) -> Receipt:
-        now = operator.now(ledger)
-        told = entries.Reviewed(
-            v=entries.VERSION,
-            id=str(uuid.uuid4()),
-            at=now,
-            requester=CLIENT,
-            by=by,
-            finding=finding,
-            detector=found.detector,
-            verdict=verdict,
-            reason=reason,
-            entries=tuple(map(name_of, behind)),
-        )
-        oversight = entries.encode(entries.Oversight(entries.VERSION, found.official))
-        change = kept.deciding(finding, by, verdict, reason, micros(now))
-        return await ledger.append(
-            entries.encode(told), oversight, now, (CLIENT.issuer, CLIENT.client), changes=(change,)
-        )
-
-    return place.run(enter)
+    return found, behind
 
 
 def _officials(reader: Reader, found: Kept, behind: Sequence[int]) -> set[str | None]:

@@ -52,7 +52,7 @@ NO_DOORS = {
     ): "takes an address and lets it go: nobody is listened or spoken to",
     Found(FILES, "gateway/cli.py::main"): "the null device, for a reader that left",
     Found(FILES, "gateway/ledger/erasure/blockers.py::found_open"): "`Blocker.open` makes a query",
-    Found(FILES, "gateway/ledger/erasure/erase.py::approve"): "the same",
+    Found(FILES, "gateway/ledger/erasure/erase.py::make"): "the same",
     Found(FILES, "gateway/ledger/export/package_check.py::read"): "reads a member of a zip file",
     Found(HIDDEN, "gateway/inquiry/document/projection.py::_compiled"): "evaluates text of our own, without builtins",
     Found(HIDDEN, "connectors/mapping/generated.py::finisher"): "runs text of our own",

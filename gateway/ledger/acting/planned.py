@@ -93,6 +93,8 @@ class Planned(NamedTuple):
 
     `make` gives the act, `again` what a repeat of it is shown. Both raise `Refusal` where that cannot be. `bulk` yields
     to what people do. `of_subject`: it is a subject's own, or done for it, so that its receipt shows nobody its part.
+    `guarded`: its own changes hold only where what it saw still does (`Guarded`), so that others' acts have it made
+    again no more than they must. It has no bounds and changes no facts. It is committed alone: it may destroy keys.
     """
 
     actor: Actor
@@ -103,6 +105,7 @@ class Planned(NamedTuple):
     repeat: Repeat | None = None
     bulk: bool = False
     of_subject: bool = False
+    guarded: bool = False
 
 
 def invalid(reason: str, message: str, **extensions: Any) -> Refusal:

@@ -2,8 +2,9 @@
 
 Acts of a process wait in two bounded queues, people's before bulk's, and are made in groups: of one snapshot of the
 store, in a thread, and committed together. Invariants: an act stands if and only if its entry does; what it saw still
-holds when it stands, since `act_head` has the same number then, and it changes with every act of any process; two acts
-of a group touch nothing in common, so each sees what the one before it did. A change of facts takes the next number of
+holds when it stands, since `act_head` has the same number then, and it changes with every act of any process, or since
+its own guards say so (`Planned.guarded`); two acts of a group touch nothing in common, so each sees what the one before
+it did. A change of facts takes the next number of
 `fact_head`, without a gap. Where somebody else acted meanwhile nothing of the group stands (`Conflict`), and it is made
 again of what stands now, a bounded number of times.
 
@@ -16,6 +17,7 @@ import asyncio
 import collections
 import contextlib
 import datetime
+import functools
 import random
 import secrets
 import zoneinfo
@@ -29,7 +31,7 @@ from gateway.errors import Code, Conflict, LedgerUnavailable, Refusal
 from gateway.ledger.acting.digests import Keyed
 from gateway.ledger.acting.planned import Actor, Bound, Made, Planned, Seen, invalid
 from gateway.ledger.entry.parts import split
-from gateway.ledger.log.keyring import Changes, Pending, Row
+from gateway.ledger.log.keyring import AtEntry, Changes, Pending, Row
 from gateway.ledger.log.ledger import Ledger
 from gateway.ledger.proof.tlog_proof import Receipt
 from gateway.storage import acts as rows
@@ -114,7 +116,7 @@ class Writer:
                 _refuse(waiting, LedgerUnavailable("the writer of acts stopped"))
 
     def _next(self) -> list[_Waiting]:
-        """The acts of the next group: in order, but for those that touch what one before them touches."""
+        """The acts of the next group, or a guarded one: in order, but for what touches what one before touches."""
         for bulk, most in ((False, GROUP), (True, BULK)):
             queue, touched = self._queues[bulk], set[Hashable]()
             group: list[_Waiting] = []
@@ -123,8 +125,13 @@ class Writer:
                 waiting = queue.popleft()
                 if waiting.done.done():
                     continue
+                if waiting.planned.guarded and group:
+                    later.append(waiting)
+                    break
                 (group if touched.isdisjoint(waiting.planned.touches) else later).append(waiting)
                 touched |= waiting.planned.touches
+                if waiting.planned.guarded:
+                    break
             queue.extendleft(reversed(later))
             if group:
                 return group
@@ -179,7 +186,8 @@ class Writer:
                     ready.append(each)
                     change += each.made.facts
         if ready:
-            guards: list[Changes] = [rows.following(number, len(ready))]
+            apart = ready[0].waiting.planned.guarded
+            guards: list[Changes] = [rows.one_more() if apart else rows.following(number, len(ready))]
             if change != before:
                 facts = update(fact_head).where(fact_head.c.change == before).values(change=change)
                 guards.append(Guarded(facts))
@@ -205,6 +213,8 @@ class Writer:
         made = planned.make(seen)
         counting.take(planned.bounds)
         values = {"id": seen.id, "number": number, "at": micros(made.told.at), "matter": made.moved}
+        if planned.guarded:
+            return _Ready(waiting, seen.id, made, [*made.changes, AtEntry(functools.partial(rows.numbered, values))])
         row = Row(rows.act, values | {"repeat": repeat, "arguments": arguments}, ("entry",))
         return _Ready(waiting, seen.id, made, [*freed, *made.changes, row])
 
@@ -292,5 +302,6 @@ def _answer(waiting: _Waiting, done: Done) -> None:
 def _refuse(waiting: _Waiting, error: BaseException) -> None:
     if isinstance(error, LedgerUnavailable):
         message = "the ledger takes no acts now; try again later"
-        error = Refusal(Code.LEDGER_UNAVAILABLE, message, headers={"Retry-After": "1"})
+        cause, error = error, Refusal(Code.LEDGER_UNAVAILABLE, message, headers={"Retry-After": "1"})
+        error.__cause__ = cause  # for an operator's log or terminal; requesters are told the message
     _set(waiting, lambda: waiting.done.set_exception(error))

@@ -82,7 +82,8 @@ def _approve(blockers: Sequence[Blocker], arguments: argparse.Namespace) -> int:
     with opened(arguments.config) as place:
         backups, engine = _backups(place), place.store.engine
         package_write.check_free(out)
-        asked = kept.one_request(engine, id_)
+        with engine.connect() as connection:
+            asked = kept.one_request(connection, id_)
         subject = asked.subject if asked else None
         old = erase.of_version_1(place.store, subject, teller()) if subject else 0
         done = place.run(lambda ledger: erase.approve(ledger, id_, arguments.by, account(), blockers, backups))
@@ -104,17 +105,12 @@ def _approve(blockers: Sequence[Blocker], arguments: argparse.Namespace) -> int:
 
 def _tell_done(place: Workplace, done: Done, out: Path) -> None:
     """What follows an erasure, first things first: whatever fails from here on, it is done."""
-    if done.receipt is not None:
-        print(f"erased: erasure {done.request.id}, {place_of(place, done.receipt)}")
-        try:
-            package_write.write_private(out, done.receipt.text.encode())
-            print(f"receipt: {out} (keep it outside the backups; after a restore, `ledger erase again` takes it)")
-        except OSError as error:
-            print(f"`{out}` cannot be written ({error.strerror}); the receipt is:\n{done.receipt.text}")
-    else:
-        print(
-            f"erased: erasure {done.request.id}; its receipt was lost on the way, `dutybound ledger export` makes one"
-        )
+    print(f"erased: erasure {done.request.id}, {place_of(place, done.receipt)}")
+    try:
+        package_write.write_private(out, done.receipt.text.encode())
+        print(f"receipt: {out} (keep it outside the backups; after a restore, `ledger erase again` takes it)")
+    except OSError as error:
+        print(f"`{out}` cannot be written ({error.strerror}); the receipt is:\n{done.receipt.text}")
     if left := destruction.scrub(place.store):
         print(f"the store's files may still hold what was destroyed: {left}", file=sys.stderr)
     count = destruction.entries_under(place.store.engine, done.keys)

@@ -5,8 +5,9 @@ transaction of the `Erasure` entry that lists them. Nothing else is deleted: the
 do facts about the subject that are in force, such as an opt-out, which go on restraining.
 
 Invariants: nobody approves what they requested; while something is open that needs what is said of the subject
-(`blockers`), nothing is destroyed, whatever was open or not a moment before; a key is destroyed if and only if an
-entry lists it, so whoever verifies finds each part readable or its erasure.
+(`blockers`), nothing is destroyed: what opens while it is made is a `Conflict` of its transaction, and it is made again
+of what stands then. A key is destroyed if and only if an entry lists it, so whoever verifies finds each part readable
+or its erasure.
 
 What entries of version 1 say of a subject has no key of its own, and stays.
 """
@@ -17,17 +18,17 @@ import contextlib
 import datetime
 import secrets
 import unicodedata
-import uuid
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
-from gateway.errors import LedgerUnavailable
+from gateway.ledger.acting.commanded import done, said
+from gateway.ledger.acting.planned import Made, Seen
 from gateway.ledger.entry import entries
 from gateway.ledger.erasure.blockers import Blocker, found_open
 from gateway.ledger.erasure.hold import Entered
 from gateway.ledger.export.select import Progress, fits
 from gateway.ledger.log.ledger import Ledger
-from gateway.ledger.log.operator import CLIENT, ActRefused, check_said, enter, now
+from gateway.ledger.log.operator import CLIENT, ActRefused, check_said
 from gateway.ledger.proof.tlog_proof import Receipt
 from gateway.ledger.stored import read
 from gateway.storage import destruction
@@ -36,17 +37,16 @@ from gateway.storage.erasure import Request
 from gateway.storage.port import Store
 from gateway.storage.tables import micros
 
-_TRIES = 3
 _TELL = 1024
 
 
 class Done(NamedTuple):
-    """An erasure that was carried out. `receipt` is None where only the store says so: the answer to it was lost."""
+    """An erasure that was carried out."""
 
     request: Request
     keys: list[int]
     backups_until: datetime.date
-    receipt: Receipt | None
+    receipt: Receipt
 
 
 async def request(
@@ -57,29 +57,35 @@ async def request(
     `old` is how many entries of version 1 name it. Raises `ActRefused`, `LedgerUnavailable`.
     """
     check_said(by, reason, subject[1])
-    engine = ledger.store.engine
-    if not destruction.keys_of(engine, *subject):
-        if old:
-            raise ActRefused(f"only entries of version 1 name this subject ({old}), and those cannot be erased alone")
-        raise ActRefused("the ledger says nothing of this subject; identifiers are written as in the ledger")
-    for each in kept.requests(engine):
-        if each.subject == subject:
+
+    def make(seen: Seen) -> Made:
+        if not destruction.keys_of(ledger.store.engine, *subject):
+            if old:
+                why = f"only entries of version 1 name this subject ({old}), and those cannot be erased alone"
+                raise ActRefused(why)
+            raise ActRefused("the ledger says nothing of this subject; identifiers are written as in the ledger")
+        if (other := kept.waiting_request(seen.connection, *subject)) is not None:
             raise ActRefused(
-                f"erasure `{each.id}` of this subject was requested by {each.by} already; approve or withdraw it"
+                f"erasure `{other.id}` of this subject was requested by {other.by} already; approve or withdraw it"
             )
-    id_, at = secrets.token_hex(4), now(ledger)
-    told = entries.ErasureRequest(entries.VERSION, _id(), at, CLIENT, "requested", id_, by, reason, *subject)
-    row = Request(id_, *subject, micros(at), by, account, reason, "requested", None, None)
-    return Entered(id_, await enter(ledger, told, account, [kept.requesting(row)]))
+        id_ = secrets.token_hex(4)
+        told = _request_entry(seen, "requested", id_, by, reason, subject)
+        row = Request(id_, *subject, micros(seen.now), by, account, reason, "requested", None, None)
+        return said(told, account, [kept.requesting(row)], id_, id_)
+
+    return Entered(*await done(ledger, make))
 
 
 async def withdraw(ledger: Ledger, id_: str, by: str, reason: str, account: str) -> Entered:
     """Take a request back. Raises `ActRefused` where none of that number is open, `LedgerUnavailable`."""
-    _, subject = _open(ledger.store, id_)
-    check_said(by, reason, subject[1])
-    at = now(ledger)
-    told = entries.ErasureRequest(entries.VERSION, _id(), at, CLIENT, "withdrawn", id_, by, reason, *subject)
-    return Entered(id_, await enter(ledger, told, account, [kept.withdrawing(id_, by, micros(at))]))
+
+    def make(seen: Seen) -> Made:
+        _, subject = _open(seen, id_)
+        check_said(by, reason, subject[1])
+        told = _request_entry(seen, "withdrawn", id_, by, reason, subject)
+        return said(told, account, [kept.closing(id_, "withdrawn", by, micros(seen.now))], id_, id_)
+
+    return Entered(*await done(ledger, make))
 
 
 async def approve(
@@ -89,32 +95,25 @@ async def approve(
 
     Raises `ActRefused` that says why not, with all that is open; `LedgerUnavailable`.
     """
-    engine = ledger.store.engine
-    found, subject = _open(ledger.store, id_)
     if not by.strip():
         raise ActRefused("say who approves")
-    if same_person(by, found.by):
-        raise ActRefused(f"{found.by} requested erasure `{id_}`; another person has to approve it")
-    for tried in range(1, _TRIES + 1):
-        named, at = destruction.keys_of(engine, *subject), now(ledger)
-        if stopping := found_open(ledger.store, blockers, subject, named):
+    store = ledger.store
+
+    def make(seen: Seen) -> Made:
+        found, subject = _open(seen, id_)
+        if same_person(by, found.by):
+            raise ActRefused(f"{found.by} requested erasure `{id_}`; another person has to approve it")
+        named = destruction.keys_of(store.engine, *subject)
+        if stopping := found_open(store, blockers, subject, named):
             raise ActRefused(f"erasure `{id_}` is refused: {'; '.join(stopping)}")
-        told = erasure_entry(found, named, at, by, found.reason, (at + backups).date())
+        told = erasure_entry(seen, found, named, by, found.reason, (seen.now + backups).date())
         queries = [each.open(subject, named) for each in blockers]
-        decided = destruction.deciding(found, named, queries, by, micros(at))
-        try:
-            changes = destruction.destroying(engine, ledger.shard, named, decided)
-            receipt = await enter(ledger, told, account, changes)
-        except LedgerUnavailable:
-            after = kept.one_request(engine, id_)
-            if after and after.state == "done" and after.decided_at == micros(at):
-                return Done(found, named, told.backups_until, None)
-            opened = found_open(ledger.store, blockers, subject, named)
-            if tried == _TRIES or not (opened or named != destruction.keys_of(engine, *subject)):
-                raise
-        else:
-            return Done(found, named, told.backups_until, receipt)
-    raise AssertionError("the last try gives or raises")
+        decided = destruction.deciding(found, named, queries, by, micros(seen.now))
+        changes = destruction.destroying(store.engine, ledger.shard, named, decided)
+        return said(told, account, changes, id_, (found, named, told.backups_until))
+
+    (found, named, backups_until), receipt = await done(ledger, make)
+    return Done(found, named, backups_until, receipt)
 
 
 def same_person(one: str, other: str) -> bool:
@@ -142,8 +141,8 @@ def of_version_1(store: Store, subject: tuple[str, str], progress: Progress | No
     return count
 
 
-def _open(store: Store, id_: str) -> tuple[Request, tuple[str, str]]:
-    found = kept.one_request(store.engine, id_)
+def _open(seen: Seen, id_: str) -> tuple[Request, tuple[str, str]]:
+    found = kept.one_request(seen.connection, id_)
     if found is None:
         raise ActRefused(f"there is no erasure `{id_}`; see `dutybound ledger erase list`")
     if found.subject is None:
@@ -152,13 +151,15 @@ def _open(store: Store, id_: str) -> tuple[Request, tuple[str, str]]:
     return found, found.subject
 
 
-def _id() -> str:
-    return str(uuid.uuid4())
+def _request_entry(
+    seen: Seen, event: Literal["requested", "withdrawn"], id_: str, by: str, reason: str, subject: tuple[str, str]
+) -> entries.ErasureRequest:
+    return entries.ErasureRequest(entries.VERSION, seen.id, seen.now, CLIENT, event, id_, by, reason, *subject)
 
 
 def erasure_entry(
-    of: Request, named: Sequence[int], at: datetime.datetime, by: str, reason: str, backups_until: datetime.date
+    seen: Seen, of: Request, named: Sequence[int], by: str, reason: str, backups_until: datetime.date
 ) -> entries.Erasure:
     """The entry that lists the keys it destroys."""
     keys = tuple(f"{key:016x}" for key in named)
-    return entries.Erasure(entries.VERSION, _id(), at, CLIENT, of.id, of.by, by, reason, keys, backups_until)
+    return entries.Erasure(entries.VERSION, seen.id, seen.now, CLIENT, of.id, of.by, by, reason, keys, backups_until)

@@ -11,13 +11,15 @@ import datetime
 from collections.abc import Iterator
 
 from gateway.errors import VerificationFailed
+from gateway.ledger.acting.commanded import done, said
+from gateway.ledger.acting.planned import Made, Seen
 from gateway.ledger.entry import entries
 from gateway.ledger.entry.receipt import verify_receipt
 from gateway.ledger.entry.registry import EVERY, ROOT, read_document
 from gateway.ledger.erasure.erase import Done, erasure_entry
 from gateway.ledger.log import registrar
 from gateway.ledger.log.ledger import Ledger
-from gateway.ledger.log.operator import CLIENT, ActRefused, Workplace, enter, now
+from gateway.ledger.log.operator import CLIENT, ActRefused, Workplace
 from gateway.ledger.proof import key_files
 from gateway.ledger.proof.note import Verifier
 from gateway.ledger.stored import read
@@ -37,20 +39,24 @@ async def again(ledger: Ledger, erased: entries.Erasure, by: str, account: str, 
     """
     if not by.strip():
         raise ActRefused("say who does it")
-    engine = ledger.store.engine
-    named = [int(key, 16) for key in erased.keys]
-    there = destruction.still_there(engine, named)
-    if not there:
-        raise ActRefused(f"nothing to do: no key that erasure `{erased.erasure}` destroyed is in this store")
-    at = now(ledger)
-    known = kept.one_request(engine, erased.erasure)
-    when, whose = (known.at, known.account) if known else (micros(erased.at), "")
-    who, why = erased.requested_by, erased.reason
-    row = Request(erased.erasure, None, None, when, who, whose, why, "done", micros(at), erased.by)
-    told = erasure_entry(row, there, at, erased.by, f"again, by {by}: {erased.reason}", (at + backups).date())
-    noted = destruction.noting(row, known=known is not None)
-    receipt = await enter(ledger, told, account, destruction.destroying(engine, ledger.shard, there, noted))
-    return Done(row, there, told.backups_until, receipt)
+    engine, named = ledger.store.engine, [int(key, 16) for key in erased.keys]
+
+    def make(seen: Seen) -> Made:
+        there = destruction.still_there(engine, named)
+        if not there:
+            raise ActRefused(f"nothing to do: no key that erasure `{erased.erasure}` destroyed is in this store")
+        known = kept.one_request(seen.connection, erased.erasure)
+        when, whose = (known.at, known.account) if known else (micros(erased.at), "")
+        who, why, at = erased.requested_by, erased.reason, micros(seen.now)
+        row = Request(erased.erasure, None, None, when, who, whose, why, "done", at, erased.by)
+        why = f"again, by {by}: {erased.reason}"
+        told = erasure_entry(seen, row, there, erased.by, why, (seen.now + backups).date())
+        noted = destruction.noting(row, known)
+        changes = destruction.destroying(engine, ledger.shard, there, noted)
+        return said(told, account, changes, row.id, (row, there, told.backups_until))
+
+    (row, there, backups_until), receipt = await done(ledger, make)
+    return Done(row, there, backups_until, receipt)
 
 
 def stored(store: Store, id_: str) -> entries.Erasure:
