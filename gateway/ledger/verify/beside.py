@@ -16,7 +16,9 @@ from gateway.ledger.projections import extract
 from gateway.ledger.projections.projector import Seen
 from gateway.ledger.stored import read
 from gateway.ledger.stored.read import Head, StoredEntry
+from gateway.ledger.verify.acted import ActRows, Entry
 from gateway.ledger.verify.acts import Acts
+from gateway.ledger.verify.effects import Effects
 from gateway.ledger.verify.findings import Findings
 from gateway.ledger.verify.projected import Projected
 from gateway.storage.port import Reader
@@ -26,10 +28,11 @@ from gateway.storage.tables import SHARD_BITS
 class Beside:
     """All of it, taken in while the entries go by. Every call raises `VerificationFailed`."""
 
-    def __init__(self, reader: Reader, unknown: Tally | None = None) -> None:
-        self._unknown = unknown if unknown is not None else Tally()
+    def __init__(self, reader: Reader, unknown: Tally | None = None, *, rows: bool = True) -> None:
+        self._unknown, self._rows = unknown if unknown is not None else Tally(), rows
         self._keys, self._acts, self._projected = DestroyedKeys(), Acts(), Projected(reader)
-        self._findings = Findings()
+        self._findings, self._act_rows, self._effects = Findings(), ActRows(), Effects()
+        self._batch: list[Entry] = []
 
     def note(
         self, entry: StoredEntry, told: entries.Told, oversight: entries.Oversight, known: dict[int, read.SubjectKey]
@@ -37,14 +40,25 @@ class Beside:
         """Take an entry in; `known` are the keys of its subjects that are there."""
         self._unknown.note(told)
         self._keys.note(entry, told, known)
+        self._note_rows(entry, told, oversight)
+
+    def _note_rows(self, entry: StoredEntry, told: entries.Told, oversight: entries.Oversight) -> None:
         self._acts.note(told, oversight)
         self._findings.note(entry, told, oversight)
+        self._batch.append(Entry((entry.shard << SHARD_BITS) + entry.index, told))
 
     def batch(self, reader: Reader, head: Head, seen: Sequence[Seen]) -> None:
         """Check what was made of entries of a shard, in the snapshot that they are from."""
+        self._take_acts(reader)
         self._projected.take(reader, head, seen)
 
-    def check(self, reader: Reader, checked: Mapping[int, int], *, rows: bool = True) -> None:
+    def _take_acts(self, reader: Reader) -> None:
+        batch, self._batch = self._batch, []
+        if batch and self._rows:
+            standing = self._act_rows.take(reader, batch[0].place, batch[-1].place + 1, batch)
+            self._effects.take(reader, standing)
+
+    def check(self, reader: Reader, checked: Mapping[int, int]) -> None:
         """Check the rest in one snapshot, with what was entered since; `checked` is each shard's size as it was read.
 
         An erasure, or its end, may have been entered meanwhile.
@@ -56,15 +70,16 @@ class Beside:
                 if entry.told is not None and entry.oversight is not None:
                     told = entry.read_told()
                     self._keys.note_erasure(told)
-                    oversight = entry.read_oversight()
-                    self._acts.note(told, oversight)
-                    self._findings.note(entry, told, oversight)
+                    self._note_rows(entry, told, entry.read_oversight())
                     index = extract.not_released(told, head.name)
                     if index is not None and entry.keys:
                         self._projected.not_released(entry.keys[0], (head.id << SHARD_BITS) + index)
+            self._take_acts(reader)
         self._keys.check(reader)
-        if rows:
+        if self._rows:
             self._acts.check(reader)
+            self._act_rows.check(reader)
+            self._effects.check(reader)
             self._findings.check(reader)
             self._projected.check(reader)
 

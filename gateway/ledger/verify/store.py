@@ -69,7 +69,7 @@ def verify_store(
             raise VerificationFailed("the store holds no shard: nothing was ever entered, or it was removed")
         told = progress or _silent
         registry = _registry(reader, verifiers)
-        beside = Beside(reader, unknown)
+        beside = Beside(reader, unknown, rows=rows)
         if registry is not None:
             found.sort(key=lambda head: head.origin != registry.root)
             _check_there(registry, found)
@@ -77,7 +77,7 @@ def verify_store(
             _check_unregistered(verifiers, found)
         trusted = registry.verifiers if registry is not None else verifiers
         whole = [_shard(reader, head, trusted, told, beside, registry) for head in found]
-        beside.check(reader, {head.id: head.size for head in found}, rows=rows)
+        beside.check(reader, {head.id: head.size for head in found})
         return whole
     except (StoreUnavailable, TypeError, ValueError) as error:
         raise VerificationFailed(f"the store cannot be read ({error}); it was damaged") from error
