@@ -24,8 +24,8 @@ from deploy.demo.guard import Guard
 from deploy.demo.portal import build as build_portal
 from deploy.demo.processes import ROOT, Child, NotReady, Ports, descendants, free_port
 from deploy.demo.region import NAMED
-from gateway.acts.notices import signed
 from gateway.recipient.config import Webhook
+from gateway.web.signing import message
 from tests.demo.conftest import Start
 from tests.ports import free_port as claimed
 from tests.waiting import until
@@ -62,12 +62,14 @@ def test_the_portal_takes_what_the_gateway_signed() -> None:
     key = b"k" * 24
     portal = TestClient(build_portal(Webhook("127.0.0.1", 1, "/notices", (key,))))
     now = datetime.datetime.now(datetime.UTC)
-    body, headers = signed([key], "n-1", "m-1", now)
-    assert portal.post("/notices", content=body, headers=headers).status_code == 204
-    _, forged = signed([b"x" * 24], "n-2", "m-2", now)
-    assert portal.post("/notices", content=body, headers=forged).status_code == 401
-    _, late = signed([key], "n-3", "m-1", now - datetime.timedelta(minutes=6))
-    assert portal.post("/notices", content=body, headers=late).status_code == 401
+
+    def answered(secret: bytes, id_: str, at: datetime.datetime) -> int:
+        body, headers = message("matter.waiting", at, {"matter": f"m-{id_}"}, id_, at, [secret])
+        return portal.post("/notices", content=body, headers=headers).status_code
+
+    assert answered(key, "1", now) == 204
+    assert answered(b"x" * 24, "2", now) == 401
+    assert answered(key, "3", now - datetime.timedelta(minutes=6)) == 401
     assert portal.get("/_notices").json() == ["m-1"]
 
 
