@@ -19,7 +19,6 @@ from starlette.applications import Starlette
 from starlette.routing import Route
 
 from gateway.acts.graphql import NO_ACTS, Acts, Handlers
-from gateway.acts.handlers import handlers
 from gateway.acts.hook import ChangeHook
 from gateway.acts.matters.clocks import Clocks
 from gateway.acts.notices import Notices, receivers
@@ -37,6 +36,7 @@ from gateway.inquiry.answer import answer
 from gateway.inquiry.authenticate import Authenticator
 from gateway.inquiry.beside import past
 from gateway.inquiry.beside.obligations import Obligations
+from gateway.inquiry.beside.recalled import StoredRecalls
 from gateway.inquiry.beside.receipts import Receipts
 from gateway.inquiry.beside.retries import Retries
 from gateway.inquiry.beside.roots import Others
@@ -62,6 +62,8 @@ from gateway.ledger.projections import lookups, positions, unprojected
 from gateway.manage.link import Link
 from gateway.manage.reporter import Reporter
 from gateway.manage.states import States
+from gateway.recall.handlers import handlers
+from gateway.recall.own import answered_by
 from gateway.rules import deadlines
 from gateway.rules.explain import permissions
 from gateway.rules.model import Purpose
@@ -222,6 +224,7 @@ class Gateway:
             deadline=settings.limits.deadline,
             body_limit=settings.limits.body,
             break_glass=BreakGlass(self._store.engine, parts.rules.calendar, self._purposes, self._alert),
+            recalls=StoredRecalls(self._store.engine, lambda who: answered_by(self._serving.rules, who)),
         )
 
     def _routes(self) -> list[Route]:

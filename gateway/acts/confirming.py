@@ -11,7 +11,8 @@ from typing import Any, NamedTuple
 
 from gateway.acts import inputs
 from gateway.acts.graphql import Acted, Called
-from gateway.acts.matters.deciding import steward, touching
+from gateway.acts.matters.deciding import STEWARD, steward, touching
+from gateway.acts.matters.listing import OVERSIGHT
 from gateway.acts.office import Office
 from gateway.inquiry.types import Requester
 from gateway.ledger.acting.planned import Actor, Made, Seen, not_found
@@ -23,16 +24,17 @@ class Kind(NamedTuple):
     """How one kind of matter is confirmed or declined, and what a repeat of that is shown; values have `__typename`.
 
     `confirm` raises `Refusal` where it is not this person's to confirm, or nothing waits; so does `decline`, which
-    takes the reason.
+    takes the reason. `by_oversight`: it is no department's own, and two people of oversight do it.
     """
 
     confirm: Callable[[Seen, Actor, Matter], Made]
     decline: Callable[[Seen, Actor, Matter, str], Made]
     again: Callable[[Seen, Act], Any]
+    by_oversight: bool = False
 
 
 class Confirming:
-    """The second person's act; `kinds` by the kind of their row. Every kind is a department's own."""
+    """The second person's act; `kinds` by the kind of their row."""
 
     def __init__(self, office: Office, kinds: Mapping[str, Kind]) -> None:
         self._office, self._kinds = office, kinds
@@ -50,7 +52,7 @@ class Confirming:
         done, row = await self._done(
             requester, called, lambda kind, seen, actor, row: kind.decline(seen, actor, row, reason)
         )
-        if done.value["state"] == "OPEN":
+        if done.value["__typename"] == "Matter":
             self._office.tell_department(requester.department, row)
         return done
 
@@ -59,13 +61,18 @@ class Confirming:
     ) -> tuple[Acted, str]:
         """What comes of it, and the id of the matter."""
         office, given = self._office, called.arguments
-        actor = steward(office, requester)
+        oversees = OVERSIGHT in requester.scopes and requester.official is not None and not requester.is_subject
+        stewards = STEWARD in requester.scopes
+        actor = office.actor(requester) if oversees and not stewards else steward(office, requester)
         id_ = str(given["id"])
 
         def kind_of(connection: Any, named: str) -> tuple[Kind, Matter]:
             row = rows.one(connection, named)
             kind = self._kinds.get(row.kind) if row is not None else None
-            if row is None or kind is None or row.value is None or row.department != actor.department:
+            if row is None or kind is None:
+                raise not_found()
+            of_department = stewards and row.value is not None and row.department == actor.department
+            if not (oversees if kind.by_oversight else of_department):
                 raise not_found()
             return kind, row
 

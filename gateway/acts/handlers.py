@@ -18,19 +18,23 @@ from gateway.inquiry.journey import Journey
 from gateway.sources import Changes
 
 _NO_SYSTEMS: Mapping[str, Changes] = {}
+_NO_MORE: Mapping[str, Kind] = {}
 
 
 def handlers(
-    office: Office, journey: Callable[[], Journey] | None = None, reporting: Mapping[str, Changes] = _NO_SYSTEMS
+    office: Office,
+    journey: Callable[[], Journey] | None = None,
+    reporting: Mapping[str, Changes] = _NO_SYSTEMS,
+    confirmed: Mapping[str, Kind] = _NO_MORE,
 ) -> Handlers:
-    """Every field of an act that is served; `me` only with the journey that it takes.
+    """Every field of an act that is served, but for those of recalls; `me` only with the journey that it takes.
 
-    `reporting` is what `sources.yaml` says of departments' systems.
+    `reporting` is what `sources.yaml` says of departments' systems, `confirmed` what else a second person confirms.
     """
     consents, files, decides = Consents(office), Filing(office, department_of), Deciding(office)
     reports = ChangeActs(office, reporting)
     filed = dict.fromkeys(FILED, Kind(decides.confirm, decides.decline, decides.confirmed))
-    confirms = Confirming(office, {**filed, KIND: Kind(reports.confirm, reports.decline, reports.again)})
+    confirms = Confirming(office, {**filed, KIND: Kind(reports.confirm, reports.decline, reports.again), **confirmed})
     me: Handlers = {} if journey is None else {"me": Me(office, journey).look}
     return {
         **me,

@@ -20,14 +20,14 @@ _DONE = ("decided", "withdrawn", "declined")
 
 def behind(after: object) -> list[ColumnElement[bool]]:
     """The matters behind a cursor, in the order of filing; raises `Refusal` for a cursor that is none."""
-    return [] if after is None else [rows.after(*_place(str(after)))]
+    return [] if after is None else [rows.after(*place_of(str(after)))]
 
 
 def page(found: Sequence[Matter], first: int) -> tuple[Sequence[Matter], str | None]:
     """The first of these, and the cursor to go on from where there are more."""
     if len(found) <= first:
         return found, None
-    return found[:first], _cursor(found[first - 1])
+    return found[:first], cursor_of(found[first - 1].filed, found[first - 1].id)
 
 
 class Sections(NamedTuple):
@@ -48,7 +48,7 @@ class Sections(NamedTuple):
         section, _, place = str(after).partition("-")
         if section not in ("w", "d"):
             raise _no_cursor()
-        return cls(section == "w", _place(place))
+        return cls(section == "w", place_of(place))
 
     def page(
         self, connection: Connection, conditions: Sequence[ColumnElement[bool]], state: str | None, first: int
@@ -69,18 +69,20 @@ class Sections(NamedTuple):
         if len(found) <= first:
             return found, None
         last = found[first - 1]
-        return found[:first], f"{'w' if last.state == WAITS else 'd'}-{_cursor(last)}"
+        return found[:first], f"{'w' if last.state == WAITS else 'd'}-{cursor_of(last.filed, last.id)}"
 
 
-def _place(cursor: str) -> tuple[int, str]:
-    found = _CURSOR.fullmatch(cursor)
+def place_of(of: str) -> tuple[int, str]:
+    """Behind which row a cursor stands; raises `Refusal` for one that is none."""
+    found = _CURSOR.fullmatch(of)
     if found is None or (filed := int(found[1], 16)) >= 2**63:
         raise _no_cursor()
     return filed, found[2]
 
 
-def _cursor(row: Matter) -> str:
-    return f"{row.filed:x}-{row.id}"
+def cursor_of(number: int, id_: str) -> str:
+    """The cursor behind a row, by the number that orders it and its id."""
+    return f"{number:x}-{id_}"
 
 
 def _no_cursor() -> Refusal:

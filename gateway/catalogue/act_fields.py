@@ -11,6 +11,7 @@ from typing import Any
 import strawberry
 
 from gateway.catalogue import act_types as acts
+from gateway.catalogue import recall_types as recalls
 from gateway.catalogue.making import Argument, asked, made_type
 
 MOST_ITEMS = 100
@@ -24,7 +25,7 @@ _PAPERS = Argument(list[acts.PaperInput] | None, "The papers that it rests on.")
 _AFTER = Argument(str | None, "The page's `next` before.")
 _STATE = Argument(acts.MatterState | None, "Only those that are so far.")
 _MATTER = Argument(strawberry.ID, "The matter's id.")
-_WAITS = Argument(strawberry.ID, "The matter's or the change's id.")
+_WAITS = Argument(strawberry.ID, "The id of the matter, the change or the suspension.")
 _OUTCOME = Argument(acts.Outcome, "The decision.")
 _DATASET = Argument(strawberry.ID, "The dataset's id in the catalogue.")
 _UNTIL = Argument(datetime.date, "The last day on which it counts: at most a year from now.")
@@ -53,6 +54,17 @@ def queries(scheme: Any) -> dict[str, Any]:
             **page,
         ),
         "consentRequests": asked(acts.ConsentRequestPage, "The consents that you asked subjects for.", **page),
+        "recalls": asked(
+            recalls.RecallPage,
+            "What you were told to use no more, or not as it is: oldest first, until you have done it.",
+            after=_AFTER,
+            first=_first(50),
+        ),
+        "suspensions": asked(
+            recalls.SuspensionPage,
+            "Your own grants' suspensions; for oversight those of all. The newest come first.",
+            **page,
+        ),
     }
 
 
@@ -74,7 +86,8 @@ def _me(scheme: Any) -> Any:
 
 def mutation(purpose: Any, identifier: Any) -> Any:
     """The type `Mutation`: every act is one of its fields, and an operation has one."""
-    fields = {**_of_subject(purpose, identifier), **_of_requester(purpose, identifier), **_of_steward(identifier)}
+    own = {**_of_subject(purpose, identifier), **_of_requester(purpose, identifier)}
+    fields = {**own, **_of_steward(identifier), **_of_recipient(), **_of_oversight()}
     return strawberry.type(
         type("Mutation", (), fields), name="Mutation", description="What can be done, one at a time."
     )
@@ -177,16 +190,57 @@ def _of_steward(identifier: Any) -> dict[str, Any]:
             **decide,
         ),
         "confirm": asked(
-            acts.Confirmed,
+            recalls.Confirmed,
             "Confirm, as the second person, what another one reported or decided.",
             id=_WAITS,
             reference=_REFERENCE,
         ),
         "decline": asked(
-            acts.Confirmed,
+            recalls.Confirmed,
             "Turn down what waits for a second person, or take your own part of it back. A change never counts then; an"
             " application for restoration is open again.",
             id=_WAITS,
+            reason=_REASON,
+            reference=_REFERENCE,
+        ),
+    }
+
+
+def _of_recipient() -> dict[str, Any]:
+    answer = {
+        "outcome": Argument(recalls.AcknowledgementOutcome, "What you did."),
+        "reason": Argument(str | None, "Where you refuse, the law that this rests on; else anything to be added."),
+        "reference": _REFERENCE,
+    }
+    return {
+        "acknowledgeRecall": asked(
+            recalls.Recall,
+            "Answer a recall. Twice is once.",
+            id=Argument(strawberry.ID, "The recall's id."),
+            passedOnTo=Argument(list[str] | None, "To whom you had passed the records on."),
+            **answer,
+        ),
+        "acknowledgeRecalls": asked(
+            list[recalls.Recall],
+            f"Answer up to {MOST_ITEMS} recalls alike: all of them, or none.",
+            ids=Argument(list[strawberry.ID], "The recalls' ids."),
+            **answer,
+        ),
+        "attestDeletion": asked(
+            bool,
+            "Say that you deleted all that you were to delete by then; recalls of it are applied by that.",
+            until=Argument(datetime.date, "The last day by which it was to be deleted: today at the latest."),
+            reference=_REFERENCE,
+        ),
+    }
+
+
+def _of_oversight() -> dict[str, Any]:
+    return {
+        "endSuspension": asked(
+            recalls.Suspension,
+            "End a suspension although the recall is not answered; a second person of oversight confirms it.",
+            id=Argument(strawberry.ID, "The suspension's id."),
             reason=_REASON,
             reference=_REFERENCE,
         ),

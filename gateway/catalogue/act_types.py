@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import datetime
 import enum
-from typing import Annotated
 
 import strawberry
 
@@ -175,11 +174,6 @@ class Change:
 class ChangePage:
     items: list[Change] = strawberry.field(description="The changes.")
     next: str | None = strawberry.field(description=_NEXT)
-
-
-Confirmed = Annotated[
-    Change | Matter, strawberry.union("Confirmed", description="What a second person confirmed or declined.")
-]
 
 
 @strawberry.type(description="The client system of a department.")

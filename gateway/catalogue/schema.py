@@ -178,6 +178,7 @@ def _inquiry(purpose: Any) -> Any:
         "document": str | None,
         "consent": strawberry.ID | None,
         "reference": str | None,
+        "recall": strawberry.ID | None,
     }
     return strawberry.directive(
         locations=[DirectiveLocation.QUERY],

@@ -12,7 +12,7 @@ import os
 
 from gateway.errors import Code, Refusal
 from gateway.inquiry.admit import Reservation, asking
-from gateway.inquiry.beside.apart import answered_apart, bound_to, by_document, planned
+from gateway.inquiry.beside.apart import answered_apart, bound_to, by_document, correcting, planned
 from gateway.inquiry.beside.break_glass import guard
 from gateway.inquiry.beside.refusing import answer_refusal, decided
 from gateway.inquiry.beside.release import Release
@@ -57,6 +57,7 @@ async def answer(journey: Journey, method: str, headers: list[tuple[bytes, bytes
         steps.done("plan")
 
         telling = by_document(journey, serving, plan, bound, requester, asked)
+        telling = await correcting(journey, serving, telling, purpose, entry) if declaration.recall else telling
         return await disclosed(journey, serving, telling, purpose, entry, steps, began)
     except Exception as problem:
         if isinstance(problem, RefusedAboutSubjects):
@@ -72,7 +73,7 @@ async def disclosed(
     # 3. facts: the case at its registry, then what is known of the subjects, and whether an emergency may go on
     today = (now := journey.now()).astimezone(serving.zone).date()
     case = purpose.case_required and await verify_case(journey.cases, requester, purpose, declaration, subjects, today)
-    facts = await journey.facts.read(subjects, now)
+    facts = await journey.facts.read(subjects, now, requester.who)
     glass = await guard(journey, requester, purpose, declaration, today) if purpose.break_glass is not None else None
     facts = facts.settled(case_verified=case, break_glass=glass is not None)
     entry.facts = facts.change
@@ -87,13 +88,13 @@ async def disclosed(
     # 5. admit: reserve before any call
     if decision.permits:
         counted = asking(requester, purpose.name, subjects, declaration, now, entry.id)
-        if not isinstance(reserved := journey.admission.reserve(purpose, counted), Reservation):
+        if telling.counts and not isinstance(reserved := journey.admission.reserve(purpose, counted), Reservation):
             await reserved
         entry.change = glass.use(entry.id, requester, purpose.name, now) if glass is not None else None
     steps.done("admit")
 
     # 6. fetch what was permitted, and nothing else
-    fetched = await journey.fetcher.fetch(decision.permits, asyncio.get_running_loop().time() + journey.deadline)
+    fetched = telling.kept(await journey.fetcher.fetch(decision.permits, journey.fetched_by()))
     others = await telling.others() if telling.others is not None else None
     steps.done("fetch")
 

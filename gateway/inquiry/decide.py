@@ -2,7 +2,8 @@
 
 A permit is the table and the guards; admission comes after. The table (`rule_set.cells`) answers a grant, a kind of
 subject and flags; the flags come from the token and the facts, per subject. The guards are looked at each time: the
-grant's days and suspension, the token's expiry, and what its `authorization_details` narrow. Each only takes away
+grant's days and suspension, the datasets that it is suspended for until a recall is answered, the token's expiry, and
+what its `authorization_details` narrow. Each only takes away
 (invariant 1). What is missing is denied (invariant 8): a requester that the rule set does not know, a grant, a
 subject's facts. A reason depends on the caller's own grant, token, case and consent, never on records (invariant 16).
 
@@ -42,6 +43,7 @@ Named = tuple[str, str]
 
 _NOTHING = SubjectFacts()
 _NO_COVERAGE: Coverage = frozenset()
+_NOT_SUSPENDED: frozenset[tuple[str, str]] = frozenset()
 _KEPT = 2048
 
 _memo: dict[tuple[object, ...], SubjectDecision] = {}
@@ -82,18 +84,12 @@ def decide(
     schemes = policies.catalogue.schemes
     oneself = canonical(requester.identifier, schemes) if self_only else None
     narrowing = [(part, canonical(part.identifier, schemes)) for part in requester.narrowing]
+    suspended = _suspended(facts, declaration) if facts.suspended else _NOT_SUSPENDED
     of_all, of_each = (selected, {}) if isinstance(selected, Selected) else (None, selected)
     asks = (
-        rule_set.digest,
-        name,
-        grant.id if grant is not None else None,
-        today,
-        alive,
-        requester.scopes,
-        requester.official is not None,
-        step_up,
-        facts.break_glass,
-    )
+        rule_set.digest, name, grant.id if grant is not None else None, today, alive, requester.scopes,
+        requester.official is not None, step_up, facts.break_glass, suspended,
+    )  # fmt: skip
     decisions: dict[Subject, SubjectDecision] = {}
     permits: list[Permit] = []
     for subject in subjects:
@@ -108,7 +104,9 @@ def decide(
         decision = _memo.get(key)
         if decision is None:
             flags = _flags(requester, known, facts, step_up=step_up)
-            basis = _basis(wanted.kinds.get(subject.kind, {}), requester, flags, own, coverage, opened, alive=alive)
+            basis = _basis(
+                wanted.kinds.get(subject.kind, {}), requester, flags, own, coverage, opened, suspended, alive=alive
+            )
             decision = _Frame(rule_set, purpose, name, grant, today).decide(subject.kind, basis)
             if len(_memo) >= _KEPT:
                 _memo.clear()
@@ -150,6 +148,7 @@ def _basis(
     own: bool | None,
     coverage: Coverage,
     opened: frozenset[str] | None,
+    suspended: frozenset[tuple[str, str]],
     *,
     alive: bool,
 ) -> Basis:
@@ -161,7 +160,8 @@ def _basis(
         unscoped = frozenset() if own and "self" in scopes else datasets
     narrowed = frozenset() if opened is None else datasets - opened
     consented = {dataset: fields for dataset, fields in coverage if dataset in asked}
-    return Basis(asked, flags, alive, unscoped, narrowed, consented)
+    stopped = {dataset: recall for dataset, recall in suspended if dataset in asked}
+    return Basis(asked, flags, alive, unscoped, narrowed, consented, stopped)
 
 
 class _Frame:
@@ -213,6 +213,8 @@ class _Frame:
         """The table's answer, and where it permits, the token's narrowing."""
         if self.purpose is None or self.grant is None:
             return guards.no_grant(self.name)
+        if dataset in basis.suspended:
+            return guards.suspended(self.grant, dataset, basis.suspended[dataset])
         flags = basis.flags
         if self.purpose.break_glass is None:
             flags &= ~Flag.BREAK_GLASS
@@ -224,6 +226,16 @@ class _Frame:
         if cell.permitted and dataset in basis.narrowed:
             return guards.narrowed(dataset)
         return cell
+
+
+def _suspended(facts: Facts, declaration: Declaration) -> frozenset[tuple[str, str]]:
+    """The datasets for which the grant for this purpose is suspended, and why; fetching what a recall tells is no use
+    of it, and needed to answer that."""
+    if declaration.recall is not None:
+        return _NOT_SUSPENDED
+    return frozenset(
+        (dataset, recall) for (purpose, dataset), recall in facts.suspended.items() if purpose == declaration.purpose
+    )
 
 
 def _asked(wanted: Wanted, leave: set[str]) -> tuple[str, ...] | None:

@@ -231,6 +231,7 @@ def _declared(declaration: Declaration) -> entries.Declared:
         declaration.consent,
         declaration.reference,
         declaration.request,
+        declaration.recall,
     )
 
 
@@ -321,6 +322,7 @@ def _decided_on(decision: SubjectDecision, place: int, *, answered: bool) -> ent
         tuple(sorted(basis.unscoped)),
         tuple(sorted(basis.narrowed)),
         {name: None if of is None else tuple(sorted(of)) for name, of in basis.consented.items()},
+        dict(sorted(basis.suspended.items())),
     )
 
 

@@ -23,7 +23,7 @@ import msgspec
 from connectors.base import Subject
 from gateway.errors import Code, Refusal
 from gateway.inquiry.types import Facts
-from gateway.storage.kinds import MEMBERS, About, Consent, Kind, SubjectFacts
+from gateway.storage.kinds import MEMBERS, SUSPENSION, About, Consent, Kind, SubjectFacts
 from gateway.storage.port import FactRow, FactRows
 
 _NOTHING = SubjectFacts()
@@ -32,7 +32,10 @@ _terms = msgspec.json.Decoder(dict[str, frozenset[str] | None])
 Heard = Callable[[str, str | None], None]
 """Told what is out of order, by name, and None once it is not (`gateway.manage.states`)."""
 
-_Waiting = list[tuple[Sequence[Subject], "asyncio.Future[_Snapshot]"]]
+Who = tuple[str, str]
+"""A requester: issuer and client."""
+
+_Waiting = list[tuple[Sequence[Subject], Who, "asyncio.Future[_Snapshot]"]]
 _Snapshot = tuple[int, dict[tuple[str, str], list[FactRow]]]
 
 
@@ -47,8 +50,8 @@ class FactsReader:
         self._waiting: _Waiting = []
         self._reading = False
 
-    async def read(self, subjects: Sequence[Subject], now: datetime.datetime) -> Facts:
-        """The facts of these subjects; an objection is overdue once its day has passed at `now`.
+    async def read(self, subjects: Sequence[Subject], now: datetime.datetime, who: Who) -> Facts:
+        """The facts of these subjects, and what `who` is suspended for; an objection is overdue once its day is over.
 
         Raises `Refusal` with `DECISION_UNAVAILABLE`.
         """
@@ -56,13 +59,14 @@ class FactsReader:
         future: asyncio.Future[_Snapshot] = loop.create_future()
         if not self._waiting and not self._reading:
             loop.call_soon(self._begin)
-        self._waiting.append((subjects, future))
+        self._waiting.append((subjects, who, future))
         change, found = await future
         if not found:
             return Facts(change, dict.fromkeys(subjects, _NOTHING))
         today = now.astimezone(self._zone).date().isoformat()
         try:
-            return Facts(change, {each: _folded(found.get(each[1:], ()), today) for each in subjects})
+            known = {each: _folded(found.get(each[1:], ()), today) for each in subjects}
+            return Facts(change, known, suspended=_suspended(found.get(who, ())))
         except (LookupError, ValueError, TypeError, msgspec.MsgspecError) as error:
             self._heard("", f"a fact is not understood ({type(error).__name__})")
             raise _unavailable() from None
@@ -71,7 +75,9 @@ class FactsReader:
         """Read for everyone who waits now; whoever comes while the query is under way waits for the next."""
         waiting, self._waiting = self._waiting, []
         try:
-            rows = self._source.read({subject[1:]: None for subjects, _ in waiting for subject in subjects})
+            wanted = {subject[1:]: None for subjects, _, _ in waiting for subject in subjects}
+            wanted |= {who: None for _, who, _ in waiting}
+            rows = self._source.read(wanted)
             if not isinstance(rows, asyncio.Future):
                 return self._answer(waiting, rows)
         except Exception as error:
@@ -95,13 +101,13 @@ class FactsReader:
         if rows[0].kind is not None:
             for row in rows:
                 found.setdefault((row.scheme, row.value), []).append(row)
-        for _, future in waiting:
+        for _, _, future in waiting:
             if not future.done():
                 future.set_result((change, found))
 
     def _refuse(self, waiting: _Waiting, error: BaseException) -> None:
         self._heard("", type(error).__name__)
-        for _, future in waiting:
+        for _, _, future in waiting:
             if not future.done():
                 future.set_exception(_unavailable())
 
@@ -126,6 +132,16 @@ def _folded(rows: Sequence[FactRow], today: str) -> SubjectFacts:
     return SubjectFacts(**{member: type(getattr(_NOTHING, member))(of) for member, of in values.items()})
 
 
+def _suspended(rows: Sequence[FactRow]) -> dict[tuple[str, str], str]:
+    """The recall by purpose and dataset; a subject may not be named as a requester is, so nothing else is there."""
+    found = {}
+    for row in rows:
+        if row.kind != SUSPENSION.name:
+            raise LookupError("a fact about a requester is of another kind")
+        found[_text(row.purpose), _text(row.dataset)] = _text(row.record)
+    return found
+
+
 def _consent(row: FactRow) -> Consent:
     until = datetime.date.fromisoformat(row.until)
     return Consent(row.id, row.issuer, row.client, row.purpose, _terms.decode(row.fields), until)
@@ -143,6 +159,7 @@ _VALUES: Mapping[About, Callable[[FactRow], Any]] = {
     "record": lambda row: f"{_text(row.dataset)}/{_text(row.record)}",
     "requester": _consent,
 }
+"""By what a kind that is a member is about."""
 _MEMBERS_OF: Mapping[str | None, list[tuple[str, Kind]]] = {
     kind.name: [each for each in MEMBERS.items() if each[1].name == kind.name] for kind in MEMBERS.values()
 }

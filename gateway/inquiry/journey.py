@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import datetime
 import zoneinfo
 from collections.abc import Awaitable, Callable, Container, Mapping
@@ -17,6 +18,7 @@ from gateway.inquiry.admit import AdmissionPort
 from gateway.inquiry.authenticate import Authenticator
 from gateway.inquiry.beside.break_glass import BreakGlassPort
 from gateway.inquiry.beside.obligations import Obligations
+from gateway.inquiry.beside.recalled import Correction, RecallsPort
 from gateway.inquiry.beside.retries import Retries
 from gateway.inquiry.beside.roots import Others
 from gateway.inquiry.beside.unsent import Unsent
@@ -25,6 +27,7 @@ from gateway.inquiry.disclose import LedgerPort
 from gateway.inquiry.document.shapes import Act
 from gateway.inquiry.facts import FactsReader
 from gateway.inquiry.fetch import Fetcher
+from gateway.inquiry.fetch import Got as Fetched
 from gateway.inquiry.http.request import GraphQLRequest, Media
 from gateway.inquiry.plan import Planner
 from gateway.inquiry.render import Rendered, Renderer
@@ -75,7 +78,7 @@ class Telling(NamedTuple):
     """What an inquiry selects, and how what comes of it is told: by its document's projection, or in another way.
 
     `rendered` makes the answer's data. `others` gives the values of its root fields that name no subject. `oneself`: a
-    subject looks at itself, and no record is withheld from it.
+    subject looks at itself, and no record is withheld from it. `recalled`: a correction is fetched, and no more.
     """
 
     selected: Selected | Mapping[Subject, Selected]
@@ -83,6 +86,16 @@ class Telling(NamedTuple):
     rendered: Callable[[Decision, Got, Mapping[str, Any] | None], Rendered | Awaitable[Rendered]]
     others: Callable[[], Awaitable[Mapping[str, Any] | None]] | None = None
     oneself: bool = False
+    recalled: Correction | None = None
+
+    @property
+    def counts(self) -> bool:
+        """Whether it counts against frequency and quotas."""
+        return self.recalled is None
+
+    def kept(self, fetched: Fetched) -> Fetched:
+        """Of what was fetched, what was asked for."""
+        return fetched if self.recalled is None else self.recalled.of(fetched)
 
     async def render(self, decision: Decision, got: Got, others: Mapping[str, Any] | None) -> Rendered:
         """The answer's data, once."""
@@ -95,7 +108,8 @@ class Journey(msgspec.Struct, frozen=True, eq=False):
     the time is in doubt; `stamp` is the time for what has to be entered even then. An answer that took longer than
     `patience`, in seconds, is not released; the endpoint's own patience is longer.
 
-    Without `break_glass` nobody keeps the reviews of emergencies: every emergency purpose is denied.
+    Without `break_glass` nobody keeps the reviews of emergencies: every emergency purpose is denied. Without `recalls`
+    there is none whose correction could be fetched.
     """
 
     serving: Callable[[], Serving]
@@ -115,3 +129,8 @@ class Journey(msgspec.Struct, frozen=True, eq=False):
     body_limit: int
     patience: float = 25.0
     break_glass: BreakGlassPort | None = None
+    recalls: RecallsPort | None = None
+
+    def fetched_by(self) -> float:
+        """By when what departments answer counts, on the event loop's clock."""
+        return asyncio.get_running_loop().time() + self.deadline

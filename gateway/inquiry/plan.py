@@ -45,7 +45,7 @@ from gateway.inquiry.document.shapes import Act, Compute, Root, Variant
 from gateway.inquiry.document.validity import fits
 from gateway.inquiry.types import Declaration, Selected
 
-DECLARED = ("purpose", "case", "document", "consent", "reference")
+DECLARED = ("purpose", "case", "document", "consent", "reference", "recall")
 LONGEST = {"document": 2_000}
 """Characters that a declared member may have, where not 200: an emergency's reason stands in `document` (ADR 11)."""
 _NAMED = 5

@@ -58,4 +58,5 @@ def basis_of(told: entries.Operation, oversight: entries.Oversight, on: entries.
         frozenset(on.unscoped),
         frozenset(on.narrowed),
         {dataset: None if of is None else frozenset(of) for dataset, of in on.consented.items()},
+        on.suspended,
     )

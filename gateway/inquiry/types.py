@@ -84,17 +84,20 @@ class Declaration(msgspec.Struct, frozen=True):
     consent: str | None = None
     reference: str | None = None
     request: bytes = b""
+    recall: str | None = None
 
 
 class Facts(msgspec.Struct, frozen=True):
     """One snapshot for the named subjects, read after the request arrived, with its change number.
 
-    `break_glass`: the purpose is an emergency's, and the requester may use it now.
+    `break_glass`: the purpose is an emergency's, and the requester may use it now. `suspended` has the purposes and
+    datasets for which the requester's grant is suspended, and the recall that it has to answer first.
     """
 
     change: int
     subjects: Mapping[Subject, SubjectFacts]
     break_glass: bool = False
+    suspended: Mapping[tuple[str, str], str] = {}
 
     def settled(self, *, case_verified: bool, break_glass: bool) -> Facts:
         """These facts, with what their store does not know of the inquiry itself."""
@@ -103,7 +106,7 @@ class Facts(msgspec.Struct, frozen=True):
         subjects = self.subjects
         if case_verified:
             subjects = {each: msgspec.structs.replace(known, case_verified=True) for each, known in subjects.items()}
-        return Facts(self.change, subjects, break_glass)
+        return Facts(self.change, subjects, break_glass, self.suspended)
 
 
 class Wanted(NamedTuple):
@@ -133,7 +136,8 @@ class Basis(msgspec.Struct, frozen=True, eq=False):
     Its entry keeps this, so that the decision can be made again. `selected` is what is asked of its kind of subject.
     `flags` are those that hold for all of it: case, official, step-up, break-glass; `alive`: the token had time left.
     Of the datasets selected, no scope covers the `unscoped`, the token's narrowing leaves the `narrowed` out, and
-    consents cover the `consented`: these fields, or all (`None`).
+    consents cover the `consented`: these fields, or all (`None`). For the `suspended` the grant is inactive until the
+    recall that is named is answered.
     """
 
     selected: Mapping[str, Wanted]
@@ -142,6 +146,7 @@ class Basis(msgspec.Struct, frozen=True, eq=False):
     unscoped: frozenset[str] = frozenset()
     narrowed: frozenset[str] = frozenset()
     consented: Mapping[str, frozenset[str] | None] = {}
+    suspended: Mapping[str, str] = {}
 
 
 class SubjectDecision(msgspec.Struct, frozen=True, eq=False):

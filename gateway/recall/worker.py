@@ -34,6 +34,7 @@ from gateway.manage.beside import arguments, kept, rested, until_told
 from gateway.manage.states import States
 from gateway.recall.deliver import Delivering, receivers
 from gateway.recall.giving_up import EVERY, GivingUp
+from gateway.recall.overdue import Overdue
 from gateway.recall.selecting import Selecting
 from gateway.recall.turns import IDLE, Around, Turn, again
 from gateway.rules.load import read as read_rules
@@ -61,6 +62,7 @@ def turns(around: Around) -> Sequence[Turn]:
         around.states.of("recipients"), lambda _outcome: None,
     )  # fmt: skip
     return [
+        Turn("overdue", Overdue(office).turn),
         Turn("deliver", delivering.turn, close=delivering.close),
         Turn("give up", GivingUp(office).turn, every=EVERY),
         Turn("select", Selecting(office, longest).turn),

@@ -141,6 +141,7 @@ def _emptying(scheme: str, value: str) -> Sequence[Update]:
     moved = or_(
         act.c.matter.in_(select(matter.c.id).where(matters)),
         act.c.matter.in_(select(fact.c.id).where(fact.c.scheme == scheme, fact.c.value == value)),
+        act.c.matter.in_(select(recall.c.id).where(recall.c.scheme == scheme, recall.c.value == value)),
     )
     nothing = dict.fromkeys(("scheme", "value", "record", "version", "new_version", "access", "filed_by"))
     asked = (matter.c.kind == "consent-request", matter.c.state == "open")

@@ -14,13 +14,14 @@ from typing import Annotated, Literal, NamedTuple, get_type_hints
 
 import msgspec
 
-About = Literal["subject", "dataset", "record", "requester"]
+About = Literal["subject", "dataset", "record", "requester", "grant"]
 
 _COLUMNS: Mapping[About, frozenset[str]] = {
     "subject": frozenset(),
     "dataset": frozenset({"dataset"}),
     "record": frozenset({"dataset", "record"}),
     "requester": frozenset({"issuer", "client", "purpose", "fields"}),
+    "grant": frozenset({"purpose", "dataset", "record"}),
 }
 
 
@@ -81,5 +82,10 @@ MEMBERS: Mapping[str, Kind] = {
 CORRECTION = Kind("correction", "record")
 """A record has another version since."""
 
-KINDS: Mapping[str, Kind] = {kind.name: kind for kind in (*MEMBERS.values(), CORRECTION)}
+SUSPENSION = Kind("suspension", "grant")
+"""A client may not ask for a dataset under its grant for a purpose, until it answers a recall, which `record` names.
+
+It is a fact about the client: its issuer and id stand in the place of a subject's scheme and value (ADR 25)."""
+
+KINDS: Mapping[str, Kind] = {kind.name: kind for kind in (*MEMBERS.values(), CORRECTION, SUSPENSION)}
 """Each kind of fact, by its name."""

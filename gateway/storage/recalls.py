@@ -5,6 +5,9 @@ received it (`job`). Once every shard is projected past its size at that commit,
 each disclosure that it touches: an act of its own, in whose transaction the job moves on. A recall is of one answer
 and dataset, once for each job. `recall_count` numbers the recalls of a recipient.
 
+A recall that is refused stays open: nobody is rid of it by that. Once its term is over it is `overdue`, and some time
+`later` its recipient's grant is suspended: a matter, in which `suspension` has its id.
+
 `work` is what a process has to do once it is due, and again until it is done. A row is taken for a while (`lease`) and
 with a new number (`fence`): whoever moves it names the number, so that two processes never finish the same attempt.
 
@@ -15,16 +18,22 @@ All times are microseconds since the epoch.
 from __future__ import annotations
 
 import secrets
+from collections.abc import Iterable
 from typing import Any, Literal, NamedTuple
 
 from sqlalchemy import (
     BigInteger,
     Column,
+    ColumnElement,
+    Connection,
     Index,
     Integer,
     Table,
     Text,
     UniqueConstraint,
+    and_,
+    or_,
+    select,
     text,
 )
 from sqlalchemy.types import TypeEngine
@@ -48,7 +57,8 @@ CAUSES: dict[str, Action] = {
 
 _number: TypeEngine[int] = BigInteger().with_variant(Integer(), "sqlite")
 SELECTING = text("state = 'waits'")
-OPEN = text("state IN ('open', 'overdue')")
+OPEN, UNTOLD = text("state IN ('open', 'overdue')"), text("state = 'open'")
+FOLLOWS, HOLDS = text("later IS NOT NULL"), text("suspension IS NOT NULL")
 """Conditions, word for word as the indexes have them: else SQLite reads all of the table."""
 
 recall_job = Table(
@@ -103,12 +113,18 @@ recall = Table(
     Column("delivered", _number),  # when its webhook was taken
     Column("answered", _number),
     Column("filed_in", _number, nullable=False),
-    Column("moved_in", _number),
+    Column("moved_in", _number),  # the entry of the answer
+    Column("later", _number),  # of one that is overdue: when its recipient's grant is to be suspended
+    Column("suspension", Text),  # the matter that rests on it
     UniqueConstraint("job", "place", "dataset"),
     Index("recall_of_client", "issuer", "client", "sequence"),
     Index("recall_of_place", "place", "dataset"),
     Index("recall_of_subject", "scheme", "value"),
     Index("recall_due", "due", sqlite_where=OPEN, postgresql_where=OPEN),
+    Index("recall_inbox", "issuer", "client", "sequence", sqlite_where=OPEN, postgresql_where=OPEN),
+    Index("recall_untold", "due", sqlite_where=UNTOLD, postgresql_where=UNTOLD),
+    Index("recall_later", "later", sqlite_where=FOLLOWS, postgresql_where=FOLLOWS),
+    Index("recall_of_suspension", "suspension", sqlite_where=HOLDS, postgresql_where=HOLDS),
 )
 
 recall_count = Table(
@@ -165,6 +181,14 @@ class Job(NamedTuple):
         return CAUSES[self.cause]
 
 
+class Recalled(NamedTuple):
+    """One of a recall's `records`, as its JSON has them: a version that was received, and which fields of it."""
+
+    record: str
+    version: str
+    fields: tuple[str, ...]
+
+
 class Recall(NamedTuple):
     """A `recall` row, in the order of its columns."""
 
@@ -190,6 +214,13 @@ class Recall(NamedTuple):
     answered: int | None
     filed_in: int
     moved_in: int | None
+    later: int | None = None
+    suspension: str | None = None
+
+    @property
+    def waits(self) -> bool:
+        """Whether its recipient has not said that it did what it is to do: a refusal is no end of it."""
+        return self.state in ("open", "overdue")
 
 
 class Work(NamedTuple):
@@ -210,3 +241,20 @@ def job(cause: str, subject: tuple[str, str], at: int, **columns: Any) -> dict[s
     assert CAUSES[cause]
     made = {"id": secrets.token_hex(16), "cause": cause, "state": "waits", "scheme": subject[0], "value": subject[1]}
     return {**made, "at": at, "found": 0, **{name: each or None for name, each in columns.items()}}
+
+
+def one(connection: Connection, id_: str) -> Recall | None:
+    """The recall of that id."""
+    row = connection.execute(select(recall).where(recall.c.id == id_)).first()
+    return None if row is None else Recall._make(row)
+
+
+def several(connection: Connection, *conditions: Any, first: int | None = None) -> list[Recall]:
+    """The recalls that fit, by their number among a recipient's."""
+    query = select(recall).where(*conditions).order_by(recall.c.sequence, recall.c.id).limit(first)
+    return [Recall._make(row) for row in connection.execute(query)]
+
+
+def of_clients(clients: Iterable[tuple[str, str]]) -> ColumnElement[bool]:
+    """Those that one of these clients (issuer, client) has to answer."""
+    return or_(*(and_(recall.c.issuer == issuer, recall.c.client == client) for issuer, client in sorted(clients)))

@@ -12,7 +12,6 @@ import pytest
 
 from connectors.base import Subject
 from gateway.acts.graphql import Acted, Called, Handlers
-from gateway.acts.handlers import handlers
 from gateway.acts.office import Office
 from gateway.errors import Refusal
 from gateway.inquiry.http.request import Media
@@ -22,6 +21,7 @@ from gateway.ledger.entry import entries
 from gateway.ledger.entry.receipt import verify_receipt
 from gateway.ledger.log.ledger import Ledger
 from gateway.ledger.stored import read
+from gateway.recall.handlers import handlers
 from gateway.rules.ruleset import RuleSet
 from gateway.storage.port import Store
 from tests.ledger.support import AT, VERIFIERS, opened

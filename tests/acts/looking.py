@@ -10,12 +10,12 @@ import msgspec
 
 from connectors.base import Subject
 from gateway.acts.graphql import Acts
-from gateway.acts.handlers import handlers
 from gateway.acts.office import Office
 from gateway.inquiry.admit import Admission
 from gateway.inquiry.types import Requester
 from gateway.ledger.acting.writer import Writer
 from gateway.ledger.projections.projector import Projector
+from gateway.recall.handlers import handlers
 from tests.world import Ask, Reply, World
 
 HISTORY = """query($after: String, $first: Int = 50) { me { accessHistory(after: $after, first: $first) {

@@ -13,7 +13,6 @@ import pytest
 from sqlalchemy import select
 
 from connectors.base import Subject
-from gateway.acts.handlers import handlers
 from gateway.errors import Code, Refusal
 from gateway.inquiry.facts import FactsReader
 from gateway.inquiry.types import Requester
@@ -22,6 +21,7 @@ from gateway.ledger.entry.parts import split
 from gateway.ledger.projections.projector import Projector
 from gateway.ledger.projections.recipients import raced
 from gateway.ledger.verify.store import verify_store
+from gateway.recall.handlers import handlers
 from gateway.sources import Changes as Reporting
 from gateway.storage import acts as rows
 from gateway.storage.acts import matter
@@ -55,7 +55,7 @@ def system(desk: Desk, **members: Any) -> Requester:
 
 async def facts_of(desk: Desk, subject: Subject) -> SubjectFacts:
     with contextlib.closing(desk.store.facts()) as source:
-        return (await FactsReader(source, desk.office.zone).read([subject], desk.now)).subjects[subject]
+        return (await FactsReader(source, desk.office.zone).read([subject], desk.now, ("", ""))).subjects[subject]
 
 
 def fact_rows(desk: Desk) -> list[Mapping[str, Any]]:

@@ -34,7 +34,7 @@ def wanted(**more: Any) -> dict[str, Any]:
 async def facts_of(desk: Desk, subject: Subject) -> SubjectFacts:
     source = desk.store.facts()
     try:
-        found = await FactsReader(source, desk.office.zone).read([subject], desk.now)
+        found = await FactsReader(source, desk.office.zone).read([subject], desk.now, ("", ""))
     finally:
         source.close()
     return found.subjects[subject]

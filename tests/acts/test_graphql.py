@@ -15,6 +15,7 @@ from gateway.acts import graphql
 from gateway.acts.graphql import Acted, Acts, Called, Handler
 from gateway.bounds.shares import Shares
 from gateway.errors import Code, Refusal
+from gateway.inquiry.document.acts import ACT_QUERIES
 from gateway.inquiry.types import Answer, Requester
 from tests.world import Ask, Reply, World, new_subject, opened
 
@@ -49,7 +50,7 @@ class Place:
     def __init__(self, world: World, handlers: Mapping[str, Handler] | None = None) -> None:
         self.world, self.handler = world, Handlers()
         self.schema = world.serving.planner._schema
-        known = (*self.schema.mutation_type.fields, "me", "matters", "changes", "consentRequests")  # type: ignore[union-attr]
+        known = (*self.schema.mutation_type.fields, *ACT_QUERIES)  # type: ignore[union-attr]
         served = dict.fromkeys(known, self.handler) if handlers is None else handlers
         self.serving = msgspec.structs.replace(world.serving, acts=Acts(self.schema, served))
 
@@ -375,12 +376,20 @@ REQUESTERS = {
 STEWARDS = {
     "changes": "{ changes { next } }",
     "decideObjection": 'mutation { decideObjection(id: "1", outcome: UPHELD, reason: "r") { id } }',
-    "decline": 'mutation { decline(id: "1", reason: "r") { __typename } }',
     "decideRestoration": 'mutation { decideRestoration(id: "1", outcome: UPHELD, reason: "r") { id } }',
     "reportChange": 'mutation { reportChange(subject: {scheme: PIN, value: "1"}, record: {dataset: "d", record: "r"}, '
     'event: WITHDRAWN, reason: "r") { id } }',
 }
-OVERSEEN = {"matters": "{ matters { next } }", "confirm": 'mutation { confirm(id: "1") { __typename } }'}
+RECIPIENTS = {
+    "recalls": "{ recalls { next } }",
+    "acknowledgeRecall": 'mutation { acknowledgeRecall(id: "1", outcome: APPLIED) { id } }',
+    "acknowledgeRecalls": 'mutation { acknowledgeRecalls(ids: ["1"], outcome: APPLIED) { id } }',
+    "attestDeletion": 'mutation { attestDeletion(until: "2026-09-30") }',
+}
+OVERSIGHT = {"endSuspension": 'mutation { endSuspension(id: "1", reason: "r") { id } }'}
+BOTH = {"suspensions": "{ suspensions { next } }"}
+OVERSEEN = {"matters": "{ matters { next } }", "confirm": 'mutation { confirm(id: "1") { __typename } }',
+            "decline": 'mutation { decline(id: "1", reason: "r") { __typename } }'}  # fmt: skip
 BEHALF = ', onBehalf: {subject: {scheme: PIN, value: "1"}, proof: "passport"}'
 ALONE = ("self", "inquire", "inquire:tax-arrears", "receipts", "steward", "counter", "recalls", "officer", "oversight")
 OPEN = {
@@ -389,11 +398,14 @@ OPEN = {
     **dict.fromkeys(REQUESTERS, ("inquire", "inquire:tax-arrears")),
     **dict.fromkeys(STEWARDS, ("steward",)),
     **dict.fromkeys(OVERSEEN, ("steward", "oversight")),
+    **dict.fromkeys(RECIPIENTS, ("recalls",)),
+    **dict.fromkeys(OVERSIGHT, ("oversight",)),
+    **dict.fromkeys(BOTH, ("recalls", "oversight")),
 }
 QUERIES = {
     **{name: query.replace("%s", "") for name, query in SUBJECTS.items()},
     **{f"{name} on behalf": query % BEHALF for name, query in SUBJECTS.items() if name != "me"},
-    **REQUESTERS, **STEWARDS, **OVERSEEN,
+    **REQUESTERS, **STEWARDS, **OVERSEEN, **RECIPIENTS, **OVERSIGHT, **BOTH,
 }  # fmt: skip
 
 
@@ -409,12 +421,13 @@ def refused(reply: Reply) -> bool:
 def test_every_act_is_tried(place: Place) -> None:
     mutations = place.schema.mutation_type
     assert mutations is not None
-    assert {name.split()[0] for name in QUERIES} == {*mutations.fields, "me", "matters", "changes", "consentRequests"}
+    assert {name.split()[0] for name in QUERIES} == {*mutations.fields, *ACT_QUERIES}
 
 
 @pytest.mark.parametrize("name", QUERIES)
 def test_a_scope_opens_its_own_acts_and_no_others(place: Place, name: str) -> None:
-    place.handler.gives = {"__typename": "Matter", "id": "1", "value": "v", "dataset": "d"}
+    one = {"__typename": "Matter", "id": "1", "value": "v", "dataset": "d"}
+    place.handler.gives = {"attestDeletion": True, "acknowledgeRecalls": [one]}.get(name, one)
     for scope in (*ALONE, "email"):
         place.handler.called.clear()
         reply = place.ask(place.who(scope, official="s.ilieva"), QUERIES[name])

@@ -37,6 +37,7 @@ PARIS = ZoneInfo("Europe/Paris")
 ORG = Subject("organisation", "LEI", "5493001KJTIIGC8Y1R12")
 OTHER = Subject("organisation", "LEI", "529900T8BM49AURSDO55")
 PERSON = Subject("person", "PIN", "1234567897")
+WHO = ("https://login.example", "market-regulator")
 
 
 class Counting:
@@ -65,7 +66,7 @@ def source(store: Store) -> Iterator[Counting]:
 
 
 async def read(source: Counting, *subjects: Subject, now: datetime.datetime = NOW) -> Facts:
-    return await FactsReader(source, PARIS).read(subjects, now)
+    return await FactsReader(source, PARIS).read(subjects, now, WHO)
 
 
 async def one(source: Counting, subject: Subject = ORG, now: datetime.datetime = NOW) -> SubjectFacts:
@@ -177,8 +178,8 @@ async def test_whoever_waits_shares_one_query_and_gets_its_own_subjects_only(sto
     written.withdraw(store.engine, ORG, "tax-arrears", "1", NOW)
     reader = FactsReader(source, PARIS)
     groups = [(ORG,), (OTHER,), (PERSON, ORG), (OTHER,)]
-    answers = await asyncio.gather(*(reader.read(group, NOW) for group in groups))
-    assert source.reads == [[ORG[1:], OTHER[1:], PERSON[1:]]]
+    answers = await asyncio.gather(*(reader.read(group, NOW, WHO) for group in groups))
+    assert source.reads == [[ORG[1:], OTHER[1:], PERSON[1:], WHO]]
     assert [tuple(answer.subjects) for answer in answers] == groups
     withdrawn = SubjectFacts(withdrawn=frozenset({"tax-arrears/1"}))
     assert [answer.subjects.get(ORG) for answer in answers] == [withdrawn, None, withdrawn, None]
@@ -201,7 +202,7 @@ async def test_a_change_by_another_process_counts_from_the_next_read_on(
     elsewhere = open_store(f"sqlite:///{tmp_path}/store.db")
     reader = FactsReader(source, PARIS)
     for number in range(1, 4):
-        asked = asyncio.ensure_future(reader.read([ORG], NOW))
+        asked = asyncio.ensure_future(reader.read([ORG], NOW, WHO))
         await asyncio.sleep(0)  # it is waiting now, and its query has not begun
         assert len(source.reads) == number - 1
         written.withdraw(elsewhere.engine, ORG, "tax-arrears", str(number), NOW)
@@ -213,13 +214,13 @@ async def test_a_store_out_of_reach_refuses_everyone_waiting_and_heals(store: St
     reader = FactsReader(source, PARIS)
     with store.engine.begin() as connection:
         connection.exec_driver_sql("ALTER TABLE fact RENAME TO elsewhere")
-    outcomes = await asyncio.gather(*(reader.read([each], NOW) for each in (ORG, OTHER)), return_exceptions=True)
+    outcomes = await asyncio.gather(*(reader.read([each], NOW, WHO) for each in (ORG, OTHER)), return_exceptions=True)
     assert [type(each) for each in outcomes] == [Refusal, Refusal]
     assert outcomes[0] is not outcomes[1]
     assert (outcomes[0].code, outcomes[0].status) == (Code.DECISION_UNAVAILABLE, 503)
     with store.engine.begin() as connection:
         connection.exec_driver_sql("ALTER TABLE elsewhere RENAME TO fact")
-    assert await reader.read([ORG], NOW) == Facts(0, {ORG: SubjectFacts()})
+    assert await reader.read([ORG], NOW, WHO) == Facts(0, {ORG: SubjectFacts()})
 
 
 async def test_while_they_cannot_be_read_the_log_has_a_line_at_the_beginning_and_one_at_the_end(
@@ -227,16 +228,16 @@ async def test_while_they_cannot_be_read_the_log_has_a_line_at_the_beginning_and
 ) -> None:
     stream = io.StringIO()
     reader = FactsReader(source, PARIS, States(Log(stream).state).of("facts"))
-    await reader.read([ORG], NOW)
+    await reader.read([ORG], NOW, WHO)
     with store.engine.begin() as connection:
         connection.exec_driver_sql("ALTER TABLE fact RENAME TO elsewhere")
     for _ in range(20):
         with pytest.raises(Refusal):
-            await reader.read([ORG], NOW)
+            await reader.read([ORG], NOW, WHO)
     with store.engine.begin() as connection:
         connection.exec_driver_sql("ALTER TABLE elsewhere RENAME TO fact")
     for _ in range(2):
-        await reader.read([ORG], NOW)
+        await reader.read([ORG], NOW, WHO)
     began, ended = [json.loads(line) for line in stream.getvalue().splitlines()]
     assert (began["event"], began["part"], began["why"]) == ("began", "facts", "OperationalError")
     assert (ended["event"], ended["part"], ended["failures"]) == ("ended", "facts", 20)
@@ -246,7 +247,7 @@ async def test_while_they_cannot_be_read_the_log_has_a_line_at_the_beginning_and
 async def test_no_store_at_all_refuses(tmp_path: Path) -> None:
     source = SqliteFacts(lambda: sqlite3.connect(tmp_path / "nowhere" / "store.db"), lambda _: True)
     with pytest.raises(Refusal) as refused:
-        await FactsReader(source, PARIS).read([ORG], NOW)
+        await FactsReader(source, PARIS).read([ORG], NOW, WHO)
     assert refused.value.code is Code.DECISION_UNAVAILABLE
     assert "nowhere" not in refused.value.message
 
@@ -278,7 +279,9 @@ async def test_a_row_that_is_not_understood_refuses_its_subject_and_nobody_else(
         connection.exec_driver_sql("PRAGMA ignore_check_constraints = ON")
         connection.exec_driver_sql(f"UPDATE fact SET {damage}")
     reader = FactsReader(source, PARIS)
-    hit, spared = await asyncio.gather(reader.read([ORG], NOW), reader.read([OTHER], NOW), return_exceptions=True)
+    hit, spared = await asyncio.gather(
+        reader.read([ORG], NOW, WHO), reader.read([OTHER], NOW, WHO), return_exceptions=True
+    )
     assert isinstance(hit, Refusal)
     assert hit.code is Code.DECISION_UNAVAILABLE
     assert spared == Facts(1, {OTHER: SubjectFacts()})
@@ -293,7 +296,7 @@ async def test_a_date_that_is_none_makes_an_objection_overdue(store: Store, sour
 
 async def test_one_that_leaves_does_not_disturb_the_others(source: Counting) -> None:
     reader = FactsReader(source, PARIS)
-    leaving, staying = (asyncio.ensure_future(reader.read([each], NOW)) for each in (ORG, OTHER))
+    leaving, staying = (asyncio.ensure_future(reader.read([each], NOW, WHO)) for each in (ORG, OTHER))
     await asyncio.sleep(0)
     leaving.cancel()
     assert await staying == Facts(0, {OTHER: SubjectFacts()})

@@ -96,6 +96,37 @@ DELIVERIES = [
         "had market-regulator of market told of recalls again (A. Operator: it is back)",
     ),
 ]  # fmt: skip
+_RECALL = {"recall": "r-1", "to": BUYER, "action": "delete", "sequence": 3, "term": AT}
+_OF_RECALL = {
+    **_RECALL, "scheme": LEI[0], "value": LEI[1], "dataset": "tax-arrears", "purpose": "LICENCE", "inquiry": "i-1",
+    "records": ("N-1@4", "N-2@1"),
+}  # fmt: skip
+_GRANT = {"recall": "r-1", "to": BUYER, "matter": "s-1", "purpose": "LICENCE", "dataset": "tax-arrears"}
+GRANT = "market-regulator of market for LICENCE"
+RECALLS: list[tuple[entries.Who, str, str, dict[str, Any], str]] = [
+    (BUYER, "acknowledged", "passed-on", {**_OF_RECALL, "passed_on": ("The Bank",), "reason": "so it is"},
+     f"answered recall r-1 about {ACME}: passed on"),
+    (BUYER, "deletion-attested", "", {"to": BUYER, "until": DAY},
+     "attested that all that was to be deleted by 2026-12-03 is"),
+    (entries.OWN, "recall-overdue", "", _OF_RECALL,
+     f"found recall r-1 about {ACME} not answered by market-regulator of market"),
+    (entries.OWN, "onward-disclosure-found", "", {**_OF_RECALL, "passed_on": ("The Bank",)},
+     f"found that market-regulator of market passed on what recall r-1 has of {ACME}"),
+    (entries.OWN, "suspended", "", {**_GRANT, "changes": (7,)}, f"suspended the grant of {GRANT} and tax-arrears"),
+    (entries.OWN, "suspension-held", "", _GRANT,
+     "found that the suspension of market-regulator of market also rests on recall r-1"),
+    (BUYER, "suspension-goes-on", "", {**_GRANT, "changes": (8, 9)},
+     "found that the suspension of market-regulator of market goes on until recall r-1 is answered"),
+    (HEAD[3], "suspension-end-asked", "", {**_GRANT, "reason": "it moved"},
+     f"asked for the end of the suspension of {GRANT}"),
+    (HEAD[3], "suspension-end-declined", "", {**_GRANT, "reason": "it did not"},
+     f"declined to end the suspension of {GRANT}"),
+    (HEAD[3], "suspension-ended", "oversight", {**_GRANT, "changes": (8,)},
+     f"ended the suspension of {GRANT} and tax-arrears: oversight"),
+    (entries.OWN, "suspension-exempt", "exempt", {**_OF_RECALL, "words": "Courts Act 9"},
+     f"found market-regulator of market overdue with what it has of {ACME}, and a law that spares its grant"),
+]  # fmt: skip
+"""Who, what, its outcome, what it is about, and the sentence."""
 
 SAID: list[tuple[entries.Done | entries.OfLedger, str, str]] = [
     (
@@ -139,6 +170,14 @@ SAID: list[tuple[entries.Done | entries.OfLedger, str, str]] = [
             happened,
         )
         for what, who, outcome, happened in DELIVERIES
+    ),
+    *(
+        (
+            entries.Acted(*HEAD[:3], who, what, outcome=outcome, **about),
+            "the gateway" if who is entries.OWN else f"{who.client} of {who.department}",
+            happened,
+        )
+        for who, what, outcome, about, happened in RECALLS
     ),
     (
         entries.Acted(*HEAD[:3], entries.OWN, "reminded", DAY, scheme=LEI[0], value=LEI[1], matter="m-2"),

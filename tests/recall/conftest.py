@@ -1,13 +1,16 @@
-"""`room`: a desk with answers to recall, on an empty store of each kind in turn."""
+"""`place`: an empty store of each kind in turn. On one, `room`: a desk with answers; `region`: two gateways."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
+from tests.acts.whole.replicas import Replicas
 from tests.recall.room import Room, room_on
+from tests.recall.telling import Telling
 from tests.storage.conftest import Place, bare, place, server, store
+from tests.world import opened
 
 __all__ = ["Place", "bare", "place", "room", "server", "store"]
 
@@ -16,3 +19,12 @@ __all__ = ["Place", "bare", "place", "room", "server", "store"]
 async def room(place: Place) -> AsyncIterator[Room]:
     async with room_on(place.open()) as made:
         yield made
+
+
+@pytest.fixture
+def region(place: Place) -> Iterator[Telling]:
+    with opened() as world:
+        both = Replicas(world, place)
+        world.run(both.__aenter__())
+        yield Telling(world, both)
+        world.run(both.__aexit__())

@@ -22,6 +22,7 @@ from tests.storage.conftest import Place
 
 NOW = datetime.datetime(2026, 11, 24, 9, 30, tzinfo=datetime.UTC)
 DUE = datetime.date(2026, 12, 1)
+WHO = ("https://login.example", "market-regulator")
 ORG, OTHER = (Subject("organisation", "LEI", value) for value in ("5493001KJTIIGC8Y1R12", "529900T8BM49AURSDO55"))
 PERSON = Subject("person", "PIN", "1234567890")
 
@@ -44,7 +45,7 @@ async def test_a_store_with_a_clock_of_its_own_tells_its_time(place: Place, stor
 
 
 async def test_each_kind_is_read_back(store: Store, reader: FactsReader) -> None:
-    assert await reader.read([ORG], NOW) == Facts(0, {ORG: SubjectFacts()})
+    assert await reader.read([ORG], NOW, WHO) == Facts(0, {ORG: SubjectFacts()})
     terms = {"income-statements": ["year"], "volunteering": None}
     given = written.grant_consent(
         store.engine, PERSON, issuer="i", client="c", purpose="P", datasets=terms, until=DUE, now=NOW
@@ -54,7 +55,7 @@ async def test_each_kind_is_read_back(store: Store, reader: FactsReader) -> None
     written.restore(store.engine, ORG, "tax-arrears", "3", NOW)
     assert written.set_opt_out(store.engine, ORG, "tax-awards", True, NOW) is not None
     assert written.set_opt_out(store.engine, ORG, "tax-awards", True, NOW) is None, "it is so already"
-    found = await reader.read([ORG, PERSON, OTHER], NOW)
+    found = await reader.read([ORG, PERSON, OTHER], NOW, WHO)
     assert found.change == 5
     assert found.subjects[ORG] == SubjectFacts(
         disputed=frozenset({"tax-arrears/1"}),
@@ -65,15 +66,15 @@ async def test_each_kind_is_read_back(store: Store, reader: FactsReader) -> None
     (consent,) = found.subjects[PERSON].consents
     assert (consent.id, consent.until) == (given.id, DUE)
     assert found.subjects[OTHER] == SubjectFacts()
-    assert (await reader.read([ORG], NOW + datetime.timedelta(days=1))).subjects[ORG].overdue == {"tax-arrears/1"}
+    assert (await reader.read([ORG], NOW + datetime.timedelta(days=1), WHO)).subjects[ORG].overdue == {"tax-arrears/1"}
     written.decide_objection(store.engine, objection.id, "refused", "it is accurate", NOW)
     written.revoke_consent(store.engine, PERSON, given.id, NOW)
     written.set_opt_out(store.engine, ORG, "tax-awards", False, NOW)
-    found = await reader.read([ORG, PERSON], NOW)
+    found = await reader.read([ORG, PERSON], NOW, WHO)
     assert (found.change, found.subjects[PERSON]) == (8, SubjectFacts())
     with pytest.raises(LookupError):
         written.revoke_consent(store.engine, PERSON, given.id, NOW)
-    assert (await reader.read([ORG], NOW)).change == 8, "a change that failed took no number"
+    assert (await reader.read([ORG], NOW, WHO)).change == 8, "a change that failed took no number"
 
 
 async def test_a_store_takes_a_kind_that_it_has_never_seen(
@@ -86,9 +87,9 @@ async def test_a_store_takes_a_kind_that_it_has_never_seen(
     [row] = await read(store, ORG)
     assert row == (1, "pardon", given.id, *ORG[1:], "tax-arrears", "1", None, None, None, None, "2026-12-01")
     with pytest.raises(Refusal):  # a reader that does not know the kind
-        await reader.read([ORG], NOW)
+        await reader.read([ORG], NOW, WHO)
     assert written.end(store.engine, "pardon", given.id, NOW).change == 2
-    assert (await reader.read([ORG], NOW)).subjects[ORG] == SubjectFacts()
+    assert (await reader.read([ORG], NOW, WHO)).subjects[ORG] == SubjectFacts()
 
 
 async def read(store: Store, subject: Subject) -> Sequence[FactRow]:
@@ -121,7 +122,7 @@ def test_a_fact_names_a_record_as_departments_answers_do(store: Store, record: s
 async def test_a_change_by_another_process_counts_from_the_next_read_on(place: Place, reader: FactsReader) -> None:
     elsewhere = place.open()
     for number in range(1, 6):
-        asked = asyncio.ensure_future(reader.read([ORG], NOW))
+        asked = asyncio.ensure_future(reader.read([ORG], NOW, WHO))
         await asyncio.sleep(0)  # it is waiting now, and its query has not begun
         written.withdraw(elsewhere.engine, ORG, "tax-arrears", str(number), NOW)
         assert len((await asked).subjects[ORG].withdrawn) == number
@@ -132,7 +133,7 @@ async def test_whoever_comes_during_a_read_gets_one_begun_after(store: Store, re
 
     async def one(number: int) -> None:
         await asyncio.to_thread(written.withdraw, store.engine, ORG, "tax-arrears", str(number), NOW)
-        assert f"tax-arrears/{number}" in (await reader.read([ORG, OTHER], NOW)).subjects[ORG].withdrawn
+        assert f"tax-arrears/{number}" in (await reader.read([ORG, OTHER], NOW, WHO)).subjects[ORG].withdrawn
 
     await asyncio.gather(*(one(number) for number in range(40)))
 
@@ -157,7 +158,7 @@ async def test_every_size_of_group_reads_all_of_its_subjects(store: Store, reade
     named = [Subject("organisation", "LEI", f"{number:020d}") for number in range(count)]
     for subject in named:
         written.withdraw(store.engine, subject, "tax-arrears", "1", NOW)
-    answers = await asyncio.gather(*(reader.read([subject], NOW) for subject in named))
+    answers = await asyncio.gather(*(reader.read([subject], NOW, WHO) for subject in named))
     assert [answer.subjects for answer in answers] == [
         {subject: SubjectFacts(withdrawn=frozenset({"tax-arrears/1"}))} for subject in named
     ]
@@ -166,9 +167,9 @@ async def test_every_size_of_group_reads_all_of_its_subjects(store: Store, reade
 async def test_a_store_that_cannot_be_read_refuses_everyone_and_heals(store: Store, reader: FactsReader) -> None:
     with store.engine.begin() as connection:
         connection.execute(text("ALTER TABLE fact RENAME TO elsewhere"))
-    outcomes = await asyncio.gather(*(reader.read([each], NOW) for each in (ORG, OTHER)), return_exceptions=True)
+    outcomes = await asyncio.gather(*(reader.read([each], NOW, WHO) for each in (ORG, OTHER)), return_exceptions=True)
     assert [type(each) for each in outcomes] == [Refusal, Refusal]
     assert {each.code for each in outcomes if isinstance(each, Refusal)} == {Code.DECISION_UNAVAILABLE}
     with store.engine.begin() as connection:
         connection.execute(text("ALTER TABLE elsewhere RENAME TO fact"))
-    assert await reader.read([ORG], NOW) == Facts(0, {ORG: SubjectFacts()})
+    assert await reader.read([ORG], NOW, WHO) == Facts(0, {ORG: SubjectFacts()})

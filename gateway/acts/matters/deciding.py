@@ -173,14 +173,22 @@ def own(seen: Seen, actor: Actor, id_: str) -> Matter:
 
 
 async def touching(office: Office, id_: str) -> frozenset[Hashable]:
-    """What an act on a matter touches: all that is about its subject."""
+    """What an act on a matter touches: all that is about its subject, or of nobody, what its client has to answer."""
 
     def look() -> frozenset[Hashable]:
         with office.reading() as connection:
             row = rows.one(connection, id_)
-        return frozenset([("matter", id_)] if row is None else [("matter", id_), (row.scheme, row.value)])
+        if row is None:
+            return frozenset([("matter", id_)])
+        about = (row.scheme, row.value) if row.value is not None else recipient_of(row.issuer, row.client)
+        return frozenset([("matter", id_), about])
 
     return await asyncio.to_thread(look)
+
+
+def recipient_of(issuer: str | None, client: str | None) -> tuple[str, str, str]:
+    """What every act touches that is about what a client has to answer."""
+    return ("recipient", issuer or "", client or "")
 
 
 def _fit(office: Office, seen: Seen, actor: Actor, row: Matter) -> None:

@@ -44,6 +44,18 @@ _AT_COUNTER: Mapping[str, str] = {
     "opt-out-lifted": "ended for you that {dataset} is kept back",
 }
 
+_ASKED: Mapping[str, str] = {
+    "delete": "delete it, and use it no more",
+    "update": "use what it was corrected to",
+    "mark-disputed": "mark it as disputed",
+    "clear-disputed": "take that mark away",
+}
+_ANSWERS: Mapping[str, str] = {
+    "applied": "answered: done",
+    "passed-on": "answered: done, and it had been passed on",
+    "refused": "answered: refused; oversight is told",
+}
+
 Subject = tuple[str, str]
 """Scheme and value."""
 
@@ -106,6 +118,8 @@ def access(look: Look, policies: Policies, subject: Subject) -> dict[str, Any]:
             row["outcome"] = "looked at what the ledger says of you"
         case entries.Acted() if look.at_counter:
             row |= _counted(told, policies)
+        case entries.Acted() if look.of_recall:
+            row |= _recalled(told, policies)
         case entries.Acted():
             row["records"] = [_record(told)]
             done = told.what.removeprefix("change-")
@@ -116,6 +130,8 @@ def access(look: Look, policies: Policies, subject: Subject) -> dict[str, Any]:
 def _what(look: Look) -> str:
     if look.own or look.at_counter:
         return "OWN"
+    if look.of_recall:
+        return "RECALL"
     match look.told:
         case entries.Inquiry():
             return "INQUIRY"
@@ -137,6 +153,20 @@ def _counted(told: entries.Acted, policies: Policies) -> dict[str, Any]:
     if told.purpose:
         row |= _purposed(told.purpose, policies)
     return row
+
+
+def _recalled(told: entries.Acted, policies: Policies) -> dict[str, Any]:
+    """Whom a recall tells to do what, or how its recipient answered; never why, nor who else it names."""
+    who = told.to.department or told.to.client if told.to is not None else ""
+    asked = _ASKED.get(told.action, told.action)
+    answer = _ANSWERS.get(told.outcome, told.outcome) if told.what == "acknowledged" else ""
+    return {
+        **_purposed(told.purpose, policies),
+        "fields": [f"{dataset}.{name}" for dataset, names in told.fields.items() for name in names],
+        "records": [f"{told.dataset}/{each}" for each in told.records],
+        "outcome": answer or f"recalled: {asked}",
+        "told": [f"{who} is to {asked}"] if who else [],
+    }
 
 
 def _record(told: entries.Acted) -> str:

@@ -10,10 +10,13 @@ from __future__ import annotations
 from functools import partial
 
 from gateway.errors import Code, Refusal
+from gateway.inquiry.beside.recalled import correction
+from gateway.inquiry.disclose import Entry
 from gateway.inquiry.http.request import GraphQLRequest, declared
 from gateway.inquiry.journey import Journey, Serving, Telling
 from gateway.inquiry.plan import Bound, Plan
 from gateway.inquiry.types import Answer, Requester
+from gateway.rules.model import Purpose
 
 
 async def planned(journey: Journey, serving: Serving, requester: Requester, asked: GraphQLRequest) -> Plan:
@@ -48,6 +51,13 @@ def by_document(
         partial(serving.renderer.render, bound.variant, bound.asked),
         partial(serving.others.resolve, journey.shares, plan, bound, requester, asked),
     )
+
+
+async def correcting(journey: Journey, serving: Serving, telling: Telling, purpose: Purpose, entry: Entry) -> Telling:
+    """The same, of no more than the recall that the declaration names lets be fetched; raises `Refusal`."""
+    today = journey.now().astimezone(serving.zone).date()
+    of = (entry.requester, purpose, entry.declared, entry.subjects, telling.selected)
+    return telling._replace(recalled=await correction(journey.recalls, *of, today))
 
 
 async def answered_apart(

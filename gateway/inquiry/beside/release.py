@@ -86,7 +86,8 @@ class Release:
             message = "the ledger took too long to enter the answer, so it was not released; ask again"
             raise Refusal(Code.LEDGER_UNAVAILABLE, message, retryable=True)
         today = now.astimezone(zone).date()
-        if known.subjects != facts.subjects or (today != day and not holds(now, today)):
+        same = known.subjects == facts.subjects and known.suspended == facts.suspended
+        if not same or (today != day and not holds(now, today)):
             await self.unsent("ended")
             message = "a permit, or a record's display, ended while the inquiry ran, so nothing was released; ask again"
             raise Refusal(Code.DECISION_UNAVAILABLE, message, retryable=True)
@@ -96,7 +97,7 @@ class Release:
         ports = self._ports
         if asyncio.get_running_loop().time() - self._began <= AGE:
             return facts
-        known = await ports.facts.read(self._entry.subjects, ports.stamp())
+        known = await ports.facts.read(self._entry.subjects, ports.stamp(), self._entry.requester.who)
         if known.change == facts.change:
             return facts
         verified = any(each.case_verified for each in facts.subjects.values())

@@ -24,10 +24,13 @@ _OFFICIALS: Mapping[str, tuple[str, ...]] = {
     "decideObjection": ("steward",),
     "decideRestoration": ("steward",),
     "confirm": ("steward", "oversight"),
-    "decline": ("steward",),
+    "decline": ("steward", "oversight"),
+    "endSuspension": ("oversight",),
 }
 """What needs an official, and one of these scopes."""
 _REQUESTERS = frozenset(["requestConsent", "consentRequests"])
+_RECIPIENTS = frozenset(["recalls", "acknowledgeRecall", "acknowledgeRecalls", "attestDeletion", "suspensions"])
+"""What a recipient does about what it received, with or without an official."""
 
 
 class Lack(NamedTuple):
@@ -65,6 +68,8 @@ def lack(
             return _of_subject(requester, field, inquires=inquires, on_behalf=on_behalf)
         if field in _OFFICIALS:
             return _of_official(requester, field, _OFFICIALS[field])
+        if field in _RECIPIENTS:
+            return _of_recipient(requester, field)
         if field in _REQUESTERS and (not inquires or requester.is_subject):
             return Lack(f"`{field}` needs a token with `inquire`, and not a subject's own.")
     return None
@@ -79,6 +84,14 @@ def _of_subject(requester: Requester, field: str, *, inquires: bool, on_behalf: 
         return Lack(f"`{field}` needs a subject's own token: ask for `self`{also}.", "self")
     if inquires or requester.scopes & (set(SCOPES) - {"self"}):
         return Lack(f"`{field}` needs a token with the scope `self` and no other of this gateway's.", "self")
+    return None
+
+
+def _of_recipient(requester: Requester, field: str) -> Lack | None:
+    if field == "suspensions" and "oversight" in requester.scopes and "recalls" not in requester.scopes:
+        return _of_official(requester, field, ("oversight",))
+    if requester.is_subject or "recalls" not in requester.scopes:
+        return Lack(f"`{field}` needs a token with `recalls`, and not a subject's own.", "recalls")
     return None
 
 

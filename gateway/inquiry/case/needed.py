@@ -22,11 +22,14 @@ async def verify_case(
 ) -> bool:
     """Whether the case was verified that the purpose needs; without a grant that holds, no registry is asked.
 
-    Nothing will be permitted to a requester without one. Raises `Refusal`: `INQUIRY_REQUIRED` where no case was
-    declared, `CASE_NOT_VERIFIED`.
+    Nothing will be permitted to a requester without one. A correction that it was told of needs none: the answer that
+    it corrects had it (`beside.recalled` comes first). Raises `Refusal`: `INQUIRY_REQUIRED` where no case was declared,
+    `CASE_NOT_VERIFIED`.
     """
     if not guards.holds(requester.grants, purpose.name, today):
         return False
+    if declaration.recall is not None:
+        return True
     if declaration.case is None:
         raise Refusal(Code.INQUIRY_REQUIRED, f"`{purpose.name}` needs a case: add `case` to the declaration")
     registry = purpose.case_registry or requester.registry

@@ -27,7 +27,7 @@ from gateway.inquiry.types import Answer
 MAX_BODY = 64 * 1024
 MAX_NESTING = 32
 MAX_HEADER = 2048
-DECLARED = ("purpose", "case", "document", "consent", "reference")
+DECLARED = ("purpose", "case", "document", "consent", "reference", "recall")
 
 
 class Media(enum.StrEnum):

@@ -77,7 +77,8 @@ class Made(NamedTuple):
     """An act ready to be entered: its entry, and what it changes.
 
     `facts` is how many numbers of facts it took. `moved` is the matter or fact that it made or moved: what a repeat is
-    shown again. `value` is what the caller is shown.
+    shown again. `value` is what the caller is shown. `more` are what is done with it: entries of their own, of the same
+    transaction, each with an id, and with numbers of facts behind those before it.
     """
 
     told: entries.Done
@@ -86,6 +87,7 @@ class Made(NamedTuple):
     moved: str
     value: Any
     facts: int = 0
+    more: Sequence[Made] = ()
 
 
 class Planned(NamedTuple):

@@ -67,12 +67,12 @@ class _Waiting(NamedTuple):
 
 
 class _Ready(NamedTuple):
-    """An act of a group that can be committed."""
+    """An entry of a group that can be committed; `first`: it is the act's own, and not of what is done with it."""
 
     waiting: _Waiting
-    id: str
     made: Made
     changes: list[Changes]
+    first: bool
 
 
 class Writer:
@@ -147,11 +147,12 @@ class Writer:
                 try:
                     receipts = await self.ledger.append_together([_pending(each) for each in ready])
                 except Conflict:
-                    group = [each.waiting for each in ready]
+                    group = [each.waiting for each in ready if each.first]
                     await asyncio.sleep(random.uniform(0, _PAUSE * 2 ** min(tried, 6)))  # noqa: S311 - to take turns
                     continue
                 for each, receipt in zip(ready, receipts, strict=True):
-                    _answer(each.waiting, Done(each.id, each.made.told.at, each.made.value, receipt))
+                    if each.first:
+                        _answer(each.waiting, Done(each.made.told.id, each.made.told.at, each.made.value, receipt))
                 return
             conflict = Refusal(Code.CONFLICT, "somebody acted at the same moment; try again", retryable=True)
             for waiting in group:
@@ -182,9 +183,8 @@ class Writer:
                         self._over[Actor(actor.issuer, actor.client, actor.department), error.bound.quota] += 1
                     _refuse(waiting, error)
                     continue
-                if each is not None:
-                    ready.append(each)
-                    change += each.made.facts
+                ready += each
+                change += sum(one.made.facts for one in each)
         if ready:
             apart = ready[0].waiting.planned.guarded
             guards: list[Changes] = [rows.one_more() if apart else rows.following(number, len(ready))]
@@ -194,7 +194,7 @@ class Writer:
             ready[0].changes[:0] = [*guards, *counting.changes()]
         return ready
 
-    def _one(self, waiting: _Waiting, seen: Seen, number: int, counting: _Counting) -> _Ready | None:
+    def _one(self, waiting: _Waiting, seen: Seen, number: int, counting: _Counting) -> list[_Ready]:
         planned, keyed = waiting.planned, seen.keyed
         repeat = arguments = None
         freed: list[Changes] = []
@@ -206,17 +206,23 @@ class Writer:
                 if past.arguments != arguments:
                     raise invalid("REFERENCE", "this `reference` was used for other arguments; choose another")
                 _answer(waiting, Done(past.id, moment(past.at), planned.again(seen, past), place=past.entry))
-                return None
+                return []
             if past is not None:
                 freed.append(update(rows.act).where(rows.act.c.id == past.id).values(repeat=None, arguments=None))
         counting.check(planned.bounds)
         made = planned.make(seen)
         counting.take(planned.bounds)
-        values = {"id": seen.id, "number": number, "at": micros(made.told.at), "matter": made.moved}
         if planned.guarded:
-            return _Ready(waiting, seen.id, made, [*made.changes, AtEntry(functools.partial(rows.numbered, values))])
-        row = Row(rows.act, values | {"repeat": repeat, "arguments": arguments}, ("entry",))
-        return _Ready(waiting, seen.id, made, [*freed, *made.changes, row])
+            values = {"id": seen.id, "number": number, "at": micros(made.told.at), "matter": made.moved}
+            changes = [*made.changes, AtEntry(functools.partial(rows.numbered, values))]
+            return [_Ready(waiting, made, changes, first=True)]
+        ready: list[_Ready] = []
+        for each in (made, *made.more):
+            first, values = each is made, {"id": each.told.id, "number": number + len(ready), "matter": each.moved}
+            named = {"repeat": repeat, "arguments": arguments} if first else {"repeat": None, "arguments": None}
+            row = Row(rows.act, {**values, "at": micros(each.told.at), **named}, ("entry",))
+            ready.append(_Ready(waiting, each, [*(freed if first else ()), *each.changes, row], first))
+        return ready
 
 
 class _Counting:
@@ -272,9 +278,9 @@ def _midnight_after(day: datetime.date, zone: zoneinfo.ZoneInfo) -> datetime.dat
 
 
 def _pending(ready: _Ready) -> Pending:
-    made, actor = ready.made, ready.waiting.planned.actor
-    parts = split(made.told, made.oversight)
-    by = (actor.issuer, actor.client)
+    made = ready.made
+    parts, who = split(made.told, made.oversight), made.told.requester
+    by = (who.issuer, who.client)
     return Pending(parts.told, parts.oversight, micros(made.told.at), by, tuple(ready.changes), parts.subjects)
 
 

@@ -23,6 +23,7 @@ _OPT_OUT = "What a subject wants kept back"
 _CLOCK = "What is due"
 _DELIVERY = "What recipients are told"
 _RECALL = "What is to be used no more"
+_SUSPENSION = "A grant that is suspended"
 
 
 class _Words(NamedTuple):
@@ -61,6 +62,21 @@ WORDS = {
     "delivery-given-up": _Words(_DELIVERY, "gave up telling {to} of recall {recall}; it waits in the inbox"),
     "delivery-resumed": _Words(_DELIVERY, "had {to} told of recalls again ({outcome})"),
     "recalled": _Words(_RECALL, "recalled {records} of {name} from {to}: {action}"),
+    "acknowledged": _Words(_RECALL, "answered recall {recall} about {name}: {outcome}"),
+    "deletion-attested": _Words(_RECALL, "attested that all that was to be deleted by {until} is"),
+    "recall-overdue": _Words(_CLOCK, "found recall {recall} about {name} not answered by {to}"),
+    "onward-disclosure-found": _Words(_RECALL, "found that {to} passed on what recall {recall} has of {name}"),
+    "suspended": _Words(_SUSPENSION, "suspended the grant of {to} for {purpose} and {dataset}"),
+    "suspension-held": _Words(_SUSPENSION, "found that the suspension of {to} also rests on recall {recall}"),
+    "suspension-goes-on": _Words(
+        _SUSPENSION, "found that the suspension of {to} goes on until recall {recall} is answered"
+    ),
+    "suspension-end-asked": _Words(_SUSPENSION, "asked for the end of the suspension of {to} for {purpose}"),
+    "suspension-end-declined": _Words(_SUSPENSION, "declined to end the suspension of {to} for {purpose}"),
+    "suspension-ended": _Words(_SUSPENSION, "ended the suspension of {to} for {purpose} and {dataset}: {outcome}"),
+    "suspension-exempt": _Words(
+        _SUSPENSION, "found {to} overdue with what it has of {name}, and a law that spares its grant"
+    ),
     "over-bounds": _Words("What was too much", "asked for more acts than a day allows; counted once an hour"),
 }
 """Every act that this version makes, in a reader's words."""

@@ -93,7 +93,8 @@ class Declared(msgspec.Struct, frozen=True, omit_defaults=True):
     """What the operation declared of itself.
 
     `request` is a keyed digest of its document and variables, where it has a reference: it tells a retry from another
-    question, and nobody without the ledger's key can find what was asked by trying.
+    question, and nobody without the ledger's key can find what was asked by trying. `recall` is the id of the one whose
+    correction was fetched.
     """
 
     purpose: str
@@ -102,6 +103,7 @@ class Declared(msgspec.Struct, frozen=True, omit_defaults=True):
     consent: str | None = None
     reference: str | None = None
     request: bytes = b""
+    recall: str | None = None
 
 
 class Named(msgspec.Struct, frozen=True):
@@ -173,8 +175,8 @@ class Inquiry(Entered, frozen=True, tag="inquiry"):
 
     @property
     def counted(self) -> bool:
-        """Whether it counts: it could fetch."""
-        return any(each.datasets for each in self.disclosed)
+        """Whether it counts: it could fetch, and not what a recall told it to."""
+        return self.declaration.recall is None and any(each.datasets for each in self.disclosed)
 
 
 class Refused(Entered, frozen=True, tag="refusal"):
@@ -238,7 +240,8 @@ class DecidedOn(msgspec.Struct, frozen=True, omit_defaults=True):
     selected dataset, by name, from the lowest: whether `record` or the type was selected too. `flags` are those of a
     decision's key (`gateway.rules.model.Flag`) for all of the subject's datasets: 4 case, 8 official, 16 step-up, 32
     break-glass; and 64, the token had expired. No scope covers the datasets `unscoped`, the token's narrowing leaves
-    out the `narrowed`, and consents cover the `consented`: these fields, or all (`null`).
+    out the `narrowed`, and consents cover the `consented`: these fields, or all (`null`). The grant is suspended for
+    the `suspended`, until the recall that is named is answered.
     """
 
     subject: int
@@ -248,6 +251,7 @@ class DecidedOn(msgspec.Struct, frozen=True, omit_defaults=True):
     unscoped: tuple[str, ...] = ()
     narrowed: tuple[str, ...] = ()
     consented: dict[str, tuple[str, ...] | None] = {}
+    suspended: dict[str, str] = {}
 
 
 class Oversight(msgspec.Struct, frozen=True, omit_defaults=True):

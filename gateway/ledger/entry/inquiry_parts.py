@@ -47,6 +47,7 @@ class ToldOf(msgspec.Struct, frozen=True, omit_defaults=True):
     cautions: list[entries.Notice] = []
     data: entries.Data | None = None
     message: str = ""
+    recall: str | None = None
 
 
 class WithheldOf(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -70,6 +71,7 @@ class OversightOf(msgspec.Struct, frozen=True, omit_defaults=True):
     narrowed: tuple[str, ...] = ()
     consented: dict[str, tuple[str, ...] | None] = {}
     by: str = ""
+    suspended: dict[str, str] = {}
 
 
 EMPTY = entries.encode(OversightOf())
@@ -108,6 +110,7 @@ def split_inquiry(told: entries.Inquiry, oversight: Oversight) -> EntryParts:
             subject.datasets,
             cautions[place],
             told.data,
+            recall=declared.recall,
         )
         other = _oversight_of(oversight, place, decided.get(place))
         subjects.append(SubjectParts(subject.scheme, subject.value, _encode(part), other))
@@ -152,6 +155,7 @@ def split_refusal(told: entries.Refused, oversight: Oversight) -> EntryParts:
                         said.reference,
                         said.request,
                         message=told.message,
+                        recall=said.recall,
                     )
                 ),
                 _oversight_of(oversight, place, decided.get(place)),
@@ -188,7 +192,7 @@ def _oversight_of(oversight: Oversight, place: int, on: entries.DecidedOn | None
         there = withheld or denied or relied or by
         return _encode(OversightOf(withheld, denied, relied, by=by)) if there else EMPTY
     rests = (on.flags, on.bare, on.selected, on.unscoped, on.narrowed, on.consented)
-    return _encode(OversightOf(withheld, denied, relied, *rests, by=by))
+    return _encode(OversightOf(withheld, denied, relied, *rests, by=by, suspended=on.suspended))
 
 
 def _relied_on(oversight: Oversight, place: int) -> tuple[str, ...]:
@@ -246,7 +250,7 @@ def merge_oversight(oversight: Oversight, parts: Sequence[OversightOf | None]) -
         consents += part.consents
         consents_of += [place] * len(part.consents)
         if part.flags is not None:
-            rests = (part.flags, part.bare, part.selected, part.unscoped, part.narrowed, part.consented)
+            rests = (part.flags, part.bare, part.selected, part.unscoped, part.narrowed, part.consented, part.suspended)
             decided.append(entries.DecidedOn(place, *rests))
     if not (withheld or denied or consents or decided or by):
         return oversight
@@ -268,4 +272,5 @@ def _first(parts: Sequence[ToldOf | None]) -> ToldOf | None:
 def _declared(general: entries.Declared, part: ToldOf | None) -> entries.Declared:
     if part is None:
         return general
-    return entries.Declared(general.purpose, part.case, part.document, part.consent, part.reference, part.request)
+    said = (part.case, part.document, part.consent, part.reference, part.request, part.recall)
+    return entries.Declared(general.purpose, *said)

@@ -44,6 +44,7 @@ _T = TypeVar("_T")
 _NAMED = ("scheme", "value")
 _DECLARED = (
     "declaration.case", "declaration.document", "declaration.consent", "declaration.reference", "declaration.request",
+    "declaration.recall",
 )  # fmt: skip
 _ACTED = (
     *_NAMED, "matter", "by", "proof", "dataset", "record", "version", "new_version", "access", "recipient", "purpose",

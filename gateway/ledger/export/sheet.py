@@ -81,6 +81,7 @@ def _asked(told: entries.Inquiry | entries.Refused) -> Section:
             ("Document", declared.document),
             ("Consent", declared.consent),
             ("Reference", declared.reference),
+            ("Recall", declared.recall),
         ]
         rows += [(label, [value]) for label, value in given if value is not None]
     named = told.disclosed if isinstance(told, entries.Inquiry) else told.subjects

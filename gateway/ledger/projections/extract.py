@@ -25,6 +25,8 @@ NEVER = 1 << 62
 NO_OFFICIAL = ""
 CHANGES = frozenset(["change-reported", "change-confirmed", "change-declined"])
 """The acts that a subject is shown among those who looked: what became of its records."""
+RECALLS = frozenset(["recalled", "acknowledged"])
+"""The acts by which a subject is shown who was told that what it received is to be used no more, and who answered."""
 AT_COUNTER = frozenset(
     ["consent-granted", "consent-revoked", "consent-declined", "objection-filed", "restoration-filed",
      "matter-withdrawn", "opt-out-set", "opt-out-lifted"]
@@ -100,12 +102,12 @@ def looked_at(told: entries.Told | None, keys: Sequence[int], erased: Sequence[i
 def visible(told: entries.Told | None, oversight: entries.Oversight | None, at: int) -> int | None:
     """From when (microseconds) the subjects of an entry of this time are shown it; None: at once; `NEVER`: not at all.
 
-    What is shown is listed: inquiries, refusals, looks into what entries say, changes of records, and what was done for
-    it at a counter. What is secret is shown once its secrecy ends (Art. 42), whatever it is.
+    What is shown is listed: inquiries, refusals, looks into what entries say, changes of records, their recalls, and
+    what was done for it at a counter. What is secret is shown once its secrecy ends (Art. 42), whatever it is.
     """
     shown = isinstance(told, entries.Operation) or (isinstance(told, entries.View) and bool(told.parts))
     if isinstance(told, entries.Acted):
-        shown = told.what in CHANGES or at_counter(told)
+        shown = told.what in CHANGES or told.what in RECALLS or at_counter(told)
     if oversight is None or not shown:
         return NEVER
     if oversight.secret_until is None:

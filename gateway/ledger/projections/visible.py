@@ -19,7 +19,7 @@ from sqlalchemy import bindparam as p
 from sqlalchemy import select, tuple_
 
 from gateway.errors import VerificationFailed
-from gateway.ledger.entry.entries import Told
+from gateway.ledger.entry.entries import Acted, Told
 from gateway.ledger.projections import extract
 from gateway.ledger.projections.lookups import MOST_OPENED, named_in_tail, oversight_of, told_of, without_key
 from gateway.ledger.projections.positions import START, Covered, Place, Tail, covered, keys_of, tail
@@ -136,6 +136,11 @@ class Look(NamedTuple):
     def at_counter(self) -> bool:
         """Whether a department's counter did it for the subject."""
         return extract.at_counter(self.told)
+
+    @property
+    def of_recall(self) -> bool:
+        """Whether a recipient was told to use the subject's records no more, or answered that."""
+        return isinstance(self.told, Acted) and self.told.what in extract.RECALLS
 
 
 class Page(NamedTuple):

@@ -14,7 +14,7 @@ from typing import Any
 
 import msgspec
 from sqlalchemy import bindparam as p
-from sqlalchemy import or_, select
+from sqlalchemy import or_, select, text
 
 from gateway.errors import VerificationFailed
 from gateway.ledger.entry import entries
@@ -28,6 +28,8 @@ from gateway.storage.statement import Statement
 from gateway.storage.tables import SHARD_BITS, micros
 
 _AT_ONCE = 32
+_OF_NOBODY = text("'suspension'")
+"""The kind of matter that is about no subject, but about a client."""
 _PAGE = 256
 _MARKS = [f"mark{number}" for number in range(_AT_ONCE)]
 _TWICE = [*_MARKS, *(f"other{number}" for number in range(_AT_ONCE))]
@@ -41,7 +43,7 @@ _MATTERS = Statement(select(matter).where(matter.c.id.in_([p(each) for each in _
 _NUMBERS = Statement(select(act.c.entry, act.c.number).where(act.c.entry.in_([p(each) for each in _MARKS])), *_MARKS)
 _NEXT = Statement(
     select(matter)
-    .where(matter.c.id > p("after"), matter.c.value.is_not(None))
+    .where(matter.c.id > p("after"), or_(matter.c.value.is_not(None), matter.c.kind == _OF_NOBODY))
     .order_by(matter.c.id)
     .limit(p("count"))
     .offset(p("skip")),
@@ -117,7 +119,7 @@ class Effects:
             for row in page:
                 _check_filed(row, _told(found, row.filed_in, row.id))
                 told = _told(found, last[row.id], row.id)
-                if told.value is not None and not allowed(row, told):
+                if (told.value is not None or row.value is None) and not allowed(row, told):
                     raise VerificationFailed(
                         f"matter `{row.id}`: its row is not what its last act says: it was altered"
                     )

@@ -16,6 +16,7 @@ FILED: Mapping[str, str] = {
     "objection-filed": "objection",
     "restoration-filed": "restoration",
     "change-reported": "change",
+    "suspended": "suspension",
 }
 """Acts that open a matter, and its kind."""
 
@@ -25,6 +26,8 @@ BEGINS: Mapping[tuple[str, str], str] = {
     ("deadline-counted", ""): "objection",
     ("opt-out-set", ""): "opt-out",
     ("restoration-confirmed", ""): "restoration",
+    ("suspended", ""): "suspension",
+    ("suspension-goes-on", ""): "suspension",
     ("change-reported", "corrected"): "correction",
     ("change-reported", "withdrawn"): "withdrawal",
     ("change-confirmed", "corrected"): "correction",
@@ -65,6 +68,11 @@ _OWN: Mapping[str, tuple[str, ...] | _Own] = {
     "objection-overdue": _clock,
     "restoration-overdue": _clock,
     "correction-overdue": _clock,
+    "suspended": ("open",),
+    "suspension-goes-on": WAITING,
+    "suspension-end-asked": ("awaits-confirmation",),
+    "suspension-end-declined": ("open",),
+    "suspension-ended": ("decided",),
 }
 MOVES = frozenset(_OWN)
 """Acts whose entries name the matter that they open or move."""

@@ -69,6 +69,18 @@ def inactive(grant: Grant, today: datetime.date) -> Cell | None:
     )
 
 
+def suspended(grant: Grant, dataset: str, recall: str) -> Cell:
+    """The denial of a dataset whose recall the requester left unanswered."""
+    return Cell(
+        False,
+        Reason.GRANT_INACTIVE,
+        articles=("47(2)", "28(1)"),
+        advice=f"Your grant {grant.id} is suspended for `{dataset}`: a recall was not answered in time. "
+        f"Do what recall {recall} asks for, and acknowledge it (`acknowledgeRecall`).",
+        needs=(f"the recall {recall} acknowledged",),
+    )
+
+
 def glass_whole(purpose: str) -> Cell:
     """The denial of everything where an emergency purpose cannot be used: its department has a review overdue."""
     return Cell(

@@ -24,7 +24,9 @@ KINDS: tuple[SubjectKind, ...] = ("organisation", "person")
 FILE = "purposes.yaml"
 
 _REQUIRED = ("title", "articles", "basis", "dpv", "frequency", "delete_after", "subjects", "fields")
-_OPTIONAL = ("case", "official", "step_up", "scope", "overdue_objection", "secrecy", "quotas", "break_glass")
+_OPTIONAL = (
+    "case", "official", "step_up", "scope", "overdue_objection", "secrecy", "quotas", "break_glass", "suspension",
+)  # fmt: skip
 _EVERYTHING = frozenset({"all", "*", "any", "every"})
 _NONE = Period("P1D", 0, 1)
 _VERSION = "the law's version that is meant, such as `2026-01-01`"
@@ -83,6 +85,7 @@ def _purpose(name: str, node: Node, catalogue: Catalogue, registries: Collection
         secrecy_max=_secrecy(entries.get("secrecy")),
         quotas=_quotas(entries["quotas"]) if "quotas" in entries else Quotas(),
         break_glass=_break_glass(entries["break_glass"], official) if "break_glass" in entries else None,
+        suspension_exempt=_exempt(entries["suspension"]) if "suspension" in entries else None,
     )
 
 
@@ -124,6 +127,11 @@ def _break_glass(node: Node, official: Mapping[str, Node]) -> BreakGlassTerms:
         else ""
     )
     return BreakGlassTerms(int(within.partition(" ")[0] or 1))
+
+
+def _exempt(node: Node) -> Basis | None:
+    entries = node.mapping(["exempt"])
+    return basis_of(entries["exempt"]) if "exempt" in entries else None
 
 
 def _quotas(node: Node) -> Quotas | None:
@@ -244,11 +252,14 @@ def bases(node: Node | None) -> tuple[Basis, ...]:
     items = node.items()
     if node.is_sequence and not items:
         node.problem("is empty; name the law and its article")
-    found = []
-    for item in items:
-        parts = item.mapping(["law"], ["article", "version"])
-        if "law" in parts and (law := parts["law"].text(what="a law's name")):
-            article = parts["article"].text(what="an article") if "article" in parts else None
-            version = parts["version"].text(what=_VERSION) if "version" in parts else None
-            found.append(Basis(law, article, version))
-    return tuple(found)
+    return tuple(found for item in items if (found := basis_of(item)) is not None)
+
+
+def basis_of(node: Node) -> Basis | None:
+    """One legal basis: `{law: ..., article: ..., version: ...}`."""
+    parts = node.mapping(["law"], ["article", "version"])
+    if "law" not in parts or not (law := parts["law"].text(what="a law's name")):
+        return None
+    article = parts["article"].text(what="an article") if "article" in parts else None
+    version = parts["version"].text(what=_VERSION) if "version" in parts else None
+    return Basis(law, article, version)

@@ -39,7 +39,7 @@ async def decided(desk: Desk, id_: str, outcome: str, by: str = "s.one", *, of: 
 async def facts_of(desk: Desk, subject: Subject) -> SubjectFacts:
     source = desk.store.facts()
     try:
-        found = await FactsReader(source, desk.office.zone).read([subject], desk.now)
+        found = await FactsReader(source, desk.office.zone).read([subject], desk.now, ("", ""))
     finally:
         source.close()
     return found.subjects[subject]

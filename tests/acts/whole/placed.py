@@ -13,9 +13,11 @@ from connectors.base import Subject
 from gateway.inquiry.types import Requester
 from gateway.storage.acts import act, matter
 from gateway.storage.facts import fact
+from gateway.storage.recalls import recall
 from tests.acts.desk import ISSUER
 from tests.acts.whole import asking
 from tests.acts.whole.replicas import Replica, Replicas, Said
+from tests.recall.telling import Telling
 from tests.world import Held, World, values
 
 PURPOSE, DATASET = "SUBSIDY_ASSESSMENT", "income-statements"
@@ -83,6 +85,8 @@ class Scene:
         office = both.who("labour-office", "inquire", official=f"o.ne-{mark}")
         looked = await self.replica.ask(office, LOOK % ("", ""), {"id": named(subject)})
         ids["look"] = looked.said["extensions"]["inquiry"]["id"]
+        telling = Telling(self.world, both)
+        ids["recall"] = await telling.told(telling.found(looked), "update", DATASET)
         request = {**asked, "subject": named(subject), "words": said}
         ids["request"] = (await self.act(office, "requestConsent", **request)).value["id"]
         ids["objection"] = (await self.act(mine, "fileObjection", **about(0))).value["id"]
@@ -105,14 +109,17 @@ class Scene:
     def every_id(self) -> set[str]:
         """Each id that any table has."""
         with self.replica.store.engine.connect() as connection:
-            return {str(id_) for each in (act, matter, fact) for id_ in connection.execute(select(each.c.id)).scalars()}
+            tables = (act, matter, fact, recall)
+            return {str(id_) for each in tables for id_ in connection.execute(select(each.c.id)).scalars()}
 
     async def cursors(self, subject: Subject) -> dict[str, str]:
         """The cursors that those whom it concerns have of its pages."""
         both, steward = self.both, self.both.steward("tax", "s.three")
         office = both.who("labour-office", "inquire", official="o.two")
         found = {}
-        for name, who in (("consentRequests", office), ("matters", steward), ("changes", steward)):
+        told = both.who("labour-office", "recalls")
+        pages = (("consentRequests", office), ("matters", steward), ("changes", steward), ("recalls", told))
+        for name, who in pages:
             found[f"cursor of {name}"] = (await self.act(who, name, first=1)).value["next"]
         page = "query { it: me { accessHistory(first: 1) { next } } }"
         said = await self.replica.ask(both.subject(subject, "p-again"), page, {})
@@ -127,9 +134,9 @@ class Scene:
         schema, both = self.replica.schema, self.both
         name, _, path = slot.partition(".")
         mine = both.subject(other, "p-other")
-        if slot == "@inquiry.consent":
-            who = both.who("tax-service", "inquire", official="t.two")
-            return Asked(who, LOOK % (", $of: ID", ", consent: $of"), {"id": named(other), "of": value})
+        if slot in ("@inquiry.consent", "@inquiry.recall"):
+            who, member = both.who("tax-service", "inquire", official="t.two"), slot.partition(".")[2]
+            return Asked(who, LOOK % (", $of: ID", f", {member}: $of"), {"id": named(other), "of": value})
         if slot == "me.accessHistory.after":
             history = asking.selected(asking.fields(schema)["me"].type.of_type.fields["accessHistory"].type)
             return Asked(mine, HISTORY % history, {"after": value})
@@ -149,6 +156,10 @@ class Scene:
         """Another department's steward, another requester, and otherwise another subject."""
         if name in ("matters", "changes", "decideObjection", "decideRestoration", "confirm", "decline", "reportChange"):
             return self.both.steward("courts", "c.two")
+        if name in ("recalls", "suspensions", "acknowledgeRecall", "acknowledgeRecalls", "attestDeletion"):
+            return self.both.who("tax-service", "recalls")
+        if name == "endSuspension":
+            return self.both.who("oversight", "oversight", official="o.two")
         if name in ("consentRequests", "receipts", "requestConsent"):
             more = ("receipts",) if name == "receipts" else ()
             return self.both.who("tax-service", "inquire", *more, official="t.one")
@@ -166,6 +177,9 @@ class Scene:
             "fileObjection": filed,
             "applyForRestoration": filed,
             "setOptOut": {"dataset": "volunteering", "optedOut": True},
+            "acknowledgeRecall": {"outcome": "APPLIED"},
+            "acknowledgeRecalls": {"outcome": "APPLIED"},
+            "endSuspension": {"reason": "So it is."},
             "requestConsent": {**asked, "subject": named(other), "words": "To work it out."},
             "reportChange": {**courts, "subject": named(other), "event": "WITHDRAWN"},
             "decideObjection": decided,

@@ -16,12 +16,12 @@ import msgspec
 
 from connectors.base import Subject
 from gateway.acts.graphql import Acts
-from gateway.acts.handlers import handlers
 from gateway.acts.matters.clocks import Clocks
 from gateway.acts.office import Office
 from gateway.errors import LedgerUnavailable
 from gateway.inquiry import answer
 from gateway.inquiry.admit import Admission
+from gateway.inquiry.beside.recalled import StoredRecalls
 from gateway.inquiry.beside.receipts import Receipts
 from gateway.inquiry.beside.roots import Others
 from gateway.inquiry.beside.unsent import Unsent
@@ -29,6 +29,9 @@ from gateway.inquiry.facts import FactsReader
 from gateway.inquiry.types import Requester
 from gateway.ledger.acting.writer import Writer
 from gateway.ledger.projections import lookups
+from gateway.recall.handlers import handlers
+from gateway.recall.overdue import Overdue
+from gateway.recall.own import answered_by
 from gateway.rules.explain import permissions
 from gateway.storage.port import Store
 from tests.acts.whole import asking
@@ -80,6 +83,7 @@ class Replica:
         self.office = Office(self.writer, store, lambda: world.rules, world.clock)
         self.handlers = dict(handlers(self.office, lambda: self.journey))
         self.clocks = Clocks(self.office, lambda *_: None, lambda *_: None)
+        self.overdue = Overdue(self.office)
         self._facts = store.facts()
         self.schema = world.serving.planner._schema
         past = Receipts(world.rules, self.ledger, lookups.places_of, world.clock)
@@ -92,6 +96,7 @@ class Replica:
             admission=Admission(),
             ledger=self.ledger,
             unsent=Unsent(self.ledger),
+            recalls=StoredRecalls(store.engine, lambda who: answered_by(world.rules, who)),
         )
 
     def _permitted(self, requester: Requester, purpose: str) -> list[dict[str, Any]]:

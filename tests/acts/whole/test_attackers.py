@@ -15,11 +15,11 @@ import msgspec
 import pytest
 
 from connectors.base import Subject
-from gateway.acts.handlers import handlers
 from gateway.acts.matters import over_bounds
 from gateway.inquiry.facts import FactsReader
 from gateway.inquiry.types import Requester
 from gateway.ledger.entry.receipt import verify_receipt
+from gateway.recall.handlers import handlers
 from gateway.rules.model import PORTAL
 from gateway.sources import Changes as Reporting
 from gateway.storage.kinds import SubjectFacts
@@ -45,7 +45,7 @@ class Attack(Scene):
     async def facts(self, subject: Subject) -> SubjectFacts:
         source = self.replica.store.facts()
         try:
-            found = await FactsReader(source, self.replica.office.zone).read([subject], self.world.now)
+            found = await FactsReader(source, self.replica.office.zone).read([subject], self.world.now, ("", ""))
         finally:
             source.close()
         return found.subjects[subject]

@@ -35,16 +35,20 @@ from tests.acts.erasing import approved, dumped, erased
 from tests.acts.whole.placed import DATASET, LOOK, PURPOSE, Scene, named
 from tests.acts.whole.replicas import Replicas, Said
 from tests.ledger.support import VERIFIERS
+from tests.recall.telling import Telling
 from tests.storage.conftest import Place
-from tests.world import World, new_subject, opened
+from tests.world import Held, World, new_subject, opened, values
 
 SECRET = b"s" * 24
+PAGES = ("matters", "changes", "consentRequests", "recalls", "suspensions")
+HOUR = datetime.timedelta(hours=1)
 
 
 class Doing(Scene):
     """Does everything about one subject; `mark` is in whatever is said of it, and `done` has every mutation."""
 
     mark = ""
+    received: Said
 
     def __init__(self, world: World, both: Replicas) -> None:
         super().__init__(world, both)
@@ -55,7 +59,7 @@ class Doing(Scene):
     async def act(self, who: Requester, name: str, **given: Any) -> Said:
         """As always, and under a reference."""
         self.done.add(name)
-        if name not in ("matters", "changes", "consentRequests"):
+        if name not in PAGES:
             given["reference"] = f"ref-{self.mark}-{self.world.now.timestamp()}-{len(given)}"
         self.world.now += datetime.timedelta(seconds=1)
         return await super().act(who, name, **given)
@@ -109,7 +113,7 @@ class Doing(Scene):
         first = (await self.act(office, "requestConsent", **request)).value["id"]
         given = await self.act(mine, "grantConsent", requester=self.labour, request=first, **asked)
         consent = {"id": named(subject), "of": given.value["id"]}
-        await self.replica.ask(office, LOOK % (", $of: ID", ", consent: $of"), consent)
+        self.received = await self.replica.ask(office, LOOK % (", $of: ID", ", consent: $of"), consent)
         await self.act(mine, "revokeConsent", id=given.value["id"])
         second = (await self.act(office, "requestConsent", **request)).value["id"]
         await self.act(mine, "declineConsentRequest", id=second)
@@ -134,6 +138,30 @@ class Doing(Scene):
         await self.decided(applied, "Restoration", "REFUSED")
         await self.declined(await self.reported(subject, 5, "WITHDRAWN"))
 
+    async def recalls(self) -> None:
+        """What was received is recalled: answered, refused, suspended for, ended, and attested."""
+        telling, words = Telling(self.world, self.both), f"words of {self.mark}"
+        of = telling.found(self.received)
+        ids = [await telling.told(of, "update", DATASET, HOUR) for _ in range(3)]
+        office, (one, two) = self.both.who("labour-office", "recalls"), self.overseers
+        passed = {"outcome": "PASSED_ON", "passedOnTo": [f"bank of {self.mark}"], "reason": words}
+        await self.act(office, "acknowledgeRecall", id=ids[0], **passed)
+        await self.act(office, "acknowledgeRecalls", ids=ids[1:], outcome="REFUSED", reason=words)
+        for _ in range(2):
+            await telling.later(HOUR)
+        office, (one, two) = self.both.who("labour-office", "recalls"), self.overseers
+        assert len((await self.act(office, "recalls")).value["items"]) == 2
+        id_ = (await self.act(one, "suspensions")).value["items"][0]["id"]
+        await self.act(one, "endSuspension", id=id_, reason=words)
+        await self.act(two, "confirm", id=id_)
+        await self.act(office, "acknowledgeRecalls", ids=ids[1:], outcome="APPLIED", reason=words)
+        await self.act(office, "attestDeletion", until=self.world.today().isoformat())
+
+    @property
+    def overseers(self) -> tuple[Requester, Requester]:
+        one, two = (self.both.who("oversight", "oversight", official=name) for name in ("o.one", "o.two"))
+        return one, two
+
     async def at_a_counter(self, subject: Subject) -> None:
         clerk = self.both.steward("labour", "c.lerk", "counter")
         behalf = {"subject": named(subject), "proof": f"identity card {self.mark}"}
@@ -146,7 +174,10 @@ class Doing(Scene):
         """All of it, and nothing that is left open or in force."""
         self.mark = mark
         self.until = (self.world.today() + datetime.timedelta(days=30)).isoformat()
+        held = values(self.world.catalogue.datasets[DATASET])
+        self.world.held[subject, DATASET] = [Held(f"R-{mark}-0", held, f"V-{mark}")]
         await self.consents(subject, self.both.subject(subject, f"p-{mark}"))
+        await self.recalls()
         await self.matters(subject, self.both.subject(subject, f"p-{mark}"))
         await self.at_a_counter(subject)
         await self.changed(subject, 4, "WITHDRAWN")
@@ -222,7 +253,8 @@ def test_nothing_is_left_of_who_did_everything(world: World, doing: Doing) -> No
     assert "R-m4712m-0" in after
     assert digests(store, other, "p-m4712m")["who acted"] in after
     with store.engine.connect() as connection:
-        whose = connection.execute(select(matter.c.id).where(matter.c.value.is_(None))).scalars().all()
+        erased_ones = (matter.c.value.is_(None), matter.c.kind != "suspension")  # which is about nobody
+        whose = connection.execute(select(matter.c.id).where(*erased_ones)).scalars().all()
         repeats = connection.execute(select(act.c.repeat).where(act.c.matter.in_(whose))).scalars().all()
     assert len(whose) > 10
     assert set(repeats) == {None}

@@ -18,6 +18,8 @@ from connectors.base import Subject, SubjectKind
 from gateway.acts import consents
 from gateway.acts.matters import deciding
 from gateway.acts.subject import history
+from gateway.inquiry.beside.recalled import StoredRecalls
+from gateway.recall import own as own_recalls
 from gateway.storage import acts as rows
 from gateway.storage.facts import fact
 from tests.acts.whole.placed import Asked, Scene, named
@@ -134,6 +136,19 @@ def _that_it_is_as_if_not_there(monkeypatch: pytest.MonkeyPatch, _scene: Scene) 
     monkeypatch.setattr(deciding, "own", own_)
 
 
+def _whose_a_recall_is(monkeypatch: pytest.MonkeyPatch, scene: Scene) -> None:
+    everybody = frozenset(scene.world.policies.requesters)
+    monkeypatch.setattr(own_recalls, "answered_by", lambda rules, who: everybody)
+
+
+def _whose_correction_it_is(monkeypatch: pytest.MonkeyPatch, scene: Scene) -> None:
+    async def find(self: StoredRecalls, _who: Any, id_: str) -> Any:
+        found = self._one(id_)
+        return found and found._replace(scheme=scene.asker.scheme, value=scene.asker.value)
+
+    monkeypatch.setattr(StoredRecalls, "find", find)
+
+
 BY_ROW = ("withdrawMatter.id", "declineConsentRequest.id", "grantConsent.request", "decideObjection.id",
           "decideRestoration.id", "confirm.id", "decline.id")  # fmt: skip
 
@@ -146,6 +161,9 @@ BY_ROW = ("withdrawMatter.id", "declineConsentRequest.id", "grantConsent.request
         ("fileObjection.access", _whose_a_look_is),
         ("decideObjection.id", _that_it_is_as_if_not_there),
         ("decideRestoration.id", _that_it_is_as_if_not_there),
+        ("acknowledgeRecall.id", _whose_a_recall_is),
+        ("acknowledgeRecalls.ids", _whose_a_recall_is),
+        ("@inquiry.recall", _whose_correction_it_is),
     ],
 )
 def test_a_resolver_that_forgets_is_found(

@@ -19,7 +19,9 @@ def pages(scene: Scene, subject: Subject, department: str, office: str) -> list[
     schema, both, world = scene.replica.schema, scene.both, scene.world
     mine, steward = both.subject(subject, "p-page"), both.steward(department, "s.page")
     by = both.who(office, "inquire", "receipts", official="o.page")
+    told = both.who(office, "recalls")
     every = [(mine, "me"), (steward, "matters"), (steward, "changes"), (by, "consentRequests"), (by, "receipts")]
+    every += [(told, "recalls"), (told, "suspensions")]
     said = [world.run(scene.replica.ask(who, asking.operation(schema, name, ()), {})) for who, name in every]
     assert all(each.code == "OK" for each in said)
     return [each.body for each in said]

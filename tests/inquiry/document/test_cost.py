@@ -90,7 +90,13 @@ def _whole(kind: Any) -> str:
 
 PAGES = [
     f"{field}(first: 100) {_whole(SCHEMA.type_map[page])}"
-    for field, page in (("matters", "MatterPage"), ("changes", "ChangePage"), ("consentRequests", "ConsentRequestPage"))
+    for field, page in (
+        ("matters", "MatterPage"),
+        ("changes", "ChangePage"),
+        ("consentRequests", "ConsentRequestPage"),
+        ("recalls", "RecallPage"),
+        ("suspensions", "SuspensionPage"),
+    )
 ]
 HISTORY = "accessHistory(first: 100) " + _whole(SCHEMA.type_map["AccessHistory"])
 
