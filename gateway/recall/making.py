@@ -113,11 +113,11 @@ class Making:
         """The act of one recall; it ends with `NothingToTell` where there is none to make."""
         actor = Actor(entries.OWN.issuer, entries.OWN.client, entries.OWN.department)
         touches = frozenset([("recall", wanted.place, wanted.dataset)])
-        return Planned(actor, touches, (), lambda seen: self._made(seen, wanted), _never, bulk=True)
+        return Planned(actor, touches, (), lambda seen: self._made(seen, wanted), never_again, bulk=True)
 
     def _made(self, seen: Seen, wanted: Wanted) -> Made:
         job, connection = wanted.job, seen.connection
-        if job.scheme is not None and connection.execute(_SCHEME, {"id_": job.id}).scalar_one() is None:
+        if connection.execute(_SCHEME, {"id_": job.id}).scalar_one() is None:
             raise NothingToTell
         requesters = self._office.rules.policies.requesters
         holds = holder(requesters, wanted.issuer, wanted.client)
@@ -127,7 +127,8 @@ class Making:
         if action is None or any(each.job == job.id for each in there):
             raise NothingToTell
         disputed = {record for dataset, record in wanted.answer.disputed if dataset == wanted.dataset}
-        items = left(action, wanted.items, told_of(there), disputed)
+        mine = [each for each in there if (each.scheme, each.value) == wanted.subject]
+        items = left(action, wanted.items, told_of(mine), disputed)
         if not items:
             raise NothingToTell
         id_, sequence = secrets.token_hex(16), _following(seen, holds)
@@ -173,7 +174,8 @@ class Making:
         )  # fmt: skip
 
 
-def _never(seen: Seen, past: Act) -> Any:
+def never_again(seen: Seen, past: Act) -> Any:
+    """Nobody asks for a recall by a reference, so that none is ever repeated."""
     raise AssertionError("the gateway's own acts have no reference")
 
 
@@ -194,9 +196,7 @@ def _counting(holds: Holder, sequence: int) -> Guarded:
 
 def _found(job: Job) -> Guarded:
     """Counts one more of a job's; without a row where its subject was erased meanwhile."""
-    mine = [recall_job.c.id == job.id]
-    if job.scheme is not None:
-        mine.append(recall_job.c.scheme == job.scheme)
+    mine = (recall_job.c.id == job.id, recall_job.c.scheme == job.scheme)
     return Guarded(update(recall_job).where(*mine).values(found=recall_job.c.found + 1))
 
 

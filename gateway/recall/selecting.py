@@ -24,7 +24,7 @@ from sqlalchemy import Connection
 
 from gateway.acts.office import Office
 from gateway.ledger.projections import positions
-from gateway.ledger.projections.several import NAMES, Received, raced_since, received_of
+from gateway.ledger.projections.several import DISPLAYED, NAMES, Received, ended_of, raced_since, received_of
 from gateway.recall import jobs as rows
 from gateway.recall.answers import Opened, opened_at
 from gateway.recall.making import Making, NothingToTell, Wanted, begin_counts, holder
@@ -37,6 +37,8 @@ JOBS = 1_000
 """Jobs that are looked up together."""
 RECALLS = 512
 """Recalls that are made in one turn: a group of bulk acts is smaller, and people's acts go between."""
+OPENED = 4_096
+"""Entries that are opened in one turn to find them."""
 RACES_FOR = datetime.timedelta(hours=1)
 """How long after its selection a job is looked after for what raced with it."""
 RACES_EVERY = 5.0
@@ -78,6 +80,7 @@ class Selecting:
         self._office, self._wait = office, wait
         self._making = Making(office)
         self._settled: set[tuple[str, int, str]] = set()
+        self._left_out: set[tuple[str, int, str]] = set()
         self._races_at = 0.0
         self.looking_up = 0.0
 
@@ -119,8 +122,8 @@ class Selecting:
             if not jobs:
                 return _NOTHING
             with contextlib.closing(self._office.store.reader()) as reader:
-                covered = [positions.covered(reader, name) for name in NAMES]
-                ready = [job for job in jobs if _passed(covered, rows.sizes_of(job) or covered[0].sizes)]
+                covered = [positions.covered(reader, name) for name in (*NAMES, DISPLAYED)]
+                ready = [job for job in jobs if _passed(covered, job)]
                 found = self._slice(reader, connection, ready)
         known = {job.id for job in ready}
         if late := [job.id for job in jobs if job.sizes is None and job.id not in known]:
@@ -147,36 +150,56 @@ class Selecting:
         began = time.monotonic()
         found = self._look_up(reader, connection, jobs)
         self.looking_up += time.monotonic() - began
-        made = rows.recalled_of(connection, {each.job.id for each in found})
-        missing = [each for each in found if each.key not in made]
-        some, left = missing[:RECALLS], missing[RECALLS:]
-        opened = opened_at(reader, [each.received.entry for each in some])
+        done = rows.recalled_of(connection, {each.job.id for each in found}) | self._left_out
+        missing = [each for each in found if each.key not in done]
         today = self._office.today()
-        wanted = [each for one in some if (each := _wanted(one, opened, today)) is not None]
-        unfinished = {each.job.id for each in left}
-        return _Slice(wanted, [job.id for job in jobs if job.id not in unfinished], bool(left))
+        wanted: list[Wanted] = []
+        at = 0
+        while at < min(len(missing), OPENED) and len(wanted) < RECALLS:
+            some = missing[at : at + RECALLS - len(wanted)]
+            opened = opened_at(reader, [each.received.entry for each in some])
+            for each in some:
+                if (one := _wanted(each, opened, today)) is not None:
+                    wanted.append(one)
+                else:
+                    self._left_out.add(each.key)
+            at += len(some)
+        unfinished = {each.job.id for each in missing[at:]}
+        self._left_out = {key for key in self._left_out if key[0] in unfinished}
+        return _Slice(wanted, [job.id for job in jobs if job.id not in unfinished], bool(unfinished))
 
     def _look_up(self, reader: Reader, connection: Connection, jobs: Sequence[Job]) -> list[_Found]:
         """The answers that these jobs touch, by what the projections have: those of a job one after the other."""
         newer = rows.newer_versions(connection, jobs)
         subjects = {(job.scheme, job.value) for job in jobs if job.scheme is not None and job.value is not None}
         received = received_of(reader, subjects)
-        return list(_touched(jobs, received, newer))
+        ended = {job.id: _ended(reader, job) for job in jobs if job.day is not None}
+        return list(_touched(jobs, received, newer, ended))
 
 
-def _passed(covered: Sequence[positions.Covered], sizes: Mapping[int, int]) -> bool:
-    return all(of.next.get(shard, 0) >= size for of in covered for shard, size in sizes.items())
+def _passed(covered: Sequence[positions.Covered], job: Job) -> bool:
+    """Whether the projections have all that a job has to see: `displayed` is needed for what expired alone."""
+    needed = covered if job.day is not None else covered[: len(NAMES)]
+    sizes = rows.sizes_of(job) or covered[0].sizes
+    return all(of.next.get(shard, 0) >= size for of in needed for shard, size in sizes.items())
+
+
+def _ended(reader: Reader, job: Job) -> set[int]:
+    return ended_of(reader, job.day or 0, job.dataset or "", job.scheme or "", job.value or "")
 
 
 def _touched(
     jobs: Iterable[Job],
     received: Mapping[tuple[str, str], Sequence[Received]],
     newer: Mapping[str, frozenset[str]],
+    ended: Mapping[str, set[int]],
 ) -> Iterable[_Found]:
     for job in jobs:
         subject = (job.scheme or "", job.value or "")
         for each in received.get(subject, ()):
             if job.client is not None and (job.issuer, job.client) != (each.issuer, each.client):
+                continue
+            if job.id in ended and each.entry not in ended[job.id]:
                 continue
             for place, share in enumerate(each.shares):
                 if items := touched(job, share, each.facts, newer.get(job.id, frozenset())):
@@ -190,7 +213,7 @@ def _wanted(found: _Found, opened: Mapping[int, Opened], today: datetime.date) -
     if entry is None or answer is None:
         return None
     share = received.shares[found.share]
-    items = affected(job, found.items, answer, today)
+    items = affected(job, share.dataset, found.items, answer, today)
     if not items:
         return None
     by = entry.told.requester

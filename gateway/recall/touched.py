@@ -79,7 +79,7 @@ def touched(job: Job, share: Share, facts: int | None, newer: Collection[str] = 
     return tuple([each for each in items if each.version != job.new_version and each.version not in newer])
 
 
-def affected(job: Job, items: Sequence[Item], answer: Answer, today: datetime.date) -> tuple[Item, ...]:
+def affected(job: Job, dataset: str, items: Sequence[Item], answer: Answer, today: datetime.date) -> tuple[Item, ...]:
     """Those of them that its recipient is to be told of, as the answer's entry and the day have it."""
     if answer.own or (answer.delete_by is not None and today > answer.delete_by):
         return ()
@@ -87,6 +87,8 @@ def affected(job: Job, items: Sequence[Item], answer: Answer, today: datetime.da
         return ()
     if job.consent is not None and job.consent not in answer.consents:
         return ()
+    if job.day is not None:
+        items = [each for each, day in zip(items, answer.ends.get(dataset, ()), strict=False) if day == job.day]
     return tuple(items)
 
 

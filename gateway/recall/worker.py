@@ -33,6 +33,7 @@ from gateway.ledger.log.operator import Workplace
 from gateway.manage.beside import arguments, kept, rested, until_told
 from gateway.manage.states import States
 from gateway.recall.deliver import Delivering, receivers
+from gateway.recall.expiring import LOOKED, Expiring
 from gateway.recall.giving_up import EVERY, GivingUp
 from gateway.recall.overdue import Overdue
 from gateway.recall.selecting import Selecting
@@ -66,6 +67,7 @@ def turns(around: Around) -> Sequence[Turn]:
         Turn("deliver", delivering.turn, close=delivering.close),
         Turn("give up", GivingUp(office).turn, every=EVERY),
         Turn("select", Selecting(office, longest).turn),
+        Turn("expire", Expiring(office, longest).turn, every=LOOKED),
     ]
 
 

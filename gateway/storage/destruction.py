@@ -25,7 +25,7 @@ from gateway.storage.engines.sqlite import SqliteStore
 from gateway.storage.erasure import Request, closing, erasure, hold
 from gateway.storage.facts import fact, fact_head
 from gateway.storage.port import Change, Guarded, Store
-from gateway.storage.projections import looked, projected, raced, received, there
+from gateway.storage.projections import displayed, looked, projected, raced, received, there
 from gateway.storage.recalls import recall, recall_job
 from gateway.storage.statement import inserted
 from gateway.storage.tables import SHARD_BITS, entry, shard, subject_key
@@ -40,7 +40,7 @@ _RECALLS = (
 """What is emptied of recalls, and of what was selected by."""
 MOST_ANEW = 200_000
 """Keys: some seconds of holding the lock of writers, whom SQLite has wait five."""
-_BY_KEY = (looked, received, raced)
+_BY_KEY = (looked, received, raced, displayed)
 """What is made of entries, and names subjects by the ids of their keys."""
 
 

@@ -1,5 +1,5 @@
 """What is made of the ledger behind it: who looked at a subject, who received which records, who asked for what, which
-official it was, and what counts (`gateway.storage.counted`).
+official it was, what counts (`gateway.storage.counted`), and until when what was disclosed may be displayed.
 
 Each projection has a position in each shard: all entries before it are in its rows, and none from it on. Invariants:
 rows and position change in one transaction, which swaps the position, so of two that project one learns that it is
@@ -47,7 +47,7 @@ from gateway.storage.facts import fact, fact_head
 from gateway.storage.statement import Statement
 from gateway.storage.tables import metadata, requester, shard, subject_key
 
-NAMES = ("looked", "received", "asked", "acted", "counted")
+NAMES = ("looked", "received", "asked", "acted", "counted", "displayed")
 DROPPING = -1
 WITHOUT_KEY = 0
 """Stands for every subject of the entries of version 1, which have no keys; they are opened to be told apart."""
@@ -133,12 +133,24 @@ raced = Table(
     sqlite_with_rowid=False,
 )
 
+displayed = Table(
+    "displayed",
+    metadata,
+    Column("day", Integer, primary_key=True),  # the last day of display, in days since 1970-01-01
+    Column("dataset", Text, primary_key=True),
+    Column("subject", BigInteger, primary_key=True),
+    Column("entry", BigInteger, primary_key=True),  # which disclosed a record with that last day
+    Column("at", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+
 _TABLES: Mapping[str, tuple[Table, ...]] = {
     "looked": (looked,),
     "received": (received, raced),
     "asked": (asked,),
     "acted": (acted, not_released),
     "counted": (counted,),
+    "displayed": (displayed,),
 }
 _INSERT = {
     table.name: Statement(insert(table), *table.c.keys()) for tables in _TABLES.values() for table in tables
@@ -170,6 +182,7 @@ class Rows(NamedTuple):
     counted: Sequence[counts.Row] = ()
     counted_under: Sequence[int] = ()
     not_released: Sequence[tuple[int, int]] = ()
+    displayed: Sequence[tuple[int, str, int, int, int]] = ()
 
 
 class Changed(NamedTuple):
@@ -317,6 +330,7 @@ def _gone(connection: Connection, rows: Rows) -> set[int]:
     """The subjects among these rows whose keys are no more."""
     named = {row[0] for row in rows.looked} | {row[0] for row in rows.received} | {row[2] for row in rows.raced}
     named.update(rows.counted_under)
+    named.update(row[2] for row in rows.displayed)
     return named - {WITHOUT_KEY} - there(connection, named)
 
 

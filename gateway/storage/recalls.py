@@ -22,6 +22,7 @@ from collections.abc import Iterable
 from typing import Any, Literal, NamedTuple
 
 from sqlalchemy import (
+    DDL,
     BigInteger,
     Column,
     ColumnElement,
@@ -32,6 +33,7 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     and_,
+    event,
     or_,
     select,
     text,
@@ -84,9 +86,11 @@ recall_job = Table(
     Column("sizes", Text),  # JSON: shard -> entries it had, read after the act stood
     Column("selected", _number),  # when its disclosures were selected; races are looked for until some time later
     Column("found", Integer, nullable=False, server_default="0"),
+    Column("day", Integer),  # of what expired: the last day of display, in days since 1970-01-01
     Index("recall_job_waits", "at", sqlite_where=SELECTING, postgresql_where=SELECTING),
     Index("recall_job_change", "change"),
     Index("recall_job_subject", "scheme", "value"),
+    Index("recall_job_selected", "selected"),
 )
 
 recall = Table(
@@ -151,6 +155,17 @@ work = Table(
 )
 
 
+expiry_head = Table(
+    "expiry_head",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),  # always 1
+    Column("day", Integer, nullable=False),  # what ended its display before is noted to be recalled,
+    Column("dataset", Text, nullable=False),  # and of this day what is of a dataset before, or of that dataset
+    Column("subject", BigInteger, nullable=False),  # and of a subject's key up to this one
+)
+event.listen(expiry_head, "after_create", DDL("INSERT INTO expiry_head VALUES (1, 0, '', -1)"))  # type: ignore[no-untyped-call]
+
+
 class Job(NamedTuple):
     """A `recall_job` row, in the order of its columns."""
 
@@ -174,6 +189,7 @@ class Job(NamedTuple):
     sizes: str | None
     selected: int | None
     found: int
+    day: int | None
 
     @property
     def action(self) -> Action:

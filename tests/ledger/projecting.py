@@ -18,7 +18,7 @@ from gateway.ledger.projections.positions import Place
 from gateway.ledger.projections.recipients import recipients
 from gateway.ledger.stored import read
 from gateway.storage.port import Reader, Store
-from gateway.storage.projections import NAMES, acted, asked, looked, projected, raced, received
+from gateway.storage.projections import NAMES, acted, asked, displayed, looked, projected, raced, received
 from gateway.storage.tables import SHARD_BITS, micros
 from tests.ledger.support import AT
 
@@ -158,7 +158,7 @@ def rows(store: Store) -> dict[str, set[tuple[object, ...]]]:
     with store.engine.connect() as connection:
         return {
             table.name: {tuple(row) for row in connection.execute(table.select())}
-            for table in (looked, received, asked, raced, acted)
+            for table in (looked, received, asked, raced, acted, displayed)
         }
 
 

@@ -190,6 +190,11 @@ SAID: list[tuple[entries.Done | entries.OfLedger, str, str]] = [
         f"counted again by when matter m-2 of {ACME} is due: 2026-12-03",
     ),
     (
+        entries.Acted(*HEAD[:3], entries.OWN, "display-ended", DAY),
+        "the gateway",
+        "noted what may not be displayed any more after 2026-12-03",
+    ),
+    (
         entries.Acted(
             *HEAD[:3],
             entries.OWN,

@@ -50,20 +50,20 @@ class Room:
         """Disclose records (`id@version`) to a client; gives the inquiry's id.
 
         `known` is the change number of the facts that it was decided from, that of now where it is left out. `more` is
-        `consents`, `own`, `disputed` (records), `secret_until` and `delete_by`.
+        `consents`, `own`, `disputed` (records), `secret_until`, `delete_by`, and `also`, another subject.
         """
         if known is None:
             with self.store.engine.connect() as connection:
                 known = connection.execute(select(facts.fact_head.c.change)).scalar_one()
         id_ = f"inquiry-{next(self._numbers)}"
         own = bool(more.get("own"))
-        duty = entries.Duty("d", "delete-by", {"date": str(more.get("delete_by", datetime.date(2027, 6, 1)))})
+        duty = entries.Duty("d", "delete-by", {"date": str(more.get("delete_by", datetime.date(2028, 6, 1)))})
         days = [None if day is None else (day - _EPOCH).days for day in until]
         given = entries.Dataset(dataset, tuple(fields), [f"{dataset}/{each}" for each in records], None, days)
         told = entries.Inquiry(
             entries.VERSION, id_, self.desk.now, entries.Who(more.get("issuer", ISSUER), client, ""), None,
             entries.Declared(purpose), self.desk.rules.digest, [] if own else [duty],
-            [entries.Disclosed(*subject, [given])],
+            [entries.Disclosed(*each, [given]) for each in (subject, *([more["also"]] if "also" in more else []))],
             cautions=[entries.Notice(dataset, each, True, None) for each in more.get("disputed", ())],
         )  # fmt: skip
         consents = tuple(more.get("consents", ()))

@@ -147,6 +147,18 @@ def given(told: entries.Told | None) -> list[Given]:
     return found
 
 
+def ends(told: entries.Told | None) -> list[tuple[int, str, int]]:
+    """The last days of display (in days since 1970-01-01) of what an answer disclosed: place, dataset and day."""
+    if not isinstance(told, entries.Inquiry):
+        return []
+    return [
+        (place, of.dataset, day)
+        for place, subject in enumerate(told.disclosed)
+        for of in subject.datasets
+        for day in sorted({each for each in of.until if each is not None})
+    ]
+
+
 def count(told: entries.Told | None, oversight: entries.Oversight | None) -> Count | None:
     """What an inquiry counts, of those of its subjects that were not erased; None where it does not count."""
     if not isinstance(told, entries.Inquiry) or oversight is None or not told.counted:

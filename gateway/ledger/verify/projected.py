@@ -23,12 +23,23 @@ from gateway.ledger.stored import read
 from gateway.ledger.stored.read import Head
 from gateway.storage.counted import COUNTING, Counting, Digests, counted
 from gateway.storage.port import Reader
-from gateway.storage.projections import DROPPING, NAMES, WITHOUT_KEY, Rows, acted, asked, looked, not_released, received
+from gateway.storage.projections import (
+    DROPPING,
+    NAMES,
+    WITHOUT_KEY,
+    Rows,
+    acted,
+    asked,
+    displayed,
+    looked,
+    not_released,
+    received,
+)
 from gateway.storage.statement import Statement
 from gateway.storage.tables import SHARD_BITS, requester
 
 _AT_ONCE = 32
-_TABLES = {table.name: table for table in (looked, received, asked, acted, counted)}
+_TABLES = {table.name: table for table in (looked, received, asked, acted, counted, displayed)}
 _UNKNOWN = -1
 _MOST_TAKEN_BACK = 10_000
 """Rows that may be gone until an entry is met that says why: it comes soon after the one whose answer did not leave."""

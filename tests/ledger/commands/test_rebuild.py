@@ -108,7 +108,7 @@ def test_the_command_mends_what_was_altered_and_says_from_how_much(
     store: Store, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert rebuild(tmp_path) == 0
-    assert capsys.readouterr().out == "rebuilt: looked, received, asked, acted, counted, from 300 entries\n"
+    assert capsys.readouterr().out == "rebuilt: looked, received, asked, acted, counted, displayed, from 300 entries\n"
     right = rows(store)
     with store.engine.begin() as connection:
         connection.execute(delete(kept.looked).where(kept.looked.c.entry == (1 << SHARD_BITS) + 7))
@@ -150,7 +150,7 @@ def test_one_that_is_killed_is_gone_on_with(store: Store, tmp_path: Path) -> Non
         check(store)
     said = subprocess.run(command, capture_output=True, text=True, check=True)
     assert said.stderr.startswith("an earlier rebuild was interrupted; going on with it\n")
-    assert said.stdout == "rebuilt: looked, received, asked, acted, counted, from 300 entries\n"
+    assert said.stdout == "rebuilt: looked, received, asked, acted, counted, displayed, from 300 entries\n"
     assert rows(store) == right
 
 
