@@ -215,11 +215,44 @@ class Metrics:
         return exposition(self.counts(), self.lags)
 
 
+class RecallCounts(msgspec.Struct):
+    """What the process that recalls counted, or several one after the other.
+
+    `messages` are tries to tell recipients, by outcome; `alerts` by kind. `waiting` is the work that there is, and
+    `late` how many seconds ago the first of it was due.
+    """
+
+    messages: dict[str, int] = {}
+    alerts: dict[str, int] = {}
+    waiting: int = 0
+    late: float = 0.0
+
+    def add(self, other: RecallCounts) -> None:
+        """Count what another process counted, too; what waits is what it says."""
+        _add(self.messages, other.messages)
+        _add(self.alerts, other.alerts)
+        self.waiting, self.late = other.waiting, other.late
+
+    def collect(self) -> Iterator[Metric]:
+        """As metrics."""
+        for name, told, label, counted in (
+            ("recall_messages", "Tries to tell recipients of recalls, by outcome", "outcome", self.messages),
+            ("alerts", "What the operator was told of, by kind", "kind", self.alerts),
+        ):
+            family = CounterMetricFamily(f"dutybound_{name}", told, labels=[label])
+            for value, count in sorted(counted.items()):
+                family.add_metric([value], count)
+            yield family
+        yield GaugeMetricFamily("dutybound_recall_work", "Messages that wait to be sent", value=self.waiting)
+        late = "How long ago the first of them was due, in seconds"
+        yield GaugeMetricFamily("dutybound_recall_work_late_seconds", late, value=self.late)
+
+
 class _Shown(Collector):
     """Counts, for the library that writes them."""
 
-    def __init__(self, counts: Counts, lags: Iterable[Lag], processes: int) -> None:
-        self._counts, self._lags, self._processes = counts, lags, processes
+    def __init__(self, counts: Counts, lags: Iterable[Lag], processes: int, recalls: RecallCounts) -> None:
+        self._counts, self._lags, self._processes, self._recalls = counts, lags, processes, recalls
 
     def collect(self) -> Iterator[Metric]:
         counts = self._counts
@@ -249,6 +282,7 @@ class _Shown(Collector):
             told = "When the list of holidays ends, in seconds since 1970"
             yield GaugeMetricFamily("dutybound_calendar_end_seconds", told, value=counts.calendar_end)
         yield from self._behind()
+        yield from self._recalls.collect()
         group = HistogramMetricFamily("dutybound_ledger_group_entries", "Entries that one ledger commit held")
         group.add_metric([], cumulative(_SIZES, counts.groups), counts.grouped)
         yield group
@@ -266,10 +300,12 @@ class _Shown(Collector):
         yield since
 
 
-def exposition(counts: Counts, lags: Iterable[Lag] = (), processes: int = 1) -> bytes:
-    """The Prometheus text (`CONTENT_TYPE`) of what `processes` counted."""
+def exposition(
+    counts: Counts, lags: Iterable[Lag] = (), processes: int = 1, recalls: RecallCounts | None = None
+) -> bytes:
+    """The Prometheus text (`CONTENT_TYPE`) of what `processes` counted, and the one that recalls."""
     registry = CollectorRegistry()
-    registry.register(_Shown(counts, lags, processes))
+    registry.register(_Shown(counts, lags, processes, recalls or RecallCounts()))
     return generate_latest(registry)
 
 

@@ -17,6 +17,7 @@ from deploy.demo.clients import CLIENTS
 from deploy.demo.processes import ROOT, Ports
 from gateway.documents import read
 from gateway.errors import Problem
+from gateway.ledger.proof import key_files
 
 USUAL: Mapping[str, int] = {
     "gateway": 8080,
@@ -116,6 +117,7 @@ def write(place: Place) -> dict[str, str]:
     for name in ("gateway.yaml", "sources.yaml"):
         template = Template((Path(__file__).parent / name).read_text())
         (place.run / name).write_text(template.substitute(values))
+    key_files.generate(place.run / "webhooks.key")
     made = {client: secrets.token_urlsafe(18) for client in CLIENTS}
     file = place.run / "clients.json"
     file.touch(mode=0o600)

@@ -81,7 +81,6 @@ class Region:
         place.run.mkdir(mode=0o700)
         self.secrets = write(place)
         private = key_files.generate(place.run / "ledger.key")
-        key_files.generate(place.run / "webhooks.key")
         began = time.monotonic()
         for name, child in self._servers().items():
             self.children[name] = child

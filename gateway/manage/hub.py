@@ -22,8 +22,8 @@ from typing import Any, Self
 import msgspec
 
 from gateway.manage.link import SUPERVISOR
-from gateway.manage.messages import MAX_LINE, Message, Report, Up, decode
-from gateway.telemetry import Counts, Lag, exposition
+from gateway.manage.messages import MAX_LINE, Message, Recalling, Report, Up, decode
+from gateway.telemetry import Counts, Lag, RecallCounts, exposition
 
 SILENT = 15.0
 """Seconds without a report after which a worker is told as one that does not report."""
@@ -44,6 +44,8 @@ class Hub:
         self._starting = self._workers = workers
         self._reports: dict[socket.socket, tuple[float, Report]] = {}
         self._gone = Counts({}, {}, {}, [], 0, 0)
+        self._recalling: tuple[socket.socket | None, RecallCounts] = (None, RecallCounts())
+        self._recalled = RecallCounts()
 
     def __enter__(self) -> Self:
         self._folder = Path(tempfile.mkdtemp(prefix="dutybound-"))  # for its owner only
@@ -65,6 +67,8 @@ class Hub:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._closed = True
+        if os.environ.get(SUPERVISOR) == str(self._folder / "links"):  # nobody who starts later looks for it
+            del os.environ[SUPERVISOR]
         with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX) as waker:
             waker.connect(str(self._folder / "links"))
         self._thread.join()
@@ -77,11 +81,13 @@ class Hub:
         with self._lock:
             total = msgspec.convert(msgspec.to_builtins(self._gone), Counts)
             reports = sorted(self._reports.values(), key=lambda one: one[0])
+            recalls = msgspec.convert(msgspec.to_builtins(self._recalled), RecallCounts)
+            recalls.add(self._recalling[1])
         lags: Sequence[Lag] = ()
         for _, report in reports:
             total.add(report.counts)
             lags = report.lags or lags  # they read the same store: the last word counts
-        return exposition(total, lags, len(reports)) if total.steps else b""
+        return exposition(total, lags, len(reports), recalls) if total.steps else b""
 
     def health(self) -> dict[str, Any]:
         """Each process's checks. Ready is a gateway all of whose processes are there, speak, and are ready."""
@@ -138,6 +144,9 @@ class Hub:
         self._selector.unregister(link)
         del self._links[link]
         link.close()
+        if self._recalling[0] is link:
+            self._recalled.add(self._recalling[1])
+            self._recalling = (None, RecallCounts())
         last = self._reports.pop(link, None)
         if last is not None:
             self._gone.add(last[1].counts)
@@ -146,6 +155,8 @@ class Hub:
         self.heard += 1
         if isinstance(message, Report):
             self._reports[link] = (time.monotonic(), message)
+        elif isinstance(message, Recalling):
+            self._recalling = (link, message.counts)
         elif isinstance(message, Up):
             self._starting -= 1
         elif self._starting > 0 and self.refused is None:

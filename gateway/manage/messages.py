@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from gateway.telemetry import Counts, Lag
+from gateway.telemetry import Counts, Lag, RecallCounts
 
 
 class Up(msgspec.Struct, frozen=True, tag="up"):
@@ -27,7 +27,13 @@ class Report(msgspec.Struct, frozen=True, tag="report"):
     lags: list[Lag]
 
 
-Message = Up | Refused | Report
+class Recalling(msgspec.Struct, frozen=True, tag="recalling"):
+    """What the process that recalls counted since it started."""
+
+    counts: RecallCounts
+
+
+Message = Up | Refused | Report | Recalling
 MAX_LINE = 1 << 20
 """Bytes of one message; a worker that says more is cut off."""
 

@@ -154,7 +154,7 @@ class Delivering:
                 await asyncio.to_thread(queue.finish, self._office.store.engine, work)
                 return
             tried = await self._sent(receiver, row)
-            self._count(tried.outcome.name.lower())
+            self._count(tried.outcome.value)
             if tried.outcome is Taken.TAKEN:
                 await self._telling.delivered(work, row)
                 if lane.failures:

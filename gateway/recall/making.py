@@ -21,6 +21,7 @@ from gateway.storage.acts import Act
 from gateway.storage.port import Guarded
 from gateway.storage.recalls import Action, Job, Recall, recall, recall_count, recall_job, work
 from gateway.storage.tables import micros
+from gateway.storage.work import to_deliver
 
 RECALLED = "recalled"
 NOBODY = "nobody-answers"
@@ -143,7 +144,7 @@ class Making:
         }  # fmt: skip
         changes: list[Changes] = [_counting(holds, sequence), _found(job), Row(recall, row, ("filed_in",))]
         if holds.entry is not None and holds.entry.recalls.url:
-            changes.append(Row(work, _delivery(id_, holds, seen.now)))
+            changes.append(Row(work, to_deliver(id_, *holds.who, micros(seen.now))))
         oversight = entries.Oversight(entries.VERSION, facts=seen.change, secret_until=wanted.answer.secret_until)
         return Made(told, oversight, changes, id_, id_)
 
@@ -203,12 +204,3 @@ def _found(job: Job) -> Guarded:
 def _received_by(wanted: Wanted, holds: Holder) -> str | None:
     of = (wanted.issuer, wanted.client)
     return None if holds.who == of else msgspec.json.encode(of).decode()
-
-
-def _delivery(id_: str, holds: Holder, now: datetime.datetime) -> dict[str, Any]:
-    """What has its holder told of a recall."""
-    lane = msgspec.json.encode(holds.who).decode()
-    return {
-        "id": secrets.token_hex(16), "kind": "deliver", "what": id_, "lane": lane, "due": micros(now),
-        "attempt": 0, "lease": 0, "fence": 0,
-    }  # fmt: skip

@@ -14,7 +14,9 @@ from typing import NamedTuple
 from gateway.acts.office import Office
 from gateway.errors import Refusal
 from gateway.manage.beside import rested
+from gateway.manage.link import Link
 from gateway.manage.states import Heard, States
+from gateway.recall.measuring import Counting
 from gateway.settings import Settings
 from gateway.telemetry import Log
 
@@ -33,6 +35,8 @@ class Around(NamedTuple):
     settings: Settings
     states: States
     log: Log
+    counting: Counting
+    link: Link | None = None
 
 
 class Turn(NamedTuple):

@@ -17,6 +17,7 @@ import gc
 import os
 import sys
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from sqlalchemy.exc import SQLAlchemyError
@@ -31,10 +32,15 @@ from gateway.ledger.log import operator
 from gateway.ledger.log.build import Watched, ledger_of, webhook_keys
 from gateway.ledger.log.operator import Workplace
 from gateway.manage.beside import arguments, kept, rested, until_told
+from gateway.manage.link import Link
 from gateway.manage.states import States
+from gateway.recall import following, giving_up, measuring
+from gateway.recall.alerts import OTHERS, URGENT, Alerts
 from gateway.recall.deliver import Delivering, receivers
 from gateway.recall.expiring import LOOKED, Expiring
-from gateway.recall.giving_up import EVERY, GivingUp
+from gateway.recall.following import Following
+from gateway.recall.giving_up import GivingUp
+from gateway.recall.measuring import Counting, Measuring, supervisor
 from gateway.recall.overdue import Overdue
 from gateway.recall.selecting import Selecting
 from gateway.recall.turns import IDLE, Around, Turn, again
@@ -51,21 +57,33 @@ PART = "recalls"
 _NICE = 5
 """Inquiries come first on a busy core; no more than this, since it also holds the store's lock for moments."""
 
+_ALERTS_EVERY = 2.0
+_THREADS = 12
+
 Turns = Callable[[Around], Sequence[Turn]]
 
 
 def turns(around: Around) -> Sequence[Turn]:
     """All that the process does."""
-    office, settings = around.office, around.settings
+    office, settings, counting = around.office, around.settings, around.counting
+    heard = around.states.of
     longest = datetime.timedelta(seconds=settings.limits.deadline + settings.limits.patience)
     delivering = Delivering(
-        office, receivers(office.rules), webhook_keys(settings), Sender(settings.webhooks),
-        around.states.of("recipients"), lambda _outcome: None,
+        office, receivers(office.rules), webhook_keys(settings), Sender(settings.webhooks), heard("recipients"),
+        counting.message,
     )  # fmt: skip
+    urgent, others = (
+        Alerts(office, kinds, settings.alerts, Sender(settings.webhooks), around.log, heard("alerts"), counting.alert)
+        for kinds in (URGENT, OTHERS)
+    )
     return [
+        Turn("urgent alerts", urgent.turn, close=urgent.close),
+        Turn("alerts", others.turn, every=_ALERTS_EVERY, close=others.close),
         Turn("overdue", Overdue(office).turn),
         Turn("deliver", delivering.turn, close=delivering.close),
-        Turn("give up", GivingUp(office).turn, every=EVERY),
+        Turn("give up", GivingUp(office).turn, every=giving_up.EVERY),
+        Turn("watch", Following(office, settings).turn, every=following.EVERY),
+        Turn("measure", Measuring(office, counting, around.link).turn, every=measuring.EVERY),
         Turn("select", Selecting(office, longest).turn),
         Turn("expire", Expiring(office, longest).turn, every=LOOKED),
     ]
@@ -76,7 +94,14 @@ def beside(config: Path) -> contextlib.AbstractContextManager[None]:
     return kept("gateway.recall.worker", config, PART)
 
 
-async def run(place: Workplace, rules: RuleSet, log: Log, stopping: asyncio.Event, made: Turns = turns) -> None:
+async def run(
+    place: Workplace,
+    rules: RuleSet,
+    log: Log,
+    stopping: asyncio.Event,
+    made: Turns = turns,
+    link: Link | None = None,
+) -> None:
     """Take turns while nobody else on this store does, until `stopping` is set.
 
     A store, or a ledger, out of reach is tried again and again.
@@ -88,7 +113,7 @@ async def run(place: Workplace, rules: RuleSet, log: Log, stopping: asyncio.Even
             held = await place.store.hold(HOLD)
             if held is not None:
                 try:
-                    await _working(place, rules, log, states, held, stopping, made)
+                    await _working(place, rules, log, states, held, stopping, made, link)
                 finally:
                     await held.release()
             heard("", None)
@@ -105,8 +130,11 @@ async def _working(
     held: Held,
     stopping: asyncio.Event,
     made: Turns,
+    link: Link | None,
 ) -> None:
     """With the ledger open: all turns, until it is to stop or the name is lost."""
+    # As many as there are connections to a SQLite store: none waits for one, and what is urgent for no thread.
+    asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(_THREADS, "recalls"))
     clock = Clock(lambda: ledger.floor, heard=states.of("clock"))
     watched = Watched(states.of("ledger"), states.of("witness"))
     ledger = ledger_of(place.store, place.settings.ledger, place.private, clock, RECALLS, watched)
@@ -117,7 +145,7 @@ async def _working(
         office = Office(writer, place.store, lambda: rules, clock.sure)
         ending, heard = asyncio.Event(), states.of(PART)
         watching = asyncio.create_task(clock.watch(ledger.time))
-        around = Around(office, place.settings, states, log)
+        around = Around(office, place.settings, states, log, Counting(), link)
         tasks = [asyncio.create_task(again(each, heard, ending, _in_doubt(clock))) for each in made(around)]
         try:
             heard("", None)
@@ -165,7 +193,8 @@ def main(argv: list[str] | None = None) -> int:
             os.nice(_NICE)
             gc.collect()
             gc.freeze()
-            asyncio.run(until_told(lambda stopping: run(place, rules, log, stopping), given.parent))
+            link = supervisor()
+            asyncio.run(until_told(lambda stopping: run(place, rules, log, stopping, link=link), given.parent))
     except DutyboundError as error:
         print(error, file=sys.stderr)
         return 1

@@ -100,7 +100,7 @@ class BreakGlass:
             message = "whether a review is overdue cannot be found out now, so nothing was disclosed; ask again"
             raise Refusal(Code.DECISION_UNAVAILABLE, message, retryable=True) from error
         today = self._calendar.local(now).date()
-        return all(today <= self._last_day(at, used) for at, used in opened)
+        return all(today <= self.last_day(at, used) for at, used in opened)
 
     def _open(self, asker: Asker) -> list[tuple[datetime.datetime, str]]:
         same = and_(finding.c.issuer == asker.issuer, finding.c.client == asker.client)
@@ -114,7 +114,8 @@ class BreakGlass:
         with self._engine.connect() as connection:
             return [(moment(at), purpose) for at, purpose in connection.execute(query)]
 
-    def _last_day(self, opened: datetime.datetime, used: str) -> datetime.date:
+    def last_day(self, opened: datetime.datetime, used: str) -> datetime.date:
+        """The last day of the review of a use of the purpose `used`, whose finding was opened then."""
         purpose = self._purposes().get(used)
         # A purpose that is no more leaves its reviews behind: they are due as the shortest can be.
         days = purpose.break_glass.review_within if purpose is not None and purpose.break_glass is not None else 1
@@ -130,7 +131,7 @@ class BreakGlass:
 
     def words(self, use: Glass) -> str:
         """What its finding says of a use."""
-        until = self._last_day(moment(use.at), use.purpose)
+        until = self.last_day(moment(use.at), use.purpose)
         who = f"`{use.official}` of `{use.client}`" if use.official else f"`{use.client}`"
         return (
             f"{who} broke the glass for {use.purpose}, in inquiry {use.inquiry}: to be reviewed by {until}, or it is"

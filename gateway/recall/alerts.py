@@ -1,0 +1,185 @@
+"""What wants a person, told to the operator: to the address in `alerts`, as a log line, and as a metric.
+
+Told are a use of break-glass, a review that is overdue, what the watch found, a grant that is suspended, a recall that
+is overdue, and a recipient to whom nothing is sent any more: by its kind and its id, never by a subject. What was told
+is a row (`alerted`), which commits with the work that sends it; so nothing is told twice, and nothing is forgotten by
+whichever process ends. Uses of break-glass have a turn and a lane of their own: nothing else is before them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import datetime
+import hashlib
+import random
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
+
+from sqlalchemy import ColumnElement, Connection, String, cast, insert, literal, select
+from sqlalchemy.exc import IntegrityError
+
+from gateway.acts.office import Office
+from gateway.outgoing import AlertSettings
+from gateway.recall.deliver import AGAIN, GIVEN_UP, LEASE
+from gateway.storage import work as queue
+from gateway.storage.acts import WAITS, matter
+from gateway.storage.recalls import OPEN, Work, recall, work
+from gateway.storage.tables import micros, moment
+from gateway.storage.watch import BREAK_GLASS, finding, verdict
+from gateway.storage.work import alerted, delivery_stop, recipient_of
+from gateway.telemetry import Log
+from gateway.watch.break_glass import BreakGlass
+from gateway.web.sending import Sender, Taken
+from gateway.web.signing import message
+
+GLASS, REVIEW, FOUND = "break-glass.used", "review.overdue", "finding.waiting"
+SUSPENDED, OVERDUE, STOPPED = "grant.suspended", "recall.overdue", "delivery.stopped"
+URGENT = (GLASS,)
+OTHERS = (REVIEW, FOUND, SUSPENDED, OVERDUE, STOPPED)
+KINDS: Mapping[str, str] = {
+    GLASS: "finding", REVIEW: "finding", FOUND: "finding",
+    SUSPENDED: "suspension", OVERDUE: "recall", STOPPED: "client",
+}  # fmt: skip
+"""What is told, and of what it has the id."""
+
+SUSPENSION = "suspension"
+"""The kind of the matter."""
+_AT_ONCE, _SENT_AT_ONCE = 100, 8
+_MICRO = 1_000_000
+
+
+class _New(NamedTuple):
+    kind: str
+    id: str
+
+    @property
+    def name(self) -> str:
+        return f"{self.kind}:{self.id}"
+
+
+class Alerts:
+    """Alerts of some kinds, in one process. `heard` is told while the operator's address takes none."""
+
+    def __init__(
+        self,
+        office: Office,
+        kinds: Sequence[str],
+        to: AlertSettings | None,
+        sender: Sender,
+        log: Log,
+        heard: Callable[[str, str | None], None],
+        count: Callable[[str], None],
+    ) -> None:
+        self._office, self._kinds, self._to, self._sender = office, kinds, to, sender
+        self._log, self._heard, self._count = log, heard, count
+        self._lane = f"alerts {kinds[0]}"
+        self._glass = BreakGlass(
+            office.store.engine, office.calendar, lambda: office.rules.policies.purposes, lambda *_: None
+        )
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def turn(self) -> bool:
+        """Tell what is new, and begin to send what is due; whether there was any. Raises SQLAlchemy's errors."""
+        now = self._office.now()
+        told = await asyncio.to_thread(self._new, now)
+        for each in told:
+            self._log.state("alert", level="warning", kind=each.kind, **{KINDS[each.kind]: each.id})
+            self._count(each.kind)
+        begun = await self._begin(micros(now))
+        return bool(told) or begun
+
+    async def settled(self) -> None:
+        """Wait until every try that is under way is over."""
+        while self._tasks:
+            await asyncio.wait(set(self._tasks))
+
+    async def close(self) -> None:
+        """Give up what is under way: its leases run out."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._sender.close()
+
+    def _new(self, now: datetime.datetime) -> list[_New]:
+        """What was not told yet, each noted, with its work, in a transaction of its own."""
+        engine, told = self._office.store.engine, []
+        with engine.connect() as connection:
+            found = [_New(kind, id_) for kind in self._kinds for id_ in self._ids(connection, kind, now)]
+        for each in found:
+            try:
+                with engine.begin() as connection:
+                    connection.execute(insert(alerted).values(id=each.name, at=micros(now)))
+                    if self._to is not None:
+                        row = Work(each.name, "alert", each.name, self._lane, micros(now), 0, 0, 0)
+                        connection.execute(insert(work).values(**row._asdict()))
+            except IntegrityError:
+                continue  # another process told it
+            told.append(each)
+        return told
+
+    def _ids(self, connection: Connection, kind: str, now: datetime.datetime) -> list[str]:
+        if kind in (GLASS, REVIEW, FOUND):
+            return self._findings(connection, kind, now)
+        if kind == STOPPED:
+            name = delivery_stop.c.lane + literal(" ") + cast(delivery_stop.c.filed_in, String)
+            query = select(delivery_stop.c.lane, delivery_stop.c.filed_in).where(_untold(kind, name))
+            return [f"{lane} {place}" for lane, place in connection.execute(query.limit(_AT_ONCE))]
+        if kind == SUSPENDED:
+            query = select(matter.c.id).where(WAITS, matter.c.kind == SUSPENSION, _untold(kind, matter.c.id))
+        else:
+            query = select(recall.c.id).where(OPEN, recall.c.state == "overdue", _untold(kind, recall.c.id))
+        return list(connection.execute(query.limit(_AT_ONCE)).scalars())
+
+    def _findings(self, connection: Connection, kind: str, now: datetime.datetime) -> list[str]:
+        waits = (
+            select(finding.c.id, finding.c.at, finding.c.purpose)
+            .outerjoin(verdict, verdict.c.finding == finding.c.id)
+            .where(verdict.c.finding.is_(None), _untold(kind, finding.c.id))
+            .where(finding.c.detector != BREAK_GLASS if kind == FOUND else finding.c.detector == BREAK_GLASS)
+        )
+        rows = connection.execute(waits if kind == REVIEW else waits.limit(_AT_ONCE)).all()
+        if kind == REVIEW:
+            today = self._office.calendar.local(now).date()
+            rows = [row for row in rows if self._glass.last_day(moment(row.at), row.purpose) < today][:_AT_ONCE]
+        return [row.id for row in rows]
+
+    async def _begin(self, now: int) -> bool:
+        free = _SENT_AT_ONCE - len(self._tasks)
+        if self._to is None or free <= 0:
+            return False
+        engine = self._office.store.engine
+        taken = await asyncio.to_thread(queue.take, engine, self._lane, now, now + round(LEASE * _MICRO), free)
+        for each in taken:
+            task = asyncio.create_task(self._one(self._to, each))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+        return bool(taken)
+
+    async def _one(self, to: AlertSettings, taken: Work) -> None:
+        engine = self._office.store.engine
+        try:
+            kind, _, id_ = taken.what.partition(":")
+            now, begun = self._office.now(), await asyncio.to_thread(self._told_at, taken.what)
+            about = {KINDS[kind]: recipient_of(id_.rpartition(" ")[0])[1] if kind == STOPPED else id_}
+            name = hashlib.sha256(taken.what.encode()).hexdigest()[:32]
+            body, headers = message(kind, begun, about, name, now, to.secrets)
+            tried = await self._sender.send(to.url, body, headers)
+            self._heard("", None if tried.outcome is Taken.TAKEN else f"they are not taken: {tried.why}")
+            over = (now - begun).total_seconds() > GIVEN_UP
+            if tried.outcome is Taken.TAKEN or over:
+                await asyncio.to_thread(queue.finish, engine, taken)
+                return
+            wait = AGAIN[min(taken.attempt, 3) - 1] * random.uniform(0.9, 1.1)  # noqa: S311 - not all at once
+            due = micros(self._office.now()) + round(max(wait, tried.after) * _MICRO)
+            await asyncio.to_thread(queue.put_off, engine, taken, due)
+        except Exception as error:  # its lease runs out, and it is tried again
+            self._heard("", f"they cannot be sent ({type(error).__name__})")
+
+    def _told_at(self, name: str) -> datetime.datetime:
+        with self._office.store.engine.connect() as connection:
+            return moment(connection.execute(select(alerted.c.at).where(alerted.c.id == name)).scalar_one())
+
+
+def _untold(kind: str, id_: ColumnElement[str]) -> ColumnElement[bool]:
+    there = select(alerted.c.id).where(alerted.c.id == literal(f"{kind}:") + id_)
+    return ~there.exists()

@@ -1,0 +1,52 @@
+"""What the process that recalls counts, told to its supervisor, whose metrics have it."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+
+from gateway.acts.office import Office
+from gateway.manage.link import SUPERVISOR, Link
+from gateway.manage.messages import Recalling
+from gateway.storage import work as queue
+from gateway.storage.tables import micros
+from gateway.telemetry import RecallCounts
+
+EVERY = 2.0
+
+
+def supervisor() -> Link | None:
+    """The link to the supervisor that started this process; None where none did. It ends the process, if it breaks."""
+    address = os.environ.get(SUPERVISOR)
+    return Link(address) if address else None
+
+
+class Counting:
+    """Counts what happens, of kinds that are fixed in the code: no label names a subject or comes from outside."""
+
+    def __init__(self) -> None:
+        self.counts = RecallCounts()
+
+    def message(self, outcome: str) -> None:
+        """One more try to tell a recipient."""
+        self.counts.messages[outcome] = self.counts.messages.get(outcome, 0) + 1
+
+    def alert(self, kind: str) -> None:
+        """One more alert."""
+        self.counts.alerts[kind] = self.counts.alerts.get(kind, 0) + 1
+
+
+class Measuring:
+    """A turn that looks at what waits, and tells the supervisor, where there is one."""
+
+    def __init__(self, office: Office, counting: Counting, link: Link | None) -> None:
+        self._office, self._counting, self._link = office, counting, link
+
+    async def turn(self) -> bool:
+        """Look and tell; there is never more to do at once. Raises `Refusal`, SQLAlchemy's errors."""
+        counts = self._counting.counts
+        counts.waiting, first = await asyncio.to_thread(queue.waiting, self._office.store.engine)
+        counts.late = 0.0 if first is None else max(0.0, (micros(self._office.now()) - first) / 1e6)
+        if self._link is not None:
+            await asyncio.to_thread(self._link.tell, Recalling(counts))
+        return False
