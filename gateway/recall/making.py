@@ -13,13 +13,13 @@ from sqlalchemy import Connection, bindparam, select, text, update
 from gateway.acts.office import Office
 from gateway.ledger.acting.planned import Actor, Changes, Made, Planned, Row, Seen
 from gateway.ledger.entry import entries
-from gateway.recall.touched import Answer, Item, Told, left
+from gateway.recall.touched import Answer, Told, left
 from gateway.rules import deadlines
 from gateway.rules.deadlines import Deadline, deadline
 from gateway.rules.model import RequesterEntry
 from gateway.storage.acts import Act
 from gateway.storage.port import Guarded
-from gateway.storage.recalls import Action, Job, Recall, recall, recall_count, recall_job, work
+from gateway.storage.recalls import Action, Job, Recall, Recalled, recall, recall_count, recall_job, work
 from gateway.storage.tables import micros
 from gateway.storage.work import to_deliver
 
@@ -37,7 +37,7 @@ _LAST = select(recall_count.c.last).where(
 )
 _SCHEME = select(recall_job.c.scheme).where(recall_job.c.id == bindparam("id_"))
 _COUNTED = text("INSERT INTO recall_count (issuer, client, last) VALUES (:issuer, :client, 0) ON CONFLICT DO NOTHING")
-_items: msgspec.json.Decoder[list[Item]] = msgspec.json.Decoder(list[Item])
+_items: msgspec.json.Decoder[list[Recalled]] = msgspec.json.Decoder(list[Recalled])
 
 
 class NothingToTell(Exception):
@@ -53,7 +53,7 @@ class Wanted(NamedTuple):
     issuer: str
     client: str
     dataset: str
-    items: Sequence[Item]
+    items: Sequence[Recalled]
     answer: Answer
 
 
@@ -156,8 +156,8 @@ class Making:
         return last, deadlines.end(self._office.calendar, last.due)
 
     def _told(
-        self, seen: Seen, wanted: Wanted, holds: Holder, action: Action, items: Sequence[Item], id_: str, sequence: int,
-        last: Deadline | None, term: datetime.datetime,
+        self, seen: Seen, wanted: Wanted, holds: Holder, action: Action, items: Sequence[Recalled],
+        id_: str, sequence: int, last: Deadline | None, term: datetime.datetime,
     ) -> entries.Acted:  # fmt: skip
         department = holds.entry.department if holds.entry is not None else ""
         followed = holds.who != (wanted.issuer, wanted.client)

@@ -28,9 +28,9 @@ from gateway.ledger.projections.several import DISPLAYED, NAMES, Received, ended
 from gateway.recall import jobs as rows
 from gateway.recall.answers import Opened, opened_at
 from gateway.recall.making import Making, NothingToTell, Wanted, begin_counts, holder
-from gateway.recall.touched import Item, affected, touched
+from gateway.recall.touched import affected, touched
 from gateway.storage.port import Reader
-from gateway.storage.recalls import Job
+from gateway.storage.recalls import Job, Recalled
 from gateway.storage.tables import micros
 
 JOBS = 1_000
@@ -52,7 +52,7 @@ class _Found(NamedTuple):
     subject: tuple[str, str]
     received: Received
     share: int
-    items: tuple[Item, ...]
+    items: tuple[Recalled, ...]
 
     @property
     def key(self) -> tuple[str, int, str]:

@@ -13,21 +13,9 @@ from typing import NamedTuple
 import msgspec
 
 from gateway.ledger.projections.extract import Share, is_of
-from gateway.storage.recalls import Action, Job
+from gateway.storage.recalls import Action, Job, Recalled
 
 _terms: msgspec.json.Decoder[dict[str, list[str] | None]] = msgspec.json.Decoder(dict[str, list[str] | None])
-
-
-class Item(msgspec.Struct, frozen=True):
-    """A record that a recall names, in the version that was disclosed, with the fields that it is about."""
-
-    record: str
-    version: str
-    fields: tuple[str, ...]
-
-    @property
-    def named(self) -> tuple[str, str]:
-        return self.record, self.version
 
 
 class Answer(NamedTuple):
@@ -53,10 +41,10 @@ class Told(NamedTuple):
     """A recall of the same answer and dataset that stands, and was not refused."""
 
     action: str
-    items: Sequence[Item]
+    items: Sequence[Recalled]
 
 
-def touched(job: Job, share: Share, facts: int | None, newer: Collection[str] = ()) -> tuple[Item, ...]:
+def touched(job: Job, share: Share, facts: int | None, newer: Collection[str] = ()) -> tuple[Recalled, ...]:
     """The records of a share that a job is about; none where the facts of its answer knew of the change already.
 
     `newer` are the versions of the record that came after the job's own.
@@ -79,7 +67,9 @@ def touched(job: Job, share: Share, facts: int | None, newer: Collection[str] = 
     return tuple([each for each in items if each.version != job.new_version and each.version not in newer])
 
 
-def affected(job: Job, dataset: str, items: Sequence[Item], answer: Answer, today: datetime.date) -> tuple[Item, ...]:
+def affected(
+    job: Job, dataset: str, items: Sequence[Recalled], answer: Answer, today: datetime.date
+) -> tuple[Recalled, ...]:
     """Those of them that its recipient is to be told of, as the answer's entry and the day have it."""
     if answer.own or (answer.delete_by is not None and today > answer.delete_by):
         return ()
@@ -92,7 +82,9 @@ def affected(job: Job, dataset: str, items: Sequence[Item], answer: Answer, toda
     return tuple(items)
 
 
-def left(action: Action, items: Sequence[Item], told: Sequence[Told], disputed: Collection[str]) -> tuple[Item, ...]:
+def left(
+    action: Action, items: Sequence[Recalled], told: Sequence[Told], disputed: Collection[str]
+) -> tuple[Recalled, ...]:
     """What no recall in effect asks for as yet; `told` are those of the answer and dataset, oldest first.
 
     A deletion asks for everything, an update for an update and for marks. What was never disputed is not cleared:
@@ -101,7 +93,7 @@ def left(action: Action, items: Sequence[Item], told: Sequence[Told], disputed: 
     return tuple([each for each in items if not _asked(action, each, told, disputed)])
 
 
-def _asked(action: Action, item: Item, told: Sequence[Told], disputed: Collection[str]) -> bool:
+def _asked(action: Action, item: Recalled, told: Sequence[Told], disputed: Collection[str]) -> bool:
     deleted: set[str] = set()
     whole, updated, mark = False, False, ""
     for each in told:
@@ -128,9 +120,9 @@ def _asked(action: Action, item: Item, told: Sequence[Told], disputed: Collectio
     return mark == action
 
 
-def _item(record: str | None, named: str, fields: tuple[str, ...]) -> Item:
+def _item(record: str | None, named: str, fields: tuple[str, ...]) -> Recalled:
     """`<record id>@<version>` taken apart; an id may have an `@` of its own, and then it is known, or is the longer."""
     if record is not None:
-        return Item(record, named[len(record) + 1 :], fields)
+        return Recalled(record, named[len(record) + 1 :], fields)
     id_, _, version = named.rpartition("@")
-    return Item(id_, version, fields)
+    return Recalled(id_, version, fields)

@@ -21,6 +21,7 @@ import secrets
 from collections.abc import Iterable
 from typing import Any, Literal, NamedTuple
 
+import msgspec
 from sqlalchemy import (
     DDL,
     BigInteger,
@@ -197,12 +198,17 @@ class Job(NamedTuple):
         return CAUSES[self.cause]
 
 
-class Recalled(NamedTuple):
+class Recalled(msgspec.Struct, frozen=True):
     """One of a recall's `records`, as its JSON has them: a version that was received, and which fields of it."""
 
     record: str
     version: str
     fields: tuple[str, ...]
+
+    @property
+    def named(self) -> tuple[str, str]:
+        """Its id and version."""
+        return self.record, self.version
 
 
 class Recall(NamedTuple):
