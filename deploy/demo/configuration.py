@@ -7,6 +7,7 @@ import datetime
 import json
 import secrets
 import shutil
+import sys
 import zoneinfo
 from collections.abc import Mapping
 from pathlib import Path
@@ -30,12 +31,25 @@ USUAL: Mapping[str, int] = {
     "registry_market": 8087,
     "registry_courts": 8088,
     "portal": 8089,
+    "recipient_market": 8090,
+    "recipient_courts": 8091,
+    "recipient_environment": 8092,
     "manage": 9464,
 }
 """The ports of a demo that finds them free."""
 
 SIGNING = "notices.secret"
 """The file, beside the requesters, whose secret signs what clients are told."""
+
+RECIPIENTS: Mapping[str, str] = {
+    "market-regulator": "recipient_market",
+    "civil-court": "recipient_courts",
+    "environment-agency": "recipient_environment",
+}
+"""Whose systems are told of recalls, and where: by client, the server."""
+
+TERMS: Mapping[str, str] = {"environment-agency": "PT3S"}
+"""Who has little time to answer a recall, so that a scene can show what comes of it."""
 
 DEPARTMENTS: Mapping[str, tuple[str, str]] = {
     "market": ("rest", "http://127.0.0.1:{port}/api"),
@@ -119,9 +133,7 @@ def write(place: Place) -> dict[str, str]:
         (place.run / name).write_text(template.substitute(values))
     key_files.generate(place.run / "webhooks.key")
     made = {client: secrets.token_urlsafe(18) for client in CLIENTS}
-    file = place.run / "clients.json"
-    file.touch(mode=0o600)
-    file.write_text(json.dumps(made))
+    _private(place.run / "clients.json", json.dumps(made))
     return made
 
 
@@ -130,12 +142,40 @@ def _policies(place: Place) -> None:
     shutil.copytree(ROOT / "policies", place.policies)
     file = place.policies / "requesters.yaml"
     text = file.read_text()
-    for client, key in {
-        "citizen-portal": f'notices: {{url: "{place.url("portal")}/notices", secret_file: {SIGNING}}}'
-    }.items():
+    keys = {"citizen-portal": f'notices: {{url: "{place.url("portal")}/notices", secret_file: {SIGNING}}}'}
+    for client, server in RECIPIENTS.items():
+        term = f", term: {TERMS[client]}" if client in TERMS else ""
+        keys[client] = f'recalls: {{url: "{place.url(server)}/recalls", secret_file: {SIGNING}{term}}}'
+    for client, key in keys.items():
         line = f"    client: {client}\n"
         text = text.replace(line, f"{line}    {key}\n")
     file.write_text(text)
-    signing = place.policies / SIGNING
-    signing.touch(mode=0o600)
-    signing.write_text(f"whsec_{base64.b64encode(secrets.token_bytes(24)).decode()}\n")
+    _private(place.policies / SIGNING, f"whsec_{base64.b64encode(secrets.token_bytes(24)).decode()}\n")
+
+
+def recipient(place: Place, client: str, secret: str, official: str) -> Path:
+    """Write the `client.yaml` of a client's recipient of recalls, which notes what it is told to do; gives the file."""
+    folder = place.run / f"recipient-{client}"
+    folder.mkdir(mode=0o700)
+    _private(folder / "client.secret", secret)
+    shutil.copyfile(place.policies / SIGNING, folder / "webhook.secret")
+    (folder / "webhook.secret").chmod(0o600)
+    said = {
+        "gateway": place.url("gateway"),
+        "register": "register.db",
+        "poll": "30s",
+        "token": {
+            "url": place.url("issuer") + "/token", "client_id": client, "secret_file": "client.secret",
+            "scopes": {"receipts": "inquire"}, "parameters": {"official": official},
+        },
+        "webhook": {"listen": f"127.0.0.1:{place.ports[RECIPIENTS[client]]}", "secret_file": "webhook.secret"},
+        "command": [sys.executable, "-m", "deploy.demo.applied", str(folder / "applied.jsonl")],
+    }  # fmt: skip
+    file = folder / "client.yaml"
+    file.write_text(json.dumps(said, indent=1))
+    return file
+
+
+def _private(file: Path, text: str) -> None:
+    file.touch(mode=0o600)
+    file.write_text(text)

@@ -13,6 +13,7 @@ import httpx
 
 from deploy.demo.client import Reply, ask, token
 from deploy.demo.processes import ROOT
+from deploy.demo.recalls import Recalls
 from deploy.demo.rights import Rights
 from deploy.demo.stage import Stage
 from deploy.demo.supervisor import Region
@@ -68,6 +69,7 @@ class Scenes:
             ("A department is down", self.outage),
             ("The receipt, verified without the gateway", self.receipt),
             *Rights(self._told, self._stage, self._case, self._noticed).scenes,
+            *Recalls(self._region, self._told, self._stage, self._case).scenes,
         ]
         for number, (title, scene) in enumerate(scenes, 1):
             self._stage.heading(number, title)

@@ -22,11 +22,22 @@ import httpx
 
 from deploy.demo import seed, stores
 from deploy.demo.clients import CLIENTS, cases
-from deploy.demo.configuration import DEPARTMENTS, SIGNING, USUAL, Place, choose_ports, today, write
+from deploy.demo.configuration import (
+    DEPARTMENTS,
+    RECIPIENTS,
+    SIGNING,
+    TERMS,
+    USUAL,
+    Place,
+    choose_ports,
+    recipient,
+    today,
+    write,
+)
 from deploy.demo.guard import Guard
 from deploy.demo.processes import ROOT, Child, NotReady, Ports, descendants
 from deploy.demo.region import NAMED
-from gateway.ledger.entry.registry import COMMANDS, SERVING
+from gateway.ledger.entry.registry import COMMANDS, RECALLS, SERVING
 from gateway.ledger.entry.registry import ROOT as ROOT_SHARD
 from gateway.ledger.proof import key_files
 from gateway.ledger.stored.read import heads
@@ -106,7 +117,8 @@ class Region:
             raise NotReady(f"another server answers at {place.url('gateway')}; end it, or see {gateway.log}")
         head = found[0]
         self.shard, self.origin = head.name, head.origin.removesuffix(f"/{head.name}")
-        key_files.write_verifiers(place.public_key, private, self.origin, [ROOT_SHARD, COMMANDS[0], head.name])
+        shards = [ROOT_SHARD, COMMANDS[0], RECALLS[0], head.name]
+        key_files.write_verifiers(place.public_key, private, self.origin, shards)
         say(f"the gateway at {place.url('gateway')} (pid {gateway.pid}); everything is up ({_since(began)})")
 
     def _servers(self) -> dict[str, Child]:
@@ -130,6 +142,21 @@ class Region:
 
     def _child(self, name: str, options: list[str]) -> Child:
         return Child(name, [sys.executable, *options], self.place.run, self.guard)
+
+    def recipient(self, client: str) -> Child:
+        """A client's own recipient of recalls, not started yet: `dutybound recalls client`."""
+        official = CLIENTS[client].officials[0]
+        file = recipient(self.place, client, self.secrets[client], official)
+        name = RECIPIENTS[client]
+        made = self.children[name] = self._child(
+            name, ["-m", "gateway.cli", "recalls", "client", "--config", str(file)]
+        )
+        return made
+
+    def end(self, child: Child) -> None:
+        """End one that is needed no more."""
+        child.stop()
+        del self.children[child.name]
 
     def _healthy(self, gateway: Child) -> None:
         patience = time.monotonic() + 60
@@ -177,6 +204,7 @@ class Region:
                        "officials": list(client.officials)}
                 for name, client in CLIENTS.items()
             },
+            "recall_terms": dict(TERMS),
             "cases": {name: case.told() for name, case in cases().items()},
             "subjects": {
                 name: dict(zip(("scheme", "value"), named.who.identifier, strict=True)) for name, named in NAMED.items()

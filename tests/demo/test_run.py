@@ -1,4 +1,4 @@
-"""`dutybound demo`, whole: the nine scenes, what it tells, and what it leaves behind."""
+"""`dutybound demo`, whole: the eleven scenes, what it tells, and what it leaves behind."""
 
 from __future__ import annotations
 
@@ -30,6 +30,11 @@ TITLES = (
     "4. A record whose time of display is over",
     "5. A department is down",
     "6. The receipt, verified without the gateway",
+    "7. The organisation sees who looked, and objects to a record",
+    "8. A steward answers, and a second one confirms",
+    "9. A person is asked for consent, gives it and takes it back",
+    "10. A correction is recalled from everybody who received the record",
+    "11. Who does not answer is suspended, until it does",
 )
 
 
@@ -57,6 +62,9 @@ def test_once_plays_every_scene_and_leaves_nothing(tmp_path: Path, todays: Path)
         "CASE_NOT_VERIFIED",
         "SOURCE_UNAVAILABLE",
         "withheld: display-ended",
+        "by a signed notice",
+        "UPDATE business-licences/",
+        "GRANT_INACTIVE",
     ):
         assert promised in output
     assert not (tmp_path / "demo.json").exists()
@@ -90,12 +98,14 @@ def test_it_stays_tells_and_ends(staying: tuple[subprocess.Popen[str], list[str]
     told = json.loads((tmp_path / "demo.json").read_text())
     assert set(told) == {
         "gateway", "manage", "pids", "store", "issuer", "token_url", "jwks_url", "ledger", "clients", "cases",
-        "subjects", "departments",
+        "subjects", "departments", "recall_terms",
     }  # fmt: skip
     assert set(told["subjects"]) == {
         "ordinary", "display_ended", "no_source_document", "all_withheld", "no_records", "unknown", "mitigated",
         "person_with_consent", "person_without_consent",
     }  # fmt: skip
+    assert told["recall_terms"] == {"environment-agency": "PT3S"}
+    assert not any("has ended, and stays down" in line for line in said)
     assert (tmp_path / "demo.json").stat().st_mode & 0o077 == 0
     assert set(told["departments"]) == {"market", "tax", "courts", "environment", "labour"}
     family = descendants(demo.pid)

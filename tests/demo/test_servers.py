@@ -56,6 +56,10 @@ def test_the_market_answers_and_counts(start: Start) -> None:
     assert httpx.get(f"{base}/api/subjects/LEI/{NAMED['unknown'].who.identifier[1]}/penalties").status_code == 404
     assert httpx.get(f"{base}/api/subjects/LEI/{LEI}/inspections").status_code == 404
     assert httpx.get(f"{base}/_calls").json()[0] == path
+    first, *others = httpx.get(base + path).json()["items"]
+    assert httpx.post(base + path, json={"id": first["caseNo"], "change": {"rev": "9"}}).status_code == 204
+    assert httpx.get(base + path).json()["items"] == [first | {"rev": "9"}, *others]
+    assert httpx.post(base + path, json={"id": "none", "change": {}}).status_code == 404
 
 
 def test_the_portal_takes_what_the_gateway_signed() -> None:

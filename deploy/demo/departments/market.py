@@ -1,7 +1,8 @@
 """The Market Regulation Authority: a REST service over a file of JSON lines, one firm's sheet a line, kept in memory.
 
 `GET /api/subjects/{scheme}/{value}/{register|licences|penalties}`; 404 for a firm that it does not know. It knows
-nothing of purposes: which fields are released is the gateway's to decide.
+nothing of purposes: which fields are released is the gateway's to decide. `POST` there is a clerk's correction of one
+record, `{"id": "...", "change": {...}}`, until the service ends.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from starlette.routing import Route
 from deploy.demo.serve import arguments, serve
 
 _LISTS = {"register": "entries", "licences": "licences", "penalties": "items"}
+_IDS = {"register": "entryNo", "licences": "recordNo", "penalties": "caseNo"}
 
 
 def build(file: Path) -> Starlette:
@@ -36,10 +38,22 @@ def build(file: Path) -> Starlette:
             return JSONResponse({"error": "not found"}, 404)
         return JSONResponse({_LISTS[kind]: json.loads(sheet)[kind]})
 
+    async def correct(request: Request) -> Response:
+        scheme, value, kind = (request.path_params[name] for name in ("scheme", "value", "kind"))
+        sheet, asked = json.loads(sheets.get((scheme, value), "{}")), await request.json()
+        for record in sheet.get(kind, ()):
+            if record[_IDS[kind]] == asked["id"]:
+                record.update(asked["change"])
+                sheets[scheme, value] = json.dumps(sheet)
+                return Response(status_code=204)
+        return JSONResponse({"error": "not found"}, 404)
+
     async def asked(request: Request) -> Response:
         return JSONResponse(calls)
 
-    return Starlette(routes=[Route("/api/subjects/{scheme}/{value}/{kind}", answer), Route("/_calls", asked)])
+    path = "/api/subjects/{scheme}/{value}/{kind}"
+    corrects = Route(path, correct, methods=["POST"])
+    return Starlette(routes=[Route(path, answer), corrects, Route("/_calls", asked)])
 
 
 def main() -> None:
