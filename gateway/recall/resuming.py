@@ -6,17 +6,17 @@ An operator's own act, entered in the shard of commands. What waited meanwhile i
 from __future__ import annotations
 
 import argparse
-import secrets
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import delete, select
 
-from gateway.errors import Conflict
+from gateway.ledger.acting.commanded import done, said
+from gateway.ledger.acting.planned import Made, Seen
 from gateway.ledger.entry import entries
 from gateway.ledger.log import operator
+from gateway.ledger.log.ledger import Ledger
 from gateway.ledger.log.operator import ActRefused, Workplace
-from gateway.storage.port import Guarded
 from gateway.storage.work import delivery_stop, lane_of, recipient_of
 
 RESUMED = "delivery-resumed"
@@ -62,16 +62,18 @@ def resume(place: Workplace, lane: str, by: str, reason: str) -> str:
     operator.check_said(by, reason)
     issuer, client = recipient_of(lane)
 
-    async def work(ledger: Any) -> str:
+    def make(seen: Seen) -> Made:
+        of_lane = select(delivery_stop.c.lane).where(delivery_stop.c.lane == lane)
+        if seen.connection.execute(of_lane).first() is None:
+            raise ActRefused(f"`{client}` is told of its recalls already")
         told = entries.Acted(
-            entries.VERSION, secrets.token_hex(16), operator.now(ledger), operator.CLIENT, RESUMED,
+            entries.VERSION, seen.id, seen.now, operator.CLIENT, RESUMED,
             to=entries.Who(issuer, client), outcome=f"{by.strip()}: {reason.strip()}",
         )  # fmt: skip
-        gone = Guarded(delete(delivery_stop).where(delivery_stop.c.lane == lane))
-        try:
-            receipt = await operator.enter(ledger, told, operator.account(), (gone,))
-        except Conflict as error:
-            raise ActRefused(f"`{client}` is told of its recalls already") from error
-        return f"`{client}` is told of its recalls again, {operator.place_of(place, receipt)}"
+        return said(told, operator.account(), [delete(delivery_stop).where(delivery_stop.c.lane == lane)], lane, client)
+
+    async def work(ledger: Ledger) -> str:
+        act = await done(ledger, make)
+        return f"`{client}` is told of its recalls again, {operator.place_of(place, act.receipt)}"
 
     return place.run(work)
