@@ -93,6 +93,7 @@ def _register(commands: Any) -> None:
     from gateway.ledger.commands import register as ledger
     from gateway.ledger.erasure.blockers import BLOCKERS
     from gateway.recall import commands as recall
+    from gateway.recall.blockers import RECALLS
     from gateway.rules import commands as rules
     from gateway.storage import commands as storage
     from gateway.watch import commands as watch
@@ -101,7 +102,7 @@ def _register(commands: Any) -> None:
     for part in (catalogue, watch, storage, acts, recall):
         part.register(commands)
     rules.register(commands, also=thresholds.examine)
-    ledger.register(commands, _identifiers, _rule_set, BLOCKERS)
+    ledger.register(commands, _identifiers, _rule_set, (*BLOCKERS, *RECALLS))
 
 
 def _identifiers(configured: Any) -> Callable[[str, str], str]:

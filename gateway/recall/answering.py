@@ -32,6 +32,7 @@ from gateway.storage import recalls
 from gateway.storage.acts import Act, act
 from gateway.storage.recalls import OPEN, Recall, recall
 from gateway.storage.tables import micros, moment
+from gateway.storage.work import not_to_deliver
 
 MOST_PASSED_ON = 100
 MOST_NAME = 200
@@ -176,7 +177,8 @@ class Answering:
         )  # fmt: skip
         told = msgspec.structs.replace(told, id=secrets.token_hex(16))
         oversight = msgspec.structs.replace(office.oversight(seen, actor), secret_until=past.secret_until(row.filed_in))
-        return Made(told, oversight, [_moved(seen, row, said)], row.id, None)
+        changes = [_moved(seen, row, said), *([] if said.outcome == "refused" else [not_to_deliver(row.id)])]
+        return Made(told, oversight, changes, row.id, None)
 
     def _found(self, seen: Seen, row: Recall, said: Answer, past: Past) -> Made:
         """That it was passed on although the answer forbade it: for oversight, by the gateway itself."""

@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from sqlalchemy import update
 
 from connectors.base import Record, Subject
 from gateway.errors import Code, Refusal
@@ -32,6 +33,7 @@ from gateway.ledger.stored.read import StoredEntry
 from gateway.storage.engines.sqlite import BUSY_TIMEOUT_MS, SqliteStore
 from gateway.storage.engines.sqlite_file import Opened
 from gateway.storage.port import Store
+from gateway.storage.recalls import recall_job
 from tests.configured import ORIGIN
 from tests.ledgers import ledger_on
 from tests.stores import store_at
@@ -40,6 +42,12 @@ KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
 VERIFIERS: list[Verifier] = verifiers(KEY, ORIGIN, ["1", "2", "3"])
 AT = datetime.datetime(2026, 11, 24, 9, 30, tzinfo=datetime.UTC)
 BY = ("https://login.example", "market-regulator")
+
+
+def recipients_found(store: Store) -> None:
+    """What a gateway does beside a command: whoever received what is to be erased is found. Here that is nobody."""
+    with store.engine.begin() as connection:
+        connection.execute(update(recall_job).values(state="selected", selected=1))
 
 
 def store_in(folder: Path) -> SqliteStore:

@@ -19,8 +19,9 @@ from gateway.ledger.stored import read
 from gateway.recall.own import named
 from gateway.storage import recalls
 from gateway.storage.acts import Matter, matter
-from gateway.storage.recalls import Recall, recall
+from gateway.storage.recalls import Recall, recall, work
 from gateway.storage.tables import SHARD_BITS, micros
+from gateway.storage.work import to_deliver
 from tests.acts.whole.replicas import Replica, Replicas, Said
 from tests.storage.conftest import Place
 from tests.world import Held, World, new_subject, values
@@ -128,7 +129,8 @@ class Telling:
             )  # fmt: skip
             secret = of.oversight.secret_until
             oversight = entries.Oversight(entries.VERSION, facts=seen.change, secret_until=secret)
-            return Made(told, oversight, [Row(recall, row, ("filed_in",))], id_, None)
+            rows = [Row(recall, row, ("filed_in",)), Row(work, to_deliver(id_, *who, micros(seen.now)))]
+            return Made(told, oversight, rows, id_, None)
 
         await office.writer.act(Planned(OWN, frozenset([who]), (), make, lambda *_: None, bulk=True))
         return id_
@@ -169,6 +171,11 @@ class Telling:
             found = recalls.one(connection, id_)
         assert found is not None
         return found
+
+    def to_tell(self) -> set[str]:
+        """The recalls that a recipient is still to be told of."""
+        with self.replica.store.engine.connect() as connection:
+            return set(connection.execute(select(work.c.what)).scalars())
 
     def suspensions(self) -> list[Matter]:
         with self.replica.store.engine.connect() as connection:

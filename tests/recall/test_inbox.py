@@ -45,6 +45,7 @@ def test_what_is_applied_leaves_the_inbox_and_what_is_refused_stays(region: Tell
         refused = await region.answered(three, "REFUSED", reason="Archives Act, Art. 3")
         assert (refused.value["state"], refused.value["outcome"]) == ("ACKNOWLEDGED", "REFUSED")
         assert [(each["id"], each["outcome"]) for each in await region.inbox()] == [(three, "REFUSED")]
+        assert region.to_tell() == {three}
         entered = region.entered("acknowledged")
         assert [(each.recall, each.outcome) for each in entered] == [
             (one, "applied"), (two, "passed-on"), (three, "refused")]  # fmt: skip

@@ -28,12 +28,13 @@ _CLOSES = ("objection-decided", "restoration-confirmed", "matter-withdrawn")
 
 
 class Said:
-    """What entries say of a subject: which holds and matters are open; and of all findings, which were reviewed."""
+    """What entries say of a subject: which holds, matters and recalls are open; and which findings were reviewed."""
 
     def __init__(self, subject: tuple[str, str]) -> None:
         self._subject = subject
         self._holds: dict[str, bool] = {}
         self._matters: dict[str, bool] = {}
+        self._recalls: dict[str, bool] = {}
         self.reviewed: set[str] = set()
 
     def note(self, told: entries.Told) -> None:
@@ -44,6 +45,10 @@ class Said:
             return
         elif isinstance(told, entries.Hold):
             self._holds[told.hold] = told.event == "placed" and self._holds.get(told.hold, True)
+        elif isinstance(told, entries.Acted) and told.what == "recalled":
+            self._recalls.setdefault(told.recall, True)
+        elif isinstance(told, entries.Acted) and told.what == "acknowledged" and told.outcome != "refused":
+            self._recalls[told.recall] = False
         elif isinstance(told, entries.Acted) and told.what in _OPENS:
             self._matters.setdefault(told.matter, True)
         elif isinstance(told, entries.Acted) and _closes(told):
@@ -52,6 +57,10 @@ class Said:
     @property
     def holds(self) -> list[str]:
         return [id_ for id_, open_ in self._holds.items() if open_]
+
+    @property
+    def recalls(self) -> list[str]:
+        return [id_ for id_, open_ in self._recalls.items() if open_]
 
     @property
     def matters(self) -> list[str]:

@@ -1,6 +1,7 @@
 """Erasing a subject from the ledger: what is said of it becomes unreadable for good, and every proof stays valid.
 
-One person requests it, another approves it, and the approval carries it out: the subject's keys are destroyed in the
+One person requests it, by which whoever received its records is told to delete them (Art. 47(2)); another approves it,
+and the approval carries it out: the subject's keys are destroyed in the
 transaction of the `Erasure` entry that lists them. Nothing else is deleted: the general parts of entries stay, and so
 do facts about the subject that are in force, such as an opt-out, which go on restraining.
 
@@ -22,7 +23,7 @@ from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
 from gateway.ledger.acting.commanded import done, said
-from gateway.ledger.acting.planned import Made, Seen
+from gateway.ledger.acting.planned import Made, Seen, recalled
 from gateway.ledger.entry import entries
 from gateway.ledger.erasure.blockers import Blocker, found_open
 from gateway.ledger.erasure.hold import Entered
@@ -71,7 +72,7 @@ async def request(
         id_ = secrets.token_hex(4)
         told = _request_entry(seen, "requested", id_, by, reason, subject)
         row = Request(id_, *subject, micros(seen.now), by, account, reason, "requested", None, None)
-        return said(told, account, [kept.requesting(row)], id_, id_)
+        return said(told, account, [kept.requesting(row), recalled(seen, "erased", subject)], id_, id_)
 
     return Entered(*await done(ledger, make))
 

@@ -29,7 +29,19 @@ from gateway.ledger.verify.store import verify_store
 from gateway.storage import destruction, erasure, facts
 from gateway.storage.store import migrate_store
 from tests import configured
-from tests.ledger.support import AT, BY, KEY, ORIGIN, SUBJECT, disclosed, opened, receipt_of, refused, store_in
+from tests.ledger.support import (
+    AT,
+    BY,
+    KEY,
+    ORIGIN,
+    SUBJECT,
+    disclosed,
+    opened,
+    receipt_of,
+    recipients_found,
+    refused,
+    store_in,
+)
 from tests.watch.looks import POLICIES
 
 BACKUPS = {"backups": "P35D"}
@@ -57,6 +69,7 @@ class Desk:
     def request(self) -> str:
         asked = ("erase", "request", "--subject", LEI, "--by", "A. Clerk", "--reason", "court order 7")
         assert self(*asked) == 0, self.err
+        recipients_found(store_in(self.folder))
         return self.out.split()[2].rstrip(",")
 
     def approve(self, id_: str, *more: object, by: str = "B. Judge") -> int:
