@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import ipaddress
 import re
+import shutil
 from pathlib import Path
 
 import pytest
@@ -15,9 +16,11 @@ from gateway.ledger.log.build import webhook_keys
 from gateway.ledger.proof import key_files
 from gateway.outgoing import AlertSettings, WebhookSettings
 from gateway.recall import outgoing
+from gateway.recall.worker import rules_of
 from gateway.settings import Settings
 from gateway.web.addresses import Addresses
 from tests import configured
+from tests.watch.looks import POLICIES
 
 WHSEC = f"whsec_{base64.b64encode(b'n' * 32).decode()}"
 
@@ -122,3 +125,21 @@ def test_the_example_of_the_page_loads(tmp_path: Path) -> None:
         assert found is not None
         assert [each.name for each in found.webhooks.key_files] == files
     assert found.webhooks.networks == (ipaddress.ip_network("10.20.0.0/16"),)
+
+
+def test_a_start_says_who_will_not_be_told_and_by_what_it_is_not_signed(tmp_path: Path) -> None:
+    shutil.copytree(POLICIES, tmp_path / "policies")
+    configured.secret(tmp_path / "policies" / "recalls.secret", WHSEC)
+    file = tmp_path / "policies" / "requesters.yaml"
+    client = "    client: market-regulator\n"
+    told = '    recalls: {url: "http://127.0.0.1:9/recalls", secret_file: recalls.secret}\n'
+    assert client in file.read_text()
+    file.write_text(file.read_text().replace(client, client + told))
+    alone = good(tmp_path)
+    rules = rules_of(alone)
+    unsigned, unreached = outgoing.warnings(alone, rules)
+    assert "signed by their shared secrets alone" in unsigned
+    assert unreached.startswith("recalls of `market-regulator`: `127.0.0.1` is not public")
+    key_files.generate(tmp_path / "webhooks.key")
+    whole = good(tmp_path, webhooks={"key_file": "webhooks.key", "networks": ["127.0.0.0/8"]})
+    assert outgoing.warnings(whole, rules) == []
