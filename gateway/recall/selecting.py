@@ -45,7 +45,7 @@ RACES_EVERY = 5.0
 """Seconds between two such looks."""
 
 
-class _Found(NamedTuple):
+class Found(NamedTuple):
     """An answer that a job touches, by what the projection has."""
 
     job: Job
@@ -71,10 +71,7 @@ _NOTHING = _Slice((), (), False)
 
 
 class Selecting:
-    """Selects, in one process. `wait` is the longest that an inquiry may take until its answer left, or never does.
-
-    `looking_up` are the seconds that the looking up alone has taken.
-    """
+    """Selects, in one process. `wait` is the longest that an inquiry may take until its answer left, or never does."""
 
     def __init__(self, office: Office, wait: datetime.timedelta) -> None:
         self._office, self._wait = office, wait
@@ -82,7 +79,6 @@ class Selecting:
         self._settled: set[tuple[str, int, str]] = set()
         self._left_out: set[tuple[str, int, str]] = set()
         self._races_at = 0.0
-        self.looking_up = 0.0
 
     async def turn(self) -> bool:
         """Do one piece of work; False where there is none now.
@@ -147,9 +143,7 @@ class Selecting:
 
     def _slice(self, reader: Reader, connection: Connection, jobs: Sequence[Job]) -> _Slice:
         """As many recalls of these jobs as a turn makes."""
-        began = time.monotonic()
-        found = self._look_up(reader, connection, jobs)
-        self.looking_up += time.monotonic() - began
+        found = look_up(reader, connection, jobs)
         done = rows.recalled_of(connection, {each.job.id for each in found}) | self._left_out
         missing = [each for each in found if each.key not in done]
         today = self._office.today()
@@ -168,13 +162,17 @@ class Selecting:
         self._left_out = {key for key in self._left_out if key[0] in unfinished}
         return _Slice(wanted, [job.id for job in jobs if job.id not in unfinished], bool(unfinished))
 
-    def _look_up(self, reader: Reader, connection: Connection, jobs: Sequence[Job]) -> list[_Found]:
-        """The answers that these jobs touch, by what the projections have: those of a job one after the other."""
-        newer = rows.newer_versions(connection, jobs)
-        subjects = {(job.scheme, job.value) for job in jobs if job.scheme is not None and job.value is not None}
-        received = received_of(reader, subjects)
-        ended = {job.id: _ended(reader, job) for job in jobs if job.day is not None}
-        return list(_touched(jobs, received, newer, ended))
+
+def look_up(reader: Reader, connection: Connection, jobs: Sequence[Job]) -> list[Found]:
+    """The answers that these jobs touch, by what the projections have: those of a job one after the other.
+
+    Raises `StoreUnavailable`, or SQLAlchemy's errors.
+    """
+    newer = rows.newer_versions(connection, jobs)
+    subjects = {(job.scheme, job.value) for job in jobs if job.scheme is not None and job.value is not None}
+    received = received_of(reader, subjects)
+    ended = {job.id: _ended(reader, job) for job in jobs if job.day is not None}
+    return list(_touched(jobs, received, newer, ended))
 
 
 def _passed(covered: Sequence[positions.Covered], job: Job) -> bool:
@@ -193,7 +191,7 @@ def _touched(
     received: Mapping[tuple[str, str], Sequence[Received]],
     newer: Mapping[str, frozenset[str]],
     ended: Mapping[str, set[int]],
-) -> Iterable[_Found]:
+) -> Iterable[Found]:
     for job in jobs:
         subject = (job.scheme or "", job.value or "")
         for each in received.get(subject, ()):
@@ -203,10 +201,10 @@ def _touched(
                 continue
             for place, share in enumerate(each.shares):
                 if items := touched(job, share, each.facts, newer.get(job.id, frozenset())):
-                    yield _Found(job, subject, each, place, items)
+                    yield Found(job, subject, each, place, items)
 
 
-def _wanted(found: _Found, opened: Mapping[int, Opened], today: datetime.date) -> Wanted | None:
+def _wanted(found: Found, opened: Mapping[int, Opened], today: datetime.date) -> Wanted | None:
     """The recall of an answer, where its entry and the day leave something to tell."""
     entry, job, received = opened.get(found.received.entry), found.job, found.received
     answer = None if entry is None else entry.of(found.subject)

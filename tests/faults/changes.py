@@ -27,7 +27,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -88,7 +88,7 @@ class Found(msgspec.Struct):
 class Scene:
     """A gateway of two workers, its issuer, a department's system, somebody who inquires, and who kills."""
 
-    def __init__(self, folder: Path, url: str, guard: Guard) -> None:
+    def __init__(self, folder: Path, url: str, guard: Guard, more: Mapping[str, Any] | None = None) -> None:
         self.found, self.issuer, self._port = Found(), TestIssuer(), free_port()
         self.url = f"http://127.0.0.1:{self._port}"
         configured.secret(folder / "tax.hook", f"whsec_{base64.b64encode(SECRET).decode()}\n")
@@ -100,13 +100,13 @@ class Scene:
             public_url=self.url,
             store=url,
             durability="single-node",
-            policies=str(POLICIES),
             oauth={"issuers": [{"issuer": self.issuer.url, "name": "login"}]},
             case_registries={"market": registry, "courts": registry},
+            **{"policies": str(POLICIES), **(more or {})},
         )
         key_files.generate(folder / "ledger.key")
         command = [sys.executable, "-m", "gateway.cli", "serve", "--config", str(config), "--workers", "2"]
-        self._gateway, self._times = Child("gateway", command, folder, guard), list[float]()
+        self._gateway, self.times = Child("gateway", command, folder, guard), list[float]()
         self._inquirer = 0
 
     def start(self) -> None:
@@ -120,32 +120,36 @@ class Scene:
 
     def workers(self) -> list[int]:
         """The processes that serve."""
-        return [pid for pid in descendants(self._gateway.pid) if pid != self._gateway.pid and not _projects(pid)]
+        return [pid for pid in self.processes() if pid != self._gateway.pid and not _beside(pid)]
+
+    def processes(self) -> list[int]:
+        """All of the gateway's."""
+        return list(descendants(self._gateway.pid))
 
     def _replaced(self, gone: int) -> bool:
         now = self.workers()
         return gone not in now and len(now) == 2
 
     async def run(self, url: str, changes: int, messages: int, kills: int, chance: random.Random) -> None:
-        inquiring = asyncio.create_task(self._inquire())
+        inquiring = asyncio.create_task(self.inquire())
         await asyncio.sleep(ALONE)
-        alone, self._times = self._times, []
+        alone, self.times = self.times, []
         began = time.monotonic()
         killing = asyncio.create_task(self._kill(url, sorted(chance.sample(range(1, changes), kills))))
-        bodies = [_message(range(n, changes, messages)) for n in range(messages)]
-        answers = [await self._until_taken(body, f"msg_{n}") for n, body in enumerate(bodies)]
+        bodies = [message(range(n, changes, messages)) for n in range(messages)]
+        answers = [await self.until_taken(body, f"msg_{n}") for n, body in enumerate(bodies)]
         self.found.seconds = round(time.monotonic() - began, 1)
         await killing
         inquiring.cancel()
         await asyncio.gather(inquiring, return_exceptions=True)
         for n, body in enumerate(bodies):
-            self.found.told_otherwise += await self._until_taken(body, f"msg_{n}") != answers[n]
+            self.found.told_otherwise += await self.until_taken(body, f"msg_{n}") != answers[n]
         self.found.alone_ms, self.found.beside_ms = (
-            round(statistics.median(times or [0.0]) * 1e3, 1) for times in (alone, self._times)
+            round(statistics.median(times or [0.0]) * 1e3, 1) for times in (alone, self.times)
         )
         self.found.changes = sum("act" in each for answer in answers for each in answer)
 
-    async def _until_taken(self, body: bytes, id_: str) -> list[dict[str, Any]]:
+    async def until_taken(self, body: bytes, id_: str) -> list[dict[str, Any]]:
         """Send a message until it is; what became of its items."""
         async with asyncio.timeout(PATIENCE):
             while True:
@@ -176,11 +180,13 @@ class Scene:
                 print(f"killed {victim} at {changes}", file=sys.stderr)
                 await until_async("another worker", functools.partial(self._replaced, victim))
 
-    async def _inquire(self) -> None:
+    async def inquire(self) -> None:
         """One inquiry after the other, each about another organisation; of a killed worker there is no answer."""
         while True:
             self._inquirer += 1
-            token = self.issuer.token(aud=self.url, client_id="environment-agency", sub="e.lind", scope="inquire")
+            token = self.issuer.token(
+                aud=self.url, client_id="environment-agency", sub=f"e.lind.{self._inquirer // 500}", scope="inquire"
+            )
             subject = {"scheme": "LEI", "value": organisation(500_000 + self._inquirer).lei}
             began = time.monotonic()
             with contextlib.suppress(httpx.TransportError):
@@ -193,7 +199,7 @@ class Scene:
                             "accept": "application/graphql-response+json",
                         },
                     )
-                self._times.append(time.monotonic() - began)
+                self.times.append(time.monotonic() - began)
                 self.found.inquiries += 1
                 if answer.status_code != 200 or "receipt" not in answer.text:
                     self.found.failed += 1
@@ -219,7 +225,7 @@ def _sources() -> dict[str, Any]:
     return {"departments": departments}
 
 
-def _message(numbers: range) -> bytes:
+def message(numbers: range, always: str = "") -> bytes:
     """Changes, by number: each of another organisation's record."""
     items = [
         {
@@ -227,9 +233,9 @@ def _message(numbers: range) -> bytes:
             "dataset": "tax-arrears",
             "record": f"N-{n}",
             "version": "1",
-            "event": "corrected" if n % 2 else "withdrawn",
+            "event": always or ("corrected" if n % 2 else "withdrawn"),
             "reason": f"change {n}",
-            **({"newVersion": "2"} if n % 2 else {}),
+            **({"newVersion": "2"} if n % 2 or always == "corrected" else {}),
         }
         for n in numbers
     ]
@@ -246,9 +252,11 @@ def _signed(body: bytes, id_: str) -> dict[str, str]:
     }
 
 
-def _projects(pid: int) -> bool:
+def _beside(pid: int) -> bool:
+    """Whether a process is beside those that serve."""
     try:
-        return b"gateway.ledger.projections.worker" in Path(f"/proc/{pid}/cmdline").read_bytes()
+        command = Path(f"/proc/{pid}/cmdline").read_bytes()
+        return any(each in command for each in (b"gateway.ledger.projections.worker", b"gateway.recall.worker"))
     except OSError:
         return False
 

@@ -25,6 +25,8 @@ TRIALS: Mapping[str, tuple[str, ...]] = {
     "acts": ("acts", "--subjects", "64", "--inquiries", "1000"),
     "changes-sqlite": ("changes", "--kills", "5", "--store", "sqlite"),
     "changes-postgresql": ("changes", "--kills", "5", "--store", "postgresql"),
+    "recall-sqlite": ("recall", "--store", "sqlite"),
+    "recall-postgresql": ("recall", "--disclosures", "20000", "--corrected", "2000", "--store", "postgresql"),
     "races": ("races", "--minutes", "2"),
     "start": ("start", "--entries", "200000"),
     "lag": ("lag", "--minutes", "2"),

@@ -1,0 +1,45 @@
+"""A short run of `tests.faults.recall`, with both kills; and planted faults that it finds."""
+
+from __future__ import annotations
+
+import contextlib
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+
+from gateway.storage.store import open_store
+from tests.faults.recall import Found, Size, Trial, run
+
+SMALL = Size(disclosures=600, recipients=5, corrected=60, messages=2)
+
+
+@pytest.mark.parametrize("store", ["sqlite", "postgresql"])
+def test_everybody_is_told_once_also_where_processes_are_killed(store: str, tmp_path: Path) -> None:
+    found, _ = run(SMALL, store, tmp_path)
+    assert found.sound, found
+    assert (found.selected, found.delivered, found.kills) == (120, 120, 2)
+    assert found.inquiries > 0
+
+
+def test_what_is_missed_or_doubled_is_found(tmp_path: Path) -> None:
+    _, trial = run(SMALL, "sqlite", tmp_path)
+    doubled = (
+        "UPDATE recall SET place = (SELECT max(place) FROM recall), job = id, records = (SELECT records FROM recall"
+    )
+    doubled += " WHERE place = (SELECT max(place) FROM recall)) WHERE place = (SELECT min(place) FROM recall)"
+    with contextlib.closing(open_store(f"sqlite:///{tmp_path / 'ledger.db'}")) as store:
+        with store.engine.begin() as connection:
+            connection.execute(text(doubled))
+        assert (judged(trial, store).doubled, trial.found.missed) == (1, 1)
+        with store.engine.begin() as connection:
+            connection.execute(text("DELETE FROM recall WHERE id IN (SELECT id FROM recall LIMIT 3)"))
+        assert judged(trial, store).missed >= 3
+        trial.told.clear()
+        assert judged(trial, store).missed >= SMALL.corrected
+
+
+def judged(trial: Trial, store) -> Found:  # type: ignore[no-untyped-def]
+    trial.found = Found()
+    trial.judge(store)
+    return trial.found
