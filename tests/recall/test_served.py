@@ -55,17 +55,21 @@ def test_a_use_of_break_glass_is_told_by_whichever_process_recalls(tmp_path: Pat
             said = [msgspec.json.decode(body) for _, body in one.taken]
             return any(each["type"] == kind and each["data"] == {"finding": finding} for each in said)
 
+        def counted(count: int) -> bool:
+            text = httpx.get(f"{started.manage}/metrics", trust_env=False).text
+            return f'dutybound_alerts_total{{kind="break-glass.used"}} {count}.0' in text
+
         try:
             started.ready()
             first = broken(store, "i-1")
             until("the first to be told", lambda: told(first))
             until("its review, which is long overdue", lambda: told(first, "review.overdue"))
+            until("it in the metrics", lambda: counted(1))
             [killed] = recallers(started.pid)
             os.kill(killed, signal.SIGKILL)
             second = broken(store, "i-2")
             until("the second to be told", lambda: told(second))
-            text = lambda: httpx.get(f"{started.manage}/metrics", trust_env=False).text  # noqa: E731
-            until("both in the metrics", lambda: 'dutybound_alerts_total{kind="break-glass.used"} 2.0' in text())
+            until("both in the metrics", lambda: counted(2))
             [one_left] = recallers(started.pid)
         finally:
             started.stop()
