@@ -18,9 +18,9 @@ _NEWER = ("corrected", "unreported")
 _sizes: msgspec.json.Decoder[dict[str, int]] = msgspec.json.Decoder(dict[str, int])
 
 
-def waiting(connection: Connection, before: int, most: int) -> list[Job]:
-    """The first that wait of those filed by a moment (microseconds), oldest first."""
-    query = select(recall_job).where(SELECTING, recall_job.c.at <= before)
+def waiting(connection: Connection, most: int) -> list[Job]:
+    """The first that wait, oldest first."""
+    query = select(recall_job).where(SELECTING)
     return _jobs(connection, query.order_by(recall_job.c.at, recall_job.c.filed_in, recall_job.c.id).limit(most))
 
 

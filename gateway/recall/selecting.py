@@ -3,10 +3,10 @@
 `turn` does a bounded piece of the work and may be stopped anywhere: a recall stands once for each job, answer and
 dataset, whoever makes it, and a job is done only once all of its recalls stand.
 
-1. A job waits until the longest inquiry and its wait are over, so that what was decided from facts before it either is
-   durable by then or never leaves; then the sizes of the shards are read.
+1. The sizes of the shards are read, after the act stood.
 2. Once the projections passed these sizes, all answers that it touches are looked up, of many jobs together.
-3. For some time afterwards `raced` is asked: what became durable later all the same is recalled too.
+3. For some time afterwards `raced` is asked: what was decided from facts before the act, and became durable later, is
+   recalled too. So nobody waits for the inquiries that were under way.
 
 Why nothing is missed stands in `gateway.ledger.projections.recipients`.
 """
@@ -71,10 +71,10 @@ _NOTHING = _Slice((), (), False)
 
 
 class Selecting:
-    """Selects, in one process. `wait` is the longest that an inquiry may take until its answer left, or never does."""
+    """Selects, in one process."""
 
-    def __init__(self, office: Office, wait: datetime.timedelta) -> None:
-        self._office, self._wait = office, wait
+    def __init__(self, office: Office) -> None:
+        self._office = office
         self._making = Making(office)
         self._settled: set[tuple[str, int, str]] = set()
         self._left_out: set[tuple[str, int, str]] = set()
@@ -87,7 +87,7 @@ class Selecting:
         stands then stands, and a later turn does the rest.
         """
         now = self._office.now()
-        found = await asyncio.to_thread(self._waiting, now)
+        found = await asyncio.to_thread(self._waiting)
         if not (found.wanted or found.done) and time.monotonic() - self._races_at >= RACES_EVERY:
             self._races_at = time.monotonic()
             found = await asyncio.to_thread(self._raced, now)
@@ -111,10 +111,10 @@ class Selecting:
         with self._office.store.engine.begin() as connection:
             begin_counts(connection, holders)
 
-    def _waiting(self, now: datetime.datetime) -> _Slice:
+    def _waiting(self) -> _Slice:
         """The next recalls of the jobs that wait, from one snapshot that is younger than their acts."""
         with self._office.reading() as connection:
-            jobs = rows.waiting(connection, micros(now - self._wait), JOBS)
+            jobs = rows.waiting(connection, JOBS)
             if not jobs:
                 return _NOTHING
             with contextlib.closing(self._office.store.reader()) as reader:

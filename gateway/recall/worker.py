@@ -84,8 +84,7 @@ def turns(around: Around) -> Sequence[Turn]:
         Turn("give up", GivingUp(office).turn, every=giving_up.EVERY),
         Turn("watch", Following(office, settings).turn, every=following.EVERY),
         Turn("measure", Measuring(office, counting, around.link).turn, every=measuring.EVERY),
-        # Nobody waits for the inquiries under way: what they disclose all the same is found by its race.
-        Turn("select", Selecting(office, datetime.timedelta()).turn),
+        Turn("select", Selecting(office).turn),
         Turn("expire", Expiring(office, longest).turn, every=LOOKED),
     ]
 

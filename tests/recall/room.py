@@ -32,7 +32,7 @@ class Room:
 
     def __init__(self, desk: Desk, selecting: Selecting | None = None) -> None:
         self.desk, self.store = desk, desk.store
-        self.selecting = selecting or Selecting(desk.office, WAIT)
+        self.selecting = selecting or Selecting(desk.office)
         self._numbers = itertools.count(1)
 
     async def answer(
@@ -85,9 +85,8 @@ class Room:
         finally:
             projector.close()
 
-    async def select(self, wait: datetime.timedelta = WAIT) -> list[Recall]:
-        """Let the longest inquiry pass, and select until nothing is left; gives all recalls."""
-        self.desk.now += wait
+    async def select(self) -> list[Recall]:
+        """Select until nothing is left; gives all recalls."""
         await asyncio.to_thread(self.project)
         self.selecting._races_at = 0.0
         while await self.selecting.turn():

@@ -116,7 +116,7 @@ async def run(steps: list[Step], folder: Path) -> None:
                     told = await room.answer(who, f"{record}@{version}", client=client, purpose=purpose, known=known)
                     model.answers.append(Given(told, record, version, known))
                 elif what == "restart":
-                    room.selecting = Selecting(desk.office, WAIT)
+                    room.selecting = Selecting(desk.office)
                 elif what == "select":
                     await selected(room, other)
                 elif RECORDS[one] not in model.gone:
@@ -158,7 +158,7 @@ async def selected(room: Room, ends_after: int) -> None:
     finally:
         writer.act = act  # type: ignore[method-assign]
     if ends_after:
-        room.selecting = Selecting(room.desk.office, WAIT)
+        room.selecting = Selecting(room.desk.office)
 
 
 def played(steps: list[Step]) -> None:

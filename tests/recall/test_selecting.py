@@ -12,11 +12,12 @@ from gateway.rules import deadlines
 from gateway.rules.model import RequesterEntry
 from gateway.rules.ruleset import RuleSet
 from gateway.storage.tables import micros
+from gateway.storage.work import lane_of
 from tests.acts.desk import ISSUER, organisation, person
 from tests.acts.matters.cases import decided, objected
 from tests.acts.test_changes import corrected, report, stewards, system
 from tests.acts.test_consents import wanted
-from tests.recall.room import WAIT, Room, named, records_of
+from tests.recall.room import Room, named, records_of
 
 COURT = {"client": "civil-court", "purpose": "COURT_ENFORCEMENT"}
 
@@ -65,20 +66,10 @@ async def test_a_recall_is_entered_numbered_and_due(room: Room) -> None:
     assert room.works() == [], "nobody said where to tell it"
 
 
-async def test_nothing_is_selected_before_the_longest_inquiry_is_over(room: Room) -> None:
-    desk, who = room.desk, organisation()
-    await desk.ask(system(desk), "reportChange", **report(who))
-    assert await room.select(WAIT - datetime.timedelta(seconds=1)) == []
-    assert [row.state for row in room.jobs()] == ["waits"]
-    inquiry = await room.answer(who, "N-1@1", known=0)
-    assert named(await room.select()) == [(inquiry, "market-regulator", "delete", ["N-1@1"])]
-
-
 async def test_what_is_not_projected_yet_is_waited_for(room: Room) -> None:
     desk, who = room.desk, organisation()
     inquiry = await room.answer(who, "N-1@1")
     await desk.ask(system(desk), "reportChange", **report(who))
-    desk.now += WAIT
     assert not await room.selecting.turn()
     (job,) = room.jobs()
     assert (job.state, job.sizes) == ("waits", '{"1":2}')
@@ -193,7 +184,7 @@ async def test_who_follows_a_client_that_is_gone_answers_for_it(room: Room) -> N
     )
     assert rows[followed].due - rows[followed].at == 3 * 86_400_000_000
     (work,) = room.works()
-    assert (work.kind, work.what, work.lane) == ("deliver", rows[followed].id, f'["{ISSUER}","environment-agency"]')
+    assert (work.kind, work.what, work.lane) == ("deliver", rows[followed].id, lane_of(ISSUER, "environment-agency"))
     assert (rows[lost].client, rows[lost].received_by) == ("nobody-knows", None)
     outcomes = {each.inquiry: each.outcome for each in desk.acts() if each.what == "recalled"}
     assert outcomes == {followed: "", lost: "nobody-answers"}
