@@ -73,6 +73,12 @@ def newer_versions(connection: Connection, jobs: Sequence[Job]) -> Mapping[str, 
     }
 
 
+def corrected_since(connection: Connection, since: int) -> list[str]:
+    """The jobs of corrections that were selected since then (microseconds)."""
+    query = select(recall_job.c.id).where(recall_job.c.selected > since, recall_job.c.cause.in_(_NEWER))
+    return list(connection.execute(query.order_by(recall_job.c.selected, recall_job.c.id)).scalars())
+
+
 def recalled_of(connection: Connection, ids: Collection[str]) -> set[tuple[str, int, str]]:
     """The recalls that there are of these jobs: job, entry and dataset."""
     found: set[tuple[str, int, str]] = set()

@@ -7,6 +7,7 @@ dataset, whoever makes it, and a job is done only once all of its recalls stand.
 2. Once the projections passed these sizes, all answers that it touches are looked up, of many jobs together.
 3. For some time afterwards `raced` is asked: what was decided from facts before the act, and became durable later, is
    recalled too. So nobody waits for the inquiries that were under way.
+4. For longer than that, corrections are looked up again: a source's copy may lag, and give an older version once more.
 
 Why nothing is missed stands in `gateway.ledger.projections.recipients`.
 """
@@ -43,6 +44,10 @@ RACES_FOR = datetime.timedelta(hours=1)
 """How long after its selection a job is looked after for what raced with it."""
 RACES_EVERY = 5.0
 """Seconds between two such looks."""
+LAGS_FOR = datetime.timedelta(days=2)
+"""How long after its selection a correction is looked after for a source that gives an older version again."""
+LAGS_EVERY = 600.0
+"""Seconds between two such looks."""
 
 
 class Found(NamedTuple):
@@ -78,7 +83,8 @@ class Selecting:
         self._making = Making(office)
         self._settled: set[tuple[str, int, str]] = set()
         self._left_out: set[tuple[str, int, str]] = set()
-        self._races_at = 0.0
+        self._races_at = self._lags_at = 0.0
+        self._again: list[str] = []
 
     async def turn(self) -> bool:
         """Do one piece of work; False where there is none now.
@@ -91,6 +97,8 @@ class Selecting:
         if not (found.wanted or found.done) and time.monotonic() - self._races_at >= RACES_EVERY:
             self._races_at = time.monotonic()
             found = await asyncio.to_thread(self._raced, now)
+        if found == _NOTHING:
+            found = await asyncio.to_thread(self._lagging, now)
         await self._make(found.wanted)
         if found.done:
             await asyncio.to_thread(rows.note_selected, self._office.store.engine, found.done, micros(now))
@@ -140,6 +148,23 @@ class Selecting:
         if not found.more:  # what is left out now is left out for good
             self._settled |= late - {(each.job.id, each.place, each.dataset) for each in found.wanted}
         return found._replace(done=())
+
+    def _lagging(self, now: datetime.datetime) -> _Slice:
+        """Recalls of versions that their sources gave again after a correction that was selected lately."""
+        if not self._again:
+            if time.monotonic() - self._lags_at < LAGS_EVERY:
+                return _NOTHING
+            self._lags_at = time.monotonic()
+        with self._office.reading() as connection:
+            self._again = self._again or rows.corrected_since(connection, micros(now - LAGS_FOR))
+            if not self._again:
+                return _NOTHING
+            jobs = rows.of_ids(connection, self._again[:JOBS])
+            with contextlib.closing(self._office.store.reader()) as reader:
+                found = self._slice(reader, connection, jobs)
+        if not found.more:
+            self._again = self._again[JOBS:]
+        return found._replace(done=(), more=bool(self._again))
 
     def _slice(self, reader: Reader, connection: Connection, jobs: Sequence[Job]) -> _Slice:
         """As many recalls of these jobs as a turn makes."""
@@ -194,14 +219,29 @@ def _touched(
 ) -> Iterable[Found]:
     for job in jobs:
         subject = (job.scheme or "", job.value or "")
+        after = newer.get(job.id, frozenset())
+        always = job._replace(change=None)
+        old = _superseded(job, received.get(subject, ()), after)
         for each in received.get(subject, ()):
             if job.client is not None and (job.issuer, job.client) != (each.issuer, each.client):
                 continue
             if job.id in ended and each.entry not in ended[job.id]:
                 continue
             for place, share in enumerate(each.shares):
-                if items := touched(job, share, each.facts, newer.get(job.id, frozenset())):
+                items = touched(job, share, each.facts, after)
+                if not items and old:  # its source gave it again, from a copy that lags
+                    again = touched(always, share, None, after)
+                    items = tuple([one for one in again if one.version in old])
+                if items:
                     yield Found(job, subject, each, place, items)
+
+
+def _superseded(job: Job, received: Iterable[Received], newer: frozenset[str]) -> frozenset[str]:
+    """The versions of a record that its correction took out of force, as far as anybody received one."""
+    if job.new_version is None:
+        return frozenset()
+    before = [items for each in received for share in each.shares for items in touched(job, share, each.facts, newer)]
+    return frozenset([each.version for each in before])
 
 
 def _wanted(found: Found, opened: Mapping[int, Opened], today: datetime.date) -> Wanted | None:

@@ -88,7 +88,7 @@ class Room:
     async def select(self) -> list[Recall]:
         """Select until nothing is left; gives all recalls."""
         await asyncio.to_thread(self.project)
-        self.selecting._races_at = 0.0
+        self.selecting._races_at = self.selecting._lags_at = float("-inf")
         while await self.selecting.turn():
             """There may be more."""
         return self.recalls()

@@ -73,9 +73,16 @@ class Model:
             "delete" if each.version is None else "update"
             for each in self.changes
             if each.record == answer.record
-            and answer.known < each.number
+            and (answer.known < each.number or self._superseded(answer.version, each))
             and (each.version is None or answer.version < each.version)
         }
+
+    def _superseded(self, version: int, change: Change) -> bool:
+        """Whether somebody received this version before it was corrected: then it is old wherever it is given again."""
+        return change.version is not None and any(
+            each.record == change.record and each.version == version and each.known < change.number
+            for each in self.answers
+        )
 
     def check(self, room: Room) -> None:
         made: dict[str, list[str]] = {}

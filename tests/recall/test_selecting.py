@@ -8,6 +8,7 @@ from collections.abc import Mapping
 import msgspec
 
 from gateway.ledger.entry import entries
+from gateway.recall.selecting import LAGS_FOR
 from gateway.rules import deadlines
 from gateway.rules.model import RequesterEntry
 from gateway.rules.ruleset import RuleSet
@@ -88,6 +89,21 @@ async def test_what_becomes_durable_after_its_selection_is_recalled_too(room: Ro
     assert named(await room.select()) == [(late, "market-regulator", "delete", ["N-1@1"])]
     assert room.jobs()[0].found == 1
     assert len(await room.select()) == 1, "once"
+
+
+async def test_a_source_that_gives_a_corrected_version_again_is_recalled_too(room: Room) -> None:
+    desk, who = room.desk, organisation()
+    first = await room.answer(who, "N-1@1")
+    await desk.ask(system(desk), "reportChange", **corrected(who))
+    assert len(await room.select()) == 1
+    await room.answer(who, "N-1@2")
+    await room.answer(who, "N-1@3")  # newer than what was reported: nobody said that it is wrong
+    lagging = await room.answer(who, "N-1@1", **COURT)
+    assert {(each[0], each[2]) for each in named(await room.select())} == {(first, "update"), (lagging, "update")}
+    assert len(await room.select()) == 2, "once"
+    desk.now += LAGS_FOR
+    await room.answer(who, "N-1@1")
+    assert len(await room.select()) == 2, "no longer than that"
 
 
 async def test_a_deletion_leaves_nothing_more_to_ask_for(room: Room) -> None:
