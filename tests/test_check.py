@@ -19,7 +19,8 @@ KEY = "w+0a0b0c0d+AAAA"
 MISTAKES = (
     Mistake("gateway.yaml", "policies:", "drain: 1 second\npolicies:", "1 second", "drain: `1 second` must be a"),
     Mistake("gateway.yaml", "sources:", "surces: x\nsources:", "surces", "surces: unknown key `surces` (did you mean"),
-    Mistake("gateway.yaml", "key_file:", f"witnesses: [{{name: w, url: https://w.example, key: {KEY}}}], key_file:",
+    Mistake("gateway.yaml", "key_file: ledger.key",
+            f"witnesses: [{{name: w, url: https://w.example, key: {KEY}}}], key_file: ledger.key",
             KEY, "ledger.witnesses.0.key: "),
     Mistake("gateway.yaml", "market: {kind: case-rest", "market: {kind: case-rset", "case-rset",
             "case_registries.market.kind: unknown `case-rset` (did you mean `case-rest`?)"),
@@ -57,6 +58,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name in ("gateway.yaml", "sources.yaml"):
         (tmp_path / name).write_text((place.run / name).read_text())
     key_files.generate(tmp_path / "ledger.key")
+    key_files.generate(tmp_path / "webhooks.key")
     return tmp_path
 
 

@@ -26,6 +26,7 @@ EXCEPT = {
     ("wait", "connectors/test_mixing.py"): "a department that answers in pieces",
     ("wait", "faults/acts.py"): "looks again and again whether the replicas are ready",
     ("wait", "faults/changes.py"): "a department that rests between two messages",
+    ("wait", "faults/recall.py"): "waits for what takes longer than any test",
     ("wait", "faults/soak.py"): "asks for as long as it was told to",
     ("wait", "faults/start.py"): "measures how long a start takes",
     ("wait", "ledger/witness/test_witness_bounds.py"): "a witness that drips",
