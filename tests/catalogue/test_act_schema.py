@@ -41,7 +41,16 @@ enum MatterKind { OBJECTION RESTORATION }   enum Outcome { UPHELD PARTLY REFUSED
 enum MatterState { OPEN AWAITS_CONFIRMATION DECIDED WITHDRAWN GRANTED DECLINED }
 type Change { id: ID!  state: MatterState!  event: ChangeEvent!  scheme: String!  value: String!  dataset: String!  record: String!  version: String  at: DateTime!  reason: String!  because: String }
 enum ChangeEvent { CORRECTED WITHDRAWN RESTORED EXPIRED REINSTATED }   enum ReportedEvent { CORRECTED WITHDRAWN REINSTATED }
-union Confirmed = Change | Matter   input RequesterInput { issuer: String!  client: String! }
+type Suspension { id: ID!  requester: RequesterName!  purpose: String!  dataset: String!  since: DateTime!  recall: ID!
+                  ended: DateTime }
+type SuspensionPage { items: [Suspension!]!  next: String }   type RecallPage { items: [Recall!]!  next: String }
+type Recall { id: ID!  sequence: Int!  at: DateTime!  inquiry: ID!  scheme: String!  value: String!
+              records: [RecalledRecord!]!  action: RecallAction!  due: DateTime!  state: RecallState!
+              outcome: AcknowledgementOutcome }
+type RecalledRecord { dataset: String!  record: String!  version: String!  fields: [String!]! }
+enum RecallAction { DELETE UPDATE MARK_DISPUTED CLEAR_DISPUTED }   enum RecallState { OPEN ACKNOWLEDGED OVERDUE }
+enum AcknowledgementOutcome { APPLIED PASSED_ON REFUSED }
+union Confirmed = Change | Matter | Suspension   input RequesterInput { issuer: String!  client: String! }
 input RecordInput { dataset: ID!  record: ID!  version: String }     input PaperInput { issuer: String!  number: String!  date: Date }
 input ConsentFieldsInput { dataset: ID!  fields: [String!]! }
 input OnBehalfInput { subject: IdentifierInput!  proof: String! }
@@ -52,6 +61,8 @@ type Query {
   matters(state: MatterState, after: String, first: Int = 20): MatterPage!
   changes(state: MatterState, after: String, first: Int = 20): ChangePage!
   consentRequests(after: String, first: Int = 20): ConsentRequestPage!
+  suspensions(after: String, first: Int = 20): SuspensionPage!
+  recalls(after: String, first: Int = 50): RecallPage!
 }
 type Mutation {
   grantConsent(requester: RequesterInput!, purpose: Purpose!, fields: [ConsentFieldsInput!]!, until: Date!, request: ID, onBehalf: OnBehalfInput, reference: String): Consent!
@@ -67,6 +78,10 @@ type Mutation {
   decideRestoration(id: ID!, outcome: Outcome!, reason: String!, reference: String): Matter!
   confirm(id: ID!, reference: String): Confirmed!
   decline(id: ID!, reason: String!, reference: String): Confirmed!
+  acknowledgeRecall(id: ID!, outcome: AcknowledgementOutcome!, reason: String, passedOnTo: [String!], reference: String): Recall!
+  acknowledgeRecalls(ids: [ID!]!, outcome: AcknowledgementOutcome!, reason: String, reference: String): [Recall!]!
+  attestDeletion(until: Date!, reference: String): Boolean!
+  endSuspension(id: ID!, reason: String!, reference: String): Suspension!
 }
 """  # noqa: E501 - so that it can be held against the contract, line by line
 DEFINITIONS = {d.name.value: d for d in parse(CONTRACT).definitions if isinstance(d, TypeDefinitionNode)}
