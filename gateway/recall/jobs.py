@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Engine, select, tuple_, update
+from sqlalchemy import Connection, Engine, select, update
 
 from gateway.storage.recalls import SELECTING, Job, recall, recall_job
 
@@ -60,10 +60,12 @@ def newer_versions(connection: Connection, jobs: Sequence[Job]) -> Mapping[str, 
     """Of each job about a record, the versions that came in force after its own, as later jobs say."""
     subjects = sorted({(job.scheme, job.value) for job in jobs if job.record is not None and job.scheme is not None})
     later: dict[tuple[Any, ...], list[Job]] = defaultdict(list)
-    for some in _sliced(subjects):
-        about = tuple_(recall_job.c.scheme, recall_job.c.value).in_(some)
-        for each in _jobs(connection, select(recall_job).where(about, recall_job.c.cause.in_(_NEWER))):
-            later[_record(each)].append(each)
+    for scheme in sorted({scheme for scheme, _ in subjects}):
+        # By scheme: of pairs in a list, SQLite would ask no index.
+        for some in _sliced(value for its, value in subjects if its == scheme):
+            about = (recall_job.c.scheme == scheme, recall_job.c.value.in_(some))
+            for each in _jobs(connection, select(recall_job).where(*about, recall_job.c.cause.in_(_NEWER))):
+                later[_record(each)].append(each)
     return {
         job.id: frozenset(
             each.new_version for each in later[_record(job)] if each.new_version is not None and _later(each, job)
