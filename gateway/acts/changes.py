@@ -113,7 +113,7 @@ def reported(
         or dataset.department != department
         or about.kind not in dataset.subjects
     ):
-        raise inputs.no_dataset("record.dataset")
+        raise inputs.wrong("`record.dataset` is no dataset of yours about a subject like this; see `catalogue`")
     if event not in EVENTS:
         raise inputs.wrong(f"`event` must be one of {', '.join(EVENTS)}")
     version = inputs.named(record["version"], "record.version") if record.get("version") is not None else ""
@@ -203,6 +203,8 @@ class ChangeActs:
         """What waits for a second person, as it was reported; raises `Refusal` where it is not this person's."""
         if row.scheme is None or row.value is None:  # its subject was erased
             raise not_found()
+        if row.state == "withdrawn":
+            raise invalid("STATE", "another report about this record took the place of this one; see `changes`")
         if row.state != WAITS:
             raise invalid("STATE", "this change does not wait for a second person, or does not any more")
         no_representative(self._office, seen, actor, (row.scheme, row.value))

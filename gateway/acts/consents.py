@@ -211,7 +211,9 @@ class Consents:
     def _recipient(self, issuer: str, client: str) -> RequesterEntry:
         entry = self._office.registered(issuer, client)
         if entry is None:
-            raise inputs.wrong("`requester` is no registered client")
+            raise inputs.wrong(
+                "`requester` is no registered client; `issuer` is its URL, as `me.consentRequests` has it"
+            )
         return entry
 
     def _request(

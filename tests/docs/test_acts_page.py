@@ -11,7 +11,6 @@ from typing import Any
 
 import httpx
 
-from gateway.acts.notices import signed as notice
 from tests import configured
 from tests.acts.serving import Served, served
 from tests.docs.reading import ROOT, Fence, fences, links
@@ -125,7 +124,8 @@ async def test_its_code_signs_what_a_system_sends_and_verifies_a_notice(tmp_path
     assert first["state"] == "DECIDED"
     assert second["error"]["code"] == "MATTER_INVALID"
     key = names["base64"].b64decode(SECRET.removeprefix("whsec_"))
-    made, headers = notice([b"o" * 24, key], "1", "m-1", datetime.datetime.now(datetime.UTC))
+    now = datetime.datetime.now(datetime.UTC)
+    made, headers = message("matter.waiting", now, {"matter": "m-1"}, "1", now, [b"o" * 24, key])
     assert names["is_right"](SECRET, headers, made)
     assert not names["is_right"](SECRET, headers, made.replace(b"m-1", b"m-2"))
     told = json.loads(waiting.text)

@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from gateway import settings
 from gateway.clock import Clock, Now
-from gateway.errors import CommandRefused, LedgerUnavailable, StoreUnavailable, VerificationFailed
+from gateway.errors import CommandRefused, LedgerUnavailable, StoreUnavailable, VerificationFailed, printable
 from gateway.ledger.entry import entries
 from gateway.ledger.entry.parts import split
 from gateway.ledger.entry.registry import COMMANDS
@@ -180,6 +180,8 @@ def check_said(by: str, reason: str, value: str = "") -> None:
     """
     if not by.strip() or not reason.strip():
         raise ActRefused("say who, and give a reason")
+    if printable(by) != by:
+        raise ActRefused(f"the name `{printable(by)}` has characters that nobody sees; leave them out")
     if len(reason) > MOST_REASON:
         raise ActRefused(f"the reason is over {MOST_REASON} characters; say it shorter, and where the rest is filed")
     if value and value.casefold() in f"{by} {reason}".casefold():
