@@ -11,6 +11,7 @@ from typing import Any
 
 import httpx
 
+from gateway.web import signing
 from tests import configured
 from tests.acts.serving import Served, served
 from tests.docs.reading import ROOT, Fence, fences, links
@@ -125,7 +126,7 @@ async def test_its_code_signs_what_a_system_sends_and_verifies_a_notice(tmp_path
     assert second["error"]["code"] == "MATTER_INVALID"
     key = names["base64"].b64decode(SECRET.removeprefix("whsec_"))
     now = datetime.datetime.now(datetime.UTC)
-    made, headers = message("matter.waiting", now, {"matter": "m-1"}, "1", now, [b"o" * 24, key])
+    made, headers = signing.message("matter.waiting", now, {"matter": "m-1"}, "1", now, [b"o" * 24, key])
     assert names["is_right"](SECRET, headers, made)
     assert not names["is_right"](SECRET, headers, made.replace(b"m-1", b"m-2"))
     told = json.loads(waiting.text)
