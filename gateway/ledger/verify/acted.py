@@ -34,18 +34,25 @@ _HEAD = Statement(select(act_head.c.number))
 
 
 class Entry(NamedTuple):
-    """An entry that is noted: its place, and what it says."""
+    """An entry that is noted: its place, what it says, and whether its subject was erased.
+
+    `facts` is the change of facts behind which it happened, where it says so.
+    """
 
     place: int
     told: entries.Told
+    facts: int | None
+    erased: bool
 
 
 class Standing(NamedTuple):
-    """An act that stands: its number, its place, and what its entry says."""
+    """An act that stands: its number, and its entry's members."""
 
     number: int
     place: int
     told: entries.Told
+    facts: int | None
+    erased: bool
 
 
 def is_act(told: entries.Told) -> bool:
@@ -67,7 +74,7 @@ class ActRows:
         if len(rows) != len(several):
             raise VerificationFailed("two rows of `act` name one entry: one was made up")
         standing = []
-        for place, told in batch:
+        for place, told, facts, erased in batch:
             row = rows.pop(place, None)
             if row is None:
                 if is_act(told):
@@ -76,7 +83,7 @@ class ActRows:
             if not is_act(told) and not isinstance(told, entries.Unknown):
                 raise VerificationFailed(f"act `{row[0]}`: {_named(place)} is not of it: its row was made up")
             self._check(place, told, *row)
-            standing.append(Standing(row[1], place, told))
+            standing.append(Standing(row[1], place, told, facts, erased))
         if rows:
             place, (id_, *_) = rows.popitem()
             raise VerificationFailed(f"act `{id_}`: {_named(place)} is not there: its row was made up")

@@ -20,6 +20,7 @@ from gateway.ledger.verify.acted import ActRows, Entry
 from gateway.ledger.verify.acts import Acts
 from gateway.ledger.verify.effects import Effects
 from gateway.ledger.verify.findings import Findings
+from gateway.ledger.verify.numbers import Numbers
 from gateway.ledger.verify.projected import Projected
 from gateway.storage.port import Reader
 from gateway.storage.tables import SHARD_BITS
@@ -31,7 +32,7 @@ class Beside:
     def __init__(self, reader: Reader, unknown: Tally | None = None, *, rows: bool = True) -> None:
         self._unknown, self._rows = unknown if unknown is not None else Tally(), rows
         self._keys, self._acts, self._projected = DestroyedKeys(), Acts(), Projected(reader)
-        self._findings, self._act_rows, self._effects = Findings(), ActRows(), Effects()
+        self._findings, self._act_rows, self._effects, self._numbers = Findings(), ActRows(), Effects(), Numbers()
         self._batch: list[Entry] = []
 
     def note(
@@ -45,7 +46,9 @@ class Beside:
     def _note_rows(self, entry: StoredEntry, told: entries.Told, oversight: entries.Oversight) -> None:
         self._acts.note(told, oversight)
         self._findings.note(entry, told, oversight)
-        self._batch.append(Entry((entry.shard << SHARD_BITS) + entry.index, told))
+        place = (entry.shard << SHARD_BITS) + entry.index
+        erased = bool(entry.keys) and isinstance(told, entries.Acted) and told.value is None
+        self._batch.append(Entry(place, told, oversight.facts, erased))
 
     def batch(self, reader: Reader, head: Head, seen: Sequence[Seen]) -> None:
         """Check what was made of entries of a shard, in the snapshot that they are from."""
@@ -57,6 +60,7 @@ class Beside:
         if batch and self._rows:
             standing = self._act_rows.take(reader, batch[0].place, batch[-1].place + 1, batch)
             self._effects.take(reader, standing)
+            self._numbers.take(standing)
 
     def check(self, reader: Reader, checked: Mapping[int, int]) -> None:
         """Check the rest in one snapshot, with what was entered since; `checked` is each shard's size as it was read.
@@ -80,6 +84,7 @@ class Beside:
             self._acts.check(reader)
             self._act_rows.check(reader)
             self._effects.check(reader)
+            self._numbers.check(reader)
             self._findings.check(reader)
             self._projected.check(reader)
 

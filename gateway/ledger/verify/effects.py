@@ -20,7 +20,7 @@ from gateway.errors import VerificationFailed
 from gateway.ledger.entry import entries
 from gateway.ledger.stored import read
 from gateway.ledger.verify.acted import Standing
-from gateway.ledger.verify.moved import BEGINS, FILED, MOVES, allowed
+from gateway.ledger.verify.moved import FILED, MOVES, allowed, begins, ends
 from gateway.storage.acts import Matter, act, matter
 from gateway.storage.facts import fact
 from gateway.storage.port import Reader
@@ -51,6 +51,13 @@ _NEXT = Statement(
 )
 
 _Fact = Mapping[str, Any]
+_OUTCOMES: Mapping[str, tuple[str, ...]] = {
+    "matter-withdrawn": ("withdrawn",),
+    "deadline-counted": ("counted-again",),
+    "change-reported": ("upheld", "partly"),
+    "change-confirmed": ("upheld", "partly"),
+}
+"""How an act ends an objection's fact, other than by its own outcome."""
 
 
 class Effects:
@@ -67,7 +74,7 @@ class Effects:
         wanted = {each.told.matter for each in about if isinstance(each.told, entries.Acted) and each.told.matter}
         rows = {row[0]: Matter._make(row) for some in _chunks(wanted) for row in reader.rows(_MATTERS, *some)}
         numbers = _numbers(reader, rows.values())
-        for number, _, told in about:
+        for number, told in ((each.number, each.told) for each in about):
             assert isinstance(told, entries.Acted), "they were chosen so"
             if not told.matter:
                 continue  # its subject was erased
@@ -93,7 +100,7 @@ class Effects:
                 raise VerificationFailed(f"fact `{first['id']}`: act `{told.id}` says otherwise: it was altered")
             self._ends(first["ended"], first["id"])
         if last is not None:
-            if last["ended_at"] != micros(told.at) or not _about(told, last):
+            if last["ended_at"] != micros(told.at) or not _over(told, last):
                 raise VerificationFailed(f"fact `{last['id']}`: act `{told.id}` did not end it: it was altered")
             self._ended(number)
 
@@ -138,15 +145,24 @@ def _facts(reader: Reader, wanted: Iterable[int]) -> tuple[dict[int, _Fact], dic
 
 
 def _about(told: entries.Acted, row: _Fact) -> bool:
-    """Whether a fact is about the subject of an act, if that is about one."""
-    return told.value is None or (row["scheme"], row["value"]) == (told.scheme, told.value)
+    """Whether a fact is about what an act is about: the same subject, or client, the same record, and itself."""
+    same = [told.value is None or (row["scheme"], row["value"]) == (told.scheme, told.value)]
+    same += [not told.dataset or told.dataset == row["dataset"], not told.record or told.record == row["record"]]
+    if row["kind"] in ("consent", "opt-out"):
+        same.append(told.matter == row["id"])
+    if row["kind"] == "suspension":
+        to = told.to or entries.Who("", "")
+        same.append((row["scheme"], row["value"], row["purpose"]) == (to.issuer, to.client, told.purpose))
+    return all(same)
 
 
 def _says(told: entries.Acted, row: _Fact) -> bool:
     """Whether a fact is what the act that made it says."""
-    same = [_about(told, row), not told.dataset or told.dataset == row["dataset"]]
-    same += [not told.record or told.record == row["record"]]
-    same += [BEGINS.get((told.what, told.outcome), BEGINS.get((told.what, ""), row["kind"])) == row["kind"]]
+    same = [_about(told, row), begins(told, row["kind"]), row["reason"] is None]
+    if row["ended"] is None:
+        same.append((row["ended_at"], row["outcome"]) == (None, None))
+    if row["kind"] == "suspension":
+        same.append(row["record"] == told.recall)
     if row["kind"] == "consent":
         of = told.recipient or entries.Who("", "")
         same += [(row["issuer"], row["client"], row["purpose"]) == (of.issuer, of.client, told.purpose)]
@@ -154,7 +170,19 @@ def _says(told: entries.Acted, row: _Fact) -> bool:
         same += [row["until"] == _day(told.until)]
     elif row["kind"] == "objection":
         same.append(row["until"] == _day(told.due))
+    else:
+        same.append(row["until"] is None)
     return all(same)
+
+
+def _over(told: entries.Acted, row: _Fact) -> bool:
+    """Whether a fact is one that an act ended, and as it ended that."""
+    outcome: tuple[str | None, ...] = (None,)
+    if row["kind"] == "suspension":
+        outcome = ("goes-on" if told.what == "suspension-goes-on" else told.outcome,)
+    elif row["kind"] == "objection":
+        outcome = _OUTCOMES.get(told.what, (told.outcome,))
+    return _about(told, row) and ends(told, row["kind"]) and row["outcome"] in outcome
 
 
 def _fields(text: str | None) -> Any:

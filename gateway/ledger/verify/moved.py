@@ -35,6 +35,37 @@ BEGINS: Mapping[tuple[str, str], str] = {
 }
 """The kind of fact that an act begins, by what it did and, where that decides, its outcome."""
 
+_ENDS: Mapping[str, tuple[str, ...]] = {
+    "consent-granted": (),
+    "consent-revoked": ("consent",),
+    "opt-out-set": (),
+    "opt-out-lifted": ("opt-out",),
+    "objection-filed": (),
+    "objection-decided": ("objection",),
+    "matter-withdrawn": ("objection",),
+    "deadline-counted": ("objection",),
+    "restoration-confirmed": (),
+    "suspended": (),
+    "suspension-goes-on": ("suspension",),
+    "suspension-ended": ("suspension",),
+    "change-reported": ("correction", "withdrawal", "objection"),
+    "change-confirmed": ("correction", "withdrawal", "objection"),
+}
+"""The kinds of facts that an act can end, of each act that changes facts."""
+
+
+def begins(told: entries.Acted, kind: str) -> bool:
+    """Whether an act can begin a fact of a kind; of acts that are not known here nothing is said."""
+    if told.what not in _ENDS:
+        return told.what not in MOVES
+    return BEGINS.get((told.what, told.outcome), BEGINS.get((told.what, ""))) == kind
+
+
+def ends(told: entries.Acted, kind: str) -> bool:
+    """Whether an act can end a fact of a kind; of acts that are not known here nothing is said."""
+    return kind in _ENDS[told.what] if told.what in _ENDS else told.what not in MOVES
+
+
 _Own = Callable[[Matter, entries.Acted], tuple[str, ...]]
 
 

@@ -14,9 +14,11 @@ from gateway.ledger.entry import entries
 from gateway.ledger.erasure import hold
 from gateway.ledger.log.operator import CLIENT, enter
 from gateway.ledger.verify.store import verify_store
+from gateway.storage import facts
 from gateway.storage.acts import act, act_head, matter
 from gateway.storage.port import Store
 from tests.acts.desk import Desk, days, desk_on, organisation, person
+from tests.acts.erasing import erased
 from tests.acts.matters.cases import applied, decided, objected, steward
 from tests.acts.test_changes import RECORD, corrected, report, system
 from tests.acts.test_consents import wanted
@@ -122,6 +124,14 @@ ALTERED = {
         f"UPDATE fact SET until = '2099-01-01' WHERE change = {FACT.format('objection')}",
         "says otherwise: it was altered",
     ),
+    "an objection that ended otherwise": (
+        "UPDATE fact SET outcome = 'upheld' WHERE kind = 'objection' AND outcome = 'refused'",
+        "did not end it: it was altered",
+    ),
+    "a withdrawal that ends by itself": (
+        f"UPDATE fact SET until = '2020-01-01' WHERE change = {FACT.format('withdrawal')}",
+        "says otherwise: it was altered",
+    ),
     "a fact that ended at another time": (
         "UPDATE fact SET ended_at = ended_at + 1 WHERE ended = 2",
         "did not end it: it was altered",
@@ -193,13 +203,85 @@ async def test_a_restraint_that_ended_by_nobodys_act_is_named(desk: Desk) -> Non
         verify_store(desk.store, VERIFIERS)
 
 
+MORE = "UPDATE fact_head SET change = change + 1"
+HEAD = "(SELECT change FROM fact_head)"
+CONSENT = (
+    "INSERT INTO fact (change, id, kind, scheme, value, issuer, client, purpose, fields, until, at)"
+    f" SELECT {HEAD}, 'f', 'consent', scheme, value, issuer, client, purpose, fields, '2099-01-01', at"
+    " FROM fact WHERE kind = 'consent' ORDER BY change LIMIT 1"
+)
+
+
+async def test_a_consent_that_nobody_gave_is_named(desk: Desk) -> None:
+    """With the number that follows, and the head counted on; it stays so when others act since."""
+    await everything(desk)
+    altered(desk, MORE)
+    altered(desk, CONSENT)
+    with pytest.raises(VerificationFailed, match=r"facts: change \d+: no act made it"):
+        verify_store(desk.store, VERIFIERS)
+    await desk.ask(desk.subject(person()), "grantConsent", **wanted())
+    with pytest.raises(VerificationFailed, match=r"facts: change \d+: no act made it"):
+        verify_store(desk.store, VERIFIERS)
+
+
+async def test_a_consent_that_is_given_again_in_the_place_of_its_end_is_named(desk: Desk) -> None:
+    """A fact of nothing has the number of its end, so that all numbers stand."""
+    await everything(desk)
+    altered(
+        desk,
+        "INSERT INTO fact (change, id, kind, scheme, value, dataset, at)"
+        " SELECT 2, 'f', 'opt-out', scheme, value, 'tax-awards', ended_at FROM fact WHERE ended = 2",
+    )
+    altered(desk, "UPDATE fact SET ended = NULL, ended_at = NULL WHERE change = 1")
+    with pytest.raises(VerificationFailed, match=r"fact `f`: act `\w+` says otherwise"):
+        verify_store(desk.store, VERIFIERS)
+
+
+@pytest.mark.parametrize("at", ["at", "(SELECT max(at) FROM act)"])
+async def test_a_consent_that_nobody_gave_behind_what_was_erased_is_named(desk: Desk, at: str) -> None:
+    """Whatever time it has: an erased act tells what it did, and when, though not of what."""
+    await everything(desk)
+    who = organisation()
+    opting = await desk.ask(desk.subject(who), "setOptOut", dataset="tax-awards", optedOut=True)
+    assert opting["optedOut"]
+    await erased(desk.store, who)
+    verify_store(desk.store, VERIFIERS)
+    altered(desk, MORE)
+    altered(desk, CONSENT.replace(", at FROM", f", {at} FROM"))
+    with pytest.raises(VerificationFailed, match=r"facts: change \d+: no act made it"):
+        verify_store(desk.store, VERIFIERS)
+
+
+@pytest.mark.parametrize("kind", ["consent", "withdrawal"])
+async def test_a_fact_in_the_place_of_one_of_an_erased_subject_is_named(desk: Desk, kind: str) -> None:
+    await everything(desk)
+    who = organisation()
+    await desk.ask(desk.subject(who), "setOptOut", dataset="tax-awards", optedOut=True)
+    await erased(desk.store, who)
+    altered(desk, f"UPDATE fact SET kind = '{kind}' WHERE change = {HEAD}")
+    with pytest.raises(VerificationFailed, match=r"fact `\w+`: no act made change \d+"):
+        verify_store(desk.store, VERIFIERS)
+
+
+async def test_a_fact_from_before_acts_is_let_be_and_is_not_ended_by_nobody(desk: Desk) -> None:
+    who = desk.subject(organisation())
+    subject = Subject("organisation", *who.identifier)
+    facts.enter(desk.store.engine, "withdrawal", subject, desk.now, dataset="tax-arrears", record="N-7")
+    await everything(desk)
+    verify_store(desk.store, VERIFIERS)
+    altered(desk, MORE)
+    altered(desk, f"UPDATE fact SET ended = {HEAD}, ended_at = at WHERE change = 1")
+    with pytest.raises(VerificationFailed, match=r"facts: change \d+: no act made it"):
+        verify_store(desk.store, VERIFIERS)
+
+
 async def test_a_fact_that_was_removed_with_its_numbers_is_named(desk: Desk) -> None:
     await everything(desk)
     with desk.store.engine.connect() as connection:
         assert connection.execute(text("SELECT ended FROM fact WHERE kind = 'consent' AND change = 1")).scalar() == 2
     altered(desk, "DELETE FROM fact WHERE change = 1")
     altered(desk, "UPDATE fact SET change = 1, ended = 2, ended_at = at WHERE change = 3")
-    with pytest.raises(VerificationFailed, match=r"act `\w+` made change 3, and its row is gone"):
+    with pytest.raises(VerificationFailed, match=r"fact `\w+`: act `\w+` says otherwise"):
         verify_store(desk.store, VERIFIERS)
 
 
