@@ -123,8 +123,8 @@ class Breaker:
 def retry_after(said: str) -> float:
     """The seconds that a `Retry-After` header says, as a number or a date; 0 where it says nothing (RFC 9110)."""
     said = said.strip()
-    if said.isascii() and said.isdigit() and len(said) < 10:
-        return float(said)
+    if said.isascii() and said.isdigit():
+        return float(said[:20])
     try:
         return max(0.0, email.utils.parsedate_to_datetime(said).timestamp() - time.time())
     except (ValueError, TypeError, OverflowError):

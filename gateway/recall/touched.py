@@ -58,6 +58,8 @@ def touched(job: Job, share: Share, facts: int | None, newer: Collection[str] = 
             return ()
         within = consented[share.dataset]
         fields = share.fields if within is None else [name for name in share.fields if name in within]
+        if share.fields and not fields:  # what it gave was not asked for
+            return ()
     elif job.dataset not in (None, share.dataset):
         return ()
     records = share.records

@@ -240,6 +240,7 @@ def test_what_retry_after_says() -> None:
     assert 100 < retry_after(soon) <= 120
     past = "Wed, 21 Oct 2015 07:28:00 GMT"
     assert [retry_after(said) for said in ("7", " 7 ")] == [7.0, 7.0]
+    assert retry_after("9" * 5000) > 1e9, "whoever says so is left alone as long as anybody is"
     assert {retry_after(said) for said in ("-1", "soon", "", "\u0667", past)} == {0.0}
     breaker = Breaker(BreakerLimits())
     breaker.come_back(0.0, 1e9)

@@ -172,17 +172,20 @@ def test_restraints_hold_and_a_missing_record_is_an_empty_list(region: Telling) 
     region.world.run(go())
 
 
-def test_not_once_it_was_refused_or_the_answer_is_to_be_deleted(region: Telling) -> None:
+def test_not_once_it_was_answered_or_the_answer_is_to_be_deleted(region: Telling) -> None:
     async def go() -> None:
         subject = region.firm()
         id_ = await told(region, subject)
         await region.answered(id_, "REFUSED", reason="Archives Act, Art. 3")
         said = await region.look(subject, LICENCES, recall=id_)
         assert "you refused" in said.said["errors"][0]["message"]
+        other = await told(region, subject)
+        assert (await region.look(subject, LICENCES, recall=other)).code == "OK"
         await region.answered(id_)
-        assert (await region.look(subject, LICENCES, recall=id_)).code == "OK"
-        region.world.now += 31 * DAY
         said = await region.look(subject, LICENCES, recall=id_)
+        assert "you answered" in said.said["errors"][0]["message"], "no ticket to look on without a case"
+        region.world.now += 31 * DAY
+        said = await region.look(subject, LICENCES, recall=other)
         assert "to be deleted" in said.said["errors"][0]["message"]
 
     region.world.run(go())

@@ -150,6 +150,25 @@ async def test_a_revoked_consent_is_told_to_those_who_rested_on_it(room: Room) -
     assert records_of(row)[0]["fields"] == ["taxableIncome", "year"]
 
 
+async def test_of_two_consents_each_takes_back_what_it_gave(room: Room) -> None:
+    desk, who = room.desk, person()
+    mine = desk.subject(who)
+
+    async def consented(*fields: str) -> str:
+        asked = wanted(fields=[{"dataset": "income-statements", "fields": list(fields)}])
+        return str((await desk.ask(mine, "grantConsent", **asked))["id"])
+
+    one, other = await consented("year"), await consented("currency")
+    of = {"client": "labour-office", "purpose": "SUBSIDY_ASSESSMENT", "dataset": "income-statements"}
+    inquiry = await room.answer(who, "S-1@1", fields=("currency",), consents=[one, other], **of)
+    await desk.ask(mine, "revokeConsent", id=one)
+    assert await room.select() == [], "it gave nothing of this answer"
+    await desk.ask(mine, "revokeConsent", id=other)
+    (row,) = await room.select()
+    assert named([row]) == [(inquiry, "labour-office", "delete", ["S-1@1"])]
+    assert records_of(row)[0]["fields"] == ["currency"]
+
+
 async def test_an_opt_out_is_told_to_all_who_have_the_dataset(room: Room) -> None:
     desk, who = room.desk, organisation()
     inquiry = await room.answer(who, "A-1@1", "A-2@4", dataset="tax-awards")

@@ -2,9 +2,9 @@
 
 It is an inquiry like any other, but for two things: it needs no case, since the answer that it corrects had one, and
 counts against no frequency. So it is kept to what that answer had: one dataset, its fields and the records that were
-recalled, for the same purpose, to whom the recall is, and no longer than the answer may be kept. Whoever names the
-recall of another is told the same as for one that does not exist. It goes on while the grant is suspended: to fetch
-what was corrected is how a recall is obeyed.
+recalled, for the same purpose, to whom the recall is, until it is answered, and no longer than the answer may be kept.
+Whoever names the recall of another is told the same as for one that does not exist. It goes on while the grant is
+suspended: to fetch what was corrected is how a recall is obeyed.
 """
 
 from __future__ import annotations
@@ -101,6 +101,8 @@ async def correction(
         raise _invalid("`recall` names no correction about this subject that you were told of; see `recalls`")
     if row.purpose != declared.purpose:
         raise _invalid(f"the answer that is recalled was for `{row.purpose}`: declare that purpose")
+    if row.state == "acknowledged":
+        raise _invalid("you answered this recall already: make a new inquiry instead")
     if row.outcome == "refused":
         raise _invalid("you refused this recall: acknowledge it as applied or passed on once you obey it")
     if purpose.delete_after.after(moment(row.at).date()) < today:
