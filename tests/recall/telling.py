@@ -19,7 +19,7 @@ from gateway.ledger.stored import read
 from gateway.recall.own import named
 from gateway.storage import recalls
 from gateway.storage.acts import Matter, matter
-from gateway.storage.recalls import Recall, recall, work
+from gateway.storage.recalls import Recall, recall, recall_job, work
 from gateway.storage.tables import SHARD_BITS, micros
 from gateway.storage.work import to_deliver
 from tests.acts.whole.replicas import Replica, Replicas, Said
@@ -114,8 +114,11 @@ class Telling:
         def make(seen: Seen) -> Made:
             mine = (recall.c.issuer == who[0], recall.c.client == who[1])
             last = seen.connection.execute(select(func.max(recall.c.sequence)).where(*mine)).scalar() or 0
+            cause = next(name for name, each in recalls.CAUSES.items() if each == action)
+            job = recalls.job(cause, (about.scheme, about.value), micros(seen.now), dataset=dataset)
+            job |= {"state": "selected", "selected": 1, "found": 1}
             row = {
-                "id": id_, "sequence": last + 1, "job": secrets.token_hex(16), "issuer": who[0], "client": who[1],
+                "id": id_, "sequence": last + 1, "job": job["id"], "issuer": who[0], "client": who[1],
                 "place": of.place, "inquiry": of.told.id, "purpose": of.told.declaration.purpose,
                 "scheme": about.scheme, "value": about.value, "dataset": dataset,
                 "records": msgspec.json.encode(records).decode(), "action": action, "at": micros(seen.now),
@@ -129,7 +132,8 @@ class Telling:
             )  # fmt: skip
             secret = of.oversight.secret_until
             oversight = entries.Oversight(entries.VERSION, facts=seen.change, secret_until=secret)
-            rows = [Row(recall, row, ("filed_in",)), Row(work, to_deliver(id_, *who, micros(seen.now)))]
+            rows = [Row(recall_job, job, ("filed_in",)), Row(recall, row, ("filed_in",))]
+            rows.append(Row(work, to_deliver(id_, *who, micros(seen.now))))
             return Made(told, oversight, rows, id_, None)
 
         await office.writer.act(Planned(OWN, frozenset([who]), (), make, lambda *_: None, bulk=True))

@@ -22,6 +22,7 @@ from gateway.ledger.verify.effects import Effects
 from gateway.ledger.verify.findings import Findings
 from gateway.ledger.verify.numbers import Numbers
 from gateway.ledger.verify.projected import Projected
+from gateway.ledger.verify.recalls import Recalls
 from gateway.storage.port import Reader
 from gateway.storage.tables import SHARD_BITS
 
@@ -33,6 +34,7 @@ class Beside:
         self._unknown, self._rows = unknown if unknown is not None else Tally(), rows
         self._keys, self._acts, self._projected = DestroyedKeys(), Acts(), Projected(reader)
         self._findings, self._act_rows, self._effects, self._numbers = Findings(), ActRows(), Effects(), Numbers()
+        self._recalls = Recalls()
         self._batch: list[Entry] = []
 
     def note(
@@ -61,6 +63,7 @@ class Beside:
             standing = self._act_rows.take(reader, batch[0].place, batch[-1].place + 1, batch)
             self._effects.take(reader, standing)
             self._numbers.take(standing)
+            self._recalls.take(reader, standing)
 
     def check(self, reader: Reader, checked: Mapping[int, int]) -> None:
         """Check the rest in one snapshot, with what was entered since; `checked` is each shard's size as it was read.
@@ -85,6 +88,7 @@ class Beside:
             self._act_rows.check(reader)
             self._effects.check(reader)
             self._numbers.check(reader)
+            self._recalls.check(reader, erased=self._keys.destroyed)
             self._findings.check(reader)
             self._projected.check(reader)
 
@@ -107,6 +111,11 @@ class DestroyedKeys:
             elif subject is not None and known[key][1:] != (entry.shard, *subject):
                 raise VerificationFailed(f"entry {entry.index}: the key of what it says of a subject is another's")
         self.note_erasure(told)
+
+    @property
+    def destroyed(self) -> bool:
+        """Whether an entry destroyed any."""
+        return bool(self._destroyed)
 
     def note_erasure(self, told: entries.Told) -> None:
         """Take in which keys an entry destroyed."""

@@ -20,6 +20,7 @@ from gateway.errors import VerificationFailed
 from gateway.ledger.entry import entries
 from gateway.ledger.stored import read
 from gateway.ledger.verify.acted import Standing
+from gateway.ledger.verify.batches import AT_ONCE, chunks
 from gateway.ledger.verify.moved import FILED, MOVES, allowed, begins, ends
 from gateway.storage.acts import Matter, act, matter
 from gateway.storage.facts import fact
@@ -27,15 +28,14 @@ from gateway.storage.port import Reader
 from gateway.storage.statement import Statement
 from gateway.storage.tables import SHARD_BITS, micros
 
-_AT_ONCE = 32
 _OF_NOBODY = text("'suspension'")
 """The kind of matter that is about no subject, but about a client."""
 _PAGE = 256
-_MARKS = [f"mark{number}" for number in range(_AT_ONCE)]
-_TWICE = [*_MARKS, *(f"other{number}" for number in range(_AT_ONCE))]
+_MARKS = [f"mark{number}" for number in range(AT_ONCE)]
+_TWICE = [*_MARKS, *(f"other{number}" for number in range(AT_ONCE))]
 _FACTS = Statement(
     select(fact).where(
-        or_(fact.c.change.in_([p(each) for each in _MARKS]), fact.c.ended.in_([p(each) for each in _TWICE[_AT_ONCE:]]))
+        or_(fact.c.change.in_([p(each) for each in _MARKS]), fact.c.ended.in_([p(each) for each in _TWICE[AT_ONCE:]]))
     ),
     *_TWICE,
 )
@@ -72,7 +72,7 @@ class Effects:
         self._take_facts(reader, standing)
         about = [each for each in standing if isinstance(each.told, entries.Acted) and each.told.what in MOVES]
         wanted = {each.told.matter for each in about if isinstance(each.told, entries.Acted) and each.told.matter}
-        rows = {row[0]: Matter._make(row) for some in _chunks(wanted) for row in reader.rows(_MATTERS, *some)}
+        rows = {row[0]: Matter._make(row) for some in chunks(wanted) for row in reader.rows(_MATTERS, *some)}
         numbers = _numbers(reader, rows.values())
         for number, told in ((each.number, each.told) for each in about):
             assert isinstance(told, entries.Acted), "they were chosen so"
@@ -135,7 +135,7 @@ class Effects:
 def _facts(reader: Reader, wanted: Iterable[int]) -> tuple[dict[int, _Fact], dict[int, _Fact]]:
     """The facts that begin at these numbers, and those that end, by them."""
     begun, over = dict[int, _Fact](), dict[int, _Fact]()
-    for some in _chunks(wanted):
+    for some in chunks(wanted):
         for row in reader.rows(_FACTS, *some, *some):
             one = dict(zip(fact.c.keys(), row, strict=True))
             begun[one["change"]] = one
@@ -223,12 +223,4 @@ def _places(row: Matter) -> list[int]:
 def _numbers(reader: Reader, rows: Iterable[Matter]) -> dict[int, int]:
     """The numbers of the acts that these rows name, by their places."""
     places = {place for row in rows for place in _places(row)}
-    return {place: number for some in _chunks(places) for place, number in reader.rows(_NUMBERS, *some)}
-
-
-def _chunks(wanted: Iterable[Any]) -> Iterable[list[Any]]:
-    """So many at a time, the last filled up."""
-    every = sorted(wanted)
-    for start in range(0, len(every), _AT_ONCE):
-        some = every[start : start + _AT_ONCE]
-        yield [*some, *([some[0]] * (_AT_ONCE - len(some)))]
+    return {place: number for some in chunks(places) for place, number in reader.rows(_NUMBERS, *some)}

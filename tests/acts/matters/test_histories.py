@@ -281,10 +281,12 @@ class Office:
             changes.append(Row(matter, row, ("filed_in",)))
             taken = tuple(range(seen.change + 1, seen.change + 1 + numbers))
             told = entries.Acted(
-                entries.VERSION, seen.id, seen.now, entries.OWN, "change-confirmed", scheme=subject[0],
-                value=subject[1], matter=seen.id, changes=taken,
+                entries.VERSION, seen.id, seen.now, entries.OWN, "change-confirmed", outcome="corrected",
+                scheme=subject[0], value=subject[1], matter=seen.id, dataset="tax-arrears", record=record,
+                changes=taken,
             )  # fmt: skip
-            return Made(told, entries.Oversight(entries.VERSION), changes, seen.id, None, facts=numbers)
+            oversight = entries.Oversight(entries.VERSION, facts=seen.change)
+            return Made(told, oversight, changes, seen.id, None, facts=numbers)
 
         def never(*_: object) -> None:
             raise AssertionError
