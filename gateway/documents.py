@@ -38,6 +38,7 @@ from gateway.values import Document, Value, nearest, suggest
 
 _T = TypeVar("_T")
 _Given = TypeVar("_Given")
+_SURROGATE = re.compile("[\ud800-\udfff]")
 _Refused = tuple[int, int, str]
 """Line and column, from 1, and why."""
 
@@ -163,10 +164,14 @@ def _refusals(raw: Any) -> Iterator[tuple[Any, str]]:
         for key, value in raw.value:
             if not isinstance(key, ScalarNode):
                 yield key, "a key must be a word"
+            else:
+                yield from _refusals(key)
             yield from _refusals(value)
     elif isinstance(raw, SequenceNode):
         for value in raw.value:
             yield from _refusals(value)
+    elif _SURROGATE.search(str(raw.value)):
+        yield raw, "has half of a character (`\\ud800` to `\\udfff`), which no file can hold; write the whole one"
 
 
 def read(path: Path, problems: list[Problem], shown_as: str | None = None) -> Node | None:

@@ -139,7 +139,7 @@ def within(text: str) -> str:
     if text.startswith(HEADER):
         return text
     try:
-        found: Any = msgspec.json.decode(text)
+        found: Any = msgspec.json.decode(text, type=dict[str, Any])
     except (msgspec.MsgspecError, RecursionError) as error:
         raise ValueError("it is neither a receipt nor an answer") from error
     for name in ("extensions", "inquiry"):

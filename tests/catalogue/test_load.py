@@ -68,6 +68,7 @@ WRONG: dict[str, tuple[str, str, tuple[int, int]]] = {
     "empty title": ("title: ''", "`` must be text", (6, 12)),
     "null": ("title:", "must be text", (6, 5)),
     "twice": ("status: draft\n    status: published", "stands twice", (7, 5)),
+    "half a character": ('title: "a\\ud800b"', "has half of a character", (6, 12)),
     "alias": ("title: *other", "anchors, aliases and tags are not allowed", (6, 12)),
 }
 REST = {

@@ -187,8 +187,8 @@ def _over(told: entries.Acted, row: _Fact) -> bool:
 
 def _fields(text: str | None) -> Any:
     try:
-        return msgspec.json.decode(text or "null")
-    except msgspec.DecodeError:
+        return msgspec.json.decode(text or "null", type=dict[str, list[str] | None] | None)
+    except msgspec.MsgspecError:
         return None
 
 

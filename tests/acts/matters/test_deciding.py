@@ -142,11 +142,13 @@ async def test_who_decides_is_a_steward_and_an_official(desk: Desk) -> None:
     for who in (
         desk.who("tax-stewards", "steward"),
         desk.official("tax", "c.lerk", "counter"),
-        desk.official("tax", "o.ne", "oversight"),
         desk.subject(organisation()),
     ):
         for field in ("decideObjection", "confirm"):
             assert await desk.refused(who, field, **given) == Code.FORBIDDEN
+    oversight = desk.official("tax", "o.ne", "oversight")
+    assert await desk.refused(oversight, "decideObjection", **given) == Code.FORBIDDEN
+    assert await desk.refused(oversight, "confirm", **given) == Code.MATTER_NOT_FOUND, "it confirms what is its own"
     assert await desk.refused(steward(desk), "decideRestoration", **given) == "ARGUMENT"
     assert await desk.refused(steward(desk), "decideObjection", **(given | {"reason": "x" * 4_001})) == "ARGUMENT"
     await decided(desk, filed["id"], "UPHELD")

@@ -88,7 +88,7 @@ async def _steward_alone(attack: Attack) -> None:
     assert {each["state"] for each in changes} == {"AWAITS_CONFIRMATION"}
     for id_ in (applied, *(each["id"] for each in changes[1:])):
         for who in (alone, other_token, both.steward("tax", "s.one", "oversight")):
-            assert await attack.tried(who, "confirm", id=id_) in ("SECOND_PERSON", "FORBIDDEN")
+            assert await attack.tried(who, "confirm", id=id_) in ("SECOND_PERSON", "MATTER_NOT_FOUND")
     known = await attack.facts(subject)
     assert (known.withdrawn, known.restored) == (frozenset(), frozenset())
     assert known.disputed == {f"{DATASET}/R-0"}, "deciding alone cleans nothing"

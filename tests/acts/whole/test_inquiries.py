@@ -94,8 +94,7 @@ def _an_entry_without_its_act(monkeypatch: pytest.MonkeyPatch) -> None:
     right = Writer._one
 
     def one(self: Writer, *given: Any) -> Any:
-        ready = right(self, *given)
-        return ready and ready._replace(changes=ready.changes[:-1])
+        return [each._replace(changes=each.changes[:-1]) for each in right(self, *given)]
 
     monkeypatch.setattr(Writer, "_one", one)
 
