@@ -1,9 +1,10 @@
 """What wants a person, told to the operator: to the address in `alerts`, as a log line, and as a metric.
 
 Told are a use of break-glass, a review that is overdue, what the watch found, a grant that is suspended, a recall that
-is overdue, and a recipient to whom nothing is sent any more: by its kind and its id, never by a subject. What was told
-is a row (`alerted`), which commits with the work that sends it; so nothing is told twice, and nothing is forgotten by
-whichever process ends. Uses of break-glass have a turn and a lane of their own: nothing else is before them.
+is overdue, a recipient to whom nothing is sent any more, and a version that changed without a report: by its kind and
+its id, never by a subject. What was told is a row (`alerted`), which commits with the work that sends it; so nothing is
+told twice, and nothing is forgotten by whichever process ends. Uses of break-glass have a turn and a lane of their own:
+nothing else is before them.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from gateway.outgoing import AlertSettings
 from gateway.recall.deliver import AGAIN, GIVEN_UP, LEASE
 from gateway.storage import work as queue
 from gateway.storage.acts import WAITS, matter
-from gateway.storage.recalls import OPEN, Work, recall, work
+from gateway.storage.recalls import OPEN, Work, recall, recall_job, work
 from gateway.storage.tables import micros, moment
 from gateway.storage.watch import BREAK_GLASS, finding, verdict
 from gateway.storage.work import alerted, delivery_stop, recipient_of
@@ -34,16 +35,19 @@ from gateway.web.signing import message
 
 GLASS, REVIEW, FOUND = "break-glass.used", "review.overdue", "finding.waiting"
 SUSPENDED, OVERDUE, STOPPED = "grant.suspended", "recall.overdue", "delivery.stopped"
+UNREPORTED = "version.unreported"
 URGENT = (GLASS,)
-OTHERS = (REVIEW, FOUND, SUSPENDED, OVERDUE, STOPPED)
+OTHERS = (REVIEW, FOUND, SUSPENDED, OVERDUE, STOPPED, UNREPORTED)
 KINDS: Mapping[str, str] = {
     GLASS: "finding", REVIEW: "finding", FOUND: "finding",
-    SUSPENDED: "suspension", OVERDUE: "recall", STOPPED: "client",
+    SUSPENDED: "suspension", OVERDUE: "recall", STOPPED: "client", UNREPORTED: "entry",
 }  # fmt: skip
 """What is told, and of what it has the id."""
 
 SUSPENSION = "suspension"
 """The kind of the matter."""
+_UNREPORTED_FOR = datetime.timedelta(days=1)
+"""How long after its recalls were selected a version without a report is looked for."""
 _AT_ONCE, _SENT_AT_ONCE = 100, 8
 _MICRO = 1_000_000
 
@@ -126,6 +130,10 @@ class Alerts:
             return [f"{lane} {place}" for lane, place in connection.execute(query.limit(_AT_ONCE))]
         if kind == SUSPENDED:
             query = select(matter.c.id).where(WAITS, matter.c.kind == SUSPENSION, _untold(kind, matter.c.id))
+        elif kind == UNREPORTED:
+            late = recall_job.c.selected > micros(now - _UNREPORTED_FOR)
+            mine = (late, recall_job.c.cause == "unreported")
+            query = select(recall_job.c.id).where(*mine, _untold(kind, recall_job.c.id))
         else:
             query = select(recall.c.id).where(OPEN, recall.c.state == "overdue", _untold(kind, recall.c.id))
         return list(connection.execute(query.limit(_AT_ONCE)).scalars())

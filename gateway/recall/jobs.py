@@ -7,8 +7,9 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Engine, select, update
+from sqlalchemy import Connection, Engine, and_, select, update
 
+from gateway.storage.acts import matter
 from gateway.storage.recalls import SELECTING, Job, recall, recall_job
 
 _AT_ONCE = 200
@@ -73,6 +74,26 @@ def newer_versions(connection: Connection, jobs: Sequence[Job]) -> Mapping[str, 
         for job in jobs
         if job.record is not None and job.cause in _NEWER
     }
+
+
+def reported(connection: Connection, subjects: Iterable[tuple[str, str]]) -> set[tuple[str, str, str, str]]:
+    """The versions of these subjects' records that somebody told of: scheme, value, dataset, and `<record>@<version>`.
+
+    Told of are both versions of a correction that counts, and those that were found to be in force without one.
+    """
+    found: set[tuple[str, str, str, str]] = set()
+    named = sorted(set(subjects))
+    for scheme in sorted({scheme for scheme, _ in named}):
+        for some in _sliced(value for its, value in named if its == scheme):
+            for table, mine in (
+                (recall_job, recall_job.c.cause.in_(_NEWER)),
+                (matter, and_(matter.c.event == "corrected", matter.c.state == "decided")),
+            ):
+                about = [table.c[name] for name in ("scheme", "value", "dataset", "record", "version", "new_version")]
+                query = select(*about).where(table.c.scheme == scheme, table.c.value.in_(some), mine)
+                for its, value, dataset, record, *versions in connection.execute(query):
+                    found.update((its, value, dataset, f"{record}@{each}") for each in versions if each)
+    return found
 
 
 def corrected_since(connection: Connection, since: int) -> list[str]:

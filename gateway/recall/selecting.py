@@ -30,6 +30,7 @@ from gateway.recall import jobs as rows
 from gateway.recall.answers import Opened, opened_at
 from gateway.recall.making import Making, NothingToTell, Wanted, begin_counts, holder
 from gateway.recall.touched import affected, touched
+from gateway.recall.versions import firsts, older
 from gateway.storage.port import Reader
 from gateway.storage.recalls import Job, Recalled
 from gateway.storage.tables import micros
@@ -228,7 +229,7 @@ def _touched(
             if job.id in ended and each.entry not in ended[job.id]:
                 continue
             for place, share in enumerate(each.shares):
-                items = touched(job, share, each.facts, after)
+                items = () if job.cause == "unreported" else touched(job, share, each.facts, after)
                 if not items and old:  # its source gave it again, from a copy that lags
                     again = touched(always, share, None, after)
                     items = tuple([one for one in again if one.version in old])
@@ -237,9 +238,14 @@ def _touched(
 
 
 def _superseded(job: Job, received: Iterable[Received], newer: frozenset[str]) -> frozenset[str]:
-    """The versions of a record that its correction took out of force, as far as anybody received one."""
+    """The versions of a record that its correction took out of force, as far as anybody received one.
+
+    Without a report that are those that came before it: what comes later may be newer still.
+    """
     if job.new_version is None:
         return frozenset()
+    if job.cause == "unreported":
+        return older(firsts(received).get((job.dataset or "", job.record or ""), {}), job.new_version)
     before = [items for each in received for share in each.shares for items in touched(job, share, each.facts, newer)]
     return frozenset([each.version for each in before])
 

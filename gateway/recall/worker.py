@@ -34,7 +34,7 @@ from gateway.ledger.log.operator import Workplace
 from gateway.manage.beside import arguments, kept, rested, until_told
 from gateway.manage.link import Link
 from gateway.manage.states import States
-from gateway.recall import following, giving_up, measuring
+from gateway.recall import following, giving_up, measuring, unreported
 from gateway.recall.alerts import OTHERS, URGENT, Alerts
 from gateway.recall.deliver import Delivering, receivers
 from gateway.recall.expiring import LOOKED, Expiring
@@ -44,6 +44,7 @@ from gateway.recall.measuring import Counting, Measuring, supervisor
 from gateway.recall.overdue import Overdue
 from gateway.recall.selecting import Selecting
 from gateway.recall.turns import IDLE, Around, Turn, again
+from gateway.recall.unreported import Unreported
 from gateway.rules.load import read as read_rules
 from gateway.rules.ruleset import RuleSet
 from gateway.settings import Settings
@@ -86,6 +87,7 @@ def turns(around: Around) -> Sequence[Turn]:
         Turn("measure", Measuring(office, counting, around.link).turn, every=measuring.EVERY),
         Turn("select", Selecting(office).turn),
         Turn("expire", Expiring(office, longest).turn, every=LOOKED),
+        Turn("unreported", Unreported(office).turn, every=unreported.EVERY),
     ]
 
 

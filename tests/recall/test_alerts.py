@@ -15,9 +15,9 @@ import msgspec
 from sqlalchemy import insert, update
 
 from gateway.outgoing import AlertSettings
-from gateway.recall.alerts import FOUND, GLASS, OTHERS, OVERDUE, REVIEW, STOPPED, SUSPENDED, URGENT, Alerts
+from gateway.recall.alerts import FOUND, GLASS, OTHERS, OVERDUE, REVIEW, STOPPED, SUSPENDED, UNREPORTED, URGENT, Alerts
 from gateway.storage.acts import matter
-from gateway.storage.recalls import recall
+from gateway.storage.recalls import job, recall, recall_job
 from gateway.storage.tables import micros
 from gateway.storage.watch import Glass, deciding, finding
 from gateway.storage.work import alerted, delivery_stop, lane_of
@@ -112,6 +112,10 @@ async def test_each_kind_is_told_by_what_it_is_about(desk: Desk) -> None:
         connection.execute(insert(matter).values(**suspension))
         connection.execute(insert(finding).values(**found))
         connection.execute(insert(delivery_stop).values(lane=lane_of(ISSUER, "tender-office"), at=1, filed_in=77))
+        now = micros(desk.now)
+        for cause, id_ in (("unreported", "7" * 32), ("corrected", "8" * 32)):
+            row = job(cause, ("LEI", "x"), now, id=id_, selected=now, filed_in=1)
+            connection.execute(insert(recall_job).values(**row))
     with recipients("operations") as [one]:
         async with watching(desk, one) as watch:
             while await watch.turn():
@@ -120,6 +124,7 @@ async def test_each_kind_is_told_by_what_it_is_about(desk: Desk) -> None:
     assert told == {
         GLASS: {"finding": glass}, REVIEW: {"finding": glass}, FOUND: {"finding": "out-of-hours-1"},
         SUSPENDED: {"suspension": suspension["id"]}, OVERDUE: {"recall": overdue}, STOPPED: {"client": "tender-office"},
+        UNREPORTED: {"entry": "7" * 32},
     }  # fmt: skip
     assert still_open not in str(told)
     assert len(one.taken) == len(told)

@@ -62,6 +62,7 @@ WORDS = {
     "delivery-given-up": _Words(_DELIVERY, "gave up telling {to} of recall {recall}; it waits in the inbox"),
     "delivery-resumed": _Words(_DELIVERY, "had {to} told of recalls again ({outcome})"),
     "display-ended": _Words(_CLOCK, "noted what may not be displayed any more after {due}"),
+    "unreported-found": _Words(_RECORD, "found {thing} of {name} changed without a report"),
     "recalled": _Words(_RECALL, "recalled {records} of {name} from {to}: {action}"),
     "acknowledged": _Words(_RECALL, "answered recall {recall} about {name}: {outcome}"),
     "deletion-attested": _Words(_RECALL, "attested that all that was to be deleted by {until} is"),
