@@ -126,7 +126,7 @@ class Effects:
             for row in page:
                 _check_filed(row, _told(found, row.filed_in, row.id))
                 told = _told(found, last[row.id], row.id)
-                if (told.value is not None or row.value is None) and not allowed(row, told):
+                if (told.value is not None or row.value is None) and not (allowed(row, told) and _decided(row, told)):
                     raise VerificationFailed(
                         f"matter `{row.id}`: its row is not what its last act says: it was altered"
                     )
@@ -202,8 +202,29 @@ def _check_filed(row: Matter, told: entries.Acted) -> None:
         return  # erased while it was open: what an erasure that is carried out again does
     says = (told.matter, told.scheme, told.value, told.dataset, told.record, told.version, told.access)
     of = (row.id, row.scheme, row.value, *(each or "" for each in (row.dataset, row.record, row.version, row.access)))
-    if FILED.get(told.what, row.kind) != row.kind or says != of:
+    right = says == of and FILED.get(told.what, row.kind) == row.kind and row.filed == micros(told.at)
+    if row.kind == "change":
+        right = right and (row.event, row.new_version or "") == (told.outcome, told.new_version)
+    elif row.kind == "consent-request":
+        to = told.recipient or entries.Who("", "")
+        right = right and (row.issuer, row.client, row.purpose) == (to.issuer, to.client, told.purpose)
+        right = right and _fields(row.fields) == {name: list(each) for name, each in told.fields.items()}
+        right = right and row.until == _day(told.until)
+    if not right:
         raise VerificationFailed(f"matter `{row.id}`: its row is not what it was filed as: it was altered or made up")
+
+
+def _decided(row: Matter, told: entries.Acted) -> bool:
+    """Whether a matter has the day that its last act gave it, and what that decided."""
+    if told.matter != row.id or told.value is None:
+        return True
+    if told.what in ("objection-filed", "restoration-filed"):
+        return (row.due, row.second_due, row.outcome) == (_day(told.due), None, None)
+    if told.what == "deadline-counted":
+        return _day(told.due) == (row.second_due or row.due)
+    if told.what in ("objection-decided", "restoration-decided"):
+        return (row.outcome, row.second_due, row.decided) == (told.outcome, _day(told.due), micros(told.at))
+    return True
 
 
 def _told(found: Mapping[int, read.StoredEntry], place: int, id_: str) -> entries.Acted:

@@ -162,6 +162,22 @@ ALTERED = {
         "UPDATE matter SET record = 'N-99' WHERE kind = 'change' AND event = 'corrected'",
         "is not what it was filed as",
     ),
+    "a change that corrects, and was a withdrawal": (
+        "UPDATE matter SET event = 'corrected' WHERE kind = 'change' AND event = 'withdrawn'",
+        "is not what it was filed as",
+    ),
+    "a matter that was filed later": (
+        f"UPDATE matter SET filed = filed + 1 WHERE id = {OF.format('objection', 'open')}",
+        "is not what it was filed as",
+    ),
+    "an application that is due later": (
+        f"UPDATE matter SET due = '2099-01-01' WHERE id = {OF.format('restoration', 'open')}",
+        "is not what its last act says",
+    ),
+    "an objection that was refused, and is upheld": (
+        "UPDATE matter SET outcome = 'upheld' WHERE kind = 'objection' AND outcome = 'refused'",
+        "is not what its last act says",
+    ),
     "a matter of another subject": (
         f"UPDATE matter SET value = 'x' WHERE id = {OF.format('objection', 'open')}",
         "is not what it was filed as",
