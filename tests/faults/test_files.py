@@ -10,7 +10,6 @@ import contextlib
 import io
 import random
 import re
-import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -18,7 +17,6 @@ from typing import NamedTuple
 import pytest
 
 from deploy.demo.configuration import USUAL, Place, write
-from deploy.demo.processes import ROOT
 from gateway import cli
 from gateway.ledger.proof import key_files
 
@@ -56,9 +54,6 @@ class Files:
         write(place)
         key_files.generate(place.run / "ledger.key")
         self.folder = place.run
-        shutil.copytree(ROOT / "policies", self.folder / "policies")
-        config = self.folder / "gateway.yaml"
-        config.write_text(re.sub(r"(?m)^policies: .*$", "policies: policies", config.read_text()))
 
     def check(self) -> Checked:
         """What `dutybound check` says; whatever it raises is a failure of the test."""
