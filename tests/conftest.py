@@ -42,6 +42,11 @@ documents._composed = functools.lru_cache(maxsize=256)(documents._composed)
 SHARED = Path(__file__).resolve().parents[1] / "var" / "tests"
 
 
+def pytest_xdist_auto_num_workers() -> int:
+    """One worker more than there are cores: a third of the time a test waits for processes that it started."""
+    return (os.cpu_count() or 1) + 1
+
+
 class World(NamedTuple):
     """A running region, by what `demo.json` tells of it."""
 
