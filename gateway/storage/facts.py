@@ -49,6 +49,7 @@ fact_head = Table(
     metadata,
     Column("id", Integer, primary_key=True, autoincrement=False),  # always 1
     Column("change", _number, nullable=False),  # the number of the last change committed
+    Column("epoch", BigInteger, nullable=False, server_default="0"),  # of the active rule set
 )
 event.listen(fact_head, "after_create", DDL("INSERT INTO fact_head (id, change) VALUES (1, 0)"))  # type: ignore[no-untyped-call]
 

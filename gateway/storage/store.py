@@ -26,11 +26,12 @@ from gateway.errors import ConfigurationError, Problem, StoreUnavailable
 from gateway.files import also_named, not_writable, readable_by_others
 from gateway.settings import Settings, placing
 from gateway.storage import schema
-from gateway.storage.acts import act  # its tables are part of every store, as are those of the next four
+from gateway.storage.acts import act  # its tables are part of every store, as are those of the next five
 from gateway.storage.engines.sqlite import SqliteStore
 from gateway.storage.facts import fact
 from gateway.storage.port import Store
 from gateway.storage.recalls import recall
+from gateway.storage.rulesets import activation
 from gateway.storage.tables import metadata
 from gateway.storage.watch import finding
 from gateway.storage.work import alerted
@@ -52,7 +53,8 @@ __all__ = [
     "sqlite_path",
 ]
 
-assert act.metadata is fact.metadata is recall.metadata is finding.metadata is alerted.metadata is metadata
+_NAMED = (act, fact, recall, finding, alerted, activation)
+assert all(each.metadata is metadata for each in _NAMED)
 
 
 def _refusal(file: str, message: str) -> ConfigurationError:

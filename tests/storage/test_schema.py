@@ -126,6 +126,7 @@ def test_a_store_of_version_0_1_is_migrated(place: Place) -> None:
     with store.engine.begin() as connection:
         connection.execute(text("DROP TABLE alembic_version"))
         connection.execute(text("DROP INDEX fact_ended"))
+        connection.execute(text("ALTER TABLE fact_head DROP COLUMN epoch"))
         connection.execute(text("ALTER TABLE shard DROP COLUMN erasures"))
         connection.execute(text("ALTER TABLE entry DROP COLUMN subjects"))
         connection.execute(text("UPDATE fact_head SET change = 7"))
