@@ -171,11 +171,12 @@ class Gateway:
         self._pages = Starlette(routes=self._routes(), lifespan=self._lifespan)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and scope["path"] == "/graphql" and scope["method"] != "GET":
+        if scope["type"] == "http":
             if self._certificates is not None:
                 scope = {**scope, "headers": self._certificates.vouched(scope)}
-            self.drain.busy += 1
             asked_from.set(scope["client"][0] if scope.get("client") else "")
+        if scope["type"] == "http" and scope["path"] == "/graphql" and scope["method"] != "GET":
+            self.drain.busy += 1
             try:
                 await self._graphql(scope, receive, send)
             finally:

@@ -8,19 +8,15 @@ from __future__ import annotations
 
 import argparse
 import datetime
-import ipaddress
-import json
 import re
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
-from gateway.errors import CommandRefused, printable
-from gateway.files import new_file, readable_by_others
+from gateway.errors import CommandRefused
+from gateway.files import new_file
+from gateway.web import calling
 
-TIMEOUT = 30.0
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 _CHANGE = "id state event scheme value dataset record version at reason because"
@@ -111,10 +107,7 @@ def register(subparsers: argparse._SubParsersAction[Any]) -> None:
 
 def _part(parts: Any, name: str, text: str) -> argparse.ArgumentParser:
     parser: argparse.ArgumentParser = parts.add_parser(name, help=text, description=text)
-    parser.add_argument("--gateway", required=True, metavar="URL", help="where the gateway is, such as its public URL")
-    parser.add_argument(
-        "--token-file", required=True, type=Path, metavar="FILE", help="the access token of whoever acts"
-    )
+    calling.add_arguments(parser)
     return parser
 
 
@@ -214,7 +207,7 @@ def _paper(text: str) -> dict[str, str]:
 def _page(given: argparse.Namespace, field: str, item: str) -> int:
     state = None if given.state is None else given.state.upper().replace("-", "_")
     asked = _asked("query", field, f"items {{ {item} }} next", state=state, after=given.after, first=given.first)
-    _print(_told(given, asked)["data"][field])
+    calling.show(calling.asked(given, asked)["data"][field])
     return 0
 
 
@@ -222,9 +215,9 @@ def _done(given: argparse.Namespace, field: str, selected: str, **arguments: Any
     """Have an act done, and print what came of it; its receipt goes to a file."""
     if given.receipt is not None and given.receipt.exists():
         raise CommandRefused(f"`{given.receipt}` is there already; name a new file for the receipt")
-    told = _told(given, _asked("mutation", field, selected, **arguments, reference=given.reference))
+    told = calling.asked(given, _asked("mutation", field, selected, **arguments, reference=given.reference))
     act = told["extensions"]["act"]
-    _print({**told["data"][field], "act": {"id": act["id"], "at": act["at"]}})
+    calling.show({**told["data"][field], "act": {"id": act["id"], "at": act["at"]}})
     if given.receipt is not None:
         try:
             new_file(given.receipt, act["receipt"].encode())
@@ -242,66 +235,3 @@ def _asked(kind: str, field: str, selected: str, **arguments: Any) -> dict[str, 
     declared = ", ".join(f"${name}: {types[name]}" for name in there)
     passed = ", ".join(f"{name}: ${name}" for name in there)
     return {"query": f"{kind}({declared}) {{ {field}({passed}) {{ {selected} }} }}", "variables": there}
-
-
-def _told(given: argparse.Namespace, asked: Mapping[str, Any]) -> Any:
-    """What the gateway answers; raises `CommandRefused` with its own words."""
-    import httpx
-
-    url = _checked(given.gateway)
-    headers = {"authorization": f"Bearer {_token(given.token_file)}", "accept": "application/graphql-response+json"}
-    try:
-        answer = httpx.post(f"{url}/graphql", json=asked, headers=headers, timeout=TIMEOUT)
-        told = answer.json()
-    except httpx.HTTPError as error:
-        raise CommandRefused(f"the gateway at {url} does not answer ({type(error).__name__}); is it running?") from None
-    except ValueError:
-        raise CommandRefused(f"{url} is no gateway: it answered {answer.status_code}, and not in GraphQL") from None
-    errors = told.get("errors") if isinstance(told, dict) else None
-    if errors:
-        raise CommandRefused("\n".join(_error(each) for each in errors))
-    return told
-
-
-def _error(error: Mapping[str, Any]) -> str:
-    extensions = error.get("extensions", {})
-    named = [str(extensions[name]) for name in ("code", "reason") if name in extensions]
-    return printable(f"{error.get('message')} ({', '.join(named)})" if named else str(error.get("message")))
-
-
-def _checked(url: str) -> str:
-    """A gateway's address, to which a token may be sent."""
-    parts = urlsplit(url)
-    if parts.scheme == "https" or (parts.scheme == "http" and _loopback(parts.hostname or "")):
-        return url.rstrip("/").removesuffix("/graphql")
-    raise CommandRefused(f"`{url}` must begin with https://: a token is sent there (http:// on this machine only)")
-
-
-def _loopback(host: str) -> bool:
-    try:
-        return host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
-def _token(file: Path) -> str:
-    try:
-        if wrong := readable_by_others(file):
-            raise CommandRefused(f"`{file}` holds a token and {wrong}")
-        token = file.read_text("ascii").strip()
-    except (OSError, ValueError) as error:
-        raise CommandRefused(f"the token in `{file}` cannot be read ({type(error).__name__})") from None
-    if not token or len(token.split()) != 1:
-        raise CommandRefused(f"`{file}` must hold one access token, and nothing else")
-    return token
-
-
-def _print(value: Any) -> None:
-    try:
-        for line in json.dumps(value, indent=2, ensure_ascii=False).splitlines():
-            print(printable(line))
-        sys.stdout.flush()
-    except BrokenPipeError:
-        raise
-    except OSError as error:
-        raise CommandRefused(f"it is done, and cannot be printed ({error.strerror})") from None

@@ -73,11 +73,14 @@ class Proofs:
         self._replays = replays
         self._keys: LRUCache[str, tuple[dict[str, Any], Key]] = LRUCache(1024)
 
-    async def check(self, proof: bytes | None, token: bytes, thumbprint: str, method: str, now: float) -> None:
+    async def check(
+        self, proof: bytes | None, token: bytes, thumbprint: str, method: str, now: float, url: str | None = None
+    ) -> None:
         """Take the proof for this token, bound to the key with this thumbprint; raises `Unfit`.
 
-        `now` in seconds since the epoch.
+        `now` in seconds since the epoch. `url` is what is asked, where it is another than usual.
         """
+        asked = self._url if url is None else _normal(url)
         if proof is None:
             raise _refused("The token is bound to a key: send a proof of it in the DPoP header.")
         if len(proof) > MAX_PROOF:
@@ -85,8 +88,8 @@ class Proofs:
         claims = self._verified(proof, thumbprint)
         if claims.htm != method:
             raise _refused(f"The DPoP proof is for another method: its `htm` must be `{method}`.")
-        if len(claims.htu) > MAX_URL or self._url is None or _normal(claims.htu) != self._url:
-            raise _refused(f"The DPoP proof is for another address: its `htu` must be `{self._url}`.")
+        if len(claims.htu) > MAX_URL or asked is None or _normal(claims.htu) != asked:
+            raise _refused(f"The DPoP proof is for another address: its `htu` must be `{asked}`.")
         if not hmac.compare_digest(claims.ath.encode(), _b64(hashlib.sha256(token).digest())):
             raise _refused("The DPoP proof is for another token: its `ath` must be the token's SHA-256.")
         if self._settings.nonce and not self._ours(claims.nonce, now):

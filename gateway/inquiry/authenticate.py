@@ -114,20 +114,25 @@ class Authenticator:
         return found
 
     async def authenticate(
-        self, authorization: bytes | None, method: str = "POST", headers: Iterable[tuple[bytes, bytes]] = ()
+        self,
+        authorization: bytes | None,
+        method: str = "POST",
+        headers: Iterable[tuple[bytes, bytes]] = (),
+        url: str | None = None,
     ) -> Requester:
         """Who asks; raises `Refusal` `UNAUTHENTICATED` with a description of what is wrong with the token.
 
         It is `DECISION_UNAVAILABLE` (503) where that cannot be known now: the issuer is out of reach.
 
-        `authorization` is what `credentials` gives. `method` and `headers` are the request's, for proofs.
+        `authorization` is what `credentials` gives. `method` and `headers` are the request's, for proofs, and so is
+        `url`, where it is not that of inquiries.
         """
         if authorization is None:
             raise self._refused("A token is needed: send `Authorization: Bearer <token>`.", error=None)
         try:
             known = await self._known(authorization)
             if known.binding is not None:
-                await self._prove(known.binding, authorization, method, headers)
+                await self._prove(known.binding, authorization, method, headers, url)
         except Unfit as unfit:
             scheme = unfit.scheme or ("DPoP" if authorization[:5].lower() == b"dpop " else "Bearer")
             raise self._unfit(unfit, scheme) from unfit
@@ -150,7 +155,12 @@ class Authenticator:
         return known
 
     async def _prove(
-        self, binding: Binding, authorization: bytes, method: str, headers: Iterable[tuple[bytes, bytes]]
+        self,
+        binding: Binding,
+        authorization: bytes,
+        method: str,
+        headers: Iterable[tuple[bytes, bytes]],
+        url: str | None,
     ) -> None:
         """Have whoever sends a bound token prove that it is its holder, anew for every request; raises `Unfit`."""
         if binding.certificate is not None:
@@ -162,7 +172,7 @@ class Authenticator:
                 raise Unfit("The token is bound to a key, and no proof of it is taken here.")
             token = authorization.partition(b" ")[2].strip(b" ")
             proof = _single(headers, b"dpop")
-            await self._proofs.check(proof, token, binding.key, method, self._clock().timestamp())
+            await self._proofs.check(proof, token, binding.key, method, self._clock().timestamp(), url)
 
     def check_scope(
         self, requester: Requester, datasets: Container[str], asked: Collection[str] = (), *, on_behalf: bool = False
