@@ -15,7 +15,7 @@ from gateway.catalogue.model import Catalogue
 from gateway.errors import ConfigurationError, Problem
 from gateway.rules.check import references
 from gateway.rules.decide import base, vocabulary
-from gateway.rules.files import calendar, purposes, requesters, rule, tokens
+from gateway.rules.files import calendar, officers, purposes, requesters, rule, tokens
 from gateway.rules.files.requesters import Requesters
 from gateway.rules.files.rule import Rule
 from gateway.rules.ruleset import RuleSet
@@ -56,11 +56,12 @@ def read(
     registered = purposes.load(policies_dir, catalogue, problems, registries)
     who = requesters.load(policies_dir, catalogue, registered, issuers, problems, registries, deployed=deployed)
     dates = calendar.load(policies_dir, problems)
+    approvers = officers.load(policies_dir, issuers, problems)
     before = len(problems)
     rules = load_rules(policies_dir, problems)
     base.check(rules, policies_dir / "rules", problems, all_read=len(problems) == before)
     references.check(rules, vocabulary.of(catalogue, registered, who), problems)
-    return Read(catalogue, who, None if problems else RuleSet(catalogue, registered, who, rules, dates))
+    return Read(catalogue, who, None if problems else RuleSet(catalogue, registered, who, rules, dates, approvers))
 
 
 def load_rules(policies_dir: Path, problems: list[Problem]) -> list[Rule]:

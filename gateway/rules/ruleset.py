@@ -17,6 +17,7 @@ from gateway.catalogue.model import Catalogue
 from gateway.rules.decide import base
 from gateway.rules.decide.engine import Engine, Question
 from gateway.rules.files.calendar import Calendar
+from gateway.rules.files.officers import NOBODY, Officers
 from gateway.rules.files.requesters import Requesters
 from gateway.rules.files.rule import Rule
 from gateway.rules.model import Cell, Flag, Grant, Policies, Purpose, RequesterEntry
@@ -32,10 +33,12 @@ class RuleSet:
         requesters: Requesters,
         rules: Sequence[Rule],
         calendar: Calendar,
+        officers: Officers = NOBODY,
     ) -> None:
-        self.digest = _digest(catalogue, purposes, requesters, rules, calendar)
+        self.digest = _digest(catalogue, purposes, requesters, rules, calendar, officers)
         self.policies = Policies(catalogue, purposes, requesters.entries, calendar.time_zone, self.digest)
         self.calendar = calendar
+        self.officers = officers
         self.rules: Mapping[str, Rule] = {rule.id: rule for rule in sorted(rules, key=lambda rule: rule.id)}
         self.requesters = requesters
         self._holders = {grant.id: (entry, grant) for entry in requesters.entries.values() for grant in entry.grants}
@@ -87,7 +90,8 @@ def _digest(
     requesters: Requesters,
     rules: Sequence[Rule],
     calendar: Calendar,
+    officers: Officers,
 ) -> str:
     texts = {rule.id: rule.text for rule in rules}
-    parts = [catalogue.digest, purposes, requesters.digest, texts, calendar.digest]
+    parts = [catalogue.digest, purposes, requesters.digest, texts, calendar.digest, officers.digest]
     return hashlib.sha256(msgspec.json.encode(parts, order="sorted")).hexdigest()

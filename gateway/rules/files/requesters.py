@@ -152,7 +152,7 @@ def _requester(
         if "client" in parts
         else ""
     )
-    alias, issuer = _issuer(parts["issuer"], issuers) if "issuer" in parts else ("", "")
+    alias, issuer = issuer_of(parts["issuer"], issuers) if "issuer" in parts else ("", "")
     named = parts["roles"].items() if "roles" in parts else []
     held = frozenset(role.choice(roles, "registered roles are") if roles else role.text() for role in named)
     if "roles" in parts and parts["roles"].is_sequence and not named:
@@ -239,7 +239,8 @@ def _succeeds(node: Node, issuer: str) -> frozenset[tuple[str, str]]:
     return frozenset((issuer, client) for client in named if client)
 
 
-def _issuer(node: Node, issuers: Mapping[str, str] | None) -> tuple[str, str]:
+def issuer_of(node: Node, issuers: Mapping[str, str] | None) -> tuple[str, str]:
+    """An issuer as it is written, and its URL; that is empty where it is none that the configuration knows."""
     alias = node.text(what="an issuer's name or URL")
     if not alias or alias == PUBLIC[0] or issuers is None or alias in issuers.values():
         return alias, alias
