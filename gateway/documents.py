@@ -3,12 +3,15 @@
 A `Node` knows its file, line, column and path, so that each problem can be told where it stands and what to write
 instead. Reading collects problems instead of stopping at the first. Duplicate keys, aliases, tags and several documents
 in one file are refused: what a reviewer reads is what is loaded. As in YAML 1.2, only `true` and `false` are booleans.
+
+Whatever a file holds, reading it takes bounded time and memory: so many bytes of it are read, and so many words.
 """
 
 from __future__ import annotations
 
 import copy
 import re
+import stat
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
@@ -34,7 +37,7 @@ from ruamel.yaml.tokens import (
 )
 
 from gateway.errors import ConfigurationError, Problem
-from gateway.values import Document, Value, nearest, suggest
+from gateway.values import MOST_PROBLEMS, Document, Value, nearest, suggest
 
 _T = TypeVar("_T")
 _Given = TypeVar("_Given")
@@ -43,7 +46,15 @@ _Refused = tuple[int, int, str]
 """Line and column, from 1, and why."""
 
 MAX_DEPTH = 50
+MOST_BYTES = 1 << 20
+"""So much of a file is read; ten times what the largest policies have."""
+MOST_TOKENS = 200_000
+MOST_MARKED = 100
+"""So many anchors, aliases and tags are passed over, to tell what else is wrong; a file with more is no mistake."""
+
 NOT_UTF8 = "is not UTF-8; save it as UTF-8"
+_NO_TEXT = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ufffd\U00010000-\U0010ffff]")
+"""What YAML calls not printable. Decoding has refused half characters already."""
 _OPENING = BlockMappingStartToken | BlockSequenceStartToken | FlowMappingStartToken | FlowSequenceStartToken
 _CLOSING = BlockEndToken | FlowMappingEndToken | FlowSequenceEndToken
 
@@ -82,6 +93,8 @@ class Node(Value):
             child = self._child(value_raw, key, key_raw)
             if key in entries:
                 child.key_problem("stands twice; keep one")
+            elif not any_key and key not in known and len(self.problems) >= MOST_PROBLEMS:
+                self.told = True
             elif not any_key and key not in known:
                 child.key_problem(f"unknown key `{key}`{suggest(key, known) or '; known are ' + ', '.join(known)}")
                 self.meant.add(nearest(key, known))
@@ -174,20 +187,69 @@ def _refusals(raw: Any) -> Iterator[tuple[Any, str]]:
         yield raw, "has half of a character (`\\ud800` to `\\udfff`), which no file can hold; write the whole one"
 
 
-def read(path: Path, problems: list[Problem], shown_as: str | None = None) -> Node | None:
+def read(
+    path: Path, problems: list[Problem], shown_as: str | None = None, *, within: Path | None = None
+) -> Node | None:
     """Read one YAML file; `None` after noting a problem where it cannot be read.
 
-    `shown_as` is the file's name in problems (default: the path as given).
+    `shown_as` is the file's name in problems (default: the path as given); `within` as in `text`.
     """
-    document = Document(shown_as or str(path), path.resolve().parent, problems)
+    source = text(path, problems, shown_as, within=within)
+    return None if source is None else parse(source, Document(shown_as or str(path), path.resolve().parent, problems))
+
+
+def text(path: Path, problems: list[Problem], shown_as: str | None = None, *, within: Path | None = None) -> str | None:
+    """What a text file says; `None` after noting a problem where it cannot be read.
+
+    `within` is the folder that the file must stand in, also where a link stands for it.
+    """
+    file = shown_as or str(path)
     try:
-        return parse(path.read_text(encoding="utf-8"), document)
+        if within is not None and (wrong := outside(path, within)):
+            problems.append(Problem(file, 0, 0, "", wrong))
+            return None
+        if within is not None and path.exists() and not (stat.S_ISREG(path.stat().st_mode) or path.is_dir()):
+            problems.append(Problem(file, 0, 0, "", "is no file, but a pipe or a device; put a file here"))
+            return None
+        with path.open("rb") as opened:
+            content = opened.read(MOST_BYTES + 1)
     except OSError as error:
-        problems.append(Problem(document.file, 0, 0, "", f"cannot be read ({error.strerror})"))
-    except UnicodeDecodeError as error:
-        line = error.object.count(b"\n", 0, error.start) + 1
-        problems.append(Problem(document.file, line, 1, "", NOT_UTF8))
+        problems.append(Problem(file, 0, 0, "", f"cannot be read ({error.strerror})"))
+        return None
+    refused = _no_text(content)
+    if isinstance(refused, str):
+        return refused
+    problems.append(Problem(file, refused[0], refused[1], "", refused[2]))
     return None
+
+
+def outside(path: Path, within: Path) -> str:
+    """What is wrong with a path that leads out of a folder, and the fix; nothing where it leads to a place in it."""
+    try:
+        leads = path.resolve()
+    except RuntimeError:  # how Python before 3.13 tells a link that leads to itself
+        return "is a link that leads to itself; put the file here"
+    if leads.is_relative_to(within.resolve()):
+        return ""
+    return f"is a link that leads out of `{within}`; put what it leads to here"
+
+
+def _no_text(content: bytes) -> str | _Refused:
+    """The text that a file's bytes are, or where and why they are none."""
+    if len(content) > MOST_BYTES:
+        line = content.count(b"\n", 0, MOST_BYTES) + 1
+        return line, 1, f"is larger than {MOST_BYTES // 1024} KiB, which end here; split it"
+    if content[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        return 1, 1, "is not UTF-8 but UTF-16; save it as UTF-8"
+    try:
+        found = content.decode("utf-8")
+    except UnicodeDecodeError as error:
+        return content.count(b"\n", 0, error.start) + 1, 1, NOT_UTF8
+    if wrong := _NO_TEXT.search(found):
+        at = wrong.start()
+        line, column = found.count("\n", 0, at) + 1, at - found.rfind("\n", 0, at)
+        return line, column, f"has a character that no text has (U+{ord(wrong[0]):04X}); remove it"
+    return found.replace("\r\n", "\n").replace("\r", "\n")
 
 
 def parse(source: str, document: Document) -> Node | None:
@@ -203,22 +265,28 @@ def _composed(source: str) -> tuple[Any, Sequence[_Refused], frozenset[tuple[int
     There are no nodes where it is none.
     """
     nothing: frozenset[tuple[int, int]] = frozenset()
-    refused: list[_Refused] = []
     marked: list[Any] = []
+
+    def refused(*more: _Refused) -> list[_Refused]:
+        return [*_of_marked(marked), *more]
+
     try:
         depth, begun = 0, False
-        for token in YAML(typ="rt", pure=True).scan(source):
+        for count, token in enumerate(YAML(typ="rt", pure=True).scan(source)):
             depth += isinstance(token, _OPENING) - isinstance(token, _CLOSING)
             line, column = token.start_mark.line + 1, token.start_mark.column + 1
             if depth > MAX_DEPTH:  # before it is composed: what is nested without end takes time without end
-                return None, [*refused, (line, column, f"is nested more than {MAX_DEPTH} deep")], nothing
+                return None, refused((line, column, f"is nested more than {MAX_DEPTH} deep")), nothing
+            if count >= MOST_TOKENS:
+                return None, refused((line, column, "says more than one file may; split it here")), nothing
             if isinstance(token, AliasToken | AnchorToken | TagToken):
-                refused.append((line, column, "anchors, aliases and tags are not allowed; write it out"))
                 marked.append(token)
+                if len(marked) > MOST_MARKED:
+                    return None, refused(), nothing
             elif isinstance(token, DocumentStartToken) and begun:
                 return (
                     None,
-                    [*refused, (line, column, "a second document begins here; write one document a file")],
+                    refused((line, column, "a second document begins here; write one document a file")),
                     nothing,
                 )
             begun = begun or not isinstance(token, StreamStartToken | DirectiveToken | CommentToken)
@@ -226,24 +294,35 @@ def _composed(source: str) -> tuple[Any, Sequence[_Refused], frozenset[tuple[int
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
-        return None, [*refused, (line, column, f"is not YAML: {error.problem or error.context}")], nothing
+        tab = mark is not None and source[mark.index : mark.index + 1] == "\t"
+        why = "a tab stands here; use spaces" if tab else f"is not YAML: {error.problem or error.context}"
+        return None, refused((line, column, why)), nothing
     except (YAMLError, ValueError, RecursionError) as error:
-        return None, [*refused, (1, 1, f"is not YAML: {str(error).splitlines()[0]}")], nothing
+        return None, refused((1, 1, f"is not YAML: {str(error).splitlines()[0]}")), nothing
     if raw is None:
-        return None, [*refused, (1, 1, "is empty")], nothing
+        return None, refused((1, 1, "is empty")), nothing
     for node, message in _refusals(raw):
-        return None, [*refused, (node.start_mark.line + 1, node.start_mark.column + 1, message)], nothing
+        return None, refused((node.start_mark.line + 1, node.start_mark.column + 1, message)), nothing
     passed = frozenset((token.start_mark.line + 1, token.start_mark.column + 1) for token in marked)
-    return raw, refused, passed
+    return raw, refused(), passed
 
 
-def _without(source: str, marked: list[Any]) -> str:
+def _of_marked(marked: Sequence[Any]) -> Iterator[_Refused]:
+    """One problem for all anchors, aliases and tags of a file, where the first stands."""
+    if marked:
+        first, more = marked[0].start_mark, len(marked) - 1
+        others = "" if not more else f" (and {more} more)" if more < MOST_MARKED else f" (and {more} more, at least)"
+        yield first.line + 1, first.column + 1, f"anchors, aliases and tags are not allowed; write it out{others}"
+
+
+def _without(source: str, marked: Sequence[Any]) -> str:
     """The text with these tokens as blanks, so that all else keeps its place; what an alias stood for is nothing."""
+    pieces, done = [], 0
     for token in marked:
         start, end = token.start_mark.index, token.end_mark.index
-        blank = ("~" if isinstance(token, AliasToken) else "").ljust(end - start)
-        source = source[:start] + blank + source[end:]
-    return source
+        pieces += [source[done:start], ("~" if isinstance(token, AliasToken) else "").ljust(end - start)]
+        done = end
+    return "".join([*pieces, source[done:]])
 
 
 def load(file: Path, build: Callable[[Node], _T]) -> _T:

@@ -31,6 +31,9 @@ NOWHERE = Path(os.devnull)
 MOST_NAME = 256
 _NAME = re.compile(rf"[^\x00-\x1f\x7f-\x9f\ud800-\udfff]{{1,{MOST_NAME}}}")
 
+MOST_PROBLEMS = 1_000
+"""So many are told at once; more is not read by anybody, and would take time without end to tell apart."""
+
 _SHOWN = 60
 """So many characters of a value are in a problem."""
 
@@ -115,7 +118,7 @@ class Value:
                 short = f"{str(quoted.value)[:_SHOWN]}…"
                 path, message = (text.replace(str(quoted.value), short) for text in (path, message))
         problem = Problem(file, line, column, path, message)
-        if problem not in self.problems:
+        if len(self.problems) < MOST_PROBLEMS and problem not in self.problems:
             self.problems.append(problem)
 
     def problem(self, message: str) -> None:

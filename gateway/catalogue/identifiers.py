@@ -108,7 +108,7 @@ def subject_kinds(node: Node) -> tuple[SubjectKind, ...]:
 
 def load_schemes(file: Path, problems: list[Problem]) -> dict[str, IdentifierScheme]:
     """Read `identifiers.yaml`; what is wrong in it is added to `problems`, and all that is written is given."""
-    node = read(file, problems)
+    node = read(file, problems, within=file.parent)
     if node is None:
         return {}
     schemes: dict[str, IdentifierScheme] = {}

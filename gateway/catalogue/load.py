@@ -33,7 +33,7 @@ from gateway.catalogue.model import (
     Status,
 )
 from gateway.catalogue.periods import EXPECTED, parse
-from gateway.documents import Node, read
+from gateway.documents import Node, outside, read
 from gateway.errors import Problem
 
 _ID = r"[a-z][a-z0-9]{0,40}(-[a-z0-9]{1,40}){0,8}"
@@ -52,14 +52,17 @@ def load(policies_dir: Path, problems: list[Problem]) -> Catalogue:
     remedies: dict[str, str] = {}
     broken: set[str] = set()
     whole = True
-    files = sorted(path for path in folder.glob("*.y*ml") if not path.name.startswith("."))
-    if not files:
+    wrong = outside(folder, policies_dir)
+    if wrong:
+        problems.append(Problem(str(folder), 0, 0, "", wrong))
+    files = [] if wrong else sorted(path for path in folder.glob("*.y*ml") if not path.name.startswith("."))
+    if not files and not wrong:
         problems.append(Problem(str(folder), 0, 0, "", "holds no catalogue file (`<department>.yaml`)"))
     for file in files:
         if file.suffix != ".yaml":
             problems.append(Problem(str(file), 0, 0, "", f"would not be read; rename it to `{file.stem}.yaml`"))
         else:
-            node = read(file, problems)
+            node = read(file, problems, within=policies_dir)
             whole &= node is not None and _department(node, (departments, remedies), datasets, nodes, broken)
     sound = {name: dataset for name, dataset in datasets.items() if name not in broken}
     for dataset in sound.values():

@@ -18,6 +18,7 @@ from gateway.rules.check import reach
 from gateway.rules.decide import guards
 from gateway.rules.decide.vocabulary import FLAGS
 from gateway.rules.explain import explain, matrix
+from gateway.rules.explain.changes import Situation
 from gateway.rules.files import calendar, proposal
 from gateway.rules.files.purposes import KINDS
 from gateway.rules.load import Read
@@ -59,11 +60,12 @@ def register(subparsers: Any, also: Also = _nothing) -> None:
         metavar="LIST",
         help=f"what to take as given, of {', '.join(FLAGS)}; `none` for nothing (default: {_GIVEN})",
     )
-    explained.add_argument("--on", type=datetime.date.fromisoformat, metavar="DATE", help="the day (default: today)")
+    _on(explained)
     explained.set_defaults(run=_explain)
 
     listed = _part(parts, "matrix", "what every grant permits, and what it takes")
     listed.add_argument("--csv", action="store_true", help="one row for every grant, kind of subject and field")
+    _on(listed)
     listed.set_defaults(run=_matrix)
 
     dates = _part(parts, "calendar", "propose a country's holidays, to compare with the gazette and paste")
@@ -76,6 +78,16 @@ def _part(parts: Any, name: str, text: str) -> argparse.ArgumentParser:
     parser: argparse.ArgumentParser = parts.add_parser(name, help=text, description=text)
     parser.add_argument("--policies", type=Path, default=Path("policies"), metavar="DIR", help="default: policies")
     return parser
+
+
+def _on(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--on", type=datetime.date.fromisoformat, metavar="DATE", help="the day (default: today)")
+
+
+def _day(arguments: argparse.Namespace, rule_set: RuleSet) -> datetime.date:
+    """The day that is asked about: today, in the policies' time zone, where none is."""
+    given: datetime.date | None = arguments.on
+    return given or guards.day(datetime.datetime.now(datetime.UTC), rule_set.policies.time_zone)
 
 
 def _load(arguments: argparse.Namespace) -> RuleSet | None:
@@ -133,10 +145,16 @@ def _explain(arguments: argparse.Namespace) -> int:
     except _Unknown as error:
         print(error, file=sys.stderr)
         return 2
-    today = arguments.on or guards.day(datetime.datetime.now(datetime.UTC), policies.time_zone)
-    purpose = policies.purposes[arguments.purpose]
-    explanation = explain.explain(rule_set, requester, purpose, arguments.subject, dataset, field, flags, today)
-    for line in explain.lines(explanation):
+    at = Situation(
+        requester,
+        policies.purposes[arguments.purpose],
+        arguments.subject,
+        dataset,
+        field,
+        flags,
+        _day(arguments, rule_set),
+    )
+    for line in explain.lines(explain.explain(rule_set, at)):
         print(line)
     return 0
 
@@ -145,10 +163,11 @@ def _matrix(arguments: argparse.Namespace) -> int:
     rule_set = _load(arguments)
     if rule_set is None:
         return 1
+    today = _day(arguments, rule_set)
     if arguments.csv:
-        sys.stdout.write(matrix.as_csv(rule_set))
+        sys.stdout.write(matrix.as_csv(rule_set, today))
     else:
-        for line in matrix.table(rule_set):
+        for line in matrix.table(rule_set, today):
             print(line)
     return 0
 

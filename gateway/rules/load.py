@@ -10,10 +10,11 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
+from gateway import documents
 from gateway.catalogue.load import load as load_catalogue
 from gateway.catalogue.model import Catalogue
 from gateway.errors import ConfigurationError, Problem
-from gateway.rules.check import references
+from gateway.rules.check import legible, references
 from gateway.rules.decide import base, vocabulary
 from gateway.rules.files import calendar, officers, purposes, requesters, rule, tokens
 from gateway.rules.files.requesters import Requesters
@@ -59,6 +60,7 @@ def read(
     approvers = officers.load(policies_dir, issuers, problems)
     before = len(problems)
     rules = load_rules(policies_dir, problems)
+    legible.check(rules, problems)
     base.check(rules, policies_dir / "rules", problems, all_read=len(problems) == before)
     references.check(rules, vocabulary.of(catalogue, registered, who), problems)
     return Read(catalogue, who, None if problems else RuleSet(catalogue, registered, who, rules, dates, approvers))
@@ -67,17 +69,18 @@ def read(
 def load_rules(policies_dir: Path, problems: list[Problem]) -> list[Rule]:
     """The rules of `rules/*.cedar` that can be used, in the files' order; each id once."""
     directory = policies_dir / "rules"
+    if wrong := documents.outside(directory, policies_dir):
+        problems.append(Problem(str(directory), 0, 0, "", wrong))
+        return []
     files = sorted(directory.glob("*.cedar"))
     if not files:
         problems.append(Problem(str(directory), 0, 0, "", "holds no rule (`*.cedar`): nothing would ever be permitted"))
-    found: dict[str, Rule] = {}
-    for file in files:
-        read = rule.read(file, problems)
-        if read is not None and read.id in found:
-            line, column = tokens.place(read.text, tokens.annotation(read.text, "id") or 0)
-            other = Path(found[read.id].file).name
-            message = f"`{read.id}` is the id of the rule in `{other}` too; give one of them another"
-            problems.append(Problem(str(file), line, column, f"@id {read.id}", message))
-        elif read is not None:
-            found[read.id] = read
-    return list(found.values())
+    read = [each for file in files if (each := rule.read(file, problems, within=policies_dir)) is not None]
+    own = {each.id: each for each in [*reversed(read), *(each for each in read if Path(each.file).stem == each.id)]}
+    for each in read:
+        if own[each.id] is not each:
+            line, column = tokens.place(each.text, tokens.annotation(each.text, "id") or 0)
+            other = Path(own[each.id].file).name
+            message = f"`{each.id}` is the id of the rule in `{other}` too; give one of them another"
+            problems.append(Problem(each.file, line, column, f"@id {each.id}", message))
+    return [each for each in read if own[each.id] is each]

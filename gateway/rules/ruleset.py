@@ -15,7 +15,7 @@ import msgspec
 from connectors.base import SubjectKind
 from gateway.catalogue.model import Catalogue
 from gateway.rules.decide import base
-from gateway.rules.decide.engine import Engine, Question
+from gateway.rules.decide.engine import Engine, Holding, Question
 from gateway.rules.files.calendar import Calendar
 from gateway.rules.files.officers import NOBODY, Officers
 from gateway.rules.files.requesters import Requesters
@@ -66,18 +66,25 @@ class RuleSet:
             found = self._table.setdefault(key, self._decide(grant, kind, flags))
         return found
 
-    def _decide(self, grant: Grant, kind: SubjectKind, flags: Flag) -> Mapping[tuple[str, str], Cell]:
+    def holding(self, asked: Question) -> Holding:
+        """Which rules hold of one question, whatever the others say: not only those that determine its answer."""
+        return self._asked().holding(asked)
+
+    def _asked(self) -> Engine:
         if self._engine is None:
             self._engine = Engine(
                 self.policies.catalogue, self.policies.purposes, self.requesters, list(self.rules.values())
             )
+        return self._engine
+
+    def _decide(self, grant: Grant, kind: SubjectKind, flags: Flag) -> Mapping[tuple[str, str], Cell]:
         purpose = self.policies.purposes[grant.purpose]
         questions = [
             Question(grant, purpose, kind, dataset, field, flags)
             for dataset in self._published.values()
             for field in dataset.fields
         ]
-        cells = self._engine.cells(questions)
+        cells = self._asked().cells(questions)
         return {
             (asked.dataset.id, asked.field): base.held(asked, cell)
             for asked, cell in zip(questions, cells, strict=True)

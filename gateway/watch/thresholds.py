@@ -160,7 +160,7 @@ def examine(policies_dir: Path, policies: Read, problems: list[Problem]) -> None
 
 def load(policies_dir: Path, problems: list[Problem], policies: Read | None = None) -> Thresholds:
     """Read the thresholds; what is wrong becomes problems. Names are looked up in the `policies`, where given."""
-    root = documents.read(policies_dir / FILE, problems)
+    root = documents.read(policies_dir / FILE, problems, within=policies_dir)
     known = _Known(policies)
     parts = root.mapping(SECTIONS) if root is not None else {}
 

@@ -8,14 +8,15 @@ import io
 from pathlib import Path
 
 import holidays
+import msgspec
 import pytest
 
 from gateway.errors import Problem
 from gateway.rules import commands
 from gateway.rules.decide.guards import inactive
-from gateway.rules.explain import matrix
+from gateway.rules.explain import changes, matrix
 from gateway.rules.files import calendar
-from tests.rules.policies import SHIPPED, TODAY, copy, edited, shipped
+from tests.rules.policies import ALL, SHIPPED, TODAY, copy, edited, entry, shipped
 
 Run = tuple[int, str, str]
 
@@ -67,10 +68,65 @@ def test_explain_a_denial_and_what_it_would_take(capsys: pytest.CaptureFixture[s
     assert "PERMITTED by subsidy-assessment" in explained(capsys, *asked, "--given", "scope,consent")
 
 
+def test_explain_advises_no_impossibility(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """What no request can change is told as that, with what an officer would have to change."""
+    directory = edited(
+        tmp_path,
+        "rules/licence-renewal.cedar",
+        'public"\n}',
+        'public"\n}\nunless { resource.nature == Nature::"adverse" }',
+    )
+    asked = ("environment-agency", "LICENCE_RENEWAL", "organisation", "environmental-penalties.amount")
+    code, out, _ = run(capsys, "explain", *asked, "--on", TODAY.isoformat(), policies=directory)
+    assert code == 0
+    assert "the dataset's nature is not `adverse`. No request brings that about" in out
+    _, _, told = out.partition("No change of the request permits it.\n")
+    assert told.startswith(
+        "It would take:\n  - a rule that permits `environmental-penalties.amount` to `environment-agency` for "
+        "LICENCE_RENEWAL, by a policy officer\n    No rule permits `environmental-penalties.amount`"
+    )
+    assert "or:" not in told
+
+
+def test_explain_tells_every_smallest_set(capsys: pytest.CaptureFixture[str]) -> None:
+    out = explained(
+        capsys, "tax-service", "TENDER_QUALIFICATION", "person", "market-inspections.result", "--given", "none"
+    )
+    assert "DENIED: PURPOSE_NOT_PERMITTED" in out
+    assert "No change of the request permits it." in out
+    for line in (
+        "a token with the scope `inquire` or `inquire:market-inspections`",
+        "a grant for TENDER_QUALIFICATION to `tax-service` that lists `market-inspections`, by the agreement",
+        "`person` among the subjects of TENDER_QUALIFICATION, by a policy officer",
+        "`market-inspections` published in the catalogue, by the department",
+        "a `registry` for `tax-service`, which can verify its cases, by a policy officer",
+        "the case is verified",
+    ):
+        assert f"  - {line}\n" in f"{out}\n", line
+
+
+def test_explain_of_what_no_change_permits() -> None:
+    """A special category, had one ever come past the loader."""
+    at = changes.Situation(
+        entry("market-regulator"),
+        shipped().policies.purposes["TENDER_QUALIFICATION"],
+        "organisation",
+        msgspec.structs.replace(shipped().policies.catalogue.datasets["tax-arrears"], category="health"),
+        "amount",
+        ALL,
+        TODAY,
+    )
+    assert changes.smallest(shipped(), at) == ()
+
+
 @pytest.mark.parametrize(
     ("words", "says"),
     [
         (("labour-office", "TENDER_QUALIFICATION", "organisation", "wage-arrears.period"), "GRANT_INACTIVE"),
+        (
+            ("labour-office", "TENDER_QUALIFICATION", "organisation", "wage-arrears.period"),
+            "the grant labour-office/TENDER_QUALIFICATION in force: it holds from 2024-01-01 to 2025-12-31, by the",
+        ),
         (("tax-service", "OPEN_RECORD", "organisation", "tax-awards.title"), "You hold no grant for OPEN_RECORD"),
         (
             ("market-regulator", "TENDER_QUALIFICATION", "organisation", "market-inspections.result"),
@@ -116,7 +172,7 @@ def test_matrix_as_csv_has_every_cell(capsys: pytest.CaptureFixture[str]) -> Non
 
 
 def test_matrix_as_text_tells_what_is_not_permitted_too(capsys: pytest.CaptureFixture[str]) -> None:
-    code, out, _ = run(capsys, "matrix")
+    code, out, _ = run(capsys, "matrix", "--on", TODAY.isoformat())
     assert code == 0
     block = out.split("\n\n")[0].splitlines()
     assert block[0] == "market-regulator/TENDER_QUALIFICATION, organisation (2026-01-01 to 2028-12-31)"
@@ -124,9 +180,33 @@ def test_matrix_as_text_tells_what_is_not_permitted_too(capsys: pytest.CaptureFi
     assert block[-1].startswith("  denied, PURPOSE_NOT_PERMITTED: emission-permits, ")
 
 
+@pytest.mark.parametrize(
+    ("day", "stands"), [("2025-12-31", "not begun"), ("2026-06-15", "holds"), ("2029-01-01", "ended")]
+)
+def test_the_matrix_marks_grants_that_do_not_hold(capsys: pytest.CaptureFixture[str], day: str, stands: str) -> None:
+    _, out, _ = run(capsys, "matrix", "--on", day)
+    head = "market-regulator/TENDER_QUALIFICATION, organisation (2026-01-01 to 2028-12-31"
+    marked = "" if stands == "holds" else f", {stands.upper()}: nothing is permitted now"
+    assert out.splitlines()[0] == f"{head}{marked})"
+    _, out, _ = run(capsys, "matrix", "--csv", "--on", day)
+    rows = [row for row in csv.DictReader(io.StringIO(out)) if row["grant"] == "market-regulator/TENDER_QUALIFICATION"]
+    assert {(row["from"], row["until"], row["standing"]) for row in rows} == {("2026-01-01", "2028-12-31", stands)}
+
+
+def test_the_matrix_marks_a_suspended_grant(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    agreed = "        agreed_by: Data exchange agreement 2025/114\n"
+    directory = edited(tmp_path, "requesters.yaml", agreed, f"{agreed}        suspended: true\n")
+    _, out, _ = run(capsys, "matrix", "--on", "2026-06-15", policies=directory)
+    assert "(2026-01-01 to 2028-12-31, SUSPENDED: nothing is permitted now)" in out.splitlines()[0]
+    _, out, _ = run(capsys, "matrix", "--csv", "--on", "2026-06-15", policies=directory)
+    stands = {row["grant"]: row["standing"] for row in csv.DictReader(io.StringIO(out))}
+    assert stands["market-regulator/TENDER_QUALIFICATION"] == "suspended"
+    assert stands["labour-office/TENDER_QUALIFICATION"] == "ended"
+
+
 def test_every_grant_of_the_matrix_tells_its_days() -> None:
-    for entry in shipped().policies.requesters.values():
-        for grant in entry.grants:
+    for requester in shipped().policies.requesters.values():
+        for grant in requester.grants:
             ended = inactive(grant, TODAY)
             assert (ended is None) is (grant.valid_until >= TODAY)
 

@@ -7,10 +7,12 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from gateway.rules.files import rule as rule_files
 from gateway.rules.files.calendar import Calendar
 from gateway.rules.files.rule import REASONS
 from gateway.rules.load import load
 from gateway.rules.model import Flag, Reason
+from gateway.rules.ruleset import RuleSet
 from tests.rules.policies import ALL, SHIPPED, edited, entry, grant, shipped, with_rule
 
 OVERFLOW = "9223372036854775807 + 1 == 0"
@@ -132,9 +134,17 @@ def test_the_table_never_holds_an_unpublished_dataset() -> None:
 PERMIT_ALL = '@id("permit-all")@article("1")@advice("x")@basis("x")\npermit (principal, action, resource);'
 
 
+def permitting_all() -> RuleSet:
+    """The shipped rules and one that no loader takes."""
+    planted = rule_files.parse(PERMIT_ALL, "permit-all.cedar", [])
+    assert planted is not None
+    policies, rules = shipped().policies, [*shipped().rules.values(), planted]
+    return RuleSet(policies.catalogue, policies.purposes, shipped().requesters, rules, shipped().calendar)
+
+
 @pytest.mark.parametrize("grant_id", [TENDER, COURT, SUBSIDY, "open-record/OPEN_RECORD"])
-def test_no_permit_overcomes_a_base_forbid(tmp_path: Path, grant_id: str) -> None:
-    rule_set = load(with_rule(tmp_path, PERMIT_ALL))
+def test_no_permit_overcomes_a_base_forbid(grant_id: str) -> None:
+    rule_set = permitting_all()
     policies = rule_set.policies
     held = grant(grant_id, rule_set)
     purpose = policies.purposes[held.purpose]
@@ -151,11 +161,10 @@ def test_no_permit_overcomes_a_base_forbid(tmp_path: Path, grant_id: str) -> Non
                     assert flags & Flag.CONSENT or dataset.information == "public"
 
 
-def test_an_unpublished_dataset_and_a_special_category_are_forbidden_by_rule_too(tmp_path: Path) -> None:
+def test_an_unpublished_dataset_and_a_special_category_are_forbidden_by_rule_too() -> None:
     from gateway.rules.decide.engine import Question
-    from gateway.rules.ruleset import RuleSet
 
-    rule_set = load(with_rule(tmp_path, PERMIT_ALL))
+    rule_set = permitting_all()
     catalogue = rule_set.policies.catalogue
     arrears = catalogue.datasets["tax-arrears"]
     for change, rule in (({"category": "health"}, "special-categories"), ({"status": "draft"}, "unpublished")):
@@ -178,7 +187,8 @@ def test_a_rule_that_fails_denies_everything_it_was_asked_about(tmp_path: Path, 
         '@basis("Some Act")' if effect == "permit" else '@reason("NO_RULE")'
     )
     condition = f'when {{ resource in Dataset::"tax-arrears" && {OVERFLOW} }}'
-    rule_set = load(with_rule(tmp_path, f"{annotations}\n{effect} (principal, action, resource)\n{condition};"))
+    scope = '(principal, action == Action::"TENDER_QUALIFICATION", resource)'
+    rule_set = load(with_rule(tmp_path, f"{annotations}\n{effect} {scope}\n{condition};"))
     cells = rule_set.cells(grant(TENDER, rule_set), "organisation", ALL)
     denied = cells["tax-arrears", "amount"]
     assert not denied.permitted
@@ -194,7 +204,8 @@ def test_default_deny_names_the_nearest_rule_and_what_it_lacks(tmp_path: Path) -
     denied = rule_set.cells(held, "organisation", ALL)["business-licences", "number"]
     assert (denied.permitted, denied.reason, denied.rule) == (False, Reason.NO_RULE, None)
     assert "Nearest is rule `licence-renewal`: it asks that the requester has the role `court`" in denied.advice
-    assert denied.needs == ("the requester has the role `court`",)
+    assert "No request brings that about: a policy officer would have to write a rule." in denied.advice
+    assert denied.needs == ("a rule that permits LICENCE_RENEWAL where the requester does not have the role `court`",)
 
 
 def test_default_deny_says_where_no_rule_speaks_of_the_purpose(tmp_path: Path) -> None:

@@ -24,11 +24,15 @@ _PURPOSE_WEIGHT = 1000  # a permit for another purpose is no neighbour while the
 
 
 class _Piece(NamedTuple):
-    """One condition of a permit: the id of its probe, its words, and how far from a permit it is to lack it."""
+    """One condition of a permit: the id of its probe, its words, and how far from a permit it is to lack it.
+
+    `otherwise` are the words where it is not so, of what no request can bring: what a dataset or a requester is.
+    """
 
     probe: str
     words: str
     weight: int
+    otherwise: str = ""
 
 
 class Question(NamedTuple):
@@ -40,6 +44,14 @@ class Question(NamedTuple):
     dataset: Dataset
     field: str
     flags: Flag
+
+
+class Holding(NamedTuple):
+    """The rules that hold of one question, each by itself, and those that fail; by their ids, sorted."""
+
+    permits: tuple[str, ...]
+    forbids: tuple[str, ...]
+    failed: tuple[str, ...]
 
 
 class Engine:
@@ -55,6 +67,7 @@ class Engine:
         self._schema = cedarpy.Schema.from_str(vocabulary.of(catalogue, purposes, requesters).schema)
         self._entities = cedarpy.Entities.from_json_str(vocabulary.entities(catalogue, requesters), self._schema)
         self._policies = _policy_set({rule.id: rule.policy for rule in rules})
+        self._each: Any = None
         self._pieces: dict[str, list[_Piece]] = {}
         probes: dict[str, Mapping[str, Any]] = {}
         for rule in rules:
@@ -64,11 +77,13 @@ class Engine:
                     name = f"{rule.id}/{variable}"
                     probes[name] = probe(rule.policy, variable=variable)
                     weight = _PURPOSE_WEIGHT if variable == "action" else 1
-                    pieces.append(_Piece(name, words.scope(rule.policy, variable), weight))
+                    told = words.scope(rule.policy, variable)
+                    pieces.append(_Piece(name, told, weight, f"it is not so that {told}"))
                 for number, condition in enumerate(conjuncts(rule.policy)):
                     name = f"{rule.id}/{number}"
                     probes[name] = probe(rule.policy, condition)
-                    pieces.append(_Piece(name, words.condition(condition), 1))
+                    otherwise = "" if _of_requests(condition) else words.condition(condition, true=False)
+                    pieces.append(_Piece(name, words.condition(condition), 1, otherwise))
         self._probes = _policy_set(probes)
 
     def cells(self, questions: Sequence[Question]) -> list[Cell]:
@@ -82,6 +97,18 @@ class Engine:
             self._denial(question, result, held[index]) if index in held else self._permit(result)
             for index, (question, result) in enumerate(zip(questions, results, strict=True))
         ]
+
+    def holding(self, question: Question) -> Holding:
+        """Which rules hold of a question, whatever the others say."""
+        if self._each is None:
+            self._each = _policy_set({name: {**rule.policy, "effect": "permit"} for name, rule in self._rules.items()})
+        [raw] = self._ask([vocabulary.request(*question)], self._each)
+        held = [self._rules[name] for name in sorted(raw["reason"])]
+        return Holding(
+            tuple(rule.id for rule in held if rule.effect == "permit"),
+            tuple(rule.id for rule in held if rule.effect == "forbid"),
+            _Result(raw).failed,
+        )
 
     def _ask(self, requests: list[dict[str, Any]], policies: Any) -> list[dict[str, Any]]:
         answers = self._cedar.is_authorized_batch(requests, policies, self._entities, self._schema)
@@ -116,7 +143,9 @@ class Engine:
         if nearest is None or any(piece.weight == _PURPOSE_WEIGHT for piece in lacking):
             needs.append(f"a rule that permits {question.purpose.name}")
         else:
-            needs += [piece.words for piece in lacking]
+            needs += [piece.words for piece in lacking if not piece.otherwise]
+            if others := [piece.otherwise for piece in lacking if piece.otherwise]:
+                needs.append(f"a rule that permits {question.purpose.name} where {' and '.join(others)}")
         rules = tuple(rule.id for rule in forbidding)
         wanted = tuple(dict.fromkeys(needs))
         if forbidding:
@@ -133,7 +162,10 @@ class Engine:
             return Cell(False, Reason.NO_RULE, None, question.purpose.articles, advice, (), wanted)
         lacks = " and that ".join(piece.words for piece in lacking)
         advice = f"No rule permits {what}. Nearest is rule `{nearest.id}`: it asks that {lacks}. "
-        advice += fill(nearest.advice, values)
+        if any(piece.otherwise for piece in lacking):
+            advice += "No request brings that about: a policy officer would have to write a rule."
+        else:
+            advice += fill(nearest.advice, values)
         return Cell(False, Reason.NO_RULE, None, nearest.articles, advice, (), wanted)
 
     def _nearest(self, held: frozenset[str]) -> tuple[Rule | None, list[_Piece]]:
@@ -160,6 +192,19 @@ class _Result:
     @property
     def permits(self) -> bool:
         return self.allow and not self.failed
+
+
+def _of_requests(condition: Any) -> bool:
+    """Whether a condition looks at nothing but what an inquiry brings."""
+    if isinstance(condition, list):
+        return all(map(_of_requests, condition))
+    if not isinstance(condition, Mapping):
+        return True
+    if "Var" in condition:
+        return False
+    if set(condition) == {"."} and condition["."]["left"] == {"Var": "context"}:
+        return condition["."]["attr"] in vocabulary.FLAGS
+    return all(map(_of_requests, condition.values()))
 
 
 def _policy_set(policies: Mapping[str, Mapping[str, Any]]) -> Any:

@@ -9,8 +9,11 @@ import datetime
 import zoneinfo
 from collections.abc import Iterable
 from functools import lru_cache
+from typing import Literal
 
 from gateway.rules.model import Cell, Flag, Grant, Reason, RequesterEntry
+
+Standing = Literal["holds", "suspended", "not begun", "ended"]
 
 _zone = lru_cache(8)(zoneinfo.ZoneInfo)
 
@@ -50,16 +53,25 @@ def no_grant(purpose: str) -> Cell:
     )
 
 
+def standing(grant: Grant, today: datetime.date) -> Standing:
+    """What a grant is on a day. One that is suspended is that, whatever its days."""
+    if grant.suspended:
+        return "suspended"
+    if today < grant.valid_from:
+        return "not begun"
+    return "ended" if today > grant.valid_until else "holds"
+
+
 def inactive(grant: Grant, today: datetime.date) -> Cell | None:
     """The denial of a grant that does not hold today, or `None`."""
-    if grant.suspended:
-        why, what = "is suspended", "lifted from its suspension"
-    elif today < grant.valid_from:
-        why, what = f"holds from {grant.valid_from} on", "that holds today"
-    elif today > grant.valid_until:
-        why, what = f"ended on {grant.valid_until}", "renewed"
-    else:
+    stands = standing(grant, today)
+    if stands == "holds":
         return None
+    why, what = {
+        "suspended": ("is suspended", "lifted from its suspension"),
+        "not begun": (f"holds from {grant.valid_from} on", "that holds today"),
+        "ended": (f"ended on {grant.valid_until}", "renewed"),
+    }[stands]
     return Cell(
         False,
         Reason.GRANT_INACTIVE,

@@ -1,82 +1,115 @@
 """Why one field is permitted or denied, in words: the answer, the rules behind it, and what it would take.
 
-Told from the decision table and the guards, the same that decide at an inquiry; no subject is named.
+Told from the decision table and the guards, the same that decide at an inquiry; no subject is named. What it would take
+are the smallest sets of changes that permit it (`changes`); each was decided again before it is told.
 """
 
 from __future__ import annotations
 
-import datetime
 from collections.abc import Iterator
 
 import msgspec
 
-from connectors.base import SubjectKind
-from gateway.catalogue.model import Dataset
-from gateway.rules.decide import guards, words
+from gateway.rules.decide import words
 from gateway.rules.decide.vocabulary import FLAGS
-from gateway.rules.model import Cell, Flag, Grant, Purpose, RequesterEntry
+from gateway.rules.explain import changes
+from gateway.rules.explain.changes import Change, Situation, Way, What
+from gateway.rules.model import Cell, Flag
 from gateway.rules.ruleset import RuleSet
 
 
 class Explanation(msgspec.Struct, frozen=True):
-    """An answer and what it rests on. `rules` are (rule id, its words); `takes` is all that a permit takes."""
+    """An answer and what it rests on. `rules` are (rule id, its words).
 
-    requester: RequesterEntry
-    purpose: Purpose
-    grant: Grant | None
-    kind: SubjectKind
-    dataset: Dataset
-    field: str
-    flags: Flag
+    `ways` are the smallest sets of changes, each as lines, that would permit it; of a permit, what it takes. `asked`:
+    whether whoever asks can bring one of them about.
+    """
+
+    situation: Situation
     cell: Cell
     rules: tuple[tuple[str, str], ...]
-    takes: tuple[str, ...]
+    ways: tuple[tuple[str, ...], ...]
+    asked: bool
 
 
-def explain(
-    rule_set: RuleSet,
-    requester: RequesterEntry,
-    purpose: Purpose,
-    kind: SubjectKind,
-    dataset: Dataset,
-    field: str,
-    flags: Flag,
-    today: datetime.date,
-) -> Explanation:
-    """Explain one field's answer where these flags hold. Only a published dataset has an answer in the table."""
-    grant = guards.grant_for(requester, purpose.name, today)
-    takes: tuple[str, ...] = ()
-    if grant is None:
-        cell = guards.no_grant(purpose.name)
-    elif dataset.id not in rule_set.policies.catalogue.published:
-        cell = guards.unknown(dataset.id)
-    else:
-        decided = rule_set.cells(grant, kind, flags)[dataset.id, field]
-        cell = guards.inactive(grant, today) or decided
-        if cell.permitted:
-            takes = rule_set.cells(grant, kind, Flag(0))[dataset.id, field].needs
+def explain(rule_set: RuleSet, at: Situation) -> Explanation:
+    """Explain one field's answer."""
+    cell = changes.decided(rule_set, at)
     told = tuple((name, _words(rule_set, name)) for name in cell.rules)
-    return Explanation(requester, purpose, grant, kind, dataset, field, flags, cell, told, takes or cell.needs)
+    bare = msgspec.structs.replace(at, flags=at.flags & Flag.BREAK_GLASS) if cell.permitted else at
+    found = changes.smallest(rule_set, bare)
+    if cell.permitted:
+        found = tuple(way for way in found if changes.of_the_request(way))
+    ways = tuple(tuple(_lines(rule_set, bare, way)) for way in found)
+    return Explanation(at, cell, told, ways, any(map(changes.of_the_request, found)))
 
 
 def _words(rule_set: RuleSet, name: str) -> str:
     rule = rule_set.rules[name]
     basis = f" ({rule.basis})" if rule.basis else ""
-    return f"{words.rule(rule.policy)}{basis}"
+    return f"{words.rule(rule.policy)}, Art. {', '.join(rule.articles)}{basis}"
+
+
+def _lines(rule_set: RuleSet, at: Situation, way: Way) -> Iterator[str]:
+    """The changes of a way in words; of what the request does not bring, with who does."""
+    for change in sorted(way, key=changes.order):
+        who = "" if changes.of_the_request(frozenset([change])) else f", by {change.what.who}"
+        yield f"{_said(rule_set, at, change)}{who}"
+        if change.what is What.RULE and (without := changes.lacks_rule(rule_set, at, way)) is not None:
+            yield f"  {without.advice.partition(' No request brings')[0]}"
+
+
+def _said(rule_set: RuleSet, at: Situation, change: Change) -> str:
+    grant, client, purpose, dataset = at.grant, at.requester.client, at.purpose, at.dataset.id
+    name = grant.id if grant is not None else ""
+    if change.what is What.WITHOUT:
+        return f"rule `{change.rule}` taken away or narrowed: it {_words(rule_set, change.rule)}"
+    scope = f"a token with the scope `inquire` or `inquire:{dataset}`"
+    because = ", with `because` and `basis`" if at.dataset.nature == "adverse" else ""
+    return {
+        What.SCOPE: "the subject's own token, with the scope `self`" if purpose.scope == "self" else scope,
+        What.CONSENT: f"the subject's consent to `{client}` for {purpose.name} and `{dataset}.{at.field}`",
+        What.CASE: "the case is verified",
+        What.OFFICIAL: "a named official stands behind the request",
+        What.STEP_UP: f"a token with the authentication class `{purpose.step_up}`",
+        What.TOKEN: "a token that has not expired",
+        What.NARROWING: f"a token whose authorization_details cover `{dataset}`, the purpose, the case and the subject",
+        What.RECALL: f"the recall {at.recall} acknowledged",
+        What.GLASS: f"the overdue review of an earlier use of {purpose.name} ended",
+        What.GRANT: f"a grant for {purpose.name} to `{client}` that lists `{dataset}`",
+        What.IN_FORCE: f"the grant {name} in force: it holds from {grant.valid_from} to {grant.valid_until}"
+        if grant is not None
+        else "",
+        What.SUSPENSION: f"the suspension of the grant {name} lifted",
+        What.GRANTED: f"`{dataset}` among the datasets of the grant {name}",
+        What.FIELD: f"`{at.field}` among the fields of `{dataset}` that {purpose.name} lists{because}",
+        What.KIND: f"`{at.kind}` among the subjects of {purpose.name}",
+        What.REGISTRY: f"a `registry` for `{client}`, which can verify its cases",
+        What.PORTAL: f"the role `portal` for `{client}`",
+        What.RULE: f"a rule that permits `{dataset}.{at.field}` to `{client}` for {purpose.name}",
+        What.PUBLISHED: f"`{dataset}` published in the catalogue",
+        What.COVERED: f"`{at.kind}` among the subjects of `{dataset}` in the catalogue",
+    }[change.what]
 
 
 def lines(explanation: Explanation) -> Iterator[str]:
     """The explanation as lines of text."""
-    e, cell = explanation, explanation.cell
-    bound = e.purpose.fields.get(e.dataset.id)
-    yield f"{e.requester.client} asks for `{e.dataset.id}.{e.field}` of the {e.kind}, for {e.purpose.name}."
-    held = [name for name, flag in FLAGS.items() if e.flags & flag]
-    lacking = [name for name, flag in FLAGS.items() if not e.flags & flag]
+    at = explanation.situation
+    yield f"{at.requester.client} asks for `{at.dataset.id}.{at.field}` of the {at.kind}, for {at.purpose.name}."
+    held = [name for name, flag in FLAGS.items() if at.flags & flag]
+    lacking = [name for name, flag in FLAGS.items() if not at.flags & flag]
     yield f"Taken as given: {', '.join(held) or 'nothing'}. Not given: {', '.join(lacking) or 'nothing'}."
-    if e.grant is not None:
-        yield f"Grant {e.grant.id}: {e.grant.valid_from} to {e.grant.valid_until}, {e.grant.agreed_by}."
+    if at.grant is not None:
+        yield f"Grant {at.grant.id}: {at.grant.valid_from} to {at.grant.valid_until}, {at.grant.agreed_by}."
     yield ""
+    yield from answer(explanation)
+
+
+def answer(explanation: Explanation) -> Iterator[str]:
+    """The answer alone: by which rules, and what it would take."""
+    e, cell, at = explanation, explanation.cell, explanation.situation
     articles = f" (Art. {', '.join(cell.articles)})" if cell.articles else ""
+    bound = at.purpose.fields.get(at.dataset.id)
     if cell.permitted:
         yield f"PERMITTED by {', '.join(cell.rules)}{articles}"
         if bound is not None and bound.because:
@@ -89,8 +122,12 @@ def lines(explanation: Explanation) -> Iterator[str]:
         yield "Rules:"
         for name, told in e.rules:
             yield f"  {name} {told}"
-    if e.takes:
-        yield ""
-        yield "It takes:" if cell.permitted else "It would take:"
-        for need in e.takes:
-            yield f"  - {need}"
+    yield ""
+    if not cell.permitted and not e.asked:
+        yield "No change of the request permits it." if e.ways else "Nothing would permit it."
+    for number, way in enumerate(e.ways):
+        yield "or:" if number else "It takes:" if cell.permitted else "It would take:"
+        for line in way:
+            yield f"    {line.strip()}" if line.startswith(" ") else f"  - {line}"
+    if cell.permitted and e.ways == ((),):
+        yield "  - nothing more than the grant"

@@ -2,17 +2,20 @@
 
 The same table that decides at an inquiry, read by people: as text, a block for every grant, and as CSV, a row for every
 cell. A permit is told with what it takes of token, case and consent; a denial is one that none of these would turn.
+What a grant permits is told also where it ended, has not begun or is suspended, and marked as that.
 """
 
 from __future__ import annotations
 
 import csv
+import datetime
 import io
 from collections.abc import Iterator
 
 import msgspec
 
 from connectors.base import SubjectKind
+from gateway.rules.decide import guards
 from gateway.rules.files.purposes import KINDS
 from gateway.rules.model import Cell, Flag, Grant
 from gateway.rules.ruleset import RuleSet
@@ -22,7 +25,7 @@ EVERYTHING = Flag.SCOPE | Flag.CONSENT | Flag.CASE | Flag.OFFICIAL | Flag.STEP_U
 
 COLUMNS = (
     *("grant", "requester", "purpose", "subject", "dataset", "field"),
-    *("answer", "takes", "reason", "rule", "advice"),
+    *("answer", "takes", "reason", "rule", "advice", "from", "until", "standing"),
 )
 
 _NAMES = {
@@ -64,7 +67,7 @@ def rows(rule_set: RuleSet) -> Iterator[Row]:
                         yield Row(entry.client, grant, kind, dataset, field, cell, takes)
 
 
-def table(rule_set: RuleSet) -> Iterator[str]:
+def table(rule_set: RuleSet, today: datetime.date) -> Iterator[str]:
     """The matrix as text: for each grant and kind of subject that its purpose covers, a line for each dataset."""
     blocks: dict[tuple[str, SubjectKind], dict[str, list[Row]]] = {}
     for row in rows(rule_set):
@@ -74,8 +77,9 @@ def table(rule_set: RuleSet) -> Iterator[str]:
     for (_, kind), datasets in blocks.items():
         first = next(iter(datasets.values()))[0]
         grant = first.grant
-        suspended = ", suspended" if grant.suspended else ""
-        yield f"{grant.id}, {kind} ({grant.valid_from} to {grant.valid_until}{suspended})"
+        stands = guards.standing(grant, today)
+        marked = "" if stands == "holds" else f", {stands.upper()}: nothing is permitted now"
+        yield f"{grant.id}, {kind} ({grant.valid_from} to {grant.valid_until}{marked})"
         permitted = {name: cells for name, cells in datasets.items() if any(row.cell.permitted for row in cells)}
         width = max(map(len, permitted), default=0)
         for name, cells in permitted.items():
@@ -95,8 +99,8 @@ def table(rule_set: RuleSet) -> Iterator[str]:
         yield ""
 
 
-def as_csv(rule_set: RuleSet) -> str:
-    """The matrix as CSV, with a header row."""
+def as_csv(rule_set: RuleSet, today: datetime.date) -> str:
+    """The matrix as CSV, with a header row; `answer` is the rules', `standing` the grant's on that day."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(COLUMNS)
@@ -115,6 +119,9 @@ def as_csv(rule_set: RuleSet) -> str:
                 cell.reason or "",
                 " ".join(cell.rules) if cell.permitted else cell.rule or "",
                 cell.advice,
+                row.grant.valid_from,
+                row.grant.valid_until,
+                guards.standing(row.grant, today),
             ]
         )
     return out.getvalue()

@@ -82,7 +82,7 @@ class Calendar(msgspec.Struct, frozen=True, dict=True):
 
 def load(policies_dir: Path, problems: list[Problem]) -> Calendar:
     """Read the calendar; what is wrong becomes problems, and has the defaults of `Calendar`."""
-    root = documents.read(policies_dir / FILE, problems)
+    root = documents.read(policies_dir / FILE, problems, within=policies_dir)
     optional = ["working_days", "holidays", "worked", "terms"]
     parts = root.mapping(["time_zone"], optional) if root is not None else {}
     holidays = _days(parts["holidays"]) if "holidays" in parts else {}

@@ -39,7 +39,7 @@ def load(
 
     `registries` are the case registries that are configured, where that is known.
     """
-    root = documents.read(policies_dir / FILE, problems)
+    root = documents.read(policies_dir / FILE, problems, within=policies_dir)
     if root is None:
         return {}
     entries = root.mapping(any_key=True)

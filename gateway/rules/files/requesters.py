@@ -78,7 +78,7 @@ def load(
     checked away from the configuration that they will serve in; so with `registries`, the case registries' names. Files
     with secrets are read where it is `deployed`.
     """
-    root = documents.read(policies_dir / FILE, problems)
+    root = documents.read(policies_dir / FILE, problems, within=policies_dir)
     if root is None:
         every = frozenset(["Requester", "Role", "Department"])
         return Requesters({}, {}, dict(catalogue.departments), "", every)

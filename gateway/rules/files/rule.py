@@ -18,7 +18,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from gateway.documents import NOT_UTF8
+from gateway import documents
 from gateway.errors import Problem
 from gateway.rules.files import tokens
 from gateway.rules.model import Reason
@@ -67,18 +67,10 @@ def fill(text: str, values: Mapping[str, str]) -> str:
     return _PLACEHOLDER.sub(lambda match: values.get(match[1], match[0]), text)
 
 
-def read(path: Path, problems: list[Problem]) -> Rule | None:
-    """Read one file's rule; `None` after noting why it cannot be used."""
-    try:
-        text = path.read_text(encoding="utf-8")
-    except OSError as error:
-        problems.append(Problem(str(path), 0, 0, "", f"cannot be read ({error.strerror})"))
-        return None
-    except UnicodeDecodeError as error:
-        line = error.object.count(b"\n", 0, error.start) + 1
-        problems.append(Problem(str(path), line, 1, "", NOT_UTF8))
-        return None
-    return parse(text, str(path), problems)
+def read(path: Path, problems: list[Problem], *, within: Path | None = None) -> Rule | None:
+    """Read one file's rule; `None` after noting why it cannot be used. `within` as in `documents.text`."""
+    text = documents.text(path, problems, within=within)
+    return None if text is None else parse(text, str(path), problems)
 
 
 def parse(text: str, file: str, problems: list[Problem]) -> Rule | None:

@@ -83,11 +83,19 @@ def test_a_grant_that_has_ended_is_not_judged(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("effect", "condition", "action"),
     [
-        ("permit", "context.official && !context.official", ""),
+        (
+            "permit",
+            'resource.nature == Nature::"adverse" && context.official && !context.official',
+            ' == Action::"LICENCE_RENEWAL"',
+        ),
         ("permit", 'resource.disclosure == Disclosure::"shared"', ' == Action::"OPEN_RECORD"'),
         ("permit", 'principal.roles.contains(Role::"public")', ' == Action::"COURT_ENFORCEMENT"'),
-        ("permit", "!context.scope", ""),
-        ("permit", "!context.case", ' == Action::"TENDER_QUALIFICATION"'),
+        ("permit", '!context.scope && principal.roles.contains(Role::"department")', ' == Action::"LICENCE_RENEWAL"'),
+        (
+            "permit",
+            '!context.case && principal.roles.contains(Role::"department")',
+            ' == Action::"TENDER_QUALIFICATION"',
+        ),
         ("forbid", "context.case && !context.case", ""),
         ("forbid", 'resource.nature == Nature::"adverse" && resource.nature == Nature::"neutral"', ""),
         ("forbid", 'principal.roles.contains(Role::"portal")', ' == Action::"COURT_ENFORCEMENT"'),
@@ -100,17 +108,21 @@ def test_a_rule_that_no_grant_reaches_is_told(tmp_path: Path, effect: str, condi
 
 
 @pytest.mark.parametrize(
-    ("effect", "condition"),
+    ("effect", "condition", "action"),
     [
-        ("permit", "context.break_glass && !context.official && !context.step_up"),
-        ("permit", 'resource == Field::"tax-arrears.amount"'),
-        ("forbid", 'resource.category == Category::"health" && resource.nature == Nature::"favourable"'),
-        ("forbid", "context.step_up_required && context.self_required && !context.consent"),
-        ("forbid", 'resource == Field::"market-inspections.result"'),
+        (
+            "permit",
+            'context.break_glass && !context.official && resource.information == Information::"public"',
+            ' == Action::"LICENCE_RENEWAL"',
+        ),
+        ("permit", 'resource == Field::"tax-arrears.amount"', ' == Action::"TENDER_QUALIFICATION"'),
+        ("forbid", 'resource.category == Category::"health" && resource.nature == Nature::"favourable"', ""),
+        ("forbid", "context.step_up_required && context.self_required && !context.consent", ""),
+        ("forbid", 'resource == Field::"market-inspections.result"', ""),
     ],
 )
-def test_a_rule_that_some_inquiry_could_reach_is_not(tmp_path: Path, effect: str, condition: str) -> None:
-    assert planted(tmp_path, effect, condition) == []
+def test_a_rule_that_some_inquiry_could_reach_is_not(tmp_path: Path, effect: str, condition: str, action: str) -> None:
+    assert planted(tmp_path, effect, condition, action) == []
 
 
 def test_rules_check_tells_and_exits_1(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
