@@ -76,7 +76,7 @@ def load(policies_dir: Path, issuers: Mapping[str, str] | None, problems: list[P
     """Read the officers, where there is a file of them; what is wrong becomes problems. `issuers` as of requesters."""
     if not (policies_dir / FILE).exists():
         return NOBODY
-    root = documents.read(policies_dir / FILE, problems)
+    root = documents.read(policies_dir / FILE, problems, within=policies_dir)
     if root is None:
         return NOBODY
     parts = root.mapping(["officers"], ["approvals", "expires"])
