@@ -51,6 +51,7 @@ catalogue:
 rules:
 	@echo "==> rules"
 	@$(VENV)/bin/dutybound rules check
+	@$(VENV)/bin/dutybound rules test --threshold 100
 
 format: setup
 	@$(VENV)/bin/ruff check --fix --quiet .

@@ -90,6 +90,7 @@ def _count(text: str) -> int:
 def _register(commands: Any) -> None:
     from gateway.acts import commands as acts
     from gateway.catalogue import commands as catalogue
+    from gateway.inquiry.tested import inquire
     from gateway.ledger.commands import register as ledger
     from gateway.ledger.erasure.blockers import BLOCKERS
     from gateway.recall import commands as recall
@@ -101,7 +102,7 @@ def _register(commands: Any) -> None:
 
     for part in (catalogue, watch, storage, acts, recall):
         part.register(commands)
-    rules.register(commands, also=thresholds.examine)
+    rules.register(commands, inquire, also=thresholds.examine)
     ledger.register(commands, _identifiers, _rule_set, (*BLOCKERS, *RECALLS))
 
 

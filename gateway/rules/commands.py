@@ -1,4 +1,4 @@
-"""`dutybound rules check | explain | matrix | calendar`: the rules as people read them, in the terminal."""
+"""`dutybound rules check | explain | matrix | test | calendar`: the rules as people read them, in the terminal."""
 
 from __future__ import annotations
 
@@ -24,6 +24,9 @@ from gateway.rules.files.purposes import KINDS
 from gateway.rules.load import Read
 from gateway.rules.model import Flag, RequesterEntry
 from gateway.rules.ruleset import RuleSet
+from gateway.rules.testing import commands as testing
+from gateway.rules.testing import read as tests
+from gateway.rules.testing.model import Inquire
 from gateway.values import suggest
 
 _GIVEN = "scope,case,official,step_up"
@@ -41,8 +44,11 @@ def _nothing(policies_dir: Path, found: Read, problems: list[Problem]) -> None:
     """Nothing else is read."""
 
 
-def register(subparsers: Any, also: Also = _nothing) -> None:
-    """Add `rules` and its parts to the command; each sets `run`, which takes the arguments and returns an exit code."""
+def register(subparsers: Any, inquire: Inquire, also: Also = _nothing) -> None:
+    """Add `rules` and its parts to the command; each sets `run`, which takes the arguments and returns an exit code.
+
+    `inquire` is how an inquiry is decided, by a part above this one.
+    """
     rules = subparsers.add_parser("rules", help="check, explain and list the rules")
     parts = rules.add_subparsers(required=True, metavar="COMMAND")
 
@@ -67,6 +73,8 @@ def register(subparsers: Any, also: Also = _nothing) -> None:
     listed.add_argument("--csv", action="store_true", help="one row for every grant, kind of subject and field")
     _on(listed)
     listed.set_defaults(run=_matrix)
+
+    testing.add(_part(parts, "test", "run the tests of the policies, and tell what came otherwise"), inquire)
 
     dates = _part(parts, "calendar", "propose a country's holidays, to compare with the gazette and paste")
     dates.add_argument("--country", required=True, metavar="CODE", help="such as `BG`, or a part of one as `DE-BY`")
@@ -116,6 +124,7 @@ def _check(arguments: argparse.Namespace, also: Also) -> int:
     problems += reach.check(
         rule_set, arguments.policies, guards.day(datetime.datetime.now(datetime.UTC), policies.time_zone)
     )
+    tests.load(arguments.policies, rule_set, problems)
     if problems:
         _print(problems, "all rules load")
         return 1

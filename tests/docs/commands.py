@@ -67,8 +67,9 @@ def check_usage(command: Command, rest: list[str], *, whole: bool) -> None:
         return
     taken = [action for action in command.parser._actions if not action.option_strings]
     known = [action for action in taken if not isinstance(action, argparse._SubParsersAction)]
-    needed = len([action for action in known if action.nargs != "?"])
-    if not needed <= positionals <= len(known):
+    needed = len([action for action in known if action.nargs not in ("?", "*")])
+    several = any(action.nargs == "*" for action in known)
+    if positionals < needed or (positionals > len(known) and not several):
         raise ValueError(f"`dutybound {' '.join(command.words)}` takes {len(known)} arguments, not {positionals}")
     for action in options.values():
         if action.required and action.dest not in named:

@@ -32,8 +32,8 @@ SHELL_PAGES = sorted({fence.page for fence in ALL if fence.language == "sh"})
 
 RUN = {
     ("catalogue", "check"), ("catalogue", "docs"), ("rules", "check"), ("rules", "explain"), ("rules", "matrix"),
-    ("check",), ("keys", "generate"), ("keys", "webhooks"), ("ledger", "verify"), ("ledger", "verify-receipt"),
-    ("ledger", "show"), ("ledger", "rebuild"), ("serve",), ("store", "migrate"),
+    ("rules", "test"), ("check",), ("keys", "generate"), ("keys", "webhooks"), ("ledger", "verify"),
+    ("ledger", "verify-receipt"), ("ledger", "show"), ("ledger", "rebuild"), ("serve",), ("store", "migrate"),
 }  # fmt: skip
 """Commands that are run here as they are written."""
 ELSEWHERE = {
@@ -57,11 +57,13 @@ KINDS = {
     "gateway.yaml": None,
     "client.yaml": "tests/recipient/test_readme.py::test_the_configuration_loads",
     "catalogue/archives.yaml": "tests/docs/test_catalogue_page.py::test_the_file_to_start_from_is_a_catalogue_file",
+    "tests/arrears.yaml": "tests/rules/testing/test_page.py::test_the_file_to_start_from_passes",
 }
 """Files that a `yaml` block may be (it says which in its first line), and the test that loads them, if not this one."""
 PAGES = {
     "sources.yaml": "connectors/README.md",
     "catalogue/archives.yaml": "policies/README.md",
+    "tests/arrears.yaml": "policies/README.md",
     "client.yaml": "gateway/recipient/README.md",
     "gateway.yaml, its keys on Keycloak": "deploy/keycloak.md",
     "gateway.yaml, its keys on Canaille": "deploy/canaille.md",

@@ -12,6 +12,7 @@ import msgspec
 import pytest
 
 from gateway.errors import Problem
+from gateway.inquiry.tested import inquire
 from gateway.rules import commands
 from gateway.rules.decide.guards import inactive
 from gateway.rules.explain import changes, matrix
@@ -23,7 +24,7 @@ Run = tuple[int, str, str]
 
 def run(capsys: pytest.CaptureFixture[str], *words: str, policies: Path = SHIPPED) -> Run:
     parser = argparse.ArgumentParser(prog="dutybound")
-    commands.register(parser.add_subparsers(required=True))
+    commands.register(parser.add_subparsers(required=True), inquire)
     arguments = parser.parse_args(["rules", words[0], "--policies", str(policies), *words[1:]])
     code = arguments.run(arguments)
     out, err = capsys.readouterr()
