@@ -35,6 +35,7 @@ def remade(rule_set: RuleSet, **changed: Any) -> RuleSet:
         changed.get("requesters", rule_set.requesters),
         changed.get("rules", list(rule_set.rules.values())),
         rule_set.calendar,
+        rule_set.officers,
     )
 
 

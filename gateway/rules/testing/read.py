@@ -59,7 +59,7 @@ def load(policies_dir: Path, rule_set: RuleSet, problems: list[Problem]) -> list
     """The tests of all files, in order; what is wrong with them becomes problems."""
     found: list[PolicyTest] = []
     for file in files(policies_dir):
-        root = documents.read(file, problems)
+        root = documents.read(file, problems, within=policies_dir)
         if root is not None:
             found += _Reader(root, rule_set).tests()
     return found

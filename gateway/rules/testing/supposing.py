@@ -44,4 +44,5 @@ def supposing(rule_set: RuleSet, supposed: Supposed) -> RuleSet:
         replace(who, entries=entries),
         [rule for name, rule in rule_set.rules.items() if name not in supposed.without],
         rule_set.calendar,
+        rule_set.officers,
     )
