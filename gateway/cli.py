@@ -102,7 +102,7 @@ def _register(commands: Any) -> None:
 
     for part in (catalogue, watch, storage, acts, recall):
         part.register(commands)
-    rules.register(commands, inquire, also=thresholds.examine)
+    rules.register(commands, inquire, also=thresholds.examine, past=_inquiry)
     ledger.register(commands, _identifiers, _rule_set, (*BLOCKERS, *RECALLS))
 
 
@@ -129,6 +129,13 @@ def _rule_set(configured: Any) -> str:
     from gateway.rules.load import load
 
     return load(configured.policies, configured.oauth.aliases).digest
+
+
+def _inquiry(arguments: argparse.Namespace) -> int:
+    """Why fields of an inquiry were denied, from its entry."""
+    from gateway.inquiry.beside.explained import run
+
+    return run(arguments)
 
 
 def _serve(arguments: argparse.Namespace) -> int:

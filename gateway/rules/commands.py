@@ -44,10 +44,19 @@ def _nothing(policies_dir: Path, found: Read, problems: list[Problem]) -> None:
     """Nothing else is read."""
 
 
-def register(subparsers: Any, inquire: Inquire, also: Also = _nothing) -> None:
+Explains = Callable[[argparse.Namespace], int]
+"""What explains an inquiry of the ledger, a part above this one."""
+
+
+def _no_ledger(arguments: argparse.Namespace) -> int:
+    print("inquiries are explained where the ledger is", file=sys.stderr)
+    return 2
+
+
+def register(subparsers: Any, inquire: Inquire, also: Also = _nothing, past: Explains = _no_ledger) -> None:
     """Add `rules` and its parts to the command; each sets `run`, which takes the arguments and returns an exit code.
 
-    `inquire` is how an inquiry is decided, by a part above this one.
+    `inquire` is how an inquiry is decided, and `past` explains one of the ledger: by parts above this one.
     """
     rules = subparsers.add_parser("rules", help="check, explain and list the rules")
     parts = rules.add_subparsers(required=True, metavar="COMMAND")
@@ -56,10 +65,10 @@ def register(subparsers: Any, inquire: Inquire, also: Also = _nothing) -> None:
     check.set_defaults(run=functools.partial(_check, also=also))
 
     explained = _part(parts, "explain", "why one field is permitted or denied, and what it would take")
-    explained.add_argument("requester", help="the client, such as `market-regulator`")
-    explained.add_argument("purpose", help="such as `TENDER_QUALIFICATION`")
-    explained.add_argument("subject", choices=KINDS, help="the kind of subject")
-    explained.add_argument("field", help="such as `tax-arrears.amount`")
+    explained.add_argument("requester", nargs="?", help="the client, such as `market-regulator`")
+    explained.add_argument("purpose", nargs="?", help="such as `TENDER_QUALIFICATION`")
+    explained.add_argument("subject", nargs="?", choices=KINDS, help="the kind of subject")
+    explained.add_argument("field", nargs="?", help="such as `tax-arrears.amount`")
     explained.add_argument(
         "--given",
         default=_GIVEN,
@@ -67,7 +76,11 @@ def register(subparsers: Any, inquire: Inquire, also: Also = _nothing) -> None:
         help=f"what to take as given, of {', '.join(FLAGS)}; `none` for nothing (default: {_GIVEN})",
     )
     _on(explained)
-    explained.set_defaults(run=_explain)
+    explained.add_argument("--inquiry", metavar="ID", help="instead of all that: a real inquiry, from its entry")
+    explained.add_argument("--config", type=Path, metavar="FILE", help="with --inquiry: gateway.yaml")
+    explained.add_argument("--by", metavar="NAME", help="with --inquiry: who looks; stands in the ledger")
+    explained.add_argument("--reason", metavar="TEXT", help="with --inquiry: why; stands in the ledger")
+    explained.set_defaults(run=functools.partial(_explain, past=past))
 
     listed = _part(parts, "matrix", "what every grant permits, and what it takes")
     listed.add_argument("--csv", action="store_true", help="one row for every grant, kind of subject and field")
@@ -140,7 +153,18 @@ def _check(arguments: argparse.Namespace, also: Also) -> int:
     return 0
 
 
-def _explain(arguments: argparse.Namespace) -> int:
+def _explain(arguments: argparse.Namespace, past: Explains) -> int:
+    asked = {name: getattr(arguments, name) for name in ("requester", "purpose", "subject", "field")}
+    looked = {name: getattr(arguments, name) for name in ("inquiry", "config", "by", "reason")}
+    if arguments.inquiry is not None and all(looked.values()) and not any(asked.values()):
+        return past(arguments)
+    if any(looked.values()) or not all(asked.values()):
+        print(
+            "name requester, purpose, kind of subject and field; or an inquiry, as"
+            " `--inquiry ID --config gateway.yaml --by NAME --reason TEXT`",
+            file=sys.stderr,
+        )
+        return 2
     rule_set = _load(arguments)
     if rule_set is None:
         return 1
