@@ -96,13 +96,15 @@ def _register(commands: Any) -> None:
     from gateway.recall import commands as recall
     from gateway.recall.blockers import RECALLS
     from gateway.rules import commands as rules
+    from gateway.simulation import commands as simulation
     from gateway.storage import commands as storage
     from gateway.watch import commands as watch
     from gateway.watch import thresholds
 
     for part in (catalogue, watch, storage, acts, recall):
         part.register(commands)
-    rules.register(commands, inquire, also=thresholds.examine, past=_inquiry)
+    parts = rules.register(commands, inquire, also=thresholds.examine, past=_inquiry)
+    simulation.register(parts)
     ledger.register(commands, _identifiers, _rule_set, (*BLOCKERS, *RECALLS))
 
 

@@ -53,10 +53,11 @@ def _no_ledger(arguments: argparse.Namespace) -> int:
     return 2
 
 
-def register(subparsers: Any, inquire: Inquire, also: Also = _nothing, past: Explains = _no_ledger) -> None:
+def register(subparsers: Any, inquire: Inquire, also: Also = _nothing, past: Explains = _no_ledger) -> Any:
     """Add `rules` and its parts to the command; each sets `run`, which takes the arguments and returns an exit code.
 
-    `inquire` is how an inquiry is decided, and `past` explains one of the ledger: by parts above this one.
+    `inquire` is how an inquiry is decided, and `past` explains one of the ledger: by parts above this one. Gives what
+    they add theirs to.
     """
     rules = subparsers.add_parser("rules", help="check, explain and list the rules")
     parts = rules.add_subparsers(required=True, metavar="COMMAND")
@@ -93,6 +94,7 @@ def register(subparsers: Any, inquire: Inquire, also: Also = _nothing, past: Exp
     dates.add_argument("--country", required=True, metavar="CODE", help="such as `BG`, or a part of one as `DE-BY`")
     dates.add_argument("--years", required=True, metavar="YEARS", help="such as `2027-2030`")
     dates.set_defaults(run=_calendar)
+    return parts
 
 
 def _part(parts: Any, name: str, text: str) -> argparse.ArgumentParser:

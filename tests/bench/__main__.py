@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.bench import acts, blocks, journey, ledger, report, steps
+from tests.bench import acts, blocks, journey, ledger, report, simulate, steps
 from tests.bench.processes import ROOT, BenchError, Cores
 from tests.bench.report import Row
 
@@ -64,12 +64,21 @@ def _acts(folder: Path, cores: Cores) -> list[Row]:
     return rows
 
 
+def _simulate(folder: Path, cores: Cores) -> list[Row]:
+    rows = simulate.run(folder, cores, _say)
+    print("\n## simulate: recorded inquiries decided again by a candidate, CPU of one core, on SQLite\n")
+    print(report.others(rows, ["name", "cpu_us", "share", "per_s"]))
+    print("\n" + report.budget(simulate.budget(rows)))
+    return rows
+
+
 RUNS: dict[str, Callable[[Path, Cores], list[Row]]] = {
     "journey": _journey,
     "steps": _block("steps: an inquiry alone, CPU microseconds of all threads, without the HTTP server", steps.steps),
     "tokens": _block("tokens: authenticate one, microseconds each", blocks.tokens),
     "ledger": _ledger,
     "acts": _acts,
+    "simulate": _simulate,
 }
 
 

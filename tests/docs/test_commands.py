@@ -38,6 +38,7 @@ RUN = {
 """Commands that are run here as they are written."""
 ELSEWHERE = {
     ("demo",): "tests/demo/test_run.py::test_once_plays_every_scene_and_leaves_nothing",
+    ("rules", "simulate"): "tests/simulation/test_commands.py::test_it_says_what_would_close",
     ("demo", "token"): "tests/demo/test_run.py::test_it_stays_tells_and_ends",
     (
         "keys",

@@ -94,23 +94,9 @@ def _looked(arguments: argparse.Namespace) -> entries.Looked:
             raise ValueError(
                 f"`{arguments.subject}` names no subject; write `SCHEME:VALUE`, as `LEI:5493001KJTIIGC8Y1R12`"
             )
-    since = _moment(arguments.since, last=False) if arguments.since else None
-    until = _moment(arguments.until, last=True) if arguments.until else None
+    since = operator.moment_of(arguments.since, last=False) if arguments.since else None
+    until = operator.moment_of(arguments.until, last=True) if arguments.until else None
     return entries.Looked(scheme, value, arguments.case, since, until)
-
-
-def _moment(text: str, *, last: bool) -> datetime.datetime:
-    """A day (its first moment, or the one after its last), or a time with its offset; in UTC."""
-    try:
-        if len(text) == len("2026-01-31"):
-            day = datetime.datetime.combine(datetime.date.fromisoformat(text), datetime.time(), datetime.UTC)
-            return day + datetime.timedelta(days=1) if last else day
-        found = datetime.datetime.fromisoformat(text)
-    except (ValueError, OverflowError) as error:
-        raise ValueError(f"`{text}` is no day and no time; write `2026-01-31` or `2026-01-31T09:00:00Z`") from error
-    if found.tzinfo is None:
-        raise ValueError(f"`{text}` has no offset; write `{text}Z` for UTC")
-    return found.astimezone(datetime.UTC)
 
 
 def _export(

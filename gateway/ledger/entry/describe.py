@@ -131,6 +131,8 @@ def scope(looked: entries.Looked) -> str:
         said.append(f"before {looked.until.isoformat(sep=' ')}")
     if looked.finding is not None:
         said.append(f"finding {looked.finding}")
+    if looked.candidate is not None:
+        said.append(f"inquiries as rule set {looked.candidate[:12]} would decide them")
     return ", ".join(said) or "every entry"
 
 

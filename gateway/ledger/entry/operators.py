@@ -31,7 +31,8 @@ class Entered(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="kind")
 class Looked(msgspec.Struct, frozen=True, omit_defaults=True):
     """What was looked at: the entries that fit all of what is set; `until` is the first moment after them.
 
-    `finding` names a finding of the watch, whose entries were opened.
+    `finding` names a finding of the watch, whose entries were opened. `candidate` is the digest of the rule set by
+    which inquiries were decided again, to count what it would change.
     """
 
     scheme: str | None = None
@@ -40,6 +41,7 @@ class Looked(msgspec.Struct, frozen=True, omit_defaults=True):
     since: datetime.datetime | None = None
     until: datetime.datetime | None = None
     finding: str | None = None
+    candidate: str | None = None
 
 
 class View(Entered, frozen=True, tag="view"):

@@ -173,6 +173,20 @@ def subject_of(text: str) -> tuple[str, str]:
     return scheme, value
 
 
+def moment_of(text: str, *, last: bool) -> datetime.datetime:
+    """A day (its first moment, or the one after its last), or a time with its offset; in UTC. Raises `ValueError`."""
+    try:
+        if len(text) == len("2026-01-31"):
+            day = datetime.datetime.combine(datetime.date.fromisoformat(text), datetime.time(), datetime.UTC)
+            return day + datetime.timedelta(days=1) if last else day
+        found = datetime.datetime.fromisoformat(text)
+    except (ValueError, OverflowError) as error:
+        raise ValueError(f"`{text}` is no day and no time; write `2026-01-31` or `2026-01-31T09:00:00Z`") from error
+    if found.tzinfo is None:
+        raise ValueError(f"`{text}` has no offset; write `{text}Z` for UTC")
+    return found.astimezone(datetime.UTC)
+
+
 def check_said(by: str, reason: str, value: str = "") -> None:
     """Raises `ActRefused` where nobody is named, no reason is given, or the reason names the subject.
 

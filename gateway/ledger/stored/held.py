@@ -17,16 +17,19 @@ from gateway.storage.port import Reader
 _CHUNK = 4096
 
 
-def entries(reader: Reader, head: Head, first: int = 0, *, renew: bool = False) -> Iterator[StoredEntry]:
-    """A shard's entries from index `first` on, as far as `head` goes; they are proven once all of them were taken.
+def entries(
+    reader: Reader, head: Head, first: int = 0, *, last: int | None = None, renew: bool = False
+) -> Iterator[StoredEntry]:
+    """A shard's entries from index `first` up to `last`, or as far as `head` goes; proven once all were taken.
 
-    Of what stands before `first` no payload is read, and its hashes are proven with the rest. With `renew` the reader
-    takes a new snapshot from time to time, so that long reading keeps the store from nothing. Raises
+    Of what stands before `first`, or from `last` on, no payload is read, and its hashes are proven with the rest. With
+    `renew` the reader takes a new snapshot from time to time, so that long reading keeps the store from nothing. Raises
     `VerificationFailed` where an entry is missing, does not open or was altered.
     """
     tree = Tree(first, StoredTree(reader, head.id, first).peaks())
-    while tree.size < head.size:
-        count = min(_CHUNK, head.size - tree.size)
+    end = head.size if last is None else min(max(first, last), head.size)
+    while tree.size < end:
+        count = min(_CHUNK, end - tree.size)
         hashes: list[bytes] = []
         for entry in read.read_entries(reader, head.id, tree.size, count):
             if entry.index != tree.size + len(hashes):
@@ -44,6 +47,9 @@ def entries(reader: Reader, head: Head, first: int = 0, *, renew: bool = False) 
             break
         if renew:
             reader.renew()
+    while end <= tree.size < head.size:
+        leaves = StoredTree(reader, head.id, head.size).leaves(tree.size, min(tree.size + _CHUNK, head.size))
+        tree = tree.grow([leaf_hash(leaf) for leaf in leaves]).tree
     if (tree.size, tree.root) != (head.size, head.root):
         raise altered(head, "its entries do not give its head: one was removed, altered or replaced")
 

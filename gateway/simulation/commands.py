@@ -1,0 +1,95 @@
+"""`dutybound rules simulate`: what a candidate would have made of the inquiries of a period.
+
+Exit codes: 0 done, 1 refused or found wrong, said in one sentence; 2 a wrong call.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import datetime
+import sys
+import time
+import uuid
+from pathlib import Path
+from typing import Any
+
+from gateway.ledger.entry import entries
+from gateway.ledger.log import operator
+from gateway.ledger.log.operator import CLIENT
+from gateway.rules.load import load
+from gateway.simulation import forms
+from gateway.simulation.compare import Comparison
+from gateway.simulation.simulate import FORMAT, PARTS, Progress, Simulation, looked
+
+_TELL_EVERY = 2.0
+
+
+def register(parts: Any) -> None:
+    """Add the commands to those of `rules`."""
+    text = (
+        "decide the inquiries of a period again by a candidate, and count what would change;"
+        " the look is entered in the ledger"
+    )
+    parser: argparse.ArgumentParser = parts.add_parser("simulate", help=text, description=text)
+    parser.add_argument("candidate", type=Path, metavar="CANDIDATE", help="the folder of the candidate's policies")
+    parser.add_argument("--config", type=Path, required=True, metavar="FILE", help="gateway.yaml")
+    parser.add_argument("--since", required=True, metavar="DAY", help="inquiries from this day (UTC) or time on")
+    parser.add_argument(
+        "--until", required=True, metavar="DAY", help="inquiries through this day (UTC), or before this time"
+    )
+    parser.add_argument("--by", required=True, metavar="NAME", help="who looks; stands in the ledger")
+    parser.add_argument("--reason", required=True, metavar="TEXT", help="why; stands in the ledger")
+    form = parser.add_mutually_exclusive_group()
+    form.add_argument("--csv", action="store_const", dest="form", const=forms.as_csv, help="a line for each field")
+    form.add_argument("--json", action="store_const", dest="form", const=forms.as_json, help="one object")
+    parser.set_defaults(run=_simulate, form=forms.as_text)
+
+
+def _simulate(arguments: argparse.Namespace) -> int:
+    try:
+        since = operator.moment_of(arguments.since, last=False)
+        until = operator.moment_of(arguments.until, last=True)
+        if since >= until:
+            raise ValueError(
+                f"`{arguments.since}` is not before the end of `{arguments.until}`: there is no such period"
+            )
+    except ValueError as error:
+        print(error, file=sys.stderr)
+        return 2
+    operator.check_said(arguments.by, arguments.reason)
+    with operator.opened(arguments.config) as place:
+        aliases = place.settings.oauth.aliases
+        comparison = Comparison(load(arguments.candidate, aliases), load(place.settings.policies, aliases))
+        simulation = Simulation(comparison, since, until)
+        said = (arguments.by, arguments.reason, looked(comparison.candidate.digest, since, until))
+
+        def view(at: datetime.datetime) -> entries.View:
+            return entries.View(entries.VERSION, str(uuid.uuid4()), at, CLIENT, *said, PARTS, FORMAT)
+
+        receipt = place.run(lambda ledger: operator.enter(ledger, view(operator.now(ledger)), operator.account(), ()))
+        tell = _Teller()
+        with contextlib.closing(place.store.reader()) as reader:
+            for progress in simulation.run(reader):
+                tell(progress)
+        for text in arguments.form(simulation.result()):
+            sys.stdout.write(text)
+        print(f"entered: this view is {operator.place_of(place, receipt)}", file=sys.stderr)
+    return 0
+
+
+class _Teller:
+    """Tells progress on standard error, every two seconds at most."""
+
+    def __init__(self) -> None:
+        self._told = time.monotonic()
+
+    def __call__(self, progress: Progress) -> None:
+        if time.monotonic() - self._told < _TELL_EVERY:
+            return
+        self._told = time.monotonic()
+        left = datetime.timedelta(seconds=round(progress.left))
+        print(
+            f"{progress.done:,} of {progress.of:,} entries, {progress.rate:,.0f} a second, {left} left",
+            file=sys.stderr,
+        )
