@@ -7,7 +7,7 @@ ones are found by their key, which is made of all that a comparison depends on: 
 from __future__ import annotations
 
 import datetime
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import NamedTuple, cast
 
 import msgspec
@@ -68,8 +68,8 @@ class Recorded(NamedTuple):
 def decisions(told: entries.Operation, oversight: Oversight) -> Iterator[Recorded | str]:
     """Those of an entry, one for each of its subjects, or why there is none; one reason where it names no subject."""
     answered = isinstance(told, entries.Inquiry)
-    subjects: Sequence[Disclosed | entries.Named]
-    subjects = told.disclosed if isinstance(told, entries.Inquiry) else told.subjects
+    subjects: list[Disclosed | entries.Named]
+    subjects = [*told.disclosed] if isinstance(told, entries.Inquiry) else [*told.subjects]
     rests = {each.subject: each for each in oversight.decided}
     denied = {each.subject: each.fields for each in oversight.denied}
     for place, subject in enumerate(subjects):
