@@ -18,11 +18,15 @@ import httpx
 from starlette.applications import Starlette
 from starlette.routing import Route
 
+from gateway.acts.cataloguing import routes as cataloguing
+from gateway.acts.cataloguing.history import Histories
+from gateway.acts.cataloguing.supplements import Supplements
 from gateway.acts.graphql import NO_ACTS, Acts, Handlers
 from gateway.acts.hook import ChangeHook
 from gateway.acts.matters.clocks import Clocks
 from gateway.acts.notices import Notices, receivers
 from gateway.acts.office import Office
+from gateway.acts.plain import Plain
 from gateway.bounds.address import asked_from
 from gateway.bounds.shares import Shares
 from gateway.catalogue.schema import build_schema, core
@@ -79,6 +83,7 @@ from gateway.web import hooks
 from gateway.web.addresses import Addresses
 from gateway.web.drain import Drain
 from gateway.web.health import Check, Readiness
+from gateway.web.opened import Open
 from gateway.web.routes import metadata_url, routes
 from gateway.web.sending import receiver_client
 
@@ -135,7 +140,8 @@ class Gateway:
         self._writer = Writer(self._ledger, self._now.sure, parts.rules.calendar.zone)
         outward = functools.partial(receiver_client, settings.webhooks, Addresses(settings.webhooks.networks))
         self._notices = Notices(receivers(parts.rules), outward, self._states.of("notices"), self._now)
-        office = Office(self._writer, store, lambda: self._serving.rules, self._now.sure, self._notices.tell)
+        self._office = Office(self._writer, store, lambda: self._serving.rules, self._now.sure, self._notices.tell)
+        self._histories, office = Histories(self._office), self._office
         done_by = handlers(office, lambda: self._served, parts.changes)
         self._serving = serving(parts.rules, settings, self._ledger, self._now.sure, done_by)
         self._hook = ChangeHook(office, parts.changes, lambda: self._now().timestamp())
@@ -231,19 +237,27 @@ class Gateway:
     def _routes(self) -> list[Route]:
         """All that is served beside `POST /graphql`."""
         settings, parts = self._settings, self._parts
+        plain = Plain(lambda: self._served.authenticator, settings.public_url, self._log.defect)
         return [
             *routes(
                 public_url=settings.public_url,
                 issuers=[issuer.issuer for issuer in settings.oauth.issuers],
                 catalogue=lambda: self._serving.rules.policies.catalogue,
+                opened=self._opened,
                 readiness=self._readiness,
                 refuse=refused_at_once,
                 client_certificates=settings.tls.client_certificates,
             ),
             *ledger_routes(self._ledger),
             *self._hook.routes(),
+            *cataloguing.routes(plain, Supplements(self._office, self._shares)),
             *hooks.routes(parts.cases.webhook_secrets, self._changed, lambda: self._now().timestamp()),
         ]
+
+    async def _opened(self) -> Open:
+        """What the open catalogue shows."""
+        policies = self._serving.rules.policies
+        return Open(policies.catalogue, policies.purposes, await self._histories.now())
 
     def _client(self) -> httpx.AsyncClient:
         if self._issuers is None:

@@ -89,6 +89,7 @@ def _count(text: str) -> int:
 
 def _register(commands: Any) -> None:
     from gateway.acts import commands as acts
+    from gateway.acts.cataloguing import commands as cataloguing
     from gateway.catalogue import commands as catalogue
     from gateway.inquiry.tested import inquire
     from gateway.ledger.commands import register as ledger
@@ -101,7 +102,8 @@ def _register(commands: Any) -> None:
     from gateway.watch import commands as watch
     from gateway.watch import thresholds
 
-    for part in (catalogue, watch, storage, acts, recall):
+    catalogue.register(commands, also=cataloguing.register)
+    for part in (watch, storage, acts, recall):
         part.register(commands)
     parts = rules.register(commands, inquire, also=thresholds.examine, past=_inquiry)
     simulation.register(parts)

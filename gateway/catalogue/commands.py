@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +18,12 @@ from gateway.catalogue.model import Catalogue
 from gateway.errors import ConfigurationError, Problem
 
 
-def register(subparsers: argparse._SubParsersAction[Any]) -> None:
-    """Add `catalogue` with its commands; each sets `run`: from the parsed arguments to the exit code."""
-    parser = subparsers.add_parser("catalogue", help="check, compare and print the catalogue of datasets")
+def register(subparsers: argparse._SubParsersAction[Any], also: Callable[[Any], None] = lambda commands: None) -> None:
+    """Add `catalogue` with its commands; each sets `run`: from the parsed arguments to the exit code.
+
+    `also` adds those of another part.
+    """
+    parser = subparsers.add_parser("catalogue", help="the catalogue of datasets: checked, compared, printed, acted on")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
 
     check = commands.add_parser("check", help="everything wrong with the catalogue, with file, line and fix")
@@ -35,6 +39,7 @@ def register(subparsers: argparse._SubParsersAction[Any]) -> None:
     _policies(printed)
     printed.add_argument("--html", action="store_true", help="as an HTML page instead")
     printed.set_defaults(run=_docs)
+    also(commands)
 
 
 def _policies(parser: argparse.ArgumentParser) -> None:

@@ -16,6 +16,7 @@ from typing import Any, get_args
 import msgspec
 
 from connectors.base import FieldType
+from gateway import documents
 from gateway.catalogue import checks, words
 from gateway.catalogue.identifiers import load_schemes, subject_kinds
 from gateway.catalogue.model import (
@@ -35,9 +36,11 @@ from gateway.catalogue.model import (
 from gateway.catalogue.periods import EXPECTED, parse
 from gateway.documents import Node, outside, read
 from gateway.errors import Problem
+from gateway.values import NOWHERE, Document
 
 _ID = r"[a-z][a-z0-9]{0,40}(-[a-z0-9]{1,40}){0,8}"
 _FIELD = r"[a-z][A-Za-z0-9]{0,60}"
+_URL = r"https?://[!#-;=?-\[\]_a-z~]{1,500}"
 _REQUIRED = ["title", "status", "subjects", "information", "disclosure", "nature", "basis", "fields"]
 _OPTIONAL = ["category", "display", "restorable", "shape", "open_law", "override"]
 
@@ -64,7 +67,41 @@ def load(policies_dir: Path, problems: list[Problem]) -> Catalogue:
         else:
             node = read(file, problems, within=policies_dir)
             whole &= node is not None and _department(node, (departments, remedies), datasets, nodes, broken)
-    sound = {name: dataset for name, dataset in datasets.items() if name not in broken}
+    _examine({name: dataset for name, dataset in datasets.items() if name not in broken}, nodes, schemes)
+    datasets = dict(sorted(datasets.items()))
+    departments = dict(sorted(departments.items()))
+    found = digest(datasets, schemes, departments, remedies)
+    return Catalogue(datasets, schemes, departments, found, frozenset(broken), whole and bool(files), remedies)
+
+
+def one(text: str, file: str, name: str, among: Catalogue, problems: list[Problem]) -> Dataset | None:
+    """A dataset of a department's file, held to all that a catalogue is, as one `among` whose datasets it would stand.
+
+    `text` is the file's, `file` its name in problems. None where it cannot be read, or the file has no such dataset;
+    everything that is wrong with the file is added to `problems`.
+    """
+    node = documents.parse(text, Document(file, NOWHERE, problems))
+    datasets: dict[str, Dataset] = {}
+    nodes: dict[str, Node] = {}
+    departments: dict[str, str] = {}
+    broken: set[str] = set()
+    if node is None or not _department(node, (departments, {}), datasets, nodes, broken):
+        return None
+    sound = {each: dataset for each, dataset in datasets.items() if each not in broken}
+    others = {each: dataset for each, dataset in among.datasets.items() if dataset.department not in departments}
+    for each in others.keys() & sound.keys():
+        nodes[each].key_problem(f"`{each}` is taken; rename it")
+    _examine(sound, nodes, among.schemes, {each: others[each] for each in others.keys() - sound.keys()})
+    return datasets.get(name)
+
+
+def _examine(
+    sound: Mapping[str, Dataset],
+    nodes: Mapping[str, Node],
+    schemes: Mapping[str, IdentifierScheme],
+    others: Mapping[str, Dataset] = {},
+) -> None:
+    """Tell all that a catalogue refuses of datasets that could be read; `others` are right, and of other files."""
     for dataset in sound.values():
         for check in checks.ON_DATASET:
             for finding in check(dataset):
@@ -73,12 +110,8 @@ def load(policies_dir: Path, problems: list[Problem]) -> Catalogue:
             if schemes and not any(kind in scheme.subjects for scheme in schemes.values()):
                 nodes[dataset.id].at(["subjects"]).problem(f"no scheme in `identifiers.yaml` names {kind}s; add one")
     for across in checks.ON_ALL:
-        for name, finding in across(sound):
-            _report(nodes[name], finding)
-    datasets = dict(sorted(datasets.items()))
-    departments = dict(sorted(departments.items()))
-    found = digest(datasets, schemes, departments, remedies)
-    return Catalogue(datasets, schemes, departments, found, frozenset(broken), whole and bool(files), remedies)
+        for name, finding in across({**others, **sound}):
+            _report(nodes.get(name) or next(iter(nodes.values())), finding)
 
 
 def digest(
@@ -185,10 +218,13 @@ def _field(name: str, node: Node) -> Field:
 def _basis(node: Node) -> tuple[Basis, ...]:
     bases = []
     for item in node.items():
-        entries = item.mapping(["law"], ["article"])
+        entries = item.mapping(["law"], ["article", "url"])
         if "law" in entries:
             article = entries["article"].text() if "article" in entries else None
-            bases.append(Basis(entries["law"].text(), article))
+            url = (
+                entries["url"].text(pattern=_URL, what="where the law is, `https://...`") if "url" in entries else None
+            )
+            bases.append(Basis(entries["law"].text(), article, url=url or None))
     if node.is_sequence and not node.items():
         node.problem("names no law; a dataset rests on at least one: `[{law: ..., article: ...}]`")
     return tuple(bases)

@@ -33,11 +33,15 @@ class Status(enum.StrEnum):
 
 
 class Basis(msgspec.Struct, frozen=True, omit_defaults=True):
-    """The legal basis of a dataset or purpose; `version` is the law's that is meant, where it matters."""
+    """The legal basis of a dataset or purpose; `version` is the law's that is meant, where it matters.
+
+    `url` is where a dataset's law can be read, such as its European Legislation Identifier.
+    """
 
     law: str
     article: str | None = None
     version: str | None = None
+    url: str | None = None
 
 
 class Period(msgspec.Struct, frozen=True):

@@ -26,7 +26,8 @@ from gateway.errors import ConfigurationError, Problem, StoreUnavailable
 from gateway.files import also_named, not_writable, readable_by_others
 from gateway.settings import Settings, placing
 from gateway.storage import schema
-from gateway.storage.acts import act  # its tables are part of every store, as are those of the next five
+from gateway.storage.acts import act  # its tables are part of every store, as are those of the next six
+from gateway.storage.cataloguing import supplement_step
 from gateway.storage.engines.sqlite import SqliteStore
 from gateway.storage.facts import fact
 from gateway.storage.port import Store
@@ -53,7 +54,7 @@ __all__ = [
     "sqlite_path",
 ]
 
-_NAMED = (act, fact, recall, finding, alerted, activation)
+_NAMED = (act, fact, recall, finding, alerted, activation, supplement_step)
 assert all(each.metadata is metadata for each in _NAMED)
 
 

@@ -1,23 +1,38 @@
-"""`/open/catalogue`: what may be shared, for everyone to read (Arts. 20, 21). Published datasets and nothing else."""
+"""`/open/catalogue`: what may be shared, and how it came to be, for everyone to read (Arts. 20, 21).
+
+Published datasets; and every definition that was consulted on, with its notice, its term and what became of it, by the
+department and never by a person. As JSON, as a page, and as DCAT-AP for data portals (`gateway.web.dcat`). Each form is
+made once for what it says, and tagged with a digest of that.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import hashlib
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
-from gateway.catalogue.model import Basis, Catalogue, Dataset
+from gateway.catalogue.definitions import digest
+from gateway.catalogue.model import Catalogue
 from gateway.catalogue.schema import catalogue_rows
-from gateway.web.page import Page, escape, wants_page
+from gateway.errors import Refusal
+from gateway.web import catalogue_page, dcat
+from gateway.web.opened import Open, Told
+from gateway.web.page import wants_page
 
-_PAGE = Page("The catalogue", robots="index")
+FORMS = ("json", "html", "jsonld")
+LINKED = "application/ld+json"
 
 
-def catalogue_document(catalogue: Catalogue) -> dict[str, Any]:
+def catalogue_document(shown: Open) -> dict[str, Any]:
     """The published catalogue as plain JSON values; names as in the GraphQL schema's `Dataset`."""
+    catalogue = shown.catalogue
+    rows = catalogue_rows(catalogue)
+    for row, dataset in zip(rows, catalogue.published.values(), strict=True):
+        row["definition"] = digest(dataset)
     return {
         "digest": catalogue.digest,
         "departments": dict(catalogue.departments),
@@ -25,62 +40,79 @@ def catalogue_document(catalogue: Catalogue) -> dict[str, Any]:
             {"name": scheme.name, "title": scheme.title, "subjects": list(scheme.subjects)}
             for scheme in catalogue.schemes.values()
         ],
-        "datasets": catalogue_rows(catalogue),
+        "datasets": rows,
+        "supplements": [_supplement(each) for each in shown.history.supplements],
     }
 
 
-def catalogue_route(catalogue: Callable[[], Catalogue]) -> Callable[[Request], Any]:
-    """The endpoint for the catalogue in force, JSON or a page by content negotiation, tagged with its digest."""
+def _supplement(told: Told) -> dict[str, Any]:
+    return {
+        "dataset": told.dataset,
+        "department": told.department,
+        "title": told.proposed.title,
+        "state": told.state,
+        "definition": told.definition,
+        "basis": [{"law": basis.law, "article": basis.article} for basis in told.proposed.basis],
+        "proposed": catalogue_rows(Catalogue({told.dataset: told.proposed}, {}, {}, ""))[0],
+        "until": told.until,
+        "history": [
+            {
+                "step": step.step,
+                "at": step.at,
+                **({"days": step.days, "until": step.until} if step.days else {}),
+                **({"words": step.words} if step.words else {}),
+                **({"outcome": step.outcome} if step.outcome else {}),
+            }
+            for step in told.steps
+        ],
+    }
+
+
+def catalogue_route(
+    shown: Callable[[], Awaitable[Open]], public_url: str, form: str | None = None
+) -> Callable[[Request], Any]:
+    """The endpoint for the catalogue in force: in a `form`, or in the one that the request asks for."""
+    made: dict[str, tuple[Open, bytes, str]] = {}
 
     async def endpoint(request: Request) -> Response:
-        current = catalogue()
-        page = wants_page(request)
-        tag = f'"{current.digest}-{"page" if page else "json"}"'
+        wanted = form or request.query_params.get("format") or _liked(request)
+        if wanted not in FORMS:
+            message = f"`format` is one of {', '.join(FORMS)}"
+            return Response(msgspec.json.encode({"error": message}), 400, media_type="application/json")
+        try:
+            now = await shown()
+        except Refusal as refusal:
+            content = msgspec.json.encode({"error": refusal.message})
+            return Response(
+                content, refusal.status, {**refusal.headers, "Cache-Control": "no-store"}, "application/json"
+            )
+        known = made.get(wanted)
+        if known is None or not now.same_as(known[0]):
+            body = _bytes(now, wanted, public_url)
+            known = made[wanted] = (now, body, f'"{hashlib.sha256(body).hexdigest()}"')
+        _, body, tag = known
         headers = {"ETag": tag, "Vary": "Accept", "Cache-Control": "public, max-age=60"}
-        if tag in (known.strip().removeprefix("W/") for known in request.headers.get("if-none-match", "").split(",")):
+        if tag in (each.strip().removeprefix("W/") for each in request.headers.get("if-none-match", "").split(",")):
             return Response(status_code=304, headers=headers)
-        if page:
-            return _PAGE.response(_body(current), headers=headers)
+        if wanted == "html":
+            return catalogue_page.PAGE.response(body.decode(), headers=headers)
         headers["X-Content-Type-Options"] = "nosniff"
-        return Response(msgspec.json.encode(catalogue_document(current)), 200, headers, "application/json")
+        return Response(body, 200, headers, LINKED if wanted == "jsonld" else "application/json")
 
     return endpoint
 
 
-def _body(catalogue: Catalogue) -> str:
-    parts = [
-        "<header><h1>What authorities may share here</h1>"
-        "<p>Nothing that is not in this catalogue can be asked for.</p></header>\n<main>"
-    ]
-    for department, title in catalogue.departments.items():
-        datasets = [d for d in catalogue.published.values() if d.department == department]
-        if datasets:
-            parts.append(f'<section aria-label="{escape(title)}"><h2>{escape(title)}</h2>')
-            parts.extend(map(_section, datasets))
-            parts.append("</section>")
-    parts.append(f"<p>Version <code>{escape(catalogue.digest)}</code></p></main>")
-    return "\n".join(parts)
+def _bytes(now: Open, form: str, public_url: str) -> bytes:
+    if form == "html":
+        return catalogue_page.body(now).encode()
+    if form == "jsonld":
+        return msgspec.json.encode(dcat.document(now, public_url))
+    return msgspec.json.encode(catalogue_document(now))
 
 
-def _section(dataset: Dataset) -> str:
-    display = dataset.display
-    shown = ""
-    if display:
-        least, most = display.min and display.min.text, display.max and display.max.text
-        shown = f", displayed at least {escape(least or '-')} and at most {escape(most or '-')}"
-    fields = "".join(
-        f"<tr><td><code>{escape(f.name)}</code></td><td>{escape(f.title)}</td><td>{escape(f.type.value)}</td></tr>"
-        for f in dataset.fields.values()
-    )
-    facts = f"{dataset.information.replace('_', '-')}, {dataset.disclosure}, {dataset.nature}"
-    return (
-        f'<h3 id="{escape(dataset.id)}">{escape(dataset.title)} <code>{escape(dataset.id)}</code></h3>\n'
-        f"<p>About: {escape(', '.join(dataset.subjects))}; {escape(facts)}{shown}. "
-        f"Legal basis: {escape('; '.join(map(_law, dataset.basis)))}.</p>\n"
-        '<table><thead><tr><th scope="col">Field</th><th scope="col">Meaning</th><th scope="col">Type</th></tr>'
-        f"</thead><tbody>{fields}</tbody></table>"
-    )
-
-
-def _law(basis: Basis) -> str:
-    return f"{basis.law}, article {basis.article}" if basis.article else basis.law
+def _liked(request: Request) -> str:
+    """By the `Accept` header: linked data where it is named, a page for browsers, else JSON."""
+    accepted = ",".join(request.headers.getlist("accept")).lower()
+    if LINKED in accepted:
+        return "jsonld"
+    return "html" if wants_page(request) else "json"

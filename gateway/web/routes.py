@@ -6,7 +6,7 @@ a subject; what each one tells comes from a port that `app` fills.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -20,6 +20,7 @@ from gateway.issuers import ALGORITHMS
 from gateway.oauth import SCOPES
 from gateway.web.catalogue import catalogue_route
 from gateway.web.health import Readiness
+from gateway.web.opened import Open
 from gateway.web.playground import Refuse, playground_route
 
 WELL_KNOWN = "/.well-known/oauth-protected-resource"
@@ -37,13 +38,14 @@ def routes(
     public_url: str,
     issuers: Sequence[str],
     catalogue: Callable[[], Catalogue],
+    opened: Callable[[], Awaitable[Open]],
     readiness: Readiness,
     refuse: Refuse,
     client_certificates: bool = False,
 ) -> list[Route]:
     """All routes of this module.
 
-    `refuse` tells a refusal as the operations of `/graphql` do.
+    `opened` gives what the open catalogue shows. `refuse` tells a refusal as the operations of `/graphql` do.
     `client_certificates` says whether tokens bound to one can be used.
     """
 
@@ -80,7 +82,8 @@ def routes(
         Route("/health/live", live, methods=["GET"]),
         Route("/health/ready", ready, methods=["GET"]),
         Route("/graphql", playground_route(refuse), methods=list(METHODS)),
-        Route("/open/catalogue", catalogue_route(catalogue), methods=["GET"]),
+        Route("/open/catalogue", catalogue_route(opened, public_url), methods=["GET"]),
+        Route("/open/catalogue.jsonld", catalogue_route(opened, public_url, "jsonld"), methods=["GET"]),
     ]
 
 

@@ -32,7 +32,9 @@ class Served(NamedTuple):
 
 
 @contextlib.asynccontextmanager
-async def served(folder: Path, ports: Mapping[str, int] = {}, **added: str) -> AsyncIterator[Served]:
+async def served(
+    folder: Path, ports: Mapping[str, int] = {}, policies: Path = ROOT / "policies", **added: str
+) -> AsyncIterator[Served]:
     """Serve until the end; `added` is text to put into departments of `sources.yaml`, at its first key.
 
     `ports` are those of the departments that are there; nobody asks the others.
@@ -52,7 +54,7 @@ async def served(folder: Path, ports: Mapping[str, int] = {}, **added: str) -> A
         folder,
         listen=f"127.0.0.1:{port}",
         public_url=url,
-        policies=str(ROOT / "policies"),
+        policies=str(policies),
         oauth={"issuers": [{"issuer": issuer.url, "name": "login"}]},
         case_registries={"market": registry, "courts": registry},
     )

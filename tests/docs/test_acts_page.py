@@ -107,8 +107,23 @@ async def test_every_operation_is_done_and_a_partial_decision_comes_to_what_is_t
 MATTERS = "{ me { matters { outcome because remedy due } } }"
 
 
+async def test_its_consultation_is_opened(tmp_path: Path) -> None:
+    body = json.loads(of("json")[0].text)
+    async with served(tmp_path) as gateway, httpx.AsyncClient() as http:
+        token = gateway.issuer.token(aud=gateway.url, client_id="tax-stewards", sub="t.weber", scope="steward").decode()
+        url, headers = f"{gateway.url}/catalogue/tax-offices/consult", {"authorization": token}
+        told = await http.post(url, json=body, headers=headers, timeout=20)
+        again = await http.post(url, json=body, headers=headers, timeout=20)
+        wrong = await http.post(url, json={**body, "text": "department: ["}, headers=headers, timeout=20)
+    assert (told.status_code, again.json()) == (200, told.json())
+    expected = {"id", "dataset", "department", "definition", "state", "until", "act"}
+    assert (told.json().keys(), told.json()["state"]) == (expected, "consultation")
+    assert (wrong.status_code, wrong.json()["reason"]) == (400, "ARGUMENT")
+    assert {"status", "code", "detail", "problems"} <= wrong.json().keys()
+
+
 async def test_its_code_signs_what_a_system_sends_and_verifies_a_notice(tmp_path: Path) -> None:
-    (code,), (message, waiting) = of("python"), of("json")
+    (code,), (_, message, waiting) = of("python"), of("json")
     names: dict[str, Any] = {}
     exec(compile(code.text, str(code), "exec"), names)
     signed: Callable[[str, str, bytes], dict[str, str]] = names["signed"]

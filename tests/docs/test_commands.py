@@ -39,6 +39,10 @@ RUN = {
 ELSEWHERE = {
     ("demo",): "tests/demo/test_run.py::test_once_plays_every_scene_and_leaves_nothing",
     ("rules", "simulate"): "tests/simulation/test_commands.py::test_it_says_what_would_close",
+    **{
+        ("catalogue", name): "tests/acts/cataloguing/test_page.py::test_the_commands_of_the_page_publish_a_dataset"
+        for name in ("consult", "approve", "publish", "retire", "status")
+    },
     ("demo", "token"): "tests/demo/test_run.py::test_it_stays_tells_and_ends",
     (
         "keys",

@@ -131,6 +131,18 @@ RECALLS: list[tuple[entries.Who, str, str, dict[str, Any], str]] = [
      f"found market-regulator of market overdue with what it has of {ACME}, and a law that spares its grant"),
 ]  # fmt: skip
 """Who, what, its outcome, what it is about, and the sentence."""
+_SUPPLEMENT = {"matter": "s-1", "dataset": "tax-arrears", "digest": "5ec0de", "words": "read it, and answer"}
+SUPPLEMENTS: list[tuple[entries.Who, str, str, dict[str, Any], str]] = [
+    (HEAD[3], "catalogue-consulted", "", {**_SUPPLEMENT, "days": 20, "due": DAY, "provisional": True},
+     "opened the consultation on tax-arrears, until the end of 2026-12-03"),
+    (HEAD[3], "catalogue-approval-asked", "", _SUPPLEMENT,
+     "asked for the approval of tax-arrears, after its consultation"),
+    (HEAD[3], "catalogue-approved", "", _SUPPLEMENT, "approved tax-arrears as another steward of its department asked"),
+    (HEAD[3], "catalogue-published", "as it was approved", {**_SUPPLEMENT, "department": "tax"},
+     "published tax-arrears: as it was approved"),
+    (HEAD[3], "catalogue-retired", "", _SUPPLEMENT, "retired tax-arrears: no rule set may publish it any more"),
+]  # fmt: skip
+"""The same."""
 
 SAID: list[tuple[entries.Done | entries.OfLedger, str, str]] = [
     (
@@ -181,7 +193,7 @@ SAID: list[tuple[entries.Done | entries.OfLedger, str, str]] = [
             "the gateway" if who is entries.OWN else f"{who.client} of {who.department}",
             happened,
         )
-        for who, what, outcome, about, happened in RECALLS
+        for who, what, outcome, about, happened in (*RECALLS, *SUPPLEMENTS)
     ),
     (
         entries.Acted(*HEAD[:3], entries.OWN, "reminded", DAY, scheme=LEI[0], value=LEI[1], matter="m-2"),

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from joserfc import jws
 from joserfc.jwk import ECKey, OctKey, OKPKey, RSAKey
 
+from gateway.errors import Refusal
 from gateway.identity import replay
 from gateway.identity.dpop import NONCE_LIFE, Proofs, _normal, nonce_secret
 from gateway.identity.replay import OwnReplays, Replays, SharedReplays
@@ -61,6 +62,18 @@ async def test_a_bound_token_counts_with_a_proof_of_its_key(
     await gate(f"dpop  {token}", ("DPoP", proof(key, token, url=f"{GRAPHQL}?x=1#y")))
     await gate(f"DPoP {token}", ("DPoP", proof(key, token, url="HTTPS://Gateway.Example:443/graphql")))
     await gate(f"DPoP {token}", ("DPoP", proof(key, token, htm="PUT")), method="PUT")
+
+
+async def test_a_proof_is_for_the_address_that_is_asked(gate: Gate, key: ECKey, token: str) -> None:
+    other = "https://gateway.example/catalogue/tax-arrears/consult"
+    authenticate = gate.authenticator.authenticate
+    authorization = f"DPoP {token}".encode()
+    asked = [(b"dpop", proof(key, token, url=other).encode())]
+    assert (await authenticate(authorization, "POST", asked, other)).client == "market-regulator"
+    for url, at in ((other, None), (GRAPHQL, other), (f"{other}s", other)):
+        asked = [(b"dpop", proof(key, token, url=url).encode())]
+        with pytest.raises(Refusal, match="`htu` must be"):
+            await authenticate(authorization, "POST", asked, at)
 
 
 async def test_a_bound_token_is_no_bearer_token(gate: Gate, key: ECKey, token: str) -> None:

@@ -126,6 +126,8 @@ def test_the_open_catalogue_as_json_and_as_a_page(served: httpx.Client) -> None:
     response = served.get("/open/catalogue")
     content = response.json()
     assert [dataset["id"] for dataset in content["datasets"]] == ["tax-arrears", "organisation-register"]
+    assert re.fullmatch("[0-9a-f]{64}", content["datasets"][0].pop("definition"))
+    assert content["supplements"] == []
     assert content["datasets"][0] == {
         "id": "tax-arrears",
         "title": "Notices of tax <arrears>",
@@ -142,7 +144,7 @@ def test_the_open_catalogue_as_json_and_as_a_page(served: httpx.Client) -> None:
     assert content["datasets"][1]["display"] is None
     page = served.get("/open/catalogue", headers={"accept": "text/html,application/xml;q=0.9,*/*;q=0.8"}).text
     assert "Notices of tax &lt;arrears&gt;" in page
-    assert "Tax Collection Act, article 45" in page
+    assert "Tax Collection Act, Art. 45" in page
     assert "market-inspections" not in page + response.text
 
 

@@ -12,6 +12,7 @@ from gateway.catalogue.model import Basis, Catalogue, Dataset, Display, Field, I
 from gateway.inquiry.http.request import refused_at_once
 from gateway.telemetry import Log
 from gateway.web.health import Readiness
+from gateway.web.opened import History, Open
 from gateway.web.routes import routes
 
 
@@ -62,11 +63,17 @@ async def ledger() -> bool:
     return down != "ledger"
 
 
+async def opened() -> Open:
+    """What the open catalogue shows."""
+    return Open(CATALOGUE, {}, History((), 0))
+
+
 app = Starlette(
     routes=routes(
         public_url="https://gateway.example",
         issuers=["https://login.example"],
         catalogue=lambda: CATALOGUE,
+        opened=opened,
         readiness=Readiness({"ledger": ledger, "rules": lambda: True}, Log().check_failed),
         refuse=refused_at_once,
     )

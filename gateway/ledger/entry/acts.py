@@ -31,7 +31,9 @@ class Acted(Entered, frozen=True, tag="act"):
     calendar with the digest `calendar`, and `provisional` where that does not list its year yet; `outcome` is what was
     decided, or what became of a record, or how a recall was answered. `to` is who has to answer: a recall's recipient,
     or the department that is overdue. A recall's own are `recall` (its id), `action`, `sequence` (among those to it)
-    and `term` (the moment by which to answer).
+    and `term` (the moment by which to answer). Of a supplement of the catalogue, `days` is the term of its
+    consultation in working days, and `department` whose it is, where another acts; what is about no subject stays in
+    general: its `dataset`, `digest`, `matter` and `words`.
 
     Of the subject: `matter` is the 128-bit id of what it is part of; `by` who acted as the subject or for it, by the
     token's `sub`, and `proof` how a counter knew whom it had before it. An official stands in oversight's part instead.
@@ -76,3 +78,5 @@ class Acted(Entered, frozen=True, tag="act"):
     inquiry: str = ""
     records: tuple[str, ...] = ()
     passed_on: tuple[str, ...] = ()
+    days: int = 0
+    department: str = ""

@@ -24,6 +24,7 @@ _CLOCK = "What is due"
 _DELIVERY = "What recipients are told"
 _RECALL = "What is to be used no more"
 _SUSPENSION = "A grant that is suspended"
+_SUPPLEMENT = "What may be shared"
 
 
 class _Words(NamedTuple):
@@ -79,6 +80,11 @@ WORDS = {
     "suspension-exempt": _Words(
         _SUSPENSION, "found {to} overdue with what it has of {name}, and a law that spares its grant"
     ),
+    "catalogue-consulted": _Words(_SUPPLEMENT, "opened the consultation on {dataset}, until the end of {due}"),
+    "catalogue-approval-asked": _Words(_SUPPLEMENT, "asked for the approval of {dataset}, after its consultation"),
+    "catalogue-approved": _Words(_SUPPLEMENT, "approved {dataset} as another steward of its department asked"),
+    "catalogue-published": _Words(_SUPPLEMENT, "published {dataset}: {outcome}"),
+    "catalogue-retired": _Words(_SUPPLEMENT, "retired {dataset}: no rule set may publish it any more"),
     "over-bounds": _Words("What was too much", "asked for more acts than a day allows; counted once an hour"),
 }
 """Every act that this version makes, in a reader's words."""
@@ -166,7 +172,9 @@ def _rows(told: Acted, records: tuple[str, ...]) -> list[tuple[str, list[str]]]:
         ("Counted by calendar", [told.calendar]),
         ("Recipient", [_who(told.recipient) if told.recipient else ""]),
         ("Purpose", [told.purpose]),
-        ("Shown as", [told.digest]),
+        ("Definition" if told.what.startswith("catalogue-") else "Shown as", [told.digest]),
+        ("Department", [told.department]),
+        ("Term", [f"{told.days} working days" if told.days else ""]),
         ("Covers", [f"{dataset}: {', '.join(fields)}" for dataset, fields in told.fields.items()]),
         ("Until", [told.until.isoformat() if told.until else ""]),
         ("Papers", [_paper(each) for each in told.papers]),

@@ -23,6 +23,7 @@ from gateway.ledger.verify.findings import Findings
 from gateway.ledger.verify.numbers import Numbers
 from gateway.ledger.verify.projected import Projected
 from gateway.ledger.verify.recalls import Recalls
+from gateway.ledger.verify.supplements import Supplements
 from gateway.storage.port import Reader
 from gateway.storage.tables import SHARD_BITS
 
@@ -34,7 +35,7 @@ class Beside:
         self._unknown, self._rows = unknown if unknown is not None else Tally(), rows
         self._keys, self._acts, self._projected = DestroyedKeys(), Acts(), Projected(reader)
         self._findings, self._act_rows, self._effects, self._numbers = Findings(), ActRows(), Effects(), Numbers()
-        self._recalls = Recalls()
+        self._recalls, self._supplements = Recalls(), Supplements()
         self._batch: list[Entry] = []
 
     def note(
@@ -64,6 +65,7 @@ class Beside:
             self._effects.take(reader, standing)
             self._numbers.take(standing)
             self._recalls.take(reader, standing)
+            self._supplements.take(reader, standing)
 
     def check(self, reader: Reader, checked: Mapping[int, int]) -> None:
         """Check the rest in one snapshot, with what was entered since; `checked` is each shard's size as it was read.
@@ -89,6 +91,7 @@ class Beside:
             self._effects.check(reader)
             self._numbers.check(reader)
             self._recalls.check(reader, erased=self._keys.destroyed)
+            self._supplements.check(reader)
             self._findings.check(reader)
             self._projected.check(reader)
 

@@ -30,12 +30,14 @@ MOST_TERM = 260
 
 
 class Terms(msgspec.Struct, frozen=True):
-    """How many working days there are to decide an objection or an application, to correct, and to obey a recall."""
+    """How many working days there are to decide an objection or an application, to correct, and to obey a recall; and
+    how many a consultation on a supplement of the catalogue lasts at least."""
 
     objection: int = 7
     restoration: int = 20
     correction: int = 5
     recall: int = 10
+    consultation: int = 20
 
 
 class Calendar(msgspec.Struct, frozen=True, dict=True):
