@@ -10,18 +10,22 @@ import asyncio
 import contextlib
 import datetime
 import functools
-import zoneinfo
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, MutableMapping
 from typing import TYPE_CHECKING, Any
 
 import httpx
+from sqlalchemy.exc import SQLAlchemyError
 from starlette.applications import Starlette
 from starlette.routing import Route
 
+from gateway.activation.activating import by_process
+from gateway.activation.following import Following
+from gateway.activation.loading import for_inquiries
+from gateway.activation.making import Maker
+from gateway.activation.stored import Stored
 from gateway.acts.cataloguing import routes as cataloguing
 from gateway.acts.cataloguing.history import Histories
 from gateway.acts.cataloguing.supplements import Supplements
-from gateway.acts.graphql import NO_ACTS, Acts, Handlers
 from gateway.acts.hook import ChangeHook
 from gateway.acts.matters.clocks import Clocks
 from gateway.acts.notices import Notices, receivers
@@ -29,50 +33,43 @@ from gateway.acts.office import Office
 from gateway.acts.plain import Plain
 from gateway.bounds.address import asked_from
 from gateway.bounds.shares import Shares
-from gateway.catalogue.schema import build_schema, core
 from gateway.check import Loaded
 from gateway.clock import Clock
+from gateway.errors import LedgerUnavailable
 from gateway.identity.certificates import ClientCertificates
 from gateway.identity.dpop import Proofs, nonce_secret
 from gateway.identity.replay import OwnReplays, Replays, SharedReplays
 from gateway.inquiry.admit import Admission
-from gateway.inquiry.answer import answer
 from gateway.inquiry.authenticate import Authenticator
 from gateway.inquiry.beside import past
-from gateway.inquiry.beside.obligations import Obligations
+from gateway.inquiry.beside.current import unavailable
 from gateway.inquiry.beside.recalled import StoredRecalls
-from gateway.inquiry.beside.receipts import Receipts
 from gateway.inquiry.beside.retries import Retries
-from gateway.inquiry.beside.roots import Others
 from gateway.inquiry.beside.unsent import Unsent
 from gateway.inquiry.counting import counts
 from gateway.inquiry.counting.known import Known
 from gateway.inquiry.counting.snapshot import Sources
-from gateway.inquiry.document.bounds import Limits
 from gateway.inquiry.facts import FactsReader
 from gateway.inquiry.fetch import Fetcher
 from gateway.inquiry.http.endpoint import LONGER, GraphQLEndpoint
 from gateway.inquiry.http.request import refused_at_once
 from gateway.inquiry.journey import Journey, Serving
-from gateway.inquiry.plan import Planner
-from gateway.inquiry.render import Renderer
-from gateway.inquiry.types import Requester
 from gateway.issuers import Issuer, new_client
 from gateway.ledger.acting.writer import Writer
 from gateway.ledger.log.build import Watched, ledger_of
-from gateway.ledger.log.ledger import Ledger
 from gateway.ledger.log.tiles import routes as ledger_routes
-from gateway.ledger.projections import lookups, positions, unprojected
+from gateway.ledger.projections import positions, unprojected
 from gateway.manage.link import Link
 from gateway.manage.reporter import Reporter
 from gateway.manage.states import States
 from gateway.recall.handlers import handlers
 from gateway.recall.own import answered_by
 from gateway.rules import deadlines
-from gateway.rules.explain import permissions
 from gateway.rules.model import Purpose
 from gateway.rules.ruleset import RuleSet
+from gateway.served import Base, Departments, Generations, base, departments_of, serving
 from gateway.settings import Settings
+from gateway.sources import Sources as OfDepartments
 from gateway.storage import projections
 from gateway.storage.port import Store
 from gateway.storage.store import open_configured
@@ -97,31 +94,6 @@ Send = Callable[[Scope], Awaitable[None]]
 Now = Callable[[], datetime.datetime]
 
 
-def serving(rules: RuleSet, settings: Settings, ledger: Ledger, now: Now, handlers: Handlers = NO_ACTS) -> Serving:
-    """All that is made from one rule set; `handlers` do the acts that are served."""
-    policies, limits = rules.policies, settings.limits
-    zone = zoneinfo.ZoneInfo(policies.time_zone)
-    schema = core(build_schema(policies.catalogue, {name: p.title for name, p in policies.purposes.items()}))
-    most = Limits(depth=limits.depth, aliases=limits.aliases, tokens=limits.tokens, organisations=limits.organisations)
-
-    def permitted(requester: Requester, purpose: str) -> list[dict[str, Any]]:
-        return permissions.rows(rules, requester, purpose, now().astimezone(zone).date())
-
-    return Serving(
-        rules=rules,
-        planner=Planner(schema, policies.catalogue, most),
-        renderer=Renderer(_departments(rules)),
-        others=Others(schema, permitted, Receipts(rules, ledger, lookups.places_of, now).opened),
-        acts=Acts(schema, handlers),
-        obligations=Obligations(policies.purposes),
-        zone=zone,
-    )
-
-
-def _departments(rules: RuleSet) -> dict[str, str]:
-    return {dataset.id: dataset.department for dataset in rules.policies.catalogue.datasets.values()}
-
-
 class Gateway:
     """The ASGI application. `POST /graphql` goes straight to its endpoint; everything else through Starlette."""
 
@@ -140,15 +112,16 @@ class Gateway:
         self._writer = Writer(self._ledger, self._now.sure, parts.rules.calendar.zone)
         outward = functools.partial(receiver_client, settings.webhooks, Addresses(settings.webhooks.networks))
         self._notices = Notices(receivers(parts.rules), outward, self._states.of("notices"), self._now)
-        self._office = Office(self._writer, store, lambda: self._serving.rules, self._now.sure, self._notices.tell)
-        self._histories, office = Histories(self._office), self._office
-        done_by = handlers(office, lambda: self._served, parts.changes)
-        self._serving = serving(parts.rules, settings, self._ledger, self._now.sure, done_by)
-        self._hook = ChangeHook(office, parts.changes, lambda: self._now().timestamp())
+        self._departments = Departments(settings.sources, parts.departments, parts.rules.policies.catalogue)
+        # Of whatever is active, for what comes by no inquiry.
+        self._office = office = self._office_of(lambda: self._serving.rules)
+        self._histories = Histories(office)
+        self._hook = ChangeHook(office, parts.departments.changes, lambda: self._now().timestamp())
         self._clocks = Clocks(
             office, lambda department, id_, _: office.tell_department(department, id_), self._states.of("clocks")
         )
         self._facts = store.facts()
+        self._reader = FactsReader(self._facts, parts.rules.calendar.zone, self._states.of("facts"))
         tail = functools.partial(unprojected.counted, of_interest=past.counted)
         self._known = Known(Sources(store, self._purposes, tail, unprojected.since, lambda: self._now().timestamp()))
         self._shared_counts: SharedAdmission | None = None
@@ -167,9 +140,17 @@ class Gateway:
         self._issuers: httpx.AsyncClient | None = None
         self._certificates = ClientCertificates(settings.tls) if settings.tls.client_certificates else None
         self._replays: Replays = SharedReplays(settings.valkey) if settings.valkey else OwnReplays()
-        self._served = self._journey()
+        self._authenticator = self._authenticating()
+        first = base(parts.rules, settings)
+        self._generations = Generations(self._journey(parts.epoch, first, parts.departments))
+        self._maker = Maker()
+        self._following = Following(
+            store.engine, self._load, self._exchange, self._states.of("rules"),
+            lambda: self._now().timestamp(), lambda: self._ledger.shard,
+        )  # fmt: skip
+        self._following.begin(parts.epoch, parts.rules.digest, first)
         self._graphql = GraphQLEndpoint(
-            functools.partial(answer, self._served),
+            self._generations.answer,
             self._log.defect,
             body_limit=settings.limits.body,
             patience=settings.limits.patience + LONGER,
@@ -190,36 +171,75 @@ class Gateway:
         else:
             await self._pages(scope, receive, send)
 
-    def _journey(self) -> Journey:
-        """The ports of an inquiry's steps, filled."""
-        settings, parts = self._settings, self._parts
-        requesters = parts.rules.policies.requesters
-        return Journey(
-            serving=lambda: self._serving,
-            authenticator=Authenticator(
-                [
-                    Issuer(each, self._client, lambda: self._now().timestamp(), heard=self._states.of("issuer"))
-                    for each in settings.oauth.issuers
-                ],
-                audience=settings.oauth.audience,
-                metadata_url=metadata_url(settings.public_url),
-                registered=lambda issuer, client: requesters.get((issuer, client)),
-                clock=self._now.sure,
-                proofs=Proofs(
-                    f"{settings.public_url}/graphql",
-                    settings.oauth.dpop,
-                    nonce_secret(parts.private),
-                    self._replays,
-                ),
-                client_certificates=settings.tls.client_certificates,
-                max_lifetime=settings.oauth.max_lifetime,
+    @property
+    def _serving(self) -> Serving:
+        """What is served now."""
+        return self._generations.current.serving()
+
+    def _office_of(self, rules: Callable[[], RuleSet]) -> Office:
+        return Office(self._writer, self._store, rules, self._now.sure, self._notices.tell)
+
+    def _load(self, found: Stored) -> Base:
+        """What takes long of a stored rule set; blocks."""
+        current = self._following.current
+        in_use = current.rules.used() if current is not None else []
+        rules = self._maker.made(found.files, found.digest, for_inquiries(self._settings), in_use)
+        rules.ready()
+        return base(rules, self._settings, current)
+
+    async def _exchange(self, epoch: int, made: Base) -> None:
+        """Serve another rule set from the next inquiry on. Raises `ConfigurationError`; then nothing is changed."""
+        rules, before = made.rules, self._serving.rules
+        departments = await asyncio.to_thread(self._departments.of, rules.policies.catalogue)
+        old = self._departments.now.connectors
+        self._metrics.know(rules.policies.catalogue.departments)
+        self._metrics.calendar_end = deadlines.list_end(rules.calendar)
+        self._notices.follow(receivers(rules))
+        self._hook.follow(departments.changes)
+        self._departments.take(departments, rules.policies.catalogue)
+        replaced = [each for name, each in old.items() if departments.connectors.get(name) is not each]
+        self._generations.exchange(self._journey(epoch, made, departments), replaced)
+        self._log.state("rules", rule_set=rules.digest, epoch=epoch, sources=departments.digest)
+        if counts.periods(before.policies.purposes) != counts.periods(rules.policies.purposes):
+            await self._count_anew()
+
+    async def _newer(self, epoch: int, began: float) -> Journey:
+        """What serves an epoch, or a later one, for an inquiry that began then; raises `Refusal`."""
+        limits = self._settings.limits
+        if not await self._following.reached(epoch, began + limits.patience - limits.deadline):
+            raise unavailable()
+        return self._generations.current
+
+    def _authenticating(self) -> Authenticator:
+        settings, now = self._settings, lambda: self._now().timestamp()
+        return Authenticator(
+            [Issuer(each, self._client, now, heard=self._states.of("issuer")) for each in settings.oauth.issuers],
+            audience=settings.oauth.audience,
+            metadata_url=metadata_url(settings.public_url),
+            registered=lambda issuer, client: self._serving.registered(issuer, client),
+            clock=self._now.sure,
+            proofs=Proofs(
+                f"{settings.public_url}/graphql", settings.oauth.dpop, nonce_secret(self._parts.private), self._replays
             ),
-            facts=FactsReader(self._facts, self._serving.zone, self._states.of("facts")),
+            client_certificates=settings.tls.client_certificates,
+            max_lifetime=settings.oauth.max_lifetime,
+        )
+
+    def _journey(self, epoch: int, made: Base, departments: OfDepartments) -> Journey:
+        """The ports of an inquiry's steps, filled, for one rule set: all that is read of it is in here."""
+        settings, parts, rules = self._settings, self._parts, made.rules
+        done_by = handlers(self._office_of(lambda: rules), lambda: journey, departments.changes)
+        served = serving(rules, settings, self._ledger, self._now.sure, done_by, made, epoch)
+        purposes = rules.policies.purposes
+        journey = Journey(
+            serving=lambda: served,
+            authenticator=self._authenticator,
+            facts=self._reader,
             cases=parts.cases,
             admission=self._shared_counts or Admission(self._known),
             retries=Retries(parts.private.private_bytes_raw()),
             fetcher=Fetcher(
-                parts.connectors, _departments(parts.rules), settings.limits.records, self._states.of("department")
+                departments.connectors, departments_of(rules), settings.limits.records, self._states.of("department")
             ),
             ledger=self._ledger,
             now=self._now.sure,
@@ -230,14 +250,16 @@ class Gateway:
             patience=settings.limits.patience,
             deadline=settings.limits.deadline,
             body_limit=settings.limits.body,
-            break_glass=BreakGlass(self._store.engine, parts.rules.calendar, self._purposes, self._alert),
-            recalls=StoredRecalls(self._store.engine, lambda who: answered_by(self._serving.rules, who)),
+            break_glass=BreakGlass(self._store.engine, rules.calendar, lambda: purposes, self._alert),
+            recalls=StoredRecalls(self._store.engine, lambda who: answered_by(rules, who)),
+            newer=self._newer,
         )
+        return journey
 
     def _routes(self) -> list[Route]:
         """All that is served beside `POST /graphql`."""
         settings, parts = self._settings, self._parts
-        plain = Plain(lambda: self._served.authenticator, settings.public_url, self._log.defect)
+        plain = Plain(lambda: self._authenticator, settings.public_url, self._log.defect)
         return [
             *routes(
                 public_url=settings.public_url,
@@ -269,7 +291,7 @@ class Gateway:
         return {
             "serving": lambda: not self.drain.begun,
             "ledger": lambda: self._ledger.healthy,
-            "rules": lambda: True,
+            "rules": lambda: self._following.hindrance is None,
             "counts": lambda: self._known.whole if self._shared_counts is None else self._shared_counts.healthy(),
             "clock": lambda: self._now.doubt is None,
         }
@@ -286,6 +308,9 @@ class Gateway:
         try:
             with self.link.starting() if self.link else contextlib.nullcontext():
                 await self._now.compare(self._ledger.time)
+                if self.link is None and self._parts.archive is not None:
+                    await by_process(self._settings, self._ledger, self._parts.rules.digest, self._parts.archive)
+                await self._following.look()
                 if self._news is not None:
                     self._news.start()
                 await self._refill()
@@ -293,8 +318,10 @@ class Gateway:
                     checks, metrics, states = self._readiness.results, self._metrics, self._states
                     reporter = Reporter(self.link, metrics, checks, self._lags, lambda: self._ledger.shard, states)
                     self.link.up()
+            watching.append(asyncio.create_task(self._following.run()))
             watching.append(asyncio.create_task(self._clocks.run()))
-            self._log.state("started", rule_set=self._serving.rules.digest, shard=self._ledger.shard)
+            rules, departments, shard = self._serving.rules.digest, self._departments.now.digest, self._ledger.shard
+            self._log.state("started", rule_set=rules, sources=departments, shard=shard)
             yield
         finally:
             await self.drain.quiet(within=2 * self._settings.limits.deadline)
@@ -311,8 +338,10 @@ class Gateway:
             if self._news is not None:
                 await self._news.close()
             await self._parts.cases.close()
-            for connector in self._parts.connectors.values():
+            for connector in self._departments.now.connectors.values():
                 await connector.close()
+            await self._generations.close()
+            await asyncio.to_thread(self._maker.close)
             if self._issuers is not None:
                 await self._issuers.aclose()
             await self._replays.close()
@@ -349,6 +378,14 @@ class Gateway:
         """What the ledger says was asked within the longest frequency period, and within a day."""
         since = self._now() - datetime.timedelta(days=counts.days(self._purposes().values()))
         return await self._ledger.entered_since(since, past.counted)
+
+    async def _count_anew(self) -> None:
+        """Purposes count over other periods now: nothing is admitted until memory and store have what that takes."""
+        days = counts.days(self._purposes().values())
+        with contextlib.suppress(LedgerUnavailable, SQLAlchemyError):  # it is tried again then
+            await asyncio.to_thread(projections.count_for, self._store.engine, days)
+            if self._shared_counts is None:
+                await self._known.fill()
 
     async def _refill(self) -> None:
         """See that all is counted that was asked before this process."""

@@ -22,9 +22,12 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from connectors import kinds
 from connectors.base import CaseRegistry, Connector, Examined
 from gateway import settings, sources
+from gateway.activation import archive, stored
+from gateway.activation.loading import hold, laid_out_as
+from gateway.activation.stored import NothingActive
 from gateway.catalogue.load import load as load_catalogue
 from gateway.catalogue.model import Catalogue
-from gateway.errors import ConfigurationError, Problem
+from gateway.errors import ConfigurationError, Problem, StoreUnavailable
 from gateway.inquiry.case.config import build as build_cases
 from gateway.inquiry.case.registries import CaseRegistries
 from gateway.ledger.log.build import (
@@ -39,39 +42,52 @@ from gateway.recall import outgoing
 from gateway.rules import deadlines
 from gateway.rules.check import reach
 from gateway.rules.decide import guards
-from gateway.rules.files import calendar
+from gateway.rules.files import calendar, thresholds
 from gateway.rules.load import Read as Policies
 from gateway.rules.load import read as load_rules
 from gateway.rules.ruleset import RuleSet
 from gateway.settings import Settings
 from gateway.storage.store import examine_store
 from gateway.values import NOWHERE
-from gateway.watch import thresholds
 from gateway.web import listen
 
 
 class Loaded(msgspec.Struct, frozen=True, eq=False):
-    """What the files say, read and found right."""
+    """What the files say, read and found right.
+
+    `archive` has the files of the folder that the rule set was read from; None where the store has it, which is so
+    since an `epoch`.
+    """
 
     rules: RuleSet
-    connectors: Mapping[str, Connector]
-    changes: Mapping[str, sources.Changes]
+    departments: sources.Sources
     cases: CaseRegistries
     private: Ed25519PrivateKey
+    archive: bytes | None = None
+    epoch: int = 0
 
 
 class Read(NamedTuple):
-    """What could be read, for finding more that is wrong; `parts` only where nothing is."""
+    """What could be read, for finding more that is wrong; `parts` only where nothing is.
+
+    `waits`: with `rules: activated`, nothing was activated yet, and that is all that is missing.
+    """
 
     settings: Settings
     policies: Policies | None
     parts: Loaded | None
+    waits: bool = False
 
 
 def load(config: Path, environ: Mapping[str, str]) -> tuple[Settings, Loaded]:
-    """Read everything that a start depends on; raises `ConfigurationError` with every problem of every file."""
+    """Read everything that a start depends on; raises `ConfigurationError` with every problem of every file.
+
+    `NothingActive` where there is no rule set yet that could serve.
+    """
     problems: list[Problem] = []
     found = read(config, environ, problems)
+    if found is not None and found.waits:
+        raise NothingActive([Problem(str(config), 0, 0, "rules", stored.BOOTSTRAP)])
     if found is None or found.parts is None:
         raise ConfigurationError(problems)
     return found.settings, found.parts
@@ -88,21 +104,51 @@ def read(config: Path, environ: Mapping[str, str], problems: list[Problem]) -> R
     check_head_file(found.ledger, found.root)
     private = read_key(found.ledger, found.root)
     outgoing.check_keys(found, webhook_keys(found), private)
-    of_policies: list[Problem] = []
     catalogue, policies = Catalogue({}, {}, {}, "", whole=False), None
-    of_departments = sources.Sources({}, {})
-    if there := found.policies != NOWHERE:
-        catalogue = load_catalogue(found.policies, of_policies)
-    if found.sources != NOWHERE:
-        of_departments = sources.load(found.sources, catalogue, kinds.KINDS, problems)
-    if there:
-        # Without the issuers, which are wrong then, those of `requesters.yaml` stand for themselves.
-        named = None if registries.told else list(registries.mapping(any_key=True))
-        policies = load_rules(found.policies, catalogue, found.oauth.aliases or None, of_policies, named, deployed=True)
+    departments = sources.Sources({}, {})
+    with _policies(found, problems) as (folder, of_policies, active):
+        if folder is not None:
+            catalogue = load_catalogue(folder, of_policies)
+        if found.sources != NOWHERE:
+            departments = sources.load(found.sources, catalogue, kinds.KINDS, problems)
+        if folder is not None:
+            # Without the issuers, which are wrong then, those of `requesters.yaml` stand for themselves.
+            named = None if registries.told else list(registries.mapping(any_key=True))
+            issuers = found.oauth.aliases or None
+            policies = load_rules(folder, catalogue, issuers, of_policies, named, secrets=found.policies)
+            if active is not None and policies.rules is not None:
+                hold(policies.rules, active.digest, of_policies)
     problems += of_policies
+    waits = found.rules != stored.FILES and active is None and not problems
     if problems or policies is None or policies.rules is None or private is None:
-        return Read(found, policies, None)
-    return Read(found, policies, Loaded(policies.rules, *of_departments, cases, private))
+        return Read(found, policies, None, waits)
+    archived, epoch = (archive.packed(found.policies), 0) if active is None else (None, active.epoch)
+    return Read(found, policies, Loaded(policies.rules, departments, cases, private, archived, epoch))
+
+
+@contextlib.contextmanager
+def _policies(
+    found: Settings, problems: list[Problem]
+) -> Iterator[tuple[Path | None, list[Problem], stored.Stored | None]]:
+    """The folder with the policies, where what is wrong with them goes, and what they are in the store.
+
+    No folder where there is none; with `rules: activated`, where nothing is active.
+    """
+    if found.rules == stored.FILES:
+        yield (None if found.policies == NOWHERE else found.policies), [], None
+        return
+    active = None
+    try:
+        active = stored.kept(found) if found.store else None
+    except StoreUnavailable as error:
+        problems.append(Problem(str(found.file), 0, 0, "store", str(error)))
+    except ConfigurationError as error:
+        problems += error.problems
+    if active is None:
+        yield None, [], None
+        return
+    with laid_out_as(active.files, active.digest) as (folder, of_policies):
+        yield folder, of_policies, active
 
 
 @contextlib.contextmanager
@@ -123,9 +169,9 @@ def check(config: Path, workers: int = 1, connect: bool = False) -> int:
     told = read(config, os.environ, problems)
     if told is None:
         raise ConfigurationError(problems)
-    found, policies, parts = told
-    if policies is not None:
-        thresholds.examine(found.policies, policies, problems)
+    found, policies, parts, waits = told
+    if policies is not None and found.rules == stored.FILES:
+        thresholds.load(found.policies, problems, policies.catalogue, policies.requesters)
     with noting(problems), settings.placing(found):
         if found.host and (wrong := listen.hindrance(found.host)):
             raise ConfigurationError([Problem(str(found.file), 0, 0, "listen", wrong)])
@@ -135,17 +181,23 @@ def check(config: Path, workers: int = 1, connect: bool = False) -> int:
             hindrances = examine_store(found.store, str(found.file), single_node=found.single_node)
             if parts is not None:
                 examine_registry(found.store, found.ledger, str(found.file))
+            stored.kept(found)
     if parts is not None:
         today = guards.day(datetime.datetime.now(datetime.UTC), parts.rules.policies.time_zone)
-        problems += reach.check(parts.rules, found.policies, today)
+        if found.rules == stored.FILES:
+            problems += reach.check(parts.rules, found.policies, today)
         if connect and not problems:
             problems += asyncio.run(_systems(found, parts))
+    if waits and not problems:
+        print(f"{config}: fine, but {stored.BOOTSTRAP}")
+        return 0
     if parts is None or problems:
         raise ConfigurationError(problems)
     published = parts.rules.policies.catalogue.published
     print(f"{config}: fine")
     print(f"  rule set      {parts.rules.digest}")
-    print(f"  datasets      {len(published)} published, of {len(parts.connectors)} departments")
+    print(f"  sources       {parts.departments.digest}")
+    print(f"  datasets      {len(published)} published, of {len(parts.departments.connectors)} departments")
     print(f"  purposes      {', '.join(parts.rules.policies.purposes)}")
     told_to = outgoing.warnings(found, parts.rules)
     late = sources.late(found.sources, found.limits.deadline)
@@ -159,7 +211,7 @@ def check(config: Path, workers: int = 1, connect: bool = False) -> int:
 async def _systems(found: Settings, parts: Loaded) -> list[Problem]:
     """What is wrong with the systems of departments and case registries. They are asked about nobody."""
     named: list[tuple[Path, str, Connector | CaseRegistry]] = [
-        *((found.sources, f"departments.{name}", each) for name, each in parts.connectors.items()),
+        *((found.sources, f"departments.{name}", each) for name, each in parts.departments.connectors.items()),
         *((found.file, f"case_registries.{name}", each) for name, each in parts.cases.sources.items()),
     ]
     asked = [(file, path, each) for file, path, each in named if isinstance(each, Examined)]

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from gateway.errors import CommandRefused, ConfigurationError, DutyboundError, Problem
+from gateway.errors import CommandRefused, ConfigurationError, DutyboundError
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -100,25 +100,21 @@ def _register(commands: Any) -> None:
     from gateway.simulation import commands as simulation
     from gateway.storage import commands as storage
     from gateway.watch import commands as watch
-    from gateway.watch import thresholds
 
     catalogue.register(commands, also=cataloguing.register)
     for part in (watch, storage, acts, recall):
         part.register(commands)
-    parts = rules.register(commands, inquire, also=thresholds.examine, past=_inquiry)
+    parts = rules.register(commands, inquire, past=_inquiry)
     simulation.register(parts)
     ledger.register(commands, _identifiers, _rule_set, (*BLOCKERS, *RECALLS))
 
 
 def _identifiers(configured: Any) -> Callable[[str, str], str]:
     """From a scheme of a configuration's policies, and a value, to how that is written; raises `ValueError`."""
-    from gateway.catalogue.identifiers import load_schemes
+    from gateway.activation import stored
     from gateway.values import suggest
 
-    problems: list[Problem] = []
-    schemes = load_schemes(configured.policies / "identifiers.yaml", problems)
-    if problems:
-        raise ConfigurationError(problems)
+    schemes = stored.of(configured).rules.policies.catalogue.schemes
 
     def written(scheme: str, value: str) -> str:
         if scheme not in schemes:
@@ -129,10 +125,10 @@ def _identifiers(configured: Any) -> Callable[[str, str], str]:
 
 
 def _rule_set(configured: Any) -> str:
-    """The digest of the rule set that a configuration's policies are."""
-    from gateway.rules.load import load
+    """The digest of the rule set that is active by a configuration."""
+    from gateway.activation import stored
 
-    return load(configured.policies, configured.oauth.aliases).digest
+    return stored.of(configured).rules.digest
 
 
 def _inquiry(arguments: argparse.Namespace) -> int:

@@ -130,6 +130,10 @@ class Node(Value):
         raw.value = [(name, value) for name, value in raw.value if str(name.value) != key]
         return Node(self.document, raw, self.path, self._key, self._parent)
 
+    def seen_from(self, folder: Path) -> Node:
+        """The same value, with relative paths seen from another folder than its file's."""
+        return Node(self.document._replace(folder=folder), self._raw, self.path, self._key, self._parent)
+
     def own(self) -> Node:
         """The same, of nodes that whoever asked may alter."""
         return Node(self.document, copy.deepcopy(self._raw), self.path, self._key, self._parent)

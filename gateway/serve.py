@@ -15,24 +15,29 @@ import gc
 import os
 import resource
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
+import msgspec
 from granian.constants import HTTPModes, Interfaces, Loops
 from granian.http import HTTP1Settings
 from granian.log import LogLevels
 from granian.server.mp import MPServer
 
 from gateway import app, check, settings
+from gateway.activation.activating import by_files
+from gateway.activation.stored import NothingActive
 from gateway.errors import CommandRefused, ConfigurationError, Problem
 from gateway.ledger.log.build import examine_registry, warnings
+from gateway.ledger.log.operator import Workplace
 from gateway.ledger.projections import worker as projector
 from gateway.manage.alone import shared, taken
 from gateway.manage.hub import Hub
 from gateway.manage.link import SUPERVISOR, Link
 from gateway.manage.server import served as managed
 from gateway.recall import worker as recaller
-from gateway.storage.store import open_configured, served_alone
+from gateway.storage.store import open_configured, opened, served_alone
 from gateway.web import listen
 
 APPLICATION = "gateway.serve:application"
@@ -44,6 +49,8 @@ IDLE = 5.0
 """Seconds that a connection may take for a request's line and headers, also to begin with them."""
 COLLECTED = (10_000, 5, 2000)
 """How often the garbage collector looks (`gc.set_threshold`)."""
+_LOOK = 1.0
+"""Seconds between two looks whether a rule set was activated."""
 SWITCH = 0.0005
 """Seconds that a thread computes while another waits."""
 
@@ -67,8 +74,8 @@ class _Server(MPServer):
 def serve(config: Path, workers: int) -> int:
     """Serve until SIGINT or SIGTERM, as `gateway.web.drain` says. Raises `ConfigurationError`."""
     global _prepared
-    _prepared = check.load(config, os.environ)
-    found = _prepared[0]
+    _prepared = _loaded(config)
+    found, parts = _prepared
     with contextlib.ExitStack() as held:
         with settings.placing(found):
             held.enter_context(served_alone(found))
@@ -77,6 +84,9 @@ def serve(config: Path, workers: int) -> int:
             address = held.enter_context(taken(found.host, found.port, str(found.file)))
             open_configured(found).close()
             examine_registry(found.store, found.ledger, str(found.file))
+            if parts.archive is not None:
+                epoch = _activated(found, parts, parts.archive)
+                _prepared = found, msgspec.structs.replace(parts, epoch=epoch)
         for warning in (*settings.warnings(found, workers), *warnings(found.ledger)):
             print(f"warning: {warning}", file=sys.stderr)
         _allow_connections()
@@ -107,6 +117,25 @@ def serve(config: Path, workers: int) -> int:
     if hub.refused is not None:
         raise CommandRefused(f"nothing is served: {hub.refused}")
     return 0
+
+
+def _loaded(config: Path) -> tuple[settings.Settings, check.Loaded]:
+    """What a start depends on; while no rule set was ever activated, nothing is served and this waits for one."""
+    told = False
+    while True:
+        try:
+            return check.load(config, os.environ)
+        except NothingActive as error:
+            if not told:
+                print(f"waiting: {error}", file=sys.stderr, flush=True)
+            told = True
+            time.sleep(_LOOK)
+
+
+def _activated(found: settings.Settings, parts: check.Loaded, archived: bytes) -> int:
+    """Have the files of the folder active, and nothing else; the epoch since which they are."""
+    with opened(found) as store:
+        return by_files(Workplace(found, store, parts.private), parts.rules.digest, archived)
 
 
 def _allow_connections() -> None:

@@ -89,7 +89,9 @@ class Limits(msgspec.Struct, frozen=True):
 class Settings(msgspec.Struct, frozen=True):
     """Everything a process is told at its start. `store` and `valkey` may hold a password: never log them.
 
-    `drain` is how many seconds a process that was told to stop says so (`/health/ready`) before it takes no more.
+    `rules` is `files`, where a start activates what stands in the folder `policies`, or `activated`, where that folder
+    is only what files with secrets are seen from. `drain` is how many seconds a process that was told to stop says so
+    (`/health/ready`) before it takes no more.
     `single_node` is `durability: single-node`: one PostgreSQL server is enough, without a synchronous standby.
     `root` is the file with the variables over it, for those who read parts of it that are theirs (`case_registries`).
     """
@@ -107,6 +109,7 @@ class Settings(msgspec.Struct, frozen=True):
     tls: TLSSettings
     limits: Limits
     root: Node
+    rules: str = "files"
     single_node: bool = False
     drain: float = 1.0
     manage: ManageSettings | None = None
@@ -200,7 +203,9 @@ def _put(raw: Any, key: str, value: Any, mark: StringMark) -> None:
 
 def _settings(root: Node, path: Path) -> Settings:
     required = ("listen", "public_url", "store", "policies", "sources", "ledger", "oauth")
-    optional = ("valkey", "tls", "limits", "case_registries", "durability", "drain", "manage", "webhooks", "alerts")
+    optional = (
+        "valkey", "rules", "tls", "limits", "case_registries", "durability", "drain", "manage", "webhooks", "alerts",
+    )  # fmt: skip
     keys = root.mapping(required, optional)
     host, port = _listen(keys["listen"])
     return Settings(
@@ -212,6 +217,7 @@ def _settings(root: Node, path: Path) -> Settings:
         valkey=None if keys["valkey"].is_null else _valkey(keys["valkey"]),
         policies=keys["policies"].existing_folder(),
         sources=keys["sources"].existing_file(),
+        rules=keys["rules"].choice(("files", "activated"), default="files"),
         ledger=_ledger(keys["ledger"]),
         oauth=read_oauth(keys["oauth"]),
         tls=read_tls(keys["tls"]),

@@ -8,9 +8,12 @@ own systems tell of changed records: `{secret_file, changes_an_hour}`.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import NamedTuple
+
+import msgspec
 
 from connectors.base import Config, Connector, DatasetShape
 from gateway.catalogue.checks import needs_document
@@ -34,10 +37,16 @@ class Changes(NamedTuple):
 
 
 class Sources(NamedTuple):
-    """What the file says, by department; who reports no changes is not in `changes`."""
+    """What the file says, by department; who reports no changes is not in `changes`.
+
+    `digest` is the SHA-256, in hexadecimal, of all that it says, however it is written. `made_of` is what each
+    connector was made of: what the file says of its department, and what the catalogue says of its datasets.
+    """
 
     connectors: dict[str, Connector]
     changes: dict[str, Changes]
+    digest: str = ""
+    made_of: dict[str, bytes] = {}  # noqa: RUF012 - each has its own
 
 
 def load(path: Path, catalogue: Catalogue, kinds: Mapping[str, Build], problems: list[Problem]) -> Sources:
@@ -49,7 +58,8 @@ def load(path: Path, catalogue: Catalogue, kinds: Mapping[str, Build], problems:
     if node is None:
         return Sources({}, {})
     departments = node.mapping(["departments"])["departments"]
-    found = Sources({}, {})
+    written = msgspec.json.encode(node.apart().plain(), order="sorted")
+    found = Sources({}, {}, hashlib.sha256(written).hexdigest(), {})
     entries = departments.mapping(any_key=True)
     for name, entry in entries.items():
         if catalogue.whole and name not in catalogue.departments:
@@ -59,6 +69,7 @@ def load(path: Path, catalogue: Catalogue, kinds: Mapping[str, Build], problems:
             found.changes[name] = _changes(keys["changes"])
         if (made := of_kind(entry.without("changes"), kinds, shapes)) is not None:
             found.connectors[name] = made
+            found.made_of[name] = msgspec.json.encode([entry.apart().plain(), shapes], order="sorted")
     served = {dataset for entry in entries.values() for dataset in _datasets(entry)}
     for dataset in catalogue.published.values():
         if dataset.id not in served:

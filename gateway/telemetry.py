@@ -179,6 +179,11 @@ class Metrics:
         self._timed = 0
         self._chance = random.Random(os.urandom(32)).random  # noqa: S311 - what it gave is never shown
 
+    def know(self, departments: Iterable[str]) -> None:
+        """Count the failures of these departments too; those that are no more stay."""
+        more = {(name, fault): Count() for name in sorted(departments) for fault in Fault}
+        self.failures = {**more, **self.failures}
+
     def failed(self, failures: Iterable[tuple[str, Fault]]) -> None:
         """Count what departments failed to give."""
         for failure in failures:

@@ -106,12 +106,17 @@ class ChangeHook:
     """The route. `reporting` is what `sources.yaml` says of each department's systems; `now` gives epoch seconds."""
 
     def __init__(self, office: Office, reporting: Mapping[str, Reporting], now: Callable[[], float]) -> None:
-        self._office, self._acts, self._now = office, ChangeActs(office, reporting), now
-        self._secrets = {department: each.secrets for department, each in reporting.items() if each.secrets}
+        self._office, self._now = office, now
+        self.follow(reporting)
         self._nobodys = (os.urandom(32),)  # so that an unknown department is looked into like any other
         self._reading = 0
         self._lanes: dict[str, asyncio.Lock] = collections.defaultdict(asyncio.Lock)
         self._waiting: collections.Counter[str] = collections.Counter()
+
+    def follow(self, reporting: Mapping[str, Reporting]) -> None:
+        """Go by what `sources.yaml` says now."""
+        self._acts = ChangeActs(self._office, reporting)
+        self._secrets = {department: each.secrets for department, each in reporting.items() if each.secrets}
 
     def routes(self) -> list[Route]:
         """The route."""

@@ -70,6 +70,10 @@ class Notices:
         self._tasks: list[asyncio.Task[None]] = []
         self._http: httpx.AsyncClient | None = None
 
+    def follow(self, receivers: Mapping[Who, Receiver]) -> None:
+        """Tell these from now on."""
+        self._receivers = receivers
+
     def tell(self, whom: Who, matter: str) -> None:
         """Tell a client that a matter waits; nothing where it does not want to be told."""
         if whom not in self._receivers:
@@ -91,10 +95,12 @@ class Notices:
             await self._http.aclose()
 
     async def _deliver(self, whom: Who) -> None:
-        receiver, queue = self._receivers[whom], self._waiting[whom]
+        queue = self._waiting[whom]
         while True:
             nudge = await queue.get()
             for pause in (*AGAIN, None):
+                if (receiver := self._receivers.get(whom)) is None:
+                    break  # it wants to be told no more
                 if await self._sent(receiver, nudge):
                     self._heard(whom[1], None)
                     break

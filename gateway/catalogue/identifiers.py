@@ -65,6 +65,14 @@ def canonical(title: str, validate: Callable[[str], str] | None, pattern: str | 
     return canonical_form
 
 
+def made(
+    name: str, title: str, subjects: tuple[SubjectKind, ...], module: str | None, pattern: str | None
+) -> IdentifierScheme:
+    """A scheme of what it is made of; raises `ValueError` for a module that there is not."""
+    validate = validator(module) if module else None
+    return IdentifierScheme(name, title, subjects, canonical(name, validate, pattern), module, pattern)
+
+
 def _scheme(name: str, node: Node) -> IdentifierScheme:
     entries = node.mapping(["title", "subjects"], ["module", "pattern"])
     if not re.fullmatch(r"[A-Z][A-Z0-9_]{0,30}", name):

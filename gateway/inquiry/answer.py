@@ -12,8 +12,10 @@ import os
 
 from gateway.errors import Code, Refusal
 from gateway.inquiry.admit import Reservation, asking
+from gateway.inquiry.authenticate import registered_as
 from gateway.inquiry.beside.apart import answered_apart, bound_to, by_document, correcting, planned
 from gateway.inquiry.beside.break_glass import guard
+from gateway.inquiry.beside.current import known
 from gateway.inquiry.beside.refusing import answer_refusal, decided
 from gateway.inquiry.beside.release import Release
 from gateway.inquiry.case.needed import verify_case
@@ -21,7 +23,7 @@ from gateway.inquiry.decide import decide, relied_on
 from gateway.inquiry.disclose import Entry, disclose, extension
 from gateway.inquiry.http.request import media_of, read
 from gateway.inquiry.http.response import answered
-from gateway.inquiry.journey import Journey, Serving, Telling
+from gateway.inquiry.journey import Journey, Outdated, Serving, Telling
 from gateway.inquiry.plan import RefusedAboutSubjects
 from gateway.inquiry.restrain import restrain_all
 from gateway.inquiry.types import Answer
@@ -30,39 +32,45 @@ from gateway.telemetry import Steps
 
 
 async def answer(journey: Journey, method: str, headers: list[tuple[bytes, bytes]], body: bytes) -> Answer:
-    """Answer one request to `/graphql`."""
-    authenticator, entry, began = journey.authenticator, None, asyncio.get_running_loop().time()
-    steps = journey.metrics.begin()
-    try:
-        # 1. authenticate: who asks
-        requester = await authenticator.authenticate(authenticator.credentials(headers), method, headers)
-        asked = read(method, headers, body, journey.body_limit)
-        steps.done("authenticate")
+    """Answer one request to `/graphql`: by one rule set, and from the first step on again where it was replaced."""
+    began, steps, requester = asyncio.get_running_loop().time(), journey.metrics.begin(), None
+    while True:
+        authenticator, serving, entry = journey.authenticator, journey.serving(), None
+        try:
+            # 1. authenticate: who asks
+            if requester is None:
+                credentials = authenticator.credentials(headers)
+                requester = await authenticator.authenticate(credentials, method, headers, None, serving.registered)
+            else:  # what was shown is not looked at twice: a proof counts once
+                requester = registered_as(requester, serving.registered(*requester.who))
+            asked = read(method, headers, body, journey.body_limit)
+            steps.done("authenticate")
 
-        # 2. plan: what is asked, about whom, and for which purpose
-        serving = journey.serving()
-        plan = await planned(journey, serving, requester, asked)
-        if plan.names_subjects:
-            entry = Entry(os.urandom(16).hex(), requester, serving.rules.digest)
-        bound = await bound_to(journey, plan, requester, asked)
-        if entry is None or (declaration := bound.declaration) is None:
-            entry = entry if bound.act is None else None  # an act leaves its own
-            return await answered_apart(journey, serving, plan, bound, requester, asked)
-        declaration = journey.retries.named(declaration, asked)
-        entry.declaration, entry.subjects = declaration, bound.subjects
-        purpose = serving.purpose(declaration.purpose)
-        authenticator.check_scope(requester, serving.datasets, bound.others)
-        if purpose.secrecy_max is not None:
-            entry.secret_until = serving.secret_until(purpose.secrecy_max, journey.now())
-        steps.done("plan")
+            # 2. plan: what is asked, about whom, and for which purpose
+            plan = await planned(journey, serving, requester, asked)
+            if plan.names_subjects:
+                entry = Entry(os.urandom(16).hex(), requester, serving.rules.digest)
+            bound = await bound_to(journey, plan, requester, asked)
+            if entry is None or (declaration := bound.declaration) is None:
+                entry = entry if bound.act is None else None  # an act leaves its own
+                return await answered_apart(journey, serving, plan, bound, requester, asked, began)
+            declaration = journey.retries.named(declaration, asked)
+            entry.declaration, entry.subjects = declaration, bound.subjects
+            purpose = serving.purpose(declaration.purpose)
+            authenticator.check_scope(requester, serving.datasets, bound.others)
+            if purpose.secrecy_max is not None:
+                entry.secret_until = serving.secret_until(purpose.secrecy_max, journey.now())
+            steps.done("plan")
 
-        telling = by_document(journey, serving, plan, bound, requester, asked)
-        telling = await correcting(journey, serving, telling, purpose, entry) if declaration.recall else telling
-        return await disclosed(journey, serving, telling, purpose, entry, steps, began)
-    except Exception as problem:
-        if isinstance(problem, RefusedAboutSubjects):
-            entry = Entry(os.urandom(16).hex(), requester, serving.rules.digest)
-        return await answer_refusal(journey, entry, problem, media_of(headers))
+            telling = by_document(journey, serving, plan, bound, requester, asked)
+            telling = await correcting(journey, serving, telling, purpose, entry) if declaration.recall else telling
+            return await disclosed(journey, serving, telling, purpose, entry, steps, began)
+        except Outdated as outdated:
+            journey = outdated.journey
+        except Exception as problem:
+            if isinstance(problem, RefusedAboutSubjects) and requester is not None:
+                entry = Entry(os.urandom(16).hex(), requester, serving.rules.digest)
+            return await answer_refusal(journey, entry, problem, media_of(headers))
 
 
 async def disclosed(
@@ -73,7 +81,7 @@ async def disclosed(
     # 3. facts: the case at its registry, then what is known of the subjects, and whether an emergency may go on
     today = (now := journey.now()).astimezone(serving.zone).date()
     case = purpose.case_required and await verify_case(journey.cases, requester, purpose, declaration, subjects, today)
-    facts = await journey.facts.read(subjects, now, requester.who)
+    facts = await known(journey, serving, subjects, now, requester, began)
     glass = await guard(journey, requester, purpose, declaration, today) if purpose.break_glass is not None else None
     facts = facts.settled(case_verified=case, break_glass=glass is not None)
     entry.facts = facts.change

@@ -39,6 +39,9 @@ MAX_TOKEN = 8 * 1024
 RETRY_AFTER = 5
 """Seconds after which to ask again, where whoever vouches for a token is out of reach."""
 
+Registered = Callable[[str, str], RequesterEntry | None]
+"""From (issuer, client) to its entry in a rule set."""
+
 _JOSE = b"eyJ"
 """What a JOSE header begins with: a token that has one, and is no JWT that can be read, is not taken for opaque."""
 _TYPES = frozenset({"at+jwt", "application/at+jwt"})
@@ -82,7 +85,7 @@ class Authenticator:
         *,
         audience: str,
         metadata_url: str,
-        registered: Callable[[str, str], RequesterEntry | None],
+        registered: Registered,
         clock: Callable[[], datetime.datetime],
         proofs: Proofs | None = None,
         client_certificates: bool = False,
@@ -119,13 +122,15 @@ class Authenticator:
         method: str = "POST",
         headers: Iterable[tuple[bytes, bytes]] = (),
         url: str | None = None,
+        registered: Registered | None = None,
     ) -> Requester:
         """Who asks; raises `Refusal` `UNAUTHENTICATED` with a description of what is wrong with the token.
 
         It is `DECISION_UNAVAILABLE` (503) where that cannot be known now: the issuer is out of reach.
 
         `authorization` is what `credentials` gives. `method` and `headers` are the request's, for proofs, and so is
-        `url`, where it is not that of inquiries.
+        `url`, where it is not that of inquiries. `registered` is of the rule set that the request goes by, where it
+        comes with one.
         """
         if authorization is None:
             raise self._refused("A token is needed: send `Authorization: Bearer <token>`.", error=None)
@@ -136,9 +141,9 @@ class Authenticator:
         except Unfit as unfit:
             scheme = unfit.scheme or ("DPoP" if authorization[:5].lower() == b"dpop " else "Bearer")
             raise self._unfit(unfit, scheme) from unfit
-        entry = self._registered(known.requester.issuer, known.requester.client)
+        entry = (registered or self._registered)(known.requester.issuer, known.requester.client)
         if entry is not known.entry:
-            known.requester, known.entry = _registered(known.requester, entry), entry
+            known.requester, known.entry = registered_as(known.requester, entry), entry
         return known.requester
 
     async def _known(self, authorization: bytes) -> _Verified:
@@ -326,7 +331,7 @@ def _single(headers: Iterable[tuple[bytes, bytes]], wanted: bytes) -> bytes | No
     return found[0] if found else None
 
 
-def _registered(requester: Requester, entry: RequesterEntry | None) -> Requester:
+def registered_as(requester: Requester, entry: RequesterEntry | None) -> Requester:
     """The same token's requester with what the rule set in force says of its client."""
     if entry is None:
         return msgspec.structs.replace(

@@ -36,7 +36,7 @@ Who = tuple[str, str]
 """A requester: issuer and client."""
 
 _Waiting = list[tuple[Sequence[Subject], Who, "asyncio.Future[_Snapshot]"]]
-_Snapshot = tuple[int, dict[tuple[str, str], list[FactRow]]]
+_Snapshot = tuple[int, int, dict[tuple[str, str], list[FactRow]]]
 
 
 class FactsReader:
@@ -50,9 +50,12 @@ class FactsReader:
         self._waiting: _Waiting = []
         self._reading = False
 
-    async def read(self, subjects: Sequence[Subject], now: datetime.datetime, who: Who) -> Facts:
+    async def read(
+        self, subjects: Sequence[Subject], now: datetime.datetime, who: Who, zone: datetime.tzinfo | None = None
+    ) -> Facts:
         """The facts of these subjects, and what `who` is suspended for; an objection is overdue once its day is over.
 
+        Days are those of `zone`, where one is given.
         Raises `Refusal` with `DECISION_UNAVAILABLE`.
         """
         loop = asyncio.get_running_loop()
@@ -60,13 +63,13 @@ class FactsReader:
         if not self._waiting and not self._reading:
             loop.call_soon(self._begin)
         self._waiting.append((subjects, who, future))
-        change, found = await future
+        change, epoch, found = await future
         if not found:
-            return Facts(change, dict.fromkeys(subjects, _NOTHING))
-        today = now.astimezone(self._zone).date().isoformat()
+            return Facts(change, dict.fromkeys(subjects, _NOTHING), epoch=epoch)
+        today = now.astimezone(zone or self._zone).date().isoformat()
         try:
             known = {each: _folded(found.get(each[1:], ()), today) for each in subjects}
-            return Facts(change, known, suspended=_suspended(found.get(who, ())))
+            return Facts(change, known, suspended=_suspended(found.get(who, ())), epoch=epoch)
         except (LookupError, ValueError, TypeError, msgspec.MsgspecError) as error:
             self._heard("", f"a fact is not understood ({type(error).__name__})")
             raise _unavailable() from None
@@ -95,7 +98,7 @@ class FactsReader:
             self._begin()
 
     def _answer(self, waiting: _Waiting, rows: Sequence[FactRow]) -> None:
-        change = rows[0].change
+        change, epoch = rows[0].change, rows[0].epoch
         self._heard("", None)
         found: dict[tuple[str, str], list[FactRow]] = {}
         if rows[0].kind is not None:
@@ -103,7 +106,7 @@ class FactsReader:
                 found.setdefault((row.scheme, row.value), []).append(row)
         for _, _, future in waiting:
             if not future.done():
-                future.set_result((change, found))
+                future.set_result((change, epoch, found))
 
     def _refuse(self, waiting: _Waiting, error: BaseException) -> None:
         self._heard("", type(error).__name__)

@@ -33,7 +33,7 @@ from gateway.inquiry.plan import Planner
 from gateway.inquiry.render import Rendered, Renderer
 from gateway.inquiry.types import Answer, Decision, Outcome, Requester, Selected
 from gateway.ledger.entry import secrecy
-from gateway.rules.model import Purpose
+from gateway.rules.model import Purpose, RequesterEntry
 from gateway.rules.ruleset import RuleSet
 from gateway.telemetry import Metrics
 
@@ -56,6 +56,12 @@ class Serving(msgspec.Struct, frozen=True, eq=False):
     acts: ActsPort
     obligations: Obligations
     zone: zoneinfo.ZoneInfo
+    epoch: int = 0
+    """Since which activation it is active; 0 where nothing was ever activated."""
+
+    def registered(self, issuer: str, client: str) -> RequesterEntry | None:
+        """The registered client, if it is one."""
+        return self.rules.policies.requesters.get((issuer, client))
 
     @property
     def datasets(self) -> Container[str]:
@@ -72,6 +78,14 @@ class Serving(msgspec.Struct, frozen=True, eq=False):
     def secret_until(self, longest: Period, now: datetime.datetime) -> datetime.datetime:
         """When an inquiry of `now` is told to its subject, where that is kept from it for so long (Art. 42)."""
         return secrecy.ends(longest.after(now.astimezone(self.zone).date()), self.zone)
+
+
+class Outdated(Exception):
+    """The inquiry is to be decided again, by a newer rule set: `journey` has it."""
+
+    def __init__(self, journey: Journey) -> None:
+        super().__init__()
+        self.journey = journey
 
 
 class Telling(NamedTuple):
@@ -110,6 +124,10 @@ class Journey(msgspec.Struct, frozen=True, eq=False):
 
     Without `break_glass` nobody keeps the reviews of emergencies: every emergency purpose is denied. Without `recalls`
     there is none whose correction could be fetched.
+
+    A journey is made anew, whole, with each rule set that is activated, and an inquiry goes by one from its first step
+    on. `newer` gives that of an epoch, or of a later one, to an inquiry that began then (on the event loop's clock); it
+    raises `Refusal` (`DECISION_UNAVAILABLE`) where it takes too long. Without it no epoch is looked at.
     """
 
     serving: Callable[[], Serving]
@@ -130,6 +148,7 @@ class Journey(msgspec.Struct, frozen=True, eq=False):
     patience: float = 25.0
     break_glass: BreakGlassPort | None = None
     recalls: RecallsPort | None = None
+    newer: Callable[[int, float], Awaitable[Journey]] | None = None
 
     def fetched_by(self) -> float:
         """By when what departments answer counts, on the event loop's clock."""

@@ -91,13 +91,15 @@ class Facts(msgspec.Struct, frozen=True):
     """One snapshot for the named subjects, read after the request arrived, with its change number.
 
     `break_glass`: the purpose is an emergency's, and the requester may use it now. `suspended` has the purposes and
-    datasets for which the requester's grant is suspended, and the recall that it has to answer first.
+    datasets for which the requester's grant is suspended, and the recall that it has to answer first. `epoch` is that
+    of the rule set that was active in the snapshot.
     """
 
     change: int
     subjects: Mapping[Subject, SubjectFacts]
     break_glass: bool = False
     suspended: Mapping[tuple[str, str], str] = {}
+    epoch: int = 0
 
     def settled(self, *, case_verified: bool, break_glass: bool) -> Facts:
         """These facts, with what their store does not know of the inquiry itself."""
@@ -106,7 +108,7 @@ class Facts(msgspec.Struct, frozen=True):
         subjects = self.subjects
         if case_verified:
             subjects = {each: msgspec.structs.replace(known, case_verified=True) for each, known in subjects.items()}
-        return Facts(self.change, subjects, break_glass, self.suspended)
+        return Facts(self.change, subjects, break_glass, self.suspended, self.epoch)
 
 
 class Wanted(NamedTuple):

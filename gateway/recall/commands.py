@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any, get_args
 
 from gateway import settings
-from gateway.errors import CommandRefused, ConfigurationError, Problem
+from gateway.activation.stored import in_force
+from gateway.errors import CommandRefused
 from gateway.files import new_file
 from gateway.ledger.commands.progress import teller
 from gateway.ledger.log import operator
@@ -23,8 +24,6 @@ from gateway.recall import listing, report, report_forms, report_page, resuming
 from gateway.recall.compliance import By
 from gateway.recall.report import Report, Wanted
 from gateway.recipient import commands as recipient
-from gateway.rules.files import calendar
-from gateway.rules.load import load
 from gateway.storage.store import opened
 
 MOST_LISTED = 1_000
@@ -95,7 +94,7 @@ def _day(text: str) -> datetime.date:
 
 def _list(given: argparse.Namespace) -> int:
     with operator.opened(given.config) as place:
-        policies = load(place.settings.policies, place.settings.oauth.aliases).policies
+        policies = in_force(place.settings, place.store.engine).rules.policies
         entered = listing.enter(place, given.state, given.client)
         asked = listing.Asked(given.state, given.client, given.first, given.after)
         page = listing.recalls(place.store.engine, policies.requesters, asked)
@@ -117,16 +116,12 @@ def _report(given: argparse.Namespace) -> int:
         print(f"`--until {given.until}` is before `--from {given.since}`", file=sys.stderr)
         return 2
     found = settings.load(given.config, os.environ)
-    problems: list[Problem] = []
-    dates = calendar.load(found.policies, problems)
-    if problems:
-        raise ConfigurationError(problems)
-    titles = load(found.policies, found.oauth.aliases).policies.catalogue.departments
-    wanted = Wanted(given.since, given.until, given.by, dates.zone)
     if given.out is not None and given.out.exists():
         raise CommandRefused(f"`{given.out}` is there already; name a new file for the report")
     with opened(found) as store, contextlib.closing(store.reader()) as reader:
-        made = report.made(reader, wanted, teller())
+        rules = in_force(found, store.engine).rules
+        titles = rules.policies.catalogue.departments
+        made = report.made(reader, Wanted(given.since, given.until, given.by, rules.calendar.zone), teller())
     _write(given.out, FORMS[given.format](made, titles))
     if given.out is not None or given.format != "table":
         for line in report_forms.read_from(made):

@@ -9,9 +9,8 @@ from __future__ import annotations
 import asyncio
 
 from gateway.acts.office import Office
-from gateway.errors import ConfigurationError, Problem
-from gateway.settings import Settings
-from gateway.watch import restore, thresholds
+from gateway.rules.files import thresholds
+from gateway.watch import restore
 from gateway.watch.break_glass import BreakGlass
 from gateway.watch.follow import Follower
 
@@ -24,8 +23,8 @@ BATCH = 500
 class Following:
     """Follows, in one process."""
 
-    def __init__(self, office: Office, settings: Settings) -> None:
-        self._office, self._settings = office, settings
+    def __init__(self, office: Office) -> None:
+        self._office = office
         self._follower: Follower | None = None
 
     async def turn(self) -> bool:
@@ -41,10 +40,7 @@ class Following:
         return self._follower.turn() > 0
 
     def _begun(self) -> Follower:
-        problems: list[Problem] = []
-        wanted = thresholds.load(self._settings.policies, problems)
-        if problems:
-            raise ConfigurationError(problems)
+        wanted = thresholds.needed(self._office.rules.watch)
         office, purposes = self._office, self._office.rules.policies.purposes
         glass = BreakGlass(office.store.engine, office.calendar, lambda: purposes, lambda *_: None)
         others = [purpose.name for purpose in purposes.values() if purpose.break_glass is None]

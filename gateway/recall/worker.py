@@ -22,10 +22,10 @@ from pathlib import Path
 
 from sqlalchemy.exc import SQLAlchemyError
 
+from gateway.activation import stored
 from gateway.acts.office import Office
-from gateway.catalogue.load import load as load_catalogue
 from gateway.clock import Clock
-from gateway.errors import ConfigurationError, DutyboundError, LedgerUnavailable, Problem, Refusal, StoreUnavailable
+from gateway.errors import DutyboundError, LedgerUnavailable, Refusal, StoreUnavailable
 from gateway.ledger.acting.writer import Writer
 from gateway.ledger.entry.registry import RECALLS
 from gateway.ledger.log import operator
@@ -45,7 +45,6 @@ from gateway.recall.overdue import Overdue
 from gateway.recall.selecting import Selecting
 from gateway.recall.turns import IDLE, Around, Turn, again
 from gateway.recall.unreported import Unreported
-from gateway.rules.load import read as read_rules
 from gateway.rules.ruleset import RuleSet
 from gateway.settings import Settings
 from gateway.storage.port import Held
@@ -83,7 +82,7 @@ def turns(around: Around) -> Sequence[Turn]:
         Turn("overdue", Overdue(office).turn),
         Turn("deliver", delivering.turn, close=delivering.close),
         Turn("give up", GivingUp(office).turn, every=giving_up.EVERY),
-        Turn("watch", Following(office, settings).turn, every=following.EVERY),
+        Turn("watch", Following(office).turn, every=following.EVERY),
         Turn("measure", Measuring(office, counting, around.link).turn, every=measuring.EVERY),
         Turn("select", Selecting(office).turn),
         Turn("expire", Expiring(office, longest).turn, every=LOOKED),
@@ -175,13 +174,8 @@ def _in_doubt(clock: Clock) -> Callable[[], bool]:
 
 
 def rules_of(settings: Settings) -> RuleSet:
-    """The rule set of the configured files, with what signs webhooks; raises `ConfigurationError`."""
-    problems: list[Problem] = []
-    catalogue = load_catalogue(settings.policies, problems)
-    found = read_rules(settings.policies, catalogue, settings.oauth.aliases or None, problems, deployed=True).rules
-    if found is None:
-        raise ConfigurationError(problems)
-    return found
+    """The active rule set, with what signs webhooks; raises `ConfigurationError`."""
+    return stored.of(settings, signing=True).rules
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -19,9 +19,8 @@ from gateway.rules.decide import guards
 from gateway.rules.decide.vocabulary import FLAGS
 from gateway.rules.explain import explain, matrix
 from gateway.rules.explain.changes import Situation
-from gateway.rules.files import calendar, proposal
+from gateway.rules.files import calendar, proposal, thresholds
 from gateway.rules.files.purposes import KINDS
-from gateway.rules.load import Read
 from gateway.rules.model import Flag, RequesterEntry
 from gateway.rules.ruleset import RuleSet
 from gateway.rules.testing import commands as testing
@@ -36,14 +35,6 @@ class _Unknown(Exception):
     """A name on the command line that the policies do not have."""
 
 
-Also = Callable[[Path, Read, list[Problem]], None]
-"""What else is read of the policies, by a part above this one."""
-
-
-def _nothing(policies_dir: Path, found: Read, problems: list[Problem]) -> None:
-    """Nothing else is read."""
-
-
 Explains = Callable[[argparse.Namespace], int]
 """What explains an inquiry of the ledger, a part above this one."""
 
@@ -53,7 +44,7 @@ def _no_ledger(arguments: argparse.Namespace) -> int:
     return 2
 
 
-def register(subparsers: Any, inquire: Inquire, also: Also = _nothing, past: Explains = _no_ledger) -> Any:
+def register(subparsers: Any, inquire: Inquire, past: Explains = _no_ledger) -> Any:
     """Add `rules` and its parts to the command; each sets `run`, which takes the arguments and returns an exit code.
 
     `inquire` is how an inquiry is decided, and `past` explains one of the ledger: by parts above this one. Gives what
@@ -63,7 +54,7 @@ def register(subparsers: Any, inquire: Inquire, also: Also = _nothing, past: Exp
     parts = rules.add_subparsers(required=True, metavar="COMMAND")
 
     check = _part(parts, "check", "read all policies and tell every problem, with file, line and fix")
-    check.set_defaults(run=functools.partial(_check, also=also))
+    check.set_defaults(run=_check)
 
     explained = _part(parts, "explain", "why one field is permitted or denied, and what it would take")
     explained.add_argument("requester", nargs="?", help="the client, such as `market-regulator`")
@@ -127,10 +118,10 @@ def _print(problems: list[Problem], end: str) -> None:
     print(f"{len(problems)} problem{'s' if len(problems) > 1 else ''}; {end}", file=sys.stderr)
 
 
-def _check(arguments: argparse.Namespace, also: Also) -> int:
+def _check(arguments: argparse.Namespace) -> int:
     problems: list[Problem] = []
     found = load.read(arguments.policies, load_catalogue(arguments.policies, problems), None, problems)
-    also(arguments.policies, found, problems)
+    thresholds.load(arguments.policies, problems, found.catalogue, found.requesters)
     rule_set = found.rules
     if rule_set is None:
         _print(problems, "nothing was loaded")

@@ -16,7 +16,7 @@ from gateway.catalogue.model import Catalogue
 from gateway.errors import ConfigurationError, Problem
 from gateway.rules.check import legible, references
 from gateway.rules.decide import base, vocabulary
-from gateway.rules.files import calendar, officers, purposes, requesters, rule, tokens
+from gateway.rules.files import calendar, officers, purposes, requesters, rule, thresholds, tokens
 from gateway.rules.files.requesters import Requesters
 from gateway.rules.files.rule import Rule
 from gateway.rules.ruleset import RuleSet
@@ -46,16 +46,16 @@ def read(
     problems: list[Problem],
     registries: Collection[str] | None = None,
     *,
-    deployed: bool = False,
+    secrets: Path | None = None,
 ) -> Read:
     """Read and check everything but the catalogue, whose own problems are in `problems` already; none may be there.
 
     `issuers` gives the URL of each issuer that `requesters.yaml` names, and `registries` the names of the case
     registries; without them, names stand for themselves, so that the files can be checked without a configuration.
-    Files with secrets are read only where it is `deployed`: nowhere else are they there.
+    Files with secrets are read as seen from the folder `secrets`, where one is given: nowhere else are they there.
     """
     registered = purposes.load(policies_dir, catalogue, problems, registries)
-    who = requesters.load(policies_dir, catalogue, registered, issuers, problems, registries, deployed=deployed)
+    who = requesters.load(policies_dir, catalogue, registered, issuers, problems, registries, secrets=secrets)
     dates = calendar.load(policies_dir, problems)
     approvers = officers.load(policies_dir, issuers, problems)
     before = len(problems)
@@ -63,7 +63,10 @@ def read(
     legible.check(rules, problems)
     base.check(rules, policies_dir / "rules", problems, all_read=len(problems) == before)
     references.check(rules, vocabulary.of(catalogue, registered, who), problems)
-    return Read(catalogue, who, None if problems else RuleSet(catalogue, registered, who, rules, dates, approvers))
+    if problems:
+        return Read(catalogue, who, None)
+    watched = thresholds.watching(policies_dir, catalogue, who)
+    return Read(catalogue, who, RuleSet(catalogue, registered, who, rules, dates, approvers, watched))
 
 
 def load_rules(policies_dir: Path, problems: list[Problem]) -> list[Rule]:

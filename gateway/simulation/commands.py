@@ -14,6 +14,7 @@ import uuid
 from pathlib import Path
 from typing import Any
 
+from gateway.activation.stored import in_force
 from gateway.ledger.entry import entries
 from gateway.ledger.log import operator
 from gateway.ledger.log.operator import CLIENT
@@ -60,7 +61,7 @@ def _simulate(arguments: argparse.Namespace) -> int:
     operator.check_said(arguments.by, arguments.reason)
     with operator.opened(arguments.config) as place:
         aliases = place.settings.oauth.aliases
-        comparison = Comparison(load(arguments.candidate, aliases), load(place.settings.policies, aliases))
+        comparison = Comparison(load(arguments.candidate, aliases), in_force(place.settings, place.store.engine).rules)
         simulation = Simulation(comparison, since, until)
         said = (arguments.by, arguments.reason, looked(comparison.candidate.digest, since, until))
 

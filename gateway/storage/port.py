@@ -144,9 +144,10 @@ class Reader(Protocol):
 
 
 class FactRow(NamedTuple):
-    """The change number of the snapshot, then columns of one fact in force. Both stores' queries follow these members.
+    """The change number of the snapshot, columns of one fact in force, and the epoch of the active rule set (0: none).
 
-    Without any fact there is one row, its kind `None`. What a kind has no use for is `None`.
+    Both stores' queries follow these members. Without any fact there is one row, its kind `None`. What a kind has no
+    use for is `None`.
     """
 
     change: int
@@ -161,6 +162,7 @@ class FactRow(NamedTuple):
     purpose: str
     fields: str
     until: str
+    epoch: int = 0
 
 
 class FactRows(Protocol):

@@ -16,15 +16,15 @@ from typing import Any
 from sqlalchemy.exc import SQLAlchemyError
 
 from gateway import settings
-from gateway.errors import ConfigurationError, Problem, StoreUnavailable
+from gateway.activation.stored import in_force
+from gateway.errors import StoreUnavailable
 from gateway.ledger.log import operator
-from gateway.rules import load
-from gateway.rules.files import calendar
+from gateway.rules.files import thresholds
 from gateway.storage import watch as kept
 from gateway.storage.store import opened
 from gateway.storage.tables import moment
 from gateway.storage.watch import Kept
-from gateway.watch import restore, reviews, thresholds
+from gateway.watch import restore, reviews
 from gateway.watch.break_glass import BreakGlass
 from gateway.watch.follow import Follower
 
@@ -68,12 +68,8 @@ def _part(parts: Any, name: str, text: str) -> argparse.ArgumentParser:
 def _follow(arguments: argparse.Namespace) -> int:
     found = settings.load(arguments.config, os.environ)
     with opened(found) as store:
-        problems: list[Problem] = []
-        wanted = thresholds.load(found.policies, problems)
-        dates = calendar.load(found.policies, problems)
-        if problems:
-            raise ConfigurationError(problems)
-        purposes = load.load(found.policies, found.oauth.aliases).policies.purposes
+        rules = in_force(found, store.engine).rules
+        wanted, dates, purposes = thresholds.needed(rules.watch), rules.calendar, rules.policies.purposes
         own = [purpose.name for purpose in purposes.values() if purpose.scope == "self"]
         others = [purpose.name for purpose in purposes.values() if purpose.break_glass is None]
         follower = Follower(store, wanted, dates, own)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from gateway.rules.files.calendar import Calendar
+from gateway.rules.files.thresholds import Thresholds
 from gateway.watch.model import Detector, Finding, Look
 from gateway.watch.series import FarAboveOwnHistory, OutOfHoursInquiries, SequentialIdentifiers
 from gateway.watch.subjects import (
@@ -15,7 +16,6 @@ from gateway.watch.subjects import (
     SameSubjectUnderChangingPurposes,
     SubjectIsTheOfficial,
 )
-from gateway.watch.thresholds import Thresholds
 
 Blind = Callable[[str, str], bytes]
 """From an identifier's scheme and value to its opaque key."""

@@ -24,6 +24,7 @@ from gateway.ledger.entry.unknown import Unknown
 from gateway.ledger.stored import read
 from gateway.ledger.stored.read import Head, StoredEntry
 from gateway.rules.files.calendar import Calendar
+from gateway.rules.files.thresholds import Thresholds
 from gateway.storage import watch as kept
 from gateway.storage.port import Reader, Store
 from gateway.storage.tables import SHARD_BITS, micros
@@ -31,7 +32,6 @@ from gateway.storage.watch import Found
 from gateway.watch.detectors import Watch, detectors
 from gateway.watch.model import Finding
 from gateway.watch.project import Names, Projection
-from gateway.watch.thresholds import Thresholds
 
 BATCH = 2_000
 """Entries of one shard that are read, and kept as read, at a time."""

@@ -11,8 +11,8 @@ from collections.abc import Collection, Iterable, Mapping
 
 from gateway.ledger.entry import entries
 from gateway.rules.files.requesters import PUBLIC
+from gateway.rules.files.thresholds import Numbers
 from gateway.watch.model import ANSWERED, DENIED, OUT_OF_REACH, Actor, Look, Seen
-from gateway.watch.thresholds import Numbers
 
 
 class Names:

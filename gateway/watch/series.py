@@ -9,10 +9,10 @@ import statistics
 from typing import NamedTuple
 
 from gateway.rules.files.calendar import Calendar
+from gateway.rules.files.thresholds import FarAbove, OutOfHours, Sequence
 from gateway.watch.finding import counted, finding
 from gateway.watch.model import MOST_ENTRIES, Actor, Finding, Look
 from gateway.watch.recent import MOST_KEYS, Recent
-from gateway.watch.thresholds import FarAbove, OutOfHours, Sequence
 
 
 class _Number(NamedTuple):

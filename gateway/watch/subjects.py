@@ -9,10 +9,10 @@ import itertools
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
+from gateway.rules.files.thresholds import AfterClose, ChangingPurposes, ManyOfficials, Retried
 from gateway.watch.finding import counted, finding
 from gateway.watch.model import ANSWERED, DENIED, OUT_OF_REACH, UNVERIFIED, Actor, Finding, Look
 from gateway.watch.recent import Recent
-from gateway.watch.thresholds import AfterClose, ChangingPurposes, ManyOfficials, Retried
 
 Closed = Callable[[Actor, str], datetime.datetime | None]
 """When a requester's case closed, where its registry tells; `None` where it does not, or the case is open."""

@@ -56,6 +56,7 @@ NO_DOORS = {
     Found(FILES, "gateway/ledger/export/package_check.py::read"): "reads a member of a zip file",
     Found(HIDDEN, "gateway/inquiry/document/projection.py::_compiled"): "evaluates text of our own, without builtins",
     Found(HIDDEN, "connectors/mapping/generated.py::finisher"): "runs text of our own",
+    Found(HIDDEN, "gateway/activation/making.py::_receive"): "takes what a process of its own wrote",
     Found(
         HIDDEN, "gateway/catalogue/identifiers.py::validator"
     ): "modules of python-stdnum only, and of them `validate`",
@@ -66,6 +67,7 @@ OPENING = {
     "alembic", "alembic.command", "alembic.config", "alembic.context", "alembic.op", "argparse", "asyncio", "asyncpg",
     "concurrent.futures", "fcntl", "granian.constants", "granian.log", "granian.http", "granian.server.mp",
     "http.server", "httpcore", "httptools", "httpx", "importlib", "importlib.resources", "io", "logging", "lzma", "os",
+    "pickle", "select",
     "pathlib", "psycopg", "resource", "selectors", "shutil", "signal", "socket", "socketserver", "sqlalchemy",
     "sqlalchemy.dialects.postgresql.asyncpg", "sqlalchemy.dialects.postgresql.psycopg",
     "sqlalchemy.dialects.sqlite", "sqlalchemy.dialects.sqlite.pysqlite", "sqlalchemy.engine",
@@ -89,7 +91,8 @@ HARMLESS = {
     "errno", "functools", "gc", "getpass", "graphql", "graphql.language", "graphql.language.ast",
     "graphql.language.visitor", "hashlib", "heapq", "hmac", "holidays", "html", "http_sfv.dictionary", "http_sfv.item",
     "http_sfv.types", "importlib.metadata", "inspect", "ipaddress", "itertools", "joserfc", "joserfc.errors",
-    "joserfc.jwk", "joserfc.jws", "json", "math", "msgspec", "operator", "prometheus_client", "prometheus_client.core",
+    "joserfc.jwk", "joserfc.jws", "json", "math", "msgspec",
+    "msgspec.structs", "operator", "prometheus_client", "prometheus_client.core",
     "prometheus_client.registry", "random", "re", "ruamel.yaml", "ruamel.yaml.error", "ruamel.yaml.nodes",
     "ruamel.yaml.tokens", "secrets", "stat", "statistics", "strawberry", "strawberry.directive",
     "strawberry.federation", "strawberry.federation.schema_directives", "strawberry.federation.types",

@@ -65,7 +65,7 @@ def test_the_steps_have_the_numbers_of_answer_and_the_names_of_the_metrics() -> 
 
 def test_a_step_is_read_at_a_glance() -> None:
     """The path is short, no function of the journey is longer than a screen, and no file than 400 lines."""
-    assert len(ANSWER.splitlines()) < 130
+    assert len(ANSWER.splitlines()) < 140
     for file in (ROOT / "gateway" / "inquiry").rglob("*.py"):
         for node in ast.walk(ast.parse(file.read_text("utf-8"))):
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):

@@ -129,6 +129,10 @@ RECALLS: list[tuple[entries.Who, str, str, dict[str, Any], str]] = [
      f"ended the suspension of {GRANT} and tax-arrears: oversight"),
     (entries.OWN, "suspension-exempt", "exempt", {**_OF_RECALL, "words": "Courts Act 9"},
      f"found market-regulator of market overdue with what it has of {ACME}, and a law that spares its grant"),
+    (entries.Who("", "command line"), "rules-activated", "",
+     {"rule_set": "5e7" * 8, "base": "ba5e", "epoch": 4, "how": "proposal", "proposal": "p-1", "schema": "5c",
+      "approvers": ("A. Officer", "B. Officer")},
+     "made rule set 5e75e75e75e7 active, since epoch 4 (proposal)"),
 ]  # fmt: skip
 """Who, what, its outcome, what it is about, and the sentence."""
 _SUPPLEMENT = {"matter": "s-1", "dataset": "tax-arrears", "digest": "5ec0de", "words": "read it, and answer"}
@@ -190,7 +194,7 @@ SAID: list[tuple[entries.Done | entries.OfLedger, str, str]] = [
     *(
         (
             entries.Acted(*HEAD[:3], who, what, outcome=outcome, **about),
-            "the gateway" if who is entries.OWN else f"{who.client} of {who.department}",
+            "the gateway" if who is entries.OWN else " of ".join(filter(None, (who.client, who.department))),
             happened,
         )
         for who, what, outcome, about, happened in (*RECALLS, *SUPPLEMENTS)

@@ -45,8 +45,10 @@ async def test_the_ledger_is_followed_by_the_process(config: Path) -> None:
 async def test_what_is_wrong_in_watch_yaml_stops_the_watch_alone(config: Path) -> None:
     (config.parent / "policies" / "watch.yaml").write_text("sequence: 7\n")
     with operator.opened(config) as place:
+        rules = rules_of(place.settings)
         async with desk_on(place.store) as desk:
-            following = Following(desk.office, place.settings)
+            desk.office._rules = lambda: rules
+            following = Following(desk.office)
             for _ in range(2):
                 with pytest.raises(ConfigurationError):
                     await following.turn()

@@ -173,7 +173,7 @@ def test_an_unpublished_dataset_and_a_special_category_are_forbidden_by_rule_too
         rules = list(rule_set.rules.values())
         other = RuleSet(planted, rule_set.policies.purposes, rule_set.requesters, rules, Calendar())
         held = grant(TENDER, other)
-        other.cells(held, "organisation", ALL)
+        other.ready()
         assert other._engine is not None
         question = Question(held, other.policies.purposes[held.purpose], "organisation", changed, "amount", ALL)
         (answer,) = other._engine.cells([question])

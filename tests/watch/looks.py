@@ -8,11 +8,10 @@ import itertools
 from pathlib import Path
 
 from gateway.errors import Problem
-from gateway.rules.files import calendar
+from gateway.rules.files import calendar, thresholds
 from gateway.rules.files.calendar import Calendar
-from gateway.watch import thresholds
+from gateway.rules.files.thresholds import Thresholds
 from gateway.watch.model import ANSWERED, Actor, Detector, Finding, Look, Seen
-from gateway.watch.thresholds import Thresholds
 
 POLICIES = Path(__file__).parents[2] / "policies"
 NOON = datetime.datetime(2026, 9, 15, 9, 0, tzinfo=datetime.UTC)

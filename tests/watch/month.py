@@ -22,8 +22,7 @@ from gateway.errors import Problem
 from gateway.ledger.entry import entries
 from gateway.ledger.entry.parts import split
 from gateway.ledger.log.ledger import Ledger
-from gateway.rules.files import calendar
-from gateway.watch import thresholds
+from gateway.rules.files import calendar, thresholds
 from gateway.watch.detectors import Watch, detectors
 from gateway.watch.model import Finding
 from gateway.watch.project import Names, Projection

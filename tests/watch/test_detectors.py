@@ -7,6 +7,7 @@ import datetime
 import msgspec
 import pytest
 
+from gateway.rules.files.thresholds import SECTIONS
 from gateway.watch.detectors import Watch, detectors
 from gateway.watch.model import DENIED, MOST_ENTRIES, OUT_OF_REACH, UNVERIFIED, Actor, Detector, Finding
 from gateway.watch.series import FarAboveOwnHistory, OutOfHoursInquiries, SequentialIdentifiers
@@ -17,7 +18,6 @@ from gateway.watch.subjects import (
     SameSubjectUnderChangingPurposes,
     SubjectIsTheOfficial,
 )
-from gateway.watch.thresholds import SECTIONS
 from tests.watch.looks import IVANOVA, NOON, dates, days, look, minutes, named, shipped, show
 
 SATURDAY = NOON + days(4)

@@ -6,7 +6,7 @@ import json
 import subprocess
 import sys
 
-from gateway.watch.thresholds import SECTIONS
+from gateway.rules.files.thresholds import SECTIONS
 from tests.watch import month
 
 

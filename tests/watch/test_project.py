@@ -8,10 +8,10 @@ import msgspec
 import pytest
 
 from gateway.ledger.entry import entries
+from gateway.rules.files.thresholds import Numbers
 from gateway.storage.tables import SHARD_BITS
 from gateway.watch.model import ANSWERED, DENIED, OUT_OF_REACH, Actor, Look, place
 from gateway.watch.project import Names, Projection
-from gateway.watch.thresholds import Numbers
 from tests.watch.looks import NOON
 
 WHO = entries.Who("https://login.example", "market-regulator", "market")

@@ -30,7 +30,7 @@ from gateway.errors import Code, LedgerUnavailable, Refusal, StoreUnavailable, V
 from gateway.inquiry.answer import disclosed
 from gateway.inquiry.beside.refusing import answer_refusal
 from gateway.inquiry.disclose import Entry
-from gateway.inquiry.journey import Got, Journey, Telling
+from gateway.inquiry.journey import Got, Journey, Outdated, Telling
 from gateway.inquiry.render import Rendered
 from gateway.inquiry.types import Answer, Decision, Declaration, Requester, Selected
 from gateway.ledger.projections.visible import Cursor
@@ -73,6 +73,8 @@ class Me:
         try:
             purpose = serving.purpose(SUBJECT_ACCESS)
             return await disclosed(journey, serving, telling, purpose, entry, steps, began)
+        except Outdated:
+            raise
         except Exception as problem:
             return await answer_refusal(journey, entry, problem, called.media)
 

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from functools import partial
 
-from gateway.errors import Code, Refusal
+from gateway.errors import Code, Refusal, RulesChanged
 from gateway.inquiry.beside.recalled import correction
 from gateway.inquiry.disclose import Entry
 from gateway.inquiry.http.request import GraphQLRequest, declared
-from gateway.inquiry.journey import Journey, Serving, Telling
+from gateway.inquiry.journey import Journey, Outdated, Serving, Telling
 from gateway.inquiry.plan import Bound, Plan
 from gateway.inquiry.types import Answer, Requester
 from gateway.rules.model import Purpose
@@ -61,10 +61,24 @@ async def correcting(journey: Journey, serving: Serving, telling: Telling, purpo
 
 
 async def answered_apart(
-    journey: Journey, serving: Serving, plan: Plan, bound: Bound, requester: Requester, asked: GraphQLRequest
+    journey: Journey,
+    serving: Serving,
+    plan: Plan,
+    bound: Bound,
+    requester: Requester,
+    asked: GraphQLRequest,
+    began: float,
 ) -> Answer:
-    """The answer to an operation that is no inquiry: an act, or root fields that name no subject."""
+    """The answer to an operation that is no inquiry: an act, or root fields that name no subject.
+
+    Raises `Outdated` where an act would be made under rules that another activation replaced: it was not made.
+    """
     journey.authenticator.check_scope(requester, serving.datasets, bound.others, on_behalf=bound.on_behalf)
     if bound.act is not None:
-        return await serving.acts.answer(journey.shares, bound.act, requester, asked)
+        try:
+            return await serving.acts.answer(journey.shares, bound.act, requester, asked)
+        except RulesChanged as changed:
+            if journey.newer is None:
+                raise
+            raise Outdated(await journey.newer(changed.epoch, began)) from None
     return await serving.others.answer(journey.shares, plan, bound, requester, asked)

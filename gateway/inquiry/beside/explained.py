@@ -17,6 +17,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from gateway.activation import stored
 from gateway.errors import CommandRefused
 from gateway.inquiry.replay import Replayed, replayed
 from gateway.ledger.entry import entries
@@ -25,7 +26,6 @@ from gateway.ledger.log.ledger import Ledger
 from gateway.ledger.log.operator import CLIENT, Workplace
 from gateway.ledger.proof.tlog_proof import Receipt
 from gateway.ledger.stored import read
-from gateway.rules import load
 from gateway.rules.decide import guards
 from gateway.rules.explain import changes, explain
 from gateway.rules.explain.changes import Situation, Way
@@ -58,8 +58,8 @@ def run(arguments: argparse.Namespace, rules: Callable[[Settings], RuleSet] | No
 
 
 def at_hand(configured: Settings) -> RuleSet:
-    """The rule set that a configuration's policies are."""
-    return load.load(configured.policies, configured.oauth.aliases)
+    """The rule set that is active by a configuration."""
+    return stored.of(configured).rules
 
 
 def find(place: Workplace, inquiry: str) -> Found:

@@ -2,8 +2,8 @@
 
 The entry has to be durable by the first end of what the answer rests on: the token, the grant and the consents, the
 display of its records, the wait itself, and a time that is not in doubt. An answer that took longer than `AGE` also has
-its facts read again: where what is known of its subjects is another now, it does not leave. Whatever they hold: that
-records are withheld must not show by it.
+its facts read again: where what is known of its subjects is another now, or other rules are active, it does not leave.
+Whatever they hold: that records are withheld must not show by it.
 What was entered and does not leave gets another entry, `not-released`, for each subject, so that nobody is told to have
 received it.
 """
@@ -54,6 +54,7 @@ class Release:
 
     def __init__(self, ports: _Ports, entry: Entry, place: str, began: float) -> None:
         self._ports, self._entry, self._place, self._began = ports, entry, place, began
+        self._zone: datetime.tzinfo | None = None
 
     async def check(
         self,
@@ -67,7 +68,7 @@ class Release:
         `day` and `facts` are those that it was decided from. `holds`: whether grants, consents and display are at a
         moment of another day as they were then; on the same day they are.
         """
-        ports = self._ports
+        ports, self._zone = self._ports, zone
         try:
             known = await self._facts(facts)
         except Refusal:
@@ -86,7 +87,7 @@ class Release:
             message = "the ledger took too long to enter the answer, so it was not released; ask again"
             raise Refusal(Code.LEDGER_UNAVAILABLE, message, retryable=True)
         today = now.astimezone(zone).date()
-        same = known.subjects == facts.subjects and known.suspended == facts.suspended
+        same = known.subjects == facts.subjects and known.suspended == facts.suspended and known.epoch == facts.epoch
         if not same or (today != day and not holds(now, today)):
             await self.unsent("ended")
             message = "a permit, or a record's display, ended while the inquiry ran, so nothing was released; ask again"
@@ -97,8 +98,8 @@ class Release:
         ports = self._ports
         if asyncio.get_running_loop().time() - self._began <= AGE:
             return facts
-        known = await ports.facts.read(self._entry.subjects, ports.stamp(), self._entry.requester.who)
-        if known.change == facts.change:
+        known = await ports.facts.read(self._entry.subjects, ports.stamp(), self._entry.requester.who, self._zone)
+        if (known.change, known.epoch) == (facts.change, facts.epoch):
             return facts
         verified = any(each.case_verified for each in facts.subjects.values())
         return known.settled(case_verified=verified, break_glass=facts.break_glass)

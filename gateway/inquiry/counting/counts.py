@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from gateway.catalogue.model import Period
@@ -16,6 +16,11 @@ RETRY_SECONDS = 600
 
 _DAY = 86_400.0
 _MANY = 16
+
+
+def periods(purposes: Mapping[str, Purpose]) -> Mapping[str, tuple[object, ...]]:
+    """What of purposes says how far back is counted, and by what."""
+    return {name: (each.frequency.per, bool(each.quotas), each.case_required) for name, each in purposes.items()}
 
 
 class Counted(NamedTuple):

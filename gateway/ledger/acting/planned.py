@@ -60,8 +60,9 @@ class Seen(NamedTuple):
     """What stands when an act is made: `connection` reads it, and it still stands when the act does.
 
     `id` is the act's own, random. `change` is the number of the last change of facts; the next ones are this act's.
-    `today` is the day of `now` in the policies' time zone. Acts that are made together share `counted`, and nothing
-    else: what each adds to a count that the store does not have yet, by what is counted.
+    `epoch` is that of the active rule set. `today` is the day of `now` in the policies' time zone. Acts that are made
+    together share `counted`, and nothing else: what each adds to a count that the store does not have yet, by what is
+    counted.
     """
 
     connection: Connection
@@ -71,6 +72,7 @@ class Seen(NamedTuple):
     now: datetime.datetime
     today: datetime.date
     counted: dict[Hashable, int]
+    epoch: int = 0
 
 
 class Made(NamedTuple):

@@ -5,8 +5,9 @@ store, in a thread, and committed together. Invariants: an act stands if and onl
 holds when it stands, since `act_head` has the same number then, and it changes with every act of any process, or since
 its own guards say so (`Planned.guarded`); two acts of a group touch nothing in common, so each sees what the one before
 it did. A change of facts takes the next number of
-`fact_head`, without a gap. Where somebody else acted meanwhile nothing of the group stands (`Conflict`), and it is made
-again of what stands now, a bounded number of times.
+`fact_head`, without a gap. An entry that names a rule set names the one that is active as it is committed: an act that
+was made under another is refused (`RulesChanged`). Where somebody else acted meanwhile nothing of the group stands
+(`Conflict`), and it is made again of what stands now, a bounded number of times.
 
 Left to others: what an act does, and who may (whoever makes a `Planned`).
 """
@@ -27,7 +28,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, Engine, select, update
 from sqlalchemy.exc import SQLAlchemyError
 
-from gateway.errors import Code, Conflict, LedgerUnavailable, Refusal
+from gateway.errors import Code, Conflict, LedgerUnavailable, Refusal, RulesChanged
 from gateway.ledger.acting.digests import Keyed
 from gateway.ledger.acting.planned import Actor, Bound, Made, Planned, Seen, invalid
 from gateway.ledger.entry.parts import split
@@ -35,7 +36,7 @@ from gateway.ledger.log.keyring import AtEntry, Changes, Pending, Row
 from gateway.ledger.log.ledger import Ledger
 from gateway.ledger.proof.tlog_proof import Receipt
 from gateway.storage import acts as rows
-from gateway.storage import counted
+from gateway.storage import counted, rulesets
 from gateway.storage.facts import fact_head
 from gateway.storage.port import Guarded
 from gateway.storage.tables import micros, moment
@@ -84,6 +85,7 @@ class Writer:
         self._running: asyncio.Task[None] | None = None
         self._keyed: Keyed | None = None
         self._over: collections.Counter[tuple[Actor, str]] = collections.Counter()
+        self._active = (0, "")
 
     async def act(self, planned: Planned) -> Done:
         """Have an act made. Raises `Refusal`; then it does not stand, unless the ledger could not say so."""
@@ -169,12 +171,16 @@ class Writer:
             if self._keyed is None:
                 self._keyed = Keyed(counted.current(connection).secret)
             number = rows.last(connection)
-            before = change = connection.execute(select(fact_head.c.change)).scalar_one()
+            before, epoch = connection.execute(select(fact_head.c.change, fact_head.c.epoch)).one()
+            change = before
             counting = _Counting(connection, self._keyed, today, _midnight_after(today, self._zone))
+            if epoch != self._active[0]:
+                found = rulesets.active(connection)
+                self._active = (epoch, "" if found is None else found.digest)
             ready: list[_Ready] = []
             shared: dict[Hashable, int] = {}
             for waiting in group:
-                seen = Seen(connection, self._keyed, secrets.token_hex(16), change, now, today, shared)
+                seen = Seen(connection, self._keyed, secrets.token_hex(16), change, now, today, shared, epoch)
                 try:
                     each = self._one(waiting, seen, number + len(ready) + 1, counting)
                 except Exception as error:
@@ -211,6 +217,9 @@ class Writer:
                 freed.append(update(rows.act).where(rows.act.c.id == past.id).values(repeat=None, arguments=None))
         counting.check(planned.bounds)
         made = planned.make(seen)
+        under = getattr(made.told, "rule_set", "")
+        if under and seen.epoch and not planned.guarded and under != self._active[1]:
+            raise RulesChanged(seen.epoch)
         counting.take(planned.bounds)
         if planned.guarded:
             values = {"id": seen.id, "number": number, "at": micros(made.told.at), "matter": made.moved}

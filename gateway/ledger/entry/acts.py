@@ -34,6 +34,9 @@ class Acted(Entered, frozen=True, tag="act"):
     and `term` (the moment by which to answer). Of a supplement of the catalogue, `days` is the term of its
     consultation in working days, and `department` whose it is, where another acts; what is about no subject stays in
     general: its `dataset`, `digest`, `matter` and `words`.
+    An activation makes `rule_set` active from `epoch` on, in the place of
+    `base`; `how` says by what, `proposal` is the matter that it came by, `approvers` are the officers who agreed, and
+    `schema` is the digest of the GraphQL schema that clients see from then on.
 
     Of the subject: `matter` is the 128-bit id of what it is part of; `by` who acted as the subject or for it, by the
     token's `sub`, and `proof` how a counter knew whom it had before it. An official stands in oversight's part instead.
@@ -80,3 +83,9 @@ class Acted(Entered, frozen=True, tag="act"):
     passed_on: tuple[str, ...] = ()
     days: int = 0
     department: str = ""
+    base: str = ""
+    epoch: int = 0
+    how: str = ""
+    proposal: str = ""
+    approvers: tuple[str, ...] = ()
+    schema: str = ""

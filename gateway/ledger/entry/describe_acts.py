@@ -25,6 +25,7 @@ _DELIVERY = "What recipients are told"
 _RECALL = "What is to be used no more"
 _SUSPENSION = "A grant that is suspended"
 _SUPPLEMENT = "What may be shared"
+_RULES = "What rules hold"
 
 
 class _Words(NamedTuple):
@@ -85,6 +86,7 @@ WORDS = {
     "catalogue-approved": _Words(_SUPPLEMENT, "approved {dataset} as another steward of its department asked"),
     "catalogue-published": _Words(_SUPPLEMENT, "published {dataset}: {outcome}"),
     "catalogue-retired": _Words(_SUPPLEMENT, "retired {dataset}: no rule set may publish it any more"),
+    "rules-activated": _Words(_RULES, "made rule set {rule_set} active, since epoch {epoch} ({how})"),
     "over-bounds": _Words("What was too much", "asked for more acts than a day allows; counted once an hour"),
 }
 """Every act that this version makes, in a reader's words."""
@@ -136,6 +138,9 @@ def _values(told: Acted, name: str) -> dict[str, str]:
         "outcome": told.outcome.replace("-", " ") or "not told",
         "records": ", ".join(f"{told.dataset}/{each}" for each in told.records) or f"records {_ERASED}",
         "action": told.action.replace("-", " "),
+        "rule_set": told.rule_set[:12] or "of no digest",
+        "epoch": str(told.epoch),
+        "how": told.how or "not told how",
         "matter": f"matter {told.matter}" if told.matter else f"a matter {_ERASED}",
     }
 
@@ -188,6 +193,10 @@ def _rows(told: Acted, records: tuple[str, ...]) -> list[tuple[str, list[str]]]:
         ("Recalled answer", [told.inquiry]),
         ("Recalled records", list(told.records)),
         ("Passed on to", list(told.passed_on)),
+        ("In the place of", [told.base]),
+        ("Proposal", [told.proposal]),
+        ("Agreed to by", list(told.approvers)),
+        ("Schema", [told.schema]),
         ("Facts", [f"change {number}" for number in told.changes]),
     ]
     return [(label, said) for label, said in rows if any(said)]

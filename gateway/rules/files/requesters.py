@@ -70,13 +70,13 @@ def load(
     problems: list[Problem],
     registries: Collection[str] | None = None,
     *,
-    deployed: bool = False,
+    secrets: Path | None = None,
 ) -> Requesters:
     """Read the requesters; what is wrong becomes problems.
 
     `issuers` gives the URL of each issuer's name; without it every name stands for itself, so that the files can be
     checked away from the configuration that they will serve in; so with `registries`, the case registries' names. Files
-    with secrets are read where it is `deployed`.
+    with secrets are read as seen from the folder `secrets`, where one is given.
     """
     root = documents.read(policies_dir / FILE, problems, within=policies_dir)
     if root is None:
@@ -91,7 +91,7 @@ def load(
     found: list[tuple[Node, str, RequesterEntry]] = []
     signing: dict[tuple[str, str], Signing] = {}
     for node in parts["requesters"].items() if "requesters" in parts else []:
-        read = _requester(node, catalogue, purposes, roles, departments, (issuers, registries, deployed))
+        read = _requester(node, catalogue, purposes, roles, departments, (issuers, registries, secrets))
         if read is not None:
             alias, entry, signing[read[1].issuer, read[1].client] = read
             found.append((node, alias, entry))
@@ -142,10 +142,10 @@ def _requester(
     purposes: Mapping[str, Purpose],
     roles: Mapping[str, str],
     departments: Mapping[str, str],
-    configured: tuple[Mapping[str, str] | None, Collection[str] | None, bool],
+    configured: tuple[Mapping[str, str] | None, Collection[str] | None, Path | None],
 ) -> tuple[str, RequesterEntry, Signing] | None:
     """The issuer as it is written, the entry, and the secrets that sign what it is told."""
-    issuers, registries, deployed = configured
+    issuers, registries, folder = configured
     parts = node.mapping(["issuer", "client", "title", "department", "roles", "grants"], _MORE)
     client = (
         parts["client"].text(pattern=_CLIENT, what=f"a client id of at most {MOST_NAME} characters")
@@ -166,8 +166,8 @@ def _requester(
         parts["reports_changes"].problem(f"`{of}` provides no dataset, so that none of its records can change")
     provides = not catalogue.whole or any(each.department == of for each in catalogue.datasets.values())
     told = PORTAL in held or provides
-    notices, secrets = _notices(parts["notices"], deployed, told) if "notices" in parts else (None, ())
-    recalls, recalling = _recalls(parts["recalls"], deployed) if "recalls" in parts else (Recalls(), ())
+    notices, secrets = _notices(parts["notices"], folder, told) if "notices" in parts else (None, ())
+    recalls, recalling = _recalls(parts["recalls"], folder) if "recalls" in parts else (Recalls(), ())
     succeeds = _succeeds(parts["succeeds"], issuer) if "succeeds" in parts else frozenset()
     grants: dict[str, list[Grant]] = {}
     for item in parts["grants"].items() if "grants" in parts else []:
@@ -201,7 +201,7 @@ def _requester(
     return alias, entry, (secrets, recalling)
 
 
-def _notices(node: Node, deployed: bool, told: bool) -> tuple[Notices | None, tuple[bytes, ...]]:
+def _notices(node: Node, folder: Path | None, told: bool) -> tuple[Notices | None, tuple[bytes, ...]]:
     keys = node.mapping(["url", "secret_file"])
     if not told:
         node.key_problem(
@@ -210,10 +210,10 @@ def _notices(node: Node, deployed: bool, told: bool) -> tuple[Notices | None, tu
     if "url" not in keys or "secret_file" not in keys:
         return None, ()
     file = keys["secret_file"]
-    return Notices(keys["url"].url(), file.text(what="the path of a file")), file.signing_secrets() if deployed else ()
+    return Notices(keys["url"].url(), file.text(what="the path of a file")), _signing(file, folder)
 
 
-def _recalls(node: Node, deployed: bool) -> tuple[Recalls, tuple[bytes, ...]]:
+def _recalls(node: Node, folder: Path | None) -> tuple[Recalls, tuple[bytes, ...]]:
     keys = node.mapping([], ["url", "secret_file", "term"])
     term = None
     if "term" in keys:
@@ -226,8 +226,11 @@ def _recalls(node: Node, deployed: bool) -> tuple[Recalls, tuple[bytes, ...]]:
     if "url" not in keys or "secret_file" not in keys:
         return Recalls(term=term), ()
     file = keys["secret_file"]
-    secrets = file.signing_secrets() if deployed else ()
-    return Recalls(keys["url"].url(), file.text(what="the path of a file"), term), secrets
+    return Recalls(keys["url"].url(), file.text(what="the path of a file"), term), _signing(file, folder)
+
+
+def _signing(file: Node, folder: Path | None) -> tuple[bytes, ...]:
+    return () if folder is None else file.seen_from(folder).signing_secrets()
 
 
 def _succeeds(node: Node, issuer: str) -> frozenset[tuple[str, str]]:

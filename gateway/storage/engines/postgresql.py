@@ -64,7 +64,7 @@ _SUBJECT_KEYS = """SELECT key.id, key.scheme, key.value, key.secret
 FROM unnest($2::text[], $3::text[]) AS wanted (scheme, value)
 JOIN subject_key AS key ON key.scheme = wanted.scheme AND key.value = wanted.value AND key.shard = $1"""
 
-_FACTS = f"""SELECT head.change, {", ".join(f"fact.{name}" for name in FactRow._fields[1:])}
+_FACTS = f"""SELECT head.change, {", ".join(f"fact.{name}" for name in FactRow._fields[1:-1])}, head.epoch
 FROM fact_head AS head LEFT JOIN (
   SELECT fact.* FROM unnest($1::text[], $2::text[]) AS wanted (scheme, value)
   JOIN fact ON fact.scheme = wanted.scheme AND fact.value = wanted.value AND fact.ended IS NULL

@@ -1,7 +1,7 @@
 """Facts read from SQLite (`port.FactRows`), by one statement on a connection of their own, straight through the driver.
 
 The statement is Core's, compiled once per power of two of subjects: Core's own execution costs ten times the query. One
-statement is one snapshot, which holds the change number too.
+statement is one snapshot, which holds the change number and the epoch too.
 """
 
 from __future__ import annotations
@@ -45,7 +45,8 @@ class SqliteFacts:
     def _compile(self, size: int) -> str:
         mine: Any = tuple_(fact.c.scheme, fact.c.value).in_([("", "")] * size)
         joined = fact_head.outerjoin(fact, and_(fact.c.ended.is_(None), mine))
-        query = select(fact_head.c.change, *(fact.c[name] for name in FactRow._fields[1:])).select_from(joined)
+        columns = [fact.c[name] for name in FactRow._fields[1:-1]]
+        query = select(fact_head.c.change, *columns, fact_head.c.epoch).select_from(joined)
         made = str(query.compile(dialect=SQLITE, compile_kwargs={"render_postcompile": True}))
         self._statements[size] = made
         return made

@@ -206,7 +206,7 @@ def notified(tmp_path: Path, notices: str = NOTICES) -> Path:
 
 def deployed(directory: Path) -> tuple[Read, list[Problem]]:
     found: list[Problem] = []
-    return read(directory, load_catalogue(directory, found), None, found, deployed=True), found
+    return read(directory, load_catalogue(directory, found), None, found, secrets=directory), found
 
 
 def test_a_portals_notices_are_signed_with_the_secrets_of_a_file(tmp_path: Path) -> None:

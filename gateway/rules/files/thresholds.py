@@ -1,24 +1,26 @@
 """The thresholds of the detectors, read from `policies/watch.yaml`.
 
 Every detector has its section, and every threshold is written out: what is watched for is a decision of the policies,
-not of this code. A detector is left out only by `off`, with a reason.
+not of this code. A detector is left out only by `off`, with a reason. Mistakes in it stop no start: nobody
+watches until they are mended.
 """
 
 from __future__ import annotations
 
 import datetime
 import functools
+import hashlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 import msgspec
 
 from gateway import documents
-from gateway.catalogue.model import IdentifierScheme
+from gateway.catalogue.model import Catalogue, IdentifierScheme
 from gateway.documents import Node
-from gateway.errors import Problem
-from gateway.rules.load import Read
+from gateway.errors import ConfigurationError, Problem
+from gateway.rules.files.requesters import Requesters
 from gateway.values import suggest
 
 FILE = "watch.yaml"
@@ -122,6 +124,36 @@ class Thresholds(msgspec.Struct, frozen=True):
             spans.append(datetime.timedelta(days=2 * self.far_above.of_last))
         return max(spans)
 
+    @property
+    def digest(self) -> str:
+        """The SHA-256, in hexadecimal, of all of it."""
+        plain = {name: getattr(self, name) for name in self.__struct_fields__ if name != "own_identifier"}
+        own = self.own_identifier and [
+            [who, sorted(named)] for who, named in sorted(self.own_identifier.officials.items())
+        ]
+        return hashlib.sha256(msgspec.json.encode([plain, own], order="sorted")).hexdigest()
+
+
+class Watching(NamedTuple):
+    """What a rule set has of `watch.yaml`: the thresholds, or None where there is no such file, or one with mistakes.
+
+    `digest` is theirs, or that of what the file says as it stands; empty where there is none.
+    """
+
+    thresholds: Thresholds | None
+    digest: str
+
+
+NOT_WATCHING = Watching(None, "")
+
+
+def needed(found: Watching) -> Thresholds:
+    """The thresholds; raises `ConfigurationError` where a rule set has none."""
+    if found.thresholds is None:
+        say = "has mistakes; `dutybound rules check` names them" if found.digest else "is not there, so nobody watches"
+        raise ConfigurationError([Problem(FILE, 0, 0, "", say)])
+    return found.thresholds
+
 
 _T = TypeVar("_T")
 
@@ -136,12 +168,10 @@ SECTIONS = (
 class _Known:
     """The names that `watch.yaml` may name; where not all of them can be known, any."""
 
-    def __init__(self, policies: Read | None) -> None:
-        self.schemes: Mapping[str, IdentifierScheme] = policies.catalogue.schemes if policies is not None else {}
-        readable = policies is not None and "Requester" not in policies.requesters.unread
-        self.clients = (
-            {client for _, client in policies.requesters.entries} if policies is not None and readable else None
-        )
+    def __init__(self, catalogue: Catalogue | None, requesters: Requesters | None) -> None:
+        self.schemes: Mapping[str, IdentifierScheme] = catalogue.schemes if catalogue is not None else {}
+        readable = requesters is not None and "Requester" not in requesters.unread
+        self.clients = {client for _, client in requesters.entries} if requesters is not None and readable else None
 
     def client(self, node: Node, who: str, tell: Callable[[str], None]) -> None:
         name = who.partition("/")[0]
@@ -153,15 +183,26 @@ class _Known:
             node.key_problem(f"`identifiers.yaml` has no scheme `{name}`{suggest(name, self.schemes)}")
 
 
-def examine(policies_dir: Path, policies: Read, problems: list[Problem]) -> None:
-    """What is wrong with `watch.yaml`, in itself and in what it names of the other policies."""
-    load(policies_dir, problems, policies)
+def watching(policies_dir: Path, catalogue: Catalogue, requesters: Requesters) -> Watching:
+    """What a rule set has of the file; what is wrong with it is for `load` to tell."""
+    try:
+        written = (policies_dir / FILE).read_bytes()
+    except OSError:
+        return NOT_WATCHING
+    problems: list[Problem] = []
+    found = load(policies_dir, problems, catalogue, requesters)
+    return Watching(None, hashlib.sha256(written).hexdigest()) if problems else Watching(found, found.digest)
 
 
-def load(policies_dir: Path, problems: list[Problem], policies: Read | None = None) -> Thresholds:
-    """Read the thresholds; what is wrong becomes problems. Names are looked up in the `policies`, where given."""
+def load(
+    policies_dir: Path,
+    problems: list[Problem],
+    catalogue: Catalogue | None = None,
+    requesters: Requesters | None = None,
+) -> Thresholds:
+    """Read the thresholds; what is wrong becomes problems. Names are looked up in the other policies, where given."""
     root = documents.read(policies_dir / FILE, problems, within=policies_dir)
-    known = _Known(policies)
+    known = _Known(catalogue, requesters)
     parts = root.mapping(SECTIONS) if root is not None else {}
 
     def section(name: str, keys: tuple[str, ...], build: Callable[[Mapping[str, Node]], _T]) -> _T | None:

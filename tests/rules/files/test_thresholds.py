@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from gateway.errors import Problem
-from gateway.watch import thresholds
+from gateway.rules.files import thresholds
 from tests.watch.looks import POLICIES, days, shipped
 
 

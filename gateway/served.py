@@ -1,0 +1,187 @@
+"""All that is made from one rule set, and exchanged whole when another is activated.
+
+A `Base` is what takes long to make, and is made beside inquiries; it keeps the schema and the compiled documents of the
+one before where clients see the same. `serving` is what steps read of it. `Departments` are the connectors of
+`sources.yaml`, as a catalogue needs them: those whose department and mapping are the same keep their connections.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import collections
+import datetime
+import hashlib
+import zoneinfo
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from graphql import GraphQLSchema
+
+from connectors import kinds
+from connectors.base import Connector
+from gateway import sources
+from gateway.acts.graphql import NO_ACTS, Acts, Handlers
+from gateway.catalogue.model import Catalogue
+from gateway.catalogue.schema import build_schema, core
+from gateway.errors import ConfigurationError, Problem
+from gateway.inquiry.answer import answer
+from gateway.inquiry.beside.obligations import Obligations
+from gateway.inquiry.beside.receipts import Receipts
+from gateway.inquiry.beside.roots import Others
+from gateway.inquiry.document.bounds import Limits
+from gateway.inquiry.http.endpoint import Headers
+from gateway.inquiry.journey import Journey, Serving
+from gateway.inquiry.plan import Planner
+from gateway.inquiry.render import Renderer
+from gateway.inquiry.types import Answer, Requester
+from gateway.ledger.log.ledger import Ledger
+from gateway.ledger.projections import lookups
+from gateway.rules.explain import permissions
+from gateway.rules.ruleset import RuleSet
+from gateway.settings import Settings
+
+Now = Callable[[], datetime.datetime]
+
+
+class Base(NamedTuple):
+    """A rule set, with the schema that clients see of it, and their documents as far as they are compiled."""
+
+    rules: RuleSet
+    schema: GraphQLSchema
+    planner: Planner
+    seen: tuple[object, ...]
+
+
+def base(rules: RuleSet, settings: Settings, before: Base | None = None) -> Base:
+    """What takes long; blocks."""
+    policies, limits = rules.policies, settings.limits
+    titles = {name: purpose.title for name, purpose in policies.purposes.items()}
+    seen = (policies.catalogue.digest, tuple(titles.items()))
+    if before is not None and before.seen == seen:
+        return before._replace(rules=rules)
+    most = Limits(depth=limits.depth, aliases=limits.aliases, tokens=limits.tokens, organisations=limits.organisations)
+    schema = core(build_schema(policies.catalogue, titles))
+    return Base(rules, schema, Planner(schema, policies.catalogue, most), seen)
+
+
+def serving(
+    rules: RuleSet,
+    settings: Settings,
+    ledger: Ledger,
+    now: Now,
+    handlers: Handlers = NO_ACTS,
+    made: Base | None = None,
+    epoch: int = 0,
+) -> Serving:
+    """What an inquiry reads of a rule set; `handlers` do the acts that are served under it."""
+    policies = rules.policies
+    zone = zoneinfo.ZoneInfo(policies.time_zone)
+    _, schema, planner, _ = made or base(rules, settings)
+
+    def permitted(requester: Requester, purpose: str) -> list[dict[str, Any]]:
+        return permissions.rows(rules, requester, purpose, now().astimezone(zone).date())
+
+    return Serving(
+        rules=rules,
+        planner=planner,
+        renderer=Renderer(departments_of(rules)),
+        others=Others(schema, permitted, Receipts(rules, ledger, lookups.places_of, now).opened),
+        acts=Acts(schema, handlers),
+        obligations=Obligations(policies.purposes),
+        zone=zone,
+        epoch=epoch,
+    )
+
+
+def departments_of(rules: RuleSet) -> dict[str, str]:
+    """The department of each dataset."""
+    return {dataset.id: dataset.department for dataset in rules.policies.catalogue.datasets.values()}
+
+
+class _Generation:
+    """What inquiries go by that begin now: so many have. `replaced` are the connectors that the next one lacks."""
+
+    def __init__(self, journey: Journey) -> None:
+        self.journey, self.users = journey, 0
+        self.replaced: Sequence[Connector] = ()
+
+
+class Generations:
+    """What was served one after the other, as long as an inquiry goes by it; connectors are closed after the last."""
+
+    def __init__(self, first: Journey) -> None:
+        self._all = collections.deque([_Generation(first)])
+        self._closing: set[asyncio.Task[None]] = set()
+
+    @property
+    def current(self) -> Journey:
+        """What is served now."""
+        return self._all[-1].journey
+
+    async def answer(self, method: str, headers: Headers, body: bytes) -> Answer:
+        """Answer one request to `/graphql`, by what is served now; it may go on by what is served later."""
+        generation = self._all[-1]
+        generation.users += 1
+        try:
+            return await answer(generation.journey, method, headers, body)
+        finally:
+            generation.users -= 1
+            if len(self._all) > 1:
+                self._let_go()
+
+    def exchange(self, journey: Journey, replaced: Sequence[Connector]) -> None:
+        """Serve this from the next inquiry on, without these connectors of the one before."""
+        self._all[-1].replaced = replaced
+        self._all.append(_Generation(journey))
+        self._let_go()
+
+    async def close(self) -> None:
+        """Wait until all that was replaced is closed."""
+        for each in self._all:
+            await self._close(each.replaced)
+        await asyncio.gather(*self._closing)
+
+    def _let_go(self) -> None:
+        while len(self._all) > 1 and not self._all[0].users:
+            if replaced := self._all.popleft().replaced:
+                closing = asyncio.get_running_loop().create_task(self._close(replaced))
+                self._closing.add(closing)
+                closing.add_done_callback(self._closing.discard)
+
+    async def _close(self, connectors: Sequence[Connector]) -> None:
+        for connector in connectors:
+            await connector.close()
+
+
+class Departments:
+    """The connectors by department, as `sources.yaml` has them; it is read again where it or the catalogue changed."""
+
+    def __init__(self, file: Path, found: sources.Sources, catalogue: Catalogue) -> None:
+        self._file, self.now = file, found
+        self._of = (self._written(), catalogue.digest)
+
+    def of(self, catalogue: Catalogue) -> sources.Sources:
+        """What departments are for a catalogue; those that are the same are the very same connectors. Blocks.
+
+        Raises `ConfigurationError` where the file does not fit it.
+        """
+        if (self._written(), catalogue.digest) == self._of:
+            return self.now
+        problems: list[Problem] = []
+        found = sources.load(self._file, catalogue, kinds.KINDS, problems)
+        if problems:
+            raise ConfigurationError(problems)
+        same = {name for name, made_of in found.made_of.items() if self.now.made_of.get(name) == made_of}
+        kept = {name: self.now.connectors[name] if name in same else each for name, each in found.connectors.items()}
+        return found._replace(connectors=kept)
+
+    def take(self, found: sources.Sources, catalogue: Catalogue) -> None:
+        """Have these from now on."""
+        self._of, self.now = (self._written(), catalogue.digest), found
+
+    def _written(self) -> bytes:
+        try:
+            return hashlib.sha256(self._file.read_bytes()).digest()
+        except OSError:
+            return b""
