@@ -22,7 +22,7 @@ from gateway.inquiry.document.bounds import Limits
 from gateway.inquiry.plan import Planner
 from gateway.ledger.proof import key_files
 from gateway.rules.load import load
-from tests.docs import place
+from tests.docs import place, walk
 from tests.docs.commands import check_usage, commands, find, groups
 from tests.docs.reading import ROOT, Fence, fences, inline, links, missing, pages
 
@@ -61,13 +61,11 @@ KINDS = {
     "gateway.yaml, its key for messages to others": "tests/recall/test_settings.py::test_the_example_of_the_page_loads",
     "gateway.yaml": None,
     "client.yaml": "tests/recipient/test_readme.py::test_the_configuration_loads",
-    "catalogue/archives.yaml": "tests/docs/test_catalogue_page.py::test_the_file_to_start_from_is_a_catalogue_file",
     "tests/arrears.yaml": "tests/rules/testing/test_page.py::test_the_file_to_start_from_passes",
 }
 """Files that a `yaml` block may be (it says which in its first line), and the test that loads them, if not this one."""
 PAGES = {
     "sources.yaml": "connectors/README.md",
-    "catalogue/archives.yaml": "policies/README.md",
     "tests/arrears.yaml": "policies/README.md",
     "client.yaml": "gateway/recipient/README.md",
     "gateway.yaml, its keys on Keycloak": "deploy/keycloak.md",
@@ -101,7 +99,7 @@ def placeholders(words: list[str]) -> bool:
 
 
 def test_every_block_is_of_a_kind_that_is_checked() -> None:
-    known = {"sh", "graphql", "yaml", "python", "json", "text"}
+    known = {"sh", "graphql", "yaml", "python", "json", "text", *walk.LANGUAGES}
     assert [f"{fence}: `{fence.language}`" for fence in ALL if fence.language not in known] == []
     assert SHELL_PAGES
     for fence in ALL:
@@ -110,6 +108,8 @@ def test_every_block_is_of_a_kind_that_is_checked() -> None:
             assert fence.page in run_elsewhere, f"{fence}: no test runs it"
         if fence.language == "text":
             assert fence.page == ROOT / "gateway" / "ledger" / "FORMAT.md", f"{fence}: `test_format` does not read it"
+        if fence.language in walk.LANGUAGES:
+            assert fence.page == walk.PAGE, f"{fence}: `test_walk` does not walk it"
         if fence.language == "json":
             json.loads(fence.text)
 
