@@ -25,6 +25,7 @@ from gateway import settings, sources
 from gateway.activation import archive, stored
 from gateway.activation.loading import hold, laid_out_as
 from gateway.activation.stored import NothingActive
+from gateway.acts.cataloguing import checking as cataloguing
 from gateway.catalogue.load import load as load_catalogue
 from gateway.catalogue.model import Catalogue
 from gateway.errors import ConfigurationError, Problem, StoreUnavailable
@@ -203,7 +204,10 @@ def check(config: Path, workers: int = 1, connect: bool = False) -> int:
     late = sources.late(found.sources, found.limits.deadline)
     ending = deadlines.ending(parts.rules.calendar, today)
     dates = [f"{found.policies / calendar.FILE}: {ending}"] if ending else []
-    for warning in (*settings.warnings(found, workers), *late, *dates, *told_to, *warnings(found.ledger), *hindrances):
+    served_folder = found.store and found.rules == stored.FILES
+    consulted = cataloguing.warnings(found.store, parts.rules.policies.catalogue) if served_folder else []
+    told_of = (*settings.warnings(found, workers), *late, *dates, *told_to, *warnings(found.ledger), *hindrances)
+    for warning in (*told_of, *consulted):
         print(f"  warning       {warning}")
     return 0
 

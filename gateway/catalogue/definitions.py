@@ -8,13 +8,13 @@ definition needs no consultation of its own (`beyond`): everybody who was consul
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
 
 from gateway.catalogue import describe
-from gateway.catalogue.model import Catalogue, Dataset, Display, Status
+from gateway.catalogue.model import Dataset, Display, Status
 from gateway.catalogue.periods import may_exceed
 
 _NOT_OF_IT = {"status": Status.PUBLISHED.value, "department_title": ""}
@@ -102,14 +102,14 @@ class Unapproved(NamedTuple):
         return f"`{self.dataset}`: {self.why}"
 
 
-def unapproved(catalogue: Catalogue, published: Mapping[str, Sequence[Dataset]]) -> list[Unapproved]:
-    """The datasets that a catalogue publishes beyond what acts published; `published` has those by dataset.
+def unapproved(datasets: Iterable[Dataset], published: Mapping[str, Sequence[Dataset]]) -> list[Unapproved]:
+    """The datasets that go beyond what acts published, which `published` has by dataset.
 
     Of each there may be several definitions, the newest last: a catalogue may go back to an earlier one.
     """
     found = []
-    for name, dataset in catalogue.published.items():
-        several = [beyond(dataset, each) for each in published.get(name, ())]
+    for dataset in datasets:
+        name, several = dataset.id, [beyond(dataset, each) for each in published.get(dataset.id, ())]
         if not several:
             why = "no act published it: it needs a consultation, an approval and its publication"
             found.append(Unapproved(name, why))

@@ -11,11 +11,13 @@ from gateway.web.page import Page, escape
 
 _STYLE = (
     "main { max-width: 62rem; overflow-wrap: anywhere; }"
-    "td, th { overflow-wrap: anywhere; }"
+    "table { table-layout: fixed; } th:first-child { width: 38%; } th:last-child { width: 6rem; }"
+    "td { overflow-wrap: anywhere; } td code { font-size: 13px; }"
     "h3 code { font-weight: normal; }"
     ".notice { border-left: 4px solid var(--accent); padding-left: 0.75rem; }"
     "ol.history { padding-left: 1.25rem; } details { margin: 0.25rem 0 0.75rem; }"
-    ".words { white-space: pre-wrap; }"
+    ".words { white-space: pre-wrap; } time { white-space: nowrap; }"
+    "@media (max-width: 30rem) { td, th { padding: 0.35rem 0.3rem; } th:last-child { width: 5.6rem; } }"
 )
 PAGE = Page("The catalogue", style=_STYLE, robots="index")
 

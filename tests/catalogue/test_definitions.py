@@ -127,7 +127,7 @@ def test_what_a_catalogue_may_publish() -> None:
 
     def left(*published: Dataset, served: Dataset = wide) -> list[str]:
         catalogue = Catalogue({"permits": served, "drafts": draft}, {}, {}, "")
-        return [str(each) for each in definitions.unapproved(catalogue, {"permits": published})]
+        return [str(each) for each in definitions.unapproved(catalogue.published.values(), {"permits": published})]
 
     assert left(wide) == left(wide, served=narrow) == left(narrow, wide) == left(wide, narrow) == []
     [none] = left()

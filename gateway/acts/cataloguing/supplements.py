@@ -5,20 +5,21 @@ by its digest, so that nobody approves another than the one that was consulted o
 its own, unless it only takes away (`gateway.catalogue.definitions.beyond`). An approval is given after the last day of
 the consultation, by two people. A dataset is not retired while recipients have to obey a recall of it.
 
-What may be served rests on these acts where rule sets are activated (`published`).
+What may be served rests on these acts where rule sets are activated (`steps.uncovered`).
 """
 
 from __future__ import annotations
 
 import datetime
 import secrets
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping
 from typing import Any, NamedTuple
 
 import msgspec
 from sqlalchemy import Connection, func, select
 
 from gateway.acts import inputs
+from gateway.acts.cataloguing.steps import made, shown
 from gateway.acts.graphql import Acted
 from gateway.acts.matters.deciding import steward
 from gateway.acts.office import Office
@@ -26,20 +27,17 @@ from gateway.acts.plain import of_file
 from gateway.bounds.shares import Shares
 from gateway.catalogue import definitions, load
 from gateway.catalogue.model import Catalogue, Dataset
-from gateway.errors import Problem, Refusal
+from gateway.errors import Problem
 from gateway.inquiry.types import Requester
 from gateway.ledger.acting.digests import same_human
-from gateway.ledger.acting.planned import Actor, Changes, Made, Row, Seen, invalid, not_found
+from gateway.ledger.acting.planned import Actor, Made, Seen, invalid, not_found
 from gateway.rules.deadlines import deadline, overdue
 from gateway.rules.files.calendar import MOST_TERM
 from gateway.storage import cataloguing as rows
 from gateway.storage.acts import Act
-from gateway.storage.cataloguing import Step, Supplement
+from gateway.storage.cataloguing import Supplement
 from gateway.storage.recalls import OPEN, recall
-from gateway.storage.tables import micros, moment
-
-FIRST_SET = "by the first rule set that was activated"
-"""The outcome of what was published without a consultation."""
+from gateway.storage.tables import moment
 
 
 class Consulted(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
@@ -187,64 +185,6 @@ class Supplements:
         return await self._office.done(self._office.planned(field, actor, dataset, arguments, touches, make, _again))
 
 
-def made(
-    told: Any, seen: Seen, oversight: Any, own: Supplement, step: str, row: Mapping[str, Any], body: bytes | None = None
-) -> Made:
-    """The act of a step: its entry, its row, and its definition where the store has it not yet."""
-    changes: list[Changes] = []
-    if body is not None and not rows.bodies(seen.connection, {own.definition}):
-        changes.append(Row(rows.definition, {"digest": own.definition, "dataset": own.dataset, "body": body}))
-    values = {
-        "supplement": own.id, "dataset": own.dataset, "department": own.department, "definition": own.definition,
-        "step": step, "at": micros(told.at), "days": 0, "until": None, "by": None, **row,
-    }  # fmt: skip
-    changes.append(Row(rows.supplement_step, values, ("filed_in",)))
-    taken = [*rows.steps(seen.connection, own.dataset), Step(**values, filed_in=0)]
-    now = next(each for each in rows.supplements(taken) if each.id == own.id)
-    return Made(told, oversight, changes, own.id, shown(now))
-
-
-def shown(own: Supplement) -> dict[str, Any]:
-    """A supplement as JSON values, without what people wrote."""
-    consulted = own.consulted
-    return {
-        "id": own.id,
-        "dataset": own.dataset,
-        "department": own.department,
-        "definition": own.definition,
-        "state": own.state,
-        "until": consulted.until if consulted else None,
-    }
-
-
-def published(connection: Connection) -> dict[str, list[Dataset]]:
-    """The definitions that acts published and did not retire, by dataset, the newest last: what sets may publish."""
-    found = [each for each in rows.supplements(rows.steps(connection)) if each.state == "published"]
-    found.sort(key=lambda each: next(step.at for step in each.steps if step.step == "published"))
-    bodies = rows.bodies(connection, {each.definition for each in found})
-    several: dict[str, list[Dataset]] = {}
-    for each in found:
-        several.setdefault(each.dataset, []).append(definitions.read(bodies[each.definition]))
-    return several
-
-
-def first(office: Office, seen: Seen, actor: Actor, catalogue: Catalogue) -> list[Made]:
-    """What the first rule set that is activated publishes, as acts beside its activation: nobody was consulted."""
-    there = {each.dataset for each in rows.supplements(rows.steps(seen.connection)) if each.state == "published"}
-    several = []
-    for dataset in catalogue.published.values():
-        if dataset.id not in there:
-            body = definitions.canonical(dataset)
-            own = Supplement(secrets.token_hex(16), dataset.id, dataset.department, definitions.digest_of(body), "", ())
-            told = office.told(
-                seen, actor, "catalogue-published", dataset=dataset.id, digest=own.definition, matter=own.id,
-                outcome=FIRST_SET, department=own.department,
-            )  # fmt: skip
-            told = msgspec.structs.replace(told, id=secrets.token_hex(16))
-            several.append(made(told, seen, office.oversight(seen, actor), own, "published", {}, body))
-    return several
-
-
 def _read(text: str, file: str, dataset: str, among: Catalogue) -> Dataset:
     """The dataset of a file; raises `Refusal` with all that is wrong, each with its line."""
     problems: list[Problem] = []
@@ -296,9 +236,3 @@ def _again(seen: Seen, past: Act) -> dict[str, Any]:
         if each.id == past.matter:
             return shown(each)
     raise not_found()
-
-
-def refused(found: Sequence[definitions.Unapproved]) -> Refusal:
-    """Why a rule set cannot be activated: it publishes what no act did."""
-    several = "; ".join(map(str, found))
-    return invalid("STATE", f"the rule set publishes what its departments did not ({several})", unapproved=len(found))

@@ -221,11 +221,14 @@ class Writer:
         if under and seen.epoch and not planned.guarded and under != self._active[1]:
             raise RulesChanged(seen.epoch)
         counting.take(planned.bounds)
-        if planned.guarded:
-            values = {"id": seen.id, "number": number, "at": micros(made.told.at), "matter": made.moved}
-            changes = [*made.changes, AtEntry(functools.partial(rows.numbered, values))]
-            return [_Ready(waiting, made, changes, first=True)]
         ready: list[_Ready] = []
+        if planned.guarded:
+            for each in (made, *made.more):
+                first, numbers = each is made, [] if each is made else [rows.one_more()]
+                values = {"id": each.told.id, "at": micros(each.told.at), "matter": each.moved}
+                changes = [*numbers, *each.changes, AtEntry(functools.partial(rows.numbered, values))]
+                ready.append(_Ready(waiting, each, changes, first))
+            return ready
         for each in (made, *made.more):
             first, values = each is made, {"id": each.told.id, "number": number + len(ready), "matter": each.moved}
             named = {"repeat": repeat, "arguments": arguments} if first else {"repeat": None, "arguments": None}

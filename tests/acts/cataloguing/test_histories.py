@@ -17,6 +17,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from gateway.acts.cataloguing import steps as taken
 from gateway.acts.cataloguing import supplements
 from gateway.errors import Refusal
 from gateway.ledger.acting.digests import same_human
@@ -159,7 +160,7 @@ def seen(bureau: Bureau, dataset: str) -> tuple[list[str], list[bool]]:
     """The states of a dataset's supplements, and which variants a rule set may publish."""
     with bureau.desk.store.engine.connect() as connection:
         states = [each.state for each in rows.supplements(rows.steps(connection, dataset))]
-        published = supplements.published(connection).get(dataset, ())
+        published = taken.published(connection).get(dataset, ())
     several = [definition(bureau.desk, text(each, dataset=dataset), dataset) for each in VARIANTS]
     return states, [any(not supplements.definitions.beyond(new, old) for old in published) for new in several]
 

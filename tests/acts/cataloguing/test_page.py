@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from gateway import cli
-from gateway.acts.cataloguing import supplements
+from gateway.acts.cataloguing import steps
 from gateway.catalogue import definitions
 from gateway.catalogue.load import load
 from gateway.errors import Problem
@@ -82,5 +82,5 @@ def left(store: Any, policies: Path) -> list[definitions.Unapproved]:
     file.write_text(file.read_text().replace("status: published", "status: draft"))
     assert problems == []
     with store.engine.connect() as connection:
-        found = definitions.unapproved(catalogue, supplements.published(connection))
+        found = definitions.unapproved(catalogue.published.values(), steps.published(connection))
     return [each for each in found if each.dataset == "building-permits"]

@@ -7,7 +7,7 @@ import datetime
 import msgspec
 import pytest
 
-from gateway.acts.cataloguing import supplements
+from gateway.acts.cataloguing import steps, supplements
 from gateway.catalogue import definitions
 from gateway.catalogue.model import Catalogue, Status
 from gateway.errors import Refusal, VerificationFailed
@@ -27,7 +27,7 @@ def served(bureau: Bureau, *files: str) -> Catalogue:
 
 def unapproved(bureau: Bureau, *files: str) -> list[str]:
     with bureau.desk.store.engine.connect() as connection:
-        found = definitions.unapproved(served(bureau, *files), supplements.published(connection))
+        found = definitions.unapproved(served(bureau, *files).published.values(), steps.published(connection))
     return [each.why for each in found]
 
 
