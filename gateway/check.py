@@ -39,7 +39,7 @@ from gateway.ledger.log.build import (
     warnings,
     webhook_keys,
 )
-from gateway.recall import outgoing
+from gateway.recall.delivering import outgoing
 from gateway.rules import deadlines
 from gateway.rules.check import reach
 from gateway.rules.decide import guards

@@ -79,8 +79,8 @@ def serving(
     zone = zoneinfo.ZoneInfo(policies.time_zone)
     _, schema, planner, _ = made or base(rules, settings)
 
-    def permitted(requester: Requester, purpose: str) -> list[dict[str, Any]]:
-        return permissions.rows(rules, requester, purpose, now().astimezone(zone).date())
+    def permitted(requester: Requester, purpose: str, suspended: permissions.Suspended) -> list[dict[str, Any]]:
+        return permissions.rows(rules, requester, purpose, now().astimezone(zone).date(), suspended)
 
     return Serving(
         rules=rules,

@@ -215,7 +215,7 @@ def _of_recipient() -> dict[str, Any]:
     return {
         "acknowledgeRecall": asked(
             recalls.Recall,
-            "Answer a recall. Twice is once.",
+            "Answer a recall. Twice is once; names, or a law, that were not said before are added.",
             id=Argument(strawberry.ID, "The recall's id."),
             passedOnTo=Argument(list[str] | None, "To whom you had passed the records on."),
             **answer,

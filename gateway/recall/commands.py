@@ -20,9 +20,12 @@ from gateway.errors import CommandRefused
 from gateway.files import new_file
 from gateway.ledger.commands.progress import teller
 from gateway.ledger.log import operator
-from gateway.recall import listing, report, report_forms, report_page, resuming
-from gateway.recall.compliance import By
-from gateway.recall.report import Report, Wanted
+from gateway.recall.delivering import resuming
+from gateway.recall.reporting import forms as report_forms
+from gateway.recall.reporting import listing, report
+from gateway.recall.reporting import page as report_page
+from gateway.recall.reporting.compliance import By
+from gateway.recall.reporting.report import Report, Wanted
 from gateway.recipient import commands as recipient
 from gateway.storage.store import opened
 

@@ -9,10 +9,10 @@ from gateway.acts.confirming import Kind
 from gateway.acts.graphql import Handlers
 from gateway.acts.office import Office
 from gateway.inquiry.journey import Journey
-from gateway.recall.answering import Answering
-from gateway.recall.inbox import Inbox
-from gateway.recall.suspending import KIND
-from gateway.recall.suspensions import Suspensions
+from gateway.recall.answering.answer import Answering
+from gateway.recall.answering.inbox import Inbox
+from gateway.recall.enforcing.suspending import KIND
+from gateway.recall.enforcing.suspensions import Suspensions
 from gateway.sources import Changes
 
 _NO_SYSTEMS: Mapping[str, Changes] = {}

@@ -34,17 +34,19 @@ from gateway.ledger.log.operator import Workplace
 from gateway.manage.beside import arguments, kept, rested, until_told
 from gateway.manage.link import Link
 from gateway.manage.states import States
-from gateway.recall import following, giving_up, measuring, unreported
-from gateway.recall.alerts import OTHERS, URGENT, Alerts
-from gateway.recall.deliver import Delivering, receivers
-from gateway.recall.expiring import LOOKED, Expiring
+from gateway.recall import following, measuring
+from gateway.recall.delivering import giving_up
+from gateway.recall.delivering.alerts import OTHERS, URGENT, Alerts
+from gateway.recall.delivering.deliver import Delivering, receivers
+from gateway.recall.delivering.giving_up import GivingUp
+from gateway.recall.enforcing.overdue import Overdue
 from gateway.recall.following import Following
-from gateway.recall.giving_up import GivingUp
 from gateway.recall.measuring import Counting, Measuring, supervisor
-from gateway.recall.overdue import Overdue
-from gateway.recall.selecting import Selecting
+from gateway.recall.selecting import unreported
+from gateway.recall.selecting.expiring import LOOKED, Expiring
+from gateway.recall.selecting.select import Selecting
+from gateway.recall.selecting.unreported import Unreported
 from gateway.recall.turns import IDLE, Around, Turn, again
-from gateway.recall.unreported import Unreported
 from gateway.rules.ruleset import RuleSet
 from gateway.settings import Settings
 from gateway.storage.port import Held

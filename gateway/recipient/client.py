@@ -60,7 +60,7 @@ class Client:
         """Read, do and answer, once."""
         failed = waiting = 0
         try:
-            self._look()
+            failed += self._look()
         except (Unreachable, Refused) as error:
             self._say(f"the inbox cannot be read: {error}")
             failed += 1
@@ -74,8 +74,11 @@ class Client:
 
     # Reading
 
-    def _look(self) -> None:
-        """Take what is in the inbox; what is not there any more was answered by somebody."""
+    def _look(self) -> int:
+        """Take what is in the inbox; what is not there any more was answered by somebody.
+
+        How much of past receipts could not be read.
+        """
         there: set[str] = set()
         known, fresh = self._register.unanswered(), False
         for page in self._inbox.recalls():
@@ -88,10 +91,15 @@ class Client:
                 self._say(f"{id_}: it is not in the inbox any more; somebody else answered it")
         self._register.answered(gone)
         if fresh or time.monotonic() - self._read >= self._config.receipts:
-            self.read_receipts()
+            return self.read_receipts()
+        return 0
 
-    def read_receipts(self) -> None:
-        """Note what past inquiries gave, since the last time. Without them recalls are done all the same."""
+    def read_receipts(self) -> int:
+        """Note what past inquiries gave, since the last time; how much of that could not be read.
+
+        Without them recalls are done all the same.
+        """
+        failed = 0
         try:
             for page in self._inbox.receipts(self._register.cursor()):
                 received = []
@@ -100,10 +108,13 @@ class Client:
                         received.append(opened(past.receipt))
                     except ValueError as error:
                         self._say(f"a receipt cannot be read: {error}")
+                        failed += 1
                 self._register.receive([each for each in received if each], page[-1].cursor)
             self._read = time.monotonic()
         except (Unreachable, Refused) as error:
             self._say(f"past receipts cannot be read: {error}")
+            failed += 1
+        return failed
 
     # Doing
 

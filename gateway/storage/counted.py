@@ -3,8 +3,8 @@
 Everything that a row says of somebody is a keyed digest (`Digests`): of the subject, of the requester for one purpose,
 of its official, of the case. The key is the store's own, so whoever reads this table alone finds nobody by trying.
 
-Invariants: a row's entry says that it is (`gateway.ledger.verify.projected`). `counting` has one row: the key, for how
-many days rows are kept, and a `generation`, which is another whenever rows were dropped to be made again, and odd
+Invariants: a row's entry says that it is (`gateway.ledger.verify.rows.projected`). `counting` has one row: the key, for
+how many days rows are kept, and a `generation`, which is another whenever rows were dropped to be made again, and odd
 until they are all gone. Whoever has looked rows up compares it: what was looked up in another one counts for nothing.
 
 Left to others: what counts (`gateway.ledger.projections.extract`), and who looks counts up

@@ -23,7 +23,7 @@ from gateway.ledger.proof import key_files, tlog_proof
 from gateway.ledger.proof.leaf import Part, open_extra, subject_digest, write_extra
 from gateway.ledger.proof.merkle import Tree, leaf_hash
 from gateway.ledger.proof.note import Signer, Verifier
-from gateway.ledger.verify import gaps
+from gateway.ledger.verify.published import gaps
 from tests.conformance.conftest import Client
 from tests.ledger import served
 from tests.ledger.support import KEY, ORIGIN

@@ -58,7 +58,9 @@ KINDS = {
     "gateway.yaml, its keys on Canaille": "tests/test_settings.py::test_the_page_for_canaille_loads",
     "gateway.yaml, its keys on the ledger": "tests/ledger/log/test_configured.py::test_what_is_read",
     "gateway.yaml, its key for the operator": "tests/test_settings.py::test_the_examples_for_the_operator_load",
-    "gateway.yaml, its key for messages to others": "tests/recall/test_settings.py::test_the_example_of_the_page_loads",
+    "gateway.yaml, its key for messages to others": (
+        "tests/recall/delivering/test_settings.py::test_the_example_of_the_page_loads"
+    ),
     "gateway.yaml": None,
     "client.yaml": "tests/recipient/test_readme.py::test_the_configuration_loads",
     "tests/arrears.yaml": "tests/rules/testing/test_page.py::test_the_file_to_start_from_passes",

@@ -17,7 +17,7 @@ from gateway.ledger.entry.receipt import read_file, verify_receipt
 from gateway.ledger.entry.registry import MAX_SHARDS
 from gateway.ledger.proof import leaf, merkle, note, tlog_proof
 from gateway.ledger.stored.read import TILE_WIDTH
-from gateway.ledger.verify.follow import GRACE
+from gateway.ledger.verify.published.follow import GRACE
 from gateway.ledger.witness.server import MAX_PROOF
 from tests.docs.reading import ROOT, code, fences, section, table
 

@@ -39,8 +39,8 @@ from deploy.demo.organisations import organisation
 from gateway.ledger.entry import entries
 from gateway.ledger.entry.parts import split
 from gateway.ledger.proof import key_files
-from gateway.recall.jobs import of_ids
-from gateway.recall.selecting import JOBS, look_up
+from gateway.recall.selecting.jobs import of_ids
+from gateway.recall.selecting.select import JOBS, look_up
 from gateway.storage.port import Store
 from gateway.storage.recalls import recall, recall_job
 from gateway.storage.store import open_store, open_to_read

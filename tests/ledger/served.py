@@ -13,8 +13,8 @@ from gateway.ledger.proof import tlog_proof
 from gateway.ledger.proof.leaf import open_extra
 from gateway.ledger.proof.merkle import Tree, inclusion_proof, leaf_hash
 from gateway.ledger.proof.note import Signer, parse_checkpoint
-from gateway.ledger.verify.follower_state import Reached
-from gateway.ledger.verify.tile_client import TileLog, fold, tile_number
+from gateway.ledger.verify.published.follower_state import Reached
+from gateway.ledger.verify.published.tile_client import TileLog, fold, tile_number
 from gateway.storage.port import Store
 from tests.ledger.support import KEY, ORIGIN
 

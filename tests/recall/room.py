@@ -16,7 +16,7 @@ from connectors.base import Subject
 from gateway.ledger.entry import entries
 from gateway.ledger.entry.parts import split
 from gateway.ledger.projections.projector import Projector
-from gateway.recall.selecting import Selecting
+from gateway.recall.selecting.select import Selecting
 from gateway.storage import facts
 from gateway.storage.port import Store
 from gateway.storage.recalls import Job, Recall, Work, recall, recall_job, work

@@ -12,11 +12,13 @@ import msgspec
 from sqlalchemy import func, select
 
 from connectors.base import Subject
+from gateway.acts.office import Office
 from gateway.inquiry.types import Requester
 from gateway.ledger.acting.planned import Actor, Made, Planned, Row, Seen
 from gateway.ledger.entry import entries
 from gateway.ledger.stored import read
 from gateway.recall.own import named
+from gateway.recall.selecting.expiring import number_of
 from gateway.storage import recalls
 from gateway.storage.acts import Matter, matter
 from gateway.storage.recalls import Recall, recall, recall_job, work
@@ -114,9 +116,7 @@ class Telling:
         def make(seen: Seen) -> Made:
             mine = (recall.c.issuer == who[0], recall.c.client == who[1])
             last = seen.connection.execute(select(func.max(recall.c.sequence)).where(*mine)).scalar() or 0
-            cause = next(name for name, each in recalls.CAUSES.items() if each == action)
-            job = recalls.job(cause, (about.scheme, about.value), micros(seen.now), dataset=dataset)
-            job |= {"state": "selected", "selected": 1, "found": 1}
+            because, job = _because(office, seen, action, (about.scheme, about.value), dataset, records[0].record)
             row = {
                 "id": id_, "sequence": last + 1, "job": job["id"], "issuer": who[0], "client": who[1],
                 "place": of.place, "inquiry": of.told.id, "purpose": of.told.declaration.purpose,
@@ -132,9 +132,9 @@ class Telling:
             )  # fmt: skip
             secret = of.oversight.secret_until
             oversight = entries.Oversight(entries.VERSION, facts=seen.change, secret_until=secret)
-            rows = [Row(recall_job, job, ("filed_in",)), Row(recall, row, ("filed_in",))]
-            rows.append(Row(work, to_deliver(id_, *who, micros(seen.now))))
-            return Made(told, oversight, rows, id_, None)
+            rows = [Row(recall, row, ("filed_in",)), Row(work, to_deliver(id_, *who, micros(seen.now)))]
+            own = Made(because, office.oversight(seen, OWN), [Row(recall_job, job, ("filed_in",))], "", None)
+            return Made(told, oversight, rows, id_, None, more=[own])
 
         await office.writer.act(Planned(OWN, frozenset([who]), (), make, lambda *_: None, bulk=True))
         return id_
@@ -208,6 +208,25 @@ class Telling:
 
 
 OWN = Actor(entries.OWN.issuer, entries.OWN.client, entries.OWN.department)
+
+
+def _because(
+    office: Office, seen: Seen, action: str, subject: tuple[str, str], dataset: str, record: str
+) -> tuple[entries.Acted, dict[str, Any]]:
+    """An act that changes no facts and asks for that, and its job, which found one recall."""
+    of: dict[str, Any] = {"scheme": subject[0], "value": subject[1], "dataset": dataset, "record": record}
+    if action == "delete":
+        cause, about = "expired", {"dataset": dataset, "day": number_of(seen.today)}
+        told = office.told(seen, OWN, "display-ended", due=seen.today)
+    elif action == "update":
+        cause, about = "unreported", {"dataset": dataset, "record": record, "new_version": "9"}
+        told = office.told(seen, OWN, "unreported-found", new_version="9", **of)
+    else:
+        cause, about = "cleared", {"dataset": dataset, "record": record, "change": seen.change + 1}
+        told = office.told(seen, OWN, "change-confirmed", **of)
+    job = recalls.job(cause, subject, micros(seen.now), **about)
+    job |= {"state": "selected", "selected": 1, "found": 1}
+    return msgspec.structs.replace(told, id=secrets.token_hex(16)), job
 
 
 @contextlib.asynccontextmanager

@@ -26,8 +26,8 @@ from gateway.storage.work import delivery_stop, lane_of, to_deliver
 from tests import configured
 from tests.docs.reading import ROOT
 from tests.ledger.support import AT
-from tests.recall.histories import BEGIN, DEPARTMENTS, SUBJECTS, Recalled, acts, entered
-from tests.recall.test_report import HISTORY
+from tests.recall.reporting.histories import BEGIN, DEPARTMENTS, SUBJECTS, Recalled, acts, entered
+from tests.recall.reporting.test_report import HISTORY
 from tests.stores import store_at
 
 DAY = 86_400_000_000

@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import insert
 
 from gateway.acts.office import Office
-from gateway.recall.overdue import Overdue
+from gateway.recall.enforcing.overdue import Overdue
 from gateway.storage.recalls import recall
 from tests.acts.serving import Served, served
 from tests.recall.telling import ENVIRONMENT, LICENCES, LOOK, MARKET, RENEWAL

@@ -85,7 +85,7 @@ def test_receipts_are_read_once_and_again_for_an_inquiry_that_is_new(desk: Desk)
 
 def test_a_receipt_that_cannot_be_read_keeps_no_other_out(desk: Desk) -> None:
     desk.gateway.receipts[:0] = ["nonsense"]
-    desk.client.turn()
+    assert desk.client.turn().failed == 1
     assert desk.said == ["a receipt cannot be read: it is no receipt: it does not begin with `c2sp.org/tlog-proof@v1`"
                          " and an `extra`"]  # fmt: skip
     assert records(desk) == [("N-1", "held", LEI[2])]

@@ -61,6 +61,15 @@ def test_a_person_is_told_what_to_do_and_says_that_it_is_done(run: Run) -> None:
     assert (status, err) == (1, "no recall `R-1` waits in the register; take it in first, with --once\n")
 
 
+def test_past_receipts_that_cannot_be_read_are_a_failure(run: Run) -> None:
+    run.gateway.receipts[:0] = ["nonsense"]
+    status, _, err = run("--once")
+    assert (status, err.splitlines()[-1]) == (1, "0 answered, 0 wait for a person, 1 failed")
+    assert run("--once")[0] == 0, "it is behind it"
+    run.gateway.meanwhile = lambda field, when: "LEDGER_UNAVAILABLE" if (field, when) == ("receipts", "before") else ""
+    assert run("--once")[0] == 1
+
+
 def test_a_refusal_names_its_law(run: Run) -> None:
     run.gateway.add(recall("R-1", 1))
     run("--once")

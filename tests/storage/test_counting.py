@@ -21,7 +21,7 @@ from gateway.errors import VerificationFailed
 from gateway.inquiry.counting import known
 from gateway.ledger.projections.projector import seen_of
 from gateway.ledger.stored import read
-from gateway.ledger.verify.projected import Projected
+from gateway.ledger.verify.rows.projected import Projected
 from gateway.rules.model import Quota, Quotas
 from gateway.storage import counted as counts
 from gateway.storage import destruction

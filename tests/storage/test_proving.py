@@ -14,7 +14,7 @@ from gateway.ledger.entry import entries
 from gateway.ledger.export.package_check import check_package
 from gateway.ledger.log.ledger import Ledger
 from gateway.ledger.proof import key_files
-from gateway.ledger.verify.follow import follow
+from gateway.ledger.verify.published.follow import follow
 from tests import configured
 from tests.ledger.served import log_of, published
 from tests.ledger.support import ORIGIN, SUBJECT, disclosed, opened, refused

@@ -24,7 +24,8 @@ from gateway.ledger.log.tiles import routes
 from gateway.ledger.proof import key_files
 from gateway.ledger.proof.note import note_body, parse_checkpoint
 from gateway.ledger.stored import read
-from gateway.ledger.verify import gaps, rollback
+from gateway.ledger.verify import rollback
+from gateway.ledger.verify.published import gaps
 from gateway.ledger.verify.store import verify_store
 from gateway.storage.port import Store
 from tests.ledger.support import KEY, ORIGIN, opened, refused

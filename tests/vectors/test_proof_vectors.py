@@ -17,8 +17,8 @@ from gateway.ledger.entry.registry import read_document
 from gateway.ledger.log.head_file import HeadFile
 from gateway.ledger.proof import key_files
 from gateway.ledger.proof.note import note_body, open_note, parse_checkpoint
-from gateway.ledger.verify import gaps, tile_client
-from gateway.ledger.verify.follow import follow
+from gateway.ledger.verify.published import gaps, tile_client
+from gateway.ledger.verify.published.follow import follow
 from gateway.ledger.witness.server import RequestRefused, Witness
 from tests.ledger.support import ORIGIN
 from tests.ledger.witness.test_witness import NAME, SECRET

@@ -12,9 +12,9 @@ from gateway.errors import VerificationFailed
 from gateway.ledger.entry import entries
 from gateway.ledger.entry.receipt import verify_receipt
 from gateway.ledger.proof import key_files
-from gateway.ledger.verify import tile_client
-from gateway.ledger.verify.assurance import claim_of
-from gateway.ledger.verify.follow import follow
+from gateway.ledger.verify.published import tile_client
+from gateway.ledger.verify.published.assurance import claim_of
+from gateway.ledger.verify.published.follow import follow
 from tests.ledger.conftest import Run, run
 from tests.vectors import make_review
 

@@ -15,9 +15,9 @@ from gateway.ledger.entry.parts import OF_SUBJECT
 from gateway.ledger.entry.receipt import Proved, read_file, verify_receipt
 from gateway.ledger.export.package_check import check_package
 from gateway.ledger.proof import key_files
-from gateway.ledger.verify import tile_client
-from gateway.ledger.verify.assurance import check_extends, claim_of, published, read_checkpoint
-from gateway.ledger.verify.follow import follow
+from gateway.ledger.verify.published import tile_client
+from gateway.ledger.verify.published.assurance import check_extends, claim_of, published, read_checkpoint
+from gateway.ledger.verify.published.follow import follow
 from tests.ledger.entry.test_words import NEVER_WRITTEN
 from tests.ledger.pair import OTHER
 from tests.ledger.support import SUBJECT

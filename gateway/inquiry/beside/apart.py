@@ -11,6 +11,7 @@ from functools import partial
 
 from gateway.errors import Code, Refusal, RulesChanged
 from gateway.inquiry.beside.recalled import correction
+from gateway.inquiry.beside.roots import Known
 from gateway.inquiry.disclose import Entry
 from gateway.inquiry.http.request import GraphQLRequest, declared
 from gateway.inquiry.journey import Journey, Outdated, Serving, Telling
@@ -49,7 +50,7 @@ def by_document(
         bound.selected,
         asked.media,
         partial(serving.renderer.render, bound.variant, bound.asked),
-        partial(serving.others.resolve, journey.shares, plan, bound, requester, asked),
+        partial(serving.others.resolve, journey.shares, plan, bound, requester, asked, _known(journey, requester)),
     )
 
 
@@ -81,4 +82,10 @@ async def answered_apart(
             if journey.newer is None:
                 raise
             raise Outdated(await journey.newer(changed.epoch, began)) from None
-    return await serving.others.answer(journey.shares, plan, bound, requester, asked)
+    known = _known(journey, requester)
+    return await serving.others.answer(journey.shares, plan, bound, requester, asked, known)
+
+
+def _known(journey: Journey, requester: Requester) -> Known:
+    """What is known of the requester itself, whenever that is asked for."""
+    return lambda: journey.facts.read((), journey.now(), requester.who)

@@ -19,16 +19,22 @@ from gateway.errors import Code, LedgerUnavailable, PastIncomplete, Refusal
 from gateway.inquiry.http.request import GraphQLRequest
 from gateway.inquiry.http.response import answered
 from gateway.inquiry.plan import Bound, Plan
-from gateway.inquiry.types import Answer, Requester
+from gateway.inquiry.types import Answer, Facts, Requester
 
-Permissions = Callable[[Requester, str], list[dict[str, Any]]]
-"""(requester, purpose) -> rows of `permissions`."""
+Suspended = Mapping[tuple[str, str], str]
+"""What a requester's grants are suspended for (`Facts.suspended`)."""
+
+Permissions = Callable[[Requester, str, Suspended], list[dict[str, Any]]]
+"""(requester, purpose, what it is suspended for) -> rows of `permissions`."""
 
 Page = Callable[[str | None, int], list[dict[str, Any]]]
 """(after, first) -> past inquiries; blocks. Raises `ValueError` for a cursor that is none, and `LedgerUnavailable`."""
 
 Receipts = Callable[[Requester], Awaitable[Page]]
 """requester -> what opens its past inquiries; raises `LedgerUnavailable` where the look cannot be entered."""
+
+Known = Callable[[], Awaitable[Facts]]
+"""What is known of the caller now; raises `Refusal` with `DECISION_UNAVAILABLE`."""
 
 
 class Others:
@@ -38,27 +44,29 @@ class Others:
         self._schema, self._permissions, self._receipts = schema, permissions, receipts
 
     async def answer(
-        self, shares: Shares, plan: Plan, bound: Bound, requester: Requester, asked: GraphQLRequest
+        self, shares: Shares, plan: Plan, bound: Bound, requester: Requester, asked: GraphQLRequest, known: Known
     ) -> Answer:
         """The whole answer to an operation that names no subject; raises `Refusal` as `resolve` does."""
-        page = await self._opened(bound, requester)
+        page, suspended = await self._opened(bound, requester), await _suspended(bound, known)
         return await shares.do(
             requester.who,
-            lambda: answered(msgspec.json.encode(self._execute(plan, bound, requester, asked, page)), (), asked.media),
+            lambda: answered(
+                msgspec.json.encode(self._execute(plan, bound, requester, asked, page, suspended)), (), asked.media
+            ),
         )
 
     async def resolve(
-        self, shares: Shares, plan: Plan, bound: Bound, requester: Requester, asked: GraphQLRequest
+        self, shares: Shares, plan: Plan, bound: Bound, requester: Requester, asked: GraphQLRequest, known: Known
     ) -> Mapping[str, Any] | None:
-        """Values by response name; None where there is no such field.
+        """Values by response name; None where there is no such field. `known` is asked for `permissions` alone.
 
         Raises `Refusal` for an argument that will not do. None of these fields may be null, so an error in one leaves
         nothing of the others: it refuses the operation.
         """
         if bound.variant.other is None:
             return None
-        page = await self._opened(bound, requester)
-        return await shares.do(requester.who, lambda: self._execute(plan, bound, requester, asked, page))
+        page, suspended = await self._opened(bound, requester), await _suspended(bound, known)
+        return await shares.do(requester.who, lambda: self._execute(plan, bound, requester, asked, page, suspended))
 
     async def _opened(self, bound: Bound, requester: Requester) -> Page | None:
         """The caller's past inquiries, where they are asked for: to see everybody's is entered before any is read."""
@@ -70,14 +78,20 @@ class Others:
             raise _out_of_reach() from error
 
     def _execute(
-        self, plan: Plan, bound: Bound, requester: Requester, asked: GraphQLRequest, page: Page | None
+        self,
+        plan: Plan,
+        bound: Bound,
+        requester: Requester,
+        asked: GraphQLRequest,
+        page: Page | None,
+        suspended: Suspended,
     ) -> Mapping[str, Any]:
         other = bound.variant.other
         if other is None:
             return {}
 
         def permissions(_info: Any, purpose: Any) -> list[dict[str, Any]]:
-            return self._permissions(requester, str(purpose))
+            return self._permissions(requester, str(purpose), suspended)
 
         def receipts(_info: Any, after: str | None = None, first: int | None = None) -> list[dict[str, Any]]:
             count = 20 if first is None else first
@@ -100,6 +114,10 @@ class Others:
         for error in done.errors or ():
             raise error.original_error or Refusal(Code.GRAPHQL_VARIABLES_INVALID, error.message)
         return done.data or {}
+
+
+async def _suspended(bound: Bound, known: Known) -> Suspended:
+    return (await known()).suspended if "permissions" in bound.others else {}
 
 
 def _out_of_reach() -> Refusal:

@@ -23,8 +23,8 @@ from gateway.ledger.erasure.named import Identifiers
 from gateway.ledger.export import sheet
 from gateway.ledger.proof import key_files
 from gateway.ledger.proof.note import Verifier
-from gateway.ledger.verify import tile_client
-from gateway.ledger.verify.assurance import published
+from gateway.ledger.verify.published import tile_client
+from gateway.ledger.verify.published.assurance import published
 
 
 def register(

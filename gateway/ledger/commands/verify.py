@@ -24,10 +24,11 @@ from gateway.ledger.export import package_check
 from gateway.ledger.log import head_file
 from gateway.ledger.proof import key_files
 from gateway.ledger.proof.note import Checkpoint, Verifier
-from gateway.ledger.verify import follower_state, gaps, rollback, tile_client
 from gateway.ledger.verify import receipts as presented
-from gateway.ledger.verify.assurance import Claim, check_extends, claim_of
-from gateway.ledger.verify.follow import Followed, follow
+from gateway.ledger.verify import rollback
+from gateway.ledger.verify.published import follower_state, gaps, tile_client
+from gateway.ledger.verify.published.assurance import Claim, check_extends, claim_of
+from gateway.ledger.verify.published.follow import Followed, follow
 from gateway.ledger.verify.store import stored_registry, verify_store
 from gateway.storage.store import open_copy, open_to_read
 

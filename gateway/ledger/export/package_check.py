@@ -39,7 +39,7 @@ from gateway.ledger.export.select import fits
 from gateway.ledger.proof import tlog_proof
 from gateway.ledger.proof.leaf import Part, Side, open_extra, oversight_digest
 from gateway.ledger.proof.note import Verifier, open_note, parse_verifier
-from gateway.ledger.verify.assurance import read_checkpoint
+from gateway.ledger.verify.published.assurance import read_checkpoint
 
 MAX_FILE = 256 * 1024 * 1024
 _RECEIPT = re.compile(r"entries/(?P<shard>[^/]+)-(?P<index>[0-9]{12,})\.txt")

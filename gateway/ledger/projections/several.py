@@ -1,7 +1,7 @@
 """Who received what of many subjects, looked up together: for whoever has thousands of records to tell of at once.
 
-It gives what `recipients` gives of each of them (`tests/recall/test_several.py`), of what the projections have: whoever
-asks has seen that they passed all that matters to them (`positions.passed`).
+It gives what `recipients` gives of each of them (`tests/recall/selecting/test_several.py`), of what the projections
+have: whoever asks has seen that they passed all that matters to them (`positions.passed`).
 """
 
 from __future__ import annotations

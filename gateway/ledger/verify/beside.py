@@ -16,14 +16,15 @@ from gateway.ledger.projections import extract
 from gateway.ledger.projections.projector import Seen
 from gateway.ledger.stored import read
 from gateway.ledger.stored.read import Head, StoredEntry
-from gateway.ledger.verify.acted import ActRows, Entry
-from gateway.ledger.verify.acts import Acts
-from gateway.ledger.verify.effects import Effects
-from gateway.ledger.verify.findings import Findings
-from gateway.ledger.verify.numbers import Numbers
-from gateway.ledger.verify.projected import Projected
-from gateway.ledger.verify.recalls import Recalls
-from gateway.ledger.verify.supplements import Supplements
+from gateway.ledger.verify.rows.acted import ActRows, Entry
+from gateway.ledger.verify.rows.acts import Acts
+from gateway.ledger.verify.rows.effects import Effects
+from gateway.ledger.verify.rows.findings import Findings
+from gateway.ledger.verify.rows.jobs import Jobs
+from gateway.ledger.verify.rows.numbers import Numbers
+from gateway.ledger.verify.rows.projected import Projected
+from gateway.ledger.verify.rows.recalls import Recalls
+from gateway.ledger.verify.rows.supplements import Supplements
 from gateway.storage.port import Reader
 from gateway.storage.tables import SHARD_BITS
 
@@ -35,7 +36,7 @@ class Beside:
         self._unknown, self._rows = unknown if unknown is not None else Tally(), rows
         self._keys, self._acts, self._projected = DestroyedKeys(), Acts(), Projected(reader)
         self._findings, self._act_rows, self._effects, self._numbers = Findings(), ActRows(), Effects(), Numbers()
-        self._recalls, self._supplements = Recalls(), Supplements()
+        self._recalls, self._jobs, self._supplements = Recalls(), Jobs(), Supplements()
         self._batch: list[Entry] = []
 
     def note(
@@ -66,6 +67,7 @@ class Beside:
             self._numbers.take(standing)
             self._recalls.take(reader, standing)
             self._supplements.take(reader, standing)
+            self._jobs.take(standing)
 
     def check(self, reader: Reader, checked: Mapping[int, int]) -> None:
         """Check the rest in one snapshot, with what was entered since; `checked` is each shard's size as it was read.
@@ -92,6 +94,7 @@ class Beside:
             self._numbers.check(reader)
             self._recalls.check(reader, erased=self._keys.destroyed)
             self._supplements.check(reader)
+            self._jobs.check(reader, erased=self._keys.destroyed)
             self._findings.check(reader)
             self._projected.check(reader)
 

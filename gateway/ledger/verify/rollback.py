@@ -17,7 +17,7 @@ from gateway.ledger.log.head_file import SeenOutside
 from gateway.ledger.log.retire import Missing, behind, gap_receipts, registry_set_back
 from gateway.ledger.proof.note import Verifier
 from gateway.ledger.stored.read import Head, heads
-from gateway.ledger.verify import gaps
+from gateway.ledger.verify.published import gaps
 from gateway.storage.port import Store
 
 

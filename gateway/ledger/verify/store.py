@@ -30,8 +30,8 @@ from gateway.ledger.proof.note import Checkpoint, Verifier, log_key, open_note, 
 from gateway.ledger.stored import read
 from gateway.ledger.stored import statements as sql
 from gateway.ledger.stored.read import TILE_BITS, Head, StoredEntry, StoredTree
-from gateway.ledger.verify.assurance import read_checkpoint
 from gateway.ledger.verify.beside import Beside
+from gateway.ledger.verify.published.assurance import read_checkpoint
 from gateway.storage.port import Reader, Store
 from gateway.storage.tables import SHARD_BITS, micros
 

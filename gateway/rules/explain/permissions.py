@@ -1,14 +1,14 @@
 """What the caller may ask for: the rows of the `permissions` query.
 
-One row for every published dataset, subject kind and field, by the caller's own grants and token. No subject is named,
-so the case is taken as verified, there is no consent and no break-glass; `needs` says what else it would take. The same
-table and guards answer as at an inquiry. Pure.
+One row for every published dataset, subject kind and field, by the caller's own grants and token, and by what its
+grants are suspended for. No subject is named, so the case is taken as verified, there is no consent and no break-glass;
+`needs` says what else it would take. The same table and guards answer as at an inquiry. Pure.
 """
 
 from __future__ import annotations
 
 import datetime
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 from gateway.catalogue.model import Dataset
@@ -46,7 +46,13 @@ class Caller(Protocol):
     def narrowing(self) -> Sequence[Narrowing]: ...
 
 
-def rows(rule_set: RuleSet, requester: Caller, purpose_name: str, today: datetime.date) -> list[dict[str, Any]]:
+Suspended = Mapping[tuple[str, str], str]
+"""The purposes and datasets that a requester is suspended for, and the recall that it has to answer first."""
+
+
+def rows(
+    rule_set: RuleSet, requester: Caller, purpose_name: str, today: datetime.date, suspended: Suspended
+) -> list[dict[str, Any]]:
     """The rows, with the keys of the contract's `Permission`. `today` is a day of the policies' time zone.
 
     An unknown purpose, or one that the caller holds no grant for, is denied in every row.
@@ -62,6 +68,8 @@ def rows(rule_set: RuleSet, requester: Caller, purpose_name: str, today: datetim
             for field in dataset.fields:
                 if blocked is not None or grant is None or purpose is None:
                     cell = blocked or guards.no_grant(purpose_name)
+                elif (recall := suspended.get((purpose_name, dataset.id))) is not None:
+                    cell = guards.suspended(grant, dataset.id, recall)
                 else:
                     flags = _flags(requester, purpose, dataset, kind)
                     cell = _narrowed(rule_set.cells(grant, kind, flags)[dataset.id, field], requester, grant, dataset)

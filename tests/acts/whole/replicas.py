@@ -29,8 +29,8 @@ from gateway.inquiry.facts import FactsReader
 from gateway.inquiry.types import Requester
 from gateway.ledger.acting.writer import Writer
 from gateway.ledger.projections import lookups
+from gateway.recall.enforcing.overdue import Overdue
 from gateway.recall.handlers import handlers
-from gateway.recall.overdue import Overdue
 from gateway.recall.own import answered_by
 from gateway.rules.explain import permissions
 from gateway.storage.port import Store
@@ -99,8 +99,8 @@ class Replica:
             recalls=StoredRecalls(store.engine, lambda who: answered_by(world.rules, who)),
         )
 
-    def _permitted(self, requester: Requester, purpose: str) -> list[dict[str, Any]]:
-        return permissions.rows(self.world.rules, requester, purpose, self.world.today())
+    def _permitted(self, requester: Requester, purpose: str, suspended: Any) -> list[dict[str, Any]]:
+        return permissions.rows(self.world.rules, requester, purpose, self.world.today(), suspended)
 
     async def start(self) -> None:
         await self.ledger.start()

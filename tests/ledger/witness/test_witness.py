@@ -25,8 +25,8 @@ from gateway.ledger.log.witness_client import AskedWitness as Known
 from gateway.ledger.log.witness_client import Contradicted, Witnesses
 from gateway.ledger.proof.merkle import EMPTY_ROOT, consistency_proof, leaf_hash, subtree
 from gateway.ledger.proof.note import Cosigner, Signer, b64, note_body, open_note, parse_checkpoint, parse_verifier
-from gateway.ledger.verify.assurance import published, read_checkpoint
-from gateway.ledger.verify.tile_client import TileLog
+from gateway.ledger.verify.published.assurance import published, read_checkpoint
+from gateway.ledger.verify.published.tile_client import TileLog
 from gateway.ledger.witness.server import RequestRefused, Witness, application
 from tests.connectors.servers import always, answer, serve, zeros
 from tests.connectors.test_transport import ENDLESS, endlessly

@@ -22,13 +22,13 @@ def caller(client: str, *scopes: str, **more: Any) -> Requester:
 
 
 def permitted(who: Requester, purpose: str, today: datetime.date = TODAY) -> set[tuple[str, str, str]]:
-    found = rows(shipped(), who, purpose, today)
+    found = rows(shipped(), who, purpose, today, {})
     return {(row["subject"], row["dataset"], row["field"]) for row in found if row["permitted"]}
 
 
 @pytest.mark.parametrize("purpose", [*shipped().policies.purposes, "NO_SUCH_PURPOSE"])
 def test_there_is_a_row_for_every_published_dataset_kind_and_field(purpose: str) -> None:
-    found = rows(shipped(), caller("market-regulator", "inquire"), purpose, TODAY)
+    found = rows(shipped(), caller("market-regulator", "inquire"), purpose, TODAY, {})
     published = shipped().policies.catalogue.published.values()
     kinds = ("organisation", "person")
     expected = [(kind, dataset.id, field) for dataset in published for kind in kinds for field in dataset.fields]
@@ -59,14 +59,14 @@ def test_the_tokens_scopes_official_and_narrowing_count() -> None:
 
 
 def test_a_grant_that_ended_and_none_at_all_say_so_in_every_row() -> None:
-    ended = rows(shipped(), caller("labour-office", "inquire"), "TENDER_QUALIFICATION", TODAY)
+    ended = rows(shipped(), caller("labour-office", "inquire"), "TENDER_QUALIFICATION", TODAY, {})
     assert {row["reason"] for row in ended} == {"GRANT_INACTIVE"}
-    none = rows(shipped(), caller("labour-office", "inquire"), "COURT_ENFORCEMENT", TODAY)
+    none = rows(shipped(), caller("labour-office", "inquire"), "COURT_ENFORCEMENT", TODAY, {})
     assert {row["reason"] for row in none} == {"PURPOSE_NOT_PERMITTED"}
 
 
 def test_needs_says_what_else_it_would_take() -> None:
-    found = rows(shipped(), caller("labour-office"), "SUBSIDY_ASSESSMENT", TODAY)
+    found = rows(shipped(), caller("labour-office"), "SUBSIDY_ASSESSMENT", TODAY, {})
     row = next(row for row in found if (row["subject"], row["field"]) == ("person", "hours"))
     assert row["reason"] == "SCOPE_MISSING"
     assert row["rule"] == "scope-missing"
@@ -94,13 +94,16 @@ def test_a_self_token_sees_what_it_may_see_of_itself() -> None:
 )
 def test_the_rows_tell_what_an_inquiry_would_decide(who: Requester, purpose: str) -> None:
     published = shipped().policies.catalogue.published
-    told = {(row["subject"], row["dataset"], row["field"]): row for row in rows(shipped(), who, purpose, TODAY)}
+    stopped = {(purpose, "wage-arrears"): "r-1", ("OTHER", "tax-arrears"): "r-2"}
+    found = rows(shipped(), who, purpose, TODAY, stopped)
+    told = {(row["subject"], row["dataset"], row["field"]): row for row in found}
     subjects = [Subject("organisation", "LEI", "529900T8BM49AURSDO55"), Subject("person", "PIN", "1234567890")]
-    facts = Facts(1, {subject: SubjectFacts(case_verified=True) for subject in subjects})
+    known = {subject: SubjectFacts(case_verified=True) for subject in subjects}
+    facts = Facts(1, known, suspended=stopped)
     wanted = {name: Wanted(frozenset(dataset.fields), False) for name, dataset in published.items()}
     selected = Selected({"organisation": wanted, "person": wanted})
     decision = decide(selected, who, Declaration(purpose, "C-1"), shipped(), facts, subjects, NOW)
     for subject, decided in decision.subjects.items():
         for (dataset, field), cell in decided.cells.items():
             row = told[subject.kind, dataset, field]
-            assert (row["permitted"], row["reason"]) == (cell.permitted, cell.reason)
+            assert (row["permitted"], row["reason"], row["advice"] or "") == (cell.permitted, cell.reason, cell.advice)
