@@ -88,7 +88,7 @@ HARMLESS = {
     "cryptography.hazmat.primitives.asymmetric.ed25519", "cryptography.hazmat.primitives.ciphers.aead",
     "cryptography.hazmat.primitives.hashes", "cryptography.hazmat.primitives.kdf.hkdf",
     "cryptography.hazmat.primitives.serialization", "csv", "datetime", "decimal", "difflib", "email.utils", "enum",
-    "errno", "functools", "gc", "getpass", "graphql", "graphql.language", "graphql.language.ast",
+    "errno", "fnmatch", "functools", "gc", "getpass", "graphql", "graphql.language", "graphql.language.ast",
     "graphql.language.visitor", "hashlib", "heapq", "hmac", "holidays", "html", "http_sfv.dictionary", "http_sfv.item",
     "http_sfv.types", "importlib.metadata", "inspect", "ipaddress", "itertools", "joserfc", "joserfc.errors",
     "joserfc.jwk", "joserfc.jws", "json", "math", "msgspec",
@@ -97,7 +97,7 @@ HARMLESS = {
     "ruamel.yaml.tokens", "secrets", "stat", "statistics", "strawberry", "strawberry.directive",
     "strawberry.federation", "strawberry.federation.schema_directives", "strawberry.federation.types",
     "strawberry.schema.config", "struct", "sys", "textwrap", "time", "types", "typing", "unicodedata", "urllib.parse",
-    "uuid", "warnings", "zlib", "zoneinfo",
+    "uuid", "warnings", "zlib", "zoneinfo", "xml.etree.ElementTree",
 }  # fmt: skip
 """Modules that somebody looked at, and that open none. One that is in neither list is found."""
 
