@@ -23,9 +23,10 @@ from pathlib import Path
 from sqlalchemy.exc import SQLAlchemyError
 
 from gateway.activation import stored
+from gateway.activation.stored import in_force
 from gateway.acts.office import Office
 from gateway.clock import Clock
-from gateway.errors import DutyboundError, LedgerUnavailable, Refusal, StoreUnavailable
+from gateway.errors import ConfigurationError, DutyboundError, LedgerUnavailable, Refusal, StoreUnavailable
 from gateway.ledger.acting.writer import Writer
 from gateway.ledger.entry.registry import RECALLS
 from gateway.ledger.log import operator
@@ -49,6 +50,7 @@ from gateway.recall.selecting.unreported import Unreported
 from gateway.recall.turns import IDLE, Around, Turn, again
 from gateway.rules.ruleset import RuleSet
 from gateway.settings import Settings
+from gateway.storage import rulesets
 from gateway.storage.port import Held
 from gateway.telemetry import Log, take_over
 from gateway.web.sending import Sender
@@ -105,7 +107,7 @@ async def run(
     made: Turns = turns,
     link: Link | None = None,
 ) -> None:
-    """Take turns while nobody else on this store does, until `stopping` is set.
+    """Take turns by the active rule set, at first `rules`, while nobody else on this store does, until it is to stop.
 
     A store, or a ledger, out of reach is tried again and again.
     """
@@ -116,10 +118,16 @@ async def run(
             held = await place.store.hold(HOLD)
             if held is not None:
                 try:
+                    if not await asyncio.to_thread(_active, place, rules):
+                        rules = (
+                            await asyncio.to_thread(in_force, place.settings, place.store.engine, signing=True)
+                        ).rules
                     await _working(place, rules, log, states, held, stopping, made, link)
                 finally:
                     await held.release()
             heard("", None)
+        except ConfigurationError:
+            heard("", "the active rule set cannot be loaded")
         except (StoreUnavailable, LedgerUnavailable, SQLAlchemyError) as error:
             heard("", type(error).__name__)
         await rested(stopping, IDLE)
@@ -135,7 +143,7 @@ async def _working(
     made: Turns,
     link: Link | None,
 ) -> None:
-    """With the ledger open: all turns, until it is to stop or the name is lost."""
+    """With the ledger open: all turns, until it is to stop, the name is lost, or another rule set is active."""
     # As many as there are connections to a SQLite store: none waits for one, and what is urgent for no thread.
     asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(_THREADS, "recalls"))
     clock = Clock(lambda: ledger.floor, heard=states.of("clock"))
@@ -152,7 +160,7 @@ async def _working(
         tasks = [asyncio.create_task(again(each, heard, ending, _in_doubt(clock))) for each in made(around)]
         try:
             heard("", None)
-            while not stopping.is_set() and held.alive:
+            while not stopping.is_set() and held.alive and await asyncio.to_thread(_active, place, rules):
                 await rested(stopping, IDLE)
                 states.settle()
         finally:
@@ -162,6 +170,16 @@ async def _working(
             await writer.close()
     finally:
         await ledger.close()
+
+
+def _active(place: Workplace, rules: RuleSet) -> bool:
+    """Whether no other rule set is active than this one, as far as can be seen; blocks."""
+    try:
+        with place.store.engine.connect() as connection:
+            found = rulesets.active(connection)
+    except SQLAlchemyError:
+        return True
+    return found is None or found.digest == rules.digest
 
 
 def _in_doubt(clock: Clock) -> Callable[[], bool]:

@@ -22,6 +22,8 @@ TRIALS: Mapping[str, tuple[str, ...]] = {
     "kill-postgresql": ("kill", "--rounds", "25", "--store", "postgresql"),
     "store-restart": ("store_restart", "--rounds", "8"),
     "failover": ("failover",),
+    "activations": ("activations",),
+    "activations-large": ("activations", "--large"),
     "acts": ("acts", "--subjects", "64", "--inquiries", "1000"),
     "changes-sqlite": ("changes", "--kills", "5", "--store", "sqlite"),
     "changes-postgresql": ("changes", "--kills", "5", "--store", "postgresql"),

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import io
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -14,6 +15,8 @@ from pathlib import Path
 
 import pytest
 
+from gateway.activation.activating import by_files
+from gateway.activation.archive import packed
 from gateway.ledger.entry.registry import RECALLS
 from gateway.ledger.log import operator
 from gateway.ledger.log.operator import Workplace
@@ -103,6 +106,32 @@ async def test_a_turn_that_fails_or_takes_long_keeps_no_other_and_is_told(config
         ("began", "recalls", "wrong"), ("ended", "recalls", "wrong"),
     ]  # fmt: skip
     assert events[0]["why"] == "it stands still (ValueError)"
+
+
+async def test_it_goes_by_the_rule_set_that_is_active(config: Path) -> None:
+    seen, lines, stopping = list[str](), io.StringIO(), asyncio.Event()
+
+    def turns(around: Around) -> list[Turn]:
+        async def look() -> bool:
+            if seen[-1:] != [around.office.rules.digest]:
+                seen.append(around.office.rules.digest)
+            return False
+
+        return [Turn("look", look)]
+
+    shutil.copytree(POLICIES, config.parent / "policies")
+    with operator.opened(configured.write(config.parent)) as place:
+        rules = rules_of(place.settings)
+        task = asyncio.create_task(run(place, rules, Log(lines), stopping, turns))
+        await until_async("the folder's", lambda: seen == [rules.digest])
+        dates = config.parent / "policies" / "calendar.yaml"
+        dates.write_text(dates.read_text("utf-8").replace("Europe/Sofia", "Europe/Paris"), "utf-8")
+        other = rules_of(place.settings).digest
+        await asyncio.to_thread(by_files, place, other, packed(config.parent / "policies"))
+        await until_async("the active one", lambda: seen == [rules.digest, other])
+        stopping.set()
+        await task
+    assert lines.getvalue() == ""
 
 
 async def test_of_several_one_works_and_another_takes_its_place(config: Path) -> None:

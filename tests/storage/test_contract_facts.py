@@ -85,7 +85,7 @@ async def test_a_store_takes_a_kind_that_it_has_never_seen(
         store.engine, "pardon", ORG, NOW, dataset="tax-arrears", record="1", until=DUE.isoformat(), reason="amnesty"
     )
     [row] = await read(store, ORG)
-    assert row == (1, "pardon", given.id, *ORG[1:], "tax-arrears", "1", None, None, None, None, "2026-12-01")
+    assert row == (1, "pardon", given.id, *ORG[1:], "tax-arrears", "1", None, None, None, None, "2026-12-01", 0)
     with pytest.raises(Refusal):  # a reader that does not know the kind
         await reader.read([ORG], NOW, WHO)
     assert written.end(store.engine, "pardon", given.id, NOW).change == 2
