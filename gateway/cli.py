@@ -133,9 +133,17 @@ def _rule_set(configured: Any) -> str:
 
 def _inquiry(arguments: argparse.Namespace) -> int:
     """Why fields of an inquiry were denied, from its entry."""
+    from gateway.activation import loading, stored
     from gateway.inquiry.beside.explained import run
 
-    return run(arguments)
+    def rules(settings: Any, engine: Any, digest: str) -> tuple[Any, Any]:
+        now = stored.in_force(settings, engine).rules
+        then = None if now.digest == digest else stored.stored_as(engine, digest)
+        if then is None:
+            return now, now
+        return loading.loaded(then.files, digest, loading.reading(settings)), now
+
+    return run(arguments, rules)
 
 
 def _serve(arguments: argparse.Namespace) -> int:

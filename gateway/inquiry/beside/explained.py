@@ -1,6 +1,7 @@
 """`dutybound rules explain --inquiry ID`: why fields of a real inquiry were denied, from its entry, and what it takes.
 
-The entry keeps what each decision rests on; the rules at hand decide again from that. Nothing is shown before a view of
+The entry keeps what each decision rests on; the rule set of then decides again from that, or where the store does not
+keep it, the one in force. Nothing is shown before a view of
 each of its subjects is entered (invariant 17), as secret and as long as the inquiry itself is. No subject, official,
 case or record is shown at all: whoever has the inquiry's id learns what the rules said of it, and not of whom.
 """
@@ -16,8 +17,8 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 import msgspec
+from sqlalchemy import Engine
 
-from gateway.activation import stored
 from gateway.errors import CommandRefused
 from gateway.inquiry.replay import Replayed, replayed
 from gateway.ledger.entry import entries
@@ -43,23 +44,21 @@ class Found(NamedTuple):
     oversight: entries.Oversight
 
 
-def run(arguments: argparse.Namespace, rules: Callable[[Settings], RuleSet] | None = None) -> int:
-    """Explain an inquiry; 0 told, 1 not (one sentence on standard error). `rules` gives those of a configuration."""
+Rules = Callable[[Settings, Engine, str], tuple[RuleSet, RuleSet]]
+"""The rule set of a digest, or the one in force where the store does not keep it; and the one in force."""
+
+
+def run(arguments: argparse.Namespace, rules: Rules) -> int:
+    """Explain an inquiry; 0 told, 1 not (one sentence on standard error)."""
     operator.check_said(arguments.by, arguments.reason)
     with operator.opened(arguments.config) as place:
-        rule_set = (rules or at_hand)(place.settings)
         found = find(place, arguments.inquiry)
-        told = list(lines(found, rule_set))
+        told = list(lines(found, *rules(place.settings, place.store.engine, found.told.rule_set)))
         receipts = place.run(lambda ledger: _enter(ledger, found, arguments.by, arguments.reason))
         print("\n".join(told))
         for receipt in receipts:
             print(f"entered: this view is {operator.place_of(place, receipt)}")
     return 0
-
-
-def at_hand(configured: Settings) -> RuleSet:
-    """The rule set that is active by a configuration."""
-    return stored.of(configured).rules
 
 
 def find(place: Workplace, inquiry: str) -> Found:
@@ -97,8 +96,8 @@ async def _enter(ledger: Ledger, found: Found, by: str, reason: str) -> list[Rec
     return receipts
 
 
-def lines(found: Found, rule_set: RuleSet) -> Iterator[str]:
-    """The explanation as lines of text, which name no subject, official, case or record."""
+def lines(found: Found, rule_set: RuleSet, now: RuleSet) -> Iterator[str]:
+    """The explanation by a rule set as lines of text, which name no subject, official, case or record."""
     told = found.told
     declared = told.declaration
     yield f"Inquiry {told.id}, {told.at.isoformat()}: {told.requester.client} asked" + (
@@ -108,9 +107,11 @@ def lines(found: Found, rule_set: RuleSet) -> Iterator[str]:
         yield f"It was refused as a whole: {told.code}."
     if told.rule_set != rule_set.digest:
         yield (
-            f"It was decided by the rule set {told.rule_set[:12]}; what follows is by the one at hand, "
-            f"{rule_set.digest[:12]}."
+            f"It was decided by the rule set {told.rule_set[:12]}, which is not kept; what follows is by the one in "
+            f"force, {rule_set.digest[:12]}."
         )
+    elif rule_set.digest != now.digest:
+        yield f"The rule set of then is not in force any more; {now.digest[:12]} is."
     subjects = _subjects(told)
     decisions = {each.place: each for each in replayed(told, found.oversight, rule_set)}
     for place, subject in enumerate(subjects):
@@ -121,7 +122,7 @@ def lines(found: Found, rule_set: RuleSet) -> Iterator[str]:
         elif place not in decisions:
             yield "  its entry keeps nothing that a decision could be made from again"
         else:
-            yield from (f"  {line}".rstrip() for line in _subject(found, decisions[place], rule_set))
+            yield from (f"  {line}".rstrip() for line in _subject(found, decisions[place], rule_set, now))
     if not subjects:
         yield "It names no subject, so no field was decided."
 
@@ -134,8 +135,8 @@ def _a(kind: str) -> str:
     return f"an {kind}" if kind == "organisation" else f"a {kind}"
 
 
-def _subject(found: Found, replay: Replayed, rule_set: RuleSet) -> Iterator[str]:
-    """What was denied of one subject, equal answers together; and what the rules at hand say otherwise by now."""
+def _subject(found: Found, replay: Replayed, rule_set: RuleSet, now: RuleSet) -> Iterator[str]:
+    """What was denied of one subject, equal answers together; and what the rule set in force says otherwise."""
     then = {
         (field.dataset, field.field): (field.reason, field.rule)
         for each in found.oversight.denied
@@ -147,7 +148,7 @@ def _subject(found: Found, replay: Replayed, rule_set: RuleSet) -> Iterator[str]
     for dataset, field in then:
         at = _situation(found, replay, rule_set, dataset, field)
         if at is None:
-            yield f"`{dataset}.{field}`: DENIED then; the rule set at hand no longer has what it names"
+            yield f"`{dataset}.{field}`: DENIED then; the rule set no longer has what it names"
             continue
         situations[dataset, field] = at
         cell = changes.decided(rule_set, at)
@@ -168,6 +169,10 @@ def _subject(found: Found, replay: Replayed, rule_set: RuleSet) -> Iterator[str]
             line = line.replace(f"`{dataset}.{fields[0]}`", all_of)
             yield f"  {line.replace(f'`{fields[0]}` among', f'{_listed(fields)} among')}".rstrip()
         yield ""
+        if now is not rule_set and (now_at := _situation(found, replay, now, dataset, fields[0])) is not None:
+            cell = changes.decided(now, now_at)
+            yield "  by the rule set in force: " + ("PERMITTED" if cell.permitted else f"DENIED: {cell.reason}")
+            yield ""
 
 
 def _listed(names: Sequence[str]) -> str:

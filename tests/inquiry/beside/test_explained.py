@@ -13,11 +13,13 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 
 from gateway import cli
+from gateway.activation import activating, archive
 from gateway.errors import LedgerUnavailable
 from gateway.inquiry.beside import explained
 from gateway.ledger.entry import entries
 from gateway.ledger.log import operator
 from gateway.ledger.stored import read
+from gateway.rules.load import load
 from tests import configured, world
 from tests.rules.policies import SHIPPED
 from tests.stores import store_at
@@ -129,8 +131,30 @@ def test_other_rules_than_those_of_then_are_told(placed: World, capsys: pytest.C
     tax.write_text(changed)
     _, out, _ = explain(placed, capsys, inquiry)
     assert "It was decided by the rule set" in out
+    assert "which is not kept; what follows is by the one in force" in out
     assert "then DENIED: CONSENT_REQUIRED, by rule consent-missing; now:" in out
     assert "PERMITTED by subsidy-assessment" in out
+
+
+def test_a_rule_set_that_is_kept_explains_what_it_decided(
+    placed: World, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    inquiry, _ = asked(placed)
+    with operator.opened(placed.path.with_name("gateway.yaml")) as place:
+        activating.by_files(place, placed.rules.digest, archive.packed(SHIPPED))
+        folder = tmp_path / "changed"
+        shutil.copytree(SHIPPED, folder)
+        tax = folder / "catalogue" / "tax.yaml"
+        tax.write_text(tax.read_text().replace("information: non_public", "information: public"))
+        activating.by_files(place, load(folder, ISSUERS).digest, archive.packed(folder))
+    status, out, err = explain(placed, capsys, inquiry)
+    assert (status, err) == (0, "")
+    assert "The rule set of then is not in force any more" in out
+    assert "then DENIED" not in out
+    income = out[out.index("`income-statements") :]
+    assert "DENIED: CONSENT_REQUIRED, by rule consent-missing" in income
+    assert "by the rule set in force: PERMITTED" in income.partition("`volunteering")[0]
+    assert "by the rule set in force: DENIED: CONSENT_REQUIRED" in income.partition("`volunteering")[2]
 
 
 def test_a_refusal_has_no_more_to_tell(placed: World, capsys: pytest.CaptureFixture[str]) -> None:
