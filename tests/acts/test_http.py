@@ -87,11 +87,12 @@ async def served(tmp_path: Path) -> AsyncIterator[Served]:
     key_files.generate(tmp_path / "ledger.key")
     gateway = app.build(*check.load(file, {}))
     made = Served(url, issuer)
-    acts = Acts(gateway._serving.planner._schema, {"me": made.me, "setOptOut": made.opt_out})
-    gateway._serving = msgspec.structs.replace(gateway._serving, acts=acts)
     server = uvicorn.Server(uvicorn.Config(gateway, port=port, log_config=None, lifespan="on"))
     task = asyncio.create_task(server.serve())
     await until_async("the gateway to listen", lambda: server.started)
+    acts = Acts(gateway._serving.planner._schema, {"me": made.me, "setOptOut": made.opt_out})
+    serving = msgspec.structs.replace(gateway._serving, acts=acts)
+    gateway._generations.exchange(msgspec.structs.replace(gateway._generations.current, serving=lambda: serving), ())
     yield made
     server.should_exit = True
     await task
