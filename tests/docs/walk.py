@@ -13,7 +13,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from gateway import cli
+from gateway.ledger.proof import key_files
+from tests import configured
 from tests.docs.reading import ROOT, Fence, fences
+from tests.stores import store_at
 
 PAGE = ROOT / "policies" / "README.md"
 LANGUAGES = frozenset({"sh walk", "yaml walk", "cedar walk", "diff walk"})
@@ -32,8 +35,11 @@ def steps() -> list[Fence]:
 
 
 def start(folder: Path) -> None:
-    """What who begins the walk has: the policies."""
+    """What who begins the walk has: the policies, and a gateway's configuration, key and store."""
     shutil.copytree(ROOT / "policies", folder / "policies", ignore=shutil.ignore_patterns("*.md"))
+    configured.write(folder)
+    key_files.generate(folder / "ledger.key")
+    store_at(folder / "ledger.db").close()
 
 
 def take(fence: Fence, folder: Path) -> Iterator[Ran]:
