@@ -1,8 +1,4 @@
-<<<<<<< HEAD
-"""`dutybound rules check | explain | matrix | test | calendar`: the rules as people read them, in the terminal."""
-=======
-"""`dutybound rules check | explain | matrix | diff | calendar`: the rules as people read them, in the terminal."""
->>>>>>> e4403d4 (Tell what a change of policies opens and closes)
+"""`dutybound rules check | explain | matrix | test | diff | calendar`: the rules as people read them, in the terminal."""
 
 from __future__ import annotations
 
@@ -85,11 +81,8 @@ def register(subparsers: Any, inquire: Inquire, past: Explains = _no_ledger) -> 
     _on(listed)
     listed.set_defaults(run=_matrix)
 
-<<<<<<< HEAD
     testing.add(_part(parts, "test", "run the tests of the policies, and tell what came otherwise"), inquire)
-=======
     diff.add(parts.add_parser("diff", help=_DIFF, description=_DIFF))
->>>>>>> e4403d4 (Tell what a change of policies opens and closes)
 
     dates = _part(parts, "calendar", "propose a country's holidays, to compare with the gazette and paste")
     dates.add_argument("--country", required=True, metavar="CODE", help="such as `BG`, or a part of one as `DE-BY`")
