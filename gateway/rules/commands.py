@@ -1,4 +1,4 @@
-"""`dutybound rules check | explain | matrix | test | diff | calendar`: the rules as people read them, in the terminal."""
+"""`dutybound rules check | explain | matrix | test | diff | calendar`: the rules as people read them."""
 
 from __future__ import annotations
 

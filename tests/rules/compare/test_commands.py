@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import csv
 import io
 import os
@@ -11,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.rules import commands
+from gateway import cli
 from gateway.rules.compare import forms
 from tests.rules.policies import SHIPPED, copy, edited
 
@@ -20,10 +19,7 @@ MORE = PEOPLE.replace("name]", "name, registeredOn]")
 
 
 def run(capsys: pytest.CaptureFixture[str], *words: str | Path) -> tuple[int, str, str]:
-    parser = argparse.ArgumentParser(prog="dutybound")
-    commands.register(parser.add_subparsers(required=True))
-    arguments = parser.parse_args(["rules", "diff", *map(str, words)])
-    code = arguments.run(arguments)
+    code = cli.main(["rules", "diff", *map(str, words)])
     return code, *capsys.readouterr()
 
 
