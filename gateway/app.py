@@ -67,7 +67,7 @@ from gateway.recall.own import answered_by
 from gateway.rules import deadlines
 from gateway.rules.model import Purpose
 from gateway.rules.ruleset import RuleSet
-from gateway.served import Base, Departments, Generations, base, departments_of, serving
+from gateway.served import Base, Departments, Generations, base, departments_of, dry_runs, serving
 from gateway.settings import Settings
 from gateway.sources import Sources as OfDepartments
 from gateway.storage import projections
@@ -141,6 +141,7 @@ class Gateway:
         self._certificates = ClientCertificates(settings.tls) if settings.tls.client_certificates else None
         self._replays: Replays = SharedReplays(settings.valkey) if settings.valkey else OwnReplays()
         self._authenticator = self._authenticating()
+        self._dry_runs = dry_runs(settings, store, lambda: self._serving.rules, self._now, self._metrics, self._states)
         first = base(parts.rules, settings)
         self._generations = Generations(self._journey(parts.epoch, first, parts.departments))
         self._maker = Maker()
@@ -253,6 +254,7 @@ class Gateway:
             break_glass=BreakGlass(self._store.engine, rules.calendar, lambda: purposes, self._alert),
             recalls=StoredRecalls(self._store.engine, lambda who: answered_by(rules, who)),
             newer=self._newer,
+            seen=self._dry_runs.seen,
         )
         return journey
 
@@ -318,8 +320,7 @@ class Gateway:
                     checks, metrics, states = self._readiness.results, self._metrics, self._states
                     reporter = Reporter(self.link, metrics, checks, self._lags, lambda: self._ledger.shard, states)
                     self.link.up()
-            watching.append(asyncio.create_task(self._following.run()))
-            watching.append(asyncio.create_task(self._clocks.run()))
+            watching += [asyncio.create_task(each.run()) for each in (self._following, self._clocks, self._dry_runs)]
             rules, departments, shard = self._serving.rules.digest, self._departments.now.digest, self._ledger.shard
             self._log.state("started", rule_set=rules, sources=departments, shard=shard)
             yield

@@ -12,7 +12,7 @@ import collections
 import datetime
 import hashlib
 import zoneinfo
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -21,10 +21,12 @@ from graphql import GraphQLSchema
 from connectors import kinds
 from connectors.base import Connector
 from gateway import sources
+from gateway.activation.loading import loaded, reading
+from gateway.activation.stored import stored_as
 from gateway.acts.graphql import NO_ACTS, Acts, Handlers
 from gateway.catalogue.model import Catalogue
 from gateway.catalogue.schema import build_schema, core
-from gateway.errors import ConfigurationError, Problem
+from gateway.errors import ConfigurationError, Problem, VerificationFailed
 from gateway.inquiry.answer import answer
 from gateway.inquiry.beside.obligations import Obligations
 from gateway.inquiry.beside.receipts import Receipts
@@ -37,9 +39,13 @@ from gateway.inquiry.render import Renderer
 from gateway.inquiry.types import Answer, Requester
 from gateway.ledger.log.ledger import Ledger
 from gateway.ledger.projections import lookups
+from gateway.manage.states import States
 from gateway.rules.explain import permissions
 from gateway.rules.ruleset import RuleSet
 from gateway.settings import Settings
+from gateway.simulation.dry import DryRuns
+from gateway.storage.port import Store
+from gateway.telemetry import Metrics
 
 Now = Callable[[], datetime.datetime]
 
@@ -185,3 +191,22 @@ class Departments:
             return hashlib.sha256(self._file.read_bytes()).digest()
         except OSError:
             return b""
+
+
+def dry_runs(
+    settings: Settings, store: Store, active: Callable[[], RuleSet], now: Now, metrics: Metrics, states: States
+) -> DryRuns:
+    """What has a candidate of the store tried beside the active rule set; it is counted in the metrics."""
+
+    def load(digest: str) -> RuleSet:
+        found = stored_as(store.engine, digest)
+        if found is None:
+            raise VerificationFailed(f"rule set `{digest}` is not in the store any more")
+        return loaded(found.files, digest, reading(settings))
+
+    def told(whose: tuple[str, str], outcomes: Mapping[str, int]) -> None:
+        counted = {" ".join((*whose, outcome)): times for outcome, times in outcomes.items()}
+        before = metrics.dry_run
+        metrics.dry_run = {**before, **{key: before.get(key, 0) + times for key, times in counted.items()}}
+
+    return DryRuns(store.engine, load, active, now, told, states.of("dry-run"))

@@ -124,7 +124,7 @@ class Counts(msgspec.Struct):
 
     `failures` are by department and fault; `groups` the entries that ledger commits held, and how many in all.
     `calendar_end` is when the list of holidays ends, in seconds since the epoch: 0 where none is listed, `None` where
-    no process has said. Of several the one that is added last says it.
+    no process has said. Of several the last one says it. `dry_run` is by department, purpose and outcome.
     """
 
     inquiries: dict[str, int]
@@ -134,10 +134,12 @@ class Counts(msgspec.Struct):
     grouped: int
     break_glass: int
     calendar_end: float | None = None
+    dry_run: dict[str, int] = {}
 
     def add(self, other: Counts) -> None:
         """Count what another process counted, too."""
         _add(self.inquiries, other.inquiries)
+        _add(self.dry_run, other.dry_run)
         for department, faults in other.failures.items():
             _add(self.failures.setdefault(department, {}), faults)
         for step, buckets in other.steps.items():
@@ -151,6 +153,14 @@ class Counts(msgspec.Struct):
 def _add(to: dict[str, int], more: Mapping[str, int]) -> None:
     for key, count in more.items():
         to[key] = to.get(key, 0) + count
+
+
+def _counter(name: str, told: str, labels: Sequence[str], counted: Mapping[str, int]) -> CounterMetricFamily:
+    """A metric of what is counted by the values of its labels, with spaces between."""
+    family = CounterMetricFamily(f"dutybound_{name}", told, labels=labels)
+    for values, count in counted.items():
+        family.add_metric(values.split(" "), count)
+    return family
 
 
 def _sums(one: list[int], other: list[int]) -> list[int]:
@@ -175,6 +185,7 @@ class Metrics:
         self.break_glass = Count()
         self.lags: Sequence[Lag] = ()
         self.calendar_end: float | None = None
+        self.dry_run: Mapping[str, int] = {}
         self._waiting: Mapping[str, Histogram] = {step: Histogram(_SECONDS) for step in STEPS}
         self._timed = 0
         self._chance = random.Random(os.urandom(32)).random  # noqa: S311 - what it gave is never shown
@@ -213,6 +224,7 @@ class Metrics:
             round(self.group_size.total),
             self.break_glass.value,
             self.calendar_end,
+            dict(self.dry_run),
         )
 
     def exposition(self) -> bytes:
@@ -244,10 +256,7 @@ class RecallCounts(msgspec.Struct):
             ("recall_messages", "Tries to tell recipients of recalls, by outcome", "outcome", self.messages),
             ("alerts", "What the operator was told of, by kind", "kind", self.alerts),
         ):
-            family = CounterMetricFamily(f"dutybound_{name}", told, labels=[label])
-            for value, count in sorted(counted.items()):
-                family.add_metric([value], count)
-            yield family
+            yield _counter(name, told, [label], dict(sorted(counted.items())))
         yield GaugeMetricFamily("dutybound_recall_work", "Messages that wait to be sent", value=self.waiting)
         late = "How long ago the first of them was due, in seconds"
         yield GaugeMetricFamily("dutybound_recall_work_late_seconds", late, value=self.late)
@@ -262,17 +271,11 @@ class _Shown(Collector):
     def collect(self) -> Iterator[Metric]:
         counts = self._counts
         yield GaugeMetricFamily("dutybound_processes", "Processes that serve", value=self._processes)
-        inquiries = CounterMetricFamily("dutybound_inquiries", "Operations answered, by outcome", labels=["outcome"])
-        for outcome, count in counts.inquiries.items():
-            inquiries.add_metric([outcome], count)
-        yield inquiries
-        failures = CounterMetricFamily(
-            "dutybound_department_failures", "Datasets that could not be had", labels=["department", "fault"]
-        )
-        for department, faults in counts.failures.items():
-            for fault, count in faults.items():
-                failures.add_metric([department, fault], count)
-        yield failures
+        yield _counter("inquiries", "Operations answered, by outcome", ["outcome"], counts.inquiries)
+        failed = {f"{name} {each}": count for name, faults in counts.failures.items() for each, count in faults.items()}
+        yield _counter("department_failures", "Datasets that could not be had", ["department", "fault"], failed)
+        told = "Decisions that a dry run compared, by outcome"
+        yield _counter("dry_run_decisions", told, ["department", "purpose", "outcome"], counts.dry_run)
         # Without a sum: each digit of it would be of single inquiries.
         steps = HistogramMetricFamily(
             "dutybound_step_seconds", f"Time that a step took, of one inquiry in {TIMED_EACH}", labels=["step"]
@@ -295,7 +298,7 @@ class _Shown(Collector):
     def _behind(self) -> Iterator[Metric]:
         labels = ["projection", "shard"]
         entries = GaugeMetricFamily(
-            "dutybound_projection_lag_entries", "Entries that are not in a projection yet", labels=labels
+            "dutybound_projection_lag_entries", "Entries not in a projection yet", labels=labels
         )
         since = GaugeMetricFamily("dutybound_projection_lag_seconds", "Age of the first of them", labels=labels)
         for lag in self._lags:

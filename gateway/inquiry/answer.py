@@ -89,7 +89,7 @@ async def disclosed(
 
     # 4. decide every field for every subject
     deciding = functools.partial(decide, telling.selected, requester, declaration, rules, facts, subjects)
-    decision = entry.decision = decided(entry.id, deciding, now)
+    decision = decided(journey, entry, deciding, now)
     entry.consents = relied_on(requester, declaration, facts, today)
     steps.done("decide")
 

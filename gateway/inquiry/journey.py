@@ -31,13 +31,18 @@ from gateway.inquiry.fetch import Got as Fetched
 from gateway.inquiry.http.request import GraphQLRequest, Media
 from gateway.inquiry.plan import Planner
 from gateway.inquiry.render import Rendered, Renderer
-from gateway.inquiry.types import Answer, Decision, Outcome, Requester, Selected
+from gateway.inquiry.types import Answer, Decision, Declaration, Outcome, Requester, Selected
 from gateway.ledger.entry import secrecy
 from gateway.rules.model import Purpose, RequesterEntry
 from gateway.rules.ruleset import RuleSet
 from gateway.telemetry import Metrics
 
 Got = Mapping[tuple[Subject, str], Outcome]
+
+
+Seen = Callable[[Requester, Declaration, Decision, str, datetime.datetime], None]
+"""Told who asked, what was declared, what was decided by the rule set of which digest, and when; it gives nothing back,
+never waits, and changes nothing."""
 
 
 class ActsPort(Protocol):
@@ -128,6 +133,7 @@ class Journey(msgspec.Struct, frozen=True, eq=False):
     A journey is made anew, whole, with each rule set that is activated, and an inquiry goes by one from its first step
     on. `newer` gives that of an epoch, or of a later one, to an inquiry that began then (on the event loop's clock); it
     raises `Refusal` (`DECISION_UNAVAILABLE`) where it takes too long. Without it no epoch is looked at.
+    `seen` is told of each decision.
     """
 
     serving: Callable[[], Serving]
@@ -149,6 +155,7 @@ class Journey(msgspec.Struct, frozen=True, eq=False):
     break_glass: BreakGlassPort | None = None
     recalls: RecallsPort | None = None
     newer: Callable[[int, float], Awaitable[Journey]] | None = None
+    seen: Seen | None = None
 
     def fetched_by(self) -> float:
         """By when what departments answer counts, on the event loop's clock."""

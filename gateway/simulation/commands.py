@@ -19,7 +19,7 @@ from gateway.ledger.entry import entries
 from gateway.ledger.log import operator
 from gateway.ledger.log.operator import CLIENT
 from gateway.rules.load import load
-from gateway.simulation import forms
+from gateway.simulation import dry_commands, forms
 from gateway.simulation.compare import Comparison
 from gateway.simulation.simulate import FORMAT, PARTS, Progress, Simulation, looked
 
@@ -45,6 +45,7 @@ def register(parts: Any) -> None:
     form.add_argument("--csv", action="store_const", dest="form", const=forms.as_csv, help="a line for each field")
     form.add_argument("--json", action="store_const", dest="form", const=forms.as_json, help="one object")
     parser.set_defaults(run=_simulate, form=forms.as_text)
+    dry_commands.register(parts)
 
 
 def _simulate(arguments: argparse.Namespace) -> int:

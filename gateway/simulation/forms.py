@@ -61,11 +61,11 @@ def _lines(result: Result) -> Iterator[str]:
             yield f"    {count:,}: {NOT_REPLAYABLE[reason]} (`{reason}`)"
     for change, title in (("opens", "Would open"), ("closes", "Would close")):
         rows = result.of(change)
-        yield from _table(title, [[*_named(row), f"{_was(change)}: {_why(row)}"] for row in rows])
+        yield from table(title, [[*_named(row), f"{_was(change)}: {because(row.reason, row.rule)}"] for row in rows])
     if result.moved:
         rows = [row for row in result.rows if row.active not in (row.recorded, None)]
         title = f"The active rule set {result.active[:_SHORT]} decides {result.moved:,} otherwise than was recorded"
-        yield from _table(title, [[*_named(row), "opens" if row.active else "closes"] for row in rows])
+        yield from table(title, [[*_named(row), "opens" if row.active else "closes"] for row in rows])
 
 
 def _named(row: Row) -> list[str]:
@@ -76,11 +76,13 @@ def _was(change: str) -> str:
     return "was denied" if change == "opens" else "will be denied"
 
 
-def _why(row: Row) -> str:
-    return ", ".join(part for part in (row.reason, row.rule) if part) or "nobody can say why"
+def because(reason: str, rule: str) -> str:
+    """Why something is denied, in a word or two."""
+    return ", ".join(part for part in (reason, rule) if part) or "nobody can say why"
 
 
-def _table(title: str, rows: Sequence[Sequence[str]]) -> Iterator[str]:
+def table(title: str, rows: Sequence[Sequence[str]]) -> Iterator[str]:
+    """Rows of cells under a title, for a terminal; nothing where there are none."""
     if not rows:
         return
     yield ""

@@ -28,6 +28,7 @@ from gateway.settings import Settings, placing
 from gateway.storage import schema
 from gateway.storage.acts import act  # its tables are part of every store, as are those of the next six
 from gateway.storage.cataloguing import supplement_step
+from gateway.storage.dry_runs import dry_run
 from gateway.storage.engines.sqlite import SqliteStore
 from gateway.storage.facts import fact
 from gateway.storage.port import Store
@@ -54,7 +55,7 @@ __all__ = [
     "sqlite_path",
 ]
 
-_NAMED = (act, fact, recall, finding, alerted, activation, supplement_step)
+_NAMED = (act, fact, recall, finding, alerted, activation, supplement_step, dry_run)
 assert all(each.metadata is metadata for each in _NAMED)
 
 

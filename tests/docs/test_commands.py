@@ -38,6 +38,10 @@ RUN = {
 """Commands that are run here as they are written."""
 ELSEWHERE = {
     ("demo",): "tests/demo/test_run.py::test_once_plays_every_scene_and_leaves_nothing",
+    **dict.fromkeys(
+        [("rules", "dry-run", part) for part in ("start", "status", "stop")],
+        "tests/simulation/test_dry.py::test_it_begins_counts_in_every_process_and_ends",
+    ),
     ("rules", "simulate"): "tests/simulation/test_commands.py::test_it_says_what_would_close",
     **{
         ("catalogue", name): "tests/acts/cataloguing/test_page.py::test_the_commands_of_the_page_publish_a_dataset"

@@ -69,14 +69,15 @@ OPENING = {
     "http.server", "httpcore", "httptools", "httpx", "importlib", "importlib.resources", "io", "logging", "lzma", "os",
     "pickle", "select",
     "pathlib", "psycopg", "resource", "selectors", "shutil", "signal", "socket", "socketserver", "sqlalchemy",
+    "sqlalchemy.dialects", "sqlalchemy.dialects.postgresql",
     "sqlalchemy.dialects.postgresql.asyncpg", "sqlalchemy.dialects.postgresql.psycopg",
     "sqlalchemy.dialects.sqlite", "sqlalchemy.dialects.sqlite.pysqlite", "sqlalchemy.engine",
     "sqlalchemy.engine.interfaces", "sqlalchemy.event", "sqlalchemy.exc", "sqlalchemy.ext.compiler",
     "sqlalchemy.orm",
     "sqlalchemy.pool", "sqlalchemy.sql", "sqlalchemy.sql.compiler", "sqlalchemy.sql.functions", "sqlalchemy.types",
     "sqlite3", "ssl", "starlette.applications", "starlette.concurrency", "starlette.requests", "starlette.responses",
-    "starlette.routing", "subprocess", "tarfile", "tempfile", "threading", "uvicorn",
-    "uvicorn.protocols.http.httptools_impl", "uvicorn.supervisors.multiprocess",
+    "starlette.routing", "subprocess", "tempfile", "threading", "uvicorn", "uvicorn.protocols.http.httptools_impl",
+    "uvicorn.supervisors.multiprocess",
     "valkey.asyncio", "valkey.exceptions", "zipfile",
 }  # fmt: skip
 """Modules that can open a door: `doors_in_code` knows what of them does, and finds each place."""

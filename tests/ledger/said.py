@@ -135,6 +135,12 @@ RECALLS: list[tuple[entries.Who, str, str, dict[str, Any], str]] = [
      "made rule set 5e75e75e75e7 active, since epoch 4 (proposal)"),
 ]  # fmt: skip
 """Who, what, its outcome, what it is about, and the sentence."""
+DRY_RUNS: list[tuple[entries.Who, str, str, dict[str, Any], str]] = [
+    (entries.Who("", "command line"), "dry-run-began", "P. Officer: a trial", {"rule_set": "5ec0de", "until": DAY},
+     "began a dry run of rule set 5ec0de, through 2026-12-03 (P. Officer: a trial)"),
+    (entries.Who("", "command line"), "dry-run-ended", "P. Officer: seen", {"rule_set": "5ec0de"},
+     "ended the dry run of rule set 5ec0de (P. Officer: seen)"),
+]  # fmt: skip
 _SUPPLEMENT = {"matter": "s-1", "dataset": "tax-arrears", "digest": "5ec0de", "words": "read it, and answer"}
 SUPPLEMENTS: list[tuple[entries.Who, str, str, dict[str, Any], str]] = [
     (HEAD[3], "catalogue-consulted", "", {**_SUPPLEMENT, "days": 20, "due": DAY, "provisional": True},
@@ -197,7 +203,7 @@ SAID: list[tuple[entries.Done | entries.OfLedger, str, str]] = [
             "the gateway" if who is entries.OWN else " of ".join(filter(None, (who.client, who.department))),
             happened,
         )
-        for who, what, outcome, about, happened in (*RECALLS, *SUPPLEMENTS)
+        for who, what, outcome, about, happened in (*RECALLS, *DRY_RUNS, *SUPPLEMENTS)
     ),
     (
         entries.Acted(*HEAD[:3], entries.OWN, "reminded", DAY, scheme=LEI[0], value=LEI[1], matter="m-2"),

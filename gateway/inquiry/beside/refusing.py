@@ -37,11 +37,19 @@ async def answer_refusal(journey: Journey, entry: Entry | None, problem: Excepti
     return refused(problem, media, extension(entry, receipt))
 
 
-def decided(inquiry: str, deciding: Callable[[datetime.datetime], Decision], now: datetime.datetime) -> Decision:
-    """The decision; what could not be decided, since rules failed, is not permitted, and raises `Refusal`."""
+def decided(
+    journey: Journey, entry: Entry, deciding: Callable[[datetime.datetime], Decision], now: datetime.datetime
+) -> Decision:
+    """The decision, which its entry has from then on, and a dry run is left to compare.
+
+    What could not be decided, since rules failed, is not permitted, and raises `Refusal`.
+    """
     try:
-        return deciding(now)
+        decision = entry.decision = deciding(now)
     except Exception as error:
-        log.error("inquiry %s could not be decided: %s", inquiry, type(error).__name__)
+        log.error("inquiry %s could not be decided: %s", entry.id, type(error).__name__)
         message = "the rules cannot be evaluated now; nothing was disclosed"
         raise Refusal(Code.DECISION_UNAVAILABLE, message) from error
+    if journey.seen is not None:
+        journey.seen(entry.requester, entry.declared, decision, entry.rule_set, now)
+    return decision

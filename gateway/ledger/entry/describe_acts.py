@@ -87,6 +87,8 @@ WORDS = {
     "catalogue-published": _Words(_SUPPLEMENT, "published {dataset}: {outcome}"),
     "catalogue-retired": _Words(_SUPPLEMENT, "retired {dataset}: no rule set may publish it any more"),
     "rules-activated": _Words(_RULES, "made rule set {rule_set} active, since epoch {epoch} ({how})"),
+    "dry-run-began": _Words(_RULES, "began a dry run of rule set {rule_set}, through {until} ({outcome})"),
+    "dry-run-ended": _Words(_RULES, "ended the dry run of rule set {rule_set} ({outcome})"),
     "over-bounds": _Words("What was too much", "asked for more acts than a day allows; counted once an hour"),
 }
 """Every act that this version makes, in a reader's words."""

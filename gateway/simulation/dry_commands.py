@@ -1,0 +1,205 @@
+"""`dutybound rules dry-run`: a stored candidate beside the active rule set for some days, and what was counted of it.
+
+It begins and ends by acts of the operator. Whatever is counted names nobody, so to look at it leaves no entry.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import datetime
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, select
+from sqlalchemy.exc import SQLAlchemyError
+
+from gateway.activation.loading import loaded, reading
+from gateway.activation.stored import stored_as
+from gateway.errors import StoreUnavailable
+from gateway.ledger.acting.commanded import done, said
+from gateway.ledger.acting.planned import Made, Row, Seen
+from gateway.ledger.entry import entries
+from gateway.ledger.log import operator
+from gateway.ledger.log.operator import CLIENT, ActRefused, Workplace
+from gateway.simulation import forms
+from gateway.simulation.dry import MISSED, OUTCOMES
+from gateway.storage import dry_runs, rulesets
+from gateway.storage.dry_runs import Counted, Run
+from gateway.storage.tables import micros, moment
+
+BEGAN, ENDED = "dry-run-began", "dry-run-ended"
+MOST_DAYS = 92
+SHORTEST = 8
+"""So many digits of a digest name a rule set, where no other begins by them."""
+_SHOWN = 12
+
+
+def register(parts: Any) -> None:
+    """Add `dry-run` to the commands of `rules`."""
+    text = "a stored candidate beside the active rule set: what it would decide is counted, and nothing else"
+    inside = parts.add_parser("dry-run", help=text, description=text).add_subparsers(metavar="COMMAND", required=True)
+
+    start = _part(inside, "start", "begin one, of a rule set that the store has, for some days")
+    start.add_argument("candidate", metavar="CANDIDATE", help=f"its digest, or the first {SHORTEST} digits or more")
+    start.add_argument("--until", required=True, metavar="DAY", help=f"its last day (UTC); {MOST_DAYS} days at most")
+    _who(start)
+    start.set_defaults(run=_start)
+
+    status = _part(inside, "status", "which one is on, and what was counted of it so far")
+    status.set_defaults(run=_status)
+
+    stop = _part(inside, "stop", "end the one that is on; what was counted stays")
+    _who(stop)
+    stop.set_defaults(run=_stop)
+
+
+def _part(inside: Any, name: str, text: str) -> argparse.ArgumentParser:
+    parser: argparse.ArgumentParser = inside.add_parser(name, help=text, description=text)
+    parser.add_argument("--config", type=Path, required=True, metavar="FILE", help="gateway.yaml")
+    return parser
+
+
+def _who(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--by", required=True, metavar="NAME", help="who decides so; stands in the ledger")
+    parser.add_argument("--reason", required=True, metavar="TEXT", help="why; stands in the ledger")
+
+
+def _start(arguments: argparse.Namespace) -> int:
+    operator.check_said(arguments.by, arguments.reason)
+    try:
+        last = datetime.date.fromisoformat(arguments.until)
+    except ValueError as error:
+        raise ActRefused(f"`{arguments.until}` is no day; write `2026-12-31`") from error
+    with operator.opened(arguments.config) as place:
+        with _reading(place) as connection:
+            digest = _named(connection, arguments.candidate)
+        found = stored_as(place.store.engine, digest)
+        assert found is not None, "a row of it was just read, and none is ever removed"
+        loaded(found.files, digest, reading(place.settings))
+        print(begin(place, digest, last, arguments.by, arguments.reason))
+    return 0
+
+
+def begin(place: Workplace, digest: str, last: datetime.date, by: str, reason: str) -> str:
+    """Begin the dry run of a stored rule set; in words, where that was entered. Raises `ActRefused`."""
+
+    def make(seen: Seen) -> Made:
+        today = seen.now.astimezone(datetime.UTC).date()
+        if not today <= last <= today + datetime.timedelta(days=MOST_DAYS):
+            raise ActRefused(f"a dry run ends today or within {MOST_DAYS} days, and not on {last}")
+        if dry_runs.running(seen.connection, micros(seen.now)) is not None:
+            raise ActRefused("a dry run is on already; see `dutybound rules dry-run status`, and end it first")
+        active = rulesets.active(seen.connection)
+        if active is not None and active.digest == digest:
+            raise ActRefused(f"rule set `{digest[:_SHOWN]}` is the active one: there is nothing to compare it with")
+        until = datetime.datetime.combine(last + datetime.timedelta(days=1), datetime.time(), datetime.UTC)
+        values = {"id": seen.id, "digest": digest, "since": micros(seen.now), "until": micros(until), "ended": None}
+        told = _acted(seen, BEGAN, digest, by, reason, until=last)
+        return said(told, operator.account(), [Row(dry_runs.dry_run, values, ("filed_in",))], digest, None)
+
+    act = place.run(lambda ledger: done(ledger, make))
+    return f"rule set `{digest[:_SHOWN]}` is tried through {last}, {operator.place_of(place, act.receipt)}"
+
+
+def _stop(arguments: argparse.Namespace) -> int:
+    operator.check_said(arguments.by, arguments.reason)
+    with operator.opened(arguments.config) as place:
+        print(end(place, arguments.by, arguments.reason))
+    return 0
+
+
+def end(place: Workplace, by: str, reason: str) -> str:
+    """End the dry run that is on; in words, where that was entered. Raises `ActRefused`."""
+
+    def make(seen: Seen) -> Made:
+        run = dry_runs.running(seen.connection, micros(seen.now))
+        if run is None:
+            raise ActRefused("no dry run is on")
+        told = _acted(seen, ENDED, run.digest, by, reason)
+        return said(told, operator.account(), [dry_runs.ended(run.id, micros(seen.now))], run.id, run.digest)
+
+    act = place.run(lambda ledger: done(ledger, make))
+    return f"the dry run of rule set `{act.value[:_SHOWN]}` ended, {operator.place_of(place, act.receipt)}"
+
+
+def _acted(
+    seen: Seen, what: str, digest: str, by: str, reason: str, until: datetime.date | None = None
+) -> entries.Acted:
+    outcome = f"{by.strip()}: {reason.strip()}"
+    return entries.Acted(
+        entries.VERSION, seen.id, seen.now, CLIENT, what, outcome=outcome, rule_set=digest, until=until
+    )
+
+
+def _status(arguments: argparse.Namespace) -> int:
+    with operator.opened(arguments.config) as place:
+        now = datetime.datetime.now(datetime.UTC)
+        with _reading(place) as connection:
+            run = dry_runs.latest(connection)
+            counts = {} if run is None else dry_runs.counts(connection, run.id)
+    if run is None:
+        print("no dry run ever was")
+        return 0
+    for line in status(run, counts, now):
+        print(line)
+    return 0
+
+
+def status(run: Run, counts: Mapping[Counted, int], now: datetime.datetime) -> Iterator[str]:
+    """What was counted of a dry run, for a terminal: by department and purpose, then what opens, and what closes."""
+    end = run.until if run.ended is None else min(run.ended, run.until)
+    over = "ended" if micros(now) >= end else "on"
+    since, until = (moment(at).isoformat(sep=" ", timespec="minutes") for at in (run.since, end))
+    yield f"Dry run of rule set {run.digest[:_SHOWN]}, {over}: from {since} until {until}"
+    whole = [counted for counted in counts if counted.what in OUTCOMES]
+    if not whole:
+        yield "  nothing was compared yet; processes store what they count every few seconds"
+    for department, purpose in sorted({counted[:2] for counted in whole}):
+        told = [(outcome, counts.get(Counted(department, purpose, outcome), 0)) for outcome in OUTCOMES]
+        words = ", ".join(f"{times:,} {outcome}" for outcome, times in told if times or outcome != MISSED)
+        yield f"  {department or 'nobody registered'}, {purpose}: {words}"
+    for what, title, why in (("opens", "Would open", "was denied"), ("closes", "Would close", "would be denied")):
+        rows = sorted(
+            ((times, of) for of, times in counts.items() if of.what == what), key=lambda row: (-row[0], row[1])
+        )
+        yield from forms.table(
+            title,
+            [
+                [
+                    f"{times:,}",
+                    of.department,
+                    of.purpose,
+                    f"{of.dataset}.{of.field}",
+                    f"{why}: {forms.because(*of[-2:])}",
+                ]
+                for times, of in rows
+            ],
+        )
+
+
+def _named(connection: Connection, digest: str) -> str:
+    """The stored rule set that is meant; raises `ActRefused`."""
+    if len(digest) < SHORTEST or not all(each in "0123456789abcdef" for each in digest):
+        raise ActRefused(
+            f"`{digest}` is no digest: give {SHORTEST} hexadecimal digits or more, as `rules status` has them"
+        )
+    of = rulesets.rule_set.c.digest
+    found: list[str] = list(connection.execute(select(of).where(of.startswith(digest)).limit(2)).scalars())
+    if len(found) == 1:
+        return found[0]
+    raise ActRefused(
+        f"several stored rule sets begin by `{digest}`; give more of its digits"
+        if found
+        else f"the store has no rule set `{digest}`: it is kept where it was proposed or activated"
+    )
+
+
+@contextlib.contextmanager
+def _reading(place: Workplace) -> Iterator[Connection]:
+    try:
+        with place.store.engine.connect() as connection:
+            yield connection
+    except SQLAlchemyError as error:
+        raise StoreUnavailable(f"the store cannot be read ({type(error).__name__})") from error
