@@ -1,4 +1,4 @@
-"""`dutybound rules check | explain | matrix | test | calendar`: the rules as people read them, in the terminal."""
+"""`dutybound rules check | explain | matrix | test | diff | calendar`: the rules as people read them."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from gateway.catalogue.model import Dataset
 from gateway.errors import ConfigurationError, Problem, in_order
 from gateway.rules import deadlines, load
 from gateway.rules.check import reach
+from gateway.rules.compare import commands as diff
 from gateway.rules.decide import guards
 from gateway.rules.decide.vocabulary import FLAGS
 from gateway.rules.explain import explain, matrix
@@ -29,6 +30,7 @@ from gateway.rules.testing.model import Inquire
 from gateway.values import suggest
 
 _GIVEN = "scope,case,official,step_up"
+_DIFF = "what opens, closes and differs between two versions of the policies, and what breaks clients"
 
 
 class _Unknown(Exception):
@@ -80,6 +82,7 @@ def register(subparsers: Any, inquire: Inquire, past: Explains = _no_ledger) -> 
     listed.set_defaults(run=_matrix)
 
     testing.add(_part(parts, "test", "run the tests of the policies, and tell what came otherwise"), inquire)
+    diff.add(parts.add_parser("diff", help=_DIFF, description=_DIFF))
 
     dates = _part(parts, "calendar", "propose a country's holidays, to compare with the gazette and paste")
     dates.add_argument("--country", required=True, metavar="CODE", help="such as `BG`, or a part of one as `DE-BY`")

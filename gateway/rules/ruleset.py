@@ -144,6 +144,13 @@ class RuleSet:
         """Which rules hold of one question, whatever the others say: not only those that determine its answer."""
         return self._asked().holding(asked)
 
+    def permitting(self, questions: Sequence[Question]) -> list[frozenset[str]]:
+        """The rules that permit each question, in order; none where it is denied. Nothing is kept."""
+        answers = self._asked().permitting(questions)
+        return [
+            frozenset() if base.forbidding(asked) else rules for asked, rules in zip(questions, answers, strict=True)
+        ]
+
     def _asked(self) -> Engine:
         if self._engine is None:
             self._engine = Engine(

@@ -76,8 +76,8 @@ OPENING = {
     "sqlalchemy.orm",
     "sqlalchemy.pool", "sqlalchemy.sql", "sqlalchemy.sql.compiler", "sqlalchemy.sql.functions", "sqlalchemy.types",
     "sqlite3", "ssl", "starlette.applications", "starlette.concurrency", "starlette.requests", "starlette.responses",
-    "starlette.routing", "subprocess", "tempfile", "threading", "uvicorn", "uvicorn.protocols.http.httptools_impl",
-    "uvicorn.supervisors.multiprocess",
+    "starlette.routing", "subprocess", "tarfile", "tempfile", "threading", "uvicorn",
+    "uvicorn.protocols.http.httptools_impl", "uvicorn.supervisors.multiprocess",
     "valkey.asyncio", "valkey.exceptions", "zipfile",
 }  # fmt: skip
 """Modules that can open a door: `doors_in_code` knows what of them does, and finds each place."""

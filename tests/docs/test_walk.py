@@ -15,7 +15,7 @@ from tests.docs import walk
 from tests.docs.commands import commands
 from tests.docs.reading import ROOT, Fence
 
-ENDS: dict[tuple[str, ...], int] = {}
+ENDS = {("rules", "diff"): 1}
 """Commands of the walk that end with another status than 0."""
 
 FILES = [fence for fence in walk.steps() if fence.language != "sh walk"]
@@ -36,6 +36,7 @@ def test_each_command_of_the_walk_runs(
             ran.append(command.words)
     assert {words[1:3] for words in ran if words[0] == "dutybound"} <= commands().keys()
     _added(tmp_path / "candidate")
+    assert "BUILDING_SAFETY" in (tmp_path / "difference.html").read_text("utf-8")
 
 
 def _added(candidate: Path) -> None:

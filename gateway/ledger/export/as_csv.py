@@ -5,12 +5,11 @@ A cell that a spreadsheet would take for a formula begins with an apostrophe.
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterable, Iterator
 
 from gateway.ledger.entry import describe, entries
 from gateway.ledger.export.select import Chosen
+from gateway.sheet import cell, csv_line
 
 COLUMNS = (
     *("shard", "entry", "kind", "id", "at", "issuer", "client", "department", "official", "purpose", "case"),
@@ -94,10 +93,4 @@ def _of(subject: entries.Named | entries.Disclosed) -> dict[str, str]:
 
 
 def _line(row: dict[str, str]) -> str:
-    line = io.StringIO()
-    csv.writer(line).writerow([_safe(row.get(column, "")) for column in COLUMNS])
-    return line.getvalue()
-
-
-def _safe(value: str) -> str:
-    return f"'{value}" if value[:1] in ("=", "+", "-", "@", "\t", "\r") else value
+    return csv_line(cell(row.get(column, "")) for column in COLUMNS)

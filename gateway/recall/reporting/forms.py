@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from base64 import b64encode
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 
 from gateway.errors import printable
 from gateway.recall.reporting import words
 from gateway.recall.reporting.compliance import Figures
 from gateway.recall.reporting.report import Report
 from gateway.recall.reporting.words import ALL, COLUMNS
-
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+from gateway.sheet import cell, csv_line
 
 
 def as_csv(report: Report, titles: Mapping[str, str]) -> Iterator[str]:
@@ -22,11 +19,11 @@ def as_csv(report: Report, titles: Mapping[str, str]) -> Iterator[str]:
     Where a row is of all departments or periods it says so by `all`; times are in seconds. A cell of text that a
     spreadsheet would take for a formula begins with an apostrophe.
     """
-    yield _line(("department", "title", "period", *(column.name for column in COLUMNS)))
+    yield csv_line(("department", "title", "period", *(column.name for column in COLUMNS)))
     for department, name, figures in _rows(report):
         numbers = (_number(value) for value in words.values(figures))
         named = "" if department is None else words.title(titles, department)
-        yield _line((_safe(department or ALL), _safe(named), name or ALL, *numbers))
+        yield csv_line((cell(department or ALL), cell(named), name or ALL, *numbers))
 
 
 def _rows(report: Report) -> Iterator[tuple[str | None, str | None, Figures]]:
@@ -35,18 +32,8 @@ def _rows(report: Report) -> Iterator[tuple[str | None, str | None, Figures]]:
             yield department, name, report.of(department, name)
 
 
-def _line(cells: Iterable[str]) -> str:
-    line = io.StringIO()
-    csv.writer(line).writerow(cells)
-    return line.getvalue()
-
-
 def _number(value: int | float | None) -> str:
     return "" if value is None else f"{value:.6f}" if isinstance(value, float) else str(value)
-
-
-def _safe(value: str) -> str:
-    return f"'{value}" if value.startswith(_FORMULA) else value
 
 
 def as_text(report: Report, titles: Mapping[str, str]) -> Iterator[str]:

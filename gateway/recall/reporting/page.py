@@ -7,26 +7,24 @@ Whatever comes from entries or policies is escaped.
 from __future__ import annotations
 
 import base64
-import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from html import escape
 from pathlib import Path
 
+from gateway import sheet
 from gateway.recall.reporting import charts, words
 from gateway.recall.reporting.charts import Row
 from gateway.recall.reporting.compliance import Figures
 from gateway.recall.reporting.report import Report
 from gateway.recall.reporting.words import COLUMNS
 
-STYLE = (Path(__file__).parent / "report.css").read_text(encoding="utf-8")
-_DIGEST = base64.b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()
-_MARK = '<svg viewBox="0 0 24 24" aria-hidden="true"><path d="M4 3h9a7 7 0 0 1 0 14H4z"/><path d="M9 21h11V8"/></svg>'
+_STYLE = (Path(__file__).parent / "report.css").read_text(encoding="utf-8")
 _UNITS = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
 
 
 def as_page(report: Report, titles: Mapping[str, str]) -> Iterator[str]:
     """The page, part by part."""
-    yield _head()
+    yield sheet.head("How recalls were answered", _STYLE)
     yield f'<h1>How recalls were answered</h1>\n<p class="lead">{escape(lead(report))}</p>\n'
     if report.departments:
         yield from _whole(report, titles)
@@ -35,7 +33,7 @@ def as_page(report: Report, titles: Mapping[str, str]) -> Iterator[str]:
     else:
         yield '<p class="none">No recall was sent, no grant was suspended, and no objection was late.</p>\n'
     yield _meaning(report)
-    yield "</main>\n</body>\n</html>\n"
+    yield sheet.END
 
 
 def lead(report: Report) -> str:
@@ -58,20 +56,6 @@ def lead(report: Report) -> str:
 
 def _many(count: int, one: str, several: str) -> str:
     return f"{count:,} {several}" if count > 1 else f"{count or 'no'} {one}"
-
-
-def _head() -> str:
-    policy = f"default-src 'none'; style-src 'sha256-{_DIGEST}'; img-src data:; base-uri 'none'; form-action 'none'"
-    return (
-        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n<meta name="robots" content="noindex">\n'
-        '<title>How recalls were answered - Dutybound</title>\n<link rel="icon" href="data:,">\n'
-        f"<style>{STYLE}</style>\n</head>\n<body>\n"
-        '<a class="skip" href="#main">Skip to the content</a>\n'
-        f'<header class="top"><div class="in"><p class="brand">{_MARK}Dutybound</p></div></header>\n'
-        '<main id="main" class="in">\n'
-    )
 
 
 def _whole(report: Report, titles: Mapping[str, str]) -> Iterator[str]:

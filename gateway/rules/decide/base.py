@@ -73,14 +73,15 @@ def check(rules: Sequence[Rule], directory: Path, problems: list[Problem], *, al
             problems.append(Problem(rule.file, 1, 1, f"@id {name}", message))
 
 
+def forbidding(asked: Question) -> str | None:
+    """The first base rule that forbids this, as the code has it; `None` where none does."""
+    return next((name for name, forbids in BASE.items() if forbids(asked)), None)
+
+
 def held(asked: Question, cell: Cell) -> Cell:
     """The cell, unless it permits what the base forbids: then a denial that names the base rule that failed to."""
-    if not cell.permitted:
+    name = forbidding(asked) if cell.permitted else None
+    if name is None:
         return cell
-    for name, forbids in BASE.items():
-        if forbids(asked):
-            advice = (
-                f"The base rule `{name}` no longer forbids what it must; nothing is permitted. Tell the policy officer."
-            )
-            return Cell(False, Reason.NO_RULE, name, asked.purpose.articles, advice, (name,), (f"`{name}` mended",))
-    return cell
+    advice = f"The base rule `{name}` no longer forbids what it must; nothing is permitted. Tell the policy officer."
+    return Cell(False, Reason.NO_RULE, name, asked.purpose.articles, advice, (name,), (f"`{name}` mended",))

@@ -110,6 +110,12 @@ class Engine:
             _Result(raw).failed,
         )
 
+    def permitting(self, questions: Sequence[Question]) -> list[frozenset[str]]:
+        """The rules that permit each, in order; none where it is denied, which nothing explains here."""
+        answers = self._ask([vocabulary.request(*question) for question in questions], self._policies)
+        results = map(_Result, answers)
+        return [frozenset(result.rules) if result.permits else frozenset() for result in results]
+
     def _ask(self, requests: list[dict[str, Any]], policies: Any) -> list[dict[str, Any]]:
         answers = self._cedar.is_authorized_batch(requests, policies, self._entities, self._schema)
         return [

@@ -42,8 +42,9 @@ async def test_the_commands_of_the_page_publish_a_dataset(
 ) -> None:
     policies = tmp_path / "policies"
     shutil.copytree(ROOT / "policies", policies)
-    [example] = [each for each in fences(PAGE) if each.text.startswith("# catalogue/")]
-    (policies / example.text.splitlines()[0].removeprefix("# ")).write_text(example.text)
+    [example] = [each for each in fences(PAGE) if each.text.startswith("# candidate/catalogue/")]
+    file = policies / example.text.splitlines()[0].removeprefix("# candidate/")
+    file.write_text(example.text.replace("status: published", "status: draft"))
     requesters = (policies / "requesters.yaml").read_text().rstrip("\n") + "\n" + STEWARDS
     (policies / "requesters.yaml").write_text(requesters)
     monkeypatch.chdir(tmp_path)
