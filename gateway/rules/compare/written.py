@@ -1,7 +1,8 @@
 """What differs in policies that no decision rests on: what is watched for, and who may approve changes.
 
 They are compared as they are written, value by value; what they mean is their own readers' affair. A threshold that
-finds less counts as wider. Identifiers of officials (`own-identifier`) are counted and never shown.
+finds less counts as wider, and so do approvals that need no signature any more. Identifiers of officials
+(`own-identifier`) are counted and never shown.
 """
 
 from __future__ import annotations
@@ -47,7 +48,7 @@ def written(before: Written, after: Written) -> list[Told]:
         for path in {**new, **old}:
             if path not in hidden and old.get(path) != new.get(path):
                 text = f"{_value(new.get(path))}; until now {_value(old.get(path))}."
-                found.append(Told(_effect(part, path, old, new), part, f"`{'.'.join((part, *path))}`: {text}"))
+                found.append(Told(_effect(part, path, old, new), part, f"`{_name(part, path)}`: {text}"))
         if changed := sum(old.get(path) != new.get(path) for path in hidden):
             text = f"`{part}.{_SECRET}`: {changed} identifier{'s' if changed > 1 else ''} of officials changed."
             found.append(Told(Effect.DIFFERS, part, text))
@@ -60,6 +61,10 @@ def _flat(value: Any, path: tuple[str, ...] = ()) -> dict[tuple[str, ...], Any]:
     return {} if value is None and not path else {path: value}
 
 
+def _name(part: str, path: tuple[str, ...]) -> str:
+    return ".".join(path if path[:1] == (part,) else (part, *path))
+
+
 def _value(value: Any) -> str:
     if value is None:
         return "nothing"
@@ -69,7 +74,7 @@ def _value(value: Any) -> str:
 def _effect(part: str, path: tuple[str, ...], old: Mapping[Any, Any], new: Mapping[Any, Any]) -> Effect:
     was, now = old.get(path), new.get(path)
     if part != FILES[WATCH]:
-        return Effect.DIFFERS
+        return Effect.WIDENS if path == ("approvals",) and was == "signed" else Effect.DIFFERS
     if path[-1] == "off":
         return effect(now is not None, was is not None and now is None)
     if path[-1] == "on_duty" and isinstance(was, list) and isinstance(now, list):
