@@ -10,7 +10,7 @@ Thirty-two connections ask without a pause. Every rule set differs from every ot
 Prints one line of JSON, and exits with 1 where one of these is not 0: `mixed`, answers and entries that show parts of
 two rule sets; `stale`, answers by a rule set that was replaced before they were asked for, or not active yet when they
 came; `failed`, requests that were not answered, and not refused as `DECISION_UNAVAILABLE`. `--large` measures instead
-what one activation of 100 datasets and 60 requesters adds to p99.9, on one replica on SQLite, beside a run without.
+what a proposal of 100 datasets and 60 requesters, stored and then activated, adds to p99.9 of one replica on SQLite.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import msgspec
+from sqlalchemy import insert
 
 from gateway import settings
 from gateway.activation.activating import Wanted, by_command
@@ -41,6 +42,7 @@ from gateway.ledger.log import operator
 from gateway.ledger.log.ledger import Ledger
 from gateway.ledger.stored import read
 from gateway.storage.port import Store
+from gateway.storage.rulesets import rule_set
 from tests.bench import world
 from tests.bench.processes import Child, Cores, running, start_departments
 from tests.faults.loaded import DUTYBOUND
@@ -53,6 +55,7 @@ FROZEN = (0.2, 0.8)
 """Seconds that a replica is stopped, and as long it goes on."""
 APART = (0.1, 1.6)
 """Seconds between two activations."""
+_WARM = 5.0
 ADDED = 50.0
 """Milliseconds that an activation may add to p99.9 (`--large`)."""
 
@@ -220,7 +223,7 @@ def scene(folder: Path, store: str, count: int, larger: bool = False) -> Iterato
 async def _freeze(replicas: Sequence[Replica], found: Found, chance: random.Random) -> None:
     """Stop one after the other for a moment, until cancelled; all go on at the end."""
     try:
-        while True:
+        while replicas:
             for replica in replicas:
                 await asyncio.sleep(chance.uniform(*FROZEN))
                 replica.signal(signal.SIGSTOP)
@@ -239,35 +242,44 @@ async def _activate(ledger: Ledger, judge: Judge, of: Variant, how: str) -> None
     judge.spans.append(Span(of.digest, since, time.monotonic()))
 
 
-async def _run(here: Scene, judge: Judge, order: Sequence[tuple[Variant, str]], control: float, freeze: bool) -> None:
-    chance, found = random.Random(9), judge.found
+def _store(store: Store, of: Variant) -> None:
+    with store.engine.begin() as connection:
+        connection.execute(insert(rule_set).values(digest=of.digest, files=of.files, at=int(time.time() * 1e6)))
+
+
+async def _run(
+    here: Scene, judge: Judge, order: Sequence[tuple[Variant, str]], control: float, apart: tuple[float, float]
+) -> None:
+    chance, found, freeze = random.Random(9), judge.found, len(here.replicas) > 1
     configured = settings.load(here.config, {**os.environ, **here.environ})
     private = operator.key_files.load(configured.ledger.key_file)
     with operator.stores.opened(configured) as store:
         async with operator.operated(operator.Workplace(configured, store, private)) as ledger:
             await _activate(ledger, judge, *order[0])
             async with here.load.running():
-                await asyncio.sleep(min(2.0, control))  # caches fill
+                await asyncio.sleep(min(_WARM, 2 * control))  # caches fill
                 here.load.take()
+                begun = time.monotonic()
                 await asyncio.sleep(control)
-            judge.replies(here.load.take())
-            found.control_p999_ms = judge.p999()
-            freezing = asyncio.create_task(_freeze(here.replicas if freeze else [], found, chance)) if freeze else None
-            async with here.load.running():
-                began = time.monotonic()
+                alone, began = here.load.take(), time.monotonic()
+                freezing = asyncio.create_task(_freeze(here.replicas if freeze else (), found, chance))
                 for of, how in order[1:]:
+                    if not freeze:  # as a proposal is stored before it is active
+                        await asyncio.to_thread(_store, store, of)
+                        await asyncio.sleep(chance.uniform(*apart))
                     await _activate(ledger, judge, of, how)
                     found.rollbacks += how == "rollback"
                     found.activations += how != "rollback"
-                    await asyncio.sleep(chance.uniform(*APART))
-                    judge.replies(here.load.take())
-                if freezing is not None:
-                    freezing.cancel()
-                    await asyncio.gather(freezing, return_exceptions=True)
-                await asyncio.sleep(1.0)
+                    await asyncio.sleep(chance.uniform(*apart))
+                    if freeze:  # else nobody's time is to be taken meanwhile
+                        judge.replies(here.load.take())
+                freezing.cancel()
+                await asyncio.gather(freezing, return_exceptions=True)
                 found.seconds = round(time.monotonic() - began, 1)
             judge.replies(here.load.take())
             found.p999_ms = judge.p999()
+            judge.replies([each for each in alone if each.asked > begun])
+            found.control_p999_ms = judge.p999()
             found.failed += here.load.broken
         judge.entries(store)
 
@@ -291,7 +303,7 @@ def run(folder: Path, activations: int, rollbacks: int, control: float) -> Found
         how = reading(settings.load(here.config, {**os.environ, **here.environ}))
         variants = [variant(folder / "policies", number, how) for number in range(activations + 1)]
         judge = Judge(found, {each.digest: each for each in variants})
-        asyncio.run(_run(here, judge, _order(variants, rollbacks), control, freeze=True))
+        asyncio.run(_run(here, judge, _order(variants, rollbacks), control, APART))
     return found
 
 
@@ -303,12 +315,8 @@ def large(folder: Path, seconds: float) -> Found:
         variants = [variant(folder / "policies", number, how) for number in range(2)]
         judge = Judge(found, {each.digest: each for each in variants})
 
-        async def measured() -> None:
-            global APART
-            APART = (seconds, seconds)
-            await _run(here, judge, [(of, "proposal") for of in variants], seconds, freeze=False)
-
-        asyncio.run(measured())
+        order = [(of, "proposal") for of in variants]
+        asyncio.run(_run(here, judge, order, seconds, (seconds / 2, seconds / 2)))
     return found
 
 

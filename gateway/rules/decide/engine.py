@@ -65,7 +65,10 @@ class Engine:
         self._cedar = cedarpy
         self._rules = {rule.id: rule for rule in rules}
         self._schema = cedarpy.Schema.from_str(vocabulary.of(catalogue, purposes, requesters).schema)
-        self._entities = cedarpy.Entities.from_json_str(vocabulary.entities(catalogue, requesters), self._schema)
+        self._catalogue, self._requesters = catalogue, requesters
+        entries = requesters.entries.values()
+        self._holders = {vocabulary.requester_id(grant): entry for entry in entries for grant in entry.grants}
+        self._everybody: Any = None
         self._policies = _policy_set({rule.id: rule.policy for rule in rules})
         self._each: Any = None
         self._pieces: dict[str, list[_Piece]] = {}
@@ -89,9 +92,10 @@ class Engine:
     def cells(self, questions: Sequence[Question]) -> list[Cell]:
         """The answers, in order; one batch for the decisions, one more to explain the denials."""
         requests = [vocabulary.request(*question) for question in questions]
-        results = [_Result(raw) for raw in self._ask(requests, self._policies)]
+        entities = self._about(questions)
+        results = [_Result(raw) for raw in self._ask(requests, self._policies, entities)]
         denied = [index for index, result in enumerate(results) if not result.permits]
-        probed = self._ask([requests[index] for index in denied], self._probes)
+        probed = self._ask([requests[index] for index in denied], self._probes, entities)
         held = {index: frozenset(raw["reason"]) for index, raw in zip(denied, probed, strict=True)}
         return [
             self._denial(question, result, held[index]) if index in held else self._permit(result)
@@ -102,7 +106,7 @@ class Engine:
         """Which rules hold of a question, whatever the others say."""
         if self._each is None:
             self._each = _policy_set({name: {**rule.policy, "effect": "permit"} for name, rule in self._rules.items()})
-        [raw] = self._ask([vocabulary.request(*question)], self._each)
+        [raw] = self._ask([vocabulary.request(*question)], self._each, self._about([question]))
         held = [self._rules[name] for name in sorted(raw["reason"])]
         return Holding(
             tuple(rule.id for rule in held if rule.effect == "permit"),
@@ -112,12 +116,32 @@ class Engine:
 
     def permitting(self, questions: Sequence[Question]) -> list[frozenset[str]]:
         """The rules that permit each, in order; none where it is denied, which nothing explains here."""
-        answers = self._ask([vocabulary.request(*question) for question in questions], self._policies)
+        answers = self._ask(
+            [vocabulary.request(*question) for question in questions], self._policies, self._about(questions)
+        )
         results = map(_Result, answers)
         return [frozenset(result.rules) if result.permits else frozenset() for result in results]
 
-    def _ask(self, requests: list[dict[str, Any]], policies: Any) -> list[dict[str, Any]]:
-        answers = self._cedar.is_authorized_batch(requests, policies, self._entities, self._schema)
+    def _about(self, questions: Sequence[Question]) -> Any:
+        """The entities that a rule can see of these: whoever asks, and what is asked about.
+
+        All there are take Cedar long, and nothing else runs meanwhile: they are made where much is asked at once.
+        """
+        datasets = {question.dataset.id: question.dataset for question in questions}
+        if len(datasets) > 1:
+            if self._everybody is None:
+                everybody = vocabulary.entities(self._catalogue, self._requesters)
+                self._everybody = self._cedar.Entities.from_json_str(everybody, self._schema)
+            return self._everybody
+        names = {vocabulary.requester_id(question.grant) for question in questions}
+        found = [
+            each for name in names if name in self._holders for each in vocabulary.of_requester(self._holders[name])
+        ]
+        found += [each for dataset in datasets.values() for each in vocabulary.of_dataset(dataset)]
+        return self._cedar.Entities.from_json_str(json.dumps(found), self._schema)
+
+    def _ask(self, requests: list[dict[str, Any]], policies: Any, entities: Any) -> list[dict[str, Any]]:
+        answers = self._cedar.is_authorized_batch(requests, policies, entities, self._schema)
         return [
             {
                 "allow": answer.decision is self._cedar.Decision.Allow,

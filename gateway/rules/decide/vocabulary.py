@@ -22,7 +22,7 @@ from gateway.catalogue.model import Catalogue, Dataset, Status
 from gateway.catalogue.words import CATEGORIES
 from gateway.rules.files.purposes import KINDS
 from gateway.rules.files.requesters import Requesters
-from gateway.rules.model import Flag, Grant, Purpose
+from gateway.rules.model import Flag, Grant, Purpose, RequesterEntry
 
 FLAGS: Mapping[str, Flag] = {str(flag.name).lower(): flag for flag in Flag}
 """The booleans of the key, by their name in a rule's `context`."""
@@ -122,21 +122,28 @@ def _reference(kind: str, name: str) -> dict[str, dict[str, str]]:
 
 def entities(catalogue: Catalogue, requesters: Requesters) -> str:
     """The Cedar entities, as JSON: every requester, dataset and field."""
-    found: list[dict[str, Any]] = []
-    for entry in requesters.entries.values():
-        attributes = {
-            "department": _reference("Department", entry.department),
-            "roles": [_reference("Role", role) for role in sorted(entry.roles)],
-        }
-        for name in dict.fromkeys(map(requester_id, entry.grants)):
-            found.append({"uid": _uid("Requester", name), "attrs": attributes, "parents": []})
-    for dataset in catalogue.datasets.values():
-        found.append({"uid": _uid("Dataset", dataset.id), "attrs": {}, "parents": []})
-        facts = {name: _reference(kind, str(getattr(dataset, name))) for name, kind in _FACTS.items()}
-        for field in dataset.fields:
-            uid = _uid("Field", f"{dataset.id}.{field}")
-            found.append({"uid": uid, "attrs": facts, "parents": [_uid("Dataset", dataset.id)]})
-    return json.dumps(found)
+    found = [each for entry in requesters.entries.values() for each in of_requester(entry)]
+    return json.dumps([*found, *(each for dataset in catalogue.datasets.values() for each in of_dataset(dataset))])
+
+
+def of_requester(entry: RequesterEntry) -> list[dict[str, Any]]:
+    """A requester's own entities."""
+    attributes = {
+        "department": _reference("Department", entry.department),
+        "roles": [_reference("Role", role) for role in sorted(entry.roles)],
+    }
+    names = dict.fromkeys(map(requester_id, entry.grants))
+    return [{"uid": _uid("Requester", name), "attrs": attributes, "parents": []} for name in names]
+
+
+def of_dataset(dataset: Dataset) -> list[dict[str, Any]]:
+    """A dataset's own entities, and its fields'."""
+    found: list[dict[str, Any]] = [{"uid": _uid("Dataset", dataset.id), "attrs": {}, "parents": []}]
+    facts = {name: _reference(kind, str(getattr(dataset, name))) for name, kind in _FACTS.items()}
+    for field in dataset.fields:
+        uid = _uid("Field", f"{dataset.id}.{field}")
+        found.append({"uid": uid, "attrs": facts, "parents": [_uid("Dataset", dataset.id)]})
+    return found
 
 
 def request(
