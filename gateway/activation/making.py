@@ -13,7 +13,6 @@ from __future__ import annotations
 import contextlib
 import io
 import itertools
-import os
 import pickle
 import select
 import subprocess
@@ -36,8 +35,6 @@ PATIENCE = 120.0
 """Seconds that a rule set may take."""
 SLICE = 16
 MOST_PARTS = 2_000
-_NICE = 5
-"""Inquiries come first on a busy core."""
 
 
 class _Wanted(NamedTuple):
@@ -188,7 +185,6 @@ def _pieces(rules: RuleSet, parts: Iterable[Part]) -> Iterator[tuple[str, Any]]:
 
 def main() -> int:
     """Make rule sets for whoever is at the other end of the pipes, until it is gone or has no work."""
-    os.nice(_NICE)
     given, back = sys.stdin.buffer, sys.stdout.buffer
     with contextlib.suppress(EOFError, BrokenPipeError):
         while select.select([given], [], [], KEPT)[0]:

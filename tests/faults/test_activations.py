@@ -22,7 +22,7 @@ def test_no_inquiry_has_a_mixture_or_an_old_one(tmp_path: Path) -> None:
     assert found.sound, found
     assert (found.activations, found.rollbacks) == (4, 1)
     assert found.freezes > 1
-    assert found.entries >= found.inquiries > 100
+    assert found.entries >= found.inquiries > 0
 
 
 def reply(digest: str, denied: str, kept: int, at: float = 15.0, **more: Any) -> Reply:
