@@ -311,7 +311,7 @@ class Gateway:
             with self.link.starting() if self.link else contextlib.nullcontext():
                 await self._now.compare(self._ledger.time)
                 if self.link is None and self._parts.archive is not None:
-                    await by_process(self._settings, self._ledger, self._parts.rules.digest, self._parts.archive)
+                    await by_process(self._settings, self._ledger, self._parts.rules, self._parts.archive)
                 await self._following.look()
                 if self._news is not None:
                     self._news.start()

@@ -134,8 +134,11 @@ def _loaded(config: Path) -> tuple[settings.Settings, check.Loaded]:
 
 def _activated(found: settings.Settings, parts: check.Loaded, archived: bytes) -> int:
     """Have the files of the folder active, and nothing else; the epoch since which they are."""
+    from gateway.rules.compare.clients import schema_digest  # the supervisor needs a schema for nothing else
+
     with opened(found) as store:
-        return by_files(Workplace(found, store, parts.private), parts.rules.digest, archived)
+        place, digest = Workplace(found, store, parts.private), parts.rules.digest
+        return by_files(place, digest, archived, lambda: schema_digest(parts.rules))
 
 
 def _allow_connections() -> None:

@@ -8,7 +8,7 @@ the one before; a start never takes back what people activated.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Literal, NamedTuple
 
 from sqlalchemy import LargeBinary, exists, insert, literal, select
@@ -19,6 +19,7 @@ from gateway.ledger.acting.planned import Changes, Made, Row, Seen, invalid
 from gateway.ledger.entry import entries
 from gateway.ledger.log.ledger import Ledger
 from gateway.ledger.log.operator import CLIENT, Workplace, account
+from gateway.rules.ruleset import RuleSet
 from gateway.settings import Settings
 from gateway.storage import rulesets
 from gateway.storage.tables import micros
@@ -84,24 +85,28 @@ def by_command(seen: Seen, wanted: Wanted, more: Sequence[Changes] = ()) -> Made
     return said(told, account(), [*changes(seen, wanted), *more], wanted.digest, seen.epoch + 1)
 
 
-async def by_process(settings: Settings, ledger: Ledger, digest: str, files: bytes) -> None:
+async def by_process(settings: Settings, ledger: Ledger, rules: RuleSet, files: bytes) -> None:
     """As `by_files`, by a process that has its ledger open."""
     engine = ledger.store.engine
     await asyncio.to_thread(refuse_files, settings, engine)
     found = await asyncio.to_thread(stored, engine)
-    if found is None or found.digest != digest:
-        await done(ledger, lambda seen: by_command(seen, Wanted(digest, files, "files")))
+    if found is None or found.digest != rules.digest:
+        from gateway.rules.compare.clients import schema_digest  # commands that activate need no schema of their own
+
+        wanted = Wanted(rules.digest, files, "files", schema=await asyncio.to_thread(schema_digest, rules))
+        await done(ledger, lambda seen: by_command(seen, wanted))
 
 
-def by_files(place: Workplace, digest: str, files: bytes) -> int:
+def by_files(place: Workplace, digest: str, files: bytes, schema: Callable[[], str] = str) -> int:
     """Make active what a start read of its folder, where that is another set than the active one; its epoch.
 
+    `schema` gives the digest of the GraphQL schema that it has clients see; it is asked for where it is told.
     Raises `ConfigurationError` as `refuse_files`, and what `commanded.done` raises. Blocks.
     """
     refuse_files(place.settings, place.store.engine)
     found = stored(place.store.engine)
     if found is not None and found.digest == digest:
         return found.epoch
-    wanted = Wanted(digest, files, "files")
+    wanted = Wanted(digest, files, "files", schema=schema())
     made: int = place.run(lambda ledger: done(ledger, lambda seen: by_command(seen, wanted))).value
     return made
