@@ -1,7 +1,7 @@
 """What a running gateway says of itself: Prometheus metrics and JSON-line logs.
 
 Invariant 12: no identifier and no value of a subject is in either. It holds by construction: a label's values are fixed
-when the process starts, or name a shard; what single inquiries took is told of many together, by coarse bounds; a log
+at the start, a rule set's names, or a shard's; what single inquiries took is told of many together, coarsely; a log
 line has only the fields named here, and of an exception only its type and the places in code that it passed, never its
 text; what libraries log is reduced to who, how grave and where. Counters are plain numbers written by the event loop's
 thread alone, read when they are reported: that costs less than a lock.
