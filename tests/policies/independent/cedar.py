@@ -214,12 +214,7 @@ class _Parser:
         left = self.primary()
         while self.take("."):
             name = self.next()
-            if self.take("("):
-                arguments = [] if self.peek() == ")" else self.several(")")
-                self.take(")")
-                left = _method(left, name, arguments)
-            else:
-                left = _attribute(left, name)
+            left = _method(left, name, self.several(")")) if self.take("(") else _attribute(left, name)
         return left
 
     def several(self, end: str) -> list[Expression]:
