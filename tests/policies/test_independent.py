@@ -119,10 +119,13 @@ def check_permissions(rule_set: RuleSet, folder: Folder, several: Sequence[Inqui
     for inquiry in several:
         who, today = (inquiry.issuer, inquiry.client), folder.day(inquiry.now)
         grant = folder.grant(who, inquiry.purpose, today)
-        for row in permissions.rows(rule_set, caller(inquiry), inquiry.purpose, today):
+        suspended = {(inquiry.purpose, name): "r-1" for name in inquiry.suspended}
+        for row in permissions.rows(rule_set, caller(inquiry), inquiry.purpose, today, suspended):
             name = row["dataset"]
             expected = grant
-            if not isinstance(grant, Verdict):
+            if not isinstance(grant, Verdict) and name in inquiry.suspended:
+                expected = Verdict(False, "GRANT_INACTIVE", frozenset())
+            elif not isinstance(grant, Verdict):
                 own = inquiry.identifier is not None
                 brought = {
                     "scope": folder.scoped(inquiry.scopes, own, inquiry.purpose, name),
@@ -152,7 +155,7 @@ def check(policies: tuple[Written, list[Inquiry]]) -> None:
 
 
 @given(both)
-@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
 def test_decide_the_matrix_and_permissions_agree_with_it(policies: tuple[Written, list[Inquiry]]) -> None:
     check(policies)
 
@@ -177,22 +180,23 @@ def test_the_page_tells_the_order_of_reasons_that_the_gateway_has() -> None:
 
 def test_what_is_asked_of_them_opens_something_often_enough() -> None:
     """A property over denials alone would show little."""
-    counted = {"permitted": 0, "failed": 0, "overcome": 0, "inquiries": 0}
+    counted = {"permitted": 0, "conflicts": 0, "inquiries": 0}
 
     @given(both)
     @settings(max_examples=30, deadline=None, database=None, derandomize=True, phases=[Phase.generate],
               suppress_health_check=list(HealthCheck))  # fmt: skip
     def count(policies: tuple[Written, list[Inquiry]]) -> None:
-        _, folder = made(policies[0])
+        with tempfile.TemporaryDirectory() as temporary:
+            folder = Folder(place(Path(temporary), policies[0]))
         for inquiry in policies[1]:
             found = folder.answers(inquiry).values()
             counted["inquiries"] += 1
             counted["permitted"] += any(each.permitted for each in found)
-            counted["overcome"] += any(each.rules == OVERCOME for each in found)
+            counted["conflicts"] += any(not each.permitted and len(each.rules) > 1 for each in found)
 
     count()
-    assert counted["permitted"] > counted["inquiries"] / 50
-    assert counted["overcome"] > 0
+    assert counted["permitted"] > counted["inquiries"] / 30
+    assert counted["conflicts"] > 0
 
 
 def _errs_are_skipped(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -234,7 +238,7 @@ def test_a_planted_fault_is_found(monkeypatch: pytest.MonkeyPatch, fault: Callab
     fault(monkeypatch)
 
     @given(both)
-    @settings(max_examples=400, deadline=None, database=None, derandomize=True, phases=[Phase.generate],
+    @settings(max_examples=250, deadline=None, database=None, derandomize=True, phases=[Phase.generate],
               report_multiple_bugs=False, suppress_health_check=list(HealthCheck))  # fmt: skip
     def search(policies: tuple[Written, list[Inquiry]]) -> None:
         check(policies)
