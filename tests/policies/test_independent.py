@@ -199,11 +199,6 @@ def test_what_is_asked_of_them_opens_something_often_enough() -> None:
     assert counted["conflicts"] > 0
 
 
-def _errs_are_skipped(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As Cedar itself does: a rule that fails decides nothing."""
-    monkeypatch.setattr(engine._Result, "permits", property(lambda self: self.allow))
-
-
 def _every_dataset_is_granted(monkeypatch: pytest.MonkeyPatch) -> None:
     request = vocabulary.request
 
@@ -232,7 +227,7 @@ def _a_grant_holds_a_day_longer(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize(
     "fault",
-    [_errs_are_skipped, _every_dataset_is_granted, _a_consent_of_any_purpose_counts, _a_grant_holds_a_day_longer],
+    [_every_dataset_is_granted, _a_consent_of_any_purpose_counts, _a_grant_holds_a_day_longer],
 )
 def test_a_planted_fault_is_found(monkeypatch: pytest.MonkeyPatch, fault: Callable[[pytest.MonkeyPatch], None]) -> None:
     fault(monkeypatch)
