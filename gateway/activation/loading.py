@@ -5,14 +5,16 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from gateway.activation.archive import NotPacked, laid_out
 from gateway.catalogue.load import load as load_catalogue
 from gateway.errors import ConfigurationError, Problem
 from gateway.rules.load import read
 from gateway.rules.ruleset import RuleSet
-from gateway.settings import Settings
+
+if TYPE_CHECKING:
+    from gateway.settings import Settings  # which brings SQLAlchemy: nothing that reads an archive needs it
 
 SHOWN = 12
 """So many digits of a digest stand where a person only has to tell sets apart."""
