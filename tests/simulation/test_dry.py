@@ -15,7 +15,9 @@ from sqlalchemy import select
 
 from gateway.errors import Code, Refusal
 from gateway.ledger.entry import entries
+from gateway.manage.states import States
 from gateway.rules.ruleset import RuleSet
+from gateway.served import dry_runs as made
 from gateway.simulation import dry, dry_commands
 from gateway.simulation.compare import Comparison
 from gateway.simulation.dry import DIFFERS, MISSED, SAME, UNKNOWN, DryRun, DryRuns, Seen
@@ -24,6 +26,7 @@ from gateway.simulation.result import Tally
 from gateway.storage import dry_runs
 from gateway.storage.dry_runs import Counted, Run
 from gateway.storage.tables import micros
+from gateway.telemetry import Metrics
 from tests.activation.test_activating import Office
 from tests.properties.checking import holds, is_found, staged
 from tests.properties.scenes import Scene, scenes
@@ -132,6 +135,10 @@ def test_what_cannot_be_kept_up_with_is_counted_as_missed(monkeypatch: pytest.Mo
     assert running.idle
 
 
+def clock() -> datetime.datetime:
+    return datetime.datetime.now(datetime.UTC)
+
+
 class Noted:
     """What a process was told."""
 
@@ -163,11 +170,26 @@ def test_it_begins_counts_in_every_process_and_ends(place: Place, tmp_path: Path
 
     active, candidate = varied(0), varied(1, "fields")
     inquiries = [(of, decided(active, of)) for of in map(asked, range(40))]
-    noted = Noted()
+    noted, metrics = Noted(), Metrics([])
+    served = made(work.settings, store, lambda: active, clock, metrics, States(lambda *of, **facts: None))
+
+    async def really() -> None:
+        """As a gateway has it: the candidate is loaded from the store."""
+        await served.look()
+        of, decision = next(each for each in inquiries if each[1] is not None)
+        assert decision is not None
+        served.seen(of.requester, of.declaration, decision, active.digest, of.now)
+        await served.work()
+        assert served._running is not None
+        assert served._running._comparison.candidate.digest == office.other[0]
+        served._running.unsaved.clear()
+
+    asyncio.run(really())
+    assert sum(metrics.dry_run.values()) > 0
+    assert b'dutybound_dry_run_decisions_total{department="' in metrics.exposition()
 
     async def process() -> None:
-        now = lambda: datetime.datetime.now(datetime.UTC)  # noqa: E731
-        runs = DryRuns(store.engine, lambda digest: candidate, lambda: active, now, noted.told, noted.heard)
+        runs = DryRuns(store.engine, lambda digest: candidate, lambda: active, clock, noted.told, noted.heard)
         await runs.look()
         for of, decision in inquiries:
             if decision is not None:
