@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Engine, and_, select, update
+from sqlalchemy import Connection, Engine, and_, func, select, update
 
 from gateway.storage.acts import matter
 from gateway.storage.recalls import SELECTING, Job, recall, recall_job
@@ -94,6 +94,11 @@ def reported(connection: Connection, subjects: Iterable[tuple[str, str]]) -> set
                 for its, value, dataset, record, *versions in connection.execute(query):
                     found.update((its, value, dataset, f"{record}@{each}") for each in versions if each)
     return found
+
+
+def last_selected(connection: Connection) -> int | None:
+    """When a job was selected last (microseconds)."""
+    return connection.execute(select(func.max(recall_job.c.selected))).scalar()
 
 
 def corrected_since(connection: Connection, since: int) -> list[str]:

@@ -33,7 +33,7 @@ from gateway.recall.selecting.touched import affected, touched
 from gateway.recall.selecting.versions import firsts, older
 from gateway.storage.port import Reader
 from gateway.storage.recalls import Job, Recalled
-from gateway.storage.tables import micros
+from gateway.storage.tables import micros, moment
 
 JOBS = 1_000
 """Jobs that are looked up together."""
@@ -85,6 +85,8 @@ class Selecting:
         self._settled: set[tuple[str, int, str]] = set()
         self._left_out: set[tuple[str, int, str]] = set()
         self._races_at = self._lags_at = 0.0
+        self._raced_by: datetime.datetime | None = None
+        self._lagged_by: datetime.datetime | None = None
         self._again: list[str] = []
 
     async def turn(self) -> bool:
@@ -94,6 +96,8 @@ class Selecting:
         stands then stands, and a later turn does the rest.
         """
         now = self._office.now()
+        if self._raced_by is None or self._lagged_by is None:
+            self._raced_by = self._lagged_by = await asyncio.to_thread(self._begun, now)
         found = await asyncio.to_thread(self._waiting)
         if not (found.wanted or found.done) and time.monotonic() - self._races_at >= RACES_EVERY:
             self._races_at = time.monotonic()
@@ -138,17 +142,24 @@ class Selecting:
     def _raced(self, now: datetime.datetime) -> _Slice:
         """Recalls of what raced with jobs that were selected lately, and is not recalled by them."""
         with self._office.reading() as connection, contextlib.closing(self._office.store.reader()) as reader:
-            late = set(raced_since(reader, micros(now - RACES_FOR)))
+            late = set(raced_since(reader, micros(min(self._raced_by or now, now) - RACES_FOR)))
             self._settled &= late
             late -= self._settled
             fresh = late - rows.recalled_of(connection, {job for job, _, _ in late})
             if not fresh:
                 self._settled |= late
+                self._raced_by = now
                 return _NOTHING
             found = self._slice(reader, connection, rows.of_ids(connection, {job for job, _, _ in fresh}))
         if not found.more:  # what is left out now is left out for good
             self._settled |= late - {(each.job.id, each.place, each.dataset) for each in found.wanted}
         return found._replace(done=())
+
+    def _begun(self, now: datetime.datetime) -> datetime.datetime:
+        """When whoever was before selected last: nobody may have looked since, and what came meanwhile counts too."""
+        with self._office.reading() as connection:
+            selected = rows.last_selected(connection)
+        return now if selected is None else moment(selected)
 
     def _lagging(self, now: datetime.datetime) -> _Slice:
         """Recalls of versions that their sources gave again after a correction that was selected lately."""
@@ -157,7 +168,9 @@ class Selecting:
                 return _NOTHING
             self._lags_at = time.monotonic()
         with self._office.reading() as connection:
-            self._again = self._again or rows.corrected_since(connection, micros(now - LAGS_FOR))
+            if not self._again:
+                since, self._lagged_by = micros(min(self._lagged_by or now, now) - LAGS_FOR), now
+                self._again = rows.corrected_since(connection, since)
             if not self._again:
                 return _NOTHING
             jobs = rows.of_ids(connection, self._again[:JOBS])
