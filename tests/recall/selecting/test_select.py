@@ -102,6 +102,7 @@ async def test_a_source_that_gives_a_corrected_version_again_is_recalled_too(roo
     assert {(each[0], each[2]) for each in named(await room.select())} == {(first, "update"), (lagging, "update")}
     assert len(await room.select()) == 2, "once"
     desk.now += LAGS_FOR
+    assert len(await room.select()) == 2, "the last look"
     await room.answer(who, "N-1@1")
     assert len(await room.select()) == 2, "no longer than that"
 
