@@ -62,6 +62,7 @@ from gateway.ledger.projections import positions, unprojected
 from gateway.manage.link import Link
 from gateway.manage.reporter import Reporter
 from gateway.manage.states import States
+from gateway.proposals.routes import routes as rules_routes
 from gateway.recall.handlers import handlers
 from gateway.recall.own import answered_by
 from gateway.rules import deadlines
@@ -267,16 +268,15 @@ class Gateway:
                 public_url=settings.public_url,
                 issuers=[issuer.issuer for issuer in settings.oauth.issuers],
                 catalogue=lambda: self._serving.rules.policies.catalogue,
-                opened=self._opened,
-                readiness=self._readiness,
-                refuse=refused_at_once,
+                opened=self._opened, readiness=self._readiness, refuse=refused_at_once,
                 client_certificates=settings.tls.client_certificates,
             ),
             *ledger_routes(self._ledger),
             *self._hook.routes(),
             *cataloguing.routes(plain, Supplements(self._office, self._shares)),
+            *rules_routes(plain, self._office, settings, parts.cases.sources),
             *hooks.routes(parts.cases.webhook_secrets, self._changed, lambda: self._now().timestamp()),
-        ]
+        ]  # fmt: skip
 
     async def _opened(self) -> Open:
         """What the open catalogue shows."""

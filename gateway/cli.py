@@ -94,6 +94,7 @@ def _register(commands: Any) -> None:
     from gateway.inquiry.tested import inquire
     from gateway.ledger.commands import register as ledger
     from gateway.ledger.erasure.blockers import BLOCKERS
+    from gateway.proposals import commands as proposals
     from gateway.recall import commands as recall
     from gateway.recall.blockers import RECALLS
     from gateway.rules import commands as rules
@@ -106,6 +107,7 @@ def _register(commands: Any) -> None:
         part.register(commands)
     parts = rules.register(commands, inquire, past=_inquiry)
     simulation.register(parts)
+    proposals.register(parts)
     ledger.register(commands, _identifiers, _rule_set, (*BLOCKERS, *RECALLS))
 
 

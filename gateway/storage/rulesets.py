@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from sqlalchemy import BigInteger, Column, Connection, ForeignKey, LargeBinary, Table, Text, select, update
+from sqlalchemy import BigInteger, Column, Connection, ForeignKey, LargeBinary, Select, Table, Text, select, update
 
 from gateway.storage.facts import fact_head
 from gateway.storage.port import Guarded
@@ -65,3 +65,8 @@ def active(connection: Connection) -> Active | None:
 def raised(before: int) -> Guarded:
     """The change that makes the next epoch count; it holds only where `before` still is the last one."""
     return Guarded(update(fact_head).where(fact_head.c.epoch == before).values(epoch=before + 1))
+
+
+def by_people() -> Select[tuple[int]]:
+    """The activations by people, and not by a start that read a folder."""
+    return select(activation.c.epoch).where(activation.c.how != "files")

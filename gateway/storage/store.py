@@ -26,12 +26,13 @@ from gateway.errors import ConfigurationError, Problem, StoreUnavailable
 from gateway.files import also_named, not_writable, readable_by_others
 from gateway.settings import Settings, placing
 from gateway.storage import schema
-from gateway.storage.acts import act  # its tables are part of every store, as are those of the next six
+from gateway.storage.acts import act  # its tables are part of every store, as are those of the others
 from gateway.storage.cataloguing import supplement_step
 from gateway.storage.dry_runs import dry_run
 from gateway.storage.engines.sqlite import SqliteStore
 from gateway.storage.facts import fact
 from gateway.storage.port import Store
+from gateway.storage.proposals import proposal
 from gateway.storage.recalls import recall
 from gateway.storage.rulesets import activation
 from gateway.storage.tables import metadata
@@ -55,7 +56,7 @@ __all__ = [
     "sqlite_path",
 ]
 
-_NAMED = (act, fact, recall, finding, alerted, activation, supplement_step, dry_run)
+_NAMED = (act, fact, recall, finding, alerted, activation, supplement_step, dry_run, proposal)
 assert all(each.metadata is metadata for each in _NAMED)
 
 

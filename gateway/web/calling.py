@@ -43,9 +43,14 @@ def asked(given: argparse.Namespace, query: Mapping[str, Any]) -> Any:
 
 
 def called(
-    given: argparse.Namespace, method: str, path: str, body: Any = None, accept: str = "application/json"
+    given: argparse.Namespace,
+    method: str,
+    path: str,
+    body: Any = None,
+    accept: str = "application/json",
+    within: float = TIMEOUT,
 ) -> Any:
-    """The JSON that the gateway answers at a path; `body` is sent as JSON, where there is one."""
+    """The JSON that the gateway answers at a path, `within` seconds; `body` is sent as JSON, where there is one."""
     import httpx
 
     url = checked(given.gateway)
@@ -53,7 +58,7 @@ def called(
     if getattr(given, "token_file", None) is not None:
         headers["authorization"] = f"Bearer {token(given.token_file)}"
     try:
-        answer = httpx.request(method, f"{url}{path}", json=body, headers=headers, timeout=TIMEOUT)
+        answer = httpx.request(method, f"{url}{path}", json=body, headers=headers, timeout=within)
         told = answer.json()
     except httpx.HTTPError as error:
         raise CommandRefused(f"the gateway at {url} does not answer ({type(error).__name__}); is it running?") from None

@@ -15,6 +15,9 @@ import uvicorn
 
 from deploy.demo.configuration import USUAL
 from gateway import app, check
+from gateway.activation.activating import by_files
+from gateway.activation.archive import packed
+from gateway.ledger.log import operator
 from gateway.ledger.proof import key_files
 from tests import configured
 from tests.docs.reading import ROOT
@@ -33,9 +36,16 @@ class Served(NamedTuple):
 
 @contextlib.asynccontextmanager
 async def served(
-    folder: Path, ports: Mapping[str, int] = {}, policies: Path = ROOT / "policies", **added: str
+    folder: Path,
+    ports: Mapping[str, int] = {},
+    policies: Path = ROOT / "policies",
+    *,
+    activated: bool = False,
+    **added: str,
 ) -> AsyncIterator[Served]:
     """Serve until the end; `added` is text to put into departments of `sources.yaml`, at its first key.
+
+    `activated`: as `dutybound serve`, have the policies active before.
 
     `ports` are those of the departments that are there; nobody asks the others.
     """
@@ -59,6 +69,9 @@ async def served(
         case_registries={"market": registry, "courts": registry},
     )
     key_files.generate(folder / "ledger.key")
+    if activated:
+        with operator.opened(file) as at:
+            await asyncio.to_thread(by_files, at, check.load(file, {})[1].rules.digest, packed(policies))
     gateway = app.build(*check.load(file, {}))
     server = uvicorn.Server(uvicorn.Config(gateway, port=port, log_config=None, lifespan="on"))
     task = asyncio.create_task(server.serve())

@@ -134,6 +134,20 @@ RECALLS: list[tuple[entries.Who, str, str, dict[str, Any], str]] = [
       "approvers": ("A. Officer", "B. Officer")},
      "made rule set 5e75e75e75e7 active, since epoch 4 (proposal)"),
 ]  # fmt: skip
+_PROPOSED: dict[str, Any] = {"proposal": "p-1", "digest": "d1" * 32}
+RULES: list[tuple[entries.Who, str, str, dict[str, Any], str]] = [
+    (HEAD[3], "rules-proposed", "", {**_PROPOSED, "base": "ba5e" * 16, "epoch": 3, "officer": "olsen", "term": AT},
+     "proposed rule set d1d1d1d1d1d1 in the place of ba5eba5eba5e (proposal p-1)"),
+    (HEAD[3], "rules-checked", "7 tests passed", {**_PROPOSED, "widens": ("tax",), "schema": "5c"},
+     "had rule set d1d1d1d1d1d1 checked: 7 tests passed (proposal p-1)"),
+    (HEAD[3], "rules-approved", "",
+     {**_PROPOSED, "how": "officer", "officer": "costa", "signature": "-----", "term": AT},
+     "approved rule set d1d1d1d1d1d1 as officer costa (proposal p-1)"),
+    (entries.OWN, "rules-noticed", "", {**_PROPOSED, "widens": ("tax", "courts"), "term": AT},
+     "told oversight that rule set d1d1d1d1d1d1 opens data of people, or not public (proposal p-1)"),
+    (HEAD[3], "rules-refused", "", {**_PROPOSED, "officer": "ilves", "reason": "no"},
+     "refused rule set d1d1d1d1d1d1 (proposal p-1)"),
+]  # fmt: skip
 """Who, what, its outcome, what it is about, and the sentence."""
 DRY_RUNS: list[tuple[entries.Who, str, str, dict[str, Any], str]] = [
     (entries.Who("", "command line"), "dry-run-began", "P. Officer: a trial", {"rule_set": "5ec0de", "until": DAY},
@@ -203,7 +217,7 @@ SAID: list[tuple[entries.Done | entries.OfLedger, str, str]] = [
             "the gateway" if who is entries.OWN else " of ".join(filter(None, (who.client, who.department))),
             happened,
         )
-        for who, what, outcome, about, happened in (*RECALLS, *DRY_RUNS, *SUPPLEMENTS)
+        for who, what, outcome, about, happened in (*RECALLS, *DRY_RUNS, *SUPPLEMENTS, *RULES)
     ),
     (
         entries.Acted(*HEAD[:3], entries.OWN, "reminded", DAY, scheme=LEI[0], value=LEI[1], matter="m-2"),

@@ -36,7 +36,10 @@ class Acted(Entered, frozen=True, tag="act"):
     general: its `dataset`, `digest`, `matter` and `words`.
     An activation makes `rule_set` active from `epoch` on, in the place of
     `base`; `how` says by what, `proposal` is the matter that it came by, `approvers` are the officers who agreed, and
-    `schema` is the digest of the GraphQL schema that clients see from then on.
+    `schema` is the digest of the GraphQL schema that clients see from then on. Of a proposal `digest` is the rule set,
+    `base` and `epoch` are what was active, `officer` is who acts, as the base's officers or by a department, and `how`
+    as what, `signature` an SSH signature over an approval; `widens` are the departments whose data of people, or not
+    public, it opens.
 
     Of the subject: `matter` is the 128-bit id of what it is part of; `by` who acted as the subject or for it, by the
     token's `sub`, and `proof` how a counter knew whom it had before it. An official stands in oversight's part instead.
@@ -89,3 +92,6 @@ class Acted(Entered, frozen=True, tag="act"):
     proposal: str = ""
     approvers: tuple[str, ...] = ()
     schema: str = ""
+    officer: str = ""
+    signature: str = ""
+    widens: tuple[str, ...] = ()

@@ -24,6 +24,7 @@ from gateway.ledger.verify.rows.jobs import Jobs
 from gateway.ledger.verify.rows.numbers import Numbers
 from gateway.ledger.verify.rows.projected import Projected
 from gateway.ledger.verify.rows.recalls import Recalls
+from gateway.ledger.verify.rows.rule_sets import RuleSets
 from gateway.ledger.verify.rows.supplements import Supplements
 from gateway.storage.port import Reader
 from gateway.storage.tables import SHARD_BITS
@@ -37,6 +38,7 @@ class Beside:
         self._keys, self._acts, self._projected = DestroyedKeys(), Acts(), Projected(reader)
         self._findings, self._act_rows, self._effects, self._numbers = Findings(), ActRows(), Effects(), Numbers()
         self._recalls, self._jobs, self._supplements = Recalls(), Jobs(), Supplements()
+        self._rule_sets = RuleSets()
         self._batch: list[Entry] = []
 
     def note(
@@ -52,6 +54,7 @@ class Beside:
         self._findings.note(entry, told, oversight)
         place = (entry.shard << SHARD_BITS) + entry.index
         erased = bool(entry.keys) and isinstance(told, entries.Acted) and told.value is None
+        self._rule_sets.note(place, told, oversight)
         self._batch.append(Entry(place, told, oversight.facts, erased))
 
     def batch(self, reader: Reader, head: Head, seen: Sequence[Seen]) -> None:
@@ -93,6 +96,7 @@ class Beside:
             self._effects.check(reader)
             self._numbers.check(reader)
             self._recalls.check(reader, erased=self._keys.destroyed)
+            self._rule_sets.check(reader)
             self._supplements.check(reader)
             self._jobs.check(reader, erased=self._keys.destroyed)
             self._findings.check(reader)

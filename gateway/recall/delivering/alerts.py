@@ -1,10 +1,10 @@
 """What wants a person, told to the operator: to the address in `alerts`, as a log line, and as a metric.
 
 Told are a use of break-glass, a review that is overdue, what the watch found, a grant that is suspended, a recall that
-is overdue, a recipient to whom nothing is sent any more, and a version that changed without a report: by its kind and
-its id, never by a subject. What was told is a row (`alerted`), which commits with the work that sends it; so nothing is
-told twice, and nothing is forgotten by whichever process ends. Uses of break-glass have a turn and a lane of their own:
-nothing else is before them.
+is overdue, a recipient to whom nothing is sent any more, a version that changed without a report, a proposal of rules
+that opens data of people or not public, and a rollback of rules: by its kind and its id, never by a subject. What was
+told is a row (`alerted`), which commits with the work that sends it; so nothing is told twice, and nothing is forgotten
+by whichever process ends. Uses of break-glass have a turn and a lane of their own: nothing else is before them.
 """
 
 from __future__ import annotations
@@ -24,7 +24,9 @@ from gateway.outgoing import AlertSettings
 from gateway.recall.delivering.deliver import AGAIN, GIVEN_UP
 from gateway.recall.delivering.trying import Trying
 from gateway.storage.acts import WAITS, matter
+from gateway.storage.proposals import WAITING, proposal
 from gateway.storage.recalls import OPEN, Work, recall, recall_job, work
+from gateway.storage.rulesets import activation
 from gateway.storage.tables import micros, moment
 from gateway.storage.watch import BREAK_GLASS, finding, verdict
 from gateway.storage.work import alerted, delivery_stop, recipient_of
@@ -36,11 +38,13 @@ from gateway.web.signing import message
 GLASS, REVIEW, FOUND = "break-glass.used", "review.overdue", "finding.waiting"
 SUSPENDED, OVERDUE, STOPPED = "grant.suspended", "recall.overdue", "delivery.stopped"
 UNREPORTED = "version.unreported"
+WIDENS, ROLLED_BACK = "rules.widening", "rules.rolled-back"
 URGENT = (GLASS,)
-OTHERS = (REVIEW, FOUND, SUSPENDED, OVERDUE, STOPPED, UNREPORTED)
+OTHERS = (REVIEW, FOUND, SUSPENDED, OVERDUE, STOPPED, UNREPORTED, WIDENS, ROLLED_BACK)
 KINDS: Mapping[str, str] = {
     GLASS: "finding", REVIEW: "finding", FOUND: "finding",
     SUSPENDED: "suspension", OVERDUE: "recall", STOPPED: "client", UNREPORTED: "entry",
+    WIDENS: "proposal", ROLLED_BACK: "epoch",
 }  # fmt: skip
 """What is told, and of what it has the id."""
 
@@ -121,6 +125,15 @@ class Alerts:
             late = recall_job.c.selected > micros(now - _UNREPORTED_FOR)
             mine = (late, recall_job.c.cause == "unreported")
             query = select(recall_job.c.id).where(*mine, _untold(kind, recall_job.c.id))
+        elif kind == WIDENS:
+            mine = (proposal.c.noted.is_not(None), proposal.c.state.in_(WAITING))
+            query = select(proposal.c.id).where(*mine, _untold(kind, proposal.c.id))
+        elif kind == ROLLED_BACK:
+            mine = (activation.c.how == "rollback", _untold(kind, cast(activation.c.epoch, String)))
+            return [
+                str(each)
+                for each in connection.execute(select(activation.c.epoch).where(*mine).limit(_AT_ONCE)).scalars()
+            ]
         else:
             query = select(recall.c.id).where(OPEN, recall.c.state == "overdue", _untold(kind, recall.c.id))
         return list(connection.execute(query.limit(_AT_ONCE)).scalars())

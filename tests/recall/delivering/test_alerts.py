@@ -21,14 +21,18 @@ from gateway.recall.delivering.alerts import (
     OTHERS,
     OVERDUE,
     REVIEW,
+    ROLLED_BACK,
     STOPPED,
     SUSPENDED,
     UNREPORTED,
     URGENT,
+    WIDENS,
     Alerts,
 )
 from gateway.storage.acts import matter
+from gateway.storage.proposals import proposal
 from gateway.storage.recalls import job, recall, recall_job
+from gateway.storage.rulesets import activation, rule_set
 from gateway.storage.tables import micros
 from gateway.storage.watch import Glass, deciding, finding
 from gateway.storage.work import alerted, delivery_stop, lane_of
@@ -127,6 +131,13 @@ async def test_each_kind_is_told_by_what_it_is_about(desk: Desk) -> None:
         for cause, id_ in (("unreported", "7" * 32), ("corrected", "8" * 32)):
             row = job(cause, ("LEI", "x"), now, id=id_, selected=now, filed_in=1)
             connection.execute(insert(recall_job).values(**row))
+        connection.execute(insert(rule_set).values(digest="d", files=b"", at=1))
+        for epoch, how in ((1, "bootstrap"), (2, "proposal"), (3, "rollback")):
+            connection.execute(insert(activation).values(epoch=epoch, digest="d", how=how, at=1, filed_in=1))
+        for id_, noted, state in (("p-1", 1, "checked"), ("p-2", None, "checked"), ("p-3", 1, "active")):
+            proposed = {"digest": "d", "base": "d", "base_epoch": 1, "author": b"", "officer": "", "at": 1, "lapses": 2}
+            row = {**proposed, "id": id_, "noted": noted, "state": state, "filed_in": 1}
+            connection.execute(insert(proposal).values(**row))
     with recipients("operations") as [one]:
         async with watching(desk, one) as watch:
             while await watch.turn():
@@ -135,7 +146,7 @@ async def test_each_kind_is_told_by_what_it_is_about(desk: Desk) -> None:
     assert told == {
         GLASS: {"finding": glass}, REVIEW: {"finding": glass}, FOUND: {"finding": "out-of-hours-1"},
         SUSPENDED: {"suspension": suspension["id"]}, OVERDUE: {"recall": overdue}, STOPPED: {"client": "tender-office"},
-        UNREPORTED: {"entry": "7" * 32},
+        UNREPORTED: {"entry": "7" * 32}, WIDENS: {"proposal": "p-1"}, ROLLED_BACK: {"epoch": "3"},
     }  # fmt: skip
     assert still_open not in str(told)
     assert len(one.taken) == len(told)

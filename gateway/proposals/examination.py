@@ -1,0 +1,71 @@
+"""A proposed rule set, examined in a process of its own: its files are a stranger's, and may be made to take for ever.
+
+`python -m gateway.proposals.examination` reads an `Asked` from its standard input and writes an `Examined`. It loads
+both sets from their archives, runs the candidate's tests, builds its GraphQL schema, and compares the two matrices.
+Nothing of it reaches the process that serves but plain words, names and digests.
+"""
+
+from __future__ import annotations
+
+import resource
+import sys
+from collections.abc import Mapping
+
+import msgspec
+
+MOST_MEMORY = 2 * 1024**3
+MOST_CPU = 120
+"""Bytes, and seconds, that an examination may take; then its process ends."""
+MOST_TOLD = 200
+"""Problems, failures and changes that are told, of each."""
+
+
+class Asked(msgspec.Struct, frozen=True):
+    """Archives of the candidate and, where there is one, of its base; how names of `gateway.yaml` are read.
+
+    `since` are those that were active between, where the candidate was active before.
+    """
+
+    candidate: bytes
+    base: bytes | None
+    issuers: Mapping[str, str]
+    registries: tuple[str, ...] | None
+    since: tuple[bytes, ...] = ()
+
+
+class Examined(msgspec.Struct, frozen=True):
+    """What came of it. `problems` of the files: then there is nothing else, and no `digest`.
+
+    `failures` are of its own tests, of which `tests` ran. `widens` names the departments whose data of people, or not
+    public, it opens more than its base. `purposes` and `published` datasets are those that it has, by their
+    `definitions`; of these, those `since` retired are `reopened`. `schema` is the digest of its GraphQL schema,
+    `breaks` what of it breaks clients; `changes` what opens and closes, in words.
+    """
+
+    digest: str = ""
+    problems: tuple[str, ...] = ()
+    tests: int = 0
+    failures: tuple[str, ...] = ()
+    widens: tuple[str, ...] = ()
+    changes: tuple[str, ...] = ()
+    breaks: tuple[str, ...] = ()
+    schema: str = ""
+    purposes: tuple[str, ...] = ()
+    published: tuple[str, ...] = ()
+    reopened: tuple[str, ...] = ()
+    definitions: tuple[bytes, ...] = ()
+
+
+def main() -> int:
+    """Examine what comes on the standard input."""
+    resource.setrlimit(resource.RLIMIT_AS, (MOST_MEMORY, MOST_MEMORY))
+    resource.setrlimit(resource.RLIMIT_CPU, (MOST_CPU, MOST_CPU))
+    from gateway.proposals.examined import examined
+
+    asked = msgspec.msgpack.decode(sys.stdin.buffer.read(), type=Asked)
+    sys.stdout.buffer.write(msgspec.msgpack.encode(examined(asked)))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,75 @@
+"""Has proposed rule sets examined (`examination`), one at a time in a process, and remembers the last results.
+
+What is stored never changes, and the same files over the same base give the same: so a result is kept by the digests of
+both archives.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import subprocess
+import sys
+from collections.abc import Callable, Collection, Mapping
+
+import msgspec
+from cachetools import LRUCache
+
+from gateway.errors import Code, CommandRefused, Refusal
+from gateway.ledger.acting.planned import invalid
+from gateway.proposals.examination import Asked, Examined
+
+WITHIN = 60.0
+"""Seconds that an examination may take."""
+WAITING = 4
+"""Examinations that may wait for the one that runs."""
+
+Examine = Callable[[Asked], Examined]
+
+
+class Examiner:
+    """Examines, with what of `gateway.yaml` names in files are read by; `examine` does so, and blocks."""
+
+    def __init__(
+        self, issuers: Mapping[str, str], registries: Collection[str] | None, examine: Examine | None = None
+    ) -> None:
+        self._issuers, self._registries = issuers, None if registries is None else tuple(registries)
+        self._examine = examine or examined
+        self._known: LRUCache[bytes, Examined] = LRUCache(32)
+        self._turn, self._waiting = asyncio.Lock(), 0
+
+    async def of(self, candidate: bytes, base: bytes | None, since: tuple[bytes, ...] = ()) -> Examined:
+        """What there is to say of a candidate; raises `Refusal`."""
+        key = b"".join(hashlib.sha256(each).digest() for each in (candidate, base or b"", *since))
+        if key in self._known:
+            return self._known[key]
+        if self._waiting >= WAITING:
+            busy = "other rule sets are examined now; try again"
+            raise Refusal(Code.DECISION_UNAVAILABLE, busy, headers={"Retry-After": "5"}, retryable=True)
+        self._waiting += 1
+        try:
+            async with self._turn:
+                asked = Asked(candidate, base, self._issuers, self._registries, since)
+                found = self._known[key] = await asyncio.to_thread(self._refusing, asked)
+        finally:
+            self._waiting -= 1
+        return found
+
+    def _refusing(self, asked: Asked) -> Examined:
+        try:
+            return self._examine(asked)
+        except CommandRefused as error:
+            raise invalid("LIMIT", str(error)) from error
+
+
+def examined(asked: Asked) -> Examined:
+    """What comes of an examination; raises `CommandRefused` where it takes too much. Blocks."""
+    command = [sys.executable, "-m", "gateway.proposals.examination"]
+    try:
+        done = subprocess.run(  # noqa: S603 - this program itself
+            command, input=msgspec.msgpack.encode(asked), capture_output=True, timeout=WITHIN, check=True
+        )
+        return msgspec.msgpack.decode(done.stdout, type=Examined)
+    except (subprocess.SubprocessError, OSError, msgspec.MsgspecError) as error:
+        said = "the rule set cannot be examined: that takes too long, or too much memory; make it smaller"
+        raise CommandRefused(said) from error

@@ -1,0 +1,181 @@
+"""`/rules/...`: how officers, stewards and oversight propose, look, approve, activate and roll back, by JSON.
+
+    GET  /rules/status                      what is active, and which process serves it
+    GET  /rules/proposals                   the newest proposals
+    POST /rules/proposals                   {"files": base64 of an archive, "reason"}
+    GET  /rules/proposals/{id}              one, with its approvals and what it changes
+    GET  /rules/proposals/{id}/files        its archive, and that of its base
+    POST /rules/proposals/{id}/approve      {"digest", "base", "until", "reason", "signature"?}
+    POST /rules/proposals/{id}/refuse       {"reason"}
+    POST /rules/proposals/{id}/activate     {}
+    POST /rules/rollback                    {"epoch", "reason"}
+
+Each answer to an act has it as `act`: its id, when it was, and its receipt. There is nothing to search for.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import binascii
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+import msgspec
+from starlette.routing import Route
+
+from gateway.activation.archive import MOST_PACKED
+from gateway.acts import inputs
+from gateway.acts.graphql import Acted
+from gateway.acts.office import Office
+from gateway.acts.plain import MAX_BODY, Asked, Do, Plain
+from gateway.errors import Code, Refusal
+from gateway.inquiry.types import Requester
+from gateway.ledger.acting.writer import Done
+from gateway.proposals.acts import Approving, Proposals
+from gateway.proposals.enacting import Enacting
+from gateway.proposals.examiner import Examiner
+from gateway.proposals.looking import Looking
+from gateway.proposals.statement import moment
+from gateway.settings import Settings
+
+ARCHIVE = MOST_PACKED * 4 // 3 + MAX_BODY
+"""Bytes of a proposal's body."""
+_OFFICER, _APPROVING, _ALL = ("officer",), ("officer", "steward"), ("officer", "steward", "oversight")
+
+
+class _Proposed(msgspec.Struct, forbid_unknown_fields=True):
+    files: str
+    reason: str
+
+
+class _Approved(msgspec.Struct, forbid_unknown_fields=True):
+    digest: str
+    base: str
+    until: str
+    reason: str
+    signature: str = ""
+
+
+class _Refused(msgspec.Struct, forbid_unknown_fields=True):
+    reason: str
+
+
+class _Activated(msgspec.Struct, forbid_unknown_fields=True):
+    pass
+
+
+class _RolledBack(msgspec.Struct, forbid_unknown_fields=True):
+    epoch: int
+    reason: str
+
+
+def routes(plain: Plain, office: Office, settings: Settings, registries: Collection[str]) -> list[Route]:
+    """All of them, with the names that files may use and the ledger's origin from a configuration."""
+    return RuleRoutes(office, settings.oauth.aliases, registries, settings.ledger.origin).routes(plain)
+
+
+class RuleRoutes:
+    """These routes. `issuers` and `registries` are the names that files may use; `origin` is the ledger's."""
+
+    def __init__(
+        self, office: Office, issuers: Mapping[str, str], registries: Collection[str] | None, origin: str
+    ) -> None:
+        self._office, self._examiner = office, Examiner(issuers, registries)
+        self._acts = Proposals(office, self._examiner, origin)
+        self._enacting, self._looking = Enacting(office, self._examiner), Looking(office, origin)
+
+    def routes(self, plain: Plain) -> list[Route]:
+        """The routes."""
+        all_, proposals = "/rules/proposals", "/rules/proposals/{id}"
+        return [
+            plain.route("GET", "/rules/status", _opened(_ALL, self._status)),
+            plain.route("GET", all_, _opened(_ALL, self._list)),
+            plain.route("POST", all_, _opened(_OFFICER, self._propose), ARCHIVE),
+            plain.route("GET", proposals, _opened(_ALL, self._show)),
+            plain.route("GET", f"{proposals}/files", _opened(_ALL, self._files)),
+            plain.route("POST", f"{proposals}/approve", _opened(_APPROVING, self._approve)),
+            plain.route("POST", f"{proposals}/refuse", _opened(_ALL, self._refuse)),
+            plain.route("POST", f"{proposals}/activate", _opened(_OFFICER, self._activate)),
+            plain.route("POST", "/rules/rollback", _opened(_OFFICER, self._roll_back)),
+        ]
+
+    async def _status(self, asked: Asked) -> Acted:
+        return Acted(await asyncio.to_thread(self._looking.status))
+
+    async def _list(self, asked: Asked) -> Acted:
+        return Acted({"items": await asyncio.to_thread(self._looking.proposals)})
+
+    async def _show(self, asked: Asked) -> Acted:
+        return Acted(await self._shown(asked.path["id"]))
+
+    async def _shown(self, id_: str) -> dict[str, Any]:
+        """A proposal, and what came of its examination."""
+        told = await asyncio.to_thread(self._looking.proposal, id_)
+        found = await self._examiner.of(*await asyncio.to_thread(self._looking.archives, id_))
+        return {
+            **told,
+            "tests": found.tests,
+            "failures": found.failures,
+            "changes": found.changes,
+            "breaksClients": found.breaks,
+            "schema": found.schema,
+        }
+
+    async def _files(self, asked: Asked) -> Acted:
+        files, base = await asyncio.to_thread(self._looking.archives, asked.path["id"])
+        return Acted({"files": base64.b64encode(files).decode(), "base": base64.b64encode(base).decode()})
+
+    async def _propose(self, asked: Asked) -> Acted:
+        given = asked.of(_Proposed)
+        try:
+            files = base64.b64decode(given.files, validate=True)
+        except (ValueError, binascii.Error):
+            raise inputs.wrong("`files` must be base64") from None
+        id_, done = await self._acts.propose(asked.requester, files, given.reason)
+        return await self._done(done, id_)
+
+    async def _approve(self, asked: Asked) -> Acted:
+        given, id_ = asked.of(_Approved), asked.path["id"]
+        try:
+            until = moment(given.until)
+        except ValueError as error:
+            raise inputs.wrong(f"`until` {error}") from None
+        wanted = Approving(given.digest, given.base, until, given.reason, given.signature)
+        return await self._done(await self._acts.approve(asked.requester, id_, wanted), id_)
+
+    async def _refuse(self, asked: Asked) -> Acted:
+        id_ = asked.path["id"]
+        return await self._done(await self._acts.refuse(asked.requester, id_, asked.of(_Refused).reason), id_)
+
+    async def _activate(self, asked: Asked) -> Acted:
+        asked.of(_Activated)
+        id_ = asked.path["id"]
+        return await self._done(await self._enacting.activate(asked.requester, id_), id_)
+
+    async def _roll_back(self, asked: Asked) -> Acted:
+        given = asked.of(_RolledBack)
+        done = await self._enacting.roll_back(asked.requester, given.epoch, given.reason)
+        status = await asyncio.to_thread(self._looking.status)
+        return Acted({"active": status["active"]}, await self._office.extension(done, own=False))
+
+    async def _done(self, done: Done, id_: str) -> Acted:
+        told = await self._shown(id_)
+        return Acted({"proposal": told}, await self._office.extension(done, own=False))
+
+
+def _opened(scopes: Sequence[str], do: Do) -> Do:
+    """A handler that is only reached by an official's token with one of these scopes, and by no subject's."""
+    either = " or ".join(f"`{scope}`" for scope in scopes)
+
+    async def checked(asked: Asked) -> Acted:
+        who: Requester = asked.requester
+        if who.is_subject or who.scopes.isdisjoint(scopes):
+            told = f'{who.scheme} error="insufficient_scope", scope="{scopes[0]}"'
+            message = f"this needs a token with {either}, and not a subject's own"
+            raise Refusal(Code.FORBIDDEN, message, headers={"WWW-Authenticate": told})
+        if who.official is None or not who.department:
+            raise Refusal(Code.FORBIDDEN, "this is an official's of a registered client: the token names none")
+        return await do(asked)
+
+    return checked
