@@ -32,7 +32,7 @@ INQUIRIES = 2000
 
 STEPS = (
     ("endpoint", "gateway.inquiry.http.endpoint", "GraphQLEndpoint.__call__"),
-    ("answer", "gateway.app", "answer"),
+    ("answer", "gateway.served", "answer"),
     ("request", "gateway.inquiry.answer", "read"),
     ("authenticate", "gateway.inquiry.authenticate", "Authenticator.authenticate"),
     ("plan", "gateway.inquiry.plan", "Planner.known"),
