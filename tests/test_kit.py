@@ -25,6 +25,7 @@ EXCEPT = {
     ("wait", "bench/gateways.py"): "measures how long a gateway takes to answer",
     ("wait", "connectors/test_mixing.py"): "a department that answers in pieces",
     ("wait", "faults/acts.py"): "looks again and again whether the replicas are ready",
+    ("wait", "faults/replicas.py"): "connections that were refused rest, and a replica is asked until it is ready",
     ("wait", "faults/changes.py"): "a department that rests between two messages",
     ("wait", "faults/recall.py"): "waits for what takes longer than any test",
     ("wait", "faults/soak.py"): "asks for as long as it was told to",
