@@ -16,6 +16,7 @@ from gateway.errors import ConfigurationError, Problem, in_order
 from gateway.rules import deadlines, load
 from gateway.rules.check import reach
 from gateway.rules.compare import commands as diff
+from gateway.rules.compare import composing
 from gateway.rules.decide import guards
 from gateway.rules.decide.vocabulary import FLAGS
 from gateway.rules.explain import explain, matrix
@@ -56,6 +57,12 @@ def register(subparsers: Any, inquire: Inquire, past: Explains = _no_ledger) -> 
     parts = rules.add_subparsers(required=True, metavar="COMMAND")
 
     check = _part(parts, "check", "read all policies and tell every problem, with file, line and fix")
+    check.add_argument(
+        "--compose",
+        type=Path,
+        metavar="DIR",
+        help="also have the schema composed, as a federating router would: a folder with @apollo/composition installed",
+    )
     check.set_defaults(run=_check)
 
     explained = _part(parts, "explain", "why one field is permitted or denied, and what it would take")
@@ -137,6 +144,8 @@ def _check(arguments: argparse.Namespace) -> int:
     if problems:
         _print(problems, "all rules load")
         return 1
+    if arguments.compose is not None and (told := _composed(rule_set, arguments.compose)):
+        return told
     grants = sum(len(entry.grants) for entry in policies.requesters.values())
     print(
         f"{len(rule_set.rules)} rules, {len(policies.purposes)} purposes, {len(policies.requesters)} requesters with "
@@ -147,6 +156,18 @@ def _check(arguments: argparse.Namespace) -> int:
     if wrong := deadlines.ending(rule_set.calendar, today):
         print(f"warning: {arguments.policies / calendar.FILE}: {wrong}")
     return 0
+
+
+def _composed(rule_set: RuleSet, folder: Path) -> int:
+    """The exit code of composition: 0 where it takes the schema, 1 where it does not, 2 where it could not be tried."""
+    try:
+        refused = composing.refused(rule_set, folder)
+    except composing.NotComposed as error:
+        print(error, file=sys.stderr)
+        return 2
+    for each in refused:
+        print(f"a federating router refuses the schema: {each}", file=sys.stderr)
+    return 1 if refused else 0
 
 
 def _explain(arguments: argparse.Namespace, past: Explains) -> int:
