@@ -74,8 +74,8 @@ class Following(Generic[T]):
         self._tried = float("-inf")
 
     def begin(self, epoch: int, digest: str, served: T) -> None:
-        """What is served at first."""
-        self.epoch, self.digest = epoch, digest
+        """What is served at first, from now on."""
+        self.epoch, self.digest, self._since = epoch, digest, self._micros()
         self._keep(digest, served)
 
     @property

@@ -162,11 +162,11 @@ class Enacting:
     def _past(self, epoch: int) -> tuple[Active, Activation, list[str]]:
         """What is active, what was since an epoch, and the digests of all since; raises `Refusal`. Blocks."""
         now = in_force(self._office)
+        if not 1 <= epoch <= now.epoch:
+            raise not_found()
         with self._office.reading() as connection:
             since = rows.activations(connection, activation.c.epoch >= epoch, first=MOST_BACK + 2)
             if not since or since[-1].epoch != epoch:
-                if epoch < 1 or epoch > now.epoch:
-                    raise not_found()
                 raise invalid("LIMIT", f"that is more than {MOST_BACK} activations ago; propose that set again")
             target = since[-1]
             by_people = (activation.c.digest == target.digest, activation.c.how.in_(PEOPLE))

@@ -94,6 +94,13 @@ async def test_each_activation_is_served_and_a_rollback_is_not_loaded_again(stor
     assert process.loaded == ["two"]
 
 
+async def test_what_is_served_at_first_is_since_the_start(store: Store, process: Process) -> None:
+    activate(store, 1, "one")
+    process.following.begin(1, "one", "one")
+    await process.following.look()
+    assert told(store) == ("3", 1, "one", 7_000_000, 7_000_000, None)
+
+
 async def test_what_was_stored_last_is_loaded_ahead(store: Store, process: Process) -> None:
     activate(store, 1, "one")
     process.following.begin(1, "one", "one")

@@ -163,7 +163,7 @@ async def test_what_is_wrong_is_told_as_a_problem(desk: Desk, candidate: Path) -
     text = (candidate / "calendar.yaml").read_text()
     (candidate / "calendar.yaml").write_text(text.replace("objection: 5", "objektion: 5"))
     status, _, said = await desk.run(desk.token("p.olsen"), "propose", str(candidate), "--reason", "x")
-    assert (status, "calendar.yaml:34:9" in said, "did you mean `objection`?" in said) == (1, True, True)
+    assert (status, "calendar.yaml:35:9" in said, "did you mean `objection`?" in said) == (1, True, True)
     big = candidate / "tests" / "big.yaml"
     big.write_text("#" * 5_000_000)
     status, _, said = await desk.run(desk.token("p.olsen"), "propose", str(candidate), "--reason", "x")
@@ -173,6 +173,9 @@ async def test_what_is_wrong_is_told_as_a_problem(desk: Desk, candidate: Path) -
     status, _, said = await desk.run(desk.token("p.olsen"), "propose", str(candidate), "--reason", "x")
     assert (status, "leads out of the folder" in said) == (1, True)
     assert (await desk.run(desk.token("p.olsen"), "show"))[1] == []
+    for epoch, code in ((2**63, 404), (10**18, 404), (-(2**63) - 1, 404), (10**30, 400), (1.5, 400), ("1", 400)):
+        answer = await desk.ask("POST", "/rules/rollback", bearer, json={"epoch": epoch, "reason": "x"})
+        assert (answer.status_code, answer.headers["content-type"]) == (code, "application/problem+json"), epoch
 
 
 async def test_a_draft_is_one_whose_tests_fail(desk: Desk, candidate: Path) -> None:
