@@ -16,11 +16,10 @@
     ├── Unfit                   a token, a proof or a certificate does not say who asks; becomes a refusal
     └── Refusal                 a whole operation is refused; carries the contract's code, and becomes one ledger entry
 
-        └── RulesChanged        an act was made under rules that were replaced meanwhile; it is made again
-
 Two kinds stand elsewhere, where they are raised. A closer word for one of these is handled as that by whoever does not
-know it: `Superseded`, of the store, is a `StoreUnavailable`. A signal is caught within its own part and never leaves
-it. Connectors tell what is wrong with their configuration to the one who reads it, and raise nothing for that.
+know it: `Superseded`, of the store, is a `StoreUnavailable`, and `RulesChanged`, of the writer, a `Refusal`. A signal
+is caught within its own part and never leaves it. Connectors tell what is wrong with their configuration to the one
+who reads it, and raise nothing for that.
 
 Within one answer a denied field or a failed department is not an exception: it is a value beside the data.
 Messages use the reader's words, quote input in backticks, fit a line and name the fix. Nothing internal is in them.
@@ -229,11 +228,3 @@ class Refusal(DutyboundError):
         self.path = path
         self.also = also or []
         self.extensions = extensions
-
-
-class RulesChanged(Refusal):
-    """An act was made under rules that were replaced meanwhile: nothing of it stands. `epoch` is the newer ones'."""
-
-    def __init__(self, epoch: int) -> None:
-        super().__init__(Code.CONFLICT, "other rules were activated at the same moment; try again", retryable=True)
-        self.epoch = epoch

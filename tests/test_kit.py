@@ -31,6 +31,7 @@ EXCEPT = {
     ("wait", "faults/soak.py"): "asks for as long as it was told to",
     ("wait", "faults/start.py"): "measures how long a start takes",
     ("wait", "ledger/witness/test_witness_bounds.py"): "a witness that drips",
+    ("wait", "proposals/test_http.py"): "asks an asynchronous client again and again",
     ("wait", "connectors/servers.py"): "a department that answers slowly",
     ("wait", "connectors/test_transport.py"): "a department that answers in pieces",
     ("wait", "storage/test_outages.py"): "a client that rests before it asks again",

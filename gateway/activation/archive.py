@@ -19,7 +19,7 @@ from pathlib import Path
 
 import msgspec
 
-from gateway.errors import ConfigurationError, Problem
+from gateway.errors import CommandRefused, ConfigurationError, Problem
 
 NAMED = ("calendar.yaml", "identifiers.yaml", "officers.yaml", "purposes.yaml", "requesters.yaml", "watch.yaml")
 BELOW = {"catalogue": "yaml", "rules": "cedar", "tests": "yaml"}
@@ -38,7 +38,7 @@ _NAME = re.compile(
 _decode = msgspec.msgpack.Decoder(list[tuple[str, bytes]]).decode
 
 
-class NotPacked(ValueError):
+class NotPacked(CommandRefused):
     """The bytes are none of an archive's; the message says why."""
 
 

@@ -85,11 +85,11 @@ class Serving(msgspec.Struct, frozen=True, eq=False):
         return secrecy.ends(longest.after(now.astimezone(self.zone).date()), self.zone)
 
 
-class Outdated(Exception):
-    """The inquiry is to be decided again, by a newer rule set: `journey` has it."""
+class Outdated(Refusal):
+    """The inquiry is to be decided again, by a newer rule set: `journey` has it. Whoever cannot do that refuses it."""
 
     def __init__(self, journey: Journey) -> None:
-        super().__init__()
+        super().__init__(Code.DECISION_UNAVAILABLE, "other rules were activated; ask again", retryable=True)
         self.journey = journey
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from gateway.errors import Code, Refusal, RulesChanged
+from gateway.errors import Code, Refusal
 from gateway.inquiry.beside.recalled import correction
 from gateway.inquiry.beside.roots import Known
 from gateway.inquiry.disclose import Entry
@@ -17,6 +17,7 @@ from gateway.inquiry.http.request import GraphQLRequest, declared
 from gateway.inquiry.journey import Journey, Outdated, Serving, Telling
 from gateway.inquiry.plan import Bound, Plan
 from gateway.inquiry.types import Answer, Requester
+from gateway.ledger.acting.planned import RulesChanged
 from gateway.rules.model import Purpose
 
 

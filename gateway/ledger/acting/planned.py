@@ -20,7 +20,7 @@ from gateway.storage.acts import Act
 from gateway.storage.tables import micros
 
 __all__ = [
-    "Actor", "AtEntry", "Bound", "Changes", "Made", "Planned", "Repeat", "Row", "Seen",
+    "Actor", "AtEntry", "Bound", "Changes", "Made", "Planned", "Repeat", "Row", "RulesChanged", "Seen",
     "invalid", "new_fact", "not_found", "recalled",
 ]  # fmt: skip
 
@@ -110,6 +110,14 @@ class Planned(NamedTuple):
     bulk: bool = False
     of_subject: bool = False
     guarded: bool = False
+
+
+class RulesChanged(Refusal):
+    """An act was made under rules that were replaced meanwhile: nothing of it stands. `epoch` is the newer ones'."""
+
+    def __init__(self, epoch: int) -> None:
+        super().__init__(Code.CONFLICT, "other rules were activated at the same moment; try again", retryable=True)
+        self.epoch = epoch
 
 
 def invalid(reason: str, message: str, **extensions: Any) -> Refusal:

@@ -28,9 +28,9 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, Engine, select, update
 from sqlalchemy.exc import SQLAlchemyError
 
-from gateway.errors import Code, Conflict, LedgerUnavailable, Refusal, RulesChanged
+from gateway.errors import Code, Conflict, LedgerUnavailable, Refusal
 from gateway.ledger.acting.digests import Keyed
-from gateway.ledger.acting.planned import Actor, Bound, Made, Planned, Seen, invalid
+from gateway.ledger.acting.planned import Actor, Bound, Made, Planned, RulesChanged, Seen, invalid
 from gateway.ledger.entry.parts import split
 from gateway.ledger.log.keyring import AtEntry, Changes, Pending, Row
 from gateway.ledger.log.ledger import Ledger
