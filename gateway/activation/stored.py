@@ -22,6 +22,11 @@ from gateway.storage.store import open_to_read, sqlite_path
 BOOTSTRAP = "no rule set was activated yet; run `dutybound rules bootstrap`, which takes the first one"
 FILES = "files"
 """How a start activates what stands in its folder."""
+BY_FOLDER = (
+    "this gateway takes its rule set from a folder (`rules: files`), and could not start again after people activated"
+    " one: set `rules: activated` in `gateway.yaml` on every replica, and run `dutybound rules bootstrap`"
+)
+"""Why people activate nothing where a folder is gone by."""
 
 
 class Stored(NamedTuple):

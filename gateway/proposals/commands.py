@@ -17,6 +17,7 @@ from typing import Any
 from urllib.parse import quote
 
 from gateway.activation import archive
+from gateway.activation.stored import BY_FOLDER
 from gateway.errors import CommandRefused, ConfigurationError, Problem, VerificationFailed
 from gateway.files import new_file
 from gateway.proposals import statement
@@ -118,6 +119,8 @@ def _propose(given: argparse.Namespace) -> int:
     files = base64.b64encode(archive.packed(given.folder)).decode()
     told = calling.called(given, "POST", "/rules/proposals", {"files": files, "reason": given.reason}, within=EXAMINING)
     calling.show(told["proposal"])
+    if BY_FOLDER in told["proposal"]["lacks"]:
+        print(BY_FOLDER, file=sys.stderr)
     if told["proposal"]["failures"]:
         print("its tests fail: it stays a draft, and nobody can approve it", file=sys.stderr)
         return 1

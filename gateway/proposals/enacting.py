@@ -17,6 +17,7 @@ import msgspec
 from sqlalchemy import select, update
 
 from gateway.activation.activating import WHAT, Wanted, changes, members
+from gateway.activation.stored import BY_FOLDER
 from gateway.acts.cataloguing import steps
 from gateway.acts.office import Office
 from gateway.errors import Code, Refusal
@@ -46,10 +47,10 @@ PEOPLE = ("proposal", "bootstrap")
 
 
 class Enacting:
-    """Those two acts."""
+    """Those two acts. `by_folder`: the gateway goes by its folder (`rules: files`), and both are refused."""
 
-    def __init__(self, office: Office, examiner: Examiner) -> None:
-        self._office, self._examiner = office, examiner
+    def __init__(self, office: Office, examiner: Examiner, *, by_folder: bool = False) -> None:
+        self._office, self._examiner, self._by_folder = office, examiner, by_folder
 
     async def activate(self, who: Requester, id_: str) -> Done:
         """Have a proposal become active; raises `Refusal`."""
@@ -107,6 +108,8 @@ class Enacting:
         mine = acting(self._office, who, fresh=True)
         if mine.officer is None:
             raise Refusal(Code.FORBIDDEN, "you are no officer in `officers.yaml` of the rule set in force")
+        if self._by_folder:
+            raise invalid("STATE", BY_FOLDER)
         return mine
 
     async def _done(self, mine: Acting, make: Callable[[Seen], Made]) -> Done:

@@ -25,6 +25,7 @@ import msgspec
 from starlette.routing import Route
 
 from gateway.activation.archive import MOST_PACKED
+from gateway.activation.stored import BY_FOLDER, FILES
 from gateway.acts import inputs
 from gateway.acts.graphql import Acted
 from gateway.acts.office import Office
@@ -36,6 +37,7 @@ from gateway.proposals.acts import Approving, Proposals
 from gateway.proposals.enacting import Enacting
 from gateway.proposals.examiner import Examiner
 from gateway.proposals.looking import Looking
+from gateway.proposals.shown import WAITS
 from gateway.proposals.statement import moment
 from gateway.settings import Settings
 
@@ -72,18 +74,29 @@ class _RolledBack(msgspec.Struct, forbid_unknown_fields=True):
 
 def routes(plain: Plain, office: Office, settings: Settings, registries: Collection[str]) -> list[Route]:
     """All of them, with the names that files may use and the ledger's origin from a configuration."""
-    return RuleRoutes(office, settings.oauth.aliases, registries, settings.ledger.origin).routes(plain)
+    by_folder = settings.rules == FILES
+    return RuleRoutes(office, settings.oauth.aliases, registries, settings.ledger.origin, by_folder).routes(plain)
 
 
 class RuleRoutes:
-    """These routes. `issuers` and `registries` are the names that files may use; `origin` is the ledger's."""
+    """These routes. `issuers` and `registries` are the names that files may use; `origin` is the ledger's.
+
+    `by_folder`: the gateway goes by its folder (`rules: files`), so that nothing can be activated, and each proposal
+    lacks that.
+    """
 
     def __init__(
-        self, office: Office, issuers: Mapping[str, str], registries: Collection[str] | None, origin: str
+        self,
+        office: Office,
+        issuers: Mapping[str, str],
+        registries: Collection[str] | None,
+        origin: str,
+        by_folder: bool,
     ) -> None:
-        self._office, self._examiner = office, Examiner(issuers, registries)
+        self._office, self._examiner, self._by_folder = office, Examiner(issuers, registries), by_folder
         self._acts = Proposals(office, self._examiner, origin)
-        self._enacting, self._looking = Enacting(office, self._examiner), Looking(office, origin)
+        self._enacting = Enacting(office, self._examiner, by_folder=by_folder)
+        self._looking = Looking(office, origin)
 
     def routes(self, plain: Plain) -> list[Route]:
         """The routes."""
@@ -113,6 +126,8 @@ class RuleRoutes:
         """A proposal, and what came of its examination."""
         told = await asyncio.to_thread(self._looking.proposal, id_)
         found = await self._examiner.of(*await asyncio.to_thread(self._looking.archives, id_))
+        if self._by_folder and told["state"] in WAITS:
+            told["lacks"] = [*told["lacks"], BY_FOLDER]
         return {
             **told,
             "tests": found.tests,

@@ -15,6 +15,8 @@ from gateway.storage.tables import micros, moment
 
 STATES = ("draft", "checked", "simulated", "approved", "active", "retired", "refused", "stale", "lapsed")
 """What a proposal can be, as people are told."""
+WAITS = STATES[:4]
+"""Those of one that can still come to something."""
 LATE = datetime.timedelta(seconds=30)
 """A replica that said nothing for so long is not known to serve."""
 
@@ -47,7 +49,7 @@ def proposal(
     """A proposal, with who approved it and what it lacks."""
     state, opens = state_of(row, found, now, at), opens_at(row)
     agreed = said[row.moved_in].approvers if row.state == ACTIVE else tuple(each.name for each in found.counted)
-    waits = state in ("draft", "checked", "simulated", "approved")
+    waits = state in WAITS
     return {
         "id": row.id,
         "state": state,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import logging
 import re
 from collections.abc import AsyncIterator, Mapping
@@ -45,7 +46,7 @@ async def served(
 ) -> AsyncIterator[Served]:
     """Serve until the end; `added` is text to put into departments of `sources.yaml`, at its first key.
 
-    `activated`: as `dutybound serve`, have the policies active before.
+    `activated`: have the policies active before, as `dutybound serve`, and go by what is active from then on.
 
     `ports` are those of the departments that are there; nobody asks the others.
     """
@@ -60,7 +61,8 @@ async def served(
         assert found == 1
     (folder / "sources.yaml").write_text(text)
     registry = {"kind": "case-rest", "url": "http://127.0.0.1:9"}
-    file = configured.write(
+    write = functools.partial(
+        configured.write,
         folder,
         listen=f"127.0.0.1:{port}",
         public_url=url,
@@ -69,9 +71,11 @@ async def served(
         case_registries={"market": registry, "courts": registry},
     )
     key_files.generate(folder / "ledger.key")
+    file = write()
     if activated:
         with operator.opened(file) as at:
             await asyncio.to_thread(by_files, at, check.load(file, {})[1].rules.digest, packed(policies))
+        write(rules="activated")
     gateway = app.build(*check.load(file, {}))
     server = uvicorn.Server(uvicorn.Config(gateway, port=port, log_config=None, lifespan="on"))
     task = asyncio.create_task(server.serve())

@@ -15,8 +15,9 @@ from typing import Any
 import httpx
 import pytest
 
-from gateway import cli
+from gateway import check, cli
 from gateway.activation.archive import MOST_PACKED
+from gateway.activation.stored import BY_FOLDER
 from gateway.rules.load import load
 from tests import configured
 from tests.acts.serving import Served, served
@@ -120,6 +121,22 @@ async def test_from_a_folder_to_the_active_set_and_back(desk: Desk, candidate: P
     await desk.serves(4)
 
 
+async def test_where_a_folder_is_gone_by_nothing_is_activated(tmp_path: Path, candidate: Path) -> None:
+    async with served(tmp_path) as gateway:
+        desk = Desk(tmp_path, gateway)
+        olsen, costa, ilves = (desk.token(f"p.{name}") for name in ("olsen", "costa", "ilves"))
+        status, made, said = await desk.run(olsen, "propose", str(candidate), "--reason", "Five days are enough.")
+        assert (status, made["state"], BY_FOLDER in made["lacks"], BY_FOLDER in said) == (0, "checked", True, True)
+        for token in (costa, ilves):
+            await desk.run(token, "approve", made["id"], "--reason", "It is lawful.")
+        for act in (("activate", made["id"]), ("rollback", "1", "--reason", "x")):
+            status, _, said = await desk.run(ilves, *act)
+            assert (status, "run `dutybound rules bootstrap`" in said) == (1, True)
+        told = (await desk.run(olsen, "show", made["id"]))[1]
+        assert (told["state"], told["lacks"]) == ("approved", [BY_FOLDER])
+    check.load(tmp_path / "gateway.yaml", {})
+
+
 async def test_who_is_refused(desk: Desk) -> None:
     paths = [
         ("GET", "/rules/status"), ("GET", "/rules/proposals"), ("POST", "/rules/proposals"),
@@ -173,7 +190,7 @@ async def test_what_is_wrong_is_told_as_a_problem(desk: Desk, candidate: Path) -
     status, _, said = await desk.run(desk.token("p.olsen"), "propose", str(candidate), "--reason", "x")
     assert (status, "leads out of the folder" in said) == (1, True)
     assert (await desk.run(desk.token("p.olsen"), "show"))[1] == []
-    for epoch, code in ((2**63, 404), (10**18, 404), (-(2**63) - 1, 404), (10**30, 400), (1.5, 400), ("1", 400)):
+    for epoch, code in ((2**63, 404), (10**18, 404), (-(2**63) - 1, 404), (10**30, 404), (1.5, 400), ("1", 400)):
         answer = await desk.ask("POST", "/rules/rollback", bearer, json={"epoch": epoch, "reason": "x"})
         assert (answer.status_code, answer.headers["content-type"]) == (code, "application/problem+json"), epoch
 
