@@ -39,7 +39,8 @@ class Examined(msgspec.Struct, frozen=True):
     `failures` are of its own tests, of which `tests` ran. `widens` names the departments whose data of people, or not
     public, it opens more than its base. `purposes` and `published` datasets are those that it has, by their
     `definitions`; of these, those `since` retired are `reopened`. `schema` is the digest of its GraphQL schema,
-    `breaks` what of it breaks clients; `changes` what opens and closes, in words.
+    `breaks` what of it breaks clients; `changes` is all that differs from its base, in words, and `left_out` how many
+    differences and breaks were too many to be told.
     """
 
     digest: str = ""
@@ -49,6 +50,7 @@ class Examined(msgspec.Struct, frozen=True):
     widens: tuple[str, ...] = ()
     changes: tuple[str, ...] = ()
     breaks: tuple[str, ...] = ()
+    left_out: int = 0
     schema: str = ""
     purposes: tuple[str, ...] = ()
     published: tuple[str, ...] = ()

@@ -9,14 +9,18 @@ from pathlib import Path
 from gateway.activation.archive import laid_out
 from gateway.activation.loading import Reading, loaded
 from gateway.catalogue import definitions
+from gateway.catalogue.diff import Effect
 from gateway.catalogue.model import Status
-from gateway.errors import ConfigurationError, Problem
+from gateway.errors import ConfigurationError, Problem, printable
 from gateway.inquiry.tested import inquire
 from gateway.proposals.examination import MOST_TOLD, Asked, Examined
-from gateway.rules.compare import clients, sentences
+from gateway.rules.compare import clients, forms, written
+from gateway.rules.compare.report import Comparison, Side, compare
 from gateway.rules.compare.shifts import widens_to_people_or_non_public
 from gateway.rules.ruleset import RuleSet
 from gateway.rules.testing import judge, read, report
+
+_OFFICERS = written.FILES[written.OFFICERS]
 
 
 def examined(asked: Asked) -> Examined:
@@ -27,6 +31,9 @@ def examined(asked: Asked) -> Examined:
     except ConfigurationError as error:
         return Examined(problems=tuple(str(each) for each in error.problems[:MOST_TOLD]))
     base = None if asked.base is None else loaded(asked.base, None, how)
+    found = None if base is None or asked.base is None else _compared(asked.base, base, asked.candidate, candidate)
+    changes, left_out = ([], 0) if found is None else told_of(found)
+    breaks = [] if found is None else found.breaking
     problems, ran, failures = _tested(asked.candidate, candidate)
     if problems:
         return Examined(problems=problems)
@@ -38,14 +45,40 @@ def examined(asked: Asked) -> Examined:
         tests=ran,
         failures=failures,
         widens=() if base is None else tuple(sorted(widens_to_people_or_non_public(base, candidate))),
-        changes=() if base is None else tuple(each.text for each in sentences.matrix(base, candidate)[:MOST_TOLD]),
-        breaks=() if base is None else tuple(clients.breaking(base, candidate)[:MOST_TOLD]),
+        changes=tuple(changes),
+        breaks=tuple(breaks[:MOST_TOLD]),
+        left_out=left_out + max(0, len(breaks) - MOST_TOLD),
         schema=clients.schema_digest(candidate),
         purposes=tuple(policies.purposes),
         published=tuple(sorted(published)),
         definitions=tuple(map(definitions.canonical, policies.catalogue.published.values())),
         reopened=tuple(sorted(published & retired)),
     )
+
+
+def _compared(before: bytes, base: RuleSet, after: bytes, candidate: RuleSet) -> Comparison:
+    with laid_out(before) as old, laid_out(after) as new:
+        return compare(Side("base", base, written.read(old)), Side("candidate", candidate, written.read(new)))
+
+
+def told_of(found: Comparison) -> tuple[list[str], int]:
+    """All that `rules diff` tells, a line each, and how many there were too many: what widens, who approves, the rest.
+
+    Who approves is never left out for what widens.
+    """
+    wider: list[str] = []
+    officers: list[str] = []
+    rest: list[str] = []
+    for effect, moved, others, _ in forms.HEADINGS:
+        for heading, several in zip((moved, others), found.told(effect), strict=True):
+            for each in several:
+                to = wider if effect is Effect.WIDENS else officers if each.part == _OFFICERS else rest
+                marks = "".join(f" [{mark}]" for mark in forms.marks(each))
+                to.append(printable(" ".join(filter(None, [f"{heading}: {each.text}{marks}", forms.why(each)]))))
+    rest += [printable(f"May surprise clients: {text}") for text in found.dangerous]
+    room = MOST_TOLD - min(len(officers), MOST_TOLD // 2)
+    told = [*wider[:room], *officers, *rest, *wider[room:]][:MOST_TOLD]
+    return told, len(wider) + len(officers) + len(rest) - len(told)
 
 
 def _tested(files: bytes, rules: RuleSet) -> tuple[tuple[str, ...], int, tuple[str, ...]]:

@@ -134,6 +134,7 @@ class RuleRoutes:
             "failures": found.failures,
             "changes": found.changes,
             "breaksClients": found.breaks,
+            "leftOut": found.left_out,
             "schema": found.schema,
         }
 
