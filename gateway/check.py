@@ -41,7 +41,7 @@ from gateway.ledger.log.build import (
 )
 from gateway.recall.delivering import outgoing
 from gateway.rules import deadlines
-from gateway.rules.check import reach
+from gateway.rules.check import reach, weakened
 from gateway.rules.decide import guards
 from gateway.rules.files import calendar, thresholds
 from gateway.rules.load import Read as Policies
@@ -186,7 +186,7 @@ def check(config: Path, workers: int = 1, connect: bool = False) -> int:
     if parts is not None:
         today = guards.day(datetime.datetime.now(datetime.UTC), parts.rules.policies.time_zone)
         if found.rules == stored.FILES:
-            problems += reach.check(parts.rules, found.policies, today)
+            problems += [*reach.check(parts.rules, found.policies, today), *weakened.check(parts.rules)]
         if connect and not problems:
             problems += asyncio.run(_systems(found, parts))
     if waits and not problems:

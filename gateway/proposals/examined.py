@@ -14,6 +14,7 @@ from gateway.catalogue.model import Status
 from gateway.errors import ConfigurationError, Problem, printable
 from gateway.inquiry.tested import inquire
 from gateway.proposals.examination import MOST_TOLD, Asked, Examined
+from gateway.rules.check import weakened
 from gateway.rules.compare import clients, forms, written
 from gateway.rules.compare.report import Comparison, Side, compare
 from gateway.rules.compare.shifts import widens_to_people_or_non_public
@@ -30,6 +31,8 @@ def examined(asked: Asked) -> Examined:
         candidate = loaded(asked.candidate, None, how)
     except ConfigurationError as error:
         return Examined(problems=tuple(str(each) for each in error.problems[:MOST_TOLD]))
+    if weaker := weakened.check(candidate):
+        return Examined(problems=tuple(str(each._replace(file=f"rules/{Path(each.file).name}")) for each in weaker))
     base = None if asked.base is None else loaded(asked.base, None, how)
     found = None if base is None or asked.base is None else _compared(asked.base, base, asked.candidate, candidate)
     changes, left_out = ([], 0) if found is None else told_of(found)

@@ -14,7 +14,7 @@ from gateway.catalogue.load import load as load_catalogue
 from gateway.catalogue.model import Dataset
 from gateway.errors import ConfigurationError, Problem, in_order
 from gateway.rules import deadlines, load
-from gateway.rules.check import reach
+from gateway.rules.check import reach, weakened
 from gateway.rules.compare import commands as diff
 from gateway.rules.compare import composing
 from gateway.rules.decide import guards
@@ -140,6 +140,7 @@ def _check(arguments: argparse.Namespace) -> int:
     problems += reach.check(
         rule_set, arguments.policies, guards.day(datetime.datetime.now(datetime.UTC), policies.time_zone)
     )
+    problems += weakened.check(rule_set)
     tests.load(arguments.policies, rule_set, problems)
     if problems:
         _print(problems, "all rules load")

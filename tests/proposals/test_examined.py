@@ -37,3 +37,10 @@ def test_what_is_too_much_is_counted_and_leaves_out_nobody_who_approves() -> Non
     side = Side("", rules)
     told, left_out = told_of(Comparison(side, side, [], beside, [], []))
     assert (len(told), told[-1], left_out) == (MOST_TOLD, "Differs too: Another officer.", 52)
+
+
+def test_a_weakened_base_rule_is_a_problem() -> None:
+    weaker: Edit = {"rules/consent-missing.cedar": ("!context.consent", "!(context.consent || context.break_glass)")}
+    (problem,) = examine(Asked(archive(weaker), archive(), {}, None)).problems
+    assert problem.startswith("rules/consent-missing.cedar:7:1: @id consent-missing")
+    assert "no longer forbids what it must" in problem

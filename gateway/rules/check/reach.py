@@ -40,8 +40,8 @@ _MOST = 4096  # hypothetical catalogues and purposes that one forbid is tried ag
 
 def check(rule_set: RuleSet, policies_dir: Path, today: datetime.date) -> list[Problem]:
     """Every grant and every rule that can have no effect, in file and line order; none where all can."""
-    cedar = _Cedar(rule_set)
-    questions = list(_questions(rule_set))
+    cedar = Cedar(rule_set)
+    questions = list(all_questions(rule_set))
     permitted, reached = _permits(cedar, rule_set, questions)
     reached |= _forbids(cedar, rule_set, questions)
     problems = [_rule_problem(rule) for rule in rule_set.rules.values() if rule.id not in reached]
@@ -63,7 +63,7 @@ class _Asked(NamedTuple):
         return self.question._replace(flags=flags)
 
 
-class _Cedar:
+class Cedar:
     """Cedar, asked which rules determine an answer, or which hold whatever the others say."""
 
     def __init__(self, rule_set: RuleSet) -> None:
@@ -112,7 +112,7 @@ class _Cedar:
                     yield question, frozenset(answer.diagnostics.reasons)
 
 
-def _questions(rule_set: RuleSet) -> Iterator[_Asked]:
+def all_questions(rule_set: RuleSet) -> Iterator[_Asked]:
     """All that grants could ask, of every dataset of the catalogue, published or not."""
     policies = rule_set.policies
     for entry in policies.requesters.values():
@@ -152,14 +152,14 @@ def _combinations(names: Iterable[str]) -> list[Flag]:
     return [rest | chosen for chosen in reversed(sums)]
 
 
-def _permits(cedar: _Cedar, rule_set: RuleSet, questions: Sequence[_Asked]) -> tuple[set[tuple[str, str]], set[str]]:
+def _permits(cedar: Cedar, rule_set: RuleSet, questions: Sequence[_Asked]) -> tuple[set[tuple[str, str]], set[str]]:
     """The (grant, dataset) pairs of which a field can be permitted, and the permits that any of them is owed to."""
     permitted: set[tuple[str, str]] = set()
     reached: set[str] = set()
     wanted = {rule.id for rule in rule_set.rules.values() if rule.effect == "permit"}
     published = rule_set.policies.catalogue.published
     hoped = [asked for asked in questions if _open(asked) and asked.question.dataset.id in published]
-    flags = _mentioned(rule_set.rules.values(), "context", FLAGS)
+    flags = mentioned(rule_set.rules.values(), "context", FLAGS)
     for combination in _combinations(flags):
         if wanted <= reached:  # then only what is not permitted yet is still of interest
             hoped = [a for a in hoped if (a.question.grant.id, a.question.dataset.id) not in permitted]
@@ -172,12 +172,12 @@ def _permits(cedar: _Cedar, rule_set: RuleSet, questions: Sequence[_Asked]) -> t
     return permitted, reached
 
 
-def _forbids(cedar: _Cedar, rule_set: RuleSet, questions: Sequence[_Asked]) -> set[str]:
+def _forbids(cedar: Cedar, rule_set: RuleSet, questions: Sequence[_Asked]) -> set[str]:
     """The forbids that hold for some question, under the catalogue as it is or as it might be."""
     left = {rule.id: rule for rule in rule_set.rules.values() if rule.effect == "forbid"}
     reached: set[str] = set()
     policies = cedar.holding(left.values())
-    typical = _typical(questions)
+    typical = typical_questions(questions)
     for flags in (~Flag(0), Flag(0)):
         asked = (each.under(flags & each.possible) for each in typical)
         for _, rules in cedar.determining(asked, policies, cedar.entities):
@@ -190,7 +190,7 @@ def _forbids(cedar: _Cedar, rule_set: RuleSet, questions: Sequence[_Asked]) -> s
     return reached
 
 
-def _typical(questions: Iterable[_Asked]) -> list[_Asked]:
+def typical_questions(questions: Iterable[_Asked]) -> list[_Asked]:
     """One question of each grant, kind and dataset inside and outside the purpose: fields differ in no more."""
     first: dict[tuple[str, str, str, bool], _Asked] = {}
     for asked in questions:
@@ -201,12 +201,12 @@ def _typical(questions: Iterable[_Asked]) -> list[_Asked]:
     return list(first.values())
 
 
-def _holds(cedar: _Cedar, rule: Rule, questions: Sequence[_Asked]) -> bool:
+def _holds(cedar: Cedar, rule: Rule, questions: Sequence[_Asked]) -> bool:
     """Whether a rule holds for some grant, whatever is supposed of what it looks at."""
     policies = cedar.holding([rule])
-    facts = _mentioned([rule], "resource", _FACTS)
-    demands = _mentioned([rule], "context", FOLLOWING)
-    combinations = _combinations(_mentioned([rule], "context", FLAGS))
+    facts = mentioned([rule], "resource", _FACTS)
+    demands = mentioned([rule], "context", FOLLOWING)
+    combinations = _combinations(mentioned([rule], "context", FLAGS))
     values = itertools.product(*(cedar.words.words[fact.capitalize()] for fact in facts))
     truths = list(itertools.product((True, False), repeat=len(demands)))
     for supposed, truth in itertools.islice(itertools.product(values, truths), _MOST):
@@ -218,7 +218,7 @@ def _holds(cedar: _Cedar, rule: Rule, questions: Sequence[_Asked]) -> bool:
     return False
 
 
-def _mentioned(rules: Iterable[Rule], variable: str, known: Iterable[str]) -> list[str]:
+def mentioned(rules: Iterable[Rule], variable: str, known: Iterable[str]) -> list[str]:
     """The attributes of one of Cedar's variables that rules look at."""
     found = {attribute for rule in rules for attribute in _attributes(rule.policy, variable)}
     return [name for name in known if name in found]
