@@ -84,7 +84,7 @@ def test_each_activation_is_an_epoch_with_its_entry(place: Place, office: Office
     assert by_files(at, *office.shipped) == 1
     assert by_files(at, *office.shipped, schema=lambda: pytest.fail("not asked for")) == 1, "it is active already"
     assert by_files(at, *office.other, schema=lambda: "told") == 2
-    assert activated(at, Wanted(office.shipped[0], None, "rollback", "p-1", ("A. Officer",), "5c")) == 3
+    assert activated(at, Wanted(office.shipped[0], None, "rollback", "", ("A. Officer",), "5c")) == 3
     with store.engine.connect() as connection:
         rows = connection.execute(select(rulesets.activation).order_by(rulesets.activation.c.epoch)).all()
         assert connection.execute(select(fact_head.c.epoch)).scalar_one() == 3
@@ -97,9 +97,9 @@ def test_each_activation_is_an_epoch_with_its_entry(place: Place, office: Office
         ("rules-activated", two, one, 3, "rollback"),
     ]
     assert [each.schema for each in said] == ["", "told", "5c"]
-    assert (said[2].proposal, said[2].approvers, said[2].schema) == ("p-1", ("A. Officer",), "5c")
+    assert (said[2].proposal, said[2].approvers, said[2].schema) == ("", ("A. Officer",), "5c")
     assert [(row.epoch, row.digest, row.how, row.proposal) for row in rows] == [
-        (1, one, "files", None), (2, two, "files", None), (3, one, "rollback", "p-1"),
+        (1, one, "files", None), (2, two, "files", None), (3, one, "rollback", None),
     ]  # fmt: skip
     assert len({row.filed_in for row in rows}) == 3
     verify_store(store, verifiers(at.private, configured.ORIGIN, [ROOT, *COMMANDS]))

@@ -276,7 +276,7 @@ def judge(found: Found, url: str, folder: Path, changes: int) -> None:
             for head in read.heads(reader):
                 for each in read.read_entries(reader, head.id, 0, head.size):
                     told = each.read_told() if each.told is not None else None
-                    if isinstance(told, entries.Acted):
+                    if isinstance(told, entries.Acted) and told.what != "rules-activated":
                         entered[told.reason] += 1
         with store.engine.connect() as connection:
             reported = connection.execute(select(func.count()).select_from(matter)).scalar_one()

@@ -6,12 +6,12 @@ import msgspec
 import pytest
 from sqlalchemy import func, select
 
+from gateway.activation.activating import Wanted, by_command
 from gateway.acts.cataloguing import steps
 from gateway.catalogue import definitions
 from gateway.errors import Refusal
-from gateway.ledger.acting.commanded import done, said
+from gateway.ledger.acting.commanded import done
 from gateway.ledger.acting.planned import Made, Seen
-from gateway.ledger.entry import entries
 from gateway.ledger.log.operator import CLIENT
 from gateway.ledger.verify.store import verify_store
 from gateway.storage.acts import act, act_head
@@ -19,8 +19,6 @@ from gateway.storage.cataloguing import definition
 from tests.acts.cataloguing.bureau import Bureau, refused, text
 from tests.acts.cataloguing.bureau import definition as read
 from tests.ledger.support import VERIFIERS
-
-DIGEST = "5e7" * 21 + "0"
 
 
 def shipped(bureau: Bureau) -> list[bytes]:
@@ -31,10 +29,11 @@ def shipped(bureau: Bureau) -> list[bytes]:
 async def activated(bureau: Bureau, bodies: list[bytes]) -> None:
     """An activation of the first set by a command, with what it brings along."""
 
+    digest = bureau.desk.rules.digest
+
     def make(seen: Seen) -> Made:
-        told = entries.Acted(entries.VERSION, seen.id, seen.now, CLIENT, "rules-activated", rule_set=DIGEST)
-        made = said(told, "operator", [], "", None)
-        return made._replace(more=steps.first(seen, CLIENT, DIGEST, made.oversight, bodies))
+        made = by_command(seen, Wanted(digest, b"", "bootstrap"))
+        return made._replace(more=steps.first(seen, CLIENT, digest, made.oversight, bodies))
 
     await done(bureau.desk.ledger, make)
 
@@ -56,7 +55,7 @@ async def test_the_first_set_brings_its_datasets_along_and_no_other_does(bureau:
     assert {(each.dataset, each.department) for each in told} == {
         (each.id, each.department) for each in bureau.desk.rules.policies.catalogue.published.values()
     }
-    assert {(each.outcome, each.rule_set) for each in told} == {(steps.FIRST_SET, DIGEST)}
+    assert {(each.outcome, each.rule_set) for each in told} == {(steps.FIRST_SET, bureau.desk.rules.digest)}
     with bureau.desk.store.engine.connect() as connection:
         number = connection.execute(select(act_head.c.number)).scalar_one()
         numbers = connection.execute(select(func.count(), func.max(act.c.number)).select_from(act)).one()

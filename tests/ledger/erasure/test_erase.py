@@ -90,7 +90,7 @@ async def desk(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: 
         await about_two(ledger)
     store.close()
     configured.write(tmp_path, ledger=BACKUPS)
-    (tmp_path / "policies" / "identifiers.yaml").write_bytes((POLICIES / "identifiers.yaml").read_bytes())
+    shutil.copytree(POLICIES, tmp_path / "policies", dirs_exist_ok=True)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state-home"))
     return Desk(tmp_path, capsys)
