@@ -60,6 +60,9 @@ class Examined(msgspec.Struct, frozen=True):
 
 def main() -> int:
     """Examine what comes on the standard input."""
+    if sys.argv[1:]:
+        print(main.__doc__)
+        return 0
     resource.setrlimit(resource.RLIMIT_AS, (MOST_MEMORY, MOST_MEMORY))
     resource.setrlimit(resource.RLIMIT_CPU, (MOST_CPU, MOST_CPU))
     from gateway.proposals.examined import examined

@@ -32,9 +32,9 @@ def _below(words: tuple[str, ...], parser: argparse.ArgumentParser, text: str) -
                 yield from _below((*words, name), child, said[name])
 
 
-def groups() -> set[str]:
-    """The first words of commands."""
-    return {words[0] for words in commands()}
+def groups() -> set[tuple[str, ...]]:
+    """The words that several commands begin with."""
+    return {words[:length] for words in commands() for length in range(1, len(words))}
 
 
 def find(arguments: list[str]) -> tuple[Command, list[str]]:
