@@ -37,7 +37,9 @@ async def known(
         if facts.epoch >= serving.epoch:
             break
         facts = await journey.facts.read(subjects, now, requester.who, serving.zone)
-    if facts.epoch != serving.epoch:
+    if facts.epoch < serving.epoch:  # a store that lost its last activation: asking again and again would not mend it
+        raise unavailable()
+    if facts.epoch > serving.epoch:
         raise Outdated(await journey.newer(facts.epoch, began))
     return facts
 

@@ -114,8 +114,10 @@ def test_facts_that_were_read_before_are_read_again(world: World, monkeypatch: p
 
 def test_a_store_that_stays_behind_is_refused(world: World) -> None:
     newer = Newer(world, 3)
+    newer.by_epoch[0] = newer.by_epoch[3]  # a process that serves a later one has nothing newer to give
     reply = world.ask(asked(world), newer=newer, serving=newer.by_epoch[3].serving)
-    assert reply.codes == ["DECISION_UNAVAILABLE"]
+    assert (reply.codes, newer.wanted) == (["DECISION_UNAVAILABLE"], [])
+    assert len(reply.entries) == 1
 
 
 def test_the_refusal_is_one(world: World) -> None:
