@@ -11,8 +11,7 @@ from typing import NamedTuple
 
 from connectors.base import SubjectKind
 from gateway.catalogue.diff import withholds_less
-from gateway.catalogue.model import Catalogue, Dataset, Period
-from gateway.catalogue.periods import may_exceed
+from gateway.catalogue.model import Dataset
 from gateway.rules.compare.permits import NOTHING, Permit, permits
 from gateway.rules.model import Grant, RequesterEntry
 from gateway.rules.ruleset import RuleSet
@@ -150,24 +149,3 @@ def holder(pair: Pair, before: RuleSet, after: RuleSet) -> RequesterEntry:
         if grant is not None:
             return rule_set.holder(grant)
     raise LookupError("a pair has one grant at least")
-
-
-class Shortened(NamedTuple):
-    """How long a dataset's records were displayed at most, and are now; `None` before is without an end."""
-
-    before: Period | None
-    after: Period
-
-
-def shortened(before: Catalogue, after: Catalogue) -> dict[str, Shortened]:
-    """The datasets of both whose records are displayed for a shorter time, by their `display.max` (Art. 44).
-
-    What was disclosed of them was told a later last day than they have now.
-    """
-    found = {}
-    for name in sorted(before.datasets.keys() & after.datasets.keys()):
-        was, now = (each.datasets[name].display for each in (before, after))
-        most, least = was.max if was is not None else None, now.max if now is not None else None
-        if least is not None and (most is None or may_exceed(most, least)):
-            found[name] = Shortened(most, least)
-    return found

@@ -8,12 +8,11 @@ import pytest
 from hypothesis import given, settings
 
 from gateway.catalogue.diff import Effect
-from gateway.catalogue.periods import parse
 from gateway.rules.compare import clients
 from gateway.rules.compare.beside import beside
 from gateway.rules.compare.page import as_page
 from gateway.rules.compare.report import Side, compare
-from gateway.rules.compare.shifts import Shortened, shortened, widens
+from gateway.rules.compare.shifts import widens
 from gateway.rules.compare.written import written
 from gateway.rules.load import load
 from gateway.rules.ruleset import RuleSet
@@ -60,13 +59,6 @@ def test_what_finds_less_is_wider_and_no_official_is_shown() -> None:
     wider, other = written(before, after)
     assert (wider.effect, wider.text) == (Effect.WIDENS, "`watch.many-officials.officials`: 9; until now 7.")
     assert other.text == "`watch.own-identifier`: 1 identifier of officials changed."
-
-
-def test_a_display_that_is_shortened(tmp_path: Path) -> None:
-    after = load(edited(tmp_path, "catalogue/tax.yaml", "max: P3Y", "max: P2Y")).policies.catalogue
-    before = shipped().policies.catalogue
-    assert shortened(before, after) == {"tax-arrears": Shortened(parse("P3Y"), parse("P2Y"))}
-    assert shortened(after, before) == {}
 
 
 def test_what_breaks_graphql_clients(tmp_path: Path) -> None:
