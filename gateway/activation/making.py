@@ -23,7 +23,7 @@ from typing import IO, Any, NamedTuple
 
 import msgspec
 
-from gateway.activation.loading import Reading, loaded
+from gateway.activation.loading import SHOWN, Reading, loaded
 from gateway.catalogue.identifiers import made as made_scheme
 from gateway.catalogue.model import IdentifierScheme
 from gateway.errors import ConfigurationError, Problem
@@ -67,7 +67,7 @@ class Maker:
                     self._end()
                     if tried:  # one that had just ended for want of work is no failure
                         say = f"the process that reads rule sets failed ({type(error).__name__})"
-                        raise ConfigurationError([Problem(f"rule set {digest[:12]}", 0, 0, "", say)]) from error
+                        raise ConfigurationError([Problem(f"rule set {digest[:SHOWN]}", 0, 0, "", say)]) from error
         raise AssertionError("it was made, or refused")
 
     def close(self) -> None:

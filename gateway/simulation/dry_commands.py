@@ -15,7 +15,7 @@ from typing import Any
 from sqlalchemy import Connection, select
 from sqlalchemy.exc import SQLAlchemyError
 
-from gateway.activation.loading import loaded, reading
+from gateway.activation.loading import SHOWN, loaded, reading
 from gateway.activation.stored import stored_as
 from gateway.errors import StoreUnavailable
 from gateway.ledger.acting.commanded import done, said
@@ -33,7 +33,6 @@ BEGAN, ENDED = "dry-run-began", "dry-run-ended"
 MOST_DAYS = 92
 SHORTEST = 8
 """So many digits of a digest name a rule set, where no other begins by them."""
-_SHOWN = 12
 
 
 def register(parts: Any) -> None:
@@ -93,14 +92,14 @@ def begin(place: Workplace, digest: str, last: datetime.date, by: str, reason: s
             raise ActRefused("a dry run is on already; see `dutybound rules dry-run status`, and end it first")
         active = rulesets.active(seen.connection)
         if active is not None and active.digest == digest:
-            raise ActRefused(f"rule set `{digest[:_SHOWN]}` is the active one: there is nothing to compare it with")
+            raise ActRefused(f"rule set `{digest[:SHOWN]}` is the active one: there is nothing to compare it with")
         until = datetime.datetime.combine(last + datetime.timedelta(days=1), datetime.time(), datetime.UTC)
         values = {"id": seen.id, "digest": digest, "since": micros(seen.now), "until": micros(until), "ended": None}
         told = _acted(seen, BEGAN, digest, by, reason, until=last)
         return said(told, operator.account(), [Row(dry_runs.dry_run, values, ("filed_in",))], digest, None)
 
     act = place.run(lambda ledger: done(ledger, make))
-    return f"rule set `{digest[:_SHOWN]}` is tried through {last}, {operator.place_of(place, act.receipt)}"
+    return f"rule set `{digest[:SHOWN]}` is tried through {last}, {operator.place_of(place, act.receipt)}"
 
 
 def _stop(arguments: argparse.Namespace) -> int:
@@ -121,7 +120,7 @@ def end(place: Workplace, by: str, reason: str) -> str:
         return said(told, operator.account(), [dry_runs.ended(run.id, micros(seen.now))], run.id, run.digest)
 
     act = place.run(lambda ledger: done(ledger, make))
-    return f"the dry run of rule set `{act.value[:_SHOWN]}` ended, {operator.place_of(place, act.receipt)}"
+    return f"the dry run of rule set `{act.value[:SHOWN]}` ended, {operator.place_of(place, act.receipt)}"
 
 
 def _acted(
@@ -152,7 +151,7 @@ def status(run: Run, counts: Mapping[Counted, int], now: datetime.datetime) -> I
     end = run.until if run.ended is None else min(run.ended, run.until)
     over = "ended" if micros(now) >= end else "on"
     since, until = (moment(at).isoformat(sep=" ", timespec="minutes") for at in (run.since, end))
-    yield f"Dry run of rule set {run.digest[:_SHOWN]}, {over}: from {since} until {until}"
+    yield f"Dry run of rule set {run.digest[:SHOWN]}, {over}: from {since} until {until}"
     whole = [counted for counted in counts if counted.what in OUTCOMES]
     if not whole:
         yield "  nothing was compared yet; processes store what they count every few seconds"
