@@ -17,6 +17,7 @@ from gateway.rules.model import PurposeFields
 from gateway.rules.ruleset import RuleSet
 
 DAY = datetime.timedelta(days=1)
+EMERGENCY = {"kind": "unless", "body": {".": {"left": {"Var": "context"}, "attr": "break_glass"}}}
 
 
 class Mutant(NamedTuple):
@@ -40,7 +41,10 @@ def remade(rule_set: RuleSet, **changed: Any) -> RuleSet:
 
 
 def of_rules(rule_set: RuleSet) -> Iterator[Mutant]:
-    """Each rule deleted, without each clause, without each part of a condition, and for everybody and everything."""
+    """Each rule deleted, without each clause, without each part of a condition, and for everybody and everything.
+
+    What forbids is also made to spare emergencies.
+    """
     for rule in rule_set.rules.values():
         others = [other for other in rule_set.rules.values() if other is not rule]
         yield Mutant(f"{rule.id} deleted", rule.id, remade(rule_set, rules=others))
@@ -51,6 +55,8 @@ def of_rules(rule_set: RuleSet) -> Iterator[Mutant]:
 
 def _policies(rule: Rule) -> Iterator[tuple[str, Mapping[str, Any]]]:
     policy = rule.policy
+    if policy["effect"] == "forbid":
+        yield "not in an emergency", {**policy, "conditions": [*policy["conditions"], EMERGENCY]}
     for part in SCOPE:
         if policy[part] != ALL:
             yield f"any {part}", {**policy, part: ALL}

@@ -13,15 +13,15 @@ from collections.abc import Callable, Mapping
 import msgspec
 
 from connectors.base import Subject
-from gateway.rules.model import Cell, Reason
+from gateway.rules.model import BreakGlassTerms, Cell, Reason
 from gateway.rules.ruleset import RuleSet
 from gateway.storage.kinds import Consent
 
 Coordinate = tuple[str, str]
 """A dataset and one of its fields."""
 
-Fact = str | tuple[str, ...]
-"""What a test supposes of a dataset or purpose: a word, or the kinds of subject."""
+Fact = str | tuple[str, ...] | BreakGlassTerms | None
+"""What a test supposes of a dataset or purpose: a word, the kinds of subject, or that it is for emergencies."""
 
 
 class Narrowed(msgspec.Struct, frozen=True):

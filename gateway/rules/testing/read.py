@@ -16,7 +16,7 @@ from gateway.documents import Entries, Node
 from gateway.errors import Problem
 from gateway.rules.decide import vocabulary
 from gateway.rules.files.purposes import KINDS
-from gateway.rules.model import Reason
+from gateway.rules.model import BreakGlassTerms, Reason
 from gateway.rules.ruleset import RuleSet
 from gateway.rules.testing import fixtures
 from gateway.rules.testing.fixtures import Fixtures
@@ -223,7 +223,7 @@ class _Reader:
         for name, entry in parts["purposes"].mapping(any_key=True).items():
             if name not in self.policies.purposes:
                 entry.key_problem(f"unknown purpose `{name}`{suggest(name, self.policies.purposes)}")
-            facts = entry.mapping((), ("step_up", "subjects"))
+            facts = entry.mapping((), ("step_up", "subjects", "break_glass"))
             purposes.append((name, tuple((fact, _fact(fact, value, words)) for fact, value in facts.items())))
         for name, entry in parts["requesters"].mapping(any_key=True).items():
             if name not in self.named.requesters:
@@ -243,6 +243,8 @@ def _fact(name: str, node: Node, words: Mapping[str, Sequence[str]]) -> Fact:
         return tuple(item.choice(KINDS, "subject kinds are") for item in node.items())
     if name == "step_up":
         return node.text(what="an authentication class (`acr`)")
+    if name == "break_glass":  # that there are terms decides, and not which
+        return BreakGlassTerms(1) if node.boolean() else None
     return node.choice(words[name.capitalize()])
 
 
