@@ -245,16 +245,17 @@ def _disclosed(
             datasets.append(entries.Dataset(dataset, fields, [], outcome.fault.value))
         else:
             records = [f"{dataset}/{record.m_id}@{record.m_version}" for record in outcome.records]
-            datasets.append(entries.Dataset(dataset, fields, records, None, _days(outcome.display_until)))
+            until, since = _days(outcome.display_until), _days([record.m_effective for record in outcome.records])
+            datasets.append(entries.Dataset(dataset, fields, records, None, until, since))
     return entries.Disclosed(subject.kind, subject.scheme, subject.value, datasets)
 
 
 _EPOCH = datetime.date(1970, 1, 1).toordinal()
 
 
-def _days(until: Sequence[datetime.date | None]) -> list[int | None]:
-    """Last days of display as they are entered; nothing where there are none."""
-    return [None if day is None else day.toordinal() - _EPOCH for day in until] if any(until) else []
+def _days(several: Sequence[datetime.date | None]) -> list[int | None]:
+    """Days of records as they are entered; nothing where there are none."""
+    return [None if day is None else day.toordinal() - _EPOCH for day in several] if any(several) else []
 
 
 def _oversight(

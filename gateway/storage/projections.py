@@ -55,6 +55,9 @@ WITHOUT_KEY = 0
 NEVER = 1 << 62
 """Visible from: what its subject is not shown."""
 
+UNENDING, UNKNOWN = (1 << 31) - 1, -(1 << 31)
+"""Days of display: the last, where there is none; and the one that it counts from, where an entry does not tell."""
+
 _SLICE = 500
 _AT_ONCE = 200
 _CACHE_KIB = 16 * 1024
@@ -136,11 +139,13 @@ raced = Table(
 displayed = Table(
     "displayed",
     metadata,
-    Column("day", Integer, primary_key=True),  # the last day of display, in days since 1970-01-01
+    Column("day", Integer, primary_key=True),  # the last day of display, in days since 1970-01-01; or UNENDING
     Column("dataset", Text, primary_key=True),
     Column("subject", BigInteger, primary_key=True),
     Column("entry", BigInteger, primary_key=True),  # which disclosed a record with that last day
+    Column("since", Integer, primary_key=True),  # the day that it counts from; or UNKNOWN
     Column("at", BigInteger, nullable=False),
+    Index("displayed_since", "dataset", "since", "subject", "day", "entry"),
     sqlite_with_rowid=False,
 )
 
@@ -182,7 +187,7 @@ class Rows(NamedTuple):
     counted: Sequence[counts.Row] = ()
     counted_under: Sequence[int] = ()
     not_released: Sequence[tuple[int, int]] = ()
-    displayed: Sequence[tuple[int, str, int, int, int]] = ()
+    displayed: Sequence[tuple[int, str, int, int, int, int]] = ()
 
 
 class Changed(NamedTuple):

@@ -88,6 +88,9 @@ recall_job = Table(
     Column("selected", _number),  # when its disclosures were selected; races are looked for until some time later
     Column("found", Integer, nullable=False, server_default="0"),
     Column("day", Integer),  # of what expired: the last day of display, in days since 1970-01-01
+    Column(
+        "since", Integer
+    ),  # where a shortened period ended it, which was told a later day: the one that it counts from
     Index("recall_job_waits", "at", sqlite_where=SELECTING, postgresql_where=SELECTING),
     Index("recall_job_change", "change"),
     Index("recall_job_subject", "scheme", "value"),
@@ -167,6 +170,16 @@ expiry_head = Table(
 event.listen(expiry_head, "after_create", DDL("INSERT INTO expiry_head VALUES (1, 0, '', -1)"))  # type: ignore[no-untyped-call]
 
 
+display_period = Table(
+    "display_period",  # how far it was noted what a dataset's period ends before the day that was told
+    metadata,
+    Column("dataset", Text, primary_key=True),
+    Column("epoch", _number, nullable=False),  # since the rule set of that epoch is active,
+    Column("since", Integer, nullable=False),  # and of what counts from a day before, or from this one
+    Column("subject", BigInteger, nullable=False),  # and is of a subject's key up to this one
+)
+
+
 class Job(NamedTuple):
     """A `recall_job` row, in the order of its columns."""
 
@@ -191,6 +204,7 @@ class Job(NamedTuple):
     selected: int | None
     found: int
     day: int | None
+    since: int | None = None
 
     @property
     def action(self) -> Action:

@@ -35,7 +35,9 @@ def size(made: EntryParts) -> int:
 def before(told: entries.Inquiry, oversight: entries.Oversight) -> EntryParts:
     """The entry without what it keeps for later."""
     disclosed = [
-        msgspec.structs.replace(each, datasets=[msgspec.structs.replace(one, until=[]) for one in each.datasets])
+        msgspec.structs.replace(
+            each, datasets=[msgspec.structs.replace(one, until=[], since=[]) for one in each.datasets]
+        )
         for each in told.disclosed
     ]
     return split(msgspec.structs.replace(told, disclosed=disclosed), msgspec.structs.replace(oversight, decided=[]))

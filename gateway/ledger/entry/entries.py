@@ -118,7 +118,9 @@ class Dataset(msgspec.Struct, frozen=True, omit_defaults=True):
     """What was disclosed of one dataset: fields, and record versions in order; or the code of what kept it away.
 
     `until` has the last day of display of each record, in days since 1970-01-01; nothing where none of them ends.
-    Entries from before this member do not tell.
+    `since` has the day that it counts from, nothing where no record has one: a period that is shortened later counts
+    from it too.
+    Entries from before these members do not tell.
     """
 
     dataset: str
@@ -126,6 +128,7 @@ class Dataset(msgspec.Struct, frozen=True, omit_defaults=True):
     records: list[str] = []
     failure: str | None = None
     until: list[int | None] = []
+    since: list[int | None] = []
 
 
 class Disclosed(msgspec.Struct, frozen=True):

@@ -22,6 +22,7 @@ from gateway.values import is_name
 
 WITHOUT_KEY = 0
 NEVER = 1 << 62
+UNENDING, UNKNOWN = (1 << 31) - 1, -(1 << 31)
 NO_OFFICIAL = ""
 CHANGES = frozenset(["change-reported", "change-confirmed", "change-declined"])
 """The acts that a subject is shown among those who looked: what became of its records."""
@@ -147,15 +148,25 @@ def given(told: entries.Told | None) -> list[Given]:
     return found
 
 
-def ends(told: entries.Told | None) -> list[tuple[int, str, int]]:
-    """The last days of display (in days since 1970-01-01) of what an answer disclosed: place, dataset and day."""
+def displays(of: entries.Dataset) -> list[tuple[int | None, int | None]]:
+    """Of each record, its last day of display and the day that it counts from, where the entry tells them."""
+    none: list[None] = [None] * len(of.records)
+    return list(zip(of.until or none, of.since or none, strict=False))
+
+
+def ends(told: entries.Told | None) -> list[tuple[int, str, int, int]]:
+    """How long what an answer disclosed may be displayed: place, dataset, last day and first, in days since 1970-01-01.
+
+    `UNENDING` stands for a last day that there is not, `UNKNOWN` for a first that is not told.
+    """
     if not isinstance(told, entries.Inquiry):
         return []
     return [
-        (place, of.dataset, day)
+        (place, of.dataset, UNENDING if day is None else day, UNKNOWN if since is None else since)
         for place, subject in enumerate(told.disclosed)
         for of in subject.datasets
-        for day in sorted({each for each in of.until if each is not None})
+        for day, since in dict.fromkeys(displays(of))
+        if day is not None or since is not None
     ]
 
 

@@ -46,8 +46,8 @@ class Seen(NamedTuple):
     """What the projections take from one entry; nothing else of it is kept while a batch is read.
 
     `by` is the requester (issuer, client), None where its period's key was destroyed; `looked` are the subjects that it
-    names, and `visible` when they are shown it; `taken_back` says that an earlier answer was not released; `ends` are
-    the last days of display of what others than the subject itself were told.
+    names, and `visible` when they are shown it; `taken_back` says that an earlier answer was not released; `ends` say
+    how long what others than the subject itself were told may be displayed.
     """
 
     id: int
@@ -63,7 +63,7 @@ class Seen(NamedTuple):
     counts: extract.Count | None
     visible: int | None
     named: int | None
-    ends: Sequence[tuple[int, str, int]] = ()
+    ends: Sequence[tuple[int, str, int, int]] = ()
 
 
 class Work(NamedTuple):
@@ -260,7 +260,7 @@ class Projector:
 def rows_of(taken: Iterable[Seen], requester: Callable[[tuple[str, str]], int], shard: str, digests: Digests) -> Rows:
     """What entries of a shard give, by themselves: all but `raced`, which depends on the facts at the time."""
     looked, received, asked, acted, unreleased, kept_back = [], [], [], [], [], []
-    displayed: list[tuple[int, str, int, int, int]] = []
+    displayed: list[tuple[int, str, int, int, int, int]] = []
     counted: list[Row] = []
     under: list[int] = []
     for seen in taken:
@@ -271,7 +271,7 @@ def rows_of(taken: Iterable[Seen], requester: Callable[[tuple[str, str]], int], 
         by = requester(seen.by)
         if keys:
             received += [(keys[each.place], at, id_, by, seen.facts, each.shares) for each in seen.given]
-            displayed += [(day, dataset, keys[place], id_, at) for place, dataset, day in seen.ends]
+            displayed += [(day, dataset, keys[place], id_, since, at) for place, dataset, day, since in seen.ends]
         if seen.purpose is not None:
             asked.append((by, seen.purpose, at, id_))
         if seen.official is not None:
