@@ -105,7 +105,7 @@ def _register(commands: Any) -> None:
     catalogue.register(commands, also=cataloguing.register)
     for part in (watch, storage, acts, recall):
         part.register(commands)
-    parts = rules.register(commands, inquire, past=_inquiry)
+    parts = rules.register(commands, inquire, past=_inquiry, stored=_stored)
     simulation.register(parts)
     proposals.register(parts)
     ledger.register(commands, _identifiers, _rule_set, (*BLOCKERS, *RECALLS))
@@ -146,6 +146,13 @@ def _inquiry(arguments: argparse.Namespace) -> int:
         return loading.loaded(then.files, digest, loading.reading(settings)), now
 
     return run(arguments, rules)
+
+
+def _stored(name: str, config: Path | None) -> Any:
+    """The files of a stored rule set, where a name is meant of a store."""
+    from gateway.activation import naming
+
+    return naming.folder(name, config) if naming.in_store(name) else None
 
 
 def _serve(arguments: argparse.Namespace) -> int:

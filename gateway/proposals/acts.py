@@ -31,7 +31,7 @@ from gateway.proposals.desk import EVERY, Acting, acting, current, in_force, nev
 from gateway.proposals.desk import reason as said_of
 from gateway.proposals.examination import Examined
 from gateway.proposals.examiner import Examiner
-from gateway.proposals.judging import NOTICE, OFFICER, judged
+from gateway.proposals.judging import NOTICE, OFFICER, UNSIMULATED, judged
 from gateway.proposals.statement import Statement
 from gateway.rules import sshsig
 from gateway.storage import proposals as rows
@@ -133,6 +133,8 @@ class Proposals:
                 raise invalid("STATE", "it is a draft: its tests fail, so that nobody can approve it")
             if (asked.digest, asked.base) != (row.digest, row.base):
                 raise inputs.wrong("the approval is for another rule set, or another base, than those of the proposal")
+            if judged(row, (), office.rules.officers, seen.now).unsimulated:
+                raise invalid("STATE", UNSIMULATED)
             role, name = mine.role(row)
             people, given = mine.people(seen), rows.approvals(seen.connection, id_)
             if same_human(row.author, people):

@@ -1,8 +1,9 @@
 """Which approvals of a proposal count at a moment, and what it lacks to become active.
 
 Two officers of the *base* set, and for each department whose data of people, or not public, it opens, a steward; all of
-them different people, none of them the author. An approval counts from its moment until it expires; one from the future
-does not: some clock is behind. Oversight is told of what is opened `NOTICE` before.
+them different people, none of them the author. Where the base's `officers.yaml` says `simulation: required`, nobody
+approves what was not simulated. An approval counts from its moment until it expires; one from the future does not: some
+clock is behind. Oversight is told of what is opened `NOTICE` before.
 """
 
 from __future__ import annotations
@@ -17,19 +18,21 @@ from gateway.storage.proposals import Approval, Proposal
 from gateway.storage.tables import micros, moment
 
 OFFICER, STEWARD = "officer", "steward"
+UNSIMULATED = "it must be simulated first (`dutybound rules simulate`): `officers.yaml` of the base asks for that"
 NOTICE = datetime.timedelta(hours=24)
 
 
 class Judged(NamedTuple):
-    """The approvals that count, and whose are missing: so many officers, and stewards of these departments."""
+    """The approvals that count, and what is missing: so many officers, stewards of these departments, a simulation."""
 
     counted: tuple[Approval, ...]
     officers: int
     stewards: tuple[str, ...]
+    unsimulated: bool = False
 
     @property
     def enough(self) -> bool:
-        return not self.officers and not self.stewards
+        return not self.officers and not self.stewards and not self.unsimulated
 
 
 def judged(row: Proposal, approvals: Sequence[Approval], officers: Officers, now: datetime.datetime) -> Judged:
@@ -43,7 +46,8 @@ def judged(row: Proposal, approvals: Sequence[Approval], officers: Officers, now
             counted.append(each)
     stewards = {each.name for each in counted if each.role == STEWARD}
     missing = NEEDED - sum(each.role == OFFICER for each in counted)
-    return Judged(tuple(counted), max(0, missing), tuple(each for each in row.departments if each not in stewards))
+    lacking = tuple(each for each in row.departments if each not in stewards)
+    return Judged(tuple(counted), max(0, missing), lacking, officers.simulated and row.simulated_in is None)
 
 
 def opens_at(row: Proposal) -> datetime.datetime | None:
@@ -55,7 +59,7 @@ def opens_at(row: Proposal) -> datetime.datetime | None:
 
 def lacks(row: Proposal, found: Judged, now: datetime.datetime) -> list[str]:
     """What is missing, in words; nothing where it may be active."""
-    told = []
+    told = [UNSIMULATED] if found.unsimulated else []
     if found.officers:
         told.append(f"{found.officers} more officer{'s' if found.officers > 1 else ''} of the base must approve")
     told += [f"a steward of `{name}` must approve: it opens data of people, or not public" for name in found.stewards]

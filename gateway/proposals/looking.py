@@ -39,7 +39,7 @@ class Looking:
             given = rows.approvals(connection, id_)
             now = rulesets.active(connection) or NEVER
         found = judged(row, given, self._officers(row), at)
-        places = [row.filed_in, row.moved_in, *(each.filed_in for each in given)]
+        places = [row.filed_in, row.moved_in, row.simulated_in, *(each.filed_in for each in given)]
         try:
             said = acts_at(office.store, places)
         except LedgerUnavailable as error:

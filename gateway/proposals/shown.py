@@ -62,6 +62,7 @@ def proposal(
         "author": row.officer or None,
         "reason": said[row.filed_in].reason,
         "widensFor": list(row.departments),
+        "simulated": _simulated(said[row.simulated_in]),
         "oversightTold": None if row.noted is None else moment(row.noted),
         "activatableFrom": opens if waits and opens is not None else None,
         "lacks": lacks(row, found, at) if waits else [],
@@ -81,6 +82,26 @@ def brief(row: Proposal, found: Judged, now: Active, at: datetime.datetime) -> d
         "proposed": moment(row.at),
         "author": row.officer or None,
         "approvals": len(found.counted),
+    }
+
+
+def _simulated(said: entries.Acted) -> dict[str, Any] | None:
+    """Its last simulation: who had it made, when and why, of which inquiries, and what came of it; None without one."""
+    of = said.simulated
+    if of is None:
+        return None
+    return {
+        "at": said.at,
+        "by": of.by,
+        "reason": said.reason,
+        "since": of.since,
+        "until": of.until,
+        "active": of.active,
+        "inquiries": of.inquiries,
+        "decisions": of.decisions,
+        "changed": of.changed,
+        "notReplayable": of.not_replayable,
+        "result": of.result,
     }
 
 
@@ -122,5 +143,6 @@ def replica(row: Any, now: Active, at: datetime.datetime) -> dict[str, Any]:
         "since": moment(row.since),
         "seen": seen,
         "serves": row.epoch == now.epoch and row.hindrance is None and at - seen < LATE,
+        "sources": row.sources,
         "hindrance": row.hindrance or ("it said nothing for a while" if at - seen >= LATE else None),
     }

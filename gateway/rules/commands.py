@@ -47,11 +47,13 @@ def _no_ledger(arguments: argparse.Namespace) -> int:
     return 2
 
 
-def register(subparsers: Any, inquire: Inquire, past: Explains = _no_ledger) -> Any:
+def register(
+    subparsers: Any, inquire: Inquire, past: Explains = _no_ledger, stored: diff.Stored = diff.no_store
+) -> Any:
     """Add `rules` and its parts to the command; each sets `run`, which takes the arguments and returns an exit code.
 
-    `inquire` is how an inquiry is decided, and `past` explains one of the ledger: by parts above this one. Gives what
-    they add theirs to.
+    `inquire` is how an inquiry is decided, `past` explains one of the ledger, and `stored` gives rule sets of a store:
+    by parts above this one. Gives what they add theirs to.
     """
     rules = subparsers.add_parser("rules", help="check, explain and list the rules")
     parts = rules.add_subparsers(required=True, metavar="COMMAND")
@@ -89,7 +91,7 @@ def register(subparsers: Any, inquire: Inquire, past: Explains = _no_ledger) -> 
     listed.set_defaults(run=_matrix)
 
     testing.add(_part(parts, "test", "run the tests of the policies, and tell what came otherwise"), inquire)
-    diff.add(parts.add_parser("diff", help=_DIFF, description=_DIFF))
+    diff.add(parts.add_parser("diff", help=_DIFF, description=_DIFF), stored)
 
     dates = _part(parts, "calendar", "propose a country's holidays, to compare with the gazette and paste")
     dates.add_argument("--country", required=True, metavar="CODE", help="such as `BG`, or a part of one as `DE-BY`")

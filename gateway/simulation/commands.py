@@ -1,5 +1,6 @@
 """`dutybound rules simulate`: what a candidate would have made of the inquiries of a period.
 
+A candidate that the store has as a proposal is marked as simulated, by an act, once all of the period was decided.
 Exit codes: 0 done, 1 refused or found wrong, said in one sentence; 2 a wrong call.
 """
 
@@ -14,12 +15,18 @@ import uuid
 from pathlib import Path
 from typing import Any
 
+from sqlalchemy.exc import SQLAlchemyError
+
+from gateway.activation import naming
+from gateway.activation.loading import loaded, reading
 from gateway.activation.stored import in_force
+from gateway.errors import StoreUnavailable
 from gateway.ledger.entry import entries
 from gateway.ledger.log import operator
-from gateway.ledger.log.operator import CLIENT
+from gateway.ledger.log.operator import CLIENT, Workplace
 from gateway.rules.load import load
-from gateway.simulation import dry_commands, forms
+from gateway.rules.ruleset import RuleSet
+from gateway.simulation import dry_commands, forms, marking
 from gateway.simulation.compare import Comparison
 from gateway.simulation.simulate import FORMAT, PARTS, Progress, Simulation, looked
 
@@ -33,7 +40,11 @@ def register(parts: Any) -> None:
         " the look is entered in the ledger"
     )
     parser: argparse.ArgumentParser = parts.add_parser("simulate", help=text, description=text)
-    parser.add_argument("candidate", type=Path, metavar="CANDIDATE", help="the folder of the candidate's policies")
+    parser.add_argument(
+        "candidate",
+        metavar="CANDIDATE",
+        help=f"a policies folder, `{naming.ACTIVE}`, or the digest of a stored rule set",
+    )
     parser.add_argument("--config", type=Path, required=True, metavar="FILE", help="gateway.yaml")
     parser.add_argument("--since", required=True, metavar="DAY", help="inquiries from this day (UTC) or time on")
     parser.add_argument(
@@ -61,8 +72,9 @@ def _simulate(arguments: argparse.Namespace) -> int:
         return 2
     operator.check_said(arguments.by, arguments.reason)
     with operator.opened(arguments.config) as place:
-        aliases = place.settings.oauth.aliases
-        comparison = Comparison(load(arguments.candidate, aliases), in_force(place.settings, place.store.engine).rules)
+        candidate = _candidate(place, arguments.candidate)
+        comparison = Comparison(candidate, in_force(place.settings, place.store.engine).rules)
+        proposed = _proposed(place, candidate.digest)
         simulation = Simulation(comparison, since, until)
         said = (arguments.by, arguments.reason, looked(comparison.candidate.digest, since, until))
 
@@ -77,7 +89,28 @@ def _simulate(arguments: argparse.Namespace) -> int:
         for text in arguments.form(simulation.result()):
             sys.stdout.write(text)
         print(f"entered: this view is {operator.place_of(place, receipt)}", file=sys.stderr)
+        if proposed is not None:
+            entered = marking.mark(place, proposed, arguments.by, arguments.reason, simulation.result())
+            print(f"entered: {entered}", file=sys.stderr)
     return 0
+
+
+def _candidate(place: Workplace, name: str) -> RuleSet:
+    """The rule set of a folder, or a stored one; raises `ConfigurationError` and `CommandRefused`."""
+    if not naming.in_store(name):
+        return load(Path(name), place.settings.oauth.aliases)
+    found = naming.named(place.store.engine, name)
+    return loaded(found.files, found.digest, reading(place.settings))
+
+
+def _proposed(place: Workplace, digest: str) -> str | None:
+    """The id of the proposal that the candidate is, where one of it waits."""
+    try:
+        with place.store.engine.connect() as connection:
+            row = marking.waiting(connection, digest, datetime.datetime.now(datetime.UTC))
+    except SQLAlchemyError as error:
+        raise StoreUnavailable(f"the proposals cannot be read ({type(error).__name__})") from error
+    return None if row is None else row.id
 
 
 class _Teller:

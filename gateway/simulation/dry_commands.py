@@ -12,11 +12,11 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
+from gateway.activation import naming
 from gateway.activation.loading import SHOWN, loaded, reading
-from gateway.activation.stored import stored_as
 from gateway.errors import StoreUnavailable
 from gateway.ledger.acting.commanded import done, said
 from gateway.ledger.acting.planned import Made, Row, Seen
@@ -31,8 +31,6 @@ from gateway.storage.tables import micros, moment
 
 BEGAN, ENDED = "dry-run-began", "dry-run-ended"
 MOST_DAYS = 92
-SHORTEST = 8
-"""So many digits of a digest name a rule set, where no other begins by them."""
 
 
 def register(parts: Any) -> None:
@@ -41,7 +39,9 @@ def register(parts: Any) -> None:
     inside = parts.add_parser("dry-run", help=text, description=text).add_subparsers(metavar="COMMAND", required=True)
 
     start = _part(inside, "start", "begin one, of a rule set that the store has, for some days")
-    start.add_argument("candidate", metavar="CANDIDATE", help=f"its digest, or the first {SHORTEST} digits or more")
+    start.add_argument(
+        "candidate", metavar="CANDIDATE", help=f"its digest, or the first {naming.SHORTEST} digits or more"
+    )
     start.add_argument("--until", required=True, metavar="DAY", help=f"its last day (UTC); {MOST_DAYS} days at most")
     _who(start)
     start.set_defaults(run=_start)
@@ -72,12 +72,9 @@ def _start(arguments: argparse.Namespace) -> int:
     except ValueError as error:
         raise ActRefused(f"`{arguments.until}` is no day; write `2026-12-31`") from error
     with operator.opened(arguments.config) as place:
-        with _reading(place) as connection:
-            digest = _named(connection, arguments.candidate)
-        found = stored_as(place.store.engine, digest)
-        assert found is not None, "a row of it was just read, and none is ever removed"
-        loaded(found.files, digest, reading(place.settings))
-        print(begin(place, digest, last, arguments.by, arguments.reason))
+        found = naming.named(place.store.engine, arguments.candidate)
+        loaded(found.files, found.digest, reading(place.settings))
+        print(begin(place, found.digest, last, arguments.by, arguments.reason))
     return 0
 
 
@@ -176,23 +173,6 @@ def status(run: Run, counts: Mapping[Counted, int], now: datetime.datetime) -> I
                 for times, of in rows
             ],
         )
-
-
-def _named(connection: Connection, digest: str) -> str:
-    """The stored rule set that is meant; raises `ActRefused`."""
-    if len(digest) < SHORTEST or not all(each in "0123456789abcdef" for each in digest):
-        raise ActRefused(
-            f"`{digest}` is no digest: give {SHORTEST} hexadecimal digits or more, as `rules status` has them"
-        )
-    of = rulesets.rule_set.c.digest
-    found: list[str] = list(connection.execute(select(of).where(of.startswith(digest)).limit(2)).scalars())
-    if len(found) == 1:
-        return found[0]
-    raise ActRefused(
-        f"several stored rule sets begin by `{digest}`; give more of its digits"
-        if found
-        else f"the store has no rule set `{digest}`: it is kept where it was proposed or activated"
-    )
 
 
 @contextlib.contextmanager

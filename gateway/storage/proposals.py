@@ -2,9 +2,10 @@
 
 A proposal is of one stored rule set (`rule_set`), over the one that was active when it was made: its `base`, by digest
 and epoch. What it came to is a state; that it is stale (another set is active meanwhile), lapsed, approved or retired
-follows from its rows and those of `activation`, and is no state. Rows have no free text: reasons, signatures and the
-results of checks stand in the entries that `filed_in`, `checked_in`, `noted_in` and `moved_in` name. Humans are keyed
-digests, as in a matter; an officer is also named as the base's `officers.yaml` does.
+follows from its rows and those of `activation`, and is no state. Rows have no free text: reasons, signatures and what
+checks and simulations came to stand in the entries that `filed_in`, `checked_in`, `noted_in`, `moved_in` and
+`simulated_in` name. Humans are keyed digests, as in a matter; an officer is also named as the base's `officers.yaml`
+does.
 
 All times are microseconds since the epoch.
 """
@@ -46,6 +47,7 @@ proposal = Table(
     Column("checked_in", BigInteger),
     Column("noted_in", BigInteger),
     Column("moved_in", BigInteger),  # the entry of what it came to
+    Column("simulated_in", BigInteger),  # the entry of its last simulation
     Index("proposal_waits", "at", sqlite_where=WAITS, postgresql_where=WAITS),
 )
 
@@ -83,6 +85,7 @@ class Proposal(NamedTuple):
     checked_in: int | None
     noted_in: int | None
     moved_in: int | None
+    simulated_in: int | None
 
     @property
     def departments(self) -> tuple[str, ...]:

@@ -45,6 +45,7 @@ replica = Table(
     Column("since", BigInteger, nullable=False),
     Column("seen", BigInteger, nullable=False),
     Column("hindrance", Text),  # why it cannot serve the active one
+    Column("sources", Text),  # the digest of the `sources.yaml` that it goes by
 )
 
 

@@ -11,6 +11,7 @@ import msgspec
 import pytest
 
 from gateway.ledger.entry import entries, registry
+from gateway.ledger.entry.acts import Simulated
 from gateway.ledger.entry.inquiry_parts import ToldOf
 from gateway.ledger.entry.parts import OF_SUBJECT
 from gateway.ledger.entry.receipt import read_file, verify_receipt
@@ -79,7 +80,7 @@ def test_every_kind_of_entry_has_its_members() -> None:
     ("name", "type_"),
     [("`declaration`", entries.Declared), ("an obligation", entries.Duty), ("of `disclosed`", entries.Disclosed),
      ("a dataset", entries.Dataset), ("a caution", entries.Notice), ("`data`", entries.Data),
-     ("`looked`", entries.Looked)],
+     ("`looked`", entries.Looked), ("`simulated`", Simulated)],
 )  # fmt: skip
 def test_an_object_has_its_members(name: str, type_: type[msgspec.Struct]) -> None:
     rows = _table("What an entry says", "object")

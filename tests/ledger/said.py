@@ -6,6 +6,7 @@ import datetime
 from typing import Any
 
 from gateway.ledger.entry import entries
+from gateway.ledger.entry.acts import Simulated
 from gateway.ledger.proof.note import Signer
 from tests.ledger.support import AT, KEY, ORIGIN, SUBJECT
 
@@ -143,6 +144,10 @@ RULES: list[tuple[entries.Who, str, str, dict[str, Any], str]] = [
     (HEAD[3], "rules-approved", "",
      {**_PROPOSED, "how": "officer", "officer": "costa", "signature": "-----", "term": AT},
      "approved rule set d1d1d1d1d1d1 as officer costa (proposal p-1)"),
+    (entries.Who("", "command line"), "rules-simulated", "2-of-9-decided-otherwise",
+     {**_PROPOSED, "reason": "proposal 7",
+      "simulated": Simulated("P. Officer", AT, AT, "ba5e" * 16, 8, 9, 2, 1, "5e" * 32)},
+     "had rule set d1d1d1d1d1d1 simulated: 2 of 9 decided otherwise (proposal p-1)"),
     (entries.OWN, "rules-noticed", "", {**_PROPOSED, "widens": ("tax", "courts"), "term": AT},
      "told oversight that rule set d1d1d1d1d1d1 opens data of people, or not public (proposal p-1)"),
     (HEAD[3], "rules-refused", "", {**_PROPOSED, "officer": "ilves", "reason": "no"},

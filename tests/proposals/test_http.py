@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import contextlib
+import hashlib
 import io
 import json
 import time
@@ -193,6 +194,42 @@ async def test_what_is_wrong_is_told_as_a_problem(desk: Desk, candidate: Path) -
     for epoch, code in ((2**63, 404), (10**18, 404), (-(2**63) - 1, 404), (10**30, 404), (1.5, 400), ("1", 400)):
         answer = await desk.ask("POST", "/rules/rollback", bearer, json={"epoch": epoch, "reason": "x"})
         assert (answer.status_code, answer.headers["content-type"]) == (code, "application/problem+json"), epoch
+
+
+async def test_a_stored_set_is_compared_and_simulated_by_its_digest(desk: Desk, candidate: Path) -> None:
+    olsen, config = desk.token("p.olsen"), ("--config", str(desk.folder / "gateway.yaml"))
+    made = (await desk.run(olsen, "propose", str(candidate), "--reason", "Five days are enough."))[1]
+
+    async def local(*words: str) -> tuple[int, str, str]:
+        out, err = io.StringIO(), io.StringIO()
+        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+            status = await asyncio.to_thread(cli.main, ["rules", *words])
+        return status, out.getvalue(), err.getvalue()
+
+    status, out, _ = await local("diff", "active", f"sha256:{made['digest']}", *config)
+    assert status == 1
+    assert f"rule set {made['digest'][:16]}" in out
+    assert (await local("diff", made["digest"][:12], str(candidate), *config))[0] == 0
+    for words, says in (
+        (("active", str(candidate)), "`active` is of a store: say of which, by `--config gateway.yaml`"),
+        (("sha256:xyz", str(candidate), *config), "`sha256:xyz` is no digest"),
+        (("0" * 12, str(candidate), *config), "the store has no rule set `000000000000`"),
+    ):
+        status, out, said = await local("diff", *words)
+        assert (status, out, says in said) == (2, "", True)
+
+    period = ("--since", "2026-01-01", "--until", "2026-01-31", "--by", "P. Olsen", "--reason", "proposal 7")
+    status, out, said = await local("simulate", "active", *config, *period)
+    assert (status, "marked" in said) == (0, False)
+    assert (await desk.run(olsen, "show", made["id"]))[1]["state"] == "checked"
+    status, out, said = await local("simulate", made["digest"][:10], *config, *period, "--json")
+    assert (status, f"entered: proposal `{made['id']}` is marked as simulated, entry " in said) == (0, True)
+    told = (await desk.run(olsen, "show", made["id"]))[1]
+    assert (told["state"], told["simulated"]["by"]) == ("simulated", "P. Olsen")
+    assert told["simulated"]["result"] == hashlib.sha256(out.encode()).hexdigest()
+    assert {each["sources"] for each in (await desk.run(olsen, "status"))[1]["replicas"]} == {
+        desk.gateway._departments.now.digest
+    }
 
 
 async def test_a_draft_is_one_whose_tests_fail(desk: Desk, candidate: Path) -> None:

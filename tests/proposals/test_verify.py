@@ -7,6 +7,7 @@ from sqlalchemy import text
 
 from gateway.errors import VerificationFailed
 from tests.proposals.room import NARROWED, Room
+from tests.proposals.test_simulated import simulated
 
 
 async def altered(room: Room, statement: str) -> str:
@@ -36,6 +37,7 @@ async def test_every_alteration_is_named(room: Room) -> None:
     await room.activate(id_)
     other = await room.propose(NARROWED)
     await room.approve(other, "costa")
+    await simulated(room, other)
     room.verify()
     one = "(SELECT min(id) FROM approval)"
     for statement, says in (
@@ -50,6 +52,8 @@ async def test_every_alteration_is_named(room: Room) -> None:
         (f"UPDATE proposal SET author = (SELECT people FROM approval WHERE id = {one})", "of another human"),
         (f"UPDATE proposal SET state = 'draft' WHERE id = '{other}'", "its row is not what its entries say"),
         (f"UPDATE proposal SET state = 'checked' WHERE id = '{id_}'", "its row is not what its entries say"),
+        (f"UPDATE proposal SET state = 'checked' WHERE id = '{other}'", "its row is not what its entries say"),
+        (f"UPDATE proposal SET simulated_in = NULL WHERE id = '{other}'", "its row is not what its entries say"),
         (f"UPDATE proposal SET widens = '[\"tax\"]' WHERE id = '{other}'", "its row is not what its entries say"),
         (
             "INSERT INTO approval SELECT 'made-up', proposal, role, 'ilves', people, at, expires, filed_in"

@@ -24,6 +24,25 @@ class Paper(msgspec.Struct, frozen=True, omit_defaults=True):
     date: datetime.date | None = None
 
 
+class Simulated(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What came of a simulation: inquiries from `since` on and before `until`, held against rule set `active` too.
+
+    `by` is who had it made, as they said. `decisions` are of one subject each, `changed` those that would be decided
+    otherwise than was recorded, and `not_replayable` those that nobody can decide again. `result` is the SHA-256, in
+    hexadecimal, of the whole result, as JSON.
+    """
+
+    by: str
+    since: datetime.datetime
+    until: datetime.datetime
+    active: str
+    inquiries: int
+    decisions: int
+    changed: int
+    not_replayable: int
+    result: str
+
+
 class Acted(Entered, frozen=True, tag="act"):
     """Told: somebody acted, or a clock did (`operators.OWN`).
 
@@ -39,7 +58,7 @@ class Acted(Entered, frozen=True, tag="act"):
     `schema` is the digest of the GraphQL schema that clients see from then on. Of a proposal `digest` is the rule set,
     `base` and `epoch` are what was active, `officer` is who acts, as the base's officers or by a department, and `how`
     as what, `signature` an SSH signature over an approval; `widens` are the departments whose data of people, or not
-    public, it opens.
+    public, it opens; `simulated` is what recorded inquiries would have come to.
 
     Of the subject: `matter` is the 128-bit id of what it is part of; `by` who acted as the subject or for it, by the
     token's `sub`, and `proof` how a counter knew whom it had before it. An official stands in oversight's part instead.
@@ -95,3 +114,4 @@ class Acted(Entered, frozen=True, tag="act"):
     officer: str = ""
     signature: str = ""
     widens: tuple[str, ...] = ()
+    simulated: Simulated | None = None

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from gateway.ledger.entry.acts import Acted, Paper
+from gateway.ledger.entry.acts import Acted, Paper, Simulated
 from gateway.ledger.entry.description import Deed, name_of, subject_of
 from gateway.ledger.entry.operators import OWN, Who
 from gateway.ledger.entry.unknown import clean
@@ -89,6 +89,7 @@ WORDS = {
     "rules-proposed": _Words(_RULES, "proposed rule set {digest} in the place of {base} (proposal {proposal})"),
     "rules-checked": _Words(_RULES, "had rule set {digest} checked: {outcome} (proposal {proposal})"),
     "rules-approved": _Words(_RULES, "approved rule set {digest} as {how} {officer} (proposal {proposal})"),
+    "rules-simulated": _Words(_RULES, "had rule set {digest} simulated: {outcome} (proposal {proposal})"),
     "rules-noticed": _Words(
         _RULES, "told oversight that rule set {digest} opens data of people, or not public (proposal {proposal})"
     ),
@@ -211,11 +212,18 @@ def _rows(told: Acted, records: tuple[str, ...]) -> list[tuple[str, list[str]]]:
         ("Officer", [told.officer]),
         ("Agreed to by", list(told.approvers)),
         ("Opens data of", list(told.widens)),
+        ("Simulated", _simulated(told.simulated) if told.simulated else []),
         ("Signed", told.signature.splitlines()),
         ("Schema", [told.schema]),
         ("Facts", [f"change {number}" for number in told.changes]),
     ]
     return [(label, said) for label, said in rows if any(said)]
+
+
+def _simulated(of: Simulated) -> list[str]:
+    period = f"by {of.by}, on what was asked from {of.since.isoformat()} until {of.until.isoformat()}"
+    counts = f"{of.inquiries:,} inquiries, about {of.decisions:,} subjects: {of.changed:,} decided otherwise"
+    return [period, f"{counts}, {of.not_replayable:,} not to be decided again", f"result {of.result}"]
 
 
 def _paper(paper: Paper) -> str:

@@ -2,6 +2,7 @@
 
     approvals: token            # optional; `signed`: each approval also carries an SSH signature
     expires: P14D               # optional; for how long an approval counts, at most
+    simulation: optional        # optional; `required`: nobody approves what was not simulated
     officers:
       olsen: {issuer: login, sub: p.olsen, person: "197", key: ssh-ed25519 AAAA...}
 
@@ -53,12 +54,14 @@ class Officer(msgspec.Struct, frozen=True, omit_defaults=True):
 
 class Officers(msgspec.Struct, frozen=True):
     """What the file says, by name. `days` is how long an approval counts, `digest` the SHA-256, in hexadecimal, of the
-    canonical form of all of it, with issuers as the file writes them; empty where there is no file."""
+    canonical form of all of it, with issuers as the file writes them; empty where there is no file. Where not
+    `simulated`, a proposal can be approved that nobody simulated."""
 
     entries: Mapping[str, Officer] = {}
     signed: bool = False
     days: int = 14
     digest: str = ""
+    simulated: bool = False
 
     def of(self, issuer: str, sub: str | None) -> Officer | None:
         """The officer that an account is of."""
@@ -79,8 +82,9 @@ def load(policies_dir: Path, issuers: Mapping[str, str] | None, problems: list[P
     root = documents.read(policies_dir / FILE, problems, within=policies_dir)
     if root is None:
         return NOBODY
-    parts = root.mapping(["officers"], ["approvals", "expires"])
+    parts = root.mapping(["officers"], ["approvals", "expires", "simulation"])
     signed = parts["approvals"].choice(["token", "signed"], "approvals are", "token") == "signed"
+    simulated = parts["simulation"].choice(["optional", "required"], "a simulation is", "optional") == "required"
     term = parts["expires"].text("P14D", pattern=_TERM, what="from 2 to 90 days, as `P14D`")
     nodes = parts["officers"].mapping(any_key=True) if "officers" in parts else {}
     found: list[tuple[Node, str, Officer]] = []
@@ -93,9 +97,11 @@ def load(policies_dir: Path, issuers: Mapping[str, str] | None, problems: list[P
     days = int(term.strip("PD") or Officers().days)
     _each_once(found)
     written = [msgspec.structs.replace(officer, issuer=alias) for _, alias, officer in found]
-    canonical = msgspec.json.encode([signed, days, sorted(written, key=lambda each: each.name)], order="sorted")
+    said = [signed, days, sorted(written, key=lambda each: each.name)]
+    # Only where it is said: so a set that an earlier version stored has the digest that it had.
+    canonical = msgspec.json.encode([*said, simulated] if simulated else said, order="sorted")
     entries = {officer.name: officer for _, _, officer in found}
-    return Officers(entries, signed, days, hashlib.sha256(canonical).hexdigest())
+    return Officers(entries, signed, days, hashlib.sha256(canonical).hexdigest(), simulated)
 
 
 def _officer(name: str, node: Node, issuers: Mapping[str, str] | None, *, signed: bool) -> tuple[str, Officer] | None:

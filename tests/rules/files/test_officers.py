@@ -37,6 +37,19 @@ def test_the_shipped_officers() -> None:
     assert found.of("https://login.example", None) is None
 
 
+def test_a_simulation_is_demanded_where_it_is_said(tmp_path: Path) -> None:
+    folder, problems = copy(tmp_path), list[Problem]()
+    plain = officers.load(folder, None, problems)
+    text = (folder / officers.FILE).read_text()
+    for said, demanded in (("optional", False), ("required", True)):
+        (folder / officers.FILE).write_text(f"simulation: {said}\n{text}")
+        found = officers.load(folder, None, problems)
+        assert (found.simulated, found.digest != plain.digest) == (demanded, demanded)
+    assert problems == []
+    (folder / officers.FILE).write_text(f"simulation: yes please\n{text}")
+    assert told(folder).path == "simulation"
+
+
 def test_without_the_file_nobody_approves(tmp_path: Path) -> None:
     directory = copy(tmp_path)
     (directory / officers.FILE).unlink()

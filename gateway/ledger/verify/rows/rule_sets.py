@@ -24,6 +24,7 @@ from gateway.storage.proposals import (
     CHECKED,
     DRAFT,
     REFUSED,
+    SIMULATED,
     Activation,
     Approval,
     Proposal,
@@ -35,6 +36,7 @@ from gateway.storage.statement import Statement
 from gateway.storage.tables import micros
 
 PROPOSED, CHECKING, NOTICED = "rules-proposed", "rules-checked", "rules-noticed"
+SIMULATING = "rules-simulated"
 APPROVED, REFUSING, ACTIVATED = "rules-approved", "rules-refused", "rules-activated"
 
 _ACTIVATIONS = Statement(select(*(activation.c[name] for name in Activation._fields)))
@@ -68,6 +70,8 @@ class RuleSets:
             self._officials[told.proposal] = official
         elif told.what == CHECKING:
             of |= {"checked_in": place, "widens": msgspec.json.encode(told.widens).decode()}
+        elif told.what == SIMULATING:
+            of["simulated_in"] = max((at, place), of.get("simulated_in", (0, 0)))
         elif told.what == NOTICED:
             of |= {"noted": at, "noted_in": place}
         elif told.what == APPROVED:
@@ -105,8 +109,11 @@ class RuleSets:
 
     def _proposal(self, id_: object, row: Proposal | None, said: Mapping[str, Any]) -> Proposal:
         """The row that a proposal should have; its author was looked at already."""
-        state = said.get("state") or (CHECKED if "checked_in" in said else DRAFT)
-        own = {"id": id_, "state": state, "author": row.author if row is not None else b""}
+        simulated = said.get("simulated_in", (0, None))[1]  # the last one: a proposal may be simulated again
+        passed = SIMULATED if simulated is not None else CHECKED
+        state = said.get("state") or (passed if "checked_in" in said else DRAFT)
+        author = row.author if row is not None else b""
+        own = {"id": id_, "state": state, "author": author, "simulated_in": simulated}
         return Proposal._make([{**said, **own}.get(name) for name in Proposal._fields])
 
 
