@@ -148,7 +148,7 @@ class Gateway:
         self._maker = Maker()
         self._following = Following(
             store.engine, self._load, self._exchange, self._states.of("rules"),
-            lambda: self._now().timestamp(), lambda: self._ledger.shard,
+            lambda: self._now().timestamp(), lambda: self._ledger.shard, lambda: self._departments.now.digest,
         )  # fmt: skip
         self._following.begin(parts.epoch, parts.rules.digest, first)
         self._graphql = GraphQLEndpoint(

@@ -49,7 +49,7 @@ class Following(Generic[T]):
     """Follows for one process. What is served is a `T`, which `load` makes of what is stored; it blocks.
 
     `exchange` has it served, as of an epoch. `heard` is told that the active set cannot be loaded, and `now` gives the
-    time that `replica` has. `shard` is the process's name in it.
+    time that `replica` has. `shard` is the process's name in it, `sources` the digest of the `sources.yaml` it goes by.
     """
 
     def __init__(
@@ -60,9 +60,10 @@ class Following(Generic[T]):
         heard: Heard,
         now: Callable[[], float],
         shard: Callable[[], str],
+        sources: Callable[[], str] = str,
     ) -> None:
         self._engine, self._load, self._exchange, self._heard = engine, load, exchange, heard
-        self._now, self._shard = now, shard
+        self._now, self._shard, self._sources = now, shard, sources
         self.epoch, self.digest, self._since = 0, "", 0
         self.hindrance: str | None = None
         self._kept: OrderedDict[str, T] = OrderedDict()
@@ -181,7 +182,7 @@ class Following(Generic[T]):
         self._told = time.monotonic()
         row = {
             "epoch": self.epoch, "digest": self.digest, "since": self._since, "seen": self._micros(),
-            "hindrance": self.hindrance,
+            "hindrance": self.hindrance, "sources": self._sources(),
         }  # fmt: skip
         with contextlib.suppress(SQLAlchemyError):
             await asyncio.to_thread(self._write, self._shard(), row)

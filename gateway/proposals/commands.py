@@ -213,7 +213,10 @@ def _status(given: argparse.Namespace) -> int:
         raise CommandRefused("say whom to ask: `--gateway` with `--token-file`, or `--config`")
     told = calling.called(given, "GET", "/rules/status")
     calling.show(told)
-    return 0 if all(each["serves"] for each in told["replicas"]) else 1
+    differ = len({each["sources"] for each in told["replicas"] if each["serves"]} - {None}) > 1
+    if differ:
+        print("not all processes go by the same `sources.yaml`: see `sources` of each", file=sys.stderr)
+    return 0 if all(each["serves"] for each in told["replicas"]) and not differ else 1
 
 
 def _bootstrap(given: argparse.Namespace) -> int:

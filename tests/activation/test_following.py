@@ -50,7 +50,13 @@ class Process:
         self.said: list[str | None] = []
         self.broken: set[str] = set()
         self.following: Following[str] = Following(
-            store.engine, self._load, self._exchange, lambda _, why: self.said.append(why), lambda: 7.0, lambda: "3"
+            store.engine,
+            self._load,
+            self._exchange,
+            lambda _, why: self.said.append(why),
+            lambda: 7.0,
+            lambda: "3",
+            lambda: "50c5",
         )
 
     def _load(self, found: Stored) -> str:
@@ -89,7 +95,7 @@ async def test_each_activation_is_served_and_a_rollback_is_not_loaded_again(stor
         assert await process.following.reached(2, soon())
         activate(store, 3, "one", new=False)
         assert await process.following.reached(3, soon())
-        await until_async("its row", lambda: told(store) == ("3", 3, "one", 7_000_000, 7_000_000, None))
+        await until_async("its row", lambda: told(store) == ("3", 3, "one", 7_000_000, 7_000_000, None, "50c5"))
     assert process.served == [(2, "two"), (3, "one")]
     assert process.loaded == ["two"]
 
@@ -98,7 +104,7 @@ async def test_what_is_served_at_first_is_since_the_start(store: Store, process:
     activate(store, 1, "one")
     process.following.begin(1, "one", "one")
     await process.following.look()
-    assert told(store) == ("3", 1, "one", 7_000_000, 7_000_000, None)
+    assert told(store) == ("3", 1, "one", 7_000_000, 7_000_000, None, "50c5")
 
 
 async def test_what_was_stored_last_is_loaded_ahead(store: Store, process: Process) -> None:
