@@ -8,16 +8,19 @@ from __future__ import annotations
 
 import ipaddress
 import ssl
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 import msgspec
 
 from gateway.documents import Node
-from gateway.values import MOST_NAME, is_name
+from gateway.values import MOST_NAME, is_name, suggest
 
 SCOPES = ("inquire", "receipts", "steward", "counter", "recalls", "officer", "oversight", "self")
 """What a token may open; and `inquire:<dataset>` for each published dataset."""
+
+PEOPLE = ("self", "steward", "officer", "oversight")
+"""The scopes of people at the pages, which decide the rooms that they see."""
 
 KEEP, MAX_KEEP = 30.0, 300.0
 """Seconds that an issuer's word on a token is kept, where nothing else is said and at most."""
@@ -90,13 +93,29 @@ class DPoPSettings(msgspec.Struct, frozen=True):
     max_age: float = 60.0
 
 
+class LoginSettings(msgspec.Struct, frozen=True):
+    """How people sign in at the pages: a client that an issuer knows, and with which scopes it asks for their tokens.
+
+    A requester is (issuer, client), so that people of a department sign in through a client of it.
+    `name` stands in addresses, `title` on the page where people choose.
+    """
+
+    issuer: str
+    client_id: str
+    secret_file: Path
+    name: str
+    title: str
+    scopes: tuple[str, ...]
+
+
 class OAuthSettings(msgspec.Struct, frozen=True):
-    """Whose tokens count, the audience that they must be for, and how many seconds one may live."""
+    """Whose tokens count, the audience that they must be for, how many seconds one may live, and how people sign in."""
 
     audience: str
     issuers: tuple[IssuerSettings, ...]
     dpop: DPoPSettings = DPoPSettings()
     max_lifetime: float = MAX_LIFETIME
+    login: tuple[LoginSettings, ...] = ()
 
     @property
     def aliases(self) -> Mapping[str, str]:
@@ -127,7 +146,7 @@ class TLSSettings(msgspec.Struct, frozen=True):
 def read_oauth(node: Node) -> OAuthSettings:
     """The key `oauth`; of no issuer where anything is wrong with it."""
     before = len(node.problems)
-    keys = node.mapping(("audience", "issuers"), ("dpop", "max_lifetime"))
+    keys = node.mapping(("audience", "issuers"), ("dpop", "max_lifetime", "login"))
     issuers: list[IssuerSettings] = []
     for item in keys["issuers"].items():
         issuer = _issuer(item)
@@ -141,7 +160,31 @@ def read_oauth(node: Node) -> OAuthSettings:
     if "issuers" in keys and not issuers and not keys["issuers"].told:
         keys["issuers"].problem("must name at least one issuer")
     dpop, audience, lifetime = _dpop(keys["dpop"]), keys["audience"].text(), _lifetime(keys["max_lifetime"])
-    return OAuthSettings(audience, tuple(issuers) if len(node.problems) == before else (), dpop, lifetime)
+    login = _logins(keys["login"], [issuer.issuer for issuer in issuers]) if "login" in keys else ()
+    return OAuthSettings(audience, tuple(issuers) if len(node.problems) == before else (), dpop, lifetime, login)
+
+
+def _logins(node: Node, issuers: Collection[str]) -> tuple[LoginSettings, ...]:
+    """The key `login`: one client, or a list of them."""
+    found: list[LoginSettings] = []
+    for item in [node] if node.is_mapping else node.items():
+        login = _login(item, issuers)
+        if any(login.name == other.name for other in found):
+            item.problem(f"two ways to sign in are called `{login.name}`; give each its own `name`")
+        found.append(login)
+    return tuple(found)
+
+
+def _login(node: Node, issuers: Collection[str]) -> LoginSettings:
+    keys = node.mapping(("issuer", "client_id", "client_secret_file"), ("name", "title", "scopes"))
+    issuer, client = keys["issuer"].url(), keys["client_id"].text()
+    if issuer and issuer not in issuers:
+        keys["issuer"].problem(f"`{issuer}` is none of `oauth.issuers`{suggest(issuer, issuers)}")
+    given = keys["name"].text(client, pattern=r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", what="a short name, as `citizens`")
+    scopes = tuple(each.choice(PEOPLE) for each in keys["scopes"].items()) if "scopes" in keys else PEOPLE
+    return LoginSettings(
+        issuer, client, keys["client_secret_file"].private_file(), given, keys["title"].text(given), scopes
+    )
 
 
 def _lifetime(node: Node) -> float:

@@ -35,6 +35,7 @@ from gateway.storage.port import Store
 from gateway.storage.proposals import proposal
 from gateway.storage.recalls import recall
 from gateway.storage.rulesets import activation
+from gateway.storage.sessions import console_session
 from gateway.storage.tables import metadata
 from gateway.storage.watch import finding
 from gateway.storage.work import alerted
@@ -56,7 +57,7 @@ __all__ = [
     "sqlite_path",
 ]
 
-_NAMED = (act, fact, recall, finding, alerted, activation, supplement_step, dry_run, proposal)
+_NAMED = (act, fact, recall, finding, alerted, activation, supplement_step, dry_run, proposal, console_session)
 assert all(each.metadata is metadata for each in _NAMED)
 
 
