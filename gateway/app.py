@@ -10,13 +10,14 @@ import asyncio
 import contextlib
 import datetime
 import functools
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, MutableMapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import AsyncIterator, Callable, Mapping
+from typing import TYPE_CHECKING
 
 import httpx
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.applications import Starlette
 from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
 
 from gateway.activation.activating import by_process
 from gateway.activation.following import Following
@@ -35,6 +36,7 @@ from gateway.bounds.address import asked_from
 from gateway.bounds.shares import Shares
 from gateway.check import Loaded
 from gateway.clock import Clock
+from gateway.console import routes as console
 from gateway.errors import LedgerUnavailable
 from gateway.identity.certificates import ClientCertificates
 from gateway.identity.dpop import Proofs, nonce_secret
@@ -58,7 +60,7 @@ from gateway.issuers import Issuer, new_client
 from gateway.ledger.acting.writer import Writer
 from gateway.ledger.log.build import Watched, ledger_of
 from gateway.ledger.log.tiles import routes as ledger_routes
-from gateway.ledger.projections import positions, unprojected
+from gateway.ledger.projections import unprojected
 from gateway.manage.link import Link
 from gateway.manage.reporter import Reporter
 from gateway.manage.states import States
@@ -68,14 +70,13 @@ from gateway.recall.own import answered_by
 from gateway.rules import deadlines
 from gateway.rules.model import Purpose
 from gateway.rules.ruleset import RuleSet
-from gateway.served import Base, Departments, Generations, base, departments_of, dry_runs, serving
+from gateway.served import Base, Departments, Generations, base, departments_of, dry_runs, lags, serving
 from gateway.settings import Settings
 from gateway.sources import Sources as OfDepartments
 from gateway.storage import projections
 from gateway.storage.port import Store
 from gateway.storage.store import open_configured
-from gateway.storage.tables import micros
-from gateway.telemetry import Lag, Log, Metrics, take_over
+from gateway.telemetry import Log, Metrics, take_over
 from gateway.watch.break_glass import BreakGlass
 from gateway.web import hooks
 from gateway.web.addresses import Addresses
@@ -89,9 +90,6 @@ if TYPE_CHECKING:
     from gateway.inquiry.beside.shared_counts import SharedAdmission
     from gateway.inquiry.case.news import CaseNews
 
-Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Scope]]
-Send = Callable[[Scope], Awaitable[None]]
 Now = Callable[[], datetime.datetime]
 
 
@@ -109,6 +107,7 @@ class Gateway:
         watched = Watched(self._states.of("ledger"), self._states.of("witness"), self._metrics.group_size.observe)
         self._now = Clock(lambda: self._ledger.floor, heard=self._states.of("clock"))
         self._ledger = ledger_of(store, settings.ledger, parts.private, self._now, watched=watched)
+        self._seconds = lambda: self._now().timestamp()
         self._shares, self._unsent = Shares(self._now.sure), Unsent(self._ledger)
         self._writer = Writer(self._ledger, self._now.sure, parts.rules.calendar.zone)
         outward = functools.partial(receiver_client, settings.webhooks, Addresses(settings.webhooks.networks))
@@ -117,14 +116,14 @@ class Gateway:
         # Of whatever is active, for what comes by no inquiry.
         self._office = office = self._office_of(lambda: self._serving.rules)
         self._histories = Histories(office)
-        self._hook = ChangeHook(office, parts.departments.changes, lambda: self._now().timestamp())
+        self._hook = ChangeHook(office, parts.departments.changes, self._seconds)
         self._clocks = Clocks(
             office, lambda department, id_, _: office.tell_department(department, id_), self._states.of("clocks")
         )
         self._facts = store.facts()
         self._reader = FactsReader(self._facts, parts.rules.calendar.zone, self._states.of("facts"))
         tail = functools.partial(unprojected.counted, of_interest=past.counted)
-        self._known = Known(Sources(store, self._purposes, tail, unprojected.since, lambda: self._now().timestamp()))
+        self._known = Known(Sources(store, self._purposes, tail, unprojected.since, self._seconds))
         self._shared_counts: SharedAdmission | None = None
         self._news: CaseNews | None = None
         if settings.valkey:
@@ -138,18 +137,20 @@ class Gateway:
             )
             self._news = CaseNews(settings.valkey, settings.ledger.origin, parts.cases)
         self._readiness = Readiness(self._checks, self._log.check_failed)
-        self._issuers: httpx.AsyncClient | None = None
+        self._to_issuers: httpx.AsyncClient | None = None
         self._certificates = ClientCertificates(settings.tls) if settings.tls.client_certificates else None
         self._replays: Replays = SharedReplays(settings.valkey) if settings.valkey else OwnReplays()
+        told = self._states.of("issuer")
+        self._issuers = [Issuer(each, self._client, self._seconds, heard=told) for each in settings.oauth.issuers]
         self._authenticator = self._authenticating()
         self._dry_runs = dry_runs(settings, store, lambda: self._serving.rules, self._now, self._metrics, self._states)
         first = base(parts.rules, settings)
         self._generations = Generations(self._journey(parts.epoch, first, parts.departments))
         self._maker = Maker()
+        heard, shard = self._states.of("rules"), lambda: self._ledger.shard
         self._following = Following(
-            store.engine, self._load, self._exchange, self._states.of("rules"),
-            lambda: self._now().timestamp(), lambda: self._ledger.shard, lambda: self._departments.now.digest,
-        )  # fmt: skip
+            store.engine, self._load, self._exchange, heard, self._seconds, shard, lambda: self._departments.now.digest
+        )
         self._following.begin(parts.epoch, parts.rules.digest, first)
         self._graphql = GraphQLEndpoint(
             self._generations.answer,
@@ -213,19 +214,16 @@ class Gateway:
         return self._generations.current
 
     def _authenticating(self) -> Authenticator:
-        settings, now = self._settings, lambda: self._now().timestamp()
+        settings = self._settings
         return Authenticator(
-            [Issuer(each, self._client, now, heard=self._states.of("issuer")) for each in settings.oauth.issuers],
-            audience=settings.oauth.audience,
-            metadata_url=metadata_url(settings.public_url),
+            self._issuers, audience=settings.oauth.audience, metadata_url=metadata_url(settings.public_url),
             registered=lambda issuer, client: self._serving.registered(issuer, client),
             clock=self._now.sure,
             proofs=Proofs(
                 f"{settings.public_url}/graphql", settings.oauth.dpop, nonce_secret(self._parts.private), self._replays
             ),
-            client_certificates=settings.tls.client_certificates,
-            max_lifetime=settings.oauth.max_lifetime,
-        )
+            client_certificates=settings.tls.client_certificates, max_lifetime=settings.oauth.max_lifetime,
+        )  # fmt: skip
 
     def _journey(self, epoch: int, made: Base, departments: OfDepartments) -> Journey:
         """The ports of an inquiry's steps, filled, for one rule set: all that is read of it is in here."""
@@ -275,7 +273,11 @@ class Gateway:
             *self._hook.routes(),
             *cataloguing.routes(plain, Supplements(self._office, self._shares)),
             *rules_routes(plain, self._office, settings, parts.cases.sources),
-            *hooks.routes(parts.cases.webhook_secrets, self._changed, lambda: self._now().timestamp()),
+            *hooks.routes(parts.cases.webhook_secrets, self._changed, self._seconds),
+            *console.routes(
+                settings.oauth, settings.public_url, self._issuers, lambda: self, self._store, self._parts.private,
+                self._seconds, lambda: self._serving.rules, self._log.defect,
+            ),
         ]  # fmt: skip
 
     async def _opened(self) -> Open:
@@ -284,9 +286,9 @@ class Gateway:
         return Open(policies.catalogue, policies.purposes, await self._histories.now())
 
     def _client(self) -> httpx.AsyncClient:
-        if self._issuers is None:
-            self._issuers = new_client()
-        return self._issuers
+        if self._to_issuers is None:
+            self._to_issuers = new_client()
+        return self._to_issuers
 
     @property
     def _checks(self) -> Mapping[str, Check]:
@@ -318,7 +320,14 @@ class Gateway:
                 await self._refill()
                 if self.link is not None:
                     checks, metrics, states = self._readiness.results, self._metrics, self._states
-                    reporter = Reporter(self.link, metrics, checks, self._lags, lambda: self._ledger.shard, states)
+                    reporter = Reporter(
+                        self.link,
+                        metrics,
+                        checks,
+                        functools.partial(lags, self._store, self._now),
+                        lambda: self._ledger.shard,
+                        states,
+                    )
                     self.link.up()
             watching += [asyncio.create_task(each.run()) for each in (self._following, self._clocks, self._dry_runs)]
             rules, departments, shard = self._serving.rules.digest, self._departments.now.digest, self._ledger.shard
@@ -343,8 +352,8 @@ class Gateway:
                 await connector.close()
             await self._generations.close()
             await asyncio.to_thread(self._maker.close)
-            if self._issuers is not None:
-                await self._issuers.aclose()
+            if self._to_issuers is not None:
+                await self._to_issuers.aclose()
             await self._replays.close()
             if self._shared_counts is not None:
                 await self._shared_counts.close()
@@ -352,15 +361,6 @@ class Gateway:
             await self._known.close()
             self._store.close()
             self._log.state("stopped")
-
-    def _lags(self) -> list[Lag]:
-        """How far each projection is behind; blocks."""
-        with contextlib.closing(self._store.reader()) as reader:
-            found = positions.lags(reader)
-        now = micros(self._now())
-        return [
-            Lag(each.projection, each.shard, each.entries, max(0, now - (each.since or now)) / 1e6) for each in found
-        ]
 
     async def _changed(self, registry: str, case: str | None) -> None:
         if self._news is None:

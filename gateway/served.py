@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import collections
+import contextlib
 import datetime
 import hashlib
 import zoneinfo
@@ -38,14 +39,15 @@ from gateway.inquiry.plan import Planner
 from gateway.inquiry.render import Renderer
 from gateway.inquiry.types import Answer, Requester
 from gateway.ledger.log.ledger import Ledger
-from gateway.ledger.projections import lookups
+from gateway.ledger.projections import lookups, positions
 from gateway.manage.states import States
 from gateway.rules.explain import permissions
 from gateway.rules.ruleset import RuleSet
 from gateway.settings import Settings
 from gateway.simulation.dry import DryRuns
 from gateway.storage.port import Store
-from gateway.telemetry import Metrics
+from gateway.storage.tables import micros
+from gateway.telemetry import Lag, Metrics
 
 Now = Callable[[], datetime.datetime]
 
@@ -210,3 +212,11 @@ def dry_runs(
         metrics.dry_run = {**before, **{key: before.get(key, 0) + times for key, times in counted.items()}}
 
     return DryRuns(store.engine, load, active, now, told, states.of("dry-run"))
+
+
+def lags(store: Store, now: Callable[[], datetime.datetime]) -> list[Lag]:
+    """How far each projection is behind; blocks."""
+    with contextlib.closing(store.reader()) as reader:
+        found = positions.lags(reader)
+    at = micros(now())
+    return [Lag(each.projection, each.shard, each.entries, max(0, at - (each.since or at)) / 1e6) for each in found]

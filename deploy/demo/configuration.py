@@ -15,6 +15,7 @@ from string import Template
 from typing import NamedTuple
 
 from deploy.demo.clients import CLIENTS
+from deploy.demo.persons import PERSONS
 from deploy.demo.processes import ROOT, Ports
 from gateway.documents import read
 from gateway.errors import Problem
@@ -126,15 +127,32 @@ def today() -> datetime.date:
 
 def write(place: Place) -> dict[str, str]:
     """Write `gateway.yaml`, `sources.yaml` and the clients' new secrets; gives the secrets by client id."""
-    values = {server: str(port) for server, port in place.ports.items()}
+    made = {client: secrets.token_urlsafe(18) for client in CLIENTS}
+    values = {server: str(port) for server, port in place.ports.items()} | {"logins": _logins(place, made)}
     _policies(place)
     for name in ("gateway.yaml", "sources.yaml"):
         template = Template((Path(__file__).parent / name).read_text())
         (place.run / name).write_text(template.substitute(values))
     key_files.generate(place.run / "webhooks.key")
-    made = {client: secrets.token_urlsafe(18) for client in CLIENTS}
     _private(place.run / "clients.json", json.dumps(made))
     return made
+
+
+def _logins(place: Place, made: Mapping[str, str]) -> str:
+    """How people sign in, as a list of `gateway.yaml`, with a file for each client's secret."""
+    folder = place.run / "logins"
+    folder.mkdir(mode=0o700)
+    found = []
+    for client in dict.fromkeys(each.client for each in PERSONS.values()):
+        _private(folder / client, made[client])
+        first = next(each for each in PERSONS.values() if each.client == client)
+        found.append(
+            {
+                "issuer": place.url("issuer"), "client_id": client, "client_secret_file": f"logins/{client}",
+                "title": "Citizens and organisations" if first.identifier else first.role, "scopes": [first.scope],
+            }
+        )  # fmt: skip
+    return json.dumps(found)
 
 
 def _policies(place: Place) -> None:

@@ -6,6 +6,7 @@ are published at a time and kind, so that tokens outlive a rotation by one. Besi
 `POST /token` a client may send `official`, one of its own, and the citizen portal `identifier_scheme` and
 `identifier_value`: which citizen or organisation signed in at it, and as which `person`, one of its own by default.
 Whoever is behind a token signed in just now, or `auth_age` seconds ago (`auth_time`). `POST /rotate` makes new keys.
+How people sign in at the gateway's pages is in `signing_in.py`.
 """
 
 from __future__ import annotations
@@ -32,8 +33,14 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from deploy.demo.clients import CLIENTS, Client
+from deploy.demo.persons import PERSONS
 from deploy.demo.serve import arguments, serve
+from deploy.demo.signing_in import S256, ByCode, Code, IdTokens, SignedIn, routes
 
+OPENID = "openid"
+"""The scope of whoever wants to know who signed in."""
+RETURN = "/login/return"
+"""Where in the gateway people come back to."""
 LIFETIME = 3600
 """Seconds that an access token is good for."""
 
@@ -74,8 +81,8 @@ class Keys:
 class RegisteredClient(ClientMixin):  # type: ignore[misc]
     """A client as authlib asks about it."""
 
-    def __init__(self, client_id: str, secret: str, entry: Client) -> None:
-        self.client_id, self.secret, self.entry = client_id, secret, entry
+    def __init__(self, client_id: str, secret: str, entry: Client, redirect_uri: str) -> None:
+        self.client_id, self.secret, self.entry, self.redirect_uri = client_id, secret, entry, redirect_uri
 
     def get_client_id(self) -> str:
         return self.client_id
@@ -84,7 +91,7 @@ class RegisteredClient(ClientMixin):  # type: ignore[misc]
         """All that was asked for, or its first scope where nothing was; more than it has is refused."""
         if not scope:
             return self.entry.scopes[0]
-        if not set(scope.split()) <= set(self.entry.scopes):
+        if not set(scope.split()) - {OPENID} <= set(self.entry.scopes):
             raise InvalidScopeError(description="the client may not ask for this scope")
         return scope
 
@@ -95,7 +102,21 @@ class RegisteredClient(ClientMixin):  # type: ignore[misc]
         return method in ("client_secret_basic", "client_secret_post")
 
     def check_grant_type(self, grant_type: str) -> bool:
-        return grant_type == "client_credentials"
+        return grant_type == "client_credentials" or (grant_type == "authorization_code" and self.has_people)
+
+    def check_response_type(self, response_type: str) -> bool:
+        return response_type == "code" and self.has_people
+
+    def check_redirect_uri(self, redirect_uri: str) -> bool:
+        return redirect_uri == self.redirect_uri
+
+    def get_default_redirect_uri(self) -> str:
+        return self.redirect_uri
+
+    @property
+    def has_people(self) -> bool:
+        """Whether somebody signs in through it."""
+        return any(each.client == self.client_id for each in PERSONS.values())
 
 
 class Behalf:
@@ -172,15 +193,17 @@ class TokenGenerator(JWTBearerTokenGenerator):  # type: ignore[misc]
     def get_jwks(self) -> KeySet:
         return self._keys.signing(self.alg)
 
-    def get_audiences(self, client: RegisteredClient, user: Behalf, scope: str) -> str:
+    def get_audiences(self, client: RegisteredClient, user: Behalf | SignedIn, scope: str) -> str:
         return self._audience
 
-    def get_extra_claims(self, client: RegisteredClient, grant_type: str, user: Behalf, scope: str) -> dict[str, Any]:
+    def get_extra_claims(
+        self, client: RegisteredClient, grant_type: str, user: Behalf | SignedIn, scope: str
+    ) -> dict[str, Any]:
         return dict(user.claims)
 
 
-class _FormRequest(OAuth2Request):  # type: ignore[misc]
-    """A token request whose form has been read already; authlib itself is synchronous."""
+class FormRequest(OAuth2Request):  # type: ignore[misc]
+    """A request whose parameters have been read already; authlib itself is synchronous."""
 
     def __init__(self, request: Request, form: dict[str, str]) -> None:
         super().__init__(request.method, str(request.url), headers=request.headers)
@@ -197,21 +220,29 @@ class Issuer(AuthorizationServer):  # type: ignore[misc]
     def __init__(self, issuer: str, audience: str, secrets: Mapping[str, str]) -> None:
         super().__init__()
         self.keys = Keys()
-        self._clients = {name: RegisteredClient(name, secrets[name], entry) for name, entry in CLIENTS.items()}
+        back = f"{audience}{RETURN}"
+        self.codes: dict[str, Code] = {}
+        self._clients = {name: RegisteredClient(name, secrets[name], entry, back) for name, entry in CLIENTS.items()}
         generators = {alg: TokenGenerator(issuer, audience, self.keys, alg) for alg in ("ES256", "RS256")}
         self.register_token_generator(
             "default", lambda *, client, **rest: generators[client.entry.algorithm](client=client, **rest)
         )
         self.register_grant(ClientCredentials)
+        self.register_grant(ByCode, [S256(), IdTokens(issuer, lambda: self.keys.signing("ES256"))])
 
     def query_client(self, client_id: str) -> RegisteredClient | None:
         return self._clients.get(client_id)
 
-    def create_oauth2_request(self, request: _FormRequest) -> _FormRequest:
+    def create_oauth2_request(self, request: FormRequest) -> FormRequest:
         return request
 
-    def handle_response(self, status: int, body: dict[str, Any], headers: list[tuple[str, str]]) -> Response:
+    def handle_response(self, status: int, body: Any, headers: list[tuple[str, str]]) -> Response:
+        if status == 302:
+            return Response(status_code=status, headers=dict(headers))
         return JSONResponse(body, status, dict(headers))
+
+    def save_token(self, token: dict[str, Any], request: Any) -> None:
+        """Tokens are not remembered: each says itself what it is."""
 
     def send_signal(self, name: str, *args: Any, **kwargs: Any) -> None:
         """Nobody listens."""
@@ -223,11 +254,15 @@ def build(issuer: str, audience: str, secrets: Mapping[str, str]) -> Starlette:
     metadata = AuthorizationServerMetadata(
         issuer=issuer,
         token_endpoint=f"{issuer}/token",
+        authorization_endpoint=f"{issuer}/authorize",
         jwks_uri=f"{issuer}/jwks",
-        grant_types_supported=["client_credentials"],
-        response_types_supported=[],
+        grant_types_supported=["client_credentials", "authorization_code"],
+        response_types_supported=["code"],
+        code_challenge_methods_supported=["S256"],
+        subject_types_supported=["public"],
+        id_token_signing_alg_values_supported=["ES256"],
         token_endpoint_auth_methods_supported=["client_secret_basic", "client_secret_post"],
-        scopes_supported=sorted({scope for client in CLIENTS.values() for scope in client.scopes}),
+        scopes_supported=sorted({OPENID} | {scope for client in CLIENTS.values() for scope in client.scopes}),
         authorization_details_types_supported=["subject-inquiry"],
     )
 
@@ -236,7 +271,7 @@ def build(issuer: str, audience: str, secrets: Mapping[str, str]) -> Starlette:
         form = dict(pairs)
         if len(form) < len(pairs):
             return JSONResponse({"error": "invalid_request", "error_description": "a parameter is repeated"}, 400)
-        response: Response = server.create_token_response(_FormRequest(request, form))
+        response: Response = server.create_token_response(FormRequest(request, form))
         return response
 
     async def described(request: Request) -> Response:
@@ -256,6 +291,7 @@ def build(issuer: str, audience: str, secrets: Mapping[str, str]) -> Starlette:
             Route("/jwks", jwks),
             Route("/token", token, methods=["POST"]),
             Route("/rotate", rotate, methods=["POST"]),
+            *routes(server, audience, FormRequest),
         ]
     )
 

@@ -78,6 +78,7 @@ def _stay(region: Region, told: dict[str, Any], say: Callable[[str], None]) -> N
     variables = {"id": told["subjects"]["ordinary"], "case": case}
     say("")
     say("--- It is your turn ".ljust(WIDTH, "-"))
+    say(f"The pages of everybody, with one click each: {told['issuer']}/")
     say(f"A playground in the browser: {told['gateway']}/graphql")
     say(f"What a script needs to know: {region.place.told}")
     say("A token for another terminal: dutybound demo token market-regulator --official m.ivanova --scope inquire")

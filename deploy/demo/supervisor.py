@@ -35,6 +35,7 @@ from deploy.demo.configuration import (
     write,
 )
 from deploy.demo.guard import Guard
+from deploy.demo.persons import login_as
 from deploy.demo.processes import ROOT, Child, NotReady, Ports, descendants
 from deploy.demo.region import NAMED
 from gateway.ledger.entry.registry import COMMANDS, RECALLS, SERVING
@@ -205,6 +206,8 @@ class Region:
                 for name, client in CLIENTS.items()
             },
             "recall_terms": dict(TERMS),
+            "pages": {"my": place.url("gateway") + "/my/", "console": place.url("gateway") + "/console/",
+                      "login_as": login_as(place.url("issuer"))},
             "cases": {name: case.told() for name, case in cases().items()},
             "subjects": {
                 name: dict(zip(("scheme", "value"), named.who.identifier, strict=True)) for name, named in NAMED.items()

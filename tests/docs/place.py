@@ -24,6 +24,8 @@ def prepare(folder: Path, configuration: str) -> None:
     (folder / "policies").symlink_to(ROOT / "policies", target_is_directory=True)
     (folder / "var").mkdir()
     (folder / "gateway.yaml").write_text(configuration)
+    (folder / "login.secret").touch(mode=0o600)
+    (folder / "login.secret").write_text("a secret of the issuer's\n")
     sources = Template((ROOT / "deploy" / "demo" / "sources.yaml").read_text())
     (folder / "sources.yaml").write_text(sources.substitute(dict.fromkeys(USUAL, 9)))
     key_files.write_verifiers(folder / "var" / "ledger.pub", support.KEY, support.ORIGIN, ["1", "2"])

@@ -83,7 +83,9 @@ OPENING = {
 """Modules that can open a door: `doors_in_code` knows what of them does, and finds each place."""
 
 HARMLESS = {
-    "__future__", "array", "authlib.oauth2.rfc7523", "base64", "binascii", "bisect", "cachetools", "cedarpy",
+    "__future__", "array", "authlib.oauth2.rfc6749.parameters", "authlib.oauth2.rfc7523", "authlib.oauth2.rfc7636",
+    "authlib.oidc.core", "jinja2", "markupsafe", "starlette.types", "tomllib", "base64", "binascii", "bisect",
+    "cachetools", "cedarpy",
     "collections", "collections.abc", "contextlib", "contextvars", "copy", "cryptography.exceptions",
     "cryptography.hazmat.primitives",
     "cryptography.hazmat.primitives.asymmetric.ed25519", "cryptography.hazmat.primitives.ciphers.aead",

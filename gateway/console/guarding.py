@@ -1,0 +1,71 @@
+"""What keeps others out of a page: which forms count, where a sign-in may lead, and what a browser is told.
+
+Invariants: a form counts only with its session's own token, and from this gateway's own pages where the browser says
+from where; a sign-in leads to a path of this gateway and nowhere else; no page is kept by a cache, framed, or runs or
+loads anything that does not come from here.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from hmac import compare_digest
+
+from gateway.console.sessions import Session
+
+COOKIE, SIGNING_IN = "__Host-dutybound", "__Host-dutybound-login"
+
+HEADERS: Mapping[str, str] = {
+    "Content-Security-Policy": "; ".join(
+        [
+            "default-src 'none'",
+            "style-src 'self'",
+            "script-src 'self'",
+            "connect-src 'self'",
+            "img-src 'self' data:",
+            "form-action 'self'",
+            "base-uri 'none'",
+            "frame-ancestors 'none'",
+            "require-trusted-types-for 'script'",
+        ]
+    ),
+    "Cache-Control": "no-store",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "same-origin",  # with none at all, browsers would not say from where a form comes
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "X-Robots-Tag": "noindex",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
+}
+"""What goes with each page."""
+
+_PATH = re.compile(r"/(?![/\\])[A-Za-z0-9._~%!$&'()*+,;=:@/?-]*")
+_LONGEST_PATH = 500
+
+
+def local_path(given: str | None, otherwise: str) -> str:
+    """The path of this gateway that was given; `otherwise` where it is anything else, such as another's address."""
+    if given and len(given) <= _LONGEST_PATH and _PATH.fullmatch(given) and ".." not in given:
+        return given
+    return otherwise
+
+
+def is_own(headers: Mapping[str, str], origin: str) -> bool:
+    """Whether a request that changes something comes from our own pages, as far as the browser says from where."""
+    site = headers.get("sec-fetch-site")
+    if site is not None and site != "same-origin":
+        return False
+    said = headers.get("origin")
+    return said is None or said == origin
+
+
+def is_theirs(session: Session, form: Mapping[str, str]) -> bool:
+    """Whether a form was made for this session."""
+    return compare_digest(form.get("csrf", "").encode(), session.csrf.encode())
+
+
+def cookie(name: str, value: str, seconds: int | None = None) -> str:
+    """A `Set-Cookie` that no script reads, no other site sends in a form, and no other host can set (`__Host-`)."""
+    lasts = "" if seconds is None else f"; Max-Age={seconds}"
+    return f"{name}={value}; Path=/; Secure; HttpOnly; SameSite=Lax{lasts}"

@@ -1,0 +1,29 @@
+"""`/console/`: what each of those who answer for the gateway's work can do, and what waits for them."""
+
+from __future__ import annotations
+
+from starlette.responses import Response
+from starlette.routing import Route
+
+from gateway.console.visiting import Parts, Visit, entered
+
+_WAITING = "query Waiting { matters(state: OPEN, first: 20) { items { id due overdue } next } }"
+
+
+def routes(parts: Parts) -> list[Route]:
+    """The routes of this room."""
+    return [Route("/console/", entered(parts, "", console), methods=["GET"])]
+
+
+async def console(visit: Visit) -> Response:
+    """The first page of stewards, officers and oversight."""
+    return await visit.page("console/home.html", "console.home", waiting=await waiting(visit))
+
+
+async def waiting(visit: Visit) -> dict[str, int]:
+    """How much waits for each role of theirs, as far as the first page of it says (20: that, or more)."""
+    found: dict[str, int] = {}
+    for role in ("steward", "oversight"):
+        if role in visit.session.roles:
+            found[role] = len((await visit.ask(_WAITING)).data["matters"]["items"])
+    return found

@@ -1,0 +1,68 @@
+"""What things are called: titles of departments, kinds of record, fields and purposes, where the API gives their ids.
+
+Only titles that everybody may read (`/open/catalogue`). What there is no title for is called by its id.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import NamedTuple, Protocol
+
+from gateway.catalogue.model import Catalogue, Dataset
+from gateway.console.words import Words
+
+
+class Titled(Protocol):
+    """Something with a title, as a purpose."""
+
+    @property
+    def title(self) -> str: ...
+
+
+class Named(NamedTuple):
+    """What is served now."""
+
+    catalogue: Catalogue
+    purposes: Mapping[str, Titled]
+
+
+class Names:
+    """Titles, by id, of what is served at the moment."""
+
+    def __init__(self, now: Callable[[], Named], words: Words) -> None:
+        self._now, self._words = now, words
+
+    def department(self, id_: str) -> str:
+        """A department's title."""
+        return self._now().catalogue.departments.get(id_) or str(self._words.get(f"departments.{id_}", id_))
+
+    def dataset(self, id_: str) -> str:
+        """The title of a kind of record."""
+        known = self._dataset(id_)
+        return known.title if known is not None else id_
+
+    def field(self, dataset: str, field: str) -> str:
+        """A field's title."""
+        known = self._dataset(dataset)
+        found = known.fields.get(field) if known is not None else None
+        return found.title if found is not None else field
+
+    def purpose(self, id_: str) -> str:
+        """A purpose's title."""
+        known = self._now().purposes.get(id_)
+        return known.title if known is not None else id_
+
+    def kinds(self, coordinates: list[str]) -> list[str]:
+        """Of `tax-arrears.amount` and the like: the kinds of record."""
+        return [title for title, _ in self.fields(coordinates)]
+
+    def fields(self, coordinates: list[str]) -> list[tuple[str, list[str]]]:
+        """Of `tax-arrears.amount` and the like: each kind of record, with its fields."""
+        found: dict[str, list[str]] = {}
+        for each in coordinates:
+            dataset, _, field = each.partition(".")
+            found.setdefault(dataset, []).append(self.field(dataset, field))
+        return [(self.dataset(dataset), names) for dataset, names in found.items()]
+
+    def _dataset(self, id_: str) -> Dataset | None:
+        return self._now().catalogue.datasets.get(id_)

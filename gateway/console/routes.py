@@ -1,0 +1,56 @@
+"""All routes of the pages, wired: what `gateway.app` adds where `oauth.login` says how people sign in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from urllib.parse import urlsplit
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from starlette.routing import Route
+
+from gateway.console import home, words
+from gateway.console.calling import Api, Application
+from gateway.console.entrance import RETURN, Entrance
+from gateway.console.login import SignIn
+from gateway.console.my import rooms as my
+from gateway.console.names import Named, Names
+from gateway.console.rendering import Pages
+from gateway.console.sessions import Sessions
+from gateway.console.visiting import Parts
+from gateway.issuers import Issuer
+from gateway.oauth import OAuthSettings
+from gateway.rules.ruleset import RuleSet
+from gateway.storage.port import Store
+
+
+def routes(
+    settings: OAuthSettings,
+    public_url: str,
+    issuers: Iterable[Issuer],
+    application: Callable[[], Application],
+    store: Store,
+    private: Ed25519PrivateKey,
+    now: Callable[[], float],
+    rules: Callable[[], RuleSet],
+    defect: Callable[[str, BaseException], None],
+) -> list[Route]:
+    """Every route of the pages; none where nobody can sign in.
+
+    `application` is the whole gateway, which pages call. What they keep is sealed by a secret from the `private` key.
+    `rules` gives the rule set that is served, for titles and the time zone.
+    """
+    if not settings.login:
+        return []
+    parts = urlsplit(public_url)
+    texts = words.Words(words.read("en"), lambda: rules().calendar.zone)
+    names = Names(lambda: Named(rules().policies.catalogue, rules().policies.purposes), texts)
+    secret = private.private_bytes_raw()
+    sessions = Sessions(lambda: store.engine, secret, now)
+    pages = Pages(texts, names, parts.path.rstrip("/"))
+    shared = Parts(pages, sessions, Api(application), now, f"{parts.scheme}://{parts.netloc}", defect)
+    known = {each.settings.issuer: each for each in issuers}
+    ways = {
+        each.name: SignIn(each, known[each.issuer], settings.audience, f"{public_url}{RETURN}", now)
+        for each in settings.login
+    }
+    return [*Entrance(shared, ways, secret).routes(), *my.routes(shared), *home.routes(shared)]

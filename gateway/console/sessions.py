@@ -1,0 +1,121 @@
+"""Who is signed in at the pages: kept here, never in the browser, which holds a random word and nothing else.
+
+Invariants: a session begins with a new word, at sign-in only; it is over after `IDLE` without use, after `LONGEST`, and
+with its access token, whichever is first; signing out ends it everywhere. The word is in no store and in no log.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import binascii
+import hashlib
+import secrets
+from collections.abc import Callable
+
+import msgspec
+from sqlalchemy import Engine
+
+from gateway.console.sealing import Sealer
+from gateway.storage import sessions as rows
+
+IDLE, LONGEST = 30 * 60, 8 * 3600
+"""Seconds that a session lasts unused, and at most."""
+FRESH = 600
+"""Seconds for which a sign-in counts as one of just now."""
+
+_TOUCH = 60
+"""Seconds after which its use is noted anew: not each look is a write."""
+_WORD = 32
+_MICRO = 1_000_000
+
+
+class Session(msgspec.Struct):
+    """What is known of somebody signed in. Times are seconds since the epoch.
+
+    `login` names the way in which they signed in. `scopes` are the token's. `auth_time` is when they last showed who
+    they are, 0 where the issuer does not say. `csrf` stands in each form. `said` is what the next page tells once.
+    """
+
+    login: str
+    token: str
+    scopes: tuple[str, ...]
+    subject: str
+    name: str
+    auth_time: float
+    expires: float
+    csrf: str
+    said: dict[str, str] | None = None
+
+    def fresh(self, now: float) -> bool:
+        """Whether they showed just now who they are."""
+        return now - self.auth_time <= FRESH
+
+    @property
+    def roles(self) -> tuple[str, ...]:
+        """Which rooms are theirs, by the token's scopes."""
+        return tuple(each for each in ("self", "steward", "officer", "oversight") if each in self.scopes)
+
+
+class Sessions:
+    """The sessions of one store. `now` gives seconds since the epoch, never falling."""
+
+    def __init__(self, engine: Callable[[], Engine], secret: bytes, now: Callable[[], float]) -> None:
+        self._engine, self._now = engine, now
+        self._sealer = Sealer(secret, "session")
+
+    async def begin(self, session: Session, before: str | None) -> str:
+        """Keep a session, end the one that the browser had `before`, and give the word that opens it."""
+        word = secrets.token_bytes(_WORD)
+        now = self._now()
+        ends = min(session.expires, now + LONGEST)
+        row = rows.Row(self._sealed(session, word), int(now * _MICRO), int(ends * _MICRO))
+        if before:
+            await self.end(before)
+        idle = int((now - IDLE) * _MICRO)
+        await asyncio.to_thread(rows.add, self._engine(), _id(word), row, idle, int(now * _MICRO))
+        return base64.urlsafe_b64encode(word).rstrip(b"=").decode()
+
+    async def found(self, cookie: str) -> Session | None:
+        """The session that a word opens, where it is not over."""
+        word = _word(cookie)
+        row = None if word is None else await asyncio.to_thread(rows.one, self._engine(), _id(word))
+        if word is None or row is None:
+            return None
+        now = self._now()
+        if row.ends <= now * _MICRO or row.seen <= (now - IDLE) * _MICRO:
+            await self.end(cookie)
+            return None
+        text = self._sealer.opened(row.sealed, word)
+        if text is None:
+            return None
+        if row.seen <= (now - _TOUCH) * _MICRO:
+            await asyncio.to_thread(rows.change, self._engine(), _id(word), row.sealed, int(now * _MICRO))
+        return msgspec.json.decode(text, type=Session)
+
+    async def keep(self, cookie: str, session: Session) -> None:
+        """Keep what changed in one."""
+        if (word := _word(cookie)) is not None:
+            sealed = self._sealed(session, word)
+            await asyncio.to_thread(rows.change, self._engine(), _id(word), sealed, int(self._now() * _MICRO))
+
+    async def end(self, cookie: str) -> None:
+        """End one."""
+        if (word := _word(cookie)) is not None:
+            await asyncio.to_thread(rows.remove, self._engine(), _id(word))
+
+    def _sealed(self, session: Session, word: bytes) -> bytes:
+        return self._sealer.sealed(msgspec.json.encode(session), word)
+
+
+def _id(word: bytes) -> bytes:
+    return hashlib.sha256(b"dutybound session " + word).digest()
+
+
+def _word(cookie: str) -> bytes | None:
+    """The word of a cookie; None for what is none."""
+    try:
+        word = base64.b64decode(cookie + "=", altchars=b"-_", validate=True)
+    except (binascii.Error, ValueError):
+        return None
+    return word if len(word) == _WORD else None

@@ -1,0 +1,226 @@
+"""One request to a room: whose it is, what it asks of the API, and the page or the way on that comes of it.
+
+Rooms are written on this alone. `entered` makes a route of a room: it lets in who is signed in and has the role, takes
+a form only where it is theirs, and tells each refusal of the API as a page.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+from urllib.parse import parse_qs, quote, urlsplit
+
+from sqlalchemy.exc import SQLAlchemyError
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from gateway.bounds.body import read
+from gateway.console import guarding
+from gateway.console.calling import Answered, Api, ApiRefused
+from gateway.console.guarding import COOKIE, HEADERS
+from gateway.console.rendering import Pages
+from gateway.console.sessions import Session, Sessions
+from gateway.errors import BodyRefused
+
+MOST_FORM, MOST_FIELDS = 64 * 1024, 400
+"""Bytes and fields that a form may have."""
+
+ROOMS: Mapping[str, tuple[tuple[str, str], ...]] = {
+    "self": (("my.overview", "/my/"),),
+    "steward": (("console.home", "/console/"),),
+    "officer": (("console.home", "/console/"),),
+    "oversight": (("console.home", "/console/"),),
+}
+"""Of each role the rooms that its pages lead to: the name of the room's text, and its path."""
+
+
+class Parts:
+    """What all visits share. `defect` is told of what nobody expected, with the id that people can quote."""
+
+    def __init__(
+        self,
+        pages: Pages,
+        sessions: Sessions,
+        api: Api,
+        now: Callable[[], float],
+        origin: str,
+        defect: Callable[[str, BaseException], None],
+    ) -> None:
+        self.pages, self.sessions, self.api, self.now, self.origin = pages, sessions, api, now, origin
+        self.defect = defect
+
+
+class Visit:
+    """One request of somebody signed in."""
+
+    def __init__(self, parts: Parts, request: Request, session: Session, form: Mapping[str, list[str]]) -> None:
+        self.parts, self.request, self.session = parts, request, session
+        self.words = parts.pages.words
+        self._form = form
+
+    async def ask(self, document: str, **variables: Any) -> Answered:
+        """What the API answers to this person; raises `ApiRefused`."""
+        token, client = self.session.token, self.request.scope.get("client")
+        return await self.parts.api.ask(token, client, document, variables)
+
+    async def call(self, method: str, path: str, value: Any = None) -> Any:
+        """What a JSON route answers to this person; raises `ApiRefused`."""
+        token, client = self.session.token, self.request.scope.get("client")
+        return await self.parts.api.call(token, client, method, path, value)
+
+    def query(self, name: str) -> str:
+        """A parameter of the address; nothing where there is none."""
+        return self.request.query_params.get(name, "")
+
+    def field(self, name: str) -> str:
+        """A field of the form, trimmed; nothing where there is none."""
+        return (self._form.get(name) or [""])[0].strip()
+
+    def fields(self, name: str) -> list[str]:
+        """All values of a field."""
+        return list(self._form.get(name, ()))
+
+    @property
+    def fresh(self) -> bool:
+        """Whether they showed just now who they are."""
+        return self.session.fresh(self.parts.now())
+
+    async def page(self, template: str, room: str = "", status: int = 200, **values: Any) -> Response:
+        """A page in the frame of this person's rooms; `room` is the name of the one that it stands in."""
+        return await framed(self.parts, template, self.session, room, status, self.request, **values)
+
+    async def go(self, path: str, said: str = "", **words: str) -> Response:
+        """Lead on to a page of ours, which tells what was done: `said` names the text, `words` fill it in.
+
+        A `receipt` among them is shown with it.
+        """
+        if said:
+            self.session.said = {"text": said, **words}
+            await self.parts.sessions.keep(self.request.cookies[COOKIE], self.session)
+        return away(self.parts.pages.url(path))
+
+    async def again(self, next_: str) -> Response:
+        """Ask them to show again who they are, and come back."""
+        hint = quote(self.session.subject)
+        way = f"/login/{quote(self.session.login)}?fresh=1&login_hint={hint}&next={quote(next_)}"
+        return await self.page("again.html", status=403, way=self.parts.pages.url(way))
+
+
+Room = Callable[[Visit], Awaitable[Response]]
+Endpoint = Callable[[Request], Awaitable[Response]]
+
+
+def away(place: str) -> Response:
+    """Lead to a place with a GET."""
+    return RedirectResponse(place, 303, headers=dict(HEADERS))
+
+
+async def framed(
+    parts: Parts, template: str, session: Session | None, room: str, status: int, request: Request, **values: Any
+) -> Response:
+    """A page in its frame. What the session had to tell once is told here."""
+    said = session.said if session is not None else None
+    if session is not None and said is not None:
+        session.said = None
+        await parts.sessions.keep(request.cookies[COOKIE], session)
+    rooms = [] if session is None else list(dict.fromkeys(each for role in session.roles for each in ROOMS[role]))
+    told = None if said is None else parts.pages.words(said["text"], **said)
+    receipt = "" if said is None else said.get("receipt", "")
+    frame = {
+        "session": session,
+        "rooms": rooms,
+        "room": room,
+        "told": told,
+        "receipt": receipt,
+        "waits": 0,
+        "wrong": [],
+    }
+    return parts.pages.page(template, frame | values, status)
+
+
+def safely(parts: Parts, endpoint: Endpoint) -> Endpoint:
+    """The endpoint, where a defect is a page with an id to quote, and a store out of reach one that says so."""
+
+    async def route(request: Request) -> Response:
+        try:
+            return await endpoint(request)
+        except SQLAlchemyError:
+            quoted, code, status = "", "LEDGER_UNAVAILABLE", 503
+        except Exception as error:
+            quoted, code, status = secrets.token_hex(8), "INTERNAL", 500
+            parts.defect(quoted, error)
+        return await framed(parts, "refused.html", None, "", status, request, why=code, quoted=quoted)
+
+    return route
+
+
+def entered(parts: Parts, role: str, room: Room) -> Endpoint:
+    """The route of a room for those with a role; with the role `""` for whoever is signed in."""
+
+    async def route(request: Request) -> Response:
+        word = request.cookies.get(COOKIE)
+        session = await parts.sessions.found(word) if word else None
+        if session is None:
+            return away(parts.pages.url(f"/login?next={quote(_here(request))}"))
+        if role and role not in session.roles:
+            return await framed(parts, "refused.html", session, "", 403, request, why="role", quoted="")
+        form: Mapping[str, list[str]] = {}
+        if request.method not in ("GET", "HEAD"):
+            found = await own_form(parts, request, session)
+            if found is None:
+                return await framed(parts, "refused.html", session, "", 403, request, why="form", quoted="")
+            form = found
+        visit = Visit(parts, request, session, form)
+        try:
+            return await room(visit)
+        except ApiRefused as refused:
+            return await _refused(visit, refused)
+
+    return safely(parts, route)
+
+
+async def own_form(parts: Parts, request: Request, session: Session) -> Mapping[str, list[str]] | None:
+    """The fields of a form that this session's own page sent; None for every other."""
+    if not guarding.is_own(request.headers, parts.origin):
+        return None
+    fields = await read_form(request)
+    given = {name: values[0] for name, values in (fields or {}).items()}
+    return fields if fields is not None and guarding.is_theirs(session, given) else None
+
+
+async def read_form(request: Request) -> dict[str, list[str]] | None:
+    """The fields of a form; None where it is none, or too large."""
+    if request.headers.get("content-type", "").partition(";")[0].strip() != "application/x-www-form-urlencoded":
+        return None
+    try:
+        body = await read(request, MOST_FORM)
+        return parse_qs(body.decode("utf-8"), keep_blank_values=True, max_num_fields=MOST_FIELDS)
+    except (BodyRefused, ValueError):
+        return None
+
+
+async def _refused(visit: Visit, refused: ApiRefused) -> Response:
+    """A refusal of the API, as a page."""
+    if refused.code == "UNAUTHENTICATED":  # the token is over, and the session with it
+        await visit.parts.sessions.end(visit.request.cookies[COOKIE])
+        return away(visit.parts.pages.url(f"/login?next={quote(_here(visit.request))}"))
+    if refused.reason == "SIGN_IN":
+        return await visit.again(_back(visit))
+    status = refused.status if refused.status >= 400 else 404 if refused.code == "MATTER_NOT_FOUND" else 409
+    kind = f"refused.{refused.code}.{refused.reason}" if refused.reason else f"refused.{refused.code}"
+    text = visit.words.get(kind, str(visit.words.get(f"refused.{refused.code}", refused.message)))
+    quoted = str(refused.more.get("id", ""))
+    return await visit.page("refused.html", status=status, why="api", text=text, quoted=quoted, back=_back(visit))
+
+
+def _here(request: Request) -> str:
+    """The page that was asked for, or the one whose form was sent."""
+    if request.method in ("GET", "HEAD"):
+        query = request.url.query
+        return guarding.local_path(request.url.path + (f"?{query}" if query else ""), "/")
+    return guarding.local_path(urlsplit(request.headers.get("referer", "")).path, "/")
+
+
+def _back(visit: Visit) -> str:
+    return _here(visit.request).removeprefix(visit.parts.pages.base) or "/"

@@ -1,0 +1,83 @@
+"""All texts of the pages, from one file a language: `words/en.toml`.
+
+A text has a dotted name; what stands in braces in it is filled in, escaped. Texts are trusted and may hold markup; what
+is filled in is not. A name that there is none of is a defect, found when the page is made.
+"""
+
+from __future__ import annotations
+
+import datetime
+import re
+import tomllib
+from collections.abc import Callable, Iterator, Mapping
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from markupsafe import Markup
+
+_DAY = re.compile(r"[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])")
+_MOMENT = re.compile(_DAY.pattern + r"T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?(Z|[+-][0-9]{2}:[0-9]{2})")
+_LARGE = re.compile(r"-?[0-9]{4,}\.[0-9]{2}")
+"""Amounts; whole numbers may be years, or numbers of papers."""
+_FOLDER = Path(__file__).parent / "words"
+
+
+def read(language: str) -> dict[str, str]:
+    """The texts of a language, by dotted name."""
+    return dict(_flat(tomllib.loads((_FOLDER / f"{language}.toml").read_text("utf-8")), ""))
+
+
+def _flat(found: Mapping[str, Any], above: str) -> Iterator[tuple[str, str]]:
+    for name, value in found.items():
+        if isinstance(value, Mapping):
+            yield from _flat(value, f"{above}{name}.")
+        else:
+            yield f"{above}{name}", str(value)
+
+
+class Words:
+    """The texts of one language, and how it writes days, times and lists; times are those of `zone`."""
+
+    def __init__(self, texts: Mapping[str, str], zone: Callable[[], datetime.tzinfo] = lambda: datetime.UTC) -> None:
+        self._texts, self._zone = texts, zone
+
+    def __call__(self, name: str, /, **values: Any) -> Markup:
+        """A text, with what is filled in; raises `KeyError`."""
+        return Markup(self._texts[name]).format(**values)  # noqa: S704 - our own file; `format` escapes what comes in
+
+    def get(self, name: str, otherwise: str) -> Markup:
+        """A text where there is one of that name, else other words, escaped."""
+        return Markup(self._texts[name]) if name in self._texts else Markup.escape(otherwise)  # noqa: S704 - as above
+
+    def number(self, name: str, count: int, /, **values: Any) -> Markup:
+        """The text for one, or for several."""
+        return self(f"{name}.{'one' if count == 1 else 'many'}", count=count, **values)
+
+    def day(self, value: str | datetime.date | None) -> Markup:
+        """`Monday 30 November 2026`, from an ISO date or moment."""
+        if not value:
+            return Markup("")
+        day = datetime.date.fromisoformat(value[:10]) if isinstance(value, str) else value
+        names = {"weekday": self(f"days.{day.isoweekday()}"), "month": self(f"months.{day.month}")}
+        return self("days.long", day=day.day, year=day.year, **names)
+
+    def moment(self, value: str | datetime.datetime) -> Markup:
+        """Day and time."""
+        at = (datetime.datetime.fromisoformat(value) if isinstance(value, str) else value).astimezone(self._zone())
+        return self("days.at", day=self.day(at.date()), time=at.strftime("%H:%M"))
+
+    def written(self, value: str) -> Markup:
+        """A record's value as people write it: days, moments and large figures; everything else as it is."""
+        if _DAY.fullmatch(value):
+            return self.day(value)
+        if _MOMENT.fullmatch(value):
+            return self.moment(value)
+        return Markup.escape(f"{Decimal(value):,}" if _LARGE.fullmatch(value) else value)
+
+    def several(self, items: list[Any]) -> Markup:
+        """`a`, `a and b`, `a, b and c`."""
+        escaped = [Markup.escape(each) for each in items]
+        if len(escaped) < 2:
+            return Markup("").join(escaped)
+        return self("lists.last", first=Markup(", ").join(escaped[:-1]), last=escaped[-1])

@@ -1,0 +1,137 @@
+"""What others try against the pages: each is refused, and nothing happens."""
+
+from __future__ import annotations
+
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from gateway.console.guarding import COOKIE, SIGNING_IN
+from tests.console.visitor import Visitor
+
+
+def test_a_form_without_the_sessions_token_does_nothing(visitor: Visitor) -> None:
+    page = visitor.sign_in("subject")
+    other = Visitor(visitor.told)
+    foreign = other.sign_in("other-subject")
+    for form in ({}, {"csrf": ""}, {"csrf": "x" * 32}):
+        answer = visitor.send("POST", "/logout", data=form, headers={"origin": visitor.gateway})
+        assert answer.status_code == 403
+    assert visitor.send("POST", "/logout", data={"csrf": _csrf(foreign.text)}).status_code == 403
+    assert visitor.get("/my/").status_code == 200
+    assert visitor.post("/logout", {}, page).status_code == 303
+    assert "/login" in str(visitor.get("/my/").url)
+
+
+def test_a_form_from_another_site_does_nothing(visitor: Visitor) -> None:
+    page = visitor.sign_in("subject")
+    for headers in ({"origin": "https://evil.example"}, {"origin": "null"}, {"sec-fetch-site": "cross-site"}):
+        assert visitor.post("/logout", {}, page, **headers).status_code == 403
+    assert visitor.get("/my/").status_code == 200
+
+
+def test_a_form_of_another_media_type_does_nothing(visitor: Visitor) -> None:
+    page = visitor.sign_in("subject")
+    answer = visitor.send("POST", "/logout", content=f"csrf={_csrf(page.text)}", headers={"content-type": "text/plain"})
+    assert answer.status_code == 403
+
+
+def test_nothing_is_changed_by_a_get(visitor: Visitor) -> None:
+    visitor.sign_in("subject")
+    assert visitor.send("GET", "/logout").status_code == 405
+    assert visitor.get("/my/").status_code == 200
+
+
+def test_no_page_is_framed_kept_or_runs_what_is_not_ours(visitor: Visitor) -> None:
+    for page in (visitor.get("/login"), visitor.sign_in("subject"), visitor.get("/login/nobody")):
+        policy = page.headers["content-security-policy"]
+        assert "default-src 'none'" in policy
+        assert "frame-ancestors 'none'" in policy
+        assert "unsafe" not in policy
+        assert page.headers["x-frame-options"] == "DENY"
+        assert page.headers["cache-control"] == "no-store"
+        assert page.headers["x-content-type-options"] == "nosniff"
+        assert "<script" not in page.text
+        assert " style=" not in page.text
+
+
+def test_a_session_begins_with_a_word_of_its_own(visitor: Visitor) -> None:
+    planted = "A" * 43
+    visitor.cookies[COOKIE] = planted
+    visitor.sign_in("subject")
+    first = visitor.cookies[COOKIE]
+    assert first != planted
+    visitor.sign_in("subject")
+    second = visitor.cookies[COOKIE]
+    assert second != first
+    visitor.cookies[COOKIE] = first
+    assert visitor.send("GET", "/my/").headers["location"].startswith("/login")  # ended by the new one
+    visitor.cookies[COOKIE] = second
+    assert visitor.send("GET", "/my/").status_code == 200
+
+
+def test_the_cookie_is_out_of_reach_of_scripts_other_sites_and_hosts(visitor: Visitor) -> None:
+    answer = visitor.send("GET", "/login/citizen-portal?login_hint=subject")
+    back = visitor.send("GET", answer.headers["location"]).headers["location"]
+    done = visitor.send("GET", back)
+    (line,) = (each for each in done.headers.get_list("set-cookie") if each.startswith(f"{COOKIE}="))
+    assert line.endswith("; Path=/; Secure; HttpOnly; SameSite=Lax")
+    assert COOKIE.startswith("__Host-")
+
+
+@pytest.mark.parametrize(
+    "place",
+    ["https://evil.example/", "//evil.example/", "/\\evil.example", "javascript:alert(1)", "/my/../../..",
+     "\thttps://evil.example", "https:evil.example", "/\r\nset-cookie:a=b"],
+)  # fmt: skip
+def test_a_sign_in_leads_nowhere_else(visitor: Visitor, place: str) -> None:
+    for name in ("next", "target_link_uri"):
+        visitor.cookies.clear()
+        query = {"login_hint": "subject", name: place}
+        answer = visitor.send("GET", "/login/citizen-portal", params=query)
+        back = visitor.send("GET", answer.headers["location"]).headers["location"]
+        assert visitor.send("GET", back).headers["location"] == "/my/"
+
+
+def test_a_sign_in_leads_where_it_was_asked_for(visitor: Visitor) -> None:
+    for query in ({"next": "/my/?a=b"}, {"target_link_uri": f"{visitor.gateway}/my/?a=b"}):
+        visitor.cookies.clear()
+        answer = visitor.send("GET", "/login/citizen-portal", params={"login_hint": "subject", **query})
+        back = visitor.send("GET", answer.headers["location"]).headers["location"]
+        assert visitor.send("GET", back).headers["location"] == "/my/?a=b"
+
+
+def test_a_code_counts_in_the_browser_that_began_and_once(visitor: Visitor) -> None:
+    answer = visitor.send("GET", "/login/citizen-portal?login_hint=subject")
+    asked = parse_qs(urlsplit(answer.headers["location"]).query)
+    assert asked["code_challenge_method"] == ["S256"]
+    assert {"state", "nonce", "code_challenge"} <= asked.keys()
+    back = visitor.send("GET", answer.headers["location"]).headers["location"]
+    held = visitor.cookies[SIGNING_IN]
+    assert Visitor(visitor.told).send("GET", back).status_code == 403  # a victim who is led to the attacker's code
+    for wrong in (back.replace("state=", "state=x"), back + "&state=y", back + "&iss=https://evil.example"):
+        visitor.cookies[SIGNING_IN] = held
+        assert visitor.send("GET", wrong).status_code == 403
+    visitor.cookies[SIGNING_IN] = held[:-8] + "AAAAAAA="
+    assert visitor.send("GET", back).status_code == 403
+    visitor.cookies[SIGNING_IN] = held
+    assert visitor.send("GET", back).status_code == 303
+    visitor.cookies[SIGNING_IN] = held
+    assert visitor.send("GET", back).status_code in (403, 503)  # the issuer knows the code no more
+
+
+@pytest.mark.parametrize("role", ["steward", "officer", "oversight"])
+def test_a_page_of_another_role_is_refused(visitor: Visitor, role: str) -> None:
+    visitor.sign_in(role)
+    assert visitor.get("/my/").status_code == 403
+
+
+def test_what_is_no_session_opens_nothing(visitor: Visitor) -> None:
+    for word in ("", "x", "A" * 43, "A" * 42 + "=", "é", "../", "%00"):
+        visitor.cookies[COOKIE] = word
+        answer = visitor.send("GET", "/my/", headers={}) if word != "é" else None
+        assert answer is None or answer.headers["location"].startswith("/login")
+
+
+def _csrf(text: str) -> str:
+    return text.split('name="csrf" value="')[1].split('"')[0]

@@ -1,0 +1,72 @@
+"""Every role's first page in a browser: reached with one click, fit for everybody, light and dark, wide and narrow."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from playwright.sync_api import Browser, Page
+
+from tests.conftest import World
+
+ROLES = ["subject", "organisation", "steward", "officer", "oversight"]
+WIDTHS = [390, 1280]
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_a_role_reaches_its_page_with_one_click_and_everybody_can_use_it(
+    world: World, browser: Browser, problems: Callable[[Page], list[str]], role: str
+) -> None:
+    for scheme in ("light", "dark"):
+        for width in WIDTHS:
+            context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)  # type: ignore[arg-type]
+            page = context.new_page()
+            said: list[str] = []
+            page.on("console", lambda message, said=said: said.append(message.text))
+            page.goto(world.told["pages"]["login_as"][role])
+            assert page.url.startswith(world.told["gateway"] + ("/my/" if role in ROLES[:2] else "/console/"))
+            assert page.locator("h1").count() == 1
+            assert problems(page) == []
+            assert said == []
+            beyond = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+            assert beyond <= 0
+            context.close()
+
+
+def test_the_page_of_everybody_leads_to_each_of_them(
+    world: World, browser: Browser, problems: Callable[[Page], list[str]]
+) -> None:
+    context = browser.new_context()
+    page = context.new_page()
+    page.goto(world.told["issuer"] + "/")
+    assert problems(page) == []
+    page.get_by_role("link", name="Go on as T. Weber").click()
+    assert page.url == world.told["gateway"] + "/console/"
+    context.close()
+
+
+def test_who_is_not_signed_in_can_choose_how(
+    world: World, browser: Browser, problems: Callable[[Page], list[str]]
+) -> None:
+    context = browser.new_context(viewport={"width": 390, "height": 900})
+    page = context.new_page()
+    page.goto(world.told["gateway"] + "/my/")
+    assert page.url == world.told["gateway"] + "/login?next=/my/"
+    assert problems(page) == []
+    page.get_by_role("link", name="Go on - Citizens and organisations").click()
+    page.get_by_role("link", name="Go on as").first.click()
+    assert page.url == world.told["gateway"] + "/my/"
+    context.close()
+
+
+def test_after_signing_out_the_back_button_shows_nothing(world: World, browser: Browser) -> None:
+    context = browser.new_context()
+    page = context.new_page()
+    page.goto(world.told["pages"]["login_as"]["subject"])
+    name = page.locator(".who b").inner_text()
+    page.get_by_role("button", name="Sign out").click()
+    page.wait_for_url("**/login")
+    page.go_back()
+    page.wait_for_load_state()
+    assert name not in page.content()
+    context.close()

@@ -1,0 +1,108 @@
+"""Sessions: who has the word has the session, until it is over; the store alone opens none."""
+
+from __future__ import annotations
+
+import base64
+import os
+from pathlib import Path
+
+import pytest
+from sqlalchemy import select
+
+from gateway.console.sealing import Sealer
+from gateway.console.sessions import IDLE, LONGEST, Session, Sessions
+from gateway.storage.sessions import console_session
+from tests.stores import store_at
+
+SECRET = bytes(32)
+
+
+def session(**changes: object) -> Session:
+    values = {
+        "login": "portal", "token": "a secret token", "scopes": ("self",), "subject": "person-1", "name": "Runa",
+        "auth_time": 0.0, "expires": 1e9, "csrf": "c",
+    }  # fmt: skip
+    return Session(**{**values, **changes})  # type: ignore[arg-type]
+
+
+class Clock:
+    now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def sessions(tmp_path: Path, clock: Clock) -> Sessions:
+    store = store_at(tmp_path / "store.db")
+    return Sessions(lambda: store.engine, SECRET, clock)
+
+
+async def test_a_word_opens_its_session_and_no_other(sessions: Sessions) -> None:
+    word = await sessions.begin(session(), None)
+    assert await sessions.found(word) == session()
+    wrong = base64.urlsafe_b64encode(os.urandom(32)).rstrip(b"=").decode()
+    for other in ("", "x", wrong, word[:-1], word + "=", word.swapcase()):
+        assert await sessions.found(other) is None
+
+
+async def test_the_store_alone_opens_none(sessions: Sessions) -> None:
+    word = await sessions.begin(session(), None)
+    with sessions._engine().connect() as connection:
+        (row,) = connection.execute(select(console_session)).all()
+    assert b"a secret token" not in row.sealed
+    assert b"Runa" not in row.sealed
+    assert base64.urlsafe_b64decode(word + "=") not in (row.id, row.sealed)
+    assert Sealer(SECRET, "session").opened(row.sealed) is None
+    assert Sealer(SECRET, "session").opened(row.sealed, row.id) is None
+    assert Sealer(bytes(31) + b"1", "session").opened(row.sealed, base64.urlsafe_b64decode(word + "=")) is None
+
+
+async def test_it_is_over_when_it_is_not_used(sessions: Sessions, clock: Clock) -> None:
+    word = await sessions.begin(session(), None)
+    for _ in range(5):
+        clock.now += IDLE - 1
+        assert await sessions.found(word) is not None
+    clock.now += IDLE
+    assert await sessions.found(word) is None
+    clock.now -= IDLE
+    assert await sessions.found(word) is None
+
+
+async def test_it_is_over_after_so_long_and_with_its_token(sessions: Sessions, clock: Clock) -> None:
+    word = await sessions.begin(session(), None)
+    for _ in range(LONGEST // (IDLE - 100)):
+        clock.now += IDLE - 100
+        assert await sessions.found(word) is not None
+    clock.now = 1000.0 + LONGEST
+    assert await sessions.found(word) is None
+    word = await sessions.begin(session(expires=clock.now + 60), None)
+    clock.now += 59
+    assert await sessions.found(word) is not None
+    clock.now += 1
+    assert await sessions.found(word) is None
+
+
+async def test_a_new_one_ends_the_one_before(sessions: Sessions) -> None:
+    first = await sessions.begin(session(), None)
+    second = await sessions.begin(session(name="Edda"), first)
+    assert await sessions.found(first) is None
+    assert (await sessions.found(second) or session()).name == "Edda"
+    await sessions.end(second)
+    assert await sessions.found(second) is None
+    await sessions.keep(second, session())  # a page that was still being made brings nothing back
+    assert await sessions.found(second) is None
+
+
+async def test_those_that_are_over_are_let_go(sessions: Sessions, clock: Clock) -> None:
+    for _ in range(3):
+        await sessions.begin(session(), None)
+    clock.now += IDLE
+    await sessions.begin(session(), None)
+    with sessions._engine().connect() as connection:
+        assert len(connection.execute(select(console_session.c.id)).all()) == 1
