@@ -36,3 +36,15 @@ def may_exceed(one: Period, other: Period) -> bool:
     return any(
         one.after(day) > other.after(day) for day in (start + datetime.timedelta(days=offset) for offset in range(1461))
     )
+
+
+def last_start(period: Period, day: datetime.date) -> datetime.date | None:
+    """The last first day from which a period ends before `day`; None where there is none."""
+    low, high = datetime.date.min.toordinal() - 1, day.toordinal()
+    while high - low > 1:  # a later first day never ends earlier
+        middle = (low + high) // 2
+        if period.after(datetime.date.fromordinal(middle)) < day:
+            low = middle
+        else:
+            high = middle
+    return datetime.date.fromordinal(low) if low else None

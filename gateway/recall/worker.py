@@ -46,6 +46,7 @@ from gateway.recall.measuring import Counting, Measuring, supervisor
 from gateway.recall.selecting import unreported
 from gateway.recall.selecting.expiring import LOOKED, Expiring
 from gateway.recall.selecting.select import Selecting
+from gateway.recall.selecting.shortening import Shortening
 from gateway.recall.selecting.unreported import Unreported
 from gateway.recall.turns import IDLE, Around, Turn, again
 from gateway.rules.ruleset import RuleSet
@@ -90,6 +91,7 @@ def turns(around: Around) -> Sequence[Turn]:
         Turn("measure", Measuring(office, counting, around.link).turn, every=measuring.EVERY),
         Turn("select", Selecting(office).turn),
         Turn("expire", Expiring(office, longest).turn, every=LOOKED),
+        Turn("shorten", Shortening(office, longest).turn, every=LOOKED),
         Turn("unreported", Unreported(office).turn, every=unreported.EVERY),
     ]
 

@@ -63,6 +63,12 @@ def active(connection: Connection) -> Active | None:
     return None if row is None else Active(row.epoch, row.digest)
 
 
+def since(connection: Connection, epoch: int) -> int:
+    """When an epoch began (microseconds)."""
+    at: int = connection.execute(select(activation.c.at).where(activation.c.epoch == epoch)).scalar_one()
+    return at
+
+
 def raised(before: int) -> Guarded:
     """The change that makes the next epoch count; it holds only where `before` still is the last one."""
     return Guarded(update(fact_head).where(fact_head.c.epoch == before).values(epoch=before + 1))

@@ -117,7 +117,17 @@ def recipients(folder: Path, receiver: Recipient, number: int) -> Path:
     ]
     with (policies / "requesters.yaml").open("a", encoding="utf-8") as file:
         file.writelines(lines)
+    _asked_without_end(policies / "purposes.yaml")
     return policies
+
+
+def _asked_without_end(purposes: Path) -> None:
+    """Whoever inquires all the time asks about more subjects than one official may: here nobody counts them."""
+    before, found, after = purposes.read_text(encoding="utf-8").partition("\nLICENCE_RENEWAL:\n")
+    assert found, "the purpose of those inquiries is gone"
+    purposes.write_text(
+        f"{before}{found}  quotas: {{unlimited: A trial asks as fast as it can.}}\n{after}", encoding="utf-8"
+    )
 
 
 async def disclose(store: Store, folder: Path, issuer: str, size: Size) -> None:

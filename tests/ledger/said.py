@@ -241,6 +241,14 @@ SAID: list[tuple[entries.Done | entries.OfLedger, str, str]] = [
     ),
     (
         entries.Acted(
+            *HEAD[:3], entries.OWN, "display-shortened", DAY, dataset="tax-arrears", since=datetime.date(2024, 12, 3)
+        ),
+        "the gateway",
+        "noted what may not be displayed any more after 2026-12-03, by a period that was shortened: of tax-arrears,"
+        " what counts from 2024-12-03",
+    ),
+    (
+        entries.Acted(
             *HEAD[:3],
             entries.OWN,
             "recalled",

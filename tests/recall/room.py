@@ -45,6 +45,7 @@ class Room:
         fields: Sequence[str] = ("amount", "period"),
         known: int | None = None,
         until: Sequence[datetime.date | None] = (),
+        since: Sequence[datetime.date | None] = (),
         **more: Any,
     ) -> str:
         """Disclose records (`id@version`) to a client; gives the inquiry's id.
@@ -58,8 +59,8 @@ class Room:
         id_ = f"inquiry-{next(self._numbers)}"
         own = bool(more.get("own"))
         duty = entries.Duty("d", "delete-by", {"date": str(more.get("delete_by", datetime.date(2028, 6, 1)))})
-        days = [None if day is None else (day - _EPOCH).days for day in until]
-        given = entries.Dataset(dataset, tuple(fields), [f"{dataset}/{each}" for each in records], None, days)
+        days, first = ([None if day is None else (day - _EPOCH).days for day in each] for each in (until, since))
+        given = entries.Dataset(dataset, tuple(fields), [f"{dataset}/{each}" for each in records], None, days, first)
         told = entries.Inquiry(
             entries.VERSION, id_, self.desk.now, entries.Who(more.get("issuer", ISSUER), client, ""), None,
             entries.Declared(purpose), self.desk.rules.digest, [] if own else [duty],

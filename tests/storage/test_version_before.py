@@ -38,7 +38,7 @@ from tests.ledger.said import ABOUT
 from tests.ledger.support import AT, BY, KEY, ORIGIN, SUBJECT, VERIFIERS, opened
 from tests.storage.conftest import Place
 
-BEFORE = "979d964a09cd1d528f89bcb6384665f8aaebf575"
+BEFORE = "ccd023d60d29e36756e8d137d036b450f3b3c159"
 WHO = entries.Who(*BY, "market")
 LEI = (SUBJECT.scheme, SUBJECT.value)
 

@@ -58,7 +58,8 @@ class Acted(Entered, frozen=True, tag="act"):
     `schema` is the digest of the GraphQL schema that clients see from then on. Of a proposal `digest` is the rule set,
     `base` and `epoch` are what was active, `officer` is who acts, as the base's officers or by a department, and `how`
     as what, `signature` an SSH signature over an approval; `widens` are the departments whose data of people, or not
-    public, it opens; `simulated` is what recorded inquiries would have come to.
+    public, it opens; `simulated` is what recorded inquiries would have come to. `since` is the day that a display
+    counts from, where a shortened period ended it.
 
     Of the subject: `matter` is the 128-bit id of what it is part of; `by` who acted as the subject or for it, by the
     token's `sub`, and `proof` how a counter knew whom it had before it. An official stands in oversight's part instead.
@@ -115,3 +116,4 @@ class Acted(Entered, frozen=True, tag="act"):
     signature: str = ""
     widens: tuple[str, ...] = ()
     simulated: Simulated | None = None
+    since: datetime.date | None = None

@@ -64,6 +64,11 @@ WORDS = {
     "delivery-given-up": _Words(_DELIVERY, "gave up telling {to} of recall {recall}; it waits in the inbox"),
     "delivery-resumed": _Words(_DELIVERY, "had {to} told of recalls again ({outcome})"),
     "display-ended": _Words(_CLOCK, "noted what may not be displayed any more after {due}"),
+    "display-shortened": _Words(
+        _CLOCK,
+        "noted what may not be displayed any more after {due}, by a period that was shortened: of {dataset}, what"
+        " counts from {since}",
+    ),
     "unreported-found": _Words(_RECORD, "found {thing} of {name} changed without a report"),
     "recalled": _Words(_RECALL, "recalled {records} of {name} from {to}: {action}"),
     "acknowledged": _Words(_RECALL, "answered recall {recall} about {name}: {outcome}"),
@@ -142,6 +147,7 @@ def _values(told: Acted, name: str) -> dict[str, str]:
         "recipient": _who(told.recipient) if told.recipient else f"a recipient {_ERASED}",
         "purpose": told.purpose or f"a purpose {_ERASED}",
         "until": told.until.isoformat() if told.until else day,
+        "since": told.since.isoformat() if told.since else day,
         "due": told.due.isoformat() if told.due else day,
         "recall": told.recall or "of no id",
         "to": _who(told.to) if told.to else "nobody",

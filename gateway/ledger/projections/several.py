@@ -19,17 +19,17 @@ from gateway.ledger.projections.recipients import received_in
 from gateway.ledger.stored import read
 from gateway.storage.port import Reader
 from gateway.storage.projections import displayed, raced, received
-from gateway.storage.recalls import recall_job
+from gateway.storage.recalls import recall, recall_job
 from gateway.storage.statement import Statement
 from gateway.storage.tables import requester, subject_key
 
-__all__ = ["DISPLAYED", "NAMES", "Received", "ended_of", "raced_since", "received_of"]
+__all__ = ["DISPLAYED", "NAMES", "UNTOLD", "Received", "ended_of", "raced_since", "received_of", "shortened_of"]
 
 NAMES = ("received", "looked")
 """The projections that it is read from."""
 
 DISPLAYED = "displayed"
-"""And the one that `ended_of` is read from."""
+"""And the one that `ended_of` and `shortened_of` are read from."""
 
 _AT_ONCE = 50
 
@@ -65,6 +65,24 @@ _ENDED = Statement(
     .where(displayed.c.day == p("day"), displayed.c.dataset == p("dataset"))
     .where(subject_key.c.scheme == p("scheme"), subject_key.c.value == p("value")),
     *("day", "dataset", "scheme", "value"),
+)
+
+UNTOLD = (
+    ~select(recall.c.id)
+    .join(recall_job, recall_job.c.id == recall.c.job)
+    .where(recall.c.place == displayed.c.entry, recall.c.dataset == displayed.c.dataset)
+    .where(recall_job.c.since == displayed.c.since)
+    .correlate(displayed)
+    .exists()
+)
+"""Whether a shortened period had no recall of a row of `displayed` yet, whatever was answered."""
+
+_SHORTENED = Statement(
+    select(displayed.c.entry)
+    .join(subject_key, subject_key.c.id == displayed.c.subject)
+    .where(displayed.c.since == p("since"), displayed.c.day > p("day"), displayed.c.dataset == p("dataset"), UNTOLD)
+    .where(subject_key.c.scheme == p("scheme"), subject_key.c.value == p("value")),
+    *("since", "day", "dataset", "scheme", "value"),
 )
 
 
@@ -127,3 +145,11 @@ def raced_since(reader: Reader, since: int) -> list[tuple[str, int, str]]:
 def ended_of(reader: Reader, day: int, dataset: str, scheme: str, value: str) -> set[int]:
     """The entries that disclosed a record of a subject's dataset with that last day of display (since 1970-01-01)."""
     return {entry for (entry,) in reader.rows(_ENDED, day, dataset, scheme, value)}
+
+
+def shortened_of(reader: Reader, since: int, day: int, dataset: str, scheme: str, value: str) -> set[int]:
+    """The entries that disclosed a record whose display counts from a day, and told a later last day than `day`.
+
+    Without those of which a shortened period had a recall already.
+    """
+    return {entry for (entry,) in reader.rows(_SHORTENED, since, day, dataset, scheme, value)}

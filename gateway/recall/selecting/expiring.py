@@ -18,7 +18,7 @@ from collections.abc import Sequence
 from functools import partial
 from typing import NamedTuple
 
-from sqlalchemy import BigInteger, Connection, Insert, insert, literal, select, tuple_, update
+from sqlalchemy import BigInteger, Connection, Insert, Integer, insert, literal, select, tuple_, update
 
 from gateway.acts.office import Office
 from gateway.ledger.acting.planned import Actor, AtEntry, Changes, Made, Planned, Seen
@@ -51,6 +51,13 @@ def day_of(number: int) -> datetime.date:
     return _EPOCH + number * _DAY
 
 
+def over_by(office: Office, wait: datetime.timedelta) -> int:
+    """The first day that is not over yet, and its longest inquiry, of `wait`, with it."""
+    now, today = office.now(), office.today()
+    before = today - _DAY
+    return number_of(before if now < deadlines.end(office.calendar, before) + wait else today)
+
+
 class Expiring:
     """Notes the days that are over, in one process. `wait` is as for `Selecting`."""
 
@@ -67,10 +74,7 @@ class Expiring:
         return True
 
     def _over(self) -> int:
-        """The first day that is not over yet, and its longest inquiry with it."""
-        now, today = self._office.now(), self._office.today()
-        before = today - _DAY
-        return number_of(before if now < deadlines.end(self._office.calendar, before) + self._wait else today)
+        return over_by(self._office, self._wait)
 
     def _due(self) -> bool:
         over = self._over()
@@ -96,7 +100,7 @@ class Expiring:
             oversight = entries.Oversight(entries.VERSION, facts=seen.change)
             at = micros(seen.now)
             changes: list[Changes] = [_moved(before, day, pairs)]
-            changes += [AtEntry(partial(_job, dataset, key, day, at)) for dataset, key in pairs]
+            changes += [AtEntry(partial(job, dataset, key, day=day, at=at)) for dataset, key in pairs]
             return Made(told, oversight, changes, "", None)
 
         actor = Actor(entries.OWN.issuer, entries.OWN.client, entries.OWN.department)
@@ -143,13 +147,16 @@ def _moved(before: _Head, day: int, pairs: Sequence[tuple[str, int]]) -> Guarded
     return Guarded(moved.values(day=day, dataset=dataset, subject=key))
 
 
-def _job(dataset: str, key: int, day: int, at: int, entry: int) -> Insert:
-    """A job about the subject of a key; none where that was erased meanwhile."""
-    number = {"at": at, "filed_in": entry}
-    row = select(
-        literal(secrets.token_hex(16)), literal("expired"), literal("waits"), subject_key.c.scheme, subject_key.c.value,
-        literal(dataset), literal(0), literal(day), *(literal(each, BigInteger()) for each in number.values()),
-    )  # fmt: skip
-    names = ["id", "cause", "state", "scheme", "value", "dataset", "found", "day", *number]
-    there = row.where(subject_key.c.id == key, subject_key.c.secret.is_not(None))
-    return insert(recall_job).from_select(names, there)
+def job(dataset: str, key: int, entry: int, *, day: int, at: int, since: int | None = None) -> Insert:
+    """A job about the subject of a key, of the act in `entry`; none where that was erased meanwhile.
+
+    `day` is the last one of display. `since`, where a shortened period ended it, is the one that it counts from.
+    """
+    values = {
+        "id": literal(secrets.token_hex(16)), "cause": literal("expired"), "state": literal("waits"),
+        "scheme": subject_key.c.scheme, "value": subject_key.c.value, "dataset": literal(dataset), "found": literal(0),
+        "day": literal(day), "since": literal(since, Integer()), "at": literal(at, BigInteger()),
+        "filed_in": literal(entry, BigInteger()),
+    }  # fmt: skip
+    there = select(*values.values()).where(subject_key.c.id == key, subject_key.c.secret.is_not(None))
+    return insert(recall_job).from_select(list(values), there)

@@ -25,7 +25,15 @@ from sqlalchemy import Connection
 
 from gateway.acts.office import Office
 from gateway.ledger.projections import positions
-from gateway.ledger.projections.several import DISPLAYED, NAMES, Received, ended_of, raced_since, received_of
+from gateway.ledger.projections.several import (
+    DISPLAYED,
+    NAMES,
+    Received,
+    ended_of,
+    raced_since,
+    received_of,
+    shortened_of,
+)
 from gateway.recall.selecting import jobs as rows
 from gateway.recall.selecting.answers import Opened, opened_at
 from gateway.recall.selecting.making import Making, NothingToTell, Wanted, begin_counts, holder
@@ -222,7 +230,8 @@ def _passed(covered: Sequence[positions.Covered], job: Job) -> bool:
 
 
 def _ended(reader: Reader, job: Job) -> set[int]:
-    return ended_of(reader, job.day or 0, job.dataset or "", job.scheme or "", job.value or "")
+    of = (job.day or 0, job.dataset or "", job.scheme or "", job.value or "")
+    return ended_of(reader, *of) if job.since is None else shortened_of(reader, job.since, *of)
 
 
 def _touched(

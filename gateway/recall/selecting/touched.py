@@ -23,8 +23,9 @@ class Answer(NamedTuple):
 
     `delete_by` is the last day on which its recipient may keep it, None where it may for good. `own`: its subject asked
     itself, or everybody may see it, so that there is nobody to tell. `consents` are those that it rests on. `disputed`
-    are the records (dataset, record) of which it says so. `ends` has the last days of display of a dataset's records,
-    in days since 1970-01-01. `secret_until`: until when its subject is not told of it.
+    are the records (dataset, record) of which it says so. `displays` has, of a dataset's records, the last days of
+    display and those that they count from, in days since 1970-01-01. `secret_until`: until when its subject is not told
+    of it.
     """
 
     inquiry: str
@@ -33,7 +34,7 @@ class Answer(NamedTuple):
     own: bool
     consents: frozenset[str]
     disputed: frozenset[tuple[str, str]]
-    ends: Mapping[str, Sequence[int | None]]
+    displays: Mapping[str, Sequence[tuple[int | None, int | None]]]
     secret_until: datetime.datetime | None
 
 
@@ -80,8 +81,16 @@ def affected(
     if job.consent is not None and job.consent not in answer.consents:
         return ()
     if job.day is not None:
-        items = [each for each, day in zip(items, answer.ends.get(dataset, ()), strict=False) if day == job.day]
+        told = answer.displays.get(dataset, ())
+        items = [each for each, (day, since) in zip(items, told, strict=False) if _ended(job, day, since)]
     return tuple(items)
+
+
+def _ended(job: Job, day: int | None, since: int | None) -> bool:
+    """Whether a record is one whose display ended, by what was told of it."""
+    if job.since is None:
+        return day == job.day
+    return since == job.since and (day is None or job.day is None or day > job.day)
 
 
 def left(

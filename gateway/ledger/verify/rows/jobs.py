@@ -49,6 +49,7 @@ _CHANGING: Mapping[str, str] = {
     "objection-decided": "cleared",
     "restoration-confirmed": "restored",
 }
+_ENDING = ("display-ended", "display-shortened")
 _REPORTED = ("corrected", "withdrawn")
 
 
@@ -105,8 +106,10 @@ def _from(row: Job, told: entries.Told) -> bool:
         return cause(told) == row.cause and _same((row.scheme, told.scheme), (row.value, told.value))
     if not isinstance(told, entries.Acted):
         return isinstance(told, entries.Unknown)
-    if told.what == "display-ended":  # of whatever subject
-        return row.cause == "expired" and told.due is not None and row.day == told.due.toordinal() - _EPOCH
+    if told.what in _ENDING:  # of whatever subject
+        days = (row.day, row.since) == (_day(told.due), _day(told.since))
+        same = told.what == "display-ended" or row.dataset == told.dataset
+        return row.cause == "expired" and told.due is not None and days and same
     own = told.value is None or row.cause == cause(told) or (row.cause == "cleared" and told.what in _CLEARING)
     right = own and _same(
         (row.scheme, told.scheme), (row.value, told.value), (row.dataset, told.dataset), (row.record, told.record)
@@ -124,6 +127,10 @@ def _from(row: Job, told: entries.Told) -> bool:
     to = told.recipient or entries.Who("", "")
     of = (told.matter, to.issuer, to.client, told.purpose)
     return right and row.fields is not None and (row.consent, row.issuer, row.client, row.purpose) == of
+
+
+def _day(of: datetime.date | None) -> int | None:
+    return None if of is None else of.toordinal() - _EPOCH
 
 
 def _same(*pairs: tuple[str | None, str | None]) -> bool:
