@@ -6,7 +6,7 @@ import argparse
 import gc
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +16,11 @@ from gateway.errors import CommandRefused, ConfigurationError, DutyboundError
 def main(argv: list[str] | None = None) -> int:
     """Run one command; returns the exit status: 0 well, 1 refused or found wrong, 2 a wrong call."""
     argv = sys.argv[1:] if argv is None else argv
-    parser = _parser(serving=argv[:1] == ["serve"])
-    arguments = parser.parse_args(argv)
+    gc.disable()  # what imports make is never given back
+    try:
+        arguments = _parser(argv[0] if argv else "").parse_args(argv)
+    finally:
+        gc.enable()
     try:
         return int(arguments.run(arguments))
     except ConfigurationError as error:
@@ -36,8 +39,9 @@ def main(argv: list[str] | None = None) -> int:
         return 130
 
 
-def _parser(*, serving: bool = False) -> argparse.ArgumentParser:
-    """All commands; where only `serving`, without those of the parts, which a start would import for nothing."""
+def _parser(word: str = "") -> argparse.ArgumentParser:
+    """All commands; where the first word is a command, with those of its part alone: the others' imports take longer
+    than most commands, and a start needs none of them."""
     parser = argparse.ArgumentParser(prog="dutybound", description=__doc__.splitlines()[0] if __doc__ else None)
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
 
@@ -75,8 +79,8 @@ def _parser(*, serving: bool = False) -> argparse.ArgumentParser:
     )
     check.set_defaults(run=_check)
 
-    if not serving:
-        _register(commands)
+    if word not in commands.choices:
+        _register(commands, word)
     return parser
 
 
@@ -87,28 +91,72 @@ def _count(text: str) -> int:
     return int(text)
 
 
-def _register(commands: Any) -> None:
-    from gateway.acts import commands as acts
+def _register(commands: Any, word: str) -> None:
+    parts = [register for words, register in _PARTS.items() if word in words]
+    for register in parts or _PARTS.values():
+        register(commands)
+
+
+def _catalogue(commands: Any) -> None:
     from gateway.acts.cataloguing import commands as cataloguing
     from gateway.catalogue import commands as catalogue
-    from gateway.inquiry.tested import inquire
-    from gateway.ledger.commands import register as ledger
-    from gateway.ledger.erasure.blockers import BLOCKERS
-    from gateway.proposals import commands as proposals
-    from gateway.recall import commands as recall
-    from gateway.recall.blockers import RECALLS
-    from gateway.rules import commands as rules
-    from gateway.simulation import commands as simulation
-    from gateway.storage import commands as storage
-    from gateway.watch import commands as watch
 
     catalogue.register(commands, also=cataloguing.register)
-    for part in (watch, storage, acts, recall):
-        part.register(commands)
+
+
+def _watch(commands: Any) -> None:
+    from gateway.watch import commands as watch
+
+    watch.register(commands)
+
+
+def _store(commands: Any) -> None:
+    from gateway.storage import commands as storage
+
+    storage.register(commands)
+
+
+def _acts(commands: Any) -> None:
+    from gateway.acts import commands as acts
+
+    acts.register(commands)
+
+
+def _recalls(commands: Any) -> None:
+    from gateway.recall import commands as recall
+
+    recall.register(commands)
+
+
+def _rules(commands: Any) -> None:
+    from gateway.inquiry.tested import inquire
+    from gateway.proposals import commands as proposals
+    from gateway.rules import commands as rules
+    from gateway.simulation import commands as simulation
+
     parts = rules.register(commands, inquire, past=_inquiry, stored=_stored)
     simulation.register(parts)
     proposals.register(parts)
+
+
+def _ledger(commands: Any) -> None:
+    from gateway.ledger.commands import register as ledger
+    from gateway.ledger.erasure.blockers import BLOCKERS
+    from gateway.recall.blockers import RECALLS
+
     ledger.register(commands, _identifiers, _rule_set, (*BLOCKERS, *RECALLS))
+
+
+_PARTS: Mapping[tuple[str, ...], Callable[[Any], None]] = {
+    ("catalogue",): _catalogue,
+    ("watch",): _watch,
+    ("store",): _store,
+    ("changes", "matters"): _acts,
+    ("recalls",): _recalls,
+    ("rules",): _rules,
+    ("ledger", "keys"): _ledger,
+}
+"""The parts by the first words of their commands, in the order of `--help`."""
 
 
 def _identifiers(configured: Any) -> Callable[[str, str], str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import gc
 import subprocess
 import sys
@@ -33,10 +34,26 @@ def test_a_start_imports_nothing_that_serving_does_not_need(tmp_path: Path) -> N
 
 
 def test_what_a_start_leaves_out_is_there_for_everything_else() -> None:
-    """`--help` has all commands, and so has the parser that no argument cuts short."""
-    everything, serving = cli._parser().format_help(), cli._parser(serving=True).format_help()
+    """`--help` has all commands, and so has the parser that no word cuts short."""
+    everything, serving = cli._parser().format_help(), cli._parser("serve").format_help()
     assert "catalogue" in everything
     assert "catalogue" not in serving
+
+
+def _below(parser: argparse.ArgumentParser) -> dict[str, argparse.ArgumentParser]:
+    found = [each for each in parser._actions if isinstance(each, argparse._SubParsersAction)]
+    return dict(found[0].choices) if found else {}
+
+
+def _said(parser: argparse.ArgumentParser) -> list[str]:
+    return [parser.format_help(), *(text for each in _below(parser).values() for text in _said(each))]
+
+
+def test_each_first_word_has_its_part_whole_and_no_part_is_without_one() -> None:
+    everything = _below(cli._parser())
+    assert set(everything) == {"demo", "serve", "check", *(word for words in cli._PARTS for word in words)}
+    for word, whole in everything.items():
+        assert _said(_below(cli._parser(word))[word]) == _said(whole)
 
 
 def test_a_start_that_is_refused_collects_garbage_again(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
