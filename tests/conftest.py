@@ -22,7 +22,10 @@ from deploy.demo import client, stores
 from deploy.demo.configuration import USUAL, today
 from deploy.demo.supervisor import Region
 from gateway import documents
+from tests import memory
 from tests.ports import free_port
+
+memory.use(os.environ)
 
 pytest_plugins = ["tests.seconds"]
 

@@ -49,6 +49,7 @@ class Postgres:
         self._bin, self._data = binaries(self._who, self.folder), self.folder / "data"
         self.port = free_port()
         self._settings = {"fsync": "off", **_SETTINGS, **settings}
+        self._strategy = "WAL_LOG" if self._settings["fsync"] == "on" else "FILE_COPY"
         self._numbers = itertools.count(1)
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -117,8 +118,15 @@ class Postgres:
         """A new database of its own, empty or with all of another that nobody has open: its name."""
         name = f"test_{next(self._numbers)}"
         with self.connect("postgres") as connection:
-            connection.execute(f"CREATE DATABASE {name} TEMPLATE {template}".encode())
+            # Files are copied as they are where nothing waits for the disk: a quarter of the time.
+            connection.execute(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY {self._strategy}".encode())
         return name
+
+    def drop(self, database: str) -> None:
+        """Remove a database, whoever has it open."""
+        with self.connect("postgres") as connection:
+            connection.execute("SET synchronous_commit = local")  # a test may have had no standby follow
+            connection.execute(f"DROP DATABASE IF EXISTS {database} WITH (FORCE)".encode())
 
     def set(self, name: str, value: str) -> None:
         """Change a setting of the running server, and return once sessions see it."""

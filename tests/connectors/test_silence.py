@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -14,16 +14,16 @@ from connectors.base import Connector, Failure, Fault
 from tests.connectors.asking import ACME, ask, fetch, written
 from tests.connectors.silence import Proxy
 from tests.connectors.test_sql_rows import SHAPES, config, made
-from tests.services import Postgres, postgres
+from tests.services import Postgres
+from tests.storage.conftest import kept_running
 from tests.waiting import until_async
 
 LIMITS = {"timeout": "2s", "concurrency": 4, "breaker": {"failures": 1000}}
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[Postgres]:
-    with postgres() as started:
-        yield started
+@pytest.fixture(scope="session")
+def server(pytestconfig: pytest.Config) -> Postgres:
+    return kept_running(pytestconfig)
 
 
 @pytest.fixture

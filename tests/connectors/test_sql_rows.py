@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,7 +11,8 @@ import pytest
 from connectors import sql
 from connectors.base import DatasetShape, Failure, Fault, Faulty, FieldType, Outcome, Subject
 from tests.connectors.asking import ACME, ANN, BETA, ask, fetch, told, written
-from tests.services import Postgres, postgres
+from tests.services import Postgres
+from tests.storage.conftest import kept_running
 
 COLUMNS = {
     "day": "Date",
@@ -51,10 +51,9 @@ class Place(NamedTuple):
                 connection.execute(statement if isinstance(statement, bytes) else statement.encode())
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[Postgres]:
-    with postgres() as started:
-        yield started
+@pytest.fixture(scope="session")
+def server(pytestconfig: pytest.Config) -> Postgres:
+    return kept_running(pytestconfig)
 
 
 def made(kind: str, folder: Path, server: Postgres) -> Place:

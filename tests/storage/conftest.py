@@ -57,11 +57,40 @@ class Place:
             each.close()
         self._opened.clear()
 
+    def remove(self) -> None:
+        """Close it for good: files end with the test's folder, and databases here."""
+        self.close()
+        for each in self._copies:
+            each.remove()
+        if self._server is not None:
+            self._server.drop(self.url.rpartition("/")[2])
+
+
+@contextlib.contextmanager
+def _removing(place: Place) -> Iterator[Place]:
+    try:
+        yield place
+    finally:
+        place.remove()
+
+
+_RUNNING = pytest.StashKey[dict[tuple[tuple[str, str], ...], Postgres]]()
+
+
+def kept_running(config: pytest.Config, **settings: str) -> Postgres:
+    """The worker's server with these settings, to its end: a fixture that is imported is another one in each module."""
+    running = config.stash.setdefault(_RUNNING, {})
+    wanted = tuple(sorted(settings.items()))
+    if wanted not in running:
+        made = contextlib.ExitStack()
+        config.add_cleanup(made.close)
+        running[wanted] = made.enter_context(postgres(**settings))
+    return running[wanted]
+
 
 @pytest.fixture(scope="session")
-def server() -> Iterator[Postgres]:
-    with postgres() as running:
-        yield running
+def server(pytestconfig: pytest.Config) -> Postgres:
+    return kept_running(pytestconfig)
 
 
 @functools.cache
@@ -79,7 +108,7 @@ def bare(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
     else:
         running: Postgres = request.getfixturevalue("server")
         place = Place(running.url(running.database()), running)
-    with contextlib.closing(place):
+    with _removing(place):
         yield place
 
 
@@ -91,7 +120,7 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
     else:
         running: Postgres = request.getfixturevalue("server")
         place = Place(running.url(running.database(_made(running))), running)
-    with contextlib.closing(place):
+    with _removing(place):
         yield place
 
 

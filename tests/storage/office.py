@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import os
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,8 +28,8 @@ from gateway.storage.facts import fact_head
 from gateway.storage.tables import SHARD_BITS
 from tests import configured
 from tests.ledger.support import AT, SUBJECT, disclosed, receipt_of, recipients_found
-from tests.services import Postgres, postgres
-from tests.storage.conftest import Place
+from tests.services import Postgres
+from tests.storage.conftest import Place, kept_running
 from tests.watch.looks import POLICIES
 
 LEI = f"{SUBJECT.scheme}:{SUBJECT.value}"
@@ -148,11 +148,10 @@ class Office:
         return {name: size for name, (_, size) in self.heads().items()}
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[Postgres]:
+@pytest.fixture(scope="session")
+def server(pytestconfig: pytest.Config) -> Postgres:
     """One that keeps what it committed, or no command would take it."""
-    with postgres(fsync="on") as running:
-        yield running
+    return kept_running(pytestconfig, fsync="on")
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import datetime
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -18,15 +17,14 @@ from gateway.ledger.verify.published.follow import follow
 from tests import configured
 from tests.ledger.served import log_of, published
 from tests.ledger.support import ORIGIN, SUBJECT, disclosed, opened, refused
-from tests.services import Postgres, postgres
-from tests.storage.conftest import Place
+from tests.services import Postgres
+from tests.storage.conftest import Place, kept_running
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[Postgres]:
+@pytest.fixture(scope="session")
+def server(pytestconfig: pytest.Config) -> Postgres:
     """One that keeps what it commits: a configuration that names another is refused."""
-    with postgres(fsync="on") as running:
-        yield running
+    return kept_running(pytestconfig, fsync="on")
 
 
 @pytest.fixture

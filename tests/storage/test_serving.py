@@ -30,7 +30,8 @@ from gateway.ledger.verify.store import verify_store
 from gateway.storage.store import open_store
 from tests.journeys.asking import document
 from tests.ports import free_port
-from tests.services import Postgres, postgres
+from tests.services import Postgres
+from tests.storage.conftest import kept_running
 from tests.waiting import until
 
 if TYPE_CHECKING:
@@ -40,10 +41,9 @@ ASKED = document("LICENCE_RENEWAL", "organisation", "{ name businessLicences { n
 NAMES = [str(number) for number in range(1, 10)]
 
 
-@pytest.fixture(scope="module")
-def durable() -> Iterator[Postgres]:
-    with postgres(fsync="on") as running:
-        yield running
+@pytest.fixture(scope="session")
+def durable(pytestconfig: pytest.Config) -> Postgres:
+    return kept_running(pytestconfig, fsync="on")
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
