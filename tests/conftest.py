@@ -10,6 +10,7 @@ from __future__ import annotations
 import datetime
 import fcntl
 import functools
+import gc
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -45,9 +46,23 @@ documents._composed = functools.lru_cache(maxsize=256)(documents._composed)
 SHARED = Path(__file__).resolve().parents[1] / "var" / "tests"
 
 
+LONGEST = ("tests/faults/", "tests/acts/whole/", "tests/storage/test_serving.py", "tests/storage/test_v")
+"""What takes up to minutes is begun first, or one worker is still at it when the others have ended."""
+
+
 def pytest_xdist_auto_num_workers() -> int:
-    """One worker more than there are cores: a third of the time a test waits for processes that it started."""
-    return (os.cpu_count() or 1) + 1
+    """Two workers more than there are cores: a third of the time a test waits for processes that it started."""
+    return (os.cpu_count() or 1) + 2
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: not item.nodeid.startswith(LONGEST))
+
+
+def pytest_collection_finish() -> None:
+    """What was collected stays to the end: the garbage collector need not walk thousands of tests again and again."""
+    gc.collect()
+    gc.freeze()
 
 
 class World(NamedTuple):
