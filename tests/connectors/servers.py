@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import gzip
 import json
 import ssl
@@ -105,6 +106,7 @@ async def drip(_: Request, writer: asyncio.StreamWriter) -> None:
         await asyncio.sleep(0.05)
 
 
+@functools.cache
 def zeros(megabytes: int, *, compressed: bool = False, announced: bool = True) -> bytes:
     """A large answer, or a small one that becomes large."""
     content = b"0" * (megabytes * 1024 * 1024)

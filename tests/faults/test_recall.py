@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 from sqlalchemy import text
@@ -14,21 +15,38 @@ from tests.faults.recall import Found, Size, Trial, run
 SMALL = Size(disclosures=600, recipients=5, corrected=60, messages=2)
 
 
+class Ran(NamedTuple):
+    """A run: what it found, and where its store is."""
+
+    found: Found
+    trial: Trial
+    folder: Path
+
+
+@pytest.fixture(scope="module")
+def on_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Ran:
+    """One run, for both tests that want it: to be read by the first of them, and altered by the other."""
+    folder = tmp_path_factory.mktemp("recalled")
+    return Ran(*run(SMALL, "sqlite", folder), folder)
+
+
 @pytest.mark.parametrize("store", ["sqlite", "postgresql"])
-def test_everybody_is_told_once_also_where_processes_are_killed(store: str, tmp_path: Path) -> None:
-    found, _ = run(SMALL, store, tmp_path)
+def test_everybody_is_told_once_also_where_processes_are_killed(
+    store: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    found = request.getfixturevalue("on_sqlite").found if store == "sqlite" else run(SMALL, store, tmp_path)[0]
     assert found.sound, found
     assert (found.selected, found.delivered, found.kills) == (120, 120, 2)
     assert found.inquiries > 0
 
 
-def test_what_is_missed_or_doubled_is_found(tmp_path: Path) -> None:
-    _, trial = run(SMALL, "sqlite", tmp_path)
+def test_what_is_missed_or_doubled_is_found(on_sqlite: Ran) -> None:
+    trial = on_sqlite.trial
     doubled = (
         "UPDATE recall SET place = (SELECT max(place) FROM recall), job = id, records = (SELECT records FROM recall"
     )
     doubled += " WHERE place = (SELECT max(place) FROM recall)) WHERE place = (SELECT min(place) FROM recall)"
-    with contextlib.closing(open_store(f"sqlite:///{tmp_path / 'ledger.db'}")) as store:
+    with contextlib.closing(open_store(f"sqlite:///{on_sqlite.folder / 'ledger.db'}")) as store:
         with store.engine.begin() as connection:
             connection.execute(text(doubled))
         assert (judged(trial, store).doubled, trial.found.missed) == (1, 1)
