@@ -10,6 +10,7 @@ import base64
 import contextlib
 import datetime
 import json
+import socket
 import threading
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -197,7 +198,8 @@ class _Handler(BaseHTTPRequestHandler):
         told = gateway.execute(scopes, asked["query"], asked["variables"])
         with contextlib.suppress(IndexError):
             if gateway.meanwhile(gateway.asked[-1], "after"):
-                return self.connection.close()
+                self.close_connection = True
+                return self.connection.shutdown(socket.SHUT_RDWR)
         return self._send(200 if told["data"] is not None else 403, told)
 
     def _send(self, status: int, told: dict[str, Any]) -> None:

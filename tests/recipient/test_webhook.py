@@ -118,7 +118,7 @@ class Nudged:
         self.times = 0
         self.listener = Listener(Webhook("127.0.0.1", free_port(), "/recalls", (SECRET,)), self._nudge)
         self.url = f"http://127.0.0.1:{self.listener.server_port}"
-        threading.Thread(target=self.listener.serve_forever, daemon=True).start()
+        threading.Thread(target=self.listener.serve_forever, args=(0.02,), daemon=True).start()
 
     def _nudge(self) -> None:
         self.times += 1
