@@ -204,9 +204,6 @@ def _stored(name: str, config: Path | None) -> Any:
 
 
 def _serve(arguments: argparse.Namespace) -> int:
-    # Wherever rich and click are installed, httpx imports a command line of its own: a tenth of a start. `None` stands
-    # for a module that there is not.
-    sys.modules.setdefault("httpx._main", None)  # type: ignore[arg-type]
     gc.disable()  # until `serve` has all that stays: what imports make is never given back
     try:
         from gateway.serve import serve

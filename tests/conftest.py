@@ -56,7 +56,9 @@ def pytest_xdist_auto_num_workers() -> int:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    items.sort(key=lambda item: not item.nodeid.startswith(LONGEST))
+    """The longest, then what asks a region, side by side so that few workers start one, then the rest as it stands."""
+    asking = {item.path for item in items if "world" in getattr(item, "fixturenames", ())}
+    items.sort(key=lambda item: (not item.nodeid.startswith(LONGEST), item.path not in asking))
 
 
 def pytest_collection_finish() -> None:
