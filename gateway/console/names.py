@@ -47,6 +47,10 @@ class Names:
         found = known.fields.get(field) if known is not None else None
         return found.title if found is not None else field
 
+    def all(self, dataset: str, fields: list[str]) -> list[str]:
+        """The titles of several fields."""
+        return [self.field(dataset, each) for each in fields]
+
     def purpose(self, id_: str) -> str:
         """A purpose's title."""
         known = self._now().purposes.get(id_)

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from starlette.routing import Route
 
-from gateway.console import home, words
+from gateway.console import home, steward, words
 from gateway.console.calling import Api, Application
 from gateway.console.entrance import RETURN, Entrance
 from gateway.console.login import SignIn
@@ -53,4 +53,4 @@ def routes(
         each.name: SignIn(each, known[each.issuer], settings.audience, f"{public_url}{RETURN}", now)
         for each in settings.login
     }
-    return [*Entrance(shared, ways, secret).routes(), *my.routes(shared), *home.routes(shared)]
+    return [*Entrance(shared, ways, secret).routes(), *my.routes(shared), *home.routes(shared), *steward.routes(shared)]

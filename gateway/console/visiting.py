@@ -27,8 +27,19 @@ MOST_FORM, MOST_FIELDS = 64 * 1024, 400
 """Bytes and fields that a form may have."""
 
 ROOMS: Mapping[str, tuple[tuple[str, str], ...]] = {
-    "self": (("my.overview", "/my/"),),
-    "steward": (("console.home", "/console/"),),
+    "self": (
+        ("my.overview", "/my/"),
+        ("my.looked", "/my/looked"),
+        ("my.consents", "/my/consents"),
+        ("my.matters", "/my/matters"),
+        ("my.keeping", "/my/keeping"),
+        ("my.copy", "/my/copy"),
+    ),
+    "steward": (
+        ("console.home", "/console/"),
+        ("console.matters", "/console/matters"),
+        ("console.changes", "/console/changes"),
+    ),
     "officer": (("console.home", "/console/"),),
     "oversight": (("console.home", "/console/"),),
 }
@@ -90,15 +101,17 @@ class Visit:
         """A page in the frame of this person's rooms; `room` is the name of the one that it stands in."""
         return await framed(self.parts, template, self.session, room, status, self.request, **values)
 
-    async def go(self, path: str, said: str = "", **words: str) -> Response:
-        """Lead on to a page of ours, which tells what was done: `said` names the text, `words` fill it in.
-
-        A `receipt` among them is shown with it.
-        """
-        if said:
-            self.session.said = {"text": said, **words}
-            await self.parts.sessions.keep(self.request.cookies[COOKIE], self.session)
+    async def go(self, path: str, said: str, done: Answered, **words: str) -> Response:
+        """Lead on to a page of ours, which tells what was `done` with its receipt: `said` names the text."""
+        receipt = str((done.act or {}).get("receipt") or "")
+        self.session.said = {"text": said, "receipt": receipt, **words}
+        await self.parts.sessions.keep(self.request.cookies[COOKIE], self.session)
         return away(self.parts.pages.url(path))
+
+    async def missing(self, back: str) -> Response:
+        """There is nothing here that is theirs to see."""
+        text = self.words("refused.MATTER_NOT_FOUND")
+        return await self.page("refused.html", status=404, why="api", text=text, quoted="", back=back)
 
     async def again(self, next_: str) -> Response:
         """Ask them to show again who they are, and come back."""

@@ -33,6 +33,39 @@ def test_a_role_reaches_its_page_with_one_click_and_everybody_can_use_it(
             context.close()
 
 
+ROOMS = {
+    "subject": [
+        "/my/looked", "/my/consents", "/my/matters", "/my/object?dataset=income-statements&record=IS-P00000-1",
+        "/my/restore?dataset=enforcement-cases&record=EC-P00000-1", "/my/keeping", "/my/copy", "/my/copy/print",
+        "/my/consents/requests/none",
+    ],
+    "steward": [
+        "/console/matters", "/console/matters?state=DECIDED", "/console/changes",
+        "/console/report?dataset=tax-arrears", "/console/matters/none",
+    ],
+}  # fmt: skip
+"""Of each role the rooms beside its first page."""
+
+
+@pytest.mark.parametrize("role", ROOMS)
+def test_everybody_can_use_each_room(
+    world: World, browser: Browser, problems: Callable[[Page], list[str]], role: str
+) -> None:
+    for scheme, width in (("light", 1280), ("dark", 390)):
+        context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)  # type: ignore[arg-type]
+        page = context.new_page()
+        page.goto(world.told["pages"]["login_as"][role])
+        for path in ROOMS[role]:
+            answer = page.goto(world.told["gateway"] + path)
+            assert answer is not None
+            assert answer.status == (404 if path.endswith("none") else 200)
+            assert len(answer.body()) < 30_000
+            assert problems(page) == [], path
+            beyond = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+            assert beyond <= 0, path
+        context.close()
+
+
 def test_the_page_of_everybody_leads_to_each_of_them(
     world: World, browser: Browser, problems: Callable[[Page], list[str]]
 ) -> None:

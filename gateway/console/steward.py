@@ -1,0 +1,179 @@
+"""`/console/matters` and `/console/changes`: a department's stewards answer, report and confirm (Arts. 43 to 46).
+
+A list is of the department's own matters; a matter is found on the page of the list that leads to it, so that opening
+it leaves the same `view` entry as that page, and no more. What decides gets a page to check first.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import urlencode
+
+from starlette.responses import Response
+from starlette.routing import Route
+
+from gateway.console.visiting import Parts, Visit, entered
+
+STATES = ("OPEN", "AWAITS_CONFIRMATION", "DECIDED", "WITHDRAWN")
+OUTCOMES = ("UPHELD", "PARTLY", "REFUSED")
+EVENTS = ("CORRECTED", "WITHDRAWN", "REINSTATED")
+
+_MATTER = """
+  id kind state scheme value dataset record version access filed filedBy due provisional overdue reason
+  papers { issuer number date } outcome decided because remedy
+"""
+_MATTERS = f"""
+query Matters($state: MatterState, $after: String) {{
+  matters(state: $state, after: $after, first: 20) {{ items {{ {_MATTER} }} next }}
+}}
+"""
+_CHANGES = """
+query Changes($after: String) {
+  changes(after: $after, first: 20) {
+    items { id state event scheme value dataset record version at reason } next
+  }
+}
+"""
+_DECIDE = """
+mutation Decide($id: ID!, $outcome: Outcome!, $reason: String!) {
+  %s(id: $id, outcome: $outcome, reason: $reason) { id state }
+}
+"""
+_CONFIRM = "mutation Confirm($id: ID!) { confirm(id: $id) { __typename } }"
+_REPORT = """
+mutation Report(
+  $subject: IdentifierInput!, $record: RecordInput!, $event: ReportedEvent!, $version: String, $reason: String!
+) {
+  reportChange(subject: $subject, record: $record, event: $event, newVersion: $version, reason: $reason) { id state }
+}
+"""
+_BY_KIND = {"OBJECTION": "decideObjection", "RESTORATION": "decideRestoration"}
+
+
+def routes(parts: Parts) -> list[Route]:
+    """The routes of stewards."""
+    every = (
+        ("GET", "/console/matters", matters),
+        ("GET", "/console/matters/{id}", matter),
+        ("POST", "/console/matters/{id}", decide),
+        ("POST", "/console/matters/{id}/confirm", confirm_matter),
+        ("GET", "/console/changes", changes),
+        ("POST", "/console/changes/{id}/confirm", confirm_change),
+        ("GET", "/console/report", reporting),
+        ("POST", "/console/report", report),
+    )
+    return [Route(path, entered(parts, "steward", room), methods=[method]) for method, path, room in every]
+
+
+async def matters(visit: Visit) -> Response:
+    """The department's matters of a state, the soonest deadline first."""
+    state = visit.query("state") if visit.query("state") in STATES else "OPEN"
+    page = await _page(visit, state, visit.query("after"))
+    here = urlencode({"state": state, "after": visit.query("after")})
+    return await visit.page("console/matters.html", "console.matters", page=page, state=state, states=STATES, here=here)
+
+
+async def matter(visit: Visit) -> Response:
+    """One of them, with the form that decides it."""
+    found = await _found(visit, visit.query)
+    return await visit.missing("/console/matters") if found is None else await _shown(visit, found, visit.query, [])
+
+
+async def decide(visit: Visit) -> Response:
+    """Decide one: first a page to check, then the act."""
+    outcome, reason = visit.field("outcome"), visit.field("reason")
+    wrong: list[tuple[str, Any]] = []
+    if outcome not in OUTCOMES:
+        wrong.append(("outcome", visit.words("deciding.no_outcome")))
+    if not reason:
+        wrong.append(("reason", visit.words("deciding.no_reason")))
+    id_, kind = visit.request.path_params["id"], visit.field("kind")
+    if not wrong and visit.field("checked") == "yes" and kind in _BY_KIND:
+        done = await visit.ask(_DECIDE % _BY_KIND[kind], id=id_, outcome=outcome, reason=reason)
+        state = done.data[_BY_KIND[kind]]["state"]
+        said = "done.decided_awaits" if state == "AWAITS_CONFIRMATION" else "done.decided"
+        return await visit.go("/console/matters", said, done)
+    found = await _found(visit, visit.field)
+    if found is None:
+        return await visit.missing("/console/matters")
+    if wrong or visit.field("change") == "yes":
+        return await _shown(visit, found, visit.field, wrong)
+    given = {"kind": found["kind"], "outcome": outcome, "reason": reason}
+    where = {"state": visit.field("state"), "after": visit.field("after")}
+    return await visit.page("console/check.html", "console.matters", matter=found, given=given, where=where)
+
+
+async def confirm_matter(visit: Visit) -> Response:
+    """Confirm what a colleague decided."""
+    return await _confirm(visit, "/console/matters")
+
+
+async def changes(visit: Visit) -> Response:
+    """What the department did with its records; those that wait for a second person come first."""
+    page = (await visit.ask(_CHANGES, after=visit.query("after") or None)).data["changes"]
+    return await visit.page("console/changes.html", "console.changes", page=page)
+
+
+async def confirm_change(visit: Visit) -> Response:
+    """Confirm what a colleague reported."""
+    return await _confirm(visit, "/console/changes")
+
+
+async def reporting(visit: Visit) -> Response:
+    """The form by which a change of a record is reported."""
+    return await _form(visit, visit.query, [])
+
+
+async def report(visit: Visit) -> Response:
+    """Report a change."""
+    names = ("scheme", "value", "dataset", "record", "reason")
+    wrong = [(name, visit.words(f"reporting.no_{name}")) for name in names if not visit.field(name)]
+    if visit.field("event") not in EVENTS:
+        wrong.append(("event", visit.words("reporting.no_event")))
+    if wrong:
+        return await _form(visit, visit.field, wrong)
+    version = {"version": visit.field("version")} if visit.field("version") else {}
+    done = await visit.ask(
+        _REPORT,
+        subject={"scheme": visit.field("scheme"), "value": visit.field("value")},
+        record={"dataset": visit.field("dataset"), "record": visit.field("record"), **version},
+        event=visit.field("event"), version=visit.field("new_version") or None, reason=visit.field("reason"),
+    )  # fmt: skip
+    waits = done.data["reportChange"]["state"] == "AWAITS_CONFIRMATION"
+    return await visit.go("/console/changes", "done.reported_awaits" if waits else "done.reported", done)
+
+
+async def _confirm(visit: Visit, back: str) -> Response:
+    if not visit.fresh:
+        return await visit.again(back)
+    done = await visit.ask(_CONFIRM, id=visit.request.path_params["id"])
+    return await visit.go(back, "done.confirmed", done)
+
+
+async def _page(visit: Visit, state: str, after: str) -> Any:
+    page = (await visit.ask(_MATTERS, state=state, after=after or None)).data["matters"]
+    page["items"].sort(key=lambda each: each["due"])
+    return page
+
+
+async def _found(visit: Visit, given: Any) -> Any:
+    """The matter, on the page of the list that leads to it."""
+    state = given("state") if given("state") in STATES else "OPEN"
+    page = await _page(visit, state, given("after"))
+    return next((each for each in page["items"] if each["id"] == visit.request.path_params["id"]), None)
+
+
+async def _shown(visit: Visit, found: Any, given: Any, wrong: list[tuple[str, Any]]) -> Response:
+    filled = {name: given(name) for name in ("outcome", "reason", "state", "after")}
+    return await visit.page(
+        "console/matter.html", "console.matters", 422 if wrong else 200,
+        matter=found, filled=filled, outcomes=OUTCOMES, wrong=wrong,
+    )  # fmt: skip
+
+
+async def _form(visit: Visit, given: Any, wrong: list[tuple[str, Any]]) -> Response:
+    names = ("scheme", "value", "dataset", "record", "version", "event", "new_version", "reason")
+    filled = {name: given(name) for name in names}
+    return await visit.page(
+        "console/report.html", "console.changes", 422 if wrong else 200, filled=filled, events=EVENTS, wrong=wrong
+    )

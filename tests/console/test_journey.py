@@ -1,0 +1,128 @@
+"""What people do at the pages, from one's form to another's page: in the region, by forms alone."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import pytest
+
+from tests.console.visitor import Visitor
+
+SCRIPT = "<script>alert('x')</script> =1+1 \"quoted\" & 'more'"
+
+
+@pytest.fixture
+def subject(visitor: Visitor) -> Visitor:
+    visitor.sign_in("subject")
+    return visitor
+
+
+def other(visitor: Visitor, role: str) -> Visitor:
+    found = Visitor(visitor.told)
+    found.sign_in(role)
+    return found
+
+
+def test_a_subject_objects_a_steward_decides_and_the_subject_sees_it(subject: Visitor) -> None:
+    place = "/my/object?dataset=income-statements&record=IS-P00000-1"
+    form = subject.get(place)
+    about = {"dataset": "income-statements", "record": "IS-P00000-1"}
+    wrong = subject.post("/my/object", {**about, "reason": "", "issuer": "Labour Office"}, form)
+    assert wrong.status_code == 422
+    assert "Write your reasons" in wrong.text
+    assert "Say which number the paper has" in wrong.text
+    assert 'value="Labour Office"' in wrong.text  # what was written is kept
+    assert "<title>Error:" in wrong.text
+    done = subject.post("/my/object", {**about, "reason": SCRIPT}, form)
+    assert (done.status_code, done.headers["location"]) == (303, "/my/matters")
+    page = subject.get("/my/matters")
+    assert "Your objection was entered." in page.text
+    assert "Receipt" in page.text
+    assert "<script" not in page.text
+    assert "&lt;script&gt;" in page.text
+    assert "Your objection was entered." not in subject.get("/my/matters").text  # it is told once
+
+    steward = other(subject, "steward")
+    listed = steward.get("/console/matters")
+    (way,) = set(re.findall(r'href="(/console/matters/[0-9a-f]{32}\?[^"]+)"', listed.text))
+    way = way.replace("&amp;", "&")
+    matter = steward.get(way)
+    assert "<script" not in matter.text
+    assert "IS-P00000-1" in matter.text
+    id_ = re.findall(r"/console/matters/([0-9a-f]{32})", way)[0]
+    unsaid = steward.post(f"/console/matters/{id_}", {"outcome": "", "reason": ""}, matter)
+    assert unsaid.status_code == 422
+    given = {"outcome": "REFUSED", "reason": "The employer's reports say the same.", "kind": "OBJECTION"}
+    check = steward.post(f"/console/matters/{id_}", given, matter)
+    assert "Check your decision" in check.text
+    assert "Nothing was entered yet." in check.text
+    entered = steward.post(f"/console/matters/{id_}", {**given, "checked": "yes"}, check)
+    assert entered.headers["location"] == "/console/matters"
+    assert "Your decision was entered." in steward.get("/console/matters").text
+    late = steward.post(f"/console/matters/{id_}", {**given, "checked": "yes"}, check)
+    assert late.status_code == 409
+    assert "That is not possible any more" in late.text
+
+    answered = subject.get("/my/matters").text
+    assert "Refused" in answered
+    assert "The employer&#39;s reports say the same." in answered
+    assert "What you can do now" in answered
+
+    # Another department's steward, and another subject, are told as of one that is not there.
+    for who, path, fields in (
+        (other(subject, "other-subject"), f"/my/matters/{id_}/withdraw", {}),
+        (other(subject, "officer"), f"/console/matters/{id_}", given),
+    ):
+        answer = who.post(path, fields, who.get("/"))
+        assert answer.status_code in (403, 404)
+
+
+def test_a_form_of_an_act_needs_the_sessions_token(subject: Visitor) -> None:
+    foreign = other(subject, "other-subject").get("/my/keeping")
+    for page, headers in ((foreign, {}), (subject.get("/my/keeping"), {"origin": "https://evil.example"})):
+        answer = subject.post("/my/keeping", {"dataset": "volunteering", "out": "yes"}, page, **headers)
+        assert answer.status_code == 403
+    assert subject.send("GET", "/my/keeping?dataset=volunteering&out=yes").status_code == 200
+    assert "Kept back since" not in subject.get("/my/keeping").text
+
+
+def test_what_is_kept_back_is_shared_again(subject: Visitor) -> None:
+    for out, told in (("yes", "It is kept back from now on."), ("no", "It is shared again from now on.")):
+        answer = subject.post("/my/keeping", {"dataset": "volunteering", "out": out}, subject.get("/my/keeping"))
+        assert answer.status_code == 303
+        assert told in subject.get("/my/keeping").text
+
+
+def test_a_copy_has_all_of_it(subject: Visitor) -> None:
+    answer = subject.get("/my/copy.json")
+    assert answer.headers["content-disposition"].startswith("attachment")
+    assert answer.headers["cache-control"] == "no-store"
+    told = json.loads(answer.content)
+    assert {each["dataset"]["id"] for each in told["datasets"]} >= {"income-statements", "person-register"}
+    assert told["accessHistory"]["complete"]
+    assert told["consents"]
+    page = subject.get("/my/copy/print")
+    assert all(each["record"]["id"] in page.text for kind in told["datasets"] for each in kind["records"] or ())
+
+
+def test_two_stewards_report_and_confirm(visitor: Visitor) -> None:
+    first, second = other(visitor, "steward"), other(visitor, "second-steward")
+    lei = visitor.told["subjects"]["ordinary"]["value"]
+    given = {
+        "event": "WITHDRAWN", "scheme": "LEI", "value": lei, "dataset": "tax-arrears", "record": "TA-00000-1",
+        "version": "1", "reason": SCRIPT,
+    }  # fmt: skip
+    form = first.get("/console/report")
+    assert first.post("/console/report", {**given, "value": ""}, form).status_code == 422
+    done = first.post("/console/report", given, form)
+    assert done.status_code == 303, done.text
+    page = first.get("/console/changes")
+    assert "counts once a second steward has confirmed it" in page.text
+    assert "<script" not in page.text
+    (way,) = re.findall(r'action="(/console/changes/[0-9a-f]{32}/confirm)"', page.text)
+    own = first.post(way, {}, page)
+    assert own.status_code in (403, 409)
+    assert "nobody confirms what they did themselves" in own.text
+    assert second.post(way, {}, second.get("/console/changes")).status_code == 303
+    assert "Confirmed." in second.get("/console/changes").text
