@@ -5,12 +5,13 @@ RUN := $(VENV)/bin/python
 # Where it is forbidden to keep bytecode, as in many images, each of hundreds of processes would compile all anew.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help setup demo test trials check style types imports catalogue rules format bench clean
+.PHONY: help setup demo test trials check style types imports catalogue rules format bench shots clean
 help:
 	@echo "make demo [ONCE=1]   the invented region on this machine: departments, authorization server, gateway, eleven scenes"
 	@echo "make test            everything that is checked: style, types, imports, tests (installs what they need)"
 	@echo "make trials [ONLY=..] what takes long: kills, races, soak, the matrix of faults; under 50 minutes, not run by CI"
 	@echo "make bench [ONLY=..] measures an inquiry, and two other gateways beside it; writes var/bench.json"
+	@echo "make shots           every page as a picture, wide and narrow, light and dark, in var/shots/"
 	@echo "make check           style, types, imports and policies only: seconds"
 	@echo "make format          puts style right, as far as a tool can"
 
@@ -73,6 +74,10 @@ test-needs: setup
 bench: setup
 	@.ci/services
 	@ONLY="$(ONLY)" $(RUN) -m tests.bench
+
+# With a region of its own, beside any demo that runs.
+shots: test-needs
+	@$(RUN) -m tests.console.shots
 
 clean:
 	rm -rf $(VENV) var .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 import ssl
 from collections.abc import Collection, Mapping
 from pathlib import Path
@@ -32,6 +33,8 @@ NOT_TOLD = "not_told"
 """In the place of an issuer's audience: its introspection answers do not say whom a token is for."""
 
 _SECONDS = {("D", False): 86_400, ("W", False): 604_800, ("H", True): 3600, ("M", True): 60, ("S", True): 1}
+
+_SHORT = r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
 
 MAX_PROOF_AGE = 300.0
 """The oldest that a proof of possession may be, in seconds."""
@@ -180,10 +183,12 @@ def _login(node: Node, issuers: Collection[str]) -> LoginSettings:
     issuer, client = keys["issuer"].url(), keys["client_id"].text()
     if issuer and issuer not in issuers:
         keys["issuer"].problem(f"`{issuer}` is none of `oauth.issuers`{suggest(issuer, issuers)}")
-    given = keys["name"].text(client, pattern=r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", what="a short name, as `citizens`")
+    name = keys["name"].text(client, pattern=_SHORT, what="a short name, as `citizens`")
+    if client and not re.fullmatch(_SHORT, name):
+        node.problem(f"`{client}` cannot stand in an address as it is: give it a `name`, as `citizens`")
     scopes = tuple(each.choice(PEOPLE) for each in keys["scopes"].items()) if "scopes" in keys else PEOPLE
     return LoginSettings(
-        issuer, client, keys["client_secret_file"].private_file(), given, keys["title"].text(given), scopes
+        issuer, client, keys["client_secret_file"].private_file(), name, keys["title"].text(name), scopes
     )
 
 

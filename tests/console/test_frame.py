@@ -8,12 +8,12 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 from tests.conftest import World
+from tests.console.rooms import FIRST, ROOMS
 
-ROLES = ["subject", "organisation", "steward", "officer", "oversight"]
 WIDTHS = [390, 1280]
 
 
-@pytest.mark.parametrize("role", ROLES)
+@pytest.mark.parametrize("role", FIRST)
 def test_a_role_reaches_its_page_with_one_click_and_everybody_can_use_it(
     world: World, browser: Browser, problems: Callable[[Page], list[str]], role: str
 ) -> None:
@@ -24,27 +24,13 @@ def test_a_role_reaches_its_page_with_one_click_and_everybody_can_use_it(
             said: list[str] = []
             page.on("console", lambda message, said=said: said.append(message.text))
             page.goto(world.told["pages"]["login_as"][role])
-            assert page.url.startswith(world.told["gateway"] + ("/my/" if role in ROLES[:2] else "/console/"))
+            assert page.url.startswith(world.told["gateway"] + ("/my/" if role in FIRST[:2] else "/console/"))
             assert page.locator("h1").count() == 1
             assert problems(page) == []
             assert said == []
             beyond = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
             assert beyond <= 0
             context.close()
-
-
-ROOMS = {
-    "subject": [
-        "/my/looked", "/my/consents", "/my/matters", "/my/object?dataset=income-statements&record=IS-P00000-1",
-        "/my/restore?dataset=enforcement-cases&record=EC-P00000-1", "/my/keeping", "/my/copy", "/my/copy/print",
-        "/my/consents/requests/none",
-    ],
-    "steward": [
-        "/console/matters", "/console/matters?state=DECIDED", "/console/changes",
-        "/console/report?dataset=tax-arrears", "/console/matters/none",
-    ],
-}  # fmt: skip
-"""Of each role the rooms beside its first page."""
 
 
 @pytest.mark.parametrize("role", ROOMS)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import datetime
 import json
 import re
 
+import httpx
 import pytest
 
+from tests.conftest import World
 from tests.console.visitor import Visitor
 
 SCRIPT = "<script>alert('x')</script> =1+1 \"quoted\" & 'more'"
@@ -126,3 +129,52 @@ def test_two_stewards_report_and_confirm(visitor: Visitor) -> None:
     assert "nobody confirms what they did themselves" in own.text
     assert second.post(way, {}, second.get("/console/changes")).status_code == 303
     assert "Confirmed." in second.get("/console/changes").text
+
+
+ASK = """
+mutation Ask($subject: IdentifierInput!, $fields: [ConsentFieldsInput!]!, $until: Date!, $words: String!) {
+  requestConsent(subject: $subject, purpose: SUBSIDY_ASSESSMENT, fields: $fields, until: $until, words: $words) { id }
+}
+"""
+
+
+def test_a_subject_agrees_item_by_item_and_takes_it_back(world: World) -> None:
+    visitor = Visitor(dict(world.told))
+    until = (datetime.datetime.now(datetime.UTC).date() + datetime.timedelta(days=60)).isoformat()
+    names = [each["name"] for each in _fields(world, "income-statements")]
+    asked = {
+        "subject": world.subject("person_without_consent"), "until": until, "words": SCRIPT,
+        "fields": [{"dataset": "income-statements", "fields": names[:2]}],
+    }  # fmt: skip
+    told = world.ask("labour-office", ASK, asked, official="l.moreau", scope="inquire")
+    assert not told.errors, told.errors
+    id_ = told.data["requestConsent"]["id"]
+    visitor.sign_in("other-subject")
+    assert "1 waits for you" in visitor.get("/my/").text
+    place = f"/my/consents/requests/{id_}"
+    form = visitor.get(place)
+    assert "<script" not in form.text
+    assert " checked" not in form.text
+    nothing = visitor.post(place, {"answer": "agree", "until": until}, form)
+    assert nothing.status_code == 422
+    assert "Tick what may be seen, or refuse" in nothing.text
+    later = visitor.post(
+        place, {"answer": "agree", "until": "2099-01-01", "fields": f"income-statements.{names[0]}"}, form
+    )
+    assert later.status_code == 422
+    done = visitor.post(place, {"answer": "agree", "until": until, "fields": f"income-statements.{names[0]}"}, form)
+    assert (done.status_code, done.headers["location"]) == (303, "/my/consents")
+    page = visitor.get("/my/consents")
+    assert "You agreed. It was entered." in page.text
+    (way,) = re.findall(r'action="(/my/consents/[0-9a-f]+/revoke)"', page.text)
+    stranger = other(visitor, "subject")
+    assert stranger.get(place).status_code == 404
+    assert stranger.post(way, {}, stranger.get("/my/keeping")).status_code == 404
+    assert visitor.post(way, {}, page).status_code == 303
+    assert "Taken back on" in visitor.get("/my/consents").text
+
+
+def _fields(world: World, dataset: str) -> list[dict[str, str]]:
+    found = httpx.get(world.told["gateway"] + "/open/catalogue", headers={"accept": "application/json"}, timeout=60)
+    fields: list[dict[str, str]] = next(each["fields"] for each in found.json()["datasets"] if each["id"] == dataset)
+    return fields

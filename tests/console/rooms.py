@@ -1,0 +1,20 @@
+"""The rooms of each role, for whoever looks at all of them: beside its first page, by path."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+FIRST = ("subject", "organisation", "steward", "officer", "oversight")
+"""The roles whose first page is looked at."""
+
+ROOMS: Mapping[str, tuple[str, ...]] = {
+    "subject": (
+        "/my/looked", "/my/consents", "/my/matters", "/my/object?dataset=income-statements&record=IS-P00000-1",
+        "/my/restore?dataset=enforcement-cases&record=EC-P00000-1", "/my/keeping", "/my/copy", "/my/copy/print",
+        "/my/consents/requests/none",
+    ),
+    "steward": (
+        "/console/matters", "/console/matters?state=DECIDED", "/console/changes",
+        "/console/report?dataset=tax-arrears", "/console/matters/none",
+    ),
+}  # fmt: skip
