@@ -66,10 +66,11 @@ class PurposeFields(msgspec.Struct, frozen=True):
 
 
 class Frequency(msgspec.Struct, frozen=True):
-    """At most `max` inquiries of one requester about one subject (and case) within `per`."""
+    """At most `max` inquiries of one requester about one subject (and case) within `per`; `unlimited`: any number."""
 
     max: int
     per: Period
+    unlimited: bool = False
 
 
 class Quota(msgspec.Struct, frozen=True):

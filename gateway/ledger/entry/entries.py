@@ -87,6 +87,8 @@ __all__ = [
 VERSION = 2
 VERSIONS = (1, 2)
 """What can be read."""
+EVERYBODY = "public"
+"""Whose inquiries need no token: the issuer of their requester, which no issuer of tokens may be called."""
 
 
 class Declared(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -178,7 +180,9 @@ class Inquiry(Entered, frozen=True, tag="inquiry"):
 
     @property
     def counted(self) -> bool:
-        """Whether it counts: it could fetch, and not what a recall told it to."""
+        """Whether it counts: it could fetch, and neither what a recall told it to, nor for everybody."""
+        if self.requester.issuer == EVERYBODY:
+            return False
         return self.declaration.recall is None and any(each.datasets for each in self.disclosed)
 
 

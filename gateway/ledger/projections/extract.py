@@ -133,8 +133,11 @@ def digest(id_: str) -> int:
 
 
 def given(told: entries.Told | None) -> list[Given]:
-    """What an answer disclosed, where it disclosed any record; nothing of a subject that was erased."""
-    if not isinstance(told, entries.Inquiry):
+    """What an answer disclosed, where it disclosed any record; nothing of a subject that was erased.
+
+    Nor what was shown to everybody: nobody is its recipient, so that there is nobody to recall it from.
+    """
+    if not isinstance(told, entries.Inquiry) or told.requester.issuer == entries.EVERYBODY:
         return []
     found = []
     for place, subject in enumerate(told.disclosed):
@@ -159,7 +162,7 @@ def ends(told: entries.Told | None) -> list[tuple[int, str, int, int]]:
 
     `UNENDING` stands for a last day that there is not, `UNKNOWN` for a first that is not told.
     """
-    if not isinstance(told, entries.Inquiry):
+    if not isinstance(told, entries.Inquiry) or told.requester.issuer == entries.EVERYBODY:
         return []
     return [
         (place, of.dataset, UNENDING if day is None else day, UNKNOWN if since is None else since)

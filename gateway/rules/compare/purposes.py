@@ -14,7 +14,7 @@ from gateway.catalogue.diff import Effect, effect
 from gateway.catalogue.model import Basis, Period
 from gateway.catalogue.periods import may_exceed
 from gateway.rules.compare.sentences import Told
-from gateway.rules.model import Purpose, PurposeFields, Quota, Quotas
+from gateway.rules.model import Frequency, Purpose, PurposeFields, Quota, Quotas
 
 
 class _Aspect(NamedTuple):
@@ -79,6 +79,8 @@ def law(basis: Basis) -> str:
 
 def _frequency(purpose: Purpose) -> str:
     asked = purpose.frequency
+    if asked.unlimited:
+        return "any number of inquiries about one subject"
     many = f"{asked.max:,} inquiries" if asked.max > 1 else "one inquiry"
     return f"at most {many} about one subject in {describe.period(asked.per)}"
 
@@ -151,6 +153,12 @@ def _emergencies(before: Purpose, after: Purpose) -> bool:
     return new is not None and (old is None or new.review_within > old.review_within)
 
 
+def _more_often(old: Frequency, new: Frequency) -> bool:
+    if old.unlimited or new.unlimited:
+        return new.unlimited and not old.unlimited
+    return new.max > old.max or may_exceed(old.per, new.per)
+
+
 _ASPECTS: tuple[_Aspect, ...] = (
     _Aspect(lambda each: f"its title is `{each.title}`"),
     _Aspect(lambda each: f"it covers {' and '.join(f'{kind}s' for kind in each.subjects)}"),
@@ -163,7 +171,7 @@ _ASPECTS: tuple[_Aspect, ...] = (
     _Aspect(_step_up, lambda old, new: old.step_up is not None and new.step_up is None),
     _Aspect(
         _frequency,
-        lambda old, new: new.frequency.max > old.frequency.max or may_exceed(old.frequency.per, new.frequency.per),
+        lambda old, new: _more_often(old.frequency, new.frequency),
     ),
     _Aspect(_quotas, lambda old, new: _more(old.quotas, new.quotas)),
     _Aspect(

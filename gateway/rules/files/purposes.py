@@ -64,6 +64,12 @@ def _purpose(name: str, node: Node, catalogue: Catalogue, registries: Collection
     official = entries["official"].mapping(["required"]) if "official" in entries else {}
     subjects = tuple(_subjects(entries["subjects"])) if "subjects" in entries else ()
     registry = case_registry(case["registry"], catalogue, registries) if "registry" in case else None
+    frequency = _frequency(entries["frequency"]) if "frequency" in entries else Frequency(0, _NONE)
+    quotas = _quotas(entries["quotas"]) if "quotas" in entries else Quotas()
+    if frequency.unlimited and (quotas is not None or "person" in subjects):
+        entries["frequency"].problem(
+            "is unlimited for organisations only, and where `quotas` are too: nobody counts the others' inquiries"
+        )
     return Purpose(
         name=name,
         title=entries["title"].text(what="a title") if "title" in entries else "",
@@ -74,7 +80,7 @@ def _purpose(name: str, node: Node, catalogue: Catalogue, registries: Collection
         else "",
         subjects=subjects,
         fields=_fields(entries["fields"], subjects, catalogue) if "fields" in entries else {},
-        frequency=_frequency(entries["frequency"]) if "frequency" in entries else Frequency(0, _NONE),
+        frequency=frequency,
         delete_after=_period(entries["delete_after"]) if "delete_after" in entries else _NONE,
         case_required="required" in case and case["required"].boolean(),
         case_registry=registry or None,
@@ -83,7 +89,7 @@ def _purpose(name: str, node: Node, catalogue: Catalogue, registries: Collection
         scope=_scope(entries.get("scope")),
         overdue_objection=_overdue(entries.get("overdue_objection")),
         secrecy_max=_secrecy(entries.get("secrecy")),
-        quotas=_quotas(entries["quotas"]) if "quotas" in entries else Quotas(),
+        quotas=quotas,
         break_glass=_break_glass(entries["break_glass"], official) if "break_glass" in entries else None,
         suspension_exempt=_exempt(entries["suspension"]) if "suspension" in entries else None,
     )
@@ -154,6 +160,9 @@ def _quota(node: Node) -> Quota:
 
 
 def _frequency(node: Node) -> Frequency:
+    if node.is_mapping and "unlimited" in node.mapping(any_key=True):
+        node.mapping(["unlimited"])["unlimited"].text(what="why one may ask about a subject any number of times")
+        return Frequency(0, _NONE, unlimited=True)
     entries = node.mapping(["max", "per"])
     return Frequency(
         entries["max"].integer(1, 1_000_000) if "max" in entries else 0,

@@ -26,11 +26,12 @@ from gateway import documents
 from gateway.catalogue.model import Catalogue
 from gateway.documents import Node
 from gateway.errors import Problem
+from gateway.ledger.entry.entries import EVERYBODY
 from gateway.rules.files.purposes import case_registry, department
 from gateway.rules.model import PORTAL, Grant, Notices, Purpose, Recalls, RequesterEntry
 from gateway.values import MOST_NAME, suggest
 
-PUBLIC = ("public", "open-record")
+PUBLIC = (EVERYBODY, "open-record")
 """(issuer, client) of everybody: who the open record is served to."""
 
 FILE = "requesters.yaml"
