@@ -65,6 +65,7 @@ from gateway.manage.link import Link
 from gateway.manage.reporter import Reporter
 from gateway.manage.states import States
 from gateway.proposals.routes import routes as rules_routes
+from gateway.public.serving import Public
 from gateway.recall.handlers import handlers
 from gateway.recall.own import answered_by
 from gateway.rules import deadlines
@@ -105,9 +106,10 @@ class Gateway:
         self._metrics.calendar_end = deadlines.list_end(parts.rules.calendar)
         self._states = States(self._log.state)
         watched = Watched(self._states.of("ledger"), self._states.of("witness"), self._metrics.group_size.observe)
-        self._now = Clock(lambda: self._ledger.floor, heard=self._states.of("clock"))
+        self._now = Clock(lambda: max(self._ledger.floor, self._public.floor), heard=self._states.of("clock"))
         self._ledger = ledger_of(store, settings.ledger, parts.private, self._now, watched=watched)
         self._seconds = lambda: self._now().timestamp()
+        self._public = Public(settings, store, parts.private, self._now, lambda: self._generations.using())
         self._shares, self._unsent = Shares(self._now.sure), Unsent(self._ledger)
         self._writer = Writer(self._ledger, self._now.sure, parts.rules.calendar.zone)
         outward = functools.partial(receiver_client, settings.webhooks, Addresses(settings.webhooks.networks))
@@ -269,6 +271,7 @@ class Gateway:
                 opened=self._opened, readiness=self._readiness, refuse=refused_at_once,
                 client_certificates=settings.tls.client_certificates,
             ),
+            *self._public.routes(),
             *ledger_routes(self._ledger),
             *self._hook.routes(),
             *cataloguing.routes(plain, Supplements(self._office, self._shares)),
@@ -342,6 +345,7 @@ class Gateway:
                 each.cancel()
             await asyncio.wait(watching)
             await self._unsent.close()
+            await self._public.close()
             await self._writer.close()
             await self._notices.close()
             await self._ledger.close()

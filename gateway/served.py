@@ -13,7 +13,7 @@ import contextlib
 import datetime
 import hashlib
 import zoneinfo
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -133,6 +133,18 @@ class Generations:
         generation.users += 1
         try:
             return await answer(generation.journey, method, headers, body)
+        finally:
+            generation.users -= 1
+            if len(self._all) > 1:
+                self._let_go()
+
+    @contextlib.contextmanager
+    def using(self) -> Iterator[Journey]:
+        """What is served now, for an inquiry that does not come by `/graphql`."""
+        generation = self._all[-1]
+        generation.users += 1
+        try:
+            yield generation.journey
         finally:
             generation.users -= 1
             if len(self._all) > 1:

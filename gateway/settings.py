@@ -26,6 +26,7 @@ from sqlalchemy.exc import ArgumentError
 from gateway import documents
 from gateway.documents import Node
 from gateway.errors import ConfigurationError, Problem
+from gateway.incoming import OpenSettings, read_open
 from gateway.oauth import OAuthSettings, TLSSettings, read_oauth, read_tls
 from gateway.outgoing import AlertSettings, WebhookSettings, read_alerts, read_webhooks
 from gateway.values import NOWHERE, is_loopback
@@ -115,6 +116,7 @@ class Settings(msgspec.Struct, frozen=True):
     manage: ManageSettings | None = None
     webhooks: WebhookSettings = WebhookSettings()
     alerts: AlertSettings | None = None
+    open: OpenSettings = OpenSettings()
 
 
 def load(path: Path, environ: Mapping[str, str]) -> Settings:
@@ -205,6 +207,7 @@ def _settings(root: Node, path: Path) -> Settings:
     required = ("listen", "public_url", "store", "policies", "sources", "ledger", "oauth")
     optional = (
         "valkey", "rules", "tls", "limits", "case_registries", "durability", "drain", "manage", "webhooks", "alerts",
+        "open",
     )  # fmt: skip
     keys = root.mapping(required, optional)
     host, port = _listen(keys["listen"])
@@ -228,6 +231,7 @@ def _settings(root: Node, path: Path) -> Settings:
         manage=None if keys["manage"].is_null else _manage(keys["manage"]),
         webhooks=read_webhooks(keys["webhooks"]),
         alerts=read_alerts(keys["alerts"]),
+        open=read_open(keys["open"]),
     )
 
 

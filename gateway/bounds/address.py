@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+from collections.abc import Iterable, Sequence
 from contextvars import ContextVar
 
 asked_from: ContextVar[str] = ContextVar("asked_from", default="")
@@ -18,3 +19,35 @@ def share_of(address: str) -> str:
     if isinstance(parsed, ipaddress.IPv6Address):
         return str(parsed.ipv4_mapped or ipaddress.ip_network((parsed, 64), strict=False).network_address)
     return address
+
+
+def came_from(
+    peer: str,
+    headers: Iterable[tuple[bytes, bytes]],
+    proxies: Sequence[ipaddress.IPv4Network | ipaddress.IPv6Network],
+) -> str:
+    """The address that a request came from: the connection's other end; where that is one of `proxies`, whom it names.
+
+    A proxy adds whom it connects for at the end of `X-Forwarded-For`; what stands before is anybody's. So that is the
+    last address there which is no proxy's. A header that is not understood counts for nothing.
+    """
+    if not proxies or not _among(peer, proxies):
+        return peer
+    said = b",".join(value for name, value in headers if name.lower() == b"x-forwarded-for").decode("latin-1")
+    for each in reversed([part.strip() for part in said.split(",")]):
+        try:
+            ipaddress.ip_address(each)
+        except ValueError:
+            return peer
+        if not _among(each, proxies):
+            return each
+    return peer
+
+
+def _among(text: str, networks: Sequence[ipaddress.IPv4Network | ipaddress.IPv6Network]) -> bool:
+    try:
+        address = ipaddress.ip_address(text.partition("%")[0])
+    except ValueError:
+        return False
+    address = getattr(address, "ipv4_mapped", None) or address
+    return any(address in network for network in networks)

@@ -29,7 +29,9 @@ def _digest(content: str) -> str:
 class Page:
     """A document frame with one style and at most one script, whose digests are worked out once."""
 
-    def __init__(self, title: str, *, style: str = "", script: str = "", robots: str = "noindex") -> None:
+    def __init__(
+        self, title: str, *, style: str = "", script: str = "", robots: str = "noindex", form: bool = False
+    ) -> None:
         self._style = STYLE + style
         self._script = script
         policy = [
@@ -39,7 +41,7 @@ class Page:
             "connect-src 'self'" if script else "connect-src 'none'",
             "img-src data:",
             "base-uri 'none'",
-            "form-action 'none'",
+            "form-action 'self'" if form else "form-action 'none'",
             "frame-ancestors 'none'",
             "require-trusted-types-for 'script'",
         ]
@@ -53,17 +55,19 @@ class Page:
             "Cross-Origin-Resource-Policy": "same-origin",
         }
 
-    def response(self, body: str, *, headers: dict[str, str] | None = None) -> HTMLResponse:
-        """The page around `body`, which is HTML made with `escape`."""
+    def response(
+        self, body: str, *, title: str = "", status: int = 200, headers: dict[str, str] | None = None
+    ) -> HTMLResponse:
+        """The page around `body`, which is HTML made with `escape`; `title` is this one's own, where it has one."""
         script = f"<script>{self._script}</script>" if self._script else ""
         content = (
             '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
             '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
             f'<meta name="robots" content="{self._robots}">\n'
-            f'<title>{escape(self._title)}</title>\n<link rel="icon" href="data:,">\n'
+            f'<title>{escape(title or self._title)}</title>\n<link rel="icon" href="data:,">\n'
             f"<style>{self._style}</style>\n</head>\n<body>\n{body}\n{script}\n</body>\n</html>\n"
         )
-        return HTMLResponse(content, headers={**self._headers, **(headers or {})})
+        return HTMLResponse(content, status, headers={**self._headers, **(headers or {})})
 
 
 def wants_page(request: Request) -> bool:

@@ -41,7 +41,9 @@ COMMANDS = ("commands", *(f"commands-{number}" for number in range(2, MAX_SHARDS
 """The shards of what people do by a command: the first, and what goes on where the one before was sealed."""
 RECALLS = ("recalls", *(f"recalls-{number}" for number in range(2, MAX_SHARDS + 1)))
 """The shards of the process that recalls, in the same way."""
-EVERY = (*SERVING, *COMMANDS, *RECALLS)
+OPEN = ("open", *(f"open-{number}" for number in range(2, MAX_SHARDS + 1)))
+"""The shards of what is served to everybody, one of each process that serves."""
+EVERY = (*SERVING, *COMMANDS, *RECALLS, *OPEN)
 """Every name that a shard may have, but for the root's."""
 VERSION = 1
 MAX_REGISTRY = 16 * 1024 * 1024

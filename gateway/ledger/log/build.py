@@ -57,7 +57,8 @@ def ledger_of(
 ) -> Ledger:
     """A ledger on the store, not yet started, in the first shard of `names` that can be had.
 
-    `names` are `SERVING`, `COMMANDS` or `RECALLS`. `now` is the process's clock, for all that the ledger enters itself.
+    `names` are `SERVING`, `COMMANDS`, `RECALLS` or `OPEN`. `now` is the process's clock, for all that the
+    ledger enters itself.
     """
     watched = watched or Watched()
     publisher = publisher_of(store, settings, now, watched.witness)

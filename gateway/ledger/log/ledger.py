@@ -63,10 +63,11 @@ class Ledger:
     """A process's ledger: one shard of the store's. `build` makes it, and nothing else does.
 
     `registrar` has its shards registered, `publisher` publishes them and knows what is remembered of them outside.
-    Its shard is the first of `names` that may be appended to: of `SERVING`, one that no process holds; of `COMMANDS`
-    and `RECALLS`, one that another holds is waited for. `waiting` is how many appends may wait. After a fault the
-    store is tried again every `retry` seconds, so that the ledger is healthy by itself as soon as it can be. `heard` is
-    told when it refuses and why, and when it does not any more; `committed`, how many entries each commit held.
+    Its shard is the first of `names` that may be appended to: of `SERVING` and `OPEN`, one that no process holds; of
+    `COMMANDS` and `RECALLS`, one that another holds is waited for. `waiting` is how many appends may wait. After
+    a fault the store is tried again every `retry` seconds, so that the ledger is healthy by itself as soon as it can
+    be. `heard` is told when it refuses and why, and when it does not any more; `committed`, how many entries each
+    commit held.
     """
 
     def __init__(

@@ -1,0 +1,39 @@
+"""What `gateway.yaml` says of requests that come without a token: `open`.
+
+    open: {per_second: 20, proxies: [10.1.0.0/16]}
+
+`per_second` bounds how many open records a process serves. `proxies` are those that say in `X-Forwarded-For` whom they
+connect for; the header counts from nobody else.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+
+import msgspec
+
+from gateway.documents import Node
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+
+class OpenSettings(msgspec.Struct, frozen=True):
+    """How many open records a second are served, and by which proxies those come who ask for them."""
+
+    per_second: int = 20
+    proxies: tuple[Network, ...] = ()
+
+
+def read_open(node: Node) -> OpenSettings:
+    """The key `open`; what is wrong becomes problems."""
+    if node.is_null:
+        return OpenSettings()
+    keys = node.mapping((), OpenSettings.__struct_fields__)
+    proxies = []
+    for item in keys["proxies"].items():
+        text = item.text(what="an address or network, as `10.0.0.5` or `10.1.0.0/16`")
+        try:
+            proxies.append(ipaddress.ip_network(text))
+        except ValueError:
+            item.problem(f"`{text}` must be an address or network, as `10.0.0.5` or `10.1.0.0/16`")
+    return OpenSettings(keys["per_second"].integer(1, 10_000, OpenSettings().per_second), tuple(proxies))

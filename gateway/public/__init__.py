@@ -1,0 +1,1 @@
+"""What everybody may see without a token: an organisation's open record (Art. 26)."""

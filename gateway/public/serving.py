@@ -1,0 +1,53 @@
+"""All that is served to everybody without a token, put together for one process."""
+
+from __future__ import annotations
+
+import datetime
+import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from starlette.routing import Route
+
+from gateway.clock import Now
+from gateway.inquiry.journey import Journey
+from gateway.ledger.entry.registry import OPEN
+from gateway.ledger.log.build import ledger_of
+from gateway.public.gate import Gate
+from gateway.public.place import Place
+from gateway.public.record import OpenRecords
+from gateway.public.routes import Routes
+from gateway.settings import Settings
+from gateway.storage.port import Store
+
+
+class Public:
+    """`using` gives the ports of an inquiry's steps, for as long as one goes by them."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        store: Store,
+        private: Ed25519PrivateKey,
+        now: Now,
+        using: Callable[[], AbstractContextManager[Journey]],
+    ) -> None:
+        self._place = Place(lambda: ledger_of(store, settings.ledger, private, now, OPEN))
+        self._records = OpenRecords(self._place)
+        gate = Gate(settings.open.per_second, time.monotonic)
+        self._routes = Routes(using, self._records, gate, settings.open.proxies, now)
+
+    @property
+    def floor(self) -> datetime.datetime:
+        """The highest time of any entry of what was shown."""
+        return self._place.floor
+
+    def routes(self) -> list[Route]:
+        """What is served."""
+        return self._routes.routes()
+
+    async def close(self) -> None:
+        """Enter what is left to enter, and let the shard go."""
+        await self._records.close()
+        await self._place.close()
