@@ -1,1 +1,1 @@
-"""What everybody may see without a token: an organisation's open record (Art. 26)."""
+"""What everybody may see without a token: an organisation's open record (Art. 26), and how much is shared."""

@@ -60,7 +60,8 @@ def plain(heading: str, said: str, schemes: Schemes) -> str:
 def _framed(heading: str, content: str) -> str:
     return (
         '<a class="skip" href="#main">Skip to the content</a>\n<header><p><strong>Dutybound</strong></p>'
-        f'<nav aria-label="Public pages"><a href="/open/catalogue">Catalogue</a> <a href="{PATH}">Open record</a></nav>'
+        f'<nav aria-label="Public pages"><a href="/open/catalogue">Catalogue</a> <a href="{PATH}">Open record</a>'
+        ' <a href="/open/transparency">Transparency</a></nav>'
         f'</header>\n<main id="main">\n<h1>{escape(heading)}</h1>\n{content}\n</main>\n'
         "<footer><p>Open to everybody, without signing in. Nothing here scores, ranks or lists people.</p></footer>"
     )

@@ -18,6 +18,7 @@ from gateway.public.gate import Gate
 from gateway.public.place import Place
 from gateway.public.record import OpenRecords
 from gateway.public.routes import Routes
+from gateway.public.transparency import Transparency
 from gateway.settings import Settings
 from gateway.storage.port import Store
 
@@ -37,6 +38,7 @@ class Public:
         self._records = OpenRecords(self._place)
         gate = Gate(settings.open.per_second, time.monotonic)
         self._routes = Routes(using, self._records, gate, settings.open.proxies, now)
+        self._transparency = Transparency(store, using, gate, settings.open.proxies)
 
     @property
     def floor(self) -> datetime.datetime:
@@ -45,7 +47,7 @@ class Public:
 
     def routes(self) -> list[Route]:
         """What is served."""
-        return self._routes.routes()
+        return [*self._routes.routes(), *self._transparency.routes()]
 
     async def close(self) -> None:
         """Enter what is left to enter, and let the shard go."""

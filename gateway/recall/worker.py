@@ -54,6 +54,7 @@ from gateway.settings import Settings
 from gateway.storage import rulesets
 from gateway.storage.port import Held
 from gateway.telemetry import Log, take_over
+from gateway.transparency import counting as transparency
 from gateway.web.sending import Sender
 
 HOLD = "recalling"
@@ -77,6 +78,7 @@ def turns(around: Around) -> Sequence[Turn]:
         office, receivers(office.rules), webhook_keys(settings), Sender(settings.webhooks), heard("recipients"),
         counting.message,
     )  # fmt: skip
+    published = transparency.Counting(office.store, office.zone, office.now, lambda dataset: _whose(office, dataset))
     urgent, others = (
         Alerts(office, kinds, settings.alerts, Sender(settings.webhooks), around.log, heard("alerts"), counting.alert)
         for kinds in (URGENT, OTHERS)
@@ -93,7 +95,14 @@ def turns(around: Around) -> Sequence[Turn]:
         Turn("expire", Expiring(office, longest).turn, every=LOOKED),
         Turn("shorten", Shortening(office, longest).turn, every=LOOKED),
         Turn("unreported", Unreported(office).turn, every=unreported.EVERY),
+        Turn("count", published.turn, every=transparency.EVERY),
     ]
+
+
+def _whose(office: Office, dataset: str) -> str:
+    """The department of a dataset; empty where there is none."""
+    found = office.rules.policies.catalogue.datasets.get(dataset)
+    return found.department if found else ""
 
 
 def beside(config: Path) -> contextlib.AbstractContextManager[None]:

@@ -37,6 +37,7 @@ from gateway.storage.recalls import recall
 from gateway.storage.rulesets import activation
 from gateway.storage.sessions import console_session
 from gateway.storage.tables import metadata
+from gateway.storage.transparency import transparency_count
 from gateway.storage.watch import finding
 from gateway.storage.work import alerted
 
@@ -57,7 +58,10 @@ __all__ = [
     "sqlite_path",
 ]
 
-_NAMED = (act, fact, recall, finding, alerted, activation, supplement_step, dry_run, proposal, console_session)
+_NAMED = (
+    act, fact, recall, finding, alerted, activation, supplement_step, dry_run, proposal, console_session,
+    transparency_count,
+)  # fmt: skip
 assert all(each.metadata is metadata for each in _NAMED)
 
 

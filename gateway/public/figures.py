@@ -1,0 +1,88 @@
+"""The transparency report of one closed month: what is shown of its counts, as plain values and as CSV.
+
+Each measure is a total and what it consists of, by the department and purpose that it is about; so a figure that is
+hidden (`gateway.transparency.hidden`) cannot be had from others. An average time stands beside a figure that is shown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from gateway.rules.model import Policies
+from gateway.sheet import cell, csv_line
+from gateway.storage.tables import moment
+from gateway.storage.transparency import Key, Month
+from gateway.transparency import counted
+from gateway.transparency.hidden import LEAST, shown
+
+_Whose = tuple[str, str]
+"""A department and a purpose."""
+
+COLUMNS = ("month", "department", "purpose", "what", "reason", "count", "average_days")
+
+
+def document(policies: Policies, month: Month, counts: Mapping[Key, tuple[int, int]]) -> dict[str, Any]:
+    """A month as plain JSON values; what is not in it is hidden, zero or not."""
+    domain = _domain(policies) | {(key[1], key[2]) for key in counts}
+    figures, totals = [], []
+    for what, reason in _measures(counts):
+        cells = {whose: counts.get((month.month, *whose, what, reason), (0, 0))[0] for whose in domain}
+        told = shown(cells)
+        for (department, purpose), many in told.cells.items():
+            took = counts[month.month, department, purpose, what, reason][1]
+            days = round(took / many / 86_400, 1) if what == counted.DONE else None
+            figures.append(_figure(policies, department, purpose, what, reason, many, days))
+        if told.total is not None and told.total >= LEAST:
+            totals.append({"what": what, "reason": reason or None, "count": told.total})
+    return {
+        "month": month.month,
+        "made": moment(month.made).replace(microsecond=0),
+        "least": LEAST,
+        "checkpoints": msgspec.json.decode(month.checkpoints),
+        "totals": totals,
+        "figures": sorted(
+            figures, key=lambda each: (each["department"], each["purpose"], each["what"], each["reason"] or "")
+        ),
+    }
+
+
+def _domain(policies: Policies) -> set[_Whose]:
+    """Whoever may ask, and for what; who provides; and who asks without saying what for."""
+    asking = {(each.department, grant.purpose) for each in policies.requesters.values() for grant in each.grants}
+    others = {each.department for each in policies.requesters.values()} | set(policies.catalogue.departments)
+    return asking | {(department, "") for department in others}
+
+
+def _measures(counts: Mapping[Key, tuple[int, int]]) -> list[tuple[str, str]]:
+    found = {(key[3], key[4]) for key in counts}
+    return sorted(found, key=lambda each: (counted.MEASURES.index(each[0]), each[1]))
+
+
+def _figure(
+    policies: Policies, department: str, purpose: str, what: str, reason: str, many: int, days: float | None
+) -> dict[str, Any]:
+    known = policies.purposes.get(purpose)
+    return {
+        "department": policies.catalogue.departments.get(department, department),
+        "purpose": known.title if known else purpose,
+        "what": what,
+        "reason": reason or None,
+        "count": many,
+        "averageDays": days,
+    }
+
+
+def as_csv(told: Mapping[str, Any]) -> str:
+    """The figures, and the totals as rows of no department; no cell is one that a spreadsheet calculates."""
+    lines = [csv_line(COLUMNS)]
+    for each in told["figures"]:
+        days = "" if each["averageDays"] is None else f"{each['averageDays']}"
+        row = (told["month"], each["department"], each["purpose"], each["what"], each["reason"] or "")
+        lines.append(csv_line([*map(cell, row), str(each["count"]), days]))
+    for each in told["totals"]:
+        row = (told["month"], "", "", each["what"], each["reason"] or "")
+        lines.append(csv_line([*map(cell, row), str(each["count"]), ""]))
+    return "".join(lines)

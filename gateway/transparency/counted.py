@@ -1,0 +1,89 @@
+"""What an entry counts in the transparency report: of which department and purpose, and in which month. Pure.
+
+An inquiry counts in the month in which it was made; one that its subject is told of later, in the month in which that
+secrecy ends, so that no closed month says of it before. What comes out names no subject.
+"""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from gateway.ledger.entry import entries
+
+ANSWERED, REFUSED, DENIED = "answered", "refused", "denied"
+RECALLED, DONE = "recalled", "recall-answered"
+OBJECTED, LATE = "objected", "objection-late"
+MEASURES = (ANSWERED, REFUSED, DENIED, RECALLED, DONE, OBJECTED, LATE)
+"""What is counted: inquiries answered; refused as a whole, by the error's code; answered with fields denied, by the
+denial's reason; recalls sent, and answered as done; objections filed, and those whose term passed."""
+
+NOT_KNOWN = "not known"
+
+
+class Counted(NamedTuple):
+    """What is counted by."""
+
+    month: str
+    department: str
+    purpose: str
+    what: str
+    reason: str = ""
+
+
+class More(NamedTuple):
+    """One more of something. `recall`: of an answer, the recall that it answers, by which the time that it took is
+    known; `dataset`: of an objection, what it is to, by which its department is known."""
+
+    counted: Counted
+    recall: str = ""
+    dataset: str = ""
+
+
+def month(at: datetime.datetime, zone: datetime.tzinfo) -> str:
+    """The name of the month of a moment: `2026-11`."""
+    return f"{at.astimezone(zone):%Y-%m}"
+
+
+def after(name: str) -> str:
+    """The month that follows."""
+    year, number = int(name[:4]), int(name[5:])
+    return f"{year + number // 12:04}-{number % 12 + 1:02}"
+
+
+def ends(name: str, zone: datetime.tzinfo) -> datetime.datetime:
+    """The first moment after a month."""
+    following = after(name)
+    return datetime.datetime(int(following[:4]), int(following[5:]), 1, tzinfo=zone)
+
+
+def of(told: entries.Told | None, oversight: entries.Oversight | None, zone: datetime.tzinfo) -> Iterator[More]:
+    """What an entry counts; nothing where it is of another kind, or cannot be read any more."""
+    if isinstance(told, entries.Acted):
+        yield from _act(told, zone)
+    elif isinstance(told, entries.Operation) and oversight is not None:
+        secret = oversight.secret_until
+        when = month(told.at if secret is None else max(told.at, secret), zone)
+        purpose = told.declaration.purpose if told.declaration is not None else ""
+        by = (when, told.requester.department or NOT_KNOWN, purpose)
+        if isinstance(told, entries.Refused):
+            yield More(Counted(*by, REFUSED, told.code))
+        else:
+            yield More(Counted(*by, ANSWERED))
+            reasons = {each.reason for subject in oversight.denied for each in subject.fields if each.reason}
+            for reason in sorted(reasons):
+                yield More(Counted(*by, DENIED, reason))
+
+
+def _act(told: entries.Acted, zone: datetime.tzinfo) -> Iterator[More]:
+    whose = told.to or told.recipient
+    by = (month(told.at, zone), (whose.department if whose is not None else "") or NOT_KNOWN)
+    if told.what == "recalled":
+        yield More(Counted(*by, told.purpose, RECALLED), recall=told.recall)
+    elif told.what == "acknowledged" and told.outcome != "refused":
+        yield More(Counted(*by, "", DONE), recall=told.recall)
+    elif told.what == "objection-filed":
+        yield More(Counted(*by, "", OBJECTED), dataset=told.dataset)
+    elif told.what == "objection-overdue":
+        yield More(Counted(*by, "", LATE), dataset=told.dataset)

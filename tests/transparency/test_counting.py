@@ -1,0 +1,112 @@
+"""The counts of the transparency report: once each, months closed for good, and what is secret after its end."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Iterator
+
+import pytest
+
+from gateway.ledger.entry import entries
+from gateway.ledger.entry.parts import split
+from gateway.storage import transparency as kept
+from gateway.transparency.counting import Counting
+from tests import world as worlds
+from tests.outside import NOON
+from tests.world import Ask, World, new_subject
+
+QUERY = """query ($id: IdentifierInput!) @inquiry(purpose: LICENCE_RENEWAL) {
+  organisation(id: $id) { name businessLicences { number } taxArrears { amount } } }"""
+MONTH = f"{NOON:%Y-%m}"
+
+
+@pytest.fixture
+def world() -> Iterator[World]:
+    with worlds.opened() as opened:
+        yield opened
+
+
+def counting(world: World, at_once: int = 3) -> Counting:
+    return Counting(world.store, world.serving.zone, world.clock, {"business-licences": "market"}.get, at_once)  # type: ignore[arg-type]
+
+
+def ask(world: World) -> None:
+    subject = new_subject()
+    variables = {"id": {"scheme": subject.scheme, "value": subject.value}}
+    world.ask(Ask(world.requester("market-regulator"), QUERY, variables))
+
+
+def act(world: World, what: str, **members: object) -> None:
+    told = entries.Acted(
+        entries.VERSION, f"{world.now.timestamp()}{what}", world.now, entries.OWN, what, scheme="LEI",
+        value="529900T8BM49AURSDO55", **members,  # type: ignore[arg-type]
+    )  # fmt: skip
+    parts = split(told, entries.NOTHING)
+    world.run(world.ledger.append(parts.told, parts.oversight, world.now, ("o", "o"), (), parts.subjects))
+
+
+def all_done(counts: Counting) -> None:
+    while counts.work():
+        pass
+
+
+def told(world: World, month: str = MONTH) -> dict[tuple[str, ...], int]:
+    return {key[1:]: value[0] for key, value in kept.counts(world.store.engine, month).items()}
+
+
+def test_inquiries_are_counted_once_by_department_and_purpose_with_what_was_denied(world: World) -> None:
+    for _ in range(4):
+        ask(world)
+    all_done(counting(world))
+    all_done(counting(world))
+    assert told(world) == {
+        ("market", "LICENCE_RENEWAL", "answered", ""): 4,
+        ("market", "LICENCE_RENEWAL", "denied", "PURPOSE_NOT_PERMITTED"): 4,
+    }
+
+
+def test_a_refusal_counts_by_its_code(world: World) -> None:
+    world.ask(Ask(world.requester("market-regulator"), QUERY.replace("LICENCE_RENEWAL", "TENDER_QUALIFICATION"), {
+        "id": {"scheme": "LEI", "value": new_subject().value}}))  # fmt: skip
+    all_done(counting(world))
+    assert list(told(world)) == [("market", "TENDER_QUALIFICATION", "refused", "INQUIRY_REQUIRED")]
+
+
+def test_objections_are_of_the_department_whose_record_it_is(world: World) -> None:
+    act(world, "objection-filed", dataset="business-licences")
+    act(world, "objection-overdue", to=entries.Who("", "", "market"))
+    all_done(counting(world))
+    assert told(world) == {("market", "", "objected", ""): 1, ("market", "", "objection-late", ""): 1}
+
+
+def test_a_month_is_closed_an_hour_after_its_end_and_changes_no_more(world: World) -> None:
+    ask(world)
+    all_done(counting(world))
+    assert kept.months(world.store.engine) == []
+    world.now = NOON + datetime.timedelta(days=31)
+    all_done(counting(world))
+    (closed,) = kept.months(world.store.engine)
+    assert closed.month == MONTH
+    assert world.ledger.shard in closed.checkpoints
+    before = told(world)
+    world.now = NOON  # of a clock that is behind
+    ask(world)
+    world.now = NOON + datetime.timedelta(days=31)
+    all_done(counting(world))
+    assert told(world) == before
+    following = f"{NOON + datetime.timedelta(days=31):%Y-%m}"
+    assert told(world, following)["market", "LICENCE_RENEWAL", "answered", ""] == 1
+
+
+def test_what_is_secret_counts_in_the_month_in_which_that_ends(world: World) -> None:
+    ends = NOON + datetime.timedelta(days=70)
+    who = entries.Who("login", "market-regulator", "market")
+    refused = entries.Refused(
+        entries.VERSION, "1", world.now, who, "digest", "CASE_NOT_VERIFIED", "closed",
+        declaration=entries.Declared("COURT_ENFORCEMENT"),
+    )  # fmt: skip
+    parts = split(refused, entries.Oversight(entries.VERSION, secret_until=ends))
+    world.run(world.ledger.append(parts.told, parts.oversight, world.now, ("o", "o"), (), parts.subjects))
+    all_done(counting(world))
+    assert told(world) == {}
+    assert told(world, f"{ends:%Y-%m}") == {("market", "COURT_ENFORCEMENT", "refused", "CASE_NOT_VERIFIED"): 1}
