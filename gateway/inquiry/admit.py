@@ -71,6 +71,8 @@ class Admission:
         Raises `Refusal` with `QUOTA_EXCEEDED`, the `quota` and when it `resetsAt`; with `DECISION_UNAVAILABLE`, where
         it cannot be found out.
         """
+        if purpose.frequency.unlimited:
+            return Reservation(counted=False)
         digested = Asked.of(asked, self.known.digests)
         found = self.known.find(purpose, digested)
         if found is None:

@@ -96,11 +96,7 @@ async def disclosed(
     # 5. admit: reserve before any call
     if decision.permits:
         counted = asking(requester, purpose.name, subjects, declaration, now, entry.id)
-        if (
-            telling.counts
-            and not purpose.frequency.unlimited
-            and not isinstance(reserved := journey.admission.reserve(purpose, counted), Reservation)
-        ):
+        if telling.counts and not isinstance(reserved := journey.admission.reserve(purpose, counted), Reservation):
             await reserved
         entry.change = glass.use(entry.id, requester, purpose.name, now) if glass is not None else None
     steps.done("admit")

@@ -95,6 +95,8 @@ class SharedAdmission:
 
     async def reserve(self, purpose: Purpose, asked: Counted) -> Reservation:
         """As `Admission.reserve`; raises `Refusal` with `DECISION_UNAVAILABLE` too, where Valkey does not count."""
+        if purpose.frequency.unlimited:
+            return Reservation(counted=False)
         call = self._call(purpose, asked)
         said = await self._send(call)
         if said == b"counted" or said == b"retry":
