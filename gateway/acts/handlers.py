@@ -12,6 +12,7 @@ from gateway.acts.matters.deciding import Deciding
 from gateway.acts.matters.filing import FILED, Filing
 from gateway.acts.matters.listing import Listing
 from gateway.acts.office import Office
+from gateway.acts.overseeing import Overseeing
 from gateway.acts.subject.history import department_of
 from gateway.acts.subject.me import Me
 from gateway.inquiry.journey import Journey
@@ -35,6 +36,7 @@ def handlers(
     reports = ChangeActs(office, reporting)
     filed = dict.fromkeys(FILED, Kind(decides.confirm, decides.decline, decides.confirmed))
     confirms = Confirming(office, {**filed, KIND: Kind(reports.confirm, reports.decline, reports.again), **confirmed})
+    oversees = Overseeing(office)
     me: Handlers = {} if journey is None else {"me": Me(office, journey).look}
     return {
         **me,
@@ -52,6 +54,9 @@ def handlers(
         "matters": Listing(office).matters,
         "decideObjection": decides.objection,
         "decideRestoration": decides.restoration,
+        "findings": oversees.page,
+        "openFinding": oversees.open,
+        "endReview": oversees.end,
         "confirm": confirms.confirm,
         "decline": confirms.decline,
     }

@@ -11,6 +11,7 @@ from typing import Any
 import strawberry
 
 from gateway.catalogue import act_types as acts
+from gateway.catalogue import oversight_types as oversight
 from gateway.catalogue import recall_types as recalls
 from gateway.catalogue.making import Argument, asked, made_type
 
@@ -59,6 +60,12 @@ def queries(scheme: Any) -> dict[str, Any]:
             "What you were told to use no more, or not as it is: oldest first, until you have done it.",
             after=_AFTER,
             first=_first(50),
+        ),
+        "findings": asked(
+            oversight.FindingPage,
+            "What the watch found, for oversight: the oldest come first.",
+            state=_STATE,
+            **page,
         ),
         "suspensions": asked(
             recalls.SuspensionPage,
@@ -236,7 +243,24 @@ def _of_recipient() -> dict[str, Any]:
 
 
 def _of_oversight() -> dict[str, Any]:
+    finding = Argument(strawberry.ID, "The finding's id.")
     return {
+        "openFinding": asked(
+            oversight.Opened,
+            "See the inquiries behind a finding; that you do is entered before you see any.",
+            id=finding,
+            reason=_REASON,
+            reference=_REFERENCE,
+        ),
+        "endReview": asked(
+            oversight.Finding,
+            "End the review of a finding; nobody does of their own inquiries. Your sign-in must be of the last 10"
+            " minutes.",
+            id=finding,
+            verdict=Argument(oversight.Verdict, "What the inquiries were."),
+            reason=_REASON,
+            reference=_REFERENCE,
+        ),
         "endSuspension": asked(
             recalls.Suspension,
             "End a suspension although the recall is not answered; a second person of oversight confirms it.",

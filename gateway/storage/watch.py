@@ -26,6 +26,7 @@ from sqlalchemy import (
     event,
     func,
     select,
+    tuple_,
     update,
 )
 from sqlalchemy.sql import ClauseElement
@@ -230,13 +231,20 @@ _KEPT = select(
 ).outerjoin(verdict, verdict.c.finding == finding.c.id)
 
 
-def findings(engine: Engine, *, decided: bool | None = None) -> list[Kept]:
-    """The findings, oldest first: those that wait for a verdict, those that have one, or all."""
+def findings(
+    engine: Engine, *, decided: bool | None = None, after: tuple[int, str] | None = None, first: int | None = None
+) -> list[Kept]:
+    """The findings, oldest first: those that wait for a verdict, those that have one, or all.
+
+    Those behind a time and id, `after`, and so many of them, where these are given.
+    """
     query = _KEPT.order_by(finding.c.at, finding.c.id)
     if decided is not None:
         query = query.where(verdict.c.finding.is_not(None) if decided else verdict.c.finding.is_(None))
+    if after is not None:
+        query = query.where(tuple_(finding.c.at, finding.c.id) > after)
     with engine.connect() as connection:
-        return [Kept._make(row) for row in connection.execute(query)]
+        return [Kept._make(row) for row in connection.execute(query.limit(first))]
 
 
 def one_finding(engine: Engine, id_: str) -> tuple[Kept, list[int]]:

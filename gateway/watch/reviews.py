@@ -23,7 +23,7 @@ from gateway.ledger.log.operator import CLIENT, Workplace
 from gateway.ledger.proof.tlog_proof import Receipt
 from gateway.ledger.stored import read
 from gateway.storage import watch as kept
-from gateway.storage.port import Reader
+from gateway.storage.port import Reader, Store
 from gateway.storage.tables import SHARD_BITS, micros
 from gateway.storage.watch import Kept
 from gateway.watch.model import place as name_of
@@ -71,35 +71,40 @@ def decide(place: Workplace, finding: str, by: str, verdict: str, reason: str) -
     _check(by, reason)
     if verdict not in VERDICTS:
         raise ValueError(f"`{verdict}` is no verdict; one of {', '.join(VERDICTS)}")
-    _to_decide(place, finding, by)  # nothing is entered, not even a shard, for what cannot be
+    _to_decide(place.store, finding, by)  # nothing is entered, not even a shard, for what cannot be
 
     def make(seen: Seen) -> Made:
-        undecided = kept.undecided(seen.connection, finding)
-        found, behind = _to_decide(place, finding, by)
-        told = entries.Reviewed(
-            v=entries.VERSION,
-            id=seen.id,
-            at=seen.now,
-            requester=CLIENT,
-            by=by,
-            finding=finding,
-            detector=found.detector,
-            verdict=verdict,
-            reason=reason,
-            entries=tuple(map(name_of, behind)),
-        )
-        change = kept.deciding(finding, by, verdict, reason, micros(seen.now))
-        return Made(told, entries.Oversight(entries.VERSION, found.official), [undecided, change], finding, None)
+        return made(place.store, seen, finding, by, verdict, reason, CLIENT)
 
     return place.run(lambda ledger: done(ledger, make)).receipt
 
 
-def _to_decide(place: Workplace, finding: str, by: str) -> tuple[Kept, list[int]]:
+def made(store: Store, seen: Seen, finding: str, by: str, verdict: str, reason: str, client: entries.Who) -> Made:
+    """The act that ends a review, by a person who uses `client`; raises as `decide` does."""
+    undecided = kept.undecided(seen.connection, finding)
+    found, behind = _to_decide(store, finding, by)
+    told = entries.Reviewed(
+        v=entries.VERSION,
+        id=seen.id,
+        at=seen.now,
+        requester=client,
+        by=by,
+        finding=finding,
+        detector=found.detector,
+        verdict=verdict,
+        reason=reason,
+        entries=tuple(map(name_of, behind)),
+    )
+    change = kept.deciding(finding, by, verdict, reason, micros(seen.now))
+    return Made(told, entries.Oversight(entries.VERSION, found.official), [undecided, change], finding, None)
+
+
+def _to_decide(store: Store, finding: str, by: str) -> tuple[Kept, list[int]]:
     """A finding that this person may decide, and the entries behind it; raises as `decide` does."""
-    found, behind = kept.one_finding(place.store.engine, finding)
+    found, behind = kept.one_finding(store.engine, finding)
     if found.verdict is not None:
         raise ValueError(f"`{finding}` was found {found.verdict} by {found.by} already; a verdict is not changed")
-    with contextlib.closing(place.store.reader()) as reader:
+    with contextlib.closing(store.reader()) as reader:
         officials = _officials(reader, found, behind)
     if by.strip().casefold() in {official.casefold() for official in officials if official is not None}:
         raise ValueError(f"`{by}` made these inquiries; somebody else has to review them")

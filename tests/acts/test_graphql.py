@@ -386,7 +386,12 @@ RECIPIENTS = {
     "acknowledgeRecalls": 'mutation { acknowledgeRecalls(ids: ["1"], outcome: APPLIED) { id } }',
     "attestDeletion": 'mutation { attestDeletion(until: "2026-09-30") }',
 }
-OVERSIGHT = {"endSuspension": 'mutation { endSuspension(id: "1", reason: "r") { id } }'}
+OVERSIGHT = {
+    "endSuspension": 'mutation { endSuspension(id: "1", reason: "r") { id } }',
+    "findings": "{ findings { next } }",
+    "openFinding": 'mutation { openFinding(id: "1", reason: "r") { finding { id } } }',
+    "endReview": 'mutation { endReview(id: "1", verdict: PROPER, reason: "r") { id } }',
+}
 BOTH = {"suspensions": "{ suspensions { next } }"}
 OVERSEEN = {"matters": "{ matters { next } }", "confirm": 'mutation { confirm(id: "1") { __typename } }',
             "decline": 'mutation { decline(id: "1", reason: "r") { __typename } }'}  # fmt: skip

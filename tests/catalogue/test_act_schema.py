@@ -56,12 +56,16 @@ input ConsentFieldsInput { dataset: ID!  fields: [String!]! }
 input OnBehalfInput { subject: IdentifierInput!  proof: String! }
 type MatterPage { items: [Matter!]!  next: String }   type ChangePage { items: [Change!]!  next: String }
 type ConsentRequestPage { items: [ConsentRequest!]!  next: String }
+type FindingPage { items: [Finding!]!  next: String }
+type Finding { id: ID!  detector: String!  words: String!  found: DateTime!  due: Date  department: String!  state: MatterState!  verdict: String }
+type Opened { finding: Finding!  inquiries: [Access!]! }   enum Verdict { PROPER IMPROPER UNCLEAR }
 type Query {
   me: Me!
   matters(state: MatterState, after: String, first: Int = 20): MatterPage!
   changes(state: MatterState, after: String, first: Int = 20): ChangePage!
   consentRequests(after: String, first: Int = 20): ConsentRequestPage!
   suspensions(after: String, first: Int = 20): SuspensionPage!
+  findings(state: MatterState, after: String, first: Int = 20): FindingPage!
   recalls(after: String, first: Int = 50): RecallPage!
 }
 type Mutation {
@@ -82,6 +86,8 @@ type Mutation {
   acknowledgeRecalls(ids: [ID!]!, outcome: AcknowledgementOutcome!, reason: String, reference: String): [Recall!]!
   attestDeletion(until: Date!, reference: String): Boolean!
   endSuspension(id: ID!, reason: String!, reference: String): Suspension!
+  openFinding(id: ID!, reason: String!, reference: String): Opened!
+  endReview(id: ID!, verdict: Verdict!, reason: String!, reference: String): Finding!
 }
 """  # noqa: E501 - so that it can be held against the contract, line by line
 DEFINITIONS = {d.name.value: d for d in parse(CONTRACT).definitions if isinstance(d, TypeDefinitionNode)}

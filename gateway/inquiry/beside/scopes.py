@@ -26,6 +26,9 @@ _OFFICIALS: Mapping[str, tuple[str, ...]] = {
     "confirm": ("steward", "oversight"),
     "decline": ("steward", "oversight"),
     "endSuspension": ("oversight",),
+    "findings": ("oversight",),
+    "openFinding": ("oversight",),
+    "endReview": ("oversight",),
 }
 """What needs an official, and one of these scopes."""
 _REQUESTERS = frozenset(["requestConsent", "consentRequests"])

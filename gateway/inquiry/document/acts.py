@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 from gateway.errors import Code, Refusal
 
-ACT_QUERIES = frozenset(["me", "matters", "changes", "consentRequests", "recalls", "suspensions"])
+ACT_QUERIES = frozenset(["me", "matters", "changes", "consentRequests", "recalls", "suspensions", "findings"])
 """The fields of `Query` that are asked for alone, without a declaration of purpose."""
 
 

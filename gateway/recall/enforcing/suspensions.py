@@ -12,10 +12,9 @@ from gateway.acts import inputs
 from gateway.acts.graphql import Acted, Called
 from gateway.acts.matters.deciding import touching
 from gateway.acts.matters.filing import moved
-from gateway.acts.matters.listing import OVERSIGHT
 from gateway.acts.office import Office
+from gateway.acts.overseeing import overseer
 from gateway.acts.pages import cursor_of, place_of
-from gateway.errors import Code, Refusal
 from gateway.inquiry.types import Requester
 from gateway.ledger.acting.digests import same_human
 from gateway.ledger.acting.planned import Actor, Made, Seen, invalid, not_found
@@ -106,13 +105,6 @@ class Suspensions:
         items = [shown.suspension(self._office, row) for row in found[:first]]
         more = cursor_of(found[first - 1].filed, found[first - 1].id) if len(found) > first else None
         return {"items": items, "next": more}
-
-
-def overseer(office: Office, requester: Requester) -> Actor:
-    """The requester as a person of oversight; raises `Refusal`."""
-    if OVERSIGHT not in requester.scopes or requester.is_subject or requester.official is None:
-        raise Refusal(Code.FORBIDDEN, f"this is for officials of oversight: a token with `{OVERSIGHT}`")
-    return office.actor(requester)
 
 
 def _one(seen: Seen, id_: str) -> Matter:

@@ -158,7 +158,7 @@ class Scene:
             return self.both.steward("courts", "c.two")
         if name in ("recalls", "suspensions", "acknowledgeRecall", "acknowledgeRecalls", "attestDeletion"):
             return self.both.who("tax-service", "recalls")
-        if name == "endSuspension":
+        if name in ("endSuspension", "findings", "openFinding", "endReview"):
             return self.both.who("oversight", "oversight", official="o.two")
         if name in ("consentRequests", "receipts", "requestConsent"):
             more = ("receipts",) if name == "receipts" else ()
@@ -180,6 +180,8 @@ class Scene:
             "acknowledgeRecall": {"outcome": "APPLIED"},
             "acknowledgeRecalls": {"outcome": "APPLIED"},
             "endSuspension": {"reason": "So it is."},
+            "openFinding": {"reason": "So it is."},
+            "endReview": {"verdict": "PROPER", "reason": "So it is."},
             "requestConsent": {**asked, "subject": named(other), "words": "To work it out."},
             "reportChange": {**courts, "subject": named(other), "event": "WITHDRAWN"},
             "decideObjection": decided,

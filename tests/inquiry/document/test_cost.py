@@ -96,6 +96,7 @@ PAGES = [
         ("consentRequests", "ConsentRequestPage"),
         ("recalls", "RecallPage"),
         ("suspensions", "SuspensionPage"),
+        ("findings", "FindingPage"),
     )
 ]
 HISTORY = "accessHistory(first: 100) " + _whole(SCHEMA.type_map["AccessHistory"])
