@@ -91,8 +91,6 @@ if TYPE_CHECKING:
     from gateway.inquiry.beside.shared_counts import SharedAdmission
     from gateway.inquiry.case.news import CaseNews
 
-Now = Callable[[], datetime.datetime]
-
 
 class Gateway:
     """The ASGI application. `POST /graphql` goes straight to its endpoint; everything else through Starlette."""
@@ -271,9 +269,7 @@ class Gateway:
                 opened=self._opened, readiness=self._readiness, refuse=refused_at_once,
                 client_certificates=settings.tls.client_certificates,
             ),
-            *self._public.routes(),
-            *ledger_routes(self._ledger),
-            *self._hook.routes(),
+            *self._public.routes(), *ledger_routes(self._ledger), *self._hook.routes(),
             *cataloguing.routes(plain, Supplements(self._office, self._shares)),
             *rules_routes(plain, self._office, settings, parts.cases.sources),
             *hooks.routes(parts.cases.webhook_secrets, self._changed, self._seconds),

@@ -101,7 +101,6 @@ HARMLESS = {
     "strawberry.federation", "strawberry.federation.schema_directives", "strawberry.federation.types",
     "strawberry.schema.config", "struct", "sys", "textwrap", "time", "types", "typing", "unicodedata", "urllib.parse",
     "uuid", "warnings", "zlib", "zoneinfo", "xml.etree.ElementTree",
-    "starlette.types",
 }  # fmt: skip
 """Modules that somebody looked at, and that open none. One that is in neither list is found."""
 
