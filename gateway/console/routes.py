@@ -8,15 +8,7 @@ from urllib.parse import urlsplit
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from starlette.routing import Route
 
-from gateway.console import home, steward, words
 from gateway.console.calling import Api, Application
-from gateway.console.entrance import RETURN, Entrance
-from gateway.console.login import SignIn
-from gateway.console.my import rooms as my
-from gateway.console.names import Named, Names
-from gateway.console.rendering import Pages
-from gateway.console.sessions import Sessions
-from gateway.console.visiting import Parts
 from gateway.issuers import Issuer
 from gateway.oauth import OAuthSettings
 from gateway.rules.ruleset import RuleSet
@@ -41,6 +33,16 @@ def routes(
     """
     if not settings.login:
         return []
+    # Imported where they are configured: authlib and Jinja2 would be a tenth of every start.
+    from gateway.console import home, steward, words
+    from gateway.console.entrance import RETURN, Entrance
+    from gateway.console.login import SignIn
+    from gateway.console.my import rooms as my
+    from gateway.console.names import Named, Names
+    from gateway.console.rendering import Pages
+    from gateway.console.sessions import Sessions
+    from gateway.console.visiting import Parts
+
     parts = urlsplit(public_url)
     texts = words.Words(words.read("en"), lambda: rules().calendar.zone)
     names = Names(lambda: Named(rules().policies.catalogue, rules().policies.purposes), texts)
