@@ -111,7 +111,7 @@ def read(config: Path, environ: Mapping[str, str], problems: list[Problem]) -> R
         if folder is not None:
             catalogue = load_catalogue(folder, of_policies)
         if found.sources != NOWHERE:
-            departments = sources.load(found.sources, catalogue, kinds.KINDS, problems)
+            departments = sources.load(found.sources, catalogue, kinds.KINDS, problems, active=active is not None)
         if folder is not None:
             # Without the issuers, which are wrong then, those of `requesters.yaml` stand for themselves.
             named = None if registries.told else list(registries.mapping(any_key=True))
@@ -206,7 +206,10 @@ def check(config: Path, workers: int = 1, connect: bool = False) -> int:
     dates = [f"{found.policies / calendar.FILE}: {ending}"] if ending else []
     served_folder = found.store and found.rules == stored.FILES
     consulted = cataloguing.warnings(found.store, parts.rules.policies.catalogue) if served_folder else []
-    told_of = (*settings.warnings(found, workers), *late, *dates, *told_to, *warnings(found.ledger), *hindrances)
+    beyond = parts.departments.beyond
+    told_of = (
+        *settings.warnings(found, workers), *late, *beyond, *dates, *told_to, *warnings(found.ledger), *hindrances
+    )  # fmt: skip
     for warning in (*told_of, *consulted):
         print(f"  warning       {warning}")
     return 0

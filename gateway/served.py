@@ -189,7 +189,7 @@ class Departments:
         if (self._written(), catalogue.digest) == self._of:
             return self.now
         problems: list[Problem] = []
-        found = sources.load(self._file, catalogue, kinds.KINDS, problems)
+        found = sources.load(self._file, catalogue, kinds.KINDS, problems, active=True)
         if problems:
             raise ConfigurationError(problems)
         same = {name for name, made_of in found.made_of.items() if self.now.made_of.get(name) == made_of}

@@ -4,6 +4,10 @@ Every published dataset needs exactly one source, at the department that the cat
 mapping of its records' source document (Art. 37), and one with a display period a mapping of `effective` (Art. 44):
 without them every record would be withheld, which is never what the department meant. `changes` says how a department's
 own systems tell of changed records: `{secret_file, changes_an_hour}`.
+
+Where people activate rule sets, a source stands there before the set that publishes its dataset, and after one that did
+is replaced. So what the catalogue of an active set does not know is passed over, and told apart (`Sources.beyond`). Of
+a folder's it is a mistake.
 """
 
 from __future__ import annotations
@@ -40,34 +44,50 @@ class Sources(NamedTuple):
     """What the file says, by department; who reports no changes is not in `changes`.
 
     `digest` is the SHA-256, in hexadecimal, of all that it says, however it is written. `made_of` is what each
-    connector was made of: what the file says of its department, and what the catalogue says of its datasets.
+    connector was made of: what the file says of its department, and what the catalogue says of its datasets. `beyond`
+    says, a line each, what the catalogue of the active set does not know.
     """
 
     connectors: dict[str, Connector]
     changes: dict[str, Changes]
     digest: str = ""
     made_of: dict[str, bytes] = {}  # noqa: RUF012 - each has its own
+    beyond: list[str] = []  # noqa: RUF012
 
 
-def load(path: Path, catalogue: Catalogue, kinds: Mapping[str, Build], problems: list[Problem]) -> Sources:
+def load(
+    path: Path,
+    catalogue: Catalogue,
+    kinds: Mapping[str, Build],
+    problems: list[Problem],
+    *,
+    active: bool = False,
+) -> Sources:
     """The connectors by department; what is wrong goes to `problems`, with file and line.
 
-    Where the catalogue is not whole, what it does not know is passed over: its own problems say why.
+    `active`: the catalogue is that of an active rule set, so that nobody is asked for what it does not know. Where the
+    catalogue is not whole, that is passed over: its own problems say why.
     """
     node = read(path, problems)
     if node is None:
         return Sources({}, {})
     departments = node.mapping(["departments"])["departments"]
     written = msgspec.json.encode(node.apart().plain(), order="sorted")
-    found = Sources({}, {}, hashlib.sha256(written).hexdigest(), {})
+    found = Sources({}, {}, hashlib.sha256(written).hexdigest(), {}, [])
+    beyond = found.beyond if active else None
     entries = departments.mapping(any_key=True)
     for name, entry in entries.items():
-        if catalogue.whole and name not in catalogue.departments:
-            entry.key_problem(f"the catalogue has no department `{name}`{suggest(name, catalogue.departments)}")
-        shapes = _shapes(name, entry, catalogue)
+        known = not catalogue.whole or name in catalogue.departments
+        if not known:
+            said = f"the catalogue has no department `{name}`{suggest(name, catalogue.departments)}"
+            _unknown(entry, said, beyond)
+        shapes = _shapes(name, entry, catalogue, beyond)
+        made = of_kind(entry.without("changes"), kinds, shapes)
         if "changes" in (keys := entry.mapping(any_key=True) if entry.is_mapping else {}):
-            found.changes[name] = _changes(keys["changes"])
-        if (made := of_kind(entry.without("changes"), kinds, shapes)) is not None:
+            changes = _changes(keys["changes"])
+            if known:
+                found.changes[name] = changes
+        if made is not None and known:
             found.connectors[name] = made
             found.made_of[name] = msgspec.json.encode([entry.apart().plain(), shapes], order="sorted")
     served = {dataset for entry in entries.values() for dataset in _datasets(entry)}
@@ -77,6 +97,13 @@ def load(path: Path, catalogue: Catalogue, kinds: Mapping[str, Build], problems:
                 f"the published dataset `{dataset.id}` has no source; add it to `{dataset.department}.datasets`"
             )
     return found
+
+
+def _unknown(node: Node, said: str, beyond: list[str] | None) -> None:
+    if beyond is None:
+        node.key_problem(said)
+    else:
+        beyond.append(f"{node.document.file}: {said}; nobody is asked for it until a rule set with it is active")
 
 
 def _changes(node: Node) -> Changes:
@@ -106,7 +133,7 @@ def _datasets(entry: Node) -> Mapping[str, Node]:
     return datasets.mapping(any_key=True) if datasets.is_mapping else {}
 
 
-def _shapes(department: str, entry: Node, catalogue: Catalogue) -> dict[str, DatasetShape]:
+def _shapes(department: str, entry: Node, catalogue: Catalogue, beyond: list[str] | None) -> dict[str, DatasetShape]:
     shapes: dict[str, DatasetShape] = {}
     for name, node in _datasets(entry).items():
         dataset = catalogue.datasets.get(name)
@@ -119,7 +146,8 @@ def _shapes(department: str, entry: Node, catalogue: Catalogue) -> dict[str, Dat
             shapes[name] = DatasetShape(name, {f.name: f.type for f in dataset.fields.values()}, schemes)
         elif catalogue.whole and department in catalogue.departments:
             own = [d.id for d in catalogue.datasets.values() if d.department == department]
-            node.key_problem(f"`{department}` has no dataset `{name}` in the catalogue{suggest(name, own)}")
+            said = f"`{department}` has no dataset `{name}` in the catalogue{suggest(name, own)}"
+            _unknown(node, said, beyond)
     return shapes
 
 

@@ -307,3 +307,37 @@ def test_who_is_meant_is_told_by_the_address_where_records_do_not_tell_it(tmp_pa
         text.replace("{not_returned: old}", "{scheme: s, value: v}"),
     ):
         assert words not in str(problems_of(tmp_path, right))
+
+
+AHEAD = """
+  archives:
+    kind: rest
+    base_url: http://127.0.0.1:9/api
+    changes: {changes_an_hour: 5}
+    datasets:
+      building-permits:
+        path: /subjects/{scheme}/{value}/permits
+        records: permits
+        record: {id: no, version: rev, subject: {scheme: owner.scheme, value: owner.id}}
+        fields: {number: no}
+"""
+
+
+async def test_what_an_active_set_does_not_have_yet_is_passed_over_and_told(tmp_path: Path) -> None:
+    """A source is there before the set that publishes its dataset is active, and stays where that is rolled back."""
+    tax = (
+        "      tax-offices:\n        table: office\n        record: {id: no, version: rev}\n        fields: {no: no}\n"
+    )
+    file = tmp_path / "sources.yaml"
+    file.write_text(shipped().replace("      tax-arrears:\n", f"{tax}      tax-arrears:\n") + AHEAD)
+    for active, wrong in ((True, 0), (False, 2)):
+        problems: list[Problem] = []
+        found = sources.load(file, catalogue(), KINDS, problems, active=active)
+        told = found.beyond if active else [str(each) for each in problems]
+        assert [len(problems), len(told)] == [wrong, 2]
+        assert any("the catalogue has no department `archives`" in each for each in told)
+        assert any("`tax` has no dataset `tax-offices` in the catalogue" in each for each in told)
+        assert set(found.connectors) == set(found.made_of) == set(catalogue().departments)
+        assert found.changes == {}
+        for connector in found.connectors.values():
+            await connector.close()

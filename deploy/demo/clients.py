@@ -59,6 +59,13 @@ CLIENTS: Mapping[str, Client] = {
 }
 """By client id."""
 
+AWAITED: Mapping[str, Client] = {
+    "building-inspectors": Client("market", ("department",), ("BUILDING_SAFETY",), ("inquire",), ("i.brandt",)),
+}
+"""Registered at the authorization server, and in no policies yet: whom the walk of `policies/README.md` adds."""
+
+REGISTERED: Mapping[str, Client] = {**CLIENTS, **AWAITED}
+
 
 class Case(NamedTuple):
     """One proceeding in a registry, as the registry and `var/demo.json` tell it."""
@@ -93,4 +100,6 @@ def cases() -> dict[str, Case]:
         found[f"{prefix}-2026-0101"] = Case(registry, False, *ordinary, officials[0])
         found[f"{prefix}-2026-0102"] = Case(registry, True, *ordinary, officials[1])
         found[f"{prefix}-2026-0103"] = Case(registry, True, *other, officials[0])
+    inspectors = AWAITED["building-inspectors"]
+    found["MR-2026-0201"] = Case(inspectors.department, True, *ordinary, inspectors.officials[0])
     return found

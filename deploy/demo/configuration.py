@@ -14,7 +14,7 @@ from pathlib import Path
 from string import Template
 from typing import NamedTuple
 
-from deploy.demo.clients import CLIENTS
+from deploy.demo.clients import REGISTERED
 from deploy.demo.persons import PERSONS
 from deploy.demo.processes import ROOT, Ports
 from gateway.documents import read
@@ -35,6 +35,7 @@ USUAL: Mapping[str, int] = {
     "recipient_market": 8090,
     "recipient_courts": 8091,
     "recipient_environment": 8092,
+    "archives": 8093,
     "manage": 9464,
 }
 """The ports of a demo that finds them free."""
@@ -127,7 +128,7 @@ def today() -> datetime.date:
 
 def write(place: Place) -> dict[str, str]:
     """Write `gateway.yaml`, `sources.yaml` and the clients' new secrets; gives the secrets by client id."""
-    made = {client: secrets.token_urlsafe(18) for client in CLIENTS}
+    made = {client: secrets.token_urlsafe(18) for client in REGISTERED}
     values = {server: str(port) for server, port in place.ports.items()} | {"logins": _logins(place, made)}
     _policies(place)
     for name in ("gateway.yaml", "sources.yaml"):

@@ -32,7 +32,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from deploy.demo.clients import CLIENTS, Client
+from deploy.demo.clients import REGISTERED, Client
 from deploy.demo.persons import PERSONS
 from deploy.demo.serve import arguments, serve
 from deploy.demo.signing_in import S256, ByCode, Code, IdTokens, SignedIn, routes
@@ -222,7 +222,7 @@ class Issuer(AuthorizationServer):  # type: ignore[misc]
         self.keys = Keys()
         back = f"{audience}{RETURN}"
         self.codes: dict[str, Code] = {}
-        self._clients = {name: RegisteredClient(name, secrets[name], entry, back) for name, entry in CLIENTS.items()}
+        self._clients = {name: RegisteredClient(name, secrets[name], entry, back) for name, entry in REGISTERED.items()}
         generators = {alg: TokenGenerator(issuer, audience, self.keys, alg) for alg in ("ES256", "RS256")}
         self.register_token_generator(
             "default", lambda *, client, **rest: generators[client.entry.algorithm](client=client, **rest)
@@ -262,7 +262,7 @@ def build(issuer: str, audience: str, secrets: Mapping[str, str]) -> Starlette:
         subject_types_supported=["public"],
         id_token_signing_alg_values_supported=["ES256"],
         token_endpoint_auth_methods_supported=["client_secret_basic", "client_secret_post"],
-        scopes_supported=sorted({OPENID} | {scope for client in CLIENTS.values() for scope in client.scopes}),
+        scopes_supported=sorted({OPENID} | {scope for client in REGISTERED.values() for scope in client.scopes}),
         authorization_details_types_supported=["subject-inquiry"],
     )
 

@@ -20,8 +20,8 @@ from typing import IO, Any, Self
 
 import httpx
 
-from deploy.demo import seed, stores
-from deploy.demo.clients import CLIENTS, cases
+from deploy.demo import founding, seed, stores
+from deploy.demo.clients import REGISTERED, cases
 from deploy.demo.configuration import (
     DEPARTMENTS,
     RECIPIENTS,
@@ -92,17 +92,19 @@ class Region:
         shutil.rmtree(place.run, ignore_errors=True)
         place.run.mkdir(mode=0o700)
         self.secrets = write(place)
+        keys = founding.keys_of(place.policies)
         private = key_files.generate(place.run / "ledger.key")
         began = time.monotonic()
         for name, child in self._servers().items():
             self.children[name] = child
             child.start()
         with concurrent.futures.ThreadPoolExecutor() as pool:
-            seeding = pool.submit(seed.seed, place.store, stores.facts(place.data), place.url("issuer"))
+            seeding = pool.submit(self._founded, keys)
             for name, child in self.children.items():
                 child.ready()
                 say(f"{_TITLES[name]} at {self.address(name)} (pid {child.pid})")
             say(f"{seeding.result():,} consents, objections and withdrawals stand in the gateway's store")
+            say("two officers signed the first rule set, and it is active")
         gateway = self.children["gateway"] = self._child(
             "gateway", ["-m", "gateway.cli", "serve", "--config", str(place.config)]
         )
@@ -122,12 +124,22 @@ class Region:
         key_files.write_verifiers(place.public_key, private, self.origin, shards)
         say(f"the gateway at {place.url('gateway')} (pid {gateway.pid}); everything is up ({_since(began)})")
 
+    def _founded(self, keys: founding.Keys) -> int:
+        """What stands in the gateway's store before it starts; gives how many facts."""
+        place = self.place
+        count = seed.seed(place.store, stores.facts(place.data), place.url("issuer"))
+        founding.found(place, keys)
+        return count
+
     def _servers(self) -> dict[str, Child]:
         data = ["--data", str(self.place.data)]
         servers = {
             name: self._child(name, ["-m", f"deploy.demo.departments.{name}", *data, *self._port(name)])
             for name in DEPARTMENTS
         }
+        servers["archives"] = self._child(
+            "archives", ["-m", "deploy.demo.departments.archives", *data, *self._port("archives")]
+        )
         for registry in ("market", "courts"):
             name = f"registry_{registry}"
             options = [*data, *self._port(name), "--registry", registry]
@@ -146,7 +158,7 @@ class Region:
 
     def recipient(self, client: str) -> Child:
         """A client's own recipient of recalls, not started yet: `dutybound recalls client`."""
-        official = CLIENTS[client].officials[0]
+        official = REGISTERED[client].officials[0]
         file = recipient(self.place, client, self.secrets[client], official)
         name = RECIPIENTS[client]
         made = self.children[name] = self._child(
@@ -203,7 +215,7 @@ class Region:
                 name: {"secret": self.secrets[name], "department": client.department, "roles": list(client.roles),
                        "purposes": list(client.purposes), "scopes": list(client.scopes),
                        "officials": list(client.officials)}
-                for name, client in CLIENTS.items()
+                for name, client in REGISTERED.items()
             },
             "recall_terms": dict(TERMS),
             "pages": {"my": place.url("gateway") + "/my/", "console": place.url("gateway") + "/console/",
@@ -237,6 +249,7 @@ _TITLES = {
     "courts": "the Civil Court, a GraphQL subgraph over SQLite,",
     "environment": "the Environment Agency, paged REST over CSV,",
     "labour": "the Labour Office, PostgreSQL,",
+    "archives": "the Building Archives, which nobody is connected to yet,",
     "registry_market": "the regulator's case registry",
     "registry_courts": "the court's case registry",
     "portal": "the citizens' portal",
