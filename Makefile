@@ -7,7 +7,7 @@ export PYTHONDONTWRITEBYTECODE :=
 
 .PHONY: help setup demo test trials check style types imports catalogue rules format bench shots clean
 help:
-	@echo "make demo [ONCE=1]   the invented region on this machine: departments, authorization server, gateway, eleven scenes"
+	@echo "make demo [ONCE=1]   the invented region on this machine: departments, authorization server, gateway, twelve scenes"
 	@echo "make test            everything that is checked: style, types, imports, tests (installs what they need)"
 	@echo "make trials [ONLY=..] what takes long: kills, races, soak, the matrix of faults; under 50 minutes, not run by CI"
 	@echo "make bench [ONLY=..] measures an inquiry, and two other gateways beside it; writes var/bench.json"

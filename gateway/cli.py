@@ -46,7 +46,7 @@ def _parser(word: str = "") -> argparse.ArgumentParser:
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
 
     demo = commands.add_parser(
-        "demo", help="departments, authorization server and gateway on loopback, then eleven scenes"
+        "demo", help="departments, authorization server and gateway on loopback, then twelve scenes"
     )
     demo.add_argument("--once", action="store_true", help="end after the scenes")
     demo.set_defaults(run=_demo)

@@ -15,6 +15,7 @@ from deploy.demo.client import Reply, ask, token
 from deploy.demo.processes import ROOT
 from deploy.demo.recalls import Recalls
 from deploy.demo.rights import Rights
+from deploy.demo.ruling import Ruling
 from deploy.demo.stage import Stage
 from deploy.demo.supervisor import Region
 from deploy.demo.withheld import newest_entry, withheld
@@ -70,6 +71,7 @@ class Scenes:
             ("The receipt, verified without the gateway", self.receipt),
             *Rights(self._told, self._stage, self._case, self._noticed).scenes,
             *Recalls(self._region, self._told, self._stage, self._case).scenes,
+            *Ruling(self._region.place, self._told, self._stage, self._amount).scenes,
         ]
         for number, (title, scene) in enumerate(scenes, 1):
             self._stage.heading(number, title)
@@ -158,6 +160,10 @@ class Scenes:
         stage.expect("unpaid" not in statement, f"the denied column was not asked for, in {statement}")
         stage.tell("The Labour Office's database was asked for the permitted columns only (its log; no `unpaid`):")
         stage.quote(statement)
+
+    def _amount(self) -> Reply:
+        """The inquiry of the scene before, as it is decided now."""
+        return self._ask("market-regulator", DENIED, "ordinary", again=True)
 
     def display_ended(self) -> None:
         """A record past its display is not in the answer; only the ledger's oversight part knows."""

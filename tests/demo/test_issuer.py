@@ -12,7 +12,7 @@ from joserfc import jws, jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
 
-from deploy.demo.clients import CLIENTS
+from deploy.demo.clients import REGISTERED
 from tests.demo.conftest import Start
 
 AUDIENCE = "http://127.0.0.1:9/gateway"
@@ -40,7 +40,7 @@ class Login:
 
 @pytest.fixture
 def login(start: Start, tmp_path: Path) -> Login:
-    (tmp_path / "clients.json").write_text(json.dumps({client: f"secret of {client}" for client in CLIENTS}))
+    (tmp_path / "clients.json").write_text(json.dumps({client: f"secret of {client}" for client in REGISTERED}))
     _, port = start("issuer", "--audience", AUDIENCE, folder=tmp_path)
     return Login(f"http://127.0.0.1:{port}")
 

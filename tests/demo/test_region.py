@@ -12,7 +12,7 @@ from stdnum import lei as lei_number
 from stdnum.iso7064 import mod_11_10
 
 from deploy.demo import organisations, people, region, stores
-from deploy.demo.clients import CLIENTS, cases
+from deploy.demo.clients import AWAITED, CLIENTS, cases
 from deploy.demo.configuration import DEPARTMENTS
 from deploy.demo.records import Kind, Row, years_before
 from deploy.demo.region import NAMED, Fact
@@ -187,6 +187,14 @@ def test_the_clients_are_those_of_the_policies() -> None:
     assert CLIENTS[PORTAL].scopes == ("self",)
     officials = [official for client in CLIENTS.values() for official in client.officials]
     assert len(officials) == len(set(officials)), "one issuer, so each is somebody else"
+
+
+def test_who_is_awaited_is_in_no_policies_and_has_a_case() -> None:
+    registered = {entry.client for entry in shipped().policies.requesters.values()}
+    assert not registered & AWAITED.keys()
+    for client in AWAITED.values():
+        wanted = (client.department, True, client.officials[0])
+        assert wanted in [(case.registry, case.open, case.official) for case in cases().values()]
 
 
 def test_every_organisation_has_an_open_case_with_each_client_that_needs_one() -> None:

@@ -1,4 +1,4 @@
-"""`dutybound demo`, whole: the eleven scenes, what it tells, and what it leaves behind."""
+"""`dutybound demo`, whole: the twelve scenes, what it tells, and what it leaves behind."""
 
 from __future__ import annotations
 
@@ -35,6 +35,7 @@ TITLES = (
     "9. A person is asked for consent, gives it and takes it back",
     "10. A correction is recalled from everybody who received the record",
     "11. Who does not answer is suspended, until it does",
+    "12. Officers change a rule: proposed, approved, active, and back",
 )
 
 
@@ -65,6 +66,8 @@ def test_once_plays_every_scene_and_leaves_nothing(tmp_path: Path, todays: Path)
         "by a signed notice",
         "UPDATE business-licences/",
         "GRANT_INACTIVE",
+        "SECOND_PERSON: you proposed it",
+        "by rollback",
     ):
         assert promised in output
     assert not (tmp_path / "demo.json").exists()
