@@ -28,7 +28,7 @@ from gateway.ledger.log import operator
 from gateway.ledger.log.operator import ActRefused, Workplace
 from gateway.proposals import looking
 from gateway.proposals.examination import Asked, Examined
-from gateway.proposals.examiner import examined
+from gateway.proposals.examiner import Examine, examined
 from gateway.proposals.references import broken
 from gateway.proposals.statement import NONE, Statement
 from gateway.rules import sshsig
@@ -67,7 +67,9 @@ def first(config: Path, policies: Path | None) -> Iterator[First]:
         yield First(place, rules, files, now.digest if now is not None else "")
 
 
-def activate(it: First, said: Statement, signatures: Sequence[str]) -> tuple[list[str], int]:
+def activate(
+    it: First, said: Statement, signatures: Sequence[str], examine: Examine = examined
+) -> tuple[list[str], int]:
     """Make it active; gives who approved, and the epoch. Raises `CommandRefused`, `LedgerUnavailable`."""
     if (said.digest, said.base, said.origin) != (it.rules.digest, it.base or NONE, it.origin):
         raise CommandRefused(
@@ -75,7 +77,7 @@ def activate(it: First, said: Statement, signatures: Sequence[str]) -> tuple[lis
             f" {it.rules.digest} over {it.base or NONE} at {it.origin}; make a new statement, and have it signed"
         )
     names = _signed_by(it, said, signatures)
-    found = _right(it)
+    found = _right(it, examine)
 
     def make(seen: Seen) -> Made:
         if said.until <= seen.now:
@@ -120,11 +122,11 @@ def _signed_by(it: First, said: Statement, signatures: Sequence[str]) -> list[st
     return sorted(names)
 
 
-def _right(it: First) -> Examined:
+def _right(it: First, examine: Examine) -> Examined:
     """What comes of its examination, as of a proposal's."""
     how = reading(it.place.settings)
     registries = None if how.registries is None else tuple(how.registries)
-    found = examined(Asked(it.files, None, how.issuers or {}, registries))
+    found = examine(Asked(it.files, None, how.issuers or {}, registries))
     if wrong := [*found.problems, *found.failures]:
         raise CommandRefused("\n".join([*wrong, "nothing was activated"]))
     return found

@@ -105,7 +105,7 @@ def placeholders(words: list[str]) -> bool:
 
 
 def test_every_block_is_of_a_kind_that_is_checked() -> None:
-    known = {"sh", "graphql", "yaml", "python", "json", "text", *walk.LANGUAGES}
+    known = {"sh", "sh first", "graphql", "yaml", "python", "json", "text", *walk.LANGUAGES}
     assert [f"{fence}: `{fence.language}`" for fence in ALL if fence.language not in known] == []
     assert SHELL_PAGES
     for fence in ALL:
@@ -114,6 +114,8 @@ def test_every_block_is_of_a_kind_that_is_checked() -> None:
             assert fence.page in run_elsewhere, f"{fence}: no test runs it"
         if fence.language == "text":
             assert fence.page == ROOT / "gateway" / "ledger" / "FORMAT.md", f"{fence}: `test_format` does not read it"
+        if fence.language == "sh first":
+            assert fence.page == walk.PAGE, f"{fence}: `tests/proposals/test_bootstrap.py` does not run it"
         if fence.language in walk.LANGUAGES:
             assert fence.page == walk.PAGE, f"{fence}: `test_walk` does not walk it"
         if fence.language == "json":

@@ -3,13 +3,19 @@
     python -m tests.faults.activations --activations 100 --rollbacks 20
     python -m tests.faults.activations --large
 
-Real are two `dutybound serve` on one PostgreSQL, the network (loopback), tokens and departments; there is no Valkey.
+Real are two `dutybound serve` on one PostgreSQL, the network (loopback), tokens and departments, and a Valkey that is
+killed for the middle third of the run, and comes back empty. Where Valkey is configured nothing is disclosed without
+its counts (invariant 8), so all is refused meanwhile, as `DECISION_UNAVAILABLE`; rule sets go on being activated and
+followed, and once it is back what is answered is by the set that is active then. With `--alone` there is none, and each
+replica counts for itself.
+
 Thirty-two connections ask without a pause. Every rule set differs from every other in what three steps read of it
 (`tests.faults.rule_sets`). A replica is stopped (SIGSTOP) for some tenths of a second and goes on, one after the other.
 
 Prints one line of JSON, and exits with 1 where one of these is not 0: `mixed`, answers and entries that show parts of
 two rule sets; `stale`, answers by a rule set that was replaced before they were asked for, or not active yet when they
-came; `failed`, requests that were not answered, and not refused as `DECISION_UNAVAILABLE`. `--large` measures instead
+came; `failed`, requests that were not answered, and not refused as `DECISION_UNAVAILABLE`, and answers while there was
+no Valkey; or where no inquiry was answered once it was back (`after`). `--large` measures instead
 what a proposal of 100 datasets and 60 requesters, stored and then activated, adds to p99.9 of one replica on SQLite.
 """
 
@@ -48,6 +54,7 @@ from tests.bench.processes import Child, Cores, running, start_departments
 from tests.faults.loaded import DUTYBOUND
 from tests.faults.replicas import Load, Replica, Reply
 from tests.faults.rule_sets import Variant, enlarge, variant
+from tests.oauth.valkey import ValkeyServer
 from tests.ports import free_port
 from tests.services import postgres
 
@@ -61,7 +68,10 @@ ADDED = 50.0
 
 
 class Found(msgspec.Struct):
-    """What a run found, as it is printed. `again` were refused as `DECISION_UNAVAILABLE`."""
+    """What a run found, as it is printed. `again` were refused as `DECISION_UNAVAILABLE`.
+
+    Of these, so many while Valkey was `away`; so many were answered `after` it.
+    """
 
     activations: int = 0
     rollbacks: int = 0
@@ -71,6 +81,8 @@ class Found(msgspec.Struct):
     mixed: int = 0
     stale: int = 0
     failed: int = 0
+    away: int = 0
+    after: int = 0
     entries: int = 0
     p999_ms: float = 0.0
     control_p999_ms: float = 0.0
@@ -109,20 +121,27 @@ class Judge:
     def __init__(self, found: Found, variants: Mapping[str, Variant]) -> None:
         self.found, self._variants, self.spans = found, variants, list[Span]()
         self.took: list[float] = []
+        self.gone, self.back = float("inf"), float("inf")
+        """When Valkey was killed, and when it was there again."""
 
     def replies(self, replies: Sequence[Reply]) -> None:
         for reply in replies:
             self.took.append(reply.came - reply.asked)
             said = _said(reply.body)
             codes = {error.extensions.get("code") for error in said.errors}
+            away = self.gone < reply.asked and reply.came < self.back
             if codes == {"DECISION_UNAVAILABLE"}:
                 self.found.again += 1
+                self.found.away += away
                 continue
             digest = said.extensions.get("inquiry", {}).get("ruleSet")
             if reply.status != 200 or digest is None or codes != {"UNAUTHORIZED_FIELD_OR_TYPE"}:
                 self._tell("failed", f"{reply.status} {reply.body[:300]!r}")
                 continue
             self.found.inquiries += 1
+            self.found.after += reply.asked > self.back
+            if away:
+                self._tell("failed", f"answered without its count, at {reply.asked:.3f}")
             denied = {str(error.path[-1]) for error in said.errors}
             told = msgspec.json.encode(said.extensions["inquiry"]["obligations"]).decode()
             if not self._one(digest, denied, told, None):
@@ -183,21 +202,30 @@ class Judge:
 
 
 class Scene:
-    """Replicas, departments, and the variants of their policies."""
+    """Replicas, departments, the variants of their policies, and the Valkey that replicas share."""
 
     def __init__(
-        self, folder: Path, config: Path, replicas: Sequence[Replica], tokens: Sequence[str], store: str
+        self,
+        folder: Path,
+        config: Path,
+        replicas: Sequence[Replica],
+        tokens: Sequence[str],
+        store: str,
+        valkey: ValkeyServer | None,
     ) -> None:
-        self.folder, self.config, self.replicas, self.store = folder, config, replicas, store
+        self.folder, self.config, self.replicas, self.store, self.valkey = folder, config, replicas, store, valkey
         self.environ = {"DUTYBOUND_STORE": store, "DUTYBOUND_DURABILITY": "single-node"}
         self.load = Load([each.port for each in replicas], tokens, random.Random(7))
 
 
 @contextlib.contextmanager
-def scene(folder: Path, store: str, count: int, larger: bool = False) -> Iterator[Scene]:
-    """Departments and so many replicas, started; `larger`: of 100 datasets and 60 requesters."""
+def scene(folder: Path, store: str, count: int, *, larger: bool = False, shared: bool = False) -> Iterator[Scene]:
+    """Departments and so many replicas, started; `larger`: of 100 datasets and 60 requesters; `shared`: by a Valkey."""
     cores, issuer = Cores(), world.Issuer(folder)
     with contextlib.ExitStack() as stack:
+        valkey = ValkeyServer(folder) if shared else None
+        if valkey is not None:
+            stack.callback(valkey.stop)
         departments, urls = start_departments(issuer.jwks, folder, cores.all)
         stack.enter_context(running(departments))
         ports = [free_port() for _ in range(count)]
@@ -212,12 +240,13 @@ def scene(folder: Path, store: str, count: int, larger: bool = False) -> Iterato
                 "DUTYBOUND_DURABILITY": "single-node",
                 "DUTYBOUND_LISTEN": f"127.0.0.1:{port}",
                 "DUTYBOUND_LEDGER__HEAD_FILE": str(folder / f"heads-{number}.json"),
+                **({} if valkey is None else {"DUTYBOUND_VALKEY": valkey.url}),
             }
             serve = [DUTYBOUND, "serve", "--config", str(config), "--workers", "1"]
             child = Child(serve, folder / f"replica-{number}.log", cores=cores.all, env=environ)
             replicas.append(Replica(stack.enter_context(running(child)), port))
             asyncio.run(replicas[-1].ready())
-        yield Scene(folder, config, replicas, tokens, store)
+        yield Scene(folder, config, replicas, tokens, store, valkey)
 
 
 async def _freeze(replicas: Sequence[Replica], found: Found, chance: random.Random) -> None:
@@ -233,6 +262,17 @@ async def _freeze(replicas: Sequence[Replica], found: Found, chance: random.Rand
     finally:
         for replica in replicas:
             replica.signal(signal.SIGCONT)
+
+
+async def _without(here: Scene, judge: Judge, place: int, count: int) -> None:
+    """Valkey is away for the middle third of so many activations, of which this is the next."""
+    third = max(1, count // 3)
+    if here.valkey is not None and place == third:
+        await asyncio.to_thread(here.valkey.stop)
+        judge.gone = time.monotonic()
+    if here.valkey is not None and place == min(2 * third, count - 1):
+        judge.back = time.monotonic()  # it may count from now on
+        await asyncio.to_thread(here.valkey.start)
 
 
 async def _activate(ledger: Ledger, judge: Judge, of: Variant, how: str) -> None:
@@ -263,7 +303,8 @@ async def _run(
                 await asyncio.sleep(control)
                 alone, began = here.load.take(), time.monotonic()
                 freezing = asyncio.create_task(_freeze(here.replicas if freeze else (), found, chance))
-                for of, how in order[1:]:
+                for place, (of, how) in enumerate(order[1:]):
+                    await _without(here, judge, place, len(order) - 1)
                     if not freeze:  # as a proposal is stored before it is active
                         await asyncio.to_thread(_store, store, of)
                         await asyncio.sleep(chance.uniform(*apart))
@@ -296,14 +337,17 @@ def _order(variants: Sequence[Variant], rollbacks: int) -> list[tuple[Variant, s
     return order
 
 
-def run(folder: Path, activations: int, rollbacks: int, control: float) -> Found:
-    """One run on PostgreSQL, with two replicas."""
+def run(folder: Path, activations: int, rollbacks: int, control: float, *, shared: bool = True) -> Found:
+    """One run on PostgreSQL, with two replicas, which share a Valkey where they are to."""
     found = Found()
-    with postgres(fsync="on") as server, scene(folder, server.url(server.database()), 2) as here:
+    with postgres(fsync="on") as server, scene(folder, server.url(server.database()), 2, shared=shared) as here:
         how = reading(settings.load(here.config, {**os.environ, **here.environ}))
         variants = [variant(folder / "policies", number, how) for number in range(activations + 1)]
         judge = Judge(found, {each.digest: each for each in variants})
         asyncio.run(_run(here, judge, _order(variants, rollbacks), control, APART))
+    if shared and not found.after:
+        print("failed: nothing was answered once Valkey was back", file=sys.stderr)
+        found.failed += 1
     return found
 
 
@@ -329,6 +373,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "--control", type=float, default=15.0, metavar="S", help="seconds without an activation, before"
     )
+    parser.add_argument("--alone", action="store_true", help="no Valkey: each replica counts for itself")
     parser.add_argument("--large", action="store_true", help="measure one activation of 100 datasets and 60 requesters")
     asked = parser.parse_args(arguments)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # what was started is ended then, too
@@ -337,7 +382,7 @@ def main(arguments: list[str] | None = None) -> int:
             if asked.large:
                 found = large(Path(folder), asked.control)
             else:
-                found = run(Path(folder), asked.activations, asked.rollbacks, asked.control)
+                found = run(Path(folder), asked.activations, asked.rollbacks, asked.control, shared=not asked.alone)
         except DutyboundError as error:
             print(error, file=sys.stderr)
             return 1

@@ -23,6 +23,8 @@ def test_no_inquiry_has_a_mixture_or_an_old_one(tmp_path: Path) -> None:
     assert (found.activations, found.rollbacks) == (4, 1)
     assert found.freezes > 1
     assert found.entries >= found.inquiries > 0
+    assert found.away > 0
+    assert found.after > 0
 
 
 def reply(digest: str, denied: str, kept: int, at: float = 15.0, **more: Any) -> Reply:
@@ -31,6 +33,17 @@ def reply(digest: str, denied: str, kept: int, at: float = 15.0, **more: Any) ->
     told = {"ruleSet": digest, "obligations": [{"id": "o", "type": "delete", "properties": {"by": until}}]}
     body = {"data": {}, "errors": [error], "extensions": {"inquiry": told}, **more}
     return Reply(at, at + 1, 200, json.dumps(body).encode())
+
+
+def test_an_answer_without_its_count_would_be_found() -> None:
+    judge = Judge(Found(), {ONE.digest: ONE})
+    judge.spans.append(Span(ONE.digest, 10.0, 11.0))
+    judge.gone, judge.back = 14.0, 17.0
+    refused = {"errors": [{"extensions": {"code": "DECISION_UNAVAILABLE"}}]}
+    judge.replies([reply(ONE.digest, "amount", 90, at=13.5), reply(ONE.digest, "amount", 90, **refused)])
+    assert (judge.found.failed, judge.found.away) == (0, 1)
+    judge.replies([reply(ONE.digest, "amount", 90), reply(ONE.digest, "amount", 90, at=17.5)])
+    assert (judge.found.failed, judge.found.after) == (1, 1)
 
 
 @pytest.mark.parametrize(

@@ -14,16 +14,21 @@ from tests.waiting import until
 
 
 class ValkeyServer:
-    """`valkey-server` on a free port, without anything on disk; `stop` kills it."""
+    """`valkey-server` on a free port, without anything on disk; `stop` kills it, and `start` has an empty one there."""
 
     def __init__(self, folder: Path) -> None:
         binary = shutil.which("valkey-server")
         if binary is None:
             pytest.fail("valkey-server is missing (Debian: apt-get install valkey-server)")
-        port = free_port()
-        options = ["--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", str(folder)]
-        self._process = subprocess.Popen([binary, *options], stdout=subprocess.DEVNULL)
+        port = self._port = free_port()
+        self._command = [binary, "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", str(folder)]
         self.url = f"valkey://127.0.0.1:{port}"
+        self.start()
+
+    def start(self) -> None:
+        """Start it, at the same port, and return once it answers."""
+        port = self._port
+        self._process = subprocess.Popen(self._command, stdout=subprocess.DEVNULL)
         until("valkey-server to answer", lambda: self._answers(port), despite=(OSError,))
 
     def _answers(self, port: int) -> bool:

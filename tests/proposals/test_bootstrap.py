@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -22,11 +23,14 @@ from gateway.rules.load import load
 from gateway.rules.sshsig import NAMESPACE
 from tests import configured
 from tests.activation.test_activating import told
+from tests.docs.reading import ROOT as CHECKOUT
+from tests.docs.reading import fences
 from tests.ledger.support import verifiers
 from tests.rules.policies import copy
 from tests.stores import store_at
 
 NAMES = ("costa", "ilves", "olsen")
+PAGE = CHECKOUT / "policies" / "README.md"
 
 
 class Office:
@@ -103,6 +107,22 @@ def test_the_first_set_is_activated_once_by_two(office: Office, capsys: pytest.C
         command = ["rules", "verify-approval", str(statement), str(signature), "--policies", str(office.policies)]
         assert cli.main(command) == 0
         assert f"approved rule set {digest}" in capsys.readouterr().out
+
+
+def test_the_commands_of_the_page_activate_the_first_set(
+    office: Office, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(office.folder)
+    [fence] = [each for each in fences(PAGE) if each.language == "sh first"]
+    for line in fence.text.splitlines():
+        words = shlex.split(line)
+        if words[0] == "dutybound":
+            assert cli.main(words[1:]) == 0, f"{line}: {capsys.readouterr().err}"
+        else:
+            assert words[0] in ("cp", "ssh-keygen")
+            subprocess.run(words, check=True, capture_output=True, stdin=subprocess.DEVNULL)
+    active = status(office, capsys)["active"]
+    assert (active["epoch"], active["digest"], active["how"]) == (1, load(office.policies).digest, "bootstrap")
 
 
 def test_what_is_wrong_activates_nothing(office: Office, capsys: pytest.CaptureFixture[str]) -> None:
