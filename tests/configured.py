@@ -35,6 +35,14 @@ def write(folder: Path, **changes: Any) -> Path:
     return file
 
 
+def by_folder(config: Path) -> Path:
+    """Have a demo's configuration go by the folder, as that of a store in which nobody activated anything."""
+    text = config.read_text("utf-8")
+    assert "rules: activated\n" in text
+    config.write_text(text.replace("rules: activated\n", "rules: files\n"), "utf-8")
+    return config
+
+
 def secret(file: Path, text: str) -> Path:
     """Write a file that holds a secret, for its owner alone."""
     file.touch(mode=0o600)

@@ -10,6 +10,7 @@ import pytest
 from deploy.demo import configuration
 from gateway import cli
 from gateway.ledger.proof import key_files
+from tests import configured
 from tests.planted import Mistake, plant
 
 ROOT = Path(__file__).parents[1]
@@ -55,6 +56,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     place = configuration.Place(tmp_path / "var", dict(configuration.USUAL))
     place.run.mkdir(parents=True)
     configuration.write(place)
+    configured.by_folder(place.config)
     for name in ("gateway.yaml", "sources.yaml"):
         (tmp_path / name).write_text((place.run / name).read_text())
     key_files.generate(tmp_path / "ledger.key")

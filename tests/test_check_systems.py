@@ -10,6 +10,7 @@ from deploy.demo import configuration
 from gateway import cli
 from gateway.ledger.proof import key_files
 from gateway.storage.store import open_store
+from tests import configured
 from tests.configured import secret
 from tests.conftest import World
 from tests.ports import free_port
@@ -33,6 +34,7 @@ def folder(tmp_path: Path) -> Path:
     place = configuration.Place(tmp_path / "var", {name: free_port() for name in configuration.USUAL})
     place.run.mkdir(parents=True)
     configuration.write(place)
+    configured.by_folder(place.config)
     key_files.generate(place.run / "ledger.key")
     return place.run
 

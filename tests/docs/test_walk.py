@@ -57,6 +57,7 @@ def demo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Region]:
         os.umask(mask)
 
 
+@pytest.mark.timeout(1200)  # a demo of its own, and rule sets examined again and again
 def test_each_command_of_the_walk_runs_and_its_purpose_comes_and_goes(
     demo: Region, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

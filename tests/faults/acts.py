@@ -86,6 +86,7 @@ class Replicas:
             said = {
                 "listen": f"listen: 127.0.0.1:{port}",
                 "manage": f"manage: 127.0.0.1:{manage}",
+                "rules": "rules: files",
                 "store": f"store: {database}\ndurability: single-node",
                 "ledger": "ledger: {origin: trial.example/ledger, key_file: ledger.key, head_file: trial.heads.json}",
             }

@@ -19,6 +19,7 @@ import pytest
 from deploy.demo.configuration import USUAL, Place, write
 from gateway import cli
 from gateway.ledger.proof import key_files
+from tests import configured
 
 FILES = (
     "gateway.yaml",
@@ -52,6 +53,7 @@ class Files:
         place = Place(folder, {**USUAL})
         place.run.mkdir(parents=True)
         write(place)
+        configured.by_folder(place.config)
         key_files.generate(place.run / "ledger.key")
         self.folder = place.run
 
