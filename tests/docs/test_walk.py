@@ -77,6 +77,8 @@ def test_each_command_of_the_walk_runs_and_its_purpose_comes_and_goes(
 
     [asked] = [each for each in ran if each.words[0] == "curl"]
     answer = json.loads(asked.printed)
+    if any(error["extensions"].get("retryable") for error in answer.get("errors", ())):
+        answer = until("the inquiry to be answered", lambda: _answered(walker))
     assert answer.get("data"), asked.printed
     found, [error] = answer["data"]["organisation"], answer["errors"]
     [permit], [order] = found["buildingPermits"], found["buildingOrders"]
@@ -87,6 +89,13 @@ def test_each_command_of_the_walk_runs_and_its_purpose_comes_and_goes(
     until("everybody to serve the set of before", lambda: _serves(walker, "rollback"))
     [again] = list(walker.take(_fence_of("curl ")))[-1:]
     assert not json.loads(again.printed).get("data"), again.printed
+
+
+def _answered(walker: Walker) -> Any:
+    """The answer to the walk's inquiry, asked again, where a busy machine does not have it refused."""
+    [*_, ran] = walker.take(_fence_of("curl "))
+    told = json.loads(ran.printed)
+    return None if any(error["extensions"].get("retryable") for error in told.get("errors", ())) else told
 
 
 def _fence_of(start: str) -> Fence:
