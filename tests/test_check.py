@@ -59,6 +59,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     configured.by_folder(place.config)
     for name in ("gateway.yaml", "sources.yaml"):
         (tmp_path / name).write_text((place.run / name).read_text())
+    shutil.copytree(place.run / "logins", tmp_path / "logins")
     key_files.generate(tmp_path / "ledger.key")
     key_files.generate(tmp_path / "webhooks.key")
     return tmp_path
