@@ -7,11 +7,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from gateway.public import words
+from gateway.public.frame import framed, page, table
 from gateway.transparency import counted
-from gateway.web.page import Page, escape
+from gateway.web.page import escape
 
 PATH = "/open/transparency"
-PAGE = Page("Transparency report - Dutybound", form=True)
+PAGE = page("Transparency report")
 
 WHAT: Mapping[str, str] = {
     counted.ANSWERED: "Inquiries answered",
@@ -80,14 +81,15 @@ def _choice(chosen: str, months: Sequence[str]) -> str:
         f'<option value="{each}"{" selected" if each == chosen else ""}>{month(each)}</option>' for each in months
     )
     return (
-        f'<form method="get" action="{PATH}"><label for="month">Month</label> '
-        f'<select id="month" name="month">{options}</select> <button>Show</button></form>'
+        f'<form class="filters" method="get" action="{PATH}"><div><label for="month">Month</label>'
+        f'<select id="month" name="month">{options}</select></div>'
+        '<div><button class="button second">Show</button></div></form>'
     )
 
 
 def _table(told: Mapping[str, Any]) -> str:
     if not told["figures"]:
-        return "<p>Every count of this month is hidden: each is too small to be shown.</p>"
+        return '<p class="none">Every count of this month is hidden: each is too small to be shown.</p>'
     rows = []
     for each in told["figures"]:
         what = WHAT.get(each["what"], each["what"])
@@ -95,10 +97,10 @@ def _table(told: Mapping[str, Any]) -> str:
             what += f": {REASONS.get(each['reason'], each['reason'])}"
         if each["averageDays"] is not None:
             what += f", within {each['averageDays']} days on average"
-        cells = (each["department"], each["purpose"] or "no purpose", what)
-        rows.append("<tr>" + "".join(f"<td>{escape(c)}</td>" for c in cells) + f"<td>{each['count']:,}</td></tr>")
-    heads = "".join(f'<th scope="col">{each}</th>' for each in ("Authority", "Purpose", "What", "How many"))
-    return f"<table><thead><tr>{heads}</tr></thead><tbody>{''.join(rows)}</tbody></table>"
+        rows.append([each["department"], each["purpose"] or "no purpose", what, f"{each['count']:,}"])
+    return table(
+        f"Figures of {month(told['month'])}", ["Authority", "Purpose", "What", "How many"], rows, frozenset([3])
+    )
 
 
 def _checkpoints(told: Mapping[str, Any]) -> str:
@@ -110,10 +112,4 @@ def _checkpoints(told: Mapping[str, Any]) -> str:
 
 
 def _framed(content: str) -> str:
-    return (
-        '<a class="skip" href="#main">Skip to the content</a>\n<header><p><strong>Dutybound</strong></p>'
-        '<nav aria-label="Public pages"><a href="/open/catalogue">Catalogue</a>'
-        f' <a href="/open/organisations">Open record</a> <a href="{PATH}">Transparency</a></nav></header>\n'
-        f'<main id="main">\n<h1>How much is shared, and what was refused</h1>\n{content}\n</main>\n'
-        "<footer><p>Open to everybody, without signing in. Nothing here scores, ranks or lists people.</p></footer>"
-    )
+    return framed(PATH, "How much is shared, and what was refused", content)

@@ -7,15 +7,17 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from gateway.public import words
-from gateway.web.page import Page, escape
+from gateway.public.frame import framed, page, table
+from gateway.web.page import escape
 
 PATH = "/open/organisations"
-PAGE = Page("Open record - Dutybound", form=True)
+PAGE = page("Open record")
 
 MISSING = "There is no open record at this address. It is not said why: check the identifier, all of its characters."
 CROWDED = "Many people ask at this moment. Open the page again in a few seconds."
 
 _NAME = "name"
+_KNOW = "To know about it"
 
 Schemes = Sequence[tuple[str, str]]
 """Of organisations' identifiers: each scheme's name and title."""
@@ -58,23 +60,17 @@ def plain(heading: str, said: str, schemes: Schemes) -> str:
 
 
 def _framed(heading: str, content: str) -> str:
-    return (
-        '<a class="skip" href="#main">Skip to the content</a>\n<header><p><strong>Dutybound</strong></p>'
-        f'<nav aria-label="Public pages"><a href="/open/catalogue">Catalogue</a> <a href="{PATH}">Open record</a>'
-        ' <a href="/open/transparency">Transparency</a></nav>'
-        f'</header>\n<main id="main">\n<h1>{escape(heading)}</h1>\n{content}\n</main>\n'
-        "<footer><p>Open to everybody, without signing in. Nothing here scores, ranks or lists people.</p></footer>"
-    )
+    return framed(PATH, heading, content)
 
 
 def _dataset(dataset: Mapping[str, Any], document: Mapping[str, Any]) -> str:
     laws = "; ".join(words.law(each["law"], each["article"]) for each in dataset["basis"])
-    source = f"<p><small>{escape(dataset['department'])}. {escape(laws)}.</small></p>"
+    source = f'<p class="small soft">{escape(dataset["department"])}. {escape(laws)}.</p>'
     heading = f"<h2>{escape(dataset['title'])}</h2>"
     if not dataset["available"]:
         return f"{heading}<p>{escape(dataset['department'])} cannot be reached now. Open the page again later.</p>"
     if not dataset["records"]:
-        return f"{heading}<p>Nothing is shown here.</p>{source}"
+        return f'{heading}<p class="none">Nothing is shown here.</p>{source}'
     if dataset["one"]:
         return "".join(heading + _facts(dataset, each, document) for each in dataset["records"]) + source
     return heading + _table(dataset) + source
@@ -85,20 +81,22 @@ def _facts(dataset: Mapping[str, Any], record: Mapping[str, Any], document: Mapp
     rows.append((document["scheme"], document["value"]))
     told = _cautions(record)
     if told:
-        rows.append(("To know about it", told))
-    return "<dl>" + "".join(f"<div><dt>{escape(k)}</dt><dd>{escape(v)}</dd></div>" for k, v in rows) + "</dl>"
+        rows.append((_KNOW, told))
+    return (
+        '<section class="card"><dl class="kv">'
+        + "".join(f"<div><dt>{escape(k)}</dt><dd>{escape(v)}</dd></div>" for k, v in rows)
+        + "</dl></section>"
+    )
 
 
 def _table(dataset: Mapping[str, Any]) -> str:
     cautions = [_cautions(each) for each in dataset["records"]]
-    heads = [each["title"] for each in dataset["fields"]] + (["To know about it"] if any(cautions) else [])
+    heads = [each["title"] for each in dataset["fields"]] + ([_KNOW] if any(cautions) else [])
     rows = []
     for record, told in zip(dataset["records"], cautions, strict=True):
         cells = [words.value(record["values"][each["name"]], each["type"]) for each in dataset["fields"]]
-        cells += [told] if any(cautions) else []
-        rows.append("<tr>" + "".join(f"<td>{escape(each)}</td>" for each in cells) + "</tr>")
-    head = "".join(f'<th scope="col">{escape(each)}</th>' for each in heads)
-    return f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table>"
+        rows.append(cells + ([told] if any(cautions) else []))
+    return table(dataset["title"], heads, rows)
 
 
 def _cautions(record: Mapping[str, Any]) -> str:
@@ -116,9 +114,9 @@ def _another(schemes: Schemes) -> str:
     kind = f'<label for="scheme">Kind of identifier</label> <select id="scheme" name="scheme">{options}</select>'
     label = "Identifier" if many else escape(schemes[0][1]) if schemes else "Identifier"
     return (
-        f'<h2>Another organisation</h2><form method="get" action="{PATH}">{kind if many else hidden}'
-        f'<p><label for="value">{label}</label><br><small id="hint">All of its characters. There is no search by name,'
-        " and no record of people or sole traders.</small><br>"
-        '<input type="text" id="value" name="value" aria-describedby="hint" autocomplete="off" maxlength="100"></p>'
-        "<button>Open its record</button></form>"
+        f'<form class="card" method="get" action="{PATH}"><h2>Another organisation</h2>{kind if many else hidden}'
+        f'<div class="field"><label for="value">{label}</label><span class="hint small" id="hint">All of its'
+        " characters. There is no search by name, and no record of people or sole traders.</span>"
+        '<input type="text" id="value" name="value" aria-describedby="hint" autocomplete="off" maxlength="100"></div>'
+        '<button class="button second">Open its record</button></form>'
     )

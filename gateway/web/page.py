@@ -30,9 +30,16 @@ class Page:
     """A document frame with one style and at most one script, whose digests are worked out once."""
 
     def __init__(
-        self, title: str, *, style: str = "", script: str = "", robots: str = "noindex", form: bool = False
+        self,
+        title: str,
+        *,
+        style: str = "",
+        script: str = "",
+        robots: str = "noindex",
+        form: bool = False,
+        base: str = STYLE,
     ) -> None:
-        self._style = STYLE + style
+        self._style = base + style
         self._script = script
         policy = [
             "default-src 'none'",

@@ -389,7 +389,7 @@ RECIPIENTS = {
 OVERSIGHT = {
     "endSuspension": 'mutation { endSuspension(id: "1", reason: "r") { id } }',
     "findings": "{ findings { next } }",
-    "openFinding": 'mutation { openFinding(id: "1", reason: "r") { finding { id } } }',
+    "openFinding": 'mutation { openFinding(id: "1", reason: "r") { __typename } }',
     "endReview": 'mutation { endReview(id: "1", verdict: PROPER, reason: "r") { id } }',
 }
 BOTH = {"suspensions": "{ suspensions { next } }"}
