@@ -34,7 +34,7 @@ def routes(
     if not settings.login:
         return []
     # Imported where they are configured: authlib and Jinja2 would be a tenth of every start.
-    from gateway.console import home, steward, words
+    from gateway.console import home, oversight, steward, words
     from gateway.console.entrance import RETURN, Entrance
     from gateway.console.login import SignIn
     from gateway.console.my import rooms as my
@@ -55,4 +55,10 @@ def routes(
         each.name: SignIn(each, known[each.issuer], settings.audience, f"{public_url}{RETURN}", now)
         for each in settings.login
     }
-    return [*Entrance(shared, ways, secret).routes(), *my.routes(shared), *home.routes(shared), *steward.routes(shared)]
+    return [
+        *Entrance(shared, ways, secret).routes(),
+        *my.routes(shared),
+        *home.routes(shared),
+        *steward.routes(shared),
+        *oversight.routes(shared),
+    ]

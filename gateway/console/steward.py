@@ -40,6 +40,7 @@ mutation Decide($id: ID!, $outcome: Outcome!, $reason: String!) {
 }
 """
 _CONFIRM = "mutation Confirm($id: ID!) { confirm(id: $id) { __typename } }"
+_DECLINE = "mutation Decline($id: ID!, $reason: String!) { decline(id: $id, reason: $reason) { __typename } }"
 _REPORT = """
 mutation Report(
   $subject: IdentifierInput!, $record: RecordInput!, $event: ReportedEvent!, $version: String, $reason: String!
@@ -59,6 +60,8 @@ def routes(parts: Parts) -> list[Route]:
         ("POST", "/console/matters/{id}/confirm", confirm_matter),
         ("GET", "/console/changes", changes),
         ("POST", "/console/changes/{id}/confirm", confirm_change),
+        ("POST", "/console/matters/{id}/decline", decline_matter),
+        ("POST", "/console/changes/{id}/decline", decline_change),
         ("GET", "/console/report", reporting),
         ("POST", "/console/report", report),
     )
@@ -119,6 +122,16 @@ async def confirm_change(visit: Visit) -> Response:
     return await _confirm(visit, "/console/changes")
 
 
+async def decline_matter(visit: Visit) -> Response:
+    """Turn down what a colleague decided."""
+    return await _decline(visit, "/console/matters?state=AWAITS_CONFIRMATION")
+
+
+async def decline_change(visit: Visit) -> Response:
+    """Turn down what a colleague reported."""
+    return await _decline(visit, "/console/changes")
+
+
 async def reporting(visit: Visit) -> Response:
     """The form by which a change of a record is reported."""
     return await _form(visit, visit.query, [])
@@ -148,6 +161,11 @@ async def _confirm(visit: Visit, back: str) -> Response:
         return await visit.again(back)
     done = await visit.ask(_CONFIRM, id=visit.request.path_params["id"])
     return await visit.go(back, "done.confirmed", done)
+
+
+async def _decline(visit: Visit, back: str) -> Response:
+    done = await visit.ask(_DECLINE, id=visit.request.path_params["id"], reason=visit.field("reason"))
+    return await visit.go(back, "done.turned_down", done)
 
 
 async def _page(visit: Visit, state: str, after: str) -> Any:

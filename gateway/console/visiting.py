@@ -41,7 +41,11 @@ ROOMS: Mapping[str, tuple[tuple[str, str], ...]] = {
         ("console.changes", "/console/changes"),
     ),
     "officer": (("console.home", "/console/"),),
-    "oversight": (("console.home", "/console/"),),
+    "oversight": (
+        ("console.home", "/console/"),
+        ("console.overdue", "/console/overdue"),
+        ("console.suspensions", "/console/suspensions"),
+    ),
 }
 """Of each role the rooms that its pages lead to: the name of the room's text, and its path."""
 

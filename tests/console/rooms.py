@@ -17,4 +17,5 @@ ROOMS: Mapping[str, tuple[str, ...]] = {
         "/console/matters", "/console/matters?state=DECIDED", "/console/changes",
         "/console/report?dataset=tax-arrears", "/console/matters/none",
     ),
+    "oversight": ("/console/overdue", "/console/suspensions"),
 }  # fmt: skip

@@ -129,6 +129,13 @@ def test_two_stewards_report_and_confirm(visitor: Visitor) -> None:
     assert "nobody confirms what they did themselves" in own.text
     assert second.post(way, {}, second.get("/console/changes")).status_code == 303
     assert "Confirmed." in second.get("/console/changes").text
+    again = {**given, "event": "REINSTATED"}
+    assert first.post("/console/report", again, form).status_code == 303
+    (way,) = re.findall(r'action="(/console/changes/[0-9a-f]{32}/decline)"', second.get("/console/changes").text)
+    assert second.post(way, {"reason": SCRIPT}, second.get("/console/changes")).status_code == 303
+    page = second.get("/console/changes")
+    assert "You turned it down. It was entered." in page.text
+    assert "<script" not in page.text
 
 
 ASK = """
