@@ -6,9 +6,11 @@ Whatever comes from the receipt is escaped: no sheet can carry a script, or pret
 
 from __future__ import annotations
 
+import contextlib
+import datetime
 import html
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from gateway.ledger.entry import describe, entries
@@ -23,6 +25,16 @@ _ASSURANCE = {
     "published": "the tree that everybody can see holds this entry",
     "witnessed": "independent witnesses cosigned a tree that holds this entry",
 }
+
+
+def moment(at: datetime.datetime) -> str:
+    """A moment as people write it: `Wednesday 25 November 2026, 12:58:05 (UTC)`."""
+    return f"{day(at.date())}, {at:%H:%M:%S} ({at:%Z})"
+
+
+def day(date: datetime.date) -> str:
+    """`Wednesday 25 November 2026`."""
+    return f"{date:%A} {date.day} {date:%B %Y}"
 
 
 class Section(NamedTuple):
@@ -56,7 +68,7 @@ def title(proved: Proved) -> str:
 
 def _deed(told: entries.Done | entries.OfLedger | entries.Unknown) -> Section:
     said, who = describe.deed(told), told.requester
-    rows = [("When", [told.at.isoformat(sep=" ")]), ("What", [said.happened])]
+    rows = [("When", [moment(told.at)]), ("What", [said.happened])]
     if said.by:
         rows.append(("By", [f"{said.by}, with {who.client}" if who != entries.OWN else said.by]))
     rows += [(label, [text]) for label, text in (("Known at", who.issuer), ("Why", said.why)) if text]
@@ -70,7 +82,7 @@ def _about(subject: entries.Named | entries.Disclosed) -> str:
 def _asked(told: entries.Inquiry | entries.Refused) -> Section:
     declared, who = told.declaration, told.requester
     rows = [
-        ("When", [told.at.isoformat(sep=" ")]),
+        ("When", [moment(told.at)]),
         ("By", [f"{who.client}" + (f", of the department `{who.department}`" if who.department else "")]),
         ("Known at", [who.issuer]),
     ]
@@ -118,7 +130,7 @@ def _obligations(told: entries.Inquiry) -> Section:
     rows: list[tuple[str, list[str]]] = []
     for duty in told.obligations:
         try:
-            text = duties[duty.type].format_map(duty.properties)
+            text = duties[duty.type].format_map(_written(duty.properties))
         except (KeyError, ValueError, IndexError, AttributeError):
             text = ", ".join(f"{name}: {value}" for name, value in duty.properties.items()) or duty.type
         rows.append((duty.type, [text]))
@@ -128,6 +140,14 @@ def _obligations(told: entries.Inquiry) -> Section:
             said.append(f"mitigation: {notice.mitigation}")
         rows.append((f"Caution: {notice.dataset}/{notice.record}", said))
     return Section("What the recipient must observe", rows or [("None", ["the purpose sets no obligation"])])
+
+
+def _written(properties: Mapping[str, str]) -> dict[str, str]:
+    """The properties of a duty, its day as people write it; what is no day stays as it is."""
+    made = dict(properties)
+    with contextlib.suppress(KeyError, ValueError):
+        made["date"] = day(datetime.date.fromisoformat(properties["date"]))
+    return made
 
 
 def _verified(proved: Proved, data_checked: bool) -> Section:
@@ -191,6 +211,7 @@ h1{font-size:1.45em;border-bottom:2px solid #111;padding-bottom:.3em}h2{font-siz
 h3{font-size:1em;margin:1em 0 .2em}
 table{border-collapse:collapse;width:100%}th{font-weight:normal;color:#555;text-align:left;width:12em}
 td,th{vertical-align:top;padding:.2em .6em .2em 0;border-bottom:1px solid #ddd;overflow-wrap:anywhere}
+@page{margin:2cm;@bottom-right{content:"Page " counter(page) " of " counter(pages);font:9pt Georgia,serif}}
 @media print{body{margin:0;max-width:none}h2{break-after:avoid}tr{break-inside:avoid}}"""
 
 

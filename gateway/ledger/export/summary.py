@@ -33,7 +33,7 @@ class Pages:
         else:
             said = describe.deed(told)
             about, why = "the ledger itself" if isinstance(told, entries.OfLedger) else said.by, said.why
-        cells = (told.at.isoformat(sep=" "), describe.kind(told), about, why)
+        cells = (sheet.moment(told.at), describe.kind(told), about, why)
         self._lines.append(
             f'<tr><th scope="row"><a href="#{safe(anchor)}">{safe(anchor)}</a></th>'
             f"{''.join(f'<td>{safe(cell)}</td>' for cell in cells)}</tr>\n"
@@ -73,7 +73,7 @@ class Pages:
             "What this is",
             [
                 ("Made by", [view.by]),
-                ("Made at", [view.at.isoformat(sep=" ")]),
+                ("Made at", [sheet.moment(view.at)]),
                 ("Because", [view.reason]),
                 ("Entries", [f"{len(self._lines)}: {describe.scope(view.looked)}"]),
                 ("Found by reading", read or ["it does not say what"]),

@@ -94,7 +94,7 @@ async def test_the_sheet_as_text(folder: Path, run: Run) -> None:
         "MR-2026-17",
         "organisation LEI 5493001KJTIIGC8Y1R12",
         "tax-arrears/N-1@3",
-        "delete it by 2027-02-22",
+        "delete it by Monday 22 February 2027",
         "mitigation: flood of 2025",
         "byte for byte what was disclosed",
     ):
@@ -161,7 +161,7 @@ async def test_keys_are_made_once_and_kept_to_their_owner(tmp_path: Path, run: R
     assert stat.S_IMODE((tmp_path / "ledger.key").stat().st_mode) == 0o600
     private = key_files.load(tmp_path / "ledger.key")
     assert key_files.read_verifiers(tmp_path / "ledger.pub") == key_files.verifiers(
-        private, ORIGIN, ["root", "commands", "recalls", "1", "2"]
+        private, ORIGIN, ["root", "commands", "recalls", "1", "2", "open", "open-2"]
     )
     before = (tmp_path / "ledger.key").read_bytes()
     assert run(*command) == 1
