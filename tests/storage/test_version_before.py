@@ -38,7 +38,7 @@ from tests.ledger.said import ABOUT
 from tests.ledger.support import AT, BY, KEY, ORIGIN, SUBJECT, VERIFIERS, opened
 from tests.storage.conftest import Place
 
-BEFORE = "ccd023d60d29e36756e8d137d036b450f3b3c159"
+BEFORE = "d3d229d79fc889dc5bcd2308af94db1e94f042eb"
 WHO = entries.Who(*BY, "market")
 LEI = (SUBJECT.scheme, SUBJECT.value)
 
