@@ -11,17 +11,21 @@ import contextlib
 import datetime
 from typing import Any
 
+import msgspec
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
 from connectors.base import Subject
+from gateway.catalogue.periods import parse
 from gateway.ledger.projections.projector import Projector
 from gateway.ledger.verify.store import verify_store
 from gateway.recall.selecting.expiring import Expiring
 from gateway.recall.selecting.select import Selecting
+from gateway.recall.selecting.shortening import Shortening
 from gateway.storage.recalls import OPEN, Recall, several
 from tests.acts.whole.replicas import Replicas
 from tests.ledger.support import VERIFIERS
+from tests.recall.periods import activated, displayed, forgotten
 from tests.recall.telling import ENVIRONMENT, MARKET, Telling
 from tests.recall.whole import Change, Got, Model
 from tests.storage.conftest import Place, bare, place, server
@@ -29,7 +33,7 @@ from tests.world import Held, new_subject, opened, values
 
 __all__ = ["bare", "place", "server"]
 
-META = "record { id version disputed displayUntil }"
+META = "record { id version disputed effective displayUntil }"
 FIELDS = {
     "business-licences": "businessLicences", "environmental-penalties": "environmentalPenalties",
     "income-statements": "incomeStatements", "volunteering": "volunteering",
@@ -42,6 +46,8 @@ DAY, WAIT = datetime.timedelta(days=1), datetime.timedelta(seconds=30)
 LABOUR, OFFICIAL = "labour-office", "m.ivanova"
 RECORD = st.sampled_from([(dataset, record) for dataset in OF_FIRM for record in ("A", "B")])
 CLIENT = st.sampled_from([MARKET, ENVIRONMENT])
+PENALTIES = "environmental-penalties"
+PERIODS = st.sampled_from(["P1090D", "P1094D", "P2Y", "P3Y", "P4Y", None])
 CHANGES = st.sampled_from(["withdrawn", "corrected", "lagging", "disputed", "restored"])
 
 
@@ -77,6 +83,7 @@ class Whole(RuleBasedStateMachine):
     def _begun(self) -> None:
         office = self.region.replica.office
         self.selecting, self.expiring = Selecting(office), Expiring(office, WAIT)
+        self.shortening = Shortening(office, WAIT)
 
     def _of(self, dataset: str) -> Subject:
         return self.firm if dataset in OF_FIRM else self.person
@@ -110,9 +117,11 @@ class Whole(RuleBasedStateMachine):
         for dataset, field in FIELDS.items():
             for each in said.said["data"]["it"].get(field) or ():
                 meta, until = each["record"], each["record"]["displayUntil"]
-                day = None if until is None else datetime.date.fromisoformat(until)
+                day, since = (
+                    None if one is None else datetime.date.fromisoformat(one) for one in (until, meta["effective"])
+                )
                 about = (inquiry, client, dataset, meta["id"], int(meta["version"]))
-                self.model.got.append(Got(*about, known, consent, day, meta["disputed"]))
+                self.model.got.append(Got(*about, known, consent, day, since, meta["disputed"]))
 
     @rule(client=st.sampled_from([MARKET, ENVIRONMENT, LABOUR]))
     def asks(self, client: str) -> None:
@@ -242,6 +251,19 @@ class Whole(RuleBasedStateMachine):
         if self.opted_out:
             self.model.changes.append(Change("opted-out", "volunteering"))
 
+    @rule(longest=PERIODS)
+    def shortens(self, longest: str | None) -> None:
+        """Another rule set is active, with a shorter period of display, or a longer one."""
+        self._tick()
+        rules = displayed(self.world.rules, PENALTIES, longest)
+        self.world.rules = rules
+        self.world.serving = msgspec.structs.replace(self.world.serving, rules=rules)
+        for each in self.region.both.each:
+            serving = msgspec.structs.replace(each.journey.serving(), rules=rules)
+            each.journey = msgspec.structs.replace(each.journey, serving=lambda serving=serving: serving)
+        activated(self.region.replica.store, rules, self.world.now)
+        self.model.longest[PENALTIES] = None if longest is None else parse(longest)
+
     # Recipients, time, and whoever selects
 
     @rule(which=st.integers(0, 9), outcome=st.sampled_from(["APPLIED", "PASSED_ON", "REFUSED"]))
@@ -292,6 +314,7 @@ class Whole(RuleBasedStateMachine):
 
     async def _select(self, ends_after: int = 0) -> None:
         replica, left = self.region.replica, [ends_after]
+        self.model.looked(self.world.today(), all_told=False)
         act = replica.writer.act
 
         async def ending(planned: Any) -> Any:
@@ -310,7 +333,7 @@ class Whole(RuleBasedStateMachine):
                         """There is more."""
                     projector.close()
                     self.selecting._races_at = self.selecting._lags_at = float("-inf")
-                    while await self.selecting.turn() or await self.expiring.turn():
+                    while await self.selecting.turn() or await self.expiring.turn() or await self.shortening.turn():
                         """There may be more."""
         finally:
             replica.writer.act = act  # type: ignore[method-assign]
@@ -325,11 +348,13 @@ class Whole(RuleBasedStateMachine):
         """Select everything, and hold it to the model."""
         self._tick(WAIT)
         self.world.run(self._select())
+        self.model.looked(self.world.today(), all_told=True)
         self.model.check(self._rows(), self.world.today())
 
     def teardown(self) -> None:
         try:
             self.settled()
+            forgotten(self.region.replica.store)
             verify_store(self.region.replica.store, VERIFIERS)
         finally:
             self.world.run(self.region.both.__aexit__())

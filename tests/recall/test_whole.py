@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from hypothesis.stateful import run_state_machine_as_test
 from gateway.recall.selecting import making, select
 from gateway.recall.selecting.expiring import Expiring
 from gateway.recall.selecting.select import Selecting
+from gateway.recall.selecting.shortening import Shortening
 from tests.recall.playing import LABOUR, Whole
 from tests.recall.telling import ENVIRONMENT, MARKET
 from tests.storage.conftest import Place
@@ -56,6 +58,31 @@ def scene(where: Place | None = None) -> None:
         whole.teardown()
 
 
+def shortened(where: Place | None = None) -> None:
+    """Periods of display: shorter, longer while somebody asks, and shorter again when nobody looked between."""
+    whole = Whole()
+    whole.where = where
+    whole.begin()
+    try:
+        for client in (MARKET, ENVIRONMENT):
+            whole.asks(client)
+        whole.shortens("P1090D")
+        whole.selects(1)
+        whole.settled()
+        whole.answers(0, "REFUSED")
+        whole.shortens("P3Y")
+        whole.asks(ENVIRONMENT)
+        whole.shortens("P1090D")
+        whole.settled()
+        whole.waits(9)
+    finally:
+        whole.teardown()
+
+
+def test_a_scene_of_periods_is_as_the_model_says(place: Place) -> None:
+    shortened(None if place.kind == "sqlite" else place)
+
+
 def test_a_scene_of_all_of_it_is_as_the_model_says(place: Place) -> None:
     scene(None if place.kind == "sqlite" else place)
 
@@ -76,10 +103,31 @@ FAULTS: dict[str, tuple[Any, str, Any]] = {
     "a day that is over is not noted": (Expiring, "_over", lambda self: 0),
 }  # fmt: skip
 
+OF_PERIODS: dict[str, tuple[Any, str, Any]] = {
+    "a shortened period is not noted": (Shortening, "_due", lambda self: None),
+    "what came while it was longer is not looked at": (Shortening, "_epoch", lambda self, connection: 1),
+}
+
+
+def _found(play: Callable[[], None]) -> bool:
+    """Whether one of three plays finds it: on a busy machine a department is late, and then nothing may be amiss."""
+    for _ in range(3):
+        try:
+            play()
+        except AssertionError:
+            return True
+    return False
+
 
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_planted_fault_is_found(fault: str, monkeypatch: pytest.MonkeyPatch) -> None:
     where, name, wrong = FAULTS[fault]
     monkeypatch.setattr(where, name, wrong)
-    with pytest.raises(AssertionError):
-        scene()
+    assert _found(scene)
+
+
+@pytest.mark.parametrize("fault", OF_PERIODS)
+def test_a_planted_fault_of_periods_is_found(fault: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    where, name, wrong = OF_PERIODS[fault]
+    monkeypatch.setattr(where, name, wrong)
+    assert _found(shortened)

@@ -10,6 +10,7 @@ import datetime
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from gateway.catalogue.model import Period
 from gateway.storage.recalls import Recall
 from tests.recall.room import records_of
 
@@ -37,6 +38,7 @@ class Got(NamedTuple):
     known: int
     consent: str | None
     until: datetime.date | None
+    since: datetime.date | None
     disputed: bool
 
     @property
@@ -52,12 +54,19 @@ class Model:
         self.changes: list[Change] = []
         self.over: dict[tuple[str, str, str], set[str]] = {}
         """What was asked of those who have nothing any more, since their day of deletion is behind them."""
+        self.longest: dict[str, Period | None] = {}
+        """Of the datasets whose period was changed, the one by now."""
+        self.ended: set[tuple[str, str, str]] = set()
+        """What ended by such a period, when all that was to be told was told."""
+        self.ending: set[tuple[str, str, str]] = set()
+        """What ended by one when some of it may have been told."""
 
     def wanted(self, each: Got, today: datetime.date) -> set[str]:
         """What changes ask of whoever has it."""
         if each.key in self.over:
             return self.over[each.key]
-        found = {"delete"} if each.until is not None and each.until < today else set[str]()
+        told = each.until is not None and each.until < today
+        found = {"delete"} if told or each.key in self.ended else set[str]()
         for number, change in enumerate(self.changes):
             if change.dataset != each.dataset or change.record not in (None, each.record):
                 continue
@@ -79,6 +88,16 @@ class Model:
             (one.dataset, one.record, one.version) == (each.dataset, each.record, each.version) and one.known <= number
             for one in self.got
         )
+
+    def looked(self, today: datetime.date, *, all_told: bool) -> None:
+        """Somebody looks at what ended by the periods of now."""
+        over = set()
+        for each in self.got:
+            longest = self.longest.get(each.dataset)
+            if longest is not None and each.since is not None and longest.after(each.since) < today:
+                over.add(each.key)
+        self.ending |= over
+        self.ended |= over if all_told else set()
 
     def forget(self, today: datetime.date) -> None:
         """The day by which all was to be deleted is over: nothing more is asked of anybody."""
@@ -103,11 +122,12 @@ class Model:
 
     def _check(self, each: Got, made: list[Recall], today: datetime.date) -> None:
         wanted, asked = self.wanted(each, today), [row.action for row in made]
-        assert set(asked) <= wanted, f"{each} is asked for {asked}, and only {wanted} is asked for"
+        may = wanted | {"delete"} if each.key in self.ending else wanted
+        assert set(asked) <= may, f"{each} is asked for {asked}, and only {may} is asked for"
         for action in ("delete", "update"):
             refused = sum(row.outcome == "refused" for row in made if row.action == action)
             assert asked.count(action) <= 1 + refused, f"{each} is asked twice: {asked}"
-        if "delete" in wanted:
+        if "delete" in wanted or "delete" in asked:
             assert "delete" in asked, f"{each} is to be deleted, and is asked for {asked}"
         elif "update" in wanted:
             assert "update" in asked, f"{each} is to be updated, and is asked for {asked}"
