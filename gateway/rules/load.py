@@ -14,7 +14,7 @@ from gateway import documents
 from gateway.catalogue.load import load as load_catalogue
 from gateway.catalogue.model import Catalogue
 from gateway.errors import ConfigurationError, Problem
-from gateway.rules.check import legible, references
+from gateway.rules.check import legible, references, tautologies, total
 from gateway.rules.decide import base, vocabulary
 from gateway.rules.files import calendar, officers, purposes, requesters, rule, thresholds, tokens
 from gateway.rules.files.requesters import Requesters
@@ -61,8 +61,12 @@ def read(
     before = len(problems)
     rules = load_rules(policies_dir, problems)
     legible.check(rules, problems)
+    total.check(rules, problems)
     base.check(rules, policies_dir / "rules", problems, all_read=len(problems) == before)
-    references.check(rules, vocabulary.of(catalogue, registered, who), problems)
+    words = vocabulary.of(catalogue, registered, who)
+    references.check(rules, words, problems)
+    if not problems:  # a rule is tried where it is right otherwise
+        tautologies.check(rules, words, problems)
     if problems:
         return Read(catalogue, who, None)
     watched = thresholds.watching(policies_dir, catalogue, who)

@@ -5,7 +5,6 @@ Each fault of something the gateway depends on refuses a plain scene, which with
 
 from __future__ import annotations
 
-import shutil
 import sqlite3
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -26,6 +25,7 @@ from gateway.storage.port import FactRow
 from tests import world as worlds
 from tests.properties.checking import holds, is_found, staged
 from tests.properties.scenes import ASKERS, Scene, scenes, whole
+from tests.rules.policies import with_more
 from tests.world import ISSUERS, Reply, World
 
 CASED = [
@@ -155,12 +155,9 @@ when { context.scope && 9223372036854775807 + 1 == 0 };
 
 
 @pytest.fixture(scope="module")
-def failing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    """A world with one more rule, which fails."""
-    folder = tmp_path_factory.mktemp("policies") / "policies"
-    shutil.copytree(Path("policies"), folder)
-    (folder / "rules" / "aa-failing.cedar").write_text(FAILING)
-    with worlds.opened(rules=load(folder, ISSUERS)) as world:
+def failing() -> Iterator[World]:
+    """A world with one more rule, which fails: none that loads does, so it is put beside those that did."""
+    with worlds.opened(rules=with_more(load(Path("policies"), ISSUERS), FAILING)) as world:
         yield world
 
 
@@ -178,14 +175,10 @@ def test_a_rule_that_fails_permits_nothing(failing: World) -> None:
     holds(lambda scene: check_rule(failing, scene), scenes(askers=ALIVE, plain=True), examples=25)
 
 
-def test_the_failing_rule_is_found_where_its_failure_is_not_looked_at(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_failing_rule_is_found_where_its_failure_is_not_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
     """Cedar alone skips a rule that fails, and so would permit."""
-    shutil.copytree(Path("policies"), tmp_path / "policies")
-    (tmp_path / "policies" / "rules" / "aa-failing.cedar").write_text(FAILING)
     monkeypatch.setattr(engine._Result, "permits", property(lambda self: self.allow))
-    with worlds.opened(rules=load(tmp_path / "policies", ISSUERS)) as world:
+    with worlds.opened(rules=with_more(load(Path("policies"), ISSUERS), FAILING)) as world:
         is_found(lambda scene: check_rule(world, scene), scenes(askers=ALIVE, plain=True))
 
 

@@ -8,6 +8,7 @@ import shutil
 from pathlib import Path
 
 from gateway.errors import ConfigurationError, Problem
+from gateway.rules.files.rule import parse
 from gateway.rules.load import load
 from gateway.rules.model import Flag, Grant, RequesterEntry
 from gateway.rules.ruleset import RuleSet
@@ -60,6 +61,19 @@ def with_rule(to: Path, text: str, name: str = "planted.cedar") -> Path:
     directory = copy(to)
     (directory / "rules" / name).write_text(text, encoding="utf-8")
     return directory
+
+
+def with_more(rule_set: RuleSet, text: str) -> RuleSet:
+    """A rule set with one more rule, which nothing but its syntax is looked at of."""
+    found: list[Problem] = []
+    more = parse(text, "planted.cedar", found)
+    assert more is not None, found
+    policies = rule_set.policies
+    rules = [*rule_set.rules.values(), more]
+    return RuleSet(
+        policies.catalogue, policies.purposes, rule_set.requesters, rules, rule_set.calendar, rule_set.officers,
+        rule_set.watch,
+    )  # fmt: skip
 
 
 def problems(directory: Path) -> list[Problem]:

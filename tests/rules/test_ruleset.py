@@ -13,7 +13,7 @@ from gateway.rules.files.rule import REASONS
 from gateway.rules.load import load
 from gateway.rules.model import Flag, Reason
 from gateway.rules.ruleset import RuleSet
-from tests.rules.policies import ALL, SHIPPED, edited, entry, grant, shipped, with_rule
+from tests.rules.policies import ALL, SHIPPED, edited, entry, grant, problems, shipped, with_more, with_rule
 
 OVERFLOW = "9223372036854775807 + 1 == 0"
 
@@ -188,7 +188,10 @@ def test_a_rule_that_fails_denies_everything_it_was_asked_about(tmp_path: Path, 
     )
     condition = f'when {{ resource in Dataset::"tax-arrears" && {OVERFLOW} }}'
     scope = '(principal, action == Action::"TENDER_QUALIFICATION", resource)'
-    rule_set = load(with_rule(tmp_path, f"{annotations}\n{effect} {scope}\n{condition};"))
+    text = f"{annotations}\n{effect} {scope}\n{condition};"
+    (refused,) = problems(with_rule(tmp_path, text))
+    assert "can fail when it is evaluated" in refused.message
+    rule_set = with_more(shipped(), text)  # as if one came past the load
     cells = rule_set.cells(grant(TENDER, rule_set), "organisation", ALL)
     denied = cells["tax-arrears", "amount"]
     assert not denied.permitted

@@ -16,6 +16,13 @@ from gateway.rules.decide.conditions import ALL
 from gateway.rules.files import tokens
 from gateway.rules.files.rule import Rule
 
+EVERYBODY = "permits to every requester all that its grant covers"
+SAY_TO_WHOM = (
+    'say to whom, as in `principal.roles.contains(Role::"department")`, or of what, as in '
+    '`resource.information == Information::"public"`'
+)
+"""What is told of a permit that looks at neither requester nor data."""
+
 
 def check(rules: Sequence[Rule], problems: list[Problem]) -> None:
     """Note every rule whose id is not its file's name, and every permit that says too little of what it opens."""
@@ -35,11 +42,7 @@ def _too_wide(rule: Rule) -> str:
         every = "everything to everybody, for every purpose" if anybody else "for every purpose, also for those to come"
         return f'permits {every}; name the purposes, as in `action == Action::"OPEN_RECORD"`'
     if anybody:
-        return (
-            "permits to every requester all that its grant covers; say to whom, as in "
-            '`principal.roles.contains(Role::"department")`, or of what, as in '
-            '`resource.information == Information::"public"`'
-        )
+        return f"{EVERYBODY}; {SAY_TO_WHOM}"
     return ""
 
 
