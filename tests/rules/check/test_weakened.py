@@ -36,6 +36,26 @@ def test_a_base_rule_with_one_more_condition_is_told(name: str, more: str, tmp_p
     assert "no longer forbids what it must" in problem.message
 
 
+@pytest.mark.parametrize(
+    ("name", "spared"),
+    [
+        ("scope-missing", 'resource == Field::"tax-arrears.currency"'),
+        ("outside-purpose", 'resource == Field::"income-statements.taxableIncome"'),
+        ("special-categories", 'resource == Field::"wage-arrears.currency"'),
+        ("unpublished", 'resource in Dataset::"wage-arrears"'),
+        ("special-categories", 'principal == Requester::"labour-office"'),
+        ("unpublished", 'resource.department == Department::"labour"'),
+        ("case-missing", 'resource == Field::"tax-arrears.currency"'),
+    ],
+)
+def test_a_base_rule_that_spares_one_name_is_told(name: str, spared: str, tmp_path: Path) -> None:
+    directory = copy(tmp_path)
+    path = directory / "rules" / f"{name}.cedar"
+    path.write_text(path.read_text().rstrip().removesuffix(";") + f"\nunless {{ {spared} }};\n")
+    (problem,) = weakened.check(load(directory))
+    assert (Path(problem.file).name, problem.path) == (path.name, f"@id {name}")
+
+
 def test_the_command_tells_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     directory = copy(tmp_path)
     path = directory / "rules" / "consent-missing.cedar"
