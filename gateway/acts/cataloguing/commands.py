@@ -17,6 +17,7 @@ from gateway.catalogue.model import Catalogue, Dataset
 from gateway.errors import CommandRefused, ConfigurationError, Problem
 from gateway.web import calling
 
+PUBLISHED = "published"
 NO_OTHERS = Catalogue({}, {}, {}, "", whole=False)
 
 
@@ -64,7 +65,7 @@ def _consult(given: argparse.Namespace) -> int:
     for file in (folder / f"{dataset.department}.yaml", *sorted(folder.glob("*.yaml"))):
         text = file.read_text("utf-8") if file.is_file() else ""
         if load.one(text, str(file), dataset.id, NO_OTHERS, []) == dataset:
-            return _done(given, "consult", text=text, file=str(file), notice=given.notice, days=given.days)
+            return _done(given, "consult", text=text, file=file.name, notice=given.notice, days=given.days)
     raise CommandRefused(f"no file in `{folder}` has the dataset `{dataset.id}`")
 
 
@@ -99,8 +100,12 @@ def _status(given: argparse.Namespace) -> int:
     told = calling.called(given, "GET", "/open/catalogue")
     several = [each for each in told["supplements"] if given.dataset in (None, each["dataset"])]
     if given.dataset is None:
-        ways = {each["dataset"]: each["state"] for each in several}
-        served = {each["id"]: "published" for each in told["datasets"]}
+        ways: dict[str, str] = {}
+        for each in several:  # of one dataset the oldest first: what is on its way does not hide what is published
+            before = ways.get(each["dataset"], "")
+            shows = before.startswith(PUBLISHED) and each["state"] != "retired"
+            ways[each["dataset"]] = _beside(before, each["state"]) if shows else each["state"]
+        served = {each["id"]: PUBLISHED for each in told["datasets"]}
         states = {**served, **ways}
         width = max(map(len, states), default=0)
         calling.lines([f"{name:{width}}  {states[name]}{_note(name, states, served)}" for name in sorted(states)])
@@ -118,7 +123,13 @@ def _status(given: argparse.Namespace) -> int:
     return 0
 
 
+def _beside(published: str, state: str) -> str:
+    """A published dataset's state, with how far another definition of it is."""
+    return f"{PUBLISHED}; another definition: {state}" if state not in (PUBLISHED, "withdrawn") else published
+
+
 def _note(name: str, states: dict[str, str], served: dict[str, str]) -> str:
-    if name in served and states[name] != "published":
+    published = states[name].startswith(PUBLISHED)
+    if name in served and not published:
         return ", and answered by the active rule set as it was published"
-    return ", but not in the active rule set" if states[name] == "published" and name not in served else ""
+    return ", but not in the active rule set" if published and name not in served else ""

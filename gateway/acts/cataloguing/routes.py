@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from starlette.routing import Route
 
-from gateway.acts.cataloguing.supplements import Consulted, Moved, Retired, Supplements
+from gateway.acts.cataloguing.supplements import MOST_CONSULTED, Consulted, Moved, Retired, Supplements
 from gateway.acts.graphql import Acted
 from gateway.acts.plain import Asked, Plain
 
@@ -25,7 +25,7 @@ def routes(plain: Plain, acts: Supplements) -> list[Route]:
         return await acts.retire(asked.requester, asked.path["dataset"], asked.of(Retired))
 
     return [
-        plain.route("POST", "/catalogue/{dataset}/consult", consult),
+        plain.route("POST", "/catalogue/{dataset}/consult", consult, MOST_CONSULTED),
         plain.route("POST", "/catalogue/{dataset}/approve", approve),
         plain.route("POST", "/catalogue/{dataset}/publish", publish),
         plain.route("POST", "/catalogue/{dataset}/retire", retire),

@@ -11,6 +11,7 @@ What may be served rests on these acts where rule sets are activated (`steps.unc
 from __future__ import annotations
 
 import datetime
+import re
 import secrets
 from collections.abc import Callable, Hashable, Mapping
 from typing import Any, NamedTuple
@@ -23,10 +24,11 @@ from gateway.acts.cataloguing.steps import made, shown
 from gateway.acts.graphql import Acted
 from gateway.acts.matters.deciding import steward
 from gateway.acts.office import Office
-from gateway.acts.plain import of_file
+from gateway.acts.plain import MAX_BODY, of_file
 from gateway.bounds.shares import Shares
 from gateway.catalogue import definitions, load
 from gateway.catalogue.model import Catalogue, Dataset
+from gateway.documents import MOST_BYTES
 from gateway.errors import Problem
 from gateway.inquiry.types import Requester
 from gateway.ledger.acting.digests import same_human
@@ -38,6 +40,11 @@ from gateway.storage.acts import Act
 from gateway.storage.cataloguing import Supplement
 from gateway.storage.recalls import OPEN, recall
 from gateway.storage.tables import moment
+
+MOST_CONSULTED = 2 * MOST_BYTES + MAX_BODY
+"""Bytes of a consultation's body: a file as large as policies may have it, written as JSON, and the rest."""
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}\.yaml")
 
 
 class Consulted(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
@@ -88,7 +95,7 @@ class Supplements:
         if not least <= given.days <= MOST_TERM:
             message = f"`days` must be from {least} to {MOST_TERM} working days (`terms.consultation` in calendar.yaml)"
             raise inputs.wrong(message)
-        name, among = inputs.named(given.file, "file"), office.rules.policies.catalogue
+        name, among = _file(given.file), office.rules.policies.catalogue
         read = await self._shares.do(requester.who, lambda: _read(given.text, name, dataset, among))
         if read.department != actor.department:
             raise not_found()
@@ -110,7 +117,9 @@ class Supplements:
             new = Supplement(secrets.token_hex(16), dataset, actor.department, digest, "", ())
             return self._step(seen, actor, new, _Wanted("catalogue-consulted", "consulted", told, row), body)
 
-        return await self._done("catalogue/consult", actor, dataset, _plain(given), make)
+        # A repeat is of the same definition, wherever its file is, and whatever else stands in that.
+        same = {"definition": digest, "notice": notice, "days": given.days, "reference": given.reference}
+        return await self._done("catalogue/consult", actor, dataset, same, make)
 
     async def approve(self, requester: Requester, dataset: str, given: Moved) -> Acted:
         """Ask for the approval of what was consulted on, after its last day; or give it, as the second person."""
@@ -152,7 +161,13 @@ class Supplements:
         actor, reason = steward(self._office, requester), inputs.text(given.reason, "reason")
 
         def make(seen: Seen) -> Made:
-            alive = [each for each in _own(seen, actor, dataset) if each.pending or each.state == "published"]
+            several = _all_own(seen, actor, dataset)
+            if not several and self._served(actor, dataset):
+                message = f"no act published `{dataset}`, which a folder has: take it out there (`status: retired`)"
+                raise invalid("STATE", message)
+            if not several:
+                raise not_found()
+            alive = [each for each in several if each.pending or each.state == "published"]
             if not alive:
                 raise invalid("STATE", "nothing of it is published or on its way")
             if waiting := _recalled(seen.connection, dataset):
@@ -161,6 +176,11 @@ class Supplements:
             return self._step(seen, actor, alive[-1], _Wanted("catalogue-retired", "retired", {"words": reason}))
 
         return await self._done("catalogue/retire", actor, dataset, _plain(given), make)
+
+    def _served(self, actor: Actor, dataset: str) -> bool:
+        """Whether the rule set in force has the dataset, as one of the steward's own department."""
+        found = self._office.rules.policies.catalogue.datasets.get(dataset)
+        return found is not None and found.department == actor.department
 
     def _ended(self, own: Supplement, now: datetime.datetime) -> None:
         """Raises `Refusal` where the consultation goes on; its days are counted again, as holidays are known by now."""
@@ -185,8 +205,19 @@ class Supplements:
         return await self._office.done(self._office.planned(field, actor, dataset, arguments, touches, make, _again))
 
 
+def _file(given: str) -> str:
+    """The name of a catalogue file, as problems tell it; raises `Refusal`."""
+    if not _NAME.fullmatch(given):
+        raise inputs.wrong("`file` must be the name of a catalogue file, without its folder, as `tax.yaml`")
+    return given
+
+
 def _read(text: str, file: str, dataset: str, among: Catalogue) -> Dataset:
     """The dataset of a file; raises `Refusal` with all that is wrong, each with its line."""
+    if len(text.encode()) > MOST_BYTES:
+        raise inputs.wrong(
+            f"`text` is larger than {MOST_BYTES // 1024} KiB, as no file of policies may be; split the file"
+        )
     problems: list[Problem] = []
     found = load.one(text, file, dataset, among, problems)
     if problems:
@@ -202,11 +233,15 @@ def _of(connection: Connection, dataset: str) -> list[Supplement]:
 
 def _own(seen: Seen, actor: Actor, dataset: str) -> list[Supplement]:
     """The supplements of a dataset of one's own department; raises `Refusal`, the same for another's as for none."""
-    found = rows.supplements(rows.steps(seen.connection, dataset))
-    mine = [each for each in found if each.department == actor.department]
+    mine = _all_own(seen, actor, dataset)
     if not mine:
         raise not_found()
     return mine
+
+
+def _all_own(seen: Seen, actor: Actor, dataset: str) -> list[Supplement]:
+    found = rows.supplements(rows.steps(seen.connection, dataset))
+    return [each for each in found if each.department == actor.department]
 
 
 def _moved(seen: Seen, actor: Actor, dataset: str, digest: str) -> Supplement:

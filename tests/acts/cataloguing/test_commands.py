@@ -16,6 +16,7 @@ import httpx
 import pytest
 
 from gateway import cli
+from gateway.web import calling
 from tests import configured
 from tests.acts.cataloguing.bureau import DATASET, text
 from tests.acts.serving import Served, served
@@ -154,7 +155,7 @@ BODIES = [
     (b'{"text": "\\ud800", "notice": "n", "days": 20}', 400, ""),
     (b'{"text": "x", "notice": "\\u0000", "days": 20}', 400, ""),
     (b"[" * 60_000, 400, "the body is not what this takes"),
-    (b" " * 70_000, 413, "longer than"),
+    (b" " * 2_200_000, 413, "longer than"),
 ]
 
 
@@ -182,3 +183,25 @@ async def test_without_a_stewards_token_nothing_is_read_or_done(stewards: Stewar
                 assert told.status_code == status, (token, what, told.text)
                 assert ("www-authenticate" in told.headers) == (status == 401)
         assert (await http.get("/open/catalogue")).json()["supplements"] == []
+
+
+def test_what_is_on_its_way_does_not_hide_what_is_published(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ways = {
+        "a-renamed": ["published", "consultation"], "b-replaced": ["published", "withdrawn", "approved"],
+        "c-withdrawn": ["published", "withdrawn"], "d-retired": ["retired", "consultation"],
+        "e-first": ["consultation"],
+    }  # fmt: skip
+    several = [{"dataset": name, "state": state} for name, states in ways.items() for state in states]
+    served = [{"id": name} for name in ("a-renamed", "b-replaced", "c-withdrawn", "f-folder")]
+    monkeypatch.setattr(calling, "called", lambda *_: {"supplements": several, "datasets": served})
+    assert cli.main(["catalogue", "status", "--gateway", "https://gateway.example"]) == 0
+    assert [line.split(maxsplit=1) for line in capsys.readouterr().out.splitlines()] == [
+        ["a-renamed", "published; another definition: consultation"],
+        ["b-replaced", "published; another definition: approved"],
+        ["c-withdrawn", "published"],
+        ["d-retired", "consultation"],
+        ["e-first", "consultation"],
+        ["f-folder", "published"],
+    ]

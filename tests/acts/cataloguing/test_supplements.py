@@ -10,6 +10,7 @@ import pytest
 from gateway.acts.cataloguing import steps, supplements
 from gateway.catalogue import definitions
 from gateway.catalogue.model import Catalogue, Status
+from gateway.documents import MOST_BYTES
 from gateway.errors import Refusal, VerificationFailed
 from gateway.ledger.entry import entries
 from gateway.ledger.verify.store import verify_store
@@ -215,6 +216,36 @@ async def test_a_repeat_is_the_same_act(bureau: Bureau) -> None:
     assert await refused(bureau.consult("t.weber", days=21, reference="r-1")) == "REFERENCE"
     bureau.later(0)
     assert len(bureau.desk.acts()) == 1
+
+
+async def test_a_repeat_is_of_the_definition_wherever_its_file_is(bureau: Bureau) -> None:
+    one = await bureau.consult("t.weber", reference="r-1")
+    moved = f"# Of the Tax Service.\n{text()}"
+    assert await bureau.consult("t.weber", moved, named="offices.yaml", reference="r-1") == one
+    assert await refused(bureau.consult("t.weber", text(title="Offices"), reference="r-1")) == "REFERENCE"
+    assert len(bureau.desk.acts()) == 1
+
+
+@pytest.mark.parametrize("named", ["", "catalogue/tax.yaml", "../tax.yaml", "tax", "Read this:\u202e.yaml", "x" * 200])
+async def test_a_file_is_named_as_one_of_the_catalogue_is(bureau: Bureau, named: str) -> None:
+    assert await refused(bureau.consult("t.weber", named=named)) == "ARGUMENT"
+    assert bureau.desk.acts() == []
+
+
+async def test_a_file_may_be_as_large_as_one_of_a_folder(bureau: Bureau) -> None:
+    large = text() + "# as large as it may be\n" * 20_000
+    assert 400_000 < len(large.encode()) < MOST_BYTES
+    await bureau.consult("t.weber", large)
+    with pytest.raises(Refusal, match="larger than 1024 KiB"):
+        await bureau.consult("t.weber", text(title="Other") + "#" * MOST_BYTES)
+
+
+async def test_what_a_folder_publishes_is_no_acts_to_retire(bureau: Bureau) -> None:
+    with pytest.raises(Refusal, match="no act published `tax-arrears`, which a folder has") as raised:
+        await bureau.retire("t.weber", "tax-arrears")
+    assert raised.value.extensions["reason"] == "STATE"
+    for dataset, department in (("tax-arrears", "market"), ("no-such", "tax")):
+        assert await refused(bureau.retire("t.weber", dataset, department)) == "MATTER_NOT_FOUND"
 
 
 async def test_no_row_has_what_people_wrote(bureau: Bureau) -> None:
