@@ -11,7 +11,6 @@ import asyncio
 import collections
 import contextlib
 import datetime
-import hashlib
 import zoneinfo
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -21,7 +20,7 @@ from graphql import GraphQLSchema
 
 from connectors import kinds
 from connectors.base import Connector
-from gateway import sources
+from gateway import documents, sources
 from gateway.activation.loading import loaded, reading
 from gateway.activation.stored import stored_as
 from gateway.acts.graphql import NO_ACTS, Acts, Handlers
@@ -179,7 +178,8 @@ class Departments:
 
     def __init__(self, file: Path, found: sources.Sources, catalogue: Catalogue) -> None:
         self._file, self.now = file, found
-        self._of = (self._written(), catalogue.digest)
+        # Of what was read, and not of what the file says by now: where that is newer, the next exchange reads it.
+        self._of = (found.written, catalogue.digest)
 
     def of(self, catalogue: Catalogue) -> sources.Sources:
         """What departments are for a catalogue; those that are the same are the very same connectors. Blocks.
@@ -198,13 +198,10 @@ class Departments:
 
     def take(self, found: sources.Sources, catalogue: Catalogue) -> None:
         """Have these from now on."""
-        self._of, self.now = (self._written(), catalogue.digest), found
+        self._of, self.now = (found.written, catalogue.digest), found
 
     def _written(self) -> bytes:
-        try:
-            return hashlib.sha256(self._file.read_bytes()).digest()
-        except OSError:
-            return b""
+        return sources.fingerprint(documents.text(self._file, []))
 
 
 def dry_runs(

@@ -22,9 +22,9 @@ import msgspec
 from connectors.base import Config, Connector, DatasetShape
 from gateway.catalogue.checks import needs_document
 from gateway.catalogue.model import Catalogue, Dataset
-from gateway.documents import Node, of_kind, read
+from gateway.documents import Node, of_kind, parse, read, text
 from gateway.errors import Problem
-from gateway.values import suggest
+from gateway.values import Document, suggest
 
 CHANGES_AN_HOUR = 100
 """So many withdrawals that a department's systems report in an hour count without a steward, where nothing is said."""
@@ -45,7 +45,8 @@ class Sources(NamedTuple):
 
     `digest` is the SHA-256, in hexadecimal, of all that it says, however it is written. `made_of` is what each
     connector was made of: what the file says of its department, and what the catalogue says of its datasets. `beyond`
-    says, a line each, what the catalogue of the active set does not know.
+    says, a line each, what the catalogue of the active set does not know. `written` stands for the text that was read,
+    as `fingerprint` has it.
     """
 
     connectors: dict[str, Connector]
@@ -53,6 +54,12 @@ class Sources(NamedTuple):
     digest: str = ""
     made_of: dict[str, bytes] = {}  # noqa: RUF012 - each has its own
     beyond: list[str] = []  # noqa: RUF012
+    written: bytes = b""
+
+
+def fingerprint(source: str | None) -> bytes:
+    """What stands for the text of the file; nothing where it cannot be read."""
+    return b"" if source is None else hashlib.sha256(source.encode()).digest()
 
 
 def load(
@@ -68,12 +75,13 @@ def load(
     `active`: the catalogue is that of an active rule set, so that nobody is asked for what it does not know. Where the
     catalogue is not whole, that is passed over: its own problems say why.
     """
-    node = read(path, problems)
+    source = text(path, problems)
+    node = None if source is None else parse(source, Document(str(path), path.resolve().parent, problems))
     if node is None:
         return Sources({}, {})
     departments = node.mapping(["departments"])["departments"]
     written = msgspec.json.encode(node.apart().plain(), order="sorted")
-    found = Sources({}, {}, hashlib.sha256(written).hexdigest(), {}, [])
+    found = Sources({}, {}, hashlib.sha256(written).hexdigest(), {}, [], fingerprint(source))
     beyond = found.beyond if active else None
     entries = departments.mapping(any_key=True)
     for name, entry in entries.items():

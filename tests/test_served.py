@@ -1,0 +1,36 @@
+"""What a process is made of: the connectors, as `sources.yaml` says that they are."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from connectors.kinds import KINDS
+from gateway import sources
+from gateway.errors import Problem
+from gateway.served import Departments
+from tests.test_sources import catalogue, shipped
+
+
+def read(file: Path) -> sources.Sources:
+    problems: list[Problem] = []
+    found = sources.load(file, catalogue(), KINDS, problems)
+    assert problems == []
+    return found
+
+
+async def test_what_was_written_meanwhile_is_read_by_the_next_exchange(tmp_path: Path) -> None:
+    file = tmp_path / "sources.yaml"
+    file.write_text(shipped())
+    first = read(file)
+    file.write_text(shipped().replace("departments:", "departments:  # as of today\n", 1))
+    departments = Departments(file, first, catalogue())
+    second = departments.of(catalogue())
+    assert (second is not first, second.digest) == (True, first.digest), "it says the same, and was written anew"
+    assert second.connectors == first.connectors
+    file.write_text(shipped().replace("/9", "/8", 1) + "\n# once more\n")
+    departments.take(second, catalogue())
+    assert departments.of(catalogue()) is not second, "what was written before it was taken is not passed over"
+    file.write_text(shipped().replace("departments:", "departments:  # as of today\n", 1))
+    assert departments.of(catalogue()) is second
+    for each in first.connectors.values():
+        await each.close()
