@@ -43,7 +43,9 @@ class NotPacked(CommandRefused):
 
 
 def packed(folder: Path) -> bytes:
-    """What a folder's files say; raises `ConfigurationError` with all that is wrong with them."""
+    """What a folder's files say; raises `ConfigurationError` with all that is wrong with them, `CommandRefused`."""
+    if not folder.is_dir():
+        raise CommandRefused(f"`{folder}` is no folder; name the folder of the policies")
     problems: list[Problem] = []
     found: dict[str, bytes] = {}
     whole = folder.resolve()

@@ -6,7 +6,7 @@ import argparse
 import datetime
 import functools
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -107,7 +107,15 @@ def _part(parts: Any, name: str, text: str) -> argparse.ArgumentParser:
 
 
 def _on(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--on", type=datetime.date.fromisoformat, metavar="DATE", help="the day (default: today)")
+    parser.add_argument("--on", type=_date, metavar="DATE", help="the day, as `2026-12-31` (default: today)")
+
+
+def _date(text: str) -> datetime.date:
+    """A day, for argparse."""
+    try:
+        return datetime.date.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"`{text}` is no day; write one as `2026-12-31`") from None
 
 
 def _day(arguments: argparse.Namespace, rule_set: RuleSet) -> datetime.date:
@@ -179,11 +187,7 @@ def _explain(arguments: argparse.Namespace, past: Explains) -> int:
     if arguments.inquiry is not None and all(looked.values()) and not any(asked.values()):
         return past(arguments)
     if any(looked.values()) or not all(asked.values()):
-        print(
-            "name requester, purpose, kind of subject and field; or an inquiry, as"
-            " `--inquiry ID --config gateway.yaml --by NAME --reason TEXT`",
-            file=sys.stderr,
-        )
+        print(_lacking(asked, looked), file=sys.stderr)
         return 2
     rule_set = _load(arguments)
     if rule_set is None:
@@ -210,6 +214,22 @@ def _explain(arguments: argparse.Namespace, past: Explains) -> int:
     for line in explain.lines(explain.explain(rule_set, at)):
         print(line)
     return 0
+
+
+def _lacking(asked: Mapping[str, Any], looked: Mapping[str, Any]) -> str:
+    """What is missing of a question, or that two were asked."""
+    of_inquiry = "`--inquiry ID --config gateway.yaml --by NAME --reason TEXT`"
+    if any(looked.values()) and any(asked.values()):
+        return f"name a requester, purpose, kind of subject and field, or an inquiry ({of_inquiry}), and not both"
+    if any(looked.values()):
+        missing = [f"`--{name}`" for name, given in looked.items() if not given]
+        return f"{' and '.join(missing)} {'is' if len(missing) == 1 else 'are'} missing: an inquiry takes {of_inquiry}"
+    first = next(name for name, given in asked.items() if not given)
+    what = "kind of subject" if first == "subject" else first
+    return (
+        f"the {what} is missing: name requester, purpose, kind of subject and field, as `market-regulator"
+        f" TENDER_QUALIFICATION organisation tax-arrears.amount`; or an inquiry, as {of_inquiry}"
+    )
 
 
 def _matrix(arguments: argparse.Namespace) -> int:

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from gateway.activation import archive
 from gateway.activation.archive import NotPacked, laid_out, pack, packed, unpacked
 from gateway.activation.loading import Reading, loaded
-from gateway.errors import ConfigurationError
+from gateway.errors import CommandRefused, ConfigurationError
 from gateway.rules.load import load
 
 POLICIES = Path("policies")
@@ -148,3 +148,8 @@ def test_problems_are_told_by_the_files_own_names_and_another_digest_is_refused(
         loaded(packed(folder), "0123456789ab", ALONE)
     assert "rule set 0123456789ab: purposes.yaml:1:4" in str(found.value)
     assert tempfile.gettempdir() not in str(found.value)
+
+
+def test_what_is_no_folder_is_told(tmp_path: Path) -> None:
+    with pytest.raises(CommandRefused, match="nope` is no folder; name the folder of the policies"):
+        archive.packed(tmp_path / "nope")

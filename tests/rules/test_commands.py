@@ -69,6 +69,27 @@ def test_explain_a_denial_and_what_it_would_take(capsys: pytest.CaptureFixture[s
     assert "PERMITTED by subsidy-assessment" in explained(capsys, *asked, "--given", "scope,consent")
 
 
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        ([], "the requester is missing: name requester, purpose"),
+        (["market-regulator", "TENDER_QUALIFICATION"], "the kind of subject is missing"),
+        (["market-regulator", "TENDER_QUALIFICATION", "organisation"], "the field is missing"),
+        (["--inquiry", "i-1", "--by", "P. Officer"], "`--config` and `--reason` are missing"),
+        (["market-regulator", "--inquiry", "i-1"], "and not both"),
+    ],
+)
+def test_explain_says_what_is_missing(capsys: pytest.CaptureFixture[str], words: list[str], says: str) -> None:
+    code, out, err = run(capsys, "explain", *words)
+    assert (code, out, says in err) == (2, "", True)
+
+
+def test_a_day_that_is_none_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        run(capsys, "matrix", "--on", "tomorrow")
+    assert (ended.value.code, "`tomorrow` is no day; write one as `2026-12-31`" in capsys.readouterr().err) == (2, True)
+
+
 def test_explain_advises_no_impossibility(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     """What no request can change is told as that, with what an officer would have to change."""
     directory = edited(
