@@ -1,9 +1,9 @@
 """`dutybound rules explain --inquiry ID`: why fields of a real inquiry were denied, from its entry, and what it takes.
 
 The entry keeps what each decision rests on; the rule set of then decides again from that, or where the store does not
-keep it, the one in force. Nothing is shown before a view of
-each of its subjects is entered (invariant 17), as secret and as long as the inquiry itself is. No subject, official,
-case or record is shown at all: whoever has the inquiry's id learns what the rules said of it, and not of whom.
+keep it, the one in force. Nothing is shown before a view of each of its subjects is entered (invariant 17), as secret
+and as long as the inquiry itself is. No subject, official, case or record is shown at all: whoever has the inquiry's id
+learns what the rules said of it, and not of whom.
 """
 
 from __future__ import annotations
