@@ -23,7 +23,7 @@ EDITS: Mapping[str, tuple[bytes, bytes]] = {
 }
 """What is changed: by file, or folder, a text and what takes its place."""
 
-_EXAMINED = 90.0
+_EXAMINED = 200.0
 """Seconds that the examination of a rule set may take."""
 
 

@@ -26,7 +26,7 @@ from gateway.rules import sshsig
 from gateway.rules.files import officers
 from gateway.web import calling
 
-EXAMINING = 90.0
+EXAMINING = 200.0
 """Seconds that the gateway may take where it examines a rule set."""
 _AGAIN = "make it anew with `--statement`, and have that signed"
 

@@ -19,7 +19,7 @@ from gateway.errors import Code, CommandRefused, Refusal
 from gateway.ledger.acting.planned import invalid
 from gateway.proposals.examination import Asked, Examined
 
-WITHIN = 60.0
+WITHIN = 180.0
 """Seconds that an examination may take."""
 WAITING = 4
 """Examinations that may wait for the one that runs."""

@@ -56,7 +56,7 @@ class Desk:
     async def ask(self, method: str, path: str, bearer: str | None, **body: Any) -> httpx.Response:
         headers = {} if bearer is None else {"authorization": bearer}
         async with httpx.AsyncClient() as client:
-            return await client.request(method, f"{self.url}{path}", headers=headers, timeout=60, **body)
+            return await client.request(method, f"{self.url}{path}", headers=headers, timeout=200, **body)
 
     async def serves(self, epoch: int) -> None:
         """Wait until the gateway goes by what is active since an epoch."""
