@@ -41,6 +41,7 @@ from gateway.ledger.log.ledger import Ledger
 from gateway.ledger.projections import lookups, positions
 from gateway.manage.states import States
 from gateway.rules.explain import permissions
+from gateway.rules.explain.purposes import in_words
 from gateway.rules.ruleset import RuleSet
 from gateway.settings import Settings
 from gateway.simulation.dry import DryRuns
@@ -63,12 +64,12 @@ class Base(NamedTuple):
 def base(rules: RuleSet, settings: Settings, before: Base | None = None) -> Base:
     """What takes long; blocks."""
     policies, limits = rules.policies, settings.limits
-    titles = {name: purpose.title for name, purpose in policies.purposes.items()}
-    seen = (policies.catalogue.digest, tuple(titles.items()))
+    told = {name: in_words(purpose) for name, purpose in policies.purposes.items()}
+    seen = (policies.catalogue.digest, tuple(told.items()))
     if before is not None and before.seen == seen:
         return before._replace(rules=rules)
     most = Limits(depth=limits.depth, aliases=limits.aliases, tokens=limits.tokens, organisations=limits.organisations)
-    schema = core(build_schema(policies.catalogue, titles))
+    schema = core(build_schema(policies.catalogue, told))
     return Base(rules, schema, Planner(schema, policies.catalogue, most), seen)
 
 
