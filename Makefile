@@ -5,7 +5,7 @@ RUN := $(VENV)/bin/python
 # Where it is forbidden to keep bytecode, as in many images, each of hundreds of processes would compile all anew.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help setup demo test trials check style types imports catalogue rules format bench shots clean
+.PHONY: help setup demo test trials check style types imports catalogue rules format assets bench shots clean
 help:
 	@echo "make demo [ONCE=1]   the invented region on this machine: departments, authorization server, gateway, twelve scenes"
 	@echo "make test            everything that is checked: style, types, imports, tests (installs what they need)"
@@ -14,6 +14,7 @@ help:
 	@echo "make shots           every page as a picture, wide and narrow, light and dark, in var/shots/"
 	@echo "make check           style, types, imports and policies only: seconds"
 	@echo "make format          puts style right, as far as a tool can"
+	@echo "make assets          bundles the pages' scripts and styles anew (needs Node); what comes out is committed"
 
 $(VENV)/.ready: pyproject.toml uv.lock
 	@echo "==> setting up $(VENV) (a minute the first time)"
@@ -57,6 +58,11 @@ rules:
 format: setup
 	@$(VENV)/bin/ruff check --fix --quiet .
 	@$(VENV)/bin/ruff format --quiet .
+
+PAGES := gateway/web/static
+assets:
+	@echo "==> bundling the pages' scripts and styles"
+	@cd $(PAGES) && npm ci --silent --no-audit --no-fund && node build.mjs
 
 test: check
 	@echo "==> what the tests need"

@@ -86,6 +86,7 @@ from gateway.web.health import Check, Readiness
 from gateway.web.opened import Open
 from gateway.web.routes import metadata_url, routes
 from gateway.web.sending import receiver_client
+from gateway.web.start import start_route
 
 if TYPE_CHECKING:
     from gateway.inquiry.beside.shared_counts import SharedAdmission
@@ -263,8 +264,7 @@ class Gateway:
         plain = Plain(lambda: self._authenticator, settings.public_url, self._log.defect)
         return [
             *routes(
-                public_url=settings.public_url,
-                issuers=[issuer.issuer for issuer in settings.oauth.issuers],
+                public_url=settings.public_url, issuers=[issuer.issuer for issuer in settings.oauth.issuers],
                 catalogue=lambda: self._serving.rules.policies.catalogue,
                 opened=self._opened, readiness=self._readiness, refuse=refused_at_once,
                 client_certificates=settings.tls.client_certificates,
@@ -276,7 +276,7 @@ class Gateway:
             *console.routes(
                 settings.oauth, settings.public_url, self._issuers, lambda: self, self._store, self._parts.private,
                 self._seconds, lambda: self._serving.rules, self._log.defect,
-            ),
+            ), start_route(),
         ]  # fmt: skip
 
     async def _opened(self) -> Open:

@@ -17,7 +17,7 @@ _ROOMS = (
 
 def page(title: str) -> Page:
     """A page of this look; it has a form at most that asks."""
-    return Page(f"{title} - Dutybound", style=_STYLE, base="", form=True)
+    return Page(f"{title} - Dutybound", style=_STYLE, form=True)
 
 
 def framed(room: str, heading: str, content: str) -> str:

@@ -6,20 +6,11 @@ from collections.abc import Sequence
 
 from gateway.catalogue import describe
 from gateway.catalogue.model import Dataset
+from gateway.web.frame import Frame
 from gateway.web.opened import Open, Told, ToldStep
-from gateway.web.page import Page, escape
+from gateway.web.page import escape
 
-_STYLE = (
-    "main { max-width: 62rem; overflow-wrap: anywhere; }"
-    "table { table-layout: fixed; } th:first-child { width: 38%; } th:last-child { width: 6rem; }"
-    "td { overflow-wrap: anywhere; } td code { font-size: 13px; }"
-    "h3 code { font-weight: normal; }"
-    ".notice { border-left: 4px solid var(--accent); padding-left: 0.75rem; }"
-    "ol.history { padding-left: 1.25rem; } details { margin: 0.25rem 0 0.75rem; }"
-    ".words { white-space: pre-wrap; } time { white-space: nowrap; }"
-    "@media (max-width: 30rem) { td, th { padding: 0.35rem 0.3rem; } th:last-child { width: 5.6rem; } }"
-)
-PAGE = Page("The catalogue", style=_STYLE, robots="index")
+PAGE = Frame("The catalogue", "open/catalogue", robots="index", kind="catalogue")
 
 _STATES = {
     "consultation": "in consultation",
@@ -43,8 +34,8 @@ def body(shown: Open) -> str:
     catalogue = shown.catalogue
     pending = [each for each in shown.history.supplements if each.state in ("consultation", "awaits-confirmation")]
     parts = [
-        "<header><h1>What authorities may share here</h1>"
-        "<p>Nothing that is not in this catalogue can be asked for.</p></header>\n<main>"
+        "<h1>What authorities may share here</h1>"
+        '<p class="lead">Nothing that is not in this catalogue can be asked for.</p>'
     ]
     if pending:
         parts.append('<section aria-label="Consultations"><h2>Consultations</h2>')
@@ -64,7 +55,7 @@ def body(shown: Open) -> str:
             parts.append(f"<h3>{escape(each.proposed.title)} <code>{escape(each.dataset)}</code></h3>")
             parts.append(f"<p>{_department(each, shown)}: {_STATES[each.state]}.</p>{_history([each])}")
         parts.append("</section>")
-    parts.append(f"<p>Version <code>{escape(catalogue.digest)}</code></p></main>")
+    parts.append(f"<p>Version <code>{escape(catalogue.digest)}</code></p>")
     return "\n".join(parts)
 
 
@@ -75,7 +66,7 @@ def _consultation(told: Told, shown: Open) -> str:
     return (
         f"<h3>{escape(told.proposed.title)} <code>{escape(told.dataset)}</code></h3>\n"
         f"<p>{_department(told, shown)}: {state}.</p>"
-        f'<p class="notice words">{notice}</p>\n<p>{_facts(told.proposed)}</p>'
+        f'<p class="note words">{notice}</p>\n<p>{_facts(told.proposed)}</p>'
         f"{_fields(told.proposed)}{_history([told])}"
     )
 
@@ -102,8 +93,8 @@ def _fields(dataset: Dataset) -> str:
         for f in dataset.fields.values()
     )
     return (
-        '<table><thead><tr><th scope="col">Field</th><th scope="col">Meaning</th><th scope="col">Type</th></tr>'
-        f"</thead><tbody>{fields}</tbody></table>"
+        '<table class="framed"><thead><tr><th scope="col">Field</th><th scope="col">Meaning</th>'
+        f'<th scope="col">Type</th></tr></thead><tbody>{fields}</tbody></table>'
     )
 
 

@@ -1,7 +1,7 @@
-"""What every page has in common: its frame, its safety headers, and who wants a page instead of JSON.
+"""A page that stands alone, with its style in it: its safety headers, and who wants a page instead of JSON.
 
-Invariants: a page loads nothing from outside this machine and runs no script but its own, by a Content-Security-Policy
-with the digests of exactly that style and script; every text is escaped here, once.
+Invariants: a page loads nothing and runs no script, by a Content-Security-Policy with the digest of exactly its style;
+every text is escaped here, once.
 """
 
 from __future__ import annotations
@@ -9,12 +9,9 @@ from __future__ import annotations
 import base64
 import hashlib
 import html
-from pathlib import Path
 
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
-
-STYLE = (Path(__file__).parent / "page.css").read_text(encoding="utf-8")
 
 
 def escape(text: object) -> str:
@@ -27,25 +24,15 @@ def _digest(content: str) -> str:
 
 
 class Page:
-    """A document frame with one style and at most one script, whose digests are worked out once."""
+    """A document frame with one style, whose digest is worked out once."""
 
-    def __init__(
-        self,
-        title: str,
-        *,
-        style: str = "",
-        script: str = "",
-        robots: str = "noindex",
-        form: bool = False,
-        base: str = STYLE,
-    ) -> None:
-        self._style = base + style
-        self._script = script
+    def __init__(self, title: str, *, style: str = "", robots: str = "noindex", form: bool = False) -> None:
+        self._style = style
         policy = [
             "default-src 'none'",
             f"style-src {_digest(self._style)}",
-            f"script-src {_digest(script)}" if script else "script-src 'none'",
-            "connect-src 'self'" if script else "connect-src 'none'",
+            "script-src 'none'",
+            "connect-src 'none'",
             "img-src data:",
             "base-uri 'none'",
             "form-action 'self'" if form else "form-action 'none'",
@@ -66,13 +53,12 @@ class Page:
         self, body: str, *, title: str = "", status: int = 200, headers: dict[str, str] | None = None
     ) -> HTMLResponse:
         """The page around `body`, which is HTML made with `escape`; `title` is this one's own, where it has one."""
-        script = f"<script>{self._script}</script>" if self._script else ""
         content = (
             '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
             '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
             f'<meta name="robots" content="{self._robots}">\n'
             f'<title>{escape(title or self._title)}</title>\n<link rel="icon" href="data:,">\n'
-            f"<style>{self._style}</style>\n</head>\n<body>\n{body}\n{script}\n</body>\n</html>\n"
+            f"<style>{self._style}</style>\n</head>\n<body>\n{body}\n</body>\n</html>\n"
         )
         return HTMLResponse(content, status, headers={**self._headers, **(headers or {})})
 

@@ -10,16 +10,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from gateway.errors import Code, Refusal
-from gateway.web.page import Page
+from gateway.web.frame import Frame
 
 _HERE = Path(__file__).parent
 _OPERATION = ("query", "operationName", "variables", "extensions")
 _BODY = (_HERE / "playground.html").read_text(encoding="utf-8")
-_PAGE = Page(
-    "Dutybound playground",
-    style=(_HERE / "playground.css").read_text(encoding="utf-8"),
-    script=(_HERE / "playground.js").read_text(encoding="utf-8"),
-)
+_PAGE = Frame("Playground", "graphql", script="playground.js", skip="form", kind="wide")
 
 
 class Told(Protocol):

@@ -1,6 +1,6 @@
 """The plain routes, for the router behind `POST /graphql`.
 
-RFC 9728 metadata, health for orchestrators, the playground, the open catalogue. None of them knows of
+RFC 9728 metadata, health for orchestrators, the playground, the open catalogue, the pages' files. None of them knows of
 a subject; what each one tells comes from a port that `app` fills.
 """
 
@@ -22,6 +22,7 @@ from gateway.web.catalogue import catalogue_route
 from gateway.web.health import Readiness
 from gateway.web.opened import Open
 from gateway.web.playground import Refuse, playground_route
+from gateway.web.static import static_route
 
 WELL_KNOWN = "/.well-known/oauth-protected-resource"
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE")
@@ -82,6 +83,7 @@ def routes(
         Route("/health/live", live, methods=["GET"]),
         Route("/health/ready", ready, methods=["GET"]),
         Route("/graphql", playground_route(refuse), methods=list(METHODS)),
+        static_route(),
         Route("/open/catalogue", catalogue_route(opened, public_url), methods=["GET"]),
         Route("/open/catalogue.jsonld", catalogue_route(opened, public_url, "jsonld"), methods=["GET"]),
     ]

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urljoin
 
 import httpx
 import pytest
@@ -73,6 +75,17 @@ def test_the_playground_has_nothing_from_outside(world: World) -> None:
     assert page.headers["content-type"].startswith("text/html")
     assert "http://" not in page.text
     assert "https://" not in page.text
+
+
+def test_open_pages_lead_to_each_other(world: World) -> None:
+    own = world.told["gateway"]
+    places = {f"{own}/{at}" for at in ("graphql", "open/catalogue", "open/organisations", "open/transparency")}
+    for start in ("/", "/graphql", "/open/catalogue"):
+        page = httpx.get(f"{own}{start}", headers={"accept": "text/html"})
+        assert places <= {urljoin(f"{own}{start}", at) for at in re.findall(r'<li><a href="([^"]+)"', page.text)}
+    for place in places:
+        found = httpx.get(place, headers={"accept": "text/html"})
+        assert (found.status_code, found.headers["content-type"]) == (200, "text/html; charset=utf-8"), place
 
 
 def test_health(world: World) -> None:

@@ -2,43 +2,13 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import os
 import re
-import socket
-import subprocess
-import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
 import pytest
 
 from gateway.web.routes import metadata_url
-from tests.ports import free_port
-from tests.waiting import until
-
-ROOT = Path(__file__).parents[2]
-
-
-@pytest.fixture(scope="module")
-def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
-    port = free_port()
-    flag = tmp_path_factory.mktemp("web") / "down"
-    process = subprocess.Popen(
-        [sys.executable, "-m", "granian", "--interface", "asginl", "--port", str(port), "tests.web.web_app:app"],
-        cwd=ROOT,
-        env={**os.environ, "WEB_DOWN": str(flag)},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    until("the server to listen", lambda: socket.create_connection(("127.0.0.1", port)), despite=(OSError,)).close()
-    with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=20, trust_env=False) as client:
-        client.headers["x-down-file"] = str(flag)
-        yield client
-    process.terminate()
-    process.wait(20)
 
 
 def test_protected_resource_metadata(served: httpx.Client) -> None:
@@ -92,11 +62,7 @@ def test_an_operation_by_get_is_refused(served: httpx.Client, query: str) -> Non
     assert response.headers["content-type"] == "application/graphql-response+json; charset=utf-8"
 
 
-def digest(content: str) -> str:
-    return f"'sha256-{base64.b64encode(hashlib.sha256(content.encode()).digest()).decode()}'"
-
-
-@pytest.mark.parametrize("path", ["/graphql", "/open/catalogue"])
+@pytest.mark.parametrize("path", ["/", "/graphql", "/open/catalogue"])
 def test_a_page_runs_and_loads_nothing_but_its_own(served: httpx.Client, path: str) -> None:
     response = served.get(path, headers={"accept": "text/html"})
     assert response.status_code == 200
@@ -105,21 +71,24 @@ def test_a_page_runs_and_loads_nothing_but_its_own(served: httpx.Client, path: s
     assert "default-src 'none'" in policy
     assert "unsafe" not in policy
     assert "frame-ancestors 'none'" in policy
-    for style in re.findall(r"<style>(.*?)</style>", response.text, re.DOTALL):
-        assert digest(style) in policy
-    for script in re.findall(r"<script>(.*?)</script>", response.text, re.DOTALL):
-        assert digest(script) in policy
     assert not re.search(r"(?i)(?:https?:)?//[a-z0-9]", response.text)
-    assert not re.search(r"\s(?:on\w+|src)=|@import|\burl\(", response.text)
+    assert not re.search(r"<style|<script(?! type=\"module\" src=\")|\s(?:on\w+|style)=|@import|\burl\(", response.text)
     assert '<html lang="en">' in response.text
+    assert len(response.content) < 30_000
+    for at in re.findall(r'(?:href|src)="([^"#:]+)"', response.text):
+        if at.endswith(("open/organisations", "open/transparency")):
+            continue  # of other folders: tests/journeys/test_plain.py follows them
+        got = served.get(httpx.URL(path).join(at).raw_path.decode(), headers={"accept": "text/html, */*"})
+        assert got.status_code == 200, at
+        assert path == "/" or "static/" not in at or got.headers["cache-control"].endswith("immutable")
 
 
 def test_every_field_of_the_playground_has_a_label(served: httpx.Client) -> None:
     page = served.get("/graphql").text
     labels = set(re.findall(r'<label for="([^"]+)"', page))
-    fields = set(re.findall(r'<(?:input|textarea) id="([^"]+)"', page))
+    fields = set(re.findall(r'<(?:input|textarea|select)[^>]* id="([^"]+)"', page))
     assert fields == labels
-    assert len(fields) >= 4
+    assert len(fields) >= 5
 
 
 def test_the_open_catalogue_as_json_and_as_a_page(served: httpx.Client) -> None:

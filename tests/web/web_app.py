@@ -14,6 +14,7 @@ from gateway.telemetry import Log
 from gateway.web.health import Readiness
 from gateway.web.opened import History, Open
 from gateway.web.routes import routes
+from gateway.web.start import start_route
 
 
 def dataset(id: str, title: str, status: Status, display: Display | None) -> Dataset:
@@ -69,12 +70,15 @@ async def opened() -> Open:
 
 
 app = Starlette(
-    routes=routes(
-        public_url="https://gateway.example",
-        issuers=["https://login.example"],
-        catalogue=lambda: CATALOGUE,
-        opened=opened,
-        readiness=Readiness({"ledger": ledger, "rules": lambda: True}, Log().check_failed),
-        refuse=refused_at_once,
-    )
+    routes=[
+        *routes(
+            public_url="https://gateway.example",
+            issuers=["https://login.example"],
+            catalogue=lambda: CATALOGUE,
+            opened=opened,
+            readiness=Readiness({"ledger": ledger, "rules": lambda: True}, Log().check_failed),
+            refuse=refused_at_once,
+        ),
+        start_route(),
+    ]
 )
