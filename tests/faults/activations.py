@@ -63,15 +63,13 @@ FROZEN = (0.2, 0.8)
 APART = (0.1, 1.6)
 """Seconds between two activations."""
 _WARM = 5.0
+_BACK = 60.0  # seconds until something is answered again, once Valkey is back, on however busy a machine
 ADDED = 50.0
 """Milliseconds that an activation may add to p99.9 (`--large`)."""
 
 
 class Found(msgspec.Struct):
-    """What a run found, as it is printed. `again` were refused as `DECISION_UNAVAILABLE`.
-
-    Of these, so many while Valkey was `away`; so many were answered `after` it.
-    """
+    """What a run found. `again` were refused, `away` of them without Valkey; `after` were answered with it again."""
 
     activations: int = 0
     rollbacks: int = 0
@@ -275,6 +273,13 @@ async def _without(here: Scene, judge: Judge, place: int, count: int) -> None:
         await asyncio.to_thread(here.valkey.start)
 
 
+async def _answered(here: Scene, judge: Judge, end: float) -> None:
+    """Go on until something was answered once Valkey was back."""
+    while here.valkey is not None and not judge.found.after and time.monotonic() < end:
+        await asyncio.sleep(0.1)
+        judge.replies(here.load.take())
+
+
 async def _activate(ledger: Ledger, judge: Judge, of: Variant, how: str) -> None:
     since = time.monotonic()
     wanted = Wanted(of.digest, of.files, "rollback" if how == "rollback" else "proposal")
@@ -316,6 +321,7 @@ async def _run(
                         judge.replies(here.load.take())
                 freezing.cancel()
                 await asyncio.gather(freezing, return_exceptions=True)
+                await _answered(here, judge, time.monotonic() + _BACK)
                 found.seconds = round(time.monotonic() - began, 1)
             judge.replies(here.load.take())
             found.p999_ms = judge.p999()
