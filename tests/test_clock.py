@@ -341,6 +341,6 @@ def test_nothing_that_enters_or_discloses_reads_the_machines_clock() -> None:
     }
     assert reading == {
         "clock.py", "check.py", "rules/commands.py", "proposals/bootstrap.py", "proposals/commands.py",
-        "simulation/dry_commands.py", "ledger/commands/verify.py", "ledger/witness/server.py",
+        "simulation/commands.py", "simulation/dry_commands.py", "ledger/commands/verify.py", "ledger/witness/server.py",
         "ledger/projections/projector.py",
     }  # fmt: skip

@@ -101,7 +101,7 @@ def test_it_stays_tells_and_ends(staying: tuple[subprocess.Popen[str], list[str]
     told = json.loads((tmp_path / "demo.json").read_text())
     assert set(told) == {
         "gateway", "manage", "pids", "store", "issuer", "token_url", "jwks_url", "ledger", "clients", "cases",
-        "subjects", "departments", "recall_terms",
+        "subjects", "departments", "recall_terms", "pages",
     }  # fmt: skip
     assert set(told["subjects"]) == {
         "ordinary", "display_ended", "no_source_document", "all_withheld", "no_records", "unknown", "mitigated",
