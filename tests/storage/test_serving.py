@@ -94,11 +94,12 @@ class Served:
 
 
 def projects(pid: int) -> bool:
-    """Whether a process is the projector, which serves nobody."""
+    """Whether a process is the projector, or another beside the workers, which serves nobody."""
     try:
-        return b"gateway.ledger.projections.worker" in Path(f"/proc/{pid}/cmdline").read_bytes()
+        command = Path(f"/proc/{pid}/cmdline").read_bytes()
     except OSError:
         return False
+    return any(each in command for each in (b"projections.worker", b"recall.worker", b"activation.making"))
 
 
 @pytest.fixture
