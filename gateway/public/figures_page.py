@@ -7,12 +7,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from gateway.public import words
-from gateway.public.frame import framed, page, table
+from gateway.public.tables import table
 from gateway.transparency import counted
+from gateway.web.frame import Frame
 from gateway.web.page import escape
 
 PATH = "/open/transparency"
-PAGE = page("Transparency report")
+PAGE = Frame("Transparency report", PATH.lstrip("/"), form=True)
 
 WHAT: Mapping[str, str] = {
     counted.ANSWERED: "Inquiries answered",
@@ -112,4 +113,4 @@ def _checkpoints(told: Mapping[str, Any]) -> str:
 
 
 def _framed(content: str) -> str:
-    return framed(PATH, "How much is shared, and what was refused", content)
+    return f"<h1>How much is shared, and what was refused</h1>\n{content}"

@@ -7,11 +7,15 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from gateway.public import words
-from gateway.public.frame import framed, page, table
+from gateway.public.tables import table
+from gateway.web.frame import Frame
 from gateway.web.page import escape
 
 PATH = "/open/organisations"
-PAGE = page("Open record")
+_ROOM = PATH.lstrip("/")
+PAGE = Frame("Open record", _ROOM, form=True)
+OF_ONE = Frame("Open record", f"{_ROOM}/scheme/value", room=_ROOM, form=True)
+"""Of one organisation, whose record stands two steps below."""
 
 MISSING = "There is no open record at this address. It is not said why: check the identifier, all of its characters."
 CROWDED = "Many people ask at this moment. Open the page again in a few seconds."
@@ -60,7 +64,7 @@ def plain(heading: str, said: str, schemes: Schemes) -> str:
 
 
 def _framed(heading: str, content: str) -> str:
-    return framed(PATH, heading, content)
+    return f"<h1>{escape(heading)}</h1>\n{content}"
 
 
 def _dataset(dataset: Mapping[str, Any], document: Mapping[str, Any]) -> str:

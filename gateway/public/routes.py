@@ -131,8 +131,8 @@ def _answered(
 
 
 def _page(shown: Shown, schemes: record_page.Schemes, today: datetime.date) -> Response:
-    title = f"Open record of {record_page.title(shown.document)} - Dutybound"
-    return record_page.PAGE.response(record_page.body(shown.document, schemes, today), title=title)
+    title = f"Open record of {record_page.title(shown.document)}"
+    return record_page.OF_ONE.response(record_page.body(shown.document, schemes, today), title=title)
 
 
 def _told(
@@ -142,6 +142,6 @@ def _told(
     always = {**_ALWAYS, "Cache-Control": "no-store", **(headers or {})}
     if page:
         content = record_page.plain("No record is shown", words, schemes)
-        return record_page.PAGE.response(content, status=status, headers=always)
+        return record_page.OF_ONE.response(content, status=status, headers=always)
     always["X-Content-Type-Options"] = "nosniff"
     return Response(msgspec.json.encode({"error": words}), status, always, _JSON)
