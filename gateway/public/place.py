@@ -16,6 +16,8 @@ from gateway.ledger.entry.parts import SubjectParts
 from gateway.ledger.log.ledger import Ledger
 from gateway.ledger.proof.tlog_proof import Receipt
 
+_BEFORE_ANY = datetime.datetime.fromtimestamp(0, datetime.UTC)
+
 AGAIN = 1.0
 """Seconds after which a shard that could not be had is tried again."""
 
@@ -32,7 +34,7 @@ class Place:
     @property
     def floor(self) -> datetime.datetime:
         """The highest time of any entry there."""
-        return self._ledger.floor if self._ledger else datetime.datetime.fromtimestamp(0, datetime.UTC)
+        return self._ledger.floor if self._ledger else _BEFORE_ANY
 
     async def append(
         self,

@@ -87,14 +87,14 @@ class Served:
 
     def workers(self) -> list[int]:
         """The processes that serve."""
-        return [pid for pid in descendants(self.child.pid) if pid != self.child.pid and not projects(pid)]
+        return [pid for pid in descendants(self.child.pid) if pid != self.child.pid and not beside(pid)]
 
     def ask(self, token: str, subject: Mapping[str, str]) -> client.Reply:
         return client.ask(self.told, token, ASKED, {"id": dict(subject)})
 
 
-def projects(pid: int) -> bool:
-    """Whether a process is the projector, or another beside the workers, which serves nobody."""
+def beside(pid: int) -> bool:
+    """Whether a process is one of those beside the workers, which serve nobody."""
     try:
         command = Path(f"/proc/{pid}/cmdline").read_bytes()
     except OSError:
