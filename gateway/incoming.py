@@ -8,13 +8,10 @@ connect for; the header counts from nobody else.
 
 from __future__ import annotations
 
-import ipaddress
-
 import msgspec
 
 from gateway.documents import Node
-
-Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+from gateway.values import Network
 
 
 class OpenSettings(msgspec.Struct, frozen=True):
@@ -29,11 +26,5 @@ def read_open(node: Node) -> OpenSettings:
     if node.is_null:
         return OpenSettings()
     keys = node.mapping((), OpenSettings.__struct_fields__)
-    proxies = []
-    for item in keys["proxies"].items():
-        text = item.text(what="an address or network, as `10.0.0.5` or `10.1.0.0/16`")
-        try:
-            proxies.append(ipaddress.ip_network(text))
-        except ValueError:
-            item.problem(f"`{text}` must be an address or network, as `10.0.0.5` or `10.1.0.0/16`")
+    proxies = [found for each in keys["proxies"].items() if (found := each.network()) is not None]
     return OpenSettings(keys["per_second"].integer(1, 10_000, OpenSettings().per_second), tuple(proxies))

@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import re
 import ssl
 from collections.abc import Collection, Mapping
@@ -15,7 +14,7 @@ from pathlib import Path
 import msgspec
 
 from gateway.documents import Node
-from gateway.values import MOST_NAME, is_name, suggest
+from gateway.values import MOST_NAME, Network, is_name, suggest
 
 SCOPES = ("inquire", "receipts", "steward", "counter", "recalls", "officer", "oversight", "self")
 """What a token may open; and `inquire:<dataset>` for each published dataset."""
@@ -138,7 +137,7 @@ class TLSSettings(msgspec.Struct, frozen=True):
     key_file: Path | None = None
     client_ca_file: Path | None = None
     client_certificate_header: str = "Client-Cert"
-    proxies: tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...] = ()
+    proxies: tuple[Network, ...] = ()
 
     @property
     def client_certificates(self) -> bool:
@@ -226,13 +225,7 @@ def read_tls(node: Node) -> TLSSettings:
         keys["proxies"].problem("connections end either here (`cert_file`) or at a proxy; keep one")
     if "client_certificate_header" in keys and "proxies" not in keys:
         keys["client_certificate_header"].problem("counts from trusted proxies only; name them in `proxies`")
-    proxies = []
-    for item in keys["proxies"].items():
-        text = item.text(what="an address or network, as `10.0.0.5` or `10.1.0.0/16`")
-        try:
-            proxies.append(ipaddress.ip_network(text))
-        except ValueError:
-            item.problem(f"`{text}` must be an address or network, as `10.0.0.5` or `10.1.0.0/16`")
+    proxies = [each for item in keys["proxies"].items() if (each := item.network()) is not None]
     header = keys["client_certificate_header"].text(
         "Client-Cert", pattern=r"[A-Za-z0-9-]{1,64}", what="the name of a header"
     )

@@ -9,14 +9,12 @@ not public (`gateway.web.addresses`).
 
 from __future__ import annotations
 
-import ipaddress
 from pathlib import Path
 
 import msgspec
 
 from gateway.documents import Node
-
-Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+from gateway.values import Network
 
 
 class WebhookSettings(msgspec.Struct, frozen=True):
@@ -45,7 +43,7 @@ def read_webhooks(node: Node) -> WebhookSettings:
     if "older_key_file" in keys and "key_file" not in keys:
         keys["older_key_file"].key_problem("is beside a newer one; name that with `key_file`")
     files = tuple(keys[name].any_path() for name in ("key_file", "older_key_file") if name in keys)
-    networks = [found for each in keys["networks"].items() if (found := _network(each)) is not None]
+    networks = [found for each in keys["networks"].items() if (found := each.network()) is not None]
     return WebhookSettings(files, tuple(networks), keys["ca_file"].existing_file() if "ca_file" in keys else None)
 
 
@@ -56,13 +54,3 @@ def read_alerts(node: Node) -> AlertSettings | None:
     keys = node.mapping(("url", "secret_file"))
     url, secrets = keys["url"].url(), keys["secret_file"].signing_secrets() if "secret_file" in keys else ()
     return AlertSettings(url, secrets)
-
-
-def _network(node: Node) -> Network | None:
-    text = node.text(what="a network, as `10.20.0.0/16`")
-    try:
-        return ipaddress.ip_network(text)
-    except ValueError:
-        if text:
-            node.problem(f"`{text}` is no network; write the first address and the length, as `10.20.0.0/16`")
-    return None

@@ -34,6 +34,8 @@ _NAME = re.compile(rf"[^\x00-\x1f\x7f-\x9f\ud800-\udfff]{{1,{MOST_NAME}}}")
 MOST_PROBLEMS = 1_000
 """So many are told at once; more is not read by anybody, and would take time without end to tell apart."""
 
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
 _SHOWN = 60
 """So many characters of a value are in a problem."""
 
@@ -235,6 +237,17 @@ class Value:
         if size > most:
             self.problem(f"`{text}` must be at most {most // 1024}KiB")
         return size
+
+    def network(self) -> Network | None:
+        """An address or network; None where it is neither."""
+        what = "an address or network (its first address, and the length), as `10.0.0.5` or `10.20.0.0/16`"
+        text = self.text(what=what)
+        try:
+            return ipaddress.ip_network(text)
+        except ValueError:
+            if text:
+                self.problem(f"`{text}` must be {what}")
+        return None
 
     def url(self, plain: bool | None = None) -> str:
         """An https URL without credentials, query or fragment; http is for loopback.

@@ -23,10 +23,10 @@ from starlette.types import Receive, Scope, Send
 
 from gateway.bounds.address import came_from
 from gateway.inquiry.journey import Journey
-from gateway.outgoing import Network
 from gateway.public import record_page
 from gateway.public.gate import Gate
 from gateway.public.record import OpenRecords, Shown, subject_of
+from gateway.values import Network
 from gateway.web.page import wants_page
 
 _ALWAYS = {"Cache-Control": "no-cache", "X-Robots-Tag": "noindex", "Vary": "Accept"}

@@ -13,7 +13,8 @@ import hypothesis.strategies as st
 import pytest
 from hypothesis import given
 
-from gateway.outgoing import Network, WebhookSettings
+from gateway.outgoing import WebhookSettings
+from gateway.values import Network
 from gateway.web.addresses import Addresses, AddressRefused
 from gateway.web.sending import Sender, Taken
 from tests.connectors.certificates import Authority

@@ -69,8 +69,11 @@ def test_what_they_say(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("keys", "said"),
     [
-        ({"webhooks": {"networks": ["10.20.0.1/16"]}}, "webhooks.networks.0: `10.20.0.1/16` is no network"),
-        ({"webhooks": {"networks": ["intranet"]}}, "webhooks.networks.0: `intranet` is no network"),
+        (
+            {"webhooks": {"networks": ["10.20.0.1/16"]}},
+            "webhooks.networks.0: `10.20.0.1/16` must be an address or network",
+        ),
+        ({"webhooks": {"networks": ["intranet"]}}, "webhooks.networks.0: `intranet` must be an address or network"),
         ({"webhooks": {"networks": "10.0.0.0/8"}}, "webhooks.networks: must be a list"),
         ({"webhooks": {"older_key_file": "old.key"}}, "webhooks.older_key_file: is beside a newer one"),
         ({"webhooks": {"network": []}}, "webhooks.network: unknown key `network`"),
