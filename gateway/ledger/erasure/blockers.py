@@ -85,7 +85,7 @@ BLOCKERS = (
     Blocker("hold", _holds, "lift it with `dutybound ledger hold lift`", lambda said, _: said.holds),
     Blocker("matter", _matters, "it is to be decided, and corrected, first", lambda said, _: said.matters),
     Blocker("objection", _objections, "it is to be decided first"),
-    Blocker("review", _reviews, "end it with `dutybound watch review`", _unreviewed, _found),
+    Blocker("review", _reviews, "end it with `endReview` or `dutybound watch review`", _unreviewed, _found),
 )
 
 

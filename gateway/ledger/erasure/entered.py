@@ -1,9 +1,10 @@
 """What keeps a subject from being erased, as the ledger's own entries say: a row can be removed, an entry cannot.
 
 Read are all entries of the shards that commands append to, and of the other shards those that are sealed by a key of
-the subject's. That is enough: holds are placed and lifted, and reviews ended, by commands alone, or were so by commands
-of a version that had no shard for them, in an entry that names the subject. Whoever erases holds the shard of commands,
-and its head is swapped in the transaction that erases: so none of these comes between what is read here and that.
+the subject's; and the entries that end reviews, which name no subject, wherever they are. That is enough: holds are
+placed and lifted by commands alone, or were so by commands of a version that had no shard for them, in an entry that
+names the subject. Whoever erases holds the shard of commands, and its head is swapped in the transaction that erases:
+so none of these comes between what is read here and that. The end of a review that does keeps the subject.
 """
 
 from __future__ import annotations
@@ -18,13 +19,18 @@ from gateway.ledger.entry import describe, entries
 from gateway.ledger.entry.registry import COMMANDS
 from gateway.ledger.log.operator import CLIENT
 from gateway.ledger.stored import read
+from gateway.storage.acts import act
 from gateway.storage.destruction import names_any
 from gateway.storage.port import Reader, Store
 from gateway.storage.tables import SHARD_BITS, entry
+from gateway.storage.watch import verdict
 
 _PAGE = 256
 _OPENS = ("objection-filed", "restoration-filed")
 _CLOSES = ("objection-decided", "restoration-confirmed", "matter-withdrawn")
+
+_ENDED = select(act.c.entry).where(act.c.matter.in_(select(verdict.c.finding)))
+"""Where reviews were ended; of one whose row is gone, the review keeps the subject."""
 
 
 class Said:
@@ -77,12 +83,13 @@ def read_said(store: Store, subject: tuple[str, str], keys: Sequence[int]) -> Sa
     said = Said(subject)
     with store.engine.connect() as connection:
         places = connection.execute(select(entry.c.id).where(names_any(keys)).order_by(entry.c.id)).scalars().all()
+        ended = connection.execute(_ENDED).scalars().all()
     with contextlib.closing(store.reader()) as reader:
         commanded = {head.id: head.size for head in read.heads(reader) if head.name in COMMANDS}
         for id_ in places:
             if id_ >> SHARD_BITS not in commanded:
                 _note(said, reader, id_ >> SHARD_BITS, id_ & (1 << SHARD_BITS) - 1, 1, keys)
-        for id_ in _commanded_before(reader):
+        for id_ in (*_commanded_before(reader), *ended):
             _note(said, reader, id_ >> SHARD_BITS, id_ & (1 << SHARD_BITS) - 1, 1, keys)
         for shard, size in commanded.items():
             _note(said, reader, shard, 0, size, keys)

@@ -7,6 +7,7 @@ system and its webhook, each under a reference; inquiries, looks, pages, clocks 
 from __future__ import annotations
 
 import base64
+import contextlib
 import datetime
 import hashlib
 import hmac
@@ -23,14 +24,17 @@ from connectors.base import Subject
 from gateway.acts.hook import ChangeHook
 from gateway.inquiry.types import Requester
 from gateway.ledger.acting.digests import Keyed
+from gateway.ledger.entry import entries
 from gateway.ledger.log.operator import ActRefused
 from gateway.ledger.projections.projector import Projector
+from gateway.ledger.stored import read
 from gateway.ledger.verify.store import verify_store
 from gateway.sources import Changes as Reporting
-from gateway.storage import counted
+from gateway.storage import counted, watch
 from gateway.storage.acts import act, matter
 from gateway.storage.erasure import requests
 from gateway.storage.port import Store
+from gateway.storage.tables import SHARD_BITS
 from tests.acts.erasing import approved, dumped, erased
 from tests.acts.whole.placed import DATASET, LOOK, PURPOSE, Scene, named
 from tests.acts.whole.replicas import Replicas, Said
@@ -162,6 +166,16 @@ class Doing(Scene):
         one, two = (self.both.who("oversight", "oversight", official=name) for name in ("o.one", "o.two"))
         return one, two
 
+    async def overseen(self, subject: Subject) -> None:
+        """A finding about an inquiry is opened and decided; its reason speaks of whoever asked, and stays."""
+        person, id_ = self.both.subject(subject, f"p-{self.mark}"), f"out-of-hours-{self.mark[1:5]}"
+        assert (await self.replica.ask(person, "{ me { datasets { available } } }", {})).code == "OK"
+        noticed(self.replica.store, id_)
+        overseer = self.both.who("oversight", "oversight", official="o.one", auth_time=self.world.now.timestamp())
+        assert (await self.act(overseer, "findings")).value["items"]
+        await self.act(overseer, "openFinding", id=id_, reason="It was late.")
+        await self.act(overseer, "endReview", id=id_, verdict="PROPER", reason="It was proper.")
+
     async def at_a_counter(self, subject: Subject) -> None:
         clerk = self.both.steward("labour", "c.lerk", "counter")
         behalf = {"subject": named(subject), "proof": f"identity card {self.mark}"}
@@ -180,6 +194,7 @@ class Doing(Scene):
         await self.recalls()
         await self.matters(subject, self.both.subject(subject, f"p-{mark}"))
         await self.at_a_counter(subject)
+        await self.overseen(subject)
         await self.changed(subject, 4, "WITHDRAWN")
         await self.changed(subject, 4, "REINSTATED")
         await self.sent(subject)
@@ -206,6 +221,25 @@ def doing(world: World, place: Place) -> Iterator[Doing]:
     world.run(both.__aenter__())
     yield Doing(world, both)
     world.run(both.__aexit__())
+
+
+def noticed(store: Store, id_: str) -> None:
+    """The watch finds something about the newest inquiry of a shard."""
+    with contextlib.closing(store.reader()) as reader:
+        every = [
+            (head, entry, entry.read_told())
+            for head in read.heads(reader)
+            for entry in read.read_entries(reader, head.id, 0, head.size)
+        ]
+    head, entry, told = next(each for each in reversed(every) if isinstance(each[2], entries.Inquiry))
+    assert isinstance(told, entries.Inquiry)
+    who, place = told.requester, (head.id << SHARD_BITS) + entry.index
+    one = watch.Found(
+        id_, "out-of-hours", "27", entry.index + 1, who.issuer, who.client, None, told.declaration.purpose, "at night",
+        (place,),
+    )  # fmt: skip
+    version, _ = watch.read_cursors(store.engine)
+    assert watch.advance(store.engine, version, {head.id: head.size}, [one])
 
 
 def projected(store: Store) -> None:
