@@ -106,6 +106,10 @@ class Covered(NamedTuple):
         """How many entries it does not have."""
         return sum(size - self.next[shard] for shard, size in self.sizes.items())
 
+    def has(self, sizes: Mapping[int, int]) -> bool:
+        """Whether its rows have all entries of shards up to these sizes."""
+        return all(self.next.get(shard, 0) >= size for shard, size in sizes.items())
+
 
 def standing(reader: Reader) -> dict[tuple[str, int], int]:
     """The position of each projection in each shard, where it has one; or `DROPPING`."""

@@ -85,7 +85,7 @@ class Expiring:
                 covered = positions.covered(reader, NAME)
         if self._sizes[0] != over:
             self._sizes = (over, dict(covered.sizes))
-        return all(covered.next.get(shard, 0) >= size for shard, size in self._sizes[1].items())
+        return covered.has(self._sizes[1])
 
     def _planned(self) -> Planned:
         def make(seen: Seen) -> Made:

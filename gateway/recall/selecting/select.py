@@ -226,7 +226,7 @@ def _passed(covered: Sequence[positions.Covered], job: Job) -> bool:
     """Whether the projections have all that a job has to see: `displayed` is needed for what expired alone."""
     needed = covered if job.day is not None else covered[: len(NAMES)]
     sizes = rows.sizes_of(job) or covered[0].sizes
-    return all(of.next.get(shard, 0) >= size for of in needed for shard, size in sizes.items())
+    return all(of.has(sizes) for of in needed)
 
 
 def _ended(reader: Reader, job: Job) -> set[int]:

@@ -102,8 +102,7 @@ class Shortening:
                 covered = positions.covered(reader, NAME)
         if self._at != (epoch, over):
             self._at, self._sizes = (epoch, over), dict(covered.sizes)
-        passed = all(covered.next.get(shard, 0) >= size for shard, size in self._sizes.items())
-        return piece if passed and covered.usable else None
+        return piece if covered.usable and covered.has(self._sizes) else None
 
     def _epoch(self, connection: Connection) -> int | None:
         """Since which epoch the office's rule set is active; None where it is not, or inquiries of before may go on."""
