@@ -127,7 +127,7 @@ def covered(reader: Reader, name: str) -> Covered:
 def passed(reader: Reader, name: str, sizes: Mapping[int, int]) -> bool:
     """Whether a projection has every entry of a moment at which the shards (by id) had these sizes."""
     found = covered(reader, name)
-    return all(found.next.get(shard, 0) >= size for shard, size in sizes.items())
+    return found.has(sizes)
 
 
 def lags(reader: Reader) -> list[Lag]:
