@@ -246,7 +246,7 @@ def _disclosed(
         else:
             records = [f"{dataset}/{record.m_id}@{record.m_version}" for record in outcome.records]
             until, since = _days(outcome.display_until), _days([record.m_effective for record in outcome.records])
-            datasets.append(entries.Dataset(dataset, fields, records, None, until, since))
+            datasets.append(entries.Dataset(dataset, fields, records, None, until, entries.began(until, since)))
     return entries.Disclosed(subject.kind, subject.scheme, subject.value, datasets)
 
 

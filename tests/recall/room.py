@@ -60,7 +60,8 @@ class Room:
         own = bool(more.get("own"))
         duty = entries.Duty("d", "delete-by", {"date": str(more.get("delete_by", datetime.date(2028, 6, 1)))})
         days, first = ([None if day is None else (day - _EPOCH).days for day in each] for each in (until, since))
-        given = entries.Dataset(dataset, tuple(fields), [f"{dataset}/{each}" for each in records], None, days, first)
+        named = [f"{dataset}/{each}" for each in records]
+        given = entries.Dataset(dataset, tuple(fields), named, None, days, entries.began(days, first))
         told = entries.Inquiry(
             entries.VERSION, id_, self.desk.now, entries.Who(more.get("issuer", ISSUER), client, ""), None,
             entries.Declared(purpose), self.desk.rules.digest, [] if own else [duty],

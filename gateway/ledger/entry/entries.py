@@ -16,6 +16,7 @@ Times are RFC 3339 in UTC. Salts and digests are base64. A record is named `<dat
 from __future__ import annotations
 
 import datetime
+from collections.abc import Sequence
 from typing import Any, NoReturn, TypeVar, get_args
 
 import msgspec
@@ -120,8 +121,9 @@ class Dataset(msgspec.Struct, frozen=True, omit_defaults=True):
     """What was disclosed of one dataset: fields, and record versions in order; or the code of what kept it away.
 
     `until` has the last day of display of each record, in days since 1970-01-01; nothing where none of them ends.
-    `since` has the day that it counts from, nothing where no record has one: a period that is shortened later counts
-    from it too.
+    `since` has how many days before that the display of each began, and of a record without an end the day itself; one
+    number where it is the same for all, nothing where no record has one. A period that is shortened later counts from
+    there too.
     Entries from before these members do not tell.
     """
 
@@ -131,6 +133,22 @@ class Dataset(msgspec.Struct, frozen=True, omit_defaults=True):
     failure: str | None = None
     until: list[int | None] = []
     since: list[int | None] = []
+
+    @property
+    def displays(self) -> list[tuple[int | None, int | None]]:
+        """Of each record, the last day of its display and the first, in days since 1970-01-01; None: it is not told."""
+        count = len(self.records)
+        none: list[int | None] = [None] * count
+        apart = self.since * count if len(self.since) == 1 else self.since or none
+        pairs = zip(self.until or none, apart, strict=False)
+        return [(day, days if day is None or days is None else day - days) for day, days in pairs]
+
+
+def began(until: Sequence[int | None], since: Sequence[int | None]) -> list[int | None]:
+    """`Dataset.since`, of records that are displayed until these days and since those (in days since 1970-01-01)."""
+    ends = until if until and since else [None] * len(since)
+    days = [day if day is None or end is None else end - day for end, day in zip(ends, since, strict=True)]
+    return days[:1] if len(set(days)) == 1 else days
 
 
 class Disclosed(msgspec.Struct, frozen=True):

@@ -151,12 +151,6 @@ def given(told: entries.Told | None) -> list[Given]:
     return found
 
 
-def displays(of: entries.Dataset) -> list[tuple[int | None, int | None]]:
-    """Of each record, its last day of display and the day that it counts from, where the entry tells them."""
-    none: list[None] = [None] * len(of.records)
-    return list(zip(of.until or none, of.since or none, strict=False))
-
-
 def ends(told: entries.Told | None) -> list[tuple[int, str, int, int]]:
     """How long what an answer disclosed may be displayed: place, dataset, last day and first, in days since 1970-01-01.
 
@@ -168,7 +162,7 @@ def ends(told: entries.Told | None) -> list[tuple[int, str, int, int]]:
         (place, of.dataset, UNENDING if day is None else day, UNKNOWN if since is None else since)
         for place, subject in enumerate(told.disclosed)
         for of in subject.datasets
-        for day, since in dict.fromkeys(displays(of))
+        for day, since in dict.fromkeys(of.displays)
         if day is not None or since is not None
     ]
 

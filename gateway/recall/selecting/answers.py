@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from gateway.ledger.entry import entries
-from gateway.ledger.projections.extract import displays
 from gateway.ledger.projections.lookups import oversight_of, told_of
 from gateway.ledger.stored import read
 from gateway.recall.selecting.touched import Answer
@@ -35,7 +34,7 @@ class Opened(NamedTuple):
             oversight.by_subject or told.requester.issuer == PUBLIC[0],
             frozenset(id_ for id_, place in consents if place in places),
             frozenset((each.dataset, each.record) for each in told.cautions if each.disputed),
-            {of.dataset: displays(of) for at in places for of in told.disclosed[at].datasets if of.records},
+            {of.dataset: of.displays for at in places for of in told.disclosed[at].datasets if of.records},
             oversight.secret_until,
         )
 
