@@ -19,6 +19,9 @@ Application = Callable[
 _ACCEPT = "application/graphql-response+json"
 
 
+_decode = msgspec.json.Decoder(float_hook=float).decode
+
+
 class ApiRefused(Exception):
     """The API refused: its code, its own words for whoever asked, and the rest that it told."""
 
@@ -88,7 +91,7 @@ class Api:
 
         await self._application()(scope, receive, told.take)
         try:
-            return told.status, msgspec.json.decode(told.body)
+            return told.status, _decode(told.body)
         except msgspec.DecodeError:
             return told.status, None
 

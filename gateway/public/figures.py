@@ -41,7 +41,7 @@ def document(policies: Policies, month: Month, counts: Mapping[Key, tuple[int, i
         "month": month.month,
         "made": moment(month.made).replace(microsecond=0),
         "least": LEAST,
-        "checkpoints": msgspec.json.decode(month.checkpoints),
+        "checkpoints": msgspec.json.decode(month.checkpoints, type=list[dict[str, Any]]),
         "totals": totals,
         "figures": sorted(
             figures, key=lambda each: (each["department"], each["purpose"], each["what"], each["reason"] or "")
