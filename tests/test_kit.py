@@ -24,6 +24,7 @@ KIT = {"waiting.py": "wait", "ports.py": "port", "configured.py": "configuration
 EXCEPT = {
     ("wait", "bench/gateways.py"): "measures how long a gateway takes to answer",
     ("wait", "connectors/test_mixing.py"): "a department that answers in pieces",
+    ("wait", "faults/activations.py"): "judges what was answered until something was, or a minute is over",
     ("wait", "faults/acts.py"): "looks again and again whether the replicas are ready",
     ("wait", "faults/replicas.py"): "connections that were refused rest, and a replica is asked until it is ready",
     ("wait", "faults/changes.py"): "a department that rests between two messages",

@@ -156,7 +156,7 @@ def test_gateways_and_their_workers_share_a_store_each_with_a_shard_of_its_own(
 
 
 def test_a_stop_says_so_first_and_answers_what_it_has(world: World, url: str, serve: Callable[..., Served]) -> None:
-    served = serve(drain="500ms")
+    served = serve(drain="1s")  # long enough to be asked on a busy machine, too short for a department to be late
     token, subject = world.token("environment-agency", "e.lind"), world.subject("ordinary")
     before = [served.ask(token, subject)]
     market = world.told["departments"]["market"]["pid"]

@@ -178,15 +178,17 @@ def test_what_is_secret_is_looked_at_as_secretly(placed: World) -> None:
 
 
 @pytest.mark.parametrize(
-    "words",
+    ("words", "said"),
     [
-        ["--inquiry", "x"],
-        ["--inquiry", "x", "--config", "gateway.yaml", "--by", "A"],
-        ["market-regulator", "TENDER_QUALIFICATION", "organisation"],
-        [],
-        ["a", "B", "person", "c.d", "--by", "A"],
+        (["--inquiry", "x"], "`--config` and `--by` and `--reason` are missing"),
+        (["--inquiry", "x", "--config", "gateway.yaml", "--by", "A"], "`--reason` is missing"),
+        (["market-regulator", "TENDER_QUALIFICATION", "organisation"], "the field is missing"),
+        ([], "the requester is missing"),
+        (["a", "B", "person", "c.d", "--by", "A"], "and not both"),
     ],
 )
-def test_half_a_question_is_refused(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+def test_half_a_question_is_refused(words: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["rules", "explain", *words]) == 2
-    assert "or an inquiry, as `--inquiry ID" in capsys.readouterr().err
+    told = capsys.readouterr().err
+    assert said in told
+    assert "`--inquiry ID --config gateway.yaml --by NAME --reason TEXT`" in told
