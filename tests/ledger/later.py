@@ -43,7 +43,7 @@ class Later(NamedTuple):
 
     @property
     def named(self) -> set[tuple[str, str]]:
-        return {(each.scheme, each.value) for each in self.subjects if b'"value":"' in each.told}
+        return {(each.scheme, each.value) for each in self.subjects if "value" in msgspec.json.decode(each.told)}
 
 
 @st.composite

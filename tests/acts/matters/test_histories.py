@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from hypothesis.errors import FlakyFailure
 from sqlalchemy import select
 
 from connectors.base import Record, Subject
@@ -441,5 +442,6 @@ def test_a_planted_fault_is_found(place: Place, fault: str, monkeypatch: pytest.
     if place.kind != "sqlite":
         pytest.skip("one store is enough: the fault is in neither")
     _plant(monkeypatch, fault)
-    with pytest.raises(AssertionError):
+    # Two processes race in these: a history may fail once, and not when hypothesis plays it again.
+    with pytest.raises((AssertionError, FlakyFailure)):
         histories(place, 60)
