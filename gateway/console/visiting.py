@@ -7,7 +7,7 @@ a form only where it is theirs, and tells each refusal of the API as a page.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from typing import Any
 from urllib.parse import parse_qs, quote, urlsplit
 
@@ -172,15 +172,16 @@ def safely(parts: Parts, endpoint: Endpoint) -> Endpoint:
     return route
 
 
-def entered(parts: Parts, role: str, room: Room) -> Endpoint:
-    """The route of a room for those with a role; with the role `""` for whoever is signed in."""
+def entered(parts: Parts, roles: str | Collection[str], room: Room) -> Endpoint:
+    """The route of a room for those with a role, or one of several; with the role `""` for whoever is signed in."""
+    let_in = {roles} if isinstance(roles, str) else set(roles)
 
     async def route(request: Request) -> Response:
         word = request.cookies.get(COOKIE)
         session = await parts.sessions.found(word) if word else None
         if session is None:
             return away(parts.pages.url(f"/login?next={quote(_here(request))}"))
-        if role and role not in session.roles:
+        if "" not in let_in and let_in.isdisjoint(session.roles):
             return await framed(parts, "refused.html", session, "", 403, request, why="role", quoted="")
         form: Mapping[str, list[str]] = {}
         if request.method not in ("GET", "HEAD"):
