@@ -31,7 +31,7 @@ from gateway.ledger.stored import read
 from gateway.storage import watch as kept
 from gateway.storage.acts import Act
 from gateway.storage.port import Reader
-from gateway.storage.tables import SHARD_BITS, moment
+from gateway.storage.tables import SHARD_BITS, micros, moment
 from gateway.storage.watch import Kept
 from gateway.watch import reviews
 from gateway.watch.break_glass import BreakGlass
@@ -57,8 +57,9 @@ class Overseeing:
         first = given["first"]
 
         def look() -> list[Kept]:
+            engine, detector = self._office.store.engine, given.get("detector")
             with self._office.reading():
-                return kept.findings(self._office.store.engine, decided=decided, after=after, first=first + 1)
+                return kept.findings(engine, decided=decided, detector=detector, after=after, first=first + 1)
 
         found = await asyncio.to_thread(look)
         more = f"{found[first - 1].at:x}-{found[first - 1].id}" if len(found) > first else None
@@ -104,7 +105,7 @@ class Overseeing:
             except ValueError as error:
                 raise invalid("STATE", str(error)) from None
             found, _ = self._one(id_)
-            shown = self._shown(found._replace(verdict=verdict))
+            shown = self._shown(found._replace(verdict=verdict, by=by, reason=reason, decided_at=micros(seen.now)))
             told = msgspec.structs.replace(made.told, rule_set=office.rules.digest)
             return made._replace(told=told, value=shown)
 
@@ -133,11 +134,17 @@ class Overseeing:
             "id": found.id,
             "detector": found.detector,
             "words": found.words,
+            "purpose": found.purpose,
+            "article": found.article,
+            "inquiries": found.entries,
             "found": moment(found.at),
             "due": due,
             "department": office.named(found.issuer, found.client)["department"] or found.client,
             "state": "OPEN" if found.verdict is None else "DECIDED",
             "verdict": None if found.verdict is None else found.verdict.upper(),
+            "decided": None if found.decided_at is None else moment(found.decided_at),
+            "by": found.by,
+            "because": found.reason,
         }
 
     def _inquiries(self, behind: Sequence[int]) -> list[dict[str, Any]]:

@@ -65,6 +65,7 @@ def queries(scheme: Any) -> dict[str, Any]:
             oversight.FindingPage,
             "What the watch found, for oversight: the oldest come first.",
             state=_STATE,
+            detector=Argument(str | None, "Only what this found, such as `break-glass`."),
             **page,
         ),
         "suspensions": asked(

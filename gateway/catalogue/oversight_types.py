@@ -33,11 +33,17 @@ class Finding:
     id: strawberry.ID = strawberry.field(description="The finding's id.")
     detector: str = strawberry.field(description="What found it.")
     words: str = strawberry.field(description="What was found.")
+    purpose: str = strawberry.field(description="What its inquiries were for.")
+    article: str = strawberry.field(description="The article that it rests on.")
+    inquiries: int = strawberry.field(description="How many inquiries are behind it.")
     found: datetime.datetime = strawberry.field(description="When its last inquiry was made.")
     due: datetime.date | None = strawberry.field(description="The last day of its review, where it has one.")
     department: str = strawberry.field(description="The department whose inquiries they are.")
     state: MatterState = strawberry.field(description="Open, or decided.")
     verdict: str | None = strawberry.field(description="What they were found to be.")
+    decided: datetime.datetime | None = strawberry.field(description="When they were.")
+    by: str | None = strawberry.field(description="Who found them so.")
+    because: str | None = strawberry.field(description="Why.")
 
 
 @strawberry.type(description="A page of findings.")

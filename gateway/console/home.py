@@ -8,6 +8,7 @@ from starlette.routing import Route
 from gateway.console.visiting import Parts, Visit, entered
 
 _WAITING = "query Waiting { matters(state: OPEN, first: 20) { items { id due overdue } next } }"
+_FINDINGS = "query Findings { findings(state: OPEN, first: 20) { items { id } } }"
 
 
 def routes(parts: Parts) -> list[Route]:
@@ -21,9 +22,11 @@ async def console(visit: Visit) -> Response:
 
 
 async def waiting(visit: Visit) -> dict[str, int]:
-    """How much waits for each role of theirs, as far as the first page of it says (20: that, or more)."""
+    """How much waits for each role of theirs, and of findings, as far as the first page says (20: that, or more)."""
     found: dict[str, int] = {}
     for role in ("steward", "oversight"):
         if role in visit.session.roles:
             found[role] = len((await visit.ask(_WAITING)).data["matters"]["items"])
+    if "oversight" in visit.session.roles:
+        found["findings"] = len((await visit.ask(_FINDINGS)).data["findings"]["items"])
     return found

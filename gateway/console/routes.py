@@ -34,7 +34,7 @@ def routes(
     if not settings.login:
         return []
     # Imported where they are configured: authlib and Jinja2 would be a tenth of every start.
-    from gateway.console import home, oversight, steward, words
+    from gateway.console import home, steward, words
     from gateway.console.entrance import RETURN, Entrance
     from gateway.console.login import SignIn
     from gateway.console.my import rooms as my
@@ -42,6 +42,7 @@ def routes(
     from gateway.console.rendering import Pages
     from gateway.console.sessions import Sessions
     from gateway.console.visiting import Parts
+    from gateway.console.watching import rooms as watching
 
     parts = urlsplit(public_url)
     texts = words.Words(words.read("en"), lambda: rules().calendar.zone)
@@ -60,5 +61,5 @@ def routes(
         *my.routes(shared),
         *home.routes(shared),
         *steward.routes(shared),
-        *oversight.routes(shared),
+        *watching.routes(shared),
     ]

@@ -43,6 +43,8 @@ ROOMS: Mapping[str, tuple[tuple[str, str], ...]] = {
     "officer": (("console.home", "/console/"),),
     "oversight": (
         ("console.home", "/console/"),
+        ("console.findings", "/console/findings"),
+        ("console.emergencies", "/console/emergencies"),
         ("console.overdue", "/console/overdue"),
         ("console.suspensions", "/console/suspensions"),
     ),

@@ -232,15 +232,22 @@ _KEPT = select(
 
 
 def findings(
-    engine: Engine, *, decided: bool | None = None, after: tuple[int, str] | None = None, first: int | None = None
+    engine: Engine,
+    *,
+    decided: bool | None = None,
+    detector: str | None = None,
+    after: tuple[int, str] | None = None,
+    first: int | None = None,
 ) -> list[Kept]:
     """The findings, oldest first: those that wait for a verdict, those that have one, or all.
 
-    Those behind a time and id, `after`, and so many of them, where these are given.
+    Those of one detector, those behind a time and id, `after`, and so many of them, where these are given.
     """
     query = _KEPT.order_by(finding.c.at, finding.c.id)
     if decided is not None:
         query = query.where(verdict.c.finding.is_not(None) if decided else verdict.c.finding.is_(None))
+    if detector is not None:
+        query = query.where(finding.c.detector == detector)
     if after is not None:
         query = query.where(tuple_(finding.c.at, finding.c.id) > after)
     with engine.connect() as connection:

@@ -60,6 +60,7 @@ async def test_a_review_ends_by_whom_the_token_names(desk: Desk) -> None:
     await found(desk)
     done = await desk.ask(overseer(desk), "endReview", id=FINDING, verdict="PROPER", reason=WHY, reference="r-1")
     assert (done["state"], done["verdict"]) == ("DECIDED", "PROPER")
+    assert (done["by"], done["because"], done["decided"]) == ("o.sight", WHY, desk.now)
     again = await desk.ask(overseer(desk), "endReview", id=FINDING, verdict="PROPER", reason=WHY, reference="r-1")
     assert again == done
     (review,) = [each for each in desk.entered() if isinstance(each, entries.Reviewed)]
@@ -111,5 +112,9 @@ async def test_findings_come_a_page_at_a_time(desk: Desk) -> None:
     assert ids == ["out-of-hours-0", "out-of-hours-1", "out-of-hours-2"]
     decided = await desk.ask(overseer(desk), "findings", first=2, state="DECIDED")
     assert [(each["id"], each["verdict"]) for each in decided["items"]] == [("out-of-hours-1", "IMPROPER")]
+    none = await desk.ask(overseer(desk), "findings", first=9, detector=kept.BREAK_GLASS)
+    assert none["items"] == []
+    seen = await desk.ask(overseer(desk), "findings", first=9, detector="out-of-hours")
+    assert [each["inquiries"] for each in seen["items"]] == [1, 1, 1]
     opened = await desk.ask(overseer(desk), "findings", first=9, state="OPEN")
     assert [each["id"] for each in opened["items"]] == ["out-of-hours-0", "out-of-hours-2"]

@@ -57,7 +57,7 @@ input OnBehalfInput { subject: IdentifierInput!  proof: String! }
 type MatterPage { items: [Matter!]!  next: String }   type ChangePage { items: [Change!]!  next: String }
 type ConsentRequestPage { items: [ConsentRequest!]!  next: String }
 type FindingPage { items: [Finding!]!  next: String }
-type Finding { id: ID!  detector: String!  words: String!  found: DateTime!  due: Date  department: String!  state: MatterState!  verdict: String }
+type Finding { id: ID!  detector: String!  words: String!  purpose: String!  article: String!  inquiries: Int!  found: DateTime!  due: Date  department: String!  state: MatterState!  verdict: String  decided: DateTime  by: String  because: String }
 type Opened { finding: Finding!  inquiries: [Access!]! }   enum Verdict { PROPER IMPROPER UNCLEAR }
 type Query {
   me: Me!
@@ -65,7 +65,7 @@ type Query {
   changes(state: MatterState, after: String, first: Int = 20): ChangePage!
   consentRequests(after: String, first: Int = 20): ConsentRequestPage!
   suspensions(after: String, first: Int = 20): SuspensionPage!
-  findings(state: MatterState, after: String, first: Int = 20): FindingPage!
+  findings(state: MatterState, detector: String, after: String, first: Int = 20): FindingPage!
   recalls(after: String, first: Int = 50): RecallPage!
 }
 type Mutation {

@@ -17,5 +17,8 @@ ROOMS: Mapping[str, tuple[str, ...]] = {
         "/console/matters", "/console/matters?state=DECIDED", "/console/changes",
         "/console/report?dataset=tax-arrears", "/console/matters/none",
     ),
-    "oversight": ("/console/overdue", "/console/suspensions"),
+    "oversight": (
+        "/console/findings", "/console/findings?state=ALL", "/console/emergencies", "/console/findings/none",
+        "/console/overdue", "/console/suspensions",
+    ),
 }  # fmt: skip

@@ -1,6 +1,7 @@
 """`make shots`: every page of every role as a picture, wide and light, narrow and dark, in `var/shots/`.
 
-A region of its own, in which a subject files an objection first, so that the rooms are not empty.
+A region of its own, in which a subject files an objection first, and an official tries what is refused, so that the
+rooms are not empty.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from playwright.sync_api import sync_playwright
 from deploy.demo.configuration import FREE
 from deploy.demo.processes import ROOT
 from deploy.demo.supervisor import Region
+from tests.console import watched
 from tests.console.rooms import FIRST, ROOMS
 from tests.console.visitor import Visitor
 
@@ -32,6 +34,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as var, Region(Path(var), lambda line: None, FREE) as region:
         told = region.tell()
         _objected(told)
+        watched.finding(told)
         with sync_playwright() as playwright:
             browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
             for look, (width, scheme) in LOOKS.items():

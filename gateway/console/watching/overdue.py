@@ -33,10 +33,10 @@ def routes(parts: Parts) -> list[Route]:
 async def overdue(visit: Visit) -> Response:
     """The overdue matters of all departments."""
     page = (await visit.ask(_OVERDUE, after=visit.query("after") or None)).data["matters"]
-    return await visit.page("console/overdue.html", "console.overdue", page=page)
+    return await visit.page("watching/overdue.html", "console.overdue", page=page)
 
 
 async def suspensions(visit: Visit) -> Response:
     """Grants that stand still until a recall is answered, the newest first."""
     page = (await visit.ask(_SUSPENSIONS, after=visit.query("after") or None)).data["suspensions"]
-    return await visit.page("console/suspensions.html", "console.suspensions", page=page)
+    return await visit.page("watching/suspensions.html", "console.suspensions", page=page)

@@ -1,0 +1,13 @@
+"""All rooms of oversight."""
+
+from __future__ import annotations
+
+from starlette.routing import Route
+
+from gateway.console.visiting import Parts
+from gateway.console.watching import findings, overdue
+
+
+def routes(parts: Parts) -> list[Route]:
+    """Their routes."""
+    return [*findings.routes(parts), *overdue.routes(parts)]
