@@ -21,7 +21,6 @@ from starlette.types import Receive, Scope, Send
 
 from gateway.activation.activating import by_process
 from gateway.activation.following import Following
-from gateway.activation.loading import for_inquiries
 from gateway.activation.making import Maker
 from gateway.activation.stored import Stored
 from gateway.acts.cataloguing import routes as cataloguing
@@ -71,7 +70,7 @@ from gateway.recall.own import answered_by
 from gateway.rules import deadlines
 from gateway.rules.model import Purpose
 from gateway.rules.ruleset import RuleSet
-from gateway.served import Base, Departments, Generations, base, departments_of, dry_runs, lags, serving
+from gateway.served import Base, Departments, Generations, base, departments_of, dry_runs, lags, remade, serving
 from gateway.settings import Settings
 from gateway.sources import Sources as OfDepartments
 from gateway.storage import projections
@@ -183,13 +182,8 @@ class Gateway:
     def _office_of(self, rules: Callable[[], RuleSet]) -> Office:
         return Office(self._writer, self._store, rules, self._now.sure, self._notices.tell)
 
-    def _load(self, found: Stored) -> Base:
-        """What takes long of a stored rule set; blocks."""
-        current = self._following.current
-        in_use = current.rules.used() if current is not None else []
-        rules = self._maker.made(found.files, found.digest, for_inquiries(self._settings), in_use)
-        rules.ready()
-        return base(rules, self._settings, current)
+    async def _load(self, found: Stored) -> Base:
+        return await remade(self._maker, found, self._settings, self._following.current)
 
     async def _exchange(self, epoch: int, made: Base) -> None:
         """Serve another rule set from the next inquiry on. Raises `ConfigurationError`; then nothing is changed."""

@@ -21,8 +21,9 @@ from graphql import GraphQLSchema
 from connectors import kinds
 from connectors.base import Connector
 from gateway import documents, sources
-from gateway.activation.loading import loaded, reading
-from gateway.activation.stored import stored_as
+from gateway.activation.loading import for_inquiries, loaded, reading
+from gateway.activation.making import Maker
+from gateway.activation.stored import Stored, stored_as
 from gateway.acts.graphql import NO_ACTS, Acts, Handlers
 from gateway.catalogue.model import Catalogue
 from gateway.catalogue.schema import build_schema, core
@@ -34,7 +35,7 @@ from gateway.inquiry.beside.roots import Others
 from gateway.inquiry.document.bounds import Limits
 from gateway.inquiry.http.endpoint import Headers
 from gateway.inquiry.journey import Journey, Serving
-from gateway.inquiry.plan import Planner
+from gateway.inquiry.plan import Planner, Sent
 from gateway.inquiry.render import Renderer
 from gateway.inquiry.types import Answer, Requester
 from gateway.ledger.log.ledger import Ledger
@@ -61,8 +62,23 @@ class Base(NamedTuple):
     seen: tuple[object, ...]
 
 
-def base(rules: RuleSet, settings: Settings, before: Base | None = None) -> Base:
-    """What takes long; blocks."""
+async def remade(maker: Maker, found: Stored, settings: Settings, before: Base | None) -> Base:
+    """What takes long of a stored rule set, made beside inquiries: what is in use of the one before is made ahead.
+
+    Raises `ConfigurationError` for what is wrong with it.
+    """
+    used, sent = ([], []) if before is None else (before.rules.used(), before.planner.sent_again())
+
+    def made() -> Base:
+        rules = maker.made(found.files, found.digest, for_inquiries(settings), used)
+        rules.ready()
+        return base(rules, settings, before, sent)
+
+    return await asyncio.to_thread(made)
+
+
+def base(rules: RuleSet, settings: Settings, before: Base | None = None, sent: Sequence[Sent] = ()) -> Base:
+    """What takes long; blocks. Documents that were `sent` to the one before are compiled where they fit."""
     policies, limits = rules.policies, settings.limits
     told = {name: in_words(purpose) for name, purpose in policies.purposes.items()}
     seen = (policies.catalogue.digest, tuple(told.items()))
@@ -70,7 +86,9 @@ def base(rules: RuleSet, settings: Settings, before: Base | None = None) -> Base
         return before._replace(rules=rules)
     most = Limits(depth=limits.depth, aliases=limits.aliases, tokens=limits.tokens, organisations=limits.organisations)
     schema = core(build_schema(policies.catalogue, told))
-    return Base(rules, schema, Planner(schema, policies.catalogue, most), seen)
+    planner = Planner(schema, policies.catalogue, most)
+    planner.ready(sent)
+    return Base(rules, schema, planner, seen)
 
 
 def serving(

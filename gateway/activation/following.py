@@ -1,7 +1,7 @@
 """Each process follows the store: it serves what is active, from the first inquiry on whose facts say so.
 
 The store's epoch is looked at every `EVERY` seconds, and at once where an inquiry's facts are ahead (`reached`). What
-is active then is loaded beside inquiries (`load`, in a thread) and exchanged whole (`exchange`). What was loaded last
+is active then is loaded beside inquiries (`load`) and exchanged whole (`exchange`). What was loaded last
 is kept (`KEPT`), so that a rollback takes no time; and a set that was stored last, as a proposal's, is loaded ahead.
 
 Invariants: what is served is what some activation made active, never a mixture; the last good one is served until the
@@ -46,7 +46,7 @@ class Seen(NamedTuple):
 
 
 class Following(Generic[T]):
-    """Follows for one process. What is served is a `T`, which `load` makes of what is stored; it blocks.
+    """Follows for one process. What is served is a `T`, which `load` makes of what is stored.
 
     `exchange` has it served, as of an epoch. `heard` is told that the active set cannot be loaded, and `now` gives the
     time that `replica` has. `shard` is the process's name in it, `sources` the digest of the `sources.yaml` it goes by.
@@ -55,7 +55,7 @@ class Following(Generic[T]):
     def __init__(
         self,
         engine: Engine,
-        load: Callable[[Stored], T],
+        load: Callable[[Stored], Awaitable[T]],
         exchange: Callable[[int, T], Awaitable[None]],
         heard: Heard,
         now: Callable[[], float],
@@ -128,7 +128,7 @@ class Following(Generic[T]):
         try:
             served = self._kept.get(found.digest)
             if served is None:
-                served = await asyncio.to_thread(self._load, found)
+                served = await self._load(found)
             await self._exchange(found.epoch, served)
         except ConfigurationError as error:
             return await self._settled(str(error))
@@ -147,7 +147,7 @@ class Following(Generic[T]):
         try:
             found = await asyncio.to_thread(stored_as, self._engine, digest)
             if found is not None:
-                self._keep(digest, await asyncio.to_thread(self._load, found))
+                self._keep(digest, await self._load(found))
         except (ConfigurationError, StoreUnavailable):
             self._useless = digest
         finally:

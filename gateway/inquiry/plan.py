@@ -8,6 +8,7 @@ Only the selected operation's declaration counts. Follows the GraphQL specificat
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
@@ -41,6 +42,7 @@ from gateway.inquiry.document.collect import (
 from gateway.inquiry.document.cost import Costs
 from gateway.inquiry.document.kept import SentAgain, Weighed, unlink
 from gateway.inquiry.document.operation import bound_lists, named_operation, refusal
+from gateway.inquiry.document.quick import quick
 from gateway.inquiry.document.shapes import Act, Compute, Root, Variant
 from gateway.inquiry.document.validity import fits
 from gateway.inquiry.types import Declaration, Selected
@@ -50,7 +52,8 @@ LONGEST = {"document": 2_000}
 """Characters that a declared member may have, where not 200: an emergency's reason stands in `document` (ADR 11)."""
 _NAMED = 5
 """Times that the organisations that an inquiry may name may be named by its lists and fields together, on average."""
-_SIMPLE: Mapping[str, type] = {"String": str, "Boolean": bool}
+READY = 200
+"""Documents that are compiled ahead for another rule set: they take a second of a thread."""
 
 
 class RefusedAboutSubjects(Refusal):
@@ -106,6 +109,13 @@ class Bound(msgspec.Struct, frozen=True):
         return self.act is not None and self.act.on_behalf(self.variables) is not None
 
 
+class Sent(NamedTuple):
+    """A document as it is sent, and which of its operations."""
+
+    query: str
+    operation_name: str | None
+
+
 class Plan:
     """One operation of one document, compiled."""
 
@@ -117,20 +127,20 @@ class Plan:
         operation: OperationDefinitionNode,
         most: bounds.Limits,
         variants: Weighed[Variant],
-        characters: int,
+        sent: Sent,
     ) -> None:
         self._schema, self._catalogue, self._limits = schema, catalogue, most
         self.fragments = tuple([d for d in document.definitions if isinstance(d, FragmentDefinitionNode)])
         self._operation: OperationDefinitionNode | None = operation
         self._conditions = condition_variables(operation, self.fragments)
         # By a mark and not by the plan, which would else be kept as long as they are.
-        self._variants, self._mark, self._characters = variants, object(), characters
+        self._variants, self._mark, self.sent = variants, object(), sent
         self._only = None if self._conditions else self.compiled(())
         if self._only is not None and self._only.other is None and self._only.act is None:
             self.fragments, self._operation = (), None  # nothing is made of these any more, and they are large
         self._mutates = operation.operation is OperationType.MUTATION
         self._definitions = list(operation.variable_definitions or ())
-        self._quick = _quick(self._definitions)
+        self._quick = quick(self._definitions)
         self._declared: dict[str, Compute] | None = None
         for directive in operation.directives or ():
             if directive.name.value == "inquiry":
@@ -177,7 +187,7 @@ class Plan:
 
     def keep(self, key: tuple[bool, ...], variant: Variant) -> Variant:
         """Use a variant from now on."""
-        self._variants.keep((self._mark, key), variant, self._characters)
+        self._variants.keep((self._mark, key), variant, len(self.sent.query))
         return variant
 
     def bind(self, variables: Mapping[str, Any], header: Mapping[str, str] | None) -> Bound:
@@ -345,6 +355,16 @@ class Planner:
         self._plans.keep(_name(query, operation_name), plan, len(query))
         return plan
 
+    def sent_again(self) -> list[Sent]:
+        """The documents that were sent again, the newest last; for the event loop's thread."""
+        return [plan.sent for plan in self._plans.staying()][-READY:]
+
+    def ready(self, several: Sequence[Sent]) -> None:
+        """Compile such documents of another schema ahead, as far as they fit this one; before anybody uses it."""
+        for sent in several:
+            with contextlib.suppress(Refusal):
+                self._plans.stay(_name(*sent), self.compiled(*sent), len(sent.query))
+
     def compiled(self, query: str, operation_name: str | None) -> Plan:
         """The operation, compiled anew; any thread may ask for it. Raises as `plan`."""
         try:
@@ -359,8 +379,8 @@ class Planner:
             if not fits(self._schema, document) and (errors := validate(self._schema, document, max_errors=20)):
                 raise refusal(Code.GRAPHQL_VALIDATION_FAILED, errors)
             self._costs.check(document)
-            operation = named_operation(document, operation_name)
-            made = Plan(self._schema, self._catalogue, document, operation, self._limits, self._variants, len(query))
+            operation, sent = named_operation(document, operation_name), Sent(query, operation_name)
+            made = Plan(self._schema, self._catalogue, document, operation, self._limits, self._variants, sent)
         except Refusal as refused:
             if asks_about_subjects(document, operation_name):
                 raise RefusedAboutSubjects(refused) from None
@@ -380,18 +400,3 @@ def _word(value: Any) -> str:
 
 def _distinct(asked: Sequence[Asked]) -> tuple[Subject, ...]:
     return tuple(dict.fromkeys(subject for one in asked for subject in one.subjects))
-
-
-def _quick(definitions: Sequence[Any]) -> list[tuple[str, type | None]] | None:
-    """For the commonest variables, what each must be to need no coercion; `None` where graphql-core has to look."""
-    found: list[tuple[str, type | None]] = []
-    for definition in definitions:
-        inner = getattr(definition.type, "type", None)  # set where the type is non-null
-        name = str(getattr(getattr(inner, "name", None), "value", ""))
-        if name == "IdentifierInput":
-            found.append((definition.variable.name.value, None))
-        elif name in _SIMPLE and definition.type.kind == "non_null_type":
-            found.append((definition.variable.name.value, _SIMPLE[name]))
-        else:
-            return None
-    return found

@@ -59,7 +59,7 @@ class Process:
             lambda: "50c5",
         )
 
-    def _load(self, found: Stored) -> str:
+    async def _load(self, found: Stored) -> str:
         if found.digest in self.broken:
             raise ConfigurationError([Problem("rule set", 0, 0, "", "cannot be read")])
         self.loaded.append(found.digest)

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Hashable
 from typing import Generic, TypeVar
 
-from cachetools import LRUCache
+from cachetools import Cache, LRUCache
 from graphql import DocumentNode
 
 ONCE = 16
@@ -38,6 +38,10 @@ class Weighed(Generic[_T]):
         found = self._found.get(name)
         return None if found is None else found[0]
 
+    def all(self) -> list[_T]:
+        """All values, those last that were kept last; none counts as asked for by it."""
+        return [Cache.__getitem__(self._found, name)[0] for name in self._found]
+
     def keep(self, name: Hashable, value: _T, characters: int) -> None:
         """Keep a value made from a text of so many characters, unless that alone is too much."""
         weight = max(LEAST, characters)
@@ -60,6 +64,14 @@ class SentAgain(Generic[_T]):
             self._again.keep(name, *found)
             value = found[0]
         return value
+
+    def staying(self) -> list[_T]:
+        """The values that were asked for again."""
+        return self._again.all()
+
+    def stay(self, name: Hashable, value: _T, characters: int) -> None:
+        """Keep a value as one that was asked for again."""
+        self._again.keep(name, value, characters)
 
     def keep(self, name: Hashable, value: _T, characters: int) -> None:
         """Keep a value that was made from a text of so many characters."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 
+import msgspec
 from graphql import Token, parse
 from hypothesis import given
 from hypothesis import strategies as st
@@ -44,6 +45,26 @@ def test_one_that_left_unseen_stays_from_its_second_sight_on() -> None:
     for name in "defg":
         kept.keep(name, name, 1)
     assert kept.get("a") == "a"
+
+
+def test_another_rule_set_has_ready_what_is_sent_again_and_fits_it() -> None:
+    """And it stays there: nobody's first inquiry after an activation waits, nor spends its client's share."""
+    planner, other = (
+        Planner(SCHEMA, CATALOGUE, LIMITS),
+        Planner(SCHEMA, CATALOGUE, msgspec.structs.replace(LIMITS, aliases=0)),
+    )
+    several = [_document(number) for number in range(3)]
+    plain = several[0].replace("a0: ", "")
+    for query in [*several, plain]:
+        planner.plan(query, None)
+    for query in (several[1], plain):
+        planner.plan(query, None)
+    assert planner.sent_again() == [(several[1], None), (plain, None)]
+    other.ready(planner.sent_again())
+    assert [other.known(query, None) is not None for query in (*several, plain)] == [False, False, False, True]
+    for number in range(3, 3 + 3 * ONCE):
+        other._plans.keep(number, other.compiled(plain, None), 1)
+    assert other.known(plain, None) is not None
 
 
 def test_new_documents_leave_few_plans_behind() -> None:
