@@ -30,6 +30,7 @@ from gateway.acts.hook import ChangeHook
 from gateway.acts.matters.clocks import Clocks
 from gateway.acts.notices import Notices, receivers
 from gateway.acts.office import Office
+from gateway.acts.oversight import routes as oversight
 from gateway.acts.plain import Plain
 from gateway.bounds.address import asked_from
 from gateway.bounds.shares import Shares
@@ -266,6 +267,7 @@ class Gateway:
             *self._public.routes(), *ledger_routes(self._ledger), *self._hook.routes(),
             *cataloguing.routes(plain, Supplements(self._office, self._shares)),
             *rules_routes(plain, self._office, settings, parts.cases.sources),
+            *oversight.routes(plain, self._office, settings),
             *hooks.routes(parts.cases.webhook_secrets, self._changed, self._seconds),
             *console.routes(
                 settings.oauth, settings.public_url, self._issuers, lambda: self, self._store, self._parts.private,
@@ -313,14 +315,8 @@ class Gateway:
                 await self._refill()
                 if self.link is not None:
                     checks, metrics, states = self._readiness.results, self._metrics, self._states
-                    reporter = Reporter(
-                        self.link,
-                        metrics,
-                        checks,
-                        functools.partial(lags, self._store, self._now),
-                        lambda: self._ledger.shard,
-                        states,
-                    )
+                    behind = functools.partial(lags, self._store, self._now)
+                    reporter = Reporter(self.link, metrics, checks, behind, lambda: self._ledger.shard, states)
                     self.link.up()
             watching += [asyncio.create_task(each.run()) for each in (self._following, self._clocks, self._dry_runs)]
             rules, departments, shard = self._serving.rules.digest, self._departments.now.digest, self._ledger.shard

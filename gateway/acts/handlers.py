@@ -12,7 +12,7 @@ from gateway.acts.matters.deciding import Deciding
 from gateway.acts.matters.filing import FILED, Filing
 from gateway.acts.matters.listing import Listing
 from gateway.acts.office import Office
-from gateway.acts.overseeing import Overseeing
+from gateway.acts.oversight.findings import Overseeing
 from gateway.acts.subject.history import department_of
 from gateway.acts.subject.me import Me
 from gateway.inquiry.journey import Journey

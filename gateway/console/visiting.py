@@ -47,6 +47,8 @@ ROOMS: Mapping[str, tuple[tuple[str, str], ...]] = {
         ("console.emergencies", "/console/emergencies"),
         ("console.overdue", "/console/overdue"),
         ("console.suspensions", "/console/suspensions"),
+        ("console.activations", "/console/activations"),
+        ("console.ledger", "/console/ledger"),
     ),
 }
 """Of each role the rooms that its pages lead to: the name of the room's text, and its path."""

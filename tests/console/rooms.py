@@ -19,6 +19,6 @@ ROOMS: Mapping[str, tuple[str, ...]] = {
     ),
     "oversight": (
         "/console/findings", "/console/findings?state=ALL", "/console/emergencies", "/console/findings/none",
-        "/console/overdue", "/console/suspensions",
+        "/console/overdue", "/console/suspensions", "/console/activations", "/console/ledger",
     ),
 }  # fmt: skip

@@ -5,9 +5,9 @@ from __future__ import annotations
 from starlette.routing import Route
 
 from gateway.console.visiting import Parts
-from gateway.console.watching import findings, overdue
+from gateway.console.watching import findings, overdue, standing
 
 
 def routes(parts: Parts) -> list[Route]:
     """Their routes."""
-    return [*findings.routes(parts), *overdue.routes(parts)]
+    return [*findings.routes(parts), *overdue.routes(parts), *standing.routes(parts)]

@@ -13,7 +13,7 @@ from gateway.acts.graphql import Acted, Called
 from gateway.acts.matters.deciding import touching
 from gateway.acts.matters.filing import moved
 from gateway.acts.office import Office
-from gateway.acts.overseeing import overseer
+from gateway.acts.oversight.findings import overseer
 from gateway.acts.pages import cursor_of, place_of
 from gateway.inquiry.types import Requester
 from gateway.ledger.acting.digests import same_human
