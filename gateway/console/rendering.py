@@ -7,7 +7,7 @@ scripts are files of ours under `/assets/`, whose addresses change with their co
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,19 +15,28 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
+from gateway.console.clock import Term
 from gateway.console.guarding import HEADERS
 from gateway.console.names import Names
 from gateway.console.words import Words
 
 _HERE = Path(__file__).parent
 _TYPES = {".css": "text/css", ".js": "text/javascript"}
+PLACES = (
+    ("catalogue", "/open/catalogue"), ("record", "/open/organisations"), ("transparency", "/open/transparency"),
+    ("playground", "/graphql"),
+)  # fmt: skip
+"""The pages that everybody may see: the name of the place's text, and its path."""
 _YEAR = "public, max-age=31536000, immutable"
 
 
 class Pages:
     """Makes pages. `base` is the path of the gateway's public address, before each path that a page names."""
 
-    def __init__(self, words: Words, names: Names, base: str) -> None:
+    def __init__(
+        self, words: Words, names: Names, base: str, term: Callable[[str, str], Term | None] = lambda *_: None
+    ) -> None:
+        """`term` gives the working days from when a matter was filed to its last day, as they are drawn."""
         self.words, self.base = words, base
         self._assets = {
             file.name: (file.read_bytes(), _TYPES[file.suffix])
@@ -43,7 +52,14 @@ class Pages:
             lstrip_blocks=True,
             auto_reload=False,
         )
-        self._environment.globals |= {"w": words, "names": names, "url": self.url, "asset": self.asset}
+        self._environment.globals |= {
+            "w": words,
+            "names": names,
+            "url": self.url,
+            "asset": self.asset,
+            "term": term,
+            "places": PLACES,
+        }
 
     def url(self, path: str) -> str:
         """The address of a path of this gateway."""

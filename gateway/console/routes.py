@@ -34,7 +34,7 @@ def routes(
     if not settings.login:
         return []
     # Imported where they are configured: authlib and Jinja2 would be a tenth of every start.
-    from gateway.console import home, steward, words
+    from gateway.console import clock, home, steward, words
     from gateway.console.entrance import RETURN, Entrance
     from gateway.console.login import SignIn
     from gateway.console.my import rooms as my
@@ -49,7 +49,9 @@ def routes(
     names = Names(lambda: Named(rules().policies.catalogue, rules().policies.purposes), texts)
     secret = private.private_bytes_raw()
     sessions = Sessions(lambda: store.engine, secret, now)
-    pages = Pages(texts, names, parts.path.rstrip("/"))
+    pages = Pages(
+        texts, names, parts.path.rstrip("/"), lambda filed, due: clock.written(rules().calendar, filed, due, now())
+    )
     shared = Parts(pages, sessions, Api(application), now, f"{parts.scheme}://{parts.netloc}", defect)
     known = {each.settings.issuer: each for each in issuers}
     ways = {
