@@ -37,6 +37,7 @@ from gateway.bounds.shares import Shares
 from gateway.check import Loaded
 from gateway.clock import Clock
 from gateway.console import routes as console
+from gateway.drafts.routes import routes as rules_routes
 from gateway.errors import LedgerUnavailable
 from gateway.identity.certificates import ClientCertificates
 from gateway.identity.dpop import Proofs, nonce_secret
@@ -64,7 +65,6 @@ from gateway.ledger.projections import unprojected
 from gateway.manage.link import Link
 from gateway.manage.reporter import Reporter
 from gateway.manage.states import States
-from gateway.proposals.routes import routes as rules_routes
 from gateway.public.serving import Public
 from gateway.recall.handlers import handlers
 from gateway.recall.own import answered_by

@@ -58,7 +58,7 @@ def packed(folder: Path) -> bytes:
             found[name] = path.read_bytes()
         except OSError as error:
             problems.append(Problem(str(path), 0, 0, "", f"cannot be read ({error.strerror})"))
-    if not problems and (wrong := _too_much(found)):
+    if not problems and (wrong := too_much(found)):
         problems.append(Problem(str(folder), 0, 0, "", wrong))
     if problems:
         raise ConfigurationError(problems)
@@ -88,9 +88,9 @@ def unpacked(files: bytes) -> dict[str, bytes]:
     if len(found) != len(listed) or [name for name, _ in listed] != sorted(found):
         raise NotPacked("has its files in another order, or one of them twice")
     for name in found:
-        if _NAME.fullmatch(name) is None:
+        if not is_name(name):
             raise NotPacked(f"has the file `{name[:100]}`, which is none of a rule set's")
-    if wrong := _too_much(found):
+    if wrong := too_much(found):
         raise NotPacked(wrong)
     return found
 
@@ -122,7 +122,7 @@ def _files(folder: Path) -> Iterator[Path]:
 
 
 def _wrong(name: str, path: Path, whole: Path) -> str:
-    if _NAME.fullmatch(name) is None:
+    if not is_name(name):
         return "needs a name of letters, digits, `.`, `_` and `-`; rename it"
     if not path.resolve().is_relative_to(whole):
         return "leads out of the folder (a symbolic link); put the file itself there"
@@ -133,7 +133,13 @@ def _wrong(name: str, path: Path, whole: Path) -> str:
     return ""
 
 
-def _too_much(files: Mapping[str, bytes]) -> str:
+def is_name(name: str) -> bool:
+    """Whether a file of a rule set can have this name."""
+    return _NAME.fullmatch(name) is not None
+
+
+def too_much(files: Mapping[str, bytes]) -> str:
+    """In what files are too much for a rule set; nothing where they are not."""
     if len(files) > MOST_FILES:
         return f"holds {len(files):,} files; a rule set has at most {MOST_FILES:,}"
     if any(len(content) > MOST_FILE for content in files.values()):

@@ -33,7 +33,7 @@ class Examiner:
     def __init__(
         self, issuers: Mapping[str, str], registries: Collection[str] | None, examine: Examine | None = None
     ) -> None:
-        self._issuers, self._registries = issuers, None if registries is None else tuple(registries)
+        self.issuers, self.registries = issuers, None if registries is None else tuple(registries)
         self._examine = examine or examined
         self._known: LRUCache[bytes, Examined] = LRUCache(32)
         self._turn, self._waiting = asyncio.Lock(), 0
@@ -49,7 +49,7 @@ class Examiner:
         self._waiting += 1
         try:
             async with self._turn:
-                asked = Asked(candidate, base, self._issuers, self._registries, since)
+                asked = Asked(candidate, base, self.issuers, self.registries, since)
                 found = self._known[key] = await asyncio.to_thread(self._refusing, asked)
         finally:
             self._waiting -= 1

@@ -18,7 +18,6 @@ from __future__ import annotations
 import asyncio
 import base64
 import binascii
-from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -29,14 +28,13 @@ from gateway.activation.stored import BY_FOLDER, FILES
 from gateway.acts import inputs
 from gateway.acts.graphql import Acted
 from gateway.acts.office import Office
-from gateway.acts.plain import MAX_BODY, Asked, Do, Plain
-from gateway.errors import Code, Refusal
-from gateway.inquiry.types import Requester
+from gateway.acts.plain import MAX_BODY, Asked, Plain
 from gateway.ledger.acting.writer import Done
 from gateway.proposals.acts import Approving, Proposals
 from gateway.proposals.enacting import Enacting
 from gateway.proposals.examiner import Examiner
 from gateway.proposals.looking import Looking
+from gateway.proposals.scoped import opened
 from gateway.proposals.shown import WAITS
 from gateway.proposals.statement import moment
 from gateway.settings import Settings
@@ -72,28 +70,20 @@ class _RolledBack(msgspec.Struct, forbid_unknown_fields=True):
     reason: str
 
 
-def routes(plain: Plain, office: Office, settings: Settings, registries: Collection[str]) -> list[Route]:
-    """All of them, with the names that files may use and the ledger's origin from a configuration."""
-    by_folder = settings.rules == FILES
-    return RuleRoutes(office, settings.oauth.aliases, registries, settings.ledger.origin, by_folder).routes(plain)
+def routes(plain: Plain, office: Office, settings: Settings, examiner: Examiner) -> list[Route]:
+    """All of them, with the ledger's origin from a configuration."""
+    return RuleRoutes(office, examiner, settings.ledger.origin, settings.rules == FILES).routes(plain)
 
 
 class RuleRoutes:
-    """These routes. `issuers` and `registries` are the names that files may use; `origin` is the ledger's.
+    """These routes. `examiner` is what the rule sets of proposals are examined by; `origin` is the ledger's.
 
     `by_folder`: the gateway goes by its folder (`rules: files`), so that nothing can be activated, and each proposal
     lacks that.
     """
 
-    def __init__(
-        self,
-        office: Office,
-        issuers: Mapping[str, str],
-        registries: Collection[str] | None,
-        origin: str,
-        by_folder: bool,
-    ) -> None:
-        self._office, self._examiner, self._by_folder = office, Examiner(issuers, registries), by_folder
+    def __init__(self, office: Office, examiner: Examiner, origin: str, by_folder: bool) -> None:
+        self._office, self._examiner, self._by_folder = office, examiner, by_folder
         self._acts = Proposals(office, self._examiner, origin)
         self._enacting = Enacting(office, self._examiner, by_folder=by_folder)
         self._looking = Looking(office, origin)
@@ -102,15 +92,15 @@ class RuleRoutes:
         """The routes."""
         all_, proposals = "/rules/proposals", "/rules/proposals/{id}"
         return [
-            plain.route("GET", "/rules/status", _opened(_ALL, self._status)),
-            plain.route("GET", all_, _opened(_ALL, self._list)),
-            plain.route("POST", all_, _opened(_OFFICER, self._propose), ARCHIVE),
-            plain.route("GET", proposals, _opened(_ALL, self._show)),
-            plain.route("GET", f"{proposals}/files", _opened(_ALL, self._files)),
-            plain.route("POST", f"{proposals}/approve", _opened(_APPROVING, self._approve)),
-            plain.route("POST", f"{proposals}/refuse", _opened(_ALL, self._refuse)),
-            plain.route("POST", f"{proposals}/activate", _opened(_OFFICER, self._activate)),
-            plain.route("POST", "/rules/rollback", _opened(_OFFICER, self._roll_back)),
+            plain.route("GET", "/rules/status", opened(_ALL, self._status)),
+            plain.route("GET", all_, opened(_ALL, self._list)),
+            plain.route("POST", all_, opened(_OFFICER, self._propose), ARCHIVE),
+            plain.route("GET", proposals, opened(_ALL, self._show)),
+            plain.route("GET", f"{proposals}/files", opened(_ALL, self._files)),
+            plain.route("POST", f"{proposals}/approve", opened(_APPROVING, self._approve)),
+            plain.route("POST", f"{proposals}/refuse", opened(_ALL, self._refuse)),
+            plain.route("POST", f"{proposals}/activate", opened(_OFFICER, self._activate)),
+            plain.route("POST", "/rules/rollback", opened(_OFFICER, self._roll_back)),
         ]
 
     async def _status(self, asked: Asked) -> Acted:
@@ -178,20 +168,3 @@ class RuleRoutes:
     async def _done(self, done: Done, id_: str) -> Acted:
         told = await self._shown(id_)
         return Acted({"proposal": told}, await self._office.extension(done, own=False))
-
-
-def _opened(scopes: Sequence[str], do: Do) -> Do:
-    """A handler that is only reached by an official's token with one of these scopes, and by no subject's."""
-    either = " or ".join(f"`{scope}`" for scope in scopes)
-
-    async def checked(asked: Asked) -> Acted:
-        who: Requester = asked.requester
-        if who.is_subject or who.scopes.isdisjoint(scopes):
-            told = f'{who.scheme} error="insufficient_scope", scope="{scopes[0]}"'
-            message = f"this needs a token with {either}, and not a subject's own"
-            raise Refusal(Code.FORBIDDEN, message, headers={"WWW-Authenticate": told})
-        if who.official is None or not who.department:
-            raise Refusal(Code.FORBIDDEN, "this is an official's of a registered client: the token names none")
-        return await do(asked)
-
-    return checked

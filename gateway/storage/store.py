@@ -28,6 +28,7 @@ from gateway.settings import Settings, placing
 from gateway.storage import schema
 from gateway.storage.acts import act  # its tables are part of every store, as are those of the others
 from gateway.storage.cataloguing import supplement_step
+from gateway.storage.drafts import draft
 from gateway.storage.dry_runs import dry_run
 from gateway.storage.engines.sqlite import SqliteStore
 from gateway.storage.facts import fact
@@ -60,7 +61,7 @@ __all__ = [
 
 _NAMED = (
     act, fact, recall, finding, alerted, activation, supplement_step, dry_run, proposal, console_session,
-    transparency_count,
+    transparency_count, draft,
 )  # fmt: skip
 assert all(each.metadata is metadata for each in _NAMED)
 

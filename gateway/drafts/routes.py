@@ -1,0 +1,216 @@
+"""`/rules/drafts...`: an officer's own drafts of a rule set, by JSON; nobody else's are there.
+
+    GET    /rules/drafts                        one's own, the last used first
+    POST   /rules/drafts                        {}: a new one, which says what the active rule set does
+    GET    /rules/drafts/{id}                   one, with its files
+    POST   /rules/drafts/{id}/discard           {}: let go of it
+    GET    /rules/drafts/{id}/files/{name}      what a file says
+    PUT    /rules/drafts/{id}/files/{name}      {"text", "seen"}: have it say something else
+    DELETE /rules/drafts/{id}/files/{name}      {"seen"}: take it away
+    POST   /rules/drafts/{id}/check             {"name"?, "text"?}: what is wrong, with a file as it might be
+    POST   /rules/drafts/{id}/examination       {}: its tests, and what it changes of the active rule set
+    POST   /rules/drafts/{id}/matrix            {"requester"?, "purpose"?, "dataset"?}
+    POST   /rules/drafts/{id}/propose           {"reason"}: the act
+
+A draft names no subject and decides nothing, so that only to propose it is entered. `seen` is what came with the text
+that the change is made to.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import datetime
+from collections.abc import Collection
+from typing import Any
+
+import msgspec
+from starlette.routing import Route
+
+from gateway.activation.archive import MOST_FILE, unpacked
+from gateway.acts.graphql import Acted
+from gateway.acts.office import Office
+from gateway.acts.plain import MAX_BODY, Asked, Plain
+from gateway.drafts.apart import Apart
+from gateway.drafts.child import Wanted
+from gateway.drafts.keeping import LASTS, Drafts, Kept, seen_of, with_file
+from gateway.proposals.acts import Proposals
+from gateway.proposals.desk import in_force
+from gateway.proposals.examiner import Examiner
+from gateway.proposals.routes import routes as of_proposals
+from gateway.proposals.scoped import opened
+from gateway.settings import Settings
+from gateway.storage.drafts import Draft
+from gateway.storage.tables import moment
+
+MOST_TEXT = 2 * MOST_FILE + MAX_BODY
+"""Bytes of a body with a file: as JSON has it, which writes some characters in two."""
+_OFFICER = ("officer",)
+
+
+class _Nothing(msgspec.Struct, forbid_unknown_fields=True):
+    pass
+
+
+class _Written(msgspec.Struct, forbid_unknown_fields=True):
+    text: str
+    seen: str = ""
+
+
+class _Seen(msgspec.Struct, forbid_unknown_fields=True):
+    seen: str
+
+
+class _Checked(msgspec.Struct, forbid_unknown_fields=True):
+    name: str = ""
+    text: str = ""
+
+
+class _Proposed(msgspec.Struct, forbid_unknown_fields=True):
+    reason: str
+
+
+def routes(plain: Plain, office: Office, settings: Settings, registries: Collection[str]) -> list[Route]:
+    """All routes of rule sets, those of proposals too; names in files are read by the configuration's."""
+    examiner = Examiner(settings.oauth.aliases, registries)
+    return [
+        *of_proposals(plain, office, settings, examiner),
+        *DraftRoutes(office, examiner, settings.ledger.origin).routes(plain),
+    ]
+
+
+class DraftRoutes:
+    """These routes. `examiner` is the one by which proposals are examined; `origin` is the ledger's."""
+
+    def __init__(self, office: Office, examiner: Examiner, origin: str) -> None:
+        self._office, self._examiner = office, examiner
+        self._drafts = Drafts(office)
+        self._apart = Apart(examiner.issuers, examiner.registries)
+        self._acts = Proposals(office, examiner, origin)
+
+    def routes(self, plain: Plain) -> list[Route]:
+        """The routes."""
+        all_, draft, file = "/rules/drafts", "/rules/drafts/{id}", "/rules/drafts/{id}/files/{name:path}"
+        return [
+            plain.route("GET", all_, opened(_OFFICER, self._list)),
+            plain.route("POST", all_, opened(_OFFICER, self._begin)),
+            plain.route("GET", draft, opened(_OFFICER, self._show)),
+            plain.route("POST", f"{draft}/discard", opened(_OFFICER, self._discard)),
+            plain.route("GET", file, opened(_OFFICER, self._read)),
+            plain.route("PUT", file, opened(_OFFICER, self._put), MOST_TEXT),
+            plain.route("DELETE", file, opened(_OFFICER, self._drop)),
+            plain.route("POST", f"{draft}/check", opened(_OFFICER, self._check), MOST_TEXT),
+            plain.route("POST", f"{draft}/examination", opened(_OFFICER, self._examine)),
+            plain.route("POST", f"{draft}/matrix", opened(_OFFICER, self._matrix)),
+            plain.route("POST", f"{draft}/propose", opened(_OFFICER, self._propose)),
+        ]
+
+    async def _list(self, asked: Asked) -> Acted:
+        found = await asyncio.to_thread(self._drafts.of, asked.requester)
+        return Acted({"items": [self._shown(each) for each in found]})
+
+    async def _begin(self, asked: Asked) -> Acted:
+        asked.of(_Nothing)
+        return Acted(self._shown(await asyncio.to_thread(self._drafts.begin, asked.requester)))
+
+    async def _show(self, asked: Asked) -> Acted:
+        kept = await self._kept(asked)
+        base = await asyncio.to_thread(self._active_files)
+        return Acted({**self._shown(kept.row), "files": _files(kept, base)})
+
+    async def _discard(self, asked: Asked) -> Acted:
+        asked.of(_Nothing)
+        await asyncio.to_thread(self._drafts.remove, asked.requester, asked.path["id"])
+        return Acted({})
+
+    async def _read(self, asked: Asked) -> Acted:
+        path = asked.path
+        found = await asyncio.to_thread(self._drafts.file, asked.requester, path["id"], path["name"])
+        return Acted(found._asdict())
+
+    async def _put(self, asked: Asked) -> Acted:
+        given, path = asked.of(_Written), asked.path
+        made = await asyncio.to_thread(
+            self._drafts.put, asked.requester, path["id"], path["name"], given.text, given.seen
+        )
+        return Acted(made._asdict())
+
+    async def _drop(self, asked: Asked) -> Acted:
+        given, path = asked.of(_Seen), asked.path
+        await asyncio.to_thread(self._drafts.drop, asked.requester, path["id"], path["name"], given.seen)
+        return Acted({})
+
+    async def _check(self, asked: Asked) -> Acted:
+        given, kept = asked.of(_Checked), await self._kept(asked)
+        files = kept.packed
+        if given.name:
+            files = await asyncio.to_thread(with_file, kept, given.name, given.text)
+        found = await self._apart.look(self._apart.asked("check", files, self._office.today()))
+        return Acted({"problems": found.places, "counts": found.counts, "digest": found.digest})
+
+    async def _examine(self, asked: Asked) -> Acted:
+        asked.of(_Nothing)
+        kept = await self._kept(asked)
+        base = await asyncio.to_thread(in_force, self._office)
+        found = await self._examiner.of(kept.packed, base.files)
+        return Acted(
+            {
+                "digest": found.digest,
+                "active": base.digest,
+                "problems": found.problems,
+                "tests": found.tests,
+                "failures": found.failures,
+                "changes": found.changes,
+                "leftOut": found.left_out,
+                "breaksClients": found.breaks,
+                "widensFor": found.widens,
+            }
+        )
+
+    async def _matrix(self, asked: Asked) -> Acted:
+        wanted, kept = asked.of(Wanted), await self._kept(asked)
+        found = await self._apart.look(self._apart.asked("matrix", kept.packed, self._office.today(), wanted))
+        return Acted(
+            {
+                "problems": found.places,
+                "rows": found.rows,
+                "leftOut": found.left_out,
+                "requesters": found.requesters,
+                "purposes": found.purposes,
+                "datasets": found.datasets,
+            }
+        )
+
+    async def _propose(self, asked: Asked) -> Acted:
+        given, kept = asked.of(_Proposed), await self._kept(asked)
+        id_, done = await self._acts.propose(asked.requester, kept.packed, given.reason)
+        return Acted({"proposal": id_}, await self._office.extension(done, own=False))
+
+    async def _kept(self, asked: Asked) -> Kept:
+        return await asyncio.to_thread(self._drafts.one, asked.requester, asked.path["id"])
+
+    def _active_files(self) -> dict[str, bytes]:
+        return unpacked(in_force(self._office).files)
+
+    def _shown(self, row: Draft) -> dict[str, Any]:
+        """A draft; `current` while the rule set that it began as is the active one."""
+        used: datetime.datetime = moment(row.used)
+        return {
+            "id": row.id,
+            "base": row.base,
+            "current": row.base == self._office.rules.digest,
+            "began": moment(row.began),
+            "used": used,
+            "lapses": used + LASTS,
+            "changes": row.version - 1,
+        }
+
+
+def _files(kept: Kept, base: dict[str, bytes]) -> list[dict[str, Any]]:
+    """All files of a draft and of the active rule set, and how they differ: `added`, `changed`, `removed` or not."""
+    told = []
+    for name in sorted({*kept.files, *base}):
+        mine, theirs = kept.files.get(name), base.get(name)
+        change = "" if mine == theirs else "added" if theirs is None else "removed" if mine is None else "changed"
+        content = mine if mine is not None else b""
+        told.append({"name": name, "bytes": len(content), "change": change, "seen": seen_of(content)})
+    return told
