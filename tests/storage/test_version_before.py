@@ -38,7 +38,7 @@ from tests.ledger.said import ABOUT
 from tests.ledger.support import AT, BY, KEY, ORIGIN, SUBJECT, VERIFIERS, opened
 from tests.storage.conftest import Place
 
-BEFORE = "d3d229d79fc889dc5bcd2308af94db1e94f042eb"
+BEFORE = "a468f8af8c0cb1647d03e9b02d5bce72ffd4d37e"
 WHO = entries.Who(*BY, "market")
 LEI = (SUBJECT.scheme, SUBJECT.value)
 
