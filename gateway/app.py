@@ -267,7 +267,7 @@ class Gateway:
             *self._public.routes(), *ledger_routes(self._ledger), *self._hook.routes(),
             *cataloguing.routes(plain, Supplements(self._office, self._shares)),
             *rules_routes(plain, self._office, settings, parts.cases.sources),
-            *oversight.routes(plain, self._office, settings),
+            *oversight.routes(plain, self._office, settings, self._maker.made),
             *hooks.routes(parts.cases.webhook_secrets, self._changed, self._seconds),
             *console.routes(
                 settings.oauth, settings.public_url, self._issuers, lambda: self, self._store, self._parts.private,

@@ -264,6 +264,15 @@ def one_finding(engine: Engine, id_: str) -> tuple[Kept, list[int]]:
         return Kept._make(row), list(connection.execute(behind).scalars())
 
 
+def findings_of(connection: Connection, entry: int) -> list[tuple[str, str | None]]:
+    """The findings that an entry is behind, by id, each with its verdict where there is one."""
+    query = select(finding_entry.c.finding, verdict.c.verdict).select_from(
+        finding_entry.outerjoin(verdict, verdict.c.finding == finding_entry.c.finding)
+    )
+    found = connection.execute(query.where(finding_entry.c.entry == entry).order_by(finding_entry.c.finding))
+    return [(id_, said) for id_, said in found]
+
+
 def undecided(connection: Connection, id_: str) -> Guarded:
     """What holds only while a finding has no verdict, and nothing else was put behind one since this snapshot."""
     version = connection.execute(select(watch_head.c.version)).scalar_one()

@@ -83,7 +83,7 @@ def find(place: Workplace, inquiry: str) -> Found:
 async def _enter(ledger: Ledger, found: Found, by: str, reason: str) -> list[Receipt]:
     """A view of each subject of the inquiry, at that moment; of nobody where all of them were erased."""
     told, at = found.told, operator.now(ledger)
-    named: set[tuple[str | None, str | None]] = {(each.scheme, each.value) for each in _subjects(told) if each.value}
+    named: set[tuple[str | None, str | None]] = {(each.scheme, each.value) for each in subjects_of(told) if each.value}
     secret = found.oversight.secret_until
     receipts = []
     for scheme, value in sorted(named, key=str) or [(None, None)]:
@@ -112,7 +112,7 @@ def lines(found: Found, rule_set: RuleSet, now: RuleSet) -> Iterator[str]:
         )
     elif rule_set.digest != now.digest:
         yield f"The rule set of then is not in force any more; {now.digest[:12]} is."
-    subjects = _subjects(told)
+    subjects = subjects_of(told)
     decisions = {each.place: each for each in replayed(told, found.oversight, rule_set)}
     for place, subject in enumerate(subjects):
         yield ""
@@ -127,7 +127,8 @@ def lines(found: Found, rule_set: RuleSet, now: RuleSet) -> Iterator[str]:
         yield "It names no subject, so no field was decided."
 
 
-def _subjects(told: entries.Operation) -> Sequence[entries.Disclosed | entries.Named]:
+def subjects_of(told: entries.Operation) -> Sequence[entries.Disclosed | entries.Named]:
+    """Whom an operation names."""
     return told.disclosed if isinstance(told, entries.Inquiry) else told.subjects
 
 
@@ -146,7 +147,7 @@ def _subject(found: Found, replay: Replayed, rule_set: RuleSet, now: RuleSet) ->
     groups: dict[tuple[str, Cell, tuple[Way, ...]], list[str]] = {}
     situations: dict[tuple[str, str], Situation] = {}
     for dataset, field in then:
-        at = _situation(found, replay, rule_set, dataset, field)
+        at = situation(found, replay, rule_set, dataset, field)
         if at is None:
             yield f"`{dataset}.{field}`: DENIED then; the rule set no longer has what it names"
             continue
@@ -169,7 +170,7 @@ def _subject(found: Found, replay: Replayed, rule_set: RuleSet, now: RuleSet) ->
             line = line.replace(f"`{dataset}.{fields[0]}`", all_of)
             yield f"  {line.replace(f'`{fields[0]}` among', f'{_listed(fields)} among')}".rstrip()
         yield ""
-        if now is not rule_set and (now_at := _situation(found, replay, now, dataset, fields[0])) is not None:
+        if now is not rule_set and (now_at := situation(found, replay, now, dataset, fields[0])) is not None:
             cell = changes.decided(now, now_at)
             yield "  by the rule set in force: " + ("PERMITTED" if cell.permitted else f"DENIED: {cell.reason}")
             yield ""
@@ -179,7 +180,7 @@ def _listed(names: Sequence[str]) -> str:
     return ", ".join(f"`{name}`" for name in names)
 
 
-def _situation(found: Found, replay: Replayed, rule_set: RuleSet, dataset: str, field: str) -> Situation | None:
+def situation(found: Found, replay: Replayed, rule_set: RuleSet, dataset: str, field: str) -> Situation | None:
     """What one field's answer rested on; `None` where requester, purpose or field are not in the rule set any more."""
     policies, told, basis = rule_set.policies, found.told, replay.basis
     entry = policies.requesters.get((told.requester.issuer, told.requester.client))

@@ -77,7 +77,7 @@ class Receipts:
         if everybodys:
             await self._enter(requester)
         places = self._places_of(*by, requester.official, everybodys=everybodys)
-        shown = self._shown(requester)
+        shown = within(self._rules, requester)
 
         def page(after: str | None, first: int) -> list[dict[str, Any]]:
             return [past.receipt(own) for own in self._ledger.own(*by, after, first, places=places, shown=shown)]
@@ -103,33 +103,34 @@ class Receipts:
         by = (requester.issuer, requester.client)
         await self._ledger.append(parts.told, parts.oversight, told.at, by, (), parts.subjects)
 
-    def _shown(self, requester: Requester) -> Callable[[StoredEntry], bool]:
-        """Whether an entry of the requester's client is within what its token opens."""
-        policies = self._rules.policies
-        everybodys = EVERYBODYS in requester.scopes
-        own = {purpose.name for purpose in policies.purposes.values() if purpose.scope == "self"}
-        narrowing = [(part, canonical(part.identifier, policies.catalogue.schemes)) for part in requester.narrowing]
 
-        def shown(entry: StoredEntry) -> bool:
-            try:
-                told, oversight = entry.read_told(), entry.read_oversight()
-            except ValueError as error:
-                raise VerificationFailed(f"entry {entry.index}: {error}") from error
-            if not isinstance(told, entries.Operation) or oversight.by_subject:
-                return False
-            said = told.declaration
-            declared = Declaration("") if said is None else Declaration(said.purpose, said.case)
-            if declared.purpose in own or not (everybodys or oversight.official == requester.official):
-                return False
-            for subject, datasets in _disclosed(told):
-                open_ = open_to(narrowing, declared, subject) if narrowing else None
-                if open_ is not None and not (open_ and datasets <= open_):
-                    return False
-                if not everybodys and not all(scope_covers(requester.scopes, dataset) for dataset in datasets):
-                    return False
-            return True
+def within(rules: RuleSet, requester: Requester) -> Callable[[StoredEntry], bool]:
+    """Whether an entry of the requester's client is within what its token opens; raises `VerificationFailed`."""
+    policies = rules.policies
+    everybodys = EVERYBODYS in requester.scopes
+    own = {purpose.name for purpose in policies.purposes.values() if purpose.scope == "self"}
+    narrowing = [(part, canonical(part.identifier, policies.catalogue.schemes)) for part in requester.narrowing]
 
-        return shown
+    def shown(entry: StoredEntry) -> bool:
+        try:
+            told, oversight = entry.read_told(), entry.read_oversight()
+        except ValueError as error:
+            raise VerificationFailed(f"entry {entry.index}: {error}") from error
+        if not isinstance(told, entries.Operation) or oversight.by_subject:
+            return False
+        said = told.declaration
+        declared = Declaration("") if said is None else Declaration(said.purpose, said.case)
+        if declared.purpose in own or not (everybodys or oversight.official == requester.official):
+            return False
+        for subject, datasets in _disclosed(told):
+            open_ = open_to(narrowing, declared, subject) if narrowing else None
+            if open_ is not None and not (open_ and datasets <= open_):
+                return False
+            if not everybodys and not all(scope_covers(requester.scopes, dataset) for dataset in datasets):
+                return False
+        return True
+
+    return shown
 
 
 def _disclosed(told: entries.Operation) -> list[tuple[tuple[str, str], frozenset[str]]]:
