@@ -8,7 +8,7 @@ address. What is refused is a problem (RFC 9457): `detail` says why, `code` and 
 from __future__ import annotations
 
 import secrets
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, NamedTuple, TypeVar
 
 import msgspec
@@ -38,11 +38,12 @@ _encode = msgspec.json.Encoder(enc_hook=str).encode
 
 
 class Asked(NamedTuple):
-    """One request: who asks, its body, and what its path names."""
+    """One request: who asks, its body, what its path names, and the parameters of its address."""
 
     requester: Requester
     body: bytes
     path: dict[str, str]
+    query: Mapping[str, str] = {}
 
     def of(self, type: type[_T]) -> _T:
         """The body as a value; raises `Refusal` `ARGUMENT`."""
@@ -103,7 +104,7 @@ class Plain:
             raise Refusal(Code.REQUEST_INVALID, error.told, status=error.status) from None
         finally:
             self._reading -= 1
-        return Asked(requester, body, dict(request.path_params))
+        return Asked(requester, body, dict(request.path_params), dict(request.query_params))
 
 
 def of_file(message: str, problems: Sequence[object]) -> Refusal:

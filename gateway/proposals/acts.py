@@ -23,20 +23,20 @@ from gateway.acts import inputs
 from gateway.acts.office import Office
 from gateway.errors import VerificationFailed
 from gateway.inquiry.types import Requester
-from gateway.ledger.acting.digests import same_human
 from gateway.ledger.acting.planned import Actor, AtEntry, Bound, Changes, Made, Row, Seen, invalid
 from gateway.ledger.acting.writer import Done
 from gateway.ledger.entry import entries
-from gateway.proposals.desk import EVERY, Acting, acting, current, in_force, never, one, still_open
+from gateway.proposals.allowed import Case, Person, approving, refusing
+from gateway.proposals.desk import EVERY, Acting, acting, current, in_force, never, one
 from gateway.proposals.desk import reason as said_of
 from gateway.proposals.examination import Examined
 from gateway.proposals.examiner import Examiner
-from gateway.proposals.judging import NOTICE, OFFICER, UNSIMULATED, judged
+from gateway.proposals.judging import NOTICE, OFFICER, judged
 from gateway.proposals.statement import Statement
 from gateway.rules import sshsig
 from gateway.storage import proposals as rows
 from gateway.storage.port import Guarded
-from gateway.storage.proposals import CHECKED, DRAFT, READY, REFUSED, WAITING, WAITS, Proposal, approval, proposal
+from gateway.storage.proposals import CHECKED, DRAFT, REFUSED, WAITING, WAITS, Proposal, approval, proposal
 from gateway.storage.tables import micros
 
 LASTS = datetime.timedelta(days=60)
@@ -94,7 +94,7 @@ class Proposals:
                 raise invalid("LIMIT", f"{MOST_OPEN} proposals wait already; have some of them refused first")
             values = {
                 "id": id_, "digest": found.digest, "base": now.digest, "base_epoch": now.epoch, "state": DRAFT,
-                "author": mine.people(seen), "officer": mine.name, "at": micros(seen.now),
+                "author": mine.people(seen.keyed), "officer": mine.name, "at": micros(seen.now),
                 "lapses": micros(seen.now + LASTS),
             }  # fmt: skip
             told = office.told(
@@ -128,20 +128,13 @@ class Proposals:
 
         def make(seen: Seen) -> Made:
             now, row = current(office, seen), one(seen.connection, id_)
-            still_open(row, now, seen.now)
-            if row.state not in READY:
-                raise invalid("STATE", "it is a draft: its tests fail, so that nobody can approve it")
+            people, given = mine.people(seen.keyed), rows.approvals(seen.connection, id_)
+            case = Case(row, given, office.rules.officers, now, seen.now)
+            if hindrance := approving(Person(mine, people, "oversight" in who.scopes), case):
+                raise hindrance.refusal
             if (asked.digest, asked.base) != (row.digest, row.base):
                 raise inputs.wrong("the approval is for another rule set, or another base, than those of the proposal")
-            if judged(row, (), office.rules.officers, seen.now).unsimulated:
-                raise invalid("STATE", UNSIMULATED)
             role, name = mine.role(row)
-            people, given = mine.people(seen), rows.approvals(seen.connection, id_)
-            if same_human(row.author, people):
-                raise invalid("SECOND_PERSON", "you proposed it; others have to approve it")
-            counted = judged(row, given, office.rules.officers, seen.now).counted
-            if any(same_human(each.people, people) for each in counted):
-                raise invalid("SECOND_PERSON", "you approved it already; one person approves once")
             self._check_until(asked.until, seen.now)
             self._check_signature(mine, role, asked, said)
             new = rows.Approval(seen.id, id_, role, name, people, micros(seen.now), micros(asked.until), 0)
@@ -156,6 +149,15 @@ class Proposals:
             return Made(told, office.oversight(seen, mine.actor), [row_of], id_, None, more=more)
 
         return await office.writer.act(office.planned("approve", mine.actor, None, {}, EVERY, make, never))
+
+    def statement(self, who: Requester, id_: str, until: datetime.datetime, reason: str) -> str:
+        """The words of an approval, which can be signed; raises `Refusal`. Blocks."""
+        acting(self._office, who)
+        said = said_of(reason)
+        self._check_until(until, self._office.now())
+        with self._office.reading() as connection:
+            row = one(connection, id_)
+        return Statement(self._origin, row.digest, row.base, until, said).text
 
     def _check_until(self, until: datetime.datetime, now: datetime.datetime) -> None:
         latest = now + datetime.timedelta(days=self._office.rules.officers.days)
@@ -195,10 +197,8 @@ class Proposals:
 
         def make(seen: Seen) -> Made:
             row = one(seen.connection, id_)
-            if row.state not in WAITING:
-                raise invalid("STATE", f"this proposal is {row.state}, and not to be refused any more")
-            if not same_human(row.author, mine.people(seen)) and "oversight" not in who.scopes:
-                mine.role(row)
+            if refusal := refusing(Person(mine, mine.people(seen.keyed), "oversight" in who.scopes), row):
+                raise refusal
             told = office.told(
                 seen, mine.actor, "rules-refused", proposal=id_, digest=row.digest, reason=said, officer=mine.name
             )  # fmt: skip

@@ -13,6 +13,7 @@ from gateway.acts import inputs
 from gateway.acts.office import SIGNED_IN_WITHIN, Office
 from gateway.errors import Code, Refusal, StoreUnavailable
 from gateway.inquiry.types import Requester
+from gateway.ledger.acting.digests import Keyed
 from gateway.ledger.acting.planned import Actor, Seen, invalid, not_found
 from gateway.proposals.judging import OFFICER, STEWARD
 from gateway.proposals.statement import reason_of
@@ -40,9 +41,9 @@ class Acting(NamedTuple):
     def name(self) -> str:
         return self.officer.name if self.officer is not None else ""
 
-    def people(self, seen: Seen) -> bytes:
+    def people(self, keyed: Keyed) -> bytes:
         """What stands for the human, by all names that are known of them."""
-        return seen.keyed.people(self.actor.people | (self.officer.people if self.officer else frozenset()))
+        return keyed.people(self.actor.people | (self.officer.people if self.officer else frozenset()))
 
     def role(self, row: Proposal) -> tuple[str, str]:
         """As what they approve or refuse it, and by which name; raises `Refusal`."""

@@ -14,7 +14,7 @@ import datetime
 from collections.abc import Callable, Sequence
 
 import msgspec
-from sqlalchemy import select, update
+from sqlalchemy import Connection, select, update
 
 from gateway.activation.activating import WHAT, Wanted, changes, members
 from gateway.activation.stored import BY_FOLDER
@@ -82,6 +82,35 @@ class Enacting:
         now, target, between = await asyncio.to_thread(self._past, epoch)
         files, base, others = await asyncio.to_thread(self._archives, target.digest, now.digest, between)
         found = await self._examiner.of(files, base, others)
+
+        def make(seen: Seen) -> Made:
+            _still(seen, now)
+            self._check_back(seen.connection, target, found, seen.now)
+            wanted = Wanted(target.digest, None, "rollback", "", (mine.name,), found.schema)
+            return self._made(seen, mine, wanted, found, [], target.digest, said)
+
+        return await self._done(mine, make)
+
+    async def back(self, epoch: int) -> tuple[Activation, Examined, Refusal | None]:
+        """What a rollback to an epoch would change, and why it would be refused as it stands; raises `Refusal`."""
+        now, target, between = await asyncio.to_thread(self._past, epoch)
+        files, base, others = await asyncio.to_thread(self._archives, target.digest, now.digest, between)
+        found = await self._examiner.of(files, base, others)
+        return target, found, await asyncio.to_thread(self._hindrance, target, found)
+
+    def _hindrance(self, target: Activation, found: Examined) -> Refusal | None:
+        """Blocks."""
+        office = self._office
+        try:
+            with office.reading() as connection:
+                self._check_back(connection, target, found, office.now())
+                self._check_kept(connection, found, office.now())
+        except Refusal as refusal:
+            return refusal
+        return invalid("STATE", BY_FOLDER) if self._by_folder else None
+
+    def _check_back(self, connection: Connection, target: Activation, found: Examined, at: datetime.datetime) -> None:
+        """Raises `Refusal` where a set cannot be gone back to."""
         if found.problems or found.digest != target.digest:
             raise invalid(
                 "STATE", "its files say something else in this version; propose them", problems=found.problems
@@ -89,20 +118,19 @@ class Enacting:
         if found.reopened:
             named = ", ".join(f"`{each}`" for each in found.reopened)
             raise invalid("STATE", f"it would reopen what was retired since: {named}; propose a set without that")
+        if found.widens and self._served(connection, target.digest, at) < at - REACH:
+            named = ", ".join(f"`{each}`" for each in found.widens)
+            raise invalid(
+                "SECOND_PERSON",
+                f"it would open data of {named} that is of people, or not public, and was not active within"
+                f" {REACH.days} days; propose it, so that others approve",
+            )
 
-        def make(seen: Seen) -> Made:
-            _still(seen, now)
-            if found.widens and self._served(seen, target.digest) < seen.now - REACH:
-                named = ", ".join(f"`{each}`" for each in found.widens)
-                raise invalid(
-                    "SECOND_PERSON",
-                    f"it would open data of {named} that is of people, or not public, and was not active within"
-                    f" {REACH.days} days; propose it, so that others approve",
-                )
-            wanted = Wanted(target.digest, None, "rollback", "", (mine.name,), found.schema)
-            return self._made(seen, mine, wanted, found, [], target.digest, said)
-
-        return await self._done(mine, make)
+    def _check_kept(self, connection: Connection, found: Examined, at: datetime.datetime) -> None:
+        """Raises `Refusal` where people's matters refer to what would be gone."""
+        today = at.astimezone(self._office.zone).date()
+        if gone := broken(connection, found.purposes, found.published, today):
+            raise invalid("STATE", f"it cannot be activated: {gone[0]}", refers=gone)
 
     def _officer(self, who: Requester) -> Acting:
         mine = acting(self._office, who, fresh=True)
@@ -127,9 +155,7 @@ class Enacting:
         reason: str,
     ) -> Made:
         """The act that activates; raises `Refusal` where people's matters refer to what would be gone."""
-        today = seen.now.astimezone(self._office.zone).date()
-        if gone := broken(seen.connection, found.purposes, found.published, today):
-            raise invalid("STATE", f"it cannot be activated: {gone[0]}", refers=gone)
+        self._check_kept(seen.connection, found, seen.now)
         more_acts = self._published(seen, mine, wanted.digest, found)
         told = self._office.told(seen, mine.actor, WHAT, digest=wanted.digest, officer=mine.name, reason=reason)
         told = msgspec.structs.replace(told, **members(seen, wanted), widens=found.widens)
@@ -185,11 +211,11 @@ class Enacting:
             files = {row.digest: row.files for row in connection.execute(wanted)}
         return files[target], files[base], tuple(files[each] for each in between)
 
-    def _served(self, seen: Seen, digest: str) -> datetime.datetime:
+    def _served(self, connection: Connection, digest: str, at: datetime.datetime) -> datetime.datetime:
         """Until when a set was active last: the moment of the activation after it."""
-        last_one = rows.activations(seen.connection, activation.c.digest == digest, first=1)[0]
-        after = rows.activations(seen.connection, activation.c.epoch == last_one.epoch + 1, first=1)
-        return moment(after[0].at) if after else seen.now
+        last_one = rows.activations(connection, activation.c.digest == digest, first=1)[0]
+        after = rows.activations(connection, activation.c.epoch == last_one.epoch + 1, first=1)
+        return moment(after[0].at) if after else at
 
 
 def _still(seen: Seen, expected: tuple[int, str]) -> Active:

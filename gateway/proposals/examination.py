@@ -18,12 +18,15 @@ MOST_CPU = 120
 """Bytes, and seconds, that an examination may take; then its process ends."""
 MOST_TOLD = 200
 """Problems, failures and changes that are told, of each."""
+MOST_TABLE = 8 * 1024**2
+"""Characters of a comparison as a table."""
 
 
 class Asked(msgspec.Struct, frozen=True):
     """Archives of the candidate and, where there is one, of its base; how names of `gateway.yaml` are read.
 
-    `since` are those that were active between, where the candidate was active before.
+    `since` are those that were active between, where the candidate was active before. `table`: only the whole
+    comparison is wanted.
     """
 
     candidate: bytes
@@ -31,6 +34,29 @@ class Asked(msgspec.Struct, frozen=True):
     issuers: Mapping[str, str]
     registries: tuple[str, ...] | None
     since: tuple[bytes, ...] = ()
+    table: bool = False
+
+
+class Difference(msgspec.Struct, frozen=True, rename="camel"):
+    """One thing that differs: its `effect` (`widens`, `narrows`, `differs`, `surprises`), a sentence, and why it is so.
+
+    `moved`: it is of the matrix, so that a field opens or closes; `heading` says the same in a word or two. `people`
+    and `non_public` mark what opens of data about people, and of data that is not public.
+    """
+
+    effect: str
+    moved: bool
+    heading: str
+    text: str
+    people: bool = False
+    non_public: bool = False
+    why: str = ""
+
+    @property
+    def line(self) -> str:
+        """All of it in a line."""
+        marks = [mark for mark, holds in ((" [people]", self.people), (" [not public]", self.non_public)) if holds]
+        return " ".join(filter(None, [f"{self.heading}: {self.text}{''.join(marks)}", self.why]))
 
 
 class Examined(msgspec.Struct, frozen=True):
@@ -39,8 +65,8 @@ class Examined(msgspec.Struct, frozen=True):
     `failures` are of its own tests, of which `tests` ran. `widens` names the departments whose data of people, or not
     public, it opens more than its base. `purposes` and `published` datasets are those that it has, by their
     `definitions`; of these, those `since` retired are `reopened`. `schema` is the digest of its GraphQL schema,
-    `breaks` what of it breaks clients; `changes` is all that differs from its base, in words, and `left_out` how many
-    differences and breaks were too many to be told.
+    `breaks` what of it breaks clients; `differences` is all that differs from its base, in words, and `left_out` how
+    many differences and breaks were too many to be told. `table` is all of it as CSV, where that was asked for.
     """
 
     digest: str = ""
@@ -48,7 +74,7 @@ class Examined(msgspec.Struct, frozen=True):
     tests: int = 0
     failures: tuple[str, ...] = ()
     widens: tuple[str, ...] = ()
-    changes: tuple[str, ...] = ()
+    differences: tuple[Difference, ...] = ()
     breaks: tuple[str, ...] = ()
     left_out: int = 0
     schema: str = ""
@@ -56,6 +82,12 @@ class Examined(msgspec.Struct, frozen=True):
     published: tuple[str, ...] = ()
     reopened: tuple[str, ...] = ()
     definitions: tuple[bytes, ...] = ()
+    table: str = ""
+
+    @property
+    def changes(self) -> list[str]:
+        """The differences, a line each."""
+        return [each.line for each in self.differences]
 
 
 def main() -> int:

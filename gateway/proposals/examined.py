@@ -13,7 +13,7 @@ from gateway.catalogue.diff import Effect
 from gateway.catalogue.model import Status
 from gateway.errors import ConfigurationError, Problem, printable
 from gateway.inquiry.tested import inquire
-from gateway.proposals.examination import MOST_TOLD, Asked, Examined
+from gateway.proposals.examination import MOST_TABLE, MOST_TOLD, Asked, Difference, Examined
 from gateway.rules.check import weakened
 from gateway.rules.compare import clients, forms, written
 from gateway.rules.compare.report import Comparison, Side, compare
@@ -35,7 +35,9 @@ def examined(asked: Asked) -> Examined:
         return Examined(problems=tuple(str(each._replace(file=f"rules/{Path(each.file).name}")) for each in weaker))
     base = None if asked.base is None else loaded(asked.base, None, how)
     found = None if base is None or asked.base is None else _compared(asked.base, base, asked.candidate, candidate)
-    changes, left_out = ([], 0) if found is None else told_of(found)
+    if asked.table:
+        return _table(found)
+    differences, left_out = ([], 0) if found is None else told_of(found)
     breaks = [] if found is None else found.breaking
     problems, ran, failures = _tested(asked.candidate, candidate)
     if problems:
@@ -48,7 +50,7 @@ def examined(asked: Asked) -> Examined:
         tests=ran,
         failures=failures,
         widens=() if base is None else tuple(sorted(widens_to_people_or_non_public(base, candidate))),
-        changes=tuple(changes),
+        differences=tuple(differences),
         breaks=tuple(breaks[:MOST_TOLD]),
         left_out=left_out + max(0, len(breaks) - MOST_TOLD),
         schema=clients.schema_digest(candidate),
@@ -64,21 +66,31 @@ def _compared(before: bytes, base: RuleSet, after: bytes, candidate: RuleSet) ->
         return compare(Side("base", base, written.read(old)), Side("candidate", candidate, written.read(new)))
 
 
-def told_of(found: Comparison) -> tuple[list[str], int]:
-    """All that `rules diff` tells, a line each, and how many there were too many: what widens, who approves, the rest.
+def _table(found: Comparison | None) -> Examined:
+    table = "" if found is None else "".join(forms.as_csv(found))
+    if len(table) > MOST_TABLE:
+        return Examined(
+            problems=("the comparison is too large for a table; compare the files: `dutybound rules diff`",)
+        )
+    return Examined(table=table)
+
+
+def told_of(found: Comparison) -> tuple[list[Difference], int]:
+    """All that `rules diff` tells, and how many there were too many: what widens, who approves, the rest.
 
     Who approves is never left out for what widens.
     """
-    wider: list[str] = []
-    officers: list[str] = []
-    rest: list[str] = []
+    wider: list[Difference] = []
+    officers: list[Difference] = []
+    rest: list[Difference] = []
     for effect, moved, others, _ in forms.HEADINGS:
         for heading, several in zip((moved, others), found.told(effect), strict=True):
             for each in several:
                 to = wider if effect is Effect.WIDENS else officers if each.part == _OFFICERS else rest
-                marks = "".join(f" [{mark}]" for mark in forms.marks(each))
-                to.append(printable(" ".join(filter(None, [f"{heading}: {each.text}{marks}", forms.why(each)]))))
-    rest += [printable(f"May surprise clients: {text}") for text in found.dangerous]
+                said, why = printable(each.text), printable(forms.why(each))
+                name, in_matrix = effect.name.lower(), heading == moved
+                to.append(Difference(name, in_matrix, heading, said, each.people, each.non_public, why))
+    rest += [Difference("surprises", False, "May surprise clients", printable(text)) for text in found.dangerous]
     room = MOST_TOLD - min(len(officers), MOST_TOLD // 2)
     told = [*wider[:room], *officers, *rest, *wider[room:]][:MOST_TOLD]
     return told, len(wider) + len(officers) + len(rest) - len(told)

@@ -41,19 +41,27 @@ class Examiner:
     async def of(self, candidate: bytes, base: bytes | None, since: tuple[bytes, ...] = ()) -> Examined:
         """What there is to say of a candidate; raises `Refusal`."""
         key = b"".join(hashlib.sha256(each).digest() for each in (candidate, base or b"", *since))
-        if key in self._known:
-            return self._known[key]
+        if key not in self._known:
+            self._known[key] = await self._examined(Asked(candidate, base, self.issuers, self.registries, since))
+        return self._known[key]
+
+    async def table(self, candidate: bytes, base: bytes) -> str:
+        """All that differs between the two as CSV; raises `Refusal`. It is large, and is not remembered."""
+        found = await self._examined(Asked(candidate, base, self.issuers, self.registries, table=True))
+        if found.problems:
+            raise invalid("LIMIT", found.problems[0])
+        return found.table
+
+    async def _examined(self, asked: Asked) -> Examined:
         if self._waiting >= WAITING:
             busy = "other rule sets are examined now; try again"
             raise Refusal(Code.DECISION_UNAVAILABLE, busy, headers={"Retry-After": "5"}, retryable=True)
         self._waiting += 1
         try:
             async with self._turn:
-                asked = Asked(candidate, base, self.issuers, self.registries, since)
-                found = self._known[key] = await asyncio.to_thread(self._refusing, asked)
+                return await asyncio.to_thread(self._refusing, asked)
         finally:
             self._waiting -= 1
-        return found
 
     def _refusing(self, asked: Asked) -> Examined:
         try:

@@ -66,22 +66,40 @@ def proposal(
         "oversightTold": None if row.noted is None else moment(row.noted),
         "activatableFrom": opens if waits and opens is not None else None,
         "lacks": lacks(row, found, at) if waits else [],
+        "missing": missing(row, found, at) if waits else None,
         "approvals": [_approval(each, each.name in agreed, said[each.filed_in], origin) for each in given],
         "epoch": row.epoch,
         "refusedBecause": said[row.moved_in].reason if row.state == REFUSED else None,
     }
 
 
-def brief(row: Proposal, found: Judged, now: Active, at: datetime.datetime) -> dict[str, Any]:
+def missing(row: Proposal, found: Judged, at: datetime.datetime) -> dict[str, Any]:
+    """What is missing, figure by figure. `notice`: oversight was not told yet, or not long enough ago."""
+    opens = opens_at(row)
+    return {
+        "officers": found.officers,
+        "stewards": list(found.stewards),
+        "simulation": found.unsimulated,
+        "notice": opens is None or opens > at,
+    }
+
+
+def brief(row: Proposal, found: Judged, now: Active, at: datetime.datetime, said: Texts) -> dict[str, Any]:
     """A proposal in a list."""
+    state, opens = state_of(row, found, now, at), opens_at(row)
+    waits = state in WAITS
     return {
         "id": row.id,
-        "state": state_of(row, found, now, at),
+        "state": state,
         "digest": row.digest,
         "base": row.base,
         "proposed": moment(row.at),
         "author": row.officer or None,
+        "reason": said[row.filed_in].reason,
+        "widensFor": list(row.departments),
         "approvals": len(found.counted),
+        "missing": missing(row, found, at) if waits else None,
+        "activatableFrom": opens if waits else None,
     }
 
 
@@ -122,8 +140,19 @@ def _approval(row: Approval, counts: bool, said: entries.Acted, origin: str) -> 
     }
 
 
+def told_activation(row: Activation, said: entries.Acted) -> dict[str, Any]:
+    """An activation in the history, with who did it, who approved it, why, and whose data of people it opened."""
+    return {
+        **activation(row),
+        "by": said.officer or None,
+        "approvedBy": list(said.approvers),
+        "reason": said.reason,
+        "widensFor": list(said.widens),
+    }
+
+
 def activation(row: Activation) -> dict[str, Any]:
-    """An activation in the history."""
+    """An activation, by its row."""
     return {
         "epoch": row.epoch,
         "digest": row.digest,

@@ -16,7 +16,21 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import msgspec
-from sqlalchemy import BigInteger, Column, Connection, ForeignKey, Index, LargeBinary, Table, Text, desc, select, text
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Connection,
+    ForeignKey,
+    Index,
+    LargeBinary,
+    Table,
+    Text,
+    and_,
+    desc,
+    or_,
+    select,
+    text,
+)
 
 from gateway.storage.rulesets import activation
 from gateway.storage.tables import metadata
@@ -132,6 +146,12 @@ def several(connection: Connection, *conditions: Any, first: int) -> list[Propos
     """The proposals that fit, the newest first."""
     query = select(proposal).where(*conditions).order_by(desc(proposal.c.at), desc(proposal.c.id)).limit(first)
     return [Proposal._make(row) for row in connection.execute(query)]
+
+
+def before(row: Proposal) -> Any:
+    """The condition for those that come after one where the newest are first."""
+    older = and_(proposal.c.at == row.at, proposal.c.id < row.id)
+    return or_(proposal.c.at < row.at, older)
 
 
 def approvals(connection: Connection, id_: str) -> list[Approval]:

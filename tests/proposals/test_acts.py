@@ -71,7 +71,7 @@ async def test_what_is_proposed_changes_something_once(room: Room) -> None:
     again = await unchanged(room, room.propose(by="costa"))
     assert (why(again), again.extensions["proposal"]) == ("STATE", first)
     await room.propose(NARROWED, by="costa")
-    assert {each["state"] for each in room.looking.proposals()} == {"checked"}
+    assert {each["state"] for each in room.looking.proposals().items} == {"checked"}
 
 
 async def test_wrong_files_are_refused_with_their_lines(room: Room) -> None:

@@ -36,7 +36,7 @@ def test_what_is_too_much_is_counted_and_leaves_out_nobody_who_approves() -> Non
     beside = [*wider, Told(Effect.DIFFERS, "officers", "Another officer."), Told(Effect.DIFFERS, "rule", "A rule.")]
     side = Side("", rules)
     told, left_out = told_of(Comparison(side, side, [], beside, [], []))
-    assert (len(told), told[-1], left_out) == (MOST_TOLD, "Differs too: Another officer.", 52)
+    assert (len(told), told[-1].line, left_out) == (MOST_TOLD, "Differs too: Another officer.", 52)
 
 
 def test_a_weakened_base_rule_is_a_problem() -> None:

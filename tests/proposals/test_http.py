@@ -142,7 +142,8 @@ async def test_who_is_refused(desk: Desk) -> None:
     paths = [
         ("GET", "/rules/status"), ("GET", "/rules/proposals"), ("POST", "/rules/proposals"),
         ("GET", f"/rules/proposals/{'0' * 32}"), ("GET", f"/rules/proposals/{'0' * 32}/files"),
-        *(("POST", f"/rules/proposals/{'0' * 32}/{act}") for act in ("approve", "refuse", "activate")),
+        ("GET", f"/rules/proposals/{'0' * 32}/changes"), ("GET", "/rules/activations"), ("GET", "/rules/activations/1"),
+        *(("POST", f"/rules/proposals/{'0' * 32}/{act}") for act in ("approve", "statement", "refuse", "activate")),
         ("POST", "/rules/rollback"),
     ]  # fmt: skip
     others = [
@@ -158,6 +159,14 @@ async def test_who_is_refused(desk: Desk) -> None:
             refused = await desk.ask(method, path, bearer, json={})
             assert (refused.status_code, refused.json()["code"]) == (403, "FORBIDDEN"), path
             assert refused.headers["content-type"] == "application/problem+json"
+    mine = desk.bearer("policy-office", "officer", "p.olsen")
+    for query, status in (
+        ("?first=0", 400), ("?first=101", 400), ("?first=x", 400), (f"?first={'9' * 5000}", 400), ("?first=1", 200),
+        ("?after=x", 404), (f"?after={'0' * 32}", 404),
+    ):  # fmt: skip
+        assert (await desk.ask("GET", f"/rules/proposals{query}", mine)).status_code == status, query
+    for epoch in ("0", "x", "-1", "2", "9" * 18, "9" * 19, "%D9%A1"):
+        assert (await desk.ask("GET", f"/rules/activations/{epoch}", mine)).status_code == 404, epoch
     late = desk.token("p.costa", ago=700)
     status, _, said = await desk.run(late, "rollback", "1", "--reason", "x")
     assert (status, "(MATTER_INVALID, SIGN_IN)" in said) == (1, True)

@@ -40,7 +40,7 @@ async def test_the_act_says_who_when_and_what_came_of_it(room: Room) -> None:
     counts = ("inquiries", "decisions", "changed", "notReplayable")
     assert [told["simulated"][each] for each in counts] == [8, 7, 2, 1]
     assert (told["simulated"]["since"], told["simulated"]["until"]) == (SINCE, UNTIL)
-    assert [each["state"] for each in room.looking.proposals()] == ["simulated"]
+    assert [each["state"] for each in room.looking.proposals().items] == ["simulated"]
     await simulated(room, id_, 3)
     assert room.looking.proposal(id_)["simulated"]["changed"] == 3, "the last one counts"
     await room.approve(id_, "costa")
