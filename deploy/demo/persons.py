@@ -74,6 +74,7 @@ ROLES: Mapping[str, str] = {
     "organisation": "representative",
     "steward": "t.weber",
     "second-steward": "t.nowak",
+    "labour-steward": "l.horvat",
     "officer": "p.olsen",
     "second-officer": "p.costa",
     "third-officer": "p.ilves",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from starlette.responses import Response
 from starlette.routing import Route
 
+from gateway.console.officer.overview import overview
 from gateway.console.visiting import Parts, Visit, entered
 
 _WAITING = "query Waiting { matters(state: OPEN, first: 20) { items { id due overdue } next } }"
@@ -18,7 +19,11 @@ def routes(parts: Parts) -> list[Route]:
 
 async def console(visit: Visit) -> Response:
     """The first page of stewards, officers and oversight."""
-    return await visit.page("console/home.html", "console.home", waiting=await waiting(visit))
+    rules = await overview(visit)
+    return await visit.page(
+        "console/home.html", "console.home", waiting=await waiting(visit), rules=rules,
+        waits=0 if rules is None else rules["waits"], waits_at="/console/proposals",
+    )  # fmt: skip
 
 
 async def waiting(visit: Visit) -> dict[str, int]:

@@ -5,11 +5,16 @@ Only titles that everybody may read (`/open/catalogue`). What there is no title 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from typing import NamedTuple, Protocol
 
 from gateway.catalogue.model import Catalogue, Dataset
 from gateway.console.words import Words
+
+_ID = re.compile(
+    r"`(?P<dataset>[a-z][a-z0-9-]*)(?:\.(?P<field>[A-Za-z][A-Za-z0-9]*))?`|\b(?P<purpose>[A-Z][A-Z0-9_]{3,})\b"
+)
 
 
 class Titled(Protocol):
@@ -67,6 +72,23 @@ class Names:
             dataset, _, field = each.partition(".")
             found.setdefault(dataset, []).append(self.field(dataset, field))
         return [(self.dataset(dataset), names) for dataset, names in found.items()]
+
+    def spoken(self, text: str) -> str:
+        """A sentence of what changes, with titles where it has the ids of fields, kinds of record and purposes."""
+        return _ID.sub(self._spoken, text)
+
+    def _spoken(self, found: re.Match[str]) -> str:
+        dataset, field, purpose = found["dataset"], found["field"], found["purpose"]
+        if purpose:
+            known = self._now().purposes.get(purpose)
+            return found[0] if known is None else f"“{known.title}”"
+        if self._dataset(dataset) is None:
+            return found[0]
+        return (
+            f"“{self.dataset(dataset)}”"
+            if field is None
+            else f"“{self.dataset(dataset)}: {self.field(dataset, field)}”"
+        )
 
     def _dataset(self, id_: str) -> Dataset | None:
         return self._now().catalogue.datasets.get(id_)

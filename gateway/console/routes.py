@@ -39,6 +39,7 @@ def routes(
     from gateway.console.login import SignIn
     from gateway.console.my import rooms as my
     from gateway.console.names import Named, Names
+    from gateway.console.officer import rooms as officer
     from gateway.console.rendering import Pages
     from gateway.console.sessions import Sessions
     from gateway.console.visiting import Parts
@@ -64,4 +65,5 @@ def routes(
         *home.routes(shared),
         *steward.routes(shared),
         *watching.routes(shared),
+        *officer.routes(shared),
     ]

@@ -26,6 +26,8 @@ from gateway.errors import BodyRefused
 MOST_FORM, MOST_FIELDS = 64 * 1024, 400
 """Bytes and fields that a form may have."""
 
+_RULES = (("console.proposals", "/console/proposals"), ("console.history", "/console/history"))
+
 ROOMS: Mapping[str, tuple[tuple[str, str], ...]] = {
     "self": (
         ("my.overview", "/my/"),
@@ -39,14 +41,16 @@ ROOMS: Mapping[str, tuple[tuple[str, str], ...]] = {
         ("console.home", "/console/"),
         ("console.matters", "/console/matters"),
         ("console.changes", "/console/changes"),
+        *_RULES,
     ),
-    "officer": (("console.home", "/console/"),),
+    "officer": (("console.home", "/console/"), *_RULES),
     "oversight": (
         ("console.home", "/console/"),
         ("console.findings", "/console/findings"),
         ("console.emergencies", "/console/emergencies"),
         ("console.overdue", "/console/overdue"),
         ("console.suspensions", "/console/suspensions"),
+        _RULES[0],
         ("console.activations", "/console/activations"),
         ("console.ledger", "/console/ledger"),
     ),

@@ -62,9 +62,17 @@ class Words:
         names = {"weekday": self(f"days.{day.isoweekday()}"), "month": self(f"months.{day.month}")}
         return self("days.long", day=day.day, year=day.year, **names)
 
+    def here(self, at: datetime.datetime) -> datetime.datetime:
+        """A moment as the clocks of the place show it."""
+        return at.astimezone(self._zone())
+
+    def end_of(self, day: datetime.date) -> datetime.datetime:
+        """The last second of a day; raises `OverflowError` at the end of the calendar."""
+        return datetime.datetime.combine(day, datetime.time(23, 59, 59), self._zone()).astimezone(datetime.UTC)
+
     def moment(self, value: str | datetime.datetime) -> Markup:
         """Day and time."""
-        at = (datetime.datetime.fromisoformat(value) if isinstance(value, str) else value).astimezone(self._zone())
+        at = self.here(datetime.datetime.fromisoformat(value) if isinstance(value, str) else value)
         return self("days.at", day=self.day(at.date()), time=at.strftime("%H:%M"))
 
     def written(self, value: str) -> Markup:

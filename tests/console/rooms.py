@@ -20,5 +20,7 @@ ROOMS: Mapping[str, tuple[str, ...]] = {
     "oversight": (
         "/console/findings", "/console/findings?state=ALL", "/console/emergencies", "/console/findings/none",
         "/console/overdue", "/console/suspensions", "/console/activations", "/console/ledger",
+        "/console/proposals", "/console/history",
     ),
+    "officer": ("/console/proposals", "/console/history", "/console/proposals/none"),
 }  # fmt: skip

@@ -1,0 +1,35 @@
+"""The rooms around a proposal of other rules: what is proposed and changes, who agrees, what is active, and was.
+
+They are for officers, for stewards whose data a proposal opens, and for oversight, which is told of it. What each of
+them can do the API says.
+"""
+
+from __future__ import annotations
+
+from starlette.routing import Route
+
+from gateway.console.officer import acting, approving, history, proposals
+from gateway.console.visiting import Parts, Room, entered
+
+_ALL, _APPROVING, _OFFICER = ("officer", "steward", "oversight"), ("officer", "steward"), ("officer",)
+
+
+def routes(parts: Parts) -> list[Route]:
+    """The routes of these rooms."""
+    one, epoch = "/console/proposals/{id}", "/console/history/{epoch:int}/rollback"
+    every: list[tuple[str, str, tuple[str, ...], Room]] = [
+        ("GET", "/console/proposals", _ALL, proposals.several),
+        ("GET", one, _ALL, proposals.one),
+        ("GET", f"{one}/changes", _ALL, proposals.changes),
+        ("GET", f"{one}/changes.csv", _ALL, proposals.table),
+        ("GET", f"{one}/approve", _APPROVING, approving.form),
+        ("POST", f"{one}/approve", _APPROVING, approving.approve),
+        ("GET", f"{one}/refuse", _ALL, acting.refusing),
+        ("POST", f"{one}/refuse", _ALL, acting.refuse),
+        ("GET", f"{one}/activate", _OFFICER, acting.activating),
+        ("POST", f"{one}/activate", _OFFICER, acting.activate),
+        ("GET", "/console/history", _ALL, history.history),
+        ("GET", epoch, _OFFICER, history.going_back),
+        ("POST", epoch, _OFFICER, history.roll_back),
+    ]
+    return [Route(path, entered(parts, roles, room), methods=[method]) for method, path, roles, room in every]

@@ -1,0 +1,67 @@
+"""What these rooms have in common: a proposal as the API tells it, acts on it, and what is told where one cannot be."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import quote
+
+from starlette.responses import Response
+
+from gateway.console.calling import Answered, ApiRefused
+from gateway.console.visiting import Visit
+
+MOST_REASON = 1_000
+"""Characters that a reason may have, as the API takes it."""
+
+
+def own(visit: Visit) -> str:
+    """The page of the proposal that the address names."""
+    return f"/console/proposals/{quote(visit.request.path_params['id'], safe='')}"
+
+
+async def proposal(visit: Visit) -> Any:
+    """The proposal that the address names, with what it changes; raises `ApiRefused`."""
+    return await visit.call("GET", own(visit).replace("/console", "/rules", 1))
+
+
+def reason(visit: Visit) -> str:
+    """What was written as a reason, in one line: it is kept, and may be signed, as one."""
+    return " ".join(visit.field("reason").split())
+
+
+def no_reason(visit: Visit, given: str) -> list[tuple[str, Any]]:
+    """What is wrong with a reason."""
+    if not given:
+        return [("reason", visit.words("proposal.no_reason"))]
+    if len(given) > MOST_REASON:
+        return [("reason", visit.words("proposal.long_reason"))]
+    return []
+
+
+async def act(visit: Visit, path: str, body: Mapping[str, Any], back: str, said: str) -> Response:
+    """Do something, and lead to a page that tells it with its receipt; what cannot be is told in the API's words."""
+    try:
+        told = await visit.call("POST", path, body)
+    except ApiRefused as refused:
+        return await cannot(visit, refused, back)
+    return await visit.go(back, said, Answered(told, told["act"]))
+
+
+async def cannot(visit: Visit, refused: ApiRefused, back: str) -> Response:
+    """Why something cannot be done; raises what is no refusal of these acts again."""
+    if refused.code != "MATTER_INVALID" or refused.reason == "SIGN_IN":
+        raise refused
+    return await visit.page(
+        "refused.html", status=refused.status, why="api", text=refused.message, quoted="", back=back
+    )
+
+
+def counted(changed: Mapping[str, Any]) -> dict[str, int]:
+    """How many sentences open, close, and open data of people or not public."""
+    found: Counter[str] = Counter()
+    for each in changed["differences"]:
+        found[each["effect"]] += 1
+        found["people"] += each["effect"] == "widens" and (each["people"] or each["nonPublic"])
+    return {name: found[name] for name in ("widens", "narrows", "people")}
