@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import base64
 import os
-from pathlib import Path
 
 import pytest
 from sqlalchemy import select
 
 from gateway.console.sealing import Sealer
 from gateway.console.sessions import IDLE, LONGEST, Session, Sessions
+from gateway.storage.port import Store
 from gateway.storage.sessions import console_session
-from tests.stores import store_at
+from tests.storage.conftest import Place, bare, place, server, store
+
+__all__ = ["Place", "bare", "place", "server", "store"]
 
 SECRET = bytes(32)
 
@@ -38,8 +40,7 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def sessions(tmp_path: Path, clock: Clock) -> Sessions:
-    store = store_at(tmp_path / "store.db")
+def sessions(store: Store, clock: Clock) -> Sessions:
     return Sessions(lambda: store.engine, SECRET, clock)
 
 
