@@ -5,10 +5,11 @@ RUN := $(VENV)/bin/python
 # Where it is forbidden to keep bytecode, as in many images, each of hundreds of processes would compile all anew.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help setup demo test trials check style types imports catalogue rules format assets bench shots clean
+.PHONY: help setup demo test properties trials check style types imports catalogue rules format assets bench shots clean
 help:
 	@echo "make demo [ONCE=1]   the invented region on this machine: departments, authorization server, gateway, twelve scenes"
 	@echo "make test            everything that is checked: style, types, imports, tests (installs what they need)"
+	@echo "make properties      what is tested by drawn examples, with other examples at each run"
 	@echo "make trials [ONLY=..] what takes long: kills, races, soak, the matrix of faults; under 50 minutes, not run by CI"
 	@echo "make bench [ONLY=..] measures an inquiry, and two other gateways beside it; writes var/bench.json"
 	@echo "make shots           every page as a picture, wide and narrow, light and dark, in var/shots/"
@@ -69,6 +70,10 @@ test: check
 	@.ci/services
 	@echo "==> tests"
 	@$(RUN) -m pytest -n auto --dist worksteal
+
+# Other examples at each run: what is found here becomes a test of its own.
+properties: test-needs
+	@DUTYBOUND_RANDOM=1 $(RUN) -m pytest -n auto -m hypothesis
 
 # Each prints what it found as one line of JSON; the summary says which did not hold.
 trials: test-needs
