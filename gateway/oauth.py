@@ -19,7 +19,7 @@ from gateway.values import MOST_NAME, Network, is_name, suggest
 SCOPES = ("inquire", "receipts", "steward", "counter", "recalls", "officer", "oversight", "self")
 """What a token may open; and `inquire:<dataset>` for each published dataset."""
 
-PEOPLE = ("self", "steward", "officer", "oversight")
+PEOPLE = ("self", "steward", "officer", "oversight", "receipts")
 """The scopes of people at the pages, which decide the rooms that they see."""
 
 KEEP, MAX_KEEP = 30.0, 300.0

@@ -40,7 +40,7 @@ CLIENTS: Mapping[str, Client] = {
         "market",
         ("department",),
         ("TENDER_QUALIFICATION", "LICENCE_RENEWAL"),
-        _ASKS,
+        (*_ASKS, "receipts"),
         ("m.ivanova", "p.sorel"),
     ),
     "environment-agency": Client("environment", ("department",), ("LICENCE_RENEWAL",), _ASKS, ("e.lind",)),

@@ -64,6 +64,7 @@ PERSONS: Mapping[str, Person] = {
         ),
         *_officials("policy-office", "officer", "Policy officer"),
         *_officials("oversight", "oversight", "Oversight"),
+        *_officials("market-regulator", "receipts", "Asks for the Market Regulation Authority"),
     ]
 }
 """By what stands in `login_hint`."""
@@ -80,6 +81,7 @@ ROLES: Mapping[str, str] = {
     "third-officer": "p.ilves",
     "oversight": "o.keller",
     "second-oversight": "o.marin",
+    "requester": "m.ivanova",
 }
 """Of each role that a script can have signed in, the person."""
 

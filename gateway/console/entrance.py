@@ -23,11 +23,12 @@ from gateway.console.login import WITHIN, Begun, NotSignedIn, SignIn
 from gateway.console.sealing import Sealer
 from gateway.console.sessions import Session
 from gateway.console.visiting import Endpoint, Parts, away, framed, own_form, safely
+from gateway.oauth import PEOPLE
 
 RETURN = "/login/return"
 """Where an issuer sends people back to; the address that it has to know of each client."""
 _LONGEST_HINT = 200
-_HOMES: Mapping[str, str] = {"self": "/my/", "steward": "/console/", "officer": "/console/", "oversight": "/console/"}
+_HOMES: Mapping[str, str] = {each: "/my/" if each == "self" else "/console/" for each in PEOPLE}
 
 
 class Entrance:

@@ -17,6 +17,7 @@ import msgspec
 from sqlalchemy import Engine
 
 from gateway.console.sealing import Sealer
+from gateway.oauth import PEOPLE
 from gateway.storage import sessions as rows
 
 IDLE, LONGEST = 30 * 60, 8 * 3600
@@ -54,7 +55,7 @@ class Session(msgspec.Struct):
     @property
     def roles(self) -> tuple[str, ...]:
         """Which rooms are theirs, by the token's scopes."""
-        return tuple(each for each in ("self", "steward", "officer", "oversight") if each in self.scopes)
+        return tuple(each for each in PEOPLE if each in self.scopes)
 
 
 class Sessions:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Awaitable, Callable, Collection, Mapping
+from email.parser import BytesParser
+from email.policy import HTTP
 from typing import Any
 from urllib.parse import parse_qs, quote, urlsplit
 
@@ -48,11 +50,16 @@ ROOMS: Mapping[str, tuple[tuple[str, str], ...]] = {
         ("console.home", "/console/"),
         ("console.findings", "/console/findings"),
         ("console.emergencies", "/console/emergencies"),
+        ("console.inquiries", "/console/inquiries"),
         ("console.overdue", "/console/overdue"),
         ("console.suspensions", "/console/suspensions"),
         _RULES[0],
         ("console.activations", "/console/activations"),
         ("console.ledger", "/console/ledger"),
+    ),
+    "receipts": (
+        ("console.home", "/console/"),
+        ("console.receipt", "/console/receipt"),
     ),
 }
 """Of each role the rooms that its pages lead to: the name of the room's text, and its path."""
@@ -216,14 +223,32 @@ async def own_form(parts: Parts, request: Request, session: Session) -> Mapping[
 
 
 async def read_form(request: Request) -> dict[str, list[str]] | None:
-    """The fields of a form; None where it is none, or too large."""
-    if request.headers.get("content-type", "").partition(";")[0].strip() != "application/x-www-form-urlencoded":
+    """The fields of a form; None where it is none, or too large. A file that was chosen is a field of its text."""
+    kind = request.headers.get("content-type", "")
+    media = kind.partition(";")[0].strip().lower()
+    if media not in ("application/x-www-form-urlencoded", "multipart/form-data"):
         return None
     try:
         body = await read(request, MOST_FORM)
+        if media == "multipart/form-data":
+            return _parts_of(kind, body)
         return parse_qs(body.decode("utf-8"), keep_blank_values=True, max_num_fields=MOST_FIELDS)
     except (BodyRefused, ValueError):
         return None
+
+
+def _parts_of(kind: str, body: bytes) -> dict[str, list[str]]:
+    """The fields of `multipart/form-data` (RFC 7578); raises `ValueError`."""
+    whole = BytesParser(policy=HTTP).parsebytes(f"Content-Type: {kind}\r\n\r\n".encode("latin-1") + body)
+    if not whole.is_multipart() or whole.defects:
+        raise ValueError("this is no multipart form")
+    fields: dict[str, list[str]] = {}
+    for number, part in enumerate(whole.iter_parts()):
+        name, content = part.get_param("name", header="content-disposition"), part.get_payload(decode=True)
+        if number >= MOST_FIELDS or not isinstance(name, str) or not isinstance(content, bytes):
+            raise ValueError("a part of the form has no name, or there are too many")
+        fields.setdefault(name, []).append(content.decode("utf-8"))
+    return fields
 
 
 async def _refused(visit: Visit, refused: ApiRefused) -> Response:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-FIRST = ("subject", "organisation", "steward", "officer", "oversight")
+FIRST = ("subject", "organisation", "steward", "officer", "oversight", "requester")
 """The roles whose first page is looked at."""
 
 ROOMS: Mapping[str, tuple[str, ...]] = {
@@ -19,8 +19,9 @@ ROOMS: Mapping[str, tuple[str, ...]] = {
     ),
     "oversight": (
         "/console/findings", "/console/findings?state=ALL", "/console/emergencies", "/console/findings/none",
-        "/console/overdue", "/console/suspensions", "/console/activations", "/console/ledger",
+        "/console/inquiries", "/console/overdue", "/console/suspensions", "/console/activations", "/console/ledger",
         "/console/proposals", "/console/history",
     ),
     "officer": ("/console/proposals", "/console/history", "/console/proposals/none"),
+    "requester": ("/console/receipt",),
 }  # fmt: skip

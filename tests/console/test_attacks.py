@@ -36,6 +36,24 @@ def test_a_form_of_another_media_type_does_nothing(visitor: Visitor) -> None:
     assert answer.status_code == 403
 
 
+def test_a_form_with_a_file_counts_as_any_other(visitor: Visitor) -> None:
+    page = visitor.sign_in("requester")
+    origin = {"origin": visitor.gateway}
+    files = {"file": ("receipt.txt", b"nonsense", "text/plain")}
+    answer = visitor.send("POST", "/console/receipt", files=files, data={"csrf": "x"}, headers=origin)
+    assert answer.status_code == 403
+    given = {"csrf": _csrf(page.text)}
+    answer = visitor.send("POST", "/console/receipt", files=files, data=given, headers=origin)
+    assert answer.status_code == 422  # it was read: it is no receipt
+    for content, boundary in (
+        (b"", "x"), (b"--x\r\n", "x"), (b"--x--\r\n", "x"), (b"\xff" * 64, ""), (b"--x\r\n\r\nno name\r\n--x--", "x"),
+        (b'--x\r\ncontent-disposition: form-data; name="csrf"\r\n\r\n\xff\r\n--x--', "x"), (b"--x\r\n" * 5_000, "x"),
+    ):  # fmt: skip
+        headers = {**origin, "content-type": f"multipart/form-data; boundary={boundary}"}
+        assert visitor.send("POST", "/console/receipt", content=content, headers=headers).status_code == 403
+    assert visitor.get("/console/receipt").status_code == 200
+
+
 def test_nothing_is_changed_by_a_get(visitor: Visitor) -> None:
     visitor.sign_in("subject")
     assert visitor.send("GET", "/logout").status_code == 405

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import datetime
+import json
+import zoneinfo
 from collections.abc import Callable
 
 import pytest
@@ -72,3 +75,87 @@ def test_a_finding_s_forms_need_the_sessions_token_and_the_role(visitor: Visitor
         assert foreign.post(path, given, page).status_code == 403
         assert foreign.get(path).status_code == 403
     assert visitor.get("/console/findings/none").status_code == 404
+
+
+TENDER = """
+query Ask($subject: IdentifierInput!) @inquiry(purpose: TENDER_QUALIFICATION, case: "%s") {
+  organisation(id: $subject) { name taxArrears { period amount } wageArrears { period amount } }
+}
+"""
+
+
+def test_one_inquiry_is_shown_to_whoever_asked_and_all_of_it_to_oversight(
+    world: World, browser: Browser, problems: Callable[[Page], list[str]]
+) -> None:
+    subject = world.subject("ordinary")
+    case = world.case("market-regulator", subject, "m.ivanova")
+    reply = world.ask("market-regulator", TENDER % case, {"subject": subject}, official="m.ivanova")
+    assert reply.codes == ["UNAUTHORIZED_FIELD_OR_TYPE"], reply
+    receipt = reply.inquiry["receipt"]
+    context = browser.new_context(viewport={"width": 390, "height": 900}, color_scheme="dark")
+    page = context.new_page()
+    page.goto(world.told["pages"]["login_as"]["requester"])
+    page.get_by_role("link", name="By receipt").first.click()
+    page.get_by_role("button", name="Show the inquiry").click()
+    expect(page.locator(".errors")).to_contain_text("Paste the receipt")
+    page.get_by_label("Receipt", exact=True).fill(receipt.replace("index ", "index 1"))
+    page.get_by_role("button", name="Show the inquiry").click()
+    expect(page.locator(".errors")).to_contain_text("This is no receipt of this gateway, or it was changed")
+    page.get_by_label("Or choose the file").set_input_files(
+        {"name": "answer.json", "mimeType": "application/json", "buffer": json.dumps(reply.body).encode()}
+    )
+    page.get_by_role("button", name="Show the inquiry").click()
+    main = page.locator("main")
+    expect(main).to_contain_text("Market Regulation Authority asked.")
+    expect(main).to_contain_text("the purpose does not cover it")
+    assert problems(page) == []
+    page.get_by_role("link", name="outside-purpose").first.click()
+    expect(page.locator("#rule-outside-purpose")).to_contain_text("Why it was denied")
+    expect(page.locator("#rule-outside-purpose")).to_contain_text("The rule forbids where")
+    expect(main).to_contain_text(case)
+    for hidden in ("Oversight only", "Official", "Withheld", "would have permitted"):
+        expect(main).not_to_contain_text(hidden)
+    context.close()
+
+    context = browser.new_context(viewport={"width": 1280, "height": 900})
+    page = context.new_page()
+    page.goto(world.told["pages"]["login_as"]["oversight"])
+    page.get_by_role("link", name="One inquiry").first.click()
+    page.get_by_label("Number of the inquiry").fill(reply.inquiry["id"])
+    page.get_by_role("button", name="Open and record").click()
+    expect(page.locator(".errors")).to_contain_text("Say on which day it was made")
+    page.get_by_label("Day on which it was made").fill(_today())
+    page.get_by_label("Why you open it").fill(SCRIPT)
+    page.get_by_role("button", name="Open and record").click()
+    main = page.locator("main")
+    expect(page.get_by_role("status")).to_contain_text("That you opened it was entered")
+    expect(main).to_contain_text("Oversight only")
+    expect(main).to_contain_text("m.ivanova")
+    expect(main).to_contain_text("would have permitted")
+    assert problems(page) == []
+    context.close()
+
+
+def _today() -> str:
+    return datetime.datetime.now(zoneinfo.ZoneInfo("Europe/Sofia")).date().isoformat()
+
+
+def test_another_clients_receipt_and_another_roles_page_are_refused(visitor: Visitor, world: World) -> None:
+    subject = world.subject("ordinary")
+    reply = world.ask("environment-agency", _OPEN_RECORD, {"subject": subject}, official="e.lind")
+    visitor.sign_in("requester")
+    form = visitor.get("/console/receipt")
+    answer = visitor.post("/console/receipt", {"receipt": reply.inquiry["receipt"]}, form)
+    assert answer.status_code == 422
+    assert "that is yours to see" in answer.text
+    steward = Visitor(visitor.told)
+    steward.sign_in("steward")
+    for path in ("/console/receipt", "/console/inquiries", "/console/ledger", "/console/findings"):
+        assert steward.get(path).status_code == 403
+
+
+_OPEN_RECORD = """
+query Ask($subject: IdentifierInput!) @inquiry(purpose: LICENCE_RENEWAL) {
+  organisation(id: $subject) { name }
+}
+"""
