@@ -13,8 +13,10 @@ from gateway.catalogue.model import Catalogue, Dataset
 from gateway.console.words import Words
 
 _ID = re.compile(
-    r"`(?P<dataset>[a-z][a-z0-9-]*)(?:\.(?P<field>[A-Za-z][A-Za-z0-9]*))?`|\b(?P<purpose>[A-Z][A-Z0-9_]{3,})\b"
+    r"`(?P<dataset>[a-z][a-z0-9-]*)(?:\.(?P<field>[A-Za-z][A-Za-z0-9]*))?`(?: \((?P<fields>\w+(?:, \w+)*)\))?"
+    r"|\b(?P<purpose>[A-Z][A-Z0-9_]{3,})\b"
 )
+"""How a sentence of what changes names a field, a kind of record with several of its fields, or a purpose."""
 
 
 class Titled(Protocol):
@@ -78,17 +80,15 @@ class Names:
         return _ID.sub(self._spoken, text)
 
     def _spoken(self, found: re.Match[str]) -> str:
-        dataset, field, purpose = found["dataset"], found["field"], found["purpose"]
+        dataset, field, fields, purpose = found["dataset"], found["field"], found["fields"], found["purpose"]
         if purpose:
             known = self._now().purposes.get(purpose)
             return found[0] if known is None else f"“{known.title}”"
         if self._dataset(dataset) is None:
             return found[0]
-        return (
-            f"“{self.dataset(dataset)}”"
-            if field is None
-            else f"“{self.dataset(dataset)}: {self.field(dataset, field)}”"
-        )
+        told = self.dataset(dataset) if field is None else f"{self.dataset(dataset)}: {self.field(dataset, field)}"
+        listed = "" if fields is None else f" ({', '.join(self.all(dataset, fields.split(', ')))})"
+        return f"“{told}”{listed}"
 
     def _dataset(self, id_: str) -> Dataset | None:
         return self._now().catalogue.datasets.get(id_)

@@ -59,6 +59,16 @@ class Difference(msgspec.Struct, frozen=True, rename="camel"):
         return " ".join(filter(None, [f"{self.heading}: {self.text}{''.join(marks)}", self.why]))
 
 
+class Cells(msgspec.Struct, frozen=True, rename="camel"):
+    """How many fields open and close, each for one requester, purpose and kind of subject; of what opens, how many are
+    about people, and how many are not public."""
+
+    open: int = 0
+    close: int = 0
+    people: int = 0
+    not_public: int = 0
+
+
 class Examined(msgspec.Struct, frozen=True):
     """What came of it. `problems` of the files: then there is nothing else, and no `digest`.
 
@@ -66,7 +76,8 @@ class Examined(msgspec.Struct, frozen=True):
     public, it opens more than its base. `purposes` and `published` datasets are those that it has, by their
     `definitions`; of these, those `since` retired are `reopened`. `schema` is the digest of its GraphQL schema,
     `breaks` what of it breaks clients; `differences` is all that differs from its base, in words, and `left_out` how
-    many differences and breaks were too many to be told. `table` is all of it as CSV, where that was asked for.
+    many differences and breaks were too many to be told; `cells` counts them all. `table` is all of it as CSV, where
+    that was asked for.
     """
 
     digest: str = ""
@@ -77,6 +88,7 @@ class Examined(msgspec.Struct, frozen=True):
     differences: tuple[Difference, ...] = ()
     breaks: tuple[str, ...] = ()
     left_out: int = 0
+    cells: Cells = Cells()
     schema: str = ""
     purposes: tuple[str, ...] = ()
     published: tuple[str, ...] = ()

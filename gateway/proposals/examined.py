@@ -13,7 +13,7 @@ from gateway.catalogue.diff import Effect
 from gateway.catalogue.model import Status
 from gateway.errors import ConfigurationError, Problem, printable
 from gateway.inquiry.tested import inquire
-from gateway.proposals.examination import MOST_TABLE, MOST_TOLD, Asked, Difference, Examined
+from gateway.proposals.examination import MOST_TABLE, MOST_TOLD, Asked, Cells, Difference, Examined
 from gateway.rules.check import weakened
 from gateway.rules.compare import clients, forms, written
 from gateway.rules.compare.report import Comparison, Side, compare
@@ -53,6 +53,7 @@ def examined(asked: Asked) -> Examined:
         differences=tuple(differences),
         breaks=tuple(breaks[:MOST_TOLD]),
         left_out=left_out + max(0, len(breaks) - MOST_TOLD),
+        cells=Cells() if found is None else _cells(found),
         schema=clients.schema_digest(candidate),
         purposes=tuple(policies.purposes),
         published=tuple(sorted(published)),
@@ -73,6 +74,10 @@ def _table(found: Comparison | None) -> Examined:
             problems=("the comparison is too large for a table; compare the files: `dutybound rules diff`",)
         )
     return Examined(table=table)
+
+
+def _cells(found: Comparison) -> Cells:
+    return Cells(found.opened(), found.closed, found.opened(people=True), found.opened(non_public=True))
 
 
 def told_of(found: Comparison) -> tuple[list[Difference], int]:

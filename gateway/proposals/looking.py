@@ -22,7 +22,7 @@ from gateway.proposals.judging import judged, lacks
 from gateway.rules.files.officers import NOBODY, Officers
 from gateway.storage import counted, rulesets
 from gateway.storage import proposals as rows
-from gateway.storage.proposals import Proposal, proposal
+from gateway.storage.proposals import Activation, Proposal, proposal
 from gateway.storage.rulesets import Active, replica, rule_set
 from gateway.storage.tables import micros
 
@@ -88,9 +88,14 @@ class Looking:
         with self._office.reading() as connection:
             conditions = [rulesets.activation.c.epoch < after] if after else []
             found = rows.activations(connection, *conditions, first=first + 1)
-        said = self._said([each.filed_in for each in found[:first]])
-        items = [shown.told_activation(each, said[each.filed_in]) for each in found[:first]]
+            proposed = {each.epoch: self._filed(connection, each) for each in found[:first]}
+        said = self._said([*(each.filed_in for each in found[:first]), *proposed.values()])
+        items = [shown.told_activation(each, said[each.filed_in], said[proposed[each.epoch]]) for each in found[:first]]
         return Page(items, str(found[first - 1].epoch) if len(found) > first else None)
+
+    def _filed(self, connection: Connection, row: Activation) -> int | None:
+        """Where the proposal stands that an activation is of."""
+        return None if row.proposal is None else one(connection, row.proposal).filed_in
 
     def _case(self, connection: Connection, row: Proposal, now: Active, at: datetime.datetime) -> Case:
         return Case(row, rows.approvals(connection, row.id), self._officers(row), now, at)

@@ -206,6 +206,7 @@ def _changed(found: Examined) -> dict[str, Any]:
         "differences": found.differences,
         "breaksClients": found.breaks,
         "leftOut": found.left_out,
+        "cells": found.cells,
     }
 
 

@@ -140,13 +140,14 @@ def _approval(row: Approval, counts: bool, said: entries.Acted, origin: str) -> 
     }
 
 
-def told_activation(row: Activation, said: entries.Acted) -> dict[str, Any]:
-    """An activation in the history, with who did it, who approved it, why, and whose data of people it opened."""
+def told_activation(row: Activation, said: entries.Acted, proposed: entries.Acted) -> dict[str, Any]:
+    """An activation in the history: who did it, who approved it, why (of a proposal, why it was proposed), and whose
+    data of people it opened."""
     return {
         **activation(row),
         "by": said.officer or None,
         "approvedBy": list(said.approvers),
-        "reason": said.reason,
+        "reason": said.reason or proposed.reason,
         "widensFor": list(said.widens),
     }
 

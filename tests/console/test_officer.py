@@ -6,15 +6,20 @@ import csv
 import io
 import re
 from collections.abc import Iterator
+from html import unescape
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from gateway.console import words
 from gateway.proposals.allowed import HINDRANCES
 from gateway.proposals.shown import STATES
+from gateway.rules import sshsig
 from tests.conftest import World
-from tests.console.proposing import amount, asked, failing, proposed, wages
+from tests.console.proposing import amount, approved, asked, closing, failing, proposed, served, signed, wages
 from tests.console.test_journey import SCRIPT, other
 from tests.console.visitor import Visitor
+from tests.waiting import until
 
 
 @pytest.fixture
@@ -34,7 +39,8 @@ def test_a_page_says_what_it_opens_what_it_lacks_and_who_may_not(policies: World
     assert "2 more officers approve." in page
     assert "You cannot approve it: you proposed it." in page
     assert "+ Opens" in page
-    assert "“Findings of unpaid wages: " in page or "wage" in page
+    assert "“Findings of unpaid wages: Unpaid amount”" in page  # titles, not ids
+    assert "wage-arrears" not in page
     assert page.count("Not needed") == 2  # a steward and oversight's day stand there all the same
     assert visitor.send("GET", f"/console/proposals/{id_}/approve").headers["location"].endswith(id_)
     first = visitor.get("/console/").text
@@ -120,6 +126,61 @@ def test_what_is_not_agreed_to_is_said_at_each_field(policies: World, visitor: V
     assert (again.status_code, "one person approves once" in again.text) == (403, True)
 
 
+def test_where_approvals_are_signed_a_signature_over_the_words_is_asked_for(policies: World, visitor: Visitor) -> None:
+    told, folder = policies.told, policies.region.place.policies
+    keys = {name: Ed25519PrivateKey.generate() for name in ("costa", "ilves", "olsen")}
+    before = asked(told, "GET", "status")["active"]["epoch"]
+
+    def both(files: dict[str, bytes]) -> None:
+        signed(keys)(files)
+        amount(files)
+
+    approved(told, proposed(told, folder, signed(keys), "Approvals are signed."), "p.costa", "p.ilves")
+    try:
+        until("the active set to be served", lambda: served(told))
+        id_ = proposed(told, folder, both, "More.")
+        place = f"/console/proposals/{id_}/approve"
+        visitor.sign_in("second-officer")
+        form = visitor.get(place)
+        hidden = dict(re.findall(r'name="(digest|base)" value="([0-9a-f]{64})"', form.text))
+        day = form.text.split('name="until" value="')[1][:10]
+        given = {**hidden, "reason": 'As the "Act" says & so on.', "until": day, "read": "yes"}
+        check = visitor.post(place, given, form)
+        words = visitor.post(place, {**given, "do": "save"}, check).text
+        assert unescape(check.text.split("<pre ")[1].split(">", 1)[1].split("</pre>")[0]) == words
+        assert "ssh-keygen -Y sign -n dutybound-rules" in check.text
+        unsigned = visitor.post(place, {**given, "do": "approve"}, check)
+        assert (unsigned.status_code, unsigned.text.count("Paste the signature")) == (422, 2)
+        for other_one in (sshsig.sign(keys["ilves"], words.encode()), sshsig.sign(keys["costa"], b"x"), "x"):
+            wrong = visitor.post(place, {**given, "do": "approve", "signature": other_one}, check)
+            assert (wrong.status_code, wrong.text.count("This is no signature")) == (422, 2)
+        signature = sshsig.sign(keys["costa"], words.encode())
+        assert visitor.post(place, {**given, "do": "approve", "signature": signature}, check).status_code == 303
+        (mine,) = asked(told, "GET", f"proposals/{id_}")["approvals"]
+        assert (mine["by"], mine["statement"], mine["signature"]) == ("costa", words, signature.strip())
+    finally:
+        asked(told, "POST", "rollback", {"epoch": before, "reason": "A test has ended."})
+        until("the active set to be served", lambda: served(told))
+
+
+def test_however_much_changes_a_page_stays_small(policies: World, visitor: Visitor) -> None:
+    id_ = proposed(policies.told, policies.region.place.policies, closing, "Nothing is told.")
+    it = asked(policies.told, "GET", f"proposals/{id_}")
+    assert it["cells"]["close"] > 100
+    visitor.sign_in("second-officer")
+    seen, place = 0, f"/console/proposals/{id_}/changes"
+    for start in range(0, len(it["differences"]), 20):
+        page = visitor.get(f"{place}?from={start}")
+        assert len(page.content) < 30_000
+        seen += page.text.count('<b class="sign">')
+    assert seen == len(it["differences"])
+    page = visitor.get(f"/console/proposals/{id_}")
+    assert len(page.content) < 30_000
+    assert f"{it['cells']['close']:,}</span>fields close" in page.text
+    rows = visitor.get(f"{place}.csv").text.count("narrows,matrix")
+    assert rows >= it["cells"]["close"]
+
+
 def test_acts_need_the_sessions_own_form_and_role(policies: World, visitor: Visitor) -> None:
     id_ = proposed(policies.told, policies.region.place.policies, amount, "More.")
     acts = [f"/console/proposals/{id_}/{act}" for act in ("approve", "refuse", "activate")]
@@ -144,8 +205,6 @@ def test_acts_need_the_sessions_own_form_and_role(policies: World, visitor: Visi
 
 
 def test_every_state_and_hindrance_has_its_words(visitor: Visitor) -> None:
-    from gateway.console import words
-
     texts = words.read("en")
     assert {f"proposals.states.{each}" for each in STATES} < texts.keys()
     assert {

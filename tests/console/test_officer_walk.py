@@ -9,7 +9,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from deploy.demo.scenes import DENIED
 from tests.conftest import World
-from tests.console.proposing import amount, asked, proposed, wages
+from tests.console.proposing import amount, asked, proposed, served, wages
 from tests.console.test_officer import policies
 from tests.waiting import until
 
@@ -43,11 +43,6 @@ def told_amount(world: World) -> bool:
     reply = world.ask("market-regulator", DENIED, given, official=official)
     assert reply.codes in ([], ["UNAUTHORIZED_FIELD_OR_TYPE"]), reply
     return not reply.codes
-
-
-def served(world: World) -> bool:
-    status = asked(world.told, "GET", "status")
-    return all(each["digest"] == status["active"]["digest"] and each["serves"] for each in status["replicas"])
 
 
 def test_two_others_approve_it_counts_at_once_and_one_takes_it_back(
@@ -85,7 +80,7 @@ def test_two_others_approve_it_counts_at_once_and_one_takes_it_back(
     try:
         author.get_by_role("button", name="Activate it now").click()
         expect(author.get_by_role("status")).to_contain_text("The next inquiry is decided by it.")
-        until("the active set to be served", lambda: served(policies))
+        until("the active set to be served", lambda: served(policies.told))
         assert told_amount(policies)
         author.get_by_role("link", name="History of rules").click()
         assert problems(author) == []
@@ -98,7 +93,7 @@ def test_two_others_approve_it_counts_at_once_and_one_takes_it_back(
     finally:
         if asked(policies.told, "GET", "status")["active"]["how"] == "proposal":
             asked(policies.told, "POST", "rollback", {"epoch": before, "reason": "A test failed."})
-    until("the active set to be served", lambda: served(policies))
+    until("the active set to be served", lambda: served(policies.told))
     assert not told_amount(policies)
     author.goto(policies.told["gateway"] + place)
     expect(author.get_by_text("It was active, and other rules are now.")).to_be_visible()

@@ -12,7 +12,9 @@ from jinja2 import Environment
 
 from gateway import console
 from gateway.console import words
+from gateway.console.names import Named, Names
 from gateway.console.words import Words
+from gateway.rules.load import load
 
 TEMPLATES = Path(console.__file__).parent / "templates"
 _TEXT = re.compile(r"\{#.*?#\}|\{%.*?%\}|\{\{.*?\}\}|<[^>]*>|&[a-z]+;", re.S)
@@ -55,6 +57,19 @@ def test_days_and_amounts_are_as_people_write_them() -> None:
         assert texts.written(same) == same
     assert texts.several(["a", "<b>", "c"]) == "a, &lt;b&gt; and c"
     assert texts.several([]) == ""
+
+
+def test_sentences_of_what_changes_have_titles_where_there_are_any() -> None:
+    rules = load(Path("policies"))
+    names = Names(lambda: Named(rules.policies.catalogue, rules.policies.purposes), Words({}))
+    told = names.spoken(
+        "For TENDER_QUALIFICATION: `wage-arrears.amount`, `tax-arrears` (amount, period), `no-such`, <b>."
+    )
+    assert told == (
+        "For “Qualification of a tenderer for a public contract”: “Findings of unpaid wages: Unpaid amount”,"
+        " “Notices of tax arrears” (Amount due, Tax period), `no-such`, <b>."
+    )
+    assert names.spoken("A `rule` of ALL_OTHERS (x).") == "A `rule` of ALL_OTHERS (x)."
 
 
 def test_templates_can_be_compiled() -> None:

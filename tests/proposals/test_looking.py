@@ -98,6 +98,7 @@ async def _listed(room: Room) -> None:
     first = room.looking.activations(first=1)
     (last,) = first.items
     assert (last["epoch"], last["by"], last["approvedBy"], first.next) == (2, "olsen", ["costa", "ilves"], "2")
+    assert last["reason"] == "The Building Act was amended."
     rest = room.looking.activations(after=2)
     assert ([each["epoch"] for each in rest.items], rest.next) == ([1], None)
 

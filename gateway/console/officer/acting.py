@@ -7,7 +7,7 @@ from typing import Any
 from starlette.responses import Response
 
 from gateway.console.officer.proposals import ROOM, agreed
-from gateway.console.officer.shared import act, counted, no_reason, own, proposal, reason
+from gateway.console.officer.shared import act, no_reason, own, proposal, reason
 from gateway.console.visiting import Visit, away
 
 
@@ -34,9 +34,7 @@ async def activating(visit: Visit) -> Response:
         return away(visit.parts.pages.url(own(visit)))
     if not visit.fresh:
         return await visit.again(f"{own(visit)}/activate")
-    return await visit.page(
-        "console/officer/activate.html", ROOM, it=found, counts=counted(found), agreed=agreed(found)
-    )
+    return await visit.page("console/officer/activate.html", ROOM, it=found, agreed=agreed(found))
 
 
 async def activate(visit: Visit) -> Response:

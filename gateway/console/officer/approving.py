@@ -7,10 +7,10 @@ from typing import Any
 
 from starlette.responses import Response
 
-from gateway.console.calling import ApiRefused
+from gateway.console.calling import Answered, ApiRefused
 from gateway.console.guarding import HEADERS
 from gateway.console.officer.proposals import ROOM, agreed
-from gateway.console.officer.shared import act, cannot, counted, no_reason, own, proposal, reason
+from gateway.console.officer.shared import cannot, no_reason, own, proposal, reason
 from gateway.console.visiting import Visit, away
 
 USUAL = datetime.timedelta(days=7)
@@ -61,7 +61,14 @@ async def approve(visit: Visit) -> Response:
         return await _check(visit, found, given, until, statement, unsigned)
     body = {"digest": given["digest"], "base": given["base"], "until": until, "reason": given["reason"]}
     body["signature"] = signature
-    return await act(visit, _rules(visit, "approve"), body, own(visit), "done.rules_approved")
+    try:
+        told = await visit.call("POST", _rules(visit, "approve"), body)
+    except ApiRefused as refused:
+        if refused.reason != "ARGUMENT" or not signature:
+            return await cannot(visit, refused, own(visit))
+        unfit = [("signature", visit.words("approving.bad_signature"))]
+        return await _check(visit, found, given, until, statement, unfit)
+    return await visit.go(own(visit), "done.rules_approved", Answered(told, told["act"]))
 
 
 def _rules(visit: Visit, name: str) -> str:
@@ -91,7 +98,7 @@ def _bad_until(visit: Visit, found: Any) -> Any:
 async def _form(visit: Visit, found: Any, filled: dict[str, str], wrong: list[tuple[str, Any]]) -> Response:
     return await visit.page(
         "console/officer/approve.html", ROOM, 422 if wrong else 200,
-        it=found, counts=counted(found), agreed=agreed(found), filled=filled, wrong=wrong,
+        it=found, agreed=agreed(found), filled=filled, wrong=wrong,
     )  # fmt: skip
 
 
@@ -100,5 +107,5 @@ async def _check(
 ) -> Response:
     return await visit.page(
         "console/officer/check.html", ROOM, 422 if wrong else 200,
-        it=found, counts=counted(found), given=given, until=until, statement=statement, wrong=wrong,
+        it=found, given=given, until=until, statement=statement, wrong=wrong,
     )  # fmt: skip

@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from gateway.console.calling import ApiRefused
 from gateway.console.officer.proposals import FIRST
-from gateway.console.officer.shared import act, cannot, counted, no_reason, reason
+from gateway.console.officer.shared import act, cannot, no_reason, reason
 from gateway.console.visiting import Visit
 
 ROOM = "console.history"
@@ -48,5 +48,5 @@ async def _form(visit: Visit, given: str, wrong: list[tuple[str, Any]]) -> Respo
         return await cannot(visit, refused, "/console/history")
     return await visit.page(
         "console/officer/rollback.html", ROOM, 422 if wrong else 200,
-        it=found, counts=counted(found), first=FIRST, filled={"reason": given}, wrong=wrong,
+        it=found, first=FIRST, filled={"reason": given}, wrong=wrong,
     )  # fmt: skip

@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 from starlette.responses import Response
 
 from gateway.console.guarding import HEADERS
-from gateway.console.officer.shared import counted, own, proposal
+from gateway.console.officer.shared import own, proposal
 from gateway.console.visiting import Visit
 
 ROOM = "console.proposals"
@@ -26,9 +26,7 @@ async def several(visit: Visit) -> Response:
 async def one(visit: Visit) -> Response:
     """One of them, with everything that somebody has to know before they agree."""
     found = await proposal(visit)
-    return await visit.page(
-        "console/officer/proposal.html", ROOM, it=found, counts=counted(found), first=FIRST, agreed=agreed(found)
-    )
+    return await visit.page("console/officer/proposal.html", ROOM, it=found, first=FIRST, agreed=agreed(found))
 
 
 async def changes(visit: Visit) -> Response:
@@ -38,9 +36,7 @@ async def changes(visit: Visit) -> Response:
     start = int(given) if given.isascii() and given.isdecimal() and len(given) < 6 else 0
     some = found["differences"][start : start + ON_A_PAGE]
     more = start + ON_A_PAGE if start + ON_A_PAGE < len(found["differences"]) else None
-    return await visit.page(
-        "console/officer/changes.html", ROOM, it=found, counts=counted(found), some=some, start=start, more=more
-    )
+    return await visit.page("console/officer/changes.html", ROOM, it=found, some=some, start=start, more=more)
 
 
 async def table(visit: Visit) -> Response:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote
@@ -53,15 +52,5 @@ async def cannot(visit: Visit, refused: ApiRefused, back: str) -> Response:
     """Why something cannot be done; raises what is no refusal of these acts again."""
     if refused.code != "MATTER_INVALID" or refused.reason == "SIGN_IN":
         raise refused
-    return await visit.page(
-        "refused.html", status=refused.status, why="api", text=refused.message, quoted="", back=back
-    )
-
-
-def counted(changed: Mapping[str, Any]) -> dict[str, int]:
-    """How many sentences open, close, and open data of people or not public."""
-    found: Counter[str] = Counter()
-    for each in changed["differences"]:
-        found[each["effect"]] += 1
-        found["people"] += each["effect"] == "widens" and (each["people"] or each["nonPublic"])
-    return {name: found[name] for name in ("widens", "narrows", "people")}
+    text = f"{refused.message[:1].upper()}{refused.message[1:]}."
+    return await visit.page("refused.html", status=refused.status, why="api", text=text, quoted="", back=back)
