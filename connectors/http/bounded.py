@@ -53,7 +53,8 @@ class BoundedTransport(httpx.AsyncBaseTransport):
         except ValueError as error:
             raise httpx.InvalidURL(str(error)) from error
         if isinstance(answer, Response):
-            again = {"retry-after": answer.retry_after} if answer.retry_after else {}
+            # As bytes: httpx would take text for ASCII, and a peer may send anything.
+            again = {b"retry-after": answer.retry_after.encode("latin-1")} if answer.retry_after else {}
             return httpx.Response(answer.status, headers=again, stream=_Body(answer.body))
         told = FAILURES[answer].detail
         if answer is TransportFault.TIMEOUT:

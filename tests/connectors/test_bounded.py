@@ -54,6 +54,14 @@ async def test_what_is_no_answer_is_an_exception(raw: bytes) -> None:
             await client.get(server.url)
 
 
+@pytest.mark.parametrize("said", ["7", "\u00b2", "\u00ff" * 40])
+async def test_when_to_ask_again_is_given_as_it_came_whatever_it_is(said: str) -> None:
+    raw = b"HTTP/1.1 429 Too Many\r\ncontent-length: 0\r\nretry-after: " + said.encode("latin-1") + b"\r\n\r\n"
+    async with serve(always(raw)) as server, bounded_client(OPTIONS) as client:
+        got = await client.get(server.url)
+    assert (got.status_code, got.headers["retry-after"]) == (429, said)
+
+
 async def test_a_wait_has_an_end() -> None:
     async with serve(silent) as server, bounded_client(OPTIONS) as client:
         with pytest.raises(httpx.ReadTimeout):

@@ -91,7 +91,7 @@ class Alerts:
         now = self._office.now()
         told = await asyncio.to_thread(self._new, now)
         for each in told:
-            self._log.state("alert", level="warning", kind=each.kind, **{KINDS[each.kind]: each.id})
+            self._log.state("alert", level="warning", kind=each.kind, **_about(each.kind, each.id))
             self._count(each.kind)
         return await self._begin() or bool(told)
 
@@ -161,7 +161,7 @@ class Alerts:
         try:
             kind, _, id_ = taken.what.partition(":")
             now, begun = self._office.now(), await asyncio.to_thread(self._told_at, taken.what)
-            about = {KINDS[kind]: recipient_of(id_.rpartition(" ")[0])[1] if kind == STOPPED else id_}
+            about = _about(kind, id_)
             name = hashlib.sha256(taken.what.encode()).hexdigest()[:32]
             body, headers = message(kind, begun, about, name, now, to.secrets)
             tried = await self._trying.send(to.url, body, headers)
@@ -177,6 +177,11 @@ class Alerts:
     def _told_at(self, name: str) -> datetime.datetime:
         with self._office.store.engine.connect() as connection:
             return moment(connection.execute(select(alerted.c.at).where(alerted.c.id == name)).scalar_one())
+
+
+def _about(kind: str, id_: str) -> dict[str, str]:
+    """What an alert has the id of; of a delivery that stopped, its client (`id_` says which stop it was, too)."""
+    return {KINDS[kind]: recipient_of(id_.rpartition(" ")[0])[1] if kind == STOPPED else id_}
 
 
 def _untold(kind: str, id_: ColumnElement[str]) -> ColumnElement[bool]:

@@ -150,6 +150,9 @@ async def test_each_kind_is_told_by_what_it_is_about(desk: Desk) -> None:
     }  # fmt: skip
     assert still_open not in str(told)
     assert len(one.taken) == len(told)
+    head = {"event": "alert", "level": "warning"}
+    lines = sorted(watch.lines, key=lambda line: str(line["kind"]))
+    assert lines == [{**head, "kind": kind, **about} for kind, about in sorted(told.items())]
 
 
 async def test_what_was_reviewed_is_not_told_and_a_review_not_before_it_is_overdue(desk: Desk) -> None:
