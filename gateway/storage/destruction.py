@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import sqlite3
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 from sqlalchemy import Boolean, Engine, Select, Update, and_, delete, exists, false, func, or_, select, update
 from sqlalchemy.exc import SQLAlchemyError
@@ -158,7 +159,7 @@ def _emptying(scheme: str, value: str) -> Sequence[Update]:
 
 
 def deciding(
-    request: Request, keys: Sequence[int], blocking: Iterable[Select[tuple[str]]], by: str, at: int
+    request: Request, keys: Sequence[int], blocking: Iterable[Select[tuple[Any]]], by: str, at: int
 ) -> Guarded:
     """Note that a request is carried out; a `Conflict` where it is not open, something blocks it, or a key is new."""
     unlisted = select(subject_key.c.id).where(

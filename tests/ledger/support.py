@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime
+import json
 import sqlite3
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
@@ -29,6 +30,7 @@ from gateway.inquiry.types import (
 from gateway.ledger.log.ledger import Ledger
 from gateway.ledger.proof.key_files import verifiers
 from gateway.ledger.proof.note import Verifier
+from gateway.ledger.stored import read
 from gateway.ledger.stored.read import StoredEntry
 from gateway.storage.engines.sqlite import BUSY_TIMEOUT_MS, SqliteStore
 from gateway.storage.engines.sqlite_file import Opened
@@ -46,8 +48,10 @@ BY = ("https://login.example", "market-regulator")
 
 def recipients_found(store: Store) -> None:
     """What a gateway does beside a command: whoever received what is to be erased is found. Here that is nobody."""
+    with contextlib.closing(store.reader()) as reader:
+        sizes = json.dumps({head.id: head.size for head in read.heads(reader)})
     with store.engine.begin() as connection:
-        connection.execute(update(recall_job).values(state="selected", selected=1))
+        connection.execute(update(recall_job).values(state="selected", selected=1, sizes=sizes))
 
 
 def store_in(folder: Path) -> SqliteStore:

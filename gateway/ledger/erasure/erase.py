@@ -6,9 +6,9 @@ transaction of the `Erasure` entry that lists them. Nothing else is deleted: the
 do facts about the subject that are in force, such as an opt-out, which go on restraining.
 
 Invariants: nobody approves what they requested; while something is open that needs what is said of the subject
-(`blockers`), nothing is destroyed: what opens while it is made is a `Conflict` of its transaction, and it is made again
-of what stands then. A key is destroyed if and only if an entry lists it, so whoever verifies finds each part readable
-or its erasure.
+(`blockers`), or somebody received something of it since who was not told to delete it (`answered`), nothing is
+destroyed: what opens while it is made is a `Conflict` of its transaction, and it is made again of what stands then.
+A key is destroyed if and only if an entry lists it, so whoever verifies finds each part readable or its erasure.
 
 What entries of version 1 say of a subject has no key of its own, and stays.
 """
@@ -25,6 +25,7 @@ from typing import Literal, NamedTuple
 from gateway.ledger.acting.commanded import done, said
 from gateway.ledger.acting.planned import Made, Seen, recalled
 from gateway.ledger.entry import entries
+from gateway.ledger.erasure import answered
 from gateway.ledger.erasure.blockers import Blocker, found_open
 from gateway.ledger.erasure.hold import Entered
 from gateway.ledger.export.select import Progress, fits
@@ -39,6 +40,7 @@ from gateway.storage.port import Store
 from gateway.storage.tables import micros
 
 _TELL = 1024
+_GIVEN_SINCE = "what is about the subject was given to somebody since it was requested, who is told to delete it now"
 
 
 class Done(NamedTuple):
@@ -105,10 +107,16 @@ async def approve(
         if same_person(by, found.by):
             raise ActRefused(f"{found.by} requested erasure `{id_}`; another person has to approve it")
         named = destruction.keys_of(store.engine, *subject)
-        if stopping := found_open(store, blockers, subject, named):
+        look = answered.look(store, ledger.shard, subject, named)
+        if look.job is not None:
+            answered.again(store, look)
+        stopping = found_open(store, blockers, subject, named)
+        if look.job is not None:
+            stopping.insert(0, _GIVEN_SINCE)
+        if stopping:
             raise ActRefused(f"erasure `{id_}` is refused: {'; '.join(stopping)}")
         told = erasure_entry(seen, found, named, by, found.reason, (seen.now + backups).date())
-        queries = [each.open(subject, named) for each in blockers]
+        queries = [*(each.open(subject, named) for each in blockers), *look.after]
         decided = destruction.deciding(found, named, queries, by, micros(seen.now))
         changes = destruction.destroying(store.engine, ledger.shard, named, decided)
         return said(told, account, changes, id_, (found, named, told.backups_until))

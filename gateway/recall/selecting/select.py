@@ -142,9 +142,8 @@ class Selecting:
                 covered = [positions.covered(reader, name) for name in (*NAMES, DISPLAYED)]
                 ready = [job for job in jobs if _passed(covered, job)]
                 found = self._slice(reader, connection, ready)
-        known = {job.id for job in ready}
-        if late := [job.id for job in jobs if job.sizes is None and job.id not in known]:
-            rows.note_sizes(self._office.store.engine, late, covered[0].sizes)
+        if fresh := [job.id for job in jobs if job.sizes is None]:
+            rows.note_sizes(self._office.store.engine, fresh, covered[0].sizes)
         return found
 
     def _raced(self, now: datetime.datetime) -> _Slice:

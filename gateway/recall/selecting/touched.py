@@ -48,9 +48,11 @@ class Told(NamedTuple):
 def touched(job: Job, share: Share, facts: int | None, newer: Collection[str] = ()) -> tuple[Recalled, ...]:
     """The records of a share that a job is about; none where the facts of its answer knew of the change already.
 
-    `newer` are the versions of the record that came after the job's own.
+    `newer` are the versions of the record that came after the job's own. An erasure that was requested is no fact that
+    an answer could know of: the subject can be asked about until it is approved.
     """
-    if job.change is not None and facts is not None and facts >= job.change:
+    known = job.change is not None and facts is not None and facts >= job.change
+    if known and job.cause != "erased":
         return ()
     fields: Sequence[str] = share.fields
     if job.fields is not None:
