@@ -66,6 +66,7 @@ from gateway.manage.link import Link
 from gateway.manage.reporter import Reporter
 from gateway.manage.states import States
 from gateway.public.serving import Public
+from gateway.recall import departments as recalls
 from gateway.recall.handlers import handlers
 from gateway.recall.own import answered_by
 from gateway.rules import deadlines
@@ -268,6 +269,7 @@ class Gateway:
             *cataloguing.routes(plain, Supplements(self._office, self._shares)),
             *rules_routes(plain, self._office, settings, parts.cases.sources),
             *oversight.routes(plain, self._office, settings, self._maker.made),
+            *recalls.routes(plain, self._office),
             *hooks.routes(parts.cases.webhook_secrets, self._changed, self._seconds),
             *console.routes(
                 settings.oauth, settings.public_url, self._issuers, lambda: self, self._store, self._parts.private,

@@ -34,7 +34,7 @@ def routes(
     if not settings.login:
         return []
     # Imported where they are configured: authlib and Jinja2 would be a tenth of every start.
-    from gateway.console import clock, home, steward, words
+    from gateway.console import clock, home, recalls, steward, words
     from gateway.console.entrance import RETURN, Entrance
     from gateway.console.login import SignIn
     from gateway.console.my import rooms as my
@@ -64,6 +64,7 @@ def routes(
         *my.routes(shared),
         *home.routes(shared),
         *steward.routes(shared),
+        *recalls.routes(shared),
         *watching.routes(shared),
         *officer.routes(shared),
     ]

@@ -43,6 +43,7 @@ ROOMS: Mapping[str, tuple[tuple[str, str], ...]] = {
         ("console.home", "/console/"),
         ("console.matters", "/console/matters"),
         ("console.changes", "/console/changes"),
+        ("console.recalls", "/console/recalls"),
         *_RULES,
     ),
     "officer": (("console.home", "/console/"), *_RULES),

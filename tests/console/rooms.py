@@ -16,6 +16,7 @@ ROOMS: Mapping[str, tuple[str, ...]] = {
     "steward": (
         "/console/matters", "/console/matters?state=DECIDED", "/console/changes",
         "/console/report?dataset=tax-arrears", "/console/matters/none",
+        "/console/recalls", "/console/recalls?side=received",
     ),
     "oversight": (
         "/console/findings", "/console/findings?state=ALL", "/console/emergencies", "/console/findings/none",
