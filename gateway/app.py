@@ -80,7 +80,7 @@ from gateway.storage.port import Store
 from gateway.storage.store import open_configured
 from gateway.telemetry import Log, Metrics, take_over
 from gateway.watch.break_glass import BreakGlass
-from gateway.web import hooks
+from gateway.web import hooks, static
 from gateway.web.addresses import Addresses
 from gateway.web.drain import Drain
 from gateway.web.health import Check, Readiness
@@ -273,7 +273,7 @@ class Gateway:
             *hooks.routes(parts.cases.webhook_secrets, self._changed, self._seconds),
             *console.routes(
                 settings.oauth, settings.public_url, self._issuers, lambda: self, self._store, self._parts.private,
-                self._seconds, lambda: self._serving.rules, self._log.defect,
+                self._seconds, lambda: self._serving.rules, self._log.defect, static.address,
             ), start_route(),
         ]  # fmt: skip
 

@@ -34,6 +34,8 @@ SIGNED_IN_WITHIN = 600.0
 SUBJECT_ACTS, SUBJECT_OBJECTIONS, OFFICIAL_ACTS, CLIENT_ACTS = 20, 10, 500, 50_000
 """Acts a day."""
 
+_ALL = entries.Looked()
+
 Tell = Callable[[tuple[str, str], str], None]
 
 
@@ -109,16 +111,23 @@ class Office:
         """What a subject can do about a decision of a department, as its catalogue file says; else nothing."""
         return self.rules.policies.catalogue.remedies.get(department or "", "")
 
-    async def viewed(self, requester: Requester, what: str, reason: str) -> None:
-        """Enter that an official looks at a page of others' matters; nothing is opened before. Raises `Refusal`."""
+    async def viewed(
+        self,
+        requester: Requester,
+        what: str,
+        reason: str,
+        looked: entries.Looked = _ALL,
+        parts: tuple[str, ...] = ("told",),
+    ) -> None:
+        """Enter that an official looks at others' matters or entries; nothing is opened before. Raises `Refusal`."""
         told = entries.View(
             entries.VERSION, secrets.token_hex(16), self.now(),
             entries.Who(requester.issuer, requester.client, requester.department),
-            requester.official or requester.client, reason, entries.Looked(), ("told",), what, self.rules.digest,
+            requester.official or requester.client, reason, looked, parts, what, self.rules.digest,
         )  # fmt: skip
-        parts = split(told, entries.Oversight(entries.VERSION, requester.official, actors=requester.actors))
+        made = split(told, entries.Oversight(entries.VERSION, requester.official, actors=requester.actors))
         try:
-            await self.writer.ledger.append(parts.told, parts.oversight, told.at, requester.who, (), parts.subjects)
+            await self.writer.ledger.append(made.told, made.oversight, told.at, requester.who, (), made.subjects)
         except LedgerUnavailable as error:
             raise _unavailable() from error
 

@@ -34,9 +34,17 @@ class Pages:
     """Makes pages. `base` is the path of the gateway's public address, before each path that a page names."""
 
     def __init__(
-        self, words: Words, names: Names, base: str, term: Callable[[str, str], Term | None] = lambda *_: None
+        self,
+        words: Words,
+        names: Names,
+        base: str,
+        term: Callable[[str, str], Term | None] = lambda *_: None,
+        bundle: Callable[[str], str] = str,
     ) -> None:
-        """`term` gives the working days from when a matter was filed to its last day, as they are drawn."""
+        """`term` gives the working days from when a matter was filed to its last day, as they are drawn.
+
+        `bundle` gives the address of a script that is bundled for several kinds of page.
+        """
         self.words, self.base = words, base
         self._assets = {
             file.name: (file.read_bytes(), _TYPES[file.suffix])
@@ -57,6 +65,7 @@ class Pages:
             "names": names,
             "url": self.url,
             "asset": self.asset,
+            "bundle": lambda name: self.url(f"/{bundle(name)}"),
             "term": term,
             "places": PLACES,
         }

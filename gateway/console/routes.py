@@ -25,16 +25,18 @@ def routes(
     now: Callable[[], float],
     rules: Callable[[], RuleSet],
     defect: Callable[[str, BaseException], None],
+    bundle: Callable[[str], str],
 ) -> list[Route]:
     """Every route of the pages; none where nobody can sign in.
 
     `application` is the whole gateway, which pages call. What they keep is sealed by a secret from the `private` key.
-    `rules` gives the rule set that is served, for titles and the time zone.
+    `rules` gives the rule set that is served, for titles and the time zone; `bundle` the address of a bundled script.
     """
     if not settings.login:
         return []
     # Imported where they are configured: authlib and Jinja2 would be a tenth of every start.
     from gateway.console import clock, home, recalls, steward, words
+    from gateway.console.drafting import rooms as drafting
     from gateway.console.entrance import RETURN, Entrance
     from gateway.console.login import SignIn
     from gateway.console.my import rooms as my
@@ -51,7 +53,11 @@ def routes(
     secret = private.private_bytes_raw()
     sessions = Sessions(lambda: store.engine, secret, now)
     pages = Pages(
-        texts, names, parts.path.rstrip("/"), lambda filed, due: clock.written(rules().calendar, filed, due, now())
+        texts,
+        names,
+        parts.path.rstrip("/"),
+        lambda filed, due: clock.written(rules().calendar, filed, due, now()),
+        bundle,
     )
     shared = Parts(pages, sessions, Api(application), now, f"{parts.scheme}://{parts.netloc}", defect)
     known = {each.settings.issuer: each for each in issuers}
@@ -67,4 +73,5 @@ def routes(
         *recalls.routes(shared),
         *watching.routes(shared),
         *officer.routes(shared),
+        *drafting.routes(shared),
     ]

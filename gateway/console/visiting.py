@@ -46,7 +46,7 @@ ROOMS: Mapping[str, tuple[tuple[str, str], ...]] = {
         ("console.recalls", "/console/recalls"),
         *_RULES,
     ),
-    "officer": (("console.home", "/console/"), *_RULES),
+    "officer": (("console.home", "/console/"), ("console.drafts", "/console/drafts"), *_RULES),
     "oversight": (
         ("console.home", "/console/"),
         ("console.findings", "/console/findings"),
@@ -188,8 +188,11 @@ def safely(parts: Parts, endpoint: Endpoint) -> Endpoint:
     return route
 
 
-def entered(parts: Parts, roles: str | Collection[str], room: Room) -> Endpoint:
-    """The route of a room for those with a role, or one of several; with the role `""` for whoever is signed in."""
+def entered(parts: Parts, roles: str | Collection[str], room: Room, most: int = MOST_FORM) -> Endpoint:
+    """The route of a room for those with a role, or one of several; with the role `""` for whoever is signed in.
+
+    A form has `most` bytes.
+    """
     let_in = {roles} if isinstance(roles, str) else set(roles)
 
     async def route(request: Request) -> Response:
@@ -201,7 +204,7 @@ def entered(parts: Parts, roles: str | Collection[str], room: Room) -> Endpoint:
             return await framed(parts, "refused.html", session, "", 403, request, why="role", quoted="")
         form: Mapping[str, list[str]] = {}
         if request.method not in ("GET", "HEAD"):
-            found = await own_form(parts, request, session)
+            found = await own_form(parts, request, session, most)
             if found is None:
                 return await framed(parts, "refused.html", session, "", 403, request, why="form", quoted="")
             form = found
@@ -214,23 +217,25 @@ def entered(parts: Parts, roles: str | Collection[str], room: Room) -> Endpoint:
     return safely(parts, route)
 
 
-async def own_form(parts: Parts, request: Request, session: Session) -> Mapping[str, list[str]] | None:
+async def own_form(
+    parts: Parts, request: Request, session: Session, most: int = MOST_FORM
+) -> Mapping[str, list[str]] | None:
     """The fields of a form that this session's own page sent; None for every other."""
     if not guarding.is_own(request.headers, parts.origin):
         return None
-    fields = await read_form(request)
+    fields = await read_form(request, most)
     given = {name: values[0] for name, values in (fields or {}).items()}
     return fields if fields is not None and guarding.is_theirs(session, given) else None
 
 
-async def read_form(request: Request) -> dict[str, list[str]] | None:
+async def read_form(request: Request, most: int = MOST_FORM) -> dict[str, list[str]] | None:
     """The fields of a form; None where it is none, or too large. A file that was chosen is a field of its text."""
     kind = request.headers.get("content-type", "")
     media = kind.partition(";")[0].strip().lower()
     if media not in ("application/x-www-form-urlencoded", "multipart/form-data"):
         return None
     try:
-        body = await read(request, MOST_FORM)
+        body = await read(request, most)
         if media == "multipart/form-data":
             return _parts_of(kind, body)
         return parse_qs(body.decode("utf-8"), keep_blank_values=True, max_num_fields=MOST_FIELDS)

@@ -10,10 +10,13 @@
     POST   /rules/drafts/{id}/check             {"name"?, "text"?}: what is wrong, with a file as it might be
     POST   /rules/drafts/{id}/examination       {}: its tests, and what it changes of the active rule set
     POST   /rules/drafts/{id}/matrix            {"requester"?, "purpose"?, "dataset"?}
+    POST   /rules/drafts/{id}/simulation        {"since", "through", "reason"}: begin to try it on the inquiries of days
+    GET    /rules/drafts/{id}/simulation        how far the last one is, or what came of it
+    POST   /rules/drafts/{id}/simulation/stop   {}: end it
     POST   /rules/drafts/{id}/propose           {"reason"}: the act
 
-A draft names no subject and decides nothing, so that only to propose it is entered. `seen` is what came with the text
-that the change is made to.
+A draft names no subject and decides nothing: only to propose it is entered, and to try it on past inquiries. `seen` is
+what came with the text that the change is made to.
 """
 
 from __future__ import annotations
@@ -33,6 +36,8 @@ from gateway.acts.plain import MAX_BODY, Asked, Plain
 from gateway.drafts.apart import Apart
 from gateway.drafts.child import Wanted
 from gateway.drafts.keeping import LASTS, Drafts, Kept, seen_of, with_file
+from gateway.drafts.trials import Trials
+from gateway.ledger.acting.planned import invalid
 from gateway.proposals.acts import Proposals
 from gateway.proposals.desk import in_force
 from gateway.proposals.examiner import Examiner
@@ -65,6 +70,12 @@ class _Checked(msgspec.Struct, forbid_unknown_fields=True):
     text: str = ""
 
 
+class _Tried(msgspec.Struct, forbid_unknown_fields=True):
+    since: datetime.date
+    through: datetime.date
+    reason: str
+
+
 class _Proposed(msgspec.Struct, forbid_unknown_fields=True):
     reason: str
 
@@ -74,18 +85,22 @@ def routes(plain: Plain, office: Office, settings: Settings, registries: Collect
     examiner = Examiner(settings.oauth.aliases, registries)
     return [
         *of_proposals(plain, office, settings, examiner),
-        *DraftRoutes(office, examiner, settings.ledger.origin).routes(plain),
+        *DraftRoutes(office, examiner, settings.ledger.origin, settings.store).routes(plain),
     ]
 
 
 class DraftRoutes:
-    """These routes. `examiner` is the one by which proposals are examined; `origin` is the ledger's."""
+    """These routes. `examiner` is the one by which proposals are examined; `origin` is the ledger's.
 
-    def __init__(self, office: Office, examiner: Examiner, origin: str) -> None:
+    `url` is that of the store.
+    """
+
+    def __init__(self, office: Office, examiner: Examiner, origin: str, url: str) -> None:
         self._office, self._examiner = office, examiner
         self._drafts = Drafts(office)
         self._apart = Apart(examiner.issuers, examiner.registries)
         self._acts = Proposals(office, examiner, origin)
+        self._trials = Trials(office, url, examiner.issuers)
 
     def routes(self, plain: Plain) -> list[Route]:
         """The routes."""
@@ -101,6 +116,9 @@ class DraftRoutes:
             plain.route("POST", f"{draft}/check", opened(_OFFICER, self._check), MOST_TEXT),
             plain.route("POST", f"{draft}/examination", opened(_OFFICER, self._examine)),
             plain.route("POST", f"{draft}/matrix", opened(_OFFICER, self._matrix)),
+            plain.route("POST", f"{draft}/simulation", opened(_OFFICER, self._try)),
+            plain.route("GET", f"{draft}/simulation", opened(_OFFICER, self._tried)),
+            plain.route("POST", f"{draft}/simulation/stop", opened(_OFFICER, self._stop)),
             plain.route("POST", f"{draft}/propose", opened(_OFFICER, self._propose)),
         ]
 
@@ -159,7 +177,7 @@ class DraftRoutes:
                 "problems": found.problems,
                 "tests": found.tests,
                 "failures": found.failures,
-                "changes": found.changes,
+                "differences": found.differences,
                 "leftOut": found.left_out,
                 "breaksClients": found.breaks,
                 "widensFor": found.widens,
@@ -179,6 +197,21 @@ class DraftRoutes:
                 "datasets": found.datasets,
             }
         )
+
+    async def _try(self, asked: Asked) -> Acted:
+        given, kept = asked.of(_Tried), await self._kept(asked)
+        found = await self._apart.look(self._apart.asked("check", kept.packed, self._office.today()))
+        if not found.digest:
+            raise invalid("STATE", "the draft has problems; mend them first")
+        days = given.since, given.through
+        return Acted(await self._trials.begin(asked.requester, kept, found.digest, days, given.reason))
+
+    async def _tried(self, asked: Asked) -> Acted:
+        return Acted(await self._trials.show((await self._kept(asked)).row.id))
+
+    async def _stop(self, asked: Asked) -> Acted:
+        asked.of(_Nothing)
+        return Acted(await self._trials.stop((await self._kept(asked)).row.id))
 
     async def _propose(self, asked: Asked) -> Acted:
         given, kept = asked.of(_Proposed), await self._kept(asked)

@@ -23,6 +23,8 @@ ROOMS: Mapping[str, tuple[str, ...]] = {
         "/console/inquiries", "/console/overdue", "/console/suspensions", "/console/activations", "/console/ledger",
         "/console/proposals", "/console/history",
     ),
-    "officer": ("/console/proposals", "/console/history", "/console/proposals/none"),
+    "officer": (
+        "/console/proposals", "/console/history", "/console/proposals/none", "/console/drafts", "/console/drafts/none",
+    ),
     "requester": ("/console/receipt",),
 }  # fmt: skip

@@ -75,7 +75,7 @@ async def test_from_a_copy_to_a_proposal(desk: Desk) -> None:
     shown = await draft.ask("GET", "/ID")
     assert [each["name"] for each in shown["files"] if each["change"] == "changed"] == ["calendar.yaml"]
     found = await draft.ask("POST", "/ID/examination")
-    assert (found["problems"], found["failures"], found["tests"] > 0, len(found["changes"])) == ([], [], True, 1)
+    assert (found["problems"], found["failures"], found["tests"] > 0, len(found["differences"])) == ([], [], True, 1)
     made = await draft.ask("POST", "/ID/propose", reason="Five days are enough.")
     assert set(made["act"]) == {"id", "at", "receipt"}
     told = (await desk.ask("GET", f"/rules/proposals/{made['proposal']}", draft.bearer)).json()

@@ -12,7 +12,6 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
-import msgspec
 import pytest
 
 from gateway import cli
@@ -25,7 +24,7 @@ from tests import configured
 from tests.ledger.exporting import views
 from tests.ledger.support import opened, store_in
 from tests.rules.policies import SHIPPED, copy
-from tests.simulation.varied import Asked, asked, entry_of
+from tests.simulation.varied import asked, at_issuer, entry_of
 
 LOGIN = "http://127.0.0.1:9"
 COUNT = 24
@@ -46,7 +45,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     async def enter() -> None:
         async with opened(store, private=private) as ledger:
-            for of in sorted((_at_login(asked(seed)) for seed in range(COUNT)), key=lambda of: of.now):
+            for of in sorted((at_issuer(asked(seed), LOGIN) for seed in range(COUNT)), key=lambda of: of.now):
                 parts = entry_of(rules, of)
                 await ledger.append(parts.told, parts.oversight, of.now, of.requester.who, (), parts.subjects)
 
@@ -63,17 +62,6 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def folder(made: Path, tmp_path: Path) -> Path:
     """Its copy."""
     return shutil.copytree(made, tmp_path / "made")
-
-
-def _at_login(of: Asked) -> Asked:
-    issuer = LOGIN if of.requester.issuer == "login" else of.requester.issuer
-    known = {
-        subject: msgspec.structs.replace(
-            facts, consents=tuple(msgspec.structs.replace(each, issuer=issuer) for each in facts.consents)
-        )
-        for subject, facts in of.known.items()
-    }
-    return of._replace(requester=msgspec.structs.replace(of.requester, issuer=issuer), known=known)
 
 
 @pytest.fixture

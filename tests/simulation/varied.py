@@ -257,6 +257,18 @@ def granted(rules: RuleSet, of: Asked) -> bool:
     return entry is not None and guards.holds(entry.grants, of.declaration.purpose, today)
 
 
+def at_issuer(of: Asked, issuer: str) -> Asked:
+    """The inquiry as of an issuer that a configuration names `login`."""
+    issuer = issuer if of.requester.issuer == "login" else of.requester.issuer
+    known = {
+        subject: msgspec.structs.replace(
+            facts, consents=tuple(msgspec.structs.replace(each, issuer=issuer) for each in facts.consents)
+        )
+        for subject, facts in of.known.items()
+    }
+    return of._replace(requester=msgspec.structs.replace(of.requester, issuer=issuer), known=known)
+
+
 def entry_of(rules: RuleSet, of: Asked, id_: str = "i-1") -> EntryParts:
     """The entry that the inquiry leaves."""
     decision = decided(rules, of)

@@ -1,0 +1,79 @@
+"""What a draft would do: its problems, its tests, what it opens and closes, and who may see what."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from starlette.responses import Response
+
+from gateway.console.drafting.drafts import ROOM, api
+from gateway.console.visiting import Visit
+
+KINDS = {"opens": ("widens",), "closes": ("narrows",), "others": ("differs", "surprises")}
+"""What differs, by what it does; what opens stands first."""
+FEW = 20
+"""Rows of a matrix that are told in words too."""
+
+
+async def check(visit: Visit) -> Response:
+    """All that is wrong with its files."""
+    found = await visit.call("POST", f"{api(visit)}/check", {})
+    return await _page(visit, "check", problems=found["problems"], counts=found["counts"])
+
+
+async def tests(visit: Visit) -> Response:
+    """Whether its tests pass."""
+    return await _page(visit, "tests", found=await visit.call("POST", f"{api(visit)}/examination", {}))
+
+
+async def changes(visit: Visit) -> Response:
+    """What it opens and closes, held against the active rule set."""
+    found = await visit.call("POST", f"{api(visit)}/examination", {})
+    kinds = {
+        effect: [each for each in found["differences"] if each["effect"] in effects]
+        for effect, effects in KINDS.items()
+    }
+    return await _page(visit, "changes", found=found, kinds=kinds)
+
+
+class Cell(NamedTuple):
+    """How much of a dataset a column may see; `tone` says the same as a colour."""
+
+    shown: str
+    tone: str
+    consent: bool
+
+
+async def matrix(visit: Visit) -> Response:
+    """Who may see what, as far as one asks."""
+    asked = {name: visit.query(name) for name in ("requester", "purpose", "dataset")}
+    found = await visit.call("POST", f"{api(visit)}/matrix", asked)
+    rows = found["rows"]
+    for each in rows:
+        each["takes_said"] = [visit.words(f"drafting.take.{name}") for name in each["takes"]]
+    columns = list(dict.fromkeys((each["grant"], each["subject"]) for each in rows))
+    heads = {(each["grant"], each["subject"]): each for each in rows}
+    cells = {(each["dataset"], each["grant"], each["subject"]): cell(each) for each in rows}
+    datasets: dict[str, dict[str, str]] = {}
+    for each in rows:
+        datasets.setdefault(each["department"], {})[each["dataset"]] = each["dataset_title"]
+    return await _page(
+        visit, "matrix", found=found, asked=asked, columns=columns, heads=heads, cells=cells,
+        departments=sorted(datasets.items()), few=rows if len(rows) <= FEW else [],
+    )  # fmt: skip
+
+
+def cell(row: Mapping[str, Any]) -> Cell:
+    """A row of the API as it stands in the table."""
+    some, all_ = len(row["permitted"]), len(row["fields"])
+    if not some or row["standing"] != "holds":
+        return Cell("–", "t0", False)
+    return Cell(
+        f"{some}/{all_}", "t3" if some == all_ else "t2" if some * 2 > all_ else "t1", "consent" in row["takes"]
+    )
+
+
+async def _page(visit: Visit, name: str, **values: Any) -> Response:
+    id_ = visit.request.path_params["id"]
+    return await visit.page(f"drafting/{name}.html", ROOM, id=id_, place=name, **values)

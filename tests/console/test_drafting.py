@@ -1,0 +1,213 @@
+"""An officer at a draft: edits a rule, sees an error and mends it, tests it, sees what it opens, and proposes it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.conftest import World
+from tests.console.proposing import asked
+from tests.console.visitor import Visitor
+from tests.waiting import until
+
+RULE = "rules/licence-renewal.cedar"
+PUBLIC = 'resource.information == Information::"public"'
+WRONG = 'resource.information == Information::"publc"'
+NARROW = f'{PUBLIC} &&\n  resource.nature != Nature::"adverse"'
+SCRIPT = "<script>alert('x')</script> </textarea> {{ w }} 'quoted' & \"more\""
+WAIT = 60_000
+"""Milliseconds in which what runs in a process of its own is told."""
+
+
+@pytest.fixture
+def officer(visitor: Visitor) -> Iterator[Visitor]:
+    """An officer, whose drafts are gone again afterwards."""
+    page = visitor.sign_in("officer")
+    yield visitor
+    page = visitor.get("/console/drafts")
+    for id_ in set(re.findall(r"/console/drafts/([0-9a-f]{32})", page.text)):
+        visitor.post(f"/console/drafts/{id_}/discard", {}, page)
+
+
+def begun(officer: Visitor) -> str:
+    """The path of a new draft."""
+    answer = officer.post("/console/drafts", {}, officer.get("/console/drafts"))
+    assert answer.status_code == 303
+    return answer.headers["location"]
+
+
+def fit(page: Page, problems: Callable[[Page], list[str]]) -> None:
+    """A page is one that everybody can use, dark and narrow too."""
+    for scheme, width in (("light", 1280), ("dark", 390)):
+        page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+        page.set_viewport_size({"width": width, "height": 900})
+        assert problems(page) == [], page.url
+        beyond = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+        assert beyond <= 0, page.url
+
+
+@pytest.mark.parametrize("scripts", [True, False], ids=["with scripts", "without"])
+def test_an_officer_goes_from_a_draft_to_a_proposal(
+    world: World, browser: Browser, problems: Callable[[Page], list[str]], officer: Visitor, scripts: bool
+) -> None:
+    context = browser.new_context(viewport={"width": 1280, "height": 900}, java_script_enabled=scripts)
+    page = context.new_page()
+    page.set_default_timeout(WAIT)
+    expect.set_options(timeout=WAIT)
+    said: list[str] = []
+    page.on("console", lambda message: said.append(message.text))
+    page.goto(world.told["pages"]["login_as"]["officer"])
+    page.get_by_role("link", name="Drafts").first.click()
+    page.get_by_role("button", name="Begin a draft").click()
+    draft = page.url
+    page.get_by_role("link", name=RULE).click()
+    editor = page.get_by_role("textbox", name="The text")
+    text = page.locator("textarea[name=text]").input_value()
+    assert PUBLIC in text
+    looks = [] if not scripts else [page]
+
+    editor.fill(text.replace(PUBLIC, WRONG))
+    if scripts:
+        expect(page.get_by_role("status", name="Problems")).to_contain_text("publc")
+    page.get_by_role("button", name="Save and check").click()
+    expect(page).to_have_title(re.compile("^Error: "))
+    expect(page.locator(".errors")).to_contain_text("publc")
+    expect(page.locator("#text-error")).to_contain_text("publc")
+    expect(page.get_by_role("region", name="The lines around the first problem")).to_contain_text("^")
+    assert WRONG in page.locator("textarea[name=text]").input_value()
+    for each in looks:
+        fit(each, problems)
+    page.get_by_role("link", name="Tests").click()
+    expect(page.locator(".note.bad")).to_contain_text("1 problem stops it")
+    page.get_by_role("link", name="See each with its line").click()
+    for each in looks:
+        fit(each, problems)
+    page.locator(".places").get_by_role("link", name=RULE).click()
+
+    editor = page.get_by_role("textbox", name="The text")
+    editor.fill(text.replace(PUBLIC, NARROW))
+    page.get_by_role("button", name="Save and check").click()
+    expect(page.locator(".tag.ok")).to_have_text("No problem")
+    page.get_by_role("link", name="Tests").click()
+    expect(page.locator("main")).to_contain_text("The tests do not pass")
+    for each in looks:
+        fit(each, problems)
+    page.get_by_role("link", name="What it opens and closes").click()
+    expect(page.locator(".diff .closes").first).to_contain_text("will no longer see")
+    for each in looks:
+        fit(each, problems)
+    page.get_by_role("link", name="Who may see what").click()
+    expect(page.get_by_role("table")).to_contain_text("Register of organisations")
+    for each in looks:
+        fit(each, problems)
+    page.get_by_label("Record", exact=True).select_option("environmental-penalties")
+    page.get_by_label("Purpose", exact=True).select_option("LICENCE_RENEWAL")
+    page.get_by_role("button", name="Show").click()
+    expect(page.locator("main")).to_contain_text("nothing of Administrative penalties of the Environment Agency")
+
+    page.get_by_role("link", name="Try it on past inquiries").click()
+    page.get_by_role("button", name="Begin the simulation").click()
+    expect(page.locator(".errors")).to_contain_text("Say why you look.")
+    page.get_by_label("Why do you look?").fill("To see what it closes.")
+    page.get_by_role("button", name="Begin the simulation").click()
+    expect(page.get_by_role("status").first).to_contain_text("That you look was entered.")
+    until(
+        "the simulation to be through",
+        lambda: page.reload() and "would be another" in page.locator("main").inner_text(),
+    )
+    for each in looks:
+        fit(each, problems)
+
+    page.goto(f"{draft}/file?name={RULE}")
+    page.get_by_role("textbox", name="The text").fill(text)
+    page.get_by_role("button", name="Save and check").click()
+    page.goto(f"{draft}/file?name=calendar.yaml")
+    dates = page.locator("textarea[name=text]").input_value()
+    days = 5 if scripts else 4
+    page.get_by_role("textbox", name="The text").fill(dates.replace("objection: 7", f"objection: {days}"))
+    page.get_by_role("button", name="Save, then run the tests").click()
+    expect(page.locator(".note.ok")).to_contain_text("tests pass")
+    page.goto(draft)
+    expect(page.locator(".files").get_by_role("listitem").filter(has_text="calendar.yaml")).to_contain_text("Changed")
+    for each in looks:
+        fit(each, problems)
+    page.get_by_role("button", name="Propose this draft").click()
+    expect(page.locator(".errors")).to_contain_text("Say why it is needed.")
+    page.get_by_label("Why is it needed?").fill("Fewer days are enough.")
+    page.get_by_role("button", name="Propose this draft").click()
+    expect(page.get_by_role("status").first).to_contain_text("Your draft is proposed.")
+    asked(world.told, "POST", f"proposals/{page.url.rpartition('/')[2]}/refuse", {"reason": "It was a walk."})
+    assert [each for each in said if not each.startswith("Failed to load resource")] == []  # a form that was wrong
+    context.close()
+
+
+def test_a_draft_is_nobody_elses(world: World, officer: Visitor) -> None:
+    place, other = begun(officer), Visitor(dict(world.told))
+    other.sign_in("second-officer")
+    for path in ("", f"/file?name={RULE}", "/check", "/tests", "/changes", "/matrix", "/simulation"):
+        assert officer.get(place + path).status_code == 200, path
+        assert other.get(place + path).status_code == 404, path
+    page = other.get("/console/drafts")
+    for path in ("/discard", "/propose", "/file", "/file/remove", "/simulation", "/simulation/stop"):
+        day = "2026-11-01"
+        form = {"name": RULE, "text": "x", "seen": "", "reason": "x", "since": day, "through": day}
+        assert other.post(place + path, form, page).status_code == 404, path
+    assert place.rpartition("/")[2] not in page.text
+
+
+def test_a_form_needs_the_sessions_token(officer: Visitor) -> None:
+    place = begun(officer)
+    page = officer.get(f"{place}/file?name={RULE}")
+    for path in ("/discard", "/propose", "/file", "/file/check", "/file/remove", "/simulation", "/simulation/stop"):
+        answer = officer.post(place + path, {"csrf": "x", "name": RULE, "text": "x"}, page)
+        assert answer.status_code == 403, path
+    assert officer.get(f"{place}/file?name={RULE}").text.count("permit") == page.text.count("permit")
+
+
+def test_nothing_that_is_written_runs(officer: Visitor) -> None:
+    place = begun(officer)
+    page = officer.get(f"{place}/file?name=rules/new.cedar")
+    assert "Not saved yet" in page.text
+    form: dict[str, Any] = {"name": "rules/new.cedar", "text": f"{SCRIPT}\n", "seen": ""}
+    told = officer.post(f"{place}/file/check", form, page)
+    assert told.headers["content-type"] == "application/json"
+    assert told.json()["problems"][0]["line"] == 1
+    assert officer.post(f"{place}/file", form, page).status_code == 303
+    for path in ("/file?checked=yes&name=rules/new.cedar", "/check", "/tests", "/changes", ""):
+        shown = officer.get(place + path)
+        assert (shown.status_code, "<script>alert" in shown.text) == (200, False), path
+    wrong = officer.get(f"{place}/file?name=%22%3E%3Cscript%3Ealert(1)%3C/script%3E")
+    assert "<script>alert" not in wrong.text
+
+
+def test_what_another_page_wrote_meanwhile_is_shown_before_it_is_written_over(officer: Visitor) -> None:
+    place = begun(officer)
+    first = officer.get(f"{place}/file?name={RULE}")
+    second = officer.get(f"{place}/file?name={RULE}")
+    hidden = dict(re.findall(r'<input type="hidden" name="([^"]+)" value="([^"]*)">', first.text))
+    form = {"name": RULE, "seen": hidden["seen"]}
+    assert officer.post(f"{place}/file", {**form, "text": "// theirs\n"}, first).status_code == 303
+    refused = officer.post(f"{place}/file", {**form, "text": "// mine\n"}, second)
+    assert (refused.status_code, "// mine" in refused.text, "// theirs" in refused.text) == (422, True, True)
+    seen = re.findall(r'name="seen" value="([0-9a-f]+)"', refused.text)[0]
+    assert officer.post(f"{place}/file", {**form, "seen": seen, "text": "// mine\n"}, refused).status_code == 303
+    assert "// mine" in officer.get(f"{place}/file?name={RULE}").text
+
+
+def test_a_file_is_taken_away_and_a_draft_let_go(officer: Visitor) -> None:
+    place = begun(officer)
+    page = officer.get(f"{place}/file?name={RULE}")
+    seen = re.findall(r'name="seen" value="([0-9a-f]+)"', page.text)[0]
+    gone = officer.post(f"{place}/file/remove", {"name": RULE, "seen": seen}, page)
+    assert gone.status_code == 303
+    shown = officer.get(place)
+    assert "Taken away" in shown.text
+    assert f"name={RULE}" not in shown.text
+    named = officer.post(f"{place}/file", {"name": "../../etc/passwd", "text": "x", "seen": ""}, shown)
+    assert (named.status_code, "is no file of a rule set" in named.text) == (422, True)
+    officer.post(f"{place}/discard", {}, shown)
+    assert officer.get(place).status_code == 404
