@@ -43,7 +43,7 @@ class Issuer:
         self.jwks = folder / "jwks.json"
         self.jwks.write_text(json.dumps(KeySet([self.key]).as_dict(private=False)))
 
-    def token(self, issuer: str, client_id: str) -> str:
+    def token(self, issuer: str, client_id: str, scope: str = "inquire") -> str:
         """An access token (RFC 9068) that no other equals."""
         now = int(time.time())
         claims = {
@@ -51,7 +51,7 @@ class Issuer:
             "aud": AUDIENCE,
             "sub": client_id,
             "client_id": client_id,
-            "scope": "inquire",
+            "scope": scope,
             "iat": now,
             "exp": now + 7200,
             "jti": uuid.uuid4().hex,
