@@ -105,9 +105,10 @@ def _catalogue(commands: Any) -> None:
 
 
 def _watch(commands: Any) -> None:
+    from gateway.acts.oversight import commands as oversight
     from gateway.watch import commands as watch
 
-    watch.register(commands)
+    oversight.register(watch.register(commands))
 
 
 def _store(commands: Any) -> None:

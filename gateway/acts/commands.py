@@ -37,6 +37,7 @@ _TYPES: Mapping[str, str] = {
     "reference": "String",
     "id": "ID!",
     "outcome": "Outcome!",
+    "verdict": "Verdict!",
     "access": "ID",
     "dataset": "ID",
     "papers": "[PaperInput!]",
@@ -56,7 +57,7 @@ def register(subparsers: argparse._SubParsersAction[Any]) -> None:
     listed = _listed(parts, "changes that were reported; those that wait for a second steward come first")
     listed.set_defaults(run=lambda given: _page(given, "changes", _CHANGE))
 
-    report = _act(parts, "report", "a record was corrected, withdrawn or reinstated; another steward confirms it")
+    report = act(parts, "report", "a record was corrected, withdrawn or reinstated; another steward confirms it")
     report.add_argument("subject", type=_subject, metavar="SCHEME:VALUE", help="whom the record is about")
     report.add_argument("dataset", metavar="DATASET")
     report.add_argument("record", metavar="RECORD", help="the record's id")
@@ -75,7 +76,7 @@ def register(subparsers: argparse._SubParsersAction[Any]) -> None:
     listed = _listed(parts, "what was filed with the token's department; for oversight, what is overdue")
     listed.set_defaults(run=lambda given: _page(given, "matters", _MATTER))
 
-    decide = _act(parts, "decide", "decide an objection, or an application for restoration")
+    decide = act(parts, "decide", "decide an objection, or an application for restoration")
     decide.add_argument("kind", type=_word, choices=("objection", "restoration"))
     decide.add_argument("id", metavar="ID")
     decide.add_argument("--outcome", required=True, type=_word, choices=("upheld", "partly", "refused"))
@@ -85,7 +86,7 @@ def register(subparsers: argparse._SubParsersAction[Any]) -> None:
     _confirmed(parts, "confirm, as a second steward, a restoration that another one upheld")
     _declined(parts, "decline a restoration that waits for a second steward: it is open again, to be decided anew")
 
-    filed = _act(parts, "file", "file at a department's counter, for a subject that came in person or is represented")
+    filed = act(parts, "file", "file at a department's counter, for a subject that came in person or is represented")
     filed.add_argument("kind", type=_word, choices=("objection", "restoration"))
     filed.add_argument("--subject", required=True, type=_subject, metavar="SCHEME:VALUE", help="for whom")
     filed.add_argument("--proof", required=True, metavar="TEXT", help="how it was established who they are")
@@ -111,7 +112,8 @@ def _part(parts: Any, name: str, text: str) -> argparse.ArgumentParser:
     return parser
 
 
-def _act(parts: Any, name: str, text: str) -> argparse.ArgumentParser:
+def act(parts: Any, name: str, text: str) -> argparse.ArgumentParser:
+    """A command that does an act."""
     parser = _part(parts, name, text)
     parser.add_argument("--reference", metavar="TEXT", help="with the same one it is done once, within 24 hours")
     parser.add_argument("--receipt", type=Path, metavar="FILE", help="write the act's receipt to a new file")
@@ -128,16 +130,16 @@ def _listed(parts: Any, text: str) -> argparse.ArgumentParser:
 
 
 def _confirmed(parts: Any, text: str) -> None:
-    parser = _act(parts, "confirm", text)
+    parser = act(parts, "confirm", text)
     parser.add_argument("id", metavar="ID")
-    parser.set_defaults(run=lambda given: _done(given, "confirm", _CONFIRMED, id=given.id))
+    parser.set_defaults(run=lambda given: done(given, "confirm", _CONFIRMED, id=given.id))
 
 
 def _declined(parts: Any, text: str) -> None:
-    parser = _act(parts, "decline", text)
+    parser = act(parts, "decline", text)
     parser.add_argument("id", metavar="ID")
     parser.add_argument("--reason", required=True, metavar="TEXT", help="why; of a change, the subject is told")
-    parser.set_defaults(run=lambda given: _done(given, "decline", _CONFIRMED, id=given.id, reason=given.reason))
+    parser.set_defaults(run=lambda given: done(given, "decline", _CONFIRMED, id=given.id, reason=given.reason))
 
 
 def _subject(text: str) -> dict[str, str]:
@@ -149,7 +151,7 @@ def _subject(text: str) -> dict[str, str]:
 
 
 def _report(given: argparse.Namespace) -> int:
-    return _done(
+    return done(
         given, "reportChange", _CHANGE, subject=given.subject, record=_record(given), event=given.event.upper(),
         newVersion=given.new_version, reason=given.reason,
     )  # fmt: skip
@@ -157,7 +159,7 @@ def _report(given: argparse.Namespace) -> int:
 
 def _decide(given: argparse.Namespace) -> int:
     field = "decideObjection" if given.kind == "objection" else "decideRestoration"
-    return _done(given, field, _MATTER, id=given.id, outcome=given.outcome.upper(), reason=given.reason)
+    return done(given, field, _MATTER, id=given.id, outcome=given.outcome.upper(), reason=given.reason)
 
 
 def _file(given: argparse.Namespace) -> int:
@@ -167,12 +169,12 @@ def _file(given: argparse.Namespace) -> int:
     if given.kind == "restoration":
         if given.record is None or given.dataset is None or given.access is not None:
             raise CommandRefused("an application for restoration names a record: give `--dataset` and `--record`")
-        return _done(
+        return done(
             given, "applyForRestoration", _MATTER, **about, reason=given.reason, papers=papers, onBehalf=behalf
         )  # fmt: skip
     if given.record is not None and given.dataset is None:
         raise CommandRefused("`--record` is the id within a dataset: give `--dataset` too")
-    return _done(
+    return done(
         given, "fileObjection", _MATTER, **about, access=given.access, reason=given.reason, papers=papers,
         onBehalf=behalf,
     )  # fmt: skip
@@ -211,7 +213,7 @@ def _page(given: argparse.Namespace, field: str, item: str) -> int:
     return 0
 
 
-def _done(given: argparse.Namespace, field: str, selected: str, **arguments: Any) -> int:
+def done(given: argparse.Namespace, field: str, selected: str, **arguments: Any) -> int:
     """Have an act done, and print what came of it; its receipt goes to a file."""
     if given.receipt is not None and given.receipt.exists():
         raise CommandRefused(f"`{given.receipt}` is there already; name a new file for the receipt")

@@ -1,4 +1,6 @@
-"""The `dutybound watch` command: follow the ledger, list what was found, look at it, and end its review.
+"""The `dutybound watch` command: follow the ledger, and list what was found.
+
+To look at it and end its review is oversight's, by its own token (`gateway.acts.oversight.commands`).
 
 Exit codes: 0 done, 1 refused or out of reach, said in one sentence; 2 a wrong call.
 """
@@ -18,19 +20,18 @@ from sqlalchemy.exc import SQLAlchemyError
 from gateway import settings
 from gateway.activation.stored import in_force
 from gateway.errors import StoreUnavailable
-from gateway.ledger.log import operator
 from gateway.rules.files import thresholds
 from gateway.storage import watch as kept
 from gateway.storage.store import opened
 from gateway.storage.tables import moment
 from gateway.storage.watch import Kept
-from gateway.watch import restore, reviews
+from gateway.watch import restore
 from gateway.watch.break_glass import BreakGlass
 from gateway.watch.follow import Follower
 
 
-def register(subparsers: argparse._SubParsersAction[Any]) -> None:
-    """Add `watch` with its commands; each sets `run`: from the parsed arguments to the exit code."""
+def register(subparsers: argparse._SubParsersAction[Any]) -> Any:
+    """Add `watch`, and give its commands, to which others add; each sets `run`: from the arguments to the exit code."""
     watch = subparsers.add_parser("watch", help="improper inquiry: what the ledger shows, and the reviews of it")
     parts = watch.add_subparsers(metavar="COMMAND", required=True)
 
@@ -44,19 +45,7 @@ def register(subparsers: argparse._SubParsersAction[Any]) -> None:
     listed = _part(parts, "findings", "what was found and waits for a review")
     listed.add_argument("--all", action="store_true", help="those that were reviewed too, with their verdicts")
     listed.set_defaults(run=_findings)
-
-    show = _part(parts, "open", "the entries behind a finding; that they were opened is entered in the ledger first")
-    show.add_argument("finding", metavar="FINDING")
-    show.add_argument("--by", required=True, metavar="NAME", help="who looks; stands in the ledger")
-    show.add_argument("--reason", required=True, metavar="TEXT", help="why; stands in the ledger")
-    show.set_defaults(run=_open)
-
-    review = _part(parts, "review", "end the review of a finding; verdict and reason are entered in the ledger")
-    review.add_argument("finding", metavar="FINDING")
-    review.add_argument("--by", required=True, metavar="NAME", help="who reviewed it; stands in the ledger")
-    review.add_argument("--verdict", required=True, choices=reviews.VERDICTS, help="what the inquiries were")
-    review.add_argument("--reason", required=True, metavar="TEXT", help="why; stands in the ledger")
-    review.set_defaults(run=_review)
+    return parts
 
 
 def _part(parts: Any, name: str, text: str) -> argparse.ArgumentParser:
@@ -114,28 +103,3 @@ def _lines(each: Kept) -> Iterator[str]:
     yield f"  {each.words}"
     if each.verdict is not None and each.decided_at is not None:
         yield f"  {each.verdict}, by {each.by} on {moment(each.decided_at):%Y-%m-%d}: {each.reason}"
-
-
-def _open(arguments: argparse.Namespace) -> int:
-    with operator.opened(arguments.config) as place:
-        try:
-            entered, behind = reviews.look(place, arguments.finding, arguments.by, arguments.reason)
-        except (LookupError, ValueError) as error:
-            print(error.args[0], file=sys.stderr)
-            return 2
-        for line in behind:
-            print(line)
-        print(f"entered: this view is entry {entered.index} of {place.settings.ledger.origin}/{entered.shard}")
-    return 0
-
-
-def _review(arguments: argparse.Namespace) -> int:
-    with operator.opened(arguments.config) as place:
-        try:
-            said = (arguments.finding, arguments.by, arguments.verdict, arguments.reason)
-            entered = reviews.decide(place, *said)
-        except (LookupError, ValueError) as error:
-            print(error.args[0], file=sys.stderr)
-            return 2
-        print(f"entered: this verdict is entry {entered.index} of {place.settings.ledger.origin}/{entered.shard}")
-    return 0

@@ -18,6 +18,9 @@ from sqlalchemy import select, text
 
 from gateway import cli, settings
 from gateway.clock import machines
+from gateway.ledger.acting.commanded import done
+from gateway.ledger.acting.planned import Made, Seen
+from gateway.ledger.log import operator
 from gateway.ledger.log.build import ledger_of
 from gateway.ledger.projections.projector import Projector
 from gateway.ledger.proof import key_files
@@ -26,6 +29,7 @@ from gateway.storage import facts
 from gateway.storage import watch as kept
 from gateway.storage.facts import fact_head
 from gateway.storage.tables import SHARD_BITS
+from gateway.watch import reviews
 from tests import configured
 from tests.ledger.support import AT, SUBJECT, disclosed, receipt_of, recipients_found
 from tests.services import Postgres
@@ -120,6 +124,15 @@ class Office:
         )  # fmt: skip
         assert kept.advance(engine, version, {at[0]: index + 1}, [found])
 
+    def review(self, finding: str, by: str = "C. Auditor", verdict: str = "proper", reason: str = "audit 9") -> None:
+        """End a finding's review; raises as `reviews.made`."""
+        with operator.opened(self.config) as place:
+
+            def make(seen: Seen) -> Made:
+                return reviews.made(place.store, seen, finding, by, verdict, reason, operator.CLIENT)
+
+            place.run(lambda ledger: done(ledger, make))
+
     def populate(self) -> None:
         """Facts, inquiries, everything that people do by a command, and what is made of it."""
         store = self.place.open()
@@ -133,7 +146,7 @@ class Office:
         self.ran("ledger", "hold", "lift", hold, *SAID)
         self.ran("ledger", "hold", "place", "--subject", LEI, *SAID)
         self.ran("ledger", "erase", "request", "--subject", LEI, *SAID)
-        self.ran("watch", "review", FINDING, "--verdict", "proper", *SAID)
+        self.review(FINDING)
         projector = Projector(self.place.open())
         while projector.turn():
             pass

@@ -130,7 +130,7 @@ async def open_matters(store: Store, what: str) -> None:
 
 
 async def reviewed(store: Store, finding: str) -> None:
-    """End a review, as `watch review` does."""
+    """End a review, as oversight does."""
     found, behind = watch.one_finding(store.engine, finding)
     async with opened(store) as ledger:
         named = tuple(f"{each >> 40}-{each & (1 << 40) - 1}" for each in behind)

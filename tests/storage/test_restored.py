@@ -12,16 +12,12 @@ from gateway.ledger.entry.registry import COMMANDS, ROOT
 from gateway.ledger.log.head_file import HeadFile
 from gateway.ledger.proof.note import note_body, parse_checkpoint
 from tests.ledger.support import ORIGIN
-from tests.storage.office import FINDING, LEI, SAID, Office, office, server
+from tests.storage.office import LEI, SAID, Office, office, server
 
 __all__ = ["office", "server"]
 
-LOOK = ("watch", "open", FINDING, *SAID)
-VERDICT = ("watch", "review", FINDING, "--verdict", "proper", *SAID)
 HOLD = ("ledger", "hold", "place", "--subject", LEI, *SAID)
 APPENDS = {
-    "open": LOOK,
-    "review": VERDICT,
     "hold": HOLD,
     "export": ("ledger", "export", "--subject", LEI, *SAID, "--out", "evidence"),
     "erase": ("ledger", "erase", "request", "--subject", LEI, *SAID),
@@ -39,7 +35,6 @@ def test_the_shard_of_commands_is_there_and_registered_from_the_first_start_on(o
     office.serve(1)
     assert office.sizes() == {"1": 1, COMMANDS[0]: 0, ROOT: 3}
     assert remembered(office.folder) == {"1": 1, COMMANDS[0]: 0, ROOT: 3}
-    office.find()
     for name, command in APPENDS.items():
         assert f"{ORIGIN}/{COMMANDS[0]}" in office.ran(*command), name
         assert office.verify() == 0, office.err
@@ -51,10 +46,9 @@ def test_the_shard_of_commands_is_there_and_registered_from_the_first_start_on(o
 def test_after_a_restore_a_command_goes_on_in_a_shard_that_names_the_gap(office: Office, command: str) -> None:
     """It signed another entry over those whose receipts are out."""
     office.serve(1)
-    office.find()
     backup = office.place.copy()
     office.ran(*HOLD)
-    office.ran(*LOOK)
+    office.ran("ledger", "export", "--subject", LEI, *SAID, "--out", "before")
     office.move(backup)
     assert f"{ORIGIN}/{COMMANDS[1]}" in office.ran(*APPENDS[command])
     assert office.sizes() == {"1": 1, COMMANDS[0]: 0, ROOT: 5, COMMANDS[1]: 2}
