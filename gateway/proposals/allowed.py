@@ -13,7 +13,7 @@ from gateway.errors import Refusal
 from gateway.ledger.acting.digests import same_human
 from gateway.ledger.acting.planned import invalid
 from gateway.proposals.desk import Acting, still_open
-from gateway.proposals.judging import OFFICER, UNSIMULATED, judged
+from gateway.proposals.judging import OFFICER, UNSIMULATED, Judged, judged
 from gateway.rules.files.officers import Officers
 from gateway.storage.proposals import READY, WAITING, Approval, Proposal
 from gateway.storage.rulesets import Active
@@ -98,16 +98,18 @@ def refusing(who: Person, row: Proposal) -> Refusal | None:
     return None
 
 
-def yours(who: Person, case: Case, *, complete: bool) -> dict[str, Any]:
-    """What somebody can do, as they are told. `complete`: it lacks nothing to become active."""
+def yours(who: Person, case: Case, found: Judged, *, complete: bool) -> dict[str, Any]:
+    """What somebody can do, as they are told. `found` is what approvals come to; `complete`: it lacks nothing."""
     row, officer = case.row, who.acting.officer
     hindrance = approving(who, case)
     role = OFFICER if officer is not None else "steward" if who.acting.steward in row.departments else None
+    missing = found.officers > 0 if role == OFFICER else who.acting.steward in found.stewards
     return {
         "author": same_human(row.author, who.people),
         "as": role,
         "hindered": None if hindrance is None else hindrance.word,
         "mayApprove": hindrance is None,
+        "needed": hindrance is None and missing,
         "mayRefuse": refusing(who, row) is None,
         "mayActivate": officer is not None and complete,
         "signed": case.officers.signed and role == OFFICER,

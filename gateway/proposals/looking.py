@@ -113,7 +113,7 @@ class Looking:
             return {}
         found = judged(case.row, case.given, case.officers, case.at)
         complete = state == "approved" and not lacks(case.row, found, case.at) and not self._by_folder
-        return {"you": yours(person, case, complete=complete)}
+        return {"you": yours(person, case, found, complete=complete)}
 
     def _said(self, places: Sequence[int | None]) -> shown.Texts:
         try:

@@ -11,6 +11,7 @@ import shutil
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 from playwright.sync_api import sync_playwright
 
@@ -18,6 +19,7 @@ from deploy.demo.configuration import FREE
 from deploy.demo.processes import ROOT
 from deploy.demo.supervisor import Region
 from tests.console import watched
+from tests.console.proposing import proposed, wages
 from tests.console.rooms import FIRST, ROOMS
 from tests.console.visitor import Visitor
 
@@ -34,6 +36,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as var, Region(Path(var), lambda line: None, FREE) as region:
         told = region.tell()
         _objected(told)
+        more = {"officer": _proposed(told, region.place.policies)}
         watched.finding(told)
         with sync_playwright() as playwright:
             browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
@@ -46,13 +49,20 @@ def main() -> None:
                     page = context.new_page()
                     page.goto(told["pages"]["login_as"][role])
                     page.screenshot(path=FOLDER / f"{role}-first-{look}.png", full_page=True)
-                    for path in ROOMS.get(role, ()):
+                    for path in (*ROOMS.get(role, ()), *more.get(role, ())):
                         page.goto(told["gateway"] + path)
-                        name = re.sub(r"[^a-z]+", "-", path.lower()).strip("-")
+                        name = re.sub(r"[^a-z]+", "-", re.sub(r"[0-9a-f]{32}", "one", path.lower())).strip("-")
                         page.screenshot(path=FOLDER / f"{role}-{name}-{look}.png", full_page=True)
                     context.close()
             browser.close()
     print(f"{len(list(FOLDER.glob('*.png')))} pictures in {FOLDER.relative_to(ROOT)}/")
+
+
+def _proposed(told: dict[str, Any], policies: Path) -> list[str]:
+    """The pages of a proposal that opens data of people, for an officer who did not make it."""
+    id_ = proposed(told, policies, wages, "Subsidies depend on wages since the Act of 2026.", "p.costa")
+    one = f"/console/proposals/{id_}"
+    return [one, f"{one}/changes", f"{one}/approve", f"{one}/refuse"]
 
 
 def _objected(told: dict[str, object]) -> None:

@@ -34,7 +34,7 @@ async def test_each_is_told_what_they_can_do_and_the_acts_say_the_same(room: Roo
         "author": room.officer(), "colleague": room.officer("costa"), "another": room.officer("ilves"),
         "steward": room.steward("tax", "t.weber"), "elsewhere": room.steward("courts", "c.santos"),
         "oversight": room.desk.who("oversight", "oversight", official="o.keller"),
-        "nobody": room.officer("fontaine"),
+        "nobody": room.officer("fontaine"), "second": room.steward("tax", "t.nowak"),
     }  # fmt: skip
 
     def hindered() -> dict[str, str | None]:
@@ -42,22 +42,24 @@ async def test_each_is_told_what_they_can_do_and_the_acts_say_the_same(room: Roo
 
     seen = {
         "author": "author", "colleague": None, "another": None, "steward": None, "elsewhere": "department",
-        "oversight": "officer", "nobody": "officer",
+        "oversight": "officer", "nobody": "officer", "second": None,
     }  # fmt: skip
     assert hindered() == seen
     for name in ("author", "elsewhere", "oversight", "nobody"):
         await refused(room.approve(id_, people[name]))
     assert {name for name, who in people.items() if told(room, id_, who)["mayRefuse"]} == {
-        "author", "colleague", "another", "steward", "oversight"
+        "author", "colleague", "another", "steward", "oversight", "second"
     }  # fmt: skip
     assert [told(room, id_, people[name])["as"] for name in ("colleague", "steward", "elsewhere")] == [
         "officer", "steward", None
     ]  # fmt: skip
     for name in ("colleague", "another", "steward"):
+        assert told(room, id_, people[name])["needed"]
         assert not told(room, id_, people["author"])["mayActivate"]
         await room.approve(id_, people[name])
         seen[name] = "approved"
         assert hindered() == seen
+    assert not told(room, id_, people["second"])["needed"], "one steward of a department is enough"
     assert room.looking.proposal(id_)["missing"] == {
         "officers": 0, "stewards": [], "simulation": False, "notice": True
     }  # fmt: skip

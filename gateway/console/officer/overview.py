@@ -7,8 +7,8 @@ from typing import Any
 from gateway.console.visiting import Visit
 
 ROLES = ("officer", "steward", "oversight")
-MOST = 20
-"""Proposals that are shown."""
+MOST, SHOWN = 100, 20
+"""Proposals that are looked through, and of these shown: first those that wait for whoever looks."""
 
 
 async def overview(visit: Visit) -> dict[str, Any] | None:
@@ -16,12 +16,13 @@ async def overview(visit: Visit) -> dict[str, Any] | None:
     if not any(role in visit.session.roles for role in ROLES):
         return None
     waiting = (await visit.call("GET", f"/rules/proposals?waiting=yes&first={MOST}"))["items"]
-    mine = [each for each in waiting if each["you"]["mayApprove"] or each["you"]["mayActivate"]]
-    told: dict[str, Any] = {"waiting": waiting, "waits": len(mine)}
+    mine = [each for each in waiting if each["you"]["needed"] or each["you"]["mayActivate"]]
+    others = [each for each in waiting if each not in mine]
+    told: dict[str, Any] = {"waiting": [*mine, *others][:SHOWN], "waits": len(mine)}
     if "officer" in visit.session.roles:
         status = await visit.call("GET", "/rules/status")
         (told["active"], *_) = (await visit.call("GET", "/rules/activations?first=1"))["items"] or [None]
         told["replicas"] = status["replicas"]
     elif "oversight" not in visit.session.roles:
-        told["waiting"] = mine
+        told["waiting"] = mine[:SHOWN]
     return told
