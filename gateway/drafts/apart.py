@@ -11,12 +11,11 @@ import hashlib
 import subprocess
 import sys
 from collections.abc import Collection, Mapping
-from typing import Literal
 
 import msgspec
 from cachetools import LRUCache
 
-from gateway.drafts.child import EVERYTHING, Found, Looked, Wanted
+from gateway.drafts.child import EVERYTHING, Edit, Found, Looked, Part, Purposed, Wanted
 from gateway.errors import Code, Refusal
 from gateway.ledger.acting.planned import invalid
 
@@ -36,10 +35,15 @@ class Apart:
         self._turn, self._waiting = asyncio.Lock(), 0
 
     def asked(
-        self, part: Literal["check", "matrix"], files: bytes, day: datetime.date, wanted: Wanted = EVERYTHING
+        self,
+        part: Part,
+        files: bytes,
+        day: datetime.date,
+        wanted: Wanted = EVERYTHING,
+        edit: Edit | Purposed | None = None,
     ) -> Looked:
         """What is asked of an archive, held to a day."""
-        return Looked(part, files, day, self._issuers, self._registries, wanted)
+        return Looked(part, files, day, self._issuers, self._registries, wanted, edit)
 
     async def look(self, asked: Looked) -> Found:
         """What there is to say; raises `Refusal`."""

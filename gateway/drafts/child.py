@@ -32,17 +32,55 @@ class Wanted(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 EVERYTHING = Wanted()
+Part = Literal["check", "matrix", "grants", "purposes"]
+
+
+class Edit(msgspec.Struct, frozen=True, tag=True):
+    """What a grant is to say: of the requester at the place `entry` of the file, the one at `number` of its grants."""
+
+    entry: int
+    number: int
+    since: datetime.date
+    until: datetime.date
+    agreed_by: str
+    datasets: tuple[str, ...]
+
+
+class GrantTold(msgspec.Struct, frozen=True):
+    """A grant as the file has it, right or wrong, and where."""
+
+    entry: int
+    number: int
+    client: str
+    purpose: str
+    datasets: tuple[str, ...]
+    since: str
+    until: str
+    agreed_by: str
+
+
+class Purposed(msgspec.Struct, frozen=True, tag=True):
+    """A purpose as the file has it, right or wrong, or as it is to be: the members that a form has.
+
+    `fields` are the names of fields by dataset.
+    """
+
+    name: str
+    title: str
+    articles: tuple[str, ...]
+    fields: Mapping[str, tuple[str, ...]]
 
 
 class Looked(msgspec.Struct, frozen=True):
     """An archive, what is wanted of it, the day it is held to, and how names of `gateway.yaml` are read."""
 
-    part: Literal["check", "matrix"]
+    part: Part
     files: bytes
     day: datetime.date
     issuers: Mapping[str, str]
     registries: tuple[str, ...] | None
     wanted: Wanted = EVERYTHING
+    edit: Edit | Purposed | None = None
 
 
 class Place(msgspec.Struct, frozen=True):
@@ -84,7 +122,9 @@ class Row(msgspec.Struct, frozen=True):
 class Found(msgspec.Struct, frozen=True):
     """What came of it: what is wrong, how much there is (`counts`), and the matrix with what it can be narrowed to.
 
-    `left_out` is how many rows were too many to be told.
+    `left_out` is how many rows were too many to be told. `grants` and `several` purposes are those of the file, where
+    `fields` are those that each dataset has; `text` is what it says with
+    an edit; where it is `unfit` for that, why.
     """
 
     places: tuple[Place, ...] = ()
@@ -95,6 +135,11 @@ class Found(msgspec.Struct, frozen=True):
     requesters: Mapping[str, str] = {}
     purposes: Mapping[str, str] = {}
     datasets: Mapping[str, str] = {}
+    fields: Mapping[str, tuple[str, ...]] = {}
+    grants: tuple[GrantTold, ...] = ()
+    several: tuple[Purposed, ...] = ()
+    unfit: str = ""
+    text: str = ""
 
 
 def main() -> int:
@@ -104,10 +149,9 @@ def main() -> int:
         return 0
     resource.setrlimit(resource.RLIMIT_AS, (MOST_MEMORY, MOST_MEMORY))
     resource.setrlimit(resource.RLIMIT_CPU, (MOST_CPU, MOST_CPU))
-    from gateway.drafts.found import found
+    from gateway.drafts.found import answered
 
-    asked = msgspec.msgpack.decode(sys.stdin.buffer.read(), type=Looked)
-    sys.stdout.buffer.write(msgspec.msgpack.encode(found(asked)))
+    sys.stdout.buffer.write(answered(sys.stdin.buffer.read()))
     return 0
 
 

@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+import msgspec
+
 from gateway.activation.archive import laid_out
 from gateway.catalogue.load import load as load_catalogue
-from gateway.drafts.child import MOST_ROWS, MOST_TOLD, Found, Looked, Place, Row, Wanted
+from gateway.drafts import granted, purposed
+from gateway.drafts.child import MOST_ROWS, MOST_TOLD, Edit, Found, Looked, Place, Purposed, Row, Wanted
+from gateway.drafts.splice import Unfit
 from gateway.errors import Problem, printable
 from gateway.rules.check import reach, weakened
 from gateway.rules.decide import guards
@@ -17,11 +21,21 @@ from gateway.rules.load import read
 from gateway.rules.ruleset import RuleSet
 from gateway.rules.testing import read as tests
 
+REQUESTERS, PURPOSES = "requesters.yaml", "purposes.yaml"
+
+
+def answered(asked: bytes) -> bytes:
+    """The bytes of a `Looked` answered with those of a `Found`."""
+    return msgspec.msgpack.encode(found(msgspec.msgpack.decode(asked, type=Looked)))
+
 
 def found(asked: Looked) -> Found:
     """What there is to say of a draft's files."""
     with laid_out(asked.files) as folder:
-        return _checked(asked, folder) if asked.part == "check" else _matrix(asked, folder)
+        try:
+            return _PARTS[asked.part](asked, folder)
+        except Unfit as error:
+            return Found(unfit=str(error))
 
 
 def _checked(asked: Looked, folder: Path) -> Found:
@@ -115,3 +129,35 @@ def _fits(row: matrix.Row, wanted: Wanted) -> bool:
         and wanted.purpose in ("", row.grant.purpose)
         and wanted.dataset in ("", row.dataset)
     )
+
+
+def _granted(asked: Looked, folder: Path) -> Found:
+    """The grants of the file, or the file with one of them changed; also where the draft has problems."""
+    text = _text(folder, REQUESTERS)
+    if isinstance(asked.edit, Edit):
+        return Found(text=granted.edited(text, asked.edit))
+    datasets = load_catalogue(folder, []).datasets
+    return Found(grants=granted.grants(text), datasets={name: each.title for name, each in datasets.items()})
+
+
+def _purposed(asked: Looked, folder: Path) -> Found:
+    """The same, of purposes."""
+    text = _text(folder, PURPOSES)
+    if isinstance(asked.edit, Purposed):
+        return Found(text=purposed.edited(text, asked.edit))
+    datasets = load_catalogue(folder, []).datasets
+    return Found(
+        several=purposed.purposes(text),
+        datasets={name: each.title for name, each in datasets.items()},
+        fields={name: tuple(each.fields) for name, each in datasets.items()},
+    )
+
+
+def _text(folder: Path, name: str) -> str:
+    try:
+        return (folder / name).read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise Unfit(f"there is no `{name}` that is a text") from error
+
+
+_PARTS = {"check": _checked, "matrix": _matrix, "grants": _granted, "purposes": _purposed}

@@ -35,6 +35,7 @@ from gateway.acts.office import Office
 from gateway.acts.plain import MAX_BODY, Asked, Plain
 from gateway.drafts.apart import Apart
 from gateway.drafts.child import Wanted
+from gateway.drafts.forms import FormRoutes
 from gateway.drafts.keeping import LASTS, Drafts, Kept, seen_of, with_file
 from gateway.drafts.trials import Trials
 from gateway.ledger.acting.planned import invalid
@@ -116,6 +117,7 @@ class DraftRoutes:
             plain.route("POST", f"{draft}/check", opened(_OFFICER, self._check), MOST_TEXT),
             plain.route("POST", f"{draft}/examination", opened(_OFFICER, self._examine)),
             plain.route("POST", f"{draft}/matrix", opened(_OFFICER, self._matrix)),
+            *FormRoutes(self._office, self._drafts, self._apart).routes(plain),
             plain.route("POST", f"{draft}/simulation", opened(_OFFICER, self._try)),
             plain.route("GET", f"{draft}/simulation", opened(_OFFICER, self._tried)),
             plain.route("POST", f"{draft}/simulation/stop", opened(_OFFICER, self._stop)),

@@ -148,7 +148,17 @@ def test_an_officer_goes_from_a_draft_to_a_proposal(
 def test_a_draft_is_nobody_elses(world: World, officer: Visitor) -> None:
     place, other = begun(officer), Visitor(dict(world.told))
     other.sign_in("second-officer")
-    for path in ("", f"/file?name={RULE}", "/check", "/tests", "/changes", "/matrix", "/simulation"):
+    for path in (
+        "",
+        f"/file?name={RULE}",
+        "/check",
+        "/tests",
+        "/changes",
+        "/matrix",
+        "/simulation",
+        "/grants",
+        "/purposes",
+    ):
         assert officer.get(place + path).status_code == 200, path
         assert other.get(place + path).status_code == 404, path
     page = other.get("/console/drafts")
@@ -196,6 +206,54 @@ def test_what_another_page_wrote_meanwhile_is_shown_before_it_is_written_over(of
     seen = re.findall(r'name="seen" value="([0-9a-f]+)"', refused.text)[0]
     assert officer.post(f"{place}/file", {**form, "seen": seen, "text": "// mine\n"}, refused).status_code == 303
     assert "// mine" in officer.get(f"{place}/file?name={RULE}").text
+
+
+def test_a_grant_and_a_purpose_are_changed_by_forms(
+    world: World, browser: Browser, problems: Callable[[Page], list[str]], officer: Visitor
+) -> None:
+    begun(officer)
+    context = browser.new_context(viewport={"width": 1280, "height": 900})
+    page = context.new_page()
+    page.set_default_timeout(WAIT)
+    page.goto(world.told["pages"]["login_as"]["officer"])
+    page.goto(world.told["gateway"] + "/console/drafts")
+    page.get_by_role("rowheader").get_by_role("link").first.click()
+    page.get_by_role("link", name="Grants as forms").click()
+    fit(page, problems)
+    page.get_by_role("rowheader").get_by_role("link", name="market-regulator").first.click()
+    fit(page, problems)
+    ticked = page.get_by_role("group", name="Records").get_by_role("checkbox", checked=True)
+    names = [str(each.get_attribute("value")) for each in ticked.all()]
+    for name in names:
+        page.locator(f"#d-{name}").uncheck()
+    page.get_by_label("Agreed by").fill("")
+    page.get_by_role("button", name="Save and check").click()
+    expect(page.locator(".errors")).to_contain_text("Say by which agreement.")
+    expect(page.locator(".errors")).to_contain_text("Choose at least one.")
+    fit(page, problems)
+    page.get_by_label("Agreed by").fill(SCRIPT)
+    page.locator(f"#d-{names[0]}").check()
+    page.get_by_role("button", name="Save and check").click()
+    expect(page.get_by_role("status").first).to_contain_text("The grant is changed in your draft.", timeout=WAIT)
+    page.get_by_role("link", name="Grants as forms").click()
+    expect(page.get_by_role("table")).to_contain_text(SCRIPT)
+
+    page.get_by_role("link", name="Purposes as forms").click()
+    fit(page, problems)
+    page.get_by_role("rowheader").get_by_role("link", name="Qualification of a tenderer").click()
+    page.get_by_label("What it is called").fill("")
+    page.get_by_label("Articles").fill(" , ")
+    page.locator("#f-organisation-register-registeredOn").check()
+    page.get_by_role("button", name="Save and check").click()
+    expect(page.locator(".errors").get_by_role("listitem")).to_have_count(2)
+    fit(page, problems)
+    page.get_by_label("What it is called").fill(SCRIPT)
+    page.get_by_label("Articles").fill("19, 28(1)")
+    page.get_by_role("button", name="Save and check").click()
+    expect(page.get_by_role("status").first).to_contain_text("The purpose is changed in your draft.", timeout=WAIT)
+    page.get_by_role("link", name="Purposes as forms").click()
+    expect(page.get_by_role("link", name=SCRIPT)).to_have_count(1)
+    context.close()
 
 
 def test_a_file_is_taken_away_and_a_draft_let_go(officer: Visitor) -> None:

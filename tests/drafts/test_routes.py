@@ -100,6 +100,47 @@ async def test_a_matrix_of_a_draft_can_be_narrowed(desk: Desk) -> None:
     assert all(each["reason"] for each in closed)
 
 
+async def test_a_grant_is_changed_in_its_file(desk: Desk) -> None:
+    draft = Draft(desk)
+    await draft.begin()
+    found = await draft.ask("POST", "/ID/grants")
+    first = found["grants"][0]
+    assert (first["client"], first["purpose"]) == ("market-regulator", "TENDER_QUALIFICATION")
+    assert set(first["datasets"]) < set(found["datasets"])
+    given = {name: first[name] for name in ("entry", "number", "since", "agreed_by", "datasets")}
+    given |= {"until": "2029-06-30", "seen": found["seen"]}
+    seen = (await draft.ask("PUT", "/ID/grants", **given))["seen"]
+    text = (await draft.ask("GET", "/ID/files/requesters.yaml"))["text"]
+    assert (text.count("until: 2029-06-30"), text.count("# ended")) == (1, 1)
+    assert (await draft.ask("PUT", "/ID/grants", 409, **given))["reason"] == "STATE", "it was seen before that"
+    given["seen"] = seen
+    for name, wrong in (("datasets", []), ("datasets", ["a: b"]), ("agreed_by", ""), ("until", "soon")):
+        await draft.ask("PUT", "/ID/grants", 400, **{**given, name: wrong})
+    await draft.ask("PUT", "/ID/grants", 409, **{**given, "entry": 99})
+    await draft.ask("PUT", "/ID/files/requesters.yaml", text="[", seen=seen)
+    assert "mend the file itself" in (await draft.ask("POST", "/ID/grants", 409))["detail"]
+
+
+async def test_a_purpose_is_changed_in_its_file(desk: Desk) -> None:
+    draft = Draft(desk)
+    await draft.begin()
+    found = await draft.ask("POST", "/ID/purposes")
+    first = found["purposes"][0]
+    assert (first["name"], first["articles"]) == ("TENDER_QUALIFICATION", ["19", "22(1)", "28(1)"])
+    names = {"organisation-register": ["name"]}
+    given = {"name": first["name"], "title": "Choice: of a tenderer", "articles": ["19", "28(1)"], "fields": names}
+    await draft.ask("PUT", "/ID/purposes", **given, seen=found["seen"])
+    now = await draft.ask("POST", "/ID/purposes")
+    assert now["purposes"][0] == {**first, **given, "fields": {**first["fields"], **names}}
+    assert now["purposes"][1:] == found["purposes"][1:]
+    given["seen"] = now["seen"]
+    wrong = [("title", " "), ("articles", []), ("articles", ["a b"]), ("fields", {"organisation-register": []})]
+    for name, value in [*wrong, ("fields", {"organisation-register": ["a: b"]})]:
+        await draft.ask("PUT", "/ID/purposes", 400, **{**given, name: value})
+    for name, value in (("fields", {"person-register": ["name"]}), ("name", "NONE"), ("seen", found["seen"])):
+        await draft.ask("PUT", "/ID/purposes", 409, **{**given, name: value})
+
+
 async def test_who_is_refused(desk: Desk) -> None:
     mine, others = Draft(desk), Draft(desk, "p.costa")
     await mine.begin()
@@ -108,7 +149,9 @@ async def test_who_is_refused(desk: Desk) -> None:
         ("GET", "/ID", {}), ("POST", "/ID/discard", {}), ("GET", "/ID/files/calendar.yaml", {}),
         ("PUT", "/ID/files/calendar.yaml", {"text": ""}), ("DELETE", "/ID/files/calendar.yaml", {"seen": ""}),
         ("POST", "/ID/check", {}), ("POST", "/ID/examination", {}), ("POST", "/ID/matrix", {}),
-        ("POST", "/ID/propose", {"reason": "x"}),
+        ("POST", "/ID/propose", {"reason": "x"}), ("POST", "/ID/grants", {}), ("POST", "/ID/purposes", {}),
+        ("POST", "/ID/simulation/stop", {}),
+        ("GET", "/ID/simulation", {}),
     ]  # fmt: skip
     for method, path, body in every:
         await others.ask(method, path, 404, **body)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from starlette.routing import Route
 
-from gateway.console.drafting import drafts, editing, simulating, trying
+from gateway.console.drafting import drafts, editing, granting, purposing, simulating, trying
 from gateway.console.visiting import MOST_FORM, Parts, entered
 
 MOST_TEXT = 3 * 1024 * 1024 + MOST_FORM
@@ -14,6 +14,7 @@ MOST_TEXT = 3 * 1024 * 1024 + MOST_FORM
 def routes(parts: Parts) -> list[Route]:
     """All of them."""
     draft = "/console/drafts/{id}"
+    grant = f"{draft}/grants/{{entry:int}}/{{number:int}}"
     every = (
         ("GET", "/console/drafts", drafts.listed, MOST_FORM),
         ("POST", "/console/drafts", drafts.begin, MOST_FORM),
@@ -27,6 +28,12 @@ def routes(parts: Parts) -> list[Route]:
         ("GET", f"{draft}/check", trying.check, MOST_FORM),
         ("GET", f"{draft}/tests", trying.tests, MOST_FORM),
         ("GET", f"{draft}/changes", trying.changes, MOST_FORM),
+        ("GET", f"{draft}/grants", granting.listed, MOST_FORM),
+        ("GET", grant, granting.edit, MOST_FORM),
+        ("POST", grant, granting.save, MOST_FORM),
+        ("GET", f"{draft}/purposes", purposing.listed, MOST_FORM),
+        ("GET", f"{draft}/purposes/{{name}}", purposing.edit, MOST_FORM),
+        ("POST", f"{draft}/purposes/{{name}}", purposing.save, MOST_FORM),
         ("GET", f"{draft}/matrix", trying.matrix, MOST_FORM),
         ("GET", f"{draft}/simulation", simulating.simulation, MOST_FORM),
         ("POST", f"{draft}/simulation", simulating.begin, MOST_FORM),

@@ -1,0 +1,100 @@
+"""Grants of a draft as forms: from when until when, by which agreement, and of which datasets."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Mapping
+from typing import Any
+
+from starlette.responses import Response
+
+from gateway.console.calling import Answered, ApiRefused
+from gateway.console.drafting.drafts import ROOM, api
+from gateway.console.visiting import Visit
+
+FILE = "requesters.yaml"
+
+
+async def listed(visit: Visit) -> Response:
+    """All grants; where the file is none that they are found in, why."""
+    try:
+        found = await visit.call("POST", f"{api(visit)}/grants", {})
+    except ApiRefused as refused:
+        if refused.code != "MATTER_INVALID":
+            raise
+        found = {"grants": [], "why": refused.message}
+    return await visit.page("drafting/grants.html", ROOM, id=_id(visit), place="grants", found=found, file=FILE)
+
+
+async def edit(visit: Visit) -> Response:
+    """The form of one."""
+    found, grant = await _found(visit)
+    return await _page(visit, found, grant, found["seen"], [])
+
+
+async def save(visit: Visit) -> Response:
+    """Change one, then check the draft."""
+    found, grant = await _found(visit)
+    seen = visit.field("seen")
+    given = {
+        **grant,
+        "since": visit.field("since"),
+        "until": visit.field("until"),
+        "agreed_by": visit.field("agreed_by"),
+        "datasets": visit.fields("datasets"),
+    }
+    wrong = list(_wrong(visit, given))
+    if not wrong:
+        names = ("entry", "number", "since", "until", "agreed_by", "datasets")
+        try:
+            await visit.call("PUT", f"{api(visit)}/grants", {name: given[name] for name in names} | {"seen": seen})
+        except ApiRefused as refused:
+            if refused.code not in ("MATTER_INVALID", "CONFLICT"):
+                raise
+            wrong.append(("since", visit.words("editing.refused", why=refused.message)))
+            seen = found["seen"]
+    if wrong:
+        return await _page(visit, found, given, seen, wrong)
+    return await visit.go(f"/console/drafts/{_id(visit)}/check", "done.grant_changed", Answered(None))
+
+
+async def _found(visit: Visit) -> tuple[Any, Mapping[str, Any]]:
+    """What the API tells of the grants, and the one that the address names; raises `ApiRefused`."""
+    found = await visit.call("POST", f"{api(visit)}/grants", {})
+    place = visit.request.path_params["entry"], visit.request.path_params["number"]
+    for each in found["grants"]:
+        if (each["entry"], each["number"]) == place:
+            return found, each
+    raise ApiRefused(404, "MATTER_NOT_FOUND", "there is no such grant", {})
+
+
+def _wrong(visit: Visit, given: Mapping[str, Any]) -> Any:
+    for name in ("since", "until"):
+        if not _is_day(given[name]):
+            yield name, visit.words("granting.no_day")
+    if not given["agreed_by"]:
+        yield "agreed_by", visit.words("granting.no_agreement")
+    if not given["datasets"]:
+        yield "datasets", visit.words("granting.no_dataset")
+
+
+async def _page(
+    visit: Visit, found: Any, grant: Mapping[str, Any], seen: str, wrong: list[tuple[str, Any]]
+) -> Response:
+    # What the catalogue does not know any more can still be taken out of the grant.
+    datasets = found["datasets"] | {name: found["datasets"].get(name, name) for name in grant["datasets"]}
+    return await visit.page(
+        "drafting/grant.html", ROOM, 422 if wrong else 200,
+        id=_id(visit), grant=grant, seen=seen, datasets=datasets, wrong=wrong,
+    )  # fmt: skip
+
+
+def _is_day(text: str) -> bool:
+    try:
+        return datetime.date.fromisoformat(text).isoformat() == text
+    except ValueError:
+        return False
+
+
+def _id(visit: Visit) -> str:
+    return str(visit.request.path_params["id"])

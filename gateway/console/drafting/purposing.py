@@ -1,0 +1,92 @@
+"""Purposes of a draft as forms: what they are called, on which articles they rest, and which fields they may see."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from starlette.responses import Response
+
+from gateway.console.calling import Answered, ApiRefused
+from gateway.console.drafting.drafts import ROOM, api
+from gateway.console.visiting import Visit
+
+FILE = "purposes.yaml"
+
+
+async def listed(visit: Visit) -> Response:
+    """All purposes; where the file is none that they are found in, why."""
+    try:
+        found = await visit.call("POST", f"{api(visit)}/purposes", {})
+    except ApiRefused as refused:
+        if refused.code != "MATTER_INVALID":
+            raise
+        found = {"purposes": [], "why": refused.message}
+    return await visit.page("drafting/purposes.html", ROOM, id=_id(visit), place="purposes", found=found, file=FILE)
+
+
+async def edit(visit: Visit) -> Response:
+    """The form of one."""
+    found, purpose = await _found(visit)
+    return await _page(visit, found, purpose, ", ".join(purpose["articles"]), found["seen"], [])
+
+
+async def save(visit: Visit) -> Response:
+    """Change one, then check the draft."""
+    found, purpose = await _found(visit)
+    seen, articles = visit.field("seen"), visit.field("articles")
+    given = {
+        "name": purpose["name"],
+        "title": visit.field("title"),
+        "articles": [each for each in (part.strip() for part in articles.split(",")) if each],
+        "fields": {dataset: visit.fields(f"fields-{dataset}") for dataset in purpose["fields"]},
+    }
+    wrong = list(_wrong(visit, given))
+    if not wrong:
+        try:
+            await visit.call("PUT", f"{api(visit)}/purposes", given | {"seen": seen})
+        except ApiRefused as refused:
+            if refused.code not in ("MATTER_INVALID", "CONFLICT"):
+                raise
+            wrong.append(("title", visit.words("editing.refused", why=refused.message)))
+            seen = found["seen"]
+    if wrong:
+        return await _page(visit, found, given, articles, seen, wrong)
+    return await visit.go(f"/console/drafts/{_id(visit)}/check", "done.purpose_changed", Answered(None))
+
+
+async def _found(visit: Visit) -> tuple[Any, Mapping[str, Any]]:
+    """What the API tells of the purposes, and the one that the address names; raises `ApiRefused`."""
+    found = await visit.call("POST", f"{api(visit)}/purposes", {})
+    for each in found["purposes"]:
+        if each["name"] == visit.request.path_params["name"]:
+            return found, each
+    raise ApiRefused(404, "MATTER_NOT_FOUND", "there is no such purpose", {})
+
+
+def _wrong(visit: Visit, given: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    if not given["title"]:
+        yield "title", visit.words("purposing.no_title")
+    if not given["articles"]:
+        yield "articles", visit.words("purposing.no_article")
+    for dataset, names in given["fields"].items():
+        if not names:
+            yield f"fields-{dataset}", visit.words("purposing.no_field")
+
+
+async def _page(
+    visit: Visit, found: Any, purpose: Mapping[str, Any], articles: str, seen: str, wrong: list[tuple[str, Any]]
+) -> Response:
+    # What the catalogue does not know any more can still be taken out of the purpose.
+    known = {
+        dataset: list(dict.fromkeys([*found["fields"].get(dataset, ()), *names]))
+        for dataset, names in purpose["fields"].items()
+    }
+    return await visit.page(
+        "drafting/purpose.html", ROOM, 422 if wrong else 200, id=_id(visit), purpose=purpose, articles=articles,
+        seen=seen, known=known, titles=found["datasets"], wrong=wrong, file=FILE,
+    )  # fmt: skip
+
+
+def _id(visit: Visit) -> str:
+    return str(visit.request.path_params["id"])
