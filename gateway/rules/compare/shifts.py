@@ -112,8 +112,9 @@ def widens(before: RuleSet, after: RuleSet) -> bool:
 def widens_to_people_or_non_public(before: RuleSet, after: RuleSet) -> frozenset[str]:
     """The departments whose steward has to agree: more of their data about people, or not public, may leave.
 
-    That is where a cell opens, where a grant holds on more days or is suspended no more, and where a dataset withholds
-    fewer records: it is displayed longer, may not be opted out of or restored any more, or needs no document.
+    That is where a cell opens, where a grant holds on more days or is suspended no more, where a dataset withholds
+    fewer records (it is displayed longer, may not be opted out of or restored any more, or needs no document), and
+    where a purpose does: its overdue objections withhold nothing any more, or its grants are never suspended.
     """
     found: set[str] = set()
     for name, kind in _more(before, after):
@@ -131,10 +132,20 @@ def _more(before: RuleSet, after: RuleSet) -> Iterator[tuple[str, SubjectKind]]:
     now = permits(after)
     for pair in pairs(before, after):
         if pair.after is not None:
+            more = pair.more_days or _withholds_less(pair.purpose, before, after)
             for kind, dataset, _ in now.get(pair.after.id, {}):
                 was = before.policies.catalogue.datasets.get(dataset)
-                if pair.more_days or withholds_less(was, after.policies.catalogue.datasets[dataset]):
+                if more or withholds_less(was, after.policies.catalogue.datasets[dataset]):
                     yield dataset, kind
+
+
+def _withholds_less(purpose: str, before: RuleSet, after: RuleSet) -> bool:
+    """Whether records leave for a purpose that were withheld, or grants hold that would be suspended."""
+    was, now = before.policies.purposes.get(purpose), after.policies.purposes.get(purpose)
+    if was is None or now is None:
+        return False
+    flags = was.overdue_objection == "withhold" and now.overdue_objection == "flag"
+    return flags or (was.suspension_exempt is None and now.suspension_exempt is not None)
 
 
 def _both(name: str, before: RuleSet, after: RuleSet) -> list[Dataset]:

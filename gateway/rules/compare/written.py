@@ -58,7 +58,7 @@ def written(before: Written, after: Written) -> list[Told]:
 def _flat(value: Any, path: tuple[str, ...] = ()) -> dict[tuple[str, ...], Any]:
     if isinstance(value, dict) and value:
         return {at: leaf for key, child in value.items() for at, leaf in _flat(child, (*path, str(key))).items()}
-    return {} if value is None and not path else {path: value}
+    return {path: value} if path else {}  # a file that holds no keys says nothing
 
 
 def _name(part: str, path: tuple[str, ...]) -> str:

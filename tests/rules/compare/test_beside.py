@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -59,6 +60,15 @@ def test_what_finds_less_is_wider_and_no_official_is_shown() -> None:
     wider, other = written(before, after)
     assert (wider.effect, wider.text) == (Effect.WIDENS, "`watch.many-officials.officials`: 9; until now 7.")
     assert other.text == "`watch.own-identifier`: 1 identifier of officials changed."
+
+
+def test_a_file_without_keys_says_nothing() -> None:
+    full = {"watch.yaml": {"many-officials": {"officials": 7}}}
+    nothing: list[Any] = [{}, [], "x", None]
+    for empty in nothing:
+        (told,) = written(full, {"watch.yaml": empty})
+        assert told.text == "`watch.many-officials.officials`: nothing; until now 7."
+        assert written({"watch.yaml": empty}, {"watch.yaml": {}}) == []
 
 
 def test_what_breaks_graphql_clients(tmp_path: Path) -> None:

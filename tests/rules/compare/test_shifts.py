@@ -120,6 +120,7 @@ def test_what_cannot_occur_is_no_permit() -> None:
 
 PEOPLE = "    person-register: {names: [name]}"
 TAX = "    tax-registrations: {names: [status, "
+EXEMPT = '  suspension: {exempt: {law: Employment Promotion Act, article: "50"}}'
 
 
 @pytest.mark.parametrize(
@@ -128,6 +129,9 @@ TAX = "    tax-registrations: {names: [status, "
         (PEOPLE, PEOPLE.replace("name]", "name, registeredOn]"), {"labour"}),
         (TAX, TAX.replace("[", "[registeredOn, "), set()),
         ("[year, taxableIncome, currency]", "[year]", set()),
+        ("  delete_after: P60D", "  delete_after: P60D\n  overdue_objection: flag", {"labour", "tax"}),
+        ("  delete_after: P60D", f"  delete_after: P60D\n{EXEMPT}", {"labour", "tax"}),
+        ("  delete_after: P90D", f"  delete_after: P90D\n{EXEMPT}", set()),
     ],
 )
 def test_whose_steward_has_to_agree(tmp_path: Path, old: str, new: str, departments: set[str]) -> None:
