@@ -203,6 +203,10 @@ class Gateway:
         if counts.periods(before.policies.purposes) != counts.periods(rules.policies.purposes):
             await self._count_anew()
 
+    async def _fits(self, digest: str) -> None:
+        """Raises `ConfigurationError` where this process could not serve a stored rule set, as a source is missing."""
+        await self._departments.fit((await self._following.made(digest)).rules.policies.catalogue)
+
     async def _newer(self, epoch: int, began: float) -> Journey:
         """What serves an epoch, or a later one, for an inquiry that began then; raises `Refusal`."""
         limits = self._settings.limits
@@ -267,7 +271,7 @@ class Gateway:
             ),
             *self._public.routes(), *ledger_routes(self._ledger), *self._hook.routes(),
             *cataloguing.routes(plain, Supplements(self._office, self._shares)),
-            *rules_routes(plain, self._office, settings, parts.cases.sources),
+            *rules_routes(plain, self._office, settings, parts.cases.sources, self._fits),
             *oversight.routes(plain, self._office, settings, self._maker.made),
             *recalls.routes(plain, self._office),
             *hooks.routes(parts.cases.webhook_secrets, self._changed, self._seconds),

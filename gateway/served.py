@@ -215,6 +215,13 @@ class Departments:
         kept = {name: self.now.connectors[name] if name in same else each for name, each in found.connectors.items()}
         return found._replace(connectors=kept)
 
+    async def fit(self, catalogue: Catalogue) -> None:
+        """Raises `ConfigurationError` where the file does not fit a catalogue; nothing is changed."""
+        found = await asyncio.to_thread(self.of, catalogue)
+        for name, each in found.connectors.items():
+            if self.now.connectors.get(name) is not each:
+                await each.close()
+
     def take(self, found: sources.Sources, catalogue: Catalogue) -> None:
         """Have these from now on."""
         self._of, self.now = (found.written, catalogue.digest), found

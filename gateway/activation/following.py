@@ -84,6 +84,20 @@ class Following(Generic[T]):
         """What is served."""
         return self._kept.get(self.digest)
 
+    async def made(self, digest: str) -> T:
+        """What would be served of a stored rule set; loaded where it is not, and kept for its activation.
+
+        Raises `ConfigurationError` where it cannot be loaded, and `StoreUnavailable`.
+        """
+        if self._ahead is not None and self._ahead.get_name() == digest:
+            await asyncio.wait([self._ahead])
+        if digest not in self._kept:
+            found = await asyncio.to_thread(stored_as, self._engine, digest)
+            if found is None:
+                raise StoreUnavailable(f"rule set {digest} is not in the store any more")
+            self._keep(digest, await self._load(found))
+        return self._kept[digest]
+
     async def reached(self, epoch: int, until: float) -> bool:
         """Wait until an epoch, or a later one, is served; whether it is by then (on the event loop's clock)."""
         self._wake.set()

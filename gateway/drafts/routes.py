@@ -41,6 +41,7 @@ from gateway.drafts.trials import Trials
 from gateway.ledger.acting.planned import invalid
 from gateway.proposals.acts import Proposals
 from gateway.proposals.desk import in_force
+from gateway.proposals.enacting import Fits
 from gateway.proposals.examiner import Examiner
 from gateway.proposals.routes import routes as of_proposals
 from gateway.proposals.scoped import opened
@@ -81,11 +82,14 @@ class _Proposed(msgspec.Struct, forbid_unknown_fields=True):
     reason: str
 
 
-def routes(plain: Plain, office: Office, settings: Settings, registries: Collection[str]) -> list[Route]:
-    """All routes of rule sets, those of proposals too; names in files are read by the configuration's."""
+def routes(plain: Plain, office: Office, settings: Settings, registries: Collection[str], fits: Fits) -> list[Route]:
+    """All routes of rule sets, those of proposals too; names in files are read by the configuration's.
+
+    `fits` is `Enacting`'s.
+    """
     examiner = Examiner(settings.oauth.aliases, registries)
     return [
-        *of_proposals(plain, office, settings, examiner),
+        *of_proposals(plain, office, settings, examiner, fits),
         *DraftRoutes(office, examiner, settings.ledger.origin, settings.store).routes(plain),
     ]
 

@@ -84,11 +84,17 @@ def in_force(office: Office, epoch: int | None = None) -> Stored:
     try:
         found = stored(office.store.engine, epoch)
     except StoreUnavailable as error:
-        message = "the store cannot be read now; try again later"
-        raise Refusal(Code.LEDGER_UNAVAILABLE, message, headers={"Retry-After": "1"}) from error
+        raise unreadable() from error
     if found is None:
         raise nothing_active() if epoch is None else not_found()
     return found
+
+
+def unreadable() -> Refusal:
+    """The store is out of reach."""
+    return Refusal(
+        Code.LEDGER_UNAVAILABLE, "the store cannot be read now; try again later", headers={"Retry-After": "1"}
+    )
 
 
 def nothing_active() -> Refusal:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import datetime
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 import msgspec
 from sqlalchemy import Connection, select, update
@@ -20,12 +20,12 @@ from gateway.activation.activating import WHAT, Wanted, changes, members
 from gateway.activation.stored import BY_FOLDER
 from gateway.acts.cataloguing import steps
 from gateway.acts.office import Office
-from gateway.errors import Code, Refusal
+from gateway.errors import Code, ConfigurationError, Refusal, StoreUnavailable
 from gateway.inquiry.types import Requester
 from gateway.ledger.acting.planned import AtEntry, Changes, Made, Planned, Seen, invalid, not_found
 from gateway.ledger.acting.writer import Done
 from gateway.ledger.entry import entries
-from gateway.proposals.desk import EVERY, Acting, acting, in_force, never, one, still_open
+from gateway.proposals.desk import EVERY, Acting, acting, in_force, never, one, still_open, unreadable
 from gateway.proposals.desk import reason as said_of
 from gateway.proposals.examination import Examined
 from gateway.proposals.examiner import Examiner
@@ -46,11 +46,23 @@ PEOPLE = ("proposal", "bootstrap")
 """How a set was activated by people."""
 
 
-class Enacting:
-    """Those two acts. `by_folder`: the gateway goes by its folder (`rules: files`), and both are refused."""
+Fits = Callable[[str], Awaitable[None]]
+"""Raises `ConfigurationError` where this gateway could not serve the rule set of a digest."""
 
-    def __init__(self, office: Office, examiner: Examiner, *, by_folder: bool = False) -> None:
-        self._office, self._examiner, self._by_folder = office, examiner, by_folder
+
+async def _any(digest: str) -> None:
+    """Nothing is served here, so that each fits."""
+
+
+class Enacting:
+    """Those two acts. `by_folder`: the gateway goes by its folder (`rules: files`), and both are refused.
+
+    What does not fit (`fits`) is not activated, since all inquiries would be refused then. A rollback is not held up by
+    it: it may be what stops a harm.
+    """
+
+    def __init__(self, office: Office, examiner: Examiner, fits: Fits = _any, *, by_folder: bool = False) -> None:
+        self._office, self._examiner, self._fits, self._by_folder = office, examiner, fits, by_folder
 
     async def activate(self, who: Requester, id_: str) -> Done:
         """Have a proposal become active; raises `Refusal`."""
@@ -60,6 +72,13 @@ class Enacting:
         if found.problems or found.failures or found.digest != row.digest or set(found.widens) - set(row.departments):
             problems = [*found.problems, *found.failures]
             raise invalid("STATE", "it is not as it was checked; propose it again", problems=problems)
+        try:
+            await self._fits(row.digest)
+        except ConfigurationError as error:
+            said = "this gateway could not serve it, and would refuse all inquiries; put that right first"
+            raise invalid("STATE", said, problems=[str(each) for each in error.problems]) from error
+        except StoreUnavailable as error:
+            raise unreadable() from error
 
         def make(seen: Seen) -> Made:
             office, now = self._office, _still(seen, (row.base_epoch, row.base))

@@ -76,7 +76,7 @@ class Looking:
                 conditions += [rows.WAITS, *open_]
             found = rows.several(connection, *conditions, first=first + 1)
             cases = [self._case(connection, row, now, at) for row in found[:first]]
-        said = self._said([each.row.filed_in for each in cases])
+        said = self._said([place for each in cases for place in (each.row.filed_in, each.row.moved_in)])
         items = []
         for case in cases:
             told = shown.brief(case.row, judged(case.row, case.given, case.officers, at), now, at, said)

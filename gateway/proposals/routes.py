@@ -41,7 +41,7 @@ from gateway.ledger.acting.planned import not_found
 from gateway.ledger.acting.writer import Done
 from gateway.proposals import shown
 from gateway.proposals.acts import Approving, Proposals
-from gateway.proposals.enacting import Enacting
+from gateway.proposals.enacting import Enacting, Fits
 from gateway.proposals.examination import Examined
 from gateway.proposals.examiner import Examiner
 from gateway.proposals.looking import LISTED, Looking
@@ -86,22 +86,22 @@ class _RolledBack(msgspec.Struct, forbid_unknown_fields=True):
     reason: str
 
 
-def routes(plain: Plain, office: Office, settings: Settings, examiner: Examiner) -> list[Route]:
+def routes(plain: Plain, office: Office, settings: Settings, examiner: Examiner, fits: Fits) -> list[Route]:
     """All of them, with the ledger's origin from a configuration."""
-    return RuleRoutes(office, examiner, settings.ledger.origin, settings.rules == FILES).routes(plain)
+    return RuleRoutes(office, examiner, settings.ledger.origin, settings.rules == FILES, fits).routes(plain)
 
 
 class RuleRoutes:
     """These routes. `examiner` is what the rule sets of proposals are examined by; `origin` is the ledger's.
 
     `by_folder`: the gateway goes by its folder (`rules: files`), so that nothing can be activated, and each proposal
-    lacks that.
+    lacks that. `fits` is `Enacting`'s.
     """
 
-    def __init__(self, office: Office, examiner: Examiner, origin: str, by_folder: bool) -> None:
+    def __init__(self, office: Office, examiner: Examiner, origin: str, by_folder: bool, fits: Fits) -> None:
         self._office, self._examiner = office, examiner
         self._acts = Proposals(office, self._examiner, origin)
-        self._enacting = Enacting(office, self._examiner, by_folder=by_folder)
+        self._enacting = Enacting(office, self._examiner, fits, by_folder=by_folder)
         self._looking = Looking(office, origin, by_folder=by_folder)
 
     def routes(self, plain: Plain) -> list[Route]:

@@ -85,7 +85,8 @@ def missing(row: Proposal, found: Judged, at: datetime.datetime) -> dict[str, An
 
 
 def brief(row: Proposal, found: Judged, now: Active, at: datetime.datetime, said: Texts) -> dict[str, Any]:
-    """A proposal in a list."""
+    """A proposal in a list, with how many approvals count, or did when it became active."""
+    agreed = len(said[row.moved_in].approvers) if row.state == ACTIVE else len(found.counted)
     state, opens = state_of(row, found, now, at), opens_at(row)
     waits = state in WAITS
     return {
@@ -97,7 +98,7 @@ def brief(row: Proposal, found: Judged, now: Active, at: datetime.datetime, said
         "author": row.officer or None,
         "reason": said[row.filed_in].reason,
         "widensFor": list(row.departments),
-        "approvals": len(found.counted),
+        "approvals": agreed,
         "missing": missing(row, found, at) if waits else None,
         "activatableFrom": opens if waits else None,
     }

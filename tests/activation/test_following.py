@@ -13,7 +13,7 @@ from sqlalchemy import insert, select, update
 from gateway.activation import following
 from gateway.activation.following import Following
 from gateway.activation.stored import Stored
-from gateway.errors import ConfigurationError, Problem
+from gateway.errors import ConfigurationError, Problem, StoreUnavailable
 from gateway.storage import rulesets
 from gateway.storage.facts import fact_head
 from gateway.storage.port import Store
@@ -115,6 +115,23 @@ async def test_what_was_stored_last_is_loaded_ahead(store: Store, process: Proce
     await process.following.look()
     await until_async("it is loaded", lambda: process.following._ahead is None)
     assert (process.loaded, process.served) == (["next"], [])
+
+
+async def test_what_is_looked_at_before_its_activation_is_loaded_once(store: Store, process: Process) -> None:
+    activate(store, 1, "one")
+    process.following.begin(1, "one", "one")
+    with store.engine.begin() as connection:
+        for digest in ("next", "bad"):
+            connection.execute(insert(rulesets.rule_set).values(digest=digest, files=digest.encode(), at=9))
+    process.broken.add("bad")
+    assert await process.following.made("next") == "next"
+    with pytest.raises(ConfigurationError, match="cannot be read"):
+        await process.following.made("bad")
+    with pytest.raises(StoreUnavailable, match="not in the store any more"):
+        await process.following.made("gone")
+    activate(store, 2, "next", new=False)
+    await process.following.look()
+    assert (process.loaded, process.served) == (["next"], [(2, "next")])
 
 
 async def test_one_that_cannot_be_loaded_hinders_and_the_last_good_one_stays(

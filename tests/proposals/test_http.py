@@ -104,11 +104,18 @@ async def test_from_a_folder_to_the_active_set_and_back(desk: Desk, candidate: P
         status, done, _ = await desk.run(token, "approve", id_, "--reason", "It is lawful.")
         assert (status, done["act"].keys()) == (0, {"id", "at"})
     assert done["proposal"]["state"] == "approved"
+    sources = desk.folder / "sources.yaml"
+    whole = sources.read_text()
+    sources.write_text(whole.replace("      wage-arrears:", "      wage-arrears-of-old:"))
+    status, _, said = await desk.run(ilves, "activate", id_)
+    assert (status, "could not serve it" in said, "`wage-arrears` has no source" in said) == (1, True, True)
+    assert (await desk.run(costa, "show", id_))[1]["state"] == "approved"
+    sources.write_text(whole)
     status, done, _ = await desk.run(ilves, "activate", id_)
     assert (status, done["proposal"]["state"]) == (0, "active")
     await desk.serves(2)
     listed = (await desk.run(costa, "show"))[1]
-    assert [(each["id"], each["state"]) for each in listed] == [(id_, "active")]
+    assert [(each["id"], each["state"], each["approvals"]) for each in listed] == [(id_, "active", 2)]
 
     status, done, said = await desk.run(costa, "rollback", "1", "--reason", "Stewards need longer.")
     assert (status, "nobody approved that rule set" in said) == (1, True)
