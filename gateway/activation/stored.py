@@ -17,7 +17,7 @@ from gateway.errors import ConfigurationError, Problem, StoreUnavailable
 from gateway.rules.ruleset import RuleSet
 from gateway.settings import Settings, placing
 from gateway.storage import rulesets
-from gateway.storage.store import open_to_read, sqlite_path
+from gateway.storage.store import not_made, open_to_read, sqlite_path
 
 BOOTSTRAP = "no rule set was activated yet; run `dutybound rules bootstrap`, which takes the first one"
 FILES = "files"
@@ -121,7 +121,7 @@ def kept(settings: Settings) -> Stored | None:
     Raises `ConfigurationError` where it cannot be read, or as `refuse_files`; and `StoreUnavailable`.
     """
     file = str(settings.file)
-    if make_url(settings.store).get_backend_name() == "sqlite" and not sqlite_path(settings.store, file).exists():
+    if make_url(settings.store).get_backend_name() == "sqlite" and not_made(sqlite_path(settings.store, file)):
         return None
     with placing(settings):
         store = open_to_read(settings.store, file)

@@ -32,7 +32,7 @@ from gateway.proposals.desk import reason as said_of
 from gateway.proposals.examination import Examined
 from gateway.proposals.examiner import Examiner
 from gateway.proposals.judging import NOTICE, OFFICER, judged
-from gateway.proposals.statement import Statement
+from gateway.proposals.statement import Statement, wrong_until
 from gateway.rules import sshsig
 from gateway.storage import proposals as rows
 from gateway.storage.port import Guarded
@@ -43,8 +43,6 @@ LASTS = datetime.timedelta(days=60)
 """How long a proposal can be approved and activated."""
 MOST_OPEN, MOST_PROPOSED = 50, 20
 """Proposals that may wait at a time, and that an official may make a day."""
-SOONEST = datetime.timedelta(hours=1)
-"""An approval counts at least so long."""
 _OWN = Actor(entries.OWN.issuer, entries.OWN.client, entries.OWN.department)
 
 
@@ -160,11 +158,8 @@ class Proposals:
         return Statement(self._origin, row.digest, row.base, until, said).text
 
     def _check_until(self, until: datetime.datetime, now: datetime.datetime) -> None:
-        latest = now + datetime.timedelta(days=self._office.rules.officers.days)
-        if until < now + SOONEST:
-            raise inputs.wrong("the approval would be over within an hour, or is; let it count longer (`until`)")
-        if until > latest:
-            raise inputs.wrong(f"the approval would count too long (`until`): the latest is {latest.isoformat()}")
+        if wrong := wrong_until(until, now, datetime.timedelta(days=self._office.rules.officers.days)):
+            raise inputs.wrong(wrong)
 
     def _check_signature(self, mine: Acting, role: str, asked: Approving, reason: str) -> None:
         """Where policies say `approvals: signed` an officer's words are signed, and what is signed is right."""

@@ -55,6 +55,11 @@ class First(NamedTuple):
     def origin(self) -> str:
         return self.place.settings.ledger.origin
 
+    @property
+    def longest(self) -> datetime.timedelta:
+        """How long an approval of it may count."""
+        return datetime.timedelta(days=self.rules.officers.days)
+
 
 @contextlib.contextmanager
 def first(config: Path, policies: Path | None) -> Iterator[First]:
@@ -82,6 +87,10 @@ def activate(
     def make(seen: Seen) -> Made:
         if said.until <= seen.now:
             raise ActRefused(f"the approvals counted until {said.until.isoformat()}; make a new statement")
+        if said.until > seen.now + it.longest:
+            raise ActRefused(
+                f"the approvals would count until {said.until.isoformat()}, which is too long; make a new statement"
+            )
         now = rulesets.active(seen.connection)
         if (now.digest if now is not None else "") != it.base:
             raise ActRefused("a start made another rule set active meanwhile; make a new statement")
@@ -118,7 +127,7 @@ def _signed_by(it: First, said: Statement, signatures: Sequence[str]) -> list[st
             raise CommandRefused(f"signature {number} is by `{officer.name}` again; another officer has to sign")
         names.append(officer.name)
     if len(names) != NEEDED:
-        raise CommandRefused(f"there are {len(names)} signatures; give exactly {NEEDED}, of different officers")
+        raise CommandRefused(f"signatures: {len(names)}; give exactly {NEEDED}, of different officers")
     return sorted(names)
 
 

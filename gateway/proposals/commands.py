@@ -28,6 +28,8 @@ from gateway.web import calling
 
 EXAMINING = 200.0
 """Seconds that the gateway may take where it examines a rule set."""
+_USUAL = datetime.timedelta(days=7)
+"""How long an approval counts that does not say."""
 _AGAIN = "make it anew with `--statement`, and have that signed"
 
 
@@ -168,13 +170,15 @@ def _approve(given: argparse.Namespace) -> int:
     return _act(given, f"{_proposal(given.id)}/approve", body)
 
 
-def _said(given: argparse.Namespace, origin: str, digest: str, base: str) -> Statement:
-    """What is approved, by what was typed."""
+def _said(
+    given: argparse.Namespace, origin: str, digest: str, base: str, most: datetime.timedelta = _USUAL
+) -> Statement:
+    """What is approved, by what was typed; an approval counts for `most` at most."""
     if given.reason is None:
         raise CommandRefused("say why: `--reason`")
-    week = datetime.datetime.now(datetime.UTC).replace(microsecond=0) + datetime.timedelta(days=7)
+    usual = datetime.datetime.now(datetime.UTC).replace(microsecond=0) + min(_USUAL, most)
     try:
-        until = week if given.until is None else statement.moment(given.until)
+        until = usual if given.until is None else statement.moment(given.until)
         return Statement(origin, digest, base, until, statement.reason_of(given.reason))
     except ValueError as error:
         raise CommandRefused(f"{error}") from None
@@ -228,7 +232,10 @@ def _bootstrap(given: argparse.Namespace) -> int:
                 "first `--statement FILE`, which two officers sign; then `--signed FILE --signature ...`"
             )
         with bootstrap.first(given.config, given.policies) as place:
-            return _written(given.statement, _said(given, place.origin, place.rules.digest, place.base or NONE))
+            said = _said(given, place.origin, place.rules.digest, place.base or NONE, place.longest)
+            if wrong := statement.wrong_until(said.until, datetime.datetime.now(datetime.UTC), place.longest):
+                raise CommandRefused(wrong)
+            return _written(given.statement, said)
     said = _read_statement(given.signed)
     signatures = [_text(file) for file in given.signature]
     with bootstrap.first(given.config, given.policies) as place:

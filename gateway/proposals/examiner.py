@@ -15,7 +15,7 @@ from collections.abc import Callable, Collection, Mapping
 import msgspec
 from cachetools import LRUCache
 
-from gateway.errors import Code, CommandRefused, Refusal
+from gateway.errors import Code, CommandRefused, Refusal, printable
 from gateway.ledger.acting.planned import invalid
 from gateway.proposals.examination import Asked, Examined
 
@@ -71,7 +71,7 @@ class Examiner:
 
 
 def examined(asked: Asked) -> Examined:
-    """What comes of an examination; raises `CommandRefused` where it takes too much. Blocks."""
+    """What comes of an examination; raises `CommandRefused` where it takes too much, or fails. Blocks."""
     command = [sys.executable, "-m", "gateway.proposals.examination"]
     try:
         done = subprocess.run(  # noqa: S603 - this program itself
@@ -79,5 +79,16 @@ def examined(asked: Asked) -> Examined:
         )
         return msgspec.msgpack.decode(done.stdout, type=Examined)
     except (subprocess.SubprocessError, OSError, msgspec.MsgspecError) as error:
-        said = "the rule set cannot be examined: that takes too long, or too much memory; make it smaller"
-        raise CommandRefused(said) from error
+        raise CommandRefused(f"the rule set cannot be examined: {_why(error)}") from error
+
+
+def _why(error: Exception) -> str:
+    """Whether it took too much, or the examination itself failed at it: then its last line says by what."""
+    if isinstance(error, subprocess.CalledProcessError) and error.returncode > 0:
+        *_, last = error.stderr.decode("utf-8", "replace").strip().splitlines() or [""]
+        kind = last.partition(":")[0]
+        if kind and kind != "MemoryError":
+            return (
+                f"the examination failed at it ({printable(kind)}): a fault of this program, not the files'; report it"
+            )
+    return "that takes too long, or too much memory; make it smaller"

@@ -17,6 +17,9 @@ VERSION = "dutybound rules approval, version 1"
 NONE = "none"
 """What stands for the base where no rule set was active before."""
 MOST_REASON = 1_000
+SOONEST = datetime.timedelta(hours=1)
+"""An approval counts so long at least."""
+_MOMENT = "%Y-%m-%dT%H:%M:%SZ"
 
 _FORM = re.compile(
     re.escape(VERSION) + r"\nledger (?P<origin>\S+)\nrule set (?P<digest>[0-9a-f]{64})\n"
@@ -36,7 +39,7 @@ class Statement(NamedTuple):
     @property
     def text(self) -> str:
         """The words, to the byte."""
-        until = self.until.astimezone(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        until = self.until.astimezone(datetime.UTC).strftime(_MOMENT)
         lines = (VERSION, f"ledger {self.origin}", f"rule set {self.digest}", f"base {self.base}", f"until {until}")
         return "\n".join([*lines, f"reason {self.reason}", ""])
 
@@ -70,8 +73,16 @@ def read(text: str) -> Statement:
     return statement
 
 
+def wrong_until(until: datetime.datetime, now: datetime.datetime, most: datetime.timedelta) -> str:
+    """What is wrong with until when an approval is to count, in words; nothing where it may be."""
+    if until < now + SOONEST:
+        return "the approval would be over within an hour, or is; let it count longer (`until`)"
+    latest = (now + most).astimezone(datetime.UTC).strftime(_MOMENT)
+    return f"the approval would count too long (`until`): the latest is {latest}" if until > now + most else ""
+
+
 def moment(text: str) -> datetime.datetime:
     """A moment in whole seconds, as `2026-12-10T00:00:00Z`; raises `ValueError`."""
     if not re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", text):
         raise ValueError("must be a moment, as `2026-12-10T00:00:00Z`")
-    return datetime.datetime.strptime(text, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=datetime.UTC)
+    return datetime.datetime.strptime(text, _MOMENT).replace(tzinfo=datetime.UTC)

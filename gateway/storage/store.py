@@ -49,6 +49,7 @@ __all__ = [
     "Store",
     "examine_store",
     "migrate_store",
+    "not_made",
     "open_configured",
     "open_copy",
     "open_file",
@@ -322,6 +323,20 @@ def open_to_read(url: str, file: str = "gateway.yaml") -> Store:
     if _url(url, file).get_backend_name() == "sqlite":
         return open_copy(sqlite_path(url, file))
     return _open_postgresql(url, file, None, make=False)
+
+
+def not_made(path: Path) -> bool:
+    """Whether there is no SQLite store at a path: no file, or one without any table yet, as while a store is made."""
+    if not path.is_file():
+        return not path.exists()
+    store = SqliteStore(path, read_only=True)
+    try:
+        with store.engine.connect() as connection:
+            return schema.version(connection) == schema.Version(None, True)
+    except (DBAPIError, sqlite3.Error):
+        return False  # whoever opens it says why
+    finally:
+        store.close()
 
 
 def open_copy(path: Path) -> SqliteStore:

@@ -158,6 +158,16 @@ def test_commands_go_by_the_active_set_and_not_by_the_folder(place: Place, offic
     assert stored.of(office.settings()).rules.digest == office.shipped[0]
 
 
+def test_a_store_that_is_only_being_made_has_nothing_active_yet(tmp_path: Path) -> None:
+    settings = Office(tmp_path, f"sqlite:///{tmp_path / 'new.db'}").settings("activated")
+    assert stored.kept(settings) is None
+    (tmp_path / "new.db").touch(0o600)
+    assert stored.kept(settings) is None, "it has no tables yet"
+    (tmp_path / "new.db").write_text("what is no store")
+    with pytest.raises(ConfigurationError, match="cannot be read as a store"):
+        stored.kept(settings)
+
+
 def test_a_row_that_was_altered_is_refused(place: Place, office: Office) -> None:
     store = place.open()
     by_files(office.place(store), *office.shipped)

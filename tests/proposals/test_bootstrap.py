@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 import shlex
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +15,14 @@ import pytest
 from gateway import cli
 from gateway.activation.activating import by_files
 from gateway.activation.archive import packed
+from gateway.errors import CommandRefused
 from gateway.ledger.entry import entries
 from gateway.ledger.entry.registry import COMMANDS, ROOT
 from gateway.ledger.log import operator
 from gateway.ledger.proof import key_files
 from gateway.ledger.verify.store import verify_store
-from gateway.proposals.examiner import Examiner
+from gateway.proposals.examination import Asked
+from gateway.proposals.examiner import Examiner, examined
 from gateway.rules.load import load
 from gateway.rules.sshsig import NAMESPACE
 from tests import configured
@@ -132,10 +136,10 @@ def test_what_is_wrong_activates_nothing(office: Office, capsys: pytest.CaptureF
     altered = office.folder / "altered.txt"
     altered.write_text(statement.read_text().replace("enters into", "is in"))
     for words, says in (
-        ([statement], "there are 0 signatures"),
-        ([statement, one], "there are 1 signatures; give exactly 2"),
+        ([statement], "signatures: 0; give exactly 2"),
+        ([statement, one], "signatures: 1; give exactly 2"),
         ([statement, one, one], "signature 2 is by `costa` again"),
-        ([statement, one, two, other], "there are 3 signatures"),
+        ([statement, one, two, other], "signatures: 3; give exactly 2"),
         ([statement, one, elsewhere], "signature 2: the SSH signature is for another namespace"),
         ([altered, one, two], "signature 1: the SSH signature is not over these words"),
         ([one, one, two], "is no statement of an approval"),
@@ -149,11 +153,17 @@ def test_what_is_wrong_activates_nothing(office: Office, capsys: pytest.CaptureF
     signatures = [office.sign(name, later) for name in ("costa", "olsen")]
     assert office.activate(later, *signatures) == 1
     assert "by a key that no officer in `officers.yaml` of these files has" in capsys.readouterr().err
-    past = office.statement("past.txt", "--until", "2026-01-01T00:00:00Z")
-    assert office.activate(past, *(office.sign(name, past) for name in ("costa", "ilves"))) == 1
-    assert "the approvals counted until 2026-01-01" in capsys.readouterr().err
+    for until, says in (("2026-01-01", "counted until 2026-01-01"), ("9999-12-31", "would count until 9999-12-31")):
+        moment = f"{until}T00:00:00Z"
+        written = office.folder / f"{until}.txt"
+        assert office.run("--statement", str(written), "--reason", "x", "--until", moment) == 1
+        assert "(`until`)" in capsys.readouterr().err
+        assert not written.exists()
+        written.write_text(re.sub("until .*", f"until {moment}", later.read_text()))
+        assert office.activate(written, *(office.sign(name, written) for name in ("costa", "ilves"))) == 1
+        assert says in capsys.readouterr().err
     assert office.run("--reason", "x") == 1
-    assert office.run("--statement", str(past), "--reason", "x") == 1
+    assert office.run("--statement", str(later), "--reason", "x") == 1
     assert "cannot be written (File exists)" in capsys.readouterr().err
     assert status(office, capsys)["active"] is None
 
@@ -177,3 +187,23 @@ async def test_what_cannot_be_examined_is_told(tmp_path: Path) -> None:
     files = packed(copy(tmp_path))
     found = await Examiner({"login": "https://login.example"}, None).of(files, files)
     assert (found.problems, found.failures, found.digest) == ((), (), load(tmp_path / "policies").digest)
+
+
+@pytest.mark.parametrize(
+    ("said", "why"),
+    [
+        ("Traceback:\nIndexError: tuple index out of range", "(IndexError): a fault of this program"),
+        ("Traceback:\nMemoryError", "make it smaller"),
+        ("", "make it smaller"),
+    ],
+)
+def test_an_examination_that_fails_is_not_called_too_long(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, said: str, why: str
+) -> None:
+    failing = tmp_path / "failing"
+    failing.write_text(f"#!/bin/sh\ncat > /dev/null\nprintf '{said}' >&2\nexit 1\n")
+    failing.chmod(0o700)
+    monkeypatch.setattr(sys, "executable", str(failing))
+    with pytest.raises(CommandRefused) as refused:
+        examined(Asked(b"", None, {}, None))
+    assert why in str(refused.value)
