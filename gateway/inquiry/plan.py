@@ -60,13 +60,8 @@ class RefusedAboutSubjects(Refusal):
     """A document that parses and selects a subject field, yet is not valid or over the limits: that is entered too."""
 
     def __init__(self, refusal: Refusal) -> None:
-        super().__init__(
-            refusal.code,
-            refusal.message,
-            locations=refusal.locations,
-            also=refusal.also,
-            **refusal.extensions,
-        )
+        at, also = refusal.locations, refusal.also
+        super().__init__(refusal.code, refusal.message, locations=at, also=also, **refusal.extensions)
 
 
 class Asked(NamedTuple):
