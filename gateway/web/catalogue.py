@@ -41,6 +41,14 @@ def catalogue_document(shown: Open) -> dict[str, Any]:
             for scheme in catalogue.schemes.values()
         ],
         "datasets": rows,
+        "purposes": [
+            {
+                "id": each.name,
+                "title": each.title,
+                "basis": [{"law": basis.law, "article": basis.article} for basis in each.basis],
+            }
+            for each in shown.purposes.values()
+        ],
         "supplements": [_supplement(each) for each in shown.history.supplements],
     }
 

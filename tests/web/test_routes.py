@@ -97,6 +97,8 @@ def test_the_open_catalogue_as_json_and_as_a_page(served: httpx.Client) -> None:
     assert [dataset["id"] for dataset in content["datasets"]] == ["tax-arrears", "organisation-register"]
     assert re.fullmatch("[0-9a-f]{64}", content["datasets"][0].pop("definition"))
     assert content["supplements"] == []
+    named = {each["id"]: each for each in content["purposes"]}
+    assert named["TENDER_QUALIFICATION"]["basis"] == [{"law": "Public Procurement Act", "article": "54"}]
     assert content["datasets"][0] == {
         "id": "tax-arrears",
         "title": "Notices of tax <arrears>",

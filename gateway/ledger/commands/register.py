@@ -20,7 +20,7 @@ from gateway.ledger.entry.receipt import LEFT_OUT, Proved, check_data, check_ext
 from gateway.ledger.entry.registry import COMMANDS, OPEN, RECALLS, ROOT, Registry, read_document
 from gateway.ledger.erasure.blockers import BLOCKERS, Blocker
 from gateway.ledger.erasure.named import Identifiers
-from gateway.ledger.export import sheet
+from gateway.ledger.export import sheet, titles
 from gateway.ledger.proof import key_files
 from gateway.ledger.proof.note import Verifier
 from gateway.ledger.verify.published import tile_client
@@ -64,6 +64,9 @@ def register(
     show = parts.add_parser("show", help="a receipt as a sheet to read and file")
     _key(show, "the public key; without it the sheet says that nothing was verified")
     show.add_argument("--answer", type=Path, metavar="FILE", help="the answer (JSON) whose data to check against it")
+    show.add_argument(
+        "--catalogue", type=Path, metavar="FILE", help="what `/open/catalogue` served as JSON: what ids are called"
+    )
     show.add_argument("--html", action="store_true", help="as an HTML page that needs nothing from elsewhere")
     _receipt(show)
     show.set_defaults(run=_show)
@@ -187,15 +190,19 @@ def _show(arguments: argparse.Namespace) -> int:
         presented = read_file(read(arguments.receipt))
         verifiers = None if arguments.key is None else key_files.read_verifiers(arguments.key)
         proved, checked = check_presented(presented, verifiers)
+        refused = presented.refused
         if arguments.answer is not None:
             answer = read_file(read(arguments.answer))
+            refused = answer.refused
             if answer.data is None:
                 raise VerificationFailed(f"`{arguments.answer}` is no answer: it has no `data`")
             if answer.inquiry is not None:
                 check_extension(proved, answer.inquiry)
             check_data(proved, answer.data)
             checked = isinstance(proved.told, entries.Inquiry)
-        sys.stdout.write((sheet.as_html if arguments.html else sheet.as_text)(proved, checked))
+        named = titles.NONE if arguments.catalogue is None else titles.read(read(arguments.catalogue))
+        beside = sheet.Beside(named, refused if checked else ())
+        sys.stdout.write((sheet.as_html if arguments.html else sheet.as_text)(proved, checked, beside))
         return 0
 
     return _guard(run)

@@ -58,20 +58,35 @@ LEFT_OUT = "what is said of a subject is not in this receipt: it was erased sinc
 
 
 class Presented(msgspec.Struct, frozen=True):
-    """A file as somebody presents it: a receipt, and the answer around it where there is one."""
+    """A file as somebody presents it: a receipt, and the answer around it where there is one.
+
+    `refused` is what the answer says of each field that was denied, with its articles; no receipt proves that.
+    """
 
     text: str
     data: bytes | None = None
     inquiry: dict[str, Any] | None = None
+    refused: tuple[tuple[str, tuple[str, ...]], ...] = ()
 
 
 class _Extensions(msgspec.Struct):
     inquiry: dict[str, Any]
 
 
+class _Said(msgspec.Struct):
+    code: str = ""
+    articles: tuple[str, ...] = ()
+
+
+class _Error(msgspec.Struct):
+    message: str = ""
+    extensions: _Said = msgspec.field(default_factory=_Said)
+
+
 class _Answer(msgspec.Struct):
     extensions: _Extensions
     data: msgspec.Raw = msgspec.Raw()
+    errors: list[_Error] = []
 
 
 def read_file(content: bytes) -> Presented:
@@ -84,18 +99,20 @@ def read_file(content: bytes) -> Presented:
     try:
         answer = msgspec.json.decode(content, type=_Answer)
         inquiry, data = answer.extensions.inquiry, bytes(answer.data) or None
+        denied = [each for each in answer.errors if each.extensions.code == "UNAUTHORIZED_FIELD_OR_TYPE"]
+        refused = tuple(dict.fromkeys((each.message, each.extensions.articles) for each in denied))
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         try:
-            inquiry, data = msgspec.json.decode(content, type=dict[str, Any]), None
+            inquiry, data, refused = msgspec.json.decode(content, type=dict[str, Any]), None, ()
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-            inquiry, data = {}, None
+            inquiry, data, refused = {}, None, ()
     receipt = inquiry.get("receipt")
     if not isinstance(receipt, str):
         raise VerificationFailed(
             f"this file is neither a receipt (it would begin with `{HEADER}`) nor an answer with"
             " `extensions.inquiry.receipt`"
         )
-    return Presented(receipt, data, inquiry)
+    return Presented(receipt, data, inquiry, refused)
 
 
 def verify_receipt(text: str, verifiers: Sequence[Verifier], registry: Registry | None = None) -> Proved:

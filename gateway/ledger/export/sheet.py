@@ -1,7 +1,8 @@
 """A receipt as a sheet that a court can file: what was asked, by whom, what was disclosed, and how that was verified.
 
-Made only from what a receipt proves. As text for a terminal, and as one HTML page that needs nothing from elsewhere.
-Whatever comes from the receipt is escaped: no sheet can carry a script, or pretend to be a line of another kind.
+Made from what a receipt proves; beside it, and said so, from the catalogue and the answer that are given with it. As
+text for a terminal, and as one HTML page that needs nothing from elsewhere. Whatever comes from a file is escaped: no
+sheet can carry a script, or pretend to be a line of another kind.
 """
 
 from __future__ import annotations
@@ -10,11 +11,12 @@ import contextlib
 import datetime
 import html
 import textwrap
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from gateway.ledger.entry import describe, entries
 from gateway.ledger.entry.receipt import LEFT_OUT, Proved
+from gateway.ledger.export.titles import NONE, Titles
 from gateway.ledger.proof.note import b64
 
 WIDTH = 100
@@ -44,18 +46,30 @@ class Section(NamedTuple):
     rows: list[tuple[str, list[str]]]
 
 
-def sections(proved: Proved, data_checked: bool) -> list[Section]:
+class Beside(NamedTuple):
+    """What is known beside a receipt: what ids are called, and what the answer says was refused."""
+
+    titles: Titles = NONE
+    refused: Sequence[tuple[str, Sequence[str]]] = ()
+
+
+ALONE = Beside()
+"""A receipt and nothing beside it."""
+
+
+def sections(proved: Proved, data_checked: bool, beside: Beside = ALONE) -> list[Section]:
     """The sheet's content, in order."""
-    return [*told_sections(proved.told), _verified(proved, data_checked)]
+    refused = [_refused(beside.refused)] if beside.refused else []
+    return [*told_sections(proved.told, beside.titles), *refused, _verified(proved, data_checked)]
 
 
-def told_sections(told: entries.Told) -> list[Section]:
+def told_sections(told: entries.Told, titles: Titles = NONE) -> list[Section]:
     """What an entry says, without how that was verified."""
     if not isinstance(told, entries.Operation):
         return [_deed(told)]
-    made = [_asked(told)]
+    made = [_asked(told, titles)]
     if isinstance(told, entries.Inquiry):
-        made += _disclosed(told)
+        made += _disclosed(told, titles)
         made.append(_obligations(told))
     else:
         made.append(Section("Refused", [("Reason", [told.message]), ("Code", [told.code])]))
@@ -79,16 +93,27 @@ def _about(subject: entries.Named | entries.Disclosed) -> str:
     return f"{subject.kind} {subject.scheme} {subject.value}" if subject.value else "a subject that was erased"
 
 
-def _asked(told: entries.Inquiry | entries.Refused) -> Section:
+def _refused(refused: Sequence[tuple[str, Sequence[str]]]) -> Section:
+    """What the answer refused of what was asked for: each field's own words, and its articles."""
+    rows: list[tuple[str, list[str]]] = [
+        (f"{number}", [said, *([f"articles {', '.join(articles)}"] if articles else [])])
+        for number, (said, articles) in enumerate(refused, 1)
+    ]
+    return Section(
+        "What was refused", [*rows, ("Proved", ["no: the answer that was presented says so, not the receipt"])]
+    )
+
+
+def _asked(told: entries.Inquiry | entries.Refused, titles: Titles) -> Section:
     declared, who = told.declaration, told.requester
     rows = [
         ("When", [moment(told.at)]),
-        ("By", [f"{who.client}" + (f", of the department `{who.department}`" if who.department else "")]),
+        ("By", [who.client + (f", of the department {_department(who.department, titles)}" if who.department else "")]),
         ("Known at", [who.issuer]),
     ]
     if declared is not None:
         given = [
-            ("Purpose", declared.purpose),
+            ("Purpose", titles.purpose(declared.purpose)),
             ("Case", declared.case),
             ("Document", declared.document),
             ("Consent", declared.consent),
@@ -96,6 +121,8 @@ def _asked(told: entries.Inquiry | entries.Refused) -> Section:
             ("Recall", declared.recall),
         ]
         rows += [(label, [value]) for label, value in given if value is not None]
+        if laws := titles.laws(declared.purpose):
+            rows.append(("Law", laws))
     named = told.disclosed if isinstance(told, entries.Inquiry) else told.subjects
     rows.append(("About", [_about(subject) for subject in named] or ["no subject had been named yet"]))
     rows.append(("Under grant", [told.grant or "none"]))
@@ -103,17 +130,21 @@ def _asked(told: entries.Inquiry | entries.Refused) -> Section:
     return Section("What was asked", rows)
 
 
-def _disclosed(told: entries.Inquiry) -> Iterator[Section]:
+def _department(id_: str, titles: Titles) -> str:
+    return titles.department(id_) if id_ in titles.departments else f"`{id_}`"
+
+
+def _disclosed(told: entries.Inquiry, titles: Titles) -> Iterator[Section]:
     for subject in told.disclosed:
         rows = []
         for dataset in subject.datasets:
             if dataset.failure:
                 lines = [f"nothing: its department could not be asked ({dataset.failure})"]
             else:
-                lines = ["fields: " + ", ".join(dataset.fields), *dataset.records]
+                lines = ["fields: " + ", ".join(titles.fields(dataset.dataset, dataset.fields)), *dataset.records]
                 if not dataset.records:
                     lines.append("no record")
-            rows.append((dataset.dataset, lines))
+            rows.append((titles.dataset(dataset.dataset), lines))
         if not subject.value:
             yield Section("What was disclosed", [("Erased", ["what this entry says of a subject was erased since"])])
             continue
@@ -187,10 +218,10 @@ def _plain(text: str) -> str:
     return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
 
 
-def as_text(proved: Proved, data_checked: bool) -> str:
+def as_text(proved: Proved, data_checked: bool, beside: Beside = ALONE) -> str:
     """The sheet for a terminal or a printer."""
     lines = [_plain(title(proved)), "=" * len(title(proved))]
-    for section in sections(proved, data_checked):
+    for section in sections(proved, data_checked, beside):
         lines += ["", _plain(section.title), "-" * len(section.title)]
         for label, said in section.rows:
             head = f"  {_plain(label)}:"
@@ -215,9 +246,9 @@ td,th{vertical-align:top;padding:.2em .6em .2em 0;border-bottom:1px solid #ddd;o
 @media print{body{margin:0;max-width:none}h2{break-after:avoid}tr{break-inside:avoid}}"""
 
 
-def as_html(proved: Proved, data_checked: bool) -> str:
+def as_html(proved: Proved, data_checked: bool, beside: Beside = ALONE) -> str:
     """The sheet as one page."""
-    return page(title(proved), "".join(map(table, sections(proved, data_checked))))
+    return page(title(proved), "".join(map(table, sections(proved, data_checked, beside))))
 
 
 def table(section: Section, level: int = 2) -> str:

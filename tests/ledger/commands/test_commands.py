@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import stat
 import subprocess
 import sys
@@ -101,6 +102,44 @@ async def test_the_sheet_as_text(folder: Path, run: Run) -> None:
         assert said in run.out
     assert "display-ended" not in run.out
     assert "m.ivanova" not in run.out
+
+
+async def test_the_sheet_says_what_things_are_called_and_what_was_refused(folder: Path, run: Run) -> None:
+    catalogue = {
+        "departments": {"market": "Market Regulation Authority"},
+        "purposes": [
+            {
+                "id": "TENDER_QUALIFICATION", "title": "Qualification of a <tenderer>",
+                "basis": [{"law": "Public Procurement Act", "article": "54"}],
+            }
+        ],
+        "datasets": [{"id": "tax-arrears", "title": "Notices of tax arrears", "fields": []}],
+    }  # fmt: skip
+    (folder / "catalogue.json").write_text(json.dumps(catalogue))
+    answer = json.loads((folder / "answer.json").read_text())
+    denied = {"code": "UNAUTHORIZED_FIELD_OR_TYPE", "articles": ["19", "28(1)"]}
+    answer["errors"] = [
+        {"message": "Leave `amount` out.", "extensions": denied},
+        {"message": "Leave `amount` out.", "extensions": denied},
+        {"message": "A department is late.", "extensions": {"code": "SOURCE_TIMEOUT"}},
+    ]
+    (folder / "refused.json").write_text(json.dumps(answer))
+    command = ("ledger", "show", "--key", folder / "ledger.pub", "--catalogue", folder / "catalogue.json")
+    assert run(*command, "--answer", folder / "refused.json", folder / "receipt") == 0
+    said = " ".join(run.out.split())
+    assert "market-regulator, of the department Market Regulation Authority (market)" in said
+    assert "Qualification of a <tenderer> (TENDER_QUALIFICATION)" in said
+    assert "Law: Public Procurement Act, article 54" in said
+    assert "Notices of tax arrears (tax-arrears)" in said
+    assert said.count("Leave `amount` out. articles 19, 28(1)") == 1
+    assert "the answer that was presented says so, not the receipt" in said
+    assert "A department is late" not in said
+    assert run(*command, "--html", folder / "receipt") == 0
+    assert "Qualification of a &lt;tenderer&gt;" in run.out
+    assert "What was refused" not in run.out
+    (folder / "catalogue.json").write_text("[]")
+    assert run(*command, folder / "receipt") == 1
+    assert "this is no catalogue" in run.err
 
 
 class Page(HTMLParser):

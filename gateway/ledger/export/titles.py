@@ -1,0 +1,100 @@
+"""What departments, purposes, kinds of record and fields are called, for a sheet: from a saved `/open/catalogue`.
+
+A receipt proves ids. What they are called is only said by the catalogue that is given, so a sheet shows both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import msgspec
+
+from gateway.errors import VerificationFailed
+
+
+class _Law(msgspec.Struct):
+    law: str
+    article: str | None = None
+
+
+class _Purpose(msgspec.Struct):
+    id: str
+    title: str
+    basis: list[_Law] = []
+
+
+class _Field(msgspec.Struct):
+    name: str
+    title: str
+
+
+class _Dataset(msgspec.Struct):
+    id: str
+    title: str
+    fields: list[_Field] = []
+
+
+class _Catalogue(msgspec.Struct):
+    departments: dict[str, str]
+    datasets: list[_Dataset]
+    purposes: list[_Purpose] = []
+
+
+class Titles(NamedTuple):
+    """Titles by id; of a purpose its laws too, of a kind of record its fields'."""
+
+    departments: Mapping[str, str] = {}
+    purposes: Mapping[str, tuple[str, Sequence[str]]] = {}
+    datasets: Mapping[str, tuple[str, Mapping[str, str]]] = {}
+
+    def department(self, id_: str) -> str:
+        """`Tax Service (tax)`; the id alone where there is no title."""
+        return _both(self.departments.get(id_), id_)
+
+    def purpose(self, id_: str) -> str:
+        """As `department`."""
+        found = self.purposes.get(id_)
+        return _both(found[0] if found else None, id_)
+
+    def laws(self, purpose: str) -> list[str]:
+        """The laws that a purpose rests on: `Public Procurement Act, article 54`."""
+        found = self.purposes.get(purpose)
+        return list(found[1]) if found else []
+
+    def dataset(self, id_: str) -> str:
+        """As `department`."""
+        found = self.datasets.get(id_)
+        return _both(found[0] if found else None, id_)
+
+    def fields(self, dataset: str, names: Sequence[str]) -> list[str]:
+        """The titles of fields; the name of one that has none."""
+        found = self.datasets.get(dataset)
+        known: Mapping[str, str] = found[1] if found else {}
+        return [_both(known.get(name), name) for name in names]
+
+
+NONE = Titles()
+"""Ids alone."""
+
+
+def read(content: bytes) -> Titles:
+    """The titles of a saved catalogue; raises `VerificationFailed`."""
+    try:
+        found = msgspec.json.decode(content, type=_Catalogue)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        message = "this is no catalogue: save what `/open/catalogue?format=json` answers"
+        raise VerificationFailed(message) from error
+    return Titles(
+        found.departments,
+        {each.id: (each.title, [_law(law) for law in each.basis]) for each in found.purposes},
+        {each.id: (each.title, {field.name: field.title for field in each.fields}) for each in found.datasets},
+    )
+
+
+def _law(law: _Law) -> str:
+    return law.law if law.article is None else f"{law.law}, article {law.article}"
+
+
+def _both(title: str | None, id_: str) -> str:
+    return id_ if title is None or title == id_ else f"{title} ({id_})"
