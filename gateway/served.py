@@ -33,9 +33,10 @@ from gateway.inquiry.beside.obligations import Obligations
 from gateway.inquiry.beside.receipts import Receipts
 from gateway.inquiry.beside.roots import Others
 from gateway.inquiry.document.bounds import Limits
+from gateway.inquiry.document.kept import Sent
 from gateway.inquiry.http.endpoint import Headers
 from gateway.inquiry.journey import Journey, Serving
-from gateway.inquiry.plan import Planner, Sent
+from gateway.inquiry.plan import Planner
 from gateway.inquiry.render import Renderer
 from gateway.inquiry.types import Answer, Requester
 from gateway.ledger.log.ledger import Ledger

@@ -40,7 +40,7 @@ from gateway.inquiry.document.collect import (
     selected_by,
 )
 from gateway.inquiry.document.cost import Costs
-from gateway.inquiry.document.kept import SentAgain, Weighed, unlink
+from gateway.inquiry.document.kept import Sent, SentAgain, Weighed, unlink
 from gateway.inquiry.document.operation import bound_lists, named_operation, refusal
 from gateway.inquiry.document.quick import quick
 from gateway.inquiry.document.shapes import Act, Compute, Root, Variant
@@ -102,13 +102,6 @@ class Bound(msgspec.Struct, frozen=True):
     def on_behalf(self) -> bool:
         """Whether it is an act for somebody else, as it says."""
         return self.act is not None and self.act.on_behalf(self.variables) is not None
-
-
-class Sent(NamedTuple):
-    """A document as it is sent, and which of its operations."""
-
-    query: str
-    operation_name: str | None
 
 
 class Plan:

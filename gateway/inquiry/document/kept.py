@@ -9,7 +9,7 @@ comes among those that stay. What is made of a document weighs what its text has
 from __future__ import annotations
 
 from collections.abc import Hashable
-from typing import Generic, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 
 from cachetools import Cache, LRUCache
 from graphql import DocumentNode
@@ -22,6 +22,13 @@ WEIGHT = 1024 * LEAST
 """What all that is kept may weigh; the longest unused leaves first."""
 
 _T = TypeVar("_T")
+
+
+class Sent(NamedTuple):
+    """A document as it is sent, and which of its operations."""
+
+    query: str
+    operation_name: str | None
 
 
 class Weighed(Generic[_T]):
