@@ -23,6 +23,8 @@ async def listed(visit: Visit) -> Response:
         if refused.code != "MATTER_INVALID":
             raise
         found = {"grants": [], "why": refused.message}
+    for each in found["grants"]:
+        each["days"] = [visit.words.day(day) if _is_day(day) else day for day in (each["since"], each["until"])]
     return await visit.page("drafting/grants.html", ROOM, id=_id(visit), place="grants", found=found, file=FILE)
 
 

@@ -51,6 +51,7 @@ async def matrix(visit: Visit) -> Response:
     found = await visit.call("POST", f"{api(visit)}/matrix", asked)
     rows = found["rows"]
     for each in rows:
+        each["reason_said"] = visit.words.get(f"reasons.{each['reason']}", each["reason"])
         each["takes_said"] = [visit.words(f"drafting.take.{name}") for name in each["takes"]]
     columns = list(dict.fromkeys((each["grant"], each["subject"]) for each in rows))
     heads = {(each["grant"], each["subject"]): each for each in rows}
