@@ -18,6 +18,7 @@ from gateway.acts.oversight.inquiries import Inquiries
 from gateway.acts.oversight.then import Then
 from gateway.acts.plain import Asked
 from gateway.errors import LedgerUnavailable, Refusal
+from gateway.inquiry.beside.explained import Found
 from gateway.inquiry.types import Requester
 from gateway.ledger.acting.writer import Writer
 from gateway.ledger.entry import entries
@@ -191,6 +192,18 @@ def test_a_refusal_tells_its_requester_no_field(room: Room) -> None:
     told = room.read(reply.inquiry["receipt"]).value
     assert told["refused"]["code"] == "CASE_NOT_VERIFIED"
     assert [each["fields"] for each in told["subjects"]] == [[]]
+
+
+@pytest.mark.parametrize("days", [30, -1])
+def test_that_it_was_opened_is_as_secret_as_the_inquiry_and_as_long(room: Room, days: int) -> None:
+    _, reply = room.asked()
+    (stored,) = _stored(room, reply.inquiry["id"])
+    until = room.world.now + datetime.timedelta(days=days)
+    side = msgspec.structs.replace(stored.read_oversight(), secret_until=until)
+    room.world.run(room.inquiries._enter(room.overseer, Found(stored.read_told(), side), WHY))
+    view = room.world.entries()[-1]
+    assert isinstance(view.told, entries.View)
+    assert view.oversight.secret_until == (until if days > 0 else None)
 
 
 def test_nothing_is_opened_that_cannot_be_entered(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
