@@ -1,6 +1,7 @@
 """A simulation of a proposal as an act: from then on the proposal is `simulated`, and its entry says what came of it.
 
-It is entered after the last inquiry was decided again, so that what broke off marks nothing. Whoever reads the entry
+It is entered after the last inquiry was decided again, so that what broke off marks nothing; nor does a period without
+any inquiry, where others have some. Whoever reads the entry
 can hold a result to it: it has the digest of what `--json` prints.
 """
 
@@ -9,7 +10,7 @@ from __future__ import annotations
 import datetime
 import hashlib
 
-from sqlalchemy import Connection, update
+from sqlalchemy import Connection, select, update
 
 from gateway.ledger.acting.commanded import Commanded, done, said
 from gateway.ledger.acting.planned import AtEntry, Made, Seen
@@ -23,6 +24,7 @@ from gateway.simulation.result import Result
 from gateway.storage import proposals as rows
 from gateway.storage import rulesets
 from gateway.storage.port import Guarded
+from gateway.storage.projections import looked
 from gateway.storage.proposals import READY, SIMULATED, Proposal, proposal
 from gateway.storage.tables import micros
 
@@ -52,6 +54,11 @@ async def marked(ledger: Ledger, id_: str, by: str, reason: str, result: Result)
         row = waiting(seen.connection, result.candidate, seen.now)
         if row is None or row.id != id_:
             raise ActRefused(f"proposal `{id_}` was settled meanwhile: it is not marked as simulated")
+        if not result.inquiries and seen.connection.execute(select(looked.c.entry).limit(1)).first() is not None:
+            raise ActRefused(
+                f"proposal `{id_}` is not marked as simulated: in that period nobody asked anything, but in others"
+                " somebody did; choose one with inquiries"
+            )
         told = entries.Acted(
             entries.VERSION, seen.id, seen.now, CLIENT, WHAT, proposal=id_, digest=row.digest, base=row.base,
             outcome=f"{result.changed}-of-{result.decisions}-decided-otherwise", reason=reason.strip(),

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import datetime
 
+import msgspec
 import pytest
+from sqlalchemy import insert
 
 from gateway.ledger.log.operator import ActRefused
 from gateway.proposals.judging import UNSIMULATED
 from gateway.simulation import marking
 from gateway.simulation.result import Result
+from gateway.storage.projections import looked
 from tests.proposals.room import CLOSED, NARROWED, Edit, Room, refused, room_on, why
 from tests.storage.conftest import Place
 
@@ -68,6 +71,22 @@ async def test_only_what_waits_and_passed_its_tests_is_marked(room: Room) -> Non
     with pytest.raises(ActRefused, match="was settled meanwhile"):
         await simulated(room, stale)
     room.verify()
+
+
+async def test_a_period_in_which_nobody_asked_marks_nothing_where_others_have_inquiries(room: Room) -> None:
+    id_ = await room.propose()
+    empty = msgspec.structs.replace(result(room, id_, 0), entries=0, inquiries=0, decisions=0)
+    await marking.marked(room.desk.ledger, id_, "P. Officer", "a new region", empty)
+    assert room.state(id_) == "simulated", "nobody ever asked: there is nothing to choose"
+    other = await room.propose(NARROWED)
+    with room.desk.store.engine.begin() as connection:
+        connection.execute(insert(looked).values(subject=1, at=1, entry=1))
+    empty = msgspec.structs.replace(result(room, other, 0), entries=0, inquiries=0, decisions=0)
+    with pytest.raises(ActRefused, match="nobody asked anything"):
+        await marking.marked(room.desk.ledger, other, "P. Officer", "to be quick", empty)
+    assert room.state(other) == "checked"
+    await simulated(room, other)
+    assert room.state(other) == "simulated"
 
 
 async def test_where_the_base_demands_it_nobody_approves_before(place: Place) -> None:
