@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, tuple_
@@ -13,6 +13,8 @@ from gateway.errors import Refusal
 from gateway.storage import acts as rows
 from gateway.storage.acts import Matter, matter
 
+MOST, USUAL = 50, 20
+"""Rows of a page of a JSON route."""
 _CURSOR = re.compile("([0-9a-f]{1,16})-([0-9a-f]{32})")
 WAITS = "awaits-confirmation"
 _DONE = ("decided", "withdrawn", "declined")
@@ -78,6 +80,20 @@ def place_of(of: str) -> tuple[int, str]:
     if found is None or (filed := int(found[1], 16)) >= 2**63:
         raise _no_cursor()
     return filed, found[2]
+
+
+def first_of(query: Mapping[str, str]) -> int:
+    """How many rows a page of a JSON route has, by its address; raises `Refusal`."""
+    given = query.get("first", str(USUAL))
+    if not (given.isascii() and given.isdigit() and len(given) < 4 and 0 < int(given) <= MOST):
+        raise wrong(f"`first` must be a whole number from 1 to {MOST}")
+    return int(given)
+
+
+def after_of(query: Mapping[str, str]) -> tuple[int, str] | None:
+    """Behind which row the page of a JSON route begins, by its address; raises `Refusal`."""
+    given = query.get("after")
+    return None if given is None else place_of(given)
 
 
 def cursor_of(number: int, id_: str) -> str:

@@ -11,7 +11,7 @@ from typing import Annotated
 
 import strawberry
 
-from gateway.catalogue.act_types import Change, Matter, RequesterName
+from gateway.catalogue.act_types import Change, Matter, MatterState, RequesterName
 from gateway.catalogue.making import described
 
 _NEXT = "Give it as `after` to go on; null at the end."
@@ -99,6 +99,10 @@ class Suspension:
     since: datetime.datetime = strawberry.field(description="Since when.")
     recall: strawberry.ID = strawberry.field(description="The recall that is to be answered first.")
     ended: datetime.datetime | None = strawberry.field(description="When it ended.")
+    state: MatterState = strawberry.field(
+        description="`OPEN`; `AWAITS_CONFIRMATION` of its end by a second person of oversight; `DECIDED` once it ended."
+    )
+    because: str | None = strawberry.field(description="For oversight: why its end is asked for.")
 
 
 @strawberry.type(description="A page of suspensions.")

@@ -17,29 +17,26 @@ from typing import Any
 from sqlalchemy import Connection, and_, func, or_, select, tuple_
 from starlette.routing import Route
 
-from gateway.acts import inputs
 from gateway.acts.graphql import Acted
 from gateway.acts.matters.deciding import STEWARD
 from gateway.acts.office import Office
-from gateway.acts.pages import cursor_of, place_of
+from gateway.acts.pages import after_of, cursor_of, first_of
 from gateway.acts.plain import Asked, Plain
 from gateway.errors import Code, Refusal
 from gateway.inquiry.types import Requester
+from gateway.recall.enforcing import late
 from gateway.recall.shown import word
 from gateway.storage.recalls import CAUSES, OPEN, recall, recall_job
 from gateway.storage.tables import moment
 
-MOST = 50
-"""Rows of a page."""
-_USUAL = 20
-
 
 def routes(plain: Plain, office: Office) -> list[Route]:
-    """The routes; all are for stewards, of their own department."""
+    """The routes: for stewards, of their own department, and for oversight what is late of all."""
     rooms = Departments(office)
     return [
         plain.route("GET", "/recalls/sent", rooms.sent),
         plain.route("GET", "/recalls/received", rooms.received),
+        *late.routes(plain, office),
     ]
 
 
@@ -51,8 +48,8 @@ class Departments:
 
     async def sent(self, asked: Asked) -> Acted:
         """The changes of the department's records that were recalled, the newest first."""
-        department, first = self._steward(asked.requester), _first(asked)
-        after = _after(asked)
+        department, first = self._steward(asked.requester), first_of(asked.query)
+        after = after_of(asked.query)
         catalogue = self._office.rules.policies.catalogue
         datasets = [each.id for each in catalogue.datasets.values() if each.department == department]
         await self._office.viewed(asked.requester, "recalls", "recalls of its department's records")
@@ -60,8 +57,8 @@ class Departments:
 
     async def received(self, asked: Asked) -> Acted:
         """The recalls that the department's clients received, and have not done."""
-        department, first = self._steward(asked.requester), _first(asked)
-        after = _after(asked)
+        department, first = self._steward(asked.requester), first_of(asked.query)
+        after = after_of(asked.query)
         requesters = self._office.rules.policies.requesters
         clients = [who for who, entry in requesters.items() if entry.department == department]
         await self._office.viewed(asked.requester, "recalls", "recalls that its department's clients received")
@@ -158,17 +155,3 @@ class Departments:
             )
         more = cursor_of(found[first - 1].due, found[first - 1].id) if len(found) > first else None
         return {"items": items, "next": more}
-
-
-def _first(asked: Asked) -> int:
-    """How many rows a page has; raises `Refusal`."""
-    given = asked.query.get("first", str(_USUAL))
-    if not (given.isascii() and given.isdigit() and len(given) < 4 and 0 < int(given) <= MOST):
-        raise inputs.wrong(f"`first` must be a whole number from 1 to {MOST}")
-    return int(given)
-
-
-def _after(asked: Asked) -> tuple[int, str] | None:
-    """Behind which row the page begins; raises `Refusal`."""
-    given = asked.query.get("after")
-    return None if given is None else place_of(given)

@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from gateway.acts.office import Office
+from gateway.acts.shown import STATES
 from gateway.errors import LedgerUnavailable, StoreUnavailable, VerificationFailed
 from gateway.ledger.entry import entries
 from gateway.ledger.stored import read
@@ -54,8 +55,8 @@ def recall(row: Recall) -> dict[str, Any]:
     }
 
 
-def suspension(office: Office, row: Matter) -> dict[str, Any]:
-    """`Suspension`."""
+def suspension(office: Office, row: Matter, because: str | None = None) -> dict[str, Any]:
+    """`Suspension`; `because` is why its end is asked for."""
     return {
         "__typename": "Suspension",
         "id": row.id,
@@ -65,6 +66,8 @@ def suspension(office: Office, row: Matter) -> dict[str, Any]:
         "since": moment(row.filed),
         "recall": row.record or "",
         "ended": None if row.state != "decided" or row.decided is None else moment(row.decided),
+        "state": STATES[row.state],
+        "because": because or None,
     }
 
 

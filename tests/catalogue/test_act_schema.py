@@ -42,7 +42,7 @@ enum MatterState { OPEN AWAITS_CONFIRMATION DECIDED WITHDRAWN GRANTED DECLINED }
 type Change { id: ID!  state: MatterState!  event: ChangeEvent!  scheme: String!  value: String!  dataset: String!  record: String!  version: String  at: DateTime!  reason: String!  because: String }
 enum ChangeEvent { CORRECTED WITHDRAWN RESTORED EXPIRED REINSTATED }   enum ReportedEvent { CORRECTED WITHDRAWN REINSTATED }
 type Suspension { id: ID!  requester: RequesterName!  purpose: String!  dataset: String!  since: DateTime!  recall: ID!
-                  ended: DateTime }
+                  ended: DateTime  state: MatterState!  because: String }
 type SuspensionPage { items: [Suspension!]!  next: String }   type RecallPage { items: [Recall!]!  next: String }
 type Recall { id: ID!  sequence: Int!  at: DateTime!  inquiry: ID!  scheme: String!  value: String!
               records: [RecalledRecord!]!  action: RecallAction!  due: DateTime!  state: RecallState!

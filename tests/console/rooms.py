@@ -20,7 +20,8 @@ ROOMS: Mapping[str, tuple[str, ...]] = {
     ),
     "oversight": (
         "/console/findings", "/console/findings?state=ALL", "/console/emergencies", "/console/findings/none",
-        "/console/inquiries", "/console/overdue", "/console/suspensions", "/console/activations", "/console/ledger",
+        "/console/inquiries", "/console/overdue", "/console/overdue?side=recalls", "/console/suspensions",
+        "/console/suspensions/none/end", "/console/activations", "/console/ledger",
         "/console/proposals", "/console/history",
     ),
     "officer": (

@@ -5,9 +5,10 @@ from __future__ import annotations
 from starlette.routing import Route
 
 from gateway.console.visiting import Parts
-from gateway.console.watching import findings, inquiries, overdue, standing
+from gateway.console.watching import findings, inquiries, overdue, standing, suspensions
 
 
 def routes(parts: Parts) -> list[Route]:
     """Their routes."""
-    return [*findings.routes(parts), *inquiries.routes(parts), *overdue.routes(parts), *standing.routes(parts)]
+    every = (findings, inquiries, overdue, suspensions, standing)
+    return [route for room in every for route in room.routes(parts)]

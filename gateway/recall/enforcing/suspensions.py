@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -15,6 +16,7 @@ from gateway.acts.matters.filing import moved
 from gateway.acts.office import Office
 from gateway.acts.oversight.findings import overseer
 from gateway.acts.pages import cursor_of, place_of
+from gateway.acts.words import acts_at
 from gateway.inquiry.types import Requester
 from gateway.ledger.acting.digests import same_human
 from gateway.ledger.acting.planned import Actor, Made, Seen, invalid, not_found
@@ -46,7 +48,7 @@ class Suspensions:
         if (after := given.get("after")) is not None:
             conditions.append(tuple_(matter.c.filed, matter.c.id) < place_of(str(after)))
         await office.viewed(requester, "suspensions", "whose grant is suspended")
-        return Acted(await asyncio.to_thread(self._page, conditions, given["first"]))
+        return Acted(await asyncio.to_thread(self._page, conditions, given["first"], SCOPE not in requester.scopes))
 
     async def end(self, requester: Requester, called: Called) -> Acted:
         """`endSuspension`: the first of two people of oversight says that it is to end."""
@@ -61,8 +63,9 @@ class Suspensions:
                 raise invalid("STATE", f"this suspension {waits}")
             values = {"state": "awaits-confirmation", "decided_by": seen.keyed.people(actor.people)}
             told = self._told(seen, actor, "suspension-end-asked", row, reason)
-            value = shown.suspension(office, row._replace(state="awaits-confirmation"))
-            return Made(told, office.oversight(seen, actor), [moved(row, **values)], row.id, value)
+            value = shown.suspension(office, row._replace(state="awaits-confirmation"), reason)
+            changes = [moved(row, "decided_in", **values)]
+            return Made(told, office.oversight(seen, actor), changes, row.id, value)
 
         touches = await touching(office, id_)
         return await office.done(office.planned(called.field, actor, None, given, touches, make, self.again))
@@ -84,13 +87,14 @@ class Suspensions:
         if row.state != "awaits-confirmation":
             raise invalid("STATE", "nobody asked for the end of this suspension, or it has ended")
         told = self._told(seen, actor, "suspension-end-declined", row, reason)
-        value = shown.suspension(self._office, row)
-        changes = [moved(row, state="open", decided_by=None)]
+        value = shown.suspension(self._office, row._replace(state="open"))
+        changes = [moved(row, state="open", decided_by=None, decided_in=None)]
         return Made(told, self._office.oversight(seen, actor), changes, row.id, value)
 
     def again(self, seen: Seen, past: Act) -> dict[str, Any]:
         """What a repeat is shown: the suspension as it is now."""
-        return shown.suspension(self._office, _one(seen, past.matter or ""))
+        row = _one(seen, past.matter or "")
+        return shown.suspension(self._office, row, self._asked([row]).get(row.id))
 
     def _told(self, seen: Seen, actor: Actor, what: str, row: Matter, reason: str) -> entries.Acted:
         held, rules = held_by(row), self._office.rules
@@ -99,10 +103,17 @@ class Suspensions:
             purpose=held.purpose, dataset=held.dataset, reason=reason,
         )  # fmt: skip
 
-    def _page(self, conditions: list[ColumnElement[bool]], first: int) -> dict[str, Any]:
+    def _asked(self, found: Sequence[Matter]) -> dict[str, str]:
+        """Why the end of these is asked for, of those of which it is; blocks. Raises `LedgerUnavailable`."""
+        waiting = {row.id: row.decided_in for row in found if row.state == "awaits-confirmation"}
+        words = acts_at(self._office.store, waiting.values()) if waiting else {}
+        return {id_: words[place].reason for id_, place in waiting.items()}
+
+    def _page(self, conditions: Sequence[ColumnElement[bool]], first: int, inside: bool) -> dict[str, Any]:
         with self._office.reading() as connection:
             found = rows.matters(connection, *conditions, first=first + 1, last=True)
-        items = [shown.suspension(self._office, row) for row in found[:first]]
+        because = self._asked(found[:first]) if inside else {}
+        items = [shown.suspension(self._office, row, because.get(row.id)) for row in found[:first]]
         more = cursor_of(found[first - 1].filed, found[first - 1].id) if len(found) > first else None
         return {"items": items, "next": more}
 

@@ -202,6 +202,10 @@ def test_two_people_of_oversight_end_it(region: Telling) -> None:
         assert (await region.act(second, "confirm", id=id_)).code == "STATE"
         asked = await region.act(first, "endSuspension", id=id_, reason="The office moved.", reference="e")
         assert asked.value["ended"] is None
+        (waits,) = (await region.act(second, "suspensions")).value["items"]
+        assert (waits["state"], waits["because"]) == ("AWAITS_CONFIRMATION", "The office moved.")
+        (own,) = (await region.act(region.system(), "suspensions")).value["items"]
+        assert (own["state"], own["because"]) == ("AWAITS_CONFIRMATION", None)
         assert (await region.act(second, "endSuspension", id=id_, reason="So it is.")).code == "STATE"
         await holds(region, subject, one)
         assert (await region.act(first, "confirm", id=id_)).code == "SECOND_PERSON"
@@ -210,6 +214,8 @@ def test_two_people_of_oversight_end_it(region: Telling) -> None:
         done = await region.act(second, "confirm", id=id_, reference="c")
         assert (done.value["__typename"], done.value["Suspension_id"]) == ("Suspension", id_)
         assert done.value["Suspension_ended"] is not None
+        (ended,) = (await region.act(first, "suspensions")).value["items"]
+        assert (ended["state"], ended["because"]) == ("DECIDED", None)
         assert (await region.act(second, "confirm", id=id_, reference="c")).act == done.act
         await free(region, subject)
         assert region.row(one).state == "overdue"
@@ -279,6 +285,8 @@ def test_a_suspension_is_held_to_its_entries(region: Telling, altered: dict[str,
         await region.act(first, "endSuspension", id=id_, reason="So it is.")
         await region.act(second, "decline", id=id_, reason="It is not.")
         assert (region.row(two).state, region.suspensions()[-1].state) == ("overdue", "open")
+        newest, _ = (await region.act(second, "suspensions")).value["items"]
+        assert (newest["id"], newest["state"], newest["because"]) == (id_, "OPEN", None)
         store = region.replica.store
         verify_store(store, VERIFIERS)
         with store.engine.begin() as connection:
