@@ -18,8 +18,9 @@ from pathlib import Path
 
 from gateway.errors import ConfigurationError, DutyboundError
 from gateway.ledger.commands.progress import teller
+from gateway.ledger.commands.receipt_files import read as read_file
 from gateway.ledger.entry import entries
-from gateway.ledger.export import as_csv, as_fhir, package_write
+from gateway.ledger.export import as_csv, as_fhir, package_write, titles
 from gateway.ledger.export.select import Chosen, choose, one
 from gateway.ledger.log import operator, registrar
 from gateway.ledger.log.ledger import Ledger
@@ -58,6 +59,9 @@ def register(parser: argparse.ArgumentParser, rule_set: RuleSetDigest | None) ->
     parser.add_argument(
         "--told-only", action="store_true", help="leave out what only oversight may open: officials, withheld, denied"
     )
+    parser.add_argument(
+        "--catalogue", type=Path, metavar="FILE", help="what `/open/catalogue` served as JSON: what ids are called"
+    )
     parser.add_argument("--anyway", action="store_true", help="write it also where no entry names the subject or case")
     parser.set_defaults(run=lambda arguments: run(arguments, rule_set))
 
@@ -72,10 +76,14 @@ def run(arguments: argparse.Namespace, rule_set: RuleSetDigest | None) -> int:
     if looked == entries.Looked() or not arguments.by.strip() or not arguments.reason.strip():
         print("say who looks, why, and at what: `--subject`, `--case`, `--from` and `--until`", file=sys.stderr)
         return 2
+    if arguments.catalogue is not None and arguments.format != "package":
+        print("`--catalogue` is for the page of a package: leave it out, or `--format`", file=sys.stderr)
+        return 2
     try:
+        named = titles.NONE if arguments.catalogue is None else titles.read(read_file(arguments.catalogue))
         with operator.opened(arguments.config) as place:
             package_write.check_free(arguments.out)
-            count, receipt = _export(arguments, place, looked, rule_set)
+            count, receipt = _export(arguments, place, looked, rule_set, named)
     except DutyboundError as error:
         print(error, file=sys.stderr)
         return 1
@@ -104,6 +112,7 @@ def _export(
     place: Workplace,
     looked: entries.Looked,
     rule_set: RuleSetDigest | None,
+    named: titles.Titles,
 ) -> tuple[int, Receipt]:
     parts = ("told",) if arguments.told_only else ("told", "oversight")
     policies = _policies(place.settings, rule_set) if arguments.format == "package" else None
@@ -123,8 +132,8 @@ def _export(
             for each in choose(reader, looked, teller(), _tell_lacking)
             if (each.head.name, each.entry.index) != (receipt.shard, receipt.index)
         )
-        named = looked.value is not None or looked.case is not None
-        first = _said_of(found, operator.place_of(place, receipt)) if named and not arguments.anyway else []
+        narrowed = looked.value is not None or looked.case is not None
+        first = _said_of(found, operator.place_of(place, receipt)) if narrowed and not arguments.anyway else []
         count = 0
 
         def chosen() -> Iterator[Chosen]:
@@ -137,8 +146,9 @@ def _export(
             signer, registry = Signer(own.head.origin, place.private), registrar.stored_document(reader)
             with package_write.opened(arguments.out) as sink:
                 package_write.write_package(
-                    sink, entered, (receipt.shard, receipt.index), chosen(), policies, signer, registry, searched
-                )
+                    sink, entered, (receipt.shard, receipt.index), chosen(), policies, signer, registry, searched,
+                    named,
+                )  # fmt: skip
         else:
             with package_write.opened_file(arguments.out) as file:
                 for line in _FORMATS[arguments.format](chosen(), oversight=not arguments.told_only):

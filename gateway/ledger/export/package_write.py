@@ -31,6 +31,7 @@ from gateway.errors import ConfigurationError, Problem
 from gateway.ledger.entry import entries
 from gateway.ledger.export import summary
 from gateway.ledger.export.select import Chosen
+from gateway.ledger.export.titles import NONE, Titles
 from gateway.ledger.proof.leaf import Part, Side
 from gateway.ledger.proof.note import Signer
 
@@ -122,12 +123,13 @@ def write_package(
     signer: Signer,
     registry: bytes | None = None,
     searched: Mapping[str, int] | None = None,
+    titles: Titles = NONE,
 ) -> Manifest:
     """Write a package of the chosen entries; the `view`'s own entry, at (shard, index), must be among them.
 
     `signer` is of that shard. `policies` are the digest of the rule set at hand, and its files; they are left out
     where no entry is of it. `registry` is the ledger's, as its document, where it has one.
-    `searched` is for the manifest.
+    `searched` is for the manifest, `titles` for the page: what the ids in it are called.
     """
     files: dict[str, FileDigest] = {}
     with_oversight = "oversight" in view.parts
@@ -136,7 +138,7 @@ def write_package(
         files[path] = FileDigest(len(content), hashlib.sha256(content).hexdigest())
         sink.write(path, content)
 
-    heads, rule_sets, pages = {}, set(), summary.Pages(view)
+    heads, rule_sets, pages = {}, set(), summary.Pages(view, titles)
     count = 0
     for each in chosen:
         assert each.entry.told is not None, "erased entries are not chosen"

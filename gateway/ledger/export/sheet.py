@@ -11,7 +11,7 @@ import contextlib
 import datetime
 import html
 import textwrap
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from gateway.ledger.entry import describe, entries
@@ -66,7 +66,7 @@ def sections(proved: Proved, data_checked: bool, beside: Beside = ALONE) -> list
 def told_sections(told: entries.Told, titles: Titles = NONE) -> list[Section]:
     """What an entry says, without how that was verified."""
     if not isinstance(told, entries.Operation):
-        return [_deed(told)]
+        return [_deed(told, titles)]
     made = [_asked(told, titles)]
     if isinstance(told, entries.Inquiry):
         made += _disclosed(told, titles)
@@ -80,13 +80,22 @@ def title(proved: Proved) -> str:
     return f"Receipt of {describe.kind(proved.told)} {proved.told.id}"
 
 
-def _deed(told: entries.Done | entries.OfLedger | entries.Unknown) -> Section:
+def _deed(told: entries.Done | entries.OfLedger | entries.Unknown, titles: Titles) -> Section:
     said, who = describe.deed(told), told.requester
     rows = [("When", [moment(told.at)]), ("What", [said.happened])]
     if said.by:
         rows.append(("By", [f"{said.by}, with {who.client}" if who != entries.OWN else said.by]))
     rows += [(label, [text]) for label, text in (("Known at", who.issuer), ("Why", said.why)) if text]
-    return Section(said.title, rows + said.rows)
+    return Section(said.title, [*rows, *_titled(told, said.rows, titles)])
+
+
+def _titled(told: entries.Told, rows: Sequence[tuple[str, list[str]]], titles: Titles) -> list[tuple[str, list[str]]]:
+    """The rows of an act, with what the ids in them are called."""
+    called: dict[str, Callable[[str], str]] = {"Purpose": titles.purpose, "Department": titles.department}
+    named = [(label, list(map(called[label], text)) if label in called else text) for label, text in rows]
+    if isinstance(told, entries.Acted) and told.dataset in titles.datasets:
+        named.append(("Kind of record", [titles.dataset(told.dataset)]))
+    return named
 
 
 def _about(subject: entries.Named | entries.Disclosed) -> str:

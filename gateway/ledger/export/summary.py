@@ -13,13 +13,14 @@ from gateway.ledger.entry import describe, entries
 from gateway.ledger.export import sheet
 from gateway.ledger.export.select import Chosen
 from gateway.ledger.export.sheet import Section, safe, table
+from gateway.ledger.export.titles import NONE, Titles
 
 
 class Pages:
-    """Collects entries, then gives the page."""
+    """Collects entries, then gives the page. `titles` are what departments, purposes and records are called."""
 
-    def __init__(self, view: entries.View) -> None:
-        self._view = view
+    def __init__(self, view: entries.View, titles: Titles = NONE) -> None:
+        self._view, self._titles = view, titles
         self._lines: list[str] = []
         self._full: list[str] = []
 
@@ -29,7 +30,9 @@ class Pages:
         anchor = name.rpartition("/")[2]
         about = told.requester.client
         if isinstance(told, entries.Operation):
-            why = told.declaration.purpose if told.declaration else ""
+            if told.requester.department in self._titles.departments:
+                about = f"{about}, {self._titles.department(told.requester.department)}"
+            why = self._titles.purpose(told.declaration.purpose) if told.declaration else ""
         else:
             said = describe.deed(told)
             about, why = "the ledger itself" if isinstance(told, entries.OfLedger) else said.by, said.why
@@ -38,9 +41,9 @@ class Pages:
             f'<tr><th scope="row"><a href="#{safe(anchor)}">{safe(anchor)}</a></th>'
             f"{''.join(f'<td>{safe(cell)}</td>' for cell in cells)}</tr>\n"
         )
-        sections = sheet.told_sections(told)
+        sections = sheet.told_sections(told, self._titles)
         if with_oversight and isinstance(told, entries.Operation | entries.Unknown):
-            sections.append(_oversight(each.oversight))
+            sections.append(_oversight(each.oversight, self._titles))
         sections.append(
             Section(
                 "Proof",
@@ -77,6 +80,7 @@ class Pages:
                 ("Because", [view.reason]),
                 ("Entries", [f"{len(self._lines)}: {describe.scope(view.looked)}"]),
                 ("Found by reading", read or ["it does not say what"]),
+                *self._named(),
                 ("Rule sets", rules or ["none"]),
                 ("Public keys", list(verifiers)),
                 (
@@ -97,8 +101,13 @@ class Pages:
         listed = f"<h2>Entries</h2>\n<table>\n{''.join(self._lines)}</table>\n"
         return sheet.page("Evidence from the ledger", table(head) + listed + "".join(self._full)).encode()
 
+    def _named(self) -> list[tuple[str, list[str]]]:
+        """Where names are from, where there are any."""
+        said = "from the catalogue that was given when this was made; receipts prove the ids in brackets"
+        return [] if self._titles == NONE else [("Names of things", [said])]
 
-def _oversight(seen: entries.Oversight) -> Section:
+
+def _oversight(seen: entries.Oversight, titles: Titles) -> Section:
     rows = [("Official", [seen.official or "none"])]
     if seen.by:
         rows.append(("Signed in as the subject", [seen.by]))
@@ -108,7 +117,8 @@ def _oversight(seen: entries.Oversight) -> Section:
         rows.append(("Break-glass", [f"used, and under review since {seen.broke_glass.isoformat()}"]))
     rows.append(("Withheld", [f"{held.record}: {held.why}" for held in seen.withheld] or ["nothing"]))
     denied = [
-        f"{field.dataset}.{field.field}: {field.reason or 'no rule'}{f' ({field.rule})' if field.rule else ''}"
+        f"{titles.field(field.dataset, field.field)}: {field.reason or 'no rule'}"
+        f"{f' ({field.rule})' if field.rule else ''}"
         for each in seen.denied
         for field in each.fields
     ]

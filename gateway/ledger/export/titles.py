@@ -73,6 +73,12 @@ class Titles(NamedTuple):
         known: Mapping[str, str] = found[1] if found else {}
         return [_both(known.get(name), name) for name in names]
 
+    def field(self, dataset: str, name: str) -> str:
+        """`Amount (amount) of Notices of tax arrears (tax-arrears)`; `tax-arrears.amount` where there is no title."""
+        if dataset not in self.datasets:
+            return f"{dataset}.{name}"
+        return f"{self.fields(dataset, [name])[0]} of {self.dataset(dataset)}"
+
 
 NONE = Titles()
 """Ids alone."""

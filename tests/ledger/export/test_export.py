@@ -209,6 +209,45 @@ def test_the_summary_reads_without_the_software(folder: Path, export: Export) ->
         assert said in page.text
 
 
+def test_the_summary_says_what_things_are_called(folder: Path, export: Export, run: Run) -> None:
+    law = {"law": "Act 7"}
+    catalogue = {
+        "departments": {"market": "Market <Regulation> Authority"},
+        "purposes": [{"id": "TENDER_QUALIFICATION", "title": "Qualification of a tenderer", "basis": [law]}],
+        "datasets": [
+            {
+                "id": "tax-arrears", "title": "Notices of tax arrears",
+                "fields": [{"name": "amount", "title": "Amount due"}, {"name": "period", "title": "Tax period"}],
+            }
+        ],
+    }  # fmt: skip
+    file = folder / "catalogue.json"
+    file.write_text(json.dumps(catalogue))
+    named = ("--subject", LEI, "--catalogue", file)
+    assert export(*named, "--out", folder / "evidence") == 0
+    page, plain = Page(), Page()
+    text = (folder / "evidence" / "summary.html").read_text()
+    page.feed(text)
+    for said in (
+        "Market <Regulation> Authority (market)", "Qualification of a tenderer (TENDER_QUALIFICATION)", "Act 7",
+        "Notices of tax arrears (tax-arrears)", "Amount due (amount)", "from the catalogue that was given",
+    ):  # fmt: skip
+        assert said in page.text
+    assert "<Regulation>" not in text
+    assert run("ledger", "verify", "--key", folder / "ledger.pub", folder / "evidence") == 0
+    assert export("--subject", LEI, "--out", folder / "plain") == 0
+    plain.feed((folder / "plain" / "summary.html").read_text())
+    assert "Names of things" not in plain.text
+    before = len(views(folder))
+    assert export(*named, "--format", "csv", "--out", folder / "x.csv") == 2
+    file.write_text("[]")
+    assert export(*named, "--out", folder / "x") == 1
+    assert "this is no catalogue" in run.err
+    file.unlink()
+    assert export(*named, "--out", folder / "x") == 1
+    assert len(views(folder)) == before
+
+
 def test_the_policies_in_force_are_in_it(folder: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     for digest, there in (("5ec0de", True), ("another", False)):
         parser = register.argparse.ArgumentParser()
