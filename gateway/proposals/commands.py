@@ -29,7 +29,8 @@ from gateway.web import calling
 EXAMINING = 200.0
 """Seconds that the gateway may take where it examines a rule set."""
 _USUAL = datetime.timedelta(days=7)
-"""How long an approval counts that does not say."""
+"""How long an approval counts that does not say, where it may."""
+_COUNTS = "until when it counts, as `2026-12-10T00:00:00Z` (default: 7 days, or `expires` of officers.yaml if shorter)"
 _AGAIN = "make it anew with `--statement`, and have that signed"
 
 
@@ -48,7 +49,7 @@ def register(parts: Any) -> None:
     approve = _asking(parts, "approve", "approve a proposal, as an officer or as a steward whose data it opens")
     approve.add_argument("id", metavar="ID")
     approve.add_argument("--reason", metavar="TEXT", help="why; it is entered")
-    approve.add_argument("--until", metavar="MOMENT", help="how long it counts, as `2026-12-10T00:00:00Z`")
+    approve.add_argument("--until", metavar="MOMENT", help=_COUNTS)
     _statement(approve, "approve nothing; write what is to be signed to a new file")
     approve.add_argument("--signed", type=Path, metavar="FILE", help="such a file, and its signature in `FILE.sig`")
     approve.set_defaults(run=_approve)
@@ -81,7 +82,7 @@ def register(parts: Any) -> None:
         "--policies", type=Path, metavar="DIR", help="the files (default: `policies` of the configuration)"
     )
     bootstrap.add_argument("--reason", metavar="TEXT", help="why, in the statement")
-    bootstrap.add_argument("--until", metavar="MOMENT", help="how long it counts, as `2026-12-10T00:00:00Z`")
+    bootstrap.add_argument("--until", metavar="MOMENT", help=_COUNTS)
     _statement(bootstrap, "activate nothing; write what is to be signed to a new file")
     bootstrap.add_argument("--signed", type=Path, metavar="FILE", help="such a file")
     bootstrap.add_argument(
@@ -160,7 +161,7 @@ def _approve(given: argparse.Namespace) -> int:
         signature = _text(given.signed.with_name(f"{given.signed.name}.sig"))
     else:
         row = calling.called(given, "GET", _proposal(given.id), within=EXAMINING)
-        said = _said(given, row["ledger"], row["digest"], row["base"])
+        said = _said(given, row["ledger"], row["digest"], row["base"], statement.moment(row["you"]["until"]))
     if given.statement is not None:
         return _written(given.statement, said)
     body = {
@@ -170,15 +171,13 @@ def _approve(given: argparse.Namespace) -> int:
     return _act(given, f"{_proposal(given.id)}/approve", body)
 
 
-def _said(
-    given: argparse.Namespace, origin: str, digest: str, base: str, most: datetime.timedelta = _USUAL
-) -> Statement:
-    """What is approved, by what was typed; an approval counts for `most` at most."""
+def _said(given: argparse.Namespace, origin: str, digest: str, base: str, latest: datetime.datetime) -> Statement:
+    """What is approved, by what was typed; an approval counts until `latest` at most."""
     if given.reason is None:
         raise CommandRefused("say why: `--reason`")
-    usual = datetime.datetime.now(datetime.UTC).replace(microsecond=0) + min(_USUAL, most)
+    usual = datetime.datetime.now(datetime.UTC).replace(microsecond=0) + _USUAL
     try:
-        until = usual if given.until is None else statement.moment(given.until)
+        until = min(usual, latest) if given.until is None else statement.moment(given.until)
         return Statement(origin, digest, base, until, statement.reason_of(given.reason))
     except ValueError as error:
         raise CommandRefused(f"{error}") from None
@@ -232,8 +231,10 @@ def _bootstrap(given: argparse.Namespace) -> int:
                 "first `--statement FILE`, which two officers sign; then `--signed FILE --signature ...`"
             )
         with bootstrap.first(given.config, given.policies) as place:
-            said = _said(given, place.origin, place.rules.digest, place.base or NONE, place.longest)
-            if wrong := statement.wrong_until(said.until, datetime.datetime.now(datetime.UTC), place.longest):
+            now = datetime.datetime.now(datetime.UTC)
+            latest = now.replace(microsecond=0) + place.longest
+            said = _said(given, place.origin, place.rules.digest, place.base or NONE, latest)
+            if wrong := statement.wrong_until(said.until, now, place.longest):
                 raise CommandRefused(wrong)
             return _written(given.statement, said)
     said = _read_statement(given.signed)

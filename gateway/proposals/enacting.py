@@ -22,7 +22,7 @@ from gateway.acts.cataloguing import steps
 from gateway.acts.office import Office
 from gateway.errors import Code, ConfigurationError, Refusal, StoreUnavailable
 from gateway.inquiry.types import Requester
-from gateway.ledger.acting.planned import AtEntry, Changes, Made, Planned, Seen, invalid, not_found
+from gateway.ledger.acting.planned import AtEntry, Changes, Made, Planned, Seen, invalid
 from gateway.ledger.acting.writer import Done
 from gateway.ledger.entry import entries
 from gateway.proposals.desk import EVERY, Acting, acting, in_force, never, one, still_open, unreadable
@@ -211,7 +211,9 @@ class Enacting:
         """What is active, what was since an epoch, and the digests of all since; raises `Refusal`. Blocks."""
         now = in_force(self._office)
         if not 1 <= epoch <= now.epoch:
-            raise not_found()
+            # Whoever comes here may list them all, so that nothing is given away.
+            known = f"they are epochs 1 to {now.epoch}" if now.epoch > 1 else "there is epoch 1 alone"
+            raise Refusal(Code.MATTER_NOT_FOUND, f"there is no activation of epoch {epoch}: {known}")
         with self._office.reading() as connection:
             since = rows.activations(connection, activation.c.epoch >= epoch, first=MOST_BACK + 2)
             if not since or since[-1].epoch != epoch:

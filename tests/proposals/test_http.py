@@ -83,6 +83,8 @@ def candidate(tmp_path: Path) -> Path:
     folder = copy(tmp_path / "candidate")
     text = (folder / "calendar.yaml").read_text()
     (folder / "calendar.yaml").write_text(text.replace("objection: 7", "objection: 5"))
+    text = (folder / "officers.yaml").read_text()
+    (folder / "officers.yaml").write_text(text.replace("expires: P14D", "expires: P2D"))
     return folder
 
 
@@ -121,12 +123,18 @@ async def test_from_a_folder_to_the_active_set_and_back(desk: Desk, candidate: P
     assert (status, "nobody approved that rule set" in said) == (1, True)
     again = (await desk.run(olsen, "propose", str(SHIPPED), "--reason", "Back."))[1]
     for token in (costa, ilves):
-        await desk.run(token, "approve", again["id"], "--reason", "It is lawful.")
+        latest = (await desk.run(token, "show", again["id"]))[1]["you"]["until"]
+        status, done, _ = await desk.run(token, "approve", again["id"], "--reason", "It is lawful.")
+        assert status == 0
+        assert max(each["until"] for each in done["proposal"]["approvals"]) >= latest  # as long as it may: two days
     assert (await desk.run(olsen, "activate", again["id"]))[0] == 0
     await desk.serves(3)
     status, done, _ = await desk.run(costa, "rollback", "2", "--reason", "Five days after all.")
     assert (status, done["active"]["how"], done["active"]["epoch"]) == (0, "rollback", 4)
     await desk.serves(4)
+    for epoch in ("0", "9"):
+        status, _, said = await desk.run(costa, "rollback", epoch, "--reason", "Back.")
+        assert (status, f"no activation of epoch {epoch}: they are epochs 1 to 4" in said) == (1, True)
 
 
 async def test_where_a_folder_is_gone_by_nothing_is_activated(tmp_path: Path, candidate: Path) -> None:
