@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import base64
 import os
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from sqlalchemy import select
 
 from gateway.console.sealing import Sealer
 from gateway.console.sessions import IDLE, LONGEST, Session, Sessions
+from gateway.console.watching import suspensions
 from gateway.storage.port import Store
 from gateway.storage.sessions import console_session
 from tests.storage.conftest import Place, bare, place, server, store
@@ -107,3 +110,37 @@ async def test_those_that_are_over_are_let_go(sessions: Sessions, clock: Clock) 
     await sessions.begin(session(), None)
     with sessions._engine().connect() as connection:
         assert len(connection.execute(select(console_session.c.id)).all()) == 1
+
+
+class Stale:
+    """A visit of somebody who signed in long ago. What it asks of the API is a defect."""
+
+    fresh = False
+
+    def __init__(self) -> None:
+        self.request = SimpleNamespace(path_params={"id": "s 1"})
+        self.back = ""
+
+    def query(self, name: str) -> str:
+        return "1-a"
+
+    def field(self, name: str) -> str:
+        return "yes"
+
+    async def again(self, next_: str) -> str:
+        self.back = next_
+        return "again"
+
+
+@pytest.mark.parametrize(
+    ("room", "back"),
+    [
+        (suspensions.ending, "/console/suspensions/s%201/end?after=1-a"),
+        (suspensions.end, "/console/suspensions/s%201/end?after=yes"),
+        (suspensions.confirm, "/console/suspensions"),
+    ],
+)
+async def test_who_ends_a_suspension_signed_in_just_before(room: Any, back: str) -> None:
+    visit = Stale()
+    assert await room(visit) == "again"
+    assert visit.back == back

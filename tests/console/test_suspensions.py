@@ -100,7 +100,7 @@ def test_two_people_of_oversight_end_a_suspension(
     assert "oversight ended that it stood still" in late
 
 
-def test_ending_one_needs_the_role_the_sessions_form_and_a_fresh_sign_in(visitor: Visitor, world: World) -> None:
+def test_ending_one_needs_the_role_and_the_sessions_form(visitor: Visitor) -> None:
     visitor.sign_in("oversight")
     foreign = Visitor(visitor.told)
     page = foreign.sign_in("steward")
