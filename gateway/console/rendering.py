@@ -45,7 +45,7 @@ class Pages:
 
         `bundle` gives the address of a script that is bundled for several kinds of page.
         """
-        self.words, self.base = words, base
+        self.words, self.names, self.base = words, names, base
         self._assets = {
             file.name: (file.read_bytes(), _TYPES[file.suffix])
             for file in sorted((_HERE / "assets").iterdir())

@@ -46,7 +46,12 @@ ROOMS: Mapping[str, tuple[tuple[str, str], ...]] = {
         ("console.recalls", "/console/recalls"),
         *_RULES,
     ),
-    "officer": (("console.home", "/console/"), ("console.drafts", "/console/drafts"), *_RULES),
+    "officer": (
+        ("console.home", "/console/"),
+        ("console.refusals", "/console/refusals"),
+        ("console.drafts", "/console/drafts"),
+        *_RULES,
+    ),
     "oversight": (
         ("console.home", "/console/"),
         ("console.findings", "/console/findings"),

@@ -37,6 +37,7 @@ from gateway.drafts.apart import Apart
 from gateway.drafts.child import Wanted
 from gateway.drafts.forms import FormRoutes
 from gateway.drafts.keeping import LASTS, Drafts, Kept, seen_of, with_file
+from gateway.drafts.refusals import Refusals
 from gateway.drafts.trials import Trials
 from gateway.ledger.acting.planned import invalid
 from gateway.proposals.acts import Proposals
@@ -83,7 +84,7 @@ class _Proposed(msgspec.Struct, forbid_unknown_fields=True):
 
 
 def routes(plain: Plain, office: Office, settings: Settings, registries: Collection[str], fits: Fits) -> list[Route]:
-    """All routes of rule sets, those of proposals too; names in files are read by the configuration's.
+    """All routes of rule sets, those of proposals and of refusals too; names in files are read by the configuration's.
 
     `fits` is `Enacting`'s.
     """
@@ -91,6 +92,7 @@ def routes(plain: Plain, office: Office, settings: Settings, registries: Collect
     return [
         *of_proposals(plain, office, settings, examiner, fits),
         *DraftRoutes(office, examiner, settings.ledger.origin, settings.store).routes(plain),
+        *Refusals(office).routes(plain),
     ]
 
 

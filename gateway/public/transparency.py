@@ -21,10 +21,11 @@ from starlette.routing import Route
 
 from gateway.bounds.address import came_from
 from gateway.inquiry.journey import Journey
-from gateway.public import figures, figures_page
+from gateway.public import figures_page
 from gateway.public.gate import Gate
 from gateway.storage import transparency as kept
 from gateway.storage.port import Store
+from gateway.transparency import figures
 from gateway.values import Network
 from gateway.web.page import wants_page
 

@@ -26,6 +26,7 @@ ROOMS: Mapping[str, tuple[str, ...]] = {
     ),
     "officer": (
         "/console/proposals", "/console/history", "/console/proposals/none", "/console/drafts", "/console/drafts/none",
+        "/console/refusals", "/console/refusals?purpose=LICENCE_RENEWAL",
     ),
     "requester": ("/console/receipt",),
 }  # fmt: skip

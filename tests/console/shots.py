@@ -18,7 +18,7 @@ from playwright.sync_api import sync_playwright
 from deploy.demo.configuration import FREE
 from deploy.demo.processes import ROOT
 from deploy.demo.supervisor import Region
-from tests.console import watched
+from tests.console import counted, watched
 from tests.console.proposing import proposed, wages
 from tests.console.rooms import FIRST, ROOMS
 from tests.console.visitor import Visitor
@@ -38,7 +38,7 @@ def main() -> None:
         _objected(told)
         more = {"officer": _proposed(told, region.place.policies)}
         watched.finding(told)
-        with sync_playwright() as playwright:
+        with counted.year(told), sync_playwright() as playwright:
             browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
             for look, (width, scheme) in LOOKS.items():
                 for role in FIRST:

@@ -1,14 +1,14 @@
 """The rooms around a proposal of other rules: what is proposed and changes, who agrees, what is active, and was.
 
 They are for officers, for stewards whose data a proposal opens, and for oversight, which is told of it. What each of
-them can do the API says.
+them can do the API says. How often inquiries are refused, and why, is a room of officers alone.
 """
 
 from __future__ import annotations
 
 from starlette.routing import Route
 
-from gateway.console.officer import acting, approving, history, proposals
+from gateway.console.officer import acting, approving, history, proposals, refusals
 from gateway.console.visiting import Parts, Room, entered
 
 _ALL, _APPROVING, _OFFICER = ("officer", "steward", "oversight"), ("officer", "steward"), ("officer",)
@@ -28,6 +28,7 @@ def routes(parts: Parts) -> list[Route]:
         ("POST", f"{one}/refuse", _ALL, acting.refuse),
         ("GET", f"{one}/activate", _OFFICER, acting.activating),
         ("POST", f"{one}/activate", _OFFICER, acting.activate),
+        ("GET", "/console/refusals", _OFFICER, refusals.refusals),
         ("GET", "/console/history", _ALL, history.history),
         ("GET", epoch, _OFFICER, history.going_back),
         ("POST", epoch, _OFFICER, history.roll_back),

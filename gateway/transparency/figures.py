@@ -1,4 +1,4 @@
-"""The transparency report of one closed month: what is shown of its counts, as plain values and as CSV.
+"""The transparency report of one month: what is shown of its counts, as plain values and as CSV.
 
 Each measure is a total and what it consists of, by the department and purpose that it is about; so a figure that is
 hidden (`gateway.transparency.hidden`) cannot be had from others. An average time stands beside a figure that is shown.
@@ -6,8 +6,8 @@ hidden (`gateway.transparency.hidden`) cannot be had from others. An average tim
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -24,27 +24,54 @@ _Whose = tuple[str, str]
 COLUMNS = ("month", "department", "purpose", "what", "reason", "count", "average_days")
 
 
-def document(policies: Policies, month: Month, counts: Mapping[Key, tuple[int, int]]) -> dict[str, Any]:
-    """A month as plain JSON values; what is not in it is hidden, zero or not."""
+class Figure(NamedTuple):
+    """A figure that is shown; `took` are seconds, all together."""
+
+    department: str
+    purpose: str
+    what: str
+    reason: str
+    many: int
+    took: int
+
+
+class Figures(NamedTuple):
+    """What is shown of one month. `totals` are by what is counted, and the reason."""
+
+    each: Sequence[Figure]
+    totals: Mapping[tuple[str, str], int]
+
+
+def figures(policies: Policies, month: str, counts: Mapping[Key, tuple[int, int]]) -> Figures:
+    """What is shown of a month's counts; what is not in it is hidden, zero or not."""
     domain = _domain(policies) | {(key[1], key[2]) for key in counts}
-    figures, totals = [], []
+    each, totals = [], {}
     for what, reason in _measures(counts):
-        cells = {whose: counts.get((month.month, *whose, what, reason), (0, 0))[0] for whose in domain}
+        cells = {whose: counts.get((month, *whose, what, reason), (0, 0))[0] for whose in domain}
         told = shown(cells)
-        for (department, purpose), many in told.cells.items():
-            took = counts[month.month, department, purpose, what, reason][1]
-            days = round(took / many / 86_400, 1) if what == counted.DONE else None
-            figures.append(_figure(policies, department, purpose, what, reason, many, days))
+        each += [
+            Figure(*whose, what, reason, many, counts[month, *whose, what, reason][1])
+            for whose, many in told.cells.items()
+        ]
         if told.total is not None and told.total >= LEAST:
-            totals.append({"what": what, "reason": reason or None, "count": told.total})
+            totals[what, reason] = told.total
+    return Figures(each, totals)
+
+
+def document(policies: Policies, month: Month, counts: Mapping[Key, tuple[int, int]]) -> dict[str, Any]:
+    """A month as plain JSON values, with titles."""
+    found = figures(policies, month.month, counts)
+    told = [_told(policies, each) for each in found.each]
     return {
         "month": month.month,
         "made": moment(month.made).replace(microsecond=0),
         "least": LEAST,
         "checkpoints": msgspec.json.decode(month.checkpoints, type=list[dict[str, Any]]),
-        "totals": totals,
+        "totals": [
+            {"what": what, "reason": reason or None, "count": many} for (what, reason), many in found.totals.items()
+        ],
         "figures": sorted(
-            figures, key=lambda each: (each["department"], each["purpose"], each["what"], each["reason"] or "")
+            told, key=lambda each: (each["department"], each["purpose"], each["what"], each["reason"] or "")
         ),
     }
 
@@ -61,17 +88,15 @@ def _measures(counts: Mapping[Key, tuple[int, int]]) -> list[tuple[str, str]]:
     return sorted(found, key=lambda each: (counted.MEASURES.index(each[0]), each[1]))
 
 
-def _figure(
-    policies: Policies, department: str, purpose: str, what: str, reason: str, many: int, days: float | None
-) -> dict[str, Any]:
-    known = policies.purposes.get(purpose)
+def _told(policies: Policies, figure: Figure) -> dict[str, Any]:
+    known = policies.purposes.get(figure.purpose)
     return {
-        "department": policies.catalogue.departments.get(department, department),
-        "purpose": known.title if known else purpose,
-        "what": what,
-        "reason": reason or None,
-        "count": many,
-        "averageDays": days,
+        "department": policies.catalogue.departments.get(figure.department, figure.department),
+        "purpose": known.title if known else figure.purpose,
+        "what": figure.what,
+        "reason": figure.reason or None,
+        "count": figure.many,
+        "averageDays": round(figure.took / figure.many / 86_400, 1) if figure.what == counted.DONE else None,
     }
 
 
