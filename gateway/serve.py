@@ -41,7 +41,7 @@ from gateway.storage.store import open_configured, opened, served_alone
 from gateway.web import listen
 
 APPLICATION = "gateway.serve:application"
-CONFIG = "_DUTYBOUND_SERVED_CONFIG"
+CONFIG, WORKERS = "_DUTYBOUND_SERVED_CONFIG", "_DUTYBOUND_SERVED_WORKERS"
 
 TOGETHER = 4096
 """Connections that a process has at once; more wait."""
@@ -90,7 +90,7 @@ def serve(config: Path, workers: int) -> int:
         for warning in (*settings.warnings(found, workers), *warnings(found.ledger)):
             print(f"warning: {warning}", file=sys.stderr)
         _allow_connections()
-        os.environ[CONFIG] = str(config.resolve())
+        os.environ[CONFIG], os.environ[WORKERS] = str(config.resolve()), str(workers)
         # What this process holds is every worker's too, once it is forked: not walked there, its pages stay shared.
         gc.freeze()
         gc.enable()
@@ -172,7 +172,9 @@ def application() -> app.Gateway:
     """The application of one process, of the configuration that `serve` was given."""
     link = Link(os.environ[SUPERVISOR])
     with link.starting():
-        built = app.build(*(_prepared or check.load(Path(os.environ[CONFIG]), os.environ)))
+        found, parts = _prepared or check.load(Path(os.environ[CONFIG]), os.environ)
+        shared_out = msgspec.structs.replace(found, open=found.open.among(int(os.environ[WORKERS])))
+        built = app.build(shared_out, parts)
     built.link = link
     return made(built)
 

@@ -37,7 +37,8 @@ class Gate:
 
     def __init__(self, per_second: float, ticks: Callable[[], float], together: int = TOGETHER) -> None:
         self._rate, self._ticks, self._together = per_second, ticks, together
-        self._all = _Left(per_second, ticks())
+        self._saved = max(1.0, per_second)
+        self._all = _Left(self._saved, ticks())
         self._addresses: LRUCache[bytes, _Left] = LRUCache(_ADDRESSES)
         self._key, self._since = os.urandom(32), ticks()
         self.busy = 0
@@ -54,7 +55,7 @@ class Gate:
         if own.many < 1:
             self._addresses[who] = own
             return (1 - own.many) / each
-        everybody = _now(self._all, now, self._rate, self._rate)
+        everybody = _now(self._all, now, self._rate, self._saved)
         if everybody.many < 1 or self.busy >= self._together:
             self._all = everybody
             return max((1 - everybody.many) / self._rate, 1.0)

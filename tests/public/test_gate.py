@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway.incoming import OpenSettings
 from gateway.public.gate import AT_ONCE, Gate
 
 
@@ -44,6 +48,21 @@ def test_all_addresses_together_have_so_many_a_second() -> None:
     assert gate.wait("192.0.2.200") > 0
     at.now = 0.5
     assert sum(gate.wait(f"198.51.100.{n}") == 0.0 for n in range(20)) == 10
+
+
+@given(st.integers(1, 10_000), st.integers(1, 64))
+def test_processes_that_share_the_bound_serve_no_more_together(per_second: int, processes: int) -> None:
+    """After what each may have saved; and none is shut for good, however small its share is."""
+    at, seconds = At(), 20
+    rate = OpenSettings(per_second=per_second).among(processes).per_second
+    gate = Gate(rate, at)
+    served = 0
+    for second in range(seconds):
+        at.now = float(second)
+        served += sum(gate.wait(f"2001:db8:{second}:{n}::") == 0.0 for n in range(int(rate) + 2))
+    assert served <= max(1.0, rate) + rate * (seconds - 1) + 1e-6
+    at.now += 2 / rate
+    assert gate.wait("198.51.100.1") == 0.0
 
 
 def test_who_is_held_back_takes_nothing_from_the_others() -> None:
