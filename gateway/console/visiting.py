@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Awaitable, Callable, Collection, Mapping
-from email.parser import BytesParser
-from email.policy import HTTP
 from typing import Any
 from urllib.parse import parse_qs, quote, urlsplit
 
@@ -18,7 +16,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from gateway.bounds.body import read
-from gateway.console import guarding
+from gateway.console import guarding, multipart
 from gateway.console.calling import Answered, Api, ApiRefused
 from gateway.console.guarding import COOKIE, HEADERS
 from gateway.console.rendering import Pages
@@ -242,24 +240,10 @@ async def read_form(request: Request, most: int = MOST_FORM) -> dict[str, list[s
     try:
         body = await read(request, most)
         if media == "multipart/form-data":
-            return _parts_of(kind, body)
+            return multipart.fields(kind, body, MOST_FIELDS)
         return parse_qs(body.decode("utf-8"), keep_blank_values=True, max_num_fields=MOST_FIELDS)
     except (BodyRefused, ValueError):
         return None
-
-
-def _parts_of(kind: str, body: bytes) -> dict[str, list[str]]:
-    """The fields of `multipart/form-data` (RFC 7578); raises `ValueError`."""
-    whole = BytesParser(policy=HTTP).parsebytes(f"Content-Type: {kind}\r\n\r\n".encode("latin-1") + body)
-    if not whole.is_multipart() or whole.defects:
-        raise ValueError("this is no multipart form")
-    fields: dict[str, list[str]] = {}
-    for number, part in enumerate(whole.iter_parts()):
-        name, content = part.get_param("name", header="content-disposition"), part.get_payload(decode=True)
-        if number >= MOST_FIELDS or not isinstance(name, str) or not isinstance(content, bytes):
-            raise ValueError("a part of the form has no name, or there are too many")
-        fields.setdefault(name, []).append(content.decode("utf-8"))
-    return fields
 
 
 async def _refused(visit: Visit, refused: ApiRefused) -> Response:
@@ -281,7 +265,11 @@ def _here(request: Request) -> str:
     if request.method in ("GET", "HEAD"):
         query = request.url.query
         return guarding.local_path(request.url.path + (f"?{query}" if query else ""), "/")
-    return guarding.local_path(urlsplit(request.headers.get("referer", "")).path, "/")
+    try:
+        sent_from = urlsplit(request.headers.get("referer", "")).path
+    except ValueError:  # such as of an address with half a bracket
+        sent_from = ""
+    return guarding.local_path(sent_from, "/")
 
 
 def _back(visit: Visit) -> str:

@@ -151,5 +151,16 @@ def test_what_is_no_session_opens_nothing(visitor: Visitor) -> None:
         assert answer is None or answer.headers["location"].startswith("/login")
 
 
+def test_no_address_and_no_header_is_a_defect(visitor: Visitor) -> None:
+    form = {"data": {"csrf": "x"}, "headers": {"referer": "http://[half"}}
+    assert visitor.send("POST", "/my/object", **form).headers["location"] == "/login?next=/"
+    digits = "9" * 5_000
+    assert visitor.send("GET", f"/console/history/{digits}/rollback").status_code == 303
+    visitor.sign_in("officer")
+    for number in (digits, "1" * 20, "x", "-1", "%D9%A1", "1%3Fa"):
+        assert visitor.send("GET", f"/console/history/{number}/rollback").status_code == 404
+        assert visitor.send("GET", f"/console/drafts/none/grants/{number}/{number}").status_code == 404
+
+
 def _csrf(text: str) -> str:
     return text.split('name="csrf" value="')[1].split('"')[0]

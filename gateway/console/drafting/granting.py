@@ -65,7 +65,7 @@ async def _found(visit: Visit) -> tuple[Any, Mapping[str, Any]]:
     found = await visit.call("POST", f"{api(visit)}/grants", {})
     place = visit.request.path_params["entry"], visit.request.path_params["number"]
     for each in found["grants"]:
-        if (each["entry"], each["number"]) == place:
+        if (str(each["entry"]), str(each["number"])) == place:
             return found, each
     raise ApiRefused(404, "MATTER_NOT_FOUND", "there is no such grant", {})
 

@@ -14,7 +14,7 @@ MOST_TEXT = 3 * 1024 * 1024 + MOST_FORM
 def routes(parts: Parts) -> list[Route]:
     """All of them."""
     draft = "/console/drafts/{id}"
-    grant = f"{draft}/grants/{{entry:int}}/{{number:int}}"
+    grant = f"{draft}/grants/{{entry}}/{{number}}"
     every = (
         ("GET", "/console/drafts", drafts.listed, MOST_FORM),
         ("POST", "/console/drafts", drafts.begin, MOST_FORM),

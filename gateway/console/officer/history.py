@@ -15,6 +15,7 @@ from gateway.console.visiting import Visit
 ROOM = "console.history"
 LISTED = 20
 """Activations in a list."""
+_LONGEST_EPOCH = 9
 
 
 async def history(visit: Visit) -> Response:
@@ -27,23 +28,31 @@ async def history(visit: Visit) -> Response:
 
 async def going_back(visit: Visit) -> Response:
     """What an earlier rule set would change, and whether it can be active again."""
+    epoch = _epoch(visit)
     if not visit.fresh:
-        return await visit.again(f"/console/history/{visit.request.path_params['epoch']}/rollback")
+        return await visit.again(f"/console/history/{epoch}/rollback")
     return await _form(visit, "", [])
 
 
 async def roll_back(visit: Visit) -> Response:
     """Have an earlier rule set active again."""
-    given, epoch = reason(visit), visit.request.path_params["epoch"]
+    given, epoch = reason(visit), _epoch(visit)
     if wrong := no_reason(visit, given):
         return await _form(visit, given, wrong)
     return await act(visit, "/rules/rollback", {"epoch": epoch, "reason": given}, "/console/history", "done.rules_back")
 
 
+def _epoch(visit: Visit) -> int:
+    """The activation that the address names; raises `ApiRefused`."""
+    given: str = visit.request.path_params["epoch"]
+    if not given.isascii() or not given.isdecimal() or len(given) > _LONGEST_EPOCH:
+        raise ApiRefused(404, "MATTER_NOT_FOUND", "there is no such activation", {})
+    return int(given)
+
+
 async def _form(visit: Visit, given: str, wrong: list[tuple[str, Any]]) -> Response:
-    epoch = visit.request.path_params["epoch"]
     try:
-        found = await visit.call("GET", f"/rules/activations/{epoch}")
+        found = await visit.call("GET", f"/rules/activations/{_epoch(visit)}")
     except ApiRefused as refused:
         return await cannot(visit, refused, "/console/history")
     return await visit.page(

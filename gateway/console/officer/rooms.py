@@ -16,7 +16,7 @@ _ALL, _APPROVING, _OFFICER = ("officer", "steward", "oversight"), ("officer", "s
 
 def routes(parts: Parts) -> list[Route]:
     """The routes of these rooms."""
-    one, epoch = "/console/proposals/{id}", "/console/history/{epoch:int}/rollback"
+    one, epoch = "/console/proposals/{id}", "/console/history/{epoch}/rollback"
     every: list[tuple[str, str, tuple[str, ...], Room]] = [
         ("GET", "/console/proposals", _ALL, proposals.several),
         ("GET", one, _ALL, proposals.one),
