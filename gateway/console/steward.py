@@ -12,6 +12,7 @@ from urllib.parse import urlencode
 from starlette.responses import Response
 from starlette.routing import Route
 
+from gateway.console.calling import ApiRefused
 from gateway.console.visiting import Parts, Visit, entered
 
 STATES = ("OPEN", "AWAITS_CONFIRMATION", "DECIDED", "WITHDRAWN")
@@ -48,6 +49,12 @@ mutation Report(
   reportChange(subject: $subject, record: $record, event: $event, newVersion: $version, reason: $reason) { id state }
 }
 """
+_BY_CODE = {"IDENTIFIER_INVALID": "value", "GRAPHQL_VARIABLES_INVALID": "scheme"}
+_BY_NAME = {
+    "record.dataset": "dataset", "record.record": "record", "record.version": "version", "newVersion": "new_version",
+    "reason": "reason",
+}  # fmt: skip
+"""The field of the form that a refusal is about."""
 _BY_KIND = {"OBJECTION": "decideObjection", "RESTORATION": "decideRestoration"}
 
 
@@ -143,15 +150,22 @@ async def report(visit: Visit) -> Response:
     wrong = [(name, visit.words(f"reporting.no_{name}")) for name in names if not visit.field(name)]
     if visit.field("event") not in EVENTS:
         wrong.append(("event", visit.words("reporting.no_event")))
+    if visit.field("event") == "CORRECTED" and not visit.field("new_version"):
+        wrong.append(("new_version", visit.words("reporting.no_new_version")))
     if wrong:
         return await _form(visit, visit.field, wrong)
     version = {"version": visit.field("version")} if visit.field("version") else {}
-    done = await visit.ask(
-        _REPORT,
-        subject={"scheme": visit.field("scheme"), "value": visit.field("value")},
-        record={"dataset": visit.field("dataset"), "record": visit.field("record"), **version},
-        event=visit.field("event"), version=visit.field("new_version") or None, reason=visit.field("reason"),
-    )  # fmt: skip
+    try:
+        done = await visit.ask(
+            _REPORT,
+            subject={"scheme": visit.field("scheme"), "value": visit.field("value")},
+            record={"dataset": visit.field("dataset"), "record": visit.field("record"), **version},
+            event=visit.field("event"), version=visit.field("new_version") or None, reason=visit.field("reason"),
+        )  # fmt: skip
+    except ApiRefused as refused:
+        if (said := _said(visit, refused)) is None:
+            raise
+        return await _form(visit, visit.field, [said])
     waits = done.data["reportChange"]["state"] == "AWAITS_CONFIRMATION"
     return await visit.go("/console/changes", "done.reported_awaits" if waits else "done.reported", done)
 
@@ -187,6 +201,16 @@ async def _shown(visit: Visit, found: Any, given: Any, wrong: list[tuple[str, An
         "console/matter.html", "console.matters", 422 if wrong else 200,
         matter=found, filled=filled, outcomes=OUTCOMES, wrong=wrong,
     )  # fmt: skip
+
+
+def _said(visit: Visit, refused: ApiRefused) -> tuple[str, Any] | None:
+    """A refusal as what is wrong with the form that reports; None where it is of another kind."""
+    if (field := _BY_CODE.get(refused.code)) is not None:
+        return field, visit.words(f"reporting.bad_{field}")
+    if refused.reason != "ARGUMENT":
+        return None
+    field = next((each for name, each in _BY_NAME.items() if refused.message.startswith(f"`{name}`")), "event")
+    return field, visit.words("reporting.bad_dataset") if field == "dataset" else refused.message
 
 
 async def _form(visit: Visit, given: Any, wrong: list[tuple[str, Any]]) -> Response:

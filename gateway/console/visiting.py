@@ -15,8 +15,9 @@ from sqlalchemy.exc import SQLAlchemyError
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from gateway.bounds import multipart
 from gateway.bounds.body import read
-from gateway.console import guarding, multipart
+from gateway.console import guarding
 from gateway.console.calling import Answered, Api, ApiRefused
 from gateway.console.guarding import COOKIE, HEADERS
 from gateway.console.rendering import Pages
@@ -257,7 +258,10 @@ async def _refused(visit: Visit, refused: ApiRefused) -> Response:
     kind = f"refused.{refused.code}.{refused.reason}" if refused.reason else f"refused.{refused.code}"
     text = visit.words.get(kind, str(visit.words.get(f"refused.{refused.code}", refused.message)))
     quoted = str(refused.more.get("id", ""))
-    return await visit.page("refused.html", status=status, why="api", text=text, quoted=quoted, back=_back(visit))
+    return await visit.page(
+        "refused.html", status=status, why="api", text=text, quoted=quoted, back=_back(visit),
+        written=visit.field("reason"),
+    )  # fmt: skip
 
 
 def _here(request: Request) -> str:

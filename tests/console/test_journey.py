@@ -66,6 +66,8 @@ def test_a_subject_objects_a_steward_decides_and_the_subject_sees_it(subject: Vi
     late = steward.post(f"/console/matters/{id_}", {**given, "checked": "yes"}, check)
     assert late.status_code == 409
     assert "That is not possible any more" in late.text
+    assert "readonly" in late.text
+    assert "The employer&#39;s reports say the same." in late.text  # what was written is not lost
 
     answered = subject.get("/my/matters").text
     assert "Refused" in answered
@@ -118,6 +120,16 @@ def test_two_stewards_report_and_confirm(visitor: Visitor) -> None:
     }  # fmt: skip
     form = first.get("/console/report")
     assert first.post("/console/report", {**given, "value": ""}, form).status_code == 422
+    for name, value, said in (
+        ("value", "LEI", "This is no number of that kind"), ("scheme", "X", "There is no such kind of number"),
+        ("dataset", "wage-arrears", "Your department has no such kind of record"),
+        ("event", "CORRECTED", "Say which version it has now"), ("new_version", "2", "for a corrected record only"),
+        ("record", "a\u200eb", "must be one line"), ("reason", "a\x07b", "has control characters"),
+    ):  # fmt: skip
+        mended = first.post("/console/report", {**given, "reason": "Word for word.", name: value}, form)
+        assert mended.status_code == 422
+        assert said in mended.text
+        assert ("Word for word." in mended.text) == (name != "reason")  # nobody writes it twice
     done = first.post("/console/report", given, form)
     assert done.status_code == 303, done.text
     page = first.get("/console/changes")

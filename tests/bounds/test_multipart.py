@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.console import multipart
+from gateway.bounds import multipart
 
 KIND = "multipart/form-data; boundary=x"
 CSRF = b'--x\r\nContent-Disposition: form-data; name="csrf"\r\n\r\nword\r\n'
