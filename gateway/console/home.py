@@ -6,7 +6,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from gateway.console.officer.overview import overview
-from gateway.console.visiting import Parts, Visit, entered
+from gateway.console.visiting import Parts, Visit, away, entered
 
 _WAITING = "query Waiting { matters(state: OPEN, first: 20) { items { id due overdue } next } }"
 _FINDINGS = "query Findings { findings(state: OPEN, first: 20) { items { id } } }"
@@ -17,8 +17,23 @@ def routes(parts: Parts) -> list[Route]:
     return [Route("/console/", entered(parts, "", console), methods=["GET"])]
 
 
+def nowhere(parts: Parts) -> list[Route]:
+    """The routes of whatever is no page; they come after all others."""
+    return [
+        Route("/my/{rest:path}", entered(parts, "", no_page), methods=["GET"]),
+        Route("/console/{rest:path}", entered(parts, "", no_page), methods=["GET"]),
+    ]
+
+
+async def no_page(visit: Visit) -> Response:
+    """There is no such page, or what stands at this address is only done by a form."""
+    return await visit.page("refused.html", status=404, why="page", quoted="")
+
+
 async def console(visit: Visit) -> Response:
     """The first page of stewards, officers and oversight."""
+    if set(visit.session.roles) <= {"self"}:
+        return away(visit.parts.pages.url("/my/"))
     rules = await overview(visit)
     return await visit.page(
         "console/home.html", "console.home", waiting=await waiting(visit), rules=rules,

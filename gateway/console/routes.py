@@ -74,4 +74,5 @@ def routes(
         *watching.routes(shared),
         *officer.routes(shared),
         *drafting.routes(shared),
+        *home.nowhere(shared),
     ]

@@ -162,5 +162,19 @@ def test_no_address_and_no_header_is_a_defect(visitor: Visitor) -> None:
         assert visitor.send("GET", f"/console/drafts/none/grants/{number}/{number}").status_code == 404
 
 
+def test_an_address_of_no_page_is_told_as_a_page(visitor: Visitor) -> None:
+    for path in ("/my/none", "/console/none", "/my/matters/x/withdraw", "/console/changes/x/confirm"):
+        assert visitor.send("GET", path).headers["location"] == f"/login?next={path}"
+    visitor.sign_in("subject")
+    for path in ("/my/none", "/console/none/<script>", "/my/matters/x/withdraw", "/console/changes/x/confirm"):
+        answer = visitor.send("GET", path)
+        assert answer.status_code == 404
+        assert "There is no page at this address." in answer.text
+        assert 'href="/"' in answer.text
+        assert answer.headers["x-frame-options"] == "DENY"
+    assert visitor.send("GET", "/console/").headers["location"] == "/my/"
+    assert visitor.send("PUT", "/my/").status_code == 405
+
+
 def _csrf(text: str) -> str:
     return text.split('name="csrf" value="')[1].split('"')[0]
