@@ -50,7 +50,7 @@ class Entrance:
         return [Route(path, safely(self._parts, endpoint), methods=[method]) for method, path, endpoint in every]
 
     async def _session(self, request: Request) -> Session | None:
-        word = request.cookies.get(COOKIE)
+        word = guarding.held(request.headers, COOKIE)
         return await self._parts.sessions.found(word) if word else None
 
     async def _first(self, request: Request) -> Response:
@@ -93,7 +93,7 @@ class Entrance:
         return address.removeprefix(own) if address and address.startswith(f"{own}/") else None
 
     async def _return(self, request: Request) -> Response:
-        begun = self._begun(request.cookies.get(SIGNING_IN, ""))
+        begun = self._begun(guarding.held(request.headers, SIGNING_IN))
         way = self._ways.get(begun.login) if begun is not None else None
         try:
             if begun is None or way is None:
@@ -105,7 +105,7 @@ class Entrance:
         except NotSignedIn as error:
             response = await self._entrance(request, error.why, 503 if error.why == "unreachable" else 403)
         else:
-            word = await self._parts.sessions.begin(session, request.cookies.get(COOKIE))
+            word = await self._parts.sessions.begin(session, guarding.held(request.headers, COOKIE))
             response = away(self._parts.pages.url(guarding.local_path(begun.next, home(session))))
             response.headers.append("set-cookie", guarding.cookie(COOKIE, word))
         response.headers.append("set-cookie", guarding.cookie(SIGNING_IN, "", 0))
@@ -123,7 +123,7 @@ class Entrance:
         if session is not None:
             if await own_form(self._parts, request, session) is None:
                 return await framed(self._parts, "refused.html", session, "", 403, request, why="form", quoted="")
-            await self._parts.sessions.end(request.cookies[COOKIE])
+            await self._parts.sessions.end(guarding.held(request.headers, COOKIE))
         response = away(self._parts.pages.url("/login"))
         response.headers.append("set-cookie", guarding.cookie(COOKIE, "", 0))
         response.headers["Clear-Site-Data"] = '"cache"'

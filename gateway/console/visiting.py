@@ -129,7 +129,7 @@ class Visit:
         """Lead on to a page of ours, which tells what was `done` with its receipt: `said` names the text."""
         receipt = str((done.act or {}).get("receipt") or "")
         self.session.said = {"text": said, "receipt": receipt, **words}
-        await self.parts.sessions.keep(self.request.cookies[COOKIE], self.session)
+        await self.parts.sessions.keep(guarding.held(self.request.headers, COOKIE), self.session)
         return away(self.parts.pages.url(path))
 
     async def missing(self, back: str) -> Response:
@@ -160,7 +160,7 @@ async def framed(
     said = session.said if session is not None else None
     if session is not None and said is not None:
         session.said = None
-        await parts.sessions.keep(request.cookies[COOKIE], session)
+        await parts.sessions.keep(guarding.held(request.headers, COOKIE), session)
     rooms = [] if session is None else list(dict.fromkeys(each for role in session.roles for each in ROOMS[role]))
     told = None if said is None else parts.pages.words(said["text"], **said)
     receipt = "" if said is None else said.get("receipt", "")
@@ -200,7 +200,7 @@ def entered(parts: Parts, roles: str | Collection[str], room: Room, most: int = 
     let_in = {roles} if isinstance(roles, str) else set(roles)
 
     async def route(request: Request) -> Response:
-        word = request.cookies.get(COOKIE)
+        word = guarding.held(request.headers, COOKIE)
         session = await parts.sessions.found(word) if word else None
         if session is None:
             return away(parts.pages.url(f"/login?next={quote(_here(request))}"))
@@ -250,7 +250,7 @@ async def read_form(request: Request, most: int = MOST_FORM) -> dict[str, list[s
 async def _refused(visit: Visit, refused: ApiRefused) -> Response:
     """A refusal of the API, as a page."""
     if refused.code == "UNAUTHENTICATED":  # the token is over, and the session with it
-        await visit.parts.sessions.end(visit.request.cookies[COOKIE])
+        await visit.parts.sessions.end(guarding.held(visit.request.headers, COOKIE))
         return away(visit.parts.pages.url(f"/login?next={quote(_here(visit.request))}"))
     if refused.reason == "SIGN_IN":
         return await visit.again(_back(visit))

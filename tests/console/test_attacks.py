@@ -5,8 +5,9 @@ from __future__ import annotations
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from starlette.datastructures import Headers
 
-from gateway.console.guarding import COOKIE, SIGNING_IN
+from gateway.console.guarding import COOKIE, SIGNING_IN, held
 from tests.console.visitor import Visitor
 
 
@@ -142,6 +143,24 @@ def test_a_code_counts_in_the_browser_that_began_and_once(visitor: Visitor) -> N
 def test_a_page_of_another_role_is_refused(visitor: Visitor, role: str) -> None:
     visitor.sign_in(role)
     assert visitor.get("/my/").status_code == 403
+
+
+def test_only_our_cookie_is_read_and_nothing_is_unquoted() -> None:
+    for lines, found in (
+        ([f"a=b; {COOKIE}=word ;c"], "word"), (["a=b", f"{COOKIE}=word"], "word"), ([], ""),
+        ([f'{COOKIE}="wo\\162d"'], '"wo\\162d"'), ([f"x{COOKIE}=a; {COOKIE}; =; ;"], ""),
+    ):  # fmt: skip
+        assert held(Headers(raw=[(b"cookie", line.encode()) for line in lines]), COOKIE) == found
+
+
+def test_a_cookie_that_the_standard_library_chokes_on_is_none(visitor: Visitor) -> None:
+    heavy = 'a="' + "\\1" * 60_000 + '"'  # its `http.cookies` takes 20 seconds
+    for path in ("/", "/login", "/login/return", "/my/", "/console/receipt"):
+        assert visitor.send("GET", path, headers={"cookie": heavy}).status_code in (200, 303, 403)
+    visitor.sign_in("subject")
+    cookies = f"{heavy}; {COOKIE}={visitor.cookies[COOKIE]}"
+    visitor.cookies.clear()
+    assert visitor.send("GET", "/my/", headers={"cookie": cookies}).status_code == 200
 
 
 def test_what_is_no_session_opens_nothing(visitor: Visitor) -> None:

@@ -84,7 +84,8 @@ OPENING = {
 
 HARMLESS = {
     "__future__", "array", "authlib.oauth2.rfc6749.parameters", "authlib.oauth2.rfc7523", "authlib.oauth2.rfc7636",
-    "authlib.oidc.core", "jinja2", "markupsafe", "starlette.types", "tomllib", "base64", "binascii", "bisect",
+    "authlib.oidc.core", "jinja2", "markupsafe", "starlette.datastructures",
+    "starlette.types", "tomllib", "base64", "binascii", "bisect",
     "cachetools", "cedarpy",
     "collections", "collections.abc", "contextlib", "contextvars", "copy", "cryptography.exceptions",
     "cryptography.hazmat.primitives",
