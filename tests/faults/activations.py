@@ -16,7 +16,7 @@ Prints one line of JSON, and exits with 1 where one of these is not 0: `mixed`, 
 two rule sets; `stale`, answers by a rule set that was replaced before they were asked for, or not active yet when they
 came; `failed`, requests that were not answered, and not refused as `DECISION_UNAVAILABLE`, and answers while there was
 no Valkey; or where no inquiry was answered once it was back (`after`). `--large` measures instead
-what a proposal of 100 datasets and 60 requesters, stored and then activated, adds to p99.9 of one replica on SQLite.
+what proposals of 100 datasets and 60 requesters, stored and then activated, add to p99.9 of one replica on SQLite.
 """
 
 from __future__ import annotations
@@ -24,16 +24,14 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
-import datetime
 import os
 import random
 import signal
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
 
 import msgspec
 from sqlalchemy import insert
@@ -43,14 +41,13 @@ from gateway.activation.activating import Wanted, by_command
 from gateway.activation.loading import reading
 from gateway.errors import DutyboundError
 from gateway.ledger.acting.commanded import done
-from gateway.ledger.entry import entries
 from gateway.ledger.log import operator
 from gateway.ledger.log.ledger import Ledger
-from gateway.ledger.stored import read
 from gateway.storage.port import Store
 from gateway.storage.rulesets import rule_set
 from tests.bench import world
 from tests.bench.processes import Child, Cores, running, start_departments
+from tests.faults.judged import Found, Judge, Span
 from tests.faults.loaded import DUTYBOUND
 from tests.faults.replicas import Load, Replica, Reply
 from tests.faults.rule_sets import Variant, enlarge, variant
@@ -66,137 +63,8 @@ _WARM = 5.0
 _BACK = 60.0  # seconds until something is answered again, once Valkey is back, on however busy a machine
 ADDED = 50.0
 """Milliseconds that an activation may add to p99.9 (`--large`)."""
-
-
-class Found(msgspec.Struct):
-    """What a run found. `again` were refused, `away` of them without Valkey; `after` were answered with it again."""
-
-    activations: int = 0
-    rollbacks: int = 0
-    freezes: int = 0
-    inquiries: int = 0
-    again: int = 0
-    mixed: int = 0
-    stale: int = 0
-    failed: int = 0
-    away: int = 0
-    after: int = 0
-    entries: int = 0
-    p999_ms: float = 0.0
-    control_p999_ms: float = 0.0
-    seconds: float = 0.0
-
-    @property
-    def sound(self) -> bool:
-        return self.inquiries > 0 and not (self.mixed or self.stale or self.failed)
-
-
-class Span(NamedTuple):
-    """An activation: it happened after `since`, and before `until`."""
-
-    digest: str
-    since: float
-    until: float
-
-
-class _Error(msgspec.Struct):
-    path: list[str | int] = []
-    extensions: dict[str, Any] = {}
-
-
-class _Said(msgspec.Struct):
-    data: msgspec.Raw = msgspec.Raw(b"null")
-    errors: list[_Error] = []
-    extensions: dict[str, Any] = {}
-
-
-_said = msgspec.json.Decoder(_Said).decode
-
-
-class Judge:
-    """Holds replies and entries to the rule sets that there were, and to when each was active."""
-
-    def __init__(self, found: Found, variants: Mapping[str, Variant]) -> None:
-        self.found, self._variants, self.spans = found, variants, list[Span]()
-        self.took: list[float] = []
-        self.gone, self.back = float("inf"), float("inf")
-        """When Valkey was killed, and when it was there again."""
-
-    def replies(self, replies: Sequence[Reply]) -> None:
-        for reply in replies:
-            self.took.append(reply.came - reply.asked)
-            said = _said(reply.body)
-            codes = {error.extensions.get("code") for error in said.errors}
-            away = self.gone < reply.asked and reply.came < self.back
-            if codes == {"DECISION_UNAVAILABLE"}:
-                self.found.again += 1
-                self.found.away += away
-                continue
-            digest = said.extensions.get("inquiry", {}).get("ruleSet")
-            if reply.status != 200 or digest is None or codes != {"UNAUTHORIZED_FIELD_OR_TYPE"}:
-                self._tell("failed", f"{reply.status} {reply.body[:300]!r}")
-                continue
-            self.found.inquiries += 1
-            self.found.after += reply.asked > self.back
-            if away:
-                self._tell("failed", f"answered without its count, at {reply.asked:.3f}")
-            denied = {str(error.path[-1]) for error in said.errors}
-            told = msgspec.json.encode(said.extensions["inquiry"]["obligations"]).decode()
-            if not self._one(digest, denied, told, None):
-                self._tell("mixed", f"{digest[:12]}: denied {denied}, {told}")
-            if not self._current(digest, reply):
-                self._tell("stale", f"{digest[:12]} at {reply.asked:.3f} to {reply.came:.3f}: {self._near(reply)}")
-
-    def entries(self, store: Store) -> None:
-        """Every entry of an inquiry, as oversight reads it."""
-        with contextlib.closing(store.reader()) as reader:
-            for head in read.heads(reader):
-                for entry in read.read_entries(reader, head.id, 0, head.size):
-                    told = entry.read_told()
-                    if not isinstance(told, entries.Inquiry):
-                        continue
-                    self.found.entries += 1
-                    oversight = entry.read_oversight()
-                    denied = {each.field for of in oversight.denied for each in of.fields}
-                    obliged = msgspec.json.encode(told.obligations).decode()
-                    if not self._one(told.rule_set, denied, obliged, told.requester.department):
-                        self._tell(
-                            "mixed", f"entry {entry.index}: {told.rule_set[:12]} {denied} {obliged} {told.requester}"
-                        )
-
-    def _one(self, digest: str, denied: set[str], obliged: str, department: str | None) -> bool:
-        """Whether all that is shown is of one rule set."""
-        of = self._variants.get(digest)
-        today = datetime.datetime.now(datetime.UTC).date()
-        return (
-            of is not None
-            and denied == {of.denied}
-            and any(of.delete_by(today - datetime.timedelta(days=ago)) in obliged for ago in (0, 1))
-            and department in (None, of.department)
-        )
-
-    def _current(self, digest: str, reply: Reply) -> bool:
-        """Whether it was active at some moment from the question to the answer."""
-        for place, span in enumerate(self.spans):
-            replaced = self.spans[place + 1].until if place + 1 < len(self.spans) else float("inf")
-            if span.digest == digest and span.since <= reply.came and replaced >= reply.asked:
-                return True
-        return False
-
-    def _near(self, reply: Reply) -> list[tuple[str, float, float]]:
-        return [(s.digest[:12], round(s.since, 3), round(s.until, 3)) for s in self.spans if s.until > reply.asked - 5][
-            :4
-        ]
-
-    def _tell(self, what: str, why: str) -> None:
-        setattr(self.found, what, getattr(self.found, what) + 1)
-        if getattr(self.found, what) <= 5:
-            print(f"{what}: {why}", file=sys.stderr)
-
-    def p999(self) -> float:
-        """Milliseconds; of what was judged since the last call."""
-        took, self.took = sorted(self.took), []
-        return round(took[int(len(took) * 0.999)] * 1e3, 1) if took else 0.0
+TURNS = 8
+"""Activations that are measured (`--large`)."""
 
 
 class Scene:
@@ -292,43 +160,71 @@ def _store(store: Store, of: Variant) -> None:
         connection.execute(insert(rule_set).values(digest=of.digest, files=of.files, at=int(time.time() * 1e6)))
 
 
-async def _run(
-    here: Scene, judge: Judge, order: Sequence[tuple[Variant, str]], control: float, apart: tuple[float, float]
-) -> None:
-    chance, found, freeze = random.Random(9), judge.found, len(here.replicas) > 1
+Work = Callable[[Scene, Judge, Ledger, Store], Awaitable[None]]
+
+
+async def _run(here: Scene, judge: Judge, first: Variant, work: Work, warm: float = _WARM) -> None:
+    """Activate the first, have the load warm the caches, do the `work`, and hold all entries."""
+    found = judge.found
     configured = settings.load(here.config, {**os.environ, **here.environ})
     private = operator.key_files.load(configured.ledger.key_file)
     with operator.stores.opened(configured) as store:
         async with operator.operated(operator.Workplace(configured, store, private)) as ledger:
-            await _activate(ledger, judge, *order[0])
+            await _activate(ledger, judge, first, "proposal")
             async with here.load.running():
-                await asyncio.sleep(min(_WARM, 2 * control))  # caches fill
+                await asyncio.sleep(warm)  # caches fill
                 here.load.take()
-                begun = time.monotonic()
-                await asyncio.sleep(control)
-                alone, began = here.load.take(), time.monotonic()
-                freezing = asyncio.create_task(_freeze(here.replicas if freeze else (), found, chance))
-                for place, (of, how) in enumerate(order[1:]):
-                    await _without(here, judge, place, len(order) - 1)
-                    if not freeze:  # as a proposal is stored before it is active
-                        await asyncio.to_thread(_store, store, of)
-                        await asyncio.sleep(chance.uniform(*apart))
-                    await _activate(ledger, judge, of, how)
-                    found.rollbacks += how == "rollback"
-                    found.activations += how != "rollback"
-                    await asyncio.sleep(chance.uniform(*apart))
-                    if freeze:  # else nobody's time is to be taken meanwhile
-                        judge.replies(here.load.take())
-                freezing.cancel()
-                await asyncio.gather(freezing, return_exceptions=True)
-                await _answered(here, judge, time.monotonic() + _BACK)
+                began = time.monotonic()
+                await work(here, judge, ledger, store)
                 found.seconds = round(time.monotonic() - began, 1)
             judge.replies(here.load.take())
-            found.p999_ms = judge.p999()
-            judge.replies([each for each in alone if each.asked > begun])
-            found.control_p999_ms = judge.p999()
             found.failed += here.load.broken
         judge.entries(store)
+
+
+async def _changed(
+    here: Scene, judge: Judge, ledger: Ledger, order: Sequence[tuple[Variant, str]], control: float
+) -> None:
+    """So many activations, one shortly after the other, while replicas are frozen in turn."""
+    chance, found = random.Random(9), judge.found
+    await asyncio.sleep(control)
+    judge.replies(here.load.take())
+    found.control_p999_ms = judge.p999()
+    freezing = asyncio.create_task(_freeze(here.replicas, found, chance))
+    for place, (of, how) in enumerate(order):
+        await _without(here, judge, place, len(order))
+        await _activate(ledger, judge, of, how)
+        found.rollbacks += how == "rollback"
+        found.activations += how != "rollback"
+        await asyncio.sleep(chance.uniform(*APART))
+        judge.replies(here.load.take())
+    freezing.cancel()
+    await asyncio.gather(freezing, return_exceptions=True)
+    await _answered(here, judge, time.monotonic() + _BACK)
+    judge.replies(here.load.take())
+    found.p999_ms = judge.p999()
+
+
+async def _measured(
+    here: Scene, judge: Judge, ledger: Ledger, store: Store, variants: Sequence[Variant], seconds: float
+) -> None:
+    """By turns as long without and with an activation: what else the machine does falls on both."""
+    alone: list[Reply] = []
+    beside: list[Reply] = []
+    for of in variants:
+        here.load.take()
+        await asyncio.sleep(seconds)
+        alone += here.load.take()
+        await asyncio.to_thread(_store, store, of)  # as a proposal is, before it is active
+        await asyncio.sleep(seconds / 2)
+        await _activate(ledger, judge, of, "proposal")
+        await asyncio.sleep(seconds / 2)
+        beside += here.load.take()
+        judge.found.activations += 1
+    judge.replies(alone)
+    judge.found.control_p999_ms = judge.p999()
+    judge.replies(beside)
+    judge.found.p999_ms = judge.p999()
 
 
 def _order(variants: Sequence[Variant], rollbacks: int) -> list[tuple[Variant, str]]:
@@ -349,8 +245,12 @@ def run(folder: Path, activations: int, rollbacks: int, control: float, *, share
     with postgres(fsync="on") as server, scene(folder, server.url(server.database()), 2, shared=shared) as here:
         how = reading(settings.load(here.config, {**os.environ, **here.environ}))
         variants = [variant(folder / "policies", number, how) for number in range(activations + 1)]
-        judge = Judge(found, {each.digest: each for each in variants})
-        asyncio.run(_run(here, judge, _order(variants, rollbacks), control, APART))
+        judge, (first, *order) = Judge(found, {each.digest: each for each in variants}), _order(variants, rollbacks)
+
+        async def work(here: Scene, judge: Judge, ledger: Ledger, store: Store) -> None:
+            await _changed(here, judge, ledger, order, control)
+
+        asyncio.run(_run(here, judge, first[0], work, min(_WARM, 2 * control)))
     if shared and not found.after:
         print("failed: nothing was answered once Valkey was back", file=sys.stderr)
         found.failed += 1
@@ -358,15 +258,17 @@ def run(folder: Path, activations: int, rollbacks: int, control: float, *, share
 
 
 def large(folder: Path, seconds: float) -> Found:
-    """What one activation of a large set adds to p99.9, on one replica."""
+    """What activations of a large set add to p99.9, on one replica."""
     found = Found()
     with scene(folder, f"sqlite:///{folder / 'ledger.db'}", 1, larger=True) as here:
         how = reading(settings.load(here.config, {**os.environ, **here.environ}))
-        variants = [variant(folder / "policies", number, how) for number in range(2)]
-        judge = Judge(found, {each.digest: each for each in variants})
+        first, *others = [variant(folder / "policies", number, how) for number in range(1 + TURNS)]
+        judge = Judge(found, {each.digest: each for each in (first, *others)})
 
-        order = [(of, "proposal") for of in variants]
-        asyncio.run(_run(here, judge, order, seconds, (seconds / 2, seconds / 2)))
+        async def work(here: Scene, judge: Judge, ledger: Ledger, store: Store) -> None:
+            await _measured(here, judge, ledger, store, others, seconds)
+
+        asyncio.run(_run(here, judge, first, work))
     return found
 
 

@@ -12,7 +12,8 @@ from typing import Any
 
 import pytest
 
-from tests.faults.activations import Found, Judge, Span, run
+from tests.faults.activations import run
+from tests.faults.judged import Found, Judge, Span
 from tests.faults.replicas import Reply
 from tests.faults.rule_sets import Variant
 
