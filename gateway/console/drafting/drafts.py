@@ -8,9 +8,9 @@ from typing import Any
 from starlette.responses import Response
 
 from gateway.console.calling import Answered, ApiRefused
+from gateway.console.drafting.shared import ROOM, api
 from gateway.console.visiting import Visit, away
 
-ROOM = "console.drafts"
 FOLDERS = ("rules", "catalogue", "tests")
 NEW_IN = {"rules": ".cedar", "catalogue": ".yaml", "tests": ".yaml"}
 """How the names of the files of each folder end."""
@@ -59,11 +59,6 @@ async def _shown(visit: Visit, reason: str, wrong: list[tuple[str, Any]]) -> Res
         "drafting/draft.html", ROOM, 422 if wrong else 200,
         draft=draft, folders=folders(draft["files"]), reason=reason, wrong=wrong,
     )  # fmt: skip
-
-
-def api(visit: Visit) -> str:
-    """Where the API has the draft that a page is of."""
-    return f"/rules/drafts/{visit.request.path_params['id']}"
 
 
 def folders(files: list[Mapping[str, Any]]) -> list[tuple[str, list[Mapping[str, Any]]]]:

@@ -9,7 +9,7 @@ from urllib.parse import quote, urlencode
 from starlette.responses import JSONResponse, Response
 
 from gateway.console.calling import Answered, ApiRefused
-from gateway.console.drafting.drafts import ROOM, api
+from gateway.console.drafting.shared import ROOM, api, own, put
 from gateway.console.guarding import HEADERS
 from gateway.console.visiting import Visit, away
 
@@ -35,20 +35,15 @@ async def edit(visit: Visit) -> Response:
 async def save(visit: Visit) -> Response:
     """Keep what was written, then check it."""
     file = _given(visit)
-    try:
-        await visit.call("PUT", _path(visit, file.name), {"text": file.text, "seen": file.seen})
-    except ApiRefused as refused:
-        if refused.code not in ("MATTER_INVALID", "CONFLICT"):
-            raise
+    if wrong := await put(visit, _path(visit, file.name), {"text": file.text, "seen": file.seen}, "text"):
         now = await _current(visit, file.name)
         # What is there now is shown beside it, so that to save again is to have seen it.
-        wrong = [("text", visit.words("editing.refused", why=refused.message))]
         return await _page(visit, file._replace(seen=now.seen), None, wrong, now.text if now.seen != file.seen else "")
     then = visit.field("then")
     if then in ("tests", "changes"):
-        return away(visit.parts.pages.url(f"/console/drafts/{visit.request.path_params['id']}/{then}"))
+        return away(visit.parts.pages.url(f"{own(visit)}/{then}"))
     query = urlencode({"name": file.name, "checked": "yes"})
-    return away(visit.parts.pages.url(f"/console/drafts/{visit.request.path_params['id']}/file?{query}"))
+    return away(visit.parts.pages.url(f"{own(visit)}/file?{query}"))
 
 
 async def checked(visit: Visit) -> Response:
@@ -75,8 +70,7 @@ async def remove(visit: Visit) -> Response:
     """Take a file away."""
     name = visit.field("name")
     await visit.call("DELETE", _path(visit, name), {"seen": visit.field("seen")})
-    place = f"/console/drafts/{visit.request.path_params['id']}"
-    return await visit.go(place, "done.file_removed", Answered(None), name=name)
+    return await visit.go(own(visit), "done.file_removed", Answered(None), name=name)
 
 
 async def _current(visit: Visit, name: str) -> Text:

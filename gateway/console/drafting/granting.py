@@ -2,30 +2,26 @@
 
 from __future__ import annotations
 
-import datetime
 from collections.abc import Mapping
 from typing import Any
 
 from starlette.responses import Response
 
-from gateway.console.calling import Answered, ApiRefused
-from gateway.console.drafting.drafts import ROOM, api
+from gateway.console.calling import ApiRefused
+from gateway.console.drafting import shared
+from gateway.console.drafting.shared import api, is_day, page
 from gateway.console.visiting import Visit
 
 FILE = "requesters.yaml"
+_CHANGED = ("entry", "number", "since", "until", "agreed_by", "datasets")
 
 
 async def listed(visit: Visit) -> Response:
     """All grants; where the file is none that they are found in, why."""
-    try:
-        found = await visit.call("POST", f"{api(visit)}/grants", {})
-    except ApiRefused as refused:
-        if refused.code != "MATTER_INVALID":
-            raise
-        found = {"grants": [], "why": refused.message}
+    found = await shared.found(visit, "grants")
     for each in found["grants"]:
-        each["days"] = [visit.words.day(day) if _is_day(day) else day for day in (each["since"], each["until"])]
-    return await visit.page("drafting/grants.html", ROOM, id=_id(visit), place="grants", found=found, file=FILE)
+        each["days"] = [visit.words.day(day) if is_day(day) else day for day in (each["since"], each["until"])]
+    return await page(visit, "grants", found=found, file=FILE)
 
 
 async def edit(visit: Visit) -> Response:
@@ -46,18 +42,12 @@ async def save(visit: Visit) -> Response:
         "datasets": visit.fields("datasets"),
     }
     wrong = list(_wrong(visit, given))
-    if not wrong:
-        names = ("entry", "number", "since", "until", "agreed_by", "datasets")
-        try:
-            await visit.call("PUT", f"{api(visit)}/grants", {name: given[name] for name in names} | {"seen": seen})
-        except ApiRefused as refused:
-            if refused.code not in ("MATTER_INVALID", "CONFLICT"):
-                raise
-            wrong.append(("since", visit.words("editing.refused", why=refused.message)))
-            seen = found["seen"]
+    change = {name: given[name] for name in _CHANGED} | {"seen": seen}
+    if not wrong and (wrong := await shared.put(visit, f"{api(visit)}/grants", change, "since")):
+        seen = found["seen"]
     if wrong:
         return await _page(visit, found, given, seen, wrong)
-    return await visit.go(f"/console/drafts/{_id(visit)}/check", "done.grant_changed", Answered(None))
+    return await shared.go(visit, "check", "done.grant_changed")
 
 
 async def _found(visit: Visit) -> tuple[Any, Mapping[str, Any]]:
@@ -72,7 +62,7 @@ async def _found(visit: Visit) -> tuple[Any, Mapping[str, Any]]:
 
 def _wrong(visit: Visit, given: Mapping[str, Any]) -> Any:
     for name in ("since", "until"):
-        if not _is_day(given[name]):
+        if not is_day(given[name]):
             yield name, visit.words("granting.no_day")
     if not given["agreed_by"]:
         yield "agreed_by", visit.words("granting.no_agreement")
@@ -85,18 +75,4 @@ async def _page(
 ) -> Response:
     # What the catalogue does not know any more can still be taken out of the grant.
     datasets = found["datasets"] | {name: found["datasets"].get(name, name) for name in grant["datasets"]}
-    return await visit.page(
-        "drafting/grant.html", ROOM, 422 if wrong else 200,
-        id=_id(visit), grant=grant, seen=seen, datasets=datasets, wrong=wrong,
-    )  # fmt: skip
-
-
-def _is_day(text: str) -> bool:
-    try:
-        return datetime.date.fromisoformat(text).isoformat() == text
-    except ValueError:
-        return False
-
-
-def _id(visit: Visit) -> str:
-    return str(visit.request.path_params["id"])
+    return await page(visit, "grant", wrong, grant=grant, seen=seen, datasets=datasets)

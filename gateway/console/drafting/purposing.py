@@ -7,8 +7,9 @@ from typing import Any
 
 from starlette.responses import Response
 
-from gateway.console.calling import Answered, ApiRefused
-from gateway.console.drafting.drafts import ROOM, api
+from gateway.console.calling import ApiRefused
+from gateway.console.drafting import shared
+from gateway.console.drafting.shared import api, page
 from gateway.console.visiting import Visit
 
 FILE = "purposes.yaml"
@@ -16,13 +17,7 @@ FILE = "purposes.yaml"
 
 async def listed(visit: Visit) -> Response:
     """All purposes; where the file is none that they are found in, why."""
-    try:
-        found = await visit.call("POST", f"{api(visit)}/purposes", {})
-    except ApiRefused as refused:
-        if refused.code != "MATTER_INVALID":
-            raise
-        found = {"purposes": [], "why": refused.message}
-    return await visit.page("drafting/purposes.html", ROOM, id=_id(visit), place="purposes", found=found, file=FILE)
+    return await page(visit, "purposes", found=await shared.found(visit, "purposes"), file=FILE)
 
 
 async def edit(visit: Visit) -> Response:
@@ -42,17 +37,11 @@ async def save(visit: Visit) -> Response:
         "fields": {dataset: visit.fields(f"fields-{dataset}") for dataset in purpose["fields"]},
     }
     wrong = list(_wrong(visit, given))
-    if not wrong:
-        try:
-            await visit.call("PUT", f"{api(visit)}/purposes", given | {"seen": seen})
-        except ApiRefused as refused:
-            if refused.code not in ("MATTER_INVALID", "CONFLICT"):
-                raise
-            wrong.append(("title", visit.words("editing.refused", why=refused.message)))
-            seen = found["seen"]
+    if not wrong and (wrong := await shared.put(visit, f"{api(visit)}/purposes", given | {"seen": seen}, "title")):
+        seen = found["seen"]
     if wrong:
         return await _page(visit, found, given, articles, seen, wrong)
-    return await visit.go(f"/console/drafts/{_id(visit)}/check", "done.purpose_changed", Answered(None))
+    return await shared.go(visit, "check", "done.purpose_changed")
 
 
 async def _found(visit: Visit) -> tuple[Any, Mapping[str, Any]]:
@@ -82,11 +71,7 @@ async def _page(
         dataset: list(dict.fromkeys([*found["fields"].get(dataset, ()), *names]))
         for dataset, names in purpose["fields"].items()
     }
-    return await visit.page(
-        "drafting/purpose.html", ROOM, 422 if wrong else 200, id=_id(visit), purpose=purpose, articles=articles,
-        seen=seen, known=known, titles=found["datasets"], wrong=wrong, file=FILE,
+    return await page(
+        visit, "purpose", wrong, purpose=purpose, articles=articles, seen=seen, known=known, titles=found["datasets"],
+        file=FILE,
     )  # fmt: skip
-
-
-def _id(visit: Visit) -> str:
-    return str(visit.request.path_params["id"])

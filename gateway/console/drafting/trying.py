@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from starlette.responses import Response
 
-from gateway.console.drafting.drafts import ROOM, api
+from gateway.console.drafting.shared import api, page
 from gateway.console.visiting import Visit
 
 KINDS = {"opens": ("widens",), "closes": ("narrows",), "others": ("differs", "surprises")}
@@ -19,12 +19,12 @@ FEW = 20
 async def check(visit: Visit) -> Response:
     """All that is wrong with its files."""
     found = await visit.call("POST", f"{api(visit)}/check", {})
-    return await _page(visit, "check", problems=found["problems"], counts=found["counts"])
+    return await page(visit, "check", problems=found["problems"], counts=found["counts"])
 
 
 async def tests(visit: Visit) -> Response:
     """Whether its tests pass."""
-    return await _page(visit, "tests", found=await visit.call("POST", f"{api(visit)}/examination", {}))
+    return await page(visit, "tests", found=await visit.call("POST", f"{api(visit)}/examination", {}))
 
 
 async def changes(visit: Visit) -> Response:
@@ -34,7 +34,7 @@ async def changes(visit: Visit) -> Response:
         effect: [each for each in found["differences"] if each["effect"] in effects]
         for effect, effects in KINDS.items()
     }
-    return await _page(visit, "changes", found=found, kinds=kinds)
+    return await page(visit, "changes", found=found, kinds=kinds)
 
 
 class Cell(NamedTuple):
@@ -59,7 +59,7 @@ async def matrix(visit: Visit) -> Response:
     datasets: dict[str, dict[str, str]] = {}
     for each in rows:
         datasets.setdefault(each["department"], {})[each["dataset"]] = each["dataset_title"]
-    return await _page(
+    return await page(
         visit, "matrix", found=found, asked=asked, columns=columns, heads=heads, cells=cells,
         departments=sorted(datasets.items()), few=rows if len(rows) <= FEW else [],
     )  # fmt: skip
@@ -73,8 +73,3 @@ def cell(row: Mapping[str, Any]) -> Cell:
     return Cell(
         f"{some}/{all_}", "t3" if some == all_ else "t2" if some * 2 > all_ else "t1", "consent" in row["takes"]
     )
-
-
-async def _page(visit: Visit, name: str, **values: Any) -> Response:
-    id_ = visit.request.path_params["id"]
-    return await visit.page(f"drafting/{name}.html", ROOM, id=id_, place=name, **values)
