@@ -5,24 +5,20 @@ The same files on the same day give the same, so that a result is kept by their 
 
 from __future__ import annotations
 
-import asyncio
 import datetime
 import hashlib
-import subprocess
-import sys
 from collections.abc import Collection, Mapping
 
 import msgspec
 from cachetools import LRUCache
 
+from gateway.bounds.children import OneAtATime, ran
 from gateway.drafts.child import EVERYTHING, Edit, Found, Looked, Part, Purposed, Wanted
-from gateway.errors import Code, Refusal
-from gateway.ledger.acting.planned import invalid
 
 WITHIN = 90.0
 """Seconds that a look may take."""
 WAITING = 8
-"""Looks that may wait for the one that is on."""
+"""Looks at once, the one that is on and those that wait for it."""
 KEPT = 32
 
 
@@ -32,7 +28,7 @@ class Apart:
     def __init__(self, issuers: Mapping[str, str], registries: Collection[str] | None) -> None:
         self._issuers, self._registries = issuers, None if registries is None else tuple(registries)
         self._known: LRUCache[bytes, Found] = LRUCache(KEPT)
-        self._turn, self._waiting = asyncio.Lock(), 0
+        self._process = OneAtATime(looked, WAITING, "other drafts are looked at now; try again")
 
     def asked(
         self,
@@ -48,28 +44,11 @@ class Apart:
     async def look(self, asked: Looked) -> Found:
         """What there is to say; raises `Refusal`."""
         key = hashlib.sha256(msgspec.msgpack.encode(asked)).digest()
-        if key in self._known:
-            return self._known[key]
-        if self._waiting >= WAITING:
-            busy = "other drafts are looked at now; try again"
-            raise Refusal(Code.DECISION_UNAVAILABLE, busy, headers={"Retry-After": "5"}, retryable=True)
-        self._waiting += 1
-        try:
-            async with self._turn:
-                made = self._known[key] = await asyncio.to_thread(looked, asked)
-        finally:
-            self._waiting -= 1
-        return made
+        if key not in self._known:
+            self._known[key] = await self._process.ask(asked)
+        return self._known[key]
 
 
 def looked(asked: Looked) -> Found:
-    """What comes of a look; raises `Refusal` where it takes too much. Blocks."""
-    command = [sys.executable, "-m", "gateway.drafts.child"]
-    try:
-        done = subprocess.run(  # noqa: S603 - this program itself
-            command, input=msgspec.msgpack.encode(asked), capture_output=True, timeout=WITHIN, check=True
-        )
-        return msgspec.msgpack.decode(done.stdout, type=Found)
-    except (subprocess.SubprocessError, OSError, msgspec.MsgspecError) as error:
-        said = "the draft cannot be looked at: that takes too long, or too much memory; make it smaller"
-        raise invalid("LIMIT", said) from error
+    """What comes of a look; raises `CommandRefused` where it takes too much, or fails. Blocks."""
+    return ran("gateway.drafts.child", asked, Found, WITHIN, "the draft cannot be looked at")

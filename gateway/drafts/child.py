@@ -7,12 +7,13 @@ reaches the process that serves but plain words and names.
 from __future__ import annotations
 
 import datetime
-import resource
 import sys
 from collections.abc import Mapping
 from typing import Literal
 
 import msgspec
+
+from gateway.bounds.children import bound
 
 MOST_MEMORY = 1024**3
 MOST_CPU = 60
@@ -147,8 +148,7 @@ def main() -> int:
     if sys.argv[1:]:
         print(main.__doc__)
         return 0
-    resource.setrlimit(resource.RLIMIT_AS, (MOST_MEMORY, MOST_MEMORY))
-    resource.setrlimit(resource.RLIMIT_CPU, (MOST_CPU, MOST_CPU))
+    bound(MOST_MEMORY, MOST_CPU)
     from gateway.drafts.found import answered
 
     sys.stdout.buffer.write(answered(sys.stdin.buffer.read()))

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import datetime
 import os
-import resource
 import sys
 from collections.abc import Mapping
 
 import msgspec
+
+from gateway.bounds.children import bound
 
 MOST_MEMORY = 2 * 1024**3
 MOST_CPU = 3_600
@@ -38,8 +39,7 @@ def main() -> int:
     if sys.argv[1:]:
         print(main.__doc__)
         return 0
-    resource.setrlimit(resource.RLIMIT_AS, (MOST_MEMORY, MOST_MEMORY))
-    resource.setrlimit(resource.RLIMIT_CPU, (MOST_CPU, MOST_CPU))
+    bound(MOST_MEMORY, MOST_CPU)
     os.nice(NICE)
     from gateway.drafts.trial_run import lines
 

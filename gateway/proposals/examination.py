@@ -7,11 +7,12 @@ Nothing of it reaches the process that serves but plain words, names and digests
 
 from __future__ import annotations
 
-import resource
 import sys
 from collections.abc import Mapping
 
 import msgspec
+
+from gateway.bounds.children import bound
 
 MOST_MEMORY = 2 * 1024**3
 MOST_CPU = 120
@@ -107,8 +108,7 @@ def main() -> int:
     if sys.argv[1:]:
         print(main.__doc__)
         return 0
-    resource.setrlimit(resource.RLIMIT_AS, (MOST_MEMORY, MOST_MEMORY))
-    resource.setrlimit(resource.RLIMIT_CPU, (MOST_CPU, MOST_CPU))
+    bound(MOST_MEMORY, MOST_CPU)
     from gateway.proposals.examined import examined
 
     asked = msgspec.msgpack.decode(sys.stdin.buffer.read(), type=Asked)
