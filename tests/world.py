@@ -103,7 +103,6 @@ class Entered(NamedTuple):
     told: entries.Told
     oversight: entries.Oversight
     told_bytes: bytes
-    oversight_bytes: bytes
 
 
 class Ask(NamedTuple):
@@ -306,7 +305,7 @@ def _entered(stored: read.StoredEntry) -> Entered:
     assert stored.told is not None
     assert stored.oversight is not None
     told, oversight = stored.read_told(), stored.read_oversight()
-    return Entered(told, oversight, entries.encode(told), entries.encode(oversight))
+    return Entered(told, oversight, entries.encode(told))
 
 
 @contextlib.contextmanager

@@ -34,9 +34,6 @@ class Kind(enum.StrEnum):
     OPTED_OUT = "opted-out"
 
 
-BY_FACT = frozenset({Kind.WITHDRAWN, Kind.RESTORED, Kind.DISPUTED, Kind.OVERDUE, Kind.OPTED_OUT})
-"""Kinds whose record looks like any other; a fact in the gateway's store makes the difference."""
-
 _ODDS: tuple[tuple[int, Kind], ...] = (
     (58, Kind.SHOWN), (11, Kind.ENDED), (1, Kind.LAST_DAY), (1, Kind.ENDED_YESTERDAY), (4, Kind.NO_DOCUMENT),
     (2, Kind.NO_EFFECTIVE), (2, Kind.FUTURE), (5, Kind.MITIGATED), (4, Kind.WITHDRAWN), (4, Kind.RESTORED),

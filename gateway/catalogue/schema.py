@@ -50,7 +50,6 @@ _PYTHON: Mapping[FieldType, Any] = {
     FieldType.DATE: datetime.date,
     FieldType.DATETIME: datetime.datetime,
 }
-_OWN_ANSWERS = frozenset(["catalogue", "_service"])
 
 
 def build_schema(catalogue: Catalogue, purposes: Mapping[str, str]) -> strawberry.federation.Schema:

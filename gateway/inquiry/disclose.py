@@ -119,13 +119,6 @@ def extension(entry: Entry, receipt: Receipt) -> bytes:
     return _encode_extension(_Extension(entry.id, proof, entry.obligations, entry.cautions, entry.rule_set))
 
 
-def extension_of(past: entries.Told, receipt: Receipt) -> bytes:
-    """The same for an entry of the past, from what its requester was told: for the `receipts` query."""
-    if isinstance(past, entries.Inquiry):
-        return _encode_extension(_Extension(past.id, receipt.text, past.obligations, past.cautions, past.rule_set))
-    return _encode_extension(_Extension(past.id, receipt.text, [], [], past.rule_set))
-
-
 async def disclose(
     ledger: LedgerPort,
     entry: Entry,

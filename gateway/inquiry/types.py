@@ -239,4 +239,3 @@ class Answer(NamedTuple):
 
 
 Outcome = Released | Failure
-Json = Any

@@ -89,7 +89,6 @@ SPECS = (
     Spec(document=False, marks=("overdue",)),
     Spec(marks=("withdrawal", "objection")),
 )
-RELEASED = tuple(spec for spec in SPECS if spec.effective in ("today", "year", "last") and spec.document)
 
 
 class ConsentSpec(NamedTuple):

@@ -12,8 +12,6 @@ from gateway.console.drafting.shared import ROOM, api
 from gateway.console.visiting import Visit, away
 
 FOLDERS = ("rules", "catalogue", "tests")
-NEW_IN = {"rules": ".cedar", "catalogue": ".yaml", "tests": ".yaml"}
-"""How the names of the files of each folder end."""
 
 
 async def listed(visit: Visit) -> Response:
