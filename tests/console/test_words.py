@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import ast
 import datetime
+import functools
+import itertools
 import re
+from collections.abc import Iterator, Mapping, Sequence, Set
 from pathlib import Path
 from typing import Any
 
 import pytest
-from jinja2 import Environment
+from jinja2 import Environment, nodes
 
 from gateway import console
 from gateway.console import words
@@ -40,6 +44,77 @@ def test_every_text_that_a_template_or_room_names_is_there() -> None:
         named |= set(re.findall(r"""\b(?:w|words)\(\s*["']([a-z_.A-Z]+)["']\s*[,)]""", file.read_text("utf-8")))
     assert named
     assert named <= texts.keys()
+
+
+def test_every_text_is_named_by_a_template_or_room() -> None:
+    """A name that is put together counts where each part of it that differs is a word of the gateway's."""
+    said, formed = _named()
+    assert [name for name in words.read("en") if name not in said and not _is_formed(name, said, formed)] == []
+
+
+@pytest.mark.parametrize(
+    ("name", "is_there"),
+    [
+        ("roles.steward", True), ("diff.widens_too", True), ("reporting.no_scheme", True), ("days.7", True),
+        ("rooms.my.overview", True), ("inquiry.lived.answered.APPLIED", True), ("diff.counts.open.many", True),
+        ("frame.steward", False), ("roles.stewardess", False), ("diff.stewardess_too", False), ("roles.my.none", False),
+        ("diff.counts.open.several", False), ("recalls.steward", False),
+    ],
+)  # fmt: skip
+def test_a_name_that_nothing_forms_is_found(name: str, is_there: bool) -> None:
+    assert _is_formed(name, *_named()) == is_there
+
+
+_PART = "*"
+
+
+def _is_formed(name: str, said: Set[str], formed: Sequence[re.Pattern[str]]) -> bool:
+    found = [match for pattern in formed if (match := pattern.fullmatch(name))]
+    return any(
+        all(part.isdecimal() or part in said or _is_formed(part, said, formed) for part in match.groups())
+        for match in found
+    )
+
+
+@functools.cache
+def _named() -> tuple[Set[str], Sequence[re.Pattern[str]]]:
+    """All words of the gateway's, and what names its pages put together."""
+    said, made = set[str](), set[str]()
+    for file in TEMPLATES.rglob("*.html"):
+        tree = Environment(autoescape=True).parse(file.read_text("utf-8"))
+        said |= {each.value for each in tree.find_all(nodes.Const) if isinstance(each.value, str)}
+        made |= set(_put_together(tree, {}))
+    for file in TEMPLATES.parent.parent.rglob("*.py"):
+        for each in ast.walk(ast.parse(file.read_text("utf-8"))):
+            if isinstance(each, ast.Constant) and isinstance(each.value, str):
+                said.add(each.value)
+            elif isinstance(each, ast.Name):
+                said.add(each.id)
+            elif isinstance(each, ast.JoinedStr) and TEMPLATES.parent in file.parents:
+                made.add("".join(str(part.value) if isinstance(part, ast.Constant) else _PART for part in each.values))
+    said |= {f"{name}.{number}" for name in said for number in ("one", "many")}  # as `Words.number` names them
+    names = sorted(name for name in made if re.fullmatch(r"[a-zA-Z_.*]+", name) and name.strip("*."))
+    return said, [re.compile(re.escape(name).replace(re.escape(_PART), "(.+)")) for name in names]
+
+
+def _put_together(node: nodes.Node, known: Mapping[str, Sequence[str]]) -> Iterator[str]:
+    """What each `~` below can make, with `_PART` for what is not known; `known` is what loops go through."""
+    if isinstance(node, nodes.For) and isinstance(node.target, nodes.Name):
+        each = node.iter.items if isinstance(node.iter, (nodes.Tuple, nodes.List)) else []
+        through = [value for one in each for value in _can_be(one, known)]
+        known = {**known, node.target.name: through or [_PART]}
+    if isinstance(node, nodes.Concat):
+        yield from map("".join, itertools.product(*(list(_can_be(each, known)) for each in node.nodes)))
+    for below in node.iter_child_nodes():
+        yield from _put_together(below, known)
+
+
+def _can_be(node: nodes.Node, known: Mapping[str, Sequence[str]]) -> Sequence[str]:
+    if isinstance(node, nodes.Const):
+        return [str(node.value)]
+    if isinstance(node, nodes.CondExpr) and node.expr2 is not None:
+        return [*_can_be(node.expr1, known), *_can_be(node.expr2, known)]
+    return known.get(node.name, [_PART]) if isinstance(node, nodes.Name) else [_PART]
 
 
 def test_what_is_filled_in_is_escaped() -> None:
