@@ -7,7 +7,7 @@ from typing import Any
 from starlette.responses import Response
 
 from gateway.console.officer.proposals import ROOM, agreed
-from gateway.console.officer.shared import act, no_reason, own, proposal, reason
+from gateway.console.officer.shared import act, api, no_reason, own, proposal, reason
 from gateway.console.visiting import Visit, away
 
 
@@ -24,7 +24,7 @@ async def refuse(visit: Visit) -> Response:
     given = reason(visit)
     if wrong := no_reason(visit, given):
         return await _refusing(visit, await proposal(visit), given, wrong)
-    return await act(visit, f"{_rules(visit)}/refuse", {"reason": given}, own(visit), "done.rules_refused")
+    return await act(visit, f"{api(visit)}/refuse", {"reason": given}, own(visit), "done.rules_refused")
 
 
 async def activating(visit: Visit) -> Response:
@@ -39,11 +39,7 @@ async def activating(visit: Visit) -> Response:
 
 async def activate(visit: Visit) -> Response:
     """Have it become active."""
-    return await act(visit, f"{_rules(visit)}/activate", {}, own(visit), "done.rules_activated")
-
-
-def _rules(visit: Visit) -> str:
-    return own(visit).replace("/console", "/rules", 1)
+    return await act(visit, f"{api(visit)}/activate", {}, own(visit), "done.rules_activated")
 
 
 async def _refusing(visit: Visit, found: Any, given: str, wrong: list[tuple[str, Any]]) -> Response:

@@ -10,7 +10,7 @@ from starlette.responses import Response
 from gateway.console.calling import Answered, ApiRefused
 from gateway.console.guarding import HEADERS
 from gateway.console.officer.proposals import ROOM, agreed
-from gateway.console.officer.shared import cannot, no_reason, own, proposal, reason
+from gateway.console.officer.shared import api, cannot, no_reason, own, proposal, reason
 from gateway.console.visiting import Visit, away
 
 USUAL = datetime.timedelta(days=7)
@@ -42,7 +42,7 @@ async def approve(visit: Visit) -> Response:
     if until is None or wrong or visit.field("do") == "change":
         return await _form(visit, found, given, wrong)
     try:
-        words = await visit.call("POST", _rules(visit, "statement"), {"until": until, "reason": given["reason"]})
+        words = await visit.call("POST", f"{api(visit)}/statement", {"until": until, "reason": given["reason"]})
     except ApiRefused as refused:
         if refused.reason != "ARGUMENT":
             return await cannot(visit, refused, own(visit))
@@ -62,17 +62,13 @@ async def approve(visit: Visit) -> Response:
     body = {"digest": given["digest"], "base": given["base"], "until": until, "reason": given["reason"]}
     body["signature"] = signature
     try:
-        told = await visit.call("POST", _rules(visit, "approve"), body)
+        told = await visit.call("POST", f"{api(visit)}/approve", body)
     except ApiRefused as refused:
         if refused.reason != "ARGUMENT" or not signature:
             return await cannot(visit, refused, own(visit))
         unfit = [("signature", visit.words("approving.bad_signature"))]
         return await _check(visit, found, given, until, statement, unfit)
     return await visit.go(own(visit), "done.rules_approved", Answered(told, told["act"]))
-
-
-def _rules(visit: Visit, name: str) -> str:
-    return f"{own(visit).replace('/console', '/rules', 1)}/{name}"
 
 
 def _moment(text: str) -> datetime.datetime:

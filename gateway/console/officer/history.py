@@ -3,25 +3,21 @@
 from __future__ import annotations
 
 from typing import Any
-from urllib.parse import urlencode
 
 from starlette.responses import Response
 
 from gateway.console.calling import ApiRefused
 from gateway.console.officer.proposals import FIRST
-from gateway.console.officer.shared import act, cannot, no_reason, reason
+from gateway.console.officer.shared import act, cannot, listed, no_reason, reason
 from gateway.console.visiting import Visit
 
 ROOM = "console.history"
-LISTED = 20
-"""Activations in a list."""
 _LONGEST_EPOCH = 9
 
 
 async def history(visit: Visit) -> Response:
     """The activations, the last first."""
-    query = {"first": str(LISTED), **({"after": visit.query("after")} if visit.query("after") else {})}
-    page = await visit.call("GET", f"/rules/activations?{urlencode(query)}")
+    page = await listed(visit, "/rules/activations")
     now = (await visit.call("GET", "/rules/status"))["active"]
     return await visit.page("console/officer/history.html", ROOM, page=page, now=now)
 

@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 from typing import Any
-from urllib.parse import urlencode
 
 from starlette.responses import Response
 
 from gateway.console.guarding import HEADERS
-from gateway.console.officer.shared import own, proposal
+from gateway.console.officer.shared import api, listed, proposal
 from gateway.console.visiting import Visit
 
 ROOM = "console.proposals"
-FIRST, ON_A_PAGE, LISTED = 8, 20, 20
-"""Sentences of what changes on the proposal's own page, and on a page of nothing else; proposals in a list."""
+FIRST, ON_A_PAGE = 8, 20
+"""Sentences of what changes on the proposal's own page, and on a page of nothing else."""
 
 
 async def several(visit: Visit) -> Response:
     """The proposals, the newest first."""
-    query = {"first": str(LISTED), **({"after": visit.query("after")} if visit.query("after") else {})}
-    page = await visit.call("GET", f"/rules/proposals?{urlencode(query)}")
-    return await visit.page("console/officer/proposals.html", ROOM, page=page)
+    return await visit.page("console/officer/proposals.html", ROOM, page=await listed(visit, "/rules/proposals"))
 
 
 async def one(visit: Visit) -> Response:
@@ -41,7 +38,7 @@ async def changes(visit: Visit) -> Response:
 
 async def table(visit: Visit) -> Response:
     """The same and all beyond it, as a file: a row for each cell that opens or closes."""
-    told = await visit.call("GET", own(visit).replace("/console", "/rules", 1) + "/changes")
+    told = await visit.call("GET", f"{api(visit)}/changes")
     name = f"proposal-{visit.request.path_params['id'][:12]}.csv"
     headers = {**HEADERS, "Content-Disposition": f'attachment; filename="{name}"'}
     return Response(told["csv"], headers=headers, media_type="text/csv")

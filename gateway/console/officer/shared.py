@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from starlette.responses import Response
 
@@ -13,6 +13,8 @@ from gateway.console.visiting import Visit
 
 MOST_REASON = 1_000
 """Characters that a reason may have, as the API takes it."""
+LISTED = 20
+"""Items of a list."""
 
 
 def own(visit: Visit) -> str:
@@ -20,9 +22,20 @@ def own(visit: Visit) -> str:
     return f"/console/proposals/{quote(visit.request.path_params['id'], safe='')}"
 
 
+def api(visit: Visit) -> str:
+    """Where the API has it."""
+    return own(visit).replace("/console", "/rules", 1)
+
+
 async def proposal(visit: Visit) -> Any:
     """The proposal that the address names, with what it changes; raises `ApiRefused`."""
-    return await visit.call("GET", own(visit).replace("/console", "/rules", 1))
+    return await visit.call("GET", api(visit))
+
+
+async def listed(visit: Visit, path: str) -> Any:
+    """The newest of a list of the API, or those that come after where the address says so."""
+    after = {"after": visit.query("after")} if visit.query("after") else {}
+    return await visit.call("GET", f"{path}?{urlencode({'first': str(LISTED), **after})}")
 
 
 def reason(visit: Visit) -> str:
