@@ -43,6 +43,10 @@ class Names:
         """A department's title."""
         return self._now().catalogue.departments.get(id_) or str(self._words.get(f"departments.{id_}", id_))
 
+    def requester(self, client: Mapping[str, str]) -> str:
+        """Who asks: the department's title, or the client's id where it is of none."""
+        return self.department(client["department"]) if client["department"] else client["client"]
+
     def dataset(self, id_: str) -> str:
         """The title of a kind of record."""
         known = self._dataset(id_)
