@@ -330,17 +330,15 @@ class Planner:
 
     def plan(self, query: str, operation_name: str | None) -> Plan:
         """The compiled operation. Raises `Refusal` where the document does not parse, validate or fit the limits."""
-        return self.known(query, operation_name) or self.keep(
-            query, operation_name, self.compiled(query, operation_name)
-        )
+        return self.known(query, operation_name) or self.keep(self.compiled(query, operation_name))
 
     def known(self, query: str, operation_name: str | None) -> Plan | None:
         """The operation, where it was compiled before."""
         return self._plans.get(_name(query, operation_name))
 
-    def keep(self, query: str, operation_name: str | None, plan: Plan) -> Plan:
-        """Use a plan for this operation from now on."""
-        self._plans.keep(_name(query, operation_name), plan, len(query))
+    def keep(self, plan: Plan) -> Plan:
+        """Use a plan for its operation from now on."""
+        self._plans.keep(_name(*plan.sent), plan, len(plan.sent.query))
         return plan
 
     def sent_again(self) -> list[Sent]:

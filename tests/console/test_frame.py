@@ -7,6 +7,8 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import Browser, Page
 
+from gateway.console.rendering import PLACES
+from gateway.web import frame
 from tests.conftest import World
 from tests.console.rooms import FIRST, ROOMS
 
@@ -50,6 +52,10 @@ def test_everybody_can_use_each_room(
             beyond = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
             assert beyond <= 0, path
         context.close()
+
+
+def test_from_each_page_one_comes_to_the_same_open_pages() -> None:
+    assert {path for _, path in PLACES} == {f"/{each.at}" for each in frame.PLACES}
 
 
 def test_the_page_of_everybody_leads_to_each_of_them(

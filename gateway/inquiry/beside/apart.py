@@ -27,7 +27,7 @@ async def planned(journey: Journey, serving: Serving, requester: Requester, aske
     plan = planner.known(*operation)
     if plan is None:
         compiled = await journey.shares.once(requester.who, operation, partial(planner.compiled, *operation))
-        plan = planner.known(*operation) or planner.keep(*operation, compiled)
+        plan = planner.known(*operation) or planner.keep(compiled)
     return plan
 
 
