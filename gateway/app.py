@@ -37,7 +37,7 @@ from gateway.bounds.shares import Shares
 from gateway.check import Loaded
 from gateway.clock import Clock
 from gateway.console import routes as console
-from gateway.drafts.routes import routes as rules_routes
+from gateway.drafts.wired import routes as rules_routes
 from gateway.errors import LedgerUnavailable
 from gateway.identity.certificates import ClientCertificates
 from gateway.identity.dpop import Proofs, nonce_secret

@@ -23,7 +23,6 @@ from __future__ import annotations
 
 import asyncio
 import datetime
-from collections.abc import Collection
 from typing import Any
 
 import msgspec
@@ -37,16 +36,12 @@ from gateway.drafts.apart import Apart
 from gateway.drafts.child import Wanted
 from gateway.drafts.forms import FormRoutes
 from gateway.drafts.keeping import LASTS, Drafts, Kept, seen_of, with_file
-from gateway.drafts.refusals import Refusals
 from gateway.drafts.trials import Trials
 from gateway.ledger.acting.planned import invalid
 from gateway.proposals.acts import Proposals
 from gateway.proposals.desk import in_force
-from gateway.proposals.enacting import Fits
 from gateway.proposals.examiner import Examiner
-from gateway.proposals.routes import routes as of_proposals
 from gateway.proposals.scoped import opened
-from gateway.settings import Settings
 from gateway.storage.drafts import Draft
 from gateway.storage.tables import moment
 
@@ -81,19 +76,6 @@ class _Tried(msgspec.Struct, forbid_unknown_fields=True):
 
 class _Proposed(msgspec.Struct, forbid_unknown_fields=True):
     reason: str
-
-
-def routes(plain: Plain, office: Office, settings: Settings, registries: Collection[str], fits: Fits) -> list[Route]:
-    """All routes of rule sets, those of proposals and of refusals too; names in files are read by the configuration's.
-
-    `fits` is `Enacting`'s.
-    """
-    examiner = Examiner(settings.oauth.aliases, registries)
-    return [
-        *of_proposals(plain, office, settings, examiner, fits),
-        *DraftRoutes(office, examiner, settings.ledger.origin, settings.store).routes(plain),
-        *Refusals(office).routes(plain),
-    ]
 
 
 class DraftRoutes:
