@@ -118,18 +118,26 @@ class Office:
         reason: str,
         looked: entries.Looked = _ALL,
         parts: tuple[str, ...] = ("told",),
-    ) -> None:
-        """Enter that an official looks at others' matters or entries; nothing is opened before. Raises `Refusal`."""
+        secret_until: datetime.datetime | None = None,
+    ) -> bytes:
+        """Enter that an official looks at others' matters or entries; nothing is opened before. Raises `Refusal`.
+
+        Until `secret_until` no subject is shown it. Gives the view's id, moment and receipt, as JSON.
+        """
         told = entries.View(
             entries.VERSION, secrets.token_hex(16), self.now(),
             entries.Who(requester.issuer, requester.client, requester.department),
             requester.official or requester.client, reason, looked, parts, what, self.rules.digest,
         )  # fmt: skip
-        made = split(told, entries.Oversight(entries.VERSION, requester.official, actors=requester.actors))
+        side = entries.Oversight(
+            entries.VERSION, requester.official, actors=requester.actors, secret_until=secret_until
+        )  # fmt: skip
+        made, append = split(told, side), self.writer.ledger.append
         try:
-            await self.writer.ledger.append(made.told, made.oversight, told.at, requester.who, (), made.subjects)
+            receipt = await append(made.told, made.oversight, told.at, requester.who, (), made.subjects)
         except LedgerUnavailable as error:
             raise _unavailable() from error
+        return msgspec.json.encode({"id": told.id, "at": told.at, "receipt": receipt.text})
 
     def party(self, requester: Requester, arguments: Mapping[str, Any], *, fresh: bool = False) -> Party:
         """Whose act it is: the subject of the token, or at a counter whom `onBehalf` names.

@@ -11,7 +11,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import datetime
-import secrets
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -32,7 +31,6 @@ from gateway.inquiry.types import Requester
 from gateway.ledger.acting.planned import invalid, not_found
 from gateway.ledger.acting.receipts import receipt_at
 from gateway.ledger.entry import entries
-from gateway.ledger.entry.parts import split
 from gateway.ledger.entry.receipt import read_file, unverified
 from gateway.ledger.stored import read
 from gateway.ledger.stored.read import StoredEntry
@@ -166,7 +164,6 @@ class Inquiries:
     async def _enter(self, requester: Requester, found: Found, reason: str) -> bytes:
         """Enter that oversight opens it, of each of its subjects; the act of the last. Raises `Refusal`."""
         office, at, told = self._office, self._office.now(), found.told
-        who = entries.Who(requester.issuer, requester.client, requester.department)
         named: set[tuple[str | None, str | None]] = {
             (each.scheme, each.value) for each in subjects_of(told) if each.value
         }
@@ -175,19 +172,7 @@ class Inquiries:
         act = b""
         for scheme, value in sorted(named, key=str) or [(None, None)]:
             looked = entries.Looked(scheme, value, since=told.at, until=told.at + datetime.timedelta(microseconds=1))
-            view = entries.View(
-                entries.VERSION, secrets.token_hex(16), at, who, requester.official or "", reason, looked,
-                ("told", "oversight"), "inquiry", office.rules.digest,
-            )  # fmt: skip
-            side = entries.Oversight(entries.VERSION, requester.official, actors=requester.actors, secret_until=secret)
-            parts = split(view, side)
-            try:
-                receipt = await office.writer.ledger.append(
-                    parts.told, parts.oversight, view.at, requester.who, (), parts.subjects
-                )
-            except LedgerUnavailable as error:
-                raise _unavailable() from error
-            act = msgspec.json.encode({"id": view.id, "at": view.at, "receipt": receipt.text})
+            act = await office.viewed(requester, "inquiry", reason, looked, ("told", "oversight"), secret)
         return act
 
     async def _told(self, entered: _Entered, *, everything: bool) -> dict[str, Any]:
