@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from connectors import case_rest, case_sql, graphql, rest, sql
+from connectors import case_rest, case_sql, graphql, rest, sql, xroad
 from connectors.base import CaseRegistry, Config, Connector, DatasetShape
 
 KINDS: Mapping[str, Callable[[Config, Mapping[str, DatasetShape]], Connector]] = {
     "rest": rest.build,
     "graphql": graphql.build,
     "sql": sql.build,
+    "xroad": xroad.build,
 }
 """`build(config, shapes) -> Connector`, by `kind`. Mistakes in `config` are told to it, and raise nothing."""
 

@@ -191,10 +191,18 @@ def build(config: Config, shapes: Mapping[str, DatasetShape]) -> Connector:
     keys = config.mapping(("datasets",), DEPARTMENT_KEYS)
     base_url = keys["base_url"].url(keys["allow_plain_http"].boolean(False)).rstrip("/")
     headers = {"accept": "application/json", **read_headers(keys["headers"])}
+    endpoints = read_endpoints(keys["datasets"], shapes, base_url)
+    return RestConnector(read_caller(keys, headers), base_url, endpoints)
+
+
+def read_endpoints(
+    config: Config, shapes: Mapping[str, DatasetShape], base_url: str, *, links: bool = True
+) -> dict[str, Endpoint]:
+    """Where each of a department's datasets is, by its id; `links`: whether pages may be found by a link."""
     endpoints = {}
     parts = []
-    for part, shape in read_datasets(keys["datasets"], shapes):
-        endpoint = endpoints[shape.id] = read_endpoint(part, shape, base_url)
+    for part, shape in read_datasets(config, shapes):
+        endpoint = endpoints[shape.id] = read_endpoint(part, shape, base_url, links=links)
         parts.append((part, shape.id, endpoint.place if endpoint.place[0] else None))
     different(parts, "`path` and `records`")
-    return RestConnector(read_caller(keys, headers), base_url, endpoints)
+    return endpoints

@@ -112,7 +112,7 @@ MISTAKES = {
         "    kind: graphql\n    url",
         "    url",
         "url",
-        "departments.courts: `kind` is missing; one of rest, graphql, sql",
+        "departments.courts: `kind` is missing; one of rest, graphql, sql, xroad",
     ),
     "misspelt key": mistake(
         "base_url: http://127.0.0.1:9/api",

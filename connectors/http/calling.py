@@ -27,7 +27,8 @@ from connectors.http.transport import FAILURES, INLINE, Response, Transport, Tra
 from connectors.http.unpacking import beside
 from connectors.kit.breaker import Breaker, BreakerLimits, read_breaker, retry_after
 
-_RETRYABLE = frozenset({408, 425, 429, 500, 502, 503, 504})
+RETRYABLE = frozenset({408, 425, 429, 500, 502, 503, 504})
+"""Statuses of failures that may pass."""
 _PAUSE = 0.05
 """Seconds before the first retry; doubled each time, with jitter."""
 
@@ -90,8 +91,11 @@ def read_limits(config: Config) -> Limits:
     )
 
 
-def read_headers(config: Config) -> dict[str, str]:
-    """The fixed headers of a department, by name in lower case. Credentials stand in files, under `auth`."""
+def read_headers(config: Config, reserved: Collection[str] = ()) -> dict[str, str]:
+    """The fixed headers of a department, by name in lower case. Credentials stand in files, under `auth`.
+
+    `reserved`, in lower case, are written by what the department's kind says of each question.
+    """
     headers: dict[str, str] = {}
     for name, entry in config.mapping(any_key=True).items():
         if name.lower() in headers:
@@ -100,6 +104,8 @@ def read_headers(config: Config) -> dict[str, str]:
             entry.problem(f"`{name}` is no name of a header: letters, digits and `-`, as `X-Region`")
         elif name.lower() in _OURS:
             entry.problem(f"`{name}` is not a header to set here; credentials go under `auth`")
+        elif name.lower() in reserved:
+            entry.problem(f"`{name}` is written for each question, by other keys of the department; remove it")
         elif _CREDENTIAL.search(name) or _is_secret(entry.text()):
             entry.problem(f"`{name}` looks like a credential, which does not stand here; put it under `auth`")
         headers[name.lower()] = entry.text(pattern="[ -~]+", what="one line of ASCII text")
@@ -156,31 +162,34 @@ class Caller:
         *,
         lane: object = None,
         allowed: Collection[int] = (),
+        headers: Mapping[str, str] | None = None,
     ) -> Any | Failure:
         """Ask, until the time `end` on the event loop's clock, and give what `read` was told, or the failure.
 
         `read` never raises; a large answer is read beside the event loop. Statuses but 200 and the `allowed` are
-        failures. With a `lane`, which is what questions of one kind have in common, connections are kept.
+        failures. With a `lane`, which is what questions of one kind have in common, connections are kept. `headers` are
+        this question's own, by name in lower case.
         """
         lane = lane if self._kept else None
         loop = self._loop or self._begin()
         attempt, renewed, fresh = 0, False, False
+        own = self._headers if headers is None else {**self._headers, **headers}
         while True:
             now = loop.time()
             if now >= end:
                 return _EXPIRED
             if not self._breaker.admits(now):
                 return self._breaker.failure
-            headers = self._headers
+            sent = own
             try:
                 if self._auth.changes:
                     authorization = await self._auth.authorization(end)
                     if isinstance(authorization, Failure):
                         self._breaker.failed(loop.time())
                         return authorization
-                    headers = {**headers, "authorization": authorization}
+                    sent = {**own, "authorization": authorization}
                     now = loop.time()
-                answer = await self._transport.send(method, url, headers, body, end - now, lane, fresh)
+                answer = await self._transport.send(method, url, sent, body, end - now, lane, fresh)
             except BaseException:
                 self._breaker.abandoned(loop.time(), end)
                 raise
@@ -218,9 +227,8 @@ class Caller:
         """What there is instead of an answer that counts, and whether to ask again soon; the breaker is told."""
         wait = 0.0
         if isinstance(answer, Response):
-            retryable = answer.status in _RETRYABLE
-            failure = Failure(Fault.UNAVAILABLE, retryable, f"status {answer.status}")
-            if retryable and answer.retry_after:
+            failure = self._refused(answer)
+            if failure.retryable and answer.retry_after:
                 wait = retry_after(answer.retry_after)
         else:
             failure = FAILURES[answer]
@@ -232,6 +240,10 @@ class Caller:
             self._breaker.worked(now)
         return failure, failure.retryable and not wait
 
+    def _refused(self, answer: Response) -> Failure:
+        """What an answer means whose status does not count."""
+        return Failure(Fault.UNAVAILABLE, answer.status in RETRYABLE, f"status {answer.status}")
+
     async def _beside(self, answer: Response, end: float, read: Callable[[Response], Reading]) -> Reading:
         try:
             async with asyncio.timeout_at(end):
@@ -241,17 +253,21 @@ class Caller:
 
     async def examine(self, url: str) -> list[str]:
         """What is wrong with the way to `url` (`base.Examined`): any answer there will do, but one to a stranger."""
-        headers, within = self._headers, self._limits.timeout
+        answer = await self.once(url, {})
+        if isinstance(answer, Response):
+            return [f"`{url}` answers 401: it does not know the gateway by `auth`"] if answer.status == 401 else []
+        return [f"`{url}`: {answer.detail}"] if answer.retryable else []
+
+    async def once(self, url: str, headers: Mapping[str, str]) -> Response | Failure:
+        """Any whole answer to one GET on a connection of its own, past the breaker; or why there is none."""
+        sent = {**self._headers, **headers}
         if self._auth.changes:
             authorization = await self._auth.authorization(self.end(math.inf))
             if isinstance(authorization, Failure):
-                return [f"{authorization.detail}, so `{url}` was not asked"]
-            headers = {**headers, "authorization": authorization}
-        answer = await self._transport.send("GET", url, headers, None, within)
-        if isinstance(answer, Response):
-            return [f"`{url}` answers 401: it does not know the gateway by `auth`"] if answer.status == 401 else []
-        failure = FAILURES[answer]
-        return [f"`{url}`: {failure.detail}"] if failure.retryable else []
+                return authorization._replace(detail=f"{authorization.detail}, so it was not asked")
+            sent["authorization"] = authorization
+        answer = await self._transport.send("GET", url, sent, None, self._limits.timeout)
+        return answer if isinstance(answer, Response) else FAILURES[answer]
 
     async def close(self) -> None:
         """Release every connection."""
@@ -259,8 +275,16 @@ class Caller:
         await self._auth.close()
 
 
-def read_caller(keys: Mapping[str, Config], headers: Mapping[str, str]) -> Caller:
-    """A department's way out as its `limits`, `auth`, `tls`, `connections`, `transport` and `echo` say."""
+def read_caller(
+    keys: Mapping[str, Config],
+    headers: Mapping[str, str],
+    made: Callable[..., Caller] = Caller,
+    shown: frozenset[str] = frozenset(),
+) -> Caller:
+    """A department's way out as its `limits`, `auth`, `tls`, `connections`, `transport` and `echo` say.
+
+    `made` makes it of what `Caller` is made of; `shown` are the headers, in lower case, that its answers are read by.
+    """
     named = keys["transport"].choice(TRANSPORTS, default="pooled")
     transport = TRANSPORTS[named]
     echo = _read_echo(keys["echo"], headers) if "echo" in keys else ""
@@ -271,4 +295,4 @@ def read_caller(keys: Mapping[str, Config], headers: Mapping[str, str]) -> Calle
         keys["connections"].problem("has no use with `echo`, by which answers are told apart; remove one of them")
     limits = read_limits(keys["limits"])
     auth, options = read_auth(keys, limits.timeout, limits.concurrency, limits.max_bytes, limits.chunks)
-    return Caller(transport(msgspec.structs.replace(options, echo=echo)), limits, auth, headers, kept)
+    return made(transport(msgspec.structs.replace(options, echo=echo, shown=shown)), limits, auth, headers, kept)

@@ -31,14 +31,14 @@ class Connection(asyncio.Protocol):
     """`options` bound a body as it was sent, and the parts that it is sent in.
 
     It is the lease of its own answer (`connectors.http.transport.Lease`): `settled` is told whether it may be kept, for
-    questions of its `key`. What was answered stands in `status`, `coding`, `body`, `retry_after` and `echoed`;
+    questions of its `key`. What was answered stands in `status`, `coding`, `body`, `retry_after`, `echoed`, `headers`;
     `surplus` says that more came with it, so that it may be an answer to something else.
     """
 
     __slots__ = (
         "_chunks", "_disturbed", "_echo", "_fault", "_framed", "_headed", "_keep", "_limit", "_lines", "_most_chunks",
-        "_parser", "_raw", "_settled", "_size", "_transport", "_used", "_waiter", "body", "coding", "echoed",
-        "idle_since", "key", "retry_after", "reused", "status", "surplus", "usable",
+        "_parser", "_raw", "_settled", "_shown", "_size", "_transport", "_used", "_waiter", "body", "coding", "echoed",
+        "headers", "idle_since", "key", "retry_after", "reused", "status", "surplus", "usable",
     )  # fmt: skip
 
     def __init__(
@@ -46,6 +46,7 @@ class Connection(asyncio.Protocol):
     ) -> None:
         self._limit, self._most_chunks = options.max_bytes, options.max_chunks
         self._echo = options.echo.lower().encode("ascii")
+        self._shown = frozenset(name.encode("ascii") for name in (*options.shown, options.echo.lower()) if name)
         self.key, self._settled = key, settled
         self._parser = httptools.HttpResponseParser(self)
         self._transport: asyncio.Transport | None = None
@@ -60,6 +61,7 @@ class Connection(asyncio.Protocol):
         self._size = self._raw = self.status = self._lines = self._chunks = 0
         self._framed = self._headed = self._keep = self.surplus = False
         self.coding = self.echoed = b""
+        self.headers: tuple[tuple[str, str], ...] = ()
         self.retry_after = ""
         self._fault: TransportFault | None = None
 
@@ -184,8 +186,11 @@ class Connection(asyncio.Protocol):
             self.retry_after = value.decode("latin-1")
         elif name == b"content-encoding":
             self.coding = self.coding + b", " + value if self.coding else value.strip().lower()
-        elif name == self._echo:
-            self.echoed += value.strip()
+        elif name in self._shown:
+            if name == self._echo:
+                self.echoed += value.strip()
+            else:
+                self.headers += ((name.decode("ascii"), value.decode("latin-1").strip()),)
 
     def on_headers_complete(self) -> None:
         self._headed = True
@@ -215,6 +220,7 @@ class Connection(asyncio.Protocol):
         else:  # an interim answer: the real one follows, within the same bounds
             self._headed = self._framed = False
             self.coding = self.echoed = b""
+            self.headers = ()
             self._lines += 1
             if self._lines > MAX_LINES:
                 self._stop(TransportFault.TOO_LARGE)

@@ -148,8 +148,8 @@ class Endpoint:
         return ("&" if "?" in url else "?") + text
 
 
-def read_endpoint(config: Config, shape: DatasetShape, base_url: str) -> Endpoint:
-    """One dataset of `kind: rest`."""
+def read_endpoint(config: Config, shape: DatasetShape, base_url: str, *, links: bool = True) -> Endpoint:
+    """One dataset of `kind: rest`; `links`: whether its pages may be found by a link."""
     keys = config.mapping((), KEYS)
     mapped = read_mapping(keys, shape)
     template = _read_template(keys["path"], base_url, ("scheme", "value"))
@@ -159,6 +159,8 @@ def read_endpoint(config: Config, shape: DatasetShape, base_url: str) -> Endpoin
         one_of_each_scheme(keys["path"], "{scheme}", (name for of in shape.schemes.values() for name in of))
     if batch is not None and mapped.subject is None:
         keys["batch"].problem("records that do not name their subject (`not_returned`) cannot be told apart in a batch")
+    if not links and paging is not None and paging.param is None:
+        keys["paging"].problem("needs a `param`: a link of the service leads past the security server")
     if mapped.subject is None and paging is not None and paging.param is None:
         keys["paging"].problem(
             "records that do not name their subject (`not_returned`) cannot be told apart on a page that the source"

@@ -91,7 +91,11 @@ class HttpxTransport:
         again = next((value for name, value in response.headers if name.lower() == b"retry-after"), b"").decode(
             "latin-1"
         )
-        return Response(response.status, plain, again) if isinstance(plain, bytes) else plain
+        if not isinstance(plain, bytes):
+            return plain
+        came = [(name.decode("latin-1").lower(), value.decode("latin-1").strip()) for name, value in response.headers]
+        shown = tuple([each for each in came if each[0] in options.shown])
+        return Response(response.status, plain, again, headers=shown)
 
     async def close(self) -> None:
         """See the port: no connection outlives its question."""

@@ -131,7 +131,8 @@ class PooledTransport:
                     if fault is None:
                         lease = connection if lane is not None and not proof else None
                         kept = lease is not None or (proof == connection.echoed != b"" and self._rest(connection))
-                        return Response(connection.status, bytes(connection.body), connection.retry_after, lease)
+                        body, again = bytes(connection.body), connection.retry_after
+                        return Response(connection.status, body, again, lease, connection.headers)
                 finally:
                     timer.cancel()
                     if not kept:

@@ -22,7 +22,7 @@ Retries, breakers and deadlines are left to `calling.py`; what a status or body 
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
@@ -51,7 +51,10 @@ FAILURES: Mapping[TransportFault, Failure] = {
 
 
 class TransportOptions(msgspec.Struct, frozen=True):
-    """One department's connection settings; times in seconds, sizes in bytes, files in PEM."""
+    """One department's connection settings; times in seconds, sizes in bytes, files in PEM.
+
+    `shown` names the headers of an answer, in lower case, that its `Response` has.
+    """
 
     timeout: float = 2.0
     connections: int = 64
@@ -59,6 +62,7 @@ class TransportOptions(msgspec.Struct, frozen=True):
     max_chunks: int = 4096
     gzip: bool = True
     echo: str = ""
+    shown: frozenset[str] = frozenset()
     ca_file: Path | None = None
     cert_file: Path | None = None
     key_file: Path | None = None
@@ -78,13 +82,15 @@ class Lease(Protocol):
 class Response(NamedTuple):
     """A whole answer that is no redirect: its status, its body, decompressed, and when it says to come back.
 
-    `lease` is there with a lane only, and not where an echo proved whose answer it is.
+    `lease` is there with a lane only, and not where an echo proved whose answer it is. `headers` are those that the
+    options ask for, in lower case, in the order in which they came, each as often as it came.
     """
 
     status: int
     body: bytes
     retry_after: str = ""
     lease: Lease | None = None
+    headers: Sequence[tuple[str, str]] = ()
 
 
 class Transport(Protocol):

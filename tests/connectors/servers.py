@@ -19,6 +19,8 @@ class Request(NamedTuple):
     target: str
     headers: dict[str, str]
     body: bytes
+    names: tuple[str, ...] = ()
+    """The names of all headers, in lower case, each as often as it came."""
 
     @property
     def text(self) -> str:
@@ -133,10 +135,10 @@ async def serve(handler: Handler, context: ssl.SSLContext | None = None) -> Asyn
             while not writer.is_closing():
                 head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
                 method, target, _ = head[0].split(" ")
-                headers = {k.lower(): v for k, v in (line.split(": ", 1) for line in head[1:] if line)}
-                request = Request(
-                    method, target, headers, await reader.readexactly(int(headers.get("content-length", 0)))
-                )
+                lines = [(k.lower(), v) for k, v in (line.split(": ", 1) for line in head[1:] if line)]
+                headers = dict(lines)
+                body = await reader.readexactly(int(headers.get("content-length", 0)))
+                request = Request(method, target, headers, body, tuple(name for name, _ in lines))
                 server.requests.append(request)
                 await handler(request, writer)
                 await writer.drain()

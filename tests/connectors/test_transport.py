@@ -49,6 +49,15 @@ async def test_sends_what_it_is_given_and_gives_what_came(make: Make) -> None:
     assert request.headers["x-one"] == "1"
 
 
+async def test_shows_the_headers_that_it_is_asked_for_each_as_often_as_it_came(make: Make) -> None:
+    head = b"x-a: 0\r\nX-B:  1 \r\nx-c: 2\r\nx-b: \xe9\r\nx-a: 3\r\ncontent-length: 2\r\n\r\n"
+    raw = b"HTTP/1.1 103 X\r\nx-b: early\r\n\r\nHTTP/1.1 200 X\r\n" + head + b"{}"
+    async with serve(always(raw)) as server, make(shown=frozenset({"x-a", "x-b"})) as transport:
+        got = await transport.send("GET", server.url, {}, None, 5.0)
+    assert isinstance(got, Response)
+    assert got.headers == (("x-a", "0"), ("x-b", "1"), ("x-b", "\u00e9"), ("x-a", "3"))
+
+
 @pytest.mark.parametrize("status", [200, 204, 404, 500])
 async def test_gives_any_status_that_is_no_redirect(make: Make, status: int) -> None:
     raw = b"HTTP/1.1 204 X\r\n\r\n" if status == 204 else answer(b"", status)

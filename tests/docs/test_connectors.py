@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from connectors import graphql, rest, sql
+from connectors import graphql, rest, sql, xroad
 from connectors.base import Connector, DatasetRequest, Failure, Fault, Faulty, RecordRequest, Subject
 from connectors.http import auth, endpoint
 from connectors.http.calling import read_limits
@@ -96,7 +96,8 @@ async def test_a_mistake_in_an_example_is_told_where_it_stands(tmp_path: Path) -
 def test_every_key_is_told() -> None:
     told = {part for span in inline(PAGE) for part in re.split(r"[.\s:,{}]+", span)}
     examples = {key for example in EXAMPLES for key in re.findall(r"(\w+):", example.text)}
-    known = {*rest.DEPARTMENT_KEYS, *graphql.DEPARTMENT_KEYS, *sql.DEPARTMENT_KEYS, *endpoint.KEYS, *auth.AUTH_KINDS}
+    departments = {key for kind in (rest, xroad, graphql, sql) for key in kind.DEPARTMENT_KEYS}
+    known = {*departments, *endpoint.KEYS, *auth.AUTH_KINDS}
     assert sorted(known - {"kind"} - told) == []
     assert sorted(known - {*auth.AUTH_KINDS, "allow_plain_http"} - examples) == []
 
