@@ -79,6 +79,8 @@ from gateway.storage import projections
 from gateway.storage.port import Store
 from gateway.storage.store import open_configured
 from gateway.telemetry import Log, Metrics, take_over
+from gateway.texts import words
+from gateway.texts.words import Words
 from gateway.watch.break_glass import BreakGlass
 from gateway.web import hooks, static
 from gateway.web.addresses import Addresses
@@ -109,7 +111,8 @@ class Gateway:
         self._now = Clock(lambda: max(self._ledger.floor, self._public.floor), heard=self._states.of("clock"))
         self._ledger = ledger_of(store, settings.ledger, parts.private, self._now, watched=watched)
         self._seconds = lambda: self._now().timestamp()
-        self._public = Public(settings, store, parts.private, self._now, lambda: self._generations.using())
+        self._words = Words(words.read(settings.texts), lambda: self._serving.rules.calendar.zone)
+        self._public = Public(settings, store, parts.private, self._now, lambda: self._generations.using(), self._words)
         self._shares, self._unsent = Shares(self._now.sure), Unsent(self._ledger)
         self._writer = Writer(self._ledger, self._now.sure, parts.rules.calendar.zone)
         outward = functools.partial(receiver_client, settings.webhooks, Addresses(settings.webhooks.networks))
@@ -266,7 +269,7 @@ class Gateway:
             *routes(
                 public_url=settings.public_url, issuers=[issuer.issuer for issuer in settings.oauth.issuers],
                 catalogue=lambda: self._serving.rules.policies.catalogue,
-                opened=self._opened, readiness=self._readiness, refuse=refused_at_once,
+                opened=self._opened, readiness=self._readiness, refuse=refused_at_once, words=self._words,
                 client_certificates=settings.tls.client_certificates,
             ),
             *self._public.routes(), *ledger_routes(self._ledger), *self._hook.routes(),
@@ -277,8 +280,8 @@ class Gateway:
             *hooks.routes(parts.cases.webhook_secrets, self._changed, self._seconds),
             *console.routes(
                 settings.oauth, settings.public_url, self._issuers, lambda: self, self._store, self._parts.private,
-                self._seconds, lambda: self._serving.rules, self._log.defect, static.address,
-            ), start_route(),
+                self._seconds, lambda: self._serving.rules, self._log.defect, static.address, self._words,
+            ), start_route(self._words),
         ]  # fmt: skip
 
     async def _opened(self) -> Open:

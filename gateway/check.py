@@ -49,6 +49,7 @@ from gateway.rules.load import read as load_rules
 from gateway.rules.ruleset import RuleSet
 from gateway.settings import Settings
 from gateway.storage.store import examine_store
+from gateway.texts import words
 from gateway.values import NOWHERE
 from gateway.web import listen
 
@@ -105,6 +106,9 @@ def read(config: Path, environ: Mapping[str, str], problems: list[Problem]) -> R
     check_head_file(found.ledger, found.root)
     private = read_key(found.ledger, found.root)
     outgoing.check_keys(found, webhook_keys(found), private)
+    if found.texts not in (None, NOWHERE):
+        with noting(problems):
+            words.read(found.texts)
     catalogue, policies = Catalogue({}, {}, {}, "", whole=False), None
     departments = sources.Sources({}, {})
     with _policies(found, problems) as (folder, of_policies, active):

@@ -94,6 +94,7 @@ class Settings(msgspec.Struct, frozen=True):
     is only what files with secrets are seen from. `drain` is how many seconds a process that was told to stop says so
     (`/health/ready`) before it takes no more.
     `single_node` is `durability: single-node`: one PostgreSQL server is enough, without a synchronous standby.
+    `texts` is the file with the texts of the pages, where it is not the English one.
     `root` is the file with the variables over it, for those who read parts of it that are theirs (`case_registries`).
     """
 
@@ -117,6 +118,7 @@ class Settings(msgspec.Struct, frozen=True):
     webhooks: WebhookSettings = WebhookSettings()
     alerts: AlertSettings | None = None
     open: OpenSettings = OpenSettings()
+    texts: Path | None = None
 
 
 def load(path: Path, environ: Mapping[str, str]) -> Settings:
@@ -207,7 +209,7 @@ def _settings(root: Node, path: Path) -> Settings:
     required = ("listen", "public_url", "store", "policies", "sources", "ledger", "oauth")
     optional = (
         "valkey", "rules", "tls", "limits", "case_registries", "durability", "drain", "manage", "webhooks", "alerts",
-        "open",
+        "open", "texts",
     )  # fmt: skip
     keys = root.mapping(required, optional)
     host, port = _listen(keys["listen"])
@@ -232,6 +234,7 @@ def _settings(root: Node, path: Path) -> Settings:
         webhooks=read_webhooks(keys["webhooks"]),
         alerts=read_alerts(keys["alerts"]),
         open=read_open(keys["open"]),
+        texts=None if keys["texts"].is_null else keys["texts"].existing_file(),
     )
 
 

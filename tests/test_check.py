@@ -10,6 +10,7 @@ import pytest
 from deploy.demo import configuration
 from gateway import cli
 from gateway.ledger.proof import key_files
+from gateway.texts.words import ENGLISH
 from tests import configured
 from tests.planted import Mistake, plant
 
@@ -184,6 +185,15 @@ def test_names_in_what_is_watched_are_looked_up(
     *problems, _ = capsys.readouterr().err.splitlines()
     assert all(any(problem.startswith(each) for problem in problems) for each in expected), problems
     assert len(problems) == len(expected)
+
+
+@pytest.mark.parametrize("command", ["check", "serve"])
+def test_texts_that_lack_some_are_refused(folder: Path, capsys: pytest.CaptureFixture[str], command: str) -> None:
+    (folder / "other.toml").write_text(ENGLISH.read_text("utf-8").replace('leave = "Sign out"\n', "", 1), "utf-8")
+    config = folder / "gateway.yaml"
+    config.write_text(f"texts: other.toml\n{config.read_text('utf-8')}", "utf-8")
+    assert cli.main([command, "--config", str(config)]) == 1
+    assert "other.toml: frame.leave: is missing; in English it is `Sign out`" in capsys.readouterr().err
 
 
 def test_a_scheme_that_there_is_not_is_told_of_sources(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import NamedTuple, Protocol
 
 from gateway.catalogue.model import Catalogue, Dataset
-from gateway.console.words import Words
+from gateway.texts.words import Words
 
 _ID = re.compile(
     r"`(?P<dataset>[a-z][a-z0-9-]*)(?:\.(?P<field>[A-Za-z][A-Za-z0-9]*))?`(?: \((?P<fields>\w+(?:, \w+)*)\))?"

@@ -18,7 +18,7 @@ from starlette.responses import HTMLResponse, Response
 from gateway.console.clock import Term
 from gateway.console.guarding import HEADERS
 from gateway.console.names import Names
-from gateway.console.words import Words
+from gateway.texts.words import Words
 
 _HERE = Path(__file__).parent
 _TYPES = {".css": "text/css", ".js": "text/javascript"}

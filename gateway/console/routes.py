@@ -13,6 +13,7 @@ from gateway.issuers import Issuer
 from gateway.oauth import OAuthSettings
 from gateway.rules.ruleset import RuleSet
 from gateway.storage.port import Store
+from gateway.texts.words import Words
 
 
 def routes(
@@ -26,16 +27,18 @@ def routes(
     rules: Callable[[], RuleSet],
     defect: Callable[[str, BaseException], None],
     bundle: Callable[[str], str],
+    texts: Words,
 ) -> list[Route]:
     """Every route of the pages; none where nobody can sign in.
 
     `application` is the whole gateway, which pages call. What they keep is sealed by a secret from the `private` key.
-    `rules` gives the rule set that is served, for titles and the time zone; `bundle` the address of a bundled script.
+    `rules` gives the rule set that is served, for titles; `bundle` the address of a bundled script; `texts` are those
+    of the pages.
     """
     if not settings.login:
         return []
     # Imported where they are configured: authlib and Jinja2 would be a tenth of every start.
-    from gateway.console import clock, home, recalls, steward, words
+    from gateway.console import clock, home, recalls, steward
     from gateway.console.drafting import rooms as drafting
     from gateway.console.entrance import RETURN, Entrance
     from gateway.console.login import SignIn
@@ -48,7 +51,6 @@ def routes(
     from gateway.console.watching import rooms as watching
 
     parts = urlsplit(public_url)
-    texts = words.Words(words.read("en"), lambda: rules().calendar.zone)
     names = Names(lambda: Named(rules().policies.catalogue, rules().policies.purposes), texts)
     secret = private.private_bytes_raw()
     sessions = Sessions(lambda: store.engine, secret, now)

@@ -39,7 +39,7 @@ _encode = msgspec.json.encode
 
 
 class Shown(NamedTuple):
-    """An answer: its `document` and that as JSON, or the HTTP status and words of a refusal, where there is none.
+    """An answer: its `document` and that as JSON, or the HTTP status of a refusal, where there is none.
 
     `unsent` is told where it does not leave after all.
     """
@@ -47,7 +47,6 @@ class Shown(NamedTuple):
     document: Mapping[str, Any]
     content: bytes
     status: int = 200
-    words: str = ""
     unsent: Callable[[], Awaitable[None]] | None = None
 
 
@@ -181,5 +180,4 @@ def _records(dataset: Dataset, fields: list[str], released: Released) -> list[di
 
 
 def _refused(status: int) -> Shown:
-    words = "The record cannot be shown now. Nothing was shown to anybody. Open it again later."
-    return Shown({}, b"", status, words)
+    return Shown({}, b"", status)

@@ -12,7 +12,6 @@ import hashlib
 import math
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractContextManager
-from typing import Any
 from urllib.parse import quote
 
 import msgspec
@@ -23,9 +22,10 @@ from starlette.types import Receive, Scope, Send
 
 from gateway.bounds.address import came_from
 from gateway.inquiry.journey import Journey
-from gateway.public import record_page
 from gateway.public.gate import Gate
 from gateway.public.record import OpenRecords, Shown, subject_of
+from gateway.public.record_page import PATH, RecordPage, Schemes, called
+from gateway.texts.words import Words
 from gateway.values import Network
 from gateway.web.page import wants_page
 
@@ -58,14 +58,16 @@ class Routes:
         gate: Gate,
         proxies: tuple[Network, ...],
         now: Callable[[], datetime.datetime],
+        words: Words,
     ) -> None:
         self._using, self._records, self._gate, self._proxies, self._now = using, records, gate, proxies, now
+        self._page = RecordPage(words)
 
     def routes(self) -> list[Route]:
         """The form, and the record."""
         return [
-            Route(record_page.PATH, self._form, methods=["GET"]),
-            Route(record_page.PATH + "/{scheme}/{value}", self._record, methods=["GET"]),
+            Route(PATH, self._form, methods=["GET"]),
+            Route(PATH + "/{scheme}/{value}", self._record, methods=["GET"]),
         ]
 
     async def _form(self, request: Request) -> Response:
@@ -74,10 +76,11 @@ class Routes:
         with self._using() as journey:
             schemes = _schemes(journey)
         if value and any(scheme == name for name, _ in schemes):
-            address = f"{record_page.PATH}/{scheme}/{quote(value[:_LONGEST], safe='')}"
+            address = f"{PATH}/{scheme}/{quote(value[:_LONGEST], safe='')}"
             return RedirectResponse(address, 303, {"Cache-Control": "no-store", "X-Robots-Tag": "noindex"})
-        content = record_page.plain("The open record of an organisation", "What the law opens to everybody.", schemes)
-        return record_page.PAGE.response(content, headers={**_ALWAYS})
+        words = self._page.words
+        content = self._page.plain(words("record.heading"), words("record.form_lead"), schemes)
+        return self._page.frame.response(content, headers={**_ALWAYS})
 
     async def _record(self, request: Request) -> Response:
         value, dot, ending = request.path_params["value"].rpartition(".")
@@ -90,21 +93,38 @@ class Routes:
             schemes = _schemes(journey)
             if wait := gate.wait(address):
                 headers = {"Retry-After": str(math.ceil(wait))}
-                return _told(429, record_page.CROWDED, schemes, page=page, headers=headers)
+                return self._told(429, "crowded", schemes, page=page, headers=headers)
             catalogue = journey.serving().rules.policies.catalogue
             scheme = request.path_params["scheme"]
             subject = subject_of(catalogue, scheme, value) if len(value) <= _LONGEST else None
             if subject is None:
-                return _told(404, record_page.MISSING, schemes, page=page)
+                return self._told(404, "missing", schemes, page=page)
             gate.busy += 1
             try:
                 shown = await self._records.look(journey, subject)
             finally:
                 gate.busy -= 1
             if shown.status != 200:
-                return _told(shown.status, shown.words, schemes, page=page, headers={"Retry-After": "5"})
+                return self._told(shown.status, "unshown", schemes, page=page, headers={"Retry-After": "5"})
             today = self._now().astimezone(journey.serving().zone).date()
-        return _answered(request, shown, schemes, today, page=page)
+        framed = self._one(shown, schemes, today) if page else None
+        return _answered(request, shown, framed)
+
+    def _one(self, shown: Shown, schemes: Schemes, today: datetime.date) -> Response:
+        title = self._page.words("record.title_of", name=called(shown.document))
+        return self._page.of_one.response(self._page.body(shown.document, schemes, today), title=title)
+
+    def _told(
+        self, status: int, name: str, schemes: Schemes, *, page: bool, headers: dict[str, str] | None = None
+    ) -> Response:
+        """What is said where no record is shown."""
+        always = {**_ALWAYS, "Cache-Control": "no-store", **(headers or {})}
+        said = self._page.words(f"record.{name}")
+        if page:
+            content = self._page.plain(self._page.words("record.none_shown"), said, schemes)
+            return self._page.of_one.response(content, status=status, headers=always)
+        always["X-Content-Type-Options"] = "nosniff"
+        return Response(msgspec.json.encode({"error": said.unescape()}), status, always, _JSON)
 
 
 def _schemes(journey: Journey) -> list[tuple[str, str]]:
@@ -112,10 +132,7 @@ def _schemes(journey: Journey) -> list[tuple[str, str]]:
     return [(each.name, each.title) for each in catalogue.schemes.values() if "organisation" in each.subjects]
 
 
-def _answered(
-    request: Request, shown: Shown, schemes: record_page.Schemes, today: datetime.date, *, page: bool
-) -> Response:
-    framed = _page(shown, schemes, today) if page else None
+def _answered(request: Request, shown: Shown, framed: Response | None) -> Response:
     body = bytes(framed.body) if framed is not None else shown.content
     tag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
     headers = {**_ALWAYS, "ETag": tag}
@@ -128,20 +145,3 @@ def _answered(
     answer = _Answered(b"" if same else body, 304 if same else 200, headers, None if framed is not None else _JSON)
     answer.unsent = shown.unsent
     return answer
-
-
-def _page(shown: Shown, schemes: record_page.Schemes, today: datetime.date) -> Response:
-    title = f"Open record of {record_page.title(shown.document)}"
-    return record_page.OF_ONE.response(record_page.body(shown.document, schemes, today), title=title)
-
-
-def _told(
-    status: int, words: str, schemes: record_page.Schemes, *, page: bool, headers: dict[str, Any] | None = None
-) -> Response:
-    """What is said where no record is shown."""
-    always = {**_ALWAYS, "Cache-Control": "no-store", **(headers or {})}
-    if page:
-        content = record_page.plain("No record is shown", words, schemes)
-        return record_page.OF_ONE.response(content, status=status, headers=always)
-    always["X-Content-Type-Options"] = "nosniff"
-    return Response(msgspec.json.encode({"error": words}), status, always, _JSON)

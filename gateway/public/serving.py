@@ -21,10 +21,11 @@ from gateway.public.routes import Routes
 from gateway.public.transparency import Transparency
 from gateway.settings import Settings
 from gateway.storage.port import Store
+from gateway.texts.words import Words
 
 
 class Public:
-    """`using` gives the ports of an inquiry's steps, for as long as one goes by them."""
+    """`using` gives the ports of an inquiry's steps, for as long as one goes by them; `words` are the pages' texts."""
 
     def __init__(
         self,
@@ -33,12 +34,13 @@ class Public:
         private: Ed25519PrivateKey,
         now: Now,
         using: Callable[[], AbstractContextManager[Journey]],
+        words: Words,
     ) -> None:
         self._place = Place(lambda: ledger_of(store, settings.ledger, private, now, OPEN))
         self._records = OpenRecords(self._place)
         gate = Gate(settings.open.per_second, time.monotonic)
-        self._routes = Routes(using, self._records, gate, settings.open.proxies, now)
-        self._transparency = Transparency(store, using, gate, settings.open.proxies)
+        self._routes = Routes(using, self._records, gate, settings.open.proxies, now, words)
+        self._transparency = Transparency(store, using, gate, settings.open.proxies, words)
 
     @property
     def floor(self) -> datetime.datetime:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from gateway.web.page import escape
 
 
-def table(caption: str, heads: list[str], rows: list[list[str]], numbers: frozenset[int] = frozenset()) -> str:
+def table(caption: str, heads: Sequence[str], rows: list[list[str]], numbers: frozenset[int] = frozenset()) -> str:
     """A table that is cards on a phone; the first cell of a row names it, and the columns `numbers` are figures."""
 
     def cls(place: int) -> str:

@@ -21,10 +21,11 @@ from starlette.routing import Route
 
 from gateway.bounds.address import came_from
 from gateway.inquiry.journey import Journey
-from gateway.public import figures_page
+from gateway.public.figures_page import PATH, FiguresPage
 from gateway.public.gate import Gate
 from gateway.storage import transparency as kept
 from gateway.storage.port import Store
+from gateway.texts.words import Words
 from gateway.transparency import figures
 from gateway.values import Network
 from gateway.web.page import wants_page
@@ -43,16 +44,18 @@ class Transparency:
         using: Callable[[], AbstractContextManager[Journey]],
         gate: Gate,
         proxies: tuple[Network, ...],
+        words: Words,
     ) -> None:
         self._store, self._using, self._gate, self._proxies = store, using, gate, proxies
+        self._words, self._page = words, FiguresPage(words)
         self._made: LRUCache[tuple[str, str], dict[str, Any]] = LRUCache(_KEPT)
 
     def routes(self) -> list[Route]:
         """The report, and its forms for computers."""
         return [
-            Route(figures_page.PATH, self._report, methods=["GET"]),
-            Route(figures_page.PATH + ".json", self._report, methods=["GET"]),
-            Route(figures_page.PATH + ".csv", self._report, methods=["GET"]),
+            Route(PATH, self._report, methods=["GET"]),
+            Route(PATH + ".json", self._report, methods=["GET"]),
+            Route(PATH + ".csv", self._report, methods=["GET"]),
         ]
 
     async def _report(self, request: Request) -> Response:
@@ -60,20 +63,20 @@ class Transparency:
         form = ending if ending in _FORMS else "html" if wants_page(request) else "json"
         peer = request.client.host if request.client else ""
         if wait := self._gate.wait(came_from(peer, request.scope["headers"], self._proxies)):
-            return _error(429, "many people ask at this moment; ask again", {"Retry-After": str(math.ceil(wait))})
+            return self._error(429, "crowded", form, {"Retry-After": str(math.ceil(wait))})
         try:
             closed = await asyncio.to_thread(kept.months, self._store.engine)
             wanted = request.query_params.get("month") or (closed[0].month if closed else "")
             found = next((each for each in closed if each.month == wanted), None)
             if found is None and (closed or "month" in request.query_params):
-                return _error(404, "there is no report of this month: only closed months have one")
+                return self._error(404, "not_closed", form)
             told = None if found is None else await self._told(found)
         except SQLAlchemyError:
-            return _error(503, "the report cannot be read now", {"Retry-After": "5"})
+            return self._error(503, "unreadable", form, {"Retry-After": "5"})
         months = [each.month for each in closed]
         headers = {**_ALWAYS, "Cache-Control": "public, max-age=3600" if told else "no-cache"}
         if form == "html":
-            return figures_page.PAGE.response(figures_page.body(told, months), headers=headers)
+            return self._page.frame.response(self._page.body(told, months), headers=headers)
         if form == "csv":
             name = f'attachment; filename="transparency-{wanted or "none"}.csv"'
             content = figures.as_csv(told or {"figures": (), "totals": ()})
@@ -90,7 +93,10 @@ class Transparency:
             self._made[key] = figures.document(rules.policies, month, counts)
         return self._made[key]
 
-
-def _error(status: int, words: str, headers: dict[str, str] | None = None) -> Response:
-    always = {**_ALWAYS, "Cache-Control": "no-store", **(headers or {})}
-    return Response(msgspec.json.encode({"error": words}), status, always, "application/json")
+    def _error(self, status: int, name: str, form: str, headers: dict[str, str] | None = None) -> Response:
+        """Why there is no report, in the form that was asked for; CSV has none of its own."""
+        always = {**_ALWAYS, "Cache-Control": "no-store", **(headers or {})}
+        said = self._words(f"transparency.errors.{name}")
+        if form == "html":
+            return self._page.frame.response(self._page.without(said), status=status, headers=always)
+        return Response(msgspec.json.encode({"error": said.unescape()}), status, always, "application/json")

@@ -19,7 +19,9 @@ from gateway.catalogue.definitions import digest
 from gateway.catalogue.model import Catalogue
 from gateway.catalogue.schema import catalogue_rows
 from gateway.errors import Refusal
-from gateway.web import catalogue_page, dcat
+from gateway.texts.words import Words
+from gateway.web import dcat
+from gateway.web.catalogue_page import CataloguePage
 from gateway.web.opened import Open, Told
 from gateway.web.page import wants_page
 
@@ -77,10 +79,11 @@ def _supplement(told: Told) -> dict[str, Any]:
 
 
 def catalogue_route(
-    shown: Callable[[], Awaitable[Open]], public_url: str, form: str | None = None
+    shown: Callable[[], Awaitable[Open]], public_url: str, words: Words, form: str | None = None
 ) -> Callable[[Request], Any]:
     """The endpoint for the catalogue in force: in a `form`, or in the one that the request asks for."""
     made: dict[str, tuple[Open, bytes, str]] = {}
+    page = CataloguePage(words)
 
     async def endpoint(request: Request) -> Response:
         wanted = form or request.query_params.get("format") or _liked(request)
@@ -96,14 +99,14 @@ def catalogue_route(
             )
         known = made.get(wanted)
         if known is None or not now.same_as(known[0]):
-            body = _bytes(now, wanted, public_url)
+            body = page.body(now).encode() if wanted == "html" else _bytes(now, wanted, public_url)
             known = made[wanted] = (now, body, f'"{hashlib.sha256(body).hexdigest()}"')
         _, body, tag = known
         headers = {"ETag": tag, "Vary": "Accept", "Cache-Control": "public, max-age=60"}
         if tag in (each.strip().removeprefix("W/") for each in request.headers.get("if-none-match", "").split(",")):
             return Response(status_code=304, headers=headers)
         if wanted == "html":
-            return catalogue_page.PAGE.response(body.decode(), headers=headers)
+            return page.frame.response(body.decode(), headers=headers)
         headers["X-Content-Type-Options"] = "nosniff"
         return Response(body, 200, headers, LINKED if wanted == "jsonld" else "application/json")
 
@@ -111,8 +114,6 @@ def catalogue_route(
 
 
 def _bytes(now: Open, form: str, public_url: str) -> bytes:
-    if form == "html":
-        return catalogue_page.body(now).encode()
     if form == "jsonld":
         return msgspec.json.encode(dcat.document(now, public_url))
     return msgspec.json.encode(catalogue_document(now))

@@ -2,116 +2,143 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from gateway.catalogue import describe
-from gateway.catalogue.model import Dataset
+from markupsafe import Markup
+
+from gateway.catalogue.model import Dataset, Display, Period
+from gateway.texts.words import Words
 from gateway.web.frame import Frame
-from gateway.web.opened import Open, Told, ToldStep
+from gateway.web.opened import AS_APPROVED, FIRST_SET, Open, Told, ToldStep
 from gateway.web.page import escape
 
-PAGE = Frame("The catalogue", "open/catalogue", robots="index", kind="catalogue")
-
-_STATES = {
-    "consultation": "in consultation",
-    "awaits-confirmation": "consulted on; its approval waits for a second steward",
-    "approved": "approved, not published yet",
-    "published": "published",
-    "withdrawn": "withdrawn",
-    "retired": "retired",
-}
-_STEPS = {
-    "consulted": "Consultation opened",
-    "approval-asked": "Approval asked for",
-    "approved": "Approved by a second steward",
-    "published": "Published",
-    "retired": "Retired",
-}
+_WAITS = ("consultation", "awaits-confirmation")
+_OUTCOMES: Mapping[str, str] = {FIRST_SET: "first", AS_APPROVED: "approved"}
 
 
-def body(shown: Open) -> str:
-    """What stands in the page; all that policies and people wrote is escaped."""
-    catalogue = shown.catalogue
-    pending = [each for each in shown.history.supplements if each.state in ("consultation", "awaits-confirmation")]
-    parts = [
-        "<h1>What authorities may share here</h1>"
-        '<p class="lead">Nothing that is not in this catalogue can be asked for.</p>'
-    ]
-    if pending:
-        parts.append('<section aria-label="Consultations"><h2>Consultations</h2>')
-        parts += [_consultation(each, shown) for each in pending]
-        parts.append("</section>")
-    for department, title in catalogue.departments.items():
-        datasets = [d for d in catalogue.published.values() if d.department == department]
-        if datasets:
-            parts.append(f'<section aria-label="{escape(title)}"><h2>{escape(title)}</h2>')
-            parts += [_section(each, shown) for each in datasets]
-            parts.append("</section>")
-    others = [each for each in shown.history.supplements if each not in pending]
-    others = [each for each in others if each.dataset not in catalogue.published]
-    if others:
-        parts.append('<section aria-label="Not in force"><h2>Not in force</h2>')
-        for each in others:
-            parts.append(f"<h3>{escape(each.proposed.title)} <code>{escape(each.dataset)}</code></h3>")
-            parts.append(f"<p>{_department(each, shown)}: {_STATES[each.state]}.</p>{_history([each])}")
-        parts.append("</section>")
-    parts.append(f"<p>Version <code>{escape(catalogue.digest)}</code></p>")
-    return "\n".join(parts)
+class CataloguePage:
+    """The page, in one language."""
+
+    def __init__(self, words: Words) -> None:
+        self._words = words
+        self.frame = Frame(words, "catalogue.title", "open/catalogue", robots="index", kind="catalogue")
+
+    def body(self, shown: Open) -> str:
+        """What stands in the page; all that policies and people wrote is escaped."""
+        words, catalogue = self._words, shown.catalogue
+        supplements = shown.history.supplements
+        pending = [each for each in supplements if each.state in _WAITS]
+        parts = [f'<h1>{words("catalogue.heading")}</h1>\n<p class="lead">{words("catalogue.lead")}</p>']
+        if pending:
+            parts += _part(words("catalogue.consultations"), [self._consultation(each, shown) for each in pending])
+        for department, title in catalogue.departments.items():
+            datasets = [d for d in catalogue.published.values() if d.department == department]
+            if datasets:
+                parts += _part(title, [self._section(each, shown) for each in datasets])
+        others = [each for each in supplements if each not in pending and each.dataset not in catalogue.published]
+        if others:
+            parts += _part(words("catalogue.not_in_force"), [self._other(each, shown) for each in others])
+        parts.append(f"<p>{words('catalogue.version', digest=catalogue.digest)}</p>")
+        return "\n".join(parts)
+
+    def _consultation(self, told: Told, shown: Open) -> str:
+        return (
+            f"{_heading(told.proposed)}\n<p>{self._state(told, shown)}</p>"
+            f'<p class="note words">{escape(told.steps[0].words)}</p>\n<p>{self._facts(told.proposed)}</p>'
+            f"{self._fields(told.proposed)}{self._history([told])}"
+        )
+
+    def _section(self, dataset: Dataset, shown: Open) -> str:
+        own = [
+            each for each in shown.history.supplements if each.dataset == dataset.id and each.state != "consultation"
+        ]
+        heading = _heading(dataset, dataset.id)
+        return f"{heading}\n<p>{self._facts(dataset)}</p>\n{self._fields(dataset)}{self._history(own)}"
+
+    def _other(self, told: Told, shown: Open) -> str:
+        return f"{_heading(told.proposed)}\n<p>{self._state(told, shown)}</p>{self._history([told])}"
+
+    def _state(self, told: Told, shown: Open) -> str:
+        words = self._words
+        until = words.day(told.until) if told.state == "consultation" and told.until else ""
+        state = words("catalogue.consulted_until", day=until) if until else words(f"catalogue.states.{told.state}")
+        department = shown.catalogue.departments.get(told.department, told.department)
+        return words("catalogue.stands", department=department, state=state)
+
+    def _facts(self, dataset: Dataset) -> str:
+        words = self._words
+        subjects = [words(f"catalogue.subjects.{each}") for each in dataset.subjects]
+        kinds = [
+            words(f"catalogue.{name}.{value}")
+            for name, value in (
+                ("information", dataset.information), ("disclosure", dataset.disclosure), ("nature", dataset.nature),
+            )
+        ]  # fmt: skip
+        return words(
+            "catalogue.facts",
+            subjects=words.several(subjects),
+            kinds=Markup(", ").join(kinds),
+            display=self._display(dataset.display),
+            law=Markup("; ").join([words.law(each.law, each.article) for each in dataset.basis]),
+        )
+
+    def _display(self, display: Display | None) -> Markup:
+        words = self._words
+        if display is None or not (display.min or display.max):
+            return words("catalogue.shown.always")
+        bounds = [
+            words(f"catalogue.shown.{name}", period=self._period(bound))
+            for name, bound in (("least", display.min), ("most", display.max))
+            if bound
+        ]
+        name = "by_law" if display.law else "from"
+        return words(f"catalogue.shown.{name}", bounds=words.several(bounds), law=display.law or "")
+
+    def _period(self, period: Period) -> Markup:
+        years, months = divmod(period.months, 12)
+        parts = (("years", years), ("months", months), ("days", period.days))
+        return self._words.several([self._words.number(f"catalogue.{name}", count) for name, count in parts if count])
+
+    def _fields(self, dataset: Dataset) -> str:
+        words = self._words
+        fields = "".join(
+            f"<tr><td><code>{escape(f.name)}</code></td><td>{escape(f.title)}</td>"
+            f"<td>{words(f'catalogue.types.{f.type.value}')}</td></tr>"
+            for f in dataset.fields.values()
+        )
+        heads = "".join(
+            f'<th scope="col">{words(f"catalogue.columns.{name}")}</th>' for name in ("field", "meaning", "type")
+        )
+        return f'<table class="framed"><thead><tr>{heads}</tr></thead><tbody>{fields}</tbody></table>'
+
+    def _history(self, several: Sequence[Told]) -> str:
+        if not several:
+            return ""
+        items = "".join(self._step(step) for told in several for step in told.steps)
+        summary = self._words("catalogue.history")
+        return f'<details><summary>{summary}</summary><ol class="history">{items}</ol></details>'
+
+    def _step(self, step: ToldStep) -> str:
+        words = self._words
+        name = "outcome" if step.outcome else "term" if step.days else "step"
+        until = words.day(step.until) if step.until else ""
+        done = words(f"catalogue.steps.{step.step}")
+        said = words(
+            f"catalogue.history_{name}", step=done, days=step.days, until=until, outcome=self._outcome(step.outcome)
+        )
+        quoted = f'<br><span class="words">{escape(step.words)}</span>' if step.words else ""
+        at = words.day(words.here(step.at).date())
+        return f'<li><time datetime="{step.at.isoformat()}">{at}</time>: {said}{quoted}</li>'
+
+    def _outcome(self, outcome: str) -> Markup:
+        return self._words.get(f"catalogue.outcomes.{_OUTCOMES.get(outcome)}", outcome)
 
 
-def _consultation(told: Told, shown: Open) -> str:
-    until = f" until the end of {told.until}" if told.until else ""
-    notice = escape(told.steps[0].words)
-    state = _STATES[told.state] + (until if told.state == "consultation" else "")
-    return (
-        f"<h3>{escape(told.proposed.title)} <code>{escape(told.dataset)}</code></h3>\n"
-        f"<p>{_department(told, shown)}: {state}.</p>"
-        f'<p class="note words">{notice}</p>\n<p>{_facts(told.proposed)}</p>'
-        f"{_fields(told.proposed)}{_history([told])}"
-    )
+def _part(title: str, sections: Sequence[str]) -> list[str]:
+    name = escape(title)
+    return [f'<section aria-label="{name}"><h2>{name}</h2>', *sections, "</section>"]
 
 
-def _section(dataset: Dataset, shown: Open) -> str:
-    own = [each for each in shown.history.supplements if each.dataset == dataset.id and each.state != "consultation"]
-    return (
-        f'<h3 id="{escape(dataset.id)}">{escape(dataset.title)} <code>{escape(dataset.id)}</code></h3>\n'
-        f"<p>{_facts(dataset)}</p>\n{_fields(dataset)}{_history(own)}"
-    )
-
-
-def _facts(dataset: Dataset) -> str:
-    facts = f"{dataset.information.replace('_', '-')}, {dataset.disclosure}, {dataset.nature}"
-    law = "; ".join(map(describe.basis, dataset.basis))
-    return escape(
-        f"About: {', '.join(dataset.subjects)}; {facts}; {describe.display(dataset.display)}. Legal basis: {law}."
-    )
-
-
-def _fields(dataset: Dataset) -> str:
-    fields = "".join(
-        f"<tr><td><code>{escape(f.name)}</code></td><td>{escape(f.title)}</td><td>{escape(f.type.value)}</td></tr>"
-        for f in dataset.fields.values()
-    )
-    return (
-        '<table class="framed"><thead><tr><th scope="col">Field</th><th scope="col">Meaning</th>'
-        f'<th scope="col">Type</th></tr></thead><tbody>{fields}</tbody></table>'
-    )
-
-
-def _history(several: Sequence[Told]) -> str:
-    if not several:
-        return ""
-    items = "".join(_step(step) for told in several for step in told.steps)
-    return f'<details><summary>How it came to be</summary><ol class="history">{items}</ol></details>'
-
-
-def _step(step: ToldStep) -> str:
-    term = f", for {step.days} working days, until the end of {step.until}" if step.days else ""
-    outcome = f" {escape(step.outcome)}" if step.outcome else ""
-    words = f'<br><span class="words">{escape(step.words)}</span>' if step.words else ""
-    day = step.at.date().isoformat()
-    return f'<li><time datetime="{step.at.isoformat()}">{day}</time>: {_STEPS[step.step]}{outcome}{term}.{words}</li>'
-
-
-def _department(told: Told, shown: Open) -> str:
-    return escape(shown.catalogue.departments.get(told.department, told.department))
+def _heading(dataset: Dataset, anchor: str = "") -> str:
+    at = f' id="{escape(anchor)}"' if anchor else ""
+    return f"<h3{at}>{escape(dataset.title)} <code>{escape(dataset.id)}</code></h3>"

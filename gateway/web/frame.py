@@ -11,28 +11,25 @@ from typing import NamedTuple
 
 from starlette.responses import HTMLResponse
 
+from gateway.texts.words import Words
 from gateway.web.page import escape
 from gateway.web.static import address
 
 _MARK = '<svg viewBox="0 0 24 24" aria-hidden="true"><path d="M4 3h9a7 7 0 0 1 0 14H4z"/><path d="M9 21h11V8"/></svg>'
-_FOOT = (
-    "Each inquiry is decided by published rules and entered in a ledger. Nothing here scores, ranks or lists people."
-)
 
 
 class Place(NamedTuple):
-    """Where somebody can go on: an address below the gateway's, what it is called, and what it is for."""
+    """Where somebody can go on: an address below the gateway's, and the name of its texts."""
 
     at: str
     name: str
-    about: str
 
 
 PLACES = (
-    Place("graphql", "Playground", "For requesters: write an inquiry, see what the schema has, and read the receipt."),
-    Place("open/catalogue", "Catalogue", "For everybody: what authorities may share here, and by which law."),
-    Place("open/organisations", "Open record", "For everybody: what the law opens about one organisation."),
-    Place("open/transparency", "Transparency", "For everybody: how much was shared, refused and recalled each month."),
+    Place("graphql", "playground"),
+    Place("open/catalogue", "catalogue"),
+    Place("open/organisations", "record"),
+    Place("open/transparency", "transparency"),
 )
 
 
@@ -41,6 +38,7 @@ class Frame:
 
     def __init__(
         self,
+        words: Words,
         title: str,
         at: str,
         *,
@@ -51,8 +49,9 @@ class Frame:
         skip: str = "main",
         kind: str = "",
     ) -> None:
-        """`room` is the place that a page below it belongs to, `script` the name of a bundle, `form` whether the page
-        has one that asks, `skip` the id that the first link leads to, `kind` a class of the body.
+        """`title` is the name of a text, `room` the place that a page below it belongs to, `script` the name of a
+        bundle, `form` whether the page has one that asks, `skip` the id that the first link leads to, `kind` a class of
+        the body.
 
         The page asks nothing of the gateway by itself where it has no script.
         """
@@ -76,34 +75,34 @@ class Frame:
             "Cross-Origin-Opener-Policy": "same-origin",
             "Cross-Origin-Resource-Policy": "same-origin",
         }
+        here = {each.at: " aria-current=page" if each.at == (room or at) else "" for each in PLACES}
         places = "".join(
-            f'<li><a href="{up}{each.at}"{" aria-current=page" if each.at == (room or at) else ""}>{each.name}</a></li>'
-            for each in PLACES
+            f'<li><a href="{up}{each.at}"{here[each.at]}>{words(f"places.{each.name}")}</a></li>' for each in PLACES
         )
         run = f'<script type="module" src="{up}{address(script)}"></script>\n' if script else ""
-        self._title = title
+        self._title, self._brand = words(title), words("brand")
         self._head = (
-            '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+            f'<!doctype html>\n<html lang="{words("language")}">\n<head>\n<meta charset="utf-8">\n'
             '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
             f'<meta name="robots" content="{robots}">\n'
         )
         self._before = (
             f'<link rel="icon" href="data:,">\n<link rel="stylesheet" href="{up}{address("pages.css")}">\n{run}'
-            f'</head>\n<body class="{kind}">\n<a class="skip" href="#{skip}">Skip to the content</a>\n'
-            f'<header class="top"><div class="in"><a class="brand" href="{up or "./"}">{_MARK}Dutybound</a>'
+            f'</head>\n<body class="{kind}">\n<a class="skip" href="#{skip}">{words("frame.skip")}</a>\n'
+            f'<header class="top"><div class="in"><a class="brand" href="{up or "./"}">{_MARK}{self._brand}</a>'
             "</div></header>\n"
-            f'<nav class="rooms" aria-label="Open pages"><div class="in"><ul>{places}</ul></div></nav>\n'
+            f'<nav class="rooms" aria-label="{words("frame.public")}"><div class="in"><ul>{places}</ul></div></nav>\n'
             f'<main id="main" class="in">\n'
         )
         self._after = (
-            f'\n</main>\n<footer class="foot"><div class="in"><p>{_FOOT}</p>'
-            f'<a href="{up}{address("licences.txt")}">Licences of the scripts</a></div></footer>\n</body>\n</html>\n'
+            f'\n</main>\n<footer class="foot"><div class="in"><p>{words("frame.open_foot")}</p>'
+            f'<a href="{up}{address("licences.txt")}">{words("frame.licences")}</a></div></footer>\n</body>\n</html>\n'
         )
 
     def response(
         self, body: str, *, title: str = "", status: int = 200, headers: dict[str, str] | None = None
     ) -> HTMLResponse:
         """The page around `body`, which is HTML made with `escape`; `title` is this one's own, where it has one."""
-        named = f"<title>{escape(title or self._title)} - Dutybound</title>\n"
+        named = f"<title>{escape(title or self._title)} - {self._brand}</title>\n"
         content = f"{self._head}{named}{self._before}{body}{self._after}"
         return HTMLResponse(content, status, headers={**self._headers, **(headers or {})})

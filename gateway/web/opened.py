@@ -9,6 +9,9 @@ from typing import NamedTuple
 from gateway.catalogue.model import Catalogue, Dataset
 from gateway.rules.model import Purpose
 
+FIRST_SET, AS_APPROVED = "by the first rule set that was activated", "as it was approved"
+"""The outcomes of what was published: without a consultation, and after one."""
+
 
 class ToldStep(NamedTuple):
     """A step of a supplement: when, and what was said; of a consultation its term in working days and last day."""

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import html
-
+import markupsafe
 from starlette.requests import Request
 
 
 def escape(text: object) -> str:
-    """Text as it may stand in an element or a quoted attribute."""
-    return html.escape(str(text), quote=True)
+    """Text as it may stand in an element or a quoted attribute; a text of the pages is so already."""
+    return str(markupsafe.escape(text))
 
 
 def wants_page(request: Request) -> bool:

@@ -18,6 +18,7 @@ from starlette.routing import Route
 from gateway.catalogue.model import Catalogue
 from gateway.issuers import ALGORITHMS
 from gateway.oauth import SCOPES
+from gateway.texts.words import Words
 from gateway.web.catalogue import catalogue_route
 from gateway.web.health import Readiness
 from gateway.web.opened import Open
@@ -42,12 +43,13 @@ def routes(
     opened: Callable[[], Awaitable[Open]],
     readiness: Readiness,
     refuse: Refuse,
+    words: Words,
     client_certificates: bool = False,
 ) -> list[Route]:
     """All routes of this module.
 
     `opened` gives what the open catalogue shows. `refuse` tells a refusal as the operations of `/graphql` do.
-    `client_certificates` says whether tokens bound to one can be used.
+    `words` are the texts of the pages. `client_certificates` says whether tokens bound to one can be used.
     """
 
     async def metadata(request: Request) -> Response:
@@ -82,10 +84,10 @@ def routes(
         *(Route(place, metadata, methods=["GET"]) for place in dict.fromkeys((WELL_KNOWN, WELL_KNOWN + path))),
         Route("/health/live", live, methods=["GET"]),
         Route("/health/ready", ready, methods=["GET"]),
-        Route("/graphql", playground_route(refuse), methods=list(METHODS)),
+        Route("/graphql", playground_route(refuse, words), methods=list(METHODS)),
         static_route(),
-        Route("/open/catalogue", catalogue_route(opened, public_url), methods=["GET"]),
-        Route("/open/catalogue.jsonld", catalogue_route(opened, public_url, "jsonld"), methods=["GET"]),
+        Route("/open/catalogue", catalogue_route(opened, public_url, words), methods=["GET"]),
+        Route("/open/catalogue.jsonld", catalogue_route(opened, public_url, words, "jsonld"), methods=["GET"]),
     ]
 
 

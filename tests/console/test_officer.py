@@ -14,13 +14,13 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy import create_engine
 
-from gateway.console import words
 from gateway.console.guarding import COOKIE
 from gateway.console.sessions import FRESH, Sessions
 from gateway.ledger.proof import key_files
 from gateway.proposals.allowed import HINDRANCES
 from gateway.proposals.shown import STATES
 from gateway.rules import sshsig
+from gateway.texts import words
 from tests.conftest import World
 from tests.console.proposing import amount, approved, asked, closing, failing, proposed, served, signed, wages
 from tests.console.test_journey import SCRIPT, other
@@ -243,7 +243,7 @@ def test_acts_need_the_sessions_own_form_and_role(policies: World, visitor: Visi
 
 
 def test_every_state_and_hindrance_has_its_words(visitor: Visitor) -> None:
-    texts = words.read("en")
+    texts = words.read()
     assert {f"proposals.states.{each}" for each in STATES} < texts.keys()
     assert {
         f"{room}.{each}" for room in ("proposals.hindered", "proposal.not_you") for each in HINDRANCES

@@ -11,17 +11,17 @@ import pytest
 from playwright.sync_api import Browser, Page
 from starlette.requests import Request
 
-from gateway.console import words
 from gateway.console.names import Named, Names
 from gateway.console.officer import charts
 from gateway.console.officer.charts import Bar
 from gateway.console.officer.refusals import refusals
 from gateway.console.rendering import Pages
 from gateway.console.visiting import Visit
-from gateway.console.words import Words
 from gateway.errors import Code
 from gateway.rules.load import load
 from gateway.rules.model import Reason
+from gateway.texts import words
+from gateway.texts.words import Words
 from tests.conftest import World
 from tests.console import counted
 from tests.console.test_journey import SCRIPT, other
@@ -48,7 +48,7 @@ def test_the_charts_say_what_was_found_and_the_tables_have_every_figure(months: 
     page = visitor.get(PATH)
     assert page.status_code == 200
     assert len(page.content) < 30_000
-    text, named = plain(page.text), words.read("en")
+    text, named = plain(page.text), words.read()
     last, before = (named[f"months.{int(month[5:])}"] for month in (months[-1], months[-2]))
     assert f"Answered in part, most often in {last}: the purpose does not cover it" in text
     assert f"118 or more in {last}." in text
@@ -82,7 +82,7 @@ class _Told(Visit):
 
     def __init__(self, found: Any) -> None:
         rules = load(SHIPPED).policies
-        texts = Words(words.read("en"))
+        texts = Words(words.read())
         pages = Pages(texts, Names(lambda: Named(rules.catalogue, rules.purposes), texts), "")
         parts: Any = SimpleNamespace(pages=pages)
         request = Request({"type": "http", "query_string": b"", "headers": []})

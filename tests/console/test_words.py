@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import datetime
 import functools
 import itertools
 import re
@@ -15,12 +14,16 @@ import pytest
 from jinja2 import Environment, nodes
 
 from gateway import console
-from gateway.console import words
 from gateway.console.names import Named, Names
-from gateway.console.words import Words
 from gateway.rules.load import load
+from gateway.texts import words
+from gateway.texts.words import Words
 
 TEMPLATES = Path(console.__file__).parent / "templates"
+GATEWAY = TEMPLATES.parent.parent
+PAGES = [GATEWAY / "console", GATEWAY / "web", GATEWAY / "public", GATEWAY / "texts"]
+"""What makes pages."""
+PLAYGROUND = GATEWAY / "web" / "playground.html"
 _TEXT = re.compile(r"\{#.*?#\}|\{%.*?%\}|\{\{.*?\}\}|<[^>]*>|&[a-z]+;", re.S)
 _IN_ATTRIBUTE = re.compile(r'(?:aria-label|title|alt|placeholder|data-label)="((?:[^"{]|\{[^{%])+)"')
 
@@ -38,10 +41,10 @@ def test_a_word_in_a_template_is_found() -> None:
 
 
 def test_every_text_that_a_template_or_room_names_is_there() -> None:
-    texts = words.read("en")
+    texts = words.read()
     named = set()
-    for file in [*TEMPLATES.rglob("*.html"), *TEMPLATES.parent.rglob("*.py")]:
-        named |= set(re.findall(r"""\b(?:w|words)\(\s*["']([a-z_.A-Z]+)["']\s*[,)]""", file.read_text("utf-8")))
+    for file in [*TEMPLATES.rglob("*.html"), *(file for folder in PAGES for file in folder.rglob("*.py"))]:
+        named |= set(re.findall(r"""\b(?:w|words|self)\(\s*["']([a-z_.A-Z]+)["']\s*[,)]""", file.read_text("utf-8")))
     assert named
     assert named <= texts.keys()
 
@@ -49,7 +52,7 @@ def test_every_text_that_a_template_or_room_names_is_there() -> None:
 def test_every_text_is_named_by_a_template_or_room() -> None:
     """A name that is put together counts where each part of it that differs is a word of the gateway's."""
     said, formed = _named()
-    assert [name for name in words.read("en") if name not in said and not _is_formed(name, said, formed)] == []
+    assert [name for name in words.read() if name not in said and not _is_formed(name, said, formed)] == []
 
 
 @pytest.mark.parametrize(
@@ -84,13 +87,14 @@ def _named() -> tuple[Set[str], Sequence[re.Pattern[str]]]:
         tree = Environment(autoescape=True).parse(file.read_text("utf-8"))
         said |= {each.value for each in tree.find_all(nodes.Const) if isinstance(each.value, str)}
         made |= set(_put_together(tree, {}))
-    for file in TEMPLATES.parent.parent.rglob("*.py"):
+    said |= set(re.findall(r"\{\{ (\w+) \}\}", PLAYGROUND.read_text("utf-8")))
+    for file in [*GATEWAY.rglob("*.py"), *GATEWAY.parent.glob("connectors/base.py")]:
         for each in ast.walk(ast.parse(file.read_text("utf-8"))):
             if isinstance(each, ast.Constant) and isinstance(each.value, str):
                 said.add(each.value)
             elif isinstance(each, ast.Name):
                 said.add(each.id)
-            elif isinstance(each, ast.JoinedStr) and TEMPLATES.parent in file.parents:
+            elif isinstance(each, ast.JoinedStr) and set(PAGES) & set(file.parents):
                 made.add("".join(str(part.value) if isinstance(part, ast.Constant) else _PART for part in each.values))
     said |= {f"{name}.{number}" for name in said for number in ("one", "many")}  # as `Words.number` names them
     names = sorted(name for name in made if re.fullmatch(r"[a-zA-Z_.*]+", name) and name.strip("*."))
@@ -115,23 +119,6 @@ def _can_be(node: nodes.Node, known: Mapping[str, Sequence[str]]) -> Sequence[st
     if isinstance(node, nodes.CondExpr) and node.expr2 is not None:
         return [*_can_be(node.expr1, known), *_can_be(node.expr2, known)]
     return known.get(node.name, [_PART]) if isinstance(node, nodes.Name) else [_PART]
-
-
-def test_what_is_filled_in_is_escaped() -> None:
-    told = Words({"a": "<b>{x}</b>"})("a", x="<script>")
-    assert told == "<b>&lt;script&gt;</b>"
-    assert Words({}).get("none", "<i>") == "&lt;i&gt;"
-
-
-def test_days_and_amounts_are_as_people_write_them() -> None:
-    texts = Words(words.read("en"), lambda: datetime.timezone(datetime.timedelta(hours=2)))
-    assert texts.day("2026-11-30") == "Monday 30 November 2026"
-    assert texts.moment("2026-11-30T23:12:00Z") == "Tuesday 1 December 2026, 01:12"
-    assert texts.written("85632.76") == "85,632.76"
-    for same in ("2024", "E 7861/2024", "-", "2026-13-01", "00123456"):
-        assert texts.written(same) == same
-    assert texts.several(["a", "<b>", "c"]) == "a, &lt;b&gt; and c"
-    assert texts.several([]) == ""
 
 
 def test_sentences_of_what_changes_have_titles_where_there_are_any() -> None:

@@ -100,8 +100,8 @@ HARMLESS = {
     "prometheus_client.registry", "random", "re", "ruamel.yaml", "ruamel.yaml.error", "ruamel.yaml.nodes",
     "ruamel.yaml.tokens", "secrets", "stat", "statistics", "strawberry", "strawberry.directive",
     "strawberry.federation", "strawberry.federation.schema_directives", "strawberry.federation.types",
-    "strawberry.schema.config", "struct", "sys", "textwrap", "time", "types", "typing", "unicodedata", "urllib.parse",
-    "uuid", "warnings", "zlib", "zoneinfo", "xml.etree.ElementTree",
+    "strawberry.schema.config", "string", "struct", "sys", "textwrap", "time", "types", "typing", "unicodedata",
+    "urllib.parse", "uuid", "warnings", "zlib", "zoneinfo", "xml.etree.ElementTree",
 }  # fmt: skip
 """Modules that somebody looked at, and that open none. One that is in neither list is found."""
 

@@ -13,7 +13,11 @@ from gateway.public import record_page
 from gateway.public.gate import Gate
 from gateway.public.record import OpenRecords
 from gateway.public.routes import Routes
+from gateway.texts import words
+from gateway.texts.words import Words
 from tests.world import World
+
+WORDS = Words(words.read())
 
 
 class Desk:
@@ -23,7 +27,7 @@ class Desk:
         self.world, self.ticks = world, 0.0
         self.gate = Gate(20, lambda: self.ticks)
         self.journey = world.journey
-        self.routes = Routes(self._using, OpenRecords(world.ledger), self.gate, (), world.clock)
+        self.routes = Routes(self._using, OpenRecords(world.ledger), self.gate, (), world.clock, WORDS)
         self._app = Starlette(routes=self.routes.routes())
 
     def _using(self) -> Any:

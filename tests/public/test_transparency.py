@@ -14,7 +14,7 @@ from gateway.public.transparency import Transparency
 from gateway.storage import transparency as kept
 from gateway.storage.tables import micros
 from gateway.storage.transparency import Month, Place
-from tests.public.desk import Desk
+from tests.public.desk import WORDS, Desk
 
 ROWS = {
     ("2026-10", "market", "LICENCE_RENEWAL", "answered", ""): (1234, 0),
@@ -35,7 +35,7 @@ def counted(world: object) -> None:
 
 
 def get(desk: Desk, address: str, accept: str = "application/json") -> httpx.Response:
-    report = Transparency(desk.world.store, desk._using, desk.gate, ())
+    report = Transparency(desk.world.store, desk._using, desk.gate, (), WORDS)
     app = Starlette(routes=report.routes())
     desk.ticks += 5
 

@@ -9,9 +9,12 @@ import httpx
 import pytest
 from playwright.sync_api import Page, Route, expect
 
+from gateway.texts import words
+from gateway.texts.words import Words
 from gateway.web.frame import Frame
 from tests.web.looking import Looking, axe
 
+WORDS = Words(words.read())
 FORM = """<h1>Edit</h1><form method="post"><input type="hidden" name="csrf" value="c-1"><label for="text">Rule</label>
 <textarea id="text" name="text" data-editor="LANGUAGE" data-check="/checked" data-problems="wrong">permit (\n</textarea>
 <div class="problems" id="wrong" role="status" aria-label="Problems" hidden></div></form>"""
@@ -19,7 +22,7 @@ FORM = """<h1>Edit</h1><form method="post"><input type="hidden" name="csrf" valu
 
 def opened(looking: Looking, at: str, language: str, asked: list[dict[str, list[str]]]) -> Page:
     page = looking.tab()
-    shown = Frame("Edit", "edited", script="editor.js").response(FORM.replace("LANGUAGE", language))
+    shown = Frame(WORDS, "places.playground", "edited", script="editor.js").response(FORM.replace("LANGUAGE", language))
 
     def checked(route: Route) -> None:
         asked.append(parse_qs(route.request.post_data or ""))
@@ -67,7 +70,7 @@ def test_a_check_that_fails_says_nothing(looking: Looking, served: httpx.Client)
 def test_without_scripts_it_is_a_plain_field(looking: Looking, served: httpx.Client) -> None:
     page = looking.tab()
     page.route("**/static/**", lambda route: route.abort())
-    shown = Frame("Edit", "edited", script="editor.js").response(FORM)
+    shown = Frame(WORDS, "places.playground", "edited", script="editor.js").response(FORM)
     page.route("**/edited", lambda route: route.fulfill(body=bytes(shown.body), headers=dict(shown.headers)))
     page.goto(f"{str(served.base_url).rstrip('/')}/edited")
     expect(page.get_by_label("Rule")).to_have_value("permit (\n")

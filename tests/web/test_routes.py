@@ -117,7 +117,7 @@ def test_the_open_catalogue_as_json_and_as_a_page(served: httpx.Client) -> None:
     assert content["datasets"][1]["display"] is None
     page = served.get("/open/catalogue", headers={"accept": "text/html,application/xml;q=0.9,*/*;q=0.8"}).text
     assert "Notices of tax &lt;arrears&gt;" in page
-    assert "Tax Collection Act, Art. 45" in page
+    assert "Tax Collection Act, article 45" in page
     assert "market-inspections" not in page + response.text
 
 

@@ -11,6 +11,8 @@ from connectors.base import FieldType
 from gateway.catalogue.model import Basis, Catalogue, Dataset, Display, Field, IdentifierScheme, Period, Status
 from gateway.inquiry.http.request import refused_at_once
 from gateway.telemetry import Log
+from gateway.texts import words
+from gateway.texts.words import Words
 from gateway.web.health import Readiness
 from gateway.web.opened import History, Open
 from gateway.web.routes import routes
@@ -51,6 +53,9 @@ CATALOGUE = Catalogue(
 )
 
 
+WORDS = Words(words.read())
+
+
 def _down() -> str:
     file = Path(os.environ["WEB_DOWN"])
     return file.read_text() if file.exists() else ""
@@ -78,7 +83,8 @@ app = Starlette(
             opened=opened,
             readiness=Readiness({"ledger": ledger, "rules": lambda: True}, Log().check_failed),
             refuse=refused_at_once,
+            words=WORDS,
         ),
-        start_route(),
+        start_route(WORDS),
     ]
 )

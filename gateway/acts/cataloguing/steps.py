@@ -20,9 +20,8 @@ from gateway.ledger.entry import entries
 from gateway.storage import cataloguing as rows
 from gateway.storage.cataloguing import Step, Supplement
 from gateway.storage.tables import micros
+from gateway.web.opened import FIRST_SET
 
-FIRST_SET = "by the first rule set that was activated"
-"""The outcome of what was published without a consultation."""
 MOST_FIRST = 250
 """Datasets of the first rule set: its activation and all of them are entered together."""
 

@@ -40,6 +40,7 @@ from gateway.storage.acts import Act
 from gateway.storage.cataloguing import Supplement
 from gateway.storage.recalls import OPEN, recall
 from gateway.storage.tables import moment
+from gateway.web.opened import AS_APPROVED
 
 MOST_CONSULTED = 2 * MOST_BYTES + MAX_BODY
 """Bytes of a consultation's body: a file as large as policies may have it, written as JSON, and the rest."""
@@ -151,7 +152,7 @@ class Supplements:
             own = _moved(seen, actor, dataset, given.definition)
             if own.state != "approved":
                 raise invalid("STATE", f"only what was approved is published; it is {own.state}")
-            told = {"words": reason, "outcome": "as it was approved"}
+            told = {"words": reason, "outcome": AS_APPROVED}
             return self._step(seen, actor, own, _Wanted("catalogue-published", "published", told))
 
         return await self._done("catalogue/publish", actor, dataset, _plain(given), make)

@@ -12,7 +12,7 @@ from starlette.responses import Response
 from gateway.console.officer import charts
 from gateway.console.officer.charts import Bar, Drawn
 from gateway.console.visiting import Visit
-from gateway.console.words import Words
+from gateway.texts.words import Words
 
 ROOM = "console.refusals"
 DRAWN, LISTED = 4, 10
@@ -60,7 +60,7 @@ async def refusals(visit: Visit) -> Response:
     drawn = [each.many for (what, _), line in points.items() if what in KINDS for each in line if each]
     scale = charts.top(max(drawn, default=0))
     closed = [each["closed"] for each in found["months"]]
-    months = [_month(visit.words, each["month"]) for each in found["months"]]
+    months = [visit.words.month(each["month"]) for each in found["months"]]
     return await visit.page(
         "console/officer/refusals.html", ROOM,
         chosen=chosen, purposes=dict(sorted(purposes.items(), key=lambda each: each[1])), months=months, closed=closed,
@@ -159,7 +159,3 @@ def _reason(words: Words, kind: str, reason: str) -> Markup:
 def _short(words: Words, month: str) -> Markup:
     """A month without its year."""
     return words(f"months.{int(month[5:])}")
-
-
-def _month(words: Words, name: str) -> Markup:
-    return words("refusals.month", month=_short(words, name), year=name[:4])

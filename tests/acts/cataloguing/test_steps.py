@@ -16,6 +16,7 @@ from gateway.ledger.log.operator import CLIENT
 from gateway.ledger.verify.store import verify_store
 from gateway.storage.acts import act, act_head
 from gateway.storage.cataloguing import definition
+from gateway.web.opened import FIRST_SET
 from tests.acts.cataloguing.bureau import Bureau, refused, text
 from tests.acts.cataloguing.bureau import definition as read
 from tests.ledger.support import VERIFIERS
@@ -55,7 +56,7 @@ async def test_the_first_set_brings_its_datasets_along_and_no_other_does(bureau:
     assert {(each.dataset, each.department) for each in told} == {
         (each.id, each.department) for each in bureau.desk.rules.policies.catalogue.published.values()
     }
-    assert {(each.outcome, each.rule_set) for each in told} == {(steps.FIRST_SET, bureau.desk.rules.digest)}
+    assert {(each.outcome, each.rule_set) for each in told} == {(FIRST_SET, bureau.desk.rules.digest)}
     with bureau.desk.store.engine.connect() as connection:
         number = connection.execute(select(act_head.c.number)).scalar_one()
         numbers = connection.execute(select(func.count(), func.max(act.c.number)).select_from(act)).one()

@@ -1,4 +1,4 @@
-"""All texts of the pages, from one file a language: `words/en.toml`.
+"""All texts of the pages, from one file for each language: `en.toml`, or the file that `texts` of `gateway.yaml` names.
 
 A text has a dotted name; what stands in braces in it is filled in, escaped. Texts are trusted and may hold markup; what
 is filled in is not. A name that there is none of is a defect, found when the page is made.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime
 import re
+import string
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from decimal import Decimal
@@ -16,16 +17,51 @@ from typing import Any
 
 from markupsafe import Markup
 
+from gateway.errors import ConfigurationError, Problem
+
 _DAY = re.compile(r"[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])")
 _MOMENT = re.compile(_DAY.pattern + r"T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?(Z|[+-][0-9]{2}:[0-9]{2})")
 _LARGE = re.compile(r"-?[0-9]{4,}\.[0-9]{2}")
 """Amounts; whole numbers may be years, or numbers of papers."""
-_FOLDER = Path(__file__).parent / "words"
+ENGLISH = Path(__file__).parent / "en.toml"
 
 
-def read(language: str) -> dict[str, str]:
-    """The texts of a language, by dotted name."""
-    return dict(_flat(tomllib.loads((_FOLDER / f"{language}.toml").read_text("utf-8")), ""))
+def read(file: Path | None = None) -> dict[str, str]:
+    """The texts of a file, by dotted name; the English ones where none is named.
+
+    Raises `ConfigurationError` where it is no TOML, lacks a text that the English file has, has one that it has not, or
+    has braces that name something else.
+    """
+    file = file or ENGLISH
+    try:
+        found = dict(_flat(tomllib.loads(file.read_text("utf-8")), ""))
+    except (OSError, ValueError) as error:
+        raise ConfigurationError([Problem(str(file), 0, 0, "", f"cannot be read as TOML: {error}")]) from error
+    if file != ENGLISH:
+        problems = [Problem(str(file), 0, 0, name, what) for name, what in _unlike(found, read())]
+        if problems:
+            raise ConfigurationError(problems)
+    return found
+
+
+def _unlike(found: Mapping[str, str], english: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """Each name with what is wrong with its text, against the English file."""
+    for name in english.keys() - found.keys():
+        yield name, f"is missing; in English it is `{english[name]}`"
+    for name in found.keys() - english.keys():
+        yield name, "is no text of the pages; remove it"
+    for name in english.keys() & found.keys():
+        try:
+            unknown = sorted(_filled(found[name]) - _filled(english[name]))
+        except ValueError as error:
+            yield name, f"has braces that cannot be filled in: {error}"
+            continue
+        if unknown:
+            yield name, f"nothing fills in `{{{unknown[0]}}}`; in English it is `{english[name]}`"
+
+
+def _filled(text: str) -> set[str]:
+    return {field for _, field, _, _ in string.Formatter().parse(text) if field is not None}
 
 
 def _flat(found: Mapping[str, Any], above: str) -> Iterator[tuple[str, str]]:
@@ -61,6 +97,20 @@ class Words:
         day = datetime.date.fromisoformat(value[:10]) if isinstance(value, str) else value
         names = {"weekday": self(f"days.{day.isoweekday()}"), "month": self(f"months.{day.month}")}
         return self("days.long", day=day.day, year=day.year, **names)
+
+    def month(self, name: str) -> Markup:
+        """`November 2026`, from `2026-11`."""
+        return self("days.month", month=self(f"months.{int(name[5:])}"), year=name[:4])
+
+    def law(self, law: str, article: str | None) -> Markup:
+        """`Trade Licensing Act, article 12`."""
+        return (
+            self("laws.of", law=law, article=self("laws.article", article=article)) if article else Markup.escape(law)
+        )
+
+    def reason(self, code: str) -> Markup:
+        """Why something was refused or denied, by its code, as it stands within a sentence."""
+        return self.get(f"reasons.{code}", self.get(f"codes.{code}", code))
 
     def here(self, at: datetime.datetime) -> datetime.datetime:
         """A moment as the clocks of the place show it."""
