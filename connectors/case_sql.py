@@ -18,7 +18,8 @@ import sqlalchemy as sa
 
 from connectors.base import CASE_KEYS, Case, Config
 from connectors.database.bounding import MOST, bounded, read
-from connectors.database.opening import open_engine
+from connectors.database.dialects import NO_BOOLEAN, compared
+from connectors.database.opening import DATABASE_KEYS, open_engine
 from connectors.database.reading import Readers, examine
 from connectors.database.table import read_column, read_table_name
 from connectors.mapping.decoding import Const, read_scheme
@@ -83,13 +84,14 @@ class SqlCases:
 
 def build(config: Config, timeout: float) -> SqlCases:
     """The registry of `kind: case-sql`; `timeout` of a call, in seconds."""
-    keys = config.mapping(("url", "cases", "subjects", "officials"), ("password_file", *CASE_KEYS))
+    keys = config.mapping(("url", "cases", "subjects", "officials"), (*DATABASE_KEYS, *CASE_KEYS))
     cases = keys["cases"].mapping(("table", "id", "open"))
     subjects = keys["subjects"].mapping(("table", "case", "scheme", "value"))
     officials = keys["officials"].mapping(("table", "case", "official"))
     told: Config = cases["open"]
     engine = open_engine(keys, _CONNECTIONS, timeout)
-    is_open: Callable[[Any], bool] = _sqlite_truth if engine.dialect.name == "sqlite" else _truth
+    dialect = engine.dialect.name
+    is_open: Callable[[Any], bool] = _number_as_truth if dialect in NO_BOOLEAN else _truth
     if told.is_mapping:
         by_value = told.mapping(("column", "values"))
         told, is_open = by_value["column"], _one_of(frozenset(each.text() for each in by_value["values"].items()))
@@ -98,11 +100,11 @@ def build(config: Config, timeout: float) -> SqlCases:
     scheme = read_scheme(subjects["scheme"], read_column)
     named = sa.literal(scheme.value).label("scheme") if isinstance(scheme, Const) else _column(*scheme)
     selects = (
-        _select(cases, "id", _column(*read_column(cases["id"])), _column(*read_column(told))),
-        _select(subjects, "case", named, _column(*read_column(subjects["value"]))),
-        _select(officials, "case", _column(*read_column(officials["official"]))),
+        _select(dialect, cases, "id", _column(*read_column(cases["id"])), _column(*read_column(told))),
+        _select(dialect, subjects, "case", named, _column(*read_column(subjects["value"]))),
+        _select(dialect, officials, "case", _column(*read_column(officials["official"]))),
     )
-    case, of_case, by_officials = (bounded(select, MOST, engine.dialect.name == "sqlite") for select in selects)
+    case, of_case, by_officials = (bounded(select, MOST, dialect) for select in selects)
     return SqlCases(engine, case, of_case, by_officials, is_open)
 
 
@@ -132,14 +134,13 @@ def _truth(value: Any) -> bool:
     return value
 
 
-def _sqlite_truth(value: Any) -> bool:
-    # SQLite has no boolean of its own: 0 and 1 stand for it.
+def _number_as_truth(value: Any) -> bool:
     if type(value) is not int or value not in (0, 1):
         raise ValueError("the column that says whether a case is open holds neither true nor false")
     return bool(value)
 
 
-def _select(keys: Mapping[str, Config], key: str, *columns: sa.ColumnElement[Any]) -> sa.Select[Any]:
+def _select(dialect: str, keys: Mapping[str, Config], key: str, *columns: sa.ColumnElement[Any]) -> sa.Select[Any]:
     schema, name = read_table_name(keys["table"])
-    where = _column(*read_column(keys[key])) == sa.bindparam("case")
-    return sa.select(*columns).select_from(sa.table(name, schema=schema)).where(where).limit(_MOST + 1)
+    where = [each == sa.bindparam("case") for each in compared(_column(*read_column(keys[key])), dialect)]
+    return sa.select(*columns).select_from(sa.table(name, schema=schema)).where(*where).limit(_MOST + 1)

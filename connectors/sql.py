@@ -4,7 +4,7 @@ One transaction an inquiry, set read-only in the database too, so that all its d
 list holds the record's own columns and exactly the requested fields' columns; identifiers are bound parameters. Names
 of tables and columns are checked when the configuration is read, and quoted by SQLAlchemy besides.
 
-SQLite and PostgreSQL (through a synchronous driver). The database works in threads of its own, as many as
+SQLite, PostgreSQL and MariaDB (through synchronous drivers). The database works in threads of its own, as many as
 `limits.concurrency`; a statement that outlives the inquiry is ended by the database, or its connection is cut.
 """
 
@@ -30,13 +30,13 @@ from connectors.base import (
 )
 from connectors.database.bounding import MOST
 from connectors.database.failing import INVALID, REFUSED, TIMEOUT, UNAVAILABLE, of_rows, refused
-from connectors.database.opening import open_engine
+from connectors.database.opening import DATABASE_KEYS, open_engine
 from connectors.database.reading import Readers, examine
 from connectors.database.table import RowLimits, Table, read_table
 from connectors.kit.breaker import Breaker, read_breaker
 from connectors.kit.source import invalid, read_datasets, unmapped
 
-DEPARTMENT_KEYS = ("kind", "url", "password_file", "limits", "datasets")
+DEPARTMENT_KEYS = ("kind", "url", *DATABASE_KEYS, "limits", "datasets")
 _Key = tuple[Subject, str]
 
 
@@ -118,6 +118,8 @@ def _read(
         # A savepoint: what one dataset breaks must not end the transaction for the others.
         with connection.begin_nested():
             read = table.read(connection, fields, subjects)
+        if time.monotonic() >= until:  # what ended a statement of MariaDB need not have made it an error
+            return TIMEOUT
     except (SQLAlchemyError, ValueError, ArithmeticError) as error:
         if time.monotonic() >= until:
             return TIMEOUT
@@ -152,9 +154,8 @@ def build(config: Config, shapes: Mapping[str, DatasetShape]) -> Connector:
     rows = limits["rows"].integer(1, 100_000, 1000)
     most = RowLimits(rows, limits["max_bytes"].size(MOST))
     engine = open_engine(keys, concurrency, timeout, most.bytes)
-    sqlite = engine.dialect.name == "sqlite"
     datasets = read_datasets(keys["datasets"], shapes)
-    tables = {shape.id: read_table(part, shape, most, sqlite) for part, shape in datasets}
+    tables = {shape.id: read_table(part, shape, most, engine.dialect.name) for part, shape in datasets}
     return SqlConnector(
         Readers(engine, concurrency), tables, timeout, Breaker(read_breaker(limits["breaker"], timeout))
     )

@@ -1,8 +1,8 @@
 """How many bytes a database may hand over for one statement, however few its rows are.
 
 SQLite reads in this process: a limit of the connection refuses a value before it is read (`opening`), and what is read
-is counted. PostgreSQL's client has a value in memory before anybody can look at it, so the server counts first and
-sends nulls in place of too much.
+is counted. The client of a server has a value in memory before anybody can look at it, so PostgreSQL and MariaDB count
+first and send nulls in place of too much.
 """
 
 from __future__ import annotations
@@ -15,23 +15,40 @@ import sqlalchemy as sa
 MOST = 2**20
 """Bytes, where the configuration says nothing else."""
 
-_TOTAL = "all bytes"  # no column of a configuration can be called so
+_TOTAL, _ROW = "all bytes", "bytes of a row"  # no column of a configuration can be called so
 
 
-def bounded(select: sa.Select[Any], most: int, sqlite: bool, order: Sequence[int] = ()) -> sa.Select[Any]:
+def bounded(select: sa.Select[Any], most: int, dialect: str, order: Sequence[int] = ()) -> sa.Select[Any]:
     """The statement for `read`, with the same columns first; `order` says by which of them its rows are sorted."""
-    if sqlite:
+    if dialect == "sqlite":
         return select
-    columns = list(select.selected_columns)
-    held = select.with_only_columns(*(column.label(f"c{n}") for n, column in enumerate(columns))).subquery("held")
-    sizes = [sa.func.coalesce(sa.func.octet_length(sa.cast(column, sa.Text)), 0) for column in held.c]
-    total = sa.func.sum(sum(sizes[1:], sizes[0])).over().label(_TOTAL)
-    counted = sa.select(*held.c, total).subquery("counted")
+    columns: list[sa.ColumnElement[Any]] = list(select.selected_columns)
+    allowed: sa.ColumnClause[int] = sa.literal_column(str(most))
+    if dialect == "mariadb":
+        # It copies what a statement holds by the way, each time, however large: what is too large is left out at once.
+        row = _bytes(columns)
+        columns = [sa.case((sa.func.octet_length(column) <= allowed, column)) for column in columns]
+        held = select.with_only_columns(*_labelled(columns), row.label(_ROW)).subquery("held")
+        *inner, row = held.c
+    else:
+        held = select.with_only_columns(*_labelled(columns)).subquery("held")
+        inner = list(held.c)
+        row = _bytes([sa.cast(column, sa.Text) for column in inner])
+    counted = sa.select(*inner, sa.func.sum(row).over().label(_TOTAL)).subquery("counted")
     *values, total_column = counted.c
-    fits = total_column <= sa.literal_column(str(most))
+    fits = total_column <= allowed
     return sa.select(
         *(sa.case((fits, value), else_=sa.null()).label(value.name) for value in values), total_column
     ).order_by(*(values[n] for n in order))
+
+
+def _labelled(columns: Sequence[sa.ColumnElement[Any]]) -> list[sa.Label[Any]]:
+    return [column.label(f"c{n}") for n, column in enumerate(columns)]
+
+
+def _bytes(columns: Sequence[sa.ColumnElement[Any]]) -> sa.ColumnElement[Any]:
+    sizes = [sa.func.coalesce(sa.func.octet_length(column), 0) for column in columns]
+    return sum(sizes[1:], sizes[0])
 
 
 def read(

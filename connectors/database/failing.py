@@ -18,8 +18,10 @@ REFUSED = Failure(Fault.UNAVAILABLE, False, "the database refuses the statement"
 TIMEOUT = Failure(Fault.TIMEOUT, True, "no whole answer in time")
 INVALID = Failure(Fault.INVALID, False, "a row holds what the database or its driver cannot give as a value")
 
-_OF_ROWS = ("22", "23", "P0", "54", "XX001")
-"""PostgreSQL's classes of errors that rows make: data, a domain's constraint, a function's own, what is too large."""
+_OF_ROWS = ("21", "22", "23", "45", "P0", "54", "XX001")
+"""Classes of errors that rows make: several values for one, data, a constraint, a function's own, what is too large."""
+_NOT_TEXT = 1300
+"""MariaDB's number, without a class, for bytes that are no text."""
 
 
 def of_rows(error: Exception) -> bool | None:
@@ -28,7 +30,7 @@ def of_rows(error: Exception) -> bool | None:
         return isinstance(error, ValueError | ArithmeticError)
     state = getattr(error.orig, "sqlstate", None)
     if state:
-        return str(state).startswith(_OF_ROWS)
+        return str(state).startswith(_OF_ROWS) or error.orig.args[:1] == (_NOT_TEXT,)  # type: ignore[union-attr]
     if isinstance(error, DataError):
         return True
     if isinstance(error.orig, sqlite3.Error) and error.orig.sqlite_errorcode == sqlite3.SQLITE_ERROR:

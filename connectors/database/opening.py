@@ -1,8 +1,8 @@
 """A department's database, opened so that nothing can be written and nothing runs on after the inquiry.
 
 SQLite opens with `mode=ro` and `PRAGMA query_only`; what outlives the inquiry is interrupted (`reading`), by a progress
-handler at the latest. PostgreSQL gets a read-only transaction with one snapshot and a `statement_timeout`; the account
-itself should be able to read the named views only.
+handler at the latest. PostgreSQL and MariaDB get a read-only transaction with one snapshot, and each statement
+an end; the account itself should be able to read the named views only.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 from sqlalchemy.pool import QueuePool
 
 from connectors.base import Config
+from connectors.database import mariadb
 from connectors.database.bounding import MOST
 
 _STEPS = 100_000
@@ -29,6 +30,10 @@ _STEPS = 100_000
 
 _NONE = make_url("sqlite://")
 """What stands for an address that is missing or wrong."""
+_DRIVERS = {"postgresql": "postgresql+psycopg", "mariadb": "mariadb+pymysql"}
+DATABASE_KEYS = ("password_file", "tls", "allow_plain")
+"""What can stand beside `url`."""
+_TLS_ELSEWHERE = "is for MariaDB; for PostgreSQL write `?sslmode=verify-full&sslrootcert=` and the file behind `url`"
 
 
 def _read_url(keys: Mapping[str, Config]) -> URL:
@@ -41,18 +46,25 @@ def _read_url(keys: Mapping[str, Config]) -> URL:
     except (ArgumentError, ValueError):
         config.problem("must be a database address such as `postgresql+psycopg://gateway@db.example/tax`")
         return _NONE
-    if url.get_backend_name() not in ("sqlite", "postgresql"):
-        config.problem("must name a `sqlite` or `postgresql` database")
+    backend = url.get_backend_name()
+    if backend not in ("sqlite", *_DRIVERS):
+        config.problem("must name a `sqlite`, `postgresql` or `mariadb` database")
         return _NONE
     if url.password is not None:
         config.problem("a password does not stand here; write it into a file and name that in `password_file`")
-    if url.get_backend_name() == "postgresql" and url.drivername != "postgresql+psycopg":
-        config.problem(
-            f"`{url.drivername}` is not the driver here; write `postgresql+psycopg://` and the rest as it is"
-        )
-        return _NONE
-    if url.get_backend_name() == "postgresql":
-        return url.set(password=keys["password_file"].secret()) if "password_file" in keys else url
+    if backend != "mariadb":
+        for key in {"tls", "allow_plain"} & keys.keys():
+            keys[key].problem(_TLS_ELSEWHERE)
+    if driver := _DRIVERS.get(backend):
+        if url.drivername != driver:
+            config.problem(f"`{url.drivername}` is not the driver here; write `{driver}://` and the rest as it is")
+            return _NONE
+        if backend == "mariadb" and url.query:
+            config.problem("nothing stands behind the database's name; encryption is the key `tls`")
+            return _NONE
+        if backend == "postgresql" and "password_file" in keys:
+            return url.set(password=keys["password_file"].secret())
+        return url
     if url.get_driver_name() != "pysqlite" or not url.database or url.database == ":memory:" or url.query:
         config.problem("must be `sqlite:///` and the path of a database file, nothing else")
         return _NONE
@@ -62,15 +74,18 @@ def _read_url(keys: Mapping[str, Config]) -> URL:
 
 
 def open_engine(keys: Mapping[str, Config], connections: int, timeout: float, most: int = MOST) -> sa.Engine:
-    """An engine for the keys `url` and `password_file`.
+    """An engine for the keys `url` and `DATABASE_KEYS`.
 
     It has at most `connections` connections, and waits at most `timeout` seconds for one. In SQLite no value may have
     more than `most` bytes.
     """
     url = _read_url(keys)
-    sqlite = url.get_backend_name() == "sqlite"
-    arguments: dict[str, Any] = {"connect_args": {"timeout": timeout}} if sqlite else {}
-    if not sqlite:
+    backend = url.get_backend_name()
+    arguments: dict[str, Any] = {"connect_args": {"timeout": timeout}}
+    if backend == "mariadb":
+        # A reading rolls back while it can be cut; the pool would do so again, and wait.
+        arguments = {"connect_args": mariadb.connect_arguments(keys, url, timeout), "pool_reset_on_return": None}
+    if backend == "postgresql":
         # In UTF-8 whatever the database's own encoding is: then it checks what it sends, even where it has none.
         arguments = {"connect_args": {"client_encoding": "utf8"}}
         if "connect_timeout" not in url.query:
@@ -90,7 +105,9 @@ def open_engine(keys: Mapping[str, Config], connections: int, timeout: float, mo
         return sa.create_engine(_NONE)
     if engine.dialect.is_async:
         keys["url"].problem(f"`{url.drivername}` is an asynchronous driver; use a synchronous one such as `psycopg`")
-    if sqlite:
+    if backend == "mariadb":
+        event.listen(engine, "connect", mariadb.prepare)
+    if backend == "sqlite":
         event.listen(engine, "connect", functools.partial(_sqlite_read_only, max(most, MOST)))
     return engine
 
@@ -112,6 +129,9 @@ def protect(connection: sa.Connection, until: float) -> None:
         driver: Any = connection.connection.driver_connection
         driver.set_progress_handler(lambda: time.monotonic() >= until, _STEPS)
         connection.exec_driver_sql("BEGIN")  # the driver would not: it begins before a change only
+        return
+    if connection.dialect.name == "mariadb":
+        mariadb.begin(connection, until - time.monotonic())
         return
     left = max(1, int((until - time.monotonic()) * 1000))
     connection.exec_driver_sql(

@@ -64,8 +64,10 @@ class _Lease:
 def _shut(connection: Any) -> None:
     if isinstance(connection, sqlite3.Connection):
         connection.interrupt()
-    elif hasattr(connection, "fileno"):  # only a connection over a network can hang
-        with contextlib.suppress(Exception), socket.socket(fileno=os.dup(connection.fileno())) as its:
+        return
+    network = getattr(connection, "_sock", connection)  # PyMySQL has no other way to it
+    if hasattr(network, "fileno"):  # only a connection over a network can hang
+        with contextlib.suppress(Exception), socket.socket(fileno=os.dup(network.fileno())) as its:
             its.shutdown(socket.SHUT_RDWR)
 
 

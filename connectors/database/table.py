@@ -16,6 +16,7 @@ import sqlalchemy as sa
 
 from connectors.base import Config, DatasetShape, FieldType, Record, Subject
 from connectors.database.bounding import bounded, read
+from connectors.database.dialects import NO_BOOLEAN, compared
 from connectors.mapping import moments, numbers
 from connectors.mapping.decoding import Const, Mapped, SubjectMapping, read_mapping
 from connectors.mapping.faulty import NO_SUBJECT, SHOWN, shown_by
@@ -32,17 +33,17 @@ class RowLimits(NamedTuple):
 
 
 class Table:
-    """One dataset's table or view, in SQLite or in PostgreSQL."""
+    """One dataset's table or view; `dialect` is SQLAlchemy's name of its database."""
 
     def __init__(
-        self, mapped: Mapped, subject: SubjectMapping, name: str, schema: str | None, limits: RowLimits, sqlite: bool
+        self, mapped: Mapped, subject: SubjectMapping, name: str, schema: str | None, limits: RowLimits, dialect: str
     ) -> None:
         self._mapped = mapped
         self._subject = subject
         self._name = name
         self._schema = schema
         self._limits = limits
-        self._sqlite = sqlite
+        self._dialect = dialect
         self._statements: dict[tuple[str, ...], tuple[sa.Select[Any], Callable[[Any], Record | str]]] = {}
 
     def statement(self, fields: tuple[str, ...]) -> tuple[sa.Select[Any], Callable[[Any], Record | str]]:
@@ -55,16 +56,18 @@ class Table:
         columns: dict[str, sa.ColumnClause[Any]] = {name: sa.column(name) for name in names}
         table = sa.table(self._name, *columns.values(), schema=self._schema)
         value = columns[self._subject.value[0]]
-        where: list[sa.ColumnElement[bool]] = [value.in_(sa.bindparam("values", expanding=True))]
+        values: sa.BindParameter[Any] = sa.bindparam("values", expanding=True)
+        where: list[sa.ColumnElement[bool]] = [each.in_(values) for each in compared(value, self._dialect)]
         if not isinstance(self._subject.scheme, Const):
-            where.append(columns[self._subject.scheme[0]] == sa.bindparam("scheme"))
+            scheme = columns[self._subject.scheme[0]]
+            where += [each == sa.bindparam("scheme") for each in compared(scheme, self._dialect)]
         order = [columns[path[0]] for path in (self._mapped.effective, self._mapped.id, self._mapped.version) if path]
         select = (
             sa.select(*(table.c[name] for name in names)).where(*where).order_by(*order).limit(self._limits.rows + 1)
         )
         sorted_by = [names.index(column.name) for column in order]
-        select = bounded(select, self._limits.bytes, self._sqlite, sorted_by)
-        held = self._statements[fields] = (select, _row_reader(leaves, names, self._sqlite))
+        select = bounded(select, self._limits.bytes, self._dialect, sorted_by)
+        held = self._statements[fields] = (select, _row_reader(leaves, names, self._dialect))
         return held
 
     def of_nobody(self) -> sa.Select[Any]:
@@ -136,8 +139,7 @@ def _boolean(value: Any) -> bool:
     return value
 
 
-def _sqlite_boolean(value: Any) -> bool:
-    # SQLite has no boolean of its own: 0 and 1 stand for it.
+def _number_as_boolean(value: Any) -> bool:
     if type(value) is not int or value not in (0, 1):
         raise _WrongValueError
     return bool(value)
@@ -188,11 +190,13 @@ _READERS: Mapping[str, Callable[[Any], Any]] = {
 }
 
 
-def _row_reader(leaves: list[Leaf], names: list[str], sqlite: bool) -> Callable[[Any], Record | str]:
+def _row_reader(leaves: list[Leaf], names: list[str], dialect: str) -> Callable[[Any], Record | str]:
     """Reads a row: the record, where a value is wrong what it shows of itself, or why it is nobody's."""
     by_attribute = {leaf.attribute: _READERS[leaf.kind] for leaf in leaves if leaf.attribute in SHOWN}
     made: Callable[..., Record] = record_type(leaves, rename=False, strict=True)
-    readers = {**_READERS, FieldType.BOOLEAN: _sqlite_boolean} if sqlite else _READERS
+    readers = _READERS
+    if dialect in NO_BOOLEAN:
+        readers = {**_READERS, FieldType.BOOLEAN: _number_as_boolean}
     plan = [(names.index(leaf.path[0]), readers[leaf.kind], leaf.mandatory, leaf.path[0]) for leaf in leaves]
 
     def faulty(row: Any, reason: str) -> Record | str:
@@ -232,7 +236,7 @@ def read_table_name(config: Config) -> tuple[str | None, str]:
     return schema or None, name
 
 
-def read_table(config: Config, shape: DatasetShape, limits: RowLimits, sqlite: bool) -> Table:
+def read_table(config: Config, shape: DatasetShape, limits: RowLimits, dialect: str) -> Table:
     """One dataset of `kind: sql`."""
     keys = config.mapping(("table", "record", "fields"))
     mapped = read_mapping(keys, shape, read_column)
@@ -241,4 +245,4 @@ def read_table(config: Config, shape: DatasetShape, limits: RowLimits, sqlite: b
             "a database is asked by its subject columns: name them, as `{scheme: ..., value: ...}`"
         )
     schema, name = read_table_name(keys["table"])
-    return Table(mapped, mapped.subject or SubjectMapping((), ()), name, schema, limits, sqlite)
+    return Table(mapped, mapped.subject or SubjectMapping((), ()), name, schema, limits, dialect)

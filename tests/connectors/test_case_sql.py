@@ -97,7 +97,7 @@ async def test_nothing_can_be_written_and_no_database_is_made(folder: Path) -> N
 @pytest.mark.parametrize(
     ("change", "path", "says"),
     [
-        ({"url": "mysql://x"}, ("url",), "`sqlite` or `postgresql`"),
+        ({"url": "mysql://x"}, ("url",), "`sqlite`, `postgresql` or `mariadb`"),
         ({"cases": None}, (), "`cases` is missing"),
         ({"cases": {"table": "a b", "id": "number", "open": "is_open"}}, ("cases", "table"), "name of a table or view"),
         ({"cases": {"table": "court_case", "id": "n;", "open": "is_open"}}, ("cases", "id"), "name of a column"),

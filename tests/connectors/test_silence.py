@@ -1,11 +1,10 @@
-"""Connections to a PostgreSQL department that die in silence: others are tried, threads come back, a stop ends."""
+"""Connections to a department's database that die in silence: others are tried, threads come back, a stop ends."""
 
 from __future__ import annotations
 
 import asyncio
 import threading
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 
@@ -13,22 +12,20 @@ from connectors import sql
 from connectors.base import Connector, Failure, Fault
 from tests.connectors.asking import ACME, ask, fetch, written
 from tests.connectors.silence import Proxy
-from tests.connectors.test_sql_rows import SHAPES, config, made
-from tests.services import Postgres
-from tests.storage.conftest import kept_running
+from tests.connectors.test_sql_rows import SHAPES, Make, config, make
 from tests.waiting import until_async
 
 LIMITS = {"timeout": "2s", "concurrency": 4, "breaker": {"failures": 1000}}
 
 
-@pytest.fixture(scope="session")
-def server(pytestconfig: pytest.Config) -> Postgres:
-    return kept_running(pytestconfig)
+__all__ = ["make"]  # a fixture
 
 
-@pytest.fixture
-async def scene(server: Postgres, tmp_path: Path) -> AsyncIterator[tuple[Proxy, Connector]]:
-    place = made("postgresql", tmp_path, server)
+@pytest.fixture(params=["postgresql", "mariadb"])
+async def scene(request: pytest.FixtureRequest, make: Make) -> AsyncIterator[tuple[Proxy, Connector]]:
+    place = make(request.param)
+    server = place.server
+    assert server is not None
     async with Proxy(server.port).serving() as proxy:
         node = written(
             {**config(place), "url": place.url.replace(f":{server.port}/", f":{proxy.port}/"), "limits": LIMITS}

@@ -258,7 +258,7 @@ def test_nothing_can_be_written(folder: Path) -> None:
     [
         ({"url": None}, (), "`url` is missing"),
         ({"url": "nonsense"}, ("url",), "database address"),
-        ({"url": "mysql://x/y"}, ("url",), "`sqlite` or `postgresql`"),
+        ({"url": "mysql://x/y"}, ("url",), "`sqlite`, `postgresql` or `mariadb`"),
         ({"url": "sqlite://"}, ("url",), "path of a database file"),
         ({"url": "sqlite:///tax.db?mode=rw"}, ("url",), "nothing else"),
         ({"url": "postgresql+psycopg://u:secret@h/d"}, ("url",), "password_file"),

@@ -1,8 +1,9 @@
-"""What stands in a row is its subject's matter: on SQLite and PostgreSQL, one bad row costs one subject one dataset."""
+"""What stands in a row is its subject's matter: on each database, one bad row costs one subject one dataset."""
 
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -10,6 +11,7 @@ import pytest
 
 from connectors import sql
 from connectors.base import DatasetShape, Failure, Fault, Faulty, FieldType, Outcome, Subject
+from tests import mariadb
 from tests.connectors.asking import ACME, ANN, BETA, ask, fetch, told, written
 from tests.services import Postgres
 from tests.storage.conftest import kept_running
@@ -38,7 +40,7 @@ class Place(NamedTuple):
 
     kind: str
     url: str
-    server: Postgres | None
+    server: Postgres | mariadb.MariaDB | None
 
     def run(self, *statements: str | bytes) -> None:
         if self.server is None:
@@ -46,26 +48,43 @@ class Place(NamedTuple):
                 for statement in statements:
                     file.execute(statement if isinstance(statement, str) else statement.decode())
             return
-        with self.server.connect(self.url.rpartition("/")[2]) as connection:
+        database = self.url.rpartition("/")[2]
+        if isinstance(self.server, mariadb.MariaDB):
+            self.server.run(database, *(each if isinstance(each, str) else each.decode() for each in statements))
+            return
+        with self.server.connect(database) as connection:
             for statement in statements:
                 connection.execute(statement if isinstance(statement, bytes) else statement.encode())
 
 
-@pytest.fixture(scope="session")
-def server(pytestconfig: pytest.Config) -> Postgres:
-    return kept_running(pytestconfig)
+Make = Callable[[str], Place]
 
 
-def made(kind: str, folder: Path, server: Postgres) -> Place:
+@pytest.fixture
+def make(pytestconfig: pytest.Config, tmp_path: Path) -> Make:
+    """A database of a kind, with its two views."""
+    return lambda kind: made(kind, tmp_path, running(kind, pytestconfig))
+
+
+def running(kind: str, config: pytest.Config) -> Postgres | mariadb.MariaDB | None:
+    """The worker's server of that kind, where it is one."""
+    if kind == "sqlite":
+        return None
+    return mariadb.kept_running(config) if kind == "mariadb" else kept_running(config)
+
+
+def made(kind: str, folder: Path, server: Postgres | mariadb.MariaDB | None) -> Place:
     url = f"sqlite:///{folder / 'facts.db'}"
-    if kind != "sqlite":
+    if isinstance(server, mariadb.MariaDB):
+        url = server.url(server.database())
+    elif server is not None:
         name = server.database()
         if kind == "bytes":  # a database without an encoding: it holds whatever it was given
             with server.connect("postgres") as connection:
                 connection.execute(f"DROP DATABASE {name}".encode())
                 connection.execute(f"CREATE DATABASE {name} TEMPLATE template0 ENCODING 'SQL_ASCII'".encode())
         url = f"postgresql+psycopg://postgres@127.0.0.1:{server.port}/{name}"
-    place = Place(kind, url, None if kind == "sqlite" else server)
+    place = Place(kind, url, server)
     types = {
         "day": "date",
         "moment": "timestamptz",
@@ -74,11 +93,13 @@ def made(kind: str, folder: Path, server: Postgres) -> Place:
         "text": "text",
         "flag": "integer",
     }
+    if kind == "mariadb":
+        types |= {"moment": "timestamp(6) NULL", "text": "longtext"}
     columns = ", ".join(f"{name} {'' if kind == 'sqlite' else type_}" for name, type_ in types.items())
     place.run(f"CREATE TABLE held (no text, rev text, scheme text, value text, {columns})")
-    whole = "abs(-9223372036854775807 - (parts = 0))" if kind == "sqlite" else "100 / parts"
+    whole = {"sqlite": "abs(-9223372036854775807 - (parts = 0))", "mariadb": "18446744073709551615 + (parts = 0)"}
     for view in ("facts", "others"):
-        place.run(f"CREATE VIEW {view} AS SELECT held.*, {whole} AS share FROM held")
+        place.run(f"CREATE VIEW {view} AS SELECT held.*, {whole.get(kind, '100 / parts')} AS share FROM held")
     for number, subject in enumerate((ACME, BETA, ANN)):
         put(place, f"R-{number}", subject)
     return place
@@ -96,7 +117,7 @@ def forget_memory() -> int:
 
 
 def put(place: Place, number: str, subject: Subject, **changes: str) -> None:
-    row = {**GOOD, **changes}
+    row = {**GOOD, **({"moment": "'2026-01-02 03:04:05'"} if place.kind == "mariadb" else {}), **changes}
     place.run(
         f"INSERT INTO held (no, rev, scheme, value, {', '.join(row)})"
         f" VALUES ('{number}', '1', '{subject.scheme}', '{subject.value}', {', '.join(row.values())})"
@@ -138,6 +159,9 @@ BAD = [
     ("postgresql", "moment", {"moment": "'12026-01-02 00:00+00'"}),
     ("postgresql", "share", {"parts": "0"}),
     ("bytes", "text", {"text": r"convert_from('\xff6f', 'SQL_ASCII')"}),
+    ("mariadb", "share", {"parts": "0"}),
+    *(("mariadb", "day", {"day": f"'{day}'"}) for day in ("0000-00-00", "2026-00-10")),
+    ("mariadb", "moment", {"moment": "'0000-00-00 00:00:00'"}),
     ("sqlite", "text", {"text": "CAST(x'ff6f' AS TEXT)"}),
     ("sqlite", "share", {"parts": "0"}),
     ("sqlite", "day", {"day": "'infinity'"}),
@@ -149,9 +173,9 @@ BAD = [
 
 @pytest.mark.parametrize(("kind", "field", "changes"), BAD)
 async def test_a_bad_row_is_one_subjects_and_one_datasets(
-    kind: str, field: str, changes: dict[str, str], tmp_path: Path, server: Postgres
+    kind: str, field: str, changes: dict[str, str], make: Make
 ) -> None:
-    place = made(kind, tmp_path, server)
+    place = make(kind)
     put(place, "R-9", BETA, **changes)
     outcomes = await got(place, field, times=3, breaker={"failures": 1})  # nor does it open the breaker
     assert faulty(outcomes[BETA, "facts"])
@@ -163,16 +187,16 @@ async def test_a_bad_row_is_one_subjects_and_one_datasets(
         assert not any(isinstance(outcomes[subject, "others"], Failure) for subject in (ACME, BETA, ANN))
 
 
-async def test_a_moment_of_seven_digits_is_cut_and_not_rounded(tmp_path: Path, server: Postgres) -> None:
-    place = made("sqlite", tmp_path, server)
+async def test_a_moment_of_seven_digits_is_cut_and_not_rounded(make: Make) -> None:
+    place = make("sqlite")
     put(place, "R-9", BETA, moment="'2026-12-31T23:59:59.9999999Z'")
     (record,) = told((await got(place, "moment"))[BETA, "facts"], "moment")[-1:]
     assert record[0].isoformat() == "2026-12-31T23:59:59.999999+00:00"
 
 
-@pytest.mark.parametrize("kind", ["postgresql", "sqlite"])
-async def test_a_statement_that_never_runs_is_no_matter_of_rows(kind: str, tmp_path: Path, server: Postgres) -> None:
-    place = made(kind, tmp_path, server)
+@pytest.mark.parametrize("kind", ["postgresql", "mariadb", "sqlite"])
+async def test_a_statement_that_never_runs_is_no_matter_of_rows(kind: str, make: Make) -> None:
+    place = make(kind)
     place.run("DROP VIEW facts")
     outcomes = await got(place, "text", breaker={"failures": 1})
     failure = outcomes[ACME, "facts"]
@@ -181,21 +205,19 @@ async def test_a_statement_that_never_runs_is_no_matter_of_rows(kind: str, tmp_p
     assert not isinstance(outcomes[ACME, "others"], Failure)
 
 
-@pytest.mark.parametrize(("kind", "read"), [("postgresql", False), ("sqlite", True)])
-async def test_an_integer_is_a_boolean_where_there_is_no_other(
-    kind: str, read: bool, tmp_path: Path, server: Postgres
-) -> None:
-    outcomes = await got(made(kind, tmp_path, server), "flag")
+@pytest.mark.parametrize(("kind", "read"), [("postgresql", False), ("mariadb", True), ("sqlite", True)])
+async def test_an_integer_is_a_boolean_where_there_is_no_other(kind: str, read: bool, make: Make) -> None:
+    outcomes = await got(make(kind), "flag")
     assert faulty(outcomes[ACME, "facts"]) != read
 
 
-@pytest.mark.parametrize("kind", ["postgresql", "sqlite"])
+@pytest.mark.parametrize("kind", ["postgresql", "mariadb", "sqlite"])
 @pytest.mark.parametrize("rows", [1, 64])
-async def test_rows_are_bounded_in_bytes(kind: str, rows: int, tmp_path: Path, server: Postgres) -> None:
+async def test_rows_are_bounded_in_bytes(kind: str, rows: int, make: Make) -> None:
     """One value of 256 MiB, or many of 1 MiB: none of it comes into this process's memory."""
-    place = made(kind, tmp_path, server)
+    place = make(kind)
     size = 2**28 // rows
-    large = f"repeat('x', {size})" if kind == "postgresql" else f"replace(hex(zeroblob({size // 2})), '0', 'x')"
+    large = f"repeat('x', {size})" if kind != "sqlite" else f"replace(hex(zeroblob({size // 2})), '0', 'x')"
     for number in range(rows):
         put(place, f"R-{10 + number}", BETA, text=large)
     before = forget_memory()
@@ -208,18 +230,18 @@ async def test_rows_are_bounded_in_bytes(kind: str, rows: int, tmp_path: Path, s
         assert not isinstance(outcomes[subject, "facts"], Failure)
 
 
-@pytest.mark.parametrize("kind", ["postgresql", "sqlite"])
-async def test_the_bound_of_bytes_counts_what_is_asked_for(kind: str, tmp_path: Path, server: Postgres) -> None:
-    place = made(kind, tmp_path, server)
+@pytest.mark.parametrize("kind", ["postgresql", "mariadb", "sqlite"])
+async def test_the_bound_of_bytes_counts_what_is_asked_for(kind: str, make: Make) -> None:
+    place = make(kind)
     put(place, "R-9", BETA, text=f"'{'x' * 5000}'")
     assert isinstance((await got(place, "text", max_bytes="4KiB"))[BETA, "facts"], Failure)
     assert not isinstance((await got(place, "text", max_bytes="6KiB"))[BETA, "facts"], Failure)
     assert not isinstance((await got(place, "amount", max_bytes="4KiB"))[BETA, "facts"], Failure)
 
 
-@pytest.mark.parametrize("kind", ["postgresql", "sqlite"])
-async def test_one_subjects_many_rows_are_its_own(kind: str, tmp_path: Path, server: Postgres) -> None:
-    place = made(kind, tmp_path, server)
+@pytest.mark.parametrize("kind", ["postgresql", "mariadb", "sqlite"])
+async def test_one_subjects_many_rows_are_its_own(kind: str, make: Make) -> None:
+    place = make(kind)
     for number in range(5):
         put(place, f"R-1{number}", BETA)
     outcomes = await got(place, "text", rows=3)

@@ -99,7 +99,7 @@ def test_every_key_is_told() -> None:
     departments = {key for kind in (rest, xroad, graphql, sql) for key in kind.DEPARTMENT_KEYS}
     known = {*departments, *endpoint.KEYS, *auth.AUTH_KINDS}
     assert sorted(known - {"kind"} - told) == []
-    assert sorted(known - {*auth.AUTH_KINDS, "allow_plain_http"} - examples) == []
+    assert sorted(known - {*auth.AUTH_KINDS, "allow_plain_http", "allow_plain"} - examples) == []
 
 
 def test_the_limits_have_the_defaults_that_are_told() -> None:

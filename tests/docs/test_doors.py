@@ -68,8 +68,9 @@ OPENING = {
     "concurrent.futures", "fcntl", "granian.constants", "granian.log", "granian.http", "granian.server.mp",
     "http.server", "httpcore", "httptools", "httpx", "importlib", "importlib.resources", "io", "logging", "lzma", "os",
     "pickle", "select",
-    "pathlib", "psycopg", "resource", "selectors", "shutil", "signal", "socket", "socketserver", "sqlalchemy",
-    "sqlalchemy.dialects", "sqlalchemy.dialects.postgresql",
+    "pathlib", "psycopg", "pymysql.converters", "resource", "selectors", "shutil", "signal", "socket", "socketserver",
+    "sqlalchemy",
+    "sqlalchemy.dialects", "sqlalchemy.dialects.mysql", "sqlalchemy.dialects.postgresql",
     "sqlalchemy.dialects.postgresql.asyncpg", "sqlalchemy.dialects.postgresql.psycopg",
     "sqlalchemy.dialects.sqlite", "sqlalchemy.dialects.sqlite.pysqlite", "sqlalchemy.engine",
     "sqlalchemy.engine.interfaces", "sqlalchemy.event", "sqlalchemy.exc", "sqlalchemy.ext.compiler",
@@ -83,6 +84,7 @@ OPENING = {
 """Modules that can open a door: `doors_in_code` knows what of them does, and finds each place."""
 
 HARMLESS = {
+    "pymysql.constants", "pymysql.constants.FIELD_TYPE",
     "__future__", "array", "authlib.oauth2.rfc6749.parameters", "authlib.oauth2.rfc7523", "authlib.oauth2.rfc7636",
     "authlib.oidc.core", "jinja2", "markupsafe", "starlette.datastructures",
     "starlette.types", "tomllib", "base64", "binascii", "bisect",
@@ -211,6 +213,7 @@ PLANTED: Mapping[tuple[str, str], str] = {
     (OUTGOING, "urllib"): "from urllib.request import urlopen\ndef planted():\n    urlopen('http://x')",
     (OUTGOING, "database"): "import sqlalchemy as sa\ndef planted():\n    sa.create_engine('postgresql://x')",
     (OUTGOING, "asyncpg"): "import asyncpg\nasync def planted():\n    await asyncpg.connect('x')",
+    (OUTGOING, "PyMySQL"): "import pymysql.converters\ndef planted():\n    pymysql.connect()",
     (OUTGOING, "psycopg"): "from psycopg import Connection\ndef planted():\n    Connection.connect('x')",
     (OUTGOING, "valkey"): "from valkey.asyncio import Valkey\ndef planted():\n    Valkey.from_url('valkey://x')",
     (PROCESSES, "subprocess"): "import subprocess\ndef planted():\n    subprocess.run(['true'])",

@@ -27,14 +27,16 @@ from tests.connectors.silence import Proxy
 from tests.faults.conftest import LIMITS, Bad
 from tests.faults.department import POLICIES
 from tests.faults.table import FAULTS, TOLD
-from tests.faults.views import WELL, definition
+from tests.faults.views import MORE, WELL, definition
+from tests.faults.views import SUBJECTS as TABLE
+from tests.mariadb import MariaDB
 from tests.ports import free_port
 from tests.services import Postgres
 
 KINDS = tuple(FAULTS)
 """`rest-paged` has pages by link, and a token from an authorization server; `entities` are of a source that does not
 name its subjects, and is asked about several at once besides."""
-DATABASES = ("sqlite", "postgresql", "postgresql-ascii")
+DATABASES = ("sqlite", "postgresql", "postgresql-ascii", "mariadb")
 DATASETS = {
     "labour": "wage-arrears",
     "market": "business-licences",
@@ -50,9 +52,9 @@ SUBJECTS = range(20_001, 34_001)
 
 
 class Kinds(Bad):
-    """`folder` is its own; `server` is for the databases that are PostgreSQL's."""
+    """`folder` is its own; `server` is that of its databases, where it is not SQLite."""
 
-    def __init__(self, folder: Path, kind: str, server: Postgres | None = None) -> None:
+    def __init__(self, folder: Path, kind: str, server: Postgres | MariaDB | None = None) -> None:
         self.kind, self._server = kind, server
         self._all = load(POLICIES, []).published
         self._database = _made(server, kind) if server else ""
@@ -106,7 +108,8 @@ class Kinds(Bad):
             limits.pop("retries")
             if self._server is None:
                 return {"kind": "sql", "url": f"sqlite:///{name}.db", "limits": limits}
-            url = f"postgresql+psycopg://postgres@127.0.0.1:{self._proxies[name].port}/{self._database}"
+            account = "mariadb+pymysql://gateway" if self.kind == "mariadb" else "postgresql+psycopg://postgres"
+            url = f"{account}@127.0.0.1:{self._proxies[name].port}/{self._database}"
             return {"kind": "sql", "url": url, "limits": limits}
         transport = "httpx" if self.kind == "rest-httpx" else "pooled"
         made = {"kind": "rest", "base_url": at, "transport": transport, "limits": limits}
@@ -137,6 +140,15 @@ class Kinds(Bad):
         super().start()
 
     def _run(self, department: str, *statements: str) -> None:
+        if isinstance(self._server, MariaDB):
+            with self._server.connect(self._database) as connection, connection.cursor() as cursor:
+
+                def one(text: str) -> Any:
+                    cursor.execute(text)
+                    return cursor
+
+                self._fill(lambda text, rows: cursor.executemany(text.replace("?", "%s"), rows), one, statements)
+            return
         if self._server is not None:
             with self._server.connect(self._database) as connection:
                 self._fill(lambda text, rows: connection.cursor().executemany(text.replace("?", "%s").encode(), rows),
@@ -146,9 +158,12 @@ class Kinds(Bad):
             self._fill(file.executemany, file.execute, statements)
 
     def _fill(self, many: Callable[..., Any], one: Callable[..., Any], statements: tuple[str, ...]) -> None:
-        one("CREATE TABLE IF NOT EXISTS subject (scheme text, value text PRIMARY KEY)")
+        one(TABLE.format(more=MORE.get(self.kind, "")))
         if not one("SELECT 1 FROM subject LIMIT 1").fetchall():
-            many("INSERT INTO subject VALUES (?, ?)", [("LEI", organisation(number).lei) for number in SUBJECTS])
+            many(
+                "INSERT INTO subject (scheme, value) VALUES (?, ?)",
+                [("LEI", organisation(number).lei) for number in SUBJECTS],
+            )
         for statement in statements:
             one(statement)
 
@@ -184,9 +199,11 @@ class Kinds(Bad):
         return {**headers, "content-type": "application/json"}, body, [each["value"] for each in subjects]
 
 
-def _made(server: Postgres, kind: str) -> str:
+def _made(server: Postgres | MariaDB, kind: str) -> str:
     name = server.database()
-    if kind == "postgresql-ascii":  # a database without an encoding: it holds whatever it was given
+    if (
+        isinstance(server, Postgres) and kind == "postgresql-ascii"
+    ):  # a database without an encoding: it holds whatever it was given
         with server.connect("postgres") as connection:
             connection.execute(f"DROP DATABASE {name}".encode())
             connection.execute(f"CREATE DATABASE {name} TEMPLATE template0 ENCODING 'SQL_ASCII'".encode())

@@ -30,7 +30,8 @@ from tests.faults.kinds import ALL, DATABASES, KINDS, LICENCES, SUBJECTS, Kinds,
 from tests.faults.moods import COPIES
 from tests.faults.table import FAULTS, codes
 from tests.faults.table import TIMEOUT as TOO_LATE
-from tests.services import postgres
+from tests.mariadb import MariaDB, mariadb
+from tests.services import Postgres, postgres
 
 TIMEOUT = 1.5
 """Seconds: `limits.timeout` of the departments."""
@@ -80,7 +81,9 @@ def scenes(kinds: Sequence[str]) -> Iterator[Iterator[Kinds]]:
     def each() -> Iterator[Kinds]:
         for kind in kinds:
             with contextlib.ExitStack() as inner:
-                server = inner.enter_context(postgres()) if kind in DATABASES and kind != "sqlite" else None
+                server: Postgres | MariaDB | None = None
+                if kind in DATABASES and kind != "sqlite":
+                    server = inner.enter_context(mariadb() if kind == "mariadb" else postgres())
                 scene = Kinds(Path(folder) / kind, kind, server)
                 inner.callback(scene.stop)
                 scene.start()

@@ -55,6 +55,8 @@ OF_KIND: Mapping[tuple[str, str], Codes] = {
     ("entities", "404"): UNAVAILABLE,
     ("sqlite", "endless"): TIMEOUT,
     ("postgresql", "endless"): TIMEOUT,
+    ("mariadb", "endless"): TIMEOUT,
+    ("mariadb", "many large rows"): INVALID | TIMEOUT,  # 64 MB that it copies before it can count them
 }
 TOLD: Mapping[str, Mapping[str, str]] = {"1E-7": {"Decimal": "0.0000001"}}
 """What a fault without a code has the values of a type be."""
@@ -70,6 +72,7 @@ FAULTS: Mapping[str, tuple[str, ...]] = {
     "sqlite": (*COLUMNS["sqlite"], "no table"),
     "postgresql": (*COLUMNS["postgresql"], "no table", "silent"),
     "postgresql-ascii": ("not UTF-8",),
+    "mariadb": (*COLUMNS["mariadb"], "no table", "silent"),
 }
 
 

@@ -16,6 +16,7 @@ SHORT = {
     "entities": ("turned round", "an error of nobody", "endless", "garbage"),
     "sqlite": ("no table", "not UTF-8", "30 MB", "two contents"),
     "postgresql": ("infinity", "a division by zero", "30 MB", "silent"),
+    "mariadb": ("no day", "an overflow", "30 MB", "silent"),
 }
 """Of each kind few, that the tests of connectors do not run through a gateway; `test_department` has all of REST's."""
 PATIENCE = 60.0

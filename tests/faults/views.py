@@ -20,7 +20,13 @@ TYPES = {
 WORDS = {
     "sqlite": {"{date}": "", "{moment}": "", "{true}": "1", "{none}": "NULL"},
     "postgresql": {"{date}": "date ", "{moment}": "timestamptz ", "{true}": "true", "{none}": "NULL::text"},
+    # A moment is a column of its own: there is no other way to write one.
+    "mariadb": {"{date}": "date ", "{moment}'2026-01-02T03:04:05+00:00'": "moment", "{true}": "true", "{none}": "NULL"},
 }
+
+SUBJECTS = "CREATE TABLE IF NOT EXISTS subject (scheme varchar(20), value varchar(40) PRIMARY KEY{more})"
+MORE = {"mariadb": ", moment timestamp DEFAULT '2026-01-02 03:04:05'"}
+"""The table of subjects, and what more there is of it."""
 
 Changes = tuple[Mapping[str, str], str]
 """Columns by name, or by a type: then of the first field of the type; and what stands behind FROM."""
@@ -63,6 +69,22 @@ COLUMNS: Mapping[str, Mapping[str, Changes]] = {
         "many rows": ({}, ", generate_series(1, 5000)"),
         "endless": ({}, ", pg_sleep(60)"),
         "two contents": ({"m_document": "i"}, ", (VALUES ('a'), ('b')) AS n(i)"),
+    },
+    "mariadb": {
+        "no id": ({"m_id": "NULL"}, ""),
+        "no day": ({"m_effective": "date '0000-00-00'"}, ""),
+        "an overflow": ({"m_version": "18446744073709551615 + length(value)"}, ""),
+        "several for one": ({"m_version": "(SELECT '1' UNION SELECT value)"}, ""),
+        "a word as decimal": ({"Decimal": "'twelve'"}, ""),
+        "underscores": ({"Decimal": "'1_000'"}, ""),
+        "2 for true": ({"Boolean": "2"}, ""),
+        "a moment without a zone": ({"DateTime": "timestamp '2026-01-02 03:04:05'"}, ""),
+        "bytes": ({"m_document": "x'6162'"}, ""),
+        "30 MB": ({"m_document": "repeat('x', 30000000)"}, ""),
+        "many large rows": ({"m_document": "repeat('x', 1000000)"}, ", seq_1_to_64"),
+        "many rows": ({}, ", seq_1_to_5000"),
+        "endless": ({}, ", (SELECT sleep(60) AS i) AS n"),
+        "two contents": ({"m_document": "i"}, ", (SELECT 'a' AS i UNION SELECT 'b') AS n"),
     },
     "postgresql-ascii": {"not UTF-8": ({"m_document": "convert_from('\\xff6f', 'SQL_ASCII')"}, "")},
 }  # fmt: skip

@@ -96,7 +96,11 @@ MISTAKES = [
     ("token_file: secret", "token: s", "5:24: market.auth.token: unknown key `token` (did you mean `token_file`?)"),
     ("token_file: secret", "token_file: none", "5:36: market.auth.token_file: there is no file `none`"),
     ("token_file: secret", "token_file: two", "5:36: market.auth.token_file: the file `two` must hold the secret, one"),
-    ("sqlite:///cases.db", "mysql://h/cases", "8:8: courts.url: must name a `sqlite` or `postgresql` database"),
+    (
+        "sqlite:///cases.db",
+        "mysql://h/cases",
+        "8:8: courts.url: must name a `sqlite`, `postgresql` or `mariadb` database",
+    ),
     ("sqlite:///cases.db", "postgresql+psycopg://u:pw@h/c", "8:8: courts.url: a password does not stand here; write"),
     ("court_case", "a b", "9:18: courts.cases.table: `a b` must be the name of a table or view"),
     ("id: number", "id: n;", "9:34: courts.cases.id: `n;` must be the name of a column"),
