@@ -47,7 +47,13 @@ def test_no_file_names_a_place_on_a_machine() -> None:
 
 
 @pytest.mark.parametrize(
-    "lock", ["uv.lock", "tests/conformance/package-lock.json", "tests/bench/apollo/package-lock.json"]
+    "lock",
+    [
+        "uv.lock",
+        "tests/conformance/package-lock.json",
+        "tests/bench/apollo/package-lock.json",
+        "tests/connectors/apollo/package-lock.json",
+    ],
 )
 def test_locks_name_public_indexes_only(lock: str) -> None:
     text = (ROOT / lock).read_text("utf-8")
