@@ -1,8 +1,8 @@
 """What the gateway and a connector say to each other.
 
 A connector speaks one department's protocol. It is handed the permitted part of an inquiry (`RecordRequest`) and
-answers with typed records, or with a `Failure` per dataset. It never sees a requester, a purpose or a rule, and never
-imports the gateway.
+answers with typed records, or with a `Failure` per dataset. It never sees a requester or a rule, sees of an inquiry
+only what is to be sent on (`Forwarded`), and never imports the gateway.
 
 Invariants: only the fields of a `DatasetRequest` may be in what is sent to the source; a record that names another
 subject, or none, fails its whole dataset; one with a value that cannot be used is given as `Faulty`, since it may be
@@ -15,7 +15,7 @@ from __future__ import annotations
 import datetime
 import enum
 import unicodedata
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Literal, NamedTuple, Protocol, runtime_checkable
 
@@ -147,11 +147,35 @@ class DatasetRequest(NamedTuple):
     subjects: tuple[Subject, ...]
 
 
+class Forwarded(NamedTuple):
+    """What a department is sent about an inquiry; None is never sent.
+
+    `inquiry` is the id of its entry in the ledger, `purpose` the declared one, `case` the verified case, and `official`
+    who stands behind it, as the token names them.
+    """
+
+    inquiry: str | None = None
+    purpose: str | None = None
+    case: str | None = None
+    official: str | None = None
+
+    def only(self, names: Collection[str]) -> Forwarded:
+        """These of the values, and no other."""
+        return Forwarded(*[value if name in names else None for name, value in zip(FORWARDED, self, strict=True)])
+
+
+FORWARDED = Forwarded._fields
+
+
 class RecordRequest(NamedTuple):
-    """All that one inquiry may ask of one department. `deadline` is on the event loop's clock, in seconds."""
+    """All that one inquiry may ask of one department. `deadline` is on the event loop's clock, in seconds.
+
+    `forwarded` is there for a `Forwarding` connector, and has nothing that it does not name.
+    """
 
     datasets: tuple[DatasetRequest, ...]
     deadline: float
+    forwarded: Forwarded | None = None
 
 
 class Fault(enum.StrEnum):
@@ -248,6 +272,14 @@ class Connector(Protocol):
     async def close(self) -> None:
         """Release connections; called once, when the gateway stops."""
         ...
+
+
+@runtime_checkable
+class Forwarding(Protocol):
+    """A connector that sends something about the inquiry to its department, as its configuration says."""
+
+    forwards: Collection[str]
+    """The names of `Forwarded` that it sends; often none."""
 
 
 @runtime_checkable

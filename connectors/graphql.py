@@ -21,13 +21,14 @@ import msgspec
 
 from connectors.base import Config, Connector, DatasetShape, Failure, Fault, Outcome, RecordRequest, Subject
 from connectors.http.calling import Caller, Reading, read_caller, read_headers
+from connectors.http.forwarding import Forward, read_forward
 from connectors.http.transport import Response
 from connectors.kit.source import invalid, unmapped
 from connectors.mapping import duplicate_keys
 from connectors.mapping.graphql_documents import Operation, Part, Source, compile_operation, read_source
 
 DEPARTMENT_KEYS = (
-    "kind", "url", "auth", "tls", "limits", "headers", "allow_plain_http", "transport", "echo",
+    "kind", "url", "auth", "tls", "limits", "headers", "forward", "allow_plain_http", "transport", "echo",
     "connections",
     "entities", "types", "keys", "query", "variables", "datasets",
 )  # fmt: skip
@@ -59,7 +60,8 @@ _Groups = list[tuple[Part, list[Subject]]]
 class GraphqlConnector:
     """Fills `connectors.base.Connector`."""
 
-    def __init__(self, caller: Caller, url: str, source: Source) -> None:
+    def __init__(self, caller: Caller, url: str, source: Source, forward: Forward) -> None:
+        self._forward, self.forwards = forward, forward.names
         self._caller = caller
         self._url = url
         self._source = source
@@ -67,7 +69,8 @@ class GraphqlConnector:
 
     async def fetch(self, request: RecordRequest) -> Mapping[_Key, Outcome]:
         """See the port."""
-        end = self._caller.end(request.deadline)
+        end, about = self._caller.end(request.deadline), request.forwarded
+        headers = self._forward.headers(about) if about is not None else None
         outcomes: dict[_Key, Outcome] = {}
         wanted: dict[Subject, list[tuple[str, tuple[str, ...]]]] = {}
         for dataset in request.datasets:
@@ -88,16 +91,18 @@ class GraphqlConnector:
             if named:
                 together.setdefault(Part(subject.kind, named), []).append(subject)
             if silent:
-                requests.append(self._ask([(Part(subject.kind, silent), [subject])], end, named=False))
+                requests.append(self._ask([(Part(subject.kind, silent), [subject])], end, headers, named=False))
         if together:
-            requests.append(self._ask([*together.items()], end, named=True))
+            requests.append(self._ask([*together.items()], end, headers, named=True))
         if len(requests) == 1:
             return outcomes | await requests[0]
         for told in await asyncio.gather(*requests):
             outcomes |= told
         return outcomes
 
-    async def _ask(self, groups: _Groups, end: float, *, named: bool) -> dict[_Key, Outcome]:
+    async def _ask(
+        self, groups: _Groups, end: float, headers: Mapping[str, str] | None, *, named: bool
+    ) -> dict[_Key, Outcome]:
         """Every key's outcome, by one request. `named`: the records name their subjects."""
         operation = self._operation(tuple(p for p, s in groups for _ in (s if not self._source.entities else s[:1])))
         body = operation.body([subjects for _, subjects in groups])
@@ -112,7 +117,9 @@ class GraphqlConnector:
             return Reading(outcomes, wrong, len(records) == len(keys) and all(records))
 
         lane = operation if named else None
-        told: dict[_Key, Outcome] | Failure = await self._caller.ask("POST", self._url, body, end, read, lane=lane)
+        told: dict[_Key, Outcome] | Failure = await self._caller.ask(
+            "POST", self._url, body, end, read, lane=lane, headers=headers
+        )
         return dict.fromkeys(keys, told) if isinstance(told, Failure) else told
 
     def _operation(self, parts: tuple[Part, ...]) -> Operation:
@@ -212,4 +219,4 @@ def build(config: Config, shapes: Mapping[str, DatasetShape]) -> Connector:
         "content-type": "application/json",
     }
     url = keys["url"].url(keys["allow_plain_http"].boolean(False))
-    return GraphqlConnector(read_caller(keys, headers), url, read_source(keys, shapes))
+    return GraphqlConnector(read_caller(keys, headers), url, read_source(keys, shapes), read_forward(keys, headers))

@@ -25,14 +25,17 @@ from connectors.base import (
 )
 from connectors.http.calling import Caller, Reading, read_caller, read_headers
 from connectors.http.endpoint import Endpoint, read_endpoint
+from connectors.http.forwarding import Forward, read_forward
 from connectors.http.transport import Response
 from connectors.kit.source import different, invalid, read_datasets, unmapped
 from connectors.mapping.decoding import Page
 
 DEPARTMENT_KEYS = (
-    "kind", "base_url", "auth", "tls", "limits", "headers", "datasets", "allow_plain_http", "transport", "echo",
-    "connections",
+    "kind", "base_url", "auth", "tls", "limits", "headers", "forward", "datasets", "allow_plain_http", "transport",
+    "echo", "connections",
 )  # fmt: skip
+Headers = Mapping[str, str] | None
+"""What one inquiry's questions have beside the department's own headers."""
 _LAST_PAGE = Page([], None)
 _TOO_MANY = Reading(invalid("more records than `limits.records`"), True, False)
 _BAD_VALUE = Failure(Fault.INVALID, False, "the identifier cannot stand in a path")
@@ -41,13 +44,15 @@ _BAD_VALUE = Failure(Fault.INVALID, False, "the identifier cannot stand in a pat
 class RestConnector:
     """Fills `connectors.base.Connector`."""
 
-    def __init__(self, caller: Caller, base_url: str, endpoints: Mapping[str, Endpoint]) -> None:
+    def __init__(self, caller: Caller, base_url: str, endpoints: Mapping[str, Endpoint], forward: Forward) -> None:
         self._caller, self._base_url = caller, base_url
         self._endpoints = endpoints
+        self._forward, self.forwards = forward, forward.names
 
     async def fetch(self, request: RecordRequest) -> Mapping[tuple[Subject, str], Outcome]:
         """See the port."""
-        end = self._caller.end(request.deadline)
+        end, about = self._caller.end(request.deadline), request.forwarded
+        headers = self._forward.headers(about) if about is not None else None
         datasets = request.datasets
         if len(datasets) == 1 and len(datasets[0].subjects) == 1:
             # The hot path: one call needs no task of its own.
@@ -55,7 +60,7 @@ class RestConnector:
             if dataset.dataset not in self._endpoints:
                 return unmapped(request)
             subject = dataset.subjects[0]
-            return {(subject, dataset.dataset): await self._one(dataset, subject, end)}
+            return {(subject, dataset.dataset): await self._one(dataset, subject, end, headers)}
         outcomes: dict[tuple[Subject, str], Outcome] = {}
         async with asyncio.TaskGroup() as tasks:
             for dataset in datasets:
@@ -64,24 +69,29 @@ class RestConnector:
                     outcomes |= unmapped(request, dataset.dataset)
                 elif endpoint.batch is not None and len(dataset.subjects) > 1:
                     for group in endpoint.batch.groups(dataset.subjects):
-                        tasks.create_task(self._store_batch(outcomes, dataset, group, end))
+                        tasks.create_task(self._store_batch(outcomes, dataset, group, end, headers))
                 else:
                     for subject in dataset.subjects:
-                        tasks.create_task(self._store_one(outcomes, dataset, subject, end))
+                        tasks.create_task(self._store_one(outcomes, dataset, subject, end, headers))
         return outcomes
 
     async def _store_one(
-        self, outcomes: dict[tuple[Subject, str], Outcome], dataset: DatasetRequest, subject: Subject, end: float
+        self,
+        outcomes: dict[tuple[Subject, str], Outcome],
+        dataset: DatasetRequest,
+        subject: Subject,
+        end: float,
+        headers: Headers,
     ) -> None:
-        outcomes[subject, dataset.dataset] = await self._one(dataset, subject, end)
+        outcomes[subject, dataset.dataset] = await self._one(dataset, subject, end, headers)
 
-    async def _one(self, dataset: DatasetRequest, subject: Subject, end: float) -> Outcome:
+    async def _one(self, dataset: DatasetRequest, subject: Subject, end: float, headers: Headers) -> Outcome:
         endpoint = self._endpoints[dataset.dataset]
         url = endpoint.url(subject, dataset.fields)
         if url is None:
             return _BAD_VALUE
         if endpoint.paging is not None:
-            return await self._pages(endpoint, dataset, subject, url, end)
+            return await self._pages(endpoint, dataset, subject, url, end, headers)
         decoder, most = endpoint.decoder(dataset.fields), self._caller.most_records
 
         def read(answer: Response) -> Reading:
@@ -96,11 +106,13 @@ class RestConnector:
 
         # Connections are kept by kind of question: what a decoder is made for.
         lane = decoder if endpoint.named else None
-        outcome: Outcome = await self._caller.ask("GET", url, None, end, read, lane=lane, allowed=endpoint.no_records)
+        outcome: Outcome = await self._caller.ask(
+            "GET", url, None, end, read, lane=lane, allowed=endpoint.no_records, headers=headers
+        )
         return outcome
 
     async def _pages(
-        self, endpoint: Endpoint, dataset: DatasetRequest, subject: Subject, url: str, end: float
+        self, endpoint: Endpoint, dataset: DatasetRequest, subject: Subject, url: str, end: float, headers: Headers
     ) -> Outcome:
         paging, decoder = endpoint.paging, endpoint.decoder(dataset.fields)
         assert paging is not None
@@ -126,6 +138,7 @@ class RestConnector:
                 read,
                 lane=(decoder, len(seen)) if endpoint.named else None,
                 allowed=endpoint.no_records if url is first else (),
+                headers=headers,
             )
             if isinstance(page, Failure):
                 return page
@@ -153,6 +166,7 @@ class RestConnector:
         dataset: DatasetRequest,
         subjects: tuple[Subject, ...],
         end: float,
+        headers: Headers,
     ) -> None:
         endpoint = self._endpoints[dataset.dataset]
         url = endpoint.batch_url(subjects, dataset.fields)
@@ -173,7 +187,7 @@ class RestConnector:
                 return Reading(decoded, False, False)
 
             # Without a lane: the answer about some of these subjects could pass for one about all of them.
-            outcome = await self._caller.ask("GET", url, None, end, read, allowed=endpoint.no_records)
+            outcome = await self._caller.ask("GET", url, None, end, read, allowed=endpoint.no_records, headers=headers)
         for subject in subjects:
             outcomes[subject, dataset.dataset] = outcome if isinstance(outcome, Failure) else outcome[subject]
 
@@ -192,7 +206,7 @@ def build(config: Config, shapes: Mapping[str, DatasetShape]) -> Connector:
     base_url = keys["base_url"].url(keys["allow_plain_http"].boolean(False)).rstrip("/")
     headers = {"accept": "application/json", **read_headers(keys["headers"])}
     endpoints = read_endpoints(keys["datasets"], shapes, base_url)
-    return RestConnector(read_caller(keys, headers), base_url, endpoints)
+    return RestConnector(read_caller(keys, headers), base_url, endpoints, read_forward(keys, headers))
 
 
 def read_endpoints(

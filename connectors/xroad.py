@@ -12,12 +12,13 @@ from collections.abc import Mapping
 
 from connectors.base import Config, Connector, DatasetShape
 from connectors.http.calling import read_caller, read_headers
-from connectors.http.xroad import RESERVED, SHOWN, Named, XroadCaller, read_identifier, written
+from connectors.http.forwarding import read_forward
+from connectors.http.xroad import MEANT, RESERVED, SHOWN, Named, XroadCaller, read_identifier, written
 from connectors.rest import RestConnector, read_endpoints
 
 DEPARTMENT_KEYS = (
-    "kind", "security_server", "client", "service", "represented_party", "auth", "tls", "limits", "headers", "datasets",
-    "allow_plain_http", "transport", "connections",
+    "kind", "security_server", "client", "service", "represented_party", "auth", "tls", "limits", "headers", "forward",
+    "datasets", "allow_plain_http", "transport", "connections",
 )  # fmt: skip
 
 
@@ -35,4 +36,5 @@ def build(config: Config, shapes: Mapping[str, DatasetShape]) -> Connector:
     base_url = f"{security_server}/r1/{written(named.service)}"
     endpoints = read_endpoints(keys["datasets"], shapes, base_url, links=False)
     made = functools.partial(XroadCaller, named, security_server)
-    return RestConnector(read_caller(keys, headers, made, SHOWN), base_url, endpoints)
+    forward = read_forward(keys, headers, MEANT)
+    return RestConnector(read_caller(keys, headers, made, SHOWN), base_url, endpoints, forward)

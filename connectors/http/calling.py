@@ -35,15 +35,18 @@ _PAUSE = 0.05
 TRANSPORTS: Mapping[str, TransportFactory] = {"pooled": PooledTransport, "httpx": HttpxTransport}
 """What `transport` of a department names; the first is the default."""
 
-_TOKEN = re.compile(r"[A-Za-z0-9-]+")
+HEADER = re.compile(r"[A-Za-z0-9-]+")
+"""The name of a header."""
 CONNECTIONS = ("kept", "one_request")
 """What `connections` of a department says; the first is the default."""
 
-_OURS = frozenset({
+OURS = frozenset({
     "authorization", "cookie", "host", "content-length", "content-encoding", "transfer-encoding", "connection",
     "accept-encoding", "user-agent", "keep-alive", "te", "trailer", "upgrade", "expect",
 })  # fmt: skip
-_MEANT = frozenset({"content-type", "content-encoding", "accept", "accept-encoding", "user-agent", "retry-after"})
+"""Headers that the client itself writes."""
+MEANT = frozenset({"content-type", "content-encoding", "accept", "accept-encoding", "user-agent", "retry-after"})
+"""Headers that mean something to whoever reads them."""
 _CREDENTIAL = re.compile(
     r"auth|token|secret|passw|credential|session|cookie|api-?key|access-?key|signature|(^|-)(key|pwd|sig)(-|$)", re.I
 )
@@ -100,9 +103,9 @@ def read_headers(config: Config, reserved: Collection[str] = ()) -> dict[str, st
     for name, entry in config.mapping(any_key=True).items():
         if name.lower() in headers:
             entry.problem(f"`{name}` stands twice: case makes no other header of it")
-        if not _TOKEN.fullmatch(name):
+        if not HEADER.fullmatch(name):
             entry.problem(f"`{name}` is no name of a header: letters, digits and `-`, as `X-Region`")
-        elif name.lower() in _OURS:
+        elif name.lower() in OURS:
             entry.problem(f"`{name}` is not a header to set here; credentials go under `auth`")
         elif name.lower() in reserved:
             entry.problem(f"`{name}` is written for each question, by other keys of the department; remove it")
@@ -114,8 +117,8 @@ def read_headers(config: Config, reserved: Collection[str] = ()) -> dict[str, st
 
 def _read_echo(config: Config, headers: Mapping[str, str]) -> str:
     """The header that the department repeats in its answers: each question has a value of its own in it."""
-    name = config.text(pattern=_TOKEN.pattern, what="the name of a header, such as `X-Request-ID`")
-    if name.lower() in {*_OURS, *_MEANT, *headers}:
+    name = config.text(pattern=HEADER.pattern, what="the name of a header, such as `X-Request-ID`")
+    if name.lower() in {*OURS, *MEANT, *headers}:
         config.problem(f"`{name}` has another meaning already; name a header whose value is free")
     return name
 

@@ -31,6 +31,13 @@ SHOWN = frozenset({*_ANSWERED, "x-road-error"})
 """The headers of an answer that X-Road itself writes."""
 RESERVED = frozenset({*SHOWN, "x-road-represented-party", "x-road-userid", "x-road-issue"})
 """The headers that nobody sets by hand."""
+MEANT = {
+    **dict.fromkeys(RESERVED, ()),
+    "x-road-id": ("inquiry",),
+    "x-road-issue": ("purpose", "case"),
+    "x-road-userid": ("official",),
+}
+"""What of an inquiry can be forwarded by a header of X-Road; by any other of its headers nothing can."""
 _HASH = 64
 """Bytes of a SHA-512."""
 _ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")

@@ -21,6 +21,7 @@ from gateway.inquiry.beside.release import Release
 from gateway.inquiry.case.needed import verify_case
 from gateway.inquiry.decide import decide, relied_on
 from gateway.inquiry.disclose import Entry, disclose, extension
+from gateway.inquiry.fetch import may_be_sent
 from gateway.inquiry.http.request import media_of, read
 from gateway.inquiry.http.response import answered
 from gateway.inquiry.journey import Journey, Outdated, Serving, Telling
@@ -102,17 +103,17 @@ async def disclosed(
     steps.done("admit")
 
     # 6. fetch what was permitted, and nothing else
-    fetched = telling.kept(await journey.fetcher.fetch(decision.permits, journey.fetched_by()))
+    about = may_be_sent(purpose, declaration, requester.official, entry.id) if journey.fetcher.forwards else None
+    fetched = telling.kept(await journey.fetcher.fetch(decision.permits, journey.fetched_by(), about))
     others = await telling.others() if telling.others is not None else None
     steps.done("fetch")
 
     # 7. restrain, at this moment: what ended while departments answered is not released
-    now = journey.now()
+    today = (now := journey.now()).astimezone(serving.zone).date()
     if requester.expires <= now.timestamp():
         raise journey.authenticator.expired(requester)
     if deciding(now).permits != decision.permits:
         raise Refusal(Code.DECISION_UNAVAILABLE, "a permit ended while the inquiry ran; ask again", retryable=True)
-    today = now.astimezone(serving.zone).date()
     restraining = functools.partial(restrain_all, rules.policies, purpose, decision, fetched, facts, telling.oneself)
     got, withheld, cautions, failures = restraining(today)
     journey.metrics.failed(failures)

@@ -13,9 +13,22 @@ from collections.abc import Mapping, Sequence
 
 from cachetools import LRUCache
 
-from connectors.base import Connector, DatasetRequest, Failure, Fault, Faulty, Outcome, Record, RecordRequest, Subject
-from gateway.inquiry.types import Permit
+from connectors.base import (
+    Connector,
+    DatasetRequest,
+    Failure,
+    Fault,
+    Faulty,
+    Forwarded,
+    Forwarding,
+    Outcome,
+    Record,
+    RecordRequest,
+    Subject,
+)
+from gateway.inquiry.types import Declaration, Permit
 from gateway.manage.states import Heard
+from gateway.rules.model import Purpose
 
 log = logging.getLogger("dutybound.fetch")
 
@@ -43,23 +56,32 @@ class Fetcher:
     ) -> None:
         self._heard, self._records = heard, records
         self._connectors, self._departments = connectors, departments
+        self.forwards = {
+            name: frozenset(each.forwards)
+            for name, each in connectors.items()
+            if isinstance(each, Forwarding) and each.forwards
+        }
+        """By department what it is sent about an inquiry, where it is sent anything."""
         # Types are made once per dataset and fields, so this is as small as the catalogue; bounded all the same.
         self._known: LRUCache[tuple[type, tuple[str, ...]], bool] = LRUCache(4096)
 
-    async def fetch(self, permits: Sequence[Permit], deadline: float) -> Got:
-        """An outcome for every permit, never an exception. `deadline` is on the event loop's clock, in seconds."""
+    async def fetch(self, permits: Sequence[Permit], deadline: float, about: Forwarded | None = None) -> Got:
+        """An outcome for every permit, never an exception. `deadline` is on the event loop's clock, in seconds.
+
+        `about` is what may be sent about the inquiry; each department is sent of it what its own source names.
+        """
         requests = self._requests(permits)
         got: Got = {}
         if len(requests) == 1:
             ((department, datasets),) = requests.items()
-            coroutine = self._ask(department, RecordRequest(datasets, deadline), got)
+            coroutine = self._ask(department, datasets, deadline, about, got)
             try:
                 async with asyncio.timeout_at(deadline):
                     await coroutine
             except TimeoutError:
                 log.warning("%s did not answer within the inquiry's deadline", department)
         elif requests:
-            late = await self._together(requests, deadline, got)
+            late = await self._together(requests, deadline, about, got)
             if late:
                 log.warning("%d departments did not answer within the inquiry's deadline", late)
         for permit in permits:
@@ -88,7 +110,13 @@ class Fetcher:
             failed = next((each for each in outcomes if type(each) is Failure), None)
             heard(department, None if failed is None else f"{failed.fault.value}: {failed.detail}")
 
-    async def _together(self, requests: Mapping[str, tuple[DatasetRequest, ...]], deadline: float, got: Got) -> int:
+    async def _together(
+        self,
+        requests: Mapping[str, tuple[DatasetRequest, ...]],
+        deadline: float,
+        about: Forwarded | None,
+        got: Got,
+    ) -> int:
         """Ask all departments at once, until the last has answered or time is up; how many had not answered.
 
         What `asyncio.wait` does, at a third of its cost.
@@ -105,7 +133,7 @@ class Fetcher:
 
         tasks = []
         for department, datasets in requests.items():
-            task = loop.create_task(self._ask(department, RecordRequest(datasets, deadline), got))
+            task = loop.create_task(self._ask(department, datasets, deadline, about, got))
             task.add_done_callback(one)
             tasks.append(task)
         timer = loop.call_at(deadline, _end, ended)
@@ -127,11 +155,20 @@ class Fetcher:
             for department, datasets in grouped.items()
         }
 
-    async def _ask(self, department: str, request: RecordRequest, got: Got) -> None:
+    async def _ask(
+        self,
+        department: str,
+        datasets: tuple[DatasetRequest, ...],
+        deadline: float,
+        about: Forwarded | None,
+        got: Got,
+    ) -> None:
+        sent = None if about is None or department not in self.forwards else about.only(self.forwards[department])
+        request = RecordRequest(datasets, deadline, sent)
         try:
             answer = await self._connectors[department].fetch(request)
             count = sum([len(each) for each in answer.values() if type(each) is not Failure])
-            for dataset in request.datasets:
+            for dataset in datasets:
                 for subject in dataset.subjects:
                     key = (subject, dataset.dataset)
                     outcome = answer.get(key)
@@ -140,7 +177,7 @@ class Fetcher:
                     got[key] = _MANY if many else self._sound(outcome, dataset.fields)
         except Exception as error:  # a defect of one connector is that department's failure, not the inquiry's
             log.error("the connector of %s failed: %s", department, type(error).__name__)
-            for dataset in request.datasets:
+            for dataset in datasets:
                 for subject in dataset.subjects:
                     got[subject, dataset.dataset] = _DEFECT
 
@@ -158,6 +195,16 @@ class Fetcher:
                     return _DEFECT
                 self._known[kind, fields] = True
         return outcome if len(outcome) < 2 or _agree(outcome) else _DIFFER
+
+
+def may_be_sent(purpose: Purpose, declaration: Declaration, official: str | None, inquiry: str) -> Forwarded:
+    """What departments may be sent about an inquiry: its id and purpose, and what the purpose itself lets go."""
+    return Forwarded(
+        inquiry,
+        purpose.name,
+        declaration.case if "case" in purpose.forward else None,
+        official if "official" in purpose.forward else None,
+    )
 
 
 def _keys(datasets: Sequence[DatasetRequest]) -> list[tuple[Subject, str]]:

@@ -99,6 +99,7 @@ class Purpose(msgspec.Struct, frozen=True):
     `scope` is what the token must carry: `inquire` (or `inquire:<dataset>`), or `self`, the subject's own token;
     `step_up` is the authentication class (`acr`) that it must carry. `quotas` is None where anybody may ask about all.
     `suspension_exempt` is the law that keeps a grant for it from being suspended, where a recall is not answered.
+    `forward` is what departments may be sent that they did not ask for: the case, the official.
     """
 
     name: str
@@ -120,6 +121,7 @@ class Purpose(msgspec.Struct, frozen=True):
     quotas: Quotas | None = Quotas()
     break_glass: BreakGlassTerms | None = None
     suspension_exempt: Basis | None = None
+    forward: frozenset[str] = frozenset()
 
 
 class Grant(msgspec.Struct, frozen=True):

@@ -6,7 +6,7 @@ And oversight alone sees it: no receipt opens any of it.
 from __future__ import annotations
 
 import datetime
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import msgspec
@@ -123,7 +123,9 @@ def test_what_was_selected_is_told_from_what_was_denied_with_it(world: World) ->
 
 
 class _Failing:
-    async def fetch(self, permits: Any, deadline: float) -> Any:
+    forwards: Mapping[str, Any] = {}
+
+    async def fetch(self, permits: Any, deadline: float, about: Any) -> Any:
         raise Refusal(Code.QUOTA_EXCEEDED, "enough")
 
 

@@ -1,7 +1,7 @@
 """What differs between the registered purposes of two rule sets, beside what opens and closes by them. Pure.
 
 What is wider: asked more often, kept longer, told to the subject later, without a case, an official or a stronger
-sign-in that was needed, of more subjects, or with overdue objections only flagged.
+sign-in that was needed, of more subjects, with overdue objections only flagged, or with more of it sent to departments.
 """
 
 from __future__ import annotations
@@ -137,6 +137,11 @@ def _exempt(purpose: Purpose) -> str:
     return f"its grants are not suspended, by {law(found)}" if found else ""
 
 
+def _forward(purpose: Purpose) -> str:
+    sent = " and the ".join(sorted(purpose.forward))
+    return f"departments may be sent the {sent}" if sent else "departments are sent neither case nor official"
+
+
 def _later(before: Period | None, after: Period | None) -> bool:
     return after is not None and (before is None or may_exceed(after, before))
 
@@ -181,5 +186,6 @@ _ASPECTS: tuple[_Aspect, ...] = (
     _Aspect(_secrecy, lambda old, new: _later(old.secrecy_max, new.secrecy_max)),
     _Aspect(_objection, lambda old, new: old.overdue_objection == "withhold" and new.overdue_objection == "flag"),
     _Aspect(_glass, _emergencies),
+    _Aspect(_forward, lambda old, new: not new.forward <= old.forward),
     _Aspect(_exempt, lambda old, new: old.suspension_exempt is None and new.suspension_exempt is not None),
 )

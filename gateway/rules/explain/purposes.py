@@ -33,6 +33,8 @@ def _lines(purpose: Purpose) -> Iterator[str]:
             f"For emergencies: `document` says why, and each use is reviewed within "
             f"{purpose.break_glass.review_within} working days"
         )
+    if purpose.forward:
+        yield f"Departments that ask for it are sent the {' and the '.join(sorted(purpose.forward))}"
     if purpose.frequency.unlimited:
         yield "Any number of times about one subject"
     else:

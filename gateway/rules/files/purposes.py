@@ -21,11 +21,14 @@ from gateway.rules.model import BreakGlassTerms, Frequency, Purpose, PurposeFiel
 from gateway.values import suggest
 
 KINDS: tuple[SubjectKind, ...] = ("organisation", "person")
+FORWARD = ("case", "official")
+"""What of an inquiry a purpose can let departments be sent."""
 FILE = "purposes.yaml"
 
 _REQUIRED = ("title", "articles", "basis", "dpv", "frequency", "delete_after", "subjects", "fields")
 _OPTIONAL = (
     "case", "official", "step_up", "scope", "overdue_objection", "secrecy", "quotas", "break_glass", "suspension",
+    "forward",
 )  # fmt: skip
 _EVERYTHING = frozenset({"all", "*", "any", "every"})
 _NONE = Period("P1D", 0, 1)
@@ -92,6 +95,9 @@ def _purpose(name: str, node: Node, catalogue: Catalogue, registries: Collection
         quotas=quotas,
         break_glass=_break_glass(entries["break_glass"], official) if "break_glass" in entries else None,
         suspension_exempt=_exempt(entries["suspension"]) if "suspension" in entries else None,
+        forward=_forward(entries["forward"], {"case": case, "official": official})
+        if "forward" in entries
+        else frozenset(),
     )
 
 
@@ -138,6 +144,23 @@ def _break_glass(node: Node, official: Mapping[str, Node]) -> BreakGlassTerms:
 def _exempt(node: Node) -> Basis | None:
     entries = node.mapping(["exempt"])
     return basis_of(entries["exempt"]) if "exempt" in entries else None
+
+
+def _forward(node: Node, demanded: Mapping[str, Mapping[str, Node]]) -> frozenset[str]:
+    """What departments may be sent; only what the purpose itself demands, so that it is known to be right."""
+    found: set[str] = set()
+    for item in node.items():
+        name = item.choice(FORWARD, "what can be forwarded is")
+        if item.told:
+            continue
+        if name in found:
+            item.problem(f"`{name}` stands twice; keep one")
+        elif "required" not in demanded[name] or not demanded[name]["required"].boolean():
+            item.problem(f"`{name}` is forwarded only where the purpose demands it: add `{name}: {{required: true}}`")
+        found.add(name)
+    if node.is_sequence and not node.items():
+        node.problem("names nothing; write `case`, `official` or both, or remove it")
+    return frozenset(found)
 
 
 def _quotas(node: Node) -> Quotas | None:

@@ -34,6 +34,12 @@ WIDER = [
     ("purposes.yaml", "delete_after: P30D", "delete_after: P60D", "answers are deleted after 60 days"),
     ("purposes.yaml", "{max: 1000, per: P1D}", "{max: 1001, per: P1D}", "at most 1,001 inquiries about one subject"),
     ("purposes.yaml", "  case: {required: true}\n", "", "needs no case"),
+    (
+        "purposes.yaml",
+        "  official: {required: true}\n",
+        "  official: {required: true}\n  forward: [official]\n",
+        "departments may be sent the official",
+    ),
     ("purposes.yaml", "  delete_after: P30D", "  secrecy: {max: P1M}\n  delete_after: P30D", "told 1 month later"),
     ("requesters.yaml", "until: 2028-12-31", "until: 2029-12-31", "holds 2026-01-01 to 2029-12-31"),
     ("catalogue/tax.yaml", "restorable: true", "restorable: false", "no longer restorable"),

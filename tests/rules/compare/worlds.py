@@ -144,6 +144,7 @@ def purposes(chance: Random, catalogue: Catalogue) -> dict[str, Purpose]:
             secrecy_max=chance.choice([None, *PERIODS]),
             quotas=chance.choice([None, Quotas(), Quotas(quota)]),
             break_glass=chance.choice([None, None, BreakGlassTerms(2)]),
+            forward=chance.choice([frozenset[str](), frozenset({"case"}), frozenset({"case", "official"})]),
             suspension_exempt=chance.choice([None, Basis("Exempting Act")]),
         )
     return found
