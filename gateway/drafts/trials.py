@@ -2,7 +2,7 @@
 
 A simulation reads the ledger, so that a `view` is entered before it begins (invariant 17). Then a process of its own
 decides (`trial_child`); this one keeps in the store how far that is, every few seconds, and sees there that it is to
-end. One whose process says nothing for a while broke off.
+end. A proposal of the same rule set is then marked as simulated. One whose process says nothing for a while broke off.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from gateway.acts.office import Office
 from gateway.drafts.keeping import Kept
+from gateway.drafts.marking import mark
 from gateway.drafts.trial_child import Trying
 from gateway.errors import Code, Refusal
 from gateway.inquiry.types import Requester
@@ -43,7 +44,8 @@ MOST_LINE = 64 * 1024 * 1024
 
 
 class Told(msgspec.Struct):
-    """What is shown of a simulation. `rows` are those of its result, `left_out` how many were too many."""
+    """What is shown of a simulation. `rows` are those of its result, `left_out` how many were too many; `proposal` is
+    the one that was marked by it."""
 
     since: datetime.datetime
     until: datetime.datetime
@@ -60,6 +62,7 @@ class Told(msgspec.Struct):
     not_replayable: Mapping[str, int] = {}
     rows: Sequence[Row] = ()
     left_out: int = 0
+    proposal: str = ""
 
 
 class _Line(msgspec.Struct):
@@ -98,7 +101,7 @@ class Trials:
         row = Trial(kept.row.id, secrets.token_hex(16), RUNNING, msgspec.json.encode(told), micros(now))
         await asyncio.to_thread(self._begin, row)
         asked = Trying(kept.packed, active.files, self._issuers, self._url, since, until)
-        self._task = asyncio.create_task(self._run(row, told, asked))
+        self._task = asyncio.create_task(self._run(row, told, asked, who))
         return _shown(row, now)
 
     async def show(self, draft: str) -> dict[str, Any]:
@@ -116,7 +119,7 @@ class Trials:
             raise invalid("STATE", "no simulation of this draft is on")
         return await self.show(draft)
 
-    async def _run(self, row: Trial, told: Told, asked: Trying) -> None:
+    async def _run(self, row: Trial, told: Told, asked: Trying, who: Requester) -> None:
         command = [sys.executable, "-m", "gateway.drafts.trial_child"]
         pipe, nobody = asyncio.subprocess.PIPE, asyncio.subprocess.DEVNULL
         state, process = FAILED, None
@@ -124,7 +127,7 @@ class Trials:
             process = await asyncio.create_subprocess_exec(
                 *command, stdin=pipe, stdout=pipe, stderr=nobody, limit=MOST_LINE
             )
-            state = await self._followed(process, row, told, asked)
+            state = await self._followed(process, row, told, asked, who)
         except (OSError, ValueError, msgspec.MsgspecError):
             state = FAILED
         finally:
@@ -136,7 +139,9 @@ class Trials:
             last = row._replace(state=state, told=msgspec.json.encode(told), seen=micros(self._office.now()))
             await asyncio.to_thread(self._tell, last)
 
-    async def _followed(self, process: asyncio.subprocess.Process, row: Trial, told: Told, asked: Trying) -> str:
+    async def _followed(
+        self, process: asyncio.subprocess.Process, row: Trial, told: Told, asked: Trying, who: Requester
+    ) -> str:
         """What becomes of it; how far it is goes to `told`, and is kept now and then."""
         assert process.stdin is not None
         assert process.stdout is not None
@@ -152,6 +157,7 @@ class Trials:
                     found = msgspec.json.decode(line, type=_Line)
                     if found.result is not None:
                         _take(told, found.result)
+                        told.proposal = await mark(self._office, who, told.reason, found.result)
                         return DONE
                     told.done, told.of, told.left = found.done, found.of, found.left
                     reading = asyncio.create_task(process.stdout.readline())
@@ -213,4 +219,5 @@ def _shown(row: Trial, now: datetime.datetime) -> dict[str, Any]:
         "notReplayable": sum(told.not_replayable.values()),
         "rows": [{**msgspec.structs.asdict(each), "change": each.change} for each in told.rows],
         "leftOut": told.left_out,
+        "proposal": told.proposal,
     }

@@ -26,7 +26,7 @@ from gateway.ledger.log import operator
 from gateway.ledger.log.operator import CLIENT, Workplace
 from gateway.rules.load import load
 from gateway.rules.ruleset import RuleSet
-from gateway.simulation import dry_commands, forms, marking
+from gateway.simulation import dry_commands, forms, marked, marking
 from gateway.simulation.compare import Comparison
 from gateway.simulation.simulate import FORMAT, PARTS, Progress, Simulation, looked
 
@@ -107,7 +107,7 @@ def _proposed(place: Workplace, digest: str) -> str | None:
     """The id of the proposal that the candidate is, where one of it waits."""
     try:
         with place.store.engine.connect() as connection:
-            row = marking.waiting(connection, digest, datetime.datetime.now(datetime.UTC))
+            row = marked.waiting(connection, digest, datetime.datetime.now(datetime.UTC))
     except SQLAlchemyError as error:
         raise StoreUnavailable(f"the proposals cannot be read ({type(error).__name__})") from error
     return None if row is None else row.id
