@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING
 
 import httpx
 from sqlalchemy.exc import SQLAlchemyError
-from starlette.applications import Starlette
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
@@ -86,6 +85,7 @@ from gateway.web import hooks, static
 from gateway.web.addresses import Addresses
 from gateway.web.drain import Drain
 from gateway.web.health import Check, Readiness
+from gateway.web.nowhere import application
 from gateway.web.opened import Open
 from gateway.web.routes import metadata_url, routes
 from gateway.web.sending import receiver_client
@@ -163,7 +163,7 @@ class Gateway:
             body_limit=settings.limits.body,
             patience=settings.limits.patience + LONGER,
         )
-        self._pages = Starlette(routes=self._routes(), lifespan=self._lifespan)
+        self._pages = application(self._routes(), self._lifespan, self._words)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
@@ -305,7 +305,7 @@ class Gateway:
         }
 
     @contextlib.asynccontextmanager
-    async def _lifespan(self, _pages: Starlette) -> AsyncIterator[None]:
+    async def _lifespan(self, _pages: object) -> AsyncIterator[None]:
         take_over(self._log)
         reporter: Reporter | None = None
         with self.link.starting() if self.link else contextlib.nullcontext():

@@ -21,7 +21,7 @@ from gateway.console import guarding
 from gateway.console.guarding import COOKIE, SIGNING_IN
 from gateway.console.login import WITHIN, Begun, NotSignedIn, SignIn
 from gateway.console.sealing import Sealer
-from gateway.console.sessions import Session
+from gateway.console.sessions import Kept, Session
 from gateway.console.visiting import Endpoint, Parts, away, framed, own_form, safely
 from gateway.oauth import PEOPLE
 
@@ -63,7 +63,7 @@ class Entrance:
         return await self._entrance(request)
 
     async def _entrance(self, request: Request, why: str = "", status: int = 200) -> Response:
-        next_ = guarding.local_path(request.query_params.get("next"), "")
+        next_ = guarding.room(request.query_params.get("next"), "")
         ways = [
             (way.settings.title, self._parts.pages.url(f"/login/{name}" + (f"?next={quote(next_)}" if next_ else "")))
             for name, way in self._ways.items()
@@ -76,7 +76,7 @@ class Entrance:
         if way is None:
             return await self._entrance(request, "unknown", 404)
         asked = request.query_params
-        next_ = guarding.local_path(asked.get("next") or self._own(asked.get("target_link_uri")), "")
+        next_ = guarding.room(asked.get("next") or self._own(asked.get("target_link_uri")), "")
         hint = (asked.get("login_hint") or "")[:_LONGEST_HINT] or None
         try:
             place, begun = await way.begin(next_, hint, fresh=asked.get("fresh") == "1")
@@ -105,11 +105,20 @@ class Entrance:
         except NotSignedIn as error:
             response = await self._entrance(request, error.why, 503 if error.why == "unreachable" else 403)
         else:
-            word = await self._parts.sessions.begin(session, guarding.held(request.headers, COOKIE))
-            response = away(self._parts.pages.url(guarding.local_path(begun.next, home(session))))
+            before = guarding.held(request.headers, COOKIE)
+            session.kept = await self._kept(before, session)
+            word = await self._parts.sessions.begin(session, before)
+            response = away(self._parts.pages.url(guarding.room(begun.next, home(session))))
             response.headers.append("set-cookie", guarding.cookie(COOKIE, word))
         response.headers.append("set-cookie", guarding.cookie(SIGNING_IN, "", 0))
         return response
+
+    async def _kept(self, before: str, session: Session) -> Kept | None:
+        """The form that the same person was sending when they had to sign in again."""
+        sessions = self._parts.sessions
+        old = (await sessions.found(before) or await sessions.closed(before)) if before else None
+        same = old is not None and (old.login, old.subject) == (session.login, session.subject)
+        return old.kept if old is not None and same else None
 
     def _begun(self, cookie: str) -> Begun | None:
         try:

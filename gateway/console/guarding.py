@@ -44,6 +44,7 @@ HEADERS: Mapping[str, str] = {
 
 _PATH = re.compile(r"/(?![/\\])[A-Za-z0-9._~%!$&'()*+,;=:@/?-]*")
 _LONGEST_PATH = 500
+_ROOMS = ("/my/", "/console/")
 
 
 def local_path(given: str | None, otherwise: str) -> str:
@@ -51,6 +52,12 @@ def local_path(given: str | None, otherwise: str) -> str:
     if given and len(given) <= _LONGEST_PATH and _PATH.fullmatch(given) and ".." not in given:
         return given
     return otherwise
+
+
+def room(given: str | None, otherwise: str) -> str:
+    """The page of a room that was given; `otherwise` where it is anything else, such as the way out."""
+    path = local_path(given, "")
+    return path if path.startswith(_ROOMS) else otherwise
 
 
 def is_own(headers: Mapping[str, str], origin: str) -> bool:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
 from gateway.console.officer.overview import overview
-from gateway.console.visiting import Parts, Visit, away, entered
+from gateway.console.visiting import Endpoint, Parts, Visit, away, entered
 
 _WAITING = "query Waiting { matters(state: OPEN, first: 20) { items { id due overdue } next } }"
 _FINDINGS = "query Findings { findings(state: OPEN, first: 20) { items { id } } }"
@@ -20,9 +21,20 @@ def routes(parts: Parts) -> list[Route]:
 def nowhere(parts: Parts) -> list[Route]:
     """The routes of whatever is no page; they come after all others."""
     return [
+        *(Route(place, _further(parts, f"{place}/"), methods=["GET"]) for place in ("/my", "/console")),
         Route("/my/{rest:path}", entered(parts, "", no_page), methods=["GET"]),
         Route("/console/{rest:path}", entered(parts, "", no_page), methods=["GET"]),
     ]
+
+
+def _further(parts: Parts, path: str) -> Endpoint:
+    """Leads on to a path of ours."""
+
+    async def route(request: Request) -> Response:
+        del request
+        return away(parts.pages.url(path))
+
+    return route
 
 
 async def no_page(visit: Visit) -> Response:

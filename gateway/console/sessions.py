@@ -1,7 +1,8 @@
 """Who is signed in at the pages: kept here, never in the browser, which holds a random word and nothing else.
 
 Invariants: a session begins with a new word, at sign-in only; it is over after `IDLE` without use, after `LONGEST`, and
-with its access token, whichever is first; signing out ends it everywhere. The word is in no store and in no log.
+with its access token, whichever is first; signing out ends it everywhere. The word is in no store and in no log. One
+that is over has no token any more, and opens nothing: it only holds the form that was being sent, for the same person.
 """
 
 from __future__ import annotations
@@ -24,6 +25,8 @@ IDLE, LONGEST = 30 * 60, 8 * 3600
 """Seconds that a session lasts unused, and at most."""
 FRESH = 600
 """Seconds for which a sign-in counts as one of just now."""
+HELD = 900
+"""Seconds for which a form is held for somebody whose session was over when they sent it."""
 
 _TOUCH = 60
 """Seconds after which its use is noted anew: not each look is a write."""
@@ -31,11 +34,19 @@ _WORD = 32
 _MICRO = 1_000_000
 
 
+class Kept(msgspec.Struct):
+    """A form that could not be sent yet: the path of its page, and what was typed, by field."""
+
+    path: str
+    fields: dict[str, list[str]]
+
+
 class Session(msgspec.Struct):
     """What is known of somebody signed in. Times are seconds since the epoch.
 
     `login` names the way in which they signed in. `scopes` are the token's. `auth_time` is when they last showed who
     they are, 0 where the issuer does not say. `csrf` stands in each form. `said` is what the next page tells once.
+    `kept` is a form to be shown again.
     """
 
     login: str
@@ -47,6 +58,7 @@ class Session(msgspec.Struct):
     expires: float
     csrf: str
     said: dict[str, str] | None = None
+    kept: Kept | None = None
 
     def fresh(self, now: float) -> bool:
         """Whether they showed just now who they are."""
@@ -83,16 +95,15 @@ class Sessions:
         row = None if word is None else await asyncio.to_thread(rows.one, self._engine(), _id(word))
         if word is None or row is None:
             return None
-        now = self._now()
-        if row.ends <= now * _MICRO or row.seen <= (now - IDLE) * _MICRO:
-            await self.end(cookie)
+        now, session = self._now(), self._opened(row, word)
+        if session is None or not session.token:
             return None
-        text = self._sealer.opened(row.sealed, word)
-        if text is None:
+        if row.ends <= now * _MICRO or row.seen <= (now - IDLE) * _MICRO:
+            await self.close(cookie, session, None)
             return None
         if row.seen <= (now - _TOUCH) * _MICRO:
             await asyncio.to_thread(rows.change, self._engine(), _id(word), row.sealed, int(now * _MICRO))
-        return msgspec.json.decode(text, type=Session)
+        return session
 
     async def keep(self, cookie: str, session: Session) -> None:
         """Keep what changed in one."""
@@ -100,10 +111,31 @@ class Sessions:
             sealed = self._sealed(session, word)
             await asyncio.to_thread(rows.change, self._engine(), _id(word), sealed, int(self._now() * _MICRO))
 
+    async def close(self, cookie: str, session: Session, kept: Kept | None) -> None:
+        """What is left of one that is over: whose it was, and the form that they were sending, for `HELD` seconds."""
+        session.token, session.scopes, session.kept = "", (), kept
+        if (word := _word(cookie)) is not None:
+            now = int(self._now() * _MICRO)
+            sealed, ends = self._sealed(session, word), now + HELD * _MICRO
+            await asyncio.to_thread(rows.change, self._engine(), _id(word), sealed, now, ends)
+
+    async def closed(self, cookie: str) -> Session | None:
+        """What is left of one that is over; None for every other."""
+        word = _word(cookie)
+        row = None if word is None else await asyncio.to_thread(rows.one, self._engine(), _id(word))
+        session = None if word is None or row is None else self._opened(row, word)
+        if row is None or session is None or session.token or row.ends <= self._now() * _MICRO:
+            return None
+        return session
+
     async def end(self, cookie: str) -> None:
         """End one."""
         if (word := _word(cookie)) is not None:
             await asyncio.to_thread(rows.remove, self._engine(), _id(word))
+
+    def _opened(self, row: rows.Row, word: bytes) -> Session | None:
+        text = self._sealer.opened(row.sealed, word)
+        return None if text is None else msgspec.json.decode(text, type=Session)
 
     def _sealed(self, session: Session, word: bytes) -> bytes:
         return self._sealer.sealed(msgspec.json.encode(session), word)

@@ -13,6 +13,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from gateway.console.calling import ApiRefused
+from gateway.console.returning import Wrong, returned, turned_down
 from gateway.console.visiting import Parts, Visit, entered
 
 STATES = ("OPEN", "AWAITS_CONFIRMATION", "DECIDED", "WITHDRAWN")
@@ -49,12 +50,6 @@ mutation Report(
   reportChange(subject: $subject, record: $record, event: $event, newVersion: $version, reason: $reason) { id state }
 }
 """
-_BY_CODE = {"IDENTIFIER_INVALID": "value", "GRAPHQL_VARIABLES_INVALID": "scheme"}
-_BY_NAME = {
-    "record.dataset": "dataset", "record.record": "record", "record.version": "version", "newVersion": "new_version",
-    "reason": "reason",
-}  # fmt: skip
-"""The field of the form that a refusal is about."""
 _BY_KIND = {"OBJECTION": "decideObjection", "RESTORATION": "decideRestoration"}
 
 
@@ -63,14 +58,14 @@ def routes(parts: Parts) -> list[Route]:
     every = (
         ("GET", "/console/matters", matters),
         ("GET", "/console/matters/{id}", matter),
-        ("POST", "/console/matters/{id}", decide),
+        ("POST", "/console/matters/{id}", returned(decide, deciding)),
         ("POST", "/console/matters/{id}/confirm", confirm_matter),
         ("GET", "/console/changes", changes),
         ("POST", "/console/changes/{id}/confirm", confirm_change),
-        ("POST", "/console/matters/{id}/decline", decline_matter),
-        ("POST", "/console/changes/{id}/decline", decline_change),
+        ("POST", "/console/matters/{id}/decline", returned(decline_matter, declining_matter)),
+        ("POST", "/console/changes/{id}/decline", returned(decline_change, declining_change)),
         ("GET", "/console/report", reporting),
-        ("POST", "/console/report", report),
+        ("POST", "/console/report", returned(report, form)),
     )
     return [Route(path, entered(parts, "steward", room), methods=[method]) for method, path, room in every]
 
@@ -78,21 +73,29 @@ def routes(parts: Parts) -> list[Route]:
 async def matters(visit: Visit) -> Response:
     """The department's matters of a state, the soonest deadline first."""
     state = visit.query("state") if visit.query("state") in STATES else "OPEN"
-    page = await _page(visit, state, visit.query("after"))
-    here = urlencode({"state": state, "after": visit.query("after")})
-    return await visit.page("console/matters.html", "console.matters", page=page, state=state, states=STATES, here=here)
+    return await _listed(visit, state, [])
+
+
+async def declining_matter(visit: Visit, wrong: Wrong) -> Response:
+    """The list, with the form that turns one down as it was sent."""
+    return await _listed(visit, "AWAITS_CONFIRMATION", wrong)
 
 
 async def matter(visit: Visit) -> Response:
     """One of them, with the form that decides it."""
-    found = await _found(visit, visit.query)
-    return await visit.missing("/console/matters") if found is None else await _shown(visit, found, visit.query, [])
+    return await deciding(visit, [])
+
+
+async def deciding(visit: Visit, wrong: Wrong) -> Response:
+    """The form that decides one, with what is wrong with it."""
+    found = await _found(visit)
+    return await visit.missing("/console/matters") if found is None else await _shown(visit, found, wrong)
 
 
 async def decide(visit: Visit) -> Response:
     """Decide one: first a page to check, then the act."""
     outcome, reason = visit.field("outcome"), visit.field("reason")
-    wrong: list[tuple[str, Any]] = []
+    wrong: Wrong = []
     if outcome not in OUTCOMES:
         wrong.append(("outcome", visit.words("deciding.no_outcome")))
     if not reason:
@@ -103,11 +106,11 @@ async def decide(visit: Visit) -> Response:
         state = done.data[_BY_KIND[kind]]["state"]
         said = "done.decided_awaits" if state == "AWAITS_CONFIRMATION" else "done.decided"
         return await visit.go("/console/matters", said, done)
-    found = await _found(visit, visit.field)
+    found = await _found(visit)
     if found is None:
         return await visit.missing("/console/matters")
     if wrong or visit.field("change") == "yes":
-        return await _shown(visit, found, visit.field, wrong)
+        return await _shown(visit, found, wrong)
     given = {"kind": found["kind"], "outcome": outcome, "reason": reason}
     where = {"state": visit.field("state"), "after": visit.field("after")}
     return await visit.page("console/check.html", "console.matters", matter=found, given=given, where=where)
@@ -120,8 +123,13 @@ async def confirm_matter(visit: Visit) -> Response:
 
 async def changes(visit: Visit) -> Response:
     """What the department did with its records; those that wait for a second person come first."""
+    return await declining_change(visit, [])
+
+
+async def declining_change(visit: Visit, wrong: Wrong) -> Response:
+    """The list, with the form that turns one down as it was sent."""
     page = (await visit.ask(_CHANGES, after=visit.query("after") or None)).data["changes"]
-    return await visit.page("console/changes.html", "console.changes", page=page)
+    return await turned_down(visit, "console/changes.html", "console.changes", wrong, page=page)
 
 
 async def confirm_change(visit: Visit) -> Response:
@@ -141,7 +149,7 @@ async def decline_change(visit: Visit) -> Response:
 
 async def reporting(visit: Visit) -> Response:
     """The form by which a change of a record is reported."""
-    return await _form(visit, visit.query, [])
+    return await form(visit, [])
 
 
 async def report(visit: Visit) -> Response:
@@ -153,7 +161,7 @@ async def report(visit: Visit) -> Response:
     if visit.field("event") == "CORRECTED" and not visit.field("new_version"):
         wrong.append(("new_version", visit.words("reporting.no_new_version")))
     if wrong:
-        return await _form(visit, visit.field, wrong)
+        return await form(visit, wrong)
     version = {"version": visit.field("version")} if visit.field("version") else {}
     try:
         done = await visit.ask(
@@ -163,9 +171,11 @@ async def report(visit: Visit) -> Response:
             event=visit.field("event"), version=visit.field("new_version") or None, reason=visit.field("reason"),
         )  # fmt: skip
     except ApiRefused as refused:
-        if (said := _said(visit, refused)) is None:
-            raise
-        return await _form(visit, visit.field, [said])
+        if refused.code == "GRAPHQL_VARIABLES_INVALID":
+            return await form(visit, [("scheme", visit.words("reporting.bad_scheme"))])
+        if refused.reason == "ARGUMENT" and "`record.dataset`" in refused.message:
+            return await form(visit, [("dataset", visit.words("reporting.bad_dataset"))])
+        raise
     waits = done.data["reportChange"]["state"] == "AWAITS_CONFIRMATION"
     return await visit.go("/console/changes", "done.reported_awaits" if waits else "done.reported", done)
 
@@ -182,40 +192,39 @@ async def _decline(visit: Visit, back: str) -> Response:
     return await visit.go(back, "done.turned_down", done)
 
 
+async def _listed(visit: Visit, state: str, wrong: Wrong) -> Response:
+    page = await _page(visit, state, visit.query("after"))
+    here = urlencode({"state": state, "after": visit.query("after")})
+    return await turned_down(
+        visit, "console/matters.html", "console.matters", wrong, page=page, state=state, states=STATES, here=here
+    )
+
+
 async def _page(visit: Visit, state: str, after: str) -> Any:
     page = (await visit.ask(_MATTERS, state=state, after=after or None)).data["matters"]
     page["items"].sort(key=lambda each: each["due"])
     return page
 
 
-async def _found(visit: Visit, given: Any) -> Any:
+async def _found(visit: Visit) -> Any:
     """The matter, on the page of the list that leads to it."""
-    state = given("state") if given("state") in STATES else "OPEN"
-    page = await _page(visit, state, given("after"))
+    state = visit.typed("state") if visit.typed("state") in STATES else "OPEN"
+    page = await _page(visit, state, visit.typed("after"))
     return next((each for each in page["items"] if each["id"] == visit.request.path_params["id"]), None)
 
 
-async def _shown(visit: Visit, found: Any, given: Any, wrong: list[tuple[str, Any]]) -> Response:
-    filled = {name: given(name) for name in ("outcome", "reason", "state", "after")}
+async def _shown(visit: Visit, found: Any, wrong: Wrong) -> Response:
+    filled = {name: visit.typed(name) for name in ("outcome", "reason", "state", "after")}
     return await visit.page(
         "console/matter.html", "console.matters", 422 if wrong else 200,
         matter=found, filled=filled, outcomes=OUTCOMES, wrong=wrong,
     )  # fmt: skip
 
 
-def _said(visit: Visit, refused: ApiRefused) -> tuple[str, Any] | None:
-    """A refusal as what is wrong with the form that reports; None where it is of another kind."""
-    if (field := _BY_CODE.get(refused.code)) is not None:
-        return field, visit.words(f"reporting.bad_{field}")
-    if refused.reason != "ARGUMENT":
-        return None
-    field = next((each for name, each in _BY_NAME.items() if refused.message.startswith(f"`{name}`")), "event")
-    return field, visit.words("reporting.bad_dataset") if field == "dataset" else refused.message
-
-
-async def _form(visit: Visit, given: Any, wrong: list[tuple[str, Any]]) -> Response:
+async def form(visit: Visit, wrong: Wrong) -> Response:
+    """The form by which a change is reported, with what is wrong with it."""
     names = ("scheme", "value", "dataset", "record", "version", "event", "new_version", "reason")
-    filled = {name: given(name) for name in names}
+    filled = {name: visit.typed(name) for name in names}
     return await visit.page(
         "console/report.html", "console.changes", 422 if wrong else 200, filled=filled, events=EVENTS, wrong=wrong
     )

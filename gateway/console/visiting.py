@@ -21,7 +21,7 @@ from gateway.console import guarding
 from gateway.console.calling import Answered, Api, ApiRefused
 from gateway.console.guarding import COOKIE, HEADERS
 from gateway.console.rendering import Pages
-from gateway.console.sessions import Session, Sessions
+from gateway.console.sessions import Kept, Session, Sessions
 from gateway.errors import BodyRefused
 
 MOST_FORM, MOST_FIELDS = 64 * 1024, 400
@@ -109,8 +109,16 @@ class Visit:
         return self.request.query_params.get(name, "")
 
     def field(self, name: str) -> str:
-        """A field of the form, trimmed; nothing where there is none."""
+        """A field of the form, or of the one that was kept for this page, trimmed; nothing where there is none."""
         return (self._form.get(name) or [""])[0].strip()
+
+    def has(self, name: str) -> bool:
+        """Whether the form has a field of this name."""
+        return name in self._form
+
+    def typed(self, name: str) -> str:
+        """What stands in a field: what was typed, or else what the address begins it with."""
+        return self.field(name) if name in self._form else self.query(name)
 
     def fields(self, name: str) -> list[str]:
         """All values of a field."""
@@ -135,13 +143,22 @@ class Visit:
     async def missing(self, back: str) -> Response:
         """There is nothing here that is theirs to see."""
         text = self.words("refused.MATTER_NOT_FOUND")
-        return await self.page("refused.html", status=404, why="api", text=text, quoted="", back=back)
+        return await self.page(
+            "refused.html", status=404, why="api", text=text, quoted="", back=back, written=self.field("reason")
+        )
 
     async def again(self, next_: str) -> Response:
-        """Ask them to show again who they are, and come back."""
+        """Ask them to show again who they are, and come back, to what they typed where they sent a form."""
+        if self.request.method == "POST":
+            self.session.kept = self.form(next_)
+            await self.parts.sessions.keep(guarding.held(self.request.headers, COOKIE), self.session)
         hint = quote(self.session.subject)
         way = f"/login/{quote(self.session.login)}?fresh=1&login_hint={hint}&next={quote(next_)}"
         return await self.page("again.html", status=403, way=self.parts.pages.url(way))
+
+    def form(self, path: str) -> Kept:
+        """What was typed, for the page at a path."""
+        return Kept(path.partition("?")[0], {name: value for name, value in self._form.items() if name != "csrf"})
 
 
 Room = Callable[[Visit], Awaitable[Response]]
@@ -172,6 +189,7 @@ async def framed(
         "receipt": receipt,
         "waits": 0,
         "wrong": [],
+        "turning_down": ("", ""),
     }
     return parts.pages.page(template, frame | values, status)
 
@@ -203,6 +221,7 @@ def entered(parts: Parts, roles: str | Collection[str], room: Room, most: int = 
         word = guarding.held(request.headers, COOKIE)
         session = await parts.sessions.found(word) if word else None
         if session is None:
+            await _held(parts, request, word, most)
             return away(parts.pages.url(f"/login?next={quote(_here(request))}"))
         if "" not in let_in and let_in.isdisjoint(session.roles):
             return await framed(parts, "refused.html", session, "", 403, request, why="role", quoted="")
@@ -212,6 +231,8 @@ def entered(parts: Parts, roles: str | Collection[str], room: Room, most: int = 
             if found is None:
                 return await framed(parts, "refused.html", session, "", 403, request, why="form", quoted="")
             form = found
+        elif session.kept is not None and session.kept.path == _path(parts, request):
+            form, session.kept, session.said = session.kept.fields, None, session.said or {"text": "again.kept"}
         visit = Visit(parts, request, session, form)
         try:
             return await room(visit)
@@ -250,18 +271,39 @@ async def read_form(request: Request, most: int = MOST_FORM) -> dict[str, list[s
 async def _refused(visit: Visit, refused: ApiRefused) -> Response:
     """A refusal of the API, as a page."""
     if refused.code == "UNAUTHENTICATED":  # the token is over, and the session with it
-        await visit.parts.sessions.end(guarding.held(visit.request.headers, COOKIE))
+        kept = visit.form(_back(visit)) if visit.request.method == "POST" else None
+        await visit.parts.sessions.close(guarding.held(visit.request.headers, COOKIE), visit.session, kept)
         return away(visit.parts.pages.url(f"/login?next={quote(_here(visit.request))}"))
     if refused.reason == "SIGN_IN":
         return await visit.again(_back(visit))
-    status = refused.status if refused.status >= 400 else 404 if refused.code == "MATTER_NOT_FOUND" else 409
-    kind = f"refused.{refused.code}.{refused.reason}" if refused.reason else f"refused.{refused.code}"
-    text = visit.words.get(kind, str(visit.words.get(f"refused.{refused.code}", refused.message)))
-    quoted = str(refused.more.get("id", ""))
     return await visit.page(
-        "refused.html", status=status, why="api", text=text, quoted=quoted, back=_back(visit),
-        written=visit.field("reason"),
+        "refused.html", status=status(refused), why="api", text=why(visit, refused),
+        quoted=str(refused.more.get("id", "")), back=_back(visit), written=visit.field("reason"),
     )  # fmt: skip
+
+
+def status(refused: ApiRefused) -> int:
+    """The status of a page that tells a refusal."""
+    return refused.status if refused.status >= 400 else 404 if refused.code == "MATTER_NOT_FOUND" else 409
+
+
+def why(visit: Visit, refused: ApiRefused) -> Any:
+    """A refusal in words for whoever looks."""
+    kind = f"refused.{refused.code}.{refused.reason}" if refused.reason else f"refused.{refused.code}"
+    return visit.words.get(kind, str(visit.words.get(f"refused.{refused.code}", refused.message)))
+
+
+async def _held(parts: Parts, request: Request, word: str, most: int) -> None:
+    """Hold the form that was sent when the session was over already, until the same person signs in again."""
+    over = await parts.sessions.closed(word) if word and request.method == "POST" else None
+    form = None if over is None else await own_form(parts, request, over, most)
+    if over is not None and form is not None:
+        visit = Visit(parts, request, over, form)
+        await parts.sessions.close(word, over, visit.form(_back(visit)))
+
+
+def _path(parts: Parts, request: Request) -> str:
+    return request.url.path.removeprefix(parts.pages.base)
 
 
 def _here(request: Request) -> str:
@@ -270,10 +312,10 @@ def _here(request: Request) -> str:
         query = request.url.query
         return guarding.local_path(request.url.path + (f"?{query}" if query else ""), "/")
     try:
-        sent_from = urlsplit(request.headers.get("referer", "")).path
+        sent_from = urlsplit(request.headers.get("referer", ""))
     except ValueError:  # such as of an address with half a bracket
-        sent_from = ""
-    return guarding.local_path(sent_from, "/")
+        return "/"
+    return guarding.local_path(sent_from.path + (f"?{sent_from.query}" if sent_from.query else ""), "/")
 
 
 def _back(visit: Visit) -> str:

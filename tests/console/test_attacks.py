@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from urllib.parse import parse_qs, urlsplit
+import re
+from urllib.parse import parse_qs, urljoin, urlsplit
 
 import pytest
 from starlette.datastructures import Headers
 
 from gateway.console.guarding import COOKIE, SIGNING_IN, held
 from tests.console.visitor import Visitor
+from tests.docs.reading import ROOT
 
 
 def test_a_form_without_the_sessions_token_does_nothing(visitor: Visitor) -> None:
@@ -179,6 +181,45 @@ def test_no_address_and_no_header_is_a_defect(visitor: Visitor) -> None:
     for number in (digits, "1" * 20, "x", "-1", "%D9%A1", "1%3Fa"):
         assert visitor.send("GET", f"/console/history/{number}/rollback").status_code == 404
         assert visitor.send("GET", f"/console/drafts/none/grants/{number}/{number}").status_code == 404
+
+
+def test_no_address_leads_to_the_host_that_a_request_names(visitor: Visitor) -> None:
+    doors = (ROOT / "gateway" / "DOORS.md").read_text("utf-8").split("## Webhooks")[0]
+    every = {re.sub(r"\{[^}]+\}", "none", path) for path in re.findall(r"`GET (/[^`]*)`", doors)}
+    assert {"/my/", "/console/", "/open/catalogue", "/console/proposals/none/changes"} < every
+    for path in sorted(every):
+        for place in {path.rstrip("/") or "/", path.rstrip("/") + "/"}:
+            answer = visitor.send("GET", place, headers={"host": "evil.example"})
+            assert "evil.example" not in str(answer.headers), place
+            if answer.is_redirect:
+                assert answer.headers["location"].startswith("/"), place
+    for place, further in (("/my", "/my/"), ("/console", "/console/")):
+        assert visitor.send("GET", place).headers["location"] == further
+
+
+def test_where_there_is_nothing_a_browser_is_shown_a_way_on(visitor: Visitor) -> None:
+    for path, status in (("/none", 404), ("/open/none/more", 404), ("/a%2Fb", 404), ("/logout", 405), ("/open/", 404)):
+        answer = visitor.send("GET", path)
+        assert answer.status_code == status, path
+        assert "text/html" in answer.headers["content-type"]
+        assert answer.headers["cache-control"] == "no-store"
+        assert "frame-ancestors 'none'" in answer.headers["content-security-policy"]
+        assert '<nav class="rooms"' in answer.text
+        ways = re.findall(r'<li><a href="([^"]+)"', answer.text.split("<main")[1])
+        assert {urlsplit(urljoin(f"{visitor.gateway}{path}", way)).path for way in ways} == {
+            "/", "/graphql", "/open/catalogue", "/open/organisations", "/open/transparency"
+        }  # fmt: skip
+    plain = visitor.send("GET", "/none", headers={"accept": "application/json"})
+    assert (plain.status_code, plain.text) == (404, "Not Found")
+    assert visitor.send("GET", "/logout").headers["allow"] == "POST"
+    assert "<script>alert" not in visitor.send("GET", "/%3Cscript%3Ealert(1)%3C/script%3E").text
+
+
+@pytest.mark.parametrize("place", ["/logout", "/login", "/login/citizen-portal", "/assets/style.css", "/none", "/my"])
+def test_a_sign_in_leads_to_a_room_or_home(visitor: Visitor, place: str) -> None:
+    answer = visitor.send("GET", "/login/citizen-portal", params={"login_hint": "subject", "next": place})
+    back = visitor.send("GET", answer.headers["location"]).headers["location"]
+    assert visitor.send("GET", back).headers["location"] == "/my/"
 
 
 def test_an_address_of_no_page_is_told_as_a_page(visitor: Visitor) -> None:

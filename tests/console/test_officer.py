@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-import asyncio
 import csv
 import io
 import re
-import time
 from collections.abc import Iterator
 from html import unescape
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from sqlalchemy import create_engine
 
-from gateway.console.guarding import COOKIE
-from gateway.console.sessions import FRESH, Sessions
-from gateway.ledger.proof import key_files
 from gateway.proposals.allowed import HINDRANCES
 from gateway.proposals.shown import STATES
 from gateway.rules import sshsig
 from gateway.texts import words
 from tests.conftest import World
+from tests.console import aged
 from tests.console.proposing import amount, approved, asked, closing, failing, proposed, served, signed, wages
 from tests.console.test_journey import SCRIPT, other
 from tests.console.visitor import Visitor
@@ -121,7 +116,7 @@ def test_what_is_not_agreed_to_is_said_at_each_field(policies: World, visitor: V
     assert words.headers["content-disposition"] == 'attachment; filename="approval.txt"'
     assert words.text.startswith("dutybound rules approval, version 1\n")
     elsewhere = visitor.post(place, {**good, "digest": "0" * 64, "read": "yes", "do": "approve"}, check)
-    assert elsewhere.status_code == 400
+    assert elsewhere.status_code == 422
     assert asked(policies.told, "GET", f"proposals/{id_}")["approvals"] == []
     done = visitor.post(place, {**good, "read": "yes", "do": "approve"}, check)
     assert (done.status_code, done.headers["location"]) == (303, f"/console/proposals/{id_}")
@@ -190,33 +185,15 @@ def test_however_much_changes_a_page_stays_small(policies: World, visitor: Visit
 def test_approving_takes_a_sign_in_of_just_now_and_comes_back(policies: World, visitor: Visitor) -> None:
     id_ = proposed(policies.told, policies.region.place.policies, amount, "More.")
     visitor.sign_in("second-officer")
-    _age(policies, visitor)
+    aged.stale(policies, visitor)
     place = f"/console/proposals/{id_}/approve"
     page = visitor.send("GET", place)
     assert (page.status_code, "Show again that it is you" in page.text) == (403, True)
     again = visitor.get(unescape(page.text.split('<a class="button" href="')[1].split('"')[0]))
     assert (again.status_code, again.request.url.path) == (200, place)
     assert "Why you agree" in again.text
-    _age(policies, visitor)
+    aged.stale(policies, visitor)
     assert visitor.send("GET", "/console/history/1/rollback").status_code == 403
-
-
-def _age(world: World, visitor: Visitor) -> None:
-    """Let ten minutes and more be over since somebody signed in."""
-    engine = create_engine(world.told["store"])
-    secret = key_files.load(world.region.place.run / "ledger.key").private_bytes_raw()
-    sessions, word = Sessions(lambda: engine, secret, time.time), visitor.cookies[COOKIE]
-
-    async def aged() -> None:
-        session = await sessions.found(word)
-        assert session is not None
-        session.auth_time -= FRESH + 1
-        await sessions.keep(word, session)
-
-    try:
-        asyncio.run(aged())
-    finally:
-        engine.dispose()
 
 
 def test_acts_need_the_sessions_own_form_and_role(policies: World, visitor: Visitor) -> None:

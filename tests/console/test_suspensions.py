@@ -12,6 +12,7 @@ from playwright.sync_api import Browser, Page
 
 from deploy.demo import client
 from tests.conftest import World
+from tests.console.typed import TURNED, came_back
 from tests.console.visitor import Visitor
 from tests.waiting import until
 
@@ -72,6 +73,7 @@ def test_two_people_of_oversight_end_a_suspension(
     assert "<script" not in check.text
     edited = first.post(way, {"reason": SCRIPT, "change": "yes"}, check)
     assert SCRIPT in unescape(edited.text)
+    came_back(first.post(way, {"reason": TURNED, "checked": "yes"}, check), {"reason": TURNED})
     done = first.post(way, {"reason": SCRIPT, "checked": "yes"}, check)
     assert (done.status_code, done.headers["location"]) == (303, "/console/suspensions")
     page = first.get("/console/suspensions")
@@ -86,6 +88,7 @@ def test_two_people_of_oversight_end_a_suspension(
 
     told = second.get("/console/suspensions")
     assert SCRIPT in unescape(told.text)
+    came_back(second.post(decline, {"reason": TURNED}, told), {"reason": TURNED})
     assert second.post(decline, {"reason": "Not yet."}, told).status_code == 303
     page = second.get("/console/suspensions")
     assert "You turned it down. It was entered." in page.text

@@ -86,7 +86,7 @@ OPENING = {
 HARMLESS = {
     "pymysql.constants", "pymysql.constants.FIELD_TYPE",
     "__future__", "array", "authlib.oauth2.rfc6749.parameters", "authlib.oauth2.rfc7523", "authlib.oauth2.rfc7636",
-    "authlib.oidc.core", "jinja2", "markupsafe", "starlette.datastructures",
+    "authlib.oidc.core", "jinja2", "markupsafe", "starlette.datastructures", "starlette.exceptions",
     "starlette.types", "tomllib", "base64", "binascii", "bisect",
     "cachetools", "cedarpy",
     "collections", "collections.abc", "contextlib", "contextvars", "copy", "cryptography.exceptions",

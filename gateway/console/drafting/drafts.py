@@ -9,6 +9,7 @@ from starlette.responses import Response
 
 from gateway.console.calling import Answered, ApiRefused
 from gateway.console.drafting.shared import ROOM, api
+from gateway.console.returning import Wrong, about
 from gateway.console.visiting import Visit, away
 
 FOLDERS = ("rules", "catalogue", "tests")
@@ -28,7 +29,7 @@ async def begin(visit: Visit) -> Response:
 
 async def shown(visit: Visit) -> Response:
     """One, with its files and what can be done with it."""
-    return await _shown(visit, "", [])
+    return await proposing(visit, [])
 
 
 async def discard(visit: Visit) -> Response:
@@ -41,21 +42,22 @@ async def propose(visit: Visit) -> Response:
     """Propose one, and lead to the proposal."""
     reason = visit.field("reason")
     if not reason:
-        return await _shown(visit, reason, [("reason", visit.words("drafting.no_reason"))])
+        return await proposing(visit, [("reason", visit.words("drafting.no_reason"))])
     try:
         made = await visit.call("POST", f"{api(visit)}/propose", {"reason": reason})
     except ApiRefused as refused:
-        if refused.code != "MATTER_INVALID":
+        if refused.code != "MATTER_INVALID" or about(visit, refused)[0]:
             raise
-        return await _shown(visit, reason, [("reason", told(visit, refused))])
+        return await proposing(visit, [("reason", told(visit, refused))])
     return await visit.go(f"/console/proposals/{made['proposal']}", "done.proposed", Answered(None, made["act"]))
 
 
-async def _shown(visit: Visit, reason: str, wrong: list[tuple[str, Any]]) -> Response:
+async def proposing(visit: Visit, wrong: Wrong) -> Response:
+    """The page of a draft, with what is wrong with the form that proposes it."""
     draft = await visit.call("GET", api(visit))
     return await visit.page(
         "drafting/draft.html", ROOM, 422 if wrong else 200,
-        draft=draft, folders=folders(draft["files"]), reason=reason, wrong=wrong,
+        draft=draft, folders=folders(draft["files"]), reason=visit.field("reason"), wrong=wrong,
     )  # fmt: skip
 
 

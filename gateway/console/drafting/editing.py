@@ -11,6 +11,7 @@ from starlette.responses import JSONResponse, Response
 from gateway.console.calling import Answered, ApiRefused
 from gateway.console.drafting.shared import ROOM, api, own, put
 from gateway.console.guarding import HEADERS
+from gateway.console.returning import Wrong
 from gateway.console.visiting import Visit, away
 
 AROUND = 1
@@ -27,9 +28,16 @@ class Text(NamedTuple):
 
 async def edit(visit: Visit) -> Response:
     """The form, with what the file says; empty for one that there is none of yet."""
+    if visit.has("text"):
+        return await written(visit, [])
     file = await _current(visit, visit.query("name"))
     problems = await _problems(visit) if visit.query("checked") else None
     return await _page(visit, file, problems, [])
+
+
+async def written(visit: Visit, wrong: Wrong) -> Response:
+    """The form as it was sent, with what is wrong with it."""
+    return await _page(visit, _given(visit), None, [("text", text) for _, text in wrong])
 
 
 async def save(visit: Visit) -> Response:

@@ -10,6 +10,7 @@ from starlette.responses import Response
 from gateway.console.calling import ApiRefused
 from gateway.console.drafting import shared
 from gateway.console.drafting.shared import api, is_day, page
+from gateway.console.returning import Wrong
 from gateway.console.visiting import Visit
 
 FILE = "requesters.yaml"
@@ -26,21 +27,22 @@ async def listed(visit: Visit) -> Response:
 
 async def edit(visit: Visit) -> Response:
     """The form of one."""
+    return await form(visit, [])
+
+
+async def form(visit: Visit, wrong: Wrong) -> Response:
+    """The form as it was sent, or else as the grant is; with what is wrong with it."""
     found, grant = await _found(visit)
-    return await _page(visit, found, grant, found["seen"], [])
+    if visit.has("seen"):
+        return await _page(visit, found, _given(visit, grant), visit.field("seen"), wrong)
+    return await _page(visit, found, grant, found["seen"], wrong)
 
 
 async def save(visit: Visit) -> Response:
     """Change one, then check the draft."""
     found, grant = await _found(visit)
     seen = visit.field("seen")
-    given = {
-        **grant,
-        "since": visit.field("since"),
-        "until": visit.field("until"),
-        "agreed_by": visit.field("agreed_by"),
-        "datasets": visit.fields("datasets"),
-    }
+    given = _given(visit, grant)
     wrong = list(_wrong(visit, given))
     change = {name: given[name] for name in _CHANGED} | {"seen": seen}
     if not wrong and (wrong := await shared.put(visit, f"{api(visit)}/grants", change, "since")):
@@ -58,6 +60,11 @@ async def _found(visit: Visit) -> tuple[Any, Mapping[str, Any]]:
         if (str(each["entry"]), str(each["number"])) == place:
             return found, each
     raise ApiRefused(404, "MATTER_NOT_FOUND", "there is no such grant", {})
+
+
+def _given(visit: Visit, grant: Mapping[str, Any]) -> dict[str, Any]:
+    typed = {name: visit.field(name) for name in ("since", "until", "agreed_by")}
+    return {**grant, **typed, "datasets": visit.fields("datasets")}
 
 
 def _wrong(visit: Visit, given: Mapping[str, Any]) -> Any:

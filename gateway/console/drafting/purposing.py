@@ -10,6 +10,7 @@ from starlette.responses import Response
 from gateway.console.calling import ApiRefused
 from gateway.console.drafting import shared
 from gateway.console.drafting.shared import api, page
+from gateway.console.returning import Wrong
 from gateway.console.visiting import Visit
 
 FILE = "purposes.yaml"
@@ -22,20 +23,22 @@ async def listed(visit: Visit) -> Response:
 
 async def edit(visit: Visit) -> Response:
     """The form of one."""
+    return await form(visit, [])
+
+
+async def form(visit: Visit, wrong: Wrong) -> Response:
+    """The form as it was sent, or else as the purpose is; with what is wrong with it."""
     found, purpose = await _found(visit)
-    return await _page(visit, found, purpose, ", ".join(purpose["articles"]), found["seen"], [])
+    if visit.has("seen"):
+        return await _page(visit, found, _given(visit, purpose), visit.field("articles"), visit.field("seen"), wrong)
+    return await _page(visit, found, purpose, ", ".join(purpose["articles"]), found["seen"], wrong)
 
 
 async def save(visit: Visit) -> Response:
     """Change one, then check the draft."""
     found, purpose = await _found(visit)
     seen, articles = visit.field("seen"), visit.field("articles")
-    given = {
-        "name": purpose["name"],
-        "title": visit.field("title"),
-        "articles": [each for each in (part.strip() for part in articles.split(",")) if each],
-        "fields": {dataset: visit.fields(f"fields-{dataset}") for dataset in purpose["fields"]},
-    }
+    given = _given(visit, purpose)
     wrong = list(_wrong(visit, given))
     if not wrong and (wrong := await shared.put(visit, f"{api(visit)}/purposes", given | {"seen": seen}, "title")):
         seen = found["seen"]
@@ -51,6 +54,15 @@ async def _found(visit: Visit) -> tuple[Any, Mapping[str, Any]]:
         if each["name"] == visit.request.path_params["name"]:
             return found, each
     raise ApiRefused(404, "MATTER_NOT_FOUND", "there is no such purpose", {})
+
+
+def _given(visit: Visit, purpose: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "name": purpose["name"],
+        "title": visit.field("title"),
+        "articles": [each for each in (part.strip() for part in visit.field("articles").split(",")) if each],
+        "fields": {dataset: visit.fields(f"fields-{dataset}") for dataset in purpose["fields"]},
+    }
 
 
 def _wrong(visit: Visit, given: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:

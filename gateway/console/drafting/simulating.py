@@ -9,6 +9,7 @@ from starlette.responses import Response
 
 from gateway.console.calling import ApiRefused
 from gateway.console.drafting.shared import api, go, is_day, page
+from gateway.console.returning import Wrong, about
 from gateway.console.visiting import Visit
 
 USUAL = datetime.timedelta(days=30)
@@ -17,14 +18,21 @@ USUAL = datetime.timedelta(days=30)
 
 async def simulation(visit: Visit) -> Response:
     """How the last one goes, and the form for another."""
+    if visit.has("since"):
+        return await form(visit, [])
     today = datetime.datetime.fromtimestamp(visit.parts.now(), datetime.UTC).date()
     filled = {"since": (today - USUAL).isoformat(), "through": today.isoformat(), "reason": ""}
     return await _page(visit, filled, [])
 
 
+async def form(visit: Visit, wrong: Wrong) -> Response:
+    """The form as it was sent, with what is wrong with it."""
+    return await _page(visit, _given(visit), wrong)
+
+
 async def begin(visit: Visit) -> Response:
     """Begin one."""
-    filled = {name: visit.field(name) for name in ("since", "through", "reason")}
+    filled = _given(visit)
     wrong = [(name, visit.words("simulating.no_day")) for name in ("since", "through") if not is_day(filled[name])]
     if not filled["reason"]:
         wrong.append(("reason", visit.words("simulating.no_reason")))
@@ -32,7 +40,7 @@ async def begin(visit: Visit) -> Response:
         try:
             await visit.call("POST", f"{api(visit)}/simulation", filled)
         except ApiRefused as refused:
-            if refused.code != "MATTER_INVALID":
+            if refused.code != "MATTER_INVALID" or about(visit, refused)[0]:
                 raise
             wrong = [("since", visit.words("simulating.refused", why=refused.message))]
     return await _page(visit, filled, wrong) if wrong else await go(visit, "simulation", "done.simulation_begun")
@@ -42,6 +50,10 @@ async def stop(visit: Visit) -> Response:
     """End the one that is on."""
     await visit.call("POST", f"{api(visit)}/simulation/stop", {})
     return await go(visit, "simulation", "done.simulation_ended")
+
+
+def _given(visit: Visit) -> dict[str, str]:
+    return {name: visit.field(name) for name in ("since", "through", "reason")}
 
 
 async def _page(visit: Visit, filled: dict[str, str], wrong: list[tuple[str, Any]]) -> Response:

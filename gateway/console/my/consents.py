@@ -42,10 +42,13 @@ async def consents(visit: Visit) -> Response:
 
 async def request(visit: Visit) -> Response:
     """One request, to be answered item by item."""
+    return await asked(visit, [])
+
+
+async def asked(visit: Visit, wrong: list[tuple[str, Any]]) -> Response:
+    """The form of a request, as it was sent, with what is wrong with it."""
     found = await _found(visit)
-    if found is None:
-        return await visit.missing("/my/consents")
-    return await _asked(visit, found, {}, [])
+    return await visit.missing("/my/consents") if found is None else await _asked(visit, found, wrong)
 
 
 async def answer(visit: Visit) -> Response:
@@ -69,7 +72,7 @@ async def answer(visit: Visit) -> Response:
     if not _within(until, found["until"]):
         wrong.append(("until", visit.words("consents.too_late", day=visit.words.day(found["until"]))))
     if wrong:
-        return await _asked(visit, found, {"ticked": ticked, "until": until}, wrong)
+        return await _asked(visit, found, wrong)
     if not visit.fresh:
         return await visit.again(f"/my/consents/requests/{found['id']}")
     requester = {name: found["requester"][name] for name in ("issuer", "client")}
@@ -91,8 +94,8 @@ async def _found(visit: Visit) -> Any:
     return next((each for each in requests if each["id"] == wanted and each["state"] == "OPEN"), None)
 
 
-async def _asked(visit: Visit, found: Any, given: dict[str, Any], wrong: list[tuple[str, Any]]) -> Response:
-    filled = {"ticked": set(), "until": found["until"], **given}
+async def _asked(visit: Visit, found: Any, wrong: list[tuple[str, Any]]) -> Response:
+    filled = {"ticked": set(visit.fields("fields")), "until": visit.field("until") or found["until"]}
     status = 422 if wrong else 200
     return await visit.page("my/request.html", "my.consents", status, asked=found, filled=filled, wrong=wrong)
 

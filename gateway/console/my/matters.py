@@ -53,7 +53,7 @@ async def withdraw(visit: Visit) -> Response:
 
 async def objecting(visit: Visit) -> Response:
     """The form of an objection: to a record, to a look, or to what is missing in a kind of record."""
-    return await _form(visit, "object", []) if _about(visit, visit.query) else await visit.missing("/my/")
+    return await objection(visit, []) if _about(visit, visit.typed) else await visit.missing("/my/")
 
 
 async def object_(visit: Visit) -> Response:
@@ -63,7 +63,7 @@ async def object_(visit: Visit) -> Response:
         return await visit.missing("/my/")
     wrong, papers = _checked(visit)
     if wrong:
-        return await _form(visit, "object", wrong)
+        return await objection(visit, wrong)
     done = await visit.ask(_OBJECT, reason=visit.field("reason"), papers=papers, **about)
     due = done.data["fileObjection"]["due"]
     return await visit.go("/my/matters", "done.objected", done, day=str(visit.words.day(due)))
@@ -71,8 +71,8 @@ async def object_(visit: Visit) -> Response:
 
 async def applying(visit: Visit) -> Response:
     """The form of an application to have a record removed."""
-    about = _about(visit, visit.query)
-    return await _form(visit, "restore", []) if about and "record" in about else await visit.missing("/my/")
+    about = _about(visit, visit.typed)
+    return await application(visit, []) if about and "record" in about else await visit.missing("/my/")
 
 
 async def apply(visit: Visit) -> Response:
@@ -82,7 +82,7 @@ async def apply(visit: Visit) -> Response:
         return await visit.missing("/my/")
     wrong, papers = _checked(visit)
     if wrong:
-        return await _form(visit, "restore", wrong)
+        return await application(visit, wrong)
     done = await visit.ask(_RESTORE, reason=visit.field("reason"), papers=papers, **about)
     due = done.data["applyForRestoration"]["due"]
     return await visit.go("/my/matters", "done.applied", done, day=str(visit.words.day(due)))
@@ -126,10 +126,19 @@ def _past(day: str, now: float) -> bool:
         return False
 
 
+async def objection(visit: Visit, wrong: list[tuple[str, Any]]) -> Response:
+    """The form of an objection, with what is wrong with it."""
+    return await _form(visit, "object", wrong)
+
+
+async def application(visit: Visit, wrong: list[tuple[str, Any]]) -> Response:
+    """The form of an application, with what is wrong with it."""
+    return await _form(visit, "restore", wrong)
+
+
 async def _form(visit: Visit, kind: str, wrong: list[tuple[str, Any]]) -> Response:
-    given = visit.field if wrong else visit.query
     names = ("dataset", "record", "version", "access", "reason", "issuer", "number", "date")
-    filled = {name: given(name) for name in names}
+    filled = {name: visit.typed(name) for name in names}
     return await visit.page(
         "my/filing.html", "my.matters", 422 if wrong else 200, kind=kind, filled=filled, wrong=wrong
     )

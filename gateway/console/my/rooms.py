@@ -7,6 +7,7 @@ from starlette.routing import Route
 from gateway.console.my import consents, copy, keeping, matters
 from gateway.console.my.looked import looked
 from gateway.console.my.overview import overview
+from gateway.console.returning import returned
 from gateway.console.visiting import Parts, Room, entered
 
 _ROOMS: tuple[tuple[str, str, Room], ...] = (
@@ -14,14 +15,14 @@ _ROOMS: tuple[tuple[str, str, Room], ...] = (
     ("GET", "/my/looked", looked),
     ("GET", "/my/consents", consents.consents),
     ("GET", "/my/consents/requests/{id}", consents.request),
-    ("POST", "/my/consents/requests/{id}", consents.answer),
+    ("POST", "/my/consents/requests/{id}", returned(consents.answer, consents.asked)),
     ("POST", "/my/consents/{id}/revoke", consents.revoke),
     ("GET", "/my/matters", matters.matters),
     ("POST", "/my/matters/{id}/withdraw", matters.withdraw),
     ("GET", "/my/object", matters.objecting),
-    ("POST", "/my/object", matters.object_),
+    ("POST", "/my/object", returned(matters.object_, matters.objection)),
     ("GET", "/my/restore", matters.applying),
-    ("POST", "/my/restore", matters.apply),
+    ("POST", "/my/restore", returned(matters.apply, matters.application)),
     ("GET", "/my/keeping", keeping.keeping),
     ("POST", "/my/keeping", keeping.keep),
     ("GET", "/my/copy", copy.copy),

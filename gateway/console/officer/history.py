@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from starlette.responses import Response
 
 from gateway.console.calling import ApiRefused
 from gateway.console.officer.proposals import FIRST
 from gateway.console.officer.shared import act, cannot, listed, no_reason, reason
+from gateway.console.returning import Wrong
 from gateway.console.visiting import Visit
 
 ROOM = "console.history"
@@ -27,14 +26,16 @@ async def going_back(visit: Visit) -> Response:
     epoch = _epoch(visit)
     if not visit.fresh:
         return await visit.again(f"/console/history/{epoch}/rollback")
-    return await _form(visit, "", [])
+    return await form(visit, [])
 
 
 async def roll_back(visit: Visit) -> Response:
     """Have an earlier rule set active again."""
     given, epoch = reason(visit), _epoch(visit)
     if wrong := no_reason(visit, given):
-        return await _form(visit, given, wrong)
+        return await form(visit, wrong)
+    if not visit.fresh:
+        return await visit.again(f"/console/history/{epoch}/rollback")
     return await act(visit, "/rules/rollback", {"epoch": epoch, "reason": given}, "/console/history", "done.rules_back")
 
 
@@ -46,12 +47,13 @@ def _epoch(visit: Visit) -> int:
     return int(given)
 
 
-async def _form(visit: Visit, given: str, wrong: list[tuple[str, Any]]) -> Response:
+async def form(visit: Visit, wrong: Wrong) -> Response:
+    """The form that goes back, with what is wrong with it."""
     try:
         found = await visit.call("GET", f"/rules/activations/{_epoch(visit)}")
     except ApiRefused as refused:
         return await cannot(visit, refused, "/console/history")
     return await visit.page(
         "console/officer/rollback.html", ROOM, 422 if wrong else 200,
-        it=found, first=FIRST, filled={"reason": given}, wrong=wrong,
+        it=found, first=FIRST, filled={"reason": reason(visit)}, wrong=wrong,
     )  # fmt: skip

@@ -9,6 +9,7 @@ from urllib.parse import quote, urlencode
 from starlette.responses import Response
 
 from gateway.console.calling import Answered, ApiRefused
+from gateway.console.returning import sentence
 from gateway.console.visiting import Visit
 
 MOST_REASON = 1_000
@@ -53,11 +54,8 @@ def no_reason(visit: Visit, given: str) -> list[tuple[str, Any]]:
 
 
 async def act(visit: Visit, path: str, body: Mapping[str, Any], back: str, said: str) -> Response:
-    """Do something, and lead to a page that tells it with its receipt; what cannot be is told in the API's words."""
-    try:
-        told = await visit.call("POST", path, body)
-    except ApiRefused as refused:
-        return await cannot(visit, refused, back)
+    """Do something, and lead to a page that tells it with its receipt; raises `ApiRefused`."""
+    told = await visit.call("POST", path, body)
     return await visit.go(back, said, Answered(told, told["act"]))
 
 
@@ -65,5 +63,5 @@ async def cannot(visit: Visit, refused: ApiRefused, back: str) -> Response:
     """Why something cannot be done; raises what is no refusal of these acts again."""
     if refused.code != "MATTER_INVALID" or refused.reason == "SIGN_IN":
         raise refused
-    text = f"{refused.message[:1].upper()}{refused.message[1:]}."
+    text = sentence(refused)
     return await visit.page("refused.html", status=refused.status, why="api", text=text, quoted="", back=back)

@@ -13,6 +13,7 @@ from urllib.parse import urlencode
 from starlette.responses import Response
 from starlette.routing import Route
 
+from gateway.console.returning import Wrong, returned
 from gateway.console.visiting import Parts, Visit, entered
 
 STATES = ("OPEN", "DECIDED", "ALL")
@@ -51,9 +52,9 @@ def routes(parts: Parts) -> list[Route]:
         ("GET", "/console/findings", findings),
         ("GET", "/console/emergencies", emergencies),
         ("GET", "/console/findings/{id}", finding),
-        ("POST", "/console/findings/{id}", open_),
+        ("POST", "/console/findings/{id}", returned(open_, opening)),
         ("GET", "/console/findings/{id}/review", reviewing),
-        ("POST", "/console/findings/{id}/review", review),
+        ("POST", "/console/findings/{id}/review", returned(review, ending)),
     )
     return [Route(path, entered(parts, "oversight", room), methods=[method]) for method, path, room in every]
 
@@ -71,18 +72,25 @@ async def emergencies(visit: Visit) -> Response:
 
 async def finding(visit: Visit) -> Response:
     """One of them, with the form that opens it: found on the page of the list that leads to it."""
-    found = await _found(visit, visit.query)
-    return await visit.missing("/console/findings") if found is None else await _asked(visit, found, visit.query, [])
+    return await opening(visit, [])
+
+
+async def opening(visit: Visit, wrong: Wrong) -> Response:
+    """The form that opens one, with what is wrong with it."""
+    found = await _found(visit)
+    if found is None:
+        return await visit.missing("/console/findings")
+    filled = {name: visit.typed(name) for name in ("reason", "state", "detector", "after")}
+    return await visit.page(
+        "watching/finding.html", _room(found), 422 if wrong else 200, finding=found, filled=filled, wrong=wrong
+    )
 
 
 async def open_(visit: Visit) -> Response:
     """Open it: the inquiries behind it, with the receipt that says so."""
     id_, reason = visit.request.path_params["id"], visit.field("reason")
     if not reason:
-        found = await _found(visit, visit.field)
-        if found is None:
-            return await visit.missing("/console/findings")
-        return await _asked(visit, found, visit.field, [("reason", visit.words("findings.no_reason"))])
+        return await opening(visit, [("reason", visit.words("findings.no_reason"))])
     done = await visit.ask(_OPEN, id=id_, reason=reason)
     opened = done.data["openFinding"]
     return await visit.page(
@@ -95,7 +103,7 @@ async def reviewing(visit: Visit) -> Response:
     """The form by which a review ends, once they showed that it is them."""
     if not visit.fresh:
         return await visit.again(f"/console/findings/{visit.request.path_params['id']}/review")
-    return await _reviewing(visit, visit.query, [])
+    return await ending(visit, [])
 
 
 async def review(visit: Visit) -> Response:
@@ -105,7 +113,9 @@ async def review(visit: Visit) -> Response:
     if not reason:
         wrong.append(("reason", visit.words("findings.no_reasons")))
     if wrong:
-        return await _reviewing(visit, visit.field, wrong)
+        return await ending(visit, wrong)
+    if not visit.fresh:
+        return await visit.again(f"/console/findings/{id_}/review")
     done = await visit.ask(_END, id=id_, verdict=verdict, reason=reason)
     return await visit.go("/console/findings", "done.reviewed", done)
 
@@ -125,23 +135,17 @@ async def _page(visit: Visit, state: str, detector: str, after: str) -> Any:
     return (await visit.ask(_FINDINGS, **given)).data["findings"]
 
 
-async def _found(visit: Visit, given: Any) -> Any:
+async def _found(visit: Visit) -> Any:
     """The finding, on the page of the list that leads to it."""
-    state = given("state") if given("state") in STATES else "OPEN"
-    detector = given("detector") if given("detector") in DETECTORS else ""
-    page = await _page(visit, state, detector, given("after"))
+    state = visit.typed("state") if visit.typed("state") in STATES else "OPEN"
+    detector = visit.typed("detector") if visit.typed("detector") in DETECTORS else ""
+    page = await _page(visit, state, detector, visit.typed("after"))
     return next((each for each in page["items"] if each["id"] == visit.request.path_params["id"]), None)
 
 
-async def _asked(visit: Visit, found: Any, given: Any, wrong: list[tuple[str, Any]]) -> Response:
-    filled = {name: given(name) for name in ("reason", "state", "detector", "after")}
-    return await visit.page(
-        "watching/finding.html", _room(found), 422 if wrong else 200, finding=found, filled=filled, wrong=wrong
-    )
-
-
-async def _reviewing(visit: Visit, given: Any, wrong: list[tuple[str, Any]]) -> Response:
-    filled = {name: given(name) for name in ("verdict", "reason")}
+async def ending(visit: Visit, wrong: Wrong) -> Response:
+    """The form that ends a review, with what is wrong with it."""
+    filled = {name: visit.typed(name) for name in ("verdict", "reason")}
     return await visit.page(
         "watching/review.html", "console.findings", 422 if wrong else 200,
         id=visit.request.path_params["id"], filled=filled, verdicts=VERDICTS, wrong=wrong,

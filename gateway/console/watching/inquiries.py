@@ -15,6 +15,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from gateway.console.calling import ApiRefused
+from gateway.console.returning import Wrong, about, returned
 from gateway.console.visiting import Parts, Visit, entered
 
 _OPENING = ("inquiry", "day", "finding", "receipt", "reason")
@@ -24,16 +25,16 @@ def routes(parts: Parts) -> list[Route]:
     """The routes."""
     every = (
         ("GET", "/console/inquiries", "oversight", choosing),
-        ("POST", "/console/inquiries", "oversight", open_),
+        ("POST", "/console/inquiries", "oversight", returned(open_, choice)),
         ("GET", "/console/receipt", "receipts", asking),
-        ("POST", "/console/receipt", "receipts", read),
+        ("POST", "/console/receipt", "receipts", returned(read, asked)),
     )
     return [Route(path, entered(parts, role, room), methods=[method]) for method, path, role, room in every]
 
 
 async def choosing(visit: Visit) -> Response:
     """The form by which oversight says which inquiry, and why."""
-    return await _chosen(visit, {name: visit.query(name) for name in _OPENING}, [])
+    return await choice(visit, [])
 
 
 async def open_(visit: Visit) -> Response:
@@ -47,13 +48,13 @@ async def open_(visit: Visit) -> Response:
     if not given["reason"]:
         wrong.append(("reason", visit.words("inquiry.no_reason")))
     if wrong:
-        return await _chosen(visit, given, wrong)
+        return await choice(visit, wrong)
     try:
         found = await visit.call("POST", "/inquiries/open", given)
     except ApiRefused as refused:
         if (said := _said(visit, refused, given)) is None:
             raise
-        return await _chosen(visit, given, [said])
+        return await choice(visit, [said])
     act = found.get("act") or {}
     told, receipt = visit.words("done.inquiry_opened"), str(act.get("receipt") or "")
     return await _shown(visit, found, "console.inquiries", told=told, receipt=receipt)
@@ -61,26 +62,26 @@ async def open_(visit: Visit) -> Response:
 
 async def asking(visit: Visit) -> Response:
     """The form that takes a receipt."""
-    return await _asked(visit, [])
+    return await asked(visit, [])
 
 
 async def read(visit: Visit) -> Response:
     """What whoever asked was told."""
     receipt = _receipt(visit)
     if not receipt:
-        return await _asked(visit, [("receipt", visit.words("inquiry.no_receipt"))])
+        return await asked(visit, [("receipt", visit.words("inquiry.no_receipt"))])
     try:
         found = await visit.call("POST", "/inquiries/read", {"receipt": receipt})
     except ApiRefused as refused:
         if (said := _said(visit, refused, {"receipt": receipt})) is None:
             raise
-        return await _asked(visit, [said])
+        return await asked(visit, [said])
     return await _shown(visit, found, "console.receipt")
 
 
 def _receipt(visit: Visit) -> str:
-    """The receipt that was pasted or, where there is none, chosen as a file. Browsers end lines in their own way."""
-    given = visit.field("receipt") or visit.field("file")
+    """The receipt that was chosen as a file or, where there is none, pasted. Browsers end lines in their own way."""
+    given = visit.field("file") or visit.field("receipt")
     return given.replace("\r\n", "\n") + "\n" if given else ""
 
 
@@ -93,18 +94,26 @@ def _said(visit: Visit, refused: ApiRefused, given: Mapping[str, str]) -> tuple[
     if refused.reason == "LIMIT":
         return ("day", visit.words("inquiry.too_many"))
     if refused.reason == "ARGUMENT":
-        return ("receipt", visit.words("inquiry.no_such_receipt")) if by_receipt else ("day", refused.message)
+        field, text = about(visit, refused)
+        if by_receipt and not field:
+            return ("receipt", visit.words("inquiry.no_such_receipt"))
+        return (field or "day", text)
     return None
 
 
-async def _chosen(visit: Visit, filled: Mapping[str, str], wrong: list[tuple[str, Any]]) -> Response:
+async def choice(visit: Visit, wrong: Wrong) -> Response:
+    """The form by which oversight says which inquiry, with what is wrong with it."""
+    filled = {name: visit.typed(name) for name in _OPENING} | {"receipt": _receipt(visit)}
     return await visit.page(
         "watching/inquiries.html", "console.inquiries", 422 if wrong else 200, filled=filled, wrong=wrong
     )
 
 
-async def _asked(visit: Visit, wrong: list[tuple[str, Any]]) -> Response:
-    return await visit.page("watching/receipt.html", "console.receipt", 422 if wrong else 200, wrong=wrong)
+async def asked(visit: Visit, wrong: Wrong) -> Response:
+    """The form that takes a receipt, with what is wrong with it."""
+    return await visit.page(
+        "watching/receipt.html", "console.receipt", 422 if wrong else 200, receipt=_receipt(visit), wrong=wrong
+    )
 
 
 async def _shown(visit: Visit, found: Any, room: str, **more: Any) -> Response:

@@ -12,6 +12,7 @@ from urllib.parse import quote
 from starlette.responses import Response
 from starlette.routing import Route
 
+from gateway.console.returning import Wrong, returned, turned_down
 from gateway.console.visiting import Parts, Visit, entered
 
 _ROOM, _PATH = "console.suspensions", "/console/suspensions"
@@ -32,25 +33,41 @@ def routes(parts: Parts) -> list[Route]:
     every = (
         ("GET", _PATH, suspensions),
         ("GET", f"{_PATH}/{{id}}/end", ending),
-        ("POST", f"{_PATH}/{{id}}/end", end),
+        ("POST", f"{_PATH}/{{id}}/end", returned(end, form)),
         ("POST", f"{_PATH}/{{id}}/confirm", confirm),
-        ("POST", f"{_PATH}/{{id}}/decline", decline),
+        ("POST", f"{_PATH}/{{id}}/decline", returned(decline, declining)),
     )
     return [Route(path, entered(parts, "oversight", room), methods=[method]) for method, path, room in every]
 
 
 async def suspensions(visit: Visit) -> Response:
     """Every grant that stands still or did, the newest first."""
+    return await declining(visit, [])
+
+
+async def declining(visit: Visit, wrong: Wrong) -> Response:
+    """The list, with the form that turns one down as it was sent."""
     after = visit.query("after")
-    return await visit.page("watching/suspensions.html", _ROOM, page=await _page(visit, after), after=after)
+    page = await _page(visit, after)
+    return await turned_down(visit, "watching/suspensions.html", _ROOM, wrong, page=page, after=after)
 
 
 async def ending(visit: Visit) -> Response:
     """The form by which the end of one is asked for, once they showed that it is them."""
     if not visit.fresh:
         return await visit.again(_here(visit, visit.query("after")))
-    found = await _found(visit, visit.query("after"))
-    return await visit.missing(_PATH) if found is None else await _form(visit, found, visit.query, [])
+    return await form(visit, [])
+
+
+async def form(visit: Visit, wrong: Wrong) -> Response:
+    """The form by which the end of one is asked for, with what is wrong with it."""
+    found = await _found(visit, visit.typed("after"))
+    if found is None:
+        return await visit.missing(_PATH)
+    filled = {name: visit.typed(name) for name in ("reason", "after")}
+    return await visit.page(
+        "watching/suspension.html", _ROOM, 422 if wrong else 200, each=found, filled=filled, wrong=wrong
+    )
 
 
 async def end(visit: Visit) -> Response:
@@ -61,12 +78,11 @@ async def end(visit: Visit) -> Response:
     if reason and visit.field("checked") == "yes":
         done = await visit.ask(_END, id=visit.request.path_params["id"], reason=reason)
         return await visit.go(_PATH, "done.end_asked", done)
+    if not reason or visit.field("change") == "yes":
+        return await form(visit, [] if reason else [("reason", visit.words("suspensions.no_reason"))])
     found = await _found(visit, after)
     if found is None:
         return await visit.missing(_PATH)
-    if not reason or visit.field("change") == "yes":
-        wrong = [] if reason else [("reason", visit.words("suspensions.no_reason"))]
-        return await _form(visit, found, visit.field, wrong)
     return await visit.page("watching/suspension_check.html", _ROOM, each=found, reason=reason, after=after)
 
 
@@ -97,10 +113,3 @@ async def _found(visit: Visit, after: str) -> Any:
 
 def _here(visit: Visit, after: str) -> str:
     return f"{_PATH}/{quote(visit.request.path_params['id'])}/end{f'?after={quote(after)}' if after else ''}"
-
-
-async def _form(visit: Visit, found: Any, given: Any, wrong: list[tuple[str, Any]]) -> Response:
-    filled = {name: given(name) for name in ("reason", "after")}
-    return await visit.page(
-        "watching/suspension.html", _ROOM, 422 if wrong else 200, each=found, filled=filled, wrong=wrong
-    )
