@@ -290,6 +290,39 @@ class Examined(Protocol):
         """What the first question would run into, in words for the operator. No subject and no case is asked about."""
 
 
+class Mismatch(NamedTuple):
+    """One way in which a department's system and its part of `sources.yaml` do not fit.
+
+    `key` leads from the department's entry to the key to look at, such as `("datasets", "awards", "fields", "title")`.
+    `what` is for the department's engineer: names of fields, columns and types, never a value of a record. `row` is the
+    first record that shows it, from 1, and `rows` how many do; 0 where it is not of records. `address` is where it was
+    asked, with what identifies the subject left out.
+    """
+
+    key: tuple[str, ...]
+    what: str
+    kind: Literal["wrong", "slow", "unbounded", "unstable"] = "wrong"
+    row: int = 0
+    rows: int = 0
+    address: str = ""
+    status: int = 0
+
+
+@runtime_checkable
+class Explained(Protocol):
+    """A connector that can say why what its system answers does not fit: `dutybound source test`.
+
+    One that cannot is tried all the same: then its `Failure.detail` and `Faulty.m_reason` are all that is known.
+    """
+
+    async def explain(self, request: RecordRequest) -> Sequence[Mismatch]:
+        """Ask once, past retries and breaker, and give all that does not fit in what comes; never raises for that.
+
+        The subjects are nobody's, or the department's own test subjects. It ends by `request.deadline`, or soon after.
+        """
+        ...
+
+
 class Case(NamedTuple):
     """What a registry says of one case: whether it is open, which (scheme, value) it names, and whose it is."""
 

@@ -19,7 +19,9 @@ from collections.abc import Mapping
 
 import msgspec
 
-from connectors.base import Config, Connector, DatasetShape, Failure, Fault, Outcome, RecordRequest, Subject
+from connectors.base import Config, Connector, DatasetShape, Failure, Fault, Mismatch, Outcome, RecordRequest, Subject
+from connectors.explaining import answers, questions
+from connectors.explaining.noted import Noted
 from connectors.http.calling import Caller, Reading, read_caller, read_headers
 from connectors.http.forwarding import Forward, read_forward
 from connectors.http.transport import Response
@@ -176,6 +178,29 @@ class GraphqlConnector:
         if not all(any(_meet(error, path) for path in places_asked) for error in errors):
             return dict.fromkeys(keys, invalid("an error's path leads to nothing that was asked for"))
         return outcomes
+
+    async def explain(self, request: RecordRequest) -> list[Mismatch]:
+        """See `Explained`."""
+        of_all, found = Noted(()), list[Mismatch]()
+        for dataset in request.datasets:
+            if dataset.dataset not in self._source.datasets:
+                continue
+            noted = Noted(("datasets", dataset.dataset), self._url)
+            for subject in dataset.subjects:
+                if not self._source.knows(subject.kind):
+                    of_all.add(
+                        ("types" if self._source.entities else "query",), f"leaves out the kind `{subject.kind}`"
+                    )
+                    continue
+                operation = self._operation((Part(subject.kind, ((dataset.dataset, dataset.fields),)),))
+                end = self._caller.end(request.deadline)
+                tried = await self._caller.attempt("POST", self._url, operation.body([[subject]]), end)
+                asked = answers.Asked(self._url, "url", ("field",))
+                answer = await questions.usable(self._caller, tried, asked, of_all, noted)
+                if answer is not None:
+                    questions.explain(answer.body, self._source, dataset, subject, of_all, noted)
+            found += noted.all()
+        return [*of_all.all(), *found]
 
     async def examine(self) -> list[str]:
         """See `Examined`."""

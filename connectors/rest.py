@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from functools import partial
 
 from connectors.base import (
     Config,
@@ -18,11 +19,14 @@ from connectors.base import (
     DatasetShape,
     Failure,
     Fault,
+    Mismatch,
     Outcome,
     Record,
     RecordRequest,
     Subject,
 )
+from connectors.explaining import answers, paged
+from connectors.explaining.noted import Noted
 from connectors.http.calling import Caller, Reading, read_caller, read_headers
 from connectors.http.endpoint import Endpoint, read_endpoint
 from connectors.http.forwarding import Forward, read_forward
@@ -190,6 +194,26 @@ class RestConnector:
             outcome = await self._caller.ask("GET", url, None, end, read, allowed=endpoint.no_records, headers=headers)
         for subject in subjects:
             outcomes[subject, dataset.dataset] = outcome if isinstance(outcome, Failure) else outcome[subject]
+
+    async def explain(self, request: RecordRequest) -> list[Mismatch]:
+        """See `Explained`."""
+        of_all, found = Noted(()), list[Mismatch]()
+        for dataset in request.datasets:
+            if (endpoint := self._endpoints.get(dataset.dataset)) is None:
+                continue
+            noted = Noted(("datasets", dataset.dataset), endpoint.place[0])
+            for subject in dataset.subjects:
+                asking = partial(self._asked, endpoint, request.deadline, of_all, noted)
+                await paged.explain(asking, endpoint, dataset, subject, noted, self._caller.most_records)
+            found += noted.all()
+        return [*of_all.all(), *found]
+
+    async def _asked(
+        self, endpoint: Endpoint, deadline: float, of_all: Noted, noted: Noted, url: str, first: bool
+    ) -> Response | None:
+        tried = await self._caller.attempt("GET", url, None, self._caller.end(deadline))
+        asked, none = answers.Asked(url, self._caller.address_key, ("path",)), endpoint.no_records if first else ()
+        return await answers.usable(self._caller, tried, asked, of_all, noted, none)
 
     async def examine(self) -> list[str]:
         """See `Examined`."""

@@ -24,6 +24,7 @@ from connectors.base import (
     DatasetShape,
     Failure,
     Fault,
+    Mismatch,
     Outcome,
     RecordRequest,
     Subject,
@@ -33,6 +34,7 @@ from connectors.database.failing import INVALID, REFUSED, TIMEOUT, UNAVAILABLE, 
 from connectors.database.opening import DATABASE_KEYS, open_engine
 from connectors.database.reading import Readers, examine
 from connectors.database.table import RowLimits, Table, read_table
+from connectors.explaining import tables
 from connectors.kit.breaker import Breaker, read_breaker
 from connectors.kit.source import invalid, read_datasets, unmapped
 
@@ -99,6 +101,10 @@ class SqlConnector:
             (subject, dataset.dataset): found if isinstance(found, Failure) else found[subject]
             for subject in dataset.subjects
         }
+
+    async def explain(self, request: RecordRequest) -> list[Mismatch]:
+        """See `Explained`."""
+        return await tables.explain(self._readers, self._tables, request, self._timeout)
 
     async def examine(self) -> list[str]:
         """See `Examined`: every mapped column of every table is there to be read."""

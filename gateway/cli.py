@@ -148,6 +148,12 @@ def _ledger(commands: Any) -> None:
     ledger.register(commands, _identifiers, _rule_set, (*BLOCKERS, *RECALLS))
 
 
+def _source(commands: Any) -> None:
+    from gateway.connecting import commands as source
+
+    source.register(commands)
+
+
 _PARTS: Mapping[tuple[str, ...], Callable[[Any], None]] = {
     ("catalogue",): _catalogue,
     ("watch",): _watch,
@@ -155,6 +161,7 @@ _PARTS: Mapping[tuple[str, ...], Callable[[Any], None]] = {
     ("changes", "matters"): _acts,
     ("recalls",): _recalls,
     ("rules",): _rules,
+    ("source",): _source,
     ("ledger", "keys"): _ledger,
 }
 """The parts by the first words of their commands, in the order of `--help`."""

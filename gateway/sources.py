@@ -3,7 +3,8 @@
 Every published dataset needs exactly one source, at the department that the catalogue names. An adverse dataset needs a
 mapping of its records' source document (Art. 37), and one with a display period a mapping of `effective` (Art. 44):
 without them every record would be withheld, which is never what the department meant. `changes` says how a department's
-own systems tell of changed records: `{secret_file, changes_an_hour}`.
+own systems tell of changed records: `{secret_file, changes_an_hour}`. `test_subjects` are identifiers that nobody real
+has, by scheme, for `dutybound source test`.
 
 Where people activate rule sets, a source stands there before the set that publishes its dataset, and after one that did
 is replaced. So what the catalogue of an active set does not know is passed over, and told apart (`Sources.beyond`). Of
@@ -19,7 +20,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from connectors.base import Config, Connector, DatasetShape
+from connectors.base import Config, Connector, DatasetShape, Subject
 from gateway.catalogue.checks import needs_document
 from gateway.catalogue.model import Catalogue, Dataset
 from gateway.documents import Node, of_kind, parse, read, text
@@ -46,7 +47,7 @@ class Sources(NamedTuple):
     `digest` is the SHA-256, in hexadecimal, of all that it says, however it is written. `made_of` is what each
     connector was made of: what the file says of its department, and what the catalogue says of its datasets. `beyond`
     says, a line each, what the catalogue of the active set does not know. `written` stands for the text that was read,
-    as `fingerprint` has it.
+    as `fingerprint` has it. `test_subjects` are nobody, by department: whom `source test` asks about.
     """
 
     connectors: dict[str, Connector]
@@ -55,6 +56,7 @@ class Sources(NamedTuple):
     made_of: dict[str, bytes] = {}  # noqa: RUF012 - each has its own
     beyond: list[str] = []  # noqa: RUF012
     written: bytes = b""
+    test_subjects: dict[str, tuple[Subject, ...]] = {}  # noqa: RUF012
 
 
 def fingerprint(source: str | None) -> bytes:
@@ -81,7 +83,7 @@ def load(
         return Sources({}, {})
     departments = node.mapping(["departments"])["departments"]
     written = msgspec.json.encode(node.apart().plain(), order="sorted")
-    found = Sources({}, {}, hashlib.sha256(written).hexdigest(), {}, [], fingerprint(source))
+    found = Sources({}, {}, hashlib.sha256(written).hexdigest(), {}, [], fingerprint(source), {})
     beyond = found.beyond if active else None
     entries = departments.mapping(any_key=True)
     for name, entry in entries.items():
@@ -90,8 +92,11 @@ def load(
             said = f"the catalogue has no department `{name}`{suggest(name, catalogue.departments)}"
             _unknown(entry, said, beyond)
         shapes = _shapes(name, entry, catalogue, beyond)
-        made = of_kind(entry.without("changes"), kinds, shapes)
-        if "changes" in (keys := entry.mapping(any_key=True) if entry.is_mapping else {}):
+        made = of_kind(entry.without("changes").without("test_subjects"), kinds, shapes)
+        keys = entry.mapping(any_key=True) if entry.is_mapping else {}
+        if "test_subjects" in keys:
+            found.test_subjects[name] = _test_subjects(keys["test_subjects"], catalogue)
+        if "changes" in keys:
             changes = _changes(keys["changes"])
             if known:
                 found.changes[name] = changes
@@ -118,6 +123,25 @@ def _changes(node: Node) -> Changes:
     keys = node.mapping((), ("secret_file", "changes_an_hour"))
     secrets = keys["secret_file"].signing_secrets() if "secret_file" in keys else ()
     return Changes(secrets, keys["changes_an_hour"].integer(0, 1_000_000, CHANGES_AN_HOUR))
+
+
+def _test_subjects(node: Node, catalogue: Catalogue) -> tuple[Subject, ...]:
+    """Identifiers that nobody real has, by scheme: `{LEI: [5299...]}`."""
+    found: list[Subject] = []
+    for name, values in node.mapping(any_key=True).items():
+        scheme = catalogue.schemes.get(name)
+        if scheme is None:
+            if catalogue.whole:
+                values.key_problem(f"`identifiers.yaml` has no scheme `{name}`{suggest(name, catalogue.schemes)}")
+            continue
+        for each in values.items():
+            try:
+                value = scheme.canonical(each.text())
+            except ValueError as error:
+                each.problem(str(error))
+                continue
+            found += [Subject(kind, name, value) for kind in scheme.subjects]
+    return tuple(found)
 
 
 def late(path: Path, deadline: float) -> list[str]:

@@ -70,6 +70,21 @@ class Table:
         held = self._statements[fields] = (select, _row_reader(leaves, names, self._dialect))
         return held
 
+    @property
+    def place(self) -> tuple[str | None, str]:
+        """The schema, where one is written, and the name of the table or view."""
+        return self._schema, self._name
+
+    @property
+    def mapped(self) -> Mapped:
+        """How its records stand in its columns."""
+        return self._mapped
+
+    @property
+    def limits(self) -> RowLimits:
+        """What one reading may have at most."""
+        return self._limits
+
     def of_nobody(self) -> sa.Select[Any]:
         """A SELECT of every mapped column that gives no row."""
         select, _ = self.statement(tuple(sorted(self._mapped.fields)))
@@ -190,14 +205,17 @@ _READERS: Mapping[str, Callable[[Any], Any]] = {
 }
 
 
+def readers(dialect: str) -> Mapping[str, Callable[[Any], Any]]:
+    """What reads a column's value, by kind of leaf; each raises `ValueError` for another type than it reads."""
+    return {**_READERS, FieldType.BOOLEAN: _number_as_boolean} if dialect in NO_BOOLEAN else _READERS
+
+
 def _row_reader(leaves: list[Leaf], names: list[str], dialect: str) -> Callable[[Any], Record | str]:
     """Reads a row: the record, where a value is wrong what it shows of itself, or why it is nobody's."""
     by_attribute = {leaf.attribute: _READERS[leaf.kind] for leaf in leaves if leaf.attribute in SHOWN}
     made: Callable[..., Record] = record_type(leaves, rename=False, strict=True)
-    readers = _READERS
-    if dialect in NO_BOOLEAN:
-        readers = {**_READERS, FieldType.BOOLEAN: _number_as_boolean}
-    plan = [(names.index(leaf.path[0]), readers[leaf.kind], leaf.mandatory, leaf.path[0]) for leaf in leaves]
+    by_kind = readers(dialect)
+    plan = [(names.index(leaf.path[0]), by_kind[leaf.kind], leaf.mandatory, leaf.path[0]) for leaf in leaves]
 
     def faulty(row: Any, reason: str) -> Record | str:
         return shown_by(leaves, lambda path: row[names.index(path[0])], by_attribute, reason)

@@ -23,7 +23,15 @@ from connectors.base import Config, Failure, Fault
 from connectors.http.auth import Auth, read_auth
 from connectors.http.httpx_transport import HttpxTransport
 from connectors.http.pooled_transport import PooledTransport
-from connectors.http.transport import FAILURES, INLINE, Response, Transport, TransportFactory, TransportFault
+from connectors.http.transport import (
+    FAILURES,
+    INLINE,
+    Response,
+    Transport,
+    TransportFactory,
+    TransportFault,
+    TransportOptions,
+)
 from connectors.http.unpacking import beside
 from connectors.kit.breaker import Breaker, BreakerLimits, read_breaker, retry_after
 
@@ -128,17 +136,37 @@ def _is_secret(value: str) -> bool:
     return bool(_CREDENTIAL_VALUE.match(value)) or any(len(_SWITCH.findall(run)) > 2 for run in _RUN.findall(value))
 
 
+class Tried(NamedTuple):
+    """One question, asked past breaker and retries: what came, and after how many seconds.
+
+    A `Failure` is what keeps an answer from being one, such as no access token; `key` of the department is to blame.
+    """
+
+    answer: Response | TransportFault | Failure
+    seconds: float
+    key: str = "auth"
+
+
 _UNREAD = Reading(_EXPIRED, False, False)
 
 
 class Caller:
-    """One department's way out."""
+    """One department's way out; `address_key` is the key that says where to."""
+
+    address_key = "base_url"
 
     def __init__(
-        self, transport: Transport, limits: Limits, auth: Auth, headers: Mapping[str, str], kept: bool = True
+        self,
+        transport: Transport,
+        limits: Limits,
+        auth: Auth,
+        headers: Mapping[str, str],
+        kept: bool = True,
+        options: TransportOptions | None = None,
     ) -> None:
         self._transport = transport
         self._limits = limits
+        self.options = options or TransportOptions(limits.timeout)
         self._auth = auth
         self._headers = dict(headers)
         self._kept = kept
@@ -254,6 +282,22 @@ class Caller:
         except TimeoutError:
             return _UNREAD
 
+    async def attempt(
+        self, method: str, url: str, body: bytes | None, end: float, headers: Mapping[str, str] | None = None
+    ) -> Tried:
+        """Ask once on a new connection, until `end`, past breaker and retries, and give whatever comes."""
+        loop = self._loop or self._begin()
+        sent = {**self._headers, **(headers or {})}
+        began = loop.time()
+        if self._auth.changes:
+            authorization = await self._auth.authorization(end)
+            if isinstance(authorization, Failure):
+                return Tried(authorization, loop.time() - began)
+            sent["authorization"] = authorization
+            began = loop.time()
+        answer = await self._transport.send(method, url, sent, body, max(0.0, end - began), None, True)
+        return Tried(answer, loop.time() - began)
+
     async def examine(self, url: str) -> list[str]:
         """What is wrong with the way to `url` (`base.Examined`): any answer there will do, but one to a stranger."""
         answer = await self.once(url, {})
@@ -298,4 +342,5 @@ def read_caller(
         keys["connections"].problem("has no use with `echo`, by which answers are told apart; remove one of them")
     limits = read_limits(keys["limits"])
     auth, options = read_auth(keys, limits.timeout, limits.concurrency, limits.max_bytes, limits.chunks)
-    return made(transport(msgspec.structs.replace(options, echo=echo, shown=shown)), limits, auth, headers, kept)
+    options = msgspec.structs.replace(options, echo=echo, shown=shown)
+    return made(transport(options), limits, auth, headers, kept, options)

@@ -107,6 +107,16 @@ class Endpoint:
         self._selects: dict[tuple[str, ...], str] = {}
 
     @property
+    def mapped(self) -> Mapped:
+        """How its records stand in an answer."""
+        return self._mapped
+
+    @property
+    def next_path(self) -> Path | None:
+        """Where the next page's token or link stands, with `paging`."""
+        return self._next_path
+
+    @property
     def place(self) -> tuple[str, Path]:
         """Which list it is: where it is asked for, and where it stands in the answer."""
         return self._template.text, self._mapped.records

@@ -19,7 +19,7 @@ from urllib.parse import quote, unquote
 import msgspec
 
 from connectors.base import Config, Failure, Fault
-from connectors.http.calling import RETRYABLE, Caller, Reading
+from connectors.http.calling import RETRYABLE, Caller, Reading, Tried
 from connectors.http.transport import Response
 from connectors.kit.source import invalid
 
@@ -101,6 +101,8 @@ def written(identifier: Identifier) -> str:
 class XroadCaller(Caller):
     """A way out through a security server; `named` says for whom and where to."""
 
+    address_key = "security_server"
+
     def __init__(self, named: Named, security_server: str, *arguments: Any) -> None:
         super().__init__(*arguments)
         self._named, self._security_server = named, security_server
@@ -131,6 +133,16 @@ class XroadCaller(Caller):
             return Reading(reading.told, reading.wrong, True)  # its id says whose it is, whomever it names
 
         return await super().ask(method, url, body, end, checked, lane=self, allowed=allowed, headers=sent)
+
+    async def attempt(
+        self, method: str, url: str, body: bytes | None, end: float, headers: Mapping[str, str] | None = None
+    ) -> Tried:
+        """See `Caller`. An answer that is not the service's to this question is a `Failure`."""
+        sent, own = self._headed(headers)
+        tried = await super().attempt(method, url, body, end, sent)
+        if isinstance(tried.answer, Response) and (wrong := self._wrong(tried.answer, own)) is not None:
+            return Tried(wrong, tried.seconds, "service")
+        return tried
 
     def _headed(self, headers: Mapping[str, str] | None) -> tuple[dict[str, str], str]:
         """This question's headers, and its id: new each time, after what is forwarded as one."""

@@ -47,7 +47,7 @@ class Dataset:
     def __init__(self, mapped: Mapped, field: tuple[str, ...]) -> None:
         self.field = field
         self.named = mapped.subject is not None
-        self._mapped = mapped
+        self.mapped = mapped
         self._decoders: dict[tuple[str, ...], tuple[Decoder, Any]] = {}
 
     def read(self, raw: msgspec.Raw | None, fields: tuple[str, ...], subject: Subject) -> list[Record] | str:
@@ -57,7 +57,7 @@ class Dataset:
             unwrap: Any = msgspec.Raw
             for _ in self.field[1:]:
                 unwrap = msgspec.defstruct("SourceStep", [("step", unwrap)])
-            held = self._decoders[fields] = (Decoder(self._mapped, fields), msgspec.json.Decoder(unwrap).decode)
+            held = self._decoders[fields] = (Decoder(self.mapped, fields), msgspec.json.Decoder(unwrap).decode)
         decoder, decode = held
         if raw is None:
             return "a dataset is missing from the answer"
@@ -75,7 +75,7 @@ class Dataset:
         text = f"{alias}: {head} {{ "
         for step in rest:
             text += f"step: {step} {{ "
-        return text + _selection(build_tree(self._mapped.leaves(fields))) + " }" * len(self.field)
+        return text + _selection(build_tree(self.mapped.leaves(fields))) + " }" * len(self.field)
 
 
 def _selection(tree: Tree) -> str:

@@ -1,0 +1,1 @@
+"""Connecting departments: trying a mapping against the real system, and watching it afterwards."""

@@ -1,0 +1,18 @@
+"""The `dutybound source` commands: connecting departments' systems, and whether they still fit.
+
+Exit codes: 0 all well, 1 something does not fit or cannot be done (said in words), 2 a wrong call.
+"""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from gateway.connecting.commands import test
+
+
+def register(subparsers: argparse._SubParsersAction[Any]) -> None:
+    """Add `source` with its commands; each sets `run`: from the parsed arguments to the exit code."""
+    source = subparsers.add_parser("source", help="connect a department's system, try it, and watch it")
+    parts = source.add_subparsers(metavar="COMMAND", required=True)
+    test.register(parts)

@@ -1,0 +1,116 @@
+"""`source test` finds and explains every planted difference of a department with a REST interface."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from tests.connecting.trying import asked
+from tests.connecting.trying.planted import TITLE, VALUE, Planted, cases, healthy, rest, row
+from tests.connectors.certificates import Authority
+from tests.connectors.servers import Request, answer, serve
+
+
+def answering(case: Planted | None = None):  # type: ignore[no-untyped-def]
+    """A department's handler, with the difference planted."""
+    rows = [row(1), row(2), row(3)]
+    if case is not None and case.rows is not None:
+        case.rows(rows)
+    made = case.answer if case is not None and case.answer is not None else healthy
+
+    async def handle(request: Request, writer: asyncio.StreamWriter) -> None:
+        writer.write(made(rows, request.target))
+        if case is not None and case.ends:
+            writer.close()
+
+    return handle
+
+
+@pytest.mark.parametrize("case", list(cases()), ids=lambda case: case.name)
+async def test_a_planted_difference_is_found_and_explained(case: Planted, tmp_path: Path) -> None:
+    async with serve(answering(case)) as server:
+        config = rest(server.url)
+        if case.config is not None:
+            case.config(config)
+        trial, places = await asked.trial(asked.department(config, tmp_path))
+    told = [str(place) for place in places]
+    (found, *more) = [each for each, said in zip(trial.found, told, strict=True) if case.words in said] or pytest.fail(
+        f"{case.words!r} is in none of {told}"
+    )
+    assert more == []
+    assert (found.kind, found.row or case.row) == (case.kind, case.row or found.row)
+    own = ("datasets", asked.NAME)
+    below = found.key[2:] if found.key[:2] == own else found.key
+    assert ".".join(below) == case.key
+    assert all(place.line for place in places), told
+    for secret in (VALUE, TITLE, VALUE.lower(), "1771", "1.771", "5493001KJTIIGC8Y1R12"):
+        assert not any(secret in said for said in told), told
+
+
+async def test_a_department_that_fits_has_nothing_to_mend(tmp_path: Path) -> None:
+    async with serve(answering()) as server:
+        trial, places = await asked.trial(asked.department(rest(server.url), tmp_path))
+    assert (places, trial.records, trial.declared, trial.untried) == ([], 3, True, "")
+
+
+async def test_made_up_identifiers_are_nobodys_and_the_report_says_that_nothing_was_read(tmp_path: Path) -> None:
+    async def nobody(_: Request, writer: asyncio.StreamWriter) -> None:
+        writer.write(answer({}, 404))
+
+    async with serve(nobody) as server:
+        trial, places = await asked.trial(asked.department(rest(server.url), tmp_path, ()))
+    assert (places, trial.records, trial.declared) == ([], 0, False)
+    assert "declare `test_subjects`" in trial.untried
+    for request in server.requests:
+        assert asked.rule_set().policies.catalogue.schemes["LEI"].canonical(request.target.rpartition("/")[2])
+
+
+async def test_a_slow_department_is_slow_before_it_is_too_slow(tmp_path: Path) -> None:
+    async def slowly(request: Request, writer: asyncio.StreamWriter) -> None:
+        await asyncio.sleep(0.7)
+        await answering()(request, writer)
+
+    async with serve(slowly) as server:
+        config = rest(server.url)
+        config["limits"]["timeout"] = "1s"
+        trial, _ = await asked.trial(asked.department(config, tmp_path))
+        config["limits"]["timeout"] = "100ms"
+        late, _ = await asked.trial(asked.department(config, tmp_path))
+    assert {each.kind for each in trial.found} <= {"slow"}
+    assert trial.found
+    assert "no whole answer within 0.1 s" in late.found[0].what
+
+
+async def test_what_is_wrong_with_the_way_there(tmp_path: Path) -> None:
+    ours, others = Authority(tmp_path, "ours"), Authority(tmp_path, "others")
+    async with serve(answering(), ours.server_context()) as server:
+        config = rest(server.url)
+        unknown, _ = await asked.trial(asked.department(config, tmp_path))
+        trusted = {**config, "tls": {"ca_file": str(ours.ca_file)}}
+        fine, _ = await asked.trial(asked.department(trusted, tmp_path))
+        plain, _ = await asked.trial(
+            asked.department({**config, "base_url": server.url.replace("https", "http")}, tmp_path)
+        )
+    gone, _ = await asked.trial(asked.department(config, tmp_path))
+    async with serve(answering(), ours.server_context(clients=ours)) as server:
+        trusted = {**trusted, "base_url": server.url}
+        bare, _ = await asked.trial(asked.department(trusted, tmp_path))
+        cert, key = others.issue("stranger", client=True)
+        auth = {"kind": "mtls", "cert_file": str(cert), "key_file": str(key)}
+        stranger, _ = await asked.trial(asked.department({**trusted, "auth": auth}, tmp_path))
+    async with serve(answering()) as server:
+        secure = {**trusted, "base_url": server.url.replace("http", "https"), "limits": {"timeout": "500ms"}}
+        no_tls, _ = await asked.trial(asked.department(secure, tmp_path))
+    nowhere, _ = await asked.trial(asked.department({**config, "base_url": "https://no.such.invalid"}, tmp_path))
+    assert fine.found == []
+    said = [(each.found[0].key, each.found[0].what) for each in (unknown, plain, gone, bare, stranger, no_tls, nowhere)]
+    wanted = [
+        ("tls", "an authority that is not known here"), ("base_url", "closes it without an answer"),
+        ("base_url", "nothing listens"), ("auth", "seems to ask for a client certificate"),
+        ("auth", "seems to refuse the client certificate"), ("base_url", "does not speak TLS"),
+        ("base_url", "there is no host"),
+    ]  # fmt: skip
+    for (key, what), (wanted_key, words) in zip(said, wanted, strict=True):
+        assert (key, words in what) == ((wanted_key,), True), what
