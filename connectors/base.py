@@ -17,7 +17,7 @@ import enum
 import unicodedata
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Literal, NamedTuple, Protocol, runtime_checkable
+from typing import Any, Literal, NamedTuple, Protocol, runtime_checkable
 
 import msgspec
 
@@ -224,6 +224,9 @@ class Config(Protocol):
         self, required: Iterable[str] = (), optional: Iterable[str] = (), *, any_key: bool = False
     ) -> Mapping[str, Config]:
         """The entries by key; any key can be looked up. What is missing, unknown or there twice is told."""
+
+    def plain(self) -> Any:
+        """The value as JSON has it: objects, lists, texts, whole numbers, `true`, `false` and `null`."""
 
     def items(self) -> Sequence[Config]:
         """The elements of a list; none where it is not written."""

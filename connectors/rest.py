@@ -1,16 +1,18 @@
-"""The connector for departments with a REST interface: one GET per subject and dataset, or one per batch of subjects.
+"""The connector for departments with a REST interface: one question per subject and dataset, or one per batch.
 
-`path` is a template with `{scheme}` and `{value}`, both percent-encoded. Where the source can leave fields out,
-`select` names the query parameter that lists the source-side names of exactly the requested fields. Where it answers in
-pages, `paging` follows a token or a link, which must stay on the same origin. 404 means no records unless
-`no_records` says otherwise.
+`path` is a template with `{scheme}` and `{value}`, both percent-encoded; with `method: POST` the value stands in the
+`body` instead, and the question is sent once unless the department says that it is `safe` to repeat. Where the source
+can leave fields out, `select` names the query parameter that lists the source-side names of exactly the requested
+fields. Where it answers in pages, `paging` follows a token or a link, which must stay on the same origin. 404 means no
+records unless `no_records` says otherwise.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Coroutine, Mapping
 from functools import partial
+from typing import Any
 
 from connectors.base import (
     Config,
@@ -28,7 +30,7 @@ from connectors.base import (
 from connectors.explaining import answers, paged
 from connectors.explaining.noted import Noted
 from connectors.http.calling import Caller, Reading, read_caller, read_headers
-from connectors.http.endpoint import Endpoint, read_endpoint
+from connectors.http.endpoint import Endpoint, Question, read_endpoint
 from connectors.http.forwarding import Forward, read_forward
 from connectors.http.transport import Response
 from connectors.kit.source import different, invalid, read_datasets, unmapped
@@ -42,7 +44,7 @@ Headers = Mapping[str, str] | None
 """What one inquiry's questions have beside the department's own headers."""
 _LAST_PAGE = Page([], None)
 _TOO_MANY = Reading(invalid("more records than `limits.records`"), True, False)
-_BAD_VALUE = Failure(Fault.INVALID, False, "the identifier cannot stand in a path")
+_BAD_VALUE = Failure(Fault.INVALID, False, "the identifier cannot stand in a question")
 
 
 class RestConnector:
@@ -91,11 +93,11 @@ class RestConnector:
 
     async def _one(self, dataset: DatasetRequest, subject: Subject, end: float, headers: Headers) -> Outcome:
         endpoint = self._endpoints[dataset.dataset]
-        url = endpoint.url(subject, dataset.fields)
-        if url is None:
+        question = endpoint.question(subject, dataset.fields)
+        if question is None:
             return _BAD_VALUE
         if endpoint.paging is not None:
-            return await self._pages(endpoint, dataset, subject, url, end, headers)
+            return await self._pages(endpoint, dataset, subject, question, end, headers)
         decoder, most = endpoint.decoder(dataset.fields), self._caller.most_records
 
         def read(answer: Response) -> Reading:
@@ -110,13 +112,32 @@ class RestConnector:
 
         # Connections are kept by kind of question: what a decoder is made for.
         lane = decoder if endpoint.named else None
-        outcome: Outcome = await self._caller.ask(
-            "GET", url, None, end, read, lane=lane, allowed=endpoint.no_records, headers=headers
+        return await self._ask(endpoint, question, end, headers, read, lane, endpoint.no_records)  # type: ignore[no-any-return]
+
+    def _ask(
+        self,
+        endpoint: Endpoint,
+        question: Question,
+        end: float,
+        headers: Headers,
+        read: Callable[[Response], Reading],
+        lane: object,
+        allowed: Collection[int],
+    ) -> Coroutine[Any, Any, Any]:
+        if endpoint.headers:
+            headers = {**endpoint.headers, **(headers or {})}
+        return self._caller.ask(
+            endpoint.method, *question, end, read, lane=lane, allowed=allowed, headers=headers, once=endpoint.once
         )
-        return outcome
 
     async def _pages(
-        self, endpoint: Endpoint, dataset: DatasetRequest, subject: Subject, url: str, end: float, headers: Headers
+        self,
+        endpoint: Endpoint,
+        dataset: DatasetRequest,
+        subject: Subject,
+        question: Question,
+        end: float,
+        headers: Headers,
     ) -> Outcome:
         paging, decoder = endpoint.paging, endpoint.decoder(dataset.fields)
         assert paging is not None
@@ -131,19 +152,13 @@ class RestConnector:
                 return Reading(invalid(page), True, False)
             return Reading(page, False, len(page.records) > 0)
 
-        seen = {url}
-        first = url
+        seen = {question.url}
+        first = url = question.url
         while True:
-            page: Page | Failure = await self._caller.ask(
-                "GET",
-                url,
-                None,
-                end,
-                read,
-                lane=(decoder, len(seen)) if endpoint.named else None,
-                allowed=endpoint.no_records if url is first else (),
-                headers=headers,
-            )
+            lane = (decoder, len(seen)) if endpoint.named else None
+            allowed = endpoint.no_records if url is first else ()
+            asked = question._replace(url=url)
+            page: Page | Failure = await self._ask(endpoint, asked, end, headers, read, lane, allowed)
             if isinstance(page, Failure):
                 return page
             came = {(r.m_id, r.m_version) for r in page.records if r.m_id and r.m_version}
@@ -173,9 +188,9 @@ class RestConnector:
         headers: Headers,
     ) -> None:
         endpoint = self._endpoints[dataset.dataset]
-        url = endpoint.batch_url(subjects, dataset.fields)
+        question = endpoint.batch_question(subjects, dataset.fields)
         outcome: Mapping[Subject, Outcome] | Failure
-        if url is None:
+        if question is None:
             outcome = _BAD_VALUE
         else:
             decoder, most = endpoint.decoder(dataset.fields), self._caller.most_records
@@ -191,7 +206,7 @@ class RestConnector:
                 return Reading(decoded, False, False)
 
             # Without a lane: the answer about some of these subjects could pass for one about all of them.
-            outcome = await self._caller.ask("GET", url, None, end, read, allowed=endpoint.no_records, headers=headers)
+            outcome = await self._ask(endpoint, question, end, headers, read, None, endpoint.no_records)
         for subject in subjects:
             outcomes[subject, dataset.dataset] = outcome if isinstance(outcome, Failure) else outcome[subject]
 
@@ -209,10 +224,14 @@ class RestConnector:
         return [*of_all.all(), *found]
 
     async def _asked(
-        self, endpoint: Endpoint, deadline: float, of_all: Noted, noted: Noted, url: str, first: bool
+        self, endpoint: Endpoint, deadline: float, of_all: Noted, noted: Noted, question: Question, first: bool
     ) -> Response | None:
-        tried = await self._caller.attempt("GET", url, None, self._caller.end(deadline))
-        asked, none = answers.Asked(url, self._caller.address_key, ("path",)), endpoint.no_records if first else ()
+        end = self._caller.end(deadline)
+        tried = await self._caller.attempt(endpoint.method, *question, end, endpoint.headers)
+        asked, none = (
+            answers.Asked(question.url, self._caller.address_key, ("path",)),
+            endpoint.no_records if first else (),
+        )
         return await answers.usable(self._caller, tried, asked, of_all, noted, none)
 
     async def examine(self) -> list[str]:

@@ -8,7 +8,7 @@ from typing import Any
 from connectors.base import DatasetRequest, Subject
 from connectors.explaining import records
 from connectors.explaining.noted import Noted, plain
-from connectors.http.endpoint import Endpoint
+from connectors.http.endpoint import Endpoint, Question
 from connectors.http.transport import Response
 
 _NEXT = {"next", "nextpage", "nextlink", "nexturl", "nexttoken", "nextpagetoken", "continuation", "continuationtoken",
@@ -16,22 +16,23 @@ _NEXT = {"next", "nextpage", "nextlink", "nexturl", "nexttoken", "nextpagetoken"
 _MORE = {"hasmore", "hasnext", "hasnextpage", "more", "truncated"}
 _TOTAL = {"total", "totalcount", "totalresults", "totalelements", "totalitems"}
 
-Ask = Callable[[str, bool], Awaitable[Response | None]]
-"""(address, whether it is the first page's) -> its answer, or nothing after noting why."""
+Ask = Callable[[Question, bool], Awaitable[Response | None]]
+"""(question, whether it is the first page's) -> its answer, or nothing after noting why."""
 
 
 async def explain(
     ask: Ask, endpoint: Endpoint, dataset: DatasetRequest, subject: Subject, noted: Noted, most: int
 ) -> None:
     """Note what is wrong with one subject's records of a dataset; at most `most` records may come."""
-    first = endpoint.url(subject, dataset.fields)
-    if first is None:
-        noted.add(("path",), "the identifier cannot stand in a path")
+    question = endpoint.question(subject, dataset.fields)
+    if question is None:
+        noted.add(("path",), "the identifier cannot stand in a question")
         return
-    url, seen, count = first, {first}, 0
+    first = url = question.url
+    seen, count = {first}, 0
     known: set[tuple[str, str]] = set()
     while True:
-        answer = await ask(url, url == first)
+        answer = await ask(question._replace(url=url), url == first)
         value = records.document(answer.body, noted) if answer is not None else None
         rows = records.rows_at(value, endpoint.mapped.records, noted, subject) if value is not None else None
         if rows is None:

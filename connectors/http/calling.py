@@ -1,8 +1,8 @@
 """Calls one department over a `Transport`, with its deadline, retries and breaker.
 
 An answer counts with the status 200 (or one that the caller allows); anything else is the `Failure` that the gateway
-reports. Only idempotent requests go through it, so that a retry is safe. All attempts share one end, which is the
-sooner of the inquiry's deadline and the department's own timeout; there is no timer beside the transport's.
+reports. What goes through it is idempotent, so that a retry is safe, or is asked `once`. All attempts share one end,
+which is the sooner of the inquiry's deadline and the department's own timeout; no timer is beside the transport's.
 
 `Caller.ask` also has the answer read, and decides by what was read whether its connection may carry another question
 (`connectors.http.transport.Lease`), and whether the answer may have been somebody else's and must be asked for again.
@@ -194,16 +194,18 @@ class Caller:
         lane: object = None,
         allowed: Collection[int] = (),
         headers: Mapping[str, str] | None = None,
+        once: bool = False,
     ) -> Any | Failure:
         """Ask, until the time `end` on the event loop's clock, and give what `read` was told, or the failure.
 
         `read` never raises; a large answer is read beside the event loop. Statuses but 200 and the `allowed` are
         failures. With a `lane`, which is what questions of one kind have in common, connections are kept. `headers` are
-        this question's own, by name in lower case.
+        this question's own, by name in lower case. `once`: it is sent once, on a new connection, since nobody knows
+        what a second one would do.
         """
-        lane = lane if self._kept else None
+        lane = lane if self._kept and not once else None
         loop = self._loop or self._begin()
-        attempt, renewed, fresh = 0, False, False
+        attempt, renewed, fresh = 0, False, once
         own = self._headers if headers is None else {**self._headers, **headers}
         while True:
             now = loop.time()
@@ -247,7 +249,7 @@ class Caller:
                     continue
             failure, again = self._failed(answer, loop.time())
             pause = _PAUSE * 2**attempt * random.uniform(0.5, 1.5)  # noqa: S311 - jitter, no secret
-            if not again or attempt >= self._limits.retries or loop.time() + pause >= end:
+            if not again or once or attempt >= self._limits.retries or loop.time() + pause >= end:
                 return failure
             if not self._breaker.retries():
                 return failure

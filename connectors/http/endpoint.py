@@ -1,4 +1,4 @@
-"""Where one dataset of a REST department is found: its address for a subject or a batch, its pages, its decoders."""
+"""How one dataset of a REST department is asked for, of a subject or a batch: by address or body; pages, decoders."""
 
 from __future__ import annotations
 
@@ -9,12 +9,13 @@ from urllib.parse import quote, urlencode
 
 from connectors.base import Config, DatasetShape, Subject
 from connectors.http import origins
+from connectors.http.body import Body, read_body
 from connectors.kit.source import one_of_each_scheme
 from connectors.mapping.decoding import DATASET_KEYS, Decoder, Mapped, read_mapping, read_path
 from connectors.mapping.generated import Path
 
 _HOLE = re.compile(r"(\{[^{}]*\}|[{}])")
-KEYS = ("path", *DATASET_KEYS, "select", "paging", "batch", "no_records")
+KEYS = ("path", "method", "body", "safe", *DATASET_KEYS, "select", "paging", "batch", "no_records")
 _SEPARATOR = r"([,;:|!$()*@]|%20|%2[Cc]|%3[AaBb]|%7[Cc])+"
 _STEPS = re.compile(r"(^|/)(\.|%2e){1,2}(/|$)", re.IGNORECASE)
 _DECODERS = 4096
@@ -31,7 +32,9 @@ class Template:
         self._holes = [piece[1:-1] for piece in pieces[1::2]]
         for piece in pieces[1::2]:
             if piece[1:-1] not in holes:
-                raise ValueError(f"`{piece}` is not one of {', '.join('{' + hole + '}' for hole in holes)}")
+                raise ValueError(
+                    f"`{piece}` is not one of {', '.join('{' + hole + '}' for hole in dict.fromkeys(holes))}"
+                )
         self.holes = frozenset(self._holes)
 
     def fill(self, values: Mapping[str, str]) -> str:
@@ -67,10 +70,18 @@ class Paging(NamedTuple):
         return origins.follow(current, following)
 
 
+class Question(NamedTuple):
+    """Where a question goes, and its body where it has one."""
+
+    url: str
+    body: bytes | None
+
+
 class Batch(NamedTuple):
-    """Several subjects in one call: their values, joined by `separator`, fill `{values}`."""
+    """Several subjects in one call: their values fill `{values}`, of an address joined by `separator`."""
 
     template: Template
+    body: Body | None
     separator: str
     max: int
 
@@ -89,6 +100,8 @@ class Endpoint:
         self,
         mapped: Mapped,
         template: Template,
+        body: Body | None,
+        safe: bool,
         no_records: frozenset[int],
         select: str | None,
         paging: Paging | None,
@@ -96,6 +109,10 @@ class Endpoint:
         batch: Batch | None,
     ) -> None:
         self.no_records = no_records
+        self.method = "GET" if body is None else "POST"
+        self.headers = {} if body is None else {"content-type": "application/json"}
+        self.once = body is not None and not safe
+        self._body = body
         self.paging = paging
         self.batch = batch
         self.named = mapped.subject is not None
@@ -117,9 +134,9 @@ class Endpoint:
         return self._next_path
 
     @property
-    def place(self) -> tuple[str, Path]:
-        """Which list it is: where it is asked for, and where it stands in the answer."""
-        return self._template.text, self._mapped.records
+    def place(self) -> tuple[str, str, Path]:
+        """Which list it is: where and how it is asked for, and where it stands in the answer."""
+        return self._template.text, self._body.text if self._body is not None else "", self._mapped.records
 
     def decoder(self, fields: tuple[str, ...]) -> Decoder:
         """The decoder for exactly these fields."""
@@ -130,24 +147,36 @@ class Endpoint:
             decoder = self._decoders[fields] = Decoder(self._mapped, fields, self._next_path)
         return decoder
 
-    def url(self, subject: Subject, fields: tuple[str, ...]) -> str | None:
-        """The address of one subject's records, or `None` where the identifier cannot stand in one."""
-        scheme, value = encode(subject.scheme), encode(subject.value)
+    def question(self, subject: Subject, fields: tuple[str, ...]) -> Question | None:
+        """How one subject's records are asked for, or `None` where the identifier cannot stand there."""
+        scheme = encode(subject.scheme)
+        value = encode(subject.value) if self._body is None else ""
         if scheme is None or value is None:
             return None
         url = self._template.fill({"scheme": scheme, "value": value})
-        return url if self._select is None else url + self._selected(url, fields)
+        if self._select is not None:
+            url += self._selected(url, fields)
+        if self._body is None:
+            return Question(url, None)
+        body = self._body.fill({"scheme": subject.scheme, "value": subject.value})
+        return None if body is None else Question(url, body)
 
-    def batch_url(self, subjects: tuple[Subject, ...], fields: tuple[str, ...]) -> str | None:
-        """The address of a batch's records; the subjects are of one scheme."""
+    def batch_question(self, subjects: tuple[Subject, ...], fields: tuple[str, ...]) -> Question | None:
+        """How a batch's records are asked for; the subjects are of one scheme."""
         assert self.batch is not None
-        values = [encode(subject.value) for subject in subjects]
+        template, batch_body, separator, _ = self.batch
+        values = [encode(subject.value) if batch_body is None else "" for subject in subjects]
         scheme = encode(subjects[0].scheme)
         if scheme is None or None in values:
             return None
-        joined = self.batch.separator.join(value for value in values if value is not None)
-        url = self.batch.template.fill({"scheme": scheme, "values": joined})
-        return url if self._select is None else url + self._selected(url, fields)
+        joined = separator.join(value for value in values if value is not None)
+        url = template.fill({"scheme": scheme, "values": joined})
+        if self._select is not None:
+            url += self._selected(url, fields)
+        if batch_body is None:
+            return Question(url, None)
+        body = batch_body.fill({"scheme": subjects[0].scheme, "values": [subject.value for subject in subjects]})
+        return None if body is None else Question(url, body)
 
     def _selected(self, url: str, fields: tuple[str, ...]) -> str:
         text = self._selects.get(fields)
@@ -162,13 +191,17 @@ def read_endpoint(config: Config, shape: DatasetShape, base_url: str, *, links: 
     """One dataset of `kind: rest`; `links`: whether its pages may be found by a link."""
     keys = config.mapping((), KEYS)
     mapped = read_mapping(keys, shape)
-    template = _read_template(keys["path"], base_url, ("scheme", "value"))
+    body = _read_body(keys, ("scheme", "value"))
+    template = _read_template(keys["path"], base_url, ("scheme", "value"), body)
     paging, next_path = _read_paging(keys["paging"], mapped) if "paging" in keys else (None, None)
-    batch = _read_batch(keys["batch"], base_url) if "batch" in keys else None
-    if mapped.subject is None and "value" in template.holes and "scheme" not in template.holes:
+    batch = _read_batch(keys["batch"], base_url, template, body) if "batch" in keys else None
+    holes = template.holes if body is None else template.holes | body.holes
+    if mapped.subject is None and "value" in holes and "scheme" not in holes:
         one_of_each_scheme(keys["path"], "{scheme}", (name for of in shape.schemes.values() for name in of))
     if batch is not None and mapped.subject is None:
         keys["batch"].problem("records that do not name their subject (`not_returned`) cannot be told apart in a batch")
+    if body is not None and paging is not None and paging.param is None:
+        keys["paging"].problem("needs a `param`: nothing says whether a link is for GET or for POST")
     if not links and paging is not None and paging.param is None:
         keys["paging"].problem("needs a `param`: a link of the service leads past the security server")
     if mapped.subject is None and paging is not None and paging.param is None:
@@ -180,7 +213,8 @@ def read_endpoint(config: Config, shape: DatasetShape, base_url: str, *, links: 
         keys["batch"].problem("a batch cannot be paged; choose `batch` or `paging`")
     no_records = [each.integer(201, 499) for each in keys["no_records"].items()] if "no_records" in keys else [404]
     select = keys["select"].text("") or None
-    return Endpoint(mapped, template, frozenset(no_records), select, paging, next_path, batch)
+    safe = keys["safe"].boolean(False)
+    return Endpoint(mapped, template, body, safe, frozenset(no_records), select, paging, next_path, batch)
 
 
 def _read_paging(config: Config, mapped: Mapped) -> tuple[Paging, Path]:
@@ -192,7 +226,23 @@ def _read_paging(config: Config, mapped: Mapped) -> tuple[Paging, Path]:
     return Paging(keys["param"].text("") or None, keys["max_pages"].integer(1, 1000, 20)), next_path
 
 
-def _read_batch(config: Config, base_url: str) -> Batch:
+def _read_body(keys: Mapping[str, Config], holes: tuple[str, str]) -> Body | None:
+    """The `method`, `body` and `safe` keys, which go together."""
+    if keys["method"].choice(("GET", "POST"), default="GET") == "POST":
+        if "body" not in keys:
+            keys["method"].problem('POST needs a `body` that says who is meant, as `{number: "{value}"}`')
+            return Body({})
+        return read_body(keys["body"], holes)
+    for name in ("body", "safe"):
+        if name in keys:
+            keys[name].problem("is for `method: POST` only; a GET has none, and can always be sent again")
+    return None
+
+
+def _read_batch(config: Config, base_url: str, one: Template, body: Body | None) -> Batch:
+    if body is not None:
+        keys = config.mapping(("body",), ("max",))
+        return Batch(one, read_body(keys["body"], ("scheme", "values")), "", keys["max"].integer(2, 1000, 20))
     keys = config.mapping(("path",), ("separator", "max"))
     template = _read_template(keys["path"], base_url, ("scheme", "values"))
     again = re.search(r"[?&]([\w.-]+)=\{values\}", template.text, re.ASCII)
@@ -202,16 +252,18 @@ def _read_batch(config: Config, base_url: str) -> Batch:
         pattern=_SEPARATOR + (f"|&{re.escape(again[1])}=" if again else ""),
         what=f"{what}{f', or `&{again[1]}=` to repeat the parameter' if again else ''}: what no identifier holds",
     )
-    return Batch(template, separator, keys["max"].integer(2, 1000, 20))
+    return Batch(template, None, separator, keys["max"].integer(2, 1000, 20))
 
 
-def _read_template(config: Config, base_url: str, holes: tuple[str, str]) -> Template:
+def _read_template(config: Config, base_url: str, holes: tuple[str, str], body: Body | None = None) -> Template:
     text = config.text(pattern=r"/(?!/)[!-~]*", what="a path that begins with one `/`, without spaces")
     if "#" in text or "\\" in text:
         config.problem(f"`{text}` must not hold `#` or a backslash")
     if _STEPS.search(text.partition("?")[0]):
         config.problem(f"`{text}` must not hold the steps `.` or `..`; write where it leads")
-    if text and f"{{{holes[1]}}}" not in text:
+    if body is not None:
+        holes = (holes[0], holes[0])  # the value stands in the body, and nowhere else
+    elif text and f"{{{holes[1]}}}" not in text:
         config.problem(f"`{text}` must hold `{{{holes[1]}}}`, what identifies the subject")
     try:
         return Template(base_url + text, holes)

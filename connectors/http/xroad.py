@@ -121,6 +121,7 @@ class XroadCaller(Caller):
         lane: object = None,
         allowed: Collection[int] = (),
         headers: Mapping[str, str] | None = None,
+        once: bool = False,
     ) -> Any | Failure:
         """See `Caller`. A question that is asked again has the same id: both are the same message."""
         sent, own = self._headed(headers)
@@ -132,7 +133,7 @@ class XroadCaller(Caller):
             reading = read(answer)
             return Reading(reading.told, reading.wrong, True)  # its id says whose it is, whomever it names
 
-        return await super().ask(method, url, body, end, checked, lane=self, allowed=allowed, headers=sent)
+        return await super().ask(method, url, body, end, checked, lane=self, allowed=allowed, headers=sent, once=once)
 
     async def attempt(
         self, method: str, url: str, body: bytes | None, end: float, headers: Mapping[str, str] | None = None
