@@ -119,12 +119,15 @@ class World(NamedTuple):
 @pytest.fixture(scope="session")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     """The region of this worker."""
-    var = tmp_path_factory.mktemp("region")
+    with region_in(tmp_path_factory.mktemp("region")) as region:
+        yield World(region.tell(), region)
+
+
+def region_in(var: Path) -> Region:
+    """A region of its own, in an empty folder, with the records that all share; it starts when it is entered."""
     (var / "demo").mkdir()
     (var / "demo" / "data").symlink_to(records("today", today()), target_is_directory=True)
-    ports = {server: free_port() for server in USUAL}
-    with Region(var, lambda line: None, ports) as region:
-        yield World(region.tell(), region)
+    return Region(var, lambda line: None, {server: free_port() for server in USUAL})
 
 
 def records(name: str, day: datetime.date) -> Path:

@@ -9,7 +9,10 @@ import re
 from collections.abc import Callable, Mapping
 from typing import NamedTuple, Protocol
 
+from markupsafe import Markup
+
 from gateway.catalogue.model import Catalogue, Dataset
+from gateway.rules.ruleset import RuleSet
 from gateway.texts.words import Words
 
 _ID = re.compile(
@@ -17,6 +20,9 @@ _ID = re.compile(
     r"|\b(?P<purpose>[A-Z][A-Z0-9_]{3,})\b"
 )
 """How a sentence of what changes names a field, a kind of record with several of its fields, or a purpose."""
+_ASKED_BY = re.compile(r"(?:`([^`]+)` of )`[^`]+`|^`[^`]+`")
+"""Whoever asked, as the watch has it: an official of a client, or a client."""
+_DAY = re.compile(r"(?:[A-Z][a-z]+day )?([0-9]{4}-[0-9]{2}-[0-9]{2})")
 
 
 class Titled(Protocol):
@@ -31,6 +37,12 @@ class Named(NamedTuple):
 
     catalogue: Catalogue
     purposes: Mapping[str, Titled]
+    departments: Mapping[str, str]
+
+    @classmethod
+    def of(cls, rules: RuleSet) -> Named:
+        """What a rule set names."""
+        return cls(rules.policies.catalogue, rules.policies.purposes, rules.requesters.departments)
 
 
 class Names:
@@ -41,7 +53,7 @@ class Names:
 
     def department(self, id_: str) -> str:
         """A department's title."""
-        return self._now().catalogue.departments.get(id_) or str(self._words.get(f"departments.{id_}", id_))
+        return self._now().departments.get(id_) or str(self._words.get(f"departments.{id_}", id_))
 
     def requester(self, client: Mapping[str, str]) -> str:
         """Who asks: the department's title, or the client's id where it is of none."""
@@ -57,6 +69,14 @@ class Names:
         known = self._dataset(dataset)
         found = known.fields.get(field) if known is not None else None
         return found.title if found is not None else field
+
+    def value(self, dataset: str, field: str, text: str) -> Markup:
+        """A field's value as people write it."""
+        known = self._dataset(dataset)
+        found = known.fields.get(field) if known is not None else None
+        if found is not None and found.type == "Boolean":
+            return self._words.get(f"values.{text}", text)
+        return self._words.written(text)
 
     def all(self, dataset: str, fields: list[str]) -> list[str]:
         """The titles of several fields."""
@@ -82,6 +102,12 @@ class Names:
     def spoken(self, text: str) -> str:
         """A sentence of what changes, with titles where it has the ids of fields, kinds of record and purposes."""
         return _ID.sub(self._spoken, text)
+
+    def found(self, text: str, department: str) -> str:
+        """A sentence of the watch about whoever asked, of that department, with titles and days in words."""
+        title = self.department(department)
+        text = _ASKED_BY.sub(lambda found: f"{found[1]} of {title}" if found[1] else title, text)
+        return self.spoken(_DAY.sub(lambda found: str(self._words.day(found[1])), text)).replace("`", "")
 
     def _spoken(self, found: re.Match[str]) -> str:
         dataset, field, fields, purpose = found["dataset"], found["field"], found["fields"], found["purpose"]

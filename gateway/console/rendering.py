@@ -18,6 +18,7 @@ from starlette.responses import HTMLResponse, Response
 from gateway.console.clock import Term
 from gateway.console.guarding import HEADERS
 from gateway.console.names import Names
+from gateway.console.said import Said
 from gateway.texts.words import Words
 
 _HERE = Path(__file__).parent
@@ -60,6 +61,8 @@ class Pages:
             lstrip_blocks=True,
             auto_reload=False,
         )
+        said = Said(words, names)
+        self._environment.filters |= {"said": said, "said_first": said.first, "record": said.record}
         self._environment.globals |= {
             "w": words,
             "names": names,

@@ -51,7 +51,7 @@ def routes(
     from gateway.console.watching import rooms as watching
 
     parts = urlsplit(public_url)
-    names = Names(lambda: Named(rules().policies.catalogue, rules().policies.purposes), texts)
+    names = Names(lambda: Named.of(rules()), texts)
     secret = private.private_bytes_raw()
     sessions = Sessions(lambda: store.engine, secret, now)
     pages = Pages(

@@ -97,7 +97,7 @@ class RecordPage:
         if text is None:
             return words("record.not_given")
         if field["type"] == "Boolean":
-            return words("record.yes" if text == "true" else "record.no")
+            return words.get(f"values.{text}", text)
         return words.written(text) if field["type"] in ("Date", "DateTime") else text
 
     def _cautions(self, record: Mapping[str, Any]) -> str:

@@ -62,7 +62,7 @@ class CataloguePage:
         words = self._words
         until = words.day(told.until) if told.state == "consultation" and told.until else ""
         state = words("catalogue.consulted_until", day=until) if until else words(f"catalogue.states.{told.state}")
-        department = shown.catalogue.departments.get(told.department, told.department)
+        department = shown.catalogue.departments.get(told.department, told.proposed.department_title)
         return words("catalogue.stands", department=department, state=state)
 
     def _facts(self, dataset: Dataset) -> str:

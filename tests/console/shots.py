@@ -11,17 +11,14 @@ import shutil
 import sys
 import tempfile
 from pathlib import Path
-from typing import Any
 
 from playwright.sync_api import sync_playwright
 
 from deploy.demo.configuration import FREE
 from deploy.demo.processes import ROOT
 from deploy.demo.supervisor import Region
-from tests.console import counted, watched
-from tests.console.proposing import proposed, wages
+from tests.console import counted, filled, watched
 from tests.console.rooms import FIRST, ROOMS
-from tests.console.visitor import Visitor
 
 LOOKS = {"wide-light": (1280, "light"), "narrow-dark": (390, "dark")}
 FOLDER = ROOT / "var" / "shots"
@@ -35,8 +32,8 @@ def main() -> None:
     FOLDER.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as var, Region(Path(var), lambda line: None, FREE) as region:
         told = region.tell()
-        _objected(told)
-        more = {"officer": _proposed(told, region.place.policies)}
+        filled.objected(told)
+        more = {"officer": filled.proposal(told, region.place.policies)}
         watched.finding(told)
         with counted.year(told), sync_playwright() as playwright:
             browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
@@ -56,22 +53,6 @@ def main() -> None:
                     context.close()
             browser.close()
     print(f"{len(list(FOLDER.glob('*.png')))} pictures in {FOLDER.relative_to(ROOT)}/")
-
-
-def _proposed(told: dict[str, Any], policies: Path) -> list[str]:
-    """The pages of a proposal that opens data of people, for an officer who did not make it."""
-    id_ = proposed(told, policies, wages, "Subsidies depend on wages since the Act of 2026.", "p.costa")
-    one = f"/console/proposals/{id_}"
-    return [one, f"{one}/changes", f"{one}/approve", f"{one}/refuse"]
-
-
-def _objected(told: dict[str, object]) -> None:
-    subject = Visitor(told)
-    subject.sign_in("subject")
-    about = {"dataset": "income-statements", "record": "IS-P00000-1"}
-    form = subject.get("/my/object?dataset=income-statements&record=IS-P00000-1")
-    reason = "There are two statements for 2024. Mine is the other one: I worked for six weeks that year."
-    subject.post("/my/object", {**about, "reason": reason, "issuer": "Labour Office", "number": "CE 2024-118"}, form)
 
 
 if __name__ == "__main__":

@@ -83,7 +83,7 @@ class _Told(Visit):
     def __init__(self, found: Any) -> None:
         rules = load(SHIPPED).policies
         texts = Words(words.read())
-        pages = Pages(texts, Names(lambda: Named(rules.catalogue, rules.purposes), texts), "")
+        pages = Pages(texts, Names(lambda: Named(rules.catalogue, rules.purposes, {}), texts), "")
         parts: Any = SimpleNamespace(pages=pages)
         request = Request({"type": "http", "query_string": b"", "headers": []})
         super().__init__(parts, request, None, {})  # type: ignore[arg-type]

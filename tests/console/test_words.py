@@ -123,7 +123,7 @@ def _can_be(node: nodes.Node, known: Mapping[str, Sequence[str]]) -> Sequence[st
 
 def test_sentences_of_what_changes_have_titles_where_there_are_any() -> None:
     rules = load(Path("policies"))
-    names = Names(lambda: Named(rules.policies.catalogue, rules.policies.purposes), Words({}))
+    names = Names(lambda: Named.of(rules), Words({}))
     told = names.spoken(
         "For TENDER_QUALIFICATION: `wage-arrears.amount`, `tax-arrears` (amount, period), `no-such`, <b>."
     )

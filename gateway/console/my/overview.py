@@ -17,7 +17,7 @@ query Overview {
       dataset { id title department information nature disclosure restorable basis { law article } }
       records {
         record { id version dataset document effective displayUntil disputed mitigation }
-        values { title value } withheldFromOthers restorableFrom
+        values { field title value } withheldFromOthers restorableFrom
       }
     }
     accessHistory(first: 3) { items { at what department title outcome fields } }

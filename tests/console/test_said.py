@@ -1,0 +1,74 @@
+"""Each sentence in which the API tells of somebody's history has a text of the pages."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from gateway.acts.subject import history
+from gateway.acts.subject.held import FROM_OTHERS
+from gateway.console.names import Named, Names
+from gateway.console.said import Said
+from gateway.rules.load import load
+from gateway.texts import words
+from gateway.texts.words import Words
+from tests.console.pseudo import strange
+
+PURPOSE, DATASET, DAY = "TENDER_QUALIFICATION", "tax-arrears", "2026-11-30"
+SENTENCES = [
+    *(each.format(purpose=PURPOSE, date=DAY) for each in history._DUTIES.values()),
+    *("at its counter: " + each.format(dataset=DATASET) for each in history._AT_COUNTER.values()),
+    *(f"recalled: {each}" for each in history._ASKED.values()),
+    *(f"tax is to {each}" for each in history._ASKED.values()),
+    *history._ANSWERS.values(), *FROM_OTHERS.values(),
+    "answered", "answered in part: a department was out of reach", "not released: nobody received the answer",
+    "looked at what the ledger says of you", "refused: QUOTA_EXCEEDED", "refused: NO_RULE",
+    "reported: corrected", "confirmed: withdrawn", "declined: reinstated", "its id is 0123",
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def names() -> Names:
+    rules = load(Path("policies"))
+    return Names(lambda: Named.of(rules), Words(words.read()))
+
+
+def said(names: Names, mark: str = "") -> Said:
+    """With texts that all begin with a mark."""
+    return Said(Words({name: mark + text for name, text in words.read().items()}), names)
+
+
+@pytest.mark.parametrize("sentence", SENTENCES)
+def test_a_sentence_of_the_api_is_known(names: Names, sentence: str) -> None:
+    told = said(names, "¦")(sentence)
+    assert told.startswith("¦")
+    for id_ in (PURPOSE, DATASET, DAY, "QUOTA_EXCEEDED"):
+        assert id_ not in told
+
+
+def test_what_is_not_known_stays_as_it_is(names: Names) -> None:
+    assert said(names)("done <otherwise>") == "done &lt;otherwise&gt;"
+    assert said(names)("it may be used for TENDER_QUALIFICATION only") == (
+        "It may be used for this only: Qualification of a tenderer for a public contract."
+    )
+
+
+def test_a_record_is_called_by_its_kind(names: Names) -> None:
+    told = said(names)
+    assert told.record("tax-arrears/TA-1@3") == "Notices of tax arrears, TA-1, version 3"
+    assert told.record("tax-arrears/TA-1") == "Notices of tax arrears, TA-1"
+    assert told.first("answered") == "Answered"
+    assert told.record("<b>") == "&lt;b&gt;"
+
+
+def test_a_finding_names_the_authority(names: Names) -> None:
+    told = names.found("`p.sorel` of `market-regulator` asked for TENDER_QUALIFICATION on 2026-11-30", "market")
+    assert told == (
+        "p.sorel of Market Regulation Authority asked for “Qualification of a tenderer for a public contract” on"
+        " Monday 30 November 2026"
+    )
+    assert names.found("`market-regulator` asked for case `MR-1`", "market") == (
+        "Market Regulation Authority asked for case MR-1"
+    )
+    assert strange("a {b} &amp;") == "ａ {b} &amp;"
