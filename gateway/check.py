@@ -95,8 +95,13 @@ def load(config: Path, environ: Mapping[str, str]) -> tuple[Settings, Loaded]:
     return found.settings, found.parts
 
 
-def read(config: Path, environ: Mapping[str, str], problems: list[Problem]) -> Read | None:
-    """As `load`, with what is wrong in `problems`: a mistake in one file keeps no other from being read."""
+def read(
+    config: Path, environ: Mapping[str, str], problems: list[Problem], own: Mapping[str, sources.Build] | None = None
+) -> Read | None:
+    """As `load`, with what is wrong in `problems`: a mistake in one file keeps no other from being read.
+
+    `own` are kinds of source beside the gateway's.
+    """
     found = settings.read(config, environ, problems)
     if found is None:
         return None
@@ -115,7 +120,9 @@ def read(config: Path, environ: Mapping[str, str], problems: list[Problem]) -> R
         if folder is not None:
             catalogue = load_catalogue(folder, of_policies)
         if found.sources != NOWHERE:
-            departments = sources.load(found.sources, catalogue, kinds.KINDS, problems, active=active is not None)
+            departments = sources.load(
+                found.sources, catalogue, {**kinds.KINDS, **(own or {})}, problems, active=active is not None
+            )
         if folder is not None:
             # Without the issuers, which are wrong then, those of `requesters.yaml` stand for themselves.
             named = None if registries.told else list(registries.mapping(any_key=True))

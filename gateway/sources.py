@@ -165,6 +165,11 @@ def _datasets(entry: Node) -> Mapping[str, Node]:
     return datasets.mapping(any_key=True) if datasets.is_mapping else {}
 
 
+def shapes_of(department: str, entry: Node, catalogue: Catalogue) -> dict[str, DatasetShape]:
+    """What the connector of a department must know of its datasets; what is wrong with its part was told before."""
+    return _shapes(department, entry.apart(), catalogue, [])
+
+
 def _shapes(department: str, entry: Node, catalogue: Catalogue, beyond: list[str] | None) -> dict[str, DatasetShape]:
     shapes: dict[str, DatasetShape] = {}
     for name, node in _datasets(entry).items():

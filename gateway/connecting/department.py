@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
@@ -13,15 +14,17 @@ from gateway import check, documents
 from gateway.catalogue.model import Catalogue, Dataset
 from gateway.documents import Node
 from gateway.errors import CommandRefused, ConfigurationError, Problem
+from gateway.rules.ruleset import RuleSet
 from gateway.settings import Settings
-from gateway.sources import Sources
+from gateway.sources import Build, Sources
 from gateway.values import suggest
 
 
 class Department(NamedTuple):
     """A department: what its part of the file says, its connector, and its datasets that are mapped, by id.
 
-    `test_subjects` are those that the file declares: nobody's, so that anybody may ask about them.
+    `test_subjects` are those that the file declares: nobody's, so that anybody may ask about them. `digest` is the
+    SHA-256, in hexadecimal, of what the file says of it and the catalogue of its datasets.
     """
 
     name: str
@@ -29,24 +32,30 @@ class Department(NamedTuple):
     connector: Connector
     datasets: Mapping[str, Dataset]
     test_subjects: Sequence[Subject]
+    digest: str
 
 
 class Departments(NamedTuple):
     """All that the files say of the departments that were asked for."""
 
     settings: Settings
+    rules: RuleSet
     catalogue: Catalogue
     each: Sequence[Department]
 
 
 @contextlib.asynccontextmanager
-async def opened(config: Path, named: str | None = None) -> AsyncIterator[Departments]:
+async def opened(
+    config: Path, named: str | None = None, own: Mapping[str, Build] | None = None
+) -> AsyncIterator[Departments]:
     """One department, or all where none is named; their connectors are closed at the end.
+
+    `own` are kinds of source beside the gateway's.
 
     Raises `ConfigurationError` where a start would, and `CommandRefused` where there is no such department.
     """
     problems: list[Problem] = []
-    read = check.read(config, os.environ, problems)
+    read = check.read(config, os.environ, problems, own)
     if problems or read is None or read.parts is None:
         raise ConfigurationError(problems)
     found, catalogue = read.parts.departments, read.parts.rules.policies.catalogue
@@ -60,7 +69,7 @@ async def opened(config: Path, named: str | None = None) -> AsyncIterator[Depart
             raise ConfigurationError(problems)
         names = [named] if named is not None else list(found.connectors)
         each = [_one(name, file, found, catalogue) for name in names]
-        yield Departments(read.settings, catalogue, each)
+        yield Departments(read.settings, read.parts.rules, catalogue, each)
     finally:
         for connector in found.connectors.values():
             await connector.close()
@@ -70,7 +79,8 @@ def _one(name: str, file: Node, found: Sources, catalogue: Catalogue) -> Departm
     node = file.at(["departments", name])
     mapped = node.mapping(any_key=True)["datasets"].mapping(any_key=True)
     own = {each.id: each for each in catalogue.datasets.values() if each.department == name and each.id in mapped}
-    return Department(name, node, found.connectors[name], own, found.test_subjects.get(name, ()))
+    digest = hashlib.sha256(found.made_of[name]).hexdigest()
+    return Department(name, node, found.connectors[name], own, found.test_subjects.get(name, ()), digest)
 
 
 def placed(department: Department, found: Mismatch) -> Problem:

@@ -56,6 +56,9 @@ NO_DOORS = {
     Found(FILES, "gateway/ledger/export/package_check.py::read"): "reads a member of a zip file",
     Found(HIDDEN, "gateway/inquiry/document/projection.py::_compiled"): "evaluates text of our own, without builtins",
     Found(HIDDEN, "connectors/mapping/generated.py::finisher"): "runs text of our own",
+    Found(
+        HIDDEN, "gateway/connecting/conforming/system.py::own_kind"
+    ): "the module that the account's own command names",
     Found(HIDDEN, "gateway/activation/making.py::_receive"): "takes what a process of its own wrote",
     Found(
         HIDDEN, "gateway/catalogue/identifiers.py::validator"
@@ -85,6 +88,8 @@ OPENING = {
 
 HARMLESS = {
     "pymysql.constants", "pymysql.constants.FIELD_TYPE",
+    "cryptography.x509.oid", "cryptography.hazmat.primitives.asymmetric",
+    "cryptography.hazmat.primitives.asymmetric.ec",
     "__future__", "array", "authlib.oauth2.rfc6749.parameters", "authlib.oauth2.rfc7523", "authlib.oauth2.rfc7636",
     "authlib.oidc.core", "jinja2", "markupsafe", "starlette.datastructures", "starlette.exceptions",
     "starlette.types", "tomllib", "base64", "binascii", "bisect",

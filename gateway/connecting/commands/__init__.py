@@ -8,7 +8,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from gateway.connecting.commands import test
+from gateway.connecting.commands import conformance, test
 
 
 def register(subparsers: argparse._SubParsersAction[Any]) -> None:
@@ -16,3 +16,4 @@ def register(subparsers: argparse._SubParsersAction[Any]) -> None:
     source = subparsers.add_parser("source", help="connect a department's system, try it, and watch it")
     parts = source.add_subparsers(metavar="COMMAND", required=True)
     test.register(parts)
+    conformance.register(parts)

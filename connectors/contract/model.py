@@ -1,0 +1,147 @@
+"""The contract that every kind of connector keeps: what it is checked on, and what a check finds.
+
+A check asks a department's system about subjects that are nobody, by a connector of its own, and says in words what
+does not hold. No value of a record and no identifier is ever in what it says.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import enum
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import msgspec
+
+from connectors.base import (
+    Connector,
+    DatasetRequest,
+    DatasetShape,
+    Failure,
+    Faulty,
+    Outcome,
+    Record,
+    RecordRequest,
+    Subject,
+)
+
+Asked = Mapping[tuple[Subject, str], Outcome]
+
+
+class Holding(NamedTuple):
+    """A subject that is nobody, and how many records the system has of it, by dataset."""
+
+    subject: Subject
+    records: Mapping[str, int]
+
+
+class System(NamedTuple):
+    """A department's system as the contract sees it.
+
+    `config` is its part of `sources.yaml`, of which `make` makes a connector; `make` raises `ValueError` where the
+    configuration is wrong. `unknown` are subjects of which the system has nothing. An inquiry has so many `seconds`.
+    """
+
+    config: Mapping[str, Any]
+    make: Callable[[Mapping[str, Any]], Connector]
+    datasets: Mapping[str, DatasetShape]
+    holding: Sequence[Holding]
+    unknown: Sequence[Subject]
+    seconds: float = 10.0
+
+
+class Result(enum.StrEnum):
+    """How a check ended."""
+
+    PASSED = "passed"
+    FAILED = "failed"
+    NOT_TRIED = "not tried"
+
+
+class Found(NamedTuple):
+    """One check: its name, what it demands, how it ended, and why, a line each."""
+
+    check: str
+    demands: str
+    result: Result
+    why: tuple[str, ...] = ()
+
+
+class NotTried(Exception):
+    """A check does not apply to this system; the text says why."""
+
+
+class Broken(Exception):
+    """The connector did what none may do; the text says what."""
+
+
+Check = Callable[[System], Awaitable[Sequence[str]]]
+"""What does not hold, a line each; nothing where all does. Raises `NotTried` and `Broken`."""
+
+
+@contextlib.asynccontextmanager
+async def connected(system: System, config: Mapping[str, Any] | None = None) -> AsyncIterator[Connector]:
+    """A new connector, as the file says or as `config` does, closed at the end."""
+    try:
+        connector = system.make(system.config if config is None else config)
+    except ValueError as error:
+        raise NotTried(f"the configuration cannot be so: {error}") from None
+    try:
+        yield connector
+    finally:
+        await connector.close()
+
+
+async def ask(
+    system: System, connector: Connector, *requests: DatasetRequest, within: float | None = None
+) -> dict[tuple[Subject, str], Outcome]:
+    """One inquiry, `within` so many seconds; raises `Broken` where its outcomes are not those that were asked for."""
+    seconds = system.seconds if within is None else within
+    deadline = asyncio.get_running_loop().time() + seconds
+    try:
+        async with asyncio.timeout(max(seconds, 0) + LATE):
+            outcomes = await connector.fetch(RecordRequest(requests, deadline))
+    except TimeoutError:
+        raise Broken(f"no answer {LATE:.0f} s after the deadline") from None
+    except Exception as error:
+        raise Broken(f"it raised `{type(error).__name__}`: a fault is an outcome, not an exception") from None
+    wanted = {(subject, request.dataset) for request in requests for subject in request.subjects}
+    if set(outcomes) != wanted:
+        raise Broken("its outcomes are not one for each subject and dataset that was asked for")
+    return dict(outcomes)
+
+
+LATE = 5.0
+"""Seconds past a deadline after which nothing is waited for any more."""
+
+
+def request(system: System, dataset: str, *subjects: Subject, fields: Sequence[str] | None = None) -> DatasetRequest:
+    """For all fields of a dataset, or for some."""
+    shape = system.datasets[dataset]
+    return DatasetRequest(dataset, tuple(sorted(shape.fields if fields is None else fields)), subjects)
+
+
+def each(system: System) -> list[tuple[str, Subject, int]]:
+    """Every dataset and subject of which it is known how many records there are; raises `NotTried` where none has."""
+    found = [(name, held.subject, count) for held in system.holding for name, count in held.records.items()]
+    if not any(count for _, _, count in found):
+        raise NotTried("the file of subjects names none that has records")
+    return found
+
+
+def records(outcome: Outcome) -> list[Record]:
+    """What would be released: none of a failure, and no faulty record."""
+    return [] if isinstance(outcome, Failure) else [one for one in outcome if not isinstance(one, Faulty)]
+
+
+def content(outcome: Outcome) -> Any:
+    """What two answers are compared by."""
+    return outcome if isinstance(outcome, Failure) else [msgspec.structs.asdict(one) for one in outcome]
+
+
+def said(outcome: Outcome) -> str:
+    """What stands in the way of an outcome's records; nothing where they are all good."""
+    if isinstance(outcome, Failure):
+        return f"{outcome.fault.value} ({outcome.detail})"
+    return next((f"a record is faulty ({one.m_reason})" for one in outcome if isinstance(one, Faulty)), "")

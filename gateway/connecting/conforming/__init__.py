@@ -1,0 +1,1 @@
+"""Whether a department's system, or its own connector, keeps the contract of `connectors.contract`."""

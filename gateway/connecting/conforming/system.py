@@ -1,0 +1,82 @@
+"""A department as the contract sees it, from the configuration that the gateway serves by."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import json
+from collections.abc import AsyncIterator, Callable, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from connectors import kinds
+from connectors.base import Connector, DatasetShape
+from connectors.contract.model import System
+from gateway import documents
+from gateway.connecting.conforming import subjects
+from gateway.connecting.department import opened
+from gateway.errors import CommandRefused, Problem
+from gateway.sources import Build, shapes_of
+from gateway.values import Document
+
+_BESIDE = ("changes", "test_subjects")
+"""Keys of a department that are not its connector's."""
+
+
+class Opened(NamedTuple):
+    """A department to be checked: its kind, what stands for all that its part of the file says, and the subjects."""
+
+    system: System
+    kind: str
+    digest: str
+    rule_set: str
+    subjects: subjects.Named
+
+
+@contextlib.asynccontextmanager
+async def checked(config: Path, named: str, file: Path, own: Mapping[str, Build]) -> AsyncIterator[Opened]:
+    """The department of a `gateway.yaml`, with the file of subjects, and kinds that are not the gateway's own.
+
+    Raises `ConfigurationError` where a start would, and `CommandRefused` where there is no such department.
+    """
+    async with opened(config, named, own) as found:
+        (department,) = found.each
+        shapes = shapes_of(named, department.node, found.catalogue)
+        said = {key: value for key, value in department.node.plain().items() if key not in _BESIDE}
+        whom = subjects.load(file, found.catalogue.schemes, shapes)
+        make = _maker(found.settings.sources, own, shapes)
+        system = System(said, make, shapes, whom.holding, whom.unknown, found.settings.limits.deadline)
+        yield Opened(system, str(said["kind"]), department.digest, found.rules.digest, whom)
+
+
+def _maker(
+    file: Path, own: Mapping[str, Build], shapes: Mapping[str, DatasetShape]
+) -> Callable[[Mapping[str, Any]], Connector]:
+    def make(config: Mapping[str, Any]) -> Connector:
+        problems: list[Problem] = []
+        node = documents.parse(json.dumps(config), Document(str(file), file.resolve().parent, problems))
+        made = None if node is None else documents.of_kind(node, {**kinds.KINDS, **own}, shapes)
+        if problems or made is None:
+            raise ValueError("; ".join(f"{problem.path}: {problem.message}" for problem in problems))
+        return made
+
+    return make
+
+
+def own_kind(text: str) -> dict[str, Build]:
+    """The kind of a connector that a department wrote, of `module:function`: its name is the module's last part.
+
+    Raises `CommandRefused`.
+    """
+    module, mark, function = text.partition(":")
+    if not (mark and function.isidentifier() and all(part.isidentifier() for part in module.split("."))):
+        raise CommandRefused(f"--connector: `{text}` must be a module and its function, as `folder:build`")
+    try:
+        build = getattr(importlib.import_module(module), function, None)
+    except ImportError as error:
+        raise CommandRefused(
+            f"--connector: `{module}` cannot be imported ({error}); is its folder in PYTHONPATH?"
+        ) from None
+    if not callable(build):
+        raise CommandRefused(f"--connector: `{module}` has no function `{function}`")
+    return {module.rpartition(".")[2]: build}
