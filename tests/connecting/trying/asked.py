@@ -37,7 +37,7 @@ def department(config: Mapping[str, Any], folder: Path, subjects: tuple[Subject,
     shapes = {NAME: DatasetShape(NAME, {each.name: each.type for each in dataset.fields.values()})}
     connector = kinds.KINDS[config["kind"]](node, shapes)
     assert node.problems == []
-    return Department("tax", node, connector, {NAME: dataset}, subjects)
+    return Department("tax", node, connector, {NAME: dataset}, subjects, "")
 
 
 async def trial(of: Department) -> tuple[Trial, list[Problem]]:
