@@ -2,7 +2,8 @@
 
 It is for officers, who see by it where rules stand in people's way, and tells no more than everybody sees of a closed
 month (`gateway.transparency.figures`): sums of the same figures, of all authorities. Months that are not closed are
-counted likewise and rounded down to tens, so that nobody sees one inquiry as it happens.
+counted likewise and rounded down to tens, so that nobody sees one inquiry as it happens; inquiries that were secret
+when they were made are in none of them.
 """
 
 from __future__ import annotations
@@ -80,7 +81,7 @@ class Refusals:
     def _figures(self, rules: RuleSet, month: str, *, closed: bool) -> Figures:
         engine, key = self._office.store.engine, (month, rules.digest)
         if not closed:
-            return figures(rules.policies, month, kept.counts(engine, month))
+            return figures(rules.policies, month, kept.counts(engine, month, whole=False))
         with self._lock:
             if key not in self._made:
                 self._made[key] = figures(rules.policies, month, kept.counts(engine, month))

@@ -1,7 +1,8 @@
 """The counts of the transparency report as stored, how far each shard was counted, and which months are closed.
 
-Invariants: counts and the place up to which they were counted change together; a month that was closed changes no more;
-a row names a department, a purpose and a month, and nobody.
+What is held is of inquiries that were secret when they were made: it is told with its month, once that is closed, and
+before then to nobody. Invariants: counts and the place up to which they were counted change together; a month that was
+closed changes no more; a row names a department, a purpose and a month, and nobody.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from gateway.storage.tables import metadata
 transparency_count = Table(
     "transparency_count",
     metadata,
-    Column("month", Text, primary_key=True),  # as `2026-11`
+    Column("month", Text, primary_key=True),  # as `2026-11`; of what is held, `2026-11+`
     Column("department", Text, primary_key=True),
     Column("purpose", Text, primary_key=True),
     Column("what", Text, primary_key=True),
@@ -89,7 +90,7 @@ def add(engine: Engine, shard: int, before: int, after: Place, counts: Mapping[K
         closed = connection.execute(select(func.max(transparency_month.c.month))).scalar()
         rows: dict[Key, tuple[int, int]] = {}
         for key, (many, took) in counts.items():
-            open_key = key if closed is None or key[0] > closed else (_after(closed), *key[1:])
+            open_key = key if closed is None or key[0][:_MONTH] > closed else (_after(closed), *key[1:])
             had = rows.get(open_key, (0, 0))
             rows[open_key] = (had[0] + many, had[1] + took)
         if rows:
@@ -120,16 +121,27 @@ def months(engine: Engine) -> Sequence[Month]:
 def first(engine: Engine) -> str | None:
     """The first month of which anything was counted."""
     with engine.connect() as connection:
-        return connection.execute(select(func.min(transparency_count.c.month))).scalar()
+        found = connection.execute(select(func.min(transparency_count.c.month))).scalar()
+        return None if found is None else str(found)[:_MONTH]
 
 
-def counts(engine: Engine, month: str) -> dict[Key, tuple[int, int]]:
-    """What was counted of a month: how many, and the seconds that they took."""
+def held(month: str) -> str:
+    """Where what is held of a month is counted."""
+    return f"{month}+"
+
+
+def counts(engine: Engine, month: str, *, whole: bool = True) -> dict[Key, tuple[int, int]]:
+    """What was counted of a month: how many, and the seconds that they took; unless `whole`, without what is held."""
+    wanted = [month, held(month)] if whole else [month]
+    found: dict[Key, tuple[int, int]] = {}
     with engine.connect() as connection:
-        rows = connection.execute(select(transparency_count).where(transparency_count.c.month == month))
-        return {(*row[:5],): (row[5], row[6]) for row in rows}
+        for row in connection.execute(select(transparency_count).where(transparency_count.c.month.in_(wanted))):
+            key, had = (month, *row[1:5]), found.get((month, *row[1:5]), (0, 0))
+            found[key] = (had[0] + row[5], had[1] + row[6])
+    return found
 
 
+_MONTH = len("2026-11")
 _KEY = [column.name for column in transparency_count.primary_key.columns]
 
 

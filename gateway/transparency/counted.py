@@ -1,7 +1,8 @@
 """What an entry counts in the transparency report: of which department and purpose, and in which month. Pure.
 
 An inquiry counts in the month in which it was made; one that its subject is told of later, in the month in which that
-secrecy ends, so that no closed month says of it before. What comes out names no subject.
+secrecy ends, so that no closed month says of it before, and it is held until that month is closed. What comes out names
+no subject.
 """
 
 from __future__ import annotations
@@ -34,11 +35,13 @@ class Counted(NamedTuple):
 
 class More(NamedTuple):
     """One more of something. `recall`: of an answer, the recall that it answers, by which the time that it took is
-    known; `dataset`: of an objection, what it is to, by which its department is known."""
+    known; `dataset`: of an objection, what it is to, by which its department is known; `held`: of an inquiry, whether
+    nothing may be told of it before its month is closed."""
 
     counted: Counted
     recall: str = ""
     dataset: str = ""
+    held: bool = False
 
 
 def month(at: datetime.datetime, zone: datetime.tzinfo) -> str:
@@ -64,16 +67,17 @@ def of(told: entries.Told | None, oversight: entries.Oversight | None, zone: dat
         yield from _act(told, zone)
     elif isinstance(told, entries.Operation) and oversight is not None:
         secret = oversight.secret_until
+        held = secret is not None and secret > told.at
         when = month(told.at if secret is None else max(told.at, secret), zone)
         purpose = told.declaration.purpose if told.declaration is not None else ""
         by = (when, told.requester.department or NOT_KNOWN, purpose)
         if isinstance(told, entries.Refused):
-            yield More(Counted(*by, REFUSED, told.code))
+            yield More(Counted(*by, REFUSED, told.code), held=held)
         else:
-            yield More(Counted(*by, ANSWERED))
+            yield More(Counted(*by, ANSWERED), held=held)
             reasons = {each.reason for subject in oversight.denied for each in subject.fields if each.reason}
             for reason in sorted(reasons):
-                yield More(Counted(*by, DENIED, reason))
+                yield More(Counted(*by, DENIED, reason), held=held)
 
 
 def _act(told: entries.Acted, zone: datetime.tzinfo) -> Iterator[More]:

@@ -95,6 +95,8 @@ class Counting:
         return list(counted.of(told, oversight, self._zone))
 
     def _placed(self, one: More, sent: Mapping[str, tuple[int, str]]) -> Counted:
+        if one.held:
+            return one.counted._replace(month=kept.held(one.counted.month))
         if one.dataset:
             return one.counted._replace(department=self._department_of(one.dataset) or counted.NOT_KNOWN)
         if one.recall in sent:

@@ -75,6 +75,21 @@ async def test_a_running_month_goes_up_in_tens_and_none_that_is_to_come_is_told(
     assert Refusals(room.desk.office).told()["figures"][1]["count"] == 50
 
 
+async def test_what_was_secret_is_told_once_its_month_is_closed(room: Room) -> None:
+    now = present(room)
+    last = before(now)
+    refused = ("refused", "QUOTA_EXCEEDED")
+    for month in (last, now):
+        count(room, {(month, *MARKET, *refused): 20, (kept.held(month), *MARKET, *refused): 30})
+    assert [each["count"] for each in Refusals(room.desk.office).told()["figures"]] == [20, 20]
+    close(room, last)
+    told = Refusals(room.desk.office).told()
+    assert [(each["month"], each["closed"]) for each in told["months"]] == [(last, True), (now, False)]
+    assert [each["count"] for each in told["figures"]] == [50, 20]
+    count(room, {(kept.held(last), *MARKET, *refused): 10})  # one that was late is of the first month that is open
+    assert [each["count"] for each in Refusals(room.desk.office).told()["figures"]] == [50, 30]
+
+
 async def test_it_tells_no_more_of_a_closed_month_than_everybody_is_told(room: Room) -> None:
     drawn, policies = random.Random(14), room.desk.rules.policies
     now = present(room)

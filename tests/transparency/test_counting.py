@@ -110,3 +110,4 @@ def test_what_is_secret_counts_in_the_month_in_which_that_ends(world: World) -> 
     all_done(counting(world))
     assert told(world) == {}
     assert told(world, f"{ends:%Y-%m}") == {("market", "COURT_ENFORCEMENT", "refused", "CASE_NOT_VERIFIED"): 1}
+    assert kept.counts(world.store.engine, f"{ends:%Y-%m}", whole=False) == {}  # of a month that still runs
