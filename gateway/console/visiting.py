@@ -49,6 +49,7 @@ ROOMS: Mapping[str, tuple[tuple[str, str], ...]] = {
         ("console.home", "/console/"),
         ("console.refusals", "/console/refusals"),
         ("console.drafts", "/console/drafts"),
+        ("console.matrix", "/console/matrix"),
         *_RULES,
     ),
     "oversight": (

@@ -101,7 +101,8 @@ class Place(msgspec.Struct, frozen=True):
 class Row(msgspec.Struct, frozen=True):
     """What a grant permits of a dataset about one kind of subject: which of its `fields`, and what that takes.
 
-    `standing` says whether the grant holds on the day. `reason` is why nothing is permitted.
+    `standing` says whether the grant holds on the day. `reason` is why nothing is permitted. `rules` are those that
+    permit or deny, by id, each with its file.
     """
 
     grant: str
@@ -118,6 +119,7 @@ class Row(msgspec.Struct, frozen=True):
     takes: tuple[str, ...]
     standing: str
     reason: str
+    rules: Mapping[str, str] = {}
 
 
 class Found(msgspec.Struct, frozen=True):

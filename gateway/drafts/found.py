@@ -120,7 +120,13 @@ def _rows(rules: RuleSet, asked: Looked) -> Iterator[Row]:
             takes=tuple(dict.fromkeys(name for each in permitted for name in each.takes)),
             standing=guards.standing(first.grant, asked.day),
             reason="" if permitted else str(first.cell.reason or ""),
+            rules={id_: f"rules/{Path(rules.rules[id_].file).name}" for id_ in _ids(several) if id_ in rules.rules},
         )
+
+
+def _ids(several: Sequence[matrix.Row]) -> list[str]:
+    """The rules behind cells, each once."""
+    return sorted({id_ for each in several for id_ in (*each.cell.rules, each.cell.rule or "")})
 
 
 def _fits(row: matrix.Row, wanted: Wanted) -> bool:

@@ -10,6 +10,7 @@
     POST   /rules/drafts/{id}/check             {"name"?, "text"?}: what is wrong, with a file as it might be
     POST   /rules/drafts/{id}/examination       {}: its tests, and what it changes of the active rule set
     POST   /rules/drafts/{id}/matrix            {"requester"?, "purpose"?, "dataset"?}
+    POST   /rules/matrix                        the same, of the active rule set
     POST   /rules/drafts/{id}/simulation        {"since", "through", "reason"}: begin to try it on the inquiries of days
     GET    /rules/drafts/{id}/simulation        how far the last one is, or what came of it
     POST   /rules/drafts/{id}/simulation/stop   {}: end it
@@ -105,6 +106,7 @@ class DraftRoutes:
             plain.route("POST", f"{draft}/check", opened(_OFFICER, self._check), MOST_TEXT),
             plain.route("POST", f"{draft}/examination", opened(_OFFICER, self._examine)),
             plain.route("POST", f"{draft}/matrix", opened(_OFFICER, self._matrix)),
+            plain.route("POST", "/rules/matrix", opened(_OFFICER, self._active_matrix)),
             *FormRoutes(self._office, self._drafts, self._apart).routes(plain),
             plain.route("POST", f"{draft}/simulation", opened(_OFFICER, self._try)),
             plain.route("GET", f"{draft}/simulation", opened(_OFFICER, self._tried)),
@@ -176,7 +178,14 @@ class DraftRoutes:
 
     async def _matrix(self, asked: Asked) -> Acted:
         wanted, kept = asked.of(Wanted), await self._kept(asked)
-        found = await self._apart.look(self._apart.asked("matrix", kept.packed, self._office.today(), wanted))
+        return await self._of(kept.packed, wanted)
+
+    async def _active_matrix(self, asked: Asked) -> Acted:
+        wanted, active = asked.of(Wanted), await asyncio.to_thread(in_force, self._office)
+        return await self._of(active.files, wanted)
+
+    async def _of(self, files: bytes, wanted: Wanted) -> Acted:
+        found = await self._apart.look(self._apart.asked("matrix", files, self._office.today(), wanted))
         return Acted(
             {
                 "problems": found.places,

@@ -26,7 +26,8 @@ ROOMS: Mapping[str, tuple[str, ...]] = {
     ),
     "officer": (
         "/console/proposals", "/console/history", "/console/proposals/none", "/console/drafts", "/console/drafts/none",
-        "/console/refusals", "/console/refusals?purpose=LICENCE_RENEWAL",
+        "/console/refusals", "/console/refusals?purpose=LICENCE_RENEWAL", "/console/matrix",
+        "/console/matrix?requester=market-regulator&purpose=LICENCE_RENEWAL",
     ),
     "requester": ("/console/receipt",),
 }  # fmt: skip

@@ -98,6 +98,9 @@ async def test_a_matrix_of_a_draft_can_be_narrowed(desk: Desk) -> None:
     assert {each["requester"] for each in whole["rows"]} == set(whole["requesters"])
     closed = [each for each in whole["rows"] if not each["permitted"]]
     assert all(each["reason"] for each in closed)
+    assert row["rules"]["tender-qualification"] == "rules/tender-qualification.cedar"
+    assert "outside-purpose" in row["rules"], "which denies the other fields"
+    assert (await desk.ask("POST", "/rules/matrix", draft.bearer, json=asked)).json()["rows"] == [row]
 
 
 async def test_a_grant_is_changed_in_its_file(desk: Desk) -> None:

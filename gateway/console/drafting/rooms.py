@@ -34,6 +34,7 @@ def routes(parts: Parts) -> list[Route]:
         ("GET", f"{draft}/purposes/{{name}}", purposing.edit),
         ("POST", f"{draft}/purposes/{{name}}", returned(purposing.save, purposing.form)),
         ("GET", f"{draft}/matrix", trying.matrix),
+        ("GET", "/console/matrix", trying.active_matrix),
         ("GET", f"{draft}/simulation", simulating.simulation),
         ("POST", f"{draft}/simulation", returned(simulating.begin, simulating.form)),
         ("POST", f"{draft}/simulation/stop", simulating.stop),

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from starlette.responses import Response
 
-from gateway.console.drafting.shared import api, page
+from gateway.console.drafting.shared import api, own, page
 from gateway.console.visiting import Visit
 
 KINDS = {"opens": ("widens",), "closes": ("narrows",), "others": ("differs", "surprises")}
@@ -47,8 +47,18 @@ class Cell(NamedTuple):
 
 async def matrix(visit: Visit) -> Response:
     """Who may see what, as far as one asks."""
+    return await page(visit, "matrix", base=f"{own(visit)}/matrix", **await _matrix(visit, f"{api(visit)}/matrix"))
+
+
+async def active_matrix(visit: Visit) -> Response:
+    """The same of the rules that are active."""
+    values = await _matrix(visit, "/rules/matrix")
+    return await visit.page("drafting/matrix.html", "console.matrix", id="", place="", base="/console/matrix", **values)
+
+
+async def _matrix(visit: Visit, path: str) -> dict[str, Any]:
     asked = {name: visit.query(name) for name in ("requester", "purpose", "dataset")}
-    found = await visit.call("POST", f"{api(visit)}/matrix", asked)
+    found = await visit.call("POST", path, asked)
     rows = found["rows"]
     for each in rows:
         each["reason_said"] = visit.words.get(f"reasons.{each['reason']}", each["reason"])
@@ -59,10 +69,10 @@ async def matrix(visit: Visit) -> Response:
     datasets: dict[str, dict[str, str]] = {}
     for each in rows:
         datasets.setdefault(each["department"], {})[each["dataset"]] = each["dataset_title"]
-    return await page(
-        visit, "matrix", found=found, asked=asked, columns=columns, heads=heads, cells=cells,
-        departments=sorted(datasets.items()), few=rows if len(rows) <= FEW else [],
-    )  # fmt: skip
+    return {
+        "found": found, "asked": asked, "columns": columns, "heads": heads, "cells": cells,
+        "departments": sorted(datasets.items()), "few": rows if len(rows) <= FEW else [],
+    }  # fmt: skip
 
 
 def cell(row: Mapping[str, Any]) -> Cell:
