@@ -12,12 +12,15 @@ import datetime
 import html
 import textwrap
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 from gateway.ledger.entry import describe, entries
 from gateway.ledger.entry.receipt import LEFT_OUT, Proved
 from gateway.ledger.export.titles import NONE, Titles
 from gateway.ledger.proof.note import b64
+from gateway.sheet import END
+from gateway.sheet import head as begun
 
 WIDTH = 100
 
@@ -246,13 +249,7 @@ def as_text(proved: Proved, data_checked: bool, beside: Beside = ALONE) -> str:
     return "\n".join(lines) + "\n"
 
 
-_STYLE = """body{font:11pt/1.45 Georgia,serif;margin:2.5em auto;max-width:48em;padding:0 1em;color:#111;background:#fff}
-h1{font-size:1.45em;border-bottom:2px solid #111;padding-bottom:.3em}h2{font-size:1.1em;margin:1.6em 0 .3em}
-h3{font-size:1em;margin:1em 0 .2em}
-table{border-collapse:collapse;width:100%}th{font-weight:normal;color:#555;text-align:left;width:12em}
-td,th{vertical-align:top;padding:.2em .6em .2em 0;border-bottom:1px solid #ddd;overflow-wrap:anywhere}
-@page{margin:2cm;@bottom-right{content:"Page " counter(page) " of " counter(pages);font:9pt Georgia,serif}}
-@media print{body{margin:0;max-width:none}h2{break-after:avoid}tr{break-inside:avoid}}"""
+_STYLE = (Path(__file__).parent / "paper.css").read_text(encoding="utf-8")
 
 
 def as_html(proved: Proved, data_checked: bool, beside: Beside = ALONE) -> str:
@@ -263,21 +260,16 @@ def as_html(proved: Proved, data_checked: bool, beside: Beside = ALONE) -> str:
 def table(section: Section, level: int = 2) -> str:
     """A section in HTML, escaped, under a heading of that level."""
     rows = "".join(
-        f'<tr><th scope="row">{safe(label)}</th><td>{"<br>".join(map(safe, said))}</td></tr>\n'
+        f'<tr role="row"><th scope="row" role="rowheader">{safe(label)}</th>'
+        f'<td role="cell">{"<br>".join(map(safe, said))}</td></tr>\n'
         for label, said in section.rows
     )
-    return f"<h{level}>{safe(section.title)}</h{level}>\n<table>\n{rows}</table>\n"
+    return f'<h{level}>{safe(section.title)}</h{level}>\n<table role="table">\n{rows}</table>\n'
 
 
 def page(title: str, body: str) -> str:
-    """A whole page of HTML; a content policy in it forbids everything but its own style. `body` is escaped already."""
-    return (
-        '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">\n"
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n<meta name="robots" content="noindex">\n'
-        f"<title>{safe(title)}</title>\n<style>\n{_STYLE}\n</style>\n</head>\n<body>\n"
-        f"<h1>{safe(title)}</h1>\n{body}</body>\n</html>\n"
-    )
+    """A whole page of HTML, as all files for people look; its policy allows its own style alone. `body` is escaped."""
+    return f'{begun(_plain(title), _STYLE)}<article class="paper">\n<h1>{safe(title)}</h1>\n{body}</article>\n{END}'
 
 
 def safe(text: str) -> str:

@@ -201,8 +201,8 @@ def test_the_summary_reads_without_the_software(folder: Path, export: Export) ->
     assert export("--subject", LEI, "--out", folder / "evidence") == 0
     page = Page()
     page.feed((folder / "evidence" / "summary.html").read_text())
-    assert not page.tags & {"script", "img", "link", "iframe", "b"}
-    assert all(link.startswith("#") for link in page.links)
+    assert not page.tags & {"script", "img", "iframe", "b"}
+    assert all(link.startswith("#") or link == "data:," for link in page.links), "which is no icon"
     for said in ("A. Auditor", "complaint <b>12</b> of 2026", "order <b>4</b>", "tax-arrears/N-1@3", "m.ivanova"):
         assert said in page.text
     for said in ("tax-arrears/N-9@2: display-ended", "QUOTA_EXCEEDED", "5ec0de (not in this package)"):
