@@ -17,6 +17,7 @@ from connectors.contract.model import LATE, NotTried, System, ask, connected, ea
 
 _SOON = 0.001
 _AS_LITTLE = "1B"
+_SECRETS = frozenset({"file", "client_secret_file"})
 _ADDRESSES = ("base_url", "url", "security_server")
 
 
@@ -67,31 +68,42 @@ async def unmapped(system: System) -> list[str]:
 
 
 async def credentials(system: System) -> list[str]:
-    """Without the gateway's credentials the system answers nobody"""
+    """Without the gateway's credentials, or with others, the system answers nobody"""
     found: list[str] = []
-    with _without_credentials(system.config) as config:
-        async with connected(system, config) as connector:
-            for dataset, subject, _ in each(system):
-                outcome = (await ask(system, connector, request(system, dataset, subject)))[subject, dataset]
-                if not isinstance(outcome, Failure):
-                    found.append(f"{dataset}: it is {_seen(outcome)}")
+    with _a_secret() as file:
+        for way, config in _with_others(system.config, file).items():
+            async with connected(system, config) as connector:
+                for dataset, subject, _ in each(system):
+                    outcome = (await ask(system, connector, request(system, dataset, subject)))[subject, dataset]
+                    if not isinstance(outcome, Failure):
+                        found.append(f"{dataset}: {way} it is {_seen(outcome)}")
     return found
 
 
 @contextmanager
-def _without_credentials(config: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
-    if (config.get("auth") or {}).get("kind", "none") != "none":
-        yield {key: value for key, value in config.items() if key != "auth"}
-    elif "password_file" in config:
-        handle, name = tempfile.mkstemp(prefix="dutybound-")
-        try:
-            os.write(handle, b"not the password")
-            os.close(handle)
-            yield {**config, "password_file": name}
-        finally:
-            Path(name).unlink()
-    else:
+def _a_secret() -> Iterator[str]:
+    handle, name = tempfile.mkstemp(prefix="dutybound-")
+    try:
+        os.write(handle, b"not-the-secret-of-anybody-who-may-ask-here")
+        os.close(handle)
+        yield name
+    finally:
+        Path(name).unlink()
+
+
+def _with_others(config: Mapping[str, Any], file: str) -> Mapping[str, Mapping[str, Any]]:
+    """The configuration with other credentials, each by what it is in words; `file` has a wrong secret."""
+    auth = config.get("auth") or {}
+    found: dict[str, Mapping[str, Any]] = {}
+    if auth.get("kind", "none") != "none":
+        found["without credentials"] = {key: value for key, value in config.items() if key != "auth"}
+    for key in _SECRETS & auth.keys():
+        found["with a wrong secret"] = {**config, "auth": {**auth, key: file}}
+    if "password_file" in config:
+        found["with a wrong password"] = {**config, "password_file": file}
+    if not found:
         raise NotTried("the configuration names no credentials (`auth` or `password_file`)")
+    return found
 
 
 async def encrypted(system: System) -> list[str]:

@@ -48,7 +48,8 @@ def connect_arguments(keys: Mapping[str, Config], url: URL, timeout: float) -> d
 
 
 def _encryption(keys: Mapping[str, Config], url: URL) -> dict[str, Any]:
-    if "tls" not in keys and (_is_loopback(url.host or "localhost") or keys["allow_plain"].boolean(False)):
+    plain = keys["allow_plain"].boolean(False)
+    if "tls" not in keys and (plain or _is_loopback(url.host or "localhost")):
         return {"ssl_disabled": True}
     tls = keys["tls"].mapping((), TLS_KEYS)
     context = ssl.create_default_context()

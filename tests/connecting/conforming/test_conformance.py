@@ -146,6 +146,12 @@ def test_the_report_can_be_signed_and_the_signature_checked(folder: Path, capsys
     assert subprocess.run(["sh", "-e", "-c", others[-1]], cwd=folder, check=False, capture_output=True).returncode
 
 
+def test_the_page_has_every_check_and_what_it_demands() -> None:
+    section = PAGE.read_text("utf-8").partition("## Does it keep the contract?")[2].partition("\n## ")[0]
+    rows = re.findall(r"^\| `([a-z ]+)` \| (.+)\. \|$", section.partition("| check |")[2], re.MULTILINE)
+    assert rows == [(name, (check.__doc__ or "").strip()) for name, check in CHECKS.items()]
+
+
 def test_the_file_of_the_page_is_read(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (text,) = re.findall(r"```yaml\n(# subjects.yaml\n.*?)```", PAGE.read_text("utf-8"), re.DOTALL)
     (folder / "subjects.yaml").write_text(text)

@@ -43,6 +43,7 @@ FAULTS = {
     "an exception": "unmapped",
     "an outcome too few": "unmapped",
     "no credentials needed": "credentials",
+    "any credentials": "credentials",
     "any certificate": "encrypted",
     "raises as it is closed": "whole",
 }
@@ -67,7 +68,10 @@ class Planted:
         if self._config["url"] != CONFIG["url"]:
             await self._reach()
             return _all(request, DOWN)
-        if "auth" not in self._config and self.fault != "no credentials needed":
+        auth = self._config.get("auth")
+        if auth is None and self.fault != "no credentials needed":
+            return _all(request, DOWN)
+        if auth not in (None, CONFIG["auth"]) and self.fault != "any credentials":
             return _all(request, DOWN)
         if "limits" in self._config and self.fault != "cut":
             return _all(request, Failure(Fault.INVALID, False, "too large"))
