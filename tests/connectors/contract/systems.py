@@ -92,10 +92,24 @@ async def rows_by_path(request: Request, writer: asyncio.StreamWriter) -> None:
     writer.write(answer({"items": found}))
 
 
+async def rows_by_body(request: Request, writer: asyncio.StreamWriter) -> None:
+    """A POST to `/arrears` or `/awards`, with the identifier in its body."""
+    subject = by_value(json.loads(request.body)["no"])
+    writer.write(answer({"items": listed(request.target.removeprefix("/"), subject) if subject else []}))
+
+
+BY_PATH = {"arrears": ARREARS, "awards": AWARDS}
+BY_BODY = {
+    name: {**each, "path": f"/{name}", "method": "POST", "body": {"type": "{scheme}", "no": "{value}"}}
+    for name, each in BY_PATH.items()
+}
+
+
 @asynccontextmanager
-async def rest_system(transport: str, folder: Path) -> AsyncIterator[System]:
-    async with over_tls(rows_by_path, folder) as (url, keys):
-        datasets = {"arrears": ARREARS, "awards": AWARDS}
+async def rest_system(
+    transport: str, folder: Path, datasets: Mapping[str, Any] = BY_PATH, handler: Handler = rows_by_path
+) -> AsyncIterator[System]:
+    async with over_tls(handler, folder) as (url, keys):
         config = {"kind": "rest", "base_url": url, "transport": transport, "datasets": datasets, **keys}
         yield system(rest.build, config, folder)
 
@@ -183,6 +197,7 @@ Opened = Callable[[Path, pytest.Config], AbstractAsyncContextManager[System]]
 SYSTEMS: Mapping[str, Opened] = {
     "rest": lambda folder, _: rest_system("pooled", folder),
     "rest, httpx": lambda folder, _: rest_system("httpx", folder),
+    "rest, POST": lambda folder, _: rest_system("pooled", folder, BY_BODY, rows_by_body),
     "graphql": lambda folder, _: graphql_system(QUERY, folder),
     "graphql, entities": lambda folder, _: graphql_system(ENTITIES, folder),
     "xroad": lambda folder, _: xroad_system(folder),
