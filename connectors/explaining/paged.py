@@ -33,7 +33,11 @@ async def explain(
     known: set[tuple[str, str]] = set()
     while True:
         answer = await ask(question._replace(url=url), url == first)
-        value = records.document(answer.body, noted) if answer is not None else None
+        body = endpoint.json(answer.body, dataset.fields) if answer is not None else None
+        if isinstance(body, str):
+            noted.add(("format",), body)
+            return
+        value = records.document(body, noted) if body is not None else None
         rows = records.rows_at(value, endpoint.mapped.records, noted, subject) if value is not None else None
         if rows is None:
             return

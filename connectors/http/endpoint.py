@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 from urllib.parse import quote, urlencode
 
@@ -13,9 +13,10 @@ from connectors.http.body import Body, read_body
 from connectors.kit.source import one_of_each_scheme
 from connectors.mapping.decoding import DATASET_KEYS, Decoder, Mapped, read_mapping, read_path
 from connectors.mapping.generated import Path
+from connectors.mapping.xml_answers import XmlDecoder, read_xml_path
 
 _HOLE = re.compile(r"(\{[^{}]*\}|[{}])")
-KEYS = ("path", "method", "body", "safe", *DATASET_KEYS, "select", "paging", "batch", "no_records")
+KEYS = ("path", "method", "body", "safe", "format", *DATASET_KEYS, "select", "paging", "batch", "no_records")
 _SEPARATOR = r"([,;:|!$()*@]|%20|%2[Cc]|%3[AaBb]|%7[Cc])+"
 _STEPS = re.compile(r"(^|/)(\.|%2e){1,2}(/|$)", re.IGNORECASE)
 _DECODERS = 4096
@@ -102,6 +103,7 @@ class Endpoint:
         template: Template,
         body: Body | None,
         safe: bool,
+        xml: bool,
         no_records: frozenset[int],
         select: str | None,
         paging: Paging | None,
@@ -110,7 +112,11 @@ class Endpoint:
     ) -> None:
         self.no_records = no_records
         self.method = "GET" if body is None else "POST"
-        self.headers = {} if body is None else {"content-type": "application/json"}
+        self.headers = {
+            **({} if body is None else {"content-type": "application/json"}),
+            **({"accept": "application/xml"} if xml else {}),
+        }
+        self._made: type[Decoder | XmlDecoder] = XmlDecoder if xml else Decoder
         self.once = body is not None and not safe
         self._body = body
         self.paging = paging
@@ -120,7 +126,7 @@ class Endpoint:
         self._template = template
         self._select = select
         self._next_path = next_path
-        self._decoders: dict[tuple[str, ...], Decoder] = {}
+        self._decoders: dict[tuple[str, ...], Decoder | XmlDecoder] = {}
         self._selects: dict[tuple[str, ...], str] = {}
 
     @property
@@ -138,14 +144,19 @@ class Endpoint:
         """Which list it is: where and how it is asked for, and where it stands in the answer."""
         return self._template.text, self._body.text if self._body is not None else "", self._mapped.records
 
-    def decoder(self, fields: tuple[str, ...]) -> Decoder:
+    def decoder(self, fields: tuple[str, ...]) -> Decoder | XmlDecoder:
         """The decoder for exactly these fields."""
         decoder = self._decoders.get(fields)
         if decoder is None:
             if len(self._decoders) >= _DECODERS:
                 self._decoders.clear()
-            decoder = self._decoders[fields] = Decoder(self._mapped, fields, self._next_path)
+            decoder = self._decoders[fields] = self._made(self._mapped, fields, self._next_path)
         return decoder
+
+    def json(self, body: bytes, fields: tuple[str, ...]) -> bytes | str:
+        """An answer as the JSON that is decoded; or what is wrong with it, in words."""
+        decoder = self.decoder(fields)
+        return decoder.json(body) if isinstance(decoder, XmlDecoder) else body
 
     def question(self, subject: Subject, fields: tuple[str, ...]) -> Question | None:
         """How one subject's records are asked for, or `None` where the identifier cannot stand there."""
@@ -190,10 +201,14 @@ class Endpoint:
 def read_endpoint(config: Config, shape: DatasetShape, base_url: str, *, links: bool = True) -> Endpoint:
     """One dataset of `kind: rest`; `links`: whether its pages may be found by a link."""
     keys = config.mapping((), KEYS)
-    mapped = read_mapping(keys, shape)
+    xml = keys["format"].choice(("json", "xml"), default="json") == "xml"
+    read = read_xml_path if xml else read_path
+    mapped = read_mapping(keys, shape, read)
     body = _read_body(keys, ("scheme", "value"))
     template = _read_template(keys["path"], base_url, ("scheme", "value"), body)
-    paging, next_path = _read_paging(keys["paging"], mapped) if "paging" in keys else (None, None)
+    paging, next_path = _read_paging(keys["paging"], mapped, read) if "paging" in keys else (None, None)
+    if xml:
+        _see_roots(keys, mapped.records, next_path)
     batch = _read_batch(keys["batch"], base_url, template, body) if "batch" in keys else None
     holes = template.holes if body is None else template.holes | body.holes
     if mapped.subject is None and "value" in holes and "scheme" not in holes:
@@ -214,12 +229,22 @@ def read_endpoint(config: Config, shape: DatasetShape, base_url: str, *, links: 
     no_records = [each.integer(201, 499) for each in keys["no_records"].items()] if "no_records" in keys else [404]
     select = keys["select"].text("") or None
     safe = keys["safe"].boolean(False)
-    return Endpoint(mapped, template, body, safe, frozenset(no_records), select, paging, next_path, batch)
+    return Endpoint(mapped, template, body, safe, xml, frozenset(no_records), select, paging, next_path, batch)
 
 
-def _read_paging(config: Config, mapped: Mapped) -> tuple[Paging, Path]:
+def _see_roots(keys: Mapping[str, Config], records: Path, next_path: Path | None) -> None:
+    """Tell where paths of an answer in XML do not begin at its one root."""
+    if len(records) < 2 or "@" in "".join(records):
+        (keys["records"] if "records" in keys else keys["format"]).problem(
+            "XML needs `records`: elements from the answer's root to those that are records, as `findings.finding`"
+        )
+    elif next_path and (next_path[0] != records[0] or len(next_path) < 2):
+        keys["paging"].problem(f"`next` must begin at the answer's root, as `{records[0]}.next`")
+
+
+def _read_paging(config: Config, mapped: Mapped, read: Callable[[Config], Path]) -> tuple[Paging, Path]:
     keys = config.mapping(("next",), ("param", "max_pages"))
-    next_path = read_path(keys["next"])
+    next_path = read(keys["next"])
     shared = min(len(next_path), len(mapped.records))
     if next_path and next_path[:shared] == mapped.records[:shared]:
         keys["next"].problem("must stand beside the list of `records`, so `records` must name where the list is")
