@@ -141,11 +141,12 @@ def _rules(commands: Any) -> None:
 
 
 def _ledger(commands: Any) -> None:
+    from gateway.connecting.commands import reconcile
     from gateway.ledger.commands import register as ledger
     from gateway.ledger.erasure.blockers import BLOCKERS
     from gateway.recall.blockers import RECALLS
 
-    ledger.register(commands, _identifiers, _rule_set, (*BLOCKERS, *RECALLS))
+    reconcile.register(ledger.register(commands, _identifiers, _rule_set, (*BLOCKERS, *RECALLS)))
 
 
 def _source(commands: Any) -> None:

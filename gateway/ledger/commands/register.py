@@ -32,15 +32,15 @@ def register(
     identifiers: Identifiers,
     rule_set: export.RuleSetDigest | None = None,
     blockers: Sequence[Blocker] = BLOCKERS,
-) -> None:
+) -> Any:
     """Add `ledger` and `keys` with their commands; each sets `run`: from the parsed arguments to the exit code.
 
     `identifiers` is the check of a configuration's identifiers, for who names a subject. `rule_set` tells which rule
     set a configuration's policies are, so that an evidence package can hold their text.
-    `blockers` is what keeps a subject from being erased.
+    `blockers` is what keeps a subject from being erased. Gives the commands of `ledger`, to which others add.
     """
     ledger = subparsers.add_parser("ledger", help="verify and show what the ledger proves")
-    parts = ledger.add_subparsers(metavar="COMMAND", required=True)
+    of_ledger = parts = ledger.add_subparsers(metavar="COMMAND", required=True)
 
     verify.register(
         parts.add_parser(
@@ -107,6 +107,7 @@ def register(
     rotate.register(
         parts.add_parser("rotate", help="give the ledger another key; old receipts still verify, by the registry")
     )
+    return of_ledger
 
 
 def _key(parser: argparse.ArgumentParser, text: str, *, required: bool = False) -> None:

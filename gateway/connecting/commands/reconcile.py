@@ -1,0 +1,194 @@
+"""`dutybound ledger reconcile`: a department's own access log held against the ledger.
+
+The ledger's entries are opened for it, so that it is itself a view of the ledger, entered before anything is. What it
+prints names lines and entries, and no subject. The log is read twice: first to know that all of it can be read, and of
+which time it is.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import datetime
+import hashlib
+import json
+import uuid
+import zoneinfo
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from gateway.connecting.department import Department, Departments, opened
+from gateway.connecting.reconciling.entered import expected, in_order
+from gateway.connecting.reconciling.lines import FORMATS, Call, Columns, read
+from gateway.connecting.reconciling.matching import Counted, Found, Matching, Window
+from gateway.connecting.reconciling.paths import Paths
+from gateway.errors import CommandRefused, printable
+from gateway.ledger.commands.progress import teller
+from gateway.ledger.entry import entries
+from gateway.ledger.log import operator
+from gateway.ledger.log.ledger import Ledger
+
+_ENDINGS = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "jsonl"}
+_PAGES = 20
+"""Pages of a list, where `paging.max_pages` does not say."""
+_MARGIN = 2.0
+"""Seconds between a call's end and its line, and what a log's time has no digits for."""
+
+
+def register(parts: Any) -> None:
+    """Add the command to those of `ledger`."""
+    text = "hold a department's own access log against the ledger: calls without an entry, entries without a call"
+    parser: argparse.ArgumentParser = parts.add_parser("reconcile", help=text, description=text)
+    parser.add_argument("--config", type=Path, required=True, metavar="FILE", help="gateway.yaml")
+    parser.add_argument("--department", required=True, metavar="NAME", help="whose log it is")
+    parser.add_argument("--log", type=Path, required=True, metavar="FILE", help="its log, in order of time")
+    parser.add_argument("--by", required=True, metavar="NAME", help="who looks; stands in the ledger")
+    parser.add_argument("--reason", required=True, metavar="TEXT", help="why; stands in the ledger")
+    parser.add_argument("--format", choices=FORMATS, help="default: by the file's name, else `common`")
+    for name, words in (
+        ("time", "when the call was (default: time)"),
+        ("inquiry", "the inquiry's id, as `forward` sends it; for `common` any name: the last UUID of a line is it"),
+        ("subject", "the identifier that was asked about"),
+        ("scheme", "that identifier's scheme"),
+        ("path", "the path that was asked for, which `sources.yaml` explains"),
+    ):
+        default = "time" if name == "time" else ""
+        parser.add_argument(f"--{name}", default=default, metavar="COLUMN", help=f"column or key with {words}")
+    parser.add_argument(
+        "--digest", choices=("none", "sha256"), default="none",
+        help="what the log has in place of identifiers: `sha256`, their SHA-256 in hexadecimal",
+    )  # fmt: skip
+    parser.add_argument("--time-zone", metavar="ZONE", help="of times without an offset, such as `Europe/Zurich`")
+    parser.add_argument("--since", metavar="DATE", help="from this day (UTC) or time on (default: all of the log)")
+    parser.add_argument("--until", metavar="DATE", help="through this day (UTC), or before this time")
+    parser.add_argument(
+        "--skew", type=float, default=2.0, metavar="SECONDS", help="how far the two clocks may differ (default: 2)"
+    )
+    parser.add_argument("--json", action="store_true", help="a JSON object a line, for programs")
+    parser.set_defaults(run=_run)
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    operator.check_said(arguments.by, arguments.reason)
+    found = asyncio.run(_configured(arguments))
+    (department,) = found.each
+    columns = Columns(*(getattr(arguments, name) for name in Columns._fields))
+    if not (columns.inquiry or columns.subject or columns.path) and _format(arguments) != "common":
+        raise CommandRefused("say where the log has whom a call is about: `--inquiry`, `--subject` or `--path`")
+    if not 0 <= arguments.skew <= 3600:
+        raise CommandRefused("--skew: must be 0 to 3600 seconds")
+
+    def calls() -> Iterator[Call]:
+        lines = read(arguments.log, _format(arguments), columns, Paths(department.node), _zone(arguments))
+        return in_order(lines, lambda call: call.at, lambda call: f"{arguments.log}:{call.line}: {_UNSORTED}")
+
+    since, until = _period(arguments, calls())
+    counted = Counted()
+    limit = datetime.timedelta(seconds=arguments.skew + _MARGIN)
+    answered = datetime.timedelta(seconds=found.settings.limits.deadline + found.settings.limits.patience)
+    window = Window(limit, limit + answered)
+    matching = Matching(window, _most(department, found), _digest(arguments), counted)
+    with operator.opened(arguments.config) as place:
+        entered = place.run(lambda ledger: _enter(ledger, arguments, since, until))
+        known = expected(place.store, _datasets(department, found), since - window.after, until + limit, teller())
+        within = (call for call in calls() if since <= call.at < until)
+        missing = 0
+        for each in matching.run(within, known, since, until):
+            missing += each.kind != "erased"
+            print(printable(_line(each, place.settings.ledger.origin, arguments.json)))
+        if arguments.json:
+            print(json.dumps({"kind": "total", **vars(counted), "missing": missing}))
+        else:
+            about = f"{counted.calls} calls, {counted.entered} with an entry, {counted.nobody} about nobody"
+            print(f"{about}; {counted.entries} entries of that time; {missing} to look into")
+            print(f"entered: this view is entry {entered.index} of {place.settings.ledger.origin}/{entered.shard}")
+    return 1 if missing else 0
+
+
+_UNSORTED = "is more than two minutes older than a line before it; sort the log by time"
+
+
+async def _configured(arguments: argparse.Namespace) -> Departments:
+    async with opened(arguments.config, arguments.department) as found:
+        return found
+
+
+def _format(arguments: argparse.Namespace) -> str:
+    return arguments.format or _ENDINGS.get(arguments.log.suffix.lower(), "common")
+
+
+def _zone(arguments: argparse.Namespace) -> datetime.tzinfo | None:
+    if not arguments.time_zone:
+        return None
+    try:
+        return zoneinfo.ZoneInfo(arguments.time_zone)
+    except (zoneinfo.ZoneInfoNotFoundError, ValueError):
+        raise CommandRefused(f"--time-zone: there is no zone `{arguments.time_zone}`; write one such as UTC") from None
+
+
+def _period(arguments: argparse.Namespace, calls: Iterator[Call]) -> tuple[datetime.datetime, datetime.datetime]:
+    """The time that is reconciled: what was asked for, as far as the log goes. All of the log is read for it."""
+    try:
+        since = operator.moment_of(arguments.since, last=False) if arguments.since else None
+        until = operator.moment_of(arguments.until, last=True) if arguments.until else None
+    except ValueError as error:
+        raise CommandRefused(str(error)) from None
+    first = last = None
+    for call in calls:
+        first, last = first or call.at, call.at
+    if first is None or last is None:
+        raise CommandRefused(f"`{arguments.log}` has no line, so it says nothing of any time")
+    end = last + datetime.timedelta(microseconds=1)
+    since, until = max(since or first, first), min(until or end, end)
+    if since >= until:
+        raise CommandRefused(
+            f"`{arguments.log}` has nothing of that time: it is of {first.isoformat()} to {last.isoformat()}"
+        )
+    return since, until
+
+
+async def _enter(
+    ledger: Ledger, arguments: argparse.Namespace, since: datetime.datetime, until: datetime.datetime
+) -> Any:
+    looked = entries.Looked(since=since, until=until)
+    view = entries.View(
+        entries.VERSION, str(uuid.uuid4()), operator.now(ledger), operator.CLIENT, arguments.by, arguments.reason,
+        looked, ("told",), f"reconciliation with the log of {arguments.department}",
+    )  # fmt: skip
+    return await operator.enter(ledger, view, operator.account(), ())
+
+
+def _datasets(department: Department, found: Departments) -> frozenset[str]:
+    own = {each.id for each in found.catalogue.datasets.values() if each.department == department.name}
+    return frozenset({*own, *department.datasets})
+
+
+def _most(department: Department, found: Departments) -> Mapping[str, int]:
+    """How many calls one entry accounts for, of a subject, by dataset."""
+    limits = department.node.mapping(any_key=True)["limits"].mapping(any_key=True)
+    # A connection that was used before, and a token that was revoked, cost one more try each.
+    tries = limits["retries"].integer(0, 10, 1) + 3
+    datasets = department.node.mapping(any_key=True)["datasets"].mapping(any_key=True)
+    most = dict.fromkeys(_datasets(department, found), tries)
+    for name, node in datasets.items():
+        paging = node.mapping(any_key=True)["paging"].mapping(any_key=True) if node.is_mapping else {}
+        if "next" in paging:
+            most[name] = tries * paging["max_pages"].integer(1, 1000, _PAGES)
+    return most
+
+
+def _digest(arguments: argparse.Namespace) -> Any:
+    if arguments.digest == "none":
+        return str
+    return lambda value: hashlib.sha256(value.encode()).hexdigest()
+
+
+def _line(each: Found, origin: str, as_json: bool) -> str:
+    at = each.at.isoformat()
+    if as_json:
+        return json.dumps({"kind": each.kind, "where": each.where, "at": at, "why": each.why})
+    if each.kind == "entry":
+        return f"entry {each.where} of {origin}, {at}: {each.why}"
+    what = "a call without an entry" if each.kind == "call" else "cannot be told"
+    return f"line {each.where}, {at}: {what}: {each.why}"

@@ -1,0 +1,173 @@
+"""Calls and entries, each to the other, in one pass over both in order of time.
+
+A call counts as entered where an entry of its inquiry's id, or where the log has none of its subject, was made at that
+time and names the subject, and the dataset where the path says it. An entry accounts for so many calls as a department
+may be asked for it: pages and retries. Of the entries that would do, the one whose time is over first takes a call: so
+no call is left without where there is a way to give each its own. Whether an entry had a call at all is found apart
+from that, in the same way: the first that had none yet.
+"""
+
+from __future__ import annotations
+
+import datetime
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Literal, NamedTuple
+
+from gateway.connecting.reconciling.entered import Expected
+from gateway.connecting.reconciling.lines import Call
+
+_Key = tuple[tuple[str, str], str]
+
+
+class Window(NamedTuple):
+    """From how long before an entry's time to how long after it a call of it may be in the log."""
+
+    before: datetime.timedelta
+    after: datetime.timedelta
+
+
+class Found(NamedTuple):
+    """A call without an entry, an entry without a call, or a call of which nobody can tell any more.
+
+    `where` is the number of the line, or the entry's place; `why` is for whoever looks into it, without a value.
+    """
+
+    kind: Literal["call", "entry", "erased"]
+    where: str
+    at: datetime.datetime
+    why: str
+
+
+class Counted:
+    """How many calls and entries were looked at."""
+
+    def __init__(self) -> None:
+        self.calls = self.nobody = self.entered = self.entries = 0
+
+
+class Matching:
+    """`digest` is what the log has in place of an identifier's value.
+
+    `most` are the calls that an entry accounts for, of a subject and a dataset, by dataset.
+    """
+
+    def __init__(self, window: Window, most: Mapping[str, int], digest: Callable[[str], str], counted: Counted) -> None:
+        self._window, self._most, self._digest, self.counted = window, most, digest, counted
+        self._open: deque[Expected] = deque()
+        self._by_id: dict[str, Expected] = {}
+        self._by_value: dict[str, list[tuple[Expected, _Key]]] = {}
+        self._erased = 0
+
+    def run(
+        self, calls: Iterable[Call], entries: Iterable[Expected], since: datetime.datetime, until: datetime.datetime
+    ) -> Iterator[Found]:
+        """What is on one side only. The log has all of the time from `since` to before `until`."""
+        coming = iter(entries)
+        following = next(coming, None)
+        for call in calls:
+            while following is not None and following.at - self._window.before <= call.at:
+                self._add(following)
+                following = next(coming, None)
+            yield from self._ended(call.at, since, until)
+            if (found := self._call(call)) is not None:
+                yield found
+        while following is not None:
+            self._add(following)
+            following = next(coming, None)
+        yield from self._ended(None, since, until)
+
+    def _add(self, entry: Expected) -> None:
+        self.counted.entries += 1
+        self._open.append(entry)
+        self._by_id[entry.id] = entry
+        self._erased += entry.erased
+        for key in entry.asked:
+            self._by_value.setdefault(self._digest(key[0][1]), []).append((entry, key))
+
+    def _ended(
+        self, now: datetime.datetime | None, since: datetime.datetime, until: datetime.datetime
+    ) -> Iterator[Found]:
+        """Let go of entries whose time is over, and give those that no call was of."""
+        while self._open and (now is None or self._open[0].at + self._window.after < now):
+            entry = self._open.popleft()
+            self._erased -= entry.erased
+            if self._by_id.get(entry.id) is entry:
+                del self._by_id[entry.id]
+            for value in {self._digest(key[0][1]) for key in entry.asked}:
+                left = [each for each in self._by_value[value] if each[0] is not entry]
+                if left:
+                    self._by_value[value] = left
+                else:
+                    self._by_value.pop(value)
+            covered = since <= entry.at - self._window.before and entry.at + self._window.after < until
+            lacking = [key for key, must in entry.asked.items() if must and key not in entry.met]
+            if covered and lacking:
+                names = ", ".join(sorted({f"`{dataset}`" for _, dataset in lacking}))
+                of = len({subject for subject, _ in lacking})
+                why = f"no call for {names} of {of} subject{'s' if of != 1 else ''}"
+                yield Found("entry", entry.place, entry.at, why)
+
+    def _call(self, call: Call) -> Found | None:
+        self.counted.calls += 1
+        if not call.subjects and not call.inquiry:
+            self.counted.nobody += 1
+            return None
+        erased = self._erased > 0
+        if call.inquiry:
+            entry = self._by_id.get(call.inquiry)
+            erased = entry is not None and entry.erased
+            why = "no entry has its inquiry's id at that time" if entry is None else self._of_inquiry(call, entry)
+        else:
+            why = self._of_subjects(call)
+        if why is None:
+            self.counted.entered += 1
+            return None
+        if erased:
+            return Found("erased", str(call.line), call.at, "an entry of that time named somebody who was erased since")
+        return Found("call", str(call.line), call.at, why)
+
+    def _of_inquiry(self, call: Call, entry: Expected) -> str | None:
+        for subject in call.subjects or ((None, None),):
+            keys = [key for key in entry.asked if self._is(key, subject, call.dataset)]
+            if not keys:
+                return "the entry with its inquiry's id is about another subject or dataset"
+            if not self._has_room(entry, keys):
+                return "its inquiry's entry had as many calls as it accounts for"
+            self._take(entry, keys)
+            entry.met.update(keys)
+        return None
+
+    def _of_subjects(self, call: Call) -> str | None:
+        chosen: list[tuple[Expected, list[_Key]]] = []
+        first: list[tuple[Expected, list[_Key]]] = []
+        for subject in call.subjects:
+            fitting: dict[int, tuple[Expected, list[_Key]]] = {}
+            for entry, key in self._by_value.get(subject[1], ()):
+                if self._is(key, subject, call.dataset):
+                    fitting.setdefault(id(entry), (entry, []))[1].append(key)
+            if not fitting:
+                return "no entry of that time is about its subject" + (" and dataset" if call.dataset else "")
+            free = next((each for each in fitting.values() if self._has_room(*each)), None)
+            if free is None:
+                return "the entries of that time about its subject had as many calls as they account for"
+            chosen.append(free)
+            unmet = next((each for each in fitting.values() if not each[0].met.issuperset(each[1])), None)
+            first += [unmet] if unmet else []
+        for entry, keys in chosen:
+            self._take(entry, keys)
+        for entry, keys in first:
+            entry.met.update(keys)
+        return None
+
+    def _has_room(self, entry: Expected, keys: list[_Key]) -> bool:
+        return any(entry.calls.get(key, 0) < self._most[key[1]] for key in keys)
+
+    def _take(self, entry: Expected, keys: list[_Key]) -> None:
+        key = next(key for key in keys if entry.calls.get(key, 0) < self._most[key[1]])
+        entry.calls[key] = entry.calls.get(key, 0) + 1
+
+    def _is(self, key: _Key, subject: tuple[str | None, str | None], dataset: str) -> bool:
+        (scheme, value), name = key
+        named = subject[1] is None or (self._digest(value) == subject[1] and subject[0] in ("", scheme))
+        return named and dataset in ("", name)

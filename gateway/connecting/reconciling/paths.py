@@ -1,0 +1,69 @@
+"""Whom a path of a department's log asks about, by the paths that `sources.yaml` maps."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import NamedTuple
+from urllib.parse import unquote, urlsplit
+
+from gateway.documents import Node
+
+_HOLE = re.compile(r"\{(scheme|values?)\}")
+
+
+class Asked(NamedTuple):
+    """A dataset and (scheme, value) of each subject; the scheme is empty where a path has none."""
+
+    dataset: str
+    subjects: tuple[tuple[str, str], ...]
+
+
+class _Template(NamedTuple):
+    dataset: str
+    found: re.Pattern[str]
+    holes: Sequence[str]
+    separator: str
+
+
+class Paths:
+    """The look-ups of one department; none where its kind has no paths."""
+
+    def __init__(self, department: Node) -> None:
+        keys = department.mapping(any_key=True)
+        base = urlsplit(str(keys["base_url"].plain() or "")).path.rstrip("/") if "base_url" in keys else ""
+        self._exact: list[_Template] = []
+        self._ending: list[_Template] = []
+        for dataset, node in keys["datasets"].mapping(any_key=True).items():
+            parts = node.mapping(any_key=True) if node.is_mapping else {}
+            if "path" in parts:
+                self._add(dataset, base, str(parts["path"].plain()), "")
+            batch = parts["batch"].mapping(any_key=True) if "batch" in parts else {}
+            if "path" in batch:
+                separator = str(batch["separator"].plain()) if "separator" in batch else ","
+                self._add(dataset, base, str(batch["path"].plain()), separator)
+
+    def _add(self, dataset: str, base: str, path: str, separator: str) -> None:
+        pieces = _HOLE.split(path)
+        literals, holes = pieces[0::2], pieces[1::2]
+        body = re.escape(literals[0])
+        for hole, literal in zip(holes, literals[1:], strict=True):
+            # A batch that repeats its parameter (`&id=`) has the separator within the hole.
+            body += (r"([^/?#]*?)" if hole == "values" else r"([^/?&#]*)") + re.escape(literal)
+        more = r"(?:[?&].*)?" if "?" not in path else r"(?:&.*)?"
+        for place, before in ((self._exact, re.escape(base)), (self._ending, r".*?")):
+            place.append(_Template(dataset, re.compile(before + body + more, re.S), holes, separator))
+
+    def find(self, path: str) -> Asked | None:
+        """What a path asks about; None where it is no look-up. A server behind a proxy may see the end of it alone."""
+        if "://" in path:
+            parts = urlsplit(path)
+            path = parts.path + (f"?{parts.query}" if parts.query else "")
+        for template in (*self._exact, *self._ending):
+            if (match := template.found.fullmatch(path)) is None:
+                continue
+            held = dict(zip(template.holes, match.groups(), strict=True))
+            scheme = unquote(held.get("scheme", ""))
+            values = [held["value"]] if "value" in held else held.get("values", "").split(template.separator or ",")
+            return Asked(template.dataset, tuple((scheme, unquote(value)) for value in values if value))
+        return None
