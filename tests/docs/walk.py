@@ -1,4 +1,4 @@
-"""The walk of `policies/README.md`, as somebody takes it who never saw the project: files are written, commands run.
+"""The walks of pages, as somebody takes them who never saw the project: files are written, commands run.
 
 Its blocks have `walk` behind their language. A block with a file's name in its first line is that file, whole; a `diff`
 changes one, where its unchanged lines stand; of a shell block each line is a command. The demo's usual addresses stand
@@ -15,6 +15,7 @@ import re
 import shlex
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -29,9 +30,15 @@ from tests.docs.reading import ROOT, Fence, fences
 from tests.stores import store_at
 
 PAGE = ROOT / "policies" / "README.md"
+CONNECTING = ROOT / "connectors" / "CONNECTING.md"
+PAGES = (PAGE, CONNECTING)
 LANGUAGES = frozenset({"sh walk", "yaml walk", "cedar walk", "diff walk"})
 RUN = Path("var") / "demo" / "run"
 """Where the demo keeps what its gateway goes by."""
+
+
+TOOLS = ("cat", "cp", "mkdir", "sed")
+"""What is run as it is, by a shell."""
 
 
 class Ran(NamedTuple):
@@ -42,9 +49,9 @@ class Ran(NamedTuple):
     printed: str = ""
 
 
-def steps() -> list[Fence]:
-    """The blocks of the walk, in the page's order."""
-    return [fence for fence in fences(PAGE) if fence.language in LANGUAGES]
+def steps(page: Path = PAGE) -> list[Fence]:
+    """The blocks of a page's walk, in its order."""
+    return [fence for fence in fences(page) if fence.language in LANGUAGES]
 
 
 def start(folder: Path) -> None:
@@ -58,11 +65,15 @@ def start(folder: Path) -> None:
 
 
 class Walker:
-    """Somebody in a working folder. `ports` are those of the running demo, by server."""
+    """Somebody in a working folder. `ports` are those of the running demo, by server.
+
+    `served` is what stands in the background since the page put it there (`&`); whoever walks ends it.
+    """
 
     def __init__(self, folder: Path, ports: Mapping[str, int] = USUAL) -> None:
         self._folder, self._ports = folder, ports
         self._placed: dict[str, str] = {}
+        self.served: list[subprocess.Popen[bytes]] = []
 
     def take(self, fence: Fence) -> Iterator[Ran]:
         """Do what a block says; gives the commands as they end."""
@@ -91,6 +102,15 @@ class Walker:
         typed = shlex.split(line, comments=True)
         if not typed:
             return None
+        if typed[0] in TOOLS:
+            ended = subprocess.run(["bash", "-c", line], cwd=self._folder, capture_output=True, text=True, check=False)
+            return Ran(tuple(typed), ended.returncode, ended.stdout + ended.stderr)
+        if typed[-1] == "&":
+            program = Path(sys.executable).with_name(typed[0])
+            with (self._folder / "served.log").open("w") as log:
+                command = [str(program), *typed[1:-1]]
+                self.served.append(subprocess.Popen(command, cwd=self._folder, stdout=log, stderr=log))
+            return Ran(tuple(typed), 0)
         words, into = self._expanded(line), ""
         if ">" in typed:
             words, into = words[: typed.index(">")], typed[-1]
@@ -112,9 +132,6 @@ class Walker:
         return made.stdout.decode().split("\0")[:-1]
 
     def _done(self, words: list[str]) -> int:
-        if words[:2] == ["cp", "-r"]:
-            shutil.copytree(self._folder / words[2], self._folder / words[3])
-            return 0
         if words[0] == "umask":
             os.umask(int(words[1], 8))
             return 0

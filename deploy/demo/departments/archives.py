@@ -1,7 +1,8 @@
 """The Building Archives: a REST service that no gateway is connected to yet. `policies/README.md` has it connected.
 
 `GET /api/subjects/{scheme}/{value}/{permits|orders}`: what it holds of an organisation is made when it
-is asked for, and is the same for the same day; 404 for everybody else.
+is asked for, and is the same for the same day; 404 for everybody else. `GET /openapi.json` describes it, from which
+`connectors/CONNECTING.md` has it connected too.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import datetime
 import hashlib
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from starlette.applications import Starlette
@@ -39,6 +41,9 @@ def _orders(value: str, today: datetime.date) -> list[dict[str, Any]]:
     return [record]
 
 
+DESCRIPTION = Path(__file__).with_name("archives.openapi.json")
+"""Its own OpenAPI document."""
+
 _HELD = {"permits": _permits, "orders": _orders}
 
 
@@ -58,7 +63,16 @@ def build() -> Starlette:
     async def asked(request: Request) -> Response:
         return JSONResponse(calls)
 
-    return Starlette(routes=[Route("/api/subjects/{scheme}/{value}/{kind}", answer), Route("/_calls", asked)])
+    async def description(request: Request) -> Response:
+        return Response(DESCRIPTION.read_bytes(), media_type="application/json")
+
+    return Starlette(
+        routes=[
+            Route("/api/subjects/{scheme}/{value}/{kind}", answer),
+            Route("/openapi.json", description),
+            Route("/_calls", asked),
+        ]
+    )
 
 
 def main() -> None:

@@ -8,12 +8,13 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from gateway.connecting.commands import conformance, test
+from gateway.connecting.commands import conformance, new, test
 
 
 def register(subparsers: argparse._SubParsersAction[Any]) -> None:
     """Add `source` with its commands; each sets `run`: from the parsed arguments to the exit code."""
     source = subparsers.add_parser("source", help="connect a department's system, try it, and watch it")
     parts = source.add_subparsers(metavar="COMMAND", required=True)
+    new.register(parts)
     test.register(parts)
     conformance.register(parts)

@@ -154,6 +154,7 @@ def _requester(
         else ""
     )
     alias, issuer = issuer_of(parts["issuer"], issuers) if "issuer" in parts else ("", "")
+    title = parts["title"].text(what="a title") if "title" in parts else ""
     named = parts["roles"].items() if "roles" in parts else []
     held = frozenset(role.choice(roles, "registered roles are") if roles else role.text() for role in named)
     if "roles" in parts and parts["roles"].is_sequence and not named:
@@ -189,7 +190,7 @@ def _requester(
     entry = RequesterEntry(
         issuer=issuer,
         client=client,
-        title=parts["title"].text(what="a title") if "title" in parts else "",
+        title=title,
         department=of,
         roles=held,
         grants=tuple(grant for several in grants.values() for grant in several),

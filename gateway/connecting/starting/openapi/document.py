@@ -1,0 +1,91 @@
+"""An OpenAPI document (3.0, 3.1) as what a department of `kind: rest` can be asked. Pure.
+
+The document is a stranger's: no reference leaves it, and no server that it names is believed but one at the address
+that the document itself was fetched from.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from gateway.connecting.starting import naming
+from gateway.connecting.starting.model import MOST_PASSED, Described, Lookup, Part, Said
+from gateway.connecting.starting.openapi import securing
+from gateway.connecting.starting.openapi.operations import PassedOverError, lookup
+from gateway.connecting.starting.openapi.references import LeavesError, References
+from gateway.connecting.starting.reading import mapping, sequence, text
+from gateway.errors import CommandRefused, printable
+
+METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace", "query")
+MOST_PATHS = 2_000
+"""Paths of a document that are looked at."""
+
+
+def described(
+    document: Mapping[str, Any], name: str, department: str, schemes: Mapping[str, Any], address: str
+) -> Described:
+    """What the document says; raises `CommandRefused` where it is no OpenAPI document of a known version.
+
+    `name` is what it is called in messages, `address` where it was fetched from, empty for a file. `schemes` are the
+    gateway's identifier schemes.
+    """
+    version = text(document.get("openapi"))
+    if not version.startswith(("3.0", "3.1")):
+        said = f"says `openapi: {version[:20]}`" if version else "has no key `openapi`"
+        raise CommandRefused(f"{name}: {said}; only OpenAPI 3.0 and 3.1 are read, in JSON or YAML")
+    references = References(document)
+    found: list[Lookup] = []
+    passed: list[str] = []
+    paths = mapping(document.get("paths"))
+    if len(paths) > MOST_PATHS:
+        passed.append(f"all paths after the first {MOST_PATHS}")
+    for path, item in itertools.islice(paths.items(), MOST_PATHS):
+        for result in _operations(references, path, item, [*schemes]):
+            if isinstance(result, Lookup):
+                found.append(result)
+            else:
+                passed.append(result)
+    if not found:
+        reasons = "".join(f"\n  {printable(line)}" for line in passed[:MOST_PASSED])
+        raise CommandRefused(
+            f"{name}: has no operation that finds the records of one subject, by an identifier, as a list{reasons}"
+        )
+    keys: list[tuple[str, Part]] = [
+        ("kind", Said("rest")),
+        ("base_url", _base(document, address)),
+        *securing.auth(document, department, address, references),
+    ]
+    return Described(tuple(keys), tuple(found), tuple(passed), naming.clean(mapping(document.get("info")).get("title")))
+
+
+def _operations(references: References, path: str, item: Any, schemes: list[str]) -> Iterator[Lookup | str]:
+    try:
+        entry, _ = references.followed(item)
+    except LeavesError as error:
+        yield f"`{path}`: {error}"
+        return
+    for method in METHODS:
+        if not isinstance(operation := entry.get(method), Mapping):
+            continue
+        shown = f"{method.upper()} {path}"
+        try:
+            if method != "get":
+                raise PassedOverError("only GET is proposed")
+            if "servers" in entry or "servers" in operation:
+                raise PassedOverError("it has a server of its own, and a department has one `base_url`")
+            yield lookup(references, path, entry, operation, schemes)
+        except (PassedOverError, LeavesError) as error:
+            yield f"{shown}: {error}"
+
+
+def _base(document: Mapping[str, Any], address: str) -> Said:
+    """Where every path begins: a server of the document at the address that it came from, and else a gap."""
+    servers = [text(mapping(each).get("url")) for each in sequence(document.get("servers"))] or ["/"]
+    for server in servers:
+        if server and (found := securing.same_origin(address, server)):
+            return Said(found, "the document's server, at the address that it was fetched from")
+    if address:
+        return Said(None, "where every path begins; the document names only servers elsewhere, which are not believed")
+    return Said(None, "where every path begins, as https://tax.example/api; a file does not prove where it is from")
