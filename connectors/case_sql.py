@@ -11,7 +11,7 @@ of tables and columns are checked when the configuration is read. What is not as
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -21,6 +21,7 @@ from connectors.database.bounding import MOST, bounded, read
 from connectors.database.dialects import NO_BOOLEAN, compared
 from connectors.database.opening import DATABASE_KEYS, open_engine
 from connectors.database.reading import Readers, examine
+from connectors.database.rights import Place
 from connectors.database.table import read_column, read_table_name
 from connectors.mapping.decoding import Const, read_scheme
 
@@ -42,9 +43,10 @@ class SqlCases:
         subjects: sa.Select[Any],
         officials: sa.Select[Any],
         is_open: Callable[[Any], bool],
+        places: Sequence[Place],
     ) -> None:
         self._case, self._subjects, self._officials = case, subjects, officials
-        self._is_open = is_open
+        self._is_open, self._places = is_open, places
         self._readers = Readers(engine, _CONNECTIONS)
 
     async def find(self, case: str, seconds: float) -> Case | None:
@@ -75,7 +77,7 @@ class SqlCases:
         """See `connectors.base.Examined`."""
         selects = {"cases": self._case, "subjects": self._subjects, "officials": self._officials}
         asked = {name: select.params(case="").limit(0) for name, select in selects.items()}
-        return await examine(self._readers, WAIT, asked)
+        return await examine(self._readers, WAIT, asked, self._places)
 
     async def close(self) -> None:
         """See the port."""
@@ -105,7 +107,8 @@ def build(config: Config, timeout: float) -> SqlCases:
         _select(dialect, officials, "case", _column(*read_column(officials["official"]))),
     )
     case, of_case, by_officials = (bounded(select, MOST, dialect) for select in selects)
-    return SqlCases(engine, case, of_case, by_officials, is_open)
+    places = [read_table_name(part["table"]) for part in (cases, subjects, officials)]
+    return SqlCases(engine, case, of_case, by_officials, is_open, places)
 
 
 def _rows(connection: sa.Connection, select: sa.Select[Any], asked: dict[str, str], columns: int) -> list[Any]:

@@ -108,7 +108,9 @@ class SqlConnector:
 
     async def examine(self) -> list[str]:
         """See `Examined`: every mapped column of every table is there to be read."""
-        return await examine(self._readers, self._timeout, {n: each.of_nobody() for n, each in self._tables.items()})
+        selects = {name: table.of_nobody() for name, table in self._tables.items()}
+        places = [table.place for table in self._tables.values()]
+        return await examine(self._readers, self._timeout, selects, places)
 
     async def close(self) -> None:
         """See the port."""

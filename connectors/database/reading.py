@@ -14,7 +14,7 @@ import socket
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
@@ -22,6 +22,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from connectors.database.opening import protect
+from connectors.database.rights import Place, beyond_reading
 
 _GRACE = 0.25
 """Seconds past the end in which the database may end a statement by itself, which leaves the connection whole."""
@@ -151,8 +152,13 @@ class Readers:
         await asyncio.to_thread(self._engine.dispose)
 
 
-async def examine(readers: Readers, within: float, selects: Mapping[str, sa.Select[Any]]) -> list[str]:
-    """What is wrong with a database (`connectors.base.Examined`): each of the `selects` must run, by its name."""
+async def examine(
+    readers: Readers, within: float, selects: Mapping[str, sa.Select[Any]], places: Sequence[Place]
+) -> list[str]:
+    """What is wrong with a database (`connectors.base.Examined`): each of the `selects` must run, by its name.
+
+    The account should have no right to write to the `places` that they read.
+    """
     found: list[str] = []
 
     def work(connection: sa.Connection, _until: float) -> None:
@@ -162,6 +168,9 @@ async def examine(readers: Readers, within: float, selects: Mapping[str, sa.Sele
                     connection.execute(select)
             except SQLAlchemyError as error:
                 found.append(f"`{name}`: {_first_line(error)}")
+        if rights := beyond_reading(connection, places):
+            listed = ", ".join(f"`{right}`" for right in rights)
+            found.append(f"the account may do more than read ({listed}); let it have `SELECT` alone")
 
     try:
         await readers.run(work, asyncio.get_running_loop().time() + within)

@@ -73,7 +73,8 @@ _OF_MARIADB = {1044: "28000", 1045: "28000", 1049: "3D000", 1054: "42703", 1142:
 def _state(error: Exception) -> str:
     orig = getattr(error, "orig", None)
     number = orig.args[0] if isinstance(orig, Exception) and orig.args else None
-    return str(getattr(orig, "sqlstate", None) or (_OF_MARIADB.get(number, "") if isinstance(number, int) else ""))
+    known = _OF_MARIADB.get(number) if isinstance(number, int) else None  # its own states say less
+    return str(known or getattr(orig, "sqlstate", None) or "")
 
 
 def _unreached(error: Exception) -> tuple[tuple[str, ...], str]:

@@ -31,6 +31,8 @@ WANTED = {
 
 _COMMA = re.compile(r"-?[0-9.\s]*,[0-9]+").fullmatch
 _SHAPED = re.compile(r"[0-9][0-9 ./:+-]{0,38}").fullmatch
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}").fullmatch
+_NO_OFFSET = "a date and time without an offset from UTC"
 _YES_NO = {"true", "false", "yes", "no", "y", "n", "t", "f", "0", "1"}
 
 
@@ -46,6 +48,8 @@ def found(value: Any) -> str:
         return "a number with a point or an exponent"
     if isinstance(value, str):
         return _text(value)
+    if isinstance(value, datetime.datetime) and value.tzinfo is None:
+        return _NO_OFFSET
     for types, words in (
         (bool, "true or false"), (int, "a whole number"), (float | decimal.Decimal, "a number with a point"),
         (list, "a list"), (dict, "an object"), (datetime.datetime, "a date with a time"), (datetime.date, "a date"),
@@ -68,7 +72,9 @@ def _text(value: str) -> str:
     if _is_moment(value):
         return "a date and time"
     if _is_moment(value + "Z"):
-        return "a date and time without an offset from UTC"
+        return _NO_OFFSET
+    if _DAY(value) and not fits(FieldType.DATE, value):
+        return "a date that does not exist"
     if _SHAPED(value):
         return f"text of the form `{re.sub('[0-9]', '9', value)}`"
     return "text"

@@ -207,6 +207,16 @@ async def test_a_part_fails_alone_and_what_is_missing_is_named(server: MariaDB, 
     assert "Unknown column 'facts.text'" in said
 
 
+@pytest.mark.parametrize("on", ["*.*", "{database}.*", "{database}.facts"])
+async def test_an_account_that_could_write_is_reported(server: MariaDB, database: str, on: str) -> None:
+    server.run(database, "CREATE OR REPLACE USER writer@'127.0.0.1'", "GRANT SELECT ON *.* TO writer@'127.0.0.1'")
+    url = server.url(database).replace("gateway@", "writer@")
+    assert await problems(url) == []
+    server.run(database, f"GRANT DELETE, INSERT ON {on.format(database=database)} TO writer@'127.0.0.1'")
+    said = "the account may do more than read (`INSERT`, `DELETE`); let it have `SELECT` alone"
+    assert await problems(url) == [said]
+
+
 async def test_names_that_are_words_of_sql_are_quoted(server: MariaDB) -> None:
     name = server.database()
     server.run(name, 'CREATE TABLE "Order" ("key" text, "rank" text, "group" text, "SELECT" text)')

@@ -13,7 +13,7 @@ import pytest
 from sqlalchemy.exc import DBAPIError
 
 from connectors import sql
-from connectors.base import DatasetRequest, DatasetShape, Failure, Fault, FieldType, Subject
+from connectors.base import DatasetRequest, DatasetShape, Examined, Failure, Fault, FieldType, Subject
 from connectors.database.opening import open_engine, protect
 from tests.connectors.asking import fetch, written
 from tests.demo.conftest import Start, data, start
@@ -65,6 +65,27 @@ async def test_postgresql_is_read_only_bounded_in_time_and_fails_in_parts(start:
         assert isinstance(failure, Failure)
         assert failure.fault is Fault.UNAVAILABLE
     assert outcomes[WHO, "good"] == []
+
+
+async def test_an_account_that_could_write_is_reported(server: Postgres, tmp_path: Path) -> None:
+    database = server.database()
+    with server.connect(database) as connection:
+        connection.execute('CREATE TABLE "Arrears" (notice_no text, rev text, type text, no text, period text)')
+        connection.execute("DROP ROLE IF EXISTS clerk")
+        connection.execute("CREATE ROLE clerk LOGIN")
+        connection.execute('GRANT SELECT ON "Arrears" TO clerk')
+        about = {"id": "notice_no", "version": "rev", "subject": {"scheme": "type", "value": "no"}}
+        good = {"table": "public.Arrears", "record": about, "fields": {"period": "period"}}
+        url = f"postgresql+psycopg://clerk@127.0.0.1:{server.port}/{database}"
+        connector = sql.build(written({"url": url, "datasets": {"good": good}}, tmp_path), {"good": SHAPES["good"]})
+        assert isinstance(connector, Examined)
+        assert list(await connector.examine()) == []
+        connection.execute('GRANT UPDATE, DELETE ON "Arrears" TO clerk')
+        said = "the account may do more than read (`UPDATE`, `DELETE`); let it have `SELECT` alone"
+        assert list(await connector.examine()) == [said]
+        await connector.close()
+        connection.execute("DROP OWNED BY clerk")
+        connection.execute("DROP ROLE clerk")
 
 
 async def test_columns_of_a_fixed_width_name_records_without_their_padding(server: Postgres, tmp_path: Path) -> None:

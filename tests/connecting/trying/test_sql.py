@@ -1,4 +1,4 @@
-"""`source test` finds and explains what a database has otherwise than its mapping, in SQLite and in PostgreSQL."""
+"""`source test` finds and explains what a database has otherwise than its mapping, of each database."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from tests import mariadb
 from tests.connecting.trying import asked
 from tests.connecting.trying.planted import TITLE, VALUE
 from tests.ports import free_port
@@ -89,6 +90,54 @@ async def test_a_difference_is_found_in_postgresql(case: Case, server: Postgres,
         _fill(connection.execute, case, "%s")
     await _found(case, f"postgresql+psycopg://postgres@127.0.0.1:{server.port}/{database}", tmp_path)
     server.drop(database)
+
+
+IN_MARIADB = (
+    Case("a moment without a zone", "fields.at", "without an offset", {"at": "datetime"}),
+    Case("a moment as a date", "fields.day", "is `datetime`", {"day": "datetime"}),
+    Case("a number as a boolean", "fields.open", "must be true or false", {"open": "integer"}, {"open": 2}),
+    Case("no day", "fields.day", "a date that does not exist", award={"day": "0000-00-00"}),
+)
+
+
+@pytest.mark.parametrize("case", [*ANYWHERE, *IN_MARIADB], ids=lambda case: case.name)
+async def test_a_difference_is_found_in_mariadb(case: Case, pytestconfig: pytest.Config, tmp_path: Path) -> None:
+    server = mariadb.kept_running(pytestconfig)
+    database = server.database()
+    with server.connect(database) as connection, connection.cursor() as cursor:
+        case = case._replace(columns={"at": "timestamp NULL", **case.columns})
+        _fill(cursor.execute, case, "%s")
+    await _found(case, server.url(database), tmp_path)
+
+
+async def test_rights_and_databases_that_there_are_not_in_mariadb(pytestconfig: pytest.Config, tmp_path: Path) -> None:
+    server = mariadb.kept_running(pytestconfig)
+    database = server.database()
+    with server.connect(database) as connection, connection.cursor() as cursor:
+        _fill(cursor.execute, Case("fine", "", "", {"at": "timestamp NULL"}), "%s")
+        cursor.execute("CREATE OR REPLACE USER guest@'127.0.0.1'")
+        cursor.execute(
+            f"GRANT SELECT (no, rev, paper, type, number, workers, open, amount, day, at) ON {database}.award"
+            " TO guest@'127.0.0.1'"
+        )
+    url = server.url(database)
+    urls = {
+        "fits": url,
+        "right": url.replace("gateway@", "guest@"),
+        "account": url.replace("gateway@", "nobody@"),
+        "database": server.url("no_such"),
+        "server": url.replace(f":{server.port}/", f":{free_port()}/"),
+    }
+    said = {}
+    for name, at in urls.items():
+        trial, _ = await asked.trial(asked.department(config(at), tmp_path))
+        said[name] = [(".".join(each.key), each.what) for each in trial.found]
+    assert said["fits"] == []
+    ((key, what),) = said["right"]
+    assert (key, "let it be granted `SELECT`" in what) == (f"datasets.{asked.NAME}.fields.title", True)
+    assert [key for key, _ in said["account"]] == ["password_file"]
+    assert said["database"] == [("url", "there is no such database")]
+    assert [key for key, _ in said["server"]] == ["url"]
 
 
 def _fill(execute: Callable[..., Any], case: Case, mark: str) -> None:
