@@ -2,7 +2,7 @@
 
 Secrets come from files only. A token is kept until shortly before it ends and asked for once, however many inquiries
 wait for it. mTLS is the transport's affair: it presents the certificate, and nothing is added to a request.
-RFC 6749 section 4.4 (client credentials, HTTP Basic).
+RFC 6749 section 4.4 (client credentials, HTTP Basic), RFC 9449 (DPoP).
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from urllib.parse import quote_plus, urlencode
 import msgspec
 
 from connectors.base import Config, Failure, Fault
+from connectors.http.dpop import NONCE, Proving
 from connectors.http.pooled_transport import PooledTransport
 from connectors.http.transport import FAILURES, Response, TransportFault, TransportOptions
 from connectors.mapping import numbers
@@ -38,9 +39,19 @@ class Auth(Protocol):
     """What makes the `Authorization` header. Where `changes` is false there is none to make."""
 
     changes: bool
+    reads: frozenset[str]
+    """The headers of an answer, in lower case, that `heard` looks at."""
 
     async def authorization(self, end: float) -> str | Failure:
         """The header's value, by the time `end` on the event loop's clock."""
+        ...
+
+    def shown_by(self, authorization: str, method: str, url: str) -> dict[str, str]:
+        """The headers by which one request shows it, in lower case: made anew each time."""
+        ...
+
+    def heard(self, answer: Response) -> bool:
+        """Keep what an answer asks for; whether a refusal may end if the same is asked with it."""
         ...
 
     def forget(self) -> None:
@@ -52,7 +63,21 @@ class Auth(Protocol):
         ...
 
 
-class NoAuth:
+class _Plain:
+    """What is shown is the header alone."""
+
+    reads: frozenset[str] = frozenset()
+
+    def shown_by(self, authorization: str, method: str, url: str) -> dict[str, str]:
+        """See `Auth`."""
+        return {"authorization": authorization}
+
+    def heard(self, answer: Response) -> bool:
+        """See `Auth`."""
+        return False
+
+
+class NoAuth(_Plain):
     """Nothing is added to a request."""
 
     changes = False
@@ -68,7 +93,7 @@ class NoAuth:
         """There is nothing to release."""
 
 
-class BearerFile:
+class BearerFile(_Plain):
     """A token from a file, read again from time to time."""
 
     changes = True
@@ -97,20 +122,34 @@ class BearerFile:
         """There is nothing to release."""
 
 
-class ClientCredentials:
-    """An OAuth access token, shared by all inquiries until shortly before it ends."""
+class ClientCredentials(_Plain):
+    """An OAuth access token, shared by all inquiries until shortly before it ends.
+
+    With `dpop` it is bound to a key of this process, and each request proves that (RFC 9449); then a token that is not
+    bound is none.
+    """
 
     changes = True
 
     def __init__(
-        self, token_url: str, client_id: str, secret_file: Path, scope: str | None, options: TransportOptions
+        self,
+        token_url: str,
+        client_id: str,
+        secret_file: Path,
+        scope: str | None,
+        options: TransportOptions,
+        *,
+        dpop: bool = False,
     ) -> None:
+        self._proving = Proving() if dpop else None
+        self._issuers = Proving(self._proving.key) if self._proving is not None else None  # it has its own nonces
+        self.reads = frozenset({NONCE}) if dpop else frozenset()
         self._token_url = token_url
         self._client_id = client_id
         self._secret_file = secret_file
         self._scope = scope
         self._timeout = options.timeout
-        own = msgspec.structs.replace(options, connections=1, max_bytes=MAX_ANSWER, gzip=False)
+        own = msgspec.structs.replace(options, connections=1, max_bytes=MAX_ANSWER, gzip=False, shown=self.reads)
         self._transport = PooledTransport(own)
         self._asking: asyncio.Task[bool] | None = None
         self._value = ""
@@ -142,8 +181,7 @@ class ClientCredentials:
                 "authorization": f"Basic {base64.b64encode(pair.encode()).decode()}",
                 "content-type": "application/x-www-form-urlencoded",
             }
-            body = urlencode(form).encode()
-            answer = await self._transport.send("POST", self._token_url, headers, body, self._timeout)
+            answer = await self._send(headers, urlencode(form).encode())
             if not isinstance(answer, Response) or answer.status != 200:
                 return False
             granted: Any = _decode(answer.body)
@@ -154,13 +192,38 @@ class ClientCredentials:
         token, lasts = granted.get("access_token"), granted.get("expires_in", 60)
         if not isinstance(token, str) or not token.isascii() or not token.isprintable() or not token:
             return False
-        if not isinstance(lasts, int | float) or str(granted.get("token_type", "bearer")).lower() != "bearer":
+        kind = "DPoP" if self._proving is not None else "Bearer"
+        said = str(granted.get("token_type", "Bearer"))  # a server that names none knows no other
+        if not isinstance(lasts, int | float) or said.lower() != kind.lower():
             return False
         if not 0 <= lasts <= _LONGEST:
             return False
-        self._value = f"Bearer {token}"
+        self._value = f"{kind} {token}"
         self._until = asyncio.get_running_loop().time() + max(lasts - _MARGIN, lasts / 2)
         return True
+
+    async def _send(self, headers: dict[str, str], body: bytes) -> Response | TransportFault:
+        """Ask the token endpoint, and once more with the nonce that it may ask for."""
+        if self._issuers is None:
+            return await self._transport.send("POST", self._token_url, headers, body, self._timeout)
+        for again in (True, False):
+            sent = {**headers, "dpop": self._issuers.proof("POST", self._token_url)}
+            answer = await self._transport.send("POST", self._token_url, sent, body, self._timeout)
+            heard = isinstance(answer, Response) and self._issuers.heard(answer)
+            if not (again and heard and isinstance(answer, Response) and answer.status in (400, 401)):
+                break
+        return answer
+
+    def shown_by(self, authorization: str, method: str, url: str) -> dict[str, str]:
+        """See `Auth`."""
+        if self._proving is None:
+            return {"authorization": authorization}
+        token = authorization.partition(" ")[2]
+        return {"authorization": authorization, "dpop": self._proving.proof(method, url, token)}
+
+    def heard(self, answer: Response) -> bool:
+        """See `Auth`."""
+        return self._proving is not None and self._proving.heard(answer)
 
     def forget(self) -> None:
         """See `Auth`."""
@@ -192,12 +255,14 @@ def read_auth(
             return BearerFile(config.mapping(("kind", "file"))["file"].private_file()), options
         case "client_credentials":
             own = config.mapping(
-                ("kind", "token_url", "client_id", "client_secret_file"), ("scope", "allow_plain_http")
+                ("kind", "token_url", "client_id", "client_secret_file"), ("scope", "dpop", "allow_plain_http")
             )
             token_url = own["token_url"].url(own["allow_plain_http"].boolean(False))
             secret_file = own["client_secret_file"].private_file()
             scope = own["scope"].text("") or None
-            return ClientCredentials(token_url, own["client_id"].text(), secret_file, scope, options), options
+            dpop = own["dpop"].boolean(False)
+            client_id = own["client_id"].text()
+            return ClientCredentials(token_url, client_id, secret_file, scope, options, dpop=dpop), options
         case "mtls":
             own = config.mapping(("kind", "cert_file", "key_file"))
             cert_file, key_file = own["cert_file"].existing_file(), own["key_file"].private_file()

@@ -50,7 +50,7 @@ CONNECTIONS = ("kept", "one_request")
 
 OURS = frozenset({
     "authorization", "cookie", "host", "content-length", "content-encoding", "transfer-encoding", "connection",
-    "accept-encoding", "user-agent", "keep-alive", "te", "trailer", "upgrade", "expect",
+    "accept-encoding", "user-agent", "keep-alive", "te", "trailer", "upgrade", "expect", "dpop",
 })  # fmt: skip
 """Headers that the client itself writes."""
 MEANT = frozenset({"content-type", "content-encoding", "accept", "accept-encoding", "user-agent", "retry-after"})
@@ -205,7 +205,7 @@ class Caller:
         """
         lane = lane if self._kept and not once else None
         loop = self._loop or self._begin()
-        attempt, renewed, fresh = 0, False, once
+        attempt, renewed, nonced, fresh = 0, False, False, once
         own = self._headers if headers is None else {**self._headers, **headers}
         while True:
             now = loop.time()
@@ -220,7 +220,7 @@ class Caller:
                     if isinstance(authorization, Failure):
                         self._breaker.failed(loop.time())
                         return authorization
-                    sent = {**own, "authorization": authorization}
+                    sent = {**own, **self._auth.shown_by(authorization, method, url)}
                     now = loop.time()
                 answer = await self._transport.send(method, url, sent, body, end - now, lane, fresh)
             except BaseException:
@@ -228,6 +228,7 @@ class Caller:
                 raise
             if type(answer) is Response:
                 status, lease = answer.status, answer.lease
+                heard = self._auth.changes and self._auth.heard(answer)
                 if status == 200 or status in allowed:
                     self._breaker.worked(loop.time())
                     reading = _UNREAD
@@ -241,6 +242,10 @@ class Caller:
                     continue
                 if lease is not None:
                     lease.settle(False)
+                if status == 401 and heard and not nonced:
+                    self._breaker.worked(loop.time())
+                    nonced = True
+                    continue
                 if status == 401 and self._auth.changes and not renewed:
                     # The token was revoked before its time: one more try with a new one.
                     self._breaker.worked(loop.time())
@@ -295,7 +300,7 @@ class Caller:
             authorization = await self._auth.authorization(end)
             if isinstance(authorization, Failure):
                 return Tried(authorization, loop.time() - began)
-            sent["authorization"] = authorization
+            sent |= self._auth.shown_by(authorization, method, url)
             began = loop.time()
         answer = await self._transport.send(method, url, sent, body, max(0.0, end - began), None, True)
         return Tried(answer, loop.time() - began)
@@ -314,7 +319,7 @@ class Caller:
             authorization = await self._auth.authorization(self.end(math.inf))
             if isinstance(authorization, Failure):
                 return authorization._replace(detail=f"{authorization.detail}, so it was not asked")
-            sent["authorization"] = authorization
+            sent |= self._auth.shown_by(authorization, "GET", url)
         answer = await self._transport.send("GET", url, sent, None, self._limits.timeout)
         return answer if isinstance(answer, Response) else FAILURES[answer]
 
@@ -344,5 +349,5 @@ def read_caller(
         keys["connections"].problem("has no use with `echo`, by which answers are told apart; remove one of them")
     limits = read_limits(keys["limits"])
     auth, options = read_auth(keys, limits.timeout, limits.concurrency, limits.max_bytes, limits.chunks)
-    options = msgspec.structs.replace(options, echo=echo, shown=shown)
+    options = msgspec.structs.replace(options, echo=echo, shown=shown | auth.reads)
     return made(transport(options), limits, auth, headers, kept, options)
