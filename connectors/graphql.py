@@ -200,6 +200,7 @@ class GraphqlConnector:
                 if answer is not None:
                     questions.explain(answer.body, self._source, dataset, subject, of_all, noted)
             found += noted.all()
+        await answers.ending(self._caller, self._url, "url", of_all)
         return [*of_all.all(), *found]
 
     async def examine(self) -> list[str]:

@@ -221,6 +221,7 @@ class RestConnector:
                 asking = partial(self._asked, endpoint, request.deadline, of_all, noted)
                 await paged.explain(asking, endpoint, dataset, subject, noted, self._caller.most_records)
             found += noted.all()
+        await answers.ending(self._caller, self._base_url, self._caller.address_key, of_all)
         return [*of_all.all(), *found]
 
     async def _asked(

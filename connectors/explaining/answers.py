@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Collection
 from typing import NamedTuple
 
@@ -11,6 +12,8 @@ from connectors.explaining.reaching import reach
 from connectors.http.calling import Caller, Tried
 from connectors.http.transport import Response, TransportFault
 
+SOON = datetime.timedelta(days=30)
+"""So long before its end a certificate is to be renewed."""
 SLOW = 0.5
 """The share of `limits.timeout` from which an answer is slow: twice the time, and it would not be whole."""
 
@@ -76,6 +79,17 @@ def _status(answer: Response, asked: Asked, of_all: Noted, of_one: Noted) -> Non
         case _:
             what = "counts as no answer; 200 is one, and 404 means no records unless `no_records` names others"
             of_one.add(asked.place, f"the status {status} {what}", status=status)
+
+
+async def ending(caller: Caller, url: str, base: str, of_all: Noted) -> None:
+    """Note a certificate of the department that ends soon; `base` is the key that the address stands under."""
+    if of_all or not url.startswith("https:"):
+        return
+    found = await reach(url, base, caller.options, caller.options.timeout)
+    left = None if found.ends is None else found.ends - datetime.datetime.now(datetime.UTC)
+    if left is not None and found.ends is not None and left < SOON:
+        what = f"the certificate ends on {found.ends:%Y-%m-%d}; the department has to renew it before"
+        of_all.add((base,), what, kind="ending")
 
 
 async def _fault(caller: Caller, fault: TransportFault, asked: Asked, of_all: Noted, of_one: Noted) -> None:

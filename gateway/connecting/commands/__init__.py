@@ -8,7 +8,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from gateway.connecting.commands import conformance, new, test
+from gateway.connecting.commands import conformance, new, test, watch
 
 
 def register(subparsers: argparse._SubParsersAction[Any]) -> None:
@@ -18,3 +18,4 @@ def register(subparsers: argparse._SubParsersAction[Any]) -> None:
     new.register(parts)
     test.register(parts)
     conformance.register(parts)
+    watch.register(parts)

@@ -28,6 +28,8 @@ from gateway.connecting.trying import subjects
 
 EXPLAINING = 60.0
 """Seconds for all questions about one dataset."""
+_KEEPING = ("wrong", "unbounded", "unstable")
+"""What keeps an inquiry from its records: then nothing more is asked."""
 SLOW = 0.5
 """The share of `limits.timeout` from which an answer is slow."""
 
@@ -65,7 +67,7 @@ async def tried(
     if isinstance(department.connector, Explained):
         explaining = RecordRequest((request,), asyncio.get_running_loop().time() + EXPLAINING)
         found = list(await department.connector.explain(explaining))
-    if any(each.kind != "slow" for each in found) or any(not each.status for each in found):
+    if any(each.kind in _KEEPING or (each.kind == "slow" and not each.status) for each in found):
         return Trial(dataset.id, len(chosen), declared, 0, 0.0, found)
     records, seconds, more = await _asked(department, request, deadline)
     return _judged(department, Trial(dataset.id, len(chosen), declared, records, seconds, [*found, *more]))

@@ -2,7 +2,8 @@
 
 Told are a use of break-glass, a review that is overdue, what the watch found, a grant that is suspended, a recall that
 is overdue, a recipient to whom nothing is sent any more, a version that changed without a report, a proposal of rules
-that opens data of people or not public, and a rollback of rules: by its kind and its id, never by a subject. What was
+that opens data of people or not public, a rollback of rules, and drift of a department's system (which `dutybound
+source watch` finds): by its kind and its id, never by a subject. What was
 told is a row (`alerted`), which commits with the work that sends it; so nothing is told twice, and nothing is forgotten
 by whichever process ends. Uses of break-glass have a turn and a lane of their own: nothing else is before them.
 """
@@ -39,15 +40,18 @@ GLASS, REVIEW, FOUND = "break-glass.used", "review.overdue", "finding.waiting"
 SUSPENDED, OVERDUE, STOPPED = "grant.suspended", "recall.overdue", "delivery.stopped"
 UNREPORTED = "version.unreported"
 WIDENS, ROLLED_BACK = "rules.widening", "rules.rolled-back"
+DRIFT = "source.drift"
 URGENT = (GLASS,)
 OTHERS = (REVIEW, FOUND, SUSPENDED, OVERDUE, STOPPED, UNREPORTED, WIDENS, ROLLED_BACK)
 KINDS: Mapping[str, str] = {
     GLASS: "finding", REVIEW: "finding", FOUND: "finding",
     SUSPENDED: "suspension", OVERDUE: "recall", STOPPED: "client", UNREPORTED: "entry",
-    WIDENS: "proposal", ROLLED_BACK: "epoch",
+    WIDENS: "proposal", ROLLED_BACK: "epoch", DRIFT: "drift",
 }  # fmt: skip
 """What is told, and of what it has the id."""
 
+LANE = f"alerts {OTHERS[0]}"
+"""Where whoever finds something by itself (`dutybound source watch`) leaves what is to be told."""
 SUSPENSION = "suspension"
 """The kind of the matter."""
 _UNREPORTED_FOR = datetime.timedelta(days=1)

@@ -104,7 +104,8 @@ async def test_what_is_wrong_with_the_way_there(tmp_path: Path) -> None:
         secure = {**trusted, "base_url": server.url.replace("http", "https"), "limits": {"timeout": "500ms"}}
         no_tls, _ = await asked.trial(asked.department(secure, tmp_path))
     nowhere, _ = await asked.trial(asked.department({**config, "base_url": "https://no.such.invalid"}, tmp_path))
-    assert fine.found == []
+    assert [(each.kind, each.key) for each in fine.found] == [("ending", ("base_url",))]
+    assert "has to renew it" in fine.found[0].what
     said = [(each.found[0].key, each.found[0].what) for each in (unknown, plain, gone, bare, stranger, no_tls, nowhere)]
     wanted = [
         ("tls", "an authority that is not known here"), ("base_url", "closes it without an answer"),

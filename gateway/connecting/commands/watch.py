@@ -1,0 +1,87 @@
+"""`dutybound source watch`: whether departments' systems still fit, before requesters meet what does not.
+
+Each look tries every mapping as `source test` does. What began and ended since the last look is logged, counted in
+metrics, and told to the operator; what there is, is printed. With `--once` it exits with 1 where anything has drifted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import datetime
+import json
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from gateway.connecting.department import opened
+from gateway.connecting.drifting import remembered, telling
+from gateway.connecting.drifting.looking import looked
+from gateway.connecting.drifting.remembered import Compared, Remembered
+from gateway.errors import CommandRefused, DutyboundError, printable
+from gateway.telemetry import Log
+
+
+def register(parts: Any) -> None:
+    """Add the command."""
+    text = "look again and again whether departments' systems still fit, and report what changed"
+    parser: argparse.ArgumentParser = parts.add_parser("watch", help=text, description=text)
+    parser.add_argument("department", metavar="DEPARTMENT", nargs="?", help="this one alone")
+    parser.add_argument("--config", type=Path, required=True, metavar="FILE", help="gateway.yaml")
+    parser.add_argument("--state", type=Path, required=True, metavar="FILE", help="what is remembered between looks")
+    parser.add_argument("--once", action="store_true", help="look once, and say by the exit code whether all fits")
+    parser.add_argument(
+        "--every", type=float, default=3600.0, metavar="SECONDS", help="between two looks (default: 3600)"
+    )
+    parser.add_argument("--metrics", type=Path, metavar="FILE", help="metrics for Prometheus, in its text format")
+    parser.add_argument("--json", action="store_true", help="print what there is as JSON, for programs")
+    parser.set_defaults(run=_run)
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    if not 1 <= arguments.every <= 30 * 86400:
+        raise CommandRefused("--every: must be 1 second to 30 days")
+    while True:
+        try:
+            found = asyncio.run(_look(arguments))
+        except DutyboundError as error:
+            if arguments.once:
+                raise
+            print(printable(f"{error}; looking again"), file=sys.stderr, flush=True)
+        else:
+            if arguments.once:
+                return 1 if found.began or found.lasting else 0
+        time.sleep(arguments.every)
+
+
+async def _look(arguments: argparse.Namespace) -> Compared:
+    before = remembered.read(arguments.state)
+    now = datetime.datetime.now(datetime.UTC)
+    async with opened(arguments.config, arguments.department) as found:
+        drifts, records = await looked(found, before.records, now)
+        settings, watched = found.settings, [each.name for each in found.each]
+    others = {id_: each for id_, each in before.drifts.items() if each.department not in watched}
+    held = {id_: each for id_, each in before.drifts.items() if each.department in watched}
+    told = remembered.compared(held, drifts)
+    await asyncio.to_thread(telling.alert, settings, told.began, now)
+    telling.log(Log(), told)
+    kept = {each.id: each for each in (*others.values(), *told.began, *told.lasting)}
+    remembered.write(arguments.state, msgspec.json.encode(Remembered(kept, records)))
+    if arguments.metrics is not None:
+        remembered.write(arguments.metrics, telling.metrics(kept.values(), watched, now))
+    _show(told, arguments.json)
+    return told
+
+
+def _show(told: Compared, as_json: bool) -> None:
+    there = [*told.began, *told.lasting]
+    if as_json:
+        print(json.dumps({"drifts": msgspec.to_builtins(there), "ended": msgspec.to_builtins(told.ended)}), flush=True)
+        return
+    for each in there:
+        print(printable(f"{each.what} [{each.kind}, since {each.since[:19]}Z]"))
+    said = f"{len(there)} to mend" if there else "all fits"
+    print(f"{said}; {len(told.began)} new, {len(told.ended)} ended since the last look", flush=True)

@@ -1,0 +1,56 @@
+"""Who hears of drift: the log, metrics in a file, and the operator at the address in `alerts`."""
+
+from __future__ import annotations
+
+import datetime
+from collections import Counter
+from collections.abc import Iterable
+
+from prometheus_client import CollectorRegistry, Gauge, generate_latest
+from sqlalchemy import insert, select
+
+from gateway.connecting.drifting.remembered import Compared, Drift
+from gateway.recall.delivering.alerts import DRIFT, LANE
+from gateway.settings import Settings
+from gateway.storage.recalls import Work, work
+from gateway.storage.store import opened
+from gateway.storage.tables import micros
+from gateway.storage.work import alerted
+from gateway.telemetry import Log
+
+
+def log(to: Log, found: Compared) -> None:
+    """A line for each drift that began or ended."""
+    for event, level, drifts in (("drift_began", "warning", found.began), ("drift_ended", "info", found.ended)):
+        for each in drifts:
+            to.state(
+                event, level=level, drift=each.id, department=each.department, dataset=each.dataset, key=each.key,
+                kind=each.kind, what=each.what,
+            )  # fmt: skip
+
+
+def metrics(drifts: Iterable[Drift], watched: Iterable[str], at: datetime.datetime) -> bytes:
+    """Metrics in Prometheus' text format: how many drifts there are, and when it was looked last."""
+    registry = CollectorRegistry()
+    labels = ("department", "dataset", "kind")
+    drift = Gauge("dutybound_source_drift", "What of a department's system does not fit", labels, registry=registry)
+    for each in watched:
+        drift.labels(each, "", "wrong").set(0)
+    for names, count in Counter((each.department, each.dataset, each.kind) for each in drifts).items():
+        drift.labels(*names).set(count)
+    looked = Gauge("dutybound_source_watched_timestamp_seconds", "When it was looked last", registry=registry)
+    looked.set(at.timestamp())
+    return bytes(generate_latest(registry))
+
+
+def alert(settings: Settings, began: Iterable[Drift], at: datetime.datetime) -> None:
+    """Have the operator told of what began, by the process that sends the other alerts; once for each beginning."""
+    if settings.alerts is None:
+        return
+    with opened(settings) as store, store.engine.begin() as connection:
+        for each in began:
+            name = f"{DRIFT}:{each.department} {each.id} {at.isoformat()}"
+            if connection.execute(select(alerted.c.id).where(alerted.c.id == name)).first() is None:
+                connection.execute(insert(alerted).values(id=name, at=micros(at)))
+                row = Work(name, "alert", name, LANE, micros(at), 0, 0, 0)
+                connection.execute(insert(work).values(**row._asdict()))
