@@ -22,6 +22,7 @@ from gateway.activation.activating import by_process
 from gateway.activation.following import Following
 from gateway.activation.making import Maker
 from gateway.activation.stored import Stored
+from gateway.acts import sampling
 from gateway.acts.cataloguing import routes as cataloguing
 from gateway.acts.cataloguing.history import Histories
 from gateway.acts.cataloguing.supplements import Supplements
@@ -273,10 +274,10 @@ class Gateway:
                 client_certificates=settings.tls.client_certificates,
             ),
             *self._public.routes(), *ledger_routes(self._ledger), *self._hook.routes(),
-            *cataloguing.routes(plain, Supplements(self._office, self._shares)),
+            *cataloguing.routes(plain, Supplements(self._office, self._shares)), *recalls.routes(plain, self._office),
             *rules_routes(plain, self._office, settings, parts.cases.sources, self._fits),
             *oversight.routes(plain, self._office, settings, self._maker.made),
-            *recalls.routes(plain, self._office),
+            *sampling.routes(plain, self._office, lambda: self._departments.now.connectors, settings.limits.deadline),
             *hooks.routes(parts.cases.webhook_secrets, self._changed, self._seconds),
             *console.routes(
                 settings.oauth, settings.public_url, self._issuers, lambda: self, self._store, self._parts.private,

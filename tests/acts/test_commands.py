@@ -210,3 +210,13 @@ def test_an_identifier_has_a_scheme(capsys: pytest.CaptureFixture[str]) -> None:
         cli.main(["changes", "report", "5493001KJTIIGC8Y1R12", "d", "r"])
     assert ended.value.code == 2
     assert "must be a scheme and a value" in capsys.readouterr().err
+
+
+async def test_a_steward_samples_its_own_department_by_a_command(desk: Desk, tmp_path: Path) -> None:
+    token = desk.token("tax-stewards", "steward", "t.weber")
+    status, told, said = await desk.run(token, "source", "sample", "tax-awards", lei(), "--reason", "a new mapping")
+    assert (status, told["failure"], told["records"], said) == (1, "SOURCE_UNAVAILABLE", None, "")
+    assert told["act"].keys() == {"id", "at"}
+    status, _, said = await desk.run(token, "source", "sample", "wage-arrears", lei(), "--reason", "another's")
+    assert status == 1
+    assert "dataset" in said

@@ -37,6 +37,7 @@ RUN = {
 }  # fmt: skip
 """Commands that are run here as they are written."""
 ELSEWHERE = {
+    ("source", "sample"): "tests/acts/test_commands.py::test_a_steward_samples_its_own_department_by_a_command",
     ("source", "watch"): "tests/connecting/drifting/test_command.py::test_drift_is_remembered_counted_logged_and_told",
     ("source", "new"): "tests/docs/test_connecting.py::test_a_department_is_connected_from_its_own_description",
     ("demo",): "tests/demo/test_run.py::test_once_plays_every_scene_and_leaves_nothing",

@@ -8,7 +8,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from gateway.connecting.commands import conformance, new, test, watch
+from gateway.connecting.commands import conformance, new, sample, test, watch
 
 
 def register(subparsers: argparse._SubParsersAction[Any]) -> None:
@@ -17,5 +17,6 @@ def register(subparsers: argparse._SubParsersAction[Any]) -> None:
     parts = source.add_subparsers(metavar="COMMAND", required=True)
     new.register(parts)
     test.register(parts)
+    sample.register(parts)
     conformance.register(parts)
     watch.register(parts)

@@ -8,6 +8,7 @@ import heapq
 from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import TypeVar
 
+from gateway.acts.sampling import SAMPLE
 from gateway.errors import CommandRefused, VerificationFailed
 from gateway.ledger.entry import entries
 from gateway.ledger.stored import held, read
@@ -15,9 +16,6 @@ from gateway.storage.port import Reader, Store
 
 DISORDER = datetime.timedelta(seconds=120)
 """How far what is made at the same time may be out of order."""
-SAMPLE = "sample"
-"""The `format` of a view by which a steward was shown records of a department's system."""
-
 _T = TypeVar("_T")
 Subject = tuple[str, str]
 """Scheme and value."""
