@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from connectors import case_rest, case_sql, graphql, rest, sql, xroad
+from connectors import case_rest, case_sql, files, graphql, rest, sql, xroad
 from connectors.base import CaseRegistry, Config, Connector, DatasetShape
 
 KINDS: Mapping[str, Callable[[Config, Mapping[str, DatasetShape]], Connector]] = {
@@ -12,6 +12,7 @@ KINDS: Mapping[str, Callable[[Config, Mapping[str, DatasetShape]], Connector]] =
     "graphql": graphql.build,
     "sql": sql.build,
     "xroad": xroad.build,
+    "files": files.build,
 }
 """`build(config, shapes) -> Connector`, by `kind`. Mistakes in `config` are told to it, and raise nothing."""
 

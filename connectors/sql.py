@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
@@ -40,13 +40,22 @@ from connectors.kit.source import invalid, read_datasets, unmapped
 
 DEPARTMENT_KEYS = ("kind", "url", *DATABASE_KEYS, "limits", "datasets")
 _Key = tuple[Subject, str]
+Ready = Callable[[sa.Connection, str], Failure | None]
+"""Why a dataset cannot be told by the connection's transaction, whatever its rows are."""
 
 
 class SqlConnector:
     """Fills `connectors.base.Connector`."""
 
-    def __init__(self, readers: Readers, tables: Mapping[str, Table], timeout: float, breaker: Breaker) -> None:
-        self._readers = readers
+    def __init__(
+        self,
+        readers: Readers,
+        tables: Mapping[str, Table],
+        timeout: float,
+        breaker: Breaker,
+        ready: Ready = lambda _connection, _dataset: None,
+    ) -> None:
+        self._readers, self._ready = readers, ready
         self._tables = tables
         self._timeout = timeout
         self._breaker = breaker
@@ -89,7 +98,8 @@ class SqlConnector:
         table = self._tables.get(dataset.dataset)
         if table is None:
             return unmapped(request, dataset.dataset)
-        found = _read(connection, table, dataset.fields, dataset.subjects, until)
+        hindered = self._ready(connection, dataset.dataset)
+        found = hindered or _read(connection, table, dataset.fields, dataset.subjects, until)
         if isinstance(found, Failure) and found.fault is Fault.INVALID and len(dataset.subjects) > 1:
             # What is wrong with one subject's rows is not the others': each is asked about alone.
             alone: dict[Subject, Outcome] = {}

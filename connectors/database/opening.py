@@ -11,6 +11,7 @@ import functools
 import sqlite3
 import time
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
@@ -18,7 +19,7 @@ import sqlalchemy as sa
 from sqlalchemy import event
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError
-from sqlalchemy.pool import QueuePool
+from sqlalchemy.pool import NullPool, QueuePool
 
 from connectors.base import Config
 from connectors.database import mariadb
@@ -108,8 +109,24 @@ def open_engine(keys: Mapping[str, Config], connections: int, timeout: float, mo
     if backend == "mariadb":
         event.listen(engine, "connect", mariadb.prepare)
     if backend == "sqlite":
-        event.listen(engine, "connect", functools.partial(_sqlite_read_only, max(most, MOST)))
+        _only_read(engine, most)
     return engine
+
+
+def unchanging_engine(path: Path, timeout: float, most: int) -> sa.Engine:
+    """An engine for a SQLite file that is only ever replaced: every connection is a new one, and keeps what it opened.
+
+    No value may have more than `most` bytes.
+    """
+    query = {"mode": "ro", "immutable": "1", "uri": "true"}
+    url = URL.create("sqlite", database=f"file:{quote(str(path.resolve()))}", query=query)
+    engine = sa.create_engine(url, poolclass=NullPool, hide_parameters=True, connect_args={"timeout": timeout})
+    _only_read(engine, most)
+    return engine
+
+
+def _only_read(engine: sa.Engine, most: int) -> None:
+    event.listen(engine, "connect", functools.partial(_sqlite_read_only, max(most, MOST)))
 
 
 def _sqlite_read_only(most: int, connection: Any, _record: Any) -> None:

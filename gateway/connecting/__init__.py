@@ -1,1 +1,1 @@
-"""Connecting departments: trying a mapping against the real system, and watching it afterwards."""
+"""Connecting departments: trying a mapping against the real system, taking in what is delivered, and watching both."""

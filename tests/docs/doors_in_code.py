@@ -40,6 +40,7 @@ NAMES: Mapping[str, re.Pattern[str]] = {
             r"|(urllib\.request|urllib3|http\.client|requests|aiohttp|xmlrpc\.client|redis|paramiko)\..+"
             r"|(ftplib|smtplib|imaplib|poplib|telnetlib|nntplib|syslog|psycopg2|psycopg_pool|aiosqlite)\..+"
             r"|pymysql\.(connect|Connect(ion)?|connections\..+)"
+            r"|asyncssh\.(connect\w*|listen\w*|create_\w+|run_client|scp|get_server_\w+)|pyarrow\.(fs|flight|dataset)\..+"
             r"|asyncpg\.(connect|create_pool|Pool)|psycopg\.(connect|(Async)?Connection\.connect)"
             r"|sqlalchemy\.(.+\.)?(create_(async_)?engine|create_pool_from_url|(async_)?engine_from_config)"
             r"|valkey\.(.+\.)?(from_url|(Strict)?Valkey(Cluster)?|Sentinel|(Blocking)?ConnectionPool)"

@@ -54,6 +54,7 @@ ELSEWHERE = {
         "tests/connecting/conforming/test_conformance.py::test_the_report_can_be_signed_and_the_signature_checked"
     ),
     ("demo", "token"): "tests/demo/test_run.py::test_it_stays_tells_and_ends",
+    ("source", "deliver"): "tests/connecting/delivering/test_command.py::test_a_delivery_is_taken_in_and_told",
     (
         "keys",
         "rotate",
@@ -113,7 +114,7 @@ def placeholders(words: list[str]) -> bool:
 
 
 def test_every_block_is_of_a_kind_that_is_checked() -> None:
-    known = {"sh", "sh first", "graphql", "yaml", "python", "json", "text", *walk.LANGUAGES}
+    known = {"sh", "sh first", "sh manifest", "graphql", "yaml", "python", "json", "text", *walk.LANGUAGES}
     assert [f"{fence}: `{fence.language}`" for fence in ALL if fence.language not in known] == []
     assert SHELL_PAGES
     for fence in ALL:
@@ -124,6 +125,10 @@ def test_every_block_is_of_a_kind_that_is_checked() -> None:
             assert fence.page == ROOT / "gateway" / "ledger" / "FORMAT.md", f"{fence}: `test_format` does not read it"
         if fence.language == "sh first":
             assert fence.page == walk.PAGE, f"{fence}: `tests/proposals/test_bootstrap.py` does not run it"
+        if fence.language == "sh manifest":
+            run_by = "tests/connectors/files/test_page.py::test_the_page_s_manifest_is_taken"
+            assert fence.page == ROOT / "connectors" / "README.md", f"{fence}: `{run_by}` does not run it"
+            assert missing([run_by]) == []
         if fence.language in walk.LANGUAGES:
             assert fence.page in walk.PAGES, f"{fence}: neither `test_walk` nor `test_connecting` walks it"
         if fence.language == "json":

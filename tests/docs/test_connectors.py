@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from connectors import graphql, rest, sql, xroad
+from connectors import files, graphql, rest, sql, xroad
 from connectors.base import Connector, DatasetRequest, Failure, Fault, Faulty, RecordRequest, Subject
 from connectors.http import auth, endpoint
 from connectors.http.calling import read_limits
@@ -25,6 +25,7 @@ from gateway.errors import Problem
 from tests.configured import secret
 from tests.connectors.asking import written
 from tests.connectors.certificates import Authority
+from tests.connectors.files.delivering import KEY, public
 from tests.docs.reading import ROOT, Fence, code, fences, inline, missing, section, table
 
 PAGE = ROOT / "connectors" / "README.md"
@@ -52,6 +53,8 @@ def prepare(folder: Path, text: str) -> Path:
     """The example's file, and beside it what it names."""
     authority = Authority(folder, "environment-ca")
     authority.issue("gateway", client=True)
+    for name in re.findall(r"(?:signers|known_hosts)_file: ([\w.-]+)", text):
+        (folder / name).write_text(f"{'files.tax.example ' if 'hosts' in name else ''}{public(KEY)}\n")
     for name in re.findall(r"file: ([\w.-]+)", text):
         if not (folder / name).exists():
             secret(folder / name, "secret\n")
@@ -96,7 +99,7 @@ async def test_a_mistake_in_an_example_is_told_where_it_stands(tmp_path: Path) -
 def test_every_key_is_told() -> None:
     told = {part for span in inline(PAGE) for part in re.split(r"[.\s:,{}]+", span)}
     examples = {key for example in EXAMPLES for key in re.findall(r"(\w+):", example.text)}
-    departments = {key for kind in (rest, xroad, graphql, sql) for key in kind.DEPARTMENT_KEYS}
+    departments = {key for kind in (rest, xroad, graphql, sql, files) for key in kind.DEPARTMENT_KEYS}
     known = {*departments, *endpoint.KEYS, *auth.AUTH_KINDS}
     assert sorted(known - {"kind"} - told) == []
     assert sorted(known - {*auth.AUTH_KINDS, "allow_plain_http", "allow_plain"} - examples) == []

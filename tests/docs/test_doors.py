@@ -50,6 +50,7 @@ NO_DOORS = {
     Found(
         OUTGOING, "gateway/web/listen.py::hindrance"
     ): "takes an address and lets it go: nobody is listened or spoken to",
+    Found(FILES, "connectors/delivered/sftp.py::_open"): "opens a file of the server's, to be read",
     Found(FILES, "gateway/cli.py::main"): "the null device, for a reader that left",
     Found(FILES, "gateway/ledger/erasure/blockers.py::found_open"): "`Blocker.open` makes a query",
     Found(FILES, "gateway/ledger/erasure/erase.py::make"): "the same",
@@ -68,10 +69,12 @@ NO_DOORS = {
 
 OPENING = {
     "alembic", "alembic.command", "alembic.config", "alembic.context", "alembic.op", "argparse", "asyncio", "asyncpg",
+    "asyncssh",
     "concurrent.futures", "fcntl", "granian.constants", "granian.log", "granian.http", "granian.server.mp",
     "http.server", "httpcore", "httptools", "httpx", "importlib", "importlib.resources", "io", "logging", "lzma", "os",
     "pickle", "select",
-    "pathlib", "psycopg", "pymysql.converters", "resource", "selectors", "shutil", "signal", "socket", "socketserver",
+    "pathlib", "psycopg", "pyarrow", "pyarrow.compute", "pyarrow.parquet", "pyarrow.types",
+    "pymysql.converters", "resource", "selectors", "shutil", "signal", "socket", "socketserver",
     "sqlalchemy",
     "sqlalchemy.dialects", "sqlalchemy.dialects.mysql", "sqlalchemy.dialects.postgresql",
     "sqlalchemy.dialects.postgresql.asyncpg", "sqlalchemy.dialects.postgresql.psycopg",
@@ -103,7 +106,8 @@ HARMLESS = {
     "cryptography.x509", "csv", "datetime", "decimal", "difflib", "email.utils", "enum",
     "errno", "fnmatch", "functools", "gc", "getpass", "graphql", "graphql.language", "graphql.language.ast",
     "graphql.language.visitor", "hashlib", "heapq", "hmac", "holidays", "html", "http_sfv.dictionary", "http_sfv.item",
-    "http_sfv.types", "importlib.metadata", "inspect", "ipaddress", "itertools", "joserfc", "joserfc.errors",
+    "http_sfv.types", "importlib.metadata", "importlib.util",
+    "inspect", "ipaddress", "itertools", "joserfc", "joserfc.errors",
     "joserfc.jwk", "joserfc.jws", "json", "math", "msgspec",
     "msgspec.structs", "operator", "prometheus_client", "prometheus_client.core",
     "prometheus_client.registry", "random", "re", "re._constants", "re._parser",
