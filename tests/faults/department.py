@@ -1,10 +1,10 @@
 """All departments of the region as one process that answers badly on demand: `python -m tests.faults.department PORT`.
 
 `GET /<dataset>/<scheme>/<value>` gives one record with every field of the dataset; so does a GraphQL question about one
-dataset at `POST /graphql`, and one with entities. `POST /token/<dataset>` grants an access token that ends at once.
-`/mood/<dataset>/<mood>` sets how all of it answers from then on; `as many <mood>` is well, in as many bytes. `/waiting`
-says how many calls it is being slow about. It writes HTTP by hand, because much of what it has to send no HTTP library
-would send.
+dataset at `POST /graphql`, and one with entities. So do a look-up at `POST /<dataset>`, `/xml/...` in XML, and
+`/r1/...` through X-Road. `POST /token/<dataset>` grants an access token that ends at once. `/mood/<dataset>/<mood>`
+sets how all of it answers from then on; `as many <mood>` is well, in as many bytes. `/waiting` says how many calls it
+is being slow about. It writes HTTP by hand, because much of what it has to send no HTTP library would send.
 """
 
 from __future__ import annotations
@@ -33,9 +33,10 @@ from tests.faults.moods import (
     Write,
     answer,
 )
+from tests.faults.ways import X_ROAD, XML, in_xml, of_x_road, signed
 
 POLICIES = Path(__file__).resolve().parents[2] / "policies"
-WHOLE = {**MOODS, **GRAPHQL, **ENTITIES, **PAGED}
+WHOLE = {**MOODS, **GRAPHQL, **ENTITIES, **PAGED, **X_ROAD, **XML}
 GRANTED = answer(b'{"access_token": "abc", "token_type": "Bearer", "expires_in": 0}')
 READ = 2**20 - 4096
 """As much of an answer as a gateway reads, for which `max_bytes` is 1 MiB."""
@@ -61,7 +62,7 @@ class Departments:
             while head := await reader.readuntil(b"\r\n\r\n"):
                 length = re.search(rb"(?i)content-length: (\d+)", head)
                 body = await reader.readexactly(int(length[1])) if length else b""
-                await self._one(head.split(b" ", 2)[1].decode(), body, writer)
+                await self._one(head, body, writer)
                 await writer.drain()
                 if writer.is_closing() or b"onnection: close" in head:
                     break
@@ -71,8 +72,8 @@ class Departments:
             self._before.pop(writer, None)
             writer.close()
 
-    async def _one(self, target: str, body: bytes, writer: Write) -> None:
-        parts = urllib.parse.urlsplit(target)
+    async def _one(self, head: bytes, body: bytes, writer: Write) -> None:
+        parts = urllib.parse.urlsplit(head.split(b" ", 2)[1].decode())
         _, first, *rest = parts.path.split("/")
         if first == "mood":
             self._moods[rest[0]] = urllib.parse.unquote(rest[1])
@@ -85,10 +86,18 @@ class Departments:
                 await self._stream(TOKENS[mood], Sent(GRANTED, b""), writer)
             else:
                 writer.write(GRANTED)
+        elif first == "r1":
+            asked = self._asked(rest[5], rest[6:], parts.query, body)
+            await self._answer(asked._replace(way="xroad", headers=of_x_road(head, "/".join(rest[:5]))), writer)
+        elif first == "xml":
+            await self._answer(self._asked(rest[0], rest[1:], parts.query, body)._replace(way="xml"), writer)
         else:
             await self._answer(self._asked(first, rest, parts.query, body), writer)
 
     def _asked(self, first: str, rest: list[str], query: str, body: bytes) -> Asked:
+        if first != "graphql" and body:
+            who = json.loads(body)
+            return Asked(self._datasets[first], who["scheme"], (who["value"],), "rest", 0, self._port)
         if first != "graphql":
             page = re.search(r"n=(\d+)", query)
             first, scheme, value = (first, *rest) if first else query.split("/")[1:]
@@ -107,20 +116,28 @@ class Departments:
 
     async def _answer(self, asked: Asked, writer: Write) -> None:
         mood = self._moods.get(asked.dataset.id, "well")
-        good, before = asked.well(), self._before.get(writer, b"")
+        good, before = self._sent(asked, asked.well()), self._before.get(writer, b"")
         self._before[writer] = good
         if mood.startswith("as many "):
             many = self._length(mood.removeprefix("as many "), asked)
-            writer.write(answer(good.partition(b"\r\n\r\n")[2].ljust(min(many, READ))))
+            writer.write(self._sent(asked, answer(asked.well().partition(b"\r\n\r\n")[2].ljust(min(many, READ)))))
         elif mood in STREAMS:
             await self._stream(STREAMS[mood], Sent(good, before), writer)
         elif mood in TOKENS:
             writer.write(good)
-        else:
+        elif mood in X_ROAD or mood in XML:
             writer.write(WHOLE[mood](asked))
+        else:
+            writer.write(self._sent(asked, WHOLE[mood](asked)))
         if mood in HANG_UP:
             await writer.drain()
             writer.close()
+
+    def _sent(self, asked: Asked, made: bytes) -> bytes:
+        """An answer as it is sent the way it was asked for."""
+        if asked.way == "xroad":
+            return signed(made, asked.headers)
+        return in_xml(made) if asked.way == "xml" else made
 
     def _length(self, mood: str, asked: Asked) -> int:
         if mood not in WHOLE:

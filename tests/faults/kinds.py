@@ -36,6 +36,7 @@ from tests.services import Postgres
 KINDS = tuple(FAULTS)
 """`rest-paged` has pages by link, and a token from an authorization server; `entities` are of a source that does not
 name its subjects, and is asked about several at once besides."""
+SERVICE = "EE/GOV/70000002/registry/all"
 DATABASES = ("sqlite", "postgresql", "postgresql-ascii", "mariadb")
 DATASETS = {
     "labour": "wage-arrears",
@@ -111,6 +112,9 @@ class Kinds(Bad):
             account = "mariadb+pymysql://gateway" if self.kind == "mariadb" else "postgresql+psycopg://postgres"
             url = f"{account}@127.0.0.1:{self._proxies[name].port}/{self._database}"
             return {"kind": "sql", "url": url, "limits": limits}
+        if self.kind == "xroad":
+            named = {"client": "EE/GOV/70000001/gateway", "service": SERVICE}
+            return {"kind": "xroad", "security_server": at, **named, "limits": limits}
         transport = "httpx" if self.kind == "rest-httpx" else "pooled"
         made = {"kind": "rest", "base_url": at, "transport": transport, "limits": limits}
         if self.kind == "rest-paged":
@@ -127,6 +131,11 @@ class Kinds(Bad):
             return {"field": dataset.graphql_name}
         if self.kind in DATABASES:
             return {"table": dataset.id.replace("-", "_")}
+        if self.kind == "rest-post":
+            look_up = {"method": "POST", "body": {"scheme": "{scheme}", "value": "{value}"}, "safe": True}
+            return {**look_up, "path": f"/{dataset.id}", "records": "items"}
+        if self.kind == "rest-xml":
+            return {"format": "xml", "path": f"/xml/{dataset.id}/{{scheme}}/{{value}}", "records": "reply.items.item"}
         paging = {"paging": {"next": "next"}} if self.kind == "rest-paged" else {}
         return {"path": f"/{dataset.id}/{{scheme}}/{{value}}", "records": "items", **paging}
 

@@ -1,7 +1,7 @@
 """What a department over HTTP can send, whole or bit by bit: the faults of `tests.faults.table`, by name.
 
-A mood is made from the question, so that what is wrong with an answer is all that is wrong with it, in REST as in
-GraphQL. `STREAMS` are sent in time: slowly, without end, or twice; `TOKENS` by the token endpoint of a department.
+A mood is made from the question, so that what is wrong with an answer is all that is wrong with it, in any way to ask.
+`STREAMS` are sent in time: slowly, without end, or twice; `TOKENS` by the token endpoint of a department.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ VALUES = {
 }
 SECRET = "what-the-source-itself-says"
 """Stands in everything that goes wrong: none of it may reach a requester or a log."""
-
 Write = asyncio.StreamWriter
 _MARK = "\u2603"
+REST = ("rest", "xroad", "xml")  # ways that have one JSON, of a list
 
 
 def answer(body: bytes, status: str = "200 OK", *headers: str) -> bytes:
@@ -38,7 +38,7 @@ def answer(body: bytes, status: str = "200 OK", *headers: str) -> bytes:
 
 
 class Asked(NamedTuple):
-    """One question: about whom and what, and how the answer has to be made. `port` is the department's own."""
+    """One question: about whom and what, and how the answer is made. `port` and `headers` are the department's own."""
 
     dataset: Dataset
     scheme: str
@@ -46,6 +46,7 @@ class Asked(NamedTuple):
     way: str = "rest"
     page: int = 0
     port: int = 0
+    headers: tuple[str, ...] = ()
 
     def record(self, *, of: str = "", **changes: Any) -> dict[str, Any]:
         """A record of the first subject (or `of` another), changed; what is `...` is left out."""
@@ -65,12 +66,12 @@ class Asked(NamedTuple):
     @property
     def key(self) -> bytes:
         """Before the list of records."""
-        return b'"items": ' if self.way == "rest" else b'"d0": '
+        return b'"items": ' if self.way in REST else b'"d0": '
 
     def text(self, records: bytes, more: bytes = b"") -> bytes:
         """The whole JSON around the text that stands for the first subject's list; the others' are well."""
         one = b"{" + self.key + records + b"}"
-        if self.way == "rest":
+        if self.way in REST:
             return one[:-1] + more + b"}"
         if self.way == "graphql":
             return b'{"data": {"q0": ' + one + b"}" + more + b"}"

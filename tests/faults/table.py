@@ -10,6 +10,7 @@ from collections.abc import Mapping
 
 from tests.faults.moods import COPIES, ENDLESS, ENTITIES, GRAPHQL, MOODS, PAGED, STREAMS, TOKENS, WHOSE
 from tests.faults.views import COLUMNS
+from tests.faults.ways import X_ROAD, XML
 
 Codes = frozenset[str]
 INVALID, UNAVAILABLE, TIMEOUT = (
@@ -46,6 +47,8 @@ OTHERS: Mapping[str, Codes] = {
     **dict.fromkeys(TOKENS, UNAVAILABLE),
     "a slow token": UNAVAILABLE | TIMEOUT,
     "a token that drips": UNAVAILABLE | TIMEOUT,
+    "an error of X-Road": UNAVAILABLE,
+    "an error of X-Road with a 404": UNAVAILABLE,
     "no table": UNAVAILABLE,
     "silent": TIMEOUT | UNAVAILABLE,
 }
@@ -64,8 +67,18 @@ TOLD: Mapping[str, Mapping[str, str]] = {"1E-7": {"Decimal": "0.0000001"}}
 """What a fault without a code has the values of a type be."""
 
 _HTTP = [mood for mood in (*MOODS, *STREAMS) if mood != "well"]
+_IN_XML = (
+    "garbage", "a page", "empty", "null", "a list", "other names", "items as object", "an item as text", "hangs up",
+    "500", "404", "204", "many records", "6,000 small records", *WHOSE, "no id", "an empty id", "no version", "no day",
+    "two contents", "NaN", "infinity", "a word as decimal", "a list as decimal", "underscores", "a plus", "1E-7",
+    "over 32 bits", "half a worker", "slow", "drip", *ENDLESS, *COPIES,
+)  # fmt: skip
+"""Of what can be wrong in JSON, what is wrong in XML too."""
 FAULTS: Mapping[str, tuple[str, ...]] = {
     "rest": (*_HTTP,),
+    "rest-post": (*_HTTP,),
+    "rest-xml": (*_IN_XML, *XML),
+    "xroad": (*_HTTP, *X_ROAD),
     "rest-httpx": (*_HTTP,),
     "rest-paged": (*PAGED, *TOKENS, *COPIES),
     "graphql": (*_HTTP, *GRAPHQL),

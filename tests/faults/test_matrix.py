@@ -12,6 +12,9 @@ from tests.faults.table import FAULTS, codes
 
 SHORT = {
     "rest-httpx": ("10 MB", "0.9 MB in 2-byte chunks", "a second gzip member", "endless trailers", "slow"),
+    "rest-post": ("10 MB", "another among them", "a late copy", "slow"),
+    "rest-xml": ("a thousand laughs", "many elements", "another among them", "the one before"),
+    "xroad": ("another question's id", "an error of X-Road with a 404", "two ids of X-Road", "the one before"),
     "rest-paged": ("links spelled oddly", "a record on two pages", "an endless token", "the one before"),
     "entities": ("turned round", "an error of nobody", "endless", "garbage"),
     "sqlite": ("no table", "not UTF-8", "30 MB", "two contents"),
