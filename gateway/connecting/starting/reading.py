@@ -19,6 +19,9 @@ MOST_VALUES = 400_000
 """Values of one description; each of ten thousand fields has fewer than forty."""
 
 
+_decode = msgspec.json.Decoder(float_hook=float).decode  # msgspec's own reading of some numbers is slow
+
+
 def plain(content: bytes, name: str) -> dict[str, Any]:
     """The mapping that a description is; raises `CommandRefused` with the place of what is wrong. `name` is shown."""
     try:
@@ -35,7 +38,7 @@ def plain(content: bytes, name: str) -> dict[str, Any]:
 
 def _json(text: str, name: str) -> Any:
     try:
-        return msgspec.json.decode(text)
+        return _decode(text)
     except (msgspec.DecodeError, RecursionError, ValueError) as error:
         why = "is nested too deep" if isinstance(error, RecursionError) else f"is not JSON: {error}"
         raise CommandRefused(f"{name}: {why}") from error
