@@ -38,6 +38,8 @@ QUESTION = msgspec.json.encode({"query": f"{{ __schema {{ queryType {{ name }} {
 
 MOST_TYPES = 5_000
 MOST_STEPS = 3
+MOST_WALKED = 500
+"""Types that are gone into for the values of records, of one schema: what holds each other has no end."""
 _SCALARS: Mapping[str, FieldType] = {
     "String": FieldType.STRING,
     "ID": FieldType.STRING,
@@ -101,12 +103,17 @@ class Schema:
         if len(types) > MOST_TYPES:
             raise CommandRefused(f"{name}: has more than {MOST_TYPES} types")
         self.types = {text(each.get("name")): each for each in types}
+        self.walked = 0
+        self._fields: dict[str, dict[str, Mapping[str, Any]]] = {}
         self.query = self.fields(text(mapping(schema.get("queryType")).get("name")))
 
     def fields(self, name: str) -> dict[str, Mapping[str, Any]]:
         """The fields of a type, by name; only those whose names GraphQL allows."""
-        found = [mapping(each) for each in sequence(mapping(self.types.get(name)).get("fields"))[: 2 * MOST_FIELDS]]
-        return {text(each.get("name")): each for each in found if _is_name(text(each.get("name")))}
+        if name not in self._fields:
+            listed = sequence(mapping(self.types.get(name)).get("fields"))[: 2 * MOST_FIELDS]
+            found = [(text(mapping(each).get("name")), mapping(each)) for each in listed]
+            self._fields[name] = {called: each for called, each in found if _is_name(called)}
+        return self._fields[name]
 
 
 def described(
@@ -254,6 +261,10 @@ def _needed(field: Mapping[str, Any]) -> list[str]:
 def _values(
     schema: Schema, owner: str, path: tuple[str, ...], above: tuple[str, ...], passed: list[str]
 ) -> Iterator[Value]:
+    schema.walked += 1
+    if schema.walked > MOST_WALKED:
+        passed.append(f"`{'.'.join(path)}`: more than {MOST_WALKED} types were gone into")
+        return
     for name, field in schema.fields(owner).items():
         of, here = _type(field), (*path, name)
         title = naming.clean(field.get("description"))

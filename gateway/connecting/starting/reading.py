@@ -54,7 +54,7 @@ def _yaml(text: str, name: str) -> Any:
     node = documents.parse(source, Document(name, NOWHERE, problems))
     found = node.plain() if node is not None else None
     if problems:
-        raise CommandRefused("\n".join(str(problem) for problem in problems[:20]))
+        raise CommandRefused("\n".join(str(problem) for problem in problems[:20]) + "\nAs JSON, more can be read.")
     return found
 
 

@@ -144,6 +144,17 @@ def test_what_finds_no_subject_is_refused(config: Path, document: Any, why: str)
     assert why in made.err
 
 
+def test_types_that_hold_each_other_are_gone_into_so_often_and_no_more(config: Path) -> None:
+    fields = [f"t{n}: T{n}" for n in range(60)]
+    types = "".join(f"type T{n} {{ {' '.join(fields)} }}" for n in range(60))
+    lists = "".join(f" list{n}: [T{n}]" for n in range(60))
+    made = of_file(
+        config,
+        introspected(f"type Query {{ s(id: ID!): S }} type S {{ all: [R] {lists} }} type R {{ no: ID }} {types}"),
+    )
+    assert list(made.datasets()["tax-all"]["fields"]) == ["no"]
+
+
 def test_types_that_hold_each_other_end(config: Path) -> None:
     names = [f"a{number}" for number in range(10)]
     inner = " ".join(f"{name}: T" for name in names)

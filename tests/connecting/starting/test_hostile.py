@@ -14,6 +14,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from gateway.connecting.starting import getting
+from gateway.connecting.starting.openapi.references import MOST_SCHEMAS
 from tests.configured import secret
 from tests.connecting.starting.making import Made, api, gateway, get, of_openapi, record, run
 
@@ -131,6 +132,18 @@ def test_references_in_circles_and_trees_without_end_end(config: Path, schemas: 
     made = of_openapi(config, api(paths, components={"schemas": schemas}))
     whole(made)
     assert any("due" in each["fields"] for each in made.datasets().values())
+
+
+def test_what_holds_each_other_is_looked_at_so_often_and_no_more(config: Path) -> None:
+    """Without a bound on the whole document, a few hundred KB would take hours."""
+    many = {
+        f"S{depth}": {"properties": {f"p{n}": {"$ref": f"#/components/schemas/S{depth + 1}"} for n in range(200)}}
+        for depth in range(20)
+    }
+    paths = {f"/{number}/{{lei}}/arrears": get(record(a={"$ref": "#/components/schemas/S0"})) for number in range(60)}
+    made = of_openapi(config, api(paths, components={"schemas": many}))
+    assert made.datasets()
+    assert f"more than {MOST_SCHEMAS} schemas within each other" in made.out
 
 
 # Size, depth, anchors

@@ -19,6 +19,8 @@ from gateway.connecting.starting.reading import mapping, sequence, text
 from gateway.errors import CommandRefused, printable
 
 METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace", "query")
+MOST_REASON = 400
+"""Characters of why something is passed over, with what a stranger calls it."""
 MOST_PATHS = 2_000
 """Paths of a document that are looked at."""
 
@@ -46,7 +48,7 @@ def described(
             if isinstance(result, Lookup):
                 found.append(result)
             else:
-                passed.append(result)
+                passed.append(result[:MOST_REASON])
     if not found:
         reasons = "".join(f"\n  {printable(line)}" for line in passed[:MOST_PASSED])
         raise CommandRefused(

@@ -55,7 +55,7 @@ def lookup(
         )
     summary = naming.clean(operation.get("summary"))
     called = _called(path)
-    if why := naming.refused(called, text(operation.get("operationId")), naming.subject_of(summary)):
+    if why := naming.refused(called, text(operation.get("operationId"))[:200], naming.subject_of(summary)):
         raise PassedOverError(why)
     asked = _asked(path, _parameters(references, item, operation), schemes)
     schema = _answer(references, operation)

@@ -12,6 +12,8 @@ from urllib.parse import unquote
 from gateway.connecting.starting.reading import mapping, text
 
 MOST_STEPS = 20
+MOST_SCHEMAS = 50_000
+"""Schemas that are looked at for one document: ten for each field that can be proposed of it."""
 
 
 class LeavesError(Exception):
@@ -19,10 +21,18 @@ class LeavesError(Exception):
 
 
 class References:
-    """The references of one document."""
+    """The references of one document, and how many of its schemas are still looked at."""
 
     def __init__(self, document: Mapping[str, Any]) -> None:
         self._document = document
+        self._left = MOST_SCHEMAS
+
+    def schema(self, value: Any) -> tuple[Mapping[str, Any], tuple[str, ...]]:
+        """As `followed`, for a schema; raises `LeavesError` also where enough of them were looked at."""
+        self._left -= 1
+        if self._left < 0:
+            raise LeavesError(f"the document has more than {MOST_SCHEMAS} schemas within each other; split it")
+        return self.followed(value)
 
     def followed(self, value: Any) -> tuple[Mapping[str, Any], tuple[str, ...]]:
         """What a value is, and the references that led there. Raises `LeavesError`."""

@@ -57,7 +57,7 @@ class Schemas:
         self._left -= 1
         if depth > 2 * MOST_STEPS or self._left < 0:
             raise LeavesError("it holds more schemas within each other than are looked at")
-        found, walked = self._references.followed(schema)
+        found, walked = self._references.schema(schema)
         says, properties = dict(found), dict[str, Any]()
         apart: tuple[str, ...] = ()
         for each in sequence(found.get("allOf"))[:MOST_ALTERNATIVES]:
