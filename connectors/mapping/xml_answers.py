@@ -27,7 +27,7 @@ from connectors.mapping.generated import Leaf, Path, Tree, build_tree
 
 DEPTH = 64
 """Elements within each other."""
-ELEMENTS = 100_000
+ELEMENTS = 20_000
 """Elements of one answer."""
 
 _TEXTS = frozenset({"id", "document", "note", "subject", FieldType.STRING})
@@ -38,27 +38,6 @@ _BOOLEANS = {"true": True, "1": True, "false": False, "0": False}
 
 class _WrongError(ValueError):
     """The answer cannot be used; the text names the check that failed."""
-
-
-class _Bounded(TreeBuilder):
-    """Builds the tree of an answer, as long as it stays within bounds."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._depth = self._elements = 0
-
-    def start(self, tag: Any, attrs: Any) -> Element:
-        self._depth += 1
-        self._elements += 1
-        if self._depth > DEPTH:
-            raise _WrongError("nested too deep")
-        if self._elements > ELEMENTS:
-            raise _WrongError("more elements than an answer may have")
-        return super().start(tag, attrs)
-
-    def end(self, tag: Any) -> Element:
-        self._depth -= 1
-        return super().end(tag)
 
 
 def read_xml_path(config: Config) -> Path:
@@ -128,7 +107,9 @@ class XmlDecoder:
 
 
 def _parsed(body: bytes) -> Element:
-    parser = DefusedXMLParser(target=_Bounded(), forbid_dtd=True, forbid_entities=True, forbid_external=True)
+    if body.count(b"<") > 2 * ELEMENTS:  # each element has one or two
+        raise _WrongError("more elements than an answer may have")
+    parser = DefusedXMLParser(target=TreeBuilder(), forbid_dtd=True, forbid_entities=True, forbid_external=True)
     try:
         parser.feed(body)
         root: Element = parser.close()
@@ -136,11 +117,19 @@ def _parsed(body: bytes) -> Element:
         raise _WrongError("XML with a DTD or an entity of its own") from None
     except (ParseError, LookupError, UnicodeError):
         raise _WrongError("not XML") from None
-    return root
+    level, elements = [root], 1
+    for _ in range(DEPTH):
+        level = [below for each in level for below in each]
+        elements += len(level)
+        if elements > ELEMENTS:
+            raise _WrongError("more elements than an answer may have")
+        if not level:
+            return root
+    raise _WrongError("nested too deep")
 
 
 def _local(tag: str) -> str:
-    return tag.rpartition("}")[2]
+    return tag.rpartition("}")[2] if tag[:1] == "{" else tag
 
 
 def _only(place: Element, name: str) -> Element | None:
@@ -151,6 +140,8 @@ def _only(place: Element, name: str) -> Element | None:
 
 
 def _attribute(place: Element, name: str) -> str | None:
+    if name in place.attrib and len(place.attrib) == 1:
+        return place.attrib[name]
     found = [value for each, value in place.attrib.items() if _local(each) == name]
     if len(found) > 1:
         raise _WrongError("an attribute stands twice where one is mapped")
@@ -159,31 +150,33 @@ def _attribute(place: Element, name: str) -> str | None:
 
 def _object(place: Element, tree: Tree) -> dict[str, Any]:
     """The mapped values of an element, by their names in the mapping; what is not there is left out."""
+    wanted = {name.partition("@")[0] for name in tree.children}
+    held: dict[str, Element] = {"": place}
+    for each in place:
+        local = _local(each.tag)
+        if local in wanted and held.setdefault(local, each) is not each:
+            raise _WrongError("an element stands twice where one is mapped")
     made: dict[str, Any] = {}
     for name, child in tree.children.items():
-        if isinstance(child, Tree):
-            below = _only(place, name)
-            if below is not None and below.get(_NIL) not in ("true", "1"):
-                made[name] = _object(below, child)
+        element, mark, attribute = name.partition("@")
+        below = held.get(element)
+        if below is None:
             continue
-        text = _text(place, name)
-        if text is not ...:
+        if isinstance(child, Tree):
+            if below.get(_NIL) not in ("true", "1"):
+                made[name] = _object(below, child)
+        elif not mark:
+            made[name] = _value(_content(below), child)
+        elif (text := _attribute(below, attribute)) is not None:
             made[name] = _value(text, child)
     return made
 
 
-def _text(place: Element, name: str) -> Any:
-    """The text of an element or attribute; `...` where there is none, an object where it is no text."""
-    element, mark, attribute = name.partition("@")
-    held = _only(place, element) if element else place
-    if held is None:
-        return ...
-    if mark:
-        found = _attribute(held, attribute)
-        return ... if found is None else found
-    if held.get(_NIL) in ("true", "1"):
+def _content(element: Element) -> Any:
+    """Its text; nothing where it is nil, and an object where it is no text."""
+    if element.attrib and element.get(_NIL) in ("true", "1"):
         return None
-    return {} if len(held) else held.text or ""
+    return {} if len(element) else element.text or ""
 
 
 def _value(text: Any, leaves: list[Leaf]) -> Any:
@@ -208,10 +201,11 @@ def _put(made: dict[str, Any], path: Path, value: Any) -> None:
 
 
 def _at(place: Element, path: Path) -> Any:
-    for name in path[:-1]:
-        found = _only(place, name)
+    """The text at a path, or nothing."""
+    element, mark, attribute = path[-1].partition("@")
+    for name in (*path[:-1], element):
+        found = _only(place, name) if name else place
         if found is None:
             return None
         place = found
-    text = _text(place, path[-1])
-    return None if text is ... else text
+    return _attribute(place, attribute) if mark else _content(place)
