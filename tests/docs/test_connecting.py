@@ -16,6 +16,7 @@ import pytest
 from deploy.demo import run
 from gateway import cli
 from tests.conftest import World
+from tests.connecting.starting import making
 from tests.docs import walk
 from tests.docs.reading import Fence
 from tests.docs.walk import Walker
@@ -85,6 +86,17 @@ def test_a_department_is_connected_from_its_own_description(
     found = told[-1]["data"]["organisation"]
     [permit], [order] = found["archivesPermits"], found["archivesOrders"]
     assert all([permit["issued"], permit["floor"], order["what"], order["day"]])
+
+
+def test_where_rule_sets_are_activated_the_active_one_is_what_there_is(world: World) -> None:
+    place = world.region.place
+    words = ("--openapi", f"{place.url('archives')}/openapi.json", "--config", place.config)
+    source, catalogue = making.run("archives", *words).parts
+    assert (
+        list(source["archives"]["datasets"]) == list(catalogue["datasets"]) == ["archives-permits", "archives-orders"]
+    )
+    there = making.run("tax", *words)
+    assert (there.status, "`tax` is there already" in there.err) == (1, True)
 
 
 def _answered(walker: Walker, ports: dict[int, int]) -> object:
