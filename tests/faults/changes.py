@@ -180,8 +180,9 @@ class Scene:
                 print(f"killed {victim} at {changes}", file=sys.stderr)
                 await until_async("another worker", functools.partial(self._replaced, victim))
 
-    async def inquire(self) -> None:
-        """One inquiry after the other, each about another organisation; of a killed worker there is no answer."""
+    async def inquire(self, pause: float = 0.02) -> None:
+        """One inquiry after the other, `pause` seconds between, each about another organisation; of a killed worker
+        there is no answer."""
         while True:
             self._inquirer += 1
             token = self.issuer.token(
@@ -204,7 +205,7 @@ class Scene:
                 if answer.status_code != 200 or "receipt" not in answer.text:
                     self.found.failed += 1
                     print(f"{answer.status_code} {answer.text}", file=sys.stderr)
-            await asyncio.sleep(0.02)
+            await asyncio.sleep(pause)
 
 
 def _sources() -> dict[str, Any]:

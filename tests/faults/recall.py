@@ -53,8 +53,6 @@ from tests.services import postgres
 
 ANSWERS_OF_ONE = 2
 """Disclosures about each organisation, to different recipients."""
-ALONE = 10.0
-"""Seconds that inquiries are timed before the first report."""
 LOOKED_UP_WITHIN = 2.0
 LIMITS = {"deadline": "1s", "patience": "4s"}
 PATIENCE = 900.0
@@ -92,6 +90,10 @@ class Size(msgspec.Struct):
     recipients: int = 50
     corrected: int = 10_000
     messages: int = 10
+    alone: float = 10.0
+    """Seconds that inquiries are timed before the first report."""
+    pause: float = 0.02
+    """Seconds between two of them."""
 
 
 def recipients(folder: Path, receiver: Recipient, number: int) -> Path:
@@ -166,8 +168,8 @@ class Trial:
 
     async def run(self) -> None:
         scene, size = self._scene, self._size
-        inquiring = asyncio.create_task(scene.inquire())
-        await asyncio.sleep(ALONE)
+        inquiring = asyncio.create_task(scene.inquire(size.pause))
+        await asyncio.sleep(size.alone)
         control, scene.times = scene.times, []
         began = time.monotonic()
         killing = asyncio.create_task(self._kill())
