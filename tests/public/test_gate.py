@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from gateway.incoming import OpenSettings
@@ -50,7 +50,8 @@ def test_all_addresses_together_have_so_many_a_second() -> None:
     assert sum(gate.wait(f"198.51.100.{n}") == 0.0 for n in range(20)) == 10
 
 
-@given(st.integers(1, 10_000), st.integers(1, 64))
+@given(st.integers(1, 300), st.integers(1, 64))
+@example(1000, 64)
 def test_processes_that_share_the_bound_serve_no_more_together(per_second: int, processes: int) -> None:
     """After what each may have saved; and none is shut for good, however small its share is."""
     at, seconds = At(), 20
