@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import json
 import sqlite3
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, closing
 from pathlib import Path
 from typing import Any
@@ -16,13 +16,14 @@ from urllib.parse import unquote
 
 import pytest
 
-from connectors import graphql, rest, sql, xroad
-from connectors.base import Connector, Subject
+from connectors import files, graphql, rest, sql, xroad
+from connectors.base import Connector, DatasetShape, Subject
 from connectors.contract.model import Holding, System
 from tests import mariadb
 from tests.configured import secret
 from tests.connectors.asking import ACME, ANN, BETA, SHAPES, written
 from tests.connectors.certificates import Authority
+from tests.connectors.files import delivering
 from tests.connectors.servers import Handler, Request, answer, serve
 from tests.connectors.test_graphql import ENTITIES, QUERY, executed, mapped, party
 from tests.connectors.test_rest import ARREARS, AWARDS, row
@@ -40,17 +41,23 @@ HOLDING = [
 Build = Callable[..., Connector]
 
 
-def system(build: Build, config: Mapping[str, Any], folder: Path) -> System:
+def system(
+    build: Build,
+    config: Mapping[str, Any],
+    folder: Path,
+    shapes: Mapping[str, DatasetShape] = SHAPES,
+    holding: Sequence[Holding] = HOLDING,
+) -> System:
     """What the contract is given."""
 
     def make(changed: Mapping[str, Any]) -> Connector:
         node = written(changed, folder)
-        connector = build(node, SHAPES)
+        connector = build(node, shapes)
         if node.problems:
             raise ValueError("; ".join(problem.message for problem in node.problems))
         return connector
 
-    return System(config, make, SHAPES, HOLDING, [NOBODY])
+    return System(config, make, shapes, holding, [NOBODY])
 
 
 def listed(dataset: str, subject: Subject) -> list[dict[str, Any]]:
@@ -193,6 +200,22 @@ async def mariadb_system(folder: Path, config: pytest.Config) -> AsyncIterator[S
     yield sql_system(server.url(name).replace("gateway@", "contract@"), folder, password_file=str(password))
 
 
+@asynccontextmanager
+async def files_system(folder: Path) -> AsyncIterator[System]:
+    registry = delivering.Department(folder)
+    subjects = [subject for subject in RECORDS["arrears"] if subject.scheme == "LEI"]  # as its datasets' shapes have it
+    arrears = [
+        {**delivering.ROW, "no": f"N-{subject.value[:4]}-{number}", "id_no": subject.value}
+        for subject in subjects
+        for number in range(RECORDS["arrears"][subject])
+    ]
+    report = registry.deliver(arrears, [{**delivering.AWARD, "lei": ACME.value}])
+    assert report.outcome is delivering.Outcome.TAKEN, report
+    held = [each for each in HOLDING if each.subject in subjects]
+    yield system(files.build, registry.config, folder, delivering.SHAPES, held)
+    await registry.connector.close()
+
+
 Opened = Callable[[Path, pytest.Config], AbstractAsyncContextManager[System]]
 SYSTEMS: Mapping[str, Opened] = {
     "rest": lambda folder, _: rest_system("pooled", folder),
@@ -201,6 +224,7 @@ SYSTEMS: Mapping[str, Opened] = {
     "graphql": lambda folder, _: graphql_system(QUERY, folder),
     "graphql, entities": lambda folder, _: graphql_system(ENTITIES, folder),
     "xroad": lambda folder, _: xroad_system(folder),
+    "files": lambda folder, _: files_system(folder),
     "sql, SQLite": lambda folder, _: sqlite_system(folder),
     "sql, PostgreSQL": postgresql_system,
     "sql, MariaDB": mariadb_system,
@@ -208,6 +232,7 @@ SYSTEMS: Mapping[str, Opened] = {
 """By the kind's name, and what more tells it apart."""
 NOT_TRIED: Mapping[str, frozenset[str]] = {
     "xroad": frozenset({"credentials", "encrypted"}),
+    "files": frozenset({"credentials", "encrypted"}),
     "sql, SQLite": frozenset({"credentials", "encrypted"}),
     "sql, PostgreSQL": frozenset({"credentials", "encrypted"}),
     "sql, MariaDB": frozenset({"encrypted"}),
