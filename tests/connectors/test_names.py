@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 from connectors import base, graphql
 from connectors.base import DatasetShape, Failure, Faulty, FieldType, Record
 from connectors.database.table import RowLimits, read_table
+from connectors.delivered.values import TYPED
 from connectors.kinds import KINDS
 from connectors.mapping.decoding import Decoder
 from connectors.mapping.graphql_documents import read_source
@@ -75,7 +76,7 @@ def by_graphql(row: dict[str, Any]) -> Any:
 
 
 def by_sql(row: dict[str, Any]) -> Any:
-    table = read_table(written({"table": "arrears", **FLAT}), SHAPE, RowLimits(10, 1 << 20), True)
+    table = read_table(written({"table": "arrears", **FLAT}), SHAPE, RowLimits(10, 1 << 20), "sqlite")
     with ENGINE.connect() as connection:
         connection.exec_driver_sql(f"CREATE TEMPORARY TABLE arrears ({', '.join(ROW)})")
         connection.exec_driver_sql(f"INSERT INTO arrears VALUES ({', '.join('?' * len(ROW))})", tuple(row.values()))
@@ -86,8 +87,11 @@ def by_sql(row: dict[str, Any]) -> Any:
 
 
 ENGINE = sa.create_engine("sqlite://")
-READ: Mapping[str, tuple[Read, ...]] = {"rest": (flat, nested, batch), "graphql": (by_graphql,), "sql": (by_sql,)}
-EACH = [read for several in READ.values() for read in several]
+OVER_HTTP: tuple[Read, ...] = (flat, nested, batch)
+READ: Mapping[str, tuple[Read, ...]] = {
+    "rest": OVER_HTTP, "graphql": (by_graphql,), "sql": (by_sql,), "xroad": OVER_HTTP,
+}  # fmt: skip
+EACH = [*dict.fromkeys(read for several in READ.values() for read in several)]
 
 padding = st.text(" \t\n\r\u00a0\u2000\u3000", max_size=3)
 odd = st.sampled_from(
@@ -138,7 +142,19 @@ def restrained(records: list[Record], *withdrawn: str) -> Any:
 
 
 def test_every_kind_of_source_is_read_here() -> None:
-    assert set(READ) == set(KINDS)
+    assert {*READ, "files"} == set(KINDS)
+
+
+@given(texts)
+def test_a_delivery_with_a_name_that_has_no_form_is_refused(said: str) -> None:
+    """`files` reads names as a delivery is taken in: a row that the others show as faulty is never in the index."""
+    try:
+        name = base.named(said)
+    except ValueError:
+        with pytest.raises(ValueError, match=r"id, version or document"):
+            TYPED["id"](said)
+    else:
+        assert TYPED["id"](said) == name
 
 
 @given(st.sampled_from(EACH), texts)
