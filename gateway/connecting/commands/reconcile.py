@@ -48,7 +48,7 @@ def register(parts: Any) -> None:
     parser.add_argument("--format", choices=FORMATS, help="default: by the file's name, else `common`")
     for name, words in (
         ("time", "when the call was (default: time)"),
-        ("inquiry", "the inquiry's id, as `forward` sends it; for `common` any name: the last UUID of a line is it"),
+        ("inquiry", "the inquiry's id, as `forward` sends it; for `common` any name: the last id of a line is it"),
         ("subject", "the identifier that was asked about"),
         ("scheme", "that identifier's scheme"),
         ("path", "the path that was asked for, which `sources.yaml` explains"),

@@ -21,7 +21,8 @@ FORMATS = ("jsonl", "csv", "common")
 MOST_LINE = 64 * 1024
 """Characters of a line."""
 
-_ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.I)
+_ID = re.compile(r"(?<![0-9a-f])[0-9a-f]{32}(?![0-9a-f])", re.I)
+"""An inquiry's id, also at the beginning of what X-Road calls a message's."""
 _COMMON = re.compile(r'\S+ \S+ .*?\[([^\]]+)\] "([^"\\]*(?:\\.[^"\\]*)*)" (?:\d{3}|-)(.*)', re.S)
 _MILLIS = 100_000_000_000
 """A number from here on is of milliseconds since 1970, below it of seconds."""

@@ -54,7 +54,7 @@ def inquiries(count: int, dice: random.Random) -> list[Entry]:
     made = []
     for number in range(count):
         values = [lei(each) for each in dice.sample(range(50), dice.randint(1, 4))]
-        id_ = f"{number:08x}-0000-4000-8000-{number:012x}"
+        id_ = f"{number:032x}"
         made.append(Entry(id_, AT + number * STEP, values, "SOURCE_TIMEOUT" if dice.random() < 0.02 else None))
     return made
 

@@ -90,8 +90,8 @@ def planted(
         quiet = each.at + STEP / 2 + datetime.timedelta(seconds=dice.uniform(14, 15))
         line = [
             Line(each.at, each.id, lei(1000 + number), PERMITS, 0),  # nobody asked about this one
-            Line(each.at, "ffffffff-0000-4000-8000-000000000000" if ids else each.id, lei(2000 + number), PENALTIES, 0),
-            Line(quiet, f"{number:08x}-ffff-4000-8000-000000000000", lei(3000 + number), PERMITS, 0),
+            Line(each.at, "f" * 32 if ids else each.id, lei(2000 + number), PENALTIES, 0),
+            Line(quiet, f"ffff{number:028x}", lei(3000 + number), PERMITS, 0),
         ][number % 3]
         wrong.add(line)
     return sorted([*lines, *wrong]), wrong
@@ -164,6 +164,24 @@ def test_what_a_log_can_look_like(
     status, told = said(folder, other, capsys, "--time", "t", "--path", "p")
     assert (status, "call" in {each["kind"] for each in told}) == (1, True)
     assert said(folder, other, capsys, "--time", "t", "--path", "p", "--skew", "30")[0] == 0
+
+
+def test_the_inquirys_id_is_found_in_a_web_servers_line_and_in_x_roads(
+    folder: Path, made: list[Entry], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lines = logged.honest(made[:4], random.Random(9))
+    wrong = lines[2]._replace(inquiry="f" * 32)
+    log = tmp_path / "access.log"
+    text = "".join(
+        line.rstrip("\n") + f' "-" "dutybound" "{each.inquiry}-{"0123456789abcdef"}"\n'
+        for each in [*lines[:3], wrong, *lines[3:]]
+        for line in [as_common([each])]
+    )
+    log.write_text(text)
+    status, (found, total) = said(folder, log, capsys, "--inquiry", "x-road-id")
+    assert (status, found["kind"], found["where"]) == (1, "call", "4")
+    assert "no entry has its inquiry's id" in found["why"]
+    assert total["entered"] == len(lines)
 
 
 def test_the_look_is_entered_before_anything_is_opened(
