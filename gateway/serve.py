@@ -2,7 +2,8 @@
 
 Where connections that show client certificates end here (`tls`), uvicorn serves instead: see `gateway.tls`. Beside
 either run a process that makes the ledger's projections (`gateway.ledger.projections.worker`), and one that recalls
-(`gateway.recall.worker`).
+(`gateway.recall.worker`); and where departments deliver files, one that takes them in
+(`gateway.connecting.delivering.worker`).
 
 Everything that a start would refuse is refused here, before a process is started: once, and in words. So is a second
 one at the address, or on a SQLite store. Workers end with this process, however it ends (`gateway.manage.link`).
@@ -28,6 +29,7 @@ from granian.server.mp import MPServer
 from gateway import app, check, settings
 from gateway.activation.activating import by_files
 from gateway.activation.stored import NothingActive
+from gateway.connecting.delivering import worker as deliverer
 from gateway.errors import CommandRefused, ConfigurationError, Problem
 from gateway.ledger.log.build import examine_registry, warnings
 from gateway.ledger.log.operator import Workplace
@@ -98,6 +100,7 @@ def serve(config: Path, workers: int) -> int:
         held.enter_context(managed(found.manage, hub, str(found.file)))
         held.enter_context(projector.beside(config))
         held.enter_context(recaller.beside(config))
+        held.enter_context(deliverer.beside(config, [*parts.departments.connectors.values()]))
         if found.tls.cert_file and found.tls.key_file and found.tls.client_ca_file:
             from gateway import tls  # and with it uvicorn, only here
 

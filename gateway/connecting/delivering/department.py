@@ -15,18 +15,19 @@ from gateway.settings import Settings
 
 
 class Delivering(NamedTuple):
-    """What delivers, by department, and the catalogue that its datasets are of."""
+    """What delivers, by department, and the catalogue that its datasets are of, with its rule set's digest."""
 
     settings: Settings
     connectors: Mapping[str, FilesConnector]
     catalogue: Catalogue
+    digest: str
 
 
 def delivering(config: Path) -> Delivering:
     """Read the configuration as a start would. Raises `ConfigurationError`."""
     settings, parts = check.load(config, os.environ)
     found = {name: each for name, each in parts.departments.connectors.items() if isinstance(each, FilesConnector)}
-    return Delivering(settings, found, parts.rules.policies.catalogue)
+    return Delivering(settings, found, parts.rules.policies.catalogue, parts.rules.digest)
 
 
 def canonical(catalogue: Catalogue) -> Canonical:

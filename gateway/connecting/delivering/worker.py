@@ -1,0 +1,116 @@
+"""The process that takes deliveries in, beside those that serve: one, however many workers there are.
+
+`python -m gateway.connecting.delivering.worker --config FILE` works until it is told to stop, or its parent is gone;
+`dutybound serve` keeps it where a department is of `kind: files` (`beside`). Each department has a task of its own, so
+that a slow place holds up no other. What comes of an intake is told to the log: never a value, and no subject.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from connectors.delivered.report import Outcome, Report
+from connectors.delivered.rows import Canonical
+from connectors.files import FilesConnector
+from gateway.activation import stored
+from gateway.connecting.delivering.department import Delivering, canonical, delivering
+from gateway.errors import DutyboundError, printable
+from gateway.manage.beside import arguments, kept, rested, until_told
+from gateway.manage.states import Heard, States
+from gateway.telemetry import Log, take_over
+
+PART = "deliveries"
+"""Its name in what is told to the log."""
+LOOK = 20.0
+"""Seconds between two looks whether another rule set is active; then this process ends, and is started anew."""
+_NICE = 10
+"""Inquiries come first on a busy core, and so does what holds the store's lock."""
+
+
+def beside(config: Path, departments: Sequence[object]) -> contextlib.AbstractContextManager[None]:
+    """Keep such a process as long as this lasts, where one of the departments' connectors has deliveries."""
+    if not any(isinstance(each, FilesConnector) for each in departments):
+        return contextlib.nullcontext()
+    return kept("gateway.connecting.delivering.worker", config, PART)
+
+
+async def run(found: Delivering, log: Log, stopping: asyncio.Event) -> None:
+    """Look for deliveries, each department every `poll` seconds, until it is to stop or another rule set is active."""
+    heard, check = States(log.state).of(PART), canonical(found.catalogue)
+    tasks = [
+        asyncio.create_task(_follow(name, each, check, log, heard, stopping)) for name, each in found.connectors.items()
+    ]
+    while not stopping.is_set() and not await asyncio.to_thread(_replaced, found):
+        await rested(stopping, LOOK)
+    for task in tasks:  # an intake that goes on in its thread is ended with this process; it leaves what was there
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _replaced(found: Delivering) -> bool:
+    """Whether another rule set is active than was read: its catalogue may have other fields."""
+    if found.settings.rules == stored.FILES:
+        return False
+    try:
+        now = stored.kept(found.settings)
+    except DutyboundError:
+        return False  # the store is out of reach: nothing else is active for anybody
+    return now is not None and now.digest != found.digest
+
+
+async def _follow(
+    name: str, connector: FilesConnector, check: Canonical, log: Log, heard: Heard, stopping: asyncio.Event
+) -> None:
+    while not stopping.is_set():
+        try:
+            report = await asyncio.to_thread(connector.deliver, check)
+        except OSError as error:
+            heard(name, f"the index cannot be written ({error.strerror})")
+        except Exception as error:  # whatever it is, it is one department's
+            heard(name, f"a defect of this program ({type(error).__name__}); report it")
+        else:
+            heard(name, why(report))
+            if report.outcome is Outcome.TAKEN:
+                records = sum(each.records for each in report.datasets.values())
+                log.state(
+                    "delivered", department=name, sequence=report.sequence, records=records, vanished=report.vanished
+                )
+        await rested(stopping, connector.poll)
+
+
+def why(report: Report) -> str | None:
+    """What is out of order, for the log; nothing where all is in order."""
+    if report.outcome in (Outcome.TAKEN, Outcome.UNCHANGED):
+        return None
+    more = len(report.troubles) - 1 + report.more
+    of = f"delivery {report.sequence} is refused: " if report.outcome is Outcome.REFUSED and report.sequence else ""
+    return f"{of}{printable(str(report.troubles[0]))}" + (f" (and {more} more)" if more else "")
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run until SIGTERM, SIGINT, or the end of the parent."""
+    given = arguments(argv, __doc__)
+    try:
+        found = delivering(given.config)
+    except DutyboundError as error:
+        print(error, file=sys.stderr)
+        return 1
+    log = Log()
+    take_over(log)
+    os.nice(_NICE)
+
+    async def work() -> None:
+        await until_told(lambda stopping: run(found, log, stopping), given.parent)
+        os._exit(0)  # without waiting for threads: an intake may take minutes, and is begun again
+
+    asyncio.run(work())
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
