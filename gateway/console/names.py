@@ -16,7 +16,8 @@ from gateway.rules.ruleset import RuleSet
 from gateway.texts.words import Words
 
 _ID = re.compile(
-    r"`(?P<dataset>[a-z][a-z0-9-]*)(?:\.(?P<field>[A-Za-z][A-Za-z0-9]*))?`(?: \((?P<fields>\w+(?:, \w+)*)\))?"
+    r"`(?P<dataset>[a-z][a-z0-9-]*)(?:\.(?P<field>[A-Za-z][A-Za-z0-9]*))?`"
+    r"(?: \((?P<fields>\w+(?:, \w+)*)\)|: it lists (?P<lists>\w+(?:, \w+)*)(?= now\b| no more\b))?"
     r"|\b(?P<purpose>[A-Z][A-Z0-9_]{3,})\b"
 )
 """How a sentence of what changes names a field, a kind of record with several of its fields, or a purpose."""
@@ -118,6 +119,8 @@ class Names:
             return found[0]
         told = self.dataset(dataset) if field is None else f"{self.dataset(dataset)}: {self.field(dataset, field)}"
         listed = "" if fields is None else f" ({', '.join(self.all(dataset, fields.split(', ')))})"
+        if found["lists"] is not None:
+            listed = f": it lists {', '.join(f'“{each}”' for each in self.all(dataset, found['lists'].split(', ')))}"
         return f"“{told}”{listed}"
 
     def _dataset(self, id_: str) -> Dataset | None:

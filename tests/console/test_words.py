@@ -131,6 +131,10 @@ def test_sentences_of_what_changes_have_titles_where_there_are_any() -> None:
         "For “Qualification of a tenderer for a public contract”: “Findings of unpaid wages: Unpaid amount”,"
         " “Notices of tax arrears” (Amount due, Tax period), `no-such`, <b>."
     )
+    assert names.spoken("LICENCE_RENEWAL, `tax-arrears`: it lists amount, period now.").endswith(
+        ", “Notices of tax arrears”: it lists “Amount due”, “Tax period” now."
+    )
+    assert names.spoken("`no-such`: it lists amount no more.") == "`no-such`: it lists amount no more."
     assert names.spoken("A `rule` of ALL_OTHERS (x).") == "A `rule` of ALL_OTHERS (x)."
 
 
