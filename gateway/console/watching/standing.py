@@ -11,9 +11,6 @@ from starlette.routing import Route
 
 from gateway.console.visiting import Parts, Visit, entered
 
-SHOWN = 20
-"""Activations on the page."""
-
 
 def routes(parts: Parts) -> list[Route]:
     """The routes."""
@@ -22,10 +19,9 @@ def routes(parts: Parts) -> list[Route]:
 
 
 async def activations(visit: Visit) -> Response:
-    """The active rule set, those before it, and what each process decides by."""
+    """The active rule set, and what each process decides by; those before it stand in `/console/history`."""
     found = await visit.call("GET", "/rules/status")
-    past = found["activations"][:SHOWN]
-    return await visit.page("watching/activations.html", "console.activations", rules=found, past=past)
+    return await visit.page("watching/activations.html", "console.activations", rules=found)
 
 
 async def ledger(visit: Visit) -> Response:
