@@ -7,6 +7,7 @@ is filled in is not. A name that there is none of is a defect, found when the pa
 from __future__ import annotations
 
 import datetime
+import json
 import re
 import string
 import tomllib
@@ -23,6 +24,7 @@ _DAY = re.compile(r"[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])")
 _MOMENT = re.compile(_DAY.pattern + r"T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?(Z|[+-][0-9]{2}:[0-9]{2})")
 _LARGE = re.compile(r"-?[0-9]{4,}\.[0-9]{2}")
 """Amounts; whole numbers may be years, or numbers of papers."""
+_LANGUAGE = re.compile(r"[a-z]{2,3}(-[A-Za-z0-9]{2,8})*")
 ENGLISH = Path(__file__).parent / "en.toml"
 
 
@@ -46,6 +48,8 @@ def read(file: Path | None = None) -> dict[str, str]:
 
 def _unlike(found: Mapping[str, str], english: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     """Each name with what is wrong with its text, against the English file."""
+    if not _LANGUAGE.fullmatch(found.get("language", "")):
+        yield "language", "must be the tag of a language, like `bg` or `en-GB`"
     for name in english.keys() - found.keys():
         yield name, f"is missing; in English it is `{english[name]}`"
     for name in found.keys() - english.keys():
@@ -85,6 +89,12 @@ class Words:
     def get(self, name: str, otherwise: str) -> Markup:
         """A text where there is one of that name, else other words, escaped."""
         return Markup(self._texts[name]) if name in self._texts else Markup.escape(otherwise)  # noqa: S704 - as above
+
+    def scripts(self, *names: str) -> str:
+        """What scripts read from `data-texts`: JSON with the texts below `scripts.<each name>`, by `<name>.<rest>`."""
+        above = tuple(f"scripts.{name}." for name in names)
+        found = {name.removeprefix("scripts."): text for name, text in self._texts.items() if name.startswith(above)}
+        return json.dumps(found, ensure_ascii=False)
 
     def number(self, name: str, count: int, /, **values: Any) -> Markup:
         """The text for one, or for several."""

@@ -13,6 +13,7 @@ from starlette.responses import Response
 from gateway.errors import Code, Refusal
 from gateway.texts.words import Words
 from gateway.web.frame import Frame
+from gateway.web.page import escape
 
 _HERE = Path(__file__).parent
 _OPERATION = ("query", "operationName", "variables", "extensions")
@@ -39,6 +40,7 @@ def playground_route(refuse: Refuse, words: Words) -> Callable[[Request], Awaita
     """The page; any other method, and a GET that carries an operation, are `REQUEST_INVALID` (405)."""
     page = Frame(words, "places.playground", "graphql", script="playground.js", skip="form", kind="wide")
     body = _TEXT.sub(lambda found: words(f"playground.{found[1]}"), _BODY)
+    body = body.replace("{{ texts() }}", escape(words.scripts("play", "editor")))
 
     async def playground(request: Request) -> Response:
         if request.method in ("GET", "HEAD") and not any(name in request.query_params for name in _OPERATION):

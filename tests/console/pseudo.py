@@ -1,5 +1,7 @@
 """A language that is none: each letter of its texts is of another alphabet, so that what is not from its file shows.
 
+It has the tag of one with an alphabet of its own, by which browsers write days and lists.
+
 What a page marks as English (`lang`) is what the API says about rules, and what is marked as code is an id.
 
 What a page shows in plain letters is a name or a value (of the catalogue, of a record, of somebody), or stands in code.
@@ -14,6 +16,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
+from playwright.sync_api import Page
 from ruamel.yaml import YAML
 
 from gateway.texts.words import ENGLISH
@@ -35,8 +38,8 @@ TITLES = ("title", "law", "open_law", "agreed_by")
 def write(file: Path) -> None:
     """The language's file."""
     texts = tomllib.loads(ENGLISH.read_text("utf-8"))
-    language = texts.pop("language")
-    file.write_text("\n".join([f'language = "{language}"', *_lines(texts, "")]), "utf-8")
+    del texts["language"]
+    file.write_text("\n".join(["language = 'bg'", *_lines(texts, "")]), "utf-8")
 
 
 def _lines(texts: Mapping[str, Any], above: str) -> Iterator[str]:
@@ -64,8 +67,9 @@ class _Seen(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         if tag not in _VOID:
-            in_english = tag != "html" and dict(attrs).get("lang") == "en"
-            self._open.append("code" if in_english else tag)
+            given = dict(attrs)
+            in_english = tag != "html" and given.get("lang") == "en"
+            self._open.append("code" if in_english or given.get("role") == "textbox" else tag)
         self.texts += [value for name, value in attrs if name in _SHOWN and value]
 
     def handle_endtag(self, tag: str) -> None:
@@ -75,6 +79,16 @@ class _Seen(HTMLParser):
     def handle_data(self, data: str) -> None:
         if not _NO_TEXT & set(self._open):
             self.texts.append(" ".join(data.split()))
+
+
+def drawn(page: Page) -> str:
+    """A page as its scripts have made it, with what stands in their editors."""
+    return str(page.evaluate(_DRAWN))
+
+
+_DRAWN = """() => document.documentElement.getHTML({
+    shadowRoots: [...document.querySelectorAll("*")].map((each) => each.shadowRoot).filter(Boolean),
+})"""
 
 
 def plain(page: str, data: Iterable[str]) -> list[str]:

@@ -10,10 +10,11 @@ from typing import Any
 
 import httpx
 import pytest
+from playwright.sync_api import Browser
 
 from deploy.demo.persons import PERSONS
 from tests.conftest import World, region_in
-from tests.console import counted, filled, pseudo, watched
+from tests.console import counted, filled, pseudo, scripted, watched
 from tests.console.rooms import FIRST, ROOMS
 from tests.console.visitor import Visitor
 
@@ -50,6 +51,15 @@ def test_every_text_of_every_page_is_from_the_language_s_file(strange: World) ->
             assert page.status_code in (200, 404), page.request.url
             for text in pseudo.plain(page.text, data):
                 found.setdefault(text, f"{who} at {page.request.url.path}")
+    assert not found, "\n".join(f"{place}: {text}" for text, place in found.items())
+
+
+def test_every_text_that_a_script_writes_is_from_the_language_s_file(strange: World, browser: Browser) -> None:
+    data = _data(strange) | scripted.NAMES
+    found: dict[str, str] = {}
+    for done, page in scripted.pages(strange, browser):
+        for text in pseudo.plain(pseudo.drawn(page), data):
+            found.setdefault(text, f"{done}, at {page.url}")
     assert not found, "\n".join(f"{place}: {text}" for text, place in found.items())
 
 

@@ -23,6 +23,8 @@ TEMPLATES = Path(console.__file__).parent / "templates"
 GATEWAY = TEMPLATES.parent.parent
 PAGES = [GATEWAY / "console", GATEWAY / "web", GATEWAY / "public", GATEWAY / "texts"]
 """What makes pages."""
+SCRIPTS = sorted((GATEWAY / "web" / "static" / "source").rglob("*.js"))
+_IN_SCRIPT = re.compile(r"""\b(?:text|parts|number)\((?:[^"`()]* \? )?["`]([\w.${}]+)["`](?: : "([\w.]+)")?""")
 PLAYGROUND = GATEWAY / "web" / "playground.html"
 _TEXT = re.compile(r"\{#.*?#\}|\{%.*?%\}|\{\{.*?\}\}|<[^>]*>|&[a-z]+;", re.S)
 _IN_ATTRIBUTE = re.compile(r'(?:aria-label|title|alt|placeholder|data-label)="((?:[^"{]|\{[^{%])+)"')
@@ -47,6 +49,21 @@ def test_every_text_that_a_template_or_room_names_is_there() -> None:
         named |= set(re.findall(r"""\b(?:w|words|self)\(\s*["']([a-z_.A-Z]+)["']\s*[,)]""", file.read_text("utf-8")))
     assert named
     assert named <= texts.keys()
+
+
+def test_every_text_that_a_script_names_is_there() -> None:
+    found = _in_scripts()
+    texts = words.read()
+    assert len(found) > 50
+    for name in found:
+        formed = re.compile(re.escape(name).replace(re.escape(_PART), r"\w+"))
+        assert any(formed.fullmatch(each.removesuffix(".one")) for each in texts), name
+
+
+def _in_scripts() -> set[str]:
+    """The names of texts in scripts, with `_PART` for what is put in."""
+    names = (name for file in SCRIPTS for found in _IN_SCRIPT.findall(file.read_text("utf-8")) for name in found)
+    return {f"scripts.{re.sub(r'[$][{].*?[}]', _PART, name)}" for name in names if name}
 
 
 def test_every_text_is_named_by_a_template_or_room() -> None:
@@ -96,6 +113,8 @@ def _named() -> tuple[Set[str], Sequence[re.Pattern[str]]]:
                 said.add(each.id)
             elif isinstance(each, ast.JoinedStr) and set(PAGES) & set(file.parents):
                 made.add("".join(str(part.value) if isinstance(part, ast.Constant) else _PART for part in each.values))
+    said |= _in_scripts()
+    made |= _in_scripts()
     said |= {f"{name}.{number}" for name in said for number in ("one", "many")}  # as `Words.number` names them
     names = sorted(name for name in made if re.fullmatch(r"[a-zA-Z_.*]+", name) and name.strip("*."))
     return said, [re.compile(re.escape(name).replace(re.escape(_PART), "(.+)")) for name in names]

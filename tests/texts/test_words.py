@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import json
 import re
 from pathlib import Path
 
@@ -33,6 +34,11 @@ def test_days_and_amounts_are_as_people_write_them() -> None:
     assert texts.law("Trade Act", "12") == "Trade Act, article 12"
 
 
+def test_scripts_get_their_texts_as_they_stand() -> None:
+    texts = Words({"scripts.editor.line": "<{line}>", "scripts.play.kind": "é", "scripts.editors.a": "", "frame": ""})
+    assert json.loads(texts.scripts("editor", "play")) == {"editor.line": "<{line}>", "play.kind": "é"}
+
+
 def test_a_reason_has_words_and_a_code_that_is_not_known_stays() -> None:
     texts = Words(words.read())
     assert texts.reason("NO_RULE") == "no rule permits it"
@@ -54,6 +60,7 @@ def test_another_language_is_read_where_it_has_every_text(tmp_path: Path) -> Non
         ('"{day}, {time}"', '"{day}, {hour}"', "days.at: nothing fills in `{hour}`; in English it is `{day}, {time}`"),
         ('"{day}, {time}"', '"{day.__class__}"', "days.at: nothing fills in `{day.__class__}`"),
         ('"{day}, {time}"', '"{day"', "days.at: has braces that cannot be filled in"),
+        ('language = "en-GB"', 'language = "English"', "language: must be the tag of a language"),
         ("[frame]", "[frame", "cannot be read as TOML"),
     ],
 )

@@ -12,17 +12,21 @@ from playwright.sync_api import Page, Route, expect
 from gateway.texts import words
 from gateway.texts.words import Words
 from gateway.web.frame import Frame
+from gateway.web.page import escape
 from tests.web.looking import Looking, axe
 
 WORDS = Words(words.read())
 FORM = """<h1>Edit</h1><form method="post"><input type="hidden" name="csrf" value="c-1"><label for="text">Rule</label>
-<textarea id="text" name="text" data-editor="LANGUAGE" data-check="/checked" data-problems="wrong">permit (\n</textarea>
+<textarea id="text" name="text" data-editor="LANGUAGE" data-check="/checked" data-problems="wrong"
+data-texts="TEXTS">permit (\n</textarea>
 <div class="problems" id="wrong" role="status" aria-label="Problems" hidden></div></form>"""
 
 
 def opened(looking: Looking, at: str, language: str, asked: list[dict[str, list[str]]]) -> Page:
     page = looking.tab()
-    shown = Frame(WORDS, "places.playground", "edited", script="editor.js").response(FORM.replace("LANGUAGE", language))
+    shown = Frame(WORDS, "places.playground", "edited", script="editor.js").response(
+        FORM.replace("LANGUAGE", language).replace("TEXTS", escape(WORDS.scripts("editor")))
+    )
 
     def checked(route: Route) -> None:
         asked.append(parse_qs(route.request.post_data or ""))

@@ -7,6 +7,7 @@ import { bracketMatching, foldGutter, foldKeymap, indentOnInput, syntaxHighlight
 import { forEachDiagnostic, lintKeymap, setDiagnosticsEffect } from "@codemirror/lint";
 import { EditorState } from "@codemirror/state";
 import { drawSelection, EditorView, keymap, lineNumbers } from "@codemirror/view";
+import { english, number, parts, text } from "../texts.js";
 import { colours, theme } from "./theme.js";
 
 const MOST_TOLD = 5;
@@ -42,7 +43,25 @@ function target(event, view) {
   return ends.map(([node, offset]) => view.posAtDOM(node, offset)).sort((one, other) => one - other);
 }
 
+// What CodeMirror says, by what it says in English.
+const phrases = EditorState.phrases.of({
+  Completions: text("editor.completions"),
+  "Control character": text("editor.control"),
+  Diagnostics: text("editor.problems"),
+  "No diagnostics": text("editor.no_problems"),
+  "Selection deleted": text("editor.deleted"),
+  "Fold line": text("editor.fold"),
+  "Unfold line": text("editor.unfold"),
+  "Folded lines": text("editor.folded"),
+  "Unfolded lines": text("editor.unfolded"),
+  "folded code": text("editor.folded_code"),
+  close: text("editor.close"),
+  to: text("editor.to"),
+  unfold: text("editor.unfold"),
+});
+
 const common = [
+  phrases,
   lineNumbers(),
   foldGutter(),
   history(),
@@ -58,7 +77,8 @@ const common = [
   theme,
 ];
 // Puts an editor in a textarea's place. `extensions` gives CodeMirror's; `bindings` are keys that go before all others;
-// `problems` is an element for a list of what is wrong, for those who do not see the marks.
+// `problems` is an element for a list of what is wrong, for those who do not see the marks. A mark with `own` has a text of the
+// page's own; what others find is in English.
 export function mount(textarea, { extensions = () => [], bindings = [], problems = null } = {}) {
   const host = document.createElement("div");
   host.className = "editor";
@@ -115,11 +135,18 @@ export function mount(textarea, { extensions = () => [], bindings = [], problems
 
 function tell(state, problems) {
   const found = [];
-  forEachDiagnostic(state, (each, from) => found.push(`Line ${state.doc.lineAt(from).number}: ${each.message}`));
+  forEachDiagnostic(state, (each, from) => {
+    const problem = each.own ? each.message : english(each.message);
+    found.push(parts("editor.line", { line: String(state.doc.lineAt(from).number), problem }));
+  });
   const more = found.length - MOST_TOLD;
-  const shown = more > 0 ? [...found.slice(0, MOST_TOLD), `And ${more} more.`] : found;
+  const shown = more > 0 ? [...found.slice(0, MOST_TOLD), [number("editor.more", more)]] : found;
   const list = document.createElement("ul");
-  for (const text of shown) list.append(Object.assign(document.createElement("li"), { textContent: text }));
+  for (const each of shown) {
+    const item = document.createElement("li");
+    item.append(...each);
+    list.append(item);
+  }
   problems.replaceChildren(...(shown.length ? [list] : []));
   problems.hidden = !found.length;
 }

@@ -1,7 +1,7 @@
 // The answer: what was told, what was not and why, the receipt for people, and all of it as it was sent.
 import { get, lead, make } from "./dom.js";
+import { number, text } from "../texts.js";
 import { denials, receiptParts } from "./receipt.js";
-import { count } from "./words.js";
 
 const PARTS = ["answer", "receipt", "sent"];
 
@@ -33,14 +33,14 @@ export function answers(title) {
     const said = extensions.inquiry ?? extensions.act;
     get("answer").replaceChildren(
       ...(errors.length ? [note(data, errors)] : []),
-      data === undefined ? "" : make("pre", { tabindex: "0", role: "region", "aria-label": "Data" }, ...coloured(JSON.stringify(data, null, 2))),
+      data === undefined ? "" : make("pre", { tabindex: "0", role: "region", "aria-label": text("play.data") }, ...coloured(JSON.stringify(data, null, 2))),
     );
     get("receipt").replaceChildren(
-      ...(said ? [make("h3", {}, `Receipt ${said.id.slice(0, 8).replace(/(.{4})(?=.)/, "$1 ")}`), ...receiptParts(said, title), saves(said)] : [make("p", { class: "none" }, "There is no receipt: the answer tells of no inquiry and of no act.")]),
+      ...(said ? [make("h3", {}, text("play.receipt", { number: said.id.slice(0, 8).replace(/(.{4})(?=.)/, "$1 ") })), ...receiptParts(said, title), saves(said)] : [make("p", { class: "none" }, text("play.no_receipt"))]),
     );
     get("sent").replaceChildren(
-      make("pre", { tabindex: "0", role: "region", "aria-label": "The answer as it was sent" }, ...coloured(JSON.stringify(result.content, null, 2))),
-      make("p", { class: "small" }, lead("Save the answer", saveAnswer)),
+      make("pre", { tabindex: "0", role: "region", "aria-label": text("play.as_sent") }, ...coloured(JSON.stringify(result.content, null, 2))),
+      make("p", { class: "small" }, lead(text("play.save_answer"), saveAnswer)),
     );
     choose("answer");
   }
@@ -48,7 +48,7 @@ export function answers(title) {
   const name = () => (last.content.extensions?.inquiry ?? last.content.extensions?.act)?.id?.replace(/[^\w-]/g, "") ?? "without-receipt";
   const saveAnswer = () => save(`answer-${name()}.json`, last.text, "application/json");
   const saveReceipt = () => save(`receipt-${name()}.txt`, (last.content.extensions.inquiry ?? last.content.extensions.act).receipt, "text/plain");
-  const saves = () => make("p", { class: "small saves" }, lead("Save the receipt", saveReceipt), lead("Save the answer", saveAnswer));
+  const saves = () => make("p", { class: "small saves" }, lead(text("play.save_receipt"), saveReceipt), lead(text("play.save_answer"), saveAnswer));
 
   return { show };
 }
@@ -56,22 +56,22 @@ export function answers(title) {
 function note(data, errors) {
   const denied = errors.filter((each) => each.extensions?.code === "UNAUTHORIZED_FIELD_OR_TYPE").length;
   const title = data === undefined || data === null
-    ? "The gateway refused this"
-    : denied === errors.length ? `${count(denied, "field was", "fields were")} denied` : `${count(errors.length, "part", "parts")} could not be answered`;
+    ? text("play.refused")
+    : denied === errors.length ? number("play.denied", denied) : number("play.unanswered", errors.length);
   return make("div", { class: data ? "note warn" : "note bad" }, make("h3", {}, title), make("ul", { class: "small" }, ...denials(errors)));
 }
 
 // JSON with its parts marked by class.
-function coloured(text) {
+function coloured(json) {
   const parts = [];
   let at = 0;
-  for (const found of text.matchAll(/("(?:[^"\\]|\\.)*")(\s*:)?|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?|true|false|null/g)) {
-    if (found.index > at) parts.push(text.slice(at, found.index));
+  for (const found of json.matchAll(/("(?:[^"\\]|\\.)*")(\s*:)?|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?|true|false|null/g)) {
+    if (found.index > at) parts.push(json.slice(at, found.index));
     const kind = found[2] ? "name" : found[1] ? "text" : "value";
     parts.push(make("span", { class: `json-${kind}` }, found[1] ?? found[0]), found[2] ?? "");
     at = found.index + found[0].length;
   }
-  parts.push(text.slice(at));
+  parts.push(json.slice(at));
   return parts;
 }
 

@@ -1,4 +1,6 @@
 // Asking the gateway: one operation a request, with the token that stands in the page and nowhere else.
+import { text } from "../texts.js";
+
 const MEDIA = "application/graphql-response+json, application/json";
 
 // Gives {status, text, content, took}: `text` is the answer to the byte. Throws where there is no answer.
@@ -9,12 +11,12 @@ export async function ask(token, body) {
   const response = await fetch(location.pathname, {
     method: "POST", headers, body: JSON.stringify(body), credentials: "omit", cache: "no-store", redirect: "error",
   });
-  const text = await response.text();
+  const answer = await response.text();
   let content;
   try {
-    content = JSON.parse(text);
+    content = JSON.parse(answer);
   } catch {
-    content = { errors: [{ message: text.slice(0, 500) || "The answer is empty." }] };
+    content = { errors: [{ message: answer.slice(0, 500) || text("play.empty") }] };
   }
-  return { status: response.status, text, content, took: performance.now() - started };
+  return { status: response.status, text: answer, content, took: performance.now() - started };
 }

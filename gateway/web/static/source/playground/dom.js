@@ -13,7 +13,7 @@ export function make(name, attributes = {}, ...children) {
 }
 
 // A button that looks like a link, for what leads on within the page.
-export const lead = (text, onclick, attributes = {}) => make("button", { type: "button", class: "lead-on", onclick, ...attributes }, text);
+export const lead = (text, onclick, attributes = {}) => make("button", { type: "button", class: "lead-on", onclick, ...attributes }, ...[text].flat());
 
 // Calls `act` once nothing more came for a while.
 export function later(act, wait) {

@@ -2,13 +2,14 @@
 import {
   getNamedType, isEnumType, isInputObjectType, isInterfaceType, isObjectType, isUnionType, isScalarType,
 } from "graphql";
+import { english, parts, text } from "../texts.js";
 import { get, later, lead, make } from "./dom.js";
 
 const MOST_FOUND = 60;
 
 const KIND = (type) =>
-  isObjectType(type) ? "type" : isInterfaceType(type) ? "interface" : isInputObjectType(type) ? "input"
-    : isEnumType(type) ? "list of values" : isUnionType(type) ? "one of several types" : isScalarType(type) ? "value" : "";
+  isObjectType(type) ? text("play.is_type") : isInterfaceType(type) ? text("play.is_interface") : isInputObjectType(type) ? text("play.is_input")
+    : isEnumType(type) ? text("play.is_enum") : isUnionType(type) ? text("play.is_union") : isScalarType(type) ? text("play.is_scalar") : "";
 
 export function explorer() {
   const place = get("schema");
@@ -46,7 +47,7 @@ export function explorer() {
     (place.querySelector("h3") ?? get("find")).focus();
   };
 
-  const named = (type) => lead(String(type), () => show({ type }, true));
+  const named = (type) => lead(make("code", {}, String(type)), () => show({ type }, true));
 
   // A type as it is written, in which its name leads to it.
   function typed(type) {
@@ -62,9 +63,9 @@ export function explorer() {
     const listed = (several) => make("ul", {}, ...several.map((each) => make("li", {}, named(each))));
     const directives = schema.getDirectives().filter((each) => each.name === "inquiry").map((each) => `@${each.name}`);
     return [
-      make("h3", { tabindex: "-1" }, "Where an operation begins"),
+      make("h3", { tabindex: "-1" }, text("play.roots")),
       listed([...roots, ...directives]),
-      make("h3", {}, "Types"),
+      make("h3", {}, text("play.types")),
       listed(others),
     ];
   }
@@ -78,9 +79,9 @@ export function explorer() {
       for (const each of members) if (each.name.toLowerCase().includes(word)) hits.push([type.name, each.name]);
     }
     const shown = hits.slice(0, MOST_FOUND).map(([type, field]) =>
-      make("li", {}, lead(field ? `${type}.${field}` : type, () => show({ type, field }, true))),
+      make("li", {}, lead(make("code", {}, field ? `${type}.${field}` : type), () => show({ type, field }, true))),
     );
-    const told = hits.length ? `${hits.length} found${hits.length > MOST_FOUND ? `, ${MOST_FOUND} shown` : ""}` : "Nothing has that name.";
+    const told = hits.length > MOST_FOUND ? text("play.found_more", { count: hits.length, shown: MOST_FOUND }) : hits.length ? text("play.found", { count: hits.length }) : text("play.found_none");
     return [make("p", { role: "status", class: "small soft" }, told), make("ul", {}, ...shown)];
   }
 
@@ -90,18 +91,18 @@ export function explorer() {
     const members = directive ? type.args : type.getFields ? Object.values(type.getFields()) : type.getValues ? type.getValues() : [];
     const kinds = isInterfaceType(type) ? schema.getPossibleTypes(type) : isUnionType(type) ? type.getTypes() : [];
     return [
-      make("p", {}, lead(way.length > 1 ? `Back to ${way.at(-2)}` : "Back to all", back)),
-      make("h3", { tabindex: "-1" }, make("code", {}, name), " ", make("span", { class: "small soft" }, directive ? "directive" : KIND(type))),
+      make("p", {}, lead(way.length > 1 ? parts("play.back_to", { type: make("code", {}, way.at(-2)) }) : text("play.back"), back)),
+      make("h3", { tabindex: "-1" }, make("code", {}, name), " ", make("span", { class: "small soft" }, directive ? text("play.is_directive") : KIND(type))),
       ...told(type.description),
       members.length ? make("ul", { class: "members" }, ...members.map((each) => member(each, each.name === field))) : null,
-      kinds.length ? make("h3", {}, "Is one of") : null,
+      kinds.length ? make("h3", {}, text("play.kinds")) : null,
       kinds.length ? make("ul", {}, ...kinds.map((each) => make("li", {}, named(each)))) : null,
     ].filter(Boolean);
   }
 
   function member(each, shown) {
     const args = each.args?.length
-      ? [make("ul", { class: "small" }, ...each.args.map((arg) => make("li", {}, make("code", {}, arg.name), ": ", typed(arg.type), arg.description ? ` ${arg.description}` : "")))]
+      ? [make("ul", { class: "small" }, ...each.args.map((arg) => make("li", {}, make("code", {}, arg.name), ": ", typed(arg.type), " ", make("span", { lang: "en" }, arg.description))))]
       : [];
     return make(
       "li",
@@ -109,7 +110,7 @@ export function explorer() {
       make("code", {}, make("b", {}, each.name)),
       each.type ? ": " : null,
       each.type ? typed(each.type) : null,
-      each.deprecationReason ? make("p", { class: "small" }, `Going away: ${each.deprecationReason}`) : null,
+      each.deprecationReason ? make("p", { class: "small" }, ...parts("play.deprecated", { why: english(each.deprecationReason) })) : null,
       ...told(each.description, "small"),
       ...args,
     );
@@ -119,15 +120,15 @@ export function explorer() {
   return { use, show };
 }
 
-// A description as people wrote it: paragraphs, and lists of lines that begin with a dash.
-export function told(text, kind = "") {
-  return (text ?? "").split(/\n\s*\n/).filter((each) => each.trim()).map((part) => {
+// A description as the API has it, in English: paragraphs, and lists of lines that begin with a dash.
+export function told(description, kind = "") {
+  return (description ?? "").split(/\n\s*\n/).filter((each) => each.trim()).map((part) => {
     const lines = part.split("\n");
     return lines.every((line) => line.startsWith("- "))
-      ? make("ul", { class: kind || null }, ...lines.map((line) => make("li", {}, ...spelled(line.slice(2)))))
-      : make("p", { class: kind || null }, ...spelled(part));
+      ? make("ul", { class: kind || null, lang: "en" }, ...lines.map((line) => make("li", {}, ...spelled(line.slice(2)))))
+      : make("p", { class: kind || null, lang: "en" }, ...spelled(part));
   });
 }
 
 // What stands between backticks is code.
-const spelled = (text) => text.split(/`([^`\n]+)`/).map((each, place) => (place % 2 ? make("code", {}, each) : each));
+const spelled = (part) => part.split(/`([^`\n]+)`/).map((each, place) => (place % 2 ? make("code", {}, each) : each));

@@ -1,5 +1,6 @@
 // The playground, wired: what is typed, what is asked, and what is told of it. Nothing here decides anything.
 import { buildClientSchema, getIntrospectionQuery } from "graphql";
+import { english, number, parts, text } from "../texts.js";
 import { answers } from "./answer.js";
 import { ask } from "./asking.js";
 import { get, later, make } from "./dom.js";
@@ -9,7 +10,6 @@ import { purposes } from "./purpose.js";
 import { operations, purposeOf, queryEditor, read, tidied } from "./query.js";
 import { sheets } from "./sheets.js";
 import { filled, said, variablesEditor, wantedBy } from "./variables.js";
-import { count } from "./words.js";
 
 const INTROSPECTION = getIntrospectionQuery({ inputValueDeprecation: true });
 const LIKE_A_TOKEN = /^\S{20,}$/;
@@ -19,8 +19,8 @@ let schema;
 let asked = { operation: null, wanted: [] };
 let readWith = "";
 
-const say = (text, bad = false) => {
-  get("status").textContent = text;
+const say = (words, bad = false) => {
+  get("status").replaceChildren(...[words].flat());
   get("status").className = bad ? "bad" : "";
 };
 const token = () => get("token").value.trim();
@@ -61,14 +61,14 @@ function follow() {
     const all = operations(document);
     const names = all.map((each) => each.name?.value ?? "");
     const before = get("operation").value;
-    get("operation").replaceChildren(...names.map((name) => make("option", { value: name }, name || "Without a name")));
+    get("operation").replaceChildren(...names.map((name) => make("option", { value: name }, name || text("play.unnamed"))));
     if (names.includes(before)) get("operation").value = before;
     get("operations").hidden = all.length < 2;
     const operation = all.length < 2 ? all[0] : all[Math.max(0, get("operation").selectedIndex)];
     asked = { operation, wanted: wantedBy(operation, schema) };
   }
   const { operation, wanted } = asked;
-  get("wanted").textContent = wanted.length ? `${wanted.map(said).join(". ")}.` : "This operation has none.";
+  get("wanted").replaceChildren(...(wanted.length ? wanted.flatMap((each, place) => [place ? " " : "", ...said(each), "."]) : [text("play.no_variables")]));
   const given = values() ?? {};
   get("fill").hidden = !wanted.some((each) => !(each.name in given));
   variables.again();
@@ -80,24 +80,24 @@ async function run() {
   try {
     given = variables.text().trim() ? JSON.parse(variables.text()) : null;
   } catch (error) {
-    say(`The variables are not JSON: ${error.message}`, true);
+    say(parts("play.no_json", { why: english(error.message) }), true);
     variables.focus();
     return;
   }
   const several = !get("operations").hidden;
   const operationName = several ? get("operation").value || undefined : undefined;
   get("run").disabled = true;
-  say("Asking…");
+  say(text("play.asking"));
   try {
     const result = await send({ query: query.text(), variables: given, operationName });
     const errors = result.content.errors?.length ?? 0;
     answer.show(result);
-    const outcome = `${result.status}${errors ? `, ${count(errors, "error")}` : ""}`;
-    say(`HTTP ${outcome}, ${Math.round(result.took)} ms`, errors > 0);
+    const outcome = errors ? number("play.status_errors", errors, { status: result.status }) : String(result.status);
+    say(text("play.done", { outcome, time: Math.round(result.took) }), errors > 0);
     const name = asked.operation?.name?.value;
     runs.add({ query: query.text(), variables: variables.text(), name, at: new Date().toISOString(), outcome });
   } catch (error) {
-    say(`The gateway cannot be reached: ${error.message}`, true);
+    say(parts("play.unreached", { why: english(error.message) }), true);
   } finally {
     get("run").disabled = false;
   }
@@ -107,7 +107,7 @@ async function run() {
 async function learn() {
   if (!LIKE_A_TOKEN.test(token()) || readWith === token()) return;
   readWith = token();
-  get("schema-status").textContent = "Reading the schema…";
+  get("schema-status").textContent = text("play.reading");
   try {
     const { content, status } = await send({ query: INTROSPECTION });
     if (!content.data) throw new Error(content.errors?.[0]?.message ?? `HTTP ${status}`);
@@ -118,7 +118,7 @@ async function learn() {
     follow();
   } catch (error) {
     readWith = "";
-    get("schema-status").textContent = `The schema cannot be read: ${error.message}`;
+    get("schema-status").replaceChildren(...parts("play.no_schema", { why: english(error.message) }));
   }
 }
 
@@ -144,7 +144,7 @@ get("tidy").addEventListener("click", () => {
     if (given) variables.write(`${JSON.stringify(given, null, 2)}\n`);
     say("");
   } catch (error) {
-    say(`It cannot be tidied up yet: ${error.message}`, true);
+    say(parts("play.untidied", { why: english(error.message) }), true);
     query.focus();
   }
 });
@@ -153,7 +153,7 @@ get("fill").addEventListener("click", () => {
     variables.write(filled(variables.text(), asked.wanted));
     variables.focus();
   } catch (error) {
-    say(`The variables are not JSON: ${error.message}`, true);
+    say(parts("play.no_json", { why: english(error.message) }), true);
   }
 });
 get("token").addEventListener("input", later(learn, 300));

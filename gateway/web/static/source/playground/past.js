@@ -1,4 +1,5 @@
 // What was run in this tab, the newest first; each can be opened again, and all of it be forgotten.
+import { text } from "../texts.js";
 import { get, lead, make } from "./dom.js";
 import { addPast, forgetPast, readPast } from "./kept.js";
 import { time } from "./words.js";
@@ -9,8 +10,8 @@ export function past(open) {
     const runs = readPast();
     get("past").replaceChildren(
       ...(runs.length
-        ? runs.map((run) => make("li", {}, lead(String(run.name ?? "Without a name"), () => open(run)), make("span", { class: "small soft" }, ` ${time(run.at)}, ${String(run.outcome ?? "")}`)))
-        : [make("li", { class: "soft" }, "Nothing was run here yet.")]),
+        ? runs.map((run) => make("li", {}, lead(run.name ? make("code", {}, String(run.name)) : text("play.unnamed"), () => open(run)), make("span", { class: "small soft" }, ` ${time(run.at)}, ${String(run.outcome ?? "")}`)))
+        : [make("li", { class: "soft" }, text("play.no_past"))]),
     );
     get("forget").disabled = !runs.length;
   }

@@ -1,7 +1,8 @@
 // The purpose that is declared, explained; and what this requester may ask for it, field by field, when it wants to know.
+import { english, parts, text } from "../texts.js";
 import { get, lead, make } from "./dom.js";
 import { told } from "./explorer.js";
-import { articles, list } from "./words.js";
+import { articles, coded, list } from "./words.js";
 
 const PERMISSIONS = `query Permissions($purpose: Purpose!) {
   permissions(purpose: $purpose) { subject dataset field permitted reason articles advice needs }
@@ -18,13 +19,13 @@ export function purposes(ask) {
     if (key === shown) return;
     shown = key;
     const value = schema?.getType("Purpose")?.getValue?.(name ?? "");
-    if (!name) return place.replaceChildren(make("p", { class: "small soft" }, "The operation declares none. One that asks about a subject needs one: @inquiry(purpose: …)."));
-    if (!schema) return place.replaceChildren(make("p", { class: "small" }, make("code", {}, name)), make("p", { class: "small soft" }, "What it means stands here once the schema was read."));
-    if (!value) return place.replaceChildren(make("p", { class: "small" }, make("code", {}, name), " is no purpose that is registered here."));
+    if (!name) return place.replaceChildren(make("p", { class: "small soft" }, ...parts("play.no_purpose", { directive: make("code", {}, "@inquiry(purpose: …)") })));
+    if (!schema) return place.replaceChildren(make("p", { class: "small" }, make("code", {}, name)), make("p", { class: "small soft" }, text("play.purpose_unread")));
+    if (!value) return place.replaceChildren(make("p", { class: "small" }, ...parts("play.purpose_unknown", { purpose: make("code", {}, name) })));
     const [title, ...rest] = told(value.description, "small");
     title?.classList.add("title");
     const answer = make("div", { "aria-live": "polite" });
-    const more = lead("What may we ask for it?", () => look(name, more, answer, (dataset, subject) => titled(schema, dataset, subject)));
+    const more = lead(text("play.what_may_we"), () => look(name, more, answer, (dataset, subject) => titled(schema, dataset, subject)));
     place.replaceChildren(title ?? "", make("p", { class: "small" }, make("code", {}, name)), ...rest, make("p", { class: "small" }, more), answer);
   }
 
@@ -33,9 +34,9 @@ export function purposes(ask) {
     try {
       const { content } = await ask({ query: PERMISSIONS, variables: { purpose: name } });
       const rows = content.data?.permissions;
-      answer.replaceChildren(...(rows ? table(rows, titles) : [make("p", { class: "small" }, content.errors?.[0]?.message ?? "There is no answer.")]));
+      answer.replaceChildren(...(rows ? table(rows, titles) : [make("p", { class: "small" }, content.errors?.[0] ? english(content.errors[0].message) : text("play.no_answer"))]));
     } catch (error) {
-      answer.replaceChildren(make("p", { class: "small" }, `The gateway cannot be reached: ${error.message}`));
+      answer.replaceChildren(make("p", { class: "small" }, ...parts("play.unreached", { why: english(error.message) })));
     } finally {
       button.disabled = false;
     }
@@ -44,11 +45,11 @@ export function purposes(ask) {
   return { tell };
 }
 
-// A dataset's title, as the schema says it of the field that it is.
+// A dataset's title, as the schema says it of the field that it is; its id where no field is one.
 function titled(schema, dataset, subject) {
   const field = dataset.replace(/-(\w)/g, (_, letter) => letter.toUpperCase());
   const type = schema.getType(subject.charAt(0).toUpperCase() + subject.slice(1));
-  return type?.getFields?.()[field]?.description?.split("\n")[0].replace(/\.$/, "") ?? dataset;
+  return type?.getFields?.()[field]?.description?.split("\n")[0].replace(/\.$/, "") ?? make("code", {}, dataset);
 }
 
 function table(rows, titles) {
@@ -60,16 +61,18 @@ function table(rows, titles) {
   }
   const open = [...groups.values()].filter((each) => each.yes.length);
   const closed = rows.find((row) => !row.permitted);
-  if (!open.length) return [make("p", { class: "small" }, `Nothing. ${closed?.advice ?? ""}`)];
+  if (!open.length) return [make("p", { class: "small" }, ...parts("play.may_nothing", { advice: english(closed?.advice ?? "") }))];
   const lines = open.map(({ title, subject, yes, no }) => {
     const needs = [...new Set(yes.flatMap((row) => row.needs ?? []))];
+    const law = articles(no[0]?.articles ?? []);
     return make(
       "li",
       {},
       make("b", {}, title),
-      ` (${subject}): ${list(yes.map((row) => row.field))}.`,
-      needs.length ? ` It takes: ${list(needs)}.` : null,
-      no.length ? make("span", { class: "soft" }, ` Not ${list(no.map((row) => row.field))}${no[0].articles?.length ? ` (${articles(no[0].articles)})` : ""}.`) : null,
+      " ",
+      ...parts("play.may", { subject: text(`play.about_${subject}`), fields: coded(yes.map((row) => row.field)) }),
+      ...(needs.length ? [" ", ...parts("play.may_needs", { needs: english(list(needs)) })] : []),
+      no.length ? make("span", { class: "soft" }, " ", ...parts(law ? "play.may_not_by" : "play.may_not", { fields: coded(no.map((row) => row.field)), articles: law })) : null,
     );
   });
   return [make("ul", { class: "small members" }, ...lines)];

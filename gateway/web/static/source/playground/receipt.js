@@ -1,12 +1,13 @@
 // A receipt as people read it. What it says is inside it: the told side of its entry (`extra` of a C2SP tlog-proof). This
 // page reads it, and does not verify it: that takes the ledger's key (`dutybound ledger verify-receipt`).
+import { english, number, parts, text } from "../texts.js";
 import { make } from "./dom.js";
-import { articles, count, day, list, moment } from "./words.js";
+import { articles, coded, day, list, moment } from "./words.js";
 
 const OBLIGATIONS = {
-  "purpose-only": () => ["Use it for", "This purpose only"],
-  "no-onward-disclosure": () => ["Passing on", "Not allowed"],
-  "delete-by": ({ date }) => ["Delete by", day(date)],
+  "purpose-only": () => [text("play.use"), text("play.use_only")],
+  "no-onward-disclosure": () => [text("play.passing"), text("play.passing_not")],
+  "delete-by": ({ date }) => [text("play.delete"), day(date)],
 };
 
 // The elements that tell of `extensions.inquiry` or `extensions.act`; `title` gives a purpose's title by its name.
@@ -14,35 +15,38 @@ export function receiptParts(said, title) {
   const inside = opened(said.receipt);
   const general = inside[0] ?? {};
   const subjects = inside.slice(1);
-  const rows = [["Entered", said.at ?? general.at ? `${moment(said.at ?? general.at)}, before the answer left` : "Before the answer left"]];
-  if (general.requester) rows.push(["Asked by", [general.requester.department, `through ${general.requester.client}`].filter(Boolean).join(", ")]);
+  const rows = [[text("play.entered"), said.at ?? general.at ? text("play.entered_at", { at: moment(said.at ?? general.at) }) : text("play.entered_before")]];
+  if (general.requester) rows.push([text("play.asked_by"), askedBy(general.requester)]);
   const purpose = general.declaration?.purpose;
-  if (purpose) rows.push(["For", title(purpose) ?? purpose]);
+  if (purpose) rows.push([text("play.asked_for"), title(purpose) ?? make("code", {}, purpose)]);
   const cases = [...new Set(subjects.map((each) => each.case).filter(Boolean))];
-  if (cases.length) rows.push(["Case", list(cases)]);
-  for (const { type, properties } of said.obligations ?? []) rows.push((OBLIGATIONS[type] ?? (() => [type, JSON.stringify(properties)]))(properties ?? {}));
+  if (cases.length) rows.push([text("play.case"), list(cases)]);
+  for (const { type, properties } of said.obligations ?? []) rows.push((OBLIGATIONS[type] ?? (() => [make("code", {}, type), make("code", {}, JSON.stringify(properties))]))(properties ?? {}));
   return [
-    make("dl", { class: "kv" }, ...rows.map(([key, value]) => make("div", {}, make("dt", {}, key), make("dd", {}, value)))),
+    make("dl", { class: "kv" }, ...rows.map(([key, value]) => make("div", {}, make("dt", {}, key), make("dd", {}, ...[value].flat())))),
     ...cautions(said.cautions ?? []),
     ...disclosed(subjects),
-    make("p", { class: "small soft" }, `Number ${said.id}. To prove it: dutybound ledger verify-receipt FILE.`),
+    make("p", { class: "small soft" }, ...parts("play.number", { number: said.id, command: make("code", {}, "dutybound ledger verify-receipt FILE") })),
   ];
 }
+
+const askedBy = ({ department, client }) =>
+  parts(department ? "play.requester" : "play.client", { department: make("code", {}, department ?? ""), client: make("code", {}, client) });
 
 function cautions(several) {
   if (!several.length) return [];
   const lines = several.map(({ dataset, record, disputed, mitigation }) =>
-    make("li", {}, `${dataset}, record ${record}: ${[disputed ? "its subject disputes it" : "", mitigation ?? ""].filter(Boolean).join("; ")}`),
+    make("li", {}, ...parts("play.caution", { dataset: make("code", {}, dataset), record, what: [disputed ? text("play.disputed") : "", mitigation ?? ""].filter(Boolean).join("; ") })),
   );
-  return [make("div", { class: "note warn" }, make("h4", {}, "Read with care"), make("ul", { class: "small" }, ...lines))];
+  return [make("div", { class: "note warn" }, make("h4", {}, text("play.care")), make("ul", { class: "small" }, ...lines))];
 }
 
 function disclosed(subjects) {
   return subjects.filter((each) => each.datasets).map(({ scheme, value, datasets }) => {
     const lines = datasets.map(({ dataset, fields = [], records = [] }) =>
-      make("li", {}, `${dataset}: ${count(records.length, "record")}; ${list(fields)}`),
+      make("li", {}, ...parts("play.disclosed_of", { dataset: make("code", {}, dataset), records: number("play.records", records.length), fields: coded(fields) })),
     );
-    const whole = make("details", {}, make("summary", {}, `What was disclosed about ${scheme} ${value}`), make("ul", { class: "small" }, ...lines));
+    const whole = make("details", {}, make("summary", {}, text("play.disclosed", { scheme, value })), make("ul", { class: "small" }, ...lines));
     return whole;
   });
 }
@@ -77,14 +81,14 @@ export function denials(errors) {
   const groups = new Map();
   for (const error of errors) {
     const { code, articles: of = [], rule } = error.extensions ?? {};
-    const text = error.extensions?.advice || error.message;
-    const key = `${code} ${rule} ${text}`;
-    if (!groups.has(key)) groups.set(key, { text, code, rule, of, paths: [] });
+    const why = error.extensions?.advice || error.message;
+    const key = `${code} ${rule} ${why}`;
+    if (!groups.has(key)) groups.set(key, { why, code, rule, of, paths: [] });
     groups.get(key).paths.push((error.path ?? []).filter((each) => typeof each === "string").slice(1).join("."));
   }
-  return [...groups.values()].map(({ text, code, rule, of, paths }) => {
-    const where = list([...new Set(paths.filter(Boolean))]);
-    const law = [rule ? `rule ${rule}` : "", articles(of)].filter(Boolean).join(", ");
-    return make("li", {}, where ? make("b", {}, where) : null, where ? ": " : "", text, law ? ` (${law})` : "", " ", make("code", {}, code ?? ""));
+  return [...groups.values()].map(({ why, code, rule, of, paths }) => {
+    const where = [...new Set(paths.filter(Boolean))];
+    const law = rule ? [...parts("play.rule", { rule: make("code", {}, rule) }), of.length ? ", " : "", articles(of)] : [articles(of)];
+    return make("li", {}, where.length ? make("b", {}, ...coded(where)) : null, where.length ? ": " : "", english(why), ...(rule || of.length ? [" (", ...law, ")"] : []), " ", make("code", {}, code ?? ""));
   });
 }

@@ -1,4 +1,5 @@
 // The tabs over the query: each is a sheet with a query and variables of its own. Keys as in any tab list.
+import { text } from "../texts.js";
 import { get, make } from "./dom.js";
 import { readSheets, writeSheets } from "./kept.js";
 
@@ -10,7 +11,7 @@ export function sheets(first, open) {
   const all = kept.sheets.length ? kept.sheets : [{ ...first }];
   let current = kept.sheets.length ? kept.current : 0;
 
-  const named = (sheet, place) => /\b(?:query|mutation)\s+(\w+)/.exec(sheet.query)?.[1] ?? `Sheet ${place + 1}`;
+  const named = (sheet) => /\b(?:query|mutation)\s+(\w+)/.exec(sheet.query)?.[1] ;
 
   function draw(focus = false) {
     const tabs = all.map((sheet, place) =>
@@ -20,7 +21,7 @@ export function sheets(first, open) {
           type: "button", role: "tab", id: `sheet-${place}`, "aria-selected": String(place === current),
           "aria-controls": "sheet", tabindex: place === current ? 0 : -1, onclick: () => choose(place, true),
         },
-        named(sheet, place),
+        named(sheet) ? make("code", {}, named(sheet)) : text("play.sheet", { number: place + 1 }),
       ),
     );
     get("sheets").replaceChildren(...tabs);
@@ -69,7 +70,7 @@ export function sheets(first, open) {
     // What was typed.
     keep(query, variables) {
       const sheet = all[current];
-      const renamed = named(sheet, current) !== named({ query }, current);
+      const renamed = named(sheet) !== named({ query });
       Object.assign(sheet, { query, variables });
       writeSheets(all, current);
       if (renamed) draw();

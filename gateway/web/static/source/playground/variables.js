@@ -6,8 +6,10 @@ import {
   getNamedType, getVariableValues, isEnumType, isInputObjectType, isInputType, isListType, isNonNullType, typeFromAST,
 } from "graphql";
 import { mount } from "../editor/mount.js";
+import { parts, text } from "../texts.js";
+import { make } from "./dom.js";
 
-const KINDS = { String: "text", ID: "id", Int: "whole number", Boolean: "true or false", Decimal: "decimal", Date: "date" };
+const KINDS = ["String", "ID", "Int", "Boolean", "Decimal", "Date"];
 
 export function variablesEditor(textarea, { bindings, problems, wanted }) {
   const extensions = () => [
@@ -29,22 +31,22 @@ export function wantedBy(operation, schema) {
   });
 }
 
-// The same for people.
+// The same for people, as nodes.
 export function said(each) {
-  const type = each.type ? named(each.type) : "a type that the schema does not have";
-  return `${each.name}: ${type}${each.needed ? ", needed" : ""}`;
+  const type = each.type ? named(each.type) : text("play.no_type");
+  return parts(each.needed ? "play.wanted_needed" : "play.wanted", { name: make("code", {}, each.name), type });
 }
 
 function named(type) {
   if (isNonNullType(type)) return named(type.ofType);
-  if (isListType(type)) return `several of ${named(type.ofType)}`;
-  if (isInputObjectType(type)) return `${type.name} {${Object.keys(type.getFields()).join(", ")}}`;
-  return KINDS[type.name] ?? type.name;
+  if (isListType(type)) return parts("play.several", { type: named(type.ofType) });
+  if (isInputObjectType(type)) return make("code", {}, `${type.name} {${Object.keys(type.getFields()).join(", ")}}`);
+  return KINDS.includes(type.name) ? text(`play.kind_${type.name}`) : make("code", {}, type.name);
 }
 
 // The variables with a place for each that is wanted and not there.
-export function filled(text, wanted) {
-  const values = text.trim() ? JSON.parse(text) : {};
+export function filled(written, wanted) {
+  const values = written.trim() ? JSON.parse(written) : {};
   for (const { name, type } of wanted) if (!(name in values)) values[name] = empty(type);
   return `${JSON.stringify(values, null, 2)}\n`;
 }
@@ -63,26 +65,26 @@ function empty(type) {
 const syntax = jsonParseLinter();
 
 function check(view, { wanted, schema }) {
-  const text = view.state.doc.toString();
-  if (!text.trim()) return [];
+  const written = view.state.doc.toString();
+  if (!written.trim()) return [];
   const wrong = syntax(view);
   if (wrong.length) return wrong;
-  const values = JSON.parse(text);
+  const values = JSON.parse(written);
   if (!values || typeof values !== "object" || Array.isArray(values)) {
-    return [{ from: 0, to: text.length, severity: "error", message: "Variables are an object: {\"name\": value}." }];
+    return [{ from: 0, to: written.length, severity: "error", message: text("play.no_object", { example: '{"name": 1}' }), own: true }];
   }
   const known = wanted.filter((each) => each.type);
   const { errors = [] } = schema ? getVariableValues(schema, known.map((each) => each.definition), values) : {};
-  const marks = errors.map((error) => marked(text, error.message, /\$(\w+)/.exec(error.message)?.[1], "error"));
+  const marks = errors.map((error) => marked(written, error.message, /\$(\w+)/.exec(error.message)?.[1], "error"));
   const names = new Set(wanted.map((each) => each.name));
   for (const name of Object.keys(values)) {
-    if (!names.has(name)) marks.push(marked(text, `The operation has no variable \`${name}\`.`, name, "warning"));
+    if (!names.has(name)) marks.push({ ...marked(written, text("play.no_variable", { name }), name, "warning"), own: true });
   }
   return marks;
 }
 
-function marked(text, message, name, severity) {
-  const at = name ? text.indexOf(`"${name}"`) : -1;
+function marked(written, message, name, severity) {
+  const at = name ? written.indexOf(`"${name}"`) : -1;
   return at < 0 ? { from: 0, to: 1, severity, message } : { from: at, to: at + name.length + 2, severity, message };
 }
 

@@ -1,19 +1,26 @@
-// Dates and lists as people write them.
-const DAY = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "long", year: "numeric", timeZone: "UTC" });
-const MOMENT = new Intl.DateTimeFormat("en-GB", {
-  day: "numeric", month: "long", year: "numeric", hour: "2-digit", minute: "2-digit", second: "2-digit",
-});
-const TIME = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit" });
-const LIST = new Intl.ListFormat("en-GB", { type: "conjunction" });
+// Dates and lists as people write them in the page's language.
+import { text } from "../texts.js";
+import { make } from "./dom.js";
 
-const written = (form, text) => {
-  const at = new Date(text);
-  return Number.isNaN(at.getTime()) ? String(text) : form.format(at);
+const LANGUAGE = document.documentElement.lang;
+const DAY = new Intl.DateTimeFormat(LANGUAGE, { day: "numeric", month: "long", year: "numeric", timeZone: "UTC" });
+const HERE = new Intl.DateTimeFormat(LANGUAGE, { day: "numeric", month: "long", year: "numeric" });
+const SECOND = new Intl.DateTimeFormat(LANGUAGE, { hour: "2-digit", minute: "2-digit", second: "2-digit" });
+const TIME = new Intl.DateTimeFormat(LANGUAGE, { hour: "2-digit", minute: "2-digit" });
+const LIST = new Intl.ListFormat(LANGUAGE, { type: "conjunction" });
+
+const written = (form, moment) => {
+  const at = new Date(moment);
+  return Number.isNaN(at.getTime()) ? String(moment) : form.format(at);
 };
 
-export const day = (text) => written(DAY, text);
-export const moment = (text) => written(MOMENT, text).replace(" at ", ", ");
-export const time = (text) => written(TIME, text);
+export const day = (date) => written(DAY, date);
+export const moment = (at) => `${written(HERE, at)}, ${written(SECOND, at)}`;
+export const time = (at) => written(TIME, at);
 export const list = (several) => LIST.format(several);
-export const count = (number, one, more = `${one}s`) => `${number} ${number === 1 ? one : more}`;
-export const articles = (several) => (several.length ? `${several.length > 1 ? "articles" : "article"} ${list(several)}` : "");
+
+// A list of names in code, as nodes.
+export const coded = (several) => LIST.formatToParts(several).map(({ type, value }) => (type === "element" ? make("code", {}, value) : value));
+
+export const articles = (several) =>
+  several.length ? text(several.length > 1 ? "play.articles" : "play.article", { articles: list(several) }) : "";
