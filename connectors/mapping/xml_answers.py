@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 from xml.etree.ElementTree import Element, ParseError, TreeBuilder
 
 import msgspec
@@ -54,7 +54,7 @@ class XmlDecoder:
     def __init__(self, mapped: Mapped, fields: tuple[str, ...], next_path: Path | None = None) -> None:
         self._decoder = Decoder(mapped, fields, next_path)
         self._records, self._next = mapped.records, next_path
-        self._tree = build_tree(mapped.leaves(fields))
+        self._plan = _planned(build_tree(mapped.leaves(fields)))
 
     def one(self, body: bytes, subject: Subject) -> list[Record] | str:
         """See `Decoder`."""
@@ -87,7 +87,7 @@ class XmlDecoder:
             if not rows:
                 self._see_empty(place)
             made: dict[str, Any] = {}
-            _put(made, self._records, [_object(row, self._tree) for row in rows])
+            _put(made, self._records, [_object(row, self._plan) for row in rows])
             if self._next is not None:
                 _put(made, self._next, _at(root, self._next[1:]))
         except _WrongError as error:
@@ -148,24 +148,38 @@ def _attribute(place: Element, name: str) -> str | None:
     return found[0] if found else None
 
 
-def _object(place: Element, tree: Tree) -> dict[str, Any]:
+class _Plan(NamedTuple):
+    """What is read of an element: its children that are wanted, and of each value its name and where it is."""
+
+    wanted: frozenset[str]
+    values: list[tuple[str, str, str, _Plan | list[Leaf]]]
+
+
+def _planned(tree: Tree) -> _Plan:
+    values = []
+    for name, child in tree.children.items():
+        element, _, attribute = name.partition("@")
+        values.append((name, element, attribute, _planned(child) if isinstance(child, Tree) else child))
+    return _Plan(frozenset(element for _, element, _, _ in values), values)
+
+
+def _object(place: Element, plan: _Plan) -> dict[str, Any]:
     """The mapped values of an element, by their names in the mapping; what is not there is left out."""
-    wanted = {name.partition("@")[0] for name in tree.children}
+    wanted = plan.wanted
     held: dict[str, Element] = {"": place}
     for each in place:
         local = _local(each.tag)
         if local in wanted and held.setdefault(local, each) is not each:
             raise _WrongError("an element stands twice where one is mapped")
     made: dict[str, Any] = {}
-    for name, child in tree.children.items():
-        element, mark, attribute = name.partition("@")
+    for name, element, attribute, child in plan.values:
         below = held.get(element)
         if below is None:
             continue
-        if isinstance(child, Tree):
+        if isinstance(child, _Plan):
             if below.get(_NIL) not in ("true", "1"):
                 made[name] = _object(below, child)
-        elif not mark:
+        elif not attribute:
             made[name] = _value(_content(below), child)
         elif (text := _attribute(below, attribute)) is not None:
             made[name] = _value(text, child)
