@@ -83,8 +83,11 @@ class Pages:
 
     def page(self, template: str, values: Mapping[str, Any], status: int = 200) -> Response:
         """A page."""
-        content = self._environment.get_template(template).render(values)
-        return HTMLResponse(content, status, headers=dict(HEADERS))
+        return HTMLResponse(self.part(template, values), status, headers=dict(HEADERS))
+
+    def part(self, template: str, values: Mapping[str, Any]) -> str:
+        """A part of a page."""
+        return self._environment.get_template(template).render(values)
 
     async def file(self, request: Request) -> Response:
         """`GET /assets/{name}`."""

@@ -48,11 +48,12 @@ class Edit(msgspec.Struct, frozen=True, tag=True):
 
 
 class GrantTold(msgspec.Struct, frozen=True):
-    """A grant as the file has it, right or wrong, and where."""
+    """A grant as the file has it, right or wrong, and where; `title` is its requester's, the id where it has none."""
 
     entry: int
     number: int
     client: str
+    title: str
     purpose: str
     datasets: tuple[str, ...]
     since: str

@@ -17,7 +17,8 @@ def grants(text: str) -> tuple[GrantTold, ...]:
     for entry, number, requester, grant in _all(text):
         words = (text_of(grant[name]) for name in ("from", "until", "agreed_by"))
         client, purpose = text_of(requester.get("client")), text_of(grant["purpose"])
-        found.append(GrantTold(entry, number, client, purpose, values(grant["datasets"]), *words))
+        title = text_of(requester["title"]) if "title" in requester else client
+        found.append(GrantTold(entry, number, client, title, purpose, values(grant["datasets"]), *words))
     return tuple(found)
 
 

@@ -101,12 +101,14 @@ class Words:
         return self(f"{name}.{'one' if count == 1 else 'many'}", count=count, **values)
 
     def day(self, value: str | datetime.date | None) -> Markup:
-        """`Monday 30 November 2026`, from an ISO date or moment."""
+        """`Monday 30 November 2026`, from an ISO date, or from a moment as the clocks of the place show it."""
         if not value:
             return Markup("")
-        day = datetime.date.fromisoformat(value[:10]) if isinstance(value, str) else value
-        names = {"weekday": self(f"days.{day.isoweekday()}"), "month": self(f"months.{day.month}")}
-        return self("days.long", day=day.day, year=day.year, **names)
+        if isinstance(value, str):
+            at = datetime.datetime.fromisoformat(value)
+            value = at.date() if _DAY.fullmatch(value) else self.here(at).date()
+        names = {"weekday": self(f"days.{value.isoweekday()}"), "month": self(f"months.{value.month}")}
+        return self("days.long", day=value.day, year=value.year, **names)
 
     def month(self, name: str) -> Markup:
         """`November 2026`, from `2026-11`."""

@@ -93,7 +93,9 @@ def test_an_officer_goes_from_a_draft_to_a_proposal(
         fit(each, problems)
     page.get_by_role("link", name="Tests").click()
     expect(page.locator(".note.bad")).to_contain_text("1 problem stops it")
+    expect(page.locator(".running")).to_be_hidden()
     page.get_by_role("link", name="See each with its line").click()
+    expect(page.locator(".places")).to_contain_text("publc")
     for each in looks:
         fit(each, problems)
     page.locator(".places").get_by_role("link", name=RULE).click()
@@ -229,7 +231,7 @@ def test_a_grant_and_a_purpose_are_changed_by_forms(
     page.get_by_role("rowheader").get_by_role("link").first.click()
     page.get_by_role("link", name="Grants as forms").click()
     fit(page, problems)
-    page.get_by_role("rowheader").get_by_role("link", name="market-regulator").first.click()
+    page.get_by_role("rowheader").get_by_role("link", name="Procurement and licensing system").first.click()
     fit(page, problems)
     ticked = page.get_by_role("group", name="Records").get_by_role("checkbox", checked=True)
     names = [str(each.get_attribute("value")) for each in ticked.all()]

@@ -23,6 +23,7 @@ def test_what_is_filled_in_is_escaped() -> None:
 def test_days_and_amounts_are_as_people_write_them() -> None:
     texts = Words(words.read(), lambda: datetime.timezone(datetime.timedelta(hours=2)))
     assert texts.day("2026-11-30") == "Monday 30 November 2026"
+    assert texts.day("2026-11-30T23:12:00Z") == "Tuesday 1 December 2026"
     assert texts.moment("2026-11-30T23:12:00Z") == "Tuesday 1 December 2026, 01:12"
     assert texts.written("85632.76") == "85,632.76"
     for same in ("2024", "E 7861/2024", "-", "2026-13-01", "00123456"):

@@ -7,7 +7,8 @@ from typing import Any, NamedTuple
 
 from starlette.responses import Response
 
-from gateway.console.drafting.shared import api, own, page
+from gateway.console.drafting.later import Work, later
+from gateway.console.drafting.shared import api, own
 from gateway.console.visiting import Visit
 
 KINDS = {"opens": ("widens",), "closes": ("narrows",), "others": ("differs", "surprises")}
@@ -18,23 +19,40 @@ FEW = 20
 
 async def check(visit: Visit) -> Response:
     """All that is wrong with its files."""
-    found = await visit.call("POST", f"{api(visit)}/check", {})
-    return await page(visit, "check", problems=found["problems"], counts=found["counts"])
+
+    async def made() -> Mapping[str, Any]:
+        found = await visit.call("POST", f"{api(visit)}/check", {})
+        return {"problems": found["problems"], "counts": found["counts"]}
+
+    return await _of_draft(visit, "check", made)
 
 
 async def tests(visit: Visit) -> Response:
     """Whether its tests pass."""
-    return await page(visit, "tests", found=await visit.call("POST", f"{api(visit)}/examination", {}))
+
+    async def made() -> Mapping[str, Any]:
+        return {"found": await visit.call("POST", f"{api(visit)}/examination", {})}
+
+    return await _of_draft(visit, "tests", made)
 
 
 async def changes(visit: Visit) -> Response:
     """What it opens and closes, held against the active rule set."""
-    found = await visit.call("POST", f"{api(visit)}/examination", {})
-    kinds = {
-        effect: [each for each in found["differences"] if each["effect"] in effects]
-        for effect, effects in KINDS.items()
-    }
-    return await page(visit, "changes", found=found, kinds=kinds)
+
+    async def made() -> Mapping[str, Any]:
+        found = await visit.call("POST", f"{api(visit)}/examination", {})
+        kinds = {
+            effect: [each for each in found["differences"] if each["effect"] in effects]
+            for effect, effects in KINDS.items()
+        }
+        return {"found": found, "kinds": kinds}
+
+    return await _of_draft(visit, "changes", made)
+
+
+async def _of_draft(visit: Visit, name: str, work: Work) -> Response:
+    await visit.call("GET", api(visit))  # a draft that is not there has no such page
+    return await later(visit, name, work, id_=visit.request.path_params["id"])
 
 
 class Cell(NamedTuple):
@@ -47,16 +65,24 @@ class Cell(NamedTuple):
 
 async def matrix(visit: Visit) -> Response:
     """Who may see what, as far as one asks."""
-    return await page(visit, "matrix", base=f"{own(visit)}/matrix", **await _matrix(visit, f"{api(visit)}/matrix"))
+
+    async def made() -> Mapping[str, Any]:
+        return await _matrix(visit, f"{own(visit)}/matrix", f"{api(visit)}/matrix")
+
+    return await _of_draft(visit, "matrix", made)
 
 
 async def active_matrix(visit: Visit) -> Response:
     """The same of the rules that are active."""
-    values = await _matrix(visit, "/rules/matrix")
-    return await visit.page("drafting/matrix.html", "console.matrix", id="", place="", base="/console/matrix", **values)
+
+    async def made() -> Mapping[str, Any]:
+        return await _matrix(visit, "/console/matrix", "/rules/matrix")
+
+    await visit.call("GET", "/rules/drafts")  # who is not let in any more signs in first
+    return await later(visit, "matrix", made, id_="", room="console.matrix")
 
 
-async def _matrix(visit: Visit, path: str) -> dict[str, Any]:
+async def _matrix(visit: Visit, base: str, path: str) -> dict[str, Any]:
     asked = {name: visit.query(name) for name in ("requester", "purpose", "dataset")}
     found = await visit.call("POST", path, asked)
     rows = found["rows"]
@@ -70,7 +96,7 @@ async def _matrix(visit: Visit, path: str) -> dict[str, Any]:
     for each in rows:
         datasets.setdefault(each["department"], {})[each["dataset"]] = each["dataset_title"]
     return {
-        "found": found, "asked": asked, "columns": columns, "heads": heads, "cells": cells,
+        "base": base, "found": found, "asked": asked, "columns": columns, "heads": heads, "cells": cells,
         "departments": sorted(datasets.items()), "few": rows if len(rows) <= FEW else [],
     }  # fmt: skip
 
