@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -52,7 +53,7 @@ def year(told: Mapping[str, Any], lines: Lines = _STEADY | _DENIED | _REFUSED) -
     try:
         with engine.begin() as connection:
             connection.execute(insert(transparency_count), rows)
-            closed = [{"month": name, "made": 0, "checkpoints": "[]"} for name in names]
+            closed = [{"month": name, "made": int(time.time() * 1_000_000), "checkpoints": "[]"} for name in names]
             connection.execute(insert(transparency_month), closed)
         yield names
     finally:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -27,3 +28,16 @@ def proposal(told: Mapping[str, Any], policies: Path) -> list[str]:
     """The pages of a proposal that opens data of people, for an officer who did not make it."""
     one = f"/console/proposals/{proposed(told, policies, wages, PROPOSAL, 'p.costa')}"
     return [one, f"{one}/changes", f"{one}/approve", f"{one}/refuse"]
+
+
+def draft(officer: Visitor) -> list[str]:
+    """The pages of a new draft, with one grant and one purpose as forms."""
+    at = officer.post("/console/drafts", {}, officer.get("/console/drafts")).headers["location"].split("?")[0]
+    found = ["/console/drafts", f"{at}/file?checked=yes&name=purposes.yaml"]
+    for way in ("", "/check", "/tests", "/changes", "/matrix", "/simulation", "/grants", "/purposes"):
+        found.append(f"{at}{way}")
+        if way in ("/grants", "/purposes"):
+            form = re.search(rf'href="[^"]*({at}{way}/[^"]+)"', officer.get(f"{at}{way}").text)
+            assert form is not None, way
+            found.append(form[1])
+    return found

@@ -31,3 +31,9 @@ ROOMS: Mapping[str, tuple[str, ...]] = {
     ),
     "requester": ("/console/receipt",),
 }  # fmt: skip
+
+OPEN = (
+    "/", "/login", "/graphql", "/open/catalogue", "/open/organisations", "/open/organisations/LEI/1",
+    "/open/transparency", "/open/transparency?month=1999-01",
+)  # fmt: skip
+"""The pages that everybody may see, by path; beside them is one for each organisation's record."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime
-import re
 import zoneinfo
 from collections.abc import Iterator, Sequence, Set
 from typing import Any
@@ -15,7 +14,7 @@ from playwright.sync_api import Browser
 from deploy.demo.persons import PERSONS
 from tests.conftest import World, region_in
 from tests.console import counted, filled, pseudo, scripted, watched
-from tests.console.rooms import FIRST, ROOMS
+from tests.console.rooms import FIRST, OPEN, ROOMS
 from tests.console.visitor import Visitor
 
 OPENING = "A plan of the authority."
@@ -81,29 +80,12 @@ def _pages(world: World, proposal: list[str], finding: str) -> Iterator[tuple[st
         yield role, visitor.sign_in(role)
         for path in (*ROOMS.get(role, ()), *(proposal if role == "officer" else ())):
             yield role, visitor.get(path)
-    yield from (("officer", page) for page in _drafted(roles["officer"]))
+    yield from (("officer", roles["officer"].get(path)) for path in filled.draft(roles["officer"]))
     yield from (("oversight", page) for page in _opened(world, roles["oversight"], finding))
     subject = world.subject("ordinary")["value"]
     everybody = Visitor(told)
-    for path in (
-        "/", "/login", "/graphql", "/open/catalogue", "/open/organisations", f"/open/organisations/LEI/{subject}",
-        "/open/organisations/LEI/1", "/open/transparency", "/open/transparency?month=1999-01",
-    ):  # fmt: skip
+    for path in (*OPEN, f"/open/organisations/LEI/{subject}"):
         yield "everybody", everybody.get(path)
-
-
-def _drafted(officer: Visitor) -> Iterator[httpx.Response]:
-    """The pages of a draft."""
-    at = officer.post("/console/drafts", {}, officer.get("/console/drafts")).headers["location"].split("?")[0]
-    yield officer.get("/console/drafts")
-    for way in ("", "/check", "/tests", "/changes", "/matrix", "/simulation", "/grants", "/purposes"):
-        page = officer.get(f"{at}{way}")
-        yield page
-        if way in ("/grants", "/purposes"):
-            form = re.search(rf'href="[^"]*({at}{way}/[^"]+)"', page.text)
-            assert form is not None, way
-            yield officer.get(form[1])
-    yield officer.get(f"{at}/file?checked=yes&name=purposes.yaml")
 
 
 def _opened(world: World, overseer: Visitor, finding: str) -> Iterator[httpx.Response]:

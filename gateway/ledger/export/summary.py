@@ -98,7 +98,7 @@ class Pages:
                 ),
             ],
         )
-        listed = f"<h2>Entries</h2>\n<table>\n{''.join(self._lines)}</table>\n"
+        listed = f'<h2>Entries</h2>\n<table class="entries">\n{"".join(self._lines)}</table>\n'
         return sheet.page("Evidence from the ledger", table(head) + listed + "".join(self._full)).encode()
 
     def _named(self) -> list[tuple[str, list[str]]]:
