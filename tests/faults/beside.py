@@ -98,7 +98,7 @@ def _dataset() -> Dataset:
 def size(kind: str, fault: str) -> int:
     """About how many bytes a department sends of it: the logarithm."""
     many = ALIKE
-    if kind not in DATABASES and fault not in BRIEF:
+    if kind not in (*DATABASES, "files") and fault not in BRIEF:
         way = kind if kind in ("graphql", "entities") else "rest"
         many = len(WHOLE[fault](Asked(_dataset(), "LEI", ("X",), way))) if fault in WHOLE else READ
     return max(ALIKE, min(many, READ)).bit_length()
@@ -125,7 +125,7 @@ def cells(scene: Kinds, faults: Sequence[str], timed: int = TIMED) -> Iterator[C
 
 
 def _control(kind: str, fault: str) -> str:
-    return "well" if kind in DATABASES else f"as many {fault}"
+    return "well" if kind in (*DATABASES, "files") else f"as many {fault}"
 
 
 def beside(kinds: Sequence[str], only: Sequence[str]) -> dict[str, Any]:

@@ -19,12 +19,15 @@ from typing import Any
 
 import httpx
 
+from connectors.base import DatasetShape
 from deploy.demo.organisations import organisation
 from gateway.catalogue.load import load
 from gateway.catalogue.model import Dataset
 from tests.configured import secret
+from tests.connectors.asking import written
 from tests.connectors.silence import Proxy
 from tests.faults.conftest import LIMITS, Bad
+from tests.faults.delivered import Delivery
 from tests.faults.department import POLICIES
 from tests.faults.table import FAULTS, TOLD
 from tests.faults.views import MORE, WELL, definition
@@ -57,7 +60,8 @@ class Kinds(Bad):
 
     def __init__(self, folder: Path, kind: str, server: Postgres | MariaDB | None = None) -> None:
         self.kind, self._server = kind, server
-        self._all = load(POLICIES, []).published
+        catalogue = load(POLICIES, [])
+        self._all, self._schemes = catalogue.published, catalogue.schemes
         self._database = _made(server, kind) if server else ""
         self._loop = asyncio.new_event_loop()
         self._stack = contextlib.AsyncExitStack()
@@ -68,6 +72,7 @@ class Kinds(Bad):
             for department in DATASETS:
                 self._proxies[department] = self._do(self._stack.enter_async_context(Proxy(server.port).serving()))
         folder.mkdir(parents=True, exist_ok=True)
+        self._deliveries = self._delivering(folder) if kind == "files" else {}
         super().__init__(folder)
         self._alone = self._child("alone", "tests.faults.department", str(self._alone_port))
 
@@ -105,6 +110,9 @@ class Kinds(Bad):
             return {"kind": "graphql", "url": f"{at}/graphql", "query": by_kind, "limits": limits}
         if self.kind == "entities":
             return {"kind": "graphql", "url": f"{at}/graphql", "entities": True, "limits": limits}
+        if self.kind == "files":
+            limits.pop("retries")
+            return {**self._deliveries[name].config(), "limits": limits}
         if self.kind in DATABASES:
             limits.pop("retries")
             if self._server is None:
@@ -129,6 +137,8 @@ class Kinds(Bad):
     def _place(self, dataset: Dataset) -> dict[str, Any]:
         if self.kind in ("graphql", "entities"):
             return {"field": dataset.graphql_name}
+        if self.kind == "files":
+            return {}
         if self.kind in DATABASES:
             return {"table": dataset.id.replace("-", "_")}
         if self.kind == "rest-post":
@@ -140,13 +150,36 @@ class Kinds(Bad):
         return {"path": f"/{dataset.id}/{{scheme}}/{{value}}", "records": "items", **paging}
 
     def start(self) -> None:
-        if self.kind in DATABASES:
+        if self.kind == "files":
+            self._deliver_first()
+        elif self.kind in DATABASES:
             for dataset in ALL:
                 self._run(self._all[dataset].department, *definition(self.kind, self._all[dataset], "well"))
         else:
             self._alone.start()
             self._alone.ready()
         super().start()
+
+    def _delivering(self, folder: Path) -> dict[str, Delivery]:
+        subjects = [organisation(number).lei for number in SUBJECTS]
+        departments = {each.department for each in self._all.values()}
+        return {
+            name: Delivery(folder / name, [each for each in self._all.values() if each.department == name], subjects)
+            for name in departments
+        }
+
+    def _shape(self, dataset: Dataset) -> DatasetShape:
+        schemes = {
+            kind: [name for name, scheme in self._schemes.items() if kind in scheme.subjects]
+            for kind in dataset.subjects
+        }
+        return DatasetShape(dataset.id, {field.name: field.type for field in dataset.fields.values()}, schemes)
+
+    def _deliver_first(self) -> None:
+        for name, entry in self.sources()["departments"].items():
+            shapes = {each: self._shape(self._all[each]) for each in entry["datasets"]}
+            self._deliveries[name].connect(written(entry, self.folder), shapes)
+            self._deliveries[name].mood(DATASETS.get(name, next(iter(shapes))), "well")
 
     def _run(self, department: str, *statements: str) -> None:
         if isinstance(self._server, MariaDB):
@@ -178,6 +211,9 @@ class Kinds(Bad):
 
     def mood(self, dataset: str, mood: str = "well") -> None:
         department = self._all[dataset].department
+        if self.kind == "files":
+            self._deliveries[department].mood(dataset, mood)
+            return
         if self.kind not in DATABASES:
             url = f"{self._at(department)}/mood/{dataset}/{urllib.parse.quote(mood)}"
             assert httpx.get(url).status_code == 200

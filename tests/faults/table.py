@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from tests.faults.delivered import MOODS as DELIVERED
+from tests.faults.delivered import NOTHING
 from tests.faults.moods import COPIES, ENDLESS, ENTITIES, GRAPHQL, MOODS, PAGED, STREAMS, TOKENS, WHOSE
 from tests.faults.views import COLUMNS
 from tests.faults.ways import X_ROAD, XML
@@ -50,6 +52,8 @@ OTHERS: Mapping[str, Codes] = {
     "an error of X-Road": UNAVAILABLE,
     "an error of X-Road with a 404": UNAVAILABLE,
     "no table": UNAVAILABLE,
+    **dict.fromkeys(DELIVERED, NONE),
+    **dict.fromkeys(NOTHING, UNAVAILABLE),
     "silent": TIMEOUT | UNAVAILABLE,
 }
 """Of what is not simply `SOURCE_INVALID`."""
@@ -90,6 +94,7 @@ FAULTS: Mapping[str, tuple[str, ...]] = {
     "postgresql": (*COLUMNS["postgresql"], "no table", "silent"),
     "postgresql-ascii": ("not UTF-8",),
     "mariadb": (*COLUMNS["mariadb"], "no table", "silent"),
+    "files": DELIVERED,
 }
 
 
