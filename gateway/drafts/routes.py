@@ -11,6 +11,7 @@
     POST   /rules/drafts/{id}/examination       {}: its tests, and what it changes of the active rule set
     POST   /rules/drafts/{id}/matrix            {"requester"?, "purpose"?, "dataset"?}
     POST   /rules/matrix                        the same, of the active rule set
+    GET    /rules/files/{name}                  what a file of the active rule set says
     POST   /rules/drafts/{id}/simulation        {"since", "through", "reason"}: begin to try it on the inquiries of days
     GET    /rules/drafts/{id}/simulation        how far the last one is, or what came of it
     POST   /rules/drafts/{id}/simulation/stop   {}: end it
@@ -38,7 +39,7 @@ from gateway.drafts.child import Wanted
 from gateway.drafts.forms import FormRoutes
 from gateway.drafts.keeping import LASTS, Drafts, Kept, seen_of, with_file
 from gateway.drafts.trials import Trials
-from gateway.ledger.acting.planned import invalid
+from gateway.ledger.acting.planned import invalid, not_found
 from gateway.proposals.acts import Proposals
 from gateway.proposals.desk import in_force
 from gateway.proposals.examiner import Examiner
@@ -107,6 +108,7 @@ class DraftRoutes:
             plain.route("POST", f"{draft}/examination", opened(_OFFICER, self._examine)),
             plain.route("POST", f"{draft}/matrix", opened(_OFFICER, self._matrix)),
             plain.route("POST", "/rules/matrix", opened(_OFFICER, self._active_matrix)),
+            plain.route("GET", "/rules/files/{name:path}", opened(_OFFICER, self._active_file)),
             *FormRoutes(self._office, self._drafts, self._apart).routes(plain),
             plain.route("POST", f"{draft}/simulation", opened(_OFFICER, self._try)),
             plain.route("GET", f"{draft}/simulation", opened(_OFFICER, self._tried)),
@@ -183,6 +185,12 @@ class DraftRoutes:
     async def _active_matrix(self, asked: Asked) -> Acted:
         wanted, active = asked.of(Wanted), await asyncio.to_thread(in_force, self._office)
         return await self._of(active.files, wanted)
+
+    async def _active_file(self, asked: Asked) -> Acted:
+        name, files = asked.path["name"], await asyncio.to_thread(self._active_files)
+        if name not in files:
+            raise not_found()
+        return Acted({"name": name, "text": files[name].decode("utf-8", "replace")})
 
     async def _of(self, files: bytes, wanted: Wanted) -> Acted:
         found = await self._apart.look(self._apart.asked("matrix", files, self._office.today(), wanted))

@@ -28,6 +28,7 @@ ROOMS: Mapping[str, tuple[str, ...]] = {
         "/console/proposals", "/console/history", "/console/proposals/none", "/console/drafts", "/console/drafts/none",
         "/console/refusals", "/console/refusals?purpose=LICENCE_RENEWAL", "/console/matrix",
         "/console/matrix?requester=market-regulator&purpose=LICENCE_RENEWAL",
+        "/console/rules/rules/outside-purpose.cedar",
     ),
     "requester": ("/console/receipt",),
 }  # fmt: skip

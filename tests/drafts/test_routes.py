@@ -22,6 +22,8 @@ when {
   resource.nature == Nature::"advers"
 };
 """
+ACTIVE = "rules/outside-purpose.cedar"
+SAID = Path("policies", ACTIVE).read_text("utf-8")
 
 
 class Draft:
@@ -101,6 +103,17 @@ async def test_a_matrix_of_a_draft_can_be_narrowed(desk: Desk) -> None:
     assert row["rules"]["tender-qualification"] == "rules/tender-qualification.cedar"
     assert "outside-purpose" in row["rules"], "which denies the other fields"
     assert (await desk.ask("POST", "/rules/matrix", draft.bearer, json=asked)).json()["rows"] == [row]
+
+
+async def test_officers_read_what_is_active(desk: Desk) -> None:
+    officer = desk.bearer("policy-office", "officer", "p.costa")
+    steward = desk.bearer("market-stewards", "steward", "s.someone")
+    told = await desk.ask("GET", f"/rules/files/{ACTIVE}", officer)
+    assert told.json() == {"name": ACTIVE, "text": SAID}
+    for path in ("rules/none.cedar", "../gateway.yaml", "rules", "%2e%2e/%2e%2e/etc/passwd"):
+        assert (await desk.ask("GET", f"/rules/files/{path}", officer)).status_code == 404, path
+    assert (await desk.ask("GET", f"/rules/files/{ACTIVE}", steward)).status_code == 403
+    assert (await desk.ask("GET", f"/rules/files/{ACTIVE}", None)).status_code == 401
 
 
 async def test_a_grant_is_changed_in_its_file(desk: Desk) -> None:

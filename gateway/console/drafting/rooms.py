@@ -35,6 +35,7 @@ def routes(parts: Parts) -> list[Route]:
         ("POST", f"{draft}/purposes/{{name}}", returned(purposing.save, purposing.form)),
         ("GET", f"{draft}/matrix", trying.matrix),
         ("GET", "/console/matrix", trying.active_matrix),
+        ("GET", "/console/rules/{name:path}", trying.active_file),
         ("GET", f"{draft}/simulation", simulating.simulation),
         ("POST", f"{draft}/simulation", returned(simulating.begin, simulating.form)),
         ("POST", f"{draft}/simulation/stop", simulating.stop),

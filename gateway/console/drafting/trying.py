@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple
+from urllib.parse import quote
 
 from starlette.responses import Response
 
@@ -80,6 +81,12 @@ async def active_matrix(visit: Visit) -> Response:
 
     await visit.call("GET", "/rules/drafts")  # who is not let in any more signs in first
     return await later(visit, "matrix", made, id_="", room="console.matrix")
+
+
+async def active_file(visit: Visit) -> Response:
+    """What a file of the rules that are active says."""
+    found = await visit.call("GET", f"/rules/files/{quote(visit.request.path_params['name'])}")
+    return await visit.page("drafting/active.html", "console.matrix", found=found)
 
 
 async def _matrix(visit: Visit, base: str, path: str) -> dict[str, Any]:
