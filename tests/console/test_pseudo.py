@@ -13,7 +13,7 @@ from playwright.sync_api import Browser
 
 from deploy.demo.persons import PERSONS
 from tests.conftest import World, region_in
-from tests.console import counted, filled, pseudo, scripted, watched
+from tests.console import between, counted, filled, pseudo, recalled, scripted, watched
 from tests.console.rooms import FIRST, OPEN, ROOMS
 from tests.console.visitor import Visitor
 
@@ -43,11 +43,12 @@ def test_every_text_of_every_page_is_from_the_language_s_file(strange: World) ->
     filled.objected(told)
     proposal = filled.proposal(told, strange.region.place.policies)
     finding = watched.finding(told)
+    suspension = recalled.suspension(strange)
     found: dict[str, str] = {}
     with counted.year(told):
         data = _data(strange)
-        for who, page in _pages(strange, proposal, finding):
-            assert page.status_code in (200, 404), page.request.url
+        for who, page in _pages(strange, proposal, finding, suspension):
+            assert page.status_code in (200, 404, 422), page.request.url
             for text in pseudo.plain(page.text, data):
                 found.setdefault(text, f"{who} at {page.request.url.path}")
     assert not found, "\n".join(f"{place}: {text}" for text, place in found.items())
@@ -72,7 +73,7 @@ def test_a_text_that_stands_in_code_is_found() -> None:
     ]
 
 
-def _pages(world: World, proposal: list[str], finding: str) -> Iterator[tuple[str, httpx.Response]]:
+def _pages(world: World, proposal: list[str], finding: str, suspension: str) -> Iterator[tuple[str, httpx.Response]]:
     """Whose page it is, and the page."""
     told = dict(world.told)
     roles = {role: Visitor(told) for role in FIRST}
@@ -80,6 +81,8 @@ def _pages(world: World, proposal: list[str], finding: str) -> Iterator[tuple[st
         yield role, visitor.sign_in(role)
         for path in (*ROOMS.get(role, ()), *(proposal if role == "officer" else ())):
             yield role, visitor.get(path)
+    yield "oversight", roles["oversight"].get(f"/console/suspensions/{suspension}/end")
+    yield from between.pages(roles, proposal[0], finding, suspension, OPENING)
     yield from (("officer", roles["officer"].get(path)) for path in filled.draft(roles["officer"]))
     yield from (("oversight", page) for page in _opened(world, roles["oversight"], finding))
     subject = world.subject("ordinary")["value"]
@@ -121,6 +124,7 @@ _ALWAYS = frozenset(
         filled.OBJECTION,
         filled.PROPOSAL,
         filled.PROPOSAL[:34],
+        recalled.REASON,
         "The Exchange of Information Act enters into force.",
         OPENING,
         "eyJ",

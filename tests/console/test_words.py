@@ -37,6 +37,35 @@ def test_no_template_has_a_word_of_its_own(file: Path) -> None:
     assert not _IN_ATTRIBUTE.findall(text)
 
 
+@pytest.mark.parametrize("file", sorted(TEMPLATES.rglob("*.html")), ids=lambda file: str(file.relative_to(TEMPLATES)))
+def test_only_what_the_api_says_is_marked_as_english(file: Path) -> None:
+    """A text of the pages that is marked so would be hidden from the test that reads every page."""
+    assert _wrongly_english(file.read_text("utf-8")) == []
+
+
+def test_a_text_of_the_pages_that_is_marked_as_english_is_found() -> None:
+    assert _wrongly_english('<p lang="en">{{ w("a.b") }}</p>') == ['w("a.b")']
+    assert (
+        _wrongly_english('<ul lang="en">{% for each in it %}<li>{{ names.spoken(each) }}</li>{% endfor %}</ul>') == []
+    )
+    assert _wrongly_english('<p lang="en">{{ reason }}</p><p>{{ reason }}</p>') == ["reason"]
+
+
+_ENGLISH = re.compile(r'<(\w+)[^>]*\blang="en"[^>]*>(.*?)</\1>', re.S)
+_OF_THE_API = re.compile(
+    r"names\.spoken\((text|each|each\.text|each\.why)\)( \| replace\(\"`\", \"\"\))?"
+    r"|names\.found\(finding\.words, finding\.department\)"
+    r"|each\.message"
+    r'|each if name == "failures" else names\.spoken\(each\)'
+)
+"""What the API says of rules, problems and findings, and of tests that fail."""
+
+
+def _wrongly_english(text: str) -> list[str]:
+    inside = [each for _, content in _ENGLISH.findall(text) for each in re.findall(r"\{\{ (.*?) \}\}", content)]
+    return [each for each in inside if not _OF_THE_API.fullmatch(each)]
+
+
 def test_a_word_in_a_template_is_found() -> None:
     assert re.findall(r"[A-Za-z]{2,}", _TEXT.sub(" ", "<p>{{ w('a') }} Hello</p>")) == ["Hello"]
     assert _IN_ATTRIBUTE.findall('<nav aria-label="Your pages">') == ["Your pages"]
