@@ -109,6 +109,7 @@ def change(row: Matter, reason: str, because: str | None = None) -> dict[str, An
         "dataset": row.dataset,
         "record": row.record,
         "version": row.version,
+        "newVersion": row.new_version,
         "at": moment(row.filed),
         "reason": reason,
         "because": because,

@@ -165,6 +165,7 @@ class Change:
     dataset: str = strawberry.field(description="The dataset's id in the catalogue.")
     record: str = strawberry.field(description="The record's id in its dataset.")
     version: str | None = strawberry.field(description="The version that changed.")
+    newVersion: str | None = strawberry.field(description="The version since, of a corrected record.")
     at: datetime.datetime = strawberry.field(description="When it was reported.")
     reason: str = strawberry.field(description="Why.")
     because: str | None = strawberry.field(description="Why it was declined, where it was.")

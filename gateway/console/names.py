@@ -101,14 +101,14 @@ class Names:
         return [(self.dataset(dataset), names) for dataset, names in found.items()]
 
     def spoken(self, text: str) -> str:
-        """A sentence of what changes, with titles where it has the ids of fields, kinds of record and purposes."""
-        return _ID.sub(self._spoken, text)
+        """A sentence of what changes, with days in words, and titles where it has ids of fields and the like."""
+        return _ID.sub(self._spoken, _DAY.sub(lambda found: str(self._words.day(found[1])), text))
 
     def found(self, text: str, department: str) -> str:
         """A sentence of the watch about whoever asked, of that department, with titles and days in words."""
         title = self.department(department)
         text = _ASKED_BY.sub(lambda found: f"{found[1]} of {title}" if found[1] else title, text)
-        return self.spoken(_DAY.sub(lambda found: str(self._words.day(found[1])), text)).replace("`", "")
+        return self.spoken(text).replace("`", "")
 
     def _spoken(self, found: re.Match[str]) -> str:
         dataset, field, fields, purpose = found["dataset"], found["field"], found["fields"], found["purpose"]

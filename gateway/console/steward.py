@@ -32,7 +32,7 @@ query Matters($state: MatterState, $after: String) {{
 _CHANGES = """
 query Changes($after: String) {
   changes(after: $after, first: 20) {
-    items { id state event scheme value dataset record version at reason } next
+    items { id state event scheme value dataset record version newVersion at reason because } next
   }
 }
 """

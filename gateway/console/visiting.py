@@ -230,7 +230,9 @@ def entered(parts: Parts, roles: str | Collection[str], room: Room, most: int = 
         if request.method not in ("GET", "HEAD"):
             found = await own_form(parts, request, session, most)
             if found is None:
-                return await framed(parts, "refused.html", session, "", 403, request, why="form", quoted="")
+                large = _is_large(request, most)
+                told, code = ("large", 413) if large else ("form", 403)
+                return await framed(parts, "refused.html", session, "", code, request, why=told, quoted="")
             form = found
         elif session.kept is not None and session.kept.path == _path(parts, request):
             form, session.kept, session.said = session.kept.fields, None, session.said or {"text": "again.kept"}
@@ -252,6 +254,12 @@ async def own_form(
     fields = await read_form(request, most)
     given = {name: values[0] for name, values in (fields or {}).items()}
     return fields if fields is not None and guarding.is_theirs(session, given) else None
+
+
+def _is_large(request: Request, most: int) -> bool:
+    """Whether a form says that it has more than `most` bytes."""
+    length = request.headers.get("content-length", "")
+    return length.isascii() and length.isdigit() and (len(length) > 18 or int(length) > most)
 
 
 async def read_form(request: Request, most: int = MOST_FORM) -> dict[str, list[str]] | None:
@@ -277,6 +285,8 @@ async def _refused(visit: Visit, refused: ApiRefused) -> Response:
         return away(visit.parts.pages.url(f"/login?next={quote(_here(visit.request))}"))
     if refused.reason == "SIGN_IN":
         return await visit.again(_back(visit))
+    if refused.reason == "ARGUMENT" and visit.request.method == "GET":  # such as a cursor that is none
+        return await visit.page("refused.html", status=404, why="page", quoted="")
     return await visit.page(
         "refused.html", status=status(refused), why="api", text=why(visit, refused),
         quoted=str(refused.more.get("id", "")), back=_back(visit), written=visit.field("reason"),

@@ -39,7 +39,7 @@ type Matter { id: ID!  kind: MatterKind!  state: MatterState!  scheme: String!  
 type Paper { issuer: String!  number: String!  date: Date }
 enum MatterKind { OBJECTION RESTORATION }   enum Outcome { UPHELD PARTLY REFUSED }
 enum MatterState { OPEN AWAITS_CONFIRMATION DECIDED WITHDRAWN GRANTED DECLINED }
-type Change { id: ID!  state: MatterState!  event: ChangeEvent!  scheme: String!  value: String!  dataset: String!  record: String!  version: String  at: DateTime!  reason: String!  because: String }
+type Change { id: ID!  state: MatterState!  event: ChangeEvent!  scheme: String!  value: String!  dataset: String!  record: String!  version: String  newVersion: String  at: DateTime!  reason: String!  because: String }
 enum ChangeEvent { CORRECTED WITHDRAWN RESTORED EXPIRED REINSTATED }   enum ReportedEvent { CORRECTED WITHDRAWN REINSTATED }
 type Suspension { id: ID!  requester: RequesterName!  purpose: String!  dataset: String!  since: DateTime!  recall: ID!
                   ended: DateTime  state: MatterState!  because: String }

@@ -55,6 +55,9 @@ def test_a_form_with_a_file_counts_as_any_other(visitor: Visitor) -> None:
         headers = {**origin, "content-type": f"multipart/form-data; boundary={boundary}"}
         assert visitor.send("POST", "/console/receipt", content=content, headers=headers).status_code == 403
     assert visitor.get("/console/receipt").status_code == 200
+    answer = visitor.post("/console/receipt", {"receipt": "x" * 70_000}, page)
+    assert answer.status_code == 413
+    assert "more than this form takes" in answer.text
 
 
 def test_nothing_is_changed_by_a_get(visitor: Visitor) -> None:
@@ -232,6 +235,10 @@ def test_an_address_of_no_page_is_told_as_a_page(visitor: Visitor) -> None:
         assert "There is no page at this address." in answer.text
         assert 'href="/"' in answer.text
         assert answer.headers["x-frame-options"] == "DENY"
+    for path in ("/my/looked?after=x", "/my/looked?after=%00"):
+        answer = visitor.send("GET", path)
+        assert answer.status_code == 404
+        assert "There is no page at this address." in answer.text
     assert visitor.send("GET", "/console/").headers["location"] == "/my/"
     assert visitor.send("PUT", "/my/").status_code == 405
 

@@ -135,6 +135,7 @@ def test_two_stewards_report_and_confirm(visitor: Visitor) -> None:
     assert done.status_code == 303, done.text
     page = first.get("/console/changes")
     assert "counts once a second steward has confirmed it" in page.text
+    assert f"{given['scheme']} {given['value']}" in second.get("/console/changes").text  # whose record they confirm
     assert "<script" not in page.text
     (way,) = re.findall(r'action="(/console/changes/[0-9a-f]{32}/confirm)"', page.text)
     own = first.post(way, {}, page)
@@ -148,6 +149,7 @@ def test_two_stewards_report_and_confirm(visitor: Visitor) -> None:
     assert second.post(way, {"reason": SCRIPT}, second.get("/console/changes")).status_code == 303
     page = second.get("/console/changes")
     assert "You turned it down. It was entered." in page.text
+    assert "Turned down because: &lt;script" in first.get("/console/changes").text
     assert "<script" not in page.text
 
 

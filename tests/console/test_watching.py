@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import json
+import re
 import zoneinfo
 from collections.abc import Callable
 
@@ -29,7 +30,7 @@ def test_oversight_opens_a_finding_and_ends_its_review(
     context = browser.new_context(viewport={"width": 390, "height": 900})
     page = context.new_page()
     page.goto(world.told["pages"]["login_as"]["oversight"])
-    expect(page.locator("main")).to_contain_text("findings that wait for a review")
+    expect(page.locator("main")).to_contain_text(re.compile(r"findings? that waits? for a review"))
     page.get_by_role("link", name="Findings").first.click()
     row = page.locator(f'a[href*="/console/findings/{finding}?"]')
     expect(row).to_have_count(1)
@@ -148,6 +149,12 @@ def test_another_clients_receipt_and_another_roles_page_are_refused(visitor: Vis
     answer = visitor.post("/console/receipt", {"receipt": reply.inquiry["receipt"]}, form)
     assert answer.status_code == 422
     assert "that is yours to see" in answer.text
+    looking = Visitor(visitor.told)
+    looking.sign_in("oversight")
+    given = {"inquiry": reply.inquiry["id"], "day": "9999-99-99", "reason": "A complaint."}
+    answer = looking.post("/console/inquiries", given, looking.get("/console/inquiries"))
+    assert answer.status_code == 422
+    assert "Say on which day it was made" in answer.text
     steward = Visitor(visitor.told)
     steward.sign_in("steward")
     for path in ("/console/receipt", "/console/inquiries", "/console/ledger", "/console/findings"):

@@ -186,6 +186,13 @@ def test_sentences_of_what_changes_have_titles_where_there_are_any() -> None:
     assert names.spoken("A `rule` of ALL_OTHERS (x).") == "A `rule` of ALL_OTHERS (x)."
 
 
+def test_sentences_of_what_changes_have_days_as_people_write_them() -> None:
+    names = Names(lambda: Named.of(load(Path("policies"))), Words(words.read()))
+    assert names.spoken("Held 2026-01-01 to 2028-12-31.") == (
+        "Held Thursday 1 January 2026 to Sunday 31 December 2028."
+    )
+
+
 def test_templates_can_be_compiled() -> None:
     environment: Any = Environment(autoescape=True)
     for file in TEMPLATES.rglob("*.html"):

@@ -97,7 +97,7 @@ def _said(visit: Visit, refused: ApiRefused, given: Mapping[str, str]) -> tuple[
         field, text = about(visit, refused)
         if by_receipt and not field:
             return ("receipt", visit.words("inquiry.no_such_receipt"))
-        return (field or "day", text)
+        return (field, text) if field else ("day", visit.words("inquiry.no_day"))
     return None
 
 
