@@ -62,7 +62,7 @@ ALONE = Beside()
 
 def sections(proved: Proved, data_checked: bool, beside: Beside = ALONE) -> list[Section]:
     """The sheet's content, in order."""
-    refused = [_refused(beside.refused)] if beside.refused else []
+    refused = [_refused(beside)] if beside.refused else []
     return [*told_sections(proved.told, beside.titles), *refused, _verified(proved, data_checked)]
 
 
@@ -105,11 +105,11 @@ def _about(subject: entries.Named | entries.Disclosed) -> str:
     return f"{subject.kind} {subject.scheme} {subject.value}" if subject.value else "a subject that was erased"
 
 
-def _refused(refused: Sequence[tuple[str, Sequence[str]]]) -> Section:
-    """What the answer refused of what was asked for: each field's own words, and its articles."""
+def _refused(beside: Beside) -> Section:
+    """What the answer refused of what was asked for: each field's own words, with titles, and its articles."""
     rows: list[tuple[str, list[str]]] = [
-        (f"{number}", [said, *([f"articles {', '.join(articles)}"] if articles else [])])
-        for number, (said, articles) in enumerate(refused, 1)
+        (f"{number}", [beside.titles.within(said), *([f"articles {', '.join(articles)}"] if articles else [])])
+        for number, (said, articles) in enumerate(beside.refused, 1)
     ]
     return Section(
         "What was refused", [*rows, ("Proved", ["no: the answer that was presented says so, not the receipt"])]

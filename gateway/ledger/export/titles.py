@@ -5,12 +5,16 @@ A receipt proves ids. What they are called is only said by the catalogue that is
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import msgspec
 
 from gateway.errors import VerificationFailed
+
+_ID = re.compile(r"`(?P<dataset>[a-z][a-z0-9-]*)\.(?P<field>[A-Za-z][A-Za-z0-9]*)`|\b(?P<purpose>[A-Z][A-Z0-9_]+)\b")
+"""How a sentence about what was refused names a field or a purpose."""
 
 
 class _Law(msgspec.Struct):
@@ -78,6 +82,15 @@ class Titles(NamedTuple):
         if dataset not in self.datasets:
             return f"{dataset}.{name}"
         return f"{self.fields(dataset, [name])[0]} of {self.dataset(dataset)}"
+
+    def within(self, sentence: str) -> str:
+        """A sentence about what was refused, with titles beside the ids that have one."""
+        return _ID.sub(self._called, sentence)
+
+    def _called(self, found: re.Match[str]) -> str:
+        if purpose := found["purpose"]:
+            return self.purpose(purpose)
+        return self.field(found["dataset"], found["field"]) if found["dataset"] in self.datasets else found[0]
 
 
 NONE = Titles()

@@ -121,6 +121,10 @@ async def test_the_sheet_says_what_things_are_called_and_what_was_refused(folder
     answer["errors"] = [
         {"message": "Leave `amount` out.", "extensions": denied},
         {"message": "Leave `amount` out.", "extensions": denied},
+        {
+            "message": "TENDER_QUALIFICATION does not cover `tax-arrears.period`, nor `other.period`.",
+            "extensions": denied,
+        },
         {"message": "A department is late.", "extensions": {"code": "SOURCE_TIMEOUT"}},
     ]
     (folder / "refused.json").write_text(json.dumps(answer))
@@ -132,6 +136,8 @@ async def test_the_sheet_says_what_things_are_called_and_what_was_refused(folder
     assert "Law: Public Procurement Act, article 54" in said
     assert "Notices of tax arrears (tax-arrears)" in said
     assert said.count("Leave `amount` out. articles 19, 28(1)") == 1
+    covers = "Qualification of a <tenderer> (TENDER_QUALIFICATION) does not cover period of Notices of tax arrears"
+    assert f"{covers} (tax-arrears), nor `other.period`." in said
     assert "the answer that was presented says so, not the receipt" in said
     assert "A department is late" not in said
     assert run(*command, "--html", folder / "receipt") == 0
