@@ -1,7 +1,7 @@
 """Pages whose content takes seconds: they begin at once and report that it is being made; it follows in the answer.
 
-The style sheet hides the notice (`.running`) once something stands below it. So such a page needs no script and no
-reload, and nothing is kept between two requests.
+With the content comes a style sheet that hides the notice (`made.css`): no selector sees in every browser that
+something stands below it while the page goes on. So there is no script and no reload, and nothing is kept meanwhile.
 """
 
 from __future__ import annotations
@@ -42,7 +42,8 @@ async def later(visit: Visit, name: str, work: Work, *, id_: str, room: str = RO
 
     async def parts() -> AsyncIterator[bytes]:
         yield begin
-        yield (await asyncio.shield(task)).encode()
+        made = await asyncio.shield(task)
+        yield f'<link rel="stylesheet" href="{visit.parts.pages.asset("made.css")}">\n{made}'.encode()
         yield end
 
     return StreamingResponse(parts(), headers=_AT_ONCE, media_type="text/html")
