@@ -19,7 +19,7 @@
 Two kinds stand elsewhere, where they are raised. A closer word for one of these is handled as that by whoever does not
 know it: `Superseded`, of the store, is a `StoreUnavailable`, and `RulesChanged`, of the writer, a `Refusal`. A signal
 is caught within its own part and never leaves it. Connectors tell what is wrong with their configuration to the one
-who reads it, and raise nothing for that.
+who reads it, and raise nothing for that; what they raise among themselves never leaves them.
 
 Within one answer a denied field or a failed department is not an exception: it is a value beside the data.
 Messages use the reader's words, quote input in backticks, fit a line and name the fix. Nothing internal is in them.

@@ -60,7 +60,8 @@ def astray(classes: Iterable[type[BaseException]], importers: Mapping[str, set[s
         if module == "gateway.errors":
             fine = issubclass(each, DutyboundError)
         elif module.startswith("connectors."):
-            fine = module == "connectors.base" or name.startswith("_")
+            users = importers.get(f"{module}.{name}", set())
+            fine = module == "connectors.base" or all(user.startswith("connectors.") for user in users)
         elif issubclass(each, DutyboundError):
             fine = any(base in OURS and base is not DutyboundError for base in each.__mro__)
         else:
@@ -99,7 +100,8 @@ def _made(name: str, base: type[BaseException], module: str) -> type[BaseExcepti
         (_made("Superseded", StoreUnavailable, "gateway.storage.port"), {"gateway.ledger"}, False),
         (_made("Alone", DutyboundError, "gateway.watch.follow"), set(), True),
         (_made("Odd", Exception, "gateway.errors"), set(), True),
-        (_made("TooLong", ValueError, "connectors.rest"), set(), True),
+        (_made("TooLong", ValueError, "connectors.rest"), {"gateway.sources"}, True),
+        (_made("TooLong", ValueError, "connectors.rest"), {"connectors.delivered"}, False),
         (_made("_TooLong", ValueError, "connectors.rest"), set(), False),
     ],
 )
