@@ -161,6 +161,18 @@ def test_another_clients_receipt_and_another_roles_page_are_refused(visitor: Vis
         assert steward.get(path).status_code == 403
 
 
+def test_an_inquiry_of_several_organisations_has_a_table_of_each(visitor: Visitor, world: World) -> None:
+    ids = [world.subject("ordinary"), world.subject("no_records")]
+    asked = _OPEN_RECORD.replace("$subject: IdentifierInput!", "$subject: [IdentifierInput!]!")
+    asked = asked.replace("organisation(id:", "organisations(ids:")
+    reply = world.ask("market-regulator", asked, {"subject": ids}, official="m.ivanova")
+    visitor.sign_in("requester")
+    page = visitor.post("/console/receipt", {"receipt": reply.inquiry["receipt"]}, visitor.get("/console/receipt"))
+    assert page.text.count("<h2>What was decided</h2>") == 1
+    for each in ids:
+        assert page.text.count(f"<h3>An organisation, LEI <code>{each['value']}</code></h3>") == 1
+
+
 _OPEN_RECORD = """
 query Ask($subject: IdentifierInput!) @inquiry(purpose: LICENCE_RENEWAL) {
   organisation(id: $subject) { name }
