@@ -164,16 +164,18 @@ class GraphqlConnector:
             for subject, place, prefix in zip(subjects, places, prefixes, strict=True):
                 for number, (name, fields) in enumerate(part.datasets):
                     dataset = self._source.datasets[name]
-                    path = [*prefix, f"d{number}"]
-                    places_asked.append(path)
-                    if any(_meet(error, path) for error in errors):
+                    alias = f"d{number}"
+                    if errors:
+                        paths = [[*prefix, each] for each in dataset.names(alias, fields)]
+                        places_asked += paths
+                    if errors and any(_meet(error, path) for error in errors for path in paths):
                         outcomes[subject, name] = _FAILED
                     elif isinstance(place, str):
                         outcomes[subject, name] = invalid(place)
                     elif place is None:
                         outcomes[subject, name] = []
                     else:
-                        records = dataset.read(place.get(f"d{number}"), fields, subject)
+                        records = dataset.read(dataset.held(place, alias), fields, subject)
                         outcomes[subject, name] = invalid(records) if isinstance(records, str) else records
         if not all(any(_meet(error, path) for path in places_asked) for error in errors):
             return dict.fromkeys(keys, invalid("an error's path leads to nothing that was asked for"))

@@ -37,8 +37,9 @@ async def explain(
         if isinstance(body, str):
             noted.add(("format",), body)
             return
-        value = records.document(body, noted) if body is not None else None
-        rows = records.rows_at(value, endpoint.mapped.records, noted, subject) if value is not None else None
+        one = endpoint.mapped.one_record
+        value = records.document(body, noted, null=one) if body is not None else None
+        rows = records.rows_at(value, endpoint.mapped, noted, subject) if value is not None else None
         if rows is None:
             return
         records.const(endpoint.mapped, subject, noted, rows)
@@ -49,7 +50,8 @@ async def explain(
             noted.add(("path",), what, kind="unbounded")
             return
         if endpoint.paging is None:
-            _unmapped_pages(value, len(rows), noted)
+            if not one:
+                _unmapped_pages(value, len(rows), noted)
             return
         came = {name for row in rows if (name := records.name_of(row, endpoint.mapped)) is not None}
         if came & known:

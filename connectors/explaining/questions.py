@@ -92,15 +92,20 @@ def explain(
         place = place[0]
     if place is None:
         return
-    value = place.get("d0") if isinstance(place, dict) else place
-    for _ in source.datasets[dataset.dataset].field[1:]:
+    field, mapped = source.datasets[dataset.dataset].field, source.datasets[dataset.dataset].mapped
+    value = place.get("d0") if isinstance(place, dict) and field else place
+    for _ in field[1:]:
         value = value.get("step") if isinstance(value, dict) else value
+    if mapped.one_record:
+        found = records.one_at(value, "the field" if field else "the subject", ("field",), noted)
+        value = [] if found is None else found
     if not isinstance(value, list):
         if value is not None or not errors:
             kind = "null" if value is None else "no list"
-            noted.add(("field",), f"the field gives {kind}; it must give a list of records, empty where there are none")
+            what = f"the field gives {kind}; it must give a list of records, empty where there are none"
+            itself = "; where it gives the record itself, write `one_record: true`" if isinstance(value, dict) else ""
+            noted.add(("field",), what + itself)
         return
-    mapped = source.datasets[dataset.dataset].mapped
     records.const(mapped, subject, noted, value)
     records.explain(value, mapped, dataset.fields, subject, noted)
 

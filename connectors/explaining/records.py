@@ -26,16 +26,19 @@ class _WrongError(ValueError):
     """Why there is nothing to look at."""
 
 
-def document(body: bytes, noted: Noted, key: Path = ()) -> Any:
-    """The JSON of an answer; None after noting why it is none. Of a key that stands twice, which is noted, the last."""
+def document(body: bytes, noted: Noted, key: Path = (), *, null: bool = False) -> Any:
+    """The JSON of an answer; None after noting why it is none. Of a key that stands twice, which is noted, the last.
+
+    With `null` the answer may be null, and nothing is noted.
+    """
     try:
-        return _document(body, noted, key)
+        return _document(body, noted, key, null)
     except _WrongError as error:
         noted.add(key, str(error))
         return None
 
 
-def _document(body: bytes, noted: Noted, key: Path) -> Any:
+def _document(body: bytes, noted: Noted, key: Path, null: bool) -> Any:
     if not body.strip():
         raise _WrongError("the answer is empty; JSON is needed, also where there are no records")
     try:
@@ -66,7 +69,7 @@ def _document(body: bytes, noted: Noted, key: Path) -> Any:
     for name in sorted(repeated):
         shown = f"`{name}`" if name == plain(name) else "a name"
         noted.add(key, f"{shown} stands twice in one object; send it once")
-    if value is None:
+    if value is None and not null:
         raise _WrongError("the answer is null; give a list, also where there are no records")
     return value
 
@@ -75,9 +78,9 @@ def _refuse(_: str) -> NoReturn:
     raise ValueError
 
 
-def rows_at(value: Any, path: Path, noted: Noted, asked: Subject) -> list[Any] | None:
-    """The list of records at a path; None after noting what is there instead."""
-    walked = "the answer"
+def rows_at(value: Any, mapped: Mapped, noted: Noted, asked: Subject) -> list[Any] | None:
+    """The records in an answer; None after noting what is there instead."""
+    path, walked = mapped.records, "the answer"
     for number, name in enumerate(path):
         if not isinstance(value, dict):
             what = f"{walked} is {_kind(value)}, so it has no `{name}`"
@@ -88,13 +91,28 @@ def rows_at(value: Any, path: Path, noted: Noted, asked: Subject) -> list[Any] |
             noted.add(("records",), f"{walked} has no `{name}`: {there(value, name, asked.value)}")
             return None
         value, walked = value[name], f"`{'.'.join(path[: number + 1])}`"
+    if mapped.one_record:
+        return one_at(value, walked, ("records",), noted)
     if isinstance(value, list):
         return value
     hint = "give a list, also of one record or of none"
-    if isinstance(value, dict) and (lists := [name for name, each in value.items() if isinstance(each, list)]):
-        names = ", ".join(f"`{name}`" for name in lists if plain(name, asked.value))
-        hint = f"it holds the list {names or '(of a name that could be a value)'}"
+    if isinstance(value, dict):
+        if lists := [name for name, each in value.items() if isinstance(each, list)]:
+            names = ", ".join(f"`{name}`" for name in lists if plain(name, asked.value))
+            hint = f"it holds the list {names or '(of a name that could be a value)'}"
+        hint += "; where it is the record itself, write `one_record: true`"
     noted.add(("records",), f"{walked} is {_kind(value)}, where the list of records must be; {hint}")
+    return None
+
+
+def one_at(value: Any, walked: str, key: Path, noted: Noted) -> list[Any] | None:
+    """The one record that a value is, or none where it is null; None after noting, under `key`, what it is instead."""
+    if value is None or isinstance(value, dict):
+        return [] if value is None else [value]
+    if isinstance(value, list):
+        noted.add(("one_record",), f"{walked} is a list of records, not one; leave `one_record` out")
+    else:
+        noted.add(key, f"{walked} is {_kind(value)}, where the record must be, or null")
     return None
 
 

@@ -208,7 +208,7 @@ def read_endpoint(config: Config, shape: DatasetShape, base_url: str, *, links: 
     template = _read_template(keys["path"], base_url, ("scheme", "value"), body)
     paging, next_path = _read_paging(keys["paging"], mapped, read) if "paging" in keys else (None, None)
     if xml:
-        _see_roots(keys, mapped.records, next_path)
+        _see_roots(keys, mapped, next_path)
     batch = _read_batch(keys["batch"], base_url, template, body) if "batch" in keys else None
     holes = template.holes if body is None else template.holes | body.holes
     if mapped.subject is None and "value" in holes and "scheme" not in holes:
@@ -224,6 +224,9 @@ def read_endpoint(config: Config, shape: DatasetShape, base_url: str, *, links: 
             "records that do not name their subject (`not_returned`) cannot be told apart on a page that the source"
             " links to; use `param`"
         )
+    for name in ("paging", "batch"):
+        if mapped.one_record and name in keys:
+            keys[name].problem("is for lists only; leave it out, or `one_record`")
     if batch is not None and paging is not None:
         keys["batch"].problem("a batch cannot be paged; choose `batch` or `paging`")
     no_records = [each.integer(201, 499) for each in keys["no_records"].items()] if "no_records" in keys else [404]
@@ -232,9 +235,10 @@ def read_endpoint(config: Config, shape: DatasetShape, base_url: str, *, links: 
     return Endpoint(mapped, template, body, safe, xml, frozenset(no_records), select, paging, next_path, batch)
 
 
-def _see_roots(keys: Mapping[str, Config], records: Path, next_path: Path | None) -> None:
-    """Tell where paths of an answer in XML do not begin at its one root."""
-    if len(records) < 2 or "@" in "".join(records):
+def _see_roots(keys: Mapping[str, Config], mapped: Mapped, next_path: Path | None) -> None:
+    """Tell where paths of an answer in XML do not begin at its one root, which is no list itself."""
+    records = mapped.records
+    if len(records) < (1 if mapped.one_record else 2) or "@" in "".join(records):
         (keys["records"] if "records" in keys else keys["format"]).problem(
             "XML needs `records`: elements from the answer's root to those that are records, as `findings.finding`"
         )

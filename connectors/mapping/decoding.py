@@ -48,7 +48,10 @@ class SubjectMapping(NamedTuple):
 
 
 class Mapped(msgspec.Struct, frozen=True):
-    """How one dataset stands in its source. `subject` is `None` where the source does not say (`not_returned`)."""
+    """How one dataset stands in its source. `subject` is `None` where the source does not say (`not_returned`).
+
+    With `one_record` one record or null stands at `records`, not a list.
+    """
 
     dataset: str
     records: Path
@@ -60,6 +63,7 @@ class Mapped(msgspec.Struct, frozen=True):
     subject: SubjectMapping | None
     fields: Mapping[str, Path]
     types: Mapping[str, FieldType]
+    one_record: bool = False
 
     def leaves(self, fields: tuple[str, ...]) -> list[Leaf]:
         """Everything to read of one record when `fields` are asked for."""
@@ -78,7 +82,7 @@ class Mapped(msgspec.Struct, frozen=True):
         return leaves
 
 
-DATASET_KEYS = ("records", "record", "fields")
+DATASET_KEYS = ("records", "one_record", "record", "fields")
 
 
 def read_path(config: Config) -> Path:
@@ -103,6 +107,7 @@ def read_mapping(keys: Mapping[str, Config], shape: DatasetShape, read: Callable
         subject=_read_subject(record["subject"], read),
         fields={name: read(fields[name]) for name in shape.fields},
         types=dict(shape.fields),
+        one_record=keys["one_record"].boolean(False) if "one_record" in keys else False,
     )
     if mapped.id and mapped.id == mapped.version:
         record["version"].problem("is the record's id; map what changes whenever the record does")
@@ -142,23 +147,30 @@ class Decoder:
     """Decodes answers that hold one dataset's records with exactly `fields`. Made once, used for every answer."""
 
     def __init__(self, mapped: Mapped, fields: tuple[str, ...], next_path: Path | None = None) -> None:
+        self._mapped = mapped
         leaves = mapped.leaves(fields)
         tree = build_tree(leaves)
         self._direct = all(len(leaf.path) == 1 for leaf in leaves) and len({leaf.path for leaf in leaves}) == len(
             leaves
         )
         self.record_type = record_type(leaves, rename=self._direct, strict=not self._direct)
-        self._mapped = mapped
         self._next_path = next_path
-        self._records = records_getter(mapped.records)
+        place = records_getter(mapped.records)
+        self._listed = _listed if mapped.one_record else _same
+        self._records = (lambda page: _listed(place(page))) if mapped.one_record else place
         self._next = next_getter(mapped.records, next_path) if next_path is not None else None
         lenient = self.record_type if self._direct else raw_type(tree, strict=False)
         strict = record_type(leaves, rename=True, strict=True) if self._direct else raw_type(tree, strict=True)
-        self._lenient = msgspec.json.Decoder(envelope(lenient, mapped.records, next_path, strict=False)).decode
-        self._strict = msgspec.json.Decoder(envelope(strict, mapped.records, next_path, strict=True)).decode
-        self._rows = msgspec.json.Decoder(list[lenient]).decode  # type: ignore[valid-type]  # a generated type
+        self._lenient = msgspec.json.Decoder(
+            envelope(self._held(lenient), mapped.records, next_path, strict=False)
+        ).decode
+        self._strict = msgspec.json.Decoder(envelope(self._held(strict), mapped.records, next_path, strict=True)).decode
+        self._rows = msgspec.json.Decoder(self._held(lenient)).decode
         self._row = msgspec.json.Decoder(lenient).decode
-        self._apart = msgspec.json.Decoder(envelope(msgspec.Raw, mapped.records, next_path, strict=False)).decode
+        self._apart = msgspec.json.Decoder(
+            envelope(self._held(msgspec.Raw), mapped.records, next_path, strict=False)
+        ).decode
+        self._raws = msgspec.json.Decoder(self._held(msgspec.Raw)).decode
         self._leaves = leaves
         self._outer_keys = envelope_keys(mapped.records, next_path)
         self._row_keys = count_keys(tree)
@@ -166,6 +178,12 @@ class Decoder:
         scheme = mapped.subject.scheme if mapped.subject is not None else None
         self._constant = scheme.value if isinstance(scheme, Const) else None
         self._one, self._many = finisher(self.record_type, leaves, tree, self._constant, self._direct)
+
+    def _held(self, row: Any) -> Any:
+        """The type of what stands at `records`, where a record is a `row`. Raw JSON can be null by itself."""
+        if not self._mapped.one_record:
+            return list[row]
+        return row if row is msgspec.Raw else row | None
 
     def one(self, body: bytes, subject: Subject) -> list[Record] | str:
         """The records about `subject`; or what is wrong with the answer, in words."""
@@ -197,16 +215,16 @@ class Decoder:
         return wrong or {s: asked[s.scheme, s.value] for s in subjects}
 
     def rows(self, raw: bytes | msgspec.Raw, subject: Subject) -> list[Record] | str:
-        """As `one`, for a bare list of records out of an answer that was checked for duplicate keys already."""
+        """As `one`, for what stands at `records` in an answer that was checked for duplicate keys already."""
         records: list[Record] | str
         try:
-            records = self._one(self._rows(raw), subject.scheme, subject.value)
+            records = self._one(self._listed(self._rows(raw)), subject.scheme, subject.value)
         except (ValueError, RecursionError, ArithmeticError) as error:
             records = _reason(error)
         if not isinstance(records, str):
             return records
         try:
-            return self._each(_raws(raw), subject)
+            return self._each(self._listed(self._raws(raw)), subject)
         except (ValueError, RecursionError, ArithmeticError) as error:
             return _reason(error)
 
@@ -262,7 +280,14 @@ class Decoder:
         return duplicate_keys.check(body) or page
 
 
-_raws = msgspec.json.Decoder(list[msgspec.Raw]).decode
+def _same(rows: Any) -> Any:
+    return rows
+
+
+def _listed(found: Any) -> list[Any]:
+    """One record as a list; null is none."""
+    none = found is None or (type(found) is msgspec.Raw and bytes(found) == b"null")
+    return [] if none else [found]
 
 
 def _reason(error: Exception) -> str:

@@ -128,11 +128,11 @@ def count_keys(tree: Tree) -> int:
     return sum(1 + (count_keys(c) if isinstance(c, Tree) else 0) for c in tree.children.values())
 
 
-def envelope(row: Any, records: Path, next_path: Path | None, *, strict: bool) -> Any:
-    """The type of a whole answer: the list of records at its path, and the next page's token at its own."""
+def envelope(held: Any, records: Path, next_path: Path | None, *, strict: bool) -> Any:
+    """The type of a whole answer: what is `held` at the path of the records, and the next page's token at its own."""
     if not records:
-        return list[row]
-    level: list[tuple[Path, Any, bool]] = [(records, list[row], True)]
+        return held
+    level: list[tuple[Path, Any, bool]] = [(records, held, True)]
     if next_path:
         level.append((next_path, str | int | None, strict))
     return _level_type(level)

@@ -42,7 +42,10 @@ class Part(NamedTuple):
 
 
 class Dataset:
-    """One dataset of a GraphQL department: `field` is the way from the subject to its list, arguments included."""
+    """One dataset of a GraphQL department: `field` is the way from the subject to its records, arguments included.
+
+    Without any step the subject itself is the one record.
+    """
 
     def __init__(self, mapped: Mapped, field: tuple[str, ...]) -> None:
         self.field = field
@@ -69,13 +72,24 @@ class Dataset:
             value = value.step
         return decoder.rows(value, subject)
 
+    def held(self, place: Mapping[str, msgspec.Raw], alias: str) -> msgspec.Raw | None:
+        """What stands for the dataset in an answer's subject; nothing where it is missing."""
+        return place.get(alias) if self.field else msgspec.Raw(_encode(place))
+
+    def names(self, alias: str, fields: tuple[str, ...]) -> list[str]:
+        """What of an answer's subject is the dataset's."""
+        return [alias] if self.field else [*build_tree(self.mapped.leaves(fields)).children]
+
     def selection(self, alias: str, fields: tuple[str, ...]) -> str:
         """The dataset's part of a document."""
+        own = _selection(build_tree(self.mapped.leaves(fields)))
+        if not self.field:
+            return own
         head, *rest = self.field
         text = f"{alias}: {head} {{ "
         for step in rest:
             text += f"step: {step} {{ "
-        return text + _selection(build_tree(self.mapped.leaves(fields))) + " }" * len(self.field)
+        return text + own + " }" * len(self.field)
 
 
 def _selection(tree: Tree) -> str:
@@ -206,7 +220,11 @@ def read_source(keys: Mapping[str, Config], shapes: Mapping[str, DatasetShape]) 
     if scheme == value:
         names["value" if "value" in names else "scheme"].problem(f"`{value}` is both keys; each has its own field")
     parts = [(part, shape.id, _read_dataset(part, shape)) for part, shape in read_datasets(keys["datasets"], shapes)]
-    different([(part, name, dataset.field or None) for part, name, dataset in parts], "`field`")
+    places = [
+        (part, name, dataset.field if dataset.field or dataset.mapped.one_record else None)
+        for part, name, dataset in parts
+    ]
+    different(places, "`field`")
     silent = [shapes[name] for _, name, dataset in parts if not dataset.named]
     return Source(
         entities=entities,
@@ -256,7 +274,8 @@ def _read_path(config: Config) -> tuple[str, ...]:
 
 
 def _read_dataset(config: Config, shape: DatasetShape) -> Dataset:
-    keys = config.mapping(("field", "record", "fields"))
-    text = keys["field"].text()
+    keys = config.mapping(("record", "fields"), ("field", "one_record"))
+    mapped = read_mapping(keys, shape, _read_path)
+    text = keys["field"].text() if "field" in keys or not mapped.one_record else ""
     steps = [_read_field(keys["field"], step.strip(), ()) for step in text.split(">")] if text else []
-    return Dataset(read_mapping(keys, shape, _read_path), tuple(steps))
+    return Dataset(mapped, tuple(steps))

@@ -54,6 +54,7 @@ class XmlDecoder:
     def __init__(self, mapped: Mapped, fields: tuple[str, ...], next_path: Path | None = None) -> None:
         self._decoder = Decoder(mapped, fields, next_path)
         self._records, self._next = mapped.records, next_path
+        self._one_record = mapped.one_record
         self._plan = _planned(build_tree(mapped.leaves(fields)))
 
     def one(self, body: bytes, subject: Subject) -> list[Record] | str:
@@ -75,24 +76,34 @@ class XmlDecoder:
         """The answer as JSON; or what is wrong with it, in words."""
         try:
             root = _parsed(body)
-            if _local(root.tag) != self._records[0]:
-                return "the answer is another document than `records` says"
-            place = root
-            for name in self._records[1:-1]:
-                found = _only(place, name)
-                if found is None:
-                    return "the place of the records is missing"
-                place = found
-            rows = [each for each in place if _local(each.tag) == self._records[-1]]
-            if not rows:
-                self._see_empty(place)
+            found = [_object(row, self._plan) for row in self._rows(root)]
             made: dict[str, Any] = {}
-            _put(made, self._records, [_object(row, self._plan) for row in rows])
+            _put(made, self._records, next(iter(found), None) if self._one_record else found)
             if self._next is not None:
                 _put(made, self._next, _at(root, self._next[1:]))
         except _WrongError as error:
             return str(error)
         return msgspec.json.encode(made)
+
+    def _rows(self, root: Element) -> list[Element]:
+        """The elements that are records. Raises where their place is missing."""
+        if _local(root.tag) != self._records[0]:
+            raise _WrongError("the answer is another document than `records` says")
+        place, rows = root, [root]
+        for name in self._records[1:-1]:
+            found = _only(place, name)
+            if found is None:
+                raise _WrongError("the place of the records is missing")
+            place = found
+        if len(self._records) > 1:
+            rows = [each for each in place if _local(each.tag) == self._records[-1]]
+        if not rows:
+            self._see_empty(place)
+        if not self._one_record:
+            return rows
+        if len(rows) > 1:
+            raise _WrongError("several records stand where `one_record` is")
+        return [row for row in rows if row.get(_NIL) not in ("true", "1")]
 
     def _see_empty(self, place: Element) -> None:
         """Raise where something stands instead of records, but for what leads to the next page."""

@@ -164,6 +164,7 @@ OVER_REST = (
     Planted("a list that stands higher", "records", "leave `records` out", answer=lambda rows, _: answer(rows)),
     Planted("an object instead of a list", "records", "give a list",
             answer=lambda rows, _: answer({"result": {"items": rows[0]}})),
+    Planted("a list instead of one record", "one_record", "leave `one_record` out", config=dataset(one_record=True)),
     Planted("a field that is not there", "fields.title", "`name` is in no record",
             rows=each(lambda one: one.pop("name"))),
     Planted("a field of another name", "fields.workers", "did you mean `workersCount`?",

@@ -100,9 +100,10 @@ async def rows_by_path(request: Request, writer: asyncio.StreamWriter) -> None:
 
 
 async def rows_by_body(request: Request, writer: asyncio.StreamWriter) -> None:
-    """A POST to `/arrears` or `/awards`, with the identifier in its body."""
-    subject = by_value(json.loads(request.body)["no"])
-    writer.write(answer({"items": listed(request.target.removeprefix("/"), subject) if subject else []}))
+    """A POST to `/arrears` or `/awards`, with the identifier in its body; of awards it has one, or null."""
+    subject, dataset = by_value(json.loads(request.body)["no"]), request.target.removeprefix("/")
+    found = listed(dataset, subject) if subject else []
+    writer.write(answer({"items": found} if dataset == "arrears" else {"item": found[0] if found else None}))
 
 
 BY_PATH = {"arrears": ARREARS, "awards": AWARDS}
@@ -110,6 +111,7 @@ BY_BODY = {
     name: {**each, "path": f"/{name}", "method": "POST", "body": {"type": "{scheme}", "no": "{value}"}}
     for name, each in BY_PATH.items()
 }
+BY_BODY["awards"] |= {"records": "item", "one_record": True}
 
 
 @asynccontextmanager
@@ -220,7 +222,7 @@ Opened = Callable[[Path, pytest.Config], AbstractAsyncContextManager[System]]
 SYSTEMS: Mapping[str, Opened] = {
     "rest": lambda folder, _: rest_system("pooled", folder),
     "rest, httpx": lambda folder, _: rest_system("httpx", folder),
-    "rest, POST": lambda folder, _: rest_system("pooled", folder, BY_BODY, rows_by_body),
+    "rest, POST and one record": lambda folder, _: rest_system("pooled", folder, BY_BODY, rows_by_body),
     "graphql": lambda folder, _: graphql_system(QUERY, folder),
     "graphql, entities": lambda folder, _: graphql_system(ENTITIES, folder),
     "xroad": lambda folder, _: xroad_system(folder),
