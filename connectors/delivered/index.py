@@ -104,11 +104,16 @@ def _quoted(dataset: str) -> str:
 
 
 class Building:
-    """A new index, in a file of its own until `done`; then its folder's `FILE` is it."""
+    """A new index, in a file of its own until `done`; then its folder's `FILE` is it. It has at most so many bytes.
 
-    def __init__(self, path: Path) -> None:
+    Every method raises `sqlite3.Error` where the file cannot be written, or would be larger.
+    """
+
+    def __init__(self, path: Path, most: int) -> None:
         self._path = path
         self._database = sqlite3.connect(f"file:{quote(str(path))}", uri=True, isolation_level=None)
+        page = self._database.execute("PRAGMA page_size").fetchone()[0]
+        self._database.execute(f"PRAGMA max_page_count = {max(most // page, 1)}")
         for pragma in ("journal_mode = OFF", "synchronous = OFF", "locking_mode = EXCLUSIVE", "cache_size = -32768"):
             self._database.execute(f"PRAGMA {pragma}")
         self._database.executescript(_TABLES)

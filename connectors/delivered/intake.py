@@ -10,10 +10,12 @@ from __future__ import annotations
 
 import contextlib
 import datetime
+import errno
 import fcntl
 import hashlib
 import itertools
 import shutil
+import sqlite3
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -41,6 +43,8 @@ from connectors.delivered.values import TYPED, Stored, of_text
 
 LOCK = "lock"
 QUARANTINE = "quarantine-"
+INDEX = 4
+"""So many times the bytes that a delivery may have, its index may: a small Parquet file can hold any number of rows."""
 
 
 class Dataset(msgspec.Struct, frozen=True):
@@ -155,13 +159,18 @@ class Intake:
         digest: bytes,
         canonical: Canonical,
     ) -> dict[str, Counted]:
-        building, troubles = index.Building(quarantine / f".{index.FILE}"), Troubles()
+        building, troubles = index.Building(quarantine / f".{index.FILE}", 2**20 + INDEX * self._most), Troubles()
         try:
             for name, dataset in self._datasets.items():
                 building.begin(dataset.columns)
                 self._read(quarantine, files[name], dataset, building, canonical, troubles)
             troubles.settle()
             return building.done(self.folder, found.sequence, digest, found.as_of)
+        except sqlite3.Error as error:
+            building.drop()
+            full = getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL
+            words = f"{error}, or larger than {INDEX} times `limits.delivery`" if full else str(error)
+            raise OSError(errno.EIO, words, str(self.folder)) from error
         except BaseException:
             building.drop()
             raise
@@ -195,6 +204,8 @@ class Intake:
                             good.append(values)
                     building.add(name, good)
                     total += len(batch)
+                    if total - start > listed.rows + index.BATCH:
+                        raise refused(f"has more rows than the {listed.rows} that the manifest says", listed.name)
             if total - start != listed.rows:
                 troubles.add(Trouble(f"has {total - start} rows, and the manifest says {listed.rows}", listed.name))
             ends.append((total, listed))

@@ -23,7 +23,7 @@ def rows(file: BinaryIO, name: str, columns: Columns) -> Iterator[tuple[int, lis
 
     Raises `RefusedError` where reading cannot go on, and where a mapped name is in no row at all.
     """
-    number, unseen = 0, {*columns.paths}
+    number, objects, unseen = 0, False, {*columns.paths}
     while line := file.readline(MOST + 1):
         number += 1
         if len(line) > MOST:
@@ -38,10 +38,11 @@ def rows(file: BinaryIO, name: str, columns: Columns) -> Iterator[tuple[int, lis
         if line.count(b":") != len(row) and (wrong := duplicate_keys.check(line)):
             yield number, Wrong("", f"is no JSON object that is read one way only: {wrong}")
             continue
+        objects = True
         if unseen:
             unseen = {path for path in unseen if not _has(row, path)}
         yield number, [at(row, path) for path in columns.paths]
-    if number and unseen:
+    if objects and unseen:
         raise refused("is in no row; write null where there is nothing", name, 0, ".".join(sorted(unseen)[0]))
 
 

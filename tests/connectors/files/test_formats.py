@@ -91,6 +91,11 @@ def test_json_lines_refuse(registry: Department, line: bytes, words: str) -> Non
     assert f"arrears.jsonl, {words}" in registry.refused()
 
 
+def test_where_no_line_can_be_read_that_is_what_is_told(registry: Department) -> None:
+    registry.write(only("arrears.jsonl", "jsonl", b"\xef\xbb\xbf" + jsonl([ROW]), 1))
+    assert "arrears.jsonl, row 1: is no JSON object" in registry.refused()
+
+
 def test_a_name_that_no_row_has_is_told(registry: Department) -> None:
     rows = [{key: value for key, value in ROW.items() if key != "amount"}] * 2
     registry.write(only("arrears.jsonl", "jsonl", jsonl(rows), 2))

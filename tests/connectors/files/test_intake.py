@@ -8,6 +8,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
@@ -17,7 +18,7 @@ from connectors.delivered import index, report
 from connectors.delivered.report import Outcome
 from connectors.kit import sshsig
 from tests.connectors.asking import ACME, ANN, BETA, ask, fault, fetch, places, written
-from tests.connectors.files.delivering import AWARD, KEY, NOW, ROW, SHAPES, Department, csv, jsonl, only, usual
+from tests.connectors.files.delivering import AWARD, KEY, NOW, ROW, SHAPES, Department, csv, jsonl, only, parquet, usual
 
 ALL = " ".join(SHAPES["arrears"].fields)
 
@@ -53,6 +54,25 @@ async def test_only_the_fields_that_are_asked_for_are_read(registry: Department)
     [record] = (await fetch(registry.connector, ask("arrears", "period")))[ACME, "arrears"]  # type: ignore[misc]
     assert not hasattr(record, "f_amount")
     assert b"never to be seen" not in (registry.folder / "index" / index.FILE).read_bytes()
+
+
+def test_a_small_file_of_many_rows_fills_no_disk(tmp_path: Path) -> None:
+    registry = Department(tmp_path, limits={"delivery": "256KiB"})
+    registry.deliver()
+    rows, row = 20_000, {**ROW, "note": "none"}
+    many = parquet([row], arrays={**{name: pa.array([row[name]] * rows) for name in row}, "no": pa.array(range(rows))})
+    registry.write(only("arrears.parquet", "parquet", many, rows))
+    before = (tmp_path / "index" / index.FILE).read_bytes()
+    with pytest.raises(OSError, match="larger than 4 times"):
+        registry.take()
+    assert (tmp_path / "index" / index.FILE).read_bytes() == before
+    assert not list((tmp_path / "index").glob("quarantine-*"))
+
+
+def test_more_rows_than_the_manifest_says_are_not_read_to_their_end(registry: Department) -> None:
+    rows = [{**ROW, "no": f"N-{number}"} for number in range(2 * index.BATCH + 2)]
+    registry.write(only("arrears.jsonl", "jsonl", jsonl(rows), 1))
+    assert "arrears.jsonl: has more rows than the 1 that the manifest says" in registry.refused()
 
 
 async def test_an_older_sequence_is_refused_also_after_a_restart(registry: Department) -> None:
