@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import datetime
 import hashlib
 import json
 import uuid
 import zoneinfo
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,8 @@ from gateway.ledger.log.ledger import Ledger
 _ENDINGS = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "jsonl"}
 _PAGES = 20
 """Pages of a list, where `paging.max_pages` does not say."""
+_LONGEST = 64
+"""Characters of what is taken for an identifier in a path that is not mapped."""
 _MARGIN = 2.0
 """Seconds between a call's end and its line, and what a log's time has no digits for."""
 
@@ -79,8 +82,10 @@ def _run(arguments: argparse.Namespace) -> int:
     if not 0 <= arguments.skew <= 3600:
         raise CommandRefused("--skew: must be 0 to 3600 seconds")
 
+    paths = Paths(department.node, _scheme_of(department, found))
+
     def calls() -> Iterator[Call]:
-        lines = read(arguments.log, _format(arguments), columns, Paths(department.node), _zone(arguments))
+        lines = read(arguments.log, _format(arguments), columns, paths, _zone(arguments))
         return in_order(lines, lambda call: call.at, lambda call: f"{arguments.log}:{call.line}: {_UNSORTED}")
 
     since, until = _period(arguments, calls())
@@ -88,7 +93,7 @@ def _run(arguments: argparse.Namespace) -> int:
     limit = datetime.timedelta(seconds=arguments.skew + _MARGIN)
     answered = datetime.timedelta(seconds=found.settings.limits.deadline + found.settings.limits.patience)
     window = Window(limit, limit + answered)
-    matching = Matching(window, _most(department, found), _digest(arguments), counted)
+    matching = Matching(window, _most(department, found), _digest(arguments), counted, ids=bool(columns.inquiry))
     with operator.opened(arguments.config) as place:
         entered = place.run(lambda ledger: _enter(ledger, arguments, since, until))
         known = expected(place.store, _datasets(department, found), since - window.after, until + limit, teller())
@@ -176,6 +181,20 @@ def _most(department: Department, found: Departments) -> Mapping[str, int]:
         if "next" in paging:
             most[name] = tries * paging["max_pages"].integer(1, 1000, _PAGES)
     return most
+
+
+def _scheme_of(department: Department, found: Departments) -> Callable[[str], str]:
+    kinds = {kind for each in department.datasets.values() for kind in each.subjects}
+    schemes = {name: each for name, each in found.catalogue.schemes.items() if kinds.intersection(each.subjects)}
+
+    def scheme_of(text: str) -> str:
+        for name, scheme in schemes.items():
+            with contextlib.suppress(ValueError):
+                if len(text) <= _LONGEST and scheme.canonical(text):
+                    return name
+        return ""
+
+    return scheme_of
 
 
 def _digest(arguments: argparse.Namespace) -> Any:

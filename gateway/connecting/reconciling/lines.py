@@ -79,6 +79,7 @@ def _wrong(file: Path, number: int, why: str) -> CommandRefused:
 def _jsonl(
     file: Path, lines: Iterable[str], columns: Columns, paths: Paths, zone: datetime.tzinfo | None
 ) -> Iterator[Call]:
+    number, unseen = 0, {name for name in columns if name}
     for number, line in enumerate(lines, 1):
         if not line.strip():
             continue
@@ -97,7 +98,10 @@ def _jsonl(
                     at = at.get(part) if isinstance(at, dict) else None
             return at
 
+        unseen = {name for name in unseen if value(name) is None and name not in row}
         yield _call(file, number, [value(name) if name else None for name in columns], columns, paths, zone)
+    if number and unseen:
+        raise CommandRefused(f"`{file}` has no line with `{min(unseen)}`")
 
 
 def _csv(

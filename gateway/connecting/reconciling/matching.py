@@ -49,10 +49,14 @@ class Counted:
 class Matching:
     """`digest` is what the log has in place of an identifier's value.
 
-    `most` are the calls that an entry accounts for, of a subject and a dataset, by dataset.
+    `most` are the calls that an entry accounts for, of a subject and a dataset, by dataset. Where the log has
+    inquiries' ids (`ids`), a call about somebody has to have one.
     """
 
-    def __init__(self, window: Window, most: Mapping[str, int], digest: Callable[[str], str], counted: Counted) -> None:
+    def __init__(
+        self, window: Window, most: Mapping[str, int], digest: Callable[[str], str], counted: Counted, *, ids: bool
+    ) -> None:
+        self._ids = ids
         self._window, self._most, self._digest, self.counted = window, most, digest, counted
         self._open: deque[Expected] = deque()
         self._by_id: dict[str, Expected] = {}
@@ -119,7 +123,7 @@ class Matching:
             erased = entry is not None and entry.erased
             why = "no entry has its inquiry's id at that time" if entry is None else self._of_inquiry(call, entry)
         else:
-            why = self._of_subjects(call)
+            why = "it has no inquiry's id" if self._ids else self._of_subjects(call)
         if why is None:
             self.counted.entered += 1
             return None

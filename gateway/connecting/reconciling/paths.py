@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 from urllib.parse import unquote, urlsplit
 
 from gateway.documents import Node
 
 _HOLE = re.compile(r"\{(scheme|values?)\}")
+_BETWEEN = re.compile(r"[/?&=,;:|]+")
 
 
 class Asked(NamedTuple):
-    """A dataset and (scheme, value) of each subject; the scheme is empty where a path has none."""
+    """A dataset and (scheme, value) of each subject; what the path does not say, or no mapping of it, is empty."""
 
     dataset: str
     subjects: tuple[tuple[str, str], ...]
@@ -27,9 +28,14 @@ class _Template(NamedTuple):
 
 
 class Paths:
-    """The look-ups of one department; none where its kind has no paths."""
+    """The look-ups of one department; none where its kind has no paths.
 
-    def __init__(self, department: Node) -> None:
+    `scheme_of` gives the scheme of which a text is an identifier, or nothing: a path that is not mapped may still ask
+    about somebody.
+    """
+
+    def __init__(self, department: Node, scheme_of: Callable[[str], str]) -> None:
+        self._scheme_of = scheme_of
         keys = department.mapping(any_key=True)
         base = urlsplit(str(keys["base_url"].plain() or "")).path.rstrip("/") if "base_url" in keys else ""
         self._exact: list[_Template] = []
@@ -66,4 +72,6 @@ class Paths:
             scheme = unquote(held.get("scheme", ""))
             values = [held["value"]] if "value" in held else held.get("values", "").split(template.separator or ",")
             return Asked(template.dataset, tuple((scheme, unquote(value)) for value in values if value))
-        return None
+        parts_of = dict.fromkeys(part.strip() for part in _BETWEEN.split(unquote(path)))
+        named = tuple((scheme, part) for part in parts_of if (scheme := self._scheme_of(part)))
+        return Asked("", named) if named else None

@@ -184,6 +184,33 @@ def test_the_inquirys_id_is_found_in_a_web_servers_line_and_in_x_roads(
     assert total["entered"] == len(lines)
 
 
+@pytest.mark.parametrize(
+    ("path", "id_"),
+    [
+        ("/v2/operators/LEI/{}/permits/", ""),
+        ("/v2/exports?of={}", ""),
+        ("/v2/exports/x,%{:02x}{}", ""),
+        ("/v2/exports?of={}", "its own"),
+        ("/v2/operators/LEI/{}/permits", "none"),
+    ],
+)
+def test_calls_that_the_gateway_never_sends_are_found(
+    path: str, id_: str, folder: Path, made: list[Entry], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """By paths that are not mapped, under the id of an inquiry about others; or without an id."""
+    lines = logged.honest(made[:4], random.Random(9))
+    value = lines[2].value if id_ == "none" else lei(4000)
+    asked = path.format(ord(value[0]), value[1:]) if ":02x" in path else path.format(value)
+    call = f'10.0.0.1 - - [{lines[2].at:%d/%b/%Y:%H:%M:%S +0000}] "GET {asked} HTTP/1.1" 200 512 "-" "-"'
+    texts = [f'{as_common([each]).rstrip()} "-" "{each.inquiry if id_ else "-"}"\n' for each in lines]
+    texts.insert(3, f'{call} "{lines[2].inquiry if id_ == "its own" else "-"}"\n')
+    log = tmp_path / "access.log"
+    log.write_text("".join(texts))
+    status, (found, total) = said(folder, log, capsys, *(("--inquiry", "x") if id_ else ()))
+    assert (status, found["kind"], found["where"]) == (1, "call", "4")
+    assert (total["entered"], total["nobody"]) == (len(lines), 0)
+
+
 def test_the_look_is_entered_before_anything_is_opened(
     folder: Path, made: list[Entry], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -219,7 +246,8 @@ def test_the_look_is_entered_before_anything_is_opened(
          + '{"time": "2026-11-20T09:30:00Z"}\n', ("--subject", "s"), "a.jsonl:4: is more than two minutes older"),
         ("a.jsonl", "x" * 70_000, ("--subject", "s"), "has more than 65536 characters"),
         ("a.jsonl", '{"time": 1}\n', ("--subject", "s", "--time-zone", "Mars"), "there is no zone `Mars`"),
-        ("a.jsonl", '{"time": 1}\n', ("--subject", "s", "--since", "2026-11-20"), "has nothing of that time"),
+        ("a.jsonl", '{"time": 1}\n', ("--subject", "s"), "a.jsonl` has no line with `s`"),
+        ("a.jsonl", '{"time": 1, "s": ""}\n', ("--subject", "s", "--since", "2026-11-20"), "nothing of that time"),
         ("a.jsonl", '{"time": 1}\n', ("--subject", "s", "--skew", "-1"), "0 to 3600"),
     ],
 )  # fmt: skip
