@@ -14,6 +14,7 @@ from connectors.base import (
     DatasetRequest,
     Explained,
     Failure,
+    Fault,
     Faulty,
     Mismatch,
     Outcome,
@@ -70,6 +71,8 @@ async def tried(
     if any(each.kind in _KEEPING or (each.kind == "slow" and not each.status) for each in found):
         return Trial(dataset.id, len(chosen), declared, 0, 0.0, found)
     records, seconds, more = await _asked(department, request, deadline)
+    if declared and not only and not more:
+        more = await _of_nobody(department, catalogue, dataset, request, deadline)
     return _judged(department, Trial(dataset.id, len(chosen), declared, records, seconds, [*found, *more]))
 
 
@@ -129,6 +132,22 @@ async def _asked(department: Department, request: DatasetRequest, deadline: floa
                 what = "asked about several subjects at once, it gives other records than asked about one"
                 noted.add(("batch",), what, kind="unstable")
     return count, slowest, noted.all()
+
+
+async def _of_nobody(
+    department: Department, catalogue: Catalogue, dataset: Dataset, request: DatasetRequest, deadline: float
+) -> list[Mismatch]:
+    """What is wrong with the answer about somebody of whom the department has nothing, as of most subjects."""
+    nobody = [each for each in subjects.made_up(catalogue, dataset) if each not in request.subjects][:1]
+    if not nobody:
+        return []
+    (came,), _ = await _fetch(department, request._replace(subjects=tuple(nobody)), deadline)
+    if not isinstance(came, Failure) or came.fault is not Fault.UNAVAILABLE:  # a test system may answer all alike
+        return []
+    what = (
+        f"asked about an identifier that nobody has, it fails: {came.detail}; that has to be an answer without records"
+    )
+    return [Mismatch(("datasets", dataset.id), what)]
 
 
 def _name(record: Record) -> tuple[str, str]:

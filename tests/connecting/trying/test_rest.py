@@ -67,6 +67,24 @@ async def test_made_up_identifiers_are_nobodys_and_the_report_says_that_nothing_
         assert asked.rule_set().policies.catalogue.schemes["LEI"].canonical(request.target.rpartition("/")[2])
 
 
+async def test_somebody_of_whom_it_has_nothing_is_asked_about_too(tmp_path: Path) -> None:
+    """Its own test subjects are answered; anybody else, which is most, would be a fault."""
+
+    async def only_its_own(request: Request, writer: asyncio.StreamWriter) -> None:
+        if VALUE in request.target:
+            await answering()(request, writer)
+        else:
+            writer.write(answer({"detail": "no such company"}, 400))
+
+    async with serve(only_its_own) as server:
+        config = rest(server.url)
+        trial, (place,) = await asked.trial(asked.department(config, tmp_path))
+        config["datasets"][asked.NAME]["no_records"] = [400]
+        fine, _ = await asked.trial(asked.department(config, tmp_path))
+    assert "an identifier that nobody has, it fails: status 400" in str(place)
+    assert (trial.records, fine.records, fine.found) == (3, 3, [])
+
+
 async def test_a_slow_department_is_slow_before_it_is_too_slow(tmp_path: Path) -> None:
     async def slowly(request: Request, writer: asyncio.StreamWriter) -> None:
         await asyncio.sleep(0.7)
