@@ -234,6 +234,6 @@ def _refused(error: str) -> Failure:
     code = re.sub(r"[^a-z]", "", error.rpartition(".")[2].lower())
     lower = error.lower()
     who = next((words for start, words in _SIDES if lower.startswith(start)), "X-Road")
-    what = _PERMANENT.get(code) or _PASSING.get(code) or "an error that is not told on"
+    what = _PERMANENT.get(code) or _PASSING.get(code) or "an error of another kind, which its own log has"
     passes = code in _PASSING or (code not in _PERMANENT and not lower.startswith("client."))
     return Failure(Fault.UNAVAILABLE, passes, f"{who}: {what}")

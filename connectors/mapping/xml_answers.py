@@ -126,7 +126,7 @@ def _parsed(body: bytes) -> Element:
         root: Element = parser.close()
     except DefusedXmlException:
         raise _WrongError("XML with a DTD or an entity of its own") from None
-    except (ParseError, LookupError, UnicodeError):
+    except (ParseError, LookupError, ValueError):  # also what expat cannot decode, as UTF-7 or Shift JIS
         raise _WrongError("not XML") from None
     level, elements = [root], 1
     for _ in range(DEPTH):

@@ -97,6 +97,8 @@ async def test_however_xml_is_written_it_is_the_same(body: bytes) -> None:
         (reply(notice()) + b"<a/>", "not XML"),
         (reply("<a>\xff</a>").decode().encode("latin-1"), "not XML"),
         (reply(notice(), before="<?xml version='1.0' encoding='nonsense'?>"), "not XML"),
+        (reply(notice(), before="<?xml version='1.0' encoding='UTF-7'?>"), "not XML"),
+        (reply(notice(), before="<?xml version='1.0' encoding='Shift_JIS'?>"), "not XML"),
         (reply(notice(), before="<!DOCTYPE reply>"), "DTD"),
         (reply(notice(period="x"), before="<!DOCTYPE r [<!ENTITY a 'b'>]>"), "DTD"),
         (reply(notice(), before="<!DOCTYPE r SYSTEM 'http://127.0.0.1:1/x.dtd'>"), "DTD"),
