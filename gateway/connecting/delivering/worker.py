@@ -28,6 +28,8 @@ PART = "deliveries"
 """Its name in what is told to the log."""
 LOOK = 20.0
 """Seconds between two looks whether another rule set is active; then this process ends, and is started anew."""
+LONGEST = 600.0
+"""Seconds, at most, until a delivery that was refused is fetched and checked again."""
 _NICE = 10
 """Inquiries come first on a busy core, and so does what holds the store's lock."""
 
@@ -66,6 +68,7 @@ def _replaced(found: Delivering) -> bool:
 async def _follow(
     name: str, connector: FilesConnector, check: Canonical, log: Log, heard: Heard, stopping: asyncio.Event
 ) -> None:
+    pause = connector.poll
     while not stopping.is_set():
         try:
             report = await asyncio.to_thread(connector.deliver, check)
@@ -74,13 +77,22 @@ async def _follow(
         except Exception as error:  # whatever it is, it is one department's
             heard(name, f"a defect of this program ({type(error).__name__}); report it")
         else:
+            pause = rest(report, pause, connector.poll)
             heard(name, why(report))
             if report.outcome is Outcome.TAKEN:
                 records = sum(each.records for each in report.datasets.values())
                 log.state(
                     "delivered", department=name, sequence=report.sequence, records=records, vanished=report.vanished
                 )
-        await rested(stopping, connector.poll)
+        await rested(stopping, pause)
+
+
+def rest(report: Report, before: float, poll: float) -> float:
+    """Seconds until the next look, after one that came `before` seconds after its own last.
+
+    What is refused is refused again until somebody sends another: it is fetched and checked ever more seldom.
+    """
+    return min(2 * before, max(LONGEST, poll)) if report.outcome is Outcome.REFUSED else poll
 
 
 def why(report: Report) -> str | None:

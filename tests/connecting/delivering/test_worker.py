@@ -67,3 +67,13 @@ def test_what_it_says_of_an_intake() -> None:
     assert worker.why(Report(outcome=Outcome.UNREACHED, at="", troubles=[Trouble("no\x1b way")])) == "no\\x1b way"
     refused = Report(outcome=Outcome.REFUSED, at="", sequence=4, troubles=[Trouble("wrong", "a", 2, "b")], more=3)
     assert worker.why(refused) == "delivery 4 is refused: a, row 2, column `b`: wrong (and 3 more)"
+
+
+def test_what_was_refused_is_looked_at_ever_more_seldom_until_another_comes() -> None:
+    refused, pauses = Report(outcome=Outcome.REFUSED, at="", sequence=4), [60.0]
+    for _ in range(6):
+        pauses.append(worker.rest(refused, pauses[-1], 60.0))
+    assert pauses == [60.0, 120.0, 240.0, 480.0, 600.0, 600.0, 600.0]
+    assert worker.rest(refused, 3600.0, 3600.0) == 3600.0
+    for outcome in (Outcome.TAKEN, Outcome.UNCHANGED, Outcome.UNREACHED):
+        assert worker.rest(Report(outcome=outcome, at=""), 600.0, 60.0) == 60.0
