@@ -52,9 +52,9 @@ def test_denied_fields_are_not_asked_for(world: World) -> None:
 def _asks_for_all_fields(monkeypatch: pytest.MonkeyPatch) -> None:
     real = fetch.Fetcher.fetch
 
-    async def faulty(self: Any, permits: Any, deadline: float) -> Any:
+    async def faulty(self: Any, permits: Any, *given: Any) -> Any:
         every = {name: tuple(sorted(dataset.fields)) for name, dataset in CATALOGUE.datasets.items()}
-        return await real(self, [Permit(subject, name, every[name]) for subject, name, _ in permits], deadline)
+        return await real(self, [Permit(subject, name, every[name]) for subject, name, _ in permits], *given)
 
     monkeypatch.setattr(fetch.Fetcher, "fetch", faulty)
 

@@ -90,8 +90,8 @@ def test_a_department_that_hangs_costs_its_own_datasets(world: World) -> None:
 def _fails_all(monkeypatch: pytest.MonkeyPatch) -> None:
     real = fetch.Fetcher.fetch
 
-    async def faulty(self: Any, permits: Any, deadline: float) -> Any:
-        got = await real(self, permits, deadline)
+    async def faulty(self: Any, permits: Any, deadline: float, about: Any = None) -> Any:
+        got = await real(self, permits, deadline, about)
         if any(isinstance(outcome, Failure) for outcome in got.values()):
             return dict.fromkeys(got, Failure(Fault.UNAVAILABLE, True, "one of them failed"))
         return got
@@ -102,7 +102,7 @@ def _fails_all(monkeypatch: pytest.MonkeyPatch) -> None:
 def _lets_an_exception_through(monkeypatch: pytest.MonkeyPatch) -> None:
     real = fetch.Fetcher._requests
 
-    async def faulty(self: Any, permits: Any, deadline: float) -> Any:
+    async def faulty(self: Any, permits: Any, deadline: float, about: Any = None) -> Any:
         requests = real(self, permits)
         answers = await asyncio.gather(
             *[self._connectors[name].fetch(fetch.RecordRequest(parts, deadline)) for name, parts in requests.items()]
@@ -115,8 +115,8 @@ def _lets_an_exception_through(monkeypatch: pytest.MonkeyPatch) -> None:
 def _takes_a_failure_for_no_records(monkeypatch: pytest.MonkeyPatch) -> None:
     real = fetch.Fetcher.fetch
 
-    async def faulty(self: Any, permits: Any, deadline: float) -> Any:
-        got = await real(self, permits, deadline)
+    async def faulty(self: Any, permits: Any, deadline: float, about: Any = None) -> Any:
+        got = await real(self, permits, deadline, about)
         return {key: [] if isinstance(outcome, Failure) else outcome for key, outcome in got.items()}
 
     monkeypatch.setattr(fetch.Fetcher, "fetch", faulty)
