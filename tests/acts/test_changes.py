@@ -69,7 +69,7 @@ async def test_a_stewards_report_counts_once_another_confirms_it(desk: Desk) -> 
     assert made == {
         "__typename": "Change", "id": made["id"], "state": "AWAITS_CONFIRMATION", "event": "WITHDRAWN",
         "scheme": who.scheme, "value": who.value, "dataset": "tax-arrears", "record": "N-1", "version": "1",
-        "at": desk.now, "reason": WHY, "because": None,
+        "at": desk.now, "reason": WHY, "because": None, "newVersion": None,
     }  # fmt: skip
     assert (await facts_of(desk, who)) == SubjectFacts()
     done = await desk.ask(other, "confirm", id=made["id"])

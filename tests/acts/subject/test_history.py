@@ -242,7 +242,8 @@ class _Broken:
         raise Refusal(Code.DECISION_UNAVAILABLE, "out of reach")
 
 
-def test_a_view_of_something_secret_is_as_secret_as_long(looking: Looking) -> None:
+def test_a_view_of_something_secret_is_as_secret_as_long(looking: Looking, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(looking.world.ledger, "now", looking.world.clock)  # commands go by the ledger's own
     subject = held(looking.world)
     secret = looking.looked(subject, secret=True)
     ends = secret.entries[-1].oversight.secret_until
