@@ -172,6 +172,8 @@ class Run:
             scheme, value = self._people[number % len(self._people)]
             who = {"scheme": scheme, "value": value}
             said = await self._post(client, number, bearer, INCOME, id=who)
+            while _ended_meanwhile(said):  # the consent was revoked while departments answered: nothing is released
+                said = await self._post(client, number, bearer, INCOME, id=who)
             self._count(said, ("UNAUTHORIZED_FIELD_OR_TYPE",))  # the consent may be revoked by now
             self.found.inquiries += "inquiry" in said.get("extensions", {})
 
@@ -195,6 +197,10 @@ class Run:
         while not self._over.is_set():
             self.found.not_ready += (await client.get(f"{url}/health/ready")).status_code != 200
             await asyncio.sleep(0.02)
+
+
+def _ended_meanwhile(said: Mapping[str, Any]) -> bool:
+    return any("ended while the inquiry ran" in error["message"] for error in said.get("errors", ()))
 
 
 def numbers_wrong(database: str) -> int:
