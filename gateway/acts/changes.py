@@ -28,7 +28,7 @@ from gateway.acts.matters.filing import OBJECTION
 from gateway.acts.matters.upheld import ends_upheld
 from gateway.acts.office import Office
 from gateway.acts.pages import WAITS, Sections
-from gateway.catalogue.model import Catalogue, Status
+from gateway.catalogue.model import PROVIDED, Catalogue
 from gateway.inquiry.types import Requester
 from gateway.ledger.acting.digests import same_human
 from gateway.ledger.acting.planned import (
@@ -55,7 +55,6 @@ EVENTS = ("corrected", "withdrawn", "reinstated")
 """What a department reports. That a display ended, or a record was restored, is nobody's report."""
 KIND, DECLINED = "change", "declined"
 HOUR = datetime.timedelta(hours=1)
-_PROVIDED = (Status.PUBLISHED, Status.RETIRED)
 
 
 class _Effect(NamedTuple):
@@ -109,7 +108,7 @@ def reported(
     dataset = catalogue.datasets.get(str(record["dataset"]))
     if (
         dataset is None
-        or dataset.status not in _PROVIDED
+        or dataset.status not in PROVIDED
         or dataset.department != department
         or about.kind not in dataset.subjects
     ):

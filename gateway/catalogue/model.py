@@ -32,6 +32,10 @@ class Status(enum.StrEnum):
     RETIRED = "retired"
 
 
+PROVIDED = (Status.PUBLISHED, Status.RETIRED)
+"""Statuses of a dataset that there are records of."""
+
+
 class Basis(msgspec.Struct, frozen=True, omit_defaults=True):
     """The legal basis of a dataset or purpose; `version` is the law's that is meant, where it matters.
 
@@ -155,6 +159,14 @@ class Catalogue(msgspec.Struct, frozen=True):
     def has_not(self, dataset: str) -> bool:
         """Whether it is certain that there is no such dataset."""
         return self.whole and dataset not in self.datasets
+
+    def provided_by(self, department: str) -> Mapping[str, Dataset]:
+        """What the department provides, or provided until it was retired: of these it still has records."""
+        return {
+            name: each
+            for name, each in self.datasets.items()
+            if each.department == department and each.status in PROVIDED
+        }
 
     @property
     def published(self) -> Mapping[str, Dataset]:

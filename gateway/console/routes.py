@@ -61,7 +61,14 @@ def routes(
         lambda filed, due: clock.written(rules().calendar, filed, due, now()),
         bundle,
     )
-    shared = Parts(pages, sessions, Api(application), now, f"{parts.scheme}://{parts.netloc}", defect)
+    logins = {each.name: (each.issuer, each.client_id) for each in settings.login}
+
+    def department(login: str) -> str:
+        entry = rules().requesters.entries.get(logins.get(login, ("", "")))
+        return "" if entry is None else entry.department
+
+    origin = f"{parts.scheme}://{parts.netloc}"
+    shared = Parts(pages, sessions, Api(application), now, origin, defect, department)
     known = {each.settings.issuer: each for each in issuers}
     ways = {
         each.name: SignIn(each, known[each.issuer], settings.audience, f"{public_url}{RETURN}", now)

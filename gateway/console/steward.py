@@ -50,6 +50,7 @@ mutation Report(
   reportChange(subject: $subject, record: $record, event: $event, newVersion: $version, reason: $reason) { id state }
 }
 """
+_REPORTED = ("scheme", "value", "dataset", "record", "version", "event", "new_version", "reason")
 _BY_KIND = {"OBJECTION": "decideObjection", "RESTORATION": "decideRestoration"}
 
 
@@ -153,15 +154,18 @@ async def reporting(visit: Visit) -> Response:
 
 
 async def report(visit: Visit) -> Response:
-    """Report a change."""
+    """Report a change: first a page to check, then the act."""
     names = ("scheme", "value", "dataset", "record", "reason")
     wrong = [(name, visit.words(f"reporting.no_{name}")) for name in names if not visit.field(name)]
     if visit.field("event") not in EVENTS:
         wrong.append(("event", visit.words("reporting.no_event")))
     if visit.field("event") == "CORRECTED" and not visit.field("new_version"):
         wrong.append(("new_version", visit.words("reporting.no_new_version")))
-    if wrong:
+    if wrong or visit.field("change") == "yes":
         return await form(visit, wrong)
+    if visit.field("checked") != "yes":
+        given = {name: visit.field(name) for name in _REPORTED}
+        return await visit.page("console/report_check.html", "console.changes", given=given)
     version = {"version": visit.field("version")} if visit.field("version") else {}
     try:
         done = await visit.ask(
@@ -223,8 +227,9 @@ async def _shown(visit: Visit, found: Any, wrong: Wrong) -> Response:
 
 async def form(visit: Visit, wrong: Wrong) -> Response:
     """The form by which a change is reported, with what is wrong with it."""
-    names = ("scheme", "value", "dataset", "record", "version", "event", "new_version", "reason")
-    filled = {name: visit.typed(name) for name in names}
+    filled = {name: visit.typed(name) for name in _REPORTED}
+    own = visit.parts.pages.names.provided(visit.parts.department(visit.session.login))
     return await visit.page(
-        "console/report.html", "console.changes", 422 if wrong else 200, filled=filled, events=EVENTS, wrong=wrong
-    )
+        "console/report.html", "console.changes", 422 if wrong else 200,
+        filled=filled, events=EVENTS, datasets=own, wrong=wrong,
+    )  # fmt: skip

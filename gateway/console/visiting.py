@@ -72,7 +72,10 @@ ROOMS: Mapping[str, tuple[tuple[str, str], ...]] = {
 
 
 class Parts:
-    """What all visits share. `defect` is told of what nobody expected, with the id that people can quote."""
+    """What all visits share. `defect` is told of what nobody expected, with the id that people can quote.
+
+    `department` gives the department of those who sign in by a login, `""` where it is of none.
+    """
 
     def __init__(
         self,
@@ -82,9 +85,10 @@ class Parts:
         now: Callable[[], float],
         origin: str,
         defect: Callable[[str, BaseException], None],
+        department: Callable[[str], str],
     ) -> None:
         self.pages, self.sessions, self.api, self.now, self.origin = pages, sessions, api, now, origin
-        self.defect = defect
+        self.defect, self.department = defect, department
 
 
 class Visit:

@@ -14,6 +14,13 @@ OBJECT = "/my/object?dataset=income-statements&record=IS-P00000-1"
 RESTORE = "/my/restore?dataset=enforcement-cases&record=EC-P00000-1"
 
 
+REPORTED = {
+    "event": "CORRECTED", "scheme": "LEI", "value": "5299001DHMNQ00000007", "dataset": "tax-arrears",
+    "record": "TA-00000-1", "version": "1", "new_version": "2",
+}  # fmt: skip
+"""A change that is reported, before it is checked."""
+
+
 def pages(
     roles: Mapping[str, Visitor], proposal: str, finding: str, suspension: str, reason: str
 ) -> Iterator[tuple[str, httpx.Response]]:
@@ -28,6 +35,7 @@ def pages(
         ("steward", f"{matter}?state=OPEN", matter, decided),
         ("steward", "/console/report", "/console/report", {}),
         ("steward", "/console/report", "/console/report", {"event": "CORRECTED", "scheme": "X", "dataset": "none"}),
+        ("steward", "/console/report", "/console/report", REPORTED | {"reason": reason}),
         ("oversight", end, end, {"reason": " "}),
         ("oversight", end, end, {"reason": reason}),
         ("oversight", f"/console/findings/{finding}?state=OPEN", f"/console/findings/{finding}", {"reason": ""}),

@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from tests.conftest import World
-from tests.console.typed import came_back
+from tests.console.typed import Form, came_back
 from tests.console.visitor import Visitor
 
 SCRIPT = "<script>alert('x')</script> =1+1 \"quoted\" & 'more'"
@@ -117,7 +117,7 @@ def test_two_stewards_report_and_confirm(visitor: Visitor) -> None:
     lei = visitor.told["subjects"]["ordinary"]["value"]
     given = {
         "event": "WITHDRAWN", "scheme": "LEI", "value": lei, "dataset": "tax-arrears", "record": "TA-00000-1",
-        "version": "1", "reason": SCRIPT,
+        "version": "1", "reason": SCRIPT, "checked": "yes",
     }  # fmt: skip
     form = first.get("/console/report")
     assert first.post("/console/report", {**given, "value": ""}, form).status_code == 422
@@ -131,7 +131,22 @@ def test_two_stewards_report_and_confirm(visitor: Visitor) -> None:
         assert mended.status_code == 422
         assert said in mended.text
         assert ("Word for word." in mended.text) == (name != "reason")  # nobody writes it twice
-    done = first.post("/console/report", given, form)
+    # Only its own department's kinds of record are listed, by their titles; what is chosen is checked first.
+    assert '<option value="tax-arrears">Notices of tax arrears</option>' in form.text
+    assert "wage-arrears" not in form.text
+    check = first.post("/console/report", {**given, "checked": ""}, form)
+    assert check.status_code == 200
+    for said in ("Check your report", "Nothing was entered yet.", "<dd>Notices of tax arrears</dd>", f"LEI {lei}"):
+        assert said in check.text
+    assert "<script" not in check.text
+    back = first.post("/console/report", {**given, "checked": "", "change": "yes"}, check)
+    came = Form(back.text).values
+    assert (back.status_code, {name: came[name] for name in given if name != "checked"}) == (
+        200, {name: [value] for name, value in given.items() if name != "checked"},
+    )  # fmt: skip
+    assert lei not in first.get("/console/changes").text
+    sent = {name: values[0] for name, values in Form(check.text).values.items() if name not in ("csrf", "change")}
+    done = first.post("/console/report", sent, check)
     assert done.status_code == 303, done.text
     page = first.get("/console/changes")
     assert "counts once a second steward has confirmed it" in page.text

@@ -56,7 +56,7 @@ def filed(world: World) -> Iterator[dict[str, Any]]:
     lei = told["subjects"]["ordinary"]["value"]
     given = {
         "event": "CORRECTED", "scheme": "LEI", "value": lei, "dataset": "tax-arrears", "record": "TA-00000-2",
-        "version": "1", "new_version": "9", "reason": "Mistyped.",
+        "version": "1", "new_version": "9", "reason": "Mistyped.", "checked": "yes",
     }  # fmt: skip
     assert weber.post("/console/report", given, weber.get("/console/report")).status_code == 303
     nowak = Visitor(told)
@@ -87,7 +87,7 @@ FORMS: tuple[tuple[str, str, str, Mapping[str, Any]], ...] = (
     ("/console/changes/{change}/decline", "second-steward", "/console/changes", {"reason": TURNED}),
     ("/console/report", "steward", "/console/report",
      {"event": "CORRECTED", "scheme": "LEI", "value": "5299001DHMNQ00000007", "dataset": "tax-arrears",
-      "record": "TA-00000-1", "version": "1", "new_version": TURNED, "reason": "Paid."}),
+      "record": "TA-00000-1", "version": "1", "new_version": TURNED, "reason": "Paid.", "checked": "yes"}),
     ("/console/findings/{finding}", "oversight", "/console/findings/{finding}?state=OPEN", {"reason": TURNED}),
     ("/console/findings/{finding}/review", "oversight", "/console/findings/{finding}/review",
      {"verdict": "UNCLEAR", "reason": TURNED}),

@@ -19,6 +19,7 @@ class Form(HTMLParser):
         super().__init__()
         self.values: dict[str, list[str]] = {}
         self._area: str | None = None
+        self._list = ""
         self.feed(text)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
@@ -32,6 +33,11 @@ class Form(HTMLParser):
             self._area = given.get("name")
             if self._area:
                 self.values.setdefault(self._area, []).append("")
+
+        elif tag == "select":
+            self._list = str(given.get("name"))
+        elif tag == "option" and "selected" in given:
+            self.values.setdefault(self._list, []).append(given.get("value") or "")
 
     def handle_data(self, data: str) -> None:
         """Note what stands in a text."""
