@@ -1,6 +1,7 @@
-"""What things are called: titles of departments, kinds of record, fields and purposes, where the API gives their ids.
+"""What things are called where the API gives ids: titles of departments, kinds of record, fields, purposes, officers.
 
-Only titles that everybody may read (`/open/catalogue`). What there is no title for is called by its id.
+Only titles that everybody may read (`/open/catalogue`), but those of officers, for whoever sees who changed the rules.
+What there is no title for is called by its id.
 """
 
 from __future__ import annotations
@@ -39,11 +40,13 @@ class Named(NamedTuple):
     catalogue: Catalogue
     purposes: Mapping[str, Titled]
     departments: Mapping[str, str]
+    officers: Mapping[str, str] = {}
 
     @classmethod
     def of(cls, rules: RuleSet) -> Named:
         """What a rule set names."""
-        return cls(rules.policies.catalogue, rules.policies.purposes, rules.requesters.departments)
+        officers = {name: each.title for name, each in rules.officers.entries.items() if each.title}
+        return cls(rules.policies.catalogue, rules.policies.purposes, rules.requesters.departments, officers)
 
 
 class Names:
@@ -59,6 +62,14 @@ class Names:
     def requester(self, client: Mapping[str, str]) -> str:
         """Who asks: the department's title, or the client's id where it is of none."""
         return self.department(client["department"]) if client["department"] else client["client"]
+
+    def officer(self, id_: str) -> str:
+        """Who changes rules: an officer's name as people write it, with the id where two have it; or a department."""
+        officers = self._now().officers
+        title = officers.get(id_)
+        if title is None:
+            return self.department(id_)
+        return title if list(officers.values()).count(title) == 1 else f"{title} ({id_})"
 
     def dataset(self, id_: str) -> str:
         """The title of a kind of record."""

@@ -63,6 +63,7 @@ class Pages:
         )
         said = Said(words, names)
         self._environment.filters |= {"said": said, "said_first": said.first, "record": said.record}
+        self._environment.filters["officer"] = names.officer
         self._environment.globals |= {
             "w": words,
             "names": names,

@@ -42,6 +42,8 @@ def test_a_page_says_what_it_opens_what_it_lacks_and_who_may_not(policies: World
     assert "+ Opens" in page
     assert "“Findings of unpaid wages: Unpaid amount”" in page  # titles, not ids
     assert "wage-arrears" not in page
+    assert "Proposed by P. Olsen" in page
+    assert "olsen" not in page
     assert page.count("Not needed") == 2  # a steward and oversight's day stand there all the same
     assert visitor.send("GET", f"/console/proposals/{id_}/approve").headers["location"].endswith(id_)
     first = visitor.get("/console/").text

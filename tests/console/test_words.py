@@ -193,6 +193,17 @@ def test_sentences_of_what_changes_have_days_as_people_write_them() -> None:
     )
 
 
+def test_officers_are_called_as_people_write_them_with_ids_where_two_are_called_alike() -> None:
+    rules = load(Path("policies"))
+    named = Named.of(rules)._replace(officers={"olsen": "P. Olsen", "costa": "A. Costa", "costa.b": "A. Costa"})
+    names = Names(lambda: named, Words({}))
+    assert [names.officer(each) for each in ("olsen", "costa", "costa.b")] == [
+        "P. Olsen", "A. Costa (costa)", "A. Costa (costa.b)",
+    ]  # fmt: skip
+    assert [names.officer(each) for each in ("tax", "whoever")] == ["Tax Service", "whoever"]
+    assert Names(lambda: Named.of(rules), Words({})).officer("ilves") == "P. Ilves"
+
+
 def test_templates_can_be_compiled() -> None:
     environment: Any = Environment(autoescape=True)
     for file in TEMPLATES.rglob("*.html"):

@@ -4,12 +4,13 @@
     expires: P14D               # optional; for how long an approval counts, at most
     simulation: optional        # optional; `required`: nobody approves what was not simulated
     officers:
-      olsen: {issuer: login, sub: p.olsen, person: "197", key: ssh-ed25519 AAAA...}
+      olsen: {issuer: login, sub: p.olsen, title: P. Olsen, person: "197", key: ssh-ed25519 AAAA...}
 
-An officer is (issuer, `sub`) of a token; `person` is the issuer's `person_claim`, where it has one, and `key` an SSH
-public key. Two officers are two people: neither an account, nor a person, nor a key is another's too. The file of the
-rule set that is in force judges a proposal, so that nobody names their own approvers. Stewards are not in it: they are
-known by the department of their client. Without the file nobody can approve.
+An officer is (issuer, `sub`) of a token; `title` is what people are shown in the place of the name, `person` the
+issuer's `person_claim`, where it has one, and `key` an SSH public key. Two officers are two people: neither an account,
+nor a person, nor a key is another's too. The file of the rule set that is in force judges a proposal, so that nobody
+names their own approvers. Stewards are not in it: they are known by the department of their client. Without the file
+nobody can approve.
 """
 
 from __future__ import annotations
@@ -38,13 +39,14 @@ _SUB = rf"[\x21-\x7e]{{1,{MOST_NAME}}}"
 
 
 class Officer(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One officer. `key` is as `public_key` gives it; empty without one."""
+    """One officer. `key` is as `public_key` gives it; empty without one, as `title` and `person` are."""
 
     name: str
     issuer: str
     sub: str
     person: str = ""
     key: str = ""
+    title: str = ""
 
     @property
     def people(self) -> frozenset[tuple[str, str]]:
@@ -108,14 +110,15 @@ def _officer(name: str, node: Node, issuers: Mapping[str, str] | None, *, signed
     """The issuer as it is written, and the officer."""
     if not re.fullmatch(_NAME, name):
         node.key_problem(f"`{name}` must be a name in small letters, such as `olsen` or `p.olsen`")
-    parts = node.mapping(["issuer", "sub", *(["key"] if signed else [])], ["person", "key"])
+    parts = node.mapping(["issuer", "sub", *(["key"] if signed else [])], ["title", "person", "key"])
     alias, issuer = issuer_of(parts["issuer"], issuers) if "issuer" in parts else ("", "")
     sub = parts["sub"].text(pattern=_SUB, what="the `sub` of a token") if "sub" in parts else ""
     person = (
         parts["person"].text(pattern=_SUB, what="what the issuer's `person_claim` says") if "person" in parts else ""
     )
     key = _key(parts["key"]) if "key" in parts else ""
-    return (alias, Officer(name, issuer, sub, person, key)) if issuer and sub else None
+    title = parts["title"].text(what="a name as people write it") if "title" in parts else ""
+    return (alias, Officer(name, issuer, sub, person, key, title)) if issuer and sub else None
 
 
 def _key(node: Node) -> str:

@@ -32,7 +32,7 @@ def test_the_shipped_officers() -> None:
     assert (found.signed, found.days) == (False, 14)
     olsen = found.of("https://login.example", "p.olsen")
     assert olsen is not None
-    assert olsen.name == "olsen"
+    assert (olsen.name, olsen.title) == ("olsen", "P. Olsen")
     assert found.of("https://other.example", "p.olsen") is None
     assert found.of("https://login.example", None) is None
 
@@ -82,7 +82,8 @@ def test_signing_officers(tmp_path: Path) -> None:
         ("sub: p.ilves}", "sub: p.costa}", "ilves: ", "is the same person as `costa`"),
         ("sub: p.ilves}", "sub: p.ilves, person: p.costa}", "ilves: ", "is the same person as `costa`"),
         ("sub: p.ilves}", "sub: p.ilves, key: ssh-rsa AAAA}", "ssh-rsa", "must be an SSH public key"),
-        ("sub: p.ilves}", "person: p.ilves}", "{issuer: login, person", "`sub` is missing"),
+        ("title: P. Ilves", "title: []", "[]", "must be a name as people write it"),
+        ("sub: p.ilves}", "person: p.ilves}", "{issuer: login, title: P. Ilves", "`sub` is missing"),
     ],
 )
 def test_a_mistake_is_told_with_its_place(tmp_path: Path, before: str, after: str, word: str, says: str) -> None:
@@ -108,5 +109,6 @@ def test_one_officer_is_too_few(tmp_path: Path) -> None:
 def test_the_digest_says_who_may_approve(tmp_path: Path) -> None:
     before = load(SHIPPED).digest
     assert load(edited(tmp_path, officers.FILE, "sub: p.ilves", "sub: p.other")).digest != before
+    assert load(edited(tmp_path / "called", officers.FILE, "P. Ilves", "Dr P. Ilves")).digest != before
     commented = edited(tmp_path / "commented", officers.FILE, "expires: P14D", "expires: P14D  # two weeks")
     assert load(commented).digest == before
