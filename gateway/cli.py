@@ -183,11 +183,17 @@ def _identifiers(configured: Any) -> Callable[[str, str], str]:
     return written
 
 
-def _rule_set(configured: Any) -> str:
-    """The digest of the rule set that is active by a configuration."""
-    from gateway.activation import stored
+def _rule_set(configured: Any) -> tuple[str, bytes]:
+    """The digest of the rule set that is active by a configuration, and its catalogue as JSON."""
+    import msgspec
 
-    return stored.of(configured).rules.digest
+    from gateway.activation import stored
+    from gateway.web.catalogue import catalogue_document
+    from gateway.web.opened import History, Open
+
+    rules = stored.of(configured).rules
+    shown = Open(rules.policies.catalogue, rules.policies.purposes, History((), 0))
+    return rules.digest, msgspec.json.encode(catalogue_document(shown))
 
 
 def _inquiry(arguments: argparse.Namespace) -> int:

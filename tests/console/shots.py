@@ -133,7 +133,7 @@ def _paper(world: World, answer: object, folder: Path) -> Iterator[tuple[str, Pa
     yield "paper-sheet", sheet
     about = f"LEI:{world.subject('ordinary')['value']}"
     who = ("--by", "A. Auditor", "--reason", _WHY)
-    _ran("export", "--config", str(run.config), *who, *named, "--subject", about, "--out", str(folder / "evidence"))
+    _ran("export", "--config", str(run.config), *who, "--subject", about, "--out", str(folder / "evidence"))
     yield "paper-evidence", next((folder / "evidence").glob("*.html"))
 
 

@@ -106,6 +106,21 @@ def test_a_receipt_shows_as_a_sheet(world: World, tmp_path: Path) -> None:
             assert word in done.stdout
 
 
+def test_a_package_calls_things_as_the_active_policies_do(world: World, tmp_path: Path) -> None:
+    tender(world)
+    config, out = str(world.region.place.config), tmp_path / "evidence"
+    about = f"LEI:{world.subject('ordinary')['value']}"
+    who = ("--by", "A. Auditor", "--reason", "Audit 7", "--subject", about, "--out", str(out))
+    done = dutybound("ledger", "export", "--config", config, *who)
+    assert done.returncode == 0, done.stderr
+    page = (out / "summary.html").read_text("utf-8")
+    for said in (
+        "Market Regulation Authority (market)", "Notices of tax arrears (tax-arrears)", "(TENDER_QUALIFICATION)",
+        "from the policies that were active when this was made",
+    ):  # fmt: skip
+        assert said in page
+
+
 def test_the_live_store_verifies(world: World) -> None:
     tender(world)
     command = [sys.executable, "-m", "gateway.cli", "ledger", "verify", "--config", str(world.region.place.config)]

@@ -15,6 +15,7 @@ import sys
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 from gateway.errors import ConfigurationError, DutyboundError
 from gateway.ledger.commands.progress import teller
@@ -33,13 +34,23 @@ from gateway.settings import Settings
 from gateway.storage.port import Store
 from gateway.storage.tables import micros, moment
 
-RuleSetDigest = Callable[[Settings], str]
-"""The digest of the rule set that a configuration's policies are; raises `ConfigurationError`."""
+RuleSet = Callable[[Settings], tuple[str, bytes]]
+"""Of the rule set that a configuration's policies are: its digest, and its catalogue as `/open/catalogue` answers it in
+JSON. Raises `ConfigurationError`."""
+
+
+class _Policies(NamedTuple):
+    """A rule set: its digest, its files by their paths, and its catalogue as JSON."""
+
+    digest: str
+    files: Mapping[str, bytes]
+    catalogue: bytes
+
 
 _FORMATS = {"fhir": as_fhir.as_ndjson, "csv": as_csv.as_csv}
 
 
-def register(parser: argparse.ArgumentParser, rule_set: RuleSetDigest | None) -> None:
+def register(parser: argparse.ArgumentParser, rule_set: RuleSet | None) -> None:
     """Add the command's arguments."""
     parser.add_argument("--config", type=Path, required=True, metavar="FILE", help="gateway.yaml")
     parser.add_argument("--by", required=True, metavar="NAME", help="who looks; stands in the ledger")
@@ -60,13 +71,16 @@ def register(parser: argparse.ArgumentParser, rule_set: RuleSetDigest | None) ->
         "--told-only", action="store_true", help="leave out what only oversight may open: officials, withheld, denied"
     )
     parser.add_argument(
-        "--catalogue", type=Path, metavar="FILE", help="what `/open/catalogue` served as JSON: what ids are called"
+        "--catalogue",
+        type=Path,
+        metavar="FILE",
+        help="what `/open/catalogue` served as JSON: what ids were called then (default: as the policies have it)",
     )
     parser.add_argument("--anyway", action="store_true", help="write it also where no entry names the subject or case")
     parser.set_defaults(run=lambda arguments: run(arguments, rule_set))
 
 
-def run(arguments: argparse.Namespace, rule_set: RuleSetDigest | None) -> int:
+def run(arguments: argparse.Namespace, rule_set: RuleSet | None) -> int:
     """Export; 0 written, 1 not (one sentence on standard error), 2 a wrong call."""
     try:
         looked = _looked(arguments)
@@ -80,7 +94,7 @@ def run(arguments: argparse.Namespace, rule_set: RuleSetDigest | None) -> int:
         print("`--catalogue` is for the page of a package: leave it out, or `--format`", file=sys.stderr)
         return 2
     try:
-        named = titles.NONE if arguments.catalogue is None else titles.read(read_file(arguments.catalogue))
+        named = None if arguments.catalogue is None else titles.read(read_file(arguments.catalogue))
         with operator.opened(arguments.config) as place:
             package_write.check_free(arguments.out)
             count, receipt = _export(arguments, place, looked, rule_set, named)
@@ -111,11 +125,13 @@ def _export(
     arguments: argparse.Namespace,
     place: Workplace,
     looked: entries.Looked,
-    rule_set: RuleSetDigest | None,
-    named: titles.Titles,
+    rule_set: RuleSet | None,
+    named: titles.Titles | None,
 ) -> tuple[int, Receipt]:
     parts = ("told",) if arguments.told_only else ("told", "oversight")
     policies = _policies(place.settings, rule_set) if arguments.format == "package" else None
+    if named is None:
+        named = titles.NONE if policies is None else titles.read(policies.catalogue, titles.ACTIVE)
 
     def view(at: datetime.datetime) -> entries.View:
         id_ = str(uuid.uuid4())
@@ -143,11 +159,11 @@ def _export(
                 yield each
 
         if arguments.format == "package":
+            rules = None if policies is None else (policies.digest, policies.files)
             signer, registry = Signer(own.head.origin, place.private), registrar.stored_document(reader)
             with package_write.opened(arguments.out) as sink:
                 package_write.write_package(
-                    sink, entered, (receipt.shard, receipt.index), chosen(), policies, signer, registry, searched,
-                    named,
+                    sink, entered, (receipt.shard, receipt.index), chosen(), rules, signer, registry, searched, named
                 )  # fmt: skip
         else:
             with package_write.opened_file(arguments.out) as file:
@@ -196,15 +212,16 @@ def _secret_until(store: Store, view: entries.View) -> datetime.datetime | None:
     return None if ends is None else moment(ends)
 
 
-def _policies(configured: Settings, rule_set: RuleSetDigest | None) -> tuple[str, Mapping[str, bytes]] | None:
-    """The digest and the files of the policies at hand; None where they are no rule set."""
+def _policies(configured: Settings, rule_set: RuleSet | None) -> _Policies | None:
+    """The policies at hand; None where they are no rule set."""
     if rule_set is None:
         return None
     folder = configured.policies
     try:
-        digest = rule_set(configured)
+        digest, catalogue = rule_set(configured)
         files = sorted(path for path in folder.rglob("*") if path.suffix in (".yaml", ".cedar", ".md"))
-        return digest, {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}
+        texts = {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}
+        return _Policies(digest, texts, catalogue)
     except (ConfigurationError, OSError) as error:
         print(f"the policies are left out: {str(error).splitlines()[0]}", file=sys.stderr)
         return None

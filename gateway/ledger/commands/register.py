@@ -30,13 +30,13 @@ from gateway.ledger.verify.published.assurance import published
 def register(
     subparsers: argparse._SubParsersAction[Any],
     identifiers: Identifiers,
-    rule_set: export.RuleSetDigest | None = None,
+    rule_set: export.RuleSet | None = None,
     blockers: Sequence[Blocker] = BLOCKERS,
 ) -> Any:
     """Add `ledger` and `keys` with their commands; each sets `run`: from the parsed arguments to the exit code.
 
     `identifiers` is the check of a configuration's identifiers, for who names a subject. `rule_set` tells which rule
-    set a configuration's policies are, so that an evidence package can hold their text.
+    set a configuration's policies are, so that an evidence package can hold their text, and what ids are called.
     `blockers` is what keeps a subject from being erased. Gives the commands of `ledger`, to which others add.
     """
     ledger = subparsers.add_parser("ledger", help="verify and show what the ledger proves")

@@ -103,7 +103,7 @@ class Pages:
 
     def _named(self) -> list[tuple[str, list[str]]]:
         """Where names are from, where there are any."""
-        said = "from the catalogue that was given when this was made; receipts prove the ids in brackets"
+        said = f"from {self._titles.source}; receipts prove the ids in brackets"
         return [] if self._titles == NONE else [("Names of things", [said])]
 
 

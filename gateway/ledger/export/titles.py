@@ -1,6 +1,6 @@
-"""What departments, purposes, kinds of record and fields are called, for a sheet: from a saved `/open/catalogue`.
+"""What departments, purposes, kinds of record and fields are called, for a sheet: from what `/open/catalogue` answers.
 
-A receipt proves ids. What they are called is only said by the catalogue that is given, so a sheet shows both.
+A receipt proves ids. What they are called is only said by a catalogue, so a sheet shows both.
 """
 
 from __future__ import annotations
@@ -46,11 +46,12 @@ class _Catalogue(msgspec.Struct):
 
 
 class Titles(NamedTuple):
-    """Titles by id; of a purpose its laws too, of a kind of record its fields'."""
+    """Titles by id; of a purpose its laws too, of a kind of record its fields'. `source` says where they are from."""
 
     departments: Mapping[str, str] = {}
     purposes: Mapping[str, tuple[str, Sequence[str]]] = {}
     datasets: Mapping[str, tuple[str, Mapping[str, str]]] = {}
+    source: str = ""
 
     def department(self, id_: str) -> str:
         """`Tax Service (tax)`; the id alone where there is no title."""
@@ -95,10 +96,13 @@ class Titles(NamedTuple):
 
 NONE = Titles()
 """Ids alone."""
+GIVEN = "the catalogue that was given when this was made"
+ACTIVE = "the policies that were active when this was made"
+"""Where titles are from."""
 
 
-def read(content: bytes) -> Titles:
-    """The titles of a saved catalogue; raises `VerificationFailed`."""
+def read(content: bytes, source: str = GIVEN) -> Titles:
+    """The titles of a catalogue in JSON; raises `VerificationFailed`."""
     try:
         found = msgspec.json.decode(content, type=_Catalogue)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
@@ -108,6 +112,7 @@ def read(content: bytes) -> Titles:
         found.departments,
         {each.id: (each.title, [_law(law) for law in each.basis]) for each in found.purposes},
         {each.id: (each.title, {field.name: field.title for field in each.fields}) for each in found.datasets},
+        source,
     )
 
 

@@ -248,15 +248,24 @@ def test_the_summary_says_what_things_are_called(folder: Path, export: Export, r
     assert len(views(folder)) == before
 
 
+CATALOGUE = b'{"departments": {}, "datasets": [{"id": "tax-arrears", "title": "Notices of arrears"}]}'
+"""A catalogue as `/open/catalogue` answers it, for what the page needs of it."""
+
+
 def test_the_policies_in_force_are_in_it(folder: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     for digest, there in (("5ec0de", True), ("another", False)):
         parser = register.argparse.ArgumentParser()
         register.register(
-            parser.add_subparsers(), lambda _: lambda _, value: value, lambda configured, digest=digest: digest
+            parser.add_subparsers(),
+            lambda _: lambda _, value: value,
+            lambda configured, digest=digest: (digest, CATALOGUE),
         )
         out = folder / f"evidence-{digest}"
         config = ("ledger", "export", "--config", str(folder / "gateway.yaml"), *WHO)
         arguments = parser.parse_args([*config, "--subject", LEI, "--out", str(out)])
         assert arguments.run(arguments) == 0
         assert (out / "policies" / "purposes.yaml").exists() is there
+        page = (out / "summary.html").read_text()
+        for said in ("Notices of arrears (tax-arrears)", "from the policies that were active when this was made"):
+            assert said in page
         assert check_package(out, None).manifest.policies == (digest if there else None)
