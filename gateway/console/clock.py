@@ -71,3 +71,11 @@ def written(calendar: Calendar, filed: str, due: str, now: float) -> Term | None
     """The same, of moments as the API writes them; `now` is in seconds since the epoch."""
     at = datetime.datetime.fromtimestamp(now, datetime.UTC)
     return term(calendar, datetime.datetime.fromisoformat(filed), datetime.date.fromisoformat(due[:10]), at)
+
+
+def is_day(text: str) -> bool:
+    """Whether a text is a day as forms have it, and the API takes it."""
+    try:
+        return datetime.date.fromisoformat(text).isoformat() == text
+    except ValueError:
+        return False

@@ -76,6 +76,11 @@ class Names:
         known = self._dataset(id_)
         return known.title if known is not None else id_
 
+    def provided(self, department: str) -> list[tuple[str, str]]:
+        """Each kind of record that a department has, by its id and title, in the order of titles."""
+        several = self._now().catalogue.provided_by(department).values()
+        return sorted(((each.id, each.title) for each in several), key=lambda each: each[1])
+
     def field(self, dataset: str, field: str) -> str:
         """A field's title."""
         known = self._dataset(dataset)
@@ -87,11 +92,6 @@ class Names:
         known = self._dataset(dataset)
         found = known.fields.get(field) if known is not None else None
         if found is not None and found.type == "Boolean":
-    def provided(self, department: str) -> list[tuple[str, str]]:
-        """Each kind of record that a department has, by its id and title, in the order of titles."""
-        several = self._now().catalogue.provided_by(department).values()
-        return sorted(((each.id, each.title) for each in several), key=lambda each: each[1])
-
             return self._words.get(f"values.{text}", text)
         return self._words.written(text)
 

@@ -38,6 +38,13 @@ def test_a_subject_objects_a_steward_decides_and_the_subject_sees_it(subject: Vi
     assert "Say which number the paper has" in wrong.text
     assert 'value="Labour Office"' in wrong.text  # what was written is kept
     assert "<title>Error:" in wrong.text
+    paper = {**about, "reason": "It was paid.", "issuer": "Labour Office", "number": "LO-1"}
+    for date, said in (
+        ("20 December 2024", "This is no date"), ("20241220", "This is no date"), ("2024-02-30", "This is no date"),
+        ("2999-01-01", "The date of the paper must be today or earlier"),
+    ):  # fmt: skip
+        unfit = subject.post("/my/object", {**paper, "date": date}, form)
+        assert (unfit.status_code, said in unfit.text, f'value="{date}"' in unfit.text) == (422, True, True), date
     done = subject.post("/my/object", {**about, "reason": SCRIPT}, form)
     assert (done.status_code, done.headers["location"]) == (303, "/my/matters")
     page = subject.get("/my/matters")

@@ -8,8 +8,9 @@ from typing import Any
 from starlette.responses import Response
 
 from gateway.console.calling import ApiRefused
+from gateway.console.clock import is_day
 from gateway.console.drafting import shared
-from gateway.console.drafting.shared import api, is_day, page
+from gateway.console.drafting.shared import api, page
 from gateway.console.returning import Wrong
 from gateway.console.visiting import Visit
 

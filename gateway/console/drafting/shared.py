@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote
@@ -55,11 +54,3 @@ async def put(visit: Visit, path: str, value: Mapping[str, Any], field: str) -> 
             raise
         return [(field, visit.words("editing.refused", why=refused.message))]
     return []
-
-
-def is_day(text: str) -> bool:
-    """Whether a text is a day as forms have it, and the API takes it."""
-    try:
-        return datetime.date.fromisoformat(text).isoformat() == text
-    except ValueError:
-        return False

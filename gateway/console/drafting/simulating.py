@@ -8,7 +8,8 @@ from typing import Any
 from starlette.responses import Response
 
 from gateway.console.calling import ApiRefused
-from gateway.console.drafting.shared import api, go, is_day, page
+from gateway.console.clock import is_day
+from gateway.console.drafting.shared import api, go, page
 from gateway.console.returning import Wrong, about
 from gateway.console.visiting import Visit
 

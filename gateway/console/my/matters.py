@@ -7,6 +7,7 @@ from typing import Any
 
 from starlette.responses import Response
 
+from gateway.console.clock import is_day
 from gateway.console.visiting import Visit
 
 _MATTERS = """
@@ -113,17 +114,16 @@ def _checked(visit: Visit) -> tuple[list[tuple[str, Any]], list[dict[str, str]]]
     for name in ("issuer", "number"):
         if name not in paper:
             wrong.append((name, visit.words(f"filing.no_{name}")))
-    if "date" in paper and not _past(paper["date"], visit.parts.now()):
-        wrong.append(("date", visit.words("filing.bad_date")))
+    if "date" in paper and not is_day(paper["date"]):
+        wrong.append(("date", visit.words("filing.no_day")))
+    elif "date" in paper and not _past(paper["date"], visit.parts.now()):
+        wrong.append(("date", visit.words("filing.future")))
     return wrong, [paper]
 
 
 def _past(day: str, now: float) -> bool:
-    try:
-        latest = datetime.datetime.fromtimestamp(now, datetime.UTC).date() + datetime.timedelta(days=1)
-        return datetime.date.fromisoformat(day) <= latest
-    except ValueError:
-        return False
+    latest = datetime.datetime.fromtimestamp(now, datetime.UTC).date() + datetime.timedelta(days=1)
+    return datetime.date.fromisoformat(day) <= latest
 
 
 async def objection(visit: Visit, wrong: list[tuple[str, Any]]) -> Response:
