@@ -1,7 +1,8 @@
 """A GraphQL schema, by its introspection, as what a department of `kind: graphql` can be asked. Pure.
 
 A subject is found by a field of `Query` that takes an identifier, or as an entity of a federation; the lists of objects
-on it are datasets. GraphQL October 2021, section 4; Apollo Federation v2.
+on it are datasets, and so are objects with a version, itself included. GraphQL October 2021, section 4; Apollo
+Federation v2.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import msgspec
 
 from connectors.base import FieldType
 from gateway.connecting.starting import naming
-from gateway.connecting.starting.guessing import BY_NAME, is_identifier, is_scheme
+from gateway.connecting.starting.guessing import BY_NAME, identity, is_identifier, is_scheme, version
 from gateway.connecting.starting.model import (
     MOST_FIELDS,
     MOST_PASSED,
@@ -81,13 +82,17 @@ class _Finding(NamedTuple):
     scheme_type: str
 
 
-class _List(NamedTuple):
-    """A list of objects on a type: its field, the way to it, and the type of what is in it."""
+class _Records(NamedTuple):
+    """Records on a type: what has them and what describes that, the way there, and the type of a record.
+
+    With `one` it is one record; where the way is empty it is the subject itself.
+    """
 
     name: str
-    field: Mapping[str, Any]
+    said: Mapping[str, Any]
     way: str
     type: str
+    one: bool = False
 
 
 class Schema:
@@ -129,7 +134,7 @@ def described(
     keys: list[tuple[str, Part]] = [("kind", Said("graphql")), ("url", url), _auth(department)]
     entity = _entity(schema)
     if entity:
-        subject, value, scheme = entity, "", ""
+        subject, value, scheme, called = entity, "", "", entity
         keys += _entities(schema, entity)
     else:
         found = list(_findings(schema, [*schemes], passed))
@@ -140,13 +145,19 @@ def described(
         passed += [
             f"`Query.{each.field}`: a department has one field that finds a subject" for each in found if each != best
         ]
-        subject, value, scheme = best.type, best.value, best.scheme
+        subject, value, scheme, called = best.type, best.value, best.scheme, best.field
         keys += _query(best)
-    lookups = [_lookup(schema, each, value, scheme) for each in _lists(schema, subject, passed)]
+    ones = list(_ones(schema, subject, passed))
+    lookups = [_lookup(schema, each, value, scheme) for each in (*_lists(schema, subject, passed), *ones)]
+    if _is_versioned(schema, subject) or not any(each.values for each in lookups):
+        itself = _Records(called, mapping(schema.types.get(subject)), "", subject, True)
+        lookups.append(_lookup(schema, itself, value, scheme, tuple(each.type for each in ones)))
     lookups = [each for each in lookups if each.values]
     if not lookups:
         reasons = "".join(f"\n  {printable(line)}" for line in passed[:MOST_PASSED])
-        raise CommandRefused(f"{name}: `{subject}` has no list of objects that could be records{reasons}")
+        raise CommandRefused(
+            f"{name}: `{subject}` has no list of objects, and no values of its own, that could be records{reasons}"
+        )
     return Described(tuple(keys), tuple(lookups), tuple(passed))
 
 
@@ -211,7 +222,32 @@ def _query(found: _Finding) -> list[tuple[str, Part]]:
     return [("query", Said(field, why)), ("variables", Lines((*variables, ("value", Said(found.value_type)))))]
 
 
-def _lists(schema: Schema, owner: str, passed: list[str]) -> Iterator[_List]:
+def _ones(schema: Schema, owner: str, passed: list[str]) -> Iterator[_Records]:
+    """The objects on a type that are records by themselves: they have versions of their own."""
+    for name, field in schema.fields(owner).items():
+        of = _type(field)
+        if of.kind != "OBJECT" or of.many or of.name == owner or not _is_versioned(schema, of.name):
+            continue
+        if needed := _needed(field):
+            passed.append(f"`{owner}.{name}`: it needs `{needed[0]}`, which no inquiry has")
+        elif why := naming.refused(name, of.name):
+            passed.append(f"`{owner}.{name}`: {why}")
+        else:
+            yield _Records(name, field, name, of.name, True)
+
+
+def _is_versioned(schema: Schema, owner: str) -> bool:
+    """Whether a type has what is called like a record's id, and like its version."""
+    own = [
+        Value((name,), _SCALARS.get(of.name), name)
+        for name, field in schema.fields(owner).items()
+        if (of := _type(field)).kind == "SCALAR" and not of.many
+    ]
+    changing = version(own)
+    return changing is not None and identity([value for value in own if value != changing], "") is not None
+
+
+def _lists(schema: Schema, owner: str, passed: list[str]) -> Iterator[_Records]:
     """The lists of objects on a type."""
     for name, field in schema.fields(owner).items():
         of, way = _type(field), name
@@ -227,23 +263,26 @@ def _lists(schema: Schema, owner: str, passed: list[str]) -> Iterator[_List]:
         elif why := naming.refused(name, of.name):
             passed.append(f"`{owner}.{name}`: {why}")
         else:
-            yield _List(name, field, way, of.name)
+            yield _Records(name, field, way, of.name)
 
 
-def _lookup(schema: Schema, found: _List, value: str, scheme: str) -> Lookup:
+def _lookup(schema: Schema, found: _Records, value: str, scheme: str, around: tuple[str, ...] = ()) -> Lookup:
+    """What is proposed of them; objects of the types `around` are not gone into."""
     passed: list[str] = []
     record, before = found.type, tuple[str, ...]()
     if found.way.endswith("> edges") and "node" in schema.fields(record):
         record, before = _type(schema.fields(record)["node"]).name, ("node",)
-    values = list(itertools.islice(_values(schema, record, before, (record,), passed), MOST_FIELDS))
-    title = naming.subject_of(naming.clean(found.field.get("description")))
+    values = list(itertools.islice(_values(schema, record, before, (record, *around), passed), MOST_FIELDS))
+    title = naming.subject_of(naming.clean(found.said.get("description")))
     title = "" if naming.refused(title) else title
-    if "first" in _arguments(found.field):
+    if "first" in _arguments(found.said):
         passed.append("it may answer in pages: this kind of source asks for one page; see that one has all")
-    place = (("field", Said(found.way)),)
+    place: list[tuple[str, Part]] = [("field", Said(found.way))] if found.way else []
+    if found.one:
+        place.append(("one_record", YES))
     return Lookup(
-        found.name, title or naming.spoken(found.name), f"field {found.name}", place, tuple(values), value, scheme,
-        tuple(passed), bool(title),
+        found.name, title or naming.spoken(found.name), f"field {found.name}", tuple(place), tuple(values), value,
+        scheme, tuple(passed), bool(title), found.one,
     )  # fmt: skip
 
 

@@ -83,7 +83,7 @@ class Value(NamedTuple):
 
 
 class Lookup(NamedTuple):
-    """A list of records that can be had for one subject.
+    """The records that can be had for one subject: a list, or with `one_record` one of them.
 
     `called` is what the source calls it, `title` how people do, `shown` how a person finds it in the description.
     `place` are the keys of `sources.yaml` that say where it is, without `record` and `fields`. `value` and `scheme` are
@@ -100,6 +100,7 @@ class Lookup(NamedTuple):
     scheme: str = ""
     passed: tuple[str, ...] = ()
     titled: bool = False
+    one_record: bool = False
 
 
 class Described(NamedTuple):

@@ -16,6 +16,8 @@ from gateway import cli
 from tests import configured
 from tests.docs.reading import ROOT
 
+TEXT = {"type": "string"}
+
 
 class Made(NamedTuple):
     """How the command ended, and what it printed."""
@@ -82,3 +84,22 @@ def record(**properties: Any) -> dict[str, Any]:
     """A record's schema with these properties, beside those that name it and its subject."""
     own = {"noticeNo": {"type": "string"}, "version": {"type": "string"}, "lei": {"type": "string"}}
     return {"type": "object", "properties": {**own, **properties}}
+
+
+def get_one(schema: Any, *parameters: Mapping[str, Any], kind: str = "application/json", **more: Any) -> dict[str, Any]:
+    """A path whose GET answers what the schema is."""
+    made = get({}, *parameters, **more)
+    made["get"]["responses"]["200"]["content"] = {kind: {"schema": schema}}
+    return made
+
+
+def post(body: Any, answers: Any = None, **more: Any) -> dict[str, Any]:
+    """A path whose POST takes a body and answers a list, or what else is given."""
+    answers = {"type": "array", "items": record(due=TEXT)} if answers is None else answers
+    asked = {"content": {"application/json": {"schema": body}}}
+    answered = {"200": {"content": {"application/json": {"schema": answers}}}}
+    return {"post": {"requestBody": asked, "responses": answered, **more}}
+
+
+def body(*required: str, **properties: Any) -> dict[str, Any]:
+    return {"type": "object", "required": [*required], "properties": properties}

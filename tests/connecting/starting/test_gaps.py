@@ -12,12 +12,21 @@ from gateway import cli
 from gateway.ledger.proof import key_files
 from tests import configured
 from tests.connecting.starting import styles
-from tests.connecting.starting.making import Made, api, gateway, get, of_openapi, record, run
+from tests.connecting.starting.making import TEXT, Made, api, body, gateway, get, get_one, of_openapi, post, record, run
 from tests.docs.reading import ROOT
 from tests.stores import store_at
 
 BARE = api({"/companies/{company}/arrears": get({"type": "object", "properties": {"due": {"type": "string"}}})})
 BARE["paths"]["/companies/{company}/arrears"]["get"]["parameters"][0]["name"] = "company"
+
+LOOKUPS = api(
+    {
+        "/companies/{lei}/paper": get_one({"properties": {"due": TEXT}}, kind="text/xml"),
+        "/notices/search": post(
+            body("no", no=TEXT), body(found={"type": "array", "items": record(due=TEXT)}, nextToken=TEXT)
+        ),
+    }
+)
 
 
 @pytest.fixture
@@ -44,7 +53,9 @@ def _placed(folder: Path) -> list[Path]:
 
 
 @pytest.mark.parametrize(
-    "document", [styles.SPRING, styles.FASTAPI, styles.BY_HAND, BARE], ids=["spring", "fastapi", "hand", "bare"]
+    "document",
+    [styles.SPRING, styles.FASTAPI, styles.BY_HAND, BARE, LOOKUPS],
+    ids=["spring", "fastapi", "hand", "bare", "look-ups"],
 )
 def test_check_tells_every_gap_with_its_line(
     config: Path, document: dict[str, object] | str, capsys: pytest.CaptureFixture[str]

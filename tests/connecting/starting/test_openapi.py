@@ -38,7 +38,7 @@ def test_a_spring_document(config: Path) -> None:
     assert made.parts[1]["datasets"]["tax-arrears"]["title"] == "Tax arrears of a company"
     assert "mobilePhone" in made.line("communications and contacts")
     assert "it is a list" in made.line("passed over: `remarks`")
-    assert "only GET is proposed" in made.line("POST /api/v1/companies/{lei}/tax-arrears")
+    assert "does not only look up" in made.line("POST /api/v1/companies/{lei}/tax-arrears")
     assert "would list or search all" in made.line("passed over: GET /api/v1/companies:")
     department = made.parts[0]["tax"]
     assert department["base_url"] is None
@@ -175,7 +175,7 @@ def test_what_an_operation_needs_beyond_a_subject_is_why_it_is_passed_over(confi
         ("/d/", "cannot stand in `sources.yaml`"),
         ("/e/", "cannot stand in `sources.yaml`"),
         ("/f/", "what it answers"),
-        ("/g/", "no list of objects"),
+        ("/g/", "no objects that could be records"),
         ("/h/", "is no place in the document"),
     ]:
         [line] = [line for line in made.err.splitlines() if path in line]

@@ -18,7 +18,7 @@ from gateway.documents import parse
 from gateway.errors import CommandRefused, Problem
 from gateway.values import Document
 from tests.connecting.starting import styles
-from tests.connecting.starting.making import api, get, record
+from tests.connecting.starting.making import api, body, get, get_one, post, record
 
 KNOWN = Known({"LEI": ("organisation",), "PIN": ("person",)}, {}, frozenset(["tax-awards"]))
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
@@ -111,16 +111,18 @@ def test_any_schema_gives_parts_that_load(schema: Any, answer: Any, name: str, o
         f"/companies/{{lei}}/{name}": get(
             record(due={"type": "string"}), {"name": name, "in": "query", "schema": schema}
         ),
-        "/companies/{lei}/papers": {
-            "get": {"responses": {"200": {"content": {"application/json": {"schema": answer}}}}}
-        },
+        "/companies/{lei}/papers": get_one(answer),
+        "/companies/{lei}/scans": get_one({"xml": {"name": name}, "properties": {name: answer}}, kind="text/xml"),
+        "/companies/{lei}/files": get_one(answer, kind="application/xml"),
+        "/search": post(schema, answer),
+        "/letters/find": post(body("lei", lei={"type": "string"}, **{name: schema})),
         "/other": other,
     }
     text = made(api(paths, components={"schemas": {"A": schema}}, servers=other, security=other, info={"title": name}))
     assert text is not None
     for dataset in holds(text)["datasets"].values():
         assert dataset["path"].isascii()
-        assert "{value}" in dataset["path"]
+        assert "{value}" in dataset["path"] + str(dataset.get("body"))
 
 
 @given(st.data())

@@ -13,7 +13,8 @@ from typing import Any
 from gateway.connecting.starting import naming
 from gateway.connecting.starting.model import MOST_PASSED, Described, Lookup, Part, Said
 from gateway.connecting.starting.openapi import securing
-from gateway.connecting.starting.openapi.operations import PassedOverError, lookup
+from gateway.connecting.starting.openapi.asking import PassedOverError
+from gateway.connecting.starting.openapi.operations import lookup
 from gateway.connecting.starting.openapi.references import LeavesError, References
 from gateway.connecting.starting.reading import mapping, sequence, text
 from gateway.errors import CommandRefused, printable
@@ -49,10 +50,12 @@ def described(
                 found.append(result)
             else:
                 passed.append(result[:MOST_REASON])
+    found, again = _lists_first(found)
+    passed += again
     if not found:
         reasons = "".join(f"\n  {printable(line)}" for line in passed[:MOST_PASSED])
         raise CommandRefused(
-            f"{name}: has no operation that finds the records of one subject, by an identifier, as a list{reasons}"
+            f"{name}: has no operation that finds the records of one subject, by an identifier{reasons}"
         )
     keys: list[tuple[str, Part]] = [
         ("kind", Said("rest")),
@@ -73,13 +76,24 @@ def _operations(references: References, path: str, item: Any, schemes: list[str]
             continue
         shown = f"{method.upper()} {path}"
         try:
-            if method != "get":
-                raise PassedOverError("only GET is proposed")
             if "servers" in entry or "servers" in operation:
                 raise PassedOverError("it has a server of its own, and a department has one `base_url`")
-            yield lookup(references, path, entry, operation, schemes)
+            yield lookup(references, method, path, entry, operation, schemes)
         except (PassedOverError, LeavesError) as error:
             yield f"{shown}: {error}"
+
+
+def _lists_first(found: list[Lookup]) -> tuple[list[Lookup], list[str]]:
+    """Look-ups of lists before those of one record; of the latter none that gives a list's records again."""
+    lists = {each.called: each for each in found if not each.one_record}
+    kept = [each for each in found if not each.one_record]
+    passed: list[str] = []
+    for each in found:
+        if each.one_record and (own := lists.get(each.called)) is not None:
+            passed.append(f"{each.shown}: by its name it gives one of the records that `{own.shown}` lists")
+        elif each.one_record:
+            kept.append(each)
+    return kept, passed
 
 
 def _base(document: Mapping[str, Any], address: str) -> Said:

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 from connectors.base import FieldType
 from gateway.connecting.starting import naming
 from gateway.connecting.starting.model import MOST_FIELDS, Value
+from gateway.connecting.starting.openapi import xml_names
 from gateway.connecting.starting.openapi.references import LeavesError, References
 from gateway.connecting.starting.reading import mapping, sequence, text
 
@@ -23,6 +24,8 @@ MOST_ALTERNATIVES = 8
 _MOST_SCHEMAS = 2_000
 """Schemas that are looked at for one answer."""
 
+_BESIDE = frozenset(["meta", "links", "_links", "included", "errors", "status", "message", "success"])
+"""Names of what stands beside the one object of an answer."""
 _TEXTS: Mapping[str, FieldType] = {
     "date": FieldType.DATE,
     "date-time": FieldType.DATETIME,
@@ -45,11 +48,46 @@ class Shape(NamedTuple):
     apart: tuple[str, ...] = ()
 
 
-class Schemas:
-    """The schemas of one answer; at most `_MOST_SCHEMAS` of them are looked at."""
+class Place(NamedTuple):
+    """Where records stand in an answer, their schema and what it comes to, and why the path is a guess."""
 
-    def __init__(self, references: References) -> None:
+    path: tuple[str, ...]
+    schema: Any
+    shape: Shape
+    why: str = ""
+
+
+class Input(NamedTuple):
+    """One value of a question's body; `demanded` says of each step of its path whether it has to be given."""
+
+    path: tuple[str, ...]
+    shape: Shape
+    demanded: tuple[bool, ...]
+
+    @property
+    def name(self) -> str:
+        return self.path[-1]
+
+    @property
+    def required(self) -> bool:
+        return all(self.demanded)
+
+    @property
+    def is_text(self) -> bool:
+        return self.shape.type in ("string", "")
+
+    def needed(self, other: Input) -> bool:
+        """Whether it has to be given where the other is."""
+        steps = enumerate(self.demanded, 1)
+        return all(demanded or other.path[:step] == self.path[:step] for step, demanded in steps)
+
+
+class Schemas:
+    """The schemas of one body; at most `_MOST_SCHEMAS` of them are looked at. `xml`: paths are those of elements."""
+
+    def __init__(self, references: References, *, xml: bool = False) -> None:
         self._references = references
+        self._xml = xml
         self._left = _MOST_SCHEMAS
 
     def shape(self, schema: Any, depth: int = 0) -> Shape:
@@ -98,9 +136,10 @@ class Schemas:
         passed += [f"`{'.'.join((*path, name))}`: not all alternatives have it" for name in shape.apart]
         for name, inner in shape.properties.items():
             here = (*path, name)
-            why = "" if naming.legible(name) else "`sources.yaml` cannot name it, by a dot, a bracket or a space in it"
+            why = "" if self._legible(name) else "`sources.yaml` cannot name it, by a dot, a bracket or a space in it"
             try:
                 its = self.shape(inner)
+                here = self._below(path, name, its)
             except LeavesError as error:
                 its, why = Shape("", {}, {}), str(error)
             title = naming.clean(its.says.get("title")) or naming.clean(its.says.get("description"))
@@ -119,42 +158,99 @@ class Schemas:
             else:
                 yield Value(here, type_, title or naming.spoken(name), guessed, bool(title))
 
-    def lists(self, schema: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
-        """Where lists of objects stand in an answer, the nearest first, and the schema of what is in them."""
+    def lists(self, schema: Any) -> Iterator[Place]:
+        """Where lists of objects stand in an answer, the nearest first."""
         shape = self.shape(schema)
+        path, why = self._root(shape)
+        for place in self._lists(shape, path):
+            yield place._replace(why=why)
+
+    def _lists(self, shape: Shape, path: tuple[str, ...]) -> Iterator[Place]:
         if shape.type == "array":
             items = shape.says.get("items")
-            if self.shape(items).properties:
-                yield path, items
+            its = self.shape(items)
+            if its.properties:
+                yield Place(path, items, its)
             return
         if len(path) >= MOST_STEPS - 1:
             return
-        deeper: list[tuple[str, Any]] = []
+        deeper: list[tuple[str, Shape]] = []
         for name, inner in shape.properties.items():
-            if not naming.legible(name):
+            if not self._legible(name):
                 continue
             try:
                 its = self.shape(inner)
                 if its.type == "array":
-                    yield from self.lists(inner, (*path, name))
+                    yield from self._lists(its, self._below(path, name, its))
                 elif its.properties:
-                    deeper.append((name, inner))
+                    deeper.append((name, its))
             except LeavesError:
                 continue
-        for name, inner in deeper:
-            yield from self.lists(inner, (*path, name))
+        for name, its in deeper:
+            yield from self._lists(its, self._below(path, name, its))
 
-    def texts(self, schema: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Shape]]:
+    def one(self, schema: Any) -> Place | None:
+        """Where an answer has one object: the first one that is not only around another."""
+        shape = self.shape(schema)
+        path, why = self._root(shape)
+        while shape.properties and shape.type != "array":
+            below = [(name, inner) for name, inner in shape.properties.items() if name not in _BESIDE]
+            name, inner = below[0] if len(below) == 1 else ("", None)
+            try:
+                its = self.shape(inner)
+            except LeavesError:
+                return None
+            if not its.properties or len(path) >= MOST_STEPS - 1:
+                return Place(path, schema, shape, why)
+            if not self._legible(name):
+                return None
+            schema, shape, path = inner, its, self._below(path, name, its)
+        return None
+
+    def texts(self, schema: Any) -> Iterator[tuple[tuple[str, ...], Shape]]:
         """The single values that stand beside a list in an answer."""
-        for name, inner in self.shape(schema).properties.items():
+        shape = self.shape(schema)
+        yield from self._texts(shape, self._root(shape)[0])
+
+    def _texts(self, shape: Shape, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Shape]]:
+        for name, inner in shape.properties.items():
             try:
                 its = self.shape(inner)
             except LeavesError:
                 continue
-            if naming.legible(name) and its.properties and len(path) < MOST_STEPS - 1:
-                yield from self.texts(inner, (*path, name))
-            elif naming.legible(name) and its.type in ("string", "integer"):
-                yield (*path, name), its
+            if not self._legible(name) or (self._xml and xml_names.is_attribute(its.says)):
+                continue
+            if its.properties and len(path) < MOST_STEPS - 1:
+                yield from self._texts(its, self._below(path, name, its))
+            elif its.type in ("string", "integer"):
+                yield self._below(path, name, its), its
+
+    def inputs(self, schema: Any) -> Iterator[Input]:
+        """The values of a question's body."""
+        yield from self._inputs(self.shape(schema), (), ())
+
+    def _inputs(self, shape: Shape, path: tuple[str, ...], demanded: tuple[bool, ...]) -> Iterator[Input]:
+        required = sequence(shape.says.get("required"))
+        for name, inner in shape.properties.items():
+            its, here = self.shape(inner), (*demanded, name in required)
+            if its.type == "object" and its.properties and len(path) < MOST_STEPS - 1:
+                yield from self._inputs(its, (*path, name), here)
+            else:
+                yield Input((*path, name), its, here)
+
+    def _root(self, shape: Shape) -> tuple[tuple[str, ...], str]:
+        if not self._xml:
+            return (), ""
+        return xml_names.root(shape.says, shape.references, self._items(shape))
+
+    def _below(self, path: tuple[str, ...], name: str, its: Shape) -> tuple[str, ...]:
+        return xml_names.below(path, name, its.says, self._items(its)) if self._xml else (*path, name)
+
+    def _items(self, shape: Shape) -> Mapping[str, Any] | None:
+        return self.shape(shape.says.get("items")).says if shape.type == "array" else None
+
+    def _legible(self, name: str) -> bool:
+        return xml_names.is_name(name) if self._xml else naming.legible(name)
 
 
 def _some(properties: Any) -> dict[str, Any]:
