@@ -299,12 +299,13 @@ class Mismatch(NamedTuple):
     `key` leads from the department's entry to the key to look at, such as `("datasets", "awards", "fields", "title")`.
     `what` is for the department's engineer: names of fields, columns and types, never a value of a record. `row` is the
     first record that shows it, from 1, and `rows` how many do; 0 where it is not of records. `address` is where it was
-    asked, with what identifies the subject left out. `ending` is what still works, and will not for long.
+    asked, with what identifies the subject left out. `ending` is what still works, and will not for long; `refused`
+    is a delivery that was not taken in, and `vanished` are records that a delivery no longer has.
     """
 
     key: tuple[str, ...]
     what: str
-    kind: Literal["wrong", "slow", "unbounded", "unstable", "ending"] = "wrong"
+    kind: Literal["wrong", "slow", "unbounded", "unstable", "ending", "refused", "vanished"] = "wrong"
     row: int = 0
     rows: int = 0
     address: str = ""

@@ -46,8 +46,8 @@ _OTHER = Failure(
 class FilesConnector:
     """Fills `connectors.base.Connector`, and `Examined`."""
 
-    def __init__(self, read: SqlConnector, intake: Intake, poll: float) -> None:
-        self._read, self._intake, self.poll = read, intake, poll
+    def __init__(self, read: SqlConnector, intake: Intake, poll: float, max_age: float) -> None:
+        self._read, self._intake, self.poll, self.max_age = read, intake, poll, max_age
 
     async def fetch(self, request: RecordRequest) -> Mapping[tuple[Subject, str], Outcome]:
         """See the port."""
@@ -65,6 +65,14 @@ class FilesConnector:
     def last(self) -> Report | None:
         """What came of the last intake that was none of nothing new."""
         return report.last(self._intake.folder)
+
+    def known(self) -> index.Known | None:
+        """What the index is of; None where there is none. Raises `UnreachedError`."""
+        return index.known(self._intake.folder)
+
+    def vanished(self) -> Mapping[tuple[str, int], int]:
+        """As `index.gone`."""
+        return index.gone(self._intake.folder)
 
     async def examine(self) -> list[str]:
         """See `connectors.base.Examined`: the place can be read, and a delivery was taken in from there."""
@@ -107,7 +115,7 @@ def build(config: Config, shapes: Mapping[str, DatasetShape]) -> Connector:
         folder, _place(config, keys), _signers(keys["signers_file"]), datasets,
         limits["delivery"].size(2**36), limits["decoding"].size(parquet_rows.MEMORY),
     )  # fmt: skip
-    return FilesConnector(read, intake, keys["poll"].duration(60.0))
+    return FilesConnector(read, intake, keys["poll"].duration(60.0), max_age)
 
 
 def _index(config: Config) -> Path:

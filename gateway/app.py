@@ -36,6 +36,7 @@ from gateway.bounds.address import asked_from
 from gateway.bounds.shares import Shares
 from gateway.check import Loaded
 from gateway.clock import Clock
+from gateway.connecting.drifting import shown as sources
 from gateway.console import routes as console
 from gateway.drafts.wired import routes as rules_routes
 from gateway.errors import LedgerUnavailable
@@ -222,8 +223,7 @@ class Gateway:
         settings = self._settings
         return Authenticator(
             self._issuers, audience=settings.oauth.audience, metadata_url=metadata_url(settings.public_url),
-            registered=lambda issuer, client: self._serving.registered(issuer, client),
-            clock=self._now.sure,
+            registered=lambda issuer, client: self._serving.registered(issuer, client), clock=self._now.sure,
             proofs=Proofs(
                 f"{settings.public_url}/graphql", settings.oauth.dpop, nonce_secret(self._parts.private), self._replays
             ),
@@ -269,14 +269,14 @@ class Gateway:
         return [
             *routes(
                 public_url=settings.public_url, issuers=[issuer.issuer for issuer in settings.oauth.issuers],
-                catalogue=lambda: self._serving.rules.policies.catalogue,
-                opened=self._opened, readiness=self._readiness, refuse=refused_at_once, words=self._words,
+                catalogue=lambda: self._serving.rules.policies.catalogue, opened=self._opened,
+                readiness=self._readiness, refuse=refused_at_once, words=self._words,
                 client_certificates=settings.tls.client_certificates,
             ),
             *self._public.routes(), *ledger_routes(self._ledger), *self._hook.routes(),
             *cataloguing.routes(plain, Supplements(self._office, self._shares)), *recalls.routes(plain, self._office),
             *rules_routes(plain, self._office, settings, parts.cases.sources, self._fits),
-            *oversight.routes(plain, self._office, settings, self._maker.made),
+            *oversight.routes(plain, self._office, settings, self._maker.made), *sources.routes(plain, self._office),
             *sampling.routes(plain, self._office, lambda: self._departments.now.connectors, settings.limits.deadline),
             *hooks.routes(parts.cases.webhook_secrets, self._changed, self._seconds),
             *console.routes(

@@ -94,6 +94,21 @@ def vanished(folder: Path, most: int = 1000) -> list[Vanished]:
         database.close()
 
 
+def gone(folder: Path) -> dict[tuple[str, int], int]:
+    """How many records vanished and did not come back, by dataset and the first delivery without them.
+
+    Raises `sqlite3.Error`.
+    """
+    if not (folder / FILE).exists():
+        return {}
+    database = _opened(folder / FILE)
+    try:
+        found = database.execute("SELECT dataset, sequence, count(*) FROM vanished GROUP BY dataset, sequence")
+        return {(dataset, sequence): count for dataset, sequence, count in found}
+    finally:
+        database.close()
+
+
 def table(dataset: str) -> str:
     """What the index calls a dataset's table."""
     return f"d-{dataset}"

@@ -28,6 +28,7 @@ MOST_FORM, MOST_FIELDS = 64 * 1024, 400
 """Bytes and fields that a form may have."""
 
 _RULES = (("console.proposals", "/console/proposals"), ("console.history", "/console/history"))
+_SOURCES = ("console.sources", "/console/sources")
 
 ROOMS: Mapping[str, tuple[tuple[str, str], ...]] = {
     "self": (
@@ -43,6 +44,7 @@ ROOMS: Mapping[str, tuple[tuple[str, str], ...]] = {
         ("console.matters", "/console/matters"),
         ("console.changes", "/console/changes"),
         ("console.recalls", "/console/recalls"),
+        _SOURCES,
         *_RULES,
     ),
     "officer": (
@@ -59,6 +61,7 @@ ROOMS: Mapping[str, tuple[tuple[str, str], ...]] = {
         ("console.inquiries", "/console/inquiries"),
         ("console.overdue", "/console/overdue"),
         ("console.suspensions", "/console/suspensions"),
+        _SOURCES,
         _RULES[0],
         ("console.activations", "/console/activations"),
         ("console.ledger", "/console/ledger"),

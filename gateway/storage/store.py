@@ -37,6 +37,7 @@ from gateway.storage.proposals import proposal
 from gateway.storage.recalls import recall
 from gateway.storage.rulesets import activation
 from gateway.storage.sessions import console_session
+from gateway.storage.source_findings import source_finding
 from gateway.storage.tables import metadata
 from gateway.storage.transparency import transparency_count
 from gateway.storage.watch import finding
@@ -62,7 +63,7 @@ __all__ = [
 
 _NAMED = (
     act, fact, recall, finding, alerted, activation, supplement_step, dry_run, proposal, console_session,
-    transparency_count, draft,
+    transparency_count, draft, source_finding,
 )  # fmt: skip
 assert all(each.metadata is metadata for each in _NAMED)
 

@@ -16,12 +16,12 @@ ROOMS: Mapping[str, tuple[str, ...]] = {
     "steward": (
         "/console/matters", "/console/matters?state=DECIDED", "/console/changes",
         "/console/report?dataset=tax-arrears", "/console/matters/none",
-        "/console/recalls", "/console/recalls?side=received",
+        "/console/recalls", "/console/recalls?side=received", "/console/sources",
     ),
     "oversight": (
         "/console/findings", "/console/findings?state=ALL", "/console/emergencies", "/console/findings/none",
         "/console/inquiries", "/console/overdue", "/console/overdue?side=recalls", "/console/suspensions",
-        "/console/suspensions/none/end", "/console/activations", "/console/ledger",
+        "/console/suspensions/none/end", "/console/sources?over=yes", "/console/activations", "/console/ledger",
         "/console/proposals", "/console/history",
     ),
     "officer": (

@@ -173,6 +173,14 @@ SUPPLEMENTS: list[tuple[entries.Who, str, str, dict[str, Any], str]] = [
 ]  # fmt: skip
 """The same."""
 
+SOURCES: list[tuple[entries.Who, str, str, dict[str, Any], str]] = [
+    (entries.OWN, "source-found", "vanished", {"matter": "f-1", "department": "tax", "dataset": "tax-arrears"},
+     "found that the system of tax does not fit (vanished)"),
+    (entries.OWN, "source-fits", "wrong", {"matter": "f-2", "department": "tax"},
+     "found that the system of tax fits again (wrong)"),
+]  # fmt: skip
+"""The same."""
+
 SAID: list[tuple[entries.Done | entries.OfLedger, str, str]] = [
     (
         entries.View(*HEAD, "A. Auditor", "complaint", entries.Looked(*LEI, "MR-1"), ("told",), "csv"),
@@ -222,7 +230,7 @@ SAID: list[tuple[entries.Done | entries.OfLedger, str, str]] = [
             "the gateway" if who is entries.OWN else " of ".join(filter(None, (who.client, who.department))),
             happened,
         )
-        for who, what, outcome, about, happened in (*RECALLS, *DRY_RUNS, *SUPPLEMENTS, *RULES)
+        for who, what, outcome, about, happened in (*RECALLS, *DRY_RUNS, *SUPPLEMENTS, *RULES, *SOURCES)
     ),
     (
         entries.Acted(*HEAD[:3], entries.OWN, "reminded", DAY, scheme=LEI[0], value=LEI[1], matter="m-2"),

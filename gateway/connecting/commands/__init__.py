@@ -8,7 +8,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from gateway.connecting.commands import conformance, deliver, new, sample, test, watch
+from gateway.connecting.commands import conformance, deliver, findings, new, sample, test, watch
 
 
 def register(subparsers: argparse._SubParsersAction[Any]) -> None:
@@ -20,4 +20,5 @@ def register(subparsers: argparse._SubParsersAction[Any]) -> None:
     sample.register(parts)
     conformance.register(parts)
     watch.register(parts)
+    findings.register(parts)
     deliver.register(parts)

@@ -1,14 +1,14 @@
 """`dutybound source watch`: whether departments' systems still fit, before requesters meet what does not.
 
-Each look tries every mapping as `source test` does. What began and ended since the last look is logged, counted in
-metrics, and told to the operator; what there is, is printed. With `--once` it exits with 1 where anything has drifted.
+Each look tries every mapping as `source test` does, and reads how the deliveries of files stand. What began and ended
+since the last look is logged, counted in metrics, told to the operator, and entered in the ledger as a finding; what
+there is, is printed. With `--once` it exits with 1 where anything has drifted.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
-import datetime
 import json
 import sys
 import time
@@ -17,10 +17,8 @@ from typing import Any
 
 import msgspec
 
-from gateway.connecting.department import opened
-from gateway.connecting.drifting import remembered, telling
-from gateway.connecting.drifting.looking import looked
-from gateway.connecting.drifting.remembered import Compared, Remembered
+from gateway.connecting.drifting import watching
+from gateway.connecting.drifting.remembered import Compared
 from gateway.errors import CommandRefused, DutyboundError, printable
 from gateway.telemetry import Log
 
@@ -46,34 +44,18 @@ def _run(arguments: argparse.Namespace) -> int:
         raise CommandRefused("--every: must be 1 second to 30 days")
     while True:
         try:
-            found = asyncio.run(_look(arguments))
+            found = asyncio.run(
+                watching.look(arguments.config, arguments.state, arguments.metrics, arguments.department, Log())
+            )
         except DutyboundError as error:
             if arguments.once:
                 raise
             print(printable(f"{error}; looking again"), file=sys.stderr, flush=True)
         else:
+            _show(found, arguments.json)
             if arguments.once:
                 return 1 if found.began or found.lasting else 0
         time.sleep(arguments.every)
-
-
-async def _look(arguments: argparse.Namespace) -> Compared:
-    before = remembered.read(arguments.state)
-    now = datetime.datetime.now(datetime.UTC)
-    async with opened(arguments.config, arguments.department) as found:
-        drifts, records = await looked(found, before.records, now)
-        settings, watched = found.settings, [each.name for each in found.each]
-    others = {id_: each for id_, each in before.drifts.items() if each.department not in watched}
-    held = {id_: each for id_, each in before.drifts.items() if each.department in watched}
-    told = remembered.compared(held, drifts)
-    await asyncio.to_thread(telling.alert, settings, told.began, now)
-    telling.log(Log(), told)
-    kept = {each.id: each for each in (*others.values(), *told.began, *told.lasting)}
-    remembered.write(arguments.state, msgspec.json.encode(Remembered(kept, records)))
-    if arguments.metrics is not None:
-        remembered.write(arguments.metrics, telling.metrics(kept.values(), watched, now))
-    _show(told, arguments.json)
-    return told
 
 
 def _show(told: Compared, as_json: bool) -> None:

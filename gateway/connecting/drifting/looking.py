@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import datetime
 from collections.abc import Mapping
 
 from connectors.base import Mismatch
 from gateway.connecting.department import Department, Departments, placed
+from gateway.connecting.drifting import delivered
 from gateway.connecting.drifting.remembered import Drift, id_of
 from gateway.connecting.trying.run import Trial, tried
+from gateway.errors import printable
 
 
 async def looked(
@@ -29,6 +32,9 @@ async def looked(
                 drifts.setdefault(drift.id, drift)
             if trial.declared and trial.records > counts.get(name, 0):
                 counts[name] = trial.records
+        for each, apart in await asyncio.to_thread(delivered.mismatches, department, at):
+            drift = _drift(department, each.key[1] if each.key[:1] == ("datasets",) else "", each, at, apart)
+            drifts.setdefault(drift.id, drift)
     return drifts, counts
 
 
@@ -39,8 +45,9 @@ def _fewer(trial: Trial, before: int) -> list[Mismatch]:
     return [Mismatch(("datasets", trial.dataset), what, "unstable")]
 
 
-def _drift(department: Department, dataset: str, each: Mismatch, at: datetime.datetime) -> Drift:
+def _drift(department: Department, dataset: str, each: Mismatch, at: datetime.datetime, apart: str = "") -> Drift:
     where = placed(department, each)
     of_one = dataset if each.key[:1] == ("datasets",) else ""
-    id_ = id_of(department.name, where.path, each.kind)
-    return Drift(id_, department.name, of_one, where.path, each.kind, str(where), at.isoformat())
+    id_ = id_of(department.name, where.path, each.kind, apart)
+    words = printable(f"line {where.line}, {where.path}: {where.message}")
+    return Drift(id_, department.name, of_one, where.path, each.kind, str(where), at.isoformat(), words)

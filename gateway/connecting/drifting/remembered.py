@@ -18,7 +18,10 @@ from gateway.errors import CommandRefused
 
 
 class Drift(msgspec.Struct, frozen=True):
-    """One thing that does not fit: where in `sources.yaml`, of which kind, in words, and since which moment."""
+    """One thing that does not fit: where in `sources.yaml`, of which kind, in words, and since which moment.
+
+    `words` are `what` without the file's place, for whoever reads findings.
+    """
 
     id: str
     department: str
@@ -27,6 +30,7 @@ class Drift(msgspec.Struct, frozen=True):
     kind: str
     what: str
     since: str
+    words: str = ""
 
 
 class Remembered(msgspec.Struct, frozen=True):
@@ -44,9 +48,9 @@ class Compared(NamedTuple):
     ended: list[Drift]
 
 
-def id_of(department: str, key: str, kind: str) -> str:
-    """The same as long as the same key is wrong in the same way, however it is said."""
-    return hashlib.sha256(f"{department}\n{key}\n{kind}".encode()).hexdigest()[:16]
+def id_of(department: str, key: str, kind: str, apart: str = "") -> str:
+    """The same as long as the same key is wrong in the same way, however it is said; `apart` tells some apart."""
+    return hashlib.sha256(f"{department}\n{key}\n{kind}\n{apart}".encode()).hexdigest()[:32]
 
 
 def compared(before: Mapping[str, Drift], now: Mapping[str, Drift]) -> Compared:

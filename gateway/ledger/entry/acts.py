@@ -53,6 +53,8 @@ class Acted(Entered, frozen=True, tag="act"):
     and `term` (the moment by which to answer). Of a supplement of the catalogue, `days` is the term of its
     consultation in working days, and `department` whose it is, where another acts; what is about no subject stays in
     general: its `dataset`, `digest`, `matter` and `words`.
+    What is found about a department's system has the finding's id as `matter`, its `department` and `dataset`, its kind
+    as `outcome`, and in `words` what does not fit.
     An activation makes `rule_set` active from `epoch` on, in the place of
     `base`; `how` says by what, `proposal` is the matter that it came by, `approvers` are the officers who agreed, and
     `schema` is the digest of the GraphQL schema that clients see from then on. Of a proposal `digest` is the rule set,

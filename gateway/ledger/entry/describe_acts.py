@@ -26,6 +26,7 @@ _RECALL = "What is to be used no more"
 _SUSPENSION = "A grant that is suspended"
 _SUPPLEMENT = "What may be shared"
 _RULES = "What rules hold"
+_SOURCE = "Whether a department's system fits"
 
 
 class _Words(NamedTuple):
@@ -102,6 +103,8 @@ WORDS = {
     "rules-activated": _Words(_RULES, "made rule set {rule_set} active, since epoch {epoch} ({how})"),
     "dry-run-began": _Words(_RULES, "began a dry run of rule set {rule_set}, through {until} ({outcome})"),
     "dry-run-ended": _Words(_RULES, "ended the dry run of rule set {rule_set} ({outcome})"),
+    "source-found": _Words(_SOURCE, "found that the system of {department} does not fit ({outcome})"),
+    "source-fits": _Words(_SOURCE, "found that the system of {department} fits again ({outcome})"),
     "over-bounds": _Words("What was too much", "asked for more acts than a day allows; counted once an hour"),
 }
 """Every act that this version makes, in a reader's words."""
@@ -151,6 +154,7 @@ def _values(told: Acted, name: str) -> dict[str, str]:
         "due": told.due.isoformat() if told.due else day,
         "recall": told.recall or "of no id",
         "to": _who(told.to) if told.to else "nobody",
+        "department": told.department or "no department",
         "outcome": told.outcome.replace("-", " ") or "not told",
         "records": ", ".join(f"{told.dataset}/{each}" for each in told.records) or f"records {_ERASED}",
         "action": told.action.replace("-", " "),

@@ -25,6 +25,7 @@ from gateway.ledger.verify.rows.numbers import Numbers
 from gateway.ledger.verify.rows.projected import Projected
 from gateway.ledger.verify.rows.recalls import Recalls
 from gateway.ledger.verify.rows.rule_sets import RuleSets
+from gateway.ledger.verify.rows.source_findings import SourceFindings
 from gateway.ledger.verify.rows.supplements import Supplements
 from gateway.storage.port import Reader
 from gateway.storage.tables import SHARD_BITS
@@ -38,7 +39,7 @@ class Beside:
         self._keys, self._acts, self._projected = DestroyedKeys(), Acts(), Projected(reader)
         self._findings, self._act_rows, self._effects, self._numbers = Findings(), ActRows(), Effects(), Numbers()
         self._recalls, self._jobs, self._supplements = Recalls(), Jobs(), Supplements()
-        self._rule_sets = RuleSets()
+        self._rule_sets, self._source_findings = RuleSets(), SourceFindings()
         self._batch: list[Entry] = []
 
     def note(
@@ -70,6 +71,7 @@ class Beside:
             self._numbers.take(standing)
             self._recalls.take(reader, standing)
             self._supplements.take(reader, standing)
+            self._source_findings.take(reader, standing)
             self._jobs.take(standing)
 
     def check(self, reader: Reader, checked: Mapping[int, int]) -> None:
@@ -98,6 +100,7 @@ class Beside:
             self._recalls.check(reader, erased=self._keys.destroyed)
             self._rule_sets.check(reader)
             self._supplements.check(reader)
+            self._source_findings.check(reader)
             self._jobs.check(reader, erased=self._keys.destroyed)
             self._findings.check(reader)
             self._projected.check(reader)

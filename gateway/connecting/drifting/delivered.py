@@ -1,0 +1,48 @@
+"""What does not fit of a department of `kind: files`: a refused delivery, one that is due, and records that are gone.
+
+Nothing of a record is said: of records that a delivery no longer has, only how many they are.
+"""
+
+from __future__ import annotations
+
+import datetime
+import sqlite3
+from collections.abc import Iterator
+
+from connectors.base import Mismatch
+from connectors.delivered.report import Outcome, UnreachedError
+from connectors.files import FilesConnector
+from gateway.connecting.department import Department
+
+DUE = 0.9
+"""The share of `max_age` from which the next delivery is due: until that is over, the last one is still told."""
+
+
+def mismatches(department: Department, at: datetime.datetime) -> list[tuple[Mismatch, str]]:
+    """Each, with what tells it from others of its key and kind; none where the department delivers nothing. Blocks."""
+    connector = department.connector
+    return [*_of(connector, at)] if isinstance(connector, FilesConnector) else []
+
+
+def _of(connector: FilesConnector, at: datetime.datetime) -> Iterator[tuple[Mismatch, str]]:
+    last = connector.last()
+    if last is not None and last.outcome is Outcome.REFUSED:
+        of = f"delivery {last.sequence}" if last.sequence else "the last delivery"
+        yield Mismatch((), f"{of} is refused: {last.troubles[0]}; deliver it again", "refused"), ""
+    try:
+        known, gone = connector.known(), connector.vanished()
+    except (UnreachedError, sqlite3.Error) as error:
+        why = str(error) if isinstance(error, UnreachedError) else "it is damaged"
+        yield Mismatch(("index",), f"the index of the last delivery cannot be read: {why}"), ""
+        return
+    if known is not None and at.timestamp() - known.as_of > DUE * connector.max_age:
+        as_of = datetime.datetime.fromtimestamp(known.as_of, datetime.UTC)
+        what = f"the last delivery is as of {as_of:%Y-%m-%d %H:%M} UTC: the next is due, or nothing is told any more"
+        yield Mismatch(("max_age",), what, "ending"), ""
+    for (dataset, sequence), count in sorted(gone.items()):
+        records = "1 record is" if count == 1 else f"{count} records are"
+        what = (
+            f"{records} not in delivery {sequence}, and not in any since: report them as withdrawn, or deliver them"
+            " again"
+        )
+        yield Mismatch(("datasets", dataset), what, "vanished"), str(sequence)

@@ -1,0 +1,38 @@
+"""One look of a watch, whoever takes it: what drifted is remembered, logged, counted, told and entered as findings."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime
+from pathlib import Path
+
+import msgspec
+
+from gateway.connecting.department import opened
+from gateway.connecting.drifting import entering, remembered, telling
+from gateway.connecting.drifting.looking import looked
+from gateway.connecting.drifting.remembered import Compared, Remembered
+from gateway.telemetry import Log
+
+
+async def look(config: Path, state: Path, metrics: Path | None, named: str | None, log: Log) -> Compared:
+    """Look at all departments, or the one that is named, and compare with the last look (`state`).
+
+    Raises `DutyboundError`. Findings are entered last: where that fails, the next look enters them.
+    """
+    before = remembered.read(state)
+    now = datetime.datetime.now(datetime.UTC)
+    async with opened(config, named) as found:
+        drifts, records = await looked(found, before.records, now)
+        settings, watched = found.settings, [each.name for each in found.each]
+    others = {id_: each for id_, each in before.drifts.items() if each.department not in watched}
+    held = {id_: each for id_, each in before.drifts.items() if each.department in watched}
+    told = remembered.compared(held, drifts)
+    await asyncio.to_thread(telling.alert, settings, told.began, now)
+    telling.log(log, told)
+    kept = {each.id: each for each in (*others.values(), *told.began, *told.lasting)}
+    remembered.write(state, msgspec.json.encode(Remembered(kept, records)))
+    if metrics is not None:
+        remembered.write(metrics, telling.metrics(kept.values(), watched, now))
+    await asyncio.to_thread(entering.enter, config, drifts, watched if named is not None else None)
+    return told
