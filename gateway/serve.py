@@ -2,8 +2,9 @@
 
 Where connections that show client certificates end here (`tls`), uvicorn serves instead: see `gateway.tls`. Beside
 either run a process that makes the ledger's projections (`gateway.ledger.projections.worker`), and one that recalls
-(`gateway.recall.worker`); and where departments deliver files, one that takes them in
-(`gateway.connecting.delivering.worker`).
+(`gateway.recall.worker`); where departments deliver files, one that takes them in
+(`gateway.connecting.delivering.worker`); and where it is wanted, one that watches departments' systems
+(`gateway.connecting.drifting.worker`).
 
 Everything that a start would refuse is refused here, before a process is started: once, and in words. So is a second
 one at the address, or on a SQLite store. Workers end with this process, however it ends (`gateway.manage.link`).
@@ -30,6 +31,7 @@ from gateway import app, check, settings
 from gateway.activation.activating import by_files
 from gateway.activation.stored import NothingActive
 from gateway.connecting.delivering import worker as deliverer
+from gateway.connecting.drifting import worker as watcher
 from gateway.errors import CommandRefused, ConfigurationError, Problem
 from gateway.ledger.log.build import examine_registry, warnings
 from gateway.ledger.log.operator import Workplace
@@ -101,6 +103,7 @@ def serve(config: Path, workers: int) -> int:
         held.enter_context(projector.beside(config))
         held.enter_context(recaller.beside(config))
         held.enter_context(deliverer.beside(config, [*parts.departments.connectors.values()]))
+        held.enter_context(watcher.beside(config, found))
         if found.tls.cert_file and found.tls.key_file and found.tls.client_ca_file:
             from gateway import tls  # and with it uvicorn, only here
 

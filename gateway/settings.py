@@ -71,6 +71,17 @@ class ManageSettings(msgspec.Struct, frozen=True):
     client_ca_file: Path | None = None
 
 
+class SourceWatch(msgspec.Struct, frozen=True):
+    """Departments' systems are watched beside those that serve: a look each `every` seconds.
+
+    `state` is the file of what is remembered between looks, `metrics` the one with metrics, where there is one.
+    """
+
+    every: float
+    state: Path
+    metrics: Path | None = None
+
+
 class Limits(msgspec.Struct, frozen=True):
     """Bounds of one request: `body` in bytes, `deadline` and `patience` in seconds, the others counts.
 
@@ -119,6 +130,7 @@ class Settings(msgspec.Struct, frozen=True):
     alerts: AlertSettings | None = None
     open: OpenSettings = OpenSettings()
     texts: Path | None = None
+    source_watch: SourceWatch | None = None
 
 
 def load(path: Path, environ: Mapping[str, str]) -> Settings:
@@ -209,7 +221,7 @@ def _settings(root: Node, path: Path) -> Settings:
     required = ("listen", "public_url", "store", "policies", "sources", "ledger", "oauth")
     optional = (
         "valkey", "rules", "tls", "limits", "case_registries", "durability", "drain", "manage", "webhooks", "alerts",
-        "open", "texts",
+        "open", "texts", "source_watch",
     )  # fmt: skip
     keys = root.mapping(required, optional)
     host, port = _listen(keys["listen"])
@@ -235,6 +247,7 @@ def _settings(root: Node, path: Path) -> Settings:
         alerts=read_alerts(keys["alerts"]),
         open=read_open(keys["open"]),
         texts=None if keys["texts"].is_null else keys["texts"].existing_file(),
+        source_watch=None if keys["source_watch"].is_null else _source_watch(keys["source_watch"]),
     )
 
 
@@ -282,6 +295,12 @@ def _manage(node: Node) -> ManageSettings:
             " `client_ca_file`; or listen on loopback, as `127.0.0.1:9464`"
         )
     return ManageSettings(host, port, token, **found)
+
+
+def _source_watch(node: Node) -> SourceWatch:
+    keys = node.mapping(("state",), ("every", "metrics"))
+    metrics = keys["metrics"].written_file() if "metrics" in keys else None
+    return SourceWatch(keys["every"].duration(3600.0, most=7 * 86400), keys["state"].written_file(), metrics)
 
 
 def _token(node: Node) -> str:
