@@ -277,6 +277,10 @@ class Connector(Protocol):
         ...
 
 
+class UnreachedError(Exception):
+    """What a department delivers cannot be read now; the message says why, and the fix where there is one."""
+
+
 @runtime_checkable
 class Forwarding(Protocol):
     """A connector that sends something about the inquiry to its department, as its configuration says."""

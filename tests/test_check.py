@@ -20,7 +20,7 @@ ROOT = Path(__file__).parents[1]
 KEY = "w+0a0b0c0d+AAAA"
 MISTAKES = (
     Mistake("gateway.yaml", "policies:", "drain: 1 second\npolicies:", "1 second", "drain: `1 second` must be a"),
-    Mistake("gateway.yaml", "policies:", "source_watch: {state: watched.json, every: 200h}\npolicies:", "200h",
+    Mistake("gateway.yaml", "\nledger:", "\nsource_watch: {state: watched.json, every: 200h}\nledger:", "200h",
             "source_watch.every: `200h` must be at most 604800s"),
     Mistake("gateway.yaml", "sources:", "surces: x\nsources:", "surces", "surces: unknown key `surces` (did you mean"),
     Mistake("gateway.yaml", "key_file: ledger.key",

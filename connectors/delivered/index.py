@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import quote
 
-from connectors.delivered.report import Counted, UnreachedError
+from connectors.base import UnreachedError
+from connectors.delivered.report import Counted
 from connectors.delivered.rows import Columns
 from connectors.delivered.values import Stored
 

@@ -23,6 +23,7 @@ from typing import Any
 
 import msgspec
 
+from connectors.base import UnreachedError
 from connectors.delivered import csv_rows, index, json_rows, manifest, parquet_rows
 from connectors.delivered.csv_rows import Dialect
 from connectors.delivered.manifest import Listed, Manifest
@@ -34,7 +35,6 @@ from connectors.delivered.report import (
     Report,
     Trouble,
     Troubles,
-    UnreachedError,
     keep,
     refused,
 )

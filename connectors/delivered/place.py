@@ -14,8 +14,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
+from connectors.base import UnreachedError
 from connectors.delivered.manifest import Listed
-from connectors.delivered.report import UnreachedError, refused
+from connectors.delivered.report import refused
 
 BLOCK = 2**18
 _TEMPORARY = "the file is cut short, or its upload is not over; upload `manifest.json` and its signature last"

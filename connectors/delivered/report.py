@@ -74,10 +74,6 @@ class RefusedError(Exception):
         self.troubles, self.more = troubles, more
 
 
-class UnreachedError(Exception):
-    """The department's place cannot be read now; the message says why, and the fix where there is one."""
-
-
 def refused(what: str, file: str = "", row: int = 0, column: str = "") -> RefusedError:
     """A refusal for one reason."""
     return RefusedError([Trouble(what, file, row, column)])

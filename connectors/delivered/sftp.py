@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 
 import msgspec
 
+from connectors.base import UnreachedError
 from connectors.delivered.manifest import Listed
 from connectors.delivered.place import BLOCK, Copied
-from connectors.delivered.report import UnreachedError, refused
+from connectors.delivered.report import refused
 
 if TYPE_CHECKING:
     import asyncssh

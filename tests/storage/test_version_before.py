@@ -38,7 +38,7 @@ from tests.ledger.said import ABOUT
 from tests.ledger.support import AT, BY, KEY, ORIGIN, SUBJECT, VERIFIERS, opened
 from tests.storage.conftest import Place
 
-BEFORE = "a468f8af8c0cb1647d03e9b02d5bce72ffd4d37e"
+BEFORE = "910577648c0c2409906423fd2956bdb307f165c4"
 WHO = entries.Who(*BY, "market")
 LEI = (SUBJECT.scheme, SUBJECT.value)
 

@@ -9,8 +9,8 @@ import datetime
 import sqlite3
 from collections.abc import Iterator
 
-from connectors.base import Mismatch
-from connectors.delivered.report import Outcome, UnreachedError
+from connectors.base import Mismatch, UnreachedError
+from connectors.delivered.report import Outcome
 from connectors.files import FilesConnector
 from gateway.connecting.department import Department
 
