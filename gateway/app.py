@@ -76,8 +76,8 @@ from gateway.rules.ruleset import RuleSet
 from gateway.served import Base, Departments, Generations, base, departments_of, dry_runs, lags, remade, serving
 from gateway.settings import Settings
 from gateway.sources import Sources as OfDepartments
-from gateway.storage import projections
 from gateway.storage.port import Store
+from gateway.storage.projections import projecting
 from gateway.storage.store import open_configured
 from gateway.telemetry import Log, Metrics, take_over
 from gateway.texts import words
@@ -384,14 +384,14 @@ class Gateway:
         """Purposes count over other periods now: nothing is admitted until memory and store have what that takes."""
         days = counts.days(self._purposes().values())
         with contextlib.suppress(LedgerUnavailable, SQLAlchemyError):  # it is tried again then
-            await asyncio.to_thread(projections.count_for, self._store.engine, days)
+            await asyncio.to_thread(projecting.count_for, self._store.engine, days)
             if self._shared_counts is None:
                 await self._known.fill()
 
     async def _refill(self) -> None:
         """See that all is counted that was asked before this process."""
         days = counts.days(self._purposes().values())
-        await asyncio.to_thread(projections.count_for, self._store.engine, days)
+        await asyncio.to_thread(projecting.count_for, self._store.engine, days)
         await (self._shared_counts.start() if self._shared_counts is not None else self._known.fill(alone=True))
 
 

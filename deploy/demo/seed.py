@@ -14,7 +14,8 @@ from sqlalchemy import Engine, create_engine, event
 
 from connectors.base import Subject
 from deploy.demo.region import Fact
-from gateway.storage import facts, store
+from gateway.storage import store
+from gateway.storage.subjects import facts
 
 _DUE = datetime.timedelta(days=11)
 """Seven working days with a weekend on either side; nearer would make the demo depend on public holidays."""

@@ -21,7 +21,7 @@ from gateway.ledger.log.ledger import Ledger
 from gateway.ledger.log.operator import CLIENT, Workplace, account
 from gateway.rules.ruleset import RuleSet
 from gateway.settings import Settings
-from gateway.storage import rulesets
+from gateway.storage.rules import rulesets
 from gateway.storage.tables import micros
 
 WHAT = "rules-activated"

@@ -23,8 +23,8 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from gateway.activation.stored import Stored, stored, stored_as
 from gateway.errors import ConfigurationError, StoreUnavailable
-from gateway.storage import rulesets
-from gateway.storage.facts import fact_head
+from gateway.storage.rules import rulesets
+from gateway.storage.subjects.facts import fact_head
 
 EVERY = 0.3
 """Seconds between two looks."""

@@ -19,7 +19,7 @@ from gateway.activation.archive import laid_out
 from gateway.activation.stored import Stored, stored, stored_as
 from gateway.errors import CommandRefused, StoreUnavailable
 from gateway.settings import placing
-from gateway.storage import rulesets
+from gateway.storage.rules import rulesets
 from gateway.storage.store import open_to_read
 
 ACTIVE = "active"

@@ -16,7 +16,7 @@ from gateway.activation.loading import Reading, loaded, reading, rules_in
 from gateway.errors import ConfigurationError, Problem, StoreUnavailable
 from gateway.rules.ruleset import RuleSet
 from gateway.settings import Settings, placing
-from gateway.storage import rulesets
+from gateway.storage.rules import rulesets
 from gateway.storage.store import not_made, open_to_read, sqlite_path
 
 BOOTSTRAP = "no rule set was activated yet; run `dutybound rules bootstrap`, which takes the first one"

@@ -45,10 +45,10 @@ from gateway.ledger.acting.planned import (
 )
 from gateway.ledger.entry import entries
 from gateway.sources import Changes as Reporting
-from gateway.storage import acts as rows
-from gateway.storage import facts
-from gateway.storage.acts import Act, Matter, matter
-from gateway.storage.facts import fact
+from gateway.storage.subjects import acts as rows
+from gateway.storage.subjects import facts
+from gateway.storage.subjects.acts import Act, Matter, matter
+from gateway.storage.subjects.facts import fact
 from gateway.storage.tables import micros
 
 EVENTS = ("corrected", "withdrawn", "reinstated")

@@ -16,8 +16,8 @@ from gateway.acts.matters.listing import OVERSIGHT
 from gateway.acts.office import Office
 from gateway.inquiry.types import Requester
 from gateway.ledger.acting.planned import Actor, Made, Seen, not_found
-from gateway.storage import acts as rows
-from gateway.storage.acts import Act, Matter
+from gateway.storage.subjects import acts as rows
+from gateway.storage.subjects.acts import Act, Matter
 
 
 class Kind(NamedTuple):

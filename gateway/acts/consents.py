@@ -30,10 +30,10 @@ from gateway.inquiry.types import Requester
 from gateway.ledger.acting.planned import AtEntry, Changes, Made, Row, Seen, invalid, new_fact, not_found, recalled
 from gateway.ledger.entry import entries
 from gateway.rules.model import Grant, RequesterEntry
-from gateway.storage import acts as rows
-from gateway.storage import facts
-from gateway.storage.acts import Act, Matter, matter
-from gateway.storage.facts import fact
+from gateway.storage.subjects import acts as rows
+from gateway.storage.subjects import facts
+from gateway.storage.subjects.acts import Act, Matter, matter
+from gateway.storage.subjects.facts import fact
 from gateway.storage.tables import micros, moment
 
 LONGEST = Period("P1Y", 12, 0)

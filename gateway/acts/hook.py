@@ -37,9 +37,9 @@ from gateway.ledger.acting.digests import Keyed
 from gateway.ledger.acting.planned import Actor, Bound, Made, Planned, Repeat, Seen, not_found
 from gateway.ledger.acting.writer import Done
 from gateway.sources import Changes as Reporting
-from gateway.storage import acts as rows
-from gateway.storage import counted
-from gateway.storage.acts import Act
+from gateway.storage.projections import counted
+from gateway.storage.subjects import acts as rows
+from gateway.storage.subjects.acts import Act
 from gateway.storage.tables import micros
 from gateway.web.hooks import verify
 

@@ -26,8 +26,8 @@ from gateway.ledger.entry.parts import split
 from gateway.rules.files.calendar import Calendar
 from gateway.rules.model import PORTAL, RequesterEntry
 from gateway.rules.ruleset import RuleSet
-from gateway.storage.acts import Act
 from gateway.storage.port import Store
+from gateway.storage.subjects.acts import Act
 
 SIGNED_IN_WITHIN = 600.0
 """Seconds since the sign-in within which a consent can be granted."""

@@ -10,8 +10,8 @@ from sqlalchemy import ColumnElement, Connection, tuple_
 
 from gateway.acts.inputs import wrong
 from gateway.errors import Refusal
-from gateway.storage import acts as rows
-from gateway.storage.acts import Matter, matter
+from gateway.storage.subjects import acts as rows
+from gateway.storage.subjects.acts import Matter, matter
 
 MOST, USUAL = 50, 20
 """Rows of a page of a JSON route."""

@@ -12,7 +12,7 @@ from sqlalchemy import RowMapping
 from gateway.acts.office import Office
 from gateway.acts.words import acts_at
 from gateway.ledger.entry import entries
-from gateway.storage.acts import Matter
+from gateway.storage.subjects.acts import Matter
 from gateway.storage.tables import moment
 
 LAPSES = datetime.timedelta(days=30)

@@ -26,8 +26,8 @@ from gateway.errors import Code, Refusal
 from gateway.inquiry.types import Requester
 from gateway.ledger.acting.planned import invalid, not_found
 from gateway.proposals.desk import in_force
-from gateway.storage import drafts as rows
-from gateway.storage.drafts import Draft
+from gateway.storage.rules import drafts as rows
+from gateway.storage.rules.drafts import Draft
 from gateway.storage.tables import micros
 
 LASTS = datetime.timedelta(days=30)

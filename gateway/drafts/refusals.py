@@ -24,7 +24,7 @@ from gateway.acts.plain import Asked, Plain
 from gateway.proposals.desk import unreadable
 from gateway.proposals.scoped import opened
 from gateway.rules.ruleset import RuleSet
-from gateway.storage import transparency as kept
+from gateway.storage.projections import transparency as kept
 from gateway.transparency import counted
 from gateway.transparency.figures import Figures, figures
 from gateway.transparency.hidden import LEAST

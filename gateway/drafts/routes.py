@@ -44,7 +44,7 @@ from gateway.proposals.acts import Proposals
 from gateway.proposals.desk import in_force
 from gateway.proposals.examiner import Examiner
 from gateway.proposals.scoped import opened
-from gateway.storage.drafts import Draft
+from gateway.storage.rules.drafts import Draft
 from gateway.storage.tables import moment
 
 MOST_TEXT = 2 * MOST_FILE + MAX_BODY

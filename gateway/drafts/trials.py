@@ -28,8 +28,8 @@ from gateway.ledger.acting.planned import invalid, not_found
 from gateway.proposals.desk import in_force, reason
 from gateway.simulation.result import Result, Row
 from gateway.simulation.simulate import FORMAT, PARTS, looked
-from gateway.storage import drafts as rows
-from gateway.storage.drafts import Trial
+from gateway.storage.rules import drafts as rows
+from gateway.storage.rules.drafts import Trial
 from gateway.storage.tables import micros, moment
 
 RUNNING, DONE, STOPPED, FAILED, BROKEN = "running", "done", "stopped", "failed", "broken"

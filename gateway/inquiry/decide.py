@@ -33,7 +33,7 @@ from gateway.inquiry.types import (
 )
 from gateway.rules.decide import guards
 from gateway.rules.model import Cell, Flag, Grant, Policies, Purpose
-from gateway.storage.kinds import Consent, SubjectFacts
+from gateway.storage.subjects.kinds import Consent, SubjectFacts
 
 Coverage = frozenset[tuple[str, frozenset[str] | None]]
 """What consents in force cover: datasets, and of each its fields, or all (`None`)."""

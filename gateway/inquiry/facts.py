@@ -23,8 +23,8 @@ import msgspec
 from connectors.base import Subject
 from gateway.errors import Code, Refusal
 from gateway.inquiry.types import Facts
-from gateway.storage.kinds import MEMBERS, SUSPENSION, About, Consent, Kind, SubjectFacts
 from gateway.storage.port import FactRow, FactRows
+from gateway.storage.subjects.kinds import MEMBERS, SUSPENSION, About, Consent, Kind, SubjectFacts
 
 _NOTHING = SubjectFacts()
 _terms = msgspec.json.Decoder(dict[str, frozenset[str] | None])

@@ -28,7 +28,7 @@ from connectors.base import Outcome as Fetched
 from gateway.catalogue.model import Dataset, Period
 from gateway.inquiry.types import Caution, Decision, Facts, Outcome, Released, Withheld
 from gateway.rules.model import Policies, Purpose
-from gateway.storage.kinds import SubjectFacts
+from gateway.storage.subjects.kinds import SubjectFacts
 
 _KEPT_DATES = 4096  # effective dates remembered per display period: over eleven years of days
 

@@ -14,7 +14,7 @@ from gateway.inquiry.types import Declaration, Facts, Narrowing, Requester, Sele
 from gateway.rules.files.purposes import KINDS
 from gateway.rules.ruleset import RuleSet
 from gateway.rules.testing.model import Asker, Cells, Posed
-from gateway.storage.kinds import SubjectFacts
+from gateway.storage.subjects.kinds import SubjectFacts
 
 _LIFE = datetime.timedelta(hours=1)
 """How long the token of a test is good for, where the test says nothing of it."""

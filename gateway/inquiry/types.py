@@ -10,7 +10,7 @@ import msgspec
 
 from connectors.base import Failure, Record, Subject, SubjectKind
 from gateway.rules.model import Cell, Flag, Grant
-from gateway.storage.kinds import SubjectFacts
+from gateway.storage.subjects.kinds import SubjectFacts
 
 
 class Narrowing(msgspec.Struct, frozen=True):

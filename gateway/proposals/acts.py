@@ -34,9 +34,9 @@ from gateway.proposals.examiner import Examiner
 from gateway.proposals.judging import NOTICE, OFFICER, judged
 from gateway.proposals.statement import Statement, wrong_until
 from gateway.rules import sshsig
-from gateway.storage import proposals as rows
 from gateway.storage.port import Guarded
-from gateway.storage.proposals import CHECKED, DRAFT, REFUSED, WAITING, WAITS, Proposal, approval, proposal
+from gateway.storage.rules import proposals as rows
+from gateway.storage.rules.proposals import CHECKED, DRAFT, REFUSED, WAITING, WAITS, Proposal, approval, proposal
 from gateway.storage.tables import micros
 
 LASTS = datetime.timedelta(days=60)

@@ -15,8 +15,8 @@ from gateway.ledger.acting.planned import invalid
 from gateway.proposals.desk import Acting, still_open
 from gateway.proposals.judging import OFFICER, UNSIMULATED, Judged, judged
 from gateway.rules.files.officers import Officers
-from gateway.storage.proposals import READY, WAITING, Approval, Proposal
-from gateway.storage.rulesets import Active
+from gateway.storage.rules.proposals import READY, WAITING, Approval, Proposal
+from gateway.storage.rules.rulesets import Active
 
 HINDRANCES = ("over", "draft", "unsimulated", "officer", "department", "author", "approved")
 """Why somebody cannot approve: it can come to nothing any more; its tests fail; nobody simulated it; they are no

@@ -34,8 +34,8 @@ from gateway.proposals.statement import NONE, Statement
 from gateway.rules import sshsig
 from gateway.rules.files.officers import NEEDED
 from gateway.rules.ruleset import RuleSet
-from gateway.storage import rulesets
 from gateway.storage import store as stores
+from gateway.storage.rules import rulesets
 
 _ONCE = (
     "people activated a rule set of this store already, and the first is taken once; propose this one"

@@ -18,11 +18,11 @@ from gateway.ledger.acting.planned import Actor, Seen, invalid, not_found
 from gateway.proposals.judging import OFFICER, STEWARD
 from gateway.proposals.statement import reason_of
 from gateway.rules.files.officers import Officer
-from gateway.storage import proposals as rows
-from gateway.storage import rulesets
-from gateway.storage.acts import Act
-from gateway.storage.proposals import WAITING, Proposal
-from gateway.storage.rulesets import Active
+from gateway.storage.rules import proposals as rows
+from gateway.storage.rules import rulesets
+from gateway.storage.rules.proposals import WAITING, Proposal
+from gateway.storage.rules.rulesets import Active
+from gateway.storage.subjects.acts import Act
 from gateway.storage.tables import micros
 
 _ID = re.compile(r"[0-9a-f]{32}")

@@ -31,12 +31,12 @@ from gateway.proposals.examination import Examined
 from gateway.proposals.examiner import Examiner
 from gateway.proposals.judging import judged, lacks
 from gateway.proposals.references import broken
-from gateway.storage import proposals as rows
-from gateway.storage import rulesets
-from gateway.storage.acts import act_head, last
 from gateway.storage.port import Guarded
-from gateway.storage.proposals import ACTIVE, READY, Activation, Proposal, proposal
-from gateway.storage.rulesets import Active, activation, rule_set
+from gateway.storage.rules import proposals as rows
+from gateway.storage.rules import rulesets
+from gateway.storage.rules.proposals import ACTIVE, READY, Activation, Proposal, proposal
+from gateway.storage.rules.rulesets import Active, activation, rule_set
+from gateway.storage.subjects.acts import act_head, last
 from gateway.storage.tables import moment
 
 REACH = datetime.timedelta(days=7)

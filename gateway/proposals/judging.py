@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from gateway.ledger.acting.digests import same_human
 from gateway.rules.files.officers import NEEDED, Officers
-from gateway.storage.proposals import Approval, Proposal
+from gateway.storage.rules.proposals import Approval, Proposal
 from gateway.storage.tables import micros, moment
 
 OFFICER, STEWARD = "officer", "steward"

@@ -20,10 +20,11 @@ from gateway.proposals.allowed import Case, Person, yours
 from gateway.proposals.desk import Acting, acting, nothing_active, one
 from gateway.proposals.judging import judged, lacks
 from gateway.rules.files.officers import NOBODY, Officers
-from gateway.storage import counted, rulesets
-from gateway.storage import proposals as rows
-from gateway.storage.proposals import Activation, Proposal, proposal
-from gateway.storage.rulesets import Active, replica, rule_set
+from gateway.storage.projections import counted
+from gateway.storage.rules import proposals as rows
+from gateway.storage.rules import rulesets
+from gateway.storage.rules.proposals import Activation, Proposal, proposal
+from gateway.storage.rules.rulesets import Active, replica, rule_set
 from gateway.storage.tables import micros
 
 LISTED = 100

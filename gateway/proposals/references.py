@@ -12,9 +12,9 @@ from typing import Any
 
 from sqlalchemy import Connection, func, or_, select, text
 
-from gateway.storage.acts import WAITS, matter
-from gateway.storage.facts import fact
-from gateway.storage.recalls import OPEN, recall
+from gateway.storage.recall.recalls import OPEN, recall
+from gateway.storage.subjects.acts import WAITS, matter
+from gateway.storage.subjects.facts import fact
 
 _IN_FORCE = text("ended IS NULL")
 _CONSENT, _SUSPENSION = "consent", "suspension"

@@ -9,8 +9,8 @@ from typing import Any
 from gateway.ledger.entry import entries
 from gateway.proposals.judging import Judged, lacks, opens_at
 from gateway.proposals.statement import Statement
-from gateway.storage.proposals import ACTIVE, READY, REFUSED, Activation, Approval, Proposal
-from gateway.storage.rulesets import Active
+from gateway.storage.rules.proposals import ACTIVE, READY, REFUSED, Activation, Approval, Proposal
+from gateway.storage.rules.rulesets import Active
 from gateway.storage.tables import micros, moment
 
 STATES = ("draft", "checked", "simulated", "approved", "active", "retired", "refused", "stale", "lapsed")

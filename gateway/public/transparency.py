@@ -23,8 +23,8 @@ from gateway.bounds.address import came_from
 from gateway.inquiry.journey import Journey
 from gateway.public.figures_page import PATH, FiguresPage
 from gateway.public.gate import Gate
-from gateway.storage import transparency as kept
 from gateway.storage.port import Store
+from gateway.storage.projections import transparency as kept
 from gateway.texts.words import Words
 from gateway.transparency import figures
 from gateway.values import Network

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from sqlalchemy import Select, select
 
 from gateway.ledger.erasure.blockers import Blocker
-from gateway.storage.recalls import OPEN, SELECTING, recall, recall_job
+from gateway.storage.recall.recalls import OPEN, SELECTING, recall, recall_job
 
 
 def _jobs(subject: tuple[str, str], keys: Sequence[int]) -> Select[tuple[str]]:

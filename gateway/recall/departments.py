@@ -26,7 +26,7 @@ from gateway.errors import Code, Refusal
 from gateway.inquiry.types import Requester
 from gateway.recall.enforcing import late
 from gateway.recall.shown import word
-from gateway.storage.recalls import CAUSES, OPEN, recall, recall_job
+from gateway.storage.recall.recalls import CAUSES, OPEN, recall, recall_job
 from gateway.storage.tables import moment
 
 

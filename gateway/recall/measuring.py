@@ -8,7 +8,7 @@ import os
 from gateway.acts.office import Office
 from gateway.manage.link import SUPERVISOR, Link
 from gateway.manage.messages import Recalling
-from gateway.storage import work as queue
+from gateway.storage.recall import work as queue
 from gateway.storage.tables import micros
 from gateway.telemetry import RecallCounts
 

@@ -8,8 +8,8 @@ from gateway.inquiry.types import Requester
 from gateway.ledger.acting.planned import Actor, Seen, not_found
 from gateway.ledger.entry import entries
 from gateway.rules.ruleset import RuleSet
-from gateway.storage import recalls
-from gateway.storage.recalls import Recall
+from gateway.storage.recall import recalls
+from gateway.storage.recall.recalls import Recall
 
 SCOPE = "recalls"
 """The scope of recipients."""

@@ -16,9 +16,9 @@ from gateway.ledger.entry import entries
 from gateway.ledger.stored import read
 from gateway.recall.own import named
 from gateway.rules.ruleset import RuleSet
-from gateway.storage.acts import Matter
 from gateway.storage.port import Store
-from gateway.storage.recalls import Recall, Recalled
+from gateway.storage.recall.recalls import Recall, Recalled
+from gateway.storage.subjects.acts import Matter
 from gateway.storage.tables import moment
 
 _records: msgspec.json.Decoder[list[Recalled]] = msgspec.json.Decoder(list[Recalled])

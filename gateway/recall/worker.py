@@ -51,8 +51,8 @@ from gateway.recall.selecting.unreported import Unreported
 from gateway.recall.turns import IDLE, Around, Turn, again
 from gateway.rules.ruleset import RuleSet
 from gateway.settings import Settings
-from gateway.storage import rulesets
 from gateway.storage.port import Held
+from gateway.storage.rules import rulesets
 from gateway.telemetry import Log, take_over
 from gateway.transparency import counting as transparency
 from gateway.web.sending import Sender

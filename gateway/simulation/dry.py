@@ -23,8 +23,8 @@ from gateway.inquiry.replay import Brought
 from gateway.inquiry.types import Decision, Declaration, Requester, SubjectDecision
 from gateway.rules.ruleset import RuleSet
 from gateway.simulation.compare import Comparison, Made, Outcome, denial, opened
-from gateway.storage import dry_runs
-from gateway.storage.dry_runs import Counted, Run
+from gateway.storage.rules import dry_runs
+from gateway.storage.rules.dry_runs import Counted, Run
 from gateway.storage.tables import micros
 
 LOOK, WORK = 5.0, 0.5

@@ -25,8 +25,8 @@ from gateway.ledger.log import operator
 from gateway.ledger.log.operator import CLIENT, ActRefused, Workplace
 from gateway.simulation import forms
 from gateway.simulation.dry import MISSED, OUTCOMES
-from gateway.storage import dry_runs, rulesets
-from gateway.storage.dry_runs import Counted, Run
+from gateway.storage.rules import dry_runs, rulesets
+from gateway.storage.rules.dry_runs import Counted, Run
 from gateway.storage.tables import micros, moment
 
 BEGAN, ENDED = "dry-run-began", "dry-run-ended"

@@ -11,11 +11,11 @@ from gateway.ledger.acting.planned import AtEntry
 from gateway.ledger.entry.acts import Simulated
 from gateway.simulation import forms
 from gateway.simulation.result import Result
-from gateway.storage import proposals as rows
-from gateway.storage import rulesets
 from gateway.storage.port import Guarded
-from gateway.storage.projections import looked
-from gateway.storage.proposals import READY, SIMULATED, Proposal, proposal
+from gateway.storage.projections.tables import looked
+from gateway.storage.rules import proposals as rows
+from gateway.storage.rules import rulesets
+from gateway.storage.rules.proposals import READY, SIMULATED, Proposal, proposal
 from gateway.storage.tables import micros
 
 WHAT = "rules-simulated"

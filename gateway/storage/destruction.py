@@ -20,17 +20,18 @@ from sqlalchemy.sql import ColumnElement
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 
-from gateway.storage import counted
-from gateway.storage.acts import WAITING, act, act_count, matter
 from gateway.storage.engines.sqlite import SqliteStore
-from gateway.storage.erasure import Request, closing, erasure, hold
-from gateway.storage.facts import fact, fact_head
 from gateway.storage.port import Change, Guarded, Store
-from gateway.storage.projections import displayed, looked, projected, raced, received, there
-from gateway.storage.recalls import recall, recall_job
+from gateway.storage.projections import counted
+from gateway.storage.projections.projecting import there
+from gateway.storage.projections.tables import displayed, looked, projected, raced, received
+from gateway.storage.recall.recalls import recall, recall_job
 from gateway.storage.statement import inserted
+from gateway.storage.subjects.acts import WAITING, act, act_count, matter
+from gateway.storage.subjects.erasure import Request, closing, erasure, hold
+from gateway.storage.subjects.facts import fact, fact_head
 from gateway.storage.tables import SHARD_BITS, entry, shard, subject_key
-from gateway.storage.watch import watch_head
+from gateway.storage.watch.findings import watch_head
 
 _NAMING = (subject_key, erasure, hold, matter, fact, recall_job, recall)
 """What names subjects."""

@@ -25,7 +25,6 @@ from sqlalchemy import Engine, Table
 from sqlalchemy.sql import ClauseElement
 
 from gateway.errors import StoreUnavailable
-from gateway.storage.counted import Looked
 from gateway.storage.statement import Statement
 
 
@@ -177,6 +176,19 @@ class FactRows(Protocol):
 
     def close(self) -> None:
         """Release the connection; a later read opens another."""
+
+
+class Looked(NamedTuple):
+    """What a look-up gives: the generation, and the members of one row; without any row there is one, all None."""
+
+    generation: int
+    subject: int | None = None
+    requester: int | None = None
+    at: int = 0
+    inquiry: int = 0
+    official: int | None = None
+    about_case: int | None = None
+    retry: int | None = None
 
 
 class CountRows(Protocol):

@@ -26,22 +26,22 @@ from gateway.errors import ConfigurationError, Problem, StoreUnavailable
 from gateway.files import also_named, not_writable, readable_by_others
 from gateway.settings import Settings, placing
 from gateway.storage import schema
-from gateway.storage.acts import act  # its tables are part of every store, as are those of the others
-from gateway.storage.cataloguing import supplement_step
-from gateway.storage.drafts import draft
-from gateway.storage.dry_runs import dry_run
 from gateway.storage.engines.sqlite import SqliteStore
-from gateway.storage.facts import fact
 from gateway.storage.port import Store
-from gateway.storage.proposals import proposal
-from gateway.storage.recalls import recall
-from gateway.storage.rulesets import activation
+from gateway.storage.projections.transparency import transparency_count
+from gateway.storage.recall.recalls import recall
+from gateway.storage.recall.work import alerted
+from gateway.storage.rules.cataloguing import supplement_step
+from gateway.storage.rules.drafts import draft
+from gateway.storage.rules.dry_runs import dry_run
+from gateway.storage.rules.proposals import proposal
+from gateway.storage.rules.rulesets import activation
 from gateway.storage.sessions import console_session
-from gateway.storage.source_findings import source_finding
+from gateway.storage.subjects.acts import act  # its tables are part of every store, as are those of the others
+from gateway.storage.subjects.facts import fact
 from gateway.storage.tables import metadata
-from gateway.storage.transparency import transparency_count
-from gateway.storage.watch import finding
-from gateway.storage.work import alerted
+from gateway.storage.watch.findings import finding
+from gateway.storage.watch.source_findings import source_finding
 
 if TYPE_CHECKING:
     from gateway.storage.engines.postgresql import PostgresStore

@@ -17,11 +17,11 @@ from sqlalchemy import select
 from gateway.errors import VerificationFailed
 from gateway.ledger.stored import read
 from gateway.ledger.stored.read import Head, StoredEntry
-from gateway.storage import transparency as kept
 from gateway.storage.port import Store
-from gateway.storage.recalls import recall
+from gateway.storage.projections import transparency as kept
+from gateway.storage.projections.transparency import Key, Month, Place
+from gateway.storage.recall.recalls import recall
 from gateway.storage.tables import micros
-from gateway.storage.transparency import Key, Month, Place
 from gateway.transparency import counted
 from gateway.transparency.counted import Counted, More
 

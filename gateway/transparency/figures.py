@@ -13,8 +13,8 @@ import msgspec
 
 from gateway.rules.model import Policies
 from gateway.sheet import cell, csv_line
+from gateway.storage.projections.transparency import Key, Month
 from gateway.storage.tables import moment
-from gateway.storage.transparency import Key, Month
 from gateway.transparency import counted
 from gateway.transparency.hidden import LEAST, shown
 

@@ -28,7 +28,7 @@ from gateway.rules.deadlines import deadline
 from gateway.rules.files.calendar import Calendar
 from gateway.rules.model import Purpose
 from gateway.storage.tables import SHARD_BITS, micros, moment, shard
-from gateway.storage.watch import BREAK_GLASS, Glass, finding, finding_entry, verdict
+from gateway.storage.watch.findings import BREAK_GLASS, Glass, finding, finding_entry, verdict
 
 log = logging.getLogger("dutybound.break_glass")
 

@@ -21,10 +21,10 @@ from gateway import settings
 from gateway.activation.stored import in_force
 from gateway.errors import StoreUnavailable
 from gateway.rules.files import thresholds
-from gateway.storage import watch as kept
 from gateway.storage.store import opened
 from gateway.storage.tables import moment
-from gateway.storage.watch import Kept
+from gateway.storage.watch import findings as kept
+from gateway.storage.watch.findings import Kept
 from gateway.watch import restore
 from gateway.watch.break_glass import BreakGlass
 from gateway.watch.follow import Follower

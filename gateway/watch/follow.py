@@ -25,10 +25,10 @@ from gateway.ledger.stored import read
 from gateway.ledger.stored.read import Head, StoredEntry
 from gateway.rules.files.calendar import Calendar
 from gateway.rules.files.thresholds import Thresholds
-from gateway.storage import watch as kept
 from gateway.storage.port import Reader, Store
 from gateway.storage.tables import SHARD_BITS, micros
-from gateway.storage.watch import Found
+from gateway.storage.watch import findings as kept
+from gateway.storage.watch.findings import Found
 from gateway.watch.detectors import Watch, detectors
 from gateway.watch.model import Finding
 from gateway.watch.project import Names, Projection

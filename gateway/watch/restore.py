@@ -17,12 +17,12 @@ from sqlalchemy.exc import IntegrityError
 from gateway.ledger.stored import read
 from gateway.ledger.stored.glass import used
 from gateway.ledger.stored.read import StoredEntry
-from gateway.storage import watch as kept
 from gateway.storage.port import Reader, Store
-from gateway.storage.projections import asked, projected
+from gateway.storage.projections.tables import asked, projected
 from gateway.storage.statement import Statement
 from gateway.storage.tables import SHARD_BITS
-from gateway.storage.watch import Glass
+from gateway.storage.watch import findings as kept
+from gateway.storage.watch.findings import Glass
 from gateway.watch.break_glass import BreakGlass
 
 _ASKED = Statement(select(asked.c.entry).where(asked.c.purpose == p("purpose")).order_by(asked.c.entry), "purpose")

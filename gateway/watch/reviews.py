@@ -14,10 +14,10 @@ from collections.abc import Sequence
 from gateway.ledger.acting.planned import Made, Seen
 from gateway.ledger.entry import entries
 from gateway.ledger.stored import read
-from gateway.storage import watch as kept
 from gateway.storage.port import Reader, Store
 from gateway.storage.tables import SHARD_BITS, micros
-from gateway.storage.watch import Kept
+from gateway.storage.watch import findings as kept
+from gateway.storage.watch.findings import Kept
 from gateway.watch.model import place as name_of
 
 _VERIFY, _FOLLOW = "dutybound ledger verify", "dutybound watch follow --once"

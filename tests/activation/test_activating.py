@@ -25,9 +25,9 @@ from gateway.ledger.verify.store import verify_store
 from gateway.rules.load import load
 from gateway.settings import Settings
 from gateway.settings import load as load_settings
-from gateway.storage import rulesets
-from gateway.storage.facts import fact_head
 from gateway.storage.port import Store
+from gateway.storage.rules import rulesets
+from gateway.storage.subjects.facts import fact_head
 from tests import configured
 from tests.ledger.support import verifiers
 from tests.storage.conftest import Place, bare, place, server

@@ -14,9 +14,9 @@ from gateway.activation import following
 from gateway.activation.following import Following
 from gateway.activation.stored import Stored
 from gateway.errors import ConfigurationError, Problem, StoreUnavailable
-from gateway.storage import rulesets
-from gateway.storage.facts import fact_head
 from gateway.storage.port import Store
+from gateway.storage.rules import rulesets
+from gateway.storage.subjects.facts import fact_head
 from tests.storage.conftest import Place, bare, place, server, store
 from tests.waiting import until_async
 

@@ -12,8 +12,8 @@ from sqlalchemy import insert, update
 from connectors.base import Subject
 from gateway.activation.activating import Wanted, by_files
 from gateway.inquiry.facts import FactsReader
-from gateway.storage import facts
 from gateway.storage.port import Store
+from gateway.storage.subjects import facts
 from tests.activation.test_activating import Office, activated, office
 from tests.storage.conftest import Place, bare, place, server
 

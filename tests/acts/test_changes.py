@@ -23,10 +23,10 @@ from gateway.ledger.projections.recipients import raced
 from gateway.ledger.verify.store import verify_store
 from gateway.recall.handlers import handlers
 from gateway.sources import Changes as Reporting
-from gateway.storage import acts as rows
-from gateway.storage.acts import matter
-from gateway.storage.facts import enter, fact
-from gateway.storage.kinds import SubjectFacts
+from gateway.storage.subjects import acts as rows
+from gateway.storage.subjects.acts import matter
+from gateway.storage.subjects.facts import enter, fact
+from gateway.storage.subjects.kinds import SubjectFacts
 from tests.acts.desk import Desk, organisation, person
 from tests.ledger import projecting
 from tests.ledger.support import VERIFIERS

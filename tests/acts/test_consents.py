@@ -17,7 +17,7 @@ from gateway.inquiry.facts import FactsReader
 from gateway.inquiry.types import Narrowing
 from gateway.ledger.entry import describe
 from gateway.ledger.verify.store import verify_store
-from gateway.storage.kinds import SubjectFacts
+from gateway.storage.subjects.kinds import SubjectFacts
 from tests.acts.desk import ISSUER, Desk, days, organisation, person
 from tests.ledger.support import VERIFIERS
 

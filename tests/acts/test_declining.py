@@ -10,8 +10,8 @@ import pytest
 from gateway.errors import Code
 from gateway.ledger.log.operator import ActRefused
 from gateway.ledger.verify.store import verify_store
-from gateway.storage.erasure import requests
-from gateway.storage.kinds import SubjectFacts
+from gateway.storage.subjects.erasure import requests
+from gateway.storage.subjects.kinds import SubjectFacts
 from tests.acts.desk import Desk, days, organisation
 from tests.acts.erasing import approved, dumped, erased
 from tests.acts.matters.cases import ARREARS, applied, decided, facts_of, objected, row, steward

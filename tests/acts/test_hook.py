@@ -27,8 +27,8 @@ from gateway.ledger.acting.planned import Planned
 from gateway.ledger.acting.writer import Done
 from gateway.ledger.verify.store import verify_store
 from gateway.sources import Changes as Reporting
-from gateway.storage.acts import matter, message
-from gateway.storage.facts import fact, fact_head
+from gateway.storage.subjects.acts import matter, message
+from gateway.storage.subjects.facts import fact, fact_head
 from tests.acts.desk import Desk, desk_on, organisation, person
 from tests.ledger.support import VERIFIERS
 from tests.storage.conftest import Place

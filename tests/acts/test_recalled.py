@@ -6,8 +6,8 @@ from typing import Any
 
 from sqlalchemy import select
 
-from gateway.storage.facts import fact
-from gateway.storage.recalls import CAUSES, Job, recall_job
+from gateway.storage.recall.recalls import CAUSES, Job, recall_job
+from gateway.storage.subjects.facts import fact
 from tests.acts.desk import Desk, organisation, person
 from tests.acts.matters.cases import applied, decided, objected
 from tests.acts.test_changes import corrected, report, stewards, system

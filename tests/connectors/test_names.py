@@ -28,7 +28,7 @@ from gateway.acts import inputs
 from gateway.errors import Refusal
 from gateway.inquiry.restrain import restrain
 from gateway.inquiry.types import Released
-from gateway.storage.kinds import SubjectFacts
+from gateway.storage.subjects.kinds import SubjectFacts
 from tests import world as worlds
 from tests.connectors.asking import written
 from tests.connectors.test_mapping import mapping

@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import create_engine, delete, insert
 
-from gateway.storage.transparency import transparency_count, transparency_month
+from gateway.storage.projections.transparency import transparency_count, transparency_month
 
 _STEADY = {
     ("market", "LICENCE_RENEWAL", "answered", ""): (812, 830, 796, 841, 902, 877, 850, 861, 915, 930, 944, 958),

@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import create_engine, delete, insert
 
 from gateway.console.watching.sources import KINDS
-from gateway.storage.source_findings import source_finding
+from gateway.storage.watch.source_findings import source_finding
 from gateway.texts import words
 from tests.conftest import World
 from tests.console.visitor import Visitor

@@ -93,7 +93,7 @@ ROW = (
     " `tests/inquiry/test_restrain.py::test_a_missing_restraint_breaks_invariant_5` |\n"
 )
 WITHHELD = '''
-from gateway.storage import facts
+from gateway.storage.subjects import facts
 from tests.world import Ask, Held, new_subject, opened, values
 
 QUERY = """query($id: IdentifierInput!) @inquiry(purpose: LICENCE_RENEWAL) {
@@ -128,7 +128,7 @@ def restraint(tmp_path: Path) -> Copy:
     copy = Copy(tmp_path, "A restraint")
     line = '    Restraint("sealed", "46", _sealed),\n'
     copy.put("gateway/inquiry/restrain.py", ("RESTRAINTS: tuple", FUNCTION), ('    Restraint("opted-out"', line))
-    copy.put("gateway/storage/kinds.py", ("    case_verified: bool", MEMBER))
+    copy.put("gateway/storage/subjects/kinds.py", ("    case_verified: bool", MEMBER))
     copy.put(
         "tests/inquiry/test_restrain.py",
         ("            or key in facts.restored", "            or key in facts.sealed\n"),

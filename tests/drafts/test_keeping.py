@@ -9,7 +9,7 @@ import pytest
 from gateway.activation import archive
 from gateway.drafts.keeping import LASTS, MOST_DRAFTS, Drafts, packed_of
 from gateway.errors import Refusal
-from gateway.storage import drafts as rows
+from gateway.storage.rules import drafts as rows
 from tests.proposals.room import Room
 from tests.proposals.room import archive as shipped
 

@@ -12,9 +12,9 @@ from sqlalchemy.exc import OperationalError
 from gateway.drafts.refusals import MONTHS, Refusals
 from gateway.errors import Code, Refusal
 from gateway.ledger.stored import read
-from gateway.storage import transparency as kept
+from gateway.storage.projections import transparency as kept
+from gateway.storage.projections.transparency import Key, Month, Place
 from gateway.storage.tables import micros
-from gateway.storage.transparency import Key, Month, Place
 from gateway.transparency import counted
 from gateway.transparency.figures import document
 from gateway.transparency.hidden import LEAST

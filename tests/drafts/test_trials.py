@@ -16,7 +16,7 @@ from gateway.drafts.keeping import Drafts, Kept
 from gateway.drafts.trials import Trials
 from gateway.errors import LedgerUnavailable
 from gateway.ledger.entry import entries
-from gateway.storage import drafts as rows
+from gateway.storage.rules import drafts as rows
 from tests.ledger.support import opened
 from tests.proposals.room import HOW, ISSUERS, Room, refused, room_on, rules_of, why
 from tests.proposals.room import archive as shipped

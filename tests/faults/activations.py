@@ -44,7 +44,7 @@ from gateway.ledger.acting.commanded import done
 from gateway.ledger.log import operator
 from gateway.ledger.log.ledger import Ledger
 from gateway.storage.port import Store
-from gateway.storage.rulesets import rule_set
+from gateway.storage.rules.rulesets import rule_set
 from tests.bench import world
 from tests.bench.processes import Child, Cores, running, start_departments
 from tests.faults.judged import Found, Judge, Span

@@ -44,9 +44,9 @@ from gateway.ledger.entry import entries
 from gateway.ledger.proof import key_files
 from gateway.ledger.stored import read
 from gateway.ledger.verify.store import verify_store
-from gateway.storage.acts import matter
-from gateway.storage.facts import fact, fact_head
 from gateway.storage.store import open_store, open_to_read
+from gateway.storage.subjects.acts import matter
+from gateway.storage.subjects.facts import fact, fact_head
 from tests import configured
 from tests.faults.department import POLICIES
 from tests.inquiry.issuer import TestIssuer

@@ -32,9 +32,9 @@ from gateway.ledger.projections.positions import Place
 from gateway.ledger.projections.projector import Projector
 from gateway.ledger.projections.recipients import raced, recipients, sizes
 from gateway.ledger.projections.worker import run as project
-from gateway.storage import facts
 from gateway.storage.port import Store
 from gateway.storage.store import open_store
+from gateway.storage.subjects import facts
 from gateway.telemetry import Log
 from tests.ledger.projecting import DATASETS, SUBJECTS, Asked, check, enter, scan
 from tests.ledger.support import AT, opened

@@ -42,7 +42,7 @@ from gateway.ledger.proof import key_files
 from gateway.recall.selecting.jobs import of_ids
 from gateway.recall.selecting.select import JOBS, look_up
 from gateway.storage.port import Store
-from gateway.storage.recalls import recall, recall_job
+from gateway.storage.recall.recalls import recall, recall_job
 from gateway.storage.store import open_store, open_to_read
 from tests import configured
 from tests.faults.changes import Scene, message

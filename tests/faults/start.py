@@ -28,7 +28,7 @@ from gateway.inquiry.counting.counts import Counted
 from gateway.ledger.log.build import ledger_of
 from gateway.ledger.projections.projector import Projector
 from gateway.ledger.proof import key_files
-from gateway.storage import projections as kept
+from gateway.storage.projections import projecting as kept
 from gateway.storage.store import open_configured
 from tests.bench import data, gateways, world
 from tests.bench.processes import BenchError, Cores, running

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 import pytest
 from sqlalchemy import Engine
 
-from gateway.storage import projections as kept
+from gateway.storage.projections import projecting as kept
 from tests.faults import races
 from tests.services import Postgres, postgres
 from tests.waiting import until

@@ -12,7 +12,7 @@ from connectors.base import Subject, SubjectKind
 from gateway.inquiry.decide import decide
 from gateway.inquiry.types import Decision, Declaration, Facts, Requester, Selected, Wanted
 from gateway.rules.model import Cell, Flag, Grant, Reason
-from gateway.storage.kinds import Consent, SubjectFacts
+from gateway.storage.subjects.kinds import Consent, SubjectFacts
 from tests.rules.policies import NOW, TODAY, shipped
 
 ORGANISATION = Subject("organisation", "LEI", "529900T8BM49AURSDO55")

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from gateway.storage import facts
+from gateway.storage.subjects import facts
 from tests.world import Ask, World, new_subject, opened
 
 INCOME = "{ person(id: $id) { incomeStatements { year } } }"

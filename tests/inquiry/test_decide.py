@@ -12,7 +12,7 @@ import pytest
 from gateway.inquiry.decide import decide
 from gateway.inquiry.types import Declaration, Facts, Narrowing, Requester, Selected, Wanted
 from gateway.rules.model import Flag, Reason
-from gateway.storage.kinds import SubjectFacts
+from gateway.storage.subjects.kinds import SubjectFacts
 from tests.inquiry.deciding import (
     DAY,
     EVERYTHING,

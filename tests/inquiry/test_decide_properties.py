@@ -17,7 +17,7 @@ from gateway.inquiry.decide import decide
 from gateway.inquiry.types import Declaration, Facts, Narrowing, Requester
 from gateway.rules.decide import guards
 from gateway.rules.model import Cell
-from gateway.storage.kinds import Consent, SubjectFacts
+from gateway.storage.subjects.kinds import Consent, SubjectFacts
 from tests.inquiry.deciding import (
     DAY,
     EVERYTHING,

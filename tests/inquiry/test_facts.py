@@ -22,12 +22,12 @@ from gateway.errors import Code, Refusal
 from gateway.inquiry.facts import FactsReader
 from gateway.inquiry.types import Facts
 from gateway.manage.states import States
-from gateway.storage import facts as written
 from gateway.storage.engines.sqlite import SqliteStore as Store
 from gateway.storage.engines.sqlite_facts import SqliteFacts
-from gateway.storage.kinds import Consent, SubjectFacts
 from gateway.storage.port import FactRow
 from gateway.storage.store import open_store
+from gateway.storage.subjects import facts as written
+from gateway.storage.subjects.kinds import Consent, SubjectFacts
 from gateway.telemetry import Log
 from tests.stores import store_at
 

@@ -13,7 +13,7 @@ from gateway.inquiry.disclose import answer_parts
 from gateway.inquiry.restrain import restrain
 from gateway.inquiry.types import Released, Withheld
 from gateway.ledger.entry.parts import EntryParts
-from gateway.storage.kinds import SubjectFacts
+from gateway.storage.subjects.kinds import SubjectFacts
 from tests import world as worlds
 from tests.connectors.test_mapping import mapping
 from tests.ledger.support import SUBJECT, an_entry

@@ -16,7 +16,7 @@ from gateway.inquiry.beside import release, unsent
 from gateway.ledger.entry import entries
 from gateway.ledger.entry.parts import split
 from gateway.ledger.proof.tlog_proof import Receipt
-from gateway.storage import facts
+from gateway.storage.subjects import facts
 from tests import world as worlds
 from tests.properties.checking import holds, is_found
 from tests.waiting import until_async

@@ -18,7 +18,7 @@ from gateway.catalogue.model import Dataset, Display, Period, Status
 from gateway.inquiry.restrain import RESTRAINTS, Restraint, restrain
 from gateway.inquiry.types import Caution, Released, Withheld
 from gateway.rules.model import Frequency, Purpose
-from gateway.storage.kinds import MEMBERS, SubjectFacts
+from gateway.storage.subjects.kinds import MEMBERS, SubjectFacts
 
 DAY = datetime.timedelta(days=1)
 TODAY = datetime.date(2026, 3, 31)

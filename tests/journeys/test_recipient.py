@@ -19,7 +19,7 @@ from gateway.recipient.client import Client
 from gateway.recipient.config import load
 from gateway.recipient.receipts import Received, opened
 from gateway.recipient.register import Register
-from gateway.storage.recalls import Recalled
+from gateway.storage.recall.recalls import Recalled
 from tests import configured
 from tests.journeys.asking import OFFICIALS, inquire
 from tests.recipient.kit import Doer

@@ -18,7 +18,7 @@ from gateway.ledger.projections.positions import Place
 from gateway.ledger.projections.recipients import recipients
 from gateway.ledger.stored import read
 from gateway.storage.port import Reader, Store
-from gateway.storage.projections import NAMES, acted, asked, displayed, looked, projected, raced, received
+from gateway.storage.projections.tables import NAMES, acted, asked, displayed, looked, projected, raced, received
 from gateway.storage.tables import SHARD_BITS, micros
 from tests.ledger.support import AT
 

@@ -35,7 +35,7 @@ from gateway.ledger.stored.read import StoredEntry
 from gateway.storage.engines.sqlite import BUSY_TIMEOUT_MS, SqliteStore
 from gateway.storage.engines.sqlite_file import Opened
 from gateway.storage.port import Store
-from gateway.storage.recalls import recall_job
+from gateway.storage.recall.recalls import recall_job
 from tests.configured import ORIGIN
 from tests.ledgers import ledger_on
 from tests.stores import store_at

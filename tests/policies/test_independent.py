@@ -21,7 +21,7 @@ from gateway.rules.explain import matrix, permissions
 from gateway.rules.load import load
 from gateway.rules.model import Cell
 from gateway.rules.ruleset import RuleSet
-from gateway.storage.kinds import Consent, SubjectFacts
+from gateway.storage.subjects.kinds import Consent, SubjectFacts
 from tests.policies.independent import evaluator
 from tests.policies.independent.evaluator import OVERCOME, Folder, Inquiry, Verdict
 from tests.policies.independent.random_policies import NOW, Written, folders, inquiries, place

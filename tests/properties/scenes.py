@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from connectors.base import Subject, SubjectKind
 from gateway.catalogue.model import Dataset
 from gateway.inquiry.types import Narrowing
-from gateway.storage import facts
+from gateway.storage.subjects import facts
 from tests import world as worlds
 from tests.inquiry.documents import META, documents
 from tests.world import NOON, Ask, Case, Held, World

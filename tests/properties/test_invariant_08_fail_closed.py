@@ -20,8 +20,8 @@ from gateway.inquiry.types import Facts
 from gateway.ledger.proof.tlog_proof import Receipt
 from gateway.rules.decide import engine
 from gateway.rules.load import load
-from gateway.storage.kinds import SubjectFacts
 from gateway.storage.port import FactRow
+from gateway.storage.subjects.kinds import SubjectFacts
 from tests import world as worlds
 from tests.properties.checking import holds, is_found, staged
 from tests.properties.scenes import ASKERS, Scene, scenes, whole

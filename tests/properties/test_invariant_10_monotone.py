@@ -15,7 +15,7 @@ import pytest
 from hypothesis import strategies as st
 
 from gateway.inquiry import facts, restrain
-from gateway.storage import facts as stored
+from gateway.storage.subjects import facts as stored
 from tests.properties.checking import holds, is_found, staged
 from tests.properties.scenes import ASKERS, DAY, SPECS, Scene, Staged, put, scenes
 from tests.world import Reply, World

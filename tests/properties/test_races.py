@@ -24,9 +24,9 @@ from gateway.ledger.projections import positions, projector
 from gateway.ledger.projections.positions import Place
 from gateway.ledger.projections.projector import Projector
 from gateway.ledger.projections.recipients import raced, recipients, sizes
-from gateway.storage import facts
-from gateway.storage import projections as kept
 from gateway.storage.port import Store
+from gateway.storage.projections import projecting as kept
+from gateway.storage.subjects import facts
 from tests.ledger.projecting import DATASETS, SUBJECTS, Asked, enter
 from tests.ledger.support import AT, opened
 from tests.stores import store_at

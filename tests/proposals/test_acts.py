@@ -12,9 +12,9 @@ from gateway.errors import Refusal
 from gateway.ledger.entry import describe
 from gateway.proposals.statement import Statement
 from gateway.rules import sshsig
-from gateway.storage.acts import act
-from gateway.storage.proposals import approval, proposal
-from gateway.storage.rulesets import activation, rule_set
+from gateway.storage.rules.proposals import approval, proposal
+from gateway.storage.rules.rulesets import activation, rule_set
+from gateway.storage.subjects.acts import act
 from tests.configured import ORIGIN
 from tests.proposals.room import CLOSED, NARROWED, OTHERS, Edit, Room, archive, refused, room_on, why
 from tests.rules.policies import SHIPPED

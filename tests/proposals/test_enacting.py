@@ -8,8 +8,8 @@ import datetime
 from sqlalchemy import update
 
 from gateway.errors import Code, Refusal
-from gateway.storage import facts
-from gateway.storage.recalls import recall
+from gateway.storage.recall.recalls import recall
+from gateway.storage.subjects import facts
 from tests.acts.desk import desk_on, person
 from tests.proposals.room import CLOSED, NARROWED, OTHERS, REASON, Edit, Room, refused, room_on, why
 from tests.proposals.test_acts import unchanged

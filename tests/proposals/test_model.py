@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from gateway.errors import Refusal
 from gateway.proposals import judging
 from gateway.proposals.judging import Judged
-from gateway.storage.proposals import Approval, Proposal
+from gateway.storage.rules.proposals import Approval, Proposal
 from tests.proposals.room import CLOSED, NARROWED, NOTHING, OTHERS, Edit, Room, archive, room_on, rules_of
 from tests.storage.conftest import Place
 

@@ -12,7 +12,7 @@ from gateway.ledger.log.operator import ActRefused
 from gateway.proposals.judging import UNSIMULATED
 from gateway.simulation import marking
 from gateway.simulation.result import Result
-from gateway.storage.projections import looked
+from gateway.storage.projections.tables import looked
 from tests.proposals.room import CLOSED, NARROWED, Edit, Room, refused, room_on, why
 from tests.storage.conftest import Place
 

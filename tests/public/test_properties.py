@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from connectors.base import Subject
 from gateway.public import record, record_page
 from gateway.rules.ruleset import RuleSet
-from gateway.storage import facts
+from gateway.storage.subjects import facts
 from tests.outside import NOON, Held, values
 from tests.properties.checking import holds, is_found
 from tests.properties.scenes import put

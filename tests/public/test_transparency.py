@@ -11,9 +11,9 @@ from starlette.applications import Starlette
 
 from gateway.public.figures_page import PATH
 from gateway.public.transparency import Transparency
-from gateway.storage import transparency as kept
+from gateway.storage.projections import transparency as kept
+from gateway.storage.projections.transparency import Month, Place
 from gateway.storage.tables import micros
-from gateway.storage.transparency import Month, Place
 from tests.public.desk import WORDS, Desk
 
 ROWS = {

@@ -10,8 +10,8 @@ from sqlalchemy import delete, insert, select
 
 from gateway.catalogue.periods import parse
 from gateway.rules.ruleset import RuleSet
-from gateway.storage import rulesets
 from gateway.storage.port import Store
+from gateway.storage.rules import rulesets
 from gateway.storage.tables import micros
 
 

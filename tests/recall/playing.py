@@ -22,7 +22,7 @@ from gateway.ledger.verify.store import verify_store
 from gateway.recall.selecting.expiring import Expiring
 from gateway.recall.selecting.select import Selecting
 from gateway.recall.selecting.shortening import Shortening
-from gateway.storage.recalls import OPEN, Recall, several
+from gateway.storage.recall.recalls import OPEN, Recall, several
 from tests.acts.whole.replicas import Replicas
 from tests.ledger.support import VERIFIERS
 from tests.recall.periods import activated, displayed, forgotten

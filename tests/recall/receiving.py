@@ -11,8 +11,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from sqlalchemy import Engine, insert, select
 
-from gateway.storage.recalls import Recall, Work, recall, work
-from gateway.storage.work import to_deliver
+from gateway.storage.recall.recalls import Recall, Work, recall, work
+from gateway.storage.recall.work import to_deliver
 
 ISSUER = "https://login.example"
 Answer = tuple[int, Mapping[str, str]]

@@ -17,9 +17,9 @@ from gateway.ledger.entry import entries
 from gateway.ledger.entry.parts import split
 from gateway.ledger.projections.projector import Projector
 from gateway.recall.selecting.select import Selecting
-from gateway.storage import facts
 from gateway.storage.port import Store
-from gateway.storage.recalls import Job, Recall, Work, recall, recall_job, work
+from gateway.storage.recall.recalls import Job, Recall, Work, recall, recall_job, work
+from gateway.storage.subjects import facts
 from tests.acts.desk import ISSUER, Desk, desk_on
 
 ARREARS = "tax-arrears"

@@ -19,11 +19,11 @@ from gateway.ledger.entry import entries
 from gateway.ledger.stored import read
 from gateway.recall.own import named
 from gateway.recall.selecting.expiring import number_of
-from gateway.storage import recalls
-from gateway.storage.acts import Matter, matter
-from gateway.storage.recalls import Recall, recall, recall_job, work
+from gateway.storage.recall import recalls
+from gateway.storage.recall.recalls import Recall, recall, recall_job, work
+from gateway.storage.recall.work import to_deliver
+from gateway.storage.subjects.acts import Matter, matter
 from gateway.storage.tables import SHARD_BITS, micros
-from gateway.storage.work import to_deliver
 from tests.acts.whole.replicas import Replica, Replicas, Said
 from tests.storage.conftest import Place
 from tests.world import Held, World, new_subject, values

@@ -17,12 +17,12 @@ from gateway import cli
 from gateway.ledger.entry import entries
 from gateway.ledger.proof import key_files
 from gateway.ledger.stored import read
-from gateway.storage.facts import fact
 from gateway.storage.port import Store
-from gateway.storage.recalls import recall, work
+from gateway.storage.recall.recalls import recall, work
+from gateway.storage.recall.work import delivery_stop, lane_of, to_deliver
 from gateway.storage.store import open_copy, open_store
+from gateway.storage.subjects.facts import fact
 from gateway.storage.tables import micros
-from gateway.storage.work import delivery_stop, lane_of, to_deliver
 from tests import configured
 from tests.docs.reading import ROOT
 from tests.ledger.support import AT

@@ -12,7 +12,7 @@ from gateway.acts.plain import Asked
 from gateway.errors import Refusal
 from gateway.ledger.entry import entries
 from gateway.recall.departments import Departments
-from gateway.storage.recalls import recall, recall_job
+from gateway.storage.recall.recalls import recall, recall_job
 from tests.acts.conftest import bare, desk, place, server, store
 from tests.acts.desk import ISSUER, Desk
 

@@ -14,7 +14,7 @@ from gateway.ledger.log import operator
 from gateway.ledger.proof import key_files
 from gateway.recall.following import Following
 from gateway.recall.worker import rules_of, run
-from gateway.storage import watch as kept
+from gateway.storage.watch import findings as kept
 from gateway.telemetry import Log
 from tests import configured
 from tests.acts.desk import desk_on

@@ -13,7 +13,7 @@ from sqlalchemy import insert
 
 from gateway.acts.office import Office
 from gateway.recall.enforcing.overdue import Overdue
-from gateway.storage.recalls import recall
+from gateway.storage.recall.recalls import recall
 from tests.acts.serving import Served, served
 from tests.recall.telling import ENVIRONMENT, LICENCES, LOOK, MARKET, RENEWAL
 from tests.world import new_subject

@@ -13,7 +13,7 @@ import msgspec
 from deploy.demo.processes import descendants
 from gateway.oauth import IssuerSettings
 from gateway.storage.store import open_file
-from gateway.storage.watch import Glass
+from gateway.storage.watch.findings import Glass
 from tests import configured
 from tests.oauth.serving import Serving
 from tests.recall.receiving import recipients

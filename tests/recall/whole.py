@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from gateway.catalogue.model import Period
-from gateway.storage.recalls import Recall
+from gateway.storage.recall.recalls import Recall
 from tests.recall.room import records_of
 
 DELETING = ("withdrawn", "restored", "revoked", "opted-out")

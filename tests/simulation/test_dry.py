@@ -23,8 +23,8 @@ from gateway.simulation.compare import Comparison
 from gateway.simulation.dry import DIFFERS, MISSED, SAME, UNKNOWN, DryRun, DryRuns, Seen
 from gateway.simulation.recorded import Recorded, decisions
 from gateway.simulation.result import Tally
-from gateway.storage import dry_runs
-from gateway.storage.dry_runs import Counted, Run
+from gateway.storage.rules import dry_runs
+from gateway.storage.rules.dry_runs import Counted, Run
 from gateway.storage.tables import micros
 from gateway.telemetry import Metrics
 from tests.activation.test_activating import Office

@@ -20,7 +20,7 @@ from gateway.activation.activating import Wanted, by_command
 from gateway.activation.loading import reading
 from gateway.ledger.acting.commanded import done
 from gateway.ledger.log import operator
-from gateway.storage.rulesets import replica, rule_set
+from gateway.storage.rules.rulesets import replica, rule_set
 from tests.bench import data, world
 from tests.bench.processes import Child, Cores, running, start_departments
 from tests.faults.loaded import DUTYBOUND

@@ -39,7 +39,7 @@ from gateway.ledger.proof.leaf import Part, Side
 from gateway.rules.decide import base, guards
 from gateway.rules.model import BreakGlassTerms, Purpose, PurposeFields
 from gateway.rules.ruleset import RuleSet
-from gateway.storage.kinds import Consent, SubjectFacts
+from gateway.storage.subjects.kinds import Consent, SubjectFacts
 from tests.inquiry.deciding import ORGANISATION, PERSON
 from tests.rules.policies import TODAY, shipped
 

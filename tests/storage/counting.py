@@ -24,8 +24,8 @@ from gateway.ledger.log.ledger import Ledger
 from gateway.ledger.projections import unprojected
 from gateway.ledger.projections.projector import Projector
 from gateway.rules.model import Frequency, Purpose, Quota, Quotas
-from gateway.storage import projections as kept
 from gateway.storage.port import Store
+from gateway.storage.projections import projecting as kept
 from tests.inquiry.counting import counted
 from tests.inquiry.test_admit import ends
 

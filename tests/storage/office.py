@@ -25,10 +25,10 @@ from gateway.ledger.log.build import ledger_of
 from gateway.ledger.projections.projector import Projector
 from gateway.ledger.proof import key_files
 from gateway.ledger.stored import read
-from gateway.storage import facts
-from gateway.storage import watch as kept
-from gateway.storage.facts import fact_head
+from gateway.storage.subjects import facts
+from gateway.storage.subjects.facts import fact_head
 from gateway.storage.tables import SHARD_BITS
+from gateway.storage.watch import findings as kept
 from gateway.watch import reviews
 from tests import configured
 from tests.ledger.support import AT, SUBJECT, disclosed, receipt_of, recipients_found

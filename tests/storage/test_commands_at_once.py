@@ -12,8 +12,8 @@ from collections.abc import Callable
 import pytest
 from sqlalchemy import Engine, func, select
 
-from gateway.storage import erasure
-from gateway.storage.acts import act
+from gateway.storage.subjects import erasure
+from gateway.storage.subjects.acts import act
 from tests.storage.office import LEI, Office, office, server
 from tests.waiting import until
 

@@ -15,9 +15,9 @@ from connectors.base import Subject
 from gateway.errors import Code, Refusal
 from gateway.inquiry.facts import FactsReader
 from gateway.inquiry.types import Facts
-from gateway.storage import facts as written
-from gateway.storage.kinds import Kind, SubjectFacts
 from gateway.storage.port import FactRow, Store
+from gateway.storage.subjects import facts as written
+from gateway.storage.subjects.kinds import Kind, SubjectFacts
 from tests.storage.conftest import Place
 
 NOW = datetime.datetime(2026, 11, 24, 9, 30, tzinfo=datetime.UTC)

@@ -23,11 +23,11 @@ from gateway.ledger.projections.projector import seen_of
 from gateway.ledger.stored import read
 from gateway.ledger.verify.rows.projected import Projected
 from gateway.rules.model import Quota, Quotas
-from gateway.storage import counted as counts
 from gateway.storage import destruction
-from gateway.storage import projections as kept
-from gateway.storage.counted import counted
 from gateway.storage.port import Store
+from gateway.storage.projections import counted as counts
+from gateway.storage.projections import projecting as kept
+from gateway.storage.projections.counted import counted
 from gateway.storage.tables import micros
 from tests.ledger.support import opened
 from tests.storage.counting import DAY, HOUR, P1D, P1M, WIDE, Ask, Naive, Office, purpose

@@ -24,11 +24,13 @@ from gateway.ledger.proof.key_files import verifiers
 from gateway.ledger.proof.tlog_proof import Receipt
 from gateway.ledger.stored import read
 from gateway.ledger.verify.store import verify_store
-from gateway.storage import acts, destruction, erasure, facts, watch
+from gateway.storage import destruction
 from gateway.storage.engines.sqlite import SqliteStore
 from gateway.storage.port import Store
-from gateway.storage.projections import looked, raced, received
+from gateway.storage.projections.tables import looked, raced, received
+from gateway.storage.subjects import acts, erasure, facts
 from gateway.storage.tables import micros, subject_key
+from gateway.storage.watch import findings as watch
 from tests.ledger.support import AT, BY, KEY, ORIGIN, SUBJECT, disclosed, opened, receipt_of, refused
 from tests.storage.conftest import Place
 

@@ -15,7 +15,7 @@ from gateway.ledger.log.ledger import Ledger
 from gateway.ledger.stored import read
 from gateway.storage.port import Head, Held, Store
 from gateway.storage.tables import shard, subject_key
-from gateway.storage.watch import watch_head
+from gateway.storage.watch.findings import watch_head
 from tests.ledger.support import AT, BY, opened
 from tests.storage.conftest import Place
 from tests.waiting import until_async

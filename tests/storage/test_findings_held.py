@@ -15,7 +15,7 @@ from gateway.ledger.log.build import ledger_of
 from gateway.ledger.projections.projector import Projector
 from gateway.ledger.proof import key_files
 from gateway.rules.files.calendar import Calendar
-from gateway.storage import watch as kept
+from gateway.storage.watch import findings as kept
 from gateway.watch.break_glass import BreakGlass
 from tests.ledger.support import AT, DATA, SUBJECT, an_entry
 from tests.storage.office import FINDING, Office, office, server

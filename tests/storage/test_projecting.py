@@ -20,10 +20,11 @@ from gateway.ledger.projections.projector import Projector
 from gateway.ledger.projections.recipients import Raced, raced, recipients, sizes
 from gateway.ledger.projections.worker import run
 from gateway.ledger.stored import read
-from gateway.storage import facts
-from gateway.storage import projections as kept
 from gateway.storage.port import Store
-from gateway.storage.projections import DROPPING, NAMES
+from gateway.storage.projections import projecting as kept
+from gateway.storage.projections import tables
+from gateway.storage.projections.tables import DROPPING, NAMES
+from gateway.storage.subjects import facts
 from gateway.telemetry import Log
 from tests.ledger import projecting
 from tests.ledger.pair import OTHER, disclosed_pair, erase
@@ -273,7 +274,7 @@ async def test_dropped_and_built_again_it_is_the_same(store: Store, monkeypatch:
         turns(projector)
         before = rows(store)
         with store.engine.begin() as connection:
-            connection.execute(insert(kept.looked).values(subject=5, at=1, entry=1))
+            connection.execute(insert(tables.looked).values(subject=5, at=1, entry=1))
         kept.start_over(store.engine, ["looked", "received"])
         assert {next_ for (name, _), next_ in reached(store).items() if name in ("looked", "received")} == {DROPPING}
         check(store)

@@ -19,13 +19,16 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Integer, Table, inspect, text
 
 from gateway.errors import ConfigurationError
-from gateway.storage import erasure, projections, schema, watch
+from gateway.storage import schema
 from gateway.storage.engines.sqlite import SqliteStore
+from gateway.storage.projections import tables
 from gateway.storage.store import Store, examine_store, migrate_store, open_store, open_to_read
+from gateway.storage.subjects import erasure
 from gateway.storage.tables import metadata
+from gateway.storage.watch import findings as watch
 from tests.storage.conftest import Place
 
-ALSO = (erasure.metadata, projections.metadata, watch.metadata)  # so that their tables are declared
+ALSO = (erasure.metadata, tables.metadata, watch.metadata)  # so that their tables are declared
 FIRST_TABLES = {"shard", "period_key", "entry", "subtree", "requester", "entry_requester", "fact_head", "fact"}
 
 

@@ -14,8 +14,8 @@ from gateway.ledger.log.keyring import AtEntry, Changes, Pending, Row
 from gateway.ledger.log.ledger import Ledger
 from gateway.ledger.stored import read
 from gateway.ledger.verify.store import verify_store
-from gateway.storage.acts import act, act_head
 from gateway.storage.port import Guarded, Store
+from gateway.storage.subjects.acts import act, act_head
 from gateway.storage.tables import micros
 from tests.ledger.support import AT, BY, VERIFIERS, disclosed, opened
 

@@ -38,7 +38,7 @@ from gateway.ledger.proof.tlog_proof import Receipt
 from gateway.ledger.stored import history
 from gateway.ledger.verify.store import verify_store
 from gateway.storage.port import Store
-from gateway.storage.projections import looked
+from gateway.storage.projections.tables import looked
 from gateway.storage.tables import SHARD_BITS, micros, subject_key
 from gateway.watch.follow import Follower, turns
 from tests.ledger.later import Later, later

@@ -11,8 +11,8 @@ from gateway.ledger.entry.parts import split
 from gateway.ledger.log.ledger import Ledger
 from gateway.ledger.projections import visible
 from gateway.ledger.projections.projector import Projector
-from gateway.storage import projections
 from gateway.storage.port import Store
+from gateway.storage.projections import projecting
 from gateway.storage.tables import micros
 from tests.ledger.projecting import SUBJECTS, Asked, told
 from tests.ledger.support import AT, opened
@@ -82,7 +82,7 @@ async def test_rows_that_count_for_nothing_are_not_read(store: Store) -> None:
         expected = [f"inquiry-{n}" for n in range(9)]
         assert walked(store, SUBJECTS[0], now, 4) == expected
         for name in ("looked", "acted"):
-            projections.start_over(store.engine, (name,))
+            projecting.start_over(store.engine, (name,))
             assert walked(store, SUBJECTS[0], now, 4) == expected
             turned(store, 100)
             assert walked(store, SUBJECTS[0], now, 4) == expected

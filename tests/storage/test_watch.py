@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 from sqlalchemy import exc
 
-from gateway.storage import watch
 from gateway.storage.port import Store
 from gateway.storage.tables import SHARD_BITS
-from gateway.storage.watch import Found
+from gateway.storage.watch import findings as watch
+from gateway.storage.watch.findings import Found
 from tests.ledger.support import disclosed, opened
 
 FIRST = 1 << SHARD_BITS

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from sqlalchemy import Engine, insert, select, update
 
-from gateway.storage import work as queue
 from gateway.storage.port import Store
-from gateway.storage.recalls import Work, work
+from gateway.storage.recall import work as queue
+from gateway.storage.recall.recalls import Work, work
 from tests.storage.conftest import Place
 
 LANES = [queue.lane_of("https://login.example", client) for client in ("a", "b", "c")]

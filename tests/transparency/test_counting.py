@@ -9,7 +9,7 @@ import pytest
 
 from gateway.ledger.entry import entries
 from gateway.ledger.entry.parts import split
-from gateway.storage import transparency as kept
+from gateway.storage.projections import transparency as kept
 from gateway.transparency.counting import Counting
 from tests import world as worlds
 from tests.outside import NOON

@@ -16,9 +16,9 @@ from gateway.rules.deadlines import deadline
 from gateway.rules.files.calendar import Calendar
 from gateway.rules.load import load
 from gateway.rules.ruleset import RuleSet
-from gateway.storage import watch as kept
 from gateway.storage.store import open_store
 from gateway.storage.tables import micros
+from gateway.storage.watch import findings as kept
 from gateway.watch.break_glass import BreakGlass
 from tests import world as worlds
 from tests.rules.policies import copy, problems

@@ -9,8 +9,8 @@ import pytest
 
 from gateway import cli
 from gateway.ledger.proof import key_files
-from gateway.storage import watch as kept
 from gateway.storage.store import open_store
+from gateway.storage.watch import findings as kept
 from tests import configured
 from tests.ledger.support import ORIGIN
 from tests.ledgers import ledger_on

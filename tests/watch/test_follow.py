@@ -9,9 +9,9 @@ from pathlib import Path
 
 from sqlalchemy import update
 
-from gateway.storage import watch as kept
 from gateway.storage.port import Store
 from gateway.storage.tables import SHARD_BITS, period_key
+from gateway.storage.watch import findings as kept
 from gateway.watch.follow import Follower, turns
 from tests.ledger.support import opened, store_in
 from tests.watch.looks import NOON, dates, days, minutes, shipped

@@ -15,8 +15,8 @@ from gateway.acts.office import Office
 from gateway.acts.words import acts_at
 from gateway.catalogue import definitions
 from gateway.errors import Refusal
-from gateway.storage import cataloguing as rows
-from gateway.storage.cataloguing import Step, Supplement
+from gateway.storage.rules import cataloguing as rows
+from gateway.storage.rules.cataloguing import Step, Supplement
 from gateway.storage.tables import moment
 from gateway.web.opened import History, Told, ToldStep
 

@@ -17,8 +17,8 @@ from gateway.catalogue.model import Dataset
 from gateway.errors import Refusal
 from gateway.ledger.acting.planned import Changes, Made, Row, Seen, invalid
 from gateway.ledger.entry import entries
-from gateway.storage import cataloguing as rows
-from gateway.storage.cataloguing import Step, Supplement
+from gateway.storage.rules import cataloguing as rows
+from gateway.storage.rules.cataloguing import Step, Supplement
 from gateway.storage.tables import micros
 from gateway.web.opened import FIRST_SET
 

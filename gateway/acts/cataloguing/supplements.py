@@ -35,10 +35,10 @@ from gateway.ledger.acting.digests import same_human
 from gateway.ledger.acting.planned import Actor, Made, Seen, invalid, not_found
 from gateway.rules.deadlines import deadline, overdue
 from gateway.rules.files.calendar import MOST_TERM
-from gateway.storage import cataloguing as rows
-from gateway.storage.acts import Act
-from gateway.storage.cataloguing import Supplement
-from gateway.storage.recalls import OPEN, recall
+from gateway.storage.recall.recalls import OPEN, recall
+from gateway.storage.rules import cataloguing as rows
+from gateway.storage.rules.cataloguing import Supplement
+from gateway.storage.subjects.acts import Act
 from gateway.storage.tables import moment
 from gateway.web.opened import AS_APPROVED
 

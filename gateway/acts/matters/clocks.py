@@ -26,10 +26,10 @@ from gateway.ledger.acting.planned import Actor, Changes, Made, Planned, Row, Se
 from gateway.ledger.entry import entries
 from gateway.rules import deadlines
 from gateway.rules.deadlines import Deadline, deadline
-from gateway.storage import acts as rows
-from gateway.storage import facts
-from gateway.storage.acts import UPHELD, WAITS, Act, Matter, matter
-from gateway.storage.facts import fact
+from gateway.storage.subjects import acts as rows
+from gateway.storage.subjects import facts
+from gateway.storage.subjects.acts import UPHELD, WAITS, Act, Matter, matter
+from gateway.storage.subjects.facts import fact
 from gateway.storage.tables import moment
 
 EVERY = 1.0

@@ -27,10 +27,10 @@ from gateway.ledger.acting.digests import same_human
 from gateway.ledger.acting.planned import Actor, Changes, Made, Row, Seen, invalid, new_fact, not_found, recalled
 from gateway.rules.deadlines import deadline
 from gateway.rules.model import PORTAL
-from gateway.storage import acts as rows
-from gateway.storage import facts
-from gateway.storage.acts import Act, Matter, matter
-from gateway.storage.facts import fact
+from gateway.storage.subjects import acts as rows
+from gateway.storage.subjects import facts
+from gateway.storage.subjects.acts import Act, Matter, matter
+from gateway.storage.subjects.facts import fact
 from gateway.storage.tables import micros
 
 STEWARD = "steward"

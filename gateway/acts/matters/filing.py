@@ -35,11 +35,11 @@ from gateway.ledger.acting.planned import (
 )
 from gateway.ledger.entry import entries
 from gateway.rules.deadlines import Deadline, deadline
-from gateway.storage import acts as rows
-from gateway.storage import facts
-from gateway.storage.acts import Act, Matter, matter
-from gateway.storage.facts import fact
 from gateway.storage.port import Store
+from gateway.storage.subjects import acts as rows
+from gateway.storage.subjects import facts
+from gateway.storage.subjects.acts import Act, Matter, matter
+from gateway.storage.subjects.facts import fact
 from gateway.storage.tables import micros
 
 OBJECTION, RESTORATION = "objection", "restoration"

@@ -16,8 +16,8 @@ from gateway.acts.office import Office
 from gateway.acts.pages import behind, page
 from gateway.errors import Code, Refusal
 from gateway.inquiry.types import Requester
-from gateway.storage import acts as rows
-from gateway.storage.acts import UPHELD, WAITS, matter
+from gateway.storage.subjects import acts as rows
+from gateway.storage.subjects.acts import UPHELD, WAITS, matter
 
 OVERSIGHT = "oversight"
 """The scope of those who see to it that what is due is done."""

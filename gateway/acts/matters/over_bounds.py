@@ -6,7 +6,7 @@ import datetime
 
 from gateway.acts.office import Office
 from gateway.ledger.acting.planned import Actor, Made, Planned, Seen
-from gateway.storage.acts import Act
+from gateway.storage.subjects.acts import Act
 
 HOUR = datetime.timedelta(hours=1)
 

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 from gateway.acts.matters.filing import OBJECTION, cleared, moved
 from gateway.ledger.acting.planned import Changes, Seen
-from gateway.storage import acts as rows
-from gateway.storage import facts
-from gateway.storage.acts import Matter, matter
+from gateway.storage.subjects import acts as rows
+from gateway.storage.subjects import facts
+from gateway.storage.subjects.acts import Matter, matter
 
 CLEANING = ("corrected", "withdrawn")
 """The events of a change that answer an upheld objection."""

@@ -28,11 +28,11 @@ from gateway.ledger.entry import entries
 from gateway.ledger.entry.parts import split
 from gateway.ledger.projections.visible import BEGIN, Look
 from gateway.ledger.stored import read
-from gateway.storage import watch as kept
-from gateway.storage.acts import Act
 from gateway.storage.port import Reader
+from gateway.storage.subjects.acts import Act
 from gateway.storage.tables import SHARD_BITS, micros, moment
-from gateway.storage.watch import Kept
+from gateway.storage.watch import findings as kept
+from gateway.storage.watch.findings import Kept
 from gateway.watch import reviews
 from gateway.watch.break_glass import BreakGlass
 

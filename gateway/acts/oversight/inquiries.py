@@ -34,12 +34,12 @@ from gateway.ledger.entry import entries
 from gateway.ledger.entry.receipt import read_file, unverified
 from gateway.ledger.stored import read
 from gateway.ledger.stored.read import StoredEntry
-from gateway.storage import recalls
-from gateway.storage import watch as kept
 from gateway.storage.port import Reader
-from gateway.storage.projections import not_released
-from gateway.storage.recalls import recall
+from gateway.storage.projections.tables import not_released
+from gateway.storage.recall import recalls
+from gateway.storage.recall.recalls import recall
 from gateway.storage.tables import SHARD_BITS, micros
+from gateway.storage.watch import findings as kept
 
 MOST_LOOKED_AT = 200_000
 """Entries of a day among which an inquiry is looked for."""

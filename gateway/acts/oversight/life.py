@@ -20,7 +20,7 @@ from gateway.rules.decide import words
 from gateway.rules.explain import changes, explain
 from gateway.rules.model import Cell, Purpose
 from gateway.rules.ruleset import RuleSet
-from gateway.storage.recalls import Recall
+from gateway.storage.recall.recalls import Recall
 from gateway.storage.tables import moment
 
 _ARTICLES = {each.name: each.article for each in RESTRAINTS}

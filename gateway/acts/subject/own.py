@@ -12,9 +12,9 @@ from connectors.base import Subject
 from gateway.acts import shown
 from gateway.acts.office import Office
 from gateway.acts.words import acts_at
-from gateway.storage import acts as rows
-from gateway.storage.acts import Matter, matter
-from gateway.storage.facts import fact
+from gateway.storage.subjects import acts as rows
+from gateway.storage.subjects.acts import Matter, matter
+from gateway.storage.subjects.facts import fact
 from gateway.storage.tables import moment
 
 _EVENTS = {"withdrawal": "WITHDRAWN", "restoration": "RESTORED"}

@@ -23,9 +23,9 @@ from gateway.ledger.acting.writer import Writer
 from gateway.ledger.entry import entries
 from gateway.ledger.log import operator
 from gateway.ledger.log.ledger import Ledger
-from gateway.storage.acts import Act
-from gateway.storage.source_findings import BEGAN, ENDED, SourceFinding, findings, source_finding
+from gateway.storage.subjects.acts import Act
 from gateway.storage.tables import micros
+from gateway.storage.watch.source_findings import BEGAN, ENDED, SourceFinding, findings, source_finding
 
 _OWN = Actor(entries.OWN.issuer, entries.OWN.client, entries.OWN.department)
 _ZONE = zoneinfo.ZoneInfo("UTC")

@@ -21,8 +21,8 @@ from gateway.acts.oversight.findings import overseer
 from gateway.acts.pages import after_of, cursor_of, first_of
 from gateway.acts.plain import Asked, Plain
 from gateway.inquiry.types import Requester
-from gateway.storage.source_findings import SourceFinding, findings
 from gateway.storage.tables import moment
+from gateway.storage.watch.source_findings import SourceFinding, findings
 
 
 def routes(plain: Plain, office: Office) -> list[Route]:

@@ -12,10 +12,10 @@ from sqlalchemy import insert, select
 from gateway.connecting.drifting.remembered import Compared, Drift
 from gateway.recall.delivering.alerts import DRIFT, LANE
 from gateway.settings import Settings
-from gateway.storage.recalls import Work, work
+from gateway.storage.recall.recalls import Work, work
+from gateway.storage.recall.work import alerted
 from gateway.storage.store import opened
 from gateway.storage.tables import micros
-from gateway.storage.work import alerted
 from gateway.telemetry import Log
 
 

@@ -22,8 +22,8 @@ from connectors.base import Failure, Outcome, Subject
 from gateway.errors import Code, Refusal
 from gateway.inquiry.types import Declaration, Requester, Selected
 from gateway.rules.model import Purpose
-from gateway.storage import recalls
-from gateway.storage.recalls import Recall, Recalled
+from gateway.storage.recall import recalls
+from gateway.storage.recall.recalls import Recall, Recalled
 from gateway.storage.tables import moment
 
 Who = tuple[str, str]

@@ -10,7 +10,8 @@ from gateway.catalogue.model import Period
 from gateway.inquiry.beside.quotas import DAY
 from gateway.inquiry.counting.tallies import Tally, slotted, width
 from gateway.rules.model import Frequency, Purpose
-from gateway.storage.counted import Digests, Looked
+from gateway.storage.port import Looked
+from gateway.storage.projections.counted import Digests
 
 RETRY_SECONDS = 600
 

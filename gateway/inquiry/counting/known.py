@@ -1,8 +1,8 @@
 """What is known of past inquiries where counts stand in memory: looked up in the store where it is not known yet.
 
-The projection `counted` (`gateway.storage.counted`) has what was entered; what it does not have yet was read at the
-start (`fill`) or was counted here since. So memory holds what waits to be projected, and of the rest so much as was
-last asked about (`MOST`), whatever was asked in all.
+The projection `counted` (`gateway.storage.projections.counted`) has what was entered; what it does not have yet was
+read at the start (`fill`) or was counted here since. So memory holds what waits to be projected, and of the rest so
+much as was last asked about (`MOST`), whatever was asked in all.
 
 Invariants: what is in memory is all that counts, and what is not is all in the store. So nothing is forgotten before
 the store was seen to have it, each inquiry by its id (`prove`); what is looked up is taken whole, before anything can
@@ -26,8 +26,8 @@ from gateway.inquiry.beside.quotas import Reach, Window
 from gateway.inquiry.counting.counts import Asked, Past, longest, micros
 from gateway.inquiry.counting.snapshot import Key, Sources, Who, bounded_by, read_all, read_reach
 from gateway.rules.model import Purpose
-from gateway.storage.counted import Digests, Looked
-from gateway.storage.port import CountRows
+from gateway.storage.port import CountRows, Looked
+from gateway.storage.projections.counted import Digests
 
 log = logging.getLogger("dutybound.admit")
 

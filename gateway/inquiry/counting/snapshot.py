@@ -11,7 +11,8 @@ from gateway.errors import LedgerUnavailable, StoreUnavailable, VerificationFail
 from gateway.inquiry.beside.quotas import Reach, Window, windows
 from gateway.inquiry.counting.counts import Asked, Counted, longest, micros
 from gateway.rules.model import Purpose
-from gateway.storage.counted import (
+from gateway.storage.port import Looked, Reader, Store
+from gateway.storage.projections.counted import (
     BY_OFFICIAL,
     BY_REQUESTER,
     COUNTING,
@@ -20,9 +21,7 @@ from gateway.storage.counted import (
     REACHED_BY,
     Counting,
     Digests,
-    Looked,
 )
-from gateway.storage.port import Reader, Store
 
 Key = tuple[int, int]
 """A subject, and the requester that asked about it for a purpose."""

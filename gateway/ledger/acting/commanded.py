@@ -22,8 +22,8 @@ from gateway.ledger.entry import entries
 from gateway.ledger.log.ledger import Ledger
 from gateway.ledger.log.operator import CLIENT, ActRefused, now
 from gateway.ledger.proof.tlog_proof import Receipt
-from gateway.storage.acts import Act, act
 from gateway.storage.port import Store
+from gateway.storage.subjects.acts import Act, act
 
 _PERSON = Actor(CLIENT.issuer, CLIENT.client, CLIENT.department)
 _ZONE = zoneinfo.ZoneInfo("UTC")

@@ -15,8 +15,9 @@ from gateway.errors import Code, Refusal
 from gateway.ledger.acting.digests import Keyed
 from gateway.ledger.entry import entries
 from gateway.ledger.log.keyring import AtEntry, Changes, Row
-from gateway.storage import facts, recalls
-from gateway.storage.acts import Act
+from gateway.storage.recall import recalls
+from gateway.storage.subjects import facts
+from gateway.storage.subjects.acts import Act
 from gateway.storage.tables import micros
 
 __all__ = [

@@ -35,10 +35,11 @@ from gateway.ledger.entry.parts import split
 from gateway.ledger.log.keyring import AtEntry, Changes, Pending, Row
 from gateway.ledger.log.ledger import Ledger
 from gateway.ledger.proof.tlog_proof import Receipt
-from gateway.storage import acts as rows
-from gateway.storage import counted, rulesets
-from gateway.storage.facts import fact_head
 from gateway.storage.port import Guarded
+from gateway.storage.projections import counted
+from gateway.storage.rules import rulesets
+from gateway.storage.subjects import acts as rows
+from gateway.storage.subjects.facts import fact_head
 from gateway.storage.tables import micros, moment
 
 GROUP, BULK = 32, 16

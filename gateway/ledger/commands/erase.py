@@ -19,8 +19,8 @@ from gateway.ledger.erasure.erase import Done
 from gateway.ledger.export import package_write
 from gateway.ledger.log.operator import Workplace, account, enter_list, opened, place_of, subject_of
 from gateway.storage import destruction
-from gateway.storage import erasure as kept
-from gateway.storage.erasure import Request
+from gateway.storage.subjects import erasure as kept
+from gateway.storage.subjects.erasure import Request
 from gateway.storage.tables import moment
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from gateway.ledger.commands.progress import teller
 from gateway.ledger.erasure import hold, named
 from gateway.ledger.log.operator import account, enter_list, opened, place_of, subject_of
-from gateway.storage import erasure as kept
+from gateway.storage.subjects import erasure as kept
 from gateway.storage.tables import moment
 
 

@@ -24,9 +24,9 @@ from gateway.ledger.export.select import Progress
 from gateway.ledger.projections.projector import Projector
 from gateway.ledger.projections.worker import HOLD, IDLE
 from gateway.ledger.stored import read
-from gateway.storage import projections as kept
 from gateway.storage.port import Store
-from gateway.storage.projections import DROPPING, NAMES
+from gateway.storage.projections import projecting as kept
+from gateway.storage.projections.tables import DROPPING, NAMES
 from gateway.storage.store import opened
 
 _STILL = 30.0

@@ -20,7 +20,7 @@ from gateway.ledger.projections.extract import given
 from gateway.ledger.stored import read
 from gateway.storage.destruction import names_any
 from gateway.storage.port import Store
-from gateway.storage.recalls import recall_job
+from gateway.storage.recall.recalls import recall_job
 from gateway.storage.tables import SHARD_BITS, entry
 
 _INDEX = (1 << SHARD_BITS) - 1

@@ -17,13 +17,13 @@ from typing import NamedTuple
 from sqlalchemy import Select, and_, or_, select
 
 from gateway.ledger.erasure.entered import Said, read_said
-from gateway.storage.acts import WAITING, matter
 from gateway.storage.destruction import names_any
-from gateway.storage.erasure import hold
-from gateway.storage.facts import fact
 from gateway.storage.port import Store
+from gateway.storage.subjects.acts import WAITING, matter
+from gateway.storage.subjects.erasure import hold
+from gateway.storage.subjects.facts import fact
 from gateway.storage.tables import entry
-from gateway.storage.watch import finding, finding_entry, verdict
+from gateway.storage.watch.findings import finding, finding_entry, verdict
 
 Open = Callable[[tuple[str, str], Sequence[int]], Select[tuple[str]]]
 """From (scheme, value) and the ids of its keys to the query for the ids of what is open."""

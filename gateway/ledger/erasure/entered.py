@@ -19,11 +19,11 @@ from gateway.ledger.entry import describe, entries
 from gateway.ledger.entry.registry import COMMANDS
 from gateway.ledger.log.operator import CLIENT
 from gateway.ledger.stored import read
-from gateway.storage.acts import act
 from gateway.storage.destruction import names_any
 from gateway.storage.port import Reader, Store
+from gateway.storage.subjects.acts import act
 from gateway.storage.tables import SHARD_BITS, entry
-from gateway.storage.watch import verdict
+from gateway.storage.watch.findings import verdict
 
 _PAGE = 256
 _OPENS = ("objection-filed", "restoration-filed")

@@ -34,9 +34,9 @@ from gateway.ledger.log.operator import CLIENT, ActRefused, check_said
 from gateway.ledger.proof.tlog_proof import Receipt
 from gateway.ledger.stored import read
 from gateway.storage import destruction
-from gateway.storage import erasure as kept
-from gateway.storage.erasure import Request
 from gateway.storage.port import Store
+from gateway.storage.subjects import erasure as kept
+from gateway.storage.subjects.erasure import Request
 from gateway.storage.tables import micros
 
 _TELL = 1024

@@ -14,7 +14,7 @@ from gateway.ledger.entry import entries
 from gateway.ledger.log.ledger import Ledger
 from gateway.ledger.log.operator import CLIENT, ActRefused, check_said
 from gateway.ledger.proof.tlog_proof import Receipt
-from gateway.storage import erasure as kept
+from gateway.storage.subjects import erasure as kept
 from gateway.storage.tables import micros
 
 

@@ -24,9 +24,9 @@ from gateway.ledger.proof import key_files
 from gateway.ledger.proof.note import Verifier
 from gateway.ledger.stored import read
 from gateway.storage import destruction
-from gateway.storage import erasure as kept
-from gateway.storage.erasure import Request
 from gateway.storage.port import Reader, Store
+from gateway.storage.subjects import erasure as kept
+from gateway.storage.subjects.erasure import Request
 from gateway.storage.tables import SHARD_BITS, micros
 
 _PAGE = 256

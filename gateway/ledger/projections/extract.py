@@ -74,7 +74,7 @@ class Count(NamedTuple):
 
 
 class FactChange(Protocol):
-    """A fact and the numbers of its changes, as `gateway.storage.projections.Changed` has it."""
+    """A fact and the numbers of its changes, as `gateway.storage.projections.projecting.Changed` has it."""
 
     @property
     def change(self) -> int: ...

@@ -39,7 +39,7 @@ from gateway.ledger.stored import statements as sql
 from gateway.ledger.stored.history import Places
 from gateway.ledger.stored.read import StoredEntry
 from gateway.storage.port import Reader
-from gateway.storage.projections import WITHOUT_KEY, acted, asked, looked, not_released
+from gateway.storage.projections.tables import WITHOUT_KEY, acted, asked, looked, not_released
 from gateway.storage.statement import Statement
 from gateway.storage.tables import SHARD_BITS, entry_requester, moment, requester, subject_key
 

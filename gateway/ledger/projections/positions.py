@@ -18,7 +18,7 @@ from gateway.ledger.stored import read
 from gateway.ledger.stored import statements as sql
 from gateway.ledger.stored.encryption import segments
 from gateway.storage.port import Reader
-from gateway.storage.projections import DROPPING, NAMES, projected
+from gateway.storage.projections.tables import DROPPING, NAMES, projected
 from gateway.storage.statement import Statement
 from gateway.storage.tables import SHARD_BITS, entry, subject_key
 

@@ -22,11 +22,12 @@ from gateway.ledger.entry import entries
 from gateway.ledger.projections import extract, positions
 from gateway.ledger.stored import read
 from gateway.ledger.stored.read import Head, StoredEntry
-from gateway.storage import counted as counts
-from gateway.storage import projections as kept
-from gateway.storage.counted import Counting, Digests, Row
 from gateway.storage.port import Reader, Store
-from gateway.storage.projections import DROPPING, NAMES, WITHOUT_KEY, Changed, Rows
+from gateway.storage.projections import counted as counts
+from gateway.storage.projections import projecting as kept
+from gateway.storage.projections.counted import Counting, Digests, Row
+from gateway.storage.projections.projecting import Changed, Rows
+from gateway.storage.projections.tables import DROPPING, NAMES, WITHOUT_KEY
 from gateway.storage.tables import SHARD_BITS, micros
 
 _FORGET = 64

@@ -35,8 +35,8 @@ from gateway.ledger.projections.lookups import named_in_tail, told_of, without_k
 from gateway.ledger.projections.positions import Place, before, covered, opened, tail
 from gateway.ledger.stored import read
 from gateway.storage.port import Reader
-from gateway.storage.projections import raced as raced_table
-from gateway.storage.projections import received
+from gateway.storage.projections.tables import raced as raced_table
+from gateway.storage.projections.tables import received
 from gateway.storage.statement import Statement
 from gateway.storage.tables import entry, requester, subject_key
 

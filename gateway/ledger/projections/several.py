@@ -18,8 +18,8 @@ from gateway.ledger.projections.positions import Place, covered, opened
 from gateway.ledger.projections.recipients import received_in
 from gateway.ledger.stored import read
 from gateway.storage.port import Reader
-from gateway.storage.projections import displayed, raced, received
-from gateway.storage.recalls import recall, recall_job
+from gateway.storage.projections.tables import displayed, raced, received
+from gateway.storage.recall.recalls import recall, recall_job
 from gateway.storage.statement import Statement
 from gateway.storage.tables import requester, subject_key
 

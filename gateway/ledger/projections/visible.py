@@ -27,7 +27,7 @@ from gateway.ledger.stored import read
 from gateway.ledger.stored.read import StoredEntry
 from gateway.ledger.stored.statements import AT_ONCE
 from gateway.storage.port import Reader
-from gateway.storage.projections import looked, not_released
+from gateway.storage.projections.tables import looked, not_released
 from gateway.storage.statement import Statement
 from gateway.storage.tables import SHARD_BITS, micros
 

@@ -29,7 +29,7 @@ from gateway.ledger.projections.projector import Projector
 from gateway.manage.beside import arguments, kept, rested, until_told
 from gateway.manage.states import States
 from gateway.storage.port import Store
-from gateway.storage.projections import unhurried
+from gateway.storage.projections.projecting import unhurried
 from gateway.storage.store import open_configured
 from gateway.telemetry import Log, take_over
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from gateway.ledger.entry import entries
 from gateway.storage.tables import micros
-from gateway.storage.watch import Glass
+from gateway.storage.watch.findings import Glass
 
 
 def used(told: entries.Told, oversight: entries.Oversight) -> Glass | None:

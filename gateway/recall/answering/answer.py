@@ -30,11 +30,11 @@ from gateway.recall import shown
 from gateway.recall.enforcing.suspending import after_answers, touched
 from gateway.recall.own import answered_by, named, own, recipient
 from gateway.recall.shown import Past
-from gateway.storage import recalls
-from gateway.storage.acts import Act, act
-from gateway.storage.recalls import OPEN, Recall, recall
+from gateway.storage.recall import recalls
+from gateway.storage.recall.recalls import OPEN, Recall, recall
+from gateway.storage.recall.work import not_to_deliver
+from gateway.storage.subjects.acts import Act, act
 from gateway.storage.tables import micros, moment
-from gateway.storage.work import not_to_deliver
 
 MOST_PASSED_ON = 100
 MOST_NAME = 200

@@ -17,8 +17,8 @@ from gateway.acts.pages import cursor_of, place_of
 from gateway.inquiry.types import Requester
 from gateway.recall import shown
 from gateway.recall.own import answered_by, recipient
-from gateway.storage import recalls
-from gateway.storage.recalls import OPEN, recall
+from gateway.storage.recall import recalls
+from gateway.storage.recall.recalls import OPEN, recall
 
 
 class Inbox:

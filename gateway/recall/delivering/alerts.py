@@ -24,13 +24,13 @@ from gateway.acts.office import Office
 from gateway.outgoing import AlertSettings
 from gateway.recall.delivering.deliver import AGAIN, GIVEN_UP
 from gateway.recall.delivering.trying import Trying
-from gateway.storage.acts import WAITS, matter
-from gateway.storage.proposals import WAITING, proposal
-from gateway.storage.recalls import OPEN, Work, recall, recall_job, work
-from gateway.storage.rulesets import activation
+from gateway.storage.recall.recalls import OPEN, Work, recall, recall_job, work
+from gateway.storage.recall.work import alerted, delivery_stop, recipient_of
+from gateway.storage.rules.proposals import WAITING, proposal
+from gateway.storage.rules.rulesets import activation
+from gateway.storage.subjects.acts import WAITS, matter
 from gateway.storage.tables import micros, moment
-from gateway.storage.watch import BREAK_GLASS, finding, verdict
-from gateway.storage.work import alerted, delivery_stop, recipient_of
+from gateway.storage.watch.findings import BREAK_GLASS, finding, verdict
 from gateway.telemetry import Log
 from gateway.watch.break_glass import BreakGlass
 from gateway.web.sending import Sender, Taken

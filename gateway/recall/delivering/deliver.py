@@ -24,10 +24,10 @@ from gateway.acts.office import Office
 from gateway.recall.delivering.telling import Telling
 from gateway.recall.delivering.trying import Trying, spread
 from gateway.rules.ruleset import RuleSet
-from gateway.storage import work as queue
-from gateway.storage.recalls import Recall, Work, recall
+from gateway.storage.recall import work as queue
+from gateway.storage.recall.recalls import Recall, Work, recall
+from gateway.storage.recall.work import DELIVER, recipient_of
 from gateway.storage.tables import micros, moment
-from gateway.storage.work import DELIVER, recipient_of
 from gateway.web.sending import Sender, Taken, Tried
 from gateway.web.signing import message
 

@@ -13,9 +13,9 @@ from sqlalchemy import select
 from gateway.acts.office import Office
 from gateway.recall.delivering.deliver import GIVEN_UP
 from gateway.recall.delivering.telling import Telling
-from gateway.storage.recalls import Recall, Work, recall, work
+from gateway.storage.recall.recalls import Recall, Work, recall, work
+from gateway.storage.recall.work import DELIVER, delivery_stop
 from gateway.storage.tables import micros
-from gateway.storage.work import DELIVER, delivery_stop
 
 EVERY = 60.0
 """Seconds between two looks."""

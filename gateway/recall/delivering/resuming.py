@@ -17,7 +17,7 @@ from gateway.ledger.entry import entries
 from gateway.ledger.log import operator
 from gateway.ledger.log.ledger import Ledger
 from gateway.ledger.log.operator import ActRefused, Workplace
-from gateway.storage.work import delivery_stop, lane_of, recipient_of
+from gateway.storage.recall.work import delivery_stop, lane_of, recipient_of
 
 RESUMED = "delivery-resumed"
 

@@ -13,11 +13,11 @@ from sqlalchemy import select, update
 from gateway.acts.office import Office
 from gateway.ledger.acting.planned import Actor, Changes, Made, Planned, Row, Seen
 from gateway.ledger.entry import entries
-from gateway.storage.acts import Act
 from gateway.storage.port import Guarded
-from gateway.storage.recalls import Recall, Work, recall, work
+from gateway.storage.recall.recalls import Recall, Work, recall, work
+from gateway.storage.recall.work import delivery_stop, finishing, putting_off
+from gateway.storage.subjects.acts import Act
 from gateway.storage.tables import micros
-from gateway.storage.work import delivery_stop, finishing, putting_off
 
 DELIVERED, STOPPED, GIVEN_UP = "delivered", "delivery-stopped", "delivery-given-up"
 _OWN = Actor(entries.OWN.issuer, entries.OWN.client, entries.OWN.department)

@@ -1,7 +1,7 @@
 """Work that is taken and tried, each piece in a task of its own: what deliveries and alerts have in common.
 
-What is taken is leased (`gateway.storage.work`), so a process that ends with tries under way leaves them to whoever
-comes next.
+What is taken is leased (`gateway.storage.recall.work`), so a process that ends with tries under way leaves them to
+whoever comes next.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ import random
 from collections.abc import Awaitable, Callable, Sequence
 
 from gateway.acts.office import Office
-from gateway.storage import work as queue
-from gateway.storage.recalls import Work
+from gateway.storage.recall import work as queue
+from gateway.storage.recall.recalls import Work
 from gateway.storage.tables import micros
 from gateway.web.sending import Sender, Tried
 

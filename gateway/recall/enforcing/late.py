@@ -21,8 +21,8 @@ from gateway.acts.oversight.findings import overseer
 from gateway.acts.pages import after_of, cursor_of, first_of
 from gateway.acts.plain import Asked, Plain
 from gateway.recall.shown import word
-from gateway.storage.acts import WAITING, matter
-from gateway.storage.recalls import OPEN, Recall, recall
+from gateway.storage.recall.recalls import OPEN, Recall, recall
+from gateway.storage.subjects.acts import WAITING, matter
 from gateway.storage.tables import moment
 
 

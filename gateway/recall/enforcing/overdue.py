@@ -27,9 +27,9 @@ from gateway.recall.own import answers
 from gateway.recall.shown import Past
 from gateway.rules import deadlines
 from gateway.rules.deadlines import deadline
-from gateway.storage import recalls
-from gateway.storage.acts import Act
-from gateway.storage.recalls import FOLLOWS, UNTOLD, Recall, recall
+from gateway.storage.recall import recalls
+from gateway.storage.recall.recalls import FOLLOWS, UNTOLD, Recall, recall
+from gateway.storage.subjects.acts import Act
 from gateway.storage.tables import micros, moment
 
 AT_ONCE = 64

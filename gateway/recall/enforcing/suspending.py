@@ -1,8 +1,8 @@
 """Suspensions: a grant is inactive for one dataset while its recipient leaves a recall unanswered (Art. 47(2), 48).
 
-A suspension is a matter, and a fact about the client (`gateway.storage.kinds.SUSPENSION`), which the next inquiry on
-any replica reads with the facts of its subjects. It rests on every recall that has its id, and names one of them. It
-ends with the last of these that is applied, in the transaction of that, or by two people of oversight.
+A suspension is a matter, and a fact about the client (`gateway.storage.subjects.kinds.SUSPENSION`), which the next
+inquiry on any replica reads with the facts of its subjects. It rests on every recall that has its id, and names one of
+them. It ends with the last of these that is applied, in the transaction of that, or by two people of oversight.
 """
 
 from __future__ import annotations
@@ -19,12 +19,13 @@ from gateway.acts.office import Office
 from gateway.ledger.acting.planned import Actor, AtEntry, Changes, Made, Row, Seen
 from gateway.ledger.entry import entries
 from gateway.recall.own import Who, named
-from gateway.storage import acts as rows
-from gateway.storage import facts, recalls
-from gateway.storage.acts import WAITING, Matter, matter
-from gateway.storage.facts import fact
-from gateway.storage.kinds import SUSPENSION
-from gateway.storage.recalls import Recall, recall
+from gateway.storage.recall import recalls
+from gateway.storage.recall.recalls import Recall, recall
+from gateway.storage.subjects import acts as rows
+from gateway.storage.subjects import facts
+from gateway.storage.subjects.acts import WAITING, Matter, matter
+from gateway.storage.subjects.facts import fact
+from gateway.storage.subjects.kinds import SUSPENSION
 from gateway.storage.tables import micros
 
 KIND = "suspension"

@@ -24,8 +24,8 @@ from gateway.ledger.entry import entries
 from gateway.recall import shown
 from gateway.recall.enforcing.suspending import KIND, ended, held_by, no_more
 from gateway.recall.own import SCOPE, answered_by, named, recipient
-from gateway.storage import acts as rows
-from gateway.storage.acts import Act, Matter, matter
+from gateway.storage.subjects import acts as rows
+from gateway.storage.subjects.acts import Act, Matter, matter
 from gateway.storage.tables import micros
 
 

@@ -18,10 +18,10 @@ from gateway.ledger.entry import entries
 from gateway.ledger.log import operator
 from gateway.ledger.log.operator import CLIENT, Workplace
 from gateway.rules.model import RequesterEntry
-from gateway.storage.facts import fact
-from gateway.storage.recalls import OPEN, recall, work
+from gateway.storage.recall.recalls import OPEN, recall, work
+from gateway.storage.recall.work import DELIVER, recipient_of, stopped
+from gateway.storage.subjects.facts import fact
 from gateway.storage.tables import moment
-from gateway.storage.work import DELIVER, recipient_of, stopped
 
 STATES = ("open", "overdue", "refused", "undeliverable")
 """What a list can be narrowed to: each of recalls that were not answered as done."""

@@ -27,8 +27,8 @@ from gateway.ledger.projections import positions
 from gateway.recall.selecting.making import NothingToTell, never_again
 from gateway.rules import deadlines
 from gateway.storage.port import Guarded
-from gateway.storage.projections import displayed
-from gateway.storage.recalls import expiry_head, recall_job
+from gateway.storage.projections.tables import displayed
+from gateway.storage.recall.recalls import expiry_head, recall_job
 from gateway.storage.tables import micros, subject_key
 
 ENDED = "display-ended"

@@ -9,8 +9,8 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection, Engine, and_, func, select, update
 
-from gateway.storage.acts import matter
-from gateway.storage.recalls import SELECTING, Job, recall, recall_job
+from gateway.storage.recall.recalls import SELECTING, Job, recall, recall_job
+from gateway.storage.subjects.acts import matter
 
 _AT_ONCE = 200
 _NEWER = ("corrected", "unreported")

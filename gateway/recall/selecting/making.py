@@ -17,11 +17,11 @@ from gateway.recall.selecting.touched import Answer, Told, left
 from gateway.rules import deadlines
 from gateway.rules.deadlines import Deadline, deadline
 from gateway.rules.model import RequesterEntry
-from gateway.storage.acts import Act
 from gateway.storage.port import Guarded
-from gateway.storage.recalls import Action, Job, Recall, Recalled, recall, recall_count, recall_job, work
+from gateway.storage.recall.recalls import Action, Job, Recall, Recalled, recall, recall_count, recall_job, work
+from gateway.storage.recall.work import to_deliver
+from gateway.storage.subjects.acts import Act
 from gateway.storage.tables import micros
-from gateway.storage.work import to_deliver
 
 RECALLED = "recalled"
 NOBODY = "nobody-answers"

@@ -40,7 +40,7 @@ from gateway.recall.selecting.making import Making, NothingToTell, Wanted, begin
 from gateway.recall.selecting.touched import affected, touched
 from gateway.recall.selecting.versions import firsts, older
 from gateway.storage.port import Reader
-from gateway.storage.recalls import Job, Recalled
+from gateway.storage.recall.recalls import Job, Recalled
 from gateway.storage.tables import micros, moment
 
 JOBS = 1_000

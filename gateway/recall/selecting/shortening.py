@@ -30,10 +30,10 @@ from gateway.ledger.projections import positions
 from gateway.ledger.projections.several import UNTOLD
 from gateway.recall.selecting.expiring import NAME, SLICE, day_of, job, number_of, over_by
 from gateway.recall.selecting.making import NothingToTell, never_again
-from gateway.storage import rulesets
 from gateway.storage.port import Guarded
-from gateway.storage.projections import UNKNOWN, displayed
-from gateway.storage.recalls import display_period
+from gateway.storage.projections.tables import UNKNOWN, displayed
+from gateway.storage.recall.recalls import display_period
+from gateway.storage.rules import rulesets
 from gateway.storage.tables import micros
 
 SHORTENED = "display-shortened"

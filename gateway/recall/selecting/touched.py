@@ -13,7 +13,7 @@ from typing import NamedTuple
 import msgspec
 
 from gateway.ledger.projections.extract import Share, is_of
-from gateway.storage.recalls import Action, Job, Recalled
+from gateway.storage.recall.recalls import Action, Job, Recalled
 
 _terms: msgspec.json.Decoder[dict[str, list[str] | None]] = msgspec.json.Decoder(dict[str, list[str] | None])
 

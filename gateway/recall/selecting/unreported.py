@@ -29,8 +29,8 @@ from gateway.ledger.stored import read
 from gateway.recall.selecting.jobs import reported
 from gateway.recall.selecting.making import NothingToTell, never_again
 from gateway.recall.selecting.versions import Newest, newest
-from gateway.storage import recalls
 from gateway.storage.port import Reader
+from gateway.storage.recall import recalls
 from gateway.storage.tables import micros, subject_key
 
 FOUND, CAUSE = "unreported-found", "unreported"

@@ -18,7 +18,7 @@ from gateway.rules.files.purposes import KINDS
 from gateway.rules.model import RequesterEntry
 from gateway.rules.ruleset import RuleSet
 from gateway.rules.testing.model import Asker, Narrowed
-from gateway.storage.kinds import Consent
+from gateway.storage.subjects.kinds import Consent
 from gateway.values import suggest
 
 _MOMENT = r"(\d{4}-\d\d-\d\d)[ T](\d\d:\d\d(?::\d\d)?)(Z|[+-]\d\d:\d\d)?"

@@ -15,7 +15,7 @@ import msgspec
 from connectors.base import Subject
 from gateway.rules.model import BreakGlassTerms, Cell, Reason
 from gateway.rules.ruleset import RuleSet
-from gateway.storage.kinds import Consent
+from gateway.storage.subjects.kinds import Consent
 
 Coordinate = tuple[str, str]
 """A dataset and one of its fields."""

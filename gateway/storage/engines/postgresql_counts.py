@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager
 
 import asyncpg
 
-from gateway.storage.counted import Looked
+from gateway.storage.port import Looked
 
 _LOOKED = f"""SELECT head.generation, {", ".join(f"found.{name}" for name in Looked._fields[1:])}
 FROM counting AS head LEFT JOIN (

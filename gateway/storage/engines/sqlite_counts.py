@@ -9,8 +9,9 @@ from typing import Any
 from sqlalchemy import and_, select, tuple_
 
 from gateway.errors import StoreUnavailable
-from gateway.storage.counted import LOOKED, Looked, counted, counting
 from gateway.storage.engines.sqlite_asked import SqliteAsked
+from gateway.storage.port import Looked
+from gateway.storage.projections.counted import LOOKED, counted, counting
 from gateway.storage.statement import SQLITE
 
 

@@ -13,9 +13,9 @@ from typing import Any
 from sqlalchemy import and_, select, tuple_
 
 from gateway.storage.engines.sqlite_asked import SqliteAsked
-from gateway.storage.facts import fact, fact_head
 from gateway.storage.port import FactRow
 from gateway.storage.statement import SQLITE
+from gateway.storage.subjects.facts import fact, fact_head
 
 
 class SqliteFacts:

@@ -17,9 +17,9 @@ from gateway.catalogue import definitions
 from gateway.catalogue.load import one
 from gateway.catalogue.model import Dataset
 from gateway.errors import Problem, Refusal
-from gateway.storage import cataloguing as rows
-from gateway.storage.cataloguing import Supplement
 from gateway.storage.port import Store
+from gateway.storage.rules import cataloguing as rows
+from gateway.storage.rules.cataloguing import Supplement
 from tests.acts.desk import Desk, desk_on
 
 FILE = """

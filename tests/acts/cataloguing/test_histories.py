@@ -23,7 +23,7 @@ from gateway.errors import Refusal
 from gateway.ledger.acting.digests import same_human
 from gateway.ledger.verify.store import verify_store
 from gateway.rules.deadlines import deadline
-from gateway.storage import cataloguing as rows
+from gateway.storage.rules import cataloguing as rows
 from tests.acts.cataloguing.bureau import LONG, Bureau, bureau_on, definition, text
 from tests.ledger.support import AT, VERIFIERS
 from tests.storage.conftest import Place

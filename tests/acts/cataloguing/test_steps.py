@@ -14,8 +14,8 @@ from gateway.ledger.acting.commanded import done
 from gateway.ledger.acting.planned import Made, Seen
 from gateway.ledger.log.operator import CLIENT
 from gateway.ledger.verify.store import verify_store
-from gateway.storage.acts import act, act_head
-from gateway.storage.cataloguing import definition
+from gateway.storage.rules.cataloguing import definition
+from gateway.storage.subjects.acts import act, act_head
 from gateway.web.opened import FIRST_SET
 from tests.acts.cataloguing.bureau import Bureau, refused, text
 from tests.acts.cataloguing.bureau import definition as read

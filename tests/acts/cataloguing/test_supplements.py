@@ -15,7 +15,7 @@ from gateway.errors import Refusal, VerificationFailed
 from gateway.ledger.entry import entries
 from gateway.ledger.verify.store import verify_store
 from gateway.rules.files.calendar import Terms
-from gateway.storage import recalls
+from gateway.storage.recall import recalls
 from tests.acts.cataloguing.bureau import DATASET, LONG, Bureau, definition, refused, text
 from tests.ledger.support import VERIFIERS
 

@@ -9,8 +9,8 @@ from sqlalchemy import select
 from connectors.base import Subject
 from gateway.inquiry.facts import FactsReader
 from gateway.inquiry.types import Requester
-from gateway.storage.acts import Matter, matter
-from gateway.storage.kinds import SubjectFacts
+from gateway.storage.subjects.acts import Matter, matter
+from gateway.storage.subjects.kinds import SubjectFacts
 from tests.acts.desk import Desk
 
 ARREARS = {"dataset": "tax-arrears", "record": "N-1", "version": "1"}

@@ -15,8 +15,8 @@ from gateway.acts.matters.clocks import Clocks
 from gateway.acts.matters.listing import is_overdue
 from gateway.rules.files.calendar import Calendar, Terms
 from gateway.rules.ruleset import RuleSet
-from gateway.storage.acts import matter
 from gateway.storage.engines.sqlite import SqliteStore
+from gateway.storage.subjects.acts import matter
 from tests.acts.desk import Desk, days, desk_on, organisation
 from tests.acts.matters.cases import ARREARS, applied, decided, facts_of, objected, row
 from tests.ledger.support import AT

@@ -13,7 +13,7 @@ from gateway.errors import Code, Refusal
 from gateway.ledger.acting.digests import Keyed
 from gateway.ledger.acting.planned import AtEntry, Seen
 from gateway.ledger.verify.store import verify_store
-from gateway.storage.facts import fact
+from gateway.storage.subjects.facts import fact
 from tests.acts.desk import Desk, days, organisation
 from tests.acts.matters.cases import ARREARS, WHY, applied, decided, facts_of, objected, row, steward
 from tests.ledger.support import VERIFIERS

@@ -12,10 +12,10 @@ from gateway.errors import Code
 from gateway.ledger.log.operator import ActRefused
 from gateway.ledger.verify.store import verify_store
 from gateway.storage import destruction
-from gateway.storage.acts import matter
 from gateway.storage.engines.sqlite import SqliteStore
-from gateway.storage.erasure import requests
-from gateway.storage.facts import fact
+from gateway.storage.subjects.acts import matter
+from gateway.storage.subjects.erasure import requests
+from gateway.storage.subjects.facts import fact
 from tests.acts.desk import ISSUER, Desk, days, person
 from tests.acts.erasing import approved, dumped, erased
 from tests.acts.matters.cases import PAPER, facts_of, row, steward

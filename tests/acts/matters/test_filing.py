@@ -11,7 +11,7 @@ from sqlalchemy import select
 from gateway.errors import Code
 from gateway.ledger.entry import entries
 from gateway.ledger.verify.store import verify_store
-from gateway.storage.facts import fact
+from gateway.storage.subjects.facts import fact
 from tests.acts.desk import Desk, days, organisation, person
 from tests.acts.matters.cases import ARREARS, PAPER, WHY, applied, decided, facts_of, objected
 from tests.ledger.support import SUBJECT as LOOKED_AT

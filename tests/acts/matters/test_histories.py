@@ -29,8 +29,8 @@ from gateway.ledger.acting.planned import Actor, Made, Planned, Row, Seen
 from gateway.ledger.entry import entries
 from gateway.ledger.verify.store import verify_store
 from gateway.rules import deadlines
-from gateway.storage.acts import act, act_head, matter
-from gateway.storage.facts import fact, fact_head
+from gateway.storage.subjects.acts import act, act_head, matter
+from gateway.storage.subjects.facts import fact, fact_head
 from gateway.storage.tables import micros
 from tests.acts.desk import Desk, days, desk_on, organisation
 from tests.acts.matters.cases import PAPER, WHY, facts_of, steward

@@ -17,8 +17,8 @@ from gateway import cli
 from gateway.ledger.entry import entries
 from gateway.ledger.entry.receipt import unverified
 from gateway.ledger.stored import read
-from gateway.storage import watch as kept
 from gateway.storage.tables import SHARD_BITS
+from gateway.storage.watch import findings as kept
 from tests import configured
 from tests.acts.serving import Served, served
 from tests.ledger.support import disclosed

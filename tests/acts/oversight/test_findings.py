@@ -8,8 +8,8 @@ from gateway.inquiry.types import Requester
 from gateway.ledger.entry import entries
 from gateway.ledger.stored import read
 from gateway.ledger.verify.store import verify_store
-from gateway.storage import watch as kept
 from gateway.storage.tables import SHARD_BITS
+from gateway.storage.watch import findings as kept
 from tests.acts.desk import Desk
 from tests.ledger.support import VERIFIERS, disclosed
 

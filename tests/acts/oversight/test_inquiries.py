@@ -24,9 +24,9 @@ from gateway.ledger.acting.writer import Writer
 from gateway.ledger.entry import entries
 from gateway.ledger.entry.receipt import unverified
 from gateway.ledger.stored import read
-from gateway.storage import facts
-from gateway.storage import watch as kept
+from gateway.storage.subjects import facts
 from gateway.storage.tables import SHARD_BITS
+from gateway.storage.watch import findings as kept
 from tests import world as worlds
 from tests.outside import Case, Held
 from tests.world import Ask, World, new_subject

@@ -9,7 +9,7 @@ from sqlalchemy import insert
 
 from gateway.acts.oversight.then import KEPT, Then
 from gateway.errors import ConfigurationError, Problem
-from gateway.storage.rulesets import rule_set as table
+from gateway.storage.rules.rulesets import rule_set as table
 from tests.stores import store_at
 from tests.world import rule_set
 

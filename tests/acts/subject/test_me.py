@@ -14,7 +14,7 @@ from gateway.errors import LedgerUnavailable
 from gateway.ledger.entry import entries
 from gateway.ledger.proof.leaf import data_digest
 from gateway.ledger.proof.tlog_proof import Receipt
-from gateway.storage import facts
+from gateway.storage.subjects import facts
 from tests.acts.looking import HELD, HISTORY, REST, Looking
 from tests.world import Held, new_subject, opened, values
 

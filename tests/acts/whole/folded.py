@@ -12,8 +12,8 @@ from sqlalchemy import select
 
 from gateway.ledger.entry import entries
 from gateway.ledger.stored import read
-from gateway.storage.acts import act
 from gateway.storage.port import Store
+from gateway.storage.subjects.acts import act
 
 
 class Consent(NamedTuple):

@@ -13,7 +13,7 @@ from sqlalchemy import select
 
 from connectors.base import Subject
 from gateway.inquiry.types import Requester
-from gateway.storage.facts import fact_head
+from gateway.storage.subjects.facts import fact_head
 from tests.acts.desk import ISSUER
 from tests.acts.whole.replicas import AFTER, BEFORE, DEATHS, Replicas, Said
 from tests.world import Held, World, new_subject, values

@@ -7,9 +7,9 @@ from sqlalchemy import select
 from gateway.acts.words import acts_at
 from gateway.ledger.entry import entries
 from gateway.ledger.verify.store import verify_store
-from gateway.storage.acts import act_head
-from gateway.storage.facts import fact, fact_head
 from gateway.storage.port import Store
+from gateway.storage.subjects.acts import act_head
+from gateway.storage.subjects.facts import fact, fact_head
 from tests.acts.whole.folded import Known, Ledgers
 from tests.acts.whole.histories import PURPOSE, RECORDS, History, Look
 from tests.ledger.support import VERIFIERS

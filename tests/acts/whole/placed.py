@@ -11,9 +11,9 @@ from sqlalchemy import select
 
 from connectors.base import Subject
 from gateway.inquiry.types import Requester
-from gateway.storage.acts import act, matter
-from gateway.storage.facts import fact
-from gateway.storage.recalls import recall
+from gateway.storage.recall.recalls import recall
+from gateway.storage.subjects.acts import act, matter
+from gateway.storage.subjects.facts import fact
 from tests.acts.desk import ISSUER
 from tests.acts.whole import asking
 from tests.acts.whole.replicas import Replica, Replicas, Said

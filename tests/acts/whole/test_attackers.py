@@ -22,7 +22,7 @@ from gateway.ledger.entry.receipt import verify_receipt
 from gateway.recall.handlers import handlers
 from gateway.rules.model import PORTAL
 from gateway.sources import Changes as Reporting
-from gateway.storage.kinds import SubjectFacts
+from gateway.storage.subjects.kinds import SubjectFacts
 from tests.acts.desk import ISSUER
 from tests.acts.whole.folded import Ledgers
 from tests.acts.whole.judging import whole

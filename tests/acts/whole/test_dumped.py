@@ -30,11 +30,12 @@ from gateway.ledger.projections.projector import Projector
 from gateway.ledger.stored import read
 from gateway.ledger.verify.store import verify_store
 from gateway.sources import Changes as Reporting
-from gateway.storage import counted, watch
-from gateway.storage.acts import act, matter
-from gateway.storage.erasure import requests
 from gateway.storage.port import Store
+from gateway.storage.projections import counted
+from gateway.storage.subjects.acts import act, matter
+from gateway.storage.subjects.erasure import requests
 from gateway.storage.tables import SHARD_BITS
+from gateway.storage.watch import findings as watch
 from tests.acts.erasing import approved, dumped, erased
 from tests.acts.whole.placed import DATASET, LOOK, PURPOSE, Scene, named
 from tests.acts.whole.replicas import Replicas, Said

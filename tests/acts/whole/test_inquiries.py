@@ -20,8 +20,8 @@ from gateway.inquiry import answer, restrain
 from gateway.inquiry.facts import FactsReader
 from gateway.inquiry.types import Requester
 from gateway.ledger.acting.writer import Writer
-from gateway.storage import facts
-from gateway.storage.acts import matter
+from gateway.storage.subjects import facts
+from gateway.storage.subjects.acts import matter
 from tests.acts.whole.histories import HISTORIES, History, Step
 from tests.acts.whole.judging import judged
 from tests.acts.whole.replicas import Replicas

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import sys
 
-from gateway.storage.facts import fact
+from gateway.storage.subjects.facts import fact
 from tests.acts.whole.judging import whole
 from tests.storage.conftest import Place
 

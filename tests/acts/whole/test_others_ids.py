@@ -20,8 +20,8 @@ from gateway.acts.matters import deciding
 from gateway.acts.subject import history
 from gateway.inquiry.beside.recalled import StoredRecalls
 from gateway.recall import own as own_recalls
-from gateway.storage import acts as rows
-from gateway.storage.facts import fact
+from gateway.storage.subjects import acts as rows
+from gateway.storage.subjects.facts import fact
 from tests.acts.whole.placed import Asked, Scene, named
 from tests.acts.whole.replicas import Said
 from tests.acts.whole.slots import slots

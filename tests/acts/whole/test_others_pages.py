@@ -9,7 +9,7 @@ import pytest
 
 from connectors.base import Subject
 from gateway.acts.subject import history, own
-from gateway.storage import acts as rows
+from gateway.storage.subjects import acts as rows
 from tests.acts.whole import asking
 from tests.acts.whole.placed import Scene
 

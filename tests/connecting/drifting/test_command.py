@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import select
 
 from gateway.recall.delivering.alerts import LANE
-from gateway.storage.recalls import work
+from gateway.storage.recall.recalls import work
 from gateway.storage.store import open_store
 from tests.configured import secret
 from tests.connecting.test_commands import folder, permit, run, written

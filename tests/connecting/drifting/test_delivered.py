@@ -12,8 +12,8 @@ import pytest
 from gateway import cli
 from gateway.connecting.department import opened
 from gateway.connecting.drifting import delivered
-from gateway.storage.source_findings import findings
 from gateway.storage.store import open_store
+from gateway.storage.watch.source_findings import findings
 from tests.connecting.delivering.labour import FINDING, Labour
 
 

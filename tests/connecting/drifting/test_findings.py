@@ -14,7 +14,7 @@ from gateway.connecting.drifting.shown import SourceFindings
 from gateway.errors import Refusal, VerificationFailed
 from gateway.ledger.entry import entries
 from gateway.ledger.verify.store import verify_store
-from gateway.storage.source_findings import source_finding
+from gateway.storage.watch.source_findings import source_finding
 from tests.acts.conftest import bare, desk, place, server, store
 from tests.acts.desk import Desk
 from tests.ledger.support import VERIFIERS

@@ -15,8 +15,8 @@ from typing import Any
 
 from gateway import settings
 from gateway.connecting.drifting import worker
-from gateway.storage.source_findings import findings
 from gateway.storage.store import open_store
+from gateway.storage.watch.source_findings import findings
 from tests.connecting.test_commands import folder, permit, written
 from tests.connectors.servers import Request, answer, serve
 from tests.waiting import until

@@ -27,9 +27,10 @@ from gateway.ledger.log.operator import CLIENT, ActRefused
 from gateway.ledger.proof.tlog_proof import Receipt
 from gateway.ledger.stored import read
 from gateway.ledger.verify.store import verify_store
-from gateway.storage import destruction, erasure
-from gateway.storage.acts import act
+from gateway.storage import destruction
 from gateway.storage.port import Guarded, Store
+from gateway.storage.subjects import erasure
+from gateway.storage.subjects.acts import act
 from tests.ledger.acting.test_writer import ZONE, Clock, opting_out
 from tests.ledger.support import AT, SUBJECT, VERIFIERS, disclosed, faulty_store_in, opened
 from tests.storage.conftest import Place, bare, place, server, store

@@ -21,9 +21,9 @@ from gateway.ledger.entry.receipt import verify_receipt
 from gateway.ledger.log.keyring import Row
 from gateway.ledger.stored import read
 from gateway.ledger.verify.store import verify_store
-from gateway.storage.acts import Act, act, act_count, act_head, following
-from gateway.storage.facts import fact, fact_head
 from gateway.storage.port import Store
+from gateway.storage.subjects.acts import Act, act, act_count, act_head, following
+from gateway.storage.subjects.facts import fact, fact_head
 from tests.ledger.support import AT, VERIFIERS, opened
 from tests.storage.conftest import Place, bare, place, server, store
 

@@ -19,9 +19,9 @@ from gateway import cli
 from gateway.ledger.commands import rebuild as rebuild_command
 from gateway.ledger.projections.projector import Projector
 from gateway.ledger.projections.worker import run
-from gateway.storage import projections as kept
 from gateway.storage.port import Store
-from gateway.storage.projections import NAMES
+from gateway.storage.projections import tables
+from gateway.storage.projections.tables import NAMES
 from gateway.storage.tables import subject_key
 from gateway.telemetry import Log
 from tests import configured
@@ -111,9 +111,9 @@ def test_the_command_mends_what_was_altered_and_says_from_how_much(
     assert capsys.readouterr().out == "rebuilt: looked, received, asked, acted, counted, displayed, from 300 entries\n"
     right = rows(store)
     with store.engine.begin() as connection:
-        connection.execute(delete(kept.looked).where(kept.looked.c.entry == (1 << SHARD_BITS) + 7))
-        connection.execute(insert(kept.looked).values(subject=5, at=1, entry=1))
-        connection.execute(update(kept.received).values(shares=b"[]"))
+        connection.execute(delete(tables.looked).where(tables.looked.c.entry == (1 << SHARD_BITS) + 7))
+        connection.execute(insert(tables.looked).values(subject=5, at=1, entry=1))
+        connection.execute(update(tables.received).values(shares=b"[]"))
     assert rebuild(tmp_path, "--only", "looked") == 0
     assert capsys.readouterr().out == "rebuilt: looked, from 300 entries\n"
     assert rows(store)["looked"] == right["looked"]
@@ -179,8 +179,8 @@ def test_an_entry_that_cannot_be_read_is_named(
 async def test_a_store_that_came_back_with_less_ends_it(store: Store, tmp_path: Path) -> None:
     assert await built(store) == 300
     with store.engine.begin() as connection:
-        connection.execute(update(kept.projected).values(rebuilding=400))
+        connection.execute(update(tables.projected).values(rebuilding=400))
     assert await built(store) == 300
     with store.engine.connect() as connection:
-        assert set(connection.execute(select(kept.projected.c.rebuilding)).scalars()) == {None}
+        assert set(connection.execute(select(tables.projected.c.rebuilding)).scalars()) == {None}
         assert len(connection.execute(select(subject_key)).all()) == 4

@@ -16,7 +16,7 @@ from gateway.ledger.log import operator
 from gateway.ledger.log.operator import ActRefused
 from gateway.ledger.proof import key_files
 from gateway.ledger.stored import read
-from gateway.storage import erasure as kept
+from gateway.storage.subjects import erasure as kept
 from tests.ledger.erasure.test_erase import LEI, Desk, desk, told
 from tests.ledger.support import SUBJECT, opened, store_in
 

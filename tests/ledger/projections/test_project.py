@@ -18,7 +18,7 @@ from gateway.ledger.projections.extract import (
     raced,
     subjects_of,
 )
-from gateway.storage import projections
+from gateway.storage.projections import tables
 from tests.ledger.projecting import SUBJECTS, Asked, told
 from tests.ledger.said import LEI, SAID
 from tests.ledger.support import AT
@@ -72,7 +72,7 @@ def test_who_is_looked_at_goes_by_keys_where_there_are_any() -> None:
     assert looked_at(None, (), ()) == []
     assert looked_at(INQUIRY, (), ()) == [WITHOUT_KEY]
     assert subjects_of(INQUIRY) == {SUBJECTS[1], SUBJECTS[2]}
-    assert projections.WITHOUT_KEY == extract.WITHOUT_KEY
+    assert tables.WITHOUT_KEY == extract.WITHOUT_KEY
 
 
 def test_the_purpose_of_answers_and_refusals() -> None:

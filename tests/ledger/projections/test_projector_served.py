@@ -12,7 +12,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from deploy.demo.processes import descendants
 from gateway.ledger.entry.registry import RECALLS
 from gateway.oauth import IssuerSettings
-from gateway.storage.projections import NAMES
+from gateway.storage.projections.tables import NAMES
 from tests.connectors.certificates import Authority
 from tests.oauth.serving import Serving
 from tests.waiting import until

@@ -12,7 +12,7 @@ from connectors.base import Subject
 from gateway.inquiry import answer
 from gateway.inquiry.beside import recalled
 from gateway.inquiry.types import Requester
-from gateway.storage import facts as written
+from gateway.storage.subjects import facts as written
 from tests.recall.telling import DATASET, DAY, ENVIRONMENT, LICENCES, LOOK, MARKET, PERMITS, Telling
 from tests.world import Case, Held, values
 

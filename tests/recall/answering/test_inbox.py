@@ -10,7 +10,7 @@ import pytest
 from gateway.ledger.verify.store import verify_store
 from gateway.recall import own
 from gateway.recall.answering import inbox
-from gateway.storage import recalls
+from gateway.storage.recall import recalls
 from tests.ledger.support import VERIFIERS
 from tests.recall.telling import ENVIRONMENT, MARKET, RENEWAL, TERM, Telling
 

@@ -29,13 +29,13 @@ from gateway.recall.delivering.alerts import (
     WIDENS,
     Alerts,
 )
-from gateway.storage.acts import matter
-from gateway.storage.proposals import proposal
-from gateway.storage.recalls import job, recall, recall_job
-from gateway.storage.rulesets import activation, rule_set
+from gateway.storage.recall.recalls import job, recall, recall_job
+from gateway.storage.recall.work import alerted, delivery_stop, lane_of
+from gateway.storage.rules.proposals import proposal
+from gateway.storage.rules.rulesets import activation, rule_set
+from gateway.storage.subjects.acts import matter
 from gateway.storage.tables import micros
-from gateway.storage.watch import Glass, deciding, finding
-from gateway.storage.work import alerted, delivery_stop, lane_of
+from gateway.storage.watch.findings import Glass, deciding, finding
 from gateway.telemetry import Log
 from gateway.web.hooks import verify
 from gateway.web.sending import Sender

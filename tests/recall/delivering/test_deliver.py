@@ -20,10 +20,10 @@ from gateway.outgoing import WebhookSettings
 from gateway.recall.delivering import deliver
 from gateway.recall.delivering.deliver import AGAIN, EACH, GIVEN_UP, Delivering
 from gateway.recall.delivering.giving_up import GivingUp
-from gateway.storage import work as queue
-from gateway.storage.recalls import recall
+from gateway.storage.recall import work as queue
+from gateway.storage.recall.recalls import recall
+from gateway.storage.recall.work import delivery_stop, lane_of
 from gateway.storage.tables import micros
-from gateway.storage.work import delivery_stop, lane_of
 from gateway.web.hooks import verify
 from gateway.web.sending import Sender
 from tests.acts.conftest import bare, desk, place, server, store

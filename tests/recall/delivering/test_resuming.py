@@ -8,7 +8,7 @@ from sqlalchemy import insert, select
 
 from gateway.ledger.entry import entries
 from gateway.ledger.stored import read
-from gateway.storage.work import delivery_stop, lane_of
+from gateway.storage.recall.work import delivery_stop, lane_of
 from tests.storage.conftest import bare, place
 from tests.storage.office import SAID, Office, office, server
 

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from gateway.recall.answering import answer as answering
 from gateway.recall.enforcing import overdue
-from gateway.storage.recalls import OPEN
+from gateway.storage.recall.recalls import OPEN
 from tests.acts.whole.replicas import Replicas
 from tests.recall.enforcing.test_suspended import denied
 from tests.recall.telling import DATASET, LICENCES, PERMITS, Received, Telling

@@ -15,8 +15,8 @@ from gateway.errors import VerificationFailed
 from gateway.inquiry import facts
 from gateway.ledger.verify.store import verify_store
 from gateway.recall.enforcing import suspending
-from gateway.storage.acts import matter
-from gateway.storage.recalls import recall
+from gateway.storage.recall.recalls import recall
+from gateway.storage.subjects.acts import matter
 from gateway.storage.tables import micros
 from tests.acts.whole.replicas import Said
 from tests.ledger.support import VERIFIERS

@@ -9,9 +9,9 @@ import datetime
 from sqlalchemy import insert
 
 from gateway.recall.delivering.telling import Telling
-from gateway.storage.recalls import work
+from gateway.storage.recall.recalls import work
+from gateway.storage.recall.work import lane_of, take, to_deliver
 from gateway.storage.tables import micros
-from gateway.storage.work import lane_of, take, to_deliver
 from tests.acts.desk import organisation
 from tests.acts.matters.cases import objected
 from tests.acts.matters.test_clocks import Clock, at

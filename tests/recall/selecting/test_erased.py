@@ -15,7 +15,7 @@ from gateway.ledger.erasure.blockers import BLOCKERS
 from gateway.ledger.log.operator import ActRefused
 from gateway.recall.blockers import RECALLS
 from gateway.storage import destruction
-from gateway.storage.recalls import recall, recall_job
+from gateway.storage.recall.recalls import recall, recall_job
 from tests.acts.desk import organisation
 from tests.ledger.support import AT, opened
 from tests.recall.room import Room

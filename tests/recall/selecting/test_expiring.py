@@ -9,7 +9,7 @@ from sqlalchemy import select
 
 from gateway.recall.selecting import expiring
 from gateway.recall.selecting.expiring import Expiring, number_of
-from gateway.storage.recalls import expiry_head
+from gateway.storage.recall.recalls import expiry_head
 from tests.acts.desk import organisation
 from tests.recall.room import WAIT, Room, named
 

@@ -12,8 +12,8 @@ from gateway.recall.selecting.select import LAGS_FOR
 from gateway.rules import deadlines
 from gateway.rules.model import RequesterEntry
 from gateway.rules.ruleset import RuleSet
+from gateway.storage.recall.work import lane_of
 from gateway.storage.tables import micros
-from gateway.storage.work import lane_of
 from tests.acts.desk import ISSUER, organisation, person
 from tests.acts.matters.cases import decided, objected
 from tests.acts.test_changes import corrected, report, stewards, system

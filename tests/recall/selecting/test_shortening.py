@@ -11,7 +11,7 @@ from gateway.ledger.verify.store import verify_store
 from gateway.recall.selecting import shortening
 from gateway.recall.selecting.expiring import Expiring, number_of
 from gateway.recall.selecting.shortening import Shortening
-from gateway.storage.recalls import recall
+from gateway.storage.recall.recalls import recall
 from tests.acts.desk import organisation
 from tests.ledger.support import VERIFIERS
 from tests.recall.periods import activated, displayed, forgotten

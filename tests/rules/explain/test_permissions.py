@@ -11,7 +11,7 @@ from connectors.base import Subject
 from gateway.inquiry.decide import decide
 from gateway.inquiry.types import Declaration, Facts, Narrowing, Requester, Selected, Wanted
 from gateway.rules.explain.permissions import rows
-from gateway.storage.kinds import SubjectFacts
+from gateway.storage.subjects.kinds import SubjectFacts
 from tests.rules.policies import NOW, TODAY, shipped
 
 KEYS = {"subject", "dataset", "field", "permitted", "reason", "rule", "articles", "advice", "needs"}

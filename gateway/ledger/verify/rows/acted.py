@@ -15,9 +15,9 @@ from sqlalchemy import func, select
 
 from gateway.errors import VerificationFailed
 from gateway.ledger.entry import entries
-from gateway.storage.acts import act, act_head
 from gateway.storage.port import Reader
 from gateway.storage.statement import Statement
+from gateway.storage.subjects.acts import act, act_head
 from gateway.storage.tables import SHARD_BITS, micros
 
 COMMANDED = (entries.Hold, entries.ErasureRequest, entries.Erasure, entries.Reviewed)

@@ -18,12 +18,12 @@ from sqlalchemy.orm import aliased
 
 from gateway.errors import VerificationFailed
 from gateway.ledger.entry import entries
-from gateway.storage.erasure import Hold, Request, erasure, hold
-from gateway.storage.facts import fact, fact_head
 from gateway.storage.port import Reader
 from gateway.storage.statement import Statement
+from gateway.storage.subjects.erasure import Hold, Request, erasure, hold
+from gateway.storage.subjects.facts import fact, fact_head
 from gateway.storage.tables import SHARD_BITS, micros
-from gateway.storage.watch import finding_entry, verdict
+from gateway.storage.watch.findings import finding_entry, verdict
 
 _HOLDS, _REQUESTS, _VERDICTS = (Statement(select(table)) for table in (hold, erasure, verdict))
 _BEHIND = Statement(

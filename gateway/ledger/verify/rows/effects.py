@@ -22,10 +22,10 @@ from gateway.ledger.stored import read
 from gateway.ledger.verify.rows.acted import Standing
 from gateway.ledger.verify.rows.batches import AT_ONCE, chunks
 from gateway.ledger.verify.rows.moved import FILED, MOVES, allowed, begins, ends
-from gateway.storage.acts import Matter, act, matter
-from gateway.storage.facts import fact
 from gateway.storage.port import Reader
 from gateway.storage.statement import Statement
+from gateway.storage.subjects.acts import Matter, act, matter
+from gateway.storage.subjects.facts import fact
 from gateway.storage.tables import SHARD_BITS, micros
 
 _OF_NOBODY = text("'suspension'")

@@ -23,7 +23,7 @@ from gateway.ledger.stored.read import StoredEntry
 from gateway.storage.port import Reader
 from gateway.storage.statement import Statement
 from gateway.storage.tables import SHARD_BITS, micros
-from gateway.storage.watch import BREAK_GLASS, Glass, finding, finding_entry, watch_cursor, watch_head
+from gateway.storage.watch.findings import BREAK_GLASS, Glass, finding, finding_entry, watch_cursor, watch_head
 
 _FINDINGS = Statement(select(finding))
 _BEHIND = Statement(

@@ -17,10 +17,10 @@ from gateway.errors import VerificationFailed
 from gateway.ledger.entry import entries
 from gateway.ledger.stored import read
 from gateway.ledger.verify.rows.acted import Standing
-from gateway.storage.facts import fact
 from gateway.storage.port import Reader
-from gateway.storage.recalls import Job, recall_job
+from gateway.storage.recall.recalls import Job, recall_job
 from gateway.storage.statement import Statement
+from gateway.storage.subjects.facts import fact
 from gateway.storage.tables import SHARD_BITS, micros
 
 _PAGE = 256

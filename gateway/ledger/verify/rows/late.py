@@ -13,7 +13,7 @@ from sqlalchemy import or_, select, text
 from gateway.errors import VerificationFailed
 from gateway.ledger.entry import entries
 from gateway.storage.port import Reader
-from gateway.storage.recalls import recall
+from gateway.storage.recall.recalls import recall
 from gateway.storage.statement import Statement
 
 _COLUMNS = ("id", "issuer", "client", "purpose", "dataset", "at", "due", "later", "suspension")

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from gateway.ledger.entry import entries
-from gateway.storage.acts import WAITING, Matter
+from gateway.storage.subjects.acts import WAITING, Matter
 
 FILED: Mapping[str, str] = {
     "consent-requested": "consent-request",

@@ -20,9 +20,9 @@ from gateway.errors import VerificationFailed
 from gateway.ledger.entry import entries
 from gateway.ledger.verify.rows.acted import Standing
 from gateway.ledger.verify.rows.moved import begins, ends
-from gateway.storage.facts import fact, fact_head
 from gateway.storage.port import Reader
 from gateway.storage.statement import Statement
+from gateway.storage.subjects.facts import fact, fact_head
 from gateway.storage.tables import micros
 
 _MANY = 1 << 40

@@ -21,13 +21,13 @@ from gateway.ledger.projections import positions
 from gateway.ledger.projections.projector import Seen, rows_of
 from gateway.ledger.stored import read
 from gateway.ledger.stored.read import Head
-from gateway.storage.counted import COUNTING, Counting, Digests, counted
 from gateway.storage.port import Reader
-from gateway.storage.projections import (
+from gateway.storage.projections.counted import COUNTING, Counting, Digests, counted
+from gateway.storage.projections.projecting import Rows
+from gateway.storage.projections.tables import (
     DROPPING,
     NAMES,
     WITHOUT_KEY,
-    Rows,
     acted,
     asked,
     displayed,

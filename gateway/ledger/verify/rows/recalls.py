@@ -19,10 +19,10 @@ from gateway.ledger.entry import entries
 from gateway.ledger.verify.rows.acted import Standing
 from gateway.ledger.verify.rows.batches import AT_ONCE, chunks
 from gateway.ledger.verify.rows.late import Late
-from gateway.storage.acts import act
 from gateway.storage.port import Reader
-from gateway.storage.recalls import Recall, Recalled, recall, recall_job
+from gateway.storage.recall.recalls import Recall, Recalled, recall, recall_job
 from gateway.storage.statement import Statement
+from gateway.storage.subjects.acts import act
 from gateway.storage.tables import micros
 
 _ABOUT = ("recalled", "acknowledged", "recall-overdue", "delivered")

@@ -16,10 +16,9 @@ from sqlalchemy import select
 from gateway.errors import VerificationFailed
 from gateway.ledger.acting.digests import Keyed, same_human
 from gateway.ledger.entry import entries
-from gateway.storage.counted import counting
-from gateway.storage.facts import fact_head
 from gateway.storage.port import Reader
-from gateway.storage.proposals import (
+from gateway.storage.projections.counted import counting
+from gateway.storage.rules.proposals import (
     ACTIVE,
     CHECKED,
     DRAFT,
@@ -31,8 +30,9 @@ from gateway.storage.proposals import (
     approval,
     proposal,
 )
-from gateway.storage.rulesets import activation
+from gateway.storage.rules.rulesets import activation
 from gateway.storage.statement import Statement
+from gateway.storage.subjects.facts import fact_head
 from gateway.storage.tables import micros
 
 PROPOSED, CHECKING, NOTICED = "rules-proposed", "rules-checked", "rules-noticed"

@@ -12,9 +12,9 @@ from gateway.ledger.entry import entries
 from gateway.ledger.verify.rows.acted import Standing
 from gateway.ledger.verify.rows.batches import AT_ONCE, chunks
 from gateway.storage.port import Reader
-from gateway.storage.source_findings import BEGAN, ENDED, SourceFinding, source_finding
 from gateway.storage.statement import Statement
 from gateway.storage.tables import micros
+from gateway.storage.watch.source_findings import BEGAN, ENDED, SourceFinding, source_finding
 
 _MARKS = [f"mark{number}" for number in range(AT_ONCE)]
 _TWICE = [*_MARKS, *(f"other{number}" for number in range(AT_ONCE))]

@@ -16,10 +16,10 @@ from gateway.errors import VerificationFailed
 from gateway.ledger.entry import entries
 from gateway.ledger.verify.rows.acted import Standing
 from gateway.ledger.verify.rows.batches import AT_ONCE, chunks
-from gateway.storage.acts import act
-from gateway.storage.cataloguing import Step, definition, supplement_step, supplements
 from gateway.storage.port import Reader
+from gateway.storage.rules.cataloguing import Step, definition, supplement_step, supplements
 from gateway.storage.statement import Statement
+from gateway.storage.subjects.acts import act
 from gateway.storage.tables import micros
 
 _ABOUT = "catalogue-"

@@ -14,9 +14,9 @@ from gateway.ledger.entry import entries
 from gateway.ledger.erasure import hold
 from gateway.ledger.log.operator import CLIENT, enter
 from gateway.ledger.verify.store import verify_store
-from gateway.storage import facts
-from gateway.storage.acts import act, act_head, matter
 from gateway.storage.port import Store
+from gateway.storage.subjects import facts
+from gateway.storage.subjects.acts import act, act_head, matter
 from tests.acts.desk import Desk, days, desk_on, organisation, person
 from tests.acts.erasing import erased
 from tests.acts.matters.cases import applied, decided, objected, steward

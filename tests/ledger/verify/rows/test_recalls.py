@@ -9,7 +9,7 @@ from sqlalchemy import delete, insert, select, text
 
 from gateway.errors import VerificationFailed
 from gateway.ledger.verify.store import verify_store
-from gateway.storage.recalls import recall, recall_job
+from gateway.storage.recall.recalls import recall, recall_job
 from tests.ledger.support import VERIFIERS
 from tests.recall.conftest import bare, place, region, server
 from tests.recall.telling import ENVIRONMENT, Telling

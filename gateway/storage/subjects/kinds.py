@@ -2,7 +2,7 @@
 
 A member's line is all there is to declare. A kind without a member restrains nothing: it is over as it begins, so no
 inquiry reads it, and it is there for whoever asks what changed since (`gateway.ledger.projections`). What is entered is
-checked against its kind (`gateway.storage.facts`), and what is read becomes the member by it
+checked against its kind (`gateway.storage.subjects.facts`), and what is read becomes the member by it
 (`gateway.inquiry.facts`). Tables and queries know columns, and no kind, so a store takes a new kind as it is.
 """
 

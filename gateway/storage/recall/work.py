@@ -31,7 +31,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.types import TypeEngine
 
-from gateway.storage.recalls import Work, work
+from gateway.storage.recall.recalls import Work, work
 from gateway.storage.tables import metadata
 
 _number: TypeEngine[int] = BigInteger().with_variant(Integer(), "sqlite")

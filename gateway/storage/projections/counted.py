@@ -101,19 +101,6 @@ class Row(NamedTuple):
     retry: int | None
 
 
-class Looked(NamedTuple):
-    """What a look-up gives: the generation, and the members of one row; without any row there is one, all None."""
-
-    generation: int
-    subject: int | None = None
-    requester: int | None = None
-    at: int = 0
-    inquiry: int = 0
-    official: int | None = None
-    about_case: int | None = None
-    retry: int | None = None
-
-
 class Digests:
     """The digests of one store: 63 bits, keyed by its `secret`."""
 

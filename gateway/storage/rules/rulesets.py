@@ -13,8 +13,8 @@ from typing import NamedTuple
 
 from sqlalchemy import BigInteger, Column, Connection, ForeignKey, LargeBinary, Select, Table, Text, select, update
 
-from gateway.storage.facts import fact_head
 from gateway.storage.port import Guarded
+from gateway.storage.subjects.facts import fact_head
 from gateway.storage.tables import metadata
 
 rule_set = Table(

@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from sqlalchemy import BigInteger, Column, Connection, ForeignKey, Index, Integer, LargeBinary, Table, Text, select
 
-from gateway.storage.acts import act
+from gateway.storage.subjects.acts import act
 from gateway.storage.tables import metadata
 
 definition = Table(

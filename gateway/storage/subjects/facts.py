@@ -5,10 +5,10 @@ Arts. 23-25, 41(2), 42, 45-47. Each function writes one fact, or ends one, in on
 
 Invariants: every write takes the next change number from the one row of `fact_head`, inside its own transaction; the
 row's lock makes the order of numbers the order of commits, on any database, which a sequence would not. A fact has the
-columns of its kind, and no others (`gateway.storage.kinds`). A record stands in it as `connectors.base.named` gives its
-id, as in what departments answer; no version wrote one otherwise, since acts always kept ids so.
+columns of its kind, and no others (`gateway.storage.subjects.kinds`). A record stands in it as `connectors.base.named`
+gives its id, as in what departments answer; no version wrote one otherwise, since acts always kept ids so.
 
-Left to others: who may write which fact (`gateway.rights`), what facts mean for an inquiry (`gateway.inquiry.facts`).
+Left to others: who may write which fact (`gateway.acts`), what facts mean for an inquiry (`gateway.inquiry.facts`).
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ from sqlalchemy import (
 from sqlalchemy.types import TypeEngine
 
 from connectors.base import Subject, named
-from gateway.storage.kinds import KINDS
+from gateway.storage.subjects.kinds import KINDS
 from gateway.storage.tables import metadata, micros
 
 _number: TypeEngine[int] = BigInteger().with_variant(Integer(), "sqlite")

@@ -9,8 +9,8 @@ Its id is random and opens nothing. A row has no free text: reasons, words and p
 entries that `filed_in`, `moved_in` and `decided_in` name. Once it is closed, the transaction that erases its subject
 empties scheme and value.
 
-Digests (`Digests` of `gateway.storage.counted`, with the store's own key) stand where a row would name somebody.
-All times are microseconds since the epoch, days are `YYYY-MM-DD`.
+Digests (`Digests` of `gateway.storage.projections.counted`, with the store's own key) stand where a row would name
+somebody. All times are microseconds since the epoch, days are `YYYY-MM-DD`.
 """
 
 from __future__ import annotations

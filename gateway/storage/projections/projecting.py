@@ -1,5 +1,4 @@
-"""What is made of the ledger behind it: who looked at a subject, who received which records, who asked for what, which
-official it was, what counts (`gateway.storage.counted`), and until when what was disclosed may be displayed.
+"""Projections are kept: entries are taken into them shard by shard, and they are dropped and built again.
 
 Each projection has a position in each shard: all entries before it are in its rows, and none from it on. Invariants:
 rows and position change in one transaction, which swaps the position, so of two that project one learns that it is
@@ -13,152 +12,26 @@ While a projection is dropped to be built again its positions are `DROPPING`, an
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import (
-    BigInteger,
-    Column,
-    Connection,
-    Engine,
-    ForeignKey,
-    Index,
-    Integer,
-    LargeBinary,
-    Table,
-    Text,
-    and_,
-    case,
-    delete,
-    event,
-    insert,
-    or_,
-    select,
-    text,
-    tuple_,
-    update,
-)
+from sqlalchemy import Connection, Engine, and_, case, delete, event, insert, or_, select, text, tuple_, update
 from sqlalchemy.exc import DataError, DBAPIError
 
 from gateway.errors import RowsRefused
-from gateway.storage import counted as counts
-from gateway.storage.counted import counted
-from gateway.storage.facts import fact, fact_head
+from gateway.storage.projections import counted as counts
+from gateway.storage.projections.counted import counted
+from gateway.storage.projections.tables import DROPPING, NAMES, TABLES, WITHOUT_KEY, projected
 from gateway.storage.statement import Statement
-from gateway.storage.tables import metadata, requester, shard, subject_key
-
-NAMES = ("looked", "received", "asked", "acted", "counted", "displayed")
-DROPPING = -1
-WITHOUT_KEY = 0
-"""Stands for every subject of the entries of version 1, which have no keys; they are opened to be told apart."""
-
-NEVER = 1 << 62
-"""Visible from: what its subject is not shown."""
-
-UNENDING, UNKNOWN = (1 << 31) - 1, -(1 << 31)
-"""Days of display: the last, where there is none; and the one that it counts from, where an entry does not tell."""
+from gateway.storage.subjects.facts import fact, fact_head
+from gateway.storage.tables import requester, shard, subject_key
 
 _SLICE = 500
 _AT_ONCE = 200
 _CACHE_KIB = 16 * 1024
-_LATER = text("visible IS NOT NULL")
 
-projected = Table(
-    "projected",
-    metadata,
-    Column("projection", Text, primary_key=True),
-    Column("shard", Integer, ForeignKey("shard.id"), primary_key=True, autoincrement=False),
-    Column("next", BigInteger, nullable=False),  # the index of the first entry that is not projected yet; or DROPPING
-    Column("rebuilding", BigInteger),  # the index that it is built again up to; NULL once it is there
-)
-
-looked = Table(
-    "looked",
-    metadata,
-    Column("subject", BigInteger, primary_key=True),
-    Column("at", BigInteger, primary_key=True),
-    Column("entry", BigInteger, primary_key=True),
-    Column("visible", BigInteger),  # from when its subject is shown it; NULL: from `at`, as nearly all are; or NEVER
-    Column("named", BigInteger),  # digest of the entry's id
-    Index("looked_later", "subject", "visible", "entry", sqlite_where=_LATER, postgresql_where=_LATER),
-    sqlite_with_rowid=False,
-)
-
-received = Table(
-    "received",
-    metadata,
-    Column("subject", BigInteger, primary_key=True),
-    Column("at", BigInteger, primary_key=True),
-    Column("entry", BigInteger, primary_key=True),
-    Column("requester", Integer, ForeignKey("requester.id"), nullable=False),
-    Column("facts", BigInteger),  # the change number of the facts that it was decided from
-    Column(
-        "shares", LargeBinary, nullable=False
-    ),  # JSON (`gateway.ledger.projections.extract`), of every dataset in one row
-    sqlite_with_rowid=False,
-)
-
-asked = Table(
-    "asked",
-    metadata,
-    Column("requester", Integer, ForeignKey("requester.id"), primary_key=True),
-    Column("purpose", Text, primary_key=True),
-    Column("at", BigInteger, primary_key=True),
-    Column("entry", BigInteger, primary_key=True),
-    sqlite_with_rowid=False,
-)
-
-acted = Table(
-    "acted",
-    metadata,
-    Column("requester", Integer, ForeignKey("requester.id"), primary_key=True),
-    Column("official", Text, primary_key=True),
-    Column("at", BigInteger, primary_key=True),
-    Column("entry", BigInteger, primary_key=True),
-    sqlite_with_rowid=False,
-)
-
-not_released = Table(
-    "not_released",
-    metadata,
-    Column("entry", BigInteger, primary_key=True),  # whose answer did not leave
-    Column("by", BigInteger, primary_key=True),  # the entry that says so
-    sqlite_with_rowid=False,
-)
-
-raced = Table(
-    "raced",
-    metadata,
-    Column("change", BigInteger, primary_key=True),  # a change of facts that came after those of the entry
-    Column("entry", BigInteger, primary_key=True),
-    Column("subject", BigInteger, primary_key=True),
-    Column("dataset", Text, primary_key=True),
-    sqlite_with_rowid=False,
-)
-
-displayed = Table(
-    "displayed",
-    metadata,
-    Column("day", Integer, primary_key=True),  # the last day of display, in days since 1970-01-01; or UNENDING
-    Column("dataset", Text, primary_key=True),
-    Column("subject", BigInteger, primary_key=True),
-    Column("entry", BigInteger, primary_key=True),  # which disclosed a record with that last day
-    Column("since", Integer, primary_key=True),  # the day that it counts from; or UNKNOWN
-    Column("at", BigInteger, nullable=False),
-    Index("displayed_since", "dataset", "since", "subject", "day", "entry"),
-    sqlite_with_rowid=False,
-)
-
-_TABLES: Mapping[str, tuple[Table, ...]] = {
-    "looked": (looked,),
-    "received": (received, raced),
-    "asked": (asked,),
-    "acted": (acted, not_released),
-    "counted": (counted,),
-    "displayed": (displayed,),
-}
 _INSERT = {
-    table.name: Statement(insert(table), *table.c.keys()) for tables in _TABLES.values() for table in tables
+    table.name: Statement(insert(table), *table.c.keys()) for tables in TABLES.values() for table in tables
 }  # Core's own execution would cost more than the rows
 
 
@@ -312,7 +185,7 @@ def advance(engine: Engine, names: Collection[str], number: int, first: int, las
             return False
         gone = _gone(connection, rows)
         for name in names:
-            for table in _TABLES[name]:
+            for table in TABLES[name]:
                 of: Sequence[tuple[Any, ...]] = getattr(rows, table.name)
                 place = next((n for n, column in enumerate(table.c) if column.name == "subject"), None)
                 kept = of
@@ -326,7 +199,7 @@ def advance(engine: Engine, names: Collection[str], number: int, first: int, las
                     connection.exec_driver_sql(sql, list(kept))
         if "received" in names:
             for subject, entry in rows.unreleased:
-                for table in _TABLES["received"]:
+                for table in TABLES["received"]:
                     connection.execute(delete(table).where(table.c.subject == subject, table.c.entry == entry))
     return True
 
@@ -368,7 +241,7 @@ def drop_some(engine: Engine, name: str) -> bool:
         mine = and_(projected.c.projection == name, projected.c.next == DROPPING)
         if not connection.execute(update(projected).where(mine).values(next=DROPPING)).rowcount:
             return False
-        for table in _TABLES[name]:
+        for table in TABLES[name]:
             key = tuple(table.primary_key.columns)
             some = select(*key).order_by(*key).limit(_SLICE)
             if connection.execute(delete(table).where(tuple_(*key).in_(some))).rowcount:

@@ -32,7 +32,7 @@ from sqlalchemy import (
     text,
 )
 
-from gateway.storage.rulesets import activation
+from gateway.storage.rules.rulesets import activation
 from gateway.storage.tables import metadata
 
 DRAFT, CHECKED, SIMULATED, REFUSED, ACTIVE = "draft", "checked", "simulated", "refused", "active"

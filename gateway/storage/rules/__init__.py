@@ -1,0 +1,1 @@
+"""Rows about rule sets and the catalogue: what serves, is proposed, drafted and tried, and how datasets came in."""

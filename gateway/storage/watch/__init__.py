@@ -1,0 +1,1 @@
+"""Rows of the watch: findings about inquiries and about the systems of departments."""
