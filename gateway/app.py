@@ -48,10 +48,10 @@ from gateway.inquiry.authenticate import Authenticator
 from gateway.inquiry.beside import past
 from gateway.inquiry.beside.current import unavailable
 from gateway.inquiry.beside.recalled import StoredRecalls
-from gateway.inquiry.beside.retries import Retries
 from gateway.inquiry.beside.unsent import Unsent
 from gateway.inquiry.counting import counts
 from gateway.inquiry.counting.known import Known
+from gateway.inquiry.counting.retries import Retries
 from gateway.inquiry.counting.snapshot import Sources
 from gateway.inquiry.facts import FactsReader
 from gateway.inquiry.fetch import Fetcher
@@ -84,18 +84,18 @@ from gateway.texts import words
 from gateway.texts.words import Words
 from gateway.watch.break_glass import BreakGlass
 from gateway.web import hooks, static
-from gateway.web.addresses import Addresses
 from gateway.web.drain import Drain
 from gateway.web.health import Check, Readiness
+from gateway.web.messages.addresses import Addresses
+from gateway.web.messages.sending import receiver_client
 from gateway.web.nowhere import application
-from gateway.web.opened import Open
+from gateway.web.open.opened import Open
 from gateway.web.routes import metadata_url, routes
-from gateway.web.sending import receiver_client
 from gateway.web.start import start_route
 
 if TYPE_CHECKING:
-    from gateway.inquiry.beside.shared_counts import SharedAdmission
     from gateway.inquiry.case.news import CaseNews
+    from gateway.inquiry.counting.shared_counts import SharedAdmission
 
 
 class Gateway:
@@ -135,8 +135,8 @@ class Gateway:
         self._news: CaseNews | None = None
         if settings.valkey:
             # Imported where it is configured: Valkey's client would be a tenth of every start.
-            from gateway.inquiry.beside.shared_counts import SharedAdmission
             from gateway.inquiry.case.news import CaseNews
+            from gateway.inquiry.counting.shared_counts import SharedAdmission
 
             secret = parts.private.private_bytes_raw()
             self._shared_counts = SharedAdmission(

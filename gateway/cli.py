@@ -188,8 +188,8 @@ def _rule_set(configured: Any) -> tuple[str, bytes]:
     import msgspec
 
     from gateway.activation import stored
-    from gateway.web.catalogue import catalogue_document
-    from gateway.web.opened import History, Open
+    from gateway.web.open.catalogue import catalogue_document
+    from gateway.web.open.opened import History, Open
 
     rules = stored.of(configured).rules
     shown = Open(rules.policies.catalogue, rules.policies.purposes, History((), 0))

@@ -4,7 +4,7 @@
     alerts: {url: https://operations.example/alerts, secret_file: alerts.secret}
 
 `networks` are those of the operator's own in which receivers may be: without them none is told at an address that is
-not public (`gateway.web.addresses`).
+not public (`gateway.web.messages.addresses`).
 """
 
 from __future__ import annotations

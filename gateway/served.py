@@ -25,8 +25,8 @@ from gateway.activation.loading import for_inquiries, loaded, reading
 from gateway.activation.making import Maker
 from gateway.activation.stored import Stored, stored_as
 from gateway.acts.graphql import NO_ACTS, Acts, Handlers
+from gateway.catalogue.graphql.schema import build_schema, core
 from gateway.catalogue.model import Catalogue
-from gateway.catalogue.schema import build_schema, core
 from gateway.errors import ConfigurationError, Problem, VerificationFailed
 from gateway.inquiry.answer import answer
 from gateway.inquiry.beside.obligations import Obligations

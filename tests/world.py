@@ -34,8 +34,8 @@ from gateway import app
 from gateway.bounds.shares import Shares
 from gateway.inquiry import answer
 from gateway.inquiry.admit import Admission
-from gateway.inquiry.beside.retries import Retries
 from gateway.inquiry.beside.unsent import Unsent
+from gateway.inquiry.counting.retries import Retries
 from gateway.inquiry.facts import FactsReader
 from gateway.inquiry.fetch import Fetcher
 from gateway.inquiry.journey import Journey

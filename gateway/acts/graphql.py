@@ -22,7 +22,7 @@ from graphql import (
 )
 
 from gateway.bounds.shares import Shares
-from gateway.catalogue.act_fields import MOST_ITEMS
+from gateway.catalogue.graphql.act_fields import MOST_ITEMS
 from gateway.errors import Code, Refusal
 from gateway.inquiry.document.shapes import Act, Chosen
 from gateway.inquiry.http.request import GraphQLRequest, Media

@@ -18,7 +18,7 @@ from typing import NamedTuple
 import httpx
 
 from gateway.rules.ruleset import RuleSet
-from gateway.web.signing import message
+from gateway.web.messages.signing import message
 
 Who = tuple[str, str]
 Heard = Callable[[str, str | None], None]

@@ -11,7 +11,7 @@ within `RETRY_SECONDS`, counts once: the same document and variables name the sa
 The ledger is the durable count. What an inquiry is counted against is looked up before the look, where memory does not
 have it (`counting.known`): so memory does not grow with what was asked, and a start reads little.
 
-Leaves to others: counts shared between replicas (`gateway.inquiry.beside.shared_counts`), which entries of the ledger
+Leaves to others: counts shared between replicas (`gateway.inquiry.counting.shared_counts`), which entries of the ledger
 count.
 """
 

@@ -19,10 +19,10 @@ from gateway.inquiry.authenticate import Authenticator
 from gateway.inquiry.beside.break_glass import BreakGlassPort
 from gateway.inquiry.beside.obligations import Obligations
 from gateway.inquiry.beside.recalled import Correction, RecallsPort
-from gateway.inquiry.beside.retries import Retries
 from gateway.inquiry.beside.roots import Others
 from gateway.inquiry.beside.unsent import Unsent
 from gateway.inquiry.case.registries import CaseRegistries
+from gateway.inquiry.counting.retries import Retries
 from gateway.inquiry.disclose import LedgerPort
 from gateway.inquiry.document.shapes import Act
 from gateway.inquiry.facts import FactsReader

@@ -55,7 +55,7 @@ from gateway.storage.port import Held
 from gateway.storage.rules import rulesets
 from gateway.telemetry import Log, take_over
 from gateway.transparency import counting as transparency
-from gateway.web.sending import Sender
+from gateway.web.messages.sending import Sender
 
 HOLD = "recalling"
 PART = "recalls"

@@ -3,13 +3,13 @@
 Three kinds of use. A process holds a *shard* and commits groups to it (`Held`); anybody reads one snapshot (`Reader`);
 an inquiry asks for *facts* (`FactRows`). Everything else goes through `Store.engine`, SQLAlchemy's.
 
-Invariants that every store keeps, and `tests/storage/contract.py` holds it to: a name is held by one process at a time,
-and given up by the system when that process ends, however it ends. A group is one transaction: the entries, the hashes,
-the further changes and the swap of the head. Nothing of it stands unless the swap changes exactly one row
-(`Superseded`), and each guarded change at least one (`Conflict`). `commit` is over only once the group is durable; any
-error, timeout or warning on the way is an unknown outcome and a `StoreUnavailable`; after one, `renew` comes first, and
-nothing of the old session can change the store once it has returned. Facts are read on the primary, by one statement,
-begun after `read` was called.
+Invariants that every store keeps, and `tests/storage/test_contract_shards.py` holds it to: a name is held by one
+process at a time, and given up by the system when that process ends, however it ends. A group is one transaction: the
+entries, the hashes, the further changes and the swap of the head. Nothing of it stands unless the swap changes exactly
+one row (`Superseded`), and each guarded change at least one (`Conflict`). `commit` is over only once the group is
+durable; any error, timeout or warning on the way is an unknown outcome and a `StoreUnavailable`; after one, `renew`
+comes first, and nothing of the old session can change the store once it has returned. Facts are read on the primary, by
+one statement, begun after `read` was called.
 
 Left to others: what is in a group, what to do after an unknown outcome (`gateway.ledger`).
 """

@@ -19,9 +19,9 @@ from gateway.catalogue.model import Catalogue
 from gateway.issuers import ALGORITHMS
 from gateway.oauth import SCOPES
 from gateway.texts.words import Words
-from gateway.web.catalogue import catalogue_route
 from gateway.web.health import Readiness
-from gateway.web.opened import Open
+from gateway.web.open.catalogue import catalogue_route
+from gateway.web.open.opened import Open
 from gateway.web.playground import Refuse, playground_route
 from gateway.web.static import static_route
 

@@ -13,8 +13,8 @@ from rdflib import DCTERMS, RDF, Graph, Literal, Namespace, URIRef
 from rdflib.namespace import DCAT, FOAF, XSD
 
 from gateway.catalogue.model import Basis, Catalogue, Status
-from gateway.web import dcat
-from gateway.web.opened import History, Open, Told, ToldStep
+from gateway.web.open import dcat
+from gateway.web.open.opened import History, Open, Told, ToldStep
 from tests.world import rule_set
 
 URL = "https://gateway.example"

@@ -10,7 +10,7 @@ from typing import Any
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from gateway.ledger.proof.key_files import WEBHOOKS
-from gateway.web.signing import message
+from gateway.web.messages.signing import message
 from tests.conformance.conftest import Client
 
 SECRET, OLDER = b"n" * 32, b"o" * 32

@@ -25,7 +25,7 @@ from deploy.demo.portal import build as build_portal
 from deploy.demo.processes import ROOT, Child, NotReady, Ports, descendants, free_port
 from deploy.demo.region import NAMED
 from gateway.recipient.config import Webhook
-from gateway.web.signing import message
+from gateway.web.messages.signing import message
 from tests.demo.conftest import Start
 from tests.ports import free_port as claimed
 from tests.waiting import until

@@ -11,7 +11,7 @@ from typing import Any
 
 import httpx
 
-from gateway.web import signing
+from gateway.web.messages import signing
 from tests import configured
 from tests.acts.serving import Served, served
 from tests.docs.reading import ROOT, Fence, fences, links

@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from gateway import cli, settings
-from gateway.catalogue.schema import build_schema, core
+from gateway.catalogue.graphql.schema import build_schema, core
 from gateway.inquiry.document.bounds import Limits
 from gateway.inquiry.plan import Planner
 from gateway.ledger.proof import key_files

@@ -19,7 +19,7 @@ from gateway.inquiry.admit import Admission, Reservation
 from gateway.inquiry.counting.counts import Counted
 from gateway.inquiry.types import Requester
 from gateway.rules.model import Frequency, Purpose
-from tests.inquiry.counting import counted, restarted
+from tests.inquiry.counting.counted import counted, restarted
 
 NOW = datetime.datetime(2026, 1, 30, 23, 30, tzinfo=datetime.UTC)
 SECOND, HOUR, DAY = (datetime.timedelta(seconds=seconds) for seconds in (1, 3600, 86400))

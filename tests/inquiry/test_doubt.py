@@ -20,7 +20,7 @@ from gateway.ledger.entry import entries
 from gateway.telemetry import Log
 from tests import world as worlds
 from tests.docs.doors_served import built
-from tests.inquiry.test_release import DOCUMENT, Slow, held, not_released
+from tests.inquiry.beside.test_release import DOCUMENT, Slow, held, not_released
 from tests.properties.checking import holds
 from tests.waiting import until_async
 from tests.world import Ask, Reply, World

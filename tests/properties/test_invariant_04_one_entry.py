@@ -27,7 +27,7 @@ from gateway.ledger.entry import entries
 from gateway.ledger.proof.tlog_proof import Receipt
 from gateway.ledger.stored import history
 from tests import world as worlds
-from tests.inquiry.counting import counted
+from tests.inquiry.counting.counted import counted
 from tests.properties.checking import holds, is_found
 from tests.world import Ask, Case, Held, World
 

@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from gateway.recipient import webhook
 from gateway.recipient.config import Webhook
 from gateway.recipient.webhook import TOLERANCE, Listener, Taken, Unsigned, verify
-from gateway.web.signing import message
+from gateway.web.messages.signing import message
 from tests.ports import free_port
 from tests.waiting import until
 

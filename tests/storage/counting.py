@@ -26,7 +26,7 @@ from gateway.ledger.projections.projector import Projector
 from gateway.rules.model import Frequency, Purpose, Quota, Quotas
 from gateway.storage.port import Store
 from gateway.storage.projections import projecting as kept
-from tests.inquiry.counting import counted
+from tests.inquiry.counting.counted import counted
 from tests.inquiry.test_admit import ends
 
 ISSUER = "https://login.example"

@@ -9,7 +9,7 @@ from typing import Any
 from graphql import introspection_from_schema
 from playwright.sync_api import Page, Route
 
-from gateway.catalogue.schema import build_schema, core
+from gateway.catalogue.graphql.schema import build_schema, core
 from tests.web.web_app import CATALOGUE
 
 PURPOSES = {"TENDER_QUALIFICATION": "Qualification of a tenderer.\n\n- Rests on: a law.\n- Needs a case: `case`."}

@@ -8,8 +8,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from gateway.web.catalogue import catalogue_document
-from gateway.web.opened import History, Open
+from gateway.web.open.catalogue import catalogue_document
+from gateway.web.open.opened import History, Open
 from gateway.web.routes import metadata_url
 from tests.world import rule_set
 

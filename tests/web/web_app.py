@@ -14,7 +14,7 @@ from gateway.telemetry import Log
 from gateway.texts import words
 from gateway.texts.words import Words
 from gateway.web.health import Readiness
-from gateway.web.opened import History, Open
+from gateway.web.open.opened import History, Open
 from gateway.web.routes import routes
 from gateway.web.start import start_route
 

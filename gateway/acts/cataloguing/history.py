@@ -18,7 +18,7 @@ from gateway.errors import Refusal
 from gateway.storage.rules import cataloguing as rows
 from gateway.storage.rules.cataloguing import Step, Supplement
 from gateway.storage.tables import moment
-from gateway.web.opened import History, Told, ToldStep
+from gateway.web.open.opened import History, Told, ToldStep
 
 FRESH = 1.0
 """Seconds."""

@@ -20,7 +20,7 @@ from gateway.ledger.entry import entries
 from gateway.storage.rules import cataloguing as rows
 from gateway.storage.rules.cataloguing import Step, Supplement
 from gateway.storage.tables import micros
-from gateway.web.opened import FIRST_SET
+from gateway.web.open.opened import FIRST_SET
 
 MOST_FIRST = 250
 """Datasets of the first rule set: its activation and all of them are entered together."""

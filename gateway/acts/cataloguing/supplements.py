@@ -40,7 +40,7 @@ from gateway.storage.rules import cataloguing as rows
 from gateway.storage.rules.cataloguing import Supplement
 from gateway.storage.subjects.acts import Act
 from gateway.storage.tables import moment
-from gateway.web.opened import AS_APPROVED
+from gateway.web.open.opened import AS_APPROVED
 
 MOST_CONSULTED = 2 * MOST_BYTES + MAX_BODY
 """Bytes of a consultation's body: a file as large as policies may have it, written as JSON, and the rest."""

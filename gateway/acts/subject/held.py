@@ -15,8 +15,8 @@ from typing import Any
 import msgspec
 
 from connectors.base import Record, Subject, SubjectKind
+from gateway.catalogue.graphql.schema import catalogue_rows
 from gateway.catalogue.model import Catalogue, Dataset, plain
-from gateway.catalogue.schema import catalogue_rows
 from gateway.inquiry.journey import Got
 from gateway.inquiry.types import Released, Selected, Wanted
 

@@ -14,7 +14,7 @@ import msgspec
 from graphql import DocumentNode, ExecutionResult, GraphQLSchema, execute
 
 from gateway.bounds.shares import Shares
-from gateway.catalogue.act_fields import MOST_ITEMS
+from gateway.catalogue.graphql.act_fields import MOST_ITEMS
 from gateway.errors import Code, LedgerUnavailable, PastIncomplete, Refusal
 from gateway.inquiry.http.request import GraphQLRequest
 from gateway.inquiry.http.response import answered

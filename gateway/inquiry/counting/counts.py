@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from gateway.catalogue.model import Period
-from gateway.inquiry.beside.quotas import DAY
+from gateway.inquiry.counting.quotas import DAY
 from gateway.inquiry.counting.tallies import Tally, slotted, width
 from gateway.rules.model import Frequency, Purpose
 from gateway.storage.port import Looked

@@ -22,8 +22,8 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
 from gateway.errors import Code, Refusal
-from gateway.inquiry.beside.quotas import Reach, Window
 from gateway.inquiry.counting.counts import Asked, Past, longest, micros
+from gateway.inquiry.counting.quotas import Reach, Window
 from gateway.inquiry.counting.snapshot import Key, Sources, Who, bounded_by, read_all, read_reach
 from gateway.rules.model import Purpose
 from gateway.storage.port import CountRows, Looked

@@ -8,8 +8,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from gateway.errors import LedgerUnavailable, StoreUnavailable, VerificationFailed
-from gateway.inquiry.beside.quotas import Reach, Window, windows
 from gateway.inquiry.counting.counts import Asked, Counted, longest, micros
+from gateway.inquiry.counting.quotas import Reach, Window, windows
 from gateway.rules.model import Purpose
 from gateway.storage.port import Looked, Reader, Store
 from gateway.storage.projections.counted import (

@@ -35,7 +35,7 @@ from graphql import (
     parse,
 )
 
-from gateway.catalogue.act_fields import MOST_ITEMS
+from gateway.catalogue.graphql.act_fields import MOST_ITEMS
 from gateway.catalogue.model import Catalogue
 from gateway.errors import Code, Refusal
 from gateway.inquiry.document.acts import ACT_QUERIES

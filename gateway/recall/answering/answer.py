@@ -21,7 +21,7 @@ from sqlalchemy import select, tuple_, update
 from gateway.acts import inputs
 from gateway.acts.graphql import Acted, Called
 from gateway.acts.office import Office
-from gateway.catalogue.act_fields import MOST_ITEMS
+from gateway.catalogue.graphql.act_fields import MOST_ITEMS
 from gateway.inquiry.types import Requester
 from gateway.ledger.acting.planned import Actor, AtEntry, Changes, Made, Planned, Seen, invalid
 from gateway.ledger.acting.writer import Done

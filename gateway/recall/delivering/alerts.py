@@ -33,8 +33,8 @@ from gateway.storage.tables import micros, moment
 from gateway.storage.watch.findings import BREAK_GLASS, finding, verdict
 from gateway.telemetry import Log
 from gateway.watch.break_glass import BreakGlass
-from gateway.web.sending import Sender, Taken
-from gateway.web.signing import message
+from gateway.web.messages.sending import Sender, Taken
+from gateway.web.messages.signing import message
 
 GLASS, REVIEW, FOUND = "break-glass.used", "review.overdue", "finding.waiting"
 SUSPENDED, OVERDUE, STOPPED = "grant.suspended", "recall.overdue", "delivery.stopped"

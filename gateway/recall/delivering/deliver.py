@@ -28,8 +28,8 @@ from gateway.storage.recall import work as queue
 from gateway.storage.recall.recalls import Recall, Work, recall
 from gateway.storage.recall.work import DELIVER, recipient_of
 from gateway.storage.tables import micros, moment
-from gateway.web.sending import Sender, Taken, Tried
-from gateway.web.signing import message
+from gateway.web.messages.sending import Sender, Taken, Tried
+from gateway.web.messages.signing import message
 
 Who = tuple[str, str]
 Heard = Callable[[str, str | None], None]

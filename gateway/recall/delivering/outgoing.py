@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from gateway.rules.ruleset import RuleSet
 from gateway.settings import Settings
 from gateway.values import is_loopback
-from gateway.web.addresses import Addresses
+from gateway.web.messages.addresses import Addresses
 
 
 def check_keys(settings: Settings, keys: Sequence[Ed25519PrivateKey], ledgers: Ed25519PrivateKey | None) -> None:

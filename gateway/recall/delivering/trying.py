@@ -14,7 +14,7 @@ from gateway.acts.office import Office
 from gateway.storage.recall import work as queue
 from gateway.storage.recall.recalls import Work
 from gateway.storage.tables import micros
-from gateway.web.sending import Sender, Tried
+from gateway.web.messages.sending import Sender, Tried
 
 LEASE = 60.0
 """Seconds that a try may take; then another may have its work."""

@@ -13,7 +13,7 @@ from functools import lru_cache
 from graphql import find_breaking_changes, find_dangerous_changes
 from strawberry.federation import Schema
 
-from gateway.catalogue.schema import build_schema, core
+from gateway.catalogue.graphql.schema import build_schema, core
 from gateway.rules.ruleset import RuleSet
 
 

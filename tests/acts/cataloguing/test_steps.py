@@ -16,7 +16,7 @@ from gateway.ledger.log.operator import CLIENT
 from gateway.ledger.verify.store import verify_store
 from gateway.storage.rules.cataloguing import definition
 from gateway.storage.subjects.acts import act, act_head
-from gateway.web.opened import FIRST_SET
+from gateway.web.open.opened import FIRST_SET
 from tests.acts.cataloguing.bureau import Bureau, refused, text
 from tests.acts.cataloguing.bureau import definition as read
 from tests.ledger.support import VERIFIERS

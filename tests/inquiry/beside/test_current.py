@@ -10,7 +10,7 @@ from gateway.errors import Refusal
 from gateway.inquiry.beside.current import unavailable
 from gateway.inquiry.journey import Journey
 from gateway.storage.subjects.facts import fact_head
-from tests.inquiry.test_release import DOCUMENT, held
+from tests.inquiry.beside.test_release import DOCUMENT, held
 from tests.world import Ask, World, opened
 
 

@@ -9,7 +9,7 @@ from graphql import FieldNode, OperationType
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway.catalogue.schema import build_schema, core
+from gateway.catalogue.graphql.schema import build_schema, core
 from gateway.errors import Code, Refusal
 from gateway.inquiry.document import bounds, collect
 from gateway.inquiry.document.acts import ACT_QUERIES

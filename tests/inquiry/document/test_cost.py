@@ -15,7 +15,7 @@ from graphql import (
     validate,
 )
 
-from gateway.catalogue.schema import build_schema, core
+from gateway.catalogue.graphql.schema import build_schema, core
 from gateway.errors import Code, Refusal
 from gateway.inquiry.document.cost import Costs
 from tests.world import rule_set

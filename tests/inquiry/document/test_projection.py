@@ -17,9 +17,9 @@ from hypothesis import Phase, assume, given, settings
 from hypothesis import strategies as st
 
 from connectors.base import FieldType, Record, Subject
+from gateway.catalogue.graphql.schema import build_schema, core
 from gateway.catalogue.load import load
 from gateway.catalogue.model import Catalogue, Dataset
-from gateway.catalogue.schema import build_schema, core
 from gateway.errors import Code, Refusal
 from gateway.inquiry.document import projection
 from gateway.inquiry.document.bounds import Limits

@@ -11,8 +11,8 @@ from graphql import GraphQLSyntaxError, parse, specified_rules, validate
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
+from gateway.catalogue.graphql.schema import build_schema, core
 from gateway.catalogue.load import load
-from gateway.catalogue.schema import build_schema, core
 from gateway.inquiry.document import validity
 from tests.inquiry.documents import documents
 

@@ -38,7 +38,7 @@ from gateway.storage.tables import micros
 from gateway.storage.watch.findings import Glass, deciding, finding
 from gateway.telemetry import Log
 from gateway.web.hooks import verify
-from gateway.web.sending import Sender
+from gateway.web.messages.sending import Sender
 from tests.acts.conftest import bare, desk, place, server, store
 from tests.acts.desk import Desk, days
 from tests.recall.delivering.test_deliver import LOOPBACK

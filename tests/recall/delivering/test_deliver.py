@@ -25,7 +25,7 @@ from gateway.storage.recall.recalls import recall
 from gateway.storage.recall.work import delivery_stop, lane_of
 from gateway.storage.tables import micros
 from gateway.web.hooks import verify
-from gateway.web.sending import Sender
+from gateway.web.messages.sending import Sender
 from tests.acts.conftest import bare, desk, place, server, store
 from tests.acts.desk import Desk, days
 from tests.recall.receiving import ISSUER, Recipient, recall_of, recalled, recipients, works
@@ -195,7 +195,7 @@ async def test_410_stops_a_recipient_until_somebody_resumes_it(desk: Desk) -> No
 
 
 async def test_a_dead_recipient_keeps_no_other_waiting(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("gateway.web.sending.TIMEOUT", 30.0)
+    monkeypatch.setattr("gateway.web.messages.sending.TIMEOUT", 30.0)
     with recipients("dead", "tender-office") as [dead, one]:
         dead.usual = None
         async with post(desk, [dead, one]) as sent:

@@ -18,7 +18,7 @@ from gateway.outgoing import AlertSettings, WebhookSettings
 from gateway.recall.delivering import outgoing
 from gateway.recall.worker import rules_of
 from gateway.settings import Settings
-from gateway.web.addresses import Addresses
+from gateway.web.messages.addresses import Addresses
 from tests import configured
 from tests.watch.looks import POLICIES
 

@@ -10,10 +10,10 @@ from typing import Any
 
 import strawberry
 
-from gateway.catalogue import act_types as acts
-from gateway.catalogue import oversight_types as oversight
-from gateway.catalogue import recall_types as recalls
-from gateway.catalogue.making import Argument, asked, made_type
+from gateway.catalogue.graphql import act_types as acts
+from gateway.catalogue.graphql import oversight_types as oversight
+from gateway.catalogue.graphql import recall_types as recalls
+from gateway.catalogue.graphql.making import Argument, asked, made_type
 
 MOST_ITEMS = 100
 """Rows that one page may have."""

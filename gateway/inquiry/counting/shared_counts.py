@@ -30,7 +30,7 @@ from valkey.exceptions import NoScriptError, ValkeyError
 
 from gateway.errors import Code, Refusal
 from gateway.inquiry.admit import Reservation, exceeded
-from gateway.inquiry.beside import quotas
+from gateway.inquiry.counting import quotas
 from gateway.inquiry.counting.counts import RETRY_SECONDS, Counted, end
 from gateway.rules.model import Purpose
 
@@ -39,7 +39,7 @@ log = logging.getLogger("dutybound.admit")
 WAIT = 1.0
 """Seconds that Valkey may take to answer."""
 
-_SCRIPT = (importlib.resources.files("gateway.inquiry.beside") / "reserve.lua").read_text("utf-8")
+_SCRIPT = (importlib.resources.files("gateway.inquiry.counting") / "reserve.lua").read_text("utf-8")
 _MOST = 128
 _RETRY = str(RETRY_SECONDS * 1_000_000)
 

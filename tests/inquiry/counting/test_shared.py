@@ -14,13 +14,13 @@ from valkey.asyncio import Valkey
 
 from connectors.base import Subject
 from gateway.errors import Code, Refusal
-from gateway.inquiry.beside.shared_counts import SharedAdmission
 from gateway.inquiry.counting.counts import Counted
+from gateway.inquiry.counting.shared_counts import SharedAdmission
 from gateway.rules.model import Purpose, Quota, Quotas
 from tests.inquiry import test_admit as frequencies
-from tests.inquiry.beside import test_quotas as distinct
-from tests.inquiry.beside.test_quotas import HOUR, NOW, ORGS, SECOND, purpose, requester
-from tests.inquiry.counting import counted
+from tests.inquiry.counting import test_quotas as distinct
+from tests.inquiry.counting.counted import counted
+from tests.inquiry.counting.test_quotas import HOUR, NOW, ORGS, SECOND, purpose, requester
 from tests.oauth.valkey import ValkeyServer
 
 _names = itertools.count()

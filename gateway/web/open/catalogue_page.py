@@ -9,7 +9,7 @@ from markupsafe import Markup
 from gateway.catalogue.model import Dataset, Display, Period
 from gateway.texts.words import Words
 from gateway.web.frame import Frame
-from gateway.web.opened import AS_APPROVED, FIRST_SET, Open, Told, ToldStep
+from gateway.web.open.opened import AS_APPROVED, FIRST_SET, Open, Told, ToldStep
 from gateway.web.page import escape
 
 _WAITS = ("consultation", "awaits-confirmation")

@@ -12,15 +12,15 @@ import strawberry.federation
 from graphql import GraphQLSchema, build_schema, execute_sync, get_introspection_query, parse, validate, validate_schema
 from graphql.utilities import strip_ignored_characters
 
+from gateway.catalogue.graphql.schema import build_schema as build
+from gateway.catalogue.graphql.schema import catalogue_rows, core
 from gateway.catalogue.load import load
 from gateway.catalogue.model import Catalogue, Status
-from gateway.catalogue.schema import build_schema as build
-from gateway.catalogue.schema import catalogue_rows, core
 from gateway.errors import Problem
 from gateway.inquiry.document.acts import ACT_QUERIES
 from tests.catalogue.policies import catalogue_of, dataset
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 PURPOSES = {"TENDER_QUALIFICATION": "Qualification of tenderers", "COURT_ENFORCEMENT": "Enforcement"}
 
 

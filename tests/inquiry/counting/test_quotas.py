@@ -19,7 +19,7 @@ from gateway.inquiry.counting.counts import Counted
 from gateway.inquiry.counting.tallies import EXACT
 from gateway.inquiry.types import Requester
 from gateway.rules.model import Frequency, Purpose, Quota, Quotas
-from tests.inquiry.counting import counted, restarted
+from tests.inquiry.counting.counted import counted, restarted
 
 NOW = datetime.datetime(2026, 11, 24, 12, 0, tzinfo=datetime.UTC)
 SECOND, HOUR, DAY = (datetime.timedelta(seconds=seconds) for seconds in (1, 3600, 86_400))

@@ -15,7 +15,7 @@ from gateway.catalogue import describe
 from gateway.catalogue.definitions import digest
 from gateway.catalogue.model import Basis, Dataset
 from gateway.rules.model import Purpose
-from gateway.web.opened import Open
+from gateway.web.open.opened import Open
 
 _RIGHTS = "http://publications.europa.eu/resource/authority/access-right/"
 ACCESS: Mapping[str, str] = {

@@ -10,8 +10,8 @@ from graphql import GraphQLSchema, execute_sync, parse, print_ast, print_schema,
 from graphql.language import ObjectTypeDefinitionNode, TypeDefinitionNode
 
 from gateway.catalogue.checks import RESERVED_TYPES
+from gateway.catalogue.graphql.schema import build_schema, core
 from gateway.catalogue.load import load
-from gateway.catalogue.schema import build_schema, core
 from tests.catalogue.policies import catalogue_of, dataset
 
 CONTRACT = """

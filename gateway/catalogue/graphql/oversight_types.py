@@ -10,8 +10,8 @@ import enum
 
 import strawberry
 
-from gateway.catalogue.act_types import Access, MatterState
-from gateway.catalogue.making import described
+from gateway.catalogue.graphql.act_types import Access, MatterState
+from gateway.catalogue.graphql.making import described
 
 
 @described(

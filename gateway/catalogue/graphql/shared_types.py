@@ -1,7 +1,7 @@
 """The GraphQL types that every catalogue shares, as the contract names them.
 
 They are types only: what a field holds is read by its GraphQL name from the value that the gateway (or, in tests, the
-reference executor) has at hand. Types that depend on a catalogue are made in `gateway.catalogue.schema`.
+reference executor) has at hand. Types that depend on a catalogue are made in `gateway.catalogue.graphql.schema`.
 """
 
 from __future__ import annotations

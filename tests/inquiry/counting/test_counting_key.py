@@ -20,15 +20,15 @@ from hypothesis import strategies as st
 from gateway.errors import Refusal
 from gateway.inquiry.admit import Admission, Reservation
 from gateway.inquiry.beside import past
-from gateway.inquiry.beside.retries import Retries
-from gateway.inquiry.beside.shared_counts import SharedAdmission
 from gateway.inquiry.counting.counts import Counted
+from gateway.inquiry.counting.retries import Retries
+from gateway.inquiry.counting.shared_counts import SharedAdmission
 from gateway.inquiry.http.request import GraphQLRequest, Media
 from gateway.inquiry.types import Declaration
 from gateway.ledger.entry import entries
 from gateway.rules.model import Frequency, Purpose
 from tests import world as worlds
-from tests.inquiry.counting import counted, restarted
+from tests.inquiry.counting.counted import counted, restarted
 from tests.inquiry.test_admit import NOW, ORGS, P1D, SECOND, purpose, requester
 from tests.oauth.valkey import ValkeyServer
 from tests.world import Ask, Case, Reply, World

@@ -15,8 +15,8 @@ from hypothesis import given
 
 from gateway.outgoing import WebhookSettings
 from gateway.values import Network
-from gateway.web.addresses import Addresses, AddressRefused
-from gateway.web.sending import Sender, Taken
+from gateway.web.messages.addresses import Addresses, AddressRefused
+from gateway.web.messages.sending import Sender, Taken
 from tests.connectors.certificates import Authority
 
 NAMED = (ipaddress.ip_network("127.0.0.2/32"),)

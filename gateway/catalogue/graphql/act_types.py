@@ -1,6 +1,6 @@
 """The GraphQL types of what people do: a subject, a requester, a steward. As the contract names them.
 
-They are types only, as those of `graphql_types`. What depends on a catalogue is made in `act_fields`.
+They are types only, as those of `shared_types`. What depends on a catalogue is made in `act_fields`.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ import enum
 
 import strawberry
 
-from gateway.catalogue.graphql_types import Basis, DatasetEntry, RecordMeta
-from gateway.catalogue.making import described
+from gateway.catalogue.graphql.making import described
+from gateway.catalogue.graphql.shared_types import Basis, DatasetEntry, RecordMeta
 
 _NEXT = "Give it as `after` to go on; null at the end."
 

@@ -17,7 +17,7 @@ from connectors.http.bounded import bounded_client
 from connectors.http.transport import TransportOptions
 from connectors.kit.breaker import retry_after
 from gateway.outgoing import WebhookSettings
-from gateway.web.addresses import Addresses
+from gateway.web.messages.addresses import Addresses
 
 TIMEOUT = 10.0
 CONNECTIONS = 64

@@ -33,10 +33,10 @@ from strawberry.federation.types import FieldSet
 from strawberry.schema.config import StrawberryConfig
 
 from connectors.base import FieldType, SubjectKind
-from gateway.catalogue import graphql_types as shared
-from gateway.catalogue.act_fields import MOST_ITEMS, mutation, queries
 from gateway.catalogue.describe import about, describe_dataset, describe_field
-from gateway.catalogue.making import Argument, asked, declared, list_of, made_enum, made_type, may_be_null
+from gateway.catalogue.graphql import shared_types as shared
+from gateway.catalogue.graphql.act_fields import MOST_ITEMS, mutation, queries
+from gateway.catalogue.graphql.making import Argument, asked, declared, list_of, made_enum, made_type, may_be_null
 from gateway.catalogue.model import Catalogue, Dataset
 
 TYPE_NAMES: Mapping[SubjectKind, str] = {"organisation": "Organisation", "person": "Person"}

@@ -1,8 +1,8 @@
 """`/open/catalogue`: what may be shared, and how it came to be, for everyone to read (Arts. 20, 21).
 
 Published datasets; and every definition that was consulted on, with its notice, its term and what became of it, by the
-department and never by a person. As JSON, as a page, and as DCAT-AP for data portals (`gateway.web.dcat`). Each form is
-made once for what it says, and tagged with a digest of that.
+department and never by a person. As JSON, as a page, and as DCAT-AP for data portals (`gateway.web.open.dcat`). Each
+form is made once for what it says, and tagged with a digest of that.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from gateway.catalogue.definitions import digest
+from gateway.catalogue.graphql.schema import catalogue_rows
 from gateway.catalogue.model import Catalogue
-from gateway.catalogue.schema import catalogue_rows
 from gateway.errors import Refusal
 from gateway.texts.words import Words
-from gateway.web import dcat
-from gateway.web.catalogue_page import CataloguePage
-from gateway.web.opened import Open, Told
+from gateway.web.open import dcat
+from gateway.web.open.catalogue_page import CataloguePage
+from gateway.web.open.opened import Open, Told
 from gateway.web.page import wants_page
 
 FORMS = ("json", "html", "jsonld")

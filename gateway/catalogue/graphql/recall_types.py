@@ -11,8 +11,8 @@ from typing import Annotated
 
 import strawberry
 
-from gateway.catalogue.act_types import Change, Matter, MatterState, RequesterName
-from gateway.catalogue.making import described
+from gateway.catalogue.graphql.act_types import Change, Matter, MatterState, RequesterName
+from gateway.catalogue.graphql.making import described
 
 _NEXT = "Give it as `after` to go on; null at the end."
 
