@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import datetime
+import functools
 import os
 import sys
 from collections.abc import Sequence
@@ -26,11 +27,14 @@ from gateway.ledger.proof import key_files
 from gateway.ledger.proof.note import Checkpoint, Verifier
 from gateway.ledger.verify import receipts as presented
 from gateway.ledger.verify import rollback
+from gateway.ledger.verify.heads import Verified, stored_registry
 from gateway.ledger.verify.published import follower_state, gaps, tile_client
 from gateway.ledger.verify.published.assurance import Claim, check_extends, claim_of
 from gateway.ledger.verify.published.follow import Followed, follow
-from gateway.ledger.verify.store import stored_registry, verify_store
-from gateway.storage.store import open_copy, open_to_read
+from gateway.ledger.verify.sample import Sampled, found_with, sample_store
+from gateway.ledger.verify.spread import Jobs
+from gateway.ledger.verify.store import verify_store
+from gateway.storage.store import Store, open_copy, open_to_read
 
 
 def register(parser: argparse.ArgumentParser) -> None:
@@ -65,7 +69,27 @@ def register(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--only-new", action="store_true", help="check only what was entered since the log was last found whole"
     )
+    parser.add_argument(
+        "--jobs",
+        type=_positive,
+        default=1,
+        metavar="N",
+        help="so many processes check a store's entries (default: 1, which leaves a gateway beside it the other cores)",
+    )
+    parser.add_argument(
+        "--sample",
+        type=_positive,
+        metavar="N",
+        help="of a store, check every head and so many entries, drawn at random; what people did is not held to rows",
+    )
     parser.set_defaults(run=run)
+
+
+def _positive(text: str) -> int:
+    """A count, for argparse."""
+    if not text.isdecimal() or not int(text):
+        raise argparse.ArgumentTypeError(f"`{text}` is no count; write a number from 1 on")
+    return int(text)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -78,7 +102,11 @@ def run(arguments: argparse.Namespace) -> int:
         if target and package_check.is_package(Path(target)):
             return _package(arguments)
         live = target.startswith(("http://", "https://"))
-        if not live and ("://" in target or arguments.target is None or Path(target).is_file()):
+        of_store = not live and ("://" in target or arguments.target is None or Path(target).is_file())
+        if (arguments.jobs > 1 or arguments.sample) and not of_store:
+            print("`--jobs` and `--sample` are for a store", file=sys.stderr)
+            return 2
+        if of_store:
             return _store(arguments)
         if not live and not Path(target).exists():
             raise ConfigurationError([Problem(target, 0, 0, "", "does not exist; name a URL, a package or a store")])
@@ -99,7 +127,7 @@ def _store(arguments: argparse.Namespace) -> int:
         return 2
     receipts = _receipts(arguments.receipts) if arguments.receipts else []
     remembered_outside = _remembered(configured, arguments.state)  # first: a gateway may go on meanwhile
-    store = open_to_read(named, str(arguments.config or "--store")) if "://" in named else open_copy(Path(named))
+    store = _opened(named, str(arguments.config or "--store"))
     try:
         if arguments.key is not None:
             verifiers = key_files.read_verifiers(arguments.key)
@@ -110,9 +138,14 @@ def _store(arguments: argparse.Namespace) -> int:
         registry = stored_registry(store, verifiers) if receipts else None
         claims = _claims(receipts, registry.verifiers if registry is not None else verifiers, registry)
         unknown = Tally()
-        now, whole = datetime.datetime.now(datetime.UTC), verify_store(store, verifiers, teller(), unknown=unknown)
-        for shard in whole:
-            print(f"whole: {shard.origin}, {shard.size} entries, root {shard.root.hex()}")
+        now = datetime.datetime.now(datetime.UTC)
+        if arguments.sample:
+            whole = _sampled(sample_store(store, verifiers, arguments.sample, teller()))
+        else:
+            jobs = Jobs(arguments.jobs, functools.partial(_opened, named, str(arguments.config or "--store")))
+            whole = verify_store(store, verifiers, teller(), unknown=unknown, jobs=jobs)
+            for shard in whole:
+                print(f"whole: {shard.origin}, {shard.size} entries, root {shard.root.hex()}")
         if unknown:
             print(f"unknown: {unknown}")
         sealed = rollback.check(store, verifiers, remembered_outside)
@@ -123,6 +156,24 @@ def _store(arguments: argparse.Namespace) -> int:
     finally:
         store.close()
     return 0
+
+
+def _opened(named: str, file: str) -> Store:
+    """The store of a URL, which `file` names, or of a SQLite file."""
+    return open_to_read(named, file) if "://" in named else open_copy(Path(named))
+
+
+def _sampled(found: list[Sampled]) -> list[Verified]:
+    """Print what a sample found, and give its shards."""
+    for shard, opened in found:
+        print(f"sampled: {shard.origin}, {opened} of {shard.size} entries, root {shard.root.hex()}")
+    opened, size = sum(each.opened for each in found), sum(each.shard.size for each in found)
+    least = found_with(opened, size)
+    print(
+        f"sampled: {opened} of {size} entries are as they were signed"
+        + (f"; were {least:.2%} of them broken, one would have been found with 95 %" if least else ", which are all")
+    )
+    return [each.shard for each in found]
 
 
 def _remembered(configured: settings.Settings | None, state: Path | None) -> list[head_file.SeenOutside]:

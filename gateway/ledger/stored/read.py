@@ -135,12 +135,17 @@ class StoredTree:
         )
 
 
-def read_entries(reader: Reader, shard: int, first: int, count: int) -> Iterator[StoredEntry]:
-    """A shard's entries from index `first` on, opened. Raises `VerificationFailed` where a payload does not open."""
+def read_entries(
+    reader: Reader, shard: int, first: int, count: int, known: dict[int, SubjectKey] | None = None
+) -> Iterator[StoredEntry]:
+    """A shard's entries from index `first` on, opened. Raises `VerificationFailed` where a payload does not open.
+
+    The subjects' keys that were read for it are put into `known`, by their ids.
+    """
     base = shard << SHARD_BITS
     ciphers: dict[int, AESGCM] = {}
     for page in _pages(reader, base + first, base + first + count):
-        yield from _opened(reader, page, ciphers)
+        yield from _opened(reader, page, ciphers, known)
 
 
 def read_at(reader: Reader, ids: Sequence[int]) -> dict[int, StoredEntry]:
@@ -155,10 +160,17 @@ def read_at(reader: Reader, ids: Sequence[int]) -> dict[int, StoredEntry]:
     return found
 
 
-def _opened(reader: Reader, page: list[tuple[Any, ...]], ciphers: dict[int, AESGCM]) -> Iterator[StoredEntry]:
+def _opened(
+    reader: Reader,
+    page: list[tuple[Any, ...]],
+    ciphers: dict[int, AESGCM],
+    known: dict[int, SubjectKey] | None = None,
+) -> Iterator[StoredEntry]:
     """The entries of some rows; `ciphers` are those of periods, by the id of their key."""
     laid = [_segments(row[0] & _INDEX, row[6]) for row in page]
     keys = subject_keys(reader, {segment.key for segments_ in laid for segment in segments_ or ()})
+    if known is not None:
+        known |= keys
     for row, subjects in zip(page, laid, strict=True):
         id_, at, leaf, key, told, oversight, _, period, secret, key_shard = row
         shard, index = id_ >> SHARD_BITS, id_ & _INDEX

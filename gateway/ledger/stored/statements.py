@@ -102,15 +102,16 @@ OWN = Statement(
 AT = Statement(select(entry.c.at).where(entry.c.id == p("entry")), "entry")
 
 INDEXED = Statement(
-    select(entry_requester.c.entry)
+    select(entry_requester.c.at, entry_requester.c.entry)
     .join(requester, requester.c.id == entry_requester.c.requester)
     .where(
         requester.c.issuer == p("issuer"),
         requester.c.client == p("client"),
-        entry_requester.c.at == p("at"),
-        entry_requester.c.entry == p("entry"),
+        entry_requester.c.at.between(p("from_"), p("to_")),
+        entry_requester.c.entry >= p("first"),
+        entry_requester.c.entry < p("last"),
     ),
-    *("issuer", "client", "at", "entry"),
+    *("issuer", "client", "from_", "to_", "first", "last"),
 )
 
 ENTRY_COUNT = Statement(

@@ -7,13 +7,12 @@ a backup.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from gateway.errors import VerificationFailed
-from gateway.ledger.entry import describe, entries
+from gateway.ledger.entry import entries
 from gateway.ledger.entry.unknown import Tally
 from gateway.ledger.projections import extract
-from gateway.ledger.projections.projector import Seen
 from gateway.ledger.stored import read
 from gateway.ledger.stored.read import Head, StoredEntry
 from gateway.ledger.verify.rows.acted import ActRows, Entry
@@ -25,10 +24,14 @@ from gateway.ledger.verify.rows.numbers import Numbers
 from gateway.ledger.verify.rows.projected import Projected
 from gateway.ledger.verify.rows.recalls import Recalls
 from gateway.ledger.verify.rows.rule_sets import RuleSets
+from gateway.ledger.verify.rows.sought import Expected
 from gateway.ledger.verify.rows.source_findings import SourceFindings
 from gateway.ledger.verify.rows.supplements import Supplements
+from gateway.ledger.verify.stretch import Checked
 from gateway.storage.port import Reader
 from gateway.storage.tables import SHARD_BITS
+
+_AT_ONCE = 1024
 
 
 class Beside:
@@ -42,13 +45,39 @@ class Beside:
         self._rule_sets, self._source_findings = RuleSets(), SourceFindings()
         self._batch: list[Entry] = []
 
-    def note(
-        self, entry: StoredEntry, told: entries.Told, oversight: entries.Oversight, known: dict[int, read.SubjectKey]
-    ) -> None:
-        """Take an entry in; `known` are the keys of its subjects that are there."""
-        self._unknown.note(told)
-        self._keys.note(entry, told, known)
-        self._note_rows(entry, told, oversight)
+    @property
+    def expected(self) -> Expected:
+        """Which rows of projections have to stand there, for whoever looks for them."""
+        return self._projected.expected
+
+    def take(self, reader: Reader, head: Head, checked: Checked) -> None:
+        """Take in what was found of a stretch of a shard's entries, after that of those before it.
+
+        What people did is read again, in one snapshot with the rows of it.
+        """
+        self._keys.gone(checked.gone)
+        self._acts.behind(checked.facts)
+        self._projected.add(checked.found)
+        base = head.id << SHARD_BITS
+        first = checked.first
+        for start in range(0, len(checked.noted), _AT_ONCE):
+            some = [base + index for index in checked.noted[start : start + _AT_ONCE]]
+            reader.renew()
+            there = read.read_at(reader, some)
+            for place in some:
+                entry = there.get(place)
+                if entry is None:
+                    raise VerificationFailed(f"entry {place - base} is missing")
+                if entry.told is not None and entry.oversight is not None:
+                    told = entry.read_told()
+                    self._unknown.note(told)
+                    self._keys.note_erasure(told)
+                    self._note_rows(entry, told, entry.read_oversight())
+            last = checked.last if some[-1] - base == checked.noted[-1] else some[-1] - base + 1
+            self._take_acts(reader, base + first, base + last)
+            first = last
+        if first < checked.last:
+            self._take_acts(reader, base + first, base + checked.last)
 
     def _note_rows(self, entry: StoredEntry, told: entries.Told, oversight: entries.Oversight) -> None:
         self._acts.note(told, oversight)
@@ -58,15 +87,10 @@ class Beside:
         self._rule_sets.note(place, told, oversight)
         self._batch.append(Entry(place, told, oversight.facts, erased))
 
-    def batch(self, reader: Reader, head: Head, seen: Sequence[Seen]) -> None:
-        """Check what was made of entries of a shard, in the snapshot that they are from."""
-        self._take_acts(reader)
-        self._projected.take(reader, head, seen)
-
-    def _take_acts(self, reader: Reader) -> None:
+    def _take_acts(self, reader: Reader, first: int, last: int) -> None:
         batch, self._batch = self._batch, []
-        if batch and self._rows:
-            standing = self._act_rows.take(reader, batch[0].place, batch[-1].place + 1, batch)
+        if self._rows:
+            standing = self._act_rows.take(reader, first, last, batch)
             self._effects.take(reader, standing)
             self._numbers.take(standing)
             self._recalls.take(reader, standing)
@@ -90,7 +114,8 @@ class Beside:
                     index = extract.not_released(told, head.name)
                     if index is not None and entry.keys:
                         self._projected.not_released(entry.keys[0], (head.id << SHARD_BITS) + index)
-            self._take_acts(reader)
+            if size < head.size:
+                self._take_acts(reader, (head.id << SHARD_BITS) + size, (head.id << SHARD_BITS) + head.size)
         self._keys.check(reader)
         if self._rows:
             self._acts.check(reader)
@@ -110,20 +135,13 @@ class DestroyedKeys:
     """Subjects' keys that are gone, and the erasures that explain it, over all shards."""
 
     def __init__(self) -> None:
-        self._gone: dict[int, tuple[int, int]] = {}
+        self._gone: dict[int, int] = {}
         self._destroyed: dict[int, entries.Erasure] = {}
 
-    def note(self, entry: StoredEntry, told: entries.Told, known: dict[int, read.SubjectKey]) -> None:
-        """Take an entry in; the first that a gone key leaves unreadable is the one that is named.
-
-        Raises `VerificationFailed` where a key is said to be another subject's, or another shard's.
-        """
-        for key, subject in zip(entry.keys, _named(told), strict=False):
-            if key not in known:
-                self._gone.setdefault(key, (entry.shard, entry.index))
-            elif subject is not None and known[key][1:] != (entry.shard, *subject):
-                raise VerificationFailed(f"entry {entry.index}: the key of what it says of a subject is another's")
-        self.note_erasure(told)
+    def gone(self, keys: Mapping[int, int]) -> None:
+        """Take in keys that are gone, each with an entry (its id) that it leaves unreadable; the first is named."""
+        for key, place in keys.items():
+            self._gone.setdefault(key, place)
 
     @property
     def destroyed(self) -> bool:
@@ -137,9 +155,10 @@ class DestroyedKeys:
 
     def check(self, reader: Reader) -> None:
         """Raises `VerificationFailed` where a key is gone without an erasure, or there in spite of one."""
-        for key, (shard, index) in self._gone.items():
+        for key, place in self._gone.items():
             if key not in self._destroyed:
-                name = next(head.name for head in read.heads(reader) if head.id == shard)
+                name = next(head.name for head in read.heads(reader) if head.id == place >> SHARD_BITS)
+                index = place & (1 << SHARD_BITS) - 1
                 raise VerificationFailed(
                     f"shard `{name}`: entry {index}: the key of what it says of a subject is gone, and no erasure"
                     " explains why"
@@ -156,12 +175,3 @@ class DestroyedKeys:
                     f"a key that erasure `{erasure}` destroyed still names its subject: its row in `subject_key` was"
                     " altered; empty `scheme` and `value` of it"
                 )
-
-
-def _named(told: entries.Told) -> list[tuple[str, str] | None]:
-    """The subjects that an entry names, in the order of its parts; an erased one has no name.
-
-    None only where a kind that is not known here names none as all others do.
-    """
-    found = describe.subjects(told)
-    return found if isinstance(told, entries.Unknown) else [each or ("", "") for each in found]

@@ -10,10 +10,10 @@ from gateway.errors import VerificationFailed
 from gateway.ledger.proof.note import Checkpoint
 from gateway.ledger.stored import read
 from gateway.ledger.stored.read import TILE_WIDTH, StoredTree
+from gateway.ledger.verify.heads import Verified
 from gateway.ledger.verify.published.assurance import Claim
 from gateway.ledger.verify.published.follow import Followed, hold
 from gateway.ledger.verify.published.gaps import Explained
-from gateway.ledger.verify.store import Verified
 from gateway.storage.port import Store
 
 

@@ -18,7 +18,8 @@ from gateway.errors import ConfigurationError, VerificationFailed
 from gateway.ledger.log.publish import Publisher
 from gateway.ledger.proof.key_files import verifiers
 from gateway.ledger.proof.note import Signer
-from gateway.ledger.verify.store import Verified, verify_store
+from gateway.ledger.verify.heads import Verified
+from gateway.ledger.verify.store import verify_store
 from gateway.storage.engines.sqlite import SqliteStore
 from gateway.storage.store import open_copy
 from tests.ledger.support import AT, KEY, ORIGIN, VERIFIERS, disclosed, opened, refused, store_in

@@ -86,7 +86,7 @@ class ActRows:
             standing.append(Standing(row[1], place, told, facts, erased))
         if rows:
             place, (id_, *_) = rows.popitem()
-            raise VerificationFailed(f"act `{id_}`: {_named(place)} is not there: its row was made up")
+            raise VerificationFailed(f"act `{id_}`: {_named(place)} is not of it, or not there: its row was made up")
         self._found += len(standing)
         return standing
 

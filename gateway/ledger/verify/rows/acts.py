@@ -70,9 +70,13 @@ class Acts:
         self._reviewed: dict[str, entries.Reviewed] = {}
         self._facts = 0
 
+    def behind(self, facts: int) -> None:
+        """Take in the highest change of facts behind which any of some entries happened."""
+        self._facts = max(self._facts, facts)
+
     def note(self, told: entries.Told, oversight: entries.Oversight) -> None:
         """Take an entry in."""
-        self._facts = max(self._facts, oversight.facts or 0)
+        self.behind(oversight.facts or 0)
         match told:
             case entries.Hold():
                 (self._placed if told.event == "placed" else self._lifted)[told.hold] = told

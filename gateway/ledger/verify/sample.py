@@ -1,0 +1,83 @@
+"""A store checked by a sample: every head, and so many entries of all, drawn by nobody who could know them before.
+
+Each is opened, held to its leaf, to the index of its requester and to its rows of projections, and proven to be in the
+tree that its head signs. Where a share `f` of the entries is broken, a sample of `n` finds none of them with the
+probability (1 - f) ** n: so 3,000 find one in a thousand with 95 %.
+"""
+
+from __future__ import annotations
+
+import bisect
+import random
+from collections.abc import Sequence
+from itertools import accumulate
+from typing import NamedTuple
+
+from gateway.errors import VerificationFailed
+from gateway.ledger.proof.merkle import inclusion_proof, verify_inclusion
+from gateway.ledger.proof.note import Verifier
+from gateway.ledger.stored.read import Head, StoredTree
+from gateway.ledger.verify import heads
+from gateway.ledger.verify.heads import Progress, Verified
+from gateway.ledger.verify.rows.projected import Projected
+from gateway.ledger.verify.stretch import Stretches
+from gateway.storage.port import Reader, Store
+
+_TILES_KEPT = 256
+"""Entries that are proven with one tree, which keeps what it read."""
+
+
+class Sampled(NamedTuple):
+    """A shard of which `opened` entries are as they were signed."""
+
+    shard: Verified
+    opened: int
+
+
+def sample_store(
+    store: Store, verifiers: Sequence[Verifier], count: int, progress: Progress | None = None
+) -> list[Sampled]:
+    """Check every shard's head and publication, and `count` entries of all.
+
+    What people did is not held to its rows. Raises `VerificationFailed` for the first broken thing.
+    """
+    with heads.reading(store) as reader:
+        found, trusted = heads.standing(reader, verifiers)
+        check, told, made = Stretches(reader, Projected(reader).expected), progress or heads.silent, []
+        for head, drawn in zip(found, _drawn(found, count), strict=True):
+            try:
+                heads.check_signed(head, trusted)
+                for start in range(0, len(drawn), _TILES_KEPT):
+                    _check(reader, check, head, drawn[start : start + _TILES_KEPT])
+                    told(head.name, min(start + _TILES_KEPT, len(drawn)), len(drawn))
+                heads.check_published(reader, head, trusted)
+            except VerificationFailed as error:
+                raise VerificationFailed(f"shard `{head.name}`: {error}") from error
+            made.append(Sampled(Verified(head.origin, head.size, head.root), len(drawn)))
+        return made
+
+
+def found_with(count: int, size: int) -> float:
+    """The least share of broken entries that a sample finds one of with 95 %; 0 where all were opened."""
+    return 0.0 if count >= size else 1 - 0.05 ** (1 / count)
+
+
+def _drawn(found: Sequence[Head], count: int) -> list[list[int]]:
+    """The indices of the entries that are drawn, of each shard, in order."""
+    ends = list(accumulate(head.size for head in found))
+    drawn: list[list[int]] = [[] for _ in found]
+    for place in sorted(random.SystemRandom().sample(range(ends[-1]), min(count, ends[-1]))):
+        shard = bisect.bisect_right(ends, place)
+        drawn[shard].append(place - ends[shard] + found[shard].size)
+    return drawn
+
+
+def _check(reader: Reader, check: Stretches, head: Head, drawn: Sequence[int]) -> None:
+    tree = StoredTree(reader, head.id, head.size)
+    for index in drawn:
+        (leaf,) = check.check(head, index, index + 1).leaf_hashes()
+        path = inclusion_proof(tree.node, index, head.size)
+        if not verify_inclusion(leaf, index, head.size, path, head.root):
+            raise VerificationFailed(
+                f"entry {index}: its path does not give the tree that its head signs: it or one beside it was replaced"
+            )

@@ -1,0 +1,168 @@
+"""A stretch of a shard's entries checked by itself: each opened, held to its leaf, and to what stands beside it.
+
+What is found is a value (`Checked`), so a stretch may be checked in another process than the one that puts a shard
+together. That its first entry follows the one before is not believed either: the time of that is where it begins, and
+whoever checked it found that time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import msgspec
+
+from gateway.errors import VerificationFailed
+from gateway.ledger.entry import describe, entries
+from gateway.ledger.projections.projector import Seen, seen_of
+from gateway.ledger.proof import leaf
+from gateway.ledger.proof.merkle import HASH_SIZE, leaf_hash
+from gateway.ledger.stored import read
+from gateway.ledger.stored import statements as sql
+from gateway.ledger.stored.read import Head, StoredEntry, SubjectKey
+from gateway.ledger.verify.rows.sought import Expected, Found, Sought
+from gateway.storage.port import Reader
+from gateway.storage.tables import SHARD_BITS, micros
+
+BATCH = 1024
+ORDINARY = (entries.Inquiry, entries.Refused, entries.View)
+"""Kinds of entries that no rows beside the projections are made of, but for a use of break-glass."""
+
+
+class Checked(msgspec.Struct, frozen=True):
+    """What was found of a shard's entries from `first` up to `last`.
+
+    `hashes` are those of its leaves, one behind the other; `floor` the time (microseconds) of the last; `facts` the
+    highest change of facts behind which any happened; `noted` the indices of those that rows are made of; `gone` the
+    subjects' keys that are gone, each with the id of the first entry that it left unreadable.
+    """
+
+    first: int
+    last: int
+    hashes: bytes
+    floor: int
+    facts: int
+    noted: list[int]
+    gone: dict[int, int]
+    found: Found
+
+    def leaf_hashes(self) -> list[bytes]:
+        """The hashes of its leaves."""
+        return [self.hashes[at : at + HASH_SIZE] for at in range(0, len(self.hashes), HASH_SIZE)]
+
+
+class _Opened(NamedTuple):
+    """An entry that is what its leaf commits to."""
+
+    stored: StoredEntry
+    told: entries.Told
+    seen: Seen
+    noted: bool
+
+
+class Stretches:
+    """Checks stretches of the shards of one store, with one reader. Every call raises `VerificationFailed`."""
+
+    def __init__(self, reader: Reader, expected: Expected) -> None:
+        self._reader, self._sought = reader, Sought(expected)
+
+    def check(self, head: Head, first: int, last: int) -> Checked:
+        """Check a shard's entries from index `first` up to `last`, which it has."""
+        self._reader.renew()
+        floor = self._floor(head, first)
+        facts, hashes, noted = 0, [], list[int]()
+        gone, counts = dict[int, int](), dict[str, int]()
+        taken_back, unreleased = list[tuple[int, int]](), list[tuple[int, int]]()
+        for start in range(first, last, BATCH):
+            batch = self._batch(head, start, min(start + BATCH, last), floor, gone)
+            floor = batch[-1].seen.at
+            for each in batch:
+                hashes.append(leaf_hash(each.stored.leaf))
+                facts = max(facts, each.seen.facts or 0)
+                if each.noted:
+                    noted.append(each.stored.index)
+            found = self._sought.take(self._reader, head, [each.seen for each in batch])
+            for name, rows in found.rows.items():
+                counts[name] = counts.get(name, 0) + rows
+            taken_back += found.taken_back
+            unreleased += found.unreleased
+            self._reader.renew()
+        found = Found(counts, taken_back, unreleased)
+        return Checked(first, last, b"".join(hashes), floor, facts, noted, gone, found)
+
+    def _floor(self, head: Head, first: int) -> int:
+        """The time of the entry before the first."""
+        if not first:
+            return 0
+        rows = self._reader.rows(sql.AT, (head.id << SHARD_BITS) + first - 1)
+        if not rows:
+            raise VerificationFailed(f"entry {first - 1} is missing")
+        return int(rows[0][0])
+
+    def _batch(self, head: Head, first: int, last: int, floor: int, gone: dict[int, int]) -> list[_Opened]:
+        """Check entries that are read from one snapshot."""
+        known: dict[int, SubjectKey] = {}
+        batch: list[_Opened] = []
+        for expected, entry in enumerate(read.read_entries(self._reader, head.id, first, last - first, known), first):
+            if entry.index != expected:
+                raise VerificationFailed(f"entry {expected} is missing")
+            batch.append(_check_entry(entry, floor, known, gone))
+            floor = batch[-1].seen.at
+        if len(batch) != last - first:
+            raise VerificationFailed(f"entry {first + len(batch)} is missing")
+        self._check_index(batch)
+        return batch
+
+    def _check_index(self, batch: Sequence[_Opened]) -> None:
+        """Each entry stands in the index of its requester, at its time."""
+        by: dict[tuple[str, str], list[_Opened]] = {}
+        for each in batch:
+            by.setdefault((each.told.requester.issuer, each.told.requester.client), []).append(each)
+        for requester, some in by.items():
+            times = some[0].seen.at, some[-1].seen.at
+            there = set(self._reader.rows(sql.INDEXED, *requester, *times, some[0].seen.id, some[-1].seen.id + 1))
+            for each in some:
+                if (each.seen.at, each.seen.id) not in there:
+                    raise VerificationFailed(
+                        f"entry {each.stored.index}: it is missing from the index of its requester"
+                    )
+
+
+def _check_entry(entry: StoredEntry, floor: int, known: Mapping[int, SubjectKey], gone: dict[int, int]) -> _Opened:
+    where = f"entry {entry.index}"
+    if entry.told is None or entry.oversight is None:
+        raise VerificationFailed(f"{where}: the key that opens it is gone, and no entry explains why")
+    if leaf.Opening(entry.told, leaf.oversight_digest(entry.oversight)).leaf != entry.leaf:
+        raise VerificationFailed(f"{where}: its payload is not what its leaf commits to")
+    try:
+        told, oversight = entry.read_told(), entry.read_oversight()
+    except ValueError as error:
+        raise VerificationFailed(f"{where}: {error}") from error
+    if oversight.keys and oversight.keys != leaf.keys_digest(entry.oversight.general.salt, entry.keys):
+        raise VerificationFailed(f"{where}: the keys of what it says of its subjects were changed for others")
+    _check_keys(entry, told, known, gone)
+    floor = max(floor, micros(told.at))
+    if micros(entry.at) != floor:
+        raise VerificationFailed(f"{where}: its time was altered")
+    if entry.period != entry.at.date().isoformat():
+        raise VerificationFailed(f"{where}: its key is of another day ({entry.period})")
+    noted = oversight.broke_glass is not None or not isinstance(told, ORDINARY)
+    return _Opened(entry, told, seen_of(entry, floor, told, oversight), noted)
+
+
+def _check_keys(entry: StoredEntry, told: entries.Told, known: Mapping[int, SubjectKey], gone: dict[int, int]) -> None:
+    """Whose the keys of its subjects are; those that are gone are put into `gone`."""
+    for key, subject in zip(entry.keys, _named(told), strict=False):
+        if key not in known:
+            gone.setdefault(key, (entry.shard << SHARD_BITS) + entry.index)
+        elif subject is not None and known[key][1:] != (entry.shard, *subject):
+            raise VerificationFailed(f"entry {entry.index}: the key of what it says of a subject is another's")
+
+
+def _named(told: entries.Told) -> list[tuple[str, str] | None]:
+    """The subjects that an entry names, in the order of its parts; an erased one has no name.
+
+    None only where a kind that is not known here names none as all others do.
+    """
+    found = describe.subjects(told)
+    return found if isinstance(told, entries.Unknown) else [each or ("", "") for each in found]
