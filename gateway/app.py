@@ -8,13 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import datetime
 import functools
 from collections.abc import AsyncIterator, Callable, Mapping
 from typing import TYPE_CHECKING
 
 import httpx
-from sqlalchemy.exc import SQLAlchemyError
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
@@ -36,33 +34,29 @@ from gateway.bounds.address import asked_from
 from gateway.bounds.shares import Shares
 from gateway.check import Loaded
 from gateway.clock import Clock
+from gateway.config.settings import Settings
 from gateway.connecting.drifting import shown as sources
 from gateway.console import routes as console
+from gateway.counting import Counting
 from gateway.drafts.wired import routes as rules_routes
-from gateway.errors import LedgerUnavailable
 from gateway.identity.certificates import ClientCertificates
 from gateway.identity.dpop import Proofs, nonce_secret
+from gateway.identity.issuers import Issuer, new_client
 from gateway.identity.replay import OwnReplays, Replays, SharedReplays
-from gateway.inquiry.admit import Admission
 from gateway.inquiry.authenticate import Authenticator
-from gateway.inquiry.beside import past
 from gateway.inquiry.beside.current import unavailable
 from gateway.inquiry.beside.recalled import StoredRecalls
 from gateway.inquiry.beside.unsent import Unsent
 from gateway.inquiry.counting import counts
-from gateway.inquiry.counting.known import Known
 from gateway.inquiry.counting.retries import Retries
-from gateway.inquiry.counting.snapshot import Sources
 from gateway.inquiry.facts import FactsReader
 from gateway.inquiry.fetch import Fetcher
 from gateway.inquiry.http.endpoint import LONGER, GraphQLEndpoint
 from gateway.inquiry.http.request import refused_at_once
 from gateway.inquiry.journey import Journey, Serving
-from gateway.issuers import Issuer, new_client
 from gateway.ledger.acting.writer import Writer
 from gateway.ledger.log.build import Watched, ledger_of
 from gateway.ledger.log.tiles import routes as ledger_routes
-from gateway.ledger.projections import unprojected
 from gateway.manage.link import Link
 from gateway.manage.reporter import Reporter
 from gateway.manage.states import States
@@ -74,12 +68,11 @@ from gateway.rules import deadlines
 from gateway.rules.model import Purpose
 from gateway.rules.ruleset import RuleSet
 from gateway.served import Base, Departments, Generations, base, departments_of, dry_runs, lags, remade, serving
-from gateway.settings import Settings
 from gateway.sources import Sources as OfDepartments
 from gateway.storage.port import Store
-from gateway.storage.projections import projecting
 from gateway.storage.store import open_configured
-from gateway.telemetry import Log, Metrics, take_over
+from gateway.telemetry.log import Log, take_over
+from gateway.telemetry.metrics import Metrics
 from gateway.texts import words
 from gateway.texts.words import Words
 from gateway.watch.break_glass import BreakGlass
@@ -95,7 +88,6 @@ from gateway.web.start import start_route
 
 if TYPE_CHECKING:
     from gateway.inquiry.case.news import CaseNews
-    from gateway.inquiry.counting.shared_counts import SharedAdmission
 
 
 class Gateway:
@@ -129,19 +121,13 @@ class Gateway:
         )
         self._facts = store.facts()
         self._reader = FactsReader(self._facts, parts.rules.calendar.zone, self._states.of("facts"))
-        tail = functools.partial(unprojected.counted, of_interest=past.counted)
-        self._known = Known(Sources(store, self._purposes, tail, unprojected.since, self._seconds))
-        self._shared_counts: SharedAdmission | None = None
+        secret = parts.private.private_bytes_raw()
+        self._counting = Counting(settings, store, self._ledger, self._purposes, self._now, secret)
         self._news: CaseNews | None = None
         if settings.valkey:
             # Imported where it is configured: Valkey's client would be a tenth of every start.
             from gateway.inquiry.case.news import CaseNews
-            from gateway.inquiry.counting.shared_counts import SharedAdmission
 
-            secret = parts.private.private_bytes_raw()
-            self._shared_counts = SharedAdmission(
-                settings.valkey, settings.ledger.origin, secret, self._purposes, self._counted, self._now
-            )
             self._news = CaseNews(settings.valkey, settings.ledger.origin, parts.cases)
         self._readiness = Readiness(self._checks, self._log.check_failed)
         self._to_issuers: httpx.AsyncClient | None = None
@@ -206,7 +192,7 @@ class Gateway:
         self._generations.exchange(self._journey(epoch, made, departments), replaced)
         self._log.state("rules", rule_set=rules.digest, epoch=epoch, sources=departments.digest)
         if counts.periods(before.policies.purposes) != counts.periods(rules.policies.purposes):
-            await self._count_anew()
+            await self._counting.start_over()
 
     async def _fits(self, digest: str) -> None:
         """Raises `ConfigurationError` where this process could not serve a stored rule set, as a source is missing."""
@@ -241,7 +227,7 @@ class Gateway:
             authenticator=self._authenticator,
             facts=self._reader,
             cases=parts.cases,
-            admission=self._shared_counts or Admission(self._known),
+            admission=self._counting.admission(),
             retries=Retries(parts.private.private_bytes_raw()),
             fetcher=Fetcher(
                 departments.connectors, departments_of(rules), settings.limits.records, self._states.of("department")
@@ -301,7 +287,7 @@ class Gateway:
             "serving": lambda: not self.drain.begun,
             "ledger": lambda: self._ledger.healthy,
             "rules": lambda: self._following.hindrance is None,
-            "counts": lambda: self._known.whole if self._shared_counts is None else self._shared_counts.healthy(),
+            "counts": self._counting.healthy,
             "clock": lambda: self._now.doubt is None,
         }
 
@@ -322,7 +308,7 @@ class Gateway:
                 await self._following.look()
                 if self._news is not None:
                     self._news.start()
-                await self._refill()
+                await self._counting.start()
                 if self.link is not None:
                     checks, metrics, states = self._readiness.results, self._metrics, self._states
                     behind = functools.partial(lags, self._store, self._now)
@@ -355,10 +341,8 @@ class Gateway:
             if self._to_issuers is not None:
                 await self._to_issuers.aclose()
             await self._replays.close()
-            if self._shared_counts is not None:
-                await self._shared_counts.close()
             self._facts.close()
-            await self._known.close()
+            await self._counting.close()
             self._store.close()
             self._log.state("stopped")
 
@@ -374,25 +358,6 @@ class Gateway:
 
     def _purposes(self) -> Mapping[str, Purpose]:
         return self._serving.rules.policies.purposes
-
-    async def _counted(self) -> list[counts.Counted]:
-        """What the ledger says was asked within the longest frequency period, and within a day."""
-        since = self._now() - datetime.timedelta(days=counts.days(self._purposes().values()))
-        return await self._ledger.entered_since(since, past.counted)
-
-    async def _count_anew(self) -> None:
-        """Purposes count over other periods now: nothing is admitted until memory and store have what that takes."""
-        days = counts.days(self._purposes().values())
-        with contextlib.suppress(LedgerUnavailable, SQLAlchemyError):  # it is tried again then
-            await asyncio.to_thread(projecting.count_for, self._store.engine, days)
-            if self._shared_counts is None:
-                await self._known.fill()
-
-    async def _refill(self) -> None:
-        """See that all is counted that was asked before this process."""
-        days = counts.days(self._purposes().values())
-        await asyncio.to_thread(projecting.count_for, self._store.engine, days)
-        await (self._shared_counts.start() if self._shared_counts is not None else self._known.fill(alone=True))
 
 
 def build(settings: Settings, parts: Loaded) -> Gateway:

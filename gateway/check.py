@@ -21,13 +21,15 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from connectors import kinds
 from connectors.base import CaseRegistry, Connector, Examined
-from gateway import settings, sources
+from gateway import sources
 from gateway.activation import archive, stored
 from gateway.activation.loading import hold, laid_out_as
 from gateway.activation.stored import NothingActive
 from gateway.acts.cataloguing import checking as cataloguing
 from gateway.catalogue.load import load as load_catalogue
 from gateway.catalogue.model import Catalogue
+from gateway.config import settings
+from gateway.config.settings import Settings
 from gateway.errors import ConfigurationError, Problem, StoreUnavailable
 from gateway.inquiry.case.config import build as build_cases
 from gateway.inquiry.case.registries import CaseRegistries
@@ -47,7 +49,6 @@ from gateway.rules.files import calendar, thresholds
 from gateway.rules.load import Read as Policies
 from gateway.rules.load import read as load_rules
 from gateway.rules.ruleset import RuleSet
-from gateway.settings import Settings
 from gateway.storage.store import examine_store
 from gateway.texts import words
 from gateway.values import NOWHERE

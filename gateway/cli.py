@@ -221,7 +221,7 @@ def _stored(name: str, config: Path | None) -> Any:
 def _serve(arguments: argparse.Namespace) -> int:
     gc.disable()  # until `serve` has all that stays: what imports make is never given back
     try:
-        from gateway.serve import serve
+        from gateway.serving.serve import serve
 
         return serve(arguments.config, arguments.workers)
     finally:

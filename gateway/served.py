@@ -27,6 +27,7 @@ from gateway.activation.stored import Stored, stored_as
 from gateway.acts.graphql import NO_ACTS, Acts, Handlers
 from gateway.catalogue.graphql.schema import build_schema, core
 from gateway.catalogue.model import Catalogue
+from gateway.config.settings import Settings
 from gateway.errors import ConfigurationError, Problem, VerificationFailed
 from gateway.inquiry.answer import answer
 from gateway.inquiry.beside.obligations import Obligations
@@ -45,11 +46,10 @@ from gateway.manage.states import States
 from gateway.rules.explain import permissions
 from gateway.rules.explain.purposes import in_words
 from gateway.rules.ruleset import RuleSet
-from gateway.settings import Settings
 from gateway.simulation.dry import DryRuns
 from gateway.storage.port import Store
 from gateway.storage.tables import micros
-from gateway.telemetry import Lag, Metrics
+from gateway.telemetry.metrics import Lag, Metrics
 
 Now = Callable[[], datetime.datetime]
 

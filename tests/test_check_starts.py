@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from gateway import cli, settings
+from gateway import cli
 from gateway.clock import machines
+from gateway.config import settings
 from gateway.ledger.log.build import ledger_of
 from gateway.ledger.proof import key_files
 from gateway.storage.store import open_configured

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from gateway import settings
+from gateway.config import settings
 from tests import configured, ports, waiting
 from tests.ports import free_port
 from tests.waiting import until, until_async
@@ -38,7 +38,7 @@ EXCEPT = {
     ("wait", "storage/test_outages.py"): "a client that rests before it asks again",
     ("wait", "storage/test_proving.py"): "a gateway that goes on entering",
     ("port", "demo/test_servers.py"): "the demo's own way to find a port is tested",
-    ("configuration", "test_settings.py"): "the text, and the place of each mistake in it, is tested",
+    ("configuration", "config/test_settings.py"): "the text, and the place of each mistake in it, is tested",
 }
 
 

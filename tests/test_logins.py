@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
+from gateway.config.oauth import PEOPLE, LoginSettings
+from gateway.config.settings import load
 from gateway.errors import ConfigurationError
-from gateway.oauth import PEOPLE, LoginSettings
-from gateway.settings import load
 from tests.configured import URL, secret, write
 
 ISSUER = "http://127.0.0.1:9"

@@ -15,7 +15,7 @@ from gateway import cli
 NOT_TO_SERVE = {
     "rich", "click", "uvicorn", "authlib", "alembic", "valkey",
     "gateway.catalogue.commands", "gateway.ledger.commands.register", "gateway.rules.commands",
-    "gateway.storage.commands", "gateway.watch.commands", "gateway.tls",
+    "gateway.storage.commands", "gateway.watch.commands", "gateway.serving.tls",
 }  # fmt: skip
 
 PROBE = """
@@ -29,7 +29,7 @@ print(*sys.modules)
 def test_a_start_imports_nothing_that_serving_does_not_need(tmp_path: Path) -> None:
     done = subprocess.run([sys.executable, "-c", PROBE], capture_output=True, text=True, cwd=tmp_path, check=False)
     imported = set(done.stdout.split())
-    assert "gateway.serve" in imported
+    assert "gateway.serving.serve" in imported
     assert not NOT_TO_SERVE & imported
 
 

@@ -32,6 +32,7 @@ from stdnum.iso7064 import mod_11_10, mod_97_10
 from connectors.base import Connector, RecordRequest, Subject, SubjectKind
 from gateway import app
 from gateway.bounds.shares import Shares
+from gateway.config.settings import Limits
 from gateway.inquiry import answer
 from gateway.inquiry.admit import Admission
 from gateway.inquiry.beside.unsent import Unsent
@@ -45,9 +46,8 @@ from gateway.ledger.entry import entries
 from gateway.ledger.stored import read
 from gateway.rules.load import load
 from gateway.rules.ruleset import RuleSet
-from gateway.settings import Limits
 from gateway.storage.port import Store
-from gateway.telemetry import Metrics
+from gateway.telemetry.metrics import Metrics
 from tests.ledgers import ledger_on
 from tests.outside import FAILING, MOODS, NOON, Case, Department, Held, Registries, Tokens, record, values
 from tests.stores import store_at

@@ -14,13 +14,13 @@ from typing import Any, Literal, NamedTuple
 from sqlalchemy import LargeBinary, exists, insert, literal, select
 
 from gateway.activation.stored import refuse_files, stored
+from gateway.config.settings import Settings
 from gateway.ledger.acting.commanded import done, said
 from gateway.ledger.acting.planned import Changes, Made, Row, Seen, invalid
 from gateway.ledger.entry import entries
 from gateway.ledger.log.ledger import Ledger
 from gateway.ledger.log.operator import CLIENT, Workplace, account
 from gateway.rules.ruleset import RuleSet
-from gateway.settings import Settings
 from gateway.storage.rules import rulesets
 from gateway.storage.tables import micros
 

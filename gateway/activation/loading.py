@@ -14,7 +14,7 @@ from gateway.rules.load import read
 from gateway.rules.ruleset import RuleSet
 
 if TYPE_CHECKING:
-    from gateway.settings import Settings  # which brings SQLAlchemy: nothing that reads an archive needs it
+    from gateway.config.settings import Settings  # which brings SQLAlchemy: nothing that reads an archive needs it
 
 SHOWN = 12
 """So many digits of a digest stand where a person only has to tell sets apart."""

@@ -14,11 +14,11 @@ from pathlib import Path
 from sqlalchemy import Engine, select
 from sqlalchemy.exc import SQLAlchemyError
 
-from gateway import settings
 from gateway.activation.archive import laid_out
 from gateway.activation.stored import Stored, stored, stored_as
+from gateway.config import settings
+from gateway.config.settings import placing
 from gateway.errors import CommandRefused, StoreUnavailable
-from gateway.settings import placing
 from gateway.storage.rules import rulesets
 from gateway.storage.store import open_to_read
 

@@ -13,9 +13,9 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SQLAlchemyError
 
 from gateway.activation.loading import Reading, loaded, reading, rules_in
+from gateway.config.settings import Settings, placing
 from gateway.errors import ConfigurationError, Problem, StoreUnavailable
 from gateway.rules.ruleset import RuleSet
-from gateway.settings import Settings, placing
 from gateway.storage.rules import rulesets
 from gateway.storage.store import not_made, open_to_read, sqlite_path
 

@@ -12,10 +12,10 @@ from typing import NamedTuple
 from connectors.base import Connector, Mismatch, Subject
 from gateway import check, documents
 from gateway.catalogue.model import Catalogue, Dataset
+from gateway.config.settings import Settings
 from gateway.documents import Node
 from gateway.errors import CommandRefused, ConfigurationError, Problem
 from gateway.rules.ruleset import RuleSet
-from gateway.settings import Settings
 from gateway.sources import Build, Sources
 from gateway.values import suggest
 

@@ -17,13 +17,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from gateway.config.oauth import PEOPLE
 from gateway.console import guarding
 from gateway.console.guarding import COOKIE, SIGNING_IN
 from gateway.console.login import WITHIN, Begun, NotSignedIn, SignIn
 from gateway.console.sealing import Sealer
 from gateway.console.sessions import Kept, Session
 from gateway.console.visiting import Endpoint, Parts, away, framed, own_form, safely
-from gateway.oauth import PEOPLE
 
 RETURN = "/login/return"
 """Where an issuer sends people back to; the address that it has to know of each client."""

@@ -1,9 +1,10 @@
 """Signing in at an issuer: OpenID Connect's code flow, with PKCE (S256), state and nonce.
 
 Follows OpenID Connect Core 1.0 (3.1; 4 for `login_hint`), RFC 6749 (4.1), RFC 7636, RFC 8707 (`resource`) and RFC 9207
-(`iss`). Invariants: only the configured issuer is asked, through the bounded client of `gateway.issuers`; a code counts
-only with the state, verifier and nonce that the same browser was given, once begun and within `WITHIN`; the ID token is
-verified before anything in it counts; of the access token nothing is read: the API judges it at each request.
+(`iss`). Invariants: only the configured issuer is asked, through the bounded client of `gateway.identity.issuers`; a
+code counts only with the state, verifier and nonce that the same browser was given, once begun and within `WITHIN`; the
+ID token is verified before anything in it counts; of the access token nothing is read: the API judges it at each
+request.
 """
 
 from __future__ import annotations
@@ -20,11 +21,11 @@ from authlib.oidc.core import CodeIDToken
 from joserfc import jws
 from joserfc.errors import JoseError
 
+from gateway.config.oauth import LoginSettings
 from gateway.console.sessions import FRESH, Session
 from gateway.errors import IssuerUnavailable
+from gateway.identity.issuers import ALGORITHMS, REGISTRY, Issuer
 from gateway.identity.jwt import RepeatedMember, read_jwt
-from gateway.issuers import ALGORITHMS, REGISTRY, Issuer
-from gateway.oauth import LoginSettings
 
 WITHIN = 600
 """Seconds in which somebody who began to sign in has to come back."""

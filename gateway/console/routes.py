@@ -8,9 +8,9 @@ from urllib.parse import urlsplit
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from starlette.routing import Route
 
+from gateway.config.oauth import OAuthSettings
 from gateway.console.calling import Api, Application
-from gateway.issuers import Issuer
-from gateway.oauth import OAuthSettings
+from gateway.identity.issuers import Issuer
 from gateway.rules.ruleset import RuleSet
 from gateway.storage.port import Store
 from gateway.texts.words import Words

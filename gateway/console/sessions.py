@@ -17,8 +17,8 @@ from collections.abc import Callable
 import msgspec
 from sqlalchemy import Engine
 
+from gateway.config.oauth import PEOPLE
 from gateway.console.sealing import Sealer
-from gateway.oauth import PEOPLE
 from gateway.storage import sessions as rows
 
 IDLE, LONGEST = 30 * 60, 8 * 3600

@@ -8,12 +8,12 @@ from starlette.routing import Route
 
 from gateway.acts.office import Office
 from gateway.acts.plain import Plain
+from gateway.config.settings import Settings
 from gateway.drafts.refusals import Refusals
 from gateway.drafts.routes import DraftRoutes
 from gateway.proposals.enacting import Fits
 from gateway.proposals.examiner import Examiner
 from gateway.proposals.routes import routes as of_proposals
-from gateway.settings import Settings
 
 
 def routes(plain: Plain, office: Office, settings: Settings, registries: Collection[str], fits: Fits) -> list[Route]:

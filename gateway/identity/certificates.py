@@ -19,8 +19,8 @@ from urllib.parse import unquote_to_bytes
 
 from http_sfv.item import Item
 
+from gateway.config.oauth import TLSSettings
 from gateway.errors import Unfit
-from gateway.oauth import TLSSettings
 
 Headers = list[tuple[bytes, bytes]]
 

@@ -24,11 +24,11 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from joserfc import jws
 from joserfc.errors import JoseError
 
+from gateway.config.oauth import DPoPSettings
 from gateway.errors import Unfit
+from gateway.identity.issuers import ALGORITHMS, REGISTRY, Key, read_key
 from gateway.identity.jwt import RepeatedMember, read_jwt
 from gateway.identity.replay import Replays, ReplaysUnavailable
-from gateway.issuers import ALGORITHMS, REGISTRY, Key, read_key
-from gateway.oauth import DPoPSettings
 
 MAX_PROOF = 4096
 MAX_URL = 2048

@@ -24,9 +24,9 @@ from joserfc.jwk import ECKey, OKPKey, RSAKey, import_key
 
 from gateway.bounds.address import asked_from, share_of
 from gateway.bounds.turns import Turns
+from gateway.config.oauth import IntrospectionSettings
 from gateway.errors import Crowded, IssuerUnavailable
-from gateway.issuers import Issuer
-from gateway.oauth import IntrospectionSettings
+from gateway.identity.issuers import Issuer
 
 TOGETHER = 32
 EACH = 16

@@ -12,7 +12,7 @@ from joserfc import jws
 
 from connectors.mapping import duplicate_keys
 from gateway.errors import Unfit
-from gateway.issuers import REGISTRY
+from gateway.identity.issuers import REGISTRY
 
 
 class RepeatedMember(Unfit):

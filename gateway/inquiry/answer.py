@@ -29,7 +29,7 @@ from gateway.inquiry.plan import RefusedAboutSubjects
 from gateway.inquiry.restrain import restrain_all
 from gateway.inquiry.types import Answer
 from gateway.rules.model import Purpose
-from gateway.telemetry import Steps
+from gateway.telemetry.metrics import Steps
 
 
 async def answer(journey: Journey, method: str, headers: list[tuple[bytes, bytes]], body: bytes) -> Answer:

@@ -5,7 +5,7 @@ or bound to a key or a certificate (`gateway.identity`). Invariants: the signatu
 the issuer, the audience and the type are equal to the character; `alg` is one of three asymmetric ones, tied to the
 key; a JWT is never asked about instead of verified; a bound token counts with its proof only, anew at every request.
 What a token may do comes from its scopes and from the rule set in force, looked up anew for every request: an
-activation counts from the next one on. Keys are `gateway.issuers`' affair, what claims mean
+activation counts from the next one on. Keys are `gateway.identity.issuers`' affair, what claims mean
 `gateway.inquiry.beside.claims`'.
 """
 
@@ -21,17 +21,17 @@ from cachetools import LRUCache
 from joserfc import jws
 from joserfc.errors import JoseError
 
+from gateway.config.oauth import MAX_LIFETIME
 from gateway.errors import Code, IssuerUnavailable, Refusal, Unfit
 from gateway.identity import certificates
 from gateway.identity.dpop import Proofs
 from gateway.identity.introspection import Introspector, opaque_issuer
+from gateway.identity.issuers import ALGORITHMS, REGISTRY, Issuer
 from gateway.identity.jwt import RepeatedMember, read_jwt
 from gateway.inquiry.beside import claims
 from gateway.inquiry.beside.claims import Binding
 from gateway.inquiry.beside.scopes import lack
 from gateway.inquiry.types import Requester
-from gateway.issuers import ALGORITHMS, REGISTRY, Issuer
-from gateway.oauth import MAX_LIFETIME
 from gateway.rules.model import RequesterEntry
 from gateway.values import suggest
 

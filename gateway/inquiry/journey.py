@@ -35,7 +35,7 @@ from gateway.inquiry.types import Answer, Decision, Declaration, Outcome, Reques
 from gateway.ledger.entry import secrecy
 from gateway.rules.model import Purpose, RequesterEntry
 from gateway.rules.ruleset import RuleSet
-from gateway.telemetry import Metrics
+from gateway.telemetry.metrics import Metrics
 
 Got = Mapping[tuple[Subject, str], Outcome]
 

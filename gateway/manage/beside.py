@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from gateway.manage.states import States
-from gateway.telemetry import Log
+from gateway.telemetry.log import Log
 
 LOOK = 0.5
 """Seconds between two looks whether the parent is there."""

@@ -23,7 +23,7 @@ import msgspec
 
 from gateway.manage.link import SUPERVISOR
 from gateway.manage.messages import MAX_LINE, Message, Recalling, Report, Up, decode
-from gateway.telemetry import Counts, Lag, RecallCounts, exposition
+from gateway.telemetry.metrics import Counts, Lag, RecallCounts, exposition
 
 SILENT = 15.0
 """Seconds without a report after which a worker is told as one that does not report."""

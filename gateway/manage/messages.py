@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from gateway.telemetry import Counts, Lag, RecallCounts
+from gateway.telemetry.metrics import Counts, Lag, RecallCounts
 
 
 class Up(msgspec.Struct, frozen=True, tag="up"):

@@ -12,7 +12,7 @@ from typing import Any
 from gateway.manage.link import Link
 from gateway.manage.messages import Report
 from gateway.manage.states import States
-from gateway.telemetry import Lag, Metrics
+from gateway.telemetry.metrics import Lag, Metrics
 
 EVERY = 1.0
 _LAGS_EVERY = 2.0

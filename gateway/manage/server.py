@@ -18,11 +18,11 @@ from typing import Any
 
 import msgspec
 
+from gateway.config.settings import ManageSettings
 from gateway.errors import ConfigurationError, Problem
 from gateway.manage.alone import listening, taken
 from gateway.manage.hub import Hub
-from gateway.settings import ManageSettings
-from gateway.telemetry import CONTENT_TYPE
+from gateway.telemetry.metrics import CONTENT_TYPE
 
 TOGETHER = 16
 """Requests that are answered at once; more are turned away."""

@@ -17,7 +17,7 @@ EVERY = 60.0
 
 
 class Write(Protocol):
-    """Writes one line (`gateway.telemetry.Log.state`)."""
+    """Writes one line (`gateway.telemetry.log.Log.state`)."""
 
     def __call__(self, event: str, /, *, level: str, **facts: str | int) -> None: ...
 

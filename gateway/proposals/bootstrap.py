@@ -15,12 +15,12 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from gateway import settings
 from gateway.activation import archive
 from gateway.activation.activating import Wanted, by_command
 from gateway.activation.loading import loaded, reading
 from gateway.activation.stored import approved, stored
 from gateway.acts.cataloguing import steps
+from gateway.config import settings
 from gateway.errors import CommandRefused, VerificationFailed
 from gateway.ledger.acting.commanded import done
 from gateway.ledger.acting.planned import Made, Seen

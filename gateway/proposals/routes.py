@@ -37,6 +37,7 @@ from gateway.acts import inputs
 from gateway.acts.graphql import Acted
 from gateway.acts.office import Office
 from gateway.acts.plain import MAX_BODY, Asked, Plain
+from gateway.config.settings import Settings
 from gateway.ledger.acting.planned import not_found
 from gateway.ledger.acting.writer import Done
 from gateway.proposals import shown
@@ -47,7 +48,6 @@ from gateway.proposals.examiner import Examiner
 from gateway.proposals.looking import LISTED, Looking
 from gateway.proposals.scoped import opened
 from gateway.proposals.statement import moment
-from gateway.settings import Settings
 
 ARCHIVE = MOST_PACKED * 4 // 3 + MAX_BODY
 """Bytes of a proposal's body."""

@@ -11,6 +11,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from starlette.routing import Route
 
 from gateway.clock import Now
+from gateway.config.settings import Settings
 from gateway.inquiry.journey import Journey
 from gateway.ledger.entry.registry import OPEN
 from gateway.ledger.log.build import ledger_of
@@ -19,7 +20,6 @@ from gateway.public.place import Place
 from gateway.public.record import OpenRecords
 from gateway.public.routes import Routes
 from gateway.public.transparency import Transparency
-from gateway.settings import Settings
 from gateway.storage.port import Store
 from gateway.texts.words import Words
 

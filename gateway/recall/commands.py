@@ -14,8 +14,8 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, get_args
 
-from gateway import settings
 from gateway.activation.stored import in_force
+from gateway.config import settings
 from gateway.errors import CommandRefused
 from gateway.files import new_file
 from gateway.ledger.commands.progress import teller

@@ -10,7 +10,7 @@ from gateway.manage.link import SUPERVISOR, Link
 from gateway.manage.messages import Recalling
 from gateway.storage.recall import work as queue
 from gateway.storage.tables import micros
-from gateway.telemetry import RecallCounts
+from gateway.telemetry.metrics import RecallCounts
 
 EVERY = 2.0
 

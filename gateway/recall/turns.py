@@ -12,13 +12,13 @@ from collections.abc import Awaitable, Callable
 from typing import NamedTuple
 
 from gateway.acts.office import Office
+from gateway.config.settings import Settings
 from gateway.errors import Refusal
 from gateway.manage.beside import rested
 from gateway.manage.link import Link
 from gateway.manage.states import Heard, States
 from gateway.recall.measuring import Counting
-from gateway.settings import Settings
-from gateway.telemetry import Log
+from gateway.telemetry.log import Log
 
 IDLE = 0.5
 """Seconds until the next turn, where the last had nothing to do."""

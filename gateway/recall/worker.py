@@ -26,6 +26,7 @@ from gateway.activation import stored
 from gateway.activation.stored import in_force
 from gateway.acts.office import Office
 from gateway.clock import Clock
+from gateway.config.settings import Settings
 from gateway.errors import ConfigurationError, DutyboundError, LedgerUnavailable, Refusal, StoreUnavailable
 from gateway.ledger.acting.writer import Writer
 from gateway.ledger.entry.registry import RECALLS
@@ -50,10 +51,9 @@ from gateway.recall.selecting.shortening import Shortening
 from gateway.recall.selecting.unreported import Unreported
 from gateway.recall.turns import IDLE, Around, Turn, again
 from gateway.rules.ruleset import RuleSet
-from gateway.settings import Settings
 from gateway.storage.port import Held
 from gateway.storage.rules import rulesets
-from gateway.telemetry import Log, take_over
+from gateway.telemetry.log import Log, take_over
 from gateway.transparency import counting as transparency
 from gateway.web.messages.sending import Sender
 

@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from gateway import settings
+from gateway.config import settings
 from gateway.storage.store import migrate_store
 
 

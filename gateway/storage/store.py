@@ -22,9 +22,9 @@ from sqlalchemy import Engine
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 
+from gateway.config.settings import Settings, placing
 from gateway.errors import ConfigurationError, Problem, StoreUnavailable
 from gateway.files import also_named, not_writable, readable_by_others
-from gateway.settings import Settings, placing
 from gateway.storage import schema
 from gateway.storage.engines.sqlite import SqliteStore
 from gateway.storage.port import Store

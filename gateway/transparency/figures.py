@@ -12,9 +12,9 @@ from typing import Any, NamedTuple
 import msgspec
 
 from gateway.rules.model import Policies
-from gateway.sheet import cell, csv_line
 from gateway.storage.projections.transparency import Key, Month
 from gateway.storage.tables import moment
+from gateway.texts.sheet import cell, csv_line
 from gateway.transparency import counted
 from gateway.transparency.hidden import LEAST, shown
 

@@ -17,8 +17,8 @@ from typing import Any
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from gateway import settings
 from gateway.activation.stored import in_force
+from gateway.config import settings
 from gateway.errors import StoreUnavailable
 from gateway.rules.files import thresholds
 from gateway.storage.store import opened

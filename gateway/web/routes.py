@@ -16,8 +16,8 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from gateway.catalogue.model import Catalogue
-from gateway.issuers import ALGORITHMS
-from gateway.oauth import SCOPES
+from gateway.config.oauth import SCOPES
+from gateway.identity.issuers import ALGORITHMS
 from gateway.texts.words import Words
 from gateway.web.health import Readiness
 from gateway.web.open.catalogue import catalogue_route

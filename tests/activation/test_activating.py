@@ -13,6 +13,8 @@ from sqlalchemy import select
 from gateway.activation import stored
 from gateway.activation.activating import Wanted, by_command, by_files
 from gateway.activation.archive import packed
+from gateway.config.settings import Settings
+from gateway.config.settings import load as load_settings
 from gateway.errors import ConfigurationError, Refusal
 from gateway.ledger.acting.commanded import done
 from gateway.ledger.entry import entries
@@ -23,8 +25,6 @@ from gateway.ledger.proof import key_files
 from gateway.ledger.stored import read
 from gateway.ledger.verify.store import verify_store
 from gateway.rules.load import load
-from gateway.settings import Settings
-from gateway.settings import load as load_settings
 from gateway.storage.port import Store
 from gateway.storage.rules import rulesets
 from gateway.storage.subjects.facts import fact_head

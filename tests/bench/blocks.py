@@ -9,9 +9,9 @@ from pathlib import Path
 
 import httpx
 
+from gateway.config.oauth import IssuerSettings
+from gateway.identity.issuers import Issuer, new_client
 from gateway.inquiry.authenticate import Authenticator
-from gateway.issuers import Issuer, new_client
-from gateway.oauth import IssuerSettings
 from tests.bench import world
 from tests.bench.processes import BenchError, Cores, running, start_departments
 from tests.bench.report import Row

@@ -22,7 +22,8 @@ from typing import Any
 import msgspec
 import uvloop
 
-from gateway import app, check, serve
+from gateway import app, check
+from gateway.serving import serve
 from tests.bench import data, world
 from tests.bench.processes import BenchError, Child, Cores, running, start_departments
 from tests.bench.report import Row

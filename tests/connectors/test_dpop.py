@@ -20,10 +20,10 @@ from joserfc.jwk import ECKey
 from connectors import rest
 from connectors.http.dpop import Proving
 from connectors.http.transport import Response
+from gateway.config.oauth import DPoPSettings
 from gateway.errors import Unfit
 from gateway.identity.dpop import Proofs, nonce_secret
 from gateway.identity.replay import OwnReplays
-from gateway.oauth import DPoPSettings
 from tests.configured import secret
 from tests.connectors.asking import ACME, SHAPES, ask, connected, fault, fetch, told, written
 from tests.connectors.servers import Request, Server, answer, serve

@@ -12,10 +12,10 @@ import pytest
 from authlib.oauth2.rfc7636 import create_s256_code_challenge
 from joserfc import jwt
 
+from gateway.config.oauth import IssuerSettings, LoginSettings
 from gateway.console.login import WITHIN, Begun, NotSignedIn, SignIn
 from gateway.console.sessions import FRESH
-from gateway.issuers import Issuer, new_client
-from gateway.oauth import IssuerSettings, LoginSettings
+from gateway.identity.issuers import Issuer, new_client
 from tests.configured import secret
 from tests.inquiry.issuer import TestIssuer
 

@@ -16,8 +16,9 @@ from pathlib import Path
 
 import pytest
 
-from gateway import cli, settings
+from gateway import cli
 from gateway.catalogue.graphql.schema import build_schema, core
+from gateway.config import settings
 from gateway.inquiry.document.bounds import Limits
 from gateway.inquiry.plan import Planner
 from gateway.ledger.proof import key_files
@@ -65,11 +66,11 @@ ELSEWHERE = {
 KINDS = {
     "sources.yaml": "tests/docs/test_connectors.py::test_every_example_loads",
     "subjects.yaml": "tests/connecting/conforming/test_conformance.py::test_the_file_of_the_page_is_read",
-    "gateway.yaml, its keys on tokens": "tests/test_settings.py::test_the_example_of_the_deployment_page_loads",
-    "gateway.yaml, its keys on Keycloak": "tests/test_settings.py::test_the_page_for_keycloak_loads",
-    "gateway.yaml, its keys on Canaille": "tests/test_settings.py::test_the_page_for_canaille_loads",
+    "gateway.yaml, its keys on tokens": "tests/config/test_settings.py::test_the_example_of_the_deployment_page_loads",
+    "gateway.yaml, its keys on Keycloak": "tests/config/test_settings.py::test_the_page_for_keycloak_loads",
+    "gateway.yaml, its keys on Canaille": "tests/config/test_settings.py::test_the_page_for_canaille_loads",
     "gateway.yaml, its keys on the ledger": "tests/ledger/log/test_configured.py::test_what_is_read",
-    "gateway.yaml, its key for the operator": "tests/test_settings.py::test_the_examples_for_the_operator_load",
+    "gateway.yaml, its key for the operator": "tests/config/test_settings.py::test_the_examples_for_the_operator_load",
     "gateway.yaml, its key for messages to others": (
         "tests/recall/delivering/test_settings.py::test_the_example_of_the_page_loads"
     ),

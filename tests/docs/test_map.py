@@ -12,7 +12,7 @@ import pytest
 
 from connectors.base import Fault
 from gateway.errors import STATUS, Code
-from gateway.telemetry import STEPS
+from gateway.telemetry.metrics import STEPS
 from tests.docs.reading import ROOT, code, functions_of, missing, section, table
 from tests.docs.test_articles import articles, named, occurs
 

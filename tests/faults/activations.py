@@ -36,9 +36,9 @@ from pathlib import Path
 import msgspec
 from sqlalchemy import insert
 
-from gateway import settings
 from gateway.activation.activating import Wanted, by_command
 from gateway.activation.loading import reading
+from gateway.config import settings
 from gateway.errors import DutyboundError
 from gateway.ledger.acting.commanded import done
 from gateway.ledger.log import operator

@@ -35,7 +35,7 @@ from gateway.ledger.projections.worker import run as project
 from gateway.storage.port import Store
 from gateway.storage.store import open_store
 from gateway.storage.subjects import facts
-from gateway.telemetry import Log
+from gateway.telemetry.log import Log
 from tests.ledger.projecting import DATASETS, SUBJECTS, Asked, check, enter, scan
 from tests.ledger.support import AT, opened
 from tests.services import Postgres, postgres

@@ -22,8 +22,8 @@ from pathlib import Path
 
 import msgspec
 
-from gateway import settings
 from gateway.clock import machines
+from gateway.config import settings
 from gateway.inquiry.counting.counts import Counted
 from gateway.ledger.log.build import ledger_of
 from gateway.ledger.projections.projector import Projector

@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from gateway import settings
+from gateway.config import settings
 from gateway.ledger.projections import unprojected
 from gateway.storage.store import open_configured
 from tests.bench import data, world

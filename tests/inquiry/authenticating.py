@@ -9,11 +9,11 @@ from typing import Any
 import httpx
 import pytest
 
+from gateway.config.oauth import IssuerSettings
 from gateway.errors import Code, Refusal
+from gateway.identity.issuers import Ages, Issuer
 from gateway.inquiry.authenticate import Authenticator
 from gateway.inquiry.types import Requester
-from gateway.issuers import Ages, Issuer
-from gateway.oauth import IssuerSettings
 from gateway.rules.model import RequesterEntry
 
 METADATA = "https://gateway.example/.well-known/oauth-protected-resource"

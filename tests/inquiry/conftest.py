@@ -8,8 +8,8 @@ from collections.abc import AsyncIterator, Iterator
 import httpx
 import pytest
 
-from gateway.issuers import new_client
-from gateway.oauth import IssuerSettings
+from gateway.config.oauth import IssuerSettings
+from gateway.identity.issuers import new_client
 from tests.inquiry.authenticating import Gate
 from tests.inquiry.issuer import TestIssuer
 from tests.inquiry.registry import Simulator

@@ -18,10 +18,10 @@ from hypothesis import strategies as st
 from joserfc import jws
 from joserfc.jwk import RSAKey
 
+from gateway.config.oauth import IssuerSettings
 from gateway.errors import Code, Refusal
 from gateway.inquiry.authenticate import Authenticator
 from gateway.inquiry.types import Narrowing, Requester
-from gateway.oauth import IssuerSettings
 from gateway.rules.model import RequesterEntry
 from tests.inquiry.authenticating import METADATA, Gate
 from tests.inquiry.issuer import TestIssuer

@@ -17,7 +17,7 @@ from gateway import clock as clocks
 from gateway.app import Gateway
 from gateway.clock import SETTLED, Clock
 from gateway.ledger.entry import entries
-from gateway.telemetry import Log
+from gateway.telemetry.log import Log
 from tests import world as worlds
 from tests.docs.doors_served import built
 from tests.inquiry.beside.test_release import DOCUMENT, Slow, held, not_released

@@ -28,7 +28,7 @@ from gateway.storage.port import FactRow
 from gateway.storage.store import open_store
 from gateway.storage.subjects import facts as written
 from gateway.storage.subjects.kinds import Consent, SubjectFacts
-from gateway.telemetry import Log
+from gateway.telemetry.log import Log
 from tests.stores import store_at
 
 NOW = datetime.datetime(2026, 3, 2, 12, tzinfo=datetime.UTC)

@@ -11,9 +11,9 @@ import httpx
 import pytest
 from joserfc.jwk import RSAKey
 
+from gateway.config.oauth import IssuerSettings
 from gateway.errors import IssuerUnavailable
-from gateway.issuers import Ages, Issuer
-from gateway.oauth import IssuerSettings
+from gateway.identity.issuers import Ages, Issuer
 from tests.connectors.servers import serve
 from tests.connectors.test_transport import ENDLESS, endlessly
 from tests.inquiry.authenticating import Gate

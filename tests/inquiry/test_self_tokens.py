@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gateway.config.oauth import SCOPES
 from gateway.errors import Unfit
 from gateway.inquiry.beside import claims
 from gateway.inquiry.types import Requester
-from gateway.oauth import SCOPES
 
 OWN = {"scheme": "PIN", "value": "1234567890"}
 NOW = time.time()

@@ -17,15 +17,15 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from connectors.base import Fault
 from deploy.demo.processes import descendants
+from gateway.config.oauth import IssuerSettings
+from gateway.config.settings import ManageSettings
 from gateway.errors import ConfigurationError
 from gateway.manage import hub as hubs
 from gateway.manage.hub import Hub
 from gateway.manage.link import SUPERVISOR, Link
 from gateway.manage.messages import Report
 from gateway.manage.server import TOGETHER, served
-from gateway.oauth import IssuerSettings
-from gateway.settings import ManageSettings
-from gateway.telemetry import Lag, Metrics
+from gateway.telemetry.metrics import Lag, Metrics
 from tests.connectors.certificates import Authority
 from tests.ledger.projections.test_projector_served import projectors
 from tests.oauth.serving import Serving

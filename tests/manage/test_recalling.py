@@ -8,7 +8,7 @@ import socket
 from gateway.manage.hub import Hub
 from gateway.manage.link import SUPERVISOR, Link
 from gateway.manage.messages import Recalling, Report
-from gateway.telemetry import Metrics, RecallCounts
+from gateway.telemetry.metrics import Metrics, RecallCounts
 from tests.waiting import until
 
 

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from gateway.config.oauth import IssuerSettings
 from gateway.errors import LedgerUnavailable
 from gateway.manage.hub import Hub
 from gateway.manage.link import SUPERVISOR, Link
 from gateway.manage.messages import MAX_LINE
-from gateway.oauth import IssuerSettings
 from tests.connectors.certificates import Authority
 from tests.oauth.serving import Serving, plain_environment
 from tests.waiting import until

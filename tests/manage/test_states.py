@@ -14,14 +14,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from connectors.base import Failure, Fault, Outcome, RecordRequest, Subject
+from gateway.config.oauth import IssuerSettings
 from gateway.errors import IssuerUnavailable
+from gateway.identity.issuers import Ages, Issuer
 from gateway.inquiry.fetch import Fetcher
 from gateway.inquiry.types import Permit
-from gateway.issuers import Ages, Issuer
 from gateway.manage.states import EVERY, States
-from gateway.oauth import IssuerSettings
 from gateway.storage.store import open_store
-from gateway.telemetry import Histogram, Log
+from gateway.telemetry.log import Log
+from gateway.telemetry.metrics import Histogram
 from tests.ledger.support import SUBJECT, faulty_store_in, opened, refused
 from tests.services import postgres
 from tests.storage.test_taken_away import moved, refused_for

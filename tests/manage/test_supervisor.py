@@ -17,11 +17,11 @@ import httpx
 import pytest
 
 from deploy.demo.processes import descendants
+from gateway.config.oauth import IssuerSettings
 from gateway.errors import ConfigurationError
 from gateway.manage.alone import listening, shared, taken
 from gateway.manage.hub import Hub
 from gateway.manage.link import SUPERVISOR, Link
-from gateway.oauth import IssuerSettings
 from tests.connectors.certificates import Authority
 from tests.oauth.serving import Serving, plain_environment
 from tests.ports import free_port

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Iterator
 import httpx
 import pytest
 
-from gateway.issuers import new_client
+from gateway.identity.issuers import new_client
 from tests.oauth.authority import Authority
 
 

@@ -10,11 +10,11 @@ from typing import Any
 import httpx
 import pytest
 
+from gateway.config.oauth import IntrospectionSettings, IssuerSettings
 from gateway.errors import Code, Refusal
+from gateway.identity.issuers import Ages, Issuer
 from gateway.inquiry.authenticate import Authenticator
 from gateway.inquiry.types import Requester
-from gateway.issuers import Ages, Issuer
-from gateway.oauth import IntrospectionSettings, IssuerSettings
 from tests.configured import secret
 from tests.oauth.authority import AUDIENCE, SECRET, Authority
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import httpx
 
-from gateway.oauth import IssuerSettings
+from gateway.config.oauth import IssuerSettings
 from tests.bench import data, world
 from tests.ports import free_port
 from tests.waiting import until

@@ -17,9 +17,9 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import Encoding
 from joserfc.jwk import ECKey
 
+from gateway.config.oauth import IssuerSettings, TLSSettings
 from gateway.identity.certificates import ClientCertificates
 from gateway.identity.replay import OwnReplays
-from gateway.oauth import IssuerSettings, TLSSettings
 from tests.connectors.certificates import Authority as CertificateAuthority
 from tests.inquiry.issuer import TestIssuer
 from tests.oauth.authority import AUDIENCE, Authority, proof

@@ -18,11 +18,11 @@ from hypothesis import strategies as st
 from joserfc import jws
 from joserfc.jwk import ECKey, OctKey, OKPKey, RSAKey
 
+from gateway.config.oauth import DPoPSettings, IssuerSettings
 from gateway.errors import Refusal
 from gateway.identity import replay
 from gateway.identity.dpop import NONCE_LIFE, Proofs, _normal, nonce_secret
 from gateway.identity.replay import OwnReplays, Replays, SharedReplays
-from gateway.oauth import DPoPSettings, IssuerSettings
 from tests.inquiry.issuer import TestIssuer
 from tests.oauth.authority import GRAPHQL, Authority, b64, proof
 from tests.oauth.gate import METADATA, Gate, settings

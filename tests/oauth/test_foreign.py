@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
-from gateway.oauth import AccessTokenSettings, IntrospectionSettings, IssuerSettings
+from gateway.config.oauth import AccessTokenSettings, IntrospectionSettings, IssuerSettings
 from tests.inquiry.issuer import TestIssuer
 from tests.oauth.authority import AUDIENCE, Authority
 from tests.oauth.canaille_served import GATEWAY, SECRETS, Canaille

@@ -11,10 +11,10 @@ import httpx
 import pytest
 
 from gateway.bounds.address import asked_from
+from gateway.config.oauth import IntrospectionSettings, IssuerSettings
 from gateway.errors import Code, Refusal
 from gateway.identity import introspection as module
 from gateway.inquiry.types import Requester
-from gateway.oauth import IntrospectionSettings, IssuerSettings
 from tests.inquiry.issuer import TestIssuer
 from tests.oauth.authority import Authority
 from tests.oauth.gate import Gate, introspection, settings

@@ -14,8 +14,8 @@ import pytest
 from stdnum.iso7064 import mod_97_10
 
 from connectors.base import Subject
+from gateway.config.oauth import IssuerSettings
 from gateway.inquiry.types import Requester
-from gateway.oauth import IssuerSettings
 from tests import world as worlds
 from tests.inquiry.issuer import TestIssuer
 from tests.oauth.authority import Authority

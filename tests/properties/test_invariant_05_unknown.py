@@ -15,10 +15,9 @@ from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
 
 from connectors.base import Failure, Fault, Faulty
-from gateway import telemetry
 from gateway.inquiry import answer, disclose, restrain
 from gateway.inquiry.types import Caution, Obligation
-from gateway.telemetry import Metrics
+from gateway.telemetry.metrics import BATCH, Counts, Metrics, Steps
 from tests.properties.checking import holds, is_found, staged
 from tests.properties.scenes import ASKERS, CATALOGUE, Scene, Spec, Staged, scenes
 from tests.world import Reply, World
@@ -108,7 +107,7 @@ def logged() -> Iterator[Lines]:
 def observed(world: World, scene: Scene) -> Iterator[Any]:
     """What is seen of one inquiry, the metrics before and after it with it; it is timed, which is the worst case."""
     made = staged(world, scene)
-    for waiting in (telemetry.BATCH - 1, telemetry.BATCH):
+    for waiting in (BATCH - 1, BATCH):
         world.metrics = metrics = Metrics(CATALOGUE.departments)
         metrics._chance = lambda: 0.0
         for _ in range(waiting):
@@ -194,12 +193,12 @@ def _times_tell(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     del world
     real = Metrics.counts
 
-    def exactly(self: Metrics) -> telemetry.Counts:
+    def exactly(self: Metrics) -> Counts:
         found = real(self)
         found.break_glass = round(1e9 * sum(each.total for each in self.steps.values()))
         return found
 
-    monkeypatch.setattr(Metrics, "begin", lambda self: telemetry.Steps(self.steps))
+    monkeypatch.setattr(Metrics, "begin", lambda self: Steps(self.steps))
     monkeypatch.setattr(Metrics, "counts", exactly)
 
 

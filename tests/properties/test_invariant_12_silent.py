@@ -15,12 +15,12 @@ from typing import Any
 import pytest
 from hypothesis import strategies as st
 
-from gateway import telemetry
 from gateway.inquiry import answer, restrain
 from gateway.inquiry.beside import refusing
 from gateway.inquiry.fetch import Fetcher
 from gateway.inquiry.http.endpoint import GraphQLEndpoint
 from gateway.manage.states import States
+from gateway.telemetry import log, metrics
 from tests.properties.checking import holds, is_found, staged
 from tests.properties.scenes import Scene, scenes
 from tests.world import FAILING, World
@@ -32,11 +32,11 @@ BREAKS = ("nothing", "restrain", "the ledger", "facts", "everything")
 @pytest.fixture
 def lines(monkeypatch: pytest.MonkeyPatch) -> Iterator[io.StringIO]:
     """Everything that a gateway writes, however often; the logging of the tests is put back afterwards."""
-    monkeypatch.setattr(telemetry, "LIBRARY_EVERY", 0)
+    monkeypatch.setattr(log, "LIBRARY_EVERY", 0)
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
     stream = io.StringIO()
-    telemetry.take_over(telemetry.Log(stream))
+    log.take_over(log.Log(stream))
     yield stream
     root.handlers[:] = handlers
     root.setLevel(level)
@@ -58,7 +58,7 @@ def check(world: World, lines: io.StringIO, scene: Scene, moods: Mapping[str, st
 
     lines.seek(0)
     lines.truncate()
-    told = States(telemetry.Log(lines).state).of("department")
+    told = States(log.Log(lines).state).of("department")
     ports: dict[str, Any] = {"fetcher": Fetcher(world.departments, world.journey.fetcher._departments, heard=told)}
     with pytest.MonkeyPatch.context() as patch:
         if breaks == "restrain":
@@ -71,9 +71,7 @@ def check(world: World, lines: io.StringIO, scene: Scene, moods: Mapping[str, st
             patch.setattr(answer, "answered", fails)
             patch.setattr(refusing, "refused", fails)
         _, headers, body = world.sent(made.ask)
-        endpoint = GraphQLEndpoint(
-            functools.partial(answer.answer, world.journey_with(**ports)), telemetry.Log(lines).defect
-        )
+        endpoint = GraphQLEndpoint(functools.partial(answer.answer, world.journey_with(**ports)), log.Log(lines).defect)
         world.run(_served(endpoint, headers, body))
     world.entries()
     written = lines.getvalue() + world.metrics.exposition().decode()
@@ -111,7 +109,7 @@ def test_failures_are_written(world: World, lines: io.StringIO) -> None:
 
 
 def _writes_the_exception_s_text(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(telemetry, "place", lambda error, last=8: [str(error)])
+    monkeypatch.setattr(log, "place", lambda error, last=8: [str(error)])
 
 
 def _labels_by_subject(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -122,9 +120,9 @@ def _labels_by_subject(monkeypatch: pytest.MonkeyPatch) -> None:
         seen.append(subject.value)
         return real(dataset, purpose, subject, *rest)
 
-    exposition = telemetry.Metrics.exposition
+    exposition = metrics.Metrics.exposition
     monkeypatch.setattr(restrain, "restrain", faulty)
-    monkeypatch.setattr(telemetry.Metrics, "exposition", lambda self: exposition(self) + "".join(seen).encode())
+    monkeypatch.setattr(metrics.Metrics, "exposition", lambda self: exposition(self) + "".join(seen).encode())
 
 
 @pytest.mark.parametrize(

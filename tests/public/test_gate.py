@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from gateway.incoming import OpenSettings
+from gateway.config.incoming import OpenSettings
 from gateway.public.gate import AT_ONCE, Gate
 
 

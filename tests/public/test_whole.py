@@ -6,7 +6,7 @@ from pathlib import Path
 
 import httpx
 
-from gateway import settings
+from gateway.config import settings
 from gateway.ledger.entry.registry import EVERY, ROOT
 from gateway.ledger.proof import key_files
 from gateway.ledger.stored import read

@@ -15,7 +15,7 @@ from gateway.ledger.proof import key_files
 from gateway.recall.following import Following
 from gateway.recall.worker import rules_of, run
 from gateway.storage.watch import findings as kept
-from gateway.telemetry import Log
+from gateway.telemetry.log import Log
 from tests import configured
 from tests.acts.desk import desk_on
 from tests.stores import store_at

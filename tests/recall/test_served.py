@@ -11,7 +11,7 @@ import httpx
 import msgspec
 
 from deploy.demo.processes import descendants
-from gateway.oauth import IssuerSettings
+from gateway.config.oauth import IssuerSettings
 from gateway.storage.store import open_file
 from gateway.storage.watch.findings import Glass
 from tests import configured

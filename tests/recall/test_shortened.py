@@ -11,10 +11,10 @@ from typing import Any
 
 import httpx
 
-from gateway import settings
 from gateway.activation.activating import Wanted, by_command
 from gateway.activation.archive import pack, packed, unpacked
 from gateway.activation.loading import loaded, reading
+from gateway.config import settings
 from gateway.ledger.acting.commanded import done
 from gateway.ledger.log import operator
 from gateway.ledger.proof import key_files

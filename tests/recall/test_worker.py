@@ -26,7 +26,7 @@ from gateway.recall.turns import Around, Turn
 from gateway.recall.worker import HOLD, rules_of, run
 from gateway.storage.port import Store
 from gateway.storage.store import open_file
-from gateway.telemetry import Log
+from gateway.telemetry.log import Log
 from tests import configured
 from tests.stores import store_at
 from tests.waiting import until, until_async

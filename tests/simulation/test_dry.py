@@ -26,7 +26,7 @@ from gateway.simulation.result import Tally
 from gateway.storage.rules import dry_runs
 from gateway.storage.rules.dry_runs import Counted, Run
 from gateway.storage.tables import micros
-from gateway.telemetry import Metrics
+from gateway.telemetry.metrics import Metrics
 from tests.activation.test_activating import Office
 from tests.properties.checking import holds, is_found, staged
 from tests.properties.scenes import Scene, scenes

@@ -15,9 +15,10 @@ import httpx
 import pytest
 from sqlalchemy import insert, select
 
-from gateway import cli, settings
+from gateway import cli
 from gateway.activation.activating import Wanted, by_command
 from gateway.activation.loading import reading
+from gateway.config import settings
 from gateway.ledger.acting.commanded import done
 from gateway.ledger.log import operator
 from gateway.storage.rules.rulesets import replica, rule_set

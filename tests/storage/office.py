@@ -16,8 +16,9 @@ from typing import Any
 import pytest
 from sqlalchemy import select, text
 
-from gateway import cli, settings
+from gateway import cli
 from gateway.clock import machines
+from gateway.config import settings
 from gateway.ledger.acting.commanded import done
 from gateway.ledger.acting.planned import Made, Seen
 from gateway.ledger.log import operator

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway import settings
+from gateway.config import settings
 from gateway.errors import ConfigurationError
 from gateway.storage.store import examine_store, open_store
 from tests import configured

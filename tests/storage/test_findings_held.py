@@ -7,8 +7,8 @@ import os
 
 import pytest
 
-from gateway import settings
 from gateway.clock import machines
+from gateway.config import settings
 from gateway.inquiry import disclose
 from gateway.inquiry.types import Declaration, Released
 from gateway.ledger.log.build import ledger_of

@@ -25,7 +25,7 @@ from gateway.storage.projections import projecting as kept
 from gateway.storage.projections import tables
 from gateway.storage.projections.tables import DROPPING, NAMES
 from gateway.storage.subjects import facts
-from gateway.telemetry import Log
+from gateway.telemetry.log import Log
 from tests.ledger import projecting
 from tests.ledger.pair import OTHER, disclosed_pair, erase
 from tests.ledger.projecting import (

@@ -24,7 +24,7 @@ from gateway.ledger.projections.worker import run
 from gateway.ledger.verify.store import verify_store
 from gateway.storage.port import Store
 from gateway.storage.projections.tables import NAMES
-from gateway.telemetry import Log
+from gateway.telemetry.log import Log
 from tests.ledger.projecting import CLIENTS, Asked, enter, enter_all, reached, rows, whole
 from tests.ledger.support import AT, VERIFIERS, opened
 from tests.waiting import until_async

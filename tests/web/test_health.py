@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import json
 
-from gateway.telemetry import Log
+from gateway.telemetry.log import Log
 from gateway.web.health import Check, Readiness
 
 SUBJECT = "5299000J2N45DDNE4Y28"

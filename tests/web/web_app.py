@@ -10,7 +10,7 @@ from starlette.applications import Starlette
 from connectors.base import FieldType
 from gateway.catalogue.model import Basis, Catalogue, Dataset, Display, Field, IdentifierScheme, Period, Status
 from gateway.inquiry.http.request import refused_at_once
-from gateway.telemetry import Log
+from gateway.telemetry.log import Log
 from gateway.texts import words
 from gateway.texts.words import Words
 from gateway.web.health import Readiness

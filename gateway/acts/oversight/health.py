@@ -11,13 +11,13 @@ import contextlib
 from typing import Any
 
 from gateway.acts.office import Office
+from gateway.config.settings import LedgerSettings
 from gateway.errors import Code, Refusal, StoreUnavailable, VerificationFailed
 from gateway.ledger.log.publish import read_published
 from gateway.ledger.log.retire import all_sealed
 from gateway.ledger.projections import positions
 from gateway.ledger.proof.note import log_key, open_note, parse_checkpoint, parse_verifier
 from gateway.ledger.stored.read import Head, heads
-from gateway.settings import LedgerSettings
 from gateway.storage.port import Reader
 from gateway.storage.tables import moment
 

@@ -19,7 +19,7 @@ from gateway.acts.oversight.health import Health
 from gateway.acts.oversight.inquiries import Inquiries
 from gateway.acts.oversight.then import Make, Then
 from gateway.acts.plain import Asked, Plain
-from gateway.settings import Settings
+from gateway.config.settings import Settings
 
 MOST_RECEIPT = 1 << 20
 """Bytes of a body with a receipt, or the answer that it stands in."""

@@ -20,7 +20,7 @@ import msgspec
 from gateway.connecting.drifting import watching
 from gateway.connecting.drifting.remembered import Compared
 from gateway.errors import CommandRefused, DutyboundError, printable
-from gateway.telemetry import Log
+from gateway.telemetry.log import Log
 
 
 def register(parts: Any) -> None:

@@ -11,7 +11,7 @@ from connectors.delivered.rows import Canonical
 from connectors.files import FilesConnector
 from gateway import check
 from gateway.catalogue.model import Catalogue
-from gateway.settings import Settings
+from gateway.config.settings import Settings
 
 
 class Delivering(NamedTuple):

@@ -22,7 +22,7 @@ from gateway.connecting.delivering.department import Delivering, canonical, deli
 from gateway.errors import DutyboundError, printable
 from gateway.manage.beside import arguments, kept, rested, until_told
 from gateway.manage.states import Heard, States
-from gateway.telemetry import Log, take_over
+from gateway.telemetry.log import Log, take_over
 
 PART = "deliveries"
 """Its name in what is told to the log."""

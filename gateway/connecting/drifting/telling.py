@@ -9,14 +9,14 @@ from collections.abc import Iterable
 from prometheus_client import CollectorRegistry, Gauge, generate_latest
 from sqlalchemy import insert, select
 
+from gateway.config.settings import Settings
 from gateway.connecting.drifting.remembered import Compared, Drift
 from gateway.recall.delivering.alerts import DRIFT, LANE
-from gateway.settings import Settings
 from gateway.storage.recall.recalls import Work, work
 from gateway.storage.recall.work import alerted
 from gateway.storage.store import opened
 from gateway.storage.tables import micros
-from gateway.telemetry import Log
+from gateway.telemetry.log import Log
 
 
 def log(to: Log, found: Compared) -> None:

@@ -12,7 +12,7 @@ from gateway.connecting.department import opened
 from gateway.connecting.drifting import entering, remembered, telling
 from gateway.connecting.drifting.looking import looked
 from gateway.connecting.drifting.remembered import Compared, Remembered
-from gateway.telemetry import Log
+from gateway.telemetry.log import Log
 
 
 async def look(config: Path, state: Path, metrics: Path | None, named: str | None, log: Log) -> Compared:

@@ -17,15 +17,15 @@ from pathlib import Path
 
 from sqlalchemy.exc import SQLAlchemyError
 
+from gateway.config.settings import Settings, SourceWatch
 from gateway.connecting.drifting.watching import look
 from gateway.errors import DutyboundError, LedgerUnavailable, StoreUnavailable, printable
 from gateway.ledger.log import operator
 from gateway.ledger.log.operator import Workplace
 from gateway.manage.beside import arguments, kept, rested, until_told
 from gateway.manage.states import Heard, States
-from gateway.settings import Settings, SourceWatch
 from gateway.storage.port import Held
-from gateway.telemetry import Log, take_over
+from gateway.telemetry.log import Log, take_over
 
 HOLD = "watching-sources"
 PART = "drift"

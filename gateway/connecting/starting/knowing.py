@@ -11,9 +11,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from gateway import settings
 from gateway.activation import naming, stored
 from gateway.catalogue.load import load
+from gateway.config import settings
 from gateway.connecting.starting.model import Known
 from gateway.documents import Node, read
 from gateway.errors import CommandRefused, ConfigurationError, Problem

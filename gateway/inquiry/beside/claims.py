@@ -18,9 +18,9 @@ from typing import Annotated, Any, NamedTuple
 
 import msgspec
 
+from gateway.config.oauth import MAX_LIFETIME, SCOPES
 from gateway.errors import Unfit
 from gateway.inquiry.types import Narrowing, Requester
-from gateway.oauth import MAX_LIFETIME, SCOPES
 from gateway.values import MOST_NAME, is_name
 
 LEEWAY = 5.0

@@ -19,6 +19,7 @@ from typing import NamedTuple
 import msgspec
 from sqlalchemy import Engine
 
+from gateway.config.settings import Settings
 from gateway.errors import CommandRefused
 from gateway.inquiry.replay import Replayed, replayed
 from gateway.ledger.entry import entries
@@ -32,7 +33,6 @@ from gateway.rules.explain import changes, explain
 from gateway.rules.explain.changes import Situation, Way
 from gateway.rules.model import Cell, Flag
 from gateway.rules.ruleset import RuleSet
-from gateway.settings import Settings
 
 _TELL = 100_000
 

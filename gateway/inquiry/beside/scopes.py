@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Collection, Container, Mapping
 from typing import NamedTuple
 
+from gateway.config.oauth import SCOPES
 from gateway.inquiry.types import Requester
-from gateway.oauth import SCOPES
 from gateway.rules.model import PORTAL
 
 _SUBJECTS = frozenset(

@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
+from gateway.config.settings import Settings
 from gateway.errors import ConfigurationError, DutyboundError
 from gateway.ledger.commands.progress import teller
 from gateway.ledger.commands.receipt_files import read as read_file
@@ -30,7 +31,6 @@ from gateway.ledger.projections import visible
 from gateway.ledger.proof.note import Signer
 from gateway.ledger.proof.tlog_proof import Receipt
 from gateway.ledger.stored import read
-from gateway.settings import Settings
 from gateway.storage.port import Store
 from gateway.storage.tables import micros, moment
 

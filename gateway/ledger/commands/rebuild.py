@@ -17,7 +17,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from gateway import settings
+from gateway.config import settings
 from gateway.errors import VerificationFailed
 from gateway.ledger.commands.progress import teller
 from gateway.ledger.export.select import Progress

@@ -13,7 +13,8 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from gateway import settings
+from gateway.config import settings
+from gateway.config.settings import LedgerSettings
 from gateway.errors import ConfigurationError, Problem
 from gateway.ledger.entry.registry import ROOT
 from gateway.ledger.log.build import publisher_of
@@ -21,7 +22,6 @@ from gateway.ledger.log.operator import certain
 from gateway.ledger.log.registrar import Registrar
 from gateway.ledger.proof import key_files
 from gateway.ledger.proof.note import Verifier
-from gateway.settings import LedgerSettings
 from gateway.storage.port import Store
 from gateway.storage.store import opened
 

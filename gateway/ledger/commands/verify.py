@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from gateway import settings
+from gateway.config import settings
 from gateway.errors import ConfigurationError, LedgerUnavailable, Problem, VerificationFailed
 from gateway.ledger.commands.progress import teller
 from gateway.ledger.commands.receipt_files import check_presented, read

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from gateway.config.settings import Settings
 from gateway.ledger.erasure.erase import of_version_1
 from gateway.ledger.export.select import Progress
 from gateway.ledger.log.operator import ActRefused
-from gateway.settings import Settings
 from gateway.storage import destruction
 from gateway.storage.port import Store
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 
 from gateway.ledger.entry import describe, entries
 from gateway.ledger.export.select import Chosen
-from gateway.sheet import cell, csv_line
+from gateway.texts.sheet import cell, csv_line
 
 COLUMNS = (
     *("shard", "entry", "kind", "id", "at", "issuer", "client", "department", "official", "purpose", "case"),

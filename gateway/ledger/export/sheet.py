@@ -19,8 +19,8 @@ from gateway.ledger.entry import describe, entries
 from gateway.ledger.entry.receipt import LEFT_OUT, Proved
 from gateway.ledger.export.titles import NONE, Titles
 from gateway.ledger.proof.note import b64
-from gateway.sheet import END
-from gateway.sheet import head as begun
+from gateway.texts.sheet import END
+from gateway.texts.sheet import head as begun
 
 WIDTH = 100
 

@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy import inspect
 
 from gateway.clock import Now, machines
+from gateway.config.settings import LedgerSettings, Settings
 from gateway.documents import Node
 from gateway.errors import ConfigurationError, LedgerUnavailable, Problem
 from gateway.ledger.entry.registry import SERVING
@@ -27,7 +28,6 @@ from gateway.ledger.log.witness_client import AskedWitness, Witnesses
 from gateway.ledger.proof import key_files
 from gateway.ledger.proof.note import parse_verifier
 from gateway.manage.states import Heard
-from gateway.settings import LedgerSettings, Settings
 from gateway.storage.port import Store
 from gateway.storage.store import open_to_read
 from gateway.values import NOWHERE

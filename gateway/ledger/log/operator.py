@@ -19,8 +19,9 @@ from typing import Any, NamedTuple, TypeVar
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from gateway import settings
 from gateway.clock import Clock, Now
+from gateway.config import settings
+from gateway.config.settings import Settings
 from gateway.errors import CommandRefused, LedgerUnavailable, StoreUnavailable, VerificationFailed, printable
 from gateway.ledger.entry import entries
 from gateway.ledger.entry.parts import split
@@ -31,7 +32,6 @@ from gateway.ledger.log.ledger import Ledger
 from gateway.ledger.proof import key_files
 from gateway.ledger.proof.tlog_proof import Receipt
 from gateway.ledger.stored import read
-from gateway.settings import Settings
 from gateway.storage import store as stores
 from gateway.storage.port import Store
 from gateway.storage.tables import moment

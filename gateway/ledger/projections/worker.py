@@ -23,7 +23,7 @@ from pathlib import Path
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from gateway import settings
+from gateway.config import settings
 from gateway.errors import DutyboundError, StoreUnavailable
 from gateway.ledger.projections.projector import Projector
 from gateway.manage.beside import arguments, kept, rested, until_told
@@ -31,7 +31,7 @@ from gateway.manage.states import States
 from gateway.storage.port import Store
 from gateway.storage.projections.projecting import unhurried
 from gateway.storage.store import open_configured
-from gateway.telemetry import Log, take_over
+from gateway.telemetry.log import Log, take_over
 
 HOLD = "projector"
 REST = 3.0

@@ -21,7 +21,7 @@ from sqlalchemy import ColumnElement, Connection, String, cast, insert, literal,
 from sqlalchemy.exc import IntegrityError
 
 from gateway.acts.office import Office
-from gateway.outgoing import AlertSettings
+from gateway.config.outgoing import AlertSettings
 from gateway.recall.delivering.deliver import AGAIN, GIVEN_UP
 from gateway.recall.delivering.trying import Trying
 from gateway.storage.recall.recalls import OPEN, Work, recall, recall_job, work
@@ -31,7 +31,7 @@ from gateway.storage.rules.rulesets import activation
 from gateway.storage.subjects.acts import WAITS, matter
 from gateway.storage.tables import micros, moment
 from gateway.storage.watch.findings import BREAK_GLASS, finding, verdict
-from gateway.telemetry import Log
+from gateway.telemetry.log import Log
 from gateway.watch.break_glass import BreakGlass
 from gateway.web.messages.sending import Sender, Taken
 from gateway.web.messages.signing import message

@@ -8,8 +8,8 @@ from urllib.parse import urlsplit
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from gateway.config.settings import Settings
 from gateway.rules.ruleset import RuleSet
-from gateway.settings import Settings
 from gateway.values import is_loopback
 from gateway.web.messages.addresses import Addresses
 

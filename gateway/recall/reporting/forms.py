@@ -10,7 +10,7 @@ from gateway.recall.reporting import words
 from gateway.recall.reporting.compliance import Figures
 from gateway.recall.reporting.report import Report
 from gateway.recall.reporting.words import ALL, COLUMNS
-from gateway.sheet import cell, csv_line
+from gateway.texts.sheet import cell, csv_line
 
 
 def as_csv(report: Report, titles: Mapping[str, str]) -> Iterator[str]:

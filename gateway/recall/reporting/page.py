@@ -11,12 +11,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from html import escape
 from pathlib import Path
 
-from gateway import sheet
 from gateway.recall.reporting import charts, words
 from gateway.recall.reporting.charts import Row
 from gateway.recall.reporting.compliance import Figures
 from gateway.recall.reporting.report import Report
 from gateway.recall.reporting.words import COLUMNS
+from gateway.texts import sheet
 
 _STYLE = (Path(__file__).parent / "report.css").read_text(encoding="utf-8")
 _UNITS = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))

@@ -12,7 +12,7 @@ from gateway.rules.compare.report import Comparison, Side
 from gateway.rules.compare.sentences import Told
 from gateway.rules.compare.shifts import Shift
 from gateway.rules.model import Grant
-from gateway.sheet import cell, csv_line
+from gateway.texts.sheet import cell, csv_line
 
 COLUMNS = (
     *("effect", "part", "issuer", "client", "department", "purpose", "subject", "dataset", "field"),

@@ -10,12 +10,12 @@ from collections.abc import Iterator, Sequence
 from html import escape
 from pathlib import Path
 
-from gateway import sheet
 from gateway.catalogue.diff import Effect
 from gateway.rules.compare.forms import lead, marks, why
 from gateway.rules.compare.report import Comparison
 from gateway.rules.compare.sentences import Told
 from gateway.rules.compare.table import table
+from gateway.texts import sheet
 
 _STYLE = (Path(__file__).parent / "page.css").read_text(encoding="utf-8")
 _CODE = re.compile(r"`([^`]+)`")

@@ -16,7 +16,7 @@ import httpx
 from connectors.http.bounded import bounded_client
 from connectors.http.transport import TransportOptions
 from connectors.kit.breaker import retry_after
-from gateway.outgoing import WebhookSettings
+from gateway.config.outgoing import WebhookSettings
 from gateway.web.messages.addresses import Addresses
 
 TIMEOUT = 10.0

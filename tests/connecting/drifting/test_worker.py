@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from gateway import settings
+from gateway.config import settings
 from gateway.connecting.drifting import worker
 from gateway.storage.store import open_store
 from gateway.storage.watch.source_findings import findings

@@ -15,10 +15,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from joserfc import jws
 
+from gateway.config.oauth import IssuerSettings
 from gateway.errors import Unfit
 from gateway.inquiry.beside import claims
 from gateway.inquiry.types import Narrowing
-from gateway.oauth import IssuerSettings
 from tests.inquiry.authenticating import Gate
 from tests.inquiry.issuer import TestIssuer
 

@@ -7,7 +7,7 @@ import os
 
 from gateway.inquiry.http.endpoint import GraphQLEndpoint, Headers, Message, Receive, Send
 from gateway.inquiry.types import Answer
-from gateway.telemetry import Log
+from gateway.telemetry.log import Log
 
 
 def _commit() -> None:

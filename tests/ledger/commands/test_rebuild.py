@@ -23,7 +23,7 @@ from gateway.storage.port import Store
 from gateway.storage.projections import tables
 from gateway.storage.projections.tables import NAMES
 from gateway.storage.tables import subject_key
-from gateway.telemetry import Log
+from gateway.telemetry.log import Log
 from tests import configured
 from tests.ledger.pair import erase
 from tests.ledger.projecting import SHARD_BITS, SUBJECTS, Asked, check, enter_all, reached, rows, whole

@@ -13,15 +13,15 @@ from typing import Any
 import httpx
 import pytest
 
-from gateway import settings
 from gateway.clock import machines
+from gateway.config import settings
+from gateway.config.settings import LedgerSettings, Settings, WitnessSettings
 from gateway.errors import ConfigurationError, LedgerUnavailable
 from gateway.ledger.entry.registry import ROOT
 from gateway.ledger.log.build import UNREQUIRED, UNWITNESSED, check_witnesses, ledger_of, warnings
 from gateway.ledger.log.publish import read_published
 from gateway.ledger.proof import key_files
 from gateway.ledger.proof.note import open_note, parse_verifier
-from gateway.settings import LedgerSettings, Settings, WitnessSettings
 from tests import configured
 from tests.ledger.support import KEY, ORIGIN, VERIFIERS, refused, store_in
 from tests.ledger.witness.test_witness import COSIGNER

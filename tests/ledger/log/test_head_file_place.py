@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway import settings
+from gateway.config import settings
 from gateway.errors import ConfigurationError
 from gateway.ledger.log.build import check_head_file
 from gateway.ledger.proof import key_files

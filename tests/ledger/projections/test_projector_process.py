@@ -21,7 +21,7 @@ from gateway.ledger.projections import worker
 from gateway.ledger.projections.projector import BATCH
 from gateway.ledger.projections.worker import HOLD, HURRY, REST, beside, rest_after, run
 from gateway.storage.port import Store
-from gateway.telemetry import Log
+from gateway.telemetry.log import Log
 from tests import configured
 from tests.ledger.projecting import SHARD_BITS, Asked, check, enter, enter_all, reached, whole
 from tests.ledger.support import AT, opened, store_in

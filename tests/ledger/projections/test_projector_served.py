@@ -10,8 +10,8 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from deploy.demo.processes import descendants
+from gateway.config.oauth import IssuerSettings
 from gateway.ledger.entry.registry import RECALLS
-from gateway.oauth import IssuerSettings
 from gateway.storage.projections.tables import NAMES
 from tests.connectors.certificates import Authority
 from tests.oauth.serving import Serving

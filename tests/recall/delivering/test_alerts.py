@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import insert, update
 
-from gateway.outgoing import AlertSettings
+from gateway.config.outgoing import AlertSettings
 from gateway.recall.delivering.alerts import (
     FOUND,
     GLASS,
@@ -36,7 +36,7 @@ from gateway.storage.rules.rulesets import activation, rule_set
 from gateway.storage.subjects.acts import matter
 from gateway.storage.tables import micros
 from gateway.storage.watch.findings import Glass, deciding, finding
-from gateway.telemetry import Log
+from gateway.telemetry.log import Log
 from gateway.web.hooks import verify
 from gateway.web.messages.sending import Sender
 from tests.acts.conftest import bare, desk, place, server, store

@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy import update
 
 from gateway.acts.notices import Receiver
-from gateway.outgoing import WebhookSettings
+from gateway.config.outgoing import WebhookSettings
 from gateway.recall.delivering import deliver
 from gateway.recall.delivering.deliver import AGAIN, EACH, GIVEN_UP, Delivering
 from gateway.recall.delivering.giving_up import GivingUp

@@ -10,14 +10,15 @@ from pathlib import Path
 
 import pytest
 
-from gateway import cli, settings
+from gateway import cli
+from gateway.config import settings
+from gateway.config.outgoing import AlertSettings, WebhookSettings
+from gateway.config.settings import Settings
 from gateway.errors import Problem
 from gateway.ledger.log.build import webhook_keys
 from gateway.ledger.proof import key_files
-from gateway.outgoing import AlertSettings, WebhookSettings
 from gateway.recall.delivering import outgoing
 from gateway.recall.worker import rules_of
-from gateway.settings import Settings
 from gateway.web.messages.addresses import Addresses
 from tests import configured
 from tests.watch.looks import POLICIES

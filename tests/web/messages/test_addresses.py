@@ -13,7 +13,7 @@ import hypothesis.strategies as st
 import pytest
 from hypothesis import given
 
-from gateway.outgoing import WebhookSettings
+from gateway.config.outgoing import WebhookSettings
 from gateway.values import Network
 from gateway.web.messages.addresses import Addresses, AddressRefused
 from gateway.web.messages.sending import Sender, Taken

@@ -12,6 +12,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from gateway.config.settings import LedgerSettings
 from gateway.errors import ConfigurationError, VerificationFailed
 from gateway.ledger.entry.registry import ROOT, Document, read_document
 from gateway.ledger.log import registrar
@@ -22,7 +23,6 @@ from gateway.ledger.proof.merkle import Tree, leaf_hash
 from gateway.ledger.proof.note import Signer
 from gateway.ledger.verify import rollback
 from gateway.ledger.verify.published import gaps
-from gateway.settings import LedgerSettings
 from gateway.storage.store import open_copy
 from tests.ledger import served
 from tests.ledger.conftest import Run

@@ -51,7 +51,7 @@ def _modern(config: uvicorn.Config, made: Callable[[], ssl.SSLContext]) -> ssl.S
 
 
 class _Workers(Multiprocess):
-    """Replaces a worker however often it ends, as `gateway.serve` does; uvicorn gives up where one cannot start."""
+    """Replaces a worker however often it ends, as granian's server does; uvicorn gives up where one cannot start."""
 
     def keep_subprocess_alive(self) -> None:
         """Replace workers that ended, or hang. One that cannot start costs a start a second."""

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from gateway.config.oauth import AccessTokenSettings, DPoPSettings, IntrospectionSettings, TLSSettings
+from gateway.config.settings import ManageSettings, Settings, load, warnings
 from gateway.errors import ConfigurationError
-from gateway.oauth import AccessTokenSettings, DPoPSettings, IntrospectionSettings, TLSSettings
-from gateway.settings import ManageSettings, Settings, load, warnings
 from tests.configured import secret
 
 GOOD = """\
@@ -128,7 +128,7 @@ def test_the_longest_life_of_a_token_is_a_day_where_nothing_is_said(tmp_path: Pa
 
 
 def test_the_example_of_the_deployment_page_loads(tmp_path: Path) -> None:
-    page = (Path(__file__).parents[1] / "deploy" / "README.md").read_text("utf-8")
+    page = (Path(__file__).parents[2] / "deploy" / "README.md").read_text("utf-8")
     example = page.partition("# gateway.yaml, its keys on tokens\n")[2].partition("```")[0]
     head, _, tail = GOOD.replace("valkey: valkey://127.0.0.1:6379\n", "").partition("oauth:\n")
     secret(tmp_path / "login.secret", "secret")
@@ -141,7 +141,7 @@ def test_the_example_of_the_deployment_page_loads(tmp_path: Path) -> None:
 
 def of_page(folder: Path, page: str) -> Settings:
     """The settings with the keys on tokens that a page of `deploy/` shows."""
-    text = (Path(__file__).parents[1] / "deploy" / page).read_text("utf-8")
+    text = (Path(__file__).parents[2] / "deploy" / page).read_text("utf-8")
     example = text.partition("# gateway.yaml, its keys on ")[2].partition("\n")[2].partition("```")[0]
     head, _, tail = GOOD.partition("oauth:\n")
     secret(folder / "login.secret", "secret")
@@ -177,7 +177,7 @@ def test_what_is_particular_to_an_issuer_is_read(tmp_path: Path) -> None:
 
 
 def test_the_examples_for_the_operator_load(tmp_path: Path) -> None:
-    page = (Path(__file__).parents[1] / "deploy" / "README.md").read_text("utf-8")
+    page = (Path(__file__).parents[2] / "deploy" / "README.md").read_text("utf-8")
     example = page.partition("# gateway.yaml, its key for the operator\n")[2].partition("```")[0]
     assert good(tmp_path, text=example + GOOD).manage == ManageSettings("127.0.0.1", 9464)
     for name in ("manage.token", "manage.crt", "manage.key", "operators.pem"):

@@ -24,11 +24,11 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
 from gateway import documents
+from gateway.config.incoming import OpenSettings, read_open
+from gateway.config.oauth import OAuthSettings, TLSSettings, read_oauth, read_tls
+from gateway.config.outgoing import AlertSettings, WebhookSettings, read_alerts, read_webhooks
 from gateway.documents import Node
 from gateway.errors import ConfigurationError, Problem
-from gateway.incoming import OpenSettings, read_open
-from gateway.oauth import OAuthSettings, TLSSettings, read_oauth, read_tls
-from gateway.outgoing import AlertSettings, WebhookSettings, read_alerts, read_webhooks
 from gateway.values import NOWHERE, is_loopback
 
 PREFIX = "DUTYBOUND_"

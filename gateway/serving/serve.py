@@ -1,8 +1,8 @@
 """`dutybound serve`: processes on granian, each with its own event loop, ledger shard and application.
 
-Where connections that show client certificates end here (`tls`), uvicorn serves instead: see `gateway.tls`. Beside
-either run a process that makes the ledger's projections (`gateway.ledger.projections.worker`), and one that recalls
-(`gateway.recall.worker`); where departments deliver files, one that takes them in
+Where connections that show client certificates end here (`tls`), uvicorn serves instead: see `gateway.serving.tls`.
+Beside either run a process that makes the ledger's projections (`gateway.ledger.projections.worker`), and one that
+recalls (`gateway.recall.worker`); where departments deliver files, one that takes them in
 (`gateway.connecting.delivering.worker`); and where it is wanted, one that watches departments' systems
 (`gateway.connecting.drifting.worker`).
 
@@ -27,9 +27,10 @@ from granian.http import HTTP1Settings
 from granian.log import LogLevels
 from granian.server.mp import MPServer
 
-from gateway import app, check, settings
+from gateway import app, check
 from gateway.activation.activating import by_files
 from gateway.activation.stored import NothingActive
+from gateway.config import settings
 from gateway.connecting.delivering import worker as deliverer
 from gateway.connecting.drifting import worker as watcher
 from gateway.errors import CommandRefused, ConfigurationError, Problem
@@ -44,7 +45,7 @@ from gateway.recall import worker as recaller
 from gateway.storage.store import open_configured, opened, served_alone
 from gateway.web import listen
 
-APPLICATION = "gateway.serve:application"
+APPLICATION = "gateway.serving.serve:application"
 CONFIG, WORKERS = "_DUTYBOUND_SERVED_CONFIG", "_DUTYBOUND_SERVED_WORKERS"
 
 TOGETHER = 4096
@@ -105,7 +106,7 @@ def serve(config: Path, workers: int) -> int:
         held.enter_context(deliverer.beside(config, [*parts.departments.connectors.values()]))
         held.enter_context(watcher.beside(config, found))
         if found.tls.cert_file and found.tls.key_file and found.tls.client_ca_file:
-            from gateway import tls  # and with it uvicorn, only here
+            from gateway.serving import tls  # and with it uvicorn, only here
 
             files = (found.tls.cert_file, found.tls.key_file, found.tls.client_ca_file)
             certified = tls.server(APPLICATION, address, workers, *files)

@@ -24,9 +24,9 @@ from joserfc.jwk import ECKey, OKPKey, RSAKey
 from connectors.http.bounded import bounded_client
 from connectors.http.transport import TransportOptions
 from connectors.mapping import duplicate_keys
+from gateway.config.oauth import IssuerSettings
 from gateway.errors import IssuerUnavailable
 from gateway.manage.states import Heard
-from gateway.oauth import IssuerSettings
 from gateway.values import is_loopback
 
 VerificationKey = RSAKey | ECKey | OKPKey

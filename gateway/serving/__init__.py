@@ -1,0 +1,1 @@
+"""`dutybound serve`: processes on granian, or on uvicorn where client certificates are shown."""
