@@ -16,7 +16,7 @@ import asyncio
 import contextlib
 import datetime
 import hashlib
-from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 import asyncpg
@@ -29,21 +29,18 @@ from gateway.errors import Conflict, StoreUnavailable
 from gateway.storage import statement as statements
 from gateway.storage.engines.address import dsn
 from gateway.storage.engines.postgresql_counts import PostgresCounts
-from gateway.storage.port import FactRow, Group, Guarded, Head, Rows, SubjectKey, Superseded
+from gateway.storage.engines.postgresql_facts import PostgresFacts
+from gateway.storage.engines.postgresql_session import CONNECT_TIMEOUT, READ_TIMEOUT, SESSION, connect, told
+from gateway.storage.port import Group, Guarded, Head, Rows, SubjectKey, Superseded
 from gateway.storage.statement import Statement, filled, insertion
 
-CONNECT_TIMEOUT = 5
 COMMIT_TIMEOUT = 10
-READ_TIMEOUT = 5
 STATEMENT_TIMEOUT = 60
 """Seconds for any other statement; each reads a page of a long table, or less. Only a migration takes what it takes."""
 _GHOST_GONE_WITHIN = 2.0
 
-_SESSION = {"tcp_keepalives_idle": "5", "tcp_keepalives_interval": "2", "tcp_keepalives_count": "3", "jit": "off"}
-"""A gateway's machine that vanishes gives its shard up within eleven seconds. To compile statements as short as ours
-takes the server many times longer than to run them (Debian's packages have `jit` on)."""
 _OPTIONS = " ".join(
-    f"-c {name}={value}" for name, value in (_SESSION | {"statement_timeout": f"{STATEMENT_TIMEOUT}s"}).items()
+    f"-c {name}={value}" for name, value in (SESSION | {"statement_timeout": f"{STATEMENT_TIMEOUT}s"}).items()
 )
 
 _SWAP = """UPDATE shard SET verifier = $1, epoch = $2, size = $3, root = $4, floor = $5, checkpoint = $6
@@ -63,32 +60,6 @@ SELECT count(*) FROM swap"""  # noqa: S608 - put together from constants
 _SUBJECT_KEYS = """SELECT key.id, key.scheme, key.value, key.secret
 FROM unnest($2::text[], $3::text[]) AS wanted (scheme, value)
 JOIN subject_key AS key ON key.scheme = wanted.scheme AND key.value = wanted.value AND key.shard = $1"""
-
-_FACTS = f"""SELECT head.change, {", ".join(f"fact.{name}" for name in FactRow._fields[1:-1])}, head.epoch
-FROM fact_head AS head LEFT JOIN (
-  SELECT fact.* FROM unnest($1::text[], $2::text[]) AS wanted (scheme, value)
-  JOIN fact ON fact.scheme = wanted.scheme AND fact.value = wanted.value AND fact.ended IS NULL
-) AS fact ON true"""  # noqa: S608 - put together from constants
-
-
-async def _connect(address: str, application: str, **settings: str) -> asyncpg.Connection[asyncpg.Record]:
-    return await asyncpg.connect(
-        address,
-        timeout=CONNECT_TIMEOUT,
-        target_session_attrs="read-write",
-        server_settings={"application_name": application, **_SESSION, **settings},
-    )
-
-
-@contextlib.contextmanager
-def _told() -> Iterator[None]:
-    """Whatever the driver or the network raises is a `StoreUnavailable`."""
-    try:
-        yield
-    except TimeoutError as error:
-        raise StoreUnavailable("the database did not answer in time") from error
-    except (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError) as error:
-        raise StoreUnavailable(f"{type(error).__name__}: {(str(error).splitlines() or [''])[0]}") from error
 
 
 class PostgresStore:
@@ -137,7 +108,7 @@ class PostgresStore:
 
     def counts(self) -> PostgresCounts:
         # As of facts: by the index, whatever the table's size.
-        made = PostgresCounts(lambda: _connect(self.dsn, "dutybound counts", enable_seqscan="off"), _told, READ_TIMEOUT)
+        made = PostgresCounts(lambda: connect(self.dsn, "dutybound counts", enable_seqscan="off"), told, READ_TIMEOUT)
         self._aside.append(made)
         return made
 
@@ -187,35 +158,6 @@ class PostgresReader:
         self._pooled.close()
 
 
-class PostgresFacts:
-    """Facts through a connection of their own (`port.FactRows`)."""
-
-    def __init__(self, address: str) -> None:
-        self._dsn = address
-        self._connection: asyncpg.Connection[asyncpg.Record] | None = None
-
-    def read(self, subjects: Iterable[tuple[str, str]], /) -> asyncio.Future[Sequence[FactRow]]:
-        return asyncio.get_running_loop().create_task(self._read(list(subjects)))
-
-    async def _read(self, pairs: list[tuple[str, str]]) -> Sequence[FactRow]:
-        try:
-            with _told():
-                connection = self._connection
-                if connection is None or connection.is_closed():
-                    # The plan is kept, and was perhaps made while the table was small: the index, whatever its size.
-                    connection = self._connection = await _connect(self._dsn, "dutybound facts", enable_seqscan="off")
-                schemes, values = [scheme for scheme, _ in pairs], [value for _, value in pairs]
-                return [FactRow(*row) for row in await connection.fetch(_FACTS, schemes, values, timeout=READ_TIMEOUT)]
-        except BaseException:
-            self.close()
-            raise
-
-    def close(self) -> None:
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            connection.terminate()
-
-
 class PostgresHeld:
     """A shard's name, held by the lock of one session, through which its groups are committed (`port.Held`)."""
 
@@ -233,8 +175,8 @@ class PostgresHeld:
 
     async def begin(self) -> bool:
         """Open a session and try to have the lock; whether it could be had."""
-        with _told():
-            connection = await _connect(self._store.dsn, f"dutybound shard {self._name}")
+        with told():
+            connection = await connect(self._store.dsn, f"dutybound shard {self._name}")
             self._connection = connection
             connection.add_log_listener(self._hear)
             # Nobody makes a commit less durable by a setting of the role or the database.
@@ -258,7 +200,7 @@ class PostgresHeld:
 
     async def _commit(self, group: Group) -> None:
         self._warning = None
-        with _told():
+        with told():
             async with asyncio.timeout(COMMIT_TIMEOUT):
                 if group.changes:
                     swapped = await self._commit_with_changes(self._ours, group)
@@ -301,7 +243,7 @@ class PostgresHeld:
 
     @contextlib.asynccontextmanager
     async def _session_of(self) -> AsyncIterator[asyncpg.Connection[asyncpg.Record]]:
-        with _told():
+        with told():
             async with asyncio.timeout(COMMIT_TIMEOUT):
                 yield self._ours
 
@@ -359,7 +301,7 @@ class PostgresHeld:
         for _ in range(int(_GHOST_GONE_WITHIN / 0.1)):
             if await self.begin():
                 return
-            with _told():
+            with told():
                 if ghost is not None:  # our own old session may sit on the server, waiting for its standby
                     await self._ours.execute(
                         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid = $1 AND backend_start = $2",
