@@ -10,7 +10,21 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from gateway.command import options
+from gateway.command.parser import Command
 from gateway.errors import CommandRefused, ConfigurationError, DutyboundError
+
+_WHAT = "A GraphQL gateway through which authorities share facts about one named subject, for one declared purpose."
+
+
+class _Version(argparse.Action):
+    """Prints the version. It is looked up only then: a start needs none."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> None:
+        from importlib.metadata import version
+
+        print(f"{parser.prog} {version('dutybound')}")
+        parser.exit()
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -22,6 +36,9 @@ def main(argv: list[str] | None = None) -> int:
     finally:
         gc.enable()
     try:
+        if not hasattr(arguments, "run"):
+            arguments.shown.print_help()
+            return 0
         return int(arguments.run(arguments))
     except ConfigurationError as error:
         for problem in error.problems:
@@ -42,20 +59,23 @@ def main(argv: list[str] | None = None) -> int:
 def _parser(word: str = "") -> argparse.ArgumentParser:
     """All commands; where the first word is a command, with those of its part alone: the others' imports take longer
     than most commands, and a start needs none of them."""
-    parser = argparse.ArgumentParser(prog="dutybound", description=__doc__.splitlines()[0] if __doc__ else None)
-    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    parser = Command(prog="dutybound", description=_WHAT)
+    parser.add_argument(
+        "--version", action=_Version, nargs=0, default=argparse.SUPPRESS, help="print the version, and end"
+    )
+    commands = parser.add_subparsers()
 
     demo = commands.add_parser(
         "demo", help="departments, authorization server and gateway on loopback, then twelve scenes"
     )
     demo.add_argument("--once", action="store_true", help="end after the scenes")
     demo.set_defaults(run=_demo)
-    inside = demo.add_subparsers(metavar="")
+    inside = demo.add_subparsers()
     token = inside.add_parser("token", help="an access token from the running demo, for a client of it")
-    token.add_argument("client", metavar="CLIENT")
+    token.add_argument("client", metavar="CLIENT", help="its id, such as `market-regulator`")
     token.add_argument("--official", metavar="ID", help="the official on whose behalf the client asks")
     token.add_argument(
-        "--scope", default=None, help="scopes, separated by spaces (default: the first that the client may have)"
+        "--scope", metavar="SCOPES", help="scopes, separated by spaces (default: the first that the client may have)"
     )
     token.add_argument(
         "--identifier", metavar="SCHEME:VALUE", help="the citizen or organisation that signed in at the citizen portal"
@@ -67,12 +87,12 @@ def _parser(word: str = "") -> argparse.ArgumentParser:
     token.set_defaults(run=_token)
 
     serve = commands.add_parser("serve", help="serve the gateway")
-    serve.add_argument("--config", type=Path, required=True, metavar="FILE", help="gateway.yaml")
+    options.config(serve)
     serve.add_argument("--workers", type=_count, default=1, metavar="N", help="processes, one a core (default: 1)")
     serve.set_defaults(run=_serve)
 
     check = commands.add_parser("check", help="everything a start would refuse, with file, line and fix")
-    check.add_argument("--config", type=Path, required=True, metavar="FILE", help="gateway.yaml")
+    options.config(check)
     check.add_argument("--workers", type=_count, default=1, metavar="N", help="as `serve` would be told (default: 1)")
     check.add_argument(
         "--connect", action="store_true", help="also try the departments' systems and the case registries"

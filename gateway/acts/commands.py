@@ -19,6 +19,8 @@ from gateway.web import calling
 
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 
+_KINDS = ("objection", "restoration")
+_ID = "as `list` prints it"
 _CHANGE = "id state event scheme value dataset record version at reason because"
 _MATTER = (
     "id kind state scheme value dataset record version access filed filedBy papers { issuer number date } due"
@@ -52,16 +54,18 @@ _TYPES: Mapping[str, str] = {
 def register(subparsers: argparse._SubParsersAction[Any]) -> None:
     """Add `changes` and `matters` with their commands; each sets `run`: from the parsed arguments to the exit code."""
     changes = subparsers.add_parser("changes", help="what became of a department's records, for its stewards")
-    parts = changes.add_subparsers(metavar="COMMAND", required=True)
+    parts = changes.add_subparsers()
 
     listed = _listed(parts, "changes that were reported; those that wait for a second steward come first")
     listed.set_defaults(run=lambda given: _page(given, "changes", _CHANGE))
 
     report = act(parts, "report", "a record was corrected, withdrawn or reinstated; another steward confirms it")
     report.add_argument("subject", type=_subject, metavar="SCHEME:VALUE", help="whom the record is about")
-    report.add_argument("dataset", metavar="DATASET")
+    report.add_argument("dataset", metavar="DATASET", help="its id, such as `tax-arrears`")
     report.add_argument("record", metavar="RECORD", help="the record's id")
-    report.add_argument("--event", required=True, type=_word, choices=("corrected", "withdrawn", "reinstated"))
+    report.add_argument(
+        "--event", required=True, type=_word, choices=("corrected", "withdrawn", "reinstated"), help="what became of it"
+    )
     report.add_argument("--version", metavar="TEXT", help="the version that changed")
     report.add_argument("--new-version", metavar="TEXT", help="the version that a corrected record has now")
     report.add_argument("--reason", required=True, metavar="TEXT", help="why; the subject is told")
@@ -71,15 +75,17 @@ def register(subparsers: argparse._SubParsersAction[Any]) -> None:
     _declined(parts, "decline a change that waits for a second steward, or take your own back: it never counts")
 
     matters = subparsers.add_parser("matters", help="what subjects filed with a department, for stewards and counters")
-    parts = matters.add_subparsers(metavar="COMMAND", required=True)
+    parts = matters.add_subparsers()
 
     listed = _listed(parts, "what was filed with the token's department; for oversight, what is overdue")
     listed.set_defaults(run=lambda given: _page(given, "matters", _MATTER))
 
     decide = act(parts, "decide", "decide an objection, or an application for restoration")
-    decide.add_argument("kind", type=_word, choices=("objection", "restoration"))
-    decide.add_argument("id", metavar="ID")
-    decide.add_argument("--outcome", required=True, type=_word, choices=("upheld", "partly", "refused"))
+    decide.add_argument("kind", type=_word, metavar="KIND", choices=_KINDS, help="objection or restoration")
+    decide.add_argument("id", metavar="ID", help=_ID)
+    decide.add_argument(
+        "--outcome", required=True, type=_word, choices=("upheld", "partly", "refused"), help="what is decided"
+    )
     decide.add_argument("--reason", required=True, metavar="TEXT", help="why; the subject is told")
     decide.set_defaults(run=_decide)
 
@@ -87,7 +93,7 @@ def register(subparsers: argparse._SubParsersAction[Any]) -> None:
     _declined(parts, "decline a restoration that waits for a second steward: it is open again, to be decided anew")
 
     filed = act(parts, "file", "file at a department's counter, for a subject that came in person or is represented")
-    filed.add_argument("kind", type=_word, choices=("objection", "restoration"))
+    filed.add_argument("kind", type=_word, metavar="KIND", choices=_KINDS, help="objection or restoration")
     filed.add_argument("--subject", required=True, type=_subject, metavar="SCHEME:VALUE", help="for whom")
     filed.add_argument("--proof", required=True, metavar="TEXT", help="how it was established who they are")
     filed.add_argument("--dataset", metavar="DATASET", help="of the record; alone, the dataset that lacks one")
@@ -107,7 +113,7 @@ def register(subparsers: argparse._SubParsersAction[Any]) -> None:
 
 
 def _part(parts: Any, name: str, text: str) -> argparse.ArgumentParser:
-    parser: argparse.ArgumentParser = parts.add_parser(name, help=text, description=text)
+    parser: argparse.ArgumentParser = parts.add_parser(name, help=text)
     calling.add_arguments(parser)
     return parser
 
@@ -131,13 +137,13 @@ def _listed(parts: Any, text: str) -> argparse.ArgumentParser:
 
 def _confirmed(parts: Any, text: str) -> None:
     parser = act(parts, "confirm", text)
-    parser.add_argument("id", metavar="ID")
+    parser.add_argument("id", metavar="ID", help=_ID)
     parser.set_defaults(run=lambda given: done(given, "confirm", _CONFIRMED, id=given.id))
 
 
 def _declined(parts: Any, text: str) -> None:
     parser = act(parts, "decline", text)
-    parser.add_argument("id", metavar="ID")
+    parser.add_argument("id", metavar="ID", help=_ID)
     parser.add_argument("--reason", required=True, metavar="TEXT", help="why; of a change, the subject is told")
     parser.set_defaults(run=lambda given: done(given, "decline", _CONFIRMED, id=given.id, reason=given.reason))
 

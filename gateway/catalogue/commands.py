@@ -15,6 +15,7 @@ from gateway.catalogue import docs
 from gateway.catalogue.diff import diff
 from gateway.catalogue.load import load
 from gateway.catalogue.model import Catalogue
+from gateway.command import options
 from gateway.errors import ConfigurationError, Problem
 
 
@@ -24,10 +25,10 @@ def register(subparsers: argparse._SubParsersAction[Any], also: Callable[[Any], 
     `also` adds those of another part.
     """
     parser = subparsers.add_parser("catalogue", help="the catalogue of datasets: checked, compared, printed, acted on")
-    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    commands = parser.add_subparsers()
 
     check = commands.add_parser("check", help="everything wrong with the catalogue, with file, line and fix")
-    _policies(check)
+    options.policies(check)
     check.set_defaults(run=_check)
 
     compare = commands.add_parser("diff", help="what changes between two policies folders, and what breaks clients")
@@ -36,16 +37,10 @@ def register(subparsers: argparse._SubParsersAction[Any], also: Callable[[Any], 
     compare.set_defaults(run=_diff)
 
     printed = commands.add_parser("docs", help="the published catalogue as Markdown")
-    _policies(printed)
+    options.policies(printed)
     printed.add_argument("--html", action="store_true", help="as an HTML page instead")
     printed.set_defaults(run=_docs)
     also(commands)
-
-
-def _policies(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--policies", metavar="FOLDER", type=Path, default=Path("policies"), help="policies folder (default: policies)"
-    )
 
 
 def _load(folder: Path) -> Catalogue:

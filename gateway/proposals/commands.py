@@ -18,6 +18,7 @@ from urllib.parse import quote
 
 from gateway.activation import archive
 from gateway.activation.stored import BY_FOLDER
+from gateway.command import options
 from gateway.errors import CommandRefused, ConfigurationError, Problem, VerificationFailed
 from gateway.files import new_file
 from gateway.proposals import statement
@@ -31,6 +32,7 @@ EXAMINING = 200.0
 _USUAL = datetime.timedelta(days=7)
 """How long an approval counts that does not say, where it may."""
 _COUNTS = "until when it counts, as `2026-12-10T00:00:00Z` (default: 7 days, or `expires` of officers.yaml if shorter)"
+_ID = "the proposal's id, as `rules show` lists them"
 _AGAIN = "make it anew with `--statement`, and have that signed"
 
 
@@ -43,11 +45,11 @@ def register(parts: Any) -> None:
 
     show = _asking(parts, "show", "a proposal: what it changes, who approved it, and what it lacks")
     show.add_argument("id", metavar="ID", nargs="?", help="of the proposal (default: the newest of all, in a list)")
-    show.add_argument("--files", type=Path, metavar="DIR", help="write its files to a new folder, to compare them")
+    show.add_argument("--files", type=Path, metavar="FOLDER", help="write its files to a new folder, to compare them")
     show.set_defaults(run=_show)
 
     approve = _asking(parts, "approve", "approve a proposal, as an officer or as a steward whose data it opens")
-    approve.add_argument("id", metavar="ID")
+    approve.add_argument("id", metavar="ID", help=_ID)
     approve.add_argument("--reason", metavar="TEXT", help="why; it is entered")
     approve.add_argument("--until", metavar="MOMENT", help=_COUNTS)
     _statement(approve, "approve nothing; write what is to be signed to a new file")
@@ -55,12 +57,12 @@ def register(parts: Any) -> None:
     approve.set_defaults(run=_approve)
 
     refuse = _asking(parts, "refuse", "refuse a proposal, or take your own back: it can never be active")
-    refuse.add_argument("id", metavar="ID")
+    refuse.add_argument("id", metavar="ID", help=_ID)
     refuse.add_argument("--reason", required=True, metavar="TEXT", help="why; it is entered")
     refuse.set_defaults(run=lambda given: _act(given, f"{_proposal(given.id)}/refuse", {"reason": given.reason}))
 
     activate = _asking(parts, "activate", "have an approved proposal become active, on every replica at once")
-    activate.add_argument("id", metavar="ID")
+    activate.add_argument("id", metavar="ID", help=_ID)
     activate.set_defaults(run=lambda given: _act(given, f"{_proposal(given.id)}/activate", {}))
 
     back = _asking(parts, "rollback", "have the rule set of an earlier epoch active again, in one step")
@@ -69,17 +71,17 @@ def register(parts: Any) -> None:
     back.set_defaults(run=lambda given: _act(given, "/rules/rollback", {"epoch": given.epoch, "reason": given.reason}))
 
     text = "which rule set is active, and which process serves it since when, or why not"
-    status = parts.add_parser("status", help=text, description=text)
+    status = parts.add_parser("status", help=text)
     status.add_argument("--gateway", metavar="URL", help="where the gateway is, such as its public URL")
     status.add_argument("--token-file", type=Path, metavar="FILE", help="the access token of whoever asks")
-    status.add_argument("--config", type=Path, metavar="FILE", help="gateway.yaml: ask the store instead")
+    options.config(status, None, "; without --gateway its store is asked")
     status.set_defaults(run=_status)
 
     text = "activate the first rule set that people approve, by two officers' SSH signatures; once for a store"
-    bootstrap = parts.add_parser("bootstrap", help=text, description=text)
-    bootstrap.add_argument("--config", type=Path, required=True, metavar="FILE", help="gateway.yaml")
+    bootstrap = parts.add_parser("bootstrap", help=text)
+    options.config(bootstrap)
     bootstrap.add_argument(
-        "--policies", type=Path, metavar="DIR", help="the files (default: `policies` of the configuration)"
+        "--policies", type=Path, metavar="FOLDER", help="the files (default: `policies` of the configuration)"
     )
     bootstrap.add_argument("--reason", metavar="TEXT", help="why, in the statement")
     bootstrap.add_argument("--until", metavar="MOMENT", help=_COUNTS)
@@ -91,15 +93,15 @@ def register(parts: Any) -> None:
     bootstrap.set_defaults(run=_bootstrap)
 
     text = "verify a signed approval by files alone: whose signature it is, and over what"
-    verified = parts.add_parser("verify-approval", help=text, description=text)
+    verified = parts.add_parser("verify-approval", help=text)
     verified.add_argument("statement", type=Path, metavar="STATEMENT", help="the file that was signed")
     verified.add_argument("signature", type=Path, metavar="SIGNATURE", help="what `ssh-keygen -Y sign` made of it")
-    verified.add_argument("--policies", type=Path, default=Path("policies"), metavar="DIR", help="default: policies")
+    options.policies(verified)
     verified.set_defaults(run=_verify)
 
 
 def _asking(parts: Any, name: str, text: str) -> argparse.ArgumentParser:
-    parser: argparse.ArgumentParser = parts.add_parser(name, help=text, description=text)
+    parser: argparse.ArgumentParser = parts.add_parser(name, help=text)
     calling.add_arguments(parser)
     return parser
 
@@ -207,13 +209,13 @@ def _read_statement(file: Path) -> Statement:
 
 
 def _status(given: argparse.Namespace) -> int:
-    if given.config is not None:
+    if given.config is not None or given.gateway is None:
         from gateway.proposals.bootstrap import status
 
-        calling.show(status(given.config))
+        calling.show(status(given.config or options.CONFIG))
         return 0
-    if given.gateway is None or given.token_file is None:
-        raise CommandRefused("say whom to ask: `--gateway` with `--token-file`, or `--config`")
+    if given.token_file is None:
+        raise CommandRefused("`--gateway` takes `--token-file` too; without both the store of `--config` is asked")
     told = calling.called(given, "GET", "/rules/status")
     calling.show(told)
     differ = len({each["sources"] for each in told["replicas"] if each["serves"]} - {None}) > 1

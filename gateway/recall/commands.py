@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 from gateway.activation.stored import in_force
+from gateway.command import options
 from gateway.config import settings
 from gateway.errors import CommandRefused
 from gateway.files import new_file
@@ -45,9 +46,7 @@ FORMS: Mapping[str, Form] = {
 def register(subparsers: argparse._SubParsersAction[Any]) -> None:
     """Add `recalls` with its commands; each sets `run`: from the parsed arguments to the exit code."""
     text = "recalls: what is not done with, and how each department complies"
-    parts = subparsers.add_parser("recalls", help=text, description=text).add_subparsers(
-        metavar="COMMAND", required=True
-    )
+    parts = subparsers.add_parser("recalls", help=text).add_subparsers(metavar="COMMAND", required=True)
     listed = _part(parts, "list", "recalls that are not done with, and suspensions; the look is entered in the ledger")
     listed.add_argument("--state", choices=listing.STATES, help="only those that are so far")
     listed.add_argument("--client", type=_client, metavar="CLIENT", help="only those of this client")
@@ -56,10 +55,12 @@ def register(subparsers: argparse._SubParsersAction[Any]) -> None:
     listed.set_defaults(run=_list)
 
     made = _part(parts, "report", "what each department was told to stop using, and when it acknowledged that")
-    made.add_argument("--from", dest="since", type=_day, metavar="DAY", help="from this day on, in the policies' zone")
-    made.add_argument("--until", type=_day, metavar="DAY", help="through this day")
-    made.add_argument("--by", choices=get_args(By), default="month", help="how long a period is (default: month)")
-    made.add_argument("--format", choices=tuple(FORMS), default="table", help="default: table")
+    options.since(made, "from this day on, in the policies' zone", type=_day)
+    options.until(made, "through this day", type=_day)
+    made.add_argument(
+        "--period", "--by", dest="by", choices=get_args(By), default="month", help="how long one is (default: month)"
+    )
+    made.add_argument("--format", choices=tuple(FORMS), default="table", help="the report's form (default: table)")
     made.add_argument("--out", type=Path, metavar="FILE", help="a new file, instead of the output")
     made.set_defaults(run=_report)
     resuming.register(parts)
@@ -68,8 +69,8 @@ def register(subparsers: argparse._SubParsersAction[Any]) -> None:
 
 
 def _part(parts: Any, name: str, text: str) -> argparse.ArgumentParser:
-    parser: argparse.ArgumentParser = parts.add_parser(name, help=text, description=text)
-    parser.add_argument("--config", type=Path, required=True, metavar="FILE", help="gateway.yaml")
+    parser: argparse.ArgumentParser = parts.add_parser(name, help=text)
+    options.config(parser)
     return parser
 
 
@@ -116,7 +117,7 @@ def _list(given: argparse.Namespace) -> int:
 
 def _report(given: argparse.Namespace) -> int:
     if given.since is not None and given.until is not None and given.since > given.until:
-        print(f"`--until {given.until}` is before `--from {given.since}`", file=sys.stderr)
+        print(f"`--until {given.until}` is before `--since {given.since}`", file=sys.stderr)
         return 2
     found = settings.load(given.config, os.environ)
     if given.out is not None and given.out.exists():

@@ -12,6 +12,7 @@ from typing import Any
 
 from gateway.catalogue.load import load as load_catalogue
 from gateway.catalogue.model import Dataset
+from gateway.command import options
 from gateway.errors import ConfigurationError, Problem, in_order
 from gateway.rules import deadlines, load
 from gateway.rules.check import reach, weakened
@@ -62,16 +63,18 @@ def register(
     check.add_argument(
         "--compose",
         type=Path,
-        metavar="DIR",
+        metavar="FOLDER",
         help="also have the schema composed, as a federating router would: a folder with @apollo/composition installed",
     )
     check.set_defaults(run=_check)
 
     explained = _part(parts, "explain", "why one field is permitted or denied, and what it would take")
-    explained.add_argument("requester", nargs="?", help="the client, such as `market-regulator`")
-    explained.add_argument("purpose", nargs="?", help="such as `TENDER_QUALIFICATION`")
-    explained.add_argument("subject", nargs="?", choices=KINDS, help="the kind of subject")
-    explained.add_argument("field", nargs="?", help="such as `tax-arrears.amount`")
+    explained.add_argument("requester", nargs="?", metavar="REQUESTER", help="the client, such as `market-regulator`")
+    explained.add_argument("purpose", nargs="?", metavar="PURPOSE", help="such as `TENDER_QUALIFICATION`")
+    explained.add_argument(
+        "subject", nargs="?", metavar="SUBJECT", choices=KINDS, help=f"the kind of subject: {' or '.join(KINDS)}"
+    )
+    explained.add_argument("field", nargs="?", metavar="FIELD", help="such as `tax-arrears.amount`")
     explained.add_argument(
         "--given",
         default=_GIVEN,
@@ -80,7 +83,7 @@ def register(
     )
     _on(explained)
     explained.add_argument("--inquiry", metavar="ID", help="instead of all that: a real inquiry, from its entry")
-    explained.add_argument("--config", type=Path, metavar="FILE", help="with --inquiry: gateway.yaml")
+    options.config(explained, None, "; with --inquiry")
     explained.add_argument("--by", metavar="NAME", help="with --inquiry: who looks; stands in the ledger")
     explained.add_argument("--reason", metavar="TEXT", help="with --inquiry: why; stands in the ledger")
     explained.set_defaults(run=functools.partial(_explain, past=past))
@@ -91,7 +94,7 @@ def register(
     listed.set_defaults(run=_matrix)
 
     testing.add(_part(parts, "test", "run the tests of the policies, and tell what came otherwise"), inquire)
-    diff.add(parts.add_parser("diff", help=_DIFF, description=_DIFF), stored)
+    diff.add(parts.add_parser("diff", help=_DIFF), stored)
 
     dates = _part(parts, "calendar", "propose a country's holidays, to compare with the gazette and paste")
     dates.add_argument("--country", required=True, metavar="CODE", help="such as `BG`, or a part of one as `DE-BY`")
@@ -101,13 +104,13 @@ def register(
 
 
 def _part(parts: Any, name: str, text: str) -> argparse.ArgumentParser:
-    parser: argparse.ArgumentParser = parts.add_parser(name, help=text, description=text)
-    parser.add_argument("--policies", type=Path, default=Path("policies"), metavar="DIR", help="default: policies")
+    parser: argparse.ArgumentParser = parts.add_parser(name, help=text)
+    options.policies(parser)
     return parser
 
 
 def _on(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--on", type=_date, metavar="DATE", help="the day, as `2026-12-31` (default: today)")
+    parser.add_argument("--on", type=_date, metavar="DAY", help="the day, as `2026-12-31` (default: today)")
 
 
 def _date(text: str) -> datetime.date:
@@ -183,6 +186,8 @@ def _composed(rule_set: RuleSet, folder: Path) -> int:
 
 def _explain(arguments: argparse.Namespace, past: Explains) -> int:
     asked = {name: getattr(arguments, name) for name in ("requester", "purpose", "subject", "field")}
+    if arguments.inquiry is not None:
+        arguments.config = arguments.config or options.CONFIG
     looked = {name: getattr(arguments, name) for name in ("inquiry", "config", "by", "reason")}
     if arguments.inquiry is not None and all(looked.values()) and not any(asked.values()):
         return past(arguments)

@@ -20,6 +20,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from gateway.activation import naming
 from gateway.activation.loading import loaded, reading
 from gateway.activation.stored import in_force
+from gateway.command import options
 from gateway.errors import StoreUnavailable
 from gateway.ledger.entry import entries
 from gateway.ledger.log import operator
@@ -39,17 +40,15 @@ def register(parts: Any) -> None:
         "decide the inquiries of a period again by a candidate, and count what would change;"
         " the look is entered in the ledger"
     )
-    parser: argparse.ArgumentParser = parts.add_parser("simulate", help=text, description=text)
+    parser: argparse.ArgumentParser = parts.add_parser("simulate", help=text)
     parser.add_argument(
         "candidate",
         metavar="CANDIDATE",
         help=f"a policies folder, `{naming.ACTIVE}`, or the digest of a stored rule set",
     )
-    parser.add_argument("--config", type=Path, required=True, metavar="FILE", help="gateway.yaml")
-    parser.add_argument("--since", required=True, metavar="DAY", help="inquiries from this day (UTC) or time on")
-    parser.add_argument(
-        "--until", required=True, metavar="DAY", help="inquiries through this day (UTC), or before this time"
-    )
+    options.config(parser)
+    options.since(parser, "inquiries from this day (UTC) or time on", required=True)
+    options.until(parser, "inquiries through this day (UTC), or before this time", required=True)
     parser.add_argument("--by", required=True, metavar="NAME", help="who looks; stands in the ledger")
     parser.add_argument("--reason", required=True, metavar="TEXT", help="why; stands in the ledger")
     form = parser.add_mutually_exclusive_group()

@@ -9,7 +9,6 @@ import argparse
 import contextlib
 import datetime
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection
@@ -17,6 +16,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from gateway.activation import naming
 from gateway.activation.loading import SHOWN, loaded, reading
+from gateway.command import options
 from gateway.errors import StoreUnavailable
 from gateway.ledger.acting.commanded import done, said
 from gateway.ledger.acting.planned import Made, Row, Seen
@@ -36,7 +36,7 @@ MOST_DAYS = 92
 def register(parts: Any) -> None:
     """Add `dry-run` to the commands of `rules`."""
     text = "a stored candidate beside the active rule set: what it would decide is counted, and nothing else"
-    inside = parts.add_parser("dry-run", help=text, description=text).add_subparsers(metavar="COMMAND", required=True)
+    inside = parts.add_parser("dry-run", help=text).add_subparsers()
 
     start = _part(inside, "start", "begin one, of a rule set that the store has, for some days")
     start.add_argument(
@@ -55,8 +55,8 @@ def register(parts: Any) -> None:
 
 
 def _part(inside: Any, name: str, text: str) -> argparse.ArgumentParser:
-    parser: argparse.ArgumentParser = inside.add_parser(name, help=text, description=text)
-    parser.add_argument("--config", type=Path, required=True, metavar="FILE", help="gateway.yaml")
+    parser: argparse.ArgumentParser = inside.add_parser(name, help=text)
+    options.config(parser)
     return parser
 
 

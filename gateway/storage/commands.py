@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import argparse
 import os
-from pathlib import Path
 from typing import Any
 
+from gateway.command import options
 from gateway.config import settings
 from gateway.storage.store import migrate_store
 
@@ -14,11 +14,11 @@ from gateway.storage.store import migrate_store
 def register(subparsers: argparse._SubParsersAction[Any]) -> None:
     """Add `store` with its commands; each sets `run`: from the parsed arguments to the exit code."""
     store = subparsers.add_parser("store", help="the database that the gateway keeps its state in")
-    parts = store.add_subparsers(metavar="COMMAND", required=True)
+    parts = store.add_subparsers()
     migrate = parts.add_parser(
         "migrate", help="bring an older store's tables to this version's; stop every gateway and keep a copy first"
     )
-    migrate.add_argument("--config", type=Path, required=True, metavar="FILE", help="gateway.yaml")
+    options.config(migrate)
     migrate.set_defaults(run=_migrate)
 
 

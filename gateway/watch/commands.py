@@ -12,12 +12,12 @@ import os
 import sys
 import time
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 from sqlalchemy.exc import SQLAlchemyError
 
 from gateway.activation.stored import in_force
+from gateway.command import options
 from gateway.config import settings
 from gateway.errors import StoreUnavailable
 from gateway.rules.files import thresholds
@@ -33,7 +33,7 @@ from gateway.watch.follow import Follower
 def register(subparsers: argparse._SubParsersAction[Any]) -> Any:
     """Add `watch`, and give its commands, to which others add; each sets `run`: from the arguments to the exit code."""
     watch = subparsers.add_parser("watch", help="improper inquiry: what the ledger shows, and the reviews of it")
-    parts = watch.add_subparsers(metavar="COMMAND", required=True)
+    parts = watch.add_subparsers()
 
     follow = _part(parts, "follow", "read the ledger as it grows, and keep what should be looked at")
     follow.add_argument("--once", action="store_true", help="end when all that is there has been read")
@@ -49,8 +49,8 @@ def register(subparsers: argparse._SubParsersAction[Any]) -> Any:
 
 
 def _part(parts: Any, name: str, text: str) -> argparse.ArgumentParser:
-    parser: argparse.ArgumentParser = parts.add_parser(name, help=text, description=text)
-    parser.add_argument("--config", type=Path, required=True, metavar="FILE", help="gateway.yaml")
+    parser: argparse.ArgumentParser = parts.add_parser(name, help=text)
+    options.config(parser)
     return parser
 
 

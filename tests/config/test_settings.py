@@ -293,7 +293,7 @@ def test_a_mistake_is_told_with_its_place(tmp_path: Path, old: str, new: str, pr
 
 def test_all_problems_are_told_at_once_and_a_missing_file_is_one(tmp_path: Path) -> None:
     assert len(refused(tmp_path, "listen: x\n")) == 7
-    with pytest.raises(ConfigurationError, match="cannot be read"):
+    with pytest.raises(ConfigurationError, match="does not exist; name the file with `--config`"):
         load(tmp_path / "absent.yaml", {})
 
 

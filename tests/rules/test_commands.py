@@ -75,7 +75,7 @@ def test_explain_a_denial_and_what_it_would_take(capsys: pytest.CaptureFixture[s
         ([], "the requester is missing: name requester, purpose"),
         (["market-regulator", "TENDER_QUALIFICATION"], "the kind of subject is missing"),
         (["market-regulator", "TENDER_QUALIFICATION", "organisation"], "the field is missing"),
-        (["--inquiry", "i-1", "--by", "P. Officer"], "`--config` and `--reason` are missing"),
+        (["--inquiry", "i-1", "--by", "P. Officer"], "`--reason` is missing"),
         (["market-regulator", "--inquiry", "i-1"], "and not both"),
     ],
 )

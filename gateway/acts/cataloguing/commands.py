@@ -8,12 +8,12 @@ than the one that was consulted on. Exit codes: 0 done, 1 refused, 2 a wrong cal
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 from gateway.catalogue import definitions, load
 from gateway.catalogue.model import Catalogue, Dataset
+from gateway.command import options
 from gateway.errors import CommandRefused, ConfigurationError, Problem
 from gateway.web import calling
 
@@ -47,14 +47,11 @@ def register(commands: Any) -> None:
 
 
 def _act(commands: Any, name: str, text: str) -> argparse.ArgumentParser:
-    parser: argparse.ArgumentParser = commands.add_parser(name, help=text, description=text)
-    parser.add_argument("dataset", metavar="DATASET")
+    parser: argparse.ArgumentParser = commands.add_parser(name, help=text)
+    parser.add_argument("dataset", metavar="DATASET", help="its id, such as `tax-arrears`")
     calling.add_arguments(parser)
     if name != "retire":
-        parser.add_argument(
-            "--policies", metavar="FOLDER", type=Path, default=Path("policies"),
-            help="the folder with the definition that is meant (default: policies)",
-        )  # fmt: skip
+        options.policies(parser)
     parser.add_argument("--reference", metavar="TEXT", help="with the same one it is done once, within 24 hours")
     return parser
 

@@ -14,7 +14,7 @@ from gateway.connecting.commands import conformance, deliver, findings, new, sam
 def register(subparsers: argparse._SubParsersAction[Any]) -> None:
     """Add `source` with its commands; each sets `run`: from the parsed arguments to the exit code."""
     source = subparsers.add_parser("source", help="connect a department's system, try it, and watch it")
-    parts = source.add_subparsers(metavar="COMMAND", required=True)
+    parts = source.add_subparsers()
     new.register(parts)
     test.register(parts)
     sample.register(parts)

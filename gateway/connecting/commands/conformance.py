@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from connectors.contract.checks import run
+from gateway.command import options
 from gateway.connecting.conforming import report
 from gateway.connecting.conforming.system import checked, own_kind
 
@@ -19,9 +20,9 @@ from gateway.connecting.conforming.system import checked, own_kind
 def register(parts: Any) -> None:
     """Add the command."""
     text = "check a department's system against the contract of every source, for a report that can be signed"
-    parser: argparse.ArgumentParser = parts.add_parser("conformance", help=text, description=text)
-    parser.add_argument("department", metavar="DEPARTMENT")
-    parser.add_argument("--config", type=Path, required=True, metavar="FILE", help="gateway.yaml")
+    parser: argparse.ArgumentParser = parts.add_parser("conformance", help=text)
+    options.department(parser)
+    options.config(parser)
     parser.add_argument(
         "--subjects",
         type=Path,

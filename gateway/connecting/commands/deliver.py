@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import argparse
 import json
-from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from connectors.delivered.report import Outcome, Report
+from gateway.command import options
 from gateway.connecting.delivering.department import canonical, delivering
 from gateway.errors import CommandRefused, printable
 from gateway.values import suggest
@@ -21,9 +21,9 @@ from gateway.values import suggest
 def register(parts: Any) -> None:
     """Add the command."""
     text = "take in what a department of `kind: files` has delivered, and say what came of it"
-    parser: argparse.ArgumentParser = parts.add_parser("deliver", help=text, description=text)
-    parser.add_argument("department", metavar="DEPARTMENT")
-    parser.add_argument("--config", type=Path, required=True, metavar="FILE", help="gateway.yaml")
+    parser: argparse.ArgumentParser = parts.add_parser("deliver", help=text)
+    options.department(parser)
+    options.config(parser)
     parser.add_argument("--json", action="store_true", help="as JSON, for programs")
     parser.set_defaults(run=_run)
 

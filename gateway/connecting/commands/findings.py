@@ -15,7 +15,7 @@ from gateway.web import calling
 def register(parts: Any) -> None:
     """Add the command."""
     text = "list what a watch found of departments' systems: a steward's own department's, or all for oversight"
-    parser: argparse.ArgumentParser = parts.add_parser("findings", help=text, description=text)
+    parser: argparse.ArgumentParser = parts.add_parser("findings", help=text)
     calling.add_arguments(parser)
     parser.add_argument("--all", action="store_true", help="those that are over too")
     parser.add_argument("--after", metavar="CURSOR", help="go on behind this page: its `next`")

@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from gateway.command import options
 from gateway.connecting.starting import drafting, getting, graphql, knowing, parts, reading, tables
 from gateway.connecting.starting.getting import Asking
 from gateway.connecting.starting.knowing import Place
@@ -35,7 +36,7 @@ def register(commands: Any) -> None:
     of.add_argument("--graphql", metavar="PLACE", help="an endpoint, or a file with its introspection as JSON")
     of.add_argument("--tables", metavar="URL", help="a database, as `url` of `kind: sql`; name tables by --table")
     new.add_argument("--table", metavar="NAME", action="append", default=[], help="a table or view; may be repeated")
-    new.add_argument("--config", type=Path, required=True, metavar="FILE", help="gateway.yaml")
+    options.config(new)
     new.add_argument("--token-file", type=Path, metavar="FILE", help="a bearer token, sent to the given address alone")
     new.add_argument("--password-file", type=Path, metavar="FILE", help="the password of the database's account")
     new.add_argument("--ca-file", type=Path, metavar="FILE", help="one more authority to trust, as PEM")

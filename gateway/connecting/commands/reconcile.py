@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from gateway.command import options
 from gateway.connecting.department import Department, Departments, opened
 from gateway.connecting.reconciling.entered import expected, in_order
 from gateway.connecting.reconciling.lines import FORMATS, Call, Columns, read
@@ -42,13 +43,13 @@ _MARGIN = 2.0
 def register(parts: Any) -> None:
     """Add the command to those of `ledger`."""
     text = "hold a department's own access log against the ledger: calls without an entry, entries without a call"
-    parser: argparse.ArgumentParser = parts.add_parser("reconcile", help=text, description=text)
-    parser.add_argument("--config", type=Path, required=True, metavar="FILE", help="gateway.yaml")
+    parser: argparse.ArgumentParser = parts.add_parser("reconcile", help=text)
+    options.config(parser)
     parser.add_argument("--department", required=True, metavar="NAME", help="whose log it is")
     parser.add_argument("--log", type=Path, required=True, metavar="FILE", help="its log, in order of time")
     parser.add_argument("--by", required=True, metavar="NAME", help="who looks; stands in the ledger")
     parser.add_argument("--reason", required=True, metavar="TEXT", help="why; stands in the ledger")
-    parser.add_argument("--format", choices=FORMATS, help="default: by the file's name, else `common`")
+    parser.add_argument("--format", choices=FORMATS, help="the log's form (default: by the file's name, else `common`)")
     for name, words in (
         ("time", "when the call was (default: time)"),
         ("inquiry", "the inquiry's id, as `forward` sends it; for `common` any name: the last id of a line is it"),
@@ -63,8 +64,8 @@ def register(parts: Any) -> None:
         help="what the log has in place of identifiers: `sha256`, their SHA-256 in hexadecimal",
     )  # fmt: skip
     parser.add_argument("--time-zone", metavar="ZONE", help="of times without an offset, such as `Europe/Zurich`")
-    parser.add_argument("--since", metavar="DATE", help="from this day (UTC) or time on (default: all of the log)")
-    parser.add_argument("--until", metavar="DATE", help="through this day (UTC), or before this time")
+    options.since(parser, "from this day (UTC) or time on (default: all of the log)")
+    options.until(parser, "through this day (UTC), or before this time")
     parser.add_argument(
         "--skew", type=float, default=2.0, metavar="SECONDS", help="how far the two clocks may differ (default: 2)"
     )

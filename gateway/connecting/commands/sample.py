@@ -16,9 +16,9 @@ from gateway.web import calling
 def register(parts: Any) -> None:
     """Add the command."""
     text = "show a steward the mapped records of one subject; the look is entered in the ledger first"
-    parser: argparse.ArgumentParser = parts.add_parser("sample", help=text, description=text)
-    parser.add_argument("dataset", metavar="DATASET")
-    parser.add_argument("subject", metavar="SCHEME:VALUE", type=subject_of)
+    parser: argparse.ArgumentParser = parts.add_parser("sample", help=text)
+    parser.add_argument("dataset", metavar="DATASET", help="its id, such as `tax-arrears`")
+    parser.add_argument("subject", metavar="SCHEME:VALUE", type=subject_of, help="whom the records are about")
     calling.add_arguments(parser)
     parser.add_argument("--reason", required=True, metavar="TEXT", help="why; stands in the ledger")
     parser.set_defaults(run=_run)

@@ -10,10 +10,10 @@ import argparse
 import asyncio
 import json
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 from connectors.base import Subject
+from gateway.command import options
 from gateway.connecting.department import Department, opened, placed
 from gateway.connecting.trying.run import Trial, tried
 from gateway.errors import CommandRefused, printable
@@ -23,12 +23,12 @@ from gateway.values import suggest
 def register(parts: Any) -> None:
     """Add the command."""
     text = "try a department's mapping against its real system, by subjects that are nobody"
-    parser: argparse.ArgumentParser = parts.add_parser("test", help=text, description=text)
-    parser.add_argument("department", metavar="DEPARTMENT")
-    parser.add_argument("--config", type=Path, required=True, metavar="FILE", help="gateway.yaml")
+    parser: argparse.ArgumentParser = parts.add_parser("test", help=text)
+    options.department(parser)
+    options.config(parser)
     parser.add_argument("--dataset", metavar="NAME", action="append", default=[], help="this dataset alone; repeatable")
     parser.add_argument(
-        "--subject", metavar="SCHEME=VALUE", action="append", default=[],
+        "--subject", metavar="SCHEME:VALUE", action="append", default=[],
         help="ask about this one of the department's `test_subjects` alone; repeatable",
     )  # fmt: skip
     parser.add_argument("--json", action="store_true", help="as JSON, for programs")
@@ -57,7 +57,7 @@ async def _tried(arguments: argparse.Namespace) -> int:
 
 def _named(text: str, department: Department) -> Subject:
     """One of the declared test subjects; others are people or organisations, and asking about them needs an entry."""
-    scheme, _, value = text.partition("=")
+    scheme, _, value = text.replace("=", ":", 1).partition(":")  # `=` is what it took before
     for subject in department.test_subjects:
         if (subject.scheme, subject.value) == (scheme, value):
             return subject

@@ -17,6 +17,7 @@ from typing import Any
 
 import msgspec
 
+from gateway.command import options
 from gateway.connecting.drifting import watching
 from gateway.connecting.drifting.remembered import Compared
 from gateway.errors import CommandRefused, DutyboundError, printable
@@ -26,9 +27,9 @@ from gateway.telemetry.log import Log
 def register(parts: Any) -> None:
     """Add the command."""
     text = "look again and again whether departments' systems still fit, and report what changed"
-    parser: argparse.ArgumentParser = parts.add_parser("watch", help=text, description=text)
+    parser: argparse.ArgumentParser = parts.add_parser("watch", help=text)
     parser.add_argument("department", metavar="DEPARTMENT", nargs="?", help="this one alone")
-    parser.add_argument("--config", type=Path, required=True, metavar="FILE", help="gateway.yaml")
+    options.config(parser)
     parser.add_argument("--state", type=Path, required=True, metavar="FILE", help="what is remembered between looks")
     parser.add_argument("--once", action="store_true", help="look once, and say by the exit code whether all fits")
     parser.add_argument(

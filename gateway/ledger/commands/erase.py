@@ -26,7 +26,7 @@ from gateway.storage.tables import moment
 
 def register(parser: argparse.ArgumentParser, identifiers: named.Identifiers, blockers: Sequence[Blocker]) -> None:
     """Add the commands; `blockers` is what keeps a subject from being erased, in the order it is told."""
-    parts = parser.add_subparsers(metavar="COMMAND", required=True)
+    parts = parser.add_subparsers()
     request = part(parts, "request", "ask that what the ledger says of a subject be erased; another person approves it")
     request.add_argument("--subject", required=True, type=subject_of, metavar="SCHEME:VALUE", help="the subject")
     said(request)

@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
+from gateway.command import options
 from gateway.config.settings import Settings
 from gateway.errors import ConfigurationError, DutyboundError
 from gateway.ledger.commands.progress import teller
@@ -52,14 +53,14 @@ _FORMATS = {"fhir": as_fhir.as_ndjson, "csv": as_csv.as_csv}
 
 def register(parser: argparse.ArgumentParser, rule_set: RuleSet | None) -> None:
     """Add the command's arguments."""
-    parser.add_argument("--config", type=Path, required=True, metavar="FILE", help="gateway.yaml")
+    options.config(parser)
     parser.add_argument("--by", required=True, metavar="NAME", help="who looks; stands in the ledger")
     parser.add_argument("--reason", required=True, metavar="TEXT", help="why; stands in the ledger")
     parser.add_argument("--out", type=Path, required=True, metavar="PATH", help="a new folder, or a new file")
     parser.add_argument("--subject", metavar="SCHEME:VALUE", help="entries about this subject")
     parser.add_argument("--case", metavar="ID", help="entries of this case")
-    parser.add_argument("--from", dest="since", metavar="DATE", help="entries from this day (UTC) or time on")
-    parser.add_argument("--until", metavar="DATE", help="entries through this day (UTC), or before this time")
+    options.since(parser, "entries from this day (UTC) or time on")
+    options.until(parser, "entries through this day (UTC), or before this time")
     parser.add_argument(
         "--format",
         choices=("package", *_FORMATS),
@@ -88,7 +89,7 @@ def run(arguments: argparse.Namespace, rule_set: RuleSet | None) -> int:
         print(error, file=sys.stderr)
         return 2
     if looked == entries.Looked() or not arguments.by.strip() or not arguments.reason.strip():
-        print("say who looks, why, and at what: `--subject`, `--case`, `--from` and `--until`", file=sys.stderr)
+        print("say who looks, why, and at what: `--subject`, `--case`, `--since` and `--until`", file=sys.stderr)
         return 2
     if arguments.catalogue is not None and arguments.format != "package":
         print("`--catalogue` is for the page of a package: leave it out, or `--format`", file=sys.stderr)

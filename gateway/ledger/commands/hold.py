@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import argparse
 import functools
-from pathlib import Path
 from typing import Any
 
+from gateway.command import options
 from gateway.ledger.commands.progress import teller
 from gateway.ledger.erasure import hold, named
 from gateway.ledger.log.operator import account, enter_list, opened, place_of, subject_of
@@ -16,7 +16,7 @@ from gateway.storage.tables import moment
 
 def register(parser: argparse.ArgumentParser, identifiers: named.Identifiers) -> None:
     """Add the commands; each sets `run`: from the parsed arguments to the exit code."""
-    parts = parser.add_subparsers(metavar="COMMAND", required=True)
+    parts = parser.add_subparsers()
     place = part(parts, "place", "keep what the ledger says of a subject, whatever is asked meanwhile")
     place.add_argument("--subject", required=True, type=subject_of, metavar="SCHEME:VALUE", help="the subject")
     said(place)
@@ -30,8 +30,8 @@ def register(parser: argparse.ArgumentParser, identifiers: named.Identifiers) ->
 
 def part(parts: Any, name: str, text: str) -> argparse.ArgumentParser:
     """A command that works on the configured ledger."""
-    parser: argparse.ArgumentParser = parts.add_parser(name, help=text, description=text)
-    parser.add_argument("--config", type=Path, required=True, metavar="FILE", help="gateway.yaml")
+    parser: argparse.ArgumentParser = parts.add_parser(name, help=text)
+    options.config(parser)
     return parser
 
 

@@ -15,8 +15,8 @@ import os
 import sys
 import time
 from collections.abc import Sequence
-from pathlib import Path
 
+from gateway.command import options
 from gateway.config import settings
 from gateway.errors import VerificationFailed
 from gateway.ledger.commands.progress import teller
@@ -34,7 +34,7 @@ _STILL = 30.0
 
 def register(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
-    parser.add_argument("--config", type=Path, required=True, metavar="FILE", help="gateway.yaml")
+    options.config(parser)
     parser.add_argument("--only", choices=NAMES, metavar="NAME", help=f"one of them: {', '.join(NAMES)} (default: all)")
     parser.set_defaults(run=run)
 

@@ -40,7 +40,7 @@ def register(
     `blockers` is what keeps a subject from being erased. Gives the commands of `ledger`, to which others add.
     """
     ledger = subparsers.add_parser("ledger", help="verify and show what the ledger proves")
-    of_ledger = parts = ledger.add_subparsers(metavar="COMMAND", required=True)
+    of_ledger = parts = ledger.add_subparsers()
 
     verify.register(
         parts.add_parser(
@@ -87,11 +87,22 @@ def register(
     witness.register(parts.add_parser("witness", help="run an independent witness that cosigns checkpoints"))
 
     key = subparsers.add_parser("keys", help="the keys that sign the ledger, and what others are told")
-    parts = key.add_subparsers(metavar="COMMAND", required=True)
+    parts = key.add_subparsers()
     new = parts.add_parser("generate", help="a new private key, and the public keys of a ledger's shards")
     new.add_argument("--origin", required=True, metavar="NAME", help="as `ledger.origin`: `gateway.example/ledger`")
-    new.add_argument("--out", type=Path, default=Path("ledger.key"), metavar="FILE", help="default: ledger.key")
-    new.add_argument("--public", type=Path, metavar="FILE", help="default: the private key's name with `.pub`")
+    new.add_argument(
+        "--out",
+        type=Path,
+        default=Path("ledger.key"),
+        metavar="FILE",
+        help="the private key's new file (default: ledger.key)",
+    )
+    new.add_argument(
+        "--public",
+        type=Path,
+        metavar="FILE",
+        help="the public keys' file (default: the private key's name with `.pub`)",
+    )
     new.add_argument(
         "--shards",
         type=int,
@@ -101,8 +112,10 @@ def register(
     )
     new.set_defaults(run=_generate)
     text = "a key that signs what recipients are told of recalls, and its public key for them"
-    signing = parts.add_parser("webhooks", help=text, description=text)
-    signing.add_argument("--out", type=Path, default=Path("webhooks.key"), metavar="FILE", help="default: webhooks.key")
+    signing = parts.add_parser("webhooks", help=text)
+    signing.add_argument(
+        "--out", type=Path, default=Path("webhooks.key"), metavar="FILE", help="its new file (default: webhooks.key)"
+    )
     signing.set_defaults(run=_webhooks)
     rotate.register(
         parts.add_parser("rotate", help="give the ledger another key; old receipts still verify, by the registry")

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from gateway.command import options
 from gateway.config import settings
 from gateway.config.settings import LedgerSettings
 from gateway.errors import ConfigurationError, Problem
@@ -28,8 +29,13 @@ from gateway.storage.store import opened
 
 def register(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
-    parser.add_argument("--config", type=Path, required=True, metavar="FILE", help="gateway.yaml")
-    parser.add_argument("--public", type=Path, metavar="FILE", help="default: the private key's name with `.pub`")
+    options.config(parser)
+    parser.add_argument(
+        "--public",
+        type=Path,
+        metavar="FILE",
+        help="the public keys' file (default: the private key's name with `.pub`)",
+    )
     parser.set_defaults(run=run)
 
 

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
+from gateway.command import options
 from gateway.config import settings
 from gateway.errors import ConfigurationError, LedgerUnavailable, Problem, VerificationFailed
 from gateway.ledger.commands.progress import teller
@@ -46,7 +47,7 @@ def register(parser: argparse.ArgumentParser) -> None:
         help="a gateway's or a shard's URL, an evidence package, a store's file, or a folder with a copy of a shard's"
         " checkpoint and tiles",
     )
-    parser.add_argument("--config", type=Path, metavar="FILE", help="gateway.yaml, for the store")
+    options.config(parser, None, " where nothing else is named")
     parser.add_argument("--store", metavar="URL", help="the store's file, or its URL (`sqlite:///...`)")
     parser.add_argument(
         "--key",
@@ -94,7 +95,10 @@ def _positive(text: str) -> int:
 
 def run(arguments: argparse.Namespace) -> int:
     """Verify; 0 whole, 1 broken (one sentence on standard error), 2 a wrong call."""
-    if [arguments.target, arguments.config, arguments.store].count(None) != 2:
+    named = [arguments.target, arguments.config, arguments.store]
+    if named.count(None) == 3:
+        arguments.config = options.CONFIG
+    elif named.count(None) != 2:
         print("name one thing to verify: TARGET, `--config FILE` or `--store URL`", file=sys.stderr)
         return 2
     try:

@@ -28,7 +28,9 @@ def register(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--state", type=Path, required=True, metavar="FILE", help="where the last checkpoint of each is kept"
     )
-    parser.add_argument("--listen", default="127.0.0.1:8090", metavar="HOST:PORT", help="default: 127.0.0.1:8090")
+    parser.add_argument(
+        "--listen", default="127.0.0.1:8090", metavar="HOST:PORT", help="where it listens (default: 127.0.0.1:8090)"
+    )
     parser.set_defaults(run=run)
 
 

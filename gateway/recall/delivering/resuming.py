@@ -6,11 +6,11 @@ An operator's own act, entered in the shard of commands. What waited meanwhile i
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 from typing import Any
 
 from sqlalchemy import delete, select
 
+from gateway.command import options
 from gateway.ledger.acting.commanded import done, said
 from gateway.ledger.acting.planned import Made, Seen
 from gateway.ledger.entry import entries
@@ -25,8 +25,8 @@ RESUMED = "delivery-resumed"
 def register(parts: Any) -> None:
     """Add `resume` to `dutybound recalls`."""
     text = "tell a recipient of its recalls again, which had said that it wants nothing more (410)"
-    parser: argparse.ArgumentParser = parts.add_parser("resume", help=text, description=text)
-    parser.add_argument("--config", type=Path, required=True, metavar="FILE", help="gateway.yaml")
+    parser: argparse.ArgumentParser = parts.add_parser("resume", help=text)
+    options.config(parser)
     parser.add_argument("--client", required=True, metavar="CLIENT", help="the recipient's client id")
     parser.add_argument("--issuer", metavar="URL", help="its issuer, where several have a client of that id")
     parser.add_argument("--by", required=True, metavar="NAME", help="who decides so; stands in the ledger")

@@ -170,7 +170,7 @@ class _Counting:
         periods = tuple(itertools.islice(compliance.between(names[0], names[-1]), MOST_PERIODS + 1)) if names else ()
         if len(periods) > MOST_PERIODS:
             raise CommandRefused(
-                f"from {names[0]} to {names[-1]} are more than {MOST_PERIODS} periods: ask for fewer days (`--from`,"
+                f"from {names[0]} to {names[-1]} are more than {MOST_PERIODS} periods: ask for fewer days (`--since`,"
                 " `--until`), or for longer periods (`--by`)"
             )
         departments = tuple(sorted({department for department, _ in self._figures if department is not None}))

@@ -11,6 +11,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from gateway.command import options
 from gateway.errors import CommandRefused, ConfigurationError, StoreUnavailable, in_order
 from gateway.files import new_file
 from gateway.rules.compare import forms, named, page, written
@@ -28,14 +29,14 @@ def no_store(name: str, config: Path | None) -> None:
 
 def add(diff: argparse.ArgumentParser, stored: Stored = no_store) -> None:
     """Give the command its arguments, and what runs it. `stored` gives rule sets of a store, a part above this one."""
-    what = "a policies folder, `git:REVISION[:FOLDER]`, or with --config `active` or the digest of a stored rule set"
+    what = "a policies folder, `git:REVISION[:FOLDER]`, or of the store of --config `active` or a rule set's digest"
     diff.add_argument("before", metavar="A", help=f"the policies as they are: {what}")
     diff.add_argument("after", metavar="B", help="the policies as they would be")
     diff.add_argument(
         "--csv", action="store_true", help="a row for each cell that changes, and for each other difference"
     )
     diff.add_argument("--html", type=Path, metavar="FILE", help="write a page with a coloured matrix, to a new file")
-    diff.add_argument("--config", type=Path, metavar="FILE", help="gateway.yaml, whose store has what is meant")
+    options.config(diff)
     diff.set_defaults(run=run, stored=stored)
 
 

@@ -180,7 +180,7 @@ def test_what_is_secret_is_looked_at_as_secretly(placed: World) -> None:
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["--inquiry", "x"], "`--config` and `--by` and `--reason` are missing"),
+        (["--inquiry", "x"], "`--by` and `--reason` are missing"),
         (["--inquiry", "x", "--config", "gateway.yaml", "--by", "A"], "`--reason` is missing"),
         (["market-regulator", "TENDER_QUALIFICATION", "organisation"], "the field is missing"),
         ([], "the requester is missing"),

@@ -186,7 +186,7 @@ async def test_a_store_verifies(folder: Path, run: Run) -> None:
         assert run("ledger", "verify", "--key", folder / "ledger.pub", "--store", store) == 0
         assert run.out.startswith(f"whole: {ORIGIN}/1, 2 entries, root ")
     assert run("ledger", "verify", "--key", folder / "ledger.pub", "--store", folder / "nowhere.db") == 1
-    assert run("ledger", "verify", "--key", folder / "ledger.pub") == 2
+    assert run("ledger", "verify", "--key", folder / "ledger.pub", "--store", store, "--config", "gateway.yaml") == 2
 
 
 async def test_a_store_verifies_by_the_configuration_that_names_it(folder: Path, run: Run) -> None:
