@@ -70,8 +70,10 @@ NO_DOORS = {
 OPENING = {
     "alembic", "alembic.command", "alembic.config", "alembic.context", "alembic.op", "argparse", "asyncio", "asyncpg",
     "asyncssh",
-    "concurrent.futures", "fcntl", "granian.constants", "granian.log", "granian.http", "granian.server.mp",
-    "http.server", "httpcore", "httptools", "httpx", "importlib", "importlib.resources", "io", "logging", "lzma", "os",
+    "concurrent.futures", "concurrent.futures.process",
+    "fcntl", "granian.constants", "granian.log", "granian.http", "granian.server.mp",
+    "http.server", "httpcore", "httptools", "httpx", "importlib", "importlib.resources", "io", "logging", "lzma",
+    "multiprocessing", "os",
     "pickle", "select",
     "pathlib", "psycopg", "pyarrow", "pyarrow.compute", "pyarrow.parquet", "pyarrow.types",
     "pymysql.converters", "resource", "selectors", "shutil", "signal", "socket", "socketserver",
