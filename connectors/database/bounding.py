@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import mysql
 
 MOST = 2**20
 """Bytes, where the configuration says nothing else."""
@@ -26,14 +27,14 @@ def bounded(select: sa.Select[Any], most: int, dialect: str, order: Sequence[int
     allowed: sa.ColumnClause[int] = sa.literal_column(str(most))
     if dialect == "mariadb":
         # It copies what a statement holds by the way, each time, however large: what is too large is left out at once.
-        row = _bytes(columns)
+        row = _sum([_as_sent(column, allowed) for column in columns])
         columns = [sa.case((sa.func.octet_length(column) <= allowed, column)) for column in columns]
         held = select.with_only_columns(*_labelled(columns), row.label(_ROW)).subquery("held")
         *inner, row = held.c
     else:
         held = select.with_only_columns(*_labelled(columns)).subquery("held")
         inner = list(held.c)
-        row = _bytes([sa.cast(column, sa.Text) for column in inner])
+        row = _sum([sa.func.octet_length(sa.cast(column, sa.Text)) for column in inner])
     counted = sa.select(*inner, sa.func.sum(row).over().label(_TOTAL)).subquery("counted")
     *values, total_column = counted.c
     fits = total_column <= allowed
@@ -46,9 +47,17 @@ def _labelled(columns: Sequence[sa.ColumnElement[Any]]) -> list[sa.Label[Any]]:
     return [column.label(f"c{n}") for n, column in enumerate(columns)]
 
 
-def _bytes(columns: Sequence[sa.ColumnElement[Any]]) -> sa.ColumnElement[Any]:
-    sizes = [sa.func.coalesce(sa.func.octet_length(column), 0) for column in columns]
-    return sum(sizes[1:], sizes[0])
+def _as_sent(column: sa.ColumnElement[Any], allowed: sa.ColumnElement[int]) -> sa.ColumnElement[Any]:
+    """A value's bytes as MariaDB sends them: text in UTF-8, whatever its column's characters. What is too large is not
+    made into UTF-8 to know that, and bytes that are no text (NULL then) are sent as they are."""
+    kept = sa.func.octet_length(column)
+    sent = sa.func.octet_length(sa.cast(column, mysql.CHAR(charset="utf8mb4")))
+    return sa.case((kept > allowed, kept), else_=sa.func.greatest(kept, sa.func.coalesce(sent, 0)))
+
+
+def _sum(sizes: Sequence[sa.ColumnElement[Any]]) -> sa.ColumnElement[Any]:
+    counted = [sa.func.coalesce(size, 0) for size in sizes]
+    return sum(counted[1:], counted[0])
 
 
 def read(

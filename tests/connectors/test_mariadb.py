@@ -90,6 +90,16 @@ async def test_text_is_whole_whatever_the_columns_characters(server: MariaDB, da
     assert outcome[0].m_id == "𝄞-1"
 
 
+@pytest.mark.parametrize("of", ["text CHARACTER SET latin1", "text CHARACTER SET utf16", "blob"])
+async def test_bytes_are_counted_as_they_are_sent(server: MariaDB, database: str, of: str) -> None:
+    server.run(database, f"ALTER TABLE facts MODIFY text long{of}")
+    server.run(database, "UPDATE facts SET text = REPEAT('ü', 5000)")  # 10,000 bytes in UTF-8
+    small = (await got(server.url(database), ABC, limits={"max_bytes": "9KiB"}))[ABC]
+    assert isinstance(small, Failure)
+    assert small.fault is Fault.INVALID
+    assert not isinstance((await got(server.url(database), ABC, limits={"max_bytes": "11KiB"}))[ABC], Failure)
+
+
 @pytest.mark.parametrize(
     ("column", "type_", "value"),
     [
