@@ -18,6 +18,7 @@ from connectors.contract.model import (
     connected,
     content,
     each,
+    of_records,
     records,
     request,
     said,
@@ -54,6 +55,7 @@ async def nothing(system: System) -> list[str]:
     return found
 
 
+@of_records
 async def whose(system: System) -> list[str]:
     """Nobody has records of somebody who was asked about at the same time, and all have what they have alone"""
     found: list[str] = []
@@ -67,13 +69,17 @@ async def whose(system: System) -> list[str]:
             back = await ask(system, connector, request(system, dataset, *reversed(subjects)))
             for subject in subjects:
                 alone = (await ask(system, connector, request(system, dataset, subject)))[subject, dataset]
-                if not content(alone) == content(together[subject, dataset]) == content(back[subject, dataset]):
-                    found.append(f"{dataset}: a subject has other records alone than with others")
+                outcomes = (alone, together[subject, dataset], back[subject, dataset])
+                if all(content(one) == content(alone) for one in outcomes):
+                    continue
+                failed = next((said(one) for one in outcomes if isinstance(one, Failure)), "")
+                found.append(f"{dataset}: {failed or 'a subject has other records alone than with others'}")
     if len(system.holding) + len(system.unknown) < 2:
         raise NotTried("the file of subjects names only one")
-    return found
+    return list(dict.fromkeys(found))
 
 
+@of_records
 async def alike(system: System) -> list[str]:
     """An identifier that only looks like a subject's has none of its records"""
     known = {held.subject for held in system.holding}
@@ -108,6 +114,7 @@ _TYPES: Mapping[FieldType, Callable[[Any], bool]] = {
 }
 
 
+@of_records
 async def types(system: System) -> list[str]:
     """Each field is of the catalogue's type, or null"""
     found: list[str] = []
@@ -121,6 +128,7 @@ async def types(system: System) -> list[str]:
     return list(dict.fromkeys(found))
 
 
+@of_records
 async def fields(system: System) -> list[str]:
     """A record has the fields that were asked for, and no other"""
     found: list[str] = []
@@ -137,6 +145,7 @@ async def fields(system: System) -> list[str]:
     return list(dict.fromkeys(found))
 
 
+@of_records
 async def named(system: System) -> list[str]:
     """No two records of an answer have one id and version"""
     found: list[str] = []
@@ -151,6 +160,7 @@ async def named(system: System) -> list[str]:
     return found
 
 
+@of_records
 async def stable(system: System) -> list[str]:
     """Asked again, by another connector too, an id and version has the same content, in the same order"""
     found: list[str] = []
@@ -175,6 +185,7 @@ def _changed(before: Outcome, after: Outcome) -> str:
     return "other records" if old.keys() != new.keys() else "the records are in another order"
 
 
+@of_records
 async def at_once(system: System) -> list[str]:
     """Inquiries at the same time get what each gets alone"""
     pairs = [(dataset, subject) for dataset, subject, _ in each(system)]

@@ -13,7 +13,18 @@ from urllib.parse import urlsplit, urlunsplit
 
 from connectors.base import DatasetRequest, Failure, Fault, Outcome, Subject
 from connectors.contract.impostor import impostor
-from connectors.contract.model import LATE, NotTried, System, ask, connected, each, records, request
+from connectors.contract.model import (
+    LATE,
+    NotTried,
+    System,
+    ask,
+    connected,
+    each,
+    of_records,
+    records,
+    request,
+    some_come,
+)
 
 _SOON = 0.001
 _AS_LITTLE = "1B"
@@ -41,6 +52,7 @@ async def deadline(system: System) -> list[str]:
     return found
 
 
+@of_records
 async def bounded(system: System) -> list[str]:
     """An answer of more than `limits.max_bytes` is a fault, and not cut"""
     dataset, subject, _ = _one(system)
@@ -71,7 +83,9 @@ async def credentials(system: System) -> list[str]:
     """Without the gateway's credentials, or with others, the system answers nobody"""
     found: list[str] = []
     with _a_secret() as file:
-        for way, config in _with_others(system.config, file).items():
+        others = _with_others(system.config, file)
+        await some_come(system)
+        for way, config in others.items():
             async with connected(system, config) as connector:
                 for dataset, subject, _ in each(system):
                     outcome = (await ask(system, connector, request(system, dataset, subject)))[subject, dataset]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import enum
+import functools
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -128,6 +129,29 @@ def each(system: System) -> list[tuple[str, Subject, int]]:
     if not any(count for _, _, count in found):
         raise NotTried("the file of subjects names none that has records")
     return found
+
+
+async def some_come(system: System) -> None:
+    """Raises `NotTried` where a dataset of which there should be records gives none at all."""
+    lacking = {name for name, _, count in each(system) if count}
+    async with connected(system) as connector:
+        for dataset, subject, _ in each(system):
+            if dataset in lacking:
+                outcome = (await ask(system, connector, request(system, dataset, subject)))[subject, dataset]
+                lacking -= {dataset} if records(outcome) else set()
+    if lacking:
+        raise NotTried(f"no record came of {', '.join(f'`{name}`' for name in sorted(lacking))}; see `whole`")
+
+
+def of_records(check: Check) -> Check:
+    """A check of what records are like: where none come, it is not tried."""
+
+    @functools.wraps(check)
+    async def seen(system: System) -> Sequence[str]:
+        await some_come(system)
+        return await check(system)
+
+    return seen
 
 
 def records(outcome: Outcome) -> list[Record]:

@@ -44,6 +44,11 @@ async def checked(config: Path, named: str, file: Path, own: Mapping[str, Build]
         shapes = shapes_of(named, department.node, found.catalogue)
         said = {key: value for key, value in department.node.plain().items() if key not in _BESIDE}
         whom = subjects.load(file, found.catalogue.schemes, shapes)
+        if own and said["kind"] not in own:
+            raise CommandRefused(
+                f"--connector: it gives the kind `{min(own)}`, and {found.settings.sources} says `kind: {said['kind']}`"
+                f" for `{named}`; write `kind: {min(own)}` there, or leave --connector out"
+            )
         make = _maker(found.settings.sources, own, shapes)
         system = System(said, make, shapes, whom.holding, whom.unknown, found.settings.limits.deadline)
         yield Opened(system, str(said["kind"]), department.digest, found.rules.digest, whom)

@@ -191,6 +191,7 @@ def test_a_wrong_file_of_subjects_says_where_and_what(
         ("labour", "folder", "must be a module and its function"),
         ("labour", "no_such_module:build", "cannot be imported"),
         ("labour", "json:build", "has no function `build`"),
+        ("labour", "json:loads", "says `kind: sql` for `labour`; write `kind: json` there"),
     ],
 )
 def test_a_wrong_call_says_what(

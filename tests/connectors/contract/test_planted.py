@@ -28,6 +28,7 @@ FAULTS = {
     "a failure for nobody": "nothing",
     "others' records for nobody": "nothing",
     "turned round together": "whose",
+    "a failure beside others": "whose",
     "small letters": "alike",
     "a float": "types",
     "true for a number's text": "types",
@@ -46,7 +47,10 @@ FAULTS = {
     "any credentials": "credentials",
     "any certificate": "encrypted",
     "raises as it is closed": "whole",
+    "down": "whole",
 }
+OF_RECORDS = {"whose", "alike", "types", "fields", "named", "stable", "at once", "bounded", "credentials"}
+"""Checks that say nothing where no record came."""
 
 
 class Planted:
@@ -68,6 +72,8 @@ class Planted:
         if self._config["url"] != CONFIG["url"]:
             await self._reach()
             return _all(request, DOWN)
+        if self.fault == "down":
+            return _all(request, DOWN)
         auth = self._config.get("auth")
         if auth is None and self.fault != "no credentials needed":
             return _all(request, DOWN)
@@ -75,6 +81,8 @@ class Planted:
             return _all(request, DOWN)
         if "limits" in self._config and self.fault != "cut":
             return _all(request, Failure(Fault.INVALID, False, "too large"))
+        if self.fault == "a failure beside others" and any(len(each.subjects) > 1 for each in request.datasets):
+            return _all(request, DOWN)
         outcomes: dict[tuple[Subject, str], Outcome] = {}
         for dataset in request.datasets:
             subjects = dataset.subjects
@@ -176,6 +184,21 @@ async def test_a_fault_is_found_by_its_check(fault: str, monkeypatch: pytest.Mon
     assert found.why
     for value in (ACME.value, BETA.value, "2025", "Prize"):
         assert value not in " ".join(found.why)
+
+
+async def test_a_system_that_is_down_passes_nothing_that_is_seen_by_records(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = await results("down")
+    assert {name for name, each in found.items() if each.result is Result.NOT_TRIED} == OF_RECORDS
+    assert found["types"].why == (
+        f"no record came of {', '.join(f'`{name}`' for name in sorted(SHAPES))}; see `whole`",
+    )
+    assert found["whole"].result is Result.FAILED
+
+
+async def test_what_fails_only_beside_others_is_named_as_that() -> None:
+    assert (await results("a failure beside others"))["whose"].why == tuple(
+        f"{name}: SOURCE_UNAVAILABLE (planted)" for name in SHAPES
+    )
 
 
 def test_every_check_has_a_fault() -> None:
