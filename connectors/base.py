@@ -186,15 +186,26 @@ class Fault(enum.StrEnum):
     INVALID = "SOURCE_INVALID"
 
 
+class Flaw(enum.StrEnum):
+    """What is invalid of what a source answered: a record's value, whose a record is, how much it is, or all of it."""
+
+    RECORD = "record"
+    SUBJECT = "subject"
+    SIZE = "size"
+    ANSWER = "answer"
+
+
 class Failure(NamedTuple):
     """A dataset that could not be had.
 
-    `detail` is for the operator's log: it names the check that failed, never a value from the source.
+    `detail` is for the operator's log: it names the check that failed, never a value from the source. `flaw` counts
+    where the fault is `INVALID`.
     """
 
     fault: Fault
     retryable: bool
     detail: str
+    flaw: Flaw = Flaw.ANSWER
 
 
 Outcome = Sequence[Record] | Failure

@@ -25,7 +25,7 @@ from connectors.explaining.noted import Noted
 from connectors.http.calling import Caller, Reading, read_caller, read_headers
 from connectors.http.forwarding import Forward, read_forward
 from connectors.http.transport import Response
-from connectors.kit.source import invalid, unmapped
+from connectors.kit.source import MANY_RECORDS, invalid, unmapped
 from connectors.mapping import duplicate_keys
 from connectors.mapping.graphql_documents import Operation, Part, Source, compile_operation, read_source
 
@@ -114,7 +114,7 @@ class GraphqlConnector:
             outcomes = self._read(answer.body, groups, keys)
             records = [outcome for outcome in outcomes.values() if not isinstance(outcome, Failure)]
             if sum(map(len, records)) > self._caller.most_records:
-                return Reading(dict.fromkeys(keys, invalid("more records than `limits.records`")), True, False)
+                return Reading(dict.fromkeys(keys, invalid(MANY_RECORDS)), True, False)
             wrong = any(isinstance(o, Failure) and o.fault is Fault.INVALID for o in outcomes.values())
             return Reading(outcomes, wrong, len(records) == len(keys) and all(records))
 

@@ -33,7 +33,7 @@ from connectors.http.calling import Caller, Reading, read_caller, read_headers
 from connectors.http.endpoint import Endpoint, Question, read_endpoint
 from connectors.http.forwarding import Forward, read_forward
 from connectors.http.transport import Response
-from connectors.kit.source import different, invalid, read_datasets, unmapped
+from connectors.kit.source import MANY_PAGES, MANY_RECORDS, different, invalid, read_datasets, unmapped
 from connectors.mapping.decoding import Page
 
 DEPARTMENT_KEYS = (
@@ -43,7 +43,7 @@ DEPARTMENT_KEYS = (
 Headers = Mapping[str, str] | None
 """What one inquiry's questions have beside the department's own headers."""
 _LAST_PAGE = Page([], None)
-_TOO_MANY = Reading(invalid("more records than `limits.records`"), True, False)
+_TOO_MANY = Reading(invalid(MANY_RECORDS), True, False)
 _BAD_VALUE = Failure(Fault.INVALID, False, "the identifier cannot stand in a question")
 
 
@@ -175,7 +175,7 @@ class RestConnector:
             if following is None:
                 return invalid("the next page is on another origin, or no address")
             if following in seen or len(seen) >= paging.max_pages:
-                return invalid("more pages than `paging.max_pages`, or a page that comes again")
+                return invalid(MANY_PAGES)
             seen.add(following)
             url = following
 

@@ -11,12 +11,14 @@ import sqlite3
 
 from sqlalchemy.exc import DataError, DBAPIError
 
-from connectors.base import Failure, Fault
+from connectors.base import Failure, Fault, Flaw
 
 UNAVAILABLE = Failure(Fault.UNAVAILABLE, True, "the database refused, or cannot be reached")
 REFUSED = Failure(Fault.UNAVAILABLE, False, "the database refuses the statement")
 TIMEOUT = Failure(Fault.TIMEOUT, True, "no whole answer in time")
-INVALID = Failure(Fault.INVALID, False, "a row holds what the database or its driver cannot give as a value")
+INVALID = Failure(
+    Fault.INVALID, False, "a row holds what the database or its driver cannot give as a value", Flaw.RECORD
+)
 
 _OF_ROWS = ("21", "22", "23", "45", "P0", "54", "XX001")
 """Classes of errors that rows make: several values for one, data, a constraint, a function's own, what is too large."""

@@ -17,6 +17,7 @@ import sqlalchemy as sa
 from connectors.base import Config, DatasetShape, FieldType, Record, Subject
 from connectors.database.bounding import bounded, read
 from connectors.database.dialects import NO_BOOLEAN, compared
+from connectors.kit.source import MANY_BYTES, MANY_ROWS
 from connectors.mapping import moments, numbers
 from connectors.mapping.decoding import Const, Mapped, SubjectMapping, read_mapping
 from connectors.mapping.faulty import NO_SUBJECT, SHOWN, shown_by
@@ -108,9 +109,9 @@ class Table:
             )
             rows = read(connection, select, parameters, self._limits.bytes)
             if rows is None:
-                return "more bytes than `limits.max_bytes`"
+                return MANY_BYTES
             if len(rows) > self._limits.rows:
-                return "more rows than `limits.rows`"
+                return MANY_ROWS
             for row in rows:
                 record = record_of(row)
                 if isinstance(record, str):

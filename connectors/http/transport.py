@@ -28,7 +28,7 @@ from typing import NamedTuple, Protocol
 
 import msgspec
 
-from connectors.base import Failure, Fault
+from connectors.base import Failure, Fault, Flaw
 
 
 class TransportFault(enum.Enum):
@@ -44,7 +44,9 @@ class TransportFault(enum.Enum):
 FAILURES: Mapping[TransportFault, Failure] = {
     TransportFault.TIMEOUT: Failure(Fault.TIMEOUT, True, "no whole answer in time"),
     TransportFault.UNAVAILABLE: Failure(Fault.UNAVAILABLE, True, "no connection, or it broke"),
-    TransportFault.TOO_LARGE: Failure(Fault.INVALID, False, "answer over `max_bytes`, or too much around it"),
+    TransportFault.TOO_LARGE: Failure(
+        Fault.INVALID, False, "answer over `max_bytes`, or too much around it", Flaw.SIZE
+    ),
     TransportFault.REDIRECT: Failure(Fault.INVALID, False, "redirect; the configured address must answer itself"),
     TransportFault.INVALID: Failure(Fault.INVALID, False, "an answer that HTTP does not allow, or not asked for so"),
 }

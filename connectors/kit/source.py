@@ -4,12 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 
-from connectors.base import Config, DatasetShape, Failure, Fault, Outcome, RecordRequest, Subject
+from connectors.base import Config, DatasetShape, Failure, Fault, Flaw, Outcome, RecordRequest, Subject
+from connectors.mapping.faulty import NO_SUBJECT
+
+MANY_RECORDS = "more records than `limits.records`"
+MANY_ROWS = "more rows than `limits.rows`"
+MANY_BYTES = "more bytes than `limits.max_bytes`"
+MANY_PAGES = "more pages than `paging.max_pages`, or a page that comes again"
+_FLAWS = {NO_SUBJECT: Flaw.SUBJECT, **dict.fromkeys((MANY_RECORDS, MANY_ROWS, MANY_BYTES, MANY_PAGES), Flaw.SIZE)}
 
 
 def invalid(detail: str) -> Failure:
     """The answer cannot be used; `detail` names the check that failed."""
-    return Failure(Fault.INVALID, False, detail)
+    return Failure(Fault.INVALID, False, detail, _FLAWS.get(detail, Flaw.ANSWER))
 
 
 def unmapped(request: RecordRequest, dataset: str | None = None) -> dict[tuple[Subject, str], Outcome]:

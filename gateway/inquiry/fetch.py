@@ -19,6 +19,7 @@ from connectors.base import (
     Failure,
     Fault,
     Faulty,
+    Flaw,
     Forwarded,
     Forwarding,
     Outcome,
@@ -36,8 +37,8 @@ Got = dict[tuple[Subject, str], Outcome]
 
 _LATE = Failure(Fault.TIMEOUT, True, "the inquiry's deadline")
 _DEFECT = Failure(Fault.UNAVAILABLE, False, "the connector failed")
-_DIFFER = Failure(Fault.INVALID, False, "two records of one id and version differ")
-_MANY = Failure(Fault.INVALID, False, "more records than an inquiry's `limits.records`")
+_DIFFER = Failure(Fault.INVALID, False, "two records of one id and version differ", Flaw.RECORD)
+_MANY = Failure(Fault.INVALID, False, "more records than an inquiry's `limits.records`", Flaw.SIZE)
 _MISSING = Failure(Fault.INVALID, False, "the connector gave no outcome")
 
 

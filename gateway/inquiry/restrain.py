@@ -23,7 +23,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from connectors.base import Failure, Fault, Faulty, Record, Subject
+from connectors.base import Failure, Fault, Faulty, Flaw, Record, Subject
 from connectors.base import Outcome as Fetched
 from gateway.catalogue.model import Dataset, Period
 from gateway.inquiry.types import Caution, Decision, Facts, Outcome, Released, Withheld
@@ -170,7 +170,7 @@ def restrain(
             withheld.append(Withheld(subject, dataset.id, record.m_id, record.m_version, reasons[at], faulty))
     for record in shown:
         if isinstance(record, Faulty):
-            return Failure(Fault.INVALID, False, record.m_reason), withheld, []
+            return Failure(Fault.INVALID, False, record.m_reason, Flaw.RECORD), withheld, []
     released, cautions = _released(dataset, facts, shown)
     return released, withheld, cautions
 
@@ -191,7 +191,7 @@ def tell_oneself(
     """
     for record in records:
         if isinstance(record, Faulty):
-            return Failure(Fault.INVALID, False, record.m_reason), [], []
+            return Failure(Fault.INVALID, False, record.m_reason, Flaw.RECORD), [], []
     others = msgspec.structs.replace(purpose, overdue_objection="withhold")
     release = Release(dataset, others, facts, today, records)
     by_others: list[tuple[str, ...]] = [()] * len(records)
@@ -235,10 +235,10 @@ def restrain_all(
     facts: Facts,
     oneself: bool,
     today: datetime.date,
-) -> tuple[dict[tuple[Subject, str], Outcome], list[Withheld], list[Caution], list[tuple[str, Fault]]]:
+) -> tuple[dict[tuple[Subject, str], Outcome], list[Withheld], list[Caution], list[tuple[str, str, Failure]]]:
     """Restrain what was fetched for each permit; a failure stays one. `oneself`: a subject looks at itself.
 
-    Gives the outcomes, what was withheld, the cautions, and of each failure its department and fault.
+    Gives the outcomes, what was withheld, the cautions, and each failure with its department and dataset.
     """
     datasets = policies.catalogue.datasets
     # With a purpose of this scope every permit is about the token's own identifier.
@@ -246,17 +246,17 @@ def restrain_all(
     got: dict[tuple[Subject, str], Outcome] = {}
     withheld: list[Withheld] = []
     cautions: list[Caution] = []
-    failures: list[tuple[str, Fault]] = []
+    failures: list[tuple[str, str, Failure]] = []
     for subject, dataset, _ in decision.permits:
         records = fetched[subject, dataset]
         if isinstance(records, Failure):
             got[subject, dataset] = records
-            failures.append((datasets[dataset].department, records.fault))
+            failures.append((datasets[dataset].department, dataset, records))
             continue
         released, held, told = one(datasets[dataset], purpose, subject, records, facts.subjects[subject], today)
         got[subject, dataset] = released
         if isinstance(released, Failure):
-            failures.append((datasets[dataset].department, released.fault))
+            failures.append((datasets[dataset].department, dataset, released))
         withheld += held
         cautions += told
     return got, withheld, cautions, failures

@@ -17,16 +17,48 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Generic, Self, TypeVar
 
 import msgspec
 
 from gateway.manage.link import SUPERVISOR
 from gateway.manage.messages import MAX_LINE, Message, Recalling, Report, Up, decode
+from gateway.manage.sources import Deliveries, Drifts
 from gateway.telemetry.metrics import Counts, Lag, RecallCounts, exposition
 
 SILENT = 15.0
 """Seconds without a report after which a worker is told as one that does not report."""
+
+
+_C = TypeVar("_C", RecallCounts, Deliveries)
+
+
+class _Beside(Generic[_C]):
+    """What a process beside those that serve counted since it started, and those before it."""
+
+    def __init__(self, none: type[_C]) -> None:
+        self._none: type[_C] = none
+        self._gone: _C = none()
+        self._now: _C = none()
+        self._link: socket.socket | None = None
+
+    def heard(self, link: socket.socket, counts: _C) -> None:
+        """It is the process of this link now."""
+        if self._link is not link and self._link is not None:
+            self.left(self._link)
+        self._link, self._now = link, counts
+
+    def left(self, link: socket.socket) -> None:
+        """A process is gone. What it counted stays counted."""
+        if self._link is link:
+            self._gone = self.total()
+            self._link, self._now = None, self._none()
+
+    def total(self) -> _C:
+        """All together."""
+        total: _C = msgspec.convert(msgspec.to_builtins(self._gone), self._none)
+        total.add(self._now)
+        return total
 
 
 class Hub:
@@ -44,8 +76,8 @@ class Hub:
         self._starting = self._workers = workers
         self._reports: dict[socket.socket, tuple[float, Report]] = {}
         self._gone = Counts({}, {}, {}, [], 0, 0)
-        self._recalling: tuple[socket.socket | None, RecallCounts] = (None, RecallCounts())
-        self._recalled = RecallCounts()
+        self._recalls, self._deliveries = _Beside(RecallCounts), _Beside(Deliveries)
+        self._drifts = Drifts()
 
     def __enter__(self) -> Self:
         self._folder = Path(tempfile.mkdtemp(prefix="dutybound-"))  # for its owner only
@@ -81,13 +113,12 @@ class Hub:
         with self._lock:
             total = msgspec.convert(msgspec.to_builtins(self._gone), Counts)
             reports = sorted(self._reports.values(), key=lambda one: one[0])
-            recalls = msgspec.convert(msgspec.to_builtins(self._recalled), RecallCounts)
-            recalls.add(self._recalling[1])
+            beside = [*self._recalls.total().collect(), *self._deliveries.total().collect(), *self._drifts.collect()]
         lags: Sequence[Lag] = ()
         for _, report in reports:
             total.add(report.counts)
             lags = report.lags or lags  # they read the same store: the last word counts
-        return exposition(total, lags, len(reports), recalls) if total.steps else b""
+        return exposition(total, lags, len(reports), beside) if total.steps else b""
 
     def health(self) -> dict[str, Any]:
         """Each process's checks. Ready is a gateway all of whose processes are there, speak, and are ready."""
@@ -144,9 +175,8 @@ class Hub:
         self._selector.unregister(link)
         del self._links[link]
         link.close()
-        if self._recalling[0] is link:
-            self._recalled.add(self._recalling[1])
-            self._recalling = (None, RecallCounts())
+        self._recalls.left(link)
+        self._deliveries.left(link)
         last = self._reports.pop(link, None)
         if last is not None:
             self._gone.add(last[1].counts)
@@ -156,7 +186,11 @@ class Hub:
         if isinstance(message, Report):
             self._reports[link] = (time.monotonic(), message)
         elif isinstance(message, Recalling):
-            self._recalling = (link, message.counts)
+            self._recalls.heard(link, message.counts)
+        elif isinstance(message, Deliveries):
+            self._deliveries.heard(link, message)
+        elif isinstance(message, Drifts):
+            self._drifts = message  # how a look found the systems, which lasts until the next
         elif isinstance(message, Up):
             self._starting -= 1
         elif self._starting > 0 and self.refused is None:

@@ -59,3 +59,9 @@ class Link:
     def up(self) -> None:
         """Tell that this process serves."""
         self.tell(Up())
+
+
+def supervisor() -> Link | None:
+    """The link to the supervisor that started this process; None where none did. It ends the process, if it breaks."""
+    address = os.environ.get(SUPERVISOR)
+    return Link(address) if address else None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
+from gateway.manage.sources import Deliveries, Drifts
 from gateway.telemetry.metrics import Counts, Lag, RecallCounts
 
 
@@ -33,7 +34,7 @@ class Recalling(msgspec.Struct, frozen=True, tag="recalling"):
     counts: RecallCounts
 
 
-Message = Up | Refused | Report | Recalling
+Message = Up | Refused | Report | Recalling | Deliveries | Drifts
 MAX_LINE = 1 << 20
 """Bytes of one message; a worker that says more is cut off."""
 

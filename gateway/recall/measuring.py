@@ -3,22 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import os
 
 from gateway.acts.office import Office
-from gateway.manage.link import SUPERVISOR, Link
+from gateway.manage.link import Link
 from gateway.manage.messages import Recalling
 from gateway.storage.recall import work as queue
 from gateway.storage.tables import micros
 from gateway.telemetry.metrics import RecallCounts
 
 EVERY = 2.0
-
-
-def supervisor() -> Link | None:
-    """The link to the supervisor that started this process; None where none did. It ends the process, if it breaks."""
-    address = os.environ.get(SUPERVISOR)
-    return Link(address) if address else None
 
 
 class Counting:

@@ -34,7 +34,7 @@ from gateway.ledger.log import operator
 from gateway.ledger.log.build import Watched, ledger_of, webhook_keys
 from gateway.ledger.log.operator import Workplace
 from gateway.manage.beside import arguments, kept, rested, until_told
-from gateway.manage.link import Link
+from gateway.manage.link import Link, supervisor
 from gateway.manage.states import States
 from gateway.recall import following, measuring
 from gateway.recall.delivering import giving_up
@@ -43,7 +43,7 @@ from gateway.recall.delivering.deliver import Delivering, receivers
 from gateway.recall.delivering.giving_up import GivingUp
 from gateway.recall.enforcing.overdue import Overdue
 from gateway.recall.following import Following
-from gateway.recall.measuring import Counting, Measuring, supervisor
+from gateway.recall.measuring import Counting, Measuring
 from gateway.recall.selecting import unreported
 from gateway.recall.selecting.expiring import LOOKED, Expiring
 from gateway.recall.selecting.select import Selecting

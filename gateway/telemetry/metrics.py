@@ -20,7 +20,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from connectors.base import Fault
+from connectors.base import Failure, Fault
 from gateway.errors import Code
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -119,7 +119,8 @@ class Counts(msgspec.Struct):
 
     `failures` are by department and fault; `groups` the entries that ledger commits held, and how many in all.
     `calendar_end` is when the list of holidays ends, in seconds since the epoch: 0 where none is listed, `None` where
-    no process has said. Of several the last one says it. `dry_run` is by department, purpose and outcome.
+    no process has said. Of several the last one says it. `dry_run` is by department, purpose and outcome, `invalid` by
+    department, dataset and flaw.
     """
 
     inquiries: dict[str, int]
@@ -130,13 +131,15 @@ class Counts(msgspec.Struct):
     break_glass: int
     calendar_end: float | None = None
     dry_run: dict[str, int] = {}
+    invalid: dict[str, int] = {}
 
     def add(self, other: Counts) -> None:
         """Count what another process counted, too."""
-        _add(self.inquiries, other.inquiries)
-        _add(self.dry_run, other.dry_run)
+        add(self.inquiries, other.inquiries)
+        add(self.dry_run, other.dry_run)
+        add(self.invalid, other.invalid)
         for department, faults in other.failures.items():
-            _add(self.failures.setdefault(department, {}), faults)
+            add(self.failures.setdefault(department, {}), faults)
         for step, buckets in other.steps.items():
             self.steps[step] = _sums(self.steps.get(step, []), buckets)
         self.groups = _sums(self.groups, other.groups)
@@ -145,12 +148,12 @@ class Counts(msgspec.Struct):
         self.calendar_end = self.calendar_end if other.calendar_end is None else other.calendar_end
 
 
-def _add(to: dict[str, int], more: Mapping[str, int]) -> None:
+def add(to: dict[str, int], more: Mapping[str, int]) -> None:
     for key, count in more.items():
         to[key] = to.get(key, 0) + count
 
 
-def _counter(name: str, told: str, labels: Sequence[str], counted: Mapping[str, int]) -> CounterMetricFamily:
+def counter(name: str, told: str, labels: Sequence[str], counted: Mapping[str, int]) -> CounterMetricFamily:
     """A metric of what is counted by the values of its labels, with spaces between."""
     family = CounterMetricFamily(f"dutybound_{name}", told, labels=labels)
     for values, count in counted.items():
@@ -181,6 +184,7 @@ class Metrics:
         self.lags: Sequence[Lag] = ()
         self.calendar_end: float | None = None
         self.dry_run: Mapping[str, int] = {}
+        self.invalid: dict[str, int] = {}
         self._waiting: Mapping[str, Histogram] = {step: Histogram(_SECONDS) for step in STEPS}
         self._timed = 0
         self._chance = random.Random(os.urandom(32)).random  # noqa: S311 - what it gave is never shown
@@ -190,10 +194,14 @@ class Metrics:
         more = {(name, fault): Count() for name in sorted(departments) for fault in Fault}
         self.failures = {**more, **self.failures}
 
-    def failed(self, failures: Iterable[tuple[str, Fault]]) -> None:
-        """Count what departments failed to give."""
-        for failure in failures:
-            self.failures[failure].add()
+    def failed(self, failures: Iterable[tuple[str, str, Failure]]) -> None:
+        """Count what departments failed to give: each with its department and dataset, as the catalogue has them."""
+        for department, dataset, failure in failures:
+            self.failures[department, failure.fault].add()
+            if failure.fault is Fault.INVALID:
+                # Names of datasets and departments have no spaces.
+                label = f"{department} {dataset} {failure.flaw.value}"
+                self.invalid[label] = self.invalid.get(label, 0) + 1
 
     def begin(self) -> Steps:
         """The steps of one more inquiry, timed for one in `TIMED_EACH`."""
@@ -220,6 +228,7 @@ class Metrics:
             self.break_glass.value,
             self.calendar_end,
             dict(self.dry_run),
+            dict(self.invalid),
         )
 
     def exposition(self) -> bytes:
@@ -241,8 +250,8 @@ class RecallCounts(msgspec.Struct):
 
     def add(self, other: RecallCounts) -> None:
         """Count what another process counted, too; what waits is what it says."""
-        _add(self.messages, other.messages)
-        _add(self.alerts, other.alerts)
+        add(self.messages, other.messages)
+        add(self.alerts, other.alerts)
         self.waiting, self.late = other.waiting, other.late
 
     def collect(self) -> Iterator[Metric]:
@@ -251,26 +260,38 @@ class RecallCounts(msgspec.Struct):
             ("recall_messages", "Tries to tell recipients of recalls, by outcome", "outcome", self.messages),
             ("alerts", "What the operator was told of, by kind", "kind", self.alerts),
         ):
-            yield _counter(name, told, [label], dict(sorted(counted.items())))
+            yield counter(name, told, [label], dict(sorted(counted.items())))
         yield GaugeMetricFamily("dutybound_recall_work", "Messages that wait to be sent", value=self.waiting)
         late = "How long ago the first of them was due, in seconds"
         yield GaugeMetricFamily("dutybound_recall_work_late_seconds", late, value=self.late)
 
 
-class _Shown(Collector):
-    """Counts, for the library that writes them."""
+class _Metrics(Collector):
+    """Metrics, for the library that writes them."""
 
-    def __init__(self, counts: Counts, lags: Iterable[Lag], processes: int, recalls: RecallCounts) -> None:
-        self._counts, self._lags, self._processes, self._recalls = counts, lags, processes, recalls
+    def __init__(self, metrics: Iterable[Metric]) -> None:
+        self._metrics = metrics
+
+    def collect(self) -> Iterable[Metric]:
+        return self._metrics
+
+
+class _Shown:
+    """Counts as metrics."""
+
+    def __init__(self, counts: Counts, lags: Iterable[Lag], processes: int, beside: Iterable[Metric]) -> None:
+        self._counts, self._lags, self._processes, self._beside = counts, lags, processes, beside
 
     def collect(self) -> Iterator[Metric]:
         counts = self._counts
         yield GaugeMetricFamily("dutybound_processes", "Processes that serve", value=self._processes)
-        yield _counter("inquiries", "Operations answered, by outcome", ["outcome"], counts.inquiries)
+        yield counter("inquiries", "Operations answered, by outcome", ["outcome"], counts.inquiries)
         failed = {f"{name} {each}": count for name, faults in counts.failures.items() for each, count in faults.items()}
-        yield _counter("department_failures", "Datasets that could not be had", ["department", "fault"], failed)
+        yield counter("department_failures", "Datasets that could not be had", ["department", "fault"], failed)
+        told = "Datasets whose answer could not be used, by what was invalid"
+        yield counter("invalid_answers", told, ["department", "dataset", "flaw"], counts.invalid)
         told = "Decisions that a dry run compared, by outcome"
-        yield _counter("dry_run_decisions", told, ["department", "purpose", "outcome"], counts.dry_run)
+        yield counter("dry_run_decisions", told, ["department", "purpose", "outcome"], counts.dry_run)
         # Without a sum: each digit of it would be of single inquiries.
         steps = HistogramMetricFamily(
             "dutybound_step_seconds", f"Time that a step took, of one inquiry in {TIMED_EACH}", labels=["step"]
@@ -285,7 +306,7 @@ class _Shown(Collector):
             told = "When the list of holidays ends, in seconds since 1970"
             yield GaugeMetricFamily("dutybound_calendar_end_seconds", told, value=counts.calendar_end)
         yield from self._behind()
-        yield from self._recalls.collect()
+        yield from self._beside
         group = HistogramMetricFamily("dutybound_ledger_group_entries", "Entries that one ledger commit held")
         group.add_metric([], cumulative(_SIZES, counts.groups), counts.grouped)
         yield group
@@ -303,10 +324,13 @@ class _Shown(Collector):
         yield since
 
 
-def exposition(
-    counts: Counts, lags: Iterable[Lag] = (), processes: int = 1, recalls: RecallCounts | None = None
-) -> bytes:
-    """The Prometheus text (`CONTENT_TYPE`) of what `processes` counted, and the one that recalls."""
+def exposition(counts: Counts, lags: Iterable[Lag] = (), processes: int = 1, beside: Sequence[Metric] = ()) -> bytes:
+    """The Prometheus text (`CONTENT_TYPE`) of what `processes` counted, with the metrics of those `beside` them."""
+    return written(_Shown(counts, lags, processes, beside).collect())
+
+
+def written(metrics: Iterable[Metric]) -> bytes:
+    """Metrics in Prometheus' text format."""
     registry = CollectorRegistry()
-    registry.register(_Shown(counts, lags, processes, recalls or RecallCounts()))
+    registry.register(_Metrics([*metrics]))
     return generate_latest(registry)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from connectors.base import Fault
+from connectors.base import Failure, Fault, Flaw
 from gateway.errors import Code
 from gateway.telemetry.metrics import (
     BATCH,
@@ -46,6 +46,28 @@ def test_what_is_counted_is_scraped() -> None:
     assert found["dutybound_step_seconds_bucket", (("le", "+Inf"), ("step", "fetch"))] == 2
     assert not any(name == "dutybound_step_seconds_sum" for name, _ in found), "its digits would be of one inquiry"
     assert found["dutybound_ledger_group_entries_bucket", (("le", "32.0"),)] == 1
+
+
+def test_an_invalid_answer_is_counted_by_dataset_and_by_what_was_invalid() -> None:
+    metrics = Metrics(["tax"])
+    failures = [
+        Failure(Fault.INVALID, False, "`$.rows[0].amount`: expected text", Flaw.RECORD),
+        Failure(Fault.INVALID, False, "not JSON"),
+        Failure(Fault.INVALID, False, "not JSON"),
+        Failure(Fault.TIMEOUT, True, "late"),
+    ]
+    metrics.failed([("tax", "tax-arrears", each) for each in failures])
+    total = Counts({}, {}, {}, [], 0, 0)
+    total.add(metrics.counts())
+    total.add(metrics.counts())
+    text = exposition(total).decode()
+    name = 'dutybound_invalid_answers_total{dataset="tax-arrears",department="tax",flaw='
+    assert sorted(line for line in text.splitlines() if line.startswith(name)) == [
+        f'{name}"answer"}} 4.0',
+        f'{name}"record"}} 2.0',
+    ]
+    assert metrics.failures["tax", Fault.INVALID].value == 3
+    assert "amount" not in text
 
 
 def test_a_bound_belongs_to_its_bucket() -> None:

@@ -11,9 +11,11 @@ import asyncio
 import contextlib
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from connectors.base import UnreachedError
+from connectors.delivered.index import Known
 from connectors.delivered.report import Outcome, Report
 from connectors.delivered.rows import Canonical
 from connectors.files import FilesConnector
@@ -21,6 +23,8 @@ from gateway.activation import stored
 from gateway.connecting.delivering.department import Delivering, canonical, delivering
 from gateway.errors import DutyboundError, printable
 from gateway.manage.beside import arguments, kept, rested, until_told
+from gateway.manage.link import Link, supervisor
+from gateway.manage.sources import Deliveries
 from gateway.manage.states import Heard, States
 from gateway.telemetry.log import Log, take_over
 
@@ -41,11 +45,27 @@ def beside(config: Path, departments: Sequence[object]) -> contextlib.AbstractCo
     return kept("gateway.connecting.delivering.worker", config, PART)
 
 
-async def run(found: Delivering, log: Log, stopping: asyncio.Event) -> None:
+class Counting:
+    """Counts what comes of looks for deliveries, and tells the supervisor, where there is one."""
+
+    def __init__(self, departments: Iterable[str], link: Link | None) -> None:
+        self.counts, self._link = Deliveries({}, dict.fromkeys(departments, 0.0)), link
+
+    def looked(self, department: str, outcome: Outcome, known: Known | None) -> None:
+        """One more look, and what the index is of since; blocks."""
+        label = f"{department} {outcome.value}"
+        self.counts.intakes[label] = self.counts.intakes.get(label, 0) + 1
+        self.counts.as_of[department] = known.as_of if known is not None else 0.0
+        if self._link is not None:
+            self._link.tell(self.counts)
+
+
+async def run(found: Delivering, log: Log, stopping: asyncio.Event, link: Link | None = None) -> None:
     """Look for deliveries, each department every `poll` seconds, until it is to stop or another rule set is active."""
-    heard, check = States(log.state).of(PART), canonical(found.catalogue)
+    heard, check, counting = States(log.state).of(PART), canonical(found.catalogue), Counting(found.connectors, link)
     tasks = [
-        asyncio.create_task(_follow(name, each, check, log, heard, stopping)) for name, each in found.connectors.items()
+        asyncio.create_task(_follow(name, each, check, log, heard, stopping, counting))
+        for name, each in found.connectors.items()
     ]
     while not stopping.is_set() and not await asyncio.to_thread(_replaced, found):
         await rested(stopping, LOOK)
@@ -66,12 +86,18 @@ def _replaced(found: Delivering) -> bool:
 
 
 async def _follow(
-    name: str, connector: FilesConnector, check: Canonical, log: Log, heard: Heard, stopping: asyncio.Event
+    name: str,
+    connector: FilesConnector,
+    check: Canonical,
+    log: Log,
+    heard: Heard,
+    stopping: asyncio.Event,
+    counting: Counting,
 ) -> None:
     pause = connector.poll
     while not stopping.is_set():
         try:
-            report = await asyncio.to_thread(connector.deliver, check)
+            report = await asyncio.to_thread(_taken_in, name, connector, check, counting)
         except OSError as error:
             heard(name, f"the index cannot be written ({error.strerror})")
         except Exception as error:  # whatever it is, it is one department's
@@ -85,6 +111,13 @@ async def _follow(
                     "delivered", department=name, sequence=report.sequence, records=records, vanished=report.vanished
                 )
         await rested(stopping, pause)
+
+
+def _taken_in(name: str, connector: FilesConnector, check: Canonical, counting: Counting) -> Report:
+    report = connector.deliver(check)
+    with contextlib.suppress(UnreachedError):  # then the report says it too
+        counting.looked(name, report.outcome, connector.known())
+    return report
 
 
 def rest(report: Report, before: float, poll: float) -> float:
@@ -115,9 +148,10 @@ def main(argv: list[str] | None = None) -> int:
     log = Log()
     take_over(log)
     os.nice(_NICE)
+    link = supervisor()
 
     async def work() -> None:
-        await until_told(lambda stopping: run(found, log, stopping), given.parent)
+        await until_told(lambda stopping: run(found, log, stopping, link), given.parent)
         os._exit(0)  # without waiting for threads: an intake may take minutes, and is begun again
 
     asyncio.run(work())

@@ -72,10 +72,13 @@ def read(file: Path) -> Remembered:
 
 def write(file: Path, text: bytes) -> None:
     """Replace a file as a whole, so that whoever reads it sees one look or the other. Raises `CommandRefused`."""
+    made = None
     try:
         with tempfile.NamedTemporaryFile(dir=file.parent, prefix=f".{file.name}.", delete=False) as made:
             made.write(text)
         Path(made.name).chmod(0o644)  # a collector of metrics reads it by another account
         os.replace(made.name, file)
     except OSError as error:
+        if made is not None:
+            Path(made.name).unlink(missing_ok=True)
         raise CommandRefused(f"`{file}` cannot be written ({error.strerror})") from None

@@ -6,11 +6,11 @@ import datetime
 from collections import Counter
 from collections.abc import Iterable
 
-from prometheus_client import CollectorRegistry, Gauge, generate_latest
 from sqlalchemy import insert, select
 
 from gateway.config.settings import Settings
 from gateway.connecting.drifting.remembered import Compared, Drift
+from gateway.manage.sources import Drifts
 from gateway.recall.delivering.alerts import DRIFT, LANE
 from gateway.storage.recall.recalls import Work, work
 from gateway.storage.recall.work import alerted
@@ -29,18 +29,10 @@ def log(to: Log, found: Compared) -> None:
             )  # fmt: skip
 
 
-def metrics(drifts: Iterable[Drift], watched: Iterable[str], at: datetime.datetime) -> bytes:
-    """Metrics in Prometheus' text format: how many drifts there are, and when it was looked last."""
-    registry = CollectorRegistry()
-    labels = ("department", "dataset", "kind")
-    drift = Gauge("dutybound_source_drift", "What of a department's system does not fit", labels, registry=registry)
-    for each in watched:
-        drift.labels(each, "", "wrong").set(0)
-    for names, count in Counter((each.department, each.dataset, each.kind) for each in drifts).items():
-        drift.labels(*names).set(count)
-    looked = Gauge("dutybound_source_watched_timestamp_seconds", "When it was looked last", registry=registry)
-    looked.set(at.timestamp())
-    return bytes(generate_latest(registry))
+def counted(drifts: Iterable[Drift], watched: Iterable[str], at: datetime.datetime) -> Drifts:
+    """How many drifts there are, and when it was looked; 0 of each department that was watched and is in order."""
+    counts = Counter(f"{each.department} {each.dataset} {each.kind}" for each in drifts)
+    return Drifts({**{f"{each}  wrong": 0 for each in watched}, **counts}, at.timestamp())
 
 
 def alert(settings: Settings, began: Iterable[Drift], at: datetime.datetime) -> None:

@@ -12,13 +12,18 @@ from gateway.connecting.department import opened
 from gateway.connecting.drifting import entering, remembered, telling
 from gateway.connecting.drifting.looking import looked
 from gateway.connecting.drifting.remembered import Compared, Remembered
+from gateway.manage.link import Link
 from gateway.telemetry.log import Log
+from gateway.telemetry.metrics import written
 
 
-async def look(config: Path, state: Path, metrics: Path | None, named: str | None, log: Log) -> Compared:
+async def look(
+    config: Path, state: Path, metrics: Path | None, named: str | None, log: Log, link: Link | None = None
+) -> Compared:
     """Look at all departments, or the one that is named, and compare with the last look (`state`).
 
-    Raises `DutyboundError`. Findings are entered last: where that fails, the next look enters them.
+    What is counted goes to the file `metrics`, and over the `link`, where there are such. Raises `DutyboundError`.
+    Findings are entered last: where that fails, the next look enters them.
     """
     before = remembered.read(state)
     now = datetime.datetime.now(datetime.UTC)
@@ -32,7 +37,10 @@ async def look(config: Path, state: Path, metrics: Path | None, named: str | Non
     telling.log(log, told)
     kept = {each.id: each for each in (*others.values(), *told.began, *told.lasting)}
     remembered.write(state, msgspec.json.encode(Remembered(kept, records)))
+    counts = telling.counted(kept.values(), watched, now)
     if metrics is not None:
-        remembered.write(metrics, telling.metrics(kept.values(), watched, now))
+        remembered.write(metrics, written(counts.collect()))
+    if link is not None:
+        await asyncio.to_thread(link.tell, counts)
     await asyncio.to_thread(entering.enter, config, drifts, watched if named is not None else None)
     return told

@@ -23,6 +23,7 @@ from gateway.errors import DutyboundError, LedgerUnavailable, StoreUnavailable, 
 from gateway.ledger.log import operator
 from gateway.ledger.log.operator import Workplace
 from gateway.manage.beside import arguments, kept, rested, until_told
+from gateway.manage.link import Link, supervisor
 from gateway.manage.states import Heard, States
 from gateway.storage.port import Held
 from gateway.telemetry.log import Log, take_over
@@ -44,7 +45,9 @@ def beside(config: Path, settings: Settings) -> contextlib.AbstractContextManage
     return kept("gateway.connecting.drifting.worker", config, PART)
 
 
-async def run(config: Path, place: Workplace, wanted: SourceWatch, log: Log, stopping: asyncio.Event) -> None:
+async def run(
+    config: Path, place: Workplace, wanted: SourceWatch, log: Log, stopping: asyncio.Event, link: Link | None = None
+) -> None:
     """Look again and again, while nobody else on this store does, until it is to stop."""
     heard = States(log.state).of(PART)
     while not stopping.is_set():
@@ -52,7 +55,7 @@ async def run(config: Path, place: Workplace, wanted: SourceWatch, log: Log, sto
             held = await place.store.hold(HOLD)
             if held is not None:
                 try:
-                    await _watching(config, wanted, log, held, heard, stopping)
+                    await _watching(config, wanted, log, held, heard, stopping, link)
                 finally:
                     await held.release()
         except (StoreUnavailable, SQLAlchemyError) as error:
@@ -61,11 +64,17 @@ async def run(config: Path, place: Workplace, wanted: SourceWatch, log: Log, sto
 
 
 async def _watching(
-    config: Path, wanted: SourceWatch, log: Log, held: Held, heard: Heard, stopping: asyncio.Event
+    config: Path,
+    wanted: SourceWatch,
+    log: Log,
+    held: Held,
+    heard: Heard,
+    stopping: asyncio.Event,
+    link: Link | None,
 ) -> None:
     loop = asyncio.get_running_loop()
     while not stopping.is_set() and held.alive:
-        looking = asyncio.create_task(look(config, wanted.state, wanted.metrics, None, log))
+        looking = asyncio.create_task(look(config, wanted.state, wanted.metrics, None, log, link))
         told = asyncio.create_task(stopping.wait())
         await asyncio.wait({looking, told}, return_when=asyncio.FIRST_COMPLETED)
         looking.cancel()
@@ -100,7 +109,10 @@ def main(argv: list[str] | None = None) -> int:
                 return 0
             take_over(log)
             os.nice(_NICE)
-            asyncio.run(until_told(lambda stopping: run(given.config, place, wanted, log, stopping), given.parent))
+            link = supervisor()
+            asyncio.run(
+                until_told(lambda stopping: run(given.config, place, wanted, log, stopping, link), given.parent)
+            )
     except DutyboundError as error:
         print(error, file=sys.stderr)
         return 1

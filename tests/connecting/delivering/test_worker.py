@@ -10,10 +10,11 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from connectors.delivered import report
+from connectors.delivered import index, report
 from connectors.delivered.report import Outcome, Report, Trouble
 from gateway.connecting.delivering import worker
 from tests.connecting.delivering.labour import FINDING, Labour
+from tests.manage.supervising import supervised
 from tests.waiting import until
 
 
@@ -27,7 +28,7 @@ def test_it_takes_each_delivery_in_and_says_what_it_refuses(tmp_path: Path) -> N
     labour.hand_over(FINDING, {**FINDING, "file_no": "F-2"})
     log = tmp_path / "log"
     command = [sys.executable, "-m", worker.__name__, "--config", str(labour.gateway), "--parent", str(os.getpid())]
-    with log.open("w") as output, subprocess.Popen(command, stderr=output) as process:
+    with supervised() as scraped, log.open("w") as output, subprocess.Popen(command, stderr=output) as process:
         try:
             [first] = until("the first delivery", lambda: told(log, "delivered"))
             assert (first["department"], first["sequence"], first["records"], first["vanished"]) == ("labour", 1, 2, 0)
@@ -40,6 +41,14 @@ def test_it_takes_each_delivery_in_and_says_what_it_refuses(tmp_path: Path) -> N
             assert began["why"].startswith("delivery 3 is refused: wage.csv, row 2, column `unpaid`: must be a Decimal")
             assert "nothing much" not in log.read_text()
             assert str(FINDING["id_value"]) not in log.read_text()
+            refused = 'dutybound_delivery_intakes_total{department="labour",outcome="refused"} '
+            until("it at the management address", lambda: refused in scraped())
+            assert 'dutybound_delivery_intakes_total{department="labour",outcome="taken"} 2.0' in scraped()
+            known = index.known(labour.index)
+            assert known is not None
+            as_of = 'dutybound_delivery_as_of_timestamp_seconds{department="labour"} '
+            [line] = [line for line in scraped().splitlines() if line.startswith(as_of)]
+            assert float(line.removeprefix(as_of)) == known.as_of
             last = report.last(labour.index)
             assert last is not None
             assert (last.outcome, last.sequence) == (Outcome.REFUSED, 3)

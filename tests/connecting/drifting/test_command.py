@@ -14,7 +14,7 @@ from gateway.recall.delivering.alerts import LANE
 from gateway.storage.recall.recalls import work
 from gateway.storage.store import open_store
 from tests.configured import secret
-from tests.connecting.test_commands import folder, permit, run, written
+from tests.connecting.test_commands import VALUE, folder, permit, run, written
 from tests.connectors.servers import Request, answer, serve
 
 __all__ = ["folder"]  # a fixture
@@ -36,7 +36,7 @@ async def test_drift_is_remembered_counted_logged_and_told(folder: Path, capsys:
                 "actDate": "2026-01-01",
                 "remark": "y",
             }
-        writer.write(answer({"results": [held], "paging": {}}))
+        writer.write(answer({"results": [held] if VALUE in request.target else [], "paging": {}}))
 
     secret(folder / "alerts.secret", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\n")
     config, state, metrics = folder / "gateway.yaml", folder / "watched.json", folder / "drift.prom"

@@ -17,8 +17,9 @@ from gateway.config import settings
 from gateway.connecting.drifting import worker
 from gateway.storage.store import open_store
 from gateway.storage.watch.source_findings import findings
-from tests.connecting.test_commands import folder, permit, written
+from tests.connecting.test_commands import VALUE, folder, permit, written
 from tests.connectors.servers import Request, answer, serve
+from tests.manage.supervising import supervised
 from tests.waiting import until
 
 __all__ = ["folder"]  # a fixture
@@ -54,7 +55,7 @@ async def test_one_of_two_looks_and_the_other_takes_its_place(folder: Path) -> N
 
     async def department(request: Request, writer: asyncio.StreamWriter) -> None:
         held = {name: each for name, each in permit(1).items() if name not in wrong}
-        writer.write(answer({"results": [held], "paging": {}}))
+        writer.write(answer({"results": [held] if VALUE in request.target else [], "paging": {}}))
 
     config, store = configured(folder, WATCH), open_store(f"sqlite:///{folder / 'watched.db'}")
     logs = [folder / "one.log", folder / "two.log"]
@@ -66,17 +67,24 @@ async def test_one_of_two_looks_and_the_other_takes_its_place(folder: Path) -> N
 
     async with serve(department) as server:
         written(folder, server.port)
-        with process(config, logs[0], os.getpid()) as one, process(config, logs[1], os.getpid()) as two:
+        with (
+            supervised() as scraped,
+            process(config, logs[0], os.getpid()) as one,
+            process(config, logs[1], os.getpid()) as two,
+        ):
             await asyncio.to_thread(until, "a finding", held)
             first = 0 if events(logs[0], "drift_began") else 1
             assert held() == [("emission-permits", "wrong")]
-            assert 'department="environment",kind="wrong"} ' in (folder / "drift.prom").read_text()
+            drift = 'dutybound_source_drift{dataset="emission-permits",department="environment",kind="wrong"}'
+            assert drift in (folder / "drift.prom").read_text()
+            await asyncio.to_thread(until, "it at the management address", lambda: drift in scraped())
             (one, two)[first].send_signal(signal.SIGTERM)
             assert await asyncio.to_thread((one, two)[first].wait, 60) == 0
             assert not events(logs[1 - first], "drift_ended")
             wrong.clear()
             await asyncio.to_thread(until, "its end", lambda: events(logs[1 - first], "drift_ended"))
             await asyncio.to_thread(until, "its end in the store", lambda: not held())
+            assert drift not in scraped()
             assert [len(events(log, "drift_began")) for log in logs] == [first == 0, first == 1]
     store.close()
 
