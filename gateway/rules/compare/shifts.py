@@ -114,9 +114,17 @@ def widens_to_people_or_non_public(before: RuleSet, after: RuleSet) -> frozenset
 
     That is where a cell opens, where a grant holds on more days or is suspended no more, where a dataset withholds
     fewer records (it is displayed longer, may not be opted out of or restored any more, or needs no document), and
-    where a purpose does: its overdue objections withhold nothing any more, or its grants are never suspended.
+    where a purpose does: its overdue objections withhold nothing any more, or its grants are never suspended. Where a
+    purpose lets more be sent to departments (`forward`), it is those whose data are asked for by it, whatever they are:
+    who asked, or in which case, is about people.
     """
-    found: set[str] = set()
+    now = permits(after)
+    found = {
+        after.policies.catalogue.datasets[dataset].department
+        for pair in pairs(before, after)
+        if pair.after is not None and _sends_more(pair.purpose, before, after)
+        for _, dataset, _ in now.get(pair.after.id, {})
+    }
     for name, kind in _more(before, after):
         datasets = _both(name, before, after)
         if kind == "person" or any(dataset.information == "non_public" for dataset in datasets):
@@ -146,6 +154,12 @@ def _withholds_less(purpose: str, before: RuleSet, after: RuleSet) -> bool:
         return False
     flags = was.overdue_objection == "withhold" and now.overdue_objection == "flag"
     return flags or (was.suspension_exempt is None and now.suspension_exempt is not None)
+
+
+def _sends_more(purpose: str, before: RuleSet, after: RuleSet) -> bool:
+    """Whether departments are sent something about an inquiry that they were not sent."""
+    was, now = (each.policies.purposes.get(purpose) for each in (before, after))
+    return now is not None and not now.forward <= (was.forward if was is not None else frozenset())
 
 
 def _both(name: str, before: RuleSet, after: RuleSet) -> list[Dataset]:

@@ -120,6 +120,8 @@ def test_what_cannot_occur_is_no_permit() -> None:
 
 PEOPLE = "    person-register: {names: [name]}"
 TAX = "    tax-registrations: {names: [status, "
+ASKED = {"environment", "labour", "market", "tax"}
+"""Whose data are asked for by a tender's purpose."""
 EXEMPT = '  suspension: {exempt: {law: Employment Promotion Act, article: "50"}}'
 
 
@@ -132,11 +134,20 @@ EXEMPT = '  suspension: {exempt: {law: Employment Promotion Act, article: "50"}}
         ("  delete_after: P60D", "  delete_after: P60D\n  overdue_objection: flag", {"labour", "tax"}),
         ("  delete_after: P60D", f"  delete_after: P60D\n{EXEMPT}", {"labour", "tax"}),
         ("  delete_after: P90D", f"  delete_after: P90D\n{EXEMPT}", set()),
+        ("  delete_after: P90D", "  delete_after: P90D\n  forward: [case]", ASKED),
     ],
 )
 def test_whose_steward_has_to_agree(tmp_path: Path, old: str, new: str, departments: set[str]) -> None:
     after = load(edited(tmp_path, "purposes.yaml", old, new))
     assert shifts.widens_to_people_or_non_public(shipped(), after) == departments
+
+
+def test_what_is_sent_no_more_widens_nothing(tmp_path: Path) -> None:
+    sends = load(
+        edited(tmp_path / "one", "purposes.yaml", "delete_after: P90D", "delete_after: P90D\n  forward: [case]")
+    )
+    assert shifts.widens_to_people_or_non_public(sends, shipped()) == set()
+    assert shifts.widens_to_people_or_non_public(sends, sends) == set()
 
 
 def test_more_days_and_the_end_of_a_suspension_widen() -> None:
