@@ -31,6 +31,13 @@ _AHEAD = datetime.timedelta(minutes=5)
 """A department's clock may be ahead by so much."""
 
 _NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$"
+_SHA256 = "^[0-9a-f]{64}$"
+_WORDS = {
+    _NAME: "a file's name has 1 to 128 of the letters A to Z and a to z, digits, `.`, `_` and `-`, the first of them a"
+    " letter or a digit",
+    _SHA256: "a SHA-256 is written as 64 digits and letters from a to f",
+}
+"""What is meant by a pattern."""
 Format = Literal["csv", "jsonl", "parquet"]
 
 
@@ -41,7 +48,7 @@ class Listed(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     dataset: str
     format: Format
     size: Annotated[int, Meta(ge=0, le=2**50)]
-    sha256: Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
+    sha256: Annotated[str, Meta(pattern=_SHA256)]
     rows: Annotated[int, Meta(ge=0, le=2**40)]
 
 
@@ -66,6 +73,8 @@ def read(body: bytes, signature: bytes, signers: Collection[str], now: datetime.
         found = _decode(body)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         said = "".join(each if each.isprintable() else "?" for each in str(error))
+        for pattern, words in _WORDS.items():
+            said = said.replace(f"Expected `str` matching regex '{pattern}'", words)
         raise refused(f"is no manifest: {said[:200]}", NAME) from None
     if wrong := duplicate_keys.check(body):
         raise refused(f"is no manifest: {wrong}", NAME)

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 _T = TypeVar("_T")
 _KEEPALIVE = 15.0
+_ENDING = 5.0
+"""Seconds until what was given up is left to itself."""
 
 
 class Address(msgspec.Struct, frozen=True):
@@ -85,8 +87,15 @@ class Sftp:
     async def _bounded(self, work: Coroutine[Any, Any, _T]) -> _T:
         now = asyncio.get_running_loop().time()
         self._end = self._end or now + self._address.within
-        async with asyncio.timeout(self._end - now):
-            return await work
+        task = asyncio.ensure_future(work)
+        if not (await asyncio.wait({task}, timeout=max(0.0, self._end - now)))[0]:
+            # A file that is open would be closed by asking the server, which may never answer.
+            if self._connection is not None:
+                self._connection.abort()
+            task.cancel()
+            await asyncio.wait({task}, timeout=_ENDING)
+            raise TimeoutError
+        return task.result()
 
     async def _sftp(self) -> asyncssh.SFTPClient:
         import asyncssh

@@ -15,6 +15,7 @@ from connectors.delivered.report import Outcome
 from tests.configured import secret
 from tests.connectors.asking import ACME, ask, fetch, places, written
 from tests.connectors.files.delivering import SHAPES, Department, usual
+from tests.connectors.files.hanging import hanging
 from tests.connectors.files.server import Server, sshd
 from tests.ports import free_port
 
@@ -126,3 +127,13 @@ def test_a_wrong_address_says_where_and_what(
     node = written({**registry.config, "sftp": sftp}, registry.folder)
     files.build(node, SHAPES)
     assert place in places(node, words)
+
+
+def test_a_server_that_hangs_within_a_file_is_given_up_in_time(registry: Department, server: Server) -> None:
+    """It answers neither the read nor that the file is closed."""
+    registry.write(usual())
+    with hanging(server) as port:
+        hosts = registry.folder / "hosts"
+        hosts.write_text((server.folder / "known_hosts").read_text().replace(f":{server.port} ", f":{port} "))
+        said = unreached(registry, port=port, known_hosts_file=str(hosts), within="3s")
+    assert said == "the server takes longer than `sftp.within`"
