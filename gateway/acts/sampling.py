@@ -17,7 +17,17 @@ from typing import Any
 import msgspec
 from starlette.routing import Route
 
-from connectors.base import Connector, DatasetRequest, Failure, Faulty, Record, RecordRequest, Subject
+from connectors.base import (
+    Connector,
+    DatasetRequest,
+    Failure,
+    Faulty,
+    Forwarded,
+    Forwarding,
+    Record,
+    RecordRequest,
+    Subject,
+)
 from gateway.acts import inputs
 from gateway.acts.graphql import Acted
 from gateway.acts.matters.deciding import steward
@@ -78,17 +88,21 @@ class Samples:
         act = await office.viewed(requester, SAMPLE, reason, looked, (dataset.id,))
         fields = tuple(sorted(dataset.fields))
         async with self._asking:
-            outcome = await self._fetched(dataset, subject, fields)
+            outcome = await self._fetched(dataset, subject, fields, msgspec.json.decode(act)["id"])
         if isinstance(outcome, Code):
             return Acted({"records": None, "count": 0, "failure": outcome.value}, act)
         shown = [_shown(record, fields) for record in outcome[:MOST]]
         return Acted({"records": shown, "count": len(outcome), "failure": None}, act)
 
-    async def _fetched(self, dataset: Dataset, subject: Subject, fields: tuple[str, ...]) -> Sequence[Record] | Code:
-        """The subject's records, or the code of what keeps them away."""
+    async def _fetched(
+        self, dataset: Dataset, subject: Subject, fields: tuple[str, ...], view: str
+    ) -> Sequence[Record] | Code:
+        """The subject's records, or the code of what keeps them away. `view` is the id of the entry that names them."""
         connector = self._connectors().get(dataset.department)
         end = asyncio.get_running_loop().time() + self._deadline
-        request = RecordRequest((DatasetRequest(dataset.id, fields, (subject,)),), end)
+        # Its own log has the entry's id then, as that of an inquiry. A look has no purpose.
+        sent = Forwarded(view).only(connector.forwards) if isinstance(connector, Forwarding) else None
+        request = RecordRequest((DatasetRequest(dataset.id, fields, (subject,)),), end, sent)
         try:
             async with asyncio.timeout_at(end):
                 outcome = (await connector.fetch(request)).get((subject, dataset.id)) if connector else None

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from connectors.base import Forwarded
 from gateway.acts.office import Office
 from gateway.acts.plain import Asked
 from gateway.acts.sampling import Samples
@@ -75,6 +76,17 @@ def test_a_steward_is_shown_the_mapped_records_by_an_entry(room: Room) -> None:
     assert (view.by, view.reason, view.parts, view.format) == ("t.weber", "a mapping", (DATASET,), "sample")
     assert (view.looked.scheme, view.looked.value) == (room.subject.scheme, room.subject.value)
     assert json.loads(done.act)["id"] == view.id
+
+
+def test_the_department_is_sent_the_id_of_the_look_where_it_is_sent_inquiries(room: Room) -> None:
+    """Its own log then has the id that the ledger has."""
+    tax = room.world.departments["tax"]
+    room.show()
+    tax.forwards = frozenset({"inquiry", "purpose"})  # type: ignore[attr-defined]
+    done = room.show()
+    without, having = (each.forwarded for each in tax.asked)
+    assert without is None
+    assert having == Forwarded(json.loads(done.act)["id"])
 
 
 def test_nobody_is_asked_before_the_look_is_entered(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -94,7 +94,8 @@ def _run(arguments: argparse.Namespace) -> int:
     limit = datetime.timedelta(seconds=arguments.skew + _MARGIN)
     answered = datetime.timedelta(seconds=found.settings.limits.deadline + found.settings.limits.patience)
     window = Window(limit, limit + answered)
-    matching = Matching(window, _most(department, found), _digest(arguments), counted, ids=bool(columns.inquiry))
+    most, tries = _most(department, found), _tries(department)
+    matching = Matching(window, most, tries, _digest(arguments), counted, ids=bool(columns.inquiry))
     with operator.opened(arguments.config) as place:
         entered = place.run(lambda ledger: _enter(ledger, arguments, since, until))
         known = expected(place.store, _datasets(department, found), since - window.after, until + limit, teller())
@@ -170,11 +171,16 @@ def _datasets(department: Department, found: Departments) -> frozenset[str]:
     return frozenset({*own, *department.datasets})
 
 
-def _most(department: Department, found: Departments) -> Mapping[str, int]:
-    """How many calls one entry accounts for, of a subject, by dataset."""
+def _tries(department: Department) -> int:
+    """How often the gateway may ask one and the same question for an entry."""
     limits = department.node.mapping(any_key=True)["limits"].mapping(any_key=True)
     # A connection that was used before, and a token that was revoked, cost one more try each.
-    tries = limits["retries"].integer(0, 10, 1) + 3
+    return limits["retries"].integer(0, 10, 1) + 3
+
+
+def _most(department: Department, found: Departments) -> Mapping[str, int]:
+    """How many calls one entry accounts for, of a subject, by dataset."""
+    tries = _tries(department)
     datasets = department.node.mapping(any_key=True)["datasets"].mapping(any_key=True)
     most = dict.fromkeys(_datasets(department, found), tries)
     for name, node in datasets.items():

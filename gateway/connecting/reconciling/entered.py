@@ -25,7 +25,8 @@ class Expected:
     """An entry: where it stands, when it was decided, and which datasets of the department of which subjects it names.
 
     `asked` says of each whether a call must have been made: not where the department failed, or where a person may have
-    looked. `erased`: it named a subject that nobody can tell any more.
+    looked. `erased`: it named a subject that nobody can tell any more. `calls` counts those that were of what is in
+    `asked`, by path; with the path 0, all of them.
     """
 
     __slots__ = ("asked", "at", "calls", "erased", "id", "met", "place")
@@ -35,7 +36,7 @@ class Expected:
     ) -> None:
         self.place, self.id, self.at, self.asked, self.erased = place, id_, at, asked, erased
         self.met: set[tuple[Subject, str]] = set()
-        self.calls: dict[tuple[Subject, str], int] = {}
+        self.calls: dict[tuple[tuple[Subject, str], int], int] = {}
 
 
 def in_order(items: Iterable[_T], at: Callable[[_T], datetime.datetime], late: Callable[[_T], str]) -> Iterator[_T]:

@@ -41,20 +41,24 @@ class Columns(NamedTuple):
 class Call(NamedTuple):
     """One call: the number of its line, from 1, its time, and whom it was about, as far as the line says.
 
-    `subjects` are (scheme, value), without a scheme where the line has none; `dataset` is empty where it has none.
+    `inquiries` are all ids that stand where an inquiry's is. `subjects` are (scheme, value), without a scheme where the
+    line has none; `dataset` is empty where it has none. `place` is the same for calls of the same path, 0 without one;
+    `queried`: it is a look-up whose path has a query.
     """
 
     line: int
     at: datetime.datetime
-    inquiry: str
+    inquiries: tuple[str, ...]
     subjects: tuple[tuple[str, str], ...]
     dataset: str
+    place: int = 0
+    queried: bool = False
 
 
 def read(file: Path, format: str, columns: Columns, paths: Paths, zone: datetime.tzinfo | None) -> Iterator[Call]:
     """The calls of a log in its order. `zone` is that of times without an offset. Raises `CommandRefused`."""
     try:
-        with file.open(encoding="utf-8", newline="") as opened:
+        with file.open(encoding="utf-8-sig", newline="") as opened:
             lines = _bounded(file, opened)
             yield from {"jsonl": _jsonl, "csv": _csv, "common": _common}[format](file, lines, columns, paths, zone)
     except OSError as error:
@@ -139,8 +143,7 @@ def _common(
             raise _wrong(file, number, "has no time such as `[26/Nov/2026:09:30:00 +0000]`") from None
         parts = found[2].split(" ")
         path = parts[1] if len(parts) > 1 else ""
-        ids = _ID.findall(found[3]) if columns.inquiry else ()
-        yield _made(number, at, ids[-1].lower() if ids else "", "", "", path, paths)
+        yield _made(number, at, _ids(found[3]) if columns.inquiry else (), "", "", path, paths)
 
 
 def _call(
@@ -156,8 +159,8 @@ def _call(
         if text is None:
             raise _wrong(file, number, f"`{name}` is no text")
     inquiry, subject, scheme, path = (text or "" for text in texts)
-    found = _ID.search(inquiry)
-    return _made(number, at, found[0].lower() if found else inquiry, subject, scheme, path, paths)
+    ids = _ids(inquiry) or ([inquiry] if inquiry else [])
+    return _made(number, at, ids, subject, scheme, path, paths)
 
 
 def moment(value: object, zone: datetime.tzinfo | None) -> datetime.datetime:
@@ -178,7 +181,14 @@ def moment(value: object, zone: datetime.tzinfo | None) -> datetime.datetime:
     return found.astimezone(datetime.UTC)
 
 
-def _made(number: int, at: datetime.datetime, inquiry: str, subject: str, scheme: str, path: str, paths: Paths) -> Call:
+def _made(
+    number: int, at: datetime.datetime, ids: Sequence[str], subject: str, scheme: str, path: str, paths: Paths
+) -> Call:
     asked = (paths.find(path) if path else None) or Asked("", ())
     subjects = asked.subjects or (((scheme, subject),) if subject else ())
-    return Call(number, at, inquiry, subjects, asked.dataset)
+    queried = bool(asked.dataset) and "?" in path
+    return Call(number, at, (*dict.fromkeys(ids),), subjects, asked.dataset, hash(path) if path else 0, queried)
+
+
+def _ids(text: str) -> list[str]:
+    return [each.lower() for each in _ID.findall(text)]

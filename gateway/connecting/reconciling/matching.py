@@ -49,14 +49,22 @@ class Counted:
 class Matching:
     """`digest` is what the log has in place of an identifier's value.
 
-    `most` are the calls that an entry accounts for, of a subject and a dataset, by dataset. Where the log has
+    `most` are the calls that an entry accounts for, of a subject and a dataset, by dataset; `same` how many of these
+    may have the same path, once it shows that the log has what follows a `?`: pages differ by that. Where the log has
     inquiries' ids (`ids`), a call about somebody has to have one.
     """
 
     def __init__(
-        self, window: Window, most: Mapping[str, int], digest: Callable[[str], str], counted: Counted, *, ids: bool
+        self,
+        window: Window,
+        most: Mapping[str, int],
+        same: int,
+        digest: Callable[[str], str],
+        counted: Counted,
+        *,
+        ids: bool,
     ) -> None:
-        self._ids = ids
+        self._ids, self._same, self._queried = ids, same, False
         self._window, self._most, self._digest, self.counted = window, most, digest, counted
         self._open: deque[Expected] = deque()
         self._by_id: dict[str, Expected] = {}
@@ -114,14 +122,16 @@ class Matching:
 
     def _call(self, call: Call) -> Found | None:
         self.counted.calls += 1
-        if not call.subjects and not call.inquiry:
+        self._queried = self._queried or call.queried
+        if not call.subjects and not call.inquiries:
             self.counted.nobody += 1
             return None
         erased = self._erased > 0
-        if call.inquiry:
-            entry = self._by_id.get(call.inquiry)
-            erased = entry is not None and entry.erased
-            why = "no entry has its inquiry's id at that time" if entry is None else self._of_inquiry(call, entry)
+        if call.inquiries:
+            found = [self._by_id[id_] for id_ in call.inquiries if id_ in self._by_id]
+            erased = any(entry.erased for entry in found)
+            whys = [self._of_inquiry(call, entry) for entry in found] or ["no entry has its inquiry's id at that time"]
+            why = None if None in whys else whys[0]  # a line may have other ids beside, such as a trace's
         else:
             why = "it has no inquiry's id" if self._ids else self._of_subjects(call)
         if why is None:
@@ -136,40 +146,53 @@ class Matching:
             keys = [key for key in entry.asked if self._is(key, subject, call.dataset)]
             if not keys:
                 return "the entry with its inquiry's id is about another subject or dataset"
-            if not self._has_room(entry, keys):
+            if not self._roomy(entry, keys, call.place):
                 return "its inquiry's entry had as many calls as it accounts for"
-            self._take(entry, keys)
+            self._take(entry, keys, call.place)
             entry.met.update(keys)
         return None
 
     def _of_subjects(self, call: Call) -> str | None:
-        chosen: list[tuple[Expected, list[_Key]]] = []
-        first: list[tuple[Expected, list[_Key]]] = []
-        for subject in call.subjects:
-            fitting: dict[int, tuple[Expected, list[_Key]]] = {}
+        fitting: dict[int, tuple[Expected, list[list[_Key]]]] = {}
+        for number, subject in enumerate(call.subjects):
+            own: dict[int, tuple[Expected, list[_Key]]] = {}
             for entry, key in self._by_value.get(subject[1], ()):
                 if self._is(key, subject, call.dataset):
-                    fitting.setdefault(id(entry), (entry, []))[1].append(key)
-            if not fitting:
+                    own.setdefault(id(entry), (entry, []))[1].append(key)
+            if not own:
                 return "no entry of that time is about its subject" + (" and dataset" if call.dataset else "")
-            free = next((each for each in fitting.values() if self._has_room(*each)), None)
-            if free is None:
-                return "the entries of that time about its subject had as many calls as they account for"
-            chosen.append(free)
-            unmet = next((each for each in fitting.values() if not each[0].met.issuperset(each[1])), None)
-            first += [unmet] if unmet else []
-        for entry, keys in chosen:
-            self._take(entry, keys)
-        for entry, keys in first:
-            entry.met.update(keys)
+            # One call is of one entry, which is about all that it names.
+            before = fitting if number else {at: (entry, []) for at, (entry, _) in own.items()}
+            fitting = {at: (entry, [*before[at][1], keys]) for at, (entry, keys) in own.items() if at in before}
+        if not fitting:
+            return "no entry of that time is about all of its subjects"
+        for entry, of_each in fitting.values():
+            if all(self._roomy(entry, keys, call.place) for keys in of_each):
+                break
+        else:
+            return "the entries of that time about its subject had as many calls as they account for"
+        for keys in of_each:
+            self._take(entry, keys, call.place)
+        for entry, of_each in fitting.values():
+            keys_of_all = [key for keys in of_each for key in keys]
+            if not entry.met.issuperset(keys_of_all):
+                entry.met.update(keys_of_all)
+                break
         return None
 
-    def _has_room(self, entry: Expected, keys: list[_Key]) -> bool:
-        return any(entry.calls.get(key, 0) < self._most[key[1]] for key in keys)
+    def _roomy(self, entry: Expected, keys: list[_Key], place: int) -> list[_Key]:
+        """Of which of them the entry accounts for one more call of that path."""
+        return [
+            key
+            for key in keys
+            if entry.calls.get((key, 0), 0) < self._most[key[1]]
+            and (not place or not self._queried or entry.calls.get((key, place), 0) < self._same)
+        ]
 
-    def _take(self, entry: Expected, keys: list[_Key]) -> None:
-        key = next(key for key in keys if entry.calls.get(key, 0) < self._most[key[1]])
-        entry.calls[key] = entry.calls.get(key, 0) + 1
+    def _take(self, entry: Expected, keys: list[_Key], place: int) -> None:
+        key = self._roomy(entry, keys, place)[0]
+        for counted in {(key, 0), (key, place)}:
+            entry.calls[counted] = entry.calls.get(counted, 0) + 1
 
     def _is(self, key: _Key, subject: tuple[str | None, str | None], dataset: str) -> bool:
         (scheme, value), name = key

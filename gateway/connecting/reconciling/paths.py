@@ -55,7 +55,8 @@ class Paths:
         body = re.escape(literals[0])
         for hole, literal in zip(holes, literals[1:], strict=True):
             # A batch that repeats its parameter (`&id=`) has the separator within the hole.
-            body += (r"([^/?#]*?)" if hole == "values" else r"([^/?&#]*)") + re.escape(literal)
+            more = rf"(?:{re.escape(separator or ',')}[^/?&#]*)*" if hole == "values" else ""
+            body += rf"([^/?&#]*{more})" + re.escape(literal)
         more = r"(?:[?&].*)?" if "?" not in path else r"(?:&.*)?"
         for place, before in ((self._exact, re.escape(base)), (self._ending, r".*?")):
             place.append(_Template(dataset, re.compile(before + body + more, re.S), holes, separator))
@@ -70,8 +71,18 @@ class Paths:
                 continue
             held = dict(zip(template.holes, match.groups(), strict=True))
             scheme = unquote(held.get("scheme", ""))
-            values = [held["value"]] if "value" in held else held.get("values", "").split(template.separator or ",")
-            return Asked(template.dataset, tuple((scheme, unquote(value)) for value in values if value))
+            if "value" in held:
+                values = [unquote(held["value"])]
+            else:
+                values = _split(held.get("values", ""), template.separator or ",")
+            return Asked(template.dataset, tuple((scheme, value) for value in values if value))
         parts_of = dict.fromkeys(part.strip() for part in _BETWEEN.split(unquote(path)))
         named = tuple((scheme, part) for part in parts_of if (scheme := self._scheme_of(part)))
         return Asked("", named) if named else None
+
+
+def _split(values: str, separator: str) -> list[str]:
+    """The values of a batch, of which a server may have logged the separator as it is, or encoded."""
+    if separator in values:
+        return [unquote(value) for value in values.split(separator)]
+    return unquote(values).split(unquote(separator))

@@ -184,6 +184,43 @@ def test_the_inquirys_id_is_found_in_a_web_servers_line_and_in_x_roads(
     assert total["entered"] == len(lines)
 
 
+def test_a_line_with_several_ids_counts_for_each(
+    folder: Path, made: list[Entry], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Such as one call for two inquiries of the same subject, or an id of a trace beside the inquiry's."""
+    one, other = made[20], made[21]
+    each = made[20]._replace(id=other.id)
+    lines = logged.honest([one], random.Random(2))
+    both = sorted({(line.at, line.value, line.dataset, line.page) for line in lines})
+    log = tmp_path / "calls.jsonl"
+
+    def told(ids: str) -> tuple[int, list[dict[str, str]]]:
+        rows = [{"t": at.isoformat(), "i": ids, "who": value} for at, value, _, _ in both]
+        log.write_text("".join(json.dumps(row) + "\n" for row in rows))
+        return said(folder, log, capsys, "--time", "t", "--inquiry", "i", "--subject", "who")
+
+    assert each.values == one.values
+    for ids in (one.id, f"{one.id},{'d' * 32}", f"{'d' * 32} {one.id}"):
+        status, found = told(ids)
+        assert (status, found[-1]["entered"]) == (0, len(both)), ids
+    assert told(f"{'d' * 32},{'e' * 32}")[0] == 1
+
+
+def test_pages_have_paths_of_their_own_and_one_path_is_asked_for_so_often_as_it_is_tried(
+    folder: Path, made: list[Entry], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    few = [each for each in made[200:230] if not each.failure]
+    whole = logged.honest(few, random.Random(4))
+    first = next(each for each in whole if each.page == 0 and each.dataset == PERMITS and each.at > few[5].at)
+    log = tmp_path / "access.log"
+    log.write_text(as_common(sorted([*whole, *[first] * 20])))
+    status, (*found, total) = said(folder, log, capsys)
+    assert (status, {each["kind"] for each in found}) == (1, {"call"})
+    assert 14 <= len(found) <= 20
+    assert "as they account for" in found[0]["why"]
+    assert total["missing"] == len(found)
+
+
 @pytest.mark.parametrize(
     ("path", "id_"),
     [
