@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Collection
+from pathlib import Path
 from typing import NamedTuple
+
+from cryptography import x509
 
 from connectors.base import Failure
 from connectors.explaining.noted import Noted
@@ -85,11 +88,25 @@ async def ending(caller: Caller, url: str, base: str, of_all: Noted) -> None:
     """Note a certificate of the department that ends soon; `base` is the key that the address stands under."""
     if of_all or not url.startswith("https:"):
         return
+    _own_ending(caller.options.cert_file, of_all)
     found = await reach(url, base, caller.options, caller.options.timeout)
     left = None if found.ends is None else found.ends - datetime.datetime.now(datetime.UTC)
     if left is not None and found.ends is not None and left < SOON:
         what = f"the certificate ends on {found.ends:%Y-%m-%d}; the department has to renew it before"
         of_all.add((base,), what, kind="ending")
+
+
+def _own_ending(file: Path | None, of_all: Noted) -> None:
+    """Note a certificate of the gateway's own that ends soon."""
+    if file is None:
+        return
+    try:
+        ends = x509.load_pem_x509_certificate(file.read_bytes()).not_valid_after_utc
+    except (OSError, ValueError):
+        return  # no connection comes about with it, which is explained
+    if ends - datetime.datetime.now(datetime.UTC) < SOON:
+        what = f"the gateway's own certificate ends on {ends:%Y-%m-%d}; have it renewed before"
+        of_all.add(("auth", "cert_file"), what, kind="ending")
 
 
 async def _fault(caller: Caller, fault: TransportFault, asked: Asked, of_all: Noted, of_one: Noted) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from connectors.base import Mismatch
 from connectors.mapping.generated import Leaf
@@ -51,11 +51,40 @@ def plain(name: object, asked: str = "") -> str:
     return "" if asked and asked.lower() in name.lower() else name
 
 
-def there(names: Iterable[object], wanted: str, asked: str = "") -> str:
-    """What stands there instead of a name: the nearest one, or some. Whatever could be a value is left out."""
-    said = [found for name in names if (found := plain(name, asked))]
-    near = difflib.get_close_matches(wanted, said, 1, 0.6)
+_USUAL = {
+    "items", "results", "result", "data", "records", "record", "value", "values", "content", "contents", "list",
+    "entries", "entry", "rows", "row", "response", "body", "payload", "total", "count", "page", "pages", "paging",
+    "next", "previous", "links", "meta", "error", "errors", "status", "message", "detail", "id", "number", "version",
+}  # fmt: skip
+"""Names that answers have of their form: no value of anybody's."""
+
+
+def usual(name: str, known: Collection[str] = ()) -> bool:
+    """Whether a name can be shown: it is one of an answer's form, or one that is mapped.
+
+    An object may have values for its names, such as a list by surname.
+    """
+    return name.lower() in _USUAL or name in known
+
+
+def _alike(name: str, wanted: str) -> bool:
+    """Whether it is the wanted name written otherwise, and no value that is like it by chance."""
+    one, other = (re.sub("[^a-z]", "", each.lower()) for each in (name, wanted))
+    if min(len(one), len(other)) >= 3 and (one in other or other in one):
+        return True
+    return min(len(one), len(other)) >= 5 and difflib.SequenceMatcher(None, one, other).ratio() >= 0.8
+
+
+def there(names: Iterable[object], wanted: str, asked: str = "", known: Collection[str] = ()) -> str:
+    """What stands there instead of a name: the nearest one, or those that are `usual`; of others how many they are."""
+    every = list(names)
+    said = [found for name in every if (found := plain(name, asked))]
+    near = [name for name in difflib.get_close_matches(wanted, said, 5, 0.6) if _alike(name, wanted)]
     if near:
         return f"did you mean `{near[0]}`?"
-    listed = ", ".join(f"`{name}`" for name in said[:_MOST])
-    return f"there are {listed}{', …' if len(said) > _MOST else ''}" if listed else "nothing is there"
+    shown = [name for name in said if usual(name, known)][:_MOST]
+    listed = ", ".join(f"`{name}`" for name in shown)
+    others = len(every) - len(shown)
+    more = f"{others} {'other' if shown else 'unlike'} name{'s' if others != 1 else ''}" if others else ""
+    said_all = " and ".join(filter(None, (listed, more)))
+    return f"there {'are' if len(every) != 1 else 'is'} {said_all}" if every else "nothing is there"

@@ -38,7 +38,7 @@ async def explain(
             noted.add(("format",), body)
             return
         one = endpoint.mapped.one_record
-        value = records.document(body, noted, null=one) if body is not None else None
+        value = records.document(body, noted, records.names_of(endpoint.mapped), null=one) if body is not None else None
         rows = records.rows_at(value, endpoint.mapped, noted, subject) if value is not None else None
         if rows is None:
             return

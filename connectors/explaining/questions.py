@@ -33,11 +33,15 @@ class _Known(NamedTuple):
     of_argument: bool = False
 
 
+_ROOT = "Query"
+"""What the type of questions is called, where a schema does not say otherwise."""
+_NO_FIELD = _Known(re.compile(rf"Cannot query field {_N} on type {_N}"), "the type `{1}` has no field `{0}`")
+_NO_TYPE = _Known(re.compile(rf"Unknown type {_N}"), "there is no type `{0}`")
 _KNOWN = (
-    _Known(re.compile(rf"Cannot query field {_N} on type {_N}"), "the type `{1}` has no field `{0}`"),
+    _NO_FIELD,
     _Known(re.compile(rf"Unknown argument {_N} on field [\"'`]?(?:{_N}\.)?{_N}"), "the field has no argument `{0}`",
            True),
-    _Known(re.compile(rf"Unknown type {_N}"), "there is no type `{0}`"),
+    _NO_TYPE,
     _Known(re.compile(rf"Fragment cannot be spread here as objects of type {_N} can never be of type {_N}"),
            "`{1}` is no entity that can be asked for"),
     _Known(re.compile(rf"Variable {_N} of type {_T} used in position expecting type {_T}"),
@@ -130,7 +134,10 @@ def _error(error: Any, source: Source, dataset: DatasetRequest, of_all: Noted, n
             return
     coded = f" (`{code}`)" if code else ""
     if isinstance(path, list) and path:
-        noted.add(("field",), f"the department reports an error while it answers{coded}; its own log says why")
+        last = next((each for each in reversed(path) if isinstance(each, str)), "")
+        leaves = source.datasets[dataset.dataset].mapped.leaves(dataset.fields)
+        key = next((key_of(leaf) for leaf in leaves if last == leaf.path[-1]), ("field",))
+        noted.add(key, f"the department reports an error while it answers{coded}; its own log says why")
     else:
         what = f"the department refuses the whole question{coded}; its own log says why"
         of_all.add(("url",), what)
@@ -139,6 +146,10 @@ def _error(error: Any, source: Source, dataset: DatasetRequest, of_all: Noted, n
 def _key(known: _Known, names: list[str], source: Source, dataset: DatasetRequest) -> tuple[tuple[str, ...], bool]:
     """The key that holds what an error names, and whether it is the dataset's."""
     held = source.datasets[dataset.dataset]
+    if known is _NO_FIELD and names[1] == _ROOT:
+        return ("query",), False
+    if known is _NO_TYPE and any(names[0] in re.findall(r"\w+", type_) for type_ in source.variables):
+        return ("variables",), False
     for leaf in held.mapped.leaves(dataset.fields):
         if names[0] in leaf.path and not known.of_argument:
             return key_of(leaf), True

@@ -59,13 +59,14 @@ async def reach(url: str, base: str, options: TransportOptions, within: float) -
     except ssl.SSLError as error:
         if "HTTP_REQUEST" in str(error.reason) or "WRONG_VERSION" in str(error.reason):
             return Reached(base, no_tls)
+        if "PROTOCOL_VERSION" in str(error.reason) or "UNSUPPORTED_PROTOCOL" in str(error.reason):
+            return Reached(base, f"`{host}` speaks TLS of a version that is too old; 1.2 or later is needed")
         if "ALERT" in str(error.reason) or "CERTIFICATE_REQUIRED" in str(error.reason):
             return Reached("auth", f"`{host}` ends the TLS connection: {_refused(options)}")
         return Reached("tls", f"TLS with `{host}` fails ({error.reason or 'no reason given'})")
     except OSError as error:
-        return Reached(
-            base, f"`{host}` breaks the connection on port {port} ({error.strerror or type(error).__name__})"
-        )
+        broken = f"`{host}` breaks the connection on port {port} ({error.strerror or type(error).__name__})"
+        return Reached(base, f"{broken}; or {_refused(options)}" if secure else broken)
 
 
 async def _answered(
@@ -98,6 +99,8 @@ def _ends(writer: asyncio.StreamWriter) -> datetime.datetime | None:
 
 def _certificate(error: ssl.SSLCertVerificationError, host: str, base: str) -> tuple[str, str]:
     said = error.verify_message.lower()
+    if "not yet valid" in said:
+        return base, f"the certificate of `{host}` is not valid yet; is this machine's clock right, or the certificate?"
     if "expired" in said:
         return base, f"the certificate of `{host}` has ended; the department has to renew it"
     if "mismatch" in said or "not valid for" in said:

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, NoReturn
 
 from connectors.base import Subject
-from connectors.explaining.noted import Noted, key_of, plain, there
+from connectors.explaining.noted import Noted, key_of, there, usual
 from connectors.explaining.values import Number, unfit, unlike, unnamed
 from connectors.mapping.decoding import Const, Mapped
 from connectors.mapping.generated import Leaf, Path
@@ -26,19 +26,19 @@ class _WrongError(ValueError):
     """Why there is nothing to look at."""
 
 
-def document(body: bytes, noted: Noted, key: Path = (), *, null: bool = False) -> Any:
+def document(body: bytes, noted: Noted, known: Collection[str] = (), *, null: bool = False) -> Any:
     """The JSON of an answer; None after noting why it is none. Of a key that stands twice, which is noted, the last.
 
-    With `null` the answer may be null, and nothing is noted.
+    `known` are names that are mapped. With `null` the answer may be null, and nothing is noted.
     """
     try:
-        return _document(body, noted, key, null)
+        return _document(body, noted, known, null)
     except _WrongError as error:
-        noted.add(key, str(error))
+        noted.add((), str(error))
         return None
 
 
-def _document(body: bytes, noted: Noted, key: Path, null: bool) -> Any:
+def _document(body: bytes, noted: Noted, known: Collection[str], null: bool) -> Any:
     if not body.strip():
         raise _WrongError("the answer is empty; JSON is needed, also where there are no records")
     try:
@@ -67,8 +67,8 @@ def _document(body: bytes, noted: Noted, key: Path, null: bool) -> Any:
     except (ValueError, RecursionError):
         raise _WrongError("the answer is not JSON: NaN, Infinity, a number too long, or nested too deep") from None
     for name in sorted(repeated):
-        shown = f"`{name}`" if name == plain(name) else "a name"
-        noted.add(key, f"{shown} stands twice in one object; send it once")
+        shown = f"`{name}`" if usual(name, known) else "a name"
+        noted.add((), f"{shown} stands twice in one object; send it once")
     if value is None and not null:
         raise _WrongError("the answer is null; give a list, also where there are no records")
     return value
@@ -76,6 +76,12 @@ def _document(body: bytes, noted: Noted, key: Path, null: bool) -> Any:
 
 def _refuse(_: str) -> NoReturn:
     raise ValueError
+
+
+def names_of(mapped: Mapped) -> frozenset[str]:
+    """The names that a dataset's mapping has, which are shown as they are."""
+    every = tuple(mapped.fields)
+    return frozenset(name for path in (mapped.records, *(leaf.path for leaf in mapped.leaves(every))) for name in path)
 
 
 def rows_at(value: Any, mapped: Mapped, noted: Noted, asked: Subject) -> list[Any] | None:
@@ -88,7 +94,7 @@ def rows_at(value: Any, mapped: Mapped, noted: Noted, asked: Subject) -> list[An
             noted.add(("records",), what + hint)
             return None
         if name not in value:
-            noted.add(("records",), f"{walked} has no `{name}`: {there(value, name, asked.value)}")
+            noted.add(("records",), f"{walked} has no `{name}`: {there(value, name, asked.value, names_of(mapped))}")
             return None
         value, walked = value[name], f"`{'.'.join(path[: number + 1])}`"
     if mapped.one_record:
@@ -98,7 +104,7 @@ def rows_at(value: Any, mapped: Mapped, noted: Noted, asked: Subject) -> list[An
     hint = "give a list, also of one record or of none"
     if isinstance(value, dict):
         if lists := [name for name, each in value.items() if isinstance(each, list)]:
-            names = ", ".join(f"`{name}`" for name in lists if plain(name, asked.value))
+            names = ", ".join(f"`{name}`" for name in lists if usual(name, names_of(mapped)))
             hint = f"it holds the list {names or '(of a name that could be a value)'}"
         hint += "; where it is the record itself, write `one_record: true`"
     noted.add(("records",), f"{walked} is {_kind(value)}, where the list of records must be; {hint}")
@@ -124,7 +130,7 @@ def explain(
     rows: Sequence[Any], mapped: Mapped, fields: tuple[str, ...], asked: Subject, noted: Noted, first: int = 1
 ) -> None:
     """Note all that is wrong with these records, which are about the subject `asked`; `first` numbers the first."""
-    leaves = mapped.leaves(fields)
+    leaves, known = mapped.leaves(fields), names_of(mapped)
     absent: Counter[Leaf] = Counter()
     objects = 0
     for number, row in enumerate(rows[:MOST_ROWS], first):
@@ -136,7 +142,7 @@ def explain(
             value = _at(row, leaf.path)
             if value is _NOTHING or value is None:
                 if leaf.mandatory:
-                    state = "is null" if value is None else f"is not there: {_beside(row, leaf.path, asked)}"
+                    state = "is null" if value is None else f"is not there: {_beside(row, leaf.path, asked, known)}"
                     noted.add(key_of(leaf), f"`{'.'.join(leaf.path)}` {state}; every record must have it", row=number)
                 elif value is _NOTHING:
                     absent[leaf] += 1
@@ -145,7 +151,9 @@ def explain(
     for leaf, times in absent.items():
         if times == objects:
             sample = next(row for row in rows if isinstance(row, dict))
-            noted.add(key_of(leaf), f"`{'.'.join(leaf.path)}` is in no record: {_beside(sample, leaf.path, asked)}")
+            noted.add(
+                key_of(leaf), f"`{'.'.join(leaf.path)}` is in no record: {_beside(sample, leaf.path, asked, known)}"
+            )
     _names(rows, mapped, noted, first)
 
 
@@ -215,13 +223,13 @@ def _at(row: Any, path: Path) -> Any:
     return row
 
 
-def _beside(row: dict[str, Any], path: Path, asked: Subject) -> str:
+def _beside(row: dict[str, Any], path: Path, asked: Subject, known: Collection[str]) -> str:
     """What stands where a path ends in nothing."""
     at: Any = row
     for name in path:
         if not isinstance(at, dict):
             return f"{_kind(at)} stands where its parent must be an object"
         if name not in at:
-            return there(at, name, asked.value)
+            return there(at, name, asked.value, known)
         at = at[name]
     return "nothing is there"

@@ -39,13 +39,18 @@ _FITTING: Mapping[str, tuple[type[sa.types.TypeEngine[Any]], ...]] = {
 }
 """What a column may be declared as; a text is looked at row by row."""
 
+_MORE = 2
+"""Statements of a dataset beside one a subject."""
 Found = tuple[Noted, list[Mismatch]]
 
 
 async def explain(
     reading: Readers, tables: Mapping[str, Table], request: RecordRequest, within: float
 ) -> list[Mismatch]:
-    """All that does not fit in what the database has for a request; a statement may take `within` seconds."""
+    """All that does not fit in what the database has for a request; a statement may take `within` seconds.
+
+    One that takes longer goes on for a while, so that it can be reported how slow it is.
+    """
     of_all, noted = Noted(()), {each.dataset: Noted(("datasets", each.dataset)) for each in request.datasets}
 
     def work(connection: sa.Connection, _until: float) -> None:
@@ -57,8 +62,9 @@ async def explain(
                 for subject in dataset.subjects:
                     _rows(connection, table, dataset.fields, subject, noted[dataset.dataset], within)
 
+    statements = sum(len(dataset.subjects) + _MORE for dataset in request.datasets)
     try:
-        await reading.run(work, min(request.deadline, asyncio.get_running_loop().time() + 10 * within))
+        await reading.run(work, min(request.deadline, asyncio.get_running_loop().time() + statements * within))
     except TimeoutError:
         of_all.add(("limits", "timeout"), "the database does not answer in time", kind="slow")
     except (SQLAlchemyError, ValueError, ArithmeticError) as error:
@@ -198,6 +204,12 @@ def _rows(
         with connection.begin_nested():
             rows = connection.execute(select, parameters).all()
     except (SQLAlchemyError, ValueError, ArithmeticError):
+        if (took := time.monotonic() - began) > timeout:  # it was ended
+            what = (
+                f"the statement was not over after {took:.1f} s, of {timeout:g} s that it may take (`limits.timeout`)"
+            )
+            noted.add(("table",), f"{what}; is there an index?", kind="slow")
+            return
         what = "the rows of a subject cannot be read: one holds what the database or its driver cannot give"
         noted.add(("table",), what)
         return

@@ -71,6 +71,13 @@ def called(
     return told
 
 
+def expected(given: argparse.Namespace, told: Any, *keys: str) -> dict[str, Any]:
+    """What was answered, which has these keys. Raises `CommandRefused` where another than a gateway answered."""
+    if isinstance(told, dict) and told.keys() >= {*keys}:
+        return told
+    raise CommandRefused(f"{given.gateway} is no gateway of this version: it answered in another form")
+
+
 def _error(error: Mapping[str, Any]) -> str:
     """An error of GraphQL, on a line."""
     extensions = error.get("extensions", {})

@@ -14,6 +14,7 @@ from deploy.demo import configuration
 from gateway import cli
 from gateway.ledger.proof import key_files
 from tests import configured
+from tests.configured import secret
 from tests.connectors.servers import Request, answer, serve
 from tests.ports import free_port
 
@@ -58,7 +59,7 @@ async def run(*arguments: str) -> int:
 async def department(request: Request, writer: asyncio.StreamWriter) -> None:
     sanctions = request.target.endswith("/sanctions")
     results = [{"ref": "S-1", "revision": 1}] if sanctions else [permit(1), permit(2)]
-    writer.write(answer({"results": results, "paging": {}}))
+    writer.write(answer({"results": results if VALUE in request.target else [], "paging": {}}))
 
 
 async def test_a_difference_is_reported_with_its_line(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -121,3 +122,18 @@ def test_a_wrong_test_subject_is_a_mistake_of_the_file(
     said = capsys.readouterr().err
     assert words in said
     assert "sources.yaml:" in said
+
+
+@pytest.mark.parametrize("answered", [{"x": 1}, [], None, 5, {"data": None}])
+async def test_an_answer_of_another_form_is_no_gateways(
+    answered: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async def other(_: Request, writer: asyncio.StreamWriter) -> None:
+        writer.write(answer(answered))
+
+    token = secret(tmp_path / "token", "a.b.c")
+    async with serve(other) as server:
+        whom = ("--gateway", server.url, "--token-file", str(token))
+        for command in (("sample", "tax-awards", f"LEI:{VALUE}", "--reason", "x"), ("findings",)):
+            assert await run(*command, *whom) == 1
+            assert capsys.readouterr().err.endswith("is no gateway of this version: it answered in another form\n")

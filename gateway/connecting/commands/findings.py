@@ -24,5 +24,6 @@ def register(parts: Any) -> None:
 
 def _run(given: argparse.Namespace) -> int:
     asked = {**({"over": "yes"} if given.all else {}), **({"after": given.after} if given.after else {})}
-    calling.show(calling.called(given, "GET", f"/sources/findings?{urlencode(asked)}"))
+    answered = calling.called(given, "GET", f"/sources/findings?{urlencode(asked)}")
+    calling.show(calling.expected(given, answered, "items", "next"))
     return 0

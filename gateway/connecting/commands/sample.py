@@ -27,7 +27,8 @@ def register(parts: Any) -> None:
 def _run(given: argparse.Namespace) -> int:
     scheme, value = given.subject
     asked = {"dataset": given.dataset, "scheme": scheme, "value": value, "reason": given.reason}
-    told = calling.called(given, "POST", "/records/sample", asked)
-    act = told.pop("act")
+    answered = calling.called(given, "POST", "/records/sample", asked)
+    told = calling.expected(given, answered, "records", "count", "failure", "act")
+    act = calling.expected(given, told.pop("act"), "id", "at")
     calling.show({**told, "act": {"id": act["id"], "at": act["at"]}})
     return 0 if told["failure"] is None else 1

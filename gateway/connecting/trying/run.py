@@ -14,8 +14,8 @@ from connectors.base import (
     DatasetRequest,
     Explained,
     Failure,
-    Fault,
     Faulty,
+    Flaw,
     Mismatch,
     Outcome,
     Record,
@@ -31,6 +31,11 @@ EXPLAINING = 60.0
 """Seconds for all questions about one dataset."""
 _KEEPING = ("wrong", "unbounded", "unstable")
 """What keeps an inquiry from its records: then nothing more is asked."""
+_LOOK_UP = (
+    "is the identifier in the question, and does the system look at it? Where a record names its subject, map it here"
+)
+_Alone = dict[Subject, Sequence[Record]]
+"""The records of each subject, asked about alone."""
 SLOW = 0.5
 """The share of `limits.timeout` from which an answer is slow."""
 
@@ -70,9 +75,10 @@ async def tried(
         found = list(await department.connector.explain(explaining))
     if any(each.kind in _KEEPING or (each.kind == "slow" and not each.status) for each in found):
         return Trial(dataset.id, len(chosen), declared, 0, 0.0, found)
-    records, seconds, more = await _asked(department, request, deadline)
+    alone, seconds, more = await _asked(department, request, deadline)
     if declared and not only and not more:
-        more = await _of_nobody(department, catalogue, dataset, request, deadline)
+        more = await _of_nobody(department, catalogue, dataset, request, alone, deadline)
+    records = sum(map(len, alone.values()))
     return _judged(department, Trial(dataset.id, len(chosen), declared, records, seconds, [*found, *more]))
 
 
@@ -99,11 +105,13 @@ def _judged(department: Department, trial: Trial) -> Trial:
     return trial._replace(found=found, untried=untried)
 
 
-async def _asked(department: Department, request: DatasetRequest, deadline: float) -> tuple[int, float, list[Mismatch]]:
-    """As an inquiry asks: each subject alone, again, and all together. How many records, the slowest, what is wrong."""
+async def _asked(
+    department: Department, request: DatasetRequest, deadline: float
+) -> tuple[_Alone, float, list[Mismatch]]:
+    """As an inquiry asks: each subject alone, again, and all together; what came, the slowest, and what is wrong."""
     noted = Noted(("datasets", request.dataset))
-    slowest, count = 0.0, 0
-    alone: dict[Subject, Sequence[Record]] = {}
+    slowest = 0.0
+    alone: _Alone = {}
     for subject in request.subjects:
         one = request._replace(subjects=(subject,))
         answers: list[Sequence[Record]] = []
@@ -117,11 +125,12 @@ async def _asked(department: Department, request: DatasetRequest, deadline: floa
             answers.append(outcome)
         if len(answers) < 2:
             continue
-        alone[subject], count = answers[0], count + len(answers[0])
+        alone[subject] = answers[0]
         for number, record in enumerate(answers[0], 1):
             if isinstance(record, Faulty):
                 noted.add((), f"a record cannot be used: {record.m_reason}", row=number)
         _unstable(answers[0], answers[1], noted)
+    _same_for_all(alone, noted)
     if len(alone) > 1 and len(alone) == len(request.subjects):
         together, seconds = await _fetch(department, request, deadline)
         slowest = max(slowest, seconds)
@@ -131,19 +140,43 @@ async def _asked(department: Department, request: DatasetRequest, deadline: floa
             elif {_name(each) for each in came} != {_name(each) for each in alone[subject]}:
                 what = "asked about several subjects at once, it gives other records than asked about one"
                 noted.add(("batch",), what, kind="unstable")
-    return count, slowest, noted.all()
+    return alone, slowest, noted.all()
+
+
+def _same_for_all(alone: _Alone, noted: Noted) -> None:
+    """Note where several subjects have one and the same list of records, as of a system that looks at no identifier."""
+    known: set[frozenset[tuple[str, str]]] = set()
+    for came in alone.values():
+        names = frozenset(map(_name, came))
+        if names and names in known:
+            noted.add(("record", "subject"), f"two identifiers have the very same records; {_LOOK_UP}", row=1)
+        known.add(names)
 
 
 async def _of_nobody(
-    department: Department, catalogue: Catalogue, dataset: Dataset, request: DatasetRequest, deadline: float
+    department: Department,
+    catalogue: Catalogue,
+    dataset: Dataset,
+    request: DatasetRequest,
+    alone: _Alone,
+    deadline: float,
 ) -> list[Mismatch]:
     """What is wrong with the answer about somebody of whom the department has nothing, as of most subjects."""
     nobody = [each for each in subjects.made_up(catalogue, dataset) if each not in request.subjects][:1]
     if not nobody:
         return []
     (came,), _ = await _fetch(department, request._replace(subjects=tuple(nobody)), deadline)
-    if not isinstance(came, Failure) or came.fault is not Fault.UNAVAILABLE:  # a test system may answer all alike
-        return []
+    noted = Noted(("datasets", dataset.id))
+    if not isinstance(came, Failure):
+        others = {_name(record) for records in alone.values() for record in records}
+        for number, record in enumerate(came, 1):
+            if _name(record) in others:
+                what = f"asked about an identifier that nobody has, it answers with a test subject's record; {_LOOK_UP}"
+                noted.add(("record", "subject"), what, row=number)
+        return noted.all()
+    if came.flaw is Flaw.SUBJECT:
+        what = f"asked about an identifier that nobody has, it answers with another subject's record; {_LOOK_UP}"
+        return [Mismatch(("datasets", dataset.id, "record", "subject"), what)]
     what = (
         f"asked about an identifier that nobody has, it fails: {came.detail}; that has to be an answer without records"
     )

@@ -128,6 +128,18 @@ async def test_a_certificate_near_its_end_is_found(tmp_path: Path) -> None:
     assert (_below(drift), drift.kind) == ("base_url", "ending")
 
 
+async def test_the_gateways_own_certificate_near_its_end_is_found(tmp_path: Path) -> None:
+    authority = Authority(tmp_path, "ours")
+    cert, key = authority.issue("gateway", client=True)
+    async with running(authority.server_context(clients=authority)) as (_, server):
+        auth = {"kind": "mtls", "cert_file": str(cert), "key_file": str(key)}
+        config = {**rest(server.url), "tls": {"ca_file": str(authority.ca_file)}, "auth": auth}
+        told = await looks(lambda: asked.department(config, tmp_path), lambda: None)
+    found = {_below(drift): drift for drift in told.after.values()}
+    assert found.keys() == {"base_url", "auth.cert_file"}
+    assert "the gateway's own certificate ends on" in found["auth.cert_file"].what
+
+
 @pytest.mark.parametrize(
     ("old", "new", "key"),
     [

@@ -68,9 +68,9 @@ class Planted(NamedTuple):
     ends: bool = False
 
 
-def healthy(rows: Rows, _target: str = "") -> bytes:
-    """The answer of the healthy department."""
-    return answer({"result": {"items": rows}})
+def healthy(rows: Rows, target: str = "") -> bytes:
+    """The answer of the healthy department, which has nothing of anybody else than `VALUE`."""
+    return answer({"result": {"items": rows if VALUE in target or "/LEI/" not in target else []}})
 
 
 def each(change: Callable[[dict[str, Any]], Any]) -> Callable[[Rows], None]:

@@ -46,12 +46,14 @@ def config(url: str) -> dict[str, Any]:
 
 
 def department(schema: str, award: dict[str, Any], status: int = 400) -> Handler:
-    """A server of the schema, whose one holder has the award; a document that is refused has this status."""
+    """A server of the schema, whose one holder, `VALUE`, has the award; a document that is refused has this status."""
     built = build_schema(schema)
 
-    def holder(_: Any, **__: Any) -> Any:
+    def holder(_: Any, **asked_for: Any) -> Any:
         if award.get("fails"):
             raise ValueError(f"cannot read {VALUE}")
+        if VALUE not in asked_for.values():
+            return None
         return {"awards": [award], "honours": [award]}
 
     async def handle(request: Request, writer: asyncio.StreamWriter) -> None:
@@ -74,6 +76,10 @@ class Case(NamedTuple):
     config: Callable[[dict[str, Any]], Any] | None = None
 
 
+def _fails(*_: Any) -> Any:
+    raise ValueError(VALUE)
+
+
 def _dataset(**changes: Any) -> Callable[[dict[str, Any]], None]:
     return lambda config: config["datasets"][asked.NAME].update(changes)
 
@@ -90,6 +96,9 @@ CASES = (
     Case("a plain value where an object was", "fields.amount", "nothing stands below it",
          ("amount: Amount", "amount: String")),
     Case("an object where a plain value was", "fields.title", "is an object", ("name: String", "name: Amount")),
+    Case("a type of a variable that there is not", "variables", "there is no type `Kind`",
+         config=lambda config: config.update(variables={"scheme": "Kind!", "value": "ID!"})),
+    Case("an error of one field", "fields.title", "reports an error while it answers", award={"name": _fails}),
     Case("an error of its own", "field", "reports an error while it answers", award={"fails": True}),
     Case("another type", "fields.workers", "text that holds a whole number", ("workers: Int", "workers: String"),
          award={"workers": "3"}),

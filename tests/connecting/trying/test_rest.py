@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -133,3 +135,61 @@ async def test_what_is_wrong_with_the_way_there(tmp_path: Path) -> None:
     ]  # fmt: skip
     for (key, what), (wanted_key, words) in zip(said, wanted, strict=True):
         assert (key, words in what) == ((wanted_key,), True), what
+
+
+async def test_a_system_that_answers_everybody_with_one_subjects_records_is_found(tmp_path: Path) -> None:
+    """Whether its records name their subject or not, and however many test subjects are declared."""
+    other = asked.WHO._replace(value="5493001KJTIIGC8Y1R12")
+    echoes = [False]
+
+    async def everybody_alike(request: Request, writer: asyncio.StreamWriter) -> None:
+        held = row(1)
+        if echoes[0]:
+            held["holder"]["id"] = request.target.rpartition("/")[2]
+        writer.write(answer({"result": {"items": [held]}}))
+
+    found: dict[str, list[str]] = {}
+    async with serve(everybody_alike) as server:
+        for name, named, subjects in (
+            ("alone, named", True, (asked.WHO,)), ("alone, not named", False, (asked.WHO,)),
+            ("two, not named", False, (asked.WHO, other)), ("echoed", True, (asked.WHO, other)),
+            ("made up", False, ()),
+        ):  # fmt: skip
+            config = rest(server.url)
+            echoes[0] = name == "echoed"
+            if not named:
+                config["datasets"][asked.NAME]["record"]["subject"] = {"not_returned": "an old system"}
+            trial, places = await asked.trial(asked.department(config, tmp_path, subjects))
+            assert {each.key[2:] for each in trial.found} == {("record", "subject")}, (name, trial.found)
+            found[name] = [str(place) for place in places]
+    assert "nobody has, it answers with another subject's record" in found["alone, named"][0]
+    assert "nobody has, it answers with a test subject's record" in found["alone, not named"][0]
+    for name in ("two, not named", "echoed", "made up"):
+        assert "two identifiers have the very same records" in found[name][0]
+    assert not any(VALUE in said or other.value in said for told in found.values() for said in told)
+
+
+async def test_a_name_that_may_be_a_value_is_not_shown(tmp_path: Path) -> None:
+    """A map by surname or city has values for its names; only what is mapped, or of an answer's form, is shown."""
+    maps: list[Any] = [
+        {"Kowalska": {"items": []}, "berlin": 1},
+        {"result": {"items_list": [], "Jane": 1}},
+        {"result": {"items": [{**row(1), "holder": {"Kowalska": VALUE}}]}},
+        {"result": {"items": [{key: each for key, each in row(1).items() if key != "name"} | {"Jane": 1}]}},
+        {"result": {"items": {"berlin": [row(1)]}}},
+    ]
+    bodies = [json.dumps(each) for each in maps] + ['{"result": {"items": []}, "Kowalska": 1, "Kowalska": 2}']
+    said = []
+    for body in bodies:
+
+        async def department(_: Request, writer: asyncio.StreamWriter, body: str = body) -> None:
+            writer.write(answer(body.encode()))
+
+        async with serve(department) as server:
+            trial, places = await asked.trial(asked.department(rest(server.url), tmp_path))
+        assert trial.found, body
+        said += [str(place) for place in places]
+    for value in ("Kowalska", "berlin", "Jane"):
+        assert not any(value in each for each in said), said
+    assert any("did you mean `items_list`?" in each for each in said), said
+    assert any("there are 2 unlike names" in each for each in said), said
