@@ -13,7 +13,7 @@ from typing import Any, BinaryIO
 import msgspec
 
 from connectors.base import Config
-from connectors.delivered.report import refused
+from connectors.delivered.report import Trouble, refused, refused_for
 from connectors.delivered.rows import Columns, Wrong
 
 ENCODINGS = (
@@ -71,10 +71,10 @@ def rows(file: BinaryIO, name: str, dialect: Dialect, columns: Columns) -> Itera
 def _places(header: list[str], name: str, columns: Columns) -> list[int]:
     titles = [title.strip() for title in header]
     wanted = [".".join(path) for path in columns.paths]
-    missing = [each for each in wanted if titles.count(each) != 1]
-    if missing:
-        twice = missing[0] in titles
-        raise refused("stands twice in the header" if twice else "is not in the header", name, 1, missing[0])
+    wrong = [each for each in wanted if titles.count(each) != 1]
+    if wrong:
+        words = {True: "stands twice in the header", False: "is not in the header"}
+        raise refused_for([Trouble(words[each in titles], name, 1, each) for each in wrong])
     return [titles.index(each) for each in wanted]
 
 

@@ -7,7 +7,7 @@ from typing import Any, BinaryIO
 
 import msgspec
 
-from connectors.delivered.report import refused
+from connectors.delivered.report import Trouble, refused, refused_for
 from connectors.delivered.rows import Columns, Wrong, at
 from connectors.delivered.values import Number
 from connectors.mapping import duplicate_keys
@@ -43,7 +43,8 @@ def rows(file: BinaryIO, name: str, columns: Columns) -> Iterator[tuple[int, lis
             unseen = {path for path in unseen if not _has(row, path)}
         yield number, [at(row, path) for path in columns.paths]
     if objects and unseen:
-        raise refused("is in no row; write null where there is nothing", name, 0, ".".join(sorted(unseen)[0]))
+        what = "is in no row; write null where there is nothing"
+        raise refused_for([Trouble(what, name, 0, ".".join(path)) for path in sorted(unseen)])
 
 
 def _has(row: Any, path: Path) -> bool:

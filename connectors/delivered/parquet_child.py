@@ -46,8 +46,6 @@ def _texts(array: Any, kind: str) -> list[Any]:
         return [None if value is None else value.isoformat() for value in values]
     if kind == "decimal":
         return [None if value is None else format(value, "f") for value in values]
-    if kind == "float":
-        return [None if value is None else repr(value) for value in values]
     return list(values)
 
 
@@ -74,15 +72,18 @@ def work(file: BinaryIO, paths: list[list[str]], out: BinaryIO) -> None:
     try:
         opened = ParquetFile(pa.PythonFile(file, "r"), memory_map=False, pre_buffer=False, buffer_size=2**16,
                              arrow_extensions_enabled=False)  # fmt: skip
-        types, schema = [], opened.schema_arrow
+        types, missing, schema = [], [], opened.schema_arrow
         for path in paths:
             type_: Any = pa.struct(list(schema))
             for name in path:
                 if not pa.types.is_struct(type_) or type_.get_field_index(name) < 0:
-                    say({"missing": ".".join(path)})
-                    return
+                    missing.append(".".join(path))
+                    break
                 type_ = type_.field(name).type
             types.append(kind(type_.value_type if pa.types.is_dictionary(type_) else type_))
+        if missing:
+            say({"missing": missing})
+            return
         say({"kinds": types})
         rows = 0
         columns = [".".join(path) for path in paths]

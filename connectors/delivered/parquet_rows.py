@@ -6,15 +6,14 @@ import os
 import struct
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import IO, Any, BinaryIO
 
 import msgspec
 
 from connectors.base import FieldType
-from connectors.delivered.report import refused
+from connectors.delivered.report import Trouble, refused, refused_for
 from connectors.delivered.rows import Columns, Wrong
-from connectors.delivered.values import Number
 
 MODULE = "connectors.delivered.parquet_child"
 MEMORY = 2**31
@@ -31,18 +30,20 @@ TAKEN = {
     FieldType.STRING: {"text"},
     FieldType.INT: {"whole"},
     FieldType.BOOLEAN: {"truth"},
-    FieldType.DECIMAL: {"decimal", "whole", "float", "text"},
+    FieldType.DECIMAL: {"decimal", "whole", "text"},
     FieldType.DATE: {"date", "text"},
     FieldType.DATETIME: {"moment", "text"},
 }
-"""The kinds of column that each kind of value may stand in."""
+"""The kinds of column that each kind of value may stand in. A float is no Decimal: it has not the digits."""
+
+_FIX: Mapping[str, str] = {FieldType.DECIMAL: "; write it as `decimal`, or as text"}
 
 
 class _Message(msgspec.Struct):
     kinds: list[str] | None = None
     rows: list[list[Any]] | None = None
     end: int | None = None
-    missing: str = ""
+    missing: list[str] = []
     broken: str = ""
 
 
@@ -70,19 +71,17 @@ def rows(
 
 
 def _told(out: IO[bytes], name: str, columns: Columns) -> Iterator[tuple[int, list[Any] | Wrong]]:
-    number, floats = 0, list[int]()
+    number = 0
     while True:
         said = _message(out, name)
         if said.missing:
-            raise refused("is no column", name, 0, said.missing)
+            raise refused_for([Trouble("is no column", name, 0, each) for each in said.missing])
         if said.broken:
             raise refused(f"is no Parquet file that can be read ({said.broken})", name, number)
         if said.kinds is not None:
-            floats = _checked(said.kinds, name, columns)
+            _check(said.kinds, name, columns)
         for row in said.rows or ():
             number += 1
-            for at in floats:
-                row[at] = None if row[at] is None else Number(row[at])
             yield number, row
         if said.end is not None:
             if said.end != number:
@@ -90,13 +89,16 @@ def _told(out: IO[bytes], name: str, columns: Columns) -> Iterator[tuple[int, li
             return
 
 
-def _checked(kinds: list[str], name: str, columns: Columns) -> list[int]:
-    """Where floats stand. Raises `RefusedError` for a column that cannot hold what is mapped."""
-    for path, found in zip(columns.paths, kinds, strict=True):
-        for wanted in columns.kinds[path]:
-            if found not in TAKEN[wanted]:
-                raise refused(f"is of a type (`{found}`) that holds no `{wanted}`", name, 0, ".".join(path))
-    return [at for at, found in enumerate(kinds) if found == "float"]
+def _check(kinds: list[str], name: str, columns: Columns) -> None:
+    """Raises `RefusedError` for columns that cannot hold what is mapped."""
+    wrong = [
+        Trouble(f"is of a type (`{found}`) that holds no `{wanted}`{_FIX.get(wanted, '')}", name, 0, ".".join(path))
+        for path, found in zip(columns.paths, kinds, strict=True)
+        for wanted in columns.kinds[path]
+        if found not in TAKEN[wanted]
+    ]
+    if wrong:
+        raise refused_for(wrong)
 
 
 def _message(out: IO[bytes], name: str) -> _Message:

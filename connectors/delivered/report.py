@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import enum
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
@@ -77,6 +78,11 @@ class RefusedError(Exception):
 def refused(what: str, file: str = "", row: int = 0, column: str = "") -> RefusedError:
     """A refusal for one reason."""
     return RefusedError([Trouble(what, file, row, column)])
+
+
+def refused_for(troubles: Sequence[Trouble]) -> RefusedError:
+    """A refusal for several reasons, of which `MOST` are shown."""
+    return RefusedError([*troubles[:MOST]], len(troubles[MOST:]))
 
 
 class Troubles:

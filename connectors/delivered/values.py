@@ -21,6 +21,8 @@ Reader = Callable[[Any], Stored | None]
 _DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII).fullmatch
 _WHOLE = re.compile(r"-?[0-9]{1,10}", re.ASCII).fullmatch
 
+_LONG = re.compile(r"-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?", re.ASCII).fullmatch
+
 
 class Number(str):
     """A number as it was written, with a point or an exponent. No text, and nothing else than a Decimal can be it."""
@@ -32,6 +34,8 @@ def _text(value: Any) -> str:
     if type(value) is not str:
         raise ValueError("must be text")
     value.encode()  # half of a character could not be answered
+    if "\0" in value:
+        raise ValueError("must be text without the character NUL")
     return value
 
 
@@ -68,8 +72,17 @@ def _decimal(value: Any) -> str:
             raise ValueError
         numbers.of_text(value)
     except ValueError:
-        raise ValueError("must be a Decimal: digits, with a point before the fraction") from None
+        raise ValueError(f"must be a Decimal: {_not_decimal(value)}") from None
     return str(value)
+
+
+def _not_decimal(value: Any) -> str:
+    """What a Decimal is, in words that fit what is there instead."""
+    if type(value) is str and value.lower().lstrip("+-") in ("nan", "inf", "infinity"):
+        return "a value that is no number is left empty"
+    if type(value) in (str, Number) and _LONG(value):
+        return f"it has more than {numbers.DIGITS} digits before the point, or zeros behind it"
+    return "digits, with a point before the fraction"
 
 
 def _date(value: Any) -> str:

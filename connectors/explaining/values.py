@@ -92,6 +92,10 @@ def unfit(kind: str, value: Any) -> str | None:
     """What is wrong with a value that a leaf of this kind reads, or nothing; null is never wrong here."""
     if value is None or fits(kind, value):
         return None
+    if kind == FieldType.DECIMAL and (isinstance(value, Number) or type(value) is int):
+        return (
+            f"is a number of more than {numbers.DIGITS} digits before the point, or zeros behind it; write it shorter"
+        )
     return f"is {found(value)}; must be {WANTED[kind]}"
 
 

@@ -14,7 +14,7 @@ import pytest
 from connectors.delivered import parquet_rows
 from connectors.delivered.report import Outcome
 from tests.connectors.asking import ACME, ask, fetch
-from tests.connectors.files.delivering import DATASETS, ROW, SHAPES, Department, jsonl, only, parquet
+from tests.connectors.files.delivering import DATASETS, ROW, SHAPES, Department, csv, jsonl, only, parquet
 
 pa = pytest.importorskip("pyarrow")
 ALL = " ".join(SHAPES["arrears"].fields)
@@ -118,7 +118,8 @@ async def test_parquet_in_other_shapes(tmp_path: Path) -> None:
     fields = {**DATASETS["arrears"]["fields"], "amount": "sum.total"}
     registry = Department(tmp_path, datasets={**DATASETS, "arrears": {**DATASETS["arrears"], "fields": fields}})
     rows = [
-        {**ROW, "no": f"N-{number}", "sum": {"total": number / 4, "other": 1}, "note": "fire"} for number in range(2500)
+        {**ROW, "no": f"N-{number}", "sum": {"total": Decimal(number) / 4, "other": 1}, "note": "fire"}
+        for number in range(2500)
     ]
     content = parquet(rows, {"period": pa.dictionary(pa.int32(), pa.string())}, row_group_size=700, compression="zstd")
     registry.write(only("arrears.parquet", "parquet", content, 2500))
@@ -138,7 +139,7 @@ async def test_parquet_in_other_shapes(tmp_path: Path) -> None:
         ({"period": b"2025"}, "column `period`: is of a type (`binary`)"),
         ({"settled": 1}, "column `settled`: is of a type (`whole`)"),
         ({"amount": [1]}, "column `amount`: is of a type (`list<"),
-        ({"amount": float("nan")}, "row 1, column `amount`: must be a Decimal"),
+        ({"amount": 1.5}, "column `amount`: is of a type (`float`) that holds no `Decimal`; write it as `decimal`"),
         ({"no": None}, "column `no`"),
         ({"id_no": ACME.value.lower()}, "row 1, column `id_no`: is no subject's identifier"),
     ],
@@ -146,6 +147,37 @@ async def test_parquet_in_other_shapes(tmp_path: Path) -> None:
 def test_parquet_refuses(registry: Department, change: dict[str, Any], words: str) -> None:
     registry.write(only("arrears.parquet", "parquet", typed(**change), 1))
     assert words in registry.refused()
+
+
+def test_all_that_a_file_lacks_is_reported_at_once(registry: Department) -> None:
+    """The names of columns, in each format; and types that cannot hold what is mapped."""
+    less = {key: value for key, value in ROW.items() if key not in ("amount", "due", "rev")}
+    for form, content, words in (
+        ("csv", csv([less]), "is not in the header"), ("jsonl", jsonl([less]), "is in no row"),
+        ("parquet", parquet([less]), "is no column"),
+    ):  # fmt: skip
+        registry.write(only(f"arrears.{form}", form, content, 1))
+        said = registry.refused()
+        assert [name for name in ROW if f"column `{name}`: {words}" in said] == ["rev", "amount", "due"], said
+    registry.write(only("arrears.parquet", "parquet", typed(amount=1.5, workers="7"), 1))
+    said = registry.refused()
+    assert "column `amount`: is of a type" in said
+    assert "column `workers`: is of a type" in said
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"amount": "NaN"}, "column `amount`: must be a Decimal: a value that is no number is left empty"),
+        ({"amount": "-Infinity"}, "column `amount`: must be a Decimal: a value that is no number is left empty"),
+        ({"amount": "1e999999999"}, "column `amount`: must be a Decimal: it has more than 64 digits"),
+        ({"period": "20\x0025"}, "column `period`: must be text without the character NUL"),
+    ],
+)
+def test_what_is_no_number_or_no_text_is_explained(registry: Department, change: dict[str, Any], words: str) -> None:
+    for form, content in (("csv", csv([{**ROW, **change}])), ("jsonl", jsonl([{**ROW, **change}]))):
+        registry.write(only(f"arrears.{form}", form, content, 1))
+        assert words in registry.refused(), form
 
 
 def test_what_is_no_parquet_or_lacks_a_column_is_refused(registry: Department) -> None:

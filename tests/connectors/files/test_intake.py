@@ -166,7 +166,7 @@ def test_a_delivery_without_its_departments_signature_is_refused(registry: Depar
         ({"files": []}, "`$.files`"),
         ({"more": 1}, "unknown field `more`"),
         ({"name": "../arrears.csv"}, "`$.files[0].name`"),
-        ({"name": ".hidden"}, "`$.files[0].name`"),
+        ({"name": ".hidden"}, "a file's name has 1 to 128 of the letters A to Z and a to z, digits"),
         ({"name": "awards.jsonl"}, "names a file twice"),
         ({"name": "manifest.json"}, "or itself"),
         ({"format": "xlsx"}, "`$.files[0].format`"),
