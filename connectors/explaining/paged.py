@@ -60,6 +60,9 @@ async def explain(
             )
             return
         known |= came
+        if wrong := records.no_link(value, endpoint.next_path):
+            noted.add(("paging", "next"), f"is {wrong}; must be text, a number, or null where no page follows")
+            return
         link = records.text_at(value, endpoint.next_path)
         if link is None:
             return

@@ -213,6 +213,13 @@ def text_at(value: Any, path: Path | None) -> str | None:
     return str(held) if isinstance(held, str | int) and str(held) else None
 
 
+def no_link(value: Any, path: Path | None) -> str:
+    """What stands at a path of an answer where it can lead to no page; nothing where it can, or nothing is there."""
+    held = _at(value, path) if path else None
+    fits = held is None or held is _NOTHING or (isinstance(held, str | int) and not isinstance(held, bool | Number))
+    return "" if fits else _kind(held)
+
+
 def _at(row: Any, path: Path) -> Any:
     for name in path:
         if row is None:

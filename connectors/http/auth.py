@@ -32,7 +32,21 @@ MAX_ANSWER = 64 * 1024
 _LONGEST = 10.0**9
 """Seconds that a token lasts at most: what says more is none."""
 _decode = msgspec.json.Decoder(float_hook=numbers.finite).decode
-_REFUSED = Failure(Fault.UNAVAILABLE, True, "no access token from `token_url`")
+_HINTS = {
+    "invalid_client": "are `client_id` and `client_secret_file` right?",
+    "invalid_scope": "is `scope` one that this client may have?",
+    "unauthorized_client": "may this client use `client_credentials`?",
+    "unsupported_grant_type": "it knows no `client_credentials`",
+    "invalid_request": "what does its own log say?",
+    "invalid_grant": "what does its own log say?",
+    "invalid_dpop_proof": "does it know DPoP, and is this machine's clock right?",
+    "use_dpop_nonce": "it asks for a nonce again and again",
+}
+"""What an error of a token endpoint (RFC 6749 section 5.2, RFC 9449 section 5) asks whoever reads it."""
+
+
+def _refused(why: str) -> Failure:
+    return Failure(Fault.UNAVAILABLE, True, f"no access token: `token_url` {why}")
 
 
 class Auth(Protocol):
@@ -84,7 +98,7 @@ class NoAuth(_Plain):
 
     async def authorization(self, end: float) -> str | Failure:
         """Never asked for."""
-        return _REFUSED
+        return _refused("is none")
 
     def forget(self) -> None:
         """There is nothing to forget."""
@@ -151,7 +165,7 @@ class ClientCredentials(_Plain):
         self._timeout = options.timeout
         own = msgspec.structs.replace(options, connections=1, max_bytes=MAX_ANSWER, gzip=False, shown=self.reads)
         self._transport = PooledTransport(own)
-        self._asking: asyncio.Task[bool] | None = None
+        self._asking: asyncio.Task[Failure | None] | None = None
         self._value = ""
         self._until = 0.0
 
@@ -165,12 +179,13 @@ class ClientCredentials(_Plain):
         try:
             # Shielded: an inquiry that gives up must not take the token from the others that wait for it.
             async with asyncio.timeout_at(end):
-                got = await asyncio.shield(self._asking)
+                failed = await asyncio.shield(self._asking)
         except TimeoutError:
-            return FAILURES[TransportFault.TIMEOUT]
-        return self._value if got else _REFUSED
+            return FAILURES[TransportFault.TIMEOUT]._replace(detail="no whole answer of `token_url` in time")
+        return failed or self._value
 
-    async def _ask(self) -> bool:
+    async def _ask(self) -> Failure | None:
+        """Get a token; or why there is none."""
         form = {"grant_type": "client_credentials", **({"scope": self._scope} if self._scope else {})}
         try:
             secret = self._secret_file.read_text("utf-8").strip()
@@ -182,25 +197,37 @@ class ClientCredentials(_Plain):
                 "content-type": "application/x-www-form-urlencoded",
             }
             answer = await self._send(headers, urlencode(form).encode())
-            if not isinstance(answer, Response) or answer.status != 200:
-                return False
+        except (ValueError, OSError):
+            return Failure(Fault.UNAVAILABLE, True, "no access token: `client_secret_file` cannot be read")
+        if not isinstance(answer, Response):
+            return _refused(f"gives none: {FAILURES[answer].detail}")
+        try:
             granted: Any = _decode(answer.body)
-        except (ValueError, RecursionError, OSError):
-            return False
-        if not isinstance(granted, dict):
-            return False
+        except (ValueError, RecursionError):
+            granted = None
+        if answer.status != 200:
+            error = str(granted.get("error")) if isinstance(granted, dict) else ""
+            hint = _HINTS.get(error)
+            named = f" ({error})" if error in _HINTS else ""
+            return _refused(f"answers with status {answer.status}{named}{f'; {hint}' if hint else ''}")
+        why = self._keep(granted) if isinstance(granted, dict) else "answers with no JSON object"
+        return _refused(why) if why else None
+
+    def _keep(self, granted: Mapping[str, Any]) -> str:
+        """Keep the token of an answer; or what is wrong with it."""
         token, lasts = granted.get("access_token"), granted.get("expires_in", 60)
         if not isinstance(token, str) or not token.isascii() or not token.isprintable() or not token:
-            return False
+            return "answers without an `access_token`"
         kind = "DPoP" if self._proving is not None else "Bearer"
-        said = str(granted.get("token_type", "Bearer"))  # a server that names none knows no other
-        if not isinstance(lasts, int | float) or said.lower() != kind.lower():
-            return False
-        if not 0 <= lasts <= _LONGEST:
-            return False
+        said = str(granted.get("token_type", "Bearer")).lower()  # a server that names none knows no other
+        if said != kind.lower():
+            asked = "`dpop: true` asks for one that is bound" if kind == "DPoP" else "is it one for `dpop: true`?"
+            return f"gives a token that is not of type `{kind}`; {asked}"
+        if not isinstance(lasts, int | float) or not 0 <= lasts <= _LONGEST:
+            return "gives a token whose `expires_in` is no number of seconds"
         self._value = f"{kind} {token}"
         self._until = asyncio.get_running_loop().time() + max(lasts - _MARGIN, lasts / 2)
-        return True
+        return ""
 
     async def _send(self, headers: dict[str, str], body: bytes) -> Response | TransportFault:
         """Ask the token endpoint, and once more with the nonce that it may ask for."""

@@ -362,6 +362,35 @@ async def test_without_a_token_the_department_is_not_asked(handler: Handler, tmp
     assert server.requests == []
 
 
+@pytest.mark.parametrize(
+    ("handler", "why"),
+    [
+        (always(answer({"error": "invalid_client"}, 401)), "status 401 (invalid_client); are `client_id` and"),
+        (always(answer({"error": "x" * 90}, 400)), "answers with status 400"),
+        (always(answer({}, 500)), "answers with status 500"),
+        (always(answer({}, 302, location="/x")), "gives none: redirect; the configured address must answer itself"),
+        (always(answer([])), "answers with no JSON object"),
+        (always(answer({})), "answers without an `access_token`"),
+        (
+            always(answer({"access_token": "a", "token_type": "DPoP"})),
+            "not of type `Bearer`; is it one for `dpop: true`?",
+        ),
+        (always(answer({"access_token": "a", "token_type": "bearer", "expires_in": -5})), "`expires_in` is no number"),
+        (hang_up, "gives none: no connection, or it broke"),
+    ],
+)
+async def test_why_there_is_no_token_is_said(handler: Handler, why: str, tmp_path: Path) -> None:
+    """By the address, the status and the key to change; never by what else the answer says."""
+    secret(tmp_path / "secret", "s")
+    async with serve(handler) as issuer:
+        cfg = {**config("http://127.0.0.1:9"), **credentials(issuer.url)}
+        async with connected(rest.build, cfg, tmp_path) as connector:
+            outcome = (await fetch(connector, ask("arrears", "period")))[ACME, "arrears"]
+    assert isinstance(outcome, Failure)
+    assert why in outcome.detail
+    assert "xxx" not in outcome.detail
+
+
 @pytest.mark.parametrize("what", ENDLESS)
 async def test_an_endless_answer_of_a_token_endpoint_is_given_up(what: str, tmp_path: Path) -> None:
     """Not by time, of which there is plenty here: by its bytes, lines or chunks."""

@@ -88,7 +88,7 @@ def _described(arguments: argparse.Namespace, place: Place) -> Described:
         files = tables.Files(arguments.password_file, arguments.ca_file)
         return tables.described(arguments.tables, arguments.table, files, place.sources.parent)
     where = arguments.openapi or arguments.graphql
-    name, address = printable(where), where if getting.is_address(where) else ""
+    name, address = getting.shown(where), where if getting.is_address(where) else ""
     if arguments.graphql:
         content = getting.of_address(where, asking, graphql.QUESTION) if address else getting.of_file(Path(where))
         return graphql.described(reading.plain(content, name), name, arguments.department, place.known.schemes, address)

@@ -28,11 +28,15 @@ def _of(connector: FilesConnector, at: datetime.datetime) -> Iterator[tuple[Mism
     last = connector.last()
     if last is not None and last.outcome is Outcome.REFUSED:
         of = f"delivery {last.sequence}" if last.sequence else "the last delivery"
-        yield Mismatch((), f"{of} is refused: {last.troubles[0]}; deliver it again", "refused"), ""
+        yield (
+            Mismatch((), f"{of} is refused: {last.troubles[0]}; have a newer one delivered, without that", "refused"),
+            "",
+        )
     try:
         known, gone = connector.known(), connector.vanished()
     except (UnreachedError, sqlite3.Error) as error:
-        why = str(error) if isinstance(error, UnreachedError) else "it is damaged"
+        damaged = "it is damaged; move it away, and take the last delivery in again by `dutybound source deliver`"
+        why = str(error) if isinstance(error, UnreachedError) else damaged
         yield Mismatch(("index",), f"the index of the last delivery cannot be read: {why}"), ""
         return
     if known is not None and at.timestamp() - known.as_of > DUE * connector.max_age:

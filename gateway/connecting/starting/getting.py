@@ -6,6 +6,7 @@ end is given up at a bound, in bytes and in time.
 
 from __future__ import annotations
 
+import re
 import ssl
 import time
 from pathlib import Path
@@ -38,6 +39,16 @@ def is_address(place: str) -> bool:
     return place.lower().startswith(("http://", "https://"))
 
 
+def shown(place: str) -> str:
+    """A file's name, or an address without what in it may be a secret: a user, a password, a query."""
+    if not is_address(place):
+        return printable(place)
+    scheme, _, rest = place.partition("://")
+    before = re.split(r"[?#]", rest, maxsplit=1)[0]
+    host, slash, path = before.rpartition("@")[2].partition("/")
+    return printable(f"{scheme}://{host}{slash}{path}")
+
+
 def of_file(path: Path) -> bytes:
     """What a file holds; raises `CommandRefused`."""
     try:
@@ -61,11 +72,11 @@ def origin(address: str) -> str:
         found = origin_of(parts)
     except ValueError:
         raise CommandRefused(
-            f"`{printable(address)}` is no address to fetch from; write https:// and the rest, without user or password"
+            f"`{shown(address)}` is no address to fetch from; write https:// and the rest, without user or password"
         ) from None
     if parts.scheme == "http" and not is_loopback(parts.hostname or ""):
         raise CommandRefused(
-            f"`{printable(address)}` is not encrypted, so that anybody between could change what it says;"
+            f"`{shown(address)}` is not encrypted, so that anybody between could change what it says;"
             " use https://, or save the description and name the file"
         )
     return found
@@ -84,20 +95,21 @@ def of_address(address: str, asking: Asking, body: bytes | None = None) -> bytes
             httpx.Client(verify=_trusted(asking.ca_file), trust_env=False, timeout=_STEP) as client,
             client.stream("GET" if body is None else "POST", address, headers=headers, content=body) as answer,
         ):
-            return _read(printable(address), answer)
+            return _read(shown(address), answer, asked=body is not None)
     except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
         why = str(error) or type(error).__name__
-        raise CommandRefused(f"`{printable(address)}` cannot be fetched: {printable(why)}") from error
+        raise CommandRefused(f"`{shown(address)}` cannot be fetched: {printable(why)}") from error
 
 
-def _read(address: str, answer: httpx.Response) -> bytes:
+def _read(address: str, answer: httpx.Response, *, asked: bool) -> bytes:
     if answer.is_redirect:
         raise CommandRefused(f"`{address}` leads elsewhere, which is not followed; name the address that it leads to")
     if answer.status_code != 200:
-        raise CommandRefused(
-            f"`{address}` answers with status {answer.status_code}; name the address of the description,"
-            " and a token for it by --token-file where it needs one"
+        why = f"`{address}` answers with status {answer.status_code}; name the address of the description,"
+        off = (
+            " Introspection may be switched off there: then have it saved as JSON, and name the file." if asked else ""
         )
+        raise CommandRefused(f"{why} and a token for it by --token-file where it needs one.{off}")
     if answer.headers.get("content-encoding", "identity").lower() != "identity":
         raise CommandRefused(f"`{address}` sends what is compressed, without being asked to; save it and name the file")
     end, content = time.monotonic() + MOST_SECONDS, bytearray()

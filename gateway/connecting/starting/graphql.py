@@ -102,7 +102,12 @@ class Schema:
         data = mapping(document.get("data", document))
         schema = mapping(data.get("__schema"))
         if not schema:
-            said = "; it answered with errors, so that it may need a token" if "errors" in document else ""
+            said = ""
+            if "data" in document or "errors" in document:
+                said = (
+                    "; it may need a token (--token-file), or introspection is switched off there: then have it saved"
+                    " as JSON, and name the file"
+                )
             raise CommandRefused(f"{name}: has no `__schema`, so it is no introspection{said}")
         types = [mapping(each) for each in sequence(schema.get("types"))]
         if len(types) > MOST_TYPES:
@@ -126,11 +131,14 @@ def described(
 ) -> Described:
     """What the introspection says; raises `CommandRefused` where it is none, or finds no subject.
 
-    `name` is what it is called in messages, `address` the endpoint, empty for a file.
+    `name` is what it is called in messages, `address` the endpoint, empty for a file; of an endpoint the name is its
+    address, without what in it may be a secret.
     """
     schema = Schema(document, name)
     passed: list[str] = []
     url = Said(address) if address else Said(None, "the endpoint, as https://courts.example/graphql")
+    if address and name != address:
+        url = Said(name, "its query is left out: what stands in an address is no secret; see `auth`")
     keys: list[tuple[str, Part]] = [("kind", Said("graphql")), ("url", url), _auth(department)]
     entity = _entity(schema)
     if entity:

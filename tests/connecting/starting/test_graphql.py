@@ -123,6 +123,22 @@ def test_an_endpoint_is_asked_once_with_its_token(config: Path, server: Server, 
     assert [(path, authorization) for path, authorization, _ in server.asked] == [("/graphql", "Bearer wort")]
 
 
+def test_the_query_of_an_endpoint_is_sent_and_not_written(config: Path, server: Server) -> None:
+    server.answers["/graphql?token=geheim"] = (200, {}, json.dumps(introspected(SCHEMA)).encode())
+    made = run("tax", "--graphql", f"{server.url}/graphql?token=geheim", "--config", config)
+    assert made.parts[0]["tax"]["url"] == f"{server.url}/graphql"
+    assert "its query is left out" in made.out
+    assert "geheim" not in made.out + made.err
+
+
+@pytest.mark.parametrize("answer", [(400, {}, b'{"errors": [{"message": "no"}]}'), (200, {}, b'{"data": null}')])
+def test_introspection_that_is_switched_off_is_named(config: Path, server: Server, answer: Any) -> None:
+    server.answers["/graphql"] = answer
+    made = run("tax", "--graphql", f"{server.url}/graphql", "--config", config)
+    assert (made.status, made.out) == (1, "")
+    assert "switched off there: then have it saved as JSON, and name the file" in made.err
+
+
 def _schema(*types: Any) -> dict[str, Any]:
     return {"__schema": {"types": list(types), "queryType": {"name": "Query"}}}
 

@@ -333,6 +333,13 @@ def test_an_address_that_cannot_be_asked_is_told(config: Path, address: str, why
     assert "\n" not in made.err.strip()
 
 
+def test_what_may_be_a_secret_of_an_address_is_not_repeated(config: Path) -> None:
+    for address in ("https://user:geheim@127.0.0.1:1/x", "http://tax.example/x?token=geheim", "https://[geheim?geheim"):
+        made = of_address(config, address)
+        assert made.status == 1
+        assert "geheim" not in (made.out + made.err).replace("[geheim`", "")
+
+
 @pytest.mark.parametrize(
     ("answer", "why"),
     [

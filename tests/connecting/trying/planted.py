@@ -196,6 +196,11 @@ OVER_REST = (
     Planted("a name that stands twice", "", "`rev` stands twice",
             answer=lambda rows, _: answer(json.dumps({"result": {"items": rows}}).replace(
                 '"rev": 8', '"rev": 8, "rev": 9').encode())),
+    Planted("a link that is an object", "paging.next", "is an object; must be text, a number, or null", config=LINKED,
+            answer=lambda rows, _: answer({"result": {"items": rows}, "next": {"href": "/next"}})),
+    Planted("a number out of range", "fields.amount", "is a number of more than 64 digits before the point",
+            answer=lambda rows, _: answer(
+                json.dumps({"result": {"items": rows}}).replace('"1250.50"', "1e999999999").encode())),
     Planted("a page on another origin", "paging.next", "another origin", config=LINKED,
             answer=lambda rows, _: _page(rows, "http://other.example/awards?page=2")),
     Planted("pages without end", "paging", "more than 5 pages", config=PAGED, answer=_endless, kind="unbounded"),
