@@ -74,6 +74,10 @@ class FilesConnector:
         """As `index.gone`."""
         return index.gone(self._intake.folder)
 
+    def vanished_records(self, most: int) -> list[index.Vanished]:
+        """As `index.vanished`."""
+        return index.vanished(self._intake.folder, most)
+
     async def examine(self) -> list[str]:
         """See `connectors.base.Examined`: the place can be read, and a delivery was taken in from there."""
         found = await asyncio.to_thread(self._intake.look)

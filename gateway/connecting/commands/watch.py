@@ -21,13 +21,15 @@ from gateway.command import options
 from gateway.connecting.drifting import watching
 from gateway.connecting.drifting.remembered import Compared
 from gateway.errors import CommandRefused, DutyboundError, printable
+from gateway.ledger.log import operator
 from gateway.telemetry.log import Log
 
 
 def register(parts: Any) -> None:
     """Add the command."""
     text = "look again and again whether departments' systems still fit, and report what changed"
-    parser: argparse.ArgumentParser = parts.add_parser("watch", help=text)
+    more = f"{text}. What does not fit is entered in the ledger: it needs its key (`ledger.key_file`) and the store."
+    parser: argparse.ArgumentParser = parts.add_parser("watch", help=text, description=more)
     parser.add_argument("department", metavar="DEPARTMENT", nargs="?", help="this one alone")
     options.config(parser)
     parser.add_argument("--state", type=Path, required=True, metavar="FILE", help="what is remembered between looks")
@@ -43,6 +45,7 @@ def register(parts: Any) -> None:
 def _run(arguments: argparse.Namespace) -> int:
     if not 1 <= arguments.every <= 30 * 86400:
         raise CommandRefused("--every: must be 1 second to 30 days")
+    _examine(arguments.config)
     while True:
         try:
             found = asyncio.run(
@@ -57,6 +60,16 @@ def _run(arguments: argparse.Namespace) -> int:
             if arguments.once:
                 return 1 if found.began or found.lasting else 0
         time.sleep(arguments.every)
+
+
+def _examine(config: Path) -> None:
+    """Raises as opening the ledger does, before anybody is asked, and prints what it is opened for."""
+    try:
+        with operator.opened(config):
+            pass
+    except DutyboundError:
+        print("a watch enters what it finds in the ledger: it needs its key and the store", file=sys.stderr)
+        raise
 
 
 def _show(told: Compared, as_json: bool) -> None:

@@ -15,11 +15,14 @@ from gateway.errors import printable
 
 
 async def looked(
-    found: Departments, records: Mapping[str, int], at: datetime.datetime
+    found: Departments,
+    records: Mapping[str, int],
+    at: datetime.datetime,
+    withdrawn: delivered.Withdrawn | None = None,
 ) -> tuple[dict[str, Drift], dict[str, int]]:
     """What does not fit now, by id, and how many records the test subjects have, as long as they are no fewer.
 
-    `records` is what they had before.
+    `records` is what they had before; `withdrawn` looks up what was reported as that.
     """
     drifts: dict[str, Drift] = {}
     counts = dict(records)
@@ -32,7 +35,7 @@ async def looked(
                 drifts.setdefault(drift.id, drift)
             if trial.declared and trial.records > counts.get(name, 0):
                 counts[name] = trial.records
-        for each, apart in await asyncio.to_thread(delivered.mismatches, department, at):
+        for each, apart in await asyncio.to_thread(delivered.mismatches, department, at, withdrawn):
             drift = _drift(department, each.key[1] if each.key[:1] == ("datasets",) else "", each, at, apart)
             drifts.setdefault(drift.id, drift)
     return drifts, counts

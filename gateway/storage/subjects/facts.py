@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import datetime
 import secrets
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal, NamedTuple
 
 import msgspec
@@ -163,6 +163,15 @@ def withdraw(
 ) -> Written:
     """The department takes a record back (Art. 47(2)); it is withheld from then on."""
     return enter(engine, "withdrawal", subject, now, dataset=dataset, record=record, reason=reason)
+
+
+def withdrawn(connection: Connection, dataset: str, records: Sequence[str]) -> set[tuple[str, str, str]]:
+    """Which of the records are withdrawn: scheme and value of the subject, and the record's id."""
+    mine = and_(fact.c.kind == "withdrawal", fact.c.dataset == dataset, fact.c.ended.is_(None))
+    found = connection.execute(
+        select(fact.c.scheme, fact.c.value, fact.c.record).where(mine, fact.c.record.in_(records))
+    )
+    return {(row.scheme, row.value, row.record) for row in found}
 
 
 def restore(

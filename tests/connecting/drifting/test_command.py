@@ -85,3 +85,17 @@ async def test_what_was_remembered_is_read_or_refused(folder: Path, capsys: pyte
     assert "is not what a watch remembered" in capsys.readouterr().err
     assert await run("watch", "--config", str(folder / "gateway.yaml"), "--state", str(state), "--every", "0") == 1
     assert "1 second to 30 days" in capsys.readouterr().err
+
+
+async def test_without_the_ledgers_key_nobody_is_asked(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    async def department(_: Request, writer: asyncio.StreamWriter) -> None:
+        writer.write(answer({"results": [], "paging": {}}))
+
+    (folder / "ledger.key").unlink()
+    async with serve(department) as server:
+        written(folder, server.port)
+        config = ("--config", str(folder / "gateway.yaml"), "--state", str(folder / "watched.json"))
+        assert await run("watch", "environment", *config, "--once") == 1
+        assert server.requests == []
+    assert "it needs its key and the store" in capsys.readouterr().err
+    assert not (folder / "watched.json").exists()

@@ -9,10 +9,12 @@ from typing import Any
 
 import pytest
 
+from connectors.base import Subject
 from gateway import cli
 from gateway.connecting.department import opened
 from gateway.connecting.drifting import delivered
 from gateway.storage.store import open_store
+from gateway.storage.subjects import facts
 from gateway.storage.watch.source_findings import findings
 from tests.connecting.delivering.labour import FINDING, Labour
 
@@ -44,6 +46,14 @@ def test_what_is_gone_or_refused_is_a_finding(tmp_path: Path, capsys: pytest.Cap
         assert all("F-2" not in each.what and str(FINDING["id_value"]) not in each.what for each in held)
         return {each["kind"]: each for each in told if each["kind"] in ("vanished", "refused")}
 
+    def withdraw(record: str) -> str:
+        """The department reports that a record is withdrawn; the fact's id."""
+        whom = Subject("organisation", str(FINDING["id_scheme"]), str(FINDING["id_value"]))
+        store = open_store(file)
+        made = facts.withdraw(store.engine, whom, "wage-arrears", record, datetime.datetime.now(datetime.UTC))
+        store.close()
+        return made.id
+
     second = {**FINDING, "file_no": "F-2"}
     assert deliver(labour, FINDING, second) == 0
     assert look() == {}
@@ -51,6 +61,14 @@ def test_what_is_gone_or_refused_is_a_finding(tmp_path: Path, capsys: pytest.Cap
     gone = look()["vanished"]
     assert (gone["dataset"], gone["department"]) == ("wage-arrears", "labour")
     assert "1 record is not in delivery 2" in gone["words"]
+    withdraw("F-9")
+    assert look()["vanished"]["since"] == gone["since"]
+    taken_back = withdraw("F-2")
+    assert look() == {}, "its withdrawal is reported"
+    store = open_store(file)
+    facts.end(store.engine, "withdrawal", taken_back, datetime.datetime.now(datetime.UTC))
+    store.close()
+    gone = look()["vanished"]
     assert deliver(labour, {**FINDING, "unpaid": "x"}) == 1
     found = look()
     assert {*found} == {"vanished", "refused"}
