@@ -20,6 +20,7 @@ from types import TracebackType
 from typing import Any, Generic, Self, TypeVar
 
 import msgspec
+from prometheus_client.core import GaugeMetricFamily
 
 from gateway.manage.link import SUPERVISOR
 from gateway.manage.messages import MAX_LINE, Message, Recalling, Report, Up, decode
@@ -113,7 +114,10 @@ class Hub:
         with self._lock:
             total = msgspec.convert(msgspec.to_builtins(self._gone), Counts)
             reports = sorted(self._reports.values(), key=lambda one: one[0])
+            ready = sum(all(_checks(*each).values()) for each in reports)
             beside = [*self._recalls.total().collect(), *self._deliveries.total().collect(), *self._drifts.collect()]
+        told = "Processes that serve and whose checks all hold"
+        beside.append(GaugeMetricFamily("dutybound_processes_ready", told, value=ready))
         lags: Sequence[Lag] = ()
         for _, report in reports:
             total.add(report.counts)
@@ -122,11 +126,10 @@ class Hub:
 
     def health(self) -> dict[str, Any]:
         """Each process's checks. Ready is a gateway all of whose processes are there, speak, and are ready."""
-        now = time.monotonic()
         with self._lock:
             reports = list(self._reports.values())
         processes = [
-            {"pid": each.pid, "shard": each.shard, "checks": {**each.checks, "reports": now - heard < SILENT}}
+            {"pid": each.pid, "shard": each.shard, "checks": _checks(heard, each)}
             for heard, each in sorted(reports, key=lambda one: one[1].pid)
         ]
         ready = len(processes) >= self._workers and all(all(each["checks"].values()) for each in processes)  # type: ignore[attr-defined]
@@ -196,3 +199,8 @@ class Hub:
         elif self._starting > 0 and self.refused is None:
             self.refused = message.why
             self.stop()
+
+
+def _checks(heard: float, said: Report) -> dict[str, bool]:
+    """A process's checks: what it said last, at `heard`, and whether it still speaks."""
+    return {**said.checks, "reports": time.monotonic() - heard < SILENT}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable
 
 from gateway.acts.office import Office
 from gateway.manage.link import Link
@@ -15,18 +16,21 @@ EVERY = 2.0
 
 
 class Counting:
-    """Counts what happens, of kinds that are fixed in the code: no label names a subject or comes from outside."""
+    """Counts what happens, of kinds that are fixed in the code: no label names a subject or comes from outside.
 
-    def __init__(self) -> None:
-        self.counts = RecallCounts()
+    Every outcome and kind is there from the start: Prometheus sees no increase where a series begins at 1.
+    """
+
+    def __init__(self, outcomes: Iterable[str], kinds: Iterable[str]) -> None:
+        self.counts = RecallCounts(dict.fromkeys(outcomes, 0), dict.fromkeys(kinds, 0))
 
     def message(self, outcome: str) -> None:
         """One more try to tell a recipient."""
-        self.counts.messages[outcome] = self.counts.messages.get(outcome, 0) + 1
+        self.counts.messages[outcome] += 1
 
     def alert(self, kind: str) -> None:
         """One more alert."""
-        self.counts.alerts[kind] = self.counts.alerts.get(kind, 0) + 1
+        self.counts.alerts[kind] += 1
 
 
 class Measuring:

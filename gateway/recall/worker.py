@@ -55,7 +55,7 @@ from gateway.storage.port import Held
 from gateway.storage.rules import rulesets
 from gateway.telemetry.log import Log, take_over
 from gateway.transparency import counting as transparency
-from gateway.web.messages.sending import Sender
+from gateway.web.messages.sending import Sender, Taken
 
 HOLD = "recalling"
 PART = "recalls"
@@ -167,7 +167,8 @@ async def _working(
         office = Office(writer, place.store, lambda: rules, clock.sure)
         ending, heard = asyncio.Event(), states.of(PART)
         watching = asyncio.create_task(clock.watch(ledger.time))
-        around = Around(office, place.settings, states, log, Counting(), link)
+        counting = Counting([each.value for each in Taken], (*URGENT, *OTHERS))
+        around = Around(office, place.settings, states, log, counting, link)
         tasks = [asyncio.create_task(again(each, heard, ending, _in_doubt(clock))) for each in made(around)]
         try:
             heard("", None)

@@ -72,6 +72,7 @@ def test_it_tells_of_all_processes_and_no_counter_falls_with_one_that_ends(hub: 
         until("the hub to hear", lambda: hub.heard == 2)
         found = samples(httpx.get(f"http://127.0.0.1:{port}/metrics").text)
         assert (found["dutybound_processes"], found["dutybound_inquiries_total OK"]) == (2, 5)
+        assert found["dutybound_processes_ready"] == 2
         assert found["dutybound_projection_lag_entries looked 1"] == 3
         health = httpx.get(f"http://127.0.0.1:{port}/health")
         assert health.status_code == 200
@@ -83,6 +84,8 @@ def test_it_tells_of_all_processes_and_no_counter_falls_with_one_that_ends(hub: 
             503,
             {"ledger": False, "reports": True},
         )
+        found = samples(httpx.get(f"http://127.0.0.1:{port}/metrics").text)
+        assert (found["dutybound_processes"], found["dutybound_processes_ready"]) == (2, 1)
         links[0]._socket.shutdown(socket.SHUT_RDWR)
         until(
             "the processes to be counted",

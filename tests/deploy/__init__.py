@@ -1,0 +1,1 @@
+"""`deploy/`: what operators take from it does what it says."""
