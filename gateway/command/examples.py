@@ -65,6 +65,7 @@ EXAMPLES: Mapping[str, str] = {
     "ledger hold lift": f'3 {_OPERATOR} --reason "the appeal is decided"',
     "ledger hold list": "",
     "ledger rebuild": "--only looked",
+    "ledger archive": '--until 2025-12-31 --by "R. Keeper" --reason "yearly, file 2026/3" --remove',
     "ledger witness": "--name witness.example/w1 --key witness.key --logs ledger.pub --state witness.json",
     "keys generate": "--origin gateway.example/ledger",
     "keys webhooks": "--out webhooks.key",

@@ -49,6 +49,7 @@ class LedgerSettings(msgspec.Struct, frozen=True):
 
     `head_file` remembers outside the store what was published; unless it is named, it is beside the key. `require` of
     the witnesses must cosign `within` seconds. `backups` is how long backups of the store are kept, where that is said.
+    `archive` is where archived entries are: a folder, or `s3://bucket/path`.
     """
 
     origin: str
@@ -58,6 +59,7 @@ class LedgerSettings(msgspec.Struct, frozen=True):
     require: int = 0
     within: float = 10.0
     backups: datetime.timedelta | None = None
+    archive: str | None = None
 
 
 class ManageSettings(msgspec.Struct, frozen=True):
@@ -342,7 +344,7 @@ def _valkey(node: Node) -> str:
 
 
 def _ledger(node: Node) -> LedgerSettings:
-    keys = node.mapping(("origin", "key_file"), ("head_file", "witnesses", "require", "within", "backups"))
+    keys = node.mapping(("origin", "key_file"), ("head_file", "witnesses", "require", "within", "backups", "archive"))
     origin = keys["origin"].text(
         pattern=r"[A-Za-z0-9._~:/-]+", what="a host and path without a scheme, as `gateway.example/ledger`"
     )
@@ -361,7 +363,13 @@ def _ledger(node: Node) -> LedgerSettings:
         require,
         keys["within"].duration(10.0),
         _days(keys["backups"]) if "backups" in keys else None,
+        _archive(keys["archive"]) if "archive" in keys else None,
     )
+
+
+def _archive(node: Node) -> str:
+    text = node.text(pattern=r"s3://[^\s/]+(/\S*)?|(?!.*://).+", what="a folder, or `s3://bucket/path`") or ""
+    return text if "://" in text else str(node.any_path())
 
 
 def _days(node: Node) -> datetime.timedelta:

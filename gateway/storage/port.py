@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import asyncio
 import datetime
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
 from sqlalchemy import Engine, Table
@@ -129,8 +129,26 @@ class Held(Protocol):
         """Give the name up."""
 
 
+class EntryFiles(Protocol):
+    """Entries whose rows are in an archive. `manifest` is the digest that the store has of what it archived.
+
+    Raises `StoreUnavailable`, and `VerificationFailed` where the archive was altered.
+    """
+
+    def rows(self, shard: str, manifest: bytes, indices: Sequence[int]) -> Mapping[int, tuple[Any, ...]]:
+        """The columns of `entry` but for the id, by index."""
+
+    def leaves(self, shard: str, manifest: bytes, indices: Sequence[int]) -> Mapping[int, bytes]:
+        """The leaves, by index."""
+
+
 class Reader(Protocol):
-    """Reads from one snapshot, taken at the first read. Not for two threads at once; blocks, so use it in a thread."""
+    """Reads from one snapshot, taken at the first read. Not for two threads at once; blocks, so use it in a thread.
+
+    `archive` has the entries whose rows are gone, where it is at hand.
+    """
+
+    archive: EntryFiles | None
 
     def rows(self, statement: Statement, *parameters: Any) -> list[tuple[Any, ...]]:
         """All rows of a statement. Raises `StoreUnavailable`."""
@@ -207,7 +225,9 @@ class CountRows(Protocol):
 
 
 class Store(Protocol):
-    """An open store. `engine` serves everything off the hot path, in threads."""
+    """An open store. `engine` serves everything off the hot path, in threads; its readers use `archive`."""
+
+    archive: EntryFiles | None
 
     @property
     def engine(self) -> Engine: ...

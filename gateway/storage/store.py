@@ -26,6 +26,7 @@ from gateway.config.settings import Settings, placing
 from gateway.errors import ConfigurationError, Problem, StoreUnavailable
 from gateway.files import also_named, not_writable, readable_by_others
 from gateway.storage import schema
+from gateway.storage.archive.files import archive_at
 from gateway.storage.engines.sqlite import SqliteStore
 from gateway.storage.port import Store
 from gateway.storage.projections.transparency import transparency_count
@@ -113,7 +114,10 @@ def open_store(url: str, file: str = "gateway.yaml", *, single_node: bool | None
 def open_configured(settings: Settings) -> Store:
     """Open the store that `gateway.yaml` names, as `open_store` does, to serve with it or to change it."""
     with placing(settings):
-        return open_store(settings.store, str(settings.file), single_node=settings.single_node)
+        archive = archive_at(settings.ledger.archive)
+        store = open_store(settings.store, str(settings.file), single_node=settings.single_node)
+        store.archive = archive
+        return store
 
 
 @contextlib.contextmanager

@@ -1,6 +1,7 @@
 """The tables of the ledger, and the `metadata` that every table of the project is declared on.
 
-Invariants: an `entry` row is never changed once committed; a `shard` row changes only by compare-and-swap of its head.
+Invariants: an `entry` row is never changed once committed, and only goes once an archive has it (`archived`); a `shard`
+row changes only by compare-and-swap of its head.
 Readable payloads stand encrypted beside their leaf. What they say of a subject opens with a key of `subject_key`, one a
 subject and shard, the rest with one of `period_key`; a key can be destroyed (its row emptied, the id kept) without
 touching a proof. Whoever destroys a subject's key raises `erasures` of that shard in the same transaction, and every
@@ -97,6 +98,17 @@ sealed = Table(
     Column("named_in", Text),  # the shard whose entry names the gap; NULL until it does
 )
 
+archived = Table(
+    "archived",
+    metadata,
+    Column("shard", Integer, ForeignKey("shard.id"), primary_key=True, autoincrement=False),
+    Column("at", BigInteger, nullable=False),
+    Column("size", BigInteger, nullable=False),  # entries that the archive has, from the first on
+    Column("removed", BigInteger, nullable=False),  # of these, rows may be gone below this index
+    Column("manifest", LargeBinary(32), nullable=False),  # SHA-256 of what says what the archive has
+    Column("place", Text, nullable=False),  # where it was put
+)
+
 period_key = Table(
     "period_key",
     metadata,
@@ -132,6 +144,6 @@ entry_requester = Table(
     metadata,
     Column("requester", Integer, ForeignKey("requester.id"), primary_key=True),
     Column("at", BigInteger, primary_key=True),
-    Column("entry", _key, ForeignKey("entry.id"), primary_key=True),
+    Column("entry", _key, primary_key=True),  # whether its row is there or in the archive
     sqlite_with_rowid=False,
 )

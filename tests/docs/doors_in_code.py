@@ -44,7 +44,7 @@ NAMES: Mapping[str, re.Pattern[str]] = {
             r"|asyncpg\.(connect|create_pool|Pool)|psycopg\.(connect|(Async)?Connection\.connect)"
             r"|sqlalchemy\.(.+\.)?(create_(async_)?engine|create_pool_from_url|(async_)?engine_from_config)"
             r"|valkey\.(.+\.)?(from_url|(Strict)?Valkey(Cluster)?|Sentinel|(Blocking)?ConnectionPool)"
-            r"|logging\.handlers\.\w*(Socket|Datagram|SysLog|HTTP|SMTP)\w*"
+            r"|logging\.handlers\.\w*(Socket|Datagram|SysLog|HTTP|SMTP)\w*|obstore\..+"
         ),
         PROCESSES: (
             r"subprocess\.(Popen|run|call|check_call|check_output|getoutput|getstatusoutput)|multiprocessing(\..+)?"

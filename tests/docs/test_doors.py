@@ -73,7 +73,7 @@ OPENING = {
     "concurrent.futures", "concurrent.futures.process",
     "fcntl", "granian.constants", "granian.log", "granian.http", "granian.server.mp",
     "http.server", "httpcore", "httptools", "httpx", "importlib", "importlib.resources", "io", "logging", "lzma",
-    "multiprocessing", "os",
+    "multiprocessing", "obstore", "obstore.store", "os",
     "pickle", "select",
     "pathlib", "psycopg", "pyarrow", "pyarrow.compute", "pyarrow.parquet", "pyarrow.types",
     "pymysql.converters", "resource", "selectors", "shutil", "signal", "socket", "socketserver",

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from gateway.errors import ConfigurationError, Problem, VerificationFailed
-from gateway.ledger.commands import erase, export, hold, rebuild, rotate, verify, witness
+from gateway.ledger.commands import archive, erase, export, hold, rebuild, rotate, verify, witness
 from gateway.ledger.commands.receipt_files import check_presented, read
 from gateway.ledger.entry import describe, entries
 from gateway.ledger.entry.receipt import LEFT_OUT, Proved, check_data, check_extension, read_file
@@ -83,6 +83,10 @@ def register(
     hold.register(parts.add_parser("hold", help="keep what the ledger says of a subject for some matter"), identifiers)
 
     rebuild.register(parts.add_parser("rebuild", help="drop what is made of the ledger behind it, and build it again"))
+
+    archive.register(
+        parts.add_parser("archive", help="put old entries into files; with `--remove` their rows leave the store")
+    )
 
     witness.register(parts.add_parser("witness", help="run an independent witness that cosigns checkpoints"))
 

@@ -16,6 +16,7 @@ import httpx
 from gateway.command import options
 from gateway.config import settings
 from gateway.errors import ConfigurationError, LedgerUnavailable, Problem, VerificationFailed
+from gateway.ledger.archiving import check as archives
 from gateway.ledger.commands.progress import teller
 from gateway.ledger.commands.receipt_files import check_presented, read
 from gateway.ledger.entry import describe
@@ -35,6 +36,8 @@ from gateway.ledger.verify.published.follow import Followed, follow
 from gateway.ledger.verify.sample import Sampled, found_with, sample_store
 from gateway.ledger.verify.spread import Jobs
 from gateway.ledger.verify.store import verify_store
+from gateway.storage.archive.files import archive_at
+from gateway.storage.archive.places import place_of
 from gateway.storage.store import Store, open_copy, open_to_read
 
 
@@ -78,6 +81,11 @@ def register(parser: argparse.ArgumentParser) -> None:
         help="so many processes check a store's entries (default: 1, which leaves a gateway beside it the other cores)",
     )
     parser.add_argument(
+        "--archive",
+        metavar="PLACE",
+        help="check an archive, offline; with a store, where its archived entries are read (default: `ledger.archive`)",
+    )
+    parser.add_argument(
         "--sample",
         type=_positive,
         metavar="N",
@@ -95,13 +103,15 @@ def _positive(text: str) -> int:
 
 def run(arguments: argparse.Namespace) -> int:
     """Verify; 0 whole, 1 broken (one sentence on standard error), 2 a wrong call."""
-    named = [arguments.target, arguments.config, arguments.store]
-    if named.count(None) == 3:
+    named = [arguments.target, arguments.config, arguments.store].count(None)
+    if named == 3 and not arguments.archive:
         arguments.config = options.CONFIG
-    elif named.count(None) != 2:
+    elif named < 2:
         print("name one thing to verify: TARGET, `--config FILE` or `--store URL`", file=sys.stderr)
         return 2
     try:
+        if named == 3 and arguments.archive:
+            return _archived(arguments)
         target = arguments.target or ""
         if target and package_check.is_package(Path(target)):
             return _package(arguments)
@@ -131,7 +141,9 @@ def _store(arguments: argparse.Namespace) -> int:
         return 2
     receipts = _receipts(arguments.receipts) if arguments.receipts else []
     remembered_outside = _remembered(configured, arguments.state)  # first: a gateway may go on meanwhile
-    store = _opened(named, str(arguments.config or "--store"))
+    archive = arguments.archive or (configured.ledger.archive if configured is not None else None)
+    again = functools.partial(_opened, named, str(arguments.config or "--store"), archive)
+    store = again()
     try:
         if arguments.key is not None:
             verifiers = key_files.read_verifiers(arguments.key)
@@ -146,7 +158,7 @@ def _store(arguments: argparse.Namespace) -> int:
         if arguments.sample:
             whole = _sampled(sample_store(store, verifiers, arguments.sample, teller()))
         else:
-            jobs = Jobs(arguments.jobs, functools.partial(_opened, named, str(arguments.config or "--store")))
+            jobs = Jobs(arguments.jobs, again)
             whole = verify_store(store, verifiers, teller(), unknown=unknown, jobs=jobs)
             for shard in whole:
                 print(f"whole: {shard.origin}, {shard.size} entries, root {shard.root.hex()}")
@@ -162,9 +174,28 @@ def _store(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _opened(named: str, file: str) -> Store:
-    """The store of a URL, which `file` names, or of a SQLite file."""
-    return open_to_read(named, file) if "://" in named else open_copy(Path(named))
+def _archived(arguments: argparse.Namespace) -> int:
+    """Verify an archive by public keys alone."""
+    if arguments.key is None:
+        print("name the public keys with `--key PUBLIC_KEY_FILE`", file=sys.stderr)
+        return 2
+    place, given = place_of(arguments.archive), key_files.read_verifiers(arguments.key)
+    registry = archives.registry_of(place, given)
+    verifiers = registry.verifiers if registry is not None else given
+    claims = _claims(_receipts(arguments.receipts) if arguments.receipts else [], verifiers, registry)
+    found = archives.check_all(place, verifiers, claims, datetime.datetime.now(datetime.UTC), teller(), registry)
+    for log, entries in found:
+        print(f"whole: {log.origin}, {log.size} entries, root {log.root.hex()}; {entries} of them with what they say")
+    if claims:
+        _tell_receipts(claims, [each.log for each in found], "archived")
+    return 0
+
+
+def _opened(named: str, file: str, archive: str | None) -> Store:
+    """The store of a URL, which `file` names, or of a SQLite file; and where its archived entries are."""
+    store = open_to_read(named, file) if "://" in named else open_copy(Path(named))
+    store.archive = archive_at(archive)
+    return store
 
 
 def _sampled(found: list[Sampled]) -> list[Verified]:

@@ -18,6 +18,7 @@ from gateway.ledger.entry import entries, parts
 from gateway.ledger.proof import tlog_proof
 from gateway.ledger.proof.leaf import Opening, Part, Side, oversight_digest
 from gateway.ledger.proof.merkle import inclusion_proof, leaf_hash, node_hash
+from gateway.ledger.stored import archived
 from gateway.ledger.stored import statements as sql
 from gateway.ledger.stored.encryption import OVERSIGHT, TOLD, Segment, segments, unseal, unseal_subject
 from gateway.storage.port import Head, Reader
@@ -91,7 +92,7 @@ class StoredTree:
     def leaves(self, first: int, last: int) -> list[bytes]:
         """The 32-byte leaves (not their hashes) from `first` up to `last`."""
         base = self._shard << SHARD_BITS
-        rows = self._reader.rows(sql.LEAVES, base + first, base + last)
+        rows = archived.leaves(self._reader, base + first, base + last)
         for index, (found, _) in enumerate(rows, first):
             if found != base + index:
                 raise VerificationFailed(f"entry {index} is missing")
@@ -155,7 +156,7 @@ def read_at(reader: Reader, ids: Sequence[int]) -> dict[int, StoredEntry]:
     for start in range(0, len(ids), sql.AT_ONCE):
         some = list(ids[start : start + sql.AT_ONCE])
         some += [some[0]] * (sql.AT_ONCE - len(some))
-        for each in _opened(reader, reader.rows(sql.ENTRIES_AT, *some), ciphers):
+        for each in _opened(reader, archived.rows_at(reader, some), ciphers):
             found[(each.shard << SHARD_BITS) + each.index] = each
     return found
 
@@ -251,11 +252,12 @@ def _open_subjects(laid: list[Segment] | None, keys: dict[int, SubjectKey], entr
 
 def _pages(reader: Reader, first: int, last: int) -> Iterator[list[tuple[Any, ...]]]:
     while first < last:
-        rows = reader.rows(sql.ENTRIES, first, last, _PAGE, 0)
+        end = min(first + _PAGE, last)
+        rows = archived.rows(reader, first, end)
         yield rows
-        if len(rows) < _PAGE:
+        if not rows:
             return
-        first = rows[-1][0] + 1
+        first = end
 
 
 def own_entries(reader: Reader, issuer: str, client: str, after: tuple[int, int], count: int) -> list[tuple[int, int]]:
@@ -264,15 +266,20 @@ def own_entries(reader: Reader, issuer: str, client: str, after: tuple[int, int]
     return [(found, entry) for found, entry in reader.rows(sql.OWN, issuer, client, at, id_, count, 0)]
 
 
+def time_of(reader: Reader, head: Head, index: int) -> int:
+    """The time of a shard's entry, in microseconds; raises `VerificationFailed` where it is missing."""
+    found = archived.time(reader, (head.id << SHARD_BITS) + index)
+    if found is None:
+        raise VerificationFailed(f"entry {index} is missing")
+    return found
+
+
 def first_since(reader: Reader, head: Head, at: int) -> int:
     """The index of a shard's first entry with a time (microseconds) of `at` or later; its size where there is none."""
     low, high = 0, head.size
     while low < high:
         middle = (low + high) // 2
-        rows = reader.rows(sql.AT, (head.id << SHARD_BITS) + middle)
-        if not rows:
-            raise VerificationFailed(f"entry {middle} is missing")
-        low, high = (middle + 1, high) if rows[0][0] < at else (low, middle)
+        low, high = (middle + 1, high) if time_of(reader, head, middle) < at else (low, middle)
     return low
 
 

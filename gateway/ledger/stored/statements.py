@@ -9,6 +9,7 @@ from sqlalchemy import bindparam as p
 
 from gateway.storage.statement import Statement
 from gateway.storage.tables import (
+    archived,
     entry,
     entry_requester,
     period_key,
@@ -56,6 +57,20 @@ ENTRIES = Statement(
     .limit(p("count"))
     .offset(p("skip")),
     *("first", "last", "count", "skip"),
+)
+
+ARCHIVED = Statement(
+    select(shard.c.name, archived.c.removed, archived.c.manifest, archived.c.place)
+    .join(shard, shard.c.id == archived.c.shard)
+    .where(archived.c.shard == p("shard")),
+    "shard",
+)
+
+PERIOD_KEYS = Statement(
+    select(period_key.c.id, period_key.c.period, period_key.c.secret, period_key.c.shard).where(
+        period_key.c.id.in_([p(f"key{number}") for number in range(8)])
+    ),
+    *(f"key{number}" for number in range(8)),
 )
 
 AT_ONCE = 64

@@ -19,7 +19,7 @@ from gateway.errors import VerificationFailed
 from gateway.ledger.entry.unknown import Tally
 from gateway.ledger.proof.merkle import Tree
 from gateway.ledger.proof.note import Verifier
-from gateway.ledger.stored import read
+from gateway.ledger.stored import archived, read
 from gateway.ledger.stored import statements as sql
 from gateway.ledger.stored.read import TILE_BITS, Head
 from gateway.ledger.verify import heads
@@ -107,8 +107,10 @@ def _check_rest(reader: Reader, head: Head) -> None:
     if now is None or now.size < head.size:
         raise VerificationFailed("its head was taken back while it was being checked")
     base = head.id << SHARD_BITS
-    ((count, last),) = reader.rows(sql.ENTRY_COUNT, base, base + (1 << SHARD_BITS))
-    if count != now.size:
+    gone = archived.removed(reader, head.id)
+    first = gone.below if gone is not None else 0  # each of the rows before was read, here or in the archive
+    ((count, last),) = reader.rows(sql.ENTRY_COUNT, base + first, base + (1 << SHARD_BITS))
+    if (count := count + first) != now.size:
         beyond = f", the last at index {last - base}" if last is not None else ""
         raise VerificationFailed(f"it holds {count} entries{beyond}; its head says {now.size}")
     ((indexed,),) = reader.rows(sql.INDEX_COUNT, base, base + (1 << SHARD_BITS))

@@ -92,12 +92,7 @@ class Stretches:
 
     def _floor(self, head: Head, first: int) -> int:
         """The time of the entry before the first."""
-        if not first:
-            return 0
-        rows = self._reader.rows(sql.AT, (head.id << SHARD_BITS) + first - 1)
-        if not rows:
-            raise VerificationFailed(f"entry {first - 1} is missing")
-        return int(rows[0][0])
+        return read.time_of(self._reader, head, first - 1) if first else 0
 
     def _batch(self, head: Head, first: int, last: int, floor: int, gone: dict[int, int]) -> list[_Opened]:
         """Check entries that are read from one snapshot."""

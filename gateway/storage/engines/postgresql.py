@@ -31,7 +31,7 @@ from gateway.storage.engines.address import dsn
 from gateway.storage.engines.postgresql_counts import PostgresCounts
 from gateway.storage.engines.postgresql_facts import PostgresFacts
 from gateway.storage.engines.postgresql_session import CONNECT_TIMEOUT, READ_TIMEOUT, SESSION, connect, told
-from gateway.storage.port import Group, Guarded, Head, Rows, SubjectKey, Superseded
+from gateway.storage.port import EntryFiles, Group, Guarded, Head, Rows, SubjectKey, Superseded
 from gateway.storage.statement import Statement, filled, insertion
 
 COMMIT_TIMEOUT = 10
@@ -67,6 +67,7 @@ class PostgresStore:
 
     def __init__(self, url: URL) -> None:
         self.dsn = dsn(url)
+        self.archive: EntryFiles | None = None
         self.engine: Engine = create_engine(
             "postgresql+psycopg://", creator=self.connect, pool_size=4, max_overflow=12, pool_pre_ping=True
         )
@@ -97,7 +98,7 @@ class PostgresStore:
 
     def reader(self) -> PostgresReader:
         try:
-            return PostgresReader(self.engine.raw_connection())
+            return PostgresReader(self.engine.raw_connection(), self.archive)
         except (SQLAlchemyError, psycopg.Error) as error:
             raise StoreUnavailable(str(error)) from error
 
@@ -133,8 +134,8 @@ class PostgresStore:
 class PostgresReader:
     """One snapshot of the primary (`port.Reader`), on a pooled connection."""
 
-    def __init__(self, pooled: Any) -> None:
-        self._pooled = pooled
+    def __init__(self, pooled: Any, archive: EntryFiles | None = None) -> None:
+        self._pooled, self.archive = pooled, archive
         self._connection: psycopg.Connection[tuple[Any, ...]] = pooled.driver_connection
         self._begun = False
 

@@ -28,7 +28,7 @@ from gateway.errors import Conflict, StoreUnavailable
 from gateway.storage.engines.sqlite_counts import SqliteCounts
 from gateway.storage.engines.sqlite_facts import SqliteFacts
 from gateway.storage.engines.sqlite_file import FileGone, Opened, identity, write_ahead
-from gateway.storage.port import Change, Group, Guarded, Head, Rows, SubjectKey, Superseded
+from gateway.storage.port import Change, EntryFiles, Group, Guarded, Head, Rows, SubjectKey, Superseded
 from gateway.storage.statement import SQLITE, Statement, compiled, filled, insertion
 from gateway.storage.tables import entry, entry_requester, period_key, requester, shard, subject_key, subtree
 
@@ -95,6 +95,7 @@ class SqliteStore:
     def __init__(self, path: Path, *, read_only: bool = False, inline_limit: float = INLINE_LIMIT) -> None:
         self.path = path
         self.inline_limit = inline_limit
+        self.archive: EntryFiles | None = None
         self._read_only = read_only
         self._file = path.resolve()
         self._names = (str(path), f"{self._file}-wal")
@@ -170,7 +171,7 @@ class SqliteStore:
 
     def reader(self) -> SqliteReader:
         with _told():
-            return SqliteReader(self.connect())
+            return SqliteReader(self.connect(), self.archive)
 
     def facts(self) -> SqliteFacts:
         return SqliteFacts(self.connect, self.current)
@@ -201,7 +202,8 @@ def _told() -> Any:
 class SqliteReader:
     """One snapshot of the file (`port.Reader`)."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, connection: sqlite3.Connection, archive: EntryFiles | None = None) -> None:
+        self.archive = archive
         # What was text and is none any more is to be named by its entry, not to end the reading.
         connection.text_factory = lambda raw: raw.decode(errors="replace")
         self._connection = connection

@@ -43,6 +43,9 @@ def test_what_is_read(tmp_path: Path) -> None:
         tmp_path / "ledger.heads.json",
     )
     assert warnings(found) == []
+    assert found.archive is None
+    assert read(tmp_path, archive="old").ledger.archive == str(tmp_path / "old")
+    assert read(tmp_path, archive="s3://kept/ledger").ledger.archive == "s3://kept/ledger"
 
 
 def test_what_cannot_be_is_refused(tmp_path: Path) -> None:

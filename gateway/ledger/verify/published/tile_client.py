@@ -18,6 +18,7 @@ from gateway.errors import VerificationFailed
 from gateway.ledger.entry.registry import MAX_REGISTRY
 from gateway.ledger.proof.merkle import HASH_SIZE, node_hash
 from gateway.ledger.stored.read import TILE_BITS, TILE_WIDTH
+from gateway.storage.archive.tile_names import tile_number
 
 MAX_CHECKPOINT = 64 * 1024
 MAX_TILE = TILE_WIDTH * (2 + HASH_SIZE)
@@ -107,14 +108,6 @@ def fold(row: list[bytes]) -> bytes:
     while len(row) > 1:
         row = [node_hash(left, right) for left, right in zip(row[::2], row[1::2], strict=True)]
     return row[0]
-
-
-def tile_number(number: int) -> str:
-    """A tile's number as its path has it: `1234067` is `x001/x234/067`."""
-    text = f"{number % 1000:03}"
-    while number := number // 1000:
-        text = f"x{number % 1000:03}/{text}"
-    return text
 
 
 def from_folder(folder: Path) -> TileLog:

@@ -1,0 +1,117 @@
+"""A shard's first entries, and its log, written into an archive, and read back before anybody relies on it.
+
+Files are written before what names them: payloads and tiles, then the checkpoint, then the manifest. So whoever reads
+an archive finds the one before or this one. What an earlier archiving wrote is gone on from.
+"""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import NamedTuple
+
+from gateway.errors import VerificationFailed
+from gateway.ledger.proof.note import note_body, parse_checkpoint
+from gateway.ledger.stored import archived
+from gateway.ledger.stored.read import TILE_BITS, TILE_WIDTH, Head, StoredTree
+from gateway.storage.archive import form
+from gateway.storage.archive.form import Manifest
+from gateway.storage.archive.places import Place
+from gateway.storage.archive.tile_names import tile_file
+from gateway.storage.port import Reader
+from gateway.storage.tables import SHARD_BITS
+
+AT_ONCE = 8
+"""Files that are written at the same time."""
+_LENGTH = (32).to_bytes(2, "big")
+
+Progress = Callable[[str, int, int], None]
+
+
+class Written(NamedTuple):
+    """What an archive has of a shard: a manifest, by its digest."""
+
+    manifest: Manifest
+    digest: bytes
+
+
+def latest(place: Place, shard: str) -> Written | None:
+    """What is archived of a shard; None where nothing is. Raises `VerificationFailed`."""
+    name = f"{shard}/{form.LATEST}"
+    content = place.get(name)
+    return None if content is None else Written(form.decode_manifest(content, name), form.digest(content))
+
+
+def write(place: Place, reader: Reader, head: Head, entries: int, at: datetime.datetime, progress: Progress) -> Written:
+    """Archive a shard's first `entries` entries and its log; what was written is read back and compared.
+
+    `at` is the time to note. Raises `StoreUnavailable`, and `VerificationFailed` where the place holds something else
+    of that name, or gives back something else than was put there.
+    """
+    known = latest(place, head.name)
+    before = known.manifest if known is not None else None
+    if before is not None and before.origin != head.origin:
+        raise VerificationFailed(
+            f"the archive `{place.name}` has a shard `{head.name}` of `{before.origin}`: name another place"
+        )
+    kept, hashes = 0, b""
+    if before is not None:
+        kept = before.entries // form.WIDTH  # full files
+        old = place.get(f"{head.name}/hashes/{before.hashes}") or b""
+        if form.digest(old).hex() != before.hashes:
+            raise VerificationFailed(f"the archive `{place.name}` was altered: `{head.name}/hashes/{before.hashes}`")
+        hashes = old[: kept * len(form.digest(b""))]
+    since = parse_checkpoint(note_body(before.checkpoint)).size if before is not None else 0
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        for digest in pool.map(
+            lambda file: _put(place, head.name, file), _payloads(reader, head, kept, entries, progress)
+        ):
+            hashes += digest
+        for _ in pool.map(lambda file: _put(place, head.name, file), _tiles(reader, head, since)):
+            pass
+    listed = form.digest(hashes)
+    _put(place, head.name, (f"hashes/{listed.hex()}", hashes))
+    _put(place, head.name, (form.CHECKPOINT, head.checkpoint.encode()))
+    manifest = Manifest(form.VERSION, head.origin, entries, listed.hex(), head.checkpoint, at)
+    content = form.encode_manifest(manifest)
+    _put(place, head.name, (f"manifests/{form.digest(content).hex()}.json", content))
+    _put(place, head.name, (form.LATEST, content))
+    return Written(manifest, form.digest(content))
+
+
+def _put(place: Place, shard: str, file: tuple[str, bytes]) -> bytes:
+    """Put a file there, and read it back; gives its hash."""
+    name, content = f"{shard}/{file[0]}", file[1]
+    place.put(name, content)
+    if place.get(name) != content:
+        raise VerificationFailed(f"the archive `{place.name}` gives back another `{name}` than was put there")
+    return form.digest(content)
+
+
+def _payloads(reader: Reader, head: Head, kept: int, entries: int, progress: Progress) -> Iterator[tuple[str, bytes]]:
+    """The payload files from a number on."""
+    base = head.id << SHARD_BITS
+    for number, width in list(enumerate(form.widths(entries)))[kept:]:
+        first = base + number * form.WIDTH
+        rows = archived.rows(reader, first, first + width)
+        if [row[0] for row in rows] != list(range(first, first + width)):
+            raise VerificationFailed(f"shard `{head.name}`: an entry from {first - base} on is missing")
+        yield form.payload_file(number, width), form.encode_rows([row[1:7] for row in rows])
+        progress(head.name, number * form.WIDTH + width, entries)
+        reader.renew()
+
+
+def _tiles(reader: Reader, head: Head, since: int) -> Iterator[tuple[str, bytes]]:
+    """The tiles of the head's tree, without those that were full when the tree had `since` leaves."""
+    level = 0
+    while head.size >> level * TILE_BITS:
+        size = head.size >> level * TILE_BITS
+        for number in range(since >> (level + 1) * TILE_BITS, -(-size // TILE_WIDTH)):
+            first, width = number * TILE_WIDTH, min(TILE_WIDTH, size - number * TILE_WIDTH)
+            tree = StoredTree(reader, head.id, head.size)
+            if level == 0:
+                leaves = tree.leaves(first, first + width)
+                yield tile_file("tile/entries", number, width, TILE_WIDTH), b"".join(_LENGTH + leaf for leaf in leaves)
+            yield tile_file(f"tile/{level}", number, width, TILE_WIDTH), b"".join(tree.tile(level, number))
+        level += 1

@@ -1,0 +1,130 @@
+"""`dutybound ledger archive`: the first entries of shards go into files, and their rows leave the store."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import datetime
+import sys
+import uuid
+
+from gateway.command import options
+from gateway.errors import DutyboundError
+from gateway.ledger.archiving import check, remove, write
+from gateway.ledger.archiving.check import REGISTRY
+from gateway.ledger.commands.progress import teller
+from gateway.ledger.entry import entries
+from gateway.ledger.entry.registry import EVERY, ROOT
+from gateway.ledger.log import operator, registrar, retire
+from gateway.ledger.log.ledger import Ledger
+from gateway.ledger.log.operator import Workplace
+from gateway.ledger.proof import key_files
+from gateway.ledger.stored import read
+from gateway.ledger.stored.read import TILE_WIDTH, Head
+from gateway.storage.archive.files import Archive
+from gateway.storage.archive.places import Place, place_of
+from gateway.storage.port import Reader
+from gateway.storage.tables import micros
+
+
+def register(parser: argparse.ArgumentParser) -> None:
+    """Add the command's arguments."""
+    options.config(parser)
+    parser.add_argument(
+        "--to", metavar="PLACE", help="a folder, or `s3://bucket/path` (default: `ledger.archive` in gateway.yaml)"
+    )
+    parser.add_argument("--by", required=True, metavar="NAME", help="who archives; stands in the ledger")
+    parser.add_argument("--reason", required=True, metavar="TEXT", help="why; stands in the ledger")
+    parser.add_argument("--shard", metavar="NAME", help="this shard only (default: all but the registry)")
+    options.until(parser, "entries through this day (UTC), or before this time")
+    parser.add_argument(
+        "--remove",
+        action="store_true",
+        help="take rows of inquiries, refusals and looks out of the store once they were read back; `ledger.archive`"
+        " has to name the place, so that gateways find them there",
+    )
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Archive; 0 done, 1 not (one sentence on standard error), 2 a wrong call."""
+    try:
+        until = operator.moment_of(arguments.until, last=True) if arguments.until else None
+        operator.check_said(arguments.by, arguments.reason)
+    except (ValueError, operator.ActRefused) as error:
+        print(error, file=sys.stderr)
+        return 2
+    try:
+        with operator.opened(arguments.config) as place:
+            to = arguments.to or place.settings.ledger.archive
+            if to is None:
+                print("name where to with `--to PLACE`, or with `ledger.archive` in gateway.yaml", file=sys.stderr)
+                return 2
+            target = place_of(to)
+            if arguments.remove and place.settings.ledger.archive is None:
+                print("`--remove`: name the place with `ledger.archive` in gateway.yaml first", file=sys.stderr)
+                return 2
+            return _archive(arguments, place, target, until)
+    except DutyboundError as error:
+        print(error, file=sys.stderr)
+        return 1
+
+
+def _archive(arguments: argparse.Namespace, place: Workplace, target: Place, until: datetime.datetime | None) -> int:
+    with contextlib.closing(place.store.reader()) as reader:
+        heads = [head for head in read.heads(reader) if head.name != ROOT and arguments.shard in (None, head.name)]
+        if not heads:
+            print(f"the store has no shard `{arguments.shard}` to archive", file=sys.stderr)
+            return 2
+        wanted = [(head, _entries(place, reader, head, until)) for head in heads]
+        if not any(count for _, count in wanted):
+            print("nothing to archive: no shard has a whole tile of 256 entries that old and read by all behind it")
+            return 0
+        _enter(arguments, place, until)
+        target.put(REGISTRY, registrar.stored_document(reader) or b"")
+        for head, count in wanted:
+            if count:
+                _one(arguments, place, target, reader, head, count)
+    return 0
+
+
+def _entries(place: Workplace, reader: Reader, head: Head, until: datetime.datetime | None) -> int:
+    """How many of a shard's first entries are to be archived: whole tiles, but of a shard that never grows."""
+    most = remove.movable(place.store, reader, head)
+    if until is not None:
+        most = min(most, read.first_since(reader, head, micros(until)))
+    sealed = {each.name for each in retire.all_sealed(reader)}
+    return most if head.name in sealed and most == head.size else most - most % TILE_WIDTH
+
+
+def _enter(arguments: argparse.Namespace, place: Workplace, until: datetime.datetime | None) -> None:
+    """Enter who archives what: a look, written as an archive. What is encrypted is not opened by it."""
+
+    async def enter(ledger: Ledger) -> None:
+        at = operator.now(ledger)
+        looked = entries.Looked(until=until or at)
+        said = (arguments.by, arguments.reason, looked, (), "archive")
+        view = entries.View(entries.VERSION, str(uuid.uuid4()), at, operator.CLIENT, *said)
+        await operator.enter(ledger, view, operator.account(), ())
+
+    place.run(enter)
+
+
+def _one(
+    arguments: argparse.Namespace, place: Workplace, target: Place, reader: Reader, head: Head, count: int
+) -> None:
+    tell, now = teller(), datetime.datetime.now(datetime.UTC)
+    written = write.latest(target, head.name)
+    if written is None or written.manifest.entries < count:
+        written = write.write(target, reader, head, count, now, tell)
+    verifiers = key_files.verifiers(place.private, place.settings.ledger.origin, EVERY)
+    registry = check.registry_of(target, verifiers)
+    trusted = registry.verifiers if registry is not None else verifiers
+    checked = check.check(target, head.name, trusted, (), now, tell, registry)
+    remove.note(place.store, head, written, target.name)
+    print(f"archived: {checked.entries} entries of {checked.log.origin}, in `{target.name}`, read back and whole")
+    if arguments.remove:
+        place.store.archive = place.store.archive or Archive(target)
+        with contextlib.closing(place.store.reader()) as own:
+            gone = remove.remove(place.store, own, head, tell)
+        print(f"removed: {gone} rows of {checked.log.origin}; they are read from the archive from now on")

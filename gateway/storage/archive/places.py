@@ -1,0 +1,121 @@
+"""Where an archive stands: a folder, or a bucket of an object store that speaks S3.
+
+What is put there is whole or not there at all. Whatever keeps a place from answering is a `StoreUnavailable`.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Protocol
+from urllib.parse import urlsplit
+
+from gateway.errors import ConfigurationError, Problem, StoreUnavailable
+from gateway.files import replace_file
+
+SCHEMES = ("s3",)
+
+
+class Place(Protocol):
+    """Files by their names, which are relative paths with `/`."""
+
+    @property
+    def name(self) -> str:
+        """The place, for messages."""
+
+    def get(self, name: str) -> bytes | None:
+        """A file's bytes; None where there is none."""
+
+    def put(self, name: str, content: bytes) -> None:
+        """Write a file, in the place of one that is there."""
+
+    def delete(self, name: str) -> None:
+        """Remove a file, if it is there."""
+
+
+class Folder:
+    """A folder of this machine, made when the first file is put there; its files are their owner's only."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder, self.name = folder, str(folder)
+
+    def get(self, name: str) -> bytes | None:
+        try:
+            return (self._folder / name).read_bytes()
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except OSError as error:
+            raise _away(self.name, name, error.strerror or type(error).__name__) from error
+
+    def put(self, name: str, content: bytes) -> None:
+        path = self._folder / name
+        try:
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            replace_file(path, content)
+        except OSError as error:
+            raise _away(self.name, name, error.strerror or type(error).__name__) from error
+
+    def delete(self, name: str) -> None:
+        try:
+            (self._folder / name).unlink(missing_ok=True)
+        except OSError as error:
+            raise _away(self.name, name, error.strerror or type(error).__name__) from error
+
+
+class Bucket:
+    """A bucket, and a path in it (`s3://bucket/path`). Region, endpoint and keys are the environment's (`AWS_*`)."""
+
+    def __init__(self, url: str) -> None:
+        from obstore.store import from_url  # only who has an archive there needs it
+
+        self.name = url
+        self._store: Any = from_url(url)
+
+    def get(self, name: str) -> bytes | None:
+        import obstore
+
+        try:
+            return bytes(obstore.get(self._store, name).bytes())
+        except FileNotFoundError:
+            return None
+        except Exception as error:
+            raise _away(self.name, name, type(error).__name__) from error
+
+    def put(self, name: str, content: bytes) -> None:
+        import obstore
+
+        try:
+            obstore.put(self._store, name, content)
+        except Exception as error:
+            raise _away(self.name, name, type(error).__name__) from error
+
+    def delete(self, name: str) -> None:
+        import obstore
+
+        try:
+            obstore.delete(self._store, name)
+        except FileNotFoundError:
+            return
+        except Exception as error:
+            raise _away(self.name, name, type(error).__name__) from error
+
+
+def place_of(text: str) -> Place:
+    """A place by its URL (`s3://bucket/path`) or its folder; raises `ConfigurationError` that says why it is none."""
+    scheme, there, _ = text.partition("://")
+    if not there:
+        return Folder(Path(text))
+    if scheme not in SCHEMES or not urlsplit(text).netloc:
+        raise ConfigurationError(
+            [Problem(text, 0, 0, "", "is no place for an archive; name a folder, or `s3://bucket/path`")]
+        )
+    try:
+        return Bucket(text)
+    except ImportError as error:
+        fix = "needs the extra `archive`: install it with `pip install 'dutybound[archive]'`"
+        raise ConfigurationError([Problem(text, 0, 0, "", fix)]) from error
+    except Exception as error:
+        raise ConfigurationError([Problem(text, 0, 0, "", f"cannot be used ({type(error).__name__})")]) from error
+
+
+def _away(place: str, name: str, why: str) -> StoreUnavailable:
+    return StoreUnavailable(f"the archive `{place}` cannot be used: `{name}`: {why}")

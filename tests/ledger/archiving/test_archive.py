@@ -1,0 +1,240 @@
+"""Entries in an archive: they prove what they proved after their rows are gone, and whatever was altered is named."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import datetime
+import os
+import shutil
+import sqlite3
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import boto3
+import pytest
+import uvicorn
+from moto.server import ThreadedMotoServer
+from starlette.applications import Starlette
+
+from gateway.clock import machines
+from gateway.config import settings
+from gateway.errors import StoreUnavailable
+from gateway.ledger.archiving import remove
+from gateway.ledger.log import tiles
+from gateway.ledger.log.build import ledger_of
+from gateway.ledger.log.ledger import Ledger
+from gateway.ledger.projections.projector import Projector
+from gateway.ledger.proof import key_files
+from gateway.storage.store import open_configured
+from tests import configured
+from tests.ledger.conftest import Run
+from tests.ledger.support import AT, ORIGIN, disclosed, receipt_of, refused
+from tests.ports import free_port
+
+SIZE = 700
+WHOLE_TILES = 512
+WHO = ("--by", "R. Keeper", "--reason", "the yearly archive")
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A configuration and its store with so many inquiries, all projected; receipts of an old and a young one."""
+    folder = tmp_path_factory.mktemp("archived")
+    private = key_files.generate(folder / "ledger.key")
+    key_files.write_verifiers(folder / "ledger.pub", private, ORIGIN, ["root", "1", "commands"])
+    found = settings.load(configured.write(folder), {})
+    store = open_configured(found)
+    (folder / "receipts").mkdir()
+
+    async def fill() -> None:
+        ledger = ledger_of(store, found.ledger, private, machines)
+        await ledger.start()
+        hour = datetime.timedelta(hours=1)
+        answers = await asyncio.gather(*(disclosed(ledger, n, AT + n // 64 * hour) for n in range(SIZE - 1)))
+        await refused(ledger, SIZE)
+        for number in (3, SIZE - 2):
+            (folder / "receipts" / f"{number}.txt").write_text(receipt_of(answers[number]))
+        await ledger.close()
+
+    asyncio.run(fill())
+    projector = Projector(store)
+    while projector.turn():
+        pass
+    projector.close()
+    store.close()
+    with sqlite3.connect(folder / "ledger.db") as connection:
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    connection.close()
+    return folder
+
+
+@pytest.fixture
+def folder(made: Path, tmp_path: Path) -> Path:
+    """A copy of it, whose configuration names an archive in a folder."""
+    shutil.copytree(made, tmp_path, dirs_exist_ok=True)
+    configured.write(tmp_path, ledger={"archive": "archive"})
+    return tmp_path
+
+
+def rows(folder: Path, below: int = 1 << 40) -> int:
+    """How many rows of shard 1 the store has, below an index."""
+    with contextlib.closing(sqlite3.connect(folder / "ledger.db")) as connection:
+        (shard,) = connection.execute("SELECT id FROM shard WHERE name = '1'").fetchone()
+        query = "SELECT count(*) FROM entry WHERE id BETWEEN ? AND ?"
+        found: int = connection.execute(query, (shard << 40, (shard << 40) + below - 1)).fetchone()[0]
+        return found
+
+
+def archive(run: Run, folder: Path, *more: object) -> int:
+    return run("ledger", "archive", "--config", folder / "gateway.yaml", *WHO, "--shard", "1", *more)
+
+
+@contextlib.contextmanager
+def served(folder: Path) -> Iterator[str]:
+    """The public face of the ledger of a configuration, on a port of its own."""
+    found = settings.load(folder / "gateway.yaml", {})
+    store = open_configured(found)
+    ledger = ledger_of(store, found.ledger, key_files.load(found.ledger.key_file), machines)
+    asyncio.run(_published(ledger))
+    port = free_port()
+    app = Starlette(routes=tiles.routes(ledger))
+    server = uvicorn.Server(uvicorn.Config(app, "127.0.0.1", port, log_level="error", lifespan="off"))
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    try:
+        while not server.started:
+            thread.join(0.01)
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        server.should_exit = True
+        thread.join()
+        store.close()
+
+
+async def _published(ledger: Ledger) -> None:
+    await ledger.start()
+    await ledger.close()
+
+
+def check_proved(run: Run, folder: Path) -> None:
+    """Whatever was proved is: over HTTP by receipts and by a follower, and in the store, each entry opened."""
+    key = ("--key", folder / "ledger.pub")
+    with served(folder) as url:
+        for receipt in sorted((folder / "receipts").iterdir()):
+            assert run("ledger", "verify-receipt", *key, "--log", url, receipt) == 0, run.err
+            assert run.out.startswith("published: entry ")
+        assert run("ledger", "verify", url, *key, "--receipts", folder / "receipts") == 0, run.err
+        assert "receipts: 2 published" in run.out
+    assert run("ledger", "verify", "--config", folder / "gateway.yaml") == 0, run.err
+    assert f"whole: {ORIGIN}/1, {SIZE} entries" in run.out
+
+
+def test_an_archived_shard_proves_an_old_receipt_after_its_rows_are_gone(folder: Path, run: Run) -> None:
+    assert archive(run, folder) == 0, run.err
+    assert f"archived: {WHOLE_TILES} entries of {ORIGIN}/1" in run.out
+    assert rows(folder) == SIZE
+    assert archive(run, folder, "--remove") == 0, run.err
+    assert f"removed: {WHOLE_TILES} rows" in run.out
+    assert (rows(folder, WHOLE_TILES), rows(folder)) == (0, SIZE - WHOLE_TILES)
+    check_proved(run, folder)
+    offline = ("ledger", "verify", "--archive", folder / "archive", "--key", folder / "ledger.pub")
+    assert run(*offline, "--receipts", folder / "receipts") == 0, run.err
+    assert f"whole: {ORIGIN}/1, {SIZE} entries" in run.out
+    assert f"{WHOLE_TILES} of them with what they say" in run.out
+    assert "receipts: 2 archived" in run.out
+
+
+def test_what_the_archive_has_is_read_as_all_else(folder: Path, run: Run) -> None:
+    assert archive(run, folder, "--remove") == 0, run.err
+    whole = ("--config", folder / "gateway.yaml", *WHO[:2], "--reason", "asked by the court", "--format", "csv")
+    assert run("ledger", "export", *whole, "--from", "2026-11-01", "--out", folder / "all.csv") == 0, run.err
+    assert f"written: {SIZE + 2} entries" in run.out, "with those of this look and of the archive"
+    assert run("ledger", "rebuild", "--config", folder / "gateway.yaml") == 0, run.err
+    assert run("ledger", "verify", "--config", folder / "gateway.yaml", "--jobs", 2) == 0, run.err
+    configured.write(folder)
+    assert run("ledger", "verify", "--config", folder / "gateway.yaml") == 1
+    assert "is in the archive" in run.err
+    assert "ledger.archive" in run.err
+    assert run("ledger", "verify", "--config", folder / "gateway.yaml", "--archive", folder / "archive") == 0, run.err
+
+
+def test_removing_goes_on_where_it_was_stopped(folder: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(remove, "BATCH", 100)
+    taken, real = [], remove._take
+
+    def broken(*arguments: object) -> int:
+        taken.append(arguments)
+        if len(taken) == 3:
+            raise StoreUnavailable("the connection was lost")
+        return real(*arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(remove, "_take", broken)
+    assert archive(run, folder, "--remove") == 1
+    assert rows(folder, WHOLE_TILES) == WHOLE_TILES - 200
+    assert run("ledger", "verify", "--config", folder / "gateway.yaml") == 0, run.err
+    assert archive(run, folder, "--remove") == 0, run.err
+    assert rows(folder, WHOLE_TILES) == 0
+    assert run("ledger", "verify", "--config", folder / "gateway.yaml") == 0, run.err
+
+
+@pytest.mark.parametrize(
+    ("file", "offline", "store"),
+    [
+        ("1/payload/000", "is not what was archived", "is not what was archived"),
+        ("1/tile/entries/000", "is not what its tile has", None),
+        ("1/manifest.json", "is no manifest|it was altered", None),
+        ("1/checkpoint", "checkpoint", None),
+    ],
+)
+def test_what_was_altered_in_an_archive_is_named(
+    folder: Path, run: Run, file: str, offline: str, store: str | None
+) -> None:
+    assert archive(run, folder, "--remove") == 0, run.err
+    path = folder / "archive" / file
+    content = bytearray(path.read_bytes())
+    content[40] ^= 1
+    path.write_bytes(content)
+    assert run("ledger", "verify", "--archive", folder / "archive", "--key", folder / "ledger.pub") == 1
+    assert any(each in run.err for each in offline.split("|")), run.err
+    if store is not None:
+        assert run("ledger", "verify", "--config", folder / "gateway.yaml") == 1
+        assert store in run.err
+
+
+def test_what_is_wrong_is_said_before_anything_goes(folder: Path, run: Run) -> None:
+    other = folder / "other"
+    assert archive(run, folder, "--until", "2020-01-01") == 0
+    assert "nothing to archive" in run.out
+    assert archive(run, folder, "--shard", "9") == 2
+    configured.write(folder)
+    assert archive(run, folder, "--to", other, "--remove") == 2
+    assert "`ledger.archive`" in run.err
+    assert not other.exists()
+    assert archive(run, folder, "--to", "ftp://there") == 1
+    assert "is no place for an archive" in run.err
+    assert rows(folder) == SIZE
+
+
+def test_an_object_store_holds_an_archive(folder: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    port = free_port()
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=port)
+    server.start()
+    try:
+        keys = {"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b", "AWS_REGION": "us-east-1"}
+        keys |= {"AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}", "AWS_ALLOW_HTTP": "true"}
+        for name, value in keys.items():
+            monkeypatch.setenv(name, value)
+        assert os.environ["AWS_REGION"] == "us-east-1"
+        boto3.client("s3", region_name="us-east-1").create_bucket(Bucket="kept")
+        configured.write(folder, ledger={"archive": "s3://kept/ledger"})
+        assert archive(run, folder, "--remove") == 0, run.err
+        assert rows(folder, WHOLE_TILES) == 0
+        check_proved(run, folder)
+        offline = ("ledger", "verify", "--archive", "s3://kept/ledger", "--key", folder / "ledger.pub")
+        assert run(*offline) == 0, run.err
+    finally:
+        server.stop()
+    assert run("ledger", "verify", "--config", folder / "gateway.yaml") == 1
+    assert "the archive `s3://kept/ledger` cannot be used" in run.err
