@@ -34,6 +34,7 @@ from connectors.http.transport import (
 )
 from connectors.http.unpacking import beside
 from connectors.kit.breaker import Breaker, BreakerLimits, read_breaker, retry_after
+from connectors.kit.headers import HEADER, OURS, may_be_credential
 
 RETRYABLE = frozenset({408, 425, 429, 500, 502, 503, 504})
 """Statuses of failures that may pass."""
@@ -43,21 +44,11 @@ _PAUSE = 0.05
 TRANSPORTS: Mapping[str, TransportFactory] = {"pooled": PooledTransport, "httpx": HttpxTransport}
 """What `transport` of a department names; the first is the default."""
 
-HEADER = re.compile(r"[A-Za-z0-9-]+")
-"""The name of a header."""
 CONNECTIONS = ("kept", "one_request")
 """What `connections` of a department says; the first is the default."""
 
-OURS = frozenset({
-    "authorization", "cookie", "host", "content-length", "content-encoding", "transfer-encoding", "connection",
-    "accept-encoding", "user-agent", "keep-alive", "te", "trailer", "upgrade", "expect", "dpop",
-})  # fmt: skip
-"""Headers that the client itself writes."""
 MEANT = frozenset({"content-type", "content-encoding", "accept", "accept-encoding", "user-agent", "retry-after"})
 """Headers that mean something to whoever reads them."""
-_CREDENTIAL = re.compile(
-    r"auth|token|secret|passw|credential|session|cookie|api-?key|access-?key|signature|(^|-)(key|pwd|sig)(-|$)", re.I
-)
 _CREDENTIAL_VALUE = re.compile(r"(bearer|basic|digest|token|apikey) |eyJ[\w-]+\.[\w-]+\.", re.I)
 _RUN = re.compile(r"\w{24,}", re.ASCII)
 _SWITCH = re.compile(r"[0-9](?=[A-Za-z])|[A-Za-z](?=[0-9])")
@@ -117,7 +108,7 @@ def read_headers(config: Config, reserved: Collection[str] = ()) -> dict[str, st
             entry.problem(f"`{name}` is not a header to set here; credentials go under `auth`")
         elif name.lower() in reserved:
             entry.problem(f"`{name}` is written for each question, by other keys of the department; remove it")
-        elif _CREDENTIAL.search(name) or _is_secret(entry.text()):
+        elif may_be_credential(name) or _is_secret(entry.text()):
             entry.problem(f"`{name}` looks like a credential, which does not stand here; put it under `auth`")
         headers[name.lower()] = entry.text(pattern="[ -~]+", what="one line of ASCII text")
     return headers

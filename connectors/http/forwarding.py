@@ -11,7 +11,8 @@ from collections.abc import Collection, Mapping
 from urllib.parse import quote
 
 from connectors.base import FORWARDED, Config, Forwarded
-from connectors.http.calling import HEADER, MEANT, OURS
+from connectors.http.calling import MEANT
+from connectors.kit.headers import HEADER, OURS
 
 _KEPT = "!\"#$&'()*+,-./:;<=>?@[\\]^_`{|}~"
 

@@ -88,7 +88,7 @@ class Lookup(NamedTuple):
     `called` is what the source calls it, `title` how people do, `shown` how a person finds it in the description.
     `place` are the keys of `sources.yaml` that say where it is, without `record` and `fields`. `value` and `scheme` are
     the names by which the question names its subject, where it has them. `passed` says what of a record is not
-    proposed; `titled` that the source gives the title itself.
+    proposed; `titled` that the source gives the title itself. `headers` are those that every question has.
     """
 
     called: str
@@ -101,6 +101,7 @@ class Lookup(NamedTuple):
     passed: tuple[str, ...] = ()
     titled: bool = False
     one_record: bool = False
+    headers: tuple[tuple[str, str], ...] = ()
 
 
 class Described(NamedTuple):

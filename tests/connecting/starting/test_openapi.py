@@ -159,6 +159,7 @@ def test_what_an_operation_needs_beyond_a_subject_is_why_it_is_passed_over(confi
     paths = {
         "/a/{lei}/arrears": get(due, {"name": "year", "in": "query", "required": True, "schema": {"type": "integer"}}),
         "/b/{lei}/arrears": get(due, {"name": "X-Case", "in": "header", "required": True, "schema": {}}),
+        "/i/{lei}/arrears": get(due, {"name": "X-API-Key", "in": "header", "required": True, "schema": {"const": "x"}}),
         "/c/{lei}/arrears": get(due, servers=[{"url": "https://elsewhere.example"}]),
         "/d/{lei}/../arrears": get(due),
         "/e/{lei}/arrêts": get(due),
@@ -170,7 +171,8 @@ def test_what_an_operation_needs_beyond_a_subject_is_why_it_is_passed_over(confi
     assert made.status == 1
     for path, why in [
         ("/a/", "needs the parameter `year`"),
-        ("/b/", "needs the header `X-Case`"),
+        ("/b/", "needs the header `X-Case`; map it by hand, with `headers: {X-Case: VALUE}` in the department"),
+        ("/i/", "needs the header `X-API-Key`, which looks like a credential"),
         ("/c/", "a server of its own"),
         ("/d/", "cannot stand in `sources.yaml`"),
         ("/e/", "cannot stand in `sources.yaml`"),
@@ -180,6 +182,24 @@ def test_what_an_operation_needs_beyond_a_subject_is_why_it_is_passed_over(confi
     ]:
         [line] = [line for line in made.err.splitlines() if path in line]
         assert why in line
+
+
+def test_a_header_of_one_value_is_proposed_as_a_guess(config: Path) -> None:
+    """It is the department's: where look-ups need different values, which one is a gap."""
+    due = record(due={"type": "string"})
+
+    def needs(name: str, **schema: object) -> dict[str, object]:
+        return {"name": name, "in": "header", "required": True, "schema": schema}
+
+    paths = {
+        "/companies/{lei}/arrears": get(due, needs("X-Region", enum=["north"]), needs("X-Form", const="1")),
+        "/companies/{lei}/awards": get(due, needs("X-Region", default="north"), needs("X-Form", const="2")),
+    }
+    made = of_openapi(config, api(paths))
+    assert len(made.datasets()) == 2
+    assert "X-Region: north" in made.line("X-Region")
+    assert "guess" in made.line("X-Region")
+    assert "look-ups need different ones" in made.line("X-Form")
 
 
 def test_one_reading_has_bounds(config: Path) -> None:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, TypeVar
 
+from connectors.kit.headers import HEADER, OURS, may_be_credential
 from gateway.connecting.starting import naming
 from gateway.connecting.starting.guessing import is_identifier, is_scheme
 from gateway.connecting.starting.model import YES, Lines, Note, Part, Said
@@ -41,13 +42,14 @@ class _Parameter(NamedTuple):
 class Asked(NamedTuple):
     """How a subject is asked for: keys of `sources.yaml`, and the names that stand for its identifier and scheme.
 
-    `pages` are parameters of the address that choose a page.
+    `pages` are parameters of the address that choose a page, `headers` what every question has in its headers.
     """
 
     place: tuple[tuple[str, Part], ...]
     value: str
     scheme: str
     pages: tuple[str, ...] = ()
+    headers: tuple[tuple[str, str], ...] = ()
 
 
 def called(path: str) -> str:
@@ -62,7 +64,7 @@ def by_address(
 ) -> Asked:
     """How a GET asks for a subject. Raises `PassedOverError`, `LeavesError`."""
     holes = _holes(path)
-    fixed, others = _parameters(references, item, operation)
+    fixed, others, headers = _parameters(references, item, operation)
     value, scheme, query = _subject(holes, others, schemes)
     _see_needed(others, (value, scheme))
     if not all(_WRITTEN.fullmatch(each.name) for each in others if each.name in query):
@@ -72,7 +74,7 @@ def by_address(
     whole = _HOLE.sub(lambda hole: "{scheme}" if hole[1] == scheme else "{value}", path)
     pages = tuple(each.name for each in others if {*naming.pieces(each.name)} & _PAGES and each.name != value)
     place: tuple[tuple[str, Part], ...] = (("path", Said(_with(whole, fixed), _names(value, scheme))),)
-    return Asked(place, value, scheme, pages)
+    return Asked(place, value, scheme, pages, headers)
 
 
 def by_body(
@@ -84,7 +86,7 @@ def by_body(
     holes = _holes(path)
     if [hole for hole in holes if not is_scheme(hole)] or len(holes) > 1:
         raise PassedOverError("its path has a parameter, and a look-up by POST has its identifier in the body alone")
-    fixed, others = _parameters(references, item, operation)
+    fixed, others, headers = _parameters(references, item, operation)
     _see_needed(others, ())
     asked, _ = references.followed(operation.get("requestBody"))
     schemas = Schemas(references)
@@ -109,7 +111,7 @@ def by_body(
         ("path", Said(_with(_HOLE.sub("{scheme}", path), fixed), _names(".".join(value.path), spoken))),
         ("body", _lines(body)),
     )
-    return Asked(place, value.name, spoken)
+    return Asked(place, value.name, spoken, headers=headers)
 
 
 def content(described: Mapping[str, Any], what: str, *, json: bool = False) -> tuple[Any, bool]:
@@ -142,17 +144,16 @@ def _holes(path: str) -> list[str]:
 
 def _parameters(
     references: References, item: Mapping[str, Any], operation: Mapping[str, Any]
-) -> tuple[str, list[_Parameter]]:
-    """What every question has behind the path, and the other parameters of the query."""
+) -> tuple[str, list[_Parameter], tuple[tuple[str, str], ...]]:
+    """What every question has behind the path, the other parameters of the query, and headers of one value."""
     found: dict[tuple[str, str], _Parameter] = {}
     for each in [*sequence(item.get("parameters")), *sequence(operation.get("parameters"))][:_MOST_PARAMETERS]:
         said, _ = references.followed(each)
         name, within = text(said.get("name")), text(said.get("in"))
         schema, _ = references.followed(said.get("schema"))
         found[name, within] = _Parameter(name, within, said.get("required") is True, schema)
-    for parameter in found.values():
-        if parameter.required and parameter.within in ("header", "cookie") and parameter.name.lower() not in _SET:
-            raise PassedOverError(f"it needs the {parameter.within} `{parameter.name}`, which no inquiry has")
+    needed = [each for each in found.values() if each.required and each.within in ("header", "cookie")]
+    headers = tuple((each.name, _header(each)) for each in needed if each.name.lower() not in _SET)
     fixed, others = "", list[_Parameter]()
     for parameter in found.values():
         if parameter.within != "query":
@@ -161,7 +162,24 @@ def _parameters(
             fixed += f"{'&' if fixed else ''}{parameter.name}={only}"
         else:
             others.append(parameter)
-    return fixed, others
+    return fixed, others, headers
+
+
+def _header(parameter: _Parameter) -> str:
+    """The one value of a header that is needed. Raises `PassedOverError` where there is none that can be written."""
+    name = parameter.name
+    if parameter.within == "cookie":
+        raise PassedOverError(f"it needs the cookie `{name}`, which no inquiry has")
+    if may_be_credential(name):
+        raise PassedOverError(f"it needs the header `{name}`, which looks like a credential: it would be `auth` here")
+    if not HEADER.fullmatch(name) or name.lower() in OURS:
+        raise PassedOverError("it needs a header that cannot be set here")
+    if not (only := _only(parameter.schema)):
+        raise PassedOverError(
+            f"it needs the header `{name}`; map it by hand, with `headers: {{{name}: VALUE}}` in the department where"
+            f" it is always the same for the gateway, or `forward: {{inquiry: {name}}}` where it is each question's id"
+        )
+    return only
 
 
 def _see_needed(others: list[_Parameter], filled: Sequence[str]) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from gateway.connecting.starting import naming
-from gateway.connecting.starting.model import MOST_PASSED, Described, Lookup, Part, Said
+from gateway.connecting.starting.model import MOST_PASSED, Described, Lines, Lookup, Part, Said
 from gateway.connecting.starting.openapi import securing
 from gateway.connecting.starting.openapi.asking import PassedOverError
 from gateway.connecting.starting.openapi.operations import lookup
@@ -61,6 +61,7 @@ def described(
         ("kind", Said("rest")),
         ("base_url", _base(document, address)),
         *securing.auth(document, department, address, references),
+        *_headers(found),
     ]
     return Described(tuple(keys), tuple(found), tuple(passed), naming.clean(mapping(document.get("info")).get("title")))
 
@@ -94,6 +95,19 @@ def _lists_first(found: list[Lookup]) -> tuple[list[Lookup], list[str]]:
         elif each.one_record:
             kept.append(each)
     return kept, passed
+
+
+def _headers(found: list[Lookup]) -> list[tuple[str, Part]]:
+    """The fixed headers of the department, since its look-ups need them."""
+    values: dict[str, set[str]] = {}
+    for name, value in (each for one in found for each in one.headers):
+        values.setdefault(name, set()).add(value)
+    why = "the one value that the description has for it; each question of the department has it then"
+    several = "one value for all questions of the department; its look-ups need different ones"
+    lines = [
+        (name, Said(next(iter(held)), why) if len(held) == 1 else Said(None, several)) for name, held in values.items()
+    ]
+    return [("headers", Lines(tuple(lines)))] if lines else []
 
 
 def _base(document: Mapping[str, Any], address: str) -> Said:

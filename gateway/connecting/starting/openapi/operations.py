@@ -64,6 +64,7 @@ def lookup(
         called, shown or naming.spoken(called), f"{method.upper()} {path}",
         (*asked.place, *_stands(found, xml, asked.value), *_paging(schemas, schema, found, asked, method)),
         tuple(found.values), asked.value, asked.scheme, (*passed, *found.passed), bool(shown), found.one_record,
+        asked.headers,
     )  # fmt: skip
 
 
