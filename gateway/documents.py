@@ -19,6 +19,7 @@ from typing import Any, TypeVar
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import MappingNode, ScalarNode, SequenceNode
+from ruamel.yaml.scanner import Scanner
 from ruamel.yaml.tokens import (
     AliasToken,
     AnchorToken,
@@ -263,11 +264,43 @@ def parse(source: str, document: Document) -> Node | None:
     return None if raw is None else Node(document._replace(passed=passed), raw, "")
 
 
+class _Odd(Exception):
+    """A file is not as most are: it is read again, slowly, to report what is wrong with it."""
+
+
+class _Strict(Scanner):
+    """Reads words as long as nothing in them needs a report."""
+
+    def __init__(self, loader: Any = None) -> None:
+        super().__init__(loader)
+        self._depth = self._count = 0
+
+    def get_token(self) -> Any:
+        token = super().get_token()
+        self._depth += isinstance(token, _OPENING) - isinstance(token, _CLOSING)
+        self._count += 1
+        odd = isinstance(token, AliasToken | AnchorToken | TagToken | DirectiveToken | DocumentStartToken)
+        if odd or self._depth > MAX_DEPTH or self._count > MOST_TOKENS:
+            raise _Odd
+        return token
+
+
 def _composed(source: str) -> tuple[Any, Sequence[_Refused], frozenset[tuple[int, int]]]:
     """The nodes of a YAML text, which nobody alters, what is refused of it, and the places of what was passed over.
 
     There are no nodes where it is none.
     """
+    reader = YAML(typ="safe", pure=True)
+    reader.Scanner = _Strict
+    try:
+        raw = reader.compose(source)
+    except (_Odd, YAMLError, ValueError, RecursionError):
+        return _composed_slowly(source)
+    return _composed_slowly(source) if raw is None or any(_refusals(raw)) else (raw, (), frozenset())
+
+
+def _composed_slowly(source: str) -> tuple[Any, Sequence[_Refused], frozenset[tuple[int, int]]]:
+    """The same, with all words looked at before any is composed: what to report of them is found that way."""
     nothing: frozenset[tuple[int, int]] = frozenset()
     marked: list[Any] = []
 
@@ -276,7 +309,7 @@ def _composed(source: str) -> tuple[Any, Sequence[_Refused], frozenset[tuple[int
 
     try:
         depth, begun = 0, False
-        for count, token in enumerate(YAML(typ="rt", pure=True).scan(source)):
+        for count, token in enumerate(YAML(typ="safe", pure=True).scan(source)):
             depth += isinstance(token, _OPENING) - isinstance(token, _CLOSING)
             line, column = token.start_mark.line + 1, token.start_mark.column + 1
             if depth > MAX_DEPTH:  # before it is composed: what is nested without end takes time without end
@@ -294,7 +327,7 @@ def _composed(source: str) -> tuple[Any, Sequence[_Refused], frozenset[tuple[int
                     nothing,
                 )
             begun = begun or not isinstance(token, StreamStartToken | DirectiveToken | CommentToken)
-        raw = YAML(typ="rt", pure=True).compose(_without(source, marked))
+        raw = YAML(typ="safe", pure=True).compose(_without(source, marked))
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)

@@ -34,7 +34,7 @@ class Change(NamedTuple):
 def composed(text: str) -> Any:
     """The root of a text; raises `Unfit`."""
     try:
-        return YAML().compose(text)
+        return YAML(typ="safe", pure=True).compose(text)
     except (YAMLError, RecursionError, ValueError) as error:
         raise Unfit("the file cannot be read as YAML; mend the file itself") from error
 

@@ -35,7 +35,7 @@ class Lines:
         """Raises `NotRight` where the file cannot be read, or is no YAML."""
         try:
             text = path.read_text("utf-8")
-            root = YAML(typ="rt", pure=True).compose(text)
+            root = YAML(typ="safe", pure=True).compose(text)
         except OSError as error:
             raise NotRight([f"{path}: cannot be read ({error.strerror})"]) from error
         except UnicodeDecodeError as error:
