@@ -157,12 +157,9 @@ TURNS: list[list[Question]] = [
 
 
 async def mixed(kind: str) -> list[Any]:
-    """What goes wrong where every answer but a connection's first follows a copy."""
-    found = []
-    for step in LATE:
-        for questions in TURNS:
-            found += await played(kind, "pooled", [step] * 12, questions)
-    return found
+    """What goes wrong where every answer but a connection's first follows a copy: all turns after each other."""
+    questions = [question for turn in TURNS for question in turn]
+    return [each for step in LATE for each in await played(kind, "pooled", [step] * 12 * len(TURNS), questions)]
 
 
 async def goes_wrong(kind: str, wrong: Callable[[str, str, Any], bool]) -> bool:

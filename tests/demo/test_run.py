@@ -19,6 +19,7 @@ import pytest
 from deploy.demo import run
 from deploy.demo.configuration import FREE
 from deploy.demo.processes import ROOT, NotReady, descendants
+from deploy.demo.scenes import Scenes
 from deploy.demo.supervisor import AlreadyRunning, Region
 from gateway import cli
 from tests.demo.test_servers import until_gone
@@ -51,25 +52,39 @@ def begin(var: Path, todays: Path, *options: str) -> subprocess.Popen[str]:
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, cwd=ROOT, text=True)
 
 
-def test_once_plays_every_scene_and_leaves_nothing(tmp_path: Path, todays: Path) -> None:
-    demo = begin(tmp_path, todays, "--once")
-    output, _ = demo.communicate(timeout=200)
-    assert demo.returncode == 0, output
-    for title in TITLES:
-        assert f"--- {title}" in output, output
-    assert "Traceback" not in output
-    for promised in (
-        "UNAUTHORIZED_FIELD_OR_TYPE",
-        "CASE_NOT_VERIFIED",
-        "SOURCE_UNAVAILABLE",
-        "withheld: display-ended",
-        "by a signed notice",
-        "UPDATE business-licences/",
-        "GRANT_INACTIVE",
-        "SECOND_PERSON: you proposed it",
-        "by rollback",
-    ):
-        assert promised in output
+PROMISED = (
+    "UNAUTHORIZED_FIELD_OR_TYPE",
+    "CASE_NOT_VERIFIED",
+    "SOURCE_UNAVAILABLE",
+    "withheld: display-ended",
+    "by a signed notice",
+    "UPDATE business-licences/",
+    "GRANT_INACTIVE",
+    "SECOND_PERSON: you proposed it",
+    "by rollback",
+)
+
+
+def test_once_ends_after_the_scenes_and_leaves_nothing(
+    tmp_path: Path, todays: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Here the first scene stands for all: the demo that stays plays every one."""
+    share(tmp_path, todays)
+    monkeypatch.setattr(Scenes, "play", Scenes.department)
+    said: list[str] = []
+    family = set[int]()
+
+    def say(line: str) -> None:
+        said.append(line)
+        if "everything is up" in line:
+            family.update(descendants(os.getpid()))
+
+    before = set(descendants(os.getpid()))
+    assert run.main(True, tmp_path, say, FREE) == 0
+    assert any("Two departments answered" in line for line in said), said
+    assert said[-1] == "every scene showed what it promises; everything is stopped"
+    assert len(family - before) > 10
+    until_gone(sorted(family - before))
     assert not (tmp_path / "demo.json").exists()
 
 
@@ -96,8 +111,14 @@ def staying(tmp_path: Path, todays: Path) -> Iterator[tuple[subprocess.Popen[str
         rest.join(30)
 
 
-def test_it_stays_tells_and_ends(staying: tuple[subprocess.Popen[str], list[str]], tmp_path: Path) -> None:
+def test_it_plays_every_scene_stays_tells_and_ends(
+    staying: tuple[subprocess.Popen[str], list[str]], tmp_path: Path
+) -> None:
     demo, said = staying
+    output = "".join(said)
+    assert [title for title in TITLES if f"--- {title}" not in output] == [], output
+    assert [each for each in PROMISED if each not in output] == [], output
+    assert "Traceback" not in output
     told = json.loads((tmp_path / "demo.json").read_text())
     assert set(told) == {
         "gateway", "manage", "pids", "store", "issuer", "token_url", "jwks_url", "ledger", "clients", "cases",

@@ -41,7 +41,7 @@ ELSEWHERE = {
     ("source", "sample"): "tests/acts/test_commands.py::test_a_steward_samples_its_own_department_by_a_command",
     ("source", "watch"): "tests/connecting/drifting/test_command.py::test_drift_is_remembered_counted_logged_and_told",
     ("source", "new"): "tests/docs/test_connecting.py::test_a_department_is_connected_from_its_own_description",
-    ("demo",): "tests/demo/test_run.py::test_once_plays_every_scene_and_leaves_nothing",
+    ("demo",): "tests/demo/test_run.py::test_it_plays_every_scene_stays_tells_and_ends",
     **dict.fromkeys(
         [("rules", "dry-run", part) for part in ("start", "status", "stop")],
         "tests/simulation/test_dry.py::test_it_begins_counts_in_every_process_and_ends",
@@ -54,7 +54,7 @@ ELSEWHERE = {
     ("source", "conformance"): (
         "tests/connecting/conforming/test_conformance.py::test_the_report_can_be_signed_and_the_signature_checked"
     ),
-    ("demo", "token"): "tests/demo/test_run.py::test_it_stays_tells_and_ends",
+    ("demo", "token"): "tests/demo/test_run.py::test_it_plays_every_scene_stays_tells_and_ends",
     ("source", "deliver"): "tests/connecting/delivering/test_command.py::test_a_delivery_is_taken_in_and_told",
     (
         "keys",

@@ -38,8 +38,8 @@ class Copy:
         assert missing(self.named) == []
         self.touched: set[str] = set()
         for each in COPIED:
-            ignored = shutil.ignore_patterns("node_modules", "__pycache__")
-            shutil.copytree(ROOT / each, self.folder / each, ignore=ignored)
+            # With what was compiled: what is edited is newer than that, and all else need not be compiled once more.
+            shutil.copytree(ROOT / each, self.folder / each, ignore=shutil.ignore_patterns("node_modules"))
         shutil.copy(ROOT / "pyproject.toml", self.folder)
 
     def put(self, name: str, *texts: tuple[str, str]) -> None:
