@@ -74,8 +74,10 @@ def identifier(catalogue: Catalogue, given: Mapping[str, Any]) -> Subject:
             return Subject(scheme.subjects[0], scheme.name, scheme.canonical(given["value"]))
         except ValueError:
             pass
-    kind = scheme.title if scheme is not None else "identifier"
-    message = f"this is not a valid {kind}: check its length, characters and check digits"
+    if scheme is None:
+        message = f"there is no such scheme; identifiers are of {', '.join(f'`{name}`' for name in catalogue.schemes)}"
+        raise Refusal(Code.IDENTIFIER_INVALID, message)
+    message = f"this is not a valid {scheme.title}: check its length, characters and check digits"
     raise Refusal(Code.IDENTIFIER_INVALID, message)
 
 

@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from gateway.catalogue.model import IdentifierScheme
 from gateway.command import options
 from gateway.connecting.department import Department, Departments, opened
 from gateway.connecting.reconciling.entered import expected, in_order
@@ -83,7 +84,9 @@ def _run(arguments: argparse.Namespace) -> int:
     if not 0 <= arguments.skew <= 3600:
         raise CommandRefused("--skew: must be 0 to 3600 seconds")
 
-    paths = Paths(department.node, _scheme_of(department, found))
+    schemes = _schemes(department, found)
+    as_it_is = arguments.digest != "none"
+    paths = Paths(department.node, _scheme_of(schemes), (lambda _, value: value) if as_it_is else _canonical(schemes))
 
     def calls() -> Iterator[Call]:
         lines = read(arguments.log, _format(arguments), columns, paths, _zone(arguments))
@@ -141,6 +144,8 @@ def _period(arguments: argparse.Namespace, calls: Iterator[Call]) -> tuple[datet
         until = operator.moment_of(arguments.until, last=True) if arguments.until else None
     except ValueError as error:
         raise CommandRefused(str(error)) from None
+    if since is not None and until is not None and since >= until:
+        raise CommandRefused("`--until` is not after `--since`, so there is no time between them")
     first = last = None
     for call in calls:
         first, last = first or call.at, call.at
@@ -190,10 +195,27 @@ def _most(department: Department, found: Departments) -> Mapping[str, int]:
     return most
 
 
-def _scheme_of(department: Department, found: Departments) -> Callable[[str], str]:
+def _schemes(department: Department, found: Departments) -> Mapping[str, IdentifierScheme]:
+    """Those that name subjects of the department's datasets."""
     kinds = {kind for each in department.datasets.values() for kind in each.subjects}
-    schemes = {name: each for name, each in found.catalogue.schemes.items() if kinds.intersection(each.subjects)}
+    return {name: each for name, each in found.catalogue.schemes.items() if kinds.intersection(each.subjects)}
 
+
+def _canonical(schemes: Mapping[str, IdentifierScheme]) -> Callable[[str, str], str]:
+    """An identifier as the ledger has it; as it is where it is none. Without a scheme it is of any that takes it."""
+
+    def written(scheme: str, value: str) -> str:
+        found = []
+        for each in [schemes[scheme]] if scheme in schemes else schemes.values():
+            with contextlib.suppress(ValueError):
+                if len(value) <= _LONGEST:
+                    found.append(each.canonical(value.strip()))
+        return value if value in found or not found else found[0]
+
+    return written
+
+
+def _scheme_of(schemes: Mapping[str, IdentifierScheme]) -> Callable[[str], str]:
     def scheme_of(text: str) -> str:
         for name, scheme in schemes.items():
             with contextlib.suppress(ValueError):

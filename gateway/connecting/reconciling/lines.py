@@ -185,7 +185,7 @@ def _made(
     number: int, at: datetime.datetime, ids: Sequence[str], subject: str, scheme: str, path: str, paths: Paths
 ) -> Call:
     asked = (paths.find(path) if path else None) or Asked("", ())
-    subjects = asked.subjects or (((scheme, subject),) if subject else ())
+    subjects = asked.subjects or (((scheme, paths.canonical(scheme, subject)),) if subject else ())
     queried = bool(asked.dataset) and "?" in path
     return Call(number, at, (*dict.fromkeys(ids),), subjects, asked.dataset, hash(path) if path else 0, queried)
 

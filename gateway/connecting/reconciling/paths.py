@@ -31,11 +31,11 @@ class Paths:
     """The look-ups of one department; none where its kind has no paths.
 
     `scheme_of` gives the scheme of which a text is an identifier, or nothing: a path that is not mapped may still ask
-    about somebody.
+    about somebody. `canonical` writes an identifier, with its scheme or without, as the ledger does.
     """
 
-    def __init__(self, department: Node, scheme_of: Callable[[str], str]) -> None:
-        self._scheme_of = scheme_of
+    def __init__(self, department: Node, scheme_of: Callable[[str], str], canonical: Callable[[str, str], str]) -> None:
+        self._scheme_of, self.canonical = scheme_of, canonical
         keys = department.mapping(any_key=True)
         base = urlsplit(str(keys["base_url"].plain() or "")).path.rstrip("/") if "base_url" in keys else ""
         self._exact: list[_Template] = []
@@ -75,9 +75,9 @@ class Paths:
                 values = [unquote(held["value"])]
             else:
                 values = _split(held.get("values", ""), template.separator or ",")
-            return Asked(template.dataset, tuple((scheme, value) for value in values if value))
+            return Asked(template.dataset, tuple((scheme, self.canonical(scheme, value)) for value in values if value))
         parts_of = dict.fromkeys(part.strip() for part in _BETWEEN.split(unquote(path)))
-        named = tuple((scheme, part) for part in parts_of if (scheme := self._scheme_of(part)))
+        named = tuple((scheme, self.canonical(scheme, part)) for part in parts_of if (scheme := self._scheme_of(part)))
         return Asked("", named) if named else None
 
 

@@ -184,6 +184,29 @@ def test_the_inquirys_id_is_found_in_a_web_servers_line_and_in_x_roads(
     assert total["entered"] == len(lines)
 
 
+def test_identifiers_are_read_as_people_write_them(
+    folder: Path, made: list[Entry], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """In other letters, with blanks around; and a file that begins with a byte order mark, as of spreadsheets."""
+    lines = logged.honest(made[40:44], random.Random(6))
+    log = tmp_path / "calls.csv"
+    rows = "".join(f"{each.at.isoformat()},{each.inquiry}, {each.value.lower()} \n" for each in lines)
+    log.write_text(f"time,id,who\n{rows}", "utf-8-sig")
+    status, told = said(folder, log, capsys, "--inquiry", "id", "--subject", "who")
+    assert (status, told[-1]["entered"]) == (0, len(lines))
+    found = said_wrong(folder, log, capsys, "--subject", "who", "--since", "2026-12-01", "--until", "2026-11-01")
+    assert "`--until` is not after `--since`" in found
+
+
+def said_wrong(folder: Path, log: Path, capsys: pytest.CaptureFixture[str], *options: str) -> str:
+    status = cli.main([
+        "ledger", "reconcile", "--config", str(folder / "gateway.yaml"), "--department", "environment",
+        "--log", str(log), "--by", "A. Auditor", "--reason", "yearly audit", *options,
+    ])  # fmt: skip
+    assert status == 1
+    return capsys.readouterr().err
+
+
 def test_a_line_with_several_ids_counts_for_each(
     folder: Path, made: list[Entry], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -22,7 +22,9 @@ def test_the_values_of_a_batch_are_found_however_they_are_logged(between: str, s
     batch = {"path": "/sanctions?scheme={scheme}&id={values}", "separator": separator}
     department = {"base_url": "https://e.example/v2", "datasets": {"sanctions": {"path": "/s/{value}", "batch": batch}}}
     node = written({"departments": {"environment": department}}, tmp_path).at(["departments", "environment"])
-    found = Paths(node, lambda _: "").find(f"/v2/sanctions?scheme=LEI&id={ONE[1]}{between}{TWO[1]}")
+    found = Paths(node, lambda _: "", lambda _, value: value).find(
+        f"/v2/sanctions?scheme=LEI&id={ONE[1]}{between}{TWO[1]}"
+    )
     assert found == ("sanctions", (ONE, TWO))
 
 
