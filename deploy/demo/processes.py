@@ -21,7 +21,7 @@ from typing import IO
 from deploy.demo.guard import GRACE, Guard
 
 ROOT = Path(__file__).parents[2]
-"""The project's folder: `python -m deploy.demo...` is run from here."""
+"""Where the packages are: `python -m deploy.demo...` is run from here."""
 
 
 class NotReady(Exception):

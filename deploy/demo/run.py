@@ -21,12 +21,13 @@ import httpx
 from deploy.demo.client import TokenRefused, curl
 from deploy.demo.client import token as access_token
 from deploy.demo.configuration import FREE, USUAL
-from deploy.demo.processes import ROOT, NotReady
+from deploy.demo.processes import NotReady
 from deploy.demo.scenes import TENDER, Scenes
 from deploy.demo.stage import WIDTH, SceneFailed, Stage
 from deploy.demo.supervisor import AlreadyRunning, Region
 
-VAR = ROOT / "var"
+VAR = Path("var")
+"""In the folder where the demo is started, as for whoever joins in."""
 
 
 class _Stopped(Exception):
@@ -102,7 +103,8 @@ def token(client: str, official: str | None, scope: str | None, var: Path = VAR,
         told = json.loads((var / "demo.json").read_text())
     except FileNotFoundError:
         print(
-            "no demo is running: start one with `make demo`, and wait until it says that it is your turn",
+            "no demo was started in this folder: start one with `dutybound demo`, and wait until it says that it is"
+            " your turn",
             file=sys.stderr,
         )
         return 1

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -247,7 +248,7 @@ class Scenes:
 
     def _verify(self, file: str) -> tuple[int, str]:
         command = ["ledger", "verify-receipt", "--key", str(self._region.place.public_key), file]
-        shown = " ".join(part.replace(f"{ROOT}/", "") for part in command)
+        shown = " ".join(part.replace(f"{Path.cwd()}/", "") for part in command)
         self._stage.say(f"    $ dutybound {shown}")
         done = subprocess.run(
             [sys.executable, "-m", "gateway.cli", *command], capture_output=True, text=True, cwd=ROOT, check=False

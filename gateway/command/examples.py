@@ -15,6 +15,9 @@ _LOOK = f'{_OPERATOR} --reason "complaint 12/2026"'
 EXAMPLES: Mapping[str, str] = {
     "demo": "--once",
     "demo token": "market-regulator --official m.ivanova",
+    "init": "--yes",
+    "example": "--config gateway.yaml",
+    "example token": "--config gateway.yaml",
     "serve": "--workers 4",
     "check": "--connect",
     "catalogue check": "--policies policies",

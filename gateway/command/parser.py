@@ -51,6 +51,4 @@ class _Commands(argparse._SubParsersAction):  # type: ignore[type-arg]
 
 
 def _sentence(text: str) -> str:
-    if not text or text.endswith("."):
-        return text
-    return f"{text[0].upper()}{text[1:]}."
+    return f"{text[:1].upper()}{text[1:]}{'' if text.endswith('.') or not text else '.'}"

@@ -150,7 +150,7 @@ def read(path: Path, environ: Mapping[str, str], problems: list[Problem]) -> Set
     There a path that is missing or wrong is `NOWHERE`, and a missing text empty.
     """
     if not path.exists():
-        message = "does not exist; name the file with `--config`"
+        message = "does not exist; name the file with `--config`, or have `dutybound init` write one"
         problems.append(Problem(str(path), 0, 0, "", message))
         return None
     root = documents.read(path, problems)

@@ -53,7 +53,8 @@ def _said(capsys: pytest.CaptureFixture[str], *argv: str) -> tuple[int, str, str
 def test_help_is_a_sentence_every_argument_s_meaning_and_an_example(command: Command) -> None:
     shown = command.parser.format_help()
     words = " ".join(command.words)
-    assert " ".join(shown.split("\n\n")[1].split()) == f"{command.help[0].upper()}{command.help[1:]}."
+    described = " ".join(shown.split("\n\n")[1].split())
+    assert described.startswith(f"{command.help[0].upper()}{command.help[1:]}.")
     assert [action.dest for action in _arguments(command) if not action.help] == []
     assert shown.endswith(f"\nexample:\n  {f'dutybound {words} {EXAMPLES[words]}'.strip()}\n")
 

@@ -22,6 +22,7 @@ from deploy.demo.processes import ROOT, NotReady, descendants
 from deploy.demo.scenes import Scenes
 from deploy.demo.supervisor import AlreadyRunning, Region
 from gateway import cli
+from tests import packaged
 from tests.demo.test_servers import until_gone
 
 TITLES = (
@@ -46,10 +47,12 @@ def share(var: Path, todays: Path) -> None:
     (var / "demo" / "data").symlink_to(todays, target_is_directory=True)
 
 
-def begin(var: Path, todays: Path, *options: str) -> subprocess.Popen[str]:
+def begin(var: Path, todays: Path, python: Path) -> subprocess.Popen[str]:
     share(var, todays)
-    command = [sys.executable, "-m", "deploy.demo.run", "--var", str(var), "--free-ports", *options]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, cwd=ROOT, text=True)
+    return subprocess.Popen(
+        [python, "-m", "deploy.demo.run", "--var", str(var), "--free-ports"],
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, cwd=var, text=True, env=packaged.environment(),
+    )  # fmt: skip
 
 
 PROMISED = (
@@ -89,9 +92,11 @@ def test_once_ends_after_the_scenes_and_leaves_nothing(
 
 
 @pytest.fixture
-def staying(tmp_path: Path, todays: Path) -> Iterator[tuple[subprocess.Popen[str], list[str]]]:
-    """A demo that has played its scenes and stays; and what it said."""
-    demo = begin(tmp_path, todays)
+def staying(
+    tmp_path: Path, todays: Path, installed: packaged.Installed
+) -> Iterator[tuple[subprocess.Popen[str], list[str]]]:
+    """A demo from the wheel, without the checkout, that has played its scenes and stays; and what it said."""
+    demo = begin(tmp_path, todays, installed.python)
     said: list[str] = []
     assert demo.stdout is not None
     for line in demo.stdout:
@@ -183,7 +188,7 @@ def test_nothing_survives_a_killed_demo(tmp_path: Path, todays: Path) -> None:
 
 def test_a_token_without_a_demo(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run.token("market-regulator", None, None, tmp_path) == 1
-    assert "no demo is running" in capsys.readouterr().err
+    assert "no demo was started in this folder" in capsys.readouterr().err
 
 
 def test_a_token_for_nobody(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

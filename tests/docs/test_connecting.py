@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import functools
 import json
 import os
 import signal
 from collections.abc import Iterator
 from pathlib import Path
-from types import SimpleNamespace
 
 import httpx
 import pytest
 
-from deploy.demo import run
-from gateway import cli
 from tests.conftest import World
 from tests.connecting.starting import making
 from tests.docs import walk
@@ -33,8 +29,6 @@ OWN = (8094, 9465)
 @pytest.fixture
 def walker(world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Walker]:
     """Somebody beside the running demo, in whose folder they are."""
-    found = SimpleNamespace(token=functools.partial(run.token, var=world.region.place.var))
-    monkeypatch.setattr(cli, "_checkout", lambda: found)
     monkeypatch.chdir(tmp_path)
     (tmp_path / "var").symlink_to(world.region.place.var, target_is_directory=True)
     mask = os.umask(0o022)

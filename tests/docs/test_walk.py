@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import datetime
-import functools
 import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from deploy.demo import founding, run
+from deploy.demo import founding
 from deploy.demo.configuration import FREE, today
 from deploy.demo.supervisor import Region
 from gateway import cli
@@ -45,8 +43,6 @@ def demo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Region]:
     var = tmp_path / "var"
     (var / "demo").mkdir(parents=True)
     (var / "demo" / "data").symlink_to(records("today", today()), target_is_directory=True)
-    found = SimpleNamespace(token=functools.partial(run.token, var=var))
-    monkeypatch.setattr(cli, "_checkout", lambda: found)
     monkeypatch.chdir(tmp_path)
     mask = os.umask(0o022)
     try:

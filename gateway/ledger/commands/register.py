@@ -17,7 +17,7 @@ from gateway.ledger.commands import archive, erase, export, hold, rebuild, rotat
 from gateway.ledger.commands.receipt_files import check_presented, read
 from gateway.ledger.entry import describe, entries
 from gateway.ledger.entry.receipt import LEFT_OUT, Proved, check_data, check_extension, read_file
-from gateway.ledger.entry.registry import COMMANDS, OPEN, RECALLS, ROOT, Registry, read_document
+from gateway.ledger.entry.registry import Registry, first, read_document
 from gateway.ledger.erasure.blockers import BLOCKERS, Blocker
 from gateway.ledger.erasure.named import Identifiers
 from gateway.ledger.export import sheet, titles
@@ -241,9 +241,7 @@ def _generate(arguments: argparse.Namespace) -> int:
         if public.exists():
             raise ConfigurationError([Problem(str(public), 0, 0, "", "exists already; name another with `--public`")])
         private = key_files.generate(arguments.out)
-        served = [*map(str, range(1, arguments.shards + 1)), *OPEN[: arguments.shards]]
-        shards = [ROOT, COMMANDS[0], RECALLS[0], *served]
-        key_files.write_verifiers(public, private, arguments.origin, shards)
+        key_files.write_verifiers(public, private, arguments.origin, first(arguments.shards))
         print(f"private key: {arguments.out} (keep it secret, and keep a copy)")
         print(f"public keys: {public} (give it to whoever verifies receipts)")
         return 0

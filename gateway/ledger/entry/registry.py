@@ -51,6 +51,11 @@ MAX_REGISTRY = 16 * 1024 * 1024
 _HANDOVER = "dutybound.handover/v1"
 
 
+def first(shards: int = 8) -> list[str]:
+    """The shards of a new ledger with so many processes, with those of commands, recalls and open records."""
+    return [ROOT, COMMANDS[0], RECALLS[0], *map(str, range(1, shards + 1)), *OPEN[:shards]]
+
+
 class Document(msgspec.Struct, frozen=True, omit_defaults=True):
     """The registry as it travels: `entries` are the root shard's, each as a receipt's `extra` opens it. `gaps` are
     receipts of the entries that name gaps.
