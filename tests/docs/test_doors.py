@@ -6,6 +6,7 @@ A planted door of each kind is found, and so is a fault of each kind in the list
 from __future__ import annotations
 
 import argparse
+import functools
 import re
 from collections.abc import Callable, Mapping
 
@@ -134,7 +135,18 @@ _PATH = re.compile(r"(gateway|connectors|deploy|policies|tests)/[\w./]+(::\w+)?"
 
 def problems(text: str, found: set[Found], named: set[str]) -> list[str]:
     """What is wrong with a list, where these doors were `found`, and these constants are `named` in the code."""
-    wrong, listed = [], set()
+    listed, wrong = _listed(text, frozenset(named))
+    told = list(wrong)
+    told += (f"{door} is not listed under {kind}" for kind, door in sorted(found - listed - NO_DOORS.keys()))
+    told += (f"{door} is listed under {kind}, and there is none" for kind, door in sorted(listed - found))
+    return told
+
+
+@functools.cache
+def _listed(text: str, named: frozenset[str]) -> tuple[frozenset[Found], tuple[str, ...]]:
+    """The doors that a list has, and what is wrong with its words."""
+    wrong: list[str] = []
+    listed: set[Found] = set()
     parts = re.split(r"^## (.*)$", text, flags=re.MULTILINE)
     sections = dict(zip(parts[1::2], parts[2::2], strict=True))
     if list(sections) != list(KINDS):
@@ -146,12 +158,10 @@ def problems(text: str, found: set[Found], named: set[str]) -> list[str]:
         for row in table(sections[heading]):
             listed |= {Found(KINDS[heading], door) for door in code(row[0])}
             wrong += (f"{heading}: {row[0]}: {each}" for each in _row(row, named))
-    wrong += (f"{door} is not listed under {kind}" for kind, door in sorted(found - listed - NO_DOORS.keys()))
-    wrong += (f"{door} is listed under {kind}, and there is none" for kind, door in sorted(listed - found))
-    return wrong
+    return frozenset(listed), tuple(wrong)
 
 
-def _row(row: list[str], named: set[str]) -> list[str]:
+def _row(row: list[str], named: frozenset[str]) -> list[str]:
     wrong = [f"`{column}` is empty" for column, cell in zip(COLUMNS, row, strict=True) if not cell]
     if not code(row[0]):
         wrong.append("the door has no name that a test could find")

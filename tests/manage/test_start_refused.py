@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-import ssl
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -18,20 +18,31 @@ from tests.connectors.certificates import Authority
 from tests.oauth.serving import Serving, plain_environment
 from tests.waiting import until
 
+LOGIN = IssuerSettings("http://127.0.0.1:9", "login")
+AUDIENCE = "https://gateway.example"
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What a gateway that was served once leaves in its folder."""
+    folder = tmp_path_factory.mktemp("served")
+    serving = Serving(folder, LOGIN, AUDIENCE, None)
+    serving.ready()
+    serving.stop()
+    return folder
+
 
 @pytest.mark.parametrize("direct", [False, True], ids=["granian", "uvicorn"])
 @pytest.mark.parametrize("workers", [1, 2])
-def test_a_start_that_the_store_refuses_ends(tmp_path: Path, direct: bool, workers: int) -> None:
-    tls, verify = None, True
+def test_a_start_that_the_store_refuses_ends(served: Path, tmp_path: Path, direct: bool, workers: int) -> None:
+    shutil.copytree(served, tmp_path, dirs_exist_ok=True)
+    tls = None
     if direct:
         authority = Authority(tmp_path, "authority")
         certificate, key = authority.issue("server")
         tls = {"cert_file": str(certificate), "key_file": str(key), "client_ca_file": str(authority.ca_file)}
-        verify = ssl.create_default_context(cafile=str(authority.ca_file))
-    login = IssuerSettings("http://127.0.0.1:9", "login")
-    serving = Serving(tmp_path, login, "https://gateway.example", tls, workers=workers)
-    serving.ready(verify)
-    serving.stop()
+    serving = Serving(tmp_path, LOGIN, AUDIENCE, tls, workers=workers, begin=False)
+    shutil.copy(served / "ledger.key", tmp_path)
     other = {**plain_environment(), "DUTYBOUND_LEDGER__ORIGIN": "other.example/ledger"}
     ended = subprocess.run(serving.command, env=other, capture_output=True, text=True, timeout=120, check=False)
     assert ended.returncode == 1

@@ -49,9 +49,26 @@ class Started:
         return False
 
 
-@pytest.fixture(params=[False, True], ids=["granian", "uvicorn"])
+KINDS = {"params": [False, True], "ids": ["granian", "uvicorn"]}
+
+
+@pytest.fixture(**KINDS)
 def started(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Started]:
-    made = Started(tmp_path, direct=request.param)
+    """One for a test that ends it."""
+    with _started(tmp_path, request.param) as made:
+        yield made
+
+
+@pytest.fixture(scope="module", **KINDS)
+def kept(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Started]:
+    """One for all tests that leave it as it is."""
+    with _started(tmp_path_factory.mktemp("shared"), request.param) as made:
+        yield made
+
+
+@contextlib.contextmanager
+def _started(folder: Path, direct: bool) -> Iterator[Started]:
+    made = Started(folder, direct=direct)
     yield made
     for pid in descendants(made.serving.pid):
         with contextlib.suppress(ProcessLookupError):
@@ -74,8 +91,8 @@ def test_workers_end_with_a_supervisor_that_is_killed(started: Started) -> None:
     assert not started.answers()
 
 
-def test_a_worker_that_is_killed_is_replaced(started: Started) -> None:
-    serving = started.serving
+def test_a_worker_that_is_killed_is_replaced(kept: Started) -> None:
+    serving = kept.serving
 
     def workers() -> set[int]:
         told = httpx.get(f"{serving.manage}/health").json()
@@ -84,7 +101,7 @@ def test_a_worker_that_is_killed_is_replaced(started: Started) -> None:
     before = until("two workers", lambda: len(workers()) == 2 and workers())
     os.kill(min(before), signal.SIGKILL)
     until("another in its place", lambda: len(workers()) == 2 and min(before) not in workers())
-    assert started.answers()
+    assert kept.answers()
 
 
 def second(serving: Serving, **variables: str) -> subprocess.CompletedProcess[str]:
@@ -92,8 +109,8 @@ def second(serving: Serving, **variables: str) -> subprocess.CompletedProcess[st
     return subprocess.run(serving.command, env=environment, capture_output=True, text=True, timeout=120, check=False)
 
 
-def test_a_second_one_says_what_is_in_its_way(started: Started, tmp_path: Path) -> None:
-    serving = started.serving
+def test_a_second_one_says_what_is_in_its_way(kept: Started, tmp_path: Path) -> None:
+    serving = kept.serving
     there = second(serving, DUTYBOUND_STORE=f"sqlite:///{tmp_path}/other.db")
     assert there.returncode == 1
     assert f"listen: `127.0.0.1:{serving.port}`: another process listens there" in there.stderr
@@ -105,7 +122,7 @@ def test_a_second_one_says_what_is_in_its_way(started: Started, tmp_path: Path) 
     under = second(serving, DUTYBOUND_LISTEN=f"127.0.0.1:{free_port()}", DUTYBOUND_STORE=f"sqlite:///{linked}")
     assert under.returncode == 1
     assert "is served by another `dutybound serve`; stop it" in under.stderr
-    assert started.answers()
+    assert kept.answers()
 
 
 def test_one_is_started_at_once_where_another_was_killed(started: Started) -> None:

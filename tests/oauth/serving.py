@@ -21,7 +21,10 @@ QUERY = json.dumps({"query": "{ catalogue { id } }"}).encode()
 
 
 class Serving:
-    """A running gateway. `tls` is that key of `gateway.yaml`, `extra` has others; `command` started it."""
+    """A running gateway. `tls` is that key of `gateway.yaml`, `extra` has others; `command` started it.
+
+    With `begin=False` all is written, and the caller runs the command.
+    """
 
     def __init__(
         self,
@@ -31,6 +34,7 @@ class Serving:
         tls: dict[str, Any] | None,
         *,
         workers: int = 1,
+        begin: bool = True,
         **extra: Any,
     ) -> None:
         self.port = free_port()
@@ -53,7 +57,8 @@ class Serving:
         self.config = world.write(folder, departments, issuer.issuer, self.port, **keys, **extra)
         run = "import sys; from gateway.cli import main; sys.exit(main())"
         self.command = [sys.executable, "-c", run, "serve", "--config", str(self.config), "--workers", str(workers)]
-        self._process = subprocess.Popen(self.command, env=plain_environment())
+        if begin:
+            self._process = subprocess.Popen(self.command, env=plain_environment())
 
     @property
     def pid(self) -> int:

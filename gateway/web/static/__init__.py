@@ -6,6 +6,7 @@ Invariant: a file's address names its content, so a browser that keeps it for a 
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import zlib
 from pathlib import Path
@@ -32,17 +33,20 @@ _NAMED = "part-"
 
 class _File(NamedTuple):
     content: bytes
-    packed: bytes
     tag: str
     media: str
 
 
 def _read(file: Path) -> _File:
     content = file.read_bytes()
+    return _File(content, hashlib.sha256(content).hexdigest()[:16], _TYPES[file.suffix])
+
+
+@functools.cache
+def _packed(name: str) -> bytes:
+    """A file's content, packed at its first request: most processes that import this serve no page."""
     gzip = zlib.compressobj(9, wbits=_GZIP)
-    return _File(
-        content, gzip.compress(content) + gzip.flush(), hashlib.sha256(content).hexdigest()[:16], _TYPES[file.suffix]
-    )
+    return gzip.compress(_FILES[name].content) + gzip.flush()
 
 
 _FILES = {file.name: _read(file) for file in sorted(FOLDER.iterdir()) if file.suffix in _TYPES}
@@ -66,7 +70,7 @@ def static_route() -> Route:
         if any(each.strip() == headers["ETag"] for each in request.headers.get("if-none-match", "").split(",")):
             return Response(status_code=304, headers=headers)
         if _takes_gzip(request.headers.get("accept-encoding", "")):
-            return Response(file.packed, headers={**headers, "Content-Encoding": "gzip"}, media_type=file.media)
+            return Response(_packed(name), headers={**headers, "Content-Encoding": "gzip"}, media_type=file.media)
         return Response(file.content, headers=headers, media_type=file.media)
 
     return Route("/static/{name}", endpoint, methods=["GET"])
