@@ -120,7 +120,7 @@ def placeholders(words: list[str]) -> bool:
 
 
 def test_every_block_is_of_a_kind_that_is_checked() -> None:
-    known = {"sh", "sh first", "sh manifest", "graphql", "yaml", "python", "json", "text", *walk.LANGUAGES}
+    known = {"sh", "sh first", "sh manifest", "sh host", "graphql", "yaml", "python", "json", "text", *walk.LANGUAGES}
     assert [f"{fence}: `{fence.language}`" for fence in ALL if fence.language not in known] == []
     assert SHELL_PAGES
     for fence in ALL:
@@ -135,6 +135,8 @@ def test_every_block_is_of_a_kind_that_is_checked() -> None:
             run_by = "tests/connectors/files/test_page.py::test_the_page_s_manifest_is_taken"
             assert fence.page == ROOT / "connectors" / "README.md", f"{fence}: `{run_by}` does not run it"
             assert missing([run_by]) == []
+        if fence.language == "sh host":
+            assert fence.page == ROOT / "deploy" / "README.md", f"{fence}: `tests/deploy/test_page.py` does not read it"
         if fence.language in walk.LANGUAGES:
             assert fence.page in walk.PAGES, f"{fence}: neither `test_walk` nor `test_connecting` walks it"
         if fence.language == "json":
