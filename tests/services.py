@@ -128,6 +128,13 @@ class Postgres:
             connection.execute("SET synchronous_commit = local")  # a test may have had no standby follow
             connection.execute(f"DROP DATABASE IF EXISTS {database} WITH (FORCE)".encode())
 
+    def dump(self, database: str) -> bytes:
+        """A database as its own tool writes it."""
+        address = f"host=127.0.0.1 port={self.port} user=postgres dbname={database}"
+        done = run_as(self._who, [str(self._bin / "pg_dump"), "-d", address], self.folder)
+        assert done.returncode == 0, done.stderr
+        return str(done.stdout).encode()
+
     def set(self, name: str, value: str) -> None:
         """Change a setting of the running server, and return once sessions see it."""
         with self.connect("postgres") as connection:

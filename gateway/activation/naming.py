@@ -17,10 +17,9 @@ from sqlalchemy.exc import SQLAlchemyError
 from gateway.activation.archive import laid_out
 from gateway.activation.stored import Stored, stored, stored_as
 from gateway.config import settings
-from gateway.config.settings import placing
 from gateway.errors import CommandRefused, StoreUnavailable
 from gateway.storage.rules import rulesets
-from gateway.storage.store import open_to_read
+from gateway.storage.store import read_configured
 
 ACTIVE = "active"
 SHORTEST = 8
@@ -67,8 +66,7 @@ def folder(name: str, config: Path | None) -> Iterator[Path]:
     if config is None:
         raise CommandRefused(f"`{name}` is of a store: say of which, by `--config gateway.yaml`")
     found = settings.load(config, os.environ)
-    with placing(found):
-        store = open_to_read(found.store, str(found.file))
+    store = read_configured(found)
     try:
         it = named(store.engine, name)
     finally:

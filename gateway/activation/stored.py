@@ -13,11 +13,11 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SQLAlchemyError
 
 from gateway.activation.loading import Reading, loaded, reading, rules_in
-from gateway.config.settings import Settings, placing
+from gateway.config.settings import Settings
 from gateway.errors import ConfigurationError, Problem, StoreUnavailable
 from gateway.rules.ruleset import RuleSet
 from gateway.storage.rules import rulesets
-from gateway.storage.store import not_made, open_to_read, sqlite_path
+from gateway.storage.store import not_made, read_configured, sqlite_path
 
 BOOTSTRAP = "no rule set was activated yet; run `dutybound rules bootstrap`, which takes the first one"
 FILES = "files"
@@ -123,8 +123,7 @@ def kept(settings: Settings) -> Stored | None:
     file = str(settings.file)
     if make_url(settings.store).get_backend_name() == "sqlite" and not_made(sqlite_path(settings.store, file)):
         return None
-    with placing(settings):
-        store = open_to_read(settings.store, file)
+    store = read_configured(settings)
     try:
         if not inspect(store.engine).has_table(rulesets.activation.name):
             return None

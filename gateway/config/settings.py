@@ -107,6 +107,7 @@ class Settings(msgspec.Struct, frozen=True):
     is only what files with secrets are seen from. `drain` is how many seconds a process that was told to stop says so
     (`/health/ready`) before it takes no more.
     `single_node` is `durability: single-node`: one PostgreSQL server is enough, without a synchronous standby.
+    `store_key_file` is the file of the key that the store's rows are sealed by; without it they are as they are.
     `texts` is the file with the texts of the pages, where it is not the English one.
     `root` is the file with the variables over it, for those who read parts of it that are theirs (`case_registries`).
     """
@@ -133,6 +134,7 @@ class Settings(msgspec.Struct, frozen=True):
     open: OpenSettings = OpenSettings()
     texts: Path | None = None
     source_watch: SourceWatch | None = None
+    store_key_file: Path | None = None
 
 
 def load(path: Path, environ: Mapping[str, str]) -> Settings:
@@ -227,7 +229,7 @@ def _settings(root: Node, path: Path) -> Settings:
     required = ("listen", "public_url", "store", "policies", "sources", "ledger", "oauth")
     optional = (
         "valkey", "rules", "tls", "limits", "case_registries", "durability", "drain", "manage", "webhooks", "alerts",
-        "open", "texts", "source_watch",
+        "open", "texts", "source_watch", "store_key_file",
     )  # fmt: skip
     keys = root.mapping(required, optional)
     host, port = _listen(keys["listen"])
@@ -254,6 +256,7 @@ def _settings(root: Node, path: Path) -> Settings:
         open=read_open(keys["open"]),
         texts=None if keys["texts"].is_null else keys["texts"].existing_file(),
         source_watch=None if keys["source_watch"].is_null else _source_watch(keys["source_watch"]),
+        store_key_file=None if keys["store_key_file"].is_null else keys["store_key_file"].any_path(),
     )
 
 

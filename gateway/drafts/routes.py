@@ -25,6 +25,7 @@ from __future__ import annotations
 
 import asyncio
 import datetime
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -83,15 +84,15 @@ class _Proposed(msgspec.Struct, forbid_unknown_fields=True):
 class DraftRoutes:
     """These routes. `examiner` is the one by which proposals are examined; `origin` is the ledger's.
 
-    `url` is that of the store.
+    `url` is that of the store, `key` the file that its rows are sealed by, where they are.
     """
 
-    def __init__(self, office: Office, examiner: Examiner, origin: str, url: str) -> None:
+    def __init__(self, office: Office, examiner: Examiner, origin: str, url: str, key: Path | None = None) -> None:
         self._office, self._examiner = office, examiner
         self._drafts = Drafts(office)
         self._apart = Apart(examiner.issuers, examiner.registries)
         self._acts = Proposals(office, examiner, origin)
-        self._trials = Trials(office, url, examiner.issuers)
+        self._trials = Trials(office, url, key, examiner.issuers)
 
     def routes(self, plain: Plain) -> list[Route]:
         """The routes."""

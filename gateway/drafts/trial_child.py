@@ -24,7 +24,10 @@ NICE = 10
 
 
 class Trying(msgspec.Struct, frozen=True):
-    """What is tried: the archives of the candidate and of the active set, on inquiries of the store at `url`."""
+    """What is tried: the archives of the candidate and of the active set, on inquiries of the store at `url`.
+
+    `key` is the path of the key file that its rows are sealed by, where they are.
+    """
 
     candidate: bytes
     active: bytes
@@ -32,6 +35,7 @@ class Trying(msgspec.Struct, frozen=True):
     url: str
     since: datetime.datetime
     until: datetime.datetime
+    key: str = ""
 
 
 def main() -> int:

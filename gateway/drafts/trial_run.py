@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import msgspec
 
@@ -21,7 +22,10 @@ def lines(asked: Trying) -> Iterator[bytes]:
     comparison = Comparison(loaded(asked.candidate, None, how), loaded(asked.active, None, how))
     simulation = Simulation(comparison, asked.since, asked.until)
     told = 0.0
-    with contextlib.closing(open_to_read(asked.url)) as store, contextlib.closing(store.reader()) as reader:
+    with (
+        contextlib.closing(open_to_read(asked.url, key=Path(asked.key) if asked.key else None)) as store,
+        contextlib.closing(store.reader()) as reader,
+    ):
         for progress in simulation.run(reader):
             if time.monotonic() - told >= TELL_EVERY:
                 told = time.monotonic()

@@ -13,6 +13,7 @@ import datetime
 import secrets
 import sys
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -75,8 +76,9 @@ class _Line(msgspec.Struct):
 class Trials:
     """Begins, shows and ends them, on the store at `url`. Names in files are read by `issuers`."""
 
-    def __init__(self, office: Office, url: str, issuers: Mapping[str, str]) -> None:
+    def __init__(self, office: Office, url: str, key: Path | None, issuers: Mapping[str, str]) -> None:
         self._office, self._url, self._issuers = office, url, issuers
+        self._key = "" if key is None else str(key)
         self._task: asyncio.Task[None] | None = None
 
     async def begin(
@@ -100,7 +102,7 @@ class Trials:
         told = Told(since, until, said, digest, active.digest, now)
         row = Trial(kept.row.id, secrets.token_hex(16), RUNNING, msgspec.json.encode(told), micros(now))
         await asyncio.to_thread(self._begin, row)
-        asked = Trying(kept.packed, active.files, self._issuers, self._url, since, until)
+        asked = Trying(kept.packed, active.files, self._issuers, self._url, since, until, self._key)
         self._task = asyncio.create_task(self._run(row, told, asked, who))
         return _shown(row, now)
 

@@ -1,14 +1,20 @@
-"""The `dutybound store` command. Exit codes: 0 done, 1 refused, said in one sentence."""
+"""The `dutybound store` commands. Exit codes: 0 done, 1 refused, said in one sentence."""
 
 from __future__ import annotations
 
 import argparse
 import os
+import sys
+from pathlib import Path
 from typing import Any
 
 from gateway.command import options
 from gateway.config import settings
-from gateway.storage.store import migrate_store
+from gateway.config.settings import Settings
+from gateway.errors import ConfigurationError, Problem
+from gateway.storage.keys import finishing
+from gateway.storage.sealing import key_file
+from gateway.storage.store import migrate_store, opened, opened_to_finish
 
 
 def register(subparsers: argparse._SubParsersAction[Any]) -> None:
@@ -19,15 +25,80 @@ def register(subparsers: argparse._SubParsersAction[Any]) -> None:
         "migrate", help="bring an older store's tables to this version's; stop every gateway and keep a copy first"
     )
     options.config(migrate)
+    migrate.add_argument(
+        "--finish",
+        action="store_true",
+        help="then seal its rows by the key that `store_key_file` names; no version from before reads them any more",
+    )
     migrate.set_defaults(run=_migrate)
+    text = "a key outside the store, by which its rows are sealed"
+    key = parts.add_parser("key", help=text, description=text)
+    key.add_argument("--out", type=Path, default=Path("store.key"), metavar="FILE", help="default: store.key")
+    key.set_defaults(run=_key)
+    text = "give a sealed store another key outside it, while it is served"
+    rotate = parts.add_parser("rotate", help=text, description=text)
+    options.config(rotate)
+    rotate.add_argument(
+        "--secrets", action="store_true", help="give it another key inside, and seal all but names by it: takes longer"
+    )
+    rotate.set_defaults(run=_rotate)
 
 
 def _migrate(arguments: argparse.Namespace) -> int:
     found = settings.load(arguments.config, os.environ)
+    key = _named(found) if arguments.finish else None
     with settings.placing(found):
         before, now = migrate_store(found.store, str(found.file))
     if before == now:
         print(f"the store's tables are of step {now} already")
     else:
         print(f"the store's tables are of step {now} now; they were {f'of step {before}' if before else 'not there'}")
+    if key is not None:
+        with opened_to_finish(found) as store:
+            done = finishing.finish(store, key, str(found.file), _Progress())
+        print("its rows are sealed now" if done else "its rows were sealed already")
     return 0
+
+
+def _key(arguments: argparse.Namespace) -> int:
+    made = key_file.generate(arguments.out)
+    print(f"key `{made.name}`: {arguments.out} (name it with `store_key_file`; keep a copy where the backups are not)")
+    return 0
+
+
+def _rotate(arguments: argparse.Namespace) -> int:
+    found = settings.load(arguments.config, os.environ)
+    key, file = _named(found), str(found.file)
+    with opened(found) as store:
+        if arguments.secrets:
+            version = finishing.rotate_secrets(store.engine, key, file, _Progress())
+            print(f"its rows are sealed by key {version} of the store's own now")
+            return 0
+        new = finishing.rotate_outside(store.engine, key, file)
+    print(f"key `{new.name}`: {key} (keep a copy, and the one before only as long as backups from before are kept)")
+    return 0
+
+
+def _named(found: Settings) -> Path:
+    if found.store_key_file is None:
+        raise ConfigurationError(
+            [
+                Problem(
+                    str(found.file), 0, 0, "store_key_file",
+                    "is missing: make a key with `dutybound store key`, and name its file",
+                )
+            ]
+        )  # fmt: skip
+    return found.store_key_file
+
+
+class _Progress:
+    """How many rows were sealed, on standard error where that is a terminal."""
+
+    def __init__(self) -> None:
+        self._count = 0
+
+    def __call__(self, table: str, count: int) -> None:
+        self._count += count
+        if count and sys.stderr.isatty():
+            print(f"\r{self._count} rows sealed (`{table}`)\033[K", end="", file=sys.stderr, flush=True)

@@ -145,10 +145,12 @@ class EntryFiles(Protocol):
 class Reader(Protocol):
     """Reads from one snapshot, taken at the first read. Not for two threads at once; blocks, so use it in a thread.
 
-    `archive` has the entries whose rows are gone, where it is at hand.
+    `archive` has the entries whose rows are gone, where it is at hand. `locked`: rows are sealed, and it was opened
+    without the key; values of sealed columns are then what stands there.
     """
 
     archive: EntryFiles | None
+    locked: bool
 
     def rows(self, statement: Statement, *parameters: Any) -> list[tuple[Any, ...]]:
         """All rows of a statement. Raises `StoreUnavailable`."""
@@ -225,9 +227,13 @@ class CountRows(Protocol):
 
 
 class Store(Protocol):
-    """An open store. `engine` serves everything off the hot path, in threads; its readers use `archive`."""
+    """An open store. `engine` serves everything off the hot path, in threads; its readers use `archive`.
+
+    `locked` is as of a `Reader`.
+    """
 
     archive: EntryFiles | None
+    locked: bool
 
     @property
     def engine(self) -> Engine: ...

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, Engine, inspect, text
 
-LATEST = "0025"
+LATEST = "0026"
 FIRST = "0001"
 """Stores of version 0.1 have the tables of this step, and no record of it."""
 

@@ -7,13 +7,17 @@ driver. Each names its parameters in the order in which callers fill them.
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Insert, Table, insert, literal, select
+from sqlalchemy import ColumnElement, Insert, Table, TupleType, insert, literal, select
 from sqlalchemy.dialects.sqlite import pysqlite
 from sqlalchemy.engine.interfaces import Dialect
 from sqlalchemy.sql import ClauseElement
+from sqlalchemy.types import TypeEngine
+
+from gateway.storage.sealing import columns
+from gateway.storage.sealing.vault import Vault
 
 SQLITE: Dialect = pysqlite.dialect(paramstyle="qmark")
 
@@ -46,10 +50,25 @@ def compiled(statement: ClauseElement, *parameters: str, dialect: Dialect = SQLI
     return str(made)
 
 
-def filled(statement: ClauseElement, dialect: Dialect) -> tuple[str, list[Any]]:
-    """A Core statement that holds its own values: its SQL, and those values in order."""
+def filled(statement: ClauseElement, dialect: Dialect, vault: Vault | None = None) -> tuple[str, list[Any]]:
+    """A Core statement that holds its own values: its SQL, and those values in order, as the store has them."""
     made = statement.compile(dialect=dialect, compile_kwargs={"render_postcompile": True})
-    return str(made), [made.params[name] for name in getattr(made, "positiontup", None) or ()]
+    order: Sequence[str] = getattr(made, "positiontup", None) or ()
+    values = [made.params[name] for name in order]
+    if vault is not None:
+        types = _types(statement, dialect)
+        values = list(columns.sealed(vault, columns.places([types[name] for name in order]), values))
+    return str(made), values
+
+
+def _types(statement: ClauseElement, dialect: Dialect) -> dict[str, TypeEngine[Any]]:
+    """The types of a statement's values by the names of its marks; a list has a mark for each of it."""
+    made: Any = statement.compile(dialect=dialect)
+    several, found = made.construct_expanded_state().parameter_expansion, dict[str, TypeEngine[Any]]()
+    for name, bind in made.binds.items():
+        of = bind.type.types if isinstance(bind.type, TupleType) else [bind.type]
+        found.update((each, of[place % len(of)]) for place, each in enumerate(several.get(name, [name])))
+    return found
 
 
 @functools.cache
@@ -65,7 +84,7 @@ def inserted(table: Table, values: Mapping[str, object], *conditions: ColumnElem
 
 
 class Statement:
-    """A statement to read with, for whichever store; `parameters` as for `compiled`."""
+    """A statement for whichever store; `parameters` as for `compiled`."""
 
     def __init__(self, core: ClauseElement, *parameters: str) -> None:
         self._core, self._parameters = core, parameters
@@ -77,3 +96,20 @@ class Statement:
     @functools.cached_property
     def psycopg(self) -> str:
         return compiled(self._core, *self._parameters, dialect=psycopg())
+
+    def given(self, vault: Vault | None, values: Sequence[Any]) -> Sequence[Any]:
+        """Values for the parameters as a store with `vault` has them."""
+        return values if vault is None else columns.sealed(vault, self._given, values)
+
+    def read(self, vault: Vault | None, rows: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
+        """Rows of it as they are without; raises `StoreUnavailable` where one does not open."""
+        return rows if vault is None else columns.opened(vault, self._read, rows)
+
+    @functools.cached_property
+    def _given(self) -> columns.Places:
+        binds = self._core.compile(dialect=SQLITE).binds  # type: ignore[attr-defined]
+        return columns.places([binds[name].type for name in self._parameters])
+
+    @functools.cached_property
+    def _read(self) -> columns.Places:
+        return columns.places([each.type for each in getattr(self._core, "selected_columns", ())])

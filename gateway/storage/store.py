@@ -18,7 +18,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sqlalchemy import Engine
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 
@@ -28,45 +27,19 @@ from gateway.files import also_named, not_writable, readable_by_others
 from gateway.storage import schema
 from gateway.storage.archive.files import archive_at
 from gateway.storage.engines.sqlite import SqliteStore
+from gateway.storage.keys.opening import Sealable, unlock
 from gateway.storage.port import Store
-from gateway.storage.projections.transparency import transparency_count
-from gateway.storage.recall.recalls import recall
-from gateway.storage.recall.work import alerted
-from gateway.storage.rules.cataloguing import supplement_step
-from gateway.storage.rules.drafts import draft
-from gateway.storage.rules.dry_runs import dry_run
-from gateway.storage.rules.proposals import proposal
-from gateway.storage.rules.rulesets import activation
-from gateway.storage.sessions import console_session
-from gateway.storage.subjects.acts import act  # its tables are part of every store, as are those of the others
-from gateway.storage.subjects.facts import fact
-from gateway.storage.tables import metadata
-from gateway.storage.watch.findings import finding
-from gateway.storage.watch.source_findings import source_finding
+from gateway.storage.whole import metadata
 
 if TYPE_CHECKING:
     from gateway.storage.engines.postgresql import PostgresStore
 
-__all__ = [
-    "Store",
-    "examine_store",
-    "migrate_store",
-    "not_made",
-    "open_configured",
-    "open_copy",
-    "open_file",
-    "open_store",
-    "open_to_read",
-    "opened",
-    "served_alone",
-    "sqlite_path",
-]
+assert metadata.tables, "every table is declared"
 
-_NAMED = (
-    act, fact, recall, finding, alerted, activation, supplement_step, dry_run, proposal, console_session,
-    transparency_count, draft, source_finding,
-)  # fmt: skip
-assert all(each.metadata is metadata for each in _NAMED)
+__all__ = [
+    "Store", "examine_store", "migrate_store", "not_made", "open_configured", "open_copy", "open_file", "open_store",
+    "open_to_read", "opened", "read_configured", "served_alone", "sqlite_path",
+]  # fmt: skip
 
 
 def _refusal(file: str, message: str) -> ConfigurationError:
@@ -99,23 +72,28 @@ def sqlite_path(url: str, file: str = "gateway.yaml") -> Path:
     return Path(parsed.database)
 
 
-def open_store(url: str, file: str = "gateway.yaml", *, single_node: bool | None = None) -> Store:
+def open_store(
+    url: str, file: str = "gateway.yaml", *, single_node: bool | None = None, key: Path | None = None
+) -> Store:
     """Open the store at `url`, making its folder, file and tables where it is empty.
+
+    `key` is the file of the key that its rows are sealed by, where they are; a new store is then sealed.
 
     `single_node` says whether one PostgreSQL server is durable enough, else it must have a synchronous standby; None
     leaves that unexamined, for tools that read. Raises `ConfigurationError` (naming `file`, the configuration that
     holds the URL) where it cannot be used.
     """
     if _url(url, file).get_backend_name() == "postgresql":
-        return _open_postgresql(url, file, single_node)
-    return open_file(sqlite_path(url, file), file)
+        return _open_postgresql(url, file, single_node, key)
+    return open_file(sqlite_path(url, file), file, key)
 
 
 def open_configured(settings: Settings) -> Store:
     """Open the store that `gateway.yaml` names, as `open_store` does, to serve with it or to change it."""
     with placing(settings):
         archive = archive_at(settings.ledger.archive)
-        store = open_store(settings.store, str(settings.file), single_node=settings.single_node)
+        key = settings.store_key_file
+        store = open_store(settings.store, str(settings.file), single_node=settings.single_node, key=key)
         store.archive = archive
         return store
 
@@ -131,7 +109,7 @@ def served_alone(settings: Settings, patience: float = 3.0) -> Iterator[None]:
         return
     path = sqlite_path(settings.store, str(settings.file))
     end = time.monotonic() + patience
-    with contextlib.closing(open_file(path, str(settings.file))) as store:
+    with contextlib.closing(open_file(path, str(settings.file), settings.store_key_file)) as store:
         while (lock := store.lock("serve")) is None:
             if time.monotonic() >= end:
                 raise _refusal(
@@ -158,16 +136,26 @@ def opened(settings: Settings) -> Iterator[Store]:
         store.close()
 
 
-def open_file(path: Path, file: str = "gateway.yaml") -> SqliteStore:
+def open_file(path: Path, file: str = "gateway.yaml", key: Path | None = None) -> SqliteStore:
     """Open the SQLite store in the file `path`, as `open_store` does."""
     try:
         store = _sqlite(path, file)
-        _check_version(store.engine, file)
+        with _closed_where_refused(store):
+            _check_version(store, file, key)
     except OSError as error:
         raise _refusal(file, f"`{path}` cannot be opened for writing ({error.strerror})") from error
     except (DBAPIError, sqlite3.Error) as error:
         raise _refusal(file, f"`{path}` is unusable: {getattr(error, 'orig', None) or error}") from error
     return store
+
+
+@contextlib.contextmanager
+def _closed_where_refused(store: Store) -> Iterator[None]:
+    try:
+        yield
+    except BaseException:
+        store.close()
+        raise
 
 
 def _sqlite(path: Path, file: str) -> SqliteStore:
@@ -197,7 +185,9 @@ def _refuse_foreign(path: Path, file: str) -> None:
         raise _refusal(file, found.foreign())
 
 
-def _open_postgresql(url: str, file: str, single_node: bool | None, *, make: bool = True) -> PostgresStore:
+def _open_postgresql(
+    url: str, file: str, single_node: bool | None, key: Path | None, *, make: bool = True, without: bool = False
+) -> PostgresStore:
     import psycopg  # with its drivers, which a SQLite store does without
 
     from gateway.storage.engines.durability import weaknesses
@@ -211,13 +201,10 @@ def _open_postgresql(url: str, file: str, single_node: bool | None, *, make: boo
     except ValueError as error:
         raise _refusal(file, str(error)) from error
     try:
-        _check_version(store.engine, file, make=make)
-        found = [] if single_node is None else weaknesses(store, single_node=single_node)
-    except ConfigurationError:
-        store.close()
-        raise
+        with _closed_where_refused(store):
+            _check_version(store, file, key, make=make, without=without)
+            found = [] if single_node is None else weaknesses(store, single_node=single_node)
     except (SQLAlchemyError, psycopg.Error) as error:
-        store.close()
         raise _refusal(file, f"`{parsed.render_as_string()}` is unusable: {_with_fix(error, parsed)}") from error
     if found:
         store.close()
@@ -243,12 +230,12 @@ def _with_fix(error: Exception, url: URL) -> str:
     return f"{_first_line(error)}{fix}"
 
 
-def examine_store(url: str, file: str, *, single_node: bool) -> list[str]:
+def examine_store(url: str, file: str, *, single_node: bool, key: Path | None = None) -> list[str]:
     """Look at a store as `open_store` does, and write nothing; what hinders there. Raises `ConfigurationError`."""
     if _url(url, file).get_backend_name() == "postgresql":
         from gateway.storage.engines.durability import hindrances
 
-        store = _open_postgresql(url, file, single_node, make=False)
+        store = _open_postgresql(url, file, single_node, key, make=False)
         try:
             return hindrances(store)
         finally:
@@ -259,7 +246,7 @@ def examine_store(url: str, file: str, *, single_node: bool) -> list[str]:
     if path.is_file():
         looked_at = SqliteStore(path, read_only=True)
         try:
-            _check_version(looked_at.engine, file, make=False)
+            _check_version(looked_at, file, key, make=False)
         except (DBAPIError, sqlite3.Error) as error:
             raise _refusal(file, f"`{path}` is unusable: {_first_line(error)}") from error
         finally:
@@ -269,14 +256,16 @@ def examine_store(url: str, file: str, *, single_node: bool) -> list[str]:
     return []
 
 
-def _check_version(engine: Engine, file: str, *, make: bool = True) -> None:
-    with engine.connect() as connection:
+def _check_version(store: Sealable, file: str, key: Path | None, *, make: bool = True, without: bool = False) -> None:
+    with store.engine.connect() as connection:
         found = schema.version(connection)
     if found.others:
         raise _refusal(file, found.foreign())
     if found.number is None:
         if make:
-            schema.migrate(engine)
+            schema.migrate(store.engine)
+        else:
+            return
     elif not found.known:
         raise _refusal(file, found.newer())
     elif found.number != schema.LATEST:
@@ -285,6 +274,7 @@ def _check_version(engine: Engine, file: str, *, make: bool = True) -> None:
             f"its tables are of step {found.number}, and this version needs {schema.LATEST}; stop every gateway, keep a"
             f" copy, and run `dutybound store migrate --config {file}`",
         )
+    unlock(store, key, file, new=make, without=without)
 
 
 _MIGRATION_FIXES = {
@@ -304,15 +294,8 @@ def migrate_store(url: str, file: str = "gateway.yaml") -> tuple[str | None, str
 
     Raises `ConfigurationError` where that is impossible.
     """
-    store: Store
-    parsed = _url(url, file)
     try:
-        if parsed.get_backend_name() == "postgresql":
-            from gateway.storage.engines.postgresql import PostgresStore
-
-            store = PostgresStore(parsed)
-        else:
-            store = _sqlite(sqlite_path(url, file), file)
+        store = _unseen(url, file)
         try:
             return schema.migrate(store.engine)
         finally:
@@ -323,11 +306,42 @@ def migrate_store(url: str, file: str = "gateway.yaml") -> tuple[str | None, str
         raise _refusal(file, f"the store cannot be migrated: {why}{fix}; it is as it was") from error
 
 
-def open_to_read(url: str, file: str = "gateway.yaml") -> Store:
-    """Open an existing store to read from, as auditors do; raises `ConfigurationError` where it is none."""
+def _unseen(url: str, file: str) -> Store:
+    """The store as it stands, whatever its version."""
+    parsed = _url(url, file)
+    if parsed.get_backend_name() != "postgresql":
+        return _sqlite(sqlite_path(url, file), file)
+    from gateway.storage.engines.postgresql import PostgresStore
+
+    return PostgresStore(parsed)
+
+
+@contextlib.contextmanager
+def opened_to_finish(settings: Settings) -> Iterator[Store]:
+    """The configured store for whoever seals its rows: as `opened`, but whether they are sealed or not."""
+    store = _unseen(settings.store, str(settings.file))
+    try:
+        yield store
+    except (SQLAlchemyError, sqlite3.Error) as error:
+        raise StoreUnavailable(f"the store is out of reach ({_first_line(error)})") from error
+    finally:
+        store.close()
+
+
+def open_to_read(url: str, file: str = "gateway.yaml", key: Path | None = None, *, without: bool = False) -> Store:
+    """Open an existing store to read from, as auditors do; raises `ConfigurationError` where it is none.
+
+    `without`: it may be one whose rows are sealed by a key that the reader has not (`Reader.locked`).
+    """
     if _url(url, file).get_backend_name() == "sqlite":
-        return open_copy(sqlite_path(url, file))
-    return _open_postgresql(url, file, None, make=False)
+        return open_copy(sqlite_path(url, file), key, without=without)
+    return _open_postgresql(url, file, None, key, make=False, without=without)
+
+
+def read_configured(settings: Settings) -> Store:
+    """Open the store that `gateway.yaml` names to read from, as `open_to_read` does."""
+    with placing(settings):
+        return open_to_read(settings.store, str(settings.file), settings.store_key_file)
 
 
 def not_made(path: Path) -> bool:
@@ -344,8 +358,8 @@ def not_made(path: Path) -> bool:
         store.close()
 
 
-def open_copy(path: Path) -> SqliteStore:
-    """Open an existing SQLite store for reading only, as auditors do; raises `ConfigurationError` where it is none."""
+def open_copy(path: Path, key: Path | None = None, *, without: bool = False) -> SqliteStore:
+    """Open an existing SQLite store for reading only, as `open_to_read` does."""
     try:
         if not path.is_file():
             raise FileNotFoundError(2, "no such file")
@@ -367,4 +381,6 @@ def open_copy(path: Path) -> SqliteStore:
             " bring a copy of it there with `dutybound store migrate`"
         )
         raise ConfigurationError([Problem(str(path), 0, 0, "", older if found.known else found.newer())])
+    with _closed_where_refused(store):
+        unlock(store, key, str(path), without=without)
     return store

@@ -19,10 +19,22 @@ import datetime
 from sqlalchemy import BigInteger, Column, ForeignKey, Integer, LargeBinary, MetaData, Table, Text, UniqueConstraint
 from sqlalchemy.types import TypeEngine
 
+from gateway.storage.sealing.columns import Name, Secret
+
 metadata = MetaData()
 
 _key: TypeEngine[int] = BigInteger().with_variant(Integer(), "sqlite")
 """SQLite makes a primary key its row id only when the type is INTEGER."""
+
+SUBJECT = Name("subject")
+"""The type of every column that holds the identifier of a subject."""
+
+OFFICIAL = Name("official")
+"""The type of every column that names an official, or another person, as those are looked for."""
+
+RECORD, VERSION = Name("record"), Name("version")
+"""The types of every column that holds a record's id or version, as a department has them: they may be made of what the
+record says."""
 
 SHARD_BITS = 40
 
@@ -115,7 +127,7 @@ period_key = Table(
     Column("id", Integer, primary_key=True),
     Column("shard", Integer, ForeignKey("shard.id"), nullable=False),
     Column("period", Text, nullable=False),  # the UTC day that it seals, `YYYY-MM-DD`
-    Column("secret", LargeBinary(32)),  # NULL once destroyed
+    Column("secret", Secret("period_key.secret")),  # 32 bytes; NULL once destroyed
     UniqueConstraint("shard", "period"),
 )
 
@@ -125,8 +137,8 @@ subject_key = Table(
     Column("id", _key, primary_key=True, autoincrement=False),  # random: it stands for the subject in its entries
     Column("shard", Integer, ForeignKey("shard.id"), nullable=False),
     Column("scheme", Text),  # this and what follows is NULL once destroyed
-    Column("value", Text),
-    Column("secret", LargeBinary(32)),
+    Column("value", SUBJECT),
+    Column("secret", Secret("subject_key.secret")),
     UniqueConstraint("scheme", "value", "shard"),
 )
 
@@ -146,4 +158,14 @@ entry_requester = Table(
     Column("at", BigInteger, primary_key=True),
     Column("entry", _key, primary_key=True),  # whether its row is there or in the archive
     sqlite_with_rowid=False,
+)
+
+store_secret = Table(
+    "store_secret",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),  # always 1
+    Column("state", Text, nullable=False),  # sealing, sealed: `gateway.storage.keys.secret`
+    Column("name", Text, nullable=False),  # what the key that wraps `root` is called
+    Column("root", LargeBinary, nullable=False),
+    Column("sealed", LargeBinary, nullable=False),
 )

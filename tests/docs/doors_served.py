@@ -13,6 +13,7 @@ from connectors import kinds
 from gateway import app, check
 from gateway.ledger.proof import key_files
 from gateway.ledger.witness.server import Witness, application
+from gateway.storage.sealing import key_file
 from tests.docs import place
 from tests.docs.commands import commands
 from tests.docs.doors_in_code import COMMANDS, OUTGOING, ROUTES, Found
@@ -30,6 +31,7 @@ def built(folder: Path) -> app.Gateway:
     ]
     place.prepare(folder, configuration.text)
     key_files.generate(folder / "ledger.key")
+    key_file.generate(folder / "store.key")
     return app.build(*check.load(folder / "gateway.yaml", {}))
 
 

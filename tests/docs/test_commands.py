@@ -24,6 +24,7 @@ from gateway.inquiry.document.bounds import Limits
 from gateway.inquiry.plan import Planner
 from gateway.ledger.proof import key_files
 from gateway.rules.load import load
+from gateway.storage.sealing import key_file
 from tests.docs import place, walk
 from tests.docs.commands import check_usage, commands, find, groups
 from tests.docs.reading import ROOT, Fence, fences, inline, links, missing, pages
@@ -36,6 +37,7 @@ RUN = {
     ("catalogue", "check"), ("catalogue", "docs"), ("rules", "check"), ("rules", "explain"), ("rules", "matrix"),
     ("rules", "test"), ("check",), ("keys", "generate"), ("keys", "webhooks"), ("ledger", "verify"),
     ("ledger", "verify-receipt"), ("ledger", "show"), ("ledger", "rebuild"), ("serve",), ("store", "migrate"),
+    ("store", "key"), ("store", "rotate"),
 }  # fmt: skip
 """Commands that are run here as they are written."""
 ELSEWHERE = {
@@ -174,6 +176,7 @@ def test_the_commands_of_a_page_run(
     monkeypatch.chdir(tmp_path)
     if "keys generate" not in page.read_text("utf-8"):
         key_files.generate(tmp_path / "ledger.key")
+        key_file.generate(tmp_path / "store.key")
     for fence in fences(page):
         for environment, words in lines(fence) if fence.language == "sh" else []:
             with monkeypatch.context() as changed:

@@ -24,6 +24,7 @@ class Place:
 
     def __init__(self, url: str, server: Postgres | None = None) -> None:
         self.url = url
+        self.key: Path | None = None  # of a place whose rows are sealed
         self._server = server
         self._opened: list[Store] = []
         self._copies: list[Place] = []
@@ -33,7 +34,7 @@ class Place:
         return self.url.partition(":")[0].partition("+")[0]
 
     def open(self) -> Store:
-        store = open_store(self.url)
+        store = open_store(self.url, key=self.key)
         self._opened.append(store)
         return store
 
@@ -50,7 +51,15 @@ class Place:
             ):
                 here.backup(there)
         self._copies.append(Place(url, self._server))
+        self._copies[-1].key = self.key
         return self._copies[-1]
+
+    def dump(self) -> bytes:
+        """What whoever has a copy sees: PostgreSQL's own dump, or all bytes of SQLite's files."""
+        if self._server is not None:
+            return self._server.dump(self.url.rpartition("/")[2])
+        file = Path(self.url.removeprefix("sqlite:///"))
+        return b"".join(each.read_bytes() for each in sorted(file.parent.glob(f"{file.name}*")))
 
     def close(self) -> None:
         for each in (*self._opened, *self._copies):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from sqlalchemy.exc import SQLAlchemyError
 
 from gateway.acts.cataloguing.steps import published
@@ -13,10 +15,10 @@ from gateway.storage.store import open_to_read
 _NAMED = 5
 
 
-def warnings(store: str, catalogue: Catalogue) -> list[str]:
+def warnings(store: str, catalogue: Catalogue, key: Path | None = None) -> list[str]:
     """The warning, where there is something to warn of; nothing of a store that is not there yet."""
     try:
-        opened = open_to_read(store)
+        opened = open_to_read(store, key=key)
     except ConfigurationError:
         return []
     try:

@@ -53,6 +53,12 @@ def register(parser: argparse.ArgumentParser) -> None:
     options.config(parser, None, " where nothing else is named")
     parser.add_argument("--store", metavar="URL", help="the store's file, or its URL (`sqlite:///...`)")
     parser.add_argument(
+        "--store-key",
+        type=Path,
+        metavar="FILE",
+        help="the key that the store's rows are sealed by; without it, only what needs none is checked",
+    )
+    parser.add_argument(
         "--key",
         type=Path,
         metavar="PUBLIC_KEY_FILE",
@@ -142,7 +148,8 @@ def _store(arguments: argparse.Namespace) -> int:
     receipts = _receipts(arguments.receipts) if arguments.receipts else []
     remembered_outside = _remembered(configured, arguments.state)  # first: a gateway may go on meanwhile
     archive = arguments.archive or (configured.ledger.archive if configured is not None else None)
-    again = functools.partial(_opened, named, str(arguments.config or "--store"), archive)
+    key = arguments.store_key or (configured.store_key_file if configured is not None else None)
+    again = functools.partial(_opened, named, str(arguments.config or "--store"), archive, key, configured is None)
     store = again()
     try:
         if arguments.key is not None:
@@ -155,13 +162,18 @@ def _store(arguments: argparse.Namespace) -> int:
         claims = _claims(receipts, registry.verifiers if registry is not None else verifiers, registry)
         unknown = Tally()
         now = datetime.datetime.now(datetime.UTC)
-        if arguments.sample:
+        if arguments.sample and not store.locked:
             whole = _sampled(sample_store(store, verifiers, arguments.sample, teller()))
         else:
             jobs = Jobs(arguments.jobs, again)
             whole = verify_store(store, verifiers, teller(), unknown=unknown, jobs=jobs)
             for shard in whole:
                 print(f"whole: {shard.origin}, {shard.size} entries, root {shard.root.hex()}")
+        if store.locked:
+            print(
+                "not opened: what the entries say, the registry, and all that is held to entries; the store's rows are"
+                " sealed: name the key's file with `--store-key`"
+            )
         if unknown:
             print(f"unknown: {unknown}")
         sealed = rollback.check(store, verifiers, remembered_outside)
@@ -191,9 +203,15 @@ def _archived(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _opened(named: str, file: str, archive: str | None) -> Store:
-    """The store of a URL, which `file` names, or of a SQLite file; and where its archived entries are."""
-    store = open_to_read(named, file) if "://" in named else open_copy(Path(named))
+def _opened(named: str, file: str, archive: str | None, key: Path | None, without: bool) -> Store:
+    """The store of a URL, which `file` names, or of a SQLite file; and where its archived entries are.
+
+    `without` a key, where its rows may be sealed.
+    """
+    if "://" in named:
+        store = open_to_read(named, file, key, without=without)
+    else:
+        store = open_copy(Path(named), key, without=without)
     store.archive = archive_at(archive)
     return store
 

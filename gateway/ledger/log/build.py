@@ -130,14 +130,14 @@ def check_head_file(settings: LedgerSettings, root: Node) -> None:
     return None
 
 
-def examine_registry(store_url: str, settings: LedgerSettings, file: str) -> None:
+def examine_registry(store_url: str, settings: LedgerSettings, file: str, key: Path | None = None) -> None:
     """What a start would refuse of the registry in the store, if there is one: it was set back, or has another key.
 
     Held against the head file; witnesses are not asked. Raises `ConfigurationError`.
     """
     private = key_files.load(settings.key_file)
     try:
-        store = open_to_read(store_url, file)
+        store = open_to_read(store_url, file, key)
     except ConfigurationError:
         return  # there is none yet
     try:

@@ -256,7 +256,7 @@ def stored_changes(reader: Reader) -> list[entries.ShardChange]:
 
 
 def stored_document(reader: Reader) -> bytes | None:
-    """The registry as it is stored, published or not; None where the store has none."""
+    """The registry as it is stored, published or not; None where the store has none, or the reader no key to it."""
     openings, origin, note = _openings(reader)
     return encode(Document(1, origin, note, [each.encode() for each in openings])) if openings else None
 
@@ -268,7 +268,7 @@ def _stored_document(store: Store) -> bytes | None:
 
 def _openings(reader: Reader, size: int | None = None) -> tuple[list[Opening], str, str]:
     head = next((head for head in heads(reader) if head.name == ROOT), None)
-    if head is None:
+    if head is None or reader.locked:
         return [], "", ""
     found = []
     for entry in read_entries(reader, head.id, 0, head.size if size is None else size):

@@ -57,7 +57,8 @@ def standing(reader: Reader, verifiers: Sequence[Verifier]) -> tuple[list[Head],
         raise VerificationFailed("the store holds no shard: nothing was ever entered, or it was removed")
     registry = _registry(reader, verifiers)
     if registry is None:
-        _check_unregistered(verifiers, found)
+        if not reader.locked:
+            _check_unregistered(verifiers, found)
         return found, Trusted(verifiers, None)
     found.sort(key=lambda head: head.origin != registry.root)
     _check_there(registry, found)

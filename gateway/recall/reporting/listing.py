@@ -128,13 +128,13 @@ def suspensions(engine: Engine, client: str | None) -> list[str]:
     if client is not None:
         query = query.where(fact.c.value == client)
     with engine.connect() as connection:
-        found = connection.execute(query.order_by(fact.c.value, fact.c.dataset, fact.c.purpose)).all()
+        found = connection.execute(query).all()
     return [
         printable(
             f"{row.value}   {row.dataset} for {row.purpose}   suspended since {_time(row.at)}, until recall"
             f" {row.record or 'of it'} is acknowledged or oversight ends it"
         )
-        for row in found
+        for row in sorted(found, key=lambda each: (each.value, each.dataset, each.purpose))
     ]
 
 

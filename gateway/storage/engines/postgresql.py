@@ -32,7 +32,10 @@ from gateway.storage.engines.postgresql_counts import PostgresCounts
 from gateway.storage.engines.postgresql_facts import PostgresFacts
 from gateway.storage.engines.postgresql_session import CONNECT_TIMEOUT, READ_TIMEOUT, SESSION, connect, told
 from gateway.storage.port import EntryFiles, Group, Guarded, Head, Rows, SubjectKey, Superseded
+from gateway.storage.sealing import columns
+from gateway.storage.sealing.vault import Vault
 from gateway.storage.statement import Statement, filled, insertion
+from gateway.storage.tables import period_key, subject_key
 
 COMMIT_TIMEOUT = 10
 STATEMENT_TIMEOUT = 60
@@ -61,6 +64,12 @@ _SUBJECT_KEYS = """SELECT key.id, key.scheme, key.value, key.secret
 FROM unnest($2::text[], $3::text[]) AS wanted (scheme, value)
 JOIN subject_key AS key ON key.scheme = wanted.scheme AND key.value = wanted.value AND key.shard = $1"""
 
+_KEY_AT = columns.places([period_key.c[name].type for name in ("shard", "period", "secret")])
+_SECRET_AT = columns.places([period_key.c.id.type, period_key.c.secret.type])
+_ASKED_AT = columns.places([subject_key.c.scheme.type, subject_key.c.value.type])
+_SUBJECT_KEY_AT = columns.places([subject_key.c[name].type for name in ("id", "scheme", "value", "secret")])
+_ROW_AT = columns.places([column.type for column in subject_key.c])
+
 
 class PostgresStore:
     """The database at `url`. Connections are made when they are needed."""
@@ -71,6 +80,8 @@ class PostgresStore:
         self.engine: Engine = create_engine(
             "postgresql+psycopg://", creator=self.connect, pool_size=4, max_overflow=12, pool_pre_ping=True
         )
+        self.vault: Vault | None = None
+        self.locked = False
         self._aside: list[PostgresFacts | PostgresCounts] = []
 
     def connect(self) -> psycopg.Connection[tuple[Any, ...]]:
@@ -98,12 +109,12 @@ class PostgresStore:
 
     def reader(self) -> PostgresReader:
         try:
-            return PostgresReader(self.engine.raw_connection(), self.archive)
+            return PostgresReader(self.engine.raw_connection(), self)
         except (SQLAlchemyError, psycopg.Error) as error:
             raise StoreUnavailable(str(error)) from error
 
     def facts(self) -> PostgresFacts:
-        made = PostgresFacts(self.dsn)
+        made = PostgresFacts(self.dsn, self.vault)
         self._aside.append(made)
         return made
 
@@ -134,8 +145,9 @@ class PostgresStore:
 class PostgresReader:
     """One snapshot of the primary (`port.Reader`), on a pooled connection."""
 
-    def __init__(self, pooled: Any, archive: EntryFiles | None = None) -> None:
-        self._pooled, self.archive = pooled, archive
+    def __init__(self, pooled: Any, of: PostgresStore) -> None:
+        self.archive, self.locked, self._vault = of.archive, of.locked, of.vault
+        self._pooled = pooled
         self._connection: psycopg.Connection[tuple[Any, ...]] = pooled.driver_connection
         self._begun = False
 
@@ -144,9 +156,11 @@ class PostgresReader:
             if not self._begun:
                 self._connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
                 self._begun = True
-            return self._connection.execute(statement.psycopg, parameters).fetchall()
+            given = statement.given(self._vault, parameters)
+            found = self._connection.execute(statement.psycopg, given).fetchall()
         except psycopg.Error as error:
             raise StoreUnavailable(str(error)) from error
+        return statement.read(self._vault, found)
 
     def renew(self) -> None:
         try:
@@ -206,26 +220,30 @@ class PostgresHeld:
                 if group.changes:
                     swapped = await self._commit_with_changes(self._ours, group)
                 else:
-                    swapped = await self._ours.fetchval(_COMMIT, *_values(group))
+                    swapped = await self._ours.fetchval(_COMMIT, *_values(group, self._store.vault))
         if self._warning is not None:
             raise StoreUnavailable(f"the commit came with a warning: {self._warning}")
         if swapped != 1:
             raise Superseded("the head is another's")
 
     async def _commit_with_changes(self, connection: asyncpg.Connection[asyncpg.Record], group: Group) -> int:
+        vault = self._store.vault
         # On any error the session is given up, and the transaction with it; nothing is said to a server that may hang.
         try:
             await connection.execute("BEGIN")
             for change in group.changes:
                 if isinstance(change, Rows):
-                    await connection.executemany(insertion(change.table, statements.asyncpg()), change.rows)
+                    at = columns.places([column.type for column in change.table.c])
+                    rows = [columns.sealed(vault, at, row) for row in change.rows]
+                    await connection.executemany(insertion(change.table, statements.asyncpg()), rows)
                     continue
-                wanted = filled(change.statement if isinstance(change, Guarded) else change, statements.asyncpg())
+                core = change.statement if isinstance(change, Guarded) else change
+                wanted = filled(core, statements.asyncpg(), vault)
                 done = await connection.execute(wanted[0], *wanted[1])
                 if isinstance(change, Guarded) and done.rpartition(" ")[2] == "0":
                     await connection.execute("ROLLBACK")
                     raise Conflict("somebody acted at the same moment")
-            swapped: int = await connection.fetchval(_COMMIT, *_values(group))
+            swapped: int = await connection.fetchval(_COMMIT, *_values(group, self._store.vault))
             if swapped != 1:
                 raise Superseded("the head is another's")
             await connection.execute("COMMIT")
@@ -269,13 +287,14 @@ class PostgresHeld:
         async with self._session_of() as connection:
             await connection.execute(
                 "INSERT INTO period_key (shard, period, secret) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING",
-                *(shard, period, fresh),
+                *columns.sealed(self._store.vault, _KEY_AT, (shard, period, fresh)),
             )
             row = await connection.fetchrow(
                 "SELECT id, secret FROM period_key WHERE shard = $1 AND period = $2", shard, period
             )
             assert row is not None, "it was there or has been made"
-        return row[0], row[1]
+        ((id_, secret),) = columns.opened(self._store.vault, _SECRET_AT, [tuple(row)])
+        return id_, secret
 
     async def requester(self, issuer: str, client: str) -> int:
         async with self._session_of() as connection:
@@ -291,9 +310,12 @@ class PostgresHeld:
         return self._loop.create_task(self._subject_keys(shard, list(subjects)))
 
     async def _subject_keys(self, shard: int, subjects: list[tuple[str, str]]) -> Sequence[SubjectKey]:
-        schemes, values = [scheme for scheme, _ in subjects], [value for _, value in subjects]
+        vault = self._store.vault
+        asked = [columns.sealed(vault, _ASKED_AT, subject) for subject in subjects]
+        schemes, values = [scheme for scheme, _ in asked], [value for _, value in asked]
         async with self._session_of() as connection:
-            return [tuple(row) for row in await connection.fetch(_SUBJECT_KEYS, shard, schemes, values)]
+            found = [tuple(row) for row in await connection.fetch(_SUBJECT_KEYS, shard, schemes, values)]
+        return columns.opened(vault, _SUBJECT_KEY_AT, found)
 
     async def renew(self) -> None:
         ghost = self._session
@@ -334,10 +356,11 @@ def _swap(before: Head, after: Head) -> tuple[object, ...]:
     return (*new, before.id, before.epoch, before.size, before.root, before.erasures)
 
 
-def _values(group: Group) -> list[object]:
-    columns: list[object] = [*_swap(group.before, group.after)]
-    columns += zip(*group.entries, strict=True)
-    columns += zip(*group.requesters, strict=True)
-    columns += zip(*group.subtrees, strict=True) if group.subtrees else [()] * 4
-    columns += zip(*group.keys, strict=True) if group.keys else [()] * 5
-    return columns
+def _values(group: Group, vault: Vault | None) -> list[object]:
+    found: list[object] = [*_swap(group.before, group.after)]
+    found += zip(*group.entries, strict=True)
+    found += zip(*group.requesters, strict=True)
+    found += zip(*group.subtrees, strict=True) if group.subtrees else [()] * 4
+    keys = [columns.sealed(vault, _ROW_AT, row) for row in group.keys]
+    found += zip(*keys, strict=True) if keys else [()] * 5
+    return found

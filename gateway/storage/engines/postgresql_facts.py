@@ -9,6 +9,9 @@ import asyncpg
 
 from gateway.storage.engines.postgresql_session import READ_TIMEOUT, connect, told
 from gateway.storage.port import FactRow
+from gateway.storage.sealing import columns
+from gateway.storage.sealing.vault import Vault
+from gateway.storage.subjects.facts import ASKED, READ
 
 _FACTS = f"""SELECT head.change, {", ".join(f"fact.{name}" for name in FactRow._fields[1:-1])}, head.epoch
 FROM fact_head AS head LEFT JOIN (
@@ -18,10 +21,10 @@ FROM fact_head AS head LEFT JOIN (
 
 
 class PostgresFacts:
-    """A reader of facts of the database at `address`."""
+    """A reader of facts of the database at `address`, sealed and opened by a vault where there is one."""
 
-    def __init__(self, address: str) -> None:
-        self._dsn = address
+    def __init__(self, address: str, vault: Vault | None) -> None:
+        self._dsn, self._vault = address, vault
         self._connection: asyncpg.Connection[asyncpg.Record] | None = None
 
     def read(self, subjects: Iterable[tuple[str, str]], /) -> asyncio.Future[Sequence[FactRow]]:
@@ -34,8 +37,10 @@ class PostgresFacts:
                 if connection is None or connection.is_closed():
                     # The plan is kept, and was perhaps made while the table was small: the index, whatever its size.
                     connection = self._connection = await connect(self._dsn, "dutybound facts", enable_seqscan="off")
-                schemes, values = [scheme for scheme, _ in pairs], [value for _, value in pairs]
-                return [FactRow(*row) for row in await connection.fetch(_FACTS, schemes, values, timeout=READ_TIMEOUT)]
+                asked = [columns.sealed(self._vault, ASKED, pair) for pair in pairs]
+                schemes, values = [scheme for scheme, _ in asked], [value for _, value in asked]
+                found = await connection.fetch(_FACTS, schemes, values, timeout=READ_TIMEOUT)
+                return [FactRow(*row) for row in columns.opened(self._vault, READ, [tuple(row) for row in found])]
         except BaseException:
             self.close()
             raise

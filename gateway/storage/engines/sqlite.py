@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import fcntl
-import functools
 import os
 import sqlite3
 import time
@@ -24,18 +23,20 @@ from sqlalchemy.dialects.sqlite import insert as upsert
 from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.pool import QueuePool
 
-from gateway.errors import Conflict, StoreUnavailable
+from gateway.errors import StoreUnavailable
 from gateway.storage.engines.sqlite_counts import SqliteCounts
 from gateway.storage.engines.sqlite_facts import SqliteFacts
 from gateway.storage.engines.sqlite_file import FileGone, Opened, identity, write_ahead
-from gateway.storage.port import Change, EntryFiles, Group, Guarded, Head, Rows, SubjectKey, Superseded
-from gateway.storage.statement import SQLITE, Statement, compiled, filled, insertion
+from gateway.storage.engines.sqlite_writing import apply, as_stored, insert_rows
+from gateway.storage.port import EntryFiles, Group, Head, SubjectKey, Superseded
+from gateway.storage.sealing import columns
+from gateway.storage.sealing.vault import Vault
+from gateway.storage.statement import Statement, compiled
 from gateway.storage.tables import entry, entry_requester, period_key, requester, shard, subject_key, subtree
 
 BUSY_TIMEOUT_MS = 5_000
 INLINE_LIMIT = 0.002
 
-_CHUNKS = (64, 16, 4, 1)
 _T = TypeVar("_T")
 
 _INSERT_ENTRY = compiled(insert(entry), *entry.c.keys())
@@ -87,6 +88,10 @@ _KEY = compiled(
     ),
     *("shard", "period"),
 )
+_NEW_KEY_AT = columns.places([period_key.c[name].type for name in ("shard", "period", "secret")])
+_KEY_AT = columns.places([period_key.c.id.type, period_key.c.secret.type])
+_ASKED_AT = columns.places([subject_key.c.scheme.type, subject_key.c.value.type])
+_SUBJECT_KEY_AT = columns.places([subject_key.c[name].type for name in ("id", "scheme", "value", "secret")])
 
 
 class SqliteStore:
@@ -102,6 +107,8 @@ class SqliteStore:
         self.engine: Engine = create_engine(
             "sqlite://", creator=self.connect, poolclass=QueuePool, pool_size=4
         )  # the pool SQLAlchemy takes for an in-memory URL closes connections that other threads are using
+        self.vault: Vault | None = None
+        self.locked = False
         event.listen(self.engine, "begin", _begin)
         event.listen(self.engine, "checkout", self._checked)
 
@@ -171,10 +178,10 @@ class SqliteStore:
 
     def reader(self) -> SqliteReader:
         with _told():
-            return SqliteReader(self.connect(), self.archive)
+            return SqliteReader(self.connect(), self)
 
     def facts(self) -> SqliteFacts:
-        return SqliteFacts(self.connect, self.current)
+        return SqliteFacts(self.connect, self.current, self.vault)
 
     def counts(self) -> SqliteCounts:
         return SqliteCounts(self.connect, self.current)
@@ -202,8 +209,8 @@ def _told() -> Any:
 class SqliteReader:
     """One snapshot of the file (`port.Reader`)."""
 
-    def __init__(self, connection: sqlite3.Connection, archive: EntryFiles | None = None) -> None:
-        self.archive = archive
+    def __init__(self, connection: sqlite3.Connection, of: SqliteStore) -> None:
+        self.archive, self.locked, self._vault = of.archive, of.locked, of.vault
         # What was text and is none any more is to be named by its entry, not to end the reading.
         connection.text_factory = lambda raw: raw.decode(errors="replace")
         self._connection = connection
@@ -211,7 +218,8 @@ class SqliteReader:
 
     def rows(self, statement: Statement, *parameters: Any) -> list[tuple[Any, ...]]:
         with _told():
-            return self._connection.execute(statement.sqlite, parameters).fetchall()
+            found = self._connection.execute(statement.sqlite, statement.given(self._vault, parameters)).fetchall()
+        return statement.read(self._vault, found)
 
     def renew(self) -> None:
         with _told():
@@ -263,14 +271,14 @@ class SqliteHeld:
                 raise _Busy from error
             raise StoreUnavailable(str(error)) from error
         try:
-            _insert(connection, _INSERT_ENTRY, group.entries)
-            _insert(connection, _INSERT_REQUESTER_ENTRY, group.requesters)
+            insert_rows(connection, _INSERT_ENTRY, group.entries)
+            insert_rows(connection, _INSERT_REQUESTER_ENTRY, group.requesters)
             if group.subtrees:
                 connection.executemany(_INSERT_SUBTREE, group.subtrees)
             if group.keys:
-                _insert(connection, _INSERT_SUBJECT_KEY, group.keys)
+                insert_rows(connection, _INSERT_SUBJECT_KEY, as_stored(self._store.vault, subject_key, group.keys))
             for change in group.changes:
-                _change(connection, change)
+                apply(connection, change, self._store.vault)
             if execute(_SWAP, _swap(group.before, group.after)).rowcount != 1:
                 raise Superseded("the head is another's")
             execute("COMMIT")
@@ -310,8 +318,10 @@ class SqliteHeld:
 
     async def key(self, shard: int, period: str, fresh: bytes) -> tuple[int, bytes | None]:
         def work() -> tuple[int, bytes | None]:
-            self._connection.execute(_NEW_KEY, (shard, period, fresh))
-            id_, secret = self._connection.execute(_KEY, (shard, period)).fetchone()
+            vault = self._store.vault
+            self._connection.execute(_NEW_KEY, columns.sealed(vault, _NEW_KEY_AT, (shard, period, fresh)))
+            found = self._connection.execute(_KEY, (shard, period)).fetchall()
+            ((id_, secret),) = columns.opened(vault, _KEY_AT, found)
             return id_, secret
 
         return await self._run(work)
@@ -325,9 +335,11 @@ class SqliteHeld:
 
     def subject_keys(self, shard: int, subjects: Sequence[tuple[str, str]], /) -> Sequence[SubjectKey]:
         with _told():
-            execute = self._hasty.execute
-            found = (execute(_SUBJECT_KEY, (scheme, value, shard)).fetchone() for scheme, value in subjects)
-            return [key for key in found if key is not None]
+            execute, vault, found = self._hasty.execute, self._store.vault, list[SubjectKey]()
+            for scheme, value in subjects:
+                asked = columns.sealed(vault, _ASKED_AT, (scheme, value, shard))
+                found += columns.opened(vault, _SUBJECT_KEY_AT, execute(_SUBJECT_KEY, asked).fetchall())
+            return found
 
     async def renew(self) -> None:
         def work() -> None:
@@ -366,32 +378,6 @@ def _transaction(connection: sqlite3.Connection) -> Any:
             connection.rollback()
 
 
-def _change(connection: sqlite3.Connection, change: Change) -> None:
-    if isinstance(change, Rows):
-        _insert(connection, insertion(change.table, SQLITE), change.rows)
-        return
-    statement = change.statement if isinstance(change, Guarded) else change
-    done = connection.execute(*filled(statement, SQLITE))
-    if statement is not change and done.rowcount < 1:
-        raise Conflict("somebody acted at the same moment")
-
-
 def _swap(before: Head, after: Head) -> tuple[object, ...]:
     new = (after.verifier, after.epoch, after.size, after.root, after.floor, after.checkpoint)
     return (*new, before.id, before.epoch, before.size, before.root, before.erasures)
-
-
-def _insert(connection: sqlite3.Connection, statement: str, rows: Sequence[tuple[object, ...]]) -> None:
-    """Insert rows, many a statement: each statement gives the interpreter lock up once, however many rows it has."""
-    at = 0
-    while at < len(rows):
-        count = next(size for size in _CHUNKS if size <= len(rows) - at)
-        values = [value for row in rows[at : at + count] for value in row]
-        connection.execute(_many(statement, count), values)
-        at += count
-
-
-@functools.lru_cache(maxsize=16 * len(_CHUNKS))
-def _many(statement: str, count: int) -> str:
-    head, marks = statement.split(" VALUES ")
-    return f"{head} VALUES {', '.join([marks] * count)}"

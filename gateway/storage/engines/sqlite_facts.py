@@ -14,16 +14,22 @@ from sqlalchemy import and_, select, tuple_
 
 from gateway.storage.engines.sqlite_asked import SqliteAsked
 from gateway.storage.port import FactRow
+from gateway.storage.sealing.columns import opened, sealed
+from gateway.storage.sealing.vault import Vault
 from gateway.storage.statement import SQLITE
-from gateway.storage.subjects.facts import fact, fact_head
+from gateway.storage.subjects.facts import ASKED, READ, fact, fact_head
 
 
 class SqliteFacts:
     """`connect` and `current` are `SqliteStore`'s. Not for use by two threads at once."""
 
     def __init__(
-        self, connect: Callable[[], sqlite3.Connection], current: Callable[[sqlite3.Connection], bool]
+        self,
+        connect: Callable[[], sqlite3.Connection],
+        current: Callable[[sqlite3.Connection], bool],
+        vault: Vault | None = None,
     ) -> None:
+        self._vault = vault
         self._asked = SqliteAsked(connect, current)
         self._statements: dict[int, str] = {}
 
@@ -31,12 +37,12 @@ class SqliteFacts:
         """See the port. Raises `sqlite3.Error`; the next read begins on a new connection."""
         parameters: list[str] = []
         for pair in subjects:
-            parameters += pair
+            parameters += pair if self._vault is None else sealed(self._vault, ASKED, pair)
         count = max(1, len(parameters) // 2)
         size = 1 << (count - 1).bit_length()
         parameters += (parameters[-2:] or ["", ""]) * (size - len(parameters) // 2)
         statement = self._statements.get(size) or self._compile(size)
-        return [FactRow._make(row) for row in self._asked.rows(statement, parameters)]
+        return [FactRow._make(row) for row in opened(self._vault, READ, self._asked.rows(statement, parameters))]
 
     def close(self) -> None:
         """See the port."""

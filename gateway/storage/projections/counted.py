@@ -26,7 +26,6 @@ from sqlalchemy import (
     Engine,
     Index,
     Integer,
-    LargeBinary,
     Table,
     and_,
     case,
@@ -41,6 +40,7 @@ from sqlalchemy import (
 from sqlalchemy import bindparam as p
 from sqlalchemy.sql import ClauseElement
 
+from gateway.storage.sealing.columns import Secret
 from gateway.storage.statement import Statement
 from gateway.storage.tables import metadata
 
@@ -68,7 +68,7 @@ counting = Table(
     "counting",
     metadata,
     Column("id", Integer, primary_key=True, autoincrement=False),  # always 1; its row is made with the table
-    Column("secret", LargeBinary(32), nullable=False),
+    Column("secret", Secret("counting.secret"), nullable=False),  # 32 bytes
     Column("days", Integer, nullable=False),  # never less than the longest period of a purpose that was served
     Column("generation", BigInteger, nullable=False),
 )

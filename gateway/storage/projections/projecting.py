@@ -22,6 +22,7 @@ from gateway.errors import RowsRefused
 from gateway.storage.projections import counted as counts
 from gateway.storage.projections.counted import counted
 from gateway.storage.projections.tables import DROPPING, NAMES, TABLES, WITHOUT_KEY, projected
+from gateway.storage.sealing.columns import vault_of
 from gateway.storage.statement import Statement
 from gateway.storage.subjects.facts import fact, fact_head
 from gateway.storage.tables import requester, shard, subject_key
@@ -196,6 +197,8 @@ def advance(engine: Engine, names: Collection[str], number: int, first: int, las
                 if kept:
                     made = _INSERT[table.name]
                     sql = made.sqlite if connection.dialect.name == "sqlite" else made.psycopg
+                    if (vault := vault_of(connection.dialect)) is not None:
+                        kept = [tuple(made.given(vault, row)) for row in kept]
                     connection.exec_driver_sql(sql, list(kept))
         if "received" in names:
             for subject, entry in rows.unreleased:

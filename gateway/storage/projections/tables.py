@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from sqlalchemy import BigInteger, Column, ForeignKey, Index, Integer, LargeBinary, Table, Text, text
+from sqlalchemy import BigInteger, Column, ForeignKey, Index, Integer, Table, Text, text
 
 from gateway.storage.projections.counted import counted
-from gateway.storage.tables import metadata
+from gateway.storage.sealing.columns import Secret
+from gateway.storage.tables import OFFICIAL, metadata
 
 NAMES = ("looked", "received", "asked", "acted", "counted", "displayed")
 DROPPING = -1
@@ -55,9 +56,8 @@ received = Table(
     Column("entry", BigInteger, primary_key=True),
     Column("requester", Integer, ForeignKey("requester.id"), nullable=False),
     Column("facts", BigInteger),  # the change number of the facts that it was decided from
-    Column(
-        "shares", LargeBinary, nullable=False
-    ),  # JSON (`gateway.ledger.projections.extract`), of every dataset in one row
+    # JSON (`gateway.ledger.projections.extract`), of every dataset in one row.
+    Column("shares", Secret("received.shares"), nullable=False),
     sqlite_with_rowid=False,
 )
 
@@ -75,7 +75,7 @@ acted = Table(
     "acted",
     metadata,
     Column("requester", Integer, ForeignKey("requester.id"), primary_key=True),
-    Column("official", Text, primary_key=True),
+    Column("official", OFFICIAL, primary_key=True),
     Column("at", BigInteger, primary_key=True),
     Column("entry", BigInteger, primary_key=True),
     sqlite_with_rowid=False,

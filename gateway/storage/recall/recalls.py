@@ -41,7 +41,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.types import TypeEngine
 
-from gateway.storage.tables import metadata
+from gateway.storage.sealing.columns import Words
+from gateway.storage.tables import RECORD, SUBJECT, VERSION, metadata
 
 Action = Literal["delete", "update", "mark-disputed", "clear-disputed"]
 CAUSES: dict[str, Action] = {
@@ -71,11 +72,11 @@ recall_job = Table(
     Column("cause", Text, nullable=False),  # of `CAUSES`
     Column("state", Text, nullable=False),  # waits, selected
     Column("scheme", Text),
-    Column("value", Text),
+    Column("value", SUBJECT),
     Column("dataset", Text),  # of an erasure nothing: all that is about the subject
-    Column("record", Text),  # of an opt-out or a consent nothing: all records of what it is about
-    Column("version", Text),  # the one that is recalled; nothing: any
-    Column("new_version", Text),  # what is in force instead, and is not recalled
+    Column("record", RECORD),  # of an opt-out or a consent nothing: all records of what it is about
+    Column("version", VERSION),  # the one that is recalled; nothing: any
+    Column("new_version", VERSION),  # what is in force instead, and is not recalled
     Column("consent", Text),  # the fact that disclosures rested on
     Column("issuer", Text),  # with a client: that recipient alone
     Column("client", Text),
@@ -110,9 +111,9 @@ recall = Table(
     Column("inquiry", Text, nullable=False),
     Column("purpose", Text, nullable=False),
     Column("scheme", Text),
-    Column("value", Text),
+    Column("value", SUBJECT),
     Column("dataset", Text, nullable=False),
-    Column("records", Text),  # JSON: [{record, version, fields}]
+    Column("records", Words("recall.records")),  # JSON: [{record, version, fields}]
     Column("action", Text, nullable=False),
     Column("at", _number, nullable=False),
     Column("due", _number, nullable=False),

@@ -15,7 +15,6 @@ from sqlalchemy import (
     Connection,
     ForeignKey,
     Index,
-    LargeBinary,
     Table,
     Text,
     delete,
@@ -26,16 +25,17 @@ from sqlalchemy import (
     update,
 )
 
-from gateway.storage.tables import metadata
+from gateway.storage.sealing.columns import Secret
+from gateway.storage.tables import OFFICIAL, metadata
 
 draft = Table(
     "draft",
     metadata,
     Column("id", Text, primary_key=True),
     Column("issuer", Text, nullable=False),
-    Column("official", Text, nullable=False),
+    Column("official", OFFICIAL, nullable=False),
     Column("base", Text, nullable=False),  # digest of the rule set that it began as
-    Column("files", LargeBinary, nullable=False),  # an archive
+    Column("files", Secret("draft.files"), nullable=False),  # an archive
     Column("version", BigInteger, nullable=False),  # counts its changes, so that none is lost to another
     Column("began", BigInteger, nullable=False),
     Column("used", BigInteger, nullable=False),
@@ -49,7 +49,7 @@ draft_trial = Table(
     Column("draft", Text, ForeignKey("draft.id"), primary_key=True),
     Column("run", Text, nullable=False),
     Column("state", Text, nullable=False),
-    Column("told", LargeBinary, nullable=False),  # what is shown of it, as JSON
+    Column("told", Secret("draft_trial.told"), nullable=False),  # what is shown of it, as JSON
     Column("seen", BigInteger, nullable=False),  # when its process said so
 )
 """The last simulation of a draft."""

@@ -33,7 +33,7 @@ from sqlalchemy import (
 )
 
 from gateway.storage.rules.rulesets import activation
-from gateway.storage.tables import metadata
+from gateway.storage.tables import OFFICIAL, metadata
 
 DRAFT, CHECKED, SIMULATED, REFUSED, ACTIVE = "draft", "checked", "simulated", "refused", "active"
 READY = (CHECKED, SIMULATED)
@@ -51,7 +51,7 @@ proposal = Table(
     Column("base_epoch", BigInteger, nullable=False),
     Column("state", Text, nullable=False),
     Column("author", LargeBinary, nullable=False),  # digest of the human: nobody approves what they proposed
-    Column("officer", Text, nullable=False),  # their name among the base's officers; nothing where they are none
+    Column("officer", OFFICIAL, nullable=False),  # their name among the base's officers; nothing where they are none
     Column("widens", Text),  # JSON: departments whose data of people, or not public, it opens; once it is checked
     Column("at", BigInteger, nullable=False),
     Column("lapses", BigInteger, nullable=False),
@@ -71,7 +71,7 @@ approval = Table(
     Column("id", Text, primary_key=True),  # of the act
     Column("proposal", Text, ForeignKey("proposal.id"), nullable=False),
     Column("role", Text, nullable=False),  # officer or steward
-    Column("name", Text, nullable=False),  # the officer among the base's, or the steward's department
+    Column("name", OFFICIAL, nullable=False),  # the officer among the base's, or the steward's department
     Column("people", LargeBinary, nullable=False),  # digest of the human
     Column("at", BigInteger, nullable=False),
     Column("expires", BigInteger, nullable=False),

@@ -45,7 +45,8 @@ from sqlalchemy import (
 from sqlalchemy.types import TypeEngine
 
 from gateway.storage.port import Guarded
-from gateway.storage.tables import metadata
+from gateway.storage.sealing.columns import Words
+from gateway.storage.tables import RECORD, SUBJECT, VERSION, metadata
 
 _number: TypeEngine[int] = BigInteger().with_variant(Integer(), "sqlite")
 WAITING = ("open", "awaits-confirmation")
@@ -82,11 +83,11 @@ matter = Table(
     Column("kind", Text, nullable=False),  # consent-request, objection, restoration, change
     Column("state", Text, nullable=False),  # open, awaits-confirmation, decided, withdrawn, granted, declined
     Column("scheme", Text),
-    Column("value", Text),
+    Column("value", SUBJECT),
     Column("department", Text),  # whose stewards move it
     Column("dataset", Text),
-    Column("record", Text),
-    Column("version", Text),
+    Column("record", RECORD),
+    Column("version", VERSION),
     Column("access", Text),  # the look that an objection is to
     Column("issuer", Text),  # the client by which it was filed; of a consent request, who asks
     Column("client", Text),
@@ -94,7 +95,7 @@ matter = Table(
     Column("fields", Text),  # JSON: dataset -> fields
     Column("until", Text),
     Column("event", Text),  # of a change: corrected, withdrawn, reinstated, restored
-    Column("new_version", Text),
+    Column("new_version", VERSION),
     Column("filed", _number, nullable=False),
     Column("filed_by", LargeBinary),  # digest of the person: nobody decides what they filed
     Column("due", Text),  # the last day to move it
@@ -123,7 +124,9 @@ message = Table(
     Column("id", LargeBinary, primary_key=True),  # digest of the department and of its message's id
     Column("at", _number, nullable=False),
     Column("body", LargeBinary, nullable=False),  # digest of what it said
-    Column("refused", Text, nullable=False),  # JSON: what was refused of it, by place, in the gateway's own words
+    Column(
+        "refused", Words("message.refused"), nullable=False
+    ),  # JSON: what was refused of it, by place, in the gateway's own words
     Index("message_at", "at"),
 )
 

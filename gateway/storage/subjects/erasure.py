@@ -25,22 +25,23 @@ from sqlalchemy import (
 from sqlalchemy.sql import ClauseElement, ColumnElement
 
 from gateway.storage.port import Guarded
+from gateway.storage.sealing.columns import Words
 from gateway.storage.statement import inserted
-from gateway.storage.tables import metadata
+from gateway.storage.tables import OFFICIAL, SUBJECT, metadata
 
 erasure = Table(
     "erasure",
     metadata,
     Column("id", Text, primary_key=True),
     Column("scheme", Text),
-    Column("value", Text),
+    Column("value", SUBJECT),
     Column("at", BigInteger, nullable=False),
-    Column("by", Text, nullable=False),
-    Column("account", Text, nullable=False),  # the operating system's, of whoever requested it
-    Column("reason", Text, nullable=False),
+    Column("by", OFFICIAL, nullable=False),
+    Column("account", OFFICIAL, nullable=False),  # the operating system's, of whoever requested it
+    Column("reason", Words("erasure.reason"), nullable=False),
     Column("state", Text, nullable=False),  # requested, done, withdrawn
     Column("decided_at", BigInteger),
-    Column("decided_by", Text),
+    Column("decided_by", OFFICIAL),
     UniqueConstraint("scheme", "value"),
     CheckConstraint("(value IS NOT NULL) = (state = 'requested')"),
 )
@@ -50,12 +51,12 @@ hold = Table(
     metadata,
     Column("id", Text, primary_key=True),
     Column("scheme", Text),
-    Column("value", Text),
+    Column("value", SUBJECT),
     Column("at", BigInteger, nullable=False),
-    Column("by", Text, nullable=False),
-    Column("reason", Text, nullable=False),
+    Column("by", OFFICIAL, nullable=False),
+    Column("reason", Words("hold.reason"), nullable=False),
     Column("lifted_at", BigInteger),
-    Column("lifted_by", Text),
+    Column("lifted_by", OFFICIAL),
     CheckConstraint("(value IS NOT NULL) = (lifted_at IS NULL)"),
 )
 

@@ -39,8 +39,10 @@ from sqlalchemy import (
 from sqlalchemy.types import TypeEngine
 
 from connectors.base import Subject, named
+from gateway.storage.port import FactRow
+from gateway.storage.sealing.columns import Words, places
 from gateway.storage.subjects.kinds import KINDS
-from gateway.storage.tables import metadata, micros
+from gateway.storage.tables import RECORD, SUBJECT, metadata, micros
 
 _number: TypeEngine[int] = BigInteger().with_variant(Integer(), "sqlite")
 
@@ -62,9 +64,9 @@ fact = Table(
     Column("id", Text, nullable=False, unique=True),
     Column("kind", Text, nullable=False),  # of `KINDS`
     Column("scheme", Text, nullable=False),
-    Column("value", Text, nullable=False),
+    Column("value", SUBJECT, nullable=False),
     Column("dataset", Text),
-    Column("record", Text),  # the record's id within the dataset
+    Column("record", RECORD),  # the record's id within the dataset
     Column("issuer", Text),
     Column("client", Text),
     Column("purpose", Text),
@@ -74,10 +76,14 @@ fact = Table(
     Column("ended", _number),  # the number of the change that ended it; NULL while in force
     Column("ended_at", _number),
     Column("outcome", Text),  # of an objection: upheld or refused
-    Column("reason", Text),
+    Column("reason", Words("fact.reason")),
     Index("fact_in_force", "scheme", "value", sqlite_where=_IN_FORCE, postgresql_where=_IN_FORCE),
     Index("fact_ended", "scheme", "value", sqlite_where=_ENDED, postgresql_where=_ENDED),
 )
+
+ASKED = places([fact.c.scheme.type, fact.c.value.type])
+READ = places([(fact_head if name in fact_head.c else fact).c[name].type for name in FactRow._fields])
+"""What is sealed of a subject that facts are asked for, and of a `FactRow`."""
 
 
 class Written(NamedTuple):

@@ -33,7 +33,8 @@ from sqlalchemy.sql import ClauseElement
 from sqlalchemy.types import TypeEngine
 
 from gateway.storage.port import Guarded
-from gateway.storage.tables import metadata
+from gateway.storage.sealing.columns import Words
+from gateway.storage.tables import OFFICIAL, metadata
 
 _number: TypeEngine[int] = BigInteger().with_variant(Integer(), "sqlite")
 
@@ -63,9 +64,9 @@ finding = Table(
     Column("at", _number, nullable=False),  # of its last entry, in microseconds since the epoch
     Column("issuer", Text, nullable=False),
     Column("client", Text, nullable=False),
-    Column("official", Text),
+    Column("official", OFFICIAL),
     Column("purpose", Text, nullable=False),
-    Column("words", Text, nullable=False),
+    Column("words", Words("finding.words"), nullable=False),
     Column("department", Text),  # whose break-glass an overdue review suspends
     UniqueConstraint("pattern", "part"),
 )
@@ -82,9 +83,9 @@ verdict = Table(
     metadata,
     Column("finding", Text, ForeignKey("finding.id"), primary_key=True),
     Column("at", _number, nullable=False),
-    Column("by", Text, nullable=False),
+    Column("by", OFFICIAL, nullable=False),
     Column("verdict", Text, nullable=False),
-    Column("reason", Text, nullable=False),
+    Column("reason", Words("verdict.reason"), nullable=False),
 )
 
 

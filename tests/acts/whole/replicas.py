@@ -33,6 +33,7 @@ from gateway.recall.enforcing.overdue import Overdue
 from gateway.recall.handlers import handlers
 from gateway.recall.own import answered_by
 from gateway.rules.explain import permissions
+from gateway.storage.keys.opening import unlock
 from gateway.storage.port import Store
 from tests.acts.whole import asking
 from tests.ledger.support import KEY, ORIGIN, FaultyStore
@@ -184,6 +185,7 @@ class Replicas:
     async def _begun(self) -> Replica:
         if self._place.kind == "sqlite":
             store: Store = FaultyStore(Path(self._place.url.removeprefix("sqlite:///")))
+            unlock(store, self._place.key, "gateway.yaml", new=True)
         else:
             store = self._place.open()
         replica = Replica(self.world, store)

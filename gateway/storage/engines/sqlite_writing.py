@@ -1,0 +1,50 @@
+"""How the rows and changes of a group are written to SQLite."""
+
+from __future__ import annotations
+
+import functools
+import sqlite3
+from collections.abc import Sequence
+
+from sqlalchemy import Table
+
+from gateway.errors import Conflict
+from gateway.storage.port import Change, Guarded, Rows
+from gateway.storage.sealing import columns
+from gateway.storage.sealing.vault import Vault
+from gateway.storage.statement import SQLITE, filled, insertion
+
+_CHUNKS = (64, 16, 4, 1)
+
+
+def as_stored(vault: Vault | None, table: Table, rows: Sequence[tuple[object, ...]]) -> Sequence[Sequence[object]]:
+    """Rows of a table, sealed where its columns are."""
+    at = columns.places([column.type for column in table.c]) if vault is not None else ()
+    return [columns.sealed(vault, at, row) for row in rows] if at else rows
+
+
+def apply(connection: sqlite3.Connection, change: Change, vault: Vault | None) -> None:
+    """Make a change; raises `Conflict` where a guarded one changes no row."""
+    if isinstance(change, Rows):
+        insert_rows(connection, insertion(change.table, SQLITE), as_stored(vault, change.table, change.rows))
+        return
+    statement = change.statement if isinstance(change, Guarded) else change
+    done = connection.execute(*filled(statement, SQLITE, vault))
+    if statement is not change and done.rowcount < 1:
+        raise Conflict("somebody acted at the same moment")
+
+
+def insert_rows(connection: sqlite3.Connection, statement: str, rows: Sequence[Sequence[object]]) -> None:
+    """Insert rows, many a statement: each statement gives the interpreter lock up once, however many rows it has."""
+    at = 0
+    while at < len(rows):
+        count = next(size for size in _CHUNKS if size <= len(rows) - at)
+        values = [value for row in rows[at : at + count] for value in row]
+        connection.execute(_many(statement, count), values)
+        at += count
+
+
+@functools.lru_cache(maxsize=16 * len(_CHUNKS))
+def _many(statement: str, count: int) -> str:
+    head, marks = statement.split(" VALUES ")
+    return f"{head} VALUES {', '.join([marks] * count)}"

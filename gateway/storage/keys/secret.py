@@ -1,0 +1,72 @@
+"""The one row that a store's data keys stand in, wrapped by a key outside it; and whether the store's rows are sealed.
+
+    root: 32 bytes, wrapped from outside (`Wrapping`)
+    sealed: nonce (12) || AES-256-GCM( root, nonce, the data keys as JSON, "dutybound data keys" )
+
+A store without that row is *plain*: its values stand as they are, and a version before this one can serve beside. It is
+*sealing* while `dutybound store migrate --finish` is at it, and may be used by nobody else. Then it is *sealed*: every
+value of a column that can be sealed is.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import NamedTuple
+
+import msgspec
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from sqlalchemy import Connection, insert, inspect, select, update
+
+from gateway.errors import StoreUnavailable
+from gateway.storage.sealing.key_file import Wrapping
+from gateway.storage.sealing.vault import DataKeys
+from gateway.storage.tables import store_secret
+
+SEALING, SEALED = "sealing", "sealed"
+_NONCE = 12
+_PURPOSE = b"dutybound data keys"
+
+
+class Kept(NamedTuple):
+    """The row of `store_secret`, but for its id."""
+
+    state: str
+    name: str
+    root: bytes
+    sealed: bytes
+
+    def opened(self, by: Wrapping) -> DataKeys:
+        """The data keys; raises `NotWrapped` where another key wrapped them, `StoreUnavailable` for altered ones."""
+        root = by.unwrap(self.root)
+        try:
+            plain = AESGCM(root).decrypt(self.sealed[:_NONCE], self.sealed[_NONCE:], _PURPOSE)
+        except InvalidTag as error:
+            raise StoreUnavailable("the store's keys do not open (`store_secret`): the row was altered") from error
+        return msgspec.json.decode(plain, type=DataKeys)
+
+
+def kept(connection: Connection) -> Kept | None:
+    """The row; None in a plain store, and in one of a version that has no such table."""
+    if not inspect(connection).has_table("store_secret"):
+        return None
+    row = connection.execute(select(*(store_secret.c[name] for name in Kept._fields))).first()
+    return None if row is None else Kept(row[0], row[1], bytes(row[2]), bytes(row[3]))
+
+
+def wrapped(state: str, keys: DataKeys, by: Wrapping) -> Kept:
+    """A row that has these keys."""
+    root, nonce = os.urandom(32), os.urandom(_NONCE)
+    sealed = nonce + AESGCM(root).encrypt(nonce, msgspec.json.encode(keys), _PURPOSE)
+    return Kept(state, by.name, by.wrap(root), sealed)
+
+
+def begin(connection: Connection, row: Kept) -> None:
+    """Insert the row; fails where there is one."""
+    connection.execute(insert(store_secret).values(id=1, **row._asdict()))
+
+
+def replaced(connection: Connection, before: Kept, after: Kept) -> bool:
+    """Whether the row could be replaced: it still was as `before`."""
+    same = [store_secret.c[name] == value for name, value in before._asdict().items()]
+    return connection.execute(update(store_secret).where(*same).values(**after._asdict())).rowcount == 1

@@ -1,0 +1,138 @@
+"""The key outside the store: whoever has it unwraps one key of the store, once at a start and never for an inquiry.
+
+A key file has one line a key, the base64 of 32 bytes; empty lines and `#` comments stand between. The first one wraps.
+A second is there while the first is on its way to replace it, so that a rotation that was interrupted is no loss.
+Wrapping is AES key wrap (RFC 3394).
+
+`Wrapping` is all that a store asks for. A key management service or a PKCS#11 token fits behind it as well as a file.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Protocol
+
+from cryptography.hazmat.primitives.keywrap import InvalidUnwrap, aes_key_unwrap, aes_key_wrap
+
+from gateway.errors import ConfigurationError, Problem
+from gateway.files import new_file, readable_by_others, replace_file
+
+SIZE = 32
+_ABOUT = b"# The key that unwraps a store's own keys (`store_key_file`). Without it nothing in the store can be read.\n"
+
+
+class NotWrapped(ValueError):
+    """What was to be unwrapped was not wrapped by this key."""
+
+
+class Wrapping(Protocol):
+    """A key that stands outside the store."""
+
+    @property
+    def name(self) -> str:
+        """What to call it: something that says nothing of it."""
+
+    def wrap(self, key: bytes) -> bytes:
+        """Wrap a key of 32 bytes."""
+
+    def unwrap(self, wrapped: bytes) -> bytes:
+        """Unwrap it; raises `NotWrapped`."""
+
+
+class KeyFile:
+    """The keys of a file, the one that wraps first."""
+
+    def __init__(self, keys: Sequence[bytes]) -> None:
+        self._keys = tuple(keys)
+
+    @property
+    def name(self) -> str:
+        """The first 8 hexadecimal digits of a digest of the key."""
+        return hashlib.sha256(b"dutybound store key " + self._keys[0]).hexdigest()[:8]
+
+    def wrap(self, key: bytes) -> bytes:
+        """See `Wrapping`."""
+        return aes_key_wrap(self._keys[0], key)
+
+    def unwrap(self, wrapped: bytes) -> bytes:
+        """See `Wrapping`."""
+        for each in self._keys:
+            try:
+                return aes_key_unwrap(each, wrapped)
+            except (InvalidUnwrap, ValueError):
+                continue
+        raise NotWrapped
+
+    def followed_by_its_next(self) -> KeyFile:
+        """The same with a new key before them."""
+        return KeyFile((os.urandom(SIZE), *self._keys))
+
+    def first_alone(self) -> KeyFile:
+        """The first key, without those that it replaced."""
+        return KeyFile(self._keys[:1])
+
+    @property
+    def several(self) -> bool:
+        """Whether a rotation was interrupted."""
+        return len(self._keys) > 1
+
+    def encode(self) -> bytes:
+        """The file."""
+        return _ABOUT + b"".join(base64.b64encode(key) + b"\n" for key in self._keys)
+
+
+def generate(path: Path) -> KeyFile:
+    """Make a key and a new file of mode 0600; raises `ConfigurationError` where the file exists already."""
+    made = KeyFile((os.urandom(SIZE),))
+    try:
+        new_file(path, made.encode())
+    except FileExistsError as error:
+        raise _refusal(path, "exists already; a key is never overwritten") from error
+    except OSError as error:
+        raise _refusal(path, f"cannot be written ({error.strerror})") from error
+    return made
+
+
+def replace(path: Path, keys: KeyFile) -> None:
+    """Write a key file anew, whole or not at all; raises `ConfigurationError`."""
+    try:
+        replace_file(path, keys.encode())
+    except OSError as error:
+        raise _refusal(path, f"cannot be written ({error.strerror})") from error
+
+
+def load(path: Path) -> KeyFile:
+    """Read a key file; refuses one that others may read. Raises `ConfigurationError` with the fix."""
+    try:
+        wrong = readable_by_others(path)
+        lines = path.read_text("ascii").splitlines()
+    except OSError as error:
+        raise _refusal(
+            path,
+            f"cannot be read ({error.strerror}): the key of the store is away. Nothing was changed; put it back, or"
+            " make one for a new store with `dutybound store key`",
+        ) from error
+    except UnicodeDecodeError as error:
+        raise _refusal(path, _NO_KEYS) from error
+    if wrong:
+        raise _refusal(path, wrong)
+    written = [line.strip() for line in lines if line.strip() and not line.startswith("#")]
+    try:
+        keys = [base64.b64decode(line, validate=True) for line in written]
+    except binascii.Error as error:
+        raise _refusal(path, _NO_KEYS) from error
+    if not keys or any(len(key) != SIZE for key in keys):
+        raise _refusal(path, _NO_KEYS)
+    return KeyFile(keys)
+
+
+_NO_KEYS = "holds no key of a store (the base64 of 32 bytes a line), as `dutybound store key` writes it"
+
+
+def _refusal(path: Path, message: str) -> ConfigurationError:
+    return ConfigurationError([Problem(str(path), 0, 0, "", message)])

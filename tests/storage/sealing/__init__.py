@@ -1,0 +1,1 @@
+"""Rows that a copy of the database does not tell."""

@@ -1,0 +1,185 @@
+"""Rows that were written plain, sealed: whole, on the way, and what is refused; and keys that are changed."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+
+from gateway.errors import CommandRefused, ConfigurationError
+from gateway.ledger.verify.store import verify_store
+from gateway.storage.keys import converting, finishing, secret
+from gateway.storage.port import Store
+from gateway.storage.sealing import key_file
+from gateway.storage.store import _unseen, open_store, open_to_read
+from gateway.storage.tables import subject_key
+from tests.ledger.support import SUBJECT, VERIFIERS, disclosed, opened
+from tests.storage.conftest import Place
+from tests.storage.sealing.test_columns import MARK, planted, read
+
+NOW = "gateway.yaml"
+
+
+def quiet(*_: object) -> None:
+    """Hears nothing."""
+
+
+def finished(place: Place, key: Path) -> bool:
+    """Seal a place's rows; whether there were any to seal."""
+    with contextlib.closing(open_store(place.url, key=place.key)) as store:
+        done = finishing.finish(store, key, NOW, quiet)
+    place.key = key
+    return done
+
+
+def state(place: Place) -> str | None:
+    """As the store's row says."""
+    with contextlib.closing(open_store(place.url, key=place.key)) as store, store.engine.connect() as connection:
+        row = secret.kept(connection)
+    return None if row is None else row.state
+
+
+async def entered(store: Store, number: int = 1) -> None:
+    async with opened(store) as ledger:
+        await disclosed(ledger, number)
+
+
+def test_rows_that_were_plain_are_sealed_and_read_the_same(place: Place, key: Path) -> None:
+    rows = planted(place.open())
+    place.close()
+    assert MARK.encode() in place.dump()
+    assert finished(place, key)
+    assert read(place.open()) == rows
+    place.close()
+    copy = place.dump()
+    assert MARK.encode() not in copy
+    assert MARK.encode().hex().encode() not in copy
+    assert state(place) == secret.SEALED
+    assert not finished(place, key)
+    assert read(place.open()) == rows
+
+
+async def test_a_ledger_goes_on_after_its_rows_were_sealed(place: Place, key: Path) -> None:
+    await entered(place.open())
+    with pytest.raises(CommandRefused, match="in use"):  # that store is open
+        finishing.finish(place.open(), key, NOW, quiet)
+    place.close()
+    assert state(place) is None
+    assert finished(place, key)
+    store = place.open()
+    await entered(store, 2)
+    assert verify_store(store, VERIFIERS)[0].size == 2
+    with store.engine.connect() as connection:
+        assert connection.execute(select(subject_key.c.value)).scalars().all() == [SUBJECT.value]
+
+
+def test_an_interrupted_one_is_refused_until_it_is_over(
+    place: Place, key: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = planted(place.open())
+    place.close()
+    seal, tables = converting._seal, list[str]()
+
+    def ending(connection: Any, of: Any, *more: Any, **named: Any) -> int:
+        tables.append(of.name)
+        if len(tables) == 8:
+            raise KeyboardInterrupt
+        return seal(connection, of, *more, **named)
+
+    monkeypatch.setattr(converting, "_seal", ending)
+    with contextlib.closing(open_store(place.url)) as store, pytest.raises(KeyboardInterrupt):
+        finishing.finish(store, key, NOW, quiet)
+    for way in (open_store, open_to_read):
+        with pytest.raises(ConfigurationError, match="has not come to its end; run `dutybound store migrate --finish"):
+            way(place.url, key=key)
+    monkeypatch.undo()
+    with contextlib.closing(_unseen(place.url, NOW)) as store:
+        assert finishing.finish(store, key, NOW, quiet)
+    place.key = key
+    assert read(place.open()) == rows
+    place.close()
+    assert MARK.encode() not in place.dump()
+
+
+def test_a_key_that_is_away_or_another_is_said_and_nothing_is_lost(sealed: Place, key: Path, tmp_path: Path) -> None:
+    rows = planted(sealed.open())
+    sealed.close()
+    away = tmp_path / "away.key"
+    key.rename(away)
+    with pytest.raises(ConfigurationError, match=r"store\.key.*the key of the store is away\. Nothing was changed"):
+        sealed.open()
+    other = key_file.generate(key)
+    with pytest.raises(ConfigurationError, match=f"and `{key}` holds the key `{other.name}`"):
+        sealed.open()
+    with pytest.raises(ConfigurationError, match="name its file with `store_key_file`"):
+        open_store(sealed.url)
+    away.replace(key)
+    assert read(sealed.open()) == rows
+
+
+async def test_without_its_key_leaves_and_heads_are_verified_and_nothing_else(sealed: Place) -> None:
+    store = sealed.open()
+    await entered(store)
+    whole = verify_store(store, VERIFIERS)
+    locked = open_to_read(sealed.url, without=True)
+    try:
+        assert locked.locked
+        assert verify_store(locked, VERIFIERS) == whole
+    finally:
+        locked.close()
+
+
+async def test_the_key_outside_is_changed_while_a_ledger_is_open(sealed: Place, key: Path, tmp_path: Path) -> None:
+    store, name, old = sealed.open(), key_file.load(key).name, tmp_path / "old.key"
+    shutil.copy(key, old)
+    async with opened(store) as ledger:
+        await disclosed(ledger, 1)
+        new = finishing.rotate_outside(store.engine, key, NOW)
+        await disclosed(ledger, 2)
+    assert new.name == key_file.load(key).name != name
+    store.close()
+    assert verify_store(sealed.open(), VERIFIERS)[0].size == 2
+    with pytest.raises(ConfigurationError, match=f"sealed by the key `{new.name}`"):
+        open_store(sealed.url, key=old)
+
+
+async def test_a_change_of_the_key_outside_goes_on_where_it_ended(
+    sealed: Place, key: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = sealed.open()
+    await entered(store)
+    for stops in (secret.replaced, key_file.KeyFile.first_alone):
+        with monkeypatch.context() as patched:
+
+            def stop(*_: object) -> None:
+                raise KeyboardInterrupt
+
+            patched.setattr(secret if stops is secret.replaced else key_file.KeyFile, stops.__name__, stop)
+            with pytest.raises(KeyboardInterrupt):
+                finishing.rotate_outside(store.engine, key, NOW)
+        assert key_file.load(key).several
+        verify_store(sealed.open(), VERIFIERS)
+    finishing.rotate_outside(store.engine, key, NOW)
+    assert not key_file.load(key).several
+    verify_store(sealed.open(), VERIFIERS)
+
+
+async def test_secrets_are_sealed_anew_while_a_ledger_is_open(sealed: Place, key: Path) -> None:
+    rows, store, other = planted(sealed.open()), sealed.open(), sealed.open()
+    assert finishing.rotate_secrets(other.engine, key, NOW, quiet) == 2
+    assert read(store) == rows  # it asked for the key that it did not know
+    versions = set()
+    with store.engine.connect() as connection:
+        for each in converting.sealed_tables():
+            raw = converting._raw(each)
+            for one in converting.sealed_columns(each):
+                if not isinstance(one.type, converting.Name):
+                    value = connection.execute(select(raw.c[one.name])).scalar_one()
+                    assert store.vault is not None
+                    versions.add((each.name, one.type.newest(store.vault, value)))
+    assert versions == {(name, True) for name, _ in versions}
+    assert len(versions) > 8
