@@ -104,11 +104,9 @@ class Settings(msgspec.Struct, frozen=True):
     """Everything a process is told at its start. `store` and `valkey` may hold a password: never log them.
 
     `rules` is `files`, where a start activates what stands in the folder `policies`, or `activated`, where that folder
-    is only what files with secrets are seen from. `drain` is how many seconds a process that was told to stop says so
-    (`/health/ready`) before it takes no more.
+    is only what files with secrets are seen from. `drain` is for how many seconds a process that stops tells so.
     `single_node` is `durability: single-node`: one PostgreSQL server is enough, without a synchronous standby.
-    `store_key_file` is the file of the key that the store's rows are sealed by; without it they are as they are.
-    `texts` is the file with the texts of the pages, where it is not the English one.
+    `store_key_file` has the key that the store's rows are sealed by; `texts` the pages' texts, where not in English.
     `root` is the file with the variables over it, for those who read parts of it that are theirs (`case_registries`).
     """
 

@@ -23,12 +23,22 @@ from gateway.init import shipped
 from gateway.ledger.entry.registry import first
 from gateway.ledger.proof import key_files
 from gateway.rules.decide.base import BASE
+from gateway.storage.sealing import key_file
 
 SUBJECT = "00EXAMPLE00000000159"
 """The LEI of an organisation that there is not: nobody issues LEIs that begin so."""
 EXAMPLE_KEY = "example.key"
 """The key that signs access tokens of the example's authorization server."""
-NAMES = ("gateway.yaml", "sources.yaml", "policies", "ledger.key", "ledger.pub", "webhooks.key", EXAMPLE_KEY)
+NAMES = (
+    "gateway.yaml",
+    "sources.yaml",
+    "policies",
+    "ledger.key",
+    "ledger.pub",
+    "store.key",
+    "webhooks.key",
+    EXAMPLE_KEY,
+)
 """What is written, of all that may be."""
 _TEMPLATES = Path(__file__).parent / "example"
 
@@ -93,6 +103,7 @@ def _lay_out(wanted: Wanted, place: Path, today: datetime.date) -> None:
         shutil.copyfile(shipped.policies() / "rules" / f"{name}.cedar", place / "policies" / "rules" / f"{name}.cedar")
     private = key_files.generate(place / "ledger.key")
     key_files.write_verifiers(place / "ledger.pub", private, wanted.origin, first())
+    key_file.generate(place / "store.key")
     key_files.generate(place / "webhooks.key")
     if wanted.example:
         key_files.generate(place / EXAMPLE_KEY)

@@ -38,7 +38,7 @@ from tests.ledger.said import ABOUT
 from tests.ledger.support import AT, BY, KEY, ORIGIN, SUBJECT, VERIFIERS, opened
 from tests.storage.conftest import Place
 
-BEFORE = "02615c1059cbeba7fda4965d950edfa458f978e7"
+BEFORE = "3a1912ec8653d804ec696e4403a04206f38047c6"
 WHO = entries.Who(*BY, "market")
 LEI = (SUBJECT.scheme, SUBJECT.value)
 
