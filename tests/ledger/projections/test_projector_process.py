@@ -7,6 +7,7 @@ import datetime
 import io
 import json
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -30,14 +31,27 @@ from tests.waiting import until, until_async
 LOG = [Asked(n % 3, n % 2, (n % 4, (n + n // 4) % 4), (n % 2, 1), facts=n) for n in range(900)]
 
 
+@pytest.fixture(scope="module")
+def entered(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a store that has the log's entries, of which nothing is projected."""
+    folder = tmp_path_factory.mktemp("entered")
+    (folder / "ledger.key").write_text("")
+    configured.write(folder)
+
+    async def enter_them() -> None:
+        async with opened(store) as ledger:
+            await enter_all(ledger, LOG)
+
+    store = store_in(folder)
+    asyncio.run(enter_them())
+    store.close()
+    return folder
+
+
 @pytest.fixture
-async def store(tmp_path: Path) -> Store:
-    (tmp_path / "ledger.key").write_text("")
-    configured.write(tmp_path)
-    store = store_in(tmp_path)
-    async with opened(store) as ledger:
-        await enter_all(ledger, LOG)
-    return store
+def store(entered: Path, tmp_path: Path) -> Store:
+    shutil.copytree(entered, tmp_path, dirs_exist_ok=True)
+    return store_in(tmp_path)
 
 
 def next_of(store: Store) -> int:
