@@ -321,11 +321,8 @@ def _composed_slowly(source: str) -> tuple[Any, Sequence[_Refused], frozenset[tu
                 if len(marked) > MOST_MARKED:
                     return None, refused(), nothing
             elif isinstance(token, DocumentStartToken) and begun:
-                return (
-                    None,
-                    refused((line, column, "a second document begins here; write one document a file")),
-                    nothing,
-                )
+                second = "a second document begins here; write one document a file"
+                return None, refused((line, column, second)), nothing
             begun = begun or not isinstance(token, StreamStartToken | DirectiveToken | CommentToken)
         raw = YAML(typ="safe", pure=True).compose(_without(source, marked))
     except MarkedYAMLError as error:

@@ -24,7 +24,8 @@ from gateway import documents, sources
 from gateway.activation.loading import for_inquiries, loaded, reading
 from gateway.activation.making import Maker
 from gateway.activation.stored import Stored, stored_as
-from gateway.acts.graphql import NO_ACTS, Acts, Handlers
+from gateway.acts.called import NO_ACTS, Handlers
+from gateway.acts.graphql import Acts
 from gateway.catalogue.graphql.schema import build_schema, core
 from gateway.catalogue.model import Catalogue
 from gateway.config.settings import Settings

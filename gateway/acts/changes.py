@@ -22,7 +22,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import ColumnElement, Table, bindparam, select, update
 
 from gateway.acts import inputs, shown
-from gateway.acts.graphql import Acted, Called
+from gateway.acts.called import Acted, Called
 from gateway.acts.matters.deciding import no_representative, steward
 from gateway.acts.matters.filing import OBJECTION
 from gateway.acts.matters.upheld import ends_upheld

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from gateway.acts import inputs
-from gateway.acts.graphql import Acted, Called
+from gateway.acts.called import Acted, Called
 from gateway.acts.matters.deciding import STEWARD, steward, touching
 from gateway.acts.matters.listing import OVERSIGHT
 from gateway.acts.office import Office

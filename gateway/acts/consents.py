@@ -20,10 +20,10 @@ import msgspec
 from sqlalchemy import ColumnElement, RowMapping, select
 
 from gateway.acts import inputs, shown
-from gateway.acts.graphql import Acted, Called
+from gateway.acts.called import Acted, Called
 from gateway.acts.office import Office, Party
 from gateway.acts.pages import behind, page
-from gateway.acts.words import acts_at
+from gateway.acts.subject.words import acts_at
 from gateway.catalogue.model import Period
 from gateway.errors import Code, Refusal
 from gateway.inquiry.types import Requester

@@ -7,8 +7,8 @@ not served. Invariant: what was done is never told in part; a value that does no
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Mapping
+from typing import Any
 
 import msgspec
 from graphql import (
@@ -21,44 +21,14 @@ from graphql import (
     get_variable_values,
 )
 
+from gateway.acts.called import Called, Handlers
 from gateway.bounds.shares import Shares
 from gateway.catalogue.graphql.act_fields import MOST_ITEMS
 from gateway.errors import Code, Refusal
 from gateway.inquiry.document.shapes import Act, Chosen
-from gateway.inquiry.http.request import GraphQLRequest, Media
+from gateway.inquiry.http.request import GraphQLRequest
 from gateway.inquiry.http.response import answered
 from gateway.inquiry.types import Answer, Requester
-
-
-class Called(NamedTuple):
-    """One act, as it is asked for.
-
-    `arguments` are coerced, those that were left out are missing; an enum's value is also its name as text. `selected`
-    is what is asked of the field's value, by GraphQL name with its own arguments: nothing else has to be made. `render`
-    gives the bytes of a value, for whoever enters what they commit to.
-    """
-
-    field: str
-    arguments: Mapping[str, Any]
-    selected: Mapping[str, Mapping[str, Any]]
-    media: Media
-    render: Callable[[Any], Awaitable[bytes]]
-
-
-class Acted(NamedTuple):
-    """What came of it: a value by GraphQL names (of a union, with `__typename`), and the JSON of `extensions.act`."""
-
-    value: Any
-    act: bytes | None = None
-
-
-Handler = Callable[[Requester, Called], Awaitable[Acted | Answer]]
-"""Does one root field; raises `Refusal`. It gives an `Answer` where it made the bytes itself, by `render`."""
-
-Handlers = Mapping[str, Handler]
-"""By the name of the root field."""
-NO_ACTS: Handlers = {}
-"""Where no act is served."""
 
 
 class Acts:

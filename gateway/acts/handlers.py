@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+from gateway.acts.called import Handlers
 from gateway.acts.changes import KIND, ChangeActs
 from gateway.acts.confirming import Confirming, Kind
 from gateway.acts.consents import Consents
-from gateway.acts.graphql import Handlers
 from gateway.acts.matters.deciding import Deciding
 from gateway.acts.matters.filing import FILED, Filing
 from gateway.acts.matters.listing import Listing

@@ -15,7 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from connectors.base import Subject
 from gateway.acts import inputs
-from gateway.acts.graphql import Acted
+from gateway.acts.called import Acted
 from gateway.errors import Code, LedgerUnavailable, Refusal
 from gateway.inquiry.types import Requester
 from gateway.ledger.acting.planned import Actor, Bound, Made, Planned, Repeat, Seen, invalid

@@ -18,7 +18,7 @@ from starlette.routing import Route
 
 from connectors.mapping import duplicate_keys
 from gateway.acts import inputs
-from gateway.acts.graphql import Acted
+from gateway.acts.called import Acted
 from gateway.bounds.body import read
 from gateway.errors import BodyRefused, Code, Refusal
 from gateway.inquiry.authenticate import Authenticator

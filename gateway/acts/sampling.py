@@ -29,7 +29,7 @@ from connectors.base import (
     Subject,
 )
 from gateway.acts import inputs
-from gateway.acts.graphql import Acted
+from gateway.acts.called import Acted
 from gateway.acts.matters.deciding import steward
 from gateway.acts.office import Office
 from gateway.acts.plain import Asked, Plain

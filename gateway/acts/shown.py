@@ -10,7 +10,7 @@ import msgspec
 from sqlalchemy import RowMapping
 
 from gateway.acts.office import Office
-from gateway.acts.words import acts_at
+from gateway.acts.subject.words import acts_at
 from gateway.ledger.entry import entries
 from gateway.storage.subjects.acts import Matter
 from gateway.storage.tables import moment

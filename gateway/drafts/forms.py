@@ -16,7 +16,7 @@ import msgspec
 from starlette.routing import Route
 
 from gateway.acts import inputs
-from gateway.acts.graphql import Acted
+from gateway.acts.called import Acted
 from gateway.acts.office import Office
 from gateway.acts.plain import Asked, Plain
 from gateway.drafts.apart import Apart

@@ -18,7 +18,7 @@ from cachetools import LRUCache
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.routing import Route
 
-from gateway.acts.graphql import Acted
+from gateway.acts.called import Acted
 from gateway.acts.office import Office
 from gateway.acts.plain import Asked, Plain
 from gateway.proposals.desk import unreadable

@@ -32,7 +32,7 @@ import msgspec
 from starlette.routing import Route
 
 from gateway.activation.archive import MOST_FILE, unpacked
-from gateway.acts.graphql import Acted
+from gateway.acts.called import Acted
 from gateway.acts.office import Office
 from gateway.acts.plain import MAX_BODY, Asked, Plain
 from gateway.drafts.apart import Apart

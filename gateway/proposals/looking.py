@@ -10,7 +10,7 @@ from sqlalchemy import Connection, desc, select
 
 from gateway.activation.stored import BY_FOLDER
 from gateway.acts.office import Office
-from gateway.acts.words import acts_at
+from gateway.acts.subject.words import acts_at
 from gateway.errors import Code, LedgerUnavailable, Refusal
 from gateway.inquiry.types import Requester
 from gateway.ledger.acting.digests import Keyed

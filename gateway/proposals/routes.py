@@ -34,7 +34,7 @@ from starlette.routing import Route
 from gateway.activation.archive import MOST_PACKED
 from gateway.activation.stored import FILES
 from gateway.acts import inputs
-from gateway.acts.graphql import Acted
+from gateway.acts.called import Acted
 from gateway.acts.office import Office
 from gateway.acts.plain import MAX_BODY, Asked, Plain
 from gateway.config.settings import Settings

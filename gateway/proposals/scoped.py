@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from gateway.acts.graphql import Acted
+from gateway.acts.called import Acted
 from gateway.acts.plain import Asked, Do
 from gateway.errors import Code, Refusal
 from gateway.inquiry.types import Requester

@@ -17,7 +17,7 @@ from typing import Any
 from sqlalchemy import Connection, and_, func, or_, select, tuple_
 from starlette.routing import Route
 
-from gateway.acts.graphql import Acted
+from gateway.acts.called import Acted
 from gateway.acts.matters.deciding import STEWARD
 from gateway.acts.office import Office
 from gateway.acts.pages import after_of, cursor_of, first_of

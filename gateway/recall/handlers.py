@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from gateway.acts import handlers as acts
+from gateway.acts.called import Handlers
 from gateway.acts.confirming import Kind
-from gateway.acts.graphql import Handlers
 from gateway.acts.office import Office
 from gateway.inquiry.journey import Journey
 from gateway.recall.answering.answer import Answering

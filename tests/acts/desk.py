@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 from connectors.base import Subject
-from gateway.acts.graphql import Acted, Called, Handlers
+from gateway.acts.called import Acted, Called, Handlers
 from gateway.acts.office import Office
 from gateway.errors import Refusal
 from gateway.inquiry.http.request import Media

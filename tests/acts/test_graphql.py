@@ -12,7 +12,8 @@ import msgspec
 import pytest
 
 from gateway.acts import graphql
-from gateway.acts.graphql import Acted, Acts, Called, Handler
+from gateway.acts.called import Acted, Called, Handler
+from gateway.acts.graphql import Acts
 from gateway.bounds.shares import Shares
 from gateway.errors import Code, Refusal
 from gateway.inquiry.document.acts import ACT_QUERIES

@@ -16,7 +16,8 @@ import uvicorn
 
 from deploy.demo.configuration import USUAL
 from gateway import app, check
-from gateway.acts.graphql import Acted, Acts, Called
+from gateway.acts.called import Acted, Called
+from gateway.acts.graphql import Acts
 from gateway.errors import Code, Refusal
 from gateway.inquiry.types import Requester
 from gateway.ledger.proof import key_files

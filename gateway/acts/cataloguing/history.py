@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from gateway.acts.office import Office
-from gateway.acts.words import acts_at
+from gateway.acts.subject.words import acts_at
 from gateway.catalogue import definitions
 from gateway.errors import Refusal
 from gateway.storage.rules import cataloguing as rows

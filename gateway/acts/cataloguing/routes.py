@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from starlette.routing import Route
 
+from gateway.acts.called import Acted
 from gateway.acts.cataloguing.supplements import MOST_CONSULTED, Consulted, Moved, Retired, Supplements
-from gateway.acts.graphql import Acted
 from gateway.acts.plain import Asked, Plain
 
 

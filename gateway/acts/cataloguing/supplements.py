@@ -20,8 +20,8 @@ import msgspec
 from sqlalchemy import Connection, func, select
 
 from gateway.acts import inputs
+from gateway.acts.called import Acted
 from gateway.acts.cataloguing.steps import made, shown
-from gateway.acts.graphql import Acted
 from gateway.acts.matters.deciding import steward
 from gateway.acts.office import Office
 from gateway.acts.plain import MAX_BODY, of_file

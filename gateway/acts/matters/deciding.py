@@ -17,7 +17,7 @@ from typing import Any
 from sqlalchemy import select
 
 from gateway.acts import inputs, shown
-from gateway.acts.graphql import Acted, Called
+from gateway.acts.called import Acted, Called
 from gateway.acts.matters.filing import FILED, OBJECTION, RESTORATION, about_of, cleared, moved, numbers, shown_again
 from gateway.acts.matters.upheld import corrected_since
 from gateway.acts.office import Office

@@ -17,9 +17,9 @@ from typing import Any, NamedTuple
 from sqlalchemy import ColumnElement
 
 from gateway.acts import inputs, shown
-from gateway.acts.graphql import Acted, Called
+from gateway.acts.called import Acted, Called
 from gateway.acts.office import SUBJECT_OBJECTIONS, Office, Party
-from gateway.acts.words import NOTHING, acts_at
+from gateway.acts.subject.words import NOTHING, acts_at
 from gateway.inquiry.types import Requester
 from gateway.ledger.acting.planned import (
     AtEntry,

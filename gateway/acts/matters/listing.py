@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, and_, false, or_
 
 from gateway.acts import shown
-from gateway.acts.graphql import Acted, Called
+from gateway.acts.called import Acted, Called
 from gateway.acts.matters.deciding import STEWARD
 from gateway.acts.matters.filing import FILED
 from gateway.acts.office import Office

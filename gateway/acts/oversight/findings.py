@@ -17,7 +17,7 @@ from typing import Any
 import msgspec
 
 from gateway.acts import inputs
-from gateway.acts.graphql import Acted, Called
+from gateway.acts.called import Acted, Called
 from gateway.acts.matters.listing import OVERSIGHT
 from gateway.acts.office import SIGNED_IN_WITHIN, Office
 from gateway.acts.subject import history

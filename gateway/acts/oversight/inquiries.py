@@ -18,7 +18,7 @@ import msgspec
 from sqlalchemy import select
 
 from gateway.acts import inputs
-from gateway.acts.graphql import Acted
+from gateway.acts.called import Acted
 from gateway.acts.office import Office
 from gateway.acts.oversight import life
 from gateway.acts.oversight.findings import overseer

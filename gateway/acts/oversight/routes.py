@@ -12,7 +12,7 @@ import asyncio
 from starlette.routing import Route
 
 from gateway.activation.loading import for_inquiries
-from gateway.acts.graphql import Acted
+from gateway.acts.called import Acted
 from gateway.acts.office import Office
 from gateway.acts.oversight.findings import overseer
 from gateway.acts.oversight.health import Health

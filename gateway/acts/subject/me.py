@@ -22,7 +22,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from connectors.base import Subject, SubjectKind
 from gateway.acts import inputs
-from gateway.acts.graphql import Called
+from gateway.acts.called import Called
 from gateway.acts.office import Office
 from gateway.acts.subject import held, history, own
 from gateway.catalogue.model import Catalogue

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, select
 from connectors.base import Subject
 from gateway.acts import shown
 from gateway.acts.office import Office
-from gateway.acts.words import acts_at
+from gateway.acts.subject.words import acts_at
 from gateway.storage.subjects import acts as rows
 from gateway.storage.subjects.acts import Matter, matter
 from gateway.storage.subjects.facts import fact

@@ -13,7 +13,7 @@ from typing import Any
 
 from starlette.routing import Route
 
-from gateway.acts.graphql import Acted
+from gateway.acts.called import Acted
 from gateway.acts.matters.deciding import steward
 from gateway.acts.matters.listing import OVERSIGHT
 from gateway.acts.office import Office

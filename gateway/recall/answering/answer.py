@@ -19,7 +19,7 @@ import msgspec
 from sqlalchemy import select, tuple_, update
 
 from gateway.acts import inputs
-from gateway.acts.graphql import Acted, Called
+from gateway.acts.called import Acted, Called
 from gateway.acts.office import Office
 from gateway.catalogue.graphql.act_fields import MOST_ITEMS
 from gateway.inquiry.types import Requester

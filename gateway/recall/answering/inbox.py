@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, tuple_
 
-from gateway.acts.graphql import Acted, Called
+from gateway.acts.called import Acted, Called
 from gateway.acts.office import Office
 from gateway.acts.pages import cursor_of, place_of
 from gateway.inquiry.types import Requester

@@ -15,7 +15,7 @@ from typing import Any
 from sqlalchemy import select, tuple_
 from starlette.routing import Route
 
-from gateway.acts.graphql import Acted
+from gateway.acts.called import Acted
 from gateway.acts.office import Office
 from gateway.acts.oversight.findings import overseer
 from gateway.acts.pages import after_of, cursor_of, first_of

@@ -10,13 +10,13 @@ import msgspec
 from sqlalchemy import ColumnElement, or_, tuple_
 
 from gateway.acts import inputs
-from gateway.acts.graphql import Acted, Called
+from gateway.acts.called import Acted, Called
 from gateway.acts.matters.deciding import touching
 from gateway.acts.matters.filing import moved
 from gateway.acts.office import Office
 from gateway.acts.oversight.findings import overseer
 from gateway.acts.pages import cursor_of, place_of
-from gateway.acts.words import acts_at
+from gateway.acts.subject.words import acts_at
 from gateway.inquiry.types import Requester
 from gateway.ledger.acting.digests import same_human
 from gateway.ledger.acting.planned import Actor, Made, Seen, invalid, not_found

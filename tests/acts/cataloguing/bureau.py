@@ -10,8 +10,8 @@ from typing import Any
 import msgspec
 import pytest
 
+from gateway.acts.called import Acted
 from gateway.acts.cataloguing.supplements import Consulted, Moved, Retired, Supplements
-from gateway.acts.graphql import Acted
 from gateway.bounds.shares import Shares
 from gateway.catalogue import definitions
 from gateway.catalogue.load import one

@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 from connectors.base import Subject
-from gateway.acts.graphql import Acted, Called
+from gateway.acts.called import Acted, Called
 from gateway.acts.handlers import handlers
 from gateway.acts.subject import history
 from gateway.inquiry.http.request import Media

@@ -16,7 +16,7 @@ from typing import Any
 import msgspec
 
 from connectors.base import Subject
-from gateway.acts.graphql import Acted, Called
+from gateway.acts.called import Acted, Called
 from gateway.errors import Refusal
 from gateway.inquiry.http.request import Media
 from gateway.inquiry.types import Requester

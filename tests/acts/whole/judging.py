@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import select
 
-from gateway.acts.words import acts_at
+from gateway.acts.subject.words import acts_at
 from gateway.ledger.entry import entries
 from gateway.ledger.verify.store import verify_store
 from gateway.storage.port import Store

@@ -15,7 +15,7 @@ import msgspec
 import pytest
 
 from gateway.acts import consents
-from gateway.acts.graphql import Acted, Called
+from gateway.acts.called import Acted, Called
 from gateway.inquiry import answer, restrain
 from gateway.inquiry.facts import FactsReader
 from gateway.inquiry.types import Requester
