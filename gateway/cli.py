@@ -144,6 +144,12 @@ def _store(commands: Any) -> None:
     storage.register(commands)
 
 
+def _backup(commands: Any) -> None:
+    from gateway.backup import commands as backup
+
+    backup.register(commands)
+
+
 def _acts(commands: Any) -> None:
     from gateway.acts import commands as acts
 
@@ -187,6 +193,7 @@ _PARTS: Mapping[tuple[str, ...], Callable[[Any], None]] = {
     ("catalogue",): _catalogue,
     ("watch",): _watch,
     ("store",): _store,
+    ("backup", "restore"): _backup,
     ("changes", "matters"): _acts,
     ("recalls",): _recalls,
     ("rules",): _rules,

@@ -74,6 +74,8 @@ EXAMPLES: Mapping[str, str] = {
     "keys webhooks": "--out webhooks.key",
     "keys rotate": "--config gateway.yaml",
     "store migrate": "--config gateway.yaml",
+    "backup": "--out /backups/2026-11-27",
+    "restore": "/backups/2026-11-27",
     "changes list": f"{_ASKING} --state awaits-confirmation",
     "changes report": f'{_SUBJECT} tax-arrears A-17 {_ASKING} --event withdrawn --reason "It was paid."',
     "changes confirm": f"9f31c2 {_ASKING}",

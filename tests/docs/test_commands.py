@@ -41,6 +41,8 @@ RUN = {
 }  # fmt: skip
 """Commands that are run here as they are written."""
 ELSEWHERE = {
+    ("backup",): "tests/backup/test_backup.py::test_what_is_put_back_goes_on_and_names_the_gap",
+    ("restore",): "tests/backup/test_backup.py::test_what_is_put_back_goes_on_and_names_the_gap",
     ("source", "sample"): "tests/acts/test_commands.py::test_a_steward_samples_its_own_department_by_a_command",
     ("source", "watch"): "tests/connecting/drifting/test_command.py::test_drift_is_remembered_counted_logged_and_told",
     ("source", "new"): "tests/docs/test_connecting.py::test_a_department_is_connected_from_its_own_description",

@@ -1,0 +1,113 @@
+"""`dutybound backup` and `dutybound restore`. Exit codes: 0 done, 1 refused or less than published."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+from gateway.backup import last, making, restoring
+from gateway.backup.manifest import COPIES, Manifest
+from gateway.command import options
+from gateway.config import settings
+from gateway.config.settings import Settings
+from gateway.errors import CommandRefused
+from gateway.ledger.commands.progress import teller
+from gateway.ledger.entry.registry import EVERY, ROOT
+from gateway.ledger.log.retire import registry_set_back
+from gateway.ledger.proof import key_files
+from gateway.ledger.verify.store import verify_store
+from gateway.storage import schema
+from gateway.storage.archive.files import archive_at
+from gateway.storage.store import open_copy
+
+
+def register(subparsers: argparse._SubParsersAction[Any]) -> None:
+    """Add both commands."""
+    backup = subparsers.add_parser("backup", help="copy the store into a new folder, while gateways serve")
+    options.config(backup)
+    backup.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="the new folder")
+    backup.add_argument(
+        "--with-keys", action="store_true", help="also copy the keys; then whoever has the backup can read everything"
+    )
+    backup.add_argument("--verify", action="store_true", help="also open every entry of the copy (SQLite)")
+    backup.set_defaults(run=_backup)
+
+    restore = subparsers.add_parser("restore", help="put a backup into the place of a store that is away")
+    options.config(restore)
+    restore.add_argument("folder", type=Path, metavar="FOLDER", help="what `dutybound backup` made")
+    restore.add_argument(
+        "--anyway", action="store_true", help="although a key is away or another one, or the head file is lost"
+    )
+    restore.set_defaults(run=_restore)
+
+
+def _backup(arguments: argparse.Namespace) -> int:
+    found, out = settings.load(arguments.config, os.environ), arguments.out
+    if arguments.verify and not found.store.startswith("sqlite"):
+        raise CommandRefused(
+            "`--verify` is for a SQLite store: restore a dump into an empty database, and run `dutybound ledger verify`"
+        )
+    with settings.placing(found):
+        made = making.make(found, out, with_keys=arguments.with_keys)
+    print(f"backup: {out}, {made.bytes} bytes, tables of step {made.step}")
+    _print_shards(made)
+    for key in made.keys:
+        if key.sha256 is None:
+            print(f"the key `{key.setting}` is away: the backup does not know which one it needs", file=sys.stderr)
+        else:
+            where = f"{out}/keys" if key.inside else "not in the backup; keep it elsewhere"
+            print(f"key: {key.setting}, SHA-256 {key.sha256} ({where})")
+    print("the head file is not in the backup: it has to be newer than the store")
+    if arguments.verify:
+        _verify(found, out / COPIES[made.kind])
+    try:
+        last.write(found, last.Last(last.VERSION, made.made, str(out.absolute()), made.bytes, made.shards))
+    except OSError as error:
+        print(
+            f"`{last.path(found)}` cannot be written ({error.strerror}): `status` does not know of it", file=sys.stderr
+        )
+        return 1
+    return 0
+
+
+def _verify(found: Settings, copy: Path) -> None:
+    store = open_copy(copy, found.store_key_file)
+    store.archive = archive_at(found.ledger.archive)
+    try:
+        verifiers = key_files.verifiers(key_files.load(found.ledger.key_file), found.ledger.origin, EVERY)
+        for shard in verify_store(store, verifiers, teller()):
+            print(f"whole: {shard.origin}, {shard.size} entries, root {shard.root.hex()}")
+    finally:
+        store.close()
+
+
+def _restore(arguments: argparse.Namespace) -> int:
+    found, config = settings.load(arguments.config, os.environ), arguments.config
+    with settings.placing(found):
+        put = restoring.restore(found, arguments.folder, anyway=arguments.anyway)
+    print(f"restored: the store as of {put.made.isoformat()}")
+    _print_shards(put)
+    if put.step != schema.LATEST:
+        print(f"its tables are of step {put.step}; next:\n  dutybound store migrate --config {config}")
+        return 0
+    gaps = restoring.gaps(found)
+    for gap in gaps:
+        if gap.name == ROOT:
+            print(registry_set_back(gap), file=sys.stderr)
+            return 1
+        seen = gap.remembered.checkpoint
+        print(f"gap: {seen.origin} has {gap.size} entries, and {seen.size} were published; the next start seals it")
+    if not gaps:
+        print("gap: none that is remembered; the last seconds before the loss may still be missing")
+    print("next, where subjects were erased since, once for each receipt of an erasure:")
+    print(f"  dutybound ledger erase again --receipt FILE --by NAME --config {config}")
+    print(f"then:\n  dutybound serve --config {config}\n  dutybound ledger verify --config {config}")
+    return 0
+
+
+def _print_shards(manifest: Manifest) -> None:
+    for origin, size in manifest.shards.items():
+        print(f"shard: {origin}, {size} entries")

@@ -1,0 +1,101 @@
+"""What a backup is: a folder with the copy of the store and `backup.json`, which says what the copy is of.
+
+    backup.json     this: when, of which store, with how many entries, and which keys belong to it
+    store.db        a SQLite store; or `store.dump`, PostgreSQL's, as `pg_dump --format=custom` writes it
+    keys/           copies of the keys, only where `--with-keys` asked for them
+
+Invariants: `backup.json` names no subject and holds no secret. A key is named by its setting and the SHA-256 of its
+file. The copy is what `sha256` says, or the backup is refused.
+"""
+
+from __future__ import annotations
+
+import datetime
+import hashlib
+from pathlib import Path
+
+import msgspec
+
+from gateway.config.settings import Settings
+from gateway.errors import CommandRefused
+
+VERSION = 1
+MANIFEST = "backup.json"
+KEYS = "keys"
+COPIES = {"sqlite": "store.db", "postgresql": "store.dump"}
+"""The copy's name by the kind of store."""
+_CHUNK = 1 << 20
+
+
+class Key(msgspec.Struct, frozen=True):
+    """A key file that belongs to the store: its setting in `gateway.yaml`, and the file's SHA-256; none: it was away.
+
+    `inside` is whether the backup has a copy of it.
+    """
+
+    setting: str
+    sha256: str | None
+    inside: bool = False
+
+
+class Manifest(msgspec.Struct, frozen=True):
+    """A backup. `shards` has the entries of each shard by its origin; `step` is that of the store's tables."""
+
+    v: int
+    made: datetime.datetime
+    gateway: str
+    kind: str
+    step: str
+    bytes: int
+    sha256: str
+    shards: dict[str, int]
+    keys: list[Key]
+
+
+def read(folder: Path) -> Manifest:
+    """What a folder's `backup.json` says; raises `CommandRefused` where it is none that this version knows."""
+    file = folder / MANIFEST
+    try:
+        content = file.read_bytes()
+        if (version := msgspec.json.decode(content, type=_Version).v) != VERSION:
+            raise CommandRefused(f"`{file}` is of version {version}, and this gateway knows {VERSION}; use a newer one")
+        found = msgspec.json.decode(content, type=Manifest)
+    except OSError as error:
+        raise CommandRefused(
+            f"`{folder}` is no backup: `{MANIFEST}` cannot be read ({error.strerror}); name a folder that"
+            " `dutybound backup` made"
+        ) from error
+    except ValueError as error:
+        raise CommandRefused(f"`{file}` is damaged ({error}); use another backup") from error
+    if found.kind not in COPIES:
+        raise CommandRefused(
+            f"`{file}` is of a `{found.kind}` store, which this gateway does not know; use a newer one"
+        )
+    return found
+
+
+def encode(manifest: Manifest) -> bytes:
+    """The content of `backup.json`."""
+    return msgspec.json.format(msgspec.json.encode(manifest), indent=1) + b"\n"
+
+
+def digest(path: Path) -> str:
+    """The SHA-256 of a file of any size, in hexadecimal; raises `OSError`."""
+    found = hashlib.sha256()
+    with path.open("rb") as file:
+        while chunk := file.read(_CHUNK):
+            found.update(chunk)
+    return found.hexdigest()
+
+
+def key_files(settings: Settings) -> dict[str, Path]:
+    """The key files that belong to a configuration's store, by their settings."""
+    names = ("webhooks.key_file", "webhooks.older_key_file")
+    found = {"ledger.key_file": settings.ledger.key_file}
+    if settings.store_key_file is not None:
+        found["store_key_file"] = settings.store_key_file
+    return found | dict(zip(names, settings.webhooks.key_files, strict=False))
+
+
+class _Version(msgspec.Struct):
+    v: int

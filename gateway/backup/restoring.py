@@ -1,0 +1,145 @@
+"""A backup put back: into the place of a store that is away, never over one that is there.
+
+Everything is looked at before anything is written: the copy against its digest, the keys that belong to it, and that
+nothing stands in the way. Without the keys the store would be no use, and without memory of what was published a
+gateway would sign other entries over those whose receipts are out; so either is refused, unless `anyway`.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+from sqlalchemy.engine import make_url
+
+from gateway.backup import postgresql, stores
+from gateway.backup.manifest import COPIES, KEYS, Key, Manifest, digest, key_files, read
+from gateway.config.settings import Settings
+from gateway.errors import CommandRefused
+from gateway.files import new_file
+from gateway.ledger.log.retire import Missing
+from gateway.storage import schema
+from gateway.storage.engines.sqlite import SqliteStore
+from gateway.storage.store import sqlite_path
+
+
+def restore(settings: Settings, folder: Path, *, anyway: bool = False) -> Manifest:
+    """Put the backup in `folder` into the configured store; raises `CommandRefused`, and nothing was changed then."""
+    found = read(folder)
+    kind = stores.kind(settings)
+    if found.kind != kind:
+        raise CommandRefused(
+            f"the backup is of a {found.kind} store, and `store` names a {kind} one; name one of the same kind"
+        )
+    if found.step > schema.LATEST:
+        raise CommandRefused(
+            f"the backup's tables are of step {found.step}, made by a newer version of the gateway ({found.gateway}),"
+            f" and this one knows {schema.LATEST} and no later; use the newer version"
+        )
+    copy = folder / COPIES[kind]
+    lost = _lost(settings, found, folder)
+    try:
+        if digest(copy) != found.sha256:
+            raise CommandRefused(f"`{copy}` is not what was backed up: it was changed or cut short; use another backup")
+        if not anyway:
+            _check_keys(lost)
+            _check_memory(settings)
+        (_put_file if kind == "sqlite" else _put_database)(settings, copy)
+        for key, file in lost:
+            if key.inside and not file.exists():
+                new_file(file, (folder / KEYS / key.setting).read_bytes())
+    except OSError as error:
+        raise CommandRefused(f"the backup cannot be put back: {error.strerror} ({error.filename})") from error
+    return found
+
+
+def gaps(settings: Settings) -> list[Missing]:
+    """What the restored store lacks of what was published, as `stores.gaps`."""
+    if stores.kind(settings) == "sqlite":
+        with stores.file(sqlite_path(settings.store)) as file:
+            return stores.gaps(file, settings)
+    with stores.database(settings) as store:
+        return stores.gaps(store, settings)
+
+
+def _lost(settings: Settings, found: Manifest, folder: Path) -> list[tuple[Key, Path]]:
+    """The keys that belong to a backup, and are not where the configuration names them, or are others."""
+    configured, lost = key_files(settings), []
+    for key in found.keys:
+        if key.sha256 is None:
+            continue
+        file = configured.get(key.setting)
+        if file is None:
+            raise CommandRefused(f"the backup belongs to a key `{key.setting}`, which the configuration does not name")
+        if not file.is_file() or digest(file) != key.sha256:
+            lost.append((key, file))
+    return lost
+
+
+def _check_keys(lost: list[tuple[Key, Path]]) -> None:
+    for key, file in lost:
+        if file.exists():
+            raise CommandRefused(
+                f"the backup needs another key as `{key.setting}` than `{file}`: the one whose file has SHA-256"
+                f" {key.sha256}. Keys were changed since: use a newer backup, or name that key. Nothing was changed"
+            )
+        if not key.inside:
+            raise CommandRefused(
+                f"the backup needs the key `{key.setting}`, and `{file}` is away: put back the file with SHA-256"
+                f" {key.sha256}, and run this again. Nothing was changed"
+            )
+
+
+def _check_memory(settings: Settings) -> None:
+    if not settings.ledger.head_file.exists() and not settings.ledger.witnesses:
+        raise CommandRefused(
+            f"the head file `{settings.ledger.head_file}` is away, and there is no witness: nobody remembers what was"
+            " published since the backup, and other entries would be signed over it. Put the head file back; where"
+            " it is lost and you know that no answer left since the backup, run this with `--anyway`"
+        )
+
+
+def _put_file(settings: Settings, copy: Path) -> None:
+    path = sqlite_path(settings.store, str(settings.file))
+    if not path.parent.is_dir():
+        path.parent.mkdir(mode=0o700, parents=True)
+    for each in (path, *(Path(f"{path}{end}") for end in ("-wal", "-shm", "-journal"))):
+        if os.path.lexists(each):
+            raise CommandRefused(
+                f"`{each}` is there already: stop every gateway, move it away with what stands beside it, and keep it,"
+                " since it may have what the backup lacks. Nothing was changed"
+            )
+    lock = SqliteStore(path).lock("serve")
+    if lock is None:
+        raise CommandRefused(f"`{path}` is served by a `dutybound serve`; stop it. Nothing was changed")
+    try:
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
+        try:
+            with os.fdopen(handle, "wb") as there, copy.open("rb") as here:
+                shutil.copyfileobj(here, there, 1 << 20)
+                there.flush()
+                os.fsync(there.fileno())
+            os.link(name, path)  # unlike a rename, never over a file that came meanwhile
+        finally:
+            os.unlink(name)
+        opened = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(opened)
+        finally:
+            os.close(opened)
+    finally:
+        os.close(lock)
+
+
+def _put_database(settings: Settings, copy: Path) -> None:
+    url = make_url(settings.store)
+    with stores.database(settings) as store:
+        if not stores.empty(store.engine):
+            raise CommandRefused(
+                f"`{url.render_as_string()}` has a gateway's tables already: name an empty database, and keep this one,"
+                " since it may have what the backup lacks. Nothing was changed"
+            )
+    options = ("--single-transaction", "--exit-on-error", "--no-owner", "--no-acl")
+    postgresql.run("pg_restore", url, *options, str(copy.absolute()))

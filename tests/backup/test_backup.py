@@ -1,0 +1,227 @@
+"""A backup on both stores: made beside a gateway, put back, and what it lacks named; whatever hinders is refused."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import stat
+from pathlib import Path
+
+import pytest
+
+from gateway.backup import last
+from gateway.config import settings
+from gateway.storage import schema
+from tests.backup.conftest import lose
+from tests.configured import ORIGIN
+from tests.storage.office import LEI, SAID, Office
+
+HOLD = ("ledger", "hold", "place", "--subject", LEI, *SAID)
+
+
+def test_what_is_put_back_goes_on_and_names_the_gap(office: Office) -> None:
+    office.serve(1, 2)
+    out = office.folder / "copy"
+    made = office.ran("backup", "--out", out)
+    assert f"shard: {ORIGIN}/1, 2 entries" in made
+    office.serve(3)
+    lose(office.place)
+
+    put = office.ran("restore", out)
+    assert f"gap: {ORIGIN}/1 has 2 entries, and 3 were published" in put
+    assert office.sizes()["1"] == 2
+    office.serve(4)
+    assert office.verify() == 0, office.err
+    assert f"sealed: {ORIGIN}/1 at 2; shard 2 goes on" in office.out
+
+
+def test_nothing_is_missing_where_nothing_was_entered_since(office: Office) -> None:
+    office.serve(1)
+    office.ran(*HOLD)
+    before = office.sizes()
+    office.ran("backup", "--out", "copy")
+    lose(office.place)
+    assert "gap: none" in office.ran("restore", "copy")
+    assert office.sizes() == before
+    office.ran(*HOLD)
+    assert office.verify() == 0, office.err
+    assert "sealed" not in office.out
+
+
+def test_it_is_for_its_owner_only_and_has_no_secret(office: Office) -> None:
+    office.serve(1)
+    out = office.folder / "copy"
+    office.ran("backup", "--out", out)
+    names = {each.name for each in out.iterdir()}
+    assert names == {"backup.json", "store.db" if office.place.kind == "sqlite" else "store.dump"}
+    for each in (out, *out.iterdir()):
+        assert not stat.S_IMODE(each.stat().st_mode) & 0o077, each
+    pem = (office.folder / "ledger.key").read_bytes()
+    assert all(pem.splitlines()[1] not in each.read_bytes() for each in out.iterdir())
+    found = json.loads((out / "backup.json").read_text())
+    assert (found["kind"], found["step"]) == (office.place.kind, schema.LATEST)
+    assert [each["setting"] for each in found["keys"]] == ["ledger.key_file"]
+
+    assert f"`{out}` is there already" in office.refused("backup", "--out", out)
+    recorded = last.find(settings.load(office.config, {}))
+    assert recorded is not None
+    assert (recorded.folder, recorded.shards[f"{ORIGIN}/1"]) == (str(out), 1)
+
+
+def test_a_key_that_is_away_is_named_and_nothing_is_lost(office: Office) -> None:
+    office.serve(1)
+    before = office.sizes()
+    office.ran("backup", "--out", "copy")
+    office.ran("backup", "--out", "whole", "--with-keys")
+    key = office.folder / "ledger.key"
+    kept = key.read_bytes()
+    key.unlink()
+    office.ran("backup", "--out", "without")
+    assert "the key `ledger.key_file` is away" in office.err
+    lose(office.place)
+
+    why = office.refused("restore", "copy")
+    assert "needs the key `ledger.key_file`" in why
+    assert str(key) in why
+    key.touch(mode=0o600)
+    key.write_bytes(b"another")
+    assert "needs another key as `ledger.key_file`" in office.refused("restore", "copy")
+    key.unlink()
+
+    office.ran("restore", "whole")
+    assert key.read_bytes() == kept
+    assert not stat.S_IMODE(key.stat().st_mode) & 0o077
+    assert office.sizes() == before
+    assert office.verify() == 0, office.err
+
+
+def test_of_a_sealed_store_the_key_outside_it_is_named_too(office: Office) -> None:
+    assert office.bare("store", "key", "--out", "store.key") == 0
+    key = office.folder / "store.key"
+    office.place.key = key
+    with office.config.open("a") as file:
+        file.write("store_key_file: store.key\n")
+    office.serve(1)
+    office.ran("backup", "--out", "copy")
+    office.serve(2)
+    lose(office.place)
+    kept = key.read_bytes()
+    key.unlink()
+    assert "needs the key `store_key_file`" in office.refused("restore", "copy")
+    key.touch(mode=0o600)
+    key.write_bytes(kept)
+    assert "has 1 entries, and 2 were published" in office.ran("restore", "copy")
+    office.serve(3)
+    assert office.verify() == 0, office.err
+    key.unlink()
+    office.ran("backup", "--out", "without")
+    assert "the key `store_key_file` is away" in office.err
+
+
+def test_a_lost_head_file_is_refused_unless_somebody_takes_it_on(office: Office) -> None:
+    office.serve(1)
+    office.ran("backup", "--out", "copy")
+    lose(office.place)
+    (office.folder / "heads.json").unlink()
+    assert "nobody remembers what was published" in office.refused("restore", "copy")
+    office.ran("restore", "copy", "--anyway")
+    assert office.verify() == 0, office.err
+
+
+def test_a_store_that_is_there_stays(office: Office) -> None:
+    office.serve(1)
+    office.ran("backup", "--out", "copy")
+    office.serve(2)
+    why = office.refused("restore", "copy")
+    assert "already" in why
+    assert "Nothing was changed" in why
+    assert office.sizes()["1"] == 2
+
+
+@pytest.mark.parametrize("change", ["bytes", "cut", "newer", "version", "none"])
+def test_a_backup_that_cannot_be_used_is_refused(office: Office, change: str) -> None:
+    office.serve(1)
+    office.ran("backup", "--out", "copy")
+    lose(office.place)
+    manifest = office.folder / "copy" / "backup.json"
+    [copy] = (office.folder / "copy").glob("store.*")
+    found = json.loads(manifest.read_text())
+    match change:
+        case "bytes":
+            content = bytearray(copy.read_bytes())
+            content[len(content) // 2] ^= 1
+            copy.write_bytes(content)
+        case "cut":
+            copy.write_bytes(copy.read_bytes()[:100])
+        case "newer":
+            manifest.write_text(json.dumps(found | {"step": "9999"}))
+        case "version":
+            manifest.write_text(json.dumps(found | {"v": 2}))
+        case "none":
+            manifest.unlink()
+    expected = {
+        "bytes": "is not what was backed up", "cut": "is not what was backed up", "newer": "use the newer version",
+        "version": "is of version 2", "none": "is no backup",
+    }  # fmt: skip
+    assert expected[change] in office.refused("restore", "copy")
+
+
+@pytest.mark.parametrize("place", ["sqlite"], indirect=True)
+class TestSqlite:
+    """What only a file has."""
+
+    def test_a_journal_that_was_left_is_not_read_into_it(self, office: Office) -> None:
+        office.serve(1)
+        office.ran("backup", "--out", "copy")
+        lose(office.place)
+        left = Path(f"{office.place.url.removeprefix('sqlite:///')}-wal")
+        left.write_bytes(b"left")
+        assert f"`{left}` is there already" in office.refused("restore", "copy")
+
+    def test_the_copy_is_verified_where_that_is_wanted(self, office: Office) -> None:
+        office.serve(1)
+        assert f"whole: {ORIGIN}/1, 1 entries" in office.ran("backup", "--out", "copy", "--verify")
+
+    def test_it_has_nothing_of_what_was_deleted(self, office: Office) -> None:
+        office.serve(1)
+        path = office.place.url.removeprefix("sqlite:///")
+        with sqlite3.connect(path) as file:
+            file.execute("CREATE TABLE planted AS SELECT 'planted-and-deleted' AS it")
+            file.execute("DROP TABLE planted")
+        assert b"planted-and-deleted" in Path(path).read_bytes() + Path(f"{path}-wal").read_bytes()
+        office.ran("backup", "--out", "copy")
+        assert b"planted-and-deleted" not in (office.folder / "copy" / "store.db").read_bytes()
+
+    def test_no_store_or_none_of_ours_is_refused(self, office: Office) -> None:
+        path = Path(office.place.url.removeprefix("sqlite:///"))
+        lose(office.place)
+        assert "there is no store" in office.refused("backup", "--out", "copy")
+        path.write_bytes(b"not a database, but long enough to be looked at" * 40)
+        office.refused("backup", "--out", "copy")
+        path.unlink()
+        with sqlite3.connect(path) as file:
+            file.execute("CREATE TABLE other (a)")
+        assert "another program's" in office.refused("backup", "--out", "copy")
+        assert not list(office.folder.glob("*copy*"))
+
+
+@pytest.mark.parametrize("place", ["postgresql"], indirect=True)
+class TestPostgresql:
+    """What only a server has: programs of its own."""
+
+    def test_programs_that_are_not_there_are_named(self, office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+        office.serve(1)
+        monkeypatch.setenv("PATH", str(office.folder))
+        assert "`pg_dump` is not installed here" in office.refused("backup", "--out", "copy")
+        assert "`--verify` is for a SQLite store" in office.refused("backup", "--out", "copy", "--verify")
+        assert not list(office.folder.glob("*copy*"))
+
+    def test_a_program_that_fails_is_quoted(self, office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+        office.serve(1)
+        program = office.folder / "pg_dump"
+        program.write_text("#!/bin/sh\necho 'pg_dump: error: No space left on device' >&2; exit 1\n")
+        program.chmod(0o700)
+        monkeypatch.setenv("PATH", f"{office.folder}:/usr/bin:/bin")
+        why = office.refused("backup", "--out", "copy")
+        assert "`pg_dump` failed: pg_dump: error: No space left on device; make room on the disk" in why
+        assert not list(office.folder.glob("*copy*"))
