@@ -33,6 +33,15 @@ def test_a_start_imports_nothing_that_serving_does_not_need(tmp_path: Path) -> N
     assert not NOT_TO_SERVE & imported
 
 
+def test_a_receipt_is_verified_without_the_connectors_libraries(tmp_path: Path) -> None:
+    command = 'cli.main(["ledger", "verify-receipt", "--key", "none.pub", "none"])'
+    probe = f"import sys\nfrom gateway import cli\n{command}\nprint(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, cwd=tmp_path, check=False)
+    imported = set(done.stdout.split())
+    assert "gateway.ledger.commands.register" in imported
+    assert not {"gateway.check", "connectors.kinds", "connectors.database", "pymysql"} & imported
+
+
 def test_what_a_start_leaves_out_is_there_for_everything_else() -> None:
     """`--help` has all commands, and so has the parser that no word cuts short."""
     everything, serving = cli._parser().format_help(), cli._parser("serve").format_help()

@@ -8,11 +8,12 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from gateway.connecting.commands import conformance, deliver, findings, new, sample, test, watch
-
 
 def register(subparsers: argparse._SubParsersAction[Any]) -> None:
     """Add `source` with its commands; each sets `run`: from the parsed arguments to the exit code."""
+    # Here, since `dutybound ledger` takes `reconcile` from this folder, and needs nothing of these.
+    from gateway.connecting.commands import conformance, deliver, findings, new, sample, test, watch
+
     source = subparsers.add_parser("source", help="connect a department's system, try it, and watch it")
     parts = source.add_subparsers()
     new.register(parts)

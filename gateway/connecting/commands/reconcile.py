@@ -17,11 +17,10 @@ import uuid
 import zoneinfo
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from gateway.catalogue.model import IdentifierScheme
 from gateway.command import options
-from gateway.connecting.department import Department, Departments, opened
 from gateway.connecting.reconciling.entered import expected, in_order
 from gateway.connecting.reconciling.lines import FORMATS, Call, Columns, read
 from gateway.connecting.reconciling.matching import Counted, Found, Matching, Window
@@ -31,6 +30,9 @@ from gateway.ledger.commands.progress import teller
 from gateway.ledger.entry import entries
 from gateway.ledger.log import operator
 from gateway.ledger.log.ledger import Ledger
+
+if TYPE_CHECKING:
+    from gateway.connecting.department import Department, Departments
 
 _ENDINGS = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "jsonl"}
 _PAGES = 20
@@ -120,6 +122,8 @@ _UNSORTED = "is more than two minutes older than a line before it; sort the log 
 
 
 async def _configured(arguments: argparse.Namespace) -> Departments:
+    from gateway.connecting.department import opened  # all connectors, which no other command of `ledger` needs
+
     async with opened(arguments.config, arguments.department) as found:
         return found
 
