@@ -54,6 +54,8 @@ def _init(given: argparse.Namespace) -> int:
     if not given.yes and not sys.stdin.isatty():
         print("there is no terminal to ask at: add `--yes` to take the defaults", file=sys.stderr)
         return 2
+    if empty := [name for name in _FLAGS if getattr(given, name) == ""]:
+        raise CommandRefused(f"`--{empty[0].replace('_', '-')}` is empty; leave it out for the default")
     writing.refuse_where_there(given.out)
     try:
         wanted = _wanted(given, (lambda _question, usual: usual) if given.yes else _asked)
@@ -82,6 +84,15 @@ def _wanted(given: argparse.Namespace, ask: Callable[[str, str], str]) -> Wanted
     client = given.client or ask("Which client of it may ask?", CLIENT)
     usual = f"{example}/register"
     department = given.department or ask("Where is the department's REST interface? (the default is an example)", usual)
+    if example == f"http://{listen}" and example in (issuer, department.removesuffix("/register")):
+        raise CommandRefused(
+            f"gateway and example cannot both listen at `{listen}`; choose another one with `--listen` or `--example`"
+        )
+    if "[" in public:
+        raise CommandRefused(
+            f"the ledger is called by the host that clients call, and `{public}` has none; name one, such as"
+            " `--public-url http://localhost:8080`"
+        )
     return Wanted(listen, public.rstrip("/"), issuer, client, department, example=issuer == example)
 
 
@@ -89,6 +100,7 @@ def _asked(question: str, usual: str) -> str:
     return input(f"{question} [{usual}] ").strip() or usual
 
 
+_FLAGS = ("listen", "public_url", "issuer", "client", "department", "example")
 _WHAT = {
     "example.key": ": signs the example's access tokens; for trying only",
     "gateway.yaml": ": the gateway's configuration",

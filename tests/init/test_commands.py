@@ -134,6 +134,22 @@ def test_what_could_not_start_is_not_written(
     assert [*folder.iterdir()] == []
 
 
+@pytest.mark.parametrize(
+    ("flag", "value", "said"),
+    [
+        ("--example", "127.0.0.1:8080", "cannot both listen at `127.0.0.1:8080`"),
+        ("--listen", "[::1]:8080", "name one, such as `--public-url http://localhost:8080`"),
+        ("--client", "", "`--client` is empty; leave it out for the default"),
+    ],
+)
+def test_a_flag_that_cannot_be_meant_is_named(
+    flag: str, value: str, said: str, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["init", "--yes", flag, value]) == 1
+    assert said in capsys.readouterr().err
+    assert [*folder.iterdir()] == []
+
+
 def test_a_folder_that_cannot_be_made_is_told(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (folder / "file").touch()
     assert cli.main(["init", "--yes", "--out", "file/new"]) == 1
