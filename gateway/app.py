@@ -121,8 +121,7 @@ class Gateway:
         )
         self._facts = store.facts()
         self._reader = FactsReader(self._facts, parts.rules.calendar.zone, self._states.of("facts"))
-        secret = parts.private.private_bytes_raw()
-        self._counting = Counting(settings, store, self._ledger, self._purposes, self._now, secret)
+        self._counting = Counting(settings, store, self._ledger, self._purposes, self._now, parts.secrets[0])
         self._news: CaseNews | None = None
         if settings.valkey:
             # Imported where it is configured: Valkey's client would be a tenth of every start.
@@ -211,7 +210,8 @@ class Gateway:
             self._issuers, audience=settings.oauth.audience, metadata_url=metadata_url(settings.public_url),
             registered=lambda issuer, client: self._serving.registered(issuer, client), clock=self._now.sure,
             proofs=Proofs(
-                f"{settings.public_url}/graphql", settings.oauth.dpop, nonce_secret(self._parts.private), self._replays
+                f"{settings.public_url}/graphql", settings.oauth.dpop, [*map(nonce_secret, self._parts.secrets)],
+                self._replays,
             ),
             client_certificates=settings.tls.client_certificates, max_lifetime=settings.oauth.max_lifetime,
         )  # fmt: skip
@@ -228,7 +228,7 @@ class Gateway:
             facts=self._reader,
             cases=parts.cases,
             admission=self._counting.admission(),
-            retries=Retries(parts.private.private_bytes_raw()),
+            retries=Retries(parts.secrets[0]),
             fetcher=Fetcher(
                 departments.connectors, departments_of(rules), settings.limits.records, self._states.of("department")
             ),
@@ -266,7 +266,7 @@ class Gateway:
             *sampling.routes(plain, self._office, lambda: self._departments.now.connectors, settings.limits.deadline),
             *hooks.routes(parts.cases.webhook_secrets, self._changed, self._seconds),
             *console.routes(
-                settings.oauth, settings.public_url, self._issuers, lambda: self, self._store, self._parts.private,
+                settings.oauth, settings.public_url, self._issuers, lambda: self, self._store, self._parts.secrets,
                 self._seconds, lambda: self._serving.rules, self._log.defect, static.address, self._words,
             ), start_route(self._words),
         ]  # fmt: skip

@@ -49,6 +49,7 @@ from gateway.rules.files import calendar, thresholds
 from gateway.rules.load import Read as Policies
 from gateway.rules.load import read as load_rules
 from gateway.rules.ruleset import RuleSet
+from gateway.storage.sealing import key_file
 from gateway.storage.store import examine_store
 from gateway.texts import words
 from gateway.values import NOWHERE
@@ -59,7 +60,7 @@ class Loaded(msgspec.Struct, frozen=True, eq=False):
     """What the files say, read and found right.
 
     `archive` has the files of the folder that the rule set was read from; None where the store has it, which is so
-    since an `epoch`.
+    since an `epoch`. `named_secrets` are of the file that `secrets_file` names.
     """
 
     rules: RuleSet
@@ -68,6 +69,12 @@ class Loaded(msgspec.Struct, frozen=True, eq=False):
     private: Ed25519PrivateKey
     archive: bytes | None = None
     epoch: int = 0
+    named_secrets: tuple[bytes, ...] = ()
+
+    @property
+    def secrets(self) -> tuple[bytes, ...]:
+        """What sessions, nonces and counts are keyed by: the first makes them, each opens or takes what it made."""
+        return self.named_secrets or (self.private.private_bytes_raw(),)
 
 
 class Read(NamedTuple):
@@ -112,6 +119,9 @@ def read(
     check_head_file(found.ledger, found.root)
     private = read_key(found.ledger, found.root)
     outgoing.check_keys(found, webhook_keys(found), private)
+    secrets: tuple[bytes, ...] = ()
+    with noting(problems):
+        secrets = key_file.load(found.secrets_file).keys if found.secrets_file is not None else ()
     if found.texts not in (None, NOWHERE):
         with noting(problems):
             words.read(found.texts)
@@ -136,7 +146,7 @@ def read(
     if problems or policies is None or policies.rules is None or private is None:
         return Read(found, policies, None, waits)
     archived, epoch = (archive.packed(found.policies), 0) if active is None else (None, active.epoch)
-    return Read(found, policies, Loaded(policies.rules, departments, cases, private, archived, epoch))
+    return Read(found, policies, Loaded(policies.rules, departments, cases, private, archived, epoch, secrets))
 
 
 @contextlib.contextmanager

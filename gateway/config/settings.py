@@ -11,8 +11,6 @@ from __future__ import annotations
 
 import contextlib
 import datetime
-import ipaddress
-import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -25,11 +23,11 @@ from sqlalchemy.exc import ArgumentError
 
 from gateway import documents
 from gateway.config.incoming import OpenSettings, read_open
+from gateway.config.managing import ManageSettings, read_listen, read_manage
 from gateway.config.oauth import OAuthSettings, TLSSettings, read_oauth, read_tls
 from gateway.config.outgoing import AlertSettings, WebhookSettings, read_alerts, read_webhooks
 from gateway.documents import Node
 from gateway.errors import ConfigurationError, Problem
-from gateway.values import NOWHERE, is_loopback
 
 PREFIX = "DUTYBOUND_"
 HEADS = ".heads.json"
@@ -60,17 +58,6 @@ class LedgerSettings(msgspec.Struct, frozen=True):
     within: float = 10.0
     backups: datetime.timedelta | None = None
     archive: str | None = None
-
-
-class ManageSettings(msgspec.Struct, frozen=True):
-    """The management address: metrics and health. Off loopback it has a `token`, or asks for clients' certificates."""
-
-    host: str
-    port: int
-    token: str | None = None
-    cert_file: Path | None = None
-    key_file: Path | None = None
-    client_ca_file: Path | None = None
 
 
 class SourceWatch(msgspec.Struct, frozen=True):
@@ -106,6 +93,7 @@ class Settings(msgspec.Struct, frozen=True):
     `rules` is `files`, where a start activates what stands in the folder `policies`, or `activated`, where that folder
     is only what files with secrets are seen from. `drain` is for how many seconds a process that stops tells so.
     `single_node` is `durability: single-node`: one PostgreSQL server is enough, without a synchronous standby.
+    `secrets_file` has what sessions, nonces and counts are keyed by, else the ledger's key makes that.
     `store_key_file` has the key that the store's rows are sealed by; `texts` the pages' texts, where not in English.
     `root` is the file with the variables over it, for those who read parts of it that are theirs (`case_registries`).
     """
@@ -133,6 +121,7 @@ class Settings(msgspec.Struct, frozen=True):
     texts: Path | None = None
     source_watch: SourceWatch | None = None
     store_key_file: Path | None = None
+    secrets_file: Path | None = None
 
 
 def load(path: Path, environ: Mapping[str, str]) -> Settings:
@@ -228,9 +217,10 @@ def _settings(root: Node, path: Path) -> Settings:
     optional = (
         "valkey", "rules", "tls", "limits", "case_registries", "durability", "drain", "manage", "webhooks", "alerts",
         "open", "texts", "source_watch", "store_key_file",
+        "secrets_file",
     )  # fmt: skip
     keys = root.mapping(required, optional)
-    host, port = _listen(keys["listen"])
+    host, port = read_listen(keys["listen"])
     return Settings(
         file=path.resolve(),
         host=host,
@@ -248,13 +238,14 @@ def _settings(root: Node, path: Path) -> Settings:
         root=root,
         single_node=keys["durability"].choice(("replicated", "single-node"), default="replicated") == "single-node",
         drain=keys["drain"].duration(1.0),
-        manage=None if keys["manage"].is_null else _manage(keys["manage"]),
+        manage=None if keys["manage"].is_null else read_manage(keys["manage"]),
         webhooks=read_webhooks(keys["webhooks"]),
         alerts=read_alerts(keys["alerts"]),
         open=read_open(keys["open"]),
         texts=None if keys["texts"].is_null else keys["texts"].existing_file(),
         source_watch=None if keys["source_watch"].is_null else _source_watch(keys["source_watch"]),
         store_key_file=None if keys["store_key_file"].is_null else keys["store_key_file"].any_path(),
+        secrets_file=None if keys["secrets_file"].is_null else keys["secrets_file"].any_path(),
     )
 
 
@@ -272,50 +263,10 @@ def warnings(settings: Settings, processes: int) -> list[str]:
     return []
 
 
-def _listen(node: Node) -> tuple[str, int]:
-    text = node.text(pattern=r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]+):[0-9]{1,5}", what="`host:port`, as `127.0.0.1:8080`")
-    host, _, port = text.rpartition(":")
-    if text and not 1 <= int(port) <= 65535:
-        node.problem(f"port `{port}` must be from 1 to 65535")
-    with contextlib.suppress(ValueError):
-        ipaddress.ip_address(host.strip("[]") or "::")
-        return host.strip("[]"), int(port or 0)
-    node.problem(f"`{host}` must be an address of this machine, as `127.0.0.1`, or `0.0.0.0` for all that it has")
-    return "", int(port or 0)
-
-
-def _manage(node: Node) -> ManageSettings:
-    files = ("cert_file", "key_file", "client_ca_file")
-    if not node.is_mapping:
-        host, port = _listen(node)
-        token, found = None, {}
-    else:
-        keys = node.mapping(("listen",), ("token_file", *files))
-        host, port = _listen(keys["listen"])
-        token = _token(keys["token_file"]) if "token_file" in keys else None
-        found = {name: keys[name].existing_file() for name in files if name in keys}
-        if found and not {"cert_file", "key_file"} <= found.keys():
-            node.problem("needs `cert_file` and `key_file` together")
-    if host and not is_loopback(host) and token is None and "client_ca_file" not in found:
-        node.problem(
-            f"`{host}` can be reached from other machines: name a `token_file`, or `cert_file`, `key_file` and"
-            " `client_ca_file`; or listen on loopback, as `127.0.0.1:9464`"
-        )
-    return ManageSettings(host, port, token, **found)
-
-
 def _source_watch(node: Node) -> SourceWatch:
     keys = node.mapping(("state",), ("every", "metrics"))
     metrics = keys["metrics"].written_file() if "metrics" in keys else None
     return SourceWatch(keys["every"].duration(3600.0, most=7 * 86400), keys["state"].written_file(), metrics)
-
-
-def _token(node: Node) -> str:
-    file = node.existing_file()
-    token = file.read_text("utf-8").strip() if file != NOWHERE else ""
-    if file != NOWHERE and not re.fullmatch(r"[A-Za-z0-9._~+/=-]{32,}", token):
-        node.problem(f"`{file}` must hold one token of 32 characters or more, as `openssl rand -hex 32` makes one")
-    return token
 
 
 def _store(node: Node) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from urllib.parse import quote
 
 import msgspec
@@ -34,8 +34,8 @@ _HOMES: Mapping[str, str] = {each: "/my/" if each == "self" else "/console/" for
 class Entrance:
     """The routes of those who are not signed in. `ways` are the ways to sign in, by name."""
 
-    def __init__(self, parts: Parts, ways: Mapping[str, SignIn], secret: bytes) -> None:
-        self._parts, self._ways, self._sealer = parts, ways, Sealer(secret, "signing in")
+    def __init__(self, parts: Parts, ways: Mapping[str, SignIn], secrets: Sequence[bytes]) -> None:
+        self._parts, self._ways, self._sealer = parts, ways, Sealer(secrets, "signing in")
 
     def routes(self) -> list[Route]:
         """Every route of the entrance."""

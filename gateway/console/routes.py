@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from urllib.parse import urlsplit
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from starlette.routing import Route
 
 from gateway.config.oauth import OAuthSettings
@@ -22,7 +21,7 @@ def routes(
     issuers: Iterable[Issuer],
     application: Callable[[], Application],
     store: Store,
-    private: Ed25519PrivateKey,
+    secrets: Sequence[bytes],
     now: Callable[[], float],
     rules: Callable[[], RuleSet],
     defect: Callable[[str, BaseException], None],
@@ -31,7 +30,8 @@ def routes(
 ) -> list[Route]:
     """Every route of the pages; none where nobody can sign in.
 
-    `application` is the whole gateway, which pages call. What they keep is sealed by a secret from the `private` key.
+    `application` is the whole gateway, which pages call. What they keep is sealed by the first of `secrets`, and
+    opens by each.
     `rules` gives the rule set that is served, for titles; `bundle` the address of a bundled script; `texts` are those
     of the pages.
     """
@@ -52,8 +52,7 @@ def routes(
 
     parts = urlsplit(public_url)
     names = Names(lambda: Named.of(rules()), texts)
-    secret = private.private_bytes_raw()
-    sessions = Sessions(lambda: store.engine, secret, now)
+    sessions = Sessions(lambda: store.engine, secrets, now)
     pages = Pages(
         texts,
         names,
@@ -75,7 +74,7 @@ def routes(
         for each in settings.login
     }
     return [
-        *Entrance(shared, ways, secret).routes(),
+        *Entrance(shared, ways, secrets).routes(),
         *my.routes(shared),
         *home.routes(shared),
         *steward.routes(shared),

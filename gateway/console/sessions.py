@@ -12,7 +12,7 @@ import base64
 import binascii
 import hashlib
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import msgspec
 from sqlalchemy import Engine
@@ -73,9 +73,9 @@ class Session(msgspec.Struct):
 class Sessions:
     """The sessions of one store. `now` gives seconds since the epoch, never falling."""
 
-    def __init__(self, engine: Callable[[], Engine], secret: bytes, now: Callable[[], float]) -> None:
+    def __init__(self, engine: Callable[[], Engine], made_by: Sequence[bytes], now: Callable[[], float]) -> None:
         self._engine, self._now = engine, now
-        self._sealer = Sealer(secret, "session")
+        self._sealer = Sealer(made_by, "session")
 
     async def begin(self, session: Session, before: str | None) -> str:
         """Keep a session, end the one that the browser had `before`, and give the word that opens it."""

@@ -12,13 +12,13 @@ import base64
 import hashlib
 import hmac
 import re
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 
 import msgspec
 from cachetools import LRUCache
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from joserfc import jws
@@ -63,13 +63,14 @@ class _Claims(msgspec.Struct):
 class Proofs:
     """Checks proofs for requests to `url`, the public address of what is asked.
 
-    `secret` makes the nonces: replicas share it. `replays` remembers the proofs that were taken.
+    The first of `secrets` makes the nonces, and those of each count: replicas share them. `replays` remembers the
+    proofs that were taken.
     """
 
-    def __init__(self, url: str, settings: DPoPSettings, secret: bytes, replays: Replays) -> None:
+    def __init__(self, url: str, settings: DPoPSettings, secrets: Sequence[bytes], replays: Replays) -> None:
         self._url = _normal(url)
         self._settings = settings
-        self._secret = secret
+        self._secrets = secrets
         self._replays = replays
         self._keys: LRUCache[str, tuple[dict[str, Any], Key]] = LRUCache(1024)
 
@@ -150,20 +151,22 @@ class Proofs:
 
     def nonce(self, now: float) -> str:
         """The nonce that is given out at `now`."""
-        return self._made(int(now // NONCE_LIFE))
+        return self._made(self._secrets[0], int(now // NONCE_LIFE))
 
     def _ours(self, nonce: str | None, now: float) -> bool:
         turn = int(now // NONCE_LIFE)
         given = (nonce or "").encode()
-        return any(hmac.compare_digest(given, self._made(made).encode()) for made in (turn, turn - 1))
+        made = [self._made(secret, each) for secret in self._secrets for each in (turn, turn - 1)]
+        return any(hmac.compare_digest(given, each.encode()) for each in made)
 
-    def _made(self, turn: int) -> str:
-        return _b64(hmac.digest(self._secret, b"dpop nonce %d" % turn, "sha256")).decode()
+    @staticmethod
+    def _made(secret: bytes, turn: int) -> str:
+        return _b64(hmac.digest(secret, b"dpop nonce %d" % turn, "sha256")).decode()
 
 
-def nonce_secret(key: Ed25519PrivateKey) -> bytes:
-    """A secret for nonces that all processes with this key share, from which the key cannot be found (RFC 5869)."""
-    return HKDF(SHA256(), 32, None, b"dutybound dpop nonces").derive(key.private_bytes_raw())
+def nonce_secret(of: bytes) -> bytes:
+    """A secret for nonces, from one that all processes share, and which cannot be found from it (RFC 5869)."""
+    return HKDF(SHA256(), 32, None, b"dutybound dpop nonces").derive(of)
 
 
 def _b64(raw: bytes) -> bytes:

@@ -18,7 +18,7 @@ from typing import Any
 
 import msgspec
 
-from gateway.config.settings import ManageSettings
+from gateway.config.managing import ManageSettings
 from gateway.errors import ConfigurationError, Problem
 from gateway.manage.alone import listening, taken
 from gateway.manage.hub import Hub

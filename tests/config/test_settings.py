@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from gateway.config.managing import ManageSettings
 from gateway.config.oauth import AccessTokenSettings, DPoPSettings, IntrospectionSettings, TLSSettings
-from gateway.config.settings import ManageSettings, Settings, load, warnings
+from gateway.config.settings import Settings, load, warnings
 from gateway.errors import ConfigurationError
 from tests.configured import secret
 

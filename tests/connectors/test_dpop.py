@@ -13,7 +13,6 @@ from urllib.parse import quote_plus
 
 import httpx
 import pytest
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from joserfc import jws
 from joserfc.jwk import ECKey
 
@@ -31,7 +30,7 @@ from tests.connectors.test_rest import config, row
 from tests.oauth.authority import SECRET, Authority, b64
 
 BASIC = ("gateway", quote_plus(SECRET))
-NONCES = nonce_secret(Ed25519PrivateKey.from_private_bytes(bytes(32)))
+NONCES = nonce_secret(bytes(32))
 
 
 @pytest.fixture(scope="module")
@@ -66,7 +65,7 @@ class Department:
         assert self.server is not None
         url = f"{self.server.url}{request.target}"
         if self.checker is None:
-            self.checker = Proofs(url, DPoPSettings(nonce=self.nonce), NONCES, OwnReplays())
+            self.checker = Proofs(url, DPoPSettings(nonce=self.nonce), [NONCES], OwnReplays())
         kind, _, token = request.headers.get("authorization", "").partition(" ")
         proof = request.headers.get("dpop", "")
         self.proofs.append(proof)

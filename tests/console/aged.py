@@ -42,7 +42,7 @@ def over(world: World, visitor: Visitor) -> None:
 def _changed(world: World, visitor: Visitor, change: Callable[[Session], None], ends: int | None = None) -> None:
     engine = create_engine(world.told["store"])
     secret = key_files.load(world.region.place.run / "ledger.key").private_bytes_raw()
-    sessions, word = Sessions(lambda: engine, secret, time.time), visitor.cookies[COOKIE]
+    sessions, word = Sessions(lambda: engine, [secret], time.time), visitor.cookies[COOKIE]
 
     async def changed() -> None:
         session = await sessions.found(word)

@@ -44,7 +44,7 @@ def clock() -> Clock:
 
 @pytest.fixture
 def sessions(store: Store, clock: Clock) -> Sessions:
-    return Sessions(lambda: store.engine, SECRET, clock)
+    return Sessions(lambda: store.engine, [SECRET], clock)
 
 
 async def test_a_word_opens_its_session_and_no_other(sessions: Sessions) -> None:
@@ -62,9 +62,9 @@ async def test_the_store_alone_opens_none(sessions: Sessions) -> None:
     assert b"a secret token" not in row.sealed
     assert b"Runa" not in row.sealed
     assert base64.urlsafe_b64decode(word + "=") not in (row.id, row.sealed)
-    assert Sealer(SECRET, "session").opened(row.sealed) is None
-    assert Sealer(SECRET, "session").opened(row.sealed, row.id) is None
-    assert Sealer(bytes(31) + b"1", "session").opened(row.sealed, base64.urlsafe_b64decode(word + "=")) is None
+    assert Sealer([SECRET], "session").opened(row.sealed) is None
+    assert Sealer([SECRET], "session").opened(row.sealed, row.id) is None
+    assert Sealer([bytes(31) + b"1"], "session").opened(row.sealed, base64.urlsafe_b64decode(word + "=")) is None
 
 
 async def test_it_is_over_when_it_is_not_used(sessions: Sessions, clock: Clock) -> None:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 
-from gateway.config.settings import ManageSettings
+from gateway.config.managing import ManageSettings
 from gateway.manage.hub import Hub
 from gateway.manage.link import SUPERVISOR, Link
 from gateway.manage.messages import Report

@@ -37,7 +37,7 @@ RUN = {
     ("catalogue", "check"), ("catalogue", "docs"), ("rules", "check"), ("rules", "explain"), ("rules", "matrix"),
     ("rules", "test"), ("check",), ("keys", "generate"), ("keys", "webhooks"), ("ledger", "verify"),
     ("ledger", "verify-receipt"), ("ledger", "show"), ("ledger", "rebuild"), ("serve",), ("store", "migrate"),
-    ("store", "key"), ("store", "rotate"),
+    ("store", "key"), ("store", "rotate"), ("keys", "secrets"),
 }  # fmt: skip
 """Commands that are run here as they are written."""
 ELSEWHERE = {

@@ -17,8 +17,8 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from connectors.base import Fault
 from deploy.demo.processes import descendants
+from gateway.config.managing import ManageSettings
 from gateway.config.oauth import IssuerSettings
-from gateway.config.settings import ManageSettings
 from gateway.errors import ConfigurationError
 from gateway.manage import hub as hubs
 from gateway.manage.hub import Hub

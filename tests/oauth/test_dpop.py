@@ -12,7 +12,6 @@ from typing import Any
 
 import httpx
 import pytest
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hypothesis import given
 from hypothesis import strategies as st
 from joserfc import jws
@@ -28,12 +27,12 @@ from tests.oauth.authority import GRAPHQL, Authority, b64, proof
 from tests.oauth.gate import METADATA, Gate, settings
 from tests.oauth.valkey import ValkeyServer
 
-SECRET = nonce_secret(Ed25519PrivateKey.from_private_bytes(bytes(32)))
+SECRET = nonce_secret(bytes(32))
 ALGS = 'algs="RS256 ES256 EdDSA"'
 
 
 def proofs(replays: Replays | None = None, *, nonce: bool = False) -> Proofs:
-    return Proofs(GRAPHQL, DPoPSettings(nonce=nonce), SECRET, replays or OwnReplays())
+    return Proofs(GRAPHQL, DPoPSettings(nonce=nonce), [SECRET], replays or OwnReplays())
 
 
 @pytest.fixture(scope="module")
@@ -242,9 +241,9 @@ async def test_nonces_are_asked_for_and_outlive_a_turn(
 async def test_a_nonce_of_another_gateway_does_not_count(
     http: httpx.AsyncClient, authority: Authority, key: ECKey, token: str
 ) -> None:
-    secret = nonce_secret(Ed25519PrivateKey.from_private_bytes(bytes(range(32))))
+    secret = nonce_secret(bytes(range(32)))
     assert secret != SECRET
-    other = Proofs(GRAPHQL, DPoPSettings(), secret, OwnReplays())
+    other = Proofs(GRAPHQL, DPoPSettings(), [secret], OwnReplays())
     gate = Gate(http, [settings(authority)], proofs=proofs(nonce=True))
     shown = proof(key, token, nonce=other.nonce(time.time()))
     assert "DPoP-Nonce" in (await gate.refusal(f"DPoP {token}", ("DPoP", shown))).headers

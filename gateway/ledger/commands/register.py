@@ -25,6 +25,7 @@ from gateway.ledger.proof import key_files
 from gateway.ledger.proof.note import Verifier
 from gateway.ledger.verify.published import tile_client
 from gateway.ledger.verify.published.assurance import published
+from gateway.storage.sealing import key_file
 
 
 def register(
@@ -121,6 +122,14 @@ def register(
         "--out", type=Path, default=Path("webhooks.key"), metavar="FILE", help="its new file (default: webhooks.key)"
     )
     signing.set_defaults(run=_webhooks)
+    secrets = parts.add_parser("secrets", help="what sessions, nonces and counts are keyed by; or, in a file, its next")
+    secrets.add_argument(
+        "--out", type=Path, default=Path("secrets.key"), metavar="FILE", help="its file (default: secrets.key)"
+    )
+    secrets.add_argument(
+        "--next", action="store_true", help="put another before the one that is there, which goes on opening"
+    )
+    secrets.set_defaults(run=_secrets)
     rotate.register(
         parts.add_parser("rotate", help="give the ledger another key; old receipts still verify, by the registry")
     )
@@ -254,6 +263,20 @@ def _webhooks(arguments: argparse.Namespace) -> int:
         public = key_files.generate(arguments.out).public_key().public_bytes_raw()
         print(f"private key: {arguments.out} (keep it secret; name it with `webhooks.key_file`)")
         print(f"public key: {key_files.WEBHOOKS}{base64.b64encode(public).decode()} (give it to every recipient)")
+        return 0
+
+    return _guard(run)
+
+
+def _secrets(arguments: argparse.Namespace) -> int:
+    def run() -> int:
+        if not arguments.next:
+            key_file.generate(arguments.out)
+            print(f"secrets: {arguments.out} (keep it secret; name it with `secrets_file`, for every gateway the same)")
+            return 0
+        before = key_file.load(arguments.out)
+        key_file.replace(arguments.out, before.first_alone().followed_by_its_next())
+        print(f"secrets: {arguments.out} (start the gateways again, one after the other; what was sealed before opens)")
         return 0
 
     return _guard(run)

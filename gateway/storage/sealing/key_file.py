@@ -77,6 +77,11 @@ class KeyFile:
         return KeyFile(self._keys[:1])
 
     @property
+    def keys(self) -> tuple[bytes, ...]:
+        """All of them, the first one first."""
+        return self._keys
+
+    @property
     def several(self) -> bool:
         """Whether a rotation was interrupted."""
         return len(self._keys) > 1
