@@ -151,13 +151,15 @@ class Forwarded(NamedTuple):
     """What a department is sent about an inquiry; None is never sent.
 
     `inquiry` is the id of its entry in the ledger, `purpose` the declared one, `case` the verified case, and `official`
-    who stands behind it, as the token names them.
+    who stands behind it, as the token names them. `trace` is the W3C trace context of the question (`traceparent`),
+    where the inquiry is traced.
     """
 
     inquiry: str | None = None
     purpose: str | None = None
     case: str | None = None
     official: str | None = None
+    trace: str | None = None
 
     def only(self, names: Collection[str]) -> Forwarded:
         """These of the values, and no other."""

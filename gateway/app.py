@@ -67,7 +67,7 @@ from gateway.recall.own import answered_by
 from gateway.rules import deadlines
 from gateway.rules.model import Purpose
 from gateway.rules.ruleset import RuleSet
-from gateway.served import Base, Departments, Generations, base, departments_of, dry_runs, lags, remade, serving
+from gateway.served import Base, Departments, Generations, base, departments_of, dry_runs, lags, remade, serving, traces
 from gateway.sources import Sources as OfDepartments
 from gateway.storage.port import Store
 from gateway.storage.store import open_configured
@@ -101,6 +101,8 @@ class Gateway:
         self._log, self._metrics = Log(), Metrics(parts.rules.policies.catalogue.departments)
         self._metrics.calendar_end = deadlines.list_end(parts.rules.calendar)
         self._states = States(self._log.state)
+        self._traces = traces(settings, self._states)
+        self._metrics.traces = self._traces.begin if self._traces is not None else None
         watched = Watched(self._states.of("ledger"), self._states.of("witness"), self._metrics.group_size.observe)
         self._now = Clock(lambda: max(self._ledger.floor, self._public.floor), heard=self._states.of("clock"))
         self._ledger = ledger_of(store, settings.ledger, parts.private, self._now, watched=watched)
@@ -342,6 +344,8 @@ class Gateway:
                 await self._to_issuers.aclose()
             await self._replays.close()
             self._facts.close()
+            if self._traces is not None:
+                await asyncio.to_thread(self._traces.close)
             await self._counting.close()
             self._store.close()
             self._log.state("stopped")

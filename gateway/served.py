@@ -11,10 +11,11 @@ import asyncio
 import collections
 import contextlib
 import datetime
+import importlib.metadata
 import zoneinfo
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from graphql import GraphQLSchema
 
@@ -26,6 +27,7 @@ from gateway.activation.making import Maker
 from gateway.activation.stored import Stored, stored_as
 from gateway.acts.called import NO_ACTS, Handlers
 from gateway.acts.graphql import Acts
+from gateway.bounds.address import among, asked_from
 from gateway.catalogue.graphql.schema import build_schema, core
 from gateway.catalogue.model import Catalogue
 from gateway.config.settings import Settings
@@ -51,6 +53,9 @@ from gateway.simulation.dry import DryRuns
 from gateway.storage.port import Store
 from gateway.storage.tables import micros
 from gateway.telemetry.metrics import Lag, Metrics
+
+if TYPE_CHECKING:
+    from gateway.telemetry.traces import Traces
 
 Now = Callable[[], datetime.datetime]
 
@@ -249,6 +254,25 @@ def dry_runs(
         metrics.dry_run = {**before, **{key: before.get(key, 0) + times for key, times in counted.items()}}
 
     return DryRuns(store.engine, load, active, now, told, states.of("dry-run"))
+
+
+def traces(settings: Settings, states: States) -> Traces | None:
+    """What traces inquiries, where that is configured."""
+    found = settings.tracing
+    if found is None:
+        return None
+    from gateway.telemetry.traces import Traces  # and with it OpenTelemetry, only here
+
+    return Traces(
+        found.endpoint,
+        found.sample,
+        version=importlib.metadata.version("dutybound"),
+        clients=found.clients,
+        proxied=lambda: among(asked_from.get(), found.proxies),
+        token=found.token,
+        ca_file=found.ca_file,
+        heard=states.of("tracing"),
+    )
 
 
 def lags(store: Store, now: Callable[[], datetime.datetime]) -> list[Lag]:

@@ -15,6 +15,7 @@ from connectors.http.calling import MEANT
 from connectors.kit.headers import HEADER, OURS
 
 _KEPT = "!\"#$&'()*+,-./:;<=>?@[\\]^_`{|}~"
+_STANDARD: Mapping[str, Collection[str]] = {"traceparent": ("trace",), "tracestate": (), "baggage": ()}
 
 
 class Forward:
@@ -35,14 +36,17 @@ def read_forward(
 ) -> Forward:
     """The `forward` key of a department: `{inquiry: HEADER, purpose: HEADER, case: HEADER, official: HEADER}`.
 
-    `fixed` are headers, in lower case, that have a value already; `meant`, by header, is what it can carry.
+    `fixed` are headers, in lower case, that have a value already; `meant`, by header, is what it can carry. The trace
+    has the header that its standard names: `trace: traceparent`.
     """
-    meant = meant or {}
+    meant = {**_STANDARD, **(meant or {})}
     taken = {*fixed, keys["echo"].text("").lower()} if "echo" in keys else {*fixed}
     headers: dict[str, str] = {}
     for name, entry in keys["forward"].mapping((), FORWARDED).items():
         header = entry.text(pattern=HEADER.pattern, what="the name of a header, such as `X-Inquiry`").lower()
-        if header in taken or header in OURS or header in MEANT or name not in meant.get(header, (name,)):
+        if name == "trace" and header and header != "traceparent":
+            entry.problem("must be `traceparent`, the header of W3C Trace Context")
+        elif header in taken or header in OURS or header in MEANT or name not in meant.get(header, (name,)):
             entry.problem("names a header that has another meaning already; name one whose value is free")
         elif header in headers.values():
             entry.problem("names the header of another value; each has one of its own")

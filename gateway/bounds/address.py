@@ -31,7 +31,7 @@ def came_from(
     A proxy adds whom it connects for at the end of `X-Forwarded-For`; what stands before is anybody's. So that is the
     last address there which is no proxy's. A header that is not understood counts for nothing.
     """
-    if not proxies or not _among(peer, proxies):
+    if not proxies or not among(peer, proxies):
         return peer
     said = b",".join(value for name, value in headers if name.lower() == b"x-forwarded-for").decode("latin-1")
     for each in reversed([part.strip() for part in said.split(",")]):
@@ -39,12 +39,13 @@ def came_from(
             ipaddress.ip_address(each)
         except ValueError:
             return peer
-        if not _among(each, proxies):
+        if not among(each, proxies):
             return each
     return peer
 
 
-def _among(text: str, networks: Sequence[ipaddress.IPv4Network | ipaddress.IPv6Network]) -> bool:
+def among(text: str, networks: Sequence[ipaddress.IPv4Network | ipaddress.IPv6Network]) -> bool:
+    """Whether an address is in one of the networks."""
     try:
         address = ipaddress.ip_address(text.partition("%")[0])
     except ValueError:

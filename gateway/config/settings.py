@@ -26,6 +26,8 @@ from gateway.config.incoming import OpenSettings, read_open
 from gateway.config.managing import ManageSettings, read_listen, read_manage
 from gateway.config.oauth import OAuthSettings, TLSSettings, read_oauth, read_tls
 from gateway.config.outgoing import AlertSettings, WebhookSettings, read_alerts, read_webhooks
+from gateway.config.source_watch import SourceWatch, read_source_watch
+from gateway.config.tracing import TracingSettings, read_tracing
 from gateway.documents import Node
 from gateway.errors import ConfigurationError, Problem
 
@@ -58,17 +60,6 @@ class LedgerSettings(msgspec.Struct, frozen=True):
     within: float = 10.0
     backups: datetime.timedelta | None = None
     archive: str | None = None
-
-
-class SourceWatch(msgspec.Struct, frozen=True):
-    """Departments' systems are watched beside those that serve: a look each `every` seconds.
-
-    `state` is the file of what is remembered between looks, `metrics` the one with metrics, where there is one.
-    """
-
-    every: float
-    state: Path
-    metrics: Path | None = None
 
 
 class Limits(msgspec.Struct, frozen=True):
@@ -120,6 +111,7 @@ class Settings(msgspec.Struct, frozen=True):
     open: OpenSettings = OpenSettings()
     texts: Path | None = None
     source_watch: SourceWatch | None = None
+    tracing: TracingSettings | None = None
     store_key_file: Path | None = None
     secrets_file: Path | None = None
 
@@ -216,7 +208,7 @@ def _settings(root: Node, path: Path) -> Settings:
     required = ("listen", "public_url", "store", "policies", "sources", "ledger", "oauth")
     optional = (
         "valkey", "rules", "tls", "limits", "case_registries", "durability", "drain", "manage", "webhooks", "alerts",
-        "open", "texts", "source_watch", "store_key_file",
+        "open", "texts", "source_watch", "tracing", "store_key_file",
         "secrets_file",
     )  # fmt: skip
     keys = root.mapping(required, optional)
@@ -243,7 +235,8 @@ def _settings(root: Node, path: Path) -> Settings:
         alerts=read_alerts(keys["alerts"]),
         open=read_open(keys["open"]),
         texts=None if keys["texts"].is_null else keys["texts"].existing_file(),
-        source_watch=None if keys["source_watch"].is_null else _source_watch(keys["source_watch"]),
+        source_watch=None if keys["source_watch"].is_null else read_source_watch(keys["source_watch"]),
+        tracing=read_tracing(keys["tracing"]),
         store_key_file=None if keys["store_key_file"].is_null else keys["store_key_file"].any_path(),
         secrets_file=None if keys["secrets_file"].is_null else keys["secrets_file"].any_path(),
     )
@@ -261,12 +254,6 @@ def warnings(settings: Settings, processes: int) -> list[str]:
     if not settings.store.startswith("sqlite"):
         return ["no `valkey`: a second process on this store would count for itself, and quotas would be twice as wide"]
     return []
-
-
-def _source_watch(node: Node) -> SourceWatch:
-    keys = node.mapping(("state",), ("every", "metrics"))
-    metrics = keys["metrics"].written_file() if "metrics" in keys else None
-    return SourceWatch(keys["every"].duration(3600.0, most=7 * 86400), keys["state"].written_file(), metrics)
 
 
 def _store(node: Node) -> str:

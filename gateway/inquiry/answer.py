@@ -44,6 +44,7 @@ async def answer(journey: Journey, method: str, headers: list[tuple[bytes, bytes
                 requester = await authenticator.authenticate(credentials, method, headers, None, serving.registered)
             else:  # what was shown is not looked at twice: a proof counts once
                 requester = registered_as(requester, serving.registered(*requester.who))
+            steps.caller(requester.client, headers)
             asked = read(method, headers, body, journey.body_limit)
             steps.done("authenticate")
 
@@ -71,7 +72,7 @@ async def answer(journey: Journey, method: str, headers: list[tuple[bytes, bytes
         except Exception as problem:
             if isinstance(problem, RefusedAboutSubjects) and requester is not None:
                 entry = Entry(os.urandom(16).hex(), requester, serving.rules.digest)
-            return await answer_refusal(journey, entry, problem, media_of(headers))
+            return await answer_refusal(journey, entry, problem, media_of(headers), steps)
 
 
 async def disclosed(
@@ -104,7 +105,7 @@ async def disclosed(
 
     # 6. fetch what was permitted, and nothing else
     about = may_be_sent(purpose, declaration, requester.official, entry.id) if journey.fetcher.forwards else None
-    fetched = telling.kept(await journey.fetcher.fetch(decision.permits, journey.fetched_by(), about))
+    fetched = telling.kept(await journey.fetcher.fetch(decision.permits, journey.fetched_by(), about, steps))
     others = await telling.others() if telling.others is not None else None
     steps.done("fetch")
 
@@ -132,5 +133,5 @@ async def disclosed(
     await release.check(
         today, serving.zone, facts, lambda then, day: (deciding(then).permits, restraining(day)[1]) == at_first
     )
-    journey.metrics.inquiries["OK"].add()
+    journey.metrics.answered("OK", steps)
     return answered(data, errors, telling.media, extension(entry, receipt))._replace(unsent=release.unsent)

@@ -30,6 +30,7 @@ from connectors.base import (
 from gateway.inquiry.types import Declaration, Permit
 from gateway.manage.states import Heard
 from gateway.rules.model import Purpose
+from gateway.telemetry.metrics import UNTIMED, Steps
 
 log = logging.getLogger("dutybound.fetch")
 
@@ -66,23 +67,26 @@ class Fetcher:
         # Types are made once per dataset and fields, so this is as small as the catalogue; bounded all the same.
         self._known: LRUCache[tuple[type, tuple[str, ...]], bool] = LRUCache(4096)
 
-    async def fetch(self, permits: Sequence[Permit], deadline: float, about: Forwarded | None = None) -> Got:
+    async def fetch(
+        self, permits: Sequence[Permit], deadline: float, about: Forwarded | None = None, steps: Steps = UNTIMED
+    ) -> Got:
         """An outcome for every permit, never an exception. `deadline` is on the event loop's clock, in seconds.
 
-        `about` is what may be sent about the inquiry; each department is sent of it what its own source names.
+        `about` is what may be sent about the inquiry; each department is sent of it what its own source names. `steps`
+        are the inquiry's: where it is traced, each department that is asked has a span of its own.
         """
         requests = self._requests(permits)
         got: Got = {}
         if len(requests) == 1:
             ((department, datasets),) = requests.items()
-            coroutine = self._ask(department, datasets, deadline, about, got)
+            coroutine = self._ask(department, datasets, deadline, about, got, steps)
             try:
                 async with asyncio.timeout_at(deadline):
                     await coroutine
             except TimeoutError:
                 log.warning("%s did not answer within the inquiry's deadline", department)
         elif requests:
-            late = await self._together(requests, deadline, about, got)
+            late = await self._together(requests, deadline, about, got, steps)
             if late:
                 log.warning("%d departments did not answer within the inquiry's deadline", late)
         for permit in permits:
@@ -117,6 +121,7 @@ class Fetcher:
         deadline: float,
         about: Forwarded | None,
         got: Got,
+        steps: Steps,
     ) -> int:
         """Ask all departments at once, until the last has answered or time is up; how many had not answered.
 
@@ -134,7 +139,7 @@ class Fetcher:
 
         tasks = []
         for department, datasets in requests.items():
-            task = loop.create_task(self._ask(department, datasets, deadline, about, got))
+            task = loop.create_task(self._ask(department, datasets, deadline, about, got, steps))
             task.add_done_callback(one)
             tasks.append(task)
         timer = loop.call_at(deadline, _end, ended)
@@ -163,8 +168,12 @@ class Fetcher:
         deadline: float,
         about: Forwarded | None,
         got: Got,
+        steps: Steps,
     ) -> None:
         sent = None if about is None or department not in self.forwards else about.only(self.forwards[department])
+        asked = steps.asked(department)
+        if asked is not None and sent is not None and "trace" in self.forwards[department]:
+            sent = sent._replace(trace=asked.context)
         request = RecordRequest(datasets, deadline, sent)
         try:
             answer = await self._connectors[department].fetch(request)
@@ -181,6 +190,10 @@ class Fetcher:
             for dataset in datasets:
                 for subject in dataset.subjects:
                     got[subject, dataset.dataset] = _DEFECT
+        finally:
+            if asked is not None:
+                outcomes = [got.get(key, _LATE) for key in _keys(datasets)]
+                asked.ended(next((each.fault for each in outcomes if isinstance(each, Failure)), None))
 
     def _sound(self, outcome: Outcome | None, fields: tuple[str, ...]) -> Outcome:
         """The outcome, where it is a failure or records that have every field that was asked for."""

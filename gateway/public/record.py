@@ -109,7 +109,7 @@ class OpenRecords:
         except Outdated:
             raise
         except Exception as problem:
-            await answer_refusal(journey, entry, problem, Media.JSON)
+            await answer_refusal(journey, entry, problem, Media.JSON, steps)
             return _refused(429 if isinstance(problem, Refusal) and problem.code is Code.QUOTA_EXCEEDED else 503)
         return Shown(made, _encode(made), unsent=answer.unsent)
 

@@ -12,8 +12,8 @@ import os
 import random
 import time
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import NamedTuple, Protocol
 
 import msgspec
 from prometheus_client import CollectorRegistry, generate_latest
@@ -74,8 +74,20 @@ def cumulative(bounds: Iterable[float], counts: Iterable[int]) -> list[tuple[str
     return found
 
 
+class Asked(Protocol):
+    """A department that a traced inquiry asks. `context` is its W3C trace context, a `traceparent`."""
+
+    context: str
+
+    def ended(self, fault: Fault | None) -> None:
+        """It answered, or failed for that reason."""
+
+
 class Steps:
-    """Times the steps of one inquiry: `done` says that a step ended, and the next began."""
+    """Times the steps of one inquiry: `done` says that a step ended, and the next began.
+
+    The other methods are for those that are traced (`gateway.telemetry.traces`): here they do nothing.
+    """
 
     __slots__ = ("_last", "_steps")
 
@@ -87,6 +99,15 @@ class Steps:
         now = time.perf_counter()
         self._steps[step].observe(now - self._last)
         self._last = now
+
+    def caller(self, client: str, headers: Iterable[tuple[bytes, bytes]]) -> None:
+        """Who asks is known; `headers` are the request's."""
+
+    def asked(self, department: str) -> Asked | None:
+        """A department is asked now."""
+
+    def ended(self, outcome: str) -> None:
+        """The inquiry is answered: `OK`, or refused with that code."""
 
 
 class _Untimed(Steps):
@@ -170,7 +191,7 @@ class Metrics:
 
     `inquiries` by outcome (`OK`, or the code of the refusal), `steps` in seconds, `failures` by (department, fault),
     `group_size` the entries a ledger commit holds, `break_glass` the uses of emergency purposes; `lags` as last read;
-    `calendar_end` as in `Counts`.
+    `calendar_end` as in `Counts`. `traces` has some inquiries traced, where that is configured.
     """
 
     def __init__(self, departments: Iterable[str]) -> None:
@@ -185,6 +206,7 @@ class Metrics:
         self.calendar_end: float | None = None
         self.dry_run: Mapping[str, int] = {}
         self.invalid: dict[str, int] = {}
+        self.traces: Callable[[Steps], Steps] | None = None
         self._waiting: Mapping[str, Histogram] = {step: Histogram(_SECONDS) for step in STEPS}
         self._timed = 0
         self._chance = random.Random(os.urandom(32)).random  # noqa: S311 - what it gave is never shown
@@ -203,10 +225,17 @@ class Metrics:
                 label = f"{department} {dataset} {failure.flaw.value}"
                 self.invalid[label] = self.invalid.get(label, 0) + 1
 
+    def answered(self, outcome: str, steps: Steps) -> None:
+        """An inquiry is answered: `OK`, or refused with that code."""
+        self.inquiries[outcome].add()
+        steps.ended(outcome)
+
     def begin(self) -> Steps:
-        """The steps of one more inquiry, timed for one in `TIMED_EACH`."""
-        if self._chance() * TIMED_EACH >= 1:
-            return UNTIMED
+        """The steps of one more inquiry, timed for one in `TIMED_EACH`, and traced for some."""
+        steps = UNTIMED if self._chance() * TIMED_EACH >= 1 else self._timing()
+        return steps if self.traces is None else self.traces(steps)
+
+    def _timing(self) -> Steps:
         if self._timed == BATCH:
             self._timed = 0
             for step, waiting in self._waiting.items():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib.util
+import ipaddress
 import re
 from pathlib import Path
 
@@ -10,6 +12,7 @@ import pytest
 from gateway.config.managing import ManageSettings
 from gateway.config.oauth import AccessTokenSettings, DPoPSettings, IntrospectionSettings, TLSSettings
 from gateway.config.settings import Settings, load, warnings
+from gateway.config.tracing import TracingSettings
 from gateway.errors import ConfigurationError
 from tests.configured import secret
 
@@ -193,6 +196,29 @@ def test_the_examples_for_the_operator_load(tmp_path: Path) -> None:
     assert good(tmp_path).manage is None
 
 
+def test_the_example_for_traces_loads_as_it_stands_and_with_all_that_it_can_have(tmp_path: Path) -> None:
+    page = (Path(__file__).parents[2] / "deploy" / "README.md").read_text("utf-8")
+    example = page.partition("# gateway.yaml, its key for traces\n")[2].partition("```")[0]
+    endpoint = "http://127.0.0.1:4318/v1/traces"
+    assert good(tmp_path, text=example + GOOD).tracing == TracingSettings(endpoint)
+    assert good(tmp_path).tracing is None
+    secret(tmp_path / "collector.token", "0123456789abcdef\n")
+    (tmp_path / "collector-ca.pem").touch()
+    read = good(tmp_path, text=re.sub(r"(?m)^  # ", "  ", example).replace("0.05", "1") + GOOD).tracing
+    networks = (ipaddress.ip_network("10.1.0.0/16"),)
+    clients = frozenset({"market-regulator"})
+    file = tmp_path / "collector-ca.pem"
+    assert read == TracingSettings(endpoint, 1.0, clients, networks, "0123456789abcdef", file)
+
+
+def test_traces_without_their_packages_are_refused_with_what_to_install(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(importlib.util, "find_spec", lambda _name: None)
+    with pytest.raises(ConfigurationError, match=r"gateway.yaml:1:1: tracing: .*pip install 'dutybound\[otel\]'"):
+        good(tmp_path, text="tracing: {endpoint: https://traces.example/v1/traces}\n" + GOOD)
+
+
 def test_introspection_is_read_and_each_issuers_opaque_tokens_are_told_apart(tmp_path: Path) -> None:
     asked = "introspection: {client_id: gateway, client_secret_file: login.secret, token_prefix: a_, keep: 10s}"
     secret(tmp_path / "login.secret", "secret")
@@ -221,6 +247,16 @@ def test_a_wrong_variable_is_named(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "problem"),
     [
+        (
+            "listen: 127",
+            "tracing: {endpoint: http://traces.example/v1/traces}\nlisten: 127",
+            "gateway.yaml:1:21: tracing.endpoint: `http://traces.example/v1/traces` must be https",
+        ),
+        (
+            "listen: 127",
+            "tracing: {endpoint: https://traces.example, sample: 5%}\nlisten: 127",
+            "gateway.yaml:1:53: tracing.sample: `5%` must be a share from 0 to 1",
+        ),
         ("listen: 127.0.0.1:8080", "listen: 8080", "gateway.yaml:1:9: listen: `8080` must be `host:port`"),
         ("127.0.0.1:8080", "127.0.0.1:70000", "gateway.yaml:1:9: listen: port `70000` must be from 1 to 65535"),
         (

@@ -27,9 +27,16 @@ from tests.rules.policies import shipped
 from tests.world import Ask, Case, World, new_subject
 
 PURPOSE = shipped().policies.purposes["COURT_ENFORCEMENT"]
-HEADERS = {"inquiry": "X-Inquiry", "purpose": "X-Purpose", "case": "X-Case", "official": "X-Official"}
-X_ROAD = {"inquiry": "X-Road-Id", "purpose": "X-Purpose", "case": "X-Road-Issue", "official": "X-Road-UserId"}
+HEADERS = {
+    "inquiry": "X-Inquiry",
+    "purpose": "X-Purpose",
+    "case": "X-Case",
+    "official": "X-Official",
+    "trace": "traceparent",
+}
+X_ROAD = {**HEADERS, "inquiry": "X-Road-Id", "case": "X-Road-Issue", "official": "X-Road-UserId"}
 _CONFIGS = {rest: rest_config, graphql: functools.partial(graphql_config, {"entities": True})}
+TRACE = f"00-{'0af7651916cd43dd' * 2}-{'b7ad6b7169203331'}-01"
 VALUES = st.text(st.characters(codec="utf-8"), min_size=1, max_size=40)
 
 
@@ -64,12 +71,15 @@ def test_nothing_leaves_but_what_source_and_purpose_both_let_go(
         case_, official_ = f"case-{case}", official and f"official-{official}"
         purpose = msgspec.structs.replace(PURPOSE, forward=frozenset(allowed))
         about = may_be_sent(purpose, Declaration(purpose.name, case=case_), official_, "4711" * 8)
+        about = about._replace(trace=TRACE)
         names = X_ROAD if kind is xroad else HEADERS
         async with serve(always(answer({"items": []}))) as server:
             config = xroad_config(server) if kind is xroad else _CONFIGS[kind](server.url)
             forward = {"forward": {name: names[name] for name in asked}}
             headers = await sent(kind, {**config, **forward}, server, about)
-        expected = {"inquiry": "4711" * 8, "purpose": purpose.name, "case": case_, "official": official_}
+        expected = {
+            "inquiry": "4711" * 8, "purpose": purpose.name, "case": case_, "official": official_, "trace": TRACE
+        }  # fmt: skip
         for name, value in expected.items():
             said = headers.get(names[name].lower())
             if name in asked and value is not None and name not in set(FORWARD) - allowed:
@@ -121,6 +131,9 @@ def test_what_names_nothing_forwards_nothing() -> None:
 @pytest.mark.parametrize(
     ("forward", "where", "words"),
     [
+        ({"trace": "X-Trace"}, "forward.trace", "must be `traceparent`"),
+        ({"case": "traceparent"}, "forward.case", "another meaning already"),
+        ({"inquiry": "baggage"}, "forward.inquiry", "another meaning already"),
         ({"inqiry": "X-A"}, "forward", "did you mean `inquiry`"),
         ({"inquiry": "X A"}, "forward.inquiry", "the name of a header"),
         ({"inquiry": "Authorization"}, "forward.inquiry", "another meaning already"),

@@ -76,7 +76,7 @@ class Me:
         except Outdated:
             raise
         except Exception as problem:
-            return await answer_refusal(journey, entry, problem, called.media)
+            return await answer_refusal(journey, entry, problem, called.media, steps)
 
     def _oneself(self, requester: Requester, policies: Policies) -> Subject:
         """The subject of the token's own identifier."""

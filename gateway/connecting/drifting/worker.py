@@ -17,7 +17,8 @@ from pathlib import Path
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from gateway.config.settings import Settings, SourceWatch
+from gateway.config.settings import Settings
+from gateway.config.source_watch import SourceWatch
 from gateway.connecting.drifting.watching import look
 from gateway.errors import DutyboundError, LedgerUnavailable, StoreUnavailable, printable
 from gateway.ledger.log import operator

@@ -11,11 +11,14 @@ from gateway.inquiry.disclose import Entry, extension, refuse
 from gateway.inquiry.http.request import Media, refused
 from gateway.inquiry.journey import Journey
 from gateway.inquiry.types import Answer, Decision
+from gateway.telemetry.metrics import UNTIMED, Steps
 
 log = logging.getLogger("dutybound.inquiry")
 
 
-async def answer_refusal(journey: Journey, entry: Entry | None, problem: Exception, media: Media) -> Answer:
+async def answer_refusal(
+    journey: Journey, entry: Entry | None, problem: Exception, media: Media, steps: Steps = UNTIMED
+) -> Answer:
     """Enter and tell a refusal; without an `entry`, where no subject was asked about, only tell it.
 
     Any other exception is a defect of ours: it is told by its inquiry's number and entered like any refusal. Without
@@ -26,7 +29,7 @@ async def answer_refusal(journey: Journey, entry: Entry | None, problem: Excepti
             raise problem
         log.error("inquiry %s failed: %s", entry.id, type(problem).__name__, exc_info=problem)
         problem = Refusal(Code.INTERNAL, f"the gateway failed; nothing was disclosed; quote `{entry.id}`", id=entry.id)
-    journey.metrics.inquiries[problem.code].add()
+    journey.metrics.answered(problem.code.value, steps)
     if entry is None or entry.tried:  # what could not be entered, or perhaps was, is not entered as something else
         return refused(problem, media, None)
     try:
