@@ -94,6 +94,8 @@ def key_files(settings: Settings) -> dict[str, Path]:
     found = {"ledger.key_file": settings.ledger.key_file}
     if settings.store_key_file is not None:
         found["store_key_file"] = settings.store_key_file
+    if settings.secrets_file is not None:
+        found["secrets_file"] = settings.secrets_file
     return found | dict(zip(names, settings.webhooks.key_files, strict=False))
 
 

@@ -237,7 +237,7 @@ def examine_store(url: str, file: str, *, single_node: bool, key: Path | None = 
 
         store = _open_postgresql(url, file, single_node, key, make=False)
         try:
-            return hindrances(store)
+            return [*hindrances(store), *_plain(store, key)]
         finally:
             store.close()
     path = sqlite_path(url, file)
@@ -253,7 +253,18 @@ def examine_store(url: str, file: str, *, single_node: bool, key: Path | None = 
             looked_at.close()
         if wrong := readable_by_others(path) or also_named(path):
             raise _refusal(file, f"`{path}` {wrong}")
+        return _plain(looked_at, key)
     return []
+
+
+def _plain(store: Sealable, key: Path | None) -> list[str]:
+    """What is told of a store whose rows are not sealed, though there is a key for it."""
+    if key is None or store.vault is not None:
+        return []
+    return [
+        "`store_key_file` names a key, and the store's rows are not sealed by it: run `dutybound store migrate"
+        " --finish`, once no gateway of an earlier version is to serve it any more"
+    ]
 
 
 def _check_version(store: Sealable, file: str, key: Path | None, *, make: bool = True, without: bool = False) -> None:
