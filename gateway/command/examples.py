@@ -69,6 +69,7 @@ EXAMPLES: Mapping[str, str] = {
     "ledger hold list": "",
     "ledger rebuild": "--only looked",
     "ledger archive": '--until 2025-12-31 --by "R. Keeper" --reason "yearly, file 2026/3" --remove',
+    "ledger prune": '--by "R. Keeper" --reason "retention of ten years, file 2026/4"',
     "ledger witness": "--name witness.example/w1 --key witness.key --logs ledger.pub --state witness.json",
     "keys generate": "--origin gateway.example/ledger",
     "keys webhooks": "--out webhooks.key",

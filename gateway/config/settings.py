@@ -10,7 +10,6 @@ and column, or the variable's name. What is in the files that the settings point
 from __future__ import annotations
 
 import contextlib
-import datetime
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -23,6 +22,7 @@ from sqlalchemy.exc import ArgumentError
 
 from gateway import documents
 from gateway.config.incoming import OpenSettings, read_open
+from gateway.config.ledger import LedgerSettings, read_ledger
 from gateway.config.managing import ManageSettings, read_listen, read_manage
 from gateway.config.oauth import OAuthSettings, TLSSettings, read_oauth, read_tls
 from gateway.config.outgoing import AlertSettings, WebhookSettings, read_alerts, read_webhooks
@@ -32,34 +32,6 @@ from gateway.documents import Node
 from gateway.errors import ConfigurationError, Problem
 
 PREFIX = "DUTYBOUND_"
-HEADS = ".heads.json"
-"""How the head file's name ends where it is beside the key: `ledger.key` has `ledger.heads.json`."""
-
-
-class WitnessSettings(msgspec.Struct, frozen=True):
-    """A witness: what messages call it, where its API is, and its verifier key (`name+hash+base64`)."""
-
-    name: str
-    url: str
-    key: str
-
-
-class LedgerSettings(msgspec.Struct, frozen=True):
-    """The ledger's origin (`<host>/<path>`, no scheme) and the file of its signing key.
-
-    `head_file` remembers outside the store what was published; unless it is named, it is beside the key. `require` of
-    the witnesses must cosign `within` seconds. `backups` is how long backups of the store are kept, where that is said.
-    `archive` is where archived entries are: a folder, or `s3://bucket/path`.
-    """
-
-    origin: str
-    key_file: Path
-    head_file: Path
-    witnesses: tuple[WitnessSettings, ...] = ()
-    require: int = 0
-    within: float = 10.0
-    backups: datetime.timedelta | None = None
-    archive: str | None = None
 
 
 class Limits(msgspec.Struct, frozen=True):
@@ -223,7 +195,7 @@ def _settings(root: Node, path: Path) -> Settings:
         policies=keys["policies"].existing_folder(),
         sources=keys["sources"].existing_file(),
         rules=keys["rules"].choice(("files", "activated"), default="files"),
-        ledger=_ledger(keys["ledger"]),
+        ledger=read_ledger(keys["ledger"]),
         oauth=read_oauth(keys["oauth"]),
         tls=read_tls(keys["tls"]),
         limits=_limits(keys["limits"]),
@@ -280,48 +252,6 @@ def _valkey(node: Node) -> str:
     if "@" in text and node.variable is None:
         node.problem(f"a password does not belong in this file; give the whole URL as `{PREFIX}VALKEY`")
     return text
-
-
-def _ledger(node: Node) -> LedgerSettings:
-    keys = node.mapping(("origin", "key_file"), ("head_file", "witnesses", "require", "within", "backups", "archive"))
-    origin = keys["origin"].text(
-        pattern=r"[A-Za-z0-9._~:/-]+", what="a host and path without a scheme, as `gateway.example/ledger`"
-    )
-    if "://" in origin:
-        keys["origin"].problem(f"`{origin}` must have no scheme, as `gateway.example/ledger`")
-    witnesses = tuple(_witness(each) for each in keys["witnesses"].items())
-    require = keys["require"].integer(0, 64, 0)
-    if require > len(witnesses):
-        keys["require"].problem(f"{require} cosignatures cannot be had of {len(witnesses)} witnesses")
-    key_file = keys["key_file"].any_path()
-    return LedgerSettings(
-        origin,
-        key_file,
-        keys["head_file"].written_file() if "head_file" in keys else key_file.with_suffix(HEADS),
-        witnesses,
-        require,
-        keys["within"].duration(10.0),
-        _days(keys["backups"]) if "backups" in keys else None,
-        _archive(keys["archive"]) if "archive" in keys else None,
-    )
-
-
-def _archive(node: Node) -> str:
-    text = node.text(pattern=r"s3://[^\s/]+(/\S*)?|(?!.*://).+", what="a folder, or `s3://bucket/path`") or ""
-    return text if "://" in text else str(node.any_path())
-
-
-def _days(node: Node) -> datetime.timedelta:
-    text = node.text(pattern=r"P[0-9]{1,4}[DW]", what="days or weeks, as `P35D`") or "P0D"
-    return datetime.timedelta(days=int(text[1:-1]) * (7 if text.endswith("W") else 1))
-
-
-def _witness(node: Node) -> WitnessSettings:
-    keys = node.mapping(("name", "url", "key"))
-    key = keys["key"].text(
-        pattern=r"[^\s+]+\+[0-9a-f]{8}\+[A-Za-z0-9+/=]+", what="a witness's verifier key, `name+hash+base64`"
-    )
-    return WitnessSettings(keys["name"].text(), keys["url"].url(), key)
 
 
 def _limits(node: Node) -> Limits:

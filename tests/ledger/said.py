@@ -203,6 +203,12 @@ SAID: list[tuple[entries.Done | entries.OfLedger, str, str]] = [
         "B. Other",
         "carried out erasure x-1, which A. Auditor requested; backups have it until 2026-12-03",
     ),
+    (
+        entries.Pruned(*HEAD, "A. Auditor", "law", DAY, "P10Y", {"1": 7}, DAY),
+        "A. Auditor",
+        "had what entries from before 2026-12-03 say made unreadable, as they are kept for P10Y; backups have it until"
+        " 2026-12-03",
+    ),
     *(
         (
             entries.Acted(

@@ -37,7 +37,7 @@ LOOKED = entries.Looked(case="MR-2026-17")
 ACTS = {
     getattr(told, "what", describe.tag(told)): told
     for told, _, _ in SAID
-    if isinstance(told, entries.Done) and not isinstance(told, entries.Erasure)
+    if isinstance(told, entries.Done) and not isinstance(told, entries.Erasure | entries.Pruned)
 }
 """An entry of each kind that people make, and of each act; of erasures there is a real one."""
 HOLD = entries.Hold(

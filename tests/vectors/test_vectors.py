@@ -22,7 +22,7 @@ from tests.ledger.entry.test_words import NEVER_WRITTEN
 from tests.ledger.pair import OTHER
 from tests.ledger.support import SUBJECT
 from tests.ledger.values import KINDS
-from tests.vectors import make, make_act, make_not_released
+from tests.vectors import make, make_act, make_not_released, make_pruned
 
 HERE = Path(__file__).resolve().parent
 VERSIONS = sorted(path for path in HERE.iterdir() if (path / "ledger.pub").exists())
@@ -87,13 +87,17 @@ def test_there_are_vectors() -> None:
     assert [path.name for path in VERSIONS][:2] == ["v1", "v2"]
 
 
-def _not_released() -> Proved:
-    folder = HERE / "not-released-v1"
+def _alone(name: str) -> Proved:
+    folder = HERE / name
     return verify_receipt((folder / "receipt.txt").read_text(), key_files.read_verifiers(folder / "shard.pub"))
 
 
 def test_what_was_not_released_verifies() -> None:
-    assert _not_released().told == make_not_released.TOLD
+    assert _alone("not-released-v1").told == make_not_released.TOLD
+
+
+def test_what_was_pruned_verifies() -> None:
+    assert _alone("pruned-v1").told == make_pruned.TOLD
 
 
 def test_every_kind_of_entry_is_in_some_vector() -> None:
@@ -112,7 +116,7 @@ def test_every_kind_of_entry_is_in_some_vector() -> None:
                 )
             elif name != path.stem:
                 assert proved.told == make.ACTS[name]
-    found |= {type(_not_released().told), type(_act("receipt").told)}
+    found |= {type(_alone("not-released-v1").told), type(_alone("pruned-v1").told), type(_act("receipt").told)}
     assert found == {*KINDS, entries.Unknown}, "a new kind needs a vector: `python -m tests.vectors.make`"
 
 

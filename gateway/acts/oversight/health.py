@@ -11,7 +11,7 @@ import contextlib
 from typing import Any
 
 from gateway.acts.office import Office
-from gateway.config.settings import LedgerSettings
+from gateway.config.ledger import LedgerSettings
 from gateway.errors import Code, Refusal, StoreUnavailable, VerificationFailed
 from gateway.ledger.log.publish import read_published
 from gateway.ledger.log.retire import all_sealed

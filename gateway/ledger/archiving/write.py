@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from gateway.errors import VerificationFailed
 from gateway.ledger.proof.note import note_body, parse_checkpoint
@@ -43,10 +43,20 @@ def latest(place: Place, shard: str) -> Written | None:
     return None if content is None else Written(form.decode_manifest(content, name), form.digest(content))
 
 
-def write(place: Place, reader: Reader, head: Head, entries: int, at: datetime.datetime, progress: Progress) -> Written:
+def write(
+    place: Place,
+    reader: Reader,
+    head: Head,
+    entries: int,
+    at: datetime.datetime,
+    progress: Progress,
+    *,
+    anew: bool = False,
+) -> Written:
     """Archive a shard's first `entries` entries and its log; what was written is read back and compared.
 
-    `at` is the time to note. Raises `StoreUnavailable`, and `VerificationFailed` where the place holds something else
+    `at` is the time to note; with `anew` every payload file is written again. Of what was pruned nothing is written but
+    time and leaf. Raises `StoreUnavailable`, and `VerificationFailed` where the place holds something else
     of that name, or gives back something else than was put there.
     """
     known = latest(place, head.name)
@@ -57,7 +67,7 @@ def write(place: Place, reader: Reader, head: Head, entries: int, at: datetime.d
         )
     kept, hashes = 0, b""
     if before is not None:
-        kept = before.entries // form.WIDTH  # full files
+        kept = 0 if anew else before.entries // form.WIDTH  # full files
         old = place.get(f"{head.name}/hashes/{before.hashes}") or b""
         if form.digest(old).hex() != before.hashes:
             raise VerificationFailed(f"the archive `{place.name}` was altered: `{head.name}/hashes/{before.hashes}`")
@@ -97,9 +107,14 @@ def _payloads(reader: Reader, head: Head, kept: int, entries: int, progress: Pro
         rows = archived.rows(reader, first, first + width)
         if [row[0] for row in rows] != list(range(first, first + width)):
             raise VerificationFailed(f"shard `{head.name}`: an entry from {first - base} on is missing")
-        yield form.payload_file(number, width), form.encode_rows([row[1:7] for row in rows])
+        yield form.payload_file(number, width), form.encode_rows([_row(row) for row in rows])
         progress(head.name, number * form.WIDTH + width, entries)
         reader.renew()
+
+
+def _row(row: tuple[Any, ...]) -> tuple[Any, ...]:
+    """An entry as it is archived; the key of a day that was pruned is gone, so nothing of it can be read."""
+    return row[1:7] if row[8] is not None else (*row[1:4], b"", b"", None)
 
 
 def _tiles(reader: Reader, head: Head, since: int) -> Iterator[tuple[str, bytes]]:

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import datetime
 import functools
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from gateway.errors import ConfigurationError, Problem
 from gateway.ledger.commands import receipt_files
 from gateway.ledger.commands.hold import part, said
 from gateway.ledger.commands.progress import teller
@@ -17,7 +15,7 @@ from gateway.ledger.erasure import erase, named, repeat
 from gateway.ledger.erasure.blockers import Blocker, found_open
 from gateway.ledger.erasure.erase import Done
 from gateway.ledger.export import package_write
-from gateway.ledger.log.operator import Workplace, account, enter_list, opened, place_of, subject_of
+from gateway.ledger.log.operator import Workplace, account, enter_list, kept_backups, opened, place_of, subject_of
 from gateway.storage import destruction
 from gateway.storage.subjects import erasure as kept
 from gateway.storage.subjects.erasure import Request
@@ -80,7 +78,7 @@ def _request(identifiers: named.Identifiers, blockers: Sequence[Blocker], argume
 def _approve(blockers: Sequence[Blocker], arguments: argparse.Namespace) -> int:
     id_, out = arguments.id, arguments.out or Path(f"erasure-{arguments.id}.receipt")
     with opened(arguments.config) as place:
-        backups, engine = _backups(place), place.store.engine
+        backups, engine = kept_backups(place), place.store.engine
         package_write.check_free(out)
         with engine.connect() as connection:
             asked = kept.one_request(connection, id_)
@@ -124,13 +122,6 @@ def _tell_old(old: int) -> None:
         print(f"stays readable: {old} {entries} the subject; what they say cannot be erased alone")
 
 
-def _backups(place: Workplace) -> datetime.timedelta:
-    if place.settings.ledger.backups is None:
-        fix = "say how long backups of the store are kept, as `backups: P35D`; who is erased is told when they expire"
-        raise ConfigurationError([Problem(str(place.settings.file), 0, 0, "ledger.backups", fix)])
-    return place.settings.ledger.backups
-
-
 def _withdraw(arguments: argparse.Namespace) -> int:
     with opened(arguments.config) as place:
         entered = place.run(
@@ -165,7 +156,7 @@ def _again(arguments: argparse.Namespace) -> int:
         print("name the erasure by its number, or by its receipt with `--receipt`", file=sys.stderr)
         return 2
     with opened(arguments.config) as place:
-        backups = _backups(place)
+        backups = kept_backups(place)
         if arguments.receipt is not None:
             erased = repeat.proved(place, receipt_files.read(arguments.receipt).decode(errors="replace"))
         else:

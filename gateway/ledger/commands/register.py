@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from gateway.errors import ConfigurationError, Problem, VerificationFailed
-from gateway.ledger.commands import archive, erase, export, hold, rebuild, rotate, verify, witness
+from gateway.ledger.commands import archive, erase, export, hold, prune, rebuild, rotate, verify, witness
 from gateway.ledger.commands.receipt_files import check_presented, read
 from gateway.ledger.entry import describe, entries
 from gateway.ledger.entry.receipt import LEFT_OUT, Proved, check_data, check_extension, read_file
@@ -84,6 +84,8 @@ def register(
     hold.register(parts.add_parser("hold", help="keep what the ledger says of a subject for some matter"), identifiers)
 
     rebuild.register(parts.add_parser("rebuild", help="drop what is made of the ledger behind it, and build it again"))
+
+    prune.register(parts.add_parser("prune", help="make what entries say unreadable that are older than they are kept"))
 
     archive.register(
         parts.add_parser("archive", help="put old entries into files; with `--remove` their rows leave the store")

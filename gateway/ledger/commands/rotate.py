@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from gateway.command import options
 from gateway.config import settings
-from gateway.config.settings import LedgerSettings
+from gateway.config.ledger import LedgerSettings
 from gateway.errors import ConfigurationError, Problem
 from gateway.ledger.entry.registry import ROOT
 from gateway.ledger.log.build import publisher_of

@@ -17,6 +17,7 @@ _KINDS: dict[type[entries.Known], str] = {
     entries.Hold: "a hold",
     entries.ErasureRequest: "a request to erase",
     entries.Erasure: "an erasure",
+    entries.Pruned: "a pruning",
     entries.Acted: "an act",
     entries.Gap: "a gap in the ledger",
     entries.ShardChange: "a change of the ledger's shards",
@@ -87,6 +88,8 @@ def deed(told: entries.Done | entries.OfLedger | entries.Unknown) -> Deed:
             )
         case entries.Erasure():
             return _erasure(told)
+        case entries.Pruned():
+            return _pruned(told)
         case entries.Gap():
             known = parse_checkpoint(note_body(told.remembered)).size
             return Deed(
@@ -151,6 +154,22 @@ def _view(told: entries.View) -> Deed:
         told.reason,
         subject_of(looked.scheme, looked.value),
         looked.case,
+    )
+
+
+def _pruned(told: entries.Pruned) -> Deed:
+    return Deed(
+        "What was pruned",
+        f"had what entries from before {told.before} say made unreadable, as they are kept for {told.retention};"
+        f" backups have it until {told.backups_until}",
+        [
+            ("From before", [told.before.isoformat()]),
+            ("Kept for", [told.retention]),
+            ("Entries below", [f"{index} of shard {shard}" for shard, index in told.below.items()]),
+            ("In backups until", [told.backups_until.isoformat()]),
+        ],
+        told.by,
+        told.reason,
     )
 
 

@@ -122,6 +122,23 @@ class Erasure(Entered, frozen=True, tag="erasure"):
     rule_set: str = ""
 
 
+class Pruned(Entered, frozen=True, tag="prune"):
+    """Told: a person had what entries from `before` a day say made unreadable, since they are older than is kept.
+
+    `below` is, for each shard by its name, the index up to which entries were; what people did before it stays
+    readable, and what is kept of them for some matter. `retention` is how long entries are kept (`P10Y`). Copies
+    of the keys may be in backups until the end of `backups_until`.
+    """
+
+    by: str
+    reason: str
+    before: datetime.date
+    retention: str
+    below: dict[str, int]
+    backups_until: datetime.date
+    rule_set: str = ""
+
+
 class Gap(Entered, frozen=True, tag="gap"):
     """Told: the store came back with less of a shard than is remembered outside, so that shard was sealed.
 
@@ -179,7 +196,7 @@ class NotReleased(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="ki
 OfLedger = Gap | ShardChange | NotReleased
 """What the ledger says of itself: nobody did it."""
 
-OnLedger = View | Reviewed | Hold | ErasureRequest | Erasure
+OnLedger = View | Reviewed | Hold | ErasureRequest | Erasure | Pruned
 """What people did to the ledger, or had done."""
 
 OWN = Who("", "ledger")

@@ -60,6 +60,7 @@ OF_SUBJECT: dict[type[Known], tuple[str, ...]] = {
     entries.Hold: _NAMED,
     entries.ErasureRequest: _NAMED,
     entries.Erasure: (),
+    entries.Pruned: (),
     entries.Acted: _ACTED,
     entries.Gap: (),
     entries.ShardChange: (),

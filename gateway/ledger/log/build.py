@@ -16,7 +16,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy import inspect
 
 from gateway.clock import Now, machines
-from gateway.config.settings import LedgerSettings, Settings
+from gateway.config.ledger import LedgerSettings
+from gateway.config.settings import Settings
 from gateway.documents import Node
 from gateway.errors import ConfigurationError, LedgerUnavailable, Problem
 from gateway.ledger.entry.registry import SERVING

@@ -22,7 +22,15 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from gateway.clock import Clock, Now
 from gateway.config import settings
 from gateway.config.settings import Settings
-from gateway.errors import CommandRefused, LedgerUnavailable, StoreUnavailable, VerificationFailed, printable
+from gateway.errors import (
+    CommandRefused,
+    ConfigurationError,
+    LedgerUnavailable,
+    Problem,
+    StoreUnavailable,
+    VerificationFailed,
+    printable,
+)
 from gateway.ledger.entry import entries
 from gateway.ledger.entry.parts import split
 from gateway.ledger.entry.registry import COMMANDS
@@ -81,6 +89,14 @@ async def operated(place: Workplace) -> AsyncIterator[Ledger]:
         yield ledger
     finally:
         await ledger.close()
+
+
+def kept_backups(place: Workplace) -> datetime.timedelta:
+    """How long backups of the store are kept; raises `ConfigurationError` where that is not said."""
+    if place.settings.ledger.backups is None:
+        fix = "say how long backups of the store are kept, as `backups: P35D`; who is erased is told when they expire"
+        raise ConfigurationError([Problem(str(place.settings.file), 0, 0, "ledger.backups", fix)])
+    return place.settings.ledger.backups
 
 
 def place_of(place: Workplace, receipt: Receipt) -> str:

@@ -168,7 +168,7 @@ def _opened(
     known: dict[int, SubjectKey] | None = None,
 ) -> Iterator[StoredEntry]:
     """The entries of some rows; `ciphers` are those of periods, by the id of their key."""
-    laid = [_segments(row[0] & _INDEX, row[6]) for row in page]
+    laid = [_segments(row[0] & _INDEX, row[6] if row[8] is not None else None) for row in page]
     keys = subject_keys(reader, {segment.key for segments_ in laid for segment in segments_ or ()})
     if known is not None:
         known |= keys

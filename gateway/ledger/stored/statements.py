@@ -73,6 +73,13 @@ PERIOD_KEYS = Statement(
     *(f"key{number}" for number in range(8)),
 )
 
+PERIODS_BEFORE = Statement(
+    select(period_key.c.period)
+    .join(shard, shard.c.id == period_key.c.shard)
+    .where(shard.c.name == p("name"), period_key.c.secret.is_not(None), period_key.c.period < p("before")),
+    *("name", "before"),
+)
+
 AT_ONCE = 64
 
 ENTRIES_AT = Statement(

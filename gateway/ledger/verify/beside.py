@@ -7,13 +7,14 @@ a backup.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from gateway.errors import VerificationFailed
 from gateway.ledger.entry import entries
 from gateway.ledger.entry.unknown import Tally
 from gateway.ledger.projections import extract
 from gateway.ledger.stored import read
+from gateway.ledger.stored import statements as sql
 from gateway.ledger.stored.read import Head, StoredEntry
 from gateway.ledger.verify.rows.acted import ActRows, Entry
 from gateway.ledger.verify.rows.acts import Acts
@@ -27,7 +28,7 @@ from gateway.ledger.verify.rows.rule_sets import RuleSets
 from gateway.ledger.verify.rows.sought import Expected
 from gateway.ledger.verify.rows.source_findings import SourceFindings
 from gateway.ledger.verify.rows.supplements import Supplements
-from gateway.ledger.verify.stretch import Checked
+from gateway.ledger.verify.stretch import KEPT, Checked
 from gateway.storage.port import Reader
 from gateway.storage.tables import SHARD_BITS
 
@@ -44,6 +45,7 @@ class Beside:
         self._recalls, self._jobs, self._supplements = Recalls(), Jobs(), Supplements()
         self._rule_sets, self._source_findings = RuleSets(), SourceFindings()
         self._batch: list[Entry] = []
+        self._pruned = PrunedDays()
 
     @property
     def expected(self) -> Expected:
@@ -58,6 +60,7 @@ class Beside:
         self._keys.gone(checked.gone)
         self._acts.behind(checked.facts)
         self._projected.add(checked.found)
+        self._pruned.take(head, checked.unopened)
         base = head.id << SHARD_BITS
         first = checked.first
         for start in range(0, len(checked.noted), _AT_ONCE):
@@ -72,6 +75,7 @@ class Beside:
                     told = entry.read_told()
                     self._unknown.note(told)
                     self._keys.note_erasure(told)
+                    self._pruned.note(told)
                     self._note_rows(entry, told, entry.read_oversight())
             last = checked.last if some[-1] - base == checked.noted[-1] else some[-1] - base + 1
             self._take_acts(reader, base + first, base + last)
@@ -110,6 +114,7 @@ class Beside:
                 if entry.told is not None and entry.oversight is not None:
                     told = entry.read_told()
                     self._keys.note_erasure(told)
+                    self._pruned.note(told)
                     self._note_rows(entry, told, entry.read_oversight())
                     index = extract.not_released(told, head.name)
                     if index is not None and entry.keys:
@@ -117,6 +122,7 @@ class Beside:
             if size < head.size:
                 self._take_acts(reader, (head.id << SHARD_BITS) + size, (head.id << SHARD_BITS) + head.size)
         self._keys.check(reader)
+        self._pruned.check(reader)
         if self._rows:
             self._acts.check(reader)
             self._act_rows.check(reader)
@@ -129,6 +135,44 @@ class Beside:
             self._jobs.check(reader, erased=self._keys.destroyed)
             self._findings.check(reader)
             self._projected.check(reader)
+
+
+class PrunedDays:
+    """Days whose keys are gone, and the prunings that explain it."""
+
+    def __init__(self) -> None:
+        self._unopened: dict[str, tuple[int, int]] = {}
+        self._said: dict[str, tuple[int, entries.Pruned]] = {}
+
+    def take(self, head: Head, unopened: Sequence[int]) -> None:
+        """Take in the indices of entries of a shard that do not open."""
+        if unopened:
+            first, _ = self._unopened.get(head.name, (unopened[0], 0))
+            self._unopened[head.name] = first, unopened[-1]
+
+    def note(self, told: entries.Told) -> None:
+        """Take in which entries a pruning was of."""
+        if isinstance(told, entries.Pruned):
+            for shard, index in told.below.items():
+                if index > self._said.get(shard, (0, told))[0]:
+                    self._said[shard] = index, told
+
+    def check(self, reader: Reader) -> None:
+        """Raises `VerificationFailed` where a day's key is gone and no pruning says so, or there in spite of one."""
+        for shard, (first, last) in self._unopened.items():
+            if shard not in self._said or last >= self._said[shard][0]:
+                index = last if shard in self._said else first
+                raise VerificationFailed(
+                    f"shard `{shard}`: entry {index}: the key that opens it is gone, and no entry explains why"
+                )
+        for shard, (_, told) in self._said.items():
+            for (period,) in reader.rows(sql.PERIODS_BEFORE, shard, told.before.isoformat()):
+                if not period.endswith(KEPT):
+                    raise VerificationFailed(
+                        f"shard `{shard}`: the key of {period} is there, and what is before {told.before} was pruned:"
+                        " it was not carried out to its end, or came back with a backup; run"
+                        " `dutybound ledger prune` again"
+                    )
 
 
 class DestroyedKeys:

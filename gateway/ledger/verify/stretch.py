@@ -25,6 +25,8 @@ from gateway.storage.port import Reader
 from gateway.storage.tables import SHARD_BITS, micros
 
 BATCH = 1024
+KEPT = " kept"
+"""How the period of a key ends that seals what stays of a day that was pruned."""
 ORDINARY = (entries.Inquiry, entries.Refused, entries.View)
 """Kinds of entries that no rows beside the projections are made of, but for a use of break-glass."""
 
@@ -34,7 +36,8 @@ class Checked(msgspec.Struct, frozen=True):
 
     `hashes` are those of its leaves, one behind the other; `floor` the time (microseconds) of the last; `facts` the
     highest change of facts behind which any happened; `noted` the indices of those that rows are made of; `gone` the
-    subjects' keys that are gone, each with the id of the first entry that it left unreadable.
+    subjects' keys that are gone, each with the id of the first entry that it left unreadable; `unopened` the indices of
+    entries that do not open, since their day's key is gone.
     """
 
     first: int
@@ -45,6 +48,7 @@ class Checked(msgspec.Struct, frozen=True):
     noted: list[int]
     gone: dict[int, int]
     found: Found
+    unopened: list[int] = []
 
     def leaf_hashes(self) -> list[bytes]:
         """The hashes of its leaves."""
@@ -55,7 +59,7 @@ class _Opened(NamedTuple):
     """An entry that is what its leaf commits to."""
 
     stored: StoredEntry
-    told: entries.Told
+    told: entries.Told | None
     seen: Seen
     noted: bool
 
@@ -70,6 +74,7 @@ class Stretches:
         """Check a shard's entries from index `first` up to `last`, which it has."""
         self._reader.renew()
         floor = self._floor(head, first)
+        unopened = list[int]()
         facts, hashes, noted = 0, [], list[int]()
         gone, counts = dict[int, int](), dict[str, int]()
         taken_back, unreleased = list[tuple[int, int]](), list[tuple[int, int]]()
@@ -81,6 +86,8 @@ class Stretches:
                 facts = max(facts, each.seen.facts or 0)
                 if each.noted:
                     noted.append(each.stored.index)
+                if each.told is None:
+                    unopened.append(each.stored.index)
             found = self._sought.take(self._reader, head, [each.seen for each in batch])
             for name, rows in found.rows.items():
                 counts[name] = counts.get(name, 0) + rows
@@ -88,7 +95,7 @@ class Stretches:
             unreleased += found.unreleased
             self._reader.renew()
         found = Found(counts, taken_back, unreleased)
-        return Checked(first, last, b"".join(hashes), floor, facts, noted, gone, found)
+        return Checked(first, last, b"".join(hashes), floor, facts, noted, gone, found, unopened)
 
     def _floor(self, head: Head, first: int) -> int:
         """The time of the entry before the first."""
@@ -112,6 +119,8 @@ class Stretches:
         """Each entry stands in the index of its requester, at its time."""
         by: dict[tuple[str, str], list[_Opened]] = {}
         for each in batch:
+            if each.told is None:
+                continue
             by.setdefault((each.told.requester.issuer, each.told.requester.client), []).append(each)
         for requester, some in by.items():
             times = some[0].seen.at, some[-1].seen.at
@@ -126,7 +135,9 @@ class Stretches:
 def _check_entry(entry: StoredEntry, floor: int, known: Mapping[int, SubjectKey], gone: dict[int, int]) -> _Opened:
     where = f"entry {entry.index}"
     if entry.told is None or entry.oversight is None:
-        raise VerificationFailed(f"{where}: the key that opens it is gone, and no entry explains why")
+        if micros(entry.at) < floor:
+            raise VerificationFailed(f"{where}: its time was altered")
+        return _Opened(entry, None, seen_of(entry, micros(entry.at), None, None), False)  # `Beside` asks why
     if leaf.Opening(entry.told, leaf.oversight_digest(entry.oversight)).leaf != entry.leaf:
         raise VerificationFailed(f"{where}: its payload is not what its leaf commits to")
     try:
@@ -139,7 +150,7 @@ def _check_entry(entry: StoredEntry, floor: int, known: Mapping[int, SubjectKey]
     floor = max(floor, micros(told.at))
     if micros(entry.at) != floor:
         raise VerificationFailed(f"{where}: its time was altered")
-    if entry.period != entry.at.date().isoformat():
+    if entry.period.removesuffix(KEPT) != entry.at.date().isoformat():
         raise VerificationFailed(f"{where}: its key is of another day ({entry.period})")
     noted = oversight.broke_glass is not None or not isinstance(told, ORDINARY)
     return _Opened(entry, told, seen_of(entry, floor, told, oversight), noted)

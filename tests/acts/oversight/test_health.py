@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy import insert, update
 
 from gateway.acts.oversight.health import Health
-from gateway.config.settings import LedgerSettings, WitnessSettings
+from gateway.config.ledger import LedgerSettings, WitnessSettings
 from gateway.errors import Refusal
 from gateway.ledger.proof.note import Cosigner, note_body
 from gateway.storage import tables

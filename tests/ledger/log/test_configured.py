@@ -15,7 +15,8 @@ import pytest
 
 from gateway.clock import machines
 from gateway.config import settings
-from gateway.config.settings import LedgerSettings, Settings, WitnessSettings
+from gateway.config.ledger import LedgerSettings, WitnessSettings
+from gateway.config.settings import Settings
 from gateway.errors import ConfigurationError, LedgerUnavailable
 from gateway.ledger.entry.registry import ROOT
 from gateway.ledger.log.build import UNREQUIRED, UNWITNESSED, check_witnesses, ledger_of, warnings

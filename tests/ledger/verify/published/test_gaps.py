@@ -12,7 +12,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from gateway.config.settings import LedgerSettings
+from gateway.config.ledger import LedgerSettings
 from gateway.errors import ConfigurationError, VerificationFailed
 from gateway.ledger.entry.registry import ROOT, Document, read_document
 from gateway.ledger.log import registrar

@@ -1,0 +1,114 @@
+"""`dutybound ledger prune`: what entries say that are older than `ledger.retention` becomes unreadable, for good."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import datetime
+import sys
+import uuid
+
+from gateway.command import options
+from gateway.errors import DutyboundError
+from gateway.ledger.archiving import prune, remove, write
+from gateway.ledger.commands.progress import teller
+from gateway.ledger.entry import entries
+from gateway.ledger.entry.registry import ROOT
+from gateway.ledger.log import operator
+from gateway.ledger.log.ledger import Ledger
+from gateway.ledger.log.operator import Workplace
+from gateway.ledger.proof.tlog_proof import Receipt
+from gateway.ledger.stored import archived, read
+from gateway.ledger.stored.read import Head
+from gateway.storage import destruction
+from gateway.storage.archive.places import place_of
+
+
+def register(parser: argparse.ArgumentParser) -> None:
+    """Add the command's arguments."""
+    options.config(parser)
+    parser.add_argument("--by", required=True, metavar="NAME", help="who prunes; stands in the ledger")
+    parser.add_argument("--reason", required=True, metavar="TEXT", help="why; stands in the ledger")
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Prune; 0 done, 1 not (one sentence on standard error), 2 a wrong call."""
+    try:
+        operator.check_said(arguments.by, arguments.reason)
+        with operator.opened(arguments.config) as place:
+            years = place.settings.ledger.retention
+            if years is None:
+                print(
+                    "`ledger.retention` in gateway.yaml has to say how long entries are kept, as `P10Y`",
+                    file=sys.stderr,
+                )
+                return 2
+            return _prune(arguments, place, years)
+    except operator.ActRefused as error:
+        print(error, file=sys.stderr)
+        return 2
+    except DutyboundError as error:
+        print(error, file=sys.stderr)
+        return 1
+
+
+def _prune(arguments: argparse.Namespace, place: Workplace, years: int) -> int:
+    now = asyncio.run(operator.certain(place.store))()
+    before = prune.cutoff(now, years)
+    with contextlib.closing(place.store.reader()) as reader:
+        heads = [head for head in read.heads(reader) if head.name != ROOT]
+        below = {head.name: prune.below(reader, head, before) for head in heads}
+        gone = {head.name for head in heads if archived.removed(reader, head.id) is not None}
+    if not any(prune.waiting(place.store, head, before) for head in heads):
+        print(f"nothing to prune: no entry from before {before} can be read but what stays")
+        return 0
+    if gone and place.store.archive is None:
+        print("rows are in the archive: name it with `ledger.archive` in gateway.yaml first", file=sys.stderr)
+        return 1
+    receipt = _enter(arguments, place, years, before, {name: index for name, index in below.items() if index})
+    tell = teller()
+    for head in heads:
+        if below[head.name]:
+            done = asyncio.run(prune.prune(place.store, head, before, tell))
+            print(
+                f"pruned: {done.days} days of {head.origin}; {done.kept} entries stay readable, {done.keys} keys went"
+            )
+            _blank(place, head)
+    if (why := destruction.scrub(place.store)) is not None:
+        print(f"a copy may be left in the store's files: {why}", file=sys.stderr)
+    print(f"entered: this pruning is {operator.place_of(place, receipt)}")
+    return 0
+
+
+def _enter(
+    arguments: argparse.Namespace, place: Workplace, years: int, before: datetime.date, below: dict[str, int]
+) -> Receipt:
+    """Enter the pruning before it is carried out, so that whoever verifies knows why nothing opens."""
+    backups = operator.kept_backups(place)
+
+    async def enter(ledger: Ledger) -> Receipt:
+        at = operator.now(ledger)
+        until = at.date() + backups
+        head = (entries.VERSION, str(uuid.uuid4()), at, operator.CLIENT)
+        told = entries.Pruned(*head, arguments.by, arguments.reason, before, f"P{years}Y", below, until)
+        return await operator.enter(ledger, told, operator.account(), ())
+
+    return place.run(enter)
+
+
+def _blank(place: Workplace, head: Head) -> None:
+    """Write what the archive has of a shard again, without what was pruned."""
+    at = place.settings.ledger.archive
+    if at is None:
+        return
+    target = place_of(at)
+    known = write.latest(target, head.name)
+    if known is None:
+        return
+    with contextlib.closing(place.store.reader()) as reader:
+        now = datetime.datetime.now(datetime.UTC)
+        made = write.write(target, reader, head, known.manifest.entries, now, teller(), anew=True)
+    remove.note(place.store, head, made, target.name)
+    print(f"archived: {head.origin} anew in `{target.name}`, without what was pruned")

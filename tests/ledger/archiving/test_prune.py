@@ -1,0 +1,188 @@
+"""What is older than it is kept becomes unreadable, wherever a copy is, and everything stays proved."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import datetime
+import shutil
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from gateway.clock import machines
+from gateway.config import settings
+from gateway.errors import StoreUnavailable
+from gateway.ledger.archiving import prune
+from gateway.ledger.log.build import ledger_of
+from gateway.ledger.projections.projector import Projector
+from gateway.ledger.proof import key_files
+from gateway.ledger.stored import read
+from gateway.storage.port import Store
+from gateway.storage.store import open_configured
+from tests import configured
+from tests.ledger.conftest import Run
+from tests.ledger.support import ORIGIN, SUBJECT, disclosed
+
+OLD = 300
+YOUNG = 20
+WHO = ("--by", "R. Keeper", "--reason", "ten years are over")
+NOW = machines()
+LONG_AGO = NOW.replace(year=NOW.year - 11, month=3, day=5, hour=12)
+RECENT = NOW - datetime.timedelta(days=40)
+KEPT = {"retention": "P10Y", "backups": "P35D", "archive": "archive"}
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A configuration and its store: entries of two days eleven years ago, and of last month, all about one subject."""
+    folder = tmp_path_factory.mktemp("pruned")
+    private = key_files.generate(folder / "ledger.key")
+    key_files.write_verifiers(folder / "ledger.pub", private, ORIGIN, ["root", "1", "commands"])
+    found = settings.load(configured.write(folder), {})
+    store = open_configured(found)
+
+    async def fill() -> None:
+        ledger = ledger_of(store, found.ledger, private, machines)
+        await ledger.start()
+        day = datetime.timedelta(days=1)
+        await asyncio.gather(*(disclosed(ledger, n, LONG_AGO + n // 200 * day) for n in range(OLD)))
+        await asyncio.gather(*(disclosed(ledger, OLD + n, RECENT) for n in range(YOUNG)))
+        await ledger.close()
+
+    asyncio.run(fill())
+    project(store)
+    store.close()
+    with sqlite3.connect(folder / "ledger.db") as connection:
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    connection.close()
+    return folder
+
+
+def project(store: Store) -> None:
+    projector = Projector(store)
+    while projector.turn():
+        pass
+    projector.close()
+
+
+@pytest.fixture
+def folder(made: Path, tmp_path: Path) -> Path:
+    shutil.copytree(made, tmp_path, dirs_exist_ok=True)
+    configured.write(tmp_path, ledger=KEPT)
+    return tmp_path
+
+
+@contextlib.contextmanager
+def opened(folder: Path) -> Iterator[Store]:
+    store = open_configured(settings.load(folder / "gateway.yaml", {}))
+    try:
+        yield store
+    finally:
+        store.close()
+
+
+def readable(folder: Path) -> list[int]:
+    """The indices of the entries of shard 1 that can be read."""
+    with opened(folder) as store, contextlib.closing(store.reader()) as reader:
+        head = next(head for head in read.heads(reader) if head.name == "1")
+        found = read.read_entries(reader, head.id, 0, head.size)
+        return [each.index for each in found if each.told is not None]
+
+
+def keys(folder: Path) -> int:
+    """How many keys of subjects are there."""
+    with contextlib.closing(sqlite3.connect(folder / "ledger.db")) as connection:
+        found: int = connection.execute("SELECT count(secret) FROM subject_key").fetchone()[0]
+        return found
+
+
+def command(run: Run, folder: Path, *words: str) -> int:
+    return run("ledger", *words, "--config", folder / "gateway.yaml", *WHO)
+
+
+def whole(run: Run, folder: Path) -> None:
+    assert run("ledger", "verify", "--config", folder / "gateway.yaml") == 0, run.err
+    assert f"whole: {ORIGIN}/1, {OLD + YOUNG} entries" in run.out
+
+
+def test_what_is_too_old_is_unreadable_in_store_and_archive_and_all_is_proved(folder: Path, run: Run) -> None:
+    backup = shutil.copytree(folder, folder.with_name(f"{folder.name}-backup"))
+    assert command(run, folder, "archive", "--remove") == 0, run.err
+    whole(run, folder)
+    assert command(run, folder, "prune") == 0, run.err
+    assert f"pruned: 2 days of {ORIGIN}/1; 0 entries stay readable, 0 keys went" in run.out
+    assert readable(folder) == list(range(OLD, OLD + YOUNG))
+    whole(run, folder)
+    offline = ("ledger", "verify", "--archive", folder / "archive", "--key", folder / "ledger.pub")
+    assert run(*offline) == 0, run.err
+    files = [path.read_bytes() for path in (folder / "archive" / "1" / "payload").rglob("*") if path.is_file()]
+    assert files
+    assert all(len(content) < 256 * 60 for content in files), "times and leaves are left, and nothing that is sealed"
+    assert run("ledger", "rebuild", "--config", folder / "gateway.yaml") == 0, run.err
+    whole(run, folder)
+    assert command(run, folder, "prune") == 0, run.err
+    assert "nothing to prune" in run.out
+    assert len(readable(backup)) == OLD + YOUNG, "a backup has its own keys, until it is gone"
+
+
+def test_a_key_of_a_subject_goes_with_the_last_that_names_it(folder: Path, run: Run) -> None:
+    with opened(folder) as store:
+        found = settings.load(folder / "gateway.yaml", {})
+        assert found.ledger.retention == 10
+        with contextlib.closing(store.reader()) as reader:
+            head = next(head for head in read.heads(reader) if head.name == "1")
+        tomorrow = (NOW + datetime.timedelta(days=1)).date()
+        done = asyncio.run(prune.prune(store, head, tomorrow, lambda *_: None))
+    assert (done.days, done.kept, done.keys) == (3, 0, 1)
+    assert keys(folder) == 0
+    assert run("ledger", "verify", "--config", folder / "gateway.yaml") == 1
+    assert "the key that opens it is gone, and no entry explains why" in run.err
+
+
+def test_what_somebody_holds_stays(folder: Path, run: Run) -> None:
+    subject = ("--subject", f"{SUBJECT.scheme}:{SUBJECT.value}")
+    assert run("ledger", "hold", "place", "--config", folder / "gateway.yaml", *subject, *WHO) == 0, run.err
+    assert command(run, folder, "prune") == 0, run.err
+    assert f"pruned: 2 days of {ORIGIN}/1; {OLD} entries stay readable, 0 keys went" in run.out
+    assert len(readable(folder)) == OLD + YOUNG
+    whole(run, folder)
+    assert run("ledger", "rebuild", "--config", folder / "gateway.yaml") == 0, run.err
+    whole(run, folder)
+
+
+def test_one_that_was_stopped_goes_on(folder: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patched:
+        real, done = prune._destroy, list[object]()
+
+        def broken(*arguments: object) -> bool:
+            done.append(arguments)
+            if len(done) == 2:
+                raise StoreUnavailable("the connection was lost")
+            return real(*arguments)  # type: ignore[arg-type]
+
+        patched.setattr(prune, "_destroy", broken)
+        assert command(run, folder, "prune") == 1
+    assert readable(folder) == list(range(200, OLD + YOUNG))
+    assert run("ledger", "verify", "--config", folder / "gateway.yaml") == 1
+    assert "run `dutybound ledger prune` again" in run.err
+    assert command(run, folder, "prune") == 0, run.err
+    assert f"pruned: 1 days of {ORIGIN}/1" in run.out
+    whole(run, folder)
+
+
+def test_no_retention_prunes_nothing(folder: Path, run: Run) -> None:
+    configured.write(folder)
+    assert command(run, folder, "prune") == 2
+    assert "`ledger.retention`" in run.err
+    configured.write(folder, ledger={"retention": "P10Y"})
+    assert command(run, folder, "prune") == 1
+    assert "backups" in run.err
+    assert len(readable(folder)) == OLD + YOUNG
+
+
+def test_the_first_day_that_stays() -> None:
+    assert prune.cutoff(datetime.datetime(2028, 2, 29, tzinfo=datetime.UTC), 10) == datetime.date(2018, 3, 1)
+    assert prune.cutoff(datetime.datetime(2026, 11, 27, tzinfo=datetime.UTC), 10) == datetime.date(2016, 11, 27)
