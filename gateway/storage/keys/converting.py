@@ -55,10 +55,14 @@ def seal_all(engine: Engine, vault: Vault, heard: Heard = lambda *_: None) -> No
 
 
 def seal_new(connection: Connection, vault: Vault) -> None:
-    """Seal what a store has that was just made: next to nothing."""
+    """Seal what a store has in which nothing was entered yet, in the transaction of a connection."""
     for each in sealed_tables():
-        rows = _page(connection, each, _outside_key(each), None)
-        _seal(connection, each, _outside_key(each), rows, vault, alone=True)
+        for name in _names_in_key(each):
+            _seal_names(connection, each, name, vault)
+        after: tuple[Any, ...] | None = None
+        while rows := _page(connection, each, _outside_key(each), after):
+            _seal(connection, each, _outside_key(each), rows, vault, alone=True)
+            after = tuple(rows[-1][: len(each.primary_key.columns)])
 
 
 def secrets_anew(engine: Engine, vault: Vault, heard: Heard = lambda *_: None) -> None:

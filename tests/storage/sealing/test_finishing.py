@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import insert, select
 
 from gateway.errors import CommandRefused, ConfigurationError
 from gateway.ledger.verify.store import verify_store
 from gateway.storage.keys import converting, finishing, secret
 from gateway.storage.port import Store
+from gateway.storage.rules.drafts import draft
 from gateway.storage.sealing import key_file
 from gateway.storage.store import _unseen, open_store, open_to_read
 from gateway.storage.tables import subject_key
@@ -75,6 +76,20 @@ async def test_a_ledger_goes_on_after_its_rows_were_sealed(place: Place, key: Pa
     assert verify_store(store, VERIFIERS)[0].size == 2
     with store.engine.connect() as connection:
         assert connection.execute(select(subject_key.c.value)).scalars().all() == [SUBJECT.value]
+
+
+def test_all_of_a_store_without_entries_is_sealed_when_it_is_opened(place: Place, key: Path) -> None:
+    many = converting.BATCH + 7
+    names = [f"{MARK}-{number}" for number in range(many)]
+    with contextlib.closing(open_store(place.url)) as store, store.engine.begin() as connection:
+        rows = [
+            {"id": name, "issuer": "i", "official": name, "base": "b", "files": b"", "version": 1} for name in names
+        ]
+        connection.execute(insert(draft), [{**row, "began": 1, "used": 1} for row in rows])
+    place.key = key
+    with place.open().engine.connect() as connection:
+        assert sorted(connection.execute(select(draft.c.official)).scalars()) == sorted(names)
+    assert state(place) == secret.SEALED
 
 
 def test_an_interrupted_one_is_refused_until_it_is_over(
