@@ -138,6 +138,12 @@ def _watch(commands: Any) -> None:
     oversight.register(watch.register(commands))
 
 
+def _status(commands: Any) -> None:
+    from gateway.status import commands as status
+
+    status.register(commands)
+
+
 def _store(commands: Any) -> None:
     from gateway.storage import commands as storage
 
@@ -192,6 +198,7 @@ _PARTS: Mapping[tuple[str, ...], Callable[[Any], None]] = {
     ("init", "example"): _init,
     ("catalogue",): _catalogue,
     ("watch",): _watch,
+    ("status",): _status,
     ("store",): _store,
     ("backup", "restore"): _backup,
     ("changes", "matters"): _acts,

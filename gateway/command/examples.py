@@ -20,6 +20,7 @@ EXAMPLES: Mapping[str, str] = {
     "example token": "--config gateway.yaml",
     "serve": "--workers 4",
     "check": "--connect",
+    "status": "--json",
     "catalogue check": "--policies policies",
     "catalogue diff": "policies candidate",
     "catalogue docs": "--html",

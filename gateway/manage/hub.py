@@ -14,7 +14,7 @@ import socket
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Generic, Self, TypeVar
@@ -22,9 +22,11 @@ from typing import Any, Generic, Self, TypeVar
 import msgspec
 from prometheus_client.core import GaugeMetricFamily
 
+from gateway.manage import processes
 from gateway.manage.link import SUPERVISOR
 from gateway.manage.messages import MAX_LINE, Message, Recalling, Report, Up, decode
 from gateway.manage.sources import Deliveries, Drifts
+from gateway.manage.states import Trouble
 from gateway.telemetry.metrics import Counts, Lag, RecallCounts, exposition
 
 SILENT = 15.0
@@ -118,6 +120,10 @@ class Hub:
             beside = [*self._recalls.total().collect(), *self._deliveries.total().collect(), *self._drifts.collect()]
         told = "Processes that serve and whose checks all hold"
         beside.append(GaugeMetricFamily("dutybound_processes_ready", told, value=ready))
+        beside += [
+            _out_of_order(report for _, report in reports),
+            *processes.collect({each.pid for _, each in reports}),
+        ]
         lags: Sequence[Lag] = ()
         for _, report in reports:
             total.add(report.counts)
@@ -125,15 +131,24 @@ class Hub:
         return exposition(total, lags, len(reports), beside) if total.steps else b""
 
     def health(self) -> dict[str, Any]:
-        """Each process's checks. Ready is a gateway all of whose processes are there, speak, and are ready."""
+        """Each process's checks, and what is out of order for any of them.
+
+        Ready is a gateway all of whose processes are there, speak, and are ready.
+        """
         with self._lock:
             reports = list(self._reports.values())
-        processes = [
+        each_one = [
             {"pid": each.pid, "shard": each.shard, "checks": _checks(heard, each)}
             for heard, each in sorted(reports, key=lambda one: one[1].pid)
         ]
-        ready = len(processes) >= self._workers and all(all(each["checks"].values()) for each in processes)  # type: ignore[attr-defined]
-        return {"status": "ready" if ready else "not ready", "wanted": self._workers, "processes": processes}
+        ready = len(each_one) >= self._workers and all(all(each["checks"].values()) for each in each_one)  # type: ignore[attr-defined]
+        troubles = _troubles(report for _, report in reports)
+        return {
+            "status": "ready" if ready else "not ready",
+            "wanted": self._workers,
+            "processes": each_one,
+            "troubles": [msgspec.to_builtins(each) for each in troubles],
+        }
 
     def _forked(self) -> None:
         self._lock.release()
@@ -204,3 +219,16 @@ class Hub:
 def _checks(heard: float, said: Report) -> dict[str, bool]:
     """A process's checks: what it said last, at `heard`, and whether it still speaks."""
     return {**said.checks, "reports": time.monotonic() - heard < SILENT}
+
+
+def _troubles(reports: Iterable[Report]) -> list[Trouble]:
+    """What is out of order for any of them, each once."""
+    return sorted({(each.part, each.name): each for report in reports for each in report.troubles}.values())
+
+
+def _out_of_order(reports: Iterable[Report]) -> GaugeMetricFamily:
+    told = "What is out of order for a process that serves, as the log has it"
+    found = GaugeMetricFamily("dutybound_out_of_order", told, labels=["part", "name"])
+    for each in _troubles(reports):
+        found.add_metric([each.part, each.name], 1)
+    return found

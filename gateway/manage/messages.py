@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from gateway.manage.sources import Deliveries, Drifts
+from gateway.manage.states import Trouble
 from gateway.telemetry.metrics import Counts, Lag, RecallCounts
 
 
@@ -19,13 +20,14 @@ class Refused(msgspec.Struct, frozen=True, tag="refused"):
 
 
 class Report(msgspec.Struct, frozen=True, tag="report"):
-    """What it counted since it started, and whether each of its checks holds."""
+    """What it counted since it started, whether each of its checks holds, and what is out of order for it."""
 
     pid: int
     shard: str
     checks: dict[str, bool]
     counts: Counts
     lags: list[Lag]
+    troubles: list[Trouble] = []
 
 
 class Recalling(msgspec.Struct, frozen=True, tag="recalling"):

@@ -53,7 +53,8 @@ class Reporter:
 
     def _tell(self, checks: dict[str, bool]) -> None:
         metrics = self._metrics
-        self._link.tell(Report(os.getpid(), self._shard(), checks, metrics.counts(), list(metrics.lags)))
+        counts, lags = metrics.counts(), list(metrics.lags)
+        self._link.tell(Report(os.getpid(), self._shard(), checks, counts, lags, self._states.now()))
 
     def _checked(self) -> dict[str, bool]:
         asked = asyncio.run_coroutine_threadsafe(self._checks(), self._loop)

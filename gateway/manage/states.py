@@ -1,9 +1,9 @@
 """What is out of order now, told to the log: one line when it begins, and one when it ends.
 
 A state has a part (`ledger`, `clock`, `clocks`, `store`, `issuer`, `department`, `witness`, `projector`, `recalls`,
-`deliveries`, `drift`) and the name of which one it is; both come from the configuration. However often one changes,
-there is at most one pair of lines about it in `EVERY` seconds; what changed in between is in the next as `again`.
-`settle` is called now and then, so that what lasts is told.
+`deliveries`, `drift`, `tracing`) and the name of which one it is; both come from the configuration. However often one
+changes, there is at most one pair of lines about it in `EVERY` seconds; what changed in between is in the next as
+`again`. `settle` is called now and then, so that what lasts is told.
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ import threading
 import time
 from collections.abc import Callable
 from typing import Protocol
+
+import msgspec
 
 EVERY = 60.0
 
@@ -24,6 +26,14 @@ class Write(Protocol):
 
 Heard = Callable[[str, str | None], None]
 """Told of one by name: why it is out of order, or None where it is in order."""
+
+
+class Trouble(msgspec.Struct, frozen=True, order=True):
+    """What is out of order, and why."""
+
+    part: str
+    name: str
+    why: str
 
 
 class _State:
@@ -52,6 +62,12 @@ class States:
                 self._hear(part, name, why)
 
         return heard
+
+    def now(self) -> list[Trouble]:
+        """What is out of order."""
+        with self._lock:
+            known = sorted(self._known.items())
+            return [Trouble(part, name, state.why) for (part, name), state in known if state.why is not None]
 
     def settle(self) -> None:
         """Tell what may be told by now."""

@@ -1,0 +1,42 @@
+"""`dutybound status` of a gateway that runs: one screen, exit 0, and nothing of whom it was asked about."""
+
+from __future__ import annotations
+
+import json
+
+import httpx
+import pytest
+
+from gateway import cli
+from tests.conftest import World
+from tests.waiting import until
+
+QUERY = "query($id: IdentifierInput!) @inquiry(purpose: LICENCE_RENEWAL) { organisation(id: $id) { name } }"
+
+
+def test_a_running_gateway_is_shown_on_one_screen(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    subject = next(each for each in world.told["subjects"].values() if each["scheme"] == "LEI")
+    world.ask("environment-agency", QUERY, {"id": subject}, official="e.lind")
+    config = str(world.region.place.config)
+    health = f"{world.told['manage']}/health"
+    until("the worker to have reported", lambda: httpx.get(health, trust_env=False).status_code == 200)
+    cli.main(["status", "--config", config, "--json"])
+    found = json.loads(capsys.readouterr().out)
+    lines = {(each["part"], each["name"]): each for each in found["lines"]}
+    assert lines["processes", "serving"]["facts"] == {"wanted": 1, "ready": 1}
+    assert lines["ledger", world.region.shard]["facts"]["entries"] >= 1
+    assert lines["rules", "active"]["facts"]["epoch"] >= 1
+    assert lines["backup", "last"]["said"] == "never, as far as this gateway knows"
+    assert lines["keys", "ledger.key_file"]["well"]
+    assert {name for part, name in lines if part == "departments"} >= {"tax", "market"}
+    # What other tests of this region leave waiting wants a person too.
+    wanting = [each for each in found["lines"] if not each["well"]]
+    status = cli.main(["status", "--config", config])
+    shown = capsys.readouterr().out
+    assert (status == 0) is shown.endswith("all is well\n")
+    assert {each["part"] for each in wanting} <= {"out of order", "projections", "queue", "departments", "ledger"}
+    for subject in world.told["subjects"].values():
+        assert subject["value"] not in shown
+    metrics = httpx.get(f"{world.told['manage']}/metrics", trust_env=False).text
+    for kind in ("supervisor", "worker", "projector", "recalls"):
+        assert f'dutybound_process_count{{process="{kind}"}} 1.0' in metrics
