@@ -19,7 +19,7 @@ from pathlib import Path
 
 import psycopg
 
-from deploy.demo.departments.postgres import _ENVIRONMENT, _groups, account, binaries, run_as
+from deploy.demo.departments.postgres import _ENVIRONMENT, PACKAGE, _groups, account, binaries, run_as
 from deploy.demo.guard import Guard
 from deploy.demo.processes import descendants
 from tests.ports import free_port
@@ -35,6 +35,9 @@ _SETTINGS = {
     "autovacuum": "off",  # it would go round the databases, of which each test has its own
     "log_line_prefix": "%m [%p] ",
 }
+
+PROGRAMS = PACKAGE / "pginstall" / "bin"
+"""PostgreSQL's client programs, of the servers' version."""
 
 
 class Postgres:
@@ -121,6 +124,12 @@ class Postgres:
             # Files are copied as they are where nothing waits for the disk: a quarter of the time.
             connection.execute(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY {self._strategy}".encode())
         return name
+
+    def empty(self, database: str) -> None:
+        """Have an empty database where one was."""
+        self.drop(database)
+        with self.connect("postgres") as connection:
+            connection.execute(f"CREATE DATABASE {database}".encode())
 
     def drop(self, database: str) -> None:
         """Remove a database, whoever has it open."""

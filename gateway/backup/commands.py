@@ -93,13 +93,16 @@ def _restore(arguments: argparse.Namespace) -> int:
     if put.step != schema.LATEST:
         print(f"its tables are of step {put.step}; next:\n  dutybound store migrate --config {config}")
         return 0
-    gaps = restoring.gaps(found)
+    gaps = restoring.seal(found)
     for gap in gaps:
         if gap.name == ROOT:
             print(registry_set_back(gap), file=sys.stderr)
             return 1
         seen = gap.remembered.checkpoint
-        print(f"gap: {seen.origin} has {gap.size} entries, and {seen.size} were published; the next start seals it")
+        print(
+            f"gap: {seen.origin} has {gap.size} entries, and {seen.size} were published; it is sealed, and the next"
+            " entry names the gap"
+        )
     if not gaps:
         print("gap: none that is remembered; the last seconds before the loss may still be missing")
     print("next, where subjects were erased since, once for each receipt of an erasure:")

@@ -60,9 +60,14 @@ def make(settings: Settings, out: Path, *, with_keys: bool = False) -> Manifest:
     return made
 
 
+def now() -> datetime.datetime:
+    """The machine's time: for people, nothing is decided by it."""
+    return datetime.datetime.now(datetime.UTC)
+
+
 def _fill(settings: Settings, folder: Path, with_keys: bool) -> Manifest:
     found = _keys(settings, folder / KEYS, with_keys)
-    made, kind = datetime.datetime.now(datetime.UTC).replace(microsecond=0), stores.kind(settings)
+    made, kind = now().replace(microsecond=0), stores.kind(settings)
     copy = folder / COPIES[kind]
     copy.touch(mode=0o600)  # both ways to copy write into a file that is there and empty
     step, shards = (_copied if kind == "sqlite" else _dumped)(settings, copy, _verifiers(settings))

@@ -7,22 +7,31 @@ gateway would sign other entries over those whose receipts are out; so either is
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import os
 import shutil
 import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from sqlalchemy.engine import make_url
 
 from gateway.backup import postgresql, stores
+from gateway.backup.making import now
 from gateway.backup.manifest import COPIES, KEYS, Key, Manifest, digest, key_files, read
 from gateway.config.settings import Settings
 from gateway.errors import CommandRefused
 from gateway.files import new_file
+from gateway.ledger.entry.registry import ROOT
+from gateway.ledger.log import retire
 from gateway.ledger.log.retire import Missing
 from gateway.storage import schema
 from gateway.storage.engines.sqlite import SqliteStore
 from gateway.storage.store import sqlite_path
+
+if TYPE_CHECKING:
+    from gateway.storage.engines.postgresql import PostgresStore
 
 
 def restore(settings: Settings, folder: Path, *, anyway: bool = False) -> Manifest:
@@ -55,13 +64,38 @@ def restore(settings: Settings, folder: Path, *, anyway: bool = False) -> Manife
     return found
 
 
-def gaps(settings: Settings) -> list[Missing]:
-    """What the restored store lacks of what was published, as `stores.gaps`."""
+def seal(settings: Settings) -> list[Missing]:
+    """Seal each shard of the restored store that has less than its head file remembers, before anything is appended;
+    gives what is missing. Where the registry lacks something, nothing is sealed, and no gateway starts.
+
+    Processes that start together would pass by a shard that neither of them takes.
+    """
     if stores.kind(settings) == "sqlite":
-        with stores.file(sqlite_path(settings.store)) as file:
-            return stores.gaps(file, settings)
+        with contextlib.closing(SqliteStore(sqlite_path(settings.store))) as file:
+            return _seal(file, settings)
     with stores.database(settings) as store:
-        return stores.gaps(store, settings)
+        return _seal(store, settings)
+
+
+def _seal(store: SqliteStore | PostgresStore, settings: Settings) -> list[Missing]:
+    found = stores.gaps(store, settings)
+    if any(gap.name == ROOT for gap in found):
+        return found
+
+    async def sealed(gap: Missing) -> None:
+        held = await store.hold(gap.name)
+        if held is not None:  # else a gateway is at it already
+            try:
+                await asyncio.to_thread(retire.seal, store, gap, now())
+            finally:
+                await held.release()
+
+    async def all_of_them() -> None:
+        for gap in found:
+            await sealed(gap)
+
+    asyncio.run(all_of_them())
+    return found
 
 
 def _lost(settings: Settings, found: Manifest, folder: Path) -> list[tuple[Key, Path]]:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from deploy.demo.departments.postgres import PACKAGE
+from tests.services import PROGRAMS
 from tests.storage.conftest import Place, bare, place
 from tests.storage.office import office, server
 
@@ -17,7 +17,7 @@ __all__ = ["bare", "office", "place", "server"]
 
 @pytest.fixture(autouse=True)
 def _programs(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PATH", f"{PACKAGE / 'pginstall' / 'bin'}{os.pathsep}{os.environ['PATH']}")
+    monkeypatch.setenv("PATH", f"{PROGRAMS}{os.pathsep}{os.environ['PATH']}")
 
 
 def lose(place: Place) -> None:

@@ -114,8 +114,12 @@ class Scene:
         self._gateway.ready(port=self._port)
         until("the gateway to be ready", lambda: httpx.get(f"{self.url}/health/ready").status_code == 200)
 
-    def stop(self) -> None:
+    def rest(self) -> None:
+        """Stop the gateway; `start` starts it again."""
         self._gateway.stop()
+
+    def stop(self) -> None:
+        self.rest()
         self.issuer.close()
 
     def workers(self) -> list[int]:

@@ -22,6 +22,8 @@ TRIALS: Mapping[str, tuple[str, ...]] = {
     "kill-postgresql": ("kill", "--rounds", "25", "--store", "postgresql"),
     "store-restart": ("store_restart", "--rounds", "8"),
     "failover": ("failover",),
+    "drill-sqlite": ("drill", "--store", "sqlite"),
+    "drill-postgresql": ("drill", "--store", "postgresql"),
     "activations": ("activations",),
     "activations-large": ("activations", "--large"),
     "acts": ("acts", "--subjects", "64", "--inquiries", "1000"),
