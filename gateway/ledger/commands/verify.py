@@ -17,6 +17,7 @@ from gateway.command import options
 from gateway.config import settings
 from gateway.errors import ConfigurationError, LedgerUnavailable, Problem, VerificationFailed
 from gateway.ledger.archiving import check as archives
+from gateway.ledger.commands import at_hand
 from gateway.ledger.commands.progress import teller
 from gateway.ledger.commands.receipt_files import check_presented, read
 from gateway.ledger.entry import describe
@@ -24,21 +25,18 @@ from gateway.ledger.entry.receipt import read_file
 from gateway.ledger.entry.registry import EVERY, Registry, read_document, roots
 from gateway.ledger.entry.unknown import Tally
 from gateway.ledger.export import package_check
-from gateway.ledger.log import head_file
 from gateway.ledger.proof import key_files
 from gateway.ledger.proof.note import Checkpoint, Verifier
 from gateway.ledger.verify import receipts as presented
 from gateway.ledger.verify import rollback
-from gateway.ledger.verify.heads import Verified, stored_registry
+from gateway.ledger.verify.heads import stored_registry
 from gateway.ledger.verify.published import follower_state, gaps, tile_client
 from gateway.ledger.verify.published.assurance import Claim, check_extends, claim_of
 from gateway.ledger.verify.published.follow import Followed, follow
-from gateway.ledger.verify.sample import Sampled, found_with, sample_store
+from gateway.ledger.verify.sample import sample_store
 from gateway.ledger.verify.spread import Jobs
 from gateway.ledger.verify.store import verify_store
-from gateway.storage.archive.files import archive_at
 from gateway.storage.archive.places import place_of
-from gateway.storage.store import Store, open_copy, open_to_read
 
 
 def register(parser: argparse.ArgumentParser) -> None:
@@ -90,6 +88,13 @@ def register(parser: argparse.ArgumentParser) -> None:
         "--archive",
         metavar="PLACE",
         help="check an archive, offline; with a store, where its archived entries are read (default: `ledger.archive`)",
+    )
+    parser.add_argument(
+        "--resume",
+        type=Path,
+        metavar="FILE",
+        help="with `--config`: remember in this file what was found whole, under a code by the ledger's key, and open"
+        " only what is not there or not the same any more",
     )
     parser.add_argument(
         "--sample",
@@ -146,10 +151,12 @@ def _store(arguments: argparse.Namespace) -> int:
         print("name the public keys with `--key PUBLIC_KEY_FILE`", file=sys.stderr)
         return 2
     receipts = _receipts(arguments.receipts) if arguments.receipts else []
-    remembered_outside = _remembered(configured, arguments.state)  # first: a gateway may go on meanwhile
+    remembered_outside = at_hand.remembered(configured, arguments.state)  # first: a gateway may go on meanwhile
     archive = arguments.archive or (configured.ledger.archive if configured is not None else None)
     key = arguments.store_key or (configured.store_key_file if configured is not None else None)
-    again = functools.partial(_opened, named, str(arguments.config or "--store"), archive, key, configured is None)
+    again = functools.partial(
+        at_hand.opened, named, str(arguments.config or "--store"), archive, key, configured is None
+    )
     store = again()
     try:
         if arguments.key is not None:
@@ -163,12 +170,15 @@ def _store(arguments: argparse.Namespace) -> int:
         unknown = Tally()
         now = datetime.datetime.now(datetime.UTC)
         if arguments.sample and not store.locked:
-            whole = _sampled(sample_store(store, verifiers, arguments.sample, teller()))
+            whole = at_hand.sampled(sample_store(store, verifiers, arguments.sample, teller()))
         else:
-            jobs = Jobs(arguments.jobs, again)
-            whole = verify_store(store, verifiers, teller(), unknown=unknown, jobs=jobs)
+            with at_hand.kept(arguments.resume, configured) as kept:
+                jobs = Jobs(arguments.jobs, again)
+                whole = verify_store(store, verifiers, teller(), unknown=unknown, jobs=jobs, kept=kept)
             for shard in whole:
                 print(f"whole: {shard.origin}, {shard.size} entries, root {shard.root.hex()}")
+            if kept is not None and kept.reused:
+                print(f"resumed: {kept.reused} of them are as they were found whole before, and were not opened again")
         if store.locked:
             print(
                 "not opened: what the entries say, the registry, and all that is held to entries; the store's rows are"
@@ -201,42 +211,6 @@ def _archived(arguments: argparse.Namespace) -> int:
     if claims:
         _tell_receipts(claims, [each.log for each in found], "archived")
     return 0
-
-
-def _opened(named: str, file: str, archive: str | None, key: Path | None, without: bool) -> Store:
-    """The store of a URL, which `file` names, or of a SQLite file; and where its archived entries are.
-
-    `without` a key, where its rows may be sealed.
-    """
-    if "://" in named:
-        store = open_to_read(named, file, key, without=without)
-    else:
-        store = open_copy(Path(named), key, without=without)
-    store.archive = archive_at(archive)
-    return store
-
-
-def _sampled(found: list[Sampled]) -> list[Verified]:
-    """Print what a sample found, and give its shards."""
-    for shard, opened in found:
-        print(f"sampled: {shard.origin}, {opened} of {shard.size} entries, root {shard.root.hex()}")
-    opened, size = sum(each.opened for each in found), sum(each.shard.size for each in found)
-    least = found_with(opened, size)
-    print(
-        f"sampled: {opened} of {size} entries are as they were signed"
-        + (f"; were {least:.2%} of them broken, one would have been found with 95 %" if least else ", which are all")
-    )
-    return [each.shard for each in found]
-
-
-def _remembered(configured: settings.Settings | None, state: Path | None) -> list[head_file.SeenOutside]:
-    """What is known of the store's shards from outside it: the head file, and what an earlier run remembers."""
-    found = []
-    if configured is not None:
-        found += head_file.HeadFile(configured.ledger.head_file).all()
-    if state is not None:
-        found += [head_file.SeenOutside(f"`{path}`", note) for path, note in follower_state.Memory(state).notes()]
-    return found
 
 
 def _package(arguments: argparse.Namespace) -> int:

@@ -59,7 +59,7 @@ class Beside:
         """
         self._keys.gone(checked.gone)
         self._acts.behind(checked.facts)
-        self._projected.add(checked.found)
+        self._projected.add(checked.found, again=checked.same)
         self._pruned.take(head, checked.unopened)
         base = head.id << SHARD_BITS
         first = checked.first

@@ -32,17 +32,22 @@ class Jobs(NamedTuple):
     again: Callable[[], Store]
 
 
-def stretches(heads: Iterable[Head]) -> Iterator[tuple[Head, int, int]]:
-    """The stretches of shards, in order: head, first, last."""
+Wanted = tuple[Head, int, int, bytes | None]
+"""A stretch: head, first, last, and the digest by which it was found whole; None where nothing is remembered."""
+
+
+def stretches(heads: Iterable[Head], known: Callable[[Head, int, int], bytes] | None = None) -> Iterator[Wanted]:
+    """The stretches of shards, in order; `known` gives the digests that are remembered."""
     for head in heads:
         for first in range(0, head.size, LENGTH):
-            yield head, first, min(first + LENGTH, head.size)
+            last = min(first + LENGTH, head.size)
+            yield head, first, last, None if known is None else known(head, first, last)
 
 
 @contextlib.contextmanager
 def checking(
     reader: Reader, expected: Expected, jobs: Jobs | None
-) -> Iterator[Callable[[Iterable[tuple[Head, int, int]]], Iterator[Checked]]]:
+) -> Iterator[Callable[[Iterable[Wanted]], Iterator[Checked]]]:
     """What checks stretches and gives what was found, in their order; `reader` is used where there is one process.
 
     Raises `VerificationFailed` for the first that is broken, `LedgerUnavailable` where a process ended.
@@ -60,7 +65,7 @@ def checking(
             pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _in_order(pool: ProcessPoolExecutor, wanted: Iterable[tuple[Head, int, int]], ahead: int) -> Iterator[Checked]:
+def _in_order(pool: ProcessPoolExecutor, wanted: Iterable[Wanted], ahead: int) -> Iterator[Checked]:
     begun: collections.deque[Future[Checked]] = collections.deque()
     try:
         for each in wanted:
@@ -85,9 +90,9 @@ def _begin(again: Callable[[], Store], expected: Expected) -> None:
     _working = Stretches(again().reader(), expected)
 
 
-def _check(head: Head, first: int, last: int) -> Checked:
+def _check(head: Head, first: int, last: int, known: bytes | None) -> Checked:
     assert _working is not None, "the process was begun"
-    return _working.check(head, first, last)
+    return _working.check(head, first, last, known)
 
 
 @contextlib.contextmanager

@@ -28,6 +28,7 @@ from gateway.ledger.stored.read import TILE_BITS, Head, StoredTree
 from gateway.ledger.verify import heads
 from gateway.ledger.verify.beside import Beside
 from gateway.ledger.verify.heads import Progress, Trusted, Verified
+from gateway.ledger.verify.kept import Kept
 from gateway.ledger.verify.spread import LENGTH, Jobs, checking, stretches
 from gateway.ledger.verify.stretch import Checked
 from gateway.storage.port import Reader, Store
@@ -42,11 +43,13 @@ def verify_store(
     rows: bool = True,
     unknown: Tally | None = None,
     jobs: Jobs | None = None,
+    kept: Kept | None = None,
 ) -> list[Verified]:
     """Check every shard of a store, and all beside them; raises `VerificationFailed` for the first broken thing.
 
     Without `rows`, those that are made with entries (`beside`) are not looked at. Entries of kinds that are not known
-    here are counted in `unknown`. With `jobs`, several processes check entries.
+    here are counted in `unknown`. With `jobs`, several processes check entries. What `kept`
+    remembers as whole is not opened again where its rows are the same; then rows of projections are not counted.
     """
     with heads.reading(store) as reader:
         found, trusted = heads.standing(reader, verifiers)
@@ -54,8 +57,8 @@ def verify_store(
             return [_unopened(reader, head, trusted, progress or heads.silent) for head in found]
         beside = Beside(reader, unknown, rows=rows)
         with checking(reader, beside.expected, jobs) as check:
-            checked = check(stretches(found))
-            shards = _Shards(reader, trusted, beside, progress or heads.silent)
+            checked = check(stretches(found, kept.digest if kept is not None else None))
+            shards = _Shards(reader, trusted, beside, progress or heads.silent, kept)
             whole = [shards.check(head, checked) for head in found]
         beside.check(reader, {head.id: head.size for head in found})
         return whole
@@ -68,6 +71,7 @@ class _Shards(NamedTuple):
     trusted: Trusted
     beside: Beside
     progress: Progress
+    kept: Kept | None
 
     def check(self, head: Head, checked: Iterator[Checked]) -> Verified:
         """Check one shard, whose stretches come next."""
@@ -76,6 +80,8 @@ class _Shards(NamedTuple):
             tree, floor, unopened = Tree(), 0, 0
             while tree.size < head.size:
                 stretch = next(checked)
+                if self.kept is not None:
+                    stretch = self.kept.taken(head, stretch)
                 self.reader.renew()
                 self.beside.take(self.reader, head, stretch)
                 growth = tree.grow(stretch.leaf_hashes())

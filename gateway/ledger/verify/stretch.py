@@ -7,6 +7,7 @@ whoever checked it found that time.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
@@ -17,8 +18,9 @@ from gateway.ledger.entry import describe, entries
 from gateway.ledger.projections.projector import Seen, seen_of
 from gateway.ledger.proof import leaf
 from gateway.ledger.proof.merkle import HASH_SIZE, leaf_hash
-from gateway.ledger.stored import read
+from gateway.ledger.stored import archived, read
 from gateway.ledger.stored import statements as sql
+from gateway.ledger.stored.encryption import segments
 from gateway.ledger.stored.read import Head, StoredEntry, SubjectKey
 from gateway.ledger.verify.rows.sought import Expected, Found, Sought
 from gateway.storage.port import Reader
@@ -37,7 +39,8 @@ class Checked(msgspec.Struct, frozen=True):
     `hashes` are those of its leaves, one behind the other; `floor` the time (microseconds) of the last; `facts` the
     highest change of facts behind which any happened; `noted` the indices of those that rows are made of; `gone` the
     subjects' keys that are gone, each with the id of the first entry that it left unreadable; `unopened` the indices of
-    entries that do not open, since their day's key is gone.
+    entries that do not open, since their day's key is gone. `digest` is that of its rows and keys, where it was asked
+    for and all projections have the stretch; `same` where that is the one that was known: then nothing was opened.
     """
 
     first: int
@@ -49,6 +52,8 @@ class Checked(msgspec.Struct, frozen=True):
     gone: dict[int, int]
     found: Found
     unopened: list[int] = []
+    digest: bytes = b""
+    same: bool = False
 
     def leaf_hashes(self) -> list[bytes]:
         """The hashes of its leaves."""
@@ -68,11 +73,39 @@ class Stretches:
     """Checks stretches of the shards of one store, with one reader. Every call raises `VerificationFailed`."""
 
     def __init__(self, reader: Reader, expected: Expected) -> None:
-        self._reader, self._sought = reader, Sought(expected)
+        self._reader, self._sought, self._next = reader, Sought(expected), expected.next_
 
-    def check(self, head: Head, first: int, last: int) -> Checked:
-        """Check a shard's entries from index `first` up to `last`, which it has."""
+    def check(self, head: Head, first: int, last: int, known: bytes | None = None) -> Checked:
+        """Check a shard's entries from index `first` up to `last`, which it has.
+
+        With a digest by which they were found whole before, or an empty one, theirs is made first.
+        """
         self._reader.renew()
+        digest = b""
+        if known is not None and all(next_.get(head.id, 0) >= last for next_ in self._next.values()):
+            digest, hashes, floor = self._digest(head, first, last)
+            if digest == known:
+                return Checked(first, last, hashes, floor, 0, [], {}, Found(), digest=digest, same=True)
+        return self._check(head, first, last, digest)
+
+    def _digest(self, head: Head, first: int, last: int) -> tuple[bytes, bytes, int]:
+        """The digest of a stretch's rows and of its subjects' keys, the hashes of its leaves, and its last time."""
+        made, hashes, keys, floor = hashlib.sha256(), list[bytes](), set[int](), 0
+        base = head.id << SHARD_BITS
+        for start in range(first, last, BATCH):
+            rows = archived.rows(self._reader, base + start, base + min(start + BATCH, last))
+            if [row[0] for row in rows] != list(range(base + start, base + min(start + BATCH, last))):
+                return b"", b"", 0  # which is missing is said by who opens them
+            for row in rows:
+                made.update(msgspec.msgpack.encode(row))
+                hashes.append(leaf_hash(row[2]))
+                keys |= {segment.key for segment in segments(row[6])} if row[6] and row[8] is not None else set()
+            floor = int(rows[-1][1])
+        for row in sorted(read.key_rows(self._reader, keys)):
+            made.update(msgspec.msgpack.encode(row))
+        return made.digest(), b"".join(hashes), floor
+
+    def _check(self, head: Head, first: int, last: int, digest: bytes) -> Checked:
         floor = self._floor(head, first)
         unopened = list[int]()
         facts, hashes, noted = 0, [], list[int]()
@@ -95,7 +128,7 @@ class Stretches:
             unreleased += found.unreleased
             self._reader.renew()
         found = Found(counts, taken_back, unreleased)
-        return Checked(first, last, b"".join(hashes), floor, facts, noted, gone, found, unopened)
+        return Checked(first, last, b"".join(hashes), floor, facts, noted, gone, found, unopened, digest)
 
     def _floor(self, head: Head, first: int) -> int:
         """The time of the entry before the first."""

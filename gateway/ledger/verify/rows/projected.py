@@ -57,6 +57,7 @@ class Projected:
         self._erasures = {head.id: head.erasures for head in heads}
         self._taken_back: set[tuple[int, int]] = set()
         self._excused = 0
+        self._again = False
 
     def _positions(self, reader: Reader, sizes: Mapping[int, int]) -> dict[str, dict[int, int]]:
         """Of each projection that is usable, the index in each shard up to which its rows count."""
@@ -71,8 +72,12 @@ class Projected:
             found.get(name, {})[shard] = next_
         return {name: of for name, of in found.items() if DROPPING not in of.values()}
 
-    def add(self, found: Found) -> None:
-        """Take in what was found of entries of a shard, after what was found of those before them."""
+    def add(self, found: Found, *, again: bool = False) -> None:
+        """Take in what was found of entries of a shard, after what was found of those before them.
+
+        `again`: it was found before, and rows may be gone since by their own time; so they are not counted.
+        """
+        self._again = self._again or again
         for name, rows in found.rows.items():
             self._found[name] += rows
         self._taken_back.update(found.taken_back)
@@ -98,6 +103,8 @@ class Projected:
         erased = any(self._erasures.get(head.id) != head.erasures for head in heads)
         now = self._positions(reader, {head.id: head.size for head in heads})
         for name, of in self.expected.next_.items():
+            if self._again:
+                break
             if name not in now or any(now[name].get(shard, 0) < next_ for shard, next_ in of.items()):
                 continue  # it is being built again
             mine, known, said = 0, 0, self._found[name]
