@@ -74,6 +74,9 @@ def check(
         if found is None:
             raise VerificationFailed(f"the archive `{place.name}` has nothing of shard `{shard}`")
         manifest = found.manifest
+        name = f"{shard}/manifests/{found.digest.hex()}.json"
+        if place.get(name) != form.encode_manifest(manifest):
+            raise VerificationFailed(f"the archive `{place.name}` lacks `{name}`, which gateways read it by")
         log = log_of(place, shard)
         whole = follow(log, verifiers, None, claims, now, shard=shard, progress=progress, registry=registry)
         if whole.origin != manifest.origin or not 0 <= manifest.entries <= whole.size:

@@ -7,15 +7,18 @@ people did stays, since an erasure and its blockers look for it in the store. Wh
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from sqlalchemy import Engine, and_, bindparam, delete, insert, select, update
 from sqlalchemy.exc import SQLAlchemyError
 
 from gateway.errors import StoreUnavailable, VerificationFailed
+from gateway.ledger.archiving import compare
 from gateway.ledger.archiving.write import Progress, Written
 from gateway.ledger.entry import entries
 from gateway.ledger.stored import read
 from gateway.ledger.stored.read import Head
+from gateway.storage.archive.files import Archive
 from gateway.storage.port import Reader, Store
 from gateway.storage.projections.tables import projected, raced
 from gateway.storage.subjects.acts import act
@@ -63,18 +66,26 @@ def movable(store: Store, reader: Reader, head: Head) -> int:
     return min(int(each) for each in (head.size, *positions, *watched))
 
 
-def remove(store: Store, reader: Reader, head: Head, progress: Progress) -> int:
-    """Take the rows that an archive has out of the store; gives how many went. The archive must be at hand.
+class Removed(NamedTuple):
+    """How many rows went, and how many were looked at and stay."""
 
-    Raises `VerificationFailed` where an entry cannot be read, `StoreUnavailable`.
+    gone: int
+    stay: int
+
+
+def remove(store: Store, archive: Archive, reader: Reader, head: Head, progress: Progress) -> Removed:
+    """Take the rows that an archive has out of the store, each batch once it was compared with what stands there.
+
+    Raises `VerificationFailed` where an entry cannot be read, or is another one there; `StoreUnavailable`.
     """
     with store.engine.connect() as connection:
-        of = select(archived.c.size, archived.c.removed).where(archived.c.shard == head.id)
-        size, first = connection.execute(of).one()
-    gone = 0
+        of = select(archived.c.size, archived.c.removed, archived.c.manifest).where(archived.c.shard == head.id)
+        size, began, manifest = connection.execute(of).one()
+    gone, first = 0, began
     while first < size:
         reader.renew()
         last = min(first + BATCH, size)
+        compare.check(archive, reader, head, bytes(manifest), first, last, exact=True)
         ids = [
             (head.id << SHARD_BITS) + each.index
             for each in read.read_entries(reader, head.id, first, last - first)
@@ -83,7 +94,7 @@ def remove(store: Store, reader: Reader, head: Head, progress: Progress) -> int:
         gone += _take(store.engine, head.id, first, last, ids)
         progress(head.name, last, size)
         first = last
-    return gone
+    return Removed(gone, size - began - gone)
 
 
 _NAMED = (finding_entry.c.entry, raced.c.entry, act.c.entry)

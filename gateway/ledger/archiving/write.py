@@ -107,12 +107,12 @@ def _payloads(reader: Reader, head: Head, kept: int, entries: int, progress: Pro
         rows = archived.rows(reader, first, first + width)
         if [row[0] for row in rows] != list(range(first, first + width)):
             raise VerificationFailed(f"shard `{head.name}`: an entry from {first - base} on is missing")
-        yield form.payload_file(number, width), form.encode_rows([_row(row) for row in rows])
+        yield form.payload_file(number, width), form.encode_rows([archived_row(row) for row in rows])
         progress(head.name, number * form.WIDTH + width, entries)
         reader.renew()
 
 
-def _row(row: tuple[Any, ...]) -> tuple[Any, ...]:
+def archived_row(row: tuple[Any, ...]) -> tuple[Any, ...]:
     """An entry as it is archived; the key of a day that was pruned is gone, so nothing of it can be read."""
     return row[1:7] if row[8] is not None else (*row[1:4], b"", b"", None)
 

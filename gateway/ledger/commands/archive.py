@@ -10,7 +10,7 @@ import uuid
 
 from gateway.command import options
 from gateway.errors import DutyboundError
-from gateway.ledger.archiving import check, remove, write
+from gateway.ledger.archiving import check, compare, remove, write
 from gateway.ledger.archiving.check import REGISTRY
 from gateway.ledger.commands.progress import teller
 from gateway.ledger.entry import entries
@@ -61,13 +61,21 @@ def run(arguments: argparse.Namespace) -> int:
                 print("name where to with `--to PLACE`, or with `ledger.archive` in gateway.yaml", file=sys.stderr)
                 return 2
             target = place_of(to)
-            if arguments.remove and place.settings.ledger.archive is None:
-                print("`--remove`: name the place with `ledger.archive` in gateway.yaml first", file=sys.stderr)
+            if arguments.remove and not _read_by_gateways(place, target):
+                print(
+                    "`--remove` is for the place that gateways read: name it with `ledger.archive` in gateway.yaml",
+                    file=sys.stderr,
+                )
                 return 2
             return _archive(arguments, place, target, until)
     except DutyboundError as error:
         print(error, file=sys.stderr)
         return 1
+
+
+def _read_by_gateways(place: Workplace, target: Place) -> bool:
+    named = place.settings.ledger.archive
+    return named is not None and place_of(named).name == target.name
 
 
 def _archive(arguments: argparse.Namespace, place: Workplace, target: Place, until: datetime.datetime | None) -> int:
@@ -113,18 +121,25 @@ def _enter(arguments: argparse.Namespace, place: Workplace, until: datetime.date
 def _one(
     arguments: argparse.Namespace, place: Workplace, target: Place, reader: Reader, head: Head, count: int
 ) -> None:
-    tell, now = teller(), datetime.datetime.now(datetime.UTC)
+    tell, now, there = teller(), datetime.datetime.now(datetime.UTC), Archive(target)
     written = write.latest(target, head.name)
+    if written is not None:
+        compare.check_all(there, reader, head, written, tell)
     if written is None or written.manifest.entries < count:
         written = write.write(target, reader, head, count, now, tell)
     verifiers = key_files.verifiers(place.private, place.settings.ledger.origin, EVERY)
     registry = check.registry_of(target, verifiers)
     trusted = registry.verifiers if registry is not None else verifiers
     checked = check.check(target, head.name, trusted, (), now, tell, registry)
-    remove.note(place.store, head, written, target.name)
     print(f"archived: {checked.entries} entries of {checked.log.origin}, in `{target.name}`, read back and whole")
+    if not _read_by_gateways(place, target) and place.settings.ledger.archive is not None:
+        print(f"a copy: gateways read `{place.settings.ledger.archive}`")
+        return
+    remove.note(place.store, head, written, target.name)
     if arguments.remove:
-        place.store.archive = place.store.archive or Archive(target)
         with contextlib.closing(place.store.reader()) as own:
-            gone = remove.remove(place.store, own, head, tell)
-        print(f"removed: {gone} rows of {checked.log.origin}; they are read from the archive from now on")
+            gone, stay = remove.remove(place.store, there, own, head, tell)
+        print(
+            f"removed: {gone} rows of {checked.log.origin}, which are read from the archive from now on;"
+            f" {stay} stay: what people did, and what findings or their acts name"
+        )

@@ -100,7 +100,8 @@ class Archive:
         content = self.place.get(name)
         if content is None:
             raise StoreUnavailable(
-                f"the archive `{self.place.name}` has no `{name}`: it was removed, or is another one"
+                f"the archive `{self.place.name}` has no `{name}`: it was removed, or is another one;"
+                " have the place back, or name it with `--archive PLACE`"
             )
         return content
 

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import datetime
 import hashlib
+import re
 from collections.abc import Sequence
 
 import msgspec
@@ -78,6 +79,8 @@ def decode_manifest(content: bytes, name: str) -> Manifest:
         found = _manifest.decode(content)
     except (msgspec.MsgspecError, RecursionError) as error:
         raise VerificationFailed(f"`{name}` of the archive is no manifest ({error}); it was altered") from error
+    if re.fullmatch("[0-9a-f]{64}", found.hashes) is None or found.entries < 0:
+        raise VerificationFailed(f"`{name}` of the archive has a number or a hash that is none; it was altered")
     if found.v != VERSION:
         raise VerificationFailed(
             f"`{name}` of the archive is of version {found.v}; a later version of Dutybound reads it"

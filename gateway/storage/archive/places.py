@@ -5,6 +5,7 @@ What is put there is whole or not there at all. Whatever keeps a place from answ
 
 from __future__ import annotations
 
+import stat
 from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import urlsplit
@@ -13,6 +14,8 @@ from gateway.errors import ConfigurationError, Problem, StoreUnavailable
 from gateway.files import replace_file
 
 SCHEMES = ("s3",)
+MOST = 1 << 30
+"""Bytes of a file: far more than 512 entries have."""
 
 
 class Place(Protocol):
@@ -40,6 +43,10 @@ class Folder:
 
     def get(self, name: str) -> bytes | None:
         try:
+            about = (self._folder / name).stat()
+            # Not opened as whatever stands there: a pipe would be waited for, and a device never ends.
+            if not stat.S_ISREG(about.st_mode) or about.st_size > MOST:
+                raise _away(self.name, name, f"is no file of at most {MOST >> 20} MiB")
             return (self._folder / name).read_bytes()
         except (FileNotFoundError, NotADirectoryError):
             return None

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import datetime
 import os
+import re
 import shutil
 import sqlite3
 import threading
@@ -13,6 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import boto3
+import msgspec
 import pytest
 import uvicorn
 from moto.server import ThreadedMotoServer
@@ -27,6 +29,7 @@ from gateway.ledger.log.build import ledger_of
 from gateway.ledger.log.ledger import Ledger
 from gateway.ledger.projections.projector import Projector
 from gateway.ledger.proof import key_files
+from gateway.storage.archive import form
 from gateway.storage.store import open_configured
 from tests import configured
 from tests.ledger.conftest import Run
@@ -44,17 +47,24 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("archived")
     private = key_files.generate(folder / "ledger.key")
     key_files.write_verifiers(folder / "ledger.pub", private, ORIGIN, ["root", "1", "commands"])
-    found = settings.load(configured.write(folder), {})
-    store = open_configured(found)
     (folder / "receipts").mkdir()
+    filled(folder, SIZE)
+    return folder
+
+
+def filled(folder: Path, size: int) -> None:
+    """Enter so many inquiries into the store of a folder with a key, and project them."""
+    found = settings.load(configured.write(folder), {})
+    private = key_files.load(found.ledger.key_file)
+    store = open_configured(found)
 
     async def fill() -> None:
         ledger = ledger_of(store, found.ledger, private, machines)
         await ledger.start()
         hour = datetime.timedelta(hours=1)
-        answers = await asyncio.gather(*(disclosed(ledger, n, AT + n // 64 * hour) for n in range(SIZE - 1)))
-        await refused(ledger, SIZE)
-        for number in (3, SIZE - 2):
+        answers = await asyncio.gather(*(disclosed(ledger, n, AT + n // 64 * hour) for n in range(size - 1)))
+        await refused(ledger, size)
+        for number in (3, size - 2):
             (folder / "receipts" / f"{number}.txt").write_text(receipt_of(answers[number]))
         await ledger.close()
 
@@ -67,7 +77,6 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with sqlite3.connect(folder / "ledger.db") as connection:
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     connection.close()
-    return folder
 
 
 @pytest.fixture
@@ -184,7 +193,7 @@ def test_removing_goes_on_where_it_was_stopped(folder: Path, run: Run, monkeypat
     [
         ("1/payload/000", "is not what was archived", "is not what was archived"),
         ("1/tile/entries/000", "is not what its tile has", None),
-        ("1/manifest.json", "is no manifest|it was altered", None),
+        ("1/manifest.json", "is no manifest|it was altered|which gateways read it by", None),
         ("1/checkpoint", "checkpoint", None),
     ],
 )
@@ -215,6 +224,86 @@ def test_what_is_wrong_is_said_before_anything_goes(folder: Path, run: Run) -> N
     assert archive(run, folder, "--to", "ftp://there") == 1
     assert "is no place for an archive" in run.err
     assert rows(folder) == SIZE
+
+
+def noted(folder: Path) -> bytes:
+    """The digest of the manifest that the store reads its archive by."""
+    with contextlib.closing(sqlite3.connect(folder / "ledger.db")) as connection:
+        found: bytes = connection.execute("SELECT manifest FROM archived").fetchone()[0]
+        return found
+
+
+def test_an_archive_of_another_ledger_of_that_name_is_refused(folder: Path, run: Run) -> None:
+    assert archive(run, folder) == 0, run.err
+    for file in (*folder.glob("ledger.db*"), folder / "ledger.heads.json"):
+        file.unlink(missing_ok=True)
+    filled(folder, 300)
+    configured.write(folder, ledger={"archive": "archive"})
+    before = {each: each.read_bytes() for each in (folder / "archive" / "1").rglob("*") if each.is_file()}
+    assert archive(run, folder, "--remove") == 1
+    assert "it is another ledger's, or was altered" in run.err
+    assert "--to PLACE" in run.err
+    assert rows(folder) == 300
+    assert {each: each.read_bytes() for each in (folder / "archive" / "1").rglob("*") if each.is_file()} == before
+
+
+def test_what_was_altered_and_hashed_anew_is_not_noted(folder: Path, run: Run) -> None:
+    assert archive(run, folder, "--remove") == 0, run.err
+    place, known = folder / "archive" / "1", noted(folder)
+    good = {each: each.read_bytes() for each in (place / "payload" / "000", place / "manifest.json")}
+    content = bytearray(good[place / "payload" / "000"])
+    content[-40] ^= 1
+    (place / "payload" / "000").write_bytes(content)
+    hashes = form.digest(bytes(content))
+    (place / "hashes" / hashes.hex()).write_bytes(hashes)
+    manifest = form.decode_manifest(good[place / "manifest.json"], "")
+    anew = form.encode_manifest(msgspec.structs.replace(manifest, hashes=hashes.hex()))
+    (place / "manifest.json").write_bytes(anew)
+    (place / "manifests" / f"{form.digest(anew).hex()}.json").write_bytes(anew)
+    assert archive(run, folder) == 1
+    assert noted(folder) == known
+    for file, was in good.items():
+        file.write_bytes(was)
+    assert archive(run, folder) == 0, run.err
+    assert run("ledger", "verify", "--config", folder / "gateway.yaml") == 0, run.err
+
+
+def test_a_copy_is_made_elsewhere_and_gateways_go_on_reading_the_first(folder: Path, run: Run) -> None:
+    assert archive(run, folder, "--remove") == 0, run.err
+    known = noted(folder)
+    assert archive(run, folder, "--to", folder / "offsite") == 0, run.err
+    assert f"a copy: gateways read `{folder / 'archive'}`" in run.out
+    assert noted(folder) == known
+    assert run("ledger", "verify", "--config", folder / "gateway.yaml") == 0, run.err
+    offsite = ("ledger", "verify", "--archive", folder / "offsite", "--key", folder / "ledger.pub")
+    assert run(*offsite) == 0, run.err
+    assert archive(run, folder, "--to", folder / "offsite", "--remove") == 2
+    assert "is for the place that gateways read" in run.err
+
+
+def test_what_has_no_end_is_not_read(folder: Path, run: Run) -> None:
+    assert archive(run, folder) == 0, run.err
+    file = folder / "archive" / "1" / "payload" / "000"
+    file.unlink()
+    for make in (lambda: file.symlink_to("/dev/zero"), lambda: os.mkfifo(file)):
+        make()
+        assert run("ledger", "verify", "--archive", folder / "archive", "--key", folder / "ledger.pub") == 1
+        assert "`1/payload/000`: is no file" in run.err
+        file.unlink()
+
+
+def test_an_archive_that_gateways_could_not_read_is_not_whole(folder: Path, run: Run) -> None:
+    assert archive(run, folder) == 0, run.err
+    place = folder / "archive" / "1"
+    offline = ("ledger", "verify", "--archive", folder / "archive", "--key", folder / "ledger.pub")
+    manifest = (place / "manifest.json").read_bytes()
+    (place / "manifest.json").write_bytes(re.sub(rb'"hashes": "[0-9a-f]', b'"hashes": "x', manifest))
+    assert run(*offline) == 1
+    assert "a hash that is none; it was altered" in run.err
+    (place / "manifest.json").write_bytes(manifest)
+    shutil.rmtree(place / "manifests")
+    assert run(*offline) == 1
+    assert "which gateways read it by" in run.err
 
 
 def test_an_object_store_holds_an_archive(folder: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
