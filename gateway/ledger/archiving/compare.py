@@ -26,7 +26,7 @@ def check_all(archive: Archive, reader: Reader, head: Head, written: Written, pr
     """
     size = written.manifest.entries
     if size > head.size:
-        raise _other(archive, head, f"{size} entries, and the store {head.size}")
+        raise _other(archive, head, f"{size} entries, where the store has {head.size},")
     for first in range(0, size, form.WIDTH):
         reader.renew()
         check(archive, reader, head, written.digest, first, min(first + form.WIDTH, size))
@@ -55,6 +55,7 @@ def _plain(row: Sequence[Any]) -> tuple[Any, ...]:
 
 def _other(archive: Archive, head: Head, what: str) -> VerificationFailed:
     return VerificationFailed(
-        f"the archive `{archive.place.name}` has {what} of shard `{head.name}`: it is another ledger's, or was altered."
-        " Nothing was changed; put back what was archived, or name another place with `--to PLACE`"
+        f"the archive `{archive.place.name}` has {what} of shard `{head.name}`: it is another ledger's, or was altered,"
+        " or the store was restored from before. Nothing was changed; keep that place as it is, and name another one"
+        " with `ledger.archive` or `--to PLACE`"
     )

@@ -88,12 +88,22 @@ def _archive(arguments: argparse.Namespace, place: Workplace, target: Place, unt
         if not any(count for _, count in wanted):
             print("nothing to archive: no shard has a whole tile of 256 entries that old and read by all behind it")
             return 0
+        for head, count in wanted:
+            if count:
+                _see_same(target, reader, head)
         _enter(arguments, place, until)
         target.put(REGISTRY, registrar.stored_document(reader) or b"")
         for head, count in wanted:
             if count:
                 _one(arguments, place, target, reader, head, count)
     return 0
+
+
+def _see_same(target: Place, reader: Reader, head: Head) -> None:
+    """Raise `VerificationFailed` where the place has another shard of that name: before anything is written there."""
+    written = write.latest(target, head.name)
+    if written is not None:
+        compare.check_all(Archive(target), reader, head, written, teller())
 
 
 def _entries(place: Workplace, reader: Reader, head: Head, until: datetime.datetime | None) -> int:
@@ -123,8 +133,6 @@ def _one(
 ) -> None:
     tell, now, there = teller(), datetime.datetime.now(datetime.UTC), Archive(target)
     written = write.latest(target, head.name)
-    if written is not None:
-        compare.check_all(there, reader, head, written, tell)
     if written is None or written.manifest.entries < count:
         written = write.write(target, reader, head, count, now, tell)
     verifiers = key_files.verifiers(place.private, place.settings.ledger.origin, EVERY)

@@ -100,8 +100,7 @@ def _sealed(engine: Engine, key: Path, file: str) -> tuple[secret.Kept, DataKeys
         row = secret.kept(connection)
     if row is None or row.state != secret.SEALED:
         raise CommandRefused(
-            f"the store's rows are not sealed, so that there is no key of theirs; run `dutybound store migrate --finish"
-            f" --config {file}`"
+            "the store's rows are not sealed, so that there is no key of theirs; run `dutybound store migrate --finish`"
         )
     return row, opening.keys_of(row, key, file)
 

@@ -49,8 +49,7 @@ def unlock(store: Sealable, key: Path | None, file: str, *, new: bool = False, w
     if row.state != secret.SEALED:
         raise _refusal(
             file,
-            "its rows are being sealed, and that has not come to its end; run `dutybound store migrate --finish"
-            f" --config {file}`",
+            "its rows are being sealed, and that has not come to its end; run `dutybound store migrate --finish` again",
         )
     if key is None and without:
         store.locked = True

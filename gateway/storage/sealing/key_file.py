@@ -104,8 +104,13 @@ def generate(path: Path) -> KeyFile:
 
 
 def replace(path: Path, keys: KeyFile) -> None:
-    """Write a key file anew, whole or not at all; raises `ConfigurationError`."""
+    """Write a key file anew, whole or not at all; raises `ConfigurationError`.
+
+    What a writer that was killed left beside it holds keys too, and goes.
+    """
     try:
+        for left in path.parent.glob(f".{path.name}-*"):
+            left.unlink(missing_ok=True)
         replace_file(path, keys.encode())
     except OSError as error:
         raise _refusal(path, f"cannot be written ({error.strerror})") from error

@@ -239,12 +239,12 @@ def test_an_archive_of_another_ledger_of_that_name_is_refused(folder: Path, run:
         file.unlink(missing_ok=True)
     filled(folder, 300)
     configured.write(folder, ledger={"archive": "archive"})
-    before = {each: each.read_bytes() for each in (folder / "archive" / "1").rglob("*") if each.is_file()}
+    before = {each: each.read_bytes() for each in (folder / "archive").rglob("*") if each.is_file()}
     assert archive(run, folder, "--remove") == 1
     assert "it is another ledger's, or was altered" in run.err
     assert "--to PLACE" in run.err
     assert rows(folder) == 300
-    assert {each: each.read_bytes() for each in (folder / "archive" / "1").rglob("*") if each.is_file()} == before
+    assert {each: each.read_bytes() for each in (folder / "archive").rglob("*") if each.is_file()} == before
 
 
 def test_what_was_altered_and_hashed_anew_is_not_noted(folder: Path, run: Run) -> None:

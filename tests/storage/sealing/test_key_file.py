@@ -42,7 +42,9 @@ def test_a_key_and_its_next_both_unwrap_until_the_next_is_alone(tmp_path: Path) 
     both = key_file.load(path)
     assert both.several
     assert both.unwrap(before.wrap(ROOT)) == ROOT
+    (path.parent / f".{path.name}-a1b2c3d4").write_bytes(both.encode())  # of a rotation that was killed
     key_file.replace(path, both.first_alone())
+    assert [each.name for each in path.parent.iterdir()] == [path.name]
     after = key_file.load(path)
     assert after.name == both.name != before.name
     assert not after.several
