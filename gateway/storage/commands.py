@@ -12,7 +12,9 @@ from gateway.command import options
 from gateway.config import settings
 from gateway.config.settings import Settings
 from gateway.errors import ConfigurationError, Problem
+from gateway.storage import schema
 from gateway.storage.keys import finishing
+from gateway.storage.migrations.planning import plan
 from gateway.storage.sealing import key_file
 from gateway.storage.store import migrate_store, opened, opened_to_finish
 
@@ -30,6 +32,11 @@ def register(subparsers: argparse._SubParsersAction[Any]) -> None:
         action="store_true",
         help="then seal its rows by the key that `store_key_file` names; no version from before reads them any more",
     )
+    migrate.add_argument(
+        "--plan",
+        action="store_true",
+        help="only print the steps, what each does, and what waits for it; nothing is changed",
+    )
     migrate.set_defaults(run=_migrate)
     text = "a key outside the store, by which its rows are sealed"
     key = parts.add_parser("key", help=text, description=text)
@@ -46,6 +53,9 @@ def register(subparsers: argparse._SubParsersAction[Any]) -> None:
 
 def _migrate(arguments: argparse.Namespace) -> int:
     found = settings.load(arguments.config, os.environ)
+    if arguments.plan:
+        with settings.placing(found):
+            return _plan(found)
     key = _named(found) if arguments.finish else None
     with settings.placing(found):
         before, now = migrate_store(found.store, str(found.file))
@@ -57,6 +67,31 @@ def _migrate(arguments: argparse.Namespace) -> int:
         with opened_to_finish(found) as store:
             done = finishing.finish(store, key, str(found.file), _Progress())
         print("its rows are sealed now" if done else "its rows were sealed already")
+    return 0
+
+
+def _plan(found: Settings) -> int:
+    """Print what a migration would do."""
+    with opened_to_finish(found) as store, store.engine.connect() as connection:
+        stands = schema.version(connection)
+    if stands.others or not stands.known or stands.number is None:
+        why = "its tables are not made yet: a start makes them" if stands.number is None else stands.newer()
+        raise ConfigurationError([Problem(str(found.file), 0, 0, "store", stands.foreign() if stands.others else why)])
+    steps = plan(stands.number)
+    print(f"the store's tables are of step {stands.number}; this version's are of step {schema.LATEST}")
+    for step in steps:
+        print(f"step {step.number}, {'only adds' if step.additive else 'changes what is there'}: {step.about}")
+        for each in step.does:
+            print(f"  {each}")
+    if steps:
+        print(
+            "all steps are one transaction: make a backup (`dutybound backup`), stop every gateway, migrate, and start"
+        )
+        print("a version that does not know these steps refuses the store afterwards; the way back is the backup")
+    else:
+        print(
+            "nothing is to be done: gateways of this version and of others with the same step serve beside each other"
+        )
     return 0
 
 
