@@ -29,9 +29,10 @@ from sqlalchemy import (
     tuple_,
     update,
 )
-from sqlalchemy.sql import ClauseElement
+from sqlalchemy.sql import ClauseElement, ColumnElement
 from sqlalchemy.types import TypeEngine
 
+from gateway.errors import StoreUnavailable
 from gateway.storage.port import Guarded
 from gateway.storage.sealing.columns import Words
 from gateway.storage.tables import OFFICIAL, metadata
@@ -205,20 +206,29 @@ def _keep(connection: Connection, found: Found) -> None:
 def open_again(engine: Engine, use: Glass, entry: int, words: str) -> bool:
     """Have a use's finding as its entry says, with that entry behind it; False where all of it is there."""
     with engine.begin() as connection:
-        row = connection.execute(select(finding).where(finding.c.id == use.finding)).mappings().one_or_none()
+        mine = finding.c.id == use.finding
+        there = connection.execute(select(finding.c.id).where(mine)).first() is not None
         behind = finding_entry.c.finding == use.finding
         linked = list(connection.execute(select(finding_entry.c.entry).where(behind)).scalars())
-        right = row is not None and all(row[name] == value for name, value in use._row.items())
+        right = there and _says(connection, mine, use._row)
         if right and linked == [entry]:
             return False
-        if row is None:
+        if not there:
             connection.execute(use.opening(words))  # type: ignore[call-overload]
         elif not right:
-            connection.execute(update(finding).where(finding.c.id == use.finding).values(**use._row, words=words))
+            connection.execute(update(finding).where(mine).values(**use._row, words=words))
         if linked != [entry]:
             connection.execute(finding_entry.delete().where(behind))
             connection.execute(finding_entry.insert().values(finding=use.finding, entry=entry))
     return True
+
+
+def _says(connection: Connection, mine: ColumnElement[bool], values: Mapping[str, object]) -> bool:
+    try:
+        row = connection.execute(select(finding).where(mine)).mappings().one()
+    except StoreUnavailable:  # a value that does not open was altered
+        return False
+    return all(row[name] == value for name, value in values.items())
 
 
 _COUNT = (
