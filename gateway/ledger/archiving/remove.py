@@ -63,7 +63,7 @@ def movable(store: Store, reader: Reader, head: Head) -> int:
             )
         positions = connection.execute(select(projected.c.next).where(projected.c.shard == head.id)).scalars().all()
         watched = connection.execute(select(watch_cursor.c.next).where(watch_cursor.c.shard == head.id)).scalars().all()
-    return min(int(each) for each in (head.size, *positions, *watched))
+    return max(0, min(int(each) for each in (head.size, *positions, *watched)))  # below 0 while one is built anew
 
 
 class Removed(NamedTuple):

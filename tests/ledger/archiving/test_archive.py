@@ -30,6 +30,7 @@ from gateway.ledger.log.ledger import Ledger
 from gateway.ledger.projections.projector import Projector
 from gateway.ledger.proof import key_files
 from gateway.storage.archive import form
+from gateway.storage.projections.tables import DROPPING
 from gateway.storage.store import open_configured
 from tests import configured
 from tests.ledger.conftest import Run
@@ -245,6 +246,14 @@ def test_an_archive_of_another_ledger_of_that_name_is_refused(folder: Path, run:
     assert "--to PLACE" in run.err
     assert rows(folder) == 300
     assert {each: each.read_bytes() for each in (folder / "archive").rglob("*") if each.is_file()} == before
+
+
+def test_nothing_is_archived_while_a_projection_is_built_anew(folder: Path, run: Run) -> None:
+    with contextlib.closing(sqlite3.connect(folder / "ledger.db")) as connection, connection:
+        connection.execute("UPDATE projected SET next = ? WHERE projection = 'looked'", (DROPPING,))
+    assert archive(run, folder) == 0, run.err
+    assert "nothing to archive" in run.out
+    assert not (folder / "archive").exists()
 
 
 def test_what_was_altered_and_hashed_anew_is_not_noted(folder: Path, run: Run) -> None:
