@@ -22,6 +22,7 @@ def _placed(folder: Path, files: dict[str, str]) -> Settings:
     (folder / "run" / "policies").mkdir(parents=True)
     (folder / "state").mkdir()
     key_files.generate(folder / "run" / "ledger.key")
+    secret(folder / "run" / "store.key", "")
     secret(folder / "run" / "manage-token", "0123456789abcdef0123456789abcdef\n")
     for name, text in files.items():
         placed = text.replace(f"{RUN}/", f"{folder}/run/").replace(f"{STATE}/", f"{folder}/state/")
