@@ -7,6 +7,7 @@ departments, two case registries and the gateway are processes, and end with the
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import fcntl
 import functools
@@ -16,6 +17,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import httpx
 import pytest
 from hypothesis import HealthCheck, Phase, settings
 
@@ -25,10 +27,12 @@ from deploy.demo.supervisor import Region
 from gateway import documents
 from tests import memory, packaged
 from tests.ports import free_port
+from tests.scanning.keeping import kept
+from tests.telemetry.collector import collecting
 
 memory.use(os.environ)
 
-pytest_plugins = ["tests.seconds"]
+pytest_plugins = ["tests.seconds", "tests.scanning.plugin"]
 
 # A busy machine is slow at drawing examples too: no test is about how quick it is. What fails is told as it was drawn,
 # for a planted fault is only to be found: to make an example small takes longer than to find it.
@@ -129,8 +133,18 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> packaged.Installed:
 @pytest.fixture(scope="session")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     """The region of this worker."""
-    with region_in(tmp_path_factory.mktemp("region")) as region:
-        yield World(region.tell(), region)
+    with collecting() as collector, pytest.MonkeyPatch.context() as patched:
+        # All that it is asked is traced: what is sent, and what it shows as metrics, is scanned as its log is.
+        patched.setenv("DUTYBOUND_TRACING__ENDPOINT", collector.url)
+        patched.setenv("DUTYBOUND_TRACING__SAMPLE", "1")
+        with region_in(tmp_path_factory.mktemp("region")) as region:
+            patched.undo()
+            told = region.tell()
+            yield World(told, region)
+            for shown in ("metrics", "health"):
+                with contextlib.suppress(httpx.TransportError):  # where a test stopped it
+                    kept(shown, httpx.get(f"{told['manage']}/{shown}", trust_env=False).content)
+        kept("traces", b"\n".join(collector.bodies))
 
 
 def region_in(var: Path) -> Region:

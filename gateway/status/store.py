@@ -82,7 +82,7 @@ def _queue(store: Store, now: int) -> Iterator[Line]:
     yield Line("queue", "messages", said, late <= BEHIND, {"waiting": waiting, "late": round(late, 3)})
     with store.engine.connect() as connection:
         states = select(recall.c.state, func.count()).group_by(recall.c.state)
-        counted: dict[str, int] = dict(connection.execute(states).tuples().all())
+        counted: dict[str, int] = {row[0]: row[1] for row in connection.execute(states)}
         jobs = connection.execute(select(func.count()).select_from(recall_job).where(SELECTING)).scalar_one()
         stopped = connection.execute(select(func.count()).select_from(work.delivery_stop)).scalar_one()
     opened, overdue = counted.get("open", 0), counted.get("overdue", 0)
