@@ -21,7 +21,7 @@ from gateway.status.files import of_backup, of_files
 from gateway.status.lines import Line, day, table, trouble
 from gateway.status.processes import of_processes
 from gateway.status.store import of_store
-from gateway.storage.store import open_to_read
+from gateway.storage.store import read_configured
 from gateway.storage.tables import micros
 
 
@@ -50,8 +50,7 @@ def _status(arguments: argparse.Namespace) -> int:
 def _lines(config: Path, found: settings.Settings, now: datetime.datetime) -> Iterator[Line]:
     yield from of_processes(found.manage)
     try:
-        with settings.placing(found):
-            store = open_to_read(found.store, str(found.file))
+        store = read_configured(found)
     except DutyboundError as error:
         yield trouble("store", str(error))
     else:

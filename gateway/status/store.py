@@ -37,7 +37,7 @@ def _shards(reader: Reader, now: int) -> Iterator[Line]:
         found = read_published(reader, head.name)
         published = 0 if found is None else found.size
         facts = {"entries": head.size, "published": published, "sealed": head.name in sealed}
-        said = f"{head.size:,} entries"
+        said = f"{head.size:,} {'entry' if head.size == 1 else 'entries'}"
         gap = sealed.get(head.name)
         late = published < head.size and (found is None or (now / 1e6 - found.at.timestamp()) > BEHIND)
         if gap is not None:
