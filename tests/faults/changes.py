@@ -27,7 +27,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -88,7 +88,14 @@ class Found(msgspec.Struct):
 class Scene:
     """A gateway of two workers, its issuer, a department's system, somebody who inquires, and who kills."""
 
-    def __init__(self, folder: Path, url: str, guard: Guard, more: Mapping[str, Any] | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        url: str,
+        guard: Guard,
+        more: Mapping[str, Any] | None = None,
+        python: Sequence[str] = (sys.executable,),
+    ) -> None:
         self.found, self.issuer, self._port = Found(), TestIssuer(), free_port()
         self.url = f"http://127.0.0.1:{self._port}"
         configured.secret(folder / "tax.hook", f"whsec_{base64.b64encode(SECRET).decode()}\n")
@@ -105,9 +112,10 @@ class Scene:
             **{"policies": str(POLICIES), **(more or {})},
         )
         key_files.generate(folder / "ledger.key")
-        command = [sys.executable, "-m", "gateway.cli", "serve", "--config", str(config), "--workers", "2"]
+        command = [*python, "-m", "gateway.cli", "serve", "--config", str(config), "--workers", "2"]
         self._gateway, self.times = Child("gateway", command, folder, guard), list[float]()
-        self._inquirer = 0
+        self._inquirer = self.unanswered = 0
+        self.at = [self.url]
 
     def start(self) -> None:
         self._gateway.start()
@@ -185,8 +193,8 @@ class Scene:
                 await until_async("another worker", functools.partial(self._replaced, victim))
 
     async def inquire(self, pause: float = 0.02) -> None:
-        """One inquiry after the other, `pause` seconds between, each about another organisation; of a killed worker
-        there is no answer."""
+        """One inquiry after the other, `pause` seconds between, each about another organisation, at each of `at` in
+        turn; of a killed worker there is no answer (`unanswered`)."""
         while True:
             self._inquirer += 1
             token = self.issuer.token(
@@ -194,16 +202,19 @@ class Scene:
             )
             subject = {"scheme": "LEI", "value": organisation(500_000 + self._inquirer).lei}
             began = time.monotonic()
-            with contextlib.suppress(httpx.TransportError):
+            try:
                 async with httpx.AsyncClient(timeout=PATIENCE) as http:
                     answer = await http.post(
-                        f"{self.url}/graphql",
+                        f"{self.at[self._inquirer % len(self.at)]}/graphql",
                         json={"query": ASKED, "variables": {"id": subject}},
                         headers={
                             "authorization": token.decode(),
                             "accept": "application/graphql-response+json",
                         },
                     )
+            except httpx.TransportError:
+                self.unanswered += 1
+            else:
                 self.times.append(time.monotonic() - began)
                 self.found.inquiries += 1
                 if answer.status_code != 200 or "receipt" not in answer.text:

@@ -24,6 +24,7 @@ TRIALS: Mapping[str, tuple[str, ...]] = {
     "failover": ("failover",),
     "drill-sqlite": ("drill", "--store", "sqlite"),
     "drill-postgresql": ("drill", "--store", "postgresql"),
+    "upgrade": ("upgrade",),
     "activations": ("activations",),
     "activations-large": ("activations", "--large"),
     "acts": ("acts", "--subjects", "64", "--inquiries", "1000"),
