@@ -23,6 +23,7 @@ from gateway.manage.link import SUPERVISOR, Link
 from gateway.manage.messages import Report
 from gateway.manage.server import served
 from gateway.manage.sources import Deliveries, Drifts
+from gateway.manage.states import Trouble
 from gateway.telemetry.metrics import Metrics
 from tests.deploy.files import DEPLOY
 from tests.docs.reading import code, section, table
@@ -39,8 +40,8 @@ QUERIES = {
     for panel in DASHBOARD["panels"]
     for target in panel["targets"]
 }
-APART = re.compile("dutybound_(source|delivery|invalid|dry_run)_")
-"""What a gateway has only where sources are watched, files are delivered, an answer is unusable, or a dry run is on."""
+APART = re.compile("dutybound_(source|delivery|invalid|dry_run|out_of_order)")
+"""What a gateway has only where sources are watched, files delivered, a dry run is on, or something is out of order."""
 CHANCE = "Time of each step, 95th of 100 A"
 """Published 32 timed inquiries at a time: after a few there is a series, and no number in it."""
 
@@ -101,7 +102,7 @@ def tell_apart(hub: Hub, links: list[Link]) -> None:
     counts = Metrics(["tax"]).counts()
     counts.dry_run = {"market WORK same": 3}
     counts.invalid = {"tax tax-arrears record": 1}
-    links[0].tell(Report(1, "1", {"ledger": True}, counts, []))
+    links[0].tell(Report(1, "1", {"ledger": True}, counts, [], [Trouble("witness", "w1", "it is away")]))
     links[1].tell(Deliveries({"labour taken": 1}, {"labour": time.time()}))
     links[2].tell(Drifts({"tax tax-arrears field": 1}, time.time()))
     until("the supervisor to hear", lambda: hub.heard == len(links))
@@ -143,6 +144,7 @@ def test_the_dashboard_has_every_metric_and_alerts_know_no_other() -> None:
     page = section(DEPLOY / "README.md", "Watch over it")
     told = {name for row in table(page.partition("Neither has anything")[2]) for name in code(row[0])}
     used = set(re.findall(r"dutybound_\w+", " ".join(QUERIES.values())))
-    assert {name.removesuffix("_bucket").removesuffix("_count").removesuffix("_sum") for name in used} == told
+    parts = {f"{name}_{part}": name for name in told for part in ("bucket", "count", "sum")}  # of a histogram
+    assert {parts.get(name, name) for name in used} == told
     alerts = (DEPLOY / "prometheus" / "alerts.yml").read_text("utf-8")
     assert {name.removesuffix("_bucket") for name in re.findall(r"dutybound_[a-z_]+", alerts)} <= told
