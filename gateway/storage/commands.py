@@ -16,7 +16,7 @@ from gateway.storage import schema
 from gateway.storage.keys import finishing
 from gateway.storage.migrations.planning import plan
 from gateway.storage.sealing import key_file
-from gateway.storage.store import migrate_store, opened, opened_to_finish
+from gateway.storage.store import migrate_store, opened, opened_to_finish, sqlite_path
 
 
 def register(subparsers: argparse._SubParsersAction[Any]) -> None:
@@ -72,6 +72,8 @@ def _migrate(arguments: argparse.Namespace) -> int:
 
 def _plan(found: Settings) -> int:
     """Print what a migration would do."""
+    if found.store.startswith("sqlite") and not sqlite_path(found.store, str(found.file)).exists():
+        raise ConfigurationError([Problem(str(found.file), 0, 0, "store", "is not there yet: a start makes it")])
     with opened_to_finish(found) as store, store.engine.connect() as connection:
         stands = schema.version(connection)
     if stands.others or not stands.known or stands.number is None:

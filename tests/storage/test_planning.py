@@ -65,3 +65,10 @@ def test_where_nothing_is_to_be_done_it_says_so(tmp_path: Path, capsys: pytest.C
     store_at(tmp_path / "ledger.db").close()
     assert cli.main(["store", "migrate", "--plan", "--config", str(config)]) == 0
     assert "nothing is to be done" in capsys.readouterr().out
+
+
+def test_of_no_store_there_is_no_plan_and_none_is_made(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    config = configured.write(tmp_path)
+    assert cli.main(["store", "migrate", "--plan", "--config", str(config)]) == 1
+    assert "is not there yet" in capsys.readouterr().err
+    assert not (tmp_path / "ledger.db").exists()
