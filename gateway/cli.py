@@ -253,7 +253,7 @@ def _inquiry(arguments: argparse.Namespace) -> int:
     return run(arguments, rules)
 
 
-def _stored(name: str, config: Path | None) -> Any:
+def _stored(name: str, config: Path) -> Any:
     """The files of a stored rule set, where a name is meant of a store."""
     from gateway.activation import naming
 

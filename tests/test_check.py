@@ -9,6 +9,7 @@ import pytest
 
 from deploy.demo import configuration
 from gateway import cli
+from gateway.init import shipped
 from gateway.ledger.proof import key_files
 from gateway.texts.words import ENGLISH
 from tests import configured
@@ -54,7 +55,7 @@ VARIABLE = "DUTYBOUND_LIMITS__DEADLINE: `soon` must be a duration, as `5s` or `2
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The demo's files, with nothing wrong, and nothing of the environment over them."""
-    monkeypatch.setattr(configuration, "ROOT", tmp_path)
+    monkeypatch.setattr(shipped, "policies", lambda: tmp_path / "policies")
     shutil.copytree(ROOT / "policies", tmp_path / "policies")
     place = configuration.Place(tmp_path / "var", dict(configuration.USUAL))
     place.run.mkdir(parents=True)

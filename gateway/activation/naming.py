@@ -61,10 +61,8 @@ def named(engine: Engine, name: str) -> Stored:
 
 
 @contextlib.contextmanager
-def folder(name: str, config: Path | None) -> Iterator[Path]:
+def folder(name: str, config: Path) -> Iterator[Path]:
     """The files of a stored rule set in a folder, while the context lasts; raises as `named`, without a store too."""
-    if config is None:
-        raise CommandRefused(f"`{name}` is of a store: say of which, by `--config gateway.yaml`")
     found = settings.load(config, os.environ)
     store = read_configured(found)
     try:

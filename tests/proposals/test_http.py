@@ -235,7 +235,7 @@ async def test_a_stored_set_is_compared_and_simulated_by_its_digest(desk: Desk, 
     assert f"rule set {made['digest'][:16]}" in out
     assert (await local("diff", made["digest"][:12], str(candidate), *config))[0] == 0
     for words, says in (
-        (("active", str(candidate)), "`active` is of a store: say of which, by `--config gateway.yaml`"),
+        (("active", str(candidate)), "gateway.yaml: does not exist; name the file with `--config`"),
         (("sha256:xyz", str(candidate), *config), "`sha256:xyz` is no digest"),
         (("0" * 12, str(candidate), *config), "the store has no rule set `000000000000`"),
     ):

@@ -18,7 +18,7 @@ from gateway.rules.compare import forms, named, page, written
 from gateway.rules.compare.report import Side, compare
 from gateway.rules.load import load
 
-Stored = Callable[[str, Path | None], contextlib.AbstractContextManager[Path] | None]
+Stored = Callable[[str, Path], contextlib.AbstractContextManager[Path] | None]
 """Lays the files of a stored rule set out, by what the command line calls it and the configuration that it names; None
 where the name is not meant of a store."""
 
