@@ -52,9 +52,12 @@ def _bound(host: str, port: int) -> socket.socket:
 
 
 def listening(held: socket.socket) -> None:
-    """Listen there. From now on that alone hinders a second one; what the connections leave behind hinders none."""
-    held.listen()
+    """Listen there. From now on that alone hinders a second one; what the connections leave behind hinders none.
+
+    It is set first: to listen is refused too where an earlier server's connections are left behind.
+    """
     held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    held.listen()
 
 
 def shared(held: socket.socket) -> None:

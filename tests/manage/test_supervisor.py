@@ -161,7 +161,8 @@ def test_connections_that_just_ended_hinder_no_later_start() -> None:
             assert client.recv(1) == b""
         with pytest.raises(ConfigurationError, match="another process listens there"):
             taken("127.0.0.1", port, "gateway.yaml", patience=0)
-    taken("127.0.0.1", port, "gateway.yaml", patience=0).close()
+    with taken("127.0.0.1", port, "gateway.yaml", patience=0) as held:
+        listening(held)
 
 
 def test_an_address_that_is_not_ours_is_told() -> None:
