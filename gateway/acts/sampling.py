@@ -66,6 +66,10 @@ def routes(
     return [plain.route("POST", "/records/sample", samples.show)]
 
 
+class _Entered(msgspec.Struct):
+    id: str
+
+
 class Samples:
     """Shows them."""
 
@@ -88,7 +92,7 @@ class Samples:
         act = await office.viewed(requester, SAMPLE, reason, looked, (dataset.id,))
         fields = tuple(sorted(dataset.fields))
         async with self._asking:
-            outcome = await self._fetched(dataset, subject, fields, msgspec.json.decode(act)["id"])
+            outcome = await self._fetched(dataset, subject, fields, msgspec.json.decode(act, type=_Entered).id)
         if isinstance(outcome, Code):
             return Acted({"records": None, "count": 0, "failure": outcome.value}, act)
         shown = [_shown(record, fields) for record in outcome[:MOST]]

@@ -74,5 +74,7 @@ async def test_a_token_that_lasts_for_ever_is_none(lasts: str, tmp_path: Path) -
     granted = f'{{"access_token": "abc", "token_type": "bearer", "expires_in": {lasts}}}'.encode()
     async with serve(always(answer(granted))) as server:
         auth = ClientCredentials(server.url, "gateway", secret, None, TransportOptions(timeout=5.0))
-        assert not await auth._ask()
+        failed = await auth._ask()
+        assert failed is not None
+        assert "`expires_in` is no number of seconds" in failed.detail or "no JSON object" in failed.detail
         await auth.close()
