@@ -115,8 +115,9 @@ def _check_payloads(archive: Archive, shard: str, manifest: form.Manifest, log: 
     if len(hashes) != len(widths) * len(form.digest(b"")):
         raise VerificationFailed(f"the hashes of shard `{shard}` are of another number of payload files: altered")
     for number, width in enumerate(widths):
-        name = f"{shard}/{form.payload_file(number, width)}"
-        rows = form.decode_rows(archive.checked(name, form.hash_of(hashes, number)), name)
+        digest = form.hash_of(hashes, number)
+        name = f"{shard}/{form.payload_file(digest)}"
+        rows = form.decode_rows(archive.checked(name, digest), name)
         first, leaves = number * form.WIDTH, list[bytes]()
         for start in range(0, width, TILE_WIDTH):
             bundle = (first + start) // TILE_WIDTH

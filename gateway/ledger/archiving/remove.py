@@ -49,6 +49,13 @@ def note(store: Store, head: Head, written: Written, place: str) -> None:
         raise StoreUnavailable(f"the store did not take what was archived ({type(error).__name__})") from error
 
 
+def noted(store: Store, head: Head) -> bytes:
+    """The digest of the manifest that the store has noted of a shard; empty where it has none."""
+    with store.engine.connect() as connection:
+        row = connection.execute(select(archived.c.manifest).where(archived.c.shard == head.id)).first()
+    return b"" if row is None else bytes(row[0])
+
+
 def movable(store: Store, reader: Reader, head: Head) -> int:
     """Up to which index nothing that stands behind the ledger still has to read rows of a shard.
 

@@ -1,7 +1,9 @@
 """A shard's first entries, and its log, written into an archive, and read back before anybody relies on it.
 
 Files are written before what names them: payloads and tiles, then the checkpoint, then the manifest. So whoever reads
-an archive finds the one before or this one. What an earlier archiving wrote is gone on from.
+an archive finds the one before or this one. A payload file is named by what is in it, so what is written anew harms
+nothing that is read; what it replaces goes once the store has noted the new manifest. What an earlier archiving wrote
+is gone on from.
 """
 
 from __future__ import annotations
@@ -75,19 +77,41 @@ def write(
     since = parse_checkpoint(note_body(before.checkpoint)).size if before is not None else 0
     with ThreadPoolExecutor(AT_ONCE) as pool:
         for digest in pool.map(
-            lambda file: _put(place, head.name, file), _payloads(reader, head, kept, entries, progress)
+            lambda content: _put_payload(place, head.name, content), _payloads(reader, head, kept, entries, progress)
         ):
             hashes += digest
         for _ in pool.map(lambda file: _put(place, head.name, file), _tiles(reader, head, since)):
             pass
     listed = form.digest(hashes)
+    if known is not None and (known.manifest.entries, known.manifest.hashes) == (entries, listed.hex()):
+        return known
     _put(place, head.name, (f"hashes/{listed.hex()}", hashes))
     _put(place, head.name, (form.CHECKPOINT, head.checkpoint.encode()))
-    manifest = Manifest(form.VERSION, head.origin, entries, listed.hex(), head.checkpoint, at)
+    replaces = before.hashes if before is not None else ""
+    manifest = Manifest(form.VERSION, head.origin, entries, listed.hex(), head.checkpoint, at, replaces)
     content = form.encode_manifest(manifest)
     _put(place, head.name, (f"manifests/{form.digest(content).hex()}.json", content))
     _put(place, head.name, (form.LATEST, content))
     return Written(manifest, form.digest(content))
+
+
+def tidy(place: Place, shard: str, written: Written) -> None:
+    """Remove the payload files that only the manifest before this one names; the store must have noted this one."""
+    replaced = written.manifest.replaces
+    old = place.get(f"{shard}/hashes/{replaced}") if replaced else None
+    if old is None:
+        return
+    now = place.get(f"{shard}/hashes/{written.manifest.hashes}") or b""
+    for digest in form.all_of(old) - form.all_of(now):
+        place.delete(f"{shard}/{form.payload_file(digest)}")
+    if replaced != written.manifest.hashes:
+        place.delete(f"{shard}/hashes/{replaced}")  # last: it says what has to go
+
+
+def _put_payload(place: Place, shard: str, content: bytes) -> bytes:
+    """Put a payload file there, where it is not there already; gives its hash."""
+    name = form.payload_file(form.digest(content))
+    return form.digest(content) if place.get(f"{shard}/{name}") == content else _put(place, shard, (name, content))
 
 
 def _put(place: Place, shard: str, file: tuple[str, bytes]) -> bytes:
@@ -99,7 +123,7 @@ def _put(place: Place, shard: str, file: tuple[str, bytes]) -> bytes:
     return form.digest(content)
 
 
-def _payloads(reader: Reader, head: Head, kept: int, entries: int, progress: Progress) -> Iterator[tuple[str, bytes]]:
+def _payloads(reader: Reader, head: Head, kept: int, entries: int, progress: Progress) -> Iterator[bytes]:
     """The payload files from a number on."""
     base = head.id << SHARD_BITS
     for number, width in list(enumerate(form.widths(entries)))[kept:]:
@@ -107,7 +131,7 @@ def _payloads(reader: Reader, head: Head, kept: int, entries: int, progress: Pro
         rows = archived.rows(reader, first, first + width)
         if [row[0] for row in rows] != list(range(first, first + width)):
             raise VerificationFailed(f"shard `{head.name}`: an entry from {first - base} on is missing")
-        yield form.payload_file(number, width), form.encode_rows([archived_row(row) for row in rows])
+        yield form.encode_rows([archived_row(row) for row in rows])
         progress(head.name, number * form.WIDTH + width, entries)
         reader.renew()
 

@@ -144,6 +144,7 @@ def _one(
         print(f"a copy: gateways read `{place.settings.ledger.archive}`")
         return
     remove.note(place.store, head, written, target.name)
+    write.tidy(target, head.name, written)
     if arguments.remove:
         with contextlib.closing(place.store.reader()) as own:
             gone, stay = remove.remove(place.store, there, own, head, tell)

@@ -61,24 +61,26 @@ def _prune(arguments: argparse.Namespace, place: Workplace, years: int) -> int:
         heads = [head for head in read.heads(reader) if head.name != ROOT]
         below = {head.name: prune.below(reader, head, before) for head in heads}
         gone = {head.name for head in heads if archived.removed(reader, head.id) is not None}
-    if not any(prune.waiting(place.store, head, before) for head in heads):
-        print(f"nothing to prune: no entry from before {before} can be read but what stays")
-        return 0
     if gone and place.store.archive is None:
         print("rows are in the archive: name it with `ledger.archive` in gateway.yaml first", file=sys.stderr)
         return 1
-    receipt = _enter(arguments, place, years, before, {name: index for name, index in below.items() if index})
-    tell = teller()
-    for head in heads:
-        if below[head.name]:
-            done = asyncio.run(prune.prune(place.store, head, before, tell))
+    old = [head for head in heads if below[head.name]]
+    receipt = None
+    if any(prune.waiting(place.store, head, before) for head in heads):
+        receipt = _enter(arguments, place, years, before, {head.name: below[head.name] for head in old})
+        for head in old:
+            done = asyncio.run(prune.prune(place.store, head, before, teller()))
             print(
                 f"pruned: {done.days} days of {head.origin}; {done.kept} entries stay readable, {done.keys} keys went"
             )
-            _blank(place, head)
+    blanked = [_blank(place, head) for head in old]  # also what one that was stopped had not come to
+    if receipt is None and not any(blanked):
+        print(f"nothing to prune: no entry from before {before} can be read but what stays")
+        return 0
     if (why := destruction.scrub(place.store)) is not None:
         print(f"a copy may be left in the store's files: {why}", file=sys.stderr)
-    print(f"entered: this pruning is {operator.place_of(place, receipt)}")
+    if receipt is not None:
+        print(f"entered: this pruning is {operator.place_of(place, receipt)}")
     return 0
 
 
@@ -98,17 +100,21 @@ def _enter(
     return place.run(enter)
 
 
-def _blank(place: Workplace, head: Head) -> None:
-    """Write what the archive has of a shard again, without what was pruned."""
+def _blank(place: Workplace, head: Head) -> bool:
+    """Write what the archive has of a shard again, without what was pruned; whether anything was to be done."""
     at = place.settings.ledger.archive
     if at is None:
-        return
+        return False
     target = place_of(at)
     known = write.latest(target, head.name)
     if known is None:
-        return
+        return False
     with contextlib.closing(place.store.reader()) as reader:
         now = datetime.datetime.now(datetime.UTC)
         made = write.write(target, reader, head, known.manifest.entries, now, teller(), anew=True)
-    remove.note(place.store, head, made, target.name)
-    print(f"archived: {head.origin} anew in `{target.name}`, without what was pruned")
+    changed = remove.noted(place.store, head) != made.digest
+    if changed:
+        remove.note(place.store, head, made, target.name)
+        print(f"archived: {head.origin} anew in `{target.name}`, without what was pruned")
+    write.tidy(target, head.name, made)
+    return changed

@@ -73,7 +73,7 @@ class Archive:
             rows = self._rows.get((shard, wanted))
         if rows is None:
             width = min(form.WIDTH, manifest.entries - number * form.WIDTH)
-            name = f"{shard}/{form.payload_file(number, width)}"
+            name = f"{shard}/{form.payload_file(wanted)}"
             rows = form.decode_rows(self.checked(name, wanted), name)
             if len(rows) != width:
                 raise VerificationFailed(f"`{name}` of the archive has {len(rows)} entries, and not {width}")

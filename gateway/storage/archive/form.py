@@ -4,7 +4,7 @@ For each shard, in a folder of its name:
 
     checkpoint                    the signed head, to which the tiles belong
     tile/<L>/<N>, tile/entries/<N>  the whole log, as `/ledger/<shard>/` serves it (c2sp.org/tlog-tiles)
-    payload/<N>[.p/<W>]           rows of `WIDTH` entries (or the first W of them), encrypted as they were in the store
+    payload/<SHA-256>             rows of `WIDTH` entries (or of the last ones), encrypted as they were in the store
     hashes/<SHA-256>              the SHA-256 of each payload file, one behind the other
     manifests/<SHA-256>.json      what is archived (`Manifest`); never changed, named by its own digest
     manifest.json                 the last of these
@@ -24,7 +24,6 @@ from collections.abc import Sequence
 import msgspec
 
 from gateway.errors import VerificationFailed
-from gateway.storage.archive.tile_names import tile_file
 
 VERSION = 1
 WIDTH = 512
@@ -40,7 +39,8 @@ Row = tuple[int, bytes, int, bytes, bytes, bytes | None]
 class Manifest(msgspec.Struct, frozen=True):
     """What an archive has of a shard: its first `entries` entries, and the log up to `checkpoint`, a signed note.
 
-    `hashes` is the SHA-256 (hex) of the file of payload files' hashes; `made` is when this was written.
+    `hashes` is the SHA-256 (hex) of the file of payload files' hashes; `made` is when this was written. `replaces` is
+    what `hashes` was before: what only that names is removed once the store has noted this.
     """
 
     v: int
@@ -49,6 +49,7 @@ class Manifest(msgspec.Struct, frozen=True):
     hashes: str
     checkpoint: str
     made: datetime.datetime
+    replaces: str = ""
 
 
 _rows = msgspec.msgpack.Decoder(list[Row])
@@ -79,7 +80,8 @@ def decode_manifest(content: bytes, name: str) -> Manifest:
         found = _manifest.decode(content)
     except (msgspec.MsgspecError, RecursionError) as error:
         raise VerificationFailed(f"`{name}` of the archive is no manifest ({error}); it was altered") from error
-    if re.fullmatch("[0-9a-f]{64}", found.hashes) is None or found.entries < 0:
+    named = re.fullmatch("[0-9a-f]{64}", found.hashes) and re.fullmatch("([0-9a-f]{64})?", found.replaces)
+    if named is None or found.entries < 0:
         raise VerificationFailed(f"`{name}` of the archive has a number or a hash that is none; it was altered")
     if found.v != VERSION:
         raise VerificationFailed(
@@ -98,11 +100,16 @@ def widths(entries: int) -> list[int]:
     return [min(WIDTH, entries - first) for first in range(0, entries, WIDTH)]
 
 
-def payload_file(number: int, width: int) -> str:
-    """The name of a payload file."""
-    return tile_file("payload", number, width, WIDTH)
+def payload_file(digest: bytes) -> str:
+    """The name of a payload file of this digest: what is written anew is another file."""
+    return f"payload/{digest.hex()}"
 
 
 def hash_of(hashes: bytes, number: int) -> bytes:
     """A payload file's hash, of the file of all hashes."""
     return hashes[number * _DIGEST : (number + 1) * _DIGEST]
+
+
+def all_of(hashes: bytes) -> set[bytes]:
+    """All of them."""
+    return {hash_of(hashes, number) for number in range(len(hashes) // _DIGEST)}

@@ -12,5 +12,5 @@ def tile_number(number: int) -> str:
 
 
 def tile_file(kind: str, number: int, width: int, full: int) -> str:
-    """The path of a tile that holds `width` of `full`: `tile/0/001`, `tile/entries/002.p/17`, `payload/000`."""
+    """The path of a tile that holds `width` of `full`: `tile/0/001`, `tile/entries/002.p/17`."""
     return f"{kind}/{tile_number(number)}" + (f".p/{width}" if width < full else "")

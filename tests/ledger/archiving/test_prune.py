@@ -15,11 +15,12 @@ import pytest
 from gateway.clock import machines
 from gateway.config import settings
 from gateway.errors import StoreUnavailable
-from gateway.ledger.archiving import prune
+from gateway.ledger.archiving import prune, remove, write
 from gateway.ledger.log.build import ledger_of
 from gateway.ledger.projections.projector import Projector
 from gateway.ledger.proof import key_files
 from gateway.ledger.stored import read
+from gateway.storage.archive import form
 from gateway.storage.port import Store
 from gateway.storage.store import open_configured
 from tests import configured
@@ -171,6 +172,31 @@ def test_one_that_was_stopped_goes_on(folder: Path, run: Run, monkeypatch: pytes
     assert command(run, folder, "prune") == 0, run.err
     assert f"pruned: 1 days of {ORIGIN}/1" in run.out
     whole(run, folder)
+
+
+@pytest.mark.parametrize("stopped", ["write", "note", "tidy"])
+def test_an_archive_that_is_written_anew_is_read_meanwhile_and_gone_on_with(
+    folder: Path, run: Run, monkeypatch: pytest.MonkeyPatch, stopped: str
+) -> None:
+    assert command(run, folder, "archive", "--remove") == 0, run.err
+    place = folder / "archive" / "1"
+    with monkeypatch.context() as patched:
+
+        def killed(*_: object, **__: object) -> None:
+            raise StoreUnavailable("it was killed")
+
+        where = {"write": (write, "_put"), "note": (remove, "note"), "tidy": (write, "tidy")}[stopped]
+        patched.setattr(*where, killed)
+        assert command(run, folder, "prune") == 1
+    assert readable(folder) == list(range(OLD, OLD + YOUNG))
+    whole(run, folder)
+    assert command(run, folder, "prune") == 0, run.err
+    whole(run, folder)
+    assert run("ledger", "verify", "--archive", folder / "archive", "--key", folder / "ledger.pub") == 0, run.err
+    manifest = form.decode_manifest((place / "manifest.json").read_bytes(), "")
+    named = form.all_of((place / "hashes" / manifest.hashes).read_bytes())
+    assert {each.name for each in (place / "payload").iterdir()} == {digest.hex() for digest in named}
+    assert [each.name for each in (place / "hashes").iterdir()] == [manifest.hashes]
 
 
 def test_no_retention_prunes_nothing(folder: Path, run: Run) -> None:
