@@ -35,7 +35,7 @@ class Trying:
 
     def __init__(self, room: Room, place: Place) -> None:
         self.room, self.who = room, room.officer()
-        self.trials = Trials(room.desk.office, place.url, ISSUERS)
+        self.trials = Trials(room.desk.office, place.url, None, ISSUERS)
         drafts = Drafts(room.desk.office)
         self.id = drafts.begin(self.who).id
         drafts.drop(self.who, self.id, RULE, drafts.file(self.who, self.id, RULE).seen)
@@ -109,7 +109,7 @@ async def test_one_is_ended(trying: Trying, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(trying.trials, "_followed", later)
     await trying.begin()
     assert why(await refused(trying.begin())) == "LIMIT"
-    other = Trials(trying.room.desk.office, "", ISSUERS)  # of another process
+    other = Trials(trying.room.desk.office, "", None, ISSUERS)  # of another process
     assert why(await refused(other.begin(trying.who, trying.kept, trying.digest, DAYS, "x"))) == "STATE"
     assert (await other.stop(trying.id))["state"] == "stopped"
     go_on.set()
@@ -120,7 +120,7 @@ async def test_one_is_ended(trying: Trying, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 async def test_what_cannot_be_read_fails_and_what_says_nothing_broke_off(trying: Trying) -> None:
-    elsewhere = Trials(trying.room.desk.office, "sqlite:////nowhere/at/all.db", ISSUERS)
+    elsewhere = Trials(trying.room.desk.office, "sqlite:////nowhere/at/all.db", None, ISSUERS)
     await elsewhere.begin(trying.who, trying.kept, trying.digest, DAYS, "x")
     assert (await trying.ended())["state"] == "failed"
     with trying.room.store.engine.begin() as connection:
