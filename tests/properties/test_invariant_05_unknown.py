@@ -118,7 +118,7 @@ def observed(world: World, scene: Scene) -> Iterator[Any]:
         before = counts(metrics)
         with logged() as log:
             reply = world.ask(made.ask, metrics=metrics)
-        difference = {key: value - before[key] for key, value in counts(metrics).items()}
+        difference = {key: value - before.get(key, 0) for key, value in counts(metrics).items()}
         yield seen(world, made, reply, difference), log.lines
 
 

@@ -22,6 +22,7 @@ from gateway.inquiry.counting import known
 from gateway.ledger.projections.projector import seen_of
 from gateway.ledger.stored import read
 from gateway.ledger.verify.rows.projected import Projected
+from gateway.ledger.verify.rows.sought import Sought
 from gateway.rules.model import Quota, Quotas
 from gateway.storage import destruction
 from gateway.storage.port import Store
@@ -268,7 +269,7 @@ def check(store: Store) -> None:
                 seen_of(each, micros(each.at), each.read_told(), each.read_oversight())
                 for each in read.read_entries(reader, head.id, 0, head.size)
             ]
-            held.take(reader, head, seen)
+            held.add(Sought(held.expected).take(reader, head, seen))
         held.check(reader)
 
 
