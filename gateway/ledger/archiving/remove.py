@@ -73,14 +73,14 @@ def movable(store: Store, reader: Reader, head: Head) -> int:
     return max(0, min(int(each) for each in (head.size, *positions, *watched)))  # below 0 while one is built anew
 
 
-class Removed(NamedTuple):
+class Taken(NamedTuple):
     """How many rows went, and how many were looked at and stay."""
 
     gone: int
     stay: int
 
 
-def remove(store: Store, archive: Archive, reader: Reader, head: Head, progress: Progress) -> Removed:
+def remove(store: Store, archive: Archive, reader: Reader, head: Head, progress: Progress) -> Taken:
     """Take the rows that an archive has out of the store, each batch once it was compared with what stands there.
 
     Raises `VerificationFailed` where an entry cannot be read, or is another one there; `StoreUnavailable`.
@@ -101,7 +101,7 @@ def remove(store: Store, archive: Archive, reader: Reader, head: Head, progress:
         gone += _take(store.engine, head.id, first, last, ids)
         progress(head.name, last, size)
         first = last
-    return Removed(gone, size - began - gone)
+    return Taken(gone, size - began - gone)
 
 
 _NAMED = (finding_entry.c.entry, raced.c.entry, act.c.entry)
