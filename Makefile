@@ -5,7 +5,7 @@ RUN := $(VENV)/bin/python
 # Where it is forbidden to keep bytecode, as in many images, each of hundreds of processes would compile all anew.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: image help setup demo test properties trials check style types imports catalogue rules format assets bench shots clean
+.PHONY: docs image help setup demo test properties trials check style types imports catalogue rules format assets bench shots clean
 help:
 	@echo "make demo [ONCE=1]   the invented region on this machine: departments, authorization server, gateway, twelve scenes"
 	@echo "make test            everything that is checked: style, types, imports, tests (installs what they need)"
@@ -15,6 +15,7 @@ help:
 	@echo "make shots           every page as a picture, wide and narrow, light and dark, in var/shots/"
 	@echo "make check           style, types, imports and policies only: seconds"
 	@echo "make format          puts style right, as far as a tool can"
+	@echo "make docs            the documentation as a site, by reader, in var/site/"
 	@echo "make image           the gateway as an OCI image (needs buildah and mmdebstrap; the first time minutes)"
 	@echo "make assets          bundles the pages' scripts and styles anew (needs Node); what comes out is committed"
 
@@ -90,6 +91,11 @@ bench: setup
 # With a region of its own, beside any demo that runs.
 shots: test-needs
 	@$(RUN) -m tests.console.shots
+
+# Needs no service; what builds it is not in a plain install.
+docs: setup
+	@$(RUN) -m uv sync --frozen --inexact --quiet --group docs
+	@$(RUN) -m deploy.docs.build
 
 image: setup
 	@deploy/image/build
