@@ -100,11 +100,16 @@ class Postgres:
 
     def kill(self) -> None:
         """End it as its machine would by losing power: every process of it at once, by SIGKILL."""
-        assert self._process is not None, "it was started"
-        for pid in descendants(self._process.pid):
+        for pid in descendants(self.pid):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         self.stop(signal.SIGKILL)
+
+    @property
+    def pid(self) -> int:
+        """The process id of the running server, whose descendants do its work."""
+        assert self._process is not None, "it was started"
+        return self._process.pid
 
     def promote(self) -> None:
         """Make a standby the primary, and return once it is."""
@@ -201,16 +206,22 @@ def postgres(**settings: str) -> Iterator[Postgres]:
 
 
 @contextlib.contextmanager
+def follower(primary: Postgres, name: str, **settings: str) -> Iterator[Postgres]:
+    """A running synchronous standby of a running primary, which has no other."""
+    guard = Guard()
+    standby = Postgres(guard, **settings)
+    try:
+        standby.copy(primary, name)
+        standby.start()
+        primary.set("synchronous_standby_names", name)
+        yield standby
+    finally:
+        standby.stop(signal.SIGQUIT)
+        guard.close()
+
+
+@contextlib.contextmanager
 def replicated(**settings: str) -> Iterator[tuple[Postgres, Postgres]]:
     """A running primary and its running synchronous standby, named `standby`."""
-    with postgres(**settings) as primary:
-        guard = Guard()
-        standby = Postgres(guard)
-        try:
-            standby.copy(primary, "standby")
-            standby.start()
-            primary.set("synchronous_standby_names", "standby")
-            yield primary, standby
-        finally:
-            standby.stop(signal.SIGQUIT)
-            guard.close()
+    with postgres(**settings) as primary, follower(primary, "standby", **settings) as standby:
+        yield primary, standby

@@ -11,10 +11,11 @@ import asyncio
 from collections.abc import Callable, Sequence
 from typing import Any, Literal, NamedTuple
 
-from sqlalchemy import LargeBinary, exists, insert, literal, select
+from sqlalchemy import Engine, LargeBinary, exists, insert, literal, select
 
 from gateway.activation.stored import refuse_files, stored
 from gateway.config.settings import Settings
+from gateway.errors import Refusal
 from gateway.ledger.acting.commanded import done, said
 from gateway.ledger.acting.planned import Changes, Made, Row, Seen, invalid
 from gateway.ledger.entry import entries
@@ -94,7 +95,11 @@ async def by_process(settings: Settings, ledger: Ledger, rules: RuleSet, files: 
         from gateway.rules.compare.clients import schema_digest  # commands that activate need no schema of their own
 
         wanted = Wanted(rules.digest, files, "files", schema=await asyncio.to_thread(schema_digest, rules))
-        await done(ledger, lambda seen: by_command(seen, wanted))
+        try:
+            await done(ledger, lambda seen: by_command(seen, wanted))
+        except Refusal:
+            if await asyncio.to_thread(_epoch_of, engine, rules.digest) is None:
+                raise
 
 
 def by_files(place: Workplace, digest: str, files: bytes, schema: Callable[[], str] = str) -> int:
@@ -104,9 +109,19 @@ def by_files(place: Workplace, digest: str, files: bytes, schema: Callable[[], s
     Raises `ConfigurationError` as `refuse_files`, and what `commanded.done` raises. Blocks.
     """
     refuse_files(place.settings, place.store.engine)
-    found = stored(place.store.engine)
-    if found is not None and found.digest == digest:
-        return found.epoch
+    if (epoch := _epoch_of(place.store.engine, digest)) is not None:
+        return epoch
     wanted = Wanted(digest, files, "files", schema=schema())
-    made: int = place.run(lambda ledger: done(ledger, lambda seen: by_command(seen, wanted))).value
+    try:
+        made: int = place.run(lambda ledger: done(ledger, lambda seen: by_command(seen, wanted))).value
+    except Refusal:
+        if (epoch := _epoch_of(place.store.engine, digest)) is None:
+            raise
+        return epoch
     return made
+
+
+def _epoch_of(engine: Engine, digest: str) -> int | None:
+    """The epoch of the active set, where it is this one: another gateway may have started at the same moment."""
+    found = stored(engine)
+    return found.epoch if found is not None and found.digest == digest else None

@@ -105,6 +105,16 @@ def test_each_activation_is_an_epoch_with_its_entry(place: Place, office: Office
     verify_store(store, verifiers(at.private, configured.ORIGIN, [ROOT, *COMMANDS]))
 
 
+def test_gateways_that_start_at_the_same_moment_have_one_epoch(place: Place, office: Office) -> None:
+    at = office.place(place.open())
+
+    def another_starts() -> str:
+        assert by_files(at, *office.shipped) == 1
+        return ""
+
+    assert by_files(at, *office.shipped, schema=another_starts) == 1
+
+
 def test_what_is_active_cannot_be_activated_again(place: Place, office: Office) -> None:
     store = place.open()
     at = office.place(store)

@@ -43,8 +43,8 @@ class Issuer:
         self.jwks = folder / "jwks.json"
         self.jwks.write_text(json.dumps(KeySet([self.key]).as_dict(private=False)))
 
-    def token(self, issuer: str, client_id: str, scope: str = "inquire") -> str:
-        """An access token (RFC 9068) that no other equals."""
+    def token(self, issuer: str, client_id: str, scope: str = "inquire", **more: Any) -> str:
+        """An access token (RFC 9068) that no other equals, with more claims where they are given."""
         now = int(time.time())
         claims = {
             "iss": issuer,
@@ -55,6 +55,7 @@ class Issuer:
             "iat": now,
             "exp": now + 7200,
             "jti": uuid.uuid4().hex,
+            **more,
         }
         return jwt.encode({"alg": "RS256", "kid": "bench", "typ": "at+jwt"}, claims, self.key)
 

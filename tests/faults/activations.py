@@ -47,8 +47,8 @@ from gateway.storage.port import Store
 from gateway.storage.rules.rulesets import rule_set
 from tests.bench import world
 from tests.bench.processes import Child, Cores, running, start_departments
+from tests.faults.balancer import DUTYBOUND
 from tests.faults.judged import Found, Judge, Span
-from tests.faults.loaded import DUTYBOUND
 from tests.faults.replicas import Load, Replica, Reply
 from tests.faults.rule_sets import Variant, enlarge, variant
 from tests.oauth.valkey import ValkeyServer

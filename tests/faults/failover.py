@@ -1,12 +1,22 @@
-"""The primary killed under load, and its standby promoted: no answer without its entry, service back by itself.
+"""Two gateways under load while their primary is killed and its standby promoted: no answer without its entry.
 
     python -m tests.faults.failover
 
-prints the same line of JSON as `tests.faults.kill` (`kills` is the one failover) and exits with 1 unless what must be
-zero is. The primary and its synchronous standby are two real servers; the gateway has both in its store's URL. All
-processes of the primary are killed at a random moment, and for a random time there is no primary at all: nobody may be
-answered. Then the standby is promoted, by whoever does that in a real installation, and the same two workers must find
-it, and enter more, each in its own shard.
+prints a line of JSON, as `tests.faults.kill` does (`kills` is the one failover), and exits with 1 unless what must be
+zero is. Real are both PostgreSQL servers, of which one is the other's synchronous standby; two gateways of two workers
+each, which have both servers in their store's URL; and the Valkey that they share. Clients ask as through a load
+balancer (`tests.faults.balancer`).
+
+1. All processes of the primary are killed at a random moment, and for a random time there is no primary at all: nobody
+   may be answered, and what is refused can be asked again (`unclear` are replies that do not say so).
+2. The standby is promoted, by whoever does that in a real installation. The same four workers must find it, and enter
+   more, each in its own shard: `back_s` is how long that took.
+3. A third server becomes the new primary's synchronous standby, and one gateway is stopped and started again. Nobody
+   may notice: `drained_failed` are questions that were not answered meanwhile.
+
+One client has a quota of `quota` subjects: before, and after all that, both gateways together answer it about so many
+(`quota_answered`), and both refuse it then. A proof of possession that one took counts at neither again
+(`proofs_twice`).
 """
 
 from __future__ import annotations
@@ -17,13 +27,36 @@ import sys
 import time
 from pathlib import Path
 
-from tests.faults.loaded import Counts, FaultError, loaded, report
-from tests.services import Postgres, replicated
+import msgspec
+
+from tests.faults import shared
+from tests.faults.balancer import readiness
+from tests.faults.loaded import Counts, FaultError, Loaded, loaded, report
+from tests.faults.shared import Shared
+from tests.oauth.valkey import ValkeyServer
+from tests.services import Postgres, follower, replicated
 
 LATEST = 1.0
 """Seconds from the moment when all is well to the kill, at most."""
 LONGEST = 2.0
 """Seconds without a primary, at most."""
+GATEWAYS = 2
+
+
+class Failover(Counts):
+    """What one run found, as it is printed."""
+
+    drained_failed: int = 0
+    proofs_twice: int = 0
+    quota: int = shared.MOST
+    quota_answered: int = 0
+    quota_refused_by: int = 0
+    back_s: float = 0.0
+
+    @property
+    def sound(self) -> bool:
+        held = self.quota_answered == self.quota and self.quota_refused_by == GATEWAYS
+        return super().sound and held and not self.drained_failed and not self.proofs_twice
 
 
 def url(primary: Postgres, standby: Postgres, database: str) -> str:
@@ -31,27 +64,78 @@ def url(primary: Postgres, standby: Postgres, database: str) -> str:
     return f"{primary.url(database)}?host=127.0.0.1:{standby.port}"
 
 
-def run(folder: Path, seed: int) -> Counts:
-    """Fail over once; raises `FaultError` where the gateway does not get over it."""
+def run(folder: Path, seed: int) -> Failover:
+    """Fail over once; raises `FaultError` where the gateways do not get over it."""
     chance = random.Random(seed)
-    with (
-        replicated(fsync="on") as (primary, standby),
-        loaded(folder, seed, url(primary, standby, primary.database())) as scene,
-    ):
-        workers = scene.workers()
-        time.sleep(chance.uniform(0, LATEST))
-        primary.kill()
-        scene.counts.kills += 1
-        scene.clients.store_away = True
-        time.sleep(chance.uniform(0, LONGEST))
-        scene.clients.store_away = False
-        standby.promote()
-        scene.wait_for("the new primary to be read", lambda: bool(scene.shards()))
-        scene.until_all_enter()
-        if scene.workers() != workers:
-            raise FaultError(f"workers {workers} ran before the primary was killed, and {scene.workers()} run now")
-        scene.clients.stop()
-        return scene.finish()
+    valkey = ValkeyServer(folder)
+    try:
+        with (
+            replicated(fsync="on") as (primary, standby),
+            loaded(
+                folder,
+                seed,
+                url(primary, standby, primary.database()),
+                gateways=GATEWAYS,
+                adjust=shared.adjust,
+                durability="replicated",
+                valkey=valkey.url,
+                drain="3s",
+            ) as scene,
+        ):
+            client = Shared(folder, scene.gateways.ports, scene.clients.issuer, scene.clients.issuer_url)
+            client.use(shared.MOST // 2)
+            client.prove()
+            time.sleep(chance.uniform(0, LATEST))
+            back = _fail_over(scene, primary, standby, chance.uniform(0, LONGEST))
+            with follower(standby, "third", fsync="on"):
+                failed = _drain(scene, 1)
+                client.use(shared.MOST)
+                client.again()
+                scene.clients.stop()
+                counts = scene.finish()
+                print(dict(scene.replied), file=sys.stderr)
+            return Failover(
+                **msgspec.structs.asdict(counts),
+                drained_failed=failed,
+                proofs_twice=client.twice,
+                quota_answered=len(client.answered),
+                quota_refused_by=len(client.refused),
+                back_s=round(back, 1),
+            )
+    finally:
+        valkey.stop()
+
+
+def _fail_over(scene: Loaded, primary: Postgres, standby: Postgres, without: float) -> float:
+    """Kill the primary, and promote the standby after so many seconds; how many more it took until all entered."""
+    workers = scene.workers()
+    primary.kill()
+    scene.counts.kills += 1
+    scene.clients.store_away = True
+    time.sleep(without)
+    scene.clients.store_away = False
+    began = time.monotonic()
+    standby.promote()
+    scene.wait_for("the new primary to be read", lambda: bool(scene.shards()))
+    scene.until_all_enter()
+    took = time.monotonic() - began
+    if scene.workers() != workers:
+        raise FaultError(f"workers {workers} ran before the primary was killed, and {scene.workers()} run now")
+    return took
+
+
+def _drain(scene: Loaded, number: int) -> int:
+    """Stop one gateway and start it again, as for a new version; how many questions failed meanwhile."""
+    for port in scene.gateways.ports:
+        scene.wait_for("both gateways to be ready", lambda port=port: readiness(port) == 200)  # type: ignore[misc]
+    scene.check()
+    before = scene.clients.broken + scene.failed
+    scene.gateways.drain(number)
+    scene.gateways.start(number)
+    scene.wait_for("the gateway to be ready again", lambda: readiness(scene.gateways.ports[number]) == 200)
+    scene.until_all_enter()
+    scene.check()
+    return scene.clients.broken + scene.failed - before
 
 
 def main(arguments: list[str] | None = None) -> int:

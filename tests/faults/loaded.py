@@ -1,4 +1,4 @@
-"""A gateway of two workers under bounded load, and its store held against what its clients got.
+"""Gateways of two workers under bounded load, and their store held against what their clients got.
 
 Real are the processes, the network (loopback), the tokens and the store; the departments are the bench's. `Clients`
 keep every whole answer; `Loaded.check` holds each against the store by plain SQL, verifies its receipt as anybody could
@@ -39,14 +39,16 @@ from gateway.storage.store import open_to_read
 from gateway.storage.tables import SHARD_BITS
 from tests.bench import data, world
 from tests.bench.processes import BenchError, Child, Cores, running, start_departments
+from tests.faults.balancer import Balancer, Gateways
 from tests.ports import free_port
 from tests.waiting import PATIENCE, until
 
 WORKERS = 2
 CLIENTS = 8
 PAUSE = 0.05  # seconds that a client rests at most between two questions: the load is bounded
-DUTYBOUND = str(Path(sys.executable).with_name("dutybound"))
 GROUP = data.GROUPS["50"]
+LATER = {"LEDGER_UNAVAILABLE", "DECISION_UNAVAILABLE"}
+"""Codes that, with status 503, have a client ask again later."""
 UNREADABLE = (ConfigurationError, StoreUnavailable, SQLAlchemyError)  # what a store is while it is made or away
 
 
@@ -55,17 +57,19 @@ class FaultError(Exception):
 
 
 class Counts(msgspec.Struct):
-    """What one run found, as it is printed."""
+    """What one run found, as it is printed. `unclear` replies have no answer, and no error that has one ask again."""
 
     kills: int = 0
     answers: int = 0
     answers_without_entry: int = 0
     receipts_failed: int = 0
     trees_inconsistent: int = 0
+    unclear: int = 0
 
     @property
     def sound(self) -> bool:
-        return not (self.answers_without_entry or self.receipts_failed or self.trees_inconsistent)
+        wrong = self.answers_without_entry + self.receipts_failed + self.trees_inconsistent
+        return not wrong and not self.unclear
 
 
 class Held(NamedTuple):
@@ -104,14 +108,15 @@ class _Body(msgspec.Struct):
 class Clients:
     """Threads that ask, each question on a connection of its own, so that every worker is asked again and again.
 
+    `at` gives the port for the next question. `broken` counts questions that had no whole reply.
     `store_away` is set by whoever took the store away: an answer wholly from within that time cannot have an entry.
     """
 
-    def __init__(self, folder: Path, port: int, issuer: world.Issuer, issuer_url: str, seed: int) -> None:
-        self._port, self._seed = port, seed
+    def __init__(self, folder: Path, at: Callable[[], int], issuer: world.Issuer, issuer_url: str, seed: int) -> None:
+        self.issuer, self.issuer_url, self._at, self._seed = issuer, issuer_url, at, seed
         self._bodies = world.bodies(folder / "bodies", GROUP, world.DIRECTIVE).read_bytes().splitlines()
         self._tokens = world.tokens(folder / "tokens", issuer, issuer_url).read_text().split()
-        self.store_away = False
+        self.store_away, self.broken = False, 0
         self.replies: list[Reply] = []
         self._lock, self._over, self._ask_on = threading.Lock(), threading.Event(), threading.Event()
         self._ask_on.set()
@@ -152,35 +157,46 @@ class Clients:
             }
             self._ask_on.wait()
             away = self.store_away
-            connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=PATIENCE)
-            # No reply, or half of one, is no answer: that is what killing a process does to who waits for it.
-            with contextlib.suppress(OSError, http.client.HTTPException), contextlib.closing(connection):
+            connection = http.client.HTTPConnection("127.0.0.1", self._at(), timeout=PATIENCE)
+            try:
                 connection.request("POST", "/graphql", chance.choice(self._bodies), headers)
                 response = connection.getresponse()
                 content = response.read()
                 with self._lock:
                     self.replies.append(Reply(response.status, content, away and self.store_away))
+            except (OSError, http.client.HTTPException):
+                # No reply, or half of one, is no answer: that is what killing a process does to who waits for it.
+                with self._lock:
+                    self.broken += 1
+            finally:
+                connection.close()
             self._over.wait(chance.uniform(0, PAUSE))
 
 
 class Loaded:
-    """The gateway, its clients, and what they hold. `replied` counts statuses and error codes of all replies."""
+    """The gateways, their clients, and what they hold. `replied` counts statuses and error codes of all replies,
+    `failed` those without an answer.
+    """
 
-    def __init__(self, gateway: Child, clients: Clients, config: Path, environ: dict[str, str], url: str) -> None:
-        self.gateway, self.clients, self.counts = gateway, clients, Counts()
+    def __init__(self, gateways: Gateways, clients: Clients, config: Path, url: str) -> None:
+        self.gateways, self.clients, self.counts = gateways, clients, Counts()
         self.replied: Counter[str] = Counter()
-        self._config, self._environ = config, environ
+        self.failed = 0
+        self._config = config
         self._store = open_to_read(url)
         private = key_files.load(config.with_name("ledger.key"))
         self._verifiers = key_files.verifiers(private, "bench.example/ledger", map(str, range(1, 65)))
         self._held: dict[tuple[str, int], Held] = {}
         self._lost: set[tuple[str, int]] = set()
 
+    @property
+    def gateway(self) -> Child:
+        """The first, which most runs have alone."""
+        return self.gateways.children[0]
+
     def workers(self) -> list[int]:
         """The process ids of the workers that run now."""
-        main = self.gateway.process.pid
-        children = Path(f"/proc/{main}/task/{main}/children").read_text().split()
-        return [int(pid) for pid in children if Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2][1] != "Z"]
+        return self.gateways.workers()
 
     def shards(self) -> dict[str, Row]:
         """The shards of processes (`1`, `2`, ...); empty where the store cannot be read now."""
@@ -198,13 +214,13 @@ class Loaded:
         """Wait for something that must come by itself."""
 
         def now() -> bool:
-            self.gateway.check()
+            self.gateways.check()
             return reached()
 
         try:
             until(what, now)
         except AssertionError as error:
-            raise FaultError(f"{error}; {self.shards()}\n{self.gateway.told()}") from error
+            raise FaultError(f"{error}; {self.shards()}\n{self.gateways.told()}") from error
 
     def until_all_enter(self) -> None:
         """Wait until each worker has entered more into its shard than is there, and there is a shard a worker."""
@@ -213,7 +229,7 @@ class Loaded:
         def entered() -> bool:
             now = self.shards()
             more = [row.size > (since[name].size if name in since else 0) for name, row in now.items()]
-            return len(more) == WORKERS and all(more)
+            return len(more) == WORKERS * len(self.gateways.children) and all(more)
 
         self.wait_for("an entry of each worker in a shard of its own", entered)
 
@@ -251,7 +267,10 @@ class Loaded:
         said = msgspec.json.decode(reply.content, type=_Body)
         answered = bytes(said.data) != b"null"
         self.counts.answers += answered
+        self.failed += not answered
         self.replied.update([str(reply.status), *(str(error.extensions.get("code")) for error in said.errors)])
+        asking_again = reply.status == 503 and said.errors and {error.extensions.get("code") for error in said.errors}
+        self.counts.unclear += not answered and not (asking_again and asking_again <= LATER)
         if reply.store_away or b'"receipt":' not in reply.content:
             self.counts.answers_without_entry += answered
             return
@@ -295,45 +314,61 @@ class Loaded:
         return roots
 
     def _verify(self) -> None:
-        """Run `dutybound ledger verify`, in this process: one of its own would first import all of it, each time."""
-        said = io.StringIO()
-        with (
-            mock.patch.dict(os.environ, self._environ),
-            contextlib.redirect_stdout(said),
-            contextlib.redirect_stderr(said),
-        ):
-            status = cli.main(["ledger", "verify", "--config", str(self._config)])
-        if status:
-            print(f"ledger verify: {said.getvalue().strip()}", file=sys.stderr)
-            self.counts.trees_inconsistent += 1
+        """Run `dutybound ledger verify` as each gateway remembers what was published.
+
+        In this process: one of its own would first import all of it, each time.
+        """
+        for environ in self.gateways.environs:
+            said = io.StringIO()
+            with (
+                mock.patch.dict(os.environ, environ),
+                contextlib.redirect_stdout(said),
+                contextlib.redirect_stderr(said),
+            ):
+                status = cli.main(["ledger", "verify", "--config", str(self._config)])
+            if status:
+                print(f"ledger verify: {said.getvalue().strip()}", file=sys.stderr)
+                self.counts.trees_inconsistent += 1
 
 
 @contextlib.contextmanager
-def loaded(folder: Path, seed: int, postgresql: str | None = None) -> Iterator[Loaded]:
-    """A gateway under load, each worker with entries in its shard; on SQLite, or on the PostgreSQL store at the URL."""
-    cores, issuer, port = Cores(), world.Issuer(folder), free_port()
-    environ = {}
+def loaded(
+    folder: Path,
+    seed: int,
+    postgresql: str | None = None,
+    *,
+    gateways: int = 1,
+    adjust: Callable[[Path], None] = lambda config: None,
+    **settings: Any,
+) -> Iterator[Loaded]:
+    """So many gateways under load, each worker with entries in its shard; on SQLite, or on the PostgreSQL store at the
+    URL. `settings` are keys of gateway.yaml that are otherwise; `adjust` may change what stands beside that file.
+    """
+    cores, issuer, ports = Cores(), world.Issuer(folder), [free_port() for _ in range(gateways)]
     if postgresql:
-        environ = {"DUTYBOUND_STORE": postgresql, "DUTYBOUND_DURABILITY": "single-node"}
+        settings = {"store": postgresql, "durability": "single-node", **settings}
     with contextlib.ExitStack() as stack:
         departments, urls = start_departments(issuer.jwks, folder, cores.all)
         stack.enter_context(running(departments))
-        config = world.write(folder, urls, urls["issuer"], port)
-        serve = [DUTYBOUND, "serve", "--config", str(config), "--workers", str(WORKERS)]
-        gateway = stack.enter_context(running(Child(serve, folder / "gateway.log", cores=cores.all, env=environ)))
-        clients = Clients(folder, port, issuer, urls["issuer"], seed)
+        config = world.write(folder, urls, urls["issuer"], ports[0], **settings)
+        adjust(config)
+        serving = Gateways(config, ports, WORKERS)
+        stack.callback(serving.stop)
+        serving.start_all()
+        at = Balancer(ports).port if gateways > 1 else lambda: ports[0]
+        clients = Clients(folder, at, issuer, urls["issuer"], seed)
         clients.start()
         stack.callback(clients.stop)
         url = postgresql or f"sqlite:///{folder / 'ledger.db'}"
 
         def opened() -> Loaded:
-            gateway.check()
-            return Loaded(gateway, clients, config, environ, url)
+            serving.check()
+            return Loaded(serving, clients, config, url)
 
         try:
             made = until("the tables to be made", opened, despite=UNREADABLE)
         except AssertionError as error:
-            raise FaultError(f"{error}\n{gateway.told()}") from error
+            raise FaultError(f"{error}\n{serving.told()}") from error
         made.until_all_enter()
         yield made
 

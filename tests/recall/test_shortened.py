@@ -21,7 +21,7 @@ from gateway.ledger.proof import key_files
 from gateway.storage.store import opened
 from tests.bench import data, world
 from tests.bench.processes import Child, Cores, running, start_departments
-from tests.faults.loaded import DUTYBOUND
+from tests.faults.balancer import DUTYBOUND
 from tests.ports import free_port
 from tests.waiting import until
 

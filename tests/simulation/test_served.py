@@ -24,7 +24,7 @@ from gateway.ledger.log import operator
 from gateway.storage.rules.rulesets import replica, rule_set
 from tests.bench import data, world
 from tests.bench.processes import Child, Cores, running, start_departments
-from tests.faults.loaded import DUTYBOUND
+from tests.faults.balancer import DUTYBOUND
 from tests.faults.replicas import Replica
 from tests.faults.rule_sets import GROUP, Variant, variant
 from tests.ports import free_port
