@@ -8,8 +8,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from gateway.backup import last, making, restoring
-from gateway.backup.manifest import COPIES, Manifest
+from gateway.backup import last, making, restoring, sealing
+from gateway.backup.manifest import COPIES, Manifest, key_files
 from gateway.command import options
 from gateway.config import settings
 from gateway.config.settings import Settings
@@ -17,7 +17,7 @@ from gateway.errors import CommandRefused
 from gateway.ledger.commands.progress import teller
 from gateway.ledger.entry.registry import EVERY, ROOT
 from gateway.ledger.log.retire import registry_set_back
-from gateway.ledger.proof import key_files
+from gateway.ledger.proof import key_files as signing
 from gateway.ledger.verify.store import verify_store
 from gateway.storage import schema
 from gateway.storage.archive.files import archive_at
@@ -32,6 +32,12 @@ def register(subparsers: argparse._SubParsersAction[Any]) -> None:
     backup.add_argument(
         "--with-keys", action="store_true", help="also copy the keys; then whoever has the backup can read everything"
     )
+    backup.add_argument(
+        "--key",
+        type=Path,
+        metavar="FILE",
+        help="seal the copy by the key in this file, made where there is none; without the file the backup is over",
+    )
     backup.add_argument("--verify", action="store_true", help="also open every entry of the copy (SQLite)")
     backup.set_defaults(run=_backup)
 
@@ -41,17 +47,21 @@ def register(subparsers: argparse._SubParsersAction[Any]) -> None:
     restore.add_argument(
         "--anyway", action="store_true", help="although a key is away or another one, or the head file is lost"
     )
+    restore.add_argument("--key", type=Path, metavar="FILE", help="the file of the key that sealed the copy")
     restore.set_defaults(run=_restore)
 
 
 def _backup(arguments: argparse.Namespace) -> int:
     found, out = settings.load(arguments.config, os.environ), arguments.out
+    if arguments.key and arguments.verify:
+        raise CommandRefused("`--verify` opens a copy that is not sealed: leave out `--key`, or `--verify`")
     if arguments.verify and not found.store.startswith("sqlite"):
         raise CommandRefused(
             "`--verify` is for a SQLite store: restore a dump into an empty database, and run `dutybound ledger verify`"
         )
     with settings.placing(found):
-        made = making.make(found, out, with_keys=arguments.with_keys)
+        sealed_by = _key_of_its_own(found, arguments.key) if arguments.key else None
+        made = making.make(found, out, with_keys=arguments.with_keys, key=sealed_by)
     print(f"backup: {out}, {made.bytes} bytes, tables of step {made.step}")
     _print_shards(made)
     for key in made.keys:
@@ -60,6 +70,8 @@ def _backup(arguments: argparse.Namespace) -> int:
         else:
             where = f"{out}/keys" if key.inside else "not in the backup; keep it elsewhere"
             print(f"key: {key.setting}, SHA-256 {key.sha256} ({where})")
+    if made.sealed:
+        print(f"sealed: by the key in `{arguments.key}`; keep it apart, and destroy it when the backup is to end")
     print("the head file is not in the backup: it has to be newer than the store")
     if arguments.verify:
         _verify(found, out / COPIES[made.kind])
@@ -73,11 +85,19 @@ def _backup(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _key_of_its_own(found: Settings, file: Path) -> bytes:
+    """The key in a file, made where there is none; raises `CommandRefused` for one that the gateway goes on using."""
+    for setting, other in key_files(found).items():
+        if file.resolve() == other.resolve():
+            raise CommandRefused(f"`{file}` is `{setting}`, which does not end with a backup: name a file of its own")
+    return sealing.key_of(file, make=True)
+
+
 def _verify(found: Settings, copy: Path) -> None:
     store = open_copy(copy, found.store_key_file)
     store.archive = archive_at(found.ledger.archive)
     try:
-        verifiers = key_files.verifiers(key_files.load(found.ledger.key_file), found.ledger.origin, EVERY)
+        verifiers = signing.verifiers(signing.load(found.ledger.key_file), found.ledger.origin, EVERY)
         for shard in verify_store(store, verifiers, teller()):
             print(f"whole: {shard.origin}, {shard.size} entries, root {shard.root.hex()}")
     finally:
@@ -87,7 +107,8 @@ def _verify(found: Settings, copy: Path) -> None:
 def _restore(arguments: argparse.Namespace) -> int:
     found, config = settings.load(arguments.config, os.environ), arguments.config
     with settings.placing(found):
-        put = restoring.restore(found, arguments.folder, anyway=arguments.anyway)
+        key = sealing.key_of(arguments.key) if arguments.key else None
+        put = restoring.restore(found, arguments.folder, anyway=arguments.anyway, key=key)
     print(f"restored: the store as of {put.made.isoformat()}")
     _print_shards(put)
     if put.step != schema.LATEST:

@@ -23,7 +23,21 @@ from pathlib import Path
 from sqlalchemy.engine import make_url
 
 from gateway.backup import postgresql, stores
-from gateway.backup.manifest import COPIES, KEYS, MANIFEST, VERSION, Key, Manifest, digest, encode, key_files
+from gateway.backup.manifest import (
+    COPIES,
+    KEYS,
+    MANIFEST,
+    SEALED,
+    SEALED_VERSION,
+    VERSION,
+    Key,
+    Manifest,
+    digest,
+    encode,
+    key_digest,
+    key_files,
+)
+from gateway.backup.sealing import seal
 from gateway.config.settings import Settings
 from gateway.errors import CommandRefused
 from gateway.files import new_file
@@ -36,8 +50,8 @@ from gateway.storage.store import sqlite_path
 _LOCK_WAIT = "60s"
 
 
-def make(settings: Settings, out: Path, *, with_keys: bool = False) -> Manifest:
-    """Back the configured store up into the new folder `out`.
+def make(settings: Settings, out: Path, *, with_keys: bool = False, key: bytes | None = None) -> Manifest:
+    """Back the configured store up into the new folder `out`; with `key`, the copy is sealed by it.
 
     Raises `CommandRefused`, `ConfigurationError` for a wrong key file, and `VerificationFailed` where a head is not
     signed; nothing is left then.
@@ -47,7 +61,7 @@ def make(settings: Settings, out: Path, *, with_keys: bool = False) -> Manifest:
     try:
         unfinished = Path(tempfile.mkdtemp(dir=out.absolute().parent, prefix=f".{out.name}-"))
         try:
-            made = _fill(settings, unfinished, with_keys)
+            made = _fill(settings, unfinished, with_keys, key)
             _sync(unfinished)
             unfinished.rename(out)
             _sync(out.absolute().parent)
@@ -65,14 +79,19 @@ def now() -> datetime.datetime:
     return datetime.datetime.now(datetime.UTC)
 
 
-def _fill(settings: Settings, folder: Path, with_keys: bool) -> Manifest:
+def _fill(settings: Settings, folder: Path, with_keys: bool, key: bytes | None) -> Manifest:
     found = _keys(settings, folder / KEYS, with_keys)
     made, kind = now().replace(microsecond=0), stores.kind(settings)
     copy = folder / COPIES[kind]
     copy.touch(mode=0o600)  # both ways to copy write into a file that is there and empty
     step, shards = (_copied if kind == "sqlite" else _dumped)(settings, copy, _verifiers(settings))
+    if key is not None:
+        plain, copy = copy, copy.with_name(copy.name + SEALED)
+        seal(key, plain, copy)
+        plain.unlink()
     size, gateway = copy.stat().st_size, importlib.metadata.version("dutybound")
-    manifest = Manifest(VERSION, made, gateway, kind, step, size, digest(copy), shards, found)
+    version = VERSION if key is None else SEALED_VERSION
+    manifest = Manifest(version, made, gateway, kind, step, size, digest(copy), shards, found)
     new_file(folder / MANIFEST, encode(manifest))
     return manifest
 
@@ -89,7 +108,7 @@ def _keys(settings: Settings, folder: Path, with_keys: bool) -> list[Key]:
         if with_keys:
             folder.mkdir(mode=0o700, exist_ok=True)
             new_file(folder / setting, file.read_bytes())
-        found.append(Key(setting, digest(file), with_keys))
+        found.append(Key(setting, digest(file), with_keys, key_digest(file)))
     if with_keys:
         _sync(folder)
     return found

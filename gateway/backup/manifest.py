@@ -1,11 +1,12 @@
 """What a backup is: a folder with the copy of the store and `backup.json`, which says what the copy is of.
 
     backup.json     this: when, of which store, with how many entries, and which keys belong to it
-    store.db        a SQLite store; or `store.dump`, PostgreSQL's, as `pg_dump --format=custom` writes it
+    store.db        a SQLite store; or `store.dump`, PostgreSQL's, as `pg_dump --format=custom` writes it; with
+                    `.sealed` behind its name where `--key` sealed it (`sealing`)
     keys/           copies of the keys, only where `--with-keys` asked for them
 
-Invariants: `backup.json` names no subject and holds no secret. A key is named by its setting and the SHA-256 of its
-file. The copy is what `sha256` says, or the backup is refused.
+Invariants: `backup.json` names no subject and holds no secret. A key is named by its setting, the SHA-256 of its file,
+and a digest of the key itself, by which it is known again. The copy is what `sha256` says, or the backup is refused.
 """
 
 from __future__ import annotations
@@ -15,27 +16,38 @@ import hashlib
 from pathlib import Path
 
 import msgspec
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
 
 from gateway.config.settings import Settings
 from gateway.errors import CommandRefused
 
 VERSION = 1
+SEALED_VERSION = 2
+"""Of a backup whose copy is sealed, which earlier versions would put back as it is."""
 MANIFEST = "backup.json"
 KEYS = "keys"
 COPIES = {"sqlite": "store.db", "postgresql": "store.dump"}
 """The copy's name by the kind of store."""
+SEALED = ".sealed"
 _CHUNK = 1 << 20
 
 
 class Key(msgspec.Struct, frozen=True):
     """A key file that belongs to the store: its setting in `gateway.yaml`, and the file's SHA-256; none: it was away.
 
-    `inside` is whether the backup has a copy of it.
+    `inside` is whether the backup has a copy of it. `key` is a digest of the key alone (`key_digest`), so that a file
+    that was typed again or got another comment is the same; backups from before do not have it.
     """
 
     setting: str
     sha256: str | None
     inside: bool = False
+    key: str = ""
+
+    def fits(self, file: Path) -> bool:
+        """Whether a file holds this key; raises `OSError`."""
+        return digest(file) == self.sha256 or (self.key != "" and key_digest(file) == self.key)
 
 
 class Manifest(msgspec.Struct, frozen=True):
@@ -51,14 +63,26 @@ class Manifest(msgspec.Struct, frozen=True):
     shards: dict[str, int]
     keys: list[Key]
 
+    @property
+    def sealed(self) -> bool:
+        """Whether the copy is sealed by a key of the backup's own."""
+        return self.v == SEALED_VERSION
+
+    @property
+    def copy(self) -> str:
+        """The copy's name."""
+        return COPIES[self.kind] + (SEALED if self.sealed else "")
+
 
 def read(folder: Path) -> Manifest:
     """What a folder's `backup.json` says; raises `CommandRefused` where it is none that this version knows."""
     file = folder / MANIFEST
     try:
         content = file.read_bytes()
-        if (version := msgspec.json.decode(content, type=_Version).v) != VERSION:
-            raise CommandRefused(f"`{file}` is of version {version}, and this gateway knows {VERSION}; use a newer one")
+        if (version := msgspec.json.decode(content, type=_Version).v) not in (VERSION, SEALED_VERSION):
+            raise CommandRefused(
+                f"`{file}` is of version {version}, and this gateway knows {SEALED_VERSION}; use a newer one"
+            )
         found = msgspec.json.decode(content, type=Manifest)
     except OSError as error:
         raise CommandRefused(
@@ -86,6 +110,18 @@ def digest(path: Path) -> str:
         while chunk := file.read(_CHUNK):
             found.update(chunk)
     return found.hexdigest()
+
+
+def key_digest(file: Path) -> str:
+    """A digest of the key in a file, however the file is written; of a signing key, of its public key."""
+    content = file.read_bytes()
+    try:
+        private = load_pem_private_key(content, password=None)
+        content = private.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    except (ValueError, TypeError, UnsupportedAlgorithm):
+        lines = [line.strip() for line in content.splitlines()]
+        content = b"\n".join(line for line in lines if line and not line.startswith(b"#"))
+    return hashlib.sha256(b"dutybound key\n" + content).hexdigest()
 
 
 def key_files(settings: Settings) -> dict[str, Path]:

@@ -12,6 +12,7 @@ import contextlib
 import os
 import shutil
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,7 +20,8 @@ from sqlalchemy.engine import make_url
 
 from gateway.backup import postgresql, stores
 from gateway.backup.making import now
-from gateway.backup.manifest import COPIES, KEYS, Key, Manifest, digest, key_files, read
+from gateway.backup.manifest import KEYS, SEALED, Key, Manifest, digest, key_files, read
+from gateway.backup.sealing import unseal
 from gateway.config.settings import Settings
 from gateway.errors import CommandRefused
 from gateway.files import new_file
@@ -34,9 +36,18 @@ if TYPE_CHECKING:
     from gateway.storage.engines.postgresql import PostgresStore
 
 
-def restore(settings: Settings, folder: Path, *, anyway: bool = False) -> Manifest:
-    """Put the backup in `folder` into the configured store; raises `CommandRefused`, and nothing was changed then."""
+def restore(settings: Settings, folder: Path, *, anyway: bool = False, key: bytes | None = None) -> Manifest:
+    """Put the backup in `folder` into the configured store; raises `CommandRefused`, and nothing was changed then.
+
+    `key` is the one that sealed the copy, where one did.
+    """
     found = read(folder)
+    if found.sealed != (key is not None):
+        raise CommandRefused(
+            f"the copy in `{folder}` is sealed by a key of its own: name the key's file with `--key`"
+            if found.sealed
+            else f"the copy in `{folder}` is not sealed: leave out `--key`"
+        )
     kind = stores.kind(settings)
     if found.kind != kind:
         raise CommandRefused(
@@ -47,7 +58,7 @@ def restore(settings: Settings, folder: Path, *, anyway: bool = False) -> Manife
             f"the backup's tables are of step {found.step}, made by a newer version of the gateway ({found.gateway}),"
             f" and this one knows {schema.LATEST} and no later; use the newer version"
         )
-    copy = folder / COPIES[kind]
+    copy = folder / found.copy
     lost = _lost(settings, found, folder)
     try:
         if digest(copy) != found.sha256:
@@ -55,13 +66,26 @@ def restore(settings: Settings, folder: Path, *, anyway: bool = False) -> Manife
         if not anyway:
             _check_keys(lost)
             _check_memory(settings)
-        (_put_file if kind == "sqlite" else _put_database)(settings, copy)
-        for key, file in lost:
-            if key.inside and not file.exists():
-                new_file(file, (folder / KEYS / key.setting).read_bytes())
+        with _opened(copy, key) as plain:
+            (_put_file if kind == "sqlite" else _put_database)(settings, plain)
+        for each, file in lost:
+            if each.inside and not file.exists():
+                new_file(file, (folder / KEYS / each.setting).read_bytes())
     except OSError as error:
         raise CommandRefused(f"the backup cannot be put back: {error.strerror} ({error.filename})") from error
     return found
+
+
+@contextlib.contextmanager
+def _opened(copy: Path, key: bytes | None) -> Iterator[Path]:
+    """A copy that can be put back: itself, or one unsealed in a folder for its owner only, which goes afterwards."""
+    if key is None:
+        yield copy
+        return
+    with tempfile.TemporaryDirectory(prefix="dutybound-restore-") as folder:
+        plain = Path(folder) / copy.name.removesuffix(SEALED)
+        unseal(key, copy, plain)
+        yield plain
 
 
 def seal(settings: Settings) -> list[Missing]:
@@ -107,7 +131,7 @@ def _lost(settings: Settings, found: Manifest, folder: Path) -> list[tuple[Key, 
         file = configured.get(key.setting)
         if file is None:
             raise CommandRefused(f"the backup belongs to a key `{key.setting}`, which the configuration does not name")
-        if not file.is_file() or digest(file) != key.sha256:
+        if not file.is_file() or not key.fits(file):
             lost.append((key, file))
     return lost
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import sqlite3
 import stat
@@ -118,6 +119,50 @@ def test_of_a_sealed_store_the_key_outside_it_is_named_too(office: Office) -> No
     assert "the key `store_key_file` is away" in office.err
 
 
+def test_a_key_that_was_written_down_otherwise_is_the_same_key(office: Office) -> None:
+    assert office.bare("store", "key", "--out", "store.key") == 0
+    key = office.folder / "store.key"
+    office.place.key = key
+    with office.config.open("a") as file:
+        file.write("store_key_file: store.key\n")
+    office.serve(1)
+    office.ran("backup", "--out", "copy")
+    lose(office.place)
+    kept = key.read_bytes()
+    key.write_bytes(b"# another\n" + base64.b64encode(bytes(32)) + b"\n")
+    assert "needs another key as `store_key_file`" in office.refused("restore", "copy")
+    key.write_bytes(b"\n".join([b"# typed again", *kept.splitlines()[1:], b""]))
+    assert "gap: none" in office.ran("restore", "copy")
+    assert office.verify() == 0, office.err
+
+
+def test_a_copy_with_a_key_of_its_own_opens_by_that_key_alone_and_ends_with_it(office: Office) -> None:
+    office.serve(1, 2)
+    out, key = office.folder / "copy", office.folder / "backup.key"
+    assert "sealed: by the key in" in office.ran("backup", "--out", out, "--key", key)
+    assert not stat.S_IMODE(key.stat().st_mode) & 0o077
+    sealed = out / ("store.db.sealed" if office.place.kind == "sqlite" else "store.dump.sealed")
+    assert {each.name for each in out.iterdir()} == {"backup.json", sealed.name}
+    assert LEI.rpartition(":")[2].encode() not in sealed.read_bytes()
+    office.ran("backup", "--out", "again", "--key", key)
+    assert (office.folder / "again" / sealed.name).read_bytes()[:64] != sealed.read_bytes()[:64]
+    assert "a file of its own" in office.refused("backup", "--out", "third", "--key", office.folder / "ledger.key")
+    assert "leave out `--key`" in office.refused("backup", "--out", "third", "--key", key, "--verify")
+    lose(office.place)
+
+    assert "name the key's file with `--key`" in office.refused("restore", out)
+    other = office.folder / "other.key"
+    assert office.bare("store", "key", "--out", other) == 0
+    assert "was sealed by another key" in office.refused("restore", out, "--key", other)
+    kept = key.read_bytes()
+    key.unlink()
+    assert "cannot be read" in office.refused("restore", out, "--key", key)
+    key.touch(mode=0o600)
+    key.write_bytes(kept)
+    assert "gap: none" in office.ran("restore", out, "--key", key)
+    assert office.verify() == 0, office.err
+
+
 def test_a_lost_head_file_is_refused_unless_somebody_takes_it_on(office: Office) -> None:
     office.serve(1)
     office.ran("backup", "--out", "copy")
@@ -156,12 +201,12 @@ def test_a_backup_that_cannot_be_used_is_refused(office: Office, change: str) ->
         case "newer":
             manifest.write_text(json.dumps(found | {"step": "9999"}))
         case "version":
-            manifest.write_text(json.dumps(found | {"v": 2}))
+            manifest.write_text(json.dumps(found | {"v": 3}))
         case "none":
             manifest.unlink()
     expected = {
         "bytes": "is not what was backed up", "cut": "is not what was backed up", "newer": "use the newer version",
-        "version": "is of version 2", "none": "is no backup",
+        "version": "is of version 3", "none": "is no backup",
     }  # fmt: skip
     assert expected[change] in office.refused("restore", "copy")
 

@@ -12,9 +12,10 @@ from pathlib import Path
 
 import pytest
 
+from gateway.backup import making, restoring, sealing
 from gateway.clock import machines
 from gateway.config import settings
-from gateway.errors import StoreUnavailable
+from gateway.errors import CommandRefused, ConfigurationError, StoreUnavailable
 from gateway.ledger.archiving import prune, remove, write
 from gateway.ledger.log.build import ledger_of
 from gateway.ledger.projections.projector import Projector
@@ -127,6 +128,47 @@ def test_what_is_too_old_is_unreadable_in_store_and_archive_and_all_is_proved(fo
     assert command(run, folder, "prune") == 0, run.err
     assert "nothing to prune" in run.out
     assert len(readable(backup)) == OLD + YOUNG, "a backup has its own keys, until it is gone"
+
+
+def secrets_of(folder: Path) -> list[bytes]:
+    """What opens the entries that are to be pruned, and what is sealed of them: keys of days, and payloads."""
+    with contextlib.closing(sqlite3.connect(folder / "ledger.db")) as connection:
+        old = "FROM period_key WHERE period < ?"
+        keys_ = connection.execute(f"SELECT secret {old} AND secret IS NOT NULL", (str(NOW.year - 10),)).fetchall()
+        payloads = connection.execute(
+            f"SELECT told FROM entry WHERE period IN (SELECT id {old})", (str(NOW.year - 10),)
+        ).fetchall()
+        return [bytes(content) for (content,) in (*keys_, *payloads)]
+
+
+def test_what_is_pruned_opens_nowhere_once_the_key_of_its_backup_is_gone(folder: Path, run: Run) -> None:
+    copy, key = folder / "copy", folder / "backup.key"
+    wanted = secrets_of(folder)
+    assert len(wanted) == 2 + OLD
+    making.make(settings.load(folder / "gateway.yaml", {}), copy, key=sealing.key_of(key, make=True))
+    assert command(run, folder, "archive", "--remove") == 0, run.err
+    assert command(run, folder, "prune") == 0, run.err
+    whole(run, folder)
+
+    again = folder.with_name(f"{folder.name}-restored")
+    again.mkdir()
+    shutil.copy(folder / "ledger.key", again)
+    elsewhere = settings.load(configured.write(again, ledger=KEPT), {})
+    restoring.restore(elsewhere, copy, anyway=True, key=sealing.key_of(key))
+    assert readable(again) == list(range(OLD + YOUNG)), "until its key's end a backup has what was pruned since"
+
+    key.unlink()
+    (again / "ledger.db").unlink()
+    for left in [each for each in folder.rglob("*") if each.is_file()]:
+        content = left.read_bytes()
+        assert not [each for each in wanted if each in content], left
+        with pytest.raises((CommandRefused, ConfigurationError)):
+            restoring.restore(elsewhere, copy, anyway=True, key=sealing.key_of(left))
+    with pytest.raises(CommandRefused, match="sealed by a key of its own"):
+        restoring.restore(elsewhere, copy, anyway=True)
+    with pytest.raises(CommandRefused, match="was sealed by another key"):
+        restoring.restore(elsewhere, copy, anyway=True, key=bytes(32))
+    assert not (again / "ledger.db").exists()
 
 
 def test_a_key_of_a_subject_goes_with_the_last_that_names_it(folder: Path, run: Run) -> None:
