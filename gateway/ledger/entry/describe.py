@@ -39,7 +39,7 @@ def subjects(told: entries.Told) -> list[tuple[str, str] | None]:
     """The subjects that an entry names, in the order of its parts; None for one that was erased, or is not named."""
     if isinstance(told, entries.Unknown):
         return list(told.subjects)
-    if not isinstance(told, entries.Operation):
+    if not isinstance(told, (entries.Inquiry, entries.Refused)):
         return [deed(told).subject]
     named = told.disclosed if isinstance(told, entries.Inquiry) else told.subjects
     return [(each.scheme, each.value) if each.kind or each.value else None for each in named]

@@ -33,6 +33,7 @@ AT_COUNTER = frozenset(
      "matter-withdrawn", "opt-out-set", "opt-out-lifted"]
 )  # fmt: skip
 """The acts that it is shown too where a department's counter did them for it; what it did itself it knows."""
+_OPERATION = (entries.Inquiry, entries.Refused)
 _EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
 _MICROSECOND = datetime.timedelta(microseconds=1)
 
@@ -106,7 +107,7 @@ def visible(told: entries.Told | None, oversight: entries.Oversight | None, at: 
     What is shown is listed: inquiries, refusals, looks into what entries say, changes of records, their recalls, and
     what was done for it at a counter. What is secret is shown once its secrecy ends (Art. 42), whatever it is.
     """
-    shown = isinstance(told, entries.Operation) or (isinstance(told, entries.View) and bool(told.parts))
+    shown = isinstance(told, _OPERATION) or (isinstance(told, entries.View) and bool(told.parts))
     if isinstance(told, entries.Acted):
         shown = told.what in CHANGES or told.what in RECALLS or at_counter(told)
     if oversight is None or not shown:
@@ -162,6 +163,7 @@ def ends(told: entries.Told | None) -> list[tuple[int, str, int, int]]:
         (place, of.dataset, UNENDING if day is None else day, UNKNOWN if since is None else since)
         for place, subject in enumerate(told.disclosed)
         for of in subject.datasets
+        if of.until or of.since
         for day, since in dict.fromkeys(of.displays)
         if day is not None or since is not None
     ]
@@ -195,7 +197,7 @@ def decode(shares: bytes) -> list[Share]:
 
 def purpose(told: entries.Told | None) -> str | None:
     """What was asked for; None where nothing was, or no purpose was declared."""
-    if not isinstance(told, entries.Operation) or told.declaration is None:
+    if not isinstance(told, _OPERATION) or told.declaration is None:
         return None
     return told.declaration.purpose
 
@@ -205,7 +207,7 @@ def official(told: entries.Told | None, oversight: entries.Oversight | None) -> 
 
     Nor whom no token can name any more (`is_name`): nobody can ask for theirs, and a store may not take the name.
     """
-    if oversight is None or oversight.by_subject or not isinstance(told, entries.Operation):
+    if oversight is None or oversight.by_subject or not isinstance(told, _OPERATION):
         return None
     named = oversight.official or NO_OFFICIAL
     return named if named == NO_OFFICIAL or is_name(named) else None

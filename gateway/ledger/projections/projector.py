@@ -17,6 +17,8 @@ import datetime
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
+import msgspec
+
 from gateway.errors import RowsRefused, VerificationFailed
 from gateway.ledger.entry import entries
 from gateway.ledger.projections import extract, positions
@@ -43,7 +45,7 @@ class Stopped(NamedTuple):
     why: str
 
 
-class Seen(NamedTuple):
+class Seen(msgspec.Struct, frozen=True, gc=False):
     """What the projections take from one entry; nothing else of it is kept while a batch is read.
 
     `by` is the requester (issuer, client), None where its period's key was destroyed; `looked` are the subjects that it

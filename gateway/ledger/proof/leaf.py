@@ -121,9 +121,13 @@ def oversight_digest_of(digests: Sequence[bytes]) -> bytes:
 
 
 def _digests(side: Side) -> list[bytes]:
-    made = [general_digest(*side.general)]
+    salt, body = side.general
+    made = [_sha256(GENERAL_PREFIX + salt + body).digest()]
     for part in side.subjects or ():
-        made.append(subject_digest(*part) if isinstance(part, Part) else part)
+        if isinstance(part, Part):
+            salt, body = part
+            part = _sha256(SUBJECT_PREFIX + salt + body).digest()
+        made.append(part)
     return made
 
 

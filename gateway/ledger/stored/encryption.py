@@ -38,6 +38,7 @@ OVERSIGHT = b"over"
 _SEGMENT = struct.Struct(">Q32s32sI")
 _PLACED = struct.Struct(">4sQHQ32s32s")
 _SALTS = 2 * SALT_SIZE
+_new = tuple.__new__  # a named tuple's own constructor is a Python function, and every entry has four parts
 _LAST_KEY, _LAST_PLACE = 2**63 - 1, 2**16 - 1
 
 
@@ -63,7 +64,7 @@ def unseal(key: AESGCM, sealed: bytes, which: bytes, entry: int) -> Part:
     plain = _open(key, sealed, which + entry.to_bytes(8, "big"))
     if len(plain) < SALT_SIZE:
         raise ValueError("its payload is cut short")
-    return Part(plain[:SALT_SIZE], plain[SALT_SIZE:])
+    return _new(Part, (plain[:SALT_SIZE], plain[SALT_SIZE:]))
 
 
 def seal_subject(key: tuple[int, AESGCM], nonce: bytes, told: Part, oversight: Part, entry: int, place: int) -> Segment:
@@ -83,7 +84,7 @@ def unseal_subject(key: AESGCM, segment: Segment, entry: int, place: int) -> tup
     told, oversight = plain[_SALTS + 4 : _SALTS + 4 + length], plain[_SALTS + 4 + length :]
     if len(plain) < _SALTS + 4 + length:
         raise ValueError("its payload is cut short")
-    return Part(plain[:SALT_SIZE], told), Part(plain[SALT_SIZE:_SALTS], oversight)
+    return _new(Part, (plain[:SALT_SIZE], told)), _new(Part, (plain[SALT_SIZE:_SALTS], oversight))
 
 
 def segments(laid: bytes) -> list[Segment]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -202,19 +202,18 @@ def _segments(index: int, laid: Any) -> list[Segment] | None:
         raise VerificationFailed(f"entry {index}: {error}") from error
 
 
-class SubjectKey(NamedTuple):
-    """A subject's key that was not destroyed, and whose it is in which shard."""
-
-    cipher: AESGCM
-    shard: int
-    scheme: str
-    value: str
+SubjectKey = tuple[AESGCM, tuple[int, str, str]]
+"""A subject's key that was not destroyed, and whose it is: shard, scheme and value."""
 
 
 def subject_keys(reader: Reader, wanted: set[int]) -> dict[int, SubjectKey]:
     """The keys of these ids, without those that were destroyed."""
     rows = key_rows(reader, wanted)
-    return {id_: SubjectKey(_cipher(id_, secret), *of) for id_, secret, *of in rows if secret is not None}
+    return {
+        id_: (_cipher(id_, secret), (shard, scheme, value))
+        for id_, secret, shard, scheme, value in rows
+        if secret is not None
+    }
 
 
 def key_rows(reader: Reader, wanted: set[int]) -> Iterator[tuple[Any, ...]]:
@@ -244,7 +243,7 @@ def _open_subjects(laid: list[Segment] | None, keys: dict[int, SubjectKey], entr
     oversight: list[Part | bytes] = []
     for place, segment in enumerate(laid):
         key = keys.get(segment.key)
-        one, other = unseal_subject(key.cipher, segment, entry, place) if key else (segment.told, segment.oversight)
+        one, other = unseal_subject(key[0], segment, entry, place) if key else (segment.told, segment.oversight)
         told.append(one)
         oversight.append(other)
     return tuple(told), tuple(oversight)

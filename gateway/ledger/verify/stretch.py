@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
 
 import msgspec
 
@@ -60,13 +59,12 @@ class Checked(msgspec.Struct, frozen=True):
         return [self.hashes[at : at + HASH_SIZE] for at in range(0, len(self.hashes), HASH_SIZE)]
 
 
-class _Opened(NamedTuple):
-    """An entry that is what its leaf commits to."""
+class _Batch:
+    """Some entries that are what their leaves commit to, as far as anything is asked of them afterwards."""
 
-    stored: StoredEntry
-    told: entries.Told | None
-    seen: Seen
-    noted: bool
+    def __init__(self) -> None:
+        self.hashes, self.seen = list[bytes](), list[Seen]()
+        self.noted, self.unopened, self.facts = list[int](), list[int](), 0
 
 
 class Stretches:
@@ -108,20 +106,16 @@ class Stretches:
     def _check(self, head: Head, first: int, last: int, digest: bytes) -> Checked:
         floor = self._floor(head, first)
         unopened = list[int]()
-        facts, hashes, noted = 0, [], list[int]()
+        facts, hashes, noted = 0, list[bytes](), list[int]()
         gone, counts = dict[int, int](), dict[str, int]()
         taken_back, unreleased = list[tuple[int, int]](), list[tuple[int, int]]()
         for start in range(first, last, BATCH):
             batch = self._batch(head, start, min(start + BATCH, last), floor, gone)
-            floor = batch[-1].seen.at
-            for each in batch:
-                hashes.append(leaf_hash(each.stored.leaf))
-                facts = max(facts, each.seen.facts or 0)
-                if each.noted:
-                    noted.append(each.stored.index)
-                if each.told is None:
-                    unopened.append(each.stored.index)
-            found = self._sought.take(self._reader, head, [each.seen for each in batch])
+            floor, facts = batch.seen[-1].at, max(facts, batch.facts)
+            hashes += batch.hashes
+            noted += batch.noted
+            unopened += batch.unopened
+            found = self._sought.take(self._reader, head, batch.seen)
             for name, rows in found.rows.items():
                 counts[name] = counts.get(name, 0) + rows
             taken_back += found.taken_back
@@ -134,59 +128,69 @@ class Stretches:
         """The time of the entry before the first."""
         return read.time_of(self._reader, head, first - 1) if first else 0
 
-    def _batch(self, head: Head, first: int, last: int, floor: int, gone: dict[int, int]) -> list[_Opened]:
+    def _batch(self, head: Head, first: int, last: int, floor: int, gone: dict[int, int]) -> _Batch:
         """Check entries that are read from one snapshot."""
         known: dict[int, SubjectKey] = {}
-        batch: list[_Opened] = []
-        for expected, entry in enumerate(read.read_entries(self._reader, head.id, first, last - first, known), first):
+        batch, expected = _Batch(), first
+        for entry in read.read_entries(self._reader, head.id, first, last - first, known):
             if entry.index != expected:
                 raise VerificationFailed(f"entry {expected} is missing")
-            batch.append(_check_entry(entry, floor, known, gone))
-            floor = batch[-1].seen.at
-        if len(batch) != last - first:
-            raise VerificationFailed(f"entry {first + len(batch)} is missing")
-        self._check_index(batch)
+            floor = _check_entry(entry, floor, known, gone, batch)
+            expected += 1
+        if expected != last:
+            raise VerificationFailed(f"entry {expected} is missing")
+        self._check_index(batch.seen)
         return batch
 
-    def _check_index(self, batch: Sequence[_Opened]) -> None:
+    def _check_index(self, batch: Sequence[Seen]) -> None:
         """Each entry stands in the index of its requester, at its time."""
-        by: dict[tuple[str, str], list[_Opened]] = {}
+        by: dict[tuple[str, str], list[tuple[int, int]]] = {}
         for each in batch:
-            if each.told is None:
-                continue
-            by.setdefault((each.told.requester.issuer, each.told.requester.client), []).append(each)
+            if each.by is not None:
+                by.setdefault(each.by, []).append((each.at, each.id))
         for requester, some in by.items():
-            times = some[0].seen.at, some[-1].seen.at
-            there = set(self._reader.rows(sql.INDEXED, *requester, *times, some[0].seen.id, some[-1].seen.id + 1))
-            for each in some:
-                if (each.seen.at, each.seen.id) not in there:
-                    raise VerificationFailed(
-                        f"entry {each.stored.index}: it is missing from the index of its requester"
-                    )
+            (earliest, first), (latest, last) = some[0], some[-1]
+            there = set(self._reader.rows(sql.INDEXED, *requester, earliest, latest, first, last + 1))
+            for place in some:
+                if place not in there:
+                    index = place[1] & (1 << SHARD_BITS) - 1
+                    raise VerificationFailed(f"entry {index}: it is missing from the index of its requester")
 
 
-def _check_entry(entry: StoredEntry, floor: int, known: Mapping[int, SubjectKey], gone: dict[int, int]) -> _Opened:
-    where = f"entry {entry.index}"
+def _check_entry(
+    entry: StoredEntry, floor: int, known: Mapping[int, SubjectKey], gone: dict[int, int], batch: _Batch
+) -> int:
+    """Check an entry and put what is asked of it afterwards into `batch`; gives its time, in microseconds."""
+    at = micros(entry.at)
+    batch.hashes.append(leaf_hash(entry.leaf))
     if entry.told is None or entry.oversight is None:
-        if micros(entry.at) < floor:
-            raise VerificationFailed(f"{where}: its time was altered")
-        return _Opened(entry, None, seen_of(entry, micros(entry.at), None, None), False)  # `Beside` asks why
+        if at < floor:
+            raise _broken(entry, "its time was altered")
+        batch.unopened.append(entry.index)  # `Beside` asks why
+        batch.seen.append(seen_of(entry, at, None, None))
+        return at
     if leaf.Opening(entry.told, leaf.oversight_digest(entry.oversight)).leaf != entry.leaf:
-        raise VerificationFailed(f"{where}: its payload is not what its leaf commits to")
+        raise _broken(entry, "its payload is not what its leaf commits to")
     try:
         told, oversight = entry.read_told(), entry.read_oversight()
     except ValueError as error:
-        raise VerificationFailed(f"{where}: {error}") from error
+        raise _broken(entry, str(error)) from error
     if oversight.keys and oversight.keys != leaf.keys_digest(entry.oversight.general.salt, entry.keys):
-        raise VerificationFailed(f"{where}: the keys of what it says of its subjects were changed for others")
+        raise _broken(entry, "the keys of what it says of its subjects were changed for others")
     _check_keys(entry, told, known, gone)
-    floor = max(floor, micros(told.at))
-    if micros(entry.at) != floor:
-        raise VerificationFailed(f"{where}: its time was altered")
+    if at != max(floor, micros(told.at)):
+        raise _broken(entry, "its time was altered")
     if entry.period.removesuffix(KEPT) != entry.at.date().isoformat():
-        raise VerificationFailed(f"{where}: its key is of another day ({entry.period})")
-    noted = oversight.broke_glass is not None or not isinstance(told, ORDINARY)
-    return _Opened(entry, told, seen_of(entry, floor, told, oversight), noted)
+        raise _broken(entry, f"its key is of another day ({entry.period})")
+    if oversight.broke_glass is not None or not isinstance(told, ORDINARY):
+        batch.noted.append(entry.index)
+    batch.facts = max(batch.facts, oversight.facts or 0)
+    batch.seen.append(seen_of(entry, at, told, oversight))
+    return at
+
+
+def _broken(entry: StoredEntry, why: str) -> VerificationFailed:
+    return VerificationFailed(f"entry {entry.index}: {why}")
 
 
 def _check_keys(entry: StoredEntry, told: entries.Told, known: Mapping[int, SubjectKey], gone: dict[int, int]) -> None:
@@ -194,7 +198,7 @@ def _check_keys(entry: StoredEntry, told: entries.Told, known: Mapping[int, Subj
     for key, subject in zip(entry.keys, _named(told), strict=False):
         if key not in known:
             gone.setdefault(key, (entry.shard << SHARD_BITS) + entry.index)
-        elif subject is not None and known[key][1:] != (entry.shard, *subject):
+        elif subject is not None and known[key][1] != (entry.shard, *subject):
             raise VerificationFailed(f"entry {entry.index}: the key of what it says of a subject is another's")
 
 

@@ -36,6 +36,8 @@ from gateway.storage.tables import entry, entry_requester, period_key, requester
 
 BUSY_TIMEOUT_MS = 5_000
 INLINE_LIMIT = 0.002
+_READ_ONLY_CACHE_KIB = 32 * 1024
+"""Pages that a connection of an auditor keeps: the inner ones of the indexes that each entry is looked up in."""
 
 _T = TypeVar("_T")
 
@@ -140,6 +142,8 @@ class SqliteStore:
                 write_ahead(connection, wait_ms / 1000)
             connection.execute("PRAGMA synchronous = FULL")
             connection.execute("PRAGMA foreign_keys = ON")
+            if self._read_only:
+                connection.execute(f"PRAGMA cache_size = -{_READ_ONLY_CACHE_KIB}")
             # Else pages that were split keep copies of rows, and of keys that are destroyed later.
             connection.execute("PRAGMA secure_delete = ON")
             connection.files = self._files()
@@ -206,19 +210,27 @@ def _told() -> Any:
         raise StoreUnavailable(str(error)) from error
 
 
+def _replacing(raw: bytes) -> str:
+    return raw.decode(errors="replace")
+
+
 class SqliteReader:
     """One snapshot of the file (`port.Reader`)."""
 
     def __init__(self, connection: sqlite3.Connection, of: SqliteStore) -> None:
         self.archive, self.locked, self._vault = of.archive, of.locked, of.vault
-        # What was text and is none any more is to be named by its entry, not to end the reading.
-        connection.text_factory = lambda raw: raw.decode(errors="replace")
         self._connection = connection
         connection.execute("BEGIN")
 
     def rows(self, statement: Statement, *parameters: Any) -> list[tuple[Any, ...]]:
+        given = statement.given(self._vault, parameters)
         with _told():
-            found = self._connection.execute(statement.sqlite, statement.given(self._vault, parameters)).fetchall()
+            try:
+                found = self._connection.execute(statement.sqlite, given).fetchall()
+            except sqlite3.OperationalError:
+                # What was text and is none any more is to be named by its entry, not to end the reading.
+                self._connection.text_factory = _replacing
+                found = self._connection.execute(statement.sqlite, given).fetchall()
         return statement.read(self._vault, found)
 
     def renew(self) -> None:

@@ -6,10 +6,12 @@ What is found of some entries is a value (`Found`), so entries may be read in an
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 import msgspec
-from sqlalchemy import Table, and_, or_, select
+from sqlalchemy import Table, and_, column, select, values
 from sqlalchemy import bindparam as p
 
 from gateway.errors import VerificationFailed
@@ -25,7 +27,7 @@ from gateway.storage.tables import SHARD_BITS, requester
 TABLES = {table.name: table for table in (looked, received, asked, acted, counted, displayed)}
 MOST_TAKEN_BACK = 10_000
 """Rows that may be gone until an entry is met that says why: it comes soon after the one whose answer did not leave."""
-_AT_ONCE = 32
+_AT_ONCE = 64
 _UNKNOWN = -1
 
 _REQUESTER = Statement(
@@ -36,12 +38,20 @@ _REQUESTER = Statement(
 
 def _by_key(table: Table) -> Statement:
     """The rows of so many keys, whole."""
-    keys = [[(column, f"{column.name}{number}") for column in table.primary_key.columns] for number in range(_AT_ONCE)]
-    each = [and_(*(column == p(name) for column, name in key)) for key in keys]
-    return Statement(select(table).where(or_(*each)), *(name for key in keys for _, name in key))
+    key = list(table.primary_key.columns)
+    marks = [tuple(p(f"{each.name}{number}", type_=each.type) for each in key) for number in range(_AT_ONCE)]
+    wanted = values(*(column(each.name, each.type) for each in key), name="wanted").data(marks).cte("wanted")
+    found = select(table).join_from(wanted, table, and_(*(each == wanted.c[each.name] for each in key)))
+    return Statement(found, *(mark.key for row in marks for mark in row))
 
 
 _ROWS = {name: _by_key(table) for name, table in TABLES.items()}
+_KEY = {
+    name: itemgetter(*(list(table.c).index(each) for each in table.primary_key.columns))
+    for name, table in TABLES.items()
+}
+_ENTRY = {name: list(table.c).index(table.c.entry) for name, table in TABLES.items()}
+"""Where a row has its key, and its entry."""
 _NOT_RELEASED = Statement(
     select(not_released.c.by).where(not_released.c.entry == p("entry"), not_released.c.by == p("by")), "entry", "by"
 )
@@ -91,20 +101,22 @@ class Sought:
         taken_back: list[tuple[int, int]] = []
         for name, of in self._expected.next_.items():
             end = (head.id << SHARD_BITS) + of.get(head.id, 0)
-            table = TABLES[name]
-            place = list(table.c).index(table.c.entry)
-            expected = [row for row in self._kept(made, name) if row[place] < end]
-            there = set(self._rows(reader, table, expected))
-            if name == "counted":
+            place = _ENTRY[name]
+            expected = self._kept(made, name)
+            if batch and batch[-1].id >= end:
+                expected = [row for row in expected if row[place] < end]
+            there = set(self._rows(reader, name, expected))
+            gone = [row for row in expected if row not in there]
+            counts[name] = len(expected)
+            if gone and name == "counted":
                 # Of entries without keys the rows go with their subject's erasure, and nothing in them says so.
                 keyless = {row for row, key in zip(made.counted, made.counted_under, strict=True) if key == WITHOUT_KEY}
-                expected = [row for row in expected if row in there or row not in keyless]
-            for row in expected:
-                if row not in there and name == "received" and len(taken_back) < MOST_TAKEN_BACK:
-                    taken_back.append((row[0], row[place]))
-                elif row not in there:
+                counts[name] -= sum(row in keyless for row in gone)
+                gone = [row for row in gone if row not in keyless]
+            for row in gone:
+                if name != "received" or len(taken_back) >= MOST_TAKEN_BACK:
                     raise missing(name, row[place])
-            counts[name] = len(expected)
+                taken_back.append((row[0], row[place]))
         acted_to = (head.id << SHARD_BITS) + self._expected.next_.get("acted", {}).get(head.id, 0)
         for entry, by in made.not_released:
             if by < acted_to and not reader.rows(_NOT_RELEASED, entry, by):
@@ -118,13 +130,12 @@ class Sought:
             return of
         return [row for row in made.counted if row.at >= self._expected.oldest[name]]
 
-    def _rows(self, reader: Reader, table: Table, expected: Sequence[Any]) -> Iterator[tuple[Any, ...]]:
-        columns = [list(table.c).index(column) for column in table.primary_key.columns]
+    def _rows(self, reader: Reader, name: str, expected: Sequence[Any]) -> Iterator[tuple[Any, ...]]:
+        key_of = _KEY[name]
         for start in range(0, len(expected), _AT_ONCE):
             some = list(expected[start : start + _AT_ONCE])
             some += [some[0]] * (_AT_ONCE - len(some))
-            keys = [row[column] for row in some for column in columns]
-            yield from reader.rows(_ROWS[table.name], *keys)
+            yield from reader.rows(_ROWS[name], *chain.from_iterable(map(key_of, some)))
 
     def _requester(self, reader: Reader, by: tuple[str, str]) -> int:
         if by not in self._requesters:
