@@ -127,6 +127,10 @@ class StoreUnavailable(DutyboundError):
     """The database cannot be reached, or did not do what it was asked; the text is for operators."""
 
 
+class ArchiveUnavailable(StoreUnavailable):
+    """The archive of a ledger cannot be read: its place is away, or lacks a file; the text is for operators."""
+
+
 class Conflict(DutyboundError):
     """Somebody acted at the same moment: a guarded change of a group changed no row, and nothing of the group stands.
 

@@ -132,11 +132,14 @@ class Held(Protocol):
 class EntryFiles(Protocol):
     """Entries whose rows are in an archive. `manifest` is the digest that the store has of what it archived.
 
-    Raises `StoreUnavailable`, and `VerificationFailed` where the archive was altered.
+    Raises `ArchiveUnavailable`, and `VerificationFailed` where the archive was altered.
     """
 
     def rows(self, shard: str, manifest: bytes, indices: Sequence[int]) -> Mapping[int, tuple[Any, ...]]:
         """The columns of `entry` but for the id, by index."""
+
+    def entries(self, shard: str, manifest: bytes) -> int:
+        """How many of a shard's entries it has: those below this index."""
 
     def leaves(self, shard: str, manifest: bytes, indices: Sequence[int]) -> Mapping[int, bytes]:
         """The leaves, by index."""

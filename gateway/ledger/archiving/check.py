@@ -11,9 +11,10 @@ import re
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from gateway.errors import StoreUnavailable, VerificationFailed
+from gateway.errors import ArchiveUnavailable, StoreUnavailable, VerificationFailed
+from gateway.ledger.archiving.named import check_named, nobodys
 from gateway.ledger.archiving.write import latest
-from gateway.ledger.entry.registry import Registry, read_document, roots
+from gateway.ledger.entry.registry import ROOT, Registry, read_document, roots
 from gateway.ledger.proof.note import Verifier
 from gateway.ledger.stored.read import TILE_WIDTH
 from gateway.ledger.verify.published.assurance import Claim
@@ -37,8 +38,18 @@ class Checked(NamedTuple):
 
 
 def registry_of(place: Place, verifiers: Sequence[Verifier]) -> Registry | None:
-    """The registry in an archive, from the keys that are trusted; None where it has none, or none of them is for it."""
+    """The registry in an archive, from the keys that are trusted; None of a ledger without one, or of other keys.
+
+    Raises `VerificationFailed` where it was removed.
+    """
     content = place.get(REGISTRY)
+    root = next((key for key in verifiers if key.name.rpartition("/")[2] == ROOT), None)
+    if content is None and place.names():
+        raise VerificationFailed(f"the archive `{place.name}` lacks `{REGISTRY}`, which is written with each shard")
+    if not content and root is not None and place.names():
+        raise VerificationFailed(
+            f"`{root.name}` has a key, and `{REGISTRY}` in `{place.name}` is empty: it was altered"
+        )
     return read_document(content, verifiers) if content and roots(verifiers) else None
 
 
@@ -83,7 +94,7 @@ def check(
             raise VerificationFailed(f"the manifest of shard `{shard}` is of `{manifest.origin}`: it was altered")
         _check_payloads(Archive(place), shard, manifest, log, progress)
     except StoreUnavailable as error:
-        raise VerificationFailed(str(error)) from error
+        raise _wrong(error) from error
     return Checked(whole, manifest.entries)
 
 
@@ -97,16 +108,23 @@ def check_all(
 ) -> list[Checked]:
     """Check every shard of which an archive has something, of those that a key is for; raises as `check`."""
     found = []
-    try:
-        for verifier in verifiers:
-            shard = verifier.name.rpartition("/")[2]
-            if not verifier.cosigns and place.get(f"{shard}/{form.LATEST}") is not None:
-                found.append(check(place, shard, verifiers, claims, now, progress, registry))
-    except StoreUnavailable as error:
-        raise VerificationFailed(str(error)) from error
+    names = place.names()
+    for shard in dict.fromkeys(key.name.rpartition("/")[2] for key in verifiers if not key.cosigns):
+        if f"{shard}/{form.LATEST}" in names:
+            found.append(check(place, shard, verifiers, claims, now, progress, registry))
+            check_named(place, shard, [name for name in names if name.startswith(f"{shard}/")], found[-1].log.size)
     if not found:
         raise VerificationFailed(f"the archive `{place.name}` has nothing of a shard that one of the keys is for")
+    checked = {each.log.origin.rpartition("/")[2] for each in found}
+    others = [name for name in names if name != REGISTRY and name.partition("/")[0] not in checked]
+    if registry is not None and others:
+        raise nobodys(place, others[0])
     return found
+
+
+def _wrong(error: StoreUnavailable) -> StoreUnavailable | VerificationFailed:
+    """What cannot be read at all is as it was raised; a file that is there and is no file of an archive is damage."""
+    return error if isinstance(error, ArchiveUnavailable) else VerificationFailed(str(error))
 
 
 def _check_payloads(archive: Archive, shard: str, manifest: form.Manifest, log: TileLog, progress: Progress) -> None:

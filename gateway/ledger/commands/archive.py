@@ -92,6 +92,7 @@ def _archive(arguments: argparse.Namespace, place: Workplace, target: Place, unt
             if count:
                 _see_same(target, reader, head)
         _enter(arguments, place, until)
+        target.clear()
         target.put(REGISTRY, registrar.stored_document(reader) or b"")
         for head, count in wanted:
             if count:

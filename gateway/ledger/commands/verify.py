@@ -15,7 +15,7 @@ import httpx
 
 from gateway.command import options
 from gateway.config import settings
-from gateway.errors import ConfigurationError, LedgerUnavailable, Problem, VerificationFailed
+from gateway.errors import ArchiveUnavailable, ConfigurationError, LedgerUnavailable, Problem, VerificationFailed
 from gateway.ledger.archiving import check as archives
 from gateway.ledger.commands import at_hand
 from gateway.ledger.commands.progress import teller
@@ -113,7 +113,7 @@ def _positive(text: str) -> int:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Verify; 0 whole, 1 broken (one sentence on standard error), 2 a wrong call."""
+    """Verify; 0 whole, 1 broken (one sentence on standard error), 2 a wrong call, 3 the archive cannot be read."""
     named = [arguments.target, arguments.config, arguments.store].count(None)
     if named == 3 and not arguments.archive:
         arguments.config = options.CONFIG
@@ -142,6 +142,9 @@ def run(arguments: argparse.Namespace) -> int:
     except (ConfigurationError, LedgerUnavailable, VerificationFailed) as error:
         print(error, file=sys.stderr)
         return 1
+    except ArchiveUnavailable as error:
+        print(f"not checked: {error}", file=sys.stderr)
+        return 3
 
 
 def _store(arguments: argparse.Namespace) -> int:

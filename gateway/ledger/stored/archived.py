@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
-from gateway.errors import VerificationFailed
+from gateway.errors import ArchiveUnavailable, VerificationFailed
 from gateway.ledger.stored import statements as sql
-from gateway.storage.port import EntryFiles, Reader
+from gateway.storage.port import EntryFiles, Head, Reader
 from gateway.storage.tables import SHARD_BITS
 
 _INDEX = (1 << SHARD_BITS) - 1
@@ -18,18 +18,56 @@ _AT_ONCE = 8
 
 
 class Removed(NamedTuple):
-    """Of a shard, by its name: rows below an index may be gone; the archive at `place` has them by `manifest`."""
+    """Of a shard, by its name: rows below an index may be gone; the archive at `place` has them by `manifest`.
+
+    `size` is up to which index the archive has entries.
+    """
 
     shard: str
     below: int
     manifest: bytes
     place: str
+    size: int
 
 
 def removed(reader: Reader, shard: int) -> Removed | None:
     """What of a shard, by its id, may be in the archive alone; None where nothing is."""
+    found = noted(reader, shard)
+    return found if found is not None and found.below else None
+
+
+def noted(reader: Reader, shard: int) -> Removed | None:
+    """What is noted of a shard that was archived; None where none of it was."""
     rows = reader.rows(sql.ARCHIVED, shard)
-    return Removed._make(rows[0]) if rows and rows[0][1] else None
+    return Removed._make(rows[0]) if rows else None
+
+
+def check_noted(reader: Reader, head: Head) -> None:
+    """Hold what is noted of a shard's archive to the archive's manifest, where it is at hand.
+
+    Raises `VerificationFailed`, and `ArchiveUnavailable` where rows are gone and the archive cannot be read.
+    """
+    found = noted(reader, head.id)
+    if found is None:
+        return
+    if not 0 <= found.below <= found.size <= head.size:
+        raise VerificationFailed(
+            f"it has {head.size} entries, and the store has noted that {found.size} are in the archive, and rows of"
+            f" {found.below} may be gone: the row in `archived` was altered"
+        )
+    if reader.archive is None:
+        return
+    try:
+        entries = reader.archive.entries(found.shard, found.manifest)
+    except ArchiveUnavailable:
+        if found.below:
+            raise
+        return  # nothing is read there
+    if entries != found.size:
+        raise VerificationFailed(
+            f"the store has noted that {found.size} of its entries are in the archive, whose manifest has {entries}:"
+            " the row in `archived` was altered; run `dutybound ledger archive` again"
+        )
 
 
 def rows(reader: Reader, first: int, last: int) -> list[tuple[Any, ...]]:

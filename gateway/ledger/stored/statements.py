@@ -60,7 +60,7 @@ ENTRIES = Statement(
 )
 
 ARCHIVED = Statement(
-    select(shard.c.name, archived.c.removed, archived.c.manifest, archived.c.place)
+    select(shard.c.name, archived.c.removed, archived.c.manifest, archived.c.place, archived.c.size)
     .join(shard, shard.c.id == archived.c.shard)
     .where(archived.c.shard == p("shard")),
     "shard",

@@ -10,7 +10,7 @@ import contextlib
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
-from gateway.errors import StoreUnavailable, VerificationFailed
+from gateway.errors import ArchiveUnavailable, StoreUnavailable, VerificationFailed
 from gateway.ledger.entry.registry import ROOT, Registry, read_document
 from gateway.ledger.log import registrar
 from gateway.ledger.proof.merkle import Tree
@@ -42,10 +42,15 @@ class Verified(NamedTuple):
 
 @contextlib.contextmanager
 def reading(store: Store) -> Iterator[Reader]:
-    """A reader of a store that is checked; whatever cannot be read is a `VerificationFailed`."""
+    """A reader of a store that is checked; whatever cannot be read is a `VerificationFailed`.
+
+    An archive that cannot be read is no damage: then it is `ArchiveUnavailable`.
+    """
     with contextlib.closing(store.reader()) as reader:
         try:
             yield reader
+        except ArchiveUnavailable:
+            raise
         except (StoreUnavailable, TypeError, ValueError) as error:
             raise VerificationFailed(f"the store cannot be read ({error}); it was damaged") from error
 

@@ -1,8 +1,9 @@
 """A store checked by a sample: every head, and so many entries of all, drawn by nobody who could know them before.
 
 Each is opened, held to its leaf, to the index of its requester and to its rows of projections, and proven to be in the
-tree that its head signs. Where a share `f` of the entries is broken, a sample of `n` finds none of them with the
-probability (1 - f) ** n: so 3,000 find one in a thousand with 95 %.
+tree that its head signs. What of it does not open has to be explained by an erasure or a pruning. Where a share `f` of
+the entries is broken, a sample of `n` finds none of them with the probability (1 - f) ** n: so 3,000 find one in a
+thousand with 95 %.
 """
 
 from __future__ import annotations
@@ -14,13 +15,17 @@ from itertools import accumulate
 from typing import NamedTuple
 
 from gateway.errors import VerificationFailed
+from gateway.ledger.entry import entries
+from gateway.ledger.entry.registry import COMMANDS
 from gateway.ledger.proof.merkle import inclusion_proof, verify_inclusion
 from gateway.ledger.proof.note import Verifier
+from gateway.ledger.stored import archived, read
 from gateway.ledger.stored.read import Head, StoredTree
 from gateway.ledger.verify import heads
-from gateway.ledger.verify.heads import Progress, Verified
+from gateway.ledger.verify.beside import DestroyedKeys, PrunedDays
+from gateway.ledger.verify.heads import Progress, Trusted, Verified
 from gateway.ledger.verify.rows.projected import Projected
-from gateway.ledger.verify.stretch import Stretches
+from gateway.ledger.verify.stretch import Checked, Stretches
 from gateway.storage.port import Reader, Store
 
 _TILES_KEPT = 256
@@ -44,16 +49,20 @@ def sample_store(
     with heads.reading(store) as reader:
         found, trusted = heads.standing(reader, verifiers)
         check, told, made = Stretches(reader, Projected(reader).expected), progress or heads.silent, []
+        closed = _Closed()
         for head, drawn in zip(found, _drawn(found, count), strict=True):
             try:
                 heads.check_signed(head, trusted)
+                archived.check_noted(reader, head)
                 for start in range(0, len(drawn), _TILES_KEPT):
-                    _check(reader, check, head, drawn[start : start + _TILES_KEPT])
+                    for one in _check(reader, check, head, drawn[start : start + _TILES_KEPT]):
+                        closed.take(head, one)
                     told(head.name, min(start + _TILES_KEPT, len(drawn)), len(drawn))
                 heads.check_published(reader, head, trusted)
             except VerificationFailed as error:
                 raise VerificationFailed(f"shard `{head.name}`: {error}") from error
             made.append(Sampled(Verified(head.origin, head.size, head.root), len(drawn)))
+        closed.check(reader, check, trusted)
         return made
 
 
@@ -72,12 +81,49 @@ def _drawn(found: Sequence[Head], count: int) -> list[list[int]]:
     return drawn
 
 
-def _check(reader: Reader, check: Stretches, head: Head, drawn: Sequence[int]) -> None:
-    tree = StoredTree(reader, head.id, head.size)
+class _Closed:
+    """What of the drawn entries does not open, held to the erasures and prunings that explain it.
+
+    Those are entered by commands, so all that is in the shards of commands is read, and those entries are proven.
+    """
+
+    def __init__(self) -> None:
+        self._keys, self._days = DestroyedKeys(), PrunedDays()
+
+    def take(self, head: Head, checked: Checked) -> None:
+        self._keys.gone(checked.gone)
+        self._days.take(head, checked.unopened)
+
+    def check(self, reader: Reader, check: Stretches, trusted: Trusted) -> None:
+        """Raises `VerificationFailed` where a key is gone without an entry that says so, or there in spite of one."""
+        reader.renew()
+        for head in [each for each in read.heads(reader) if each.name in COMMANDS]:
+            try:
+                heads.check_signed(head, trusted)
+                said = {
+                    entry.index: told
+                    for entry in read.read_entries(reader, head.id, 0, head.size)
+                    if entry.told is not None
+                    and isinstance(told := entry.read_told(), (entries.Erasure, entries.Pruned))
+                }
+                _check(reader, check, head, list(said))
+            except VerificationFailed as error:
+                raise VerificationFailed(f"shard `{head.name}`: {error}") from error
+            for told in said.values():
+                self._keys.note_erasure(told)
+                self._days.note(told)
+        self._keys.check(reader)
+        self._days.check(reader)
+
+
+def _check(reader: Reader, check: Stretches, head: Head, drawn: Sequence[int]) -> list[Checked]:
+    tree, found = StoredTree(reader, head.id, head.size), []
     for index in drawn:
-        (leaf,) = check.check(head, index, index + 1).leaf_hashes()
+        found.append(check.check(head, index, index + 1))
+        (leaf,) = found[-1].leaf_hashes()
         path = inclusion_proof(tree.node, index, head.size)
         if not verify_inclusion(leaf, index, head.size, path, head.root):
             raise VerificationFailed(
                 f"entry {index}: its path does not give the tree that its head signs: it or one beside it was replaced"
             )
+    return found

@@ -77,6 +77,7 @@ class _Shards(NamedTuple):
         """Check one shard, whose stretches come next."""
         try:
             heads.check_signed(head, self.trusted)
+            archived.check_noted(self.reader, head)
             tree, floor, unopened = Tree(), 0, 0
             while tree.size < head.size:
                 stretch = next(checked)

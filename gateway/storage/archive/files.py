@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 import cachetools
 
-from gateway.errors import StoreUnavailable, VerificationFailed
+from gateway.errors import ArchiveUnavailable, VerificationFailed
 from gateway.storage.archive import form
 from gateway.storage.archive.form import Manifest, Row
 from gateway.storage.archive.places import Place, place_of
@@ -25,7 +25,7 @@ _PREFIX = HASH_SIZE.to_bytes(2, "big")
 
 
 class Archive:
-    """An archive at a place; several threads may read from it. Raises `StoreUnavailable` and `VerificationFailed`."""
+    """An archive at a place; several threads may read from it. Raises `ArchiveUnavailable` and `VerificationFailed`."""
 
     def __init__(self, place: Place) -> None:
         self.place = place
@@ -52,6 +52,10 @@ class Archive:
             leaves = self._bundle(shard, number, min(_TILE, entries - first))
             found |= {index: leaves[index - first] for index in indices if first <= index < first + len(leaves)}
         return found
+
+    def entries(self, shard: str, manifest: bytes) -> int:
+        """How many entries of a shard the manifest of this digest has."""
+        return self._manifest(shard, manifest)[0].entries
 
     def _manifest(self, shard: str, digest: bytes) -> tuple[Manifest, bytes]:
         """A manifest by its digest, and the hashes of its payload files."""
@@ -99,7 +103,8 @@ class Archive:
         """A file that has to be there."""
         content = self.place.get(name)
         if content is None:
-            raise StoreUnavailable(
+            self.place.see()
+            raise ArchiveUnavailable(
                 f"the archive `{self.place.name}` has no `{name}`: it was removed, or is another one;"
                 " have the place back, or name it with `--archive PLACE`"
             )

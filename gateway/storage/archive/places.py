@@ -1,19 +1,30 @@
 """Where an archive stands: a folder, or a bucket of an object store that speaks S3.
 
-What is put there is whole or not there at all. Whatever keeps a place from answering is a `StoreUnavailable`.
+What is put there is whole or not there at all. Whatever keeps a place from answering is an `ArchiveUnavailable`.
 """
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
+import os
+import re
 import stat
+import time
 from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
-from gateway.errors import ConfigurationError, Problem, StoreUnavailable
+from gateway.errors import ArchiveUnavailable, ConfigurationError, Problem, StoreUnavailable
 from gateway.files import replace_file
 
 SCHEMES = ("s3",)
+_UNFINISHED = re.compile(
+    r"\.([0-9a-f]{64}(\.json)?|[0-9]{1,3}|x[0-9]{3}|checkpoint|manifest\.json|registry\.json)-[a-z0-9_]{8}"
+)
+"""What `replace_file` calls a file of an archive until it is whole."""
+_YOUNG_S = 60
+"""Seconds in which a file that nobody has locked yet may be its writer's all the same."""
 MOST = 1 << 30
 """Bytes of a file: far more than 512 entries have."""
 
@@ -34,6 +45,15 @@ class Place(Protocol):
     def delete(self, name: str) -> None:
         """Remove a file, if it is there."""
 
+    def see(self) -> None:
+        """Raise `ArchiveUnavailable` where the place itself is away."""
+
+    def names(self) -> list[str]:
+        """All files, but for those that are being written."""
+
+    def clear(self) -> None:
+        """Remove what writers that were killed left unfinished."""
+
 
 class Folder:
     """A folder of this machine, made when the first file is put there; its files are their owner's only."""
@@ -46,7 +66,9 @@ class Folder:
             about = (self._folder / name).stat()
             # Not opened as whatever stands there: a pipe would be waited for, and a device never ends.
             if not stat.S_ISREG(about.st_mode) or about.st_size > MOST:
-                raise _away(self.name, name, f"is no file of at most {MOST >> 20} MiB")
+                raise StoreUnavailable(
+                    f"the archive `{self.name}` cannot be used: `{name}`: is no file of at most {MOST >> 20} MiB"
+                )
             return (self._folder / name).read_bytes()
         except (FileNotFoundError, NotADirectoryError):
             return None
@@ -66,6 +88,37 @@ class Folder:
             (self._folder / name).unlink(missing_ok=True)
         except OSError as error:
             raise _away(self.name, name, error.strerror or type(error).__name__) from error
+
+    def see(self) -> None:
+        if not self._folder.is_dir():
+            raise ArchiveUnavailable(
+                f"the archive `{self.name}` cannot be read: there is no such folder; have it back, as where a share was"
+                " disconnected, or name another place"
+            )
+
+    def names(self) -> list[str]:
+        self.see()
+        found = (each for each in self._folder.rglob("*") if each.is_symlink() or not each.is_dir())
+        whole = (each for each in found if not _UNFINISHED.fullmatch(each.name))
+        return sorted(each.relative_to(self._folder).as_posix() for each in whole)
+
+    def clear(self) -> None:
+        for each in self._folder.rglob(".*"):
+            if _UNFINISHED.fullmatch(each.name):
+                with contextlib.suppress(OSError):
+                    _remove_unused(each)
+
+
+def _remove_unused(unfinished: Path) -> None:
+    """Remove a file that nobody is writing any more."""
+    if time.time() - unfinished.lstat().st_mtime < _YOUNG_S or not unfinished.is_file() or unfinished.is_symlink():
+        return
+    descriptor = os.open(unfinished, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        unfinished.unlink()
+    finally:
+        os.close(descriptor)
 
 
 class Bucket:
@@ -105,6 +158,20 @@ class Bucket:
         except Exception as error:
             raise _away(self.name, name, type(error).__name__) from error
 
+    def see(self) -> None:
+        return  # else whatever was asked of it had raised
+
+    def names(self) -> list[str]:
+        import obstore
+
+        try:
+            return sorted(str(each["path"]) for some in obstore.list(self._store) for each in some)
+        except Exception as error:
+            raise _away(self.name, "", type(error).__name__) from error
+
+    def clear(self) -> None:
+        return  # an object is there whole, or not at all
+
 
 def place_of(text: str) -> Place:
     """A place by its URL (`s3://bucket/path`) or its folder; raises `ConfigurationError` that says why it is none."""
@@ -124,5 +191,5 @@ def place_of(text: str) -> Place:
         raise ConfigurationError([Problem(text, 0, 0, "", f"cannot be used ({type(error).__name__})")]) from error
 
 
-def _away(place: str, name: str, why: str) -> StoreUnavailable:
-    return StoreUnavailable(f"the archive `{place}` cannot be used: `{name}`: {why}")
+def _away(place: str, name: str, why: str) -> ArchiveUnavailable:
+    return ArchiveUnavailable(f"the archive `{place}` cannot be used: `{name}`: {why}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import datetime
+import fcntl
 import os
 import re
 import shutil
@@ -315,6 +316,72 @@ def test_an_archive_that_gateways_could_not_read_is_not_whole(folder: Path, run:
     assert "which gateways read it by" in run.err
 
 
+def test_a_file_that_nobody_archived_is_named_and_a_registry_that_is_gone(folder: Path, run: Run) -> None:
+    assert archive(run, folder) == 0, run.err
+    place = folder / "archive"
+    offline = ("ledger", "verify", "--archive", place, "--key", folder / "ledger.pub")
+    for name in ("notes.txt", "zz/manifest.json", "1/payload/099", "1/tile/0/009", "1/tile/0/002.p/189", "1/.hidden"):
+        file = place / name
+        file.parent.mkdir(exist_ok=True)
+        file.write_bytes(b"{}")
+        assert run(*offline) == 1, name
+        assert f"has `{name}`, which nobody archived" in run.err
+        file.unlink()
+    assert run(*offline) == 0, run.err
+    (place / "registry.json").rename(folder / "registry.json")
+    assert run(*offline) == 1
+    assert "lacks `registry.json`" in run.err
+    (place / "registry.json").touch()
+    assert run(*offline) == 1
+    assert "`registry.json` in" in run.err
+
+
+def test_what_a_killed_run_left_goes_with_the_next_but_for_what_is_being_written(folder: Path, run: Run) -> None:
+    assert archive(run, folder) == 0, run.err
+    place, payload = folder / "archive", folder / "archive" / "1" / "payload"
+    names = ("manifest.json-abcdefgh", "registry.json-abc_e_12", f"{'a' * 64}-abcdefgh", "notes-abcdefgh")
+    left, registry, written, notes = (payload / f".{name}" for name in names)
+    young = payload / f".{'b' * 64}-abcdefgh"
+    for each in (left, registry, written, notes, young):
+        each.write_bytes(b"half")
+        if each != young:
+            os.utime(each, (0, 0))
+    with written.open("rb") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        assert archive(run, folder) == 0, run.err
+        assert {each.name for each in payload.glob(".*")} == {written.name, notes.name, young.name}
+    assert archive(run, folder) == 0, run.err
+    assert not written.exists()
+    notes.unlink()
+    offline = ("ledger", "verify", "--archive", place, "--key", folder / "ledger.pub")
+    assert run(*offline) == 0, run.err
+
+
+def test_an_archive_that_is_away_is_no_damage(folder: Path, run: Run) -> None:
+    assert archive(run, folder, "--remove") == 0, run.err
+    place, config = folder / "archive", ("ledger", "verify", "--config", folder / "gateway.yaml")
+    place.rename(folder / "elsewhere")
+    for more in ((), ("--jobs", "2"), ("--sample", str(2 * SIZE)), ("--archive", place)):
+        assert run(*config, *more) == 3, run.err
+        assert f"the archive `{place}` cannot be read: there is no such folder" in run.err
+        assert "damaged" not in run.err
+    assert run("ledger", "verify", "--archive", place, "--key", folder / "ledger.pub") == 3
+    assert run(*config, "--archive", folder / "elsewhere") == 0, run.err
+
+
+@pytest.mark.parametrize(
+    "forged", ["size = 256", "size = 700", "size = 9000", "removed = 600", "size = -1, removed = -1"]
+)
+def test_what_the_store_has_noted_is_held_to_the_manifest(folder: Path, run: Run, forged: str) -> None:
+    assert archive(run, folder, "--remove") == 0, run.err
+    with contextlib.closing(sqlite3.connect(folder / "ledger.db")) as connection, connection:
+        connection.execute(f"UPDATE archived SET {forged}")
+    for more in ((), ("--sample", "1")):
+        assert run("ledger", "verify", "--config", folder / "gateway.yaml", *more) == 1
+        assert "shard `1`: " in run.err
+        assert "the row in `archived` was altered" in run.err
+
+
 def test_an_object_store_holds_an_archive(folder: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     port = free_port()
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=port)
@@ -334,5 +401,5 @@ def test_an_object_store_holds_an_archive(folder: Path, run: Run, monkeypatch: p
         assert run(*offline) == 0, run.err
     finally:
         server.stop()
-    assert run("ledger", "verify", "--config", folder / "gateway.yaml") == 1
+    assert run("ledger", "verify", "--config", folder / "gateway.yaml") == 3
     assert "the archive `s3://kept/ledger` cannot be used" in run.err

@@ -108,6 +108,7 @@ def command(run: Run, folder: Path, *words: str) -> int:
 def whole(run: Run, folder: Path) -> None:
     assert run("ledger", "verify", "--config", folder / "gateway.yaml") == 0, run.err
     assert f"whole: {ORIGIN}/1, {OLD + YOUNG} entries" in run.out
+    assert run("ledger", "verify", "--config", folder / "gateway.yaml", "--sample", "1000") == 0, run.err
 
 
 def test_what_is_too_old_is_unreadable_in_store_and_archive_and_all_is_proved(folder: Path, run: Run) -> None:

@@ -78,6 +78,7 @@ class Desk:
 
     def verify(self) -> None:
         assert self.run("ledger", "verify", "--config", self.config) == 0, self.err
+        assert self.run("ledger", "verify", "--config", self.config, "--sample", "1000") == 0, self.err
 
 
 @pytest.fixture
@@ -341,6 +342,8 @@ def test_keys_that_came_back_are_found_and_destroyed_again(desk: Desk) -> None:
         connection.execute("ATTACH ? AS backup", (str(desk.folder / "backup" / "ledger.db"),))
         connection.execute("DELETE FROM main.subject_key")
         connection.execute("INSERT INTO main.subject_key SELECT * FROM backup.subject_key")
+    assert desk.run("ledger", "verify", "--config", desk.config, "--sample", "1") == 1
+    assert "is there again" in desk.err
     assert desk.run("ledger", "verify", "--config", desk.config) == 1
     assert f"is there again, as after the restore of a backup; run `dutybound ledger erase again {id_}`" in desk.err
     assert desk("erase", "again", id_, "--by", "D. Operator") == 0

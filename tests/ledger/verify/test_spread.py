@@ -128,6 +128,8 @@ def test_a_sample_opens_so_many_entries_of_all_shards(whole: Path) -> None:
             "entry [0-9]+: ",
         ),
         ("UPDATE shard SET size = size - 1 WHERE id = 1", "is not what its checkpoint signs"),
+        (f"UPDATE subject_key SET secret = NULL WHERE id = {_FIRST_KEY}", "entry 0: the key .* no erasure explains"),
+        ("UPDATE period_key SET secret = NULL WHERE shard = 1", "shard `1`: entry 0: the key .* no entry explains why"),
     ],
 )
 def test_a_sample_that_has_it_finds_what_was_altered(whole: Path, tmp_path: Path, statement: str, named: str) -> None:
