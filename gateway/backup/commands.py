@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from gateway.backup import last, making, restoring, sealing
+from gateway.backup import last, making, restoring, sealing, stores
 from gateway.backup.manifest import COPIES, Manifest, key_files
 from gateway.command import options
 from gateway.config import settings
@@ -21,6 +23,7 @@ from gateway.ledger.proof import key_files as signing
 from gateway.ledger.verify.store import verify_store
 from gateway.storage import schema
 from gateway.storage.archive.files import archive_at
+from gateway.storage.port import Store
 from gateway.storage.store import open_copy
 
 
@@ -38,7 +41,10 @@ def register(subparsers: argparse._SubParsersAction[Any]) -> None:
         metavar="FILE",
         help="seal the copy by the key in this file, made where there is none; without the file the backup is over",
     )
-    backup.add_argument("--verify", action="store_true", help="also open every entry of the copy (SQLite)")
+    backup.add_argument("--verify", action="store_true", help="also open every entry of the copy")
+    backup.add_argument(
+        "--scratch", metavar="URL", help="an empty PostgreSQL database where the copy is verified, and emptied again"
+    )
     backup.set_defaults(run=_backup)
 
     restore = subparsers.add_parser("restore", help="put a backup into the place of a store that is away")
@@ -55,11 +61,9 @@ def _backup(arguments: argparse.Namespace) -> int:
     found, out = settings.load(arguments.config, os.environ), arguments.out
     if arguments.key and arguments.verify:
         raise CommandRefused("`--verify` opens a copy that is not sealed: leave out `--key`, or `--verify`")
-    if arguments.verify and not found.store.startswith("sqlite"):
-        raise CommandRefused(
-            "`--verify` is for a SQLite store: restore a dump into an empty database, and run `dutybound ledger verify`"
-        )
     with settings.placing(found):
+        if arguments.verify and stores.kind(found) == "postgresql":
+            restoring.check_scratch(found, arguments.scratch)
         sealed_by = _key_of_its_own(found, arguments.key) if arguments.key else None
         made = making.make(found, out, with_keys=arguments.with_keys, key=sealed_by)
     print(f"backup: {out}, {made.bytes} bytes, tables of step {made.step}")
@@ -74,7 +78,9 @@ def _backup(arguments: argparse.Namespace) -> int:
         print(f"sealed: by the key in `{arguments.key}`; keep it apart, and destroy it when the backup is to end")
     print("the head file is not in the backup: it has to be newer than the store")
     if arguments.verify:
-        _verify(found, out / COPIES[made.kind])
+        copy, scratch = out / COPIES[made.kind], arguments.scratch
+        with restoring.scratch(found, copy, scratch) if made.kind == "postgresql" else _file(found, copy) as store:
+            _verify(found, store)
     try:
         last.write(found, last.Last(last.VERSION, made.made, str(out.absolute()), made.bytes, made.shards))
     except OSError as error:
@@ -93,15 +99,17 @@ def _key_of_its_own(found: Settings, file: Path) -> bytes:
     return sealing.key_of(file, make=True)
 
 
-def _verify(found: Settings, copy: Path) -> None:
-    store = open_copy(copy, found.store_key_file)
+@contextlib.contextmanager
+def _file(found: Settings, copy: Path) -> Iterator[Store]:
+    with contextlib.closing(open_copy(copy, found.store_key_file)) as store:
+        yield store
+
+
+def _verify(found: Settings, store: Store) -> None:
     store.archive = archive_at(found.ledger.archive)
-    try:
-        verifiers = signing.verifiers(signing.load(found.ledger.key_file), found.ledger.origin, EVERY)
-        for shard in verify_store(store, verifiers, teller()):
-            print(f"whole: {shard.origin}, {shard.size} entries, root {shard.root.hex()}")
-    finally:
-        store.close()
+    verifiers = signing.verifiers(signing.load(found.ledger.key_file), found.ledger.origin, EVERY)
+    for shard in verify_store(store, verifiers, teller()):
+        print(f"whole: {shard.origin}, {shard.size} entries, root {shard.root.hex()}")
 
 
 def _restore(arguments: argparse.Namespace) -> int:

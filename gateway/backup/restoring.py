@@ -16,7 +16,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import msgspec
+from sqlalchemy import MetaData, inspect
 from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
 
 from gateway.backup import postgresql, stores
 from gateway.backup.making import now
@@ -30,10 +33,13 @@ from gateway.ledger.log import retire
 from gateway.ledger.log.retire import Missing
 from gateway.storage import schema
 from gateway.storage.engines.sqlite import SqliteStore
-from gateway.storage.store import sqlite_path
+from gateway.storage.port import Store
+from gateway.storage.store import open_to_read, sqlite_path
 
 if TYPE_CHECKING:
     from gateway.storage.engines.postgresql import PostgresStore
+
+PLACE = "postgresql+asyncpg://gateway@scratch.example/verify"
 
 
 def restore(settings: Settings, folder: Path, *, anyway: bool = False, key: bytes | None = None) -> Manifest:
@@ -99,6 +105,38 @@ def seal(settings: Settings) -> list[Missing]:
             return _seal(file, settings)
     with stores.database(settings) as store:
         return _seal(store, settings)
+
+
+def check_scratch(settings: Settings, url: str | None) -> None:
+    """Raises `CommandRefused` where a dump cannot be verified at `url`: it is none, or not empty, or out of reach."""
+    if url is None:
+        raise CommandRefused(
+            "`--verify` of a PostgreSQL store needs `--scratch`, the URL of an empty database, best on another server"
+        )
+    try:
+        named = make_url(url).get_backend_name()
+    except ArgumentError as error:
+        raise CommandRefused(f"`--scratch` is not understood; write it as `store`: {PLACE}") from error
+    if named != "postgresql":
+        raise CommandRefused(f"`--scratch` names no PostgreSQL database; write it as `store`: {PLACE}")
+    with stores.database(msgspec.structs.replace(settings, store=url)) as store:
+        if inspect(store.engine).get_table_names():
+            raise CommandRefused(f"`{make_url(url).render_as_string()}` has tables already: name an empty database")
+
+
+@contextlib.contextmanager
+def scratch(settings: Settings, copy: Path, url: str) -> Iterator[Store]:
+    """A dump in the empty database at `url`, open to be read; at the end the database is empty again."""
+    there = msgspec.structs.replace(settings, store=url)
+    _put_database(there, copy)
+    try:
+        with contextlib.closing(open_to_read(url, "--scratch", settings.store_key_file)) as store:
+            yield store
+    finally:
+        with stores.database(there) as store, store.engine.begin() as connection:
+            restored = MetaData()
+            restored.reflect(connection)
+            restored.drop_all(connection)
 
 
 def _seal(store: SqliteStore | PostgresStore, settings: Settings) -> list[Missing]:

@@ -15,6 +15,7 @@ from gateway.config import settings
 from gateway.storage import schema
 from tests.backup.conftest import lose
 from tests.configured import ORIGIN
+from tests.services import Postgres
 from tests.storage.office import LEI, SAID, Office
 
 HOLD = ("ledger", "hold", "place", "--subject", LEI, *SAID)
@@ -258,8 +259,29 @@ class TestPostgresql:
         office.serve(1)
         monkeypatch.setenv("PATH", str(office.folder))
         assert "`pg_dump` is not installed here" in office.refused("backup", "--out", "copy")
-        assert "`--verify` is for a SQLite store" in office.refused("backup", "--out", "copy", "--verify")
+        assert "needs `--scratch`" in office.refused("backup", "--out", "copy", "--verify")
         assert not list(office.folder.glob("*copy*"))
+
+    def test_the_copy_is_verified_in_another_database_which_is_empty_again(
+        self, office: Office, server: Postgres
+    ) -> None:
+        office.serve(1)
+        scratch = server.url(server.database())
+        for number in range(2):
+            said = office.ran("backup", "--out", f"copy-{number}", "--verify", "--scratch", scratch)
+            assert f"whole: {ORIGIN}/1, 1 entries" in said
+        with server.connect(scratch.rpartition("/")[2]) as connection:
+            assert connection.execute("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'").fetchone() == (0,)
+        office.sql("UPDATE entry SET leaf = :leaf WHERE id > 0", leaf=bytes(32))
+        assert office("backup", "--out", "copy-2", "--verify", "--scratch", scratch) == 1
+        assert office("backup", "--out", "copy-3", "--verify", "--scratch", scratch) == 1, "it is empty again"
+        assert "has a gateway's tables already" not in office.err
+        for wrong, why in (
+            (office.place.url, "tables already"),
+            ("sqlite:///x.db", "no PostgreSQL"),
+            ("x", "as `store`"),
+        ):
+            assert why in office.refused("backup", "--out", "copy-4", "--verify", "--scratch", wrong)
 
     def test_a_program_that_fails_is_quoted(self, office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
         office.serve(1)
