@@ -201,11 +201,9 @@ def check(config: Path, workers: int = 1, connect: bool = False) -> int:
     hindrances: list[str] = []
     if found.store:
         with noting(problems), settings.placing(found):
-            hindrances = examine_store(
-                found.store, str(found.file), single_node=found.single_node, key=found.store_key_file
-            )
+            hindrances = examine_store(found.store, str(found.file), single_node=found.single_node, key=found.store_key)
             if parts is not None:
-                examine_registry(found.store, found.ledger, str(found.file), found.store_key_file)
+                examine_registry(found.store, found.ledger, str(found.file), found.store_key)
             stored.kept(found)
     if parts is not None:
         today = guards.day(datetime.datetime.now(datetime.UTC), parts.rules.policies.time_zone)
@@ -229,7 +227,7 @@ def check(config: Path, workers: int = 1, connect: bool = False) -> int:
     ending = deadlines.ending(parts.rules.calendar, today)
     dates = [f"{found.policies / calendar.FILE}: {ending}"] if ending else []
     served_folder = found.store and found.rules == stored.FILES
-    catalogue, key = parts.rules.policies.catalogue, found.store_key_file
+    catalogue, key = parts.rules.policies.catalogue, found.store_key
     consulted = cataloguing.warnings(found.store, catalogue, key) if served_folder else []
     beyond = parts.departments.beyond
     told_of = (

@@ -101,7 +101,7 @@ def _key_of_its_own(found: Settings, file: Path) -> bytes:
 
 @contextlib.contextmanager
 def _file(found: Settings, copy: Path) -> Iterator[Store]:
-    with contextlib.closing(open_copy(copy, found.store_key_file)) as store:
+    with contextlib.closing(open_copy(copy, found.store_key)) as store:
         yield store
 
 

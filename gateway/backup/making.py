@@ -24,6 +24,7 @@ from sqlalchemy.engine import make_url
 
 from gateway.backup import postgresql, stores
 from gateway.backup.manifest import (
+    COMMAND,
     COPIES,
     KEYS,
     MANIFEST,
@@ -33,13 +34,15 @@ from gateway.backup.manifest import (
     Key,
     Manifest,
     digest,
+    digests,
     encode,
     key_digest,
     key_files,
+    printed,
 )
 from gateway.backup.sealing import seal
 from gateway.config.settings import Settings
-from gateway.errors import CommandRefused
+from gateway.errors import CommandRefused, ConfigurationError
 from gateway.files import new_file
 from gateway.ledger.entry.registry import EVERY
 from gateway.ledger.proof import key_files as keys
@@ -109,8 +112,13 @@ def _keys(settings: Settings, folder: Path, with_keys: bool) -> list[Key]:
             folder.mkdir(mode=0o700, exist_ok=True)
             new_file(folder / setting, file.read_bytes())
         found.append(Key(setting, digest(file), with_keys, key_digest(file)))
-    if with_keys:
+    if with_keys and folder.exists():
         _sync(folder)
+    try:
+        if keys := printed(settings):
+            found.append(Key(COMMAND, digests(keys)[0]))
+    except ConfigurationError:
+        found.append(Key(COMMAND, None))
     return found
 
 

@@ -21,12 +21,15 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat,
 
 from gateway.config.settings import Settings
 from gateway.errors import CommandRefused
+from gateway.storage.sealing import outside
+from gateway.storage.sealing.key_file import KeyFile
 
 VERSION = 1
 SEALED_VERSION = 2
 """Of a backup whose copy is sealed, which earlier versions would put back as it is."""
 MANIFEST = "backup.json"
 KEYS = "keys"
+COMMAND = "store_key_command"
 COPIES = {"sqlite": "store.db", "postgresql": "store.dump"}
 """The copy's name by the kind of store."""
 SEALED = ".sealed"
@@ -34,7 +37,9 @@ _CHUNK = 1 << 20
 
 
 class Key(msgspec.Struct, frozen=True):
-    """A key file that belongs to the store: its setting in `gateway.yaml`, and the file's SHA-256; none: it was away.
+    """A key that belongs to the store: its setting in `gateway.yaml`, and its file's SHA-256; none: it was away.
+
+    Of `store_key_command` it is that of the file which `dutybound store key` would have made.
 
     `inside` is whether the backup has a copy of it. `key` is a digest of the key alone (`key_digest`), so that a file
     that was typed again or got another comment is the same; backups from before do not have it.
@@ -128,11 +133,23 @@ def key_files(settings: Settings) -> dict[str, Path]:
     """The key files that belong to a configuration's store, by their settings."""
     names = ("webhooks.key_file", "webhooks.older_key_file")
     found = {"ledger.key_file": settings.ledger.key_file}
-    if settings.store_key_file is not None:
-        found["store_key_file"] = settings.store_key_file
+    if isinstance(settings.store_key, Path):
+        found["store_key_file"] = settings.store_key
     if settings.secrets_file is not None:
         found["secrets_file"] = settings.secrets_file
     return found | dict(zip(names, settings.webhooks.key_files, strict=False))
+
+
+def printed(settings: Settings) -> KeyFile | None:
+    """The key that `store_key_command` prints; None without one. Raises `ConfigurationError` where it is away."""
+    if settings.store_key is None or isinstance(settings.store_key, Path):
+        return None
+    return outside.load(settings.store_key, str(settings.file))
+
+
+def digests(keys: KeyFile) -> list[str]:
+    """The SHA-256 of the file that has these keys, and then of one with the first, the second, and so on."""
+    return [hashlib.sha256(each.encode()).hexdigest() for each in (keys, *(KeyFile((one,)) for one in keys.keys))]
 
 
 class _Version(msgspec.Struct):

@@ -23,7 +23,7 @@ from sqlalchemy.exc import ArgumentError
 
 from gateway.backup import postgresql, stores
 from gateway.backup.making import now
-from gateway.backup.manifest import KEYS, SEALED, Key, Manifest, digest, key_files, read
+from gateway.backup.manifest import COMMAND, KEYS, SEALED, Key, Manifest, digest, digests, key_files, printed, read
 from gateway.backup.sealing import unseal
 from gateway.config.settings import Settings
 from gateway.errors import CommandRefused
@@ -40,6 +40,9 @@ if TYPE_CHECKING:
     from gateway.storage.engines.postgresql import PostgresStore
 
 PLACE = "postgresql+asyncpg://gateway@scratch.example/verify"
+
+
+_OUTSIDE = ("store_key_file", COMMAND)
 
 
 def restore(settings: Settings, folder: Path, *, anyway: bool = False, key: bytes | None = None) -> Manifest:
@@ -71,6 +74,7 @@ def restore(settings: Settings, folder: Path, *, anyway: bool = False, key: byte
             raise CommandRefused(f"`{copy}` is not what was backed up: it was changed or cut short; use another backup")
         if not anyway:
             _check_keys(lost)
+            _check_printed(settings, found)
             _check_memory(settings)
         with _opened(copy, key) as plain:
             (_put_file if kind == "sqlite" else _put_database)(settings, plain)
@@ -130,7 +134,7 @@ def scratch(settings: Settings, copy: Path, url: str) -> Iterator[Store]:
     there = msgspec.structs.replace(settings, store=url)
     _put_database(there, copy)
     try:
-        with contextlib.closing(open_to_read(url, "--scratch", settings.store_key_file)) as store:
+        with contextlib.closing(open_to_read(url, "--scratch", settings.store_key)) as store:
             yield store
     finally:
         with stores.database(there) as store, store.engine.begin() as connection:
@@ -167,6 +171,8 @@ def _lost(settings: Settings, found: Manifest, folder: Path) -> list[tuple[Key, 
         if key.sha256 is None:
             continue
         file = configured.get(key.setting)
+        if file is None and key.setting in _OUTSIDE and settings.store_key is not None:
+            continue  # it moved between a file and a command, or is a command's
         if file is None:
             raise CommandRefused(f"the backup belongs to a key `{key.setting}`, which the configuration does not name")
         if not file.is_file() or not key.fits(file):
@@ -186,6 +192,17 @@ def _check_keys(lost: list[tuple[Key, Path]]) -> None:
                 f"the backup needs the key `{key.setting}`, and `{file}` is away: put back the file with SHA-256"
                 f" {key.sha256}, and run this again. Nothing was changed"
             )
+
+
+def _check_printed(settings: Settings, found: Manifest) -> None:
+    """The key that a command prints is the backup's; raises `ConfigurationError` where it is away."""
+    keys = printed(settings)
+    wanted = {key.sha256 for key in found.keys if key.setting in _OUTSIDE and key.sha256 is not None}
+    if keys is not None and wanted and wanted.isdisjoint(digests(keys)):
+        raise CommandRefused(
+            f"the backup needs another key than `{COMMAND}` prints: the one whose file has SHA-256 {wanted.pop()}."
+            " Have it print that key too, in a line of its own. Nothing was changed"
+        )
 
 
 def _check_memory(settings: Settings) -> None:

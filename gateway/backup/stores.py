@@ -12,8 +12,9 @@ from sqlalchemy import Engine, func, select
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SQLAlchemyError
 
+from gateway.backup.manifest import printed
 from gateway.config.settings import Settings
-from gateway.errors import CommandRefused, StoreUnavailable
+from gateway.errors import CommandRefused, ConfigurationError, StoreUnavailable
 from gateway.ledger.log.head_file import HeadFile
 from gateway.ledger.log.retire import Missing, behind
 from gateway.ledger.proof.note import Verifier
@@ -117,8 +118,17 @@ def check_heads(store: SqliteStore | PostgresStore, verifiers: Sequence[Verifier
 
 def _unlock(store: SqliteStore | PostgresStore, settings: Settings) -> None:
     """Open what is sealed of a store of today's tables, where the key is there."""
-    key = settings.store_key_file
-    unlock(store, key if key is not None and key.exists() else None, str(settings.file), without=True)
+    unlock(store, settings.store_key if _there(settings) else None, str(settings.file), without=True)
+
+
+def _there(settings: Settings) -> bool:
+    """Whether there is a key to open the store with; one that is wrong is refused by whoever opens it."""
+    if isinstance(settings.store_key, Path):
+        return settings.store_key.exists()
+    try:
+        return printed(settings) is not None
+    except ConfigurationError:
+        return False
 
 
 def gaps(store: SqliteStore | PostgresStore, settings: Settings) -> list[Missing]:

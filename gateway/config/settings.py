@@ -27,6 +27,7 @@ from gateway.config.managing import ManageSettings, read_listen, read_manage
 from gateway.config.oauth import OAuthSettings, TLSSettings, read_oauth, read_tls
 from gateway.config.outgoing import AlertSettings, WebhookSettings, read_alerts, read_webhooks
 from gateway.config.source_watch import SourceWatch, read_source_watch
+from gateway.config.store_key import StoreKey, read_store_key
 from gateway.config.tracing import TracingSettings, read_tracing
 from gateway.documents import Node
 from gateway.errors import ConfigurationError, Problem
@@ -57,7 +58,7 @@ class Settings(msgspec.Struct, frozen=True):
     is only what files with secrets are seen from. `drain` is for how many seconds a process that stops tells so.
     `single_node` is `durability: single-node`: one PostgreSQL server is enough, without a synchronous standby.
     `secrets_file` has what sessions, nonces and counts are keyed by, else the ledger's key makes that.
-    `store_key_file` has the key that the store's rows are sealed by; `texts` the pages' texts, where not in English.
+    `store_key` has the key that the store's rows are sealed by; `texts` the pages' texts, where not in English.
     `root` is the file with the variables over it, for those who read parts of it that are theirs (`case_registries`).
     """
 
@@ -84,7 +85,7 @@ class Settings(msgspec.Struct, frozen=True):
     texts: Path | None = None
     source_watch: SourceWatch | None = None
     tracing: TracingSettings | None = None
-    store_key_file: Path | None = None
+    store_key: StoreKey | None = None
     secrets_file: Path | None = None
 
 
@@ -181,7 +182,7 @@ def _settings(root: Node, path: Path) -> Settings:
     optional = (
         "valkey", "rules", "tls", "limits", "case_registries", "durability", "drain", "manage", "webhooks", "alerts",
         "open", "texts", "source_watch", "tracing", "store_key_file",
-        "secrets_file",
+        "store_key_command", "secrets_file",
     )  # fmt: skip
     keys = root.mapping(required, optional)
     host, port = read_listen(keys["listen"])
@@ -209,7 +210,7 @@ def _settings(root: Node, path: Path) -> Settings:
         texts=None if keys["texts"].is_null else keys["texts"].existing_file(),
         source_watch=None if keys["source_watch"].is_null else read_source_watch(keys["source_watch"]),
         tracing=read_tracing(keys["tracing"]),
-        store_key_file=None if keys["store_key_file"].is_null else keys["store_key_file"].any_path(),
+        store_key=read_store_key(keys["store_key_file"], keys["store_key_command"]),
         secrets_file=None if keys["secrets_file"].is_null else keys["secrets_file"].any_path(),
     )
 

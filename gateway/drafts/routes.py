@@ -25,7 +25,6 @@ from __future__ import annotations
 
 import asyncio
 import datetime
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -35,6 +34,7 @@ from gateway.activation.archive import MOST_FILE, unpacked
 from gateway.acts.called import Acted
 from gateway.acts.office import Office
 from gateway.acts.plain import MAX_BODY, Asked, Plain
+from gateway.config.store_key import StoreKey
 from gateway.drafts.apart import Apart
 from gateway.drafts.child import Wanted
 from gateway.drafts.forms import FormRoutes
@@ -84,10 +84,10 @@ class _Proposed(msgspec.Struct, forbid_unknown_fields=True):
 class DraftRoutes:
     """These routes. `examiner` is the one by which proposals are examined; `origin` is the ledger's.
 
-    `url` is that of the store, `key` the file that its rows are sealed by, where they are.
+    `url` is that of the store, `key` the key that its rows are sealed by, where they are.
     """
 
-    def __init__(self, office: Office, examiner: Examiner, origin: str, url: str, key: Path | None = None) -> None:
+    def __init__(self, office: Office, examiner: Examiner, origin: str, url: str, key: StoreKey | None = None) -> None:
         self._office, self._examiner = office, examiner
         self._drafts = Drafts(office)
         self._apart = Apart(examiner.issuers, examiner.registries)

@@ -26,7 +26,8 @@ NICE = 10
 class Trying(msgspec.Struct, frozen=True):
     """What is tried: the archives of the candidate and of the active set, on inquiries of the store at `url`.
 
-    `key` is the path of the key file that its rows are sealed by, where they are.
+    `key` is the path of the key file that its rows are sealed by, where they are; or `command` what was asked for that
+    key, and `handed` what it printed.
     """
 
     candidate: bytes
@@ -36,6 +37,8 @@ class Trying(msgspec.Struct, frozen=True):
     since: datetime.datetime
     until: datetime.datetime
     key: str = ""
+    command: tuple[str, ...] = ()
+    handed: bytes = b""
 
 
 def main() -> int:

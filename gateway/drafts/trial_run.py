@@ -10,6 +10,8 @@ from pathlib import Path
 import msgspec
 
 from gateway.activation.loading import Reading, loaded
+from gateway.config import store_key
+from gateway.config.store_key import KeyCommand, StoreKey
 from gateway.drafts.trial_child import TELL_EVERY, Trying
 from gateway.simulation.compare import Comparison
 from gateway.simulation.simulate import Simulation
@@ -23,7 +25,7 @@ def lines(asked: Trying) -> Iterator[bytes]:
     simulation = Simulation(comparison, asked.since, asked.until)
     told = 0.0
     with (
-        contextlib.closing(open_to_read(asked.url, key=Path(asked.key) if asked.key else None)) as store,
+        contextlib.closing(open_to_read(asked.url, key=_key(asked))) as store,
         contextlib.closing(store.reader()) as reader,
     ):
         for progress in simulation.run(reader):
@@ -31,3 +33,10 @@ def lines(asked: Trying) -> Iterator[bytes]:
                 told = time.monotonic()
                 yield msgspec.json.encode({"done": progress.done, "of": progress.of, "left": round(progress.left)})
     yield msgspec.json.encode({"result": simulation.result()})
+
+
+def _key(asked: Trying) -> StoreKey | None:
+    if asked.command:
+        store_key.take(asked.handed)
+        return KeyCommand(asked.command, Path())
+    return Path(asked.key) if asked.key else None

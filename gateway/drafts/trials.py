@@ -20,6 +20,8 @@ import msgspec
 from sqlalchemy.exc import SQLAlchemyError
 
 from gateway.acts.office import Office
+from gateway.config import store_key
+from gateway.config.store_key import StoreKey
 from gateway.drafts.keeping import Kept
 from gateway.drafts.marking import mark
 from gateway.drafts.trial_child import Trying
@@ -76,9 +78,9 @@ class _Line(msgspec.Struct):
 class Trials:
     """Begins, shows and ends them, on the store at `url`. Names in files are read by `issuers`."""
 
-    def __init__(self, office: Office, url: str, key: Path | None, issuers: Mapping[str, str]) -> None:
+    def __init__(self, office: Office, url: str, key: StoreKey | None, issuers: Mapping[str, str]) -> None:
         self._office, self._url, self._issuers = office, url, issuers
-        self._key = "" if key is None else str(key)
+        self._key = key
         self._task: asyncio.Task[None] | None = None
 
     async def begin(
@@ -102,7 +104,7 @@ class Trials:
         told = Told(since, until, said, digest, active.digest, now)
         row = Trial(kept.row.id, secrets.token_hex(16), RUNNING, msgspec.json.encode(told), micros(now))
         await asyncio.to_thread(self._begin, row)
-        asked = Trying(kept.packed, active.files, self._issuers, self._url, since, until, self._key)
+        asked = Trying(kept.packed, active.files, self._issuers, self._url, since, until, *_passed(self._key))
         self._task = asyncio.create_task(self._run(row, told, asked, who))
         return _shown(row, now)
 
@@ -223,3 +225,10 @@ def _shown(row: Trial, now: datetime.datetime) -> dict[str, Any]:
         "leftOut": told.left_out,
         "proposal": told.proposal,
     }
+
+
+def _passed(key: StoreKey | None) -> tuple[str, tuple[str, ...], bytes]:
+    """A key for the process that simulates, which asks no command."""
+    if key is None or isinstance(key, Path):
+        return ("" if key is None else str(key)), (), b""
+    return "", key.words, store_key.handed()

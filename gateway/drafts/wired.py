@@ -21,6 +21,6 @@ def routes(plain: Plain, office: Office, settings: Settings, registries: Collect
     examiner = Examiner(settings.oauth.aliases, registries)
     return [
         *of_proposals(plain, office, settings, examiner, fits),
-        *DraftRoutes(office, examiner, settings.ledger.origin, settings.store, settings.store_key_file).routes(plain),
+        *DraftRoutes(office, examiner, settings.ledger.origin, settings.store, settings.store_key).routes(plain),
         *Refusals(office).routes(plain),
     ]

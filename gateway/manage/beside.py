@@ -19,6 +19,7 @@ from collections.abc import Callable, Coroutine, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from gateway.config import store_key
 from gateway.manage.states import States
 from gateway.telemetry.log import Log
 
@@ -51,7 +52,12 @@ def _keep(module: str, config: Path, name: str, ended: threading.Event) -> None:
     pause = _AFTER_START  # those that serve start first
     while not ended.wait(pause):
         begun = time.monotonic()
-        with subprocess.Popen(command, stdin=subprocess.DEVNULL) as process:  # noqa: S603 - our own
+        handed = store_key.handed()
+        more = ["--key-handed"] if handed else []
+        with subprocess.Popen([*command, *more], stdin=subprocess.PIPE) as process:  # noqa: S603 - our own
+            assert process.stdin is not None, "it is a pipe"
+            with contextlib.suppress(BrokenPipeError), process.stdin as given:
+                given.write(handed)
             while process.poll() is None:
                 if time.monotonic() - begun > _SOUND:
                     heard("", None)
@@ -66,12 +72,19 @@ def _keep(module: str, config: Path, name: str, ended: threading.Event) -> None:
 
 
 def arguments(argv: Sequence[str] | None, about: str | None) -> argparse.Namespace:
-    """What the process was started with: `config`, and the `parent` that it ends with."""
+    """What the process was started with: `config`, and the `parent` that it ends with.
+
+    What a command printed as the key of the store comes on the standard input, and is held.
+    """
     parser = argparse.ArgumentParser(description=(about or "").partition("\n")[0])
     parser.add_argument("--config", type=Path, required=True, metavar="FILE", help="gateway.yaml")
     # Not asked for by the process itself: a parent that ended while this began is not the parent any more.
     parser.add_argument("--parent", type=int, default=os.getppid(), metavar="PID", help="end with this process")
-    return parser.parse_args(argv)
+    parser.add_argument("--key-handed", action="store_true", help="the key of the store is on the standard input")
+    given = parser.parse_args(argv)
+    if given.key_handed:
+        store_key.take(sys.stdin.buffer.read())
+    return given
 
 
 async def until_told(work: Callable[[asyncio.Event], Coroutine[Any, Any, None]], parent: int) -> None:

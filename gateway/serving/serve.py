@@ -88,7 +88,7 @@ def serve(config: Path, workers: int) -> int:
                 raise ConfigurationError([Problem(str(found.file), 0, 0, "listen", wrong)])
             address = held.enter_context(taken(found.host, found.port, str(found.file)))
             open_configured(found).close()
-            examine_registry(found.store, found.ledger, str(found.file), found.store_key_file)
+            examine_registry(found.store, found.ledger, str(found.file), found.store_key)
             if parts.archive is not None:
                 epoch = _activated(found, parts, parts.archive)
                 _prepared = found, msgspec.structs.replace(parts, epoch=epoch)

@@ -18,6 +18,7 @@ import uvicorn
 from uvicorn.supervisors.multiprocess import Multiprocess, Process
 
 from gateway.bounds.connections import OPTIONS, BoundedProtocol
+from gateway.config import store_key
 from gateway.manage.alone import listening
 
 
@@ -50,6 +51,17 @@ def _modern(config: uvicorn.Config, made: Callable[[], ssl.SSLContext]) -> ssl.S
     return context
 
 
+class _Config(uvicorn.Config):
+    """With what a command printed as the key of the store, for workers that are no forks of this process."""
+
+    def __getstate__(self) -> dict[str, object]:
+        return {**self.__dict__, "handed": store_key.handed()}
+
+    def __setstate__(self, state: dict[str, bytes]) -> None:
+        store_key.take(state.pop("handed"))
+        self.__dict__.update(state)
+
+
 class _Workers(Multiprocess):
     """Replaces a worker however often it ends, as granian's server does; uvicorn gives up where one cannot start."""
 
@@ -72,7 +84,7 @@ def server(
 
     However few the workers, each is a process below this one.
     """
-    config = uvicorn.Config(
+    config = _Config(
         application,
         factory=True,
         workers=workers,

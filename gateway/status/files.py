@@ -16,6 +16,7 @@ from cryptography import x509
 from gateway import documents
 from gateway.backup import last
 from gateway.config.settings import Settings
+from gateway.config.store_key import KeyCommand
 from gateway.errors import CommandRefused, Problem
 from gateway.status.lines import Line, day, lasting, trouble
 
@@ -52,6 +53,9 @@ def of_files(settings: Settings, now: datetime.datetime) -> Iterator[Line]:
             certificates.append(_certificate(key, file, now))
         else:
             keys.append(_key(key, file, now))
+    if isinstance(settings.store_key, KeyCommand):
+        said = f"kept by `{settings.store_key.words[0]}`, which does not print its age"
+        keys.append(Line("keys", "store_key_command", said, True, {}))
     yield from sorted(certificates, key=lambda each: str(each.facts.get("ends", "")))
     yield from sorted(keys, key=lambda each: -int(each.facts.get("days") or 0))
 

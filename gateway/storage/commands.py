@@ -11,6 +11,7 @@ from typing import Any
 from gateway.command import options
 from gateway.config import settings
 from gateway.config.settings import Settings
+from gateway.config.store_key import StoreKey
 from gateway.errors import ConfigurationError, Problem
 from gateway.storage import schema
 from gateway.storage.keys import finishing
@@ -30,7 +31,7 @@ def register(subparsers: argparse._SubParsersAction[Any]) -> None:
     migrate.add_argument(
         "--finish",
         action="store_true",
-        help="then seal its rows by the key that `store_key_file` names; no version from before reads them any more",
+        help="then seal its rows by the key outside the store; no version from before reads them any more",
     )
     migrate.add_argument(
         "--plan",
@@ -112,12 +113,13 @@ def _rotate(arguments: argparse.Namespace) -> int:
             print(f"its rows are sealed by key {version} of the store's own now")
             return 0
         new = finishing.rotate_outside(store.engine, key, file)
-    print(f"key `{new.name}`: {key} (keep a copy, and the one before only as long as backups from before are kept)")
+    said = key if isinstance(key, Path) else f"`{key.words[0]}` need not print the one before any more"
+    print(f"key `{new.name}`: {said} (keep a copy, and the one before only as long as backups from before are kept)")
     return 0
 
 
-def _named(found: Settings) -> Path:
-    if found.store_key_file is None:
+def _named(found: Settings) -> StoreKey:
+    if found.store_key is None:
         raise ConfigurationError(
             [
                 Problem(
@@ -126,7 +128,7 @@ def _named(found: Settings) -> Path:
                 )
             ]
         )  # fmt: skip
-    return found.store_key_file
+    return found.store_key
 
 
 class _Progress:

@@ -22,12 +22,13 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 
 from gateway.config.settings import Settings, placing
+from gateway.config.store_key import StoreKey
 from gateway.errors import ConfigurationError, Problem, StoreUnavailable
 from gateway.files import also_named, not_writable, readable_by_others
 from gateway.storage import schema
 from gateway.storage.archive.files import archive_at
 from gateway.storage.engines.sqlite import SqliteStore
-from gateway.storage.keys.opening import Sealable, unlock
+from gateway.storage.keys.opening import Sealable, told_of_plain, unlock
 from gateway.storage.port import Store
 from gateway.storage.whole import metadata
 
@@ -73,11 +74,11 @@ def sqlite_path(url: str, file: str = "gateway.yaml") -> Path:
 
 
 def open_store(
-    url: str, file: str = "gateway.yaml", *, single_node: bool | None = None, key: Path | None = None
+    url: str, file: str = "gateway.yaml", *, single_node: bool | None = None, key: StoreKey | None = None
 ) -> Store:
     """Open the store at `url`, making its folder, file and tables where it is empty.
 
-    `key` is the file of the key that its rows are sealed by, where they are; a new store is then sealed.
+    `key` is where the key is that its rows are sealed by, where they are; a new store is then sealed.
 
     `single_node` says whether one PostgreSQL server is durable enough, else it must have a synchronous standby; None
     leaves that unexamined, for tools that read. Raises `ConfigurationError` (naming `file`, the configuration that
@@ -92,7 +93,7 @@ def open_configured(settings: Settings) -> Store:
     """Open the store that `gateway.yaml` names, as `open_store` does, to serve with it or to change it."""
     with placing(settings):
         archive = archive_at(settings.ledger.archive)
-        key = settings.store_key_file
+        key = settings.store_key
         store = open_store(settings.store, str(settings.file), single_node=settings.single_node, key=key)
         store.archive = archive
         return store
@@ -109,7 +110,7 @@ def served_alone(settings: Settings, patience: float = 3.0) -> Iterator[None]:
         return
     path = sqlite_path(settings.store, str(settings.file))
     end = time.monotonic() + patience
-    with contextlib.closing(open_file(path, str(settings.file), settings.store_key_file)) as store:
+    with contextlib.closing(open_file(path, str(settings.file), settings.store_key)) as store:
         while (lock := store.lock("serve")) is None:
             if time.monotonic() >= end:
                 raise _refusal(
@@ -136,7 +137,7 @@ def opened(settings: Settings) -> Iterator[Store]:
         store.close()
 
 
-def open_file(path: Path, file: str = "gateway.yaml", key: Path | None = None) -> SqliteStore:
+def open_file(path: Path, file: str = "gateway.yaml", key: StoreKey | None = None) -> SqliteStore:
     """Open the SQLite store in the file `path`, as `open_store` does."""
     try:
         store = _sqlite(path, file)
@@ -186,7 +187,7 @@ def _refuse_foreign(path: Path, file: str) -> None:
 
 
 def _open_postgresql(
-    url: str, file: str, single_node: bool | None, key: Path | None, *, make: bool = True, without: bool = False
+    url: str, file: str, single_node: bool | None, key: StoreKey | None, *, make: bool = True, without: bool = False
 ) -> PostgresStore:
     import psycopg  # with its drivers, which a SQLite store does without
 
@@ -230,14 +231,14 @@ def _with_fix(error: Exception, url: URL) -> str:
     return f"{_first_line(error)}{fix}"
 
 
-def examine_store(url: str, file: str, *, single_node: bool, key: Path | None = None) -> list[str]:
+def examine_store(url: str, file: str, *, single_node: bool, key: StoreKey | None = None) -> list[str]:
     """Look at a store as `open_store` does, and write nothing; what hinders there. Raises `ConfigurationError`."""
     if _url(url, file).get_backend_name() == "postgresql":
         from gateway.storage.engines.durability import hindrances
 
         store = _open_postgresql(url, file, single_node, key, make=False)
         try:
-            return [*hindrances(store), *_plain(store, key)]
+            return [*hindrances(store), *told_of_plain(store, key)]
         finally:
             store.close()
     path = sqlite_path(url, file)
@@ -253,21 +254,13 @@ def examine_store(url: str, file: str, *, single_node: bool, key: Path | None = 
             looked_at.close()
         if wrong := readable_by_others(path) or also_named(path):
             raise _refusal(file, f"`{path}` {wrong}")
-        return _plain(looked_at, key)
+        return told_of_plain(looked_at, key)
     return []
 
 
-def _plain(store: Sealable, key: Path | None) -> list[str]:
-    """What is told of a store whose rows are not sealed, though there is a key for it."""
-    if key is None or store.vault is not None:
-        return []
-    return [
-        "`store_key_file` names a key, and the store's rows are not sealed by it: run `dutybound store migrate"
-        " --finish`, once no gateway of an earlier version is to serve it any more"
-    ]
-
-
-def _check_version(store: Sealable, file: str, key: Path | None, *, make: bool = True, without: bool = False) -> None:
+def _check_version(
+    store: Sealable, file: str, key: StoreKey | None, *, make: bool = True, without: bool = False
+) -> None:
     with store.engine.connect() as connection:
         found = schema.version(connection)
     if found.others:
@@ -339,7 +332,7 @@ def opened_to_finish(settings: Settings) -> Iterator[Store]:
         store.close()
 
 
-def open_to_read(url: str, file: str = "gateway.yaml", key: Path | None = None, *, without: bool = False) -> Store:
+def open_to_read(url: str, file: str = "gateway.yaml", key: StoreKey | None = None, *, without: bool = False) -> Store:
     """Open an existing store to read from, as auditors do; raises `ConfigurationError` where it is none.
 
     `without`: it may be one whose rows are sealed by a key that the reader has not (`Reader.locked`).
@@ -352,7 +345,7 @@ def open_to_read(url: str, file: str = "gateway.yaml", key: Path | None = None, 
 def read_configured(settings: Settings) -> Store:
     """Open the store that `gateway.yaml` names to read from, as `open_to_read` does."""
     with placing(settings):
-        return open_to_read(settings.store, str(settings.file), settings.store_key_file)
+        return open_to_read(settings.store, str(settings.file), settings.store_key)
 
 
 def not_made(path: Path) -> bool:
@@ -369,7 +362,7 @@ def not_made(path: Path) -> bool:
         store.close()
 
 
-def open_copy(path: Path, key: Path | None = None, *, without: bool = False) -> SqliteStore:
+def open_copy(path: Path, key: StoreKey | None = None, *, without: bool = False) -> SqliteStore:
     """Open an existing SQLite store for reading only, as `open_to_read` does."""
     try:
         if not path.is_file():

@@ -22,6 +22,7 @@ from gateway.errors import ConfigurationError
 from gateway.manage.alone import listening, shared, taken
 from gateway.manage.hub import Hub
 from gateway.manage.link import SUPERVISOR, Link
+from gateway.storage.sealing import key_file
 from tests.connectors.certificates import Authority
 from tests.oauth.serving import Serving, plain_environment
 from tests.ports import free_port
@@ -29,7 +30,7 @@ from tests.waiting import until
 
 
 class Started:
-    """A gateway of two workers, on granian or uvicorn."""
+    """A gateway of two workers, on granian or uvicorn; `asked` has a line each time a command prints its key."""
 
     def __init__(self, folder: Path, *, direct: bool) -> None:
         tls, self.verify = None, True
@@ -39,7 +40,10 @@ class Started:
             tls = {"cert_file": str(certificate), "key_file": str(key), "client_ca_file": str(authority.ca_file)}
             self.verify = ssl.create_default_context(cafile=str(authority.ca_file))
         login = IssuerSettings("http://127.0.0.1:9", "login")
-        self.serving = Serving(folder, login, "https://gateway.example", tls, workers=2)
+        key_file.generate(folder / "store.key")
+        self.asked, self.key = folder / "asked", folder / "store.key"
+        command = ["sh", "-c", "echo asked >>asked; cat store.key"]
+        self.serving = Serving(folder, login, "https://gateway.example", tls, workers=2, store_key_command=command)
         self.serving.ready(self.verify)
 
     def answers(self) -> bool:
@@ -91,8 +95,10 @@ def test_workers_end_with_a_supervisor_that_is_killed(started: Started) -> None:
     assert not started.answers()
 
 
-def test_a_worker_that_is_killed_is_replaced(kept: Started) -> None:
+def test_a_worker_that_is_killed_is_replaced_though_the_store_s_key_is_away(kept: Started, tmp_path: Path) -> None:
     serving = kept.serving
+    assert kept.asked.read_text() == "asked\n", "once for all processes"
+    kept.key.rename(tmp_path / "away")
 
     def workers() -> set[int]:
         told = httpx.get(f"{serving.manage}/health").json()
@@ -102,6 +108,8 @@ def test_a_worker_that_is_killed_is_replaced(kept: Started) -> None:
     os.kill(min(before), signal.SIGKILL)
     until("another in its place", lambda: len(workers()) == 2 and min(before) not in workers())
     assert kept.answers()
+    assert kept.asked.read_text() == "asked\n"
+    (tmp_path / "away").rename(kept.key)
 
 
 def second(serving: Serving, **variables: str) -> subprocess.CompletedProcess[str]:

@@ -17,7 +17,7 @@ def test_a_first_folder_s_sealed_store_is_shown(
     monkeypatch.chdir(tmp_path)
     assert cli.main(["init", "--yes"]) == 0
     found = settings.load(Path("gateway.yaml"), {})
-    assert found.store_key_file is not None
+    assert found.store_key is not None
     open_configured(found).close()
     capsys.readouterr()
     assert cli.main(["status"]) == 1

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from gateway.config.store_key import StoreKey
 from gateway.storage.port import Store
 from gateway.storage.store import open_store
 from tests.services import Postgres, postgres
@@ -24,7 +25,7 @@ class Place:
 
     def __init__(self, url: str, server: Postgres | None = None) -> None:
         self.url = url
-        self.key: Path | None = None  # of a place whose rows are sealed
+        self.key: StoreKey | None = None  # of a place whose rows are sealed
         self._server = server
         self._opened: list[Store] = []
         self._copies: list[Place] = []

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from sqlalchemy.exc import SQLAlchemyError
 
 from gateway.acts.cataloguing.steps import published
 from gateway.catalogue import definitions
 from gateway.catalogue.model import Catalogue
+from gateway.config.store_key import StoreKey
 from gateway.errors import ConfigurationError
 from gateway.storage.store import open_to_read
 
 _NAMED = 5
 
 
-def warnings(store: str, catalogue: Catalogue, key: Path | None = None) -> list[str]:
+def warnings(store: str, catalogue: Catalogue, key: StoreKey | None = None) -> list[str]:
     """The warning, where there is something to warn of; nothing of a store that is not there yet."""
     try:
         opened = open_to_read(store, key=key)

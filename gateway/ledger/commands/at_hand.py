@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from gateway.config import settings
+from gateway.config.store_key import StoreKey
 from gateway.errors import ConfigurationError, Problem
 from gateway.ledger.log import head_file
 from gateway.ledger.proof import key_files
@@ -18,7 +19,7 @@ from gateway.storage.archive.files import archive_at
 from gateway.storage.store import Store, open_copy, open_to_read
 
 
-def opened(named: str, file: str, archive: str | None, key: Path | None, without: bool) -> Store:
+def opened(named: str, file: str, archive: str | None, key: StoreKey | None, without: bool) -> Store:
     """The store of a URL, which `file` names, or of a SQLite file; and where its archived entries are.
 
     `without` a key, where its rows may be sealed.

@@ -156,7 +156,7 @@ def _store(arguments: argparse.Namespace) -> int:
     receipts = _receipts(arguments.receipts) if arguments.receipts else []
     remembered_outside = at_hand.remembered(configured, arguments.state)  # first: a gateway may go on meanwhile
     archive = arguments.archive or (configured.ledger.archive if configured is not None else None)
-    key = arguments.store_key or (configured.store_key_file if configured is not None else None)
+    key = arguments.store_key or (configured.store_key if configured is not None else None)
     again = functools.partial(
         at_hand.opened, named, str(arguments.config or "--store"), archive, key, configured is None
     )

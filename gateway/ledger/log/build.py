@@ -18,6 +18,7 @@ from sqlalchemy import inspect
 from gateway.clock import Now, machines
 from gateway.config.ledger import LedgerSettings
 from gateway.config.settings import Settings
+from gateway.config.store_key import StoreKey
 from gateway.documents import Node
 from gateway.errors import ConfigurationError, LedgerUnavailable, Problem
 from gateway.ledger.entry.registry import SERVING
@@ -131,7 +132,7 @@ def check_head_file(settings: LedgerSettings, root: Node) -> None:
     return None
 
 
-def examine_registry(store_url: str, settings: LedgerSettings, file: str, key: Path | None = None) -> None:
+def examine_registry(store_url: str, settings: LedgerSettings, file: str, key: StoreKey | None = None) -> None:
     """What a start would refuse of the registry in the store, if there is one: it was set back, or has another key.
 
     Held against the head file; witnesses are not asked. Raises `ConfigurationError`.

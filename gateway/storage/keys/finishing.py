@@ -14,11 +14,12 @@ from pathlib import Path
 from sqlalchemy import Engine, create_engine, delete, event, text
 from sqlalchemy.pool import StaticPool
 
+from gateway.config.store_key import StoreKey
 from gateway.errors import CommandRefused
 from gateway.storage.engines.sqlite import SqliteStore
 from gateway.storage.keys import converting, opening, secret
 from gateway.storage.port import Store
-from gateway.storage.sealing import key_file
+from gateway.storage.sealing import key_file, outside
 from gateway.storage.sealing.key_file import KeyFile, Wrapping
 from gateway.storage.sealing.vault import DataKeys, Vault, new_keys
 from gateway.storage.tables import store_secret
@@ -29,12 +30,12 @@ _OTHERS = text(
 )
 
 
-def finish(store: Store, key: Path, file: str, heard: converting.Heard) -> bool:
+def finish(store: Store, key: StoreKey, file: str, heard: converting.Heard) -> bool:
     """Seal the rows of a store; False where they were sealed already.
 
     Raises `CommandRefused` where somebody uses it, `ConfigurationError` where the key is away or another.
     """
-    by = key_file.load(key)
+    by = outside.load(key, file)
     with _alone(store) as engine:
         with engine.begin() as connection:
             row = secret.kept(connection)
@@ -58,34 +59,43 @@ def finish(store: Store, key: Path, file: str, heard: converting.Heard) -> bool:
     return True
 
 
-def rotate_outside(engine: Engine, key: Path, file: str) -> KeyFile:
+def rotate_outside(engine: Engine, key: StoreKey, file: str) -> KeyFile:
     """Give a sealed store another key outside it, while it is served; the new key.
 
-    The file has both keys until the store's own are wrapped by the new one. Interrupted anywhere, it is called again.
-    Raises `ConfigurationError`.
+    A file has both keys until the store's own are wrapped by the new one. A command has to print both by then. Either
+    is interrupted anywhere, and called again. Raises `ConfigurationError`, and `CommandRefused` where there is no new
+    key.
     """
-    held = key_file.load(key)
-    _sealed(engine, key, file)
-    if not held.several:
-        held = held.followed_by_its_next()
-        key_file.replace(key, held)
-    _rewrap(engine, key, file, held, lambda keys: keys)
-    key_file.replace(key, held.first_alone())
+    held = outside.load(key, file, again=True)
+    row, _ = _sealed(engine, key, file)
+    if isinstance(key, Path):
+        if not held.several:
+            held = held.followed_by_its_next()
+            key_file.replace(key, held)
+        _rewrap(engine, key, file, held, lambda keys: keys)
+        key_file.replace(key, held.first_alone())
+    elif row.name == held.name:
+        raise CommandRefused(
+            f"{outside.shown(key)} prints the key `{held.name}` first, which the store has already; have it print a new"
+            " one (`dutybound store key`) in a line before that, and run this again"
+        )
+    else:
+        _rewrap(engine, key, file, held, lambda keys: keys)
     return held.first_alone()
 
 
-def rotate_secrets(engine: Engine, key: Path, file: str, heard: converting.Heard) -> int:
+def rotate_secrets(engine: Engine, key: StoreKey, file: str, heard: converting.Heard) -> int:
     """Seal every secret by a new key, while the store is served; the version of that key.
 
     Keys before stay among the store's: a process that has not met the new one yet may still seal by the one that it
     knows. Raises `ConfigurationError`.
     """
-    fresh = _rewrap(engine, key, file, key_file.load(key), DataKeys.with_another)
+    fresh = _rewrap(engine, key, file, outside.load(key, file), DataKeys.with_another)
     converting.secrets_anew(engine, Vault(fresh), heard)
     return max(fresh.secrets)
 
 
-def _rewrap(engine: Engine, key: Path, file: str, by: Wrapping, change: Callable[[DataKeys], DataKeys]) -> DataKeys:
+def _rewrap(engine: Engine, key: StoreKey, file: str, by: Wrapping, change: Callable[[DataKeys], DataKeys]) -> DataKeys:
     """Wrap the store's keys anew, once they were changed; whoever else does so meanwhile goes first."""
     while True:
         row, keys = _sealed(engine, key, file)
@@ -95,7 +105,7 @@ def _rewrap(engine: Engine, key: Path, file: str, by: Wrapping, change: Callable
                 return fresh
 
 
-def _sealed(engine: Engine, key: Path, file: str) -> tuple[secret.Kept, DataKeys]:
+def _sealed(engine: Engine, key: StoreKey, file: str) -> tuple[secret.Kept, DataKeys]:
     with engine.connect() as connection:
         row = secret.kept(connection)
     if row is None or row.state != secret.SEALED:

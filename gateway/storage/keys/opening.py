@@ -6,21 +6,21 @@ until `dutybound store migrate --finish` (`gateway.storage.keys.finishing`).
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 from typing import Protocol
 
 from sqlalchemy import Engine, select
 from sqlalchemy.exc import IntegrityError
 
+from gateway.config.store_key import StoreKey
 from gateway.errors import ConfigurationError, Problem
 from gateway.storage.keys import converting, secret
 from gateway.storage.keys.secret import Kept
-from gateway.storage.sealing import columns, key_file
-from gateway.storage.sealing.key_file import NotWrapped
+from gateway.storage.sealing import columns, outside
+from gateway.storage.sealing.key_file import NotWrapped, Wrapping
 from gateway.storage.sealing.vault import DataKeys, Vault, new_keys
 from gateway.storage.tables import shard
-
-SETTING = "store_key_file"
 
 
 class Sealable(Protocol):
@@ -33,8 +33,8 @@ class Sealable(Protocol):
     def engine(self) -> Engine: ...
 
 
-def unlock(store: Sealable, key: Path | None, file: str, *, new: bool = False, without: bool = False) -> None:
-    """Give a store what seals and opens its rows, by a key file; nothing where its rows stand as they are.
+def unlock(store: Sealable, key: StoreKey | None, file: str, *, new: bool = False, without: bool = False) -> None:
+    """Give a store what seals and opens its rows, by the key outside it; nothing where its rows stand as they are.
 
     `new`: where nothing was entered yet, its rows are sealed from now on. `without`: it may be opened without a key, to
     read what needs none. Raises `ConfigurationError` with the fix; nothing was changed then.
@@ -43,14 +43,14 @@ def unlock(store: Sealable, key: Path | None, file: str, *, new: bool = False, w
         row = secret.kept(connection)
         empty = row is None and new and connection.execute(select(shard.c.id).limit(1)).first() is None
     if row is None and key is not None and empty:
-        row = _begun(store.engine, key_file.load(key))
+        row = _begun(store.engine, outside.load(key, file))
     if row is None:
         return
     if row.state != secret.SEALED:
         raise _refusal(
-            file,
+            file, key,
             "its rows are being sealed, and that has not come to its end; run `dutybound store migrate --finish` again",
-        )
+        )  # fmt: skip
     if key is None and without:
         store.locked = True
         return
@@ -62,29 +62,44 @@ def _give(store: Sealable, vault: Vault) -> None:
     columns.keep(store.engine, vault)
 
 
-def _now(engine: Engine, key: Path | None, file: str) -> DataKeys:
+def _now(engine: Engine, key: StoreKey | None, file: str) -> DataKeys:
     with engine.connect() as connection:
         row = secret.kept(connection)
     assert row is not None, "it is never removed"
     return keys_of(row, key, file)
 
 
-def keys_of(row: Kept, key: Path | None, file: str) -> DataKeys:
-    """The data keys of a row; raises `ConfigurationError` where the key file is away, or another's."""
+def keys_of(row: Kept, key: StoreKey | None, file: str) -> DataKeys:
+    """The data keys of a row; raises `ConfigurationError` where the key outside is away, or another's."""
     if key is None:
-        raise _refusal(file, f"its rows are sealed by the key `{row.name}`: name its file with `{SETTING}`")
-    by = key_file.load(key)
+        raise _refusal(file, key, f"its rows are sealed by the key `{row.name}`: name its file with `store_key_file`")
+    with contextlib.suppress(NotWrapped):
+        return row.opened(outside.load(key, file))
+    by = outside.load(key, file, again=True)  # it was changed since a command was asked
     try:
         return row.opened(by)
     except NotWrapped as error:
+        there, fix = "holds", "name the right file, or put back the copy that was kept of it"
+        if not isinstance(key, Path):
+            there, fix = "prints", "have the command print the right one"
         raise _refusal(
             file,
-            f"its rows are sealed by the key `{row.name}`, and `{key}` holds the key `{by.name}`; name the right file,"
-            " or put back the copy that was kept of it",
+            key,
+            f"its rows are sealed by the key `{row.name}`, and {outside.shown(key)} {there} the key `{by.name}`; {fix}",
         ) from error
 
 
-def _begun(engine: Engine, by: key_file.Wrapping) -> Kept | None:
+def told_of_plain(store: Sealable, key: StoreKey | None) -> list[str]:
+    """What is told of a store whose rows are not sealed, though there is a key for it."""
+    if key is None or store.vault is not None:
+        return []
+    return [
+        f"`{outside.setting(key)}` names a key, and the store's rows are not sealed by it: run `dutybound store migrate"
+        " --finish`, once no gateway of an earlier version is to serve it any more"
+    ]
+
+
+def _begun(engine: Engine, by: Wrapping) -> Kept | None:
     """Seal a store in which nothing was entered yet; the row that then stands, whoever was first."""
     keys = new_keys()
     made = secret.wrapped(secret.SEALED, keys, by)
@@ -98,5 +113,5 @@ def _begun(engine: Engine, by: key_file.Wrapping) -> Kept | None:
     return made
 
 
-def _refusal(file: str, message: str) -> ConfigurationError:
-    return ConfigurationError([Problem(file, 0, 0, SETTING, message)])
+def _refusal(file: str, key: StoreKey | None, message: str) -> ConfigurationError:
+    return ConfigurationError([Problem(file, 0, 0, outside.setting(key), message)])

@@ -4,13 +4,13 @@ A key file has one line a key, the base64 of 32 bytes; empty lines and `#` comme
 A second is there while the first is on its way to replace it, so that a rotation that was interrupted is no loss.
 Wrapping is AES key wrap (RFC 3394).
 
-`Wrapping` is all that a store asks for. A key management service or a PKCS#11 token fits behind it as well as a file.
+`Wrapping` is all that a store asks for. What `store_key_command` prints has the same form
+(`gateway.storage.sealing.outside`).
 """
 
 from __future__ import annotations
 
 import base64
-import binascii
 import hashlib
 import os
 from collections.abc import Sequence
@@ -120,28 +120,31 @@ def load(path: Path) -> KeyFile:
     """Read a key file; refuses one that others may read. Raises `ConfigurationError` with the fix."""
     try:
         wrong = readable_by_others(path)
-        lines = path.read_text("ascii").splitlines()
+        content = path.read_bytes()
     except OSError as error:
         raise _refusal(
             path,
             f"cannot be read ({error.strerror}): the key of the store is away. Nothing was changed; put it back, or"
             " make one for a new store with `dutybound store key`",
         ) from error
-    except UnicodeDecodeError as error:
-        raise _refusal(path, _NO_KEYS) from error
     if wrong:
         raise _refusal(path, wrong)
-    written = [line.strip() for line in lines if line.strip() and not line.startswith("#")]
     try:
-        keys = [base64.b64decode(line, validate=True) for line in written]
-    except binascii.Error as error:
-        raise _refusal(path, _NO_KEYS) from error
+        return decoded(content)
+    except ValueError as error:
+        raise _refusal(path, NO_KEYS) from error
+
+
+def decoded(content: bytes) -> KeyFile:
+    """The keys that a file has, or what a command printed; raises `ValueError` where that is none."""
+    lines = [line.strip() for line in content.decode("ascii").splitlines()]
+    keys = [base64.b64decode(line, validate=True) for line in lines if line and not line.startswith("#")]
     if not keys or any(len(key) != SIZE for key in keys):
-        raise _refusal(path, _NO_KEYS)
+        raise ValueError
     return KeyFile(keys)
 
 
-_NO_KEYS = "holds no key of a store (the base64 of 32 bytes a line), as `dutybound store key` writes it"
+NO_KEYS = "holds no key of a store (the base64 of 32 bytes a line), as `dutybound store key` writes it"
 
 
 def _refusal(path: Path, message: str) -> ConfigurationError:
