@@ -86,6 +86,12 @@ KINDS = {
     "gateway.yaml, its key for messages to others": (
         "tests/recall/delivering/test_settings.py::test_the_example_of_the_page_loads"
     ),
+    "gateway.yaml, its key for an encrypted file": (
+        "tests/storage/sealing/test_outside.py::test_the_handbook_s_command_of_an_encrypted_file"
+    ),
+    "gateway.yaml, its key for a key service": (
+        "tests/storage/sealing/test_outside.py::test_a_service_is_asked_once_by_a_process_and_not_while_it_is_away"
+    ),
     "gateway.yaml": None,
     "client.yaml": "tests/recipient/test_readme.py::test_the_configuration_loads",
     "tests/arrears.yaml": "tests/rules/testing/test_page.py::test_the_file_to_start_from_passes",
