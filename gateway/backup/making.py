@@ -147,7 +147,7 @@ def _copied(settings: Settings, copy: Path, verifiers: list[Verifier] | None) ->
         with contextlib.closing(made.connect()) as connection:
             if (found := connection.execute("PRAGMA quick_check(1)").fetchone()[0]) != "ok":
                 raise CommandRefused(f"the copy of `{path}` is damaged ({found}); keep the backups that you have")
-        if verifiers is not None and step == schema.LATEST:
+        if verifiers is not None and step >= schema.LATEST:
             stores.check_heads(made, verifiers, settings)
         with contextlib.closing(made.reader()) as reader:
             return step, stores.shards(reader)
@@ -157,7 +157,7 @@ def _dumped(settings: Settings, copy: Path, verifiers: list[Verifier] | None) ->
     url = make_url(settings.store)
     with stores.database(settings) as store:
         step = stores.step(store.engine, f"`{url.render_as_string()}`")
-        if verifiers is not None and step == schema.LATEST:
+        if verifiers is not None and step >= schema.LATEST:
             stores.check_heads(store, verifiers, settings)
         with contextlib.closing(store.reader()) as reader:
             shards = stores.shards(reader)

@@ -42,7 +42,7 @@ from gateway.manage.hub import Hub
 from gateway.manage.link import SUPERVISOR, Link
 from gateway.manage.server import served as managed
 from gateway.recall import worker as recaller
-from gateway.storage.store import open_configured, opened, served_alone
+from gateway.storage.store import later, open_configured, opened, served_alone
 from gateway.web import listen
 
 APPLICATION = "gateway.serving.serve:application"
@@ -87,12 +87,13 @@ def serve(config: Path, workers: int) -> int:
             if wrong := listen.hindrance(found.host):
                 raise ConfigurationError([Problem(str(found.file), 0, 0, "listen", wrong)])
             address = held.enter_context(taken(found.host, found.port, str(found.file)))
-            open_configured(found).close()
+            with contextlib.closing(open_configured(found)) as store:
+                newer = later(store.engine)
             examine_registry(found.store, found.ledger, str(found.file), found.store_key)
             if parts.archive is not None:
                 epoch = _activated(found, parts, parts.archive)
                 _prepared = found, msgspec.structs.replace(parts, epoch=epoch)
-        for warning in (*settings.warnings(found, workers), *warnings(found.ledger)):
+        for warning in (*newer, *settings.warnings(found, workers), *warnings(found.ledger)):
             print(f"warning: {warning}", file=sys.stderr)
         _allow_connections()
         os.environ[CONFIG], os.environ[WORKERS] = str(config.resolve()), str(workers)

@@ -12,6 +12,7 @@ from gateway.ledger.log.retire import all_sealed
 from gateway.ledger.projections import positions
 from gateway.ledger.stored.read import heads
 from gateway.status.lines import Line, day, lasting
+from gateway.storage import schema
 from gateway.storage.port import Reader, Store
 from gateway.storage.recall import work
 from gateway.storage.recall.recalls import SELECTING, recall, recall_job
@@ -24,11 +25,21 @@ BEHIND = 60.0
 
 def of_store(store: Store, now: int) -> Iterator[Line]:
     """All lines; `now` in microseconds since 1970. Raises `StoreUnavailable`, `VerificationFailed`, SQLAlchemy's."""
+    yield _tables(store)
     with contextlib.closing(store.reader()) as reader:
         yield from _shards(reader, now)
         yield from _projections(reader, now)
     yield from _rules(store)
     yield from _queue(store, now)
+
+
+def _tables(store: Store) -> Line:
+    with store.engine.connect() as connection:
+        found = schema.version(connection)
+    said = f"of step {found.number}"
+    if found.later:
+        said += f", made by a newer version; this one knows {schema.LATEST}, and serves them until it is replaced"
+    return Line("store", "tables", said, True, {"step": found.number, "known": schema.LATEST})
 
 
 def _shards(reader: Reader, now: int) -> Iterator[Line]:

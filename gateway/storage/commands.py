@@ -15,9 +15,10 @@ from gateway.config.store_key import StoreKey
 from gateway.errors import ConfigurationError, Problem
 from gateway.storage import schema
 from gateway.storage.keys import finishing
-from gateway.storage.migrations.planning import plan
+from gateway.storage.migrating import migrate_store, opened_to_finish
+from gateway.storage.migrations.planning import KEPT_SINCE, plan
 from gateway.storage.sealing import key_file
-from gateway.storage.store import migrate_store, opened, opened_to_finish, sqlite_path
+from gateway.storage.store import opened, sqlite_path
 
 
 def register(subparsers: argparse._SubParsersAction[Any]) -> None:
@@ -25,7 +26,7 @@ def register(subparsers: argparse._SubParsersAction[Any]) -> None:
     store = subparsers.add_parser("store", help="the database that the gateway keeps its state in")
     parts = store.add_subparsers()
     migrate = parts.add_parser(
-        "migrate", help="bring an older store's tables to this version's; stop every gateway and keep a copy first"
+        "migrate", help="bring an older store's tables to this version's; `--plan` prints what to do first"
     )
     options.config(migrate)
     migrate.add_argument(
@@ -59,7 +60,7 @@ def _migrate(arguments: argparse.Namespace) -> int:
             return _plan(found)
     key = _named(found) if arguments.finish else None
     with settings.placing(found):
-        before, now = migrate_store(found.store, str(found.file))
+        before, now = migrate_store(found.store, str(found.file), single_node=found.single_node)
     if before == now:
         print(f"the store's tables are of step {now} already")
     else:
@@ -77,7 +78,7 @@ def _plan(found: Settings) -> int:
         raise ConfigurationError([Problem(str(found.file), 0, 0, "store", "is not there yet: a start makes it")])
     with opened_to_finish(found) as store, store.engine.connect() as connection:
         stands = schema.version(connection)
-    if stands.others or not stands.known or stands.number is None:
+    if stands.others or stands.later or stands.number is None:
         why = "its tables are not made yet: a start makes them" if stands.number is None else stands.newer()
         raise ConfigurationError([Problem(str(found.file), 0, 0, "store", stands.foreign() if stands.others else why)])
     steps = plan(stands.number)
@@ -86,15 +87,19 @@ def _plan(found: Settings) -> int:
         print(f"step {step.number}, {'only adds' if step.additive else 'changes what is there'}: {step.about}")
         for each in step.does:
             print(f"  {each}")
-    if steps:
+    if not steps:
+        print("nothing is to be done: gateways of this version and of others with the same step serve together")
+    elif stands.number >= KEPT_SINCE and all(step.additive for step in steps):
+        print(
+            "all steps are one transaction, and only add: make a backup (`dutybound backup`), migrate while gateways"
+            " serve, and replace them one by one"
+        )
+        print("versions that serve the store now serve it afterwards: the way back is to start them again")
+    else:
         print(
             "all steps are one transaction: make a backup (`dutybound backup`), stop every gateway, migrate, and start"
         )
-        print("a version that does not know these steps refuses the store afterwards; the way back is the backup")
-    else:
-        print(
-            "nothing is to be done: gateways of this version and of others with the same step serve beside each other"
-        )
+        print("a version from before refuses the store afterwards; the way back is the backup")
     return 0
 
 
@@ -109,6 +114,7 @@ def _rotate(arguments: argparse.Namespace) -> int:
     key, file = _named(found), str(found.file)
     with opened(found) as store:
         if arguments.secrets:
+            schema.refuse_later(store.engine)
             version = finishing.rotate_secrets(store.engine, key, file, _Progress())
             print(f"its rows are sealed by key {version} of the store's own now")
             return 0

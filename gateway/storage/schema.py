@@ -1,40 +1,68 @@
 """The version of a store's tables: an empty store is made, an older one is refused until it is migrated, a newer one is
-refused.
+refused unless it says that this version may serve it.
 
 The steps are in `migrations/`. Invariants: `LATEST` is the number of the last step, and `MetaData` is what the steps
 give (both tested, on both databases). A migration is one transaction, and two processes that find the store empty make
-it once. Alembic is loaded only to migrate: a start on a store that is up to date does without.
+it once. It writes down the oldest step whose code may go on serving the store: the steps after that one only add.
+Alembic is loaded only to migrate: a start on a store that is up to date does without.
 """
 
 from __future__ import annotations
 
-import importlib.resources
+import time
 from typing import NamedTuple
 
-from sqlalchemy import Connection, Engine, inspect, text
+from sqlalchemy import Connection, Engine, delete, insert, inspect, select, text
+from sqlalchemy.exc import DBAPIError
 
-LATEST = "0026"
+from gateway.errors import CommandRefused
+from gateway.storage.tables import store_version
+
+LATEST = "0027"
 FIRST = "0001"
 """Stores of version 0.1 have the tables of this step, and no record of it."""
 
 _LOCK = 0x6475_7479
+_PATIENCE, _TRIES, _REST = "500ms", 20, 0.5
+"""How long a migration waits for a table, behind which who is served queues; how often it begins anew, and after how
+many seconds: they go on meanwhile."""
+_IN_USE = {"55P03", "40P01"}
+"""PostgreSQL's codes for a lock that was not had in time, and for two that wait for each other."""
 
 
 class Version(NamedTuple):
-    """Where a store stands: `number` of the last step done, None for an empty store; `known` to this version.
+    """Where a store stands: `number` of the last step done, None for an empty store.
 
-    `others` is a table of another program, in a file that has none of ours.
+    `others` is a table of another program, in a file that has none of ours. `readable_from` is the oldest step whose
+    code may serve the store, read where it stands at a later step than this version's.
     """
 
     number: str | None
-    known: bool
     others: str = ""
+    readable_from: str | None = None
+
+    @property
+    def later(self) -> bool:
+        """Whether it stands at a step that this version does not know."""
+        return self.number is not None and self.number > LATEST
+
+    @property
+    def known(self) -> bool:
+        """Whether this version knows enough of its tables to serve it."""
+        return not self.later or (self.readable_from is not None and self.readable_from <= LATEST)
 
     def newer(self) -> str:
-        """Why a store that is not `known` is refused, and what to do."""
+        """Why a store that is not `known`, or is `later`, is refused, and what to do."""
         return (
             f"its tables are of step {self.number}, made by a newer version of the gateway, and this one knows {LATEST}"
             " and no later; use the newer version"
+        )
+
+    def served(self) -> str:
+        """What is to be known where this version serves a store that is `later`."""
+        return (
+            f"the store's tables are of step {self.number}, made by a newer version of the gateway; this version knows"
+            f" {LATEST}, and serves them until the newer one takes its place"
         )
 
     def foreign(self) -> str:
@@ -46,25 +74,51 @@ def version(connection: Connection) -> Version:
     """Where a store stands. A PostgreSQL database may have tables of others (extensions make some); a file is ours."""
     names = set(inspect(connection).get_table_names())
     if names and "shard" not in names and connection.dialect.name == "sqlite":
-        return Version(None, True, min(names))
-    if "alembic_version" in names:
-        number = connection.execute(text("SELECT version_num FROM alembic_version")).scalar_one_or_none()
-        return Version(number, number is None or number <= LATEST)
-    return Version(FIRST if "shard" in names else None, True)
+        return Version(None, min(names))
+    if "alembic_version" not in names:
+        return Version(FIRST if "shard" in names else None)
+    found = Version(connection.execute(text("SELECT version_num FROM alembic_version")).scalar_one_or_none())
+    if not found.later or store_version.name not in names:
+        return found
+    since = connection.execute(select(store_version.c.readable_from)).scalar_one_or_none()
+    return found._replace(readable_from=since)
+
+
+def refuse_later(engine: Engine) -> None:
+    """Raises `CommandRefused` at a later step than this version's: there may be rows that it would not treat."""
+    with engine.connect() as connection:
+        found = version(connection)
+    if found.later:
+        raise CommandRefused(f"nothing was done: the store is not whole to this version, since {found.newer()}")
 
 
 def migrate(engine: Engine) -> tuple[str | None, str]:
-    """Bring the tables to `LATEST`; gives the number before and after. Raises `LookupError` for one not ours."""
+    """Bring the tables to `LATEST`, while gateways serve or not; gives the number before and after.
+
+    Raises `LookupError` for one not ours, or of a later step, and SQLAlchemy's.
+    """
+    for _ in range(_TRIES - 1):
+        try:
+            return _migrate(engine)
+        except DBAPIError as error:
+            if getattr(error.orig, "sqlstate", None) not in _IN_USE:
+                raise
+        time.sleep(_REST)
+    return _migrate(engine)
+
+
+def _migrate(engine: Engine) -> tuple[str | None, str]:
     with engine.begin() as connection:
         if connection.dialect.name == "postgresql":
             connection.execute(text("SET LOCAL statement_timeout = 0"))  # a table is gone through as long as it takes
             connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
+            connection.execute(text(f"SET LOCAL lock_timeout = '{_PATIENCE}'"))
         else:
             connection.exec_driver_sql("PRAGMA user_version = 0")  # a write: whoever comes second waits here
         before = version(connection)
         if before.others:
             raise LookupError(before.foreign())
-        if not before.known:
+        if before.later:
             raise LookupError(before.newer())
         if before.number != LATEST:
             _upgrade(connection, before)
@@ -73,11 +127,13 @@ def migrate(engine: Engine) -> tuple[str | None, str]:
 
 def _upgrade(connection: Connection, before: Version) -> None:
     from alembic import command
-    from alembic.config import Config
 
-    config = Config()
-    config.set_main_option("script_location", str(importlib.resources.files("gateway.storage") / "migrations"))
-    config.attributes["connection"] = connection
+    from gateway.storage.migrations.planning import configured, readable_from, scripts
+
+    config = configured(connection)
     if before.number == FIRST and "alembic_version" not in inspect(connection).get_table_names():
         command.stamp(config, FIRST)
     command.upgrade(config, "head")
+    oldest = readable_from((script.revision, script.module.additive) for script in scripts(config))
+    connection.execute(delete(store_version))
+    connection.execute(insert(store_version).values(id=1, readable_from=oldest))

@@ -1,8 +1,9 @@
 """Opening the store: which of the two it is, whether its tables are of this version, and whether it may be used.
 
-Invariants: an empty store is made; one of an older or newer version is refused with what to do; so is a PostgreSQL
-that does not keep what it committed. The SQLite file, and the folder made for it, are readable by their owner only,
-since the keys that open payloads are rows in it. A URL that cannot be used is a `ConfigurationError` that says why.
+Invariants: an empty store is made; one of an older version is refused with what to do, and one of a newer version
+unless it may be served; so is a PostgreSQL that does not keep what it committed, before anything is written there. The
+SQLite file, and the folder made for it, are readable by their owner only, since the keys that open payloads are rows in
+it. A URL that cannot be used is a `ConfigurationError` that says why.
 
 Left to others: what the tables mean (`gateway.ledger`, `gateway.inquiry`).
 """
@@ -18,6 +19,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sqlalchemy import Engine
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 
@@ -38,12 +40,14 @@ if TYPE_CHECKING:
 assert metadata.tables, "every table is declared"
 
 __all__ = [
-    "Store", "examine_store", "migrate_store", "not_made", "open_configured", "open_copy", "open_file", "open_store",
-    "open_to_read", "opened", "read_configured", "served_alone", "sqlite_path",
+    "Store", "as_it_stands", "check_durable", "examine_store", "first_line", "later", "not_made", "open_configured",
+    "open_copy", "open_file", "open_store", "open_to_read", "opened", "read_configured", "refusal", "served_alone",
+    "sqlite_path",
 ]  # fmt: skip
 
 
-def _refusal(file: str, message: str) -> ConfigurationError:
+def refusal(file: str, message: str) -> ConfigurationError:
+    """What a store that cannot be used is refused by; `file` is the configuration that names it."""
     return ConfigurationError([Problem(file, 0, 0, "store", message)])
 
 
@@ -51,9 +55,9 @@ def _url(text: str, file: str) -> URL:
     try:
         parsed = make_url(text)
     except (ArgumentError, ValueError) as error:
-        raise _refusal(file, f"`{text}` is not a store URL; write `sqlite:///path/to/file.db`") from error
+        raise refusal(file, f"`{text}` is not a store URL; write `sqlite:///path/to/file.db`") from error
     if parsed.get_backend_name() not in ("sqlite", "postgresql"):
-        raise _refusal(
+        raise refusal(
             file,
             f"`{parsed.get_backend_name()}` stores are not supported; use `sqlite:///path` or `postgresql+asyncpg`",
         )
@@ -64,12 +68,12 @@ def sqlite_path(url: str, file: str = "gateway.yaml") -> Path:
     """The file that a store URL (`sqlite:///path`) names; raises `ConfigurationError` for any other URL."""
     parsed = _url(url, file)
     if parsed.drivername not in ("sqlite", "sqlite+pysqlite") or parsed.host or parsed.query:
-        raise _refusal(
+        raise refusal(
             file,
             f"`{parsed.render_as_string()}` must be `sqlite:///path/to/file.db`, without driver, host or parameters",
         )
     if not parsed.database or parsed.database == ":memory:":
-        raise _refusal(file, "an in-memory store would lose the ledger; write `sqlite:///path/to/file.db`")
+        raise refusal(file, "an in-memory store would lose the ledger; write `sqlite:///path/to/file.db`")
     return Path(parsed.database)
 
 
@@ -113,7 +117,7 @@ def served_alone(settings: Settings, patience: float = 3.0) -> Iterator[None]:
     with contextlib.closing(open_file(path, str(settings.file), settings.store_key)) as store:
         while (lock := store.lock("serve")) is None:
             if time.monotonic() >= end:
-                raise _refusal(
+                raise refusal(
                     str(settings.file),
                     f"`{path}` is served by another `dutybound serve`; stop it, or put several gateways on PostgreSQL",
                 )
@@ -144,9 +148,9 @@ def open_file(path: Path, file: str = "gateway.yaml", key: StoreKey | None = Non
         with _closed_where_refused(store):
             _check_version(store, file, key)
     except OSError as error:
-        raise _refusal(file, f"`{path}` cannot be opened for writing ({error.strerror})") from error
+        raise refusal(file, f"`{path}` cannot be opened for writing ({error.strerror})") from error
     except (DBAPIError, sqlite3.Error) as error:
-        raise _refusal(file, f"`{path}` is unusable: {getattr(error, 'orig', None) or error}") from error
+        raise refusal(file, f"`{path}` is unusable: {getattr(error, 'orig', None) or error}") from error
     return store
 
 
@@ -168,7 +172,7 @@ def _sqlite(path: Path, file: str) -> SqliteStore:
         error = errno.EISDIR if path.is_dir() else errno.EACCES
         raise OSError(error, os.strerror(error))
     if wrong := also_named(path):
-        raise _refusal(file, f"`{path}` {wrong}")
+        raise refusal(file, f"`{path}` {wrong}")
     if path.stat().st_size:
         _refuse_foreign(path, file)
     return SqliteStore(path)
@@ -183,7 +187,7 @@ def _refuse_foreign(path: Path, file: str) -> None:
     finally:
         looked_at.close()
     if found.others:
-        raise _refusal(file, found.foreign())
+        raise refusal(file, found.foreign())
 
 
 def _open_postgresql(
@@ -191,29 +195,35 @@ def _open_postgresql(
 ) -> PostgresStore:
     import psycopg  # with its drivers, which a SQLite store does without
 
-    from gateway.storage.engines.durability import weaknesses
     from gateway.storage.engines.postgresql import PostgresStore
 
     parsed = _url(url, file)
     if parsed.drivername != "postgresql+asyncpg":
-        raise _refusal(file, f"`{parsed.drivername}` must be `postgresql+asyncpg`")
+        raise refusal(file, f"`{parsed.drivername}` must be `postgresql+asyncpg`")
     try:
         store = PostgresStore(parsed)
     except ValueError as error:
-        raise _refusal(file, str(error)) from error
+        raise refusal(file, str(error)) from error
     try:
         with _closed_where_refused(store):
+            if single_node is not None:
+                check_durable(store, file, single_node=single_node)  # first: to make tables may wait for a standby
             _check_version(store, file, key, make=make, without=without)
-            found = [] if single_node is None else weaknesses(store, single_node=single_node)
     except (SQLAlchemyError, psycopg.Error) as error:
-        raise _refusal(file, f"`{parsed.render_as_string()}` is unusable: {_with_fix(error, parsed)}") from error
-    if found:
-        store.close()
-        raise ConfigurationError([Problem(file, 0, 0, "store", each) for each in found])
+        raise refusal(file, f"`{parsed.render_as_string()}` is unusable: {_with_fix(error, parsed)}") from error
     return store
 
 
-def _first_line(error: Exception) -> str:
+def check_durable(store: PostgresStore, file: str, *, single_node: bool) -> None:
+    """See that the server keeps what it commits; raises `ConfigurationError`, and `psycopg.Error` out of reach."""
+    from gateway.storage.engines.durability import weaknesses
+
+    if found := weaknesses(store, single_node=single_node):
+        raise ConfigurationError([Problem(file, 0, 0, "store", each) for each in found])
+
+
+def first_line(error: Exception) -> str:
+    """Why, as the driver reports it."""
     return (str(getattr(error, "orig", None) or error).splitlines() or [type(error).__name__])[0]
 
 
@@ -228,7 +238,7 @@ def _with_fix(error: Exception, url: URL) -> str:
         "does not support SSL": "the server has no TLS: set `ssl = on` there, with its certificate",
     }
     fix = next((f" ({fix})" for sign, fix in fixes.items() if sign in text), "")
-    return f"{_first_line(error)}{fix}"
+    return f"{first_line(error)}{fix}"
 
 
 def examine_store(url: str, file: str, *, single_node: bool, key: StoreKey | None = None) -> list[str]:
@@ -238,24 +248,32 @@ def examine_store(url: str, file: str, *, single_node: bool, key: StoreKey | Non
 
         store = _open_postgresql(url, file, single_node, key, make=False)
         try:
-            return [*hindrances(store), *told_of_plain(store, key)]
+            return [*later(store.engine), *hindrances(store), *told_of_plain(store, key)]
         finally:
             store.close()
     path = sqlite_path(url, file)
     if wrong := not_writable(path, make_folder=True):
-        raise _refusal(file, f"`{path}` {wrong}")
+        raise refusal(file, f"`{path}` {wrong}")
     if path.is_file():
         looked_at = SqliteStore(path, read_only=True)
         try:
             _check_version(looked_at, file, key, make=False)
+            told = [*later(looked_at.engine), *told_of_plain(looked_at, key)]
         except (DBAPIError, sqlite3.Error) as error:
-            raise _refusal(file, f"`{path}` is unusable: {_first_line(error)}") from error
+            raise refusal(file, f"`{path}` is unusable: {first_line(error)}") from error
         finally:
             looked_at.close()
         if wrong := readable_by_others(path) or also_named(path):
-            raise _refusal(file, f"`{path}` {wrong}")
-        return told_of_plain(looked_at, key)
+            raise refusal(file, f"`{path}` {wrong}")
+        return told
     return []
+
+
+def later(engine: Engine) -> list[str]:
+    """What is to be known of a store at a later step than this version's; of any other nothing."""
+    with engine.connect() as connection:
+        found = schema.version(connection)
+    return [found.served()] if found.later else []
 
 
 def _check_version(
@@ -264,72 +282,31 @@ def _check_version(
     with store.engine.connect() as connection:
         found = schema.version(connection)
     if found.others:
-        raise _refusal(file, found.foreign())
+        raise refusal(file, found.foreign())
     if found.number is None:
         if make:
             schema.migrate(store.engine)
         else:
             return
     elif not found.known:
-        raise _refusal(file, found.newer())
-    elif found.number != schema.LATEST:
-        raise _refusal(
+        raise refusal(file, found.newer())
+    elif found.number < schema.LATEST:
+        raise refusal(
             file,
-            f"its tables are of step {found.number}, and this version needs {schema.LATEST}; stop every gateway, keep a"
-            f" copy, and run `dutybound store migrate --config {file}`",
+            f"its tables are of step {found.number}, and this version needs {schema.LATEST}; make a backup, and run"
+            f" `dutybound store migrate --config {file}` (with `--plan` it prints whether gateways have to be stopped)",
         )
     unlock(store, key, file, new=make, without=without)
 
 
-_MIGRATION_FIXES = {
-    "full": "make room on the disk (a migration needs as much again as the store has)",
-    "readonly": "let this account write to the file and its folder",
-    "Permission denied": "let this account write to the file and its folder",
-    "Read-only": "let this account write to the file and its folder",
-    "No space": "make room on the disk (a migration needs as much again as the store has)",
-    "I/O error": "see whether the disk is full or fails",
-    "locked": "stop every gateway and command that uses it",
-}
-"""What a system says when a migration fails, and what to do then."""
-
-
-def migrate_store(url: str, file: str = "gateway.yaml") -> tuple[str | None, str]:
-    """Bring the tables of the store at `url` to this version's; gives the step before and after.
-
-    Raises `ConfigurationError` where that is impossible.
-    """
-    try:
-        store = _unseen(url, file)
-        try:
-            return schema.migrate(store.engine)
-        finally:
-            store.close()
-    except (OSError, ValueError, LookupError, SQLAlchemyError, sqlite3.Error) as error:
-        why = _first_line(error)
-        fix = next((f"; {fix}, and run it again" for sign, fix in _MIGRATION_FIXES.items() if sign in why), "")
-        raise _refusal(file, f"the store cannot be migrated: {why}{fix}; it is as it was") from error
-
-
-def _unseen(url: str, file: str) -> Store:
-    """The store as it stands, whatever its version."""
+def as_it_stands(url: str, file: str) -> SqliteStore | PostgresStore:
+    """The store, whatever its version and whether its rows are sealed or not."""
     parsed = _url(url, file)
     if parsed.get_backend_name() != "postgresql":
         return _sqlite(sqlite_path(url, file), file)
     from gateway.storage.engines.postgresql import PostgresStore
 
     return PostgresStore(parsed)
-
-
-@contextlib.contextmanager
-def opened_to_finish(settings: Settings) -> Iterator[Store]:
-    """The configured store for whoever seals its rows: as `opened`, but whether they are sealed or not."""
-    store = _unseen(settings.store, str(settings.file))
-    try:
-        yield store
-    except (SQLAlchemyError, sqlite3.Error) as error:
-        raise StoreUnavailable(f"the store is out of reach ({_first_line(error)})") from error
-    finally:
-        store.close()
 
 
 def open_to_read(url: str, file: str = "gateway.yaml", key: StoreKey | None = None, *, without: bool = False) -> Store:
@@ -355,7 +332,7 @@ def not_made(path: Path) -> bool:
     store = SqliteStore(path, read_only=True)
     try:
         with store.engine.connect() as connection:
-            return schema.version(connection) == schema.Version(None, True)
+            return schema.version(connection) == schema.Version(None)
     except (DBAPIError, sqlite3.Error):
         return False  # whoever opens it says why
     finally:
@@ -379,12 +356,14 @@ def open_copy(path: Path, key: StoreKey | None = None, *, without: bool = False)
         raise ConfigurationError([Problem(str(path), 0, 0, "", "holds no ledger; name the gateway's store file")])
     with store.engine.connect() as checked:
         found = schema.version(checked)
-    if found.number != schema.LATEST:
+    if not found.known:
+        raise ConfigurationError([Problem(str(path), 0, 0, "", found.newer())])
+    if found.number is None or found.number < schema.LATEST:
         older = (
             f"its tables are of step {found.number}, and this version reads {schema.LATEST};"
             " bring a copy of it there with `dutybound store migrate`"
         )
-        raise ConfigurationError([Problem(str(path), 0, 0, "", older if found.known else found.newer())])
+        raise ConfigurationError([Problem(str(path), 0, 0, "", older)])
     with _closed_where_refused(store):
         unlock(store, key, str(path), without=without)
     return store

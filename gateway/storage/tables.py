@@ -160,6 +160,13 @@ entry_requester = Table(
     sqlite_with_rowid=False,
 )
 
+store_version = Table(
+    "store_version",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),  # always 1
+    Column("readable_from", Text, nullable=False),  # the oldest step whose code may serve the store
+)
+
 store_secret = Table(
     "store_secret",
     metadata,

@@ -1,4 +1,4 @@
-"""A short upgrade, and a version with other tables, which is none that can serve beside this one."""
+"""A short upgrade, one with a step more, and a version that serves no other tables than its own."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.upgrade import installed, run, version_before
+from gateway.storage import schema
+from tests.faults.upgrade import before_it, run, version_before
 
 
 def test_no_inquiry_fails_while_one_version_takes_the_others_place(tmp_path: Path) -> None:
@@ -14,6 +15,12 @@ def test_no_inquiry_fails_while_one_version_takes_the_others_place(tmp_path: Pat
     assert found.sound, found
 
 
-def test_a_version_with_other_tables_is_not_tried(tmp_path: Path) -> None:
-    with pytest.raises(AssertionError, match="they never serve together"):
-        installed(f"{version_before()}~1", tmp_path / "before")
+def test_no_inquiry_fails_while_the_store_is_migrated_by_a_step_that_only_adds(tmp_path: Path) -> None:
+    found = run(tmp_path, None, 5, step=True)
+    assert found.sound, found
+    assert (found.step, int(found.to)) == (schema.LATEST, int(schema.LATEST) + 1)
+
+
+def test_a_version_that_serves_no_other_tables_is_not_tried(tmp_path: Path) -> None:
+    with pytest.raises(AssertionError, match="it serves no other than its own"):
+        before_it(f"{version_before()}~1", tmp_path / "before")

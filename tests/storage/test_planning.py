@@ -38,7 +38,7 @@ def test_every_step_is_planned_in_order_with_what_it_does() -> None:
 def test_what_changes_what_is_there_is_not_additive(statement: str) -> None:
     assert not _step("1", "", ["CREATE TABLE u (a INTEGER)", statement]).additive
     assert _step(
-        "1", "", ["CREATE TABLE u (a INTEGER)", "CREATE INDEX i ON t (a)", "ALTER TABLE t ADD COLUMN b"]
+        "1", "", ["CREATE TABLE u (a INTEGER)", "CREATE INDEX i ON t (a)", "ALTER TABLE t ADD COLUMN b INTEGER"]
     ).additive
 
 

@@ -21,8 +21,9 @@ from sqlalchemy import Integer, Table, inspect, text
 from gateway.errors import ConfigurationError
 from gateway.storage import schema
 from gateway.storage.engines.sqlite import SqliteStore
+from gateway.storage.migrating import migrate_store
 from gateway.storage.projections import tables
-from gateway.storage.store import Store, examine_store, migrate_store, open_store, open_to_read
+from gateway.storage.store import Store, examine_store, open_store, open_to_read
 from gateway.storage.subjects import erasure
 from gateway.storage.tables import metadata
 from gateway.storage.watch import findings as watch
@@ -97,6 +98,7 @@ def test_an_older_store_is_refused_with_the_command_and_a_newer_one_too(place: P
     for number, said in (("0000", "dutybound store migrate"), ("9999", "use the newer version")):
         with store.engine.begin() as connection:
             connection.execute(text("UPDATE alembic_version SET version_num = :number"), {"number": number})
+            connection.execute(text("UPDATE store_version SET readable_from = :number"), {"number": number})
         ways: list[Callable[[], object]] = [
             lambda: open_store(place.url, "here.yaml"),
             lambda: open_to_read(place.url, "here.yaml"),

@@ -14,7 +14,8 @@ from gateway.ledger.entry.receipt import verify_receipt
 from gateway.ledger.export.select import choose
 from gateway.ledger.stored import read
 from gateway.ledger.verify.store import verify_store
-from gateway.storage.store import migrate_store, open_store
+from gateway.storage.migrating import migrate_store
+from gateway.storage.store import open_store
 from tests.ledger.pair import OTHER, disclosed_pair
 from tests.ledger.support import ORIGIN, SUBJECT, VERIFIERS, disclosed, opened, receipt_of, store_in
 from tests.vectors import make_store

@@ -17,6 +17,7 @@ from gateway.ledger.erasure.erase import Done
 from gateway.ledger.export import package_write
 from gateway.ledger.log.operator import Workplace, account, enter_list, kept_backups, opened, place_of, subject_of
 from gateway.storage import destruction
+from gateway.storage.schema import refuse_later
 from gateway.storage.subjects import erasure as kept
 from gateway.storage.subjects.erasure import Request
 from gateway.storage.tables import moment
@@ -79,6 +80,7 @@ def _approve(blockers: Sequence[Blocker], arguments: argparse.Namespace) -> int:
     id_, out = arguments.id, arguments.out or Path(f"erasure-{arguments.id}.receipt")
     with opened(arguments.config) as place:
         backups, engine = kept_backups(place), place.store.engine
+        refuse_later(engine)
         package_write.check_free(out)
         with engine.connect() as connection:
             asked = kept.one_request(connection, id_)
@@ -157,6 +159,7 @@ def _again(arguments: argparse.Namespace) -> int:
         return 2
     with opened(arguments.config) as place:
         backups = kept_backups(place)
+        refuse_later(place.store.engine)
         if arguments.receipt is not None:
             erased = repeat.proved(place, receipt_files.read(arguments.receipt).decode(errors="replace"))
         else:

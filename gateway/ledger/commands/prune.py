@@ -21,7 +21,7 @@ from gateway.ledger.log.operator import Workplace
 from gateway.ledger.proof.tlog_proof import Receipt
 from gateway.ledger.stored import archived, read
 from gateway.ledger.stored.read import Head
-from gateway.storage import destruction
+from gateway.storage import destruction, schema
 from gateway.storage.archive.places import place_of
 
 
@@ -55,6 +55,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _prune(arguments: argparse.Namespace, place: Workplace, years: int) -> int:
+    schema.refuse_later(place.store.engine)
     now = asyncio.run(operator.certain(place.store))()
     before = prune.cutoff(now, years)
     with contextlib.closing(place.store.reader()) as reader:

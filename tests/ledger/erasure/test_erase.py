@@ -27,7 +27,7 @@ from gateway.ledger.proof import key_files
 from gateway.ledger.stored import read
 from gateway.ledger.verify.store import verify_store
 from gateway.storage import destruction
-from gateway.storage.store import migrate_store
+from gateway.storage.migrating import migrate_store
 from gateway.storage.subjects import erasure, facts
 from tests import configured
 from tests.ledger.support import (

@@ -16,8 +16,9 @@ from gateway.ledger.projections.positions import START
 from gateway.ledger.projections.projector import Projector
 from gateway.ledger.projections.recipients import raced, recipients
 from gateway.ledger.stored import read
+from gateway.storage.migrating import migrate_store
 from gateway.storage.port import Reader
-from gateway.storage.store import migrate_store, open_store
+from gateway.storage.store import open_store
 from gateway.storage.subjects import facts
 from tests.ledger.projecting import SHARD_BITS, SUBJECTS, Asked, enter_all
 from tests.ledger.support import SUBJECT, disclosed, opened, store_in

@@ -14,8 +14,8 @@ from gateway.ledger.projections import several
 from gateway.ledger.projections.projector import Projector
 from gateway.ledger.projections.recipients import recipients
 from gateway.ledger.projections.several import Received, received_of
+from gateway.storage.migrating import migrate_store
 from gateway.storage.port import Reader, Store
-from gateway.storage.store import migrate_store
 from tests.ledger import projecting
 from tests.ledger.projecting import CLIENTS, DATASETS, PURPOSES, SUBJECTS, Asked, enter_all
 from tests.ledger.support import SUBJECT, opened, store_in

@@ -7,6 +7,7 @@ from alembic import op
 
 revision = "0004"
 down_revision = "0003"
+additive = True
 
 _KEY = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 

@@ -9,6 +9,7 @@ from alembic import op
 
 revision = "0008"
 down_revision = "0007"
+additive = True
 
 
 def upgrade() -> None:

@@ -10,6 +10,7 @@ from alembic import op
 
 revision = "0010"
 down_revision = "0009"
+additive = False
 
 _number = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 

@@ -7,6 +7,7 @@ from alembic import op
 
 revision = "0011"
 down_revision = "0010"
+additive = True
 
 _number = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 

@@ -7,6 +7,7 @@ from alembic import op
 
 revision = "0017"
 down_revision = "0016"
+additive = True
 
 
 def upgrade() -> None:

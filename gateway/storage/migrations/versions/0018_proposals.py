@@ -7,6 +7,7 @@ from alembic import op
 
 revision = "0018"
 down_revision = "0017"
+additive = True
 
 
 def upgrade() -> None:

@@ -7,6 +7,7 @@ from alembic import op
 
 revision = "0019"
 down_revision = "0018"
+additive = False
 
 
 def upgrade() -> None:

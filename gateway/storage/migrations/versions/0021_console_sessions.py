@@ -7,6 +7,7 @@ from alembic import op
 
 revision = "0021"
 down_revision = "0020"
+additive = True
 
 
 def upgrade() -> None:

@@ -7,6 +7,7 @@ from alembic import op
 
 revision = "0023"
 down_revision = "0022"
+additive = True
 
 
 def upgrade() -> None:

@@ -7,6 +7,7 @@ from alembic import op
 
 revision = "0024"
 down_revision = "0023"
+additive = True
 
 
 def upgrade() -> None:
