@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from gateway.config import settings
 from gateway.errors import ConfigurationError
+from gateway.storage.migrating import migrate_store
 from gateway.storage.store import examine_store, open_store
 from tests import configured
 from tests.ledger.support import AT, BY, opened
@@ -77,6 +78,27 @@ def test_a_standby_that_is_named_must_be_there(pair: tuple[Postgres, Postgres]) 
     finally:
         primary.set("synchronous_standby_names", "standby")
     examine_store(url, "gateway.yaml", single_node=False)
+
+
+def test_nothing_is_written_where_it_would_wait_for_a_standby_that_is_away(pair: tuple[Postgres, Postgres]) -> None:
+    primary, _ = pair
+    database = primary.database()
+    url = primary.url(database)
+    primary.set("synchronous_standby_names", "absent")
+    ways: list[Callable[[bool], object]] = [
+        lambda single: open_store(url, single_node=single),
+        lambda single: migrate_store(url, single_node=single),
+    ]
+    try:
+        for way in ways:
+            for single, fix in ((False, "say `durability: single-node`"), (True, "empty `synchronous_standby_names`")):
+                with pytest.raises(ConfigurationError, match=f"every commit would wait; start it, or .*{fix}"):
+                    way(single)
+        with primary.connect(database) as connection:
+            assert connection.execute("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'").fetchone() == (0,)
+    finally:
+        primary.set("synchronous_standby_names", "standby")
+    assert migrate_store(url, single_node=False)[0] is None
 
 
 def test_a_role_that_may_not_see_the_standbys_is_told_so(pair: tuple[Postgres, Postgres]) -> None:

@@ -23,6 +23,7 @@ _HINDER = (
     ),
 )
 _REPLICATED = ("on", "remote_apply")
+_AWAY = "no synchronous standby is connected, so every commit would wait"
 _SINGLE = "say `durability: single-node` in the configuration where one machine is enough"
 
 
@@ -35,25 +36,35 @@ def weaknesses(store: PostgresStore, *, single_node: bool) -> list[str]:
             for name in ("fsync", "full_page_writes")
             if named[name] != "on"
         ]
+        waited_for = bool(named["synchronous_standby_names"])
         if single_node:
             if named["synchronous_commit"] == "off":
                 found.append("`synchronous_commit = off` commits before the disk has it; set it to `on`")
+            if waited_for and not _standbys(connection) and not _hidden(connection):
+                found.append(f"{_AWAY}; start it, or empty `synchronous_standby_names`")
             return found
         if named["synchronous_commit"] not in _REPLICATED:
             found.append(
                 f"`synchronous_commit = {named['synchronous_commit']}` does not wait for the standby's disk;"
                 " set it to `on` or `remote_apply`"
             )
-        if not named["synchronous_standby_names"]:
+        if not waited_for:
             found.append(f"`synchronous_standby_names` is empty: commits wait for no standby; set it, or {_SINGLE}")
-        elif not _one(connection, "SELECT count(*) FROM pg_stat_replication WHERE sync_state IN ('sync', 'quorum')"):
-            hidden = _one(connection, "SELECT count(*) FROM pg_stat_replication WHERE sync_state IS NULL")
+        elif not _standbys(connection):
             found.append(
                 "this role may not see the standbys; `GRANT pg_read_all_stats` to it"
-                if hidden
-                else f"no synchronous standby is connected, so every commit would wait; start it, or {_SINGLE}"
+                if _hidden(connection)
+                else f"{_AWAY}; start it, or empty `synchronous_standby_names` and {_SINGLE}"
             )
     return found
+
+
+def _standbys(connection: psycopg.Connection[tuple[object, ...]]) -> object:
+    return _one(connection, "SELECT count(*) FROM pg_stat_replication WHERE sync_state IN ('sync', 'quorum')")
+
+
+def _hidden(connection: psycopg.Connection[tuple[object, ...]]) -> object:
+    return _one(connection, "SELECT count(*) FROM pg_stat_replication WHERE sync_state IS NULL")
 
 
 def hindrances(store: PostgresStore) -> list[str]:
