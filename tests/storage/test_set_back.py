@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import sys
 from pathlib import Path
 
 import httpx
@@ -91,6 +92,42 @@ async def test_a_restored_store_is_sealed_and_another_shard_names_the_gap(place:
     assert sizes(backup.open()) == {"1": 3, "commands": 0, ROOT: 5, "2": 4}, (
         "it goes on in the new one, and names nothing twice"
     )
+
+
+async def test_every_shard_that_was_set_back_is_sealed_by_one_start(place: Place, tmp_path: Path) -> None:
+    await written(place, tmp_path, 3, at_once=2)
+    backup = place.copy()
+    await written(place, tmp_path, 2, at_once=2)
+    await written(backup, tmp_path, 1)
+    with contextlib.closing(backup.open().reader()) as reader:
+        assert {each.name: each.named_in for each in retire.all_sealed(reader)} == {"1": "3", "2": "3"}
+    assert sizes(backup.open()) == {"1": 3, "2": 3, "commands": 0, ROOT: 7, "3": 3}
+
+
+START = """
+import asyncio, sys
+from pathlib import Path
+from tests.storage.conftest import Place
+from tests.storage.test_set_back import written
+
+place = Place(sys.argv[1])
+asyncio.run(written(place, Path(sys.argv[2]), 1))
+place.close()
+"""
+
+
+async def test_processes_that_start_together_seal_all_that_was_set_back(place: Place, tmp_path: Path) -> None:
+    await written(place, tmp_path, 3, at_once=3)
+    backup = place.copy()
+    await written(place, tmp_path, 2, at_once=3)
+    started = [await asyncio.create_subprocess_exec(sys.executable, "-c", START, backup.url, tmp_path) for _ in "12"]
+    assert [await each.wait() for each in started] == [0, 0]
+    with contextlib.closing(backup.open().reader()) as reader:
+        shut = retire.all_sealed(reader)
+    assert {each.name for each in shut} == {"1", "2", "3"}
+    assert all(each.named_in for each in shut)
+    heads = HeadFile(tmp_path / "heads.json").all()
+    assert len(rollback.check(backup.open(), ROOT_KEY, heads)) == 3
 
 
 async def test_a_restored_registry_is_refused_and_nothing_is_sealed(place: Place, tmp_path: Path) -> None:

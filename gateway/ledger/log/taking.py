@@ -7,10 +7,11 @@ from collections.abc import Sequence
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from gateway.errors import LedgerUnavailable
+from gateway.errors import LedgerUnavailable, StoreUnavailable
 from gateway.ledger.entry import entries
 from gateway.ledger.entry.registry import COMMANDS, RECALLS
 from gateway.ledger.log import retire
+from gateway.ledger.log.head_file import SeenOutside
 from gateway.ledger.log.keyring import Pending
 from gateway.ledger.log.publish import Publisher
 from gateway.ledger.log.registrar import Registrar
@@ -49,10 +50,13 @@ class Taking:
             held = False
             for name in self._names:
                 there, shut, gaps = await asyncio.to_thread(retire.standing, self._store)
-                if name in shut or (gaps and name in there and len(self._names) > 1):
+                if name in shut:
                     continue
                 remembered = await self._publisher.remembered(name, await self._registrar.keys(name))
                 try:
+                    if gaps and name in there and len(self._names) > 1:
+                        await self._sealed_where_behind(name, remembered)
+                        continue  # a gap is named by a shard's first entry
                     taken = await Shard.take(
                         self._store, self._private, self._registrar.origin, name, self._publisher.now, remembered
                     )
@@ -71,6 +75,23 @@ class Taking:
                 if loop.time() > until:
                     raise self._none_left(held=True)
                 await asyncio.sleep(_AGAIN)
+
+    async def _sealed_where_behind(self, name: str, remembered: Sequence[SeenOutside]) -> None:
+        """Look at a shard that is passed by: the store was set back, so that this one may have to be sealed, too.
+
+        Whoever holds it has looked. Raises `Behind` where it was sealed.
+        """
+        try:
+            held = await self._store.hold(name)
+            if held is None:
+                return
+            try:
+                if gap := await asyncio.to_thread(retire.behind, self._store, name, remembered):
+                    raise await asyncio.to_thread(retire.seal, self._store, gap, self._publisher.now())
+            finally:
+                await held.release()
+        except StoreUnavailable as error:
+            raise LedgerUnavailable(f"shard `{name}` cannot be looked at ({error})") from error
 
     def _none_left(self, *, held: bool) -> LedgerUnavailable:
         if len(self._names) > 1 and self._names[0] not in _ALONE:
