@@ -5,7 +5,7 @@ RUN := $(VENV)/bin/python
 # Where it is forbidden to keep bytecode, as in many images, each of hundreds of processes would compile all anew.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: docs image help setup demo test properties trials check style types imports catalogue rules format assets bench shots clean
+.PHONY: release docs image help setup demo test properties trials check style types imports catalogue rules format assets bench shots clean
 help:
 	@echo "make demo [ONCE=1]   the invented region on this machine: departments, authorization server, gateway, twelve scenes"
 	@echo "make test            everything that is checked: style, types, imports, tests (installs what they need)"
@@ -17,6 +17,7 @@ help:
 	@echo "make format          puts style right, as far as a tool can"
 	@echo "make docs            the documentation as a site, by reader, in var/site/"
 	@echo "make image           the gateway as an OCI image (needs buildah and mmdebstrap; the first time minutes)"
+	@echo "make release VERSION=x.y.z [DRY=1]   tags the commit, with a wheel and the vectors in dist/; pushes nothing"
 	@echo "make assets          bundles the pages' scripts and styles anew (needs Node); what comes out is committed"
 
 $(VENV)/.ready: pyproject.toml uv.lock
@@ -96,6 +97,9 @@ shots: test-needs
 docs: setup
 	@$(RUN) -m uv sync --frozen --inexact --quiet --group docs
 	@$(RUN) -m deploy.docs.build
+
+release: setup
+	@$(RUN) -m deploy.release $(VERSION) $(if $(DRY),--dry-run)
 
 image: setup
 	@deploy/image/build
