@@ -19,8 +19,13 @@ _CHUNKS = (64, 16, 4, 1)
 
 def as_stored(vault: Vault | None, table: Table, rows: Sequence[tuple[object, ...]]) -> Sequence[Sequence[object]]:
     """Rows of a table, sealed where its columns are."""
-    at = columns.places([column.type for column in table.c]) if vault is not None else ()
+    at = _sealed_places(table) if vault is not None else ()
     return [columns.sealed(vault, at, row) for row in rows] if at else rows
+
+
+@functools.cache
+def _sealed_places(table: Table) -> columns.Places:
+    return columns.places([column.type for column in table.c])
 
 
 def apply(connection: sqlite3.Connection, change: Change, vault: Vault | None) -> None:

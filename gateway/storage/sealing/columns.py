@@ -134,11 +134,14 @@ def opened(vault: Vault | None, at: Places, rows: list[tuple[Any, ...]]) -> list
     """Rows as they were; raises `StoreUnavailable` where one does not open."""
     if vault is None or not at:
         return rows
-    found = []
+    found, known = [], dict[tuple[int, Any], Any]()
     for row in rows:
         made = list(row)
         for place, type_ in at:
             if made[place] is not None:
-                made[place] = type_.opened(vault, made[place])
+                key = place, made[place]
+                if key not in known:  # entries of one day have one key
+                    known[key] = type_.opened(vault, made[place])
+                made[place] = known[key]
         found.append(tuple(made))
     return found

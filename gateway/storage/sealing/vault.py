@@ -17,6 +17,7 @@ it meanwhile.
 from __future__ import annotations
 
 import base64
+import functools
 import os
 from collections.abc import Callable
 
@@ -31,6 +32,8 @@ MARK = "~"
 _NONCE = 16
 _FILLED = b"\0"
 _LAST = 255
+_LATELY = 64
+"""Names kept sealed: an inquiry's subject is sealed for each table that is asked or written."""
 
 
 class DataKeys(msgspec.Struct, frozen=True):
@@ -55,6 +58,9 @@ def new_keys() -> DataKeys:
 class Vault:
     """Seals and opens by a store's keys. `renew` gives the keys as they are now."""
 
+    name: Callable[[str, str], str]
+    """Seals a name for a purpose: the same each time."""
+
     def __init__(self, keys: DataKeys, renew: Callable[[], DataKeys] | None = None) -> None:
         self._renew = renew
         self._take(keys)
@@ -64,9 +70,9 @@ class Vault:
         self._secrets = {version: AESSIV(key) for version, key in keys.secrets.items()}
         self._name_version, self._secret_version = max(keys.names), max(keys.secrets)
         self._name, self._secret = self._names[self._name_version], self._secrets[self._secret_version]
+        self.name = functools.lru_cache(_LATELY)(self._named)
 
-    def name(self, purpose: str, value: str) -> str:
-        """A name, sealed for a purpose: the same each time."""
+    def _named(self, purpose: str, value: str) -> str:
         if not value:
             return value  # AES-SIV of nothing is no digest; and it says nothing
         return _text(self._name_version, self._name.encrypt(value.encode(), [b"name", purpose.encode()]))
