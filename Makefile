@@ -5,7 +5,7 @@ RUN := $(VENV)/bin/python
 # Where it is forbidden to keep bytecode, as in many images, each of hundreds of processes would compile all anew.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: release docs image help setup demo test properties trials check style types imports catalogue rules format assets bench shots clean
+.PHONY: release docs image help setup demo test properties trials check style types imports catalogue rules spelling format assets bench shots clean
 help:
 	@echo "make demo [ONCE=1]   the invented region on this machine: departments, authorization server, gateway, twelve scenes"
 	@echo "make test            everything that is checked: style, types, imports, tests (installs what they need)"
@@ -13,7 +13,7 @@ help:
 	@echo "make trials [ONLY=..] what takes long: kills, races, soak, the matrix of faults; under 50 minutes, not run by CI"
 	@echo "make bench [ONLY=..] measures an inquiry, and two other gateways beside it; writes var/bench.json"
 	@echo "make shots           every page as a picture, wide and narrow, light and dark, in var/shots/"
-	@echo "make check           style, types, imports and policies only: seconds"
+	@echo "make check           style, types, imports, policies and spelling only: seconds"
 	@echo "make format          puts style right, as far as a tool can"
 	@echo "make docs            the documentation as a site, by reader, in var/site/"
 	@echo "make image           the gateway as an OCI image (needs buildah and mmdebstrap; the first time minutes)"
@@ -35,7 +35,7 @@ demo: setup
 
 # Side by side; each one's lines stay together where make can do that.
 check: setup
-	@$(MAKE) --no-print-directory --keep-going -j5 $(if $(filter output-sync,$(.FEATURES)),--output-sync=target) style types imports catalogue rules
+	@$(MAKE) --no-print-directory --keep-going -j6 $(if $(filter output-sync,$(.FEATURES)),--output-sync=target) style types imports catalogue rules spelling
 
 style:
 	@echo "==> style"
@@ -58,6 +58,10 @@ rules:
 	@echo "==> rules"
 	@$(VENV)/bin/dutybound rules check
 	@$(VENV)/bin/dutybound rules test --threshold 100
+
+spelling:
+	@echo "==> spelling"
+	@$(RUN) -m tests.docs.spelling.check
 
 format: setup
 	@$(VENV)/bin/ruff check --fix --quiet .
