@@ -28,6 +28,7 @@ from gateway.storage.sealing import key_file
 from tests.docs import place, walk
 from tests.docs.commands import check_usage, commands, find, groups
 from tests.docs.reading import ROOT, Fence, fences, inline, links, missing, pages
+from tests.docs.site import tasks
 
 ALL = [fence for page in pages() for fence in fences(page)]
 SHELL_PAGES = sorted({fence.page for fence in ALL if fence.language == "sh"})
@@ -132,8 +133,26 @@ def placeholders(words: list[str]) -> bool:
 # Blocks
 
 
+ELSEWHERE_SET = ("yaml elsewhere", "js elsewhere")
+"""What is set in others' programs, of which the page says that it is not run here."""
+
+
 def test_every_block_is_of_a_kind_that_is_checked() -> None:
-    known = {"sh", "sh first", "sh manifest", "sh host", "graphql", "yaml", "python", "json", "text", *walk.LANGUAGES}
+    known = {
+        "sh",
+        "sh first",
+        "sh manifest",
+        "sh host",
+        "graphql",
+        "yaml",
+        "python",
+        "json",
+        "text",
+        *walk.LANGUAGES,
+        *tasks.LANGUAGES,
+        "json answer",
+        *ELSEWHERE_SET,
+    }
     assert [f"{fence}: `{fence.language}`" for fence in ALL if fence.language not in known] == []
     assert SHELL_PAGES
     for fence in ALL:
@@ -154,6 +173,11 @@ def test_every_block_is_of_a_kind_that_is_checked() -> None:
             assert fence.page in walk.PAGES, f"{fence}: neither `test_walk` nor `test_connecting` walks it"
         if fence.language == "json":
             json.loads(fence.text)
+        if fence.language in ELSEWHERE_SET:
+            assert fence.page == tasks.SITE / "routers.md"
+        if fence.language in {*tasks.LANGUAGES, "json answer"}:
+            done = {ROOT / "README.md", *(tasks.SITE / name for name in tasks.DONE)}
+            assert fence.page in done, f"{fence}: no test of `tests/docs/site/test_tasks.py` does it"
 
 
 @pytest.mark.parametrize("fence", [f for f in ALL if f.language == "graphql" and f.page.name != "ACTS.md"], ids=str)

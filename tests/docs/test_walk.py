@@ -24,6 +24,7 @@ from tests.conftest import records
 from tests.docs import walk
 from tests.docs.commands import commands
 from tests.docs.reading import ROOT, Fence
+from tests.docs.site import tasks
 from tests.docs.walk import Ran, Walker
 from tests.waiting import until
 
@@ -85,6 +86,10 @@ def test_each_command_of_the_walk_runs_and_its_purpose_comes_and_goes(
     until("everybody to serve the set of before", lambda: _serves(walker, "rollback"))
     [again] = list(walker.take(_fence_of("curl ")))[-1:]
     assert not json.loads(again.printed).get("data"), again.printed
+
+    with tasks.terminal(tmp_path, demo.place.ports) as terminal:  # the site's short change, in the same demo
+        *_, obligations = tasks.do(tasks.SITE / "change-policy.md", terminal)
+    assert any(f"{today() + datetime.timedelta(days)}" in obligations for days in (60, 59)), obligations
 
 
 def _answered(walker: Walker) -> Any:

@@ -64,6 +64,12 @@ def start(folder: Path) -> None:
     store_at(run / "ledger.db").close()
 
 
+def here(text: str, ports: Mapping[str, int]) -> str:
+    """A page's text, with the addresses of the demo that is running."""
+    by_usual = {str(usual): str(ports[server]) for server, usual in USUAL.items()}
+    return re.sub(r"127\.0\.0\.1:(\d+)\b", lambda at: f"127.0.0.1:{by_usual.get(at[1], at[1])}", text)
+
+
 class Walker:
     """Somebody in a working folder. `ports` are those of the running demo, by server.
 
@@ -77,7 +83,7 @@ class Walker:
 
     def take(self, fence: Fence) -> Iterator[Ran]:
         """Do what a block says; gives the commands as they end."""
-        fence = fence._replace(text=self._here(fence.text))
+        fence = fence._replace(text=here(fence.text, self._ports))
         if fence.language == "sh walk":
             for line in _lines(fence.text.replace("\\\n", " ")):
                 if ran := self._run(line):
@@ -89,13 +95,6 @@ class Walker:
             assert file.parent.is_dir(), f"{fence}: there is no folder for `{file.name}`"
             assert not file.exists(), f"{fence}: `{file.name}` is there already"
             file.write_text(fence.text, "utf-8")
-
-    def _here(self, text: str) -> str:
-        """The page's text, with the addresses of the demo that is running."""
-        for server, usual in USUAL.items():
-            text = text.replace(f"127.0.0.1:{usual}/", f"127.0.0.1:{self._ports[server]}/")
-            text = re.sub(rf"127\.0\.0\.1:{usual}\b", f"127.0.0.1:{self._ports[server]}", text)
-        return text
 
     def _run(self, line: str) -> Ran | None:
         """One command, and where its output goes."""
