@@ -1,5 +1,7 @@
 """`make shots`: every page of every role as a picture, wide and narrow, light and dark, in `var/shots/`.
 
+Some are taken once more, small, for the documentation (`OF_SITE`).
+
 A region of its own, in which a subject files an objection first, officials try what is refused, and officers have a
 proposal and a draft, so that the rooms are not empty. What a court files is there too: a receipt's sheet and evidence.
 """
@@ -29,6 +31,9 @@ from tests.console.visitor import Visitor
 
 WIDTHS, SCHEMES = (1280, 390), ("light", "dark")
 FOLDER = ROOT / "var" / "shots"
+SITE = ROOT / "deploy" / "docs" / "pages" / "pictures"
+OF_SITE = ("subject-my-looked", "steward-console-matters", "officer-console-proposals", "oversight-console-findings")
+"""What stands in the documentation too: its beginning, committed."""
 WAIT = 120_000
 """Milliseconds in which a page is there, on however busy a machine."""
 _ASKED = """
@@ -63,6 +68,10 @@ def _take(name: str, page: Page) -> None:
         for scheme in SCHEMES:
             page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
             page.screenshot(path=FOLDER / f"{name}-{width}-{scheme}.png", full_page=True)
+    if name in OF_SITE:
+        page.set_viewport_size({"width": 800, "height": 500})
+        page.emulate_media(color_scheme="light")
+        page.screenshot(path=SITE / f"{name}.png")
 
 
 def _pages(world: World, browser: Browser, folder: Path) -> Iterator[tuple[str, Page]]:
