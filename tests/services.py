@@ -49,7 +49,7 @@ class Postgres:
         guard.remove(self.folder)
         if self._who.uid is not None and self._who.gid is not None:
             os.chown(self.folder, self._who.uid, self._who.gid)
-        self._bin, self._data = binaries(self._who, self.folder), self.folder / "data"
+        self._bin, self.data = binaries(self._who, self.folder), self.folder / "data"
         self.port = free_port()
         self._settings = {"fsync": "off", **_SETTINGS, **settings}
         self._strategy = "WAL_LOG" if self._settings["fsync"] == "on" else "FILE_COPY"
@@ -58,25 +58,30 @@ class Postgres:
 
     def make(self) -> None:
         """Initialise its files."""
-        self._run("initdb", "-D", str(self._data), "-U", "postgres", "-E", "UTF8", "--auth=trust", "--no-sync",
+        self._run("initdb", "-D", str(self.data), "-U", "postgres", "-E", "UTF8", "--auth=trust", "--no-sync",
                   "--locale=C")  # fmt: skip
 
     def copy(self, primary: Postgres, name: str) -> None:
         """Make its files a standby's, under the name that the primary knows it by."""
-        self._run("pg_basebackup", "-D", str(self._data), "-R", "-X", "stream", "--checkpoint=fast", "--no-sync",
+        self._run("pg_basebackup", "-D", str(self.data), "-R", "-X", "stream", "--checkpoint=fast", "--no-sync",
                   "-d", f"host=127.0.0.1 port={primary.port} user=postgres application_name={name}")  # fmt: skip
+
+    def shell(self, commands: str) -> None:
+        """Run commands as the server's account, with its programs; each has to succeed."""
+        done = run_as(self._who, ["sh", "-ec", f"PATH={self._bin}:$PATH\n{commands}"], self.folder)
+        assert done.returncode == 0, f"{commands}: {done.stderr}"
 
     def _run(self, command: str, *options: str) -> None:
         done = run_as(self._who, [str(self._bin / command), *options], self.folder)
         assert done.returncode == 0, f"{command} failed: {done.stderr}"
 
-    def start(self) -> None:
-        """Start it, and return once it answers."""
-        settings = {**self._settings, "port": str(self.port)}
+    def start(self, **settings: str) -> None:
+        """Start it, with more settings where they are given, and return once it answers."""
+        settings = {**self._settings, **settings, "port": str(self.port)}
         options = [part for key, value in settings.items() for part in ("-c", f"{key}={value}")]
         with (self.folder / "log").open("ab") as log:
             self._process = subprocess.Popen(
-                [str(self._bin / "postgres"), "-D", str(self._data), *options], user=self._who.uid,
+                [str(self._bin / "postgres"), "-D", str(self.data), *options], user=self._who.uid,
                 group=self._who.gid, extra_groups=_groups(self._who), cwd=self.folder, env=_ENVIRONMENT,
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
             )  # fmt: skip
@@ -192,13 +197,11 @@ def _write(connection: psycopg.Connection[tuple[object, ...]]) -> None:
 
 
 @contextlib.contextmanager
-def postgres(**settings: str) -> Iterator[Postgres]:
-    """A running server, gone at the end."""
+def without_files(**settings: str) -> Iterator[Postgres]:
+    """A server that has no files yet and does not run; gone at the end."""
     guard = Guard()
     server = Postgres(guard, **settings)
     try:
-        server.make()
-        server.start()
         yield server
     finally:
         server.stop(signal.SIGQUIT)
@@ -206,18 +209,22 @@ def postgres(**settings: str) -> Iterator[Postgres]:
 
 
 @contextlib.contextmanager
+def postgres(**settings: str) -> Iterator[Postgres]:
+    """A running server, gone at the end."""
+    with without_files(**settings) as server:
+        server.make()
+        server.start()
+        yield server
+
+
+@contextlib.contextmanager
 def follower(primary: Postgres, name: str, **settings: str) -> Iterator[Postgres]:
     """A running synchronous standby of a running primary, which has no other."""
-    guard = Guard()
-    standby = Postgres(guard, **settings)
-    try:
+    with without_files(**settings) as standby:
         standby.copy(primary, name)
         standby.start()
         primary.set("synchronous_standby_names", name)
         yield standby
-    finally:
-        standby.stop(signal.SIGQUIT)
-        guard.close()
 
 
 @contextlib.contextmanager

@@ -9,8 +9,12 @@ import pytest
 
 from tests.deploy.files import DEPLOY
 from tests.docs.reading import ROOT, Fence, fences, missing
+from tests.services import PROGRAMS as postgresql
 
-PROGRAMS = {"install", "systemd-sysusers", "systemctl", "kubectl", "docker", "buildah", "make", "openssl"}
+PROGRAMS = {
+    "install", "systemd-sysusers", "systemctl", "kubectl", "docker", "buildah", "make", "openssl", "cp", "touch",
+    *(program.name for program in postgresql.iterdir()),
+}  # fmt: skip
 HOST = [fence for fence in fences(DEPLOY / "README.md") if fence.language == "sh host"]
 
 
