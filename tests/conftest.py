@@ -13,11 +13,13 @@ import fcntl
 import functools
 import gc
 import os
+import ssl
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import httpx
+import httpx._transports.default
 import pytest
 from hypothesis import HealthCheck, Phase, settings
 
@@ -48,8 +50,18 @@ settings.register_profile(
 settings.load_profile("dutybound")
 
 # Nothing here is far away: a client that is made for one request need not read all authorities of the web first, which
-# takes longer than the request. Certificates in a test are its own authority's.
+# takes longer than the request. Certificates in a test are its own authority's. Clients that ignore the environment
+# share what they read once.
 os.environ["SSL_CERT_DIR"] = str(Path(__file__).parent)
+_read = functools.cache(httpx.create_ssl_context)
+
+
+def _shared(verify: Any = True, cert: Any = None, trust_env: bool = True) -> ssl.SSLContext:
+    usual = verify is True and not cert and not trust_env
+    return _read(trust_env=False) if usual else httpx.create_ssl_context(verify, cert, trust_env)
+
+
+httpx._transports.default.create_ssl_context = _shared  # type: ignore[attr-defined]
 
 # The shipped policies take a second to parse, and hundreds of tests read them: what was parsed once is kept.
 documents._composed = functools.lru_cache(maxsize=256)(documents._composed)
