@@ -1,7 +1,8 @@
 """A process beside those that serve: kept as long as they are, and ended with them.
 
-`kept` starts it, and again when it ends before its time. In it, `arguments` reads what it was started with, and
-`until_told` runs its work until it is told to stop, or its parent is gone, however that ended.
+`kept` starts it, or lets one begin that was forked (`gateway.manage.early`), and starts it again when it ends before
+its time. In it, `arguments` reads what it was started with, and `until_told` runs its work until it is told to stop, or
+its parent is gone, however that ended.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from gateway.config import store_key
+from gateway.manage.early import Early
 from gateway.manage.states import States
 from gateway.telemetry.log import Log
 
@@ -34,10 +36,13 @@ _LONG = 30.0
 
 
 @contextlib.contextmanager
-def kept(module: str, config: Path, name: str) -> Iterator[None]:
-    """Keep a process of `module` as long as this lasts. `name` is its part's, in what is told to the log."""
+def kept(module: str, config: Path, name: str, first: Early | None = None) -> Iterator[None]:
+    """Keep a process of `module` as long as this lasts. `name` is its part's, in what is told to the log.
+
+    The `first` one may be there already; those that take its place are started.
+    """
     ended = threading.Event()
-    keeper = threading.Thread(target=_keep, args=(module, config, name, ended), name=name, daemon=True)
+    keeper = threading.Thread(target=_keep, args=(module, config, name, first, ended), name=name, daemon=True)
     keeper.start()
     try:
         yield
@@ -46,18 +51,15 @@ def kept(module: str, config: Path, name: str) -> Iterator[None]:
         keeper.join(_END_WITHIN + 5)
 
 
-def _keep(module: str, config: Path, name: str, ended: threading.Event) -> None:
-    command = [sys.executable, "-m", module, "--config", str(config), "--parent", str(os.getpid())]
+def _keep(module: str, config: Path, name: str, first: Early | None, ended: threading.Event) -> None:
+    arguments = ["--config", str(config), "--parent", str(os.getpid())]
+    command = [sys.executable, "-m", module, *arguments]
     heard = States(Log().state).of(name)
     pause = _AFTER_START  # those that serve start first
     while not ended.wait(pause):
         begun = time.monotonic()
-        handed = store_key.handed()
-        more = ["--key-handed"] if handed else []
-        with subprocess.Popen([*command, *more], stdin=subprocess.PIPE) as process:  # noqa: S603 - our own
-            assert process.stdin is not None, "it is a pipe"
-            with contextlib.suppress(BrokenPipeError), process.stdin as given:
-                given.write(handed)
+        started, first = (first.begin(arguments) if first else _started(command)), None
+        with started as process:
             while process.poll() is None:
                 if time.monotonic() - begun > _SOUND:
                     heard("", None)
@@ -69,6 +71,16 @@ def _keep(module: str, config: Path, name: str, ended: threading.Event) -> None:
         if not ended.is_set():
             heard("", f"it ended with status {process.returncode}, and is started again")
         pause = _AFTER_END if time.monotonic() - begun > _LONG else min(2 * pause, _LONG)
+
+
+def _started(command: list[str]) -> subprocess.Popen[bytes]:
+    handed = store_key.handed()
+    more = ["--key-handed"] if handed else []
+    process = subprocess.Popen([*command, *more], stdin=subprocess.PIPE)  # noqa: S603 - our own
+    assert process.stdin is not None, "it is a pipe"
+    with contextlib.suppress(BrokenPipeError), process.stdin as given:
+        given.write(handed)
+    return process
 
 
 def arguments(argv: Sequence[str] | None, about: str | None) -> argparse.Namespace:

@@ -55,7 +55,9 @@ def _children(pid: int) -> list[int]:
 
 def _beside(pid: int) -> str | None:
     try:
-        words = (_PROC / str(pid) / "cmdline").read_bytes().split(b"\0")
+        words = (
+            (_PROC / str(pid) / "cmdline").read_bytes().replace(b"\0", b" ").split()
+        )  # one that was forked: one word
     except OSError:
         return None
     return next((BESIDE[word] for word in words if word in BESIDE), None)

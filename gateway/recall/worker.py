@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import datetime
+import functools
 import gc
 import os
 import sys
@@ -34,6 +35,7 @@ from gateway.ledger.log import operator
 from gateway.ledger.log.build import Watched, ledger_of, webhook_keys
 from gateway.ledger.log.operator import Workplace
 from gateway.manage.beside import arguments, kept, rested, until_told
+from gateway.manage.early import Early, early
 from gateway.manage.link import Link, supervisor
 from gateway.manage.states import States
 from gateway.recall import following, measuring
@@ -57,6 +59,7 @@ from gateway.telemetry.log import Log, take_over
 from gateway.transparency import counting as transparency
 from gateway.web.messages.sending import Sender, Taken
 
+_MODULE = "gateway.recall.worker"
 HOLD = "recalling"
 PART = "recalls"
 """Its name in what is told to the log."""
@@ -105,9 +108,14 @@ def _whose(office: Office, dataset: str) -> str:
     return found.department if found else ""
 
 
-def beside(config: Path) -> contextlib.AbstractContextManager[None]:
+def forked(rules: RuleSet) -> contextlib.AbstractContextManager[Early | None]:
+    """Such a process that was forked, as long as this lasts, for `beside` to let it begin. It has these `rules`."""
+    return early(_MODULE, functools.partial(main, at_hand=rules))
+
+
+def beside(config: Path, first: Early | None = None) -> contextlib.AbstractContextManager[None]:
     """Keep such a process as long as this lasts."""
-    return kept("gateway.recall.worker", config, PART)
+    return kept(_MODULE, config, PART, first)
 
 
 async def run(
@@ -205,18 +213,24 @@ def _in_doubt(clock: Clock) -> Callable[[], bool]:
     return doubted
 
 
-def rules_of(settings: Settings) -> RuleSet:
-    """The active rule set, with what signs webhooks; raises `ConfigurationError`."""
+def rules_of(settings: Settings, at_hand: RuleSet | None = None) -> RuleSet:
+    """The active rule set, with what signs webhooks; raises `ConfigurationError`.
+
+    It is `at_hand` where that is the active one, read from the same files: it need not be made again.
+    """
+    found = None if at_hand is None else stored.kept(settings)
+    if at_hand is not None and found is not None and found.digest == at_hand.digest:
+        return at_hand
     return stored.of(settings, signing=True).rules
 
 
-def main(argv: list[str] | None = None) -> int:
+def main(argv: list[str] | None = None, at_hand: RuleSet | None = None) -> int:
     """Run until SIGTERM, SIGINT, or the end of the parent."""
     given = arguments(argv, __doc__)
     log = Log()
     try:
         with operator.opened(given.config) as place:
-            rules = rules_of(place.settings)
+            rules = rules_of(place.settings, at_hand)
             take_over(log)
             os.nice(_NICE)
             gc.collect()

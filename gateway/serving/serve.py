@@ -26,6 +26,7 @@ from granian.constants import HTTPModes, Interfaces, Loops
 from granian.http import HTTP1Settings
 from granian.log import LogLevels
 from granian.server.mp import MPServer
+from setproctitle import getproctitle
 
 from gateway import app, check
 from gateway.activation.activating import by_files
@@ -81,7 +82,12 @@ def serve(config: Path, workers: int) -> int:
     global _prepared
     _prepared = _loaded(config)
     found, parts = _prepared
+    _allow_connections()
     with contextlib.ExitStack() as held:
+        # Before there is a thread, a lock or an address.
+        projecting, recalling = (
+            held.enter_context(each) for each in (projector.forked(), recaller.forked(parts.rules))
+        )
         with settings.placing(found):
             held.enter_context(served_alone(found))
             if wrong := listen.hindrance(found.host):
@@ -95,15 +101,14 @@ def serve(config: Path, workers: int) -> int:
                 _prepared = found, msgspec.structs.replace(parts, epoch=epoch)
         for warning in (*newer, *settings.warnings(found, workers), *warnings(found.ledger)):
             print(f"warning: {warning}", file=sys.stderr)
-        _allow_connections()
         os.environ[CONFIG], os.environ[WORKERS] = str(config.resolve()), str(workers)
         # What this process holds is every worker's too, once it is forked: not walked there, its pages stay shared.
         gc.freeze()
         gc.enable()
         hub = held.enter_context(Hub(workers))
         held.enter_context(managed(found.manage, hub, str(found.file)))
-        held.enter_context(projector.beside(config))
-        held.enter_context(recaller.beside(config))
+        held.enter_context(projector.beside(config, projecting))
+        held.enter_context(recaller.beside(config, recalling))
         held.enter_context(deliverer.beside(config, [*parts.departments.connectors.values()]))
         held.enter_context(watcher.beside(config, found))
         if found.tls.cert_file and found.tls.key_file and found.tls.client_ca_file:
@@ -173,6 +178,7 @@ def _server(found: settings.Settings, workers: int) -> _Server:
         http1_settings=HTTP1Settings(header_read_timeout=round(IDLE * 1000)),
         respawn_failed_workers=True,
         workers_kill_timeout=round(found.drain + 2 * found.limits.deadline) + 20,
+        process_name=getproctitle(),  # as it was called, and not granian's words
     )
 
 

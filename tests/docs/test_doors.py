@@ -122,7 +122,7 @@ HARMLESS = {
     "msgspec.structs", "operator", "prometheus_client", "prometheus_client.core",
     "prometheus_client.registry", "random", "re", "re._constants", "re._parser",
     "ruamel.yaml", "ruamel.yaml.error", "ruamel.yaml.nodes", "ruamel.yaml.scanner",
-    "ruamel.yaml.tokens", "secrets", "stat", "statistics", "strawberry", "strawberry.directive",
+    "ruamel.yaml.tokens", "secrets", "setproctitle", "stat", "statistics", "strawberry", "strawberry.directive",
     "strawberry.federation", "strawberry.federation.schema_directives", "strawberry.federation.types",
     "strawberry.schema.config", "string", "struct", "sys", "textwrap", "time", "types", "typing", "unicodedata",
     "urllib.parse", "uuid", "warnings", "zlib", "zoneinfo", "xml.etree.ElementTree", "defusedxml.common",

@@ -27,12 +27,14 @@ from gateway.config import settings
 from gateway.errors import DutyboundError, StoreUnavailable
 from gateway.ledger.projections.projector import Projector
 from gateway.manage.beside import arguments, kept, rested, until_told
+from gateway.manage.early import Early, early
 from gateway.manage.states import States
 from gateway.storage.port import Store
 from gateway.storage.projections.projecting import unhurried
 from gateway.storage.store import open_configured
 from gateway.telemetry.log import Log, take_over
 
+_MODULE = "gateway.ledger.projections.worker"
 HOLD = "projector"
 REST = 3.0
 HURRY = 1024
@@ -80,9 +82,14 @@ def rest_after(took: float, behind: int, rest: float = REST) -> float:
     return rest * took * max(0.0, 1 - behind / HURRY)
 
 
-def beside(config: Path) -> contextlib.AbstractContextManager[None]:
+def forked() -> contextlib.AbstractContextManager[Early | None]:
+    """A projector process that was forked, as long as this lasts, for `beside` to let it begin."""
+    return early(_MODULE, main)
+
+
+def beside(config: Path, first: Early | None = None) -> contextlib.AbstractContextManager[None]:
     """Keep a projector process as long as this lasts."""
-    return kept("gateway.ledger.projections.worker", config, "projector")
+    return kept(_MODULE, config, "projector", first)
 
 
 def main(argv: list[str] | None = None) -> int:
