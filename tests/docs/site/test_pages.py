@@ -48,3 +48,14 @@ def test_each_task_begins_with_for_whom_it_is_and_ends_with_what_is_next() -> No
             assert first.startswith("For "), name
             assert "five minutes" in first, name
             assert any(each.startswith("## Next") for each in rest), name
+
+
+def test_what_a_reader_waits_for_is_what_the_demo_prints() -> None:
+    waited = {
+        found
+        for page in tasks.SITE.glob("*.md")
+        for found in re.findall(r"ait until it prints `([^`]+)`", page.read_text("utf-8"))
+    }
+    assert len(waited) == 1
+    demo = "".join(file.read_text("utf-8") for file in (ROOT / "deploy" / "demo").glob("*.py"))
+    assert waited.pop() in demo
