@@ -16,6 +16,8 @@ from tests.docs.site import clicks, tasks
 from tests.docs.site.tasks import SITE, Terminal
 from tests.ports import free_port
 
+pytestmark = pytest.mark.timeout(1200)  # each step is a command of its own, on however busy a machine
+
 
 @pytest.fixture
 def terminal(world: World, tmp_path: Path) -> Iterator[Terminal]:
