@@ -9,17 +9,22 @@ ends the connection; no header says where a request came from.
 from __future__ import annotations
 
 import asyncio
+import multiprocessing
+import signal
 import socket
 import ssl
 from collections.abc import Callable
 from pathlib import Path
 
 import uvicorn
-from uvicorn.supervisors.multiprocess import Multiprocess, Process
+from uvicorn._subprocess import subprocess_started
+from uvicorn.supervisors.multiprocess import SIGNALS, Multiprocess, Process
 
 from gateway.bounds.connections import OPTIONS, BoundedProtocol
 from gateway.config import store_key
 from gateway.manage.alone import listening
+
+_FORK = multiprocessing.get_context("fork")
 
 
 class CertificateProtocol(BoundedProtocol):
@@ -52,7 +57,7 @@ def _modern(config: uvicorn.Config, made: Callable[[], ssl.SSLContext]) -> ssl.S
 
 
 class _Config(uvicorn.Config):
-    """With what a command printed as the key of the store, for workers that are no forks of this process."""
+    """With what a command printed as the key of the store, for workers that are no forks of this process: SIGHUP's."""
 
     def __getstate__(self) -> dict[str, object]:
         return {**self.__dict__, "handed": store_key.handed()}
@@ -62,8 +67,36 @@ class _Config(uvicorn.Config):
         self.__dict__.update(state)
 
 
+class _Worker(Process):
+    """A worker that is forked, as granian's are: it has what the supervisor imported, read and checked."""
+
+    def __init__(self, config: uvicorn.Config, sockets: list[socket.socket]) -> None:
+        super().__init__(config, sockets)
+        self.process = _FORK.Process(target=self._forked, args=(sockets,))  # type: ignore[assignment]
+
+    def start(self) -> None:
+        """Fork it. No signal comes between, for which it would still have the supervisor's handlers."""
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+        try:
+            super().start()
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+    def _forked(self, sockets: list[socket.socket]) -> None:
+        for each in SIGNALS:
+            signal.signal(each, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
+        subprocess_started(self.config, self.target, sockets, None)
+
+
 class _Workers(Multiprocess):
     """Replaces a worker however often it ends, as granian's server does; uvicorn gives up where one cannot start."""
+
+    def init_processes(self) -> None:
+        """Start the workers."""
+        self.processes = [_Worker(self.config, self.sockets) for _ in range(self.processes_num)]
+        for each in self.processes:
+            each.start()
 
     def keep_subprocess_alive(self) -> None:
         """Replace workers that ended, or hang. One that cannot start costs a start a second."""
@@ -73,7 +106,7 @@ class _Workers(Multiprocess):
             process.kill()
             process.join()
             if not self.should_exit.wait(1):
-                self.processes[index] = Process(self.config, self.sockets)
+                self.processes[index] = _Worker(self.config, self.sockets)
                 self.processes[index].start()
 
 
