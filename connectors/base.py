@@ -1,4 +1,4 @@
-"""What the gateway and a connector say to each other.
+"""The interface between the gateway and a connector.
 
 A connector speaks one department's protocol. It is handed the permitted part of an inquiry (`RecordRequest`) and
 answers with typed records, or with a `Failure` per dataset. It never sees a requester or a rule, sees of an inquiry
@@ -231,7 +231,7 @@ class Config(Protocol):
         """Whether it is a mapping, where either that or a word can stand."""
 
     def problem(self, message: str) -> None:
-        """Tell that this value is wrong; `message` says what and the fix."""
+        """Report that this value is wrong; `message` has the problem and the fix."""
 
     def mapping(
         self, required: Iterable[str] = (), optional: Iterable[str] = (), *, any_key: bool = False
@@ -245,7 +245,7 @@ class Config(Protocol):
         """The elements of a list; none where it is not written."""
 
     def text(self, default: str | None = None, *, pattern: str | None = None, what: str = "text") -> str:
-        """Text that is not blank and matches `pattern` whole; `what` says what it must be."""
+        """Text that is not blank and matches `pattern` whole; `what` describes what it must be."""
 
     def choice(self, known: Iterable[str], what: str = "one of", default: str | None = None) -> str:
         """One of the `known` words; the first where it is none of them."""
@@ -263,7 +263,7 @@ class Config(Protocol):
         """Bytes, of a size such as `64KiB`."""
 
     def url(self, plain: bool | None = None) -> str:
-        """An https URL; http to loopback, or where `plain`: what `allow_plain_http` says, if there is such a key."""
+        """An https URL; http to loopback, or where `plain`: what `allow_plain_http` has, if there is such a key."""
 
     def existing_file(self) -> Path:
         """A file that is there."""
@@ -291,12 +291,12 @@ class Connector(Protocol):
 
 
 class UnreachedError(Exception):
-    """What a department delivers cannot be read now; the message says why, and the fix where there is one."""
+    """What a department delivers cannot be read now; the message has the reason, and the fix where there is one."""
 
 
 @runtime_checkable
 class Forwarding(Protocol):
-    """A connector that sends something about the inquiry to its department, as its configuration says."""
+    """A connector that sends something about the inquiry to its department, as configured."""
 
     forwards: Collection[str]
     """The names of `Forwarded` that it sends; often none."""
@@ -331,7 +331,7 @@ class Mismatch(NamedTuple):
 
 @runtime_checkable
 class Explained(Protocol):
-    """A connector that can say why what its system answers does not fit: `dutybound source test`.
+    """A connector that can explain why an answer of its system does not fit: `dutybound source test`.
 
     One that cannot is tried all the same: then its `Failure.detail` and `Faulty.m_reason` are all that is known.
     """
@@ -345,7 +345,7 @@ class Explained(Protocol):
 
 
 class Case(NamedTuple):
-    """What a registry says of one case: whether it is open, which (scheme, value) it names, and whose it is."""
+    """What a registry reports of one case: whether it is open, which (scheme, value) it names, and whose it is."""
 
     open: bool
     subjects: frozenset[tuple[str, str]]

@@ -88,7 +88,7 @@ class RestCases:
 
 
 def build(config: Config, timeout: float) -> RestCases:
-    """The registry of `kind: case-rest`; how long a call takes is the caller's to say."""
+    """The registry of `kind: case-rest`; the caller limits how long a call takes."""
     keys = config.mapping(("url",), ("max_bytes", "ca_file", "auth", *CASE_KEYS))
     ca_file = str(read_authorities(keys["ca_file"])) if "ca_file" in keys else None
     headers = _read_auth(keys["auth"]) if "auth" in keys else {}

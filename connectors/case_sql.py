@@ -125,7 +125,7 @@ def _column(name: str = "") -> sa.ColumnClause[Any]:
 def _one_of(values: frozenset[str]) -> Callable[[Any], bool]:
     def is_open(value: Any) -> bool:
         if type(value) is not str:
-            raise ValueError("the column that says whether a case is open holds no text")
+            raise ValueError("the column for whether a case is open holds no text")
         return value in values
 
     return is_open
@@ -133,13 +133,13 @@ def _one_of(values: frozenset[str]) -> Callable[[Any], bool]:
 
 def _truth(value: Any) -> bool:
     if type(value) is not bool:
-        raise ValueError("the column that says whether a case is open holds neither true nor false")
+        raise ValueError("the column for whether a case is open holds neither true nor false")
     return value
 
 
 def _number_as_truth(value: Any) -> bool:
     if type(value) is not int or value not in (0, 1):
-        raise ValueError("the column that says whether a case is open holds neither true nor false")
+        raise ValueError("the column for whether a case is open holds neither true nor false")
     return bool(value)
 
 

@@ -82,7 +82,10 @@ class FilesConnector:
         """See `connectors.base.Examined`: the place can be read, and a delivery was taken in from there."""
         found = await asyncio.to_thread(self._intake.look)
         if not (self._intake.folder / index.FILE).exists():
-            return [*found, "no delivery was taken in yet; `dutybound source deliver` does it, and says what is wrong"]
+            return [
+                *found,
+                "no delivery was taken in yet; `dutybound source deliver` takes one in, and prints what is wrong",
+            ]
         return [*found, *await self._read.examine()]
 
     async def close(self) -> None:

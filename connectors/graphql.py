@@ -228,7 +228,7 @@ def _entities(raw: msgspec.Raw | None, count: int) -> list[_Place]:
         places: list[_Place] = [*_decode_subjects(raw)] if raw is not None else []
     except (ValueError, RecursionError):
         places = []
-    return places if len(places) == count else ["`_entities` is no list with one entry a subject"] * count
+    return places if len(places) == count else ["`_entities` is no list with one entry per subject"] * count
 
 
 def _subject(raw: msgspec.Raw | None) -> _Place:

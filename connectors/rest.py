@@ -44,7 +44,7 @@ Headers = Mapping[str, str] | None
 """What one inquiry's questions have beside the department's own headers."""
 _LAST_PAGE = Page([], None)
 _TOO_MANY = Reading(invalid(MANY_RECORDS), True, False)
-_BAD_VALUE = Failure(Fault.INVALID, False, "the identifier cannot stand in a question")
+_BAD_VALUE = Failure(Fault.INVALID, False, "the identifier cannot be used in a question")
 
 
 class RestConnector:

@@ -1,6 +1,6 @@
 """The connector for departments that give a read-only account on their database: tables or views.
 
-One transaction an inquiry, set read-only in the database too, so that all its datasets are of one moment. The column
+One transaction per inquiry, set read-only in the database too, so that all its datasets are of one moment. The column
 list holds the record's own columns and exactly the requested fields' columns; identifiers are bound parameters. Names
 of tables and columns are checked when the configuration is read, and quoted by SQLAlchemy besides.
 

@@ -26,7 +26,7 @@ _UNRELEASED = re.compile(r"^## Unreleased\n(.*?)(?=^## |\Z)", re.M | re.S)
 
 
 class Refused(Exception):
-    """No release is made; says why, and what to do."""
+    """No release is made; the message has the reason, and what to do."""
 
 
 def _git(*arguments: str) -> str:
@@ -54,7 +54,7 @@ def check(version: str) -> None:
         raise Refused(f"`{version}` is not above the last version, {before}; take a higher one")
     section = _UNRELEASED.search((ROOT / "CHANGELOG.md").read_text("utf-8"))
     if section is None or not section[1].strip():
-        raise Refused('CHANGELOG.md has nothing under "## Unreleased"; say there what is different for users')
+        raise Refused('CHANGELOG.md has nothing under "## Unreleased"; write there what is different for users')
 
 
 def write(version: str, day: datetime.date) -> None:
@@ -77,7 +77,7 @@ def build(version: str) -> None:
     shutil.rmtree(DIST, ignore_errors=True)
     command = [sys.executable, "-m", "uv", "build", "--wheel", "--quiet", "--out-dir", str(DIST), str(ROOT)]
     if subprocess.run(command).returncode or not (DIST / f"dutybound-{version}-py3-none-any.whl").is_file():
-        raise Refused("the wheel cannot be built; the lines above say why")
+        raise Refused("the wheel cannot be built; the lines above have the reason")
 
 
 def archive(version: str) -> None:

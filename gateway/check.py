@@ -57,7 +57,7 @@ from gateway.web import listen
 
 
 class Loaded(msgspec.Struct, frozen=True, eq=False):
-    """What the files say, read and found right.
+    """The contents of the files, read and found right.
 
     `archive` has the files of the folder that the rule set was read from; None where the store has it, which is so
     since an `epoch`. `named_secrets` are of the file that `secrets_file` names.
@@ -176,7 +176,7 @@ def _policies(
 
 @contextlib.contextmanager
 def noting(problems: list[Problem]) -> Iterator[None]:
-    """Let what is refused here be told with the rest."""
+    """Report what is refused here together with the rest."""
     try:
         yield
     except ConfigurationError as error:

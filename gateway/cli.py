@@ -89,12 +89,12 @@ def _parser(word: str = "") -> argparse.ArgumentParser:
 
     serve = commands.add_parser("serve", help="serve the gateway")
     options.config(serve)
-    serve.add_argument("--workers", type=_count, default=1, metavar="N", help="processes, one a core (default: 1)")
+    serve.add_argument("--workers", type=_count, default=1, metavar="N", help="processes, one per core (default: 1)")
     serve.set_defaults(run=_serve)
 
     check = commands.add_parser("check", help="everything a start would refuse, with file, line and fix")
     options.config(check)
-    check.add_argument("--workers", type=_count, default=1, metavar="N", help="as `serve` would be told (default: 1)")
+    check.add_argument("--workers", type=_count, default=1, metavar="N", help="as for `serve` (default: 1)")
     check.add_argument(
         "--connect", action="store_true", help="also try the departments' systems and the case registries"
     )

@@ -49,7 +49,7 @@ def _unheard(_name: str, _why: str | None) -> None:
 
 
 class Clock:
-    """The time, as an aware datetime in UTC, never less than it said before nor than `floor` says.
+    """The time, as an aware datetime in UTC, never less than it gave before nor than `floor` gives.
 
     `floor` is the time of the last committed entry. `wall` is the machine's clock, `ticks` its monotonic one. `heard`
     is told why the time is in doubt, and when it is not any more. Any thread may ask.
@@ -133,7 +133,7 @@ class Clock:
         behind = (floor - read.wall).total_seconds()
         self._differs = max(behind, abs(jump)) > MOST
         if behind > MOST:
-            self._disagree(f"the machine's clock is {behind:.0f} s behind what was entered or told last")
+            self._disagree(f"the machine's clock is {behind:.0f} s behind what was entered or answered last")
         elif self._differs:
             self._disagree(f"the machine's clock jumped: it is {_by(jump)} its monotonic one")
         if abs(jump) > MOST or read.ticks - self._base.ticks > SETTLED:

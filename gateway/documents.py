@@ -93,7 +93,7 @@ class Node(Value):
             key = str(key_raw.value)
             child = self._child(value_raw, key, key_raw)
             if key in entries:
-                child.key_problem("stands twice; keep one")
+                child.key_problem("appears twice; keep one")
             elif not any_key and key not in known and len(self.problems) >= MOST_PROBLEMS:
                 self.told = True
             elif not any_key and key not in known:
@@ -156,7 +156,7 @@ class Node(Value):
         return value
 
     def apart(self) -> Node:
-        """The same value, with problems of its own: to see what somebody would tell of it."""
+        """The same value, with problems of its own: to see what somebody would report of it."""
         return Node(self.document._replace(problems=[]), self._raw, self.path, self._key)
 
     def at(self, path: Iterable[str | int]) -> Node:
@@ -204,7 +204,7 @@ def read(
 
 
 def text(path: Path, problems: list[Problem], shown_as: str | None = None, *, within: Path | None = None) -> str | None:
-    """What a text file says; `None` after noting a problem where it cannot be read.
+    """The contents of a text file; `None` after noting a problem where it cannot be read.
 
     `within` is the folder that the file must stand in, also where a link stands for it.
     """
@@ -315,13 +315,13 @@ def _composed_slowly(source: str) -> tuple[Any, Sequence[_Refused], frozenset[tu
             if depth > MAX_DEPTH:  # before it is composed: what is nested without end takes time without end
                 return None, refused((line, column, f"is nested more than {MAX_DEPTH} deep")), nothing
             if count >= MOST_TOKENS:
-                return None, refused((line, column, "says more than one file may; split it here")), nothing
+                return None, refused((line, column, "has more than one file may; split it here")), nothing
             if isinstance(token, AliasToken | AnchorToken | TagToken):
                 marked.append(token)
                 if len(marked) > MOST_MARKED:
                     return None, refused(), nothing
             elif isinstance(token, DocumentStartToken) and begun:
-                second = "a second document begins here; write one document a file"
+                second = "a second document begins here; write one document per file"
                 return None, refused((line, column, second)), nothing
             begun = begun or not isinstance(token, StreamStartToken | DirectiveToken | CommentToken)
         raw = YAML(typ="safe", pure=True).compose(_without(source, marked))

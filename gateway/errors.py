@@ -147,11 +147,11 @@ class LedgerUnavailable(DutyboundError):
 
 
 class PastIncomplete(DutyboundError):
-    """Not all of what was entered before can be told yet; the message is for a requester, and says up to when."""
+    """Not all past entries can be shown yet; the message is for a requester, and has up to when."""
 
 
 class BodyRefused(DutyboundError):
-    """A body that is not read; `status` and the message `told` say why."""
+    """A body that is not read; `status` and the message `told` give the reason."""
 
     def __init__(self, status: int, told: str) -> None:
         super().__init__(told)
@@ -159,7 +159,7 @@ class BodyRefused(DutyboundError):
 
 
 class Unsigned(DutyboundError):
-    """A message is not one that its sender signed just now; the text says why."""
+    """A message is not one that its sender signed just now; the text explains why."""
 
 
 class VerificationFailed(DutyboundError):
@@ -167,7 +167,7 @@ class VerificationFailed(DutyboundError):
 
 
 class CommandRefused(DutyboundError):
-    """A command cannot do what a person asked; the message is for them, and says why and what to do."""
+    """A command cannot do what a person asked; the message is for them, and has the reason and what to do."""
 
 
 class Crowded(DutyboundError):
@@ -179,7 +179,7 @@ class IssuerUnavailable(DutyboundError):
 
 
 class Unfit(DutyboundError):
-    """A token, a proof or a certificate does not say who asks.
+    """A token, a proof or a certificate does not prove who asks.
 
     The message is for the requester; it quotes no claim's value. `error` is the code of RFC 6750 or 9449. `scheme` is
     the one to use where another was used. `nonce` is one to use, where that was missing. `retryable`: whoever knows

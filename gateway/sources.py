@@ -42,7 +42,7 @@ class Changes(NamedTuple):
 
 
 class Sources(NamedTuple):
-    """What the file says, by department; who reports no changes is not in `changes`.
+    """The contents of the file, by department; who reports no changes is not in `changes`.
 
     `digest` is the SHA-256, in hexadecimal, of all that it says, however it is written. `made_of` is what each
     connector was made of: what the file says of its department, and what the catalogue says of its datasets. `beyond`
@@ -166,7 +166,8 @@ def _datasets(entry: Node) -> Mapping[str, Node]:
 
 
 def shapes_of(department: str, entry: Node, catalogue: Catalogue) -> dict[str, DatasetShape]:
-    """What the connector of a department must know of its datasets; what is wrong with its part was told before."""
+    """What the connector of a department must know of its datasets; what is wrong with its part was reported
+    before."""
     return _shapes(department, entry.apart(), catalogue, [])
 
 

@@ -124,11 +124,12 @@ class Value:
             self.problems.append(problem)
 
     def problem(self, message: str) -> None:
-        """Tell that this value is wrong; `message` says what and the fix."""
+        """Report that this value is wrong; `message` has the problem and the fix."""
         self._tell(self._mark(), self.path, message)
 
     def key_problem(self, message: str) -> None:
-        """Tell that this value's key is wrong, where the key stands (at the value, where it is not in a mapping)."""
+        """Report that this value's key is wrong, at the place of the key (at the value, where it is not in a
+        mapping)."""
         self._tell(self._key.start_mark if self._key is not None else self._mark(), self.path, message)
 
     def _missing(self) -> None:
@@ -143,7 +144,7 @@ class Value:
 
     @property
     def is_null(self) -> bool:
-        """Whether nothing is said: not written, empty, `~` or `null`."""
+        """Whether there is no value: not written, empty, `~` or `null`."""
         raw = self._raw
         return raw is None or (isinstance(raw, ScalarNode) and raw.style is None and raw.value in ("", "~", "null"))
 

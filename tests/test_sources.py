@@ -160,7 +160,7 @@ MISTAKES = {
         "records: entries",
         "records: entries\n        records: rows",
         "records: rows",
-        f"{REGISTER}.records: stands twice",
+        f"{REGISTER}.records: appears twice",
     ),
     "plain http": mistake(
         "http://127.0.0.1:9/api",
@@ -172,7 +172,8 @@ MISTAKES = {
         "postgresql+psycopg://gateway@127.0.0.1:9/labour",
         "postgresql+psycopg://gateway:pw@127.0.0.1/labour",
         "postgresql",
-        "departments.labour.url: a password does not stand here; write it into a file and name that in `password_file`",
+        "departments.labour.url: a password does not belong here; write it into a file and name that in"
+        " `password_file`",
     ),
     "secret file that is not there": mistake(
         "    entities: true",

@@ -29,7 +29,7 @@ AT_ONCE = 16
 
 
 async def whole(system: System) -> list[str]:
-    """Each subject has as many records of each dataset as the file of subjects says, none of them faulty"""
+    """Each subject has as many records of each dataset as the file of subjects states, none of them faulty"""
     found: list[str] = []
     async with connected(system) as connector:
         for dataset, subject, count in each(system):
@@ -37,7 +37,7 @@ async def whole(system: System) -> list[str]:
             if why := said(outcome):
                 found.append(f"{dataset}: {why}")
             elif len(records(outcome)) != count:
-                found.append(f"{dataset}: {len(records(outcome))} records where the file of subjects says {count}")
+                found.append(f"{dataset}: {len(records(outcome))} records; the file of subjects has {count}")
     return found
 
 

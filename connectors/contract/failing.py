@@ -1,4 +1,4 @@
-"""Checks of what must fail: what is late, too large, not mapped, without credentials, or not who it says it is."""
+"""Checks of what must fail: what is late, too large, not mapped, without credentials, or not who it claims to be."""
 
 from __future__ import annotations
 

@@ -70,11 +70,11 @@ class Found(NamedTuple):
 
 
 class NotTried(Exception):
-    """A check does not apply to this system; the text says why."""
+    """A check does not apply to this system; the text has the reason."""
 
 
 class Broken(Exception):
-    """The connector did what none may do; the text says what."""
+    """The connector did what none may do; the text describes it."""
 
 
 Check = Callable[[System], Awaitable[Sequence[str]]]
@@ -83,7 +83,7 @@ Check = Callable[[System], Awaitable[Sequence[str]]]
 
 @contextlib.asynccontextmanager
 async def connected(system: System, config: Mapping[str, Any] | None = None) -> AsyncIterator[Connector]:
-    """A new connector, as the file says or as `config` does, closed at the end."""
+    """A new connector, as in the file or as `config` does, closed at the end."""
     try:
         connector = system.make(system.config if config is None else config)
     except ValueError as error:

@@ -20,7 +20,7 @@ _TOTAL, _ROW = "all bytes", "bytes of a row"  # no column of a configuration can
 
 
 def bounded(select: sa.Select[Any], most: int, dialect: str, order: Sequence[int] = ()) -> sa.Select[Any]:
-    """The statement for `read`, with the same columns first; `order` says by which of them its rows are sorted."""
+    """The statement for `read`, with the same columns first; `order` names those by which its rows are sorted."""
     if dialect == "sqlite":
         return select
     columns: list[sa.ColumnElement[Any]] = list(select.selected_columns)

@@ -1,4 +1,4 @@
-"""Where databases differ in what a statement must say, and in what their rows hold."""
+"""Where databases differ in the text of a statement, and in what their rows hold."""
 
 from __future__ import annotations
 

@@ -52,7 +52,7 @@ def _read_url(keys: Mapping[str, Config]) -> URL:
         config.problem("must name a `sqlite`, `postgresql` or `mariadb` database")
         return _NONE
     if url.password is not None:
-        config.problem("a password does not stand here; write it into a file and name that in `password_file`")
+        config.problem("a password does not belong here; write it into a file and name that in `password_file`")
     if backend != "mariadb":
         for key in {"tls", "allow_plain"} & keys.keys():
             keys[key].problem(_TLS_ELSEWHERE)

@@ -27,7 +27,7 @@ _WHO = "CONCAT(QUOTE(SUBSTRING_INDEX(CURRENT_USER(), '@', 1)), '@', QUOTE(SUBSTR
 
 
 def beyond_reading(connection: sa.Connection, places: Sequence[Place]) -> list[str]:
-    """The rights by which the account could write to these tables, or at all; none where nobody can tell."""
+    """The rights by which the account could write to these tables, or at all; none where it cannot be determined."""
     ask = {"postgresql": _postgresql, "mariadb": _mariadb}.get(connection.dialect.name)
     if ask is None:
         return []

@@ -1,4 +1,4 @@
-"""CSV as departments export it (RFC 4180, with a header), in the encoding and with the marks that `sources.yaml` says.
+"""CSV as departments export it (RFC 4180, with a header), in the encoding and with the marks that `sources.yaml` sets.
 
 Every line is decoded by itself, strictly. Where the declared encoding takes any bytes, a line that is UTF-8 all the
 same is found by what it would be: text that the declared encoding could have written too.
@@ -65,7 +65,7 @@ def rows(file: BinaryIO, name: str, dialect: Dialect, columns: Columns) -> Itera
                 continue
             yield number, [row[each] or None for each in at]
     except csv.Error as error:
-        raise refused(f"is no CSV as `csv` says: {error}", name, number + 1) from None
+        raise refused(f"is no CSV of the form in `csv`: {error}", name, number + 1) from None
 
 
 def _places(header: list[str], name: str, columns: Columns) -> list[int]:
@@ -73,7 +73,7 @@ def _places(header: list[str], name: str, columns: Columns) -> list[int]:
     wanted = [".".join(path) for path in columns.paths]
     wrong = [each for each in wanted if titles.count(each) != 1]
     if wrong:
-        words = {True: "stands twice in the header", False: "is not in the header"}
+        words = {True: "appears twice in the header", False: "is not in the header"}
         raise refused_for([Trouble(words[each in titles], name, 1, each) for each in wrong])
     return [titles.index(each) for each in wanted]
 
@@ -94,7 +94,7 @@ def _lines(file: BinaryIO, name: str, encoding: str) -> Iterator[str]:
         except UnicodeDecodeError as error:
             raise refused(f"byte {error.start + 1} of the line is not `{encoding}`", name, number) from None
         if not utf8 and _is_utf8(line, encoding):
-            raise refused(f"the line is UTF-8, and `csv.encoding` says `{encoding}`", name, number)
+            raise refused(f"the line is UTF-8, but `csv.encoding` is `{encoding}`", name, number)
         yield text
 
 

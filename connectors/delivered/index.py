@@ -150,7 +150,7 @@ class Building:
         self._counts[dataset] += len(rows)
 
     def end(self, dataset: str, most: int = 1000) -> list[tuple[int, int]]:
-        """Index the dataset's table; of each id that stands twice the first and the last place of it, from 1."""
+        """Index the dataset's table; of each id that appears twice the first and the last place of it, from 1."""
         columns, held = self._columns[dataset], _quoted(dataset)
         subject = ["s_value"] if columns.constant is not None else ["s_value", "s_scheme"]
         number = list(self._columns).index(dataset)

@@ -70,7 +70,7 @@ class Intake:
         self._datasets, self._most, self._memory = datasets, most, memory
 
     def take(self, canonical: Canonical) -> Report:
-        """Take in what is there now, and say what came of it. Raises `OSError` where the index's folder is unfit."""
+        """Take in what is there now, and return the result. Raises `OSError` where the index's folder is unfit."""
         now = datetime.datetime.now(datetime.UTC)
         seen: list[Manifest] = []
         with self._alone() as alone:
@@ -205,9 +205,9 @@ class Intake:
                     building.add(name, good)
                     total += len(batch)
                     if total - start > listed.rows + index.BATCH:
-                        raise refused(f"has more rows than the {listed.rows} that the manifest says", listed.name)
+                        raise refused(f"has more rows than the {listed.rows} of the manifest", listed.name)
             if total - start != listed.rows:
-                troubles.add(Trouble(f"has {total - start} rows, and the manifest says {listed.rows}", listed.name))
+                troubles.add(Trouble(f"has {total - start} rows; the manifest has {listed.rows}", listed.name))
             ends.append((total, listed))
         twice = building.end(name)
         if troubles.count == before:

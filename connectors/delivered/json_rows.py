@@ -1,4 +1,4 @@
-"""JSON Lines: one object a line, in UTF-8."""
+"""JSON Lines: one object per line, in UTF-8."""
 
 from __future__ import annotations
 

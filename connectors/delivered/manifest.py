@@ -1,4 +1,4 @@
-"""The manifest of a delivery: JSON that says which files it has, signed as `ssh-keygen -Y sign` does.
+"""The manifest of a delivery: JSON that lists its files, signed as `ssh-keygen -Y sign` does.
 
     {"sequence": 12, "asOf": "2026-11-26T06:00:00+01:00",
      "files": [{"name": "arrears.csv", "dataset": "wage-arrears", "format": "csv", "size": 12345,
@@ -33,8 +33,8 @@ _AHEAD = datetime.timedelta(minutes=5)
 _NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$"
 _SHA256 = "^[0-9a-f]{64}$"
 _WORDS = {
-    _NAME: "a file's name has 1 to 128 of the letters A to Z and a to z, digits, `.`, `_` and `-`, the first of them a"
-    " letter or a digit",
+    _NAME: "a file's name has 1 to 128 of the letters A to Z and a to z, digits, `.`, `_` and `-`; it begins with a"
+    " letter or digit",
     _SHA256: "a SHA-256 is written as 64 digits and letters from a to f",
 }
 """What is meant by a pattern."""
@@ -64,7 +64,7 @@ _decode = msgspec.json.Decoder(Manifest).decode
 
 
 def read(body: bytes, signature: bytes, signers: Collection[str], now: datetime.datetime) -> Manifest:
-    """What a signed manifest says. `signers` are public keys as `sshsig.public_key` gives them.
+    """The contents of a signed manifest. `signers` are public keys as `sshsig.public_key` gives them.
 
     Raises `RefusedError`.
     """

@@ -46,7 +46,7 @@ class Copied:
         """The next block. Raises `RefusedError` where there are more bytes than listed."""
         self._left -= len(block)
         if self._left < 0:
-            raise refused("has more bytes than the manifest says", self._listed.name)
+            raise refused("has more bytes than in the manifest", self._listed.name)
         self._hash.update(block)
         self._to.write(block)
 
@@ -55,7 +55,9 @@ class Copied:
         if self._left:
             raise refused(_TEMPORARY, self._listed.name)
         if self._hash.hexdigest() != self._listed.sha256:
-            raise refused("has another SHA-256 than the manifest says: one of both was changed", self._listed.name)
+            raise refused(
+                "has another SHA-256 than in the manifest: the file or the manifest was changed", self._listed.name
+            )
 
 
 class Folder:

@@ -77,7 +77,7 @@ def _status(answer: Response, asked: Asked, of_all: Noted, of_one: Noted) -> Non
             of_all.add(("headers",), f"the department does not give or take JSON as it is asked ({status})",
                        status=status)  # fmt: skip
         case _ if status >= 500:
-            of_one.add(asked.place, f"the department fails by itself ({status}){again}; its own log says why",
+            of_one.add(asked.place, f"the department fails by itself ({status}){again}; see its own log",
                        status=status)  # fmt: skip
         case _:
             what = "counts as no answer; 200 is one, and 404 means no records unless `no_records` names others"

@@ -26,7 +26,7 @@ async def explain(
     """Note what is wrong with one subject's records of a dataset; at most `most` records may come."""
     question = endpoint.question(subject, dataset.fields)
     if question is None:
-        noted.add(("path",), "the identifier cannot stand in a question")
+        noted.add(("path",), "the identifier cannot be used in a question")
         return
     first = url = question.url
     seen, count = {first}, 0
@@ -94,6 +94,6 @@ def _unmapped_pages(value: Any, rows: int, noted: Noted) -> None:
                 or (word in _TOTAL and type(held) is int and held > rows)
             )
             if more and plain(name):
-                what = f"`{name}` says that there is more than the {rows} records read; map the pages with `paging`"
+                what = f"`{name}` shows that there is more than the {rows} records read; map the pages with `paging`"
                 noted.add(("path",), what, kind="unbounded")
                 return

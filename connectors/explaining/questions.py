@@ -1,4 +1,4 @@
-"""Why a GraphQL department's answer does not fit: what it says of the document, and then its records.
+"""Why a GraphQL department's answer does not fit: first its errors about the document, then its records.
 
 An error's own text is never shown, since it may quote a value. Where it is one of the errors that GraphQL's validation
 knows, the names in it are found, and said in our words with the key that they stand under.
@@ -86,7 +86,7 @@ def explain(
     data = answer.get("data")
     if not isinstance(data, dict):
         if not errors:
-            of_all.add(("url",), "`data` is null, without an error that says why")
+            of_all.add(("url",), "`data` is null, without an error that explains it")
         return
     place: Any = data.get("q0")
     if source.entities:
@@ -137,9 +137,9 @@ def _error(error: Any, source: Source, dataset: DatasetRequest, of_all: Noted, n
         last = next((each for each in reversed(path) if isinstance(each, str)), "")
         leaves = source.datasets[dataset.dataset].mapped.leaves(dataset.fields)
         key = next((key_of(leaf) for leaf in leaves if last == leaf.path[-1]), ("field",))
-        noted.add(key, f"the department reports an error while it answers{coded}; its own log says why")
+        noted.add(key, f"the department reports an error while it answers{coded}; see its own log")
     else:
-        what = f"the department refuses the whole question{coded}; its own log says why"
+        what = f"the department refuses the whole question{coded}; see its own log"
         of_all.add(("url",), what)
 
 

@@ -27,7 +27,7 @@ class _WrongError(ValueError):
 
 
 def document(body: bytes, noted: Noted, known: Collection[str] = (), *, null: bool = False) -> Any:
-    """The JSON of an answer; None after noting why it is none. Of a key that stands twice, which is noted, the last.
+    """The JSON of an answer; None after noting why it is none. Of a key that appears twice, which is noted, the last.
 
     `known` are names that are mapped. With `null` the answer may be null, and nothing is noted.
     """
@@ -68,7 +68,7 @@ def _document(body: bytes, noted: Noted, known: Collection[str], null: bool) -> 
         raise _WrongError("the answer is not JSON: NaN, Infinity, a number too long, or nested too deep") from None
     for name in sorted(repeated):
         shown = f"`{name}`" if usual(name, known) else "a name"
-        noted.add((), f"{shown} stands twice in one object; send it once")
+        noted.add((), f"{shown} appears twice in one object; send it once")
     if value is None and not null:
         raise _WrongError("the answer is null; give a list, also where there are no records")
     return value
@@ -194,7 +194,7 @@ def _names(rows: Sequence[Any], mapped: Mapped, noted: Noted, first: int) -> Non
         if other == row:
             noted.add(("record", "id"), "a record comes twice with the same id and version", row=number)
         else:
-            what = "two records have the same id and version, but other contents; map what tells them apart"
+            what = "two records have the same id and version, but other contents; map what distinguishes them"
             noted.add(("record", "id"), what, row=number)
     if named and same == named:
         what = "is the same as the id in every record; map what changes whenever the record does"

@@ -40,7 +40,7 @@ _FITTING: Mapping[str, tuple[type[sa.types.TypeEngine[Any]], ...]] = {
 """What a column may be declared as; a text is looked at row by row."""
 
 _MORE = 2
-"""Statements of a dataset beside one a subject."""
+"""Statements of a dataset beside one per subject."""
 Found = tuple[Noted, list[Mismatch]]
 
 

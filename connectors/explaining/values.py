@@ -1,4 +1,4 @@
-"""What a value is and what it should be, in words that say nothing of the value itself.
+"""What a value is and what it should be, in words that do not reveal the value itself.
 
 Whether it fits is judged as the decoders judge it. The words are for whoever maintains the department's system.
 """

@@ -37,8 +37,8 @@ _HINTS = {
     "invalid_scope": "is `scope` one that this client may have?",
     "unauthorized_client": "may this client use `client_credentials`?",
     "unsupported_grant_type": "it knows no `client_credentials`",
-    "invalid_request": "what does its own log say?",
-    "invalid_grant": "what does its own log say?",
+    "invalid_request": "what is in its own log?",
+    "invalid_grant": "what is in its own log?",
     "invalid_dpop_proof": "does it know DPoP, and is this machine's clock right?",
     "use_dpop_nonce": "it asks for a nonce again and again",
 }

@@ -101,7 +101,7 @@ def read_headers(config: Config, reserved: Collection[str] = ()) -> dict[str, st
     headers: dict[str, str] = {}
     for name, entry in config.mapping(any_key=True).items():
         if name.lower() in headers:
-            entry.problem(f"`{name}` stands twice: case makes no other header of it")
+            entry.problem(f"`{name}` appears twice: case makes no other header of it")
         if not HEADER.fullmatch(name):
             entry.problem(f"`{name}` is no name of a header: letters, digits and `-`, as `X-Region`")
         elif name.lower() in OURS:
@@ -109,7 +109,7 @@ def read_headers(config: Config, reserved: Collection[str] = ()) -> dict[str, st
         elif name.lower() in reserved:
             entry.problem(f"`{name}` is written for each question, by other keys of the department; remove it")
         elif may_be_credential(name) or _is_secret(entry.text()):
-            entry.problem(f"`{name}` looks like a credential, which does not stand here; put it under `auth`")
+            entry.problem(f"`{name}` looks like a credential, which does not belong here; put it under `auth`")
         headers[name.lower()] = entry.text(pattern="[ -~]+", what="one line of ASCII text")
     return headers
 
@@ -142,7 +142,7 @@ _UNREAD = Reading(_EXPIRED, False, False)
 
 
 class Caller:
-    """One department's way out; `address_key` is the key that says where to."""
+    """One department's way out; `address_key` is the key that has the address."""
 
     address_key = "base_url"
 
@@ -187,7 +187,7 @@ class Caller:
         headers: Mapping[str, str] | None = None,
         once: bool = False,
     ) -> Any | Failure:
-        """Ask, until the time `end` on the event loop's clock, and give what `read` was told, or the failure.
+        """Ask, until the time `end` on the event loop's clock, and give what `read` was given, or the failure.
 
         `read` never raises; a large answer is read beside the event loop. Statuses but 200 and the `allowed` are
         failures. With a `lane`, which is what questions of one kind have in common, connections are kept. `headers` are
@@ -326,7 +326,7 @@ def read_caller(
     made: Callable[..., Caller] = Caller,
     shown: frozenset[str] = frozenset(),
 ) -> Caller:
-    """A department's way out as its `limits`, `auth`, `tls`, `connections`, `transport` and `echo` say.
+    """A department's way out by its `limits`, `auth`, `tls`, `connections`, `transport` and `echo`.
 
     `made` makes it of what `Caller` is made of; `shown` are the headers, in lower case, that its answers are read by.
     """
@@ -337,7 +337,7 @@ def read_caller(
         keys["echo"].problem(f"has no use with `transport: {named}`, which keeps no connection; remove it")
     kept = keys["connections"].choice(CONNECTIONS, default="kept") == "kept"
     if echo and not kept:
-        keys["connections"].problem("has no use with `echo`, by which answers are told apart; remove one of them")
+        keys["connections"].problem("has no use with `echo`, by which answers are distinguished; remove one of them")
     limits = read_limits(keys["limits"])
     auth, options = read_auth(keys, limits.timeout, limits.concurrency, limits.max_bytes, limits.chunks)
     options = msgspec.structs.replace(options, echo=echo, shown=shown | auth.reads)

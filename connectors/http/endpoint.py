@@ -87,7 +87,7 @@ class Batch(NamedTuple):
     max: int
 
     def groups(self, subjects: tuple[Subject, ...]) -> list[tuple[Subject, ...]]:
-        """Subjects of one kind and scheme together, at most `max` a call."""
+        """Subjects of one kind and scheme together, at most `max` per call."""
         by_scheme: dict[tuple[str, str], list[Subject]] = {}
         for subject in subjects:
             by_scheme.setdefault((subject.kind, subject.scheme), []).append(subject)
@@ -214,14 +214,16 @@ def read_endpoint(config: Config, shape: DatasetShape, base_url: str, *, links: 
     if mapped.subject is None and "value" in holes and "scheme" not in holes:
         one_of_each_scheme(keys["path"], "{scheme}", (name for of in shape.schemes.values() for name in of))
     if batch is not None and mapped.subject is None:
-        keys["batch"].problem("records that do not name their subject (`not_returned`) cannot be told apart in a batch")
+        keys["batch"].problem(
+            "records that do not name their subject (`not_returned`) cannot be distinguished in a batch"
+        )
     if body is not None and paging is not None and paging.param is None:
-        keys["paging"].problem("needs a `param`: nothing says whether a link is for GET or for POST")
+        keys["paging"].problem("needs a `param`: nothing shows whether a link is for GET or for POST")
     if not links and paging is not None and paging.param is None:
         keys["paging"].problem("needs a `param`: a link of the service leads past the security server")
     if mapped.subject is None and paging is not None and paging.param is None:
         keys["paging"].problem(
-            "records that do not name their subject (`not_returned`) cannot be told apart on a page that the source"
+            "records that do not name their subject (`not_returned`) cannot be distinguished on a page that the source"
             " links to; use `param`"
         )
     for name in ("paging", "batch"):
@@ -259,7 +261,7 @@ def _read_body(keys: Mapping[str, Config], holes: tuple[str, str]) -> Body | Non
     """The `method`, `body` and `safe` keys, which go together."""
     if keys["method"].choice(("GET", "POST"), default="GET") == "POST":
         if "body" not in keys:
-            keys["method"].problem('POST needs a `body` that says who is meant, as `{number: "{value}"}`')
+            keys["method"].problem('POST needs a `body` that names who is meant, as `{number: "{value}"}`')
             return Body({})
         return read_body(keys["body"], holes)
     for name in ("body", "safe"):

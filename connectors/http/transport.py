@@ -71,7 +71,7 @@ class TransportOptions(msgspec.Struct, frozen=True):
 
 
 class Lease(Protocol):
-    """The connection of an answer, until it is said whether it may carry another question of its lane."""
+    """The connection of an answer, until it is known whether it may carry another question of its lane."""
 
     reused: bool
     """Whether it had carried another answer before this one."""
@@ -82,7 +82,8 @@ class Lease(Protocol):
 
 
 class Response(NamedTuple):
-    """A whole answer that is no redirect: its status, its body, decompressed, and when it says to come back.
+    """A whole answer that is no redirect: its status, its body, decompressed, and after what time it asks to be called
+    again.
 
     `lease` is there with a lane only, and not where an echo proved whose answer it is. `headers` are those that the
     options ask for, in lower case, in the order in which they came, each as often as it came.

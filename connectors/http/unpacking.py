@@ -51,7 +51,7 @@ _GZIP = (b"gzip", b"x-gzip")
 
 
 async def unpacked(coding: bytes, body: bytes, limit: int, asked: bool) -> bytes | TransportFault:
-    """The body, at most `limit` bytes of it; `asked` says whether gzip was asked for."""
+    """The body, at most `limit` bytes of it; `asked` is whether gzip was asked for."""
     if coding in (b"", b"identity") or not body:
         return body
     if coding not in _GZIP or not asked:

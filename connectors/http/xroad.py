@@ -87,7 +87,7 @@ def read_identifier(config: Config, least: int, most: int, example: str) -> Iden
         config.problem(f"has {len(parts)} parts; write {least} to {most} with `/` between, as `{example}`")
     elif not all(part.strip(".") and part.strip() == part and part.isprintable() and "\ufffd" not in part
                  for part in parts):  # fmt: skip
-        config.problem(f"has a part that is empty, or holds what cannot stand in an address; write it as `{example}`")
+        config.problem(f"has a part that is empty, or holds what cannot be used in an address; write it as `{example}`")
     else:
         return parts
     return ()
@@ -99,7 +99,7 @@ def written(identifier: Identifier) -> str:
 
 
 class XroadCaller(Caller):
-    """A way out through a security server; `named` says for whom and where to."""
+    """A way out through a security server; `named` has the client and the service."""
 
     address_key = "security_server"
 
@@ -157,7 +157,7 @@ class XroadCaller(Caller):
         said: dict[str, str] = {}
         for name, value in answer.headers:
             if name in said:
-                return invalid("an X-Road header stands twice")
+                return invalid("an X-Road header appears twice")
             said[name] = value
         if "x-road-error" in said:
             return _refused(said["x-road-error"])
@@ -178,7 +178,7 @@ class XroadCaller(Caller):
         """Whose status it is: a security server's, the service's, or of something that stands between."""
         errors = [value for name, value in answer.headers if name == "x-road-error"]
         if len(errors) > 1:
-            return invalid("an X-Road header stands twice")
+            return invalid("an X-Road header appears twice")
         if errors:
             return _refused(errors[0])
         by = (
@@ -204,7 +204,7 @@ class XroadCaller(Caller):
         try:
             allowed = msgspec.json.decode(answer.body, type=_Allowed).service
         except msgspec.MsgspecError:
-            return [f"{where}: `allowedMethods` does not answer as X-Road says"]
+            return [f"{where}: `allowedMethods` does not answer as X-Road prescribes"]
         if self._named.service[-1] not in {each.service_code for each in allowed}:
             return [f"{where}: the client may not use `{written(self._named.service)}`, or there is no such service"]
         return []

@@ -84,7 +84,7 @@ class Breaker:
         self._count(now, False)
 
     def failed(self, now: float) -> None:
-        """The department did not answer, or said that it cannot."""
+        """The department did not answer, or answered that it cannot."""
         self._trying = False
         self._in_a_row += 1
         self._count(now, True)
@@ -102,7 +102,7 @@ class Breaker:
             self.failed(now)
 
     def come_back(self, now: float, seconds: float) -> None:
-        """The department said that it is not to be asked for so long."""
+        """The department answered that it is not to be asked for so long."""
         self._open_until = max(self._open_until, now + min(seconds, LONGEST))
 
     def retries(self) -> bool:
@@ -121,7 +121,7 @@ class Breaker:
 
 
 def retry_after(said: str) -> float:
-    """The seconds that a `Retry-After` header says, as a number or a date; 0 where it says nothing (RFC 9110)."""
+    """The seconds of a `Retry-After` header, as a number or a date; 0 where it has none (RFC 9110)."""
     said = said.strip()
     if said.isascii() and said.isdigit():
         return float(said[:20])

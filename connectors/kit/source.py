@@ -31,21 +31,21 @@ def unmapped(request: RecordRequest, dataset: str | None = None) -> dict[tuple[S
 
 
 def one_of_each_scheme(place: Config, hole: str, schemes: Iterable[str]) -> None:
-    """Tell that a question without the scheme does not say who is meant, where records do not say it either."""
+    """Report a question without the scheme, where records do not name their subject either."""
     if len(found := sorted({*schemes})) > 1:
         place.problem(
             f"must use `{hole}` too: one value can be that of several subjects ({', '.join(found)}), whose records"
-            " could not be told apart, since they do not name their subject (`not_returned`)"
+            " could not be distinguished, since they do not name their subject (`not_returned`)"
         )
 
 
 def different(datasets: Iterable[tuple[Config, str, object]], what: str) -> None:
-    """Tell where two datasets are one list: each is given with its name and its place, `None` where it has none."""
+    """Report two datasets that are one list: each is given with its name and its place, `None` where it has none."""
     known: dict[object, str] = {}
     for config, name, place in datasets:
         other = known.setdefault(place, name)
         if other != name and place is not None:
-            config.problem(f"is the same list as `{other}`, by its {what}; its records would be told as both")
+            config.problem(f"is the same list as `{other}`, by its {what}; its records would be reported as both")
 
 
 def read_datasets(datasets: Config, shapes: Mapping[str, DatasetShape]) -> Iterator[tuple[Config, DatasetShape]]:

@@ -26,11 +26,11 @@ _BEGIN, _END = "-----BEGIN SSH SIGNATURE-----", "-----END SSH SIGNATURE-----"
 
 
 class WrongSignatureError(ValueError):
-    """The signature does not hold; the message says why, for a person."""
+    """The signature does not hold; the message explains why, for a person."""
 
 
 class Signed(NamedTuple):
-    """A signature that was taken apart: the key that it says made it, and what there is to verify."""
+    """A signature that was taken apart: the key that it names as its maker, and what there is to verify."""
 
     key: str
     hashed: bytes
@@ -38,7 +38,7 @@ class Signed(NamedTuple):
 
 
 def public_key(text: str) -> str:
-    """A public key as it is compared, without its comment; raises `ValueError` that says what it must be."""
+    """A public key as it is compared, without its comment; raises `ValueError` with what it must be."""
     words = text.split()
     if len(words) < 2 or words[0] != KIND:
         raise ValueError(f"must be an SSH public key, as `{KIND} AAAA...` (a line of `id_ed25519.pub`)")
@@ -56,7 +56,7 @@ def public_key(text: str) -> str:
 
 
 def read(armored: str, namespace: str) -> Signed:
-    """Take a signature for `namespace` apart; raises `WrongSignatureError` that says what is wrong with it."""
+    """Take a signature for `namespace` apart; raises `WrongSignatureError` with what is wrong with it."""
     lines = [line.strip() for line in armored.strip().splitlines()]
     if len(armored) > MOST or len(lines) < 3 or (lines[0], lines[-1]) != (_BEGIN, _END):
         raise WrongSignatureError(f"this is no SSH signature: it begins with `{_BEGIN}` and ends with `{_END}`")

@@ -6,7 +6,7 @@ was not asked for in one pass over the bytes, and a generated loop checks what a
 paths. What does not decode so is read again, record by record (`faulty`).
 
 Invariants: only requested fields become Python objects that leave this module; every record names the subject that was
-asked for, or the whole dataset is invalid; keys that stand twice, numbers that are not finite, text that is not UTF-8,
+asked for, or the whole dataset is invalid; keys that appear twice, numbers that are not finite, text that is not UTF-8,
 and any other shape than the mapped one are a reason in words, never an exception and never a value of the source.
 """
 
@@ -35,7 +35,7 @@ from connectors.mapping.generated import (
 
 
 class Const(NamedTuple):
-    """A value that every record of a dataset has, said by the configuration instead of the record."""
+    """A value that every record of a dataset has, set by the configuration instead of the record."""
 
     value: str
 

@@ -178,7 +178,7 @@ def next_getter(records: Path, next_path: Path) -> Callable[[Any], Any]:
 
 
 def finisher(record_type: type[Record], leaves: list[Leaf], tree: Tree, constant: str | None, direct: bool) -> Any:
-    """The pair of loops over decoded rows that check what a type cannot say, and flatten rows that nest.
+    """The pair of loops over decoded rows that check what a type cannot express, and flatten rows that nest.
 
     `one(rows, scheme, value)` gives the records, or what is wrong with them, in words; `many(rows, asked)` appends each
     record to its subject's list in `asked`, and gives what is wrong, or nothing. `constant` is the scheme that the

@@ -138,7 +138,7 @@ class Operation:
 
 
 def compile_operation(source: Source, parts: tuple[Part, ...]) -> Operation:
-    """The document for these parts: with entities one part a group of subjects, otherwise one part a subject."""
+    """The document for these parts: with entities one part per group of subjects, otherwise one part per subject."""
     variables, fields = [], []
     for index, part in enumerate(parts):
         selection = " ".join(

@@ -6,7 +6,7 @@ writes them. XML has text alone: an Int and a Boolean are read from theirs, and 
 where text is meant.
 
 Invariants: no DTD, no entity, nothing fetched (defusedxml); depth and elements are bounded, bytes by the transport; an
-element or attribute that is mapped and stands twice where one is meant makes all invalid; where no record stands, the
+element or attribute that is mapped and appears twice where one is meant makes all invalid; where no record stands, the
 place of the records must be empty, since anything else may be records by another name.
 """
 
@@ -88,7 +88,7 @@ class XmlDecoder:
     def _rows(self, root: Element) -> list[Element]:
         """The elements that are records. Raises where their place is missing."""
         if _local(root.tag) != self._records[0]:
-            raise _WrongError("the answer is another document than `records` says")
+            raise _WrongError("the answer is not the document that `records` names")
         place, rows = root, [root]
         for name in self._records[1:-1]:
             found = _only(place, name)
@@ -146,7 +146,7 @@ def _local(tag: str) -> str:
 def _only(place: Element, name: str) -> Element | None:
     found = [each for each in place if _local(each.tag) == name]
     if len(found) > 1:
-        raise _WrongError("an element stands twice where one is mapped")
+        raise _WrongError("an element appears twice where one is mapped")
     return found[0] if found else None
 
 
@@ -155,7 +155,7 @@ def _attribute(place: Element, name: str) -> str | None:
         return place.attrib[name]
     found = [value for each, value in place.attrib.items() if _local(each) == name]
     if len(found) > 1:
-        raise _WrongError("an attribute stands twice where one is mapped")
+        raise _WrongError("an attribute appears twice where one is mapped")
     return found[0] if found else None
 
 
@@ -181,7 +181,7 @@ def _object(place: Element, plan: _Plan) -> dict[str, Any]:
     for each in place:
         local = _local(each.tag)
         if local in wanted and held.setdefault(local, each) is not each:
-            raise _WrongError("an element stands twice where one is mapped")
+            raise _WrongError("an element appears twice where one is mapped")
     made: dict[str, Any] = {}
     for name, element, attribute, child in plan.values:
         below = held.get(element)

@@ -44,7 +44,7 @@ class TokenRefused(Exception):
 def token(
     told: Mapping[str, Any], client: str, official: str | None = None, scope: str | None = None, **more: str
 ) -> str:
-    """An access token for `client`, from what `demo.json` tells. Raises `TokenRefused`."""
+    """An access token for `client`, from what `demo.json` has. Raises `TokenRefused`."""
     secret = told["clients"][client]["secret"]
     form = {"grant_type": "client_credentials", "scope": scope or told["clients"][client]["scopes"][0], **more}
     if official:

@@ -68,7 +68,7 @@ REGISTERED: Mapping[str, Client] = {**CLIENTS, **AWAITED}
 
 
 class Case(NamedTuple):
-    """One proceeding in a registry, as the registry and `var/demo.json` tell it."""
+    """One proceeding in a registry, as the registry and `var/demo.json` have it."""
 
     registry: str
     open: bool

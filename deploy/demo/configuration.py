@@ -82,12 +82,12 @@ class Place(NamedTuple):
 
     @property
     def told(self) -> Path:
-        """What a running demo tells."""
+        """What a running demo writes down for scripts."""
         return self.var / "demo.json"
 
     @property
     def policies(self) -> Path:
-        """The shipped policies, and where this run's clients are told of what waits."""
+        """The shipped policies, and where this run's clients are notified of what waits."""
         return self.run / "policies"
 
     @property
@@ -174,7 +174,7 @@ def _policies(place: Place) -> None:
 
 
 def recipient(place: Place, client: str, secret: str, official: str) -> Path:
-    """Write the `client.yaml` of a client's recipient of recalls, which notes what it is told to do; gives the file."""
+    """Write the `client.yaml` of a client's recipient of recalls, which notes its recalls; gives the file."""
     folder = place.run / f"recipient-{client}"
     folder.mkdir(mode=0o700)
     _private(folder / "client.secret", secret)

@@ -242,7 +242,7 @@ class Issuer(AuthorizationServer):  # type: ignore[misc]
         return JSONResponse(body, status, dict(headers))
 
     def save_token(self, token: dict[str, Any], request: Any) -> None:
-        """Tokens are not remembered: each says itself what it is."""
+        """Tokens are not remembered: each describes itself."""
 
     def send_signal(self, name: str, *args: Any, **kwargs: Any) -> None:
         """Nobody listens."""

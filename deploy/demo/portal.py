@@ -1,4 +1,4 @@
-"""The citizens' portal, as far as the gateway tells it something: it takes signed notices, and shows which came.
+"""The citizens' portal, as far as the gateway notifies it: it takes signed notices, and shows which came.
 
 `POST /notices` takes one (Standard Webhooks); `GET /_notices` gives the matters that it was told of, in order. A notice
 names nobody: a real portal shows its citizens what waits when they sign in (`me`).
@@ -42,7 +42,7 @@ def build(webhook: Webhook) -> Starlette:
 
 def main() -> None:
     """Serve until asked to end."""
-    parser = arguments("The invented region's citizens' portal, which is told what waits.")
+    parser = arguments("The invented region's citizens' portal, which is notified of what waits.")
     parser.add_argument("--secret", type=Path, required=True, help="the file with the secret that signs notices")
     options = parser.parse_args()
     secret = base64.b64decode(options.secret.read_text().strip().removeprefix("whsec_"))

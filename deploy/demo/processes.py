@@ -1,4 +1,5 @@
-"""The demo's child processes: started with a log file, waited for until they say they are ready, ended in order.
+"""The demo's child processes: started with a log file, waited for until they report that they are ready, ended in
+order.
 
 Each child leads its own process group, so that Ctrl-C in the terminal reaches the supervisor alone, which then ends the
 children. A `Guard` ends them where the supervisor itself is killed.
@@ -25,7 +26,7 @@ ROOT = Path(__file__).parents[2]
 
 
 class NotReady(Exception):
-    """A child ended or said nothing in time; the message has the end of its log."""
+    """A child ended, or reported nothing in time; the message has the end of its log."""
 
 
 def free_port(usual: int | None = None) -> int:

@@ -1,4 +1,4 @@
-"""The scenes of recall: a correction is told to whoever received the record, and who does not answer is suspended.
+"""The scenes of recall: whoever received a record is notified of its correction, and suspended without an answer.
 
 They end as they began: everybody has answered, and nobody is suspended.
 """
@@ -108,9 +108,9 @@ class Recalls:
         waiting = "civil-court", "environment-agency"
         stage.expect(
             within(30, lambda: self._applied("market-regulator") and all(map(self._inbox, waiting))),
-            "all three are told to stop using the old version",
+            "all three are notified to stop using the old version",
         )
-        stage.tell("Each is told by a signed message with an id and nothing else. What it has to do is in its inbox:")
+        stage.tell("Each gets a signed message with an id and nothing else. What it has to do is in its inbox:")
         for client in waiting:
             recall = self._inbox(client)[0]
             stage.say(f"    {client}: {recall['action']} {_records(recall)}, by {recall['due'][:19]}")
@@ -132,7 +132,7 @@ class Recalls:
         stage, agency = self._stage, "environment-agency"
         stage.tell(
             f"""The Environment Agency's system never answers. Its time to do so ({self._told["recall_terms"][agency]},
-            which is short for this demo; else ten working days) passes, oversight is told, and then its grant is
+            which is short for this demo; else ten working days) passes, oversight is notified, and then its grant is
             suspended for this dataset:"""
         )
         overseer = token(self._told, "oversight", self._told["clients"]["oversight"]["officials"][0], "oversight")
@@ -153,7 +153,7 @@ class Recalls:
             set(refused.codes) == {"UNAUTHORIZED_FIELD_OR_TYPE"}
             and refused.errors[0]["extensions"]["reason"] == "GRANT_INACTIVE"
             and self._late in refused.errors[0]["extensions"]["advice"],
-            "its next inquiry is refused, and says what to do",
+            "its next inquiry is refused, and the error names what to do",
             refused,
         )
         stage.errors(refused)

@@ -81,7 +81,7 @@ def _effective(dataset: str, kind: Kind, dice: Dice, today: datetime.date) -> da
 
 
 def row(dataset: str, who: Who, nth: int, kind: Kind, today: datetime.date) -> Row:
-    """The `nth` record of one subject in `dataset`, falling on the side that `kind` says."""
+    """The `nth` record of one subject in `dataset`, falling on the side that `kind` names."""
     scheme, subject = who.identifier
     shape = DATASETS[dataset]
     dice = Dice(f"{dataset}/{subject}/{nth}")
@@ -106,7 +106,7 @@ def row(dataset: str, who: Who, nth: int, kind: Kind, today: datetime.date) -> R
 
 
 def background(dataset: str, who: Who, today: datetime.date) -> Iterator[Row]:
-    """The records of a subject that no scene is about: as many and of such kinds as its number says."""
+    """The records of a subject that no scene is about: as many and of such kinds as its number gives."""
     shape = DATASETS[dataset]
     dice = Dice(f"background/{dataset}/{who.number}")
     if not dice.chance(shape.frequency):

@@ -137,7 +137,7 @@ CONSENTED = ("income-statements", "employment-contracts", "volunteering")
 
 
 def facts_of(who: Who, rows: list[Row], today: datetime.date) -> Iterator[Fact]:
-    """The facts that make `rows`, all records of one subject, be what their kinds say; and the subject's consents."""
+    """The facts that make `rows`, all records of one subject, fit their kinds; and the subject's consents."""
     scheme, subject = who.identifier
     for one in rows:
         if one.kind in _FACT_OF:

@@ -1,4 +1,5 @@
-"""A case registry: says of one case whether it is open, whom it is about and whose it is. One process a registry.
+"""A case registry: answers for one case whether it is open, whom it is about and whose it is. One process per
+registry.
 
 `GET /cases/{id}` -> `{"id", "open", "subjects": [{"scheme", "value"}], "officials": [...]}`, or 404. It tells nothing
 else of a case, lists none and finds none by subject.

@@ -128,7 +128,7 @@ class Rights:
             stage.say(f"    {look['at'][:19]}  {look['department']}: {look['title']}{' (a case)' * look['forCase']}")
         stage.say(f"    {history['note']}")
         before = self._record()
-        stage.tell("It objects to a notice of tax arrears, and the next answer to anybody says so:")
+        stage.tell("It objects to a notice of tax arrears, and the next answer to anybody shows that:")
         record = {"dataset": "tax-arrears", "record": before["record"]["id"], "version": before["record"]["version"]}
         filed = self._done(own, OBJECT, "the objection is taken", record=record, reason="The amount was paid in May.")
         stage.say(
@@ -175,8 +175,8 @@ class Rights:
         words = "To work out your subsidy we need your income of the last years."
         request = self._done(labour, REQUEST, "it may ask", subject=named, until=until, words=words)
         waits = request.data["requestConsent"]["id"]
-        stage.expect(within(10, lambda: waits in self._noticed()), "the portal is told that something waits")
-        stage.say(f"    the portal is told, by a signed notice, that {waits} waits: an id and nothing else")
+        stage.expect(within(10, lambda: waits in self._noticed()), "the portal is notified that something waits")
+        stage.say(f"    the portal is notified, by a signed message, that {waits} waits: an id and nothing else")
         own = self._own("person_without_consent")
         (asked, *_) = self._done(own, ASKED, "the person sees it").data["me"]["consentRequests"]
         stage.say(f"    {asked['requester']['department']}: {asked['words']}")

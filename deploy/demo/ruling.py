@@ -44,8 +44,8 @@ class Ruling:
         before = self._status()["active"]
         stage.tell(
             f"""How much in wages was owed is denied to the Market Regulation Authority (scene 3). The policy officer
-            {author} changes one line of a copy of the policies, and the tests that say so, and proposes them. The
-            gateway examines the files, runs their tests, and says what they change, computed from every cell:"""
+            {author} changes one line of a copy of the policies, and their tests, and proposes them. The
+            gateway examines the files, runs their tests, and lists what they change, computed from every cell:"""
         )
         proposal = self._did(author, "", {"files": self._changed(), "reason": "Procurement Act, amended."})["proposal"]
         id_ = proposal["id"]
@@ -61,15 +61,15 @@ class Ruling:
             stage.say(f"    {other} approves exactly these files, over exactly the active ones")
         self._did(others[0], f"/{id_}/activate", {})
         self._served(proposal["digest"])
-        stage.tell("It is active, without a restart. The next inquiry is decided by it, as its entry says:")
+        stage.tell("It is active, without a restart. The next inquiry is decided by it, as its entry records:")
         opened = self._ask()
         rows = opened.data["organisation"]["wageArrears"]
-        stage.expect(not opened.errors and all(each["amount"] for each in rows), "the amount is told now", opened)
+        stage.expect(not opened.errors and all(each["amount"] for each in rows), "the amount is disclosed now", opened)
         stage.expect(opened.inquiry["ruleSet"] == proposal["digest"], "the new set decided it", opened)
         stage.say(f"    inquiry {opened.inquiry['id']}, decided by rule set {opened.inquiry['ruleSet'][:12]}")
         stage.answer(opened.data["organisation"])
         stage.tell(
-            "One officer takes it back in one step; oversight is told. The next inquiry is denied the amount again:"
+            "One officer takes it back in one step; oversight is notified. The next inquiry is denied the amount again:"
         )
         self._did(author, "rollback", {"epoch": before["epoch"], "reason": "The amendment is contested."})
         self._served(before["digest"])
@@ -89,7 +89,7 @@ class Ruling:
 
     def _approval(self, proposal: Mapping[str, Any]) -> dict[str, str]:
         until = datetime.datetime.now(datetime.UTC) + datetime.timedelta(days=7)
-        said = {"digest": proposal["digest"], "base": proposal["base"], "reason": "As the Act says."}
+        said = {"digest": proposal["digest"], "base": proposal["base"], "reason": "As in the Act."}
         return {**said, "until": until.strftime("%Y-%m-%dT%H:%M:%SZ")}
 
     def _sent(self, official: str, path: str, body: Mapping[str, Any]) -> Reply:

@@ -1,4 +1,5 @@
-"""`dutybound demo`: start the region and the gateway, play the scenes, tell scripts how to join in, stay until Ctrl-C.
+"""`dutybound demo`: start the region and the gateway, play the scenes, write down how scripts join in, stay until
+Ctrl-C.
 
 `main` is the whole demo; `token` is the second terminal's help. Nothing is left running or told when `main` is over,
 and nothing survives it where it is killed.
@@ -103,7 +104,7 @@ def token(client: str, official: str | None, scope: str | None, var: Path = VAR,
         told = json.loads((var / "demo.json").read_text())
     except FileNotFoundError:
         print(
-            "no demo was started in this folder: start one with `dutybound demo`, and wait until it says that it is"
+            "no demo was started in this folder: start one with `dutybound demo`, and wait until it prints that it is"
             " your turn",
             file=sys.stderr,
         )

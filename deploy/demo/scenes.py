@@ -178,7 +178,7 @@ class Scenes:
         stage.expect(reply.data["organisation"]["taxArrears"] == [], "the record is withheld", reply)
         stage.answer(reply.data["organisation"])
         stage.tell(
-            """The authority cannot tell that anything was withheld: an organisation without arrears looks the
+            """The authority cannot see that anything was withheld: an organisation without arrears looks the
             same. The ledger's entry keeps it for oversight, sealed in the store beside its public commitment:"""
         )
         entry = newest_entry(self._region.place.store)
@@ -200,7 +200,7 @@ class Scenes:
         finally:
             tax.start()
         found = (reply.data or {}).get("organisation") or {}
-        stage.expect(reply.codes == ["SOURCE_UNAVAILABLE"], "the outage is told, and nothing else is wrong", reply)
+        stage.expect(reply.codes == ["SOURCE_UNAVAILABLE"], "the outage is reported, and nothing else is wrong", reply)
         stage.expect(found.get("taxArrears", []) is None, "the tax arrears are null", reply)
         stage.expect(bool(found.get("name") and found["businessLicences"]), "the rest of the answer comes", reply)
         stage.answer(found)

@@ -1,5 +1,5 @@
 """Put the region's facts into the gateway's store, before the gateway starts: what subjects and departments would have
-told it in the months before. Written by the gateway's own functions, one change each.
+entered in the months before. Written by the gateway's own functions, one change each.
 """
 
 from __future__ import annotations

@@ -65,14 +65,14 @@ class Code(msgspec.Struct, AuthorizationCodeMixin):  # type: ignore[misc]
         return int(self.at)
 
     def get_acr(self) -> None:
-        """Not told."""
+        """Not disclosed."""
 
     def get_amr(self) -> None:
-        """Not told."""
+        """Not disclosed."""
 
 
 class SignedIn:
-    """Somebody who signed in, as a token tells of them."""
+    """Somebody who signed in, as a token describes them."""
 
     def __init__(self, person: Person, at: float) -> None:
         self.person = person

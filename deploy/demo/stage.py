@@ -1,4 +1,4 @@
-"""How a scene is told in a terminal: headings, questions, answers, and what it promised and has to keep."""
+"""How a scene is shown in a terminal: headings, questions, answers, and what it promised and has to keep."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ def within(seconds: float, happened: Callable[[], object]) -> bool:
 
 
 class SceneFailed(Exception):
-    """A scene did not show what it promises; the message says what was expected and what came instead."""
+    """A scene did not show what it promises; the message has what was expected and what came instead."""
 
 
 class Stage:
-    """Where scenes are told. `say` prints one line."""
+    """Where scenes are shown. `say` prints one line."""
 
     def __init__(self, say: Say) -> None:
         self.say = say
@@ -73,7 +73,7 @@ class Stage:
                 self.say(f"    {name}: {value}")
 
     def errors(self, reply: Reply) -> None:
-        """The answer's errors, with what their extensions say."""
+        """The answer's errors, with their extensions."""
         for error in reply.errors:
             path = ".".join(map(str, error.get("path") or ())) or "the whole inquiry"
             self._fold(f"{path}: {error['message']}", "    ")

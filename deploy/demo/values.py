@@ -1,4 +1,4 @@
-"""What a record of each dataset says: its fields, in the catalogue's names and types, made from a `Dice`."""
+"""What a record of each dataset has: its fields, in the catalogue's names and types, made from a `Dice`."""
 
 from __future__ import annotations
 

@@ -46,7 +46,7 @@ _STYLE = """
 
 
 class Step(NamedTuple):
-    """A numbered step of the path, and what the path's own comment says of it."""
+    """A numbered step of the path, and its comment in the path."""
 
     number: int
     name: str

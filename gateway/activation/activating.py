@@ -53,7 +53,7 @@ def kept(digest: str, files: bytes, at: int) -> Changes:
 
 
 def changes(seen: Seen, wanted: Wanted) -> list[Changes]:
-    """All that an activation changes beside what its entry says; raises `Refusal` (`STATE`) where it is active already.
+    """All that an activation changes beside its entry; raises `Refusal` (`STATE`) where it is active already.
 
     They hold only where the epoch still is what the act saw: it has to be `Planned.guarded`.
     """
@@ -67,7 +67,7 @@ def changes(seen: Seen, wanted: Wanted) -> list[Changes]:
 
 
 def members(seen: Seen, wanted: Wanted) -> dict[str, Any]:
-    """What an activation's entry says, beside what every act's does."""
+    """The part of an activation's entry that other acts do not have."""
     before = rulesets.active(seen.connection)
     return {
         "rule_set": wanted.digest,

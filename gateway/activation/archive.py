@@ -39,11 +39,12 @@ _decode = msgspec.msgpack.Decoder(list[tuple[str, bytes]]).decode
 
 
 class NotPacked(CommandRefused):
-    """The bytes are none of an archive's; the message says why."""
+    """The bytes are not an archive's; the message explains why."""
 
 
 def packed(folder: Path) -> bytes:
-    """What a folder's files say; raises `ConfigurationError` with all that is wrong with them, `CommandRefused`."""
+    """The contents of a folder's files; raises `ConfigurationError` with all that is wrong with them,
+    `CommandRefused`."""
     if not folder.is_dir():
         raise CommandRefused(f"`{folder}` is no folder; name the folder of the policies")
     problems: list[Problem] = []

@@ -1,4 +1,4 @@
-"""Each process follows the store: it serves what is active, from the first inquiry on whose facts say so.
+"""Each process follows the store: it serves the active rule set, from the first inquiry whose facts name it.
 
 The store's epoch is looked at every `EVERY` seconds, and at once where an inquiry's facts are ahead (`reached`). What
 is active then is loaded beside inquiries (`load`) and exchanged whole (`exchange`). What was loaded last
@@ -119,7 +119,7 @@ class Following(Generic[T]):
                     await self._wake.wait()
 
     async def look(self) -> None:
-        """Have served what is active, where it is another; and tell what is served. Raises what the store does."""
+        """Switch to the active rule set, where it is another; returns what is served. Raises what the store does."""
         seen = await asyncio.to_thread(self._seen)
         if seen.epoch and seen.epoch != self.epoch and self._due():
             await self._advance()

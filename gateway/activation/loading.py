@@ -63,7 +63,7 @@ def rules_in(folder: Path, how: Reading, problems: list[Problem]) -> RuleSet | N
 
 
 def hold(found: RuleSet, digest: str | None, problems: list[Problem]) -> None:
-    """See that a rule set is what its digest says."""
+    """Check that a rule set has its digest."""
     if digest is not None and found.digest != digest:
         say = f"its files have the digest `{found.digest[:SHOWN]}`: they were altered, or another version wrote them"
         problems.append(Problem(_called(digest), 0, 0, "", say))
@@ -71,7 +71,7 @@ def hold(found: RuleSet, digest: str | None, problems: list[Problem]) -> None:
 
 @contextlib.contextmanager
 def laid_out_as(files: bytes, digest: str | None) -> Iterator[tuple[Path, list[Problem]]]:
-    """An archive's files in a folder, and where to tell what is wrong with them: they are named as the archive's then.
+    """An archive's files in a folder, and where to report their problems, under their names in the archive.
 
     Raises `ConfigurationError` where it is no archive.
     """

@@ -87,7 +87,7 @@ def approved(engine: Engine) -> bool:
 
 
 def refuse_files(settings: Settings, engine: Engine) -> None:
-    """Raises `ConfigurationError` where people activated a set, and `gateway.yaml` says `rules: files`. Blocks."""
+    """Raises `ConfigurationError` where people activated a set, and `gateway.yaml` has `rules: files`. Blocks."""
     if settings.rules == FILES and approved(engine):
         say = (
             "must be `activated`: people activated a rule set of this store, and a folder takes its place no more."

@@ -2,7 +2,7 @@
 
 A steward's report changes nothing until another steward confirms it, and never does once one declines it. A system's
 (a client that `reports_changes`, or a signed webhook) counts at once, but for what releases: a reinstatement always
-waits for a steward, and so do withdrawals past so many an hour, since whoever took a system over could hide records
+waits for a steward, and so do withdrawals past so many per hour, since whoever took a system over could hide records
 with them. What waits is replaced by the next report of the same. The gateway holds no records, so one that is not there
 is reported like any other; of a dataset of another department it is as if there were none.
 

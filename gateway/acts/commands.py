@@ -68,7 +68,7 @@ def register(subparsers: argparse._SubParsersAction[Any]) -> None:
     )
     report.add_argument("--version", metavar="TEXT", help="the version that changed")
     report.add_argument("--new-version", metavar="TEXT", help="the version that a corrected record has now")
-    report.add_argument("--reason", required=True, metavar="TEXT", help="why; the subject is told")
+    report.add_argument("--reason", required=True, metavar="TEXT", help="why; the subject is notified")
     report.set_defaults(run=_report)
 
     _confirmed(parts, "confirm, as a second steward, a change that another one reported")
@@ -86,7 +86,7 @@ def register(subparsers: argparse._SubParsersAction[Any]) -> None:
     decide.add_argument(
         "--outcome", required=True, type=_word, choices=("upheld", "partly", "refused"), help="what is decided"
     )
-    decide.add_argument("--reason", required=True, metavar="TEXT", help="why; the subject is told")
+    decide.add_argument("--reason", required=True, metavar="TEXT", help="why; the subject is notified")
     decide.set_defaults(run=_decide)
 
     _confirmed(parts, "confirm, as a second steward, a restoration that another one upheld")
@@ -144,7 +144,7 @@ def _confirmed(parts: Any, text: str) -> None:
 def _declined(parts: Any, text: str) -> None:
     parser = act(parts, "decline", text)
     parser.add_argument("id", metavar="ID", help=_ID)
-    parser.add_argument("--reason", required=True, metavar="TEXT", help="why; of a change, the subject is told")
+    parser.add_argument("--reason", required=True, metavar="TEXT", help="why; of a change, the subject is notified")
     parser.set_defaults(run=lambda given: done(given, "decline", _CONFIRMED, id=given.id, reason=given.reason))
 
 

@@ -1,4 +1,4 @@
-"""`POST /hooks/changes/<department>`: a department's system says which of its records changed.
+"""`POST /hooks/changes/<department>`: a department's system reports which of its records changed.
 
 A message is signed per Standard Webhooks (`gateway.web.hooks.verify`) with a secret of `sources.yaml`; it is one
 `record.changed`, or a list `records.changed`. Each item is an act of its own, and the answer, 202, says what became of
@@ -114,7 +114,7 @@ class ChangeHook:
         self._waiting: collections.Counter[str] = collections.Counter()
 
     def follow(self, reporting: Mapping[str, Reporting]) -> None:
-        """Go by what `sources.yaml` says now."""
+        """Follow the secrets that `sources.yaml` has now."""
         self._acts = ChangeActs(self._office, reporting)
         self._secrets = {department: each.secrets for department, each in reporting.items() if each.secrets}
 

@@ -34,7 +34,7 @@ def text(given: object, name: str, most: int = MOST_TEXT) -> str:
     """
     said = unicodedata.normalize("NFC", str(given).replace("\r\n", "\n")).strip()
     if all(unicodedata.category(each)[0] in "CZ" for each in said):
-        raise wrong(f"`{name}` says nothing; write what is meant")
+        raise wrong(f"`{name}` is empty of words; write what is meant")
     if len(said) > most:
         raise wrong(f"`{name}` has {len(said):,} characters; at most {most:,} are taken")
     if any(each in _TURNING or (unicodedata.category(each) in _CONTROL and each not in "\n\t") for each in said):

@@ -1,4 +1,4 @@
-"""Nudges: a portal or a department's client is told that something waits, by an id and nothing else.
+"""Nudges: notify a portal or a department's client that something waits, by an id and nothing else.
 
 Signed per Standard Webhooks (https://www.standardwebhooks.com, 1.0). A nudge is sent a few times and then given up:
 what waits stands in `me`, `consentRequests`, `matters` and `changes`, whoever was told. Invariants: a nudge names no
@@ -31,14 +31,14 @@ TIMEOUT = 5.0
 
 
 class Receiver(NamedTuple):
-    """Where a client is told, and the secrets that sign it, the newest first."""
+    """Where a client is notified, and the secrets that sign the message, the newest first."""
 
     url: str
     secrets: Sequence[bytes]
 
 
 def receivers(rules: RuleSet) -> dict[Who, Receiver]:
-    """The clients that want to be told, with what signs it."""
+    """The clients that want to be notified, with what signs the message."""
     secrets_of = rules.requesters.secrets
     return {
         who: Receiver(entry.notices.url, secrets_of.get(who, ()))
@@ -71,11 +71,11 @@ class Notices:
         self._http: httpx.AsyncClient | None = None
 
     def follow(self, receivers: Mapping[Who, Receiver]) -> None:
-        """Tell these from now on."""
+        """Notify these from now on."""
         self._receivers = receivers
 
     def tell(self, whom: Who, matter: str) -> None:
-        """Tell a client that a matter waits; nothing where it does not want to be told."""
+        """Notify a client that a matter waits; nothing where it does not want to be notified."""
         if whom not in self._receivers:
             return
         if whom not in self._waiting:

@@ -108,7 +108,7 @@ class Office:
         return {"issuer": issuer or "", "client": client or "", "department": entry.department if entry else ""}
 
     def remedy(self, department: str | None) -> str:
-        """What a subject can do about a decision of a department, as its catalogue file says; else nothing."""
+        """What a subject can do about a decision of a department, by its catalogue file; else nothing."""
         return self.rules.policies.catalogue.remedies.get(department or "", "")
 
     async def viewed(
@@ -153,7 +153,7 @@ class Office:
             return Party(subject, self.actor(requester), proof)
         if not requester.is_subject or requester.identifier is None or requester.person is None:
             raise invalid(
-                "ARGUMENT", "say for whom: at a counter, `onBehalf` names the subject and how it was identified"
+                "ARGUMENT", "name the subject: at a counter, `onBehalf` names the subject and how it was identified"
             )
         if PORTAL not in requester.roles:
             raise Refusal(Code.FORBIDDEN, f"subjects act through clients with the role `{PORTAL}` only")
@@ -217,7 +217,7 @@ class Office:
         return Planned(actor, touches, several, make, again, repeat)
 
     def told(self, seen: Seen, actor: Actor, what: str, **members: Any) -> entries.Acted:
-        """What the entry of an act says."""
+        """The contents of an act's entry."""
         who = entries.Who(actor.issuer, actor.client, actor.department)
         return entries.Acted(entries.VERSION, seen.id, seen.now, who, what, rule_set=self.rules.digest, **members)
 
@@ -232,11 +232,11 @@ class Office:
         return entries.Oversight(entries.VERSION, actor.official, seen.change, by_subject=actor.person is not None)
 
     def tell_portals(self, matter: str) -> None:
-        """Tell every portal that something waits for one of its subjects."""
+        """Notify every portal that something waits for one of its subjects."""
         self._tell_all(matter, lambda entry: PORTAL in entry.roles)
 
     def tell_department(self, department: str | None, matter: str) -> None:
-        """Tell a department's clients that something waits for its stewards."""
+        """Notify a department's clients that something waits for its stewards."""
         self._tell_all(matter, lambda entry: entry.department == department)
 
     def _tell_all(self, matter: str, wanted: Callable[[RequesterEntry], bool]) -> None:
@@ -245,7 +245,7 @@ class Office:
                 self._tell(who, matter)
 
     async def done(self, planned: Planned) -> Acted:
-        """Have an act made, and say so."""
+        """Make an act, and notify whom it concerns."""
         done = await self.writer.act(planned)
         return Acted(done.value, await self.extension(done, own=planned.of_subject))
 

@@ -1,4 +1,4 @@
-"""Acts that are no GraphQL: JSON routes of stewards and officers, and what is told where one cannot be done.
+"""Acts that are no GraphQL: JSON routes of stewards and officers, and the answer where one cannot be done.
 
 A caller is authenticated as one of `/graphql` is, before its body is read; a proof of possession is for the route's own
 address. What is refused is a problem (RFC 9457): `detail` says why, `code` and `reason` are those of acts, and

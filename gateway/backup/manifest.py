@@ -1,4 +1,4 @@
-"""What a backup is: a folder with the copy of the store and `backup.json`, which says what the copy is of.
+"""What a backup is: a folder with the copy of the store and `backup.json`, which describes it.
 
     backup.json     this: when, of which store, with how many entries, and which keys belong to it
     store.db        a SQLite store; or `store.dump`, PostgreSQL's, as `pg_dump --format=custom` writes it; with
@@ -80,7 +80,7 @@ class Manifest(msgspec.Struct, frozen=True):
 
 
 def read(folder: Path) -> Manifest:
-    """What a folder's `backup.json` says; raises `CommandRefused` where it is none that this version knows."""
+    """The contents of a folder's `backup.json`; raises `CommandRefused` where it is none that this version knows."""
     file = folder / MANIFEST
     try:
         content = file.read_bytes()

@@ -49,7 +49,7 @@ class BoundedProtocol(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Count what comes before a head is whole: a header is told once it has ended."""
+        """Count what comes before a head is whole: a header is reported once it has ended."""
         if self._silence is not None:
             self._head += len(data)
         super().data_received(data)

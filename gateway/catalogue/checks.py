@@ -77,7 +77,7 @@ def special_dataset(dataset: Dataset) -> Iterator[Finding]:
         yield Finding(
             (),
             f"`{found.words}` speaks of {found.meaning}, which may not be in a catalogue; if it means something else, "
-            'say so: `override: "<reason>"`',
+            'write: `override: "<reason>"`',
             True,
         )
     yield from _override((), dataset.override, needed=found is not None)
@@ -94,7 +94,7 @@ def reserved_fields(dataset: Dataset) -> Iterator[Finding]:
                     yield Finding(
                         path,
                         f"`{found.words}` {verb} {found.meaning}, which may not be in a catalogue; remove the field, "
-                        'or if it means something else, say so: `override: "<reason>"`',
+                        'or if it means something else, write: `override: "<reason>"`',
                         True,
                     )
         yield from _override(path, field.override, needed=bool(special or scoring))
@@ -121,7 +121,8 @@ def openness(dataset: Dataset) -> Iterator[Finding]:
     if dataset.nature == "adverse" and dataset.open_law is None:
         yield Finding(
             ("disclosure",),
-            "an adverse dataset is `open` only where a law says so; cite it (`open_law: ...`) or write `shared`",
+            "an adverse dataset is `open` only where a law provides for it; cite it (`open_law: ...`) or write"
+            " `shared`",
         )
 
 
@@ -132,7 +133,7 @@ def adverse_display(dataset: Dataset) -> Iterator[Finding]:
     if display is None:
         yield Finding(
             (),
-            "an adverse dataset says how long its records are shown; add for example "
+            "an adverse dataset needs the term for which its records are shown; add for example "
             "`display: {min: P3M, max: P3Y, from: effective}` (Art. 44)",
             True,
         )
@@ -163,8 +164,8 @@ def _penalty_display(display: Display, *, safety: bool) -> Iterator[Finding]:
     if display.max and display.law is None and may_exceed(display.max, THREE_YEARS):
         yield Finding(
             ("display", "max"),
-            f"`{display.max.text}` is over 3 years, the most for an administrative penalty (Art. 44); shorten it, "
-            "or cite the law that says so (`law: ...`)",
+            f"`{display.max.text}` is over 3 years, the most for an administrative penalty (Art. 44); shorten it, or"
+            " cite the law that sets it (`law: ...`)",
         )
     if display.min is None:
         yield Finding(("display",), f"has no `min`; an administrative penalty is shown at least {least.text} (Art. 44)")
@@ -231,7 +232,7 @@ def one_register(datasets: Mapping[str, Dataset]) -> Iterator[tuple[str, Finding
         for kind in dataset.subjects:
             other = seen.setdefault(kind, dataset.id)
             if other != dataset.id:
-                message = f"`{other}` already puts its fields on the {kind}; only one published dataset a kind may"
+                message = f"`{other}` already puts its fields on the {kind}; only one published dataset per kind may"
                 yield dataset.id, Finding(("shape",), message)
 
 

@@ -77,7 +77,7 @@ def _diff(args: argparse.Namespace) -> int:
     broken = sum(not change.safe for change in changes)
     print(f"{broken} breaking, {len(changes) - broken} safe." if changes else "No difference in the catalogue.")
     if others := _differing(args.before, args.after):
-        print(f"Other policies differ too: {', '.join(others)}. Who may see what then, the catalogue does not say;")
+        print(f"Other policies differ too: {', '.join(others)}. The catalogue does not define who may see what;")
         print(f"`dutybound rules diff {args.before} {args.after}` does.")
     return 1 if broken else 0
 

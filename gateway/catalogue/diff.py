@@ -22,7 +22,7 @@ _OPENNESS = ["authorised", "shared", "open"]
 
 
 class Effect(enum.IntEnum):
-    """What a change does to what is disclosed; in the order in which changes are told."""
+    """What a change does to what is disclosed; in the order in which changes are listed."""
 
     WIDENS = 0
     NARROWS = 1
@@ -89,7 +89,7 @@ def diff(before: Catalogue, after: Catalogue) -> list[Change]:
         changes += _scheme(name, before.schemes.get(name), after.schemes.get(name))
     for name in before.departments.keys() | after.departments.keys():
         if before.remedies.get(name) != after.remedies.get(name):
-            changes.append(harmless(name, f"what a subject can do: {after.remedies.get(name) or 'not said'}"))
+            changes.append(harmless(name, f"what a subject can do: {after.remedies.get(name) or 'none given'}"))
     return sorted(changes)
 
 

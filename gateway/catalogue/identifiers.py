@@ -104,7 +104,7 @@ def subject_kinds(node: Node) -> tuple[SubjectKind, ...]:
     for item in node.items():
         kind = item.choice(["organisation", "person"])
         if kind in found:
-            item.problem(f"`{kind}` stands twice; keep one")
+            item.problem(f"`{kind}` appears twice; keep one")
         if kind == "organisation":
             found.add("organisation")
         elif kind == "person":

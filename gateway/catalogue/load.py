@@ -1,4 +1,4 @@
-"""Reads the catalogue: `policies/catalogue/*.yaml`, one file a department, and `policies/identifiers.yaml`.
+"""Reads the catalogue: `policies/catalogue/*.yaml`, one file per department, and `policies/identifiers.yaml`.
 
 Everything wrong is collected with its file, line, column and fix; nothing stops at the first problem. What could be
 read comes back even then, so that other files can be checked against it, but nobody may serve a catalogue that has
@@ -151,7 +151,7 @@ def _department(
     name = entries["department"].text(pattern=_ID, what="a department's id in lower case, such as `tax`")
     title = entries["title"].text()
     if name in departments:
-        entries["department"].problem(f"`{name}` has another file already; one file a department")
+        entries["department"].problem(f"`{name}` has another file already; one file per department")
     if name:
         departments.setdefault(name, title)
     if "remedy" in entries and (remedy := entries["remedy"].text(what="what a subject can do about a decision")):
@@ -161,7 +161,7 @@ def _department(
         entries["datasets"].problem("lists no dataset")
     for key, entry in listed.items():
         if key in nodes:
-            entry.key_problem(f"`{key}` stands already in {nodes[key].file}:{nodes[key].line}; rename one")
+            entry.key_problem(f"`{key}` is already in {nodes[key].file}:{nodes[key].line}; rename one")
             continue
         before = len(node.problems)
         datasets[key], nodes[key] = _dataset(key, entry, name, title), entry

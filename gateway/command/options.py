@@ -13,7 +13,7 @@ POLICIES = Path("policies")
 
 
 def config(parser: argparse.ArgumentParser, default: Path | None = CONFIG, also: str = "") -> None:
-    """Add `--config`; `default` is None where something else may be named instead, and `also` says what."""
+    """Add `--config`; `default` is None where something else may be named instead, and `also` names it."""
     text = f"the gateway's configuration (default: {CONFIG}{also})"
     parser.add_argument("--config", type=Path, default=default, metavar="FILE", help=text)
 

@@ -1,4 +1,4 @@
-"""What `gateway.yaml` says of requests that come without a token: `open`.
+"""The settings of `gateway.yaml` for requests that come without a token: `open`.
 
     open: {per_second: 20, proxies: [10.1.0.0/16]}
 
@@ -15,7 +15,7 @@ from gateway.values import Network
 
 
 class OpenSettings(msgspec.Struct, frozen=True):
-    """How many open records a second are served, and by which proxies those come who ask for them."""
+    """How many open records per second are served, and by which proxies those come who ask for them."""
 
     per_second: float = 20
     proxies: tuple[Network, ...] = ()

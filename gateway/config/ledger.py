@@ -42,7 +42,7 @@ class LedgerSettings(msgspec.Struct, frozen=True):
 
 
 def read_ledger(node: Node) -> LedgerSettings:
-    """Read them; what is wrong is told where it stands."""
+    """Read them; each problem is reported at its place."""
     keys = node.mapping(
         ("origin", "key_file"), ("head_file", "witnesses", "require", "within", "backups", "archive", "retention")
     )

@@ -1,4 +1,4 @@
-"""The parts of `gateway.yaml` that say whose tokens count and how their holders prove that they are theirs.
+"""The parts of `gateway.yaml` for whose tokens count and how their holders prove that they are theirs.
 
 `oauth`: issuers (RFC 8414), introspection (RFC 7662), proofs of possession (RFC 9449). `tls`: client certificates
 (RFC 8705), of connections that end here or at a proxy that is trusted for them. Invariant: secrets stand in files.
@@ -40,7 +40,7 @@ MAX_PROOF_AGE = 300.0
 
 
 class IntrospectionSettings(msgspec.Struct, frozen=True):
-    """How an issuer is asked about its opaque tokens (RFC 7662); without `url` its metadata says where.
+    """How an issuer is asked about its opaque tokens (RFC 7662); without `url` its metadata has the address.
 
     Exactly one of `secret_file` (HTTP Basic) and `key_file` (`private_key_jwt`: PEM or JWK) is there. Opaque tokens
     that begin with `token_prefix` are this issuer's. `jwts` has its JWTs looked at too. An answer is kept for at most
@@ -153,7 +153,7 @@ def read_oauth(node: Node) -> OAuthSettings:
     for item in keys["issuers"].items():
         issuer = _issuer(item)
         if any(issuer.issuer == other.issuer or issuer.name == other.name for other in issuers):
-            item.problem(f"issuer `{issuer.name}` stands twice; keep one")
+            item.problem(f"issuer `{issuer.name}` appears twice; keep one")
         if (asked := issuer.introspection) and any(
             other.introspection and other.introspection.token_prefix == asked.token_prefix for other in issuers
         ):
@@ -184,7 +184,7 @@ def _login(node: Node, issuers: Collection[str]) -> LoginSettings:
         keys["issuer"].problem(f"`{issuer}` is none of `oauth.issuers`{suggest(issuer, issuers)}")
     name = keys["name"].text(client, pattern=_SHORT, what="a short name, as `citizens`")
     if client and not re.fullmatch(_SHORT, name):
-        node.problem(f"`{client}` cannot stand in an address as it is: give it a `name`, as `citizens`")
+        node.problem(f"`{client}` cannot be used in an address as it is: give it a `name`, as `citizens`")
     scopes = tuple(each.choice(PEOPLE) for each in keys["scopes"].items()) if "scopes" in keys else PEOPLE
     return LoginSettings(
         issuer, client, keys["client_secret_file"].private_file(), name, keys["title"].text(name), scopes

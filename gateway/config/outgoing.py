@@ -1,4 +1,5 @@
-"""What `gateway.yaml` says of messages to others: `webhooks`, how they are signed and where they may go, and `alerts`.
+"""The settings of `gateway.yaml` for messages to others: `webhooks`, how they are signed and where they may go, and
+`alerts`.
 
     webhooks: {key_file: webhooks.key, older_key_file: webhooks.old.key, ca_file: ca.pem, networks: [10.20.0.0/16]}
     alerts: {url: https://operations.example/alerts, secret_file: alerts.secret}
@@ -29,7 +30,7 @@ class WebhookSettings(msgspec.Struct, frozen=True):
 
 
 class AlertSettings(msgspec.Struct, frozen=True):
-    """Where the operator is told of what wants a person, and the secrets that sign it, the newest first."""
+    """Where the operator is notified of what needs a person, and the secrets that sign it, the newest first."""
 
     url: str
     secrets: tuple[bytes, ...]

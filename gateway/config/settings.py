@@ -52,7 +52,7 @@ class Limits(msgspec.Struct, frozen=True):
 
 
 class Settings(msgspec.Struct, frozen=True):
-    """Everything a process is told at its start. `store` and `valkey` may hold a password: never log them.
+    """Every setting that a process has at its start. `store` and `valkey` may hold a password: never log them.
 
     `rules` is `files`, where a start activates what stands in the folder `policies`, or `activated`, where that folder
     is only what files with secrets are seen from. `drain` is for how many seconds a process that stops tells so.
@@ -115,7 +115,7 @@ def read(path: Path, environ: Mapping[str, str], problems: list[Problem]) -> Set
 
 @contextlib.contextmanager
 def placing(settings: Settings) -> Iterator[None]:
-    """Give what is refused here, and told by its key in `gateway.yaml` alone, its line or its variable's name."""
+    """Give what is refused here, and reported by its key in `gateway.yaml` alone, its line or its variable's name."""
     try:
         yield
     except ConfigurationError as error:

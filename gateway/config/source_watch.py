@@ -1,4 +1,4 @@
-"""What `gateway.yaml` says of watching departments' systems: `source_watch`.
+"""The settings of `gateway.yaml` for watching departments' systems: `source_watch`.
 
 source_watch: {every: 1h, state: watched.json, metrics: drift.prom}
 """

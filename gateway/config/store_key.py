@@ -104,7 +104,7 @@ def handed() -> bytes:
 
 
 def take(given: bytes) -> None:
-    """Hold what a process before this one was told."""
+    """Hold the key that a process before this one received."""
     if given:
         _held.update(msgspec.json.decode(given, type=list[tuple[tuple[str, ...], bytes]]))
 

@@ -1,4 +1,4 @@
-"""What `gateway.yaml` says of traces: `tracing`.
+"""The settings of `gateway.yaml` for traces: `tracing`.
 
     tracing: {endpoint: "http://127.0.0.1:4318/v1/traces", sample: 0.05, accept_context: {clients: [market-regulator]}}
 

@@ -21,7 +21,7 @@ from gateway.values import suggest
 
 
 class Department(NamedTuple):
-    """A department: what its part of the file says, its connector, and its datasets that are mapped, by id.
+    """A department: its part of the file, its connector, and its datasets that are mapped, by id.
 
     `test_subjects` are those that the file declares: nobody's, so that anybody may ask about them. `digest` is the
     SHA-256, in hexadecimal, of what the file says of it and the catalogue of its datasets.
@@ -36,7 +36,7 @@ class Department(NamedTuple):
 
 
 class Departments(NamedTuple):
-    """All that the files say of the departments that were asked for."""
+    """All that the files have about the departments that were asked for."""
 
     settings: Settings
     rules: RuleSet

@@ -23,7 +23,7 @@ _decode = msgspec.json.Decoder(float_hook=float).decode
 
 
 class ApiRefused(Exception):
-    """The API refused: its code, its own words for whoever asked, and the rest that it told."""
+    """The API refused: its code, its own words for whoever asked, and the rest of its answer."""
 
     def __init__(self, status: int, code: str, message: str, more: Mapping[str, Any]) -> None:
         super().__init__(f"{code}: {message}")

@@ -1,4 +1,4 @@
-"""The working days of a matter's term, laid out as a picture: a row a week, gone, today and still to come. Pure."""
+"""The working days of a matter's term, laid out as a picture: a row per week, gone, today and still to come. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What keeps others out of a page: which forms count, where a sign-in may lead, and what a browser is told.
+"""What keeps others out of a page: which forms count, where a sign-in may lead, and which headers a browser gets.
 
 Invariants: a form counts only with its session's own token, and from this gateway's own pages where the browser says
 from where; a sign-in leads to a path of this gateway and nowhere else; no page is kept by a cache, framed, or runs or
@@ -61,7 +61,7 @@ def room(given: str | None, otherwise: str) -> str:
 
 
 def is_own(headers: Mapping[str, str], origin: str) -> bool:
-    """Whether a request that changes something comes from our own pages, as far as the browser says from where."""
+    """Whether a request that changes something comes from our own pages, as far as the browser reports its origin."""
     site = headers.get("sec-fetch-site")
     if site is not None and site != "same-origin":
         return False

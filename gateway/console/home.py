@@ -54,7 +54,7 @@ async def console(visit: Visit) -> Response:
 
 
 async def waiting(visit: Visit) -> dict[str, int]:
-    """How much waits for each role of theirs, and of findings, as far as the first page says (20: that, or more)."""
+    """How much waits for each role of theirs, and of findings, as far as the first page shows (20: that, or more)."""
     found: dict[str, int] = {}
     for role in ("steward", "oversight"):
         if role in visit.session.roles:

@@ -1,4 +1,4 @@
-"""A form that the API refuses comes back with everything that was typed, and says at which field the fault is.
+"""A form that the API refuses comes back with everything that was typed, and shows at which field the fault is.
 
 Every room that takes something written is wired through `returned`. What no form can mend (a matter that is not there,
 a session that is over) stays the page or the way on that it is everywhere.
@@ -58,7 +58,7 @@ def sentence(refused: ApiRefused) -> str:
 
 
 async def turned_down(visit: Visit, template: str, room: str, wrong: Wrong, **values: Any) -> Response:
-    """A list whose items a second person confirms or turns down, and the reason that was written for turning one down.
+    """A list of what a second person confirms or turns down, with the reason for turning one down.
 
     The fault is at that item's field. Raises `ApiRefused` where the item is not on the list, so that the reason is
     shown in another way.

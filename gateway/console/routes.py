@@ -1,4 +1,4 @@
-"""All routes of the pages, wired: what `gateway.app` adds where `oauth.login` says how people sign in."""
+"""All routes of the pages, wired: what `gateway.app` adds where `oauth.login` has how people sign in."""
 
 from __future__ import annotations
 

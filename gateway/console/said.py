@@ -1,4 +1,4 @@
-"""What the API says in words of one's history, in the words of the pages: `answered`, `refused: QUOTA_EXCEEDED`.
+"""The API's words about one's history, in the words of the pages: `answered`, `refused: QUOTA_EXCEEDED`.
 
 The API has a sentence for each that there is, with ids in it; here each has a text, and ids have titles. A sentence
 that is not known stays as it is.
@@ -18,7 +18,7 @@ SENTENCES: Mapping[str, str] = {
     "answered": "answered",
     "answered in part: a department was out of reach": "in_part",
     "not released: nobody received the answer": "not_released",
-    "looked at what the ledger says of you": "viewed",
+    "looked at what the ledger has about you": "viewed",
     "refused: {code}": "refused",
     "it may be used for {purpose} only": "purpose_only",
     "it may not be passed on": "no_onward",
@@ -35,7 +35,7 @@ SENTENCES: Mapping[str, str] = {
     "recalled: {task}": "recalled",
     "answered: done": "done",
     "answered: done, and it had been passed on": "done_passed_on",
-    "answered: refused; oversight is told": "recall_refused",
+    "answered: refused; oversight is notified": "recall_refused",
     "{who} is to {task}": "is_to",
     "reported: {event}": "reported",
     "confirmed: {event}": "confirmed",
@@ -66,7 +66,7 @@ _PATTERNS = [(_pattern(sentence), name) for sentence, name in SENTENCES.items()]
 
 
 class Said:
-    """Says it in the words of the pages, with titles."""
+    """Puts it in the words of the pages, with titles."""
 
     def __init__(self, words: Words, names: Names) -> None:
         self._words, self._names = words, names

@@ -142,7 +142,7 @@ class Visit:
         return await framed(self.parts, template, self.session, room, status, self.request, **values)
 
     async def go(self, path: str, said: str, done: Answered, **words: str) -> Response:
-        """Lead on to a page of ours, which tells what was `done` with its receipt: `said` names the text."""
+        """Lead on to a page of ours, which shows what was `done` with its receipt: `said` names the text."""
         receipt = str((done.act or {}).get("receipt") or "")
         self.session.said = {"text": said, "receipt": receipt, **words}
         await self.parts.sessions.keep(guarding.held(self.request.headers, COOKIE), self.session)
@@ -203,7 +203,7 @@ async def framed(
 
 
 def safely(parts: Parts, endpoint: Endpoint) -> Endpoint:
-    """The endpoint, where a defect is a page with an id to quote, and a store out of reach one that says so."""
+    """The endpoint, where a defect is a page with an id to quote, and a store out of reach one that explains it."""
 
     async def route(request: Request) -> Response:
         try:
@@ -301,7 +301,7 @@ async def _refused(visit: Visit, refused: ApiRefused) -> Response:
 
 
 def status(refused: ApiRefused) -> int:
-    """The status of a page that tells a refusal."""
+    """The status of a page that shows a refusal."""
     return refused.status if refused.status >= 400 else 404 if refused.code == "MATTER_NOT_FOUND" else 409
 
 

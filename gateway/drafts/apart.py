@@ -42,7 +42,7 @@ class Apart:
         return Looked(part, files, day, self._issuers, self._registries, wanted, edit)
 
     async def look(self, asked: Looked) -> Found:
-        """What there is to say; raises `Refusal`."""
+        """The result; raises `Refusal`."""
         key = hashlib.sha256(msgspec.msgpack.encode(asked)).digest()
         if key not in self._known:
             self._known[key] = await self._process.ask(asked)

@@ -37,7 +37,8 @@ Part = Literal["check", "matrix", "grants", "purposes"]
 
 
 class Edit(msgspec.Struct, frozen=True, tag=True):
-    """What a grant is to say: of the requester at the place `entry` of the file, the one at `number` of its grants."""
+    """What a grant is to have: of the requester at the place `entry` of the file, the one at `number` of its
+    grants."""
 
     entry: int
     number: int

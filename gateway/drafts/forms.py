@@ -1,4 +1,4 @@
-"""Grants and purposes of a draft, as forms have them: told by their members, changed where they stand in their file.
+"""Grants and purposes of a draft, as forms have them: read by their members, changed at their place in their file.
 
 POST /rules/drafts/{id}/grants       {}: the grants of `requesters.yaml`
 PUT  /rules/drafts/{id}/grants       {"entry", "number", "since", "until", "agreed_by", "datasets", "seen"}

@@ -30,7 +30,7 @@ def answered(asked: bytes) -> bytes:
 
 
 def found(asked: Looked) -> Found:
-    """What there is to say of a draft's files."""
+    """What was found in a draft's files."""
     with laid_out(asked.files) as folder:
         try:
             return _PARTS[asked.part](asked, folder)

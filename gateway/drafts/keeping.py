@@ -63,7 +63,7 @@ class Drafts:
         self._office = office
 
     def begin(self, who: Requester) -> Draft:
-        """A new draft, which says what the active rule set does."""
+        """A new draft with the files of the active rule set."""
         issuer, official = _whose(who)
         base, now = in_force(self._office), self._office.now()
         row = Draft(secrets.token_hex(16), issuer, official, base.digest, 1, micros(now), micros(now))
@@ -108,7 +108,7 @@ class Drafts:
         return _read(name, content)
 
     def put(self, who: Requester, id_: str, name: str, text: str, seen: str) -> File:
-        """Have a file say something else; where there was none, `seen` is empty."""
+        """Replace a file's contents; where there was none, `seen` is empty."""
         kept = self.one(who, id_)
         _changeable(kept, name, seen)
         content = written(name, text)
@@ -159,7 +159,7 @@ def packed_of(files: Mapping[str, bytes]) -> bytes:
 
 
 def written(name: str, text: str) -> bytes:
-    """What a file is to say, as bytes: a line ends as `\\n`, however it was sent; raises `Refusal`."""
+    """A file's new contents, as bytes: a line ends as `\\n`, however it was sent; raises `Refusal`."""
     if not archive.is_name(name):
         raise inputs.wrong(
             f"`{name[:100]}` is no file of a rule set; it is one of {', '.join(archive.NAMED)}, or"
@@ -183,7 +183,7 @@ def _changeable(kept: Kept, name: str, seen: str) -> None:
         return
     if content is None:
         raise invalid("STATE", "this file is not there any more; make it anew, or leave it out")
-    raise invalid("STATE", "this file says something else by now; look at it again before you change it")
+    raise invalid("STATE", "this file was changed meanwhile; look at it again before you change it")
 
 
 def _read(name: str, content: bytes) -> File:

@@ -37,7 +37,7 @@ _KEPT = 64
 
 
 class Refusals:
-    """What an office's ledger says of refusals. A closed month's figures are made once for a rule set."""
+    """What an office's ledger has of refusals. A closed month's figures are made once for a rule set."""
 
     def __init__(self, office: Office) -> None:
         self._office, self._lock = office, threading.Lock()

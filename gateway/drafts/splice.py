@@ -54,12 +54,12 @@ def items(node: Any) -> list[Any]:
 
 
 def values(node: Any) -> tuple[str, ...]:
-    """What a list of words says; raises `Unfit`."""
+    """The words of a list; raises `Unfit`."""
     return tuple(map(text_of, items(node)))
 
 
 def text_of(node: Any) -> str:
-    """What a word says; nothing where it is none."""
+    """The text of a word; nothing where it is none."""
     return str(node.value) if isinstance(node, ScalarNode) else ""
 
 
@@ -71,7 +71,7 @@ def exchanged(text: str, changes: Iterable[Change | None]) -> str:
 
 
 def scalar(node: Any, value: str | datetime.date) -> Change | None:
-    """A word exchanged for another; None where it says the same. Raises `Unfit`."""
+    """A word exchanged for another; None where it is the same. Raises `Unfit`."""
     if not isinstance(node, ScalarNode) or node.style in ("|", ">"):
         raise Unfit("what is to change is written in a way that a form cannot change; edit the file itself")
     same = str(node.value) == str(value)
@@ -86,7 +86,7 @@ def written(value: str | datetime.date) -> str:
 
 
 def listed(text: str, node: Any, wanted: Sequence[str]) -> Change | None:
-    """A list of words exchanged for another; None where it says the same. In a block, lines that stay are not touched.
+    """A list of words exchanged for another; None where it is the same. In a block, lines that stay are not touched.
 
     What stays keeps its order, and what comes stands behind it. Raises `Unfit`.
     """

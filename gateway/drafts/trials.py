@@ -89,7 +89,7 @@ class Trials:
         """Begin one of a draft whose rule set has this digest, from a day through another (UTC). Raises `Refusal`."""
         said, (first, last) = reason(why), days
         if not first <= last or (last - first).days >= MOST_DAYS:
-            raise invalid("ARGUMENT", f"say from which day through which: one to {MOST_DAYS} days")
+            raise invalid("ARGUMENT", f"enter the first and the last day: one to {MOST_DAYS} days")
         if self._task is not None and not self._task.done():
             raise invalid("LIMIT", "another simulation is on now; wait until it is through, or end it")
         now = self._office.now()

@@ -30,7 +30,7 @@ _PEM = b"-----BEGIN CERTIFICATE-----"
 
 
 class ClientCertificates:
-    """Certificates as `settings` say that they come."""
+    """Client certificates, which arrive as in `settings`."""
 
     def __init__(self, settings: TLSSettings) -> None:
         self._direct = settings.client_ca_file is not None
@@ -70,7 +70,7 @@ def check(headers: Iterable[tuple[bytes, bytes]], thumbprint: str) -> None:
     if not found:
         raise Unfit("The token is bound to a client certificate: connect with it.")
     if len(found) > 1:
-        raise Unfit("More than one client certificate was told of.")
+        raise Unfit("More than one client certificate was given.")
     if not hmac.compare_digest(_thumbprint(found[0]), thumbprint):
         raise Unfit("The token is bound to another client certificate than the one of this connection.")
 

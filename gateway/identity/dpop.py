@@ -102,7 +102,7 @@ class Proofs:
             seen = hashlib.sha256(f"{thumbprint}\n{claims.jti}".encode()).digest()[:16]
             first = await self._replays.first(seen, self._settings.max_age + LEEWAY + 1, now)
         except ReplaysUnavailable as error:
-            raise Unfit("DPoP proofs cannot be told apart now; try later.", retryable=True) from error
+            raise Unfit("DPoP proofs cannot be checked for reuse now; try later.", retryable=True) from error
         if not first:
             raise _refused("The DPoP proof was used before; make a new one for every request.")
 

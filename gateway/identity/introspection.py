@@ -40,7 +40,7 @@ _SIGNED_FOR = 60
 
 
 class Introspector:
-    """Asks one issuer, as `settings` say."""
+    """Asks one issuer, by its `settings`."""
 
     def __init__(self, issuer: Issuer, settings: IntrospectionSettings) -> None:
         self.issuer = issuer

@@ -70,7 +70,7 @@ class Ages(msgspec.Struct, frozen=True):
 
 
 class Key(msgspec.Struct, frozen=True, eq=False):
-    """A public key and the one algorithm it verifies; `thumbprint` (RFC 7638) says which key it is, whatever its id."""
+    """A public key and the one algorithm it verifies; `thumbprint` (RFC 7638) identifies it, whatever its id."""
 
     kid: str | None
     algorithm: str
@@ -79,7 +79,7 @@ class Key(msgspec.Struct, frozen=True, eq=False):
 
 
 def new_client() -> httpx.AsyncClient:
-    """A client fit for asking issuers: one question a connection, no redirects, no proxy from the environment.
+    """A client fit for asking issuers: one question per connection, no redirects, no proxy from the environment.
 
     Bounded are the wait, the body and all that stands around it. A connection is never used again: nothing in an
     introspection's answer names its token, so that one that came late could be taken for another token's.

@@ -1,6 +1,6 @@
 """Reads a JWT's parts, before any signature is checked.
 
-Invariant: no member stands twice. Of two values decoders take the one or the other (RFC 8725, 2.6; RFC 8259, 4), so
+Invariant: no member appears twice. Of two values decoders take the one or the other (RFC 8725, 2.6; RFC 8259, 4), so
 that its issuer may have signed something else than what is read here.
 """
 
@@ -16,7 +16,7 @@ from gateway.identity.issuers import REGISTRY
 
 
 class RepeatedMember(Unfit):
-    """A member stands twice in a JWT's header or payload."""
+    """A member appears twice in a JWT's header or payload."""
 
 
 def read_jwt(token: bytes) -> jws.CompactSignature:
@@ -25,5 +25,5 @@ def read_jwt(token: bytes) -> jws.CompactSignature:
     header = token.partition(b".")[0]
     for part in (base64.urlsafe_b64decode(header + b"=" * (-len(header) % 4)), signed.payload or b""):
         if duplicate_keys.check(part) == "duplicate keys":
-            raise RepeatedMember("a member stands twice: write each once")
+            raise RepeatedMember("a member appears twice: write each once")
     return signed

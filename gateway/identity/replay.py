@@ -10,12 +10,12 @@ import asyncio
 from typing import Protocol
 
 MAX_REMEMBERED = 500_000
-"""Proofs that one process remembers: about 60 MB; at `max_age` 60 s some 7,000 a second."""
+"""Proofs that one process remembers: about 60 MB; at `max_age` 60 s some 7,000 per second."""
 WAIT = 1.0
 
 
 class ReplaysUnavailable(Exception):
-    """It cannot be told now whether a proof is new."""
+    """It cannot be determined now whether a proof is new."""
 
 
 class Replays(Protocol):

@@ -108,8 +108,8 @@ _WHAT = {
     "ledger.pub": ": the ledger's public keys, for whoever verifies receipts",
     "policies": ": one dataset, one requester, one purpose, one grant",
     "sources.yaml": ": where the department's records are",
-    "store.key": ": seals what the store says of people; keep it secret, and keep a copy",
-    "webhooks.key": ": signs what recipients are told of recalls; keep it secret",
+    "store.key": ": seals what the store has about people; keep it secret, and keep a copy",
+    "webhooks.key": ": signs the messages about recalls to recipients; keep it secret",
 }
 
 

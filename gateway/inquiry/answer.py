@@ -78,7 +78,7 @@ async def answer(journey: Journey, method: str, headers: list[tuple[bytes, bytes
 async def disclosed(
     journey: Journey, serving: Serving, telling: Telling, purpose: Purpose, entry: Entry, steps: Steps, began: float
 ) -> Answer:
-    """From the third step on: what it comes to, told as `telling` says. What it raises is answered as above."""
+    """From the third step on: the result, answered in the way of `telling`. What it raises is answered as above."""
     requester, rules, subjects, declaration = entry.requester, serving.rules, entry.subjects, entry.declared
     # 3. facts: the case at its registry, then what is known of the subjects, and whether an emergency may go on
     today = (now := journey.now()).astimezone(serving.zone).date()

@@ -332,7 +332,7 @@ def _single(headers: Iterable[tuple[bytes, bytes]], wanted: bytes) -> bytes | No
 
 
 def registered_as(requester: Requester, entry: RequesterEntry | None) -> Requester:
-    """The same token's requester with what the rule set in force says of its client."""
+    """The same token's requester with what the rule set in force has about its client."""
     if entry is None:
         return msgspec.structs.replace(
             requester, department="", roles=frozenset(), grants=(), registry=None, reports_changes=False

@@ -81,7 +81,7 @@ class Serving(msgspec.Struct, frozen=True, eq=False):
         return purpose
 
     def secret_until(self, longest: Period, now: datetime.datetime) -> datetime.datetime:
-        """When an inquiry of `now` is told to its subject, where that is kept from it for so long (Art. 42)."""
+        """When an inquiry of `now` is disclosed to its subject, where that is kept from it for so long (Art. 42)."""
         return secrecy.ends(longest.after(now.astimezone(self.zone).date()), self.zone)
 
 
@@ -94,7 +94,7 @@ class Outdated(Refusal):
 
 
 class Telling(NamedTuple):
-    """What an inquiry selects, and how what comes of it is told: by its document's projection, or in another way.
+    """What an inquiry selects, and how its result is answered: by its document's projection, or in another way.
 
     `rendered` makes the answer's data. `others` gives the values of its root fields that name no subject. `oneself`: a
     subject looks at itself, and no record is withheld from it. `recalled`: a correction is fetched, and no more.

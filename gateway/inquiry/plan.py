@@ -100,7 +100,7 @@ class Bound(msgspec.Struct, frozen=True):
 
     @property
     def on_behalf(self) -> bool:
-        """Whether it is an act for somebody else, as it says."""
+        """Whether it declares that it is an act for somebody else."""
         return self.act is not None and self.act.on_behalf(self.variables) is not None
 
 

@@ -68,7 +68,7 @@ def basis_of(told: entries.Operation, oversight: entries.Oversight, on: entries.
 
 
 class Brought(NamedTuple):
-    """What an inquiry said of itself beside its basis: it declared a case, a recall; a subject's own token asked."""
+    """What an inquiry declared beside its basis: it declared a case, a recall; a subject's own token asked."""
 
     case: bool
     recall: bool

@@ -184,7 +184,7 @@ def tell_oneself(
     today: datetime.date,
     restraints: tuple[Restraint, ...] = RESTRAINTS,
 ) -> tuple[Outcome, list[Withheld], list[Caution]]:
-    """As `restrain`, for the subject itself (Art. 42): nothing is withheld, and each record says from whom it would be.
+    """As `restrain`, for the subject itself (Art. 42): nothing is withheld, and each record has from whom it would be.
 
     An overdue objection withholds from others, whatever this purpose says. A faulty record cannot be told, and a
     dataset without it would not be all that is held: then nothing of the dataset is told.

@@ -23,7 +23,7 @@ class Narrowing(msgspec.Struct, frozen=True):
 
 
 class Requester(msgspec.Struct, frozen=True):
-    """Who asks: a registered client and the official behind it, as the token says; who is allowed what comes later.
+    """Who asks: a registered client and the official behind it, as in the token; who is allowed what comes later.
 
     `expires` is in seconds since the epoch. `scopes` are the token's. `acr` is the RFC 9470 class, where given.
     `actors` acted before the outermost one (RFC 8693), the latest first: they decide nothing, and oversight is told.
@@ -73,7 +73,7 @@ class Requester(msgspec.Struct, frozen=True):
 
 
 class Declaration(msgspec.Struct, frozen=True):
-    """What the operation says of itself, by `@inquiry` or the `Inquiry` header.
+    """What the operation declares, by `@inquiry` or the `Inquiry` header.
 
     `request` tells a retry from another question under the same reference; empty without one.
     """
@@ -177,7 +177,7 @@ class Decision(NamedTuple):
 
 
 class Denial(NamedTuple):
-    """A denied selection: the response path without list indices, and the cell that says why."""
+    """A denied selection: the response path without list indices, and the cell with the reason."""
 
     path: tuple[str, ...]
     cell: Cell

@@ -1,1 +1,1 @@
-"""The operator's side of a running gateway: one supervisor over its processes, and what they tell of themselves."""
+"""The operator's side of a running gateway: one supervisor over its processes, and what they report of themselves."""

@@ -49,7 +49,7 @@ class Link:
 
     @contextlib.contextmanager
     def starting(self) -> Iterator[None]:
-        """Tell why a start failed, where it does. What is not one of our own refusals is told by its type alone."""
+        """Report why a start failed, where it does. What is not one of our own refusals is told by its type alone."""
         try:
             yield
         except Exception as error:
@@ -57,7 +57,7 @@ class Link:
             raise
 
     def up(self) -> None:
-        """Tell that this process serves."""
+        """Report that this process serves."""
         self.tell(Up())
 
 

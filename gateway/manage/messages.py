@@ -1,4 +1,4 @@
-"""What a worker tells its supervisor over its link, one JSON line each."""
+"""What a worker reports to its supervisor over its link, one JSON line each."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""What the operating system says of a supervisor's processes: how many there are of each kind, their CPU and memory.
+"""What the operating system reports of a supervisor's processes: how many there are of each kind, their CPU and
+memory.
 
 Kinds are words of the code. Where there is no `/proc`, nothing is said.
 """

@@ -1,4 +1,4 @@
-"""What is out of order now, told to the log: one line when it begins, and one when it ends.
+"""What is out of order now, as it is logged: one line when it begins, and one when it ends.
 
 A state has a part (`ledger`, `clock`, `clocks`, `store`, `issuer`, `department`, `witness`, `projector`, `recalls`,
 `deliveries`, `drift`, `tracing`) and the name of which one it is; both come from the configuration. However often one
@@ -47,7 +47,7 @@ class _State:
 
 
 class States:
-    """Of one process; any thread may tell it."""
+    """Of one process; any thread may report to it."""
 
     def __init__(self, write: Write, *, every: float = EVERY, clock: Callable[[], float] = time.monotonic) -> None:
         self._write, self._every, self._clock = write, every, clock
@@ -55,7 +55,7 @@ class States:
         self._lock = threading.Lock()
 
     def of(self, part: str) -> Heard:
-        """What is told of the parts of one kind."""
+        """What is reported of the parts of one kind."""
 
         def heard(name: str, why: str | None) -> None:
             if why is not None or (part, name) in self._known:
@@ -70,7 +70,7 @@ class States:
             return [Trouble(part, name, state.why) for (part, name), state in known if state.why is not None]
 
     def settle(self) -> None:
-        """Tell what may be told by now."""
+        """Report what may be reported by now."""
         with self._lock:
             for (part, name), state in list(self._known.items()):
                 self._tell(part, name, state)

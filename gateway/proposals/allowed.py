@@ -99,7 +99,7 @@ def refusing(who: Person, row: Proposal) -> Refusal | None:
 
 
 def yours(who: Person, case: Case, found: Judged, *, complete: bool) -> dict[str, Any]:
-    """What somebody can do, as they are told. `found` is what approvals come to; `complete`: it lacks nothing."""
+    """What somebody can do, as they are shown it. `found` is what approvals come to; `complete`: it lacks nothing."""
     row, officer = case.row, who.acting.officer
     hindrance = approving(who, case)
     role = OFFICER if officer is not None else "steward" if who.acting.steward in row.departments else None

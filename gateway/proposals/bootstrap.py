@@ -63,7 +63,8 @@ class First(NamedTuple):
 
 @contextlib.contextmanager
 def first(config: Path, policies: Path | None) -> Iterator[First]:
-    """What a folder's files say, for a store that has no rule set of people yet; raises `CommandRefused` for others."""
+    """The contents of a folder's files, for a store that has no rule set of people yet; raises `CommandRefused` for
+    others."""
     with operator.opened(config) as place:
         if approved(place.store.engine):
             raise CommandRefused(_ONCE)
@@ -78,8 +79,9 @@ def activate(
     """Make it active; gives who approved, and the epoch. Raises `CommandRefused`, `LedgerUnavailable`."""
     if (said.digest, said.base, said.origin) != (it.rules.digest, it.base or NONE, it.origin):
         raise CommandRefused(
-            f"what was signed is not over these files, this store and this ledger: now it would be rule set"
-            f" {it.rules.digest} over {it.base or NONE} at {it.origin}; make a new statement, and have it signed"
+            f"the signatures are not over these files, this store and this ledger. The statement would now name rule"
+            " set"
+            f" {it.rules.digest} over {it.base or NONE} at {it.origin}. Make a new statement, and have it signed"
         )
     names = _signed_by(it, said, signatures)
     found = _right(it, examine)
@@ -142,7 +144,7 @@ def _right(it: First, examine: Examine) -> Examined:
 
 
 def status(config: Path) -> dict[str, Any]:
-    """What the store of a configuration says of its rule sets."""
+    """What the store of a configuration has of its rule sets."""
     found = settings.load(config, os.environ)
     with stores.opened(found) as store, store.engine.connect() as connection:
         told = looking.status(connection, datetime.datetime.now(datetime.UTC))

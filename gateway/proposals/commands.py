@@ -67,7 +67,7 @@ def register(parts: Any) -> None:
 
     back = _asking(parts, "rollback", "have the rule set of an earlier epoch active again, in one step")
     back.add_argument("epoch", type=int, metavar="EPOCH", help="as `rules status` lists them")
-    back.add_argument("--reason", required=True, metavar="TEXT", help="why; it is entered, and oversight is told")
+    back.add_argument("--reason", required=True, metavar="TEXT", help="why; it is entered, and oversight is notified")
     back.set_defaults(run=lambda given: _act(given, "/rules/rollback", {"epoch": given.epoch, "reason": given.reason}))
 
     text = "which rule set is active, and which process serves it since when, or why not"
@@ -176,7 +176,7 @@ def _approve(given: argparse.Namespace) -> int:
 def _said(given: argparse.Namespace, origin: str, digest: str, base: str, latest: datetime.datetime) -> Statement:
     """What is approved, by what was typed; an approval counts until `latest` at most."""
     if given.reason is None:
-        raise CommandRefused("say why: `--reason`")
+        raise CommandRefused("give a reason: `--reason`")
     usual = datetime.datetime.now(datetime.UTC).replace(microsecond=0) + _USUAL
     try:
         until = min(usual, latest) if given.until is None else statement.moment(given.until)

@@ -132,7 +132,7 @@ class Enacting:
         """Raises `Refusal` where a set cannot be gone back to."""
         if found.problems or found.digest != target.digest:
             raise invalid(
-                "STATE", "its files say something else in this version; propose them", problems=found.problems
+                "STATE", "its files mean something else in this version; propose them", problems=found.problems
             )
         if found.reopened:
             named = ", ".join(f"`{each}`" for each in found.reopened)

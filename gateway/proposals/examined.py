@@ -25,7 +25,7 @@ _OFFICERS = written.FILES[written.OFFICERS]
 
 
 def examined(asked: Asked) -> Examined:
-    """What there is to say of a candidate."""
+    """What was found in a candidate."""
     how = Reading(asked.issuers or None, asked.registries, None)
     try:
         candidate = loaded(asked.candidate, None, how)
@@ -81,7 +81,7 @@ def _cells(found: Comparison) -> Cells:
 
 
 def told_of(found: Comparison) -> tuple[list[Difference], int]:
-    """All that `rules diff` tells, and how many there were too many: what widens, who approves, the rest.
+    """All that `rules diff` has, and how many there were too many: what widens, who approves, the rest.
 
     Who approves is never left out for what widens.
     """

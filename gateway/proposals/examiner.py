@@ -34,7 +34,7 @@ class Examiner:
         self._process = OneAtATime(examine or examined, WAITING, "other rule sets are examined now; try again")
 
     async def of(self, candidate: bytes, base: bytes | None, since: tuple[bytes, ...] = ()) -> Examined:
-        """What there is to say of a candidate; raises `Refusal`."""
+        """What was found in a candidate; raises `Refusal`."""
         key = b"".join(hashlib.sha256(each).digest() for each in (candidate, base or b"", *since))
         if key not in self._known:
             asked = Asked(candidate, base, self.issuers, self.registries, since)

@@ -65,6 +65,6 @@ def lacks(row: Proposal, found: Judged, now: datetime.datetime) -> list[str]:
     told += [f"a steward of `{name}` must approve: it opens data of people, or not public" for name in found.stewards]
     opens = opens_at(row)
     if not told and (opens is None or opens > now):
-        when = f"at {opens.isoformat()}" if opens is not None else "24 hours after oversight is told"
-        told.append(f"oversight is told of what it opens 24 hours before; it can be activated {when}")
+        when = f"at {opens.isoformat()}" if opens is not None else "24 hours after oversight is notified"
+        told.append(f"oversight is notified of what it opens 24 hours before; it can be activated {when}")
     return told

@@ -151,7 +151,7 @@ class Looking:
 
 
 def status(connection: Connection, at: datetime.datetime) -> dict[str, Any]:
-    """What a store says of its rule sets: the active one, the last activations, and each process's own word."""
+    """What a store has of its rule sets: the active one, the last activations, and each process's own word."""
     now = rulesets.active(connection) or NEVER
     past = [shown.activation(each) for each in rows.activations(connection, first=LISTED)]
     served = connection.execute(select(replica).order_by(desc(replica.c.seen)).limit(LISTED))

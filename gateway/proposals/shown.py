@@ -165,7 +165,7 @@ def activation(row: Activation) -> dict[str, Any]:
 
 
 def replica(row: Any, now: Active, at: datetime.datetime) -> dict[str, Any]:
-    """What a process said last of the rule set that it serves."""
+    """What a process reported last of the rule set that it serves."""
     seen = moment(row.seen)
     return {
         "shard": row.shard,
@@ -175,5 +175,5 @@ def replica(row: Any, now: Active, at: datetime.datetime) -> dict[str, Any]:
         "seen": seen,
         "serves": row.epoch == now.epoch and row.hindrance is None and at - seen < LATE,
         "sources": row.sources,
-        "hindrance": row.hindrance or ("it said nothing for a while" if at - seen >= LATE else None),
+        "hindrance": row.hindrance or ("it reported nothing for a while" if at - seen >= LATE else None),
     }

@@ -1,4 +1,4 @@
-"""What an approval says, as text that an officer can sign anywhere (`ssh-keygen -Y sign -n dutybound-rules`). Pure.
+"""An approval, as text that an officer can sign anywhere (`ssh-keygen -Y sign -n dutybound-rules`). Pure.
 
 One form, so that whoever knows what was approved, until when and why has the same bytes: a line each, the reason last.
 It names the ledger, so that it is worth nothing at another one.
@@ -45,10 +45,10 @@ class Statement(NamedTuple):
 
 
 def reason_of(given: str) -> str:
-    """A reason as it is kept: one line, NFC, trimmed; raises `ValueError` that says what is wrong with it."""
+    """A reason as it is kept: one line, NFC, trimmed; raises `ValueError` with what is wrong with it."""
     said = unicodedata.normalize("NFC", given).strip()
     if not said:
-        raise ValueError("say why (`reason`)")
+        raise ValueError("give a reason (`reason`)")
     if len(said) > MOST_REASON:
         raise ValueError(f"the reason has {len(said):,} characters; at most {MOST_REASON:,} are taken")
     if any(unicodedata.category(each)[0] == "C" or each in "\u2028\u2029" for each in said):

@@ -1,4 +1,4 @@
-"""Whose turn it is at what needs no token: so many a second in all, and fewer of one address.
+"""Whose turn it is at what needs no token: so many per second in all, and fewer of one address.
 
 Both are looked at before anything is done for a request. An address is remembered as a digest under a key that is made
 anew each day and never leaves memory: nobody can say later who looked at what. It is written nowhere.
@@ -16,7 +16,7 @@ from cachetools import LRUCache
 from gateway.bounds.address import share_of
 
 EACH = 1.0
-"""Requests a second of one address, and of IPv6 of one network of 64 bits."""
+"""Requests per second of one address, and of IPv6 of one network of 64 bits."""
 AT_ONCE = 10.0
 """So many of them may come at once."""
 TOGETHER = 32

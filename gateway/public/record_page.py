@@ -22,7 +22,7 @@ Schemes = Sequence[tuple[str, str]]
 
 
 def called(document: Mapping[str, Any]) -> str:
-    """What the organisation is called, where the register says so; otherwise its identifier."""
+    """The organisation's name, where the register has one; otherwise its identifier."""
     for dataset in document["datasets"]:
         if dataset["one"] and dataset["records"]:
             name = dataset["records"][0]["values"].get(_NAME)
@@ -57,7 +57,7 @@ class RecordPage:
         )
 
     def plain(self, heading: str, said: str, schemes: Schemes) -> str:
-        """A page that shows no record: it says why not, or asks for which."""
+        """A page that shows no record: it has the reason, or asks for which."""
         return _framed(heading, f"<p>{escape(said)}</p>{self._another(schemes)}")
 
     def _dataset(self, dataset: Mapping[str, Any], document: Mapping[str, Any]) -> str:

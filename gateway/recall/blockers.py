@@ -1,4 +1,5 @@
-"""What of recalls keeps a subject from being erased (Art. 47(2)): whoever has its records is told to delete them first.
+"""What of recalls keeps a subject from being erased (Art. 47(2)): whoever has its records is notified to delete them
+first.
 
 The request of an erasure inserts the job. Until the recipients of what is not to be deleted by itself yet are found,
 and as long as one has not said that it deleted, the approval is refused: afterwards nobody could tell who they are.

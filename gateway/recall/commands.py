@@ -51,10 +51,10 @@ def register(subparsers: argparse._SubParsersAction[Any]) -> None:
     listed.add_argument("--state", choices=listing.STATES, help="only those that are so far")
     listed.add_argument("--client", type=_client, metavar="CLIENT", help="only those of this client")
     listed.add_argument("--first", type=_count, default=100, metavar="N", help="how many recalls (default: 100)")
-    listed.add_argument("--after", metavar="CURSOR", help="go on behind the page before")
+    listed.add_argument("--after", metavar="CURSOR", help="continue after the page before")
     listed.set_defaults(run=_list)
 
-    made = _part(parts, "report", "what each department was told to stop using, and when it acknowledged that")
+    made = _part(parts, "report", "what each department was notified to stop using, and when it acknowledged that")
     options.since(made, "from this day on, in the policies' zone", type=_day)
     options.until(made, "through this day", type=_day)
     made.add_argument(

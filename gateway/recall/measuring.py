@@ -1,4 +1,4 @@
-"""What the process that recalls counts, told to its supervisor, whose metrics have it."""
+"""What the process that recalls counts, reported to its supervisor, whose metrics have it."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Counting:
         self.counts = RecallCounts(dict.fromkeys(outcomes, 0), dict.fromkeys(kinds, 0))
 
     def message(self, outcome: str) -> None:
-        """One more try to tell a recipient."""
+        """One more try to notify a recipient."""
         self.counts.messages[outcome] += 1
 
     def alert(self, kind: str) -> None:
@@ -34,13 +34,13 @@ class Counting:
 
 
 class Measuring:
-    """A turn that looks at what waits, and tells the supervisor, where there is one."""
+    """A turn that looks at what waits, and reports it to the supervisor, where there is one."""
 
     def __init__(self, office: Office, counting: Counting, link: Link | None) -> None:
         self._office, self._counting, self._link = office, counting, link
 
     async def turn(self) -> bool:
-        """Look and tell; there is never more to do at once. Raises `Refusal`, SQLAlchemy's errors."""
+        """Look and report; there is never more to do at once. Raises `Refusal`, SQLAlchemy's errors."""
         counts = self._counting.counts
         counts.waiting, first = await asyncio.to_thread(queue.waiting, self._office.store.engine)
         counts.late = 0.0 if first is None else max(0.0, (micros(self._office.now()) - first) / 1e6)

@@ -1,4 +1,4 @@
-"""What is shown of recalls and suspensions, by the names of GraphQL; and what their entries say alike."""
+"""What is shown of recalls and suspensions, by the names of GraphQL; and what their entries have in common."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def suspension(office: Office, row: Matter, because: str | None = None) -> dict[
 
 
 def general(rules: RuleSet, row: Recall) -> dict[str, Any]:
-    """What the entry of every act on a recall says of it, and keeps when its subject is erased."""
+    """What the entry of every act on a recall has of it, and keeps when its subject is erased."""
     return {
         "recall": row.id,
         "to": named(rules, row.issuer, row.client),
@@ -83,7 +83,7 @@ def general(rules: RuleSet, row: Recall) -> dict[str, Any]:
 
 
 def members(rules: RuleSet, row: Recall) -> dict[str, Any]:
-    """All that the entry of an act on a recall says of it; of an erased subject only what is left."""
+    """All that the entry of an act on a recall has of it; of an erased subject only what is left."""
     if row.value is None:
         return general(rules, row)
     return {

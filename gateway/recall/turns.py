@@ -40,7 +40,8 @@ class Around(NamedTuple):
 
 
 class Turn(NamedTuple):
-    """`turn` does some of what waits, and says whether it did anything; there is more then. `close` ends what it began.
+    """`turn` does some of what waits, and returns whether it did anything; there is more then. `close` ends what it
+    began.
 
     `every` is how many seconds pass until the next where there was nothing, `rest` how long it rests else, as a part of
     what it took.

@@ -185,6 +185,6 @@ class Client:
     # By a person
 
     def attest(self, until: datetime.date) -> None:
-        """Tell that all that was to be deleted by a day is; raises `Unreachable` and `Refused`."""
+        """Report that all that was to be deleted by a day is deleted; raises `Unreachable` and `Refused`."""
         self._inbox.attest(until)
         self._register.deleted(until)

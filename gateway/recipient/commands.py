@@ -37,7 +37,7 @@ def register(parts: Any) -> None:
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    """Add what the client can be told to do."""
+    """Add the client's commands."""
     parser.add_argument(
         "--config", type=Path, default=Path("client.yaml"), metavar="FILE",
         help="the recipient's configuration (default: client.yaml)",
@@ -67,7 +67,7 @@ class _NotDone(Exception):
 
 
 def run(given: argparse.Namespace) -> int:
-    """Do what the arguments say; the exit code."""
+    """Do what the arguments ask for; returns the exit code."""
     try:
         config = load(given.config)
         kept = Register(config.register)
@@ -171,7 +171,7 @@ def _received(kept: Register, file: Path) -> int:
 
 def _passed_on(kept: Register, inquiry: str, whom: str | None) -> int:
     if not (whom or "").strip():
-        raise _NotDone("say to whom: give --to")
+        raise _NotDone("name the recipient: give --to")
     if not kept.knows(inquiry):
         raise _NotDone(f"the register has no inquiry `{inquiry}`; note its answer first, with --received")
     kept.pass_on(inquiry, str(whom).strip())

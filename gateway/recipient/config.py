@@ -44,7 +44,7 @@ class Webhook(msgspec.Struct, frozen=True):
 
 
 class Config(msgspec.Struct, frozen=True):
-    """What `client.yaml` says; durations in seconds. Without a `command` a person does what is printed."""
+    """The settings of `client.yaml`; durations in seconds. Without a `command` a person does what is printed."""
 
     gateway: str
     token: Token
@@ -105,12 +105,12 @@ def _webhook(lines: Lines) -> Webhook:
     secrets = _secrets(lines, (*at, "secret_file")) if "secret_file" in keys else ()
     public = _public_keys(lines, (*at, "public_key_file")) if "public_key_file" in keys else ()
     if not {"secret_file", "public_key_file"} & keys:
-        lines.problem(at, "needs `secret_file` or `public_key_file`: without one nobody could tell who sends a nudge")
+        lines.problem(at, "needs `secret_file` or `public_key_file`: without one, senders of nudges cannot be checked")
     return Webhook(host.strip("[]"), int(port), path, secrets, public)
 
 
 def _secrets(lines: Lines, at: tuple[str, ...]) -> tuple[bytes, ...]:
-    """Standard Webhooks' secrets, one a line: several, so that they can be changed."""
+    """Standard Webhooks' secrets, one per line: several, so that they can be changed."""
     try:
         found = tuple(_decoded(line, "whsec_") for line in _private(lines, at).split())
     except ValueError:

@@ -83,7 +83,7 @@ def task(register: Register, recall: Recall) -> tuple[Task, str] | None:
 
 
 class Printing:
-    """A person does it: a line says what, once for as long as this runs. It is answered once the person says so."""
+    """A person does it: a line names what, once for as long as this runs. It is answered once the person says so."""
 
     def __init__(self) -> None:
         self._told: set[str] = set()
@@ -103,7 +103,7 @@ def lines(asked: Task) -> str:
         name = f"{record.dataset}/{record.record}@{record.version}"
         more = "; no receipt names it" if name in asked.unknown else ""
         said.append(f"    {name} ({', '.join(record.fields)}){more}")
-    said += [f"    and tell {whom}, who has it from you" for whom in asked.passed_on]
+    said += [f"    and notify {whom}, who has it from you" for whom in asked.passed_on]
     return "\n".join(said)
 
 

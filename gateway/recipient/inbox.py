@@ -117,8 +117,8 @@ class Inbox:
     def correction(self, recall: Recall, kind: str, purpose: str) -> Correction:
         """What is right now of the records of an `UPDATE`. It takes neither a case nor counts against a frequency."""
         if not (re.fullmatch(r"[A-Z][A-Z0-9_]*", purpose) and kind in ("organisation", "person")):
-            lacking = f"no receipt tells what inquiry {recall.inquiry} was for; note its answer with --received"
-            raise Unreachable(f"{lacking}, or do what is asked by hand and say --done")
+            lacking = f"no receipt shows what inquiry {recall.inquiry} was for; note its answer with --received"
+            raise Unreachable(f"{lacking}, or do what is asked by hand and give --done")
         there = self._there(kind)
         wanted: dict[str, list[str]] = {}
         for record in recall.records:
@@ -155,7 +155,7 @@ class Inbox:
             error = told["errors"][0]
             code = str((error.get("extensions") or {}).get("code", "INTERNAL"))
             if code in _PASSING or (error.get("extensions") or {}).get("retryable"):
-                raise Unreachable(f"the gateway says {code}")
+                raise Unreachable(f"the gateway answers {code}")
             raise Refused(code, str(error.get("message", "")))
         return dict(told["data"])
 

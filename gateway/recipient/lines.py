@@ -1,4 +1,4 @@
-"""A small YAML file whose values know their line, so that whoever wrote it is told where to mend it."""
+"""A small YAML file whose values know their line, so that messages name the line to mend."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class Lines:
             raise NotRight(self._problems)
 
     def problem(self, at: At, message: str) -> None:
-        """Tell that a value is wrong: `message` says what, and the fix. The first about a value counts."""
+        """Report that a value is wrong: `message` has what, and the fix. The first about a value counts."""
         if at not in self._told:
             self._told.add(at)
             self._problems.append(f"{self.path}:{self._line(at)}: {'.'.join(at)}{': ' if at else ''}{message}")
@@ -69,7 +69,7 @@ class Lines:
         known = [*required, *(optional or ())]
         for key in keys:
             if keys.count(key) > 1:
-                self.problem((*at, key), "stands twice; keep one")
+                self.problem((*at, key), "appears twice; keep one")
             elif optional is not None and key not in known:
                 near = get_close_matches(key, known, 1)
                 meant = f"; did you mean `{near[0]}`?" if near else f"; known are {', '.join(known)}"
@@ -80,7 +80,7 @@ class Lines:
         return set(keys)
 
     def text(self, at: At, default: str | None = None) -> str:
-        """A text that is not empty; one that is missing is told by `mapping`."""
+        """A text that is not empty; one that is missing is reported by `mapping`."""
         node = self._node(at)
         if node is None:
             return default or ""

@@ -1,4 +1,5 @@
-"""What a receipt says: which records of whom an inquiry gave, for which purpose, and until when they may be kept. Pure.
+"""The contents of a receipt: which records of whom an inquiry gave, for which purpose, and until when they may be
+kept. Pure.
 
 A receipt is text (c2sp.org/tlog-proof). Its second line, `extra`, holds what was told, in parts: a general one, and one
 for each subject, which are JSON. How it is proven that the gateway signed it is not needed here, and is told in
@@ -73,7 +74,7 @@ class _General(msgspec.Struct):
 
 
 def opened(text: str) -> Received | None:
-    """What a receipt says was received; None for one that gave nothing (a refusal, an act).
+    """What was received by a receipt; None for one that gave nothing (a refusal, an act).
 
     Raises `ValueError` that says what is wrong with it. A subject that was erased since is left out.
     """
@@ -90,7 +91,7 @@ def opened(text: str) -> Received | None:
         until = min(map(datetime.date.fromisoformat, filter(None, duties)), default=None)
         records = tuple(record for subject in subjects for record in _records(subject))
     except (msgspec.MsgspecError, RecursionError) as error:
-        raise ValueError(f"it says what this client does not understand ({error})") from error
+        raise ValueError(f"it has what this client does not understand ({error})") from error
     declared = general.declaration or _Declared()
     return Received(general.id, general.at, declared.purpose, until, records)
 

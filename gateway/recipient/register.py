@@ -194,7 +194,8 @@ class Register:
             )
 
     def refuse(self, recall: Recall, reason: str) -> None:
-        """A person says that a law lets the records be used on. Nothing becomes of them; it can still be done later."""
+        """A person declares that a law lets the records be used further. Nothing becomes of them; it can still be done
+        later."""
         with self._transaction() as store:
             store.execute(
                 "UPDATE recall SET state = 'done', outcome = 'REFUSED', reason = ? WHERE id = ?", (reason, recall.id)

@@ -34,7 +34,7 @@ BUSY = 10.0
 
 
 class RegisterUnusable(Exception):
-    """The file of the register cannot be used; says why."""
+    """The file of the register cannot be used; the message has the reason."""
 
 
 def connect(path: Path) -> sqlite3.Connection:

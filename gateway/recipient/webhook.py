@@ -1,4 +1,4 @@
-"""Nudges from the gateway: a signed `POST` says that a recall waits. Standard Webhooks, 1.0.
+"""Nudges from the gateway: a signed `POST` announces that a recall waits. Standard Webhooks, 1.0.
 
 What is signed is `<webhook-id>.<webhook-timestamp>.<body>`. `webhook-signature` has one signature or several, each with
 its version before a comma: `v1` is HMAC-SHA256 under a shared secret, `v1a` Ed25519 under the gateway's key. One that
@@ -39,7 +39,7 @@ WHOLE = 15.0
 
 
 class Unsigned(Exception):
-    """A message is not one that the gateway signed just now; says why."""
+    """A message is not one that the gateway signed just now; the text explains why."""
 
 
 def verify(webhook: Webhook, headers: Mapping[str, str], body: bytes, now: float) -> str:
@@ -142,7 +142,7 @@ class _Nudge(BaseHTTPRequestHandler):
         if self.path != self.server.webhook.path:
             return self._answer(404, "nothing is taken here")
         if not (length.isascii() and length.isdecimal()) or int(length) > BODY:
-            return self._answer(413, f"a body of a told length is needed, of at most {BODY} bytes")
+            return self._answer(413, f"a body with its length is needed, of at most {BODY} bytes")
         try:
             body, now = self.rfile.read(int(length)), time.time()
             id_ = verify(self.server.webhook, {name.lower(): text for name, text in self.headers.items()}, body, now)

@@ -59,7 +59,7 @@ def register(
     rules = subparsers.add_parser("rules", help="check, explain and list the rules")
     parts = rules.add_subparsers(required=True, metavar="COMMAND")
 
-    check = _part(parts, "check", "read all policies and tell every problem, with file, line and fix")
+    check = _part(parts, "check", "read all policies and list every problem, with file, line and fix")
     check.add_argument(
         "--compose",
         type=Path,
@@ -84,8 +84,8 @@ def register(
     _on(explained)
     explained.add_argument("--inquiry", metavar="ID", help="instead of all that: a real inquiry, from its entry")
     options.config(explained, None, "; with --inquiry")
-    explained.add_argument("--by", metavar="NAME", help="with --inquiry: who looks; stands in the ledger")
-    explained.add_argument("--reason", metavar="TEXT", help="with --inquiry: why; stands in the ledger")
+    explained.add_argument("--by", metavar="NAME", help="with --inquiry: who looks; is entered in the ledger")
+    explained.add_argument("--reason", metavar="TEXT", help="with --inquiry: why; is entered in the ledger")
     explained.set_defaults(run=functools.partial(_explain, past=past))
 
     listed = _part(parts, "matrix", "what every grant permits, and what it takes")
@@ -93,7 +93,7 @@ def register(
     _on(listed)
     listed.set_defaults(run=_matrix)
 
-    testing.add(_part(parts, "test", "run the tests of the policies, and tell what came otherwise"), inquire)
+    testing.add(_part(parts, "test", "run the tests of the policies, and list what came otherwise"), inquire)
     diff.add(parts.add_parser("diff", help=_DIFF), stored)
 
     dates = _part(parts, "calendar", "propose a country's holidays, to compare with the gazette and paste")

@@ -23,7 +23,7 @@ from gateway.rules.ruleset import RuleSet
 
 
 class Read(NamedTuple):
-    """What the files say; `rules` only where nothing is wrong with any of them."""
+    """The contents of the files; `rules` only where nothing is wrong with any of them."""
 
     catalogue: Catalogue
     requesters: Requesters

@@ -137,14 +137,15 @@ class Grant(msgspec.Struct, frozen=True):
 
 
 class Notices(msgspec.Struct, frozen=True):
-    """Where a portal is told that something waits, and which file, as it is written, has the secrets to sign that."""
+    """Where a portal is notified that something waits, and which file, as it is written, has the secrets to sign
+    that."""
 
     url: str
     secret_file: str
 
 
 class Recalls(msgspec.Struct, frozen=True):
-    """Where a recipient is told of recalls, if anywhere, and how long it has to answer one.
+    """Where a recipient is notified of recalls, if anywhere, and how long it has to answer one.
 
     Without a `term` these are the working days of `calendar.yaml`. Who is told nowhere looks into its inbox.
     """

@@ -1,4 +1,4 @@
-"""A rule set: all that policies say, as one content-addressed version, and its table.
+"""A rule set: all policies, as one content-addressed version, and its table.
 
 Rules, purposes, requesters, calendar, catalogue with its identifiers, and thresholds: the digest covers all of them.
 
@@ -141,7 +141,7 @@ class RuleSet:
         return found
 
     def holding(self, asked: Question) -> Holding:
-        """Which rules hold of one question, whatever the others say: not only those that determine its answer."""
+        """Which rules hold of one question, whatever the others decide: not only those that determine its answer."""
         return self._asked().holding(asked)
 
     def permitting(self, questions: Sequence[Question]) -> list[frozenset[str]]:

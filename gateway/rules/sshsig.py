@@ -17,7 +17,7 @@ __all__ = ["KIND", "MOST", "NAMESPACE", "Signed", "public_key", "read", "sign", 
 
 
 def read(armored: str) -> Signed:
-    """Take a signature apart; raises `VerificationFailed` that says what is wrong with it."""
+    """Take a signature apart; raises `VerificationFailed` with what is wrong with it."""
     try:
         return sshsig.read(armored, NAMESPACE)
     except sshsig.WrongSignatureError as error:

@@ -72,13 +72,13 @@ class _Server(MPServer):
     """
 
     def _respawn_workers(self, workers: Any, spawn_target: Any, target_loader: Any, delay: float = 0) -> None:
-        # A worker that cannot start costs a start a second.
+        # A worker that cannot start costs a start per second.
         super()._respawn_workers(workers, spawn_target, target_loader, delay=max(delay, 1))
         self.respawned_wrks.clear()
 
 
 def serve(config: Path, workers: int) -> int:
-    """Serve until SIGINT or SIGTERM, as `gateway.web.drain` says. Raises `ConfigurationError`."""
+    """Serve until SIGINT or SIGTERM, as `gateway.web.drain` describes. Raises `ConfigurationError`."""
     global _prepared
     _prepared = _loaded(config)
     found, parts = _prepared
@@ -194,7 +194,7 @@ def application() -> app.Gateway:
 
 
 def made(gateway: app.Gateway) -> app.Gateway:
-    """The application, with all that a start made told to stay."""
+    """The application, with all that a start made marked to stay."""
     # Beside a thread that computes, the event loop gets its turn after this, many times in an inquiry: by Python's own
     # 5 milliseconds, one document of a stranger's would slow everybody's down.
     sys.setswitchinterval(SWITCH)

@@ -28,7 +28,7 @@ _FORK = multiprocessing.get_context("fork")
 
 
 class CertificateProtocol(BoundedProtocol):
-    """HTTP/1.1 whose scopes say what certificate the connection's client showed."""
+    """HTTP/1.1 whose scopes have the certificate that the connection's client showed."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Read the certificate, once a connection."""
@@ -99,7 +99,7 @@ class _Workers(Multiprocess):
             each.start()
 
     def keep_subprocess_alive(self) -> None:
-        """Replace workers that ended, or hang. One that cannot start costs a start a second."""
+        """Replace workers that ended, or hang. One that cannot start costs a start per second."""
         for index, process in enumerate(self.processes):
             if self.should_exit.is_set() or process.is_alive(self.config.timeout_worker_healthcheck):
                 continue

@@ -49,8 +49,8 @@ def register(parts: Any) -> None:
     options.config(parser)
     options.since(parser, "inquiries from this day (UTC) or time on", required=True)
     options.until(parser, "inquiries through this day (UTC), or before this time", required=True)
-    parser.add_argument("--by", required=True, metavar="NAME", help="who looks; stands in the ledger")
-    parser.add_argument("--reason", required=True, metavar="TEXT", help="why; stands in the ledger")
+    parser.add_argument("--by", required=True, metavar="NAME", help="who looks; is entered in the ledger")
+    parser.add_argument("--reason", required=True, metavar="TEXT", help="why; is entered in the ledger")
     form = parser.add_mutually_exclusive_group()
     form.add_argument("--csv", action="store_const", dest="form", const=forms.as_csv, help="a line for each field")
     form.add_argument("--json", action="store_const", dest="form", const=forms.as_json, help="one object")
@@ -124,6 +124,6 @@ class _Teller:
         self._told = time.monotonic()
         left = datetime.timedelta(seconds=round(progress.left))
         print(
-            f"{progress.done:,} of {progress.of:,} entries, {progress.rate:,.0f} a second, {left} left",
+            f"{progress.done:,} of {progress.of:,} entries, {progress.rate:,.0f} per second, {left} left",
             file=sys.stderr,
         )

@@ -27,7 +27,7 @@ WITHOUT_FLAGS: Final = "without-flags"
 UNKNOWN_KIND: Final = "unknown-kind"
 ASKED_OTHERWISE: Final = "asked-otherwise"
 NOT_REPLAYABLE: Mapping[str, str] = {
-    ERASED: "what was said of the subject was erased",
+    ERASED: "the part about the subject was erased",
     UNDECIDED: "refused before anything was decided",
     WITHOUT_FLAGS: "answered by a version that did not keep what it decided from",
     UNKNOWN_KIND: "of a kind that this version does not know",

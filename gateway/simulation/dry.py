@@ -192,7 +192,7 @@ class DryRuns:
             await self._save()
 
     async def look(self) -> None:
-        """Begin or end what the store says; and store what was counted."""
+        """Begin or end what the store asks for; and store what was counted."""
         await self.work()
         await self._save()
         try:

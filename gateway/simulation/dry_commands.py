@@ -61,8 +61,8 @@ def _part(inside: Any, name: str, text: str) -> argparse.ArgumentParser:
 
 
 def _who(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--by", required=True, metavar="NAME", help="who decides so; stands in the ledger")
-    parser.add_argument("--reason", required=True, metavar="TEXT", help="why; stands in the ledger")
+    parser.add_argument("--by", required=True, metavar="NAME", help="who decides so; is entered in the ledger")
+    parser.add_argument("--reason", required=True, metavar="TEXT", help="why; is entered in the ledger")
 
 
 def _start(arguments: argparse.Namespace) -> int:

@@ -78,7 +78,7 @@ def _was(change: str) -> str:
 
 def because(reason: str, rule: str) -> str:
     """Why something is denied, in a word or two."""
-    return ", ".join(part for part in (reason, rule) if part) or "nobody can say why"
+    return ", ".join(part for part in (reason, rule) if part) or "the reason is unknown"
 
 
 def table(title: str, rows: Sequence[Sequence[str]]) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""Which proposal a simulation marks, and what its entry says of it, whoever had it made."""
+"""Which proposal a simulation marks, and what its entry records of it, whoever had it made."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def outcome(result: Result) -> str:
 
 
 def simulated(by: str, result: Result) -> Simulated:
-    """What the entry says: the digest of what `--json` prints, and the counts."""
+    """What the entry records: the digest of what `--json` prints, and the counts."""
     return Simulated(
         by.strip(), result.since, result.until, result.active, result.inquiries, result.decisions, result.changed,
         sum(result.not_replayable.values()), hashlib.sha256("".join(forms.as_json(result)).encode()).hexdigest(),

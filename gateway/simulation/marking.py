@@ -1,4 +1,4 @@
-"""A simulation of a proposal as an act: from then on the proposal is `simulated`, and its entry says what came of it.
+"""A simulation of a proposal as an act: from then on the proposal is `simulated`, and its entry records the result.
 
 It is entered after the last inquiry was decided again, so that what broke off marks nothing; nor does a period without
 any inquiry, where others have some. Whoever reads the entry

@@ -1,4 +1,4 @@
-"""Decisions as entries of the ledger tell them. Pure.
+"""Decisions as entries of the ledger record them. Pure.
 
 An entry of an inquiry has one for each subject that it names; one that cannot be made again is told with why. Equal
 ones are found by their key, which is made of all that a comparison depends on: it names no subject, official or case.

@@ -34,7 +34,7 @@ PARTS = ("told", "oversight")
 
 
 class Progress(NamedTuple):
-    """Entries done, of how many; how many a second, and how many seconds are left at that rate."""
+    """Entries done, of how many; how many per second, and how many seconds are left at that rate."""
 
     done: int
     of: int

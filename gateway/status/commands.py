@@ -27,7 +27,7 @@ from gateway.storage.tables import micros
 
 def register(subparsers: argparse._SubParsersAction[Any]) -> None:
     """Add `status`, which sets `run`: from the parsed arguments to the exit code."""
-    status = subparsers.add_parser("status", help="how the gateway stands: ledger, rules, departments, queue, keys")
+    status = subparsers.add_parser("status", help="the state of the gateway: ledger, rules, departments, queue, keys")
     options.config(status)
     status.add_argument("--json", action="store_true", help="as JSON")
     status.set_defaults(run=_status)

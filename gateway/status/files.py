@@ -1,4 +1,4 @@
-"""What files say: the last backup, when certificates end, and how old keys and secrets are.
+"""What files show: the last backup, when certificates end, and how old keys and secrets are.
 
 Every file that the configuration or `sources.yaml` names by a key that ends in `cert_file`, `ca_file`, `key_file`,
 `secret_file` or `token_file` is looked at. Of a key nothing is shown but its age.

@@ -11,7 +11,7 @@ Fact = str | int | float | bool | None
 
 
 class Line(msgspec.Struct, frozen=True):
-    """One thing: of which `part` it is, its `name`, what is said of it, and the same as `facts` for programs.
+    """One thing: of which `part` it is, its `name`, its text, and the same as `facts` for programs.
 
     `well` is false where somebody has to look at it.
     """
@@ -42,7 +42,7 @@ def table(lines: Sequence[Line]) -> str:
 
 
 def lasting(seconds: float) -> str:
-    """So many seconds, as people say it: `3 min`, `5 days`."""
+    """So many seconds, as people write it: `3 min`, `5 days`."""
     seconds = max(0, round(seconds))
     for size, one, many in ((86400, "day", "days"), (3600, "h", "h"), (60, "min", "min")):
         if seconds >= 2 * size or (size < 86400 and seconds >= size):

@@ -1,4 +1,4 @@
-"""What running processes say, by the management address of `gateway.yaml`."""
+"""What running processes report, by the management address of `gateway.yaml`."""
 
 from __future__ import annotations
 

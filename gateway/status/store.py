@@ -1,4 +1,4 @@
-"""What the store says: shards, how far projections are, the active rule set, and what waits to be done."""
+"""What the store shows: shards, how far projections are, the active rule set, and what waits to be done."""
 
 from __future__ import annotations
 
@@ -99,6 +99,6 @@ def _queue(store: Store, now: int) -> Iterator[Line]:
     opened, overdue = counted.get("open", 0), counted.get("overdue", 0)
     said = f"{opened + overdue:,} not answered" + (f", {overdue:,} of them overdue" if overdue else "")
     yield Line("queue", "recalls", said, not overdue, {"open": opened, "overdue": overdue})
-    yield Line("queue", "jobs", f"{jobs:,} changes to tell recipients of", True, {"jobs": jobs})
+    yield Line("queue", "jobs", f"{jobs:,} changes to notify recipients of", True, {"jobs": jobs})
     said = f"{stopped:,} are sent nothing any more; `dutybound recalls resume`" if stopped else "all are sent to"
     yield Line("queue", "recipients", said, not stopped, {"stopped": stopped})

@@ -68,7 +68,7 @@ def in_force(engine: Engine, scheme: str, value: str) -> dict[str, int]:
 
 
 def entries_under(engine: Engine, keys: Sequence[int]) -> int:
-    """How many entries say something under these keys; reads through their shards."""
+    """How many entries have contents under these keys; reads through their shards."""
     shards = select(subject_key.c.shard).where(subject_key.c.id.in_(keys)).distinct()
     with engine.connect() as connection:
         found = 0
@@ -133,8 +133,8 @@ def destroying(engine: Engine, own: str, keys: Sequence[int], decided: Change) -
 def _emptying(scheme: str, value: str) -> Sequence[Update]:
     """What takes a subject out of what is over: matters, facts, and the references under which it acted.
 
-    Facts in force stay, since they go on restraining; so does what is still open where that does not forbid it, but for
-    consents that were only asked for.
+    Facts in force stay, since they keep their effect; so does what is still open where that does not forbid it, but
+    for consents that were only asked for.
     """
     closed = and_(matter.c.state.not_in(WAITING), matter.c.second_due.is_(None))
     of = or_(closed, matter.c.kind == "consent-request")

@@ -113,7 +113,7 @@ class Held(Protocol):
         """The keys that a shard has for (scheme, value) pairs, at once or (a future) soon; none for one without."""
 
     def commit(self, group: Group) -> asyncio.Future[None] | None:
-        """Make a group durable: None when it is (or it raises), else a future that says when.
+        """Make a group durable: None when it is (or it raises), else a future that ends when it is.
 
         `Superseded`, and nothing stands, where the head (epoch, size, root, erasures) is not `before`. `Conflict`, and
         nothing stands either, where a guarded change changes no row.

@@ -1,5 +1,5 @@
-"""The version of a store's tables: an empty store is made, an older one is refused until it is migrated, a newer one is
-refused unless it says that this version may serve it.
+"""The version of a store's tables. An empty store is made, an older one is refused until it is migrated, and a newer
+one is refused unless it records that this version may serve it.
 
 The steps are in `migrations/`. Invariants: `LATEST` is the number of the last step, and `MetaData` is what the steps
 give (both tested, on both databases). A migration is one transaction, and two processes that find the store empty make

@@ -49,7 +49,7 @@ def one(engine: Engine, id_: bytes) -> Row | None:
 
 
 def change(engine: Engine, id_: bytes, sealed: bytes, seen: int, ends: int | None = None) -> None:
-    """Keep what a session says now, that it was used, and where given when it ends; one that is gone stays gone."""
+    """Keep what a session has now, that it was used, and where given when it ends; one that is gone stays gone."""
     with engine.begin() as connection:
         values = {"sealed": sealed, "seen": seen} | ({} if ends is None else {"ends": ends})
         connection.execute(update(console_session).where(console_session.c.id == id_).values(**values))

@@ -1,12 +1,12 @@
 """The tables of the ledger, and the `metadata` that every table of the project is declared on.
 
 Invariants: an `entry` row is never changed once committed, and only goes once an archive has it (`archived`); a `shard`
-row changes only by compare-and-swap of its head.
-Readable payloads stand encrypted beside their leaf. What they say of a subject opens with a key of `subject_key`, one a
-subject and shard, the rest with one of `period_key`; a key can be destroyed (its row emptied, the id kept) without
-touching a proof. Whoever destroys a subject's key raises `erasures` of that shard in the same transaction, and every
-swap of the head names it: so nothing is ever entered under a key that is gone. `entry_requester` is an index that can
-be rebuilt from the entries. A shard with a row in `sealed` never gets another entry.
+row changes only by compare-and-swap of its head. Readable payloads stand encrypted beside their leaf. What they have
+of a subject opens with a key of `subject_key`, one per subject and shard, the rest with one of `period_key`; a key can
+be destroyed (its row emptied, the id kept) without touching a proof. Whoever destroys a subject's key raises `erasures`
+of that shard in the same transaction, and every swap of the head names it: so nothing is ever entered under a key that
+is gone. `entry_requester` is an index that can be rebuilt from the entries. A shard with a row in `sealed` never gets
+another entry.
 
 An entry's id is `shard << 40 | index`, so a shard's entries are one range of the primary key, in order.
 All times are whole microseconds since 1970-01-01T00:00Z.

@@ -17,7 +17,7 @@ import msgspec
 
 
 def place(error: BaseException, last: int = 8) -> list[str]:
-    """Where an exception passed, innermost last, as `file:line function`; nothing of what it says."""
+    """Where an exception passed, innermost last, as `file:line function`; nothing of its text."""
     found: list[str] = []
     trace = error.__traceback__
     while trace is not None:
@@ -34,7 +34,7 @@ class Log:
         self._stream = stream or sys.stderr
 
     def defect(self, id: str, error: BaseException) -> None:
-        """An exception that nobody expected; `id` is what the client was told to quote."""
+        """An exception that nobody expected; `id` is the id that the client got to quote."""
         self._write("defect", "error", id=id, error=type(error).__name__, place=place(error))
 
     def check_failed(self, check: str, error: Exception) -> None:

@@ -84,7 +84,7 @@ class Asked(Protocol):
 
 
 class Steps:
-    """Times the steps of one inquiry: `done` says that a step ended, and the next began.
+    """Times the steps of one inquiry: `done` marks that a step ended, and the next began.
 
     The other methods are for those that are traced (`gateway.telemetry.traces`): here they do nothing.
     """
@@ -278,7 +278,7 @@ class RecallCounts(msgspec.Struct):
     late: float = 0.0
 
     def add(self, other: RecallCounts) -> None:
-        """Count what another process counted, too; what waits is what it says."""
+        """Count what another process counted, too; what waits is what it reports."""
         add(self.messages, other.messages)
         add(self.alerts, other.alerts)
         self.waiting, self.late = other.waiting, other.late
@@ -286,8 +286,8 @@ class RecallCounts(msgspec.Struct):
     def collect(self) -> Iterator[Metric]:
         """As metrics."""
         for name, told, label, counted in (
-            ("recall_messages", "Tries to tell recipients of recalls, by outcome", "outcome", self.messages),
-            ("alerts", "What the operator was told of, by kind", "kind", self.alerts),
+            ("recall_messages", "Tries to notify recipients of recalls, by outcome", "outcome", self.messages),
+            ("alerts", "Alerts to the operator, by kind", "kind", self.alerts),
         ):
             yield counter(name, told, [label], dict(sorted(counted.items())))
         yield GaugeMetricFamily("dutybound_recall_work", "Messages that wait to be sent", value=self.waiting)

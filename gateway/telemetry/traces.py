@@ -1,4 +1,4 @@
-"""Traces of inquiries, by OpenTelemetry: a span an inquiry, one a step, and one for each department that is asked.
+"""Traces of inquiries, by OpenTelemetry: a span per inquiry, one per step, and one for each department that is asked.
 
 They are sent by OTLP over HTTP, from a thread of their own; what cannot be sent is dropped. Invariant 12 holds by
 construction: a span has no attribute but those of `ATTRIBUTES`, whose values are words of the configuration or of this

@@ -1,4 +1,5 @@
-"""Counts what the ledger's entries say, behind it and some at a time, and closes months once all of them was counted.
+"""Counts what the ledger's entries record, behind it and some at a time, and closes months once all of them was
+counted.
 
 Invariants: each entry is counted once, in the transaction that says how far its shard was counted; a month is closed
 only where every shard was counted past its end, with the checkpoints that this rests on, and changes no more.

@@ -17,7 +17,7 @@ _Span = tuple[int, int]
 
 
 class Shown(NamedTuple, Generic[K]):
-    """The figures that are shown, and their total; None where it would tell too much."""
+    """The figures that are shown, and their total; None where it would reveal too much."""
 
     cells: Mapping[K, int]
     total: int | None

@@ -1,4 +1,4 @@
-"""Break-glass: an emergency purpose, whose every use is told at once and must be reviewed in time (Arts. 27, 28).
+"""Break-glass: an emergency purpose, whose every use is reported at once and must be reviewed in time (Arts. 27, 28).
 
 A purpose with `break_glass` needs a named official and a written reason. Its use raises an alert before a department is
 asked, and opens a finding for review in the very transaction that enters the inquiry: no data without its review. While
@@ -50,7 +50,7 @@ class Asker(Protocol):
 
 
 class Use(NamedTuple):
-    """A use that was told: `statement` opens its review as of `at`, to commit with the inquiry's entry.
+    """A use that was reported: `statement` opens its review as of `at`, to commit with the inquiry's entry.
 
     `entered` then puts that entry behind the review: its shard's name, and its index there.
     """
@@ -84,14 +84,14 @@ class BreakGlass:
         if reason is None or not reason.strip():
             raise Refusal(
                 Code.INQUIRY_REQUIRED,
-                f"`{purpose.name}` needs a written reason: say in `document` what the emergency is",
+                f"`{purpose.name}` needs a written reason: write in `document` what the emergency is",
             )
         letters = [each for each in reason.casefold() if each.isalpha()]
         if len(letters) < LEAST_REASON or len(set(letters)) < LEAST_DIFFERENT:
             raise Refusal(
                 Code.INQUIRY_INVALID,
-                f"the reason in `document` has under {LEAST_REASON} letters, or the same few again and again;"
-                " say in words what the emergency is",
+                f"the reason in `document` has under {LEAST_REASON} letters, or the same few again and again; write"
+                " in words what the emergency is",
             )
         try:
             opened = await asyncio.to_thread(self._open, asker)
@@ -130,7 +130,7 @@ class BreakGlass:
         return Use(used.opening(self.words(used)), now, partial(self._entered, used))
 
     def words(self, use: Glass) -> str:
-        """What its finding says of a use."""
+        """What its finding has of a use."""
         until = self.last_day(moment(use.at), use.purpose)
         who = f"`{use.official}` of `{use.client}`" if use.official else f"`{use.client}`"
         return (

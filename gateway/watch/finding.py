@@ -1,4 +1,4 @@
-"""How detectors say what they found: alike, with an id that lasts as long as the pattern does. Pure."""
+"""How detectors report what they found: alike, with an id that lasts as long as the pattern does. Pure."""
 
 from __future__ import annotations
 

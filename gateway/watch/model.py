@@ -1,4 +1,4 @@
-"""What the watch sees of an inquiry, and what it says. Pure.
+"""What the watch sees of an inquiry, and what it reports. Pure.
 
 A `Look` is an inquiry from its entry in the ledger; a `Finding` says that some looks together have a pattern that a
 person should judge. It judges inquiries, never subjects: a finding names who asked, for what, and the entries. No

@@ -1,4 +1,5 @@
-"""Brings back the findings of break-glass that are not as their entries say: removed, altered, or without their entry.
+"""Brings back the findings of break-glass that are not as their entries record them: removed, altered, or without
+their entry.
 
 A finding is opened in the transaction of its entry, so one that is missing was taken away: then nobody would review the
 use, and nothing suspend the next. Which entries are to be looked at is known by purpose from the projection `asked`,
@@ -31,7 +32,8 @@ _PROJECTED = Statement(select(projected.c.projection, projected.c.shard, project
 
 
 def brought_back(store: Store, glass: BreakGlass, others: Collection[str]) -> int:
-    """Open again what is not as its entry says; gives how many. `others` are the purposes that are no emergencies.
+    """Open again what is not as its entry records it; gives how many. `others` are the purposes that are no
+    emergencies.
 
     Raises `VerificationFailed` where an entry was damaged.
     """

@@ -1,4 +1,4 @@
-"""A review: a person looks at the inquiries behind a finding and says what they were (Arts. 27, 28).
+"""A review: a person looks at the inquiries behind a finding and enters what they were (Arts. 27, 28).
 
 Invariants: a verdict and its entry are one act, so that there is neither without the other, and of the entries that are
 behind the finding then; a finding has one verdict, and every verdict its reason. Who may, and what is shown before, is

@@ -1,4 +1,4 @@
-"""How commands call a running gateway, as whoever a token says, and print what it answers.
+"""How commands call a running gateway with a token, and print what it answers.
 
 That token, and nothing that is typed, decides who acts and what they may. Raises `CommandRefused` for whatever keeps a
 command from being done, with the gateway's own words where it has some.
@@ -67,7 +67,7 @@ def called(
     if isinstance(told, dict) and "detail" in told and answer.is_error:
         raise CommandRefused(_problem(told))
     if answer.is_error and not (isinstance(told, dict) and "errors" in told):
-        raise CommandRefused(f"{url} answered {answer.status_code}, and does not say why")
+        raise CommandRefused(f"{url} answered {answer.status_code}, without a reason")
     return told
 
 
@@ -85,7 +85,7 @@ def _error(error: Mapping[str, Any]) -> str:
 
 
 def _problem(told: Mapping[str, Any]) -> str:
-    """A problem (RFC 9457), with what is wrong in files a line each."""
+    """A problem (RFC 9457), with what is wrong in files per line each."""
     lines = [_told(told["detail"], told)]
     for each in told.get("problems", ()):
         lines.append(printable(str(each)))

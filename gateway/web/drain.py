@@ -1,4 +1,4 @@
-"""How a process stops: it says so first, then answers what it has, then lets go.
+"""How a process stops: it reports that first, then answers what it has, then closes.
 
 On SIGTERM `/health/ready` turns 503 at once while inquiries are still taken, so that a load balancer has `notice`
 seconds to send them elsewhere. Then the server is told to stop (SIGINT, which its own handler takes), and accepts no

@@ -49,9 +49,9 @@ class Frame:
         skip: str = "main",
         kind: str = "",
     ) -> None:
-        """`title` is the name of a text, `room` the place that a page below it belongs to, `script` the name of a
-        bundle, `form` whether the page has one that asks, `skip` the id that the first link leads to, `kind` a class of
-        the body.
+        """`title` is the name of a text, `room` the place that a page below it belongs to. `script` is the name of a
+        bundle, `form` whether the page has a form that asks. `skip` is the id that the first link leads to, `kind` a
+        class of the body.
 
         The page asks nothing of the gateway by itself where it has no script.
         """

@@ -12,7 +12,7 @@ Check = Callable[[], bool | Awaitable[bool]]
 
 
 class Readiness:
-    """The checks by name (`ledger`, `rules`, `clock`, ...); `failed` is told of one that raises."""
+    """The checks by name (`ledger`, `rules`, `clock`, ...); `failed` is called for one that raises."""
 
     def __init__(self, checks: Mapping[str, Check], failed: Callable[[str, Exception], None]) -> None:
         self._checks, self._failed = checks, failed

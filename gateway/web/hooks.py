@@ -1,4 +1,5 @@
-"""`POST /hooks/cases/<registry>`: a case registry says that a case changed; what was known of it is dropped at once.
+"""`POST /hooks/cases/<registry>`: a case registry reports that a case changed; what was known of it is dropped at
+once.
 
 A notice is signed per Standard Webhooks (https://www.standardwebhooks.com, 1.0): `webhook-id`, `webhook-timestamp` and
 `webhook-signature`, an HMAC-SHA256 of `<id>.<timestamp>.<body>` under one of the registry's secrets. Its body is

@@ -1,4 +1,4 @@
-"""Whether this machine can listen where `listen` says: asked before anything is started, and told in words."""
+"""Whether this machine can listen where `listen` asks for: tried before anything is started, and reported in words."""
 
 from __future__ import annotations
 

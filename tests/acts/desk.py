@@ -71,7 +71,7 @@ class Desk:
         return str(raised.value.extensions.get("reason", raised.value.code))
 
     def entered(self) -> list[entries.Told]:
-        """All that stands in the ledger, in order."""
+        """All that is entered in the ledger, in order."""
         found = []
         with contextlib.closing(self.store.reader()) as reader:
             for head in read.heads(reader):

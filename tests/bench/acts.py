@@ -109,7 +109,7 @@ def _acts(looking: Looking) -> list[Measured]:
 
 
 async def _fill(world: World, subject: Subject) -> None:
-    """An inquiry a second, by several requesters."""
+    """An inquiry per second, by several requesters."""
     for start in range(0, LOOKS, _TOGETHER):
         await asyncio.gather(*[_look(world, subject, number) for number in range(start, start + _TOGETHER)])
 

@@ -42,7 +42,7 @@ _ID = 1
 _BYTES = 420
 """What an entry takes on the disk, with its index, its share of the subjects, and a margin."""
 
-_STEP = 500_000  # rows a statement; an interrupt is heard between two
+_STEP = 500_000  # rows per statement; an interrupt is heard between two
 _DAY = 86_400_000_000
 
 _ENTRIES = f"""

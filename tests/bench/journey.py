@@ -320,9 +320,9 @@ def budget(rows: list[Row]) -> list[Line]:
     if two["cores"] == 1:
         scaling, how = 2 * scaling, "estimated: twice the rate of two on one core"
     return [
-        Line("CPU an inquiry, 32 connections", full["cpu_ms"], "ms", 0.40, 0.17),
+        Line("CPU per inquiry, 32 connections", full["cpu_ms"], "ms", 0.40, 0.17),
         Line("the same, to @apollo/gateway's bare fan-out", full["cpu_ms"] / apollo["cpu_ms"], "", 0.25, 0.25),
-        Line("CPU an inquiry, 1 connection", alone["cpu_ms"], "ms", 0.80, 0.45),
+        Line("CPU per inquiry, 1 connection", alone["cpu_ms"], "ms", 0.80, 0.45),
         Line("added latency over a department, p50", alone["p50_ms"] - direct["p50_ms"], "ms", 1.0, 0.5),
         Line("added latency over a department, p99", alone["p99_ms"] - direct["p99_ms"], "ms", 3.0, 1.5),
         Line("p99 over p50, 32 connections", full["p99_ms"] / full["p50_ms"], "times", 4.0, 2.0),

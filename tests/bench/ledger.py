@@ -111,7 +111,7 @@ def run(folder: Path, cores: Cores, say: _Say, *, large: int = LARGE) -> list[Ro
     disk = file_system(folder)
     bulk.check_room(folder, large)
     with _collecting_seldom():
-        say(f"the ledger: {OFFERED:,} entries a second for {OFFERED_SECONDS:.0f} s ({disk})")
+        say(f"the ledger: {OFFERED:,} entries per second for {OFFERED_SECONDS:.0f} s ({disk})")
         rows = [{**uvloop.run(_sustained(folder, OFFERED, OFFERED_SECONDS)), "disk": disk}]
         say("the ledger: as fast as it answers")
         rows += [uvloop.run(_append(folder, together, count)) for together, count in APPENDS.items()]
@@ -130,7 +130,7 @@ def caption(rows: list[Row]) -> str:
         " meanwhile: what is much above 0 makes the slowest commits slower.\n"
         "`share` makes its entries, as step 9 of an inquiry does; the other rows have them made ahead."
         f" `share` is the least of {ROUNDS} rounds.\n"
-        f"`bulk-loaded`: a ledger built by SQL, not by appending, with payloads of {bulk.PAYLOAD} bytes an entry"
+        f"`bulk-loaded`: a ledger built by SQL, not by appending, with payloads of {bulk.PAYLOAD} bytes per entry"
         " instead of some 2,600, and keys of a tenth as many subjects; then, in turns with the other, real entries:"
         f" {TURNS} times {TURN:,}, {1 - inquiries.NEW:.0%} of them about a subject that has a key, by"
         f" {inquiries.REQUESTERS} requesters in turn. `growth`: the large one's cost to the small one's."
@@ -145,8 +145,8 @@ def budget(rows: list[Row]) -> list[Line]:
     return [
         Line("entries/s, sustained", by["sustained"]["requests_per_s"], "", 5_000, 5_900, more=True),
         Line("p99 of a commit, sustained", by["sustained"]["p99_ms"], "ms", 50, 20),
-        Line("CPU an inquiry, 32 connections", by["share"]["cpu_us"], "us", 100, 60),
-        Line(f"CPU an entry, {sizes}", growth["cpu_growth"], "", 1.3, 1.1),
+        Line("CPU per inquiry, 32 connections", by["share"]["cpu_us"], "us", 100, 60),
+        Line(f"CPU per entry, {sizes}", growth["cpu_growth"], "", 1.3, 1.1),
         Line(f"wall time an entry, {sizes}", growth["wall_growth"], "", 1.3, 1.1),
         Line(f"CPU of a receipt made again, {sizes}", receipt["cpu_growth"], "", 1.5, 1.3),
         Line(f"CPU of a page of {PAGE} receipts, {sizes}", page["cpu_growth"], "", 1.5, 1.3),
@@ -183,7 +183,8 @@ async def _opened(store: SqliteStore) -> AsyncIterator[Ledger]:
 
 
 async def at_rate(ledger: Ledger, ask: _Ask, rate: float, seconds: float) -> tuple[Spent, int]:
-    """Inquiries at random moments, `rate` a second, whether or not those before were answered; how many were refused.
+    """Inquiries at random moments, `rate` per second, whether or not those before were answered; how many were
+    refused.
 
     The ledger refuses when too many wait, which is what becomes of a rate that it cannot sustain.
     """

@@ -75,7 +75,7 @@ def journey(rows: list[Row]) -> str:
         if "cpu_ms" in row and "p50_ms" in row
     ]
     return table(
-        ["gateway", "connections", "CPU ms an inquiry", "requests/s", "p50 ms", "p99 ms", "CPU to dutybound's"], lines
+        ["gateway", "connections", "CPU ms per inquiry", "requests/s", "p50 ms", "p99 ms", "CPU to dutybound's"], lines
     )
 
 

@@ -1,4 +1,4 @@
-"""A candidate tried on a period of recorded inquiries: entries a second, and where the time goes.
+"""A candidate tried on a period of recorded inquiries: entries per second, and where the time goes.
 
 The entries are real ones, of random inquiries that the shipped rule set decided; each is about a subject that some
 others are about too. What an entry says is read, decrypted, held to its leaf and the shard's head, and decided again.

@@ -34,7 +34,7 @@ from tests.services import postgres
 
 MANY = 1_000_000_000
 LEAST = 5
-"""Bytes an entry below which a part is of a size of its own: one page, or one row a shard."""
+"""Bytes an entry below which a part is of a size of its own: one page, or one row per shard."""
 _SIZES = """SELECT c.relname, c.relkind, pg_relation_size(c.oid) + COALESCE(pg_total_relation_size(
     NULLIF(c.reltoastrelid, 0)), 0) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
     WHERE n.nspname = 'public' AND c.relkind IN ('r', 'i')"""
@@ -93,7 +93,7 @@ def _sizes(config: Path) -> dict[tuple[str, str], int]:
 
 def table(parts: list[Part]) -> str:
     """The parts as Markdown, with what `MANY` entries take."""
-    lines = ["| part | name | bytes an entry | of 1,000,000,000 |", "| --- | --- | --- | --- |"]
+    lines = ["| part | name | bytes per entry | of 1,000,000,000 |", "| --- | --- | --- | --- |"]
     lines += [f"| {part.what} | `{part.name}` | {part.each:.0f} | {part.each * MANY / 1e9:,.0f} GB |" for part in parts]
     for what, of in (("in the store", ("table", "index")), ("in the archive", ("archive",))):
         whole = sum(part.each for part in parts if part.what in of)

@@ -16,5 +16,5 @@ def test_the_page_has_every_part_and_what_it_takes(tmp_path: Path) -> None:
     found = {(part.what, part.name): part.each for part in size.measure(tmp_path, 2_000)}
     assert {name for name in found if found[name] >= 20} <= set(told)
     for name, each in told.items():
-        # Pages that are begun weigh more where there are fewer entries: up to 16 kB a table or index.
+        # Pages that are begun weigh more where there are fewer entries: up to 16 kB per table or index.
         assert 0.7 * each <= found.get(name, 0.0) <= 1.3 * each + 16, (name, each, found.get(name))

@@ -187,7 +187,7 @@ def write(folder: Path, urls: dict[str, str], issuer: str, port: int, **settings
 
 
 def bodies(file: Path, group: data.Group, directive: str = "", alias: str = "") -> Path:
-    """Write one request body a line, a subject each."""
+    """Write one request body per line, each for one subject."""
     document = data.document(group, directive, alias)
     lines = (
         json.dumps({"query": document, "variables": {"id": {"scheme": "LEI", "value": subject}}})

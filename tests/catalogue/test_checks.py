@@ -1,4 +1,4 @@
-"""Every refusal of the catalogue, each with the place that it is told at; and what is next to it and allowed."""
+"""Every refusal of the catalogue, each with the place that it is notified at; and what is next to it and allowed."""
 
 from __future__ import annotations
 
@@ -63,13 +63,17 @@ REFUSED: dict[str, tuple[dict[str, Any], str, str]] = {
         "notices.disclosure",
         "not for non-public information",
     ),
-    "open adverse": ({"notices": adverse(disclosure="open")}, "notices.disclosure", "only where a law says so"),
+    "open adverse": ({"notices": adverse(disclosure="open")}, "notices.disclosure", "only where a law provides for it"),
     "law of openness of a shared dataset": (
         {"notices": adverse(open_law="Openness Act")},
         "notices.open_law",
         "belongs to an `open` dataset",
     ),
-    "adverse without display": ({"notices": adverse(display=None)}, "notices", "how long its records are shown"),
+    "adverse without display": (
+        {"notices": adverse(display=None)},
+        "notices",
+        "the term for which its records are shown",
+    ),
     "adverse without an end": (
         {"notices": adverse(display={"min": "P3M", "from": "effective"})},
         "notices.display",
@@ -110,7 +114,7 @@ REFUSED: dict[str, tuple[dict[str, Any], str, str]] = {
     "two registers of one kind": (
         {"first": dataset(shape="subject"), "second": dataset({"name": "String"}, shape="subject")},
         "second.shape",
-        "only one published dataset a kind",
+        "only one published dataset per kind",
     ),
     "a field called record": ({"notices": dataset({"record": "String"})}, "notices.fields.record", "has itself"),
     "a register's field called scheme": (

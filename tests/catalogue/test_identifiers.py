@@ -119,7 +119,7 @@ def test_only_checking_modules_of_python_stdnum_are_imported(module: str, messag
         ("LEI: {title: L, subjects: [organisation], module: stdnum.lej}", "has no module `stdnum.lej`", 1),
         ("LEI:\n  title: L\n  subjects: [organization]\n  pattern: x", "did you mean `organisation`?", 3),
         ("LEI:\n  title: L\n  subjects: []\n  pattern: x", "names no kind of subject", 3),
-        ("LEI:\n  title: L\n  subjects: [person, person]\n  pattern: x", "stands twice", 3),
+        ("LEI:\n  title: L\n  subjects: [person, person]\n  pattern: x", "appears twice", 3),
         ("LEI:\n  title: L\n  subjects: [person]\n  pattern: '['", "not a regular expression", 4),
         ("LEI:\n  title: L\n  subjects: [person]\n  patern: x", "unknown key `patern` (did you mean `pattern`?)", 4),
         ("lei: {title: L, subjects: [person], pattern: x}", "in capitals", 1),

@@ -67,7 +67,7 @@ WRONG: dict[str, tuple[str, str, tuple[int, int]]] = {
     "field without title": ("fields: {amount: {type: String}}", "`title` is missing", (6, 22)),
     "empty title": ("title: ''", "`` must be text", (6, 12)),
     "null": ("title:", "must be text", (6, 5)),
-    "twice": ("status: draft\n    status: published", "stands twice", (7, 5)),
+    "twice": ("status: draft\n    status: published", "appears twice", (7, 5)),
     "half a character": ('title: "a\\ud800b"', "has half of a character", (6, 12)),
     "alias": ("title: *other", "anchors, aliases and tags are not allowed", (6, 12)),
 }
@@ -112,7 +112,7 @@ def test_an_id_stands_once_over_all_files(tmp_path: Path) -> None:
     problems = problems_of(tmp_path, {"notices": dataset()})
     assert len(problems) == 1
     assert problems[0].file.endswith("tax.yaml")
-    assert "`notices` stands already in" in problems[0].message
+    assert "`notices` is already in" in problems[0].message
     assert "customs.yaml" in problems[0].message
 
 
@@ -122,7 +122,7 @@ def test_a_department_has_one_file(tmp_path: Path) -> None:
     (tmp_path / "catalogue" / "tax2.yaml").write_text(other)
     problems: list[Problem] = []
     load(tmp_path, problems)
-    assert ["one file a department" in problem.message for problem in problems] == [True]
+    assert ["one file per department" in problem.message for problem in problems] == [True]
 
 
 def test_a_file_that_would_not_be_read_is_told(tmp_path: Path) -> None:

@@ -29,7 +29,7 @@ def floats(value: Any) -> int:
 
 @pytest.mark.parametrize("number", WRITTEN)
 def test_no_number_is_made_of_what_is_only_looked_through(number: bytes) -> None:
-    """`1e300` took the decoder 25 microseconds, with the lock that everybody needs: 4 seconds a megabyte."""
+    """`1e300` took the decoder 25 microseconds, with the lock that everybody needs: 4 seconds per megabyte."""
     body = b'{"a": {"b": [' + number + b", " + number + b"]}}"
     assert floats(duplicate_keys._decode(body)) == 0
     assert duplicate_keys.check(body) is None

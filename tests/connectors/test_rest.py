@@ -431,7 +431,7 @@ async def test_a_stranger_in_a_batch_fails_all_of_it() -> None:
         (
             {"datasets": {"arrears": {**ARREARS, **BATCH, "record": {**RECORD, "subject": {"not_returned": "old"}}}}},
             ("datasets", "arrears", "batch"),
-            "cannot be told apart",
+            "cannot be distinguished",
         ),
         (
             {
@@ -444,7 +444,7 @@ async def test_a_stranger_in_a_batch_fails_all_of_it() -> None:
                 }
             },
             ("datasets", "arrears", "paging"),
-            "cannot be told apart",
+            "cannot be distinguished",
         ),
         *[({"headers": {"x-client": value}}, ("headers", "x-client"), "looks like a credential") for value in TOKENS],
         ({"headers": {"x-gateway-key": "7"}}, ("headers", "x-gateway-key"), "looks like a credential"),
@@ -452,7 +452,7 @@ async def test_a_stranger_in_a_batch_fails_all_of_it() -> None:
             ({"headers": {name: "5"}}, ("headers", name), "not a header to set here")
             for name in ("Host", "Content-Length", "Transfer-Encoding", "Connection", "Accept-Encoding", "User-Agent")
         ],
-        ({"headers": {"x-a": "a", "X-A": "b"}}, ("headers", "X-A"), "stands twice"),
+        ({"headers": {"x-a": "a", "X-A": "b"}}, ("headers", "X-A"), "appears twice"),
         *[({"datasets": arrears(path=path)}, ("datasets", "arrears", "path"), "the steps") for path in STEPS],
         *[
             ({"datasets": arrears(batch={**BATCH["batch"], "separator": by})}, SEPARATOR, "what no identifier holds")

@@ -84,7 +84,7 @@ def signed(keys: Mapping[str, Ed25519PrivateKey]) -> Change:
 def approved(told: Mapping[str, Any], id_: str, *officials: str) -> None:
     """Have officers approve a proposal, and the first of them activate it."""
     it = asked(told, "GET", f"proposals/{id_}")
-    given = {"digest": it["digest"], "base": it["base"], "until": it["you"]["until"], "reason": "As the Act says."}
+    given = {"digest": it["digest"], "base": it["base"], "until": it["you"]["until"], "reason": "As in the Act."}
     for official in officials:
         asked(told, "POST", f"proposals/{id_}/approve", given, official)
     asked(told, "POST", f"proposals/{id_}/activate", {}, officials[0])

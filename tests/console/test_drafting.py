@@ -122,7 +122,7 @@ def test_an_officer_goes_from_a_draft_to_a_proposal(
 
     page.get_by_role("link", name="Try it on past inquiries").click()
     page.get_by_role("button", name="Begin the simulation").click()
-    expect(page.locator(".errors")).to_contain_text("Say why you look.")
+    expect(page.locator(".errors")).to_contain_text("Enter why you look.")
     page.get_by_label("Why do you look?").fill("To see what it closes.")
     page.get_by_role("button", name="Begin the simulation").click()
     expect(page.get_by_role("status").first).to_contain_text("That you look was entered.")
@@ -147,7 +147,7 @@ def test_an_officer_goes_from_a_draft_to_a_proposal(
     for each in looks:
         fit(each, problems)
     page.get_by_role("button", name="Propose this draft").click()
-    expect(page.locator(".errors")).to_contain_text("Say why it is needed.")
+    expect(page.locator(".errors")).to_contain_text("Enter why it is needed.")
     page.get_by_label("Why is it needed?").fill("Fewer days are enough.")
     page.get_by_role("button", name="Propose this draft").click()
     expect(page.get_by_role("status").first).to_contain_text("Your draft is proposed.")
@@ -239,7 +239,7 @@ def test_a_grant_and_a_purpose_are_changed_by_forms(
         page.locator(f"#d-{name}").uncheck()
     page.get_by_label("Agreed by").fill("")
     page.get_by_role("button", name="Save and check").click()
-    expect(page.locator(".errors")).to_contain_text("Say by which agreement.")
+    expect(page.locator(".errors")).to_contain_text("Enter by which agreement.")
     expect(page.locator(".errors")).to_contain_text("Choose at least one.")
     fit(page, problems)
     page.get_by_label("Agreed by").fill(SCRIPT)

@@ -35,7 +35,7 @@ def test_a_subject_objects_a_steward_decides_and_the_subject_sees_it(subject: Vi
     wrong = subject.post("/my/object", {**about, "reason": "", "issuer": "Labour Office"}, form)
     assert wrong.status_code == 422
     assert "Write your reasons" in wrong.text
-    assert "Say which number the paper has" in wrong.text
+    assert "Enter the number of the paper" in wrong.text
     assert 'value="Labour Office"' in wrong.text  # what was written is kept
     assert "<title>Error:" in wrong.text
     paper = {**about, "reason": "It was paid.", "issuer": "Labour Office", "number": "LO-1"}
@@ -131,7 +131,7 @@ def test_two_stewards_report_and_confirm(visitor: Visitor) -> None:
     for name, value, said in (
         ("value", "LEI", "This is no number of that kind"), ("scheme", "X", "There is no such kind of number"),
         ("dataset", "wage-arrears", "Your department has no such kind of record"),
-        ("event", "CORRECTED", "Say which version it has now"), ("new_version", "2", "for a corrected record only"),
+        ("event", "CORRECTED", "Enter which version it has now"), ("new_version", "2", "for a corrected record only"),
         ("record", "a\u200eb", "must be one line"), ("reason", "a\x07b", "has control characters"),
     ):  # fmt: skip
         mended = first.post("/console/report", {**given, "reason": "Word for word.", name: value}, form)

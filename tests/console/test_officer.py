@@ -100,10 +100,10 @@ def test_what_is_not_agreed_to_is_said_at_each_field(policies: World, visitor: V
     visitor.sign_in("second-officer")
     form = visitor.get(place)
     hidden = dict(re.findall(r'name="(digest|base)" value="([0-9a-f]{64})"', form.text))
-    good = {**hidden, "reason": f"As the Act says.\n{SCRIPT}", "until": form.text.split('name="until" value="')[1][:10]}
+    good = {**hidden, "reason": f"As in the Act.\n{SCRIPT}", "until": form.text.split('name="until" value="')[1][:10]}
     nothing = visitor.post(place, {**good, "reason": " ", "until": "soon"}, form)
     assert nothing.status_code == 422
-    for text in ("Write your reasons", "The day must be", "Read what opens and what closes, and say so"):
+    for text in ("Write your reasons", "The day must be", "Read what opens and what closes, and confirm it"):
         assert nothing.text.count(text) == 2  # on top, and at its field
     for day in ("2020-01-01", "2999-12-31", "9999-12-31", "0001-01-01"):
         assert visitor.post(place, {**good, "until": day, "read": "yes"}, form).status_code == 422, day
@@ -113,7 +113,7 @@ def test_what_is_not_agreed_to_is_said_at_each_field(policies: World, visitor: V
     assert "Nothing was entered yet." in check.text
     assert "<script" not in check.text
     changed = visitor.post(place, {**good, "read": "yes", "do": "change"}, check)
-    assert "As the Act says. &lt;script&gt;" in changed.text
+    assert "As in the Act. &lt;script&gt;" in changed.text
     words = visitor.post(place, {**good, "read": "yes", "do": "save"}, check)
     assert words.headers["content-disposition"] == 'attachment; filename="approval.txt"'
     assert words.text.startswith("dutybound rules approval, version 1\n")

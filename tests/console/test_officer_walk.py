@@ -116,7 +116,7 @@ def test_peoples_data_takes_a_steward_and_a_day(
     for role in ("officer", "oversight"):
         page = enter(role, place, 390, "dark")
         expect(page.get_by_text("Approved, waits for 24 hours")).to_be_visible()
-        expect(page.get_by_text("Oversight was told. It can be activated from")).to_be_visible()
+        expect(page.get_by_text("Oversight was notified. It can be activated from")).to_be_visible()
         expect(page.get_by_role("link", name="Activate it")).to_have_count(0)
         assert problems(page) == []
     assert "Approved, waits for 24 hours" in enter("oversight", "/console/").content()
@@ -124,7 +124,7 @@ def test_peoples_data_takes_a_steward_and_a_day(
 
 def approve(page: Page) -> None:
     """Fill in the form, and approve what the page to check says."""
-    page.get_by_label("Why you agree").fill("As the Act says.")
+    page.get_by_label("Why you agree").fill("As in the Act.")
     page.get_by_label("I have read what opens and what closes").check()
     page.get_by_role("button", name="Go on").click()
     page.get_by_role("button", name="Approve this proposal").click()
@@ -151,7 +151,7 @@ def test_a_proposal_is_approved_by_keys_alone(policies: World, enter: Callable[.
     page.keyboard.press("Enter")
     page.wait_for_url("**/approve")
     reach("Why you agree")
-    page.keyboard.type("As the Act says.")
+    page.keyboard.type("As in the Act.")
     reach("I have read")
     page.keyboard.press("Space")
     reach("Go on")

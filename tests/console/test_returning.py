@@ -96,7 +96,7 @@ FORMS: tuple[tuple[str, str, str, Mapping[str, Any]], ...] = (
     ("/console/inquiries", "oversight", "/console/inquiries", {"receipt": "no receipt", "reason": "To look."}),
     ("/console/receipt", "requester", "/console/receipt", {"receipt": "no receipt"}),
     ("/console/proposals/{proposal}/approve", "second-officer", "/console/proposals/{proposal}/approve",
-     {"until": "2099-01-01", "reason": "As the Act says.", "read": "yes", "do": "approve"}),
+     {"until": "2099-01-01", "reason": "As in the Act.", "read": "yes", "do": "approve"}),
     ("/console/proposals/{proposal}/refuse", "second-officer", "/console/proposals/{proposal}/refuse",
      {"reason": TURNED}),
     ("/console/drafts/{draft}/propose", "officer", "/console/drafts/{draft}", {"reason": TURNED}),
@@ -150,7 +150,7 @@ def test_what_was_typed_is_there_after_showing_again_who_one_is(
     form, given = visitor.get(path), {"verdict": "PROPER", "reason": "They <had> to ask.\nTwice."}
     aged.stale(world, visitor)
     refused = visitor.post(path, given, form)
-    assert (refused.status_code, "What you wrote is held" in refused.text) == (403, True)
+    assert (refused.status_code, "What you wrote is kept" in refused.text) == (403, True)
     back = again(visitor, refused)
     assert (back.status_code, back.request.url.path) == (200, path)
     assert "What you wrote is still here." in back.text
@@ -160,7 +160,7 @@ def test_what_was_typed_is_there_after_showing_again_who_one_is(
 
     officer_ = other(visitor, "second-officer")
     path = f"/console/proposals/{filed['proposal']}/approve"
-    form, given = officer_.get(path), {"until": "2099-01-01", "reason": "As the Act says.", "read": "yes"}
+    form, given = officer_.get(path), {"until": "2099-01-01", "reason": "As in the Act.", "read": "yes"}
     given["until"] = Form(form.text).values["until"][0]
     check = officer_.post(path, given, form)
     aged.stale(world, officer_)

@@ -23,7 +23,7 @@ SENTENCES = [
     *(f"tax is to {each}" for each in history._ASKED.values()),
     *history._ANSWERS.values(), *FROM_OTHERS.values(),
     "answered", "answered in part: a department was out of reach", "not released: nobody received the answer",
-    "looked at what the ledger says of you", "refused: QUOTA_EXCEEDED", "refused: NO_RULE",
+    "looked at what the ledger has about you", "refused: QUOTA_EXCEEDED", "refused: NO_RULE",
     "reported: corrected", "confirmed: withdrawn", "declined: reinstated", "its id is 0123",
 ]  # fmt: skip
 

@@ -29,14 +29,14 @@ def test_two_people_of_oversight_end_a_suspension(
     first, second = signed_in(visitor, "oversight"), signed_in(visitor, "second-oversight")
     late = row(first.get("/console/overdue?side=recalls").text, "Fetch it anew")
     assert "Environment Agency" in late
-    assert "The grant stands still since" in late
+    assert "The grant is suspended since" in late
     listed = first.get("/console/suspensions")
     (way,) = set(re.findall(rf'href="(/console/suspensions/{suspension}/end)"', listed.text))
     everybody_can_use(browser, problems, visitor.told, [way], ["Why it is to end", "Go on"])
     form = first.get(way)
     unsaid = first.post(way, {"reason": " "}, form)
     assert unsaid.status_code == 422
-    assert "Say why it is to end" in unsaid.text
+    assert "Enter why it is to end" in unsaid.text
     check = first.post(way, {"reason": SCRIPT}, form)
     assert "Nothing was entered yet." in check.text
     assert "<script" not in check.text
@@ -69,7 +69,7 @@ def test_two_people_of_oversight_end_a_suspension(
     assert "Ended on" in page.text
     assert second.post(confirm, {}, page).status_code == 409
     late = row(second.get("/console/overdue?side=recalls").text, "Fetch it anew")
-    assert "oversight ended that it stood still" in late
+    assert "oversight ended the suspension" in late
 
 
 def test_ending_one_needs_the_role_and_the_sessions_form(visitor: Visitor) -> None:

@@ -37,14 +37,14 @@ def test_oversight_opens_a_finding_and_ends_its_review(
     row.click()
     assert problems(page) == []
     page.get_by_role("button", name="Open and record").click()
-    expect(page.get_by_role("alert").or_(page.locator(".errors"))).to_contain_text("Say why you open it")
+    expect(page.get_by_role("alert").or_(page.locator(".errors"))).to_contain_text("Enter why you open it")
     page.get_by_label("Why you open it").fill(SCRIPT)
     page.get_by_role("button", name="Open and record").click()
     expect(page.get_by_role("status")).to_contain_text("That you opened it was entered")
     expect(page.get_by_role("rowheader")).not_to_have_count(0)
     expect(page.locator("main")).to_contain_text("Refused: the case could not be verified")
     assert problems(page) == []
-    page.get_by_role("link", name="Say what they were").click()
+    page.get_by_role("link", name="Enter what they were").click()
     page.get_by_role("button", name="End the review").click()
     expect(page.locator(".errors")).to_contain_text("Choose what the inquiries were")
     page.get_by_label("Improper").check()
@@ -124,7 +124,7 @@ def test_one_inquiry_is_shown_to_whoever_asked_and_all_of_it_to_oversight(
     page.get_by_role("link", name="One inquiry").first.click()
     page.get_by_label("Number of the inquiry").fill(reply.inquiry["id"])
     page.get_by_role("button", name="Open and record").click()
-    expect(page.locator(".errors")).to_contain_text("Say on which day it was made")
+    expect(page.locator(".errors")).to_contain_text("Enter the day on which it was made")
     page.get_by_label("Day on which it was made").fill(_today())
     page.get_by_label("Why you open it").fill(SCRIPT)
     page.get_by_role("button", name="Open and record").click()
@@ -154,7 +154,7 @@ def test_another_clients_receipt_and_another_roles_page_are_refused(visitor: Vis
     given = {"inquiry": reply.inquiry["id"], "day": "9999-99-99", "reason": "A complaint."}
     answer = looking.post("/console/inquiries", given, looking.get("/console/inquiries"))
     assert answer.status_code == 422
-    assert "Say on which day it was made" in answer.text
+    assert "Enter the day on which it was made" in answer.text
     steward = Visitor(visitor.told)
     steward.sign_in("steward")
     for path in ("/console/receipt", "/console/inquiries", "/console/ledger", "/console/findings"):

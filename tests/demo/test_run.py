@@ -60,7 +60,7 @@ PROMISED = (
     "CASE_NOT_VERIFIED",
     "SOURCE_UNAVAILABLE",
     "withheld: display-ended",
-    "by a signed notice",
+    "by a signed message",
     "UPDATE business-licences/",
     "GRANT_INACTIVE",
     "SECOND_PERSON: you proposed it",

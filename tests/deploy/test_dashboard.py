@@ -47,7 +47,7 @@ CHANCE = "Time of each step, 95th of 100 A"
 
 
 class Prometheus:
-    """A running one, which scrapes gateways four times a second and knows the alerts."""
+    """A running one, which scrapes gateways four times per second and knows the alerts."""
 
     def __init__(self, folder: Path, *gateways: str) -> None:
         port = free_port()

@@ -32,6 +32,20 @@ def _below(words: tuple[str, ...], parser: argparse.ArgumentParser, text: str) -
                 yield from _below((*words, name), child, said[name])
 
 
+def everything() -> dict[tuple[str, ...], list[str]]:
+    """The texts of each command's and group's `--help`, by its words: what it is for, then each argument's help."""
+    return dict(_texts((), cli._parser()))
+
+
+def _texts(words: tuple[str, ...], parser: argparse.ArgumentParser) -> Iterator[tuple[tuple[str, ...], list[str]]]:
+    texts = [parser.description, parser.epilog, *(action.help for action in parser._actions)]
+    yield words, [text for text in texts if text and text != argparse.SUPPRESS]
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            for name, child in action.choices.items():
+                yield from _texts((*words, name), child)
+
+
 def groups() -> set[tuple[str, ...]]:
     """The words that several commands begin with."""
     return {words[:length] for words in commands() for length in range(1, len(words))}

@@ -140,7 +140,7 @@ def test_a_first_inquiry_is_answered_and_its_receipt_verifies(
     verify = next(words for words in told if words[1:3] == ["ledger", "verify-receipt"])
     verified = call(*verify[1:])
     assert verified.returncode == 0, verified.stderr
-    assert re.search(r"licensing-office asked at .* for LICENCE_CHECK and was told 1 record", verified.stdout)
+    assert re.search(r"licensing-office asked at .* for LICENCE_CHECK and received 1 record", verified.stdout)
 
     for path in ("/graphql", "/open/catalogue"):
         page = httpx.get(f"http://{gateway}{path}", headers={"accept": "text/html"})

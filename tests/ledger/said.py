@@ -86,15 +86,15 @@ DELIVERIES = [
     ("delivered", entries.OWN, "", "told market-regulator of market of recall re-1, which was taken"),
     (
         "delivery-stopped", entries.OWN, "",
-        "tells market-regulator of market nothing more, as it answered to recall re-1 that it is gone",
+        "notifies market-regulator of market no more, as it answered to recall re-1 that it is gone",
     ),
     (
         "delivery-given-up", entries.OWN, "",
-        "gave up telling market-regulator of market of recall re-1; it waits in the inbox",
+        "gave up notifying market-regulator of market of recall re-1; it waits in the inbox",
     ),
     (
         "delivery-resumed", entries.Who("", "command line"), "A. Operator: it is back",
-        "had market-regulator of market told of recalls again (A. Operator: it is back)",
+        "had market-regulator of market notified of recalls again (A. Operator: it is back)",
     ),
 ]  # fmt: skip
 _RECALL = {"recall": "r-1", "to": BUYER, "action": "delete", "sequence": 3, "term": AT}
@@ -149,7 +149,7 @@ RULES: list[tuple[entries.Who, str, str, dict[str, Any], str]] = [
       "simulated": Simulated("P. Officer", AT, AT, "ba5e" * 16, 8, 9, 2, 1, "5e" * 32)},
      "had rule set d1d1d1d1d1d1 simulated: 2 of 9 decided otherwise (proposal p-1)"),
     (entries.OWN, "rules-noticed", "", {**_PROPOSED, "widens": ("tax", "courts"), "term": AT},
-     "told oversight that rule set d1d1d1d1d1d1 opens data of people, or not public (proposal p-1)"),
+     "notified oversight that rule set d1d1d1d1d1d1 opens data of people, or not public (proposal p-1)"),
     (HEAD[3], "rules-refused", "", {**_PROPOSED, "officer": "ilves", "reason": "no"},
      "refused rule set d1d1d1d1d1d1 (proposal p-1)"),
 ]  # fmt: skip
@@ -206,7 +206,8 @@ SAID: list[tuple[entries.Done | entries.OfLedger, str, str]] = [
     (
         entries.Pruned(*HEAD, "A. Auditor", "law", DAY, "P10Y", {"1": 7}, DAY),
         "A. Auditor",
-        "had what entries from before 2026-12-03 say made unreadable, as they are kept for P10Y; backups have it until"
+        "made the contents of entries from before 2026-12-03 unreadable, as they are kept for P10Y; backups have it"
+        " until"
         " 2026-12-03",
     ),
     *(
@@ -299,7 +300,7 @@ SAID: list[tuple[entries.Done | entries.OfLedger, str, str]] = [
     (
         entries.NotReleased(*HEAD[:3], BUYER, "token", *LEI, "i-1", "1-0"),
         "the gateway",
-        f"did not release to market-regulator what inquiry i-1 says of {ACME}",
+        f"did not release to market-regulator what inquiry i-1 has about {ACME}",
     ),
     (
         entries.ShardChange(*HEAD[:3], entries.OWN, "opened", f"{ORIGIN}/2", "k+1", 0, bytes(32)),

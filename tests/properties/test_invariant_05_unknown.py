@@ -1,5 +1,6 @@
-"""5. Per dataset, an unknown subject, no records and all records withheld give the same data, errors, obligations,
-cautions, headers, metrics and logs, and the same in what the requester was told; also with faulty withheld records.
+"""5. Per dataset, an unknown subject, no records and all records withheld look the same. The data, errors,
+obligations, cautions, headers, metrics, logs and the requester's side of the entry are equal; also with faulty withheld
+records.
 """
 
 from __future__ import annotations

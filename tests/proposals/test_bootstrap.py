@@ -148,7 +148,7 @@ def test_what_is_wrong_activates_nothing(office: Office, capsys: pytest.CaptureF
         assert says in capsys.readouterr().err
     office.write_officers(("costa", "ilves"))
     assert office.activate(statement, one, two) == 1
-    assert "what was signed is not over these files" in capsys.readouterr().err
+    assert "the signatures are not over these files" in capsys.readouterr().err
     later = office.statement("later.txt")
     signatures = [office.sign(name, later) for name in ("costa", "olsen")]
     assert office.activate(later, *signatures) == 1

@@ -142,7 +142,7 @@ async def test_the_words_of_an_approval_are_those_that_are_signed(room: Room) ->
     words = room.proposals.statement(who, id_, wanted.until, wanted.reason)
     assert f"rule set {wanted.digest}\nbase {wanted.base}\n" in words
     for until, reason, says in (
-        (room.desk.now, "x", "over within an hour"), (wanted.until, " ", "say why"),
+        (room.desk.now, "x", "over within an hour"), (wanted.until, " ", "give a reason"),
         (wanted.until.replace(year=2099), "x", "too long"),
     ):  # fmt: skip
         with pytest.raises(Refusal) as raised:

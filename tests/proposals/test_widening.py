@@ -39,7 +39,7 @@ async def test_a_steward_agrees_and_oversight_is_told_a_day_before(room: Room) -
     for hours in (0, 23):
         room.wait(hours=hours)
         found = await refused(room.activate(id_))
-        assert "oversight is told of what it opens 24 hours before" in found.message
+        assert "oversight is notified of what it opens 24 hours before" in found.message
     room.wait(hours=1)
     await room.activate(id_)
     (said,) = [each for each in room.desk.acts() if each.what == "rules-activated" and each.epoch == 2]

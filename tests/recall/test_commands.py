@@ -1,4 +1,5 @@
-"""`dutybound recalls list` and `report`, as they are typed: the look stands in the ledger, and no subject is named."""
+"""`dutybound recalls list` and `report`, as they are typed: the look is entered in the ledger, and no subject is"
+" named."""
 
 from __future__ import annotations
 

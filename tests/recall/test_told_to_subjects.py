@@ -43,7 +43,7 @@ def told(region: Telling) -> None:
             ("gateway", "recalled: delete it, and use it no more", [f"{market} is to delete it, and use it no more"]),
             ("gateway", "recalled: use what it was corrected to", [f"{market} is to use what it was corrected to"]),
             (market, "answered: done, and it had been passed on", [f"{market} is to delete it, and use it no more"]),
-            (market, "answered: refused; oversight is told", [f"{market} is to use what it was corrected to"]),
+            (market, "answered: refused; oversight is notified", [f"{market} is to use what it was corrected to"]),
         ]
         assert {(each["purpose"], each["records"][0]) for each in found} == {(RENEWAL, "business-licences/R-1@1")}
         assert found[0]["fields"] == ["business-licences.number", "business-licences.status"]

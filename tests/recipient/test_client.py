@@ -125,8 +125,8 @@ def test_without_a_receipt_nothing_is_fetched_and_a_person_is_told_what_to_do(de
     desk.gateway.add(recall("R-1", 1, "UPDATE"))
     assert desk.client.turn() == (0, 0, 1)
     assert desk.said == [
-        "R-1: no receipt tells what inquiry I-1 was for; note its answer with --received, or do what is asked by hand"
-        " and say --done"
+        "R-1: no receipt shows what inquiry I-1 was for; note its answer with --received, or do what is asked by hand"
+        " and give --done"
     ]
     assert desk.gateway.asked.count("organisation") == 0
     assert desk.doer.asked == []
@@ -255,8 +255,8 @@ def test_without_an_inbox_what_is_known_is_done_and_answered_later(desk: Desk) -
     desk.doer.how = lambda asked: Done.DONE
     assert desk.client.turn() == (0, 0, 2)
     assert desk.said[-2:] == [
-        "the inbox cannot be read: the gateway says DECISION_UNAVAILABLE",
-        "recalls cannot be answered now: the gateway says DECISION_UNAVAILABLE",
+        "the inbox cannot be read: the gateway answers DECISION_UNAVAILABLE",
+        "recalls cannot be answered now: the gateway answers DECISION_UNAVAILABLE",
     ]
     desk.gateway.meanwhile = lambda name, when: None
     assert desk.client.turn() == (1, 0, 0)

@@ -82,10 +82,10 @@ def test_what_was_passed_on_is_noted_and_told(run: Run) -> None:
     assert run("--passed-on", "I-1", "--to", "Customs")[:1] == (1,), "it is not in the register yet"
     (run.folder / "answer.json").write_text(json.dumps({"extensions": {"inquiry": {"receipt": receipt()}}}))
     assert run("--received", str(run.folder / "answer.json"))[0] == 0
-    assert run("--passed-on", "I-1") == (1, "", "say to whom: give --to\n")
+    assert run("--passed-on", "I-1") == (1, "", "name the recipient: give --to\n")
     assert run("--passed-on", "I-1", "--to", "Customs")[0] == 0
     run.gateway.add(recall("R-1", 1))
-    assert "    and tell Customs, who has it from you\n" in run("--once")[1]
+    assert "    and notify Customs, who has it from you\n" in run("--once")[1]
     run("--done", "R-1")
     assert run.gateway.acknowledged == [("R-1", "PASSED_ON", None, ("Customs",))]
 

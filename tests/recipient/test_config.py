@@ -99,7 +99,7 @@ def test_the_least_is_enough(folder: Path) -> None:
         ("poll: 10m", "zebra: 10m", "3: zebra: unknown key; known are gateway, "),
         ("poll: 10m", "poll: often", "3: poll: `often` must be a duration, such as `30s`"),
         ("poll: 10m", "poll: [10m]", "3: poll: must be text"),
-        ("receipts: 2h", "poll: 2h", "4: poll: stands twice; keep one"),
+        ("receipts: 2h", "poll: 2h", "4: poll: appears twice; keep one"),
         ("command: [/usr/local/bin/apply, --quietly]", "command: []", "6: command: must be a list"),
         ("command: [/usr/local/bin/apply, --quietly]", "command: apply", "6: command: must be a list"),
         ("  client_id: market-regulator\n", "", "7: `token.client_id` is missing"),

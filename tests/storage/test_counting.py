@@ -1,5 +1,5 @@
-"""Counts in the store: what is admitted is as of a naive model, whenever it restarts and however far the projector is;
-memory stays bounded; and what is altered, erased or over is noticed, or gone."""
+"""Counts in the store admit what a naive model admits, whenever they restart and however far the projector is. Memory
+stays bounded; what is altered, erased or over is noticed, or gone."""
 
 from __future__ import annotations
 
@@ -144,7 +144,7 @@ def test_memory_does_not_grow_with_the_subjects_that_were_asked_about(store: Sto
             tracemalloc.start()
             try:
                 few = await ask(0, 4_500)
-                assert await ask(4_500, 8_500) - few < 200_000, "more than 50 bytes a subject"
+                assert await ask(4_500, 8_500) - few < 200_000, "more than 50 bytes per subject"
             finally:
                 tracemalloc.stop()
             assert len(office.admission.known._pasts) <= most + 250

@@ -34,7 +34,7 @@ def test_a_command_is_refused_where_any_shard_has_an_entry_ahead(office: Office,
     office.find()
     ahead = machines() + datetime.timedelta(hours=2)
     office.sql("UPDATE shard SET floor = :floor WHERE name = '1'", floor=micros(ahead))
-    refused(office, command, "behind what was entered or told last")
+    refused(office, command, "behind what was entered or answered last")
     soon = machines() + datetime.timedelta(seconds=MOST / 2)
     office.sql("UPDATE shard SET floor = :floor WHERE name = '1'", floor=micros(soon))
     office.ran(*COMMANDS[command])

@@ -56,7 +56,7 @@ SHAPES: dict[str, tuple[str, str]] = {
     "client": (f"UPDATE finding SET client = 'x' WHERE id = '{FINDING}'", f"finding `{FINDING}`: its row is not"),
     "purpose": (f"UPDATE finding SET purpose = 'x' WHERE id = '{FINDING}'", f"finding `{FINDING}`: its row is not"),
     "pattern": (f"UPDATE finding SET pattern = 'x' WHERE id = '{FINDING}'", f"finding `{FINDING}`: its row is not"),
-    "its entries": (f"DELETE FROM finding_entry WHERE finding = '{FINDING}'", "no entry stands behind it"),
+    "its entries": (f"DELETE FROM finding_entry WHERE finding = '{FINDING}'", "its entries were removed"),
     "glass official": (f"UPDATE finding SET official = 'x' WHERE id = '{GLASS}'", f"finding `{GLASS}`: its row is not"),
     "glass department": (
         f"UPDATE finding SET department = 'x' WHERE id = '{GLASS}'",
@@ -78,17 +78,17 @@ SHAPES: dict[str, tuple[str, str]] = {
     ),
     "glass removed": (
         f"DELETE FROM finding_entry WHERE finding = '{GLASS}'; DELETE FROM finding WHERE id = '{GLASS}'",
-        f"finding `{GLASS}`: an entry says that it is, and its row was removed; `dutybound watch follow` brings",
+        f"finding `{GLASS}`: an entry records it, but its row was removed; `dutybound watch follow` brings",
     ),
     "glass made up": (
         "INSERT INTO finding (id, pattern, part, detector, article, at, issuer, client, purpose, words)"
         " VALUES ('break-glass-x', 'break-glass-x', 1, 'break-glass', '28(1)', 1, 'x', 'x', 'x', 'x')",
-        "finding `break-glass-x`: no entry says so: it was made up",
+        "finding `break-glass-x`: no entry records it: it was made up",
     ),
     "read ahead": ("UPDATE watch_cursor SET next = 99", "the watch has read 99 entries of shard"),
     "read behind": ("UPDATE watch_cursor SET next = 0", "by `watch_cursor` the watch has not read an entry"),
-    "head set back": ("UPDATE watch_head SET version = 0", "`watch_head`: it does not say"),
-    "head removed": ("DELETE FROM watch_head", "`watch_head`: it does not say"),
+    "head set back": ("UPDATE watch_head SET version = 0", "`watch_head`: it lacks"),
+    "head removed": ("DELETE FROM watch_head", "`watch_head`: it lacks"),
 }
 
 

@@ -126,38 +126,41 @@ SHAPES: dict[str, tuple[str, str]] = {
     ),
     "position put ahead": (
         "UPDATE projected SET next = 99 WHERE projection = 'looked'",
-        "the projection `looked` says that it has 99 entries",
+        "the projection `looked` claims to have 99 entries",
     ),
     "hold removed": ("DELETE FROM hold WHERE value IS NOT NULL", "its row was removed"),
     "hold lifted": (
         "UPDATE hold SET scheme = NULL, value = NULL, lifted_at = 1, lifted_by = 'x'",
-        "its row is not what its entries say",
+        "its row is not what its entries record",
     ),
-    "hold on another": ("UPDATE hold SET value = 'x' WHERE value IS NOT NULL", "its row is not what its entries say"),
+    "hold on another": (
+        "UPDATE hold SET value = 'x' WHERE value IS NOT NULL",
+        "its row is not what its entries record",
+    ),
     "hold made up": (
         "INSERT INTO hold (id, scheme, value, at, by, reason) VALUES ('made-up', 'LEI', 'x', 1, 'x', 'x')",
-        "hold `made-up`: it has a row, and no entry says so: it was made up",
+        "hold `made-up`: it has a row, but no entry records it: it was made up",
     ),
     "erasure removed": ("DELETE FROM erasure", "its row was removed"),
     "erasure said to be done": (
         "UPDATE erasure SET state = 'done', scheme = NULL, value = NULL, decided_at = 1, decided_by = 'x'",
-        "its row is not what its entries say",
+        "its row is not what its entries record",
     ),
-    "erasure requested by another": ("UPDATE erasure SET by = 'x'", "its row is not what its entries say"),
+    "erasure requested by another": ("UPDATE erasure SET by = 'x'", "its row is not what its entries record"),
     "erasure made up": (
         "INSERT INTO erasure (id, scheme, value, at, by, account, reason, state)"
         " VALUES ('made-up', 'LEI', 'x', 1, 'x', 'x', 'x', 'requested')",
-        "erasure `made-up`: it has a row, and no entry says so",
+        "erasure `made-up`: it has a row, but no entry records it",
     ),
-    "verdict removed": ("DELETE FROM verdict", f"review of finding `{FINDING}`: entries say that it is"),
-    "verdict altered": ("UPDATE verdict SET verdict = 'improper'", "its row is not what its entries say"),
+    "verdict removed": ("DELETE FROM verdict", f"review of finding `{FINDING}`: entries record it"),
+    "verdict altered": ("UPDATE verdict SET verdict = 'improper'", "its row is not what its entries record"),
     "verdict made up": (
         "INSERT INTO verdict (finding, at, by, verdict, reason) VALUES ('made-up', 1, 'x', 'proper', 'x')",
-        "review of finding `made-up`: it has a row, and no entry says so",
+        "review of finding `made-up`: it has a row, but no entry records it",
     ),
     "entries behind a finding": (
         "DELETE FROM finding_entry",
-        f"review of finding `{FINDING}`: its row is not what its entries say",
+        f"review of finding `{FINDING}`: its row is not what its entries record",
     ),
     "fact removed": ("DELETE FROM fact WHERE change = 1", "facts: 4 changes were numbered, and 2 stand"),
     "fact in force again": ("UPDATE fact SET ended = NULL, ended_at = NULL", "facts: 4 changes were numbered, and 3"),
@@ -225,4 +228,4 @@ def test_what_keeps_a_subject_is_looked_up_in_the_entries(office: Office, what: 
     assert office.sql(statement)
     refused = office.refused("ledger", "erase", "approve", id_, "--by", "B. Judge")
     assert f"{what} `" in refused
-    assert "is open by its entry, whatever its row says" in refused
+    assert "is open by its entry, but its row was removed or altered" in refused

@@ -164,7 +164,7 @@ def _keys_swapped(store: Store) -> None:
 
 FAULTS: dict[str, Callable[[Store], None]] = {
     "missing from the projection `looked`": _row_removed,
-    "the key of what it says of a subject is another's": _keys_swapped,
+    "the key of its part about a subject is another's": _keys_swapped,
 }
 
 

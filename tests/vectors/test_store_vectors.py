@@ -1,4 +1,4 @@
-"""A store that an earlier version wrote is migrated, verified and gone on with; its entries are read."""
+"""A store that an earlier version wrote is migrated, verified and continued; its entries are read."""
 
 from __future__ import annotations
 

@@ -31,7 +31,7 @@ class Registry:
     async def changed(self, registry: str, case: str | None) -> None:
         self.told.append((registry, case))
         if not self.reachable:
-            raise ConnectionError("other replicas cannot be told now")
+            raise ConnectionError("other replicas cannot be notified now")
 
     async def send(self, body: bytes = CHANGED, name: str = "market", **given: Any) -> int:
         id_, stamp = given.get("id", "msg_1"), str(given.get("stamp", NOW))

@@ -1,4 +1,4 @@
-"""The Market Regulation Authority: a REST service over a file of JSON lines, one firm's sheet a line, kept in memory.
+"""The Market Regulation Authority: a REST service over a file of JSON lines, one firm's sheet per line, kept in memory.
 
 `GET /api/subjects/{scheme}/{value}/{register|licences|penalties}`; 404 for a firm that it does not know. It knows
 nothing of purposes: which fields are released is the gateway's to decide. `POST` there is a clerk's correction of one

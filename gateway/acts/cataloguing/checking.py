@@ -32,5 +32,5 @@ def warnings(store: str, catalogue: Catalogue, key: StoreKey | None = None) -> l
     names = ", ".join([f"`{each.dataset}`" for each in found[:_NAMED]] + ["..."] * (len(found) > _NAMED))
     return [
         f"{len(found)} dataset{'' if len(found) == 1 else 's'} of this folder ({names}): no act of its department"
-        " published what it says now, so people could not activate it; see `dutybound catalogue consult`"
+        " published this version, so people could not activate it; see `dutybound catalogue consult`"
     ]

@@ -29,11 +29,11 @@ def register(commands: Any) -> None:
     consult.set_defaults(run=_consult)
 
     approve = _act(commands, "approve", "approve a definition after its consultation; it takes two stewards, one each")
-    approve.add_argument("--reason", metavar="TEXT", help="what the consultation brought; the first steward says so")
+    approve.add_argument("--reason", metavar="TEXT", help="what the consultation brought; the first steward enters it")
     approve.set_defaults(run=lambda given: _moved(given, "approve"))
 
     publish = _act(commands, "publish", "publish an approved definition: from then on a rule set may have it")
-    publish.add_argument("--reason", metavar="TEXT", help="what is told with it")
+    publish.add_argument("--reason", metavar="TEXT", help="what is announced with it")
     publish.set_defaults(run=lambda given: _moved(given, "publish"))
 
     retire = _act(commands, "retire", "retire a dataset: no rule set that publishes it can be activated any more")
@@ -42,7 +42,7 @@ def register(commands: Any) -> None:
 
     status = commands.add_parser("status", help="how far each dataset is, as everybody can read it; takes no token")
     calling.add_arguments(status, token=False)
-    status.add_argument("dataset", metavar="DATASET", nargs="?", help="with all that was done with it, and said")
+    status.add_argument("dataset", metavar="DATASET", nargs="?", help="with all that was done with it, and the reasons")
     status.set_defaults(run=_status)
 
 

@@ -1,4 +1,4 @@
-"""What everybody may read of how datasets came into the catalogue: each step, when, and what was said; never by whom.
+"""What everybody may read of how datasets came into the catalogue: each step, its time and its words; never by whom.
 
 The rows are read at most once in `FRESH` seconds, however many ask, and what was said is read where they changed.
 """

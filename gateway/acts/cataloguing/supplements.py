@@ -132,7 +132,9 @@ class Supplements:
             if own.state == "consultation":
                 self._ended(own, seen.now)
                 if not reason:
-                    raise inputs.wrong("`reason` is missing: say what the consultation brought, and what became of it")
+                    raise inputs.wrong(
+                        "`reason` is missing: enter what the consultation brought, and what became of it"
+                    )
                 asked = _Wanted("catalogue-approval-asked", "approval-asked", {"words": reason}, {"by": me})
                 return self._step(seen, actor, own, asked)
             if own.state != "awaits-confirmation":

@@ -237,7 +237,7 @@ def numbers(seen: Seen, changed: bool) -> dict[str, Any]:
 
 
 def cleared(seen: Seen, row: Matter) -> Row:
-    """What has those told who know a record as disputed, once the objection to it is over."""
+    """The job that notifies those who know a record as disputed, once the objection to it is over."""
     return recalled(seen, "cleared", (row.scheme or "", row.value or ""), **_record(about_of(row)))
 
 

@@ -57,6 +57,6 @@ class Listing:
 
 
 def is_overdue(today: datetime.date) -> ColumnElement[bool]:
-    """Whether a matter is, as `shown.overdue` says of its row."""
+    """Whether a matter fits `shown.overdue` of its row."""
     day = today.isoformat()
     return or_(and_(WAITS, matter.c.due < day), and_(UPHELD, matter.c.second_due < day))

@@ -1,4 +1,4 @@
-"""Acts beyond a day's bounds: one count an hour of each client and bound is entered, and not each of them."""
+"""Acts beyond a day's bounds: one count per hour of each client and bound is entered, and not each of them."""
 
 from __future__ import annotations
 

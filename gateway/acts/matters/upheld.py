@@ -24,7 +24,8 @@ def upheld_of(seen: Seen, dataset: str, record: str, subject: tuple[str, str]) -
 def ends_upheld(
     seen: Seen, upheld: Sequence[Matter], version: str, change_offset: int, *, corrected: bool = False
 ) -> tuple[list[Changes], int]:
-    """What ends upheld objections to a record, in the act that confirms its change, of `version` where that is told.
+    """What ends upheld objections to a record, in the act that confirms its change, of `version` where that is
+    reported.
 
     An objection to another version goes on. The first fact that ends takes the `change_offset`th number of the act's
     own; also given is how many it takes. `corrected`: the record goes on, no longer disputed, and who has it is told.

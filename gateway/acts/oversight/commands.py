@@ -22,13 +22,13 @@ def register(parts: Any) -> None:
     """Add both to the commands of `dutybound watch`; each sets `run`: from the parsed arguments to the exit code."""
     show = act(parts, "open", "the inquiries behind a finding; that they were opened is entered in the ledger first")
     show.add_argument("finding", metavar="FINDING", help="its id, as `watch findings` prints it")
-    show.add_argument("--reason", required=True, metavar="TEXT", help="why; stands in the ledger")
+    show.add_argument("--reason", required=True, metavar="TEXT", help="why; is entered in the ledger")
     show.set_defaults(run=_open)
 
     review = act(parts, "review", "end the review of a finding; verdict and reason are entered in the ledger")
     review.add_argument("finding", metavar="FINDING", help="its id, as `watch findings` prints it")
     review.add_argument("--verdict", required=True, choices=_VERDICTS, help="what the inquiries were")
-    review.add_argument("--reason", required=True, metavar="TEXT", help="why; stands in the ledger")
+    review.add_argument("--reason", required=True, metavar="TEXT", help="why; is entered in the ledger")
     review.set_defaults(run=_review)
 
 

@@ -88,7 +88,7 @@ class Overseeing:
         return Acted({"finding": self._shown(found), "inquiries": inquiries}, act)
 
     async def end(self, requester: Requester, called: Called) -> Acted:
-        """`endReview`: a person of oversight says what the inquiries were."""
+        """`endReview`: a person of oversight enters what the inquiries were."""
         office, given = self._office, called.arguments
         actor = overseer(office, requester)
         if not requester.signed_in(office.now().timestamp() - SIGNED_IN_WITHIN):

@@ -1,4 +1,4 @@
-"""`GET /ledger/health`: how the ledger stands, by what its store says, for oversight. No key is needed, and no entry.
+"""`GET /ledger/health`: the state of the ledger, as its store has it, for oversight. No key is needed, and no entry.
 
 Of each shard: how much was entered, how much of it is published and since when, whether the checkpoint is signed by the
 shard's own key, and which of the configured witnesses cosigned it. Behind it: how far each projection is. Whether the

@@ -90,7 +90,7 @@ class Inquiries:
         return Acted(await self._told(entered, everything=True), act)
 
     async def read(self, asked: Asked) -> Acted:
-        """What its requester was told of one, by its receipt."""
+        """What was disclosed to the requester of one inquiry, by its receipt."""
         office, requester = self._office, asked.requester
         if requester.is_subject or "receipts" not in requester.scopes:
             raise Refusal(Code.FORBIDDEN, "this needs a token with `receipts`, and not a subject's own")
@@ -107,7 +107,7 @@ class Inquiries:
         if given.receipt:
             return self._by_receipt(given.receipt)
         if not given.inquiry:
-            raise inputs.wrong("say which inquiry: its number, or its receipt")
+            raise inputs.wrong("enter which inquiry: its number, or its receipt")
         wanted = given.inquiry.encode()
         with self._reading() as reader:
             for entry in self._behind(reader, given.finding) if given.finding else self._of_day(reader, given.day):
@@ -133,7 +133,7 @@ class Inquiries:
         try:
             date = datetime.date.fromisoformat(day)
         except ValueError:
-            raise inputs.wrong("say on which day the inquiry was made, as `2026-11-25`") from None
+            raise inputs.wrong("enter the day on which the inquiry was made, as `2026-11-25`") from None
         begin = datetime.datetime.combine(date, datetime.time(), self._office.zone)
         end = datetime.datetime.combine(date + datetime.timedelta(days=1), datetime.time(), self._office.zone)
         spans = [

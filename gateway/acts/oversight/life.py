@@ -1,4 +1,4 @@
-"""One inquiry's life, as oversight and its requester are told of it: from its entry, and the recalls since.
+"""One inquiry's life, as it is shown to oversight and its requester: from its entry, and the recalls since.
 
 A requester is told what its own answer told it, and not more: which fields were permitted and denied, by which rule,
 what was disclosed, what it has to do, and which recalls it was sent. Whatever was withheld, who the official was, what

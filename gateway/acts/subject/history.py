@@ -22,7 +22,7 @@ from gateway.rules.model import Policies
 from gateway.storage.port import Reader, Store
 from gateway.storage.tables import micros, moment
 
-NOTE = "Where a law lets an inquiry be told later, it appears here by itself once that time is over."
+NOTE = "Where a law lets an inquiry be disclosed later, it appears here by itself once that time is over."
 """Said on every page, whatever is on it."""
 OPERATOR = "gateway"
 """The department of whoever runs the gateway's own commands."""
@@ -53,7 +53,7 @@ _ASKED: Mapping[str, str] = {
 _ANSWERS: Mapping[str, str] = {
     "applied": "answered: done",
     "passed-on": "answered: done, and it had been passed on",
-    "refused": "answered: refused; oversight is told",
+    "refused": "answered: refused; oversight is notified",
 }
 
 Subject = tuple[str, str]
@@ -115,7 +115,7 @@ def access(look: Look, policies: Policies, subject: Subject) -> dict[str, Any]:
         case entries.Inquiry() | entries.Refused():
             row |= _declared(told.declaration, policies) | _inquiry(look, told, subject)
         case entries.View():
-            row["outcome"] = "looked at what the ledger says of you"
+            row["outcome"] = "looked at what the ledger has about you"
         case entries.Acted() if look.at_counter:
             row |= _counted(told, policies)
         case entries.Acted() if look.of_recall:

@@ -83,7 +83,7 @@ class Me:
         if PORTAL not in requester.roles:
             raise Refusal(Code.FORBIDDEN, f"subjects see themselves through clients with the role `{PORTAL}` only")
         if requester.identifier is None:
-            raise Refusal(Code.FORBIDDEN, "the token has no `identifier`: it says of nobody whose own it is")
+            raise Refusal(Code.FORBIDDEN, "the token has no `identifier`: it does not name the subject")
         scheme, value = requester.identifier
         return inputs.identifier(policies.catalogue, {"scheme": scheme, "value": value})
 
@@ -111,6 +111,6 @@ class Me:
                 changes = own.changes(office, subject)
                 value["datasets"] = held.datasets(policies.catalogue, subject, got, changes)
         except (StoreUnavailable, SQLAlchemyError, VerificationFailed, LedgerUnavailable) as error:
-            message = "what the ledger says of you is out of reach; ask again later"
+            message = "what the ledger has about you is out of reach; ask again later"
             raise Refusal(Code.LEDGER_UNAVAILABLE, message) from error
         return value

@@ -57,7 +57,7 @@ def queries(scheme: Any) -> dict[str, Any]:
         "consentRequests": asked(acts.ConsentRequestPage, "The consents that you asked subjects for.", **page),
         "recalls": asked(
             recalls.RecallPage,
-            "What you were told to use no more, or not as it is: oldest first, until you have done it.",
+            "What you were recalled: data to use no more, or not as it is. Oldest first, until you have done it.",
             after=_AFTER,
             first=_first(50),
         ),
@@ -167,7 +167,7 @@ def _of_requester(purpose: Any, identifier: Any) -> dict[str, Any]:
     return {
         "requestConsent": asked(
             acts.ConsentRequest,
-            "Ask a subject for its consent. One request a subject, department and purpose is open at a time.",
+            "Ask a subject for its consent. One request per subject, department and purpose is open at a time.",
             subject=Argument(identifier, "Whom."),
             purpose=Argument(purpose, "What for."),
             fields=_FIELDS,
@@ -223,7 +223,7 @@ def _of_recipient() -> dict[str, Any]:
     return {
         "acknowledgeRecall": asked(
             recalls.Recall,
-            "Answer a recall. Twice is once; names, or a law, that were not said before are added.",
+            "Answer a recall. Twice is once; names, or a law, that were not given before are added.",
             id=Argument(strawberry.ID, "The recall's id."),
             passedOnTo=Argument(list[str] | None, "To whom you had passed the records on."),
             **answer,
@@ -236,7 +236,7 @@ def _of_recipient() -> dict[str, Any]:
         ),
         "attestDeletion": asked(
             bool,
-            "Say that you deleted all that you were to delete by then; recalls of it are applied by that.",
+            "Report that you deleted all that was due by then; this also answers recalls of it as applied.",
             until=Argument(datetime.date, "The last day by which it was to be deleted: today at the latest."),
             reference=_REFERENCE,
         ),

@@ -13,17 +13,17 @@ import strawberry
 from gateway.catalogue.graphql.making import described
 from gateway.catalogue.graphql.shared_types import Basis, DatasetEntry, RecordMeta
 
-_NEXT = "Give it as `after` to go on; null at the end."
+_NEXT = "Give it as `after` to continue; null at the end."
 
 
 @described(
-    "What a row of a subject's history tells.",
+    "What a row of a subject's history records.",
     {
         "INQUIRY": "An inquiry that was answered.",
         "REFUSAL": "An inquiry that was refused.",
         "VIEW": "A look into the ledger.",
         "CHANGE": "A change of a record.",
-        "RECALL": "A past recipient was told of a change.",
+        "RECALL": "A past recipient was notified of a change.",
         "OWN": "A look of the subject's own, or what a department's counter did for it.",
     },
 )
@@ -53,9 +53,9 @@ class MatterKind(enum.StrEnum):
     {
         "UPHELD": "As it was asked: a record stays disputed until it is corrected; one to be restored is hidden once a"
         " second steward confirms it.",
-        "PARTLY": "In part as it was asked: for the whole record it comes to the same as `UPHELD`; the reason says"
-        " which part is right, and the subject is told its remedy.",
-        "REFUSED": "Not as it was asked; the subject is told its remedy.",
+        "PARTLY": "In part as it was asked. The whole record is treated as with `UPHELD`. The reason names the part"
+        " that is right; the subject is informed of its remedy.",
+        "REFUSED": "Not as it was asked; the subject is informed of its remedy.",
     },
 )
 class Outcome(enum.StrEnum):
@@ -236,7 +236,7 @@ class HeldValue:
 
 @strawberry.type(description="A record about the subject, shown to others or not.")
 class HeldRecord:
-    record: RecordMeta = strawberry.field(description="What the record says of itself.")
+    record: RecordMeta = strawberry.field(description="Facts of the record itself.")
     values: list[HeldValue] = strawberry.field(description="Its values.")
     withheld_from_others: list[str] = strawberry.field(description="Why others are not shown it; empty where they are.")
     changes: list[Change] = strawberry.field(description="What became of it, and why.")
@@ -264,8 +264,8 @@ class Access:
     title: str | None = strawberry.field(description="What that purpose is called.")
     basis: list[Basis] = strawberry.field(description="The laws that it rested on.")
     for_case: bool = strawberry.field(description="Whether it was for a case.")
-    fields: list[str] = strawberry.field(description="The fields that were told, as `tax-arrears.amount`.")
-    records: list[str] = strawberry.field(description="The records that were told.")
+    fields: list[str] = strawberry.field(description="The fields that were disclosed, as `tax-arrears.amount`.")
+    records: list[str] = strawberry.field(description="The records that were disclosed.")
     outcome: str = strawberry.field(description="How it ended, in words.")
     told: list[str] = strawberry.field(description="What else there is to know of it, in words.")
 
@@ -274,7 +274,7 @@ class Access:
 class AccessHistory:
     items: list[Access] = strawberry.field(description="The rows.")
     next: str | None = strawberry.field(description=_NEXT)
-    note: str = strawberry.field(description="What is told later, or not here.")
+    note: str = strawberry.field(description="What is disclosed later, or not here.")
     complete_until: datetime.datetime = strawberry.field(description="Up to when nothing is missing.")
 
 

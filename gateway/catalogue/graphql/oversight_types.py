@@ -1,4 +1,4 @@
-"""The GraphQL types of oversight: what the watch found, the inquiries behind it, and what a person says they were.
+"""The GraphQL types of oversight: what the watch found, the inquiries behind it, and a person's verdict on them.
 
 As the contract names them. They are types only, as those of `act_types`.
 """
@@ -19,7 +19,7 @@ from gateway.catalogue.graphql.making import described
     {
         "PROPER": "A duty stands behind every one of them.",
         "IMPROPER": "No duty stands behind some of them.",
-        "UNCLEAR": "It can no longer be told.",
+        "UNCLEAR": "It can no longer be determined.",
     },
 )
 class Verdict(enum.StrEnum):

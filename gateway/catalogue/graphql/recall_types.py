@@ -1,4 +1,4 @@
-"""The GraphQL types of recalls: what a recipient is told of, what it answers, and what follows where it does not.
+"""The GraphQL types of recalls: what a recipient is notified of, what it answers, and what follows where it does not.
 
 As the contract names them. They are types only, as those of `act_types`.
 """
@@ -52,7 +52,8 @@ class RecallState(enum.StrEnum):
     {
         "APPLIED": "It did what the recall asks for.",
         "PASSED_ON": "It did, and had passed the records on, to those that it names.",
-        "REFUSED": "It does not: the reason names the law that it rests on. Oversight is told, and its term goes on.",
+        "REFUSED": "It does not: the reason names the law that it rests on. Oversight is notified, and the term"
+        " continues.",
     },
 )
 class AcknowledgementOutcome(enum.StrEnum):
@@ -69,7 +70,7 @@ class RecalledRecord:
     fields: list[str] = strawberry.field(description="The fields that were.")
 
 
-@strawberry.type(description="A recipient is told that it may use what it received no more, or not as it is.")
+@strawberry.type(description="A recipient is notified that it may no longer use what it received, or not as it is.")
 class Recall:
     id: strawberry.ID = strawberry.field(description="The recall's id, as `@inquiry` takes it; it opens nothing.")
     sequence: int = strawberry.field(description="Its number among the recipient's.")

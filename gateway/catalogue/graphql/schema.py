@@ -158,7 +158,7 @@ def _query(purpose: Any, scheme: Any, identifier: Any, organisation: Any, person
         "catalogue": asked(list[shared.DatasetEntry], "The published catalogue."),
         "receipts": asked(
             list[shared.InquiryReceipt],
-            "Your own past inquiries, oldest first: `first` of them (20 unless said), behind the cursor `after`.",
+            "Your own past inquiries, oldest first: `first` of them (default: 20), behind the cursor `after`.",
             after=Argument(str | None, "The cursor of the last one that you have."),
             first=Argument(int | None, f"How many, from 1 to {MOST_ITEMS}."),
         ),

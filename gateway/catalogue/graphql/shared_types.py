@@ -62,7 +62,7 @@ SCALARS: dict[object, Any] = {
 """How the contract's own scalars are written and read."""
 
 
-@strawberry.type(description="What a record says of itself; it comes with every record, at no further permission.")
+@strawberry.type(description="Facts of the record itself; they come with every record and need no further permission.")
 class RecordMeta:
     id: str = strawberry.field(description="The record's id in its dataset.")
     version: str = strawberry.field(description="Changes whenever the record does.")
@@ -81,7 +81,7 @@ class RecordMeta:
 
 @strawberry.interface(description="A record of any dataset.")
 class Record:
-    record: RecordMeta = strawberry.field(description="What the record says of itself.")
+    record: RecordMeta = strawberry.field(description="Facts of the record itself.")
 
 
 @strawberry.type(
@@ -144,7 +144,7 @@ class Property:
 class Obligation:
     id: str = strawberry.field(description="The obligation's id.")
     type: str = strawberry.field(description="`purpose-only`, `no-onward-disclosure` or `delete-by`.")
-    properties: list[Property] = strawberry.field(description="What the obligation says in detail.")
+    properties: list[Property] = strawberry.field(description="The details of the obligation.")
 
 
 @strawberry.type(description="What the recipient of a record must know, selected or not.")
@@ -152,10 +152,10 @@ class Caution:
     dataset: str = strawberry.field(description="The record's dataset.")
     record: str = strawberry.field(description="The record's id.")
     disputed: bool = strawberry.field(description="Whether an objection to the record is open.")
-    mitigation: str | None = strawberry.field(description="What mitigates the record, where it says so.")
+    mitigation: str | None = strawberry.field(description="What mitigates the record, if anything does.")
 
 
-@strawberry.type(description="One of your own past inquiries, as its answer's `extensions.inquiry` told.")
+@strawberry.type(description="One of your own past inquiries, as in its answer's `extensions.inquiry`.")
 class InquiryReceipt:
     id: str = strawberry.field(description="The inquiry's id.")
     receipt: str = strawberry.field(description="The signed proof of the inquiry's ledger entry.")
@@ -163,4 +163,4 @@ class InquiryReceipt:
     cautions: list[Caution] = strawberry.field(description="The records that were disputed or had mitigation.")
     rule_set: str = strawberry.field(description="The digest of the rules that decided.")
     time: datetime.datetime = strawberry.field(description="When the inquiry was answered.")
-    cursor: str = strawberry.field(description="Give it as `after` to go on behind this inquiry.")
+    cursor: str = strawberry.field(description="Give it as `after` to continue after this inquiry.")

@@ -20,7 +20,7 @@ from gateway.values import suggest
 
 def register(parts: Any) -> None:
     """Add the command."""
-    text = "take in what a department of `kind: files` has delivered, and say what came of it"
+    text = "take in what a department of `kind: files` has delivered, and print the result"
     parser: argparse.ArgumentParser = parts.add_parser("deliver", help=text)
     options.department(parser)
     options.config(parser)

@@ -18,7 +18,7 @@ def register(parts: Any) -> None:
     parser: argparse.ArgumentParser = parts.add_parser("findings", help=text)
     calling.add_arguments(parser)
     parser.add_argument("--all", action="store_true", help="those that are over too")
-    parser.add_argument("--after", metavar="CURSOR", help="go on behind this page: its `next`")
+    parser.add_argument("--after", metavar="CURSOR", help="continue after this page: its `next`")
     parser.set_defaults(run=_run)
 
 

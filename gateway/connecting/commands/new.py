@@ -1,4 +1,4 @@
-"""`dutybound source new`: a department's own description, as the beginning of what the gateway's files say of it.
+"""`dutybound source new`: a department's own description, as a beginning of its part in the gateway's files.
 
 What is written is a beginning: each guess and each gap is marked on its line, and `dutybound check` tells every gap.
 Exit codes: 0 written, 1 where nothing can be made of it.
@@ -63,7 +63,7 @@ def run(arguments: argparse.Namespace) -> int:
     passed = len(drafted.passed) + sum(len(each.lookup.passed) for each in drafted.datasets)
     datasets = ", ".join(each.id for each in drafted.datasets)
     print(f"{datasets}: {guesses} guesses to look at, {gaps} gaps to fill, {passed} passed over.", file=sys.stderr)
-    print("Put the parts where they belong; `dutybound check` then tells every gap.", file=sys.stderr)
+    print("Put the parts where they belong; `dutybound check` then lists every gap.", file=sys.stderr)
     return 0
 
 

@@ -50,8 +50,8 @@ def register(parts: Any) -> None:
     options.config(parser)
     parser.add_argument("--department", required=True, metavar="NAME", help="whose log it is")
     parser.add_argument("--log", type=Path, required=True, metavar="FILE", help="its log, in order of time")
-    parser.add_argument("--by", required=True, metavar="NAME", help="who looks; stands in the ledger")
-    parser.add_argument("--reason", required=True, metavar="TEXT", help="why; stands in the ledger")
+    parser.add_argument("--by", required=True, metavar="NAME", help="who looks; is entered in the ledger")
+    parser.add_argument("--reason", required=True, metavar="TEXT", help="why; is entered in the ledger")
     parser.add_argument("--format", choices=FORMATS, help="the log's form (default: by the file's name, else `common`)")
     for name, words in (
         ("time", "when the call was (default: time)"),
@@ -72,7 +72,7 @@ def register(parts: Any) -> None:
     parser.add_argument(
         "--skew", type=float, default=2.0, metavar="SECONDS", help="how far the two clocks may differ (default: 2)"
     )
-    parser.add_argument("--json", action="store_true", help="a JSON object a line, for programs")
+    parser.add_argument("--json", action="store_true", help="a JSON object per line, for programs")
     parser.set_defaults(run=_run)
 
 
@@ -82,7 +82,7 @@ def _run(arguments: argparse.Namespace) -> int:
     (department,) = found.each
     columns = Columns(*(getattr(arguments, name) for name in Columns._fields))
     if not (columns.inquiry or columns.subject or columns.path) and _format(arguments) != "common":
-        raise CommandRefused("say where the log has whom a call is about: `--inquiry`, `--subject` or `--path`")
+        raise CommandRefused("name where the log has whom a call is about: `--inquiry`, `--subject` or `--path`")
     if not 0 <= arguments.skew <= 3600:
         raise CommandRefused("--skew: must be 0 to 3600 seconds")
 
@@ -154,7 +154,7 @@ def _period(arguments: argparse.Namespace, calls: Iterator[Call]) -> tuple[datet
     for call in calls:
         first, last = first or call.at, call.at
     if first is None or last is None:
-        raise CommandRefused(f"`{arguments.log}` has no line, so it says nothing of any time")
+        raise CommandRefused(f"`{arguments.log}` has no line, so it covers no time")
     end = last + datetime.timedelta(microseconds=1)
     since, until = max(since or first, first), min(until or end, end)
     if since >= until:
@@ -242,5 +242,5 @@ def _line(each: Found, origin: str, as_json: bool) -> str:
         return json.dumps({"kind": each.kind, "where": each.where, "at": at, "why": each.why})
     if each.kind == "entry":
         return f"entry {each.where} of {origin}, {at}: {each.why}"
-    what = "a call without an entry" if each.kind == "call" else "cannot be told"
+    what = "a call without an entry" if each.kind == "call" else "cannot be decided"
     return f"line {each.where}, {at}: {what}: {each.why}"

@@ -20,7 +20,7 @@ def register(parts: Any) -> None:
     parser.add_argument("dataset", metavar="DATASET", help="its id, such as `tax-arrears`")
     parser.add_argument("subject", metavar="SCHEME:VALUE", type=subject_of, help="whom the records are about")
     calling.add_arguments(parser)
-    parser.add_argument("--reason", required=True, metavar="TEXT", help="why; stands in the ledger")
+    parser.add_argument("--reason", required=True, metavar="TEXT", help="why; is entered in the ledger")
     parser.set_defaults(run=_run)
 
 

@@ -1,4 +1,4 @@
-"""`dutybound source test`: whether a department's system answers as its part of `sources.yaml` says.
+"""`dutybound source test`: whether a department's system answers as its part of `sources.yaml` describes.
 
 It asks about the department's declared test subjects, or about identifiers that are made up. What does not fit is
 reported with the line to look at, the field, the type and the number of the record. No value is ever shown.

@@ -33,12 +33,12 @@ def register(parts: Any) -> None:
     parser.add_argument("department", metavar="DEPARTMENT", nargs="?", help="this one alone")
     options.config(parser)
     parser.add_argument("--state", type=Path, required=True, metavar="FILE", help="what is remembered between looks")
-    parser.add_argument("--once", action="store_true", help="look once, and say by the exit code whether all fits")
+    parser.add_argument("--once", action="store_true", help="look once, and exit with 0 if all fits")
     parser.add_argument(
         "--every", type=float, default=3600.0, metavar="SECONDS", help="between two looks (default: 3600)"
     )
     parser.add_argument("--metrics", type=Path, metavar="FILE", help="metrics for Prometheus, in its text format")
-    parser.add_argument("--json", action="store_true", help="print what there is as JSON, for programs")
+    parser.add_argument("--json", action="store_true", help="print the result as JSON, for programs")
     parser.set_defaults(run=_run)
 
 

@@ -26,7 +26,7 @@ _KINDS: Mapping[SubjectKind, str] = {"organisation": "organisations", "person": 
 
 
 class Named(NamedTuple):
-    """What the file says; `nobody` is who says that none of them is real, and why."""
+    """The contents of the file; `nobody` is who vouches that none of them is real, and why."""
 
     nobody: str
     holding: Sequence[Holding]
@@ -40,7 +40,7 @@ def load(path: Path, schemes: Mapping[str, IdentifierScheme], datasets: Mapping[
     if node is None:
         raise ConfigurationError(problems)
     keys = node.mapping(("nobody", "holding"), ("unknown",))
-    nobody = keys["nobody"].text(what="who says that these subjects are nobody, and why that is so")
+    nobody = keys["nobody"].text(what="who vouches that these subjects are nobody, and why that is so")
     holding, unknown = keys["holding"].items(), keys["unknown"].items()
     if not holding or len(holding) + len(unknown) > MOST:
         keys["holding"].problem(f"name at least one subject here, and at most {MOST} in all")
@@ -49,7 +49,7 @@ def load(path: Path, schemes: Mapping[str, IdentifierScheme], datasets: Mapping[
     subjects = [one.subject for one in held] + others
     for place, subject in zip([*holding, *unknown], subjects, strict=True):
         if subjects.count(subject) > 1 and not problems:
-            place.problem("this subject stands twice; name each once")
+            place.problem("this subject appears twice; name each once")
     if problems:
         raise ConfigurationError(problems)
     return Named(nobody, held, others)

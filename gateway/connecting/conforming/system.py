@@ -24,7 +24,7 @@ _BESIDE = ("changes", "test_subjects")
 
 
 class Opened(NamedTuple):
-    """A department to be checked: its kind, what stands for all that its part of the file says, and the subjects."""
+    """A department to be checked: its kind, its part of the file in short form, and the subjects."""
 
     system: System
     kind: str
@@ -46,7 +46,7 @@ async def checked(config: Path, named: str, file: Path, own: Mapping[str, Build]
         whom = subjects.load(file, found.catalogue.schemes, shapes)
         if own and said["kind"] not in own:
             raise CommandRefused(
-                f"--connector: it gives the kind `{min(own)}`, and {found.settings.sources} says `kind: {said['kind']}`"
+                f"--connector: it has the kind `{min(own)}`, and {found.settings.sources} has `kind: {said['kind']}`"
                 f" for `{named}`; write `kind: {min(own)}` there, or leave --connector out"
             )
         make = _maker(found.settings.sources, own, shapes)

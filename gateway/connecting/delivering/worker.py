@@ -46,7 +46,7 @@ def beside(config: Path, departments: Sequence[object]) -> contextlib.AbstractCo
 
 
 class Counting:
-    """Counts what comes of looks for deliveries, and tells the supervisor, where there is one."""
+    """Counts the results of looks for deliveries, and reports them to the supervisor, if any."""
 
     def __init__(self, departments: Iterable[str], link: Link | None) -> None:
         self.counts, self._link = Deliveries({}, dict.fromkeys(departments, 0.0)), link

@@ -30,7 +30,8 @@ _AT_ONCE = 500
 def mismatches(
     department: Department, at: datetime.datetime, withdrawn: Withdrawn | None = None
 ) -> list[tuple[Mismatch, str]]:
-    """Each, with what tells it from others of its key and kind; none where the department delivers nothing. Blocks.
+    """Each, with what distinguishes it from others of its key and kind; none where the department delivers nothing.
+    Blocks.
 
     What vanished and was reported as `withdrawn` is in order.
     """
@@ -72,7 +73,7 @@ def _of(
         return
     if known is not None and at.timestamp() - known.as_of > DUE * connector.max_age:
         as_of = datetime.datetime.fromtimestamp(known.as_of, datetime.UTC)
-        what = f"the last delivery is as of {as_of:%Y-%m-%d %H:%M} UTC: the next is due, or nothing is told any more"
+        what = f"the last delivery is as of {as_of:%Y-%m-%d %H:%M} UTC: the next is due, or answers end"
         yield Mismatch(("max_age",), what, "ending"), ""
     for (dataset, sequence), vanished in sorted(gone.items()):
         count = vanished - reported.get((dataset, sequence), 0)

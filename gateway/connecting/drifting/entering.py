@@ -29,7 +29,7 @@ from gateway.storage.watch.source_findings import BEGAN, ENDED, SourceFinding, f
 
 _OWN = Actor(entries.OWN.issuer, entries.OWN.client, entries.OWN.department)
 _ZONE = zoneinfo.ZoneInfo("UTC")
-"""Of a bound on acts a day; these have none."""
+"""Of a bound on acts per day; these have none."""
 
 
 class _NothingNew(Exception):

@@ -49,7 +49,7 @@ class Compared(NamedTuple):
 
 
 def id_of(department: str, key: str, kind: str, apart: str = "") -> str:
-    """The same as long as the same key is wrong in the same way, however it is said; `apart` tells some apart."""
+    """The same as long as the same key is wrong in the same way, however it is worded; `apart` distinguishes some."""
     return hashlib.sha256(f"{department}\n{key}\n{kind}\n{apart}".encode()).hexdigest()[:32]
 
 

@@ -36,7 +36,7 @@ def counted(drifts: Iterable[Drift], watched: Iterable[str], at: datetime.dateti
 
 
 def alert(settings: Settings, began: Iterable[Drift], at: datetime.datetime) -> None:
-    """Have the operator told of what began, by the process that sends the other alerts; once for each beginning."""
+    """Notify the operator of what began, by the process that sends the other alerts; once for each beginning."""
     if settings.alerts is None:
         return
     with opened(settings) as store, store.engine.begin() as connection:

@@ -1,4 +1,5 @@
-"""One look of a watch, whoever takes it: what drifted is remembered, logged, counted, told and entered as findings."""
+"""One look of a watch, whoever takes it: what drifted is remembered, logged, counted, sent to the operator and entered
+as findings."""
 
 from __future__ import annotations
 

@@ -40,7 +40,7 @@ _AGAIN = 2.0
 
 
 def beside(config: Path, settings: Settings) -> contextlib.AbstractContextManager[None]:
-    """Keep such a process as long as this lasts, where `source_watch` says so."""
+    """Keep such a process as long as this lasts, where `source_watch` is set."""
     if settings.source_watch is None:
         return contextlib.nullcontext()
     return kept("gateway.connecting.drifting.worker", config, PART)

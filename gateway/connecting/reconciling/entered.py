@@ -1,4 +1,4 @@
-"""What the ledger says a department was asked, entry by entry, in order of time."""
+"""What a department was asked by the ledger's record, entry by entry, in order of time."""
 
 from __future__ import annotations
 

@@ -39,7 +39,7 @@ class Columns(NamedTuple):
 
 
 class Call(NamedTuple):
-    """One call: the number of its line, from 1, its time, and whom it was about, as far as the line says.
+    """One call: the number of its line, from 1, its time, and whom it was about, as far as the line shows.
 
     `inquiries` are all ids that stand where an inquiry's is. `subjects` are (scheme, value), without a scheme where the
     line has none; `dataset` is empty where it has none. `place` is the same for calls of the same path, 0 without one;
@@ -176,7 +176,7 @@ def moment(value: object, zone: datetime.tzinfo | None) -> datetime.datetime:
         raise ValueError("is no time such as `2026-11-26T09:30:00Z`") from None
     if found.tzinfo is None:
         if zone is None:
-            raise ValueError("has no offset from UTC; say which zone it is in with `--time-zone`")
+            raise ValueError("has no offset from UTC; name its zone with `--time-zone`")
         found = found.replace(tzinfo=zone)
     return found.astimezone(datetime.UTC)
 

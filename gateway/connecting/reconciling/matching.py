@@ -28,7 +28,7 @@ class Window(NamedTuple):
 
 
 class Found(NamedTuple):
-    """A call without an entry, an entry without a call, or a call of which nobody can tell any more.
+    """A call without an entry, an entry without a call, or a call for which it can no longer be determined.
 
     `where` is the number of the line, or the entry's place; `why` is for whoever looks into it, without a value.
     """

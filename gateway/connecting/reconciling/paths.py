@@ -14,7 +14,7 @@ _BETWEEN = re.compile(r"[/?&=,;:|]+")
 
 
 class Asked(NamedTuple):
-    """A dataset and (scheme, value) of each subject; what the path does not say, or no mapping of it, is empty."""
+    """A dataset and (scheme, value) of each subject; what is not in the path, or in no mapping of it, is empty."""
 
     dataset: str
     subjects: tuple[tuple[str, str], ...]

@@ -202,7 +202,7 @@ def purpose(drafted: Draft, name: str) -> Lines:
     """A purpose that lists all that is proposed."""
     fields = Lines(tuple((each.id, _purposed(each)) for each in drafted.datasets))
     entries: tuple[tuple[str, Part], ...] = (
-        ("title", Said(None, "what it is, as people say it")),
+        ("title", Said(None, "what it is, as people call it")),
         ("articles", Said(None, 'the articles that it rests on, as ["19", "22(1)"]')),
         ("basis", Said(None, '[{law: ..., article: "..."}]')),
         ("dpv", Said(None, "the term of the W3C's Data Privacy Vocabulary, as dpv:LegalCompliance")),
@@ -215,7 +215,9 @@ def purpose(drafted: Draft, name: str) -> Lines:
 
 
 def _purposed(dataset: Dataset) -> Lines:
-    note = Note("all that there are; leave out what is not needed; of an adverse dataset `because` and `basis` say why")
+    note = Note(
+        "all that there are; leave out what is not needed; of an adverse dataset `because` and `basis` give the reason"
+    )
     return Lines((("", note), ("names", Names(tuple(dataset.fields)))))
 
 

@@ -76,8 +76,8 @@ def origin(address: str) -> str:
         ) from None
     if parts.scheme == "http" and not is_loopback(parts.hostname or ""):
         raise CommandRefused(
-            f"`{shown(address)}` is not encrypted, so that anybody between could change what it says;"
-            " use https://, or save the description and name the file"
+            f"`{shown(address)}` is not encrypted, so that anybody between could change it; use https://, or save the"
+            " description and name the file"
         )
     return found
 

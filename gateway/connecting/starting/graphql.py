@@ -129,7 +129,7 @@ class Schema:
 def described(
     document: Mapping[str, Any], name: str, department: str, schemes: Mapping[str, Any], address: str
 ) -> Described:
-    """What the introspection says; raises `CommandRefused` where it is none, or finds no subject.
+    """What the introspection describes; raises `CommandRefused` where it is none, or finds no subject.
 
     `name` is what it is called in messages, `address` the endpoint, empty for a file; of an endpoint the name is its
     address, without what in it may be a secret.
@@ -171,7 +171,7 @@ def described(
 
 def _auth(department: str) -> tuple[str, Part]:
     token = Said(f"{department}.token", "a file that holds the token")
-    note = Note("guess: an introspection does not say how it knows the gateway")
+    note = Note("guess: an introspection does not show how it knows the gateway")
     return "auth", Lines(
         (("", note), ("kind", Said("bearer_file", "of none, bearer_file, client_credentials, mtls")), ("file", token))
     )

@@ -26,7 +26,7 @@ BY_NAME = "by its name"
 
 
 class Record(NamedTuple):
-    """Which values say what a record is: its id, version, document, and day of effect, and whom it names."""
+    """Which values identify a record: its id, version, document, and day of effect, and whom it names."""
 
     identity: Value | None
     version: Value | None
@@ -36,7 +36,7 @@ class Record(NamedTuple):
     scheme: Value | None
 
     def is_field(self, value: Value) -> bool:
-        """Whether it is something to ask for, and not only what a record says of itself."""
+        """Whether it is something to ask for, and not only a fact of the record itself."""
         own = (self.version, self.subject, self.scheme)
         return value not in own and not (value == self.identity and pieces(value.name) in _TECHNICAL)
 
@@ -51,7 +51,7 @@ def record(lookup: Lookup, schemes: Mapping[str, Sequence[str]]) -> Record:
 
 
 def is_scheme(name: str) -> bool:
-    """Whether something is called as what says which scheme an identifier is of: `scheme`, `idType`."""
+    """Whether something is named like the scheme of an identifier: `scheme`, `idType`."""
     found = pieces(name)
     return bool(found) and found[-1] in _SCHEMES and len(found) <= 3
 
@@ -65,7 +65,7 @@ def is_identifier(name: str, schemes: Iterable[str]) -> bool:
 def subject(
     values: Sequence[Value], asked: str, schemes: Mapping[str, Sequence[str]]
 ) -> tuple[Value | None, Value | None]:
-    """The values that name a record's subject: the identifier, and its scheme where the record says that.
+    """The values that name a record's subject: the identifier, and its scheme where the record has that.
 
     `asked` is the name by which the question names the subject.
     """
@@ -145,7 +145,7 @@ def effective(values: Sequence[Value]) -> Value | None:
 
 
 def scheme_of(value: str, schemes: Mapping[str, Sequence[str]]) -> Said:
-    """The scheme that every identifier is of, where nothing says it: by a name, or because there is one only."""
+    """The scheme that every identifier is of, where nothing gives it: by a name, or because there is one only."""
     for scheme in schemes:
         if scheme.lower() in pieces(value):
             return Said(scheme, f"`{value}` is called so")

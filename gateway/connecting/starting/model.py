@@ -1,4 +1,4 @@
-"""What a description says of a department's system, and the parts of files that are made of it.
+"""What a description has of a department's system, and the parts of files that are made of it.
 
 Nothing is invented: a value is what the description says, a guess with the reason, or a gap with what to write there.
 No I/O here.

@@ -94,8 +94,8 @@ def _judged(department: Department, trial: Trial) -> Trial:
     if not trial.records and not found:
         if trial.declared:
             what = (
-                "no record came for any test subject: is this the right place (for many systems 404 is an address that"
-                " there is not, too), is the identifier written as the system has it, and has the subject records here?"
+                "no record came for any test subject. Is the address right? Many systems answer 404 to a wrong one,"
+                " too. Is the identifier written as the system has it? Has the subject records here?"
             )
             found.append(Mismatch(key, what))
         else:
@@ -196,7 +196,7 @@ def _unstable(first: Sequence[Record], second: Sequence[Record], noted: Noted) -
             continue
         names = [name[2:] for name in record.__struct_fields__ if name.startswith("f_")]
         differ = [name for name in names if getattr(record, f"f_{name}") != getattr(other, f"f_{name}", None)]
-        said = ", ".join(f"`{name}`" for name in differ) or "what the record says of itself"
+        said = ", ".join(f"`{name}`" for name in differ) or "the record itself"
         what = f"two answers in a row have one id and version with other contents ({said}); map what changes with them"
         noted.add(("record", "version"), what, kind="unstable", row=number)
     if {*map(_name, first)} != {*again}:

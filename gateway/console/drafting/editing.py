@@ -27,7 +27,7 @@ class Text(NamedTuple):
 
 
 async def edit(visit: Visit) -> Response:
-    """The form, with what the file says; empty for one that there is none of yet."""
+    """The form, with what the file has; empty for a new file."""
     if visit.has("text"):
         return await written(visit, [])
     file = await _current(visit, visit.query("name"))

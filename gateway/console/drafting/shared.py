@@ -31,7 +31,7 @@ async def page(visit: Visit, name: str, wrong: list[tuple[str, Any]] | None = No
 
 
 async def go(visit: Visit, name: str, said: str) -> Response:
-    """Lead to a page of the draft, which tells what was done: `said` names the text."""
+    """Lead to a page of the draft, which shows what was done: `said` names the text."""
     return await visit.go(f"{own(visit)}/{name}", said, Answered(None))
 
 

@@ -57,7 +57,7 @@ async def _of_draft(visit: Visit, name: str, work: Work) -> Response:
 
 
 class Cell(NamedTuple):
-    """How much of a dataset a column may see; `tone` says the same as a colour."""
+    """How much of a dataset a column may see; `tone` is the same as a colour."""
 
     shown: str
     tone: str
@@ -84,7 +84,7 @@ async def active_matrix(visit: Visit) -> Response:
 
 
 async def active_file(visit: Visit) -> Response:
-    """What a file of the rules that are active says."""
+    """The contents of a file of the active rules."""
     found = await visit.call("GET", f"/rules/files/{quote(visit.request.path_params['name'])}")
     return await visit.page("drafting/active.html", "console.matrix", found=found)
 

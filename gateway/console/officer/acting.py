@@ -1,4 +1,5 @@
-"""Refusing a proposal with a reason, and having one become active: each a page that says what it does, and the act."""
+"""Refusing a proposal with a reason, and having one become active: each a page that explains what it does, and the
+act."""
 
 from __future__ import annotations
 

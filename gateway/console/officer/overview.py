@@ -1,4 +1,4 @@
-"""What the first page says of rules: what is active, what waits for whoever looks, and what is their own."""
+"""What the first page shows of rules: what is active, what waits for whoever looks, and what is their own."""
 
 from __future__ import annotations
 

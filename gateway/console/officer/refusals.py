@@ -29,7 +29,7 @@ class Point(NamedTuple):
 
 
 class Line(NamedTuple):
-    """A reason's figures: one a month, None where none is shown."""
+    """A reason's figures: one per month, None where none is shown."""
 
     reason: Markup
     finding: Markup
@@ -38,7 +38,7 @@ class Line(NamedTuple):
 
 
 class Part(NamedTuple):
-    """All reasons of a kind, those with the most first; `most` says which one had the most in the last closed month."""
+    """All reasons of a kind, those with the most first; `most` is the one with the most in the last closed month."""
 
     kind: str
     lines: Sequence[Line]

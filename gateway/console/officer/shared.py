@@ -1,4 +1,5 @@
-"""What these rooms have in common: a proposal as the API tells it, acts on it, and what is told where one cannot be."""
+"""What these rooms have in common: a proposal as the API gives it, acts on it, and the answer where one cannot be
+done."""
 
 from __future__ import annotations
 
@@ -34,7 +35,7 @@ async def proposal(visit: Visit) -> Any:
 
 
 async def listed(visit: Visit, path: str) -> Any:
-    """The newest of a list of the API, or those that come after where the address says so."""
+    """The newest of a list of the API, or those that come after, where the address asks for them."""
     after = {"after": visit.query("after")} if visit.query("after") else {}
     return await visit.call("GET", f"{path}?{urlencode({'first': str(LISTED), **after})}")
 
@@ -54,7 +55,7 @@ def no_reason(visit: Visit, given: str) -> list[tuple[str, Any]]:
 
 
 async def act(visit: Visit, path: str, body: Mapping[str, Any], back: str, said: str) -> Response:
-    """Do something, and lead to a page that tells it with its receipt; raises `ApiRefused`."""
+    """Do something, and lead to a page that shows it with its receipt; raises `ApiRefused`."""
     told = await visit.call("POST", path, body)
     return await visit.go(back, said, Answered(told, told["act"]))
 

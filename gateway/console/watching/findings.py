@@ -87,7 +87,7 @@ async def opening(visit: Visit, wrong: Wrong) -> Response:
 
 
 async def open_(visit: Visit) -> Response:
-    """Open it: the inquiries behind it, with the receipt that says so."""
+    """Open it: the inquiries behind it, with the receipt of that look."""
     id_, reason = visit.request.path_params["id"], visit.field("reason")
     if not reason:
         return await opening(visit, [("reason", visit.words("findings.no_reason"))])

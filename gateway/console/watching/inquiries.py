@@ -33,7 +33,7 @@ def routes(parts: Parts) -> list[Route]:
 
 
 async def choosing(visit: Visit) -> Response:
-    """The form by which oversight says which inquiry, and why."""
+    """The form in which oversight enters which inquiry it opens, and why."""
     return await choice(visit, [])
 
 
@@ -66,7 +66,7 @@ async def asking(visit: Visit) -> Response:
 
 
 async def read(visit: Visit) -> Response:
-    """What whoever asked was told."""
+    """What was disclosed to the requester."""
     receipt = _receipt(visit)
     if not receipt:
         return await asked(visit, [("receipt", visit.words("inquiry.no_receipt"))])
@@ -102,7 +102,7 @@ def _said(visit: Visit, refused: ApiRefused, given: Mapping[str, str]) -> tuple[
 
 
 async def choice(visit: Visit, wrong: Wrong) -> Response:
-    """The form by which oversight says which inquiry, with what is wrong with it."""
+    """The form in which oversight enters which inquiry, with what is wrong with it."""
     filled = {name: visit.typed(name) for name in _OPENING} | {"receipt": _receipt(visit)}
     return await visit.page(
         "watching/inquiries.html", "console.inquiries", 422 if wrong else 200, filled=filled, wrong=wrong

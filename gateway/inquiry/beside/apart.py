@@ -46,7 +46,7 @@ async def bound_to(journey: Journey, plan: Plan, requester: Requester, asked: Gr
 def by_document(
     journey: Journey, serving: Serving, plan: Plan, bound: Bound, requester: Requester, asked: GraphQLRequest
 ) -> Telling:
-    """How an inquiry is told: as its document selects."""
+    """How an inquiry is answered: as its document selects."""
     return Telling(
         bound.selected,
         asked.media,

@@ -24,7 +24,7 @@ class BreakGlassPort(Protocol):
         """Whether the requester may break the glass now, for a written reason; raises `Refusal`."""
 
     def use(self, inquiry: str, asker: Requester, purpose: str, now: datetime.datetime) -> Change:
-        """Tell of a use at once; the change that opens its review."""
+        """Report a use at once; returns the change that opens its review."""
 
 
 class _Ports(Protocol):

@@ -1,4 +1,4 @@
-"""What a token says -> a Requester, and what its holder must prove besides.
+"""A token's claims -> a Requester, and what its holder must prove besides.
 
 Follows RFC 9068 (claims), RFC 7662 (an introspection answer has the same claims), RFC 8693 (`act`: the outermost actor
 is the official, those before it are told to oversight and decide nothing), OpenID Connect (`auth_time`), RFC 9396
@@ -113,7 +113,8 @@ class _Detail(msgspec.Struct, forbid_unknown_fields=True):
 
 
 def requester(payload: Mapping[str, Any], terms: Terms, now: float) -> tuple[Requester, Binding | None]:
-    """The requester that a genuine token makes at `now` (seconds since the epoch), without what a rule set says of it.
+    """The requester that a genuine token makes at `now` (seconds since the epoch), without what a rule set has about
+    it.
 
     Raises `Unfit`.
     """
@@ -121,7 +122,7 @@ def requester(payload: Mapping[str, Any], terms: Terms, now: float) -> tuple[Req
         payload = _with_client(payload, terms.client_claim)
     for claim in _NARROWING:
         if payload.get(claim, claim) is None:
-            raise Unfit(f"A claim of the token is wrong: `{claim}` is null; leave it out, or say what it is.")
+            raise Unfit(f"A claim of the token is wrong: `{claim}` is null; leave it out, or give it a value.")
     try:
         claims = msgspec.convert(payload, _Claims)
         narrowing = tuple(_narrowings(claims.authorization_details))
@@ -195,7 +196,9 @@ def introspected(answer: Mapping[str, Any], issuer: str, now: float) -> dict[str
         raise Unfit("The token is not an access token.")
     confirmation = answer.get("cnf")
     if kind == "dpop" and not (isinstance(confirmation, dict) and "jkt" in confirmation):
-        raise Unfit("The token's issuer says that it is bound to a key (`token_type`), and not to which: `cnf.jkt`.")
+        raise Unfit(
+            "The token's issuer marks it as bound to a key (`token_type`), but does not name the key: `cnf.jkt`."
+        )
     return {"iss": issuer, "sub": answer.get("client_id"), "iat": now, **answer}
 
 

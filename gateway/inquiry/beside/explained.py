@@ -49,7 +49,7 @@ Rules = Callable[[Settings, Engine, str], tuple[RuleSet, RuleSet]]
 
 
 def run(arguments: argparse.Namespace, rules: Rules) -> int:
-    """Explain an inquiry; 0 told, 1 not (one sentence on standard error)."""
+    """Explain an inquiry; 0 done, 1 not (one sentence on standard error)."""
     operator.check_said(arguments.by, arguments.reason)
     with operator.opened(arguments.config) as place:
         found = find(place, arguments.inquiry)
@@ -118,7 +118,7 @@ def lines(found: Found, rule_set: RuleSet, now: RuleSet) -> Iterator[str]:
         yield ""
         yield f"Subject {place + 1} of {len(subjects)}" + (f", {_a(subject.kind)}:" if subject.kind else ":")
         if not subject.value:
-            yield "  erased: nothing can be told of it"
+            yield "  erased: nothing can be shown of it"
         elif place not in decisions:
             yield "  its entry keeps nothing that a decision could be made from again"
         else:

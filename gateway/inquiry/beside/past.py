@@ -1,4 +1,4 @@
-"""What the ledger says of past inquiries: as a row of `receipts`, and to the counts at a start."""
+"""What the ledger has of past inquiries: as a row of `receipts`, and to the counts at a start."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def receipt(own: Own) -> dict[str, Any]:
 
 
 def counted(entry: StoredEntry) -> Counted | None:
-    """What an entry says to `admit`: only an inquiry that could fetch was counted; whom it names no more is not."""
+    """What an entry gives to `admit`: only an inquiry that could fetch was counted; whom it names no more is not."""
     told = entry.read_told()
     if not isinstance(told, entries.Inquiry) or not told.counted:
         return None

@@ -1,4 +1,4 @@
-"""`@inquiry(recall:)`: a correction that the requester was told of is fetched, and nothing else (Art. 47(1)).
+"""`@inquiry(recall:)`: a correction that the requester was notified of is fetched, and nothing else (Art. 47(1)).
 
 It is an inquiry like any other, but for two things: it needs no case, since the answer that it corrects had one, and
 counts against no frequency. So it is kept to what that answer had: one dataset, its fields and the records that were
@@ -40,8 +40,8 @@ class Correction(NamedTuple):
     records: frozenset[str]
 
     def of(self, fetched: Mapping[tuple[Subject, str], Outcome]) -> dict[tuple[Subject, str], Outcome]:
-        """Of what was fetched, the records that were recalled; one that does not show which it is stays, and is told
-        as its department's fault."""
+        """Of what was fetched, the records that were recalled; one that does not show which it is stays, and is
+        reported as its department's fault."""
         return {
             key: outcome
             if isinstance(outcome, Failure)
@@ -98,7 +98,7 @@ async def correction(
     row = None if port is None else await port.find(requester.who, declared.recall)
     named = [each[1:] for each in subjects]
     if row is None or row.action != "update" or row.records is None or named != [(row.scheme, row.value)]:
-        raise _invalid("`recall` names no correction about this subject that you were told of; see `recalls`")
+        raise _invalid("`recall` names no correction about this subject that you were notified of; see `recalls`")
     if row.purpose != declared.purpose:
         raise _invalid(f"the answer that is recalled was for `{row.purpose}`: declare that purpose")
     if row.state == "acknowledged":

@@ -32,7 +32,7 @@ _NOBODY = ("", "")
 
 
 class PastPort(LedgerPort, Protocol):
-    """A ledger that also tells what was entered before, as `gateway.ledger.log.ledger` does."""
+    """A ledger that also gives what was entered before, as `gateway.ledger.log.ledger` does."""
 
     def own(
         self,

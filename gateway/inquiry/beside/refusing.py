@@ -19,7 +19,7 @@ log = logging.getLogger("dutybound.inquiry")
 async def answer_refusal(
     journey: Journey, entry: Entry | None, problem: Exception, media: Media, steps: Steps = UNTIMED
 ) -> Answer:
-    """Enter and tell a refusal; without an `entry`, where no subject was asked about, only tell it.
+    """Enter and answer a refusal; without an `entry`, where no subject was asked about, only answer it.
 
     Any other exception is a defect of ours: it is told by its inquiry's number and entered like any refusal. Without
     an `entry` it is raised again.

@@ -47,7 +47,7 @@ class _Ports(Protocol):
 
 
 class Release:
-    """What one answer needs to leave: asked once its entry is durable, and told where it does not leave.
+    """What one answer needs to leave: asked once its entry is durable, and notified where it does not leave.
 
     `place` is its entry's, `<shard>-<index>`; `began` is when its inquiry did, on the event loop's clock.
     """

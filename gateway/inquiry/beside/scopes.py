@@ -83,7 +83,7 @@ def _of_subject(requester: Requester, field: str, *, inquires: bool, on_behalf: 
     if on_behalf:
         return _of_official(requester, field, ("counter",), " with `onBehalf`")
     if not requester.is_subject:
-        also = "; a department's counter says for whom it acts, by `onBehalf`" if "counter" in requester.scopes else ""
+        also = "; a department's counter names for whom it acts, by `onBehalf`" if "counter" in requester.scopes else ""
         return Lack(f"`{field}` needs a subject's own token: ask for `self`{also}.", "self")
     if inquires or requester.scopes & (set(SCOPES) - {"self"}):
         return Lack(f"`{field}` needs a token with the scope `self` and no other of this gateway's.", "self")

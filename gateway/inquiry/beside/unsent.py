@@ -72,7 +72,7 @@ class Unsent:
         return True
 
     async def close(self) -> None:
-        """Try what is left once more, and tell what stays so."""
+        """Try what is left once more, and report what stays so."""
         if self._trying is not None:
             self._trying.cancel()
             await asyncio.wait([self._trying])

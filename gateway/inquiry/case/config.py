@@ -1,4 +1,4 @@
-"""`case_registries` of `gateway.yaml`, to registries; every problem is told where it stands.
+"""`case_registries` of `gateway.yaml`, to registries; every problem is reported at its place.
 
 `{<name>: {kind: case-rest, url, timeout: 2s, max_bytes: 64KiB, cache: 30s, ca_file, auth}}`, where `auth` is
 `{kind: bearer, token_file}` or `{kind: basic, username, password_file}`; or `{kind: case-sql, timeout, cache}` with the

@@ -1,4 +1,4 @@
-"""Changed cases between replicas: what a registry tells one of them reaches all of them, through Valkey.
+"""Changed cases between replicas: what a registry reports to one of them reaches all of them, through Valkey.
 
 A registry's notice comes to one process, behind a load balancer; the others have verifications of their own to drop.
 Invariants: a process that does not hear the news keeps no verification, so that none outlives a change it did not hear
@@ -29,7 +29,8 @@ WAIT = 1.0
 
 
 class CaseNews:
-    """Keeps `cases` abreast of what other processes of the ledger `name` are told, by the Valkey at `url`."""
+    """Keeps `cases` up to date with what other processes of the ledger `name` hear from registries, by the Valkey at
+    `url`."""
 
     def __init__(self, url: str, name: str, cases: CaseRegistries) -> None:
         self._valkey: Any = Valkey.from_url(
@@ -45,16 +46,16 @@ class CaseNews:
         self._listening = asyncio.get_running_loop().create_task(self._listen())
 
     async def changed(self, registry: str, case: str | None) -> None:
-        """Tell this process and all others; raises `ConnectionError` where the others cannot be told."""
+        """Notify this process and all others; raises `ConnectionError` where the others cannot be notified."""
         self._cases.changed(registry, case)
         try:
             async with asyncio.timeout(WAIT):
                 await self._valkey.publish(self._channel, msgspec.msgpack.encode((registry, case)))
         except (ValkeyError, OSError, TimeoutError) as error:
-            raise ConnectionError("other replicas cannot be told now") from error
+            raise ConnectionError("other replicas cannot be notified now") from error
 
     async def close(self) -> None:
-        """Stop to listen."""
+        """Stop listening."""
         if self._listening is not None:
             self._listening.cancel()
             with contextlib.suppress(asyncio.CancelledError):

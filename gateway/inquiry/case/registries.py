@@ -101,7 +101,7 @@ class CaseRegistries:
         if registry not in self._registries:
             raise _refusal(_Finding("no case registry is configured for this requester, so no case can be verified"))
         if official is None:
-            raise _refusal(_Finding("a case is verified for an official; send a token that names one"))
+            raise _refusal(_Finding("this purpose needs an official; send a token issued on an official's behalf"))
         if not 0 < len(case) <= 200 or not case.isprintable() or case in (".", ".."):
             raise _refusal(_Finding("the case is unknown to its registry"))
         kept = self._verified.get(registry)
@@ -129,7 +129,8 @@ class CaseRegistries:
             self.changed(name)
 
     def changed(self, registry: str, case: str | None = None) -> None:
-        """The registry says that a case changed, or (None) that any may have: nothing known before counts from now."""
+        """The registry reports that a case changed, or (None) that any may have: nothing known before counts from
+        now."""
         self._changes[registry] += 1
         kept = self._verified.get(registry)
         if kept is None:

@@ -20,12 +20,12 @@ _MANY = 16
 
 
 def periods(purposes: Mapping[str, Purpose]) -> Mapping[str, tuple[object, ...]]:
-    """What of purposes says how far back is counted, and by what."""
+    """What of purposes sets how far back is counted, and by what."""
     return {name: (each.frequency.per, bool(each.quotas), each.case_required) for name, each in purposes.items()}
 
 
 class Counted(NamedTuple):
-    """One inquiry as it is counted, whether it asks now or the ledger tells of it. `subjects` are (scheme, value).
+    """One inquiry as it is counted, whether it asks now or comes from the ledger. `subjects` are (scheme, value).
 
     `case` is what it declared; `request` tells its document and variables from others under its reference.
     """

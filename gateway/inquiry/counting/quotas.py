@@ -63,7 +63,7 @@ def exceeded(purpose: str, window: Window, free: float) -> Refusal:
 
 
 class Reach:
-    """How many subjects one requester or official was told about last at which time, within an hour and a day."""
+    """How many subjects one requester or official got answers about, and when, within an hour and a day."""
 
     __slots__ = ("day", "hour", "latest", "pending")
 

@@ -1,4 +1,4 @@
-"""What tells a retry from another question: a keyed digest of its document, variables and declaration. Pure.
+"""What distinguishes a retry from another question: a keyed digest of its document, variables and declaration. Pure.
 
 It stands in the entry, so that a process that starts knows which inquiries were retries. It is keyed, since variables
 name subjects: whoever reads it cannot find the question by trying. An inquiry without a reference is no retry, and has

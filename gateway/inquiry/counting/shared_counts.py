@@ -53,7 +53,8 @@ class _Call(NamedTuple):
 
 
 class SharedAdmission:
-    """Counts in the Valkey at `url`; `name` tells this ledger's counts from others' there, `secret` keys the digests.
+    """Counts in the Valkey at `url`; `name` distinguishes this ledger's counts from others' there, `secret` keys the
+    digests.
 
     `purposes` are those of the rule set in force. `counted` reads from the ledger what is to be counted again;
     `now` never falls.
@@ -117,7 +118,8 @@ class SharedAdmission:
         )
 
     async def fill(self) -> None:
-        """Count again what the ledger says was asked; raises `ValkeyError` or `OSError` where Valkey does not count."""
+        """Count again what was asked by the ledger's record; raises `ValkeyError` or `OSError` where Valkey does not
+        count."""
         run = await self._run_id()
         purposes, now = self._purposes(), self._now().timestamp()
         for_what = self._filled_for()

@@ -30,8 +30,8 @@ Who = tuple[int, bool]
 
 
 class Sources(NamedTuple):
-    """Where it is read from: the store, the purposes in force, the entries that are not in `counted` (of a snapshot,
-    since a moment in microseconds), and since when (microseconds) there are any of these."""
+    """Where counts are read from. `unprojected` gives the entries that are not in `counted`, of a snapshot, since a
+    moment in microseconds. `since` gives the moment of the first of these, in microseconds."""
 
     store: Store
     purposes: Callable[[], Mapping[str, Purpose]]

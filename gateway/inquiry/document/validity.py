@@ -35,7 +35,7 @@ class _UnfitError(Exception):
 
 
 def fits(schema: GraphQLSchema, document: DocumentNode) -> bool:
-    """Whether `graphql.validate` has nothing against the document; `False` also where only it could tell."""
+    """Whether `graphql.validate` has nothing against the document; `False` also where only it could decide that."""
     assert_valid_schema(schema)
     types = TypeInfo(schema)
     context = ValidationContext(schema, document, types, _unfit)

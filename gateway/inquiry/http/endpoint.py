@@ -106,7 +106,7 @@ class GraphQLEndpoint:
         if not self._waits.end(task):
             task.uncancel()
         if announced not in (-1, len(body)):
-            raise Refusal(Code.REQUEST_INVALID, "The body is not as long as its Content-Length says.", status=400)
+            raise Refusal(Code.REQUEST_INVALID, "The body is not as long as its Content-Length.", status=400)
         return body
 
     async def _chunks(self, receive: Receive) -> bytes:

@@ -95,7 +95,7 @@ def too_large(body_limit: int) -> Refusal:
 
 
 def refused(refusal: Refusal, media: Media, inquiry_extension: bytes | None) -> Answer:
-    """The answer that tells a refusal: without `data`, but where an act came to nothing.
+    """The answer for a refusal: without `data`, but where an act came to nothing.
 
     `inquiry_extension` is the JSON of `extensions.inquiry`.
     Under `application/json` a GraphQL request error is 200, as clients of that media type expect.
@@ -254,7 +254,7 @@ class _Once(Dictionary):
 
 
 def declared(header: bytes | None) -> Mapping[str, str] | None:
-    """What an `Inquiry` header says, `None` without one; raises `Refusal` with `INQUIRY_INVALID`.
+    """What an `Inquiry` header declares, `None` without one; raises `Refusal` with `INQUIRY_INVALID`.
 
     Apart from `read`, because whoever is refused here has asked about a subject already, and that is entered.
     """

@@ -27,7 +27,7 @@ from gateway.storage.subjects.acts import Act, act
 
 _PERSON = Actor(CLIENT.issuer, CLIENT.client, CLIENT.department)
 _ZONE = zoneinfo.ZoneInfo("UTC")
-"""Of a bound on acts a day; commands have none."""
+"""Of a bound on acts per day; commands have none."""
 
 
 class Commanded(NamedTuple):

@@ -42,7 +42,7 @@ class Actor(NamedTuple):
 
 
 class Bound(NamedTuple):
-    """How many acts a day there may be of what `whose` names; `quota` is its name for the caller."""
+    """How many acts per day there may be of what `whose` names; `quota` is its name for the caller."""
 
     whose: tuple[str, ...]
     most: int
@@ -139,7 +139,8 @@ def new_fact(
 
 
 def recalled(seen: Seen, cause: str, subject: tuple[str, str], **columns: str | None) -> Row:
-    """What has those told who received what the act is about (Art. 47), from facts before the act's first change.
+    """The job that notifies those who received what the act is about (Art. 47), from facts before the act's first
+    change.
 
     `cause` is one of `recalls.CAUSES`, `columns` are of `recalls.recall_job`.
     """

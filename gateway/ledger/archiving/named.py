@@ -35,7 +35,7 @@ def check_named(place: Place, shard: str, names: Iterable[str], size: int) -> No
 
 
 def nobodys(place: Place, name: str) -> VerificationFailed:
-    """What is said of a file that archiving did not write."""
+    """The message about a file that archiving did not write."""
     return VerificationFailed(
         f"the archive `{place.name}` has `{name}`, which nobody archived: look at it, and remove it"
     )

@@ -1,4 +1,4 @@
-"""Pruning: what entries say that are older than the law lets them be kept becomes unreadable, and every proof stays.
+"""Pruning: the contents of entries past their legal retention become unreadable, and every proof stays.
 
 A day of a shard at a time: what has to stay readable is sealed anew, by a key of its own; the rows that projections
 have of the rest go, and their payloads, with the day's key. Last go keys of subjects that nothing readable names any

@@ -33,8 +33,8 @@ def register(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--to", metavar="PLACE", help="a folder, or `s3://bucket/path` (default: `ledger.archive` in gateway.yaml)"
     )
-    parser.add_argument("--by", required=True, metavar="NAME", help="who archives; stands in the ledger")
-    parser.add_argument("--reason", required=True, metavar="TEXT", help="why; stands in the ledger")
+    parser.add_argument("--by", required=True, metavar="NAME", help="who archives; is entered in the ledger")
+    parser.add_argument("--reason", required=True, metavar="TEXT", help="why; is entered in the ledger")
     parser.add_argument("--shard", metavar="NAME", help="this shard only (default: all but the registry)")
     options.until(parser, "entries through this day (UTC), or before this time")
     parser.add_argument(

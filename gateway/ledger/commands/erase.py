@@ -24,16 +24,18 @@ from gateway.storage.tables import moment
 
 
 def register(parser: argparse.ArgumentParser, identifiers: named.Identifiers, blockers: Sequence[Blocker]) -> None:
-    """Add the commands; `blockers` is what keeps a subject from being erased, in the order it is told."""
+    """Add the commands; `blockers` is what keeps a subject from being erased, in the order of the report."""
     parts = parser.add_subparsers()
-    request = part(parts, "request", "ask that what the ledger says of a subject be erased; another person approves it")
+    request = part(
+        parts, "request", "request the erasure of what the ledger has about a subject; another person approves it"
+    )
     request.add_argument("--subject", required=True, type=subject_of, metavar="SCHEME:VALUE", help="the subject")
     said(request)
     request.set_defaults(run=functools.partial(_request, identifiers, blockers))
 
     approve = part(parts, "approve", "erase a subject as another person requested: its keys are destroyed, for good")
     approve.add_argument("id", metavar="ID", help="the erasure's number")
-    approve.add_argument("--by", required=True, metavar="NAME", help="who approves; stands in the ledger")
+    approve.add_argument("--by", required=True, metavar="NAME", help="who approves; is entered in the ledger")
     _out(approve, "erasure-ID.receipt")
     approve.set_defaults(run=functools.partial(_approve, blockers))
 
@@ -47,7 +49,7 @@ def register(parser: argparse.ArgumentParser, identifiers: named.Identifiers, bl
     again = part(parts, "again", "destroy the keys of an erasure once more, after a backup brought them back")
     again.add_argument("id", nargs="?", metavar="ID", help="the erasure's number, where the ledger has its entry")
     again.add_argument("--receipt", type=Path, metavar="FILE", help="its receipt, where the ledger lost the entry")
-    again.add_argument("--by", required=True, metavar="NAME", help="who does this; stands in the ledger")
+    again.add_argument("--by", required=True, metavar="NAME", help="who does this; is entered in the ledger")
     _out(again, "erasure-ID-again.receipt")
     again.set_defaults(run=_again)
 
@@ -92,12 +94,12 @@ def _approve(blockers: Sequence[Blocker], arguments: argparse.Namespace) -> int:
         facts = destruction.in_force(engine, *subject)
     _tell_old(old)
     counted = ", ".join(f"{count} of kind {kind}" for kind, count in facts.items()) or "none"
-    print("stays: who asked, when and for which purpose, and the proof of each entry")
-    print(f"stays: facts about the subject, which are not the ledger's; those in force go on restraining ({counted})")
-    print("stays: receipts that were given, valid as before, with their recipients, whose duty to delete stays too")
+    print("stays: who asked, when and why, and the proof of each entry")
+    print(f"stays: facts about the subject, such as an opt-out, which keep their effect ({counted})")
+    print("stays: receipts already issued, which stay valid, with their duty to delete")
     if done.request.account == account():
         print(
-            f"two names were said, but one account of this system, `{account()}`, requested and approved it",
+            f"two names were given, but one account of this system, `{account()}`, requested and approved it",
             file=sys.stderr,
         )
     return 0
@@ -114,14 +116,14 @@ def _tell_done(place: Workplace, done: Done, out: Path) -> None:
     if left := destruction.scrub(place.store):
         print(f"the store's files may still hold what was destroyed: {left}", file=sys.stderr)
     count = destruction.entries_under(place.store.engine, done.keys)
-    print(f"unreadable: what {count} {'entries say' if count != 1 else 'entry says'} of the subject")
-    print(f"backups: they have copies of the keys through {done.backups_until.isoformat()}, as long as they are kept")
+    print(f"unreadable: what {count} {'entries have' if count != 1 else 'entry has'} about the subject")
+    print(f"backups: they contain the keys until {done.backups_until.isoformat()}; the erasure entry has that date")
 
 
 def _tell_old(old: int) -> None:
     if old:
         entries = "entries of version 1 name" if old != 1 else "entry of version 1 names"
-        print(f"stays readable: {old} {entries} the subject; what they say cannot be erased alone")
+        print(f"stays readable: {old} {entries} the subject; their contents cannot be erased alone")
 
 
 def _withdraw(arguments: argparse.Namespace) -> int:

@@ -54,8 +54,8 @@ _FORMATS = {"fhir": as_fhir.as_ndjson, "csv": as_csv.as_csv}
 def register(parser: argparse.ArgumentParser, rule_set: RuleSet | None) -> None:
     """Add the command's arguments."""
     options.config(parser)
-    parser.add_argument("--by", required=True, metavar="NAME", help="who looks; stands in the ledger")
-    parser.add_argument("--reason", required=True, metavar="TEXT", help="why; stands in the ledger")
+    parser.add_argument("--by", required=True, metavar="NAME", help="who looks; is entered in the ledger")
+    parser.add_argument("--reason", required=True, metavar="TEXT", help="why; is entered in the ledger")
     parser.add_argument("--out", type=Path, required=True, metavar="PATH", help="a new folder, or a new file")
     parser.add_argument("--subject", metavar="SCHEME:VALUE", help="entries about this subject")
     parser.add_argument("--case", metavar="ID", help="entries of this case")
@@ -66,7 +66,7 @@ def register(parser: argparse.ArgumentParser, rule_set: RuleSet | None) -> None:
         choices=("package", *_FORMATS),
         default="package",
         help="`package`: with proofs, a folder, or one file where PATH ends with `.zip` (default); `fhir`: HL7 FHIR R4"
-        " AuditEvent, one JSON object a line; `csv`",
+        " AuditEvent, one JSON object per line; `csv`",
     )
     parser.add_argument(
         "--told-only", action="store_true", help="leave out what only oversight may open: officials, withheld, denied"
@@ -89,7 +89,7 @@ def run(arguments: argparse.Namespace, rule_set: RuleSet | None) -> int:
         print(error, file=sys.stderr)
         return 2
     if looked == entries.Looked() or not arguments.by.strip() or not arguments.reason.strip():
-        print("say who looks, why, and at what: `--subject`, `--case`, `--since` and `--until`", file=sys.stderr)
+        print("give who looks, why, and at what: `--subject`, `--case`, `--since` and `--until`", file=sys.stderr)
         return 2
     if arguments.catalogue is not None and arguments.format != "package":
         print("`--catalogue` is for the page of a package: leave it out, or `--format`", file=sys.stderr)
@@ -181,8 +181,8 @@ def _said_of(found: Iterator[Chosen], view: str) -> list[Chosen]:
         if not isinstance(each.told, entries.View):
             return looks
     raise ActRefused(
-        "no entry fits but views like this one, so nothing was written: identifiers and cases are written as in the"
-        f" ledger, and what was erased is not found; `--anyway` writes evidence of that (this view is {view})"
+        "no entry fits but views like this one, so nothing was written. Write identifiers and cases as the ledger has"
+        " them. What was erased is not found; `--anyway` writes evidence of that (this view is {view})"
     )
 
 

@@ -1,4 +1,4 @@
-"""`dutybound ledger hold`: keep what the ledger says of a subject, and let that end."""
+"""`dutybound ledger hold`: keep what the ledger has about a subject, and let that end."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from gateway.storage.tables import moment
 def register(parser: argparse.ArgumentParser, identifiers: named.Identifiers) -> None:
     """Add the commands; each sets `run`: from the parsed arguments to the exit code."""
     parts = parser.add_subparsers()
-    place = part(parts, "place", "keep what the ledger says of a subject, whatever is asked meanwhile")
+    place = part(parts, "place", "keep what the ledger has about a subject, whatever is requested meanwhile")
     place.add_argument("--subject", required=True, type=subject_of, metavar="SCHEME:VALUE", help="the subject")
     said(place)
     place.set_defaults(run=functools.partial(_place, identifiers))
@@ -37,9 +37,12 @@ def part(parts: Any, name: str, text: str) -> argparse.ArgumentParser:
 
 def said(parser: argparse.ArgumentParser) -> None:
     """Who does it, and why."""
-    parser.add_argument("--by", required=True, metavar="NAME", help="who does this; stands in the ledger")
+    parser.add_argument("--by", required=True, metavar="NAME", help="who does this; is entered in the ledger")
     parser.add_argument(
-        "--reason", required=True, metavar="TEXT", help="why; stands in the ledger, and stays: name no subject in it"
+        "--reason",
+        required=True,
+        metavar="TEXT",
+        help="why; is entered in the ledger, and stays: name no subject in it",
     )
 
 
@@ -50,7 +53,7 @@ def _place(identifiers: named.Identifiers, arguments: argparse.Namespace) -> int
             lambda ledger: hold.place(ledger, arguments.subject, arguments.by, arguments.reason, account())
         )
         print(f"placed: hold {entered.id}, {place_of(place, entered.receipt)}")
-    print("nothing that the ledger says of this subject is erased before it is lifted")
+    print("nothing that the ledger has about this subject is erased before it is lifted")
     return 0
 
 

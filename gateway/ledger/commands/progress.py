@@ -10,7 +10,7 @@ _TELL_EVERY = 2.0
 
 
 def teller() -> Callable[[str, int, int], None]:
-    """Tells `(what, done, of)` where the last time was long enough ago."""
+    """Prints `(what, done, of)` where the last time was long enough ago."""
     told = time.monotonic()
 
     def tell(what: str, done: int, of: int) -> None:

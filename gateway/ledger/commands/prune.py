@@ -1,4 +1,4 @@
-"""`dutybound ledger prune`: what entries say that are older than `ledger.retention` becomes unreadable, for good."""
+"""`dutybound ledger prune`: the contents of entries older than `ledger.retention` become unreadable, for good."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ from gateway.storage.archive.places import place_of
 def register(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
     options.config(parser)
-    parser.add_argument("--by", required=True, metavar="NAME", help="who prunes; stands in the ledger")
-    parser.add_argument("--reason", required=True, metavar="TEXT", help="why; stands in the ledger")
+    parser.add_argument("--by", required=True, metavar="NAME", help="who prunes; is entered in the ledger")
+    parser.add_argument("--reason", required=True, metavar="TEXT", help="why; is entered in the ledger")
     parser.set_defaults(run=run)
 
 
@@ -41,7 +41,7 @@ def run(arguments: argparse.Namespace) -> int:
             years = place.settings.ledger.retention
             if years is None:
                 print(
-                    "`ledger.retention` in gateway.yaml has to say how long entries are kept, as `P10Y`",
+                    "`ledger.retention` in gateway.yaml must set how long entries are kept, as `P10Y`",
                     file=sys.stderr,
                 )
                 return 2

@@ -2,8 +2,8 @@
 
 What reads a projection that is dropped or not yet built reads the entries instead, or says how far it is behind. Where
 a gateway's own projector is at work it does the building, and this command tells how far it is; else this command does
-it. One that was interrupted is gone on with by the next call, or by the projector of a gateway. Payloads are opened on
-the way, as a gateway does behind every entry; nothing of them is shown.
+it. The next call, or the projector of a gateway, continues one that was interrupted. Payloads are opened on the way,
+as a gateway does behind every entry; nothing of them is shown.
 """
 
 from __future__ import annotations
@@ -106,7 +106,7 @@ class _Still:
             self._done, self._since = done, time.monotonic()
         elif not self._told and time.monotonic() - self._since > _STILL:
             self._told = True
-            print("a gateway's projector is at work and does not get on; that gateway's log says why", file=sys.stderr)
+            print("a gateway's projector is at work, but makes no progress; see that gateway's log", file=sys.stderr)
 
 
 def _unbuilt(position: kept.Position) -> bool:

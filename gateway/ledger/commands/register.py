@@ -50,7 +50,7 @@ def register(
     )
 
     receipt = parts.add_parser("verify-receipt", help="check a receipt offline, and what it proves")
-    _key(receipt, "the shard's public key, one a line where there are several", required=True)
+    _key(receipt, "the shard's public key, one per line where there are several", required=True)
     receipt.add_argument("--published", type=Path, metavar="CHECKPOINT_FILE", help="a checkpoint that was published")
     receipt.add_argument("--log", metavar="URL", help="where the gateway, or the shard, publishes its log")
     receipt.add_argument(
@@ -63,7 +63,7 @@ def register(
     receipt.set_defaults(run=_verify_receipt)
 
     show = parts.add_parser("show", help="a receipt as a sheet to read and file")
-    _key(show, "the public key; without it the sheet says that nothing was verified")
+    _key(show, "the public key; without it the sheet states that nothing was verified")
     show.add_argument("--answer", type=Path, metavar="FILE", help="the answer (JSON) whose data to check against it")
     show.add_argument(
         "--catalogue", type=Path, metavar="FILE", help="what `/open/catalogue` served as JSON: what ids are called"
@@ -77,15 +77,17 @@ def register(
     )
 
     erase.register(
-        parts.add_parser("erase", help="make what the ledger says of a subject unreadable; takes two people"),
+        parts.add_parser("erase", help="erase what the ledger has about a subject; takes two people"),
         identifiers,
         blockers,
     )
-    hold.register(parts.add_parser("hold", help="keep what the ledger says of a subject for some matter"), identifiers)
+    hold.register(
+        parts.add_parser("hold", help="keep what the ledger has about a subject for some matter"), identifiers
+    )
 
-    rebuild.register(parts.add_parser("rebuild", help="drop what is made of the ledger behind it, and build it again"))
+    rebuild.register(parts.add_parser("rebuild", help="delete and rebuild the ledger's projections"))
 
-    prune.register(parts.add_parser("prune", help="make what entries say unreadable that are older than they are kept"))
+    prune.register(parts.add_parser("prune", help="make the contents of entries past their retention unreadable"))
 
     archive.register(
         parts.add_parser("archive", help="put old entries into files; with `--remove` their rows leave the store")
@@ -93,7 +95,7 @@ def register(
 
     witness.register(parts.add_parser("witness", help="run an independent witness that cosigns checkpoints"))
 
-    key = subparsers.add_parser("keys", help="the keys that sign the ledger, and what others are told")
+    key = subparsers.add_parser("keys", help="the keys that sign the ledger, and messages to others")
     parts = key.add_subparsers()
     new = parts.add_parser("generate", help="a new private key, and the public keys of a ledger's shards")
     new.add_argument("--origin", required=True, metavar="NAME", help="as `ledger.origin`: `gateway.example/ledger`")
@@ -118,7 +120,7 @@ def register(
         help="for shards 1 to N, one for each process, and its commands (default: 8)",
     )
     new.set_defaults(run=_generate)
-    text = "a key that signs what recipients are told of recalls, and its public key for them"
+    text = "a key that signs messages about recalls, and its public key for the recipients"
     signing = parts.add_parser("webhooks", help=text)
     signing.add_argument(
         "--out", type=Path, default=Path("webhooks.key"), metavar="FILE", help="its new file (default: webhooks.key)"
@@ -183,7 +185,7 @@ def _verify_receipt(arguments: argparse.Namespace) -> int:
         count = sum(len(dataset.records) for subject in told.disclosed for dataset in subject.datasets)
         print(
             f"inquiry {told.id}: {told.requester.client} asked at {told.at.isoformat()} for"
-            f" {told.declaration.purpose} and was told {count} record{'s' if count != 1 else ''}"
+            f" {told.declaration.purpose} and received {count} record{'s' if count != 1 else ''}"
         )
         print("data: exactly what was disclosed" if checked else "data: not presented, so not checked")
         if proved.left_out:

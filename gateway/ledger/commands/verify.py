@@ -60,7 +60,7 @@ def register(parser: argparse.ArgumentParser) -> None:
         "--key",
         type=Path,
         metavar="PUBLIC_KEY_FILE",
-        help="public keys, one a line; without it, those of the configuration's own key",
+        help="public keys, one per line; without it, those of the configuration's own key",
     )
     parser.add_argument(
         "--receipts",
@@ -184,7 +184,8 @@ def _store(arguments: argparse.Namespace) -> int:
                 print(f"resumed: {kept.reused} of them are as they were found whole before, and were not opened again")
         if store.locked:
             print(
-                "not opened: what the entries say, the registry, and all that is held to entries; the store's rows are"
+                "not opened: the contents of the entries, the registry, and all that is checked against entries; the"
+                " store's rows are"
                 " sealed: name the key's file with `--store-key`"
             )
         if unknown:
@@ -210,7 +211,7 @@ def _archived(arguments: argparse.Namespace) -> int:
     claims = _claims(_receipts(arguments.receipts) if arguments.receipts else [], verifiers, registry)
     found = archives.check_all(place, verifiers, claims, datetime.datetime.now(datetime.UTC), teller(), registry)
     for log, entries in found:
-        print(f"whole: {log.origin}, {log.size} entries, root {log.root.hex()}; {entries} of them with what they say")
+        print(f"whole: {log.origin}, {log.size} entries, root {log.root.hex()}; {entries} of them with their contents")
     if claims:
         _tell_receipts(claims, [each.log for each in found], "archived")
     return 0

@@ -1,4 +1,4 @@
-"""What an entry says of an act: one state change, by a subject, a steward, a department's system or a clock. Pure.
+"""What an entry records of an act: one state change, by a subject, a steward, a department's system or a clock. Pure.
 
 There is one kind for all of them, and `what` says which it is. It is open: a later version acts in ways that this one
 does not know, and its entries are read, shown and exported all the same. A member is only ever added, with a default.
@@ -44,7 +44,7 @@ class Simulated(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Acted(Entered, frozen=True, tag="act"):
-    """Told: somebody acted, or a clock did (`operators.OWN`).
+    """Entered: somebody acted, or a clock did (`operators.OWN`).
 
     In general: `due` is the last day that there is for what the act began, or was for what it ended, counted by the
     calendar with the digest `calendar`, and `provisional` where that does not list its year yet; `outcome` is what was

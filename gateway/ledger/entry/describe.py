@@ -1,4 +1,4 @@
-"""Entries in a reader's words: whatever is entered beside inquiries is told the same way wherever it is shown. Pure.
+"""Entries in a reader's words: whatever is entered beside inquiries is worded the same wherever it is shown. Pure.
 
 A new kind of entry gets its words here, and is then shown by every format.
 """
@@ -46,11 +46,11 @@ def subjects(told: entries.Told) -> list[tuple[str, str] | None]:
 
 
 def deed(told: entries.Done | entries.OfLedger | entries.Unknown) -> Deed:
-    """What an entry beside inquiries says."""
+    """What an entry beside inquiries records."""
     match told:
         case entries.Unknown():
             return Deed(
-                "What this version cannot tell",
+                "What this version cannot show",
                 f"made {_unknown(told)}",
                 [("Kind", [told.name]), ("About", [name_of(each) for each in told.subjects] or ["nobody by name"])],
                 f"{told.requester.client} of {told.requester.department or told.requester.issuer or 'this gateway'}",
@@ -111,7 +111,7 @@ def deed(told: entries.Done | entries.OfLedger | entries.Unknown) -> Deed:
             subject = subject_of(told.scheme, told.value)
             return Deed(
                 "What was not released",
-                f"did not release to {told.requester.client} what inquiry {told.inquiry} says of {name_of(subject)}",
+                f"did not release to {told.requester.client} what inquiry {told.inquiry} has about {name_of(subject)}",
                 [("Inquiry", [told.inquiry]), ("Entry", [told.entry]), ("About", [name_of(subject)])],
                 "the gateway",
                 told.reason,
@@ -160,7 +160,7 @@ def _view(told: entries.View) -> Deed:
 def _pruned(told: entries.Pruned) -> Deed:
     return Deed(
         "What was pruned",
-        f"had what entries from before {told.before} say made unreadable, as they are kept for {told.retention};"
+        f"made the contents of entries from before {told.before} unreadable, as they are kept for {told.retention};"
         f" backups have it until {told.backups_until}",
         [
             ("From before", [told.before.isoformat()]),

@@ -21,7 +21,7 @@ _RESTORATION = "What a subject applies for"
 _RECORD = "What became of a record"
 _OPT_OUT = "What a subject wants kept back"
 _CLOCK = "What is due"
-_DELIVERY = "What recipients are told"
+_DELIVERY = "Messages to recipients"
 _RECALL = "What is to be used no more"
 _SUSPENSION = "A grant that is suspended"
 _SUPPLEMENT = "What may be shared"
@@ -60,10 +60,10 @@ WORDS = {
     "opt-out-lifted": _Words(_OPT_OUT, "lifted the opt-out of {name} from {dataset}"),
     "deadline-counted": _Words(_CLOCK, "counted again by when {matter} of {name} is due: {due}"),
     "reminded": _Words(_CLOCK, "reminded of {matter} of {name}, which is due by {due}"),
-    "delivered": _Words(_DELIVERY, "told {to} of recall {recall}, which was taken"),
-    "delivery-stopped": _Words(_DELIVERY, "tells {to} nothing more, as it answered to recall {recall} that it is gone"),
-    "delivery-given-up": _Words(_DELIVERY, "gave up telling {to} of recall {recall}; it waits in the inbox"),
-    "delivery-resumed": _Words(_DELIVERY, "had {to} told of recalls again ({outcome})"),
+    "delivered": _Words(_DELIVERY, "notified {to} of recall {recall}, which was taken"),
+    "delivery-stopped": _Words(_DELIVERY, "notifies {to} no more, as it answered to recall {recall} that it is gone"),
+    "delivery-given-up": _Words(_DELIVERY, "gave up notifying {to} of recall {recall}; it waits in the inbox"),
+    "delivery-resumed": _Words(_DELIVERY, "had {to} notified of recalls again ({outcome})"),
     "display-ended": _Words(_CLOCK, "noted what may not be displayed any more after {due}"),
     "display-shortened": _Words(
         _CLOCK,
@@ -97,7 +97,7 @@ WORDS = {
     "rules-approved": _Words(_RULES, "approved rule set {digest} as {how} {officer} (proposal {proposal})"),
     "rules-simulated": _Words(_RULES, "had rule set {digest} simulated: {outcome} (proposal {proposal})"),
     "rules-noticed": _Words(
-        _RULES, "told oversight that rule set {digest} opens data of people, or not public (proposal {proposal})"
+        _RULES, "notified oversight that rule set {digest} opens data of people, or not public (proposal {proposal})"
     ),
     "rules-refused": _Words(_RULES, "refused rule set {digest} (proposal {proposal})"),
     "rules-activated": _Words(_RULES, "made rule set {rule_set} active, since epoch {epoch} ({how})"),
@@ -114,7 +114,7 @@ _OTHER_OF_NOBODY = _OTHER._replace(happened=_OTHER.happened.replace("{name}", f"
 
 
 def deed(told: Acted) -> Deed:
-    """What an act's entry says; rows that would say nothing, as where a subject was erased, are left out."""
+    """What an act's entry records; empty rows, as where a subject was erased, are left out."""
     subject = subject_of(told.scheme, told.value)
     words, values = WORDS.get(told.what), _values(told, name_of(subject) if subject else f"a subject {_ERASED}")
     if words is None:
@@ -155,7 +155,7 @@ def _values(told: Acted, name: str) -> dict[str, str]:
         "recall": told.recall or "of no id",
         "to": _who(told.to) if told.to else "nobody",
         "department": told.department or "no department",
-        "outcome": told.outcome.replace("-", " ") or "not told",
+        "outcome": told.outcome.replace("-", " ") or "not given",
         "records": ", ".join(f"{told.dataset}/{each}" for each in told.records) or f"records {_ERASED}",
         "action": told.action.replace("-", " "),
         "rule_set": told.rule_set[:12] or "of no digest",
@@ -164,7 +164,7 @@ def _values(told: Acted, name: str) -> dict[str, str]:
         "proposal": told.proposal or "of no id",
         "officer": told.officer or "nobody",
         "epoch": str(told.epoch),
-        "how": told.how or "not told how",
+        "how": told.how or "not given how",
         "matter": f"matter {told.matter}" if told.matter else f"a matter {_ERASED}",
     }
 

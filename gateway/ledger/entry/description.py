@@ -1,4 +1,4 @@
-"""What an entry beside inquiries says, in a reader's words: made by `describe`, shown by every format. Pure."""
+"""What an entry beside inquiries records, in a reader's words: made by `describe`, shown by every format. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an entry says: typed, versioned, canonical JSON. Pure.
+"""What an entry records: typed, versioned, canonical JSON. Pure.
 
 Each entry has two sides. `told` is what the requester was told and may show to others with its receipt; `oversight` is
 what only oversight may open. Since version 2 each side is written in parts, one for each subject (`parts`), and the
@@ -138,7 +138,8 @@ class Dataset(msgspec.Struct, frozen=True, omit_defaults=True):
 
     @property
     def displays(self) -> list[tuple[int | None, int | None]]:
-        """Of each record, the last day of its display and the first, in days since 1970-01-01; None: it is not told."""
+        """Of each record, the last day of its display and the first, in days since 1970-01-01; None: it is not
+        known."""
         count = len(self.records)
         none: list[int | None] = [None] * count
         apart = self.since * count if len(self.since) == 1 else self.since or none
@@ -187,7 +188,7 @@ class Data(msgspec.Struct, frozen=True):
 
 
 class Inquiry(Entered, frozen=True, tag="inquiry"):
-    """Told: an inquiry that was answered. `errors` are the distinct codes that stood beside the data."""
+    """Entered: an inquiry that was answered. `errors` are the distinct codes that stood beside the data."""
 
     grant: str | None
     declaration: Declared
@@ -200,14 +201,14 @@ class Inquiry(Entered, frozen=True, tag="inquiry"):
 
     @property
     def counted(self) -> bool:
-        """Whether it counts: it could fetch, and neither what a recall told it to, nor for everybody."""
+        """Whether it counts: it could fetch, and was neither the fetch of a correction nor an open one."""
         if self.requester.issuer == EVERYBODY:
             return False
         return self.declaration.recall is None and any(each.datasets for each in self.disclosed)
 
 
 class Refused(Entered, frozen=True, tag="refusal"):
-    """Told: an operation that was refused as a whole; nothing was disclosed.
+    """Entered: an operation that was refused as a whole; nothing was disclosed.
 
     `retryable` where it was not the inquiry that was at fault: a case registry out of reach. `message` is empty where
     it was erased, or could quote an identifier that was not understood as one.
@@ -336,7 +337,7 @@ encode = msgspec.json.Encoder(order="deterministic").encode
 
 
 def read_told(told: bytes) -> Told:
-    """Read the general part of what was told; raises `ValueError` for a version that is not known here, and damage."""
+    """Read the general part of a told side; raises `ValueError` for a version that is not known here, and damage."""
     try:
         return _of_version(_TOLD.decode(told))
     except (msgspec.MsgspecError, RecursionError) as error:

@@ -16,7 +16,7 @@ from gateway.ledger.entry.entries import Oversight
 
 
 class SubjectParts(NamedTuple):
-    """What an entry says of one subject, as the bytes that its leaf commits to."""
+    """What an entry has about one subject, as the bytes that its leaf commits to."""
 
     scheme: str
     value: str
@@ -33,7 +33,7 @@ class EntryParts(NamedTuple):
 
 
 class ToldOf(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A subject's part of what was told; a refusal has the message, an answer what was disclosed."""
+    """A subject's part of a told side; a refusal has the message, an answer what was disclosed."""
 
     kind: str
     scheme: str
@@ -199,7 +199,7 @@ def _relied_on(oversight: Oversight, place: int) -> tuple[str, ...]:
     """A subject's consents; raises `ValueError` where it is not said whose each is."""
     consents, subjects = oversight.consents, oversight.consents_of
     if len(consents) != len(subjects):
-        raise ValueError("it is not said whose consent each one is")
+        raise ValueError("it does not name whose consent each one is")
     return tuple([consents[at] for at, subject in enumerate(subjects) if subject == place])
 
 

@@ -1,4 +1,4 @@
-"""What an entry says beside inquiries: acts of people on the ledger, and what it says of itself. Pure.
+"""What entries beside inquiries record: acts of people on the ledger, and the ledger's own events. Pure.
 
 Formats and versions are those of `entries`, which has these kinds among its own.
 """
@@ -45,7 +45,7 @@ class Looked(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class View(Entered, frozen=True, tag="view"):
-    """Told: somebody looked into the ledger itself, outside any inquiry; entered before anything was opened.
+    """Entered: somebody looked into the ledger itself, outside any inquiry; entered before anything was opened.
 
     `requester` is the client that was used; the operator's own command line has no issuer. `by` is the person,
     `parts` are the parts of the entries that were opened, and `format` is what they were written as.
@@ -60,7 +60,8 @@ class View(Entered, frozen=True, tag="view"):
 
 
 class Reviewed(Entered, frozen=True, tag="review"):
-    """Told: a person's verdict on the inquiries behind a finding of the watch; it is about inquiries, never a subject.
+    """Entered: a person's verdict on the inquiries behind a finding of the watch; it is about inquiries, never a
+    subject.
 
     `requester` is as in a view, `by` the person; `entries` are the inquiries' places, `<shard>-<index>`. The official
     whose inquiries they were stands in oversight's part.
@@ -76,7 +77,8 @@ class Reviewed(Entered, frozen=True, tag="review"):
 
 
 class Hold(Entered, frozen=True, tag="hold"):
-    """Told: a person had what the ledger says of a subject kept for some matter (`placed`), or let that end (`lifted`).
+    """Entered: a person had what the ledger has about a subject kept for some matter (`placed`), or let that end
+    (`lifted`).
 
     `hold` is its number; `requester` is as in a view. The subject stands in a part of its own.
     """
@@ -91,7 +93,7 @@ class Hold(Entered, frozen=True, tag="hold"):
 
 
 class ErasureRequest(Entered, frozen=True, tag="erasure-request"):
-    """Told: a person asked that what the ledger says of a subject be erased (`requested`), or took that back.
+    """Entered: a person requested the erasure of what the ledger has about a subject (`requested`), or took that back.
 
     `erasure` is its number; otherwise as in a hold.
     """
@@ -106,7 +108,7 @@ class ErasureRequest(Entered, frozen=True, tag="erasure-request"):
 
 
 class Erasure(Entered, frozen=True, tag="erasure"):
-    """Told: a second person approved an erasure, and it was carried out with this entry; it names nobody.
+    """Entered: a second person approved an erasure, and it was carried out with this entry; it names nobody.
 
     `keys` are the ids of the subject's keys that were destroyed, each in 16 hexadecimal digits; what they sealed stays
     unreadable, and what their entries commit to stays proved. `requested_by` asked, `by` approved. Copies of the keys
@@ -123,7 +125,8 @@ class Erasure(Entered, frozen=True, tag="erasure"):
 
 
 class Pruned(Entered, frozen=True, tag="prune"):
-    """Told: a person had what entries from `before` a day say made unreadable, since they are older than is kept.
+    """Entered: a person made the contents of entries from before a day (`before`) unreadable, at the end of their
+    retention.
 
     `below` is, for each shard by its name, the index up to which entries were; what people did before it stays
     readable, and what is kept of them for some matter. `retention` is how long entries are kept (`P10Y`). Copies
@@ -140,7 +143,7 @@ class Pruned(Entered, frozen=True, tag="prune"):
 
 
 class Gap(Entered, frozen=True, tag="gap"):
-    """Told: the store came back with less of a shard than is remembered outside, so that shard was sealed.
+    """Entered: the store came back with less of a shard than is remembered outside, so that shard was sealed.
 
     The first entry of the shard that goes on instead. `shard` is the sealed one's origin; `size` and `root` are what
     the store had of it, `remembered` the signed checkpoint that it should have had, `by` who remembered that.
@@ -156,7 +159,7 @@ class Gap(Entered, frozen=True, tag="gap"):
 
 
 class ShardChange(Entered, frozen=True, tag="shard"):
-    """Told, in the root shard: a shard was `opened`, its key `rotated`, or it was `sealed`, at `size` and `root`.
+    """Entered in the root shard: a shard was `opened`, its key `rotated`, or it was `sealed`, at `size` and `root`.
 
     `shard` is its origin, `key` the verifier key that signs it from there on. `handover` is a signed note
     (`gateway.ledger.entry.registry`) by the key before and the new one, where it was rotated.
@@ -174,7 +177,7 @@ class ShardChange(Entered, frozen=True, tag="shard"):
 
 
 class NotReleased(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="kind", tag="not-released"):
-    """Told: what an inquiry's entry says was disclosed of a subject did not leave; nobody received it.
+    """Entered: what an inquiry's entry has as disclosed of a subject did not leave; nobody received it.
 
     `requester` is the inquiry's, `inquiry` its id, `entry` its place, `<shard>-<index>`. `reason`: the `token` expired,
     a permit or a display `ended`, or facts changed, the entry came too `late`, the `clock` was in doubt by then, or the

@@ -1,4 +1,4 @@
-"""An entry taken apart, so that what it says of one subject can be destroyed alone, and put together again. Pure.
+"""An entry taken apart, so that its part about one subject can be destroyed alone, and put together again. Pure.
 
 What identifies a subject, or could lead to it, is in that subject's part: its name, what was disclosed or withheld and
 of which records, the digest of the answer, the case, the papers, the caller's own words. The general part keeps who
@@ -127,7 +127,7 @@ def split(told: Known, oversight: Oversight = entries.NOTHING) -> EntryParts:
 
 
 def read_told(side: Side) -> Told:
-    """What a told side says; raises `ValueError` for a version that this reader does not know, and damage."""
+    """The contents of a told side; raises `ValueError` for a version that this reader does not know, and damage."""
     told, bodies = entries.read_told(side.general.body), side.bodies
     if not bodies:
         return told
@@ -146,7 +146,7 @@ def read_told(side: Side) -> Told:
 
 
 def read_oversight(side: Side) -> Oversight:
-    """What an oversight side says; raises `ValueError` as `read_told` does."""
+    """The contents of an oversight side; raises `ValueError` as `read_told` does."""
     oversight, bodies = entries.read_oversight(side.general.body), side.bodies
     if not bodies:
         return oversight
@@ -170,4 +170,4 @@ def _decoded(decoder: msgspec.json.Decoder[_T], body: bytes | None) -> _T | None
     try:
         return decoder.decode(body)
     except (msgspec.MsgspecError, RecursionError) as error:
-        raise ValueError(f"what it says of a subject is of a form that this version does not know ({error})") from error
+        raise ValueError(f"its part about a subject is of a form that this version does not know ({error})") from error

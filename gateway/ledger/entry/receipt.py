@@ -49,11 +49,11 @@ class Proved(msgspec.Struct, frozen=True):
 
     @property
     def left_out(self) -> bool:
-        """Whether it does not open what is said of some subject: see `LEFT_OUT`."""
+        """Whether it does not open the part about some subject: see `LEFT_OUT`."""
         return any(isinstance(part, bytes) for part in self.opened.subjects or ())
 
 
-LEFT_OUT = "what is said of a subject is not in this receipt: it was erased since, or left out by whoever presents it"
+LEFT_OUT = "the part about the subject is not in this receipt: it was erased since, or left out by whoever presents it"
 """Of an erased subject a receipt has a digest, as where its holder closed an open part: only the store can tell."""
 
 
@@ -116,7 +116,7 @@ def read_file(content: bytes) -> Presented:
 
 
 def verify_receipt(text: str, verifiers: Sequence[Verifier], registry: Registry | None = None) -> Proved:
-    """Check every step from the signature to what was told; raises `VerificationFailed` that names the step.
+    """Check every step from the signature to what was disclosed; raises `VerificationFailed` that names the step.
 
     Where a registry is given its keys count too, each as far as it was not given up.
     """
@@ -138,7 +138,7 @@ def verify_receipt(text: str, verifiers: Sequence[Verifier], registry: Registry 
 
 
 def unverified(text: str) -> Proved:
-    """What a receipt says of itself, where there is no key to check its signature with.
+    """What a receipt has in itself, where there is no key to check its signature with.
 
     That its entry is in the tree that it names is checked; who signed that tree is not. Raises `VerificationFailed`.
     """
@@ -162,7 +162,7 @@ def _included(proof: Proof, opening: Opening, checkpoint: Checkpoint, verifier: 
     leaf = opening.leaf
     if not verify_inclusion(leaf_hash(leaf), proof.index, checkpoint.size, proof.path, checkpoint.root):
         raise VerificationFailed(
-            f"this receipt does not verify: what it says is not entry {proof.index} of the tree that was signed"
+            f"this receipt does not verify: its contents are not entry {proof.index} of the tree that was signed"
         )
     try:
         told = parts.read_told(opening.told)
@@ -216,7 +216,7 @@ def check_data(proved: Proved, data: bytes) -> None:
 
 
 def check_extension(proved: Proved, inquiry: dict[str, Any]) -> None:
-    """Check that an answer's `extensions.inquiry` says what was entered; raises `VerificationFailed`.
+    """Check that an answer's `extensions.inquiry` has what was entered; raises `VerificationFailed`.
 
     Of cautions about a subject that was erased since, none can be compared.
     """

@@ -112,7 +112,7 @@ def shard_changes(told: Iterable[entries.Told]) -> Iterator[entries.ShardChange]
 
 
 def read_changes(changes: Iterable[entries.ShardChange]) -> dict[str, Listed]:
-    """The shards by origin, as the changes say in order; raises `VerificationFailed` where one cannot follow."""
+    """The shards by origin, after all changes in order; raises `VerificationFailed` where one cannot follow."""
     found: dict[str, Listed] = {}
     for index, change in enumerate(changes):
         try:

@@ -1,4 +1,4 @@
-"""Secrecy with an end (Art. 42): until when a subject is not told that somebody looked. Pure.
+"""Secrecy with an end (Art. 42): until when a subject does not learn that somebody looked. Pure.
 
 Where a purpose's law lets the subject be told later, `secrecy: {max}` of the purpose sets the delay; no caller can ask
 for it, lengthen it, or be asked to lift it. The entry keeps its end, so the delay ends by itself, whatever becomes of

@@ -29,7 +29,7 @@ Subject = tuple[str, str]
 
 
 class Unknown(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Told: something of a kind that is not known here, or, with a `word`, of a known kind in a word that is not.
+    """Entered: something of a kind that is not known here, or, with a `word`, of a known kind in a word that is not.
 
     `kind` and `word` are bounded and without signs of their own. `subjects` are those that its parts name, in order;
     None for one that was erased, or is not named as all kinds name one.
@@ -146,5 +146,5 @@ class Tally:
         one = len(self) == 1
         return (
             f"{len(self)} {'entry' if one else 'entries'} of {'a kind' if one else 'kinds'} that this version does not"
-            f" know ({', '.join(named)}): proven as all others, and told by a later version only"
+            f" know ({', '.join(named)}): proven as all others, but shown by a later version only"
         )

@@ -1,4 +1,4 @@
-"""What keeps a subject from being erased, as one ordered tuple: each says what is open, and how it ends.
+"""What keeps a subject from being erased, as one ordered tuple: each names what is open, and how it ends.
 
 A part that has open matters of its own adds a `Blocker` where `gateway.cli` puts the tuple together: its `open` gives,
 for a subject and the ids of its keys, the query for what is open. It is asked twice: before, to name what is open, and
@@ -90,7 +90,7 @@ BLOCKERS = (
 
 
 def found_open(store: Store, blockers: Sequence[Blocker], subject: tuple[str, str], keys: Sequence[int]) -> list[str]:
-    """What is open now, a sentence each; raises `VerificationFailed` where entries that can say so do not open."""
+    """What is open now, a sentence each; raises `VerificationFailed` where entries that may record it do not open."""
     said, found = read_said(store, subject, keys), []
     with store.engine.connect() as connection:
         for each in blockers:
@@ -98,7 +98,7 @@ def found_open(store: Store, blockers: Sequence[Blocker], subject: tuple[str, st
             found += [f"{each.what} `{id_}` is open; {each.ends}" for id_ in rows]
             about = [str(id_) for id_ in connection.scalars(each.about(subject, keys))] if each.about else []
             found += [
-                f"{each.what} `{id_}` is open by its entry, whatever its row says, which was removed or altered: see"
+                f"{each.what} `{id_}` is open by its entry, but its row was removed or altered: see"
                 " `dutybound ledger verify`"
                 for id_ in each.said(said, about)
                 if id_ not in rows

@@ -1,4 +1,4 @@
-"""What keeps a subject from being erased, as the ledger's own entries say: a row can be removed, an entry cannot.
+"""What keeps a subject from being erased, by the ledger's own entries: a row can be removed, an entry cannot.
 
 Read are all entries of the shards that commands append to, and of the other shards those that are sealed by a key of
 the subject's; and the entries that end reviews, which name no subject, wherever they are. That is enough: holds are
@@ -34,7 +34,8 @@ _ENDED = select(act.c.entry).where(act.c.matter.in_(select(verdict.c.finding)))
 
 
 class Said:
-    """What entries say of a subject: which holds, matters and recalls are open; and which findings were reviewed."""
+    """What entries record of a subject: which holds, matters and recalls are open; and which findings were
+    reviewed."""
 
     def __init__(self, subject: tuple[str, str]) -> None:
         self._subject = subject
@@ -79,7 +80,7 @@ def _closes(told: entries.Acted) -> bool:
 
 
 def read_said(store: Store, subject: tuple[str, str], keys: Sequence[int]) -> Said:
-    """Read through the entries that can say so; raises `VerificationFailed` where one does not open."""
+    """Read through the entries that can record it; raises `VerificationFailed` where one does not open."""
     said = Said(subject)
     with store.engine.connect() as connection:
         places = connection.execute(select(entry.c.id).where(names_any(keys)).order_by(entry.c.id)).scalars().all()
@@ -109,7 +110,7 @@ def _note(said: Said, reader: Reader, shard: int, first: int, count: int, keys: 
         if isinstance(told, entries.Unknown) and set(keys) & set(found.keys):
             raise VerificationFailed(
                 f"entry {found.index} is about the subject, and of a kind that this version does not know"
-                f" (`{told.name}`): it may say that something is open. Erase with the version that wrote it"
+                f" (`{told.name}`): it may open something. Erase with the version that wrote it"
             )
         said.note(told)
     if read_count != count:

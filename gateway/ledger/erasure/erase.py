@@ -1,9 +1,9 @@
-"""Erasing a subject from the ledger: what is said of it becomes unreadable for good, and every proof stays valid.
+"""Erasing a subject from the ledger: what is held about it becomes unreadable for good, and every proof stays valid.
 
 One person requests it, by which whoever received its records is told to delete them (Art. 47(2)); another approves it,
-and the approval carries it out: the subject's keys are destroyed in the
-transaction of the `Erasure` entry that lists them. Nothing else is deleted: the general parts of entries stay, and so
-do facts about the subject that are in force, such as an opt-out, which go on restraining.
+and the approval carries it out: the subject's keys are destroyed in the transaction of the `Erasure` entry that lists
+them. Nothing else is deleted: the general parts of entries stay, and so do facts about the subject that are in force,
+such as an opt-out, which keep their effect.
 
 Invariants: nobody approves what they requested; while something is open that needs what is said of the subject
 (`blockers`), or somebody received something of it since who was not told to delete it (`answered`), nothing is
@@ -40,7 +40,9 @@ from gateway.storage.subjects.erasure import Request
 from gateway.storage.tables import micros
 
 _TELL = 1024
-_GIVEN_SINCE = "what is about the subject was given to somebody since it was requested, who is told to delete it now"
+_GIVEN_SINCE = (
+    "what is about the subject was given to somebody since the request; the recipient is now notified to delete it"
+)
 
 
 class Done(NamedTuple):
@@ -66,7 +68,7 @@ async def request(
             if old:
                 why = f"only entries of version 1 name this subject ({old}), and those cannot be erased alone"
                 raise ActRefused(why)
-            raise ActRefused("the ledger says nothing of this subject; identifiers are written as in the ledger")
+            raise ActRefused("the ledger has nothing about this subject; identifiers are written as in the ledger")
         if (other := kept.waiting_request(seen.connection, *subject)) is not None:
             raise ActRefused(
                 f"erasure `{other.id}` of this subject was requested by {other.by} already; approve or withdraw it"
@@ -99,7 +101,7 @@ async def approve(
     Raises `ActRefused` that says why not, with all that is open; `LedgerUnavailable`.
     """
     if not by.strip():
-        raise ActRefused("say who approves")
+        raise ActRefused("give who approves")
     store = ledger.store
 
     def make(seen: Seen) -> Made:

@@ -1,4 +1,4 @@
-"""Legal holds: what the ledger says of a subject is kept for some matter, so that nothing of it is erased meanwhile.
+"""Legal holds: what the ledger has about a subject is kept for some matter, so that nothing of it is erased meanwhile.
 
 Invariants: a hold and its entry are one act, so is its end; a lifted hold names nobody here any more.
 """

@@ -38,7 +38,7 @@ async def again(ledger: Ledger, erased: entries.Erasure, by: str, account: str, 
     Two people decided it, so it is not decided again. Raises `ActRefused` where none of the keys is there.
     """
     if not by.strip():
-        raise ActRefused("say who does it")
+        raise ActRefused("give who does it")
     engine, named = ledger.store.engine, [int(key, 16) for key in erased.keys]
 
     def make(seen: Seen) -> Made:
@@ -85,7 +85,7 @@ def _commanded(reader: Reader) -> Iterator[entries.Told]:
 
 
 def proved(place: Workplace, receipt: str) -> entries.Erasure:
-    """What the receipt of an erasure says, if this ledger gave it; raises `VerificationFailed`."""
+    """The contents of an erasure's receipt, if this ledger gave it; raises `VerificationFailed`."""
     origin = place.settings.ledger.origin
     trusted: list[Verifier] = key_files.verifiers(place.private, origin, [ROOT, *EVERY])
     with contextlib.closing(place.store.reader()) as reader:

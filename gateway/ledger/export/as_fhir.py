@@ -1,4 +1,4 @@
-"""Entries as HL7 FHIR R4 (4.0.1) AuditEvent resources, one JSON object a line (NDJSON), for audit repositories.
+"""Entries as HL7 FHIR R4 (4.0.1) AuditEvent resources, one JSON object per line (NDJSON), for audit repositories.
 
 An identifier stands in its scheme by name (`identifier.type.text`): which system URI a scheme has is the receiver's to
 know. Codes are of DICOM and HL7; what has no code there stands as text. `entity` holds the subjects (each with the
@@ -29,7 +29,7 @@ _Json = dict[str, Any]
 
 
 def as_ndjson(chosen: Iterable[Chosen], *, oversight: bool = True) -> Iterator[str]:
-    """The file, line by line; without `oversight` the official and what was withheld are not told."""
+    """The file, line by line; without `oversight` the official and what was withheld are left out."""
     for each in chosen:
         yield msgspec.json.encode(audit_event(each, oversight=oversight)).decode() + "\n"
 

@@ -134,7 +134,7 @@ def check_package(path: Path, verifiers: Sequence[Verifier] | None) -> Checked:
             unknown.note(told)
             signers.add(signer)
     if len(found) != manifest.entries:
-        raise VerificationFailed(f"it holds {len(found)} entries, and its manifest says {manifest.entries}")
+        raise VerificationFailed(f"it holds {len(found)} entries; its manifest has {manifest.entries}")
     _check_view(manifest, found)
     return Checked(manifest, sorted(signers), unknown)
 
@@ -178,7 +178,7 @@ def _hint(source: Source) -> str:
 def _check_files(source: Source, manifest: Manifest) -> None:
     there = source.names()
     if len(set(there)) != len(there):
-        raise VerificationFailed("a file stands twice in it")
+        raise VerificationFailed("a file appears twice in it")
     for name in sorted(set(there) - {MANIFEST, NOTE, *manifest.files}):
         raise VerificationFailed(f"`{name}` is not in its manifest: it was added")
     for name, listed in sorted(manifest.files.items()):
@@ -208,7 +208,7 @@ def _check_entry(
     if (proved.size, proved.root) != (checkpoint.size, checkpoint.root):
         raise VerificationFailed("its receipt does not lead to the checkpoint in the package")
     if manifest.searched and manifest.searched.get(shard) != checkpoint.size:
-        raise VerificationFailed("its manifest says that another tree of its shard was searched")
+        raise VerificationFailed("its manifest names another tree of its shard")
     opening = open_extra(tlog_proof.parse(text).extra)
     try:
         made = _entry_file(source.read(f"{name}.json"), manifest.v, opening.told.general.salt)
@@ -224,7 +224,7 @@ def _check_entry(
         if oversight_digest(_side(made.oversight)) != proved.oversight:
             raise VerificationFailed("what only oversight may open is not what its receipt has the digest of")
     if not fits(proved.told, manifest.looked) and name != manifest.view:
-        raise VerificationFailed("it is not of what the package says that it is about")
+        raise VerificationFailed("it is not about the subject of the package")
     if proved.verifier is None:
         raise VerificationFailed("nobody's signature on its receipt was checked")
     return proved.told, proved.verifier
@@ -266,4 +266,4 @@ def _check_view(manifest: Manifest, found: dict[str, entries.Told]) -> None:
         raise VerificationFailed(f"`{manifest.view}`, the entry of this view of the ledger itself, is missing")
     said = (view.by, view.reason, view.looked, view.parts, view.at)
     if said != (manifest.by, manifest.reason, manifest.looked, manifest.parts, manifest.made):
-        raise VerificationFailed("its manifest does not say what was entered: who made it, why or of what was changed")
+        raise VerificationFailed("its manifest is not as entered: who made it, why or of what was changed")

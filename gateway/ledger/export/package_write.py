@@ -43,7 +43,7 @@ REGISTRY = "registry.json"
 
 
 class FileDigest(msgspec.Struct, frozen=True):
-    """What the manifest says of a file."""
+    """The manifest's line about a file."""
 
     size: int
     sha256: str
@@ -52,7 +52,7 @@ class FileDigest(msgspec.Struct, frozen=True):
 class Manifest(msgspec.Struct, frozen=True, omit_defaults=True):
     """`manifest.json`. `view` names the entry that this package itself left in the ledger; `policies` is the digest of
     the rule set whose text is in it. `searched` are the shards that were read to find the entries, and how many entries
-    of each: every one of them was opened, none looked up in what is made of the ledger."""
+    of each: every one of them was opened, none looked up in a projection."""
 
     format: str
     v: int

@@ -40,7 +40,7 @@ def choose(
     progress: Progress | None = None,
     lacking: Callable[[int], None] | None = None,
 ) -> Iterator[Chosen]:
-    """The entries that fit, shard by shard, in order; erased ones cannot be told and are left out.
+    """The entries that fit, shard by shard, in order; erased ones cannot be matched and are left out.
 
     Every entry is read and held against its leaf, and the leaves against the head: nothing that was made of the ledger
     is believed. Of how many entries about a subject the projection `looked` lacks is told (`lacking`) at the end.

@@ -43,14 +43,14 @@ def day(date: datetime.date) -> str:
 
 
 class Section(NamedTuple):
-    """A titled part of the sheet: rows of a label and what it says, several lines where there is more than one."""
+    """A titled part of the sheet: rows of a label and its values, several lines where there is more than one."""
 
     title: str
     rows: list[tuple[str, list[str]]]
 
 
 class Beside(NamedTuple):
-    """What is known beside a receipt: what ids are called, and what the answer says was refused."""
+    """What is known beside a receipt: what ids are called, and what was refused by the answer."""
 
     titles: Titles = NONE
     refused: Sequence[tuple[str, Sequence[str]]] = ()
@@ -67,7 +67,7 @@ def sections(proved: Proved, data_checked: bool, beside: Beside = ALONE) -> list
 
 
 def told_sections(told: entries.Told, titles: Titles = NONE) -> list[Section]:
-    """What an entry says, without how that was verified."""
+    """The contents of an entry, without how that was verified."""
     if not isinstance(told, entries.Operation):
         return [_deed(told, titles)]
     made = [_asked(told, titles)]
@@ -112,7 +112,8 @@ def _refused(beside: Beside) -> Section:
         for number, (said, articles) in enumerate(beside.refused, 1)
     ]
     return Section(
-        "What was refused", [*rows, ("Proved", ["no: the answer that was presented says so, not the receipt"])]
+        "What was refused",
+        [*rows, ("Proved", ["no: this is from the answer that was presented, not from the receipt"])],
     )
 
 
@@ -158,7 +159,7 @@ def _disclosed(told: entries.Inquiry, titles: Titles) -> Iterator[Section]:
                     lines.append("no record")
             rows.append((titles.dataset(dataset.dataset), lines))
         if not subject.value:
-            yield Section("What was disclosed", [("Erased", ["what this entry says of a subject was erased since"])])
+            yield Section("What was disclosed", [("Erased", ["this entry's part about a subject was erased since"])])
             continue
         name = f"What was disclosed of {subject.scheme} {subject.value}"
         yield Section(name, rows or [("Nothing", ["no field of what was asked is permitted"])])

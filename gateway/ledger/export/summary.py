@@ -1,6 +1,6 @@
 """The page of an evidence package that reads without any software of ours.
 
-First why and by whom it was made and how to check it, then a line an entry, then each entry in full. Whatever comes
+First why and by whom it was made and how to check it, then a line per entry, then each entry in full. Whatever comes
 from entries is escaped.
 """
 
@@ -79,7 +79,7 @@ class Pages:
                 ("Made at", [sheet.moment(view.at)]),
                 ("Because", [view.reason]),
                 ("Entries", [f"{len(self._lines)}: {describe.scope(view.looked)}"]),
-                ("Found by reading", read or ["it does not say what"]),
+                ("Found by reading", read or ["it does not give its subject"]),
                 *self._named(),
                 ("Rule sets", rules or ["none"]),
                 ("Public keys", list(verifiers)),

@@ -36,7 +36,8 @@ from gateway.values import NOWHERE
 
 
 class Watched(NamedTuple):
-    """Who is told of a ledger: that it refuses, or a witness stays away, and how many entries each commit held."""
+    """Who is notified of a ledger's events: that it refuses, or a witness stays away, and how many entries each commit
+    held."""
 
     ledger: Heard | None = None
     witness: Heard | None = None
@@ -71,7 +72,7 @@ def ledger_of(
 
 
 def publisher_of(store: Store, settings: LedgerSettings, now: Now, heard: Heard | None = None) -> Publisher:
-    """What publishes it; `heard` is told of witnesses that stay away."""
+    """What publishes it; `heard` is called with witnesses that stay away."""
     named = [AskedWitness(each.name, each.url, parse_verifier(each.key)) for each in settings.witnesses]
     return Publisher(
         store,
@@ -83,12 +84,13 @@ def publisher_of(store: Store, settings: LedgerSettings, now: Now, heard: Heard 
 
 
 def read_key(settings: LedgerSettings, root: Node) -> Ed25519PrivateKey | None:
-    """The ledger's key; what is wrong with it is told where `gateway.yaml` names its file."""
+    """The ledger's key; what is wrong with it is reported where `gateway.yaml` names its file."""
     return _read_key(settings.key_file, root.at(["ledger", "key_file"]))
 
 
 def webhook_keys(settings: Settings) -> list[Ed25519PrivateKey]:
-    """The keys that sign what is sent to recipients; what is wrong with one is told where `gateway.yaml` names it."""
+    """The keys that sign what is sent to recipients; what is wrong with one is reported where `gateway.yaml` names
+    it."""
     nodes = (settings.root.at(["webhooks", name]) for name in ("key_file", "older_key_file"))
     found = [_read_key(file, node) for file, node in zip(settings.webhooks.key_files, nodes, strict=False)]
     return [key for key in found if key is not None]
@@ -106,7 +108,7 @@ def _read_key(file: Path, node: Node) -> Ed25519PrivateKey | None:
 
 
 def check_witnesses(settings: LedgerSettings, root: Node) -> None:
-    """Tell, where it stands in `gateway.yaml`, a witness's key that is none."""
+    """Report, at its place in `gateway.yaml`, a witness's key that is none."""
     for place, each in enumerate(settings.witnesses):
         try:
             if each.key and not parse_verifier(each.key).cosigns:
@@ -116,7 +118,7 @@ def check_witnesses(settings: LedgerSettings, root: Node) -> None:
 
 
 def check_head_file(settings: LedgerSettings, root: Node) -> None:
-    """Tell, where it stands in `gateway.yaml`, a head file that could not be written, or is none."""
+    """Report, at its place in `gateway.yaml`, a head file that could not be written, or is none."""
     file, node = settings.head_file, root.at(["ledger"])
     if file == NOWHERE or (file.parent == settings.key_file.parent and not file.parent.is_dir()):
         return None  # it is told already, or of the key

@@ -26,7 +26,7 @@ VERSION = 1
 
 
 class SeenOutside(NamedTuple):
-    """A checkpoint that somebody outside the store has seen; `by` says who, for messages."""
+    """A checkpoint that somebody outside the store has seen; `by` names who, for messages."""
 
     by: str
     note: str
@@ -64,7 +64,7 @@ class HeadFile:
             if old is not None and _size(old) > _size(note):
                 raise LedgerUnavailable(
                     f"`{self.path}` remembers {_size(old)} entries of `{origin}`, and the store has {_size(note)}: it"
-                    " was set back; start the gateway again, which then says what to do"
+                    " was set back; start the gateway again, which then reports what to do"
                 )
             if old != note:
                 self._write(msgspec.json.format(msgspec.json.encode(_File(VERSION, heads | {origin: note})), indent=1))
@@ -78,8 +78,8 @@ class HeadFile:
             return {}
         except (OSError, ValueError) as error:
             raise LedgerUnavailable(
-                f"the head file `{self.path}` cannot be read ({error}); without it nobody can tell whether the store"
-                " was set back: restore it, or remove it if you know that the store was not"
+                f"the head file `{self.path}` cannot be read ({error}); without it nobody can know whether the store"
+                " was set back. Restore it, or remove it if you know that the store was not set back"
             ) from error
         if found.v != VERSION:
             raise LedgerUnavailable(f"the head file `{self.path}` is of version {found.v}; this one knows {VERSION}")

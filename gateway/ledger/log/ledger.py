@@ -105,7 +105,7 @@ class Ledger:
 
     @property
     def floor(self) -> datetime.datetime:
-        """The highest time of any committed entry: no clock may say less."""
+        """The highest time of any committed entry: no clock may give less."""
         return _moment(max(self._floor, self._shard.floor) if self._shard else 0)
 
     def time(self) -> datetime.datetime | None:

@@ -1,7 +1,7 @@
 """The ledger opened for one command of a person: in the shard that commands append to, one after the other.
 
-What a person has done stands in the ledger with the name that was said (`--by`) and, for oversight, with the account of
-the operating system, which is not only said.
+What a person has done is entered in the ledger with the name that was given (`--by`) and, for oversight, with the
+account of the operating system, which is more than a claim.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ _T = TypeVar("_T")
 
 
 class ActRefused(CommandRefused):
-    """What a person asked of the ledger cannot be; the message says why and what to do."""
+    """What a person asked of the ledger cannot be done; the message has the reason and what to do."""
 
 
 class Workplace(NamedTuple):
@@ -92,9 +92,12 @@ async def operated(place: Workplace) -> AsyncIterator[Ledger]:
 
 
 def kept_backups(place: Workplace) -> datetime.timedelta:
-    """How long backups of the store are kept; raises `ConfigurationError` where that is not said."""
+    """How long backups of the store are kept; raises `ConfigurationError` where that is not set."""
     if place.settings.ledger.backups is None:
-        fix = "say how long backups of the store are kept, as `backups: P35D`; who is erased is told when they expire"
+        fix = (
+            "set how long backups of the store are kept, as `backups: P35D`; whoever is erased is informed when they"
+            " expire"
+        )
         raise ConfigurationError([Problem(str(place.settings.file), 0, 0, "ledger.backups", fix)])
     return place.settings.ledger.backups
 
@@ -209,10 +212,10 @@ def check_said(by: str, reason: str, value: str = "") -> None:
     Names and reasons stand in the part of the entry that stays when its subject is erased.
     """
     if not by.strip() or not reason.strip():
-        raise ActRefused("say who, and give a reason")
+        raise ActRefused("give a name and a reason")
     if printable(by) != by:
         raise ActRefused(f"the name `{printable(by)}` has characters that nobody sees; leave them out")
     if len(reason) > MOST_REASON:
-        raise ActRefused(f"the reason is over {MOST_REASON} characters; say it shorter, and where the rest is filed")
+        raise ActRefused(f"the reason is over {MOST_REASON} characters; shorten it, and name where the rest is filed")
     if value and value.casefold() in f"{by} {reason}".casefold():
         raise ActRefused("the reason stays in the ledger when the subject is erased: leave the identifier out of it")

@@ -76,7 +76,7 @@ class Publisher:
         return self._witnesses.time(machines()) if self._witnesses else None
 
     async def remembered(self, shard: str, keys: Sequence[Verifier]) -> list[SeenOutside]:
-        """Every checkpoint of a shard that is known outside the store; what a witness says is signed by one of `keys`.
+        """Every checkpoint of a shard that is known outside the store; a witness's answer is signed by one of `keys`.
 
         Raises `LedgerUnavailable` where the head file cannot be read, or too few of the required witnesses answer.
         """

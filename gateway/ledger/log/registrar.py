@@ -248,7 +248,7 @@ def change(
 
 
 def stored_changes(reader: Reader) -> list[entries.ShardChange]:
-    """What the store's root shard says; nothing where there is none. Raises `VerificationFailed`."""
+    """The contents of the store's root shard; nothing where there is none. Raises `VerificationFailed`."""
     try:
         return list(shard_changes([parts.read_told(opening.told) for opening in _openings(reader)[0]]))
     except ValueError as error:

@@ -77,8 +77,8 @@ def registry_set_back(gap: Missing) -> str:
     seen, by = gap.remembered.checkpoint, gap.remembered.by
     if gap.size < seen.size:
         what = (
-            f"the store's registry has {gap.size} entries, and {by} remembers {seen.size} of `{seen.origin}`: the store"
-            " was set back to an older copy, or is another one, so shards or keys that were registered are missing"
+            f"the store's registry has {gap.size} entries, and {by} remembers {seen.size} of `{seen.origin}`. The"
+            " store was set back to an older copy, or is another one. Shards or keys that were registered are missing"
         )
     else:
         what = (
@@ -87,8 +87,8 @@ def registry_set_back(gap: Missing) -> str:
         )
     return (
         f"{what}. Nothing is signed. Stop every gateway, and restore a copy of the store that has those {seen.size}"
-        " entries (`dutybound ledger verify --config gateway.yaml` says whether one has); where there is none, begin"
-        " another ledger (another `ledger.origin`, an empty store, another `ledger.head_file`) and keep this store:"
+        " entries (`dutybound ledger verify --config gateway.yaml` reports whether one has). Where there is none,"
+        " begin another ledger: another `ledger.origin`, an empty store, another `ledger.head_file`. Keep this store:"
         " what it proves, it still proves"
     )
 
@@ -148,7 +148,7 @@ def is_sealed(store: Store, name: str) -> bool:
 
 
 def gap_entry(gap: Sealed, origin: str, named_in: str, at: datetime.datetime) -> tuple[bytes, int, ClauseElement]:
-    """The entry that names a gap: what it says, its time in microseconds, and the change with it."""
+    """The entry that names a gap: its contents, its time in microseconds, and the change with it."""
     told = entries.Gap(
         entries.VERSION,
         str(uuid.uuid4()),

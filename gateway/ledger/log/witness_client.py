@@ -60,7 +60,7 @@ class _Away(Exception):
 
 
 class Witnesses:
-    """All witnesses of a ledger; `require` of them must cosign `within` seconds; `heard` is told of each."""
+    """All witnesses of a ledger; `require` of them must cosign `within` seconds; `heard` is called for each."""
 
     def __init__(
         self,
@@ -176,8 +176,8 @@ class Witnesses:
             old = self._sizes.get((witness.name, head.origin), 0)
             if old > head.size:
                 raise Contradicted(
-                    f"{where} has seen {old} entries of shard `{head.name}`, and the store has {head.size}: it was set"
-                    " back; start the gateway again, which then says what to do"
+                    f"{where} has seen {old} entries of shard `{head.name}`, and the store has {head.size}: it was"
+                    " set back; start the gateway again, which then reports what to do"
                 )
             proof = await asyncio.to_thread(_proof, store, head, old)
             body = f"old {old}\n{''.join(f'{b64(each)}' + chr(10) for each in proof)}\n{head.checkpoint}"

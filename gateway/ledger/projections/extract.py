@@ -119,7 +119,7 @@ def visible(told: entries.Told | None, oversight: entries.Oversight | None, at: 
 
 
 def at_counter(told: entries.Told | None) -> bool:
-    """Whether a department's counter did it for the subject: then it says how it was known who came."""
+    """Whether a department's counter did it for the subject: then it records how the visitor was identified."""
     return isinstance(told, entries.Acted) and told.what in AT_COUNTER and bool(told.proof)
 
 
@@ -183,7 +183,8 @@ def count(told: entries.Told | None, oversight: entries.Oversight | None) -> Cou
 
 
 def not_released(told: entries.Told | None, shard: str) -> int | None:
-    """The index, in the shard of this name, of the entry whose disclosure did not leave, where this entry says so."""
+    """The index, in the shard of this name, of the entry whose disclosure did not leave, where this entry records
+    that."""
     if not isinstance(told, entries.NotReleased):
         return None
     name, _, index = told.entry.rpartition("-")

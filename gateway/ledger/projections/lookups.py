@@ -196,7 +196,8 @@ def by_official(
             yield place
     if until is not None:
         raise PastIncomplete(
-            f"past inquiries can be told up to {moment(until).isoformat()} only: later ones are still being made ready;"
+            f"past inquiries can be shown up to {moment(until).isoformat()} only: later ones are still being made"
+            " ready;"
             " ask again later, or for fewer at once"
         )
 
@@ -250,7 +251,7 @@ def of_version_1(reader: Reader, of: Covered) -> list[Place]:
 
 
 def told_of(entry: StoredEntry) -> Told | None:
-    """What an entry told; None where its period's key was destroyed. Damage is a `VerificationFailed`."""
+    """What an entry disclosed; None where its period's key was destroyed. Damage is a `VerificationFailed`."""
     if entry.told is None:
         return None
     try:

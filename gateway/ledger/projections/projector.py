@@ -34,7 +34,7 @@ from gateway.storage.tables import SHARD_BITS, micros
 
 _FORGET = 64
 BATCH = 512
-"""The most entries a transaction, where so many wait: some 30 milliseconds of the write lock, on SQLite."""
+"""The most entries per transaction, where so many wait: some 30 milliseconds of the write lock, on SQLite."""
 
 
 class Stopped(NamedTuple):

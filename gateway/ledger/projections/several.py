@@ -1,4 +1,4 @@
-"""Who received what of many subjects, looked up together: for whoever has thousands of records to tell of at once.
+"""Who received what of many subjects, looked up together: for whoever reports thousands of records at once.
 
 It gives what `recipients` gives of each of them (`tests/recall/selecting/test_several.py`), of what the projections
 have: whoever asks has seen that they passed all that matters to them (`positions.passed`).
@@ -148,7 +148,7 @@ def ended_of(reader: Reader, day: int, dataset: str, scheme: str, value: str) ->
 
 
 def shortened_of(reader: Reader, since: int, day: int, dataset: str, scheme: str, value: str) -> set[int]:
-    """The entries that disclosed a record whose display counts from a day, and told a later last day than `day`.
+    """The entries that disclosed a record whose display counts from a day, with a later last day than `day`.
 
     Without those of which a shortened period had a recall already.
     """

@@ -139,7 +139,7 @@ class Look(NamedTuple):
 
     @property
     def of_recall(self) -> bool:
-        """Whether a recipient was told to use the subject's records no more, or answered that."""
+        """Whether a recall of the subject's records was sent to a recipient, or answered."""
         return isinstance(self.told, Acted) and self.told.what in extract.RECALLS
 
 

@@ -1,5 +1,6 @@
-"""The ledger's signing key: an Ed25519 private key in a PEM file (PKCS #8) that only its owner may read, and its public
-side as signed-note verifier keys, one line a shard: a shard's key name is its origin, `<ledger origin>/<shard>`.
+"""The ledger's signing key, an Ed25519 private key in a PEM file (PKCS #8) that only its owner may read. Its public
+side is a file of signed-note verifier keys, one line per shard. A shard's key name is its origin, `<ledger
+origin>/<shard>`.
 """
 
 from __future__ import annotations
@@ -93,7 +94,7 @@ def _write(path: Path, mode: Literal["w", "a"], found: list[Verifier]) -> None:
 
 
 def read_verifiers(path: Path) -> list[Verifier]:
-    """Read a public key file: one verifier key a line, empty lines and `#` comments between them.
+    """Read a public key file: one verifier key per line, empty lines and `#` comments between them.
 
     Raises `ConfigurationError` with the lines that are wrong.
     """
@@ -102,7 +103,7 @@ def read_verifiers(path: Path) -> list[Verifier]:
     except OSError as error:
         raise _refuse(path, f"cannot be read ({error.strerror})") from error
     except UnicodeDecodeError as error:
-        raise _refuse(path, "is not a public key file (one `name+hash+base64` a line)") from error
+        raise _refuse(path, "is not a public key file (one `name+hash+base64` per line)") from error
     found: list[Verifier] = []
     problems: list[Problem] = []
     for line, text in enumerate(lines, 1):
@@ -112,7 +113,7 @@ def read_verifiers(path: Path) -> list[Verifier]:
             except ValueError as error:
                 problems.append(Problem(str(path), line, 1, "", str(error)))
     if not problems and not found:
-        problems.append(Problem(str(path), 0, 0, "", "holds no verifier key (one `name+hash+base64` a line)"))
+        problems.append(Problem(str(path), 0, 0, "", "holds no verifier key (one `name+hash+base64` per line)"))
     if problems:
         raise ConfigurationError(problems)
     return found

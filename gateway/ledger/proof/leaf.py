@@ -62,7 +62,7 @@ _OPEN, _ERASED = b"\x01", b"\x00"
 
 
 class Part(NamedTuple):
-    """An opened part: its salt, and the bytes that the entry says."""
+    """An opened part: its salt, and the entry's bytes."""
 
     salt: bytes
     body: bytes
@@ -94,7 +94,7 @@ def subject_digest(salt: bytes, body: bytes) -> bytes:
 
 
 def keys_digest(salt: bytes, keys: Sequence[int]) -> bytes:
-    """What the other side's general part says of its entry's subjects' keys: their ids, by that part's own salt."""
+    """What the other side's general part has of its subjects' keys: their ids, by that part's own salt."""
     return _sha256(KEYS_PREFIX + salt + b"".join([key.to_bytes(8, "big") for key in keys])).digest()
 
 
@@ -111,7 +111,7 @@ def oversight_digest(side: Side) -> bytes:
 
 
 def told_digest_of(digests: Sequence[bytes]) -> bytes:
-    """A told side's digest, of those of its parts, the general one first."""
+    """The digest of a told side, from those of its parts, the general one first."""
     return _sha256(TOLD_PREFIX_2 + b"".join(digests)).digest()
 
 
@@ -142,7 +142,7 @@ def commit(told_digest: bytes, oversight_digest: bytes) -> bytes:
 
 
 class Opening(NamedTuple):
-    """What a receipt's `extra` says: the told side, and the other side's digest."""
+    """What a receipt's `extra` has: the told side, and the other side's digest."""
 
     told: Side
     oversight: bytes
@@ -172,7 +172,7 @@ def write_extra(oversight_digest: bytes, general: Part, subjects: Sequence[Part 
 
 
 def open_extra(extra: bytes) -> Opening:
-    """Read a receipt's `extra`; raises `ValueError` that says what is wrong with it."""
+    """Read a receipt's `extra`; raises `ValueError` with what is wrong with it."""
     if extra[:1] == _VERSION_1:
         if len(extra) < 1 + 2 * SALT_SIZE:
             raise ValueError("its `extra` is cut short")

@@ -91,7 +91,7 @@ class Verifier(NamedTuple):
 
 
 def parse_verifier(text: str) -> Verifier:
-    """Read a verifier key; raises `ValueError` that says what is wrong with it."""
+    """Read a verifier key; raises `ValueError` with what is wrong with it."""
     parts = text.split("+", 2)
     if len(parts) != 3:
         raise ValueError("a verifier key is `name+hash+base64`")
@@ -139,7 +139,8 @@ class Cosigner:
         self._private = private
 
     def line(self, text: str, at: int) -> str:
-        """The signature line over a checkpoint's text, saying that it was the largest consistent one seen at `at`."""
+        """The signature line over a checkpoint's text, which states that it was the largest consistent one seen at
+        `at`."""
         signature = at.to_bytes(_TIME) + self._private.sign(cosigned_text(text.encode(), at))
         return f"— {self.verifier.name} {b64(self.verifier.id + signature)}\n"
 

@@ -14,7 +14,7 @@ MAX_PATH = 64
 
 
 class Receipt(msgspec.Struct, frozen=True):
-    """The proof of one entry: `text` is a C2SP tlog-proof whose `extra` opens what the requester was told."""
+    """The proof of one entry: `text` is a C2SP tlog-proof whose `extra` opens what was disclosed to the requester."""
 
     shard: str
     index: int
@@ -40,7 +40,7 @@ def write(extra: bytes, index: int, path_lines: str, checkpoint: str) -> str:
 
 
 def parse(text: str) -> Proof:
-    """Read a tlog-proof; raises `ValueError` that says what is wrong with it."""
+    """Read a tlog-proof; raises `ValueError` with what is wrong with it."""
     head, gap, checkpoint = text.partition("\n\n")
     lines = head.split("\n")
     if lines[0] != HEADER:

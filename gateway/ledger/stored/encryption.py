@@ -16,7 +16,7 @@ stand before. So whatever is altered, or moved to another entry, place or column
 destroyed the digests that the leaf commits to are left. A key's id is random: it links a subject's entries to each
 other and, once its row was emptied, to nobody.
 
-Nonces are random. A period key seals one shard's entries of one day: at 5,000 entries a second that is under 2^30
+Nonces are random. A period key seals one shard's entries of one day: at 5,000 entries per second that is under 2^30
 messages, well below where random 96-bit nonces might meet (2^32, NIST SP 800-38D). A subject's key seals less.
 """
 
@@ -43,7 +43,7 @@ _LAST_KEY, _LAST_PLACE = 2**63 - 1, 2**16 - 1
 
 
 class Segment(NamedTuple):
-    """What an entry says of one subject, sealed: its key's id, and the digests of its two parts."""
+    """What an entry has about one subject, sealed: its key's id, and the digests of its two parts."""
 
     key: int
     told: bytes
@@ -93,15 +93,15 @@ def segments(laid: bytes) -> list[Segment]:
     at = 0
     while at < len(laid):
         if len(laid) - at < _SEGMENT.size:
-            raise ValueError("what it says of its subjects is cut short")
+            raise ValueError("its part about its subjects is cut short")
         key, told, oversight, length = _SEGMENT.unpack_from(laid, at)
         if key > _LAST_KEY or len(found) > _LAST_PLACE:
-            raise ValueError("what it says of its subjects was altered: there is no such key or place")
+            raise ValueError("its part about its subjects was altered: there is no such key or place")
         at += _SEGMENT.size
         found.append(Segment(key, told, oversight, laid[at : at + length]))
         at += length
     if at != len(laid):
-        raise ValueError("what it says of its subjects is cut short")
+        raise ValueError("its part about its subjects is cut short")
     return found
 
 

@@ -55,5 +55,5 @@ def entries(
 
 
 def altered(head: Head, why: str) -> VerificationFailed:
-    """What is said of a shard that is not as it was signed."""
+    """The message about a shard that is not as it was signed."""
     return VerificationFailed(f"shard `{head.name}`: {why}: run `dutybound ledger verify`")

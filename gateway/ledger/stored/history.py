@@ -29,7 +29,7 @@ _AT_ONCE = 128
 
 
 class Own(NamedTuple):
-    """One of a requester's own entries: what it was told, a receipt for it, and the cursor to go on from."""
+    """One of a requester's own entries: what it received, a receipt for it, and the cursor of the next page."""
 
     cursor: str
     told: Side

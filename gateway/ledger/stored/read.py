@@ -63,7 +63,7 @@ class StoredEntry(msgspec.Struct, frozen=True):
     erased: tuple[int, ...] = ()
 
     def read_told(self) -> entries.Told:
-        """What it told; raises `ValueError` for a version that this reader does not know, and damage."""
+        """What it disclosed; raises `ValueError` for a version that this reader does not know, and damage."""
         assert self.told is not None, "its reader asked first"
         return parts.read_told(self.told)
 

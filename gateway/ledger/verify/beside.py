@@ -158,7 +158,7 @@ class PrunedDays:
                     self._said[shard] = index, told
 
     def check(self, reader: Reader) -> None:
-        """Raises `VerificationFailed` where a day's key is gone and no pruning says so, or there in spite of one."""
+        """Raises `VerificationFailed` where a day's key is gone without a pruning, or there in spite of one."""
         for shard, (first, last) in self._unopened.items():
             if shard not in self._said or last >= self._said[shard][0]:
                 index = last if shard in self._said else first
@@ -169,9 +169,9 @@ class PrunedDays:
             for (period,) in reader.rows(sql.PERIODS_BEFORE, shard, told.before.isoformat()):
                 if not period.endswith(KEPT):
                     raise VerificationFailed(
-                        f"shard `{shard}`: the key of {period} is there, and what is before {told.before} was pruned:"
-                        " it was not carried out to its end, or came back with a backup; run"
-                        " `dutybound ledger prune` again"
+                        f"shard `{shard}`: the key of {period} is there, but what is before {told.before} was pruned."
+                        " The pruning was not finished, or a backup brought the key back. Run `dutybound ledger prune`"
+                        " again"
                     )
 
 
@@ -204,7 +204,7 @@ class DestroyedKeys:
                 name = next(head.name for head in read.heads(reader) if head.id == place >> SHARD_BITS)
                 index = place & (1 << SHARD_BITS) - 1
                 raise VerificationFailed(
-                    f"shard `{name}`: entry {index}: the key of what it says of a subject is gone, and no erasure"
+                    f"shard `{name}`: entry {index}: the key of its part about a subject is gone, and no erasure"
                     " explains why"
                 )
         for key, secret, _, *names in read.key_rows(reader, set(self._destroyed)):

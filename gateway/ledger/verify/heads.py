@@ -77,7 +77,7 @@ def stored_registry(store: Store, verifiers: Sequence[Verifier]) -> Registry | N
 
 
 def silent(shard: str, done: int, of: int) -> None:
-    """No progress told."""
+    """No progress reported."""
 
 
 def _registry(reader: Reader, verifiers: Sequence[Verifier]) -> Registry | None:

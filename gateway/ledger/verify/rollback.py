@@ -67,5 +67,5 @@ def _check_gap(gap: Missing, explained: gaps.Explained | None) -> None:
         raise VerificationFailed(registry_set_back(gap))
     raise VerificationFailed(
         f"shard `{gap.name}`: the store has {gap.size} entries, and {gap.remembered.by} remembers {seen.size}"
-        f" of `{seen.origin}`: it was cut short or replaced, or is an older copy; a gateway that starts on it seals it"
+        f" of `{seen.origin}`. It was cut short or replaced, or is an older copy. A gateway that starts on it seals it"
     )

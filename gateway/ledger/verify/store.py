@@ -148,7 +148,7 @@ def _check_rest(reader: Reader, head: Head, unopened: int | None) -> None:
     ((count, last),) = reader.rows(sql.ENTRY_COUNT, base + first, base + (1 << SHARD_BITS))
     if (count := count + first) != now.size:
         beyond = f", the last at index {last - base}" if last is not None else ""
-        raise VerificationFailed(f"it holds {count} entries{beyond}; its head says {now.size}")
+        raise VerificationFailed(f"it holds {count} entries{beyond}; its head has {now.size}")
     ((indexed,),) = reader.rows(sql.INDEX_COUNT, base, base + (1 << SHARD_BITS))
     least = now.size - (unopened or 0)
     right = indexed <= now.size if unopened is None else indexed in (least, now.size)  # `Beside` asks why none opens

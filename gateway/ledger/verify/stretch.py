@@ -176,7 +176,7 @@ def _check_entry(
     except ValueError as error:
         raise _broken(entry, str(error)) from error
     if oversight.keys and oversight.keys != leaf.keys_digest(entry.oversight.general.salt, entry.keys):
-        raise _broken(entry, "the keys of what it says of its subjects were changed for others")
+        raise _broken(entry, "the keys of its part about its subjects were exchanged for others")
     _check_keys(entry, told, known, gone)
     if at != max(floor, micros(told.at)):
         raise _broken(entry, "its time was altered")
@@ -199,7 +199,7 @@ def _check_keys(entry: StoredEntry, told: entries.Told, known: Mapping[int, Subj
         if key not in known:
             gone.setdefault(key, (entry.shard << SHARD_BITS) + entry.index)
         elif subject is not None and known[key][1] != (entry.shard, *subject):
-            raise VerificationFailed(f"entry {entry.index}: the key of what it says of a subject is another's")
+            raise VerificationFailed(f"entry {entry.index}: the key of its part about a subject is another's")
 
 
 def _named(told: entries.Told) -> list[tuple[str, str] | None]:

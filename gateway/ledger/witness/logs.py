@@ -38,7 +38,7 @@ class Logs:
         return made
 
     def keys(self, origin: str) -> list[Verifier]:
-        """The keys that may have signed a log; raises `LookupError` that says why there is none."""
+        """The keys that may have signed a log; raises `LookupError` with the reason where there is none."""
         root = f"{origin.rpartition('/')[0]}/{ROOT}"
         own = [key for key in self._given if key.name == origin]
         if origin != root and any(key.name == root for key in self._given):

@@ -73,7 +73,7 @@ class _Request(NamedTuple):
 
 
 class RequestRefused(Exception):
-    """Not cosigned: the status and the body that say why."""
+    """Not cosigned: the status and the body with the reason."""
 
     def __init__(self, status: int, body: str) -> None:
         super().__init__(body)

@@ -53,7 +53,7 @@ _AGAIN = frozenset(
 
 
 class Answer(NamedTuple):
-    """What a recipient says."""
+    """A recipient's answer."""
 
     outcome: str
     reason: str = ""
@@ -232,7 +232,7 @@ def answer(given: Mapping[str, Any], passed_on: Sequence[str] | None, *, several
     if len(names) > MOST_PASSED_ON:
         raise inputs.wrong(f"`passedOnTo` has {len(names)} names; at most {MOST_PASSED_ON} are taken")
     if outcome == "passed-on" and several:
-        raise inputs.wrong("who has them must be said of each recall: answer them one by one, with `passedOnTo`")
+        raise inputs.wrong("each recall needs who has the data now: answer them one by one, with `passedOnTo`")
     if outcome == "passed-on" and not names:
         raise inputs.wrong("`passedOnTo` is missing: name those whom you passed the records on to")
     if outcome != "passed-on" and names:

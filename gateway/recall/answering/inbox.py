@@ -35,7 +35,7 @@ class Inbox:
         conditions.append(recalls.of_clients(answered_by(office.rules, requester.who)))
         if (after := given.get("after")) is not None:
             conditions.append(tuple_(recall.c.sequence, recall.c.id) > place_of(str(after)))
-        await office.viewed(requester, "recalls", "what it was told to use no more")
+        await office.viewed(requester, "recalls", "what it may no longer use")
         return Acted(await asyncio.to_thread(self._page, conditions, given["first"]))
 
     def _page(self, conditions: list[ColumnElement[bool]], first: int) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""What wants a person, told to the operator: to the address in `alerts`, as a log line, and as a metric.
+"""What needs a person, sent to the operator: to the address in `alerts`, as a log line, and as a metric.
 
 Told are a use of break-glass, a review that is overdue, what the watch found, a grant that is suspended, a recall that
 is overdue, a recipient to whom nothing is sent any more, a version that changed without a report, a proposal of rules
@@ -91,7 +91,8 @@ class Alerts:
         self.settled, self.close = self._trying.settled, self._trying.close
 
     async def turn(self) -> bool:
-        """Tell what is new, and begin to send what is due; whether there was any. Raises SQLAlchemy's errors."""
+        """Report what is new, and begin to send what is due; returns whether there was any. Raises SQLAlchemy's
+        errors."""
         now = self._office.now()
         told = await asyncio.to_thread(self._new, now)
         for each in told:

@@ -1,4 +1,4 @@
-"""Telling recipients that something waits in their inbox, by the recall's id and nothing else (Standard Webhooks).
+"""Notifying recipients that something waits in their inbox, by the recall's id and nothing else (Standard Webhooks).
 
 Work that is due is taken by lane, a recipient each, and each try is a task. Invariants: a recall that was answered
 meanwhile is not told; one that was taken is told once in the ledger, in the transaction that ends its work; one that
@@ -6,7 +6,7 @@ was not is tried again under the same id; a recipient that is slow, dead or host
 at most `EACH` tries at once, and one where the last failed. An answer of 410 stops a recipient until a person has it go
 on (`dutybound recalls resume`). What nobody took in `GIVEN_UP` is told to oversight. The inbox is the truth all along.
 
-Tries are at most `RATE` a second, for all: inquiries come first.
+Tries are at most `RATE` per second, for all: inquiries come first.
 """
 
 from __future__ import annotations
@@ -40,14 +40,14 @@ GIVEN_UP = sum(AGAIN)
 EACH, TOGETHER = 4, 48
 """Tries at once of one recipient, and of all."""
 RATE, BURST = 200.0, 50.0
-"""Tries a second, of all together, and how many of them are saved."""
+"""Tries per second, of all together, and how many of them are saved."""
 PAUSE, LONGEST = 1.0, 300.0
 """Seconds that a recipient who is away is left alone: at first, and at most."""
 _NEEDED = ("open", "overdue")
 
 
 def receivers(rules: RuleSet) -> dict[Who, Receiver]:
-    """The recipients that are told, with what signs it."""
+    """The recipients that are notified, with what signs the message."""
     secrets = rules.requesters.recall_secrets
     return {
         who: Receiver(entry.recalls.url, secrets.get(who, ()))
@@ -147,12 +147,12 @@ class Delivering:
                 self._heard(client, None)
             elif tried.outcome is Taken.GONE:
                 await self._telling.stopped(work, row)
-                self._heard(client, "it wants nothing more (410); `dutybound recalls resume` has it told again")
+                self._heard(client, "it wants nothing more (410); `dutybound recalls resume` has it notified again")
             else:
                 await self._again(lane, work, tried)
-                self._heard(client, f"it does not take what it is told of recalls: {tried.why}")
+                self._heard(client, f"it does not take messages about recalls: {tried.why}")
         except Exception as error:  # its lease runs out, and it is tried again
-            self._heard(client, f"what it is told of recalls cannot be sent or entered ({type(error).__name__})")
+            self._heard(client, f"messages about recalls cannot be sent or entered ({type(error).__name__})")
         finally:
             lane.busy -= 1
 

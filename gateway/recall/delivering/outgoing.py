@@ -1,4 +1,5 @@
-"""What `dutybound check` and a start say of messages to others: keys that sign them, and receivers out of reach."""
+"""What `dutybound check` and a start have about messages to others: keys that sign them, and receivers out of
+reach."""
 
 from __future__ import annotations
 
@@ -15,7 +16,8 @@ from gateway.web.messages.addresses import Addresses
 
 
 def check_keys(settings: Settings, keys: Sequence[Ed25519PrivateKey], ledgers: Ed25519PrivateKey | None) -> None:
-    """Tell, where `gateway.yaml` names it, a key that is the ledger's: who has one to sign messages has no ledger."""
+    """Report, where `gateway.yaml` names it, a key that is the ledger's: a key for messages must not sign the
+    ledger."""
     if ledgers is not None and any(_public(key) == _public(ledgers) for key in keys):
         settings.root.at(["webhooks"]).problem(
             "the ledger's key signs the ledger alone; make another with `dutybound keys webhooks`"
@@ -23,12 +25,12 @@ def check_keys(settings: Settings, keys: Sequence[Ed25519PrivateKey], ledgers: E
 
 
 def warnings(settings: Settings, rules: RuleSet) -> list[str]:
-    """What a start lets pass, and somebody should know: who will not be told, and by what it cannot be verified."""
+    """What a start lets pass, and somebody should know: who will not be notified, and what cannot be verified."""
     found = []
     entries = rules.policies.requesters.values()
     if any(each.recalls.url for each in entries) and not settings.webhooks.key_files:
         found.append(
-            "what recipients are told of recalls is signed by their shared secrets alone; name a key with"
+            "messages to recipients are signed by their shared secrets alone; name a key with"
             " `webhooks.key_file` (`dutybound keys webhooks` makes one)"
         )
     addresses = Addresses(settings.webhooks.networks)

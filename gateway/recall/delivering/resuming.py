@@ -1,4 +1,4 @@
-"""`dutybound recalls resume`: a recipient that wanted nothing more (410) is told of its recalls again.
+"""`dutybound recalls resume`: a recipient that wanted nothing more (410) is notified of its recalls again.
 
 An operator's own act, entered in the shard of commands. What waited meanwhile is sent at once.
 """
@@ -24,13 +24,13 @@ RESUMED = "delivery-resumed"
 
 def register(parts: Any) -> None:
     """Add `resume` to `dutybound recalls`."""
-    text = "tell a recipient of its recalls again, which had said that it wants nothing more (410)"
+    text = "notify a recipient of its recalls again, after it answered that it wants no more messages (410)"
     parser: argparse.ArgumentParser = parts.add_parser("resume", help=text)
     options.config(parser)
     parser.add_argument("--client", required=True, metavar="CLIENT", help="the recipient's client id")
     parser.add_argument("--issuer", metavar="URL", help="its issuer, where several have a client of that id")
-    parser.add_argument("--by", required=True, metavar="NAME", help="who decides so; stands in the ledger")
-    parser.add_argument("--reason", required=True, metavar="TEXT", help="why; stands in the ledger")
+    parser.add_argument("--by", required=True, metavar="NAME", help="who decides so; is entered in the ledger")
+    parser.add_argument("--reason", required=True, metavar="TEXT", help="why; is entered in the ledger")
     parser.set_defaults(run=_run)
 
 
@@ -52,20 +52,22 @@ def _stopped(place: Workplace, client: str, issuer: str | None) -> str:
     if len(found) == 1:
         return found[0]
     if found:
-        raise ActRefused(f"several issuers have a client `{client}`; say which with `--issuer`")
+        raise ActRefused(f"several issuers have a client `{client}`; name one with `--issuer`")
     known = ", ".join(f"`{recipient_of(lane)[1]}`" for lane in lanes) or "none"
-    raise ActRefused(f"nothing keeps `{client}` from being told of its recalls; clients that are not told: {known}")
+    raise ActRefused(
+        f"nothing keeps `{client}` from being notified of its recalls; clients that are not notified: {known}"
+    )
 
 
 def resume(place: Workplace, lane: str, by: str, reason: str) -> str:
-    """Have a recipient told again; in words, where that was entered. Raises `ActRefused`, `LedgerUnavailable`."""
+    """Notify a recipient again; returns in words where that was entered. Raises `ActRefused`, `LedgerUnavailable`."""
     operator.check_said(by, reason)
     issuer, client = recipient_of(lane)
 
     def make(seen: Seen) -> Made:
         of_lane = select(delivery_stop.c.lane).where(delivery_stop.c.lane == lane)
         if seen.connection.execute(of_lane).first() is None:
-            raise ActRefused(f"`{client}` is told of its recalls already")
+            raise ActRefused(f"`{client}` is notified of its recalls already")
         told = entries.Acted(
             entries.VERSION, seen.id, seen.now, operator.CLIENT, RESUMED,
             to=entries.Who(issuer, client), outcome=f"{by.strip()}: {reason.strip()}",
@@ -74,6 +76,6 @@ def resume(place: Workplace, lane: str, by: str, reason: str) -> str:
 
     async def work(ledger: Ledger) -> str:
         act = await done(ledger, make)
-        return f"`{client}` is told of its recalls again, {operator.place_of(place, act.receipt)}"
+        return f"`{client}` is notified of its recalls again, {operator.place_of(place, act.receipt)}"
 
     return place.run(work)

@@ -1,4 +1,4 @@
-"""What the ledger is told of deliveries: each is an act of the gateway's own, in the transaction that moves its work.
+"""What the ledger records of deliveries: each is an act of the gateway's own, in the transaction that moves its work.
 
 An entry names the recall and who has to answer it, and no subject. Whoever lost the work meanwhile tells nothing.
 """
@@ -34,7 +34,7 @@ class Telling:
         self._office = office
 
     async def delivered(self, taken: Work, row: Recall) -> bool:
-        """A recipient took what it was told; false where the work was lost meanwhile, and nothing is told."""
+        """A recipient took its message; false where the work was lost meanwhile, and nothing is recorded."""
 
         def changes(seen: Seen) -> Sequence[Changes]:
             taking = update(recall).where(recall.c.id == row.id, recall.c.delivered.is_(None))
@@ -43,7 +43,7 @@ class Telling:
         return await self._told(DELIVERED, taken, row, changes)
 
     async def stopped(self, taken: Work, row: Recall) -> bool:
-        """A recipient wants nothing more: nothing is sent to it until a person says so."""
+        """A recipient wants nothing more: nothing is sent to it until a person resumes it."""
 
         def changes(seen: Seen) -> Sequence[Changes]:
             there = select(delivery_stop.c.lane).where(delivery_stop.c.lane == taken.lane)

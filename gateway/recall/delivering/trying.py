@@ -51,13 +51,13 @@ class Trying:
         return len(taken)
 
     async def again(self, work: Work, tried: Tried, waits: Sequence[float]) -> None:
-        """Put work off: longer after each try, as `waits` says, and as long as its receiver wants."""
+        """Put work off: longer after each try, as `waits` has it, and as long as its receiver wants."""
         wait = waits[min(work.attempt, len(waits)) - 1] * spread()
         due = micros(self._office.now()) + round(max(wait, tried.after) * _MICRO)
         await asyncio.to_thread(queue.put_off, self._office.store.engine, work, due)
 
     async def finish(self, work: Work) -> None:
-        """End work of which nobody is to be told any more."""
+        """End work of which nobody is to be notified any more."""
         await asyncio.to_thread(queue.finish, self._office.store.engine, work)
 
     async def settled(self) -> None:

@@ -1,4 +1,5 @@
-"""The clock of recalls: what is not answered in time is told to oversight, then its recipient's grant is suspended.
+"""The clock of recalls: oversight is notified of what is not answered in time, then the recipient's grant is
+suspended.
 
 At its term a recall is overdue: an entry, which oversight sees. A working day later, or after as long again as a
 shorter term, the grant for its purpose is suspended for its dataset, from the next inquiry on. Where a law keeps the

@@ -51,7 +51,7 @@ class Suspensions:
         return Acted(await asyncio.to_thread(self._page, conditions, given["first"], SCOPE not in requester.scopes))
 
     async def end(self, requester: Requester, called: Called) -> Acted:
-        """`endSuspension`: the first of two people of oversight says that it is to end."""
+        """`endSuspension`: the first of two people of oversight asks that it end."""
         office, given = self._office, called.arguments
         actor, id_ = overseer(office, requester), str(given["id"])
         reason = inputs.text(given["reason"], "reason")

@@ -51,7 +51,7 @@ def bars(label: str, rows: Sequence[Row], told: Callable[[float], str]) -> str:
 
 
 def ranges(label: str, rows: Sequence[Row], told: Callable[[float], str], end: float) -> str:
-    """Of each row a line from its inner figure, a dot, to its outer one, a stroke."""
+    """Draws each row as a line from a dot (its inner figure) to a stroke (its outer one)."""
     marks = []
     for place, row in enumerate(rows):
         middle = place * ROW + NAME + 4 + BAR / 2

@@ -62,7 +62,7 @@ class Figures(msgspec.Struct):
 
 
 class Event(NamedTuple):
-    """One moment (microseconds) of a recall's history: what its entry says that counts."""
+    """One moment (microseconds) of a recall's history: what its entry records that counts."""
 
     what: str
     at: int
@@ -108,7 +108,7 @@ def fate(history: Iterable[Event], now: int) -> Fate | None:
 
 
 def department(told: entries.Acted) -> str:
-    """Whose an act is to answer: by its general part where that says so, which no erasure takes."""
+    """Whose an act is to answer: by its general part where that has it, which no erasure takes."""
     for who in (told.to, told.recipient):
         if who is not None and (who.department or who.client):
             return who.department or who.client

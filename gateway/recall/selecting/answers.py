@@ -21,7 +21,7 @@ class Opened(NamedTuple):
     oversight: entries.Oversight
 
     def of(self, subject: tuple[str, str]) -> Answer | None:
-        """What it says as far as a subject goes; None where that was erased."""
+        """Its part about a subject; None where that was erased."""
         told, oversight = self.told, self.oversight
         places = [at for at, each in enumerate(told.disclosed) if (each.scheme, each.value) == subject]
         if not places:

@@ -48,7 +48,7 @@ def note_sizes(engine: Engine, ids: Sequence[str], sizes: Mapping[int, int]) -> 
 
 
 def note_selected(engine: Engine, ids: Sequence[str], now: int) -> int:
-    """Say of jobs that all their recalls stand, and how many of them were not said to be so yet."""
+    """Mark jobs as complete in their recalls; returns how many were not marked yet."""
     done = 0
     with engine.begin() as connection:
         for some in _sliced(ids):
@@ -58,7 +58,7 @@ def note_selected(engine: Engine, ids: Sequence[str], now: int) -> int:
 
 
 def newer_versions(connection: Connection, jobs: Sequence[Job]) -> Mapping[str, frozenset[str]]:
-    """Of each job about a record, the versions that came in force after its own, as later jobs say."""
+    """Of each job about a record, the versions that came in force after its own, as later jobs have them."""
     subjects = sorted({(job.scheme, job.value) for job in jobs if job.record is not None and job.scheme is not None})
     later: dict[tuple[Any, ...], list[Job]] = defaultdict(list)
     for scheme in sorted({scheme for scheme, _ in subjects}):
@@ -77,7 +77,8 @@ def newer_versions(connection: Connection, jobs: Sequence[Job]) -> Mapping[str, 
 
 
 def reported(connection: Connection, subjects: Iterable[tuple[str, str]]) -> set[tuple[str, str, str, str]]:
-    """The versions of these subjects' records that somebody told of: scheme, value, dataset, and `<record>@<version>`.
+    """The versions of these subjects' records that somebody reported: scheme, value, dataset, and
+    `<record>@<version>`.
 
     Told of are both versions of a correction that counts, and those that were found to be in force without one.
     """

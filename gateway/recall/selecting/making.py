@@ -96,7 +96,7 @@ def begin_counts(connection: Connection, holders: set[tuple[str, str]]) -> None:
 
 
 def told_of(rows: Sequence[Recall]) -> list[Told]:
-    """Those of these recalls that are in effect: what was refused is not, and of what was erased nobody can tell."""
+    """Those of these recalls that are in effect: what was refused is not, and of what was erased it is not known."""
     return [
         Told(each.action, _items.decode(each.records))
         for each in rows

@@ -1,4 +1,5 @@
-"""From what changed to who is to be told: each job that waits becomes recalls of the answers that it touches (Art. 47).
+"""From what changed to who is to be notified: each job that waits becomes recalls of the answers that it touches (Art.
+47).
 
 `turn` does a bounded piece of the work and may be stopped anywhere: a recall stands once for each job, answer and
 dataset, whoever makes it, and a job is done only once all of its recalls stand.

@@ -1,4 +1,5 @@
-"""What a shortened period of display ends before the day that was told: it is noted to be recalled, once (Art. 44).
+"""What a shortened period of display ends before the day that was disclosed: it is noted to be recalled, once (Art.
+44).
 
 An answer says until when each of its records may be displayed. Where the active rule set has a shorter period for the
 dataset, a record ends by that, counted from the same day, and whoever received it has to be told. Its first day stands

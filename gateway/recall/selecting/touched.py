@@ -1,4 +1,4 @@
-"""What a job touches of an answer, and what of it is still to be told: no store, no clock.
+"""What a job touches of an answer, and what of it is still to be recalled: no store, no clock.
 
 A job says what changed; an answer is what a recipient keeps, with its receipt. `touched` needs nothing but what the
 projection has; `affected` needs the answer's entry; `left` leaves out what a recall in effect asks for already.
@@ -19,7 +19,7 @@ _terms: msgspec.json.Decoder[dict[str, list[str] | None]] = msgspec.json.Decoder
 
 
 class Answer(NamedTuple):
-    """What the entry of an answer says beside what it disclosed, as far as one subject goes.
+    """What the entry of an answer has beside what it disclosed, as far as one subject goes.
 
     `delete_by` is the last day on which its recipient may keep it, None where it may for good. `own`: its subject asked
     itself, or everybody may see it, so that there is nobody to tell. `consents` are those that it rests on. `disputed`
@@ -75,7 +75,7 @@ def touched(job: Job, share: Share, facts: int | None, newer: Collection[str] = 
 def affected(
     job: Job, dataset: str, items: Sequence[Recalled], answer: Answer, today: datetime.date
 ) -> tuple[Recalled, ...]:
-    """Those of them that its recipient is to be told of, as the answer's entry and the day have it."""
+    """Those of them that its recipient is to be notified of, as the answer's entry and the day have it."""
     if answer.own or (answer.delete_by is not None and today > answer.delete_by):
         return ()
     if job.purpose not in (None, answer.purpose):

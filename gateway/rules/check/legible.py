@@ -1,5 +1,5 @@
-"""Whether whoever looks at the folder of rules sees what they open: a rule stands in the file of its name, and a permit
-says for which purposes it is, and to whom or of what. Pure.
+"""Checks that a reader of the folder of rules sees what they open. A rule is in the file of its name; a permit names
+its purposes, and its requesters or fields. Pure.
 
 A permit on every purpose would open those that nobody has thought of yet; one that looks at neither requester nor field
 leaves all to the grants. The base rules would still hold; but no officer could say what such a rule is for.
@@ -18,14 +18,14 @@ from gateway.rules.files.rule import Rule
 
 EVERYBODY = "permits to every requester all that its grant covers"
 SAY_TO_WHOM = (
-    'say to whom, as in `principal.roles.contains(Role::"department")`, or of what, as in '
+    'name the requester, as in `principal.roles.contains(Role::"department")`, or the field, as in '
     '`resource.information == Information::"public"`'
 )
 """What is told of a permit that looks at neither requester nor data."""
 
 
 def check(rules: Sequence[Rule], problems: list[Problem]) -> None:
-    """Note every rule whose id is not its file's name, and every permit that says too little of what it opens."""
+    """Note every rule whose id is not its file's name, and every permit that names too little of what it opens."""
     for rule in rules:
         file = Path(rule.file).stem
         if rule.id != file:

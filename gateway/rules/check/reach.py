@@ -64,7 +64,7 @@ class _Asked(NamedTuple):
 
 
 class Cedar:
-    """Cedar, asked which rules determine an answer, or which hold whatever the others say."""
+    """Cedar, asked which rules determine an answer, or which hold whatever the others decide."""
 
     def __init__(self, rule_set: RuleSet) -> None:
         import cedarpy
@@ -79,7 +79,7 @@ class Cedar:
         self.all = self._set(self._rules)
 
     def holding(self, rules: Iterable[Rule]) -> Any:
-        """A policy set in which each rule permits: so all that hold are told, not only those that determine."""
+        """A policy set in which each rule permits: so all that hold are listed, not only those that determine."""
         return self._set({rule.id: rule for rule in rules}, effect="permit")
 
     def _set(self, rules: Mapping[str, Rule], **changed: str) -> Any:

@@ -104,8 +104,10 @@ def _said(entry: RequesterEntry | None) -> dict[str, str]:
         "roles": f"its roles are {_listed(sorted(entry.roles))}",
         "registry": f"its cases are verified at `{entry.registry}`" if entry.registry else "",
         "reports": "it reports changes of its department's records" if entry.reports_changes else "",
-        "notices": f"it is told at {notices.url}, signed by `{notices.secret_file}`" if notices else "",
-        "recalls": f"it is told of recalls at {recalls.url}, signed by `{recalls.secret_file}`" if recalls.url else "",
+        "notices": f"it is notified at {notices.url}, signed by `{notices.secret_file}`" if notices else "",
+        "recalls": f"it is notified of recalls at {recalls.url}, signed by `{recalls.secret_file}`"
+        if recalls.url
+        else "",
         "term": f"it has {_time(recalls.term)} to answer a recall" if recalls.term else "",
         "succeeds": f"it answers recalls of {_listed([gone for _, gone in sorted(entry.succeeds)])}"
         if entry.succeeds

@@ -29,7 +29,7 @@ process.stdout.write(JSON.stringify(errors.map(({{ message }}) => message)));
 
 
 class NotComposed(Exception):
-    """Composition could not be tried; it says why, and what to do."""
+    """Composition could not be tried; the message has the reason, and what to do."""
 
 
 def refused(rule_set: RuleSet, folder: Path) -> list[str]:
@@ -52,5 +52,5 @@ def refused(rule_set: RuleSet, folder: Path) -> list[str]:
     try:
         return msgspec.json.decode(done.stdout, type=list[str])
     except msgspec.DecodeError:
-        last = (done.stderr.decode(errors="replace").strip().splitlines() or ["it said nothing"])[-1]
+        last = (done.stderr.decode(errors="replace").strip().splitlines() or ["it printed nothing"])[-1]
         raise NotComposed(f"composition failed: {last[:200]}") from None

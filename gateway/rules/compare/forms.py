@@ -29,7 +29,7 @@ HEADINGS: tuple[tuple[Effect, str, str, str], ...] = (
 def lead(found: Comparison) -> str:
     """How much opens and closes, in a sentence or two."""
     if found.equal:
-        return "No difference: both say the same."
+        return "No difference: both mean the same."
     opens, closes = found.opened(), found.closed
     told = f"{_many(opens, 'field opens', 'fields open')} and {_many(closes, 'closes', 'close')}"
     if opens:

@@ -112,7 +112,7 @@ def _objection(purpose: Purpose) -> str:
 
 def _secrecy(purpose: Purpose) -> str:
     most = purpose.secrecy_max
-    return f"the subject may be told {describe.period(most)} later" if most else "the subject is told at once"
+    return f"the subject may be informed {describe.period(most)} later" if most else "the subject is informed at once"
 
 
 def _quotas(purpose: Purpose) -> str:
@@ -124,7 +124,7 @@ def _quotas(purpose: Purpose) -> str:
 
 
 def _quota(quota: Quota) -> str:
-    return f"at most {quota.hour:,} an hour and {quota.day:,} a day"
+    return f"at most {quota.hour:,} per hour and {quota.day:,} per day"
 
 
 def _glass(purpose: Purpose) -> str:

@@ -34,7 +34,7 @@ class Comparison(NamedTuple):
 
     @property
     def equal(self) -> bool:
-        """Whether the two say the same, however they are written."""
+        """Whether the two mean the same, however they are written."""
         return not (self.matrix or self.beside or self.breaking or self.dangerous)
 
     def told(self, effect: Effect) -> tuple[list[Told], list[Told]]:

@@ -1,4 +1,4 @@
-"""Sets of combinations of flags in words: what an inquiry has to bring, as few words as say exactly that. Pure."""
+"""Sets of combinations of flags in words: what an inquiry has to bring, in as few words as possible. Pure."""
 
 from __future__ import annotations
 

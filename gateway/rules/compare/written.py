@@ -30,7 +30,7 @@ Written = Mapping[str, Any]
 
 
 def read(policies_dir: Path) -> Written:
-    """What the files say, where they are there; whether it is right is for `rules check`."""
+    """The contents of the files, where they are there; whether they are right is for `rules check`."""
     found = {}
     for file in FILES:
         root = documents.read(policies_dir / file, []) if (policies_dir / file).is_file() else None

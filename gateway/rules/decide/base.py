@@ -83,5 +83,7 @@ def held(asked: Question, cell: Cell) -> Cell:
     name = forbidding(asked) if cell.permitted else None
     if name is None:
         return cell
-    advice = f"The base rule `{name}` no longer forbids what it must; nothing is permitted. Tell the policy officer."
+    advice = (
+        f"The base rule `{name}` no longer forbids what it must; nothing is permitted. Report it to the policy officer."
+    )
     return Cell(False, Reason.NO_RULE, name, asked.purpose.articles, advice, (name,), (f"`{name}` mended",))

@@ -103,7 +103,7 @@ class Engine:
         ]
 
     def holding(self, question: Question) -> Holding:
-        """Which rules hold of a question, whatever the others say."""
+        """Which rules hold of a question, whatever the others decide."""
         if self._each is None:
             self._each = _policy_set({name: {**rule.policy, "effect": "permit"} for name, rule in self._rules.items()})
         [raw] = self._ask([vocabulary.request(*question)], self._each, self._about([question]))
@@ -183,7 +183,10 @@ class Engine:
             return Cell(False, first.reason, first.id, first.articles, fill(first.advice, values), rules, wanted)
         if result.failed:
             failed = self._rules.get(result.failed[0])
-            advice = f"Rule `{result.failed[0]}` fails; while it does, nothing is permitted. Tell the policy officer."
+            advice = (
+                f"Rule `{result.failed[0]}` fails; while it does, nothing is permitted. Report it to the policy"
+                " officer."
+            )
             articles = failed.articles if failed else question.purpose.articles
             return Cell(False, Reason.NO_RULE, result.failed[0], articles, advice, result.failed, wanted)
         what = f"`{question.dataset.id}.{question.field}` for {question.purpose.name}"

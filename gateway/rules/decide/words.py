@@ -1,4 +1,4 @@
-"""Rules in words: a condition of a Cedar policy as a person would say it.
+"""Rules in words: a condition of a Cedar policy in plain English.
 
 What has no words of its own is told in Cedar's, never left out. Pure.
 """

@@ -279,7 +279,7 @@ def of_the_request(way: Way) -> bool:
 
 
 def order(change: Change) -> tuple[int, str]:
-    """How changes are told: what the request brings first."""
+    """How changes are listed: what the request brings first."""
     return list(What).index(change.what), change.rule
 
 
@@ -311,7 +311,7 @@ def _choices(chosen: Sequence[Change]) -> Iterable[Way]:
 
 
 def lacks_rule(rule_set: RuleSet, at: Situation, way: Way) -> Cell | None:
-    """What is decided with all of a way but its permit, which says what the nearest rule asks; `None` without one."""
+    """What is decided with all of a way but its permit, which has what the nearest rule asks; `None` without one."""
     if Change(What.RULE) not in way:
         return None
     cell = decided(*under(rule_set, at, way - {Change(What.RULE)}))

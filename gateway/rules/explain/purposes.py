@@ -30,7 +30,7 @@ def _lines(purpose: Purpose) -> Iterator[str]:
         yield "For the subject's own token (scope `self`)"
     if purpose.break_glass:
         yield (
-            f"For emergencies: `document` says why, and each use is reviewed within "
+            f"For emergencies: `document` gives the reason, and each use is reviewed within "
             f"{purpose.break_glass.review_within} working days"
         )
     if purpose.forward:
@@ -40,6 +40,6 @@ def _lines(purpose: Purpose) -> Iterator[str]:
     else:
         yield f"At most {purpose.frequency.max:,} times about one subject in {describe.period(purpose.frequency.per)}"
     if purpose.secrecy_max:
-        yield f"A law can have the subject told later, after {describe.period(purpose.secrecy_max)} at most"
+        yield f"A law can have the subject informed later, after {describe.period(purpose.secrecy_max)} at most"
     if purpose.scope != "self":
         yield f"Answers are to be deleted after {describe.period(purpose.delete_after)}"

@@ -30,8 +30,8 @@ MOST_TERM = 260
 
 
 class Terms(msgspec.Struct, frozen=True):
-    """How many working days there are to decide an objection or an application, to correct, and to obey a recall; and
-    how many a consultation on a supplement of the catalogue lasts at least."""
+    """Terms in working days: to decide an objection or an application, to correct, and to obey a recall.
+    `consultation` is the shortest consultation on a supplement of the catalogue."""
 
     objection: int = 7
     restoration: int = 20
@@ -124,7 +124,7 @@ def _days(node: Node) -> dict[datetime.date, Node]:
     for item in node.items():
         day = item.date()
         if day in found and not item.told:
-            item.problem(f"`{day}` stands twice; keep one")
+            item.problem(f"`{day}` appears twice; keep one")
         found[day] = item
     return {day: item for day, item in found.items() if not item.told}
 

@@ -55,8 +55,8 @@ class Officer(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Officers(msgspec.Struct, frozen=True):
-    """What the file says, by name. `days` is how long an approval counts, `digest` the SHA-256, in hexadecimal, of the
-    canonical form of all of it, with issuers as the file writes them; empty where there is no file. Where not
+    """The contents of the file, by name. `days` is how long an approval counts, `digest` the SHA-256, in hexadecimal,
+    of the canonical form of all of it, with issuers as the file writes them; empty where there is no file. Where not
     `simulated`, a proposal can be approved that nobody simulated."""
 
     entries: Mapping[str, Officer] = {}
@@ -114,7 +114,7 @@ def _officer(name: str, node: Node, issuers: Mapping[str, str] | None, *, signed
     alias, issuer = issuer_of(parts["issuer"], issuers) if "issuer" in parts else ("", "")
     sub = parts["sub"].text(pattern=_SUB, what="the `sub` of a token") if "sub" in parts else ""
     person = (
-        parts["person"].text(pattern=_SUB, what="what the issuer's `person_claim` says") if "person" in parts else ""
+        parts["person"].text(pattern=_SUB, what="the value of the issuer's `person_claim`") if "person" in parts else ""
     )
     key = _key(parts["key"]) if "key" in parts else ""
     title = parts["title"].text(what="a name as people write it") if "title" in parts else ""

@@ -19,7 +19,7 @@ _AT = 44
 
 
 class NotProposed(Exception):
-    """What was asked for is not known; the text says what is."""
+    """What was asked for is not known; the text has what is."""
 
 
 def years(text: str) -> range:

@@ -130,7 +130,7 @@ def _secrecy(node: Node | None) -> Period | None:
 def _break_glass(node: Node, official: Mapping[str, Node]) -> BreakGlassTerms:
     entries = node.mapping(["reason", "review_within"])
     if "reason" in entries:
-        entries["reason"].choice(["required"], "a break-glass inquiry says why:")
+        entries["reason"].choice(["required"], "a break-glass inquiry must give its reason:")
     if "required" not in official or not official["required"].boolean():
         node.key_problem("is for a named person in an emergency: add `official: {required: true}`")
     within = (
@@ -154,7 +154,7 @@ def _forward(node: Node, demanded: Mapping[str, Mapping[str, Node]]) -> frozense
         if item.told:
             continue
         if name in found:
-            item.problem(f"`{name}` stands twice; keep one")
+            item.problem(f"`{name}` appears twice; keep one")
         elif "required" not in demanded[name] or not demanded[name]["required"].boolean():
             item.problem(f"`{name}` is forwarded only where the purpose demands it: add `{name}: {{required: true}}`")
         found.add(name)
@@ -242,7 +242,7 @@ def _fields(node: Node, subjects: tuple[SubjectKind, ...], catalogue: Catalogue)
             if dataset and sound and dataset.nature == "adverse":
                 for key in ("because", "basis"):
                     if key not in parts:
-                        entry.key_problem(f"`{name}` is adverse: `{key}` must say why it is necessary (Art. 19)")
+                        entry.key_problem(f"`{name}` is adverse: `{key}` must give why it is necessary (Art. 19)")
             bound[name] = PurposeFields(names, because, basis)
     return bound
 
@@ -259,7 +259,7 @@ def _names(node: Node, dataset: str, known: Mapping[str, object]) -> frozenset[s
         elif name and known and name not in known:
             item.problem(f"unknown field `{name}` of `{dataset}`{suggest(name, known)}")
         elif name in names:
-            item.problem(f"`{name}` stands twice; keep one")
+            item.problem(f"`{name}` appears twice; keep one")
         elif name:
             names.add(name)
     if not names and not node.items():

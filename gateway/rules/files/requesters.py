@@ -102,7 +102,7 @@ def load(
     entries: dict[tuple[str, str], RequesterEntry] = {}
     for node, alias, entry in found:
         if (entry.issuer, entry.client) in entries:
-            node.problem(f"`{entry.client}` of `{alias}` stands twice; keep one, with all its grants")
+            node.problem(f"`{entry.client}` of `{alias}` appears twice; keep one, with all its grants")
         elif clients[entry.client] > 1:
             grants = tuple(msgspec.structs.replace(grant, id=f"{alias}/{grant.id}") for grant in entry.grants)
             entries[entry.issuer, entry.client] = msgspec.structs.replace(entry, grants=grants)
@@ -288,7 +288,7 @@ def _datasets(node: Node, catalogue: Catalogue, purpose: Purpose | None) -> froz
                 f"`{name}` is not in {purpose.name}{suggest(name, purpose.fields)}; a grant never widens its purpose"
             )
         elif name in datasets:
-            item.problem(f"`{name}` stands twice; keep one")
+            item.problem(f"`{name}` appears twice; keep one")
         elif name:
             datasets.add(name)
     if not node.items():

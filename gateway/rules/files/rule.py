@@ -4,8 +4,8 @@ A rule has an `@id`, the `@article` that it rests on and `@advice` for the refus
 a `forbid` the `@reason` that a denial gives, and may say with `@needs` what else it would take. Advice and needs may
 name what was asked for: `{dataset}`, `{field}`, `{department}`, `{purpose}`, `{subject}`, `{requester}`.
 
-What is wrong is told with file, rule, line and column. Cedar gives no position: one rule a file, and the offending word
-is looked for in its text.
+A problem names file, rule, line and column. Cedar gives no position: one rule per file, and the offending word is
+looked for in its text.
 """
 
 from __future__ import annotations
@@ -99,7 +99,7 @@ def parse(text: str, file: str, problems: list[Problem]) -> Rule | None:
         effects = tokens.effects(text)
         reader.problem(
             effects[1] if len(effects) > 1 else 0,
-            f"{len(policies)} rules in one file; write one rule a file, so that each can be found and told apart"
+            f"{len(policies)} rules in one file; write one rule per file, so that each can be found by its name"
             if policies
             else "holds no rule; write one, or remove the file",
         )

@@ -184,7 +184,7 @@ class _Known:
 
 
 def watching(policies_dir: Path, catalogue: Catalogue, requesters: Requesters) -> Watching:
-    """What a rule set has of the file; what is wrong with it is for `load` to tell."""
+    """What a rule set has of the file; what is wrong with it is for `load` to report."""
     try:
         written = (policies_dir / FILE).read_bytes()
     except OSError:

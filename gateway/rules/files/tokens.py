@@ -1,6 +1,6 @@
 """Where a word stands in the text of a Cedar policy.
 
-Cedar's parser and validator name what is wrong but not where. With one rule a file, the word can be looked for in the
+Cedar's parser and validator name what is wrong but not where. With one rule per file, the word can be looked for in the
 text, past comments and inside strings only where it is a string. Nothing here judges a rule. Pure.
 """
 

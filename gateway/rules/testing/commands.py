@@ -24,7 +24,7 @@ def add(parser: argparse.ArgumentParser, inquire: Inquire) -> None:
     """Give the command its arguments; `inquire` is how an inquiry is decided."""
     parser.add_argument("name", nargs="*", metavar="NAME", help="files (`licence-renewal`) or tests, also as `*court*`")
     parser.add_argument("--junit", type=Path, metavar="FILE", help="write the result as JUnit XML too")
-    parser.add_argument("--coverage", action="store_true", help="also tell which rules and reasons no test proves")
+    parser.add_argument("--coverage", action="store_true", help="also list which rules and reasons no test proves")
     parser.add_argument(
         "--threshold", type=_percent, metavar="N", help="fail where less than N %% of rules, or of reasons, are proved"
     )
@@ -63,7 +63,8 @@ def _test(arguments: argparse.Namespace, inquire: Inquire) -> int:
     percent = result.coverage.percent
     if arguments.threshold is not None and percent < arguments.threshold:
         print(
-            f"{percent} % is covered, less than {arguments.threshold} %; `--coverage` says what is not", file=sys.stderr
+            f"{percent} % is covered, less than {arguments.threshold} %; `--coverage` lists what is not",
+            file=sys.stderr,
         )
         return 1
     return 1 if result.failed else 0

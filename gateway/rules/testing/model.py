@@ -34,7 +34,8 @@ class Narrowed(msgspec.Struct, frozen=True):
 
 
 class Asker(msgspec.Struct, frozen=True):
-    """Who asks, and what the token says. `identifier` is whose own token it is; `expires` is long after, where None."""
+    """Who asks, and what is in the token. `identifier` is whose own token it is; `expires` is long after, where
+    None."""
 
     issuer: str
     client: str
@@ -66,7 +67,7 @@ class Posed(msgspec.Struct, frozen=True):
 
 
 class Expected(msgspec.Struct, frozen=True):
-    """What is to come of one field, and the line that says so.
+    """What is to come of one field, and the line that has it.
 
     Of a denial it can say the `reason`, the one `rule` that is told, or all `rules` that forbid; `None` says nothing.
     """
@@ -93,8 +94,8 @@ class Expected(msgspec.Struct, frozen=True):
 
 
 class Supposed(msgspec.Struct, frozen=True):
-    """What the files do not say, and a test supposes: other facts of datasets and purposes, other roles of clients
-    (issuer, client), and that there is no such rule as those of `without`."""
+    """What a test supposes against the files: other facts of datasets and purposes, other roles of clients (issuer,
+    client). The rules of `without` are left out."""
 
     datasets: tuple[tuple[str, tuple[tuple[str, Fact], ...]], ...] = ()
     purposes: tuple[tuple[str, tuple[tuple[str, Fact], ...]], ...] = ()

@@ -161,7 +161,7 @@ class _Reader:
             for item in items:
                 at = (name, fixtures.field(item, name, self.catalogue))
                 if at in found:
-                    item.problem(f"`{at[1]}` stands twice; keep one")
+                    item.problem(f"`{at[1]}` appears twice; keep one")
                 found[at] = Expected(True, item.line)
         return found
 
@@ -196,7 +196,7 @@ class _Reader:
     def _denial(self, node: Node) -> Expected:
         parts, rules = node.mapping((), ["reason", "rule", "rules"]), self.rule_set.rules
         if node.is_mapping and not parts:
-            node.problem("says nothing of the denial; write `reason`, `rule` or `rules`, or leave it out")
+            node.problem("gives no reason of the denial; write `reason`, `rule` or `rules`, or leave it out")
         reasons = {str(reason): reason for reason in Reason}
         reason = parts["reason"].choice(reasons, "reasons are") if "reason" in parts else ""
         all_of = (

@@ -56,7 +56,7 @@ def summary(result: Result) -> str:
     speed = round(result.expectations / result.seconds) if result.seconds else 0
     came = f"{failed} of them failed" if failed else "all as expected"
     plural = "s" if tests != 1 else ""
-    return f"{tests} test{plural}, {result.expectations:,} expectations ({speed:,} a second): {came}"
+    return f"{tests} test{plural}, {result.expectations:,} expectations ({speed:,} per second): {came}"
 
 
 def coverage(found: Coverage) -> Iterator[str]:

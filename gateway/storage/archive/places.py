@@ -174,7 +174,7 @@ class Bucket:
 
 
 def place_of(text: str) -> Place:
-    """A place by its URL (`s3://bucket/path`) or its folder; raises `ConfigurationError` that says why it is none."""
+    """A place by its URL (`s3://bucket/path`) or its folder; raises `ConfigurationError` with why it is none."""
     scheme, there, _ = text.partition("://")
     if not there:
         return Folder(Path(text))

@@ -1,4 +1,4 @@
-"""Whether a PostgreSQL server keeps what it says it committed, and what of it hinders: `check` and a start look.
+"""Whether a PostgreSQL server keeps what it reports as committed, and what hinders that: `check` and a start look.
 
 An answer leaves once its entry is durable (invariant 3). On PostgreSQL that is on two machines: the primary and a
 synchronous standby, unless `durability: single-node` says that one is enough. A server that does not write to its disk
@@ -24,7 +24,7 @@ _HINDER = (
 )
 _REPLICATED = ("on", "remote_apply")
 _AWAY = "no synchronous standby is connected, so every commit would wait"
-_SINGLE = "say `durability: single-node` in the configuration where one machine is enough"
+_SINGLE = "set `durability: single-node` in the configuration if one machine is enough"
 
 
 def weaknesses(store: PostgresStore, *, single_node: bool) -> list[str]:

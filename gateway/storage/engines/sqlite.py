@@ -129,7 +129,7 @@ class SqliteStore:
             raise DisconnectionError(f"`{self.path}` was deleted or replaced")
 
     def connect(self, wait_ms: int = BUSY_TIMEOUT_MS) -> sqlite3.Connection:
-        """A connection of the caller's own, in autocommit mode (say BEGIN yourself); the caller closes it.
+        """A connection of the caller's own, in autocommit mode (begin transactions yourself); the caller closes it.
 
         `wait_ms` is how long a statement waits while another connection is writing.
         """

@@ -1,4 +1,4 @@
-"""A connection of SQLite's that is only asked, one statement at a time, where it is called: a look-up in an index takes
+"""A read-only connection to SQLite, for one statement at a time, in the caller's thread. A look-up in an index takes
 microseconds and never waits for a writer (WAL). It is kept, and opened anew after a fault or where the file is another.
 """
 

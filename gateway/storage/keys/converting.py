@@ -46,7 +46,7 @@ def sealed_columns(of: Table) -> list[Column[Any]]:
 
 
 def seal_all(engine: Engine, vault: Vault, heard: Heard = lambda *_: None) -> None:
-    """Seal every value, a transaction a batch."""
+    """Seal every value, a transaction per batch."""
     for each in sealed_tables():
         for name in _names_in_key(each):
             with engine.begin() as connection:

@@ -90,7 +90,7 @@ def keys_of(row: Kept, key: StoreKey | None, file: str) -> DataKeys:
 
 
 def told_of_plain(store: Sealable, key: StoreKey | None) -> list[str]:
-    """What is told of a store whose rows are not sealed, though there is a key for it."""
+    """The message about a store whose rows are not sealed, though there is a key for it."""
     if key is None or store.vault is not None:
         return []
     return [

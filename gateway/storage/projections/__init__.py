@@ -1,1 +1,1 @@
-"""Rows that are made of the ledger behind it, and can be made again from its entries."""
+"""The ledger's projections: rows that are made from its entries, and can be made again."""

@@ -122,7 +122,7 @@ class Digests:
         return None if case is None else self._kept("c", case)
 
     def retry(self, official: str | None, reference: str | None, request: bytes) -> int | None:
-        """What a retry has in common with the inquiry before it; None where nothing tells it from another."""
+        """What a retry has in common with the inquiry before it; None where nothing distinguishes it from another."""
         return self._digest("r", official, reference, request) if reference is not None and request else None
 
     def inquiry(self, id: str) -> int:

@@ -1,4 +1,4 @@
-"""The tables of what is made of the ledger behind it (`gateway.storage.projections.projecting` keeps them).
+"""The tables of the ledger's projections (`gateway.storage.projections.projecting` keeps them).
 
 They record who looked at a subject, who received which records, who asked for what, which official it was, what counts
 (`gateway.storage.projections.counted`), and until when what was disclosed may be displayed.

@@ -256,7 +256,7 @@ class Recall(NamedTuple):
 
     @property
     def waits(self) -> bool:
-        """Whether its recipient has not said that it did what it is to do: a refusal is no end of it."""
+        """Whether its recipient has not confirmed that it did what it is to do: a refusal does not end it."""
         return self.state in ("open", "overdue")
 
 

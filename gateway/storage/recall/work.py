@@ -1,4 +1,5 @@
-"""Work that processes take, each row by one of them at a time: what is to be delivered, and what was stopped or told.
+"""Work that processes take, each row by one of them at a time: what is to be delivered, and what was stopped or
+notified.
 
 Whoever takes a row moves its lease and its fence, in one statement (`take`), and finishes or puts it off by that fence.
 So two processes never finish the same attempt; and what a killed one had is due again when its lease runs out.
@@ -82,7 +83,7 @@ def recipient_of(lane: str) -> tuple[str, str]:
 
 
 def to_deliver(recall: str, issuer: str, client: str, due: int) -> dict[str, Any]:
-    """The row of work that tells a recipient of a recall; it commits with the recall."""
+    """The row of work that notifies a recipient of a recall; it commits with the recall."""
     return {
         "id": recall, "kind": DELIVER, "what": recall, "lane": lane_of(issuer, client), "due": due,
         "attempt": 0, "lease": 0, "fence": 0,
@@ -111,7 +112,7 @@ def take(engine: Engine, lane: str, now: int, lease: int, most: int) -> list[Wor
     Each row as it is now: its `fence` is what finishes it, its `attempt` says the how manyth this is.
     """
     due = select(work.c.id).where(work.c.lane == lane, work.c.due <= now).order_by(work.c.due, work.c.id).limit(most)
-    # The condition stands twice: a row that another took meanwhile is looked at again before it is moved.
+    # The condition appears twice: a row that another took meanwhile is looked at again before it is moved.
     taking = (
         update(work)
         .where(work.c.id.in_(due.scalar_subquery()), work.c.due <= now)
@@ -149,7 +150,7 @@ def hurry(engine: Engine, lane: str, now: int) -> None:
 
 
 def drop(engine: Engine, lane: str, most: int = 500) -> int:
-    """Take away work of a lane that nobody is to be told of, at most so much; how much it was."""
+    """Take away work of a lane that nobody is to be notified of, at most so much; returns how much it was."""
     some = select(work.c.id).where(work.c.lane == lane).limit(most)
     with engine.begin() as connection:
         return connection.execute(delete(work).where(work.c.id.in_(some.scalar_subquery()))).rowcount

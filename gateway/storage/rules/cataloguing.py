@@ -1,4 +1,5 @@
-"""How definitions of datasets came into the catalogue, as rows: what each says, and the steps that acts took with it.
+"""How definitions of datasets came into the catalogue, as rows: what each contains, and the steps that acts took with
+it.
 
 A *supplement* is one definition on its way: consulted on, approved by two people, published. A row is a step, made in
 the transaction of its entry, and is never changed: how far a supplement is, is what its steps come to
@@ -68,7 +69,7 @@ def steps(connection: Connection, dataset: str | None = None) -> list[Step]:
 
 
 def bodies(connection: Connection, digests: set[str]) -> dict[str, bytes]:
-    """What definitions say, by their digest."""
+    """The contents of definitions, by their digest."""
     query = select(definition.c.digest, definition.c.body).where(definition.c.digest.in_(sorted(digests)))
     return {row.digest: row.body for row in connection.execute(query)}
 

@@ -112,14 +112,14 @@ def one(connection: Connection, id_: str, since: int) -> tuple[Draft, bytes] | N
 
 
 def change(connection: Connection, row: Draft, files: bytes, now: int) -> bool:
-    """Give one other files; whether it was still as `row` says."""
+    """Give one other files; returns whether it was still as in `row`."""
     same = (draft.c.id == row.id, draft.c.version == row.version)
     values = {"files": files, "version": row.version + 1, "used": now}
     return connection.execute(update(draft).where(*same).values(**values)).rowcount == 1
 
 
 def use(connection: Connection, id_: str, now: int) -> None:
-    """Say that it was used."""
+    """Record that it was used."""
     connection.execute(update(draft).where(draft.c.id == id_).values(used=now))
 
 

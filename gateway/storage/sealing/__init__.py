@@ -1,1 +1,1 @@
-"""What a copy of the database must not tell: columns whose values are sealed by keys of the store's own."""
+"""What a copy of the database must not reveal: columns whose values are sealed by keys of the store's own."""

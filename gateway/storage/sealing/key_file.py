@@ -1,7 +1,7 @@
 """The key outside the store: whoever has it unwraps one key of the store, once at a start and never for an inquiry.
 
-A key file has one line a key, the base64 of 32 bytes; empty lines and `#` comments stand between. The first one wraps.
-A second is there while the first is on its way to replace it, so that a rotation that was interrupted is no loss.
+A key file has one line per key, the base64 of 32 bytes; empty lines and `#` comments stand between. The first wraps. A
+second is there while the first is on its way to replace it, so that a rotation that was interrupted is no loss.
 Wrapping is AES key wrap (RFC 3394).
 
 `Wrapping` is all that a store asks for. What `store_key_command` prints has the same form
@@ -35,7 +35,7 @@ class Wrapping(Protocol):
 
     @property
     def name(self) -> str:
-        """What to call it: something that says nothing of it."""
+        """A name for it that reveals nothing of it."""
 
     def wrap(self, key: bytes) -> bytes:
         """Wrap a key of 32 bytes."""
@@ -144,7 +144,7 @@ def decoded(content: bytes) -> KeyFile:
     return KeyFile(keys)
 
 
-NO_KEYS = "holds no key of a store (the base64 of 32 bytes a line), as `dutybound store key` writes it"
+NO_KEYS = "holds no key of a store (the base64 of 32 bytes per line), as `dutybound store key` writes it"
 
 
 def _refusal(path: Path, message: str) -> ConfigurationError:

@@ -1,4 +1,4 @@
-"""Requests to erase what the ledger says of a subject, and the holds that keep it.
+"""Requests to erase what the ledger has about a subject, and the holds that keep it.
 
 Invariants: a row names its subject only while it is open, so nothing of a subject is left here once it was erased; a
 subject has at most one open request. A row changes in the transaction of the entry that says so, and only where it is

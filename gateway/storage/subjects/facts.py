@@ -190,7 +190,7 @@ def restore(
 def set_opt_out(
     engine: Engine, subject: Subject, dataset: str, opted_out: bool, now: datetime.datetime
 ) -> Written | None:
-    """Say whether the subject's favourable records of a dataset are held back; `None` where it is so already."""
+    """Record whether the subject's favourable records of a dataset are held back; `None` where it is so already."""
     in_force = (
         select(fact.c.id)
         .where(fact.c.kind == "opt-out", fact.c.dataset == dataset, fact.c.ended.is_(None))

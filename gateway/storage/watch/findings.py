@@ -204,7 +204,7 @@ def _keep(connection: Connection, found: Found) -> None:
 
 
 def open_again(engine: Engine, use: Glass, entry: int, words: str) -> bool:
-    """Have a use's finding as its entry says, with that entry behind it; False where all of it is there."""
+    """Have a use's finding as its entry records it, with that entry behind it; False where all of it is there."""
     with engine.begin() as connection:
         mine = finding.c.id == use.finding
         there = connection.execute(select(finding.c.id).where(mine)).first() is not None

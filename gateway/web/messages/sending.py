@@ -1,4 +1,4 @@
-"""Sending a message to a receiver: one try, whose outcome is what the receiver's answer says, or that there is none.
+"""Sending a message to a receiver: one try, whose outcome is the receiver's answer, or that there is none.
 
 Invariants: no redirect is followed; an answer is read up to `MAX_ANSWER` and not beyond; a try ends within `TIMEOUT`;
 a connection goes to an address that was judged (`addresses`). What an answer's body says is not looked at.

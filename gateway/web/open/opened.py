@@ -14,7 +14,7 @@ FIRST_SET, AS_APPROVED = "by the first rule set that was activated", "as it was 
 
 
 class ToldStep(NamedTuple):
-    """A step of a supplement: when, and what was said; of a consultation its term in working days and last day."""
+    """A step of a supplement: its time and words; of a consultation its term in working days and last day."""
 
     step: str
     at: datetime.datetime

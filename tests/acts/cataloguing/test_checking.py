@@ -41,4 +41,4 @@ async def test_the_command_says_so_and_is_fine(tmp_path: Path, capsys: pytest.Ca
         pass
     assert await asyncio.to_thread(cli.main, ["check", "--config", str(tmp_path / "gateway.yaml")]) == 0
     told = capsys.readouterr().out
-    assert "no act of its department published what it says now" in told
+    assert "no act of its department published this version" in told

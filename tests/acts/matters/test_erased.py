@@ -123,7 +123,9 @@ async def test_an_open_matter_whose_row_was_taken_away_keeps_it_by_its_entry(des
     filed = await desk.ask(desk.subject(who), "fileObjection", dataset="income-statements", reason=WORDS)
     with desk.store.engine.begin() as connection:
         connection.execute(matter.delete())
-    with pytest.raises(ActRefused, match=f"matter `{filed['id']}` is open by its entry, whatever its row says"):
+    with pytest.raises(
+        ActRefused, match=f"matter `{filed['id']}` is open by its entry, but its row was removed or altered"
+    ):
         await erased(desk.store, who)
 
 

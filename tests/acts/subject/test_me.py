@@ -100,7 +100,7 @@ def test_one_entry_commits_to_the_data_and_has_no_receipt(looking: Looking) -> N
 @pytest.mark.parametrize("query", [HISTORY, REST, "{ me { value } }"])
 def test_a_look_that_reads_no_record_is_entered_and_counts_nothing(looking: Looking, query: str) -> None:
     subject = holding(looking, of("P-1"))
-    for _ in range(120):  # the purpose allows 100 a day
+    for _ in range(120):  # the purpose allows 100 per day
         reply = looking.ask(subject, query)
         assert reply.answer.status == 200
         (entered,) = reply.entries

@@ -92,7 +92,7 @@ class Ledgers:
             for head in read.heads(reader):
                 for each in read.read_entries(reader, head.id, 0, head.size):
                     told = each.read_told()
-                    assert told.id not in self.told, "an entry stands twice"
+                    assert told.id not in self.told, "an entry appears twice"
                     self.told[told.id] = (told, each.read_oversight())
         acts = {id_: told for id_, (told, _) in self.told.items() if isinstance(told, entries.Acted)}
         with store.engine.connect() as connection:

@@ -1,5 +1,5 @@
-"""A copy of the database says nothing of whom anything was done about: neither one that was sealed from its first row
-on, nor one that was written plain and sealed later."""
+"""A copy of the database does not show whom anything was done about. One was sealed from its first row on, the other
+was written plain and sealed later."""
 
 from __future__ import annotations
 

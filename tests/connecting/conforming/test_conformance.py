@@ -158,7 +158,7 @@ def test_the_file_of_the_page_is_read(folder: Path, capsys: pytest.CaptureFixtur
     status, said = run(capsys, folder, "labour")
     assert status == 1
     assert "asked about 2 subjects with records and 1 without" in said
-    assert "wage-arrears: 0 records where the file of subjects says 2" in said
+    assert "wage-arrears: 0 records; the file of subjects has 2" in said
 
 
 @pytest.mark.parametrize(
@@ -169,7 +169,7 @@ def test_the_file_of_the_page_is_read(folder: Path, capsys: pytest.CaptureFixtur
         ({"holding": [{"scheme": "LEI", "value": WITH, "records": {"wages": 1}}]}, "maps no dataset `wages`"),
         ({"holding": [{"scheme": "LEI", "value": "X", "records": {}}]}, "is not a valid LEI; check its length"),
         ({"holding": [{"scheme": "PIN", "value": "1234567897", "records": {"wage-arrears": 1}}]}, "about persons"),
-        ({"unknown": [{"scheme": "LEI", "value": WITH}]}, "stands twice"),
+        ({"unknown": [{"scheme": "LEI", "value": WITH}]}, "appears twice"),
         ({"unknown": [{"scheme": "XX", "value": WITH}]}, "`XX`"),
         ({"others": []}, "unknown key `others`"),
     ],
@@ -191,7 +191,7 @@ def test_a_wrong_file_of_subjects_says_where_and_what(
         ("labour", "folder", "must be a module and its function"),
         ("labour", "no_such_module:build", "cannot be imported"),
         ("labour", "json:build", "has no function `build`"),
-        ("labour", "json:loads", "says `kind: sql` for `labour`; write `kind: json` there"),
+        ("labour", "json:loads", "has `kind: sql` for `labour`; write `kind: json` there"),
     ],
 )
 def test_a_wrong_call_says_what(

@@ -297,7 +297,7 @@ def test_the_look_is_entered_before_anything_is_opened(
         ("a.jsonl", '{"time": "2026-11-20T09:00:00"}\n', ("--subject", "s"), "has no offset from UTC"),
         ("a.jsonl", '{"time": "yesterday"}\n', ("--subject", "s"), "`time` is no time such as"),
         ("a.jsonl", '{"time": 1, "s": {}}\n', ("--subject", "s"), "`s` is no text"),
-        ("a.jsonl", '{"time": 1}\n', (), "say where the log has whom a call is about"),
+        ("a.jsonl", '{"time": 1}\n', (), "name where the log has whom a call is about"),
         ("a.csv", "time,s\n1,2,3\n", ("--subject", "s"), "a.csv:2: has 3 columns, and the first line 2"),
         ("a.csv", "when,s\n", ("--subject", "s"), "has no column `time`; there are `when`, `s`"),
         ("a.log", "what is this\n", (), "a.log:1: is not in the common log format"),

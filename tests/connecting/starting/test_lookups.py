@@ -135,7 +135,7 @@ def test_what_a_post_needs_to_be_proposed(config: Path) -> None:
         ("/e/", "needs the parameter `q`"),
         ("/f/", "in the body alone"),
         ("/g/", "its question is not described as JSON"),
-        ("/h/", "what it answers"),
+        ("/h/", "does not describe its answer"),
         ("/i/", "is no place in the document"),
         ("/j/", "only GET is proposed"),
         ("/k/", "needs `all.x`"),

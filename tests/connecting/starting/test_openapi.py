@@ -61,7 +61,7 @@ def test_a_fastapi_document(config: Path) -> None:
     assert {name: each["type"] for name, each in fields.items()} == {
         "noticeNo": "String", "taxPeriod": "String", "issuedOn": "Date", "paid": "Boolean",
     }  # fmt: skip
-    assert "of which one type" in made.line("passed over: `amount`")
+    assert "does not give it one type" in made.line("passed over: `amount`")
     assert made.parts[0]["tax"]["auth"] == {"kind": "bearer_file", "file": "tax.token"}
 
 
@@ -171,12 +171,12 @@ def test_what_an_operation_needs_beyond_a_subject_is_why_it_is_passed_over(confi
     assert made.status == 1
     for path, why in [
         ("/a/", "needs the parameter `year`"),
-        ("/b/", "needs the header `X-Case`; map it by hand, with `headers: {X-Case: VALUE}` in the department"),
+        ("/b/", "needs the header `X-Case`; map it by hand. Write `headers: {X-Case: VALUE}` in the department"),
         ("/i/", "needs the header `X-API-Key`, which looks like a credential"),
         ("/c/", "a server of its own"),
-        ("/d/", "cannot stand in `sources.yaml`"),
-        ("/e/", "cannot stand in `sources.yaml`"),
-        ("/f/", "what it answers"),
+        ("/d/", "cannot be used in `sources.yaml`"),
+        ("/e/", "cannot be used in `sources.yaml`"),
+        ("/f/", "does not describe its answer"),
         ("/g/", "no objects that could be records"),
         ("/h/", "is no place in the document"),
     ]:

@@ -117,7 +117,7 @@ def test_a_table_of_mariadb(config: Path, pytestconfig: pytest.Config) -> None:
         ("sqlite:///nowhere.db", "t", "cannot be read"),
         ("sqlite:///:memory:", "t", "must be `sqlite:///`"),
         ("oracle://x", "t", "must name"),
-        ("postgresql+psycopg://u:secret@127.0.0.1:1/x", "t", "a password does not stand here"),
+        ("postgresql+psycopg://u:secret@127.0.0.1:1/x", "t", "a password does not belong here"),
         ("postgresql+psycopg://u@127.0.0.1:1/x", "t", "cannot be read"),
         ("nonsense", "t", "must be a database address"),
         ("", "t", "name a database"),

@@ -152,7 +152,7 @@ LINKED = dataset(paging={"next": "next"})
 _TAGGED = "<html><body>Please log in</body></html>"
 
 OVER_REST = (
-    Planted("a wrong path, which answers 404", "", "404 is an address that there is not",
+    Planted("a wrong path, which answers 404", "", "Many systems answer 404 to a wrong one",
             answer=lambda *_: answer({}, 404)),
     Planted("a wrong path that means no records by another status", "path", "no such address",
             answer=lambda *_: answer({}, 404), config=dataset(no_records=[204])),
@@ -193,7 +193,7 @@ OVER_REST = (
             row=1),
     Planted("an id that several records have", "record.id", "the same id and version, but other contents",
             rows=lambda rows: rows[1].update(no="A-1", rev=8, workers=13)),
-    Planted("a name that stands twice", "", "`rev` stands twice",
+    Planted("a name that appears twice", "", "`rev` appears twice",
             answer=lambda rows, _: answer(json.dumps({"result": {"items": rows}}).replace(
                 '"rev": 8', '"rev": 8, "rev": 9').encode())),
     Planted("a link that is an object", "paging.next", "is an object; must be text, a number, or null", config=LINKED,

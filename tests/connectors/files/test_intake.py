@@ -72,7 +72,7 @@ def test_a_small_file_of_many_rows_fills_no_disk(tmp_path: Path) -> None:
 def test_more_rows_than_the_manifest_says_are_not_read_to_their_end(registry: Department) -> None:
     rows = [{**ROW, "no": f"N-{number}"} for number in range(2 * index.BATCH + 2)]
     registry.write(only("arrears.jsonl", "jsonl", jsonl(rows), 1))
-    assert "arrears.jsonl: has more rows than the 1 that the manifest says" in registry.refused()
+    assert "arrears.jsonl: has more rows than the 1 of the manifest" in registry.refused()
 
 
 async def test_an_older_sequence_is_refused_also_after_a_restart(registry: Department) -> None:
@@ -172,7 +172,7 @@ def test_a_delivery_without_its_departments_signature_is_refused(registry: Depar
         ({"format": "xlsx"}, "`$.files[0].format`"),
         ({"dataset": "pensions"}, "a dataset that `sources.yaml` does not map"),
         ({"dataset": "awards"}, "has no file of `arrears`"),
-        ({"rows": 2}, "has 1 rows, and the manifest says 2"),
+        ({"rows": 2}, "has 1 rows; the manifest has 2"),
         ({"size": 2**49}, "more bytes than `limits.delivery`"),
     ],
 )
@@ -198,7 +198,7 @@ def test_only_the_bytes_that_were_signed_are_read(registry: Department) -> None:
     for content, words in (
         (good[:-20], "its upload is not over"),
         (good.replace(b"2025", b"2024"), "another SHA-256"),
-        (good + b"x", "more bytes than the manifest says"),
+        (good + b"x", "more bytes than in the manifest"),
     ):
         (registry.out / "arrears.csv").write_bytes(content)
         assert words in registry.refused()
@@ -299,7 +299,7 @@ def test_an_id_stands_once_in_all_files_of_a_dataset(registry: Department) -> No
     ("header", "words"),
     [
         ([name for name in ROW if name != "amount"], "row 1, column `amount`: is not in the header"),
-        ([*ROW, "amount"], "row 1, column `amount`: stands twice"),
+        ([*ROW, "amount"], "row 1, column `amount`: appears twice"),
     ],
 )
 def test_a_column_that_is_missing_or_stands_twice_is_told(registry: Department, header: list[str], words: str) -> None:

@@ -27,7 +27,7 @@ _SEGMENT = re.compile(r"(?:[A-Za-z0-9\-._~!$&'()*+,;=:@]|%[0-9A-Fa-f]{2})+")
 
 
 class Answered(NamedTuple):
-    """An answer before it is bytes: headers in order, so that one can stand twice."""
+    """An answer before it is bytes: headers in order, so that one can appear twice."""
 
     status: int
     headers: list[tuple[str, str]]
@@ -86,7 +86,7 @@ class SecurityServers:
     def _exchange(self, request: Request) -> Answered:
         for name in {name for name in request.names if name.startswith("x-road-")}:
             if request.names.count(name) > 1:
-                raise Refused(400, "Client.DuplicateHeaderField", f"{name} stands twice")
+                raise Refused(400, "Client.DuplicateHeaderField", f"{name} appears twice")
         path, mark, query = request.target.partition("?")
         version, *segments = path.removeprefix("/").split("/")
         if version != "r1":

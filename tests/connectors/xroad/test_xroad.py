@@ -100,7 +100,7 @@ _HEADERS = ("x-road-id", "x-road-client", "x-road-service", "x-road-request-id",
     ("mood", "words"),
     [
         *[(f"without {name}", "without the headers of X-Road") for name in _HEADERS],
-        *[(f"twice {name}", "stands twice") for name in _HEADERS],
+        *[(f"twice {name}", "appears twice") for name in _HEADERS],
         (f"other {_ID}=4711", "another question"),
         ("other x-road-client=EE/GOV/70000001/other", "another client"),
         ("other x-road-client=EE/GOV/70000001", "another client"),

@@ -77,7 +77,7 @@ MISTAKES = [
     ("timeout: 2s", "cache: 61s", "4:10: market.cache: `61s` must be at most 60s"),
     ("timeout: 2s", "max_bytes: 2MiB", "4:14: market.max_bytes: `2MiB` must be at most 1024KiB"),
     ("timeout: 2s", "tiemout: 2s", "4:3: market.tiemout: unknown key `tiemout` (did you mean `timeout`?)"),
-    ("timeout: 2s", "kind: case-sql", "4:3: market.kind: stands twice; keep one"),
+    ("timeout: 2s", "kind: case-sql", "4:3: market.kind: appears twice; keep one"),
     ("timeout: 2s", "ca_file: none.pem", "4:12: market.ca_file: there is no file `none.pem`"),
     ("timeout: 2s", "ca_file: secret", "4:12: market.ca_file: must be a PEM file with at least one CA certificate"),
     (
@@ -101,7 +101,7 @@ MISTAKES = [
         "mysql://h/cases",
         "8:8: courts.url: must name a `sqlite`, `postgresql` or `mariadb` database",
     ),
-    ("sqlite:///cases.db", "postgresql+psycopg://u:pw@h/c", "8:8: courts.url: a password does not stand here; write"),
+    ("sqlite:///cases.db", "postgresql+psycopg://u:pw@h/c", "8:8: courts.url: a password does not belong here; write"),
     ("court_case", "a b", "9:18: courts.cases.table: `a b` must be the name of a table or view"),
     ("id: number", "id: n;", "9:34: courts.cases.id: `n;` must be the name of a column"),
     ("values: [open]", "values: []", "9:73: courts.cases.open.values: must list the values that mean open"),

@@ -62,7 +62,7 @@ async def test_an_open_case_of_this_official_that_names_the_subject_is_verified(
         ({"subjects": [Subject("person", "PIN", ORG.value)]}, "case `C-1` does not name the subject of this inquiry"),
         ({"official": STRANGER}, "case `C-1` is not assigned to the official who asks"),
         ({"official": STRANGER, "case": "closed"}, "case `closed` is not assigned to the official who asks"),
-        ({"official": None}, "a case is verified for an official; send a token that names one"),
+        ({"official": None}, "this purpose needs an official; send a token issued on an official's behalf"),
         ({"registry": "nowhere"}, "no case registry is configured for this requester, so no case can be verified"),
     ],
 )

@@ -40,7 +40,7 @@ EIGHT = Frequency(8, P1D)
 
 
 class Eight(Admission):
-    """Counts as ever, for purposes that allow eight inquiries a day."""
+    """Counts as ever, for purposes that allow eight inquiries per day."""
 
     def reserve(self, purpose: Purpose, asked: Counted) -> Reservation:
         return super().reserve(msgspec.structs.replace(purpose, frequency=EIGHT), asked)

@@ -1,4 +1,4 @@
-"""The one way to act: one entry an act, numbers without a gap, and whatever an act saw still holds when it stands."""
+"""The one way to act: one entry per act, numbers without a gap, and whatever an act saw still holds when it stands."""
 
 from __future__ import annotations
 

@@ -153,7 +153,7 @@ def test_an_archived_shard_proves_an_old_receipt_after_its_rows_are_gone(folder:
     offline = ("ledger", "verify", "--archive", folder / "archive", "--key", folder / "ledger.pub")
     assert run(*offline, "--receipts", folder / "receipts") == 0, run.err
     assert f"whole: {ORIGIN}/1, {SIZE} entries" in run.out
-    assert f"{WHOLE_TILES} of them with what they say" in run.out
+    assert f"{WHOLE_TILES} of them with their contents" in run.out
     assert "receipts: 2 archived" in run.out
 
 

@@ -211,7 +211,7 @@ def test_one_that_was_stopped_goes_on(folder: Path, run: Run, monkeypatch: pytes
         assert command(run, folder, "prune") == 1
     assert readable(folder) == list(range(200, OLD + YOUNG))
     assert run("ledger", "verify", "--config", folder / "gateway.yaml") == 1
-    assert "run `dutybound ledger prune` again" in run.err
+    assert "Run `dutybound ledger prune` again" in run.err
     assert command(run, folder, "prune") == 0, run.err
     assert f"pruned: 1 days of {ORIGIN}/1" in run.out
     whole(run, folder)

@@ -34,7 +34,7 @@ async def test_a_receipt_verifies(folder: Path, run: Run) -> None:
     assert run.out == (
         f"signed: entry 0 of {ORIGIN}/1, in a tree of 1\n"
         "inquiry inquiry-1: market-regulator asked at 2026-11-24T09:30:00+00:00 for TENDER_QUALIFICATION"
-        " and was told 1 record\n"
+        " and received 1 record\n"
         "data: not presented, so not checked\n"
     )
 
@@ -138,7 +138,7 @@ async def test_the_sheet_says_what_things_are_called_and_what_was_refused(folder
     assert said.count("Leave `amount` out. articles 19, 28(1)") == 1
     covers = "Qualification of a <tenderer> (TENDER_QUALIFICATION) does not cover period of Notices of tax arrears"
     assert f"{covers} (tax-arrears), nor `other.period`." in said
-    assert "the answer that was presented says so, not the receipt" in said
+    assert "from the answer that was presented, not from the receipt" in said
     assert "A department is late" not in said
     assert run(*command, "--html", folder / "receipt") == 0
     assert "Qualification of a &lt;tenderer&gt;" in run.out

@@ -145,7 +145,7 @@ async def test_entries_of_kinds_that_are_not_known_are_told(tmp_path: Path, run:
     assert run("ledger", "verify", "--store", tmp_path / "ledger.db", *key) == 0
     assert run.out.splitlines()[1:] == [
         "unknown: 3 entries of kinds that this version does not know (`c\N{REPLACEMENT CHARACTER}"
-        "\N{REPLACEMENT CHARACTER}31m` 1, `later` 2): proven as all others, and told by a later version only"
+        "\N{REPLACEMENT CHARACTER}31m` 1, `later` 2): proven as all others, but shown by a later version only"
     ]
     (tmp_path / "receipt").write_text(receipts[0].text)
     said = "an entry of a kind that this version does not know (`later`)"

@@ -71,7 +71,7 @@ def test_a_closed_part_that_was_altered_is_found(tmp_path: Path) -> None:
         (Part(bytes(32), b"{}"), (opening.told.subjects or ())[0]),
     ):
         extra = write_extra(opening.oversight, general, [other])
-        with pytest.raises(VerificationFailed, match="is not entry 0 of the tree that was signed"):
+        with pytest.raises(VerificationFailed, match="are not entry 0 of the tree that was signed"):
             verify_receipt(closed.text.replace(b64(tlog_proof.parse(closed.text).extra), b64(extra)), VERIFIERS)
 
 

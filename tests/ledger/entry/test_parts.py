@@ -168,7 +168,7 @@ def test_a_caution_goes_with_the_subject_of_its_record(
 def test_a_part_that_does_not_read_is_one_sentence(told: entries.Told, body: bytes) -> None:
     made = parts.split(told)
     broken = made._replace(subjects=tuple(each._replace(told=body) for each in made.subjects))
-    with pytest.raises(ValueError, match="what it says of a subject is of a form that this version does not know"):
+    with pytest.raises(ValueError, match="its part about a subject is of a form that this version does not know"):
         parts.read_told(sides(broken)[0])
 
 

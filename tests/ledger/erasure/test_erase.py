@@ -140,10 +140,10 @@ def test_one_requests_and_another_approves(desk: Desk) -> None:
     until = {(today + datetime.timedelta(days=days)).isoformat() for days in (34, 35)}
     out = desk.out
     assert f"erased: erasure {id_}, entry 2 of {ORIGIN}/commands\n" in out
-    assert "unreadable: what 5 entries say of the subject\n" in out
-    assert any(f"backups: they have copies of the keys through {day}," in out for day in until)
-    assert "those in force go on restraining (none)\n" in out
-    assert "receipts that were given" in out
+    assert "unreadable: what 5 entries have about the subject\n" in out
+    assert any(f"backups: they contain the keys until {day};" in out for day in until)
+    assert "such as an opt-out, which keep their effect (none)\n" in out
+    assert "receipts already issued" in out
     assert f"one account of this system, `{getpass.getuser()}`, requested and approved it" in desk.err
     desk.verify()
     assert desk("erase", "list") == 0
@@ -185,11 +185,13 @@ def test_what_is_asked_in_vain_is_told(desk: Desk) -> None:
         assert message in desk.err
 
     who = ("--by", "A. Clerk", "--reason", "order")
-    fails("the ledger says nothing of this subject", "erase", "request", "--subject", "LEI:529900T8BM49AURSDO55", *who)
+    fails(
+        "the ledger has nothing about this subject", "erase", "request", "--subject", "LEI:529900T8BM49AURSDO55", *who
+    )
     fails("there is no erasure `no1`", "erase", "approve", "no1", "--by", "B")
     fails("there is no erasure `no1`", "erase", "withdraw", "no1", *who)
     fails("holds no entry of an erasure `no1`", "erase", "again", "no1", "--by", "B")
-    fails("say who, and give a reason", "erase", "request", "--subject", LEI, "--by", " ", "--reason", "x")
+    fails("give a name and a reason", "erase", "request", "--subject", LEI, "--by", " ", "--reason", "x")
     fails("over 4000 characters", "erase", "request", "--subject", LEI, "--by", "A", "--reason", "x" * 4001)
     fails(
         "leave the identifier out of it", "erase", "request", "--subject", LEI, "--by", "A",
@@ -199,7 +201,7 @@ def test_what_is_asked_in_vain_is_told(desk: Desk) -> None:
     fails(
         f"erasure `{id_}` of this subject was requested by A. Clerk already", "erase", "request", "--subject", LEI, *who
     )
-    fails("say who approves", "erase", "approve", id_, "--by", " ")
+    fails("give who approves", "erase", "approve", id_, "--by", " ")
     (desk.folder / "taken").touch()
     fails("exists already", "erase", "approve", id_, "--by", "B. Judge", "--out", "taken")
     assert desk.approve(id_) == 0
@@ -213,7 +215,7 @@ def test_without_its_backups_said_nothing_is_erased(desk: Desk) -> None:
     id_ = desk.request()
     configured.write(desk.folder)
     assert desk.approve(id_) == 1
-    assert "ledger.backups: say how long backups of the store are kept, as `backups: P35D`" in desk.err
+    assert "ledger.backups: set how long backups of the store are kept, as `backups: P35D`" in desk.err
     configured.write(desk.folder, ledger={"backups": "35 days"})
     assert desk.approve(id_) == 1
     assert "days or weeks, as `P35D`" in desk.err
@@ -255,7 +257,7 @@ def test_facts_in_force_stay_and_are_told(desk: Desk) -> None:
     facts.set_opt_out(store.engine, Subject("organisation", SUBJECT.scheme, SUBJECT.value), "awards", True, AT)
     store.close()
     assert desk.approve(desk.request()) == 0
-    assert "go on restraining (1 of kind opt-out)" in desk.out
+    assert "which keep their effect (1 of kind opt-out)" in desk.out
     store = store_in(desk.folder)
     assert destruction.in_force(store.engine, SUBJECT.scheme, SUBJECT.value) == {"opt-out": 1}
     store.close()
@@ -290,7 +292,7 @@ def test_old_receipts_and_answers_verify_and_exports_say_erased(desk: Desk) -> N
     assert len(written) >= 19
     assert not any(SUBJECT.value.encode() in path.read_bytes() for path in written)
     assert desk("export", "--subject", LEI, *who, "--out", "mine") == 1
-    assert "what was erased is not found" in desk.err
+    assert "What was erased is not found" in desk.err
     assert desk("export", "--subject", LEI, *who, "--out", "mine", "--anyway") == 0
     assert desk.run("ledger", "verify", desk.folder / "mine", "--key", desk.folder / "ledger.pub") == 0
     desk.verify()
@@ -416,11 +418,11 @@ async def test_entries_of_version_1_are_counted_and_stay(desk: Desk, also_new: b
     async with opened(store) as ledger:
         await disclosed(ledger, 9)
     id_ = await asyncio.to_thread(desk.request)
-    said = "stays readable: 5 entries of version 1 name the subject; what they say cannot be erased alone\n"
+    said = "stays readable: 5 entries of version 1 name the subject; their contents cannot be erased alone\n"
     assert said in desk.out
     assert await asyncio.to_thread(desk.approve, id_) == 0
     assert said in desk.out
-    assert "unreadable: what 2 entries say" in desk.out
+    assert "unreadable: what 2 entries have" in desk.out
     assert str(list(told(desk.folder))).count(SUBJECT.value) >= 5
     assert len(verify_store(store, key_files.verifiers(KEY, ORIGIN, [ROOT, "1"]))) == 3
     store.close()

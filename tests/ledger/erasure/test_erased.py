@@ -169,7 +169,7 @@ async def test_nothing_is_passed_off_as_erased_by_the_erasure_of_another(tmp_pat
         changed = row[1].replace(there.to_bytes(8, "big"), gone.to_bytes(8, "big"))
         assert changed != row[1]
         file.execute("UPDATE entry SET subjects = ? WHERE id = ?", (changed, row[0]))
-    with pytest.raises(VerificationFailed, match="entry 0: the keys of what it says of its subjects were changed"):
+    with pytest.raises(VerificationFailed, match="entry 0: the keys of its part about its subjects were exchanged"):
         verify_store(store, VERIFIERS, rows=False)
 
 

@@ -65,7 +65,7 @@ def test_a_list_that_cannot_be_entered_names_nobody(desk: Desk, monkeypatch: pyt
 def test_what_is_missing_is_told(desk: Desk) -> None:
     for arguments, said in (
         (("lift", "no1", "--by", "D", "--reason", "x"), "there is no hold `no1`"),
-        (("place", "--subject", LEI, "--by", "D", "--reason", " "), "say who, and give a reason"),
+        (("place", "--subject", LEI, "--by", "D", "--reason", " "), "give a name and a reason"),
         (("place", "--subject", LEI, "--by", "D\u202e", "--reason", "x"), "`D\\u202e` has characters that nobody sees"),
         (("place", "--subject", LEI, "--by", "D", "--reason", f"of {SUBJECT.value}"), "leave the identifier out of it"),
     ):

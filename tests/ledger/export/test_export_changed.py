@@ -80,13 +80,13 @@ def test_who_holds_the_key_cannot_change_what_was_entered_either(whole: Path) ->
     assert "what only oversight may open is not what its receipt has the digest of" in broken(whole)
     (whole / f"{name}.json").write_text(words)
     sign_again(whole, lambda manifest: manifest.update(by="Somebody Else"))
-    assert "its manifest does not say what was entered" in broken(whole)
+    assert "its manifest is not as entered" in broken(whole)
     sign_again(whole, lambda manifest: manifest.update(view=name), "1")
     assert "the entry of this view of the ledger itself, is missing" in broken(whole)
     for ending in ("txt", "json"):
         (whole / f"{name}.{ending}").unlink()
     sign_again(whole, lambda manifest: manifest.update(view=view))
-    assert "it holds 3 entries, and its manifest says 4" in broken(whole)
+    assert "it holds 3 entries; its manifest has 4" in broken(whole)
 
 
 def test_the_entries_of_another_ledger_are_not_taken_for_these(whole: Path) -> None:

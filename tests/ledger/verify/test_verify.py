@@ -95,14 +95,14 @@ TAMPERINGS = {
     "level added": ("INSERT INTO subtree VALUES (1, 3, 0, zeroblob(32))", "tiles hold"),
     "key": ("UPDATE period_key SET secret = zeroblob(32) WHERE id = 1", "entry 0"),
     "key destroyed": ("UPDATE period_key SET secret = NULL WHERE id = 1", "entry 0: the key"),
-    "subjects": ("UPDATE entry SET subjects = substr(subjects, 1, 90)", "entry 0: what it says of its subjects"),
+    "subjects": ("UPDATE entry SET subjects = substr(subjects, 1, 90)", "entry 0: its part about its subjects"),
     "a subject's digest": (
         "UPDATE entry SET subjects = CAST(substr(subjects, 1, 8) || zeroblob(32) || substr(subjects, 41) AS BLOB)",
         "entry 0: its payload does not open",
     ),
     "a key's id that no store holds": (
         "UPDATE entry SET subjects = CAST(x'ff' || substr(subjects, 2) AS BLOB)",
-        "entry 0: what it says of its subjects was altered",
+        "entry 0: its part about its subjects was altered",
     ),
     "subject's key cut short": ("UPDATE subject_key SET secret = x'00'", "the subject's key [0-9a-f]{16} was altered"),
     "subject's key of another type": ("UPDATE subject_key SET secret = 7", "the subject's key [0-9a-f]{16} was alt"),

@@ -38,7 +38,7 @@ def acted(office: Office) -> list[entries.Acted]:
 def test_a_recipient_is_told_again_by_an_entry(office: Office) -> None:
     stop(office, LOGIN, "tender-office")
     stop(office, LOGIN, "market-regulator")
-    assert "is told of its recalls again, entry 0 of" in office.ran(
+    assert "is notified of its recalls again, entry 0 of" in office.ran(
         "recalls", "resume", "--client", "tender-office", *SAID
     )
     assert stopped(office) == {lane_of(LOGIN, "market-regulator")}
@@ -52,7 +52,7 @@ def test_who_is_not_stopped_is_not_resumed(office: Office) -> None:
     assert "nothing keeps `tender-office`" in office.refused("recalls", "resume", "--client", "tender-office", *SAID)
     stop(office, LOGIN, "market-regulator")
     said = office.refused("recalls", "resume", "--client", "tender-office", *SAID)
-    assert "clients that are not told: `market-regulator`" in said
+    assert "clients that are not notified: `market-regulator`" in said
     assert acted(office) == []
 
 

@@ -99,7 +99,7 @@ async def test_who_received_something_after_the_request_deletes_it_too(room: Roo
     await room.select()
     assert await acknowledged(room) == 1
     since = await room.answer(subject, "N-1@1", delete_by=KEPT)
-    with pytest.raises(ActRefused, match=r"given to somebody since it was requested.*selection of recalls `"):
+    with pytest.raises(ActRefused, match=r"given to somebody since the request.*selection of recalls `"):
         await approved(room, id_)
     await room.select()
     with pytest.raises(ActRefused, match="recall `"):

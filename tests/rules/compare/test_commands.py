@@ -27,7 +27,7 @@ def test_the_same_in_other_words_is_no_difference(capsys: pytest.CaptureFixture[
     folder = edited(tmp_path, "purposes.yaml", "TENDER_QUALIFICATION:", "# another comment\nTENDER_QUALIFICATION:")
     code, out, err = run(capsys, SHIPPED, folder)
     assert (code, err) == (0, "")
-    assert out.splitlines()[-1] == "No difference: both say the same."
+    assert out.splitlines()[-1] == "No difference: both mean the same."
 
 
 def test_what_differs_is_told_and_exits_1(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

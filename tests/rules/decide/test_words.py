@@ -90,7 +90,7 @@ def test_tokens_never_fail_and_stand_where_they_say(text: str) -> None:
 
 def test_the_readme_names_the_whole_vocabulary_and_nothing_else() -> None:
     text = (SHIPPED / "README.md").read_text(encoding="utf-8")
-    table = text.split("## What a rule may speak of")[1].split("## What a rule says of itself")[0]
+    table = text.split("## What a rule may use")[1].split("## What a rule declares")[0]
     listed = table.replace(",", " ").replace("|", " ").split()
     prefixes = ("`context.", "`resource.", "`principal.", "`.")
     named = {word.strip("`").rpartition(".")[2] for word in listed if word.startswith(prefixes)}

@@ -127,7 +127,7 @@ def test_a_file_that_says_without_end(tmp_path: Path, monkeypatch: pytest.Monkey
     file = directory / "calendar.yaml"
     file.write_text(file.read_text() + "more: [" + "a," * 400_000 + "]\n")
     counted = Counted(monkeypatch)
-    assert "says more than one file may" in only(directory, "calendar.yaml").message
+    assert "has more than one file may" in only(directory, "calendar.yaml").message
     assert counted.tokens < 50_000
 
 
@@ -233,7 +233,7 @@ def test_a_key_that_stands_twice_is_told_once(tmp_path: Path) -> None:
     file = directory / "purposes.yaml"
     file.write_text(file.read_text().replace("  delete_after: P9D\n", "  delete_after: P9D\n" * 2, 1))
     problem = only(directory, "purposes.yaml")
-    assert problem.message == "stands twice; keep one"
+    assert problem.message == "appears twice; keep one"
     assert problem.line == position(directory, "purposes.yaml", "delete_after: P9D")[0] + 1
 
 

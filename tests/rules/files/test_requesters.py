@@ -63,7 +63,7 @@ def test_an_unknown_issuer_is_told_with_the_nearest() -> None:
         ("          - tax-arrears\n", "          - tax-arears\n", "tax-arears", "did you mean `tax-arrears`?"),
         ("          - tax-arrears\n", "          - tax-awards\n", "tax-awards", "a grant never widens its purpose"),
         ("          - tax-arrears\n", '          - "*"\n', '"*"', "never all at once"),
-        ("          - tax-arrears\n", "          - business-licences\n", "", "stands twice"),
+        ("          - tax-arrears\n", "          - business-licences\n", "", "appears twice"),
         ("until: 2028-12-31", "until: 2025-12-31", "2025-12-31", "is before `from`"),
         ("from: 2026-01-01", "from: 2026-02-30", "2026-02-30", "must be a date"),
         ("department: market\n", "department: markt\n", "markt", "did you mean `market`?"),
@@ -183,7 +183,7 @@ def test_one_client_of_two_issuers_has_grants_of_two_names(tmp_path: Path) -> No
 
 def test_a_requester_stands_once(tmp_path: Path) -> None:
     directory = edited(tmp_path, FILE, "client: environment-agency", "client: tax-service")
-    assert any("`tax-service` of `login` stands twice" in problem.message for problem in problems(directory))
+    assert any("`tax-service` of `login` appears twice" in problem.message for problem in problems(directory))
 
 
 def test_an_unknown_time_zone_is_told_with_the_nearest(tmp_path: Path) -> None:

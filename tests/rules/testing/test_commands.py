@@ -25,7 +25,7 @@ def test_what_comes_as_expected_is_told_in_a_line(capsys: pytest.CaptureFixture[
     code, out, err = run(capsys, place(tmp_path, FILE))
     assert (code, err) == (0, "")
     assert out.startswith("2 tests, 106 expectations (")
-    assert out.endswith("a second): all as expected\n")
+    assert out.endswith("per second): all as expected\n")
 
 
 def test_a_failure_says_what_was_expected_what_came_and_why(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

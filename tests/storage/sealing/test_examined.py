@@ -30,7 +30,7 @@ async def test_a_copy_is_verified_as_far_as_its_keys_go(
     assert cli.main(words) == 0
     said = capsys.readouterr().out
     assert f"whole: {ORIGIN}/1, 1 entries" in said
-    assert "not opened: what the entries say" in said
+    assert "not opened: the contents of the entries" in said
     assert cli.main([*words, "--store-key", str(key)]) == 0
     said = capsys.readouterr().out
     assert f"whole: {ORIGIN}/1, 1 entries" in said

@@ -29,7 +29,7 @@ _CHANGING = frozenset(["create", "add", "insert", "submit", "save", "store", "up
 
 
 class PassedOverError(Exception):
-    """The operation is not proposed; the text says why, for a person."""
+    """The operation is not proposed; the text explains why, for a person."""
 
 
 class _Parameter(NamedTuple):
@@ -68,7 +68,7 @@ def by_address(
     value, scheme, query = _subject(holes, others, schemes)
     _see_needed(others, (value, scheme))
     if not all(_WRITTEN.fullmatch(each.name) for each in others if each.name in query):
-        raise PassedOverError("a parameter's name cannot stand in an address")
+        raise PassedOverError("a parameter's name cannot be used in an address")
     for name in query:
         fixed += f"{'&' if fixed else ''}{name}={{{'scheme' if name == scheme else 'value'}}}"
     whole = _HOLE.sub(lambda hole: "{scheme}" if hole[1] == scheme else "{value}", path)
@@ -107,7 +107,7 @@ def by_body(
     spoken = holes[0] if holes else scheme.name if scheme is not None else ""
     place: tuple[tuple[str, Part], ...] = (
         ("method", Said("POST", "by its name it only looks up; ask the department")),
-        ("", Note("safe: true, where the department says that asking again changes nothing")),
+        ("", Note("safe: true, where the department states that asking again changes nothing")),
         ("path", Said(_with(_HOLE.sub("{scheme}", path), fixed), _names(".".join(value.path), spoken))),
         ("body", _lines(body)),
     )
@@ -176,8 +176,8 @@ def _header(parameter: _Parameter) -> str:
         raise PassedOverError("it needs a header that cannot be set here")
     if not (only := _only(parameter.schema)):
         raise PassedOverError(
-            f"it needs the header `{name}`; map it by hand, with `headers: {{{name}: VALUE}}` in the department where"
-            f" it is always the same for the gateway, or `forward: {{inquiry: {name}}}` where it is each question's id"
+            f"it needs the header `{name}`; map it by hand. Write `headers: {{{name}: VALUE}}` in the department"
+            f" where it is always the same, or `forward: {{inquiry: {name}}}` where it is the id of each question"
         )
     return only
 

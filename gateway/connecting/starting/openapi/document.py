@@ -29,14 +29,14 @@ MOST_PATHS = 2_000
 def described(
     document: Mapping[str, Any], name: str, department: str, schemes: Mapping[str, Any], address: str
 ) -> Described:
-    """What the document says; raises `CommandRefused` where it is no OpenAPI document of a known version.
+    """The contents of the document; raises `CommandRefused` where it is no OpenAPI document of a known version.
 
     `name` is what it is called in messages, `address` where it was fetched from, empty for a file. `schemes` are the
     gateway's identifier schemes.
     """
     version = text(document.get("openapi"))
     if not version.startswith(("3.0", "3.1")):
-        said = f"says `openapi: {version[:20]}`" if version else "has no key `openapi`"
+        said = f"has `openapi: {version[:20]}`" if version else "has no key `openapi`"
         raise CommandRefused(f"{name}: {said}; only OpenAPI 3.0 and 3.1 are read, in JSON or YAML")
     references = References(document)
     found: list[Lookup] = []

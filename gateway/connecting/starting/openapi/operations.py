@@ -42,7 +42,7 @@ def lookup(
         raise PassedOverError("only GET is proposed, and a POST that looks up")
     if not _PATH.fullmatch(path) or "#" in path or "\\" in path or re.search(r"(^|/)\.{1,2}(/|$)", path):
         raise PassedOverError(
-            "its path cannot stand in `sources.yaml`: it is not ASCII, is longer than 500, or has `..`"
+            "its path cannot be used in `sources.yaml`: it is not ASCII, is longer than 500, or has `..`"
         )
     summary = naming.clean(operation.get("summary"))
     called = asking.called(path)
@@ -109,7 +109,7 @@ def _answer(references: References, operation: Mapping[str, Any]) -> tuple[Any, 
         if status in responses:
             answer, _ = references.followed(responses[status])
             return asking.content(answer, "its answer")
-    raise PassedOverError("it does not say what it answers with status 200")
+    raise PassedOverError("it does not describe its answer with status 200")
 
 
 def _paging(schemas: Schemas, schema: Any, found: _Found, asked: Asked, method: str) -> list[tuple[str, Part]]:

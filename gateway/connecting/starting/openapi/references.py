@@ -17,7 +17,7 @@ MOST_SCHEMAS = 50_000
 
 
 class LeavesError(Exception):
-    """A reference leads nowhere that may be read; the text says which and why, in words for a person."""
+    """A reference leads nowhere that may be read; the text explains which and why, for a person."""
 
 
 class References:

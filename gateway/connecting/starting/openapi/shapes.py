@@ -36,7 +36,7 @@ _BYTES = frozenset(["binary", "byte", "base64", "base64url"])
 
 
 class Shape(NamedTuple):
-    """A schema with all that it combines: its properties, its type, and what it says of itself.
+    """A schema with all that it combines: its properties, its type, and its description.
 
     `references` led to it; `apart` are properties that some of its alternatives have and others have not.
     """
@@ -58,7 +58,7 @@ class Place(NamedTuple):
 
 
 class Input(NamedTuple):
-    """One value of a question's body; `demanded` says of each step of its path whether it has to be given."""
+    """One value of a question's body; `demanded` has for each step of its path whether it must be given."""
 
     path: tuple[str, ...]
     shape: Shape
@@ -291,7 +291,7 @@ def _single(shape: Shape) -> tuple[FieldType | None, str, str]:
         case "integer" if form == "int64" or _exceeds(shape.says):
             return FieldType.DECIMAL, "an Int has 32 bits, and this may have more", ""
         case "integer":
-            return FieldType.INT, "" if form == "int32" else "of 32 bits, which the description does not say", ""
+            return FieldType.INT, "" if form == "int32" else "of 32 bits, which the description does not state", ""
         case "number":
             return FieldType.DECIMAL, "", ""
         case "array":
@@ -299,7 +299,7 @@ def _single(shape: Shape) -> tuple[FieldType | None, str, str]:
         case "object":
             return None, "", "it is an object whose values are not named"
         case _:
-            return None, "", "the description does not say of which one type it is"
+            return None, "", "the description does not give it one type"
 
 
 def _exceeds(says: Mapping[str, Any]) -> bool:

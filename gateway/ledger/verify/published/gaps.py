@@ -22,8 +22,9 @@ from gateway.ledger.verify.published.assurance import Claim, Forked, claim_of
 
 
 class Explained(NamedTuple):
-    """A sealed shard: its last size and root, the checkpoint that it should have had and `by` whom that was remembered,
-    when it was sealed, and the origin of the shard that goes on. `claim` is of the entry that says so."""
+    """A sealed shard: its last size and root, when it was sealed, and the origin of the shard that continues it
+    (`goes_on`). `missing` is the checkpoint that it should have had, and `by` who remembered that. `claim` is of the
+    entry that records the seal."""
 
     origin: str
     size: int
@@ -48,7 +49,7 @@ class Explained(NamedTuple):
         if seen.size > self.missing.size:
             raise VerificationFailed(
                 f"it was sealed at {self.size}, and `{self.goes_on}` names what is missing up to {self.missing.size};"
-                f" {who} saw {seen.size}: it was cut shorter than it is said to be"
+                f" {who} saw {seen.size}: it was cut shorter than its entry records"
             )
         if seen.size == self.missing.size and seen.root != self.missing.root:
             raise Forked(f"it was forked: {who} saw another tree of {seen.size} entries than the gap names")
@@ -86,7 +87,7 @@ def _explained(registry: Registry, proved: Proved, gap: entries.Gap) -> Explaine
             raise ValueError("it is another log's")
     except ValueError as error:
         raise VerificationFailed(
-            f"the checkpoint that `{proved.origin}` says is missing of `{gap.shard}` does not verify: {error}"
+            f"the checkpoint that `{proved.origin}` names as missing of `{gap.shard}` does not verify: {error}"
         ) from error
     claim = claim_of(f"the entry that names the gap of `{gap.shard}`", proved)
     return Explained(gap.shard, gap.size, gap.root, missing, gap.by, gap.at, proved.origin, claim)

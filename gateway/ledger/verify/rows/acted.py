@@ -34,7 +34,7 @@ _HEAD = Statement(select(act_head.c.number))
 
 
 class Entry(NamedTuple):
-    """An entry that is noted: its place, what it says, and whether its subject was erased.
+    """An entry that is noted: its place, its contents, and whether its subject was erased.
 
     `facts` is the change of facts behind which it happened, where it says so.
     """
@@ -92,7 +92,7 @@ class ActRows:
 
     def _check(self, place: int, told: entries.Told, id_: str, number: int, at: int, moved: str | None) -> None:
         if (id_, at) != (told.id, micros(told.at)) or not _moves(told, moved):
-            raise VerificationFailed(f"act `{told.id}`: its row is not what its entry says: it was altered")
+            raise VerificationFailed(f"act `{told.id}`: its row is not what its entry records: it was altered")
         if number <= self._last.get(place >> SHARD_BITS, 0):
             raise VerificationFailed(f"act `{told.id}`: its number is not after those before it: it was altered")
         self._last[place >> SHARD_BITS] = number

@@ -1,4 +1,4 @@
-"""The rows of what people did (holds, erasures, reviews) and of facts, held to the entries that say so.
+"""The rows of what people did (holds, erasures, reviews) and of facts, checked against their entries.
 
 A row changes in the transaction of its entry, so each is what the entries say together: a hold that was removed would
 let an erasure through, one that was made up would keep it away. What is kept in memory meanwhile is as much as people
@@ -91,7 +91,7 @@ class Acts:
                 self._reviewed[told.finding] = told
 
     def check(self, reader: Reader) -> None:
-        """Raises `VerificationFailed` that names a row that is not what the entries say, or is not there."""
+        """Raises `VerificationFailed` that names a row that is not what the entries record, or is not there."""
         holds = {row[0]: Hold._make(row) for row in reader.rows(_HOLDS)}
         _check("hold", holds, {id_: self._hold(told, holds.get(id_)) for id_, told in self._placed.items()})
         requests = {row[0]: Request._make(row) for row in reader.rows(_REQUESTS)}
@@ -150,12 +150,12 @@ class Acts:
 def _check(what: str, rows: Mapping[str, _T], said: Mapping[str, _T]) -> None:
     for id_, expected in said.items():
         if id_ not in rows:
-            raise VerificationFailed(f"{what} `{id_}`: entries say that it is, and its row was removed")
+            raise VerificationFailed(f"{what} `{id_}`: entries record it, but its row was removed")
         if rows[id_] != expected:
-            raise VerificationFailed(f"{what} `{id_}`: its row is not what its entries say: it was altered")
+            raise VerificationFailed(f"{what} `{id_}`: its row is not what its entries record: it was altered")
     for id_ in rows:
         if id_ not in said:
-            raise VerificationFailed(f"{what} `{id_}`: it has a row, and no entry says so: it was made up")
+            raise VerificationFailed(f"{what} `{id_}`: it has a row, but no entry records it: it was made up")
 
 
 def _verdicts(reader: Reader) -> dict[str, _Verdict]:

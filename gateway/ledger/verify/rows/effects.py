@@ -97,7 +97,7 @@ class Effects:
             raise VerificationFailed(f"fact: act `{told.id}` made change {number}, and its row is gone")
         if first is not None:
             if first["at"] != micros(told.at) or not _says(told, first):
-                raise VerificationFailed(f"fact `{first['id']}`: act `{told.id}` says otherwise: it was altered")
+                raise VerificationFailed(f"fact `{first['id']}`: act `{told.id}` records it otherwise: it was altered")
             self._ends(first["ended"], first["id"])
         if last is not None:
             if last["ended_at"] != micros(told.at) or not _over(told, last):
@@ -128,7 +128,7 @@ class Effects:
                 told = _told(found, last[row.id], row.id)
                 if (told.value is not None or row.value is None) and not (allowed(row, told) and _decided(row, told)):
                     raise VerificationFailed(
-                        f"matter `{row.id}`: its row is not what its last act says: it was altered"
+                        f"matter `{row.id}`: its row is not what its last act records: it was altered"
                     )
 
 

@@ -67,7 +67,7 @@ class Findings:
         rows = [_Finding._make(row) for row in reader.rows(_FINDINGS)]
         for id_ in self._used.keys() - {row.id for row in rows}:
             raise VerificationFailed(
-                f"finding `{id_}`: an entry says that it is, and its row was removed; `dutybound watch follow` brings"
+                f"finding `{id_}`: an entry records it, but its row was removed; `dutybound watch follow` brings"
                 " it back"
             )
         next_ = self._cursors(reader)
@@ -98,7 +98,7 @@ class Findings:
                 )
         versions = [version for (version,) in reader.rows(_HEAD)]
         if len(versions) != 1 or versions[0] < bool(found):
-            raise VerificationFailed("`watch_head`: it does not say how often the watch kept something: it was altered")
+            raise VerificationFailed("`watch_head`: it lacks how often the watch kept something: it was altered")
         return found
 
     def _check_use(self, reader: Reader, row: _Finding, behind: Sequence[int]) -> None:
@@ -119,12 +119,14 @@ def _of_before(reader: Reader, row: _Finding, behind: Sequence[int]) -> tuple[Gl
         if isinstance(told, entries.Inquiry) and oversight.broke_glass is None and row.at <= micros(told.at):
             use = use_of(told, oversight, row.at)
             return (use if row.department is not None else use._replace(department=None)), id_
-    raise VerificationFailed(f"finding `{row.id}`: no entry says so: it was made up, or what stands behind it removed")
+    raise VerificationFailed(f"finding `{row.id}`: no entry records it: it was made up, or its entries were removed")
 
 
 def _check_found(reader: Reader, row: _Finding, behind: Sequence[int]) -> None:
     if not behind:
-        raise VerificationFailed(f"finding `{row.id}`: no entry stands behind it: they were removed, or it was made up")
+        raise VerificationFailed(
+            f"finding `{row.id}`: no entry records it: its entries were removed, or it was made up"
+        )
     for _, told, oversight in _opened(reader, behind):
         if isinstance(told, entries.Operation) and told.declaration is not None:
             asked = (told.requester.issuer, told.requester.client, oversight.official, told.declaration.purpose)
@@ -141,4 +143,4 @@ def _opened(reader: Reader, ids: Sequence[int]) -> Iterator[tuple[int, entries.T
 
 
 def _altered(row: _Finding) -> VerificationFailed:
-    return VerificationFailed(f"finding `{row.id}`: its row is not what its entries say: it was altered")
+    return VerificationFailed(f"finding `{row.id}`: its row is not what its entries record: it was altered")

@@ -1,4 +1,4 @@
-"""What is to be recalled, held to the acts that say so: each act has its job, and each job its act.
+"""What is to be recalled, checked against its acts: each act has its job, and each job its act.
 
 An act that takes something out of use inserts a job in its own transaction; whoever removes that, or alters what it is
 about, keeps recipients from being told. A job is about what its act is about, from the facts before that. How far its
@@ -54,7 +54,8 @@ _REPORTED = ("corrected", "withdrawn")
 
 
 def cause(told: entries.Told) -> str:
-    """Why those told who received what an act is about; nothing where it takes nothing from anybody, or is erased."""
+    """Why recipients of what an act is about are notified; nothing where it takes nothing from anybody, or is
+    erased."""
     if isinstance(told, entries.ErasureRequest):
         return "erased" if told.event == "requested" else ""
     if not isinstance(told, entries.Acted):
@@ -88,14 +89,14 @@ class Jobs:
                 told = entry.read_told() if entry is not None and entry.told is not None else None
                 emptied = row.value is None and (not erased or getattr(told, "value", None) is not None)
                 if told is None or emptied or not _from(row, told):
-                    raise VerificationFailed(f"recall job `{row.id}`: no act says so: it was altered or made up")
+                    raise VerificationFailed(f"recall job `{row.id}`: no act records it: it was altered or made up")
                 if row.cause == cause(told):
                     self._wanted.discard(row.filed_in)
         for (id_,) in reader.rows(_WIDENED):
             raise VerificationFailed(f"recall job `{id_}`: its consent gave other fields: it was altered")
         for place in sorted(self._wanted):
             where = f"entry {place & (1 << SHARD_BITS) - 1} of shard {place >> SHARD_BITS}"
-            raise VerificationFailed(f"recall job: {where} has those told who received something, and its job is gone")
+            raise VerificationFailed(f"recall job: {where} notifies those who received something, but its job is gone")
 
 
 def _from(row: Job, told: entries.Told) -> bool:

@@ -37,7 +37,7 @@ class Late:
         self._ended: dict[_Held, int] = {}
 
     def note(self, number: int, told: entries.Acted) -> None:
-        """Take in what an act says of recalls that are overdue."""
+        """Take in what an act records of recalls that are overdue."""
         if told.what == "recall-overdue":
             self._overdue[told.recall] = number
         elif told.what in _SUSPENDS:
@@ -68,4 +68,4 @@ class Late:
 
 
 def _altered(id_: str, what: str) -> VerificationFailed:
-    return VerificationFailed(f"recall `{id_}`: which suspension {what} is not what its entries say: it was altered")
+    return VerificationFailed(f"recall `{id_}`: which suspension {what} is not what its entries record: it was altered")

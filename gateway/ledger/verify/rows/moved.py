@@ -1,4 +1,4 @@
-"""How an act leaves a matter: which states it may have after its entry, by what the entry says.
+"""How an act leaves a matter: which states it may have after its entry, by the entry's contents.
 
 An act also moves matters that its entry does not name: a consent answers the request for it, a change takes the place
 of one that waits and ends upheld objections to its record. Of acts that are not known here nothing is said.
@@ -55,14 +55,14 @@ _ENDS: Mapping[str, tuple[str, ...]] = {
 
 
 def begins(told: entries.Acted, kind: str) -> bool:
-    """Whether an act can begin a fact of a kind; of acts that are not known here nothing is said."""
+    """Whether an act can begin a fact of a kind; unknown acts are not judged."""
     if told.what not in _ENDS:
         return told.what not in MOVES
     return BEGINS.get((told.what, told.outcome), BEGINS.get((told.what, ""))) == kind
 
 
 def ends(told: entries.Acted, kind: str) -> bool:
-    """Whether an act can end a fact of a kind; of acts that are not known here nothing is said."""
+    """Whether an act can end a fact of a kind; unknown acts are not judged."""
     return kind in _ENDS[told.what] if told.what in _ENDS else told.what not in MOVES
 
 
@@ -118,7 +118,7 @@ _OTHERS: Mapping[tuple[str, str], tuple[str, ...]] = {
 
 
 def allowed(row: Matter, told: entries.Acted) -> bool:
-    """Whether a matter can be as its row says, where that is the last act that moved it."""
+    """Whether a matter can be as in its row, where that is the last act that moved it."""
     if told.matter == row.id:
         states = _OWN.get(told.what)
         if states is None:

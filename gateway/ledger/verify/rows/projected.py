@@ -66,7 +66,7 @@ class Projected:
             if next_ > sizes.get(shard, 0):
                 where = self._shards.get(shard, shard)
                 raise VerificationFailed(
-                    f"the projection `{name}` says that it has {next_} entries of shard `{where}`, which has"
+                    f"the projection `{name}` claims to have {next_} entries of shard `{where}`, which has"
                     f" {sizes.get(shard, 0)}: its position was altered; run `dutybound ledger rebuild`"
                 )
             found.get(name, {})[shard] = next_
@@ -87,7 +87,7 @@ class Projected:
             raise missing("received", found.taken_back[-1][1])
 
     def not_released(self, subject: int, entry: int) -> None:
-        """A later entry says that what an entry disclosed of a subject did not leave: its row is rightly gone."""
+        """A later entry records that what an entry disclosed of a subject did not leave: its row is rightly gone."""
         if (subject, entry) in self._taken_back:
             self._taken_back.remove((subject, entry))
             if "received" in self._found:

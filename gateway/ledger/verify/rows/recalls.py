@@ -74,18 +74,18 @@ class Recalls:
             elif told.what == "delivered":
                 self._delivered.add(row.id)
                 if row.delivered != micros(told.at):
-                    raise _altered(row, "its entry says that it was delivered at another time")
+                    raise _altered(row, "its entry records that it was delivered at another time")
             else:
                 self._overdue.add(row.id)
                 if row.state == "open":
-                    raise _altered(row, "an entry says that it is overdue")
+                    raise _altered(row, "an entry records that it is overdue")
 
     def _check_made(self, place: int, told: entries.Acted, row: Recall) -> None:
         self._made += 1
         to = told.to or entries.Who("", "")
         general = (place, to.issuer, to.client, told.action, told.sequence, micros(told.at))
         if general != (row.filed_in, row.issuer, row.client, row.action, row.sequence, row.at):
-            raise _altered(row, "its entry says otherwise")
+            raise _altered(row, "its entry records otherwise")
         if told.term is not None and micros(told.term) != row.due:
             raise _altered(row, "its entry has another term")
         if row.value is None:
@@ -103,7 +103,7 @@ class Recalls:
         if row.moved_in == each.place:
             self._answered.add(row.id)
             if (row.outcome, row.answered) != (told.outcome, micros(told.at)):
-                raise _altered(row, "its last answer says otherwise")
+                raise _altered(row, "its last answer records otherwise")
             return
         numbers = reader.rows(_NUMBERS, row.moved_in) if row.moved_in is not None else []
         if not numbers or numbers[0][0] < each.number:
@@ -122,10 +122,10 @@ class Recalls:
                     raise VerificationFailed(f"recall `{id_}`: no entry is of its answer: it was altered")
         for (id_,) in reader.rows(_OVERDUE):
             if id_ not in self._overdue:
-                raise VerificationFailed(f"recall `{id_}`: no entry says that it is overdue: it was altered")
+                raise VerificationFailed(f"recall `{id_}`: no entry records that it is overdue: it was altered")
         for (id_,) in reader.rows(_DELIVERED):
             if id_ not in self._delivered:
-                raise VerificationFailed(f"recall `{id_}`: no entry says that it was delivered: it was altered")
+                raise VerificationFailed(f"recall `{id_}`: no entry records that it was delivered: it was altered")
         self._late.check(reader)
         for id_, job in reader.rows(_ORPHAN):
             raise VerificationFailed(f"recall `{id_}`: its job `{job}` is gone: that was removed, or this altered")
@@ -149,4 +149,4 @@ def _says(told: entries.Acted, row: Recall) -> bool:
 
 
 def _altered(row: Recall, why: str) -> VerificationFailed:
-    return VerificationFailed(f"recall `{row.id}`: its row is not what its entries say ({why}): it was altered")
+    return VerificationFailed(f"recall `{row.id}`: its row is not what its entries record ({why}): it was altered")

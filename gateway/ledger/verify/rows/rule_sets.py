@@ -90,7 +90,7 @@ class RuleSets:
         ((epoch,),) = reader.rows(_EPOCH)
         if epoch != max(self._activations, default=0):
             raise VerificationFailed(
-                f"rule sets: the active epoch is said to be {epoch}, and no entry says so: altered"
+                f"rule sets: the active epoch is given as {epoch}, but no entry records it: altered"
             )
         given = _rows(reader, _APPROVALS, Approval)
         proposed = _rows(reader, _PROPOSALS, Proposal)
@@ -124,9 +124,9 @@ def _rows(reader: Reader, statement: Statement, kind: type[_T]) -> dict[object, 
 def _check(what: str, expected: Mapping[Any, _T], rows: Mapping[Any, _T]) -> None:
     for id_, wanted in expected.items():
         if id_ not in rows:
-            raise VerificationFailed(f"{what} `{id_}`: entries say that it is, and its row was removed")
+            raise VerificationFailed(f"{what} `{id_}`: entries record it, but its row was removed")
         if rows[id_] != wanted:
-            raise VerificationFailed(f"{what} `{id_}`: its row is not what its entries say: it was altered")
+            raise VerificationFailed(f"{what} `{id_}`: its row is not what its entries record: it was altered")
     for id_ in rows:
         if id_ not in expected:
-            raise VerificationFailed(f"{what} `{id_}`: it has a row, and no entry says so: it was made up")
+            raise VerificationFailed(f"{what} `{id_}`: it has a row, but no entry records it: it was made up")

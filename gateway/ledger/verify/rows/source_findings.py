@@ -53,7 +53,7 @@ class SourceFindings:
             said = (told.matter, told.department, told.dataset, told.outcome, told.words, micros(told.at))
             if said != (*row[1:6], row.at if found else row.ended):
                 raise VerificationFailed(
-                    f"finding `{told.matter}`: its row is not what the entry of act `{told.id}` says: it was altered"
+                    f"finding `{told.matter}`: its row is not what the entry of act `{told.id}` records: it was altered"
                 )
             self._begun, self._ended = self._begun + found, self._ended + (not found)
 
@@ -62,6 +62,6 @@ class SourceFindings:
         ((begun, ended),) = reader.rows(_COUNTS)
         if (begun, ended) != (self._begun, self._ended):
             raise VerificationFailed(
-                f"findings about sources: {begun} have rows and {ended} of them are over, and entries say"
+                f"findings about sources: {begun} have rows and {ended} of them are over; entries record"
                 f" {self._begun} and {self._ended}: rows were made up"
             )

@@ -50,7 +50,8 @@ class Supplements:
                 )
             if row != _expected(place, told, row.by):
                 raise VerificationFailed(
-                    f"supplement `{told.matter}`: the row of act `{told.id}` is not what its entry says: it was altered"
+                    f"supplement `{told.matter}`: the row of act `{told.id}` is not what its entry records: it was"
+                    " altered"
                 )
         self._taken += len(about)
 

@@ -1,4 +1,4 @@
-"""A fact may be of any kind: which kinds there are is for `gateway.storage.subjects.kinds` to say."""
+"""A fact may be of any kind: `gateway.storage.subjects.kinds` defines which kinds there are."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Delivery: to whom nothing is sent any more, and what an operator was told of."""
+"""Delivery: to whom nothing is sent any more, and what an operator was notified of."""
 
 from __future__ import annotations
 

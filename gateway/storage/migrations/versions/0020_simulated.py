@@ -1,4 +1,4 @@
-"""Which entry says that a proposal was simulated, and which `sources.yaml` a process goes by."""
+"""Which entry records that a proposal was simulated, and which `sources.yaml` a process goes by."""
 
 from __future__ import annotations
 

@@ -253,7 +253,7 @@ def test_the_configurations_store_is_held_against_its_head_file(tmp_path: Path, 
     save(tmp_path, "more")
     restore(tmp_path, "one")
     assert run(*command) == 1
-    assert f"remembers 3 of `{ORIGIN}/1`: it was cut short or replaced, or is an older copy" in run.err
+    assert f"remembers 3 of `{ORIGIN}/1`. It was cut short or replaced, or is an older copy" in run.err
     restore(tmp_path, "more")
     asyncio.run(written(tmp_path, 1, private, at_once=2))
     restore(tmp_path, "more")

@@ -84,11 +84,11 @@ ALTERED = {
         "DELETE FROM act WHERE number = (SELECT max(number) FROM act)",
         "it is of an act, and the row of that in `act` is gone",
     ),
-    "an act of another id": ("UPDATE act SET id = 'x' WHERE number = 5", "its row is not what its entry says"),
-    "an act of another time": ("UPDATE act SET at = at + 1 WHERE number = 5", "its row is not what its entry says"),
+    "an act of another id": ("UPDATE act SET id = 'x' WHERE number = 5", "its row is not what its entry records"),
+    "an act of another time": ("UPDATE act SET at = at + 1 WHERE number = 5", "its row is not what its entry records"),
     "an act that moved another matter": (
         "UPDATE act SET matter = 'x' WHERE number = 1",
-        "its row is not what its entry says",
+        "its row is not what its entry records",
     ),
     "acts that changed places": (
         "UPDATE act SET entry = (SELECT max(entry) + 1 FROM act) WHERE number = 5",
@@ -98,31 +98,31 @@ ALTERED = {
     "acts that were counted on": ("UPDATE act_head SET number = number + 1", "acts: "),
     "a withdrawal for another record": (
         f"UPDATE fact SET record = 'N-99' WHERE change = {FACT.format('withdrawal')}",
-        "says otherwise: it was altered",
+        "records it otherwise: it was altered",
     ),
     "a restoration of another subject": (
         f"UPDATE fact SET value = 'x' WHERE change = {FACT.format('restoration')}",
-        "says otherwise: it was altered",
+        "records it otherwise: it was altered",
     ),
     "a withdrawal that is a correction": (
         f"UPDATE fact SET kind = 'correction' WHERE change = {FACT.format('withdrawal')}",
-        "says otherwise: it was altered",
+        "records it otherwise: it was altered",
     ),
     "a consent to something else": (
         f"UPDATE fact SET fields = '{{}}' WHERE change = {FACT.format('consent')}",
-        "says otherwise: it was altered",
+        "records it otherwise: it was altered",
     ),
     "a consent that lasts longer": (
         f"UPDATE fact SET until = '2099-01-01' WHERE change = {FACT.format('consent')}",
-        "says otherwise: it was altered",
+        "records it otherwise: it was altered",
     ),
     "a consent to another": (
         f"UPDATE fact SET client = 'x' WHERE change = {FACT.format('consent')}",
-        "says otherwise: it was altered",
+        "records it otherwise: it was altered",
     ),
     "an objection that is due later": (
         f"UPDATE fact SET until = '2099-01-01' WHERE change = {FACT.format('objection')}",
-        "says otherwise: it was altered",
+        "records it otherwise: it was altered",
     ),
     "an objection that ended otherwise": (
         "UPDATE fact SET outcome = 'upheld' WHERE kind = 'objection' AND outcome = 'refused'",
@@ -130,7 +130,7 @@ ALTERED = {
     ),
     "a withdrawal that ends by itself": (
         f"UPDATE fact SET until = '2020-01-01' WHERE change = {FACT.format('withdrawal')}",
-        "says otherwise: it was altered",
+        "records it otherwise: it was altered",
     ),
     "a fact that ended at another time": (
         "UPDATE fact SET ended_at = ended_at + 1 WHERE ended = 2",
@@ -142,11 +142,11 @@ ALTERED = {
     ),
     "an application that was decided by nobody": (
         f"UPDATE matter SET state = 'decided', outcome = 'refused' WHERE id = {OF.format('restoration', 'open')}",
-        "is not what its last act says",
+        "is not what its last act records",
     ),
     "a refusal that was opened again": (
         "UPDATE matter SET state = 'open' WHERE kind = 'objection' AND outcome = 'refused'",
-        "is not what its last act says",
+        "is not what its last act records",
     ),
     "a restoration set back to before its confirmation": (
         "UPDATE matter SET state = 'awaits-confirmation', fact = NULL, moved_in = decided_in"
@@ -172,11 +172,11 @@ ALTERED = {
     ),
     "an application that is due later": (
         f"UPDATE matter SET due = '2099-01-01' WHERE id = {OF.format('restoration', 'open')}",
-        "is not what its last act says",
+        "is not what its last act records",
     ),
     "an objection that was refused, and is upheld": (
         "UPDATE matter SET outcome = 'upheld' WHERE kind = 'objection' AND outcome = 'refused'",
-        "is not what its last act says",
+        "is not what its last act records",
     ),
     "a matter of another subject": (
         f"UPDATE matter SET value = 'x' WHERE id = {OF.format('objection', 'open')}",
@@ -186,15 +186,15 @@ ALTERED = {
         "UPDATE matter SET state = 'decided', decided_in ="
         " (SELECT max(decided_in) FROM matter WHERE kind = 'change' AND event = 'withdrawn')"
         f" WHERE id = {OF.format('restoration', 'open')}",
-        "is not what its last act says",
+        "is not what its last act records",
     ),
     "a change that was declined and waits again": (
         "UPDATE matter SET state = 'awaits-confirmation' WHERE state = 'declined'",
-        "is not what its last act says",
+        "is not what its last act records",
     ),
     "a change that nobody confirmed": (
         "UPDATE matter SET state = 'decided' WHERE state = 'awaits-confirmation' AND kind = 'change'",
-        "is not what its last act says",
+        "is not what its last act records",
     ),
 }
 
@@ -249,7 +249,7 @@ async def test_a_consent_that_is_given_again_in_the_place_of_its_end_is_named(de
         " SELECT 2, 'f', 'opt-out', scheme, value, 'tax-awards', ended_at FROM fact WHERE ended = 2",
     )
     altered(desk, "UPDATE fact SET ended = NULL, ended_at = NULL WHERE change = 1")
-    with pytest.raises(VerificationFailed, match=r"fact `f`: act `\w+` says otherwise"):
+    with pytest.raises(VerificationFailed, match=r"fact `f`: act `\w+` records it otherwise"):
         verify_store(desk.store, VERIFIERS)
 
 
@@ -297,7 +297,7 @@ async def test_a_fact_that_was_removed_with_its_numbers_is_named(desk: Desk) -> 
         assert connection.execute(text("SELECT ended FROM fact WHERE kind = 'consent' AND change = 1")).scalar() == 2
     altered(desk, "DELETE FROM fact WHERE change = 1")
     altered(desk, "UPDATE fact SET change = 1, ended = 2, ended_at = at WHERE change = 3")
-    with pytest.raises(VerificationFailed, match=r"fact `\w+`: act `\w+` says otherwise"):
+    with pytest.raises(VerificationFailed, match=r"fact `\w+`: act `\w+` records it otherwise"):
         verify_store(desk.store, VERIFIERS)
 
 

@@ -36,13 +36,13 @@ ALTERED = {
         f"UPDATE recall SET records = replace(records, 'record', 'recorb') WHERE id = {OPEN}",
         "is about something else",
     ),
-    "a recall of another recipient": (f"UPDATE recall SET client = 'x' WHERE id = {OPEN}", "says otherwise"),
+    "a recall of another recipient": (f"UPDATE recall SET client = 'x' WHERE id = {OPEN}", "records otherwise"),
     "a recall of another dataset": (f"UPDATE recall SET dataset = 'x' WHERE id = {OPEN}", "is about something else"),
     "a recall to do something else": (
         f"UPDATE recall SET action = 'clear-disputed' WHERE id = {OPEN}",
-        "says otherwise",
+        "records otherwise",
     ),
-    "a recall of another number": (f"UPDATE recall SET sequence = 99 WHERE id = {OPEN}", "says otherwise"),
+    "a recall of another number": (f"UPDATE recall SET sequence = 99 WHERE id = {OPEN}", "records otherwise"),
     "a recall that is due later": (f"UPDATE recall SET due = due + 1 WHERE id = {OPEN}", "has another term"),
     "a recall of nobody": (
         f"UPDATE recall SET scheme = NULL, value = NULL, records = NULL WHERE id = {OPEN}",
@@ -59,7 +59,7 @@ ALTERED = {
     ),
     "a refusal that was taken for an answer": (
         f"UPDATE recall SET state = 'acknowledged', outcome = 'applied' WHERE id = {REFUSED}",
-        "its last answer says otherwise",
+        "its last answer records otherwise",
     ),
     "a refusal that is the end of it": (
         f"UPDATE recall SET state = 'acknowledged' WHERE id = {REFUSED}",
@@ -71,11 +71,11 @@ ALTERED = {
     ),
     "one that is not overdue any more": (
         f"UPDATE recall SET state = 'open' WHERE id = {LATE}",
-        "an entry says that it is overdue",
+        "an entry records that it is overdue",
     ),
     "one that is overdue already": (
         f"UPDATE recall SET state = 'overdue' WHERE id = {OPEN}",
-        "no entry says that it is overdue",
+        "no entry records that it is overdue",
     ),
     "a recall of another job": (f"UPDATE recall SET job = 'x' WHERE id = {OPEN}", "its job `x` is gone"),
     "a job that was removed": (
@@ -83,7 +83,10 @@ ALTERED = {
         "is gone",
     ),
     "one of other fields": (f"UPDATE recall SET records = replace(records, 'status', 'x') WHERE id = {OPEN}", "else"),
-    "one that was delivered": (f"UPDATE recall SET delivered = at WHERE id = {OPEN}", "no entry says that it was del"),
+    "one that was delivered": (
+        f"UPDATE recall SET delivered = at WHERE id = {OPEN}",
+        "no entry records that it was del",
+    ),
     "one that suspends later": (
         f"UPDATE recall SET later = later * 2 WHERE id = {FOLLOWS}",
         "suspension follows",
@@ -99,12 +102,18 @@ ALTERED = {
         f"UPDATE recall SET later = due + 1 WHERE id = {RESTS}",
         "suspension follows",
     ),
-    "a job of another subject": ("UPDATE recall_job SET value = 'x' WHERE cause = 'unreported'", "no act says so"),
-    "a job of another record": ("UPDATE recall_job SET record = 'x' WHERE cause = 'unreported'", "no act says so"),
-    "a job of nobody": ("UPDATE recall_job SET scheme = NULL, value = NULL", "no act says so"),
-    "a job of another version": ("UPDATE recall_job SET new_version = 'x' WHERE cause = 'unreported'", "no act says"),
-    "a job of another day": ("UPDATE recall_job SET day = day + 1 WHERE cause = 'expired'", "no act says so"),
-    "a job of another cause": ("UPDATE recall_job SET cause = 'cleared' WHERE cause = 'unreported'", "no act says so"),
+    "a job of another subject": ("UPDATE recall_job SET value = 'x' WHERE cause = 'unreported'", "no act records it"),
+    "a job of another record": ("UPDATE recall_job SET record = 'x' WHERE cause = 'unreported'", "no act records it"),
+    "a job of nobody": ("UPDATE recall_job SET scheme = NULL, value = NULL", "no act records it"),
+    "a job of another version": (
+        "UPDATE recall_job SET new_version = 'x' WHERE cause = 'unreported'",
+        "no act records it",
+    ),
+    "a job of another day": ("UPDATE recall_job SET day = day + 1 WHERE cause = 'expired'", "no act records it"),
+    "a job of another cause": (
+        "UPDATE recall_job SET cause = 'cleared' WHERE cause = 'unreported'",
+        "no act records it",
+    ),
     "a job that found more": ("UPDATE recall_job SET found = found + 1", "does not have the 2 recalls"),
 }
 
