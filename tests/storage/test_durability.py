@@ -91,7 +91,7 @@ def test_nothing_is_written_where_it_would_wait_for_a_standby_that_is_away(pair:
     ]
     try:
         for way in ways:
-            for single, fix in ((False, "say `durability: single-node`"), (True, "empty `synchronous_standby_names`")):
+            for single, fix in ((False, "set `durability: single-node`"), (True, "empty `synchronous_standby_names`")):
                 with pytest.raises(ConfigurationError, match=f"every commit would wait; start it, or .*{fix}"):
                     way(single)
         with primary.connect(database) as connection:
