@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from gateway.backup import last, making, restoring, sealing, stores
-from gateway.backup.manifest import COPIES, Manifest, key_files
+from gateway.backup.manifest import Manifest, key_files
 from gateway.command import options
 from gateway.config import settings
 from gateway.config.settings import Settings
@@ -59,8 +59,6 @@ def register(subparsers: argparse._SubParsersAction[Any]) -> None:
 
 def _backup(arguments: argparse.Namespace) -> int:
     found, out = settings.load(arguments.config, os.environ), arguments.out
-    if arguments.key and arguments.verify:
-        raise CommandRefused("`--verify` opens a copy that is not sealed: leave out `--key`, or `--verify`")
     with settings.placing(found):
         if arguments.verify and stores.kind(found) == "postgresql":
             restoring.check_scratch(found, arguments.scratch)
@@ -78,9 +76,10 @@ def _backup(arguments: argparse.Namespace) -> int:
         print(f"sealed: by the key in `{arguments.key}`; keep it apart, and destroy it when the backup is to end")
     print("the head file is not in the backup: it has to be newer than the store")
     if arguments.verify:
-        copy, scratch = out / COPIES[made.kind], arguments.scratch
-        with restoring.scratch(found, copy, scratch) if made.kind == "postgresql" else _file(found, copy) as store:
-            _verify(found, store)
+        with _opened(out / made.copy, sealed_by) as copy:
+            scratch = arguments.scratch
+            with restoring.scratch(found, copy, scratch) if made.kind == "postgresql" else _file(found, copy) as store:
+                _verify(found, store)
     try:
         last.write(found, last.Last(last.VERSION, made.made, str(out.absolute()), made.bytes, made.shards))
     except OSError as error:
@@ -97,6 +96,15 @@ def _key_of_its_own(found: Settings, file: Path) -> bytes:
         if file.resolve() == other.resolve():
             raise CommandRefused(f"`{file}` is `{setting}`, which does not end with a backup: name a file of its own")
     return sealing.key_of(file, make=True)
+
+
+@contextlib.contextmanager
+def _opened(copy: Path, key: bytes | None) -> Iterator[Path]:
+    try:
+        with restoring.opened(copy, key, copy.absolute().parent.parent) as plain:
+            yield plain
+    except OSError as error:
+        raise CommandRefused(f"the backup is made, but cannot be opened to be verified: {error.strerror}") from error
 
 
 @contextlib.contextmanager
@@ -134,8 +142,8 @@ def _restore(arguments: argparse.Namespace) -> int:
         )
     if not gaps:
         print("gap: none that is remembered; the last seconds before the loss may still be missing")
-    print("next, where subjects were erased since, once for each receipt of an erasure:")
-    print(f"  dutybound ledger erase again --receipt FILE --by NAME --config {config}")
+    print("next, where subjects were erased since, with the receipts of all erasures:")
+    print(f"  dutybound ledger erase again --receipt FILE... --by NAME --config {config}")
     print(f"then:\n  dutybound serve --config {config}\n  dutybound ledger verify --config {config}")
     return 0
 

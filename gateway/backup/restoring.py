@@ -76,7 +76,7 @@ def restore(settings: Settings, folder: Path, *, anyway: bool = False, key: byte
             _check_keys(lost)
             _check_printed(settings, found)
             _check_memory(settings)
-        with _opened(copy, key) as plain:
+        with opened(copy, key) as plain:
             (_put_file if kind == "sqlite" else _put_database)(settings, plain)
         for each, file in lost:
             if each.inside and not file.exists():
@@ -87,12 +87,16 @@ def restore(settings: Settings, folder: Path, *, anyway: bool = False, key: byte
 
 
 @contextlib.contextmanager
-def _opened(copy: Path, key: bytes | None) -> Iterator[Path]:
-    """A copy that can be put back: itself, or one unsealed in a folder for its owner only, which goes afterwards."""
+def opened(copy: Path, key: bytes | None, beside: Path | None = None) -> Iterator[Path]:
+    """A copy that can be read: itself, or one unsealed in a folder for its owner only, which goes afterwards.
+
+    That folder is hidden in `beside`, or where temporary files go. Raises `OSError`, and `CommandRefused` where `key`
+    is another one.
+    """
     if key is None:
         yield copy
         return
-    with tempfile.TemporaryDirectory(prefix="dutybound-restore-") as folder:
+    with tempfile.TemporaryDirectory(prefix=".dutybound-copy-", dir=beside) as folder:
         plain = Path(folder) / copy.name.removesuffix(SEALED)
         unseal(key, copy, plain)
         yield plain

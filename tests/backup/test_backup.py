@@ -137,7 +137,9 @@ def test_a_key_that_was_written_down_otherwise_is_the_same_key(office: Office) -
     assert office.verify() == 0, office.err
 
 
-def test_a_copy_with_a_key_of_its_own_opens_by_that_key_alone_and_ends_with_it(office: Office) -> None:
+def test_a_copy_with_a_key_of_its_own_opens_by_that_key_alone_and_ends_with_it(
+    office: Office, server: Postgres
+) -> None:
     office.serve(1, 2)
     out, key = office.folder / "copy", office.folder / "backup.key"
     assert "sealed: by the key in" in office.ran("backup", "--out", out, "--key", key)
@@ -148,7 +150,10 @@ def test_a_copy_with_a_key_of_its_own_opens_by_that_key_alone_and_ends_with_it(o
     office.ran("backup", "--out", "again", "--key", key)
     assert (office.folder / "again" / sealed.name).read_bytes()[:64] != sealed.read_bytes()[:64]
     assert "a file of its own" in office.refused("backup", "--out", "third", "--key", office.folder / "ledger.key")
-    assert "leave out `--key`" in office.refused("backup", "--out", "third", "--key", key, "--verify")
+    scratch = ("--scratch", server.url(server.database())) if office.place.kind == "postgresql" else ()
+    verified = office.ran("backup", "--out", "third", "--key", key, "--verify", *scratch)
+    assert f"whole: {ORIGIN}/1, 2 entries" in verified
+    assert {each.name for each in office.folder.glob(".*")} == set(), "nothing unsealed is left"
     lose(office.place)
 
     assert "name the key's file with `--key`" in office.refused("restore", out)

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import argparse
+import datetime
 import functools
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from gateway.errors import VerificationFailed
 from gateway.ledger.commands import receipt_files
 from gateway.ledger.commands.hold import part, said
 from gateway.ledger.commands.progress import teller
+from gateway.ledger.entry import entries
 from gateway.ledger.erasure import erase, named, repeat
 from gateway.ledger.erasure.blockers import Blocker, found_open
 from gateway.ledger.erasure.erase import Done
@@ -48,7 +51,8 @@ def register(parser: argparse.ArgumentParser, identifiers: named.Identifiers, bl
 
     again = part(parts, "again", "destroy the keys of an erasure once more, after a backup brought them back")
     again.add_argument("id", nargs="?", metavar="ID", help="the erasure's number, where the ledger has its entry")
-    again.add_argument("--receipt", type=Path, metavar="FILE", help="its receipt, where the ledger lost the entry")
+    text = "its receipt, where the ledger lost the entry; several repeat several erasures"
+    again.add_argument("--receipt", type=Path, nargs="+", metavar="FILE", help=text)
     again.add_argument("--by", required=True, metavar="NAME", help="who does this; is entered in the ledger")
     _out(again, "erasure-ID-again.receipt")
     again.set_defaults(run=_again)
@@ -122,8 +126,8 @@ def _tell_done(place: Workplace, done: Done, out: Path) -> None:
 
 def _tell_old(old: int) -> None:
     if old:
-        entries = "entries of version 1 name" if old != 1 else "entry of version 1 names"
-        print(f"stays readable: {old} {entries} the subject; their contents cannot be erased alone")
+        which = "entries of version 1 name" if old != 1 else "entry of version 1 names"
+        print(f"stays readable: {old} {which} the subject; their contents cannot be erased alone")
 
 
 def _withdraw(arguments: argparse.Namespace) -> int:
@@ -159,15 +163,33 @@ def _again(arguments: argparse.Namespace) -> int:
     if (arguments.id is None) == (arguments.receipt is None):
         print("name the erasure by its number, or by its receipt with `--receipt`", file=sys.stderr)
         return 2
+    receipts = arguments.receipt or []
+    if arguments.out is not None and len(receipts) > 1:
+        print("`--out` names one file: leave it out with several receipts", file=sys.stderr)
+        return 2
     with opened(arguments.config) as place:
         backups = kept_backups(place)
         refuse_later(place.store.engine)
-        if arguments.receipt is not None:
-            erased = repeat.proved(place, receipt_files.read(arguments.receipt).decode(errors="replace"))
-        else:
-            erased = repeat.stored(place.store, arguments.id)
-        out = arguments.out or Path(f"erasure-{erased.erasure}-again.receipt")
-        package_write.check_free(out)
-        done = place.run(lambda ledger: repeat.again(ledger, erased, arguments.by, account(), backups))
-        _tell_done(place, done, out)
+        found = [_proved(place, each) for each in receipts] or [repeat.stored(place.store, arguments.id)]
+        for erased in found:
+            if len(found) > 1 and not repeat.needed(place.store.engine, erased):
+                print(f"nothing to do: none of the keys of erasure {erased.erasure} is in this store")
+                continue
+            _once_more(place, erased, arguments, backups)
     return 0
+
+
+def _proved(place: Workplace, receipt: Path) -> entries.Erasure:
+    try:
+        return repeat.proved(place, receipt_files.read(receipt).decode(errors="replace"))
+    except VerificationFailed as error:
+        raise VerificationFailed(f"`{receipt}`: {error}") from error
+
+
+def _once_more(
+    place: Workplace, erased: entries.Erasure, arguments: argparse.Namespace, backups: datetime.timedelta
+) -> None:
+    out = arguments.out or Path(f"erasure-{erased.erasure}-again.receipt")
+    package_write.check_free(out)
+    done = place.run(lambda ledger: repeat.again(ledger, erased, arguments.by, account(), backups))
+    _tell_done(place, done, out)

@@ -10,6 +10,8 @@ import contextlib
 import datetime
 from collections.abc import Iterator
 
+from sqlalchemy import Engine
+
 from gateway.errors import VerificationFailed
 from gateway.ledger.acting.commanded import done, said
 from gateway.ledger.acting.planned import Made, Seen
@@ -57,6 +59,11 @@ async def again(ledger: Ledger, erased: entries.Erasure, by: str, account: str, 
 
     (row, there, backups_until), receipt = await done(ledger, make)
     return Done(row, there, backups_until, receipt)
+
+
+def needed(engine: Engine, erased: entries.Erasure) -> bool:
+    """Whether a store has keys that an erasure destroyed."""
+    return bool(destruction.still_there(engine, [int(key, 16) for key in erased.keys]))
 
 
 def stored(store: Store, id_: str) -> entries.Erasure:

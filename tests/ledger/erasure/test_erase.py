@@ -67,8 +67,8 @@ class Desk:
     def __call__(self, *arguments: object) -> int:
         return self.run("ledger", *arguments, "--config", self.config)
 
-    def request(self) -> str:
-        asked = ("erase", "request", "--subject", LEI, "--by", "A. Clerk", "--reason", "court order 7")
+    def request(self, subject: str = LEI) -> str:
+        asked = ("erase", "request", "--subject", subject, "--by", "A. Clerk", "--reason", "court order 7")
         assert self(*asked) == 0, self.err
         recipients_found(store_in(self.folder))
         return self.out.split()[2].rstrip(",")
@@ -377,6 +377,33 @@ def test_a_store_from_before_the_erasure_forgets_by_its_receipt(desk: Desk, requ
     [row] = erasure.requests(store.engine)
     store.close()
     assert (row.id, row.state, row.subject, row.by, row.decided_by) == (id_, "done", None, "A. Clerk", "B. Judge")
+
+
+def test_several_erasures_are_repeated_by_their_receipts_at_once(desk: Desk) -> None:
+    copy(desk.folder, desk.folder / "backup")
+    ids = [desk.request(subject) for subject in (LEI, ":".join(OTHER))]
+    assert [desk.approve(id_) for id_ in ids] == [0, 0]
+    restore(desk.folder, desk.folder / "backup")
+    receipts = [desk.folder / f"erasure-{id_}.receipt" for id_ in ids]
+    (desk.folder / "forged").write_text(receipts[1].read_text().replace("extra A", "extra B"))
+    again = ("erase", "again", "--by", "D. Operator", "--receipt", *receipts)
+    assert desk(*again, desk.folder / "forged") == 1
+    assert "forged`: " in desk.err
+    assert {SUBJECT.value, OTHER[1]} <= names(desk), "nothing was erased before all were proved"
+    assert desk(*again, "--out", "one") == 2
+    assert desk(*again, receipts[0]) == 0, desk.err
+    assert [f"erased: erasure {id_}" in desk.out for id_ in ids] == [True, True]
+    assert f"nothing to do: none of the keys of erasure {ids[0]} is in this store" in desk.out
+    assert not {SUBJECT.value, OTHER[1]} & names(desk)
+    assert desk(*again) == 0
+    assert desk.out.count("nothing to do") == 2
+    desk.verify()
+
+
+def names(desk: Desk) -> set[str]:
+    """Those of both subjects that the ledger can be read to name."""
+    page = str(list(told(desk.folder)))
+    return {value for value in (SUBJECT.value, OTHER[1]) if value in page}
 
 
 def test_only_a_receipt_of_this_ledger_is_believed(desk: Desk, tmp_path: Path) -> None:
