@@ -12,7 +12,7 @@ from gateway.command import options
 from gateway.config import settings
 from gateway.config.settings import Settings
 from gateway.config.store_key import StoreKey
-from gateway.errors import ConfigurationError, Problem
+from gateway.errors import CommandRefused, ConfigurationError, Problem
 from gateway.storage import schema
 from gateway.storage.keys import finishing
 from gateway.storage.migrating import migrate_store, opened_to_finish
@@ -47,8 +47,14 @@ def register(subparsers: argparse._SubParsersAction[Any]) -> None:
     text = "give a sealed store another key outside it, while it is served"
     rotate = parts.add_parser("rotate", help=text, description=text)
     options.config(rotate)
-    rotate.add_argument(
+    which = rotate.add_mutually_exclusive_group()
+    which.add_argument(
         "--secrets", action="store_true", help="give it another key inside, and seal all but names by it: takes longer"
+    )
+    which.add_argument(
+        "--names",
+        action="store_true",
+        help="give it another key inside for names, with every gateway stopped; interrupted, run it again",
     )
     rotate.set_defaults(run=_rotate)
 
@@ -74,8 +80,7 @@ def _migrate(arguments: argparse.Namespace) -> int:
 
 def _plan(found: Settings) -> int:
     """Print what a migration would do."""
-    if found.store.startswith("sqlite") and not sqlite_path(found.store, str(found.file)).exists():
-        raise ConfigurationError([Problem(str(found.file), 0, 0, "store", "is not there yet: a start makes it")])
+    _there(found)
     with opened_to_finish(found) as store, store.engine.connect() as connection:
         stands = schema.version(connection)
     if stands.others or stands.later or stands.number is None:
@@ -112,6 +117,9 @@ def _key(arguments: argparse.Namespace) -> int:
 def _rotate(arguments: argparse.Namespace) -> int:
     found = settings.load(arguments.config, os.environ)
     key, file = _named(found), str(found.file)
+    if arguments.names:
+        with settings.placing(found):
+            return _rotate_names(found, key)
     with opened(found) as store:
         if arguments.secrets:
             schema.refuse_later(store.engine)
@@ -122,6 +130,27 @@ def _rotate(arguments: argparse.Namespace) -> int:
     said = key if isinstance(key, Path) else f"`{key.words[0]}` need not print the one before any more"
     print(f"key `{new.name}`: {said} (keep a copy, and the one before only as long as backups from before are kept)")
     return 0
+
+
+def _rotate_names(found: Settings, key: StoreKey) -> int:
+    _there(found)
+    with opened_to_finish(found) as store:
+        schema.refuse_later(store.engine)
+        with store.engine.connect() as connection:
+            stands = schema.version(connection)
+        if stands.number != schema.LATEST:
+            raise CommandRefused(
+                f"nothing was done: the store's tables are not of step {schema.LATEST}; run `dutybound store migrate`"
+            )
+        version = finishing.rotate_names(store, key, str(found.file), _Progress())
+    print(f"its names are sealed by key {version} of names now, and the key before is removed")
+    return 0
+
+
+def _there(found: Settings) -> None:
+    """Raises `ConfigurationError` where the store's file is not there."""
+    if found.store.startswith("sqlite") and not sqlite_path(found.store, str(found.file)).exists():
+        raise ConfigurationError([Problem(str(found.file), 0, 0, "store", "is not there yet: a start makes it")])
 
 
 def _named(found: Settings) -> StoreKey:

@@ -171,7 +171,7 @@ store_secret = Table(
     "store_secret",
     metadata,
     Column("id", Integer, primary_key=True, autoincrement=False),  # always 1
-    Column("state", Text, nullable=False),  # sealing, sealed: `gateway.storage.keys.secret`
+    Column("state", Text, nullable=False),  # sealing, sealed, renaming: `gateway.storage.keys.secret`
     Column("name", Text, nullable=False),  # what the key that wraps `root` is called
     Column("root", LargeBinary, nullable=False),
     Column("sealed", LargeBinary, nullable=False),

@@ -3,6 +3,9 @@
 Rows are taken a batch at a time in the order of their keys. Whoever begins again leaves what opens with the newest key
 as it is. Nobody else may write meanwhile, except where only secrets are sealed anew
 (`secrets_anew`): then a value that changed is left to whoever changed it.
+
+In a store that was plain, what no key opens is plain. In a sealed one (`secrets_anew`, `names_anew`) somebody wrote it
+who had no key: it is left as it is, and opens as little afterwards.
 """
 
 from __future__ import annotations
@@ -48,20 +51,29 @@ def sealed_columns(of: Table) -> list[Column[Any]]:
 def seal_all(engine: Engine, vault: Vault, heard: Heard = lambda *_: None) -> None:
     """Seal every value, a transaction per batch."""
     for each in sealed_tables():
-        for name in _names_in_key(each):
-            with engine.begin() as connection:
-                _seal_names(connection, each, name, vault)
-        _pages(engine, each, _outside_key(each), vault, heard, alone=True)
+        _all_names_in_key(engine, each, vault, heard, plain=True)
+        _pages(engine, each, _outside_key(each), vault, heard, alone=True, plain=True)
+
+
+def names_anew(engine: Engine, vault: Vault, heard: Heard = lambda *_: None) -> None:
+    """Seal every name by the newest key, a transaction a batch."""
+    for each in sealed_tables():
+        _all_names_in_key(engine, each, vault, heard, plain=False)
+        wanted = [one for one in _outside_key(each) if isinstance(one.type, Name)]
+        _pages(engine, each, wanted, vault, heard, alone=True, plain=False)
 
 
 def seal_new(connection: Connection, vault: Vault) -> None:
     """Seal what a store has in which nothing was entered yet, in the transaction of a connection."""
     for each in sealed_tables():
         for name in _names_in_key(each):
-            _seal_names(connection, each, name, vault)
+            last: str | None = None
+            while names := _names(connection, each, name, last):
+                _seal_names(connection, each, name, names, vault, plain=True)
+                last = names[-1]
         after: tuple[Any, ...] | None = None
         while rows := _page(connection, each, _outside_key(each), after):
-            _seal(connection, each, _outside_key(each), rows, vault, alone=True)
+            _seal(connection, each, _outside_key(each), rows, vault, alone=True, plain=True)
             after = tuple(rows[-1][: len(each.primary_key.columns)])
 
 
@@ -69,17 +81,29 @@ def secrets_anew(engine: Engine, vault: Vault, heard: Heard = lambda *_: None) -
     """Seal every secret by the newest key, while others read and write."""
     for each in sealed_tables():
         wanted = [one for one in _outside_key(each) if not isinstance(one.type, Name)]
-        _pages(engine, each, wanted, vault, heard, alone=False)
+        _pages(engine, each, wanted, vault, heard, alone=False, plain=False)
+
+
+def _all_names_in_key(engine: Engine, of: Table, vault: Vault, heard: Heard, *, plain: bool) -> None:
+    for each in _names_in_key(of):
+        after: str | None = None
+        while True:
+            with engine.begin() as connection:
+                names = _names(connection, of, each, after)
+                heard(of.name, _seal_names(connection, of, each, names, vault, plain=plain))
+            if len(names) < BATCH:
+                break
+            after = names[-1]
 
 
 def _pages(
-    engine: Engine, of: Table, wanted: Sequence[Column[Any]], vault: Vault, heard: Heard, *, alone: bool
+    engine: Engine, of: Table, wanted: Sequence[Column[Any]], vault: Vault, heard: Heard, *, alone: bool, plain: bool
 ) -> None:
     after: tuple[Any, ...] | None = None
     while wanted:
         with engine.begin() as connection:
             rows = _page(connection, of, wanted, after)
-            heard(of.name, _seal(connection, of, wanted, rows, vault, alone=alone))
+            heard(of.name, _seal(connection, of, wanted, rows, vault, alone=alone, plain=plain))
         if len(rows) < BATCH:
             break
         after = tuple(rows[-1][: len(of.primary_key.columns)])
@@ -114,7 +138,14 @@ def _page(
 
 
 def _seal(
-    connection: Connection, of: Table, wanted: Sequence[Column[Any]], rows: Sequence[Any], vault: Vault, *, alone: bool
+    connection: Connection,
+    of: Table,
+    wanted: Sequence[Column[Any]],
+    rows: Sequence[Any],
+    vault: Vault,
+    *,
+    alone: bool,
+    plain: bool,
 ) -> int:
     """Seal the values of rows as `_page` gives them; how many rows were changed."""
     raw, keys = _raw(of), len(of.primary_key.columns)
@@ -123,7 +154,7 @@ def _seal(
         changed = [
             {**{f"key{n}": row[n] for n in range(keys)}, "was": row[place], "now": value}
             for row in rows
-            if (value := _newest(vault, each.type, row[place])) is not None
+            if (value := _newest(vault, each.type, row[place], plain=plain)) is not None
         ]
         if not changed:
             continue
@@ -136,20 +167,31 @@ def _seal(
     return found
 
 
-def _seal_names(connection: Connection, of: Table, name: Column[Any], vault: Vault) -> None:
-    """Seal names that are part of a key, each of them at once in all of its rows."""
-    raw = _raw(of)
-    for (was,) in connection.execute(select(raw.c[name.name]).distinct()).all():
-        if (now := _newest(vault, name.type, was)) is not None:
-            connection.execute(update(raw).where(raw.c[name.name] == was).values({name.name: now}))
+def _names(connection: Connection, of: Table, name: Column[Any], after: str | None) -> Sequence[str]:
+    """Names after one, each once. One that was sealed anew may come again, and none that was not is passed over."""
+    one = _raw(of).c[name.name]
+    query = select(one).distinct().order_by(one).limit(BATCH)
+    return connection.execute(query if after is None else query.where(one > after)).scalars().all()
 
 
-def _newest(vault: Vault, type_: Any, value: Any) -> Any:
-    """A value sealed by the newest key; None for one that is, and for one that is nothing."""
+def _seal_names(
+    connection: Connection, of: Table, name: Column[Any], names: Sequence[str], vault: Vault, *, plain: bool
+) -> int:
+    """Seal names that are part of a key, each of them at once in all of its rows; how many rows were changed."""
+    raw, found = _raw(of), 0
+    for was in names:
+        if (now := _newest(vault, name.type, was, plain=plain)) is not None:
+            change = update(raw).where(raw.c[name.name] == was).values({name.name: now})
+            found += connection.execute(change).rowcount
+    return found
+
+
+def _newest(vault: Vault, type_: Any, value: Any, *, plain: bool) -> Any:
+    """A value sealed by the newest key; None for one that is, for nothing, and for what does not open but `plain`."""
     if value is None or not isinstance(value, (str, bytes, memoryview)):
         return None
     try:
-        plain = type_.opened(vault, value)
+        was = type_.opened(vault, value)
     except (StoreUnavailable, UnicodeDecodeError):
-        return type_.sealed(vault, value)
-    return None if type_.newest(vault, value) else type_.sealed(vault, plain)
+        return type_.sealed(vault, value) if plain else None
+    return None if type_.newest(vault, value) else type_.sealed(vault, was)

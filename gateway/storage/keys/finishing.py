@@ -45,6 +45,8 @@ def finish(store: Store, key: StoreKey, file: str, heard: converting.Heard) -> b
                 secret.begin(connection, row)
         if row.state == secret.SEALED:
             return False
+        if row.state != secret.SEALING:
+            raise CommandRefused(f"nothing was done: {secret.unfinished(row.state)}")
         try:
             _nobody_else(engine)
         except CommandRefused:
@@ -95,23 +97,67 @@ def rotate_secrets(engine: Engine, key: StoreKey, file: str, heard: converting.H
     return max(fresh.secrets)
 
 
-def _rewrap(engine: Engine, key: StoreKey, file: str, by: Wrapping, change: Callable[[DataKeys], DataKeys]) -> DataKeys:
-    """Wrap the store's keys anew, once they were changed; whoever else does so meanwhile goes first."""
+def rotate_names(store: Store, key: StoreKey, file: str, heard: converting.Heard) -> int:
+    """Seal every name by a new key, and remove the one before; the version of the new one.
+
+    Nobody else may use the store: a row is found only by who seals its name by the same key. It can be interrupted: the
+    store is then refused until this has come to its end. Raises `CommandRefused` where somebody uses it,
+    `ConfigurationError` where the key is away or another.
+    """
+    by = outside.load(key, file)
+    with _alone(store) as engine:
+        _nobody_else(engine)
+        row, _ = _sealed(engine, key, file, (secret.SEALED, secret.RENAMING))
+        if row.state == secret.SEALED:
+            _rewrap(engine, key, file, by, DataKeys.with_another_of_names, (secret.SEALED, secret.RENAMING))
+            try:
+                _nobody_else(engine)
+            except CommandRefused:  # they go on with the key that they have
+                _rewrap(engine, key, file, by, DataKeys.without_newest_of_names, (secret.RENAMING, secret.SEALED))
+                raise
+        _, keys = _sealed(engine, key, file, (secret.RENAMING,))
+        converting.names_anew(engine, Vault(keys), heard)
+        _anew(engine)
+        _nobody_else(engine)
+        fresh = _rewrap(engine, key, file, by, DataKeys.with_newest_of_names, (secret.RENAMING, secret.SEALED))
+    return max(fresh.names)
+
+
+def _rewrap(
+    engine: Engine,
+    key: StoreKey,
+    file: str,
+    by: Wrapping,
+    change: Callable[[DataKeys], DataKeys],
+    states: tuple[str, str] = (secret.SEALED, secret.SEALED),
+) -> DataKeys:
+    """Wrap the store's keys anew, once they were changed; whoever else does so meanwhile goes first.
+
+    `states`: the one that the store has to be in, and the one that it is in afterwards.
+    """
     while True:
-        row, keys = _sealed(engine, key, file)
-        fresh = change(keys)
+        row, keys = _sealed(engine, key, file, states[:1])
+        try:
+            fresh = change(keys)
+        except OverflowError as error:
+            raise CommandRefused(f"nothing was done: {error}") from error
         with engine.begin() as connection:
-            if secret.replaced(connection, row, secret.wrapped(row.state, fresh, by)):
+            if secret.replaced(connection, row, secret.wrapped(states[1], fresh, by)):
                 return fresh
 
 
-def _sealed(engine: Engine, key: StoreKey, file: str) -> tuple[secret.Kept, DataKeys]:
+def _sealed(
+    engine: Engine, key: StoreKey, file: str, states: tuple[str, ...] = (secret.SEALED,)
+) -> tuple[secret.Kept, DataKeys]:
+    """The row of a sealed store, in one of these states, and its keys."""
     with engine.connect() as connection:
         row = secret.kept(connection)
-    if row is None or row.state != secret.SEALED:
+    if row is None:
         raise CommandRefused(
             "the store's rows are not sealed, so that there is no key of theirs; run `dutybound store migrate --finish`"
         )
+    if row.state not in states:
+        raise CommandRefused(f"nothing was done: {secret.unfinished(row.state)}")
     return row, opening.keys_of(row, key, file)
 
 

@@ -14,7 +14,7 @@ from sqlalchemy import Engine, select
 from sqlalchemy.exc import IntegrityError
 
 from gateway.config.store_key import StoreKey
-from gateway.errors import ConfigurationError, Problem
+from gateway.errors import ConfigurationError, Problem, StoreUnavailable
 from gateway.storage.keys import converting, secret
 from gateway.storage.keys.secret import Kept
 from gateway.storage.sealing import columns, outside
@@ -47,10 +47,7 @@ def unlock(store: Sealable, key: StoreKey | None, file: str, *, new: bool = Fals
     if row is None:
         return
     if row.state != secret.SEALED:
-        raise _refusal(
-            file, key,
-            "its rows are being sealed, and that has not come to its end; run `dutybound store migrate --finish` again",
-        )  # fmt: skip
+        raise _refusal(file, key, secret.unfinished(row.state))
     if key is None and without:
         store.locked = True
         return
@@ -66,6 +63,8 @@ def _now(engine: Engine, key: StoreKey | None, file: str) -> DataKeys:
     with engine.connect() as connection:
         row = secret.kept(connection)
     assert row is not None, "it is never removed"
+    if row.state == secret.RENAMING:  # the newest key of names is for nobody else yet
+        raise StoreUnavailable(f"the store cannot be used: {secret.unfinished(row.state)}")
     return keys_of(row, key, file)
 
 

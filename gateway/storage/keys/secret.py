@@ -5,7 +5,8 @@
 
 A store without that row is *plain*: its values stand as they are, and a version before this one can serve beside. It is
 *sealing* while `dutybound store migrate --finish` is at it, and may be used by nobody else. Then it is *sealed*: every
-value of a column that can be sealed is.
+value of a column that can be sealed is. It is *renaming* while `dutybound store rotate --names` is at it: each name is
+sealed by one of two keys, and again nobody else may use it.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from gateway.storage.sealing.key_file import Wrapping
 from gateway.storage.sealing.vault import DataKeys
 from gateway.storage.tables import store_secret
 
-SEALING, SEALED = "sealing", "sealed"
+SEALING, SEALED, RENAMING = "sealing", "sealed", "renaming"
 _NONCE = 12
 _PURPOSE = b"dutybound data keys"
 
@@ -70,3 +71,13 @@ def replaced(connection: Connection, before: Kept, after: Kept) -> bool:
     """Whether the row could be replaced: it still was as `before`."""
     same = [store_secret.c[name] == value for name, value in before._asdict().items()]
     return connection.execute(update(store_secret).where(*same).values(**after._asdict())).rowcount == 1
+
+
+def unfinished(state: str) -> str:
+    """Why a store of a state other than *sealed* is refused, and what to do."""
+    if state == RENAMING:
+        return (
+            "its key of names is being changed, and that has not come to its end; run `dutybound store rotate --names`"
+            " again"
+        )
+    return "its rows are being sealed, and that has not come to its end; run `dutybound store migrate --finish` again"

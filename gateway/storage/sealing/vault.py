@@ -44,10 +44,28 @@ class DataKeys(msgspec.Struct, frozen=True):
 
     def with_another(self) -> DataKeys:
         """The same with a new key for secrets. Raises `OverflowError` where there was the last one."""
-        version = max(self.secrets) + 1
-        if version > _LAST:
-            raise OverflowError(f"the key of version {_LAST} is the last one")
-        return DataKeys(self.names, {**self.secrets, version: os.urandom(KEY_SIZE)})
+        return DataKeys(self.names, _followed(self.secrets))
+
+    def with_another_of_names(self) -> DataKeys:
+        """The same with a new key for names. Raises `OverflowError` where there was the last one."""
+        return DataKeys(_followed(self.names), self.secrets)
+
+    def with_newest_of_names(self) -> DataKeys:
+        """The same without the keys for names that were replaced."""
+        newest = max(self.names)
+        return DataKeys({newest: self.names[newest]}, self.secrets)
+
+    def without_newest_of_names(self) -> DataKeys:
+        """The same without the newest key for names."""
+        newest = max(self.names)
+        return DataKeys({version: key for version, key in self.names.items() if version != newest}, self.secrets)
+
+
+def _followed(keys: dict[int, bytes]) -> dict[int, bytes]:
+    version = max(keys) + 1
+    if version > _LAST:
+        raise OverflowError(f"the key of version {_LAST} is the last one")
+    return {**keys, version: os.urandom(KEY_SIZE)}
 
 
 def new_keys() -> DataKeys:

@@ -16,7 +16,7 @@ from gateway.storage.keys import converting, finishing, secret
 from gateway.storage.port import Store
 from gateway.storage.rules.drafts import draft
 from gateway.storage.sealing import key_file
-from gateway.storage.store import _unseen, open_store, open_to_read
+from gateway.storage.store import as_it_stands, open_store, open_to_read
 from gateway.storage.tables import subject_key
 from tests.ledger.support import SUBJECT, VERIFIERS, disclosed, opened
 from tests.storage.conftest import Place
@@ -112,7 +112,7 @@ def test_an_interrupted_one_is_refused_until_it_is_over(
         with pytest.raises(ConfigurationError, match="has not come to its end; run `dutybound store migrate --finish"):
             way(place.url, key=key)
     monkeypatch.undo()
-    with contextlib.closing(_unseen(place.url, NOW)) as store:
+    with contextlib.closing(as_it_stands(place.url, NOW)) as store:
         assert finishing.finish(store, key, NOW, quiet)
     place.key = key
     assert read(place.open()) == rows
