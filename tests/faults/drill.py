@@ -1,6 +1,6 @@
 """A restore, from the backup to the last recall: the store is lost, put back, and what it lacks is named and repeated.
 
-    python -m tests.faults.drill --store sqlite|postgresql
+    python -m tests.faults.drill --store sqlite|postgresql --key file|service
 
 Real are the gateway's processes, the network (loopback), the store, PostgreSQL's programs and the commands, as people
 type them. Recipients have records of a department that corrects them, and take no message yet; then the backup is made,
@@ -8,9 +8,13 @@ while somebody inquires. Inquiries go on, and a subject is erased. The store is 
 is refused. Then it is restored, the erasure repeated by its receipt, and the gateway started: it goes on in
 other shards, whose first entry names the gaps, and sends the recipients what they did not take.
 
+The store is sealed by a key in a file, or by one that a key service unwraps. It is away three times: while the gateway
+serves, which goes on; then a restore and a start are refused, say so, and succeed once it is back.
+
 Prints one line of JSON, and exits with 1 unless `whole` is true and nothing is lost: `gaps` are the shards with less
 than was published, `named` those that another shard's first entry names, `missing` the entries in them. `readable` keys
-of the erased subject are left, and `untold` recalls were not delivered.
+of the erased subject are left, and `untold` recalls were not delivered. `served_without_key` inquiries were answered
+while the store's key was away.
 """
 
 from __future__ import annotations
@@ -28,6 +32,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import msgspec
 from sqlalchemy import func, select
@@ -35,13 +40,18 @@ from sqlalchemy import func, select
 from deploy.demo.guard import Guard
 from deploy.demo.organisations import organisation
 from gateway import cli
+from gateway.config import store_key
+from gateway.config.store_key import StoreKey
 from gateway.storage import destruction
 from gateway.storage.recall.recalls import recall, recall_job
-from gateway.storage.store import open_store, open_to_read
+from gateway.storage.sealing import key_file
+from gateway.storage.store import Store, open_store, open_to_read
 from tests.faults.changes import Scene, message
 from tests.faults.recall import ANSWERS_OF_ONE, LIMITS, Size, disclose, recipients
 from tests.recall.receiving import Recipient
 from tests.services import PROGRAMS, Postgres, postgres
+from tests.storage.sealing.kms import Kms
+from tests.storage.sealing.test_outside import by_kms
 from tests.waiting import until_async
 
 ERASED = organisation(500_001).lei
@@ -56,6 +66,7 @@ class Found(msgspec.Struct):
     """What a run found, as it is printed."""
 
     store: str
+    key: str
     inquiries: int = 0
     failed: int = 0
     recalls: int = 0
@@ -65,6 +76,8 @@ class Found(msgspec.Struct):
     named: int = 0
     readable: int = 0
     key_away_named: bool = False
+    store_key_away_named: bool = False
+    served_without_key: int = 0
     whole: bool = False
     restore_seconds: float = 0.0
     seconds: float = 0.0
@@ -72,20 +85,85 @@ class Found(msgspec.Struct):
     @property
     def sound(self) -> bool:
         lost = self.failed + self.untold + self.readable + self.gaps - self.named
-        return self.whole and self.key_away_named and self.gaps > 0 and self.recalls > 0 and not lost
+        named = self.key_away_named and self.store_key_away_named
+        return self.whole and named and min(self.served_without_key, self.gaps, self.recalls) > 0 and not lost
+
+
+class StoreKeyFile:
+    """The key of the store in a file of a folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.key: StoreKey = folder / "store.key"
+        self._file, self._away = folder / "store.key", folder / "store.key.away"
+        key_file.generate(self._file)
+        self.setting: dict[str, Any] = {"store_key_file": "store.key"}
+
+    @contextlib.contextmanager
+    def away(self) -> Iterator[None]:
+        """Nobody has the key meanwhile."""
+        self._file.rename(self._away)
+        try:
+            yield
+        finally:
+            self._away.rename(self._file)
+
+    def close(self) -> None:
+        """Nothing runs."""
+
+
+class StoreKeyService:
+    """The key of the store as a key service unwraps it: a folder has it wrapped, and the command that asks."""
+
+    def __init__(self, folder: Path) -> None:
+        self._kms = Kms()
+        key_file.generate(folder / "store.key")
+        self._kms.wrap(folder / "store.key")
+        command = by_kms(folder, self._kms)
+        self.key: StoreKey = command
+        self.setting: dict[str, Any] = {"store_key_command": list(command.words)}
+
+    @contextlib.contextmanager
+    def away(self) -> Iterator[None]:
+        """The service answers nobody meanwhile."""
+        self._kms.away = True
+        try:
+            yield
+        finally:
+            self._kms.away = False
+
+    def close(self) -> None:
+        """End the service."""
+        self._kms.close()
+
+
+KEYS: dict[str, type[StoreKeyFile] | type[StoreKeyService]] = {"file": StoreKeyFile, "service": StoreKeyService}
+AWAY = "the key of the store is away. Nothing was changed"
 
 
 class Drill:
     """The gateway, the people who operate it, and where the store is."""
 
-    def __init__(self, folder: Path, url: str, scene: Scene, receiver: Recipient, server: Postgres | None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        url: str,
+        scene: Scene,
+        receiver: Recipient,
+        server: Postgres | None,
+        key: StoreKeyFile | StoreKeyService,
+    ) -> None:
         self.folder, self.url, self.scene, self.receiver, self._server = folder, url, scene, receiver, server
-        self.config = folder / "gateway.yaml"
-        self.found = Found("postgresql" if server is not None else "sqlite")
+        self.config, self.key = folder / "gateway.yaml", key
+        kind = next(name for name, each in KEYS.items() if isinstance(key, each))
+        self.found = Found("postgresql" if server is not None else "sqlite", kind)
 
     async def before(self, corrected: int) -> Path:
         """Serve, recall, back up, go on, and erase; gives the receipt of the erasure."""
         await self.inquire(3)
+        answered = self.scene.found.inquiries
+        with self.key.away():
+            await self.inquire(3)
+        self.found.served_without_key = self.scene.found.inquiries - answered
         self.receiver.usual = 503
         await self.scene.until_taken(message(range(corrected), always="corrected"), "msg_0")
         await until_async("the recalls to be selected", lambda: self.recalls() == corrected * ANSWERS_OF_ONE)
@@ -121,12 +199,15 @@ class Drill:
             each.unlink()
 
     def restore(self, receipt: Path) -> None:
-        """Put the backup back, first without the key, and repeat the erasure."""
+        """Put the backup back, first without a key, and repeat the erasure."""
         key, away = self.folder / "ledger.key", self.folder / "away"
         key.rename(away)
         status, said = self._ran("restore copy")
         self.found.key_away_named = status == 1 and "needs the key `ledger.key_file`" in said
         away.rename(key)
+        with self.key.away():
+            status, said = self._ran("restore copy")
+        restore_refused = status == 1 and (AWAY in said or "needs the key `store_key_file`" in said)
         began = time.monotonic()
         said = self.run("restore copy")
         self.found.restore_seconds = round(time.monotonic() - began, 2)
@@ -134,6 +215,9 @@ class Drill:
         self.found.gaps = len(gaps)
         self.found.missing = sum(int(published) - int(there) for _, there, published in gaps)
         self.run(f"ledger erase again --receipt {receipt} --by 'B. Judge'")
+        with self.key.away():
+            status, said = self._ran("serve")
+        self.found.store_key_away_named = restore_refused and status == 1 and AWAY in said
 
     async def after(self) -> None:
         """Serve again, until every recall was told."""
@@ -155,18 +239,21 @@ class Drill:
         self.found.named = len(re.findall(r"^sealed: ", said, re.M))
         if status:
             print(said, file=sys.stderr)
-        with contextlib.closing(open_to_read(self.url)) as store:
+        with self._reading() as store:
             self.found.readable = len(destruction.keys_of(store.engine, "LEI", ERASED))
 
     def recalls(self) -> int:
         """The recalls of corrected records."""
-        with contextlib.closing(open_to_read(self.url)) as store, store.engine.connect() as connection:
+        with self._reading() as store, store.engine.connect() as connection:
             return int(connection.execute(select(func.count()).select_from(recall)).scalar_one())
 
     def _selected(self) -> bool:
-        with contextlib.closing(open_to_read(self.url)) as store, store.engine.connect() as connection:
+        with self._reading() as store, store.engine.connect() as connection:
             states = connection.execute(select(recall_job.c.state).where(recall_job.c.cause == "erased")).scalars()
             return set(states) == {"selected"}
+
+    def _reading(self) -> contextlib.closing[Store]:
+        return contextlib.closing(open_to_read(self.url, key=self.key.key))
 
     def run(self, command: str) -> str:
         """Run a command that is to succeed; what it printed."""
@@ -176,6 +263,7 @@ class Drill:
         return said
 
     def _ran(self, command: str) -> tuple[int, str]:
+        store_key._held.clear()  # a command asks for the key anew
         said = io.StringIO()
         with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
             status = cli.main([*shlex.split(command), "--config", str(self.config)])
@@ -201,8 +289,8 @@ def _unwatched(watch: Path) -> None:
     watch.write_text("".join(f"{each}: {{off: A drill asks at any hour.}}\n" for each in detectors), "utf-8")
 
 
-def run(store: str, folder: Path, corrected: int = 20) -> Found:
-    """One drill; `store` is `sqlite` or `postgresql`."""
+def run(store: str, folder: Path, corrected: int = 20, key: str = "file") -> Found:
+    """One drill; `store` is `sqlite` or `postgresql`, `key` one of `KEYS`."""
     began = time.monotonic()
     with contextlib.ExitStack() as stack:
         stack.enter_context(_at(folder))
@@ -214,16 +302,18 @@ def run(store: str, folder: Path, corrected: int = 20) -> Found:
         stack.callback(guard.close)
         receiver = Recipient()
         stack.callback(receiver.close)
+        kept = KEYS[key](folder)
+        stack.callback(kept.close)
         policies = recipients(folder, receiver, 2)
         _unwatched(policies / "watch.yaml")
         scene = Scene(folder, url, guard, {
             "policies": str(policies), "limits": LIMITS, "ledger": {"backups": "P35D"},
-            "webhooks": {"networks": ["127.0.0.0/8"]},
+            "webhooks": {"networks": ["127.0.0.0/8"]}, **kept.setting,
         })  # fmt: skip
-        with contextlib.closing(open_store(url, single_node=True)) as opened:
+        with contextlib.closing(open_store(url, single_node=True, key=kept.key)) as opened:
             size = Size(disclosures=corrected * ANSWERS_OF_ONE, recipients=2, corrected=corrected)
             asyncio.run(disclose(opened, folder, scene.issuer.url, size))
-        drill = Drill(folder, url, scene, receiver, server)
+        drill = Drill(folder, url, scene, receiver, server, kept)
         stack.callback(scene.stop)
         scene.start()
         receipt = asyncio.run(drill.before(corrected))
@@ -239,11 +329,12 @@ def run(store: str, folder: Path, corrected: int = 20) -> Found:
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.faults.drill", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--store", choices=["sqlite", "postgresql"], default="sqlite")
+    parser.add_argument("--key", choices=list(KEYS), default="file", help="where the key of the store is")
     parser.add_argument("--corrected", type=int, default=20, metavar="N", help="records that are corrected")
     asked = parser.parse_args(arguments)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # what was started is ended then, too
     with tempfile.TemporaryDirectory(prefix="dutybound-drill-") as folder:
-        found = run(asked.store, Path(folder), asked.corrected)
+        found = run(asked.store, Path(folder), asked.corrected, asked.key)
     print(msgspec.json.encode(found).decode())
     return 0 if found.sound else 1
 

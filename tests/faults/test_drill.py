@@ -9,9 +9,9 @@ import pytest
 from tests.faults.drill import run
 
 
-@pytest.mark.parametrize("store", ["sqlite", "postgresql"])
-def test_a_restore_loses_nothing_that_is_not_named(store: str, tmp_path: Path) -> None:
-    found = run(store, tmp_path, corrected=3)
+@pytest.mark.parametrize(("store", "key"), [("sqlite", "file"), ("postgresql", "service")])
+def test_a_restore_loses_nothing_that_is_not_named(store: str, key: str, tmp_path: Path) -> None:
+    found = run(store, tmp_path, corrected=3, key=key)
     assert found.sound, found
     assert found.recalls == 6
     assert found.missing > 0
