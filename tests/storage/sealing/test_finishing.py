@@ -8,15 +8,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import insert, select
+from sqlalchemy import insert, select, text
 
-from gateway.errors import CommandRefused, ConfigurationError
+from gateway.errors import CommandRefused, ConfigurationError, StoreUnavailable
 from gateway.ledger.verify.store import verify_store
 from gateway.storage.keys import converting, finishing, secret
 from gateway.storage.port import Store
 from gateway.storage.rules.drafts import draft
 from gateway.storage.sealing import key_file
 from gateway.storage.store import as_it_stands, open_store, open_to_read
+from gateway.storage.subjects.facts import fact
 from gateway.storage.tables import subject_key
 from tests.ledger.support import SUBJECT, VERIFIERS, disclosed, opened
 from tests.storage.conftest import Place
@@ -198,3 +199,13 @@ async def test_secrets_are_sealed_anew_while_a_ledger_is_open(sealed: Place, key
                     versions.add((each.name, one.type.newest(store.vault, value)))
     assert versions == {(name, True) for name, _ in versions}
     assert len(versions) > 8
+
+
+def test_a_secret_that_nobody_sealed_is_not_believed_after_a_change_of_keys(sealed: Place, key: Path) -> None:
+    store = sealed.open()
+    planted(store)
+    with store.engine.begin() as connection:
+        connection.execute(text("UPDATE fact SET reason = 'written by hand'"))
+    finishing.rotate_secrets(store.engine, key, NOW, quiet)
+    with store.engine.connect() as connection, pytest.raises(StoreUnavailable, match="does not open"):
+        connection.execute(select(fact.c.reason)).all()
