@@ -238,7 +238,7 @@ def test_working_days_are_counted_by_the_calendar(opened: str, days: int, last: 
         ("3 working days", "soon", "as `3 working days`"),
         ("3 working days", "0 working days", "as `3 working days`"),
         ("reason: required, ", "", "`reason` is missing"),
-        ("reason: required", "reason: optional", "a break-glass inquiry gives its reason"),
+        ("reason: required", "reason: optional", "a break-glass inquiry must give its reason"),
     ],
 )
 def test_terms_that_would_not_hold_are_refused(tmp_path: Path, before: str, after: str, says: str) -> None:
