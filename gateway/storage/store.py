@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import Engine
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError, SQLAlchemyError
 
 from gateway.config.settings import Settings, placing
 from gateway.config.store_key import StoreKey
@@ -136,9 +136,18 @@ def opened(settings: Settings) -> Iterator[Store]:
         with placing(settings):
             yield store
     except SQLAlchemyError as error:
+        if isinstance(error, OperationalError) and _busy(error.orig):
+            raise StoreUnavailable(
+                "others are writing to the store and left no moment for this; run it again"
+            ) from error
         raise StoreUnavailable(f"the store is out of reach ({type(error).__name__})") from error
     finally:
         store.close()
+
+
+def _busy(error: BaseException | None) -> bool:
+    """Whether SQLite refused since another process was writing."""
+    return isinstance(error, sqlite3.OperationalError) and error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
 
 
 def open_file(path: Path, file: str = "gateway.yaml", key: StoreKey | None = None) -> SqliteStore:

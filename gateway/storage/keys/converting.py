@@ -101,8 +101,9 @@ def _pages(
 ) -> None:
     after: tuple[Any, ...] | None = None
     while wanted:
-        with engine.begin() as connection:
+        with engine.connect() as connection:
             rows = _page(connection, of, wanted, after)
+        with engine.begin() as connection:  # of its own: SQLite refuses to write from a snapshot that others wrote past
             heard(of.name, _seal(connection, of, wanted, rows, vault, alone=alone, plain=plain))
         if len(rows) < BATCH:
             break

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import insert, select, text
+from sqlalchemy import insert, select, text, update
 
 from gateway.errors import CommandRefused, ConfigurationError, StoreUnavailable
 from gateway.ledger.verify.store import verify_store
@@ -209,3 +209,20 @@ def test_a_secret_that_nobody_sealed_is_not_believed_after_a_change_of_keys(seal
     finishing.rotate_secrets(store.engine, key, NOW, quiet)
     with store.engine.connect() as connection, pytest.raises(StoreUnavailable, match="does not open"):
         connection.execute(select(fact.c.reason)).all()
+
+
+def test_secrets_are_sealed_anew_though_others_write_between_reading_and_sealing(
+    sealed: Place, key: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows, store, other, page = planted(sealed.open()), sealed.open(), sealed.open(), converting._page
+
+    def busy(*given: Any) -> Any:
+        found = page(*given)
+        with other.engine.begin() as connection:
+            connection.execute(update(subject_key).values(shard=subject_key.c.shard))
+        return found
+
+    monkeypatch.setattr(converting, "_page", busy)
+    assert finishing.rotate_secrets(store.engine, key, NOW, quiet) == 2
+    monkeypatch.undo()
+    assert read(other) == rows
