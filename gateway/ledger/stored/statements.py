@@ -141,6 +141,10 @@ ENTRY_COUNT = Statement(
     *("first", "last"),
 )
 
+ENTRY_ENDS = Statement(
+    select(select(func.min(entry.c.id)).scalar_subquery(), select(func.max(entry.c.id)).scalar_subquery())
+)
+
 INDEX_COUNT = Statement(
     select(func.count()).where(entry_requester.c.entry >= p("first"), entry_requester.c.entry < p("last")),
     *("first", "last"),

@@ -7,6 +7,7 @@ is in the store.
 from __future__ import annotations
 
 import contextlib
+import itertools
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
@@ -20,6 +21,7 @@ from gateway.ledger.stored import statements as sql
 from gateway.ledger.stored.read import Head, StoredTree
 from gateway.ledger.verify.published.assurance import read_checkpoint
 from gateway.storage.port import Reader, Store
+from gateway.storage.tables import SHARD_BITS
 
 Progress = Callable[[str, int, int], None]
 """Told after each batch: the shard's name, entries checked, entries in all."""
@@ -120,6 +122,44 @@ def check_signed(head: Head, trusted: Trusted) -> None:
     key, registry = _check_head(head, trusted.verifiers), trusted.registry
     if registry is not None and (head.size or head.origin in registry.shards):
         registry.check_signed(Checkpoint(head.origin, head.size, head.root), key)
+
+
+def check_end(reader: Reader, head: Head) -> None:
+    """A head has the time of its last entry, and no entry stands behind the head of this moment."""
+    if head.size and read.time_of(reader, head, head.size - 1) != head.floor:
+        raise VerificationFailed("the time of its head is not the highest time of its entries")
+    now = standing_now(reader, head)
+    base = head.id << SHARD_BITS
+    ((count, last),) = reader.rows(sql.ENTRY_COUNT, base + now.size, base + (1 << SHARD_BITS))
+    if count:
+        raise VerificationFailed(
+            f"it holds {count} entries behind its head, the last at index {last - base}; its head says {now.size}"
+        )
+
+
+def standing_now(reader: Reader, head: Head) -> Head:
+    """The head as it is in a new snapshot; raises `VerificationFailed` where it was taken back."""
+    reader.renew()
+    now = next((other for other in read.heads(reader) if other.id == head.id), None)
+    if now is None or now.size < head.size:
+        raise VerificationFailed("its head was taken back while it was being checked")
+    return now
+
+
+def check_no_others(reader: Reader) -> None:
+    """No entry stands under a number that no shard of this moment has; raises `VerificationFailed`."""
+    reader.renew()
+    shards = [head.id for head in read.heads(reader)]
+    found = [*reader.rows(sql.ENTRY_ENDS)[0]]
+    for before, after in itertools.pairwise(shards):
+        if after > before + 1:
+            found.append(reader.rows(sql.ENTRY_COUNT, (before + 1) << SHARD_BITS, after << SHARD_BITS)[0][1])
+    others = {id_ >> SHARD_BITS for id_ in found if id_ is not None}.difference(shards)
+    if others:
+        raise VerificationFailed(
+            f"the store holds entries under the number {min(others)}, which is of no shard: they were added, or the"
+            " shard's row was removed"
+        )
 
 
 def check_published(reader: Reader, head: Head, trusted: Trusted) -> None:

@@ -58,10 +58,12 @@ def sample_store(
                     for one in _check(reader, check, head, drawn[start : start + _TILES_KEPT]):
                         closed.take(head, one)
                     told(head.name, min(start + _TILES_KEPT, len(drawn)), len(drawn))
+                heads.check_end(reader, head)
                 heads.check_published(reader, head, trusted)
             except VerificationFailed as error:
                 raise VerificationFailed(f"shard `{head.name}`: {error}") from error
             made.append(Sampled(Verified(head.origin, head.size, head.root), len(drawn)))
+        heads.check_no_others(reader)
         closed.check(reader, check, trusted)
         return made
 

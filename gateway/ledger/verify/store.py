@@ -22,7 +22,7 @@ from gateway.errors import VerificationFailed
 from gateway.ledger.entry.unknown import Tally
 from gateway.ledger.proof.merkle import Tree, leaf_hash
 from gateway.ledger.proof.note import Verifier
-from gateway.ledger.stored import archived, read
+from gateway.ledger.stored import archived
 from gateway.ledger.stored import statements as sql
 from gateway.ledger.stored.read import TILE_BITS, Head, StoredTree
 from gateway.ledger.verify import heads
@@ -54,12 +54,15 @@ def verify_store(
     with heads.reading(store) as reader:
         found, trusted = heads.standing(reader, verifiers)
         if reader.locked:
-            return [_unopened(reader, head, trusted, progress or heads.silent) for head in found]
+            whole = [_unopened(reader, head, trusted, progress or heads.silent) for head in found]
+            heads.check_no_others(reader)
+            return whole
         beside = Beside(reader, unknown, rows=rows)
         with checking(reader, beside.expected, jobs) as check:
             checked = check(stretches(found, kept.digest if kept is not None else None))
             shards = _Shards(reader, trusted, beside, progress or heads.silent, kept)
             whole = [shards.check(head, checked) for head in found]
+        heads.check_no_others(reader)
         beside.check(reader, {head.id: head.size for head in found})
         return whole
 
@@ -138,10 +141,7 @@ def _check_rest(reader: Reader, head: Head, unopened: int | None) -> None:
 
     `unopened` entries were pruned, and are in no index; None where that is not known.
     """
-    reader.renew()
-    now = next((other for other in read.heads(reader) if other.id == head.id), None)
-    if now is None or now.size < head.size:
-        raise VerificationFailed("its head was taken back while it was being checked")
+    now = heads.standing_now(reader, head)
     base = head.id << SHARD_BITS
     gone = archived.removed(reader, head.id)
     first = gone.below if gone is not None else 0  # each of the rows before was read, here or in the archive

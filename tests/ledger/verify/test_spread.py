@@ -128,6 +128,17 @@ def test_a_sample_opens_so_many_entries_of_all_shards(whole: Path) -> None:
             "entry [0-9]+: ",
         ),
         ("UPDATE shard SET size = size - 1 WHERE id = 1", "is not what its checkpoint signs"),
+        ("UPDATE shard SET floor = floor + 1 WHERE id = 1", "shard `1`: the time of its head is not the highest"),
+        (
+            f"INSERT INTO entry SELECT {ENTRY + SIZE}, at, leaf, period, told, oversight, subjects FROM entry"
+            f" WHERE id = {ENTRY}",
+            f"shard `1`: it holds 1 entries behind its head, the last at index {SIZE}; its head says {SIZE}",
+        ),
+        (
+            "INSERT INTO entry SELECT 9223372036854775807, at, leaf, period, told, oversight, subjects FROM entry"
+            f" WHERE id = {ENTRY}",
+            "entries under the number 8388607, which is of no shard",
+        ),
         (f"UPDATE subject_key SET secret = NULL WHERE id = {_FIRST_KEY}", "entry 0: the key .* no erasure explains"),
         ("UPDATE period_key SET secret = NULL WHERE shard = 1", "shard `1`: entry 0: the key .* no entry explains why"),
     ],

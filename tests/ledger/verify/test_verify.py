@@ -89,6 +89,15 @@ TAMPERINGS = {
         f" WHERE id = {ENTRY}",
         f"holds {SIZE + 1} entries",
     ),
+    "added under another number": (
+        f"INSERT INTO entry SELECT {ENTRY * 1025}, at, leaf, period, told, oversight, subjects FROM entry"
+        f" WHERE id = {ENTRY}",
+        "entries under the number 1025, which is of no shard",
+    ),
+    "added under a number below": (
+        f"INSERT INTO entry SELECT -1, at, leaf, period, told, oversight, subjects FROM entry WHERE id = {ENTRY}",
+        "entries under the number -1, which is of no shard",
+    ),
     "tile hash": ("UPDATE subtree SET hash = zeroblob(32) WHERE position = 1", "hash 1 of level 1"),
     "tile removed": ("DELETE FROM subtree WHERE position = 0", "hash 0 of level 1"),
     "tile added": ("INSERT INTO subtree VALUES (1, 1, 9, zeroblob(32))", "tiles hold"),
