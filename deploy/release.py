@@ -2,8 +2,8 @@
 
 The section "Unreleased" of the changelog becomes the version's, the version is written into `pyproject.toml` and
 `uv.lock`, both are committed, and the commit is tagged `vX.Y.Z`. `dist/` then has the wheel, an archive of the vectors
-that other implementations check themselves by, and `SHA256SUMS`. Nothing is pushed. The wheel is built before anything
-is committed: where that fails, the checkout is as it was.
+that other implementations check themselves by, and `SHA256SUMS`. Nothing is pushed. Where a step fails, the checkout
+and `dist/` are as they were.
 """
 
 from __future__ import annotations
@@ -15,13 +15,15 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 DIST = ROOT / "dist"
 CHANGED = ("CHANGELOG.md", "pyproject.toml", "uv.lock")
 _GIT = shutil.which("git") or "git"
-_VERSION = re.compile(r"(\d+)\.(\d+)\.(\d+)")
+_NUMBER = "(0|[1-9][0-9]*)"
+_VERSION = re.compile(rf"{_NUMBER}\.{_NUMBER}\.{_NUMBER}")
 _UNRELEASED = re.compile(r"^## Unreleased\n(.*?)(?=^## |\Z)", re.M | re.S)
 
 
@@ -30,7 +32,11 @@ class Refused(Exception):
 
 
 def _git(*arguments: str) -> str:
-    return subprocess.run([_GIT, *arguments], cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip()
+    done = subprocess.run([_GIT, *arguments], cwd=ROOT, capture_output=True, text=True)
+    if done.returncode:
+        why = (done.stderr or done.stdout).strip() or f"it ended with {done.returncode}, as a hook may have it end"
+        raise Refused(f"`git {arguments[0]}` failed: {why}")
+    return done.stdout.strip()
 
 
 def _numbers(version: str) -> tuple[int, ...]:
@@ -47,6 +53,10 @@ def check(version: str) -> None:
     """Raises `Refused` where this checkout is none to release as `version`."""
     if not _VERSION.fullmatch(version):
         raise Refused(f"`{version}` is no version; write three numbers, as `1.2.0`")
+    if _git("rev-parse", "--abbrev-ref", "HEAD") == "HEAD":
+        raise Refused(
+            "no branch is checked out, so that nothing would keep the commit; check out the branch to release"
+        )
     if changed := _git("status", "--porcelain"):
         raise Refused(f"the checkout has changes that are not committed; commit or drop them:\n{changed}")
     before = last()
@@ -72,36 +82,42 @@ def _replace(name: str, pattern: str, text: str) -> None:
     path.write_text(changed, "utf-8")
 
 
-def build(version: str) -> None:
-    """Put the wheel into `dist/`."""
-    shutil.rmtree(DIST, ignore_errors=True)
-    command = [sys.executable, "-m", "uv", "build", "--wheel", "--quiet", "--out-dir", str(DIST), str(ROOT)]
-    if subprocess.run(command).returncode or not (DIST / f"dutybound-{version}-py3-none-any.whl").is_file():
+def build(version: str, out: Path) -> None:
+    """Put the wheel into a folder."""
+    command = [sys.executable, "-m", "uv", "build", "--wheel", "--quiet", "--out-dir", str(out), str(ROOT)]
+    if subprocess.run(command).returncode or not (out / f"dutybound-{version}-py3-none-any.whl").is_file():
         raise Refused("the wheel cannot be built; the lines above have the reason")
+    (out / ".gitignore").unlink(missing_ok=True)  # uv's
 
 
-def archive(version: str) -> None:
-    """Put the tagged vectors and the digests of both files into `dist/`."""
+def archive(version: str, out: Path) -> None:
+    """Put the tagged vectors and the digests of both files into a folder."""
     name = f"dutybound-vectors-{version}"
-    out = DIST / f"{name}.tar.gz"
-    _git("archive", "--format=tar.gz", f"--prefix={name}/", f"--output={out}", f"v{version}:tests/vectors")
-    (DIST / ".gitignore").unlink(missing_ok=True)  # uv's
-    sums = [f"{hashlib.sha256(each.read_bytes()).hexdigest()}  {each.name}\n" for each in sorted(DIST.iterdir())]
-    (DIST / "SHA256SUMS").write_text("".join(sums), "utf-8")
+    packed = out / f"{name}.tar.gz"
+    _git("archive", "--format=tar.gz", f"--prefix={name}/", f"--output={packed}", f"v{version}:tests/vectors")
+    sums = [f"{hashlib.sha256(each.read_bytes()).hexdigest()}  {each.name}\n" for each in sorted(out.iterdir())]
+    (out / "SHA256SUMS").write_text("".join(sums), "utf-8")
 
 
 def release(version: str, day: datetime.date) -> None:
     """Make the release. Raises `Refused`; the checkout is as it was then."""
     check(version)
-    try:
-        write(version, day)
-        build(version)
-    except BaseException:
-        _git("checkout", "--", *CHANGED)
-        raise
-    _git("commit", "--message", f"Release {version}", "--", *CHANGED)
-    _git("tag", "--annotate", f"v{version}", "--message", f"Dutybound {version}")
-    archive(version)
+    before, tags = _git("rev-parse", "HEAD"), _git("tag", "--list")
+    with tempfile.TemporaryDirectory() as folder:
+        made = Path(folder)
+        try:
+            write(version, day)
+            build(version, made)
+            _git("commit", "--message", f"Release {version}", "--", *CHANGED)
+            _git("tag", "--annotate", f"v{version}", "--message", f"Dutybound {version}")
+            archive(version, made)
+        except BaseException:
+            if _git("tag", "--list") != tags:
+                _git("tag", "--delete", f"v{version}")
+            _git("reset", "--quiet", "--hard", before)  # nothing but what was written here: it was clean
+            raise
+        shutil.rmtree(DIST, ignore_errors=True)
+        shutil.copytree(made, DIST)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -116,8 +132,8 @@ def main(arguments: list[str] | None = None) -> int:
             print(f"{asked.version} could be released, after {last() or 'none'}; nothing was changed")
             return 0
         release(asked.version, datetime.datetime.now(datetime.UTC).date())
-    except (Refused, subprocess.CalledProcessError) as error:
-        print(f"no release: {getattr(error, 'stderr', None) or error}", file=sys.stderr)
+    except Refused as error:
+        print(f"no release, and nothing was changed: {error}", file=sys.stderr)
         return 1
     print(f"released {asked.version}: in dist/ are {', '.join(sorted(each.name for each in DIST.iterdir()))}")
     print(f"next, push the commit and its tag, and publish what is in dist/:\n  git push origin HEAD v{asked.version}")

@@ -27,7 +27,7 @@ _PROC = Path("/proc")
 
 def collect(workers: Collection[int]) -> Iterator[Metric]:
     """As metrics, of this process and those that it started; `workers` are the ids of those that serve."""
-    count = GaugeMetricFamily("dutybound_process_count", "Processes that run, by what they do", labels=["process"])
+    count = GaugeMetricFamily("dutybound_running_processes", "Processes that run, by what they do", labels=["process"])
     cpu = CounterMetricFamily("dutybound_process_cpu_seconds", "Their CPU time, by what they do", labels=["process"])
     memory = GaugeMetricFamily("dutybound_process_resident_bytes", "Their memory, by what they do", labels=["process"])
     found: dict[str, tuple[int, float, int]] = {}

@@ -5,14 +5,18 @@ from __future__ import annotations
 import contextlib
 import sqlite3
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from sqlalchemy.exc import SQLAlchemyError
 
 from gateway.config.settings import Settings
-from gateway.errors import StoreUnavailable
+from gateway.errors import ConfigurationError, StoreUnavailable
 from gateway.storage import schema
 from gateway.storage.engines.sqlite import SqliteStore
 from gateway.storage.store import Store, as_it_stands, check_durable, first_line, refusal
+
+if TYPE_CHECKING:
+    from gateway.storage.engines.postgresql import PostgresStore
 
 _MIGRATION_FIXES = {
     "full": "make room on the disk (a migration needs as much again as the store has)",
@@ -21,6 +25,7 @@ _MIGRATION_FIXES = {
     "Read-only": "let this account write to the file and its folder",
     "No space": "make room on the disk (a migration needs as much again as the store has)",
     "I/O error": "see whether the disk is full or fails",
+    "read-only": "let the server take writes again, or name the one that does",
     "locked": "stop every gateway and command that uses it",
     "lock timeout": "wait for what reads it for long (`ledger verify`, a backup) to end",
 }
@@ -36,14 +41,27 @@ def migrate_store(url: str, file: str = "gateway.yaml", *, single_node: bool | N
         store = as_it_stands(url, file)
         try:
             if single_node is not None and not isinstance(store, SqliteStore):
-                check_durable(store, file, single_node=single_node)
+                _see_durable(store, file, single_node=single_node)
             return schema.migrate(store.engine)
         finally:
             store.close()
     except (OSError, ValueError, LookupError, SQLAlchemyError, sqlite3.Error) as error:
-        why = first_line(error)
-        fix = next((f"; {fix}, and run it again" for sign, fix in _MIGRATION_FIXES.items() if sign in why), "")
-        raise refusal(file, f"the store cannot be migrated: {why}{fix}; it is as it was") from error
+        raise _failed(file, error) from error
+
+
+def _see_durable(store: PostgresStore, file: str, *, single_node: bool) -> None:
+    import psycopg  # which a SQLite store does without
+
+    try:
+        check_durable(store, file, single_node=single_node)
+    except psycopg.Error as error:
+        raise _failed(file, error) from error
+
+
+def _failed(file: str, error: Exception) -> ConfigurationError:
+    why = first_line(error)
+    fix = next((f"; {fix}, and run it again" for sign, fix in _MIGRATION_FIXES.items() if sign in why), "")
+    return refusal(file, f"the store cannot be migrated: {why}{fix}; it is as it was")
 
 
 @contextlib.contextmanager

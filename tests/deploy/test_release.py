@@ -25,6 +25,7 @@ class Clone:
         subprocess.run(["git", "clone", "--quiet", "--no-tags", ROOT, self.root], check=True)
         (self.root / "deploy" / "release.py").write_bytes((ROOT / "deploy" / "release.py").read_bytes())
         (self.root / ".gitignore").write_bytes((ROOT / ".gitignore").read_bytes())
+        self.git("checkout", "--quiet", "-B", "released")
         self.changelog(CHANGE)
         self.commit()
 
@@ -88,7 +89,8 @@ def test_a_release_is_a_tag_a_wheel_and_vectors_that_verify(clone: Clone, tmp_pa
 
 
 def test_what_is_no_release_is_refused_with_what_to_do(clone: Clone) -> None:
-    assert "write three numbers" in clone.refused("v1")
+    for version in ("v1", "00.02.0", "\u0660.\u0662.\u0660"):
+        assert "write three numbers" in clone.refused(version)
     clone.git("tag", "v0.10.0")
     assert "is not above the last version, 0.10.0" in clone.refused("0.9.0")
     assert "is not above the last version, 0.10.0" in clone.refused("0.10.0")
@@ -97,3 +99,17 @@ def test_what_is_no_release_is_refused_with_what_to_do(clone: Clone) -> None:
     clone.changelog("")
     clone.commit()
     assert 'nothing under "## Unreleased"' in clone.refused("0.11.0")
+    clone.git("checkout", "--quiet", "--detach")
+    assert "check out the branch" in clone.refused("0.11.0")
+
+
+def test_a_commit_that_a_hook_refuses_leaves_everything_as_it_was(clone: Clone) -> None:
+    (clone.root / "dist").mkdir()
+    (clone.root / "dist" / "before").write_text("of the release before")
+    hook = clone.root / ".git" / "hooks" / "pre-commit"
+    hook.write_text("#!/bin/sh\necho not today >&2\nexit 1\n")
+    hook.chmod(0o755)
+    assert "`git commit` failed: not today" in clone.refused("0.2.0")
+    assert [each.name for each in (clone.root / "dist").iterdir()] == ["before"]
+    hook.rename(hook.with_name("pre-commit.off"))
+    assert clone.release("0.2.0").returncode == 0

@@ -39,6 +39,6 @@ def test_a_running_gateway_is_shown_on_one_screen(world: World, capsys: pytest.C
     assert {each["part"] for each in wanting} <= {"out of order", "projections", "queue", "departments", "ledger"}
     for subject in world.told["subjects"].values():
         assert subject["value"] not in shown
-    kinds = {f'dutybound_process_count{{process="{kind}"}} 1.0' for kind in KINDS}
+    kinds = {f'dutybound_running_processes{{process="{kind}"}} 1.0' for kind in KINDS}
     metrics = f"{world.told['manage']}/metrics"
     until("all kinds of processes to run", lambda: kinds <= set(httpx.get(metrics, trust_env=False).text.splitlines()))

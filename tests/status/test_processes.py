@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 from collections.abc import Iterator
 
 import httpx
@@ -54,7 +55,9 @@ def test_what_is_out_of_order_is_shown_and_who_does_not_answer(hub: Hub) -> None
         url = f"http://127.0.0.1:{at.port}/metrics"
         metrics = httpx.get(url, headers={"Authorization": f"Bearer {TOKEN}"}, trust_env=False).text
         assert 'dutybound_out_of_order{name="tax",part="department"} 1.0' in metrics
-        assert 'dutybound_process_count{process="supervisor"} 1.0' in metrics
+        assert 'dutybound_running_processes{process="supervisor"} 1.0' in metrics
+    linted = subprocess.run(["promtool", "check", "metrics"], input=metrics, capture_output=True, text=True)
+    assert (linted.returncode, linted.stderr) == (0, "")
 
 
 def test_states_say_what_is_out_of_order_now() -> None:

@@ -101,6 +101,18 @@ def test_nothing_is_written_where_it_would_wait_for_a_standby_that_is_away(pair:
     assert migrate_store(url, single_node=False)[0] is None
 
 
+def test_a_migration_that_cannot_begin_says_why(pair: tuple[Postgres, Postgres]) -> None:
+    primary, _ = pair
+    database = primary.database()
+    nobody = primary.url(database).replace("//postgres@", "//nobody@")
+    with primary.connect(database) as connection:
+        connection.execute(f"ALTER DATABASE {database} SET default_transaction_read_only = on".encode())
+    for url, why in ((nobody, "nobody"), (primary.url(database), "read-only.*let the server take writes again")):
+        for single in (True, False):
+            with pytest.raises(ConfigurationError, match=f"cannot be migrated: .*{why}.*it is as it was"):
+                migrate_store(url, single_node=single)
+
+
 def test_a_role_that_may_not_see_the_standbys_is_told_so(pair: tuple[Postgres, Postgres]) -> None:
     primary, _ = pair
     database = primary.database()
