@@ -18,6 +18,7 @@ from gateway.ledger.proof.note import note_body, parse_checkpoint
 from gateway.ledger.stored import archived
 from gateway.ledger.stored.read import TILE_BITS, TILE_WIDTH, Head, StoredTree
 from gateway.storage.archive import form
+from gateway.storage.archive.files import Archive
 from gateway.storage.archive.form import Manifest
 from gateway.storage.archive.places import Place
 from gateway.storage.archive.tile_names import tile_file
@@ -106,6 +107,24 @@ def tidy(place: Place, shard: str, written: Written) -> None:
         place.delete(f"{shard}/{form.payload_file(digest)}")
     if replaced != written.manifest.hashes:
         place.delete(f"{shard}/hashes/{replaced}")  # last: it says what has to go
+
+
+def carry(source: Place, target: Place, shard: str, noted: bytes) -> None:
+    """Put what the manifest of a digest names into a copy of the archive, so that the copy can take its place.
+
+    A store reads by the manifest that it has noted: one of the copy's own is of another time. Raises
+    `ArchiveUnavailable` and `VerificationFailed`, as whoever reads the archive.
+    """
+    archive, name = Archive(source), f"{shard}/manifests/{noted.hex()}.json"
+    content = archive.checked(name, noted)
+    manifest = form.decode_manifest(content, name)
+    hashes = archive.checked(f"{shard}/hashes/{manifest.hashes}", bytes.fromhex(manifest.hashes))
+    for digest in sorted(form.all_of(hashes)):
+        file = form.payload_file(digest)
+        if form.digest(target.get(f"{shard}/{file}") or b"") != digest:
+            _put(target, shard, (file, archive.checked(f"{shard}/{file}", digest)))
+    _put(target, shard, (f"hashes/{manifest.hashes}", hashes))
+    _put(target, shard, (f"manifests/{noted.hex()}.json", content))
 
 
 def _put_payload(place: Place, shard: str, content: bytes) -> bytes:

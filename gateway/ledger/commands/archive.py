@@ -141,8 +141,11 @@ def _one(
     trusted = registry.verifiers if registry is not None else verifiers
     checked = check.check(target, head.name, trusted, (), now, tell, registry)
     print(f"archived: {checked.entries} entries of {checked.log.origin}, in `{target.name}`, read back and whole")
-    if not _read_by_gateways(place, target) and place.settings.ledger.archive is not None:
-        print(f"a copy: gateways read `{place.settings.ledger.archive}`")
+    original = place.settings.ledger.archive
+    if original is not None and not _read_by_gateways(place, target):
+        if noted := remove.noted(place.store, head):
+            write.carry(place_of(original), target, head.name, noted)
+        print(f"a copy: gateways read `{original}`")
         return
     remove.note(place.store, head, written, target.name)
     write.tidy(target, head.name, written)

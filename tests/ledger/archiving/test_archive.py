@@ -291,6 +291,20 @@ def test_a_copy_is_made_elsewhere_and_gateways_go_on_reading_the_first(folder: P
     assert "is for the place that gateways read" in run.err
 
 
+@pytest.mark.parametrize("more", [(), ("--until", (AT + datetime.timedelta(hours=5)).isoformat())])
+def test_a_copy_takes_the_place_of_an_archive_that_is_lost(folder: Path, run: Run, more: tuple[str, ...]) -> None:
+    assert archive(run, folder, "--remove", *more) == 0, run.err
+    assert archive(run, folder, "--to", folder / "offsite") == 0, run.err
+    shutil.rmtree(folder / "archive")
+    (folder / "offsite").rename(folder / "archive")
+    assert run("ledger", "verify", "--config", folder / "gateway.yaml") == 0, run.err
+    offline = ("ledger", "verify", "--archive", folder / "archive", "--key", folder / "ledger.pub")
+    assert run(*offline) == 0, run.err
+    assert archive(run, folder, "--remove") == 0, run.err
+    assert rows(folder, WHOLE_TILES) == 0
+    assert run("ledger", "verify", "--config", folder / "gateway.yaml") == 0, run.err
+
+
 def test_what_has_no_end_is_not_read(folder: Path, run: Run) -> None:
     assert archive(run, folder) == 0, run.err
     (file,) = (folder / "archive" / "1" / "payload").iterdir()
