@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import fcntl
+import glob
 import os
 import shutil
 import tempfile
@@ -23,7 +25,19 @@ from sqlalchemy.exc import ArgumentError
 
 from gateway.backup import postgresql, stores
 from gateway.backup.making import now
-from gateway.backup.manifest import COMMAND, KEYS, SEALED, Key, Manifest, digest, digests, key_files, printed, read
+from gateway.backup.manifest import (
+    COMMAND,
+    KEYS,
+    MANIFEST,
+    SEALED,
+    Key,
+    Manifest,
+    digest,
+    digests,
+    key_files,
+    printed,
+    read,
+)
 from gateway.backup.sealing import unseal
 from gateway.config.settings import Settings
 from gateway.errors import CommandRefused
@@ -40,9 +54,10 @@ if TYPE_CHECKING:
     from gateway.storage.engines.postgresql import PostgresStore
 
 PLACE = "postgresql+asyncpg://gateway@scratch.example/verify"
-
-
 _OUTSIDE = ("store_key_file", COMMAND)
+UNSEALED = ".dutybound-copy-"
+_UNFINISHED = "[a-z0-9_]" * 8
+"""How `tempfile` ends a name."""
 
 
 def restore(settings: Settings, folder: Path, *, anyway: bool = False, key: bytes | None = None) -> Manifest:
@@ -77,13 +92,37 @@ def restore(settings: Settings, folder: Path, *, anyway: bool = False, key: byte
             _check_printed(settings, found)
             _check_memory(settings)
         with opened(copy, key) as plain:
-            (_put_file if kind == "sqlite" else _put_database)(settings, plain)
+            if kind == "sqlite":
+                with stores.file(plain) as store:
+                    _check_said(found, store, folder, "")
+                _put_file(settings, plain)
+            else:
+                _put_database(settings, plain)
+                with stores.database(settings) as database:
+                    left = f" `{make_url(settings.store).render_as_string()}` was filled already: empty it"
+                    _check_said(found, database, folder, left)
         for each, file in lost:
             if each.inside and not file.exists():
                 new_file(file, (folder / KEYS / each.setting).read_bytes())
     except OSError as error:
-        raise CommandRefused(f"the backup cannot be put back: {error.strerror} ({error.filename})") from error
+        where = f"(`{error.filename}`)" if error.filename else f"(beside the store, or in `{tempfile.gettempdir()}`)"
+        raise CommandRefused(f"the backup cannot be put back: {error.strerror} {where}") from error
     return found
+
+
+def _check_said(found: Manifest, store: SqliteStore | PostgresStore, folder: Path, left: str) -> None:
+    """What `backup.json` says of the tables and shards is what they are; nothing else holds it to the copy.
+
+    `left` is what has to be done about a store that was filled.
+    """
+    with contextlib.closing(store.reader()) as reader:
+        shards = stores.shards(reader)
+    if (found.step, found.shards) != (stores.step(store.engine, f"`{folder}`"), shards):
+        listed = ", ".join(f"{origin}: {size}" for origin, size in shards.items())
+        raise CommandRefused(
+            f"`{folder / MANIFEST}` was altered: the copy's tables are of another step, or its shards have other"
+            f" entries ({listed}); use another backup.{left or ' Nothing was changed'}"
+        )
 
 
 @contextlib.contextmanager
@@ -91,15 +130,31 @@ def opened(copy: Path, key: bytes | None, beside: Path | None = None) -> Iterato
     """A copy that can be read: itself, or one unsealed in a folder for its owner only, which goes afterwards.
 
     That folder is hidden in `beside`, or where temporary files go. Raises `OSError`, and `CommandRefused` where `key`
-    is another one.
+    is another one. What a run left there that was killed is removed.
     """
     if key is None:
         yield copy
         return
-    with tempfile.TemporaryDirectory(prefix=".dutybound-copy-", dir=beside) as folder:
+    for left in Path(beside or tempfile.gettempdir()).glob(f"{UNSEALED}*"):
+        with contextlib.suppress(OSError), alone(left):
+            shutil.rmtree(left)
+    with tempfile.TemporaryDirectory(prefix=UNSEALED, dir=beside) as folder, alone(Path(folder)):
         plain = Path(folder) / copy.name.removesuffix(SEALED)
         unseal(key, copy, plain)
         yield plain
+
+
+@contextlib.contextmanager
+def alone(folder: Path) -> Iterator[None]:
+    """Lock a folder of this account's; raises `OSError` where it is another's, or somebody has the lock."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        if os.fstat(descriptor).st_uid != os.getuid():
+            raise PermissionError(f"`{folder}` is another account's")
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def seal(settings: Settings) -> list[Missing]:
@@ -232,6 +287,8 @@ def _put_file(settings: Settings, copy: Path) -> None:
     if lock is None:
         raise CommandRefused(f"`{path}` is served by a `dutybound serve`; stop it. Nothing was changed")
     try:
+        for left in path.parent.glob(f".{glob.escape(path.name)}-{_UNFINISHED}"):
+            left.unlink()  # of a run that was killed: nobody else has the lock
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
         try:
             with os.fdopen(handle, "wb") as there, copy.open("rb") as here:

@@ -6,11 +6,12 @@ import base64
 import json
 import sqlite3
 import stat
+import tempfile
 from pathlib import Path
 
 import pytest
 
-from gateway.backup import last
+from gateway.backup import last, restoring
 from gateway.config import settings
 from gateway.storage import schema
 from tests.backup.conftest import lose
@@ -138,7 +139,7 @@ def test_a_key_that_was_written_down_otherwise_is_the_same_key(office: Office) -
 
 
 def test_a_copy_with_a_key_of_its_own_opens_by_that_key_alone_and_ends_with_it(
-    office: Office, server: Postgres
+    office: Office, server: Postgres, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     office.serve(1, 2)
     out, key = office.folder / "copy", office.folder / "backup.key"
@@ -165,7 +166,17 @@ def test_a_copy_with_a_key_of_its_own_opens_by_that_key_alone_and_ends_with_it(
     assert "cannot be read" in office.refused("restore", out, "--key", key)
     key.touch(mode=0o600)
     key.write_bytes(kept)
-    assert "gap: none" in office.ran("restore", out, "--key", key)
+    monkeypatch.setattr(tempfile, "tempdir", str(office.folder))
+    left, used = (office.folder / f"{restoring.UNSEALED}{name}" for name in ("killed", "used"))
+    unfinished = office.folder / ".store.db-ab12cd_4"
+    unfinished.touch()
+    for each in (left, used):
+        each.mkdir()
+        (each / "store.db").touch()
+    with restoring.alone(used):
+        assert "gap: none" in office.ran("restore", out, "--key", key)
+    assert (left.exists(), used.exists()) == (False, True)
+    assert unfinished.exists() == (office.place.kind == "postgresql")
     assert office.verify() == 0, office.err
 
 
@@ -189,7 +200,7 @@ def test_a_store_that_is_there_stays(office: Office) -> None:
     assert office.sizes()["1"] == 2
 
 
-@pytest.mark.parametrize("change", ["bytes", "cut", "newer", "version", "none"])
+@pytest.mark.parametrize("change", ["bytes", "cut", "newer", "version", "none", "older", "more", "shards"])
 def test_a_backup_that_cannot_be_used_is_refused(office: Office, change: str) -> None:
     office.serve(1)
     office.ran("backup", "--out", "copy")
@@ -208,11 +219,18 @@ def test_a_backup_that_cannot_be_used_is_refused(office: Office, change: str) ->
             manifest.write_text(json.dumps(found | {"step": "9999"}))
         case "version":
             manifest.write_text(json.dumps(found | {"v": 3}))
+        case "older":
+            manifest.write_text(json.dumps(found | {"step": "0001"}))
+        case "more":
+            manifest.write_text(json.dumps(found | {"shards": found["shards"] | {f"{ORIGIN}/1": 2}}))
+        case "shards":
+            manifest.write_text(json.dumps(found | {"shards": {}}))
         case "none":
             manifest.unlink()
     expected = {
         "bytes": "is not what was backed up", "cut": "is not what was backed up", "newer": "use the newer version",
-        "version": "is of version 3", "none": "is no backup",
+        "version": "is of version 3", "none": "is no backup", "older": "backup.json` was altered",
+        "more": f"{ORIGIN}/1: 1", "shards": "backup.json` was altered",
     }  # fmt: skip
     assert expected[change] in office.refused("restore", "copy")
 
