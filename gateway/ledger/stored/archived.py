@@ -6,6 +6,7 @@ Nothing is asked for twice where the store has all: it is only looked for in the
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from types import NoneType
 from typing import Any, NamedTuple
 
 from gateway.errors import ArchiveUnavailable, VerificationFailed
@@ -15,6 +16,12 @@ from gateway.storage.tables import SHARD_BITS
 
 _INDEX = (1 << SHARD_BITS) - 1
 _AT_ONCE = 8
+_TYPES = {
+    (int, int, bytes, int, bytes, bytes, subjects, *key)
+    for subjects in (bytes, NoneType)
+    for key in ((str, bytes, int), (str, NoneType, int), (NoneType, NoneType, NoneType))
+}
+"""Of a row: with or without what it says of subjects; with its day's key, with a destroyed one, or with none."""
 
 
 class Removed(NamedTuple):
@@ -72,13 +79,13 @@ def check_noted(reader: Reader, head: Head) -> None:
 
 def rows(reader: Reader, first: int, last: int) -> list[tuple[Any, ...]]:
     """The rows of the entries from an id up to another, of one shard, as `sql.ENTRIES` gives them."""
-    found = reader.rows(sql.ENTRIES, first, last, last - first, 0)
+    found = _typed(reader.rows(sql.ENTRIES, first, last, last - first, 0))
     return found if len(found) == last - first else _filled(reader, found, range(first, last))
 
 
 def rows_at(reader: Reader, ids: Sequence[int]) -> list[tuple[Any, ...]]:
     """The rows of entries by their ids, as `sql.ENTRIES_AT` gives them; it takes so many ids."""
-    found, wanted = reader.rows(sql.ENTRIES_AT, *ids), set(ids)
+    found, wanted = _typed(reader.rows(sql.ENTRIES_AT, *ids)), set(ids)
     if len(found) == len(wanted):
         return found
     for shard in {id_ >> SHARD_BITS for id_ in wanted}:
@@ -97,6 +104,9 @@ def leaves(reader: Reader, first: int, last: int) -> list[tuple[int, bytes]]:
                 gone.shard, gone.manifest, [id_ & _INDEX for id_ in missing]
             )
             found = sorted([*found, *((base + index, leaf) for index, leaf in there.items())])
+    for id_, leaf in found:
+        if not isinstance(leaf, bytes):
+            raise _other_type(id_)
     return [(id_, leaf) for id_, leaf in found]
 
 
@@ -104,9 +114,26 @@ def time(reader: Reader, id_: int) -> int | None:
     """The time (microseconds) of an entry; None where it is missing."""
     found = reader.rows(sql.AT, id_)
     if found:
+        if not isinstance(found[0][0], int):
+            raise _other_type(id_)
         return int(found[0][0])
     there = _filled(reader, [], [id_])
     return int(there[0][1]) if there else None
+
+
+def _typed(found: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
+    """Rows of entries whose values have the types of their columns: SQLite keeps others too, where somebody wrote them.
+
+    Raises `VerificationFailed` for the first that is another.
+    """
+    for row in found:
+        if tuple(map(type, row)) not in _TYPES:
+            raise _other_type(row[0])
+    return found
+
+
+def _other_type(id_: int) -> VerificationFailed:
+    return VerificationFailed(f"entry {id_ & _INDEX}: a value of it is of another type; it was altered")
 
 
 def _missing(

@@ -168,7 +168,7 @@ def _opened(
     known: dict[int, SubjectKey] | None = None,
 ) -> Iterator[StoredEntry]:
     """The entries of some rows; `ciphers` are those of periods, by the id of their key."""
-    laid = [_segments(row[0] & _INDEX, row[6] if row[8] is not None else None) for row in page]
+    laid = [laid_segments(row[0] & _INDEX, row[6] if row[8] is not None else None) for row in page]
     keys = subject_keys(reader, {segment.key for segments_ in laid for segment in segments_ or ()})
     if known is not None:
         known |= keys
@@ -195,7 +195,8 @@ def _opened(
             raise VerificationFailed(f"entry {index}: a value of it is of another type; it was altered") from error
 
 
-def _segments(index: int, laid: Any) -> list[Segment] | None:
+def laid_segments(index: int, laid: Any) -> list[Segment] | None:
+    """What an entry says of its subjects, in parts; raises `VerificationFailed` that names it."""
     try:
         return None if laid is None else segments(laid)
     except (ValueError, TypeError) as error:

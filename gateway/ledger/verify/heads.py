@@ -23,6 +23,9 @@ from gateway.ledger.verify.published.assurance import read_checkpoint
 from gateway.storage.port import Reader, Store
 from gateway.storage.tables import SHARD_BITS
 
+_OTHER_TYPE = (TypeError, OverflowError)
+_SAID = "a value in it is of another type or size than its column"
+
 Progress = Callable[[str, int, int], None]
 """Told after each batch: the shard's name, entries checked, entries in all."""
 
@@ -53,8 +56,21 @@ def reading(store: Store) -> Iterator[Reader]:
             yield reader
         except ArchiveUnavailable:
             raise
-        except (StoreUnavailable, TypeError, ValueError) as error:
+        except (StoreUnavailable, ValueError) as error:
             raise VerificationFailed(f"the store cannot be read ({error}); it was damaged") from error
+        except _OTHER_TYPE as error:
+            raise VerificationFailed(f"the store cannot be read ({_SAID}); it was damaged") from error
+
+
+@contextlib.contextmanager
+def checking(head: Head) -> Iterator[None]:
+    """What is broken is named with its shard; raises `VerificationFailed`."""
+    try:
+        yield
+    except VerificationFailed as error:
+        raise VerificationFailed(f"shard `{head.name}`: {error}") from error
+    except _OTHER_TYPE as error:
+        raise VerificationFailed(f"shard `{head.name}`: {_SAID}; it was altered") from error
 
 
 def standing(reader: Reader, verifiers: Sequence[Verifier]) -> tuple[list[Head], Trusted]:

@@ -51,7 +51,7 @@ def sample_store(
         check, told, made = Stretches(reader, Projected(reader).expected), progress or heads.silent, []
         closed = _Closed()
         for head, drawn in zip(found, _drawn(found, count), strict=True):
-            try:
+            with heads.checking(head):
                 heads.check_signed(head, trusted)
                 archived.check_noted(reader, head)
                 for start in range(0, len(drawn), _TILES_KEPT):
@@ -60,8 +60,6 @@ def sample_store(
                     told(head.name, min(start + _TILES_KEPT, len(drawn)), len(drawn))
                 heads.check_end(reader, head)
                 heads.check_published(reader, head, trusted)
-            except VerificationFailed as error:
-                raise VerificationFailed(f"shard `{head.name}`: {error}") from error
             made.append(Sampled(Verified(head.origin, head.size, head.root), len(drawn)))
         heads.check_no_others(reader)
         closed.check(reader, check, trusted)
@@ -100,7 +98,7 @@ class _Closed:
         """Raises `VerificationFailed` where a key is gone without an entry that says so, or there in spite of one."""
         reader.renew()
         for head in [each for each in read.heads(reader) if each.name in COMMANDS]:
-            try:
+            with heads.checking(head):
                 heads.check_signed(head, trusted)
                 said = {
                     entry.index: told
@@ -109,8 +107,6 @@ class _Closed:
                     and isinstance(told := entry.read_told(), (entries.Erasure, entries.Pruned))
                 }
                 _check(reader, check, head, list(said))
-            except VerificationFailed as error:
-                raise VerificationFailed(f"shard `{head.name}`: {error}") from error
             for told in said.values():
                 self._keys.note_erasure(told)
                 self._days.note(told)

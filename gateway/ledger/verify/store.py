@@ -78,7 +78,7 @@ class _Shards(NamedTuple):
 
     def check(self, head: Head, checked: Iterator[Checked]) -> Verified:
         """Check one shard, whose stretches come next."""
-        try:
+        with heads.checking(head):
             heads.check_signed(head, self.trusted)
             archived.check_noted(self.reader, head)
             tree, floor, unopened = Tree(), 0, 0
@@ -101,14 +101,12 @@ class _Shards(NamedTuple):
                 raise VerificationFailed("the time of its head is not the highest time of its entries")
             _check_rest(self.reader, head, unopened)
             heads.check_published(self.reader, head, self.trusted)
-        except VerificationFailed as error:
-            raise VerificationFailed(f"shard `{head.name}`: {error}") from error
         return Verified(head.origin, head.size, head.root)
 
 
 def _unopened(reader: Reader, head: Head, trusted: Trusted, progress: Progress) -> Verified:
     """Check what of a shard needs no key to its payloads."""
-    try:
+    with heads.checking(head):
         heads.check_signed(head, trusted)
         tree, stored = Tree(), StoredTree(reader, head.id, head.size)
         while tree.size < head.size:
@@ -122,8 +120,6 @@ def _unopened(reader: Reader, head: Head, trusted: Trusted, progress: Progress) 
             raise VerificationFailed("the leaves do not give the root of its head: one was altered or replaced")
         _check_rest(reader, head, None)
         heads.check_published(reader, head, trusted)
-    except VerificationFailed as error:
-        raise VerificationFailed(f"shard `{head.name}`: {error}") from error
     return Verified(head.origin, head.size, head.root)
 
 

@@ -19,7 +19,6 @@ from gateway.ledger.proof import leaf
 from gateway.ledger.proof.merkle import HASH_SIZE, leaf_hash
 from gateway.ledger.stored import archived, read
 from gateway.ledger.stored import statements as sql
-from gateway.ledger.stored.encryption import segments
 from gateway.ledger.stored.read import Head, StoredEntry, SubjectKey
 from gateway.ledger.verify.rows.sought import Expected, Found, Sought
 from gateway.storage.port import Reader
@@ -97,7 +96,8 @@ class Stretches:
             for row in rows:
                 made.update(msgspec.msgpack.encode(row))
                 hashes.append(leaf_hash(row[2]))
-                keys |= {segment.key for segment in segments(row[6])} if row[6] and row[8] is not None else set()
+                laid = row[6] if row[8] is not None else None
+                keys |= {segment.key for segment in read.laid_segments(row[0] & (1 << SHARD_BITS) - 1, laid) or ()}
             floor = int(rows[-1][1])
         for row in sorted(read.key_rows(self._reader, keys)):
             made.update(msgspec.msgpack.encode(row))

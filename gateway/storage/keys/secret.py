@@ -26,6 +26,7 @@ from gateway.storage.tables import store_secret
 
 SEALING, SEALED, RENAMING = "sealing", "sealed", "renaming"
 _NONCE = 12
+_BYTES = (bytes, memoryview)
 _PURPOSE = b"dutybound data keys"
 
 
@@ -42,17 +43,24 @@ class Kept(NamedTuple):
         root = by.unwrap(self.root)
         try:
             plain = AESGCM(root).decrypt(self.sealed[:_NONCE], self.sealed[_NONCE:], _PURPOSE)
-        except InvalidTag as error:
+        except (InvalidTag, ValueError) as error:
             raise StoreUnavailable("the store's keys do not open (`store_secret`): the row was altered") from error
         return msgspec.json.decode(plain, type=DataKeys)
 
 
 def kept(connection: Connection) -> Kept | None:
-    """The row; None in a plain store, and in one of a version that has no such table."""
+    """The row; None in a plain store, and in one of a version that has no such table.
+
+    Raises `StoreUnavailable` where it was altered.
+    """
     if not inspect(connection).has_table("store_secret"):
         return None
     row = connection.execute(select(*(store_secret.c[name] for name in Kept._fields))).first()
-    return None if row is None else Kept(row[0], row[1], bytes(row[2]), bytes(row[3]))
+    if row is None:
+        return None
+    if not all(isinstance(each, str) for each in row[:2]) or not all(isinstance(each, _BYTES) for each in row[2:]):
+        raise StoreUnavailable("the store's keys cannot be read (`store_secret`): the row was altered")
+    return Kept(row[0], row[1], bytes(row[2]), bytes(row[3]))
 
 
 def wrapped(state: str, keys: DataKeys, by: Wrapping) -> Kept:

@@ -17,6 +17,7 @@ from sqlalchemy import Engine, LargeBinary, Text
 from sqlalchemy.engine.interfaces import Dialect
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
+from gateway.errors import StoreUnavailable
 from gateway.storage.sealing.vault import Vault
 
 _T = TypeVar("_T")
@@ -104,6 +105,8 @@ class Secret(Sealed[bytes]):
         return vault.secret(self.purpose, value)
 
     def opened(self, vault: Vault, value: Any) -> Any:
+        if not isinstance(value, (bytes, memoryview)):
+            raise StoreUnavailable(f"a value of the store (`{self.purpose}`) is of another type: it was altered")
         return vault.secret_opened(self.purpose, bytes(value))
 
     def newest(self, vault: Vault, value: Any) -> bool:

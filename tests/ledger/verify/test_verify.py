@@ -143,6 +143,21 @@ TAMPERINGS = {
     "index added": (f"INSERT INTO entry_requester VALUES (9, 1, {ENTRY + 7})", "index of requesters"),
     "requester": ("UPDATE requester SET client = 'tax-service'", "entry 0: it is missing from the index"),
     "nonsense": ("UPDATE entry SET leaf = 7, told = 'x'", "entry 0"),
+    "a leaf of another type": (
+        f"UPDATE entry SET leaf = 'x' WHERE id = {ENTRY + 300}",
+        "shard `1`: entry 300: a value",
+    ),
+    "a time of another type": (
+        f"UPDATE entry SET at = 1.5e300 WHERE id = {ENTRY + 300}",
+        "shard `1`: entry 300: a val",
+    ),
+    "a time beyond all": (f"UPDATE entry SET at = 9223372036854775807 WHERE id = {ENTRY + 300}", "shard `1`: "),
+    "subjects of another type": (
+        f"UPDATE entry SET subjects = 1 WHERE id = {ENTRY + 300}",
+        "shard `1`: entry 300: a v",
+    ),
+    "a day of another type": ("UPDATE period_key SET period = x'ff00' WHERE id = 1", "shard `1`: entry 0: a value"),
+    "a tile of another type": ("UPDATE subtree SET hash = 'x'", "shard `1`: "),
     "nonsense head": ("UPDATE shard SET checkpoint = x'ff' WHERE id = 1", "shard"),
 }
 

@@ -226,3 +226,12 @@ def test_secrets_are_sealed_anew_though_others_write_between_reading_and_sealing
     assert finishing.rotate_secrets(store.engine, key, NOW, quiet) == 2
     monkeypatch.undo()
     assert read(other) == rows
+
+
+@pytest.mark.parametrize("value", ["'x'", "''"])
+def test_a_row_of_keys_that_was_altered_is_named(sealed: Place, key: Path, value: str) -> None:
+    store = sealed.open()
+    with store.engine.begin() as connection:
+        connection.execute(text(f"UPDATE store_secret SET sealed = {value}"))
+    with pytest.raises(StoreUnavailable, match=r"the store's keys .*`store_secret`.*altered"):
+        open_store(sealed.url, key=key)
