@@ -11,6 +11,7 @@ import os
 import re
 import stat
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import urlsplit
@@ -182,6 +183,8 @@ def place_of(text: str) -> Place:
         raise ConfigurationError(
             [Problem(text, 0, 0, "", "is no place for an archive; name a folder, or `s3://bucket/path`")]
         )
+    if why := _endpoint(os.environ):
+        raise ConfigurationError([Problem("AWS_ENDPOINT_URL", 0, 0, "", why)])
     try:
         return Bucket(text)
     except ImportError as error:
@@ -189,6 +192,16 @@ def place_of(text: str) -> Place:
         raise ConfigurationError([Problem(text, 0, 0, "", fix)]) from error
     except Exception as error:
         raise ConfigurationError([Problem(text, 0, 0, "", f"cannot be used ({type(error).__name__})")]) from error
+
+
+def _endpoint(env: Mapping[str, str]) -> str:
+    """What is wrong with the endpoint in an environment, and the fix; nothing where all is right."""
+    text = env.get("AWS_ENDPOINT_URL", "https://s3.example")
+    if not re.fullmatch(r"https?://[\w.\[\]:-]+(/[!-~]*)?", text, re.ASCII):
+        return "is no URL of an object store; write it as `https://s3.example`"
+    if text.startswith("http://") and env.get("AWS_ALLOW_HTTP", "").lower() not in ("true", "1", "yes", "on"):
+        return "is plain http: name one with https, or set `AWS_ALLOW_HTTP=true` where nobody else is on the way"
+    return ""
 
 
 def _away(place: str, name: str, why: str) -> ArchiveUnavailable:

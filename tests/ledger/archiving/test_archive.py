@@ -417,3 +417,13 @@ def test_an_object_store_holds_an_archive(folder: Path, run: Run, monkeypatch: p
         server.stop()
     assert run("ledger", "verify", "--config", folder / "gateway.yaml") == 3
     assert "the archive `s3://kept/ledger` cannot be used" in run.err
+
+
+@pytest.mark.parametrize(("endpoint", "why"), [("not a url", "is no URL"), ("http://127.0.0.1:9", "is plain http")])
+def test_an_endpoint_that_cannot_be_used_is_named(
+    folder: Path, run: Run, monkeypatch: pytest.MonkeyPatch, endpoint: str, why: str
+) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", endpoint)
+    monkeypatch.delenv("AWS_ALLOW_HTTP", raising=False)
+    assert archive(run, folder, "--to", "s3://kept/ledger") == 1
+    assert f"AWS_ENDPOINT_URL: {why}" in run.err
