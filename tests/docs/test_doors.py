@@ -91,6 +91,7 @@ OPENING = {
     "sqlalchemy.pool", "sqlalchemy.sql", "sqlalchemy.sql.compiler", "sqlalchemy.sql.functions", "sqlalchemy.types",
     "sqlite3", "ssl", "starlette.applications", "starlette.concurrency", "starlette.requests", "starlette.responses",
     "starlette.routing", "subprocess", "tarfile", "tempfile", "threading", "uvicorn",
+    "uvicorn._subprocess",
     "uvicorn.protocols.http.httptools_impl", "uvicorn.supervisors.multiprocess",
     "valkey.asyncio", "valkey.exceptions", "zipfile",
 }  # fmt: skip
