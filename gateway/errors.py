@@ -127,6 +127,10 @@ class StoreUnavailable(DutyboundError):
     """The database cannot be reached, or did not do what it was asked; the text is for operators."""
 
 
+class StoreHindered(StoreUnavailable):
+    """As `StoreUnavailable`, for a reason in our own words; a log may have the text, as nothing of a row is in it."""
+
+
 class ArchiveUnavailable(StoreUnavailable):
     """The archive of a ledger cannot be read: its place is away, or lacks a file; the text is for operators."""
 

@@ -210,7 +210,7 @@ def _open_postgresql(
     if parsed.drivername != "postgresql+asyncpg":
         raise refusal(file, f"`{parsed.drivername}` must be `postgresql+asyncpg`")
     try:
-        store = PostgresStore(parsed)
+        store = PostgresStore(parsed, replicated=single_node is False)
     except ValueError as error:
         raise refusal(file, str(error)) from error
     try:

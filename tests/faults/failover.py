@@ -9,10 +9,11 @@ balancer (`tests.faults.balancer`).
 
 1. All processes of the primary are killed at a random moment, and for a random time there is no primary at all: nobody
    may be answered, and what is refused can be asked again (`unclear` are replies that do not say so).
-2. The standby is promoted, by whoever does that in a real installation. The same four workers must find it, and enter
-   more, each in its own shard: `back_s` is how long that took.
-3. A third server becomes the new primary's synchronous standby, and one gateway is stopped and started again. Nobody
-   may notice: `drained_failed` are questions that were not answered meanwhile.
+2. The standby is promoted, by whoever does that in a real installation, and a third server becomes its synchronous
+   standby. The same four workers must find it, and enter more, each in its own shard: `back_s` is how long that took
+   from the promotion on. Until the third server follows, nobody may be answered by one machine alone.
+3. One gateway is stopped and started again. Nobody may notice: `drained_failed` are questions that were not answered
+   meanwhile.
 
 One client has a quota of `quota` subjects: before, and after all that, both gateways together answer it about so many
 (`quota_answered`), and both refuse it then. A proof of possession that one took counts at neither again
@@ -34,7 +35,7 @@ from tests.faults.balancer import readiness
 from tests.faults.loaded import Counts, FaultError, Loaded, loaded, report
 from tests.faults.shared import Shared
 from tests.oauth.valkey import ValkeyServer
-from tests.services import Postgres, follower, replicated
+from tests.services import Postgres, replicated, without_files
 
 LATEST = 1.0
 """Seconds from the moment when all is well to the kill, at most."""
@@ -86,8 +87,13 @@ def run(folder: Path, seed: int) -> Failover:
             client.use(shared.MOST // 2)
             client.prove()
             time.sleep(chance.uniform(0, LATEST))
-            back = _fail_over(scene, primary, standby, chance.uniform(0, LONGEST))
-            with follower(standby, "third", fsync="on"):
+            workers = scene.workers()
+            began = _promote(scene, primary, standby, chance.uniform(0, LONGEST))
+            with without_files(fsync="on") as third:
+                _follow(scene, standby, third)
+                back = time.monotonic() - began
+                if scene.workers() != workers:
+                    raise FaultError(f"workers {workers} ran before the primary was killed; now {scene.workers()} run")
                 failed = _drain(scene, 1)
                 client.use(shared.MOST)
                 client.again()
@@ -106,22 +112,25 @@ def run(folder: Path, seed: int) -> Failover:
         valkey.stop()
 
 
-def _fail_over(scene: Loaded, primary: Postgres, standby: Postgres, without: float) -> float:
-    """Kill the primary, and promote the standby after so many seconds; how many more it took until all entered."""
-    workers = scene.workers()
+def _promote(scene: Loaded, primary: Postgres, standby: Postgres, without: float) -> float:
+    """Kill the primary, and promote the standby after so many seconds; when that was."""
     primary.kill()
     scene.counts.kills += 1
     scene.clients.store_away = True
     time.sleep(without)
-    scene.clients.store_away = False
     began = time.monotonic()
     standby.promote()
     scene.wait_for("the new primary to be read", lambda: bool(scene.shards()))
+    return began
+
+
+def _follow(scene: Loaded, primary: Postgres, standby: Postgres) -> None:
+    """Make the next standby; until then an answer would have its entry on one machine, and is one too many."""
+    standby.copy(primary, "third")
+    standby.start()
+    scene.clients.store_away = False
+    primary.set("synchronous_standby_names", "third")
     scene.until_all_enter()
-    took = time.monotonic() - began
-    if scene.workers() != workers:
-        raise FaultError(f"workers {workers} ran before the primary was killed, and {scene.workers()} run now")
-    return took
 
 
 def _drain(scene: Loaded, number: int) -> int:

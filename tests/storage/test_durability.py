@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from gateway.config import settings
-from gateway.errors import ConfigurationError
+from gateway.errors import ConfigurationError, LedgerUnavailable, StoreHindered
 from gateway.storage.migrating import migrate_store
 from gateway.storage.store import examine_store, open_store
 from tests import configured
@@ -67,6 +68,39 @@ def test_a_commit_must_wait_for_the_standbys_disk(pair: tuple[Postgres, Postgres
     with primary.connect(database) as connection:
         connection.execute(f"ALTER DATABASE {database} SET synchronous_commit = {value}".encode())
     assert f"`synchronous_commit = {value}` does not wait" in refused(primary.url(database))
+
+
+async def test_a_server_that_waits_for_no_standby_any_more_is_given_no_entry(
+    pair: tuple[Postgres, Postgres],
+) -> None:
+    primary, _ = pair
+    store = open_store(primary.url(primary.database()), single_node=False)
+    heard: list[str | None] = []
+    empty = "`synchronous_standby_names` is empty: commits wait for no standby"
+    async with opened(store, retry=0.05, heard=lambda _name, why: heard.append(why)) as ledger:
+        await ledger.append(b"before", b"", AT, BY)
+        primary.set("synchronous_standby_names", "")
+        answered = 1
+        try:
+            while ledger.healthy:  # sessions see the setting at slightly different moments
+                with contextlib.suppress(LedgerUnavailable):
+                    await ledger.append(b"%d" % answered, b"", AT, BY)
+                    answered += 1
+            for n in range(3):  # by new sessions
+                assert not ledger.healthy
+                with pytest.raises(LedgerUnavailable, match="is empty"):
+                    await ledger.append(b"%d" % n, b"", AT, BY)
+            with pytest.raises(StoreHindered, match="is empty"):
+                await store.hold("another")
+        finally:
+            primary.set("synchronous_standby_names", "standby")
+        await until_async("the ledger to be healthy", lambda: ledger.healthy)
+        after = await ledger.append(b"after", b"", AT, BY)
+    assert after.index <= answered + 1, "of what was refused, at most what the session that was there committed"
+    assert heard[0] == f"the store did not take the entries ({empty})"
+    assert set(heard[1:-1]) == {f"the store is out of reach ({empty})"}
+    assert heard[-1] is None
+    store.close()
 
 
 def test_a_standby_that_is_named_must_be_there(pair: tuple[Postgres, Postgres]) -> None:

@@ -23,7 +23,7 @@ from typing import TypeVar
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from gateway.errors import Conflict, LedgerUnavailable
+from gateway.errors import Conflict, LedgerUnavailable, StoreHindered
 from gateway.ledger.entry.parts import SubjectParts
 from gateway.ledger.entry.registry import SERVING
 from gateway.ledger.log.batch import MAX_GROUP, Batch, Waiting, next_group
@@ -54,9 +54,10 @@ def _uncounted(_entries: int) -> None:
 
 
 def _why(error: BaseException) -> str:
-    """Why the ledger refuses, for the log: what a database says may have rows in it, so of that its type alone."""
+    """Why the ledger refuses, for the log: what a database reports may have rows in it, so of that its type alone."""
     said = str(error).partition(" (")[0] if isinstance(error, LedgerUnavailable) else "the ledger failed"
-    return f"{said} ({type(error.__cause__ or error).__name__})"
+    cause = error.__cause__ or error
+    return f"{said} ({cause if isinstance(cause, StoreHindered) else type(cause).__name__})"
 
 
 class Ledger:

@@ -3,8 +3,9 @@
 Invariants: a shard's name is held by a session-level advisory lock of the session that commits, so the server gives it
 up when that session ends, and nothing else can commit meanwhile. A group is one statement, one round trip and one
 transaction, whose every part hangs on the swap of the head. PostgreSQL reports a cancelled wait for its standby as
-success with a warning; so any warning heard during a commit makes its outcome unknown. `renew` ends the old session on
-the server, and has its lock, before it returns: what the old session might still commit is then decided.
+success with a warning; so any warning heard during a commit makes its outcome unknown. A server that is to have a
+standby, and waits for none, gets no session to commit by, and what it committed has no answer. `renew` ends the old
+session on the server, and has its lock, before it returns: what the old session might still commit is then decided.
 
 Every session is with the primary (`read-write`). A connection pooler that gives each transaction another session does
 not do: it would part the lock from the commits. asyncpg serves the hot path; SQLAlchemy over psycopg everything else.
@@ -25,7 +26,7 @@ from sqlalchemy import Engine, create_engine, func, select
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import SQLAlchemyError
 
-from gateway.errors import Conflict, StoreUnavailable
+from gateway.errors import Conflict, StoreHindered, StoreUnavailable
 from gateway.storage import statement as statements
 from gateway.storage.engines.address import dsn
 from gateway.storage.engines.postgresql_counts import PostgresCounts
@@ -58,7 +59,9 @@ subtrees AS (INSERT INTO subtree (shard, level, position, hash) SELECT new.* FRO
   unnest($22::integer[], $23::integer[], $24::bigint[], $25::bytea[]) AS new),
 keys AS (INSERT INTO subject_key (id, shard, scheme, value, secret) SELECT new.* FROM swap,
   unnest($26::bigint[], $27::integer[], $28::text[], $29::text[], $30::bytea[]) AS new)
-SELECT count(*) FROM swap"""  # noqa: S608 - put together from constants
+SELECT count(*), current_setting('synchronous_standby_names') <> '' FROM swap"""  # noqa: S608 - put together from constants
+
+_ON_TWO = "SELECT current_setting('synchronous_standby_names') <> ''"
 
 _SUBJECT_KEYS = """SELECT key.id, key.scheme, key.value, key.secret
 FROM unnest($2::text[], $3::text[]) AS wanted (scheme, value)
@@ -72,10 +75,13 @@ _ROW_AT = columns.places([column.type for column in subject_key.c])
 
 
 class PostgresStore:
-    """The database at `url`. Connections are made when they are needed."""
+    """The database at `url`. Connections are made when they are needed.
 
-    def __init__(self, url: URL) -> None:
-        self.dsn = dsn(url)
+    `replicated`: entries are to be on two machines, so nothing is committed where no standby is waited for.
+    """
+
+    def __init__(self, url: URL, *, replicated: bool = False) -> None:
+        self.dsn, self.replicated = dsn(url), replicated
         self.archive: EntryFiles | None = None
         self.engine: Engine = create_engine(
             "postgresql+psycopg://", creator=self.connect, pool_size=4, max_overflow=12, pool_pre_ping=True
@@ -194,6 +200,11 @@ class PostgresHeld:
             connection = await connect(self._store.dsn, f"dutybound shard {self._name}")
             self._connection = connection
             connection.add_log_listener(self._hear)
+            try:
+                self._waits(await connection.fetchval(_ON_TWO))
+            except StoreUnavailable:
+                self.drop()
+                raise
             # Nobody makes a commit less durable by a setting of the role or the database.
             await connection.execute(
                 "SELECT set_config('synchronous_commit', 'on', false)"
@@ -210,6 +221,11 @@ class PostgresHeld:
         if message.severity_en in ("WARNING", "ERROR", "FATAL", "PANIC"):
             self._warning = str(message.message)
 
+    def _waits(self, named: bool) -> None:
+        """Refuse a server that waits for no standby: a promotion, or somebody, changed it after the start looked."""
+        if self._store.replicated and not named:
+            raise StoreHindered("`synchronous_standby_names` is empty: commits wait for no standby")
+
     def commit(self, group: Group) -> asyncio.Future[None]:
         return self._loop.create_task(self._commit(group))
 
@@ -220,7 +236,8 @@ class PostgresHeld:
                 if group.changes:
                     swapped = await self._commit_with_changes(self._ours, group)
                 else:
-                    swapped = await self._ours.fetchval(_COMMIT, *_values(group, self._store.vault))
+                    swapped, named = await self._ours.fetchrow(_COMMIT, *_values(group, self._store.vault))
+                    self._waits(named)
         if self._warning is not None:
             raise StoreUnavailable(f"the commit came with a warning: {self._warning}")
         if swapped != 1:
@@ -243,7 +260,9 @@ class PostgresHeld:
                 if isinstance(change, Guarded) and done.rpartition(" ")[2] == "0":
                     await connection.execute("ROLLBACK")
                     raise Conflict("somebody acted at the same moment")
-            swapped: int = await connection.fetchval(_COMMIT, *_values(group, self._store.vault))
+            swapped: int
+            swapped, named = await connection.fetchrow(_COMMIT, *_values(group, self._store.vault))
+            self._waits(named)
             if swapped != 1:
                 raise Superseded("the head is another's")
             await connection.execute("COMMIT")
@@ -336,6 +355,7 @@ class PostgresHeld:
 
     async def probe(self) -> None:
         async with self._session_of() as connection:
+            self._waits(await connection.fetchval(_ON_TWO))
             await connection.execute("SELECT 1 FROM shard LIMIT 1 FOR UPDATE")
 
     async def release(self) -> None:
