@@ -95,7 +95,8 @@ class Stage:
 def _shown(target: Path) -> str:
     """A page that shows a file of the project, or the files of a folder one after the other."""
     whole = ROOT / target
-    files = [whole] if whole.is_file() else sorted(each for each in whole.rglob("*") if each.is_file())
+    found = [whole] if whole.is_file() else sorted(each for each in whole.rglob("*") if each.is_file())
+    files = [each for each in found if "__pycache__" not in each.parts]
     text = f"---\nsearch: {{exclude: true}}\n---\n\n# `{target}`\n"
     for file in files:
         if whole.is_dir():

@@ -40,7 +40,7 @@ WIDER = [
         "  official: {required: true}\n  forward: [official]\n",
         "departments may be sent the official",
     ),
-    ("purposes.yaml", "  delete_after: P30D", "  secrecy: {max: P1M}\n  delete_after: P30D", "told 1 month later"),
+    ("purposes.yaml", "  delete_after: P30D", "  secrecy: {max: P1M}\n  delete_after: P30D", "informed 1 month later"),
     ("requesters.yaml", "until: 2028-12-31", "until: 2029-12-31", "holds 2026-01-01 to 2029-12-31"),
     ("catalogue/tax.yaml", "restorable: true", "restorable: false", "no longer restorable"),
     ("catalogue/courts.yaml", "max: P3Y", 'max: P4Y, law: "An Act"', "at most 4 years"),
