@@ -26,7 +26,7 @@ from sqlalchemy.pool import QueuePool
 from gateway.errors import StoreUnavailable
 from gateway.storage.engines.sqlite_counts import SqliteCounts
 from gateway.storage.engines.sqlite_facts import SqliteFacts
-from gateway.storage.engines.sqlite_file import FileGone, Opened, identity, write_ahead
+from gateway.storage.engines.sqlite_file import FileGone, Opened, identity, room, unavailable, write_ahead
 from gateway.storage.engines.sqlite_writing import apply, as_stored, insert_rows
 from gateway.storage.port import EntryFiles, Group, Head, SubjectKey, Superseded
 from gateway.storage.sealing import columns
@@ -161,7 +161,7 @@ class SqliteStore:
         except BaseException as error:
             os.close(descriptor)
             if isinstance(error, sqlite3.Error):
-                raise StoreUnavailable(str(error)) from error
+                raise unavailable(error) from error
             raise
 
     def lock(self, name: str) -> int | None:
@@ -207,7 +207,7 @@ def _told() -> Any:
     try:
         yield
     except sqlite3.Error as error:
-        raise StoreUnavailable(str(error)) from error
+        raise unavailable(error) from error
 
 
 def _replacing(raw: bytes) -> str:
@@ -281,7 +281,7 @@ class SqliteHeld:
         except sqlite3.OperationalError as error:
             if error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY and connection is self._hasty:
                 raise _Busy from error
-            raise StoreUnavailable(str(error)) from error
+            raise unavailable(error) from error
         try:
             insert_rows(connection, _INSERT_ENTRY, group.entries)
             insert_rows(connection, _INSERT_REQUESTER_ENTRY, group.requesters)
@@ -297,7 +297,7 @@ class SqliteHeld:
             if not self._store.current(connection):
                 raise FileGone(f"`{self._store.path}` was deleted or replaced")
         except sqlite3.Error as error:
-            raise StoreUnavailable(str(error)) from error
+            raise unavailable(error) from error
         finally:
             if connection.in_transaction:
                 connection.rollback()
@@ -366,6 +366,7 @@ class SqliteHeld:
         def work() -> None:
             self._connection.execute("BEGIN IMMEDIATE")
             self._connection.execute("ROLLBACK")
+            room(self._store.path.parent)
 
         await self._run(work)
 

@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sqlite3
+import tempfile
 import time
+from pathlib import Path
 
-from gateway.errors import StoreUnavailable
+from gateway.errors import StoreHindered, StoreUnavailable
+
+_FULL = "the disk is full"
+_REASONS = {
+    sqlite3.SQLITE_FULL: _FULL,
+    sqlite3.SQLITE_IOERR: "the disk fails",
+    sqlite3.SQLITE_READONLY: "it is read-only",
+}
+_GROUP = 1 << 20
+"""Bytes that a large group takes, with the pages it changes."""
 
 
 class FileGone(StoreUnavailable):
@@ -40,3 +52,22 @@ def write_ahead(connection: sqlite3.Connection, seconds: float) -> None:
             if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() >= end:
                 raise
         time.sleep(0.01)
+
+
+def unavailable(error: sqlite3.Error) -> StoreUnavailable:
+    """What SQLite raised, in our own words where the disk is why."""
+    reason = _REASONS.get(getattr(error, "sqlite_errorcode", 0) & 0xFF)
+    return StoreUnavailable(str(error)) if reason is None else StoreHindered(reason)
+
+
+def room(folder: Path) -> None:
+    """See that the disk has room for one more group; raises `StoreHindered`.
+
+    A transaction that is rolled back does not: SQLite writes nothing of it.
+    """
+    try:
+        with tempfile.TemporaryFile(dir=folder) as file:
+            os.posix_fallocate(file.fileno(), 0, _GROUP)
+    except OSError as error:
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+        raise StoreHindered(_FULL if full else f"nothing can be written beside it ({error.strerror})") from error

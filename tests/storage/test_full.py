@@ -1,0 +1,48 @@
+"""A SQLite store whose disk takes no more: the log names that, and the ledger is healthy once there is room again."""
+
+from __future__ import annotations
+
+import resource
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from gateway.errors import LedgerUnavailable, StoreHindered
+from gateway.storage.store import open_store
+from tests.ledger.support import AT, BY, faulty_store_in, opened
+
+
+async def test_a_probe_sees_that_the_disk_has_room_for_a_group(tmp_path: Path) -> None:
+    store = open_store(f"sqlite:///{tmp_path}/store.db")
+    holding = await store.hold("1")
+    assert holding is not None
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 16, hard))
+    try:
+        with pytest.raises(StoreHindered, match="nothing can be written beside it"):
+            await holding.probe()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    await holding.probe()
+    await holding.release()
+    store.close()
+
+
+async def test_a_full_disk_is_named_in_the_log(tmp_path: Path) -> None:
+    store, heard = faulty_store_in(tmp_path), list[str | None]()
+    async with opened(store, retry=60.0, heard=lambda _name, why: heard.append(why)) as ledger:
+        await ledger.append(b"before", b"", AT, BY)
+
+        def fault(statement: str) -> None:
+            if statement.startswith("INSERT"):
+                error = sqlite3.OperationalError("database or disk is full")
+                error.sqlite_errorcode = sqlite3.SQLITE_FULL
+                raise error
+
+        store.fault = fault
+        with pytest.raises(LedgerUnavailable):
+            await ledger.append(b"refused", b"", AT, BY)
+        store.fault = None
+    assert heard == ["the store did not take the entries (the disk is full)"]
+    store.close()
