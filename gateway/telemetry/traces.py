@@ -17,6 +17,7 @@ import time
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 from opentelemetry.context import Context
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
@@ -26,7 +27,7 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, Spa
 from opentelemetry.sdk.trace.sampling import ALWAYS_ON
 from opentelemetry.trace import Span, StatusCode, Tracer, set_span_in_context
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
-from requests import Session
+from requests import PreparedRequest, Response, Session
 
 from connectors.base import Fault
 from gateway.errors import Code
@@ -72,12 +73,14 @@ class Traces:
         logging.getLogger("opentelemetry").setLevel(logging.CRITICAL)  # `heard` says it, once
         self._sample, self._clients, self._proxied = sample, clients, proxied
         self._chance = random.Random(os.urandom(32)).random  # noqa: S311 - what it gave is never shown
-        session = Session()
+        session = _Noting()
         session.trust_env, session.max_redirects = False, 0
         headers = {"authorization": f"Bearer {token}"} if token else {}
         certificate = str(ca_file) if ca_file else None
         exporter = OTLPSpanExporter(endpoint, certificate, headers=headers, timeout=_WITHIN, session=session)
-        self._waiting = BatchSpanProcessor(_Told(exporter, heard), _WAITING, _EVERY * 1000, 512, _WITHIN * 1000)
+        self._waiting = BatchSpanProcessor(
+            _Told(exporter, session, heard), _WAITING, _EVERY * 1000, 512, _WITHIN * 1000
+        )
         resource = Resource({"service.name": "dutybound", "service.version": version})
         self._provider = TracerProvider(ALWAYS_ON, resource, shutdown_on_exit=False)
         self._provider.add_span_processor(self._waiting)
@@ -102,16 +105,32 @@ class Traces:
         return _W3C.extract(carried, Context())
 
 
-class _Told(SpanExporter):
-    """Delivers spans, and says whether that worked."""
+class _Noting(Session):
+    """A session that keeps how its last request ended, which the exporter gives to nobody."""
 
-    def __init__(self, inner: SpanExporter, heard: Heard) -> None:
-        self._inner, self._heard = inner, heard
+    ended = ""
+
+    def send(self, request: PreparedRequest, **named: Any) -> Response:
+        try:
+            answer = super().send(request, **named)
+        except Exception as error:
+            self.ended = type(error).__name__
+            raise
+        self.ended = f"it answered {answer.status_code}"
+        return answer
+
+
+class _Told(SpanExporter):
+    """Delivers spans, and reports whether that worked."""
+
+    def __init__(self, inner: SpanExporter, session: _Noting, heard: Heard) -> None:
+        self._inner, self._session, self._heard = inner, session, heard
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
         """Deliver these, or drop them."""
         result = self._inner.export(spans)
-        self._heard("", None if result is SpanExportResult.SUCCESS else "traces cannot be delivered, and are dropped")
+        why = f"traces cannot be delivered, and are dropped ({self._session.ended})"
+        self._heard("", None if result is SpanExportResult.SUCCESS else why)
         return result
 
     def shutdown(self) -> None:

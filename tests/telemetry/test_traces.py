@@ -162,7 +162,7 @@ def test_a_receiver_that_takes_nothing_is_reported_and_hinders_no_inquiry(world:
     told: list[str | None] = []
     reply, _ = traced(world, collector, heard=lambda _name, why: told.append(why), token="t" * 32)
     assert reply.answer.status == 200
-    assert told == ["traces cannot be delivered, and are dropped"]
+    assert told == ["traces cannot be delivered, and are dropped (it answered 400)"]
     assert collector.authorized == {f"Bearer {'t' * 32}"}
 
 
