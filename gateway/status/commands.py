@@ -20,7 +20,7 @@ from gateway.status.departments import of_departments
 from gateway.status.files import of_backup, of_files
 from gateway.status.lines import Line, day, table, trouble
 from gateway.status.processes import of_processes
-from gateway.status.store import of_store
+from gateway.status.store import not_made, of_store
 from gateway.storage.store import read_configured
 from gateway.storage.tables import micros
 
@@ -55,8 +55,11 @@ def _lines(config: Path, found: settings.Settings, now: datetime.datetime) -> It
         yield trouble("store", str(error))
     else:
         try:
-            yield from of_store(store, micros(now))
-            yield from of_departments(config, store)
+            if not_made(store):
+                yield trouble("store", "no tables yet; the first start makes them")
+            else:
+                yield from of_store(store, micros(now))
+                yield from of_departments(config, store)
         except (DutyboundError, SQLAlchemyError) as error:
             own = isinstance(error, DutyboundError)
             yield trouble("store", str(error) if own else f"it cannot be read ({type(error).__name__})")

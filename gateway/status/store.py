@@ -33,6 +33,12 @@ def of_store(store: Store, now: int) -> Iterator[Line]:
     yield from _queue(store, now)
 
 
+def not_made(store: Store) -> bool:
+    """Whether the store has no table yet, as before the first start. Raises SQLAlchemy's errors."""
+    with store.engine.connect() as connection:
+        return schema.version(connection).number is None
+
+
 def _tables(store: Store) -> Line:
     with store.engine.connect() as connection:
         found = schema.version(connection)

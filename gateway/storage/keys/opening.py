@@ -15,6 +15,7 @@ from sqlalchemy.exc import IntegrityError
 
 from gateway.config.store_key import StoreKey
 from gateway.errors import ConfigurationError, Problem, StoreUnavailable
+from gateway.storage import schema
 from gateway.storage.keys import converting, secret
 from gateway.storage.keys.secret import Kept
 from gateway.storage.sealing import columns, outside
@@ -90,7 +91,9 @@ def keys_of(row: Kept, key: StoreKey | None, file: str) -> DataKeys:
 
 def told_of_plain(store: Sealable, key: StoreKey | None) -> list[str]:
     """The message about a store whose rows are not sealed, though there is a key for it."""
-    if key is None or store.vault is not None:
+    with store.engine.connect() as connection:
+        made = schema.version(connection).number is not None  # a new store is sealed from its first row on
+    if key is None or store.vault is not None or not made:
         return []
     return [
         f"`{outside.setting(key)}` names a key, and the store's rows are not sealed by it: run `dutybound store migrate"

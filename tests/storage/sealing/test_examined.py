@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
 from gateway import cli
+from gateway.config import settings
 from gateway.ledger.proof import key_files
 from gateway.storage.store import examine_store, open_store
 from tests.configured import ORIGIN
 from tests.ledger.support import KEY, disclosed, opened
+from tests.services import postgres
 from tests.storage.conftest import Place
 from tests.stores import store_at
 
@@ -56,3 +59,24 @@ def test_a_plain_store_with_a_key_is_told_of(tmp_path: Path, key: Path) -> None:
     assert examine_store(url, "gateway.yaml", single_node=True) == []
     open_store(url, key=key).close()  # nothing was entered yet
     assert examine_store(url, "gateway.yaml", single_node=True, key=key) == []
+
+
+def test_an_empty_database_is_shown_as_one_that_the_first_start_fills(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert cli.main(["init", "--yes"]) == 0
+    with postgres(fsync="on") as server:
+        url = server.url(server.database())
+        monkeypatch.setenv("DUTYBOUND_STORE", url)
+        found = settings.load(Path("gateway.yaml"), dict(os.environ))
+        assert found.store == url
+        assert found.store_key is not None
+        told = examine_store(url, "gateway.yaml", single_node=True, key=found.store_key)
+        assert "--finish" not in "".join(told)
+        capsys.readouterr()
+        assert cli.main(["status"]) == 1
+        shown = capsys.readouterr().out
+        assert "no tables yet; the first start makes them" in shown
+        assert "relation" not in shown
+        assert "step None" not in shown
