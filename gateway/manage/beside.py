@@ -22,6 +22,8 @@ from typing import Any
 
 from gateway.config import store_key
 from gateway.manage.early import Early
+from gateway.manage.link import Link
+from gateway.manage.messages import Turns
 from gateway.manage.states import States
 from gateway.telemetry.log import Log
 
@@ -99,14 +101,21 @@ def arguments(argv: Sequence[str] | None, about: str | None) -> argparse.Namespa
     return given
 
 
-async def until_told(work: Callable[[asyncio.Event], Coroutine[Any, Any, None]], parent: int) -> None:
-    """Run `work`, which ends once the event that it is given is set: by SIGTERM, SIGINT, or the parent's end."""
+async def until_told(
+    work: Callable[[asyncio.Event], Coroutine[Any, Any, None]], parent: int, part: str = "", link: Link | None = None
+) -> None:
+    """Run `work`, which ends once the event that it is given is set: by SIGTERM, SIGINT, or the parent's end.
+
+    Over `link` the supervisor hears that the part still runs.
+    """
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)
     working = asyncio.create_task(work(stopping))
     while not working.done() and os.getppid() == parent:
+        if link is not None:
+            link.tell(Turns(part))
         await asyncio.wait([working], timeout=LOOK)
     stopping.set()
     await working

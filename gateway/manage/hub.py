@@ -24,7 +24,7 @@ from prometheus_client.core import GaugeMetricFamily
 
 from gateway.manage import processes
 from gateway.manage.link import SUPERVISOR
-from gateway.manage.messages import MAX_LINE, Message, Recalling, Report, Up, decode
+from gateway.manage.messages import MAX_LINE, Message, Recalling, Report, Turns, Up, decode
 from gateway.manage.sources import Deliveries, Drifts
 from gateway.manage.states import Trouble
 from gateway.telemetry.metrics import Counts, Lag, RecallCounts, exposition
@@ -81,6 +81,7 @@ class Hub:
         self._gone = Counts({}, {}, {}, [], 0, 0)
         self._recalls, self._deliveries = _Beside(RecallCounts), _Beside(Deliveries)
         self._drifts = Drifts()
+        self._turns: dict[socket.socket, tuple[float, str]] = {}
 
     def __enter__(self) -> Self:
         self._folder = Path(tempfile.mkdtemp(prefix="dutybound-"))  # for its owner only
@@ -117,11 +118,12 @@ class Hub:
             total = msgspec.convert(msgspec.to_builtins(self._gone), Counts)
             reports = sorted(self._reports.values(), key=lambda one: one[0])
             ready = sum(all(_checks(*each).values()) for each in reports)
+            silent = self._silent()
             beside = [*self._recalls.total().collect(), *self._deliveries.total().collect(), *self._drifts.collect()]
         told = "Processes that serve and whose checks all hold"
         beside.append(GaugeMetricFamily("dutybound_processes_ready", told, value=ready))
         beside += [
-            _out_of_order(report for _, report in reports),
+            _out_of_order(_troubles([report for _, report in reports], silent)),
             *processes.collect({each.pid for _, each in reports}),
         ]
         lags: Sequence[Lag] = ()
@@ -136,19 +138,25 @@ class Hub:
         Ready is a gateway all of whose processes are there, speak, and are ready.
         """
         with self._lock:
-            reports = list(self._reports.values())
+            reports, silent = list(self._reports.values()), self._silent()
         each_one = [
             {"pid": each.pid, "shard": each.shard, "checks": _checks(heard, each)}
             for heard, each in sorted(reports, key=lambda one: one[1].pid)
         ]
         ready = len(each_one) >= self._workers and all(all(each["checks"].values()) for each in each_one)  # type: ignore[attr-defined]
-        troubles = _troubles(report for _, report in reports)
+        troubles = _troubles([report for _, report in reports], silent)
         return {
             "status": "ready" if ready else "not ready",
             "wanted": self._workers,
             "processes": each_one,
             "troubles": [msgspec.to_builtins(each) for each in troubles],
         }
+
+    def _silent(self) -> list[Trouble]:
+        """Processes beside those that serve which run, and have stopped to report."""
+        now = time.monotonic()
+        parts = {part for heard, part in self._turns.values() if now - heard >= SILENT}
+        return [Trouble(part, "", "the process runs, and does not report: it hangs") for part in sorted(parts)]
 
     def _forked(self) -> None:
         self._lock.release()
@@ -195,6 +203,7 @@ class Hub:
         link.close()
         self._recalls.left(link)
         self._deliveries.left(link)
+        self._turns.pop(link, None)
         last = self._reports.pop(link, None)
         if last is not None:
             self._gone.add(last[1].counts)
@@ -209,6 +218,8 @@ class Hub:
             self._deliveries.heard(link, message)
         elif isinstance(message, Drifts):
             self._drifts = message  # how a look found the systems, which lasts until the next
+        elif isinstance(message, Turns):
+            self._turns[link] = (time.monotonic(), message.part)
         elif isinstance(message, Up):
             self._starting -= 1
         elif self._starting > 0 and self.refused is None:
@@ -221,14 +232,15 @@ def _checks(heard: float, said: Report) -> dict[str, bool]:
     return {**said.checks, "reports": time.monotonic() - heard < SILENT}
 
 
-def _troubles(reports: Iterable[Report]) -> list[Trouble]:
-    """What is out of order for any of them, each once."""
-    return sorted({(each.part, each.name): each for report in reports for each in report.troubles}.values())
+def _troubles(reports: Iterable[Report], silent: Iterable[Trouble]) -> list[Trouble]:
+    """What is out of order for any of them, each once, and which of the others are silent."""
+    found = [*silent, *(each for report in reports for each in report.troubles)]
+    return sorted({(each.part, each.name): each for each in found}.values())
 
 
-def _out_of_order(reports: Iterable[Report]) -> GaugeMetricFamily:
+def _out_of_order(troubles: Iterable[Trouble]) -> GaugeMetricFamily:
     told = "What is out of order for a process that serves, as the log has it"
     found = GaugeMetricFamily("dutybound_out_of_order", told, labels=["part", "name"])
-    for each in _troubles(reports):
+    for each in troubles:
         found.add_metric([each.part, each.name], 1)
     return found

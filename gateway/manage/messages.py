@@ -36,7 +36,13 @@ class Recalling(msgspec.Struct, frozen=True, tag="recalling"):
     counts: RecallCounts
 
 
-Message = Up | Refused | Report | Recalling | Deliveries | Drifts
+class Turns(msgspec.Struct, frozen=True, tag="turns"):
+    """A process beside those that serve goes round in its event loop; sent again and again. `part` is its name."""
+
+    part: str
+
+
+Message = Up | Refused | Report | Recalling | Deliveries | Drifts | Turns
 MAX_LINE = 1 << 20
 """Bytes of one message; a worker that says more is cut off."""
 

@@ -236,7 +236,9 @@ def main(argv: list[str] | None = None, at_hand: RuleSet | None = None) -> int:
             gc.collect()
             gc.freeze()
             link = supervisor()
-            asyncio.run(until_told(lambda stopping: run(place, rules, log, stopping, link=link), given.parent))
+            asyncio.run(
+                until_told(lambda stopping: run(place, rules, log, stopping, link=link), given.parent, PART, link)
+            )
     except DutyboundError as error:
         print(error, file=sys.stderr)
         return 1

@@ -5,9 +5,12 @@ from __future__ import annotations
 import os
 import socket
 
+import pytest
+
+from gateway.manage import hub as hubs
 from gateway.manage.hub import Hub
 from gateway.manage.link import SUPERVISOR, Link
-from gateway.manage.messages import Recalling, Report
+from gateway.manage.messages import Recalling, Report, Turns
 from gateway.manage.sources import Deliveries, Drifts
 from gateway.telemetry.metrics import Metrics, RecallCounts
 from tests.waiting import until
@@ -65,3 +68,19 @@ def test_deliveries_add_up_and_a_look_lasts_until_the_next() -> None:
         until("another look", lambda: "vanished" not in hub.exposition().decode())
         for each in (worker, again):
             each._socket.shutdown(socket.SHUT_RDWR)
+
+
+def test_a_process_that_runs_and_does_not_report_is_out_of_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    with Hub(1) as hub:
+        worker, recaller = (Link(os.environ[SUPERVISOR], ended=lambda: None) for _ in range(2))
+        worker.tell(Report(1, "1", {"ledger": True}, Metrics(["tax"]).counts(), []))
+        recaller.tell(Turns("recalls"))
+        until("both", lambda: hub.heard == 2)
+        assert hub.health()["troubles"] == []
+        monkeypatch.setattr(hubs, "SILENT", 0.0)
+        [trouble] = hub.health()["troubles"]
+        assert (trouble["part"], "hangs" in trouble["why"]) == ("recalls", True)
+        assert 'dutybound_out_of_order{name="",part="recalls"} 1.0' in hub.exposition().decode()
+        recaller._socket.shutdown(socket.SHUT_RDWR)
+        until("its end", lambda: hub.health()["troubles"] == [])
+        worker._socket.shutdown(socket.SHUT_RDWR)

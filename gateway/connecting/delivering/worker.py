@@ -151,7 +151,7 @@ def main(argv: list[str] | None = None) -> int:
     link = supervisor()
 
     async def work() -> None:
-        await until_told(lambda stopping: run(found, log, stopping, link), given.parent)
+        await until_told(lambda stopping: run(found, log, stopping, link), given.parent, PART, link)
         os._exit(0)  # without waiting for threads: an intake may take minutes, and is begun again
 
     asyncio.run(work())

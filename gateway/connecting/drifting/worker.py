@@ -112,7 +112,9 @@ def main(argv: list[str] | None = None) -> int:
             os.nice(_NICE)
             link = supervisor()
             asyncio.run(
-                until_told(lambda stopping: run(given.config, place, wanted, log, stopping, link), given.parent)
+                until_told(
+                    lambda stopping: run(given.config, place, wanted, log, stopping, link), given.parent, PART, link
+                )
             )
     except DutyboundError as error:
         print(error, file=sys.stderr)
