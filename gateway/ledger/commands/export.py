@@ -182,7 +182,7 @@ def _said_of(found: Iterator[Chosen], view: str) -> list[Chosen]:
             return looks
     raise ActRefused(
         "no entry fits but views like this one, so nothing was written. Write identifiers and cases as the ledger has"
-        " them. What was erased is not found; `--anyway` writes evidence of that (this view is {view})"
+        f" them. What was erased is not found; `--anyway` writes evidence of that (this view is {view})"
     )
 
 

@@ -196,7 +196,7 @@ def _opened(
 
 
 def laid_segments(index: int, laid: Any) -> list[Segment] | None:
-    """What an entry says of its subjects, in parts; raises `VerificationFailed` that names it."""
+    """What an entry has of its subjects, in parts; raises `VerificationFailed` that names it."""
     try:
         return None if laid is None else segments(laid)
     except (ValueError, TypeError) as error:

@@ -149,7 +149,7 @@ def check_end(reader: Reader, head: Head) -> None:
     ((count, last),) = reader.rows(sql.ENTRY_COUNT, base + now.size, base + (1 << SHARD_BITS))
     if count:
         raise VerificationFailed(
-            f"it holds {count} entries behind its head, the last at index {last - base}; its head says {now.size}"
+            f"it holds {count} entries behind its head, the last at index {last - base}; its head has {now.size}"
         )
 
 

@@ -118,7 +118,7 @@ async def test_a_registry_that_was_set_back_is_never_signed_over(tmp_path: Path)
     save(tmp_path, "backup")
     await written(tmp_path, at_once=2)
     restore(tmp_path, "backup")
-    said = r"registry has 3 entries, and the head file .* remembers 4 of `.*/root`: .* restore a copy of the store"
+    said = r"registry has 3 entries, and the head file .* remembers 4 of `.*/root`\. .* restore a copy of the store"
     with pytest.raises(LedgerUnavailable, match=said):
         await written(tmp_path)
     store = store_in(tmp_path)
