@@ -126,7 +126,7 @@ period_key = Table(
     metadata,
     Column("id", Integer, primary_key=True),
     Column("shard", Integer, ForeignKey("shard.id"), nullable=False),
-    Column("period", Text, nullable=False),  # the UTC day that it seals, `YYYY-MM-DD`
+    Column("period", Text, nullable=False),  # the UTC day that it seals, `YYYY-MM-DD`; see also `verify.stretch`
     Column("secret", Secret("period_key.secret")),  # 32 bytes; NULL once destroyed
     UniqueConstraint("shard", "period"),
 )

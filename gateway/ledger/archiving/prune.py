@@ -5,6 +5,9 @@ have of the rest go, and their payloads, with the day's key. Last go keys of sub
 more.
 Where it is stopped, it goes on at the first day whose key is there.
 
+Payloads of an archive go after the days' keys, and a subject's key may open them until then. So a key that seals
+nothing (`UNFINISHED`) stands in the store from before the first day until they are gone: `ledger verify` reports it.
+
 What has to stay: what people did and what the ledger says of itself, since what is in force rests on it; what a finding
 names; and whatever is about a subject on whom there is a hold, an open matter, an objection or a requested erasure.
 """
@@ -19,16 +22,17 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from sqlalchemy import Connection, and_, bindparam, delete, exists, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, bindparam, delete, exists, func, insert, or_, select, update
 from sqlalchemy.exc import SQLAlchemyError
 
 from gateway.errors import StoreUnavailable, VerificationFailed
 from gateway.ledger.entry import entries
-from gateway.ledger.stored import archived, read
+from gateway.ledger.stored import archived as files
+from gateway.ledger.stored import read
 from gateway.ledger.stored import statements as sql
 from gateway.ledger.stored.encryption import KEY_SIZE, NONCE_SIZE, OVERSIGHT, TOLD, seal, segments
 from gateway.ledger.stored.read import Head, StoredEntry
-from gateway.ledger.verify.stretch import KEPT
+from gateway.ledger.verify.stretch import KEPT, UNFINISHED
 from gateway.storage.port import Held, Reader, Store
 from gateway.storage.projections.counted import counted
 from gateway.storage.projections.tables import acted, asked, displayed, looked, projected, raced, received
@@ -86,14 +90,40 @@ def waiting(store: Store, head: Head, before: datetime.date) -> list[tuple[int, 
         return [(id_, day) for id_, day in connection.execute(query.order_by(period_key.c.period))]
 
 
-async def prune(store: Store, head: Head, before: datetime.date, progress: Progress) -> Pruned:
-    """Prune a shard's days before one; raises `VerificationFailed`, and `StoreUnavailable`: then run it again."""
+def unfinished(store: Store, head: Head) -> bool:
+    """Whether an archive may still have contents of a shard that were pruned."""
+    with store.engine.connect() as connection:
+        return connection.execute(select(period_key.c.id).where(_mark(head))).first() is not None
+
+
+def finished(store: Store, head: Head) -> None:
+    """Note that no archive has them any more; raises `StoreUnavailable`."""
+    try:
+        with store.engine.begin() as connection:
+            connection.execute(delete(period_key).where(_mark(head)))
+    except SQLAlchemyError as error:
+        raise StoreUnavailable(f"the store did not take that all is pruned ({type(error).__name__})") from error
+
+
+def _mark(head: Head) -> ColumnElement[bool]:
+    return and_(period_key.c.shard == head.id, period_key.c.period == UNFINISHED)
+
+
+async def prune(
+    store: Store, head: Head, before: datetime.date, progress: Progress, *, archived: bool = False
+) -> Pruned:
+    """Prune a shard's days before one; raises `VerificationFailed`, and `StoreUnavailable`: then run it again.
+
+    Of a shard that is `archived` it is `unfinished` afterwards, until the archive is written anew (`finished`).
+    """
     held = await store.hold(HOLD)
     if held is None:
         raise VerificationFailed("another command is pruning; let it finish")
     try:
         days = await asyncio.to_thread(waiting, store, head, before)
         kept = 0
+        if days and archived:
+            await held.key(head.id, UNFINISHED, os.urandom(KEY_SIZE))
         for done, (key, day) in enumerate(days, 1):
             kept += await _day(store, held, head, key, day)
             progress(head.name, done, len(days))
@@ -171,7 +201,7 @@ def _seal_anew(store: Store, reader: Reader, head: Head, stays: Sequence[int], k
     """Seal the general parts of entries by another key. Their leaves commit to the parts, not to what seals them."""
     base, (id_, cipher) = head.id << SHARD_BITS, key
     places = [base + index for index in stays]
-    raw = {row[0]: row for row in archived.rows_at(reader, [*places, *([places[0]] * (BATCH - len(places)))])}
+    raw = {row[0]: row for row in files.rows_at(reader, [*places, *([places[0]] * (BATCH - len(places)))])}
     opened = read.read_at(reader, places)
     with store.engine.begin() as connection:
         for place in places:

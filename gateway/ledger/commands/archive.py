@@ -10,7 +10,7 @@ import uuid
 
 from gateway.command import options
 from gateway.errors import DutyboundError
-from gateway.ledger.archiving import check, compare, remove, write
+from gateway.ledger.archiving import check, compare, prune, remove, write
 from gateway.ledger.archiving.check import REGISTRY
 from gateway.ledger.commands.progress import teller
 from gateway.ledger.entry import entries
@@ -88,6 +88,13 @@ def _archive(arguments: argparse.Namespace, place: Workplace, target: Place, unt
         if not any(count for _, count in wanted):
             print("nothing to archive: no shard has a whole tile of 256 entries that old and read by all behind it")
             return 0
+        if waits := [head.name for head in heads if prune.unfinished(place.store, head)]:
+            print(
+                f"a pruning of shard `{waits[0]}` was stopped before its archive was written anew: run"
+                " `dutybound ledger prune` first",
+                file=sys.stderr,
+            )
+            return 1
         for head, count in wanted:
             if count:
                 _see_same(target, reader, head)

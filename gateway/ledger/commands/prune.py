@@ -70,7 +70,8 @@ def _prune(arguments: argparse.Namespace, place: Workplace, years: int) -> int:
     if any(prune.waiting(place.store, head, before) for head in heads):
         receipt = _enter(arguments, place, years, before, {head.name: below[head.name] for head in old})
         for head in old:
-            done = asyncio.run(prune.prune(place.store, head, before, teller()))
+            kept = place.settings.ledger.archive is not None and remove.noted(place.store, head) != b""
+            done = asyncio.run(prune.prune(place.store, head, before, teller(), archived=kept))
             print(
                 f"pruned: {done.days} days of {head.origin}; {done.kept} entries stay readable, {done.keys} keys went"
             )
@@ -107,9 +108,12 @@ def _blank(place: Workplace, head: Head) -> bool:
     if at is None:
         return False
     target = place_of(at)
-    known = write.latest(target, head.name)
+    waits, known = prune.unfinished(place.store, head), write.latest(target, head.name)
     if known is None:
-        return False
+        if waits:
+            target.see()  # a place that is away may have all of it
+            prune.finished(place.store, head)
+        return waits
     with contextlib.closing(place.store.reader()) as reader:
         now = datetime.datetime.now(datetime.UTC)
         made = write.write(target, reader, head, known.manifest.entries, now, teller(), anew=True)
@@ -118,4 +122,5 @@ def _blank(place: Workplace, head: Head) -> bool:
         remove.note(place.store, head, made, target.name)
         print(f"archived: {head.origin} anew in `{target.name}`, without what was pruned")
     write.tidy(target, head.name, made)
-    return changed
+    prune.finished(place.store, head)
+    return changed or waits

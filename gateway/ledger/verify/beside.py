@@ -28,7 +28,7 @@ from gateway.ledger.verify.rows.rule_sets import RuleSets
 from gateway.ledger.verify.rows.sought import Expected
 from gateway.ledger.verify.rows.source_findings import SourceFindings
 from gateway.ledger.verify.rows.supplements import Supplements
-from gateway.ledger.verify.stretch import KEPT, Checked
+from gateway.ledger.verify.stretch import KEPT, UNFINISHED, Checked
 from gateway.storage.port import Reader
 from gateway.storage.tables import SHARD_BITS
 
@@ -167,6 +167,11 @@ class PrunedDays:
                 )
         for shard, (_, told) in self._said.items():
             for (period,) in reader.rows(sql.PERIODS_BEFORE, shard, told.before.isoformat()):
+                if period == UNFINISHED:
+                    raise VerificationFailed(
+                        f"shard `{shard}`: the pruning of what is before {told.before} was not finished: its archive"
+                        " may still have the contents. Run `dutybound ledger prune` again"
+                    )
                 if not period.endswith(KEPT):
                     raise VerificationFailed(
                         f"shard `{shard}`: the key of {period} is there, but what is before {told.before} was pruned."

@@ -27,6 +27,11 @@ from gateway.storage.tables import SHARD_BITS, micros
 BATCH = 1024
 KEPT = " kept"
 """How the period of a key ends that seals what stays of a day that was pruned."""
+UNFINISHED = "0000 archive"
+"""The period of a key that seals nothing: it is there from before a pruning until the archive is written anew.
+
+It is earlier than any day, so that a version before reports a pruning that was not finished, too.
+"""
 ORDINARY = (entries.Inquiry, entries.Refused, entries.View)
 """Kinds of entries that no rows beside the projections are made of, but for a use of break-glass."""
 

@@ -6,7 +6,10 @@ import asyncio
 import contextlib
 import datetime
 import shutil
+import signal
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -109,6 +112,13 @@ def whole(run: Run, folder: Path) -> None:
     assert run("ledger", "verify", "--config", folder / "gateway.yaml") == 0, run.err
     assert f"whole: {ORIGIN}/1, {OLD + YOUNG} entries" in run.out
     assert run("ledger", "verify", "--config", folder / "gateway.yaml", "--sample", "1000") == 0, run.err
+
+
+def not_finished(run: Run, folder: Path) -> None:
+    for words in ((), ("--sample", "1")):
+        assert run("ledger", "verify", "--config", folder / "gateway.yaml", *words) == 1
+        assert "was not finished" in run.err
+        assert "Run `dutybound ledger prune` again" in run.err
 
 
 def test_what_is_too_old_is_unreadable_in_store_and_archive_and_all_is_proved(folder: Path, run: Run) -> None:
@@ -232,7 +242,7 @@ def test_an_archive_that_is_written_anew_is_read_meanwhile_and_gone_on_with(
         patched.setattr(*where, killed)
         assert command(run, folder, "prune") == 1
     assert readable(folder) == list(range(OLD, OLD + YOUNG))
-    whole(run, folder)
+    not_finished(run, folder)
     assert command(run, folder, "prune") == 0, run.err
     whole(run, folder)
     assert run("ledger", "verify", "--archive", folder / "archive", "--key", folder / "ledger.pub") == 0, run.err
@@ -240,6 +250,40 @@ def test_an_archive_that_is_written_anew_is_read_meanwhile_and_gone_on_with(
     named = form.all_of((place / "hashes" / manifest.hashes).read_bytes())
     assert {each.name for each in (place / "payload").iterdir()} == {digest.hex() for digest in named}
     assert [each.name for each in (place / "hashes").iterdir()] == [manifest.hashes]
+
+
+_KILLED = """
+import os, signal, sys
+from gateway.cli import main
+from gateway.ledger.archiving import write
+def end(place, shard, content):
+    os.kill(os.getpid(), signal.SIGKILL)
+write._put_payload = end
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+def test_one_killed_before_the_archive_is_written_anew_is_reported(folder: Path, run: Run) -> None:
+    assert command(run, folder, "archive", "--remove") == 0, run.err
+    payload = folder / "archive" / "1" / "payload"
+    before = {each.name for each in payload.iterdir()}
+    words = ("ledger", "prune", "--config", str(folder / "gateway.yaml"), *WHO)
+    done = subprocess.run([sys.executable, "-c", _KILLED, *words], capture_output=True, text=True, check=False)
+    assert done.returncode == -signal.SIGKILL, done.stderr
+    assert {each.name for each in payload.iterdir()} == before
+    assert readable(folder) == list(range(OLD, OLD + YOUNG)), "the keys of its days are gone"
+    not_finished(run, folder)
+    assert command(run, folder, "archive") == 1
+    assert "run `dutybound ledger prune` first" in run.err
+    away = (folder / "archive").rename(folder / "away")
+    assert command(run, folder, "prune") == 1, "an archive that is away is not one without the contents"
+    away.rename(folder / "archive")
+    not_finished(run, folder)
+    assert command(run, folder, "prune") == 0, run.err
+    assert "anew in" in run.out
+    assert before.isdisjoint(each.name for each in payload.iterdir())
+    whole(run, folder)
+    assert command(run, folder, "archive") == 0, run.err
 
 
 def test_no_retention_prunes_nothing(folder: Path, run: Run) -> None:
