@@ -31,6 +31,7 @@ from sqlalchemy import (
 from gateway.errors import StoreUnavailable
 from gateway.storage.sealing.columns import Name, Sealed
 from gateway.storage.sealing.vault import Vault
+from gateway.storage.tables import period_key
 from gateway.storage.whole import metadata
 
 BATCH = 500
@@ -49,8 +50,8 @@ def sealed_columns(of: Table) -> list[Column[Any]]:
 
 
 def seal_all(engine: Engine, vault: Vault, heard: Heard = lambda *_: None) -> None:
-    """Seal every value, a transaction per batch."""
-    for each in sealed_tables():
+    """Seal every value, a transaction per batch; keys of days first, by which a store is known to be sealed."""
+    for each in sorted(sealed_tables(), key=lambda one: one is not period_key):
         _all_names_in_key(engine, each, vault, heard, plain=True)
         _pages(engine, each, _outside_key(each), vault, heard, alone=True, plain=True)
 

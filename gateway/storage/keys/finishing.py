@@ -33,7 +33,8 @@ _OTHERS = text(
 def finish(store: Store, key: StoreKey, file: str, heard: converting.Heard) -> bool:
     """Seal the rows of a store; False where they were sealed already.
 
-    Raises `CommandRefused` where somebody uses it, `ConfigurationError` where the key is away or another.
+    Raises `CommandRefused` where somebody uses it, `ConfigurationError` where the key is away or another,
+    `StoreUnavailable` where its rows are sealed by keys that are gone.
     """
     by = outside.load(key, file)
     with _alone(store) as engine:
@@ -41,6 +42,7 @@ def finish(store: Store, key: StoreKey, file: str, heard: converting.Heard) -> b
             row = secret.kept(connection)
             begun = row is None
             if row is None:
+                secret.see_plain(connection)
                 row = secret.wrapped(secret.SEALING, new_keys(), by)
                 secret.begin(connection, row)
         if row.state == secret.SEALED:

@@ -38,10 +38,13 @@ def unlock(store: Sealable, key: StoreKey | None, file: str, *, new: bool = Fals
     """Give a store what seals and opens its rows, by the key outside it; nothing where its rows stand as they are.
 
     `new`: where nothing was entered yet, its rows are sealed from now on. `without`: it may be opened without a key, to
-    read what needs none. Raises `ConfigurationError` with the fix; nothing was changed then.
+    read what needs none. Raises `ConfigurationError` with the fix, and `StoreUnavailable` where its rows are sealed by
+    keys that are gone; nothing was changed then.
     """
     with store.engine.connect() as connection:
         row = secret.kept(connection)
+        if row is None:
+            secret.see_plain(connection)
         empty = row is None and new and connection.execute(select(shard.c.id).limit(1)).first() is None
     if row is None and key is not None and empty:
         row = _begun(store.engine, outside.load(key, file))

@@ -17,14 +17,16 @@ from typing import NamedTuple
 import msgspec
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from sqlalchemy import Connection, insert, inspect, select, update
+from sqlalchemy import Connection, Integer, func, insert, inspect, select, update
 
 from gateway.errors import StoreUnavailable
 from gateway.storage.sealing.key_file import Wrapping
 from gateway.storage.sealing.vault import DataKeys
-from gateway.storage.tables import store_secret
+from gateway.storage.tables import period_key, store_secret
 
 SEALING, SEALED, RENAMING = "sealing", "sealed", "renaming"
+KEY_SIZE = 32
+"""Bytes of a day's key as it is in a plain store."""
 _NONCE = 12
 _BYTES = (bytes, memoryview)
 _PURPOSE = b"dutybound data keys"
@@ -61,6 +63,21 @@ def kept(connection: Connection) -> Kept | None:
     if not all(isinstance(each, str) for each in row[:2]) or not all(isinstance(each, _BYTES) for each in row[2:]):
         raise StoreUnavailable("the store's keys cannot be read (`store_secret`): the row was altered")
     return Kept(row[0], row[1], bytes(row[2]), bytes(row[3]))
+
+
+def see_plain(connection: Connection) -> None:
+    """Raise `StoreUnavailable` where a store without the row has values that are sealed: its keys are gone.
+
+    Keys of days are sealed before anything else is (`converting.seal_all`), and a sealed one is longer.
+    """
+    if not inspect(connection).has_table("period_key"):
+        return  # its tables are not made yet
+    sealed = func.length(period_key.c.secret, type_=Integer) > KEY_SIZE
+    if connection.execute(select(period_key.c.id).where(sealed).limit(1)).first() is not None:
+        raise StoreUnavailable(
+            "the store's values are sealed, and the row with their keys (`store_secret`) is gone. Nothing was changed;"
+            " restore a backup, or put that row back from one of the same store"
+        )
 
 
 def wrapped(state: str, keys: DataKeys, by: Wrapping) -> Kept:

@@ -235,3 +235,23 @@ def test_a_row_of_keys_that_was_altered_is_named(sealed: Place, key: Path, value
         connection.execute(text(f"UPDATE store_secret SET sealed = {value}"))
     with pytest.raises(StoreUnavailable, match=r"the store's keys .*`store_secret`.*altered"):
         open_store(sealed.url, key=key)
+
+
+async def test_a_store_whose_row_of_keys_is_gone_is_not_sealed_again(sealed: Place, key: Path) -> None:
+    await entered(sealed.open())
+    sealed.close()
+    with contextlib.closing(as_it_stands(sealed.url, NOW)) as store:
+        with store.engine.begin() as connection:
+            row = secret.kept(connection)
+            assert row is not None
+            connection.execute(text("DELETE FROM store_secret"))
+            before = connection.execute(text("SELECT secret FROM period_key ORDER BY id")).all()
+        with pytest.raises(StoreUnavailable, match=r"`store_secret`\) is gone"):
+            finishing.finish(store, key, NOW, quiet)
+    for held in (key, None):
+        with pytest.raises(StoreUnavailable, match=r"`store_secret`\) is gone"):
+            open_to_read(sealed.url, NOW, held)
+    with contextlib.closing(as_it_stands(sealed.url, NOW)) as store, store.engine.begin() as connection:
+        assert connection.execute(text("SELECT secret FROM period_key ORDER BY id")).all() == before
+        secret.begin(connection, row)
+    assert verify_store(sealed.open(), VERIFIERS)[0].size == 1
