@@ -10,8 +10,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import fcntl
-import glob
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -56,7 +56,7 @@ if TYPE_CHECKING:
 PLACE = "postgresql+asyncpg://gateway@scratch.example/verify"
 _OUTSIDE = ("store_key_file", COMMAND)
 UNSEALED = ".dutybound-copy-"
-_UNFINISHED = "[a-z0-9_]" * 8
+_UNFINISHED = "[a-z0-9_]{8}"
 """How `tempfile` ends a name."""
 
 
@@ -287,7 +287,8 @@ def _put_file(settings: Settings, copy: Path) -> None:
     if lock is None:
         raise CommandRefused(f"`{path}` is served by a `dutybound serve`; stop it. Nothing was changed")
     try:
-        for left in path.parent.glob(f".{glob.escape(path.name)}-{_UNFINISHED}"):
+        mine = re.compile(rf"\.{re.escape(path.name)}-{_UNFINISHED}")
+        for left in [each for each in path.parent.iterdir() if mine.fullmatch(each.name)]:
             left.unlink()  # of a run that was killed: nobody else has the lock
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
         try:

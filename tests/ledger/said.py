@@ -83,7 +83,7 @@ ACTS = [
 ]
 
 DELIVERIES = [
-    ("delivered", entries.OWN, "", "told market-regulator of market of recall re-1, which was taken"),
+    ("delivered", entries.OWN, "", "notified market-regulator of market of recall re-1, which was taken"),
     (
         "delivery-stopped", entries.OWN, "",
         "notifies market-regulator of market no more, as it answered to recall re-1 that it is gone",
