@@ -3,6 +3,8 @@
     DutyboundError
     ├── ConfigurationError      what a start refuses; carries `Problem`s with file, line and fix
     ├── StoreUnavailable        the database cannot be reached or fails; becomes one of the next two where it matters
+    │   ├── StoreHindered       the same, for a reason in our own words; a log may have the text
+    │   └── ArchiveUnavailable  the place of a ledger's archive is away, or lacks a file; the text is for operators
     ├── Conflict                somebody acted at the same moment; nothing stands, and it can be tried again
     ├── RowsRefused             the database will never take a row, for what it holds; ends what would write it
     ├── LedgerUnavailable       an entry could not be made durable: nothing that it would prove may leave

@@ -19,6 +19,7 @@ from typing import NamedTuple
 import msgspec
 
 from gateway.documents import Node
+from gateway.errors import StoreUnavailable
 
 PATIENCE = 30.0
 """Seconds that a command may take."""
@@ -28,7 +29,7 @@ MOST = 64 * 1024
 _held: dict[tuple[str, ...], bytes] = {}
 
 
-class KeyAway(Exception):
+class KeyAway(StoreUnavailable):
     """A command did not print anything that is to be used; why, and what to do."""
 
 

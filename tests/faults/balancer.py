@@ -108,4 +108,8 @@ class Gateways:
 
 
 def _runs(pid: str) -> bool:
+    """Whether a child runs, and serves."""
+    command = Path(f"/proc/{pid}/cmdline").read_bytes()
+    if any(each in command for each in (b"gateway.ledger.projections.worker", b"gateway.recall.worker")):
+        return False
     return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2][1] != "Z"
