@@ -12,8 +12,8 @@ balancer (`tests.faults.balancer`).
 2. The standby is promoted, by whoever does that in a real installation, and a third server becomes its synchronous
    standby. The same four workers must find it, and enter more, each in its own shard: `back_s` is how long that took
    from the promotion on. Until the third server follows, nobody may be answered by one machine alone.
-3. One gateway is stopped and started again. Nobody may notice: `drained_failed` are questions that were not answered
-   meanwhile.
+3. One gateway is stopped and started again. Each question must have a reply: `drained_failed` had none. A busy machine
+   may refuse some with a clear error, `drained_refused`; on a quiet one there are none.
 
 One client has a quota of `quota` subjects: before, and after all that, both gateways together answer it about so many
 (`quota_answered`), and both refuse it then. A proof of possession that one took counts at neither again
@@ -48,6 +48,7 @@ class Failover(Counts):
     """What one run found, as it is printed."""
 
     drained_failed: int = 0
+    drained_refused: int = 0
     proofs_twice: int = 0
     quota: int = shared.MOST
     quota_answered: int = 0
@@ -94,7 +95,7 @@ def run(folder: Path, seed: int) -> Failover:
                 back = time.monotonic() - began
                 if scene.workers() != workers:
                     raise FaultError(f"workers {workers} ran before the primary was killed; now {scene.workers()} run")
-                failed = _drain(scene, 1)
+                failed, refused = _drain(scene, 1)
                 client.use(shared.MOST)
                 client.again()
                 scene.clients.stop()
@@ -103,6 +104,7 @@ def run(folder: Path, seed: int) -> Failover:
             return Failover(
                 **msgspec.structs.asdict(counts),
                 drained_failed=failed,
+                drained_refused=refused,
                 proofs_twice=client.twice,
                 quota_answered=len(client.answered),
                 quota_refused_by=len(client.refused),
@@ -133,18 +135,18 @@ def _follow(scene: Loaded, primary: Postgres, standby: Postgres) -> None:
     scene.until_all_enter()
 
 
-def _drain(scene: Loaded, number: int) -> int:
-    """Stop one gateway and start it again, as for a new version; how many questions failed meanwhile."""
+def _drain(scene: Loaded, number: int) -> tuple[int, int]:
+    """Stop one gateway and start it again, as for a new version; how many questions had no reply, and no answer."""
     for port in scene.gateways.ports:
         scene.wait_for("both gateways to be ready", lambda port=port: readiness(port) == 200)  # type: ignore[misc]
     scene.check()
-    before = scene.clients.broken + scene.failed
+    broken, refused = scene.clients.broken, scene.failed
     scene.gateways.drain(number)
     scene.gateways.start(number)
     scene.wait_for("the gateway to be ready again", lambda: readiness(scene.gateways.ports[number]) == 200)
     scene.until_all_enter()
     scene.check()
-    return scene.clients.broken + scene.failed - before
+    return scene.clients.broken - broken, scene.failed - refused
 
 
 def main(arguments: list[str] | None = None) -> int:
