@@ -25,8 +25,8 @@ _YAML = YAML(typ="safe")
 _KEPT = re.compile(r"(<[^>]*>|&\w+;|\{[^}]*\})")
 _WIDE = {ord(each): ord(each) + 0xFEE0 for each in map(chr, (*range(0x41, 0x5B), *range(0x61, 0x7B)))}
 _PLAIN = re.compile(r"[A-Za-z]{2,}")
-_NUMBERED = re.compile(r"[\w./@#:-]*[0-9][\w./@#:-]*")
-"""An identifier, a number of a paper, a version: it has a figure somewhere."""
+_NUMBERED = re.compile(r"\b[0-9a-f]{4} [0-9a-f]{4}\b|[\w./@#:-]*[0-9][\w./@#:-]*")
+"""An identifier, a number of a paper, a version: it has a figure somewhere, but for an id as it is shown in short."""
 _FILE = re.compile(r"[\w/-]+\.(?:cedar|yaml)")
 _BASIS = re.compile(r'@basis\("([^"]+)"\)')
 _SHOWN = ("title", "aria-label", "aria-description", "placeholder", "alt", "data-label")
