@@ -98,12 +98,18 @@ def test_a_key_that_is_away_is_named_and_nothing_is_lost(office: Office) -> None
     assert office.verify() == 0, office.err
 
 
-def test_of_a_sealed_store_the_key_outside_it_is_named_too(office: Office) -> None:
+def _sealed(office: Office) -> Path:
+    """Have the store sealed by a key outside it, before anything is served; the key's file."""
     assert office.bare("store", "key", "--out", "store.key") == 0
     key = office.folder / "store.key"
     office.place.key = key
     with office.config.open("a") as file:
         file.write("store_key_file: store.key\n")
+    return key
+
+
+def test_of_a_sealed_store_the_key_outside_it_is_named_too(office: Office) -> None:
+    key = _sealed(office)
     office.serve(1)
     office.ran("backup", "--out", "copy")
     office.serve(2)
@@ -122,11 +128,7 @@ def test_of_a_sealed_store_the_key_outside_it_is_named_too(office: Office) -> No
 
 
 def test_a_key_that_was_written_down_otherwise_is_the_same_key(office: Office) -> None:
-    assert office.bare("store", "key", "--out", "store.key") == 0
-    key = office.folder / "store.key"
-    office.place.key = key
-    with office.config.open("a") as file:
-        file.write("store_key_file: store.key\n")
+    key = _sealed(office)
     office.serve(1)
     office.ran("backup", "--out", "copy")
     lose(office.place)
