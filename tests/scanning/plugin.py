@@ -1,8 +1,7 @@
 """Keeps what gateways write while tests run, and has it scanned at the end: a run that finds something has failed.
 
 Kept are the log of each process that tests start (`started`), the log lines of gateways within the tests' own
-processes, what the region of each worker sends as traces and shows as metrics (`kept`), and every refusal that a
-client of the tests gets (`refused`).
+processes, and what the region of each worker sends as traces and shows as metrics (`kept`).
 """
 
 from __future__ import annotations
@@ -10,15 +9,13 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-import urllib.parse
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 
 from gateway.telemetry.log import Log
-from tests.scanning.keeping import FOLDER, kept, refused
+from tests.scanning.keeping import FOLDER, kept
 
 _STARTED = str(Path(__file__).parent / "started")
 _findings: list[str] = []
@@ -36,41 +33,6 @@ def pytest_configure(config: pytest.Config) -> None:
         write(log, event, level, **fields)
 
     Log._write = both  # type: ignore[method-assign]
-    _listen()
-
-
-def _listen() -> None:
-    """Keep the refusals that clients get which read an answer whole."""
-    send, send_beside = httpx.Client.send, httpx.AsyncClient.send
-
-    def sent(client: httpx.Client, request: httpx.Request, **how: Any) -> httpx.Response:
-        answer = send(client, request, **how)
-        _keep(request, answer)
-        return answer
-
-    async def sent_beside(client: httpx.AsyncClient, request: httpx.Request, **how: Any) -> httpx.Response:
-        answer = await send_beside(client, request, **how)
-        _keep(request, answer)
-        return answer
-
-    httpx.Client.send = sent  # type: ignore[method-assign]
-    httpx.AsyncClient.send = sent_beside  # type: ignore[method-assign]
-
-
-def _keep(request: httpx.Request, answer: httpx.Response) -> None:
-    if not answer.is_closed:
-        return  # it is read as it comes
-    try:
-        body = request.content
-    except httpx.RequestNotRead:
-        body = b""
-    given = " ".join(
-        [urllib.parse.unquote(str(request.url)), *request.headers.values(), body.decode("utf-8", "replace")]
-    )
-    try:
-        refused(given, answer.status_code, answer.content)
-    except httpx.ResponseNotRead:
-        return
 
 
 @pytest.hookimpl(trylast=True)
